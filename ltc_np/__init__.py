@@ -1,0 +1,71 @@
+"""Liquid time-constant networks with NumPy and Numba: exact models, hand-derived gradients, fast kernels.
+
+Importing this package loads NumPy only; Numba is loaded with the first model that uses it.
+"""
+
+from . import data, gradcheck, losses, metrics, optim, wirings
+from .callbacks import Callback, Checkpoint, EarlyStopping
+from .cells import LTC, Layer
+from .data import dt_from_times, generate_spiral_data, pad, windows
+from .io import load, save
+from .layers import Dense
+from .model import LTCRNN, Gradients, Model
+from .optim import (
+    SGD,
+    Adam,
+    AdamW,
+    CosineDecay,
+    ExponentialDecay,
+    RMSprop,
+    WarmUp,
+    clip_by_global_norm,
+)
+from .threads import get_num_threads, set_num_threads
+from .train import History
+from .tutorial import LIFNeuronLayer, LTCCell
+from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LTC",
+    "LTCRNN",
+    "NCP",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "AutoNCP",
+    "Callback",
+    "Checkpoint",
+    "CosineDecay",
+    "Dense",
+    "EarlyStopping",
+    "ExponentialDecay",
+    "FullyConnected",
+    "Gradients",
+    "History",
+    "LIFNeuronLayer",
+    "LTCCell",
+    "Layer",
+    "Model",
+    "RMSprop",
+    "Random",
+    "RandomWiring",
+    "WarmUp",
+    "Wiring",
+    "clip_by_global_norm",
+    "data",
+    "dt_from_times",
+    "generate_spiral_data",
+    "get_num_threads",
+    "gradcheck",
+    "load",
+    "losses",
+    "metrics",
+    "optim",
+    "pad",
+    "save",
+    "set_num_threads",
+    "windows",
+    "wirings",
+]

@@ -1,0 +1,159 @@
+"""The cell protocol: what a layer tells the model about itself, and the two calls the model makes.
+
+A layer is an immutable description without arrays.  The model owns the parameters and hands the layer *effective*
+values by name (see `ltc_np.layout`).  To add a cell: subclass `Layer`, declare sizes, layout and flags, write
+`forward` and, directly below it, `backward`; `ltc_np.gradcheck` proves it.
+"""
+
+from types import MappingProxyType
+
+import numpy as np
+
+from ..layout import Layout
+
+
+class Workspace:
+    """Arrays that one caller reuses from call to call (a training loop, a stream); never shared between threads."""
+
+    def __init__(self):
+        self._arrays = {}
+
+    def array(self, name, size, dtype):
+        """An uninitialised flat array; the next call with this name may hand out the same memory."""
+        held = self._arrays.get((name, dtype))
+        if held is None or held.size < size:
+            held = self._arrays[name, dtype] = np.empty(size, dtype)
+        return held[:size]
+
+    def views(self, name, layout, dtype):
+        """An uninitialised vector of a layout, and its named arrays in a dict."""
+        held = self._arrays.get(name)
+        if held is None:
+            vector = np.empty(layout.size, dtype)
+            held = self._arrays[name] = vector, layout.arrays(vector)
+        return held
+
+    def child(self, key):
+        """The workspace of one layer of a stack."""
+        return self._arrays.setdefault(key, Workspace())
+
+
+class Fresh(Workspace):
+    """A workspace that keeps nothing: every array is new."""
+
+    def array(self, name, size, dtype):
+        return np.empty(size, dtype)
+
+    def views(self, name, layout, dtype):
+        vector = np.empty(layout.size, dtype)
+        return vector, layout.arrays(vector)
+
+    def child(self, key):
+        return self
+
+
+class Layer:
+    """Base of everything a `Model` stacks.
+
+    Attributes
+    ----------
+    input_size, output_size : int
+        Features per step coming in and going out.
+    state_size : int
+        K; the state is one real (B, K) array, 0 for layers without memory.
+    state_slices : dict
+        Named parts of the state: name -> slice of its columns.
+    layout, buffers : Layout
+        Trained parameters, and what is saved but not trained.
+    takes_dt : bool
+        Uses the elapsed time.
+    dt0_identity : bool
+        A step with dt = 0 leaves the state unchanged, exactly.
+    hull : bool
+        The state stays in the convex hull of the initial state, 0 and the layer's potentials.
+    smooth : bool
+        Differentiable everywhere (finite differences need no care about kinks).
+    causal : bool
+        An output depends on no later input.
+    reads_wiring : bool
+        Built on a `Wiring`.
+    bitwise_batch : bool
+        A sequence's output has the same bits whatever the rest of the batch.
+    """
+
+    input_size = output_size = state_size = 0
+    state_slices = MappingProxyType({})
+    layout = buffers = Layout(())
+    takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
+
+    def prepare(self, p, buffers, backend):
+        """What `forward` and `backward` need of the parameters; the model keeps it while they do not change.
+
+        Parameters
+        ----------
+        p, buffers : dict
+            Effective values by name; they are this call's own and will not be written to.
+        backend : "numpy" or "cpu"
+        """
+        raise NotImplementedError
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+        """Run whole sequences.
+
+        Parameters
+        ----------
+        prepared : object
+            From `prepare`.
+        x : (B, T, I) array
+            Contiguous; 0 after a sequence's end.
+        dt : (B, T) array
+            0 after a sequence's end.
+        lengths : (B,) int64 array
+        h0 : (B, K) array
+        keep : bool
+            Whether `backward` will follow.
+        workspace : Workspace
+
+        Returns
+        -------
+        y : (B, T, O) array
+            What it holds after a sequence's end does not matter.
+        h_last : (B, K) array
+            State after each sequence's last step.
+        saved : object
+            For `backward`; None unless ``keep``.
+        """
+        raise NotImplementedError
+
+    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        """Adjoint of `forward`.
+
+        Parameters
+        ----------
+        d_y : (B, T, O) array
+            0 after a sequence's end.
+        d_h : (B, K) array
+            Adjoint of ``h_last``.
+        g : dict
+            Zeroed float64 arrays by name; the gradients of the effective parameters are added to them.
+        want_x, want_dt : bool
+            Whether d_x and d_dt are asked for; None may be returned otherwise.
+
+        Returns
+        -------
+        d_x (B, T, I), d_h0 (B, K), d_dt (B, T)
+        """
+        raise NotImplementedError
+
+    def config(self):
+        """Arguments that rebuild this layer: a dict of str, numbers, None, lists, dicts and arrays."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config):
+        """Inverse of `config`."""
+        return cls(**config)
+
+    def initial_state(self, B, dtype):
+        """(B, K) state at the start of a sequence."""
+        return np.zeros((B, self.state_size), dtype)

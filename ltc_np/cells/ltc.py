@@ -1,0 +1,363 @@
+"""Liquid time-constant networks, semi-implicit solver: the definition in NumPy.
+
+A neuron i with capacity cm, leak conductance gleak and leak potential vleak is driven by conductances: every
+synapse from j opens with a = w * sigmoid(sigma * (v_j - mu)) and pulls towards its reversal potential erev::
+
+    cm_i dv_i/dt = gleak_i (vleak_i - v_i) + sum_j a_ji (erev_ji - v_i) + (the same over the inputs)
+                 = P_i - Q_i v_i
+    P_i = gleak_i vleak_i + sum_j a_ji erev_ji + ...        Q_i = gleak_i + sum_j a_ji + ... + epsilon
+
+One elapsed time dt is cut into U unfolds of h = dt/U; in each, P and Q are taken at the old v and v implicitly::
+
+    v+ = v + h (P - Q v) / (cm + h Q)
+
+which is exact at dt = 0, stable for every dt, and ncps' and the tutorial's "fused" step rearranged.
+
+Source: Hasani et al., "Liquid Time-constant Networks", AAAI 2021 (arXiv 2006.04439), Algorithm 1, in the synaptic
+form of its code.  docs/maths/ltc.md derives every line.
+"""
+
+import numpy as np
+
+from .. import kernels
+from ..activations import sigmoid
+from ..layout import Entry, Layout
+from ..wirings import RandomWiring, Wiring
+from .base import Layer
+
+# Uniform ranges of the raw initial values (the paper's code, ncps and the tutorial agree on them).
+INIT = {
+    "gleak": (0.001, 1.0),
+    "vleak": (-0.2, 0.2),
+    "cm": (0.4, 0.6),
+    "w": (0.001, 1.0),
+    "mu": (0.3, 0.8),
+    "sigma": (3.0, 8.0),
+    "sensory_w": (0.001, 1.0),
+    "sensory_mu": (0.3, 0.8),
+    "sensory_sigma": (3.0, 8.0),
+    "input_w": 1.0,
+    "input_b": 0.0,
+    "output_w": 1.0,
+    "output_b": 0.0,
+}
+MAPPINGS = (None, "linear", "affine")
+CM_MIN = 1e-6  # bound of cm under positivity "clip", as in the paper's code
+
+
+class Synapses:
+    """Index lists of one kind of synapse, sorted by (post, pre), and sums over them.
+
+    Attributes
+    ----------
+    pre, post : (S,) int64
+    start : (n_post + 1,) int64
+        First synapse of each post.
+    """
+
+    def __init__(self, pre, post, n_pre, n_post):
+        # Copies: a wiring's arrays are read-only, for which Numba would compile its kernels again.
+        self.pre, self.post = np.array(pre, np.int64), np.array(post, np.int64)
+        self.start = np.searchsorted(self.post, np.arange(n_post + 1)).astype(np.int64)
+        self.n_pre, self.n_post = n_pre, n_post
+        self._by_pre = np.argsort(self.pre, kind="stable")
+
+    @staticmethod
+    def _sum(values, keys, n):
+        # reduceat returns an element, not 0, for an empty segment: reduce over the keys that occur.
+        total = np.zeros((values.shape[0], n), values.dtype)
+        if keys.size:
+            begins = np.flatnonzero(np.diff(keys, prepend=-1))
+            total[:, keys[begins]] = np.add.reduceat(values, begins, axis=1)
+        return total
+
+    def sum_to_post(self, values):
+        """(B, S) -> (B, n_post): each neuron's sum over its incoming synapses."""
+        return self._sum(values, self.post, self.n_post)
+
+    def sum_to_pre(self, values):
+        """(B, S) -> (B, n_pre): each source's sum over its outgoing synapses."""
+        return self._sum(values[:, self._by_pre], self.pre[self._by_pre], self.n_pre)
+
+
+class LTC(Layer):
+    """A layer of liquid time-constant neurons on a wiring.
+
+    Parameters
+    ----------
+    wiring : Wiring
+        Recipe or built; the layer keeps ``wiring.build(input_dim)``.
+    input_dim : int, optional
+        Features per step; may be left out if the wiring is built.
+    ode_unfolds : int >= 1
+        Solver steps per elapsed time.  It is part of the model: a network trained with 6 means 6.
+    epsilon : float >= 0
+        Added to every neuron's total conductance.
+    positivity : "softplus" or "clip"
+        How gleak, cm and the synaptic strengths stay positive (`ltc_np.layout`).
+    input_mapping, output_mapping : None, "linear" or "affine"
+        Feature-wise ``x * input_w + input_b`` before the synapses and ``v * output_w + output_b`` after the first
+        O neurons.  Default ``"affine"`` as in ncps, None for the tutorial's `RandomWiring`.
+    init : dict, optional
+        Overrides initial values by parameter name: a (low, high) range, a number or an array.
+
+    Notes
+    -----
+    Parameters: ``gleak vleak cm`` (N,), ``w mu sigma erev`` (S,), one per recurrent synapse in the order of
+    ``wiring.pre, wiring.post``, ``sensory_*`` likewise, ``input_w input_b`` (I,), ``output_w output_b`` (O,).
+    State: the N potentials v.  Cost: B*T*(U*S + S_sensory) sigmoids, twice that with gradients.
+    """
+
+    takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = True
+
+    def __init__(
+        self,
+        wiring,
+        input_dim=None,
+        *,
+        ode_unfolds=6,
+        epsilon=1e-8,
+        positivity="softplus",
+        input_mapping="default",
+        output_mapping="default",
+        init=None,
+    ):
+        if not isinstance(wiring, Wiring):
+            raise TypeError(f"`wiring` must be a Wiring such as AutoNCP(16, 2), got {type(wiring).__name__}")
+        if input_dim is None:
+            if not wiring.is_built:
+                raise ValueError("`input_dim` must be given for a wiring that is not built, got None")
+            input_dim = wiring.input_dim
+        if isinstance(ode_unfolds, bool) or not isinstance(ode_unfolds, (int, np.integer)) or ode_unfolds < 1:
+            raise ValueError(f"`ode_unfolds` must be an int >= 1, got {ode_unfolds!r}")
+        if not isinstance(epsilon, (int, float, np.number)) or not 0 <= epsilon < np.inf:
+            raise ValueError(f"`epsilon` must be a finite number >= 0, got {epsilon!r}")
+        if positivity not in ("softplus", "clip"):
+            raise ValueError(f'`positivity` must be "softplus" or "clip", got {positivity!r}')
+        default = None if isinstance(wiring, RandomWiring) else "affine"
+        input_mapping = default if input_mapping == "default" else input_mapping
+        output_mapping = default if output_mapping == "default" else output_mapping
+        for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
+            if mapping not in MAPPINGS:
+                raise ValueError(f'`{name}` must be None, "linear" or "affine", got {mapping!r}')
+        self.wiring = wiring if wiring.is_built and wiring.input_dim == input_dim else wiring.build(input_dim)
+        self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
+        self.input_mapping, self.output_mapping = input_mapping, output_mapping
+        self.init = dict(init or {})
+        self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
+        self.state_size = self.wiring.units
+        self.state_slices = {"v": slice(0, self.wiring.units)}
+        self._build()
+
+    def _build(self):
+        wiring, N = self.wiring, self.wiring.units
+        self.recurrent = Synapses(wiring.pre, wiring.post, N, N)
+        self.sensory = Synapses(wiring.sensory_pre, wiring.sensory_post, wiring.input_dim, N)
+        S, S_sensory = (wiring.synapse_count,), (wiring.sensory_synapse_count,)
+        shapes = {"vleak": (N,), "gleak": (N,), "cm": (N,), "w": S, "sensory_w": S_sensory}
+        shapes |= dict.fromkeys(("mu", "sigma", "erev"), S)
+        shapes |= dict.fromkeys(("sensory_mu", "sensory_sigma", "sensory_erev"), S_sensory)
+        for side, mapping, size in (
+            ("input", self.input_mapping, self.input_size),
+            ("output", self.output_mapping, self.output_size),
+        ):
+            shapes |= {f"{side}_w": (size,)} if mapping else {}
+            shapes |= {f"{side}_b": (size,)} if mapping == "affine" else {}
+        initial = INIT | {"erev": wiring.erev, "sensory_erev": wiring.sensory_erev}
+        for name, value in self.init.items():
+            if name not in shapes:
+                raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}")
+            initial[name] = _check_init(name, value, shapes[name])
+        positive = {"gleak": 0.0, "cm": CM_MIN, "w": 0.0, "sensory_w": 0.0}
+        self.layout = Layout(
+            tuple(
+                Entry(
+                    name,
+                    shape,
+                    initial[name],
+                    positivity=self.positivity if name in positive else None,
+                    bound=positive.get(name, 0.0),
+                )
+                for name, shape in shapes.items()
+            )
+        )
+        gains = {"gain": wiring.gain, "sensory_gain": wiring.sensory_gain}
+        self.buffers = Layout(tuple(Entry(k, v.shape, v, trainable=False) for k, v in gains.items() if v is not None))
+
+    def prepare(self, p, buffers, backend):
+        none = np.zeros(0, p["cm"].dtype)
+        gains = buffers.get("gain", none), buffers.get("sensory_gain", none)
+        fast = kernels.load(backend, "ltc")
+        network = fast.Network if fast else Network
+        return network(self.wiring, self.recurrent, self.sensory, p, gains, self.epsilon), fast
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+        network, fast = prepared
+        p = network.p
+        mapped = x
+        if self.input_mapping:
+            mapped = x * p["input_w"]
+        if self.input_mapping == "affine":
+            mapped += p["input_b"]
+        run = fast.forward if fast else forward
+        motor, h, saved = run(network, mapped, dt, lengths, h0, self.ode_unfolds, self.output_size, keep, workspace)
+        y = motor
+        if self.output_mapping:
+            y = motor * p["output_w"]
+        if self.output_mapping == "affine":
+            y += p["output_b"]
+        return y, h, (x, motor, saved) if keep else None
+
+    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        network, fast = prepared
+        p = network.p
+        x, motor, saved = saved
+        d_motor = d_y
+        if self.output_mapping == "affine":
+            g["output_b"] += d_y.sum((0, 1), np.float64)
+        if self.output_mapping:
+            g["output_w"] += (d_y * motor).sum((0, 1), np.float64)
+            d_motor = d_y * p["output_w"]
+        run = fast.backward if fast else backward
+        d_x, d_h0, d_dt = run(network, saved, d_motor, d_h, self.ode_unfolds, want_dt, g, workspace)
+        if self.input_mapping == "affine":
+            g["input_b"] += d_x.sum((0, 1), np.float64)
+        if self.input_mapping:
+            g["input_w"] += (d_x * x).sum((0, 1), np.float64)
+            d_x = d_x * p["input_w"]
+        return d_x, d_h0, d_dt
+
+    def config(self):
+        names = ("ode_unfolds", "epsilon", "positivity", "input_mapping", "output_mapping", "init")
+        return {"wiring": self.wiring, **{name: getattr(self, name) for name in names}}
+
+    def __repr__(self):
+        shown = [repr(self.wiring)]
+        for name, default in (("ode_unfolds", 6), ("epsilon", 1e-8), ("positivity", "softplus")):
+            if getattr(self, name) != default:
+                shown.append(f"{name}={getattr(self, name)!r}")
+        return f"LTC({', '.join(shown)})"
+
+
+def _check_init(name, value, shape):
+    if isinstance(value, tuple):
+        if len(value) != 2 or not all(np.isfinite(v) for v in value) or value[0] > value[1]:
+            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.shape not in ((), shape):
+        raise ValueError(
+            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, "
+            f"got shape {array.shape}, dtype {array.dtype}"
+        )
+    return array.astype(np.float64)
+
+
+# ------------------------------------------------------------------------------------------ NumPy backend
+
+
+class Network:
+    """Effective parameters as `forward` and `backward` read them; w includes the fixed gains."""
+
+    def __init__(self, wiring, recurrent, sensory, p, gains, epsilon):
+        self.recurrent, self.sensory, self.p, self.gains = recurrent, sensory, p, gains
+        dtype = p["cm"].dtype
+        self.w = p["w"] * gains[0] if gains[0].size else p["w"]
+        self.sensory_w = p["sensory_w"] * gains[1] if gains[1].size else p["sensory_w"]
+        self.leak_p, self.leak_q = p["gleak"] * p["vleak"], p["gleak"] + dtype.type(epsilon)
+
+
+
+
+def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
+    """Run the sequences.
+
+    Parameters
+    ----------
+    network : Network
+    x (B, T, I), dt (B, T), lengths (B,), h0 (B, N)
+        ``lengths`` need not be looked at: dt is 0 after a sequence's end, where the step is the identity.
+    unfolds, n_out : int
+    keep : bool
+        Store the states for `backward`: T*U*N values a sequence.
+
+    Returns
+    -------
+    motor (B, T, n_out), h_last (B, N), saved
+    """
+    net, p = network, network.p
+    (B, T, _), v = x.shape, h0
+    motor = np.empty((B, T, n_out), x.dtype)
+    states = np.empty((T * unfolds + 1 if keep else 1, *h0.shape), x.dtype)
+    states[0] = v
+    for t in range(T):
+        h = (dt[:, t] / x.dtype.type(unfolds))[:, None]
+        b = net.sensory_w * sigmoid(p["sensory_sigma"] * (x[:, t, net.sensory.pre] - p["sensory_mu"]))
+        P_sensory = net.leak_p + net.sensory.sum_to_post(b * p["sensory_erev"])
+        Q_sensory = net.leak_q + net.sensory.sum_to_post(b)
+        for u in range(unfolds):
+            a = net.w * sigmoid(p["sigma"] * (v[:, net.recurrent.pre] - p["mu"]))
+            P = P_sensory + net.recurrent.sum_to_post(a * p["erev"])
+            Q = Q_sensory + net.recurrent.sum_to_post(a)
+            v = v + (P - Q * v) * (h / (p["cm"] + h * Q))
+            if keep:
+                states[t * unfolds + u + 1] = v
+        motor[:, t] = v[:, :n_out]
+    return motor, v, (x, dt, states) if keep else None
+
+
+def backward(network, saved, d_motor, d_v, unfolds, want_dt, g, workspace):
+    """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T); parameter gradients are added to ``g``.
+
+    With D = cm + h*Q and q = d_v+ / D, one unfold backwards is
+    d_P = h q, d_Q = -h q v+, d_cm = q (v - v+), d_v = d_v+ - d_P Q, d_h = q (P - Q v+).
+    """
+    net, p = network, network.p
+    x, dt, states = saved
+    T = x.shape[1]
+    d_x = np.zeros_like(x)
+    d_dt = np.zeros_like(dt)
+    for t in range(T - 1, -1, -1):
+        h = (dt[:, t] / x.dtype.type(unfolds))[:, None]
+        s_sensory = sigmoid(p["sensory_sigma"] * (x[:, t, net.sensory.pre] - p["sensory_mu"]))
+        b = net.sensory_w * s_sensory
+        P_sensory = net.leak_p + net.sensory.sum_to_post(b * p["sensory_erev"])
+        Q_sensory = net.leak_q + net.sensory.sum_to_post(b)
+        d_P_sensory = d_Q_sensory = 0
+        d_v = d_v.copy()
+        d_v[:, : d_motor.shape[2]] += d_motor[:, t]
+        for u in range(unfolds - 1, -1, -1):
+            v, v_new = states[t * unfolds + u], states[t * unfolds + u + 1]
+            s = sigmoid(p["sigma"] * (v[:, net.recurrent.pre] - p["mu"]))
+            a = net.w * s
+            P = P_sensory + net.recurrent.sum_to_post(a * p["erev"])
+            Q = Q_sensory + net.recurrent.sum_to_post(a)
+            q = d_v / (p["cm"] + h * Q)
+            d_P = h * q
+            d_Q = -d_P * v_new
+            g["cm"] += (q * (v - v_new)).sum(0)
+            d_dt[:, t] += (q * (P - Q * v_new)).sum(1) / x.dtype.type(unfolds)
+            d_v = d_v - d_P * Q
+            d_v += _d_synapses(net.recurrent, net.gains[0], v, s, a, d_P, d_Q, p, g, "")
+            d_P_sensory = d_P_sensory + d_P
+            d_Q_sensory = d_Q_sensory + d_Q
+        d_x[:, t] = _d_synapses(
+            net.sensory, net.gains[1], x[:, t], s_sensory, b, d_P_sensory, d_Q_sensory, p, g, "sensory_"
+        )
+        g["gleak"] += (d_P_sensory * p["vleak"] + d_Q_sensory).sum(0)
+        g["vleak"] += (d_P_sensory * p["gleak"]).sum(0)
+    return d_x, d_v, d_dt
+
+
+def _d_synapses(synapses, gain, source, s, a, d_P, d_Q, p, g, prefix):
+    """Adjoint of P += sum a*erev, Q += sum a, with a = w*s, s = sigmoid(z), z = sigma*(source - mu): d_source."""
+    sigma, mu, erev = p[prefix + "sigma"], p[prefix + "mu"], p[prefix + "erev"]
+    d_P, d_Q = d_P[:, synapses.post], d_Q[:, synapses.post]
+    d_a = d_P * erev + d_Q
+    d_w = (d_a * s).sum(0)
+    d_z = d_a * a * (1 - s)
+    g[prefix + "erev"] += (d_P * a).sum(0)
+    g[prefix + "w"] += d_w * gain if gain.size else d_w
+    g[prefix + "sigma"] += (d_z * (source[:, synapses.pre] - mu)).sum(0)
+    g[prefix + "mu"] -= d_z.sum(0) * sigma
+    return synapses.sum_to_pre(d_z * sigma)

@@ -1,0 +1,93 @@
+"""Input checks, made once at the public boundary.
+
+Every error is one line that names the argument, the rule and what came.
+"""
+
+import numpy as np
+
+
+def real(name, values, dtype=None, expected="an array of real numbers"):
+    """``values`` as a contiguous array of real numbers, cast to ``dtype``; object, complex, text are refused."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"`{name}` must be a plain array, got a masked array (use `lengths` for padding)")
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of unequal length
+        raise ValueError(f"`{name}` must be {expected}, got a ragged list (`ltc_np.data.pad` helps)") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`{name}` must be {expected}, got dtype {array.dtype}")
+    if dtype is None:
+        return array
+    if array.dtype == dtype and array.flags.carray:
+        return array
+    # A copy also where only a flag is wrong: Numba would compile its kernels again for a read-only array.
+    with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused by `finite`
+        return np.array(array, dtype=dtype, order="C")
+
+
+def finite(name, array, valid=None):
+    """Refuse NaN and infinities, of valid elements."""
+    ok = np.isfinite(array)
+    if valid is not None:
+        ok |= ~valid.reshape(valid.shape + (1,) * (array.ndim - valid.ndim))
+    if not ok.all():
+        where = tuple(int(i) for i in np.argwhere(~ok)[0])
+        raise ValueError(f"`{name}` must be finite in {array.dtype}, got {array[where]} at index {where}")
+
+
+def positive_int(name, value, least=1):
+    """``value`` as int >= least."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"`{name}` must be an int >= {least}, got {value!r}")
+    return int(value)
+
+
+def number(name, value, low=0.0, low_open=False, high=np.inf):
+    """``value`` as a finite float in [low, high] (or (low, high])."""
+    ok = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not ok or not np.isfinite(value) or value < low or value > high or (low_open and value == low):
+        bound = f"{'>' if low_open else '>='} {low:g}" + ("" if high == np.inf else f" and <= {high:g}")
+        raise ValueError(f"`{name}` must be a finite number {bound}, got {value!r}")
+    return float(value)
+
+
+def choice(name, value, options):
+    """``value`` if it is one of ``options``."""
+    if value not in options:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, options))}, got {value!r}")
+    return value
+
+
+def lengths(values, B, T):
+    """(lengths (B,) int64, valid (B, T) bool or None when every sequence is full)."""
+    if values is None:
+        return np.full(B, T, np.int64), None
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu" or array.shape != (B,):
+        raise ValueError(f"`lengths` must be integers of shape (B,) = ({B},), got {array.dtype} of shape {array.shape}")
+    if (array < 0).any() or (array > T).any():
+        raise ValueError(f"`lengths` must lie in 0..T = 0..{T}, got {int(array.min())}..{int(array.max())}")
+    if not array.any():
+        raise ValueError("`lengths` must not be all 0, got only empty sequences")
+    array = array.astype(np.int64)
+    return array, None if (array == T).all() else np.arange(T) < array[:, None]
+
+
+def elapsed(values, B, T, dtype, valid, single):
+    """dt as (B, T) of ``dtype``, 0 in padding; scalar, (T,) or, for a batch, (B, T); None means 1."""
+    shapes = f"a number or ({T},)" if single else f"a number, (T,) or (B, T) = ({B}, {T})"
+    dt = real("dt", 1.0 if values is None else values, dtype, shapes)
+    allowed = ((), (T,)) if single else ((), (T,), (B, T))
+    if dt.shape not in allowed:
+        raise ValueError(f"`dt` must be {shapes}, got shape {dt.shape}")
+    full = np.empty((B, T), dtype)
+    full[:] = dt
+    if valid is not None:
+        full[~valid] = 0
+    # Beyond this, dt times a conductance overflows and the state would freeze instead of settling.
+    limit = np.finfo(dtype).max ** 0.5
+    low, high = full.min(), full.max()
+    if not (low >= 0 and high <= limit):  # NaN fails too
+        bad = full[~((full >= 0) & (full <= limit))][0]
+        raise ValueError(f"`dt` must be finite, >= 0 and <= {limit:.1e} in {dtype}, got {bad}")
+    return full

@@ -1,0 +1,127 @@
+"""Finite differences against hand-derived gradients, for any model and any layer of one's own.
+
+Both checks differentiate ``sum(c * y) + sum(d * state)`` with random c and d, so that every output counts.  The error
+of an array is max|analytic - numeric| / max|numeric|.  They need float64: in float32 differences say nothing.
+"""
+
+import numpy as np
+
+from . import checks
+from .cells.base import Layer
+from .model import Model
+
+
+def _function(model, x, dt, lengths, h0, seed):
+    """(values to vary, analytic gradients, f(values) -> number) by array name."""
+    if isinstance(model, Layer):
+        model = Model(model, seed=seed, dtype="float64")
+    if not isinstance(model, Model):
+        raise TypeError(f"`model` must be a Model or a Layer, got {type(model).__name__}")
+    if model.dtype != np.float64:
+        raise ValueError(f'`model` must have dtype="float64", got {model.dtype.name}')
+    rng = np.random.default_rng(seed)
+    x = np.array(x, np.float64)
+    B = 1 if x.ndim == 2 else x.shape[0]
+    if h0 is None:
+        h0 = 0.1 * rng.standard_normal((B, model.state_size))
+        h0 = h0[0] if x.ndim == 2 else h0
+    values = {"theta": model.theta.copy(), "x": x, "h0": np.array(h0, np.float64)}
+    if model.takes_dt:
+        values["dt"] = np.array(1.0 if dt is None else dt, np.float64)
+    y, tape = model.forward(x, values.get("dt"), lengths=lengths, h0=h0)
+    c = rng.standard_normal(y.shape)
+    d = rng.standard_normal(values["h0"].shape)
+    gradients = model.backward(tape, c, d)
+    analytic = {name: np.asarray(getattr(gradients, name)) for name in values}
+    before = model.theta.copy()
+
+    def f(values):
+        model.theta = values["theta"]
+        try:
+            y, state = model(values["x"], values.get("dt"), lengths=lengths, h0=values["h0"], return_state=True)
+        finally:
+            model.theta = before
+        return float((c * y).sum() + (d * state).sum())
+
+    return model, values, analytic, f
+
+
+def check(model, x, dt=None, *, lengths=None, h0=None, step=1e-6, seed=0):
+    """Relative error of every array's gradient, coordinate by coordinate.
+
+    Parameters
+    ----------
+    model : Model or Layer
+        float64; a layer is wrapped into a model of its own.
+    x, dt, lengths, h0
+        As for a call of the model; small, since every number costs two calls.
+    step : float
+        Of the central differences (one-sided, of second order, where dt is smaller than it).
+    seed : int
+
+    Returns
+    -------
+    dict
+        Name of parameter, ``"x"``, ``"h0"`` or ``"dt"`` -> max error relative to the array's largest.  Frozen
+        parameters are left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import AutoNCP, LTC, gradcheck
+    >>> x = np.random.default_rng(0).standard_normal((2, 3, 4))
+    >>> max(gradcheck.check(LTC(AutoNCP(8, 2), 4), x, dt=0.5).values()) < 1e-6
+    True
+    """
+    step = checks.number("step", step, low_open=True)
+    model, values, analytic, f = _function(model, x, dt, lengths, h0, seed)
+    numeric = {name: np.zeros(array.shape) for name, array in values.items()}
+    for name, array in values.items():
+        for at in np.ndindex(array.shape):
+            if name == "theta" and model.trainable is not None and not model.trainable[at]:
+                continue
+            old = array[at]
+            if name == "dt" and old < step:
+                f0 = f(values)
+                array[at] = old + step
+                f1 = f(values)
+                array[at] = old + 2 * step
+                numeric[name][at] = (4 * f1 - 3 * f0 - f(values)) / (2 * step)
+            else:
+                array[at] = old + step
+                up, high = f(values), array[at].item()
+                array[at] = old - step
+                numeric[name][at] = (up - f(values)) / (high - array[at].item())
+            array[at] = old
+    names = dict(model.layout.slices)
+    errors = {}
+    for name, (where, _) in names.items():
+        if model.trainable is None or model.trainable[where].all():
+            errors[name] = _relative(analytic["theta"][where], numeric["theta"][where])
+    return errors | {name: _relative(analytic[name], numeric[name]) for name in values if name != "theta"}
+
+
+def direction(model, x, dt=None, *, lengths=None, h0=None, step=1e-6, seed=0):
+    """Relative error of the derivative along one random direction of all arrays together.
+
+    Two calls of the model whatever its size, so it serves at realistic sizes.  Arguments as for `check`; a zero in
+    ``dt`` is not moved.  Returns |analytic - numeric| / |numeric|.
+    """
+    step = checks.number("step", step, low_open=True)
+    model, values, analytic, f = _function(model, x, dt, lengths, h0, seed)
+    rng = np.random.default_rng([seed, 1])
+    way = {name: rng.standard_normal(array.shape) for name, array in values.items()}
+    if "dt" in way:
+        way["dt"] = np.where(values["dt"] > 10 * step, way["dt"], 0.0)
+    if model.trainable is not None:
+        way["theta"] = way["theta"] * model.trainable
+    slope = sum(float((way[name] * analytic[name]).sum()) for name in values)
+    up = f({name: values[name] + step * way[name] for name in values})
+    down = f({name: values[name] - step * way[name] for name in values})
+    return float(_relative(np.array([slope]), np.array([(up - down) / (2 * step)])))
+
+
+def _relative(analytic, numeric):
+    scale = np.abs(numeric).max(initial=0.0)
+    error = np.abs(analytic - numeric).max(initial=0.0)
+    return error if error == 0 else error / scale if scale > 0 else np.inf

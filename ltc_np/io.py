@@ -1,0 +1,185 @@
+"""Files: a model (and an optimiser's state) in one ``.npz``, written atomically, read without running code.
+
+The file holds flat arrays and one JSON text that names them: layers by registry name and arguments, wirings by
+their edges (never by a random generator run again).
+"""
+
+import json
+import os
+import pathlib
+import tempfile
+import zipfile
+import zlib
+
+import numpy as np
+
+from . import kernels
+from .layers import LAYERS
+from .model import LTCRNN, Model
+from .wirings import Wiring
+
+FORMAT = 1
+MODELS = {"Model": Model, "LTCRNN": LTCRNN}
+
+
+def _encode(value, arrays):
+    """JSON-able form of a layer's argument; arrays go to ``arrays``, by number."""
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+    if isinstance(value, Wiring):
+        return {"wiring": {k: _encode(v, arrays) for k, v in value.state().items()}}
+    if isinstance(value, dict):
+        return {"dict": {k: _encode(v, arrays) for k, v in value.items()}}
+    if isinstance(value, (tuple, list)):
+        return {"tuple": [_encode(v, arrays) for v in value]}
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a layer's argument must be plain data to be saved, got {type(value).__name__}")
+
+
+def _decode(value, arrays):
+    if not isinstance(value, dict):
+        return value
+    ((kind, inner),) = value.items()
+    if kind == "array":
+        return arrays[inner]
+    if kind == "wiring":
+        return Wiring.from_state({k: _decode(v, arrays) for k, v in inner.items()})
+    if kind == "dict":
+        return {k: _decode(v, arrays) for k, v in inner.items()}
+    if kind == "tuple":
+        return tuple(_decode(v, arrays) for v in inner)
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def save(path, model, optimizer=None):
+    """Write ``model`` to ``path``, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Taken as it is; ``.npz`` is customary.
+    model : Model
+    optimizer : Optimizer, optional
+        Its moments and step count go with it, to resume training with the same bits.
+    """
+    path = pathlib.Path(path)
+    arrays, layers = [], []
+    for layer in model.layers:
+        name = type(layer).__name__
+        if LAYERS.get(name) is not type(layer):
+            raise ValueError(f"`model` must consist of registered layers ({', '.join(LAYERS)}) to be saved, got {name}")
+        layers.append([name, _encode(layer.config(), arrays)])
+    name = type(model).__name__
+    meta = {
+        "ltc_np": FORMAT,
+        "model": name if name in MODELS else "Model",
+        "layers": layers,
+        "dtype": model.dtype.name,
+        "return_sequences": model.return_sequences,
+        "optimizer": None if optimizer is None else [type(optimizer).__name__, _encode(optimizer.state(), arrays)],
+    }
+    trainable = np.zeros(0, bool) if model.trainable is None else model.trainable
+    content = {"meta": np.array(json.dumps(meta)), "theta": model.theta, "buffers": model._buffers}
+    content |= {"trainable": trainable, **{f"array{k}": a for k, a in enumerate(arrays)}}
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez(file, **content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def load(path, backend="auto", optimizer=None):
+    """Read a model that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    backend : str
+        As for `Model`; files do not fix it.
+    optimizer : Optimizer, optional
+        A new one of the saved kind; its state is restored from the file.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        The file is damaged, of another program or of a newer format; nothing is changed.
+    """
+    path = pathlib.Path(path)
+    backend = kernels.resolve(backend)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise ValueError(f"`path` must be a model file, {path} cannot be read: {error}") from None
+    except AttributeError:  # a bare .npy array has no names
+        raise ValueError(f"`path` must be a model file of ltc_np, {path} is a plain array") from None
+    if "meta" not in content:
+        raise ValueError(f"`path` must be a model file of ltc_np, {path} is another .npz")
+    try:
+        meta = json.loads(str(content["meta"]))
+        version = meta["ltc_np"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"`path` must be a model file of ltc_np, {path} is another .npz") from None
+    if not isinstance(version, int) or version > FORMAT:
+        raise ValueError(f"`path` must be of format <= {FORMAT}, {path} has {version!r}: update ltc_np to read it")
+    try:
+        model, saved_optimizer = _rebuild(meta, content, backend)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise ValueError(f"`path` must be a whole model file, {path} is damaged: {error}") from None
+    if optimizer is not None:
+        if saved_optimizer is None:
+            raise ValueError(f"`optimizer` must be left out, {path} holds no optimiser state")
+        name, state = saved_optimizer
+        if type(optimizer).__name__ != name:
+            raise ValueError(f"`optimizer` must be a {name} as in {path}, got {type(optimizer).__name__}")
+        optimizer.load_state(state)
+    return model
+
+
+def _rebuild(meta, content, backend):
+    arrays = [content[f"array{k}"] for k in range(sum(name.startswith("array") for name in content))]
+    layers = []
+    for name, config in meta["layers"]:
+        if name not in LAYERS:
+            raise ValueError(f"unknown layer {name!r}")
+        layers.append(LAYERS[name].from_config(_decode(config, arrays)))
+    plain = Model(
+        *layers, seed=0, dtype=meta["dtype"], backend=backend, return_sequences=meta["return_sequences"]
+    )
+    model = Model.__new__(MODELS[meta["model"]])
+    model.__setstate__(plain.__getstate__())
+    for name, target in (("theta", model._theta), ("buffers", model._buffers)):
+        values = content[name]
+        if values.shape != target.shape or values.dtype != target.dtype or not np.isfinite(values).all():
+            raise ValueError(f"{name} has shape {values.shape}, dtype {values.dtype}, or is not finite")
+        target[:] = values
+    trainable = content["trainable"]
+    if trainable.size:
+        if trainable.shape != model.theta.shape or trainable.dtype != bool:
+            raise ValueError(f"trainable has shape {trainable.shape}, dtype {trainable.dtype}")
+        model.trainable = trainable
+    saved = meta["optimizer"]
+    return model, None if saved is None else (saved[0], _decode(saved[1], arrays))

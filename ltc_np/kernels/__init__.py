@@ -1,0 +1,58 @@
+"""Backends: one folder each, with the file names of `ltc_np.cells`; imported on first use only."""
+
+import functools
+import importlib
+import importlib.util
+import os
+import warnings
+
+BACKENDS = ("auto", "numpy", "cpu", "cuda")
+
+
+@functools.cache
+def _why_not_cpu():
+    """None if Numba's kernels can be used, else the reason in a few words."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return "NUMBA_DISABLE_JIT is set"
+    try:
+        importlib.import_module("ltc_np.kernels.cpu.jit")
+    except Exception as error:  # Numba fails in many ways, e.g. with a NumPy that is too new for it
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return None
+
+
+@functools.cache
+def _warn_once(message):
+    warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+
+def resolve(backend):
+    """The backend to use, ``"numpy"`` or ``"cpu"``, for the name a user gave.
+
+    ``"auto"`` is ``"cpu"`` where Numba works, else ``"numpy"`` with one warning.  A backend asked for by name that
+    cannot be had is an error.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"`backend` must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
+    if backend == "cuda":
+        raise ValueError('`backend="cuda"` is not available in this version; use "cpu" or "numpy"')
+    if backend == "numpy":
+        return backend
+    reason = _why_not_cpu()
+    if reason is None:
+        return "cpu"
+    if backend == "cpu":
+        raise ImportError(f'`backend="cpu"` needs a working numba ({reason}); use backend="numpy"')
+    _warn_once(f"ltc_np: no working numba ({reason}); the slower numpy backend is used")
+    return "numpy"
+
+
+def load(backend, name):
+    """The module of kernels for cell ``name``, or None where NumPy is to be used (with a warning if by necessity)."""
+    if backend == "numpy":
+        return None
+    module = f"{__name__}.{backend}.{name}"
+    if importlib.util.find_spec(module) is None:
+        _warn_once(f"ltc_np: no {backend} kernel for {name}; numpy is used")
+        return None
+    return importlib.import_module(module)

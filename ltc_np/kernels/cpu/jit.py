@@ -1,0 +1,93 @@
+"""House decorators: every compile flag, the cache key and the fallback without a cache stand here.
+
+* ``kernel``: an entry point called from Python: compiled on first use, cached on disk, releases the GIL.
+* ``helper``: called by kernels only; inlined, never cached by itself.
+
+``error_model="numpy"`` lets divisions vectorise.  fastmath stays off: what may be contracted or reordered is
+written out in `simd`, so that the result has the same bits for every tile, loop order and instruction set.
+"""
+
+import contextlib
+import hashlib
+import pathlib
+import warnings
+
+import numba
+from numba.core.caching import FunctionCache, NullCache
+
+SOURCE_HASH = hashlib.sha256(
+    b"".join(p.name.encode() + p.read_bytes() for p in sorted(pathlib.Path(__file__).parent.glob("*.py")))
+).hexdigest()
+
+_announce = None  # called once, just before the first compilation that the disk cache cannot spare
+
+
+@contextlib.contextmanager
+def announce(function):
+    """Call ``function()`` once if a kernel has to be compiled inside the ``with`` block."""
+    global _announce
+    _announce = function
+    try:
+        yield
+    finally:
+        _announce = None
+
+
+def _say_compiling():
+    global _announce
+    if _announce is not None:
+        function, _announce = _announce, None
+        function()
+
+
+class _SourceKeyedCache(FunctionCache):
+    """Numba's disk cache, keyed also by every kernel source.
+
+    Numba looks only at the file of the function itself: a helper mended in another file would leave its cached
+    callers with the old, inlined code.
+    """
+
+    def _index_key(self, sig, codegen):
+        return *super()._index_key(sig, codegen), SOURCE_HASH
+
+    def load_overload(self, sig, target_context):
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            _say_compiling()
+        return found
+
+
+class _NoCache(NullCache):
+    """Stands in where no cache folder is writable: nothing is found, nothing is kept."""
+
+    def load_overload(self, sig, target_context):
+        _say_compiling()
+
+
+_warned = False
+
+
+def _cache(function):
+    global _warned
+    try:
+        return _SourceKeyedCache(function)
+    except RuntimeError as error:  # Numba's "cannot cache function: no locator available"
+        if not _warned:
+            _warned = True
+            warnings.warn(
+                f"ltc_np: no writable cache folder, kernels are compiled anew in every process ({error}); "
+                "set NUMBA_CACHE_DIR to a writable folder",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return _NoCache()
+
+
+def kernel(function):
+    """Compile an entry point lazily; cache it on disk where that is possible."""
+    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher._cache = _cache(function)
+    return dispatcher
+
+
+helper = numba.njit(error_model="numpy", inline="never")

@@ -1,0 +1,64 @@
+"""What goes around cells.  `LAYERS` is the registry: every layer a saved model may name."""
+
+import numpy as np
+
+from . import activations
+from .cells import CELLS
+from .cells.base import Layer
+from .layout import Entry, Layout
+
+
+class Dense(Layer):
+    """``activation(x @ weight + bias)``, at every step.
+
+    Parameters
+    ----------
+    n_in, n_out : int >= 1
+    activation : None, "relu", "tanh", "sigmoid" or "silu"
+
+    Notes
+    -----
+    Parameters: ``weight`` (n_in, n_out), uniform in +-sqrt(6 / (n_in + n_out)) (Glorot & Bengio 2010) and subject
+    to weight decay; ``bias`` (n_out,), 0.  It has no state and no time.  Cost: one matrix product.
+    """
+
+    dt0_identity = hull = causal = True  # of a state that is empty
+
+    def __init__(self, n_in, n_out, activation=None):
+        for name, n in (("n_in", n_in), ("n_out", n_out)):
+            if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+                raise ValueError(f"`{name}` must be an int >= 1, got {n!r}")
+        self.f, self.d_f = activations.get(activation)
+        self.input_size, self.output_size, self.activation = int(n_in), int(n_out), activation
+        self.smooth = activation != "relu"
+        limit = (6 / (n_in + n_out)) ** 0.5
+        self.layout = Layout(
+            (Entry("weight", (int(n_in), int(n_out)), (-limit, limit), decay=True), Entry("bias", (int(n_out),)))
+        )
+
+    def prepare(self, p, buffers, backend):
+        return p
+
+    def forward(self, p, x, dt, lengths, h0, keep, workspace):
+        z = np.dot(x, p["weight"])
+        z += p["bias"]
+        y = self.f(z)
+        return y, h0, (x, z, y) if keep else None
+
+    def backward(self, p, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        x, z, y = saved
+        d_z = d_y if self.activation is None else d_y * self.d_f(z, y)
+        flat = d_z.reshape(-1, self.output_size)
+        g["weight"] += np.dot(x.reshape(-1, self.input_size).T, flat)
+        g["bias"] += flat.sum(0, np.float64)
+        return np.dot(d_z, p["weight"].T) if want_x else None, d_h, None
+
+    def config(self):
+        return {"n_in": self.input_size, "n_out": self.output_size, "activation": self.activation}
+
+    def __repr__(self):
+        activation = "" if self.activation is None else f", {self.activation!r}"
+        return f"Dense({self.input_size}, {self.output_size}{activation})"
+
+
+LAYERS = {**CELLS, "Dense": Dense}

@@ -1,0 +1,204 @@
+"""Layout: how named parameter arrays share one flat vector, and how raw values become effective ones.
+
+The model owns one vector ``theta`` of raw values.  Layers see *effective* values: a positive parameter is
+``softplus(raw)`` or ``max(raw, bound)``, all others are the raw value itself.  Positivity and its derivative stand
+here and nowhere else, outside every time loop.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+POSITIVITIES = (None, "softplus", "clip")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One named array of a layout.
+
+    Parameters
+    ----------
+    name : str
+    shape : tuple of int
+    init : (low, high), number, array or callable
+        Uniform range, constant, the values themselves, or ``init(rng, shape) -> array``.
+    positivity : None, "softplus" or "clip"
+        ``"softplus"``: effective = log(1 + exp(raw)).  ``"clip"``: effective = max(raw, bound), gradient passed
+        straight through, and `Layout.project` moves raw back to the bound after an optimiser step.
+    bound : float
+        Smallest effective value under ``"clip"``.
+    trainable, decay : bool
+        Whether optimisers may change it; whether weight decay applies (matrix weights only, by default).
+    lr_scale : float
+        Factor on the learning rate.
+    """
+
+    name: str
+    shape: tuple
+    init: object = 0.0
+    positivity: str | None = None
+    bound: float = 0.0
+    trainable: bool = True
+    decay: bool = False
+    lr_scale: float = 1.0
+
+    @property
+    def size(self):
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def initial(self, rng):
+        """Initial raw values, float64, of `shape`."""
+        if callable(self.init):
+            values = self.init(rng, self.shape)
+        elif isinstance(self.init, tuple):
+            values = rng.uniform(*self.init, self.shape)
+        else:
+            values = np.broadcast_to(np.asarray(self.init, dtype=np.float64), self.shape)
+        return values
+
+
+class Views(Mapping):
+    """Named views of a flat vector: reading gives the view, assigning copies into it."""
+
+    def __init__(self, vector, slices):
+        self._vector, self._slices = vector, slices
+
+    def __getitem__(self, name):
+        try:
+            where, shape = self._slices[name]
+        except KeyError:
+            raise KeyError(f"no parameter {name!r}; there are {', '.join(self._slices)}") from None
+        return self._vector[where].reshape(shape)
+
+    def __setitem__(self, name, values):
+        view, values = self[name], np.asarray(values)
+        if values.shape not in ((), view.shape):
+            raise ValueError(f"`{name}` must have shape {view.shape} (or be one number), got {values.shape}")
+        if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+            raise ValueError(f"`{name}` must be finite real numbers, got dtype {values.dtype}")
+        view[...] = values
+
+    def __iter__(self):
+        return iter(self._slices)
+
+    def __len__(self):
+        return len(self._slices)
+
+    def __repr__(self):
+        return "{" + ", ".join(f"{k}: {shape}" for k, (_, shape) in self._slices.items()) + "}"
+
+
+def softplus(raw):
+    """log(1 + exp(raw)) without overflow, never below the smallest normal number."""
+    return np.maximum(np.logaddexp(raw, raw.dtype.type(0)), np.finfo(raw.dtype).tiny)
+
+
+def d_softplus(raw):
+    """Derivative of `softplus`: the sigmoid of raw."""
+    return np.exp(-np.logaddexp(-raw, raw.dtype.type(0)))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Entries laid end to end in one flat vector.
+
+    Attributes
+    ----------
+    size : int
+        Length of the vector.
+    slices : dict
+        name -> (slice of the vector, shape).
+    trainable, decay : (size,) bool arrays
+    lr_scale : (size,) float64 array, or None when all are 1
+    """
+
+    entries: tuple
+    size: int = field(init=False)
+    slices: dict = field(init=False, repr=False)
+    trainable: np.ndarray = field(init=False, repr=False)
+    decay: np.ndarray = field(init=False, repr=False)
+    lr_scale: np.ndarray | None = field(init=False, repr=False)
+    _softplus: tuple = field(init=False, repr=False)
+    _clip: tuple = field(init=False, repr=False)
+
+    def __post_init__(self):
+        slices, runs, start = {}, {"softplus": [], "clip": []}, 0
+        for e in self.entries:
+            if e.positivity not in POSITIVITIES:
+                raise ValueError(f"`positivity` must be one of {POSITIVITIES}, got {e.positivity!r}")
+            if e.name in slices:
+                raise ValueError(f"parameter names must differ, got {e.name!r} twice")
+            slices[e.name] = slice(start, start + e.size), tuple(e.shape)
+            if e.positivity is not None:
+                key = None if e.positivity == "softplus" else e.bound
+                run = runs[e.positivity]
+                if run and run[-1][0].stop == start and run[-1][1] == key:  # one ufunc call for neighbours
+                    run[-1] = slice(run[-1][0].start, start + e.size), key
+                else:
+                    run.append((slice(start, start + e.size), key))
+            start += e.size
+
+        def spread(attribute, dtype):
+            values = [getattr(e, attribute) for e in self.entries]
+            return np.repeat(values, [e.size for e in self.entries]).astype(dtype)
+
+        lr_scale = spread("lr_scale", np.float64)
+        for name, value in dict(
+            size=start,
+            slices=slices,
+            trainable=spread("trainable", bool),
+            decay=spread("decay", bool),
+            lr_scale=None if (lr_scale == 1).all() else lr_scale,
+            _softplus=tuple(where for where, _ in runs["softplus"]),
+            _clip=tuple(runs["clip"]),
+        ).items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def join(cls, layouts):
+        """One layout for a stack: the names of layer k become ``"k.name"``; a single layer keeps plain names."""
+        layouts = tuple(layouts)
+        if len(layouts) == 1:
+            return layouts[0]
+        entries = []
+        for k, layout in enumerate(layouts):
+            entries += [Entry(**{**vars(e), "name": f"{k}.{e.name}"}) for e in layout.entries]
+        return cls(tuple(entries))
+
+    def initial(self, rng, dtype):
+        """A new vector of initial raw values, drawn entry by entry in order."""
+        values = [np.ravel(e.initial(rng)) for e in self.entries]
+        return np.concatenate([*values, np.empty(0)]).astype(dtype)
+
+    def views(self, vector):
+        """`Views` of any vector of this layout: parameters, a gradient, an optimiser's moments."""
+        vector = np.asarray(vector)
+        if vector.shape != (self.size,):
+            raise ValueError(f"`vector` must have shape {(self.size,)}, got {vector.shape}")
+        return Views(vector, self.slices)
+
+    def arrays(self, vector):
+        """The same views in a plain dict, for inner use."""
+        return {name: vector[where].reshape(shape) for name, (where, shape) in self.slices.items()}
+
+    def effective(self, theta, out=None):
+        """Effective values of raw ``theta``, a new vector unless ``out`` is given."""
+        values = np.empty_like(theta) if out is None else out
+        values[:] = theta
+        for where in self._softplus:
+            values[where] = softplus(theta[where])
+        for where, bound in self._clip:
+            np.maximum(theta[where], theta.dtype.type(bound), out=values[where])
+        return values
+
+    def d_effective(self, theta, d_values):
+        """Adjoint of `effective`: d(loss)/d(values) becomes d(loss)/d(theta), in place, in ``d_values``' dtype."""
+        for where in self._softplus:
+            d_values[where] *= d_softplus(theta[where])
+        return d_values
+
+    def project(self, theta):
+        """Move clipped parameters back to their bound, in place."""
+        for where, bound in self._clip:
+            np.maximum(theta[where], theta.dtype.type(bound), out=theta[where])

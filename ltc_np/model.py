@@ -1,0 +1,688 @@
+"""Models: a stack of layers and the one flat parameter vector that they share."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import checks, kernels, losses
+from .cells import LTC, Fresh, Layer, Workspace
+from .layout import Layout
+from .wirings import Wiring
+
+DTYPES = ("float32", "float64")
+# `predict` takes as many sequences at once as keep its arrays about this many numbers large.
+PREDICT_NUMBERS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What `Model.backward` needs of one `Model.forward`; it may be used more than once."""
+
+    prepared: tuple
+    theta: np.ndarray
+    saved: tuple
+    lengths: np.ndarray
+    valid: np.ndarray | None
+    dt_shape: tuple
+    y_shape: tuple
+    return_sequences: bool
+    single: bool
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Result of `Model.backward`.
+
+    Attributes
+    ----------
+    theta : (P,) array
+        d(loss)/d(theta); 0 for frozen parameters.  ``model.views(g.theta)["w"]`` names a part.
+    x, h0 : arrays of the shapes of x and h0
+    dt : float or array of the shape of dt; None for models without elapsed time
+    """
+
+    theta: np.ndarray
+    x: np.ndarray | None
+    h0: np.ndarray | None
+    dt: object
+
+
+class Model:
+    """A stack of layers with its parameters.
+
+    Parameters
+    ----------
+    *layers : Layer
+        Applied in order; each takes as many features as the one before gives.
+    seed : int, optional
+        Of the initial parameters; None draws a new one.
+    dtype : "float32" or "float64"
+    backend : "auto", "numpy" or "cpu"
+        ``"auto"`` is Numba's kernels where numba works, else NumPy.
+    return_sequences : bool
+        False: the output is that of each sequence's last step, (B, O).
+
+    Attributes
+    ----------
+    theta : (P,) array
+        All parameters, raw (`ltc_np.layout`).  Assigning copies into it.
+    params : Mapping
+        Named views of theta; plain names for one layer, ``"0.w"`` in stacks.
+    layout, layers, dtype, backend : as given or resolved
+    trainable : (P,) bool array or None
+        None while everything is; see `freeze`.
+    input_size, output_size, state_size : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LTC, AutoNCP, Dense, Model
+    >>> model = Model(LTC(AutoNCP(16, 4), 3), Dense(4, 2), seed=0)
+    >>> model(np.zeros((5, 7, 3))).shape
+    (5, 7, 2)
+    """
+
+    def __init__(self, *layers, seed=None, dtype="float32", backend="auto", return_sequences=True):
+        if not layers:
+            raise ValueError("`layers` must hold at least one layer, got none")
+        for k, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"`layers[{k}]` must be a layer such as LTC(...), got {type(layer).__name__}")
+            if k and layer.input_size != layers[k - 1].output_size:
+                raise ValueError(
+                    f"`layers[{k}]` takes {layer.input_size} features, but layers[{k - 1}] gives "
+                    f"{layers[k - 1].output_size}"
+                )
+        try:
+            self.dtype = np.dtype(dtype)
+        except TypeError:
+            self.dtype = None
+        if self.dtype is None or self.dtype.name not in DTYPES:
+            raise ValueError(f'`dtype` must be "float32" or "float64", got {dtype!r}')
+        if not isinstance(return_sequences, (bool, np.bool_)):
+            raise TypeError(f"`return_sequences` must be a bool, got {return_sequences!r}")
+        if seed is not None:
+            checks.positive_int("seed", seed, 0)
+        self.layers, self.backend, self.return_sequences = layers, kernels.resolve(backend), bool(return_sequences)
+        self._set_up()
+        rng = np.random.default_rng(seed)
+        self._theta = self.layout.initial(rng, self.dtype)
+        self._buffers = self._buffer_layout.initial(rng, self.dtype)
+
+    def _set_up(self):
+        """Everything that follows from layers, dtype and backend."""
+        layers = self.layers
+        self.layout = Layout.join(layer.layout for layer in layers)
+        self._buffer_layout = Layout.join(layer.buffers for layer in layers)
+        self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
+        ends = np.cumsum([0, *(layer.state_size for layer in layers)]).tolist()
+        self._states = [slice(a, b) for a, b in zip(ends, ends[1:])]
+        self.state_size = ends[-1]
+        self.takes_dt = any(layer.takes_dt for layer in layers)
+        self.trainable = None if self.layout.trainable.all() else self.layout.trainable.copy()
+        self._local = threading.local()  # what `step` keeps of unchanged parameters, for each thread
+
+    # ------------------------------------------------------------------------------------------- parameters
+
+    @property
+    def theta(self):
+        return self._theta
+
+    @theta.setter
+    def theta(self, values):
+        array = checks.real("theta", values, self.dtype)
+        if array.shape != self._theta.shape:
+            raise ValueError(f"`theta` must have shape {self._theta.shape}, got {array.shape}")
+        checks.finite("theta", array)
+        self._theta[:] = array
+
+    @property
+    def params(self):
+        return self.layout.views(self._theta)
+
+    @property
+    def buffers(self):
+        """Named views of what is saved with the model but not trained, such as a wiring's fixed gains."""
+        return self._buffer_layout.views(self._buffers)
+
+    def views(self, vector):
+        """Named views of any flat vector of theta's length: a gradient, an optimiser's moments."""
+        return self.layout.views(vector)
+
+    @property
+    def wiring(self):
+        """The built wiring of the only layer that has one, with ``pre post sensory_pre sensory_post``."""
+        wirings = [layer.wiring for layer in self.layers if layer.reads_wiring]
+        if len(wirings) != 1:
+            raise AttributeError(f"`wiring` needs exactly one wired layer, this model has {len(wirings)}; see `layers`")
+        return wirings[0]
+
+    def _select(self, names):
+        chosen = np.zeros(self.layout.size, bool)
+        for name in names or self.layout.slices:
+            if name not in self.layout.slices:
+                raise ValueError(f"`names` must be parameters of the model ({', '.join(self.layout.slices)}), got {name!r}")
+            chosen[self.layout.slices[name][0]] = True
+        return chosen
+
+    def freeze(self, *names):
+        """Keep these parameters (all without names) as they are: their gradient is 0, optimisers leave them."""
+        mask = self._select(names)
+        self.trainable = ~mask if self.trainable is None else self.trainable & ~mask
+
+    def unfreeze(self, *names):
+        """Train these parameters (all without names) again."""
+        mask = self._select(names)
+        if self.trainable is not None:
+            self.trainable = self.trainable | mask
+            self.trainable = None if self.trainable.all() else self.trainable
+
+    def project(self):
+        """Move clipped parameters back to their bound; `Optimizer.step` does it."""
+        self.layout.project(self._theta)
+
+    # -------------------------------------------------------------------------------------------- inner calls
+
+    def _prepare(self, workspace):
+        values, p = workspace.views("values", self.layout, self.dtype)
+        self.layout.effective(self._theta, out=values)
+        fixed, buffers = workspace.views("buffers", self._buffer_layout, self.dtype)
+        fixed[:] = self._buffers
+        return tuple(
+            layer.prepare(_of_layer(p, k, len(self.layers)), _of_layer(buffers, k, len(self.layers)), self.backend)
+            for k, layer in enumerate(self.layers)
+        )
+
+    def _forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace):
+        """All layers on checked arrays: y (B, T, O), 0 in padding; state (B, K); what backward needs."""
+        states, saved = [], []
+        for k, layer in enumerate(self.layers):
+            own = workspace.child(k)
+            x, h, kept = layer.forward(prepared[k], x, dt, lengths, h0[:, self._states[k]], keep, own)
+            if valid is not None:
+                x[~valid] = 0
+            states.append(h)
+            saved.append(kept)
+        state = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
+        return x, state, tuple(saved)
+
+    def _backward(self, prepared, theta, saved, valid, d_y, d_h, want_x, want_dt, workspace):
+        """Adjoint of `_forward`, on checked arrays: flat gradient in theta's dtype, d_x, d_h0, d_dt."""
+        d_values, g = workspace.views("gradient", self.layout, np.float64)
+        d_values[:] = 0
+        d_h0 = np.empty_like(d_h)
+        d_dt = None
+        for k in range(len(self.layers) - 1, -1, -1):
+            layer, where = self.layers[k], self._states[k]
+            own = _of_layer(g, k, len(self.layers))
+            d_state = np.ascontiguousarray(d_h[:, where])
+            d_y, d_h0[:, where], d_layer_dt = layer.backward(
+                prepared[k], saved[k], d_y, d_state, own, want_x or k > 0, want_dt, workspace.child(k)
+            )
+            if d_layer_dt is not None:
+                d_dt = d_layer_dt if d_dt is None else d_dt + d_layer_dt
+            if valid is not None and d_y is not None:
+                d_y[~valid] = 0
+        if valid is not None and d_dt is not None:
+            d_dt[~valid] = 0
+        gradient = self.layout.d_effective(theta, d_values).astype(self.dtype)
+        if self.trainable is not None:
+            gradient[~self.trainable] = 0
+        return gradient, d_y, d_h0, d_dt
+
+    def _check(self, x, dt, lengths, h0):
+        """Checked arrays (x, dt, lengths, valid, h0), and whether x was a single sequence."""
+        I = self.input_size
+        expected = f"(B, T, {I}) or (T, {I})"
+        x = checks.real("x", x, self.dtype, expected)
+        single = x.ndim == 2
+        if x.ndim not in (2, 3) or x.shape[-1] != I:
+            raise ValueError(f"`x` must be {expected}, got shape {x.shape}")
+        if 0 in x.shape:
+            raise ValueError(f"`x` must hold at least one sequence of at least one step, got shape {x.shape}")
+        if single:
+            x = x[None]
+            if lengths is not None:
+                raise ValueError(f"`lengths` needs a batch (B, T, {I}), got a single sequence (T, {I})")
+        B, T, _ = x.shape
+        lengths, valid = checks.lengths(lengths, B, T)
+        checks.finite("x", x, valid)
+        if valid is not None:
+            x = np.where(valid[:, :, None], x, self.dtype.type(0))
+        if dt is not None and not self.takes_dt:
+            raise ValueError(f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {dt!r}")
+        dt = checks.elapsed(dt, B, T, self.dtype, valid, single)
+        return x, dt, lengths, valid, self._check_state("h0", h0, B, single), single
+
+    def _check_state(self, name, state, B, single):
+        K = self.state_size
+        if state is None:
+            return self._initial_state(B)
+        expected = f"({K},)" if single else f"(B, K) = ({B}, {K})"
+        state = checks.real(name, state, self.dtype, expected)
+        if state.shape != ((K,) if single else (B, K)):
+            raise ValueError(f"`{name}` must have shape {expected}, got {state.shape}")
+        checks.finite(name, state)
+        return state.reshape(B, K)
+
+    def _initial_state(self, B):
+        parts = [layer.initial_state(B, self.dtype) for layer in self.layers]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    # ------------------------------------------------------------------------------------------ public calls
+
+    def initial_state(self, batch_size=None):
+        """The state a sequence starts from: (B, K), or (K,) without ``batch_size``."""
+        B = 1 if batch_size is None else checks.positive_int("batch_size", batch_size)
+        state = self._initial_state(B)
+        return state[0] if batch_size is None else state
+
+    def __call__(self, x, dt=None, *, lengths=None, h0=None, return_state=False, return_sequences=None):
+        """Outputs for whole sequences; keeps nothing for a backward pass.
+
+        Parameters
+        ----------
+        x : (B, T, I) array, or (T, I) for one sequence
+            Real numbers; cast to the model's dtype.
+        dt : number, (T,) or (B, T) array, optional
+            Elapsed time before each step, >= 0, in the data's unit; dt[0] lies between h0 and x[0].  Default 1.
+        lengths : (B,) integers, optional
+            Valid steps of padded sequences; what lies behind is never read, and gives 0.
+        h0 : (B, K) or (K,) array, optional
+            State to start from; default `initial_state`.
+        return_state : bool
+            Return ``(y, state)``: the state after each sequence's last valid step.
+        return_sequences : bool, optional
+            Override the model's own.
+
+        Returns
+        -------
+        y : (B, T, O), or (B, O) without sequences; (T, O) or (O,) for one sequence
+        """
+        x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
+        y, state, _ = self._forward(self._prepare(Fresh()), x, dt, lengths, valid, h0, False, Fresh())
+        y = y if self._sequences(return_sequences) else _last(y, lengths)
+        if single:
+            y, state = y[0], state[0]
+        return (y, state) if return_state else y
+
+    def _sequences(self, override):
+        return self.return_sequences if override is None else bool(override)
+
+    def forward(self, x, dt=None, *, lengths=None, h0=None, return_sequences=None):
+        """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.  Arguments as for a call."""
+        dt_shape = np.shape(dt) if dt is not None else ()
+        x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
+        prepared = self._prepare(Fresh())
+        y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, Fresh())
+        sequences = self._sequences(return_sequences)
+        y = y if sequences else _last(y, lengths)
+        y = y[0] if single else y
+        tape = Tape(
+            prepared, self._theta.copy(), saved, lengths, valid, dt_shape, y.shape, sequences, single
+        )
+        return y, tape
+
+    def backward(self, tape, d_y, d_state=None):
+        """Gradients of any loss, given its derivative with respect to the outputs.
+
+        Parameters
+        ----------
+        tape : Tape
+            From `forward`.
+        d_y : array of y's shape
+            d(loss)/d(y).  What it holds after a sequence's end is ignored.
+        d_state : (B, K) or (K,) array, optional
+            d(loss)/d(final state).
+
+        Returns
+        -------
+        Gradients
+            ``theta`` (P,), ``x``, ``h0`` and ``dt`` (a number for a scalar dt), each of its argument's shape.
+        """
+        if not isinstance(tape, Tape):
+            raise TypeError(f"`tape` must come from `forward`, got {type(tape).__name__}")
+        d_y = checks.real("d_y", d_y, self.dtype, f"an array of shape {tape.y_shape}")
+        if d_y.shape != tape.y_shape:
+            raise ValueError(f"`d_y` must have y's shape {tape.y_shape}, got {d_y.shape}")
+        d_y = d_y[None] if tape.single else d_y
+        B = d_y.shape[0]
+        if tape.return_sequences:
+            if tape.valid is not None:
+                d_y = np.where(tape.valid[:, :, None], d_y, self.dtype.type(0))
+        else:
+            T = tape.valid.shape[1] if tape.valid is not None else int(tape.lengths[0])
+            d_y = _d_last(d_y, tape.lengths, T)
+        checks.finite("d_y", d_y)
+        if d_state is None:
+            d_h = np.zeros((B, self.state_size), self.dtype)
+        else:
+            d_h = self._check_state("d_state", d_state, B, tape.single)
+        theta, d_x, d_h0, d_dt = self._backward(
+            tape.prepared, tape.theta, tape.saved, tape.valid, d_y, d_h, True, self.takes_dt, Fresh()
+        )
+        if d_dt is not None:
+            if tape.dt_shape == ():
+                d_dt = self.dtype.type(d_dt.sum(dtype=np.float64))
+            elif len(tape.dt_shape) == 1:
+                d_dt = d_dt.sum(0)
+        if tape.single:
+            d_x, d_h0 = d_x[0], d_h0[0]
+        return Gradients(theta, d_x, d_h0, d_dt)
+
+    def loss_and_grad(
+        self,
+        x,
+        y,
+        dt=None,
+        *,
+        lengths=None,
+        h0=None,
+        loss="mse",
+        sample_weight=None,
+        class_weight=None,
+        l1=None,
+        l2=None,
+    ):
+        """Loss of a batch and its gradient with respect to theta.
+
+        Parameters
+        ----------
+        x, dt, lengths, h0
+            As for a call.
+        y : array
+            Targets: of the output's shape, or integers without its last axis for ``"cross_entropy"``.
+        loss : str or callable
+            A name from `ltc_np.losses`, or ``(y, target) -> (value, d_y)``.
+        sample_weight : (B,) or (B, T) array, optional
+            Weights >= 0; the loss is sum(w*l) / sum(w) over the valid elements.
+        class_weight : (C,) array, optional
+        l1, l2 : number or dict name -> number, optional
+            Penalties l1*sum|p| + l2*sum p^2 on effective values; a number means every parameter.
+
+        Returns
+        -------
+        loss : float
+            Penalties included.
+        grad : (P,) array
+            0 for frozen parameters.
+        """
+        x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
+        B, T, _ = x.shape
+        valid_y = _valid_outputs(valid, lengths, self.return_sequences)
+        if single:
+            y = np.asarray(y)[None]
+        shape = (B, T, self.output_size) if self.return_sequences else (B, self.output_size)
+        target = losses.check_target(loss, shape, y, self.dtype, valid_y)
+        weight = output_weight(loss, sample_weight, shape[:-1], valid_y, self.dtype)
+        value, _, gradient, _ = self._loss_and_grad(
+            x, target, dt, lengths, valid, h0, losses.get(loss), weight,
+            class_weight, self.penalty(l1, l2), Fresh(),
+        )  # fmt: skip
+        return value, gradient
+
+    def _loss_and_grad(
+        self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, workspace
+    ):
+        """(loss, sum of weights, gradient, outputs) on checked arrays."""
+        prepared = self._prepare(workspace)
+        y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, workspace)
+        outputs = y if self.return_sequences else _last(y, lengths)
+        total, weight_sum, d_y = loss(outputs, target, weight, class_weight)
+        value = losses.normalise(total, weight_sum)
+        if weight_sum != 1:
+            d_y *= self.dtype.type(1 / weight_sum)
+        if not self.return_sequences:
+            d_y = _d_last(d_y, lengths, y.shape[1])
+        elif valid is not None:
+            d_y = np.where(valid[:, :, None], d_y, self.dtype.type(0))
+        d_h = np.zeros_like(state)
+        gradient, _, _, _ = self._backward(
+            prepared, self._theta, saved, valid, d_y, d_h, False, False, workspace
+        )
+        if penalty is not None:
+            value += penalty.add(self, gradient)
+        return value, weight_sum, gradient, outputs
+
+    def penalty(self, l1, l2):
+        """Checked penalties, or None; see `loss_and_grad`."""
+        terms = []
+        for name, spec in (("l1", l1), ("l2", l2)):
+            if spec is None:
+                continue
+            items = spec.items() if isinstance(spec, dict) else [(key, spec) for key in self.layout.slices]
+            for key, factor in items:
+                if key not in self.layout.slices:
+                    raise ValueError(f"`{name}` must name parameters ({', '.join(self.layout.slices)}), got {key!r}")
+                terms.append((name, self.layout.slices[key][0], checks.number(f"{name}[{key!r}]", factor)))
+        return Penalty(tuple(terms)) if terms else None
+
+    def step(self, x_t, dt=None, state=None):
+        """One time step, for streams: ``(y_t, state)``.
+
+        The same bits as the sequence call.  While theta does not change its prepared form is kept.
+
+        Parameters
+        ----------
+        x_t : (I,) array, or (B, I)
+        dt : number, or (B,) array for a batch, optional
+            Elapsed time since the step before.  Default 1.
+        state : (K,) or (B, K) array, optional
+            From the step before; default `initial_state`.
+        """
+        x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})")
+        single = x.ndim == 1
+        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size or x.size == 0:
+            raise ValueError(f"`x_t` must be ({self.input_size},) or (B, {self.input_size}), got shape {x.shape}")
+        x = x.reshape(-1, 1, self.input_size)
+        B = x.shape[0]
+        if np.ndim(dt) == 1:
+            if single or np.shape(dt) != (B,):
+                raise ValueError(f"`dt` must be a number{'' if single else f' or ({B},)'}, got shape {np.shape(dt)}")
+            dt = np.reshape(dt, (B, 1))
+        elif np.ndim(dt) > 1:
+            raise ValueError(f"`dt` must be a number{'' if single else f' or ({B},)'}, got shape {np.shape(dt)}")
+        if state is not None:
+            state = self._check_state("state", state, B, single)
+        x, dt, lengths, valid, state, _ = self._check(x, dt, None, state)
+        y, state, _ = self._forward(self._kept(), x, dt, lengths, valid, state, False, Fresh())
+        return (y[0, 0], state[0]) if single else (y[:, 0], state)
+
+    def _kept(self):
+        """`_prepare`, remembered by each thread while theta and buffers stay the same."""
+        kept = getattr(self._local, "kept", None)
+        if kept is None or not (np.array_equal(kept[0], self._theta) and np.array_equal(kept[1], self._buffers)):
+            kept = self._local.kept = self._theta.copy(), self._buffers.copy(), self._prepare(Fresh())
+        return kept[2]
+
+    def predict(self, x, dt=None, *, lengths=None, h0=None, batch_size=None):
+        """Outputs of many sequences, a bounded number at a time.
+
+        Parameters
+        ----------
+        x : (B, T, I) array, or a list of (T_i, I) arrays
+            For a list ``dt`` may be a number or a list of (T_i,), and a list of (T_i, O) comes back.
+        dt, lengths, h0
+            As for a call.
+        batch_size : int, optional
+            Sequences at a time; default as many as keep memory around 4 million numbers.
+        """
+        from .data import pad
+
+        if isinstance(x, (list, tuple)) and len(x) and np.ndim(x[0]) == 2:
+            if lengths is not None:
+                raise ValueError("`lengths` must be left out for a list of sequences, got both")
+            padded, lengths = pad(x)
+            dt = pad(dt)[0] if isinstance(dt, (list, tuple)) else dt
+            y = self.predict(padded, dt, lengths=lengths, h0=h0, batch_size=batch_size)
+            return [y[b, :n] for b, n in enumerate(lengths)] if self.return_sequences else y
+        x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
+        B, T, I = x.shape
+        widest = max(I, *(layer.output_size + 2 * layer.state_size for layer in self.layers))
+        n = max(1, PREDICT_NUMBERS // (T * widest)) if batch_size is None else checks.positive_int("batch_size", batch_size)
+        workspace, parts = Workspace(), []
+        prepared = self._prepare(workspace)
+        for b in range(0, B, n):
+            part = slice(b, b + n)
+            y, _, _ = self._forward(
+                prepared, x[part], dt[part], lengths[part], None if valid is None else valid[part], h0[part],
+                False, workspace,
+            )  # fmt: skip
+            parts.append(y if self.return_sequences else _last(y, lengths[part]))
+        y = np.concatenate(parts)
+        return y[0] if single else y
+
+    # ------------------------------------------------------------------------- training, files (loaded on use)
+
+    def fit(self, x, y, **options):
+        """Train; see `ltc_np.train.fit` for every option."""
+        from .train import fit
+
+        return fit(self, x, y, **options)
+
+    def evaluate(self, x, y, **options):
+        """Loss and metrics; see `ltc_np.train.evaluate`."""
+        from .train import evaluate
+
+        return evaluate(self, x, y, **options)
+
+    def save(self, path, optimizer=None):
+        """Write the model to one ``.npz`` file; see `ltc_np.io.save`."""
+        from .io import save
+
+        save(path, self, optimizer)
+
+    def summary(self):
+        """A table of layers, states and parameters as text."""
+        lines = [f"{'layer':<44} {'output':>7} {'state':>6} {'parameters':>10}"]
+        for layer in self.layers:
+            name = repr(layer)
+            name = name if len(name) <= 44 else name[:41] + "..."
+            lines.append(f"{name:<44} {layer.output_size:>7} {layer.state_size:>6} {layer.layout.size:>10,}")
+        count = self.layout.size if self.trainable is None else int(self.trainable.sum())
+        lines.append(f"{self.layout.size:,} parameters, {count:,} trainable, {self.dtype.name}, backend {self.backend}")
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(map(repr, self.layers))}, dtype={self.dtype.name!r})"
+
+    def __getstate__(self):
+        state = self.__dict__.copy()
+        del state["_local"]
+        return state
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._local = threading.local()
+
+
+class LTCRNN(Model):
+    """The model of one LTC layer.
+
+    Parameters
+    ----------
+    wiring : Wiring
+    input_dim : int
+    hidden_dim, output_dim : int, optional
+        The tutorial's arguments; they must agree with the wiring.
+    seed, dtype, backend, return_sequences
+        As for `Model`.
+    **options
+        As for `LTC`: ode_unfolds, epsilon, positivity, input_mapping, output_mapping, init.
+
+    Examples
+    --------
+    >>> from ltc_np import LTCRNN, RandomWiring
+    >>> model = LTCRNN(RandomWiring(2, 2, 8, seed=0), 2, 8, 2, seed=0)  # the tutorial's call
+    >>> model.layout.size
+    344
+    """
+
+    def __init__(
+        self,
+        wiring,
+        input_dim=None,
+        hidden_dim=None,
+        output_dim=None,
+        *,
+        seed=None,
+        dtype="float32",
+        backend="auto",
+        return_sequences=True,
+        **options,
+    ):
+        if isinstance(wiring, Wiring):
+            for name, given, has in (
+                ("hidden_dim", hidden_dim, wiring.units),
+                ("output_dim", output_dim, wiring.output_dim),
+            ):
+                if given is not None and given != has:
+                    raise ValueError(f"`{name}` must agree with the wiring's {has}, got {given!r}")
+        layer = LTC(wiring, input_dim, **options)
+        super().__init__(layer, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """l1 and l2 terms: (kind, slice of theta, factor)."""
+
+    terms: tuple
+
+    def add(self, model, gradient):
+        """Add the terms' gradient in place (frozen parameters stay 0); return their value."""
+        values = model.layout.effective(model.theta)
+        d_values, total = np.zeros(values.size), 0.0
+        for kind, where, factor in self.terms:
+            v = values[where].astype(np.float64)
+            total += factor * float(np.abs(v).sum() if kind == "l1" else (v * v).sum())
+            d_values[where] += factor * (np.sign(v) if kind == "l1" else 2 * v)
+        d_theta = model.layout.d_effective(model.theta, d_values).astype(gradient.dtype)
+        gradient += d_theta if model.trainable is None else d_theta * model.trainable
+        return total
+
+
+def _of_layer(arrays, k, n_layers):
+    """The part of a stack's named arrays that belongs to layer k, under plain names."""
+    if n_layers == 1:
+        return arrays
+    prefix = f"{k}."
+    return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
+
+
+def _last(y, lengths):
+    """(B, T, O) -> (B, O): each sequence's last valid step, 0 for empty ones."""
+    last = y[np.arange(y.shape[0]), np.maximum(lengths - 1, 0)]
+    last[lengths == 0] = 0
+    return last
+
+
+def _d_last(d_last, lengths, T):
+    """Adjoint of `_last`."""
+    d_y = np.zeros((d_last.shape[0], T, d_last.shape[1]), d_last.dtype)
+    rows = np.flatnonzero(lengths)
+    d_y[rows, lengths[rows] - 1] = d_last[rows]
+    return d_y
+
+
+def _valid_outputs(valid, lengths, return_sequences):
+    if valid is None or return_sequences:
+        return valid
+    return None if lengths.all() else lengths > 0
+
+
+def output_weight(loss, sample_weight, shape, valid, dtype):
+    """Weights of the outputs, of ``shape`` (B, T) or (B,), 0 in padding; None when all are 1."""
+    if sample_weight is None:
+        if not losses.takes_weight(loss):
+            return None
+        return None if valid is None else valid.astype(dtype)
+    weight = checks.real("sample_weight", sample_weight, dtype)
+    if weight.shape not in (shape, shape[:1]):
+        raise ValueError(f"`sample_weight` must have shape {shape[:1]} or {shape}, got {weight.shape}")
+    weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim)), shape)
+    weight = np.array(weight) if valid is None else np.where(valid, weight, dtype.type(0))
+    checks.finite("sample_weight", weight)
+    if (weight < 0).any():
+        raise ValueError(f"`sample_weight` must be >= 0, got {weight.min()}")
+    return weight

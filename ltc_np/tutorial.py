@@ -1,0 +1,94 @@
+"""The tutorial's single-step classes with its signatures, on this library's models.
+
+``LIFNeuronLayer`` is the tutorial's name for the LTC neuron: graded conductances, no threshold and no spike.
+"""
+
+import numpy as np
+
+from .data import generate_spiral_data
+from .model import LTCRNN
+
+__all__ = ["LIFNeuronLayer", "LTCCell", "generate_spiral_data"]
+
+
+class LIFNeuronLayer:
+    """One elapsed time of a layer of LTC neurons, by the semi-implicit solver.
+
+    Parameters
+    ----------
+    wiring : built Wiring
+        Such as ``RandomWiring(2, 2, 8)`` or ``AutoNCP(16, 2).build(3)``.
+    ode_unfolds : int
+        12 as in the tutorial, whose `LTCCell` and model use 6.
+    epsilon : float
+    seed, dtype, backend
+        As for `Model`.
+
+    Attributes
+    ----------
+    model : LTCRNN
+        The model that does the work, for gradients and training; the layer has no mappings.
+    params : Mapping
+        ``gleak vleak cm w mu sigma erev sensory_*``.
+    """
+
+    def __init__(self, wiring, ode_unfolds=12, epsilon=1e-8, *, seed=None, dtype="float32", backend="auto"):
+        self.wiring, self.ode_unfolds, self.epsilon = wiring, ode_unfolds, epsilon
+        self.model = LTCRNN(
+            wiring,
+            ode_unfolds=ode_unfolds,
+            epsilon=epsilon,
+            input_mapping=None,
+            output_mapping=None,
+            seed=seed,
+            dtype=dtype,
+            backend=backend,
+        )
+        self.params = self.model.params
+
+    def __call__(self, inputs, state, elapsed_time=1.0):
+        """The state after ``elapsed_time``.
+
+        Parameters
+        ----------
+        inputs : (B, I) array
+        state : (B, N) array
+        elapsed_time : number, or (B,) or (B, 1) array
+
+        Returns
+        -------
+        (B, N) array
+        """
+        if np.ndim(elapsed_time) == 2 and np.shape(elapsed_time)[1] == 1:
+            elapsed_time = np.asarray(elapsed_time)[:, 0]
+        return self.model.step(inputs, elapsed_time, state)[1]
+
+
+class LTCCell:
+    """One step of an LTC: the new state, and its first O neurons as outputs.
+
+    Parameters
+    ----------
+    wiring : built Wiring
+    in_features : int, optional
+        Must agree with the wiring.
+    ode_unfolds, epsilon, seed, dtype, backend
+        As for `LIFNeuronLayer`.
+
+    Attributes
+    ----------
+    neuron : LIFNeuronLayer
+    """
+
+    def __init__(
+        self, wiring, in_features=None, ode_unfolds=6, epsilon=1e-8, *, seed=None, dtype="float32", backend="auto"
+    ):
+        self.neuron = LIFNeuronLayer(wiring, ode_unfolds, epsilon, seed=seed, dtype=dtype, backend=backend)
+        if in_features is not None and in_features != wiring.input_dim:
+            raise ValueError(f"`in_features` must agree with the wiring's {wiring.input_dim}, got {in_features!r}")
+        self.wiring, self.ode_unfolds, self.epsilon = wiring, ode_unfolds, epsilon
+
+    def __call__(self, inputs, states, elapsed_time=1.0):
+        """(outputs (B, O), next_state (B, N)); arguments as for `LIFNeuronLayer`."""
+        next_state = self.neuron(inputs, states, elapsed_time)
+        return next_state[..., : self.wiring.output_dim].copy(), next_state

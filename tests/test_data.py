@@ -1,0 +1,266 @@
+"""Data: the tutorial's formula, naive loops, and every rule that refuses an argument."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ltc_np import data
+from ltc_np.data import dt_from_times, generate_spiral_data, pad, windows
+
+
+def test_spiral_formula():
+    """Point by point in Python floats, with the noise in the tutorial's order: all of x, then all of y."""
+    noise = np.random.default_rng(7).standard_normal((2, 50))
+    points = generate_spiral_data(50, 3, noise=0.5, seed=7)
+    assert points.shape == (50, 2) and points.dtype == np.float64
+    for k in range(50):
+        r, angle = k / 49, 2 * math.pi * 3 * k / 49
+        x, y = r * math.sin(angle) + 0.5 * noise[0, k] / 50, r * math.cos(angle) + 0.5 * noise[1, k] / 50
+        # the angle reaches 19, with an error of its last digit
+        assert points[k] == pytest.approx((x, y), abs=1e-14)
+
+
+def test_spiral_seeds():
+    a, b = generate_spiral_data(20, 1, seed=0), generate_spiral_data(20, 1, seed=0)
+    np.testing.assert_array_equal(a, b)
+    assert (generate_spiral_data(20, 1) != generate_spiral_data(20, 1)).all()  # fresh entropy
+    assert (generate_spiral_data(20, 1, seed=1) != a).all()
+    np.testing.assert_array_equal(generate_spiral_data(20, 1, seed=np.random.default_rng(0)), a)
+    np.testing.assert_array_equal(generate_spiral_data(20, 1, 2, 0), a)  # the tutorial's noise is the default
+    np.testing.assert_array_equal(generate_spiral_data(1, 3, noise=0), [[0.0, 0.0]])
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    generate_spiral_data(20, 1)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002, not touched
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 1), "`num_points` must be an int >= 1, got 0"),
+        ((1.5, 1), "`num_points` must be an int >= 1, got 1.5"),
+        ((5, math.nan), "`num_turns` must be a finite number, got nan"),
+        ((5, "3"), "`num_turns` must be a finite number, got '3'"),
+        ((5, 1, -1), "`noise` must be a finite number >= 0, got -1"),
+        ((5, 1, 2, -1), "`seed` must be an int >= 0, a Generator or None, got -1"),
+        ((5, 1, 2, "a"), "`seed` must be an int >= 0, a Generator or None, got 'a'"),
+    ],
+)
+def test_spiral_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        generate_spiral_data(*arguments)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=3),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(0, 3),
+    st.sampled_from([np.float64, np.float32, np.int16, bool]),
+)
+def test_windows_against_a_loop(extra, length, hop, horizon, dtype):
+    rng = np.random.default_rng(0)
+    series = [rng.normal(size=(length + horizon + e, 2)).astype(dtype) for e in extra]
+    expected_x, expected_y = [], []
+    for values in series:
+        start = 0
+        while start + horizon + length <= len(values):
+            expected_x.append(values[start : start + length])
+            expected_y.append(values[start + horizon : start + horizon + length])
+            start += hop
+    x, y = windows(series, length, hop, horizon)
+    np.testing.assert_array_equal(x, expected_x)
+    np.testing.assert_array_equal(y, expected_y)
+    assert x.dtype == y.dtype == dtype
+    for array in (x, y):
+        assert array.flags.c_contiguous and not any(np.shares_memory(array, values) for values in series)
+
+
+def test_windows_of_one_and_of_several():
+    series = np.arange(24.0).reshape(2, 6, 2)
+    one, several, listed = windows(series[0], 3), windows(series, 3), windows(list(series), 3)
+    assert one[0].shape == (3, 3, 2) and several[0].shape == (6, 3, 2)
+    for k in range(2):
+        np.testing.assert_array_equal(several[k][:3], one[k])
+        np.testing.assert_array_equal(several[k], listed[k])
+
+
+def test_windows_of_the_tutorial():
+    """Its 496 training windows are ours but the last."""
+    points = generate_spiral_data(500, 3, seed=0)
+    inputs, targets = points[:-1], points[1:]
+    count = max(1, len(inputs) - 3)
+    x, y = windows(points, 3)
+    assert len(x) == count + 1 == 497
+    np.testing.assert_array_equal(x[:-1], [inputs[i : i + 3] for i in range(count)])
+    np.testing.assert_array_equal(y[:-1], [targets[i : i + 3] for i in range(count)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((np.ones((3, 1)), 3), ValueError, r"at least length \+ horizon = 4 points each, got 3 in series 0"),
+        (([np.ones((4, 1)), np.ones((2, 1))], 3), ValueError, "= 4 points each, got 2 in series 1"),
+        (
+            ([np.ones((4, 1)), np.ones((4, 2))], 3),
+            ValueError,
+            r"`series\[1\]` must be \(T, 1\) like the first, got shape",
+        ),
+        (([np.ones((4, 1)), np.ones(4)], 3), ValueError, r"`series\[1\]` must be \(T, I\), got shape \(4,\)"),
+        (
+            (np.ones(5), 3),
+            ValueError,
+            r"`series` must be \(T, I\), \(n, T, I\) or a list .*, got shape \(5,\)",
+        ),
+        ((np.ones((0, 5, 1)), 3), ValueError, "`series` must have at least one series, got none"),
+        ((np.ones((5, 1)), 0), ValueError, "`length` must be an int >= 1, got 0"),
+        ((np.ones((5, 1)), 2.0), ValueError, "`length` must be an int >= 1, got 2.0"),
+        ((np.ones((5, 1)), 2, 0), ValueError, "`hop` must be an int >= 1, got 0"),
+        ((np.ones((5, 1)), 2, 1, -1), ValueError, "`horizon` must be an int >= 0, got -1"),
+        ((np.full((5, 1), "a"), 2), TypeError, "`series` must be real numbers, got dtype <U1"),
+        (([np.ones((5, 1)) * 1j], 2), TypeError, r"`series\[0\]` must be real numbers, got dtype complex128"),
+    ],
+)
+def test_windows_refuses(arguments, error, message):
+    with pytest.raises(error, match=message):
+        windows(*arguments)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.integers(0, 5), min_size=1, max_size=4).filter(any),
+    st.booleans(),
+    st.sampled_from([0.0, -1, 7]),
+)
+def test_pad_against_a_loop(lengths, flat, value):
+    shape = () if flat else (3,)
+    sequences = [np.full((n, *shape), k + 10) for k, n in enumerate(lengths)]
+    x, got_lengths = pad(sequences, value)
+    assert got_lengths.tolist() == lengths and got_lengths.dtype == np.intp
+    assert x.shape == (len(lengths), max(lengths), *shape) and x.dtype == sequences[0].dtype
+    for b, n in enumerate(lengths):
+        assert (x[b, :n] == b + 10).all() and (x[b, n:] == value).all()
+
+
+def test_pad_dtypes():
+    assert pad([np.ones((2, 1), np.float32), np.ones((1, 1), np.float32)])[0].dtype == np.float32
+    assert pad([np.ones(2, np.float32), np.ones(1)])[0].dtype == np.float64
+    assert pad([[1, 2], []])[0].dtype.kind == "i"  # the empty list, float64 to NumPy, decides nothing
+    assert pad([[True], [False, True]])[0].dtype == bool
+    x, _ = pad([np.ones((1, 2)), np.ones((2, 2))], value=np.nan)
+    assert np.isnan(x[0, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("sequences", "value", "error", "message"),
+    [
+        ([], 0, ValueError, "`sequences` must have at least one element, got no sequence"),
+        ([[], []], 0, ValueError, "`sequences` must have at least one element, got 2 of length 0"),
+        (np.ones(3), 0, ValueError, r"`sequences` must be a list of arrays, got an array of shape \(3,\)"),
+        (
+            [np.ones((2, 3)), np.ones((2, 4))],
+            0,
+            ValueError,
+            r"`sequences\[1\]` must be \(T, 3\) like the first",
+        ),
+        ([np.ones((2, 3)), np.ones(2)], 0, ValueError, r"`sequences\[1\]` must be \(T, 3\) like the first"),
+        (
+            [np.ones((2, 3, 4))],
+            0,
+            ValueError,
+            r"`sequences\[0\]` must be \(T,\) or \(T, I\), got shape \(2, 3, 4\)",
+        ),
+        ([1.0, 2.0], 0, ValueError, r"`sequences\[0\]` must be \(T,\) or \(T, I\), got shape \(\)"),
+        ([[[1, 2], [3]]], 0, ValueError, r"`sequences\[0\]` must be a regular array, got list"),
+        ([["a"]], 0, TypeError, r"`sequences\[0\]` must be real numbers, got dtype <U1"),
+        ([[1, 2]], 0.5, ValueError, "`value` must be a value of dtype int.*, got 0.5"),
+        ([[1, 2]], np.nan, ValueError, "`value` must be a value of dtype int.*, got nan"),
+        ([np.array([1], np.uint8)], -1, ValueError, "`value` must be a value of dtype uint8, got -1"),
+        ([[1.0]], "a", ValueError, "`value` must be one real number, got 'a'"),
+    ],
+)
+def test_pad_refuses(sequences, value, error, message):
+    with pytest.raises(error, match=message):
+        pad(sequences, value)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.floats(0, 10), min_size=1, max_size=5), min_size=1, max_size=4), st.booleans())
+def test_dt_adds_up_to_the_times(steps, given_start):
+    times = [np.cumsum(row) for row in steps]
+    t0 = np.arange(len(times)) - 20.0 if given_start else None
+    dt = dt_from_times(times, t0)
+    assert dt.dtype == np.float64 and dt.shape == (len(times), max(map(len, times))) and (dt >= 0).all()
+    for b, row in enumerate(times):
+        n = len(row)
+        start = t0[b] if given_start else row[0] - (row[1] - row[0] if n > 1 else 1.0)
+        # times up to 50, six roundings
+        np.testing.assert_allclose(start + np.cumsum(dt[b, :n]), row, rtol=0, atol=1e-13)
+        assert not dt[b, n:].any()
+        np.testing.assert_array_equal(dt_from_times(row, None if t0 is None else t0[b]), dt[b, :n])
+
+
+def test_dt_of_a_batch():
+    times = np.array([[0.0, 1.0, 3.0], [5.0, 5.0, 5.5]])
+    assert dt_from_times(times).tolist() == [[1.0, 1.0, 2.0], [0.0, 0.0, 0.5]]
+    assert dt_from_times(times, t0=-1).tolist() == [[1.0, 1.0, 2.0], [6.0, 0.0, 0.5]]
+    assert dt_from_times(times, t0=[0, 2]).tolist() == [[0.0, 1.0, 2.0], [3.0, 0.0, 0.5]]
+    assert dt_from_times(np.array([[3.0], [4.0]])).tolist() == [[1.0], [1.0]]
+    assert dt_from_times([[1.0, 2.0], []]).tolist() == [[1.0, 1.0], [0.0, 0.0]]
+    assert dt_from_times(np.array([7])).tolist() == [1.0]
+
+
+def test_dt_keeps_digits():
+    stamps = 1_700_000_000_000_000_000 + np.array([0, 1, 3])  # nanoseconds: float64 knows multiples of 256
+    assert dt_from_times(stamps).tolist() == [1.0, 1.0, 2.0]
+    assert dt_from_times(stamps, t0=1_699_999_999_999_999_995).tolist() == [5.0, 1.0, 2.0]
+    small = np.array([0.1, 16.0], np.float32)  # the difference is no float32
+    assert dt_from_times(small).tolist() == [float(small[1]) - float(small[0])] * 2
+
+
+@pytest.mark.parametrize(
+    ("times", "t0", "error", "message"),
+    [
+        ([1.0, 3.0, 2.0], None, ValueError, "`times` must not decrease, got 2.0 after 3.0 at 2"),
+        (
+            [[0.0, 1.0], [2.0, 1.0]],
+            None,
+            ValueError,
+            r"`times\[1\]` must not decrease, got 1.0 after 2.0 at 1",
+        ),
+        (np.array([3, 2], np.uint8), None, ValueError, "`times` must not decrease, got 2 after 3 at 1"),
+        ([1.0, np.nan, np.inf], None, ValueError, "`times` must be finite, got nan at 1"),
+        ([[1.0], [1.0, np.inf]], None, ValueError, r"`times\[1\]` must be finite, got inf at 1"),
+        ([1.0, 2.0], 1.5, ValueError, r"`t0` must be at most `times\[0\]` = 1.0, got 1.5"),
+        ([1.0, 2.0], np.nan, ValueError, "`t0` must be finite, got nan"),
+        ([1.0, 2.0], [1.0], ValueError, r"`t0` must be a number, got shape \(1,\)"),
+        (np.ones((2, 3)), np.ones(3), ValueError, r"`t0` must be a number or \(2,\), got shape \(3,\)"),
+        ([], None, ValueError, "`times` must have at least one observation, got none"),
+        (np.ones((2, 0)), None, ValueError, "`times` must have at least one observation, got none"),
+        ([[], []], None, ValueError, "`times` must have at least one observation, got none"),
+        (
+            np.ones((2, 3, 1)),
+            None,
+            ValueError,
+            r"`times` must be \(T,\), \(B, T\) or a list .*, got shape \(2, 3, 1\)",
+        ),
+        ([[[1.0]], [[1.0]]], None, ValueError, r"`times\[0\]` must be \(T,\), got shape \(1, 1\)"),
+        (
+            np.array(["2020-01-01"], "M8[D]"),
+            None,
+            TypeError,
+            "`times` must be real numbers, got dtype datetime64",
+        ),
+        ([1.0], "now", TypeError, "`t0` must be real numbers, got dtype <U3"),
+    ],
+)
+def test_dt_refuses(times, t0, error, message):
+    with pytest.raises(error, match=message):
+        dt_from_times(times, t0)
+
+
+def test_all_public_names_exist():
+    assert all(hasattr(data, name) for name in data.__all__)

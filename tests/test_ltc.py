@@ -1,0 +1,248 @@
+"""The LTC cell: gradients, agreement of backends, bits, exactness at the edges."""
+
+import numpy as np
+import pytest
+
+from ltc_np import LTC, LTCRNN, AutoNCP, FullyConnected, Random, RandomWiring, Wiring, gradcheck, set_num_threads
+
+B, T, I = 3, 4, 2
+
+# Sizes all differ (N = 5, 8, 13); the last three are the traps B == N, B == T, I == N.
+WIRINGS = {
+    "dense": (FullyConnected(5, 2), I, B, T),
+    "dense, no self-connections": (FullyConnected(5, 2, self_connections=False), I, B, T),
+    "sparse": (AutoNCP(8, 2), I, B, T),
+    "random, neurons without synapses": (Random(7, 3, sparsity_level=0.8, random_seed=3), I, B, T),
+    "tutorial": (RandomWiring(I, 2, 8, seed=0), I, B, T),
+    "posts order": (FullyConnected(13, 2), I, B, T),
+    "no recurrent synapse": (Wiring.from_edges(2, [], [(0, 0, 1), (1, 1, -1)], input_dim=2), I, B, T),
+    "B == N": (FullyConnected(4, 2), I, 4, 3),
+    "B == T": (FullyConnected(5, 2), I, 4, 4),
+    "I == N": (FullyConnected(3, 2), 3, 2, 4),
+    "one of everything": (FullyConnected(1, 1), 1, 1, 1),
+}
+
+
+def make(key, backend, dtype="float64", seed=1, **options):
+    wiring, inputs, batch, steps = WIRINGS[key]
+    model = LTCRNN(wiring, inputs, seed=seed, dtype=dtype, backend=backend, **options)
+    rng = np.random.default_rng(7)
+    model.theta = model.theta + np.abs(rng.normal(size=model.theta.size)) * 0.2  # stays positive for "clip"
+    x = rng.normal(size=(batch, steps, inputs))
+    dt = rng.uniform(0, 2, (batch, steps))
+    if steps > 1:
+        dt[0, 1] = 0
+    lengths = rng.integers(1, steps + 1, batch)
+    lengths[0] = steps
+    if batch > 2:
+        lengths[1] = 0
+    return model, x, dt, lengths
+
+
+@pytest.mark.filterwarnings("ignore:no input reaches")
+@pytest.mark.parametrize("key", WIRINGS)
+@pytest.mark.parametrize("positivity", ["softplus", "clip"])
+def test_gradients_of_every_coordinate(key, positivity, backend):
+    # 1e-6 is the promise; central differences at step 1e-6 reach about 1e-9 here.
+    model, x, dt, lengths = make(key, backend, positivity=positivity)
+    errors = gradcheck.check(model, x, dt, lengths=lengths)
+    assert set(errors) == set(model.params) | {"x", "h0", "dt"}
+    assert max(errors.values()) < 1e-6, errors
+
+
+@pytest.mark.parametrize("mapping", [None, "linear", "affine"])
+def test_gradients_with_mappings_and_scalar_or_shared_dt(mapping, backend):
+    wiring = AutoNCP(8, 2)
+    x = np.random.default_rng(0).normal(size=(2, 3, 2))
+    model = LTCRNN(wiring, 2, input_mapping=mapping, output_mapping=mapping, seed=0, dtype="float64", backend=backend)
+    names = {f"{side}_{k}" for side in ("input", "output") for k in {None: "", "linear": "w", "affine": "wb"}[mapping]}
+    assert {n for n in model.params if n.startswith(("input", "output"))} == names
+    for dt in (0.7, [0.0, 0.5, 2.0]):
+        errors = gradcheck.check(model, x, dt)
+        assert max(errors.values()) < 1e-6, errors
+
+
+@pytest.mark.parametrize("wiring", [FullyConnected(40, 8), AutoNCP(40, 8), RandomWiring(8, 4, 24, seed=1)])
+def test_gradient_along_a_direction_at_a_realistic_size(wiring, backend):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(20, 12, 8))
+    model = LTCRNN(wiring, 8, seed=0, dtype="float64", backend=backend)
+    assert gradcheck.direction(model, x, rng.uniform(0, 2, (20, 12)), lengths=rng.integers(1, 13, 20)) < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore:no input reaches")
+@pytest.mark.parametrize("key", WIRINGS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+def test_backends_agree(key, dtype, tolerance):
+    results = []
+    for backend in ("numpy", "cpu"):
+        model, x, dt, lengths = make(key, backend, dtype)
+        y, tape = model.forward(x, dt, lengths=lengths)
+        rng = np.random.default_rng(5)
+        g = model.backward(tape, rng.normal(size=y.shape), rng.normal(size=(x.shape[0], model.state_size)))
+        assert {a.dtype for a in (y, g.theta, g.x, g.h0, g.dt)} == {model.dtype}
+        results.append({"y": y, "x": g.x, "h0": g.h0, "dt": g.dt, **model.views(g.theta)})
+    for name, a in results[0].items():
+        b = results[1][name]
+        assert np.abs(a - b).max(initial=0) <= tolerance * np.abs(b).max(initial=0), name
+
+
+def test_naive_loop():
+    """Against the equation written with Python floats, no vectorisation and no rearrangement."""
+    import math
+
+    wiring = AutoNCP(8, 2).build(3)
+    model = LTCRNN(wiring, 3, seed=4, dtype="float64", backend="numpy")
+    p, x, elapsed = model.params, np.random.default_rng(0).normal(size=(5, 3)), [0.3, 1.0, 2.0, 0.1, 5.0]
+
+    def softplus(z):
+        return math.log1p(math.exp(z))
+
+    def sigmoid(z):
+        return 1 / (1 + math.exp(-z))
+
+    v = [0.0] * 8
+    for t in range(5):
+        inputs = [x[t, k] * p["input_w"][k] + p["input_b"][k] for k in range(3)]
+        for _ in range(6):
+            new = []
+            for i in range(8):
+                c = softplus(p["cm"][i]) * 6 / elapsed[t]
+                g = softplus(p["gleak"][i])
+                top, bottom = c * v[i] + g * p["vleak"][i], c + g + 1e-8
+                for prefix, pre, post, source in (
+                    ("", wiring.pre, wiring.post, v),
+                    ("sensory_", wiring.sensory_pre, wiring.sensory_post, inputs),
+                ):
+                    for s in range(len(pre)):
+                        if post[s] == i:
+                            z = p[prefix + "sigma"][s] * (source[pre[s]] - p[prefix + "mu"][s])
+                            a = softplus(p[prefix + "w"][s]) * sigmoid(z)
+                            top += a * p[prefix + "erev"][s]
+                            bottom += a
+                new.append(top / bottom)
+            v = new
+    _, state = model(x, elapsed, return_state=True)
+    np.testing.assert_allclose(state, v, rtol=1e-13)  # about 200 roundings
+
+
+@pytest.mark.parametrize("wiring", [FullyConnected(33, 3), AutoNCP(33, 3), RandomWiring(4, 3, 12, seed=0)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bits_do_not_depend_on_the_batch(wiring, dtype, backend):
+    """Both loop orders, every tile width, and streaming."""
+    model = LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend)
+    rng = np.random.default_rng(0)
+    x, dt = rng.normal(size=(70, 5, 4)), rng.uniform(0, 3, (70, 5))
+    y, state = model(x, dt, return_state=True)
+    for cut in (1, 2, 11, 16, 17, 40):
+        parts = [model(x[a : a + cut], dt[a : a + cut]) for a in range(0, 70, cut)]
+        assert (np.concatenate(parts) == y).all(), cut
+    streamed = model.initial_state()
+    for t in range(5):
+        out, streamed = model.step(x[3, t], dt[3, t], streamed)
+        assert (out == y[3, t]).all()
+    assert (streamed == state[3]).all()
+
+
+def test_bits_do_not_depend_on_threads_or_repetition(backend):
+    model = LTCRNN(FullyConnected(24, 3), 4, seed=0, backend=backend)
+    rng = np.random.default_rng(0)
+    x, target = rng.normal(size=(100, 20, 4)), rng.normal(size=(100, 20, 3))
+    results = []
+    for threads in (1, 2, 3, 2):
+        set_num_threads(threads)
+        results.append((model(x), *model.loss_and_grad(x, target, 0.5)))
+    set_num_threads(None)
+    for y, loss, grad in results[1:]:
+        assert (y == results[0][0]).all()
+        assert loss == results[0][1]
+        assert (grad == results[0][2]).all()
+
+
+@pytest.mark.parametrize("key", ["dense", "sparse", "tutorial", "posts order"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dt_zero_is_exact(key, dtype, backend):
+    model, x, _, _ = make(key, backend, dtype)
+    h0 = np.random.default_rng(0).normal(size=(x.shape[0], model.state_size)).astype(dtype)
+    _, state = model(x, 0.0, h0=h0, return_state=True)
+    assert (state == h0).all()
+    y, tape = model.forward(x, 0.0, h0=h0)
+    g = model.backward(tape, np.zeros_like(y), h0)
+    assert (g.h0 == h0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_state_stays_in_the_hull(dtype, backend):
+    rng = np.random.default_rng(0)
+    for wiring in (FullyConnected(9, 2), AutoNCP(9, 2)):
+        model = LTCRNN(wiring, 3, seed=0, dtype=dtype, backend=backend)
+        p, x = model.params, 10 * rng.normal(size=(6, 20, 3))
+        ends = [0, *p["vleak"], *p["erev"], *p["sensory_erev"]]
+        # "A few ulp", grown to 1e-6 for float32 at dt = 1e12 (mathematics of the rearranged step).
+        slack = 1e-6 if dtype == "float32" else 1e-14
+        for dt in (1e-6, 1.0, 1e3, 1e12):
+            for _ in range(2):
+                _, state = model(x, dt, return_state=True)
+                assert state.min() >= min(ends) - slack
+                assert state.max() <= max(ends) + slack
+
+
+def test_long_float32_gradients_follow_float64(backend):
+    steps = 20_000 if backend == "cpu" else 1_000
+    x = np.random.default_rng(0).normal(size=(1, steps, 2))
+    target = np.random.default_rng(1).normal(size=(1, steps, 2))
+    grads = []
+    for dtype in ("float64", "float32"):
+        model = LTCRNN(FullyConnected(8, 2), 2, seed=0, dtype=dtype, backend=backend)
+        model.theta = LTCRNN(FullyConnected(8, 2), 2, seed=0).theta  # the same float32 values for both
+        grads.append(model.views(model.loss_and_grad(x.astype(np.float32), target.astype(np.float32))[1]))
+    for name in grads[0]:
+        a, b = grads[0][name], grads[1][name]
+        assert np.abs(a - b).max() <= 2e-6 * np.abs(a).max(), name
+
+
+def test_clip_is_projected_by_the_optimiser_and_passes_gradients(backend):
+    from ltc_np import Adam
+
+    model = LTCRNN(AutoNCP(8, 2), 2, seed=0, positivity="clip", backend=backend)
+    model.params["w"] = -1.0
+    model.params["cm"] = -1.0
+    x = np.ones((2, 3, 2))
+    assert np.isfinite(model(x)).all()
+    Adam(0.01).step(model, np.zeros_like(model.theta))
+    assert (model.params["w"] == 0).all()
+    assert (model.params["cm"] == np.float32(1e-6)).all()
+
+
+def test_softplus_that_underflows_leaves_dt_zero_exact(backend):
+    model = LTCRNN(AutoNCP(8, 2), 2, seed=0, backend=backend)
+    model.params["cm"] = -200.0  # softplus(-200) is 0 in float32
+    h0 = np.ones((2, 8), np.float32)
+    assert (model(np.ones((2, 1, 2)), 0.0, h0=h0, return_state=True)[1] == h0).all()
+    assert np.isfinite(model(np.ones((2, 3, 2)), 1.0)).all()
+
+
+def test_init_overrides_and_layer_errors():
+    layer = LTC(AutoNCP(8, 2), 2, init={"w": 0.5, "mu": (1.0, 1.5), "vleak": np.arange(8.0)})
+    p = LTCRNN(AutoNCP(8, 2), 2, seed=0, init=layer.init).params
+    assert (p["w"] == 0.5).all()
+    assert ((p["mu"] >= 1) & (p["mu"] <= 1.5)).all()
+    assert (p["vleak"] == np.arange(8)).all()
+    for options, words in (
+        ({"ode_unfolds": 0}, "`ode_unfolds`"),
+        ({"ode_unfolds": 2.0}, "`ode_unfolds`"),
+        ({"epsilon": -1}, "`epsilon`"),
+        ({"epsilon": np.nan}, "`epsilon`"),
+        ({"positivity": "relu"}, "`positivity`"),
+        ({"input_mapping": "quadratic"}, "`input_mapping`"),
+        ({"init": {"W": 1}}, "unknown parameter 'W'"),
+        ({"init": {"w": (1, 0)}}, "low <= high"),
+        ({"init": {"w": [1.0, 2.0]}}, "array of shape"),
+        ({"init": {"w": np.nan}}, "finite"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            LTC(AutoNCP(8, 2), 2, **options)
+    with pytest.raises(TypeError, match="`wiring`"):
+        LTC(8, 2)
+    with pytest.raises(ValueError, match="`input_dim`"):
+        LTC(AutoNCP(8, 2))

@@ -1,0 +1,322 @@
+"""Metrics: against formulas over all elements at once, whatever the batches, and by hand."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ltc_np import metrics
+from ltc_np.metrics import F1, MAE, MSE, R2, Accuracy, Metric, get
+
+
+def direct_mse(y, target, weight):
+    return np.average(((y - target) ** 2).mean(axis=1), weights=weight)
+
+
+def direct_mae(y, target, weight):
+    return np.average(np.abs(y - target).mean(axis=1), weights=weight)
+
+
+def direct_r2(y, target, weight):
+    scores = []
+    for o in range(y.shape[1]):
+        mean = np.average(target[:, o], weights=weight)
+        total = np.sum(weight * (target[:, o] - mean) ** 2)
+        scores.append(1 - np.sum(weight * (target[:, o] - y[:, o]) ** 2) / total)
+    return np.mean(scores)
+
+
+def direct_accuracy(y, target, weight):
+    if target.ndim == 1:
+        correct = (y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0] > 0) == target
+    else:
+        correct = ((y > 0) == (target > 0.5)).mean(axis=1)
+    return np.average(correct, weights=weight)
+
+
+def direct_f1(y, target, weight):
+    if target.ndim == 1 and y.shape[1] > 1:
+        tables = [(y.argmax(axis=1) == k, target == k) for k in range(y.shape[1])]
+    elif target.ndim == 1:
+        tables = [(y[:, 0] > 0, target == 1)]
+    else:
+        tables = [(y[:, o] > 0, target[:, o] > 0.5) for o in range(y.shape[1])]
+    scores = []
+    for said, true in tables:
+        if not weight[said | true].any():
+            continue
+        precision = np.sum(weight[said & true]) / max(np.sum(weight[said]), 1e-300)
+        recall = np.sum(weight[said & true]) / max(np.sum(weight[true]), 1e-300)
+        scores.append(2 * precision * recall / (precision + recall) if precision + recall else 0.0)
+    return np.mean(scores) if scores else 0.0
+
+
+DIRECT = {"mse": direct_mse, "mae": direct_mae, "r2": direct_r2, "accuracy": direct_accuracy, "f1": direct_f1}
+KINDS = [("mse", "real"), ("mae", "real"), ("r2", "real")]
+KINDS += [(name, kind) for name in ("accuracy", "f1") for kind in ("classes", "binary", "labels")]
+
+
+def problem(kind, n, rng):
+    size = 1 if kind == "binary" else 4
+    y = rng.normal(size=(n, size))
+    if kind == "real":
+        return y, y + rng.normal(size=(n, size)) + 3
+    if kind == "labels":
+        return y, rng.integers(0, 2, (n, size)).astype(float)
+    return y, rng.integers(0, max(size, 2), n)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3)), min_size=1, max_size=4),
+    st.booleans(),
+)
+@pytest.mark.parametrize(("name", "kind"), KINDS)
+def test_any_batches_give_the_direct_formula(name, kind, seed, shapes, weighted):
+    """Batches (B, T, O) of any sizes; elements of weight 0 hold NaN and never count."""
+    rng = np.random.default_rng(seed)
+    metric, parts = get(name), []
+    for shape in (*shapes, (2, 3)):  # at least six elements, so that there is a spread
+        n = shape[0] * shape[1]
+        y, target = problem(kind, n, rng)
+        weight = rng.choice([0.0, 0.5, 2.0], n) if weighted else np.ones(n)
+        weight[-1] = 1.0
+        parts.append((y, target, weight))
+        y = np.where(weight[:, None] > 0, y, np.nan)
+        if target.dtype.kind == "f":
+            target = np.where(weight[:, None] > 0, target, np.nan)
+        metric.update(
+            y.reshape(*shape, -1),
+            target.reshape(*shape, *target.shape[1:]),
+            weight.reshape(shape) if weighted else None,
+        )
+    expected = DIRECT[name](*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    result = metric.result()
+    assert type(result) is float
+    # sums of at most 54 elements; R2 near a small spread divides by a small number
+    assert result == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+def test_weights_count_repetitions():
+    rng = np.random.default_rng(0)
+    counts = np.array([3, 0, 1, 2, 1])
+    for name, kind in KINDS:
+        y, target = problem(kind, 5, rng)
+        weighted, repeated = get(name), get(name)
+        weighted.update(y, target, counts)
+        repeated.update(np.repeat(y, counts, axis=0), np.repeat(target, counts, axis=0))
+        assert weighted.result() == pytest.approx(repeated.result(), rel=1e-13)
+
+
+def test_r2_survives_a_large_mean():
+    """Targets 1e8 + noise: sums of squares would have no digit left (1e16 * 1e-16 = 1)."""
+    rng = np.random.default_rng(0)
+    target = 1e8 + rng.normal(size=(60, 2))
+    target[0] += 1e4  # a first element that is no good guess of the mean
+    y = target + 0.1 * rng.normal(size=(60, 2))
+    metric = R2()
+    for k in range(0, 60, 7):
+        metric.update(y[k : k + 7], target[k : k + 7])
+    scores = []
+    for o in range(2):
+        t, p = ([Fraction(v) for v in a[:, o]] for a in (target, y))
+        mean = sum(t) / 60
+        scores.append(
+            1 - sum((a - b) ** 2 for a, b in zip(t, p, strict=True)) / sum((a - mean) ** 2 for a in t)
+        )
+    assert 1 - metric.result() == pytest.approx(float(1 - sum(scores) / 2), rel=1e-7)  # 1 - R2 itself is 1e-9
+
+
+def test_r2_of_a_constant_target():
+    constant = np.full((5, 1), 0.1)  # its mean, computed plainly, is not 0.1
+    for y, expected in ((constant, 1.0), (constant + 1e-9, 0.0)):
+        metric = R2()
+        metric.update(y[:2], constant[:2])
+        metric.update(y[2:], constant[2:])
+        assert metric.result() == expected
+    metric = R2()  # the other output keeps its own score
+    metric.update(np.array([[1.0, 7.0], [2.0, 8.0]]), np.array([[1.0, 7.0], [2.0, 7.0]]))
+    assert metric.result() == 0.5
+    metric = R2()
+    metric.update(np.array([[2.0]]), np.array([[2.5]]))
+    assert metric.result() == 0.0
+
+
+def test_r2_of_integers_and_floats32():
+    metric = R2()
+    metric.update(
+        np.array([[250], [1]], np.uint8), np.array([[1], [250]], np.uint8)
+    )  # differences would wrap
+    assert metric.result() == pytest.approx(-3.0)
+    for metric in (MSE(), MAE()):
+        metric.update(np.array([[1]], np.uint8), np.array([[3]], np.uint8))
+        assert metric.result() == {"mse": 4.0, "mae": 2.0}[metric.name]
+    metric = MSE()  # 2**24 + 1 is no float32
+    metric.update(np.array([[2.0**12], [1.0]], np.float32), np.zeros((2, 1), np.float32))
+    assert metric.result() == (2.0**24 + 1) / 2
+
+
+def test_f1_by_hand():
+    metric = F1()
+    logits = np.eye(4)[[0, 0, 1, 1, 0]]
+    metric.update(logits, np.array([0, 1, 1, 2, 0]))
+    # class 0: TP 2, FP 1, FN 0 -> 4/5;  1: TP 1, FP 1, FN 1 -> 1/2;  2: never predicted -> 0;  3: nowhere
+    assert metric.result() == pytest.approx((4 / 5 + 1 / 2 + 0) / 3, rel=1e-15)
+    metric.reset()
+    metric.update(np.array([[-1.0], [-2.0]]), np.array([0, 0]))
+    assert metric.result() == 0.0  # no positive anywhere
+    metric.update(np.array([[1.0], [0.0]]), np.array([True, True]))  # logit 0 is a no
+    assert metric.result() == pytest.approx(2 / 3, rel=1e-15)
+
+
+def test_accuracy_by_hand():
+    metric = Accuracy()
+    metric.update(np.array([[[1.0, 1.0], [0.0, 2.0]]]), np.array([[0, 0]]))  # the first of equal logits
+    assert metric.result() == 0.5
+    metric = Accuracy()
+    metric.update(np.array([[0.0], [0.1], [-1.0]]), np.array([[0.0], [0.9], [1.0]]), np.array([1, 2, 3]))
+    assert metric.result() == 0.5
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_reset_and_empty(name):
+    metric = get(name)
+    y, target = problem(dict(KINDS)[name], 6, np.random.default_rng(0))
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match=f"`{name}` must see an element of positive weight before result"
+        ):
+            metric.result()
+        metric.update(y, target, np.zeros(6))  # nothing valid is nothing
+    metric.update(y, target)
+    first = metric.result()
+    metric.update(y[:2], target[:2])
+    metric.reset()
+    with pytest.raises(ValueError, match="must see an element"):
+        metric.result()
+    metric.update(y, target)
+    assert metric.result() == first
+
+
+def test_nan_predictions_are_not_hidden():
+    for metric in (MSE(), MAE(), R2()):
+        metric.update(np.array([[1.0], [np.nan], [2.0]]), np.array([[1.0], [2.0], [3.0]]))
+        assert math.isnan(metric.result())
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "target", "weight", "error", "message"),
+    [
+        (
+            "mse",
+            np.ones(3),
+            np.ones(3),
+            None,
+            ValueError,
+            r"`y` must be \(B, T, O\) or \(B, O\), got shape \(3,\)",
+        ),
+        (
+            "mse",
+            np.ones((3, 2)),
+            np.ones((3, 1)),
+            None,
+            ValueError,
+            r"must have shape \(3, 2\) or \(3,\), got \(3, 1\)",
+        ),
+        ("mae", np.ones((3, 2)), np.ones(3), None, ValueError, "`target` of mae must have y's shape"),
+        ("r2", np.ones((3, 1)), np.ones(3), None, ValueError, "`target` of r2 must have y's shape"),
+        ("mse", np.ones((1, 1)), [["a"]], None, TypeError, "`target` must be real numbers, got dtype <U1"),
+        (
+            "mse",
+            1j * np.ones((1, 1)),
+            [[1]],
+            None,
+            TypeError,
+            "`y` must be real numbers, got dtype complex128",
+        ),
+        (
+            "mse",
+            np.ones((3, 1)),
+            np.ones((3, 1)),
+            np.ones(1),
+            ValueError,
+            r"`weight` must have shape \(3,\), got \(1,\)",
+        ),
+        ("mse", np.ones((2, 1)), np.ones((2, 1)), [1, -1], ValueError, "`weight` must be >= 0, got -1.0"),
+        ("mse", np.ones((2, 1)), np.ones((2, 1)), [1, np.nan], ValueError, "`weight` must be >= 0, got nan"),
+        ("accuracy", np.ones((2, 3)), [0, 3], None, ValueError, r"accuracy must be classes in 0\.\.2, got 3"),
+        ("accuracy", np.ones((2, 1)), [0, 2], None, ValueError, r"accuracy must be classes in 0\.\.1, got 2"),
+        ("f1", np.ones((2, 3)), [0, -1], None, ValueError, r"f1 must be classes in 0\.\.2, got -1"),
+        ("f1", np.ones((2, 3)), [0.0, 1.0], None, TypeError, "f1 must be integer classes, got dtype float64"),
+        ("f1", np.ones((1, 2)), [[0.5, 1.5]], None, ValueError, r"f1 must be in \[0, 1\], got 1.5"),
+        ("accuracy", np.ones((1, 1)), [[np.nan]], None, ValueError, r"accuracy must be in \[0, 1\], got nan"),
+    ],
+)
+def test_update_refuses(name, y, target, weight, error, message):
+    with pytest.raises(error, match=message):
+        get(name).update(y, target, weight)
+
+
+@pytest.mark.parametrize("name", ["r2", "f1"])
+def test_outputs_may_not_change(name):
+    metric = get(name)
+    metric.update(np.zeros((3, 2)), np.eye(3)[:, :2])
+    with pytest.raises(ValueError, match="`y` must have 2 outputs as before, got 3"):
+        metric.update(np.zeros((3, 3)), np.eye(3))
+
+
+def largest_error(y, target):
+    return np.abs(y - target).max()
+
+
+def test_own_metric_sees_all_valid_elements():
+    metric = get(largest_error)
+    assert (
+        isinstance(metric, Metric)
+        and metric.name == "largest_error"
+        and repr(metric) == "<metric largest_error>"
+    )
+    y = np.zeros((2, 3, 1))
+    target = np.array([[[1.0], [2.0], [np.nan]], [[-4.0], [0.0], [0.0]]])
+    weight = np.array([[1, 1, 0], [1, 1, 1]])
+    metric.update(y, target, weight)
+    y += 100  # a workspace that the caller uses again
+    metric.update(np.ones((1, 1, 1)), np.zeros((1, 1, 1)))
+    assert metric.result() == 4.0
+    metric.reset()
+    metric.update(np.ones((1, 1)), np.zeros((1, 1)))
+    assert metric.result() == 1.0
+
+    shapes = []
+    metric = get(lambda y, target: shapes.append((y.shape, target.shape)) or 1)
+    metric.update(np.ones((2, 3, 4)), np.zeros((2, 3), int))
+    metric.update(np.ones((1, 2, 4)), np.zeros((1, 2), int))
+    assert metric.result() == 1.0 and shapes == [((8, 4), (8,))]
+
+
+def test_own_metric_is_checked():
+    with pytest.raises(ValueError, match=r"`weight` must be 0 or 1 .*\(largest_error\), got 0.5"):
+        get(largest_error).update(np.ones((2, 1)), np.ones((2, 1)), [1, 0.5])
+    for value, kind in (("good", "str 'good'"), (np.ones(2), "ndarray"), (None, "NoneType None")):
+        metric = get(lambda y, target, value=value: value)
+        metric.update(np.ones((2, 1)), np.ones((2, 1)))
+        with pytest.raises(TypeError, match=f"must return a real number, got {kind}"):
+            metric.result()
+
+
+def test_get():
+    for name in ("accuracy", "mse", "mae", "r2", "f1"):
+        metric = get(name)
+        assert metric.name == name and metric is not get(name) and type(get(type(metric))) is type(metric)
+        assert get(metric) is metric and repr(metric) == f"{type(metric).__name__}()"
+    with pytest.raises(
+        ValueError, match="`metric` must be one of accuracy, mse, mae, r2, f1, a Metric or a callable"
+    ):
+        get("auc")
+    with pytest.raises(TypeError, match=r"`metric` must be one of .*, got 3"):
+        get(3)
+    assert all(hasattr(metrics, name) for name in metrics.__all__)

@@ -1,0 +1,486 @@
+"""Optimisers: one table over all of them, against loops over Python floats and against PyTorch's values."""
+
+import copy
+import math
+import pickle
+import tracemalloc
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ltc_np import optim
+from ltc_np.optim import (
+    SGD,
+    Adam,
+    AdamW,
+    CosineDecay,
+    ExponentialDecay,
+    RMSprop,
+    WarmUp,
+    clip_by_global_norm,
+    get,
+)
+
+
+class Model:
+    """What an optimiser needs of a model; ``bound`` is the smallest value that `project` leaves."""
+
+    def __init__(self, theta, trainable=None, decay=None, lr_scale=None, bound=-math.inf):
+        self.theta = np.array(theta)
+        self.trainable = trainable
+        decay = np.ones(self.theta.shape, bool) if decay is None else decay
+        self.layout = SimpleNamespace(decay=decay, lr_scale=lr_scale)
+        self.bound, self.projections = bound, 0
+
+    def project(self):
+        self.projections += 1
+        np.maximum(self.theta, self.theta.dtype.type(self.bound), out=self.theta)
+
+
+def quadratic(theta):
+    """Minimum 0 at (3, -0.5), ill-conditioned by 5."""
+    a, b = theta[0] - 3, theta[1] + theta.dtype.type(0.5)
+    return np.array([2 * a, 10 * b], theta.dtype), a * a + 5 * b * b
+
+
+def rosenbrock(theta):
+    """Minimum 0 at (1, 1), at the end of a bent valley."""
+    x, y = theta
+    bent = y - x * x
+    return np.array([-4 * x * bent * 5 - 2 * (1 - x), 10 * bent], theta.dtype), 5 * bent * bent + (1 - x) ** 2
+
+
+# a new optimiser is one line here, and its formula in `naive`
+OPTIMIZERS = {
+    "sgd": lambda lr=0.02: SGD(lr),
+    "momentum": lambda lr=0.01: SGD(lr, momentum=0.8),
+    "nesterov": lambda lr=0.01: SGD(lr, momentum=0.8, nesterov=True),
+    "rmsprop": lambda lr=0.01: RMSprop(lr, alpha=0.9),
+    "rmsprop, momentum": lambda lr=0.003: RMSprop(lr, alpha=0.9, momentum=0.5),
+    "adam": lambda lr=0.05: Adam(lr, beta1=0.8),
+    "adamw": lambda lr=0.05: AdamW(lr, beta1=0.8, weight_decay=1e-4),
+}
+every = pytest.mark.parametrize("name", OPTIMIZERS)
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def naive(name, optimizer, t, theta, g, state, lr, decays):
+    """One coordinate's new value, by the formulas as PyTorch documents them, in Python floats."""
+    o = optimizer
+    if name.startswith("adam"):
+        if name == "adamw" and decays:
+            theta -= lr * o.weight_decay * theta
+        state["m"] = o.beta1 * state.get("m", 0.0) + (1 - o.beta1) * g
+        state["v"] = o.beta2 * state.get("v", 0.0) + (1 - o.beta2) * g * g
+        m, v = state["m"] / (1 - o.beta1**t), state["v"] / (1 - o.beta2**t)
+        return theta - lr * m / (math.sqrt(v) + o.epsilon)
+    if name.startswith("rmsprop"):
+        state["v"] = o.alpha * state.get("v", 0.0) + (1 - o.alpha) * g * g
+        step = g / (math.sqrt(state["v"]) + o.epsilon)
+        state["b"] = o.momentum * state.get("b", 0.0) + step
+        return theta - lr * state["b"]
+    state["b"] = o.momentum * state.get("b", 0.0) + g
+    return theta - lr * (g + o.momentum * state["b"] if o.nesterov else state["b"])
+
+
+@dtypes
+@pytest.mark.parametrize("problem", [quadratic, rosenbrock])
+@every
+def test_finds_the_minimum(name, problem, dtype):
+    model, optimizer = Model(np.array([0.5, 1.5], dtype)), OPTIMIZERS[name]()
+    optimizer.lr = CosineDecay(
+        optimizer.lr, 2500
+    )  # or RMSprop circles around the minimum at a distance of lr
+    start = problem(model.theta)[1]
+    for _ in range(2500):
+        optimizer.step(model, problem(model.theta)[0])
+    # the decay of AdamW moves the minimum by 1e-4 of theta
+    assert problem(model.theta)[1] < 1e-4 * start
+    assert model.theta.dtype == dtype and model.projections == optimizer.t == 2500
+
+
+@dtypes
+@every
+def test_update_rule(name, dtype):
+    """All features at once against the loop: frozen coordinates, rates per coordinate, partial decay,
+    schedule."""
+    rng = np.random.default_rng(0)
+    size = 17
+    start = rng.normal(size=size).astype(dtype)
+    trainable = rng.random(size) < 0.7
+    decay = rng.random(size) < 0.5
+    lr_scale = rng.uniform(0.1, 3, size)
+    model = Model(start, trainable, decay, lr_scale)
+    optimizer = OPTIMIZERS[name]()
+    optimizer.lr = lambda step: 0.05 / (step + 1)
+    theta, states = start.astype(float), [{} for _ in range(size)]
+    for t in range(1, 31):
+        grad = rng.normal(size=size).astype(dtype)
+        for k in np.flatnonzero(trainable):
+            lr = 0.05 / t * lr_scale[k]
+            theta[k] = naive(name, optimizer, t, theta[k], float(grad[k]), states[k], lr, decay[k])
+        optimizer.step(model, grad)
+    # about ten roundings a step for 30 steps; theta is of the order of 1
+    np.testing.assert_allclose(model.theta, theta, rtol=0, atol=300 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(model.theta[~trainable], start[~trainable])
+
+
+# 4 steps of torch 2.13, float64: theta_0 = (1, -0.5, 0.25), g_t = t (0.3, -2, 0) - (0, 0, 1e-3) + theta / 2
+TORCH = {
+    Adam(0.05, 0.8, 0.95, 1e-3): [0.7989380875204586, -0.3018908853953792, 0.06013602940716282],
+    AdamW(0.05, 0.8, 0.95, 1e-3, 0.3): [0.7447011446289497, -0.27696519716768386, 0.050837440056973146],
+    RMSprop(0.05, 0.9, 1e-3): [0.4959277697940291, 0.044304359718240705, 0.006480637461164441],
+    RMSprop(0.05, 0.9, 1e-3, 0.7): [0.03263824051588406, 0.5418330471724913, -0.11149121502470431],
+    SGD(0.05): [0.75739125, 0.5234669921875, 0.226114596875],
+    SGD(0.05, 0.7): [0.58776375, 1.1482552734375, 0.205762709375],
+    SGD(0.05, 0.7, nesterov=True): [0.4800267031874999, 1.6379882771679688, 0.1965727419471875],
+}
+
+
+@pytest.mark.parametrize("optimizer", TORCH, ids=repr)
+def test_values_of_torch(optimizer):
+    expected, optimizer = TORCH[optimizer], copy.deepcopy(optimizer)
+    model = Model([1.0, -0.5, 0.25])
+    for t in range(1, 5):
+        optimizer.step(model, np.array([0.3, -2, 0]) * t - np.array([0, 0, 1e-3]) + 0.5 * model.theta)
+    np.testing.assert_allclose(model.theta, expected, rtol=1e-13)  # four steps of a dozen roundings
+
+
+def test_defaults_are_those_of_torch():
+    assert repr(Adam()) == "Adam(lr=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)"
+    assert repr(AdamW()) == "AdamW(lr=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01)"
+    assert repr(RMSprop()) == "RMSprop(lr=0.01, alpha=0.99, epsilon=1e-08, momentum=0.0)"
+    assert repr(SGD(1)) == "SGD(lr=1.0, momentum=0.0, nesterov=False)"
+
+
+@every
+def test_repr_makes_the_same_optimizer(name):
+    optimizer = OPTIMIZERS[name]()
+    assert repr(eval(repr(optimizer))) == repr(optimizer)
+
+
+@dtypes
+@every
+def test_frozen_coordinates_keep_their_bits(name, dtype):
+    """Whatever the gradient, also after steps in which they were trained and gathered momentum."""
+    frozen = np.array([np.nan, -0.0, 1e-40, 3.7, np.inf, 2.0], dtype)
+    theta = np.concatenate([frozen, [1.0, 2.0]]).astype(dtype)
+    trainable = np.arange(8) >= 6
+    model, optimizer = Model(theta, trainable), OPTIMIZERS[name]()
+    before = model.theta.tobytes()
+    grad = np.array([np.nan, np.inf, -np.inf, 1e30, 1, -1, 1, -1], dtype)
+    with np.errstate(invalid="ignore"):  # AdamW multiplies the infinity by its decay before leaving it out
+        for _ in range(3):
+            optimizer.step(model, grad)
+    assert model.theta[:6].tobytes() == before[: frozen.nbytes]
+    assert (model.theta[6:] != theta[6:]).all()
+    for key, values in optimizer.state().items():
+        assert key == "t" or not values[:6].any()
+
+    model, optimizer = Model(np.ones(3, dtype)), OPTIMIZERS[name]()
+    for _ in range(3):
+        optimizer.step(model, np.ones(3, dtype))
+    model.trainable = np.array([True, False, True])
+    before, momenta = model.theta.copy(), optimizer.state()
+    for _ in range(3):
+        optimizer.step(model, np.ones(3, dtype))
+    assert (model.theta == before).tolist() == [False, True, False]
+    for key, values in optimizer.state().items():
+        assert key == "t" or abs(values[1]) <= abs(momenta[key][1])
+
+
+@every
+def test_all_trainable_is_the_same_as_none(name):
+    models = [Model(np.linspace(-1, 1, 7), trainable) for trainable in (None, np.ones(7, bool))]
+    for model in models:
+        optimizer = OPTIMIZERS[name]()
+        for t in range(5):
+            optimizer.step(model, np.sin(np.arange(7.0) + t))
+    np.testing.assert_array_equal(models[0].theta, models[1].theta)
+
+
+@every
+def test_step_projects(name):
+    model, optimizer = Model(np.full(3, 0.01), bound=0.0), OPTIMIZERS[name]()
+    for _ in range(20):
+        optimizer.step(model, np.ones(3))
+    assert model.theta.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_weight_decay_only_where_the_layout_says():
+    model = Model([1.0, 1.0], decay=np.array([True, False]), lr_scale=np.array([0.5, 1.0]))
+    AdamW(0.1, weight_decay=0.2).step(model, np.zeros(2))
+    assert model.theta.tolist() == [1 - 0.5 * 0.1 * 0.2, 1.0]
+
+
+@pytest.mark.parametrize("through", ["state", "pickle", "deepcopy", "npz"])
+@every
+def test_resuming_gives_the_same_bits(name, through, tmp_path):
+    grads = np.random.default_rng(0).normal(size=(20, 9)).astype(np.float32)
+    schedule = WarmUp(CosineDecay(0.05, 15), 3)
+
+    def run(model, optimizer, steps):
+        for k in steps:
+            optimizer.step(model, grads[k])
+
+    model, optimizer = (
+        Model(np.ones(9, np.float32), lr_scale=np.linspace(0, 1, 9)),
+        OPTIMIZERS[name](schedule),
+    )
+    run(model, optimizer, range(11))
+    resumed = copy.deepcopy(model)
+    if through == "pickle":
+        again = pickle.loads(pickle.dumps(optimizer))
+    elif through == "deepcopy":
+        again = copy.deepcopy(optimizer)
+    else:
+        state = optimizer.state()
+        if through == "npz":
+            np.savez(tmp_path / "state.npz", **state)
+            with np.load(tmp_path / "state.npz", allow_pickle=False) as file:
+                state = dict(file)
+        again = OPTIMIZERS[name](schedule)
+        again.load_state(state)
+    run(model, optimizer, range(11, 20))
+    run(resumed, again, range(11, 20))
+    assert model.theta.tobytes() == resumed.theta.tobytes()
+    assert optimizer.t == again.t == 20
+
+
+@every
+def test_state_is_a_copy(name):
+    model, optimizer = Model(np.ones(3)), OPTIMIZERS[name]()
+    assert optimizer.state() == {"t": 0}
+    optimizer.step(model, np.ones(3))
+    state = optimizer.state()
+    kept = copy.deepcopy(state)
+    other = OPTIMIZERS[name]()
+    other.load_state(state)
+    optimizer.step(model, np.ones(3))
+    other.step(Model(np.ones(3)), np.ones(3))
+    for key, values in state.items():
+        np.testing.assert_array_equal(values, kept[key])
+    optimizer.load_state({"t": 0})
+    assert optimizer.state() == {"t": 0}
+
+
+def test_load_state_refuses():
+    optimizer = Adam()
+    optimizer.step(Model(np.ones(3)), np.ones(3))
+    good = optimizer.state()
+    cases = [
+        ([1], TypeError, "`state` must be a mapping, got list"),
+        ({}, ValueError, r"`state\['t'\]` must be an int >= 0, got None"),
+        ({**good, "t": -1}, ValueError, r"`state\['t'\]` must be an int >= 0, got -1"),
+        ({**good, "t": 1.0}, ValueError, r"`state\['t'\]` must be an int >= 0, got 1.0"),
+        ({"t": 1}, ValueError, "`state` of Adam must have t, m, v, got t"),
+        ({"t": 1, "v": np.ones(3), "b": np.ones(3)}, ValueError, "must have t, m, v, got t, v, b"),
+        ({**good, "extra": 1}, ValueError, "must have t, m, v, got t, m, v, extra"),
+        (
+            {**good, "v": np.ones(4)},
+            ValueError,
+            r"`state\['v'\]` must be float64 of shape \(3,\), got float64 of",
+        ),
+        ({**good, "v": np.ones(3, np.float32)}, ValueError, r"must be float64 of shape \(3,\), got float32"),
+        ({**good, "m": np.ones((3, 1))}, ValueError, "`state.'m'.` must be a flat float32 or float64 array"),
+        ({**good, "m": [1, 2, 3]}, ValueError, "must be a flat float32 or float64 array, got int"),
+        ({**good, "m": np.array([1, np.nan, 1])}, ValueError, r"`state\['m'\]` must be finite, got nan"),
+        (
+            {**good, "v": np.array([1, -2.0, 1])},
+            ValueError,
+            r"`state\['v'\]` must be finite and >= 0, got -2.0",
+        ),
+    ]
+    for state, error, message in cases:
+        with pytest.raises(error, match=message):
+            optimizer.load_state(state)
+        assert optimizer.t == 1
+        np.testing.assert_array_equal(optimizer.m, good["m"])
+
+
+@every
+def test_another_model_needs_a_fresh_optimizer(name):
+    optimizer = OPTIMIZERS[name]()
+    optimizer.step(Model(np.ones(3, np.float32)), np.ones(3, np.float32))
+    for other in (np.ones(4, np.float32), np.ones(3)):
+        with pytest.raises(
+            ValueError, match=r"must be float32 of shape \(3,\) .*, got float.*: take a fresh"
+        ):
+            optimizer.step(Model(other), np.ones_like(other))
+    optimizer.reset()
+    assert optimizer.t == 0
+    optimizer.step(Model(np.ones(4)), np.ones(4))
+
+
+def test_step_refuses_before_it_changes_anything():
+    model, optimizer = Model(np.ones(3)), Adam(lambda step: math.nan)
+    with pytest.raises(ValueError, match="`lr` must be a finite number >= 0, got nan"):
+        optimizer.step(model, np.ones(3))
+    optimizer.lr = 0.1
+    with pytest.raises(TypeError, match="`grad` must be an array, got list"):
+        optimizer.step(model, [1.0, 1.0, 1.0])
+    for grad in (np.ones(1), np.ones((3, 1)), np.ones(3, np.float32), np.ones(3, int)):
+        with pytest.raises(ValueError, match=r"`grad` must be float64 of shape \(3,\) like theta, got "):
+            optimizer.step(model, grad)
+    assert model.theta.tolist() == [1, 1, 1] and optimizer.t == 0 and optimizer.state() == {"t": 0}
+    for theta in (np.ones((2, 2)), np.ones(3, int), np.ones(3, np.float16)):
+        with pytest.raises(TypeError, match="must be a flat float32 or float64 array, got "):
+            optimizer.step(Model(theta), theta.copy())
+
+
+@dtypes
+@every
+def test_no_allocation_and_no_other_dtype(name, dtype):
+    size = 50_000
+    model = Model(np.ones(size, dtype), np.arange(size) % 3 > 0, lr_scale=np.full(size, 0.5))
+    optimizer, grad = OPTIMIZERS[name](), np.ones(size, dtype)
+    grad_before = grad.copy()
+    optimizer.step(model, grad)
+    tracemalloc.start()
+    try:
+        optimizer.step(model, grad)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < size  # bytes: less than a quarter of one float32 array
+    own = [
+        value
+        for key, value in vars(optimizer).items()
+        if isinstance(value, np.ndarray) and not key.endswith("_of")
+    ]
+    assert len(own) >= 4 and {array.dtype for array in (*own, *optimizer._scalars)} == {np.dtype(dtype)}
+    np.testing.assert_array_equal(grad, grad_before)
+
+
+def test_hyperparameters_may_change_between_steps():
+    model, optimizer = Model([1.0]), SGD(0.5)
+    optimizer.step(model, np.ones(1))
+    optimizer.lr, optimizer.momentum = 0.25, 0.5
+    optimizer.step(model, np.ones(1))
+    optimizer.step(model, np.ones(1))
+    assert model.theta.tolist() == [1 - 0.5 - 0.25 - 0.25 * 1.5]
+    for lr in (0, -1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="`lr` must be a finite number > 0, got"):
+            optimizer.lr = lr
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Adam(0), ValueError, "`lr` must be a finite number > 0, got 0"),
+        (lambda: Adam("fast"), TypeError, "`lr` must be a finite number > 0, got 'fast'"),
+        (lambda: Adam(True), TypeError, "`lr` must be a finite number > 0, got True"),
+        (lambda: Adam(beta1=1.0), ValueError, r"`beta1` must be a finite number in \[0, 1\), got 1.0"),
+        (lambda: Adam(beta2=-0.1), ValueError, r"`beta2` must be a finite number in \[0, 1\), got -0.1"),
+        (lambda: Adam(epsilon=0), ValueError, "`epsilon` must be a finite number >= 1e-30, got 0"),
+        (lambda: AdamW(weight_decay=-1), ValueError, "`weight_decay` must be a finite number >= 0, got -1"),
+        (
+            lambda: AdamW(weight_decay=math.inf),
+            ValueError,
+            "`weight_decay` must be a finite number >= 0, got inf",
+        ),
+        (
+            lambda: RMSprop(alpha=math.nan),
+            ValueError,
+            r"`alpha` must be a finite number in \[0, 1\), got nan",
+        ),
+        (lambda: RMSprop(momentum=1), ValueError, r"`momentum` must be a finite number in \[0, 1\), got 1"),
+        (lambda: SGD(0.1, nesterov=True), ValueError, "`momentum` must be > 0 with nesterov, got 0.0"),
+        (lambda: SGD(0.1, 0.9, nesterov="yes"), TypeError, "`nesterov` must be a bool, got 'yes'"),
+        (
+            lambda: ExponentialDecay(0.1, 1.5, 10),
+            ValueError,
+            r"`rate` must be a finite number in \(0, 1\], got 1.5",
+        ),
+        (lambda: ExponentialDecay(0.1, 0.5, 0), ValueError, "`steps` must be an int >= 1, got 0"),
+        (lambda: CosineDecay(0.1, 10.0), ValueError, "`steps` must be an int >= 1, got 10.0"),
+        (lambda: CosineDecay(0.1, 10, -1), ValueError, "`final` must be a finite number >= 0, got -1"),
+        (lambda: WarmUp(-0.1, 10), ValueError, "`schedule` must be a finite number > 0, got -0.1"),
+        (lambda: WarmUp(0.1, True), ValueError, "`steps` must be an int >= 1, got True"),
+        (
+            lambda: get("adagrad"),
+            ValueError,
+            "`optimizer` must be an Optimizer or one of adam, adamw, rmsprop, sgd",
+        ),
+        (lambda: get(Adam), TypeError, "`optimizer` must be an Optimizer or one of .*, got <class"),
+    ],
+)
+def test_arguments_are_checked(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_get():
+    for name, cls in {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}.items():
+        assert type(get(name)) is cls and get(name) is not get(name)
+    optimizer = Adam()
+    assert get(optimizer) is optimizer
+
+
+def test_schedules():
+    exponential = ExponentialDecay(0.2, 0.1, 5)
+    assert [exponential(k) for k in (0, 5, 10)] == pytest.approx([0.2, 0.02, 0.002])
+    cosine = CosineDecay(1.0, 4, final=0.2)
+    assert [cosine(k) for k in range(7)] == pytest.approx(
+        [1.0, 0.2 + 0.4 * (1 + math.sqrt(0.5)), 0.6, 0.2 + 0.4 * (1 - math.sqrt(0.5)), 0.2, 0.2, 0.2]
+    )
+    assert [WarmUp(0.4, 4)(k) for k in range(6)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
+    warm = WarmUp(exponential, 2)
+    assert [warm(k) for k in (0, 1, 2, 7)] == pytest.approx([0.1, 0.2, 0.2, 0.02])
+    assert repr(warm) == "WarmUp(schedule=ExponentialDecay(lr=0.2, rate=0.1, steps=5), steps=2)"
+    assert pickle.loads(pickle.dumps(warm)) == warm
+
+
+def test_schedule_counts_steps_from_zero():
+    seen = []
+    optimizer, model = SGD(lambda step: seen.append(step) or 0.5), Model([0.0])
+    for _ in range(3):
+        optimizer.step(model, np.ones(1))
+    assert seen == [0, 1, 2] and optimizer.learning_rate == 0.5
+    assert repr(SGD(CosineDecay(0.1, 3))).startswith("SGD(lr=CosineDecay(lr=0.1, steps=3, final=0.0), ")
+
+
+@dtypes
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-1e4, 1e4, width=32), max_size=20), st.floats(1e-3, 1e3))
+def test_clip(dtype, values, max_norm):
+    grad = np.array(values, dtype)
+    before = grad.copy()
+    expected = math.sqrt(math.fsum(float(v) ** 2 for v in grad))
+    norm = clip_by_global_norm(grad, max_norm)
+    assert type(norm) is float and norm == pytest.approx(expected, rel=1e-14)
+    if norm <= max_norm:
+        np.testing.assert_array_equal(grad, before)
+    else:
+        # one rounding per element; elements near the smallest float32 keep fewer digits
+        close = {"rtol": 2 * np.finfo(dtype).eps, "atol": float(np.finfo(dtype).tiny)}
+        np.testing.assert_allclose(grad, before.astype(float) * (max_norm / expected), **close)
+
+
+def test_clip_extremes():
+    zero = np.zeros(3, np.float32)
+    assert clip_by_global_norm(zero, 1.0) == 0.0 and not zero.any()
+    assert clip_by_global_norm(np.zeros(0), 1.0) == 0.0
+    for bad in (np.nan, np.inf, -np.inf):
+        grad = np.array([1.0, bad, 5.0])
+        before = grad.copy()
+        assert clip_by_global_norm(grad, 1.0) == pytest.approx(abs(bad), nan_ok=True)
+        np.testing.assert_array_equal(grad, before)
+    with np.errstate(all="raise"):
+        large = np.full(4, 3e38, np.float32)  # squares, and the norm itself, do not fit into float32
+        assert clip_by_global_norm(large, 2.0) == pytest.approx(6e38, rel=1e-7)
+        assert large.tolist() == [1.0] * 4
+        assert clip_by_global_norm(np.array([3e-200, 4e-200]), 1.0) == pytest.approx(5e-200, rel=1e-15)
+    for grad in ([1.0], np.ones(2, int)):
+        with pytest.raises(TypeError, match="`grad` must be a float array, got"):
+            clip_by_global_norm(grad, 1.0)
+    for max_norm in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="`max_norm` must be a finite number > 0, got"):
+            clip_by_global_norm(np.ones(2), max_norm)
+
+
+def test_all_public_names_exist():
+    assert all(hasattr(optim, name) for name in optim.__all__)
