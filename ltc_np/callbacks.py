@@ -7,12 +7,15 @@ from .io import save
 
 
 class Callback:
-    """Base: override what you need.  ``self.model`` and ``self.optimizer`` are set before training.
+    """Base: override what you need.
+
+    Before training, ``self.model``, ``self.optimizer`` and ``self.measured``, the names that logs will hold, are set.
 
     A plain function ``f(epoch, logs)`` serves as a callback too: it is called as `on_epoch_end`.
     """
 
     model = optimizer = None
+    measured = ()
 
     def on_train_begin(self):
         """Before the first batch."""
@@ -54,13 +57,13 @@ class EarlyStopping(Callback):
         self.monitor, self.min_delta = monitor, checks.number("min_delta", min_delta)
 
     def on_train_begin(self):
+        if self.monitor not in self.measured:
+            raise ValueError(f"`monitor` must be one of {', '.join(self.measured)}, got {self.monitor!r}")
         self.best, self.waited = np.inf, 0
 
     def on_epoch_end(self, epoch, logs):
         if self.monitor not in logs:
-            if self.monitor.startswith("val_") and any(name.startswith("val_") for name in logs) is False:
-                return False  # not an epoch of validation
-            raise ValueError(f"`monitor` must be one of {', '.join(logs)}, got {self.monitor!r}")
+            return False  # not an epoch of validation
         if logs[self.monitor] < self.best - self.min_delta:
             self.best, self.waited = logs[self.monitor], 0
         else:

@@ -127,22 +127,20 @@ def load(path, backend="auto", optimizer=None):
     """
     path = pathlib.Path(path)
     backend = kernels.resolve(backend)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise ValueError(f"`path` must be a model file, {path} cannot be read: {error}") from None
-    except AttributeError:  # a bare .npy array has no names
-        raise ValueError(f"`path` must be a model file of ltc_np, {path} is a plain array") from None
+    damage = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+    with open(path, "rb") as file:
+        try:
+            loaded = np.load(file, allow_pickle=False)
+            content = {} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+        except damage as error:
+            raise ValueError(f"`path` must be a model file, {path} cannot be read: {error}") from None
     if "meta" not in content:
-        raise ValueError(f"`path` must be a model file of ltc_np, {path} is another .npz")
+        raise ValueError(f"`path` must be a model file of ltc_np, {path} is another kind of file")
     try:
         meta = json.loads(str(content["meta"]))
         version = meta["ltc_np"]
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f"`path` must be a model file of ltc_np, {path} is another .npz") from None
+        raise ValueError(f"`path` must be a model file of ltc_np, {path} is another kind of file") from None
     if not isinstance(version, int) or version > FORMAT:
         raise ValueError(f"`path` must be of format <= {FORMAT}, {path} has {version!r}: update ltc_np to read it")
     try:
@@ -166,9 +164,7 @@ def _rebuild(meta, content, backend):
         if name not in LAYERS:
             raise ValueError(f"unknown layer {name!r}")
         layers.append(LAYERS[name].from_config(_decode(config, arrays)))
-    plain = Model(
-        *layers, seed=0, dtype=meta["dtype"], backend=backend, return_sequences=meta["return_sequences"]
-    )
+    plain = Model(*layers, seed=0, dtype=meta["dtype"], backend=backend, return_sequences=meta["return_sequences"])
     model = Model.__new__(MODELS[meta["model"]])
     model.__setstate__(plain.__getstate__())
     for name, target in (("theta", model._theta), ("buffers", model._buffers)):

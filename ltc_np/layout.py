@@ -144,7 +144,7 @@ class Layout:
             return np.repeat(values, [e.size for e in self.entries]).astype(dtype)
 
         lr_scale = spread("lr_scale", np.float64)
-        for name, value in dict(
+        vars(self).update(
             size=start,
             slices=slices,
             trainable=spread("trainable", bool),
@@ -152,8 +152,7 @@ class Layout:
             lr_scale=None if (lr_scale == 1).all() else lr_scale,
             _softplus=tuple(where for where, _ in runs["softplus"]),
             _clip=tuple(runs["clip"]),
-        ).items():
-            object.__setattr__(self, name, value)
+        )
 
     @classmethod
     def join(cls, layouts):

@@ -17,7 +17,17 @@ from functools import partial
 
 import numpy as np
 
-__all__ = ["binary_cross_entropy", "check_target", "cross_entropy", "get", "huber", "mae", "mse", "normalise"]
+__all__ = [
+    "binary_cross_entropy",
+    "check_target",
+    "cross_entropy",
+    "get",
+    "huber",
+    "mae",
+    "mse",
+    "normalise",
+    "takes_weight",
+]
 
 
 def mse(y, target, weight=None, class_weight=None):

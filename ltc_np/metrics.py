@@ -167,7 +167,7 @@ class R2(Metric):
             self._mean, self._spread, self._residual = np.zeros((3, y.shape[1]))
         if y.shape[1] != self._mean.size:
             raise ValueError(f"`y` must have {self._mean.size} outputs as before, got {y.shape[1]}")
-        offset = target.astype(np.float64) - self._origin
+        offset = target - self._origin
         batch_weight = np.sum(weight)
         weight = weight[:, None]
         batch_mean = np.sum(weight * offset, axis=0) / batch_weight

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -117,7 +118,7 @@ class Model:
         self._buffer_layout = Layout.join(layer.buffers for layer in layers)
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         ends = np.cumsum([0, *(layer.state_size for layer in layers)]).tolist()
-        self._states = [slice(a, b) for a, b in zip(ends, ends[1:])]
+        self._states = [slice(a, b) for a, b in pairwise(ends)]
         self.state_size = ends[-1]
         self.takes_dt = any(layer.takes_dt for layer in layers)
         self.trainable = None if self.layout.trainable.all() else self.layout.trainable.copy()
@@ -162,7 +163,8 @@ class Model:
         chosen = np.zeros(self.layout.size, bool)
         for name in names or self.layout.slices:
             if name not in self.layout.slices:
-                raise ValueError(f"`names` must be parameters of the model ({', '.join(self.layout.slices)}), got {name!r}")
+                known = ", ".join(self.layout.slices)
+                raise ValueError(f"`names` must be parameters of the model ({known}), got {name!r}")
             chosen[self.layout.slices[name][0]] = True
         return chosen
 
@@ -319,9 +321,7 @@ class Model:
         sequences = self._sequences(return_sequences)
         y = y if sequences else _last(y, lengths)
         y = y[0] if single else y
-        tape = Tape(
-            prepared, self._theta.copy(), saved, lengths, valid, dt_shape, y.shape, sequences, single
-        )
+        tape = Tape(prepared, self._theta.copy(), saved, lengths, valid, dt_shape, y.shape, sequences, single)
         return y, tape
 
     def backward(self, tape, d_y, d_state=None):
@@ -422,9 +422,7 @@ class Model:
         )  # fmt: skip
         return value, gradient
 
-    def _loss_and_grad(
-        self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, workspace
-    ):
+    def _loss_and_grad(self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, workspace):
         """(loss, sum of weights, gradient, outputs) on checked arrays."""
         prepared = self._prepare(workspace)
         y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, workspace)
@@ -438,9 +436,7 @@ class Model:
         elif valid is not None:
             d_y = np.where(valid[:, :, None], d_y, self.dtype.type(0))
         d_h = np.zeros_like(state)
-        gradient, _, _, _ = self._backward(
-            prepared, self._theta, saved, valid, d_y, d_h, False, False, workspace
-        )
+        gradient, _, _, _ = self._backward(prepared, self._theta, saved, valid, d_y, d_h, False, False, workspace)
         if penalty is not None:
             value += penalty.add(self, gradient)
         return value, weight_sum, gradient, outputs
@@ -520,7 +516,9 @@ class Model:
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
         B, T, I = x.shape
         widest = max(I, *(layer.output_size + 2 * layer.state_size for layer in self.layers))
-        n = max(1, PREDICT_NUMBERS // (T * widest)) if batch_size is None else checks.positive_int("batch_size", batch_size)
+        if batch_size is None:
+            batch_size = max(1, PREDICT_NUMBERS // (T * widest))
+        n = checks.positive_int("batch_size", batch_size)
         workspace, parts = Workspace(), []
         prepared = self._prepare(workspace)
         for b in range(0, B, n):

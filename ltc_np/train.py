@@ -9,7 +9,7 @@ import numpy as np
 
 from . import checks, losses, optim
 from . import metrics as metric_module
-from .callbacks import as_callback
+from .callbacks import Callback, as_callback
 from .cells.base import Workspace
 from .data import pad
 from .model import _last, _valid_outputs, output_weight
@@ -85,7 +85,9 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
         if len(y) != n:
             raise ValueError(f"`y` must hold one target a sequence, {n}, got {len(y)}")
     if np.ndim(x) == 2:
-        raise ValueError(f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one")
+        raise ValueError(
+            f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one"
+        )
     x, dt, lengths, valid, h0, _ = model._check(x, dt, lengths, None)
     B, T, _ = x.shape
     valid_y = _valid_outputs(valid, lengths, model.return_sequences)
@@ -191,22 +193,25 @@ def fit(
         seed = int(np.random.SeedSequence().entropy % 2**63)
     seed = checks.positive_int("seed", seed, 0)
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
-    callbacks = [as_callback(c) for c in ([callbacks] if callable(callbacks) else callbacks)]
-    for callback in callbacks:
-        callback.model, callback.optimizer = model, optimizer
+    callbacks = [
+        as_callback(c) for c in ([callbacks] if isinstance(callbacks, Callback) or callable(callbacks) else callbacks)
+    ]
     train = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
     validation = _validation(model, validation_data, loss)
     loss, penalty = losses.get(loss), model.penalty(l1, l2)
     train_metrics, val_metrics = _metrics(metrics), _metrics(metrics)
     n = train.x.shape[0]
+    measured = ["loss", *train_metrics]
+    measured += [f"val_{name}" for name in measured] if validation else []
+    for callback in callbacks:
+        callback.model, callback.optimizer, callback.measured = model, optimizer, tuple(measured)
+        callback.on_train_begin()
     history, workspace, started = History(), Workspace(), time.perf_counter()
     best = best_theta = None
     good = model.theta.copy()
     step = initial_epoch * -(-n // batch_size)
     display = progress(max(epochs - initial_epoch, 0), verbose)
     history.stopped = "all epochs done"
-    for callback in callbacks:
-        callback.on_train_begin()
     try:
         with _announce(model, display):
             for epoch in range(initial_epoch, epochs):
@@ -242,8 +247,8 @@ def fit(
                     step += 1
                 logs = {"loss": total / weights, **_results(train_metrics)}
                 if validation and ((epoch + 1) % validation_every == 0 or epoch + 1 == epochs):
-                    measured = _evaluate(model, validation, loss, val_metrics, class_weight, batch_size, workspace)
-                    logs |= {f"val_{name}": value for name, value in measured.items()}
+                    results = _evaluate(model, validation, loss, val_metrics, class_weight, batch_size, workspace)
+                    logs |= {f"val_{name}": value for name, value in results.items()}
                     if best is None or logs["val_loss"] < best:
                         best, best_theta, history.best_epoch = logs["val_loss"], model.theta.copy(), epoch
                 history.add(epoch, logs)
@@ -268,7 +273,9 @@ def _announce(model, display):
         return nullcontext()
     from .kernels.cpu.jit import announce
 
-    return announce(lambda: display.line("ltc_np: compiling kernels once (some seconds; kept on disk for the next run)"))
+    return announce(
+        lambda: display.line("ltc_np: compiling kernels once (some seconds; kept on disk for the next run)")
+    )
 
 
 def _validation(model, data, loss):
@@ -279,7 +286,9 @@ def _validation(model, data, loss):
     known = {"x", "y", "dt", "lengths", "sample_weight"}
     if not isinstance(data, dict) or not {"x", "y"} <= set(data) <= known:
         got = sorted(data) if isinstance(data, dict) else f"{type(data).__name__} of length {len(data)}"
-        raise ValueError(f"`validation_data` must be (x, y), (x, y, dt) or a dict with keys of {sorted(known)}, got {got}")
+        raise ValueError(
+            f"`validation_data` must be (x, y), (x, y, dt) or a dict with keys of {sorted(known)}, got {got}"
+        )
     full = dict.fromkeys(known) | data
     return prepare_data(model, full["x"], full["y"], full["dt"], full["lengths"], full["sample_weight"], loss)
 

@@ -211,9 +211,7 @@ class Wiring:
         output_dim = units if output_dim is None else _integer("output_dim", output_dim, 1, units)
         if layers is None:
             layers = [("recurrent", range(units))]
-        layers = tuple(
-            (str(name), tuple(_integer("id in layers", i, 0) for i in ids)) for name, ids in layers
-        )
+        layers = tuple((str(name), tuple(_integer("id in layers", i, 0) for i in ids)) for name, ids in layers)
         if sorted(i for _, ids in layers for i in ids) != list(range(units)):
             raise ValueError(f"`layers` must hold each of the neurons 0..{units - 1} once, got {layers}")
         if arguments is None:
@@ -240,9 +238,7 @@ class Wiring:
         if input_dim is None:
             return None, None
         if self.is_built:
-            raise ValueError(
-                f"`input_dim` must be {self.input_dim}, as the synapses are given, got {input_dim}"
-            )
+            raise ValueError(f"`input_dim` must be {self.input_dim}, as the synapses are given, got {input_dim}")
         raise ValueError(f"{self!r} cannot draw synapses; use Wiring.from_edges or Wiring.from_matrix")
 
     @cached_property
@@ -480,9 +476,7 @@ class Wiring:
         S, S_in = recurrent.pre.size, sensory.pre.size
         positive = np.count_nonzero(recurrent.polarity > 0) + np.count_nonzero(sensory.polarity > 0)
         fan_in = np.bincount(np.concatenate([recurrent.post, sensory.post]), minlength=N)
-        shares = (
-            f"{S} recurrent ({S / N**2:.1%} of dense), {S_in} sensory ({S_in / (inputs * N):.1%} of dense)"
-        )
+        shares = f"{S} recurrent ({S / N**2:.1%} of dense), {S_in} sensory ({S_in / (inputs * N):.1%} of dense)"
         return "\n".join(
             [
                 *lines,

@@ -163,9 +163,7 @@ def test_dense_views_are_copies(wiring):
     assert sensory.shape == (wiring.input_dim, N) and sensory.dtype == np.float32
     assert sensory.sum() == 0.5 * wiring.sensory_synapse_count
     np.testing.assert_array_equal(wiring.dense(wiring.erev), wiring.erev_initializer())
-    np.testing.assert_array_equal(
-        wiring.sensory_dense(wiring.sensory_erev), wiring.sensory_erev_initializer()
-    )
+    np.testing.assert_array_equal(wiring.sensory_dense(wiring.sensory_erev), wiring.sensory_erev_initializer())
     before = wiring.adjacency_matrix
     for copied in (wiring.adjacency_matrix, wiring.erev_initializer(), wiring.sensory_adjacency_matrix):
         copied[:] = 7
@@ -175,9 +173,7 @@ def test_dense_views_are_copies(wiring):
 
 def test_from_matrix_reverses_the_matrices():
     for wiring in (hand_made(), with_gains()):
-        again = Wiring.from_matrix(
-            wiring.adjacency_matrix, wiring.sensory_adjacency_matrix, wiring.output_dim
-        )
+        again = Wiring.from_matrix(wiring.adjacency_matrix, wiring.sensory_adjacency_matrix, wiring.output_dim)
         assert again == wiring
     integers = Wiring.from_matrix(np.array([[0, 1], [-1, 0]], dtype=np.int8), [[1, 1]])
     assert integers.polarity.tolist() == [-1, 1] and integers.gain is None
@@ -474,9 +470,7 @@ def test_errors_name_argument_rule_and_value(call, error, message):
 
 
 def test_equality_is_by_content():
-    assert FullyConnected(5, 2) == FullyConnected(5, output_dim=2) and FullyConnected(5) == FullyConnected(
-        5, 5
-    )
+    assert FullyConnected(5, 2) == FullyConnected(5, output_dim=2) and FullyConnected(5) == FullyConnected(5, 5)
     assert FullyConnected(5, 2) != FullyConnected(5, 3) != Random(5, 3)
     assert AutoNCP(16, 4).build(3) != AutoNCP(16, 4, seed=1).build(3)
     assert hand_made() == Wiring.from_edges(4, EDGES[::-1], iter(SENSORY_EDGES), output_dim=2, input_dim=3)
@@ -491,10 +485,7 @@ def test_repr():
     assert repr(AutoNCP(16, 2)) == "AutoNCP(units=16, output_size=2, sparsity_level=0.5, seed=22222)"
     assert repr(AutoNCP(16, 2).build(3)).endswith("seed=22222).build(3)")
     assert repr(RandomWiring(2, 1, 8, 5)) == "RandomWiring(input_dim=2, output_dim=1, neuron_count=8, seed=5)"
-    assert (
-        repr(hand_made())
-        == "Wiring.from_edges(units=4, edges=<6>, sensory_edges=<3>, output_dim=2, input_dim=3)"
-    )
+    assert repr(hand_made()) == "Wiring.from_edges(units=4, edges=<6>, sensory_edges=<3>, output_dim=2, input_dim=3)"
     for wiring in RECIPES + BUILT[:6]:
         assert eval(repr(wiring)) == wiring
 
@@ -526,11 +517,7 @@ def test_state_round_trip_draws_nothing(wiring, monkeypatch):
     for stored in (state, through_npz(state)):
         again = Wiring.from_state(stored)
         assert again == wiring and type(again) is type(wiring)
-        assert (
-            repr(again) == repr(wiring)
-            and again.layers == wiring.layers
-            and again.input_dim == wiring.input_dim
-        )
+        assert repr(again) == repr(wiring) and again.layers == wiring.layers and again.input_dim == wiring.input_dim
     assert type(wiring).from_state(state) == wiring
     monkeypatch.undo()
     if type(wiring) not in (Wiring, RandomWiring):

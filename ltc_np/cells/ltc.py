@@ -267,8 +267,6 @@ class Network:
         self.leak_p, self.leak_q = p["gleak"] * p["vleak"], p["gleak"] + dtype.type(epsilon)
 
 
-
-
 def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
     """Run the sequences.
 

@@ -220,16 +220,10 @@ if __name__ == "__main__":
             for mapping in ("affine", "linear", None):
                 for dt in (1.0, 0.3):
                     seed += 1
-                    cases[f"{positivity}-{mapping}-dt{dt}"] = make_case(
-                        seed, *wiring, positivity, mapping, dt
-                    )
+                    cases[f"{positivity}-{mapping}-dt{dt}"] = make_case(seed, *wiring, positivity, mapping, dt)
         write(name, cases)
     both = ("softplus", "clip")
     # dt = 0.3: at 1.0 the first steps hardly reach the end of 200.
-    write(
-        "long", {p: make_case(101 + k, *fully_connected, p, "affine", 0.3, T=200) for k, p in enumerate(both)}
-    )
+    write("long", {p: make_case(101 + k, *fully_connected, p, "affine", 0.3, T=200) for k, p in enumerate(both)})
     square = "FullyConnected", {"units": 4, "output_dim": 2}
-    write(
-        "irregular", {p: make_case(201 + k, *square, p, "affine", None, B=4, T=6) for k, p in enumerate(both)}
-    )
+    write("irregular", {p: make_case(201 + k, *square, p, "affine", None, B=4, T=6) for k, p in enumerate(both)})

@@ -189,9 +189,7 @@ def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
     h_last = np.empty((B, N), x.dtype)
 
     def tile_range(first, last):
-        kernels.forward(
-            x, dt, lengths, h0, packed, unfolds, width, first, last, states, totals, out, h_last
-        )
+        kernels.forward(x, dt, lengths, h0, packed, unfolds, width, first, last, states, totals, out, h_last)
 
     threads.run(tile_range, tiles, parallel)
     return out, h_last, (x, dt, lengths, states, totals)

@@ -123,9 +123,7 @@ def _adjoint(start, pre, constants, i, L, W, source, d_p, d_q, d_source, row, at
 
 
 @kernel
-def backward(
-    x, dt, steps, d_out, d_h, network, unfolds, width, first, last, states, totals, rows, d_x, d_h0, d_dt
-):
+def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, states, totals, rows, d_x, d_h0, d_dt):
     """Adjoint of `forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
     d_out (B, T, O), d_h (B, N) adjoint of the last state; rows (R, 4*(S + S_sensory + N)) float64: the sums of

@@ -98,9 +98,7 @@ def _adjoint(constants, M, W, source, d_p, d_q, d_source, sums):
 
 
 @kernel
-def backward(
-    x, dt, steps, d_out, d_h, network, unfolds, width, first, last, states, totals, rows, d_x, d_h0, d_dt
-):
+def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, states, totals, rows, d_x, d_h0, d_dt):
     """Adjoint of `forward`: sequences r, r + R, ... into gradient row r, for r = first..last-1.
 
     rows (R, 4*M*(N + I + 1)) float64: the recurrent sums of `_adjoint` as (4, N, M), the sensory ones (4, I, M),

@@ -1,0 +1,164 @@
+"""Files: round trips, atomic writes, and a clear error for whatever is not a model file."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from ltc_np import LTC, LTCRNN, Adam, AutoNCP, Dense, FullyConnected, Layer, Model, RandomWiring, Wiring, load, save
+
+X = np.random.default_rng(0).normal(size=(3, 4, 2))
+MODELS = {
+    "tutorial": lambda: LTCRNN(RandomWiring(2, 2, 8), 2, 8, 2, seed=0),
+    "ncp": lambda: LTCRNN(AutoNCP(8, 2), 2, seed=0, dtype="float64", ode_unfolds=3, epsilon=0.0, positivity="clip"),
+    "stack": lambda: Model(
+        LTC(FullyConnected(5, 3), 2, init={"w": (0.1, 0.2), "mu": 0.5}), Dense(3, 1, "tanh"), seed=1
+    ),
+    "edges": lambda: LTCRNN(Wiring.from_edges(3, [(0, 1, -2.5)], [(0, 0, 1), (1, 1, 1)], output_dim=2), seed=1),
+    "last": lambda: LTCRNN(AutoNCP(8, 2), 2, seed=0, return_sequences=False, init={"vleak": np.arange(8.0)}),
+}
+
+
+@pytest.mark.parametrize("key", MODELS)
+def test_round_trip(key, tmp_path):
+    model = MODELS[key]()
+    model.freeze(next(iter(model.params)))
+    model.save(tmp_path / "model.npz")
+    again = load(tmp_path / "model.npz")
+    assert type(again) is type(model)
+    assert repr(again) == repr(model)
+    assert again.summary() == model.summary()
+    assert np.array_equal(again.theta, model.theta)
+    assert np.array_equal(again.trainable, model.trainable)
+    assert np.array_equal(again(X), model(X))
+    assert again.return_sequences == model.return_sequences
+    assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]
+    again.save(tmp_path / "again.npz")
+    assert np.array_equal(load(tmp_path / "again.npz", backend="numpy").theta, model.theta)
+
+
+def test_gains_travel_with_the_file(tmp_path):
+    """The tutorial's own state_dict loses its masks: a reloaded network there computes something else."""
+    model = LTCRNN(RandomWiring(2, 2, 8), 2, 8, 2, seed=0)
+    model.buffers["gain"] = model.buffers["gain"] * 2
+    model.save(tmp_path / "m.npz")
+    assert np.array_equal(load(tmp_path / "m.npz")(X), model(X))
+
+
+def test_optimizer_state(tmp_path):
+    model, optimizer = MODELS["ncp"](), Adam(0.01)
+    optimizer.step(model, np.ones_like(model.theta))
+    save(tmp_path / "m.npz", model, optimizer)
+    again = Adam(0.01)
+    load(tmp_path / "m.npz", optimizer=again)
+    a, b = optimizer.state(), again.state()
+    assert a.keys() == b.keys()
+    assert all(np.array_equal(a[k], b[k]) for k in a)
+    from ltc_np import SGD
+
+    with pytest.raises(ValueError, match="`optimizer` must be a Adam"):
+        load(tmp_path / "m.npz", optimizer=SGD(0.1))
+    model.save(tmp_path / "bare.npz")
+    with pytest.raises(ValueError, match="holds no optimiser state"):
+        load(tmp_path / "bare.npz", optimizer=Adam(0.1))
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    model = MODELS["ncp"]()
+    model.save(tmp_path / "m.npz")
+    before = (tmp_path / "m.npz").read_bytes()
+
+    def full(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="disk full"):
+        model.save(tmp_path / "m.npz")
+    assert (tmp_path / "m.npz").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
+
+
+def test_files_that_are_no_models(tmp_path):
+    model = MODELS["ncp"]()
+    model.save(tmp_path / "m.npz")
+    whole = (tmp_path / "m.npz").read_bytes()
+    path = tmp_path / "bad.npz"
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "none.npz")
+    for content in (b"", b"hello", whole[: len(whole) // 2], whole[:-30]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="`path` must be a model file") as caught:
+            load(path)
+        assert "\n" not in str(caught.value)
+    for seed in range(40):  # flipped bytes anywhere: an error or the same numbers, never others
+        damaged = bytearray(whole)
+        for at in np.random.default_rng(seed).integers(0, len(whole), 3):
+            damaged[at] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            again = load(path)
+        except ValueError:
+            continue
+        assert np.array_equal(again.theta, model.theta)
+    with open(path, "wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(ValueError, match="another kind"):
+        load(path)
+    with open(path, "wb") as file:
+        np.savez(file, a=np.ones(3))
+    with pytest.raises(ValueError, match="another kind"):
+        load(path)
+    with open(path, "wb") as file:
+        np.savez(file, meta=np.array({"a": 1}, dtype=object))
+    with pytest.raises(ValueError, match="cannot be read"):
+        load(path)  # never unpickled
+
+
+def edited(source, target, change):
+    with np.load(source) as file:
+        content = dict(file)
+    meta = json.loads(str(content["meta"]))
+    change(meta, content)
+    content["meta"] = np.array(json.dumps(meta))
+    with open(target, "wb") as file:
+        np.savez(file, **content)
+
+
+def test_newer_and_inconsistent_files(tmp_path):
+    MODELS["ncp"]().save(tmp_path / "m.npz")
+
+    def newer(meta, content):
+        meta["ltc_np"] = 99
+
+    def cut(meta, content):
+        content["theta"] = content["theta"][:-1]
+
+    def nan(meta, content):
+        content["theta"][0] = np.nan
+
+    def unknown(meta, content):
+        meta["layers"][0][0] = "LTC9"
+
+    def missing(meta, content):
+        del content["array0"]
+
+    def edge(meta, content):
+        content["array0"] = content["array0"] + 1000
+
+    for change, words in (
+        (newer, "update ltc_np"), (cut, "damaged: theta"), (nan, "not finite"), (unknown, "unknown layer 'LTC9'"),
+        (missing, "damaged"), (edge, "damaged"),
+    ):  # fmt: skip
+        edited(tmp_path / "m.npz", tmp_path / "bad.npz", change)
+        with pytest.raises(ValueError, match=words):
+            load(tmp_path / "bad.npz")
+
+
+def test_layers_of_ones_own_need_the_registry(tmp_path):
+    class Mine(Layer):
+        input_size = output_size = 2
+
+    with pytest.raises(ValueError, match="registered layers"):
+        save(tmp_path / "m.npz", Model(Mine()))
+    assert not list(pathlib.Path(tmp_path).iterdir())

@@ -1,0 +1,499 @@
+"""Models: parameters, calls, gradients, losses, and an error for every bad input."""
+
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+from ltc_np import LTC, LTCRNN, Adam, AutoNCP, Dense, FullyConnected, Layer, Model, RandomWiring, gradcheck
+
+X = np.random.default_rng(0).normal(size=(3, 4, 2))
+Y = np.random.default_rng(1).normal(size=(3, 4, 2))
+
+
+@pytest.fixture
+def model(backend):
+    return LTCRNN(AutoNCP(8, 2), 2, seed=0, backend=backend)
+
+
+@pytest.fixture
+def stack(backend):
+    layers = LTC(AutoNCP(8, 3), 2), Dense(3, 4, "tanh"), LTC(FullyConnected(5, 2), 4)
+    return Model(*layers, seed=0, dtype="float64", backend=backend)
+
+
+# ------------------------------------------------------------------------------------------------- parameters
+
+
+def test_params_are_views_with_plain_names(model):
+    before = model(X)
+    model.params["w"][:] += 1
+    assert not np.array_equal(model(X), before)
+    model.params["w"] = 0.5
+    assert (model.theta[model.layout.slices["w"][0]] == 0.5).all()
+    assert set(model.params) == {
+        "gleak", "vleak", "cm", "w", "mu", "sigma", "erev", "sensory_w", "sensory_mu", "sensory_sigma",
+        "sensory_erev", "input_w", "input_b", "output_w", "output_b",
+    }  # fmt: skip
+    assert model.params["w"].shape == model.wiring.pre.shape == model.wiring.post.shape
+    assert model.params["sensory_mu"].shape == model.wiring.sensory_pre.shape
+    for bad, words in (([1.0], "shape"), (np.nan, "finite"), ("a", "finite real"), (np.ones((2, 2)), "shape")):
+        with pytest.raises(ValueError, match=words):
+            model.params["w"] = bad
+    with pytest.raises(KeyError, match="no parameter 'W'; there are"):
+        model.params["W"]
+
+
+def test_names_in_stacks_and_views_of_a_gradient(stack):
+    assert {"0.w", "1.weight", "2.cm"} < set(stack.params)
+    loss, grad = stack.loss_and_grad(X, Y)
+    assert grad.shape == stack.theta.shape
+    assert np.shares_memory(stack.views(grad)["1.weight"], grad)
+    assert loss == pytest.approx(np.mean((stack(X) - Y) ** 2), rel=1e-14)
+    with pytest.raises(ValueError, match="`vector` must have shape"):
+        stack.views(grad[1:])
+    with pytest.raises(AttributeError, match="exactly one wired layer, this model has 2"):
+        stack.wiring  # noqa: B018
+
+
+def test_theta_is_assigned_by_copy(model):
+    held = model.theta
+    model.theta = np.zeros(model.layout.size)
+    assert (held == 0).all()
+    for bad, error in ((np.zeros(3), ValueError), (np.full(model.layout.size, np.nan), ValueError), ("a", TypeError)):
+        with pytest.raises(error, match="`theta`"):
+            model.theta = bad
+
+
+def test_seed_and_dtype_give_the_same_values(backend):
+    a, b, c = (LTCRNN(AutoNCP(8, 2), 2, seed=s, backend=backend) for s in (3, 3, 4))
+    assert np.array_equal(a.theta, b.theta)
+    assert not np.array_equal(a.theta, c.theta)
+    double = LTCRNN(AutoNCP(8, 2), 2, seed=3, dtype="float64", backend=backend)
+    assert np.array_equal(double.theta.astype(np.float32), a.theta)
+
+
+def test_initial_ranges_are_the_literature_s():
+    p = LTCRNN(FullyConnected(40, 2), 3, seed=0).params
+    ranges = {"gleak": (0.001, 1), "vleak": (-0.2, 0.2), "cm": (0.4, 0.6), "w": (0.001, 1), "mu": (0.3, 0.8),
+              "sigma": (3, 8), "sensory_w": (0.001, 1), "sensory_mu": (0.3, 0.8), "sensory_sigma": (3, 8)}  # fmt: skip
+    for name, (low, high) in ranges.items():
+        assert low <= p[name].min() < low + 0.1 * (high - low), name
+        assert high - 0.1 * (high - low) < p[name].max() <= high, name
+    assert set(np.unique(p["erev"])) == {-1, 1}
+    assert (p["input_w"] == 1).all()
+    assert (p["output_b"] == 0).all()
+    tutorial = LTCRNN(RandomWiring(2, 2, 8, seed=0), 2, 8, 2, seed=0)
+    assert tutorial.layout.size == 344
+    assert -0.2 <= tutorial.params["erev"].min() < tutorial.params["erev"].max() <= 0.2
+    assert set(tutorial.buffers) == {"gain", "sensory_gain"}
+
+
+def test_freeze(stack):
+    names = ("0.w", "1.weight")
+    stack.freeze(*names)
+    _, grad = stack.loss_and_grad(X, Y, l2=0.1)
+    views = stack.views(grad)
+    assert all((views[name] == 0).all() for name in names)
+    assert (views["0.mu"] != 0).any()
+    before = stack.theta.copy()
+    Adam(0.1).step(stack, np.ones_like(stack.theta))
+    changed = stack.views(stack.theta != before)
+    assert not any(changed[name].any() for name in names)
+    assert changed["0.mu"].all()
+    assert "trainable" in stack.summary()
+    assert set(gradcheck.check(stack, X[:1, :2])) == (set(stack.params) - set(names)) | {"x", "h0", "dt"}
+    stack.unfreeze("0.w")
+    assert (stack.views(stack.loss_and_grad(X, Y)[1])["0.w"] != 0).any()
+    stack.unfreeze()
+    assert stack.trainable is None
+    stack.freeze()
+    assert (stack.loss_and_grad(X, Y)[1] == 0).all()
+    with pytest.raises(ValueError, match="`names` must be parameters"):
+        stack.freeze("w")
+
+
+# ------------------------------------------------------------------------------------------------------ calls
+
+
+def test_shapes_of_calls(stack):
+    y, state = stack(X, return_state=True)
+    assert y.shape == (3, 4, 2)
+    assert state.shape == (3, 13)
+    y1, state1 = stack(X[0], return_state=True)
+    assert y1.shape == (4, 2)
+    assert state1.shape == (13,)
+    assert stack(X, return_sequences=False).shape == (3, 2)
+    assert stack(X[0], return_sequences=False).shape == (2,)
+    assert stack.initial_state().shape == (13,)
+    assert stack.initial_state(3).shape == (3, 13)
+    np.testing.assert_allclose(y1, y[0], rtol=1e-13)
+    np.testing.assert_allclose(stack(X, return_sequences=False), y[:, -1], rtol=1e-13)
+
+
+def test_gradients_of_a_stack_with_lengths_and_last_outputs(stack):
+    dt = np.random.default_rng(2).uniform(0.1, 2, (3, 4))
+    assert max(gradcheck.check(stack, X, dt, lengths=[4, 0, 2]).values()) < 1e-6
+    stack.return_sequences = False
+    assert max(gradcheck.check(stack, X, dt, lengths=[4, 0, 2]).values()) < 1e-6
+    assert max(gradcheck.check(stack, X[0], dt[0]).values()) < 1e-6
+    assert gradcheck.direction(stack, X, 0.5) < 1e-6
+
+
+def test_backward_agrees_with_loss_and_grad_and_the_tape_may_be_used_twice(model):
+    y, tape = model.forward(X, 0.5, lengths=[4, 1, 3])
+    valid = np.arange(4) < np.array([[4], [1], [3]])
+    d_y = np.where(valid[:, :, None], 2 * (y - Y.astype(np.float32)) / (valid.sum() * 2), 7.0)  # 7: ignored
+    loss, grad = model.loss_and_grad(X, Y, 0.5, lengths=[4, 1, 3])
+    model.theta = model.theta * 2  # the tape keeps its own
+    g, again = model.backward(tape, d_y), model.backward(tape, d_y)
+    assert np.abs(g.theta - grad).max() < 1e-6 * np.abs(grad).max()
+    assert np.array_equal(g.theta, again.theta)
+    assert g.x.shape == X.shape
+    assert g.h0.shape == (3, 8)
+    assert np.ndim(g.dt) == 0
+    assert (g.x[1, 1:] == 0).all()
+
+
+def test_public_calls_return_fresh_arrays(model):
+    first = model(X)
+    copy_of_first = first.copy()
+    model(X + 1)
+    assert np.array_equal(first, copy_of_first)
+    h0 = model.initial_state(3)
+    _, state = model(X, h0=h0, return_state=True)
+    assert not np.shares_memory(h0, state)
+    x = np.array(X, np.float32)
+    held = x.copy()
+    model.loss_and_grad(x, Y, lengths=[4, 2, 1])
+    assert np.array_equal(x, held)
+
+
+def test_predict_in_batches(model):
+    for batch_size in (1, 2, None):
+        assert np.array_equal(model.predict(X, 0.5, batch_size=batch_size), model(X, 0.5))
+    assert np.array_equal(model.predict(X[0]), model(X[0]))
+    parts = model.predict([X[0], X[1, :2], X[2, :3]])
+    assert [p.shape for p in parts] == [(4, 2), (2, 2), (3, 2)]
+    assert np.array_equal(parts[1], model(X[1, :2]))
+    dts = [np.full(4, 0.5), np.full(2, 2.0), np.full(3, 0.1)]
+    assert np.array_equal(model.predict([X[0], X[1, :2], X[2, :3]], dts)[1], model(X[1, :2], 2.0))
+
+
+def test_step_sees_changed_parameters(model):
+    y, _ = model.step(X[0, 0])
+    model.params["w"] = 2.0
+    changed, _ = model.step(X[0, 0])
+    assert not np.array_equal(y, changed)
+    assert np.array_equal(changed, model(X[0, :1])[0])
+    batch, state = model.step(X[:, 0], np.array([0.1, 1.0, 2.0]))
+    assert batch.shape == (3, 2)
+    assert np.array_equal(batch, model(X[:, :1], np.array([[0.1], [1.0], [2.0]]))[:, 0])
+    assert state.shape == (3, 8)
+
+
+def test_several_threads_share_a_model(model):
+    want, wrong = model(X), []
+    grad = model.loss_and_grad(X, Y)[1]
+
+    def work():
+        for _ in range(20):
+            if not np.array_equal(model(X), want) or not np.array_equal(model.loss_and_grad(X, Y)[1], grad):
+                wrong.append(1)
+            if not np.array_equal(model.step(X[:, 0])[0], want[:, 0]):
+                wrong.append(2)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def test_pickle_and_copy(stack):
+    stack.freeze("0.w")
+    for again in (pickle.loads(pickle.dumps(stack)), copy.deepcopy(stack)):
+        assert np.array_equal(again(X), stack(X))
+        assert np.array_equal(again.trainable, stack.trainable)
+        again.params["0.w"] = 0.0
+        assert not np.array_equal(again(X), stack(X))
+
+
+def test_repr_and_summary(stack):
+    assert repr(stack).startswith("Model(LTC(AutoNCP(")
+    text = stack.summary()
+    assert "Dense(3, 4, 'tanh')" in text
+    assert f"{stack.layout.size:,} parameters" in text
+
+
+# ----------------------------------------------------------------------------------------------------- losses
+
+
+def test_own_loss_and_weights(model):
+    loss, grad = model.loss_and_grad(X, Y)
+    mine, mine_grad = model.loss_and_grad(
+        X, Y, loss=lambda y, target: (float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size)
+    )
+    assert mine == pytest.approx(loss, rel=1e-6)
+    assert np.abs(mine_grad - grad).max() <= 1e-6 * np.abs(grad).max()
+    # A weight of 2 is the sequence given twice; a weight of 0 is the sequence left out.
+    twice = model.loss_and_grad(X[[0, 0, 2]], Y[[0, 0, 2]])
+    weighed = model.loss_and_grad(X, Y, sample_weight=[2, 0, 1])
+    assert weighed[0] == pytest.approx(twice[0], rel=1e-6)
+    assert np.abs(weighed[1] - twice[1]).max() <= 1e-6 * np.abs(twice[1]).max()
+    step_weights = np.zeros((3, 4))
+    step_weights[1, 2] = 3
+    assert model.loss_and_grad(X, Y, sample_weight=step_weights)[0] == pytest.approx(
+        np.mean((model(X) - Y)[1, 2] ** 2), rel=1e-6
+    )
+
+
+def test_own_loss_with_lengths(model):
+    value, grad = model.loss_and_grad(X, Y, lengths=[4, 1, 2], loss=lambda y, t: (float(y.sum()), np.ones_like(y)))
+    y, tape = model.forward(X, lengths=[4, 1, 2])
+    assert value == pytest.approx(float(y.sum()), rel=1e-6)
+    assert np.array_equal(grad, model.backward(tape, np.ones_like(y)).theta)
+
+
+def test_penalties_against_finite_differences(backend):
+    for positivity in ("softplus", "clip"):
+        model = LTCRNN(AutoNCP(8, 2), 2, seed=0, dtype="float64", positivity=positivity, backend=backend)
+        options = {"l1": {"w": 0.3, "erev": 0.1}, "l2": 0.2}
+        value, grad = model.loss_and_grad(X, Y, **options)
+        plain = model.loss_and_grad(X, Y)[0]
+        effective = model.layout.effective(model.theta)
+        views = model.views(effective)
+        want = 0.3 * np.abs(views["w"]).sum() + 0.1 * np.abs(views["erev"]).sum() + 0.2 * (effective**2).sum()
+        assert value - plain == pytest.approx(want, rel=1e-12)
+        way = np.random.default_rng(0).normal(size=grad.size)
+        theta, step = model.theta.copy(), 1e-6
+        model.theta = theta + step * way
+        up = model.loss_and_grad(X, Y, **options)[0]
+        model.theta = theta - step * way
+        down = model.loss_and_grad(X, Y, **options)[0]
+        assert (up - down) / (2 * step) == pytest.approx(float(way @ grad), rel=1e-7)
+
+
+def test_classification_of_sequences(backend):
+    model = LTCRNN(AutoNCP(8, 3), 2, seed=0, dtype="float64", return_sequences=False, backend=backend)
+    labels = np.array([2, 0, 1])
+    value, grad = model.loss_and_grad(X, labels, lengths=[4, 2, 3], loss="cross_entropy", class_weight=[1, 2, 3])
+    y = model(X, lengths=[4, 2, 3])
+    logs = y[np.arange(3), labels] - np.log(np.exp(y).sum(1))
+    weights = np.array([3.0, 1.0, 2.0])
+    assert value == pytest.approx(-(weights * logs).sum() / weights.sum(), rel=1e-12)
+    way, theta, step = np.random.default_rng(0).normal(size=grad.size), model.theta.copy(), 1e-6
+    values = []
+    for sign in (1, -1):
+        model.theta = theta + sign * step * way
+        values.append(
+            model.loss_and_grad(X, labels, lengths=[4, 2, 3], loss="cross_entropy", class_weight=[1, 2, 3])[0]
+        )
+    assert (values[0] - values[1]) / (2 * step) == pytest.approx(float(way @ grad), rel=1e-7)
+
+
+# ----------------------------------------------------------------------------------------------------- errors
+
+NAN = np.where(np.arange(24).reshape(3, 4, 2) == 13, np.nan, 1.0)
+BAD_CALLS = {
+    "x of one dimension": ((X[0, 0],), {}, "`x` must be"),
+    "x of four dimensions": ((X[None],), {}, "`x` must be"),
+    "x with other features": ((np.ones((3, 4, 5)),), {}, r"`x` must be \(B, T, 2\) or \(T, 2\), got shape \(3, 4, 5\)"),
+    "x of objects": ((X.astype(object),), {}, "`x` must be .* got dtype object"),
+    "x complex": ((X + 1j,), {}, "`x` must be .* got dtype complex"),
+    "x of text": ((np.full((3, 4, 2), "1"),), {}, "`x` must be"),
+    "x of bools": ((X > 0,), {}, "`x` must be .* got dtype bool"),
+    "x masked": ((np.ma.masked_invalid(NAN),), {}, "`x` must be a plain array, got a masked array"),
+    "x ragged": (([[[1.0, 2.0]], [[1.0, 2.0], [3.0, 4.0]]],), {}, "`x` must be .* ragged"),
+    "x None": ((None,), {}, "`x` must be"),
+    "x with NaN": ((NAN,), {}, r"`x` must be finite in float32, got nan at index \(1, 2, 1\)"),
+    "x infinite": ((X + np.inf,), {}, "`x` must be finite"),
+    "x infinite in float32": ((X * 1e300,), {}, "`x` must be finite in float32"),
+    "no sequence": ((np.ones((0, 4, 2)),), {}, "`x` must hold at least one"),
+    "no step": ((np.ones((3, 0, 2)),), {}, "`x` must hold at least one"),
+    "dt negative": ((X, -1.0), {}, r"`dt` must be finite, >= 0 .* got -1\.0"),
+    "dt NaN": ((X, np.nan), {}, "`dt` must be finite"),
+    "dt infinite": ((X, np.inf), {}, "`dt` must be finite"),
+    "dt too large to multiply": ((X, 1e25), {}, "`dt` must be finite, >= 0 and <="),
+    "dt of shape (B,)": ((X, np.ones(3)), {}, r"`dt` must be a number, \(T,\) or \(B, T\) = \(3, 4\), got shape \(3,\)"),
+    "dt of shape (B, 1)": ((X, np.ones((3, 1))), {}, r"got shape \(3, 1\)"),
+    "dt of shape (1, T)": ((X, np.ones((1, 4))), {}, r"got shape \(1, 4\)"),
+    "dt of shape (B, T, 1)": ((X, np.ones((3, 4, 1))), {}, r"got shape \(3, 4, 1\)"),
+    "dt of shape (1,)": ((X, np.ones(1)), {}, r"got shape \(1,\)"),
+    "dt text": ((X, "1"), {}, "`dt` must be"),
+    "dt bool": ((X, True), {}, "`dt` must be"),
+    "dt (B, T) for one sequence": ((X[0], np.ones((3, 4))), {}, r"`dt` must be a number or \(4,\)"),
+    "lengths too short": ((X,), {"lengths": [4, 2]}, "`lengths` must be integers of shape"),
+    "lengths real": ((X,), {"lengths": [4.0, 2.0, 1.0]}, "`lengths` must be integers"),
+    "lengths too large": ((X,), {"lengths": [5, 2, 1]}, r"`lengths` must lie in 0\.\.T = 0\.\.4, got 1\.\.5"),
+    "lengths negative": ((X,), {"lengths": [-1, 2, 1]}, "`lengths` must lie in"),
+    "lengths all 0": ((X,), {"lengths": [0, 0, 0]}, "`lengths` must not be all 0"),
+    "lengths of one sequence": ((X[0],), {"lengths": [4]}, "`lengths` needs a batch"),
+    "h0 of a wrong batch": ((X,), {"h0": np.zeros((1, 8))}, r"`h0` must have shape \(B, K\) = \(3, 8\), got \(1, 8\)"),
+    "h0 without batch": ((X,), {"h0": np.zeros(8)}, "`h0` must have shape"),
+    "h0 of other units": ((X,), {"h0": np.zeros((3, 7))}, "`h0` must have shape"),
+    "h0 with NaN": ((X,), {"h0": np.full((3, 8), np.nan)}, "`h0` must be finite"),
+    "h0 of objects": ((X,), {"h0": np.zeros((3, 8), object)}, "`h0` must be"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", BAD_CALLS)
+def test_bad_calls(key, model):
+    args, options, words = BAD_CALLS[key]
+    calls = [model, model.forward, model.predict, lambda *a, **o: model.loss_and_grad(a[0], Y, *a[1:], **o)]
+    if key == "x ragged":
+        calls.remove(model.predict)  # which takes lists of unequal sequences
+    for call in calls:
+        with pytest.raises((ValueError, TypeError), match=words) as caught:
+            call(*args, **options)
+        assert "\n" not in str(caught.value)
+
+
+def test_bad_targets_weights_and_names(model):
+    for options, words in (
+        ({"y": Y[:2]}, "must have shape"),
+        ({"y": Y[..., :1]}, "must have shape"),
+        ({"y": Y[:, :1]}, "must have shape"),
+        ({"y": Y + np.nan}, "must be finite"),
+        ({"y": Y.astype(object)}, "must be real numbers"),
+        ({"y": [[0] * 4] * 3, "loss": "cross_entropy", "sample_weight": [0, 0, 0]}, "must not be 0 for every"),
+        ({"y": [[2] * 4] * 3, "loss": "cross_entropy"}, r"0\.\.1, got 2"),
+        ({"y": Y, "loss": "cross_entropy"}, "integer"),
+        ({"y": Y, "loss": "rmse"}, "`loss` must be one of mse"),
+        ({"y": Y, "loss": 3}, "`loss` must be one of"),
+        ({"y": Y, "loss": lambda y, t: 1.0}, "must return a tuple"),
+        ({"y": Y, "loss": lambda y, t: (1.0, y[:1])}, "d_y of shape"),
+        ({"y": Y, "sample_weight": [1, 1]}, "`sample_weight` must have shape"),
+        ({"y": Y, "sample_weight": [1, -1, 1]}, "`sample_weight` must be >= 0"),
+        ({"y": Y, "sample_weight": [1, np.nan, 1]}, "`sample_weight` must be finite"),
+        ({"y": Y, "class_weight": [1, 2]}, "`class_weight` must be None"),
+        ({"y": Y, "l1": {"W": 1}}, "`l1` must name parameters"),
+        ({"y": Y, "l2": -1}, r"`l2\['vleak'\]` must be a finite number >= 0"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words) as caught:
+            model.loss_and_grad(X, **options)
+        assert "\n" not in str(caught.value)
+
+
+def test_bad_backward_and_step(model):
+    y, tape = model.forward(X)
+    for bad, words in (
+        (y[:1], "`d_y` must have y's shape"),
+        (y[..., 0], "`d_y`"),
+        (y + np.nan, "`d_y` must be finite"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.backward(tape, bad)
+    with pytest.raises(TypeError, match="`tape` must come from `forward`"):
+        model.backward(y, y)
+    with pytest.raises(ValueError, match="`d_state` must have shape"):
+        model.backward(tape, y, np.zeros(8))
+    for args, words in (
+        ((X,), "`x_t` must be"),
+        ((np.ones(3),), "`x_t` must be"),
+        ((X[0, 0], np.ones(1)), "`dt` must be a number"),
+        ((X[:, 0], np.ones(2)), r"`dt` must be a number or \(3,\)"),
+        ((X[:, 0], np.ones((3, 1))), "`dt` must be"),
+        ((X[0, 0], 1.0, np.zeros((1, 8))), "`state` must have shape"),
+        ((X[0, 0], -1.0), "`dt` must be finite"),
+        ((X[0, 0] + np.nan,), "must be finite"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.step(*args)
+    with pytest.raises(ValueError, match="`batch_size`"):
+        model.initial_state(0)
+    with pytest.raises(ValueError, match="`batch_size`"):
+        model.predict(X, batch_size=0)
+
+
+def test_bad_constructions():
+    wiring = AutoNCP(8, 2)
+    for make, words in (
+        (lambda: Model(), "`layers` must hold at least one"),
+        (lambda: Model(wiring), "must be a layer"),
+        (lambda: Model(LTC(wiring, 2), Dense(3, 1)), r"`layers\[1\]` takes 3 features, but layers\[0\] gives 2"),
+        (lambda: LTCRNN(wiring, 2, dtype="float16"), "`dtype` must be"),
+        (lambda: LTCRNN(wiring, 2, dtype="number"), "`dtype` must be"),
+        (lambda: LTCRNN(wiring, 2, seed=-1), "`seed` must be"),
+        (lambda: LTCRNN(wiring, 2, seed=1.5), "`seed` must be"),
+        (lambda: LTCRNN(wiring, 2, backend="gpu"), "`backend` must be one of"),
+        (lambda: LTCRNN(wiring, 2, return_sequences=None), "`return_sequences` must be a bool"),
+        (lambda: LTCRNN(wiring, 2, 9), "`hidden_dim` must agree with the wiring's 8, got 9"),
+        (lambda: LTCRNN(wiring, 2, 8, 3), "`output_dim` must agree with the wiring's 2, got 3"),
+        (lambda: LTCRNN(RandomWiring(2, 2, 8), 3), "`input_dim`"),
+        (lambda: LTCRNN(8, 2), "`wiring` must be a Wiring"),
+        (lambda: Dense(0, 1), "`n_in` must be"),
+        (lambda: Dense(1, 1, "swish"), "`activation` must be one of"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            make()
+
+
+# -------------------------------------------------------------------------------------------------- own cells
+
+
+class Leaky(Layer):
+    """A user's cell without a fast kernel: h+ = h + (x @ w - h) * (1 - exp(-dt))."""
+
+    takes_dt = dt0_identity = smooth = causal = True
+
+    def __init__(self, n, wrong=False):
+        from ltc_np.layout import Entry, Layout
+
+        self.input_size = self.output_size = self.state_size = n
+        self.layout, self.wrong = Layout((Entry("w", (n, n), (-1.0, 1.0)),)), wrong
+
+    def prepare(self, p, buffers, backend):
+        return p["w"]
+
+    def forward(self, w, x, dt, lengths, h0, keep, workspace):
+        h, y, rate = h0, np.empty_like(x), -np.expm1(-dt)[:, :, None]
+        for t in range(x.shape[1]):
+            h = h + (x[:, t] @ w - h) * rate[:, t]
+            y[:, t] = h
+        return y, h, (x, dt, rate, h0, y.copy())
+
+    def backward(self, w, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        x, dt, rate, h0, y = saved
+        d_x, d_dt = np.empty_like(x), np.empty_like(dt)
+        for t in range(x.shape[1] - 1, -1, -1):
+            d_h = d_h + d_y[:, t]
+            before = y[:, t - 1] if t else h0
+            pull = x[:, t] @ w - before
+            d_dt[:, t] = (d_h * pull).sum(1) * np.exp(-dt[:, t])
+            d_u = d_h * rate[:, t]
+            g["w"] += x[:, t].T @ d_u
+            d_x[:, t] = d_u @ w.T
+            d_h = d_h - (0.999 if self.wrong else 1) * d_u
+        return d_x, d_h, d_dt
+
+
+def test_a_users_cell_and_a_wrong_derivative_that_is_caught(backend):
+    dt = np.random.default_rng(1).uniform(0.1, 1, (3, 4))
+    assert max(gradcheck.check(Leaky(2), X, dt, lengths=[4, 2, 1]).values()) < 1e-6
+    assert gradcheck.direction(Leaky(2), X, dt) < 1e-6
+    assert max(gradcheck.check(Leaky(2, wrong=True), X, dt).values()) > 1e-5
+    assert gradcheck.direction(Leaky(2, wrong=True), X, dt) > 1e-6
+    stacked = Model(LTC(AutoNCP(8, 2), 2), Leaky(2), Dense(2, 1), seed=0, dtype="float64", backend=backend)
+    assert max(gradcheck.check(stacked, X, dt).values()) < 1e-6
+
+
+def test_the_error_of_differences_falls_with_the_square_of_the_step():
+    model = LTCRNN(FullyConnected(5, 2), 2, seed=0, dtype="float64", backend="numpy")
+    errors = [gradcheck.direction(model, X, 0.5, step=step) for step in (4e-3, 2e-3, 1e-3)]
+    assert 3.5 < errors[0] / errors[1] < 4.5
+    assert 3.5 < errors[1] / errors[2] < 4.5
+
+
+def test_gradcheck_refuses():
+    for bad, words in (
+        (LTCRNN(AutoNCP(8, 2), 2), 'must have dtype="float64"'),
+        ("model", "`model` must be a Model or a Layer"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            gradcheck.check(bad, X)
+    with pytest.raises(ValueError, match="`step`"):
+        gradcheck.check(Leaky(2), X, step=0)

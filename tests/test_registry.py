@@ -1,0 +1,174 @@
+"""The cell protocol: every registered layer does what it declares."""
+
+import numpy as np
+import pytest
+
+from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model, RandomWiring, gradcheck
+from ltc_np.layers import LAYERS
+
+FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch")
+
+# The expected flags stand here a second time, so that nobody turns one off quietly.
+EXPECTED = {
+    "LTC": (True, True, True, True, True, True, True),
+    "Dense": (False, True, True, True, True, False, False),
+}
+EXAMPLES = {
+    "LTC": [
+        LTC(AutoNCP(8, 3), 2),
+        LTC(FullyConnected(5, 3), 2, ode_unfolds=3, positivity="clip", input_mapping=None, output_mapping="linear"),
+        LTC(RandomWiring(2, 3, 6, seed=0), epsilon=0.0),
+    ],
+    "Dense": [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
+}
+CASES = [pytest.param(layer, id=f"{name}-{k}") for name, layers in EXAMPLES.items() for k, layer in enumerate(layers)]
+each = pytest.mark.parametrize("layer", CASES)
+
+
+def data(B=3, T=5, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(B, T, 2)), rng.uniform(0.1, 2, (B, T))
+
+
+def dt_of(layer, dt):
+    return dt if layer.takes_dt else None
+
+
+def test_every_registered_layer_is_tested_here():
+    assert set(LAYERS) == set(EXPECTED) == set(EXAMPLES)
+
+
+@each
+def test_declared_flags(layer):
+    assert tuple(bool(getattr(layer, flag)) for flag in FLAGS) == EXPECTED[type(layer).__name__]
+
+
+def test_relu_is_not_smooth():
+    assert not Dense(2, 3, "relu").smooth
+
+
+@each
+def test_gradients(layer, backend):
+    x, dt = data()
+    errors = gradcheck.check(
+        Model(layer, seed=1, dtype="float64", backend=backend), x, dt_of(layer, dt), lengths=[5, 0, 2]
+    )
+    assert max(errors.values()) < 1e-6, errors
+
+
+def test_relu_gradients_away_from_the_kink(backend):
+    x, _ = data()
+    assert max(gradcheck.check(Model(Dense(2, 3, "relu"), seed=1, dtype="float64", backend=backend), x).values()) < 1e-6
+
+
+@each
+def test_sizes_and_state(layer, backend):
+    model = Model(layer, seed=0, backend=backend)
+    x, dt = data()
+    y, state = model(x, dt_of(layer, dt), return_state=True)
+    assert y.shape == (3, 5, layer.output_size)
+    assert state.shape == (3, layer.state_size)
+    assert y.dtype == state.dtype == np.float32
+    covered = [i for s in layer.state_slices.values() for i in range(*s.indices(layer.state_size))]
+    assert sorted(covered) == list(range(layer.state_size))
+
+
+@each
+def test_elapsed_time(layer, backend):
+    model = Model(layer, seed=0, backend=backend)
+    x, _ = data()
+    if not layer.takes_dt:
+        with pytest.raises(ValueError, match="`dt` must be left out"):
+            model(x, 1.0)
+        return
+    assert not np.array_equal(model(x, 1.0), model(x, 0.5))
+    assert np.array_equal(model(x, 1.0), model(x))
+    assert np.array_equal(model(x, np.full((3, 5), 0.5)), model(x, 0.5))
+    assert np.array_equal(model(x, np.full(5, 0.5)), model(x, 0.5))
+
+
+@each
+def test_dt_zero_leaves_the_state(layer, backend):
+    if layer.dt0_identity and layer.takes_dt:
+        model = Model(layer, seed=0, backend=backend)
+        h0 = np.random.default_rng(1).normal(size=(3, layer.state_size)).astype(np.float32)
+        assert (model(data()[0], 0, h0=h0, return_state=True)[1] == h0).all()
+
+
+@each
+def test_causal(layer, backend):
+    model = Model(layer, seed=0, backend=backend)
+    x, dt = data()
+    later = x.copy()
+    later[:, 3:] += 1
+    y, y_later = model(x, dt_of(layer, dt)), model(later, dt_of(layer, dt))
+    assert np.array_equal(y[:, :3], y_later[:, :3]) == layer.causal
+    assert not np.array_equal(y[:, 3:], y_later[:, 3:])
+
+
+@each
+def test_a_sequence_in_two_parts_is_the_whole(layer, backend):
+    model = Model(layer, seed=0, dtype="float64", backend=backend)
+    x, dt = data()
+    y, state = model(x, dt_of(layer, dt), return_state=True)
+    first, middle = model(x[:, :2], dt_of(layer, dt[:, :2]), return_state=True)
+    second, end = model(x[:, 2:], dt_of(layer, dt[:, 2:]), h0=middle, return_state=True)
+    np.testing.assert_allclose(np.concatenate([first, second], axis=1), y, rtol=1e-14)
+    np.testing.assert_allclose(end, state, rtol=1e-14)
+
+
+@each
+def test_padding_changes_nothing(layer, backend):
+    model = Model(layer, seed=0, dtype="float64", backend=backend)
+    x, dt = data()
+    lengths = np.array([5, 2, 0])
+    garbage, garbage_dt = x.copy(), dt.copy()
+    for b, n in enumerate(lengths):
+        garbage[b, n:] = np.nan
+        garbage_dt[b, n:] = -1
+    h0 = np.random.default_rng(1).normal(size=(3, layer.state_size))
+    y, state = model(garbage, dt_of(layer, garbage_dt), lengths=lengths, h0=h0, return_state=True)
+    last = model(garbage, dt_of(layer, garbage_dt), lengths=lengths, h0=h0, return_sequences=False)
+    for b, n in enumerate(lengths):
+        assert (y[b, n:] == 0).all()
+        if n:
+            alone, end = model(x[b, :n], dt_of(layer, dt[b, :n]), h0=h0[b], return_state=True)
+            np.testing.assert_allclose(y[b, :n], alone, rtol=1e-14)
+            np.testing.assert_allclose(state[b], end, rtol=1e-14)
+            np.testing.assert_allclose(last[b], alone[-1], rtol=1e-14)
+    assert (state[2] == h0[2]).all()
+    assert (last[2] == 0).all()
+
+
+@each
+def test_streaming(layer, backend):
+    model = Model(layer, seed=0, dtype="float64", backend=backend)
+    x, dt = data()
+    y, state = model(x, dt_of(layer, dt), return_state=True)
+    streamed = None
+    for t in range(5):
+        out, streamed = model.step(x[:, t], dt_of(layer, dt[:, t]), streamed)
+        if layer.bitwise_batch:
+            assert (out == y[:, t]).all()
+        np.testing.assert_allclose(out, y[:, t], rtol=1e-14)
+    np.testing.assert_allclose(streamed, state, rtol=1e-14)
+
+
+@each
+def test_bits_whatever_the_batch(layer, backend):
+    if layer.bitwise_batch:
+        model = Model(layer, seed=0, backend=backend)
+        x, dt = data(B=37)
+        y = model(x, dt_of(layer, dt))
+        for b in (0, 36):
+            assert (model(x[b], None if dt_of(layer, dt) is None else dt[b]) == y[b]).all()
+
+
+@each
+def test_config_rebuilds_the_layer(layer, backend):
+    again = type(layer).from_config(layer.config())
+    assert again.layout.slices == layer.layout.slices
+    assert repr(again) == repr(layer)
+    x, dt = data()
+    a, b = (Model(one, seed=3, backend=backend)(x, dt_of(layer, dt)) for one in (layer, again))
+    assert (a == b).all()

@@ -1,0 +1,252 @@
+"""fit and evaluate: what is learned, kept, reported, resumed and refused."""
+
+import builtins
+import sys
+
+import numpy as np
+import pytest
+
+from ltc_np import (
+    LTCRNN, SGD, Adam, AdamW, AutoNCP, Callback, Checkpoint, CosineDecay, Dense, EarlyStopping, LTC, Model, load,
+    set_num_threads,
+)  # fmt: skip
+
+
+def sines(n=40, T=12, seed=0):
+    rng = np.random.default_rng(seed)
+    phase = rng.uniform(0, 2 * np.pi, (n, 1))
+    t = phase + 0.4 * np.arange(T + 1)
+    return np.sin(t[:, :-1, None]), np.sin(t[:, 1:, None])
+
+
+def small(backend="auto", **options):
+    return LTCRNN(AutoNCP(8, 1), 1, seed=0, backend=backend, **options)
+
+
+def test_it_learns_and_reports(backend):
+    x, y = sines()
+    model = small(backend)
+    before = model.evaluate(x, y)["loss"]
+    history = model.fit(
+        x, y, epochs=30, batch_size=8, optimizer=Adam(0.02), metrics=["mae", "r2"], validation_data=sines(seed=1),
+        seed=0, verbose=False,
+    )  # fmt: skip
+    assert set(history) == {"loss", "mae", "r2", "val_loss", "val_mae", "val_r2"}
+    assert all(len(values) == 30 for values in history.values())
+    assert history["val_loss"][-1] < before / 5
+    assert history.best_epoch == int(np.argmin(history["val_loss"]))
+    assert history.stopped == "all epochs done"
+    measured = model.evaluate(*sines(seed=1), metrics=["mae", "r2", "mse"])
+    assert measured["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-6)
+    y_hat, target = model(sines(seed=1)[0]), sines(seed=1)[1]
+    assert measured["mse"] == pytest.approx(np.mean((y_hat - target) ** 2), rel=1e-5)
+    assert measured["mae"] == pytest.approx(np.mean(np.abs(y_hat - target)), rel=1e-5)
+    assert repr(history).startswith("<History: 30 epochs")
+
+
+def test_epoch_is_the_naive_loop(backend):
+    """fit against loss_and_grad and step by hand: same order of batches, same numbers to the bit."""
+    x, y = sines(n=20)
+    by_fit, by_hand = small(backend), small(backend)
+    history = by_fit.fit(x, y, epochs=3, batch_size=8, optimizer=SGD(0.1), seed=5, verbose=False)
+    optimizer, losses = SGD(0.1), []
+    for epoch in range(3):
+        order, total = np.random.default_rng([5, epoch]).permutation(20), 0.0
+        for first in range(0, 20, 8):
+            rows = order[first : first + 8]
+            loss, grad = by_hand.loss_and_grad(x[rows], y[rows])
+            optimizer.step(by_hand, grad)
+            total += loss * len(rows)
+        losses.append(total / 20)
+    assert np.array_equal(by_fit.theta, by_hand.theta)
+    assert history["loss"] == pytest.approx(losses, rel=1e-12)
+
+
+def test_unequal_sequences_weights_and_irregular_time(backend):
+    rng = np.random.default_rng(0)
+    lengths = [5, 3, 7, 1]
+    xs = [rng.normal(size=(n, 2)) for n in lengths]
+    ys = [rng.normal(size=(n, 3)) for n in lengths]
+    dts = [rng.uniform(0.1, 2, n) for n in lengths]
+    kwargs = {"epochs": 2, "batch_size": 3, "shuffle": False, "verbose": False, "seed": 0}
+    model = LTCRNN(AutoNCP(8, 3), 2, seed=0, backend=backend)
+    model.fit(xs, ys, dt=dts, **kwargs)
+    padded = LTCRNN(AutoNCP(8, 3), 2, seed=0, backend=backend)
+    x, y, dt = np.full((4, 7, 2), np.nan), np.full((4, 7, 3), np.nan), np.full((4, 7), np.nan)
+    for b, n in enumerate(lengths):
+        x[b, :n], y[b, :n], dt[b, :n] = xs[b], ys[b], dts[b]
+    padded.fit(x, y, dt=dt, lengths=lengths, **kwargs)
+    assert np.array_equal(model.theta, padded.theta)
+    assert model.evaluate(xs, ys, dt=dts)["loss"] == pytest.approx(
+        sum(((model(a, d) - b) ** 2).sum() for a, b, d in zip(xs, ys, dts, strict=True)) / (16 * 3), rel=1e-5
+    )
+    classes = LTCRNN(AutoNCP(8, 3), 2, seed=0, return_sequences=False, backend=backend)
+    history = classes.fit(xs, [0, 2, 1, 2], loss="cross_entropy", metrics=["accuracy", "f1"], **kwargs)
+    assert set(history) == {"loss", "accuracy", "f1"}
+
+
+def test_a_batch_without_weight_is_passed_over(backend):
+    x, y = sines(n=6)
+    weights = np.array([1.0, 1, 0, 0, 1, 1])
+    model, without = small(backend), small(backend)
+    kwargs = {"epochs": 2, "batch_size": 2, "shuffle": False, "verbose": False}
+    model.fit(x, y, sample_weight=weights, **kwargs)
+    without.fit(x[[0, 1, 4, 5]], y[[0, 1, 4, 5]], **kwargs)
+    assert np.abs(model.theta - without.theta).max() < 1e-5
+
+
+def test_best_weights_are_kept_and_can_be_declined():
+    x, y = sines()
+    grows = {"epochs": 6, "optimizer": SGD(0.1), "validation_data": (x, -y), "seed": 0, "verbose": False}
+    kept, last = small(), small()
+    history = kept.fit(x, y, **grows)  # learning y makes -y worse, so an early epoch is the best
+    last.fit(x, y, keep_best=False, **{**grows, "optimizer": SGD(0.1)})
+    assert history.best_epoch == int(np.argmin(history["val_loss"])) < 5
+    assert kept.evaluate(x, -y)["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-6)
+    assert last.evaluate(x, -y)["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-6)
+
+
+def test_validation_every():
+    history = small().fit(*sines(), epochs=5, validation_data=sines(seed=1), validation_every=2, verbose=False)
+    assert history.val_epoch == [1, 3, 4]
+    assert len(history["val_loss"]) == 3
+
+
+def test_early_stopping_callbacks_and_functions():
+    x, y = sines()
+    seen = []
+    history = small().fit(
+        x, y, epochs=50, optimizer=SGD(0.1), validation_data=(x, -y), verbose=False, seed=0,
+        callbacks=[EarlyStopping(3), lambda epoch, logs: seen.append((epoch, set(logs)))],
+    )  # fmt: skip
+    assert len(history.epoch) == history.best_epoch + 1 + 3 < 50
+    assert history.stopped == f"stopped by EarlyStopping after epoch {history.epoch[-1]}"
+    assert seen[0] == (0, {"loss", "val_loss"})
+    history = small().fit(x, y, epochs=50, verbose=False, callbacks=lambda epoch, logs: epoch == 1)
+    assert len(history.epoch) == 2
+    with pytest.raises(ValueError, match="`monitor` must be one of loss"):
+        small().fit(x, y, verbose=False, callbacks=EarlyStopping(1, monitor="val_loss"))
+
+    class Steps(Callback):
+        steps, ends = (), 0
+
+        def on_batch_end(self, step, logs):
+            self.steps += (step,)
+
+        def on_train_end(self):
+            self.ends += 1
+
+    steps = Steps()
+    small().fit(x, y, epochs=2, batch_size=16, verbose=False, callbacks=steps)
+    assert steps.steps == tuple(range(6))
+    assert steps.ends == 1
+
+
+@pytest.mark.parametrize("optimizer", [Adam, AdamW])
+def test_interrupted_and_resumed_training_has_the_same_bits(optimizer, tmp_path, backend):
+    x, y = sines()
+    kwargs = {"batch_size": 8, "seed": 3, "verbose": False, "clip_norm": 0.5}
+    layers = LTC(AutoNCP(8, 2), 1), Dense(2, 1)
+    whole, part = Model(*layers, seed=0, backend=backend), Model(*layers, seed=0, backend=backend)
+    whole.fit(x, y, epochs=4, optimizer=optimizer(CosineDecay(0.01, 20)), **kwargs)
+    part.fit(
+        x,
+        y,
+        epochs=2,
+        optimizer=optimizer(CosineDecay(0.01, 20)),
+        callbacks=Checkpoint(tmp_path / "{epoch}.npz"),
+        **kwargs,
+    )
+    again = optimizer(CosineDecay(0.01, 20))
+    resumed = load(tmp_path / "2.npz", backend=backend, optimizer=again)
+    resumed.fit(x, y, epochs=4, initial_epoch=2, optimizer=again, **kwargs)
+    assert np.array_equal(resumed.theta, whole.theta)
+    assert (tmp_path / "1.npz").exists()
+
+
+def test_training_has_the_same_bits_for_any_number_of_threads():
+    x, y = sines(n=128, T=60)
+    thetas = []
+    for threads in (1, 2, 3):
+        set_num_threads(threads)
+        model = LTCRNN(AutoNCP(24, 1), 1, seed=0)
+        model.fit(x, y, epochs=2, batch_size=128, seed=0, verbose=False)
+        thetas.append(model.theta.copy())
+    set_num_threads(None)
+    assert np.array_equal(thetas[0], thetas[1])
+    assert np.array_equal(thetas[0], thetas[2])
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(backend):
+    x, y = sines()
+    model = small(backend)
+    good = []
+
+    class Watch(Callback):
+        def on_batch_end(self, step, logs):
+            good.append(self.model.theta.copy())
+
+    def explode(y, target):
+        d_y = y - target
+        return (np.nan if len(good) == 3 else float((d_y**2).sum())), d_y
+
+    with pytest.raises(FloatingPointError, match=r"loss nan with gradient norm .* at step 3 \(epoch 0, batch 3\)"):
+        model.fit(x, y, loss=explode, batch_size=8, callbacks=Watch(), verbose=False, optimizer=SGD(0.01))
+    # The step before the NaN led to it; the parameters with the last finite loss are those before that step.
+    assert np.array_equal(model.theta, good[1])
+
+
+def test_progress_is_shown_plainly_without_tqdm_or_not_at_all(capfd, monkeypatch):
+    x, y = sines()
+    small().fit(x, y, epochs=2, verbose=False)
+    assert capfd.readouterr() == ("", "")
+    small().fit(x, y, epochs=2)
+    assert "2/2" in capfd.readouterr().err
+    real_import = builtins.__import__
+
+    def no_tqdm(name, *args, **kwargs):
+        if name.startswith("tqdm"):
+            raise ImportError(name)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", no_tqdm)
+    monkeypatch.delitem(sys.modules, "tqdm", raising=False)
+    small().fit(x, y, epochs=2)
+    err = capfd.readouterr().err
+    assert "epoch 2/2  loss 0." in err
+    assert err.count("\n") <= 2
+
+
+def test_bad_arguments():
+    x, y = sines()
+    for options, words in (
+        ({"epochs": 0}, "`epochs` must be an int >= 1, got 0"),
+        ({"batch_size": 2.5}, "`batch_size`"),
+        ({"optimizer": "adamax"}, "`optimizer`"),
+        ({"loss": "l3"}, "`loss`"),
+        ({"metrics": ["auc"]}, "`metric`"),
+        ({"clip_norm": -1}, "`clip_norm`"),
+        ({"seed": "a"}, "`seed`"),
+        ({"validation_data": (x,)}, "`validation_data`"),
+        ({"validation_data": {"x": x, "z": y}}, "`validation_data`"),
+        ({"validation_data": (x, y[:3])}, "must have shape"),
+        ({"callbacks": [3]}, "`callbacks`"),
+        ({"validation_every": 0}, "`validation_every`"),
+        ({"l1": {"v": 1.0}}, "`l1` must name parameters"),
+        ({"lengths": [3]}, "`lengths`"),
+    ):
+        model = small()
+        before = model.theta.copy()
+        with pytest.raises((ValueError, TypeError), match=words) as caught:
+            model.fit(x, y, verbose=False, **options)
+        assert "\n" not in str(caught.value)
+        assert np.array_equal(model.theta, before)
+    for args, words in (
+        ((x[0], y[0]), r"use x\[None\]|x\[None\] is a batch"),
+        ((x, y[:, :5]), "must have shape"),
+        ((list(x), list(y)[:3]), "`y` must be a list of 40"),
+        (([x[0], x[1, :3]], [y[0], y[1]]), r"`y\[1\]` must have the 3 steps"),
+        (([], []), "`x` must be"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            small().fit(*args, verbose=False)
