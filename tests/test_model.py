@@ -146,7 +146,7 @@ def test_backward_agrees_with_loss_and_grad_and_the_tape_may_be_used_twice(model
     y, tape = model.forward(X, 0.5, lengths=[4, 1, 3])
     valid = np.arange(4) < np.array([[4], [1], [3]])
     d_y = np.where(valid[:, :, None], 2 * (y - Y.astype(np.float32)) / (valid.sum() * 2), 7.0)  # 7: ignored
-    loss, grad = model.loss_and_grad(X, Y, 0.5, lengths=[4, 1, 3])
+    _, grad = model.loss_and_grad(X, Y, 0.5, lengths=[4, 1, 3])
     model.theta = model.theta * 2  # the tape keeps its own
     g, again = model.backward(tape, d_y), model.backward(tape, d_y)
     assert np.abs(g.theta - grad).max() < 1e-6 * np.abs(grad).max()
@@ -318,7 +318,7 @@ BAD_CALLS = {
     "dt NaN": ((X, np.nan), {}, "`dt` must be finite"),
     "dt infinite": ((X, np.inf), {}, "`dt` must be finite"),
     "dt too large to multiply": ((X, 1e25), {}, "`dt` must be finite, >= 0 and <="),
-    "dt of shape (B,)": ((X, np.ones(3)), {}, r"`dt` must be a number, \(T,\) or \(B, T\) = \(3, 4\), got shape \(3,\)"),
+    "dt of shape (B,)": ((X, np.ones(3)), {}, r"must be a number, \(T,\) or \(B, T\) = \(3, 4\), got shape \(3,\)"),
     "dt of shape (B, 1)": ((X, np.ones((3, 1))), {}, r"got shape \(3, 1\)"),
     "dt of shape (1, T)": ((X, np.ones((1, 4))), {}, r"got shape \(1, 4\)"),
     "dt of shape (B, T, 1)": ((X, np.ones((3, 4, 1))), {}, r"got shape \(3, 4, 1\)"),

@@ -7,7 +7,19 @@ import numpy as np
 import pytest
 
 from ltc_np import (
-    LTCRNN, SGD, Adam, AdamW, AutoNCP, Callback, Checkpoint, CosineDecay, Dense, EarlyStopping, LTC, Model, load,
+    LTC,
+    LTCRNN,
+    SGD,
+    Adam,
+    AdamW,
+    AutoNCP,
+    Callback,
+    Checkpoint,
+    CosineDecay,
+    Dense,
+    EarlyStopping,
+    Model,
+    load,
     set_num_threads,
 )  # fmt: skip
 

@@ -1,0 +1,39 @@
+"""Small kernels through which the tests reach the functions of `ltc_np.kernels.cpu.simd`."""
+
+from ltc_np.kernels.cpu import simd
+from ltc_np.kernels.cpu.jit import kernel
+from ltc_np.kernels.cpu.simd import add_sums, fma, fnma, lane_sum, load, splat, store
+
+
+@kernel
+def exp2(x, y):
+    for i in range(0, x.size, 64 // x.itemsize):
+        store(y, i, simd.exp2(load(x, i)))
+
+
+@kernel
+def sigmoid2(x, y):
+    for i in range(0, x.size, 64 // x.itemsize):
+        store(y, i, simd.sigmoid2(load(x, i)))
+
+
+@kernel
+def arithmetic(a, b, c, out):
+    """out: a+b, a-b, a*b, a/b, a+c, c/a, a*b+c, c-a*b."""
+    w, va, vb = a.size, load(a, 0), load(b, 0)
+    store(out, 0, va + vb)
+    store(out, w, va - vb)
+    store(out, 2 * w, va * vb)
+    store(out, 3 * w, va / vb)
+    store(out, 4 * w, va + c)
+    store(out, 5 * w, c / va)
+    store(out, 6 * w, fma(va, vb, c))
+    store(out, 7 * w, fnma(va, vb, splat(c)))
+
+
+@kernel
+def sums(a, b, row):
+    """row[2:6] += sums of a, b, a*a, a*b; returns the sum of a."""
+    va, vb = load(a, 0), load(b, 0)
+    add_sums(row, 2, va, vb, va * va, va * vb)
+    return lane_sum(va)

@@ -1,0 +1,151 @@
+"""The documentation: its examples run, its links lead somewhere, every public name and parameter is described."""
+
+import doctest
+import importlib
+import importlib.util
+import inspect
+import pathlib
+import pkgutil
+import re
+
+import pytest
+
+import ltc_np
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
+MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path__, "ltc_np."))]
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+HAS_NUMBA = importlib.util.find_spec("numba") is not None
+
+FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(\w*)")
+LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+CODE_LINK = re.compile(r"`([\w.]+)(?:\(\))?`")
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=[p.relative_to(ROOT).as_posix() for p in PAGES])
+pytestmark = pytest.mark.filterwarnings("ignore:.*no working numba")  # the pages use backend="auto"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Examples may write files and draw."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+
+
+def split(text):
+    """(prose, examples) of a page: each keeps its own lines and has the other's blank, so that line numbers stay."""
+    prose, examples, fence, language = [], [], None, ""
+    for line in text.splitlines():
+        found = FENCE.match(line)
+        if fence is None and found:
+            fence, language = found[1], found[2]
+            kept = "", ""
+        elif found and found[1].startswith(fence or "?") and not found[2]:
+            fence = None
+            kept = "", ""
+        elif fence is None:
+            kept = line, ""
+        else:
+            kept = "", line if language in ("python", "pycon") else ""
+        prose.append(kept[0])
+        examples.append(kept[1])
+    return "\n".join(prose) + "\n", "\n".join(examples) + "\n"
+
+
+def run(test):
+    report = []
+    failed, _ = doctest.DocTestRunner(optionflags=FLAGS).run(test, out=report.append)
+    assert not failed, "".join(report)
+
+
+def links(page):
+    """(line number, text, target) of every relative link of a page."""
+    for number, line in enumerate(split(page.read_text(encoding="utf-8"))[0].splitlines(), 1):
+        for text, target in LINK.findall(line):
+            if not re.match(r"[a-z][a-z0-9+.-]*:", target):
+                yield number, text, target
+
+
+def definitions(path, name):
+    """Numbers of the lines of a file that define ``name``."""
+    pattern = re.compile(rf"\s*(?:def|class) {re.escape(name)}\b")
+    return [k for k, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if pattern.match(line)]
+
+
+def headings(path):
+    """Anchors that GitHub gives the headings of a page."""
+    prose = split(path.read_text(encoding="utf-8"))[0]
+    titles = re.findall(r"^#+\s+(.*?)\s*#*$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def faults_of_links(page):
+    for number, text, target in links(page):
+        where = f"{page.name}:{number}: [{text}]({target})"
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists():
+            yield f"{where}: no such file"
+            continue
+        code, line = CODE_LINK.fullmatch(text), re.fullmatch(r"L(\d+)(?:-L\d+)?", anchor)
+        if file.suffix == ".py" and code and line:
+            right = definitions(file, code[1].split(".")[-1])
+            if int(line[1]) not in right:
+                yield f"{where}: `{code[1]}` is not defined there, but at {right or 'no'} line of that file"
+        elif file.suffix == ".md" and anchor and anchor not in headings(file):
+            yield f"{where}: no such heading"
+
+
+def test_there_are_pages():
+    assert ROOT / "docs" / "maths" / "ltc.md" in PAGES
+
+
+@each_page
+def test_examples_of_pages(page):
+    examples = split(page.read_text(encoding="utf-8"))[1]
+    run(doctest.DocTestParser().get_doctest(examples, {"__name__": "__main__"}, page.name, str(page), 0))
+
+
+@each_page
+def test_links(page):
+    faults = list(faults_of_links(page))
+    assert not faults, "\n".join(faults)
+
+
+def test_the_link_check_finds_faults(tmp_path):
+    """A check that finds nothing is to be trusted only if it can find something."""
+    (tmp_path / "code.py").write_text("\n\ndef right():\n    pass\n")
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A title, and `code`\n"
+        "[`right`](code.py#L3) [`module.right()`](code.py#L3) [text](code.py#L1) [in page](#a-title-and-code)\n"
+        "[`right`](code.py#L4)\n[`wrong`](code.py#L3)\n[text](nothing.py)\n[text](page.md#nothing)\n"
+        "```\n[text](not/a/link.py)\n```\n[text](https://example.org/nothing)\n"
+    )
+    faults = list(faults_of_links(page))
+    assert [int(fault.split(":")[1]) for fault in faults] == [3, 4, 5, 6]
+    assert "at [3] line" in faults[0]
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__main__")])
+def test_examples_of_docstrings(name):
+    if name.startswith("ltc_np.kernels.") and not HAS_NUMBA:
+        pytest.skip("needs numba")
+    module = importlib.import_module(name)
+    for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
+        run(test)
+
+
+@pytest.mark.parametrize("name", ltc_np.__all__)
+def test_public_names_are_described(name):
+    thing = getattr(ltc_np, name)
+    text = thing.__doc__ or ""
+    assert text.strip(), f"`{name}` has no docstring"
+    assert not text.startswith(f"{name}("), f"`{name}` has only the docstring that dataclasses make"
+    if inspect.ismodule(thing):
+        return
+    if inspect.isclass(thing):
+        text += thing.__init__.__doc__ or ""
+    missing = [p for p in inspect.signature(thing).parameters if not re.search(rf"(?<!\w){p}(?!\w)", text)]
+    assert not missing, f"the docstring of `{name}` does not mention its parameters {missing}"

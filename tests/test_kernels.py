@@ -1,0 +1,300 @@
+"""The CPU kernels: the functions of simd, the machine code, the cache, loop orders and the fallbacks."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import ltc_np
+
+ROOT = pathlib.Path(ltc_np.__file__).parents[1]
+
+
+def python(code, *, root=ROOT, check=True, **environment):
+    """Run code in a new process that imports ltc_np from ``root``."""
+    env = {k: v for k, v in os.environ.items() if k != "NUMBA_DISABLE_JIT"}
+    env |= {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=env, cwd=root, capture_output=True, text=True, timeout=300
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+# ------------------------------------------------------------------------------------------------------- simd
+
+
+def test_sigmoid_and_exp2_are_accurate_and_pass_nan():
+    from simd_probe import exp2, sigmoid2
+
+    for dtype, absolute, relative in ((np.float32, 1.2e-7, 3e-7), (np.float64, 4e-16, 6e-16)):
+        # Denormal, tiny, usual and huge arguments; a multiple of a vector's length.
+        x = np.concatenate(
+            [np.linspace(-200, 200, 100_000), np.linspace(-1, 1, 100_000), np.geomspace(1e-300, 1e30, 800)]
+        )
+        x = np.concatenate([x, -x])[: 401_600 // 64 * 64].astype(dtype)
+        exact = x.astype(np.longdouble)
+        y = np.empty_like(x)
+        sigmoid2(x, y)
+        want = 1 / (1 + np.exp2(np.clip(exact, -1020, 1020)))
+        assert np.abs(y - want).max() <= absolute
+        limit = 126 if dtype == np.float32 else 1022
+        exp2(x, y)
+        want = np.exp2(np.clip(exact, -limit, limit))
+        assert (np.abs(y - want) / want).max() <= relative
+        order = np.argsort(x, kind="stable")
+        steps = np.diff(y[order].astype(np.float64))
+        assert (steps >= -relative * y[order][1:]).all()  # monotone to rounding
+        x[:3] = np.nan, np.inf, -np.inf
+        sigmoid2(x, y)
+        assert np.isnan(y[0])
+        assert y[1] == pytest.approx(0, abs=1e-37)
+        assert y[2] == 1
+
+
+def test_vector_arithmetic_sums_and_scalars_mix():
+    from simd_probe import arithmetic, sums
+
+    for dtype in (np.float32, np.float64):
+        rng = np.random.default_rng(0)
+        width = 64 // np.dtype(dtype).itemsize
+        a, b = rng.normal(size=(2, width)).astype(dtype)
+        out = np.empty((8, width), dtype)
+        arithmetic(a, b, dtype(3), out.reshape(-1))
+        fused = np.asarray(a, np.longdouble) * b + 3
+        for k, want in enumerate((a + b, a - b, a * b, a / b, a + dtype(3), dtype(3) / a)):
+            assert np.array_equal(out[k], want.astype(dtype)), k
+        assert np.abs(out[6] - fused).max() <= np.finfo(dtype).eps * np.abs(fused).max()
+        assert np.abs(out[7] - (3 - np.asarray(a, np.longdouble) * b)).max() <= np.finfo(dtype).eps * 10
+        row = np.ones(9)
+        total = sums(a, b, row)
+        assert total == pytest.approx(a.sum(dtype=np.float64), rel=1e-5)
+        want = [a.sum(), b.sum(), (a * a).sum(), (b * a).sum()]
+        np.testing.assert_allclose(row[2:6], 1 + np.array(want, float), rtol=1e-5)
+        assert (row[[0, 1, 6, 7, 8]] == 1).all()
+
+
+# ----------------------------------------------------------------------------------------------- machine code
+
+ASSEMBLY = """
+    import numpy as np, re
+    from ltc_np import LTCRNN, FullyConnected, losses
+    from ltc_np.kernels.cpu import ltc_lanes, ltc_posts
+    for B in (64, 2):
+        model = LTCRNN(FullyConnected(32, 2), 3, seed=0)
+        model.loss_and_grad(np.ones((B, 3, 3)), np.ones((B, 3, 2)), 0.5)
+        model.backward(model.forward(np.ones((B, 3, 3)), 0.5)[1], np.ones((B, 3, 2)))
+    for module in (ltc_lanes, ltc_posts):
+        for kernel in (module.forward, module.backward):
+            (text,) = kernel.inspect_asm().values()
+            packed = len(re.findall(r"vfn?m(?:add|sub)\\d+ps", text)) + len(re.findall(r"vdivps", text))
+            calls = re.findall(r"call\\S*\\s+\\S*(?:expf?|fmaf?|tanhf?)\\b", text)
+            double = len(re.findall(r"v(?:mul|div|sub|fn?m(?:add|sub)\\d+)[ps]d\\b", text))
+            print(module.__name__.split(".")[-1], kernel.__name__, packed, len(calls), double)
+"""
+
+
+@pytest.mark.parametrize("cpu", ["host", "haswell"])
+def test_kernels_are_vectorised_and_pure_float32(cpu, tmp_path):
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path)}  # a cached function shows no assembly
+    if cpu == "haswell":
+        environment |= {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
+    lines = python(ASSEMBLY, **environment).stdout.split("\n")[:4]
+    assert len(lines) == 4
+    for line in lines:
+        _, _, packed, calls, double = line.split()
+        assert int(packed) >= 10, line  # fused multiply-adds and divisions on whole vectors
+        assert int(calls) == 0, line  # no libm
+        assert int(double) == 0, line  # float64 only in the additions to gradient rows
+
+
+BITS = """
+    import hashlib, numpy as np
+    from ltc_np import LTCRNN, FullyConnected, AutoNCP
+    rng, digest = np.random.default_rng(0), hashlib.sha256()
+    for wiring in (FullyConnected(24, 3), AutoNCP(24, 3)):
+        for B in (3, 40):
+            model = LTCRNN(wiring, 4, seed=0)
+            x, dt = rng.normal(size=(B, 9, 4)), rng.uniform(0, 2, (B, 9))
+            y, tape = model.forward(x, dt)
+            digest.update(y.tobytes())
+            digest.update(model.backward(tape, y).theta.tobytes())
+    print(digest.hexdigest())
+"""
+
+
+def test_avx2_gives_the_same_bits(tmp_path):
+    host = python(BITS, NUMBA_CACHE_DIR=str(tmp_path / "host")).stdout
+    avx2 = python(
+        BITS, NUMBA_CACHE_DIR=str(tmp_path / "avx2"), NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES="+avx2,+fma"
+    ).stdout
+    assert len(host) == 65
+    assert host == avx2
+
+
+def test_one_signature_per_dtype():
+    """Read-only, strided, integer and big-endian inputs must not compile kernels again."""
+    from ltc_np import LTCRNN, AutoNCP, FullyConnected
+    from ltc_np.kernels.cpu import ltc, ltc_lanes, ltc_posts
+
+    rng = np.random.default_rng(0)
+    for wiring, B in ((AutoNCP(8, 2), 20), (FullyConnected(13, 2), 2)):
+        for dtype in ("float32", "float64"):
+            model = LTCRNN(wiring, 2, seed=0, dtype=dtype)
+            x = rng.normal(size=(B, 4, 2))
+            frozen = x.astype(dtype)
+            frozen.setflags(write=False)
+            strided = np.asfortranarray(x)
+            offset = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape)  # not aligned
+            for data in (x, frozen, strided, x[:, ::-1], x.astype(">f8"), (10 * x).astype(int), x.tolist(), offset):
+                for dt in (1.0, np.broadcast_to(np.float32(0.5), (B, 4)), np.ones(4, int)):
+                    model.loss_and_grad(data, x, dt, lengths=np.full(B, 4, np.int32))
+                    model.backward(model.forward(data, dt)[1], np.broadcast_to(np.float64(1), (B, 4, 2)))
+    for kernel in (
+        ltc_lanes.forward, ltc_lanes.backward, ltc_posts.forward, ltc_posts.backward, ltc._pack, ltc._unpack,
+        ltc._unpack_synapses,
+    ):  # fmt: skip
+        assert len(kernel.signatures) == 2, (kernel, kernel.signatures)
+
+
+def test_loop_orders_and_tiles_follow_size_only():
+    from ltc_np import AutoNCP, FullyConnected
+    from ltc_np.kernels.cpu.ltc import tile_width, uses_posts
+
+    dense, sparse = FullyConnected(32, 2).build(3), AutoNCP(32, 2).build(3)
+    assert uses_posts(dense, 1)
+    assert uses_posts(dense, 8)
+    assert not uses_posts(dense, 16)
+    assert not any(uses_posts(sparse, B) for B in (1, 4, 64))
+    assert {tile_width(N, B) for N in (2, 8, 64, 512) for B in (1, 16, 40, 1000)} == {16, 32, 64}
+
+
+# ---------------------------------------------------------------------------------------- cache and fallbacks
+
+RUN = """
+    import sys, numpy as np
+    from ltc_np import LTCRNN, AutoNCP
+    model = LTCRNN(AutoNCP(8, 2), 2, seed=0)
+    print(model.backend, float(np.abs(model(np.ones((2, 3, 2)))).sum()))
+"""
+
+
+def copy_package(tmp_path):
+    package = tmp_path / "copy"
+    shutil.copytree(ROOT / "ltc_np", package / "ltc_np", ignore=shutil.ignore_patterns("__pycache__"))
+    return package
+
+
+def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
+    package = copy_package(tmp_path)
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "root": package}
+    first, again = python(RUN, **cache).stdout, python(RUN, **cache).stdout
+    assert first == again
+    assert first.startswith("cpu ")
+    helper = package / "ltc_np/kernels/cpu/simd.py"
+    text = helper.read_text()
+    changed = text.replace("real(1.5 * 2.0**mantissa)", "real(1.5 * 2.0**mantissa + 1)")  # twice too large an exp2
+    assert changed != text
+    helper.write_text(changed)
+    assert python(RUN, **cache).stdout != first
+    helper.write_text(text)
+    assert python(RUN, **cache).stdout == first
+
+
+def test_second_process_loads_the_cache(tmp_path):
+    code = (
+        RUN
+        + """
+    from ltc_np.kernels.cpu import ltc_lanes
+    (stats,) = [ltc_lanes.forward.stats]
+    print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+    """
+    )
+    assert python(code, NUMBA_CACHE_DIR=str(tmp_path)).stdout.split()[-2:] == ["0", "1"]
+    assert python(code, NUMBA_CACHE_DIR=str(tmp_path)).stdout.split()[-2:] == ["1", "0"]
+
+
+def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
+    # No folder can be made where a file stands or below one, not even by root.
+    package = copy_package(tmp_path)
+    (package / "ltc_np/kernels/cpu/__pycache__").write_text("")
+    done = python(RUN, root=package, HOME=str(package / "ltc_np/io.py"), XDG_CACHE_HOME=str(package / "ltc_np/io.py"))
+    assert done.stdout.startswith("cpu ")
+    assert done.stderr.count("no writable cache folder") == 1
+
+
+@pytest.mark.parametrize("broken", ["disabled", "missing", "too old for this numpy"])
+def test_without_a_working_numba_everything_works_with_one_warning(broken, tmp_path):
+    environment, root = {}, ROOT
+    if broken == "disabled":
+        environment["NUMBA_DISABLE_JIT"] = "1"
+    else:
+        error = {
+            "missing": "ModuleNotFoundError('No module named numba')",
+            "too old for this numpy": "ImportError('Numba needs NumPy 2.0 or less')",
+        }
+        (tmp_path / "numba.py").write_text(f"raise {error[broken]}\n")
+        environment["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{ROOT}"
+    code = """
+        import numpy as np
+        from ltc_np import LTCRNN, AutoNCP, LIFNeuronLayer, RandomWiring, load
+        model = LTCRNN(AutoNCP(8, 2), 2, seed=0)
+        x, y = np.ones((4, 3, 2)), np.zeros((4, 3, 2))
+        model.fit(x, y, epochs=2, verbose=False)
+        model.step(x[0, 0]); model.predict(x); model.evaluate(x, y)
+        LIFNeuronLayer(RandomWiring(2, 2, 8))(x[:, 0], np.zeros((4, 8)))
+        print(model.backend)
+        try:
+            LTCRNN(AutoNCP(8, 2), 2, backend="cpu")
+        except ImportError as error:
+            print(error)
+    """
+    done = python(code, root=root, **environment)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "numpy"
+    assert lines[1].startswith('`backend="cpu"` needs a working numba (')
+    assert done.stderr.count("RuntimeWarning") == 1
+    assert done.stderr.count("no working numba") == 1
+
+
+def test_a_cell_without_a_fast_kernel_warns_and_uses_numpy():
+    from ltc_np import kernels
+
+    kernels._warn_once.cache_clear()
+    with pytest.warns(RuntimeWarning, match="no cpu kernel for hodgkin_huxley; numpy is used"):
+        assert kernels.load("cpu", "hodgkin_huxley") is None
+
+
+def test_compiling_is_announced_in_one_line(tmp_path):
+    code = """
+        import numpy as np
+        from ltc_np import LTCRNN, AutoNCP
+        LTCRNN(AutoNCP(8, 2), 2, seed=0).fit(np.ones((4, 3, 2)), np.ones((4, 3, 2)), epochs=1)
+    """
+    cold = python(code, NUMBA_CACHE_DIR=str(tmp_path)).stderr
+    warm = python(code, NUMBA_CACHE_DIR=str(tmp_path)).stderr
+    assert cold.count("compiling kernels") == 1
+    assert warm.count("compiling kernels") == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_it_works_after_a_fork_and_beside_threads():
+    code = """
+        import os, threading, numpy as np
+        from ltc_np import LTCRNN, FullyConnected, set_num_threads
+        set_num_threads(2)
+        model, x = LTCRNN(FullyConnected(32, 2), 2, seed=0), np.ones((200, 20, 2))
+        want = model(x)
+        pid = os.fork()
+        same = np.array_equal(model(x), want)
+        if pid == 0:
+            os._exit(0 if same else 1)
+        print(same, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    """
+    done = python(code, PYTHONWARNINGS="ignore::DeprecationWarning")
+    assert done.stdout.split() == ["True", "0"]

@@ -1,0 +1,139 @@
+"""The package as a whole: what importing loads, which way imports point, names, threads, layout."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ltc_np
+from ltc_np import get_num_threads, set_num_threads
+from ltc_np.layout import Entry, Layout
+from ltc_np.threads import run
+
+PACKAGE = pathlib.Path(ltc_np.__file__).parent
+
+
+def test_importing_loads_neither_numba_nor_matplotlib():
+    code = (
+        "import sys, ltc_np; "
+        "print([m for m in ('numba', 'llvmlite', 'matplotlib', 'tqdm', 'mpi4py', 'torch') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+# Modules by level: each may import, at its top, only from the levels before its own.
+LEVELS = (
+    ("checks", "activations", "wirings", "layout", "threads", "losses", "metrics", "optim", "data", "progress"),
+    ("kernels",),
+    ("cells",),
+    ("layers",),
+    ("model",),
+    ("io", "gradcheck", "tutorial"),
+    ("callbacks",),
+    ("train",),
+)
+LEVEL = {name: k for k, names in enumerate(LEVELS) for name in names}
+
+
+def top_imports(path):
+    """Names of ltc_np's own modules that a file imports at its top level."""
+    inside = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*inside][: len(inside) - node.level + 1]
+            parts = base + (node.module.split(".") if node.module else [])
+            yield from ([parts[0]] if parts else [alias.name for alias in node.names])
+
+
+def test_imports_point_one_way():
+    files = [p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem != "__init__"]
+    assert len(files) > 20
+    for path in files:
+        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for name in top_imports(path):
+            assert LEVEL[name] < LEVEL[own] or name == own or LEVEL[own] == LEVEL[name] == 0, (path.name, name)
+
+
+def test_public_names():
+    assert sorted(ltc_np.__all__) == sorted(set(ltc_np.__all__))
+    for name in ltc_np.__all__:
+        assert hasattr(ltc_np, name), name
+    assert ltc_np.__version__.count(".") == 2
+
+
+def test_threads_are_checked_and_restored():
+    assert get_num_threads() >= 1
+    set_num_threads(3)
+    assert get_num_threads() == 3
+    for bad in (0, 1.5, True, "2"):
+        with pytest.raises(ValueError, match="`n` must be an int >= 1 or None"):
+            set_num_threads(bad)
+    set_num_threads(None)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_ranges_cover_the_work_once_and_errors_come_back(threads):
+    set_num_threads(threads)
+    try:
+        for count in (1, 2, 7, 16):
+            done = []
+            run(lambda first, last, done=done: done.extend(range(first, last)), count, True)
+            assert sorted(done) == list(range(count))
+
+        def fail(first, last):
+            if last == 16:
+                raise RuntimeError("from a thread")
+
+        with pytest.raises(RuntimeError, match="from a thread"):
+            run(fail, 16, True)
+    finally:
+        set_num_threads(None)
+
+
+def test_layout():
+    layout = Layout(
+        (
+            Entry("a", (2, 3), (0.0, 1.0), positivity="softplus"),
+            Entry("b", (2,), 0.5, positivity="softplus", decay=True),
+            Entry("c", (), 2.0, trainable=False, lr_scale=0.1),
+            Entry("d", (2,), lambda rng, shape: -np.ones(shape), positivity="clip", bound=0.25),
+        )
+    )
+    assert layout.size == 11
+    theta = layout.initial(np.random.default_rng(0), np.float64)
+    assert theta[6:].tolist() == [0.5, 0.5, 2, -1, -1]
+    values = layout.effective(theta)
+    np.testing.assert_allclose(values[:8], np.log1p(np.exp(theta[:8])), rtol=1e-15)
+    assert values[8:].tolist() == [2, 0.25, 0.25]
+    d = layout.d_effective(theta, np.ones(11))
+    np.testing.assert_allclose(d[:8], 1 / (1 + np.exp(-theta[:8])), rtol=1e-15)
+    assert (d[8:] == 1).all()
+    layout.project(theta)
+    assert theta[9:].tolist() == [0.25, 0.25]
+    assert layout.trainable.tolist() == [True] * 8 + [False] + [True] * 2
+    assert layout.decay.sum() == 2
+    assert layout.lr_scale.tolist() == [1] * 8 + [0.1] + [1] * 2
+    assert list(Layout.join([layout, layout]).slices) == [f"{k}.{n}" for k in (0, 1) for n in "abcd"]
+    # Far from zero: no overflow, no zero.
+    extreme = np.array([-1e4, 1e4] * 5 + [0.0], np.float32)
+    values = layout.effective(extreme)
+    assert np.isfinite(values).all()
+    assert (values[:8] > 0).all()
+    with pytest.raises(ValueError, match="`positivity` must be one of"):
+        Layout((Entry("a", (1,), positivity="relu"),))
+    with pytest.raises(ValueError, match="'a' twice"):
+        Layout((Entry("a", (1,)), Entry("a", (1,))))
+
+
+def test_the_top_level_holds_only_what_is_fixed():
+    root = PACKAGE.parent
+    fixed = {"pyproject.toml", "README.md", "LICENSE", "ltc_np", "tests", "examples", "docs"}
+    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    top = {line.split("/")[0] for line in tracked.stdout.splitlines()}
+    assert {name for name in top if not name.startswith(".")} <= fixed
