@@ -118,10 +118,10 @@ def direction(model, x, dt=None, *, lengths=None, h0=None, step=1e-6, seed=0):
     slope = sum(float((way[name] * analytic[name]).sum()) for name in values)
     up = f({name: values[name] + step * way[name] for name in values})
     down = f({name: values[name] - step * way[name] for name in values})
-    return float(_relative(np.array([slope]), np.array([(up - down) / (2 * step)])))
+    return _relative(np.array([slope]), np.array([(up - down) / (2 * step)]))
 
 
 def _relative(analytic, numeric):
     scale = np.abs(numeric).max(initial=0.0)
     error = np.abs(analytic - numeric).max(initial=0.0)
-    return error if error == 0 else error / scale if scale > 0 else np.inf
+    return 0.0 if error == 0 else float(error / scale) if scale > 0 else np.inf

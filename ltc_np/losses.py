@@ -309,7 +309,7 @@ def takes_weight(loss):
     return _own_name(loss) is not None or isinstance(loss, str)
 
 
-def check_target(loss, y_shape, target, dtype, valid=None):
+def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
     """Validate the target of a loss and cast it for fast use.
 
     Parameters
@@ -327,6 +327,8 @@ def check_target(loss, y_shape, target, dtype, valid=None):
         That of the model.
     valid : bool array of shape y_shape[:-1], or None
         Elements outside are not read (they may be NaN) and come back as 0; None is all valid.
+    argument : str
+        What errors call the target.
 
     Returns
     -------
@@ -356,7 +358,7 @@ def check_target(loss, y_shape, target, dtype, valid=None):
     y_shape = tuple(y_shape)
     target = np.asarray(target)
     if target.dtype.kind not in "biuf":
-        raise TypeError(f"`target` must be real numbers, got dtype {target.dtype}")
+        raise TypeError(f"`{argument}` must be real numbers, got dtype {target.dtype}")
     if valid is not None:
         valid = np.asarray(valid)
         if valid.dtype != bool or valid.shape != y_shape[:-1]:
@@ -364,9 +366,9 @@ def check_target(loss, y_shape, target, dtype, valid=None):
 
     name = _own_name(function)
     if name is None:
-        return _check_free(y_shape, target, dtype, valid)
+        return _check_free(y_shape, target, dtype, valid, argument)
     if name == "cross_entropy":
-        return _check_classes(y_shape, target, valid)
+        return _check_classes(y_shape, target, valid, argument)
     shape = y_shape
     also = ""
     if name == "binary_cross_entropy" and y_shape[-1] == 1:
@@ -374,51 +376,51 @@ def check_target(loss, y_shape, target, dtype, valid=None):
         if target.dtype.kind in "biu" and target.ndim < len(y_shape):
             shape = y_shape[:-1]
     if target.shape != shape:
-        raise ValueError(f"`target` of {name} must have shape {y_shape}{also}, got {_describe(target)}")
+        raise ValueError(f"`{argument}` of {name} must have shape {y_shape}{also}, got {_describe(target)}")
     if name == "binary_cross_entropy":
         values = target if valid is None else target[valid]
         outside = ~((values >= 0) & (values <= 1))  # also true for NaN
         if outside.any():
-            raise ValueError(f"`target` of {name} must be in [0, 1], got {values[outside].flat[0]}")
-    return _check_finite(target, dtype, valid).reshape(y_shape)
+            raise ValueError(f"`{argument}` of {name} must be in [0, 1], got {values[outside].flat[0]}")
+    return _check_finite(target, dtype, valid, argument).reshape(y_shape)
 
 
-def _check_classes(y_shape, target, valid):
+def _check_classes(y_shape, target, valid, argument):
     size = y_shape[-1]
     if size < 2:
         raise ValueError(f"cross_entropy needs at least 2 outputs, got {size} (use binary_cross_entropy)")
     if target.dtype.kind not in "iu":
-        raise TypeError(f"`target` of cross_entropy must be integer classes, got dtype {target.dtype}")
+        raise TypeError(f"`{argument}` of cross_entropy must be integer classes, got dtype {target.dtype}")
     if target.shape != y_shape[:-1]:
-        raise ValueError(f"`target` of cross_entropy must have shape {y_shape[:-1]}, got {target.shape}")
+        raise ValueError(f"`{argument}` of cross_entropy must have shape {y_shape[:-1]}, got {target.shape}")
     values = target if valid is None else target[valid]
     outside = (values < 0) | (values >= size)
     if outside.any():
         got = values[outside].flat[0]
-        raise ValueError(f"`target` of cross_entropy must be classes in 0..{size - 1}, got {got}")
+        raise ValueError(f"`{argument}` of cross_entropy must be classes in 0..{size - 1}, got {got}")
     return np.ascontiguousarray(_blank(target, valid), dtype=np.intp)
 
 
-def _check_free(y_shape, target, dtype, valid):
+def _check_free(y_shape, target, dtype, valid, argument):
     """Target of a user's own loss: only that it can be cut into batches, and is finite where it is valid."""
     if target.ndim == 0 or target.shape[0] != y_shape[0]:
-        raise ValueError(f"`target` must have first size {y_shape[0]}, the batch, got shape {target.shape}")
+        raise ValueError(f"`{argument}` must have first size {y_shape[0]}, the batch, got shape {target.shape}")
     if valid is not None and target.shape[: valid.ndim] != valid.shape:
         valid = None  # not one target per step: the whole array counts
     if target.dtype.kind == "f":
-        return _check_finite(target, dtype, valid)
+        return _check_finite(target, dtype, valid, argument)
     target = _blank(target, valid)
     return np.ascontiguousarray(target, dtype=bool if target.dtype.kind == "b" else np.intp)
 
 
-def _check_finite(target, dtype, valid):
+def _check_finite(target, dtype, valid, argument):
     target = _blank(target, valid)
     with np.errstate(over="ignore"):  # reported as the infinity it becomes
         cast = np.ascontiguousarray(target, dtype=dtype)
     bad = ~np.isfinite(cast)
     if bad.any():
         where = tuple(int(k) for k in np.argwhere(bad)[0])
-        raise ValueError(f"`target` must be finite in {np.dtype(dtype)}, got {target[where]} at {where}")
+        raise ValueError(f"`{argument}` must be finite in {np.dtype(dtype)}, got {target[where]} at {where}")
     return cast
 
 

@@ -181,8 +181,13 @@ class Model:
             self.trainable = None if self.trainable.all() else self.trainable
 
     def project(self):
-        """Move clipped parameters back to their bound; `Optimizer.step` does it."""
-        self.layout.project(self._theta)
+        """Move clipped parameters that are not frozen back to their bound; `Optimizer.step` does it."""
+        if self.trainable is None:
+            self.layout.project(self._theta)
+        else:
+            projected = self._theta.copy()
+            self.layout.project(projected)
+            self._theta[self.trainable] = projected[self.trainable]
 
     # -------------------------------------------------------------------------------------------- inner calls
 
@@ -414,7 +419,7 @@ class Model:
         if single:
             y = np.asarray(y)[None]
         shape = (B, T, self.output_size) if self.return_sequences else (B, self.output_size)
-        target = losses.check_target(loss, shape, y, self.dtype, valid_y)
+        target = losses.check_target(loss, shape, y, self.dtype, valid_y, "y")
         weight = output_weight(loss, sample_weight, shape[:-1], valid_y, self.dtype)
         value, _, gradient, _ = self._loss_and_grad(
             x, target, dt, lengths, valid, h0, losses.get(loss), weight,

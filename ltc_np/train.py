@@ -92,7 +92,7 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
     B, T, _ = x.shape
     valid_y = _valid_outputs(valid, lengths, model.return_sequences)
     shape = (B, T, model.output_size) if model.return_sequences else (B, model.output_size)
-    target = losses.check_target(loss, shape, y, model.dtype, valid_y)
+    target = losses.check_target(loss, shape, y, model.dtype, valid_y, "y")
     weight = output_weight(loss, sample_weight, shape[:-1], valid_y, model.dtype)
     return Batches(x, target, dt, lengths, valid, weight, valid_y if weight is None else weight, h0)
 
@@ -229,6 +229,8 @@ def fit(
                         norm = float(np.dot(gradient, gradient)) ** 0.5  # only to see that it is finite
                     else:
                         norm = optim.clip_by_global_norm(gradient, clip_norm)
+                    if math.isinf(norm):  # or did only its square overflow?
+                        norm = optim.clip_by_global_norm(gradient, float(np.finfo(np.float64).max))
                     if not math.isfinite(value + norm):
                         model.theta[:], best_theta = good, None
                         raise FloatingPointError(

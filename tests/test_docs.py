@@ -41,7 +41,7 @@ def split(text):
         if fence is None and found:
             fence, language = found[1], found[2]
             kept = "", ""
-        elif found and found[1].startswith(fence or "?") and not found[2]:
+        elif found and found[1].startswith(fence) and not found[2]:
             fence = None
             kept = "", ""
         elif fence is None:
@@ -61,10 +61,11 @@ def run(test):
 
 def links(page):
     """(line number, text, target) of every relative link of a page."""
-    for number, line in enumerate(split(page.read_text(encoding="utf-8"))[0].splitlines(), 1):
-        for text, target in LINK.findall(line):
-            if not re.match(r"[a-z][a-z0-9+.-]*:", target):
-                yield number, text, target
+    prose = split(page.read_text(encoding="utf-8"))[0]
+    for found in LINK.finditer(prose):
+        text, target = found.groups()
+        if not re.match(r"[a-z][a-z0-9+.-]*:", target):
+            yield prose.count("\n", 0, found.start()) + 1, text, target
 
 
 def definitions(path, name):
@@ -92,7 +93,8 @@ def faults_of_links(page):
         if file.suffix == ".py" and code and line:
             right = definitions(file, code[1].split(".")[-1])
             if int(line[1]) not in right:
-                yield f"{where}: `{code[1]}` is not defined there, but at {right or 'no'} line of that file"
+                lines = ", ".join(f"#L{k}" for k in right) or "nowhere"
+                yield f"{where}: `{code[1]}` is not defined there; right: {lines}"
         elif file.suffix == ".md" and anchor and anchor not in headings(file):
             yield f"{where}: no such heading"
 
@@ -125,7 +127,8 @@ def test_the_link_check_finds_faults(tmp_path):
     )
     faults = list(faults_of_links(page))
     assert [int(fault.split(":")[1]) for fault in faults] == [3, 4, 5, 6]
-    assert "at [3] line" in faults[0]
+    assert faults[0].endswith("right: #L3")
+    assert faults[1].endswith("right: nowhere")
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__main__")])
