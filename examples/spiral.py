@@ -98,7 +98,7 @@ def draw(path, prediction, second, second_prediction, history, file):
         ax.plot(*true.T, color="tab:green", lw=3, alpha=0.5, label="true path")
         ax.plot(*predicted.T, color="tab:red", lw=1, label="predicted path")
         ax.set(title=title, xlabel="x", ylabel="y", aspect="equal")
-        ax.legend(loc="upper left")
+        ax.legend(loc="upper right")
     epochs = np.array(history.epoch) + 1
     axes[2].semilogy(epochs, history["loss"], lw=0.7, label="training windows")
     axes[2].semilogy(np.array(history.val_epoch) + 1, history["val_loss"], lw=1.2, label="second spiral")
@@ -113,11 +113,11 @@ def animate(path, predictions, file):
     import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation, PillowWriter
 
-    figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
+    figure, ax = plt.subplots(figsize=(5, 5), dpi=80, layout="constrained")
     ax.plot(*path.T, color="tab:green", lw=3, alpha=0.5, label="true path")
     (line,) = ax.plot([], [], color="tab:red", lw=1, label="predicted path")
     ax.set(xlabel="x", ylabel="y", aspect="equal", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1))
-    ax.legend(loc="upper left")
+    ax.legend(loc="upper right")
 
     def show(frame):
         epoch, prediction = predictions[frame]

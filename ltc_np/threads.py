@@ -1,7 +1,7 @@
 """One pool of Python threads for the whole library.
 
-Kernels and BLAS release the GIL, so plain threads run them side by side.  That takes about 20 microseconds more per
-call than an OpenMP region, and is worth it: nothing is compiled twice, it works from any thread and after a fork,
+Kernels and BLAS release the GIL, so plain threads run them side by side.  That takes some tens of microseconds more
+per call than an OpenMP region, and is worth it: nothing is compiled twice, it works from any thread and after a fork,
 and matrix cells use the same pool.  How work is cut never depends on the number of threads, only who does it.
 """
 

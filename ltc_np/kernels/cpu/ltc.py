@@ -10,8 +10,8 @@ from . import ltc_lanes, ltc_posts
 from .jit import kernel
 
 GRADIENT_ROWS = 16
-# Below this many synapse evaluations per call (about 100 microseconds) a second thread costs more than it brings.
-PARALLEL_EVALUATIONS = 400_000
+# Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
+PARALLEL_EVALUATIONS = 2_000_000
 
 
 def uses_posts(wiring, B):
