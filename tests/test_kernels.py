@@ -223,7 +223,8 @@ def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
     # No folder can be made where a file stands or below one, not even by root.
     package = copy_package(tmp_path)
     (package / "ltc_np/kernels/cpu/__pycache__").write_text("")
-    done = python(RUN, root=package, HOME=str(package / "ltc_np/io.py"), XDG_CACHE_HOME=str(package / "ltc_np/io.py"))
+    no_folder = str(package / "ltc_np/io.py")
+    done = python(RUN, root=package, HOME=no_folder, XDG_CACHE_HOME=no_folder, NUMBA_CACHE_DIR="")
     assert done.stdout.startswith("cpu ")
     assert done.stderr.count("no writable cache folder") == 1
 

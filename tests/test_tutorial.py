@@ -1,6 +1,7 @@
 """The tutorial's calls, unchanged, and its example."""
 
 import importlib.util
+import os
 import pathlib
 import re
 import subprocess
@@ -82,7 +83,9 @@ def test_generate_spiral_data():
 
 
 def run_example(*args, cwd):
-    return subprocess.run([sys.executable, str(EXAMPLE), *args], cwd=cwd, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, str(EXAMPLE), *args]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
 
 
 def test_the_example_runs_and_writes_its_pictures(tmp_path):

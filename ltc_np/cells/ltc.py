@@ -105,7 +105,7 @@ class LTC(Layer):
     -----
     Parameters: ``gleak vleak cm`` (N,), ``w mu sigma erev`` (S,), one per recurrent synapse in the order of
     ``wiring.pre, wiring.post``, ``sensory_*`` likewise, ``input_w input_b`` (I,), ``output_w output_b`` (O,).
-    State: the N potentials v.  Cost: B*T*(U*S + S_sensory) sigmoids, twice that with gradients.
+    State: the N potentials v.  Cost: B*T*(U*S + S_sensory) sigmoids, twice that with gradients, three times with the gradient of dt.
     """
 
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = True

@@ -1,0 +1,114 @@
+"""Properties of random networks, wirings, time grids and paddings (hypothesis)."""
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ltc_np import LTCRNN, Wiring
+
+many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def networks(draw):
+    """(two float64 models that differ in the backend only, x, dt, lengths, h0)."""
+    N, I = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    B, T = draw(st.integers(1, 20)), draw(st.integers(1, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+
+    def edges(n_pre):
+        polarity = rng.choice([-1.5, -1, 1, 2], (n_pre, N)) * (rng.random((n_pre, N)) < draw(st.floats(0, 1)))
+        return [(int(j), int(i), float(polarity[j, i])) for j, i in zip(*np.nonzero(polarity), strict=True)]
+
+    # Every neuron hears the first input, so that no output is out of reach.
+    sensory = [(0, i, 1.0) for i in range(N)] + [edge for edge in edges(I) if edge[0] > 0]
+    wiring = Wiring.from_edges(N, edges(N), sensory, output_dim=draw(st.integers(1, N)), input_dim=I)
+    options = {"ode_unfolds": draw(st.integers(1, 4)), "positivity": draw(st.sampled_from(["softplus", "clip"]))}
+    options |= {k: draw(st.sampled_from([None, "linear", "affine"])) for k in ("input_mapping", "output_mapping")}
+    models = [LTCRNN(wiring, seed=0, dtype="float64", backend=b, **options) for b in ("numpy", "cpu")]
+    theta = models[0].theta + rng.normal(size=models[0].theta.size)
+    for model in models:
+        model.theta = theta
+        # At its bound of 1e-6, cm would amplify the roundings of d_dt = q (P - Q v), q = G / cm, a million times.
+        model.params["cm"] = np.abs(model.params["cm"]) + 0.1
+        model.project()
+    dt = rng.choice([0.0, 1e-3, 0.5, 1.0, 30.0], (B, T))
+    lengths = rng.integers(0, T + 1, B)
+    lengths[rng.integers(B)] = T
+    return models, rng.normal(size=(B, T, I)), dt, lengths, rng.normal(size=(B, N))
+
+
+def close(a, b, tolerance=1e-11):
+    """Relative to the largest of the array; a few hundred roundings of 1e-16 and cancellation of sums."""
+    assert np.abs(a - b).max(initial=0) <= tolerance * max(np.abs(b).max(initial=0), 1e-3)
+
+
+@many
+@given(networks())
+def test_backends_agree(case):
+    (slow, fast), x, dt, lengths, h0 = case
+    results = []
+    for model in (slow, fast):
+        y, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+        results.append((y, model.backward(tape, np.cos(y), np.sin(h0))))
+    (y, g), (y_fast, g_fast) = results
+    close(y_fast, y)
+    for name in ("theta", "x", "h0", "dt"):
+        close(getattr(g_fast, name), getattr(g, name))
+
+
+@many
+@given(networks())
+def test_padding_order_of_the_batch_and_splits_change_nothing(case):
+    (_, model), x, dt, lengths, h0 = case
+    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+    order = np.argsort(lengths, kind="stable")
+    shuffled = model(x[order], dt[order], lengths=lengths[order], h0=h0[order])
+    assert np.array_equal(shuffled, y[order])
+    T = x.shape[1]
+    first, middle = model(x[:, :1], dt[:, :1], h0=h0, return_state=True)
+    if T > 1:
+        full, end = model(x, dt, h0=h0, return_state=True)
+        rest, last = model(x[:, 1:], dt[:, 1:], h0=middle, return_state=True)
+        assert np.array_equal(np.concatenate([first, rest], axis=1), full)
+        assert np.array_equal(last, end)
+    for b in np.flatnonzero(lengths):
+        alone, end = model(x[b, : lengths[b]], dt[b, : lengths[b]], h0=h0[b], return_state=True)
+        assert np.array_equal(alone, y[b, : lengths[b]])
+        assert np.array_equal(end, state[b])
+
+
+@many
+@given(networks())
+def test_hull(case):
+    """The state stays between the smallest and the largest of its start, 0, vleak and erev."""
+    (_, model), x, dt, _, h0 = case
+    p = model.params
+    _, state = model(x, dt, h0=h0, return_state=True)
+    ends = np.concatenate([[0.0], p["vleak"], p["erev"], p["sensory_erev"], h0.ravel()])
+    slack = 1e-13 * np.abs(ends).max()  # a few hundred roundings
+    assert state.min() >= ends.min() - slack
+    assert state.max() <= ends.max() + slack
+
+
+@many
+@given(networks())
+def test_gradient_along_a_direction(case):
+    (_, model), x, dt, lengths, h0 = case
+    theta = model.theta.copy()
+    way = np.random.default_rng(0).normal(size=theta.size)
+    if model.layers[0].positivity == "clip":  # its kinks lie at the bounds
+        way[theta < 1e-3] = 0
+
+    def loss(values):
+        model.theta = values
+        y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+        return np.sin(y).sum() + np.sin(state).sum()
+
+    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+    _, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+    g = model.backward(tape, np.cos(y), np.cos(state))
+    step = 1e-6
+    numeric = (loss(theta + step * way) - loss(theta - step * way)) / (2 * step)
+    scale = np.abs(g.theta * way).sum()
+    assert abs(g.theta @ way - numeric) <= 1e-6 * max(scale, 1e-3)
