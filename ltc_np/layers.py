@@ -35,6 +35,7 @@ class Dense(Layer):
         self.layout = Layout(
             (Entry("weight", (int(n_in), int(n_out)), (-limit, limit), decay=True), Entry("bias", (int(n_out),)))
         )
+        self._seal()
 
     def prepare(self, p, buffers, backend):
         return p

@@ -206,7 +206,8 @@ class Model:
         states, saved = [], []
         for k, layer in enumerate(self.layers):
             own = workspace.child(k)
-            x, h, kept = layer.forward(prepared[k], x, dt, lengths, h0[:, self._states[k]], keep, own)
+            start = np.ascontiguousarray(h0[:, self._states[k]])
+            x, h, kept = layer.forward(prepared[k], x, dt, lengths, start, keep, own)
             if valid is not None:
                 x[~valid] = 0
             states.append(h)
@@ -324,7 +325,7 @@ class Model:
         prepared = self._prepare(Fresh())
         y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, Fresh())
         sequences = self._sequences(return_sequences)
-        y = y if sequences else _last(y, lengths)
+        y = y.copy() if sequences else _last(y, lengths)  # the tape may hold y, and this one is the caller's
         y = y[0] if single else y
         tape = Tape(prepared, self._theta.copy(), saved, lengths, valid, dt_shape, y.shape, sequences, single)
         return y, tape

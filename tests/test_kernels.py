@@ -139,10 +139,16 @@ def test_avx2_gives_the_same_bits(tmp_path):
 
 def test_one_signature_per_dtype():
     """Read-only, strided, integer and big-endian inputs must not compile kernels again."""
-    from ltc_np import LTCRNN, AutoNCP, FullyConnected
+    from ltc_np import LTC, LTCRNN, AutoNCP, Dense, FullyConnected, Model
     from ltc_np.kernels.cpu import ltc, ltc_lanes, ltc_posts
 
     rng = np.random.default_rng(0)
+    stack = Model(LTC(AutoNCP(8, 3), 2), Dense(3, 4), LTC(FullyConnected(13, 2), 4), seed=0)
+    for B in (1, 2, 20):
+        x = rng.normal(size=(B, 4, 2))
+        stack.fit(x, x, epochs=1, lengths=np.full(B, 3), verbose=False)
+        stack.predict(x, h0=np.asfortranarray(np.zeros((B, 21))))
+        stack.step(x[:, 0])
     for wiring, B in ((AutoNCP(8, 2), 20), (FullyConnected(13, 2), 2)):
         for dtype in ("float32", "float64"):
             model = LTCRNN(wiring, 2, seed=0, dtype=dtype)

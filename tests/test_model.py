@@ -162,6 +162,11 @@ def test_public_calls_return_fresh_arrays(model):
     copy_of_first = first.copy()
     model(X + 1)
     assert np.array_equal(first, copy_of_first)
+    deep = Model(LTC(AutoNCP(8, 2), 2), Dense(2, 2, "tanh"), seed=0)
+    y, tape = deep.forward(X)
+    want = deep.backward(tape, np.ones_like(y)).theta
+    y[:] = 7  # the caller's own array
+    assert np.array_equal(deep.backward(tape, np.ones_like(y)).theta, want)
     h0 = model.initial_state(3)
     _, state = model(X, h0=h0, return_state=True)
     assert not np.shares_memory(h0, state)

@@ -1,5 +1,8 @@
 """The cell protocol: every registered layer does what it declares."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -162,6 +165,16 @@ def test_bits_whatever_the_batch(layer, backend):
         y = model(x, dt_of(layer, dt))
         for b in (0, 36):
             assert (model(x[b], None if dt_of(layer, dt) is None else dt[b]) == y[b]).all()
+
+
+@each
+def test_layers_are_immutable(layer):
+    with pytest.raises(AttributeError, match="is immutable, `output_size` cannot be set"):
+        layer.output_size = 7
+    again = copy.deepcopy(pickle.loads(pickle.dumps(layer)))
+    assert repr(again) == repr(layer)
+    with pytest.raises(AttributeError, match="is immutable"):
+        again.activation = None
 
 
 @each

@@ -86,6 +86,15 @@ class Layer:
     layout = buffers = Layout(())
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
 
+    def _seal(self):
+        """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""
+        vars(self)["_sealed"] = True
+
+    def __setattr__(self, name, value):
+        if "_sealed" in vars(self):
+            raise AttributeError(f"a {type(self).__name__} is immutable, `{name}` cannot be set; make a new one instead")
+        super().__setattr__(name, value)
+
     def prepare(self, p, buffers, backend):
         """What `forward` and `backward` need of the parameters; the model keeps it while they do not change.
 

@@ -148,6 +148,7 @@ class LTC(Layer):
         self.state_size = self.wiring.units
         self.state_slices = {"v": slice(0, self.wiring.units)}
         self._build()
+        self._seal()
 
     def _build(self):
         wiring, N = self.wiring, self.wiring.units
