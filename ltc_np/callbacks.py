@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import checks
-from .io import save
+from .io import check_folder, save
 
 
 class Callback:
@@ -83,6 +83,9 @@ class Checkpoint(Callback):
 
     def __init__(self, path, every=1):
         self.path, self.every = path, checks.positive_int("every", every)
+
+    def on_train_begin(self):
+        check_folder(str(self.path))
 
     def on_epoch_end(self, epoch, logs):
         if (epoch + 1) % self.every == 0:

@@ -22,6 +22,10 @@ FORMAT = 1
 MODELS = {"Model": Model, "LTCRNN": LTCRNN}
 
 
+class UnknownLayerError(Exception):
+    """A file names a layer that the registry does not have."""
+
+
 def _encode(value, arrays):
     """JSON-able form of a layer's argument; arrays go to ``arrays``, by number."""
     if isinstance(value, np.ndarray):
@@ -67,6 +71,7 @@ def save(path, model, optimizer=None):
         Its moments and step count go with it, to resume training with the same bits.
     """
     path = pathlib.Path(path)
+    check_folder(path)
     arrays, layers = [], []
     for layer in model.layers:
         name = type(layer).__name__
@@ -96,6 +101,13 @@ def save(path, model, optimizer=None):
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def check_folder(path):
+    """Refuse a path whose folder does not exist."""
+    folder = pathlib.Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"`path` must lie in an existing folder, got {path}")
 
 
 def _umask():
@@ -145,6 +157,11 @@ def load(path, backend="auto", optimizer=None):
         raise ValueError(f"`path` must be of format <= {FORMAT}, {path} has {version!r}: update ltc_np to read it")
     try:
         model, saved_optimizer = _rebuild(meta, content, backend)
+    except UnknownLayerError as error:
+        raise ValueError(
+            f"`path` must hold known layers, {path} has a {error}: for a layer of your own, set "
+            f'ltc_np.layers.LAYERS["{error}"] before loading'
+        ) from None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ValueError(f"`path` must be a whole model file, {path} is damaged: {error}") from None
     if optimizer is not None:
@@ -162,7 +179,7 @@ def _rebuild(meta, content, backend):
     layers = []
     for name, config in meta["layers"]:
         if name not in LAYERS:
-            raise ValueError(f"unknown layer {name!r}")
+            raise UnknownLayerError(name)
         layers.append(LAYERS[name].from_config(_decode(config, arrays)))
     plain = Model(*layers, seed=0, dtype=meta["dtype"], backend=backend, return_sequences=meta["return_sequences"])
     model = Model.__new__(MODELS[meta["model"]])

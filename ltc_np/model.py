@@ -294,7 +294,8 @@ class Model:
         x : (B, T, I) array, or (T, I) for one sequence
             Real numbers; cast to the model's dtype.
         dt : number, (T,) or (B, T) array, optional
-            Elapsed time before each step, >= 0, in the data's unit; dt[0] lies between h0 and x[0].  Default 1.
+            Elapsed time before each step, >= 0, in the data's unit, during which x[t] acts; dt[0] lies between h0 and
+            x[0].  Default 1.
         lengths : (B,) integers, optional
             Valid steps of padded sequences; what lies behind is never read, and gives 0.
         h0 : (B, K) or (K,) array, optional

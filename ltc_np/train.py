@@ -99,7 +99,8 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
 
 def _pad_like(values, lengths, name):
     if not isinstance(values, (list, tuple)) or len(values) != len(lengths):
-        raise ValueError(f"`{name}` must be a list of {len(lengths)} sequences as x is, got {type(values).__name__}")
+        got = f"{type(values).__name__} of {len(values)}" if hasattr(values, "__len__") else type(values).__name__
+        raise ValueError(f"`{name}` must be a list of {len(lengths)} sequences as x is, got {got}")
     for k, (value, n) in enumerate(zip(values, lengths, strict=True)):
         if len(value) != n:
             raise ValueError(f"`{name}[{k}]` must have the {n} steps of x[{k}], got {len(value)}")
@@ -292,18 +293,17 @@ def _validation(model, data, loss):
             f"`validation_data` must be (x, y), (x, y, dt) or a dict with keys of {sorted(known)}, got {got}"
         )
     full = dict.fromkeys(known) | data
-    return prepare_data(model, full["x"], full["y"], full["dt"], full["lengths"], full["sample_weight"], loss)
+    try:
+        return prepare_data(model, full["x"], full["y"], full["dt"], full["lengths"], full["sample_weight"], loss)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"`validation_data`: {error}") from None
 
 
 def _metrics(names):
     if isinstance(names, str):
         names = (names,)
     found = [metric_module.get(name) for name in names]
-    return {_metric_name(name, metric): metric for name, metric in zip(names, found, strict=True)}
-
-
-def _metric_name(name, metric):
-    return name if isinstance(name, str) else getattr(name, "__name__", type(metric).__name__).lower()
+    return {metric.name: metric for metric in found}
 
 
 def _results(measures):

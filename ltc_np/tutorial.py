@@ -7,6 +7,7 @@ import numpy as np
 
 from .data import generate_spiral_data
 from .model import LTCRNN
+from .wirings import Wiring
 
 __all__ = ["LIFNeuronLayer", "LTCCell", "generate_spiral_data"]
 
@@ -33,6 +34,8 @@ class LIFNeuronLayer:
     """
 
     def __init__(self, wiring, ode_unfolds=12, epsilon=1e-8, *, seed=None, dtype="float32", backend="auto"):
+        if isinstance(wiring, Wiring) and not wiring.is_built:
+            raise ValueError(f"`wiring` must be built, such as wiring.build(3) for 3 inputs, got {wiring!r}")
         self.wiring, self.ode_unfolds, self.epsilon = wiring, ode_unfolds, epsilon
         self.model = LTCRNN(
             wiring,

@@ -147,9 +147,13 @@ def test_newer_and_inconsistent_files(tmp_path):
         content["array0"] = content["array0"] + 1000
 
     for change, words in (
-        (newer, "update ltc_np"), (cut, "damaged: theta"), (nan, "not finite"), (unknown, "unknown layer 'LTC9'"),
-        (missing, "damaged"), (edge, "damaged"),
-    ):  # fmt: skip
+        (newer, "update ltc_np"),
+        (cut, "damaged: theta"),
+        (nan, "not finite"),
+        (unknown, "has a LTC9: for a layer of your own"),
+        (missing, "damaged"),
+        (edge, "damaged"),
+    ):
         edited(tmp_path / "m.npz", tmp_path / "bad.npz", change)
         with pytest.raises(ValueError, match=words):
             load(tmp_path / "bad.npz")

@@ -92,7 +92,9 @@ class Layer:
 
     def __setattr__(self, name, value):
         if "_sealed" in vars(self):
-            raise AttributeError(f"a {type(self).__name__} is immutable, `{name}` cannot be set; make a new one instead")
+            raise AttributeError(
+                f"a {type(self).__name__} is immutable, `{name}` cannot be set; make a new one instead"
+            )
         super().__setattr__(name, value)
 
     def prepare(self, p, buffers, backend):
@@ -126,7 +128,7 @@ class Layer:
         Returns
         -------
         y : (B, T, O) array
-            What it holds after a sequence's end does not matter.
+            Fresh.  What it holds after a sequence's end does not matter: the model sets it to 0, in place.
         h_last : (B, K) array
             State after each sequence's last step.
         saved : object
@@ -162,6 +164,9 @@ class Layer:
     def from_config(cls, config):
         """Inverse of `config`."""
         return cls(**config)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.input_size} -> {self.output_size})"
 
     def initial_state(self, B, dtype):
         """(B, K) state at the start of a sequence."""

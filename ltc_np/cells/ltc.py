@@ -105,7 +105,8 @@ class LTC(Layer):
     -----
     Parameters: ``gleak vleak cm`` (N,), ``w mu sigma erev`` (S,), one per recurrent synapse in the order of
     ``wiring.pre, wiring.post``, ``sensory_*`` likewise, ``input_w input_b`` (I,), ``output_w output_b`` (O,).
-    State: the N potentials v.  Cost: B*T*(U*S + S_sensory) sigmoids, twice that with gradients, three times with the gradient of dt.
+    State: the N potentials v.  Cost: B*T*(U*S + S_sensory) sigmoids; twice that with gradients, three times with that
+    of dt.
     """
 
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = True
@@ -128,6 +129,10 @@ class LTC(Layer):
             if not wiring.is_built:
                 raise ValueError("`input_dim` must be given for a wiring that is not built, got None")
             input_dim = wiring.input_dim
+        if wiring.is_built and wiring.input_dim != input_dim:
+            raise ValueError(
+                f"`input_dim` must agree with the {wiring.input_dim} of the built wiring, got {input_dim!r}"
+            )
         if isinstance(ode_unfolds, bool) or not isinstance(ode_unfolds, (int, np.integer)) or ode_unfolds < 1:
             raise ValueError(f"`ode_unfolds` must be an int >= 1, got {ode_unfolds!r}")
         if not isinstance(epsilon, (int, float, np.number)) or not 0 <= epsilon < np.inf:
@@ -140,7 +145,7 @@ class LTC(Layer):
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
             if mapping not in MAPPINGS:
                 raise ValueError(f'`{name}` must be None, "linear" or "affine", got {mapping!r}')
-        self.wiring = wiring if wiring.is_built and wiring.input_dim == input_dim else wiring.build(input_dim)
+        self.wiring = wiring.build(input_dim)
         self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
         self.input_mapping, self.output_mapping = input_mapping, output_mapping
         self.init = dict(init or {})

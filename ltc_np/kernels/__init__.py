@@ -6,7 +6,7 @@ import importlib.util
 import os
 import warnings
 
-BACKENDS = ("auto", "numpy", "cpu", "cuda")
+BACKENDS = ("auto", "numpy", "cpu")
 
 
 @functools.cache
@@ -34,8 +34,6 @@ def resolve(backend):
     """
     if backend not in BACKENDS:
         raise ValueError(f"`backend` must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
-    if backend == "cuda":
-        raise ValueError('`backend="cuda"` is not available in this version; use "cpu" or "numpy"')
     if backend == "numpy":
         return backend
     reason = _why_not_cpu()

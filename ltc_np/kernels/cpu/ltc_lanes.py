@@ -18,6 +18,10 @@ import numpy as np
 from .jit import helper, kernel
 from .simd import add_sums, fma, fnma, load, sigmoid2, splat, store, zeros
 
+# Up to here the vectors of gradient sums (4*64 bytes a synapse) stay in the caches and are kept for a whole step;
+# beyond, for the synapses of one neuron.
+FEW_SYNAPSES = 40_000
+
 
 @helper
 def _lanes(B, width, W, tile):
@@ -98,10 +102,10 @@ def forward(x, dt, steps, h0, network, unfolds, width, first, last, states, tota
 
 
 @helper
-def _adjoint(start, pre, constants, i, L, W, source, d_p, d_q, d_source, row, at):
-    """Adjoint of `_currents` for every lane: adds to d_source and, four sums a synapse, to the gradient row.
+def _adjoint(start, pre, constants, i, L, W, source, d_p, d_q, d_source, sums, first):
+    """Adjoint of `_currents` for every lane: adds to d_source, and to the four vectors of sums of each synapse.
 
-    The sums, at row[at + 4*s]: y*d_p, y*d_q, z, z*source with z = d(loss)/d(sigma*(source - mu)).
+    The sums: y*d_p, y*d_q, z, z*source with z = d(loss)/d(sigma*(source - mu)); ``sums`` begins at synapse ``first``.
     """
     for s in range(start[i], start[i + 1]):
         j = pre[s] * L
@@ -119,7 +123,20 @@ def _adjoint(start, pre, constants, i, L, W, source, d_p, d_q, d_source, row, at
             sum_q = fma(y, dq, sum_q)
             sum_z = sum_z + z
             sum_zv = fma(z, v, sum_zv)
-        add_sums(row, at + 4 * s, sum_p, sum_q, sum_z, sum_zv)
+        at = 4 * W * (s - first)
+        store(sums, at, load(sums, at) + sum_p)
+        store(sums, at + W, load(sums, at + W) + sum_q)
+        store(sums, at + 2 * W, load(sums, at + 2 * W) + sum_z)
+        store(sums, at + 3 * W, load(sums, at + 3 * W) + sum_zv)
+
+
+@helper
+def _flush(sums, n, W, row, at):
+    """Add the sums of n synapses, over their lanes, to the float64 row from ``at`` on, and begin again at 0."""
+    for s in range(n):
+        k = 4 * W * s
+        add_sums(row, at + 4 * s, load(sums, k), load(sums, k + W), load(sums, k + 2 * W), load(sums, k + 3 * W))
+    sums[: 4 * W * n] = 0
 
 
 @kernel
@@ -134,6 +151,9 @@ def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, sta
     W = 64 // x.itemsize
     S = pre.size
     want_dt = d_dt.size > 0
+    few = S <= FEW_SYNAPSES
+    sums = np.zeros(4 * W * (S if few else N), x.dtype)
+    sensory_sums = np.zeros(4 * W * sensory_pre.size, x.dtype)
     for r in range(first, last):
         row = rows[r]
         for tile in range(r, (B + width - 1) // width, rows.shape[0]):
@@ -196,12 +216,19 @@ def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, sta
                                 store(d_step, lane, fma(scaled, fnma(q, vn, p), load(d_step, lane)))
                         add_sums(row, 4 * (S + sensory_pre.size + i), sum_p, sum_q, sum_c, zeros(h))
                     for i in range(N):
-                        _adjoint(start, pre, constants, i, L, W, v, d_p, d_q, g, row, 0)
+                        synapse = 0 if few else start[i]
+                        _adjoint(start, pre, constants, i, L, W, v, d_p, d_q, g, sums, synapse)
+                        if not few:
+                            _flush(sums, start[i + 1] - synapse, W, row, 4 * synapse)
                 d_inputs[:] = 0
                 for i in range(N):
                     _adjoint(
-                        sensory_start, sensory_pre, sensory, i, L, W, inputs, step_d_p, step_d_q, d_inputs, row, 4 * S
-                    )
+                        sensory_start, sensory_pre, sensory, i, L, W, inputs, step_d_p, step_d_q, d_inputs,
+                        sensory_sums, 0,
+                    )  # fmt: skip
+                if few:
+                    _flush(sums, S, W, row, 0)
+                _flush(sensory_sums, sensory_pre.size, W, row, 4 * S)
                 for lane in range(count):
                     for k in range(I):
                         d_x[b0 + lane, t, k] = d_inputs[k * L + lane]
