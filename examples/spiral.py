@@ -114,11 +114,16 @@ def animate(path, predictions, file):
     import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation, PillowWriter
 
-    figure, ax = plt.subplots(figsize=(5, 5), dpi=80)
+    figure, ax = plt.subplots(figsize=(5, 5), dpi=80, layout="constrained")
     ax.plot(*path.T, color="tab:green", lw=3, alpha=0.5, label="true path")
     (line,) = ax.plot([], [], color="tab:red", lw=1, label="predicted path")
-    ax.set(xlabel="x", ylabel="y", aspect="equal", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1))
+    ticks = (-1, -0.5, 0, 0.5, 1)
+    ax.set(xlabel="x", ylabel="y", aspect="equal", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), xticks=ticks, yticks=ticks)
     ax.legend(loc="upper right")
+
+    ax.set_title("epoch")
+    figure.canvas.draw()
+    figure.set_layout_engine("none")  # the axes stay where they are
 
     def show(frame):
         epoch, prediction = predictions[frame]
