@@ -31,7 +31,8 @@ def d_tanh(z, y):
 
 
 def sigmoid(z):
-    return 1 / (1 + np.exp(np.minimum(-z, 80)))  # exp(80) is finite in float32
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is meant
+        return 1 / (1 + np.exp(-z))
 
 
 def d_sigmoid(z, y):

@@ -425,7 +425,7 @@ class Model:
         weight = output_weight(loss, sample_weight, shape[:-1], valid_y, self.dtype)
         value, _, gradient, _ = self._loss_and_grad(
             x, target, dt, lengths, valid, h0, losses.get(loss), weight,
-            class_weight, self.penalty(l1, l2), Fresh(),
+            class_weight, self.penalty(l1, l2), self._workspace(),
         )  # fmt: skip
         return value, gradient
 
@@ -491,6 +491,12 @@ class Model:
         x, dt, lengths, valid, state, _ = self._check(x, dt, None, state)
         y, state, _ = self._forward(self._kept(), x, dt, lengths, valid, state, False, Fresh())
         return (y[0, 0], state[0]) if single else (y[:, 0], state)
+
+    def _workspace(self):
+        """Arrays that each thread reuses from one `loss_and_grad` to the next; none of them is handed out."""
+        if not hasattr(self._local, "workspace"):
+            self._local.workspace = Workspace()
+        return self._local.workspace
 
     def _kept(self):
         """`_prepare`, remembered by each thread while theta and buffers stay the same."""

@@ -169,14 +169,12 @@ def test_one_signature_per_dtype():
 
 
 def test_loop_orders_and_tiles_follow_size_only():
-    from ltc_np import AutoNCP, FullyConnected
     from ltc_np.kernels.cpu.ltc import tile_width, uses_posts
 
-    dense, sparse = FullyConnected(32, 2).build(3), AutoNCP(32, 2).build(3)
-    assert uses_posts(dense, 1)
-    assert uses_posts(dense, 8)
-    assert not uses_posts(dense, 16)
-    assert not any(uses_posts(sparse, B) for B in (1, 4, 64))
+    assert uses_posts(32, True, 1)
+    assert uses_posts(32, True, 8)
+    assert not uses_posts(32, True, 16)
+    assert not any(uses_posts(32, False, B) for B in (1, 4, 64))
     assert {tile_width(N, B) for N in (2, 8, 64, 512) for B in (1, 16, 40, 1000)} == {16, 32, 64}
 
 

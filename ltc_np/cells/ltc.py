@@ -53,6 +53,8 @@ class Synapses:
     pre, post : (S,) int64
     start : (n_post + 1,) int64
         First synapse of each post.
+    dense : bool
+        Whether every pair has a synapse.
     """
 
     def __init__(self, pre, post, n_pre, n_post):
@@ -60,6 +62,7 @@ class Synapses:
         self.pre, self.post = np.array(pre, np.int64), np.array(post, np.int64)
         self.start = np.searchsorted(self.post, np.arange(n_post + 1)).astype(np.int64)
         self.n_pre, self.n_post = n_pre, n_post
+        self.dense = self.pre.size == n_pre * n_post
         self._by_pre = np.argsort(self.pre, kind="stable")
 
     @staticmethod
@@ -314,7 +317,8 @@ def backward(network, saved, d_motor, d_v, unfolds, want_dt, g, workspace):
     """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T); parameter gradients are added to ``g``.
 
     With D = cm + h*Q and q = d_v+ / D, one unfold backwards is
-    d_P = h q, d_Q = -h q v+, d_cm = q (v - v+), d_v = d_v+ - d_P Q, d_h = q (P - Q v+).
+    d_P = h q, d_Q = -h q v+, d_cm = q (v - v+), d_v = d_v+ - d_P Q = q cm, d_h = q (P - Q v+) = q cm (v+ - v) / h.
+    Of the two forms of d_v and d_h the first is exact at h = 0, the second does not cancel where h*Q is large.
     """
     net, p = network, network.p
     x, dt, states = saved
@@ -336,12 +340,14 @@ def backward(network, saved, d_motor, d_v, unfolds, want_dt, g, workspace):
             a = net.w * s
             P = P_sensory + net.recurrent.sum_to_post(a * p["erev"])
             Q = Q_sensory + net.recurrent.sum_to_post(a)
-            q = d_v / (p["cm"] + h * Q)
+            cm, stiff = p["cm"], h * Q > p["cm"]
+            q = d_v / (cm + h * Q)
             d_P = h * q
             d_Q = -d_P * v_new
             g["cm"] += (q * (v - v_new)).sum(0)
-            d_dt[:, t] += (q * (P - Q * v_new)).sum(1) / x.dtype.type(unfolds)
-            d_v = d_v - d_P * Q
+            flow = np.divide(cm * (v_new - v), h, out=P - Q * v_new, where=stiff)
+            d_dt[:, t] += (q * flow).sum(1) / x.dtype.type(unfolds)
+            d_v = np.where(stiff, q * cm, d_v - d_P * Q)
             d_v += _d_synapses(net.recurrent, net.gains[0], v, s, a, d_P, d_Q, p, g, "")
             d_P_sensory = d_P_sensory + d_P
             d_Q_sensory = d_Q_sensory + d_Q

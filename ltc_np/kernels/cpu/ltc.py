@@ -14,13 +14,11 @@ GRADIENT_ROWS = 16
 PARALLEL_EVALUATIONS = 2_000_000
 
 
-def uses_posts(wiring, B):
+def uses_posts(N, dense, B):
     """Posts order for dense wirings and few sequences, lanes order otherwise; the thread count has no say.
 
     Measured: docs/architecture.md, "Loop orders".
     """
-    N = wiring.units
-    dense = wiring.synapse_count == N * N and wiring.sensory_synapse_count == wiring.input_dim * N
     return dense and min(N // 4, 8) >= B
 
 
@@ -150,13 +148,12 @@ def _padded_units(N, dtype):
     return (N + W - 1) // W * W
 
 
-def _plan(network, B, T, I, unfolds, dtype):
+def _plan(network, B, T, unfolds, dtype):
     """(posts?, kernels, tile width, tiles, state values of one slot, whether threads pay)."""
-    wiring = network.wiring
-    N = wiring.units
-    evaluations = B * T * (unfolds * wiring.synapse_count + wiring.sensory_synapse_count)
-    parallel = evaluations > PARALLEL_EVALUATIONS
-    if uses_posts(wiring, B):
+    recurrent, sensory = network.recurrent, network.sensory
+    N = recurrent.n_post
+    parallel = B * T * (unfolds * recurrent.pre.size + sensory.pre.size) > PARALLEL_EVALUATIONS
+    if uses_posts(N, recurrent.dense and sensory.dense, B):
         return True, ltc_posts, 1, B, B * _padded_units(N, dtype), parallel
     width = tile_width(N, B)
     tiles = -(-B // width)
@@ -180,8 +177,8 @@ def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
     -------
     out (B, T, n_out), h_last (B, N), saved
     """
-    (B, T, I), N = x.shape, h0.shape[1]
-    posts, kernels, width, tiles, slot, parallel = _plan(network, B, T, I, unfolds, x.dtype)
+    (B, T, _), N = x.shape, h0.shape[1]
+    plan = posts, kernels, width, tiles, slot, parallel = _plan(network, B, T, unfolds, x.dtype)
     packed = network.packed(posts)
     states = workspace.array("states", slot * (T * unfolds + 1 if keep else 2), x.dtype)
     totals = workspace.array("totals", slot * T * unfolds if keep else 0, x.dtype)
@@ -192,14 +189,13 @@ def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
         kernels.forward(x, dt, lengths, h0, packed, unfolds, width, first, last, states, totals, out, h_last)
 
     threads.run(tile_range, tiles, parallel)
-    return out, h_last, (x, dt, lengths, states, totals)
+    return out, h_last, (x, dt, lengths, states, totals, plan)
 
 
 def backward(network, saved, d_out, d_h, unfolds, want_dt, g, workspace):
     """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
-    x, dt, lengths, states, totals = saved
+    x, dt, lengths, states, totals, (posts, kernels, width, tiles, _, parallel) = saved
     (B, T, I), N = x.shape, d_h.shape[1]
-    posts, kernels, width, tiles, _, parallel = _plan(network, B, T, I, unfolds, x.dtype)
     packed = network.packed(posts)
     if posts:
         sums = 4 * _padded_units(N, x.dtype) * (N + I + 1)

@@ -16,7 +16,7 @@ Arguments, everywhere:
 import numpy as np
 
 from .jit import helper, kernel
-from .simd import add_sums, fma, fnma, load, sigmoid2, splat, store, zeros
+from .simd import add_sums, fma, fnma, load, sigmoid2, splat, store, where_greater, zeros
 
 # Up to here the vectors of gradient sums (4*64 bytes a synapse) stay in the caches and are kept for a whole step;
 # beyond, for the synapses of one neuron.
@@ -166,6 +166,7 @@ def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, sta
             inputs = np.zeros(I * L, x.dtype)
             d_inputs = np.empty(I * L, x.dtype)
             g = np.zeros(N * L, x.dtype)  # adjoint of the state, after the unfold and then before it
+            g_synapses = np.empty(N * L, x.dtype)  # its part through the synapses: small terms are summed by themselves
             d_p = np.empty(N * L, x.dtype)
             d_q = np.empty(N * L, x.dtype)
             step_d_p = np.empty(N * L, x.dtype)
@@ -200,26 +201,32 @@ def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, sta
                             q = load(total, k)
                             gi = load(g, k)
                             vn = load(new, k)
-                            scaled = gi / fma(hl, q, neuron[i, 0])
+                            cm = splat(neuron[i, 0])
+                            scaled = gi / fma(hl, q, cm)
                             dp = hl * scaled
                             dq = zeros(h) - dp * vn
                             store(d_p, k, dp)
                             store(d_q, k, dq)
                             store(step_d_p, k, load(step_d_p, k) + dp)
                             store(step_d_q, k, load(step_d_q, k) + dq)
-                            store(g, k, fnma(dp, q, gi))
+                            # Twice one number: exact at h = 0, and without cancellation where h*q is large.
+                            store(g, k, where_greater(hl * q, cm, scaled * cm, fnma(dp, q, gi)))
                             sum_p = sum_p + dp
                             sum_q = sum_q + dq
                             sum_c = fma(scaled, load(v, k) - vn, sum_c)
                             if want_dt:
                                 p, _ = _currents(start, pre, constants, i, lane, L, v, load(ps, k), q)
-                                store(d_step, lane, fma(scaled, fnma(q, vn, p), load(d_step, lane)))
+                                flow = where_greater(hl * q, cm, cm * (vn - load(v, k)) / hl, fnma(q, vn, p))
+                                store(d_step, lane, fma(scaled, flow, load(d_step, lane)))
                         add_sums(row, 4 * (S + sensory_pre.size + i), sum_p, sum_q, sum_c, zeros(h))
+                    g_synapses[:] = 0
                     for i in range(N):
                         synapse = 0 if few else start[i]
-                        _adjoint(start, pre, constants, i, L, W, v, d_p, d_q, g, sums, synapse)
+                        _adjoint(start, pre, constants, i, L, W, v, d_p, d_q, g_synapses, sums, synapse)
                         if not few:
                             _flush(sums, start[i + 1] - synapse, W, row, 4 * synapse)
+                    for k in range(0, N * L, W):
+                        store(g, k, load(g, k) + load(g_synapses, k))
                 d_inputs[:] = 0
                 for i in range(N):
                     _adjoint(

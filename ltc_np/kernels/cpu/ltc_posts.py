@@ -13,7 +13,7 @@ A tile is one sequence.
 import numpy as np
 
 from .jit import helper, kernel
-from .simd import fma, fnma, lane_sum, load, sigmoid2, splat, store, zeros
+from .simd import fma, fnma, lane_sum, load, sigmoid2, splat, store, where_greater, zeros
 
 # Steps whose parameter sums are added in the working precision before they go to the float64 row.
 FLUSH_STEPS = 8
@@ -149,20 +149,22 @@ def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, sta
                         q = load(total, i)
                         gi = load(g, i)
                         vn = load(new, i)
-                        scaled = gi / fma(h, q, load(cm, i))
+                        c = load(cm, i)
+                        scaled = gi / fma(h, q, c)
                         dp = h * scaled
                         dq = zeros(g) - dp * vn
                         store(d_p, i, dp)
                         store(d_q, i, dq)
                         store(step_d_p, i, load(step_d_p, i) + dp)
                         store(step_d_q, i, load(step_d_q, i) + dq)
-                        store(g, i, fnma(dp, q, gi))
+                        store(g, i, where_greater(h * q, c, scaled * c, fnma(dp, q, gi)))  # as in lanes order
                         store(neuron_sums, i, load(neuron_sums, i) + dp)
                         store(neuron_sums, M + i, load(neuron_sums, M + i) + dq)
                         store(neuron_sums, 2 * M + i, fma(scaled, load(v, i) - vn, load(neuron_sums, 2 * M + i)))
                         if want_dt:
                             p, _ = _currents(recurrent, i, M, v, load(ps, i), q)
-                            d_step = fma(scaled, fnma(q, vn, p), d_step)
+                            flow = where_greater(h * q, c, c * (vn - load(v, i)) / h, fnma(q, vn, p))
+                            d_step = fma(scaled, flow, d_step)
                     _adjoint(recurrent, M, W, v, d_p, d_q, g, recurrent_sums)
                 _adjoint(sensory, M, W, x[b, t], step_d_p, step_d_q, d_inputs, sensory_sums)
                 d_x[b, t] = d_inputs

@@ -177,6 +177,17 @@ def fnma(typingctx, x, y, z):
     return _common(x, y, z)(x, y, z), codegen
 
 
+@intrinsic
+def where_greater(typingctx, a, b, x, y):
+    """x where a > b, else y (also where a or b is NaN)."""
+
+    def codegen(context, builder, sig, args):
+        a, b, x, y = _operands(context, builder, sig, args)
+        return builder.select(builder.fcmp_ordered(">", a, b), x, y)
+
+    return _common(a, b, x, y)(a, b, x, y), codegen
+
+
 def _constants(builder, llvm_type):
     """(floats, their bit pattern's integer type, splatted float constant, splatted integer constant)."""
     scalar = llvm_type.element if isinstance(llvm_type, ir.VectorType) else llvm_type
