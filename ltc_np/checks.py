@@ -6,14 +6,19 @@ Every error is one line that names the argument, the rule and what came.
 import numpy as np
 
 
-def real(name, values, dtype=None, expected="an array of real numbers"):
-    """``values`` as a contiguous array of real numbers, cast to ``dtype``; object, complex, text are refused."""
+def plain(name, values, expected="an array of real numbers"):
+    """``values`` as an array; masked and ragged ones are refused."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"`{name}` must be a plain array, got a masked array (use `lengths` for padding)")
     try:
-        array = np.asarray(values)
+        return np.asarray(values)
     except ValueError:  # rows of unequal length
         raise ValueError(f"`{name}` must be {expected}, got a ragged list (`ltc_np.data.pad` helps)") from None
+
+
+def real(name, values, dtype=None, expected="an array of real numbers"):
+    """``values`` as a contiguous array of real numbers, cast to ``dtype``; object, complex, text are refused."""
+    array = plain(name, values, expected)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"`{name}` must be {expected}, got dtype {array.dtype}")
     if dtype is None:
@@ -26,13 +31,20 @@ def real(name, values, dtype=None, expected="an array of real numbers"):
 
 
 def finite(name, array, valid=None):
-    """Refuse NaN and infinities, of valid elements."""
-    ok = np.isfinite(array)
+    """Refuse NaN, infinities, and magnitudes whose square overflows, of valid elements."""
+    limit = largest(array.dtype)
+    ok = np.abs(array) <= limit
     if valid is not None:
         ok |= ~valid.reshape(valid.shape + (1,) * (array.ndim - valid.ndim))
     if not ok.all():
         where = tuple(int(i) for i in np.argwhere(~ok)[0])
-        raise ValueError(f"`{name}` must be finite in {array.dtype}, got {array[where]} at index {where}")
+        rule = f"finite in {array.dtype} (at most {limit:.1e})"
+        raise ValueError(f"`{name}` must be {rule}, got {array[where]} at index {where}")
+
+
+def largest(dtype):
+    """The largest magnitude that may be multiplied by another one."""
+    return np.finfo(dtype).max ** 0.5
 
 
 def positive_int(name, value, least=1):
@@ -46,8 +58,9 @@ def number(name, value, low=0.0, low_open=False, high=np.inf):
     """``value`` as a finite float in [low, high] (or (low, high])."""
     ok = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not ok or not np.isfinite(value) or value < low or value > high or (low_open and value == low):
-        bound = f"{'>' if low_open else '>='} {low:g}" + ("" if high == np.inf else f" and <= {high:g}")
-        raise ValueError(f"`{name}` must be a finite number {bound}, got {value!r}")
+        bound = "" if low == -np.inf else f" {'>' if low_open else '>='} {low:g}"
+        bound += "" if high == np.inf else f" and <= {high:g}"
+        raise ValueError(f"`{name}` must be a finite number{bound}, got {value!r}")
     return float(value)
 
 
@@ -62,7 +75,7 @@ def lengths(values, B, T):
     """(lengths (B,) int64, valid (B, T) bool or None when every sequence is full)."""
     if values is None:
         return np.full(B, T, np.int64), None
-    array = np.asarray(values)
+    array = plain("lengths", values, f"integers of shape (B,) = ({B},)")
     if array.dtype.kind not in "iu" or array.shape != (B,):
         raise ValueError(f"`lengths` must be integers of shape (B,) = ({B},), got {array.dtype} of shape {array.shape}")
     if (array < 0).any() or (array > T).any():
@@ -85,7 +98,7 @@ def elapsed(values, B, T, dtype, valid, single):
     if valid is not None:
         full[~valid] = 0
     # Beyond this, dt times a conductance overflows and the state would freeze instead of settling.
-    limit = np.finfo(dtype).max ** 0.5
+    limit = largest(dtype)
     low, high = full.min(), full.max()
     if not (low >= 0 and high <= limit):  # NaN fails too
         bad = full[~((full >= 0) & (full <= limit))][0]

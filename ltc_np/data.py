@@ -218,7 +218,7 @@ def dt_from_times(times, t0=None):
         rows = [times] if one else list(times)
     starts = [None] * len(rows)
     if t0 is not None:
-        t0 = _real("t0", t0)
+        t0 = _signed(_real("t0", t0))
         if t0.shape not in ((), (len(rows),)) or (one and t0.ndim):
             rule = "a number" if one else f"a number or {(len(rows),)}"
             raise ValueError(f"`t0` must be {rule}, got shape {t0.shape}")
@@ -228,6 +228,11 @@ def dt_from_times(times, t0=None):
     if not any(map(len, dt)):
         raise ValueError("`times` must have at least one observation, got none")
     return dt[0] if one else pad(dt)[0]
+
+
+def _signed(times):
+    """As int64 or float64, in which differences neither wrap around nor are rounded to float32."""
+    return times.astype(np.int64 if times.dtype.kind in "biu" else np.float64)
 
 
 def _differences(name, times, start):
@@ -242,7 +247,7 @@ def _differences(name, times, start):
     if not len(times):
         return np.zeros(0)
     # unsigned differences would wrap around, and those of float32 be rounded
-    times = times.astype(np.int64 if times.dtype.kind in "biu" else np.float64)
+    times = _signed(times)
     steps = np.diff(times)
     if (steps < 0).any():
         where = int(np.argmax(steps < 0)) + 1
@@ -255,6 +260,21 @@ def _differences(name, times, start):
         if first < 0:
             raise ValueError(f"`t0` must be at most `{name}[0]` = {times[0]}, got {start}")
     return np.concatenate([[first], steps]).astype(np.float64)
+
+
+def is_list_of_sequences(values):
+    """Whether these are several (T_i, I) arrays in a list, which may differ in length."""
+    return isinstance(values, (list, tuple)) and len(values) > 0 and all(np.ndim(v) == 2 for v in values)
+
+
+def check_same_lengths(name, values, lengths):
+    """Refuse ``values`` unless it is a list of sequences of these lengths."""
+    if not isinstance(values, (list, tuple)) or len(values) != len(lengths):
+        got = f"{type(values).__name__} of {len(values)}" if hasattr(values, "__len__") else type(values).__name__
+        raise ValueError(f"`{name}` must be a list of {len(lengths)} sequences as x is, got {got}")
+    for k, (value, n) in enumerate(zip(values, lengths, strict=True)):
+        if len(value) != n:
+            raise ValueError(f"`{name}[{k}]` must have the {n} steps of x[{k}], got {len(value)}")
 
 
 def _is_list_of_arrays(values):

@@ -21,6 +21,9 @@ def _function(model, x, dt, lengths, h0, seed):
         raise ValueError(f'`model` must have dtype="float64", got {model.dtype.name}')
     rng = np.random.default_rng(seed)
     x = np.array(x, np.float64)
+    if lengths is not None:  # padding is not read, and must not be differenced
+        padding = np.arange(x.shape[1]) >= np.asarray(lengths)[:, None]
+        x[padding] = 0
     B = 1 if x.ndim == 2 else x.shape[0]
     if h0 is None:
         h0 = 0.1 * rng.standard_normal((B, model.state_size))
@@ -28,6 +31,8 @@ def _function(model, x, dt, lengths, h0, seed):
     values = {"theta": model.theta.copy(), "x": x, "h0": np.array(h0, np.float64)}
     if model.takes_dt:
         values["dt"] = np.array(1.0 if dt is None else dt, np.float64)
+        if lengths is not None and values["dt"].ndim == 2:
+            values["dt"][padding] = 0
     y, tape = model.forward(x, values.get("dt"), lengths=lengths, h0=h0)
     c = rng.standard_normal(y.shape)
     d = rng.standard_normal(values["h0"].shape)

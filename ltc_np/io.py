@@ -15,7 +15,7 @@ import numpy as np
 
 from . import kernels
 from .layers import LAYERS
-from .model import LTCRNN, Model
+from .model import LTCRNN, Best, Model
 from .wirings import Wiring
 
 FORMAT = 1
@@ -87,6 +87,10 @@ def save(path, model, optimizer=None):
         "return_sequences": model.return_sequences,
         "optimizer": None if optimizer is None else [type(optimizer).__name__, _encode(optimizer.state(), arrays)],
     }
+    if not np.isfinite(model.theta).all():
+        raise ValueError("`model` must have finite parameters to be saved, got NaN or infinite ones")
+    if model.best is not None:
+        meta["best"] = [model.best.val_loss, model.best.epoch, _encode(model.best.theta, arrays)]
     trainable = np.zeros(0, bool) if model.trainable is None else model.trainable
     content = {"meta": np.array(json.dumps(meta)), "theta": model.theta, "buffers": model._buffers}
     content |= {"trainable": trainable, **{f"array{k}": a for k, a in enumerate(arrays)}}
@@ -194,5 +198,11 @@ def _rebuild(meta, content, backend):
         if trainable.shape != model.theta.shape or trainable.dtype != bool:
             raise ValueError(f"trainable has shape {trainable.shape}, dtype {trainable.dtype}")
         model.trainable = trainable
+    if "best" in meta:
+        val_loss, epoch, theta = meta["best"]
+        theta = _decode(theta, arrays)
+        if theta.shape != model.theta.shape or theta.dtype != model.dtype:
+            raise ValueError(f"best has shape {theta.shape}, dtype {theta.dtype}")
+        model.best = Best(val_loss, epoch, theta)
     saved = meta["optimizer"]
     return model, None if saved is None else (saved[0], _decode(saved[1], arrays))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from . import checks
+
 POSITIVITIES = (None, "softplus", "clip")
 
 
@@ -72,11 +74,11 @@ class Views(Mapping):
         return self._vector[where].reshape(shape)
 
     def __setitem__(self, name, values):
-        view, values = self[name], np.asarray(values)
+        view = self[name]
+        values = checks.real(name, values, view.dtype)
         if values.shape not in ((), view.shape):
             raise ValueError(f"`{name}` must have shape {view.shape} (or be one number), got {values.shape}")
-        if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
-            raise ValueError(f"`{name}` must be finite real numbers, got dtype {values.dtype}")
+        checks.finite(name, values)
         view[...] = values
 
     def __iter__(self):
@@ -90,8 +92,8 @@ class Views(Mapping):
 
 
 def softplus(raw):
-    """log(1 + exp(raw)) without overflow, never below the smallest normal number."""
-    return np.maximum(np.logaddexp(raw, raw.dtype.type(0)), np.finfo(raw.dtype).tiny)
+    """log(1 + exp(raw)) without overflow, and never so small that its square is 0."""
+    return np.maximum(np.logaddexp(raw, raw.dtype.type(0)), np.finfo(raw.dtype).tiny ** 0.5)
 
 
 def d_softplus(raw):
@@ -168,7 +170,8 @@ class Layout:
     def initial(self, rng, dtype):
         """A new vector of initial raw values, drawn entry by entry in order."""
         values = [np.ravel(e.initial(rng)) for e in self.entries]
-        return np.concatenate([*values, np.empty(0)]).astype(dtype)
+        with np.errstate(over="ignore"):  # the model refuses what becomes infinite
+            return np.concatenate([*values, np.empty(0)]).astype(dtype)
 
     def views(self, vector):
         """`Views` of any vector of this layout: parameters, a gradient, an optimiser's moments."""

@@ -17,6 +17,8 @@ from functools import partial
 
 import numpy as np
 
+from . import checks
+
 __all__ = [
     "binary_cross_entropy",
     "check_target",
@@ -239,6 +241,10 @@ def binary_cross_entropy(y, target, weight=None, class_weight=None):
 _FUNCTIONS = {f.__name__: f for f in (mse, mae, huber, cross_entropy, binary_cross_entropy)}
 
 
+class NoWeightError(ValueError):
+    """Every valid element of a batch has weight 0."""
+
+
 def normalise(total, weight_sum):
     """The loss of a batch, ``total / weight_sum``.
 
@@ -258,7 +264,7 @@ def normalise(total, weight_sum):
     1.5
     """
     if not weight_sum > 0:
-        raise ValueError(f"`weight` must not be 0 for every valid element, got the sum {weight_sum}")
+        raise NoWeightError(f"`weight` must not be 0 for every valid element, got the sum {weight_sum}")
     return total / weight_sum
 
 
@@ -306,7 +312,7 @@ def get(loss):
 
 def takes_weight(loss):
     """Whether a loss weighs its elements: the library's do, a function of your own does not."""
-    return _own_name(loss) is not None or isinstance(loss, str)
+    return isinstance(loss, str) or (not isinstance(loss, _UserLoss) and _own_name(loss) is not None)
 
 
 def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
@@ -356,7 +362,7 @@ def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
     """
     function = get(loss)
     y_shape = tuple(y_shape)
-    target = np.asarray(target)
+    target = checks.plain(argument, target)
     if target.dtype.kind not in "biuf":
         raise TypeError(f"`{argument}` must be real numbers, got dtype {target.dtype}")
     if valid is not None:
@@ -449,7 +455,7 @@ class _UserLoss:
         if weight is not None or class_weight is not None:
             given = "weight" if weight is not None else "class_weight"
             raise ValueError(f"`{given}` must be None with a loss of your own ({self.__name__}), got one")
-        result = self.function(y, target)
+        result = self.function(y.copy(), target.copy())  # yours may work in place
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"{self.__name__} must return a tuple (value, d_y), got {_describe(result)}")
         value, d_y = np.asarray(result[0]), np.asarray(result[1])
@@ -486,7 +492,7 @@ def _check_regression(y, target, weight, class_weight):
 
 
 def _class_weight(class_weight, size, dtype):
-    scale = np.asarray(class_weight)
+    scale = checks.plain("class_weight", class_weight)
     if scale.shape != (size,) or scale.dtype.kind not in "biuf":
         raise ValueError(f"`class_weight` must be {size} real numbers, got {_describe(class_weight)}")
     if not (np.isfinite(scale) & (scale >= 0)).all():

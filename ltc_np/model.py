@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import checks, kernels, losses
+from . import checks, data, kernels, losses
 from .cells import LTC, Fresh, Layer, Workspace
 from .layout import Layout
 from .wirings import Wiring
@@ -49,6 +49,15 @@ class Gradients:
     dt: object
 
 
+@dataclass(frozen=True)
+class Best:
+    """The best weights of a training so far; saved with the model, so that training resumes as if never stopped."""
+
+    val_loss: float
+    epoch: int
+    theta: np.ndarray
+
+
 class Model:
     """A stack of layers with its parameters.
 
@@ -74,6 +83,8 @@ class Model:
     trainable : (P,) bool array or None
         None while everything is; see `freeze`.
     input_size, output_size, state_size : int
+    best : Best or None
+        What `fit` has kept, with validation data.
 
     Examples
     --------
@@ -96,11 +107,12 @@ class Model:
                     f"{layers[k - 1].output_size}"
                 )
         try:
-            self.dtype = np.dtype(dtype)
+            name = np.dtype(dtype).name if dtype is not None else None
         except TypeError:
-            self.dtype = None
-        if self.dtype is None or self.dtype.name not in DTYPES:
+            name = None
+        if name not in DTYPES:
             raise ValueError(f'`dtype` must be "float32" or "float64", got {dtype!r}')
+        self.dtype = np.dtype(name)  # of this machine's byte order
         if not isinstance(return_sequences, (bool, np.bool_)):
             raise TypeError(f"`return_sequences` must be a bool, got {return_sequences!r}")
         if seed is not None:
@@ -110,6 +122,8 @@ class Model:
         rng = np.random.default_rng(seed)
         self._theta = self.layout.initial(rng, self.dtype)
         self._buffers = self._buffer_layout.initial(rng, self.dtype)
+        for name, values in self.params.items():
+            checks.finite(f"init of {name}", values)
 
     def _set_up(self):
         """Everything that follows from layers, dtype and backend."""
@@ -122,7 +136,8 @@ class Model:
         self.state_size = ends[-1]
         self.takes_dt = any(layer.takes_dt for layer in layers)
         self.trainable = None if self.layout.trainable.all() else self.layout.trainable.copy()
-        self._local = threading.local()  # what `step` keeps of unchanged parameters, for each thread
+        self.best = None
+        self._local = threading.local()  # what each thread keeps: a workspace, and what `step` prepared
 
     # ------------------------------------------------------------------------------------------- parameters
 
@@ -177,7 +192,7 @@ class Model:
         """Train these parameters (all without names) again."""
         mask = self._select(names)
         if self.trainable is not None:
-            self.trainable = self.trainable | mask
+            self.trainable = self.trainable | (mask & self.layout.trainable)
             self.trainable = None if self.trainable.all() else self.trainable
 
     def project(self):
@@ -321,8 +336,13 @@ class Model:
 
     def forward(self, x, dt=None, *, lengths=None, h0=None, return_sequences=None):
         """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.  Arguments as for a call."""
-        dt_shape = np.shape(dt) if dt is not None else ()
+        x_given, h0_given = x, h0
+        dt_shape = () if dt is None else checks.plain("dt", dt, "real numbers").shape
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
+        # The tape outlives the call: it must not hold arrays that the caller may change.
+        x, h0 = (
+            a.copy() if b is not None and np.may_share_memory(a, b) else a for a, b in ((x, x_given), (h0, h0_given))
+        )
         prepared = self._prepare(Fresh())
         y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, Fresh())
         sequences = self._sequences(return_sequences)
@@ -373,7 +393,7 @@ class Model:
             if tape.dt_shape == ():
                 d_dt = self.dtype.type(d_dt.sum(dtype=np.float64))
             elif len(tape.dt_shape) == 1:
-                d_dt = d_dt.sum(0)
+                d_dt = d_dt.sum(0, dtype=np.float64).astype(self.dtype)
         if tape.single:
             d_x, d_h0 = d_x[0], d_h0[0]
         return Gradients(theta, d_x, d_h0, d_dt)
@@ -419,7 +439,7 @@ class Model:
         B, T, _ = x.shape
         valid_y = _valid_outputs(valid, lengths, self.return_sequences)
         if single:
-            y = np.asarray(y)[None]
+            y = checks.plain("y", y)[None]
         shape = (B, T, self.output_size) if self.return_sequences else (B, self.output_size)
         target = losses.check_target(loss, shape, y, self.dtype, valid_y, "y")
         weight = output_weight(loss, sample_weight, shape[:-1], valid_y, self.dtype)
@@ -480,6 +500,7 @@ class Model:
             raise ValueError(f"`x_t` must be ({self.input_size},) or (B, {self.input_size}), got shape {x.shape}")
         x = x.reshape(-1, 1, self.input_size)
         B = x.shape[0]
+        dt = None if dt is None else checks.real("dt", dt, self.dtype, "a number" if single else f"a number or ({B},)")
         if np.ndim(dt) == 1:
             if single or np.shape(dt) != (B,):
                 raise ValueError(f"`dt` must be a number{'' if single else f' or ({B},)'}, got shape {np.shape(dt)}")
@@ -517,21 +538,13 @@ class Model:
         batch_size : int, optional
             Sequences at a time; default as many as keep memory around 4 million numbers.
         """
-        from .data import pad
-
-        if isinstance(x, (list, tuple)) and len(x) and np.ndim(x[0]) == 2:
+        if data.is_list_of_sequences(x):
             if lengths is not None:
                 raise ValueError("`lengths` must be left out for a list of sequences, got both")
-            padded, lengths = pad(x)
-            dt = pad(dt)[0] if isinstance(dt, (list, tuple)) else dt
-            y = self.predict(padded, dt, lengths=lengths, h0=h0, batch_size=batch_size)
-            return [y[b, :n] for b, n in enumerate(lengths)] if self.return_sequences else y
+            return self._predict_list(x, dt, h0, batch_size)
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
-        B, T, I = x.shape
-        widest = max(I, *(layer.output_size + 2 * layer.state_size for layer in self.layers))
-        if batch_size is None:
-            batch_size = max(1, PREDICT_NUMBERS // (T * widest))
-        n = checks.positive_int("batch_size", batch_size)
+        B, T, _ = x.shape
+        n = self._predict_batch(T) if batch_size is None else checks.positive_int("batch_size", batch_size)
         workspace, parts = Workspace(), []
         prepared = self._prepare(workspace)
         for b in range(0, B, n):
@@ -543,6 +556,42 @@ class Model:
             parts.append(y if self.return_sequences else _last(y, lengths[part]))
         y = np.concatenate(parts)
         return y[0] if single else y
+
+    def _predict_batch(self, T):
+        """Sequences of T steps that `predict` takes at once."""
+        numbers = T * max(self.input_size, *(layer.output_size + 2 * layer.state_size for layer in self.layers))
+        if self.backend == "numpy":  # whose temporaries hold some numbers for each synapse and sequence
+            numbers += 2 * self.layout.size
+        return max(1, PREDICT_NUMBERS // numbers)
+
+    def _predict_list(self, x, dt, h0, batch_size):
+        """`predict` for a list of (T_i, I): padded in groups, so that one long sequence does not lengthen all."""
+        lengths = [len(sequence) for sequence in x]
+        if isinstance(dt, (list, tuple)):
+            data.check_same_lengths("dt", dt, lengths)
+        B, first, outputs = len(x), 0, []
+        if h0 is not None:
+            h0 = self._check_state("h0", h0, B, False)
+        while first < B:
+            last, longest = first + 1, lengths[first]
+            while last < B:
+                longest = max(longest, lengths[last])
+                fits = batch_size or self._predict_batch(max(longest, 1))
+                if last - first >= fits:
+                    break
+                last += 1
+            if longest == 0:
+                empty = np.zeros((0, self.output_size) if self.return_sequences else self.output_size, self.dtype)
+                outputs += [empty.copy() for _ in range(first, last)]
+                first = last
+                continue
+            padded, own = data.pad(x[first:last])
+            part_dt = data.pad(dt[first:last])[0] if isinstance(dt, (list, tuple)) else dt
+            start = None if h0 is None else h0[first:last]
+            y = self.predict(padded, part_dt, lengths=own, h0=start, batch_size=batch_size)
+            outputs += [y[b, :n].copy() for b, n in enumerate(own)] if self.return_sequences else list(y)
+            first = last
+        return outputs if self.return_sequences else np.stack(outputs)
 
     # ------------------------------------------------------------------------- training, files (loaded on use)
 
@@ -688,12 +737,13 @@ def output_weight(loss, sample_weight, shape, valid, dtype):
         if not losses.takes_weight(loss):
             return None
         return None if valid is None else valid.astype(dtype)
-    weight = checks.real("sample_weight", sample_weight, dtype)
+    weight = checks.real("sample_weight", sample_weight, np.dtype(np.float64))
     if weight.shape not in (shape, shape[:1]):
         raise ValueError(f"`sample_weight` must have shape {shape[:1]} or {shape}, got {weight.shape}")
     weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim)), shape)
-    weight = np.array(weight) if valid is None else np.where(valid, weight, dtype.type(0))
+    weight = np.array(weight) if valid is None else np.where(valid, weight, 0.0)
     checks.finite("sample_weight", weight)
     if (weight < 0).any():
         raise ValueError(f"`sample_weight` must be >= 0, got {weight.min()}")
-    return weight
+    # Only ratios matter: a power of two brings the largest near 1, exactly, so that float32 holds them.
+    return (weight * 2.0 ** -np.frexp(weight.max())[1]).astype(dtype)

@@ -11,8 +11,8 @@ from . import checks, losses, optim
 from . import metrics as metric_module
 from .callbacks import Callback, as_callback
 from .cells.base import Workspace
-from .data import pad
-from .model import _last, _valid_outputs, output_weight
+from .data import check_same_lengths, is_list_of_sequences, pad
+from .model import Best, _last, _valid_outputs, output_weight
 from .progress import progress
 
 
@@ -72,18 +72,20 @@ class Batches:
 
 def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
     """`Batches` of arrays, or of lists of unequal sequences."""
-    if isinstance(x, (list, tuple)) and len(x) and np.ndim(x[0]) == 2:
+    if is_list_of_sequences(x):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
-        n = len(x)
         own = [len(sequence) for sequence in x]
         x, lengths = pad(x)
-        y = _pad_like(y, own, "y") if model.return_sequences else y
-        dt = _pad_like(dt, own, "dt") if isinstance(dt, (list, tuple)) else dt
-        if isinstance(sample_weight, (list, tuple)) and np.ndim(sample_weight[0]) == 1:
-            sample_weight = _pad_like(sample_weight, own, "sample_weight")
-        if len(y) != n:
-            raise ValueError(f"`y` must hold one target a sequence, {n}, got {len(y)}")
+        if model.return_sequences:
+            check_same_lengths("y", y, own)
+            y = pad(y)[0]
+        if isinstance(dt, (list, tuple)):
+            check_same_lengths("dt", dt, own)
+            dt = pad(dt)[0]
+        if isinstance(sample_weight, (list, tuple)) and len(sample_weight) and np.ndim(sample_weight[0]) == 1:
+            check_same_lengths("sample_weight", sample_weight, own)
+            sample_weight = pad(sample_weight)[0]
     if np.ndim(x) == 2:
         raise ValueError(
             f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one"
@@ -95,16 +97,6 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
     target = losses.check_target(loss, shape, y, model.dtype, valid_y, "y")
     weight = output_weight(loss, sample_weight, shape[:-1], valid_y, model.dtype)
     return Batches(x, target, dt, lengths, valid, weight, valid_y if weight is None else weight, h0)
-
-
-def _pad_like(values, lengths, name):
-    if not isinstance(values, (list, tuple)) or len(values) != len(lengths):
-        got = f"{type(values).__name__} of {len(values)}" if hasattr(values, "__len__") else type(values).__name__
-        raise ValueError(f"`{name}` must be a list of {len(lengths)} sequences as x is, got {got}")
-    for k, (value, n) in enumerate(zip(values, lengths, strict=True)):
-        if len(value) != n:
-            raise ValueError(f"`{name}[{k}]` must have the {n} steps of x[{k}], got {len(value)}")
-    return pad(values)[0]
 
 
 def fit(
@@ -199,61 +191,31 @@ def fit(
     ]
     train = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
     validation = _validation(model, validation_data, loss)
-    loss, penalty = losses.get(loss), model.penalty(l1, l2)
-    train_metrics, val_metrics = _metrics(metrics), _metrics(metrics)
-    n = train.x.shape[0]
-    measured = ["loss", *train_metrics]
+    run = _Run(
+        model, losses.get(loss), model.penalty(l1, l2), class_weight, optimizer, clip_norm, batch_size,
+        _metrics(metrics), callbacks, step=initial_epoch * -(-train.x.shape[0] // batch_size),
+    )  # fmt: skip
+    measured = ["loss", *run.metrics]
     measured += [f"val_{name}" for name in measured] if validation else []
     for callback in callbacks:
         callback.model, callback.optimizer, callback.measured = model, optimizer, tuple(measured)
         callback.on_train_begin()
-    history, workspace, started = History(), Workspace(), time.perf_counter()
-    best = best_theta = None
-    good = model.theta.copy()
-    step = initial_epoch * -(-n // batch_size)
-    display = progress(max(epochs - initial_epoch, 0), verbose)
+    history, started = History(), time.perf_counter()
     history.stopped = "all epochs done"
+    display = progress(max(epochs - initial_epoch, 0), verbose)
+    if initial_epoch == 0 or not (validation and keep_best):
+        model.best = None  # else the best so far of the training that goes on
     try:
         with _announce(model, display):
             for epoch in range(initial_epoch, epochs):
-                order = np.random.default_rng([seed, epoch]).permutation(n) if shuffle else None
-                total = weights = 0.0
-                for first in range(0, n, batch_size):
-                    rows = slice(first, first + batch_size)
-                    batch = train.take(rows if order is None else order[rows])
-                    if batch[7] is not None and not batch[7].any():
-                        continue  # nothing in it weighs anything
-                    value, weight_sum, gradient, outputs = model._loss_and_grad(
-                        *batch[:6], loss, batch[6], class_weight, penalty, workspace
-                    )
-                    if clip_norm is None:
-                        norm = float(np.dot(gradient, gradient)) ** 0.5  # only to see that it is finite
-                    else:
-                        norm = optim.clip_by_global_norm(gradient, clip_norm)
-                    if math.isinf(norm):  # or did only its square overflow?
-                        norm = optim.clip_by_global_norm(gradient, float(np.finfo(np.float64).max))
-                    if not math.isfinite(value + norm):
-                        model.theta[:], best_theta = good, None
-                        raise FloatingPointError(
-                            f"loss {value:g} with gradient norm {norm:g} at step {step} (epoch {epoch}, batch "
-                            f"{first // batch_size}); the model keeps the parameters before the last step: "
-                            "lower the learning rate or set `clip_norm`"
-                        )
-                    good[:] = model.theta
-                    optimizer.step(model, gradient)
-                    total += value * weight_sum
-                    weights += weight_sum
-                    for metric in train_metrics.values():
-                        metric.update(outputs, batch[1], batch[7])
-                    for callback in callbacks:
-                        callback.on_batch_end(step, {"loss": value})
-                    step += 1
-                logs = {"loss": total / weights, **_results(train_metrics)}
+                order = np.random.default_rng([seed, epoch]).permutation(train.x.shape[0]) if shuffle else None
+                logs = run.epoch(train, epoch, order)
                 if validation and ((epoch + 1) % validation_every == 0 or epoch + 1 == epochs):
-                    results = _evaluate(model, validation, loss, val_metrics, class_weight, batch_size, workspace)
+                    results = run.evaluate(validation)
+                    run.check_finite(results["loss"], "validation loss")
                     logs |= {f"val_{name}": value for name, value in results.items()}
-                    if best is None or logs["val_loss"] < best:
-                        best, best_theta, history.best_epoch = logs["val_loss"], model.theta.copy(), epoch
+                    if keep_best and (model.best is None or results["loss"] < model.best.val_loss):
+                        model.best = Best(results["loss"], epoch, model.theta.copy())
                 history.add(epoch, logs)
                 display.epoch(epoch, logs)
                 stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]
@@ -261,14 +223,93 @@ def fit(
                     who = callbacks[[bool(s) for s in stops].index(True)]
                     history.stopped = f"stopped by {type(who).__name__} after epoch {epoch}"
                     break
+            run.check_last_step(train)
     finally:
         display.close()
-        if keep_best and best_theta is not None:
-            model.theta[:] = best_theta
+        if model.best is not None and not run.diverged:
+            model.theta = model.best.theta
+            history.best_epoch = model.best.epoch
+        elif "val_loss" in history:
+            history.best_epoch = history.val_epoch[int(np.argmin(history["val_loss"]))]
         history.seconds = time.perf_counter() - started
         for callback in callbacks:
             callback.on_train_end()
     return history
+
+
+class _Run:
+    """The parts of one call of `fit`."""
+
+    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, batch_size, metrics, callbacks, step):
+        self.model, self.loss, self.penalty, self.class_weight = model, loss, penalty, class_weight
+        self.optimizer, self.clip_norm, self.batch_size = optimizer, clip_norm, batch_size
+        self.metrics, self.callbacks, self.step = metrics, callbacks, step
+        self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
+
+    def epoch(self, data, epoch, order):
+        """One optimiser step for each batch; the epoch's logs."""
+        total = weights = 0.0
+        n = data.x.shape[0]
+        for first in range(0, n, self.batch_size):
+            rows = slice(first, first + self.batch_size)
+            *batch, weight, mask = data.take(rows if order is None else order[rows])
+            if mask is not None and not mask.any():
+                continue  # nothing in it weighs anything
+            try:
+                value, weight_sum, gradient, outputs = self.model._loss_and_grad(
+                    *batch, self.loss, weight, self.class_weight, self.penalty, self.workspace
+                )
+            except losses.NoWeightError:
+                continue  # nor do its classes
+            where = f" at step {self.step} (epoch {epoch}, batch {first // self.batch_size})"
+            self.check_finite(value, "loss", gradient, where)
+            if self.clip_norm is not None:
+                optim.clip_by_global_norm(gradient, self.clip_norm)
+            self.good[:] = self.model.theta
+            self.optimizer.step(self.model, gradient)
+            weight_sum = _weight(self.loss, weight_sum, outputs, mask)
+            total += value * weight_sum
+            weights += weight_sum
+            for metric in self.metrics.values():
+                metric.update(outputs, batch[1], mask)
+            for callback in self.callbacks:
+                callback.on_batch_end(self.step, {"loss": value})
+            self.step += 1
+        return {"loss": losses.normalise(total, weights), **_results(self.metrics)}
+
+    def check_finite(self, value, what, gradient=None, where=""):
+        """Stop on a loss or gradient that is not finite, with the parameters of before the last step."""
+        # The dot product is quick and may overflow; only then is the norm computed with care.
+        if math.isfinite(value) and (gradient is None or math.isfinite(np.dot(gradient, gradient))):
+            return
+        norm = 0.0 if gradient is None else optim.clip_by_global_norm(gradient, float(np.finfo(np.float64).max))
+        if math.isfinite(value) and math.isfinite(norm):
+            return
+        self.model.theta[:], self.diverged = self.good, True
+        norm = "" if gradient is None else f" with gradient norm {norm:g}"
+        raise FloatingPointError(
+            f"{what} {value:g}{norm}{where}; the model keeps the parameters of before the last step: lower the "
+            "learning rate or set `clip_norm`"
+        )
+
+    def check_last_step(self, data):
+        """No batch follows the last step, so its first batch is looked at once more."""
+        x, _, dt, lengths, valid, h0, _, _ = data.take(slice(0, self.batch_size))
+        y, _, _ = self.model._forward(
+            self.model._prepare(self.workspace), x, dt, lengths, valid, h0, False, self.workspace
+        )
+        self.check_finite(float(np.abs(y).max()), "after the last step, largest output")
+
+    def evaluate(self, data):
+        """Loss and metrics of validation data."""
+        return _evaluate(self.model, data, self.loss, self.metrics, self.class_weight, self.batch_size, self.workspace)
+
+
+def _weight(loss, weight_sum, outputs, mask):
+    """Share of a batch in a mean over batches: a loss of one's own counts for its outputs."""
+    if losses.takes_weight(loss):
+        return weight_sum
+    return outputs[..., 0].size if mask is None else np.count_nonzero(mask)
 
 
 def _announce(model, display):
@@ -303,7 +344,12 @@ def _metrics(names):
     if isinstance(names, str):
         names = (names,)
     found = [metric_module.get(name) for name in names]
-    return {metric.name: metric for metric in found}
+    measures = {metric.name: metric for metric in found}
+    if len(measures) < len(found):
+        raise ValueError(f"`metrics` must have different names, got {[metric.name for metric in found]}")
+    for metric in found:
+        metric.reset()
+    return measures
 
 
 def _results(measures):
@@ -319,11 +365,14 @@ def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace):
     total = weights = 0.0
     for first in range(0, data.x.shape[0], batch_size):
         x, target, dt, lengths, valid, h0, weight, mask = data.take(slice(first, first + batch_size))
+        if mask is not None and not mask.any():
+            continue
         y, _, _ = model._forward(prepared, x, dt, lengths, valid, h0, False, workspace)
         y = y if model.return_sequences else _last(y, lengths)
         part, part_weight, _ = loss(y, target, weight, class_weight)
-        total += part if part_weight else 0.0
-        weights += part_weight
+        own = _weight(loss, part_weight, y, mask)
+        total += part if own == part_weight else part * own
+        weights += own
         for metric in measures.values():
             metric.update(y, target, mask)
     return {"loss": losses.normalise(total, weights), **_results(measures)}

@@ -20,6 +20,21 @@ MODELS = {
 }
 
 
+def test_init_given_as_lists(tmp_path):
+    model = LTCRNN(FullyConnected(3, 2), 2, seed=0, init={"vleak": [0.1, 0.2, 0.3], "output_b": [0.1, 0.2]})
+    model.save(tmp_path / "m.npz")
+    again = load(tmp_path / "m.npz").layers[0]
+    assert again.init["vleak"].tolist() == [0.1, 0.2, 0.3]
+    assert (LTCRNN(again.wiring, init=again.init).params["output_b"] == np.float32([0.1, 0.2])).all()
+
+
+def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
+    model = MODELS["ncp"]()
+    model.theta[0] = np.nan
+    with pytest.raises(ValueError, match="`model` must have finite parameters"):
+        model.save(tmp_path / "m.npz")
+
+
 @pytest.mark.parametrize("key", MODELS)
 def test_round_trip(key, tmp_path):
     model = MODELS[key]()

@@ -201,6 +201,38 @@ def test_long_float32_gradients_follow_float64(backend):
         assert np.abs(a - b).max() <= 2e-6 * np.abs(a).max(), name
 
 
+def test_float32_adjoints_keep_their_digits():
+    """Small steps: N tiny adjoints against one large one. Large steps: P - Q v cancels near the fixed point."""
+    t = np.arange(200)
+    slow = np.stack([np.sin(t * 0.01), np.cos(t * 0.013)], -1)[None].repeat(32, 0)
+    noise = np.random.default_rng(0).normal(size=(5, 20, 2))
+    for wiring, x, dt in (
+        (RandomWiring(2, 2, 32, seed=0), slow, 0.01),
+        (FullyConnected(32, 4), noise, np.full((5, 20), 10.0)),
+        (FullyConnected(32, 4), noise, np.full((5, 20), 100.0)),
+    ):
+        found = []
+        for backend in ("numpy", "cpu"):
+            model = LTCRNN(wiring, 2, seed=1, backend=backend)
+            y, tape = model.forward(x, dt)
+            found.append(model.backward(tape, np.full_like(y, 1 / 200)))
+        for name in ("theta", "x", "dt"):
+            a, b = getattr(found[0], name), getattr(found[1], name)
+            assert np.abs(a - b).max() <= 1e-5 * np.abs(b).max(), name
+
+
+def test_float64_gradient_of_a_large_dt():
+    """One neuron without synapses among neurons: v(h) = v + h(P - Qv)/(cm + hQ), so dv/dh = cm (P - Qv)/(cm + hQ)^2."""
+    model = LTCRNN(FullyConnected(1, self_connections=False), 1, seed=0, dtype="float64", ode_unfolds=1)
+    for dt in (0.0, 1e-8, 1.0, 1e4, 1e8):
+        y, tape = model.forward(np.ones((1, 1)), dt)
+        got = model.backward(tape, np.ones_like(y)).dt
+        p = model.layout.arrays(model.layout.effective(model.theta))
+        b = p["sensory_w"] / (1 + np.exp(-p["sensory_sigma"] * (1 - p["sensory_mu"])))
+        P, Q = p["gleak"] * p["vleak"] + b * p["sensory_erev"], p["gleak"] + b + 1e-8
+        assert got == pytest.approx(float((p["cm"] * P / (p["cm"] + dt * Q) ** 2)[0]), rel=1e-9)
+
+
 def test_clip_is_projected_by_the_optimiser_and_passes_gradients(backend):
     from ltc_np import Adam
 

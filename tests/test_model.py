@@ -39,8 +39,9 @@ def test_params_are_views_with_plain_names(model):
     }  # fmt: skip
     assert model.params["w"].shape == model.wiring.pre.shape == model.wiring.post.shape
     assert model.params["sensory_mu"].shape == model.wiring.sensory_pre.shape
-    for bad, words in (([1.0], "shape"), (np.nan, "finite"), ("a", "finite real"), (np.ones((2, 2)), "shape")):
-        with pytest.raises(ValueError, match=words):
+    wrong = ([1.0], "shape"), (np.nan, "finite"), (1e300, "finite"), ("a", "real"), (np.ones((2, 2)), "shape")
+    for bad, words in wrong:
+        with pytest.raises((ValueError, TypeError), match=f"`w` must .*{words}"):
             model.params["w"] = bad
     with pytest.raises(KeyError, match="no parameter 'W'; there are"):
         model.params["W"]
@@ -183,6 +184,13 @@ def test_predict_in_batches(model):
     parts = model.predict([X[0], X[1, :2], X[2, :3]])
     assert [p.shape for p in parts] == [(4, 2), (2, 2), (3, 2)]
     assert np.array_equal(parts[1], model(X[1, :2]))
+    with pytest.raises(ValueError, match=r"`dt\[0\]` must have the 4 steps"):
+        model.predict([X[0], X[1, :2]], [np.ones(2), np.ones(4)])
+    many = [X[0, :1]] * 50 + [np.tile(X[0], (500, 1)), X[0, :0], X[1]]
+    got = model.predict(many, batch_size=7)
+    assert [len(y) for y in got] == [len(x) for x in many]
+    assert np.array_equal(got[50], model(many[50]))
+    assert np.array_equal(got[52], model(X[1]))
     dts = [np.full(4, 0.5), np.full(2, 2.0), np.full(3, 0.1)]
     assert np.array_equal(model.predict([X[0], X[1, :2], X[2, :3]], dts)[1], model(X[1, :2], 2.0))
 
@@ -256,6 +264,38 @@ def test_own_loss_and_weights(model):
     )
 
 
+def test_extreme_weights_are_relative(model):
+    want = model.loss_and_grad(X, Y, sample_weight=[1, 2, 3])
+    for scale in (1e-42, 1e30):
+        value, grad = model.loss_and_grad(X, Y, sample_weight=scale * np.array([1.0, 2, 3]))
+        assert value == pytest.approx(want[0], rel=1e-6)
+        assert np.abs(grad - want[1]).max() <= 1e-6 * np.abs(want[1]).max()
+
+
+def test_own_loss_may_work_in_place(backend):
+    model = Model(LTC(AutoNCP(8, 2), 2), Dense(2, 2, "tanh"), seed=0, backend=backend)
+    target = np.full((3, 4, 2), 0.3, np.float32)
+
+    def in_place(y, t):
+        y -= t
+        t *= 0
+        return float((y * y).mean()), 2 * y / y.size
+
+    want = model.loss_and_grad(X, target)[1]
+    assert np.abs(model.loss_and_grad(X, target, loss=in_place)[1] - want).max() <= 1e-6 * np.abs(want).max()
+    assert (target == np.float32(0.3)).all()
+
+
+def test_a_tape_does_not_hold_the_callers_arrays(model):
+    x, h0 = X.astype(np.float32), np.ones((3, 8), np.float32)
+    y, tape = model.forward(x, h0=h0)
+    want = model.backward(tape, np.ones_like(y))
+    x[:], h0[:] = 0, 0
+    again = model.backward(tape, np.ones_like(y))
+    assert np.array_equal(want.theta, again.theta)
+    assert np.array_equal(want.x, again.x)
+
+
 def test_own_loss_with_lengths(model):
     value, grad = model.loss_and_grad(X, Y, lengths=[4, 1, 2], loss=lambda y, t: (float(y.sum()), np.ones_like(y)))
     y, tape = model.forward(X, lengths=[4, 1, 2])
@@ -314,8 +354,9 @@ BAD_CALLS = {
     "x masked": ((np.ma.masked_invalid(NAN),), {}, "`x` must be a plain array, got a masked array"),
     "x ragged": (([[[1.0, 2.0]], [[1.0, 2.0], [3.0, 4.0]]],), {}, "`x` must be .* ragged"),
     "x None": ((None,), {}, "`x` must be"),
-    "x with NaN": ((NAN,), {}, r"`x` must be finite in float32, got nan at index \(1, 2, 1\)"),
+    "x with NaN": ((NAN,), {}, r"`x` must be finite in float32 .*, got nan at index \(1, 2, 1\)"),
     "x infinite": ((X + np.inf,), {}, "`x` must be finite"),
+    "x whose square overflows": ((X * 1e30,), {}, "`x` must be finite in float32 .at most 1.8e.19"),
     "x infinite in float32": ((X * 1e300,), {}, "`x` must be finite in float32"),
     "no sequence": ((np.ones((0, 4, 2)),), {}, "`x` must hold at least one"),
     "no step": ((np.ones((3, 0, 2)),), {}, "`x` must hold at least one"),
@@ -333,6 +374,9 @@ BAD_CALLS = {
     "dt (B, T) for one sequence": ((X[0], np.ones((3, 4))), {}, r"`dt` must be a number or \(4,\)"),
     "lengths too short": ((X,), {"lengths": [4, 2]}, "`lengths` must be integers of shape"),
     "lengths real": ((X,), {"lengths": [4.0, 2.0, 1.0]}, "`lengths` must be integers"),
+    "lengths masked": ((X,), {"lengths": np.ma.array([1, 2, 3])}, "`lengths` must be a plain array"),
+    "lengths ragged": ((X,), {"lengths": [[1], [1, 2]]}, "`lengths` must be .* ragged"),
+    "dt ragged": ((X, [[1.0], [1.0, 2.0]]), {}, "`dt` must be .* ragged"),
     "lengths too large": ((X,), {"lengths": [5, 2, 1]}, r"`lengths` must lie in 0\.\.T = 0\.\.4, got 1\.\.5"),
     "lengths negative": ((X,), {"lengths": [-1, 2, 1]}, "`lengths` must lie in"),
     "lengths all 0": ((X,), {"lengths": [0, 0, 0]}, "`lengths` must not be all 0"),
@@ -363,6 +407,9 @@ def test_bad_targets_weights_and_names(model):
         ({"y": Y[..., :1]}, "must have shape"),
         ({"y": Y[:, :1]}, "must have shape"),
         ({"y": Y + np.nan}, "must be finite"),
+        ({"y": np.ma.array(Y, mask=Y > 0)}, "`y` must be a plain array"),
+        ({"y": [[[1.0]], [[1.0], [2.0]]]}, "`y` must be .* ragged"),
+        ({"y": Y, "class_weight": [[1], [1, 2]], "loss": "mse"}, "class_weight"),
         ({"y": Y.astype(object)}, "must be real numbers"),
         ({"y": [[0] * 4] * 3, "loss": "cross_entropy", "sample_weight": [0, 0, 0]}, "must not be 0 for every"),
         ({"y": [[2] * 4] * 3, "loss": "cross_entropy"}, r"0\.\.1, got 2"),
@@ -422,6 +469,13 @@ def test_bad_constructions():
         (lambda: Model(LTC(wiring, 2), Dense(3, 1)), r"`layers\[1\]` takes 3 features, but layers\[0\] gives 2"),
         (lambda: LTCRNN(wiring, 2, dtype="float16"), "`dtype` must be"),
         (lambda: LTCRNN(wiring, 2, dtype="number"), "`dtype` must be"),
+        (lambda: LTCRNN(wiring, 2, dtype=None), "`dtype` must be"),
+        (lambda: LTCRNN(wiring, 2, init={"w": 1e39}), "`init of w` must be finite in float32"),
+        (lambda: LTCRNN(wiring, 2, init=[1]), "`init` must be a dict"),
+        (lambda: LTCRNN(wiring, 2, init={"w": ("a", "b")}), "must be a finite number"),
+        (lambda: LTCRNN(wiring, 2, positivity=np.ones(2)), "`positivity` must be"),
+        (lambda: LTCRNN(wiring, 2, input_mapping=np.ones(2)), "`input_mapping` must be"),
+        (lambda: LTCRNN(wiring.build(3), 2), "`input_dim` must agree with the 3"),
         (lambda: LTCRNN(wiring, 2, seed=-1), "`seed` must be"),
         (lambda: LTCRNN(wiring, 2, seed=1.5), "`seed` must be"),
         (lambda: LTCRNN(wiring, 2, backend="gpu"), "`backend` must be one of"),

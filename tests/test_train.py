@@ -208,6 +208,65 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(backend):
     assert np.array_equal(model.theta, good[1])
 
 
+def test_a_last_step_that_diverges_is_seen(backend):
+    x, y = sines()
+    for options in ({}, {"validation_data": sines(seed=1)}):
+        model = small(backend)
+        before = model.theta.copy()
+        with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="nan|inf"):
+            model.fit(x, y, batch_size=40, optimizer=SGD(1e30), verbose=False, **options)
+        assert np.array_equal(model.theta, before)
+
+
+def test_classes_without_weight_and_no_weight_at_all(backend):
+    x, labels = np.zeros((20, 6, 2)), np.zeros((20, 6), int)
+    labels[10:] = 1
+    model = LTCRNN(AutoNCP(8, 2), 2, seed=0, backend=backend)
+    options = {"loss": "cross_entropy", "batch_size": 5, "shuffle": False, "verbose": False}
+    assert len(model.fit(x, labels, class_weight=[0, 1], **options)["loss"]) == 1
+    with pytest.raises(ValueError, match="must not be 0 for every valid element"):
+        model.fit(x, labels, sample_weight=np.zeros(20), **options)
+
+
+def test_own_loss_counts_for_its_outputs():
+    x, y = sines(n=20)
+    model = small()
+
+    def mean_square(y, target):
+        return float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size
+
+    want = model.evaluate(x, y)["loss"]
+    for batch_size in (16, 20, 7):
+        assert model.evaluate(x, y, loss=mean_square, batch_size=batch_size)["loss"] == pytest.approx(want, rel=1e-6)
+    assert small().fit(x, y, loss=mean_square, batch_size=7, optimizer=SGD(1e-9), verbose=False)["loss"][
+        0
+    ] == pytest.approx(want, rel=1e-4)
+
+
+def test_metrics_begin_anew_and_have_different_names():
+    from ltc_np import metrics
+
+    x, y = sines()
+    used = metrics.get("mse")
+    used.update(np.ones((3, 1)), np.zeros((3, 1)))
+    assert small().evaluate(x, y, metrics=[used])["mse"] == pytest.approx(small().evaluate(x, y)["loss"], rel=1e-5)
+    with pytest.raises(ValueError, match="`metrics` must have different names"):
+        small().evaluate(x, y, metrics=["mse", "mse"])
+
+
+def test_resuming_remembers_the_best_weights(tmp_path):
+    x, y = sines()
+    options = {"batch_size": 8, "seed": 3, "verbose": False, "validation_data": (x, -y)}
+    whole, part = small(), small()
+    history = whole.fit(x, y, epochs=6, optimizer=Adam(0.01), **options)
+    part.fit(x, y, epochs=4, optimizer=Adam(0.01), callbacks=Checkpoint(tmp_path / "c.npz"), **options)
+    optimizer = Adam(0.01)
+    resumed = load(tmp_path / "c.npz", optimizer=optimizer)
+    again = resumed.fit(x, y, epochs=6, initial_epoch=4, optimizer=optimizer, **options)
+    assert history.best_epoch == again.best_epoch < 4
+    assert np.array_equal(whole.theta, resumed.theta)
+
+
 def test_progress_is_shown_plainly_without_tqdm_or_not_at_all(capfd, monkeypatch):
     x, y = sines()
     small().fit(x, y, epochs=2, verbose=False)

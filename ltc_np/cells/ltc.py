@@ -19,7 +19,7 @@ form of its code.  docs/maths/ltc.md derives every line.
 
 import numpy as np
 
-from .. import kernels
+from .. import checks, kernels
 from ..activations import sigmoid
 from ..layout import Entry, Layout
 from ..wirings import RandomWiring, Wiring
@@ -94,7 +94,7 @@ class LTC(Layer):
         Features per step; may be left out if the wiring is built.
     ode_unfolds : int >= 1
         Solver steps per elapsed time.  It is part of the model: a network trained with 6 means 6.
-    epsilon : float >= 0
+    epsilon : float in [0, 1]
         Added to every neuron's total conductance.
     positivity : "softplus" or "clip"
         How gleak, cm and the synaptic strengths stay positive (`ltc_np.layout`).
@@ -138,19 +138,19 @@ class LTC(Layer):
             )
         if isinstance(ode_unfolds, bool) or not isinstance(ode_unfolds, (int, np.integer)) or ode_unfolds < 1:
             raise ValueError(f"`ode_unfolds` must be an int >= 1, got {ode_unfolds!r}")
-        if not isinstance(epsilon, (int, float, np.number)) or not 0 <= epsilon < np.inf:
-            raise ValueError(f"`epsilon` must be a finite number >= 0, got {epsilon!r}")
-        if positivity not in ("softplus", "clip"):
+        epsilon = checks.number("epsilon", epsilon, high=1.0)
+        if not isinstance(positivity, str) or positivity not in ("softplus", "clip"):
             raise ValueError(f'`positivity` must be "softplus" or "clip", got {positivity!r}')
+        if init is not None and not isinstance(init, dict):
+            raise TypeError(f"`init` must be a dict from parameter names, got {type(init).__name__}")
         default = None if isinstance(wiring, RandomWiring) else "affine"
-        input_mapping = default if input_mapping == "default" else input_mapping
-        output_mapping = default if output_mapping == "default" else output_mapping
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
-            if mapping not in MAPPINGS:
+            if mapping is not None and (not isinstance(mapping, str) or mapping not in ("default", *MAPPINGS)):
                 raise ValueError(f'`{name}` must be None, "linear" or "affine", got {mapping!r}')
         self.wiring = wiring.build(input_dim)
         self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
-        self.input_mapping, self.output_mapping = input_mapping, output_mapping
+        self.input_mapping = default if input_mapping == "default" else input_mapping
+        self.output_mapping = default if output_mapping == "default" else output_mapping
         self.init = dict(init or {})
         self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
         self.state_size = self.wiring.units
@@ -176,7 +176,7 @@ class LTC(Layer):
         for name, value in self.init.items():
             if name not in shapes:
                 raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}")
-            initial[name] = _check_init(name, value, shapes[name])
+            self.init[name] = initial[name] = _check_init(name, value, shapes[name])
         positive = {"gleak": 0.0, "cm": CM_MIN, "w": 0.0, "sensory_w": 0.0}
         self.layout = Layout(
             tuple(
@@ -250,10 +250,13 @@ class LTC(Layer):
 
 def _check_init(name, value, shape):
     if isinstance(value, tuple):
-        if len(value) != 2 or not all(np.isfinite(v) for v in value) or value[0] > value[1]:
+        if len(value) != 2:
             raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
-        return value
-    array = np.asarray(value)
+        low, high = (checks.number(f"init[{name!r}]", v, low=-np.inf) for v in value)
+        if low > high:
+            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
+        return low, high
+    array = checks.plain(f"init[{name!r}]", value)
     if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.shape not in ((), shape):
         raise ValueError(
             f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, "
