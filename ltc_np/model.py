@@ -9,6 +9,8 @@ import numpy as np
 from . import checks, data, kernels, losses
 from .cells import LTC, Fresh, Layer, Workspace
 from .layout import Layout
+from .outputs import d_last_outputs, last_outputs, output_weight, valid_outputs
+from .penalties import Penalty
 from .wirings import Wiring
 
 DTYPES = ("float32", "float64")
@@ -326,7 +328,7 @@ class Model:
         """
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
         y, state, _ = self._forward(self._prepare(Fresh()), x, dt, lengths, valid, h0, False, Fresh())
-        y = y if self._sequences(return_sequences) else _last(y, lengths)
+        y = y if self._sequences(return_sequences) else last_outputs(y, lengths)
         if single:
             y, state = y[0], state[0]
         return (y, state) if return_state else y
@@ -346,7 +348,7 @@ class Model:
         prepared = self._prepare(Fresh())
         y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, Fresh())
         sequences = self._sequences(return_sequences)
-        y = y.copy() if sequences else _last(y, lengths)  # the tape may hold y, and this one is the caller's
+        y = y.copy() if sequences else last_outputs(y, lengths)  # the tape may hold y, and this one is the caller's
         y = y[0] if single else y
         tape = Tape(prepared, self._theta.copy(), saved, lengths, valid, dt_shape, y.shape, sequences, single)
         return y, tape
@@ -380,7 +382,7 @@ class Model:
                 d_y = np.where(tape.valid[:, :, None], d_y, self.dtype.type(0))
         else:
             T = tape.valid.shape[1] if tape.valid is not None else int(tape.lengths[0])
-            d_y = _d_last(d_y, tape.lengths, T)
+            d_y = d_last_outputs(d_y, tape.lengths, T)
         checks.finite("d_y", d_y)
         if d_state is None:
             d_h = np.zeros((B, self.state_size), self.dtype)
@@ -437,7 +439,7 @@ class Model:
         """
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
         B, T, _ = x.shape
-        valid_y = _valid_outputs(valid, lengths, self.return_sequences)
+        valid_y = valid_outputs(valid, lengths, self.return_sequences)
         if single:
             y = checks.plain("y", y)[None]
         shape = (B, T, self.output_size) if self.return_sequences else (B, self.output_size)
@@ -453,13 +455,13 @@ class Model:
         """(loss, sum of weights, gradient, outputs) on checked arrays."""
         prepared = self._prepare(workspace)
         y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, workspace)
-        outputs = y if self.return_sequences else _last(y, lengths)
+        outputs = y if self.return_sequences else last_outputs(y, lengths)
         total, weight_sum, d_y = loss(outputs, target, weight, class_weight)
         value = losses.normalise(total, weight_sum)
         if weight_sum != 1:
             d_y *= self.dtype.type(1 / weight_sum)
         if not self.return_sequences:
-            d_y = _d_last(d_y, lengths, y.shape[1])
+            d_y = d_last_outputs(d_y, lengths, y.shape[1])
         elif valid is not None:
             d_y = np.where(valid[:, :, None], d_y, self.dtype.type(0))
         d_h = np.zeros_like(state)
@@ -553,7 +555,7 @@ class Model:
                 prepared, x[part], dt[part], lengths[part], None if valid is None else valid[part], h0[part],
                 False, workspace,
             )  # fmt: skip
-            parts.append(y if self.return_sequences else _last(y, lengths[part]))
+            parts.append(y if self.return_sequences else last_outputs(y, lengths[part]))
         y = np.concatenate(parts)
         return y[0] if single else y
 
@@ -683,67 +685,9 @@ class LTCRNN(Model):
         super().__init__(layer, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
 
 
-@dataclass(frozen=True)
-class Penalty:
-    """l1 and l2 terms: (kind, slice of theta, factor)."""
-
-    terms: tuple
-
-    def add(self, model, gradient):
-        """Add the terms' gradient in place (frozen parameters stay 0); return their value."""
-        values = model.layout.effective(model.theta)
-        d_values, total = np.zeros(values.size), 0.0
-        for kind, where, factor in self.terms:
-            v = values[where].astype(np.float64)
-            total += factor * float(np.abs(v).sum() if kind == "l1" else (v * v).sum())
-            d_values[where] += factor * (np.sign(v) if kind == "l1" else 2 * v)
-        d_theta = model.layout.d_effective(model.theta, d_values).astype(gradient.dtype)
-        gradient += d_theta if model.trainable is None else d_theta * model.trainable
-        return total
-
-
 def _of_layer(arrays, k, n_layers):
     """The part of a stack's named arrays that belongs to layer k, under plain names."""
     if n_layers == 1:
         return arrays
     prefix = f"{k}."
     return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
-
-
-def _last(y, lengths):
-    """(B, T, O) -> (B, O): each sequence's last valid step, 0 for empty ones."""
-    last = y[np.arange(y.shape[0]), np.maximum(lengths - 1, 0)]
-    last[lengths == 0] = 0
-    return last
-
-
-def _d_last(d_last, lengths, T):
-    """Adjoint of `_last`."""
-    d_y = np.zeros((d_last.shape[0], T, d_last.shape[1]), d_last.dtype)
-    rows = np.flatnonzero(lengths)
-    d_y[rows, lengths[rows] - 1] = d_last[rows]
-    return d_y
-
-
-def _valid_outputs(valid, lengths, return_sequences):
-    if valid is None or return_sequences:
-        return valid
-    return None if lengths.all() else lengths > 0
-
-
-def output_weight(loss, sample_weight, shape, valid, dtype):
-    """Weights of the outputs, of ``shape`` (B, T) or (B,), 0 in padding; None when all are 1."""
-    if sample_weight is None:
-        if not losses.takes_weight(loss):
-            return None
-        return None if valid is None else valid.astype(dtype)
-    weight = checks.real("sample_weight", sample_weight, np.dtype(np.float64))
-    if weight.shape not in (shape, shape[:1]):
-        raise ValueError(f"`sample_weight` must have shape {shape[:1]} or {shape}, got {weight.shape}")
-    weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim)), shape)
-    weight = np.array(weight) if valid is None else np.where(valid, weight, 0.0)
-    checks.finite("sample_weight", weight)
-    if (weight < 0).any():
-        raise ValueError(f"`sample_weight` must be >= 0, got {weight.min()}")
-    # Only ratios matter: a power of two brings the largest near 1, exactly, so that float32 holds them.
-    return (weight * 2.0 ** -np.frexp(weight.max())[1]).astype(dtype)

@@ -12,7 +12,8 @@ from . import metrics as metric_module
 from .callbacks import Callback, as_callback
 from .cells.base import Workspace
 from .data import check_same_lengths, is_list_of_sequences, pad
-from .model import Best, _last, _valid_outputs, output_weight
+from .model import Best
+from .outputs import last_outputs, output_weight, valid_outputs
 from .progress import progress
 
 
@@ -92,7 +93,7 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
         )
     x, dt, lengths, valid, h0, _ = model._check(x, dt, lengths, None)
     B, T, _ = x.shape
-    valid_y = _valid_outputs(valid, lengths, model.return_sequences)
+    valid_y = valid_outputs(valid, lengths, model.return_sequences)
     shape = (B, T, model.output_size) if model.return_sequences else (B, model.output_size)
     target = losses.check_target(loss, shape, y, model.dtype, valid_y, "y")
     weight = output_weight(loss, sample_weight, shape[:-1], valid_y, model.dtype)
@@ -368,7 +369,7 @@ def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace):
         if mask is not None and not mask.any():
             continue
         y, _, _ = model._forward(prepared, x, dt, lengths, valid, h0, False, workspace)
-        y = y if model.return_sequences else _last(y, lengths)
+        y = y if model.return_sequences else last_outputs(y, lengths)
         part, part_weight, _ = loss(y, target, weight, class_weight)
         own = _weight(loss, part_weight, y, mask)
         total += part if own == part_weight else part * own

@@ -27,7 +27,20 @@ def test_importing_loads_neither_numba_nor_matplotlib():
 
 # Modules by level: each may import, at its top, only from the levels before its own.
 LEVELS = (
-    ("checks", "activations", "wirings", "layout", "threads", "losses", "metrics", "optim", "data", "progress"),
+    (
+        "checks",
+        "activations",
+        "wirings",
+        "layout",
+        "threads",
+        "losses",
+        "metrics",
+        "optim",
+        "data",
+        "progress",
+        "outputs",
+        "penalties",
+    ),
     ("kernels",),
     ("cells",),
     ("layers",),

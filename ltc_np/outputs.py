@@ -1,0 +1,45 @@
+"""Outputs of padded sequences: the last valid one, which ones count, and how much."""
+
+import numpy as np
+
+from . import checks, losses
+
+
+def last_outputs(y, lengths):
+    """(B, T, O) -> (B, O): each sequence's last valid step, 0 for empty ones."""
+    last = y[np.arange(y.shape[0]), np.maximum(lengths - 1, 0)]
+    last[lengths == 0] = 0
+    return last
+
+
+def d_last_outputs(d_last, lengths, T):
+    """Adjoint of `last_outputs`."""
+    d_y = np.zeros((d_last.shape[0], T, d_last.shape[1]), d_last.dtype)
+    rows = np.flatnonzero(lengths)
+    d_y[rows, lengths[rows] - 1] = d_last[rows]
+    return d_y
+
+
+def valid_outputs(valid, lengths, return_sequences):
+    """Which outputs count: (B, T) or (B,) bool, None when all do."""
+    if valid is None or return_sequences:
+        return valid
+    return None if lengths.all() else lengths > 0
+
+
+def output_weight(loss, sample_weight, shape, valid, dtype):
+    """Weights of the outputs, of ``shape`` (B, T) or (B,), 0 in padding; None when all are 1."""
+    if sample_weight is None:
+        if not losses.takes_weight(loss):
+            return None
+        return None if valid is None else valid.astype(dtype)
+    weight = checks.real("sample_weight", sample_weight, np.dtype(np.float64))
+    if weight.shape not in (shape, shape[:1]):
+        raise ValueError(f"`sample_weight` must have shape {shape[:1]} or {shape}, got {weight.shape}")
+    weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim)), shape)
+    weight = np.array(weight) if valid is None else np.where(valid, weight, 0.0)
+    checks.finite("sample_weight", weight)
+    if (weight < 0).any():
+        raise ValueError(f"`sample_weight` must be >= 0, got {weight.min()}")
+    # Only ratios matter: a power of two brings the largest near 1, exactly, so that float32 holds them.
+    return (weight * 2.0 ** -np.frexp(weight.max())[1]).astype(dtype)
