@@ -47,7 +47,8 @@ LEVELS = (
     ("model",),
     ("io", "gradcheck", "tutorial"),
     ("callbacks",),
-    ("train",),
+    ("train", "bench"),
+    ("__main__",),
 )
 LEVEL = {name: k for k, names in enumerate(LEVELS) for name in names}
 

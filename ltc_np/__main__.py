@@ -1,0 +1,25 @@
+"""``python -m ltc_np COMMAND``."""
+
+import sys
+
+USAGE = """usage: python -m ltc_np COMMAND [options]
+
+commands:
+  bench    speed of the standard cases on this machine, against the limit of its processor
+"""
+
+
+def main(argv):
+    """Run one command; the exit status."""
+    if argv[:1] == ["bench"]:
+        from .bench import main as bench
+
+        bench(argv[1:])
+        return 0
+    wanted_help = argv in (["-h"], ["--help"])
+    print(USAGE, end="", file=sys.stdout if wanted_help else sys.stderr)
+    return 0 if wanted_help else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

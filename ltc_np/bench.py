@@ -1,0 +1,193 @@
+"""``python -m ltc_np bench``: what this machine makes of the standard cases, against the limit of its processor.
+
+An LTC's work is one sigmoid per live synapse and unfold, two when it is trained.  So the limit is the rate at which the
+kernels' own sigmoid runs over an array in cache, times the threads.  Everything is measured in one run; each figure is
+the median of `RUNS` runs, the limit the best of 20.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+
+import numpy as np
+
+from . import threads
+from .model import LTCRNN
+from .optim import Adam, clip_by_global_norm
+from .wirings import AutoNCP, FullyConnected
+
+RUNS = 20
+# name -> (wiring of N neurons, N, I, T, B)
+CASES = {
+    "tutorial": (FullyConnected, 8, 2, 3, 32),
+    "small": (FullyConnected, 32, 4, 100, 64),
+    "medium": (FullyConnected, 64, 8, 64, 64),
+    "large": (FullyConnected, 128, 16, 32, 32),
+    "sparse": (lambda N: AutoNCP(N, 8, sparsity_level=0.9), 64, 8, 64, 64),
+}
+
+
+def median_seconds(function, runs=RUNS, least=0.02):
+    """Median time of one call; quick functions are called several times a run."""
+    function()
+    start = time.perf_counter()
+    function()
+    inner = max(1, int(least / max(time.perf_counter() - start, 1e-7)))
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        for _ in range(inner):
+            function()
+        times.append((time.perf_counter() - start) / inner)
+    return statistics.median(times)
+
+
+def sigmoid_rate(dtype):
+    """Sigmoids per second of one core, over 4,096 numbers in cache: the best of 20."""
+    from .kernels.cpu.rate import sigmoid_sum
+
+    x, row = np.linspace(-8, 8, 4096).astype(dtype), np.zeros(4)
+    sigmoid_sum(x, row, 1)
+    best = np.inf
+    for _ in range(20):
+        start = time.perf_counter()
+        sigmoid_sum(x, row, 1000)
+        best = min(best, time.perf_counter() - start)
+    return 1000 * x.size / best
+
+
+def measure(name, dtype, rate, runs=RUNS):
+    """One row: times of a forward call and of a whole training step through the public calls."""
+    make, N, I, T, B = CASES[name]
+    model = LTCRNN(make(N), I, seed=0, dtype=dtype, input_mapping=None, output_mapping=None)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((B, T, I)).astype(dtype)
+    y = rng.standard_normal((B, T, model.output_size)).astype(dtype)
+    optimizer = Adam(1e-3)
+
+    def step():
+        _, grad = model.loss_and_grad(x, y)
+        clip_by_global_norm(grad, 1.0)
+        optimizer.step(model, grad)
+
+    evaluations = B * T * (6 * model.wiring.synapse_count + model.wiring.sensory_synapse_count)
+    limit = rate * threads.get_num_threads()
+    tracemalloc.start()
+    step()
+    memory = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    forward, train = median_seconds(lambda: model(x), runs), median_seconds(step, runs)
+    return {
+        "case": name,
+        "dtype": dtype,
+        "N": N,
+        "I": I,
+        "T": T,
+        "B": B,
+        "synapses": model.wiring.synapse_count,
+        "evaluations": evaluations,
+        "forward_ms": forward * 1e3,
+        "train_ms": train * 1e3,
+        "forward_share": evaluations / forward / limit,
+        "train_share": 2 * evaluations / train / limit,
+        "memory_mib": memory / 2**20,
+    }
+
+
+_START = """
+import time; start = time.perf_counter()
+import ltc_np; imported = time.perf_counter() - start
+import numpy as np
+model = ltc_np.LTCRNN(ltc_np.FullyConnected(8), 2, seed=0)
+model.loss_and_grad(np.zeros((32, 3, 2)), np.zeros((32, 3, 8)))
+print(imported, time.perf_counter() - start)
+"""
+
+
+def start_times():
+    """Seconds to import, and to the first gradient with an empty and with a filled cache, in new processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+        found = []
+        for _ in range(2):
+            out = subprocess.run(
+                [sys.executable, "-c", _START], env=environment, capture_output=True, text=True, check=True
+            )
+            found.append([float(v) for v in out.stdout.split()])
+    return {"import_s": found[1][0], "cold_s": found[0][1], "warm_s": found[1][1]}
+
+
+def machine():
+    """What the figures belong to."""
+    import llvmlite.binding
+    import numba
+
+    features = llvmlite.binding.get_host_cpu_features()
+    sets = [name for name in ("avx512f", "avx2", "neon") if features.get(name)]
+    return {
+        "cpu": llvmlite.binding.get_host_cpu_name(),
+        "instruction_set": sets[0] if sets else "other",
+        "threads": threads.get_num_threads(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+    }
+
+
+def table(result):
+    """The result as text."""
+    m, rates = result["machine"], result["sigmoid_rate"]
+    lines = [
+        f"{m['cpu']}, {m['instruction_set']}, {m['threads']} threads, Python {m['python']}, NumPy {m['numpy']}, "
+        f"Numba {m['numba']}",
+        "limit: " + ", ".join(f"{rate / 1e9:.2f} G sigmoids/s a core in {dtype}" for dtype, rate in rates.items()),
+        "",
+        f"{'case':<9} {'dtype':<8} {'N':>4} {'I':>3} {'T':>4} {'B':>3} {'synapses':>8} "
+        f"{'forward ms':>10} {'of limit':>8} {'train ms':>9} {'of limit':>8} {'MiB':>6}",
+    ]
+    for row in result["cases"]:
+        lines.append(
+            f"{row['case']:<9} {row['dtype']:<8} {row['N']:>4} {row['I']:>3} {row['T']:>4} {row['B']:>3} "
+            f"{row['synapses']:>8} {row['forward_ms']:>10.3f} {row['forward_share']:>8.0%} {row['train_ms']:>9.3f} "
+            f"{row['train_share']:>8.0%} {row['memory_mib']:>6.1f}"
+        )
+    start = result["start"]
+    lines += [
+        "",
+        f"import {start['import_s']:.2f} s, first gradient after {start['cold_s']:.1f} s with an empty cache, "
+        f"{start['warm_s']:.1f} s with a filled one",
+        "train: loss_and_grad, clipping and Adam by the public calls; limit: one sigmoid an evaluation forward, two "
+        "in training, on all threads; MiB: what the arrays of one training step take",
+    ]
+    return "\n".join(lines)
+
+
+def main(argv=None):
+    """Run the benchmark and print it."""
+    parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0])
+    parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), help="default: all")
+    parser.add_argument("--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"])
+    parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help="runs a median; default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    args = parser.parse_args(argv)
+    if args.runs < 1:
+        parser.error("--runs must be at least 1")
+    if args.threads is not None and args.threads < 1:
+        parser.error("--threads must be at least 1")
+    from . import kernels
+
+    if kernels.resolve("auto") != "cpu":
+        parser.error("the benchmark is of the cpu backend, which needs a working numba")
+    threads.set_num_threads(args.threads)
+    rates = {dtype: sigmoid_rate(dtype) for dtype in args.dtypes}
+    rows = [measure(name, dtype, rates[dtype], args.runs) for dtype in args.dtypes for name in args.cases]
+    result = {"machine": machine(), "sigmoid_rate": rates, "cases": rows, "start": start_times()}
+    print(json.dumps(result, indent=1) if args.json else table(result))

@@ -1,0 +1,18 @@
+"""The yardstick of the benchmark: how many sigmoids one core can evaluate, and nothing else."""
+
+from .jit import kernel
+from .simd import add_sums, load, sigmoid2, zeros
+
+
+@kernel
+def sigmoid_sum(x, row, repeats):
+    """Adds to row[0:4] the sum of the sigmoids of x (a multiple of 256 bytes), ``repeats`` times over."""
+    W = 64 // x.itemsize
+    for _ in range(repeats):
+        a = b = c = d = zeros(x)
+        for i in range(0, x.size, 4 * W):
+            a = a + sigmoid2(load(x, i))
+            b = b + sigmoid2(load(x, i + W))
+            c = c + sigmoid2(load(x, i + 2 * W))
+            d = d + sigmoid2(load(x, i + 3 * W))
+        add_sums(row, 0, a, b, c, d)
