@@ -79,7 +79,10 @@ def measure(name, dtype, rate, runs=RUNS):
 
     evaluations = B * T * (6 * model.wiring.synapse_count + model.wiring.sensory_synapse_count)
     limit = rate * threads.get_num_threads()
+    step()
     tracemalloc.start()
+    model = LTCRNN(make(N), I, seed=0, dtype=dtype, input_mapping=None, output_mapping=None)  # with no workspace yet
+    optimizer = Adam(1e-3)
     step()
     memory = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -41,7 +41,7 @@ class FunctionCallback(Callback):
 
 
 class EarlyStopping(Callback):
-    """Stop when ``monitor`` has not become smaller for ``patience`` epochs in which it was measured.
+    """Stop when ``monitor`` has not improved for ``patience`` epochs in which it was measured.
 
     Parameters
     ----------
@@ -49,26 +49,40 @@ class EarlyStopping(Callback):
     monitor : str
         A name in the logs, such as ``"val_loss"``.
     min_delta : float >= 0
-        A decrease by no more than this does not count.
+        An improvement by no more than this does not count.
+    mode : "auto", "min" or "max"
+        Whether smaller or larger is better; "auto" is larger for accuracy, f1 and r2, smaller for all else.
     """
 
-    def __init__(self, patience, monitor="val_loss", min_delta=0.0):
+    def __init__(self, patience, monitor="val_loss", min_delta=0.0, mode="auto"):
         self.patience = checks.positive_int("patience", patience)
         self.monitor, self.min_delta = monitor, checks.number("min_delta", min_delta)
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f'`mode` must be "auto", "min" or "max", got {mode!r}')
+        if mode == "auto":
+            mode = "max" if str(monitor).removeprefix("val_") in ("accuracy", "f1", "r2") else "min"
+        self.mode = mode
 
     def on_train_begin(self):
         if self.monitor not in self.measured:
-            raise ValueError(f"`monitor` must be one of {', '.join(self.measured)}, got {self.monitor!r}")
+            hint = "" if "val_loss" in self.measured else " (val_* need `validation_data`)"
+            raise ValueError(f"`monitor` must be one of {', '.join(self.measured)}, got {self.monitor!r}{hint}")
         self.best, self.waited = np.inf, 0
 
     def on_epoch_end(self, epoch, logs):
         if self.monitor not in logs:
             return False  # not an epoch of validation
-        if logs[self.monitor] < self.best - self.min_delta:
-            self.best, self.waited = logs[self.monitor], 0
+        value = -logs[self.monitor] if self.mode == "max" else logs[self.monitor]
+        if value < self.best - self.min_delta:
+            self.best, self.waited = value, 0
         else:
             self.waited += 1
         return self.waited >= self.patience
+
+    def __repr__(self):
+        return (
+            f"EarlyStopping({self.patience}, monitor={self.monitor!r}, min_delta={self.min_delta}, mode={self.mode!r})"
+        )
 
 
 class Checkpoint(Callback):
@@ -83,6 +97,8 @@ class Checkpoint(Callback):
 
     def __init__(self, path, every=1):
         self.path, self.every = path, checks.positive_int("every", every)
+        if "{" in str(path).replace("{epoch}", ""):
+            raise ValueError(f"`path` must have no braces but {{epoch}}, got {path}")
 
     def on_train_begin(self):
         check_folder(str(self.path))
@@ -90,6 +106,9 @@ class Checkpoint(Callback):
     def on_epoch_end(self, epoch, logs):
         if (epoch + 1) % self.every == 0:
             save(str(self.path).replace("{epoch}", str(epoch + 1)), self.model, self.optimizer)
+
+    def __repr__(self):
+        return f"Checkpoint({str(self.path)!r}, every={self.every})"
 
 
 def as_callback(value):

@@ -20,7 +20,7 @@ def real(name, values, dtype=None, expected="an array of real numbers"):
     """``values`` as a contiguous array of real numbers, cast to ``dtype``; object, complex, text are refused."""
     array = plain(name, values, expected)
     if array.dtype.kind not in "fiu":
-        raise TypeError(f"`{name}` must be {expected}, got dtype {array.dtype}")
+        raise TypeError(f"`{name}` must be real numbers ({expected}), got dtype {array.dtype}")
     if dtype is None:
         return array
     if array.dtype == dtype and array.flags.carray:
@@ -64,11 +64,11 @@ def number(name, value, low=0.0, low_open=False, high=np.inf):
     return float(value)
 
 
-def choice(name, value, options):
-    """``value`` if it is one of ``options``."""
-    if value not in options:
-        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, options))}, got {value!r}")
-    return value
+def boolean(name, value):
+    """``value`` as a bool; nothing else is taken for one."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"`{name}` must be a bool, got {value!r}")
+    return bool(value)
 
 
 def lengths(values, B, T):

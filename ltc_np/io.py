@@ -70,7 +70,7 @@ def save(path, model, optimizer=None):
     optimizer : Optimizer, optional
         Its moments and step count go with it, to resume training with the same bits.
     """
-    path = pathlib.Path(path)
+    path = _as_path(path)
     check_folder(path)
     arrays, layers = [], []
     for layer in model.layers:
@@ -107,10 +107,18 @@ def save(path, model, optimizer=None):
         raise
 
 
+def _as_path(path):
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"`path` must be a str or a Path, got {type(path).__name__}")
+    return pathlib.Path(path)
+
+
 def check_folder(path):
     """Refuse a path whose folder does not exist."""
-    folder = pathlib.Path(path).parent
-    if not folder.is_dir():
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
+    if not path.parent.is_dir():
         raise FileNotFoundError(f"`path` must lie in an existing folder, got {path}")
 
 
@@ -129,7 +137,7 @@ def load(path, backend="auto", optimizer=None):
     backend : str
         As for `Model`; files do not fix it.
     optimizer : Optimizer, optional
-        A new one of the saved kind; its state is restored from the file.
+        A new one of the saved kind; its moments and step count are restored from the file, its settings are its own.
 
     Returns
     -------
@@ -141,7 +149,7 @@ def load(path, backend="auto", optimizer=None):
     ValueError
         The file is damaged, of another program or of a newer format; nothing is changed.
     """
-    path = pathlib.Path(path)
+    path = _as_path(path)
     backend = kernels.resolve(backend)
     damage = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
     with open(path, "rb") as file:
@@ -149,7 +157,8 @@ def load(path, backend="auto", optimizer=None):
             loaded = np.load(file, allow_pickle=False)
             content = {} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
         except damage as error:
-            raise ValueError(f"`path` must be a model file, {path} cannot be read: {error}") from None
+            kind = type(error).__name__  # its text would speak of NumPy's options
+            raise ValueError(f"`path` must be a model file, {path} is none, or cannot be read ({kind})") from None
     if "meta" not in content:
         raise ValueError(f"`path` must be a model file of ltc_np, {path} is another kind of file")
     try:
@@ -173,7 +182,7 @@ def load(path, backend="auto", optimizer=None):
             raise ValueError(f"`optimizer` must be left out, {path} holds no optimiser state")
         name, state = saved_optimizer
         if type(optimizer).__name__ != name:
-            raise ValueError(f"`optimizer` must be a {name} as in {path}, got {type(optimizer).__name__}")
+            raise ValueError(f"`optimizer` must be of type {name} as in {path}, got {type(optimizer).__name__}")
         optimizer.load_state(state)
     return model
 

@@ -45,6 +45,12 @@ class Entry:
     decay: bool = False
     lr_scale: float = 1.0
 
+    def __post_init__(self):
+        if any(n < 0 for n in self.shape):
+            raise ValueError(f"`shape` of {self.name!r} must have sizes >= 0, got {self.shape}")
+        if isinstance(self.init, tuple) and (len(self.init) != 2 or not self.init[0] <= self.init[1]):
+            raise ValueError(f"`init` of {self.name!r} must be (low, high) with low <= high, got {self.init}")
+
     @property
     def size(self):
         return int(np.prod(self.shape, dtype=np.int64))

@@ -264,7 +264,7 @@ def normalise(total, weight_sum):
     1.5
     """
     if not weight_sum > 0:
-        raise NoWeightError(f"`weight` must not be 0 for every valid element, got the sum {weight_sum}")
+        raise NoWeightError(f"sample and class weights must not be 0 for every valid element, got the sum {weight_sum}")
     return total / weight_sum
 
 

@@ -22,6 +22,7 @@ PREDICT_NUMBERS = 4_000_000
 class Tape:
     """What `Model.backward` needs of one `Model.forward`; it may be used more than once."""
 
+    owner: object
     prepared: tuple
     theta: np.ndarray
     saved: tuple
@@ -103,6 +104,8 @@ class Model:
         for k, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"`layers[{k}]` must be a layer such as LTC(...), got {type(layer).__name__}")
+            if layer.input_size < 1 or layer.output_size < 1:
+                raise ValueError(f"`layers[{k}]` must have an input_size and an output_size >= 1, got {layer!r}")
             if k and layer.input_size != layers[k - 1].output_size:
                 raise ValueError(
                     f"`layers[{k}]` takes {layer.input_size} features, but layers[{k - 1}] gives "
@@ -115,11 +118,10 @@ class Model:
         if name not in DTYPES:
             raise ValueError(f'`dtype` must be "float32" or "float64", got {dtype!r}')
         self.dtype = np.dtype(name)  # of this machine's byte order
-        if not isinstance(return_sequences, (bool, np.bool_)):
-            raise TypeError(f"`return_sequences` must be a bool, got {return_sequences!r}")
+        return_sequences = checks.boolean("return_sequences", return_sequences)
         if seed is not None:
             checks.positive_int("seed", seed, 0)
-        self.layers, self.backend, self.return_sequences = layers, kernels.resolve(backend), bool(return_sequences)
+        self.layers, self.backend, self.return_sequences = layers, kernels.resolve(backend), return_sequences
         self._set_up()
         rng = np.random.default_rng(seed)
         self._theta = self.layout.initial(rng, self.dtype)
@@ -179,7 +181,7 @@ class Model:
     def _select(self, names):
         chosen = np.zeros(self.layout.size, bool)
         for name in names or self.layout.slices:
-            if name not in self.layout.slices:
+            if not isinstance(name, str) or name not in self.layout.slices:
                 known = ", ".join(self.layout.slices)
                 raise ValueError(f"`names` must be parameters of the model ({known}), got {name!r}")
             chosen[self.layout.slices[name][0]] = True
@@ -225,6 +227,11 @@ class Model:
             own = workspace.child(k)
             start = np.ascontiguousarray(h0[:, self._states[k]])
             x, h, kept = layer.forward(prepared[k], x, dt, lengths, start, keep, own)
+            if x.shape != (*lengths.shape, dt.shape[1], layer.output_size) or h.shape != start.shape:
+                raise ValueError(
+                    f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
+                    f"{start.shape}, got {x.shape} and {h.shape}"
+                )
             if valid is not None:
                 x[~valid] = 0
             states.append(h)
@@ -334,7 +341,7 @@ class Model:
         return (y, state) if return_state else y
 
     def _sequences(self, override):
-        return self.return_sequences if override is None else bool(override)
+        return self.return_sequences if override is None else checks.boolean("return_sequences", override)
 
     def forward(self, x, dt=None, *, lengths=None, h0=None, return_sequences=None):
         """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.  Arguments as for a call."""
@@ -350,7 +357,7 @@ class Model:
         sequences = self._sequences(return_sequences)
         y = y.copy() if sequences else last_outputs(y, lengths)  # the tape may hold y, and this one is the caller's
         y = y[0] if single else y
-        tape = Tape(prepared, self._theta.copy(), saved, lengths, valid, dt_shape, y.shape, sequences, single)
+        tape = Tape(self, prepared, self._theta.copy(), saved, lengths, valid, dt_shape, y.shape, sequences, single)
         return y, tape
 
     def backward(self, tape, d_y, d_state=None):
@@ -372,6 +379,8 @@ class Model:
         """
         if not isinstance(tape, Tape):
             raise TypeError(f"`tape` must come from `forward`, got {type(tape).__name__}")
+        if tape.owner is not self:
+            raise ValueError(f"`tape` must come from this model's own `forward`, got one of {tape.owner!r}")
         d_y = checks.real("d_y", d_y, self.dtype, f"an array of shape {tape.y_shape}")
         if d_y.shape != tape.y_shape:
             raise ValueError(f"`d_y` must have y's shape {tape.y_shape}, got {d_y.shape}")
@@ -476,8 +485,9 @@ class Model:
         for name, spec in (("l1", l1), ("l2", l2)):
             if spec is None:
                 continue
-            items = spec.items() if isinstance(spec, dict) else [(key, spec) for key in self.layout.slices]
-            for key, factor in items:
+            if not isinstance(spec, dict):
+                spec = dict.fromkeys(self.layout.slices, checks.number(name, spec))
+            for key, factor in spec.items():
                 if key not in self.layout.slices:
                     raise ValueError(f"`{name}` must name parameters ({', '.join(self.layout.slices)}), got {key!r}")
                 terms.append((name, self.layout.slices[key][0], checks.number(f"{name}[{key!r}]", factor)))
@@ -624,14 +634,25 @@ class Model:
             lines.append(f"{name:<44} {layer.output_size:>7} {layer.state_size:>6} {layer.layout.size:>10,}")
         count = self.layout.size if self.trainable is None else int(self.trainable.sum())
         lines.append(f"{self.layout.size:,} parameters, {count:,} trainable, {self.dtype.name}, backend {self.backend}")
+        if self.trainable is not None:
+            frozen = [name for name, (where, _) in self.layout.slices.items() if not self.trainable[where].any()]
+            lines.append(f"frozen: {', '.join(frozen)}")
         return "\n".join(lines)
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))}, dtype={self.dtype.name!r})"
 
+    def __setattr__(self, name, value):
+        if name in ("layers", "layout", "dtype", "backend") and "_local" in vars(self):
+            raise AttributeError(
+                f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"
+            )
+        super().__setattr__(name, value)
+
     def __getstate__(self):
         state = self.__dict__.copy()
         del state["_local"]
+        state["_theta"], state["_buffers"] = self._theta.copy(), self._buffers.copy()  # also for copy.copy
         return state
 
     def __setstate__(self, state):

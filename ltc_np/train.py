@@ -1,5 +1,6 @@
 """The training loop and the evaluation of a model on data."""
 
+import inspect
 import math
 import time
 from contextlib import nullcontext
@@ -12,7 +13,7 @@ from . import metrics as metric_module
 from .callbacks import Callback, as_callback
 from .cells.base import Workspace
 from .data import check_same_lengths, is_list_of_sequences, pad
-from .model import Best
+from .model import Best, Model
 from .outputs import last_outputs, output_weight, valid_outputs
 from .progress import progress
 
@@ -87,7 +88,7 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
         if isinstance(sample_weight, (list, tuple)) and len(sample_weight) and np.ndim(sample_weight[0]) == 1:
             check_same_lengths("sample_weight", sample_weight, own)
             sample_weight = pad(sample_weight)[0]
-    if np.ndim(x) == 2:
+    if checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").ndim == 2:
         raise ValueError(
             f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one"
         )
@@ -179,17 +180,23 @@ def fit(
     """
     epochs = checks.positive_int("epochs", epochs)
     batch_size = checks.positive_int("batch_size", batch_size)
+    shuffle, keep_best, verbose = (
+        checks.boolean(name, value)
+        for name, value in (("shuffle", shuffle), ("keep_best", keep_best), ("verbose", verbose))
+    )
     validation_every = checks.positive_int("validation_every", validation_every)
     initial_epoch = checks.positive_int("initial_epoch", initial_epoch, 0)
+    if epochs <= initial_epoch:
+        raise ValueError(f"`epochs` must be larger than `initial_epoch` = {initial_epoch}, got {epochs}")
     if clip_norm is not None:
         clip_norm = checks.number("clip_norm", clip_norm, low_open=True)
     if seed is None:
         seed = int(np.random.SeedSequence().entropy % 2**63)
     seed = checks.positive_int("seed", seed, 0)
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
-    callbacks = [
-        as_callback(c) for c in ([callbacks] if isinstance(callbacks, Callback) or callable(callbacks) else callbacks)
-    ]
+    if isinstance(callbacks, Callback) or callable(callbacks):
+        callbacks = [callbacks]
+    callbacks = [as_callback(c) for c in callbacks or ()]
     train = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
     validation = _validation(model, validation_data, loss)
     run = _Run(
@@ -207,7 +214,8 @@ def fit(
     if initial_epoch == 0 or not (validation and keep_best):
         model.best = None  # else the best so far of the training that goes on
     try:
-        with _announce(model, display):
+        # What overflows is seen and reported by `_Run.check_finite`, not by NumPy's warnings.
+        with _announce(model, display), np.errstate(over="ignore", invalid="ignore"):
             for epoch in range(initial_epoch, epochs):
                 order = np.random.default_rng([seed, epoch]).permutation(train.x.shape[0]) if shuffle else None
                 logs = run.epoch(train, epoch, order)
@@ -222,7 +230,7 @@ def fit(
                 stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]
                 if any(stops):
                     who = callbacks[[bool(s) for s in stops].index(True)]
-                    history.stopped = f"stopped by {type(who).__name__} after epoch {epoch}"
+                    history.stopped = f"stopped by {type(who).__name__} after {epoch + 1} epochs"
                     break
             run.check_last_step(train)
     finally:
@@ -344,6 +352,7 @@ def _validation(model, data, loss):
 def _metrics(names):
     if isinstance(names, str):
         names = (names,)
+    names = () if names is None else names
     found = [metric_module.get(name) for name in names]
     measures = {metric.name: metric for metric in found}
     if len(measures) < len(found):
@@ -393,3 +402,8 @@ def evaluate(
     data = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
     size = checks.positive_int("batch_size", batch_size)
     return _evaluate(model, data, losses.get(loss), _metrics(metrics), class_weight, size, Workspace())
+
+
+# What help(Model.fit) shows.
+for _method, _function in ((Model.fit, fit), (Model.evaluate, evaluate)):
+    _method.__doc__, _method.__signature__ = _function.__doc__, inspect.signature(_function)

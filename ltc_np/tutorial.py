@@ -49,6 +49,9 @@ class LIFNeuronLayer:
         )
         self.params = self.model.params
 
+    def __repr__(self):
+        return f"LIFNeuronLayer({self.wiring!r}, ode_unfolds={self.ode_unfolds})"
+
     def __call__(self, inputs, state, elapsed_time=1.0):
         """The state after ``elapsed_time``.
 
@@ -74,7 +77,7 @@ class LTCCell:
     ----------
     wiring : built Wiring
     in_features : int, optional
-        Must agree with the wiring.
+        Builds a wiring that is not built; must agree with one that is.
     ode_unfolds, epsilon, seed, dtype, backend
         As for `LIFNeuronLayer`.
 
@@ -86,10 +89,15 @@ class LTCCell:
     def __init__(
         self, wiring, in_features=None, ode_unfolds=6, epsilon=1e-8, *, seed=None, dtype="float32", backend="auto"
     ):
+        if in_features is not None and isinstance(wiring, Wiring) and not wiring.is_built:
+            wiring = wiring.build(in_features)
         self.neuron = LIFNeuronLayer(wiring, ode_unfolds, epsilon, seed=seed, dtype=dtype, backend=backend)
         if in_features is not None and in_features != wiring.input_dim:
             raise ValueError(f"`in_features` must agree with the wiring's {wiring.input_dim}, got {in_features!r}")
         self.wiring, self.ode_unfolds, self.epsilon = wiring, ode_unfolds, epsilon
+
+    def __repr__(self):
+        return f"LTCCell({self.wiring!r}, ode_unfolds={self.ode_unfolds})"
 
     def __call__(self, inputs, states, elapsed_time=1.0):
         """(outputs (B, O), next_state (B, N)); arguments as for `LIFNeuronLayer`."""

@@ -474,7 +474,8 @@ class Wiring:
             return "\n".join([*lines, "inputs    not known before build(input_dim)"])
         recurrent, sensory = self._edges
         S, S_in = recurrent.pre.size, sensory.pre.size
-        positive = np.count_nonzero(recurrent.polarity > 0) + np.count_nonzero(sensory.polarity > 0)
+        # What a synapse does is the sign of its reversal potential, which in RandomWiring is not the polarity's.
+        positive = np.count_nonzero(recurrent.erev > 0) + np.count_nonzero(sensory.erev > 0)
         fan_in = np.bincount(np.concatenate([recurrent.post, sensory.post]), minlength=N)
         shares = f"{S} recurrent ({S / N**2:.1%} of dense), {S_in} sensory ({S_in / (inputs * N):.1%} of dense)"
         return "\n".join(

@@ -72,7 +72,7 @@ def test_optimizer_state(tmp_path):
     assert all(np.array_equal(a[k], b[k]) for k in a)
     from ltc_np import SGD
 
-    with pytest.raises(ValueError, match="`optimizer` must be a Adam"):
+    with pytest.raises(ValueError, match="`optimizer` must be of type Adam"):
         load(tmp_path / "m.npz", optimizer=SGD(0.1))
     model.save(tmp_path / "bare.npz")
     with pytest.raises(ValueError, match="holds no optimiser state"):

@@ -233,6 +233,23 @@ def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
     assert done.stderr.count("no writable cache folder") == 1
 
 
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("keep", [0, 100])
+def test_a_damaged_cache_is_replaced_with_one_warning(ending, keep, tmp_path):
+    want = python(RUN, NUMBA_CACHE_DIR=str(tmp_path)).stdout
+    files = list(tmp_path.rglob(f"*.{ending}"))
+    assert files
+    for file in files:
+        file.write_bytes(file.read_bytes()[:keep])
+    damaged = python(RUN, NUMBA_CACHE_DIR=str(tmp_path))
+    assert damaged.stdout == want
+    assert damaged.stderr.count("RuntimeWarning") == 1
+    assert "a damaged file in the kernel cache is replaced" in damaged.stderr
+    mended = python(RUN, NUMBA_CACHE_DIR=str(tmp_path))
+    assert mended.stdout == want
+    assert mended.stderr == ""
+
+
 @pytest.mark.parametrize("broken", ["disabled", "missing", "too old for this numpy"])
 def test_without_a_working_numba_everything_works_with_one_warning(broken, tmp_path):
     environment, root = {}, ROOT
@@ -265,6 +282,7 @@ def test_without_a_working_numba_everything_works_with_one_warning(broken, tmp_p
     assert lines[1].startswith('`backend="cpu"` needs a working numba (')
     assert done.stderr.count("RuntimeWarning") == 1
     assert done.stderr.count("no working numba") == 1
+    assert "<string>:4" in done.stderr  # the user's line
 
 
 def test_a_cell_without_a_fast_kernel_warns_and_uses_numpy():

@@ -256,7 +256,7 @@ def test_normalise():
     assert normalise(3.0, 2.0) == 1.5
     assert math.isnan(normalise(math.nan, 2.0))  # a diverged loss is for the caller to report
     for weight_sum in (0.0, -1.0, math.nan):
-        with pytest.raises(ValueError, match="`weight` must not be 0 for every valid element, got the sum"):
+        with pytest.raises(ValueError, match="weights must not be 0 for every valid element, got the sum"):
             normalise(0.0, weight_sum)
 
 

@@ -112,8 +112,9 @@ def test_freeze(stack):
     assert stack.trainable is None
     stack.freeze()
     assert (stack.loss_and_grad(X, Y)[1] == 0).all()
-    with pytest.raises(ValueError, match="`names` must be parameters"):
-        stack.freeze("w")
+    for bad in ("w", ["0.w"]):
+        with pytest.raises(ValueError, match="`names` must be parameters"):
+            stack.freeze(bad)
 
 
 # ------------------------------------------------------------------------------------------------------ calls
@@ -228,7 +229,7 @@ def test_several_threads_share_a_model(model):
 
 def test_pickle_and_copy(stack):
     stack.freeze("0.w")
-    for again in (pickle.loads(pickle.dumps(stack)), copy.deepcopy(stack)):
+    for again in (pickle.loads(pickle.dumps(stack)), copy.deepcopy(stack), copy.copy(stack)):
         assert np.array_equal(again(X), stack(X))
         assert np.array_equal(again.trainable, stack.trainable)
         again.params["0.w"] = 0.0
@@ -423,11 +424,40 @@ def test_bad_targets_weights_and_names(model):
         ({"y": Y, "sample_weight": [1, np.nan, 1]}, "`sample_weight` must be finite"),
         ({"y": Y, "class_weight": [1, 2]}, "`class_weight` must be None"),
         ({"y": Y, "l1": {"W": 1}}, "`l1` must name parameters"),
-        ({"y": Y, "l2": -1}, r"`l2\['vleak'\]` must be a finite number >= 0"),
+        ({"y": Y, "l2": -1}, "`l2` must be a finite number >= 0"),
     ):
         with pytest.raises((ValueError, TypeError), match=words) as caught:
             model.loss_and_grad(X, **options)
         assert "\n" not in str(caught.value)
+
+
+def test_a_tape_belongs_to_its_model(model, backend):
+    y, tape = model.forward(X)
+    for other in (
+        LTCRNN(AutoNCP(9, 2), 2, seed=0),
+        copy.copy(model),
+        LTCRNN(AutoNCP(8, 2), 2, seed=1, backend=backend),
+    ):
+        with pytest.raises(ValueError, match="`tape` must come from this model's own `forward`"):
+            other.backward(tape, y)
+
+
+def test_what_a_model_is_cannot_be_set(model):
+    for name, value in (("layers", ()), ("dtype", "float64"), ("backend", "numpy"), ("layout", None)):
+        with pytest.raises(AttributeError, match=f"`{name}` of a model cannot be set"):
+            setattr(model, name, value)
+
+
+def test_layers_that_return_wrong_shapes():
+    class Wrong(Leaky):
+        def forward(self, *args):
+            y, h, saved = super().forward(*args)
+            return y[:, :, :1], h, saved
+
+    with pytest.raises(ValueError, match=r"must return outputs \(3, 4, 2\) and states \(3, 2\), got \(3, 4, 1\)"):
+        Model(Wrong(2), seed=0)(X)
+    with pytest.raises(ValueError, match="must have an input_size and an output_size >= 1"):
+        Model(Layer())
 
 
 def test_bad_backward_and_step(model):

@@ -132,12 +132,23 @@ def test_early_stopping_callbacks_and_functions():
         callbacks=[EarlyStopping(3), lambda epoch, logs: seen.append((epoch, set(logs)))],
     )  # fmt: skip
     assert len(history.epoch) == history.best_epoch + 1 + 3 < 50
-    assert history.stopped == f"stopped by EarlyStopping after epoch {history.epoch[-1]}"
+    assert history.stopped == f"stopped by EarlyStopping after {len(history.epoch)} epochs"
     assert seen[0] == (0, {"loss", "val_loss"})
     history = small().fit(x, y, epochs=50, verbose=False, callbacks=lambda epoch, logs: epoch == 1)
     assert len(history.epoch) == 2
     with pytest.raises(ValueError, match="`monitor` must be one of loss"):
         small().fit(x, y, verbose=False, callbacks=EarlyStopping(1, monitor="val_loss"))
+
+    rising = [{"val_accuracy": v} for v in (0.3, 0.4, 0.35, 0.5, 0.5, 0.45)]
+    stopping = EarlyStopping(2, monitor="val_accuracy")
+    stopping.measured = ("val_accuracy",)
+    stopping.on_train_begin()
+    assert [bool(stopping.on_epoch_end(k, logs)) for k, logs in enumerate(rising)] == [False] * 5 + [True]
+    assert EarlyStopping(2, monitor="val_mine", mode="max").mode == "max"
+    with pytest.raises(ValueError, match="`mode` must be"):
+        EarlyStopping(2, mode="up")
+    with pytest.raises(ValueError, match="`path` must have no braces"):
+        Checkpoint("{epoc}.npz")
 
     class Steps(Callback):
         steps, ends = (), 0
@@ -292,6 +303,9 @@ def test_bad_arguments():
     x, y = sines()
     for options, words in (
         ({"epochs": 0}, "`epochs` must be an int >= 1, got 0"),
+        ({"epochs": 3, "initial_epoch": 3}, "`epochs` must be larger than `initial_epoch` = 3"),
+        ({"shuffle": "yes"}, "`shuffle` must be a bool"),
+        ({"verbose": "no"}, "`verbose` must be a bool"),
         ({"batch_size": 2.5}, "`batch_size`"),
         ({"optimizer": "adamax"}, "`optimizer`"),
         ({"loss": "l3"}, "`loss`"),
@@ -309,7 +323,7 @@ def test_bad_arguments():
         model = small()
         before = model.theta.copy()
         with pytest.raises((ValueError, TypeError), match=words) as caught:
-            model.fit(x, y, verbose=False, **options)
+            model.fit(x, y, **({"verbose": False} | options))
         assert "\n" not in str(caught.value)
         assert np.array_equal(model.theta, before)
     for args, words in (

@@ -4,6 +4,7 @@ import functools
 import importlib
 import importlib.util
 import os
+import sys
 import warnings
 
 BACKENDS = ("auto", "numpy", "cpu")
@@ -23,7 +24,10 @@ def _why_not_cpu():
 
 @functools.cache
 def _warn_once(message):
-    warnings.warn(message, RuntimeWarning, stacklevel=4)
+    frame, level = sys._getframe(1), 2
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("ltc_np."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, RuntimeWarning, stacklevel=level)  # points to the user's line
 
 
 def resolve(backend):

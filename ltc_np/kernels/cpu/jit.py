@@ -51,10 +51,22 @@ class _SourceKeyedCache(FunctionCache):
         return *super()._index_key(sig, codegen), SOURCE_HASH
 
     def load_overload(self, sig, target_context):
-        found = super().load_overload(sig, target_context)
+        found = None
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception as error:  # whatever unpickling half a file can raise
+            _warn(f"a damaged file in the kernel cache is replaced ({type(error).__name__}: {error})")
+            with contextlib.suppress(OSError):
+                self.flush()
         if found is None:
             _say_compiling()
         return found
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:  # a full disk; an index damaged by another process
+            _warn(f"a kernel could not be kept for the next run ({type(error).__name__}: {error})")
 
 
 class _NoCache(NullCache):
@@ -67,19 +79,22 @@ class _NoCache(NullCache):
 _warned = False
 
 
-def _cache(function):
+def _warn(message):
+    """Warn about the cache, once a process."""
     global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(f"ltc_np: {message}", RuntimeWarning, stacklevel=2)
+
+
+def _cache(function):
     try:
         return _SourceKeyedCache(function)
     except RuntimeError as error:  # Numba's "cannot cache function: no locator available"
-        if not _warned:
-            _warned = True
-            warnings.warn(
-                f"ltc_np: no writable cache folder, kernels are compiled anew in every process ({error}); "
-                "set NUMBA_CACHE_DIR to a writable folder",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        _warn(
+            f"no writable cache folder, kernels are compiled anew in every process ({error}); "
+            "set NUMBA_CACHE_DIR to a writable folder"
+        )
         return _NoCache()
 
 
