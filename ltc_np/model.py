@@ -454,10 +454,24 @@ class Model:
         shape = (B, T, self.output_size) if self.return_sequences else (B, self.output_size)
         target = losses.check_target(loss, shape, y, self.dtype, valid_y, "y")
         weight = output_weight(loss, sample_weight, shape[:-1], valid_y, self.dtype)
-        value, _, gradient, _ = self._loss_and_grad(
-            x, target, dt, lengths, valid, h0, losses.get(loss), weight,
-            class_weight, self.penalty(l1, l2), self._workspace(),
-        )  # fmt: skip
+        # A workspace of this thread, taken away while in use: a loss of the caller's may come back here.
+        workspace = vars(self._local).pop("workspace", None) or Workspace()
+        try:
+            value, _, gradient, _ = self._loss_and_grad(
+                x,
+                target,
+                dt,
+                lengths,
+                valid,
+                h0,
+                losses.get(loss),
+                weight,
+                class_weight,
+                self.penalty(l1, l2),
+                workspace,
+            )
+        finally:
+            self._local.workspace = workspace
         return value, gradient
 
     def _loss_and_grad(self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, workspace):
@@ -525,12 +539,6 @@ class Model:
         y, state, _ = self._forward(self._kept(), x, dt, lengths, valid, state, False, Fresh())
         return (y[0, 0], state[0]) if single else (y[:, 0], state)
 
-    def _workspace(self):
-        """Arrays that each thread reuses from one `loss_and_grad` to the next; none of them is handed out."""
-        if not hasattr(self._local, "workspace"):
-            self._local.workspace = Workspace()
-        return self._local.workspace
-
     def _kept(self):
         """`_prepare`, remembered by each thread while theta and buffers stay the same."""
         kept = getattr(self._local, "kept", None)
@@ -592,7 +600,7 @@ class Model:
                 if last - first >= fits:
                     break
                 last += 1
-            if longest == 0:
+            if not any(lengths[first:last]):
                 empty = np.zeros((0, self.output_size) if self.return_sequences else self.output_size, self.dtype)
                 outputs += [empty.copy() for _ in range(first, last)]
                 first = last

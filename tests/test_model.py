@@ -188,6 +188,7 @@ def test_predict_in_batches(model):
     with pytest.raises(ValueError, match=r"`dt\[0\]` must have the 4 steps"):
         model.predict([X[0], X[1, :2]], [np.ones(2), np.ones(4)])
     many = [X[0, :1]] * 50 + [np.tile(X[0], (500, 1)), X[0, :0], X[1]]
+    assert [len(y) for y in model.predict([X[0, :0], X[1]], batch_size=1)] == [0, 4]
     got = model.predict(many, batch_size=7)
     assert [len(y) for y in got] == [len(x) for x in many]
     assert np.array_equal(got[50], model(many[50]))
@@ -295,6 +296,18 @@ def test_a_tape_does_not_hold_the_callers_arrays(model):
     again = model.backward(tape, np.ones_like(y))
     assert np.array_equal(want.theta, again.theta)
     assert np.array_equal(want.x, again.x)
+
+
+def test_own_loss_may_call_the_model(model):
+    want = model.loss_and_grad(X, Y)
+
+    def again(y, target):
+        assert model.loss_and_grad(X + 1, Y)[0] != want[0]
+        return float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size
+
+    value, grad = model.loss_and_grad(X, Y, loss=again)
+    assert value == pytest.approx(want[0], rel=1e-6)
+    assert np.abs(grad - want[1]).max() <= 1e-6 * np.abs(want[1]).max()
 
 
 def test_own_loss_with_lengths(model):
