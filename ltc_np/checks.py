@@ -8,7 +8,8 @@ import numpy as np
 
 def plain(name, values, expected="an array of real numbers"):
     """``values`` as an array; masked and ragged ones are refused."""
-    if isinstance(values, np.ma.MaskedArray):
+    inside = values if isinstance(values, (list, tuple)) else ()
+    if any(isinstance(v, np.ma.MaskedArray) for v in (values, *inside)):
         raise TypeError(f"`{name}` must be a plain array, got a masked array (use `lengths` for padding)")
     try:
         return np.asarray(values)

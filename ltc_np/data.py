@@ -8,6 +8,8 @@ from numbers import Real
 
 import numpy as np
 
+from . import checks
+
 __all__ = ["dt_from_times", "generate_spiral_data", "pad", "windows"]
 
 
@@ -121,7 +123,7 @@ def windows(series, length, hop=1, horizon=1):
     return np.concatenate(x), np.concatenate(y)
 
 
-def pad(sequences, value=0.0):
+def pad(sequences, value=0.0, name="sequences"):
     """One array from sequences of unequal length, filled up at the end.
 
     Parameters
@@ -130,6 +132,8 @@ def pad(sequences, value=0.0):
         Real numbers or bools: inputs or targets; classes or elapsed times.  Some may have length 0, not all.
     value : number
         What to fill with; must be a value of the arrays' dtype.
+    name : str
+        What errors call the sequences.
 
     Returns
     -------
@@ -151,12 +155,12 @@ def pad(sequences, value=0.0):
     ([[1, 2, 3], [4, 0, 0]], [3, 1])
     """
     if isinstance(sequences, np.ndarray) and sequences.ndim < 2:
-        raise ValueError(f"`sequences` must be a list of arrays, got an array of shape {sequences.shape}")
-    sequences = _same_features("sequences", list(sequences), (1, 2))
+        raise ValueError(f"`{name}` must be a list of arrays, got an array of shape {sequences.shape}")
+    sequences = _same_features(name, list(sequences), (1, 2))
     lengths = np.array([len(values) for values in sequences], dtype=np.intp)
     if not lengths.any():
         what = f"{len(sequences)} of length 0" if sequences else "no sequence"
-        raise ValueError(f"`sequences` must have at least one element, got {what}")
+        raise ValueError(f"`{name}` must have at least one element, got {what}")
     # an empty list becomes float64: it must not decide the dtype of integers
     dtype = np.result_type(*(values.dtype for values in sequences if len(values)))
     fill = np.asarray(value)
@@ -264,7 +268,10 @@ def _differences(name, times, start):
 
 def is_list_of_sequences(values):
     """Whether these are several (T_i, I) arrays in a list, which may differ in length."""
-    return isinstance(values, (list, tuple)) and len(values) > 0 and all(np.ndim(v) == 2 for v in values)
+    try:
+        return isinstance(values, (list, tuple)) and len(values) > 0 and all(np.ndim(v) == 2 for v in values)
+    except ValueError:  # an element is ragged itself
+        return False
 
 
 def check_same_lengths(name, values, lengths):
@@ -273,8 +280,9 @@ def check_same_lengths(name, values, lengths):
         got = f"{type(values).__name__} of {len(values)}" if hasattr(values, "__len__") else type(values).__name__
         raise ValueError(f"`{name}` must be a list of {len(lengths)} sequences as x is, got {got}")
     for k, (value, n) in enumerate(zip(values, lengths, strict=True)):
-        if len(value) != n:
-            raise ValueError(f"`{name}[{k}]` must have the {n} steps of x[{k}], got {len(value)}")
+        if np.ndim(value) == 0 or len(value) != n:
+            got = f"{value!r}" if np.ndim(value) == 0 else len(value)
+            raise ValueError(f"`{name}[{k}]` must have the {n} steps of x[{k}], got {got}")
 
 
 def _is_list_of_arrays(values):
@@ -296,13 +304,10 @@ def _same_features(name, sequences, ndims):
 
 
 def _real(name, values):
-    try:
-        values = np.asarray(values)
-    except ValueError as error:  # ragged lists
-        raise ValueError(f"`{name}` must be a regular array, got {type(values).__name__}: {error}") from None
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"`{name}` must be real numbers, got dtype {values.dtype}")
-    return values
+    array = checks.plain(name, values, "a regular array of real numbers")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"`{name}` must be real numbers, got dtype {array.dtype}")
+    return array
 
 
 def _integer(name, value, low):

@@ -90,7 +90,12 @@ def save(path, model, optimizer=None):
     if not np.isfinite(model.theta).all():
         raise ValueError("`model` must have finite parameters to be saved, got NaN or infinite ones")
     if model.best is not None:
-        meta["best"] = [model.best.val_loss, model.best.epoch, _encode(model.best.theta, arrays)]
+        meta["best"] = [
+            float(model.best.val_loss),
+            model.best.epoch,
+            model.best.loss,
+            _encode(model.best.theta, arrays),
+        ]
     trainable = np.zeros(0, bool) if model.trainable is None else model.trainable
     content = {"meta": np.array(json.dumps(meta)), "theta": model.theta, "buffers": model._buffers}
     content |= {"trainable": trainable, **{f"array{k}": a for k, a in enumerate(arrays)}}
@@ -150,6 +155,8 @@ def load(path, backend="auto", optimizer=None):
         The file is damaged, of another program or of a newer format; nothing is changed.
     """
     path = _as_path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
     backend = kernels.resolve(backend)
     damage = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
     with open(path, "rb") as file:
@@ -208,10 +215,12 @@ def _rebuild(meta, content, backend):
             raise ValueError(f"trainable has shape {trainable.shape}, dtype {trainable.dtype}")
         model.trainable = trainable
     if "best" in meta:
-        val_loss, epoch, theta = meta["best"]
+        val_loss, epoch, loss, theta = meta["best"]
         theta = _decode(theta, arrays)
-        if theta.shape != model.theta.shape or theta.dtype != model.dtype:
-            raise ValueError(f"best has shape {theta.shape}, dtype {theta.dtype}")
-        model.best = Best(val_loss, epoch, theta)
+        if theta.shape != model.theta.shape or theta.dtype != model.dtype or not np.isfinite(theta).all():
+            raise ValueError(f"best has shape {theta.shape}, dtype {theta.dtype}, or is not finite")
+        if not isinstance(val_loss, float) or not isinstance(epoch, int) or epoch < 0 or not isinstance(loss, str):
+            raise ValueError(f"best has val_loss {val_loss!r}, epoch {epoch!r}, loss {loss!r}")
+        model.best = Best(val_loss, epoch, loss, theta)
     saved = meta["optimizer"]
     return model, None if saved is None else (saved[0], _decode(saved[1], arrays))

@@ -497,6 +497,8 @@ def _class_weight(class_weight, size, dtype):
         raise ValueError(f"`class_weight` must be {size} real numbers, got {_describe(class_weight)}")
     if not (np.isfinite(scale) & (scale >= 0)).all():
         raise ValueError(f"`class_weight` must be finite and >= 0, got {class_weight!r}")
+    if not ((scale == 0) | ((scale >= 1e-15) & (scale <= 1e15))).all():  # float32 must hold products with others
+        raise ValueError(f"`class_weight` must be 0 or in [1e-15, 1e15], got {class_weight!r}")
     return scale.astype(dtype)
 
 

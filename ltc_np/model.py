@@ -58,6 +58,7 @@ class Best:
 
     val_loss: float
     epoch: int
+    loss: str
     theta: np.ndarray
 
 
@@ -586,9 +587,18 @@ class Model:
 
     def _predict_list(self, x, dt, h0, batch_size):
         """`predict` for a list of (T_i, I): padded in groups, so that one long sequence does not lengthen all."""
+        for k, sequence in enumerate(x):
+            sequence = checks.real(f"x[{k}]", sequence, self.dtype, f"(T, {self.input_size})")
+            if sequence.shape[1] != self.input_size:
+                raise ValueError(f"`x[{k}]` must be (T, {self.input_size}), got shape {sequence.shape}")
+            checks.finite(f"x[{k}]", sequence)
         lengths = [len(sequence) for sequence in x]
         if isinstance(dt, (list, tuple)):
             data.check_same_lengths("dt", dt, lengths)
+        elif np.ndim(dt) > 0:
+            raise ValueError(f"`dt` must be a number or a list for a list of sequences, got shape {np.shape(dt)}")
+        if batch_size is not None:
+            checks.positive_int("batch_size", batch_size)
         B, first, outputs = len(x), 0, []
         if h0 is not None:
             h0 = self._check_state("h0", h0, B, False)
@@ -605,8 +615,8 @@ class Model:
                 outputs += [empty.copy() for _ in range(first, last)]
                 first = last
                 continue
-            padded, own = data.pad(x[first:last])
-            part_dt = data.pad(dt[first:last])[0] if isinstance(dt, (list, tuple)) else dt
+            padded, own = data.pad(x[first:last], name="x")
+            part_dt = data.pad(dt[first:last], name="dt")[0] if isinstance(dt, (list, tuple)) else dt
             start = None if h0 is None else h0[first:last]
             y = self.predict(padded, part_dt, lengths=own, h0=start, batch_size=batch_size)
             outputs += [y[b, :n].copy() for b, n in enumerate(own)] if self.return_sequences else list(y)
@@ -665,6 +675,8 @@ class Model:
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        if self.backend != "numpy":  # numba may be missing where this is unpickled
+            vars(self)["backend"] = kernels.resolve("auto")
         self._local = threading.local()
 
 

@@ -42,4 +42,8 @@ def output_weight(loss, sample_weight, shape, valid, dtype):
     if (weight < 0).any():
         raise ValueError(f"`sample_weight` must be >= 0, got {weight.min()}")
     # Only ratios matter: a power of two brings the largest near 1, exactly, so that float32 holds them.
-    return (weight * 2.0 ** -np.frexp(weight.max())[1]).astype(dtype)
+    weight = np.ldexp(weight, -np.frexp(weight.max())[1])
+    small = weight[(weight > 0) & (weight < 1e-30)]
+    if small.size:
+        raise ValueError(f"`sample_weight` must be 0 or at least 1e-30 of the largest, got {small.min():.1e} of it")
+    return weight.astype(dtype)

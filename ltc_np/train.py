@@ -78,16 +78,16 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
         own = [len(sequence) for sequence in x]
-        x, lengths = pad(x)
+        x, lengths = pad(x, name="x")
         if model.return_sequences:
             check_same_lengths("y", y, own)
-            y = pad(y)[0]
+            y = pad(y, name="y")[0]
         if isinstance(dt, (list, tuple)):
             check_same_lengths("dt", dt, own)
-            dt = pad(dt)[0]
+            dt = pad(dt, name="dt")[0]
         if isinstance(sample_weight, (list, tuple)) and len(sample_weight) and np.ndim(sample_weight[0]) == 1:
             check_same_lengths("sample_weight", sample_weight, own)
-            sample_weight = pad(sample_weight)[0]
+            sample_weight = pad(sample_weight, name="sample_weight")[0]
     if checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").ndim == 2:
         raise ValueError(
             f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one"
@@ -164,8 +164,8 @@ def fit(
     callbacks : sequence of Callback or functions (epoch, logs)
         Returning True from the end of an epoch stops training.
     initial_epoch : int
-        Where to resume: with the saved model, optimiser state and the same seed, training goes on with the same
-        bits.
+        Where to resume: with model and optimiser state from a file of `Checkpoint`, the same data and seed, training
+        goes on with the same bits.  (A model saved after `fit` has the best weights, not the last ones.)
     verbose : bool
         Progress bar with losses and ETA (tqdm if installed) on standard error.
 
@@ -201,7 +201,7 @@ def fit(
     validation = _validation(model, validation_data, loss)
     run = _Run(
         model, losses.get(loss), model.penalty(l1, l2), class_weight, optimizer, clip_norm, batch_size,
-        _metrics(metrics), callbacks, step=initial_epoch * -(-train.x.shape[0] // batch_size),
+        _metrics(metrics), callbacks,
     )  # fmt: skip
     measured = ["loss", *run.metrics]
     measured += [f"val_{name}" for name in measured] if validation else []
@@ -211,8 +211,10 @@ def fit(
     history, started = History(), time.perf_counter()
     history.stopped = "all epochs done"
     display = progress(max(epochs - initial_epoch, 0), verbose)
-    if initial_epoch == 0 or not (validation and keep_best):
-        model.best = None  # else the best so far of the training that goes on
+    loss_name = getattr(run.loss, "__name__", str(run.loss))
+    goes_on = model.best is not None and model.best.epoch < initial_epoch and model.best.loss == loss_name
+    if not (goes_on and validation and keep_best):
+        model.best = None
     try:
         # What overflows is seen and reported by `_Run.check_finite`, not by NumPy's warnings.
         with _announce(model, display), np.errstate(over="ignore", invalid="ignore"):
@@ -224,19 +226,20 @@ def fit(
                     run.check_finite(results["loss"], "validation loss")
                     logs |= {f"val_{name}": value for name, value in results.items()}
                     if keep_best and (model.best is None or results["loss"] < model.best.val_loss):
-                        model.best = Best(results["loss"], epoch, model.theta.copy())
+                        model.best = Best(results["loss"], epoch, loss_name, model.theta.copy())
                 history.add(epoch, logs)
                 display.epoch(epoch, logs)
                 stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]
+                stops = [isinstance(stop, (bool, np.bool_)) and bool(stop) for stop in stops]
                 if any(stops):
-                    who = callbacks[[bool(s) for s in stops].index(True)]
+                    who = callbacks[stops.index(True)]
                     history.stopped = f"stopped by {type(who).__name__} after {epoch + 1} epochs"
                     break
-            run.check_last_step(train)
+            run.check_last_step(train, epoch)
     finally:
         display.close()
         if model.best is not None and not run.diverged:
-            model.theta = model.best.theta
+            model.theta[:] = model.best.theta
             history.best_epoch = model.best.epoch
         elif "val_loss" in history:
             history.best_epoch = history.val_epoch[int(np.argmin(history["val_loss"]))]
@@ -249,10 +252,10 @@ def fit(
 class _Run:
     """The parts of one call of `fit`."""
 
-    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, batch_size, metrics, callbacks, step):
+    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, batch_size, metrics, callbacks):
         self.model, self.loss, self.penalty, self.class_weight = model, loss, penalty, class_weight
         self.optimizer, self.clip_norm, self.batch_size = optimizer, clip_norm, batch_size
-        self.metrics, self.callbacks, self.step = metrics, callbacks, step
+        self.metrics, self.callbacks = metrics, callbacks
         self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
 
     def epoch(self, data, epoch, order):
@@ -268,9 +271,14 @@ class _Run:
                 value, weight_sum, gradient, outputs = self.model._loss_and_grad(
                     *batch, self.loss, weight, self.class_weight, self.penalty, self.workspace
                 )
-            except losses.NoWeightError:
-                continue  # nor do its classes
-            where = f" at step {self.step} (epoch {epoch}, batch {first // self.batch_size})"
+            except losses.NoWeightError:  # nor do its classes, but metrics count it
+                if self.metrics:
+                    outputs = self.outputs(batch)
+                    for metric in self.metrics.values():
+                        metric.update(outputs, batch[1], mask)
+                continue
+            step = epoch * -(-n // self.batch_size) + first // self.batch_size
+            where = f" at step {step} (epoch {epoch}, batch {first // self.batch_size})"
             self.check_finite(value, "loss", gradient, where)
             if self.clip_norm is not None:
                 optim.clip_by_global_norm(gradient, self.clip_norm)
@@ -282,8 +290,7 @@ class _Run:
             for metric in self.metrics.values():
                 metric.update(outputs, batch[1], mask)
             for callback in self.callbacks:
-                callback.on_batch_end(self.step, {"loss": value})
-            self.step += 1
+                callback.on_batch_end(step, {"loss": value})
         return {"loss": losses.normalise(total, weights), **_results(self.metrics)}
 
     def check_finite(self, value, what, gradient=None, where=""):
@@ -301,13 +308,21 @@ class _Run:
             "learning rate or set `clip_norm`"
         )
 
-    def check_last_step(self, data):
-        """No batch follows the last step, so its first batch is looked at once more."""
-        x, _, dt, lengths, valid, h0, _, _ = data.take(slice(0, self.batch_size))
-        y, _, _ = self.model._forward(
-            self.model._prepare(self.workspace), x, dt, lengths, valid, h0, False, self.workspace
-        )
-        self.check_finite(float(np.abs(y).max()), "after the last step, largest output")
+    def outputs(self, batch):
+        """What the model now says of a batch."""
+        x, _, dt, lengths, valid, h0 = batch
+        prepared = self.model._prepare(self.workspace)
+        y, _, _ = self.model._forward(prepared, x, dt, lengths, valid, h0, False, self.workspace)
+        return y if self.model.return_sequences else last_outputs(y, lengths)
+
+    def check_last_step(self, data, epoch):
+        """No batch follows the last step, so the loss is looked at once more, on the first sequences that count."""
+        rows = np.arange(data.x.shape[0])
+        if data.mask is not None:
+            rows = np.flatnonzero(data.mask.reshape(rows.size, -1).any(axis=1))
+        *batch, weight, _ = data.take(rows[: self.batch_size])
+        total, _, _ = self.loss(self.outputs(batch), batch[1], weight, self.class_weight)
+        self.check_finite(total, "loss", where=f" after the last step (epoch {epoch})")
 
     def evaluate(self, data):
         """Loss and metrics of validation data."""
@@ -355,6 +370,9 @@ def _metrics(names):
     names = () if names is None else names
     found = [metric_module.get(name) for name in names]
     measures = {metric.name: metric for metric in found}
+    for name in measures:
+        if name == "loss" or name.startswith("val_"):
+            raise ValueError(f"`metrics` must not be named loss or val_*, got {name!r}")
     if len(measures) < len(found):
         raise ValueError(f"`metrics` must have different names, got {[metric.name for metric in found]}")
     for metric in found:

@@ -171,7 +171,7 @@ def test_pad_dtypes():
             r"`sequences\[0\]` must be \(T,\) or \(T, I\), got shape \(2, 3, 4\)",
         ),
         ([1.0, 2.0], 0, ValueError, r"`sequences\[0\]` must be \(T,\) or \(T, I\), got shape \(\)"),
-        ([[[1, 2], [3]]], 0, ValueError, r"`sequences\[0\]` must be a regular array, got list"),
+        ([[[1, 2], [3]]], 0, ValueError, r"`sequences\[0\]` must be a regular array of real numbers, got a ragged"),
         ([["a"]], 0, TypeError, r"`sequences\[0\]` must be real numbers, got dtype <U1"),
         ([[1, 2]], 0.5, ValueError, "`value` must be a value of dtype int.*, got 0.5"),
         ([[1, 2]], np.nan, ValueError, "`value` must be a value of dtype int.*, got nan"),

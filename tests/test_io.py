@@ -101,6 +101,8 @@ def test_files_that_are_no_models(tmp_path):
     path = tmp_path / "bad.npz"
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "none.npz")
+    with pytest.raises(IsADirectoryError, match="`path` must be a file"):
+        load(tmp_path)
     for content in (b"", b"hello", whole[: len(whole) // 2], whole[:-30]):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="`path` must be a model file") as caught:
@@ -161,7 +163,11 @@ def test_newer_and_inconsistent_files(tmp_path):
     def edge(meta, content):
         content["array0"] = content["array0"] + 1000
 
+    def best(meta, content):
+        meta["best"] = ["x", -3, "mse", None]
+
     for change, words in (
+        (best, "damaged"),
         (newer, "update ltc_np"),
         (cut, "damaged: theta"),
         (nan, "not finite"),

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pickle
 import shutil
 import subprocess
 import sys
@@ -283,6 +284,21 @@ def test_without_a_working_numba_everything_works_with_one_warning(broken, tmp_p
     assert done.stderr.count("RuntimeWarning") == 1
     assert done.stderr.count("no working numba") == 1
     assert "<string>:4" in done.stderr  # the user's line
+
+
+def test_a_model_pickled_with_numba_is_used_without(tmp_path):
+    from ltc_np import LTCRNN, AutoNCP
+
+    model = LTCRNN(AutoNCP(8, 2), 2, seed=0)
+    (tmp_path / "m.pickle").write_bytes(pickle.dumps(model))
+    code = f"""
+        import pickle, numpy as np
+        model = pickle.loads(open({str(tmp_path / "m.pickle")!r}, "rb").read())
+        print(model.backend, float(model(np.ones((2, 3, 2))).sum()))
+    """
+    backend, total = python(code, NUMBA_DISABLE_JIT="1").stdout.split()
+    assert backend == "numpy"
+    assert float(total) == pytest.approx(float(model(np.ones((2, 3, 2))).sum()), rel=1e-5)
 
 
 def test_a_cell_without_a_fast_kernel_warns_and_uses_numpy():

@@ -193,6 +193,17 @@ def test_predict_in_batches(model):
     assert [len(y) for y in got] == [len(x) for x in many]
     assert np.array_equal(got[50], model(many[50]))
     assert np.array_equal(got[52], model(X[1]))
+    for bad, options, words in (
+        ([X[0], np.ma.array(X[1])], {}, "must be a plain array"),
+        ([X[0], X[1] + np.where(np.arange(2) == 1, np.nan, 0)], {"batch_size": 1}, r"`x\[1\]` must be finite"),
+        ([X[0], np.zeros((0, 9))], {}, r"`x\[1\]` must be \(T, 2\)"),
+        ([X[0, :0]], {"batch_size": "a"}, "`batch_size`"),
+        ([X[0], X[1]], {"dt": np.ones((2, 4))}, "`dt` must be a number or a list"),
+        ([X[0], X[1]], {"dt": [0.1, 0.1]}, r"`dt\[0\]` must have the 4 steps of x\[0\], got 0.1"),
+        ([[[1, 2], [3]], [[1, 2]]], {}, "ragged"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            model.predict(bad, **options)
     dts = [np.full(4, 0.5), np.full(2, 2.0), np.full(3, 0.1)]
     assert np.array_equal(model.predict([X[0], X[1, :2], X[2, :3]], dts)[1], model(X[1, :2], 2.0))
 
@@ -268,7 +279,7 @@ def test_own_loss_and_weights(model):
 
 def test_extreme_weights_are_relative(model):
     want = model.loss_and_grad(X, Y, sample_weight=[1, 2, 3])
-    for scale in (1e-42, 1e30):
+    for scale in (1e-310, 1e-42, 1e30):
         value, grad = model.loss_and_grad(X, Y, sample_weight=scale * np.array([1.0, 2, 3]))
         assert value == pytest.approx(want[0], rel=1e-6)
         assert np.abs(grad - want[1]).max() <= 1e-6 * np.abs(want[1]).max()
@@ -436,6 +447,7 @@ def test_bad_targets_weights_and_names(model):
         ({"y": Y, "sample_weight": [1, -1, 1]}, "`sample_weight` must be >= 0"),
         ({"y": Y, "sample_weight": [1, np.nan, 1]}, "`sample_weight` must be finite"),
         ({"y": Y, "class_weight": [1, 2]}, "`class_weight` must be None"),
+        ({"y": [[0] * 4] * 3, "loss": "cross_entropy", "class_weight": [1e39, 1]}, "`class_weight` must be 0 or in"),
         ({"y": Y, "l1": {"W": 1}}, "`l1` must name parameters"),
         ({"y": Y, "l2": -1}, "`l2` must be a finite number >= 0"),
     ):

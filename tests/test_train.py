@@ -229,6 +229,45 @@ def test_a_last_step_that_diverges_is_seen(backend):
         assert np.array_equal(model.theta, before)
 
 
+def test_divergence_is_seen_behind_empty_sequences_and_in_the_loss_alone():
+    x, y = sines(n=6, T=5)
+    model = small()
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="after the last step"):
+        model.fit(x, y, lengths=[0, 0, 5, 5, 0, 0], batch_size=2, optimizer=SGD(1e38), verbose=False)
+    assert np.isfinite(model(x)).all()
+    dense = Model(Dense(1, 1), seed=0)
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="loss inf"):
+        dense.fit(x, y, optimizer=SGD(1e25), verbose=False)
+    large = Model(Dense(1, 1), seed=0)  # a mean absolute error stays finite
+    history = large.fit(x, y, optimizer=SGD(1e25), loss="mae", validation_data=(x, y), verbose=False)
+    assert history.best_epoch == 0
+
+
+def test_batches_without_class_weight_count_in_metrics():
+    x, labels = np.zeros((6, 5, 2)), np.repeat([[0], [1]], 3, axis=0) * np.ones((1, 5), int)
+    found = []
+    for batch_size in (3, 6):
+        model = LTCRNN(AutoNCP(8, 2), 2, seed=0)
+        options = {"loss": "cross_entropy", "class_weight": [1, 0], "metrics": ["accuracy"], "verbose": False}
+        found.append(model.fit(x, labels, batch_size=batch_size, shuffle=False, optimizer=SGD(1e-30), **options))
+    assert found[0]["accuracy"] == found[1]["accuracy"] == [0.5]
+
+
+def test_best_of_another_training_is_forgotten():
+    x, y = sines()
+    model = small()
+    model.fit(x, y, epochs=3, validation_data=(x, y), verbose=False, seed=0)
+    history = model.fit(x, y, epochs=5, initial_epoch=3, loss="mae", validation_data=(x, y), verbose=False, seed=0)
+    assert history.best_epoch >= 3
+    assert model.best.loss == "mae"
+
+
+def test_truth_alone_does_not_stop_training():
+    seen = {}
+    history = small().fit(*sines(), epochs=3, verbose=False, callbacks=lambda e, logs: seen.setdefault(e, logs["loss"]))
+    assert len(history.epoch) == len(seen) == 3
+
+
 def test_classes_without_weight_and_no_weight_at_all(backend):
     x, labels = np.zeros((20, 6, 2)), np.zeros((20, 6), int)
     labels[10:] = 1
@@ -299,6 +338,11 @@ def test_progress_is_shown_plainly_without_tqdm_or_not_at_all(capfd, monkeypatch
     assert err.count("\n") <= 2
 
 
+def loss(y, target):
+    """A metric with a reserved name."""
+    return 0.0
+
+
 def test_bad_arguments():
     x, y = sines()
     for options, words in (
@@ -310,6 +354,8 @@ def test_bad_arguments():
         ({"optimizer": "adamax"}, "`optimizer`"),
         ({"loss": "l3"}, "`loss`"),
         ({"metrics": ["auc"]}, "`metric`"),
+        ({"metrics": [loss]}, "`metrics` must not be named loss"),
+        ({"sample_weight": [1.0] * 39 + [1e-41]}, "`sample_weight` must be 0 or at least 1e-30 of the largest"),
         ({"clip_norm": -1}, "`clip_norm`"),
         ({"seed": "a"}, "`seed`"),
         ({"validation_data": (x,)}, "`validation_data`"),
@@ -332,6 +378,9 @@ def test_bad_arguments():
         ((list(x), list(y)[:3]), "`y` must be a list of 40"),
         (([x[0], x[1, :3]], [y[0], y[1]]), r"`y\[1\]` must have the 3 steps"),
         (([], []), "`x` must be"),
+        (([x[0], x[1]], [y[0], np.zeros((12, 2))]), r"`y\[1\]` must be \(T, 1\)"),
+        (([x[0], np.ma.array(x[1])], [y[0], y[1]]), r"`x\[1\]` must be a plain array|`x` must be a plain array"),
+        (([x[0][:0]], [y[0][:0]]), "`x` must have at least one element"),
     ):
         with pytest.raises((ValueError, TypeError), match=words):
             small().fit(*args, verbose=False)
