@@ -266,6 +266,10 @@ class Model:
 
     def _check(self, x, dt, lengths, h0):
         """Checked arrays (x, dt, lengths, valid, h0), and whether x was a single sequence."""
+        x, dt, lengths, valid, single = self._check_inputs(x, dt, lengths)
+        return x, dt, lengths, valid, self._check_state("h0", h0, x.shape[0], single), single
+
+    def _check_inputs(self, x, dt, lengths):
         I = self.input_size
         expected = f"(B, T, {I}) or (T, {I})"
         x = checks.real("x", x, self.dtype, expected)
@@ -286,7 +290,7 @@ class Model:
         if dt is not None and not self.takes_dt:
             raise ValueError(f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {dt!r}")
         dt = checks.elapsed(dt, B, T, self.dtype, valid, single)
-        return x, dt, lengths, valid, self._check_state("h0", h0, B, single), single
+        return x, dt, lengths, valid, single
 
     def _check_state(self, name, state, B, single):
         K = self.state_size
@@ -534,9 +538,8 @@ class Model:
             dt = np.reshape(dt, (B, 1))
         elif np.ndim(dt) > 1:
             raise ValueError(f"`dt` must be a number{'' if single else f' or ({B},)'}, got shape {np.shape(dt)}")
-        if state is not None:
-            state = self._check_state("state", state, B, single)
-        x, dt, lengths, valid, state, _ = self._check(x, dt, None, state)
+        state = self._check_state("state", state, B, single)
+        x, dt, lengths, valid, _ = self._check_inputs(x, dt, None)
         y, state, _ = self._forward(self._kept(), x, dt, lengths, valid, state, False, Fresh())
         return (y[0, 0], state[0]) if single else (y[:, 0], state)
 

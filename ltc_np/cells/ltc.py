@@ -198,7 +198,7 @@ class LTC(Layer):
         gains = buffers.get("gain", none), buffers.get("sensory_gain", none)
         fast = kernels.load(backend, "ltc")
         network = fast.Network if fast else Network
-        return network(self.wiring, self.recurrent, self.sensory, p, gains, self.epsilon), fast
+        return network(self.recurrent, self.sensory, p, gains, self.epsilon), fast
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         network, fast = prepared
@@ -271,7 +271,7 @@ def _check_init(name, value, shape):
 class Network:
     """Effective parameters as `forward` and `backward` read them; w includes the fixed gains."""
 
-    def __init__(self, wiring, recurrent, sensory, p, gains, epsilon):
+    def __init__(self, recurrent, sensory, p, gains, epsilon):
         self.recurrent, self.sensory, self.p, self.gains = recurrent, sensory, p, gains
         dtype = p["cm"].dtype
         self.w = p["w"] * gains[0] if gains[0].size else p["w"]

@@ -75,7 +75,6 @@ class Network:
 
     Parameters
     ----------
-    wiring : built Wiring
     recurrent, sensory : Synapses
         Sorted index lists.
     p : dict
@@ -85,9 +84,8 @@ class Network:
     epsilon : float
     """
 
-    def __init__(self, wiring, recurrent, sensory, p, gains, epsilon):
-        self.wiring, self.recurrent, self.sensory, self.p, self.gains = wiring, recurrent, sensory, p, gains
-        self.epsilon = epsilon
+    def __init__(self, recurrent, sensory, p, gains, epsilon):
+        self.recurrent, self.sensory, self.p, self.epsilon = recurrent, sensory, p, epsilon
         names = ("w", "mu", "sigma", "erev")
         self.groups = (
             (names, recurrent, gains[0]),
@@ -103,7 +101,7 @@ class Network:
 
     def _pack_lanes(self):
         p, dtype = self.p, self.p["cm"].dtype
-        neuron = np.empty((self.wiring.units, 3), dtype)
+        neuron = np.empty((self.recurrent.n_post, 3), dtype)
         parts = [neuron]
         for names, synapses, gain in self.groups:
             constants = np.empty((synapses.pre.size, 6), dtype)
@@ -114,7 +112,7 @@ class Network:
 
     def _pack_posts(self):
         neuron, _, _, recurrent, _, _, sensory = self.packed(False)
-        N, dtype = self.wiring.units, neuron.dtype
+        N, dtype = len(neuron), neuron.dtype
         M = _padded_units(N, dtype)
 
         def planes(constants):  # (post, pre, 6) -> (6, pre, post), posts padded
@@ -130,10 +128,10 @@ class Network:
 
     def unpack(self, rows, posts, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
-        p, N = self.p, self.wiring.units
+        p, N = self.p, self.recurrent.n_post
         total = rows[0] if len(rows) == 1 else rows.sum(axis=0)  # row by row, in order
         if posts:  # (4, pre, post) -> (post, pre, 4), as lanes order has it
-            M, I = _padded_units(N, p["cm"].dtype), self.wiring.input_dim
+            M, I = _padded_units(N, p["cm"].dtype), self.sensory.n_pre
             parts = np.split(total, [4 * M * N, 4 * M * (N + I)])
             total = np.concatenate([a.reshape(4, -1, M)[:, :, :N].transpose(2, 1, 0).ravel() for a in parts])
         at = 0
