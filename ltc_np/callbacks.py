@@ -21,13 +21,18 @@ class Callback:
         """Before the first batch."""
 
     def on_batch_end(self, step, logs):
-        """After batch ``step`` (counted from 0 through the whole training); logs: ``loss``."""
+        """After the optimiser step of a batch, or of a chunk with ``tbptt``; logs: ``loss``.
+
+        ``step`` counts all of them from 0 through the whole training, also those without a step because nothing in
+        them weighs anything; with ``tbptt`` every batch counts for as many as its padded length has.
+        """
 
     def on_epoch_end(self, epoch, logs):
         """After epoch ``epoch`` (from 0); logs: ``loss``, metrics, ``val_*``.  Return True to stop training."""
 
     def on_train_end(self):
-        """After the last epoch, also when training stopped early."""
+        """After the last epoch, also when training stopped early, by an error too; not if the callback's own
+        `on_train_begin` raised."""
 
 
 class FunctionCallback(Callback):

@@ -15,7 +15,9 @@ class Metric:
     """Base of all metrics; a new one defines ``reset``, ``_add(y, target, weight)`` and ``_value()``.
 
     ``_add`` gets what has a positive weight, without batch and time axes: y (n, O), target (n,) or (n, O),
-    weight (n,) float64.  ``_value`` is called after at least one element.
+    weight (n,) float64.  ``_value`` is called after at least one element.  ``reset`` makes new arrays and lists instead
+    of emptying the old ones: `fit` and `evaluate` count with shallow copies, so that one object may serve several calls
+    at once.
     """
 
     name = "metric"
@@ -285,7 +287,7 @@ class _UserMetric(Metric):
 _CLASSES = {c.name: c for c in (Accuracy, MSE, MAE, R2, F1)}
 
 
-def get(metric):
+def get(metric, argument="metric"):
     """A metric object from a name, a class, an object or a function.
 
     Parameters
@@ -295,6 +297,8 @@ def get(metric):
         is.  A function of your own, ``(y, target) -> float``, is called once per ``result`` with all valid
         elements: y (n, O), target (n,) or (n, O).  It keeps every batch in memory, and takes weights 0 and 1
         only.
+    argument : str
+        What errors call the metric.
 
     Returns
     -------
@@ -322,14 +326,14 @@ def get(metric):
     known = f"one of {', '.join(_CLASSES)}, a Metric or a callable"
     if isinstance(metric, str):
         if metric not in _CLASSES:
-            raise ValueError(f"`metric` must be {known}, got {metric!r}")
+            raise ValueError(f"`{argument}` must be {known}, got {metric!r}")
         return _CLASSES[metric]()
     if isinstance(metric, Metric):
         return metric
     if isinstance(metric, type) and issubclass(metric, Metric):
         return metric()
     if not callable(metric):
-        raise TypeError(f"`metric` must be {known}, got {metric!r}")
+        raise TypeError(f"`{argument}` must be {known}, got {metric!r}")
     return _UserMetric(metric)
 
 

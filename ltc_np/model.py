@@ -462,7 +462,7 @@ class Model:
         # A workspace of this thread, taken away while in use: a loss of the caller's may come back here.
         workspace = vars(self._local).pop("workspace", None) or Workspace()
         try:
-            value, _, gradient, _ = self._loss_and_grad(
+            value, _, gradient, _, _ = self._loss_and_grad(
                 x,
                 target,
                 dt,
@@ -480,7 +480,7 @@ class Model:
         return value, gradient
 
     def _loss_and_grad(self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, workspace):
-        """(loss, sum of weights, gradient, outputs) on checked arrays."""
+        """(loss, sum of weights, gradient, outputs, last state) on checked arrays."""
         prepared = self._prepare(workspace)
         y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, workspace)
         outputs = y if self.return_sequences else last_outputs(y, lengths)
@@ -496,7 +496,7 @@ class Model:
         gradient, _, _, _ = self._backward(prepared, self._theta, saved, valid, d_y, d_h, False, False, workspace)
         if penalty is not None:
             value += penalty.add(self, gradient)
-        return value, weight_sum, gradient, outputs
+        return value, weight_sum, gradient, outputs, state
 
     def penalty(self, l1, l2):
         """Checked penalties, or None; see `loss_and_grad`."""

@@ -1,9 +1,10 @@
 """The training loop and the evaluation of a model on data."""
 
+import copy
 import inspect
 import math
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,7 @@ class History(dict):
 
 @dataclass
 class Batches:
-    """Checked data, cut into batches."""
+    """Checked data, cut into batches and, for truncated backpropagation, these into chunks of steps."""
 
     x: np.ndarray
     target: np.ndarray
@@ -65,11 +66,31 @@ class Batches:
     mask: np.ndarray | None
     h0: np.ndarray
 
-    def take(self, rows):
-        """x, target, dt, lengths, valid, h0, and weights for loss and metrics, of a slice or of indices."""
-        valid, weight, mask = (None if a is None else a[rows] for a in (self.valid, self.weight, self.mask))
+    def take(self, rows, steps=None, h0=None):
+        """x, target, dt, lengths, valid, h0, and weights for loss and metrics.
+
+        Of a slice or of indices of the sequences; whole, or a slice of their steps from the state ``h0`` before it.
+        """
+
+        def cut(a):
+            if a is None:
+                return None
+            return a[rows] if steps is None else np.ascontiguousarray(a[rows, steps])
+
         lengths = self.lengths[rows]
-        return self.x[rows], self.target[rows], self.dt[rows], lengths, valid, self.h0[: lengths.size], weight, mask
+        if steps is not None:
+            lengths = np.clip(lengths - steps.start, 0, steps.stop - steps.start)
+        # A layer may return its state in a workspace, which the next call writes to.
+        h0 = self.h0[: lengths.size] if h0 is None else h0.copy()
+        x, target, dt, valid = map(cut, (self.x, self.target, self.dt, self.valid))
+        return x, target, dt, lengths, valid, h0, cut(self.weight), cut(self.mask)
+
+    def chunks(self, rows, size):
+        """Steps for `take`: chunks of ``size`` (None: whole), up to the last that weighs anything."""
+        T = self.x.shape[1]
+        stop = T if self.mask is None else np.flatnonzero(self.mask[rows].any(axis=0)).max(initial=-1) + 1
+        for first in range(0, stop, size or T):
+            yield slice(first, first + size) if size else None
 
 
 def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
@@ -110,6 +131,7 @@ def fit(
     lengths=None,
     epochs=1,
     batch_size=32,
+    tbptt=None,
     optimizer=None,
     loss="mse",
     metrics=(),
@@ -141,11 +163,14 @@ def fit(
         Train until this many epochs are done (counting those before ``initial_epoch``).
     batch_size : int
         Sequences per optimiser step; the last batch of an epoch may be smaller.
+    tbptt : int >= 1, optional
+        Truncated backpropagation through time: steps of a chunk; see Notes.  Default: whole sequences.
     optimizer : Optimizer or name, optional
         Default ``Adam(1e-3)``.
     loss : str or callable
     metrics : sequence
-        Names from `ltc_np.metrics` or callables; reported beside the loss, with prefix ``val_`` for validation.
+        Names from `ltc_np.metrics`, callables, or Metric objects, of which copies are used; reported beside the loss,
+        with prefix ``val_`` for validation.
     validation_data : tuple (x, y) or (x, y, dt), or dict, optional
         A dict may have x, y, dt, lengths, sample_weight.
     validation_every : int
@@ -177,9 +202,27 @@ def fit(
     ------
     FloatingPointError
         The loss or the gradient is not finite; the model keeps the last good parameters.
+    ValueError, TypeError
+        An argument that does not fit; ``tbptt`` for a model that gives only last outputs (the target then belongs to
+        one step, and the other chunks would have none), or that has a layer whose outputs depend on later inputs.
+
+    Notes
+    -----
+    With ``tbptt=K`` the sequences of a batch are cut into chunks of K steps (the last one may be shorter), which are
+    taken in order before the next batch begins.  Each chunk starts from the state in which the one before ended, as
+    computed with the parameters of that time, and makes one optimiser step with the loss of its own steps; no gradient
+    flows into earlier chunks.  So dependencies of up to K steps are learned, and what the backward pass needs is kept
+    of K steps at a time, however long the sequences are.  K >= T is the training on whole sequences, bit for bit.
+
+    A chunk in which nothing weighs anything, such as one of `sample_weight` 0, makes no step but carries the state; a
+    batch ends with its last chunk that weighs something.  A sequence that has ended keeps its state.  The reported loss
+    is the mean over all chunks by their weights; l1 and l2 act in every chunk.  A loss of your own sees one chunk at a
+    time, and y must then be (B, T) or (B, T, ...).
     """
     epochs = checks.positive_int("epochs", epochs)
     batch_size = checks.positive_int("batch_size", batch_size)
+    if tbptt is not None:
+        tbptt = checks.positive_int("tbptt", tbptt)
     shuffle, keep_best, verbose = (
         checks.boolean(name, value)
         for name, value in (("shuffle", shuffle), ("keep_best", keep_best), ("verbose", verbose))
@@ -198,100 +241,134 @@ def fit(
         callbacks = [callbacks]
     callbacks = [as_callback(c) for c in callbacks or ()]
     train = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
+    if tbptt is not None:
+        _check_tbptt(model, train)
     validation = _validation(model, validation_data, loss)
     run = _Run(
-        model, losses.get(loss), model.penalty(l1, l2), class_weight, optimizer, clip_norm, batch_size,
+        model, losses.get(loss), model.penalty(l1, l2), class_weight, optimizer, clip_norm, batch_size, tbptt,
         _metrics(metrics), callbacks,
     )  # fmt: skip
     measured = ["loss", *run.metrics]
     measured += [f"val_{name}" for name in measured] if validation else []
     for callback in callbacks:
         callback.model, callback.optimizer, callback.measured = model, optimizer, tuple(measured)
-        callback.on_train_begin()
-    history, started = History(), time.perf_counter()
-    history.stopped = "all epochs done"
-    display = progress(max(epochs - initial_epoch, 0), verbose)
-    loss_name = getattr(run.loss, "__name__", str(run.loss))
-    goes_on = model.best is not None and model.best.epoch < initial_epoch and model.best.loss == loss_name
-    if not (goes_on and validation and keep_best):
-        model.best = None
-    try:
-        # What overflows is seen and reported by `_Run.check_finite`, not by NumPy's warnings.
-        with _announce(model, display), np.errstate(over="ignore", invalid="ignore"):
-            for epoch in range(initial_epoch, epochs):
-                order = np.random.default_rng([seed, epoch]).permutation(train.x.shape[0]) if shuffle else None
-                logs = run.epoch(train, epoch, order)
-                if validation and ((epoch + 1) % validation_every == 0 or epoch + 1 == epochs):
-                    results = run.evaluate(validation)
-                    run.check_finite(results["loss"], "validation loss")
-                    logs |= {f"val_{name}": value for name, value in results.items()}
-                    if keep_best and (model.best is None or results["loss"] < model.best.val_loss):
-                        model.best = Best(results["loss"], epoch, loss_name, model.theta.copy())
-                history.add(epoch, logs)
-                display.epoch(epoch, logs)
-                stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]
-                stops = [isinstance(stop, (bool, np.bool_)) and bool(stop) for stop in stops]
-                if any(stops):
-                    who = callbacks[stops.index(True)]
-                    history.stopped = f"stopped by {type(who).__name__} after {epoch + 1} epochs"
-                    break
-            run.check_last_step(train, epoch)
-    finally:
-        display.close()
-        if model.best is not None and not run.diverged:
-            model.theta[:] = model.best.theta
-            history.best_epoch = model.best.epoch
-        elif "val_loss" in history:
-            history.best_epoch = history.val_epoch[int(np.argmin(history["val_loss"]))]
-        history.seconds = time.perf_counter() - started
-        for callback in callbacks:
-            callback.on_train_end()
+    with _begun(callbacks):
+        history, started = History(), time.perf_counter()
+        history.stopped = "all epochs done"
+        display = progress(max(epochs - initial_epoch, 0), verbose)
+        loss_name = getattr(run.loss, "__name__", str(run.loss))
+        goes_on = model.best is not None and model.best.epoch < initial_epoch and model.best.loss == loss_name
+        if not (goes_on and validation and keep_best):
+            model.best = None
+        try:
+            # What overflows is seen and reported by `_Run.check_finite`, not by NumPy's warnings.
+            with _announce(model, display), np.errstate(over="ignore", invalid="ignore"):
+                for epoch in range(initial_epoch, epochs):
+                    order = np.random.default_rng([seed, epoch]).permutation(train.x.shape[0]) if shuffle else None
+                    logs = run.epoch(train, epoch, order)
+                    if validation and ((epoch + 1) % validation_every == 0 or epoch + 1 == epochs):
+                        results = run.evaluate(validation)
+                        run.check_finite(results["loss"], "validation loss")
+                        logs |= {f"val_{name}": value for name, value in results.items()}
+                        if keep_best and (model.best is None or results["loss"] < model.best.val_loss):
+                            model.best = Best(results["loss"], epoch, loss_name, model.theta.copy())
+                    history.add(epoch, logs)
+                    display.epoch(epoch, logs)
+                    stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]
+                    stops = [isinstance(stop, (bool, np.bool_)) and bool(stop) for stop in stops]
+                    if any(stops):
+                        who = callbacks[stops.index(True)]
+                        history.stopped = f"stopped by {type(who).__name__} after {epoch + 1} epochs"
+                        break
+                run.check_last_step(train, epoch)
+        finally:
+            display.close()
+            if model.best is not None and not run.diverged:
+                model.theta[:] = model.best.theta
+                history.best_epoch = model.best.epoch
+            elif "val_loss" in history:
+                history.best_epoch = history.val_epoch[int(np.argmin(history["val_loss"]))]
+            history.seconds = time.perf_counter() - started
     return history
+
+
+@contextmanager
+def _begun(callbacks):
+    """The time in which callbacks are told of training; those that began are told of its end, whatever happens."""
+    begun = []
+    try:
+        for callback in callbacks:
+            callback.on_train_begin()
+            begun.append(callback)
+        yield
+    finally:
+        for callback in begun:
+            callback.on_train_end()
+
+
+def _check_tbptt(model, data):
+    """Refuse what cannot be cut into chunks of steps."""
+    if not model.return_sequences:
+        raise ValueError("`tbptt` needs a model that gives an output at every step, got one of return_sequences=False")
+    for layer in model.layers:
+        if not layer.causal:
+            raise ValueError(f"`tbptt` needs layers whose flag `causal` is True, got {layer!r}")
+    B, T, _ = data.x.shape
+    if data.target.shape[1:2] != (T,):
+        raise ValueError(f"`y` must be (B, T, ...) = ({B}, {T}, ...) with `tbptt`, got shape {data.target.shape}")
 
 
 class _Run:
     """The parts of one call of `fit`."""
 
-    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, batch_size, metrics, callbacks):
+    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, batch_size, tbptt, metrics, callbacks):
         self.model, self.loss, self.penalty, self.class_weight = model, loss, penalty, class_weight
-        self.optimizer, self.clip_norm, self.batch_size = optimizer, clip_norm, batch_size
+        self.optimizer, self.clip_norm, self.batch_size, self.tbptt = optimizer, clip_norm, batch_size, tbptt
         self.metrics, self.callbacks = metrics, callbacks
         self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
 
     def epoch(self, data, epoch, order):
-        """One optimiser step for each batch; the epoch's logs."""
+        """One optimiser step for each chunk of each batch; the epoch's logs."""
         total = weights = 0.0
-        n = data.x.shape[0]
-        for first in range(0, n, self.batch_size):
-            rows = slice(first, first + self.batch_size)
-            *batch, weight, mask = data.take(rows if order is None else order[rows])
-            if mask is not None and not mask.any():
-                continue  # nothing in it weighs anything
-            try:
-                value, weight_sum, gradient, outputs = self.model._loss_and_grad(
-                    *batch, self.loss, weight, self.class_weight, self.penalty, self.workspace
-                )
-            except losses.NoWeightError:  # nor do its classes, but metrics count it
-                if self.metrics:
-                    outputs = self.outputs(batch)
-                    for metric in self.metrics.values():
-                        metric.update(outputs, batch[1], mask)
-                continue
-            step = epoch * -(-n // self.batch_size) + first // self.batch_size
-            where = f" at step {step} (epoch {epoch}, batch {first // self.batch_size})"
-            self.check_finite(value, "loss", gradient, where)
+        n, T, _ = data.x.shape
+        batches, chunks = -(-n // self.batch_size), -(-T // (self.tbptt or T))
+        for batch in range(batches):
+            rows = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+            rows = rows if order is None else order[rows]
+            state = None
+            for chunk, steps in enumerate(data.chunks(rows, self.tbptt)):
+                step = (epoch * batches + batch) * chunks + chunk
+                where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if self.tbptt else "")
+                value, weight, state = self.step(data.take(rows, steps, state), step, where)
+                total += value * weight
+                weights += weight
+        return {"loss": losses.normalise(total, weights), **_results(self.metrics)}
+
+    def step(self, taken, step, where):
+        """One optimiser step: the loss before it, its weight (0 if no step was made) and the last state."""
+        *batch, weight, mask = taken
+        if mask is not None and not mask.any():
+            return 0.0, 0.0, self.forward(batch)[1]
+        try:
+            value, weight_sum, gradient, outputs, state = self.model._loss_and_grad(
+                *batch, self.loss, weight, self.class_weight, self.penalty, self.workspace
+            )
+        except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
+            outputs, state = self.forward(batch)
+            value = weight_sum = 0.0
+        else:
+            self.check_finite(value, "loss", gradient, f" at step {step} ({where})")
             if self.clip_norm is not None:
                 optim.clip_by_global_norm(gradient, self.clip_norm)
             self.good[:] = self.model.theta
             self.optimizer.step(self.model, gradient)
             weight_sum = _weight(self.loss, weight_sum, outputs, mask)
-            total += value * weight_sum
-            weights += weight_sum
-            for metric in self.metrics.values():
-                metric.update(outputs, batch[1], mask)
+        for metric in self.metrics.values():
+            metric.update(outputs, batch[1], mask)
+        if weight_sum:
             for callback in self.callbacks:
                 callback.on_batch_end(step, {"loss": value})
-        return {"loss": losses.normalise(total, weights), **_results(self.metrics)}
+        return value, weight_sum, state
 
     def check_finite(self, value, what, gradient=None, where=""):
         """Stop on a loss or gradient that is not finite, with the parameters of before the last step."""
@@ -308,20 +385,21 @@ class _Run:
             "learning rate or set `clip_norm`"
         )
 
-    def outputs(self, batch):
-        """What the model now says of a batch."""
+    def forward(self, batch):
+        """What the model now says of a batch, and its last state."""
         x, _, dt, lengths, valid, h0 = batch
         prepared = self.model._prepare(self.workspace)
-        y, _, _ = self.model._forward(prepared, x, dt, lengths, valid, h0, False, self.workspace)
-        return y if self.model.return_sequences else last_outputs(y, lengths)
+        y, state, _ = self.model._forward(prepared, x, dt, lengths, valid, h0, False, self.workspace)
+        return y if self.model.return_sequences else last_outputs(y, lengths), state
 
     def check_last_step(self, data, epoch):
         """No batch follows the last step, so the loss is looked at once more, on the first sequences that count."""
         rows = np.arange(data.x.shape[0])
         if data.mask is not None:
             rows = np.flatnonzero(data.mask.reshape(rows.size, -1).any(axis=1))
-        *batch, weight, _ = data.take(rows[: self.batch_size])
-        total, _, _ = self.loss(self.outputs(batch), batch[1], weight, self.class_weight)
+        rows = rows[: self.batch_size]
+        *batch, weight, _ = data.take(rows, next(data.chunks(rows, self.tbptt)))
+        total, _, _ = self.loss(self.forward(batch)[0], batch[1], weight, self.class_weight)
         self.check_finite(total, "loss", where=f" after the last step (epoch {epoch})")
 
     def evaluate(self, data):
@@ -368,7 +446,8 @@ def _metrics(names):
     if isinstance(names, str):
         names = (names,)
     names = () if names is None else names
-    found = [metric_module.get(name) for name in names]
+    # Copies: a callback may evaluate with the same object in the middle of an epoch.
+    found = [copy.copy(metric_module.get(name, "metrics")) for name in names]
     measures = {metric.name: metric for metric in found}
     for name in measures:
         if name == "loss" or name.startswith("val_"):

@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from ltc_np import (
     Dense,
     EarlyStopping,
     Model,
+    clip_by_global_norm,
     load,
+    metrics,
     set_num_threads,
 )  # fmt: skip
 
@@ -294,8 +297,6 @@ def test_own_loss_counts_for_its_outputs():
 
 
 def test_metrics_begin_anew_and_have_different_names():
-    from ltc_np import metrics
-
     x, y = sines()
     used = metrics.get("mse")
     used.update(np.ones((3, 1)), np.zeros((3, 1)))
@@ -315,6 +316,309 @@ def test_resuming_remembers_the_best_weights(tmp_path):
     again = resumed.fit(x, y, epochs=6, initial_epoch=4, optimizer=optimizer, **options)
     assert history.best_epoch == again.best_epoch < 4
     assert np.array_equal(whole.theta, resumed.theta)
+
+
+class Steps(Callback):
+    """Remembers the steps of a training."""
+
+    def __init__(self):
+        self.steps = []
+
+    def on_batch_end(self, step, logs):
+        self.steps.append(step)
+
+
+def ragged(T=11, n=5, dtype="float64", backend="auto"):
+    """A stack of two layers, irregular data for it, and options of a training without surprises."""
+    rng = np.random.default_rng(4)
+    data = {"x": rng.normal(size=(n, T, 2)), "y": rng.normal(size=(n, T, 3)), "dt": rng.uniform(0.1, 2, (n, T))}
+    lengths = np.array([T, 3, 0, T - 1, 5])[:n]
+    model = Model(LTC(AutoNCP(8, 4), 2), Dense(4, 3), seed=0, dtype=dtype, backend=backend)
+    return model, data, lengths
+
+
+def chunks_by_hand(model, data, lengths, order, batch_size, K, optimizer, clip_norm, weight=None):
+    """One epoch as a plain loop over public calls; the mean loss."""
+    total = weights = 0.0
+    for first in range(0, len(order), batch_size):
+        rows, h0 = order[first : first + batch_size], None
+        for a in range(0, data["x"].shape[1], K):
+            x, y, dt = (data[name][rows, a : a + K] for name in ("x", "y", "dt"))
+            left = np.minimum(np.maximum(lengths[rows] - a, 0), x.shape[1])
+            if not left.any():
+                break
+            w = None if weight is None else weight[rows, a : a + K]
+            counts = np.where(np.arange(x.shape[1]) < left[:, None], 1.0 if w is None else w, 0.0)
+            _, state = model(x, dt, lengths=left, h0=h0, return_state=True)
+            if counts.any():
+                loss, grad = model.loss_and_grad(x, y, dt, lengths=left, h0=h0, sample_weight=w)
+                clip_by_global_norm(grad, clip_norm)
+                optimizer.step(model, grad)
+                total += loss * counts.sum()
+                weights += counts.sum()
+            h0 = state
+    return total / weights
+
+
+@pytest.mark.parametrize("K", [1, 4, 10])
+def test_chunks_are_the_naive_loop(K, backend):
+    """Same states, gradients and steps as the loop over `loss_and_grad` with h0, to the bit."""
+    by_fit, data, lengths = ragged(backend=backend)
+    by_hand, _, _ = ragged(backend=backend)
+    history = by_fit.fit(
+        **data, lengths=lengths, tbptt=K, epochs=2, batch_size=2, optimizer=Adam(0.01), clip_norm=0.1, seed=3,
+        verbose=False,
+    )  # fmt: skip
+    optimizer, losses = Adam(0.01), []
+    for epoch in range(2):
+        order = np.random.default_rng([3, epoch]).permutation(5)
+        losses.append(chunks_by_hand(by_hand, data, lengths, order, 2, K, optimizer, 0.1))
+    assert np.array_equal(by_fit.theta, by_hand.theta)
+    assert history["loss"] == pytest.approx(losses, rel=1e-12)  # sums in another order
+    whole, _, _ = ragged(backend=backend)
+    whole.fit(**data, lengths=lengths, epochs=2, batch_size=2, optimizer=Adam(0.01), seed=3, verbose=False)
+    assert not np.array_equal(whole.theta, by_hand.theta)
+
+
+def test_chunks_without_weight_carry_the_state(backend):
+    """Warming up, a pause, and nothing at the end: steps are made where something weighs, from the right states."""
+    weight = np.zeros((5, 11))
+    weight[:, 3:6] = 1.0
+    weight[[0, 3], 8:10] = 2.0
+    by_fit, data, _ = ragged(backend=backend)
+    by_hand, _, _ = ragged(backend=backend)
+    lengths, steps = np.array([11, 8, 9, 10, 11]), Steps()
+    history = by_fit.fit(
+        **data, lengths=lengths, sample_weight=weight, tbptt=2, batch_size=5, optimizer=SGD(0.1), shuffle=False,
+        verbose=False, callbacks=steps,
+    )  # fmt: skip
+    loss = chunks_by_hand(by_hand, data, lengths, np.arange(5), 5, 2, SGD(0.1), 1e9, weight)
+    assert steps.steps == [1, 2, 4]
+    assert np.abs(by_fit.theta - by_hand.theta).max() < 1e-14  # weights are scaled by a power of two
+    assert history["loss"][0] == pytest.approx(loss, rel=1e-12)
+    without, _, _ = ragged(backend=backend)  # the state of the first chunk matters
+    later = {name: values[:, 2:] for name, values in data.items()}
+    chunks_by_hand(without, later, lengths - 2, np.arange(5), 5, 2, SGD(0.1), 1e9, weight[:, 2:])
+    assert np.abs(by_fit.theta - without.theta).max() > 1e-6
+
+
+@pytest.mark.parametrize("K", [11, 100])
+def test_one_chunk_is_the_whole_sequence(K, backend):
+    def own(y, target):
+        return float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size
+
+    _, data, lengths = ragged()
+    weight = np.random.default_rng(0).uniform(0, 1, (5, 11))
+    for more in (
+        {},
+        {"lengths": lengths},
+        {"lengths": lengths, "sample_weight": weight, "metrics": ["mae"]},
+        {"lengths": lengths, "loss": own, "metrics": ["r2"], "validation_data": (data["x"], data["y"])},
+    ):
+        results = []
+        for tbptt in (None, K):
+            model, _, _ = ragged(dtype="float32", backend=backend)
+            steps = Steps()
+            history = model.fit(
+                **data, **more, tbptt=tbptt, epochs=3, batch_size=2, seed=1, verbose=False, callbacks=steps
+            )
+            results.append((model.theta.tobytes(), dict(history), steps.steps))
+        assert results[0] == results[1]
+
+
+def test_loss_and_metrics_of_chunks_are_those_of_all_steps(backend):
+    """With a learning rate of next to nothing an epoch measures what `evaluate` does."""
+
+    def own(y, target):
+        return float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size
+
+    model, data, lengths = ragged(backend=backend)
+    weight = np.random.default_rng(0).choice([0.0, 0.5, 2.0], (5, 11))
+    for more in (
+        {"lengths": lengths, "metrics": ["mae", "r2"]},
+        {"lengths": lengths, "sample_weight": weight, "metrics": ["mse"]},
+        {"loss": own},
+    ):
+        history = model.fit(**data, **more, tbptt=3, batch_size=2, optimizer=SGD(1e-30), verbose=False)
+        for name, value in model.evaluate(**data, **more).items():
+            assert history[name] == pytest.approx([value], rel=1e-12)
+
+
+def test_steps_of_chunks_end_with_the_sequences(monkeypatch):
+    x, y = sines(n=6, T=10)
+    model, steps, forward, calls = small(), Steps(), Model._forward, []
+
+    def counted(self, *args):
+        calls.append(args[1].shape)
+        return forward(self, *args)
+
+    monkeypatch.setattr(Model, "_forward", counted)
+    model.fit(
+        x, y, lengths=[10, 3, 4, 2, 0, 7], tbptt=4, batch_size=2, epochs=2, shuffle=False, verbose=False,
+        callbacks=steps,
+    )  # fmt: skip
+    first = [0, 1, 2, 3, 6, 7]  # three chunks a batch: all, one of the second, two of the third
+    assert steps.steps == first + [step + 9 for step in first]
+    assert calls == [(2, 4, 1), (2, 4, 1), (2, 2, 1), (2, 4, 1), (2, 4, 1), (2, 4, 1)] * 2 + [(2, 4, 1)]
+
+
+def test_chunks_without_class_weight_carry_the_state_and_count_in_metrics(backend):
+    x, labels = np.random.default_rng(0).normal(size=(3, 6, 2)), np.ones((3, 6), int)
+    labels[:, :3] = 0
+    by_fit = LTCRNN(AutoNCP(8, 2), 2, seed=0, dtype="float64", backend=backend)
+    by_hand = LTCRNN(AutoNCP(8, 2), 2, seed=0, dtype="float64", backend=backend)
+    options = {"loss": "cross_entropy", "class_weight": [0, 1]}
+    history = by_fit.fit(x, labels, tbptt=3, optimizer=SGD(0.1), metrics=["accuracy"], verbose=False, **options)
+    y, state = by_hand(x[:, :3], return_state=True)
+    right = [y.argmax(2) == 0, by_hand(x[:, 3:], h0=state).argmax(2) == 1]
+    loss, grad = by_hand.loss_and_grad(x[:, 3:], labels[:, 3:], h0=state, **options)
+    SGD(0.1).step(by_hand, grad)
+    assert np.abs(by_fit.theta - by_hand.theta).max() < 1e-14  # sequences in another order
+    assert history["loss"][0] == pytest.approx(loss, rel=1e-12)
+    assert history["accuracy"][0] == np.mean(right)
+
+
+def test_resumed_training_in_chunks_has_the_same_bits(tmp_path, backend):
+    _, data, lengths = ragged()
+    options = {
+        **data, "lengths": lengths, "tbptt": 3, "batch_size": 2, "seed": 3, "verbose": False, "clip_norm": 0.5,
+        "validation_data": (data["x"], data["y"]),
+    }  # fmt: skip
+    whole, part, steps, later = ragged(backend=backend)[0], ragged(backend=backend)[0], Steps(), Steps()
+    whole.fit(epochs=4, optimizer=Adam(CosineDecay(0.01, 40)), callbacks=steps, **options)
+    optimizer = Adam(CosineDecay(0.01, 40))
+    part.fit(epochs=2, optimizer=optimizer, callbacks=Checkpoint(tmp_path / "c.npz"), **options)
+    again = Adam(CosineDecay(0.01, 40))
+    resumed = load(tmp_path / "c.npz", backend=backend, optimizer=again)
+    resumed.fit(epochs=4, initial_epoch=2, optimizer=again, callbacks=later, **options)
+    assert np.array_equal(resumed.theta, whole.theta)
+    assert later.steps == [step for step in steps.steps if step >= 2 * 3 * 4]
+
+
+def test_the_memory_of_chunks_does_not_grow_with_the_sequences():
+    def peak(T, tbptt):
+        x = np.zeros((16, T, 1), np.float32)
+        model = LTCRNN(AutoNCP(24, 1), 1, seed=0)
+        model.fit(x, x, tbptt=tbptt, verbose=False)  # compiles what is missing
+        tracemalloc.start()
+        model.fit(x, x, tbptt=tbptt, verbose=False)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    tape = 16 * 6 * 24 * 4  # bytes a step: sequences, unfolds, neurons, a number
+    data = 16 * 4
+    assert peak(300, None) > 300 * tape
+    # A checked copy of dt, and passing arrays of checks; in no way the 9 kB of a step's tape.
+    assert peak(300, 20) - peak(100, 20) < 200 * 10 * data < 200 * tape / 10
+
+
+def test_chunks_that_are_not_finite_are_named_and_the_last_step_is_looked_at(backend):
+    x, y = sines(n=6, T=10)
+    calls = []
+
+    def explode(y, target):
+        calls.append(y.shape)
+        return (np.nan if len(calls) == 6 else 1.0), y - target
+
+    with pytest.raises(FloatingPointError, match=r"at step 5 \(epoch 0, batch 1, chunk 2\)"):
+        small(backend).fit(x, y, loss=explode, batch_size=3, tbptt=4, optimizer=SGD(1e-3), verbose=False)
+    assert calls == [(3, 4, 1), (3, 4, 1), (3, 2, 1)] * 2
+    good = []
+
+    class Watch(Callback):
+        def on_batch_end(self, step, logs):
+            good.append(self.model.theta.copy())
+
+    weight = np.ones((6, 10))
+    weight[:, :4] = 0  # of what is looked at
+    model = small(backend)
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="after the last step"):
+        model.fit(
+            x, y, sample_weight=weight, tbptt=4, optimizer=SGD(lambda k: 1e30 if k else 1e-3), verbose=False,
+            callbacks=Watch(),
+        )  # fmt: skip
+    assert len(good) == 2
+    assert np.array_equal(model.theta, good[0])
+
+
+def test_what_cannot_be_cut_into_chunks_is_refused():
+    class Looks(Dense):
+        causal = False
+
+    x, y = sines()
+    for K in (0, -1, 2.5, True, "4"):
+        with pytest.raises(ValueError, match=f"`tbptt` must be an int >= 1, got {K!r}"):
+            small().fit(x, y, tbptt=K, verbose=False)
+    with pytest.raises(ValueError, match="`tbptt` needs a model that gives an output at every step, got one of ret"):
+        small(return_sequences=False).fit(x, y[:, -1], tbptt=4, verbose=False)
+    with pytest.raises(ValueError, match=r"`tbptt` needs layers whose flag `causal` is True, got Dense\(1, 1\)"):
+        Model(LTC(AutoNCP(8, 1), 1), Looks(1, 1), seed=0).fit(x, y, tbptt=4, verbose=False)
+    with pytest.raises(
+        ValueError, match=r"`y` must be \(B, T, ...\) = \(40, 12, ...\) with `tbptt`, got shape \(40, 3"
+    ):
+        small().fit(x, np.zeros((40, 3)), loss=lambda y, target: (0.0, 0 * y), tbptt=4, verbose=False)
+
+
+def test_callbacks_that_began_are_told_of_the_end():
+    told = []
+
+    class Told(Callback):
+        def __init__(self, name, fails=False):
+            self.name, self.fails = name, fails
+
+        def on_train_begin(self):
+            if self.fails:
+                raise RuntimeError("no disk")
+            told.append(f"{self.name} begins")
+
+        def on_train_end(self):
+            told.append(f"{self.name} ends")
+
+    x, y = sines()
+    model = small()
+    model.fit(x, y, epochs=2, validation_data=(x, -y), optimizer=SGD(0.1), verbose=False)
+    model.theta = model.theta + 1  # since then somebody changed it
+    before = model.theta.copy()
+    with pytest.raises(RuntimeError, match="no disk"):
+        model.fit(x, y, verbose=False, callbacks=[Told("a"), Told("b"), Told("c", fails=True), Told("d")])
+    assert told == ["a begins", "b begins", "a ends", "b ends"]
+    assert np.array_equal(model.theta, before)
+    told.clear()
+    with pytest.raises(ZeroDivisionError):
+        model.fit(x, y, verbose=False, callbacks=[Told("a"), lambda epoch, logs: 1 / 0])
+    assert told == ["a begins", "a ends"]
+
+
+def test_one_metric_object_in_a_training_and_in_its_callbacks():
+    class Largest(metrics.Metric):
+        name = "largest"
+
+        def reset(self):
+            super().reset()
+            self.errors = []
+
+        def _add(self, y, target, weight):
+            self.errors.append(np.abs(y - target).max())
+
+        def _value(self):
+            return max(self.errors)
+
+    x, y = sines()
+    used, results = [metrics.get("mse"), Largest()], []
+
+    class Evaluates(Callback):
+        def on_batch_end(self, step, logs):
+            results.append(self.model.evaluate(x, 2 * y, metrics=used))
+
+    options = {"epochs": 2, "batch_size": 16, "metrics": used, "seed": 0, "optimizer": SGD(1e-30), "verbose": False}
+    model = small()
+    nested, plain = model.fit(x, y, callbacks=Evaluates(), **options), model.fit(x, y, **options)
+    assert nested == plain
+    want = model.evaluate(x, y, metrics=["mse"])["mse"], np.abs(model(x) - y).max()
+    assert (nested["mse"][1], nested["largest"][1]) == pytest.approx(want, rel=1e-6)  # float32
+    want = model.evaluate(x, 2 * y, metrics=["mse"])["mse"], np.abs(model(x) - 2 * y).max()
+    assert [(r["mse"], r["largest"]) for r in results] == [pytest.approx(want, rel=1e-6)] * 6
 
 
 def test_progress_is_shown_plainly_without_tqdm_or_not_at_all(capfd, monkeypatch):
@@ -353,7 +657,8 @@ def test_bad_arguments():
         ({"batch_size": 2.5}, "`batch_size`"),
         ({"optimizer": "adamax"}, "`optimizer`"),
         ({"loss": "l3"}, "`loss`"),
-        ({"metrics": ["auc"]}, "`metric`"),
+        ({"metrics": ["auc"]}, "`metrics` must be one of accuracy, .*, got 'auc'"),
+        ({"metrics": [3]}, "`metrics` must be one of accuracy, .*, got 3"),
         ({"metrics": [loss]}, "`metrics` must not be named loss"),
         ({"sample_weight": [1.0] * 39 + [1e-41]}, "`sample_weight` must be 0 or at least 1e-30 of the largest"),
         ({"clip_norm": -1}, "`clip_norm`"),
