@@ -4,17 +4,34 @@ from ltc_np.kernels.cpu import simd
 from ltc_np.kernels.cpu.jit import kernel
 from ltc_np.kernels.cpu.simd import add_sums, fma, fnma, lane_sum, load, splat, store
 
-
-@kernel
-def exp2(x, y):
-    for i in range(0, x.size, 64 // x.itemsize):
-        store(y, i, simd.exp2(load(x, i)))
+FUNCTIONS = ("exp2", "sigmoid2", "sigmoid", "exp", "tanh", "softplus")
 
 
 @kernel
-def sigmoid2(x, y):
-    for i in range(0, x.size, 64 // x.itemsize):
-        store(y, i, simd.sigmoid2(load(x, i)))
+def vectors(x, y):
+    """y: x.size results of each of FUNCTIONS; x is a multiple of 64 bytes."""
+    w = x.size
+    for i in range(0, w, 64 // x.itemsize):
+        v = load(x, i)
+        store(y, i, simd.exp2(v))
+        store(y, w + i, simd.sigmoid2(v))
+        store(y, 2 * w + i, simd.sigmoid(v))
+        store(y, 3 * w + i, simd.exp(v))
+        store(y, 4 * w + i, simd.tanh(v))
+        store(y, 5 * w + i, simd.softplus(v))
+
+
+@kernel
+def scalars(x, y):
+    """The same, number by number."""
+    w = x.size
+    for i in range(w):
+        y[i] = simd.exp2(x[i])
+        y[w + i] = simd.sigmoid2(x[i])
+        y[2 * w + i] = simd.sigmoid(x[i])
+        y[3 * w + i] = simd.exp(x[i])
+        y[4 * w + i] = simd.tanh(x[i])
+        y[5 * w + i] = simd.softplus(x[i])
 
 
 @kernel

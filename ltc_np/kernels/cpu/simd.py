@@ -1,4 +1,4 @@
-"""Vectors of 64 bytes (16 float32 or 8 float64) for Numba kernels, and the functions an LTC spends its time in.
+"""Vectors of 64 bytes (16 float32 or 8 float64) for Numba kernels, and the functions cells spend their time in.
 
 Numba has no vector type, and LLVM's loop vectoriser is a lottery: a constant trip count, a sliced array or a
 doubt about aliasing makes it fall back to scalars, ten times slower.  So the kernels say what they mean::
@@ -9,8 +9,14 @@ doubt about aliasing makes it fall back to scalars, ten times slower.  So the ke
 
 All of it is strict IEEE arithmetic with explicit `fma`, so a lane has the same bits whatever its neighbours,
 loop order and processor (LLVM splits the vectors where registers are narrower).
+
+Functions take floats and vectors.  Their errors are measured over all float32 numbers by tests/check_simd.py; where two
+are given, the second is float64's.  NaN passes, results are monotone but for a few units in the last place, and no
+denormal results from another number.
 """
 
+import functools
+import math
 import operator
 
 from llvmlite import ir
@@ -21,9 +27,15 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 VECTOR_BYTES = 64
+LOG2_E = math.log2(math.e)
+# Added to arguments where a denormal would otherwise enter or leave a multiplication, up to ten times slower; too small
+# to change a result.
+TINY = 2.0**-60
+# A sigmoid is never smaller than 2**-64: products of much smaller ones would be denormal.
+SATURATION = 64.0
 
-# 2**f on [-1/2, 1/2], relative minimax: error 7.5e-8 (float32, degree 5) and 3.1e-18 (float64, degree 11);
-# tests/golden/make_exp2.py makes them.
+# Minimax polynomials for float32 and float64; tests/golden/make_minimax.py makes them.
+# 2**f on [-1/2, 1/2]: relative error 7.5e-8 (degree 5) and 3.1e-18 (11).
 EXP2_FLOAT32 = (
     1.0000000716546416, 0.6931469670652649, 0.24022119723969178,
     0.05550713272875391, 0.00967554133102139, 0.001327647216781994,
@@ -33,6 +45,27 @@ EXP2_FLOAT64 = (
     0.0096181291075883350833, 0.0013333558146789950323, 0.00015403530462514613026, 1.52527334899608046e-5,
     1.3215433089594629037e-6, 1.0178198033328527662e-7, 7.0741056262456593708e-9, 4.4352809446103361611e-10,
 )  # fmt: skip
+# (exp(r) - 1 - r) / r**2 on [-ln(2)/2, ln(2)/2]: error relative to exp(r) - 1, 1.3e-8 (degree 4) and 1.8e-17 (9).
+EXPM1_FLOAT32 = (
+    0.49999998155165387, 0.1666654367017424, 0.041667199642071495, 0.00836651393941733, 0.0013882523028272773,
+)  # fmt: skip
+EXPM1_FLOAT64 = (
+    0.50000000000000051742, 0.16666666666666589358, 0.041666666666576826291, 0.0083333333333895072156,
+    0.0013888888931539347549, 0.00019841269719078714592, 0.000024801505306537995062, 2.7557407509596838793e-6,
+    2.7626024160081653911e-7, 2.5053773691171091632e-8,
+)  # fmt: skip
+# log(1 + u) / z in powers of z**2, where z = u / (1 + u/2) and 0 <= u <= 1: relative error 4.0e-9 (4) and 4.6e-17 (9).
+LOG1P_FLOAT32 = (
+    1.0000000039605235, 0.08333289335237844, 0.012507784464206325, 0.0021844220866265997, 0.0005503581075160715,
+)  # fmt: skip
+LOG1P_FLOAT64 = (
+    0.99999999999999995423, 0.083333333333353790134, 0.012499999998492907316, 0.0022321429001469671511,
+    0.00043402715599321646011, 0.000088783555495035531233, 0.000018754256632530558108, 4.1482521291562517763e-6,
+    7.5322562621353021515e-7, 3.3945094043656187591e-7,
+)  # fmt: skip
+# Of exp: ln(2) in two parts, and the arguments between which the result is a normal number.
+EXP_FLOAT32 = (0.693147182464599609375, -1.9046542999577680e-9, -87.33654022216797, 88.72283172607422)
+EXP_FLOAT64 = (0.6931471805599453094, 2.3190468138462996e-17, -708.3964185322641, 709.782712893384)
 
 
 class Vector(types.Type):
@@ -204,43 +237,140 @@ def _constants(builder, llvm_type):
     return single, integer, lambda c: ir.Constant(llvm_type, c), lambda c: ir.Constant(integer, c)
 
 
-def _exp2(builder, x):
-    """2**x for |x| clamped to 126 (1022); NaN passes."""
+def _polynomial(builder, coefficients, x):
+    real = _constants(builder, x.type)[2]
+    y = real(coefficients[-1])
+    for c in coefficients[-2::-1]:
+        y = _fma(builder, y, x, real(c))
+    return y
+
+
+def _clamp(builder, x, low, high):
+    """x between two constants; `select(high < x, high, x)` keeps a NaN, the other order would make it the bound."""
+    low, high = map(_constants(builder, x.type)[2], (low, high))
+    x = builder.select(builder.fcmp_ordered("<", high, x), high, x)
+    return builder.select(builder.fcmp_ordered(">", low, x), low, x)
+
+
+def _sign_bit(builder, x):
+    """(the bits of x, an integer with nothing but the sign bit)."""
+    single, integers, _, whole = _constants(builder, x.type)
+    return builder.bitcast(x, integers), whole(1 << (31 if single else 63))
+
+
+def _exp2_factors(builder, x, limit):
+    """(p, a power of two q) with 2**x = p q, |x| clamped to the limit; p is NaN where x is, so a product is too."""
     single, integers, real, whole = _constants(builder, x.type)
-    limit, mantissa = (126.0, 23) if single else (1022.0, 52)
-    # `select(bound < x, bound, x)` keeps a NaN; the other order would turn it into the bound.
-    x = builder.select(builder.fcmp_ordered("<", real(limit), x), real(limit), x)
-    x = builder.select(builder.fcmp_ordered(">", real(-limit), x), real(-limit), x)
-    magic = real(1.5 * 2.0**mantissa)  # adding it rounds to an integer and leaves that in the low bits
+    mantissa, bias = (23, 127) if single else (52, 1023)
+    x = _clamp(builder, x, -limit, limit)
+    # Adding it rounds to an integer and leaves that, plus the bias of an exponent, in the low bits.  The bias is one
+    # too large, since ties go to the even integer only if it is even; the coefficients are halved instead.
+    magic = real(1.5 * 2.0**mantissa + (bias + 1))
     shifted = builder.fadd(x, magic)
     fraction = builder.fsub(x, builder.fsub(shifted, magic))
-    coefficients = EXP2_FLOAT32 if single else EXP2_FLOAT64
-    power = real(coefficients[-1])
-    for c in coefficients[-2::-1]:
-        power = _fma(builder, power, fraction, real(c))
-    exponent = builder.shl(builder.bitcast(shifted, integers), whole(mantissa))
-    return builder.bitcast(builder.add(builder.bitcast(power, integers), exponent), x.type)
+    power = _polynomial(builder, [c / 2 for c in (EXP2_FLOAT32 if single else EXP2_FLOAT64)], fraction)
+    return power, builder.bitcast(builder.shl(builder.bitcast(shifted, integers), whole(mantissa)), x.type)
 
 
-@intrinsic
-def exp2(typingctx, x):
-    """2**x, |x| clamped to 126 (float32) or 1022 (float64): no infinities, no denormals; NaN passes."""
+def _unary(emit):
+    """A function of one float or vector for kernels, from the Python function that emits its instructions."""
 
-    def codegen(context, builder, sig, args):
-        return _exp2(builder, args[0])
+    def typing(typingctx, x):
+        def codegen(context, builder, sig, args):
+            return emit(builder, args[0])
 
-    return _common(x)(x), codegen
+        return _common(x)(x), codegen
+
+    return intrinsic(functools.wraps(emit)(typing))
 
 
-@intrinsic
-def sigmoid2(typingctx, x):
-    """1 / (1 + 2**x), the sigmoid of -x*ln(2): the kernels fold -log2(e) into the synapse's constants."""
+@_unary
+def exp2(builder, x):
+    """2**x, |x| clamped to 126 (float32) or 1022 (float64): no infinities, no denormals."""
+    single = _constants(builder, x.type)[0]
+    return builder.fmul(*_exp2_factors(builder, x, 126.0 if single else 1022.0))
 
-    def codegen(context, builder, sig, args):
-        one = _constants(builder, args[0].type)[2](1.0)
-        return builder.fdiv(one, builder.fadd(one, _exp2(builder, args[0])))
 
-    return _common(x)(x), codegen
+def _sigmoid2(builder, x):
+    one = _constants(builder, x.type)[2](1.0)
+    return builder.fdiv(one, _fma(builder, *_exp2_factors(builder, x, SATURATION), one))
+
+
+@_unary
+def sigmoid2(builder, x):
+    """1 / (1 + 2**x), the sigmoid of -x*ln(2): the kernels fold -log2(e) into the synapse's constants.
+
+    |x| is clamped to 64.
+    """
+    return _sigmoid2(builder, x)
+
+
+@_unary
+def sigmoid(builder, x):
+    """1 / (1 + exp(-x)), between 2**-64 and 1; absolute error 1.1e-7 (float32), 1.7e-16 (float64)."""
+    real = _constants(builder, x.type)[2]
+    return _sigmoid2(builder, _fma(builder, x, real(-LOG2_E), real(TINY)))
+
+
+def _exp_parts(builder, x):
+    """(2**n as bits to add to a float's, r, q): x = n ln(2) + r with |r| <= ln(2)/2, exp(r) = 1 + r + r**2 q."""
+    single, integers, real, whole = _constants(builder, x.type)
+    mantissa, (high, low, *_) = (23, EXP_FLOAT32) if single else (52, EXP_FLOAT64)
+    magic = real(1.5 * 2.0**mantissa)
+    shifted = _fma(builder, x, real(LOG2_E), magic)
+    n = builder.fsub(shifted, magic)
+    r = _fma(builder, n, real(-low), _fma(builder, n, real(-high), x))  # the inner one is exact
+    q = _polynomial(builder, EXPM1_FLOAT32 if single else EXPM1_FLOAT64, r)
+    return builder.shl(builder.bitcast(shifted, integers), whole(mantissa)), r, q
+
+
+def _exp(builder, x):
+    """exp(x) where it is a normal number, 0 below; where it is larger, or x is NaN, anything."""
+    single, integers, real, _ = _constants(builder, x.type)
+    exponent, r, q = _exp_parts(builder, builder.fadd(x, real(TINY)))
+    power = _fma(builder, r, _fma(builder, r, q, real(1.0)), real(1.0))
+    y = builder.bitcast(builder.add(builder.bitcast(power, integers), exponent), x.type)
+    lowest = real((EXP_FLOAT32 if single else EXP_FLOAT64)[2])
+    return builder.select(builder.fcmp_ordered("<", x, lowest), real(0.0), y)
+
+
+@_unary
+def exp(builder, x):
+    """exp(x), infinite where it overflows, 0 where it would be denormal; relative error 7.3e-8, 1.4e-16."""
+    single, _, real, _ = _constants(builder, x.type)
+    highest = real((EXP_FLOAT32 if single else EXP_FLOAT64)[3])
+    beyond = builder.fcmp_unordered(">", x, highest)  # also NaN
+    return builder.select(beyond, builder.fadd(x, real(math.inf)), _exp(builder, x))
+
+
+@_unary
+def tanh(builder, x):
+    """tanh(x), odd to the bit; absolute error 9e-8, 1.7e-16, relative error 1.7e-7, 3.6e-16."""
+    single, integers, real, _ = _constants(builder, x.type)
+    bits, sign = _sign_bit(builder, x)
+    sign = builder.and_(bits, sign)
+    magnitude = builder.bitcast(builder.xor(bits, sign), x.type)
+    a = _clamp(builder, magnitude, TINY, 10.0 if single else 20.0)
+    # With e = exp(2a) - 1 it is e / (e + 2): errors of e fade where e grows.
+    exponent, r, q = _exp_parts(builder, builder.fadd(a, a))
+    one = real(1.0)
+    scale = builder.bitcast(builder.add(builder.bitcast(one, integers), exponent), x.type)
+    e = _fma(builder, scale, _fma(builder, builder.fmul(r, r), q, r), builder.fsub(scale, one))
+    y = builder.fdiv(e, builder.fadd(e, real(2.0)))
+    y = builder.bitcast(builder.or_(builder.bitcast(y, integers), sign), x.type)
+    return builder.select(builder.fcmp_ordered("<", magnitude, real(TINY)), x, y)
+
+
+@_unary
+def softplus(builder, x):
+    """log(1 + exp(x)), 0 where exp(x) is; relative error 2.3e-7 (float32), 4.8e-16 (float64)."""
+    single, _, real, _ = _constants(builder, x.type)
+    # = max(x, 0) + log(1 + u), where u = exp(-|x|)
+    u = _exp(builder, builder.bitcast(builder.or_(*_sign_bit(builder, x)), x.type))
+    z = builder.fdiv(u, _fma(builder, u, real(0.5), real(1.0)))
+    log1p = _polynomial(builder, LOG1P_FLOAT32 if single else LOG1P_FLOAT64, _fma(builder, z, z, real(TINY)))
+    positive = builder.select(builder.fcmp_ordered("<", x, real(0.0)), real(0.0), x)
+    return _fma(builder, z, log1p, positive)
 
 
 def _fold(builder, x, y, group):

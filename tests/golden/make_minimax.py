@@ -1,0 +1,67 @@
+"""Minimax coefficients by Remez exchange, for ltc_np/kernels/cpu/simd.py.
+
+Needs mpmath; prints for each polynomial its name, degree, error and coefficients from the constant term up, once for
+float32 and once for float64.  Not needed by the tests, which check the error of the functions themselves.
+"""
+
+import mpmath as mp
+
+mp.mp.dps = 60
+STEPS = 4000
+HALF_LN2 = mp.log(2) / 2
+
+
+def remez(target, weight, low, high, degree):
+    """(coefficients, largest error) of the polynomial p that minimises ``max |weight(x) (p(x) - target(x))|``."""
+    n, width = degree + 2, mp.mpf(high) - low
+    grid = [low + width * i / STEPS for i in range(STEPS + 1)]
+    weights, targets = [weight(x) for x in grid], [target(x) for x in grid]
+    # Chebyshev's points, a little to one side: the error may be weighted by 0 in the middle.
+    points = [round(STEPS * (1 - mp.cos(mp.pi * (k + 0.3) / (n - 0.5))) / 2) for k in range(n)]
+    while True:
+        # weight(x) (sum_j c_j x**j - target(x)) = (-1)**k E at the points
+        matrix, right = mp.matrix(n, n), mp.matrix(n, 1)
+        for k, i in enumerate(points):
+            for j in range(degree + 1):
+                matrix[k, j] = weights[i] * grid[i] ** j
+            matrix[k, degree + 1] = (-1) ** k
+            right[k] = weights[i] * targets[i]
+        solution = mp.lu_solve(matrix, right)
+        coefficients = [solution[j] for j in range(degree + 1)]
+        error = [w * (mp.polyval(coefficients[::-1], x) - t) for w, x, t in zip(weights, grid, targets, strict=True)]
+        extrema = []  # one of the largest magnitude for each run of one sign
+        for i, value in enumerate(error):
+            if extrema and mp.sign(value) == mp.sign(error[extrema[-1]]):
+                if abs(value) > abs(error[extrema[-1]]):
+                    extrema[-1] = i
+            elif value != 0:
+                extrema.append(i)
+        if len(extrema) != n:
+            raise RuntimeError(f"{len(extrema)} extrema where {n} were expected")
+        moved = max(abs(i - k) for i, k in zip(extrema, points, strict=True))
+        points = extrema
+        if not moved:
+            return coefficients, abs(solution[degree + 1])
+
+
+def log1p(w):
+    """log(1 + u) / z as a function of w = z**2, where z = u / (1 + u/2): 2 artanh(z/2) / z."""
+    return mp.hyp2f1(0.5, 1, 1.5, w / 4)
+
+
+POLYNOMIALS = {  # name: target, weight, interval, degrees for float32 and float64
+    # 2**f, relative
+    "EXP2": (lambda f: mp.power(2, f), lambda f: mp.power(2, -f), -0.5, 0.5, (5, 11)),
+    # (exp(r) - 1 - r) / r**2, with an error relative to exp(r) - 1
+    "EXPM1": (lambda r: mp.hyp1f1(1, 3, r) / 2, lambda r: abs(r) / mp.hyp1f1(1, 2, r), -HALF_LN2, HALF_LN2, (4, 9)),
+    # 0 <= u <= 1, relative
+    "LOG1P": (log1p, lambda w: 1 / log1p(w), 0, mp.mpf(4) / 9, (4, 9)),
+}
+
+if __name__ == "__main__":
+    for name, (target, weight, low, high, degrees) in POLYNOMIALS.items():
+        for degree in degrees:
+            coefficients, error = remez(target, weight, low, high, degree)
+            print(name, degree, mp.nstr(error, 3))
+            for c in coefficients:
+                print("   ", mp.nstr(c, 20))
