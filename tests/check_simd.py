@@ -1,6 +1,6 @@
 """The functions of `ltc_np.kernels.cpu.simd` on all 2**32 float32 numbers and on a million float64: errors and rates.
 
-    python tests/check_simd.py          # prints two tables; takes about a quarter of an hour on one core
+    python tests/check_simd.py          # prints two tables; takes ten minutes on one core
 
 Every test run measures a sample in the same way (tests/test_kernels.py).
 """
