@@ -34,19 +34,26 @@ CASES = {
 }
 
 
-def median_seconds(function, runs=RUNS, least=0.02):
-    """Median time of one call; quick functions are called several times a run."""
+def calls_per_run(function, least=0.02):
+    """How many calls a run needs to take ``least`` seconds; calls it twice."""
     function()
     start = time.perf_counter()
     function()
-    inner = max(1, int(least / max(time.perf_counter() - start, 1e-7)))
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        for _ in range(inner):
-            function()
-        times.append((time.perf_counter() - start) / inner)
-    return statistics.median(times)
+    return max(1, int(least / max(time.perf_counter() - start, 1e-7)))
+
+
+def seconds(function, calls):
+    """Time of one call, from one run of ``calls``."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        function()
+    return (time.perf_counter() - start) / calls
+
+
+def median_seconds(function, runs=RUNS):
+    """Median time of one call over ``runs`` runs."""
+    calls = calls_per_run(function)
+    return statistics.median(seconds(function, calls) for _ in range(runs))
 
 
 def sigmoid_rate(dtype):
@@ -63,13 +70,17 @@ def sigmoid_rate(dtype):
     return 1000 * x.size / best
 
 
-def measure(name, dtype, rate, runs=RUNS):
-    """One row: times of a forward call and of a whole training step through the public calls."""
+def problem(name, dtype):
+    """A case's network, new, and its data: model, x (B, T, I), y (B, T, O)."""
     make, N, I, T, B = CASES[name]
     model = LTCRNN(make(N), I, seed=0, dtype=dtype, input_mapping=None, output_mapping=None)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((B, T, I)).astype(dtype)
-    y = rng.standard_normal((B, T, model.output_size)).astype(dtype)
+    return model, x, rng.standard_normal((B, T, model.output_size)).astype(dtype)
+
+
+def training_step(model, x, y):
+    """A function that trains one step through the public calls."""
     optimizer = Adam(1e-3)
 
     def step():
@@ -77,13 +88,19 @@ def measure(name, dtype, rate, runs=RUNS):
         clip_by_global_norm(grad, 1.0)
         optimizer.step(model, grad)
 
+    return step
+
+
+def measure(name, dtype, rate, runs=RUNS):
+    """One row: times of a forward call and of a whole training step."""
+    _, N, I, T, B = CASES[name]
+    model, x, y = problem(name, dtype)
+    step = training_step(model, x, y)
     evaluations = B * T * (6 * model.wiring.synapse_count + model.wiring.sensory_synapse_count)
     limit = rate * threads.get_num_threads()
     step()
     tracemalloc.start()
-    model = LTCRNN(make(N), I, seed=0, dtype=dtype, input_mapping=None, output_mapping=None)  # with no workspace yet
-    optimizer = Adam(1e-3)
-    step()
+    training_step(problem(name, dtype)[0], x, y)()  # of a model with no workspace yet
     memory = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     forward, train = median_seconds(lambda: model(x), runs), median_seconds(step, runs)
@@ -169,6 +186,10 @@ def table(result):
         "train: loss_and_grad, clipping and Adam by the public calls; limit: one sigmoid an evaluation forward, two "
         "in training, on all threads; MiB: what the arrays of one training step take",
     ]
+    if "peers" in result:
+        from . import peers
+
+        lines += ["", peers.table(result["peers"])]
     return "\n".join(lines)
 
 
@@ -179,6 +200,9 @@ def main(argv=None):
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), help="default: all")
     parser.add_argument("--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"])
     parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help="runs a median; default: %(default)s")
+    parser.add_argument(
+        "--peers", action="store_true", help="time ncps, JAX and PyTorch's LSTM as well, those that are installed"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     args = parser.parse_args(argv)
     if args.runs < 1:
@@ -193,4 +217,8 @@ def main(argv=None):
     rates = {dtype: sigmoid_rate(dtype) for dtype in args.dtypes}
     rows = [measure(name, dtype, rates[dtype], args.runs) for dtype in args.dtypes for name in args.cases]
     result = {"machine": machine(), "sigmoid_rate": rates, "cases": rows, "start": start_times()}
+    if args.peers:
+        from . import peers
+
+        result["peers"] = peers.compare(args.cases, threads.get_num_threads(), args.runs)
     print(json.dumps(result, indent=1) if args.json else table(result))

@@ -24,7 +24,8 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _available():
+def available():
+    """Cores of this process, or ``NUMBA_NUM_THREADS`` if that is less."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
@@ -35,7 +36,7 @@ def _available():
 
 def get_num_threads():
     """Threads that large calls use: the cores of this process, or ``NUMBA_NUM_THREADS`` if that is less."""
-    return _state["threads"] or _available()
+    return _state["threads"] or available()
 
 
 def set_num_threads(n):
