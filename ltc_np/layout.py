@@ -97,9 +97,14 @@ class Views(Mapping):
         return "{" + ", ".join(f"{k}: {shape}" for k, (_, shape) in self._slices.items()) + "}"
 
 
+# The smallest effective value under "softplus", by the size of a float.
+_LEAST = {np.dtype(t).itemsize: t(np.finfo(t).tiny ** 0.5) for t in (np.float32, np.float64)}
+
+
 def softplus(raw):
     """log(1 + exp(raw)) without overflow, and never so small that its square is 0."""
-    return np.maximum(np.logaddexp(raw, raw.dtype.type(0)), np.finfo(raw.dtype).tiny ** 0.5)
+    value = np.logaddexp(raw, raw.dtype.type(0))
+    return np.maximum(value, _LEAST[raw.dtype.itemsize], out=value)
 
 
 def d_softplus(raw):

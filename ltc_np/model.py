@@ -11,6 +11,7 @@ from .cells import LTC, Fresh, Layer, Workspace
 from .layout import Layout
 from .outputs import d_last_outputs, last_outputs, output_weight, valid_outputs
 from .penalties import Penalty
+from .stream import Stream
 from .wirings import Wiring
 
 DTYPES = ("float32", "float64")
@@ -226,7 +227,7 @@ class Model:
         states, saved = [], []
         for k, layer in enumerate(self.layers):
             own = workspace.child(k)
-            start = np.ascontiguousarray(h0[:, self._states[k]])
+            start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self._states[k]])
             x, h, kept = layer.forward(prepared[k], x, dt, lengths, start, keep, own)
             if x.shape != (*lengths.shape, dt.shape[1], layer.output_size) or h.shape != start.shape:
                 raise ValueError(
@@ -244,13 +245,12 @@ class Model:
         """Adjoint of `_forward`, on checked arrays: flat gradient in theta's dtype, d_x, d_h0, d_dt."""
         d_values, g = workspace.views("gradient", self.layout, np.float64)
         d_values[:] = 0
-        d_h0 = np.empty_like(d_h)
-        d_dt = None
+        d_h0, d_dt = [None] * len(self.layers), None
         for k in range(len(self.layers) - 1, -1, -1):
             layer, where = self.layers[k], self._states[k]
             own = _of_layer(g, k, len(self.layers))
-            d_state = np.ascontiguousarray(d_h[:, where])
-            d_y, d_h0[:, where], d_layer_dt = layer.backward(
+            d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, where])
+            d_y, d_h0[k], d_layer_dt = layer.backward(
                 prepared[k], saved[k], d_y, d_state, own, want_x or k > 0, want_dt, workspace.child(k)
             )
             if d_layer_dt is not None:
@@ -262,7 +262,7 @@ class Model:
         gradient = self.layout.d_effective(theta, d_values).astype(self.dtype)
         if self.trainable is not None:
             gradient[~self.trainable] = 0
-        return gradient, d_y, d_h0, d_dt
+        return gradient, d_y, d_h0[0] if len(d_h0) == 1 else np.concatenate(d_h0, axis=1), d_dt
 
     def _check(self, x, dt, lengths, h0):
         """Checked arrays (x, dt, lengths, valid, h0), and whether x was a single sequence."""
@@ -339,7 +339,7 @@ class Model:
         y : (B, T, O), or (B, O) without sequences; (T, O) or (O,) for one sequence
         """
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
-        y, state, _ = self._forward(self._prepare(Fresh()), x, dt, lengths, valid, h0, False, Fresh())
+        y, state, _ = self._forward(self._prepare(Fresh()), x, dt, lengths, valid, h0, None, Fresh())
         y = y if self._sequences(return_sequences) else last_outputs(y, lengths)
         if single:
             y, state = y[0], state[0]
@@ -348,8 +348,18 @@ class Model:
     def _sequences(self, override):
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)
 
-    def forward(self, x, dt=None, *, lengths=None, h0=None, return_sequences=None):
-        """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.  Arguments as for a call."""
+    def forward(self, x, dt=None, *, lengths=None, h0=None, return_sequences=None, memory="full"):
+        """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.
+
+        Parameters
+        ----------
+        x, dt, lengths, h0, return_sequences
+            As for a call.
+        memory : "full" or "low"
+            What the tape of an LTC holds: 2*T*U*N numbers a sequence, or T*N, from which `backward` runs every step
+            again (about a third slower).
+        """
+        keep = check_memory(memory)
         x_given, h0_given = x, h0
         dt_shape = () if dt is None else checks.plain("dt", dt, "real numbers").shape
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
@@ -358,7 +368,7 @@ class Model:
             a.copy() if b is not None and np.may_share_memory(a, b) else a for a, b in ((x, x_given), (h0, h0_given))
         )
         prepared = self._prepare(Fresh())
-        y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, Fresh())
+        y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, Fresh())
         sequences = self._sequences(return_sequences)
         y = y.copy() if sequences else last_outputs(y, lengths)  # the tape may hold y, and this one is the caller's
         y = y[0] if single else y
@@ -427,6 +437,7 @@ class Model:
         class_weight=None,
         l1=None,
         l2=None,
+        memory="full",
     ):
         """Loss of a batch and its gradient with respect to theta.
 
@@ -443,6 +454,8 @@ class Model:
         class_weight : (C,) array, optional
         l1, l2 : number or dict name -> number, optional
             Penalties l1*sum|p| + l2*sum p^2 on effective values; a number means every parameter.
+        memory : "full" or "low"
+            As for `forward`; the gradient is the same bits.
 
         Returns
         -------
@@ -451,6 +464,7 @@ class Model:
         grad : (P,) array
             0 for frozen parameters.
         """
+        keep = check_memory(memory)
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
         B, T, _ = x.shape
         valid_y = valid_outputs(valid, lengths, self.return_sequences)
@@ -473,16 +487,17 @@ class Model:
                 weight,
                 class_weight,
                 self.penalty(l1, l2),
+                keep,
                 workspace,
             )
         finally:
             self._local.workspace = workspace
         return value, gradient
 
-    def _loss_and_grad(self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, workspace):
+    def _loss_and_grad(self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, keep, workspace):
         """(loss, sum of weights, gradient, outputs, last state) on checked arrays."""
         prepared = self._prepare(workspace)
-        y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, True, workspace)
+        y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, workspace)
         outputs = y if self.return_sequences else last_outputs(y, lengths)
         total, weight_sum, d_y = loss(outputs, target, weight, class_weight)
         value = losses.normalise(total, weight_sum)
@@ -512,7 +527,7 @@ class Model:
                 terms.append((name, self.layout.slices[key][0], checks.number(f"{name}[{key!r}]", factor)))
         return Penalty(tuple(terms)) if terms else None
 
-    def step(self, x_t, dt=None, state=None):
+    def step(self, x_t, dt=None, state=None, out=None):
         """One time step, for streams: ``(y_t, state)``.
 
         The same bits as the sequence call.  While theta does not change its prepared form is kept.
@@ -524,30 +539,34 @@ class Model:
             Elapsed time since the step before.  Default 1.
         state : (K,) or (B, K) array, optional
             From the step before; default `initial_state`.
+        out : tuple of arrays (y_t, state), optional
+            Where to put the result, and what is returned: (O,) or (B, O), and (K,) or (B, K), of the model's dtype.
+            The state given may be the same array.  With it, and arrays of the model's dtype, nothing is allocated.
         """
-        x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})")
+        x = x_t
+        if type(x) is not np.ndarray or x.dtype != self.dtype:
+            x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})")
         single = x.ndim == 1
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size or x.size == 0:
             raise ValueError(f"`x_t` must be ({self.input_size},) or (B, {self.input_size}), got shape {x.shape}")
-        x = x.reshape(-1, 1, self.input_size)
-        B = x.shape[0]
-        dt = None if dt is None else checks.real("dt", dt, self.dtype, "a number" if single else f"a number or ({B},)")
-        if np.ndim(dt) == 1:
-            if single or np.shape(dt) != (B,):
-                raise ValueError(f"`dt` must be a number{'' if single else f' or ({B},)'}, got shape {np.shape(dt)}")
-            dt = np.reshape(dt, (B, 1))
-        elif np.ndim(dt) > 1:
-            raise ValueError(f"`dt` must be a number{'' if single else f' or ({B},)'}, got shape {np.shape(dt)}")
-        state = self._check_state("state", state, B, single)
-        x, dt, lengths, valid, _ = self._check_inputs(x, dt, None)
-        y, state, _ = self._forward(self._kept(), x, dt, lengths, valid, state, False, Fresh())
-        return (y[0, 0], state[0]) if single else (y[:, 0], state)
+        prepared, streams = self._kept()
+        B = 1 if single else x.shape[0]
+        stream = streams.get(B)
+        if stream is None:
+            streams.clear()  # those of other batch sizes
+            stream = streams[B] = Stream(self, B)
+        stream.read(x, dt, state, single)
+        y, state, _ = self._forward(
+            prepared, stream.x, stream.dt, stream.lengths, None, stream.state, None, stream.workspace
+        )
+        return stream.write(y, state, out, single)
 
     def _kept(self):
-        """`_prepare`, remembered by each thread while theta and buffers stay the same."""
+        """`_prepare` and the streams of `step`, remembered by each thread while theta and buffers stay the same."""
         kept = getattr(self._local, "kept", None)
-        if kept is None or not (np.array_equal(kept[0], self._theta) and np.array_equal(kept[1], self._buffers)):
-            kept = self._local.kept = self._theta.copy(), self._buffers.copy(), self._prepare(Fresh())
+        if kept is None or kept[0] != self._theta.tobytes() or kept[1] != self._buffers.tobytes():
+            prepared = self._prepare(Fresh())
+            kept = self._local.kept = self._theta.tobytes(), self._buffers.tobytes(), (prepared, {})
         return kept[2]
 
     def predict(self, x, dt=None, *, lengths=None, h0=None, batch_size=None):
@@ -575,9 +594,10 @@ class Model:
             part = slice(b, b + n)
             y, _, _ = self._forward(
                 prepared, x[part], dt[part], lengths[part], None if valid is None else valid[part], h0[part],
-                False, workspace,
+                None, workspace,
             )  # fmt: skip
-            parts.append(y if self.return_sequences else last_outputs(y, lengths[part]))
+            # y may lie in the workspace, which the next part writes to.
+            parts.append(y.copy() if self.return_sequences else last_outputs(y, lengths[part]))
         y = np.concatenate(parts)
         return y[0] if single else y
 
@@ -727,6 +747,13 @@ class LTCRNN(Model):
                     raise ValueError(f"`{name}` must agree with the wiring's {has}, got {given!r}")
         layer = LTC(wiring, input_dim, **options)
         super().__init__(layer, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
+
+
+def check_memory(memory):
+    """``memory`` if it is one of the two words."""
+    if memory not in ("full", "low"):
+        raise ValueError(f'`memory` must be "full" or "low", got {memory!r}')
+    return memory
 
 
 def _of_layer(arrays, k, n_layers):

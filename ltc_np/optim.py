@@ -597,13 +597,15 @@ def clip_by_global_norm(grad, max_norm):
     if not isinstance(grad, np.ndarray) or grad.dtype.kind != "f":
         raise TypeError(f"`grad` must be a float array, got {getattr(grad, 'dtype', type(grad).__name__)}")
     max_norm = _number("max_norm", max_norm, low=0, open_low=True)
-    largest = float(np.abs(grad).max(initial=0.0))
-    if largest == 0 or not math.isfinite(largest):
-        return largest
-    # shares of the largest element: their squares cannot overflow.  A ufunc sum and not BLAS: the same bits
-    # for any number of threads
+    largest = 1.0  # squares of narrower floats do not overflow in float64
+    if grad.dtype.itemsize >= 8:
+        largest = float(np.abs(grad).max(initial=0.0))
+        if largest == 0 or not math.isfinite(largest):
+            return largest
     share = np.divide(grad, largest, dtype=np.float64)
-    norm = largest * math.sqrt(np.sum(share * share))
+    share *= share
+    # A ufunc sum and not BLAS: the same bits for any number of threads
+    norm = largest * math.sqrt(np.add.reduce(share))
     if max_norm < norm < math.inf:
         np.multiply(grad, max_norm / norm, out=grad, dtype=np.float64, casting="same_kind")
     return norm

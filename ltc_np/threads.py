@@ -61,14 +61,18 @@ def _pool(n):
         return pool
 
 
-def run(function, count, parallel):
-    """Call ``function(first, last)`` on ranges that cover 0..count-1, on several threads if ``parallel``."""
-    n = min(get_num_threads(), count) if parallel else 1
+def share(count, parallel):
+    """Threads among which `run` should share ``count`` pieces of work."""
+    return min(get_num_threads(), count) if parallel else 1
+
+
+def run(function, count, n):
+    """Call ``function(first, last, worker)`` on n ranges that cover 0..count-1, each on a thread of its own."""
     if n <= 1:
-        function(0, count)
+        function(0, count, 0)
         return
     cuts = [count * k // n for k in range(n + 1)]
-    futures = [_pool(n).submit(function, cuts[k], cuts[k + 1]) for k in range(1, n)]
-    function(0, cuts[1])
+    futures = [_pool(n).submit(function, cuts[k], cuts[k + 1], k) for k in range(1, n)]
+    function(0, cuts[1], 0)
     for future in futures:
         future.result()

@@ -14,7 +14,7 @@ from . import metrics as metric_module
 from .callbacks import Callback, as_callback
 from .cells.base import Workspace
 from .data import check_same_lengths, is_list_of_sequences, pad
-from .model import Best, Model
+from .model import Best, Model, check_memory
 from .outputs import last_outputs, output_weight, valid_outputs
 from .progress import progress
 
@@ -132,6 +132,7 @@ def fit(
     epochs=1,
     batch_size=32,
     tbptt=None,
+    memory="full",
     optimizer=None,
     loss="mse",
     metrics=(),
@@ -165,6 +166,8 @@ def fit(
         Sequences per optimiser step; the last batch of an epoch may be smaller.
     tbptt : int >= 1, optional
         Truncated backpropagation through time: steps of a chunk; see Notes.  Default: whole sequences.
+    memory : "full" or "low"
+        As for `Model.forward`: ``"low"`` runs every time step again in the backward pass and keeps no unfolds.
     optimizer : Optimizer or name, optional
         Default ``Adam(1e-3)``.
     loss : str or callable
@@ -223,6 +226,7 @@ def fit(
     batch_size = checks.positive_int("batch_size", batch_size)
     if tbptt is not None:
         tbptt = checks.positive_int("tbptt", tbptt)
+    memory = check_memory(memory)
     shuffle, keep_best, verbose = (
         checks.boolean(name, value)
         for name, value in (("shuffle", shuffle), ("keep_best", keep_best), ("verbose", verbose))
@@ -245,7 +249,7 @@ def fit(
         _check_tbptt(model, train)
     validation = _validation(model, validation_data, loss)
     run = _Run(
-        model, losses.get(loss), model.penalty(l1, l2), class_weight, optimizer, clip_norm, batch_size, tbptt,
+        model, losses.get(loss), model.penalty(l1, l2), class_weight, optimizer, clip_norm, batch_size, tbptt, memory,
         _metrics(metrics), callbacks,
     )  # fmt: skip
     measured = ["loss", *run.metrics]
@@ -321,10 +325,12 @@ def _check_tbptt(model, data):
 class _Run:
     """The parts of one call of `fit`."""
 
-    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, batch_size, tbptt, metrics, callbacks):
+    def __init__(
+        self, model, loss, penalty, class_weight, optimizer, clip_norm, batch_size, tbptt, memory, metrics, callbacks
+    ):  # fmt: skip
         self.model, self.loss, self.penalty, self.class_weight = model, loss, penalty, class_weight
         self.optimizer, self.clip_norm, self.batch_size, self.tbptt = optimizer, clip_norm, batch_size, tbptt
-        self.metrics, self.callbacks = metrics, callbacks
+        self.memory, self.metrics, self.callbacks = memory, metrics, callbacks
         self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
 
     def epoch(self, data, epoch, order):
@@ -351,7 +357,7 @@ class _Run:
             return 0.0, 0.0, self.forward(batch)[1]
         try:
             value, weight_sum, gradient, outputs, state = self.model._loss_and_grad(
-                *batch, self.loss, weight, self.class_weight, self.penalty, self.workspace
+                *batch, self.loss, weight, self.class_weight, self.penalty, self.memory, self.workspace
             )
         except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
             outputs, state = self.forward(batch)
@@ -363,8 +369,8 @@ class _Run:
             self.good[:] = self.model.theta
             self.optimizer.step(self.model, gradient)
             weight_sum = _weight(self.loss, weight_sum, outputs, mask)
-        for metric in self.metrics.values():
-            metric.update(outputs, batch[1], mask)
+        if self.metrics:
+            _measure(self.metrics, outputs, batch[1], mask)
         if weight_sum:
             for callback in self.callbacks:
                 callback.on_batch_end(step, {"loss": value})
@@ -389,7 +395,7 @@ class _Run:
         """What the model now says of a batch, and its last state."""
         x, _, dt, lengths, valid, h0 = batch
         prepared = self.model._prepare(self.workspace)
-        y, state, _ = self.model._forward(prepared, x, dt, lengths, valid, h0, False, self.workspace)
+        y, state, _ = self.model._forward(prepared, x, dt, lengths, valid, h0, None, self.workspace)
         return y if self.model.return_sequences else last_outputs(y, lengths), state
 
     def check_last_step(self, data, epoch):
@@ -459,6 +465,13 @@ def _metrics(names):
     return measures
 
 
+def _measure(measures, outputs, target, mask):
+    """Show a batch to every metric; it may keep the outputs, which else lie in a workspace."""
+    outputs = outputs.copy()
+    for metric in measures.values():
+        metric.update(outputs, target, mask)
+
+
 def _results(measures):
     results = {name: metric.result() for name, metric in measures.items()}
     for metric in measures.values():
@@ -474,14 +487,14 @@ def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace):
         x, target, dt, lengths, valid, h0, weight, mask = data.take(slice(first, first + batch_size))
         if mask is not None and not mask.any():
             continue
-        y, _, _ = model._forward(prepared, x, dt, lengths, valid, h0, False, workspace)
+        y, _, _ = model._forward(prepared, x, dt, lengths, valid, h0, None, workspace)
         y = y if model.return_sequences else last_outputs(y, lengths)
         part, part_weight, _ = loss(y, target, weight, class_weight)
         own = _weight(loss, part_weight, y, mask)
         total += part if own == part_weight else part * own
         weights += own
-        for metric in measures.values():
-            metric.update(y, target, mask)
+        if measures:
+            _measure(measures, y, target, mask)
     return {"loss": losses.normalise(total, weights), **_results(measures)}
 
 

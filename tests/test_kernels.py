@@ -288,7 +288,7 @@ def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
     assert first.startswith("cpu ")
     helper = package / "ltc_np/kernels/cpu/simd.py"
     text = helper.read_text()
-    changed = text.replace("(bias + 1)", "(bias + 2)")  # twice too large an exp2
+    changed = text.replace("SATURATION = 64.0", "SATURATION = 1.0")  # sigmoids between 1/3 and 2/3
     assert changed != text
     helper.write_text(changed)
     assert python(RUN, **cache).stdout != first

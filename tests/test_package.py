@@ -11,7 +11,7 @@ import pytest
 import ltc_np
 from ltc_np import get_num_threads, set_num_threads
 from ltc_np.layout import Entry, Layout
-from ltc_np.threads import run
+from ltc_np.threads import run, share
 
 PACKAGE = pathlib.Path(ltc_np.__file__).parent
 
@@ -44,7 +44,7 @@ LEVELS = (
     ),
     ("kernels",),
     ("cells",),
-    ("layers",),
+    ("layers", "stream"),
     ("model",),
     ("io", "gradcheck", "tutorial"),
     ("callbacks",),
@@ -97,15 +97,19 @@ def test_ranges_cover_the_work_once_and_errors_come_back(threads):
     try:
         for count in (1, 2, 7, 16):
             done = []
-            run(lambda first, last, done=done: done.extend(range(first, last)), count, True)
-            assert sorted(done) == list(range(count))
+            n = share(count, True)
+            assert n == min(threads, count)
+            assert share(count, False) == 1
+            run(lambda first, last, worker, done=done: done.append((worker, first, last)), count, n)
+            assert sorted(worker for worker, _, _ in done) == list(range(n))
+            assert sorted(k for _, first, last in done for k in range(first, last)) == list(range(count))
 
-        def fail(first, last):
+        def fail(first, last, worker):
             if last == 16:
                 raise RuntimeError("from a thread")
 
         with pytest.raises(RuntimeError, match="from a thread"):
-            run(fail, 16, True)
+            run(fail, 16, share(16, True))
     finally:
         set_num_threads(None)
 

@@ -12,18 +12,25 @@ import numpy as np
 from ..layout import Layout
 
 
+def _aligned(size, dtype):
+    """An uninitialised flat array that begins at a multiple of 64 bytes: no vector straddles cache lines."""
+    room = np.empty(size * dtype.itemsize + 64, np.uint8)
+    skip = -room.ctypes.data % 64
+    return room[skip : skip + size * dtype.itemsize].view(dtype)
+
+
 class Workspace:
     """Arrays that one caller reuses from call to call (a training loop, a stream); never shared between threads."""
 
     def __init__(self):
-        self._arrays = {}
+        self._arrays, self._kept = {}, {}
 
     def array(self, name, size, dtype):
         """An uninitialised flat array; the next call with this name may hand out the same memory."""
-        held = self._arrays.get((name, dtype))
-        if held is None or held.size < size:
-            held = self._arrays[name, dtype] = np.empty(size, dtype)
-        return held[:size]
+        held = self._arrays.get(name)
+        if held is None or held.size < size or held.dtype != dtype:
+            held = self._arrays[name] = _aligned(size, dtype)
+        return held if held.size == size else held[:size]
 
     def views(self, name, layout, dtype):
         """An uninitialised vector of a layout, and its named arrays in a dict."""
@@ -32,6 +39,13 @@ class Workspace:
             vector = np.empty(layout.size, dtype)
             held = self._arrays[name] = vector, layout.arrays(vector)
         return held
+
+    def kept(self, name, key, make):
+        """What ``make()`` returned when this name last came with this key: arrays that fit one shape of call."""
+        held = self._kept.get(name)
+        if held is None or held[0] != key:
+            held = self._kept[name] = key, make()
+        return held[1]
 
     def child(self, key):
         """The workspace of one layer of a stack."""
@@ -42,11 +56,14 @@ class Fresh(Workspace):
     """A workspace that keeps nothing: every array is new."""
 
     def array(self, name, size, dtype):
-        return np.empty(size, dtype)
+        return _aligned(size, dtype)
 
     def views(self, name, layout, dtype):
         vector = np.empty(layout.size, dtype)
         return vector, layout.arrays(vector)
+
+    def kept(self, name, key, make):
+        return make()
 
     def child(self, key):
         return self
@@ -121,18 +138,19 @@ class Layer:
             0 after a sequence's end.
         lengths : (B,) int64 array
         h0 : (B, K) array
-        keep : bool
-            Whether `backward` will follow.
+        keep : None, "full" or "low"
+            What to save for `backward`: nothing (it will not follow), what makes it fast, or what takes little memory.
         workspace : Workspace
 
         Returns
         -------
         y : (B, T, O) array
-            Fresh.  What it holds after a sequence's end does not matter: the model sets it to 0, in place.
+            May lie in the workspace.  What it holds after a sequence's end does not matter: the model sets it to 0,
+            in place.
         h_last : (B, K) array
-            State after each sequence's last step.
+            State after each sequence's last step; may lie in the workspace.
         saved : object
-            For `backward`; None unless ``keep``.
+            For `backward`; None without ``keep``.
         """
         raise NotImplementedError
 

@@ -198,43 +198,22 @@ class LTC(Layer):
         gains = buffers.get("gain", none), buffers.get("sensory_gain", none)
         fast = kernels.load(backend, "ltc")
         network = fast.Network if fast else Network
-        return network(self.recurrent, self.sensory, p, gains, self.epsilon), fast
+        return network(self.recurrent, self.sensory, p, gains, self.epsilon), p, fast
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
-        network, fast = prepared
-        p = network.p
-        mapped = x
-        if self.input_mapping:
-            mapped = x * p["input_w"]
-        if self.input_mapping == "affine":
-            mapped += p["input_b"]
+        network, p, fast = prepared
+        mapped = _map(self.input_mapping, "input", x, p, workspace)
         run = fast.forward if fast else forward
         motor, h, saved = run(network, mapped, dt, lengths, h0, self.ode_unfolds, self.output_size, keep, workspace)
-        y = motor
-        if self.output_mapping:
-            y = motor * p["output_w"]
-        if self.output_mapping == "affine":
-            y += p["output_b"]
-        return y, h, (x, motor, saved) if keep else None
+        return _map(self.output_mapping, "output", motor, p, workspace), h, (x, motor, saved) if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        network, fast = prepared
-        p = network.p
+        network, p, fast = prepared
         x, motor, saved = saved
-        d_motor = d_y
-        if self.output_mapping == "affine":
-            g["output_b"] += d_y.sum((0, 1), np.float64)
-        if self.output_mapping:
-            g["output_w"] += (d_y * motor).sum((0, 1), np.float64)
-            d_motor = d_y * p["output_w"]
+        d_motor = _d_map(self.output_mapping, "output", motor, d_y, p, g, workspace)
         run = fast.backward if fast else backward
         d_x, d_h0, d_dt = run(network, saved, d_motor, d_h, self.ode_unfolds, want_dt, g, workspace)
-        if self.input_mapping == "affine":
-            g["input_b"] += d_x.sum((0, 1), np.float64)
-        if self.input_mapping:
-            g["input_w"] += (d_x * x).sum((0, 1), np.float64)
-            d_x = d_x * p["input_w"]
-        return d_x, d_h0, d_dt
+        return _d_map(self.input_mapping, "input", x, d_x, p, g, workspace), d_h0, d_dt
 
     def config(self):
         names = ("ode_unfolds", "epsilon", "positivity", "input_mapping", "output_mapping", "init")
@@ -265,6 +244,30 @@ def _check_init(name, value, shape):
     return array.astype(np.float64)
 
 
+def _map(mapping, side, x, p, workspace):
+    """x itself, x * w or x * w + b."""
+    if mapping is None:
+        return x
+    y = workspace.array(f"mapped_{side}", x.size, x.dtype).reshape(x.shape)
+    np.multiply(x, p[f"{side}_w"], out=y)
+    if mapping == "affine":
+        y += p[f"{side}_b"]
+    return y
+
+
+def _d_map(mapping, side, x, d_y, p, g, workspace):
+    """Adjoint of `_map`: d_x; the gradients of w and b are added to ``g``."""
+    if mapping is None:
+        return d_y
+    d_x = workspace.array(f"d_mapped_{side}", x.size, x.dtype).reshape(x.shape)
+    if mapping == "affine":
+        g[f"{side}_b"] += d_y.sum((0, 1), np.float64)
+    np.multiply(d_y, x, out=d_x)
+    g[f"{side}_w"] += d_x.sum((0, 1), np.float64)
+    np.multiply(d_y, p[f"{side}_w"], out=d_x)
+    return d_x
+
+
 # ------------------------------------------------------------------------------------------ NumPy backend
 
 
@@ -288,8 +291,9 @@ def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
     x (B, T, I), dt (B, T), lengths (B,), h0 (B, N)
         ``lengths`` need not be looked at: dt is 0 after a sequence's end, where the step is the identity.
     unfolds, n_out : int
-    keep : bool
-        Store the states for `backward`: T*U*N values a sequence.
+    keep : None, "full" or "low"
+        States to store for `backward`: none, those before every unfold (T*U*N values a sequence), or those before
+        every step (T*N), from which it runs the unfolds again.
 
     Returns
     -------
@@ -298,22 +302,40 @@ def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
     net, p = network, network.p
     (B, T, _), v = x.shape, h0
     motor = np.empty((B, T, n_out), x.dtype)
-    states = np.empty((T * unfolds + 1 if keep else 1, *h0.shape), x.dtype)
-    states[0] = v
+    states = []
     for t in range(T):
-        h = (dt[:, t] / x.dtype.type(unfolds))[:, None]
-        b = net.sensory_w * sigmoid(p["sensory_sigma"] * (x[:, t, net.sensory.pre] - p["sensory_mu"]))
-        P_sensory = net.leak_p + net.sensory.sum_to_post(b * p["sensory_erev"])
-        Q_sensory = net.leak_q + net.sensory.sum_to_post(b)
-        for u in range(unfolds):
-            a = net.w * sigmoid(p["sigma"] * (v[:, net.recurrent.pre] - p["mu"]))
-            P = P_sensory + net.recurrent.sum_to_post(a * p["erev"])
-            Q = Q_sensory + net.recurrent.sum_to_post(a)
-            v = v + (P - Q * v) * (h / (p["cm"] + h * Q))
-            if keep:
-                states[t * unfolds + u + 1] = v
+        h, _, P_sensory, Q_sensory, _ = _read_step(net, p, x, dt, t, unfolds)
+        if keep == "low":
+            states.append(v)
+        for _ in range(unfolds):
+            if keep == "full":
+                states.append(v)
+            v = _unfold(net, p, v, h, P_sensory, Q_sensory)
         motor[:, t] = v[:, :n_out]
-    return motor, v, (x, dt, states) if keep else None
+    return motor, v, (x, dt, states, v, keep) if keep else None
+
+
+def _read_step(net, p, x, dt, t, unfolds):
+    """The step h of one unfold, the sensory s and w*s, and P and Q without the recurrent synapses, of time step t."""
+    h = (dt[:, t] / x.dtype.type(unfolds))[:, None]
+    s = sigmoid(p["sensory_sigma"] * (x[:, t, net.sensory.pre] - p["sensory_mu"]))
+    b = net.sensory_w * s
+    P = net.leak_p + net.sensory.sum_to_post(b * p["sensory_erev"])
+    return h, s, P, net.leak_q + net.sensory.sum_to_post(b), b
+
+
+def _conductances(net, p, v, P_sensory, Q_sensory):
+    """The recurrent s and w*s, and P and Q, of the state v."""
+    s = sigmoid(p["sigma"] * (v[:, net.recurrent.pre] - p["mu"]))
+    a = net.w * s
+    P = P_sensory + net.recurrent.sum_to_post(a * p["erev"])
+    return s, a, P, Q_sensory + net.recurrent.sum_to_post(a)
+
+
+def _unfold(net, p, v, h, P_sensory, Q_sensory):
+    """The semi-implicit step h from v."""
+    _, _, P, Q = _conductances(net, p, v, P_sensory, Q_sensory)
+    return v + (P - Q * v) * (h / (p["cm"] + h * Q))
 
 
 def backward(network, saved, d_motor, d_v, unfolds, want_dt, g, workspace):
@@ -324,25 +346,25 @@ def backward(network, saved, d_motor, d_v, unfolds, want_dt, g, workspace):
     Of the two forms of d_v and d_h the first is exact at h = 0, the second does not cancel where h*Q is large.
     """
     net, p = network, network.p
-    x, dt, states = saved
+    x, dt, states, v_last, keep = saved
     T = x.shape[1]
     d_x = np.zeros_like(x)
     d_dt = np.zeros_like(dt)
     for t in range(T - 1, -1, -1):
-        h = (dt[:, t] / x.dtype.type(unfolds))[:, None]
-        s_sensory = sigmoid(p["sensory_sigma"] * (x[:, t, net.sensory.pre] - p["sensory_mu"]))
-        b = net.sensory_w * s_sensory
-        P_sensory = net.leak_p + net.sensory.sum_to_post(b * p["sensory_erev"])
-        Q_sensory = net.leak_q + net.sensory.sum_to_post(b)
+        h, s_sensory, P_sensory, Q_sensory, b = _read_step(net, p, x, dt, t, unfolds)
+        if keep == "full":
+            after = states[(t + 1) * unfolds] if t + 1 < T else v_last
+            history = [*states[t * unfolds : (t + 1) * unfolds], after]
+        else:
+            history = [states[t]]
+            for _ in range(unfolds):
+                history.append(_unfold(net, p, history[-1], h, P_sensory, Q_sensory))
         d_P_sensory = d_Q_sensory = 0
         d_v = d_v.copy()
         d_v[:, : d_motor.shape[2]] += d_motor[:, t]
         for u in range(unfolds - 1, -1, -1):
-            v, v_new = states[t * unfolds + u], states[t * unfolds + u + 1]
-            s = sigmoid(p["sigma"] * (v[:, net.recurrent.pre] - p["mu"]))
-            a = net.w * s
-            P = P_sensory + net.recurrent.sum_to_post(a * p["erev"])
-            Q = Q_sensory + net.recurrent.sum_to_post(a)
+            v, v_new = history[u], history[u + 1]
+            s, a, P, Q = _conductances(net, p, v, P_sensory, Q_sensory)
             cm, stiff = p["cm"], h * Q > p["cm"]
             q = d_v / (cm + h * Q)
             d_P = h * q

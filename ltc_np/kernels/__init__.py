@@ -49,6 +49,7 @@ def resolve(backend):
     return "numpy"
 
 
+@functools.cache
 def load(backend, name):
     """The module of kernels for cell ``name``, or None where NumPy is to be used (with a warning if by necessity)."""
     if backend == "numpy":

@@ -3,11 +3,13 @@
 `forward` and `backward` have the meaning of their namesakes in `ltc_np.cells.ltc`, the definition.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ... import threads
 from . import ltc_lanes, ltc_posts
-from .jit import kernel
+from .jit import helper, kernel
 
 GRADIENT_ROWS = 16
 # Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
@@ -29,13 +31,8 @@ def tile_width(N, B):
     return 32 if B > 32 or N < 32 else 16
 
 
-@kernel
-def _pack(cm, gleak, vleak, epsilon, w, mu, sigma, erev, gain, neuron, constants):
-    """The kernels' neuron (N, 3) and constants (S, 6); gain (S,), or (0,) for all 1."""
-    for i in range(neuron.shape[0]):
-        neuron[i, 0] = cm[i]
-        neuron[i, 1] = gleak[i] + epsilon
-        neuron[i, 2] = gleak[i] * vleak[i]
+@helper
+def _pack_synapses(w, mu, sigma, erev, gain, constants):
     log2e = sigma.dtype.type(1.4426950408889634)
     for s in range(sigma.size):
         strength = w[s] * gain[s] if gain.size else w[s]
@@ -45,29 +42,63 @@ def _pack(cm, gleak, vleak, epsilon, w, mu, sigma, erev, gain, neuron, constants
         constants[s, 2] = strength
         constants[s, 3] = strength * erev[s]
         constants[s, 4] = erev[s]
-        constants[s, 5] = sigma[s]
+        constants[s, 5] = strength * sigma[s]
 
 
 @kernel
-def _unpack(total, neuron_at, gleak, vleak, d_cm, d_gleak, d_vleak):
-    """Neuron gradients from the kernels' sums, which begin at ``neuron_at``."""
+def _pack(neuron_values, synapses, sensory_synapses, epsilon, neuron, constants, sensory):
+    """The kernels' neuron (N, 3) and constants (S, 6) of effective values; gain (S,), or (0,) for all 1."""
+    cm, gleak, vleak = neuron_values
+    for i in range(neuron.shape[0]):
+        neuron[i, 0] = cm[i]
+        neuron[i, 1] = gleak[i] + epsilon
+        neuron[i, 2] = gleak[i] * vleak[i]
+    w, mu, sigma, erev, gain = synapses
+    _pack_synapses(w, mu, sigma, erev, gain, constants)
+    w, mu, sigma, erev, gain = sensory_synapses
+    _pack_synapses(w, mu, sigma, erev, gain, sensory)
+
+
+@helper
+def _unpack_synapses(total, at, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev):
+    for s in range(sigma.size):
+        k = at + 4 * s
+        r, y_p, z, z_v = total[k], total[k + 1], total[k + 2], total[k + 3]
+        m = gain[s] if gain.size else sigma.dtype.type(1)
+        strength = w[s] * m
+        d_w[s] += m * r
+        d_erev[s] += strength * y_p
+        d_sigma[s] += strength * (z_v - mu[s] * z)
+        d_mu[s] -= strength * sigma[s] * z
+
+
+@kernel
+def _unpack(rows, neuron_values, synapses, sensory_synapses, d_neuron, d_synapses, d_sensory):
+    """Gradients of the effective values, added to, from the sums of `ltc_lanes.backward`; rows[0] becomes their sum."""
+    total = rows[0]
+    for r in range(1, rows.shape[0]):
+        for k in range(total.size):
+            total[k] += rows[r, k]
+    w, mu, sigma, erev, gain = synapses
+    d_w, d_mu, d_sigma, d_erev = d_synapses
+    _unpack_synapses(total, 0, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
+    at = 4 * sigma.size
+    w, mu, sigma, erev, gain = sensory_synapses
+    d_w, d_mu, d_sigma, d_erev = d_sensory
+    _unpack_synapses(total, at, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
+    at += 4 * sigma.size
+    _, gleak, vleak = neuron_values
+    d_cm, d_gleak, d_vleak = d_neuron
     for i in range(gleak.size):
-        d_p, d_q = total[neuron_at + 4 * i], total[neuron_at + 4 * i + 1]
-        d_cm[i] += total[neuron_at + 4 * i + 2]
+        d_p, d_q = total[at + 4 * i], total[at + 4 * i + 1]
+        d_cm[i] += total[at + 4 * i + 2]
         d_gleak[i] += vleak[i] * d_p + d_q
         d_vleak[i] += gleak[i] * d_p
 
 
-@kernel
-def _unpack_synapses(total, at, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev):
-    """Synapse gradients from the kernels' sums, which begin at ``at``."""
-    for s in range(sigma.size):
-        y_p, y_q, z, z_v = total[at + 4 * s], total[at + 4 * s + 1], total[at + 4 * s + 2], total[at + 4 * s + 3]
-        m = gain[s] if gain.size else sigma.dtype.type(1)
-        d_w[s] += m * (erev[s] * y_p + y_q)
-        d_erev[s] += w[s] * m * y_p
-        d_sigma[s] += z_v - mu[s] * z
-        d_mu[s] -= sigma[s] * z
+NEURON = ("cm", "gleak", "vleak")
+SYNAPSE = ("w", "mu", "sigma", "erev")
+SENSORY = tuple(f"sensory_{name}" for name in SYNAPSE)
 
 
 class Network:
@@ -85,12 +116,13 @@ class Network:
     """
 
     def __init__(self, recurrent, sensory, p, gains, epsilon):
-        self.recurrent, self.sensory, self.p, self.epsilon = recurrent, sensory, p, epsilon
-        names = ("w", "mu", "sigma", "erev")
-        self.groups = (
-            (names, recurrent, gains[0]),
-            (tuple(f"sensory_{name}" for name in names), sensory, gains[1]),
+        self.recurrent, self.sensory, self.dtype = recurrent, sensory, p["cm"].dtype
+        self.values = (
+            tuple(p[name] for name in NEURON),
+            (*(p[name] for name in SYNAPSE), gains[0]),
+            (*(p[name] for name in SENSORY), gains[1]),
         )
+        self.epsilon = self.dtype.type(epsilon)
         self._packed = {}
 
     def packed(self, posts):
@@ -100,45 +132,35 @@ class Network:
         return self._packed[posts]
 
     def _pack_lanes(self):
-        p, dtype = self.p, self.p["cm"].dtype
-        neuron = np.empty((self.recurrent.n_post, 3), dtype)
-        parts = [neuron]
-        for names, synapses, gain in self.groups:
-            constants = np.empty((synapses.pre.size, 6), dtype)
-            values = [p[name] for name in names]
-            _pack(p["cm"], p["gleak"], p["vleak"], dtype.type(self.epsilon), *values, gain, neuron, constants)
-            parts += [synapses.start, synapses.pre, constants]
-        return tuple(parts)
+        recurrent, sensory = self.recurrent, self.sensory
+        neuron = np.empty((recurrent.n_post, 3), self.dtype)
+        constants = np.empty((recurrent.pre.size, 6), self.dtype)
+        sensory_constants = np.empty((sensory.pre.size, 6), self.dtype)
+        _pack(*self.values, self.epsilon, neuron, constants, sensory_constants)
+        return neuron, recurrent.start, recurrent.pre, constants, sensory.start, sensory.pre, sensory_constants
 
     def _pack_posts(self):
         neuron, _, _, recurrent, _, _, sensory = self.packed(False)
-        N, dtype = len(neuron), neuron.dtype
-        M = _padded_units(N, dtype)
+        N, M = len(neuron), _padded_units(len(neuron), self.dtype)
 
         def planes(constants):  # (post, pre, 6) -> (6, pre, post), posts padded
             dense = constants.reshape(N, -1, 6).transpose(2, 1, 0)
-            out = np.zeros((6, dense.shape[1], M), dtype)
+            out = np.zeros((6, dense.shape[1], M), self.dtype)
             out[:, :, :N] = dense
             return out
 
-        padded = np.zeros((3, M), dtype)
+        padded = np.zeros((3, M), self.dtype)
         padded[0] = 1
         padded[:, :N] = neuron.T
         return padded, planes(recurrent), planes(sensory)
 
     def unpack(self, rows, posts, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
-        p, N = self.p, self.recurrent.n_post
-        total = rows[0] if len(rows) == 1 else rows.sum(axis=0)  # row by row, in order
         if posts:  # (4, pre, post) -> (post, pre, 4), as lanes order has it
-            M, I = _padded_units(N, p["cm"].dtype), self.sensory.n_pre
-            parts = np.split(total, [4 * M * N, 4 * M * (N + I)])
-            total = np.concatenate([a.reshape(4, -1, M)[:, :, :N].transpose(2, 1, 0).ravel() for a in parts])
-        at = 0
-        for names, synapses, gain in self.groups:
-            _unpack_synapses(total, at, *(p[n] for n in names), gain, *(g[n] for n in names))
-            at += 4 * synapses.pre.size
-        _unpack(total, at, p["gleak"], p["vleak"], g["cm"], g["gleak"], g["vleak"])
+            N, M, I = self.recurrent.n_post, _padded_units(self.recurrent.n_post, self.dtype), self.sensory.n_pre
+            parts = np.split(rows.sum(axis=0), [4 * M * N, 4 * M * (N + I)])  # row by row, in order
+            rows = np.concatenate([a.reshape(4, -1, M)[:, :, :N].transpose(2, 1, 0).ravel() for a in parts])[None]
+        _unpack(rows, *self.values, *(tuple(g[name] for name in names) for names in (NEURON, SYNAPSE, SENSORY)))
 
 
 def _padded_units(N, dtype):
@@ -146,18 +168,72 @@ def _padded_units(N, dtype):
     return (N + W - 1) // W * W
 
 
-def _plan(network, B, T, unfolds, dtype):
-    """(posts?, kernels, tile width, tiles, state values of one slot, whether threads pay)."""
-    recurrent, sensory = network.recurrent, network.sensory
-    N = recurrent.n_post
-    parallel = B * T * (unfolds * recurrent.pre.size + sensory.pre.size) > PARALLEL_EVALUATIONS
-    if uses_posts(N, recurrent.dense and sensory.dense, B):
-        return True, ltc_posts, 1, B, B * _padded_units(N, dtype), parallel
-    width = tile_width(N, B)
-    tiles = -(-B // width)
-    W = 64 // dtype.itemsize
-    lanes = (tiles - 1) * width + -(-(B - (tiles - 1) * width) // W) * W
-    return False, ltc_lanes, width, tiles, lanes * N, parallel
+@dataclass(frozen=True)
+class _Plan:
+    """How calls of one shape are cut: loop order, kernels, sequences in a tile, tiles, state values of all, threads."""
+
+    posts: bool
+    kernels: object
+    width: int
+    tiles: int
+    slot: int
+    threads: int
+
+    @classmethod
+    def make(cls, network, B, T, unfolds):
+        recurrent, sensory = network.recurrent, network.sensory
+        N, W = recurrent.n_post, 64 // network.dtype.itemsize
+        parallel = B * T * (unfolds * recurrent.pre.size + sensory.pre.size) > PARALLEL_EVALUATIONS
+        if uses_posts(N, recurrent.dense and sensory.dense, B):
+            return cls(True, ltc_posts, 1, B, B * _padded_units(N, network.dtype), threads.share(B, parallel))
+        width = tile_width(N, B)
+        tiles = -(-B // width)
+        last = B - (tiles - 1) * width
+        lanes = (tiles - 1) * width + -(-last // W) * W
+        return cls(False, ltc_lanes, width, tiles, lanes * N, threads.share(tiles, parallel))
+
+
+class _Arrays:
+    """What the kernels of one shape of call read and write, beside its arguments."""
+
+    def __init__(self, network, shape, unfolds, n_out, keep, workspace):
+        (B, T, I), N, dtype = shape, network.recurrent.n_post, network.dtype
+        self.plan = plan = _Plan.make(network, B, T, unfolds)
+        rows = {None: 0, "low": T, "full": T * unfolds + 1}[keep]
+        self.states = workspace.array("states", plan.slot * rows, dtype)
+        self.totals = workspace.array("totals", plan.slot * T * unfolds if keep == "full" else 0, dtype)
+        size = ltc_posts.forward_scratch(plan.slot // B) if plan.posts else ltc_lanes.forward_scratch(N, I, plan.width)
+        self.scratch = _scratch(workspace, plan.threads, size, dtype)
+        self.out = workspace.array("out", B * T * n_out, dtype).reshape(B, T, n_out)
+        self.h_last = workspace.array("h_last", B * N, dtype).reshape(B, N)
+
+
+class _BackwardArrays:
+    """The same for the backward kernels."""
+
+    def __init__(self, network, shape, unfolds, keep, plan, want_dt, workspace):
+        (B, T, I), N, dtype = shape, network.recurrent.n_post, network.dtype
+        S, S_sensory, W = network.recurrent.pre.size, network.sensory.pre.size, 64 // dtype.itemsize
+        recomputed = 0 if keep == "full" else unfolds
+        if plan.posts:
+            M = plan.slot // B
+            sums, size = 4 * M * (N + I + 1), ltc_posts.backward_scratch(N, I, M, recomputed)
+        else:
+            sums = 4 * (S + S_sensory + N)
+            size = ltc_lanes.backward_scratch(N, I, plan.width, S, S_sensory, W, recomputed)
+        rows = min(plan.tiles, GRADIENT_ROWS)
+        self.workers = min(plan.threads, rows)
+        self.rows = workspace.array("rows", rows * sums, np.dtype(np.float64)).reshape(rows, sums)
+        self.scratch = _scratch(workspace, self.workers, size, dtype)
+        self.d_x = workspace.array("d_x", B * T * I, dtype).reshape(shape)
+        self.d_h0 = workspace.array("d_h0", B * N, dtype).reshape(B, N)
+        self.d_dt = workspace.array("d_dt", B * T if want_dt else 0, dtype).reshape((B, T) if want_dt else (0, 0))
+
+
+def _scratch(workspace, workers, size, dtype):
+    """One array to work in for each thread, on cache lines of its own."""
+    size = -(-size // 64) * 64
+    return list(workspace.array("scratch", workers * size, dtype).reshape(workers, size))
 
 
 def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
@@ -168,48 +244,43 @@ def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
     network : Network
     x (B, T, I), dt (B, T), lengths (B,) int64, h0 (B, N) : contiguous arrays of one float type
     unfolds, n_out : int
-    keep : bool
-        Store what `backward` needs: 2*T*U*N values a sequence.
+    keep : None, "full" or "low"
+        What to store for `backward`: nothing, 2*T*U*N or T*N values a sequence.
 
     Returns
     -------
     out (B, T, n_out), h_last (B, N), saved
     """
-    (B, T, _), N = x.shape, h0.shape[1]
-    plan = posts, kernels, width, tiles, slot, parallel = _plan(network, B, T, unfolds, x.dtype)
-    packed = network.packed(posts)
-    states = workspace.array("states", slot * (T * unfolds + 1 if keep else 2), x.dtype)
-    totals = workspace.array("totals", slot * T * unfolds if keep else 0, x.dtype)
-    out = np.zeros((B, T, n_out), x.dtype)
-    h_last = np.empty((B, N), x.dtype)
+    key = x.shape, keep, threads.get_num_threads()
+    a = workspace.kept("forward", key, lambda: _Arrays(network, x.shape, unfolds, n_out, keep, workspace))
+    plan, packed = a.plan, network.packed(a.plan.posts)
 
-    def tile_range(first, last):
-        kernels.forward(x, dt, lengths, h0, packed, unfolds, width, first, last, states, totals, out, h_last)
+    def run(first, last, worker):
+        plan.kernels.forward(
+            x, dt, lengths, h0, packed, unfolds, plan.width, first, last, a.scratch[worker], a.states, a.totals,
+            a.out, a.h_last,
+        )  # fmt: skip
 
-    threads.run(tile_range, tiles, parallel)
-    return out, h_last, (x, dt, lengths, states, totals, plan)
+    threads.run(run, plan.tiles, plan.threads)
+    return a.out, a.h_last, (x, dt, lengths, a.states, a.totals, keep, plan) if keep else None
 
 
 def backward(network, saved, d_out, d_h, unfolds, want_dt, g, workspace):
     """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
-    x, dt, lengths, states, totals, (posts, kernels, width, tiles, _, parallel) = saved
-    (B, T, I), N = x.shape, d_h.shape[1]
-    packed = network.packed(posts)
-    if posts:
-        sums = 4 * _padded_units(N, x.dtype) * (N + I + 1)
-    else:
-        sums = 4 * (network.recurrent.pre.size + network.sensory.pre.size + N)
-    rows = workspace.array("rows", min(tiles, GRADIENT_ROWS) * sums, np.dtype(np.float64)).reshape(-1, sums)
-    rows[:] = 0
-    d_x = np.zeros((B, T, I), x.dtype)
-    d_h0 = np.empty((B, N), x.dtype)
-    d_dt = np.zeros((B, T) if want_dt else (0, 0), x.dtype)
+    x, dt, lengths, states, totals, keep, plan = saved
+    key = x.shape, keep, plan, want_dt
+    a = workspace.kept(
+        "backward", key, lambda: _BackwardArrays(network, x.shape, unfolds, keep, plan, want_dt, workspace)
+    )
+    packed = network.packed(plan.posts)
+    a.rows.fill(0)
 
-    def row_range(first, last):
-        kernels.backward(
-            x, dt, lengths, d_out, d_h, packed, unfolds, width, first, last, states, totals, rows, d_x, d_h0, d_dt
-        )
+    def run(first, last, worker):
+        plan.kernels.backward(
+            x, dt, lengths, d_out, d_h, packed, unfolds, plan.width, first, last, a.scratch[worker], states, totals,
+            a.rows, a.d_x, a.d_h0, a.d_dt,
+        )  # fmt: skip
 
-    threads.run(row_range, rows.shape[0], parallel)
-    network.unpack(rows, posts, g)
-    return d_x, d_h0, d_dt if want_dt else None
+    threads.run(run, len(a.rows), a.workers)
+    network.unpack(a.rows, plan.posts, g)
+    return a.d_x, a.d_h0, a.d_dt if want_dt else None

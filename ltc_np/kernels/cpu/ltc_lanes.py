@@ -1,26 +1,56 @@
 """The LTC, lanes order: a tile of sequences side by side, one synapse at a time for all of them.
 
 Arrays of a tile are (feature, lane), lanes innermost, flat.  A synapse's constants are scalars, every lane of the
-vector unit is busy whatever the wiring, and a sparse wiring is nothing but a shorter list.
+vector unit is busy whatever the wiring, and a sparse wiring is nothing but a shorter list.  Lanes are worked on by
+pairs of vectors: two chains of dependent instructions side by side keep the processor busier than one.
 
 Arguments, everywhere:
     x (B, T, I), dt (B, T), steps (B,) valid steps, h0 (B, N)
     network = neuron (N, 3) [cm, g + epsilon, g*l], then for the recurrent and for the sensory synapses, sorted by
         (post, pre):  start (N + 1,) first synapse of each post, pre (S,), constants (S, 6)
-        [-sigma*log2(e), sigma*mu*log2(e), w, w*erev, erev, sigma]
+        [-sigma*log2(e), sigma*mu*log2(e), w, w*erev, erev, w*sigma]
     width: sequences in a tile;  tiles first..last-1 (forward) or gradient rows first..last-1 (backward)
-    states: per tile (T*U + 1, N, L) the state before each unfold and the last, or (2, N, L) to keep nothing
-    totals: per tile (T*U, N, L) the conductance Q of each unfold, or empty
+    scratch: `forward_scratch` or `backward_scratch` numbers to work in
+    states, totals: what is kept for the backward pass, per tile
+        everything:  (T*U + 1, N, L) the state before each unfold and the last;  (T*U, N, L) conductances Q
+        little:      (T, N, L) the state before each step;  totals empty
+        nothing:     both empty
 """
 
-import numpy as np
-
 from .jit import helper, kernel
-from .simd import add_sums, fma, fnma, load, sigmoid2, splat, store, where_greater, zeros
+from .simd import (
+    add_parts,
+    add_product,
+    add_sums,
+    fma,
+    fnma,
+    load,
+    load_like,
+    load_pair,
+    neg,
+    sigmoid2,
+    splat_like,
+    store,
+    where_greater,
+)  # fmt: skip
 
-# Up to here the vectors of gradient sums (4*64 bytes a synapse) stay in the caches and are kept for a whole step;
+# Up to here the vectors of gradient sums (4*64 bytes a synapse) stay in the caches and are kept over time steps;
 # beyond, for the synapses of one neuron.
 FEW_SYNAPSES = 40_000
+# Numbers that a lane adds up in the working precision before the sums go to the float64 row.
+FLUSH_TERMS = 256
+
+
+def forward_scratch(N, I, L):
+    """Numbers that `forward` works in."""
+    return (1 + I + 4 * N) * L
+
+
+def backward_scratch(N, I, L, S, S_sensory, W, recomputed):
+    """Numbers that `backward` works in; ``recomputed``: unfolds of a step that it runs again, 0 if all are kept."""
+    kept, passing = (S, 0) if S <= FEW_SYNAPSES else (0, N)
+    sums = 4 * W * (kept + passing + S_sensory + N)
+    return sums + (2 + 2 * I + 8 * N + (2 * recomputed + 1) * N) * L
 
 
 @helper
@@ -28,6 +58,15 @@ def _lanes(B, width, W, tile):
     """Sequences in this tile, and its lanes: that many rounded up to whole vectors (padding lanes have dt = 0)."""
     count = min(width, B - tile * width)
     return count, (count + W - 1) // W * W
+
+
+@helper
+def _longest(steps, b0, count):
+    """Steps of the longest of these sequences."""
+    T = 0
+    for lane in range(count):
+        T = max(T, steps[b0 + lane])
+    return T
 
 
 @helper
@@ -43,199 +82,302 @@ def _read_step(x, dt, t, b0, count, L, unfolds, inputs, h):
 def _currents(start, pre, constants, i, lane, L, source, p, q):
     """p + sum of w*erev*s and q + sum of w*s over the synapses of post i, s = sigmoid(sigma*(source - mu))."""
     for s in range(start[i], start[i + 1]):
-        y = sigmoid2(fma(constants[s, 0], load(source, pre[s] * L + lane), constants[s, 1]))
+        v = load_like(source, pre[s] * L + lane, p)
+        y = sigmoid2(fma(constants[s, 0], v, constants[s, 1]))
         q = fma(constants[s, 2], y, q)
         p = fma(constants[s, 3], y, p)
     return p, q
 
 
+@helper
+def _sensory_currents(network, i, lane, L, inputs, hl, ps, qs):
+    """ps and qs (N, L) of post i in the lanes of hl: leak and sensory synapses, constant over a time step."""
+    neuron, _, _, _, start, pre, constants = network
+    p, q = splat_like(neuron[i, 2], hl), splat_like(neuron[i, 1], hl)
+    p, q = _currents(start, pre, constants, i, lane, L, inputs, p, q)
+    store(ps, i * L + lane, p)
+    store(qs, i * L + lane, q)
+
+
+@helper
+def _unfold(network, i, lane, L, hl, ps, qs, v, new, total):
+    """One unfold of post i in the lanes of hl: its new state, and its conductance unless ``total`` is empty."""
+    neuron, start, pre, constants, _, _, _ = network
+    k = i * L + lane
+    p, q = _currents(start, pre, constants, i, lane, L, v, load_like(ps, k, hl), load_like(qs, k, hl))
+    vi = load_like(v, k, hl)
+    rate = hl / fma(hl, q, neuron[i, 0])
+    store(new, k, fma(fnma(q, vi, p), rate, vi))
+    if total.size > 0:
+        store(total, k, q)
+
+
+@helper
+def _step(network, unfolds, L, W, inputs, h, ps, qs, states, first, rows, totals):
+    """All unfolds of one time step, from row ``first`` of states on, (rows, N, L) taken round; the last row's number.
+
+    ``totals`` is (unfolds, N, L) or empty.
+    """
+    N = network[0].shape[0]
+    for i in range(N):
+        for lane in range(0, L - W, 2 * W):
+            _sensory_currents(network, i, lane, L, inputs, load_pair(h, lane), ps, qs)
+        if L & W:
+            _sensory_currents(network, i, L - W, L, inputs, load(h, L - W), ps, qs)
+    now = first
+    for u in range(unfolds):
+        after = now + 1 if now + 1 < rows else 0
+        v = states[now * N * L : (now + 1) * N * L]
+        new = states[after * N * L : (after + 1) * N * L]
+        total = totals[u * N * L : (u + 1) * N * L]
+        for i in range(N):
+            for lane in range(0, L - W, 2 * W):
+                _unfold(network, i, lane, L, load_pair(h, lane), ps, qs, v, new, total)
+            if L & W:
+                _unfold(network, i, L - W, L, load(h, L - W), ps, qs, v, new, total)
+        now = after
+    return now
+
+
 @kernel
-def forward(x, dt, steps, h0, network, unfolds, width, first, last, states, totals, out, h_last):
+def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, states, totals, out, h_last):
     """Tiles first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
-    neuron, start, pre, constants, sensory_start, sensory_pre, sensory = network
     (B, T, I), N, O = x.shape, h0.shape[1], out.shape[2]
     W = 64 // x.itemsize
-    keep = totals.size > 0
+    everything = totals.size > 0
+    little = states.size > 0 and not everything
     for tile in range(first, last):
         b0 = tile * width
         count, L = _lanes(B, width, W, tile)
-        base = b0 * N * (T * unfolds + 1) if keep else b0 * N * 2
-        total_base = b0 * N * T * unfolds
-        h = np.zeros(L, x.dtype)
-        inputs = np.zeros(I * L, x.dtype)
-        ps = np.empty(N * L, x.dtype)
-        qs = np.empty(N * L, x.dtype)
+        h = scratch[:L]
+        inputs = scratch[L : (1 + I) * L]
+        at = (1 + I) * L
+        ps = scratch[at : at + N * L]
+        qs = scratch[at + N * L : at + 2 * N * L]
+        rows = 2
+        history = scratch[at + 2 * N * L : at + 4 * N * L]
+        step_totals = totals[:0]
+        if everything:
+            rows = T * unfolds + 1
+            history = states[b0 * N * rows : (b0 + L) * N * rows]
+        h[:] = 0
+        inputs[:] = 0
         for i in range(N):
             for lane in range(L):
-                states[base + i * L + lane] = h0[b0 + lane, i] if lane < count else 0
-        now = base
-        n = 0
-        for t in range(steps[b0 : b0 + count].max()):
+                history[i * L + lane] = h0[b0 + lane, i] if lane < count else 0
+        now = 0
+        longest = _longest(steps, b0, count)
+        out[b0 : b0 + count, longest:] = 0
+        for t in range(longest):
             _read_step(x, dt, t, b0, count, L, unfolds, inputs, h)
-            for i in range(N):
-                for lane in range(0, L, W):
-                    p, q = splat(neuron[i, 2]), splat(neuron[i, 1])
-                    p, q = _currents(sensory_start, sensory_pre, sensory, i, lane, L, inputs, p, q)
-                    store(ps, i * L + lane, p)
-                    store(qs, i * L + lane, q)
-            for _ in range(unfolds):
-                n += 1
-                new = base + (n if keep else n & 1) * N * L
-                v = states[now : now + N * L]
-                for i in range(N):
-                    for lane in range(0, L, W):
-                        k = i * L + lane
-                        p, q = _currents(start, pre, constants, i, lane, L, v, load(ps, k), load(qs, k))
-                        hl = load(h, lane)
-                        vi = load(v, k)
-                        rate = hl / fma(hl, q, neuron[i, 0])
-                        store(states, new + k, fma(fnma(q, vi, p), rate, vi))
-                        if keep:
-                            store(totals, total_base + (n - 1) * N * L + k, q)
-                now = new
+            if little:
+                for k in range(0, N * L, W):
+                    store(states, (b0 * T + t * L) * N + k, load(history, now * N * L + k))
+            if everything:
+                at = (b0 * T + t * L) * N * unfolds
+                step_totals = totals[at : at + unfolds * N * L]
+            now = _step(network, unfolds, L, W, inputs, h, ps, qs, history, now, rows, step_totals)
             for lane in range(count):
                 for o in range(O):
-                    out[b0 + lane, t, o] = states[now + o * L + lane]
+                    out[b0 + lane, t, o] = history[(now * N + o) * L + lane]
         for lane in range(count):
             for i in range(N):
-                h_last[b0 + lane, i] = states[now + i * L + lane]
+                h_last[b0 + lane, i] = history[(now * N + i) * L + lane]
 
 
 @helper
-def _adjoint(start, pre, constants, i, L, W, source, d_p, d_q, d_source, sums, first):
-    """Adjoint of `_currents` for every lane: adds to d_source, and to the four vectors of sums of each synapse.
+def _d_currents(start, pre, constants, i, lane, L, W, source, dp, dq, d_source, sums, first):
+    """Adjoint of `_currents` in the lanes of dp and dq: adds to d_source, and to four vectors of sums for each synapse.
 
-    The sums: y*d_p, y*d_q, z, z*source with z = d(loss)/d(sigma*(source - mu)); ``sums`` begins at synapse ``first``.
+    The sums: r = d(loss)/d(w), y*dp, z, z*source, where w*z = d(loss)/d(sigma*(source - mu)); ``sums`` begins at
+    synapse ``first``.
     """
     for s in range(start[i], start[i + 1]):
-        j = pre[s] * L
-        k = i * L
-        sum_p = sum_q = sum_z = sum_zv = zeros(source)
-        for lane in range(0, L, W):
-            v = load(source, j + lane)
-            dp = load(d_p, k + lane)
-            dq = load(d_q, k + lane)
-            y = sigmoid2(fma(constants[s, 0], v, constants[s, 1]))
-            a = constants[s, 2] * y
-            z = fnma(a, y, a) * fma(dp, constants[s, 4], dq)
-            store(d_source, j + lane, fma(z, constants[s, 5], load(d_source, j + lane)))
-            sum_p = fma(y, dp, sum_p)
-            sum_q = fma(y, dq, sum_q)
-            sum_z = sum_z + z
-            sum_zv = fma(z, v, sum_zv)
-        at = 4 * W * (s - first)
-        store(sums, at, load(sums, at) + sum_p)
-        store(sums, at + W, load(sums, at + W) + sum_q)
-        store(sums, at + 2 * W, load(sums, at + 2 * W) + sum_z)
-        store(sums, at + 3 * W, load(sums, at + 3 * W) + sum_zv)
+        j = pre[s] * L + lane
+        v = load_like(source, j, dp)
+        y = sigmoid2(fma(constants[s, 0], v, constants[s, 1]))
+        r = y * fma(dp, constants[s, 4], dq)
+        z = fnma(r, y, r)
+        store(d_source, j, fma(z, constants[s, 5], load_like(d_source, j, dp)))
+        k = 4 * W * (s - first)
+        store(sums, k, add_parts(load(sums, k), r))
+        store(sums, k + W, add_product(load(sums, k + W), y, dp))
+        store(sums, k + 2 * W, add_parts(load(sums, k + 2 * W), z))
+        store(sums, k + 3 * W, add_product(load(sums, k + 3 * W), z, v))
 
 
 @helper
-def _flush(sums, n, W, row, at):
-    """Add the sums of n synapses, over their lanes, to the float64 row from ``at`` on, and begin again at 0."""
-    for s in range(n):
+def _d_synapses(start, pre, constants, posts, L, W, source, d_p, d_q, d_source, sums, first):
+    """`_d_currents` of the posts (from, to), in all lanes."""
+    for i in range(posts[0], posts[1]):
+        lane = 0
+        while lane + W < L:
+            dp, dq = load_pair(d_p, i * L + lane), load_pair(d_q, i * L + lane)
+            _d_currents(start, pre, constants, i, lane, L, W, source, dp, dq, d_source, sums, first)
+            lane += 2 * W
+        if lane < L:
+            dp, dq = load(d_p, i * L + lane), load(d_q, i * L + lane)
+            _d_currents(start, pre, constants, i, lane, L, W, source, dp, dq, d_source, sums, first)
+
+
+@helper
+def _d_unfold(cm, k, W, hl, v, new, total, g, d_p, d_q, step_d_p, step_d_q, sums, at):
+    """Adjoint of `_unfold` as far as p and q, in the lanes of hl; the three sums of its neuron begin at ``at``.
+
+    ``g`` becomes the adjoint of the state before the unfold, its part through the synapses left out.
+    """
+    q, gi, vn = load_like(total, k, hl), load_like(g, k, hl), load_like(new, k, hl)
+    scaled = gi / fma(hl, q, cm)
+    dp = hl * scaled
+    dq = neg(dp * vn)
+    store(d_p, k, dp)
+    store(d_q, k, dq)
+    store(step_d_p, k, load_like(step_d_p, k, hl) + dp)
+    store(step_d_q, k, load_like(step_d_q, k, hl) + dq)
+    # Twice one number: exact at h = 0, and without cancellation where h*q is large.
+    store(g, k, where_greater(hl * q, cm, scaled * cm, fnma(dp, q, gi)))
+    store(sums, at, add_parts(load(sums, at), dp))
+    store(sums, at + W, add_parts(load(sums, at + W), dq))
+    store(sums, at + 2 * W, add_product(load(sums, at + 2 * W), scaled, load_like(v, k, hl) - vn))
+
+
+@helper
+def _add_d_elapsed(network, i, lane, L, hl, inputs, v, new, total, g, d_step):
+    """Adds to d_step what post i says of the step h, in the lanes of hl; g is the adjoint of the new state."""
+    neuron, start, pre, constants, sensory_start, sensory_pre, sensory = network
+    cm, k = neuron[i, 0], i * L + lane
+    q, vn = load_like(total, k, hl), load_like(new, k, hl)
+    p = splat_like(neuron[i, 2], hl)
+    p, _ = _currents(sensory_start, sensory_pre, sensory, i, lane, L, inputs, p, p)
+    p, _ = _currents(start, pre, constants, i, lane, L, v, p, p)
+    # P - Q*new, twice: the second form is exact at h = 0, the first does not cancel where h*q is large.
+    flow = where_greater(hl * q, cm, cm * (vn - load_like(v, k, hl)) / hl, fnma(q, vn, p))
+    store(d_step, lane, fma(load_like(g, k, hl) / fma(hl, q, cm), flow, load_like(d_step, lane, hl)))
+
+
+@helper
+def _flush(sums, W, row, at):
+    """Add the sums, over their lanes, to the float64 row from ``at`` on, and begin again at 0."""
+    for s in range(sums.size // (4 * W)):
         k = 4 * W * s
         add_sums(row, at + 4 * s, load(sums, k), load(sums, k + W), load(sums, k + 2 * W), load(sums, k + 3 * W))
-    sums[: 4 * W * n] = 0
+    sums[:] = 0
 
 
 @kernel
-def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, states, totals, rows, d_x, d_h0, d_dt):
+def backward(
+    x, dt, steps, d_out, d_h, network, unfolds, width, first, last, scratch, states, totals, rows, d_x, d_h0, d_dt
+):  # fmt: skip
     """Adjoint of `forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
     d_out (B, T, O), d_h (B, N) adjoint of the last state; rows (R, 4*(S + S_sensory + N)) float64: the sums of
-    `_adjoint`, then per neuron d_p, d_q, d_cm, 0; d_x (B, T, I), d_h0 (B, N); d_dt (B, T) or empty.
+    `_d_currents`, then per neuron d_p, d_q, d_cm, 0; d_x (B, T, I), d_h0 (B, N); d_dt (B, T) or empty.
     """
     neuron, start, pre, constants, sensory_start, sensory_pre, sensory = network
     (B, T, I), N, O = x.shape, d_h.shape[1], d_out.shape[2]
     W = 64 // x.itemsize
-    S = pre.size
+    S, S_sensory = pre.size, sensory_pre.size
     want_dt = d_dt.size > 0
+    everything = totals.size > 0
     few = S <= FEW_SYNAPSES
-    sums = np.zeros(4 * W * (S if few else N), x.dtype)
-    sensory_sums = np.zeros(4 * W * sensory_pre.size, x.dtype)
+    kept = S if few else 0  # recurrent synapses whose sums are kept over steps
+    room = 4 * W * (kept + S_sensory + N)
+    sums = scratch[:room]
+    sensory_sums = sums[4 * W * kept : 4 * W * (kept + S_sensory)]
+    neuron_sums = sums[4 * W * (kept + S_sensory) :]
+    post_sums = scratch[room : room + (0 if few else 4 * W * N)]
+    room += post_sums.size
+    sums[:] = 0
+    post_sums[:] = 0
     for r in range(first, last):
         row = rows[r]
         for tile in range(r, (B + width - 1) // width, rows.shape[0]):
             b0 = tile * width
             count, L = _lanes(B, width, W, tile)
-            base = b0 * N * (T * unfolds + 1)
-            total_base = b0 * N * T * unfolds
-            h = np.zeros(L, x.dtype)
-            d_step = np.zeros(L, x.dtype)
-            inputs = np.zeros(I * L, x.dtype)
-            d_inputs = np.empty(I * L, x.dtype)
-            g = np.zeros(N * L, x.dtype)  # adjoint of the state, after the unfold and then before it
-            g_synapses = np.empty(N * L, x.dtype)  # its part through the synapses: small terms are summed by themselves
-            d_p = np.empty(N * L, x.dtype)
-            d_q = np.empty(N * L, x.dtype)
-            step_d_p = np.empty(N * L, x.dtype)
-            step_d_q = np.empty(N * L, x.dtype)
-            ps = np.empty(N * L if want_dt else 0, x.dtype)
+            NL = N * L
+            h = scratch[room : room + L]
+            d_step = scratch[room + L : room + 2 * L]
+            inputs = scratch[room + 2 * L : room + (2 + I) * L]
+            d_inputs = scratch[room + (2 + I) * L : room + (2 + 2 * I) * L]
+            work = scratch[room + (2 + 2 * I) * L :]
+            g = work[:NL]  # adjoint of the state, after the unfold and then before it
+            g_synapses = work[NL : 2 * NL]  # its part through the synapses: small terms are summed by themselves
+            d_p = work[2 * NL : 3 * NL]
+            d_q = work[3 * NL : 4 * NL]
+            step_d_p = work[4 * NL : 5 * NL]
+            step_d_q = work[5 * NL : 6 * NL]
+            ps = work[6 * NL : 7 * NL]
+            qs = work[7 * NL : 8 * NL]
+            history = work[8 * NL :]
+            step_totals = history[(unfolds + 1) * NL :]
+            h[:] = 0
+            inputs[:] = 0
+            g[:] = 0
             for lane in range(count):
                 for i in range(N):
                     g[i * L + lane] = d_h[b0 + lane, i]
-            for t in range(steps[b0 : b0 + count].max() - 1, -1, -1):
+            longest = _longest(steps, b0, count)
+            d_x[b0 : b0 + count, longest:] = 0
+            if want_dt:
+                d_dt[b0 : b0 + count, longest:] = 0
+            terms = 0
+            for t in range(longest - 1, -1, -1):
                 _read_step(x, dt, t, b0, count, L, unfolds, inputs, h)
+                if everything:
+                    at = b0 * N * (T * unfolds + 1) + t * unfolds * NL
+                    history = states[at : at + (unfolds + 1) * NL]
+                    at = b0 * N * T * unfolds + t * unfolds * NL
+                    step_totals = totals[at : at + unfolds * NL]
+                else:
+                    at = b0 * N * T + t * NL
+                    for k in range(0, NL, W):
+                        store(history, k, load(states, at + k))
+                    _step(network, unfolds, L, W, inputs, h, ps, qs, history, 0, unfolds + 1, step_totals)
                 for lane in range(count):
                     for o in range(O):
                         g[o * L + lane] += d_out[b0 + lane, t, o]
                 step_d_p[:] = 0
                 step_d_q[:] = 0
                 d_step[:] = 0
-                if want_dt:
+                for u in range(unfolds - 1, -1, -1):
+                    v = history[u * NL : (u + 1) * NL]
+                    new = history[(u + 1) * NL : (u + 2) * NL]
+                    total = step_totals[u * NL : (u + 1) * NL]
+                    if want_dt:
+                        for i in range(N):
+                            for lane in range(0, L, W):
+                                _add_d_elapsed(network, i, lane, L, load(h, lane), inputs, v, new, total, g, d_step)
                     for i in range(N):
-                        for lane in range(0, L, W):
-                            p = splat(neuron[i, 2])
-                            p, _ = _currents(sensory_start, sensory_pre, sensory, i, lane, L, inputs, p, p)
-                            store(ps, i * L + lane, p)
-                for n in range((t + 1) * unfolds - 1, t * unfolds - 1, -1):
-                    v = states[base + n * N * L : base + (n + 1) * N * L]
-                    new = states[base + (n + 1) * N * L : base + (n + 2) * N * L]
-                    total = totals[total_base + n * N * L : total_base + (n + 1) * N * L]
-                    for i in range(N):
-                        sum_p = sum_q = sum_c = zeros(h)
-                        for lane in range(0, L, W):
-                            k = i * L + lane
-                            hl = load(h, lane)
-                            q = load(total, k)
-                            gi = load(g, k)
-                            vn = load(new, k)
-                            cm = splat(neuron[i, 0])
-                            scaled = gi / fma(hl, q, cm)
-                            dp = hl * scaled
-                            dq = zeros(h) - dp * vn
-                            store(d_p, k, dp)
-                            store(d_q, k, dq)
-                            store(step_d_p, k, load(step_d_p, k) + dp)
-                            store(step_d_q, k, load(step_d_q, k) + dq)
-                            # Twice one number: exact at h = 0, and without cancellation where h*q is large.
-                            store(g, k, where_greater(hl * q, cm, scaled * cm, fnma(dp, q, gi)))
-                            sum_p = sum_p + dp
-                            sum_q = sum_q + dq
-                            sum_c = fma(scaled, load(v, k) - vn, sum_c)
-                            if want_dt:
-                                p, _ = _currents(start, pre, constants, i, lane, L, v, load(ps, k), q)
-                                flow = where_greater(hl * q, cm, cm * (vn - load(v, k)) / hl, fnma(q, vn, p))
-                                store(d_step, lane, fma(scaled, flow, load(d_step, lane)))
-                        add_sums(row, 4 * (S + sensory_pre.size + i), sum_p, sum_q, sum_c, zeros(h))
+                        for lane in range(0, L - W, 2 * W):
+                            _d_unfold(
+                                neuron[i, 0], i * L + lane, W, load_pair(h, lane), v, new, total, g, d_p, d_q,
+                                step_d_p, step_d_q, neuron_sums, 4 * W * i,
+                            )  # fmt: skip
+                        if L & W:
+                            _d_unfold(
+                                neuron[i, 0], (i + 1) * L - W, W, load(h, L - W), v, new, total, g, d_p, d_q,
+                                step_d_p, step_d_q, neuron_sums, 4 * W * i,
+                            )  # fmt: skip
                     g_synapses[:] = 0
-                    for i in range(N):
-                        synapse = 0 if few else start[i]
-                        _adjoint(start, pre, constants, i, L, W, v, d_p, d_q, g_synapses, sums, synapse)
-                        if not few:
-                            _flush(sums, start[i + 1] - synapse, W, row, 4 * synapse)
-                    for k in range(0, N * L, W):
+                    if few:
+                        _d_synapses(start, pre, constants, (0, N), L, W, v, d_p, d_q, g_synapses, sums, 0)
+                    else:
+                        for i in range(N):
+                            _d_synapses(
+                                start, pre, constants, (i, i + 1), L, W, v, d_p, d_q, g_synapses, post_sums, start[i]
+                            )
+                            _flush(post_sums[: 4 * W * (start[i + 1] - start[i])], W, row, 4 * start[i])
+                    for k in range(0, NL, W):
                         store(g, k, load(g, k) + load(g_synapses, k))
                 d_inputs[:] = 0
-                for i in range(N):
-                    _adjoint(
-                        sensory_start, sensory_pre, sensory, i, L, W, inputs, step_d_p, step_d_q, d_inputs,
-                        sensory_sums, 0,
-                    )  # fmt: skip
-                if few:
-                    _flush(sums, S, W, row, 0)
-                _flush(sensory_sums, sensory_pre.size, W, row, 4 * S)
+                _d_synapses(
+                    sensory_start, sensory_pre, sensory, (0, N), L, W, inputs, step_d_p, step_d_q, d_inputs,
+                    sensory_sums, 0,
+                )  # fmt: skip
+                terms += unfolds * (L // W)
+                if terms >= FLUSH_TERMS or t == 0:
+                    _flush(sums, W, row, 4 * (S - kept))
+                    terms = 0
                 for lane in range(count):
                     for k in range(I):
                         d_x[b0 + lane, t, k] = d_inputs[k * L + lane]

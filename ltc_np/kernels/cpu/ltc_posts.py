@@ -6,17 +6,25 @@ order of `ltc_lanes`, so the forward has the same bits.
 Arguments as in `ltc_lanes`, except that posts are padded to M, a whole number of vectors:
     network = neuron (3, M) [cm, g + epsilon, g*l], recurrent (6, N, M), sensory (6, I, M): the constants of
         `ltc_lanes` at [k, pre, post], 0 for padding (1 for its cm)
-    states: per sequence (T*U + 1, M) or (2, M);  totals: per sequence (T*U, M) or empty
+    states, totals: per sequence (T*U + 1, M) and (T*U, M), or (T, M) and empty, or both empty
 A tile is one sequence.
 """
 
-import numpy as np
-
 from .jit import helper, kernel
-from .simd import fma, fnma, lane_sum, load, sigmoid2, splat, store, where_greater, zeros
+from .simd import fma, fnma, lane_sum, load, neg, sigmoid2, splat, store, where_greater, zeros
 
 # Steps whose parameter sums are added in the working precision before they go to the float64 row.
 FLUSH_STEPS = 8
+
+
+def forward_scratch(M):
+    """Numbers that `forward` works in."""
+    return 4 * M
+
+
+def backward_scratch(N, I, M, recomputed):
+    """Numbers that `backward` works in; ``recomputed``: unfolds of a step that it runs again, 0 if all are kept."""
+    return 4 * M * (N + I + 1) + 7 * M + (2 * recomputed + 1) * M + I
 
 
 @helper
@@ -33,49 +41,70 @@ def _currents(constants, i, M, source, p, q):
     return p, q
 
 
-@kernel
-def forward(x, dt, steps, h0, network, unfolds, width, first, last, states, totals, out, h_last):
-    """Sequences first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
+@helper
+def _step(network, unfolds, M, W, inputs, h, ps, qs, states, first, rows, totals):
+    """All unfolds of one time step, from row ``first`` of states on, (rows, M) taken round; the last row's number.
+
+    ``totals`` is (unfolds, M) or empty.
+    """
     neuron, recurrent, sensory = network
-    (_, T, _), N, O, M = x.shape, h0.shape[1], out.shape[2], neuron.shape[1]
-    W = 64 // x.itemsize
     cm, leak_q, leak_p = neuron[0], neuron[1], neuron[2]
-    keep = totals.size > 0
-    ps = np.empty(M, x.dtype)
-    qs = np.empty(M, x.dtype)
+    for i in range(0, M, W):
+        p, q = _currents(sensory, i, M, inputs, load(leak_p, i), load(leak_q, i))
+        store(ps, i, p)
+        store(qs, i, q)
+    now = first
+    for u in range(unfolds):
+        after = now + 1 if now + 1 < rows else 0
+        v = states[now * M : (now + 1) * M]
+        for i in range(0, M, W):
+            p, q = _currents(recurrent, i, M, v, load(ps, i), load(qs, i))
+            vi = load(v, i)
+            rate = h / fma(h, q, load(cm, i))
+            store(states, after * M + i, fma(fnma(q, vi, p), rate, vi))
+            if totals.size > 0:
+                store(totals, u * M + i, q)
+        now = after
+    return now
+
+
+@kernel
+def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, states, totals, out, h_last):
+    """Sequences first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
+    (_, T, _), N, O, M = x.shape, h0.shape[1], out.shape[2], network[0].shape[1]
+    W = 64 // x.itemsize
+    everything = totals.size > 0
+    little = states.size > 0 and not everything
+    ps, qs = scratch[:M], scratch[M : 2 * M]
     for b in range(first, last):
-        base = b * M * (T * unfolds + 1) if keep else b * M * 2
-        total_base = b * M * T * unfolds
-        states[base : base + M] = 0
-        states[base : base + N] = h0[b]
-        now = base
-        n = 0
+        rows = 2
+        history = scratch[2 * M : 4 * M]
+        step_totals = totals[:0]
+        if everything:
+            rows = T * unfolds + 1
+            history = states[b * M * rows : (b + 1) * M * rows]
+        history[:M] = 0
+        for i in range(N):
+            history[i] = h0[b, i]
+        now = 0
+        out[b, steps[b] :] = 0
         for t in range(steps[b]):
             h = splat(dt[b, t] / x.dtype.type(unfolds))
-            for i in range(0, M, W):
-                p, q = _currents(sensory, i, M, x[b, t], load(leak_p, i), load(leak_q, i))
-                store(ps, i, p)
-                store(qs, i, q)
-            for _ in range(unfolds):
-                n += 1
-                new = base + (n if keep else n & 1) * M
-                v = states[now : now + M]
+            if little:
                 for i in range(0, M, W):
-                    p, q = _currents(recurrent, i, M, v, load(ps, i), load(qs, i))
-                    vi = load(v, i)
-                    rate = h / fma(h, q, load(cm, i))
-                    store(states, new + i, fma(fnma(q, vi, p), rate, vi))
-                    if keep:
-                        store(totals, total_base + (n - 1) * M + i, q)
-                now = new
+                    store(states, (b * T + t) * M + i, load(history, now * M + i))
+            if everything:
+                step_totals = totals[(b * T + t) * unfolds * M : (b * T + t + 1) * unfolds * M]
+            now = _step(network, unfolds, M, W, x[b, t], h, ps, qs, history, now, rows, step_totals)
             for o in range(O):
-                out[b, t, o] = states[now + o]
-        h_last[b] = states[now : now + N]
+                out[b, t, o] = history[now * M + o]
+        for i in range(N):
+            h_last[b, i] = history[now * M + i]
 
 
 @helper
-def _adjoint(constants, M, W, source, d_p, d_q, d_source, sums):
-    """Adjoint of `_currents`: adds to d_source, and to sums (4, n_pre, M) y*d_p, y*d_q, z, z*source."""
+def _d_currents(constants, M, W, source, d_p, d_q, d_source, sums):
+    """Adjoint of `_currents`: adds to d_source, and to sums (4, n_pre, M), those of `ltc_lanes`."""
     n_pre = constants.shape[1]
     flat = constants.reshape(-1)
     plane = n_pre * M
@@ -87,21 +116,23 @@ def _adjoint(constants, M, W, source, d_p, d_q, d_source, sums):
             dp = load(d_p, i)
             dq = load(d_q, i)
             y = sigmoid2(fma(load(flat, k), v, load(flat, plane + k)))
-            a = load(flat, 2 * plane + k) * y
-            z = fnma(a, y, a) * fma(dp, load(flat, 4 * plane + k), dq)
+            r = y * fma(dp, load(flat, 4 * plane + k), dq)
+            z = fnma(r, y, r)
             d_v = fma(z, load(flat, 5 * plane + k), d_v)
-            store(sums, k, fma(y, dp, load(sums, k)))
-            store(sums, plane + k, fma(y, dq, load(sums, plane + k)))
+            store(sums, k, load(sums, k) + r)
+            store(sums, plane + k, fma(y, dp, load(sums, plane + k)))
             store(sums, 2 * plane + k, load(sums, 2 * plane + k) + z)
             store(sums, 3 * plane + k, fma(z, v, load(sums, 3 * plane + k)))
         d_source[j] += lane_sum(d_v)
 
 
 @kernel
-def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, states, totals, rows, d_x, d_h0, d_dt):
+def backward(
+    x, dt, steps, d_out, d_h, network, unfolds, width, first, last, scratch, states, totals, rows, d_x, d_h0, d_dt
+):  # fmt: skip
     """Adjoint of `forward`: sequences r, r + R, ... into gradient row r, for r = first..last-1.
 
-    rows (R, 4*M*(N + I + 1)) float64: the recurrent sums of `_adjoint` as (4, N, M), the sensory ones (4, I, M),
+    rows (R, 4*M*(N + I + 1)) float64: the recurrent sums of `_d_currents` as (4, N, M), the sensory ones (4, I, M),
     then (4, M) per neuron d_p, d_q, d_cm, 0.  The rest as in `ltc_lanes.backward`.
     """
     neuron, recurrent, sensory = network
@@ -109,27 +140,44 @@ def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, sta
     W = 64 // x.itemsize
     cm, leak_p = neuron[0], neuron[2]
     want_dt = d_dt.size > 0
-    sums = np.empty(4 * M * (N + I + 1), x.dtype)
+    everything = totals.size > 0
+    room = 4 * M * (N + I + 1)
+    sums = scratch[:room]
     recurrent_sums = sums[: 4 * M * N]
     sensory_sums = sums[4 * M * N : 4 * M * (N + I)]
     neuron_sums = sums[4 * M * (N + I) :]
-    g = np.empty(M, x.dtype)  # adjoint of the state, after the unfold and then before it
-    d_p = np.empty(M, x.dtype)
-    d_q = np.empty(M, x.dtype)
-    step_d_p = np.empty(M, x.dtype)
-    step_d_q = np.empty(M, x.dtype)
-    ps = np.empty(M, x.dtype)
-    d_inputs = np.empty(I, x.dtype)
+    work = scratch[room:]
+    g = work[:M]  # adjoint of the state, after the unfold and then before it
+    d_p = work[M : 2 * M]
+    d_q = work[2 * M : 3 * M]
+    step_d_p = work[3 * M : 4 * M]
+    step_d_q = work[4 * M : 5 * M]
+    ps = work[5 * M : 6 * M]
+    qs = work[6 * M : 7 * M]
+    history = work[7 * M :]
+    step_totals = history[(unfolds + 1) * M :]
+    d_inputs = scratch[scratch.size - I :]
+    sums[:] = 0
     for r in range(first, last):
         row = rows[r]
         for b in range(r, B, rows.shape[0]):
-            base = b * M * (T * unfolds + 1)
-            total_base = b * M * T * unfolds
             g[:] = 0
-            g[:N] = d_h[b]
-            sums[:] = 0
+            for i in range(N):
+                g[i] = d_h[b, i]
+            d_x[b, steps[b] :] = 0
+            if want_dt:
+                d_dt[b, steps[b] :] = 0
             for t in range(steps[b] - 1, -1, -1):
                 h = splat(dt[b, t] / x.dtype.type(unfolds))
+                if everything:
+                    at = (b * (T * unfolds + 1) + t * unfolds) * M
+                    history = states[at : at + (unfolds + 1) * M]
+                    at = (b * T + t) * unfolds * M
+                    step_totals = totals[at : at + unfolds * M]
+                else:
+                    for i in range(0, M, W):
+                        store(history, i, load(states, (b * T + t) * M + i))
+                    _step(network, unfolds, M, W, x[b, t], h, ps, qs, history, 0, unfolds + 1, step_totals)
                 for o in range(O):
                     g[o] += d_out[b, t, o]
                 step_d_p[:] = 0
@@ -141,18 +189,17 @@ def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, sta
                         p = load(leak_p, i)
                         p, _ = _currents(sensory, i, M, x[b, t], p, p)
                         store(ps, i, p)
-                for n in range((t + 1) * unfolds - 1, t * unfolds - 1, -1):
-                    v = states[base + n * M : base + (n + 1) * M]
-                    new = states[base + (n + 1) * M : base + (n + 2) * M]
-                    total = totals[total_base + n * M : total_base + (n + 1) * M]
+                for u in range(unfolds - 1, -1, -1):
+                    v = history[u * M : (u + 1) * M]
+                    new = history[(u + 1) * M : (u + 2) * M]
                     for i in range(0, M, W):
-                        q = load(total, i)
+                        q = load(step_totals, u * M + i)
                         gi = load(g, i)
                         vn = load(new, i)
                         c = load(cm, i)
                         scaled = gi / fma(h, q, c)
                         dp = h * scaled
-                        dq = zeros(g) - dp * vn
+                        dq = neg(dp * vn)
                         store(d_p, i, dp)
                         store(d_q, i, dq)
                         store(step_d_p, i, load(step_d_p, i) + dp)
@@ -165,13 +212,15 @@ def backward(x, dt, steps, d_out, d_h, network, unfolds, width, first, last, sta
                             p, _ = _currents(recurrent, i, M, v, load(ps, i), q)
                             flow = where_greater(h * q, c, c * (vn - load(v, i)) / h, fnma(q, vn, p))
                             d_step = fma(scaled, flow, d_step)
-                    _adjoint(recurrent, M, W, v, d_p, d_q, g, recurrent_sums)
-                _adjoint(sensory, M, W, x[b, t], step_d_p, step_d_q, d_inputs, sensory_sums)
-                d_x[b, t] = d_inputs
+                    _d_currents(recurrent, M, W, v, d_p, d_q, g, recurrent_sums)
+                _d_currents(sensory, M, W, x[b, t], step_d_p, step_d_q, d_inputs, sensory_sums)
+                for k in range(I):
+                    d_x[b, t, k] = d_inputs[k]
                 if want_dt:
                     d_dt[b, t] = lane_sum(d_step) / x.dtype.type(unfolds)
                 if t % FLUSH_STEPS == 0:
                     for k in range(sums.size):
                         row[k] += sums[k]
                     sums[:] = 0
-            d_h0[b] = g[:N]
+            for i in range(N):
+                d_h0[b, i] = g[i]

@@ -23,6 +23,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
+from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
@@ -69,11 +70,11 @@ EXP_FLOAT64 = (0.6931471805599453094, 2.3190468138462996e-17, -708.3964185322641
 
 
 class Vector(types.Type):
-    """Numba's type of one 64-byte vector."""
+    """Numba's type of one 64-byte vector, or of a pair of them."""
 
-    def __init__(self, dtype):
+    def __init__(self, dtype, parts=1):
         self.dtype = dtype
-        self.width = VECTOR_BYTES * 8 // dtype.bitwidth
+        self.width = parts * VECTOR_BYTES * 8 // dtype.bitwidth
         super().__init__(name=f"Vector({dtype} x {self.width})")
 
 
@@ -90,9 +91,16 @@ def _scalar(kind):
 
 def _common(*kinds):
     """The type of an operation: vector if one operand is; all of one float type, or it is a mistake in a kernel."""
-    if len({_scalar(k) for k in kinds}) != 1 or not isinstance(_scalar(kinds[0]), types.Float):
-        raise TypingError(f"simd: operands must be floats of one type, got {kinds}")
-    return next((k for k in kinds if isinstance(k, Vector)), kinds[0])
+    vectors = {k for k in kinds if isinstance(k, Vector)}
+    if len({_scalar(k) for k in kinds}) != 1 or not isinstance(_scalar(kinds[0]), types.Float) or len(vectors) > 1:
+        raise TypingError(f"simd: operands must be floats of one type and vectors of one width, got {kinds}")
+    return vectors.pop() if vectors else kinds[0]
+
+
+def _pick(builder, x, y, lanes):
+    """The lanes of x, or of x and then y, with these numbers."""
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
+    return builder.shuffle_vector(x, ir.Constant(x.type, ir.Undefined) if y is None else y, mask)
 
 
 def _splat(builder, value, llvm_type):
@@ -131,32 +139,54 @@ def _address(context, builder, array_type, array, index):
     return builder.gep(data, [index])
 
 
-@intrinsic
-def load(typingctx, array, index):
-    """The vector at ``array[index : index + width]``; 1-d contiguous; no bounds check."""
-    vector = Vector(array.dtype)
-
+def _load(vector, array):
     def codegen(context, builder, sig, args):
         llvm_type = context.get_value_type(sig.return_type)
-        pointer = builder.bitcast(_address(context, builder, sig.args[0], *args), llvm_type.as_pointer())
+        pointer = builder.bitcast(_address(context, builder, sig.args[0], *args[:2]), llvm_type.as_pointer())
         return builder.load(pointer, align=sig.return_type.dtype.bitwidth // 8)
 
     return vector(array, types.intp), codegen
 
 
 @intrinsic
+def load(typingctx, array, index):
+    """The vector at ``array[index : index + width]``; 1-d contiguous; no bounds check."""
+    return _load(Vector(array.dtype), array)
+
+
+@intrinsic
+def load_pair(typingctx, array, index):
+    """`load` of two neighbouring vectors as one value: the processor works on both in turn."""
+    return _load(Vector(array.dtype, 2), array)
+
+
+@intrinsic
+def load_like(typingctx, array, index, like):
+    """`load` or `load_pair`, as ``like`` is one vector or a pair."""
+    vector, codegen = _load(like, array)
+    return vector.return_type(*vector.args, like), codegen
+
+
+@intrinsic
 def store(typingctx, array, index, value):
-    """Write a vector (or a scalar to every lane) to ``array[index : index + width]``; no bounds check."""
+    """Write a vector (a scalar: to every lane of one) to ``array[index : ...]``; no bounds check."""
+    vector = value if isinstance(value, Vector) else Vector(array.dtype)
+    _common(array.dtype, value)
 
     def codegen(context, builder, sig, args):
-        vector = Vector(sig.args[0].dtype)
         llvm_type = context.get_value_type(vector)
         pointer = builder.bitcast(_address(context, builder, sig.args[0], *args[:2]), llvm_type.as_pointer())
         builder.store(_splat(builder, args[2], llvm_type), pointer, align=vector.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
-    _common(Vector(array.dtype), value)
     return types.none(array, types.intp, value), codegen
+
+
+def _parts(builder, x, single):
+    """The 64-byte vectors that make up x."""
+    if x.type == single:
+        return [x]
+    return [_pick(builder, x, None, range(k, k + single.count)) for k in range(0, x.type.count, single.count)]
 
 
 def _fma(builder, x, y, z):
@@ -180,6 +210,16 @@ def splat(typingctx, value):
 
 
 @intrinsic
+def splat_like(typingctx, value, like):
+    """The vector or pair, as ``like`` is, with ``value`` in every lane."""
+
+    def codegen(context, builder, sig, args):
+        return _splat(builder, args[0], args[1].type)
+
+    return _common(value, like)(value, like), codegen
+
+
+@intrinsic
 def zeros(typingctx, array):
     """The zero vector of the array's element type."""
 
@@ -200,6 +240,32 @@ def fma(typingctx, x, y, z):
 
 
 @intrinsic
+def add_product(typingctx, total, x, y):
+    """total + x * y, rounded once; of pairs the first product is added and then the second: one fixed order."""
+
+    def codegen(context, builder, sig, args):
+        total, x, y = args
+        for part, other in zip(_parts(builder, x, total.type), _parts(builder, y, total.type), strict=True):
+            total = _fma(builder, part, other, total)
+        return total
+
+    return total(total, x, y), codegen
+
+
+@intrinsic
+def add_parts(typingctx, total, x):
+    """total + x; of a pair the first vector is added and then the second: one fixed order."""
+
+    def codegen(context, builder, sig, args):
+        total, x = args
+        for part in _parts(builder, x, total.type):
+            total = builder.fadd(total, part)
+        return total
+
+    return total(total, x), codegen
+
+
+@intrinsic
 def fnma(typingctx, x, y, z):
     """z - x * y, rounded once."""
 
@@ -211,6 +277,16 @@ def fnma(typingctx, x, y, z):
 
 
 @intrinsic
+def neg(typingctx, x):
+    """-x."""
+
+    def codegen(context, builder, sig, args):
+        return builder.fneg(args[0])
+
+    return _common(x)(x), codegen
+
+
+@intrinsic
 def where_greater(typingctx, a, b, x, y):
     """x where a > b, else y (also where a or b is NaN)."""
 
@@ -219,6 +295,15 @@ def where_greater(typingctx, a, b, x, y):
         return builder.select(builder.fcmp_ordered(">", a, b), x, y)
 
     return _common(a, b, x, y)(a, b, x, y), codegen
+
+
+def _polynomial(builder, coefficients, x):
+    """Horner's scheme, coefficients from the constant term up."""
+    real = _constants(builder, x.type)[2]
+    value = real(coefficients[-1])
+    for c in coefficients[-2::-1]:
+        value = _fma(builder, value, x, real(c))
+    return value
 
 
 def _constants(builder, llvm_type):
@@ -235,14 +320,6 @@ def _constants(builder, llvm_type):
             lambda c: ir.Constant(integers, [ir.Constant(integer, c)] * llvm_type.count),
         )
     return single, integer, lambda c: ir.Constant(llvm_type, c), lambda c: ir.Constant(integer, c)
-
-
-def _polynomial(builder, coefficients, x):
-    real = _constants(builder, x.type)[2]
-    y = real(coefficients[-1])
-    for c in coefficients[-2::-1]:
-        y = _fma(builder, y, x, real(c))
-    return y
 
 
 def _clamp(builder, x, low, high):
@@ -291,9 +368,41 @@ def exp2(builder, x):
     return builder.fmul(*_exp2_factors(builder, x, 126.0 if single else 1022.0))
 
 
+def _has_avx512():
+    """Whether the code being made may use AVX-512."""
+    return "+avx512f" in cpu_target.target_context.codegen()._tm_features
+
+
+def _avx512(builder, name, *operands):
+    """An instruction of AVX-512 that LLVM has no name of its own for, on each 64-byte part of its vector operands."""
+    whole = operands[0].type
+    single = isinstance(whole.element, ir.FloatType)
+    part = ir.VectorType(whole.element, VECTOR_BYTES // (4 if single else 8))
+    # Every lane, rounded as usual.
+    tail = [ir.Constant(part, None), ir.Constant(ir.IntType(part.count), -1), ir.Constant(ir.IntType(32), 4)]
+    done = []
+    for k in range(whole.count // part.count):
+        args = [_parts(builder, a, part)[k] if a.type == whole else a for a in operands] + tail
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(part, [a.type for a in args]),
+            f"llvm.x86.avx512.mask.{name}.{'ps' if single else 'pd'}.512",
+        )
+        done.append(builder.call(function, args))
+    return done[0] if len(done) == 1 else _pick(builder, *done, range(whole.count))
+
+
 def _sigmoid2(builder, x):
-    one = _constants(builder, x.type)[2](1.0)
-    return builder.fdiv(one, _fma(builder, *_exp2_factors(builder, x, SATURATION), one))
+    single, _, real, _ = _constants(builder, x.type)
+    one = real(1.0)
+    if not (isinstance(x.type, ir.VectorType) and _has_avx512()):
+        return builder.fdiv(one, _fma(builder, *_exp2_factors(builder, x, SATURATION), one))
+    # The same bits with fewer instructions: scaling is exact, and needs no lower clamp.
+    limit = real(SATURATION)
+    x = builder.select(builder.fcmp_ordered("<", limit, x), limit, x)
+    whole = _avx512(builder, "rndscale", x, ir.Constant(ir.IntType(32), 8))
+    power = _polynomial(builder, EXP2_FLOAT32 if single else EXP2_FLOAT64, builder.fsub(x, whole))
+    return builder.fdiv(one, builder.fadd(one, _avx512(builder, "scalef", power, whole)))
 
 
 @_unary
@@ -378,12 +487,7 @@ def _fold(builder, x, y, group):
     lanes = range(0, x.type.count, 2 * group)
     first = [i + k for i in lanes for k in range(group)]
     first += [i + x.type.count for i in first] if y is not None else []
-
-    def pick(indices):
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(indices)), indices)
-        return builder.shuffle_vector(x, ir.Constant(x.type, ir.Undefined) if y is None else y, mask)
-
-    return builder.fadd(pick(first), pick([i + group for i in first]))
+    return builder.fadd(_pick(builder, x, y, first), _pick(builder, x, y, [i + group for i in first]))
 
 
 @intrinsic

@@ -1,0 +1,73 @@
+"""One time step at a time: what `Model.step` keeps between its calls, so that a call allocates nothing."""
+
+import numpy as np
+
+from . import checks
+from .cells import Workspace
+
+
+class Stream:
+    """A thread's buffers for steps of B sequences of one model."""
+
+    def __init__(self, model, B):
+        self.B, self.takes_dt, self.dtype = B, model.takes_dt, model.dtype
+        self.I, self.K, self.O = model.input_size, model.state_size, model.output_size
+        self.x = np.empty((B, 1, self.I), self.dtype)
+        self.dt = np.empty((B, 1), self.dtype)
+        self.state = np.empty((B, self.K), self.dtype)
+        self.start = model._initial_state(B)
+        self.lengths = np.ones(B, np.int64)
+        self.workspace = Workspace()
+        self.largest = float(checks.largest(self.dtype))
+
+    def read(self, x_t, dt, state, single):
+        """Check the arguments of a step and copy them to the buffers."""
+        np.copyto(self.x, x_t.reshape(self.B, 1, self.I))
+        checks.finite("x_t", self.x)
+        if dt is None:
+            self.dt.fill(1)
+        else:
+            self._read_dt(dt, single)
+        if state is None:
+            np.copyto(self.state, self.start)
+            return
+        expected = f"({self.K},)" if single else f"(B, K) = ({self.B}, {self.K})"
+        if type(state) is not np.ndarray or state.dtype != self.dtype:
+            state = checks.real("state", state, self.dtype, expected)
+        if state.shape != ((self.K,) if single else (self.B, self.K)):
+            raise ValueError(f"`state` must have shape {expected}, got {state.shape}")
+        np.copyto(self.state, state.reshape(self.B, self.K))
+        checks.finite("state", self.state)
+
+    def _read_dt(self, dt, single):
+        if not self.takes_dt:
+            raise ValueError(f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {dt!r}")
+        if type(dt) is float and 0 <= dt <= self.largest:
+            self.dt.fill(dt)
+            return
+        if type(dt) is not float:
+            expected = "a number" if single else f"a number or ({self.B},)"
+            dt = checks.real("dt", dt, self.dtype, expected)
+            if dt.ndim and (single or dt.shape != (self.B,)):
+                raise ValueError(f"`dt` must be {expected}, got shape {dt.shape}")
+            dt = dt.reshape(-1, 1)
+        self.dt[...] = dt
+        low, high = self.dt.min(), self.dt.max()
+        if not (low >= 0 and high <= self.largest):  # NaN fails too
+            got = low if not low >= 0 else high
+            raise ValueError(f"`dt` must be finite, >= 0 and <= {self.largest:.1e} in {self.dtype}, got {got}")
+
+    def write(self, y, state, out, single):
+        """The result of a step as fresh arrays, or in ``out``."""
+        y, state = (y[0, 0], state[0]) if single else (y[:, 0], state)
+        if out is None:
+            return y.copy(), state.copy()
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise TypeError(f"`out` must be a tuple (y_t, state) of arrays, got {type(out).__name__}")
+        for name, array, given in (("y_t", y, out[0]), ("state", state, out[1])):
+            if not isinstance(given, np.ndarray) or given.dtype != self.dtype or given.shape != array.shape:
+                got = f"{given.dtype} of shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
+                raise ValueError(f"`out` must hold {name} as {self.dtype} of shape {array.shape}, got {got}")
+        np.copyto(out[0], y)
+        np.copyto(out[1], state)
+        return out
