@@ -5,11 +5,13 @@ per call than an OpenMP region, and is worth it: nothing is compiled twice, it w
 and matrix cells use the same pool.  How work is cut never depends on the number of threads, only who does it.
 """
 
+import contextlib
+import ctypes
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
-_state = {"threads": None, "pool": None, "workers": 0}
+_state = {"threads": None, "workers": []}
 _lock = threading.Lock()
 
 
@@ -17,7 +19,7 @@ def _after_fork():
     """Threads do not survive a fork, and the lock may have been held by one of them."""
     global _lock
     _lock = threading.Lock()
-    _state["pool"] = None
+    _state["workers"] = []
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
@@ -25,7 +27,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 def available():
-    """Cores of this process, or ``NUMBA_NUM_THREADS`` if that is less."""
+    """Cores that this process may use, at most ``NUMBA_NUM_THREADS``."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
@@ -52,13 +54,57 @@ def set_num_threads(n):
         _state["threads"] = n
 
 
-def _pool(n):
+class _Worker(threading.Thread):
+    """A thread that calls what it is handed, one thing after another."""
+
+    def __init__(self, k):
+        super().__init__(name=f"ltc_np-{k}", daemon=True)
+        self.inbox = SimpleQueue()
+        self.start()
+
+    def run(self):
+        while True:
+            function, first, last, k, cores, done = self.inbox.get()
+            if cores is not None:
+                _bind(0, cores)  # placed is placed; from here on the scheduler may do as it likes
+            try:
+                function(first, last, k)
+            except BaseException as error:  # handed to the caller, who raises it
+                done.put(error)
+            else:
+                done.put(None)
+            function = done = None  # a sleeping worker keeps nothing alive
+
+
+def _workers(n):
     with _lock:
-        pool = _state["pool"]
-        if pool is None or _state["workers"] < n - 1:
-            pool = _state["pool"] = ThreadPoolExecutor(n - 1, thread_name_prefix="ltc_np")
-            _state["workers"] = n - 1
-        return pool
+        workers = _state["workers"]
+        workers += [_Worker(k) for k in range(len(workers) + 1, n + 1)]
+        return workers[:n]
+
+
+try:
+    _current_core = ctypes.CDLL(None).sched_getcpu
+except (AttributeError, OSError, TypeError):  # not Linux
+    _current_core = None
+
+
+def _bind(thread, cores):
+    with contextlib.suppress(OSError):  # the cores of the process may just have changed
+        os.sched_setaffinity(thread, cores)
+
+
+def _places(n):
+    """(cores of this process, n of them other than the one this thread runs on), or None where that is unknown.
+
+    A sleeping thread is often woken on the core of the thread that wakes it, although another is idle, and stays there
+    for several steps.
+    """
+    if _current_core is None:
+        return None
+    cores = os.sched_getaffinity(0)
+    others = sorted(cores - {_current_core()})
+    return (cores, others[:n]) if len(others) >= n else None
 
 
 def share(count, parallel):
@@ -72,7 +118,17 @@ def run(function, count, n):
         function(0, count, 0)
         return
     cuts = [count * k // n for k in range(n + 1)]
-    futures = [_pool(n).submit(function, cuts[k], cuts[k + 1], k) for k in range(1, n)]
-    function(0, cuts[1], 0)
-    for future in futures:
-        future.result()
+    places, done = _places(n - 1), SimpleQueue()
+    for k, worker in enumerate(_workers(n - 1), 1):
+        cores = None
+        if places is not None:
+            cores = places[0]
+            _bind(worker.native_id, places[1][k - 1 : k])
+        worker.inbox.put((function, cuts[k], cuts[k + 1], k, cores, done))
+    errors = []
+    try:
+        function(0, cuts[1], 0)
+    finally:  # nobody may still be writing to the caller's arrays
+        errors += [error for error in (done.get() for _ in range(n - 1)) if error is not None]
+    if errors:
+        raise errors[0]

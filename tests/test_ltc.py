@@ -1,5 +1,7 @@
 """The LTC cell: gradients, agreement of backends, bits, exactness at the edges."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -157,6 +159,55 @@ def test_bits_do_not_depend_on_threads_or_repetition(backend):
         assert (y == results[0][0]).all()
         assert loss == results[0][1]
         assert (grad == results[0][2]).all()
+
+
+@pytest.mark.filterwarnings("ignore:no input reaches")
+@pytest.mark.parametrize("key", WIRINGS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_low_memory_gives_the_same_bits(key, dtype, backend):
+    model, x, dt, lengths = make(key, backend, dtype)
+    found = []
+    for memory in ("full", "low"):
+        y, tape = model.forward(x, dt, lengths=lengths, memory=memory)
+        g = model.backward(tape, np.cos(3 * y), np.ones((len(x), model.state_size)))
+        _, gradient = model.loss_and_grad(x, y + 1, dt, lengths=lengths, memory=memory)
+        found.append((y, g.theta, g.x, g.h0, g.dt, gradient))
+    for full, low in zip(*found, strict=True):
+        np.testing.assert_array_equal(full, low)
+
+
+def test_low_memory_follows_steps_and_not_unfolds(backend):
+    peaks = {}
+    x = np.zeros((8, 200, 2))
+    for memory in ("full", "low"):
+        model = LTCRNN(AutoNCP(20, 2), 2, seed=0, ode_unfolds=10, backend=backend)
+        tracemalloc.start()
+        model.loss_and_grad(x, x, memory=memory)
+        peaks[memory] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    # On cpu 20 N against N numbers a step, on numpy 10 N; beside them x, dt, y, d_y and what numba needs to load.
+    assert peaks["low"] < 0.4 * peaks["full"], peaks
+
+
+@pytest.mark.parametrize("width", [16, 32, 64])
+@pytest.mark.parametrize(
+    ("wiring", "n"), [(AutoNCP(8, 2), 70), (FullyConnected(201, 2), 9), (FullyConnected(3, 2), 40)]
+)
+def test_gradients_of_tiles_of_any_width(wiring, n, width, monkeypatch):
+    # Whole and partial tiles, pairs of vectors and single ones; 40,401 synapses are more than FEW_SYNAPSES.
+    from ltc_np.kernels.cpu import ltc
+
+    monkeypatch.setattr(ltc, "tile_width", lambda N, B: width)
+    rng = np.random.default_rng(1)
+    x, dt, lengths = rng.normal(size=(n, 3, 2)), rng.uniform(0, 2, (n, 3)), rng.integers(0, 4, n)
+    gradients = []
+    for backend in ("numpy", "cpu"):
+        model = LTCRNN(wiring, 2, seed=0, dtype="float64", backend=backend)
+        y, tape = model.forward(x, dt, lengths=lengths)
+        g = model.backward(tape, np.cos(y))
+        gradients.append((g.theta, g.x, g.h0, g.dt))
+    for a, b in zip(*gradients, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * np.abs(a).max())
 
 
 @pytest.mark.parametrize("key", ["dense", "sparse", "tutorial", "posts order"])

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -483,6 +484,55 @@ def test_layers_that_return_wrong_shapes():
         Model(Wrong(2), seed=0)(X)
     with pytest.raises(ValueError, match="must have an input_size and an output_size >= 1"):
         Model(Layer())
+
+
+def test_step_into_arrays_of_ones_own(backend):
+    for layers, inputs in (((LTC(AutoNCP(8, 2), 3),), 3), ((LTC(AutoNCP(8, 4), 3), Dense(4, 2, "tanh")), 3)):
+        model = Model(*layers, seed=0, backend=backend)
+        rng = np.random.default_rng(0)
+        for shape in ((), (5,)):
+            state, own = None, model.initial_state(*shape)
+            y_own = np.empty((*shape, 2), "float32")
+            for _ in range(4):
+                x_t, dt = rng.normal(size=(*shape, inputs)), rng.uniform()
+                y, state = model.step(x_t, dt, state)
+                result = model.step(x_t, dt, own, out=(y_own, own))
+                assert result[0] is y_own and result[1] is own
+                np.testing.assert_array_equal(y_own, y)
+                np.testing.assert_array_equal(own, state)
+        with pytest.raises(TypeError, match=r"`out` must be a tuple \(y_t, state\) of arrays, got ndarray"):
+            model.step(x_t[0], out=y_own)
+        with pytest.raises(ValueError, match=r"`out` must hold state as float32 of shape \(8,\), got float64 of shape"):
+            model.step(x_t[0], out=(y_own[0], np.zeros(8)))
+        with pytest.raises(ValueError, match=r"`out` must hold y_t as float32 of shape \(2,\), got list"):
+            model.step(x_t[0], out=([0, 0], own[0]))
+
+
+def test_results_of_step_are_the_callers():
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0)
+    y, state = model.step(np.zeros(3))
+    kept = y.copy(), state.copy()
+    model.step(np.ones(3), state=state)
+    np.testing.assert_array_equal(y, kept[0])
+    np.testing.assert_array_equal(state, kept[1])
+    again = model.step(np.zeros(3))  # from the initial state, whatever came between
+    np.testing.assert_array_equal(again[1], kept[1])
+
+
+def test_step_allocates_nothing_with_out():
+    model = LTCRNN(AutoNCP(19, 3), 32, seed=0)
+    x, y, state = np.ones(32, "float32"), np.empty(3, "float32"), model.initial_state()
+    for _ in range(3):
+        model.step(x, 0.1, state, out=(y, state))
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(200):
+        model.step(x, 0.1, state, out=(y, state))
+    now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Python's own small objects come and go (and a copy of theta's bytes); nothing stays.
+    assert now - before < 2000
+    assert peak - before < 4 * model.theta.nbytes + 4000
 
 
 def test_bad_backward_and_step(model):

@@ -4,6 +4,7 @@ import ast
 import pathlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -110,6 +111,19 @@ def test_ranges_cover_the_work_once_and_errors_come_back(threads):
 
         with pytest.raises(RuntimeError, match="from a thread"):
             run(fail, 16, share(16, True))
+
+        # An error of the caller's own part comes out only when nobody works on its arrays any more.
+        done = []
+
+        def slow(first, last, worker):
+            if worker == 0:
+                raise KeyError("from the caller")
+            time.sleep(0.05)
+            done.append(worker)
+
+        with pytest.raises(KeyError, match="from the caller"):
+            run(slow, 16, share(16, True))
+        assert sorted(done) == list(range(1, threads))
     finally:
         set_num_threads(None)
 

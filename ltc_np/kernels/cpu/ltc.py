@@ -21,7 +21,7 @@ def uses_posts(N, dense, B):
 
     Measured: docs/architecture.md, "Loop orders".
     """
-    return dense and min(N // 4, 8) >= B
+    return dense and min(N // 4, 8 if N <= 128 else 4) >= B
 
 
 def tile_width(N, B):
