@@ -7,6 +7,7 @@ and matrix cells use the same pool.  How work is cut never depends on the number
 
 import contextlib
 import ctypes
+import itertools
 import os
 import threading
 from queue import SimpleQueue
@@ -54,26 +55,46 @@ def set_num_threads(n):
         _state["threads"] = n
 
 
+class _Job:
+    """Pieces of work that several threads take in turn."""
+
+    def __init__(self, function, count, n):
+        pieces = min(count, 4 * n)
+        self.function, self.n_pieces = function, pieces
+        self.cuts = [count * k // pieces for k in range(pieces + 1)]
+        self._tickets = itertools.count()  # next() of it is atomic
+        self.done = SimpleQueue()  # of pieces that others have done: None or an error
+
+    def take(self):
+        """The number of a piece that nobody else has taken, or None."""
+        piece = next(self._tickets)
+        return piece if piece < self.n_pieces else None
+
+    def work(self, piece, worker):
+        self.function(self.cuts[piece], self.cuts[piece + 1], worker)
+
+
 class _Worker(threading.Thread):
-    """A thread that calls what it is handed, one thing after another."""
+    """A thread that helps with jobs, one after another."""
 
     def __init__(self, k):
         super().__init__(name=f"ltc_np-{k}", daemon=True)
-        self.inbox = SimpleQueue()
+        self.k, self.inbox = k, SimpleQueue()
         self.start()
 
     def run(self):
         while True:
-            function, first, last, k, cores, done = self.inbox.get()
+            job, cores = self.inbox.get()
             if cores is not None:
                 _bind(0, cores)  # placed is placed; from here on the scheduler may do as it likes
-            try:
-                function(first, last, k)
-            except BaseException as error:  # handed to the caller, who raises it
-                done.put(error)
-            else:
-                done.put(None)
-            function = done = None  # a sleeping worker keeps nothing alive
+            while (piece := job.take()) is not None:
+                try:
+                    job.work(piece, self.k)
+                except BaseException as error:  # handed to the caller, who raises it
+                    job.done.put(error)
+                else:
+                    job.done.put(None)
+            job = None  # a sleeping worker keeps nothing alive
 
 
 def _workers(n):
@@ -113,22 +134,28 @@ def share(count, parallel):
 
 
 def run(function, count, n):
-    """Call ``function(first, last, worker)`` on n ranges that cover 0..count-1, each on a thread of its own."""
+    """Call ``function(first, last, worker)`` on ranges that cover 0..count-1, up to n at a time.
+
+    ``worker`` is the number of the thread, 0..n-1.  Nobody waits for a thread that has not begun: on a busy machine the
+    caller does its share.
+    """
     if n <= 1:
         function(0, count, 0)
         return
-    cuts = [count * k // n for k in range(n + 1)]
-    places, done = _places(n - 1), SimpleQueue()
-    for k, worker in enumerate(_workers(n - 1), 1):
-        cores = None
+    job, places = _Job(function, count, n), _places(n - 1)
+    for k, worker in enumerate(_workers(n - 1)):
         if places is not None:
-            cores = places[0]
-            _bind(worker.native_id, places[1][k - 1 : k])
-        worker.inbox.put((function, cuts[k], cuts[k + 1], k, cores, done))
-    errors = []
-    try:
-        function(0, cuts[1], 0)
-    finally:  # nobody may still be writing to the caller's arrays
-        errors += [error for error in (done.get() for _ in range(n - 1)) if error is not None]
+            _bind(worker.native_id, places[1][k : k + 1])
+        worker.inbox.put((job, None if places is None else places[0]))
+    others, errors = job.n_pieces, []
+    while (piece := job.take()) is not None:
+        others -= 1
+        if not errors:  # after an error the rest is taken and left
+            try:
+                job.work(piece, 0)
+            except BaseException as error:
+                errors.append(error)
+    # Nobody may still be writing to the caller's arrays.
+    errors += [error for error in (job.done.get() for _ in range(others)) if error is not None]
     if errors:
         raise errors[0]

@@ -4,13 +4,14 @@ import ast
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
 
 import ltc_np
-from ltc_np import get_num_threads, set_num_threads
+from ltc_np import get_num_threads, set_num_threads, threads
 from ltc_np.layout import Entry, Layout
 from ltc_np.threads import run, share
 
@@ -92,17 +93,17 @@ def test_threads_are_checked_and_restored():
     set_num_threads(None)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-def test_ranges_cover_the_work_once_and_errors_come_back(threads):
-    set_num_threads(threads)
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_ranges_cover_the_work_once_and_errors_come_back(n_threads):
+    set_num_threads(n_threads)
     try:
         for count in (1, 2, 7, 16):
             done = []
             n = share(count, True)
-            assert n == min(threads, count)
+            assert n == min(n_threads, count)
             assert share(count, False) == 1
             run(lambda first, last, worker, done=done: done.append((worker, first, last)), count, n)
-            assert sorted(worker for worker, _, _ in done) == list(range(n))
+            assert {worker for worker, _, _ in done} <= set(range(n))
             assert sorted(k for _, first, last in done for k in range(first, last)) == list(range(count))
 
         def fail(first, last, worker):
@@ -112,20 +113,46 @@ def test_ranges_cover_the_work_once_and_errors_come_back(threads):
         with pytest.raises(RuntimeError, match="from a thread"):
             run(fail, 16, share(16, True))
 
-        # An error of the caller's own part comes out only when nobody works on its arrays any more.
-        done = []
+        # An error comes out only when nobody works on the caller's arrays any more.
+        begun, ended = [], []
 
         def slow(first, last, worker):
+            begun.append(first)
+            time.sleep(0.02)
+            ended.append(first)
             if worker == 0:
                 raise KeyError("from the caller")
-            time.sleep(0.05)
-            done.append(worker)
 
         with pytest.raises(KeyError, match="from the caller"):
             run(slow, 16, share(16, True))
-        assert sorted(done) == list(range(1, threads))
+        assert sorted(begun) == sorted(ended)
     finally:
         set_num_threads(None)
+
+
+def test_nobody_waits_for_a_thread_that_has_not_begun():
+    set_num_threads(2)
+    try:
+        run(lambda *_: time.sleep(0.01), 8, share(8, True))  # there is a worker
+        (worker,) = threads._workers(1)
+        held = threading.Event()
+        worker.inbox.put((HeldJob(held), None))
+        done = []
+        run(lambda first, last, worker: done.append((first, worker)), 8, share(8, True))
+        assert sorted(done) == [(k, 0) for k in range(8)]
+    finally:
+        held.set()
+        set_num_threads(None)
+
+
+class HeldJob:
+    """Keeps a worker busy until an event."""
+
+    def __init__(self, event):
+        self.event = event
+
+    def take(self):
+        self.event.wait(10)
 
 
 def test_layout():
