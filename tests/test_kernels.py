@@ -249,7 +249,6 @@ def test_one_signature_per_dtype():
                     model.backward(model.forward(data, dt)[1], np.broadcast_to(np.float64(1), (B, 4, 2)))
     for kernel in (
         ltc_lanes.forward, ltc_lanes.backward, ltc_posts.forward, ltc_posts.backward, ltc._pack, ltc._unpack,
-        ltc._unpack_synapses,
     ):  # fmt: skip
         assert len(kernel.signatures) == 2, (kernel, kernel.signatures)
 

@@ -31,6 +31,7 @@ from .simd import (
     sigmoid2,
     splat_like,
     store,
+    vector_size,
     where_greater,
 )  # fmt: skip
 
@@ -113,12 +114,12 @@ def _unfold(network, i, lane, L, hl, ps, qs, v, new, total):
 
 
 @helper
-def _step(network, unfolds, L, W, inputs, h, ps, qs, states, first, rows, totals):
+def _step(network, unfolds, L, inputs, h, ps, qs, states, first, rows, totals):
     """All unfolds of one time step, from row ``first`` of states on, (rows, N, L) taken round; the last row's number.
 
     ``totals`` is (unfolds, N, L) or empty.
     """
-    N = network[0].shape[0]
+    N, W = network[0].shape[0], vector_size(inputs)
     for i in range(N):
         for lane in range(0, L - W, 2 * W):
             _sensory_currents(network, i, lane, L, inputs, load_pair(h, lane), ps, qs)
@@ -143,7 +144,7 @@ def _step(network, unfolds, L, W, inputs, h, ps, qs, states, first, rows, totals
 def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, states, totals, out, h_last):
     """Tiles first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
     (B, T, I), N, O = x.shape, h0.shape[1], out.shape[2]
-    W = 64 // x.itemsize
+    W = vector_size(x)
     everything = totals.size > 0
     little = states.size > 0 and not everything
     for tile in range(first, last):
@@ -176,7 +177,7 @@ def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, sta
             if everything:
                 at = (b0 * T + t * L) * N * unfolds
                 step_totals = totals[at : at + unfolds * N * L]
-            now = _step(network, unfolds, L, W, inputs, h, ps, qs, history, now, rows, step_totals)
+            now = _step(network, unfolds, L, inputs, h, ps, qs, history, now, rows, step_totals)
             for lane in range(count):
                 for o in range(O):
                     out[b0 + lane, t, o] = history[(now * N + o) * L + lane]
@@ -186,12 +187,13 @@ def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, sta
 
 
 @helper
-def _d_currents(start, pre, constants, i, lane, L, W, source, dp, dq, d_source, sums, first):
+def _d_currents(start, pre, constants, i, lane, L, source, dp, dq, d_source, sums, first):
     """Adjoint of `_currents` in the lanes of dp and dq: adds to d_source, and to four vectors of sums for each synapse.
 
     The sums: r = d(loss)/d(w), y*dp, z, z*source, where w*z = d(loss)/d(sigma*(source - mu)); ``sums`` begins at
     synapse ``first``.
     """
+    W = vector_size(source)
     for s in range(start[i], start[i + 1]):
         j = pre[s] * L + lane
         v = load_like(source, j, dp)
@@ -207,25 +209,27 @@ def _d_currents(start, pre, constants, i, lane, L, W, source, dp, dq, d_source, 
 
 
 @helper
-def _d_synapses(start, pre, constants, posts, L, W, source, d_p, d_q, d_source, sums, first):
+def _d_synapses(start, pre, constants, posts, L, source, d_p, d_q, d_source, sums, first):
     """`_d_currents` of the posts (from, to), in all lanes."""
+    W = vector_size(source)
     for i in range(posts[0], posts[1]):
         lane = 0
         while lane + W < L:
             dp, dq = load_pair(d_p, i * L + lane), load_pair(d_q, i * L + lane)
-            _d_currents(start, pre, constants, i, lane, L, W, source, dp, dq, d_source, sums, first)
+            _d_currents(start, pre, constants, i, lane, L, source, dp, dq, d_source, sums, first)
             lane += 2 * W
         if lane < L:
             dp, dq = load(d_p, i * L + lane), load(d_q, i * L + lane)
-            _d_currents(start, pre, constants, i, lane, L, W, source, dp, dq, d_source, sums, first)
+            _d_currents(start, pre, constants, i, lane, L, source, dp, dq, d_source, sums, first)
 
 
 @helper
-def _d_unfold(cm, k, W, hl, v, new, total, g, d_p, d_q, step_d_p, step_d_q, sums, at):
+def _d_unfold(cm, k, hl, v, new, total, g, d_p, d_q, step_d_p, step_d_q, sums, at):
     """Adjoint of `_unfold` as far as p and q, in the lanes of hl; the three sums of its neuron begin at ``at``.
 
     ``g`` becomes the adjoint of the state before the unfold, its part through the synapses left out.
     """
+    W = vector_size(g)
     q, gi, vn = load_like(total, k, hl), load_like(g, k, hl), load_like(new, k, hl)
     scaled = gi / fma(hl, q, cm)
     dp = hl * scaled
@@ -256,8 +260,9 @@ def _add_d_elapsed(network, i, lane, L, hl, inputs, v, new, total, g, d_step):
 
 
 @helper
-def _flush(sums, W, row, at):
+def _flush(sums, row, at):
     """Add the sums, over their lanes, to the float64 row from ``at`` on, and begin again at 0."""
+    W = vector_size(sums)
     for s in range(sums.size // (4 * W)):
         k = 4 * W * s
         add_sums(row, at + 4 * s, load(sums, k), load(sums, k + W), load(sums, k + 2 * W), load(sums, k + 3 * W))
@@ -275,7 +280,7 @@ def backward(
     """
     neuron, start, pre, constants, sensory_start, sensory_pre, sensory = network
     (B, T, I), N, O = x.shape, d_h.shape[1], d_out.shape[2]
-    W = 64 // x.itemsize
+    W = vector_size(x)
     S, S_sensory = pre.size, sensory_pre.size
     want_dt = d_dt.size > 0
     everything = totals.size > 0
@@ -332,7 +337,7 @@ def backward(
                     at = b0 * N * T + t * NL
                     for k in range(0, NL, W):
                         store(history, k, load(states, at + k))
-                    _step(network, unfolds, L, W, inputs, h, ps, qs, history, 0, unfolds + 1, step_totals)
+                    _step(network, unfolds, L, inputs, h, ps, qs, history, 0, unfolds + 1, step_totals)
                 for lane in range(count):
                     for o in range(O):
                         g[o * L + lane] += d_out[b0 + lane, t, o]
@@ -350,33 +355,33 @@ def backward(
                     for i in range(N):
                         for lane in range(0, L - W, 2 * W):
                             _d_unfold(
-                                neuron[i, 0], i * L + lane, W, load_pair(h, lane), v, new, total, g, d_p, d_q,
+                                neuron[i, 0], i * L + lane, load_pair(h, lane), v, new, total, g, d_p, d_q,
                                 step_d_p, step_d_q, neuron_sums, 4 * W * i,
                             )  # fmt: skip
                         if L & W:
                             _d_unfold(
-                                neuron[i, 0], (i + 1) * L - W, W, load(h, L - W), v, new, total, g, d_p, d_q,
+                                neuron[i, 0], (i + 1) * L - W, load(h, L - W), v, new, total, g, d_p, d_q,
                                 step_d_p, step_d_q, neuron_sums, 4 * W * i,
                             )  # fmt: skip
                     g_synapses[:] = 0
                     if few:
-                        _d_synapses(start, pre, constants, (0, N), L, W, v, d_p, d_q, g_synapses, sums, 0)
+                        _d_synapses(start, pre, constants, (0, N), L, v, d_p, d_q, g_synapses, sums, 0)
                     else:
                         for i in range(N):
                             _d_synapses(
-                                start, pre, constants, (i, i + 1), L, W, v, d_p, d_q, g_synapses, post_sums, start[i]
+                                start, pre, constants, (i, i + 1), L, v, d_p, d_q, g_synapses, post_sums, start[i]
                             )
-                            _flush(post_sums[: 4 * W * (start[i + 1] - start[i])], W, row, 4 * start[i])
+                            _flush(post_sums[: 4 * W * (start[i + 1] - start[i])], row, 4 * start[i])
                     for k in range(0, NL, W):
                         store(g, k, load(g, k) + load(g_synapses, k))
                 d_inputs[:] = 0
                 _d_synapses(
-                    sensory_start, sensory_pre, sensory, (0, N), L, W, inputs, step_d_p, step_d_q, d_inputs,
+                    sensory_start, sensory_pre, sensory, (0, N), L, inputs, step_d_p, step_d_q, d_inputs,
                     sensory_sums, 0,
                 )  # fmt: skip
                 terms += unfolds * (L // W)
                 if terms >= FLUSH_TERMS or t == 0:
-                    _flush(sums, W, row, 4 * (S - kept))
+                    _flush(sums, row, 4 * (S - kept))
                     terms = 0
                 for lane in range(count):
                     for k in range(I):

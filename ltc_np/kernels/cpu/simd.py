@@ -149,6 +149,17 @@ def _load(vector, array):
 
 
 @intrinsic
+def vector_size(typingctx, array):
+    """Elements of a vector of the array's type, a constant to the compiler."""
+    lanes = Vector(array.dtype).width
+
+    def codegen(context, builder, sig, args):
+        return context.get_constant(types.intp, lanes)
+
+    return types.intp(array), codegen
+
+
+@intrinsic
 def load(typingctx, array, index):
     """The vector at ``array[index : index + width]``; 1-d contiguous; no bounds check."""
     return _load(Vector(array.dtype), array)
