@@ -11,7 +11,7 @@ A tile is one sequence.
 """
 
 from .jit import helper, kernel
-from .simd import fma, fnma, lane_sum, load, neg, sigmoid2, splat, store, where_greater, zeros
+from .simd import fma, fnma, lane_sum, load, neg, sigmoid2, splat, store, vector_size, where_greater, zeros
 
 # Steps whose parameter sums are added in the working precision before they go to the float64 row.
 FLUSH_STEPS = 8
@@ -42,13 +42,13 @@ def _currents(constants, i, M, source, p, q):
 
 
 @helper
-def _step(network, unfolds, M, W, inputs, h, ps, qs, states, first, rows, totals):
+def _step(network, unfolds, M, inputs, h, ps, qs, states, first, rows, totals):
     """All unfolds of one time step, from row ``first`` of states on, (rows, M) taken round; the last row's number.
 
     ``totals`` is (unfolds, M) or empty.
     """
     neuron, recurrent, sensory = network
-    cm, leak_q, leak_p = neuron[0], neuron[1], neuron[2]
+    cm, leak_q, leak_p, W = neuron[0], neuron[1], neuron[2], vector_size(ps)
     for i in range(0, M, W):
         p, q = _currents(sensory, i, M, inputs, load(leak_p, i), load(leak_q, i))
         store(ps, i, p)
@@ -72,7 +72,7 @@ def _step(network, unfolds, M, W, inputs, h, ps, qs, states, first, rows, totals
 def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, states, totals, out, h_last):
     """Sequences first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
     (_, T, _), N, O, M = x.shape, h0.shape[1], out.shape[2], network[0].shape[1]
-    W = 64 // x.itemsize
+    W = vector_size(x)
     everything = totals.size > 0
     little = states.size > 0 and not everything
     ps, qs = scratch[:M], scratch[M : 2 * M]
@@ -95,7 +95,7 @@ def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, sta
                     store(states, (b * T + t) * M + i, load(history, now * M + i))
             if everything:
                 step_totals = totals[(b * T + t) * unfolds * M : (b * T + t + 1) * unfolds * M]
-            now = _step(network, unfolds, M, W, x[b, t], h, ps, qs, history, now, rows, step_totals)
+            now = _step(network, unfolds, M, x[b, t], h, ps, qs, history, now, rows, step_totals)
             for o in range(O):
                 out[b, t, o] = history[now * M + o]
         for i in range(N):
@@ -103,11 +103,11 @@ def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, sta
 
 
 @helper
-def _d_currents(constants, M, W, source, d_p, d_q, d_source, sums):
+def _d_currents(constants, M, source, d_p, d_q, d_source, sums):
     """Adjoint of `_currents`: adds to d_source, and to sums (4, n_pre, M), those of `ltc_lanes`."""
     n_pre = constants.shape[1]
     flat = constants.reshape(-1)
-    plane = n_pre * M
+    plane, W = n_pre * M, vector_size(flat)
     for j in range(n_pre):
         v = splat(source[j])
         d_v = zeros(source)
@@ -137,7 +137,7 @@ def backward(
     """
     neuron, recurrent, sensory = network
     (B, T, I), N, O, M = x.shape, d_h.shape[1], d_out.shape[2], neuron.shape[1]
-    W = 64 // x.itemsize
+    W = vector_size(x)
     cm, leak_p = neuron[0], neuron[2]
     want_dt = d_dt.size > 0
     everything = totals.size > 0
@@ -177,7 +177,7 @@ def backward(
                 else:
                     for i in range(0, M, W):
                         store(history, i, load(states, (b * T + t) * M + i))
-                    _step(network, unfolds, M, W, x[b, t], h, ps, qs, history, 0, unfolds + 1, step_totals)
+                    _step(network, unfolds, M, x[b, t], h, ps, qs, history, 0, unfolds + 1, step_totals)
                 for o in range(O):
                     g[o] += d_out[b, t, o]
                 step_d_p[:] = 0
@@ -212,8 +212,8 @@ def backward(
                             p, _ = _currents(recurrent, i, M, v, load(ps, i), q)
                             flow = where_greater(h * q, c, c * (vn - load(v, i)) / h, fnma(q, vn, p))
                             d_step = fma(scaled, flow, d_step)
-                    _d_currents(recurrent, M, W, v, d_p, d_q, g, recurrent_sums)
-                _d_currents(sensory, M, W, x[b, t], step_d_p, step_d_q, d_inputs, sensory_sums)
+                    _d_currents(recurrent, M, v, d_p, d_q, g, recurrent_sums)
+                _d_currents(sensory, M, x[b, t], step_d_p, step_d_q, d_inputs, sensory_sums)
                 for k in range(I):
                     d_x[b, t, k] = d_inputs[k]
                 if want_dt:
