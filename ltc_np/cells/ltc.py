@@ -202,10 +202,11 @@ class LTC(Layer):
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         network, p, fast = prepared
-        mapped = _map(self.input_mapping, "input", x, p, workspace)
+        mapped = _map(self.input_mapping, "input", x, p, fast, workspace)
         run = fast.forward if fast else forward
         motor, h, saved = run(network, mapped, dt, lengths, h0, self.ode_unfolds, self.output_size, keep, workspace)
-        return _map(self.output_mapping, "output", motor, p, workspace), h, (x, motor, saved) if keep else None
+        y = _map(self.output_mapping, "output", motor, p, fast, workspace)
+        return y, h, (x, motor, saved) if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
         network, p, fast = prepared
@@ -244,15 +245,18 @@ def _check_init(name, value, shape):
     return array.astype(np.float64)
 
 
-def _map(mapping, side, x, p, workspace):
+def _map(mapping, side, x, p, fast, workspace):
     """x itself, x * w or x * w + b."""
     if mapping is None:
         return x
-    y = workspace.array(f"mapped_{side}", x.size, x.dtype).reshape(x.shape)
-    np.multiply(x, p[f"{side}_w"], out=y)
-    if mapping == "affine":
-        y += p[f"{side}_b"]
-    return y
+    w = p[f"{side}_w"]
+    b = p[f"{side}_b"] if mapping == "affine" else w[:0]
+    y = workspace.array(f"mapped_{side}", x.size, x.dtype)
+    if fast:
+        fast.map_features(x.reshape(-1, w.size), w, b, y.reshape(-1, w.size))
+        return y.reshape(x.shape)
+    y = np.multiply(x, w, out=y.reshape(x.shape))
+    return np.add(y, b, out=y) if b.size else y
 
 
 def _d_map(mapping, side, x, d_y, p, g, workspace):
