@@ -5,7 +5,7 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .callbacks import Callback, Checkpoint, EarlyStopping
-from .cells import LTC, Layer
+from .cells import LSTM, LTC, Layer
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
 from .layers import Dense
@@ -28,6 +28,7 @@ from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
 __version__ = "0.1.0"
 
 __all__ = [
+    "LSTM",
     "LTC",
     "LTCRNN",
     "NCP",

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model, RandomWiring, gradcheck
+from ltc_np import LSTM, LTC, AutoNCP, Dense, FullyConnected, Model, RandomWiring, gradcheck
 from ltc_np.layers import LAYERS
 
 FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch")
@@ -14,6 +14,7 @@ FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring",
 # The expected flags stand here a second time, so that nobody turns one off quietly.
 EXPECTED = {
     "LTC": (True, True, True, True, True, True, True),
+    "LSTM": (False, False, False, True, True, False, False),
     "Dense": (False, True, True, True, True, False, False),
 }
 EXAMPLES = {
@@ -22,6 +23,7 @@ EXAMPLES = {
         LTC(FullyConnected(5, 3), 2, ode_unfolds=3, positivity="clip", input_mapping=None, output_mapping="linear"),
         LTC(RandomWiring(2, 3, 6, seed=0), epsilon=0.0),
     ],
+    "LSTM": [LSTM(5, 2), LSTM(3, 2, forget_bias=0.0), LSTM(20, 2, init={"b": (-0.5, 0.5)})],
     "Dense": [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
 }
 CASES = [pytest.param(layer, id=f"{name}-{k}") for name, layers in EXAMPLES.items() for k, layer in enumerate(layers)]

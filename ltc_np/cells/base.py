@@ -12,7 +12,7 @@ import numpy as np
 from ..layout import Layout
 
 
-def _aligned(size, dtype):
+def aligned(size, dtype):
     """An uninitialised flat array that begins at a multiple of 64 bytes: no vector straddles cache lines."""
     room = np.empty(size * dtype.itemsize + 64, np.uint8)
     skip = -room.ctypes.data % 64
@@ -29,7 +29,7 @@ class Workspace:
         """An uninitialised flat array; the next call with this name may hand out the same memory."""
         held = self._arrays.get(name)
         if held is None or held.size < size or held.dtype != dtype:
-            held = self._arrays[name] = _aligned(size, dtype)
+            held = self._arrays[name] = aligned(size, dtype)
         return held if held.size == size else held[:size]
 
     def views(self, name, layout, dtype):
@@ -56,7 +56,7 @@ class Fresh(Workspace):
     """A workspace that keeps nothing: every array is new."""
 
     def array(self, name, size, dtype):
-        return _aligned(size, dtype)
+        return aligned(size, dtype)
 
     def views(self, name, layout, dtype):
         vector = np.empty(layout.size, dtype)

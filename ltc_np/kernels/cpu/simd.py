@@ -493,6 +493,50 @@ def softplus(builder, x):
     return _fma(builder, z, log1p, positive)
 
 
+def _mask(builder, count, lanes):
+    """True in the first ``count`` of the lanes."""
+    integers = ir.VectorType(ir.IntType(32), lanes)
+    numbers = ir.Constant(integers, [ir.Constant(ir.IntType(32), k) for k in range(lanes)])
+    return builder.icmp_signed("<", numbers, _splat(builder, builder.trunc(count, ir.IntType(32)), integers))
+
+
+def _masked(builder, name, llvm_type, result, args):
+    suffix = f"v{llvm_type.count}{'f32' if isinstance(llvm_type.element, ir.FloatType) else 'f64'}"
+    kind = ir.FunctionType(result, [a.type for a in args])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.{name}.{suffix}.p0{suffix}")
+    return builder.call(function, args)
+
+
+@intrinsic
+def load_part(typingctx, array, index, count):
+    """`load` of the first ``count`` lanes, the others 0; what lies behind them is not read."""
+    vector = Vector(array.dtype)
+
+    def codegen(context, builder, sig, args):
+        llvm_type = context.get_value_type(vector)
+        pointer = builder.bitcast(_address(context, builder, sig.args[0], *args[:2]), llvm_type.as_pointer())
+        align = ir.Constant(ir.IntType(32), vector.dtype.bitwidth // 8)
+        mask, rest = _mask(builder, args[2], vector.width), ir.Constant(llvm_type, None)
+        return _masked(builder, "load", llvm_type, llvm_type, [pointer, align, mask, rest])
+
+    return vector(array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def store_part(typingctx, array, index, value, count):
+    """`store` of the first ``count`` lanes; what lies behind them is not touched."""
+    _common(array.dtype, value)
+
+    def codegen(context, builder, sig, args):
+        pointer = builder.bitcast(_address(context, builder, sig.args[0], *args[:2]), args[2].type.as_pointer())
+        align = ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8)
+        mask = _mask(builder, args[3], value.width)
+        _masked(builder, "store", args[2].type, ir.VoidType(), [args[2], pointer, align, mask])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, value, types.intp), codegen
+
+
 def _fold(builder, x, y, group):
     """Add neighbouring groups of lanes of ``x`` and of ``y``: the result holds x's sums, then y's."""
     lanes = range(0, x.type.count, 2 * group)
