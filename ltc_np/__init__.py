@@ -8,7 +8,7 @@ from .callbacks import Callback, Checkpoint, EarlyStopping
 from .cells import LSTM, LTC, Layer
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
-from .layers import Dense
+from .layers import Dense, MixedMemory
 from .model import LTCRNN, Gradients, Model
 from .optim import (
     SGD,
@@ -48,6 +48,7 @@ __all__ = [
     "LIFNeuronLayer",
     "LTCCell",
     "Layer",
+    "MixedMemory",
     "Model",
     "RMSprop",
     "Random",

@@ -9,6 +9,7 @@ import numpy as np
 from . import checks, data, kernels, losses
 from .cells import LTC, Fresh, Layer, Workspace
 from .layout import Layout
+from .mixed_memory import with_memory
 from .outputs import d_last_outputs, last_outputs, output_weight, valid_outputs
 from .penalties import Penalty
 from .stream import Stream
@@ -712,6 +713,8 @@ class LTCRNN(Model):
     input_dim : int
     hidden_dim, output_dim : int, optional
         The tutorial's arguments; they must agree with the wiring.
+    mixed_memory : bool, "torch" or "keras"
+        Put an LSTM of ``wiring.units`` units beside the cell, in this topology (True: ``"torch"``): `MixedMemory`.
     seed, dtype, backend, return_sequences
         As for `Model`.
     **options
@@ -732,6 +735,7 @@ class LTCRNN(Model):
         hidden_dim=None,
         output_dim=None,
         *,
+        mixed_memory=False,
         seed=None,
         dtype="float32",
         backend="auto",
@@ -745,7 +749,8 @@ class LTCRNN(Model):
             ):
                 if given is not None and given != has:
                     raise ValueError(f"`{name}` must agree with the wiring's {has}, got {given!r}")
-        layer = LTC(wiring, input_dim, **options)
+        units = getattr(wiring, "units", None)
+        layer = with_memory(mixed_memory, lambda size: LTC(wiring, size, **options), input_dim, units)
         super().__init__(layer, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
 
 

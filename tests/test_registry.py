@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, LTC, AutoNCP, Dense, FullyConnected, Model, RandomWiring, gradcheck
+from ltc_np import LSTM, LTC, AutoNCP, Dense, FullyConnected, MixedMemory, Model, RandomWiring, gradcheck
 from ltc_np.layers import LAYERS
 
 FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch")
@@ -15,6 +15,7 @@ FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring",
 EXPECTED = {
     "LTC": (True, True, True, True, True, True, True),
     "LSTM": (False, False, False, True, True, False, False),
+    "MixedMemory": (True, False, False, True, True, True, False),
     "Dense": (False, True, True, True, True, False, False),
 }
 EXAMPLES = {
@@ -24,6 +25,11 @@ EXAMPLES = {
         LTC(RandomWiring(2, 3, 6, seed=0), epsilon=0.0),
     ],
     "LSTM": [LSTM(5, 2), LSTM(3, 2, forget_bias=0.0), LSTM(20, 2, init={"b": (-0.5, 0.5)})],
+    "MixedMemory": [
+        MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
+        MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3), "keras", 0.5, input_dim=2),
+        MixedMemory(LTC(RandomWiring(3, 2, 4, seed=0), ode_unfolds=1), "keras", input_dim=2),
+    ],
     "Dense": [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
 }
 CASES = [pytest.param(layer, id=f"{name}-{k}") for name, layers in EXAMPLES.items() for k, layer in enumerate(layers)]
