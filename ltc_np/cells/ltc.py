@@ -176,7 +176,7 @@ class LTC(Layer):
         for name, value in self.init.items():
             if name not in shapes:
                 raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}")
-            self.init[name] = initial[name] = _check_init(name, value, shapes[name])
+            self.init[name] = initial[name] = checks.initial(name, value, shapes[name])
         positive = {"gleak": 0.0, "cm": CM_MIN, "w": 0.0, "sensory_w": 0.0}
         self.layout = Layout(
             tuple(
@@ -225,23 +225,6 @@ class LTC(Layer):
             if getattr(self, name) != default:
                 shown.append(f"{name}={getattr(self, name)!r}")
         return f"LTC({', '.join(shown)})"
-
-
-def _check_init(name, value, shape):
-    if isinstance(value, tuple):
-        if len(value) != 2:
-            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
-        low, high = (checks.number(f"init[{name!r}]", v, low=-np.inf) for v in value)
-        if low > high:
-            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
-        return low, high
-    array = checks.plain(f"init[{name!r}]", value)
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.shape not in ((), shape):
-        raise ValueError(
-            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, "
-            f"got shape {array.shape}, dtype {array.dtype}"
-        )
-    return array.astype(np.float64)
 
 
 def _map(mapping, side, x, p, workspace):
