@@ -5,11 +5,11 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .callbacks import Callback, Checkpoint, EarlyStopping
-from .cells import LSTM, LTC, Layer
+from .cells import LSTM, LTC, CfC, Layer
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
 from .layers import Dense, MixedMemory
-from .model import LTCRNN, Gradients, Model
+from .model import LTCRNN, CfCRNN, Gradients, Model
 from .optim import (
     SGD,
     Adam,
@@ -37,6 +37,8 @@ __all__ = [
     "AdamW",
     "AutoNCP",
     "Callback",
+    "CfC",
+    "CfCRNN",
     "Checkpoint",
     "CosineDecay",
     "Dense",

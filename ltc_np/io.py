@@ -16,11 +16,11 @@ import numpy as np
 from . import kernels
 from .cells import Layer
 from .layers import LAYERS
-from .model import LTCRNN, Best, Model
+from .model import LTCRNN, Best, CfCRNN, Model
 from .wirings import Wiring
 
 FORMAT = 1
-MODELS = {"Model": Model, "LTCRNN": LTCRNN}
+MODELS = {"Model": Model, "LTCRNN": LTCRNN, "CfCRNN": CfCRNN}
 
 
 class UnknownLayerError(Exception):

@@ -78,7 +78,7 @@ class MixedMemory(Layer):
         )
         self.buffers = cell.buffers
         self.takes_dt, self.smooth, self.reads_wiring = cell.takes_dt, cell.smooth, cell.reads_wiring
-        self.causal, self.drops = True, getattr(cell, "drops", False)
+        self.causal, self.drops = True, cell.drops
         if cell.reads_wiring:
             self.wiring = cell.wiring
         self._seal()
@@ -133,7 +133,7 @@ class MixedMemory(Layer):
                 inner, kept[t], d_output[t][:, None], d_state, d_cell, want_x or not self._torch, want_dt,
                 workspace.child("backward"),
             )  # fmt: skip
-            if d_step is not None:
+            if want_dt and d_step is not None:
                 d_dt[:, t] = d_step[:, 0]
             if self._torch and want_x:
                 d_x[t] = d_read[:, 0]

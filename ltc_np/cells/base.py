@@ -96,12 +96,15 @@ class Layer:
         Built on a `Wiring`.
     bitwise_batch : bool
         A sequence's output has the same bits whatever the rest of the batch.
+    drops : bool
+        Drops values in training: the model gives such a layer's `forward` the keyword ``rng``.
     """
 
     input_size = output_size = state_size = 0
     state_slices = MappingProxyType({})
     layout = buffers = Layout(())
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
+    drops = False
 
     def _seal(self):
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""
@@ -141,6 +144,8 @@ class Layer:
         keep : None, "full" or "low"
             What to save for `backward`: nothing (it will not follow), what makes it fast, or what takes little memory.
         workspace : Workspace
+        rng : numpy.random.Generator or None
+            Only for layers with ``drops``: where they draw what to drop; None where nothing is dropped.
 
         Returns
         -------
