@@ -33,6 +33,7 @@ LEVELS = (
     (
         "checks",
         "activations",
+        "blas",
         "wirings",
         "layout",
         "threads",

@@ -141,8 +141,6 @@ class LTC(Layer):
         epsilon = checks.number("epsilon", epsilon, high=1.0)
         if not isinstance(positivity, str) or positivity not in ("softplus", "clip"):
             raise ValueError(f'`positivity` must be "softplus" or "clip", got {positivity!r}')
-        if init is not None and not isinstance(init, dict):
-            raise TypeError(f"`init` must be a dict from parameter names, got {type(init).__name__}")
         default = None if isinstance(wiring, RandomWiring) else "affine"
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
             if mapping is not None and (not isinstance(mapping, str) or mapping not in ("default", *MAPPINGS)):
@@ -151,7 +149,7 @@ class LTC(Layer):
         self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
         self.input_mapping = default if input_mapping == "default" else input_mapping
         self.output_mapping = default if output_mapping == "default" else output_mapping
-        self.init = dict(init or {})
+        self.init = init
         self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
         self.state_size = self.wiring.units
         self.state_slices = {"v": slice(0, self.wiring.units)}
@@ -173,10 +171,8 @@ class LTC(Layer):
             shapes |= {f"{side}_w": (size,)} if mapping else {}
             shapes |= {f"{side}_b": (size,)} if mapping == "affine" else {}
         initial = INIT | {"erev": wiring.erev, "sensory_erev": wiring.sensory_erev}
-        for name, value in self.init.items():
-            if name not in shapes:
-                raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}")
-            self.init[name] = initial[name] = _check_init(name, value, shapes[name])
+        self.init = checks.initial_values(self.init, shapes)
+        initial |= self.init
         positive = {"gleak": 0.0, "cm": CM_MIN, "w": 0.0, "sensory_w": 0.0}
         self.layout = Layout(
             tuple(
@@ -226,23 +222,6 @@ class LTC(Layer):
             if getattr(self, name) != default:
                 shown.append(f"{name}={getattr(self, name)!r}")
         return f"LTC({', '.join(shown)})"
-
-
-def _check_init(name, value, shape):
-    if isinstance(value, tuple):
-        if len(value) != 2:
-            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
-        low, high = (checks.number(f"init[{name!r}]", v, low=-np.inf) for v in value)
-        if low > high:
-            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
-        return low, high
-    array = checks.plain(f"init[{name!r}]", value)
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.shape not in ((), shape):
-        raise ValueError(
-            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, "
-            f"got shape {array.shape}, dtype {array.dtype}"
-        )
-    return array.astype(np.float64)
 
 
 def _map(mapping, side, x, p, fast, workspace):
