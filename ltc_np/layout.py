@@ -101,15 +101,15 @@ class Views(Mapping):
 _LEAST = {np.dtype(t).itemsize: t(np.finfo(t).tiny ** 0.5) for t in (np.float32, np.float64)}
 
 
-def softplus(raw):
-    """log(1 + exp(raw)) without overflow, and never so small that its square is 0."""
-    value = np.logaddexp(raw, raw.dtype.type(0))
-    return np.maximum(value, _LEAST[raw.dtype.itemsize], out=value)
+def softplus(raw, out):
+    """out = log(1 + exp(raw)) without overflow, and never so small that its square is 0."""
+    np.logaddexp(raw, raw.dtype.type(0), out=out)
+    np.maximum(out, _LEAST[raw.dtype.itemsize], out=out)
 
 
-def d_softplus(raw):
-    """Derivative of `softplus`: the sigmoid of raw."""
-    return np.exp(-np.logaddexp(-raw, raw.dtype.type(0)))
+def d_softplus(value):
+    """Derivative of `softplus`, the sigmoid of raw, from its value: 1 - exp(-value)."""
+    return -np.expm1(-value)
 
 
 @dataclass(frozen=True)
@@ -200,15 +200,15 @@ class Layout:
         values = np.empty_like(theta) if out is None else out
         values[:] = theta
         for where in self._softplus:
-            values[where] = softplus(theta[where])
+            softplus(theta[where], out=values[where])
         for where, bound in self._clip:
             np.maximum(theta[where], theta.dtype.type(bound), out=values[where])
         return values
 
-    def d_effective(self, theta, d_values):
-        """Adjoint of `effective`: d(loss)/d(values) becomes d(loss)/d(theta), in place, in ``d_values``' dtype."""
+    def d_effective(self, values, d_values):
+        """Adjoint of `effective`, given what it returned: d(loss)/d(values) becomes d(loss)/d(theta), in place."""
         for where in self._softplus:
-            d_values[where] *= d_softplus(theta[where])
+            d_values[where] *= d_softplus(values[where])
         return d_values
 
     def project(self, theta):

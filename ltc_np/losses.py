@@ -13,7 +13,6 @@ the number of threads.
 shapes only.
 """
 
-import math
 from functools import partial
 
 import numpy as np
@@ -421,11 +420,8 @@ def _check_free(y_shape, target, dtype, valid, argument):
 
 
 def _check_finite(target, dtype, valid, argument):
-    if valid is None and target.dtype == dtype and target.flags.c_contiguous:
-        flat = target.reshape(-1)
-        with np.errstate(over="ignore", invalid="ignore"):
-            if math.isfinite(np.dot(flat, flat)):  # quick, and true for all data that is not extreme
-                return target
+    if valid is None and target.dtype == dtype and target.flags.c_contiguous and checks.surely_finite(target):
+        return target
     target = _blank(target, valid)
     with np.errstate(over="ignore"):  # reported as the infinity it becomes
         cast = np.ascontiguousarray(target, dtype=dtype)

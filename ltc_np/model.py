@@ -27,7 +27,6 @@ class Tape:
 
     owner: object
     prepared: tuple
-    theta: np.ndarray
     saved: tuple
     lengths: np.ndarray
     valid: np.ndarray | None
@@ -215,14 +214,16 @@ class Model:
     # -------------------------------------------------------------------------------------------- inner calls
 
     def _prepare(self, workspace):
+        """What every call needs of the parameters: their effective values, and each layer's own of them."""
         values, p = workspace.views("values", self.layout, self.dtype)
         self.layout.effective(self._theta, out=values)
         fixed, buffers = workspace.views("buffers", self._buffer_layout, self.dtype)
         fixed[:] = self._buffers
-        return tuple(
-            layer.prepare(_of_layer(p, k, len(self.layers)), _of_layer(buffers, k, len(self.layers)), self.backend)
+        n = len(self.layers)
+        return values, [
+            layer.prepare(_of_layer(p, k, n), _of_layer(buffers, k, n), self.backend)
             for k, layer in enumerate(self.layers)
-        )
+        ]
 
     def _forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace, dropout_seed=None):
         """All layers on checked arrays: y (B, T, O), 0 in padding; state (B, K); what backward needs."""
@@ -231,7 +232,7 @@ class Model:
             own = workspace.child(k)
             start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self._states[k]])
             options = {"rng": _dropout_rng(dropout_seed, k)} if layer.drops else {}
-            x, h, kept = layer.forward(prepared[k], x, dt, lengths, start, keep, own, **options)
+            x, h, kept = layer.forward(prepared[1][k], x, dt, lengths, start, keep, own, **options)
             if x.shape != (*lengths.shape, dt.shape[1], layer.output_size) or h.shape != start.shape:
                 raise ValueError(
                     f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
@@ -244,7 +245,7 @@ class Model:
         state = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
         return x, state, tuple(saved)
 
-    def _backward(self, prepared, theta, saved, valid, d_y, d_h, want_x, want_dt, workspace):
+    def _backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
         """Adjoint of `_forward`, on checked arrays: flat gradient in theta's dtype, d_x, d_h0, d_dt."""
         d_values, g = workspace.views("gradient", self.layout, np.float64)
         d_values[:] = 0
@@ -254,7 +255,7 @@ class Model:
             own = _of_layer(g, k, len(self.layers))
             d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, where])
             d_y, d_h0[k], d_layer_dt = layer.backward(
-                prepared[k], saved[k], d_y, d_state, own, want_x or k > 0, want_dt, workspace.child(k)
+                prepared[1][k], saved[k], d_y, d_state, own, want_x or k > 0, want_dt, workspace.child(k)
             )
             if d_layer_dt is not None:
                 d_dt = d_layer_dt if d_dt is None else d_dt + d_layer_dt
@@ -262,17 +263,17 @@ class Model:
                 d_y[~valid] = 0
         if valid is not None and d_dt is not None:
             d_dt[~valid] = 0
-        gradient = self.layout.d_effective(theta, d_values).astype(self.dtype)
+        gradient = self.layout.d_effective(prepared[0], d_values).astype(self.dtype)
         if self.trainable is not None:
             gradient[~self.trainable] = 0
         return gradient, d_y, d_h0[0] if len(d_h0) == 1 else np.concatenate(d_h0, axis=1), d_dt
 
-    def _check(self, x, dt, lengths, h0):
+    def _check(self, x, dt, lengths, h0, workspace=None):
         """Checked arrays (x, dt, lengths, valid, h0), and whether x was a single sequence."""
-        x, dt, lengths, valid, single = self._check_inputs(x, dt, lengths)
+        x, dt, lengths, valid, single = self._check_inputs(x, dt, lengths, workspace or Fresh())
         return x, dt, lengths, valid, self._check_state("h0", h0, x.shape[0], single), single
 
-    def _check_inputs(self, x, dt, lengths):
+    def _check_inputs(self, x, dt, lengths, workspace):
         I = self.input_size
         expected = f"(B, T, {I}) or (T, {I})"
         x = checks.real("x", x, self.dtype, expected)
@@ -286,13 +287,19 @@ class Model:
             if lengths is not None:
                 raise ValueError(f"`lengths` needs a batch (B, T, {I}), got a single sequence (T, {I})")
         B, T, _ = x.shape
-        lengths, valid = checks.lengths(lengths, B, T)
+        if lengths is None:
+            lengths, valid = workspace.kept("lengths", (B, T), lambda: checks.lengths(None, B, T))
+        else:
+            lengths, valid = checks.lengths(lengths, B, T)
         checks.finite("x", x, valid)
         if valid is not None:
             x = np.where(valid[:, :, None], x, self.dtype.type(0))
         if dt is not None and not self.takes_dt:
             raise ValueError(f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {dt!r}")
-        dt = checks.elapsed(dt, B, T, self.dtype, valid, single)
+        if dt is None and valid is None:
+            dt = workspace.kept("dt", (B, T), lambda: checks.elapsed(None, B, T, self.dtype, None, single))
+        else:
+            dt = checks.elapsed(dt, B, T, self.dtype, valid, single)
         return x, dt, lengths, valid, single
 
     def _check_state(self, name, state, B, single):
@@ -379,7 +386,7 @@ class Model:
         sequences = self._sequences(return_sequences)
         y = y.copy() if sequences else last_outputs(y, lengths)  # the tape may hold y, and this one is the caller's
         y = y[0] if single else y
-        tape = Tape(self, prepared, self._theta.copy(), saved, lengths, valid, dt_shape, y.shape, sequences, single)
+        tape = Tape(self, prepared, saved, lengths, valid, dt_shape, y.shape, sequences, single)
         return y, tape
 
     def backward(self, tape, d_y, d_state=None):
@@ -420,7 +427,7 @@ class Model:
         else:
             d_h = self._check_state("d_state", d_state, B, tape.single)
         theta, d_x, d_h0, d_dt = self._backward(
-            tape.prepared, tape.theta, tape.saved, tape.valid, d_y, d_h, True, self.takes_dt, Fresh()
+            tape.prepared, tape.saved, tape.valid, d_y, d_h, True, self.takes_dt, Fresh()
         )
         if d_dt is not None:
             if tape.dt_shape == ():
@@ -475,17 +482,17 @@ class Model:
             0 for frozen parameters.
         """
         keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
-        x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
-        B, T, _ = x.shape
-        valid_y = valid_outputs(valid, lengths, self.return_sequences)
-        if single:
-            y = checks.plain("y", y)[None]
-        shape = (B, T, self.output_size) if self.return_sequences else (B, self.output_size)
-        target = losses.check_target(loss, shape, y, self.dtype, valid_y, "y")
-        weight = output_weight(loss, sample_weight, shape[:-1], valid_y, self.dtype)
         # A workspace of this thread, taken away while in use: a loss of the caller's may come back here.
         workspace = vars(self._local).pop("workspace", None) or Workspace()
         try:
+            x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0, workspace)
+            B, T, _ = x.shape
+            valid_y = valid_outputs(valid, lengths, self.return_sequences)
+            if single:
+                y = checks.plain("y", y)[None]
+            shape = (B, T, self.output_size) if self.return_sequences else (B, self.output_size)
+            target = losses.check_target(loss, shape, y, self.dtype, valid_y, "y")
+            weight = output_weight(loss, sample_weight, shape[:-1], valid_y, self.dtype)
             value, _, gradient, _, _ = self._loss_and_grad(
                 x,
                 target,
@@ -521,7 +528,7 @@ class Model:
         elif valid is not None:
             d_y = np.where(valid[:, :, None], d_y, self.dtype.type(0))
         d_h = np.zeros_like(state)
-        gradient, _, _, _ = self._backward(prepared, self._theta, saved, valid, d_y, d_h, False, False, workspace)
+        gradient, _, _, _ = self._backward(prepared, saved, valid, d_y, d_h, False, False, workspace)
         if penalty is not None:
             value += penalty.add(self, gradient)
         return value, weight_sum, gradient, outputs, state

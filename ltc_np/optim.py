@@ -6,6 +6,7 @@
 - ``trainable``: (P,) bool array, or None when all are trainable,
 - ``layout.lr_scale``: (P,) array, or None when all are 1,
 - ``layout.decay``: (P,) bool array (`AdamW` only),
+- ``backend``: ``"cpu"`` for Numba's kernels (`Adam` only; the same bits), ``"numpy"`` if it has none,
 
 and it ends with ``model.project()``, which restores bounds.  P is the number of parameters, t counts the
 steps from 1, g is the gradient, lr the learning rate times ``lr_scale``.  Where ``trainable`` is False, theta
@@ -22,6 +23,8 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
+
+from . import kernels
 
 __all__ = [
     "SGD",
@@ -45,8 +48,8 @@ class Optimizer:
 
     ``_arguments`` are the constructor's, for ``repr``.  ``_change(theta, grad, lr)`` updates the moments and
     writes what is to be subtracted from theta, before ``lr_scale``, into ``_delta``; ``_work`` is another
-    (P,) array to use, and ``_scalars`` are 0-d arrays: a ufunc takes one of theta's dtype twice as fast as a
-    Python float, and they follow when somebody changes a hyperparameter between steps.
+    (P,) array to use, and ``_scalars`` are 0-d arrays, views of ``_numbers``: a ufunc takes one of theta's dtype
+    twice as fast as a Python float, and they follow when somebody changes a hyperparameter between steps.
     """
 
     _arguments = ("lr",)
@@ -104,7 +107,10 @@ class Optimizer:
             self._grad.fill(0)  # where= below, not a product: 0 * nan is nan
             np.copyto(self._grad, grad, where=trainable)
             grad = self._grad
-        self._prepare(model.layout)
+        elif not grad.flags.carray:  # for which a kernel would be compiled again
+            np.copyto(self._grad, grad)
+            grad = self._grad
+        self._prepare(model)
         self.t += 1
         self._change(theta, grad, lr)
         delta = self._delta
@@ -118,8 +124,8 @@ class Optimizer:
             np.subtract(theta, delta, out=theta, where=trainable)
         model.project()
 
-    def _prepare(self, layout):
-        """Read what ``_change`` needs of the layout; nothing, except in `AdamW`."""
+    def _prepare(self, model):
+        """Read what ``_change`` needs of the model."""
 
     def state(self):
         """All that a later `load_state` needs to go on with the same bits.
@@ -195,7 +201,8 @@ class Optimizer:
         for name in self._moments:
             setattr(self, name, np.zeros(shape, dtype))
         self._grad, self._delta, self._work = (np.zeros(shape, dtype) for _ in range(3))
-        self._scalars = tuple(np.zeros((), dtype) for _ in range(6))
+        self._numbers = np.zeros(6, dtype)
+        self._scalars = tuple(self._numbers[k : k + 1].reshape(()) for k in range(6))
         self._lr_scale = self._lr_scale_of = None
 
     def __repr__(self):
@@ -357,6 +364,9 @@ class Adam(Optimizer):
         self.epsilon = _number("epsilon", epsilon, low=_SMALLEST_EPSILON)
         super().__init__(lr)
 
+    def _prepare(self, model):
+        self._backend = getattr(model, "backend", "numpy")
+
     def _change(self, theta, grad, lr):
         m, v, delta, work = self.m, self.v, self._delta, self._work
         rate, take1, keep2, take2, epsilon = self._scalars[:5]
@@ -365,6 +375,10 @@ class Adam(Optimizer):
         rate[()] = lr * root / (1 - self.beta1**self.t)
         epsilon[()] = self.epsilon * root
         take1[()], keep2[()], take2[()] = 1 - self.beta1, self.beta2, 1 - self.beta2
+        fast = kernels.load(self._backend, "adam")
+        if fast:
+            fast.change(grad, m, v, delta, self._numbers)
+            return
         np.subtract(grad, m, out=work)
         np.multiply(work, take1, out=work)
         np.add(m, work, out=m)
@@ -411,9 +425,11 @@ class AdamW(Adam):
         super()._allocate(shape, dtype)
         self._decay = self._decay_of = None
 
-    def _prepare(self, layout):
-        if layout.decay is not self._decay_of:
-            self._decay, self._decay_of = layout.decay.astype(self._dtype), layout.decay
+    def _prepare(self, model):
+        super()._prepare(model)
+        decay = model.layout.decay
+        if decay is not self._decay_of:
+            self._decay, self._decay_of = decay.astype(self._dtype), decay
 
     def _change(self, theta, grad, lr):
         super()._change(theta, grad, lr)
@@ -602,13 +618,21 @@ def clip_by_global_norm(grad, max_norm):
         largest = float(np.abs(grad).max(initial=0.0))
         if largest == 0 or not math.isfinite(largest):
             return largest
-    share = np.divide(grad, largest, dtype=np.float64)
-    share *= share
-    # A ufunc sum and not BLAS: the same bits for any number of threads
-    norm = largest * math.sqrt(np.add.reduce(share))
+    norm = largest * math.sqrt(_sum_of_squares(grad if largest == 1 else grad / largest))
     if max_norm < norm < math.inf:
         np.multiply(grad, max_norm / norm, out=grad, dtype=np.float64, casting="same_kind")
     return norm
+
+
+# Numbers of which BLAS takes a product on one thread; OpenBLAS begins to share it out at 10,000.
+_BLAS_SERIAL = 8192
+
+
+def _sum_of_squares(array):
+    """In float64, and of the same bits whatever the number of BLAS's threads."""
+    flat = array.astype(np.float64, copy=False).reshape(-1)
+    parts = (flat[k : k + _BLAS_SERIAL] for k in range(0, flat.size, _BLAS_SERIAL))
+    return sum(float(np.vdot(part, part)) for part in parts)
 
 
 # float32 must hold epsilon * sqrt(1 - beta2**t) at t = 1: it is all that keeps 0 / 0 away where g is 0
@@ -617,6 +641,8 @@ _SMALLEST_EPSILON = 1e-30
 
 def _number(name, value, low, high=math.inf, open_low=False, open_high=True):
     """``value`` as a float, if it is a real number between ``low`` and ``high``; infinity never is."""
+    if type(value) is float and low < value < high:  # as it comes in every step
+        return value
     number = isinstance(value, (Real, np.ndarray)) and np.ndim(value) == 0 and not isinstance(value, bool)
     above = number and (low < value if open_low else low <= value)
     if not above or not (value < high if open_high else value <= high):

@@ -19,6 +19,6 @@ class Penalty:
             v = values[where].astype(np.float64)
             total += factor * float(np.abs(v).sum() if kind == "l1" else (v * v).sum())
             d_values[where] += factor * (np.sign(v) if kind == "l1" else 2 * v)
-        d_theta = model.layout.d_effective(model.theta, d_values).astype(gradient.dtype)
+        d_theta = model.layout.d_effective(values, d_values).astype(gradient.dtype)
         gradient += d_theta if model.trainable is None else d_theta * model.trainable
         return total

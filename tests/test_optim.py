@@ -28,8 +28,8 @@ from ltc_np.optim import (
 class Model:
     """What an optimiser needs of a model; ``bound`` is the smallest value that `project` leaves."""
 
-    def __init__(self, theta, trainable=None, decay=None, lr_scale=None, bound=-math.inf):
-        self.theta = np.array(theta)
+    def __init__(self, theta, trainable=None, decay=None, lr_scale=None, bound=-math.inf, backend="numpy"):
+        self.theta, self.backend = np.array(theta), backend
         self.trainable = trainable
         decay = np.ones(self.theta.shape, bool) if decay is None else decay
         self.layout = SimpleNamespace(decay=decay, lr_scale=lr_scale)
@@ -125,6 +125,22 @@ def test_update_rule(name, dtype):
     # about ten roundings a step for 30 steps; theta is of the order of 1
     np.testing.assert_allclose(model.theta, theta, rtol=0, atol=300 * np.finfo(dtype).eps)
     np.testing.assert_array_equal(model.theta[~trainable], start[~trainable])
+
+
+@dtypes
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_backends_have_the_same_bits(name, dtype):
+    rng = np.random.default_rng(0)
+    start, decay = rng.normal(size=1001).astype(dtype), rng.random(1001) < 0.5
+    models = [Model(start, decay=decay, backend=backend) for backend in ("numpy", "cpu")]
+    optimizers = [OPTIMIZERS[name]() for _ in models]
+    for _ in range(5):
+        both = rng.normal(size=(1001, 2)).astype(dtype)
+        for model, optimizer in zip(models, optimizers, strict=True):
+            optimizer.step(model, both[:, 0])  # strided: kernels get a copy
+    assert (models[0].theta == models[1].theta).all()
+    assert (optimizers[0].v == optimizers[1].v).all()
+    assert not (models[0].theta == start).any()
 
 
 # 4 steps of torch 2.13, float64: theta_0 = (1, -0.5, 0.25), g_t = t (0.3, -2, 0) - (0, 0, 1e-3) + theta / 2

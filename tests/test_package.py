@@ -39,14 +39,14 @@ LEVELS = (
         "threads",
         "losses",
         "metrics",
-        "optim",
         "data",
         "progress",
         "outputs",
         "penalties",
     ),
     ("kernels",),
-    ("cells",),
+    ("cells", "optim"),
+    ("mixed_memory",),
     ("layers", "stream"),
     ("model",),
     ("io", "gradcheck", "tutorial"),
@@ -171,7 +171,7 @@ def test_layout():
     values = layout.effective(theta)
     np.testing.assert_allclose(values[:8], np.log1p(np.exp(theta[:8])), rtol=1e-15)
     assert values[8:].tolist() == [2, 0.25, 0.25]
-    d = layout.d_effective(theta, np.ones(11))
+    d = layout.d_effective(values, np.ones(11))
     np.testing.assert_allclose(d[:8], 1 / (1 + np.exp(-theta[:8])), rtol=1e-15)
     assert (d[8:] == 1).all()
     layout.project(theta)
