@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from . import checks, data, kernels, losses
-from .cells import LTC, CfC, Fresh, Layer, Workspace
+from .cells import LTC, CfC, Fresh, Layer, WiredCfC, Workspace
 from .layers import Dense
 from .layout import Layout
 from .outputs import d_last_outputs, last_outputs, output_weight, valid_outputs
@@ -766,15 +766,17 @@ class CfCRNN(Model):
 
     Parameters
     ----------
-    units : int
-        Size of the state.
+    units_or_wiring : int or Wiring
+        Size of the state, for a `CfC`; or the wiring of a `WiredCfC`.
     input_dim : int
+        May be left out if the wiring is built.
     proj_size : int, optional
         Outputs of a `Dense` layer after the cell; default: none, the outputs are the cell's.
     seed, dtype, backend, return_sequences
         As for `Model`.
     **options
-        As for `CfC`: mode, variant, backbone_units, backbone_layers, backbone_activation, backbone_dropout, init.
+        As for `CfC`: mode, variant, backbone_units, backbone_layers, backbone_activation, backbone_dropout, init; as
+        for `WiredCfC`: mode, variant, strict, init.
 
     Examples
     --------
@@ -786,8 +788,8 @@ class CfCRNN(Model):
 
     def __init__(
         self,
-        units,
-        input_dim,
+        units_or_wiring,
+        input_dim=None,
         *,
         proj_size=None,
         seed=None,
@@ -796,7 +798,8 @@ class CfCRNN(Model):
         return_sequences=True,
         **options,
     ):
-        layers = [CfC(units, input_dim, **options)]
+        cell = WiredCfC if isinstance(units_or_wiring, Wiring) else CfC
+        layers = [cell(units_or_wiring, input_dim, **options)]
         if proj_size is not None:
             layers.append(Dense(layers[0].output_size, checks.positive_int("proj_size", proj_size)))
         super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ltc_np import LTC, AutoNCP, CfC, Dense, FullyConnected, Model, RandomWiring, gradcheck
+from ltc_np import LTC, AutoNCP, CfC, Dense, FullyConnected, Model, Random, RandomWiring, WiredCfC, gradcheck
 from ltc_np.layers import LAYERS
 
 FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch")
@@ -15,6 +15,7 @@ FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring",
 EXPECTED = {
     "LTC": (True, True, True, True, True, True, True),
     "CfC": (True, False, False, True, True, False, False),
+    "WiredCfC": (True, False, False, True, True, True, False),
     "Dense": (False, True, True, True, True, False, False),
 }
 EXAMPLES = {
@@ -30,6 +31,12 @@ EXAMPLES = {
         CfC(4, 2, backbone_units=5, backbone_layers=2, backbone_activation="gelu", backbone_dropout=0.5),
         CfC(3, 2, mode="pure", backbone_units=6, backbone_activation="tanh", init={"w_tau": (0.2, 0.5)}),
         CfC(17, 2, mode="pure", variant="paper", backbone_units=6, init={"w_tau": (-0.5, -0.2)}),
+    ],
+    "WiredCfC": [
+        WiredCfC(AutoNCP(8, 3), 2),
+        WiredCfC(AutoNCP(8, 2), 2, strict=True, variant="paper"),
+        WiredCfC(FullyConnected(5, 3), 2, mode="no_gate", variant="keras"),
+        WiredCfC(Random(5, 2, 0.5), 2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3}),
     ],
     "Dense": [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
 }

@@ -3,7 +3,8 @@
 from .base import Fresh, Layer, Workspace
 from .cfc import CfC
 from .ltc import LTC
+from .wired_cfc import WiredCfC
 
-CELLS = {"LTC": LTC, "CfC": CfC}
+CELLS = {"LTC": LTC, "CfC": CfC, "WiredCfC": WiredCfC}
 
-__all__ = ["CfC", "CELLS", "LTC", "Fresh", "Layer", "Workspace"]
+__all__ = ["CfC", "CELLS", "LTC", "Fresh", "Layer", "WiredCfC", "Workspace"]
