@@ -823,7 +823,9 @@ def _dropout_rng(seed, layer):
     """The random numbers that layer number ``layer`` drops by, or None."""
     if seed is None:
         return None
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(layer,))))
+    # NumPy takes a seed that ends in zeros for the shorter one, so the length goes before.
+    sequence = np.random.SeedSequence((len(seed), *seed), spawn_key=(layer,))
+    return np.random.Generator(np.random.Philox(sequence))
 
 
 def _of_layer(arrays, k, n_layers):

@@ -48,7 +48,9 @@ WIRED = {
     "auto_ncp_default": {"mode": "default", "class": "AutoNCP", "arguments": {"units": 10, "output_size": 3}},
     "auto_ncp_no_gate": {"mode": "no_gate", "class": "AutoNCP", "arguments": {"units": 9, "output_size": 2}},
     "auto_ncp_pure": {"mode": "pure", "class": "AutoNCP", "arguments": {"units": 8, "output_size": 2}},
-    "fully_connected_default": {"mode": "default", "class": "FullyConnected", "arguments": {"units": 5, "output_dim": 2}},
+    "fully_connected_default": {
+        "mode": "default", "class": "FullyConnected", "arguments": {"units": 5, "output_dim": 2}
+    },
     "random_pure": {
         "mode": "pure", "class": "Random", "arguments": {"units": 6, "output_dim": 4, "sparsity_level": 0.5}
     },
