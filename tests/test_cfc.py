@@ -182,6 +182,28 @@ def test_float32_follows_float64(backend):
     assert np.abs(g - g64).max() < 1e-5 * np.abs(g64).max()
 
 
+def test_one_signature_per_dtype():
+    """Read-only, strided and unaligned inputs must not compile kernels again."""
+    from ltc_np.kernels.cpu import cfc
+
+    rng = np.random.default_rng(0)
+    for dtype in ("float32", "float64"):
+        for cell in (
+            CfC(5, 2, backbone_units=8, variant="keras", backbone_dropout=0.5), CfC(5, 2, mode="pure"),
+            WiredCfC(AutoNCP(8, 5), 2),
+        ):  # fmt: skip
+            model = Model(cell, Dense(5, 2), seed=0, dtype=dtype)
+            x = rng.normal(size=(3, 4, 2))
+            frozen = x.astype(dtype)
+            frozen.setflags(write=False)
+            for given in (frozen, np.asfortranarray(x), x[:, ::-1], (10 * x).astype(int)):
+                model.fit(given, x, epochs=1, lengths=[4, 3, 1], memory="low", tbptt=2, verbose=False)
+                model.backward(model.forward(given, dropout_seed=1)[1], np.broadcast_to(np.float64(1), (3, 4, 2)))
+            model.step(x[0, 0])
+    for kernel in (cfc.activate, cfc.blend, cfc.d_blend):
+        assert len(kernel.signatures) == 2, (kernel, kernel.signatures)
+
+
 # -------------------------------------------------------------------------------------- initial values, checks
 
 
