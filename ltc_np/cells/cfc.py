@@ -83,7 +83,6 @@ class CfC(Layer):
     """
 
     takes_dt = causal = True
-    drops = False
 
     def __init__(
         self,
@@ -509,11 +508,8 @@ def activate(activation, u, bias, mask, d_u, keep):
     u += bias
     y = f(u)
     if keep:
-        d_u[:] = d_f(u, y)
-    u[:] = y
-    if mask.size:
-        u *= mask
-        d_u *= mask
+        d_u[:] = d_f(u, y) * mask if mask.size else d_f(u, y)
+    u[:] = y * mask if mask.size else y
 
 
 def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
