@@ -6,7 +6,20 @@ import pickle
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, LTC, AutoNCP, CfC, Dense, FullyConnected, MixedMemory, Model, RandomWiring, gradcheck
+from ltc_np import (
+    LSTM,
+    LTC,
+    AutoNCP,
+    CfC,
+    Dense,
+    FullyConnected,
+    MixedMemory,
+    Model,
+    Random,
+    RandomWiring,
+    WiredCfC,
+    gradcheck,
+)
 from ltc_np.layers import LAYERS
 
 FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch")
@@ -17,6 +30,7 @@ EXPECTED = {
     "CfC": (True, False, False, True, True, False, False),
     "LSTM": (False, False, False, True, True, False, False),
     "MixedMemory": (True, False, False, True, True, True, False),
+    "WiredCfC": (True, False, False, True, True, True, False),
     "Dense": (False, True, True, True, True, False, False),
 }
 EXAMPLES = {
@@ -38,6 +52,12 @@ EXAMPLES = {
         MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
         MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3), "keras", 0.5, input_dim=2),
         MixedMemory(LTC(RandomWiring(3, 2, 4, seed=0), ode_unfolds=1), "keras", input_dim=2),
+    ],
+    "WiredCfC": [
+        WiredCfC(AutoNCP(8, 3), 2),
+        WiredCfC(AutoNCP(8, 2), 2, strict=True, variant="paper"),
+        WiredCfC(FullyConnected(5, 3), 2, mode="no_gate", variant="keras"),
+        WiredCfC(Random(5, 2, 0.5), 2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3}),
     ],
     "Dense": [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
 }
