@@ -47,6 +47,7 @@ LEVELS = (
     ),
     ("kernels",),
     ("cells",),
+    ("mixed_memory",),
     ("layers", "stream"),
     ("model",),
     ("io", "gradcheck", "tutorial"),
