@@ -5,7 +5,7 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .callbacks import Callback, Checkpoint, EarlyStopping
-from .cells import LSTM, LTC, CfC, Layer
+from .cells import LSTM, LTC, CfC, Layer, WiredCfC
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
 from .layers import Dense, MixedMemory
@@ -56,6 +56,7 @@ __all__ = [
     "Random",
     "RandomWiring",
     "WarmUp",
+    "WiredCfC",
     "Wiring",
     "clip_by_global_norm",
     "data",

@@ -125,7 +125,7 @@ class MixedMemory(Layer):
         inputs, gates, states, c, lengths, kept = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
         d_x, d_z, d_hidden, _ = workspace.kept("backward", (B, T), lambda: arrays(c.dtype, T, B, I, M))
-        d_state, d_c = np.ascontiguousarray(d_h[:, :K]), np.ascontiguousarray(d_h[:, K:])
+        d_state, d_c = d_h[:, :K].copy(), d_h[:, K:].copy()
         d_output, d_dt = np.ascontiguousarray(d_y.transpose(1, 0, 2)), np.zeros((B, T), c.dtype)
         nothing, recurrent = np.zeros((B, M), c.dtype), np.empty((B, K), c.dtype)
         d_cell = {name: g[name] for name in self.cell.layout.slices}

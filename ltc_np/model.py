@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from . import checks, data, kernels, losses
-from .cells import LTC, CfC, Fresh, Layer, Workspace
+from .cells import LTC, CfC, Fresh, Layer, WiredCfC, Workspace
 from .layers import Dense
 from .layout import Layout
 from .mixed_memory import with_memory
@@ -771,17 +771,19 @@ class CfCRNN(Model):
 
     Parameters
     ----------
-    units : int
-        Size of the state.
+    units_or_wiring : int or Wiring
+        Size of the state, for a `CfC`; or the wiring of a `WiredCfC`.
     input_dim : int
+        May be left out if the wiring is built.
     proj_size : int, optional
         Outputs of a `Dense` layer after the cell; default: none, the outputs are the cell's.
     mixed_memory : bool, "torch" or "keras"
-        Put an LSTM of ``units`` units beside the cell, in this topology (True: ``"torch"``): `MixedMemory`.
+        Put an LSTM of as many units beside the cell, in this topology (True: ``"torch"``): `MixedMemory`.
     seed, dtype, backend, return_sequences
         As for `Model`.
     **options
-        As for `CfC`: mode, variant, backbone_units, backbone_layers, backbone_activation, backbone_dropout, init.
+        As for `CfC`: mode, variant, backbone_units, backbone_layers, backbone_activation, backbone_dropout, init; as
+        for `WiredCfC`: mode, variant, strict, init.
 
     Examples
     --------
@@ -793,8 +795,8 @@ class CfCRNN(Model):
 
     def __init__(
         self,
-        units,
-        input_dim,
+        units_or_wiring,
+        input_dim=None,
         *,
         proj_size=None,
         mixed_memory=False,
@@ -804,7 +806,10 @@ class CfCRNN(Model):
         return_sequences=True,
         **options,
     ):
-        layers = [with_memory(mixed_memory, lambda size: CfC(units, size, **options), input_dim, units)]
+        cell = WiredCfC if isinstance(units_or_wiring, Wiring) else CfC
+        units = getattr(units_or_wiring, "units", units_or_wiring)
+        layer = with_memory(mixed_memory, lambda size: cell(units_or_wiring, size, **options), input_dim, units)
+        layers = [layer]
         if proj_size is not None:
             layers.append(Dense(layers[0].output_size, checks.positive_int("proj_size", proj_size)))
         super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
@@ -828,7 +833,9 @@ def _dropout_rng(seed, layer):
     """The random numbers that layer number ``layer`` drops by, or None."""
     if seed is None:
         return None
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(layer,))))
+    # NumPy takes a seed that ends in zeros for the shorter one, so the length goes before.
+    sequence = np.random.SeedSequence((len(seed), *seed), spawn_key=(layer,))
+    return np.random.Generator(np.random.Philox(sequence))
 
 
 def _of_layer(arrays, k, n_layers):

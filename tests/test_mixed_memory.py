@@ -20,6 +20,7 @@ from ltc_np import (
     MixedMemory,
     Model,
     RandomWiring,
+    WiredCfC,
     gradcheck,
     layers,
     load,
@@ -30,6 +31,7 @@ CELLS = {
     "ltc": lambda I: LTC(FullyConnected(5, 3), I, ode_unfolds=2),
     "ncp": lambda I: LTC(AutoNCP(7, 2), I, ode_unfolds=3),
     "cfc": lambda I: CfC(4, I, backbone_units=6),
+    "wired": lambda I: WiredCfC(AutoNCP(7, 2), I),
     "pure": lambda I: CfC(5, I, mode="pure", backbone_units=6, init={"w_tau": (0.2, 0.5)}),
 }
 each_cell = pytest.mark.parametrize("make", CELLS.values(), ids=CELLS)
@@ -303,6 +305,7 @@ def test_models_with_mixed_memory():
     for kind, topology in ((True, "torch"), ("torch", "torch"), ("keras", "keras")):
         for model in (
             LTCRNN(wiring, 3, mixed_memory=kind, ode_unfolds=2),
+            CfCRNN(wiring, 3, mixed_memory=kind),
             CfCRNN(8, 3, mixed_memory=kind, backbone_units=4, proj_size=2),
         ):
             assert model.layers[0].topology == topology

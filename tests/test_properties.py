@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ltc_np import LSTM, LTC, LTCRNN, CfC, FullyConnected, MixedMemory, Model, Wiring
+from ltc_np import LSTM, LTC, LTCRNN, CfC, CfCRNN, FullyConnected, MixedMemory, Model, Wiring
 
 many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -112,6 +112,68 @@ def test_gradient_along_a_direction(case):
     numeric = (loss(theta + step * way) - loss(theta - step * way)) / (2 * step)
     scale = np.abs(g.theta * way).sum()
     assert abs(g.theta @ way - numeric) <= 1e-6 * max(scale, 1e-3)
+
+
+@st.composite
+def closed_forms(draw):
+    """(two float64 CfC models that differ in the backend only, x, dt, lengths, h0)."""
+    N, I = draw(st.integers(1, 20)), draw(st.integers(1, 3))
+    B, T = draw(st.integers(1, 40)), draw(st.integers(1, 5))
+    options = {"mode": draw(st.sampled_from(["default", "no_gate", "pure"]))}
+    options |= {"variant": draw(st.sampled_from(["torch", "keras", "paper"]))}
+    options |= {"backbone_layers": draw(st.integers(0, 2)), "backbone_units": draw(st.integers(1, 20))}
+    options |= {"backbone_activation": draw(st.sampled_from(["silu", "tanh", "gelu", "lecun_tanh"]))}
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    models = [CfCRNN(N, I, seed=0, dtype="float64", backend=b, **options) for b in ("numpy", "cpu")]
+    theta = rng.normal(0, 0.5, models[0].theta.size)
+    for model in models:
+        model.theta = theta
+    dt = rng.choice([0.0, 1e-3, 0.5, 1.0, 30.0], (B, T))
+    lengths = rng.integers(0, T + 1, B)
+    lengths[rng.integers(B)] = T
+    return models, rng.normal(size=(B, T, I)), dt, lengths, rng.normal(size=(B, N))
+
+
+@many
+@given(closed_forms())
+def test_backends_agree_on_closed_forms(case):
+    (slow, fast), x, dt, lengths, h0 = case
+    results = []
+    for model in (slow, fast):
+        y, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+        results.append((y, model.backward(tape, np.cos(y), np.sin(h0))))
+    (y, g), (y_fast, g_fast) = results
+    close(y_fast, y)
+    for name in ("theta", "x", "h0", "dt"):
+        close(getattr(g_fast, name), getattr(g, name))
+
+
+@many
+@given(closed_forms())
+def test_padding_and_order_change_no_closed_form(case):
+    """Up to the roundings of a product of another size."""
+    (_, model), x, dt, lengths, h0 = case
+    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+    order = np.argsort(lengths, kind="stable")
+    close(model(x[order], dt[order], lengths=lengths[order], h0=h0[order]), y[order])
+    for b in range(min(len(lengths), 3)):
+        if lengths[b]:
+            alone, end = model(x[b, : lengths[b]], dt[b, : lengths[b]], h0=h0[b], return_state=True)
+            close(alone, y[b, : lengths[b]])
+            close(end, state[b])
+        else:
+            assert np.array_equal(state[b], h0[b])
+
+
+@many
+@given(closed_forms())
+def test_gated_states_stay_within_their_bounds(case):
+    """|h'| <= 1 with a gate between two tanh, < 2 without."""
+    (_, model), x, dt, lengths, h0 = case
+    layer = model.layers[0]
+    y = model(x, dt, lengths=lengths, h0=h0)
+    if layer.variant != "keras" and layer.mode != "pure":
+        assert np.abs(y).max(initial=0) <= (1 if layer.mode == "default" else 2) + 1e-15
 
 
 @st.composite

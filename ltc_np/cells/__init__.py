@@ -4,7 +4,8 @@ from .base import Fresh, Layer, Workspace
 from .cfc import CfC
 from .lstm import LSTM
 from .ltc import LTC
+from .wired_cfc import WiredCfC
 
-CELLS = {"LTC": LTC, "CfC": CfC, "LSTM": LSTM}
+CELLS = {"LTC": LTC, "CfC": CfC, "WiredCfC": WiredCfC, "LSTM": LSTM}
 
-__all__ = ["CELLS", "LSTM", "LTC", "CfC", "Fresh", "Layer", "Workspace"]
+__all__ = ["CELLS", "LSTM", "LTC", "CfC", "Fresh", "Layer", "WiredCfC", "Workspace"]

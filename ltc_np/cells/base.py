@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ..layout import Layout
+from ..wirings import Wiring
 
 
 def aligned(size, dtype):
@@ -67,6 +68,19 @@ class Fresh(Workspace):
 
     def child(self, key):
         return self
+
+
+def built(wiring, input_dim):
+    """The wiring of a layer with ``input_dim`` inputs (None: those of the wiring), built."""
+    if not isinstance(wiring, Wiring):
+        raise TypeError(f"`wiring` must be a Wiring such as AutoNCP(16, 2), got {type(wiring).__name__}")
+    if input_dim is None:
+        if not wiring.is_built:
+            raise ValueError("`input_dim` must be given for a wiring that is not built, got None")
+        input_dim = wiring.input_dim
+    if wiring.is_built and wiring.input_dim != input_dim:
+        raise ValueError(f"`input_dim` must agree with the {wiring.input_dim} of the built wiring, got {input_dim!r}")
+    return wiring.build(input_dim)
 
 
 class Layer:

@@ -83,7 +83,6 @@ class CfC(Layer):
     """
 
     takes_dt = causal = True
-    drops = False
 
     def __init__(
         self,
@@ -150,7 +149,7 @@ class CfC(Layer):
         for k in range(self.backbone_layers):
             g[f"backbone_w{k}"] += products[k]
             g[f"backbone_b{k}"] += sums[k]
-        add_head_gradients(self, network, products[-1], sums[-1], g, "")
+        add_head_gradients(self, network, products[-1], sums[-1], g)
         return d_inputs
 
     def config(self):
@@ -224,11 +223,12 @@ def dropout_masks(rng, rate, dropped, shape, units, dtype):
     return {k: (rng.random((T, B, units), np.float32) >= rate) * scale for k in dropped}
 
 
-def add_head_gradients(layer, network, product, total, g, prefix):
-    """Split the gradients of all heads, side by side, among ``g``."""
+def add_head_gradients(layer, network, product, total, g, prefix="", index=None):
+    """Split the gradients of all heads, side by side, among ``g``; ``index``: head -> weights there are, None: all."""
     N = network.N
     for k, head in enumerate(heads(layer.mode, layer.variant)):
-        g[f"{prefix}{head}_w"] += product[:, k * N : (k + 1) * N]
+        own, chosen = product[:, k * N : (k + 1) * N], None if index is None else index[head]
+        g[f"{prefix}{head}_w"] += own if chosen is None else own[chosen]
         g[f"{prefix}{head}_b"] += total[k * N : (k + 1) * N]
     if layer.mode == "pure":
         g[f"{prefix}w_tau"] += total[N : 2 * N] * network.sign_tau
@@ -508,11 +508,8 @@ def activate(activation, u, bias, mask, d_u, keep):
     u += bias
     y = f(u)
     if keep:
-        d_u[:] = d_f(u, y)
-    u[:] = y
-    if mask.size:
-        u *= mask
-        d_u *= mask
+        d_u[:] = d_f(u, y) * mask if mask.size else d_f(u, y)
+    u[:] = y * mask if mask.size else y
 
 
 def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):

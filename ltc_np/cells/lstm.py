@@ -115,8 +115,7 @@ class LSTM(Layer):
         (T, B, I), N = inputs.shape, self.output_size
         d_inputs, d_z, d_hidden, _ = workspace.kept("backward", (B, T), lambda: arrays(h.dtype, T, B, I, N))
         d_hidden[:T] = d_y.transpose(1, 0, 2)
-        d_state, d_c = np.ascontiguousarray(d_h[:, :N]), np.ascontiguousarray(d_h[:, N:])
-
+        d_state, d_c = d_h[:, :N].copy(), d_h[:, N:].copy()
         flat_inputs, flat_h, flat = inputs.reshape(T * B, I), h[:T].reshape(T * B, N), d_z.reshape(T * B, 4 * N)
         d_flat_inputs = d_inputs.reshape(T * B, I)
 

@@ -22,8 +22,8 @@ import numpy as np
 from .. import checks, kernels
 from ..activations import sigmoid
 from ..layout import Entry, Layout
-from ..wirings import RandomWiring, Wiring
-from .base import Layer
+from ..wirings import RandomWiring
+from .base import Layer, built
 
 # Uniform ranges of the raw initial values (the paper's code, ncps and the tutorial agree on them).
 INIT = {
@@ -126,16 +126,7 @@ class LTC(Layer):
         output_mapping="default",
         init=None,
     ):
-        if not isinstance(wiring, Wiring):
-            raise TypeError(f"`wiring` must be a Wiring such as AutoNCP(16, 2), got {type(wiring).__name__}")
-        if input_dim is None:
-            if not wiring.is_built:
-                raise ValueError("`input_dim` must be given for a wiring that is not built, got None")
-            input_dim = wiring.input_dim
-        if wiring.is_built and wiring.input_dim != input_dim:
-            raise ValueError(
-                f"`input_dim` must agree with the {wiring.input_dim} of the built wiring, got {input_dim!r}"
-            )
+        wiring = built(wiring, input_dim)
         if isinstance(ode_unfolds, bool) or not isinstance(ode_unfolds, (int, np.integer)) or ode_unfolds < 1:
             raise ValueError(f"`ode_unfolds` must be an int >= 1, got {ode_unfolds!r}")
         epsilon = checks.number("epsilon", epsilon, high=1.0)
@@ -145,7 +136,7 @@ class LTC(Layer):
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
             if mapping is not None and (not isinstance(mapping, str) or mapping not in ("default", *MAPPINGS)):
                 raise ValueError(f'`{name}` must be None, "linear" or "affine", got {mapping!r}')
-        self.wiring = wiring.build(input_dim)
+        self.wiring = wiring
         self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
         self.input_mapping = default if input_mapping == "default" else input_mapping
         self.output_mapping = default if output_mapping == "default" else output_mapping

@@ -1,0 +1,245 @@
+"""Closed-form networks on a wiring: one cell without backbone for each layer of neurons.
+
+Within one time step the layers work in the order of flow: a layer reads the outputs that the layer before it has just
+computed, and its own state of the step before.  So a wired network is a stack of small CfC cells over one sequence,
+and runs as one.  Equations of a cell: `ltc_np.cells.cfc`; docs/maths/cfc.md shows which weights a wiring leaves.
+"""
+
+import numpy as np
+
+from .. import checks, kernels
+from ..layout import Layout
+from . import cfc
+from .base import Layer, built
+
+
+class _Cell:
+    """One group of neurons: where its inputs come from, and which of its weights there are.
+
+    Attributes
+    ----------
+    name : str
+    neurons : int64 array
+    reads_input : bool
+    sources : list of int
+        Earlier cells whose outputs follow the input, or stand in its place.
+    index : dict
+        Head -> (rows, columns) of its weights in the matrix from [inputs; own neurons] to own neurons; None: all.
+    """
+
+    def __init__(self, name, neurons, reads_input, sources, mask, index):
+        self.name, self.neurons, self.reads_input, self.sources, self.index = name, neurons, reads_input, sources, index
+        self.shape = mask.shape
+
+
+class WiredCfC(Layer):
+    """A layer of closed-form continuous-time neurons on a wiring.
+
+    Parameters
+    ----------
+    wiring : Wiring
+        Recipe or built; the layer keeps ``wiring.build(input_dim)``.
+    input_dim : int, optional
+        Features per step; may be left out if the wiring is built.
+    mode, variant
+        As for `CfC`.
+    strict : bool
+        False: as in ncps, where the wiring decides which inputs f1 and f2 of a layer read, a layer reads nothing but
+        the layer before it (the first one: the input), and the time gates and a layer's own state are connected in
+        full.  True: every head of a neuron reads exactly what the wiring's synapses lead to it.
+    init : dict, optional
+        Overrides initial values by parameter name: a (low, high) range, a number or an array.
+
+    Notes
+    -----
+    Parameters of the layers of neurons in order of flow, such as inter, command, motor: ``inter_ff1_w``,
+    ``inter_ff1_b`` and so on, heads as for `CfC`.  A weight that the wiring leaves out does not exist: a masked matrix
+    is a list with one number for each weight, sorted by (post, pre), and `dense` shows it as a matrix.  Initial values
+    are those of the whole matrix.  State: the neurons in order of flow, named parts by layer.  Outputs: the motor
+    neurons, also where ncps gives all neurons (wirings of one layer).
+
+    With ``strict`` a layer may read all layers before it and the input; layers that a synapse leads back to are taken
+    together as one that reads its state of the step before.  Cost: B*T times 4 * rows * columns multiplications for the
+    matrix of each layer.
+    """
+
+    takes_dt = causal = reads_wiring = True
+
+    def __init__(self, wiring, input_dim=None, *, mode="default", variant="torch", strict=False, init=None):
+        cfc.check_convention(mode, variant)
+        self.mode, self.variant, self.strict = mode, variant, checks.boolean("strict", strict)
+        self.wiring = built(wiring, input_dim)
+        self.smooth = mode != "pure"
+        self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
+        self.state_size = self.wiring.units
+        self.state_slices, at = {}, 0
+        for name, ids in self.wiring.layers:
+            if name in self.state_slices:
+                raise ValueError(f"`wiring` must have layers with different names, got {name!r} twice")
+            self.state_slices[name] = slice(at, at + len(ids))
+            at += len(ids)
+        self.cells = self._strict_cells() if self.strict else self._cells()
+        places = {neuron: k for k, neuron in enumerate(self.cells[-1].neurons)}
+        if any(neuron not in places for neuron in range(self.output_size)):
+            raise ValueError(f"`wiring` must have its motor neurons in its last layer, got {self.wiring!r}")
+        self.motor = np.array([places[neuron] for neuron in range(self.output_size)])
+        self.init = dict(cfc.check_init(init))
+        entries = []
+        for cell in self.cells:
+            for head in cfc.heads(mode, variant):
+                index = cell.index[head]
+                shape = None if index is None else index[0].shape
+                entries += cfc.dense_entries(f"{cell.name}_{head}_{{}}", *cell.shape, shape)
+            entries += cfc.decay_entries(mode, cell.shape[1], f"{cell.name}_")
+        self.layout = Layout(tuple(cfc.override(entries, self.init)))
+        self._seal()
+
+    def _matrices(self):
+        """Whether there is a synapse: (I, N) and (N, N) [pre, post]."""
+        wiring = self.wiring
+        return wiring.sensory_adjacency_matrix != 0, wiring.adjacency_matrix != 0
+
+    def _cells(self):
+        """Cells as in ncps."""
+        (sensory, recurrent), cells = self._matrices(), []
+        for k, (name, ids) in enumerate(self.wiring.layers):
+            ids = np.array(ids)
+            inputs = recurrent[cells[-1].neurons][:, ids] if k else sensory[:, ids]
+            mask = np.concatenate([inputs, np.ones((ids.size, ids.size), bool)])
+            index = dict.fromkeys(("ff1", "ff2"), _index(mask)) | dict.fromkeys(("time_a", "time_b"))
+            cells.append(_Cell(name, ids, k == 0, [k - 1] if k else [], mask, index))
+        return cells
+
+    def _strict_cells(self):
+        """Cells of the whole wiring."""
+        sensory, recurrent = self._matrices()
+        names, groups = [name for name, _ in self.wiring.layers], [list(ids) for _, ids in self.wiring.layers]
+        k = 0
+        while k < len(groups):  # join what a synapse leads back to
+            first = next((j for j in range(k) if recurrent[np.ix_(groups[k], groups[j])].any()), None)
+            if first is None:
+                k += 1
+            else:
+                groups[first : k + 1] = [[i for group in groups[first : k + 1] for i in group]]
+                names[first : k + 1] = ["_".join(names[first : k + 1])]
+                k = first + 1
+        cells = []
+        for k, (name, ids) in enumerate(zip(names, groups, strict=True)):
+            ids = np.array(ids)
+            sources = [j for j in range(k) if recurrent[np.ix_(groups[j], ids)].any()]
+            reads = bool(sensory[:, ids].any()) or not sources
+            parts = ([sensory] if reads else []) + [recurrent[groups[j]] for j in sources] + [recurrent[ids]]
+            mask = np.concatenate(parts)[:, ids]
+            index = dict.fromkeys(("ff1", "ff2", "time_a", "time_b"), _index(mask))
+            cells.append(_Cell(name, ids, reads, sources, mask, index))
+        return cells
+
+    def dense(self, name, values):
+        """Matrix [pre, post] of one of the layer's weights, 0 where there is none.
+
+        Parameters
+        ----------
+        name : str
+            Of the parameter, such as "inter_ff1_w".
+        values : array
+            In the parameter's shape.
+
+        Returns
+        -------
+        (rows, columns) array
+            Rows: the inputs of that layer of neurons, then its own neurons; columns: these.
+        """
+        for cell in self.cells:
+            for head in cfc.heads(self.mode, self.variant):
+                if name == f"{cell.name}_{head}_w":
+                    return _matrix(cell, head, np.asarray(values))
+        raise ValueError(f"`name` must be a weight such as {self.cells[0].name}_ff1_w, got {name!r}")
+
+    def prepare(self, p, buffers, backend):
+        networks = []
+        for cell in self.cells:
+            weights = [
+                (_matrix(cell, head, p[f"{cell.name}_{head}_w"]), p[f"{cell.name}_{head}_b"])
+                for head in cfc.heads(self.mode, self.variant)
+            ]
+            decay = p.get(f"{cell.name}_w_tau"), p.get(f"{cell.name}_a")
+            networks.append(cfc.Network(self, "tanh", [], weights, *decay))
+        return networks, kernels.load(backend, "cfc")
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+        networks, fast = prepared
+        outputs, saved = [], []
+        h_last = workspace.array("h_last", h0.size, x.dtype).reshape(h0.shape)
+        at = 0
+        for k, (cell, net) in enumerate(zip(self.cells, networks, strict=True)):
+            part, own = slice(at, at + net.N), workspace.child(f"cell {k}")
+            at = part.stop
+            inputs = _join([x] * cell.reads_input + [outputs[j] for j in cell.sources], own)
+            y, h_last[:, part], kept = cfc.forward(
+                net, fast, inputs, dt, lengths, np.ascontiguousarray(h0[:, part]), {}, keep, own
+            )
+            outputs.append(y)
+            saved.append(kept)
+        return np.ascontiguousarray(outputs[-1][:, :, self.motor]), h_last, saved if keep else None
+
+    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        networks, fast = prepared
+        (B, T, _), dtype = d_y.shape, d_y.dtype
+        d_outputs = [np.zeros((B, T, net.N), dtype) for net in networks]
+        d_outputs[-1][:, :, self.motor] = d_y
+        d_x, d_dt = np.zeros((B, T, self.input_size), dtype) if want_x else None, None
+        d_h0, at = np.empty_like(d_h), self.state_size
+        for k in range(len(self.cells) - 1, -1, -1):
+            cell, net = self.cells[k], networks[k]
+            part = slice(at - net.N, at)
+            at = part.start
+            d_inputs, d_h0[:, part], d_own_dt, products, sums = cfc.backward(
+                net, fast, saved[k], d_outputs[k], np.ascontiguousarray(d_h[:, part]), want_x or bool(cell.sources),
+                want_dt, workspace.child(f"cell {k}"),
+            )  # fmt: skip
+            cfc.add_head_gradients(self, net, products[-1], sums[-1], g, f"{cell.name}_", cell.index)
+            d_dt = d_own_dt if d_dt is None or d_own_dt is None else d_dt + d_own_dt
+            if d_inputs is None:
+                continue
+            first = 0
+            for target in [d_x] * cell.reads_input + [d_outputs[j] for j in cell.sources]:
+                width = self.input_size if target is None else target.shape[2]
+                if target is not None:
+                    target += d_inputs[:, :, first : first + width]
+                first += width
+        return d_x, d_h0, d_dt
+
+    def config(self):
+        names = ("wiring", "mode", "variant", "strict", "init")
+        return {name: getattr(self, name) for name in names}
+
+    def __repr__(self):
+        shown = [repr(self.wiring)]
+        for name, default in (("mode", "default"), ("variant", "torch"), ("strict", False)):
+            if getattr(self, name) != default:
+                shown.append(f"{name}={getattr(self, name)!r}")
+        return f"WiredCfC({', '.join(shown)})"
+
+
+def _index(mask):
+    """(rows, columns) of what is true, sorted by (column, row)."""
+    columns, rows = np.nonzero(mask.T)
+    return rows, columns
+
+
+def _matrix(cell, head, values):
+    """The whole matrix of a head, 0 where there is no weight."""
+    if cell.index[head] is None:
+        return values
+    matrix = np.zeros(cell.shape, values.dtype)
+    matrix[cell.index[head]] = values
+    return matrix
+
+
+def _join(parts, workspace):
+    """Arrays (B, T, .) side by side."""
+    if len(parts) == 1:
+        return parts[0]
+    shape = (*parts[0].shape[:2], sum(part.shape[2] for part in parts))
+    joined = workspace.array("inputs", int(np.prod(shape)), parts[0].dtype).reshape(shape)
+    return np.concatenate(parts, axis=2, out=joined)
