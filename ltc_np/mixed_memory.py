@@ -18,7 +18,7 @@ two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
 
 import numpy as np
 
-from . import checks
+from . import blas, checks
 from .cells import Layer
 from .cells.lstm import arrays, glorot, orthogonal, pointwise
 from .layout import Entry, Layout
@@ -90,6 +90,7 @@ class MixedMemory(Layer):
         turned = np.ascontiguousarray(w_x.T), np.ascontiguousarray(w_h.T)  # as in `LSTM`
         return self.cell.prepare(inner, buffers, backend), (w_x, w_h, b), turned, pointwise(backend)
 
+    @blas.one_thread()
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
         inner, (w_x, w_h, b), _, (step, _) = prepared
         (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
@@ -118,12 +119,13 @@ class MixedMemory(Layer):
         h_last = np.concatenate([states[T], c[T]], axis=1)
         return outputs, h_last, (inputs, z, states, c, lengths, saved) if keep else None
 
+    @blas.one_thread()
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
         inner, _, (w_x_turned, w_h_turned), (_, step) = prepared
         inputs, gates, states, c, lengths, kept = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
         d_x, d_z, d_hidden, _ = workspace.kept("backward", (B, T), lambda: arrays(c.dtype, T, B, I, M))
-        d_state, d_c = np.ascontiguousarray(d_h[:, :K]), np.ascontiguousarray(d_h[:, K:])
+        d_state, d_c = d_h[:, :K].copy(), d_h[:, K:].copy()
         d_output, d_dt = np.ascontiguousarray(d_y.transpose(1, 0, 2)), np.zeros((B, T), c.dtype)
         nothing, recurrent = np.zeros((B, M), c.dtype), np.empty((B, K), c.dtype)
         d_cell = {name: g[name] for name in self.cell.layout.slices}

@@ -785,7 +785,7 @@ class CfCRNN(Model):
     proj_size : int, optional
         Outputs of a `Dense` layer after the cell; default: none, the outputs are the cell's.
     mixed_memory : bool, "torch" or "keras"
-        Put an LSTM with as many units beside the cell, in this topology (True: ``"torch"``): `MixedMemory`.
+        Put an LSTM of as many units beside the cell, in this topology (True: ``"torch"``): `MixedMemory`.
     seed, dtype, backend, return_sequences
         As for `Model`.
     **options
@@ -813,9 +813,10 @@ class CfCRNN(Model):
         return_sequences=True,
         **options,
     ):
-        wired = isinstance(units_or_wiring, Wiring)
-        cell, units = (WiredCfC, units_or_wiring.units) if wired else (CfC, units_or_wiring)
-        layers = [with_memory(mixed_memory, lambda size: cell(units_or_wiring, size, **options), input_dim, units)]
+        cell = WiredCfC if isinstance(units_or_wiring, Wiring) else CfC
+        units = getattr(units_or_wiring, "units", units_or_wiring)
+        layer = with_memory(mixed_memory, lambda size: cell(units_or_wiring, size, **options), input_dim, units)
+        layers = [layer]
         if proj_size is not None:
             layers.append(Dense(layers[0].output_size, checks.positive_int("proj_size", proj_size)))
         super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)

@@ -120,9 +120,8 @@ def test_backends_agree_in_float32(N):
 def test_the_same_bits_for_every_number_of_threads(backend):
     """The batch is cut by its size alone, and is cut here."""
     rng = np.random.default_rng(0)
-    B, N = 70, 32
-    assert B // lstm.PART_ROWS > 1
-    assert B * 4 * N * N // lstm.PART_PRODUCTS > 0
+    B, N = 70, 48
+    assert lstm.count_parts(B, N) == 2
     x, y, lengths = rng.normal(size=(B, 6, 3)), rng.normal(size=(B, 6, N)), rng.integers(0, 7, B)
     model, results = Model(LSTM(N, 3), seed=0, backend=backend), []
     try:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ltc_np import LTCRNN, CfCRNN, Wiring
+from ltc_np import LSTM, LTC, LTCRNN, CfC, CfCRNN, FullyConnected, MixedMemory, Model, Wiring
 
 many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -174,3 +174,78 @@ def test_gated_states_stay_within_their_bounds(case):
     y = model(x, dt, lengths=lengths, h0=h0)
     if layer.variant != "keras" and layer.mode != "pure":
         assert np.abs(y).max(initial=0) <= (1 if layer.mode == "default" else 2) + 1e-15
+
+
+@st.composite
+def memories(draw):
+    """`networks` for the LSTM and for mixed memory."""
+    N, I, M = draw(st.integers(1, 20)), draw(st.integers(1, 3)), draw(st.integers(1, 6))
+    B, T = draw(st.integers(1, 20)), draw(st.integers(1, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    kind, topology = draw(st.sampled_from(["lstm", "ltc", "cfc"])), draw(st.sampled_from(["torch", "keras"]))
+    size = I if topology == "torch" else M
+    if kind == "lstm":
+        layer = LSTM(N, I)
+    else:
+        cell = LTC(FullyConnected(M, 1), size, ode_unfolds=2) if kind == "ltc" else CfC(N, size, backbone_units=3)
+        layer = MixedMemory(cell, topology, input_dim=I)
+    models = [Model(layer, seed=0, dtype="float64", backend=b) for b in ("numpy", "cpu")]
+    theta = models[0].theta + rng.normal(0, 0.5, models[0].theta.size)
+    for model in models:
+        model.theta = theta
+    dt = rng.choice([0.0, 1e-3, 0.5, 1.0, 30.0], (B, T)) if layer.takes_dt else None
+    lengths = rng.integers(0, T + 1, B)
+    lengths[rng.integers(B)] = T
+    return models, rng.normal(size=(B, T, I)), dt, lengths, rng.normal(size=(B, layer.state_size))
+
+
+@many
+@given(memories())
+def test_backends_with_memory_agree(case):
+    (slow, fast), x, dt, lengths, h0 = case
+    results = []
+    for model in (slow, fast):
+        y, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+        results.append((y, model.backward(tape, np.cos(y), np.sin(h0))))
+    (y, g), (y_fast, g_fast) = results
+    close(y_fast, y)
+    for name in ("theta", "x", "h0", "dt"):
+        if getattr(g, name) is not None:
+            close(getattr(g_fast, name), getattr(g, name))
+
+
+@many
+@given(memories())
+def test_padding_and_splits_change_nothing_with_memory(case):
+    """Sequences alone, and in two pieces; products by BLAS may round in another order."""
+    (_, model), x, dt, lengths, h0 = case
+    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+    assert np.array_equal(state[lengths == 0], h0[lengths == 0])
+    for b in np.flatnonzero(lengths):
+        n, middle = lengths[b], h0[b]
+        parts = []
+        for piece in (slice(0, 1), slice(1, n)):
+            if piece.start < n:
+                own = None if dt is None else dt[b, piece]
+                part, middle = model(x[b, piece], own, h0=middle, return_state=True)
+                parts.append(part)
+        close(np.concatenate(parts), y[b, :n])
+        close(middle, state[b])
+
+
+@many
+@given(memories())
+def test_gradient_along_a_direction_with_memory(case):
+    (_, model), x, dt, lengths, h0 = case
+    theta, way, step = model.theta.copy(), np.random.default_rng(0).normal(size=model.theta.size), 1e-6
+
+    def loss(values):
+        model.theta = values
+        y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+        return np.sin(y).sum() + np.sin(state).sum()
+
+    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+    _, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+    g = model.backward(tape, np.cos(y) * (np.arange(x.shape[1]) < lengths[:, None])[:, :, None], np.cos(state))
+    numeric = (loss(theta + step * way) - loss(theta - step * way)) / (2 * step)
+    assert abs(g.theta @ way - numeric) <= 1e-6 * max(np.abs(g.theta * way).sum(), 1e-3)

@@ -28,9 +28,9 @@ FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring",
 EXPECTED = {
     "LTC": (True, True, True, True, True, True, True),
     "CfC": (True, False, False, True, True, False, False),
+    "WiredCfC": (True, False, False, True, True, True, False),
     "LSTM": (False, False, False, True, True, False, False),
     "MixedMemory": (True, False, False, True, True, True, False),
-    "WiredCfC": (True, False, False, True, True, True, False),
     "Dense": (False, True, True, True, True, False, False),
 }
 EXAMPLES = {
@@ -47,17 +47,17 @@ EXAMPLES = {
         CfC(3, 2, mode="pure", backbone_units=6, backbone_activation="tanh", init={"w_tau": (0.2, 0.5)}),
         CfC(17, 2, mode="pure", variant="paper", backbone_units=6, init={"w_tau": (-0.5, -0.2)}),
     ],
-    "LSTM": [LSTM(5, 2), LSTM(3, 2, forget_bias=0.0), LSTM(20, 2, init={"b": (-0.5, 0.5)})],
-    "MixedMemory": [
-        MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
-        MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3), "keras", 0.5, input_dim=2),
-        MixedMemory(LTC(RandomWiring(3, 2, 4, seed=0), ode_unfolds=1), "keras", input_dim=2),
-    ],
     "WiredCfC": [
         WiredCfC(AutoNCP(8, 3), 2),
         WiredCfC(AutoNCP(8, 2), 2, strict=True, variant="paper"),
         WiredCfC(FullyConnected(5, 3), 2, mode="no_gate", variant="keras"),
         WiredCfC(Random(5, 2, 0.5), 2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3}),
+    ],
+    "LSTM": [LSTM(5, 2), LSTM(3, 2, forget_bias=0.0), LSTM(20, 2, init={"b": (-0.5, 0.5)})],
+    "MixedMemory": [
+        MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
+        MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3), "keras", 0.5, input_dim=2),
+        MixedMemory(LTC(RandomWiring(3, 2, 4, seed=0), ode_unfolds=1), "keras", input_dim=2),
     ],
     "Dense": [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
 }
@@ -196,6 +196,24 @@ def test_streaming(layer, backend):
             assert (out == y[:, t]).all()
         np.testing.assert_allclose(out, y[:, t], rtol=1e-14, atol=1e-14)
     np.testing.assert_allclose(streamed, state, rtol=1e-14, atol=1e-14)
+
+
+@each
+def test_nothing_given_is_changed(layer, backend):
+    """With one sequence too, of which parts are contiguous and therefore easily taken for copies."""
+    model = Model(layer, seed=0, dtype="float64", backend=backend)
+    rng = np.random.default_rng(0)
+    for B, T in ((1, 4), (3, 1), (3, 4)):
+        x, dt = data(B, T)
+        given = [x, dt, rng.normal(size=(B, layer.state_size)), rng.normal(size=(B, T, layer.output_size))]
+        given.append(rng.normal(size=(B, layer.state_size)))
+        before = [a.copy() for a in given]
+        x, dt, h0, d_y, d_state = given
+        _, tape = model.forward(x, dt_of(layer, dt), h0=h0)
+        first, second = model.backward(tape, d_y, d_state), model.backward(tape, d_y, d_state)
+        assert all(np.array_equal(a, b) for a, b in zip(given, before, strict=True))
+        assert np.array_equal(first.theta, second.theta)
+        assert np.array_equal(first.h0, second.h0)
 
 
 @each

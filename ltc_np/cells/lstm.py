@@ -13,14 +13,14 @@ Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md derives 
 
 import numpy as np
 
-from .. import checks, kernels, threads
+from .. import blas, checks, kernels, threads
 from ..activations import sigmoid
 from ..layout import Entry, Layout
 from .base import Layer, aligned
 
 # A part of the batch has at least so many sequences, and so many multiplications in the product of one step: below,
 # the Python around it costs more than a second thread brings.
-PART_ROWS, PART_PRODUCTS = 16, 2**18
+PART_ROWS, PART_PRODUCTS = 32, 2**18
 
 
 def orthogonal(rng, shape):
@@ -84,11 +84,14 @@ class LSTM(Layer):
         (B, T, I), N = x.shape, self.output_size
         inputs, z, h, c = workspace.kept("forward", (B, T), lambda: arrays(x.dtype, T, B, I, N))
         inputs[:] = x.transpose(1, 0, 2)
-        np.dot(inputs.reshape(T * B, I), p["w_x"], out=z.reshape(T * B, 4 * N))
+        flat_inputs, flat = inputs.reshape(T * B, I), z.reshape(T * B, 4 * N)
         h[0], c[0] = h0[:, :N], h0[:, N:]
         recurrent = workspace.array("recurrent", B * 4 * N, x.dtype).reshape(B, 4 * N)
 
-        def run(first, last):
+        def project(first, last):
+            np.dot(flat_inputs[first:last], p["w_x"], out=flat[first:last])
+
+        def sweep(first, last):
             rows, shortest = slice(first, last), lengths[first:last].min()
             product, w_h, b = recurrent[rows], p["w_h"], p["b"]
             for t in range(T):
@@ -98,7 +101,10 @@ class LSTM(Layer):
                     ended = first + np.flatnonzero(lengths[rows] <= t)
                     h[t + 1, ended], c[t + 1, ended] = h[t, ended], c[t, ended]
 
-        over_parts(run, B, N)
+        parts = count_parts(B, N)
+        with blas.one_thread():
+            over_parts(project, T * B, parts)
+            over_parts(sweep, B, parts)
         y = workspace.array("y", B * T * N, x.dtype).reshape(B, T, N)  # the model may change it, but not h
         y[:] = h[1:].transpose(1, 0, 2)
         return y, np.concatenate([h[T], c[T]], axis=1), (inputs, z, h, c, lengths) if keep else None
@@ -109,9 +115,11 @@ class LSTM(Layer):
         (T, B, I), N = inputs.shape, self.output_size
         d_inputs, d_z, d_hidden, _ = workspace.kept("backward", (B, T), lambda: arrays(h.dtype, T, B, I, N))
         d_hidden[:T] = d_y.transpose(1, 0, 2)
-        d_state, d_c = np.ascontiguousarray(d_h[:, :N]), np.ascontiguousarray(d_h[:, N:])
+        d_state, d_c = d_h[:, :N].copy(), d_h[:, N:].copy()
+        flat_inputs, flat_h, flat = inputs.reshape(T * B, I), h[:T].reshape(T * B, N), d_z.reshape(T * B, 4 * N)
+        d_flat_inputs = d_inputs.reshape(T * B, I)
 
-        def run(first, last):
+        def sweep(first, last):
             rows, shortest = slice(first, last), lengths[first:last].min()
             product, w_h = d_state[rows], turned["w_h"]
             for t in range(T - 1, -1, -1):
@@ -125,15 +133,22 @@ class LSTM(Layer):
                 if t >= shortest:
                     d_state[ended], d_c[ended] = kept
 
-        over_parts(run, B, N)
-        flat = d_z.reshape(T * B, 4 * N)
-        g["w_x"] += np.dot(inputs.reshape(T * B, I).T, flat)
-        g["w_h"] += np.dot(h[:T].reshape(T * B, N).T, flat)
-        g["b"] += flat.sum(0, np.float64)
-        d_x = None
-        if want_x:
-            d_x = np.dot(flat, turned["w_x"], out=d_inputs.reshape(T * B, I)).reshape(T, B, I)
-            d_x = np.ascontiguousarray(d_x.transpose(1, 0, 2))
+        def add_up(first, last):  # some columns
+            d_gates = flat[:, first:last]
+            g["w_x"][:, first:last] += np.dot(flat_inputs.T, d_gates)
+            g["w_h"][:, first:last] += np.dot(flat_h.T, d_gates)
+            g["b"][first:last] += d_gates.sum(0, np.float64)
+
+        def d_project(first, last):
+            np.dot(flat[first:last], turned["w_x"], out=d_flat_inputs[first:last])
+
+        parts = count_parts(B, N)
+        with blas.one_thread():
+            over_parts(sweep, B, parts)
+            over_parts(add_up, 4 * N, parts)
+            if want_x:
+                over_parts(d_project, T * B, parts)
+        d_x = np.ascontiguousarray(d_inputs.transpose(1, 0, 2)) if want_x else None
         return d_x, np.concatenate([d_state, d_c], axis=1), None
 
     def config(self):
@@ -155,10 +170,14 @@ def arrays(dtype, T, B, I, N):
     return tuple(aligned(int(np.prod(shape)), dtype).reshape(shape) for shape in shapes)
 
 
-def over_parts(run, B, N):
-    """Call ``run(first, last)`` on parts of the batch, on several threads; only sizes decide how it is cut."""
-    parts = max(1, min(B // PART_ROWS, B * 4 * N * N // PART_PRODUCTS))
-    cuts = [B * k // parts for k in range(parts + 1)]
+def count_parts(B, N):
+    """Parts that the work of B sequences is cut into, whatever the number of threads."""
+    return max(1, min(B // PART_ROWS, B * 4 * N * N // PART_PRODUCTS))
+
+
+def over_parts(run, size, parts):
+    """Call ``run(first, last)`` on as many parts of 0..size-1, on several threads."""
+    cuts = [size * k // parts for k in range(parts + 1)]
 
     def some(first, last, worker):
         for k in range(first, last):

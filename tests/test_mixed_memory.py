@@ -1,0 +1,362 @@
+"""Mixed memory: against ncps 1.0.1 (golden/make_ncps_mixed_memory.py), a loop of one's own, finite differences."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+import ltc_np
+from ltc_np import (
+    LSTM,
+    LTC,
+    LTCRNN,
+    Adam,
+    AutoNCP,
+    CfC,
+    CfCRNN,
+    Dense,
+    FullyConnected,
+    MixedMemory,
+    Model,
+    RandomWiring,
+    WiredCfC,
+    gradcheck,
+    layers,
+    load,
+)
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+CELLS = {
+    "ltc": lambda I: LTC(FullyConnected(5, 3), I, ode_unfolds=2),
+    "ncp": lambda I: LTC(AutoNCP(7, 2), I, ode_unfolds=3),
+    "cfc": lambda I: CfC(4, I, backbone_units=6),
+    "wired": lambda I: WiredCfC(AutoNCP(7, 2), I),
+    "pure": lambda I: CfC(5, I, mode="pure", backbone_units=6, init={"w_tau": (0.2, 0.5)}),
+}
+each_cell = pytest.mark.parametrize("make", CELLS.values(), ids=CELLS)
+each_topology = pytest.mark.parametrize("topology", ["torch", "keras"])
+
+
+def cases(name):
+    with np.load(GOLDEN / f"ncps_mixed_memory_{name}.npz") as file:
+        return sorted({key.split("/")[0] for key in file.files})
+
+
+def read(name, case):
+    with np.load(GOLDEN / f"ncps_mixed_memory_{name}.npz") as file:
+        return {key.removeprefix(case + "/"): file[key] for key in file.files if key.startswith(case + "/")}
+
+
+def blocks(values, axis):
+    """ncps' order (candidate, input, forget, output) to that of `LSTM`, along an axis."""
+    candidate, enter, forget, output = np.split(values, 4, axis)
+    return np.concatenate([enter, forget, candidate, output], axis)
+
+
+def lstm_arrays(g, kind):
+    """ncps' LSTM in our names; ``kind`` is "p" or "d"."""
+    return {
+        "lstm_w_x": blocks(g[f"{kind}/lstm.input_map.weight"], 0).T,
+        "lstm_w_h": blocks(g[f"{kind}/lstm.recurrent_map.weight"], 0).T,
+        "lstm_b": blocks(g[f"{kind}/lstm.input_map.bias"], 0),
+    }
+
+
+def ltc_arrays(g, kind, wiring):
+    found = lstm_arrays(g, kind)
+    for key, value in g.items():
+        name = key.removeprefix(kind + "/")
+        if key.startswith(kind + "/") and "." not in name and name not in ("x", "h0", "c0", "dt"):
+            pairs = wiring.sensory_pre, wiring.sensory_post
+            pairs = pairs if name.startswith("sensory_") else (wiring.pre, wiring.post)
+            found[name] = value[pairs] if value.ndim == 2 else value
+    return found
+
+
+def cfc_arrays(g, kind, depth):
+    names = {f"backbone.{2 * k}": ("backbone_w" + str(k), "backbone_b" + str(k)) for k in range(depth)}
+    names |= {head: (f"{head}_w", f"{head}_b") for head in ("ff1", "ff2", "time_a", "time_b")}
+    found = lstm_arrays(g, kind)
+    for theirs, (w, b) in names.items():
+        if f"{kind}/{theirs}.weight" in g:
+            found[w], found[b] = g[f"{kind}/{theirs}.weight"].T, g[f"{kind}/{theirs}.bias"]
+    if f"{kind}/A" in g:
+        found["a"], found["w_tau"] = g[f"{kind}/A"][0], g[f"{kind}/w_tau"][0]
+    return found
+
+
+def compare(model, g, arrays, dtype):
+    N = g["h0"].shape[1]
+    given = arrays(g, "p")
+    assert set(given) == set(model.params)
+    for name, value in given.items():
+        model.params[name] = value
+    h0 = np.concatenate([g["h0"], g["c0"]], axis=1)
+    y, state = model(g["x"], g["dt"], h0=h0, return_state=True)
+    # The files hold float64: what is left in float64 is the order of sums.
+    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-12, 1e-9)
+    assert np.abs(y - g["y"]).max() <= outputs
+    assert np.abs(state - np.concatenate([g["hT"], g["cT"]], axis=1)).max() <= outputs
+    _, tape = model.forward(g["x"], g["dt"], h0=h0)
+    d = model.backward(tape, g["a"], np.concatenate([g["b"], g["c"]], axis=1))
+    found = {"x": d.x, "h0": d.h0[:, :N], "c0": d.h0[:, N:], "dt": d.dt}
+    want = {name: g[f"d/{name}"] for name in found}
+    want["dt"] = want["dt"] if g["dt"].ndim else want["dt"].sum()  # the file has it for each step
+    found, want = found | dict(model.views(d.theta)), want | arrays(g, "d")
+    for name, value in found.items():
+        assert np.abs(value - want[name]).max() <= gradients * np.abs(want[name]).max(), name
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", cases("ltc"))
+def test_ltc_equal_to_ncps(case, dtype, backend):
+    g = read("ltc", case)
+    recipe = json.loads(str(g["case"]))
+    wiring = getattr(ltc_np, recipe["class"])(**recipe["arguments"])
+    model = LTCRNN(wiring, 3, mixed_memory=True, seed=0, dtype=dtype, backend=backend)
+    compare(model, g, lambda g, kind: ltc_arrays(g, kind, model.wiring), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", cases("cfc"))
+def test_cfc_equal_to_ncps(case, dtype, backend):
+    g = read("cfc", case)
+    recipe = json.loads(str(g["case"]))
+    recipe["backbone_activation"] = recipe.pop("activation", "lecun_tanh")
+    model = CfCRNN(recipe.pop("units"), 3, mixed_memory="torch", seed=0, dtype=dtype, backend=backend, **recipe)
+    compare(model, g, lambda g, kind: cfc_arrays(g, kind, recipe["backbone_layers"]), dtype)
+
+
+def test_there_are_golden_cases():
+    assert (len(cases("ltc")), len(cases("cfc"))) == (5, 6)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+@each_topology
+@each_cell
+def test_equations_step_by_step(make, topology, backend):
+    """As published, with ncps' order of the gates; the cell itself is stepped by a model of its own."""
+    rng = np.random.default_rng(0)
+    cell = make(2) if topology == "torch" else make(6)
+    model = Model(MixedMemory(cell, topology, 0.7, input_dim=2), seed=1, dtype="float64", backend=backend)
+    alone = Model(cell, seed=1, dtype="float64", backend=backend)
+    for name, value in model.params.items():
+        if name.startswith("lstm_"):
+            model.params[name] = rng.normal(size=value.shape)
+        else:
+            alone.params[name] = value
+    K, p = cell.state_size, model.params
+    x, dt = rng.normal(size=(3, 4, 2)), rng.uniform(0.1, 2, (3, 4))
+    start = rng.normal(size=(3, model.state_size))
+    s, c = start[:, :K], start[:, K:]
+    outputs = []
+    for t in range(4):
+        z = x[:, t] @ p["lstm_w_x"] + s @ p["lstm_w_h"] + p["lstm_b"]
+        enter, forget, candidate, output = np.split(z, 4, axis=1)
+        c = c * sigmoid(forget + 0.7) + np.tanh(candidate) * sigmoid(enter)
+        y = np.tanh(c) * sigmoid(output)
+        out, s = alone.step(x[:, t], dt[:, t], y) if topology == "torch" else alone.step(y, dt[:, t], s)
+        outputs.append(out)
+    found, state = model(x, dt, h0=start, return_state=True)
+    np.testing.assert_allclose(found, np.stack(outputs, axis=1), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(state, np.concatenate([s, c], axis=1), rtol=0, atol=1e-13)
+
+
+def drawn(make, topology, backend, I=2, **options):
+    """A float64 model with parameters wider than its initial ones."""
+    cell = make(I) if topology == "torch" else make(6)
+    model = Model(MixedMemory(cell, topology, input_dim=I), seed=1, dtype="float64", backend=backend, **options)
+    model.theta = model.theta + np.random.default_rng(2).normal(0, 0.3, model.theta.size)
+    return model
+
+
+@pytest.mark.parametrize(("B", "T", "I"), [(3, 4, 2), (5, 2, 2), (4, 4, 4), (2, 1, 3)])
+@each_topology
+@each_cell
+def test_gradients(make, topology, B, T, I, backend):
+    rng = np.random.default_rng(B + T)
+    lengths = rng.integers(0, T + 1, B)
+    lengths[1] = T
+    dt = rng.choice([0.0, 0.3, 1.0, 2.5], (B, T))
+    errors = gradcheck.check(drawn(make, topology, backend, I), rng.normal(size=(B, T, I)), dt, lengths=lengths)
+    assert max(errors.values()) < 1e-6, errors
+
+
+@each_topology
+def test_gradient_along_a_direction_at_a_realistic_size(topology):
+    cell = LTC(AutoNCP(24, 4), 3 if topology == "torch" else 24)
+    model = Model(MixedMemory(cell, topology, input_dim=3), Dense(4, 2), seed=1, dtype="float64")
+    rng = np.random.default_rng(0)
+    x, dt, lengths = rng.normal(size=(33, 12, 3)), rng.uniform(0, 2, (33, 12)), rng.integers(0, 13, 33)
+    assert gradcheck.direction(model, x, dt, lengths=lengths) < 1e-6
+
+
+@each_topology
+def test_low_memory_is_the_same_bits(topology, backend):
+    rng = np.random.default_rng(0)
+    x, y, lengths = rng.normal(size=(3, 6, 2)), rng.normal(size=(3, 6, 3)), [6, 2, 0]
+    model = drawn(CELLS["ltc"], topology, backend)
+    full, low = (model.loss_and_grad(x, y, 0.5, lengths=lengths, memory=m) for m in ("full", "low"))
+    assert full[0] == low[0]
+    assert np.array_equal(full[1], low[1])
+
+
+@each_topology
+@each_cell
+def test_a_workspace_in_use_again_changes_nothing(make, topology):
+    rng = np.random.default_rng(0)
+    model = drawn(make, topology, "auto")
+    O = model.output_size
+    batches = [
+        (rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, O)), rng.integers(1, T + 1, B))
+        for B, T in ((3, 4), (5, 2), (3, 4))
+    ]
+    once = [drawn(make, topology, "auto").loss_and_grad(x, y, lengths=n) for x, y, n in batches]
+    for _ in range(2):
+        for (x, y, n), (value, gradient) in zip(batches, once, strict=True):
+            again = model.loss_and_grad(x, y, lengths=n)
+            assert again[0] == value
+            assert np.array_equal(again[1], gradient)
+
+
+@each_topology
+def test_dropout_of_the_cell(topology, backend):
+    """Dropped at every step anew, the same for the same seed, with the derivative of what was computed."""
+    cell = CfC(4, 2 if topology == "torch" else 3, backbone_units=9, backbone_layers=2, backbone_dropout=0.5)
+    model = Model(MixedMemory(cell, topology, input_dim=2), seed=0, dtype="float64", backend=backend)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 5, 4))
+    value, gradient = model.loss_and_grad(x, y, dropout_seed=7)
+    assert value == model.loss_and_grad(x, y, dropout_seed=7)[0]
+    assert len({value, model.loss_and_grad(x, y, dropout_seed=8)[0], model.loss_and_grad(x, y)[0]}) == 3
+    still, _ = model.forward(np.zeros((1, 2, 2)), dt=0, dropout_seed=7)
+    again, _ = model.forward(np.zeros((1, 2, 2)), dt=0)
+    assert not np.array_equal(still, again)
+    theta, way, step = model.theta.copy(), rng.normal(size=model.theta.size), 1e-6
+    values = []
+    for sign in (1, -1):
+        model.theta = theta + sign * step * way
+        values.append(model.loss_and_grad(x, y, dropout_seed=7)[0])
+    assert abs((values[0] - values[1]) / (2 * step) - gradient @ way) < 1e-6 * np.abs(gradient * way).sum()
+
+
+def test_a_cell_without_time():
+    """Any cell with a state will do, here one of a user's own."""
+
+    class Leaky(ltc_np.Layer):
+        smooth = causal = True
+
+        def __init__(self):
+            self.input_size = self.output_size = self.state_size = 3
+            self.state_slices = {"h": slice(0, 3)}
+
+        def prepare(self, p, buffers, backend):
+            return None
+
+        def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+            h, y = h0.copy(), np.zeros_like(x)
+            for t in range(x.shape[1]):
+                alive = lengths > t
+                h[alive] = h[alive] / 2 + x[alive, t]
+                y[:, t] = h
+            return y, h, lengths
+
+        def backward(self, prepared, lengths, d_y, d_h, g, want_x, want_dt, workspace):
+            d_h, d_x = d_h.copy(), np.zeros_like(d_y)
+            for t in range(d_y.shape[1] - 1, -1, -1):
+                alive = lengths > t
+                d_x[alive, t] = d_h[alive] + d_y[alive, t]
+                d_h[alive] = d_x[alive, t] / 2
+            return d_x, d_h, None
+
+    x = np.random.default_rng(0).normal(size=(4, 5, 3))
+    for topology in ("torch", "keras"):
+        layer = MixedMemory(Leaky(), topology)
+        assert not layer.takes_dt
+        errors = gradcheck.check(layer, x, lengths=[5, 0, 2, 4])
+        assert max(errors.values()) < 1e-6, errors
+
+
+def test_names_sizes_and_initial_values():
+    layer = MixedMemory(LTC(FullyConnected(5, 3), 2))
+    assert layer.state_slices == {"v": slice(0, 5), "c": slice(5, 10)}
+    assert (layer.takes_dt, layer.dt0_identity, layer.hull, layer.reads_wiring) == (True, False, False, True)
+    assert not MixedMemory(CfC(5, 2)).reads_wiring
+    assert not MixedMemory(CfC(5, 2, mode="pure")).smooth
+    assert [*layer.layout.slices][-3:] == ["lstm_w_x", "lstm_w_h", "lstm_b"]
+    p = Model(layer, seed=0, dtype="float64").params
+    assert p["lstm_w_x"].shape == (2, 20)
+    np.testing.assert_allclose(p["lstm_w_h"] @ p["lstm_w_h"].T, np.eye(5), atol=1e-14)
+    assert 0.08 < np.abs(p["lstm_b"]).max() <= 0.1
+    keras = MixedMemory(LTC(FullyConnected(5, 3), 4), "keras", input_dim=2)
+    assert keras.state_slices == {"v": slice(0, 5), "c": slice(5, 9)}
+    assert (keras.input_size, keras.output_size, keras.state_size) == (2, 3, 9)
+    assert (Model(keras, seed=0).params["lstm_b"] == 0).all()
+    assert repr(keras).endswith(", topology='keras', input_dim=2)")
+
+
+def test_models_with_mixed_memory():
+    wiring = AutoNCP(8, 2)
+    assert isinstance(LTCRNN(wiring, 3).layers[0], LTC)
+    for kind, topology in ((True, "torch"), ("torch", "torch"), ("keras", "keras")):
+        for model in (
+            LTCRNN(wiring, 3, mixed_memory=kind, ode_unfolds=2),
+            CfCRNN(wiring, 3, mixed_memory=kind),
+            CfCRNN(8, 3, mixed_memory=kind, backbone_units=4, proj_size=2),
+        ):
+            assert model.layers[0].topology == topology
+            assert model.layers[0].state_size == 16
+            assert model(np.zeros((4, 5, 3)), dt=0.5).shape == (4, 5, 2)
+        assert model.layers[0].cell.backbone_units == 4
+    assert LTCRNN(RandomWiring(3, 2, 8, seed=0), mixed_memory=True).input_size == 3
+
+
+@each_topology
+def test_files(topology, tmp_path):
+    model = LTCRNN(AutoNCP(8, 2), 3, mixed_memory=topology, seed=0)
+    x = np.random.default_rng(0).normal(size=(4, 5, 3))
+    model.fit(x, np.zeros((4, 5, 2)), epochs=2, optimizer=Adam(0.01), seed=0, verbose=False)
+    model.save(tmp_path / "model.npz")
+    again = load(tmp_path / "model.npz")
+    assert type(again) is LTCRNN
+    assert repr(again) == repr(model)
+    assert np.array_equal(again(x, 0.3), model(x, 0.3))
+
+
+def test_files_with_unknown_inner_layers(tmp_path, monkeypatch):
+    class Mine(CfC):
+        pass
+
+    model = Model(MixedMemory(Mine(4, 2)), seed=0)
+    with pytest.raises(ValueError, match="must consist of registered layers .* got Mine"):
+        model.save(tmp_path / "model.npz")
+    monkeypatch.setitem(layers.LAYERS, "Mine", Mine)
+    model.save(tmp_path / "model.npz")
+    assert type(load(tmp_path / "model.npz").layers[0].cell) is Mine
+    monkeypatch.delitem(layers.LAYERS, "Mine")
+    with pytest.raises(ValueError, match="must hold known layers, .* has a Mine"):
+        load(tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: MixedMemory(3), TypeError, "`cell` must be a layer such as LTC.*, got int"),
+        (lambda: MixedMemory(Dense(2, 2)), ValueError, "`cell` must be a causal layer with a state"),
+        (lambda: MixedMemory(LSTM(2, 2)), ValueError, "and without an LSTM's, got LSTM"),
+        (lambda: MixedMemory(CfC(2, 2), "tf"), ValueError, '`topology` must be "torch" or "keras", got \'tf\''),
+        (lambda: MixedMemory(CfC(2, 2), forget_bias=None), ValueError, "`forget_bias` must be a finite number"),
+        (lambda: MixedMemory(CfC(2, 2), input_dim=3), ValueError, "`input_dim` must be the cell's 2 .* got 3"),
+        (lambda: MixedMemory(CfC(2, 2), "keras", input_dim=0), ValueError, "`input_dim` must be an int >= 1, got 0"),
+        (lambda: LTCRNN(AutoNCP(8, 2), 3, mixed_memory=1), ValueError, '`mixed_memory` must be a bool, "torch"'),
+        (lambda: LTCRNN(AutoNCP(8, 2), mixed_memory="keras"), ValueError, "`input_dim` must be an int >= 1, got None"),
+        (lambda: LTCRNN(8, 3, mixed_memory=True), TypeError, "`wiring` must be a Wiring"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
