@@ -140,7 +140,7 @@ def d_advance(solver, stage, h, cm, P, Q, base, v, new, d_new, d_base, d_end):
     decay, stiff = np.exp(-r), r > 1
     q = d_new / cm
     d_P = d_new * rate
-    excess = np.divide(ratio - 1, Q, out=part * h / (2 * cm), where=1 + r > 1)
+    excess = np.divide(ratio - 1, Q, out=part * h / (2 * cm) + 0 * Q, where=1 + r > 1)
     d_Q = -d_P * new + d_new * (new - base) * (decay * excess)
     d_cm = q * (base - new) * (decay * ratio)
     flow = np.divide((new - base) * Q * decay, rise, out=P - Q * new, where=stiff)
@@ -153,8 +153,9 @@ def _relax(h, cm, Q):
 
     Where 1 + r is 1 the last two are their limits h / cm and 1, also for Q = 0.
     """
-    r = np.minimum(h * Q / cm, Q.dtype.type(MOST))
-    rise = -np.expm1(-r)
-    some = 1 + r > 1
-    rate = np.divide(rise, Q, out=h / cm + np.zeros_like(Q), where=some)
-    return r, rise, rate, np.divide(r, rise, out=np.ones_like(Q), where=some)
+    limit = h / cm
+    with np.errstate(over="ignore"):
+        r = np.minimum(limit * Q, Q.dtype.type(MOST))
+    rise, some = -np.expm1(-r), 1 + r > 1
+    rate, ratio = np.broadcast_to(limit, r.shape).copy(), np.ones_like(r)
+    return r, rise, np.divide(rise, Q, out=rate, where=some), np.divide(r, rise, out=ratio, where=some)

@@ -33,13 +33,12 @@ def _part(stage, array):
 
 @helper
 def _relax(h, cm, q, array):
-    """r = h q / cm, 1 - exp(-r), (1 - exp(-r)) / q and r / (1 - exp(-r)); for tiny r the limits, also for q = 0."""
+    """h / cm, r = h q / cm, 1 - exp(-r), and whether r is so large that 1 + r is not 1: 1 + r, to compare with 1."""
     one, most = array.dtype.type(1), array.dtype.type(1024)  # exp(-r) is 0 beyond
-    r = h * q / cm
+    limit = h / cm
+    r = limit * q
     r = where_greater(r, most, most, r)
-    rise = neg(expm1(neg(r)))
-    some = r + one
-    return r, rise, where_greater(some, one, rise / q, h / cm), where_greater(some, one, r / rise, one)
+    return limit, r, neg(expm1(neg(r))), r + one
 
 
 @helper
@@ -57,7 +56,8 @@ def advance(solver, stage, k, h, cm, p, q, base, v, total):
         sum_ = fma(weight, slope, load_like(total, k, q) if stage else first)
         store(total, k, sum_)
         return fma(reach, slope, first) if stage < 3 else sum_
-    _, _, rate, _ = _relax(_part(stage, v) * h, cm, q, v)
+    limit, _, rise, some = _relax(_part(stage, v) * h, cm, q, v)
+    rate = where_greater(some, v.dtype.type(1), rise / q, limit)
     return fma(fnma(q, first, p), rate, first)
 
 
@@ -91,11 +91,12 @@ def d_advance(solver, stage, k, h, cm, q, base, v, new, g, g_base, g_end):
         dp = h * (fma(weight, load_like(g_end, k, q), reach * gi) / cm)
         store(g, k, neg(dp * q) if stage else fnma(dp, q, d_first))
         return dp, neg(dp * now), gi / cm, first - end
-    one, part = g.dtype.type(1), _part(stage, g)
-    r, _, rate, ratio = _relax(part * h, cm, q, g)
+    one = g.dtype.type(1)
+    limit, r, rise, some = _relax(_part(stage, g) * h, cm, q, g)
+    inverse, ratio = one / q, where_greater(some, one, r / rise, one)
     decay, change, scaled = exp(neg(r)), first - end, gi / cm
-    dp = gi * rate
-    excess = where_greater(r + one, one, (ratio - one) / q, part * h / (cm + cm))
+    dp = gi * where_greater(some, one, rise * inverse, limit)
+    excess = where_greater(some, one, (ratio - one) * inverse, limit * g.dtype.type(0.5))
     dq = fnma(gi * change, decay * excess, neg(dp * end))
     direct = where_greater(r, one, gi * decay, fnma(dp, q, gi))
     if stage:
@@ -119,6 +120,6 @@ def d_elapsed(solver, stage, k, h, cm, p, q, base, v, new, g, g_end):
         reach, weight = _rk4(stage, g)
         return fma(weight, gi if stage == 3 else load_like(g_end, k, q), reach * gi) / cm, fnma(q, now, p)
     part = _part(stage, g)
-    r, rise, _, _ = _relax(part * h, cm, q, g)
+    _, r, rise, _ = _relax(part * h, cm, q, g)
     change = end - load_like(base, k, q)
     return part * gi / cm, where_greater(r, g.dtype.type(1), change * q * exp(neg(r)) / rise, fnma(q, end, p))
