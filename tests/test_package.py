@@ -48,7 +48,7 @@ LEVELS = (
     ("cells",),
     ("layers", "stream"),
     ("model",),
-    ("io", "gradcheck", "tutorial"),
+    ("io", "gradcheck", "accuracy", "tutorial"),
     ("callbacks",),
     ("train", "bench"),
     ("peers",),

@@ -101,12 +101,12 @@ class LTC(Layer):
     positivity : "softplus" or "clip"
         How gleak, cm and the synaptic strengths stay positive (`ltc_np.layout`).
     solver : "semi_implicit", "euler", "rk4" or "exponential"
-        The rule of an unfold (`ltc_np.cells.ltc_solvers`); part of the model, like ``ode_unfolds``.  An unfold evaluates
-        the synapses once, once, four times or twice; the error falls with the first, first, fourth or second power of
-        ode_unfolds.
+        The rule of an unfold (`ltc_np.cells.ltc_solvers`); part of the model, like ``ode_unfolds``.  In this order, an
+        unfold evaluates the synapses 1, 1, 4 or 2 times, and the error falls with the power 1, 1, 4 or 2 of their
+        number.
     check_stability : "error", "warn" or "off"
-        What to do where an explicit solver (euler, rk4) may amplify its errors: where h times a neuron's largest
-        conductance over its capacity, max h (gleak + sum w + sum sensory_w + epsilon) / cm, is not below 2 (rk4: 2.785).
+        What to do where an explicit solver (euler, rk4) may amplify its errors: where the largest
+        h (gleak + sum w + sum sensory_w + epsilon) / cm of all neurons is not below 2 (rk4: 2.785).
     input_mapping, output_mapping : None, "linear" or "affine"
         Feature-wise ``x * input_w + input_b`` before the synapses and ``v * output_w + output_b`` after the first
         O neurons.  Default ``"affine"`` as in ncps, None for the tutorial's `RandomWiring`.
@@ -232,12 +232,12 @@ class LTC(Layer):
         if fastest is None:
             return
         longest = float(dt.max())
-        ratio = longest / self.ode_unfolds * fastest
+        ratio = longest * fastest / self.ode_unfolds
         if ratio >= limit:
             message = (
                 f'`dt` must keep h*Q/cm < {limit:g} with solver="{self.solver}" (h = dt/ode_unfolds, Q the sum of a '
                 f"neuron's conductances), got {ratio:.4g} for dt = {longest:.4g}: use ode_unfolds="
-                f'{int(longest * fastest / limit) + 1}, solver="exponential", or check_stability="off"'
+                f'{int((1 + 1e-9) * longest * fastest / limit) + 1}, solver="exponential", or check_stability="off"'
             )
             if self.check_stability == "error":
                 raise ValueError(message)

@@ -9,8 +9,8 @@ The forward and its adjoint stand here for one stage; the loops over unfolds and
   paper's code, ncps and the tutorial.
 * ``euler`` and ``rk4``: the explicit rule and the classical rule of Runge and Kutta, the "explicit" and "RK4" solvers
   of the paper's code.
-* ``exponential``: the exponential midpoint rule.  With P and Q frozen the equation is linear and is solved exactly; they
-  are frozen at the middle of the unfold, which the same step of half the length reaches.
+* ``exponential``: the exponential midpoint rule.  With P and Q frozen the equation is linear and is solved exactly;
+  they are frozen at the middle of the unfold, which the same step of half the length reaches.
 
 Source: Hasani et al., AAAI 2021, and its code; Hochbruck & Ostermann, "Exponential integrators", Acta Numerica 2010.
 """

@@ -257,7 +257,9 @@ def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace
     out (B, T, n_out), h_last (B, N), saved
     """
     key = x.shape, keep, threads.get_num_threads()
-    a = workspace.kept("forward", key, lambda: _Arrays(network, x.shape, solver.stages, unfolds, n_out, keep, workspace))
+    a = workspace.kept(
+        "forward", key, lambda: _Arrays(network, x.shape, solver.stages, unfolds, n_out, keep, workspace)
+    )
     plan, packed, code = a.plan, network.packed(a.plan.posts), CODES[solver.name]
 
     def run(first, last, worker):
