@@ -6,11 +6,11 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .accuracy import SolverError, solver_error
 from .callbacks import Callback, Checkpoint, EarlyStopping
-from .cells import LTC, Layer
+from .cells import LSTM, LTC, CfC, Layer
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
-from .layers import Dense
-from .model import LTCRNN, Gradients, Model
+from .layers import Dense, MixedMemory
+from .model import LTCRNN, CfCRNN, Gradients, Model
 from .optim import (
     SGD,
     Adam,
@@ -29,6 +29,7 @@ from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
 __version__ = "0.1.0"
 
 __all__ = [
+    "LSTM",
     "LTC",
     "LTCRNN",
     "NCP",
@@ -37,6 +38,8 @@ __all__ = [
     "AdamW",
     "AutoNCP",
     "Callback",
+    "CfC",
+    "CfCRNN",
     "Checkpoint",
     "CosineDecay",
     "Dense",
@@ -48,6 +51,7 @@ __all__ = [
     "LIFNeuronLayer",
     "LTCCell",
     "Layer",
+    "MixedMemory",
     "Model",
     "RMSprop",
     "Random",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import checks
-from .cells import LTC
+from .cells import LTC, Layer
 from .model import Model
 
 # The reference begins with this many exponential unfolds and doubles them, at most up to MOST.
@@ -100,7 +100,7 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
     """
     if not isinstance(model, Model):
         raise TypeError(f"`model` must be a Model, got {type(model).__name__}")
-    layers = [layer for layer in model.layers if isinstance(layer, LTC)]
+    layers = [ltc for layer in model.layers for ltc in _ltcs(layer)]
     if not layers:
         raise ValueError(f"`model` must have an LTC layer, got {model!r}")
     tolerance = checks.number("tolerance", tolerance, low_open=True)
@@ -128,6 +128,22 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
     return SolverError(", ".join(solvers), one, own, state, kept, tolerance, suggested, size, change)
 
 
+def _ltcs(layer):
+    """The LTC that a layer is, or those inside it."""
+    if isinstance(layer, LTC):
+        return [layer]
+    return [ltc for inner in layer.config().values() if isinstance(inner, Layer) for ltc in _ltcs(inner)]
+
+
+def _rebuilt(layer, settings):
+    """The layer with other settings of its LTC."""
+    config = layer.config()
+    if isinstance(layer, LTC):
+        return LTC(**config | settings)
+    inner = {name: _rebuilt(value, settings) for name, value in config.items() if isinstance(value, Layer)}
+    return type(layer).from_config(config | inner) if inner else layer
+
+
 class _Calls:
     """Outputs and final states of a model, in float64, with other settings of its LTC layers."""
 
@@ -136,11 +152,8 @@ class _Calls:
         self.options = {"lengths": lengths, "h0": h0, "return_state": True}
 
     def __call__(self, **settings):
-        model = self.model
-        settings["check_stability"] = "off"
-        layers = [
-            LTC(**layer.config() | settings) if isinstance(layer, LTC) else layer for layer in model.layers
-        ]  # fmt: skip
+        model, settings = self.model, settings | {"check_stability": "off"}
+        layers = [_rebuilt(layer, settings) for layer in model.layers]
         fine = Model(*layers, seed=0, dtype="float64", backend=model.backend, return_sequences=model.return_sequences)
         fine.theta = model.theta
         fine._buffers[:] = model._buffers

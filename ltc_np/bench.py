@@ -19,18 +19,33 @@ import tracemalloc
 import numpy as np
 
 from . import threads
-from .model import LTCRNN
+from .cells import LSTM, LTC, CfC
+from .model import Model
 from .optim import Adam, clip_by_global_norm
 from .wirings import AutoNCP, FullyConnected
 
 RUNS = 20
-# name -> (wiring of N neurons, N, I, T, B)
+
+
+def _dense(N, I):
+    return LTC(FullyConnected(N), I, input_mapping=None, output_mapping=None)
+
+
+def _sparse(N, I):
+    return LTC(AutoNCP(N, 8, sparsity_level=0.9), I, input_mapping=None, output_mapping=None)
+
+
+# name -> (layer of N units and I inputs, N, I, T, B)
 CASES = {
-    "tutorial": (FullyConnected, 8, 2, 3, 32),
-    "small": (FullyConnected, 32, 4, 100, 64),
-    "medium": (FullyConnected, 64, 8, 64, 64),
-    "large": (FullyConnected, 128, 16, 32, 32),
-    "sparse": (lambda N: AutoNCP(N, 8, sparsity_level=0.9), 64, 8, 64, 64),
+    "tutorial": (_dense, 8, 2, 3, 32),
+    "small": (_dense, 32, 4, 100, 64),
+    "medium": (_dense, 64, 8, 64, 64),
+    "large": (_dense, 128, 16, 32, 32),
+    "sparse": (_sparse, 64, 8, 64, 64),
+    "cfc": (CfC, 32, 4, 100, 64),
+    "lstm32": (LSTM, 32, 4, 100, 64),
+    "lstm64": (LSTM, 64, 8, 64, 64),
+    "lstm128": (LSTM, 128, 16, 32, 32),
 }
 
 
@@ -73,7 +88,7 @@ def sigmoid_rate(dtype):
 def problem(name, dtype):
     """A case's network, new, and its data: model, x (B, T, I), y (B, T, O)."""
     make, N, I, T, B = CASES[name]
-    model = LTCRNN(make(N), I, seed=0, dtype=dtype, input_mapping=None, output_mapping=None)
+    model = Model(make(N, I), seed=0, dtype=dtype)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((B, T, I)).astype(dtype)
     return model, x, rng.standard_normal((B, T, model.output_size)).astype(dtype)
@@ -96,8 +111,11 @@ def measure(name, dtype, rate, runs=RUNS):
     _, N, I, T, B = CASES[name]
     model, x, y = problem(name, dtype)
     step = training_step(model, x, y)
-    evaluations = B * T * (6 * model.wiring.synapse_count + model.wiring.sensory_synapse_count)
-    limit = rate * threads.get_num_threads()
+    layer, limit = model.layers[0], rate * threads.get_num_threads()
+    synapses = evaluations = None  # of cells that have no synapses
+    if isinstance(layer, LTC):
+        synapses = layer.wiring.synapse_count
+        evaluations = B * T * (layer.ode_unfolds * synapses + layer.wiring.sensory_synapse_count)
     step()
     tracemalloc.start()
     training_step(problem(name, dtype)[0], x, y)()  # of a model with no workspace yet
@@ -111,12 +129,12 @@ def measure(name, dtype, rate, runs=RUNS):
         "I": I,
         "T": T,
         "B": B,
-        "synapses": model.wiring.synapse_count,
+        "synapses": synapses,
         "evaluations": evaluations,
         "forward_ms": forward * 1e3,
         "train_ms": train * 1e3,
-        "forward_share": evaluations / forward / limit,
-        "train_share": 2 * evaluations / train / limit,
+        "forward_share": evaluations and evaluations / forward / limit,
+        "train_share": evaluations and 2 * evaluations / train / limit,
         "memory_mib": memory / 2**20,
     }
 
@@ -173,10 +191,13 @@ def table(result):
         f"{'forward ms':>10} {'of limit':>8} {'train ms':>9} {'of limit':>8} {'MiB':>6}",
     ]
     for row in result["cases"]:
+        wired = row["synapses"] is not None
+        synapses = row["synapses"] if wired else "-"
+        forward, train = (f"{row[key]:.0%}" if wired else "-" for key in ("forward_share", "train_share"))
         lines.append(
             f"{row['case']:<9} {row['dtype']:<8} {row['N']:>4} {row['I']:>3} {row['T']:>4} {row['B']:>3} "
-            f"{row['synapses']:>8} {row['forward_ms']:>10.3f} {row['forward_share']:>8.0%} {row['train_ms']:>9.3f} "
-            f"{row['train_share']:>8.0%} {row['memory_mib']:>6.1f}"
+            f"{synapses:>8} {row['forward_ms']:>10.3f} {forward:>8} {row['train_ms']:>9.3f} {train:>8} "
+            f"{row['memory_mib']:>6.1f}"
         )
     start = result["start"]
     lines += [

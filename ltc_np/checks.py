@@ -43,12 +43,15 @@ def real(name, values, dtype=None, expected="an array of real numbers"):
         return np.array(array, dtype=dtype, order="C")
 
 
+def surely_finite(array):
+    """Quick, and true of every array that `finite` takes, but for extreme ones."""
+    return math.isfinite(np.vdot(array, array))  # the product that does not warn of overflow
+
+
 def finite(name, array, valid=None):
     """Refuse NaN, infinities, and magnitudes whose square overflows, of valid elements."""
-    flat = array.reshape(-1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        if math.isfinite(np.dot(flat, flat)):  # quick, and true for all data that is not extreme
-            return
+    if surely_finite(array):
+        return
     limit = largest(array.dtype)
     ok = np.abs(array) <= limit
     if valid is not None:
@@ -123,3 +126,31 @@ def elapsed(values, B, T, dtype, valid, single):
         bad = full[~((full >= 0) & (full <= limit))][0]
         raise ValueError(f"`dt` must be finite, >= 0 and <= {limit:.1e} in {dtype}, got {bad}")
     return full
+
+
+def initial(name, value, shape):
+    """``value`` of ``init[name]``: a (low, high) range of floats, or a float64 array of ``shape`` or ()."""
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
+        low, high = (number(f"init[{name!r}]", v, low=-np.inf) for v in value)
+        if low > high:
+            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
+        return low, high
+    array = plain(f"init[{name!r}]", value)
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.shape not in ((), shape):
+        raise ValueError(
+            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, "
+            f"got shape {array.shape}, dtype {array.dtype}"
+        )
+    return array.astype(np.float64)
+
+
+def initial_values(init, shapes):
+    """``init`` of a layer: a dict from names of parameters to (low, high), or float64 numbers and arrays."""
+    if init is not None and not isinstance(init, dict):
+        raise TypeError(f"`init` must be a dict from parameter names, got {type(init).__name__}")
+    for name in init or {}:
+        if name not in shapes:
+            raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}")
+    return {name: initial(name, value, shapes[name]) for name, value in (init or {}).items()}

@@ -14,12 +14,13 @@ import zlib
 import numpy as np
 
 from . import kernels
+from .cells import Layer
 from .layers import LAYERS
-from .model import LTCRNN, Best, Model
+from .model import LTCRNN, Best, CfCRNN, Model
 from .wirings import Wiring
 
 FORMAT = 1
-MODELS = {"Model": Model, "LTCRNN": LTCRNN}
+MODELS = {"Model": Model, "LTCRNN": LTCRNN, "CfCRNN": CfCRNN}
 
 
 class UnknownLayerError(Exception):
@@ -33,6 +34,8 @@ def _encode(value, arrays):
         return {"array": len(arrays) - 1}
     if isinstance(value, Wiring):
         return {"wiring": {k: _encode(v, arrays) for k, v in value.state().items()}}
+    if isinstance(value, Layer):
+        return {"layer": _encode_layer(value, arrays)}
     if isinstance(value, dict):
         return {"dict": {k: _encode(v, arrays) for k, v in value.items()}}
     if isinstance(value, (tuple, list)):
@@ -44,6 +47,13 @@ def _encode(value, arrays):
     raise TypeError(f"a layer's argument must be plain data to be saved, got {type(value).__name__}")
 
 
+def _encode_layer(layer, arrays):
+    name = type(layer).__name__
+    if LAYERS.get(name) is not type(layer):
+        raise ValueError(f"`model` must consist of registered layers ({', '.join(LAYERS)}) to be saved, got {name}")
+    return [name, _encode(layer.config(), arrays)]
+
+
 def _decode(value, arrays):
     if not isinstance(value, dict):
         return value
@@ -52,11 +62,20 @@ def _decode(value, arrays):
         return arrays[inner]
     if kind == "wiring":
         return Wiring.from_state({k: _decode(v, arrays) for k, v in inner.items()})
+    if kind == "layer":
+        return _decode_layer(inner, arrays)
     if kind == "dict":
         return {k: _decode(v, arrays) for k, v in inner.items()}
     if kind == "tuple":
         return tuple(_decode(v, arrays) for v in inner)
     raise ValueError(f"unknown kind {kind!r}")
+
+
+def _decode_layer(value, arrays):
+    name, config = value
+    if name not in LAYERS:
+        raise UnknownLayerError(name)
+    return LAYERS[name].from_config(_decode(config, arrays))
 
 
 def save(path, model, optimizer=None):
@@ -72,12 +91,8 @@ def save(path, model, optimizer=None):
     """
     path = _as_path(path)
     check_folder(path)
-    arrays, layers = [], []
-    for layer in model.layers:
-        name = type(layer).__name__
-        if LAYERS.get(name) is not type(layer):
-            raise ValueError(f"`model` must consist of registered layers ({', '.join(LAYERS)}) to be saved, got {name}")
-        layers.append([name, _encode(layer.config(), arrays)])
+    arrays = []
+    layers = [_encode_layer(layer, arrays) for layer in model.layers]
     name = type(model).__name__
     meta = {
         "ltc_np": FORMAT,
@@ -196,11 +211,7 @@ def load(path, backend="auto", optimizer=None):
 
 def _rebuild(meta, content, backend):
     arrays = [content[f"array{k}"] for k in range(sum(name.startswith("array") for name in content))]
-    layers = []
-    for name, config in meta["layers"]:
-        if name not in LAYERS:
-            raise UnknownLayerError(name)
-        layers.append(LAYERS[name].from_config(_decode(config, arrays)))
+    layers = [_decode_layer(layer, arrays) for layer in meta["layers"]]
     plain = Model(*layers, seed=0, dtype=meta["dtype"], backend=backend, return_sequences=meta["return_sequences"])
     model = Model.__new__(MODELS[meta["model"]])
     model.__setstate__(plain.__getstate__())

@@ -6,6 +6,7 @@ from . import activations
 from .cells import CELLS
 from .cells.base import Layer
 from .layout import Entry, Layout
+from .mixed_memory import MixedMemory
 
 
 class Dense(Layer):
@@ -62,4 +63,4 @@ class Dense(Layer):
         return f"Dense({self.input_size}, {self.output_size}{activation})"
 
 
-LAYERS = {**CELLS, "Dense": Dense}
+LAYERS = {**CELLS, "Dense": Dense, "MixedMemory": MixedMemory}

@@ -7,8 +7,10 @@ from itertools import pairwise
 import numpy as np
 
 from . import checks, data, kernels, losses
-from .cells import LTC, Fresh, Layer, Workspace
+from .cells import LTC, CfC, Fresh, Layer, Workspace
+from .layers import Dense
 from .layout import Layout
+from .mixed_memory import with_memory
 from .outputs import d_last_outputs, last_outputs, output_weight, valid_outputs
 from .penalties import Penalty
 from .stream import Stream
@@ -227,13 +229,14 @@ class Model:
         for layer, own in zip(self.layers, prepared, strict=True):
             layer.check(own, dt)
 
-    def _forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace):
+    def _forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace, dropout_seed=None):
         """All layers on checked arrays: y (B, T, O), 0 in padding; state (B, K); what backward needs."""
         states, saved = [], []
         for k, layer in enumerate(self.layers):
             own = workspace.child(k)
             start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self._states[k]])
-            x, h, kept = layer.forward(prepared[k], x, dt, lengths, start, keep, own)
+            options = {"rng": _dropout_rng(dropout_seed, k)} if layer.drops else {}
+            x, h, kept = layer.forward(prepared[k], x, dt, lengths, start, keep, own, **options)
             if x.shape != (*lengths.shape, dt.shape[1], layer.output_size) or h.shape != start.shape:
                 raise ValueError(
                     f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
@@ -355,7 +358,9 @@ class Model:
     def _sequences(self, override):
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)
 
-    def forward(self, x, dt=None, *, lengths=None, h0=None, return_sequences=None, memory="full"):
+    def forward(
+        self, x, dt=None, *, lengths=None, h0=None, return_sequences=None, memory="full", dropout_seed=None
+    ):  # fmt: skip
         """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.
 
         Parameters
@@ -364,9 +369,11 @@ class Model:
             As for a call.
         memory : "full" or "low"
             What the tape of an LTC holds: 2*T*U*N numbers a sequence, or T*N, from which `backward` runs every step
-            again (about a third slower).
+            again (about a third slower); of a CfC: everything, or its states.
+        dropout_seed : int or tuple of ints >= 0, optional
+            Drop what training drops, always the same for the same seed; default: nothing is dropped, as in calls.
         """
-        keep = check_memory(memory)
+        keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
         x_given, h0_given = x, h0
         dt_shape = () if dt is None else checks.plain("dt", dt, "real numbers").shape
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
@@ -376,7 +383,7 @@ class Model:
         )
         prepared = self._prepare(Fresh())
         self._check_steps(prepared, dt)
-        y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, Fresh())
+        y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, Fresh(), dropout_seed)
         sequences = self._sequences(return_sequences)
         y = y.copy() if sequences else last_outputs(y, lengths)  # the tape may hold y, and this one is the caller's
         y = y[0] if single else y
@@ -446,6 +453,7 @@ class Model:
         l1=None,
         l2=None,
         memory="full",
+        dropout_seed=None,
     ):
         """Loss of a batch and its gradient with respect to theta.
 
@@ -464,6 +472,8 @@ class Model:
             Penalties l1*sum|p| + l2*sum p^2 on effective values; a number means every parameter.
         memory : "full" or "low"
             As for `forward`; the gradient is the same bits.
+        dropout_seed : int or tuple of ints >= 0, optional
+            As for `forward`; `fit` takes (its seed, the number of the optimiser step).
 
         Returns
         -------
@@ -472,7 +482,7 @@ class Model:
         grad : (P,) array
             0 for frozen parameters.
         """
-        keep = check_memory(memory)
+        keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
         B, T, _ = x.shape
         valid_y = valid_outputs(valid, lengths, self.return_sequences)
@@ -497,6 +507,7 @@ class Model:
                 self.penalty(l1, l2),
                 keep,
                 workspace,
+                dropout_seed,
                 check=True,
             )
         finally:
@@ -504,13 +515,14 @@ class Model:
         return value, gradient
 
     def _loss_and_grad(
-        self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, keep, workspace, check=False
-    ):
+        self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, keep, workspace,
+        dropout_seed=None, check=False,
+    ):  # fmt: skip
         """(loss, sum of weights, gradient, outputs, last state) on checked arrays."""
         prepared = self._prepare(workspace)
         if check:
             self._check_steps(prepared, dt)
-        y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, workspace)
+        y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, workspace, dropout_seed)
         outputs = y if self.return_sequences else last_outputs(y, lengths)
         total, weight_sum, d_y = loss(outputs, target, weight, class_weight)
         value = losses.normalise(total, weight_sum)
@@ -727,6 +739,8 @@ class LTCRNN(Model):
     input_dim : int
     hidden_dim, output_dim : int, optional
         The tutorial's arguments; they must agree with the wiring.
+    mixed_memory : bool, "torch" or "keras"
+        Put an LSTM of ``wiring.units`` units beside the cell, in this topology (True: ``"torch"``): `MixedMemory`.
     seed, dtype, backend, return_sequences
         As for `Model`.
     **options
@@ -747,6 +761,7 @@ class LTCRNN(Model):
         hidden_dim=None,
         output_dim=None,
         *,
+        mixed_memory=False,
         seed=None,
         dtype="float32",
         backend="auto",
@@ -760,8 +775,53 @@ class LTCRNN(Model):
             ):
                 if given is not None and given != has:
                     raise ValueError(f"`{name}` must agree with the wiring's {has}, got {given!r}")
-        layer = LTC(wiring, input_dim, **options)
+        units = getattr(wiring, "units", None)
+        layer = with_memory(mixed_memory, lambda size: LTC(wiring, size, **options), input_dim, units)
         super().__init__(layer, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
+
+
+class CfCRNN(Model):
+    """The model of one CfC layer, with a linear readout if one is wanted.
+
+    Parameters
+    ----------
+    units : int
+        Size of the state.
+    input_dim : int
+    proj_size : int, optional
+        Outputs of a `Dense` layer after the cell; default: none, the outputs are the cell's.
+    mixed_memory : bool, "torch" or "keras"
+        Put an LSTM of ``units`` units beside the cell, in this topology (True: ``"torch"``): `MixedMemory`.
+    seed, dtype, backend, return_sequences
+        As for `Model`.
+    **options
+        As for `CfC`: mode, variant, backbone_units, backbone_layers, backbone_activation, backbone_dropout, init.
+
+    Examples
+    --------
+    >>> from ltc_np import CfCRNN
+    >>> model = CfCRNN(32, input_dim=3, proj_size=2, seed=0)
+    >>> model
+    CfCRNN(CfC(32, 3), Dense(32, 2), dtype='float32')
+    """
+
+    def __init__(
+        self,
+        units,
+        input_dim,
+        *,
+        proj_size=None,
+        mixed_memory=False,
+        seed=None,
+        dtype="float32",
+        backend="auto",
+        return_sequences=True,
+        **options,
+    ):
+        layers = [with_memory(mixed_memory, lambda size: CfC(units, size, **options), input_dim, units)]
+        if proj_size is not None:
+            layers.append(Dense(layers[0].output_size, checks.positive_int("proj_size", proj_size)))
+        super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
 
 
 def check_memory(memory):
@@ -769,6 +829,20 @@ def check_memory(memory):
     if memory not in ("full", "low"):
         raise ValueError(f'`memory` must be "full" or "low", got {memory!r}')
     return memory
+
+
+def _check_dropout_seed(seed):
+    """``seed`` as a tuple of ints, or None."""
+    if seed is None:
+        return None
+    return tuple(checks.positive_int("dropout_seed", s, 0) for s in (seed if isinstance(seed, tuple) else (seed,)))
+
+
+def _dropout_rng(seed, layer):
+    """The random numbers that layer number ``layer`` drops by, or None."""
+    if seed is None:
+        return None
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(layer,))))
 
 
 def _of_layer(arrays, k, n_layers):

@@ -1,8 +1,9 @@
-"""``python -m ltc_np bench --peers``: one training step of ltc_np, ncps, JAX and PyTorch's LSTM, in one run.
+"""``python -m ltc_np bench --peers``: one training step of ltc_np, ncps, JAX and PyTorch, in one run.
 
 Every peer runs in processes of its own, one for each thread count, which wait on their standard input and work one
 at a time, so the runs of all can take turns.  A short trial decides each peer's thread count and JAX's formulation;
-only the winners are timed.  ncps and JAX get ltc_np's parameters and must find its loss and gradient, or the run fails.
+only the winners are timed.  Peers get ltc_np's parameters and must find its loss and gradient, or the run fails; but
+PyTorch's LSTM also stands beside the LTC, as a yardstick: there it is another model.
 
 A step is forward, gradient and Adam in float32 on data in memory, 6 unfolds, mean squared error of all N neurons'
 outputs.  That of ltc_np goes through its public calls, and also clips the gradient, which the peers do not.
@@ -21,9 +22,14 @@ from importlib import metadata, util
 import numpy as np
 
 from . import bench, threads
+from .cells import LSTM, CfC
 
 PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",)}
-CASES = ("tutorial", "small", "medium", "large")
+# Which peers have what a case is made of.
+PEERS_OF = dict.fromkeys(("tutorial", "small", "medium", "large"), ("ncps", "jax", "lstm"))
+PEERS_OF |= {"cfc": ("ncps",)} | dict.fromkeys(("lstm32", "lstm64", "lstm128"), ("lstm",))
+# Cases in which everybody has one thread: what is asked is how good the kernels are.
+ONE_THREAD = ("lstm32", "lstm64", "lstm128")
 TOLERANCE = 1e-4  # float32 sums over B*T*U terms in another order; the peers differ by some 1e-6
 TRIAL_RUNS = 3
 PAUSE = 0.05  # seconds before another process works: OpenMP's threads spin for some milliseconds after theirs
@@ -33,9 +39,12 @@ MEMORY_CASE = "medium"
 # and 2 threads, and where several were seen the fastest.  Measured for the design of this project with Python 3.11,
 # ncps 1.0.1 and `jit` + optax; runs spread by 30 %.  A peer that needs WEAK times as much was measured badly.
 REFERENCE_MS = {
-    "ncps": {"tutorial": 4.1, "small": 500, "medium": 690, "large": 1100},
+    "ncps": {"tutorial": 4.1, "small": 500, "medium": 690, "large": 1100, "cfc": 43},
     "jax": {"tutorial": 0.35, "small": 101, "medium": 272, "large": 257},
-    "lstm": {"tutorial": 0.6, "small": 3.9, "medium": 8.8, "large": 5.9},
+    "lstm": {
+        **{"tutorial": 0.6, "small": 3.9, "medium": 8.8, "large": 5.9},
+        **{"lstm32": 5.9, "lstm64": 9.7, "lstm128": 7.4},
+    },
 }
 WEAK = 1.3
 
@@ -56,39 +65,42 @@ def _matrix(model, name, values):
 
 
 def ncps_step(model, x, y, formulation=None):
-    """ncps' LTC, fully connected, without input and output mappings, in eager PyTorch with its fused Adam."""
+    """ncps' LTC, fully connected, without input and output mappings, or its CfC; eager PyTorch, its fused Adam."""
     import ncps.torch
-    import torch
 
     layer = model.layers[0]
-    peer = ncps.torch.LTC(
-        model.input_size,
-        ncps.wirings.FullyConnected(model.state_size),
-        input_mapping=None,
-        output_mapping=None,
-        ode_unfolds=layer.ode_unfolds,
-        epsilon=layer.epsilon,
-    )
+    if isinstance(layer, CfC):
+        peer = ncps.torch.CfC(model.input_size, layer.units, backbone_units=layer.backbone_units)
+        parts = {"backbone_{}0": "backbone.0"} | {f"{name}_{{}}": name for name in ("ff1", "ff2", "time_a", "time_b")}
+        kinds = {"w": "weight", "b": "bias"}
+        names = {ours.format(k): f"{theirs}.{kind}" for ours, theirs in parts.items() for k, kind in kinds.items()}
+    else:
+        peer = ncps.torch.LTC(
+            model.input_size,
+            ncps.wirings.FullyConnected(model.state_size),
+            input_mapping=None,
+            output_mapping=None,
+            ode_unfolds=layer.ode_unfolds,
+            epsilon=layer.epsilon,
+        )
+        names = {name: name for name in model.params}
     parameters = dict(peer.rnn_cell.named_parameters())
-    for name, values in model.params.items():
-        parameters[name].data.copy_(torch.from_numpy(_matrix(model, name, values).copy()))
-    step, backward = _torch_step(peer, x, y)
-
-    def loss_and_grad():
-        loss = backward().item()
-        return loss, np.concatenate([parameters[name].grad.numpy().T.ravel() for name in model.params])
-
-    return step, loss_and_grad
+    return _torch_step(peer, x, y, model, {name: parameters[theirs] for name, theirs in names.items()})
 
 
 def lstm_step(model, x, y, formulation=None):
-    """PyTorch's LSTM of the same width; there is nothing to compare its numbers with."""
+    """PyTorch's LSTM of the same width; beside other cells there is nothing to compare its numbers with."""
     import torch
 
-    return _torch_step(torch.nn.LSTM(model.input_size, model.state_size, batch_first=True), x, y)[0], None
+    peer = torch.nn.LSTM(model.input_size, model.layers[0].output_size, batch_first=True)
+    if not isinstance(model.layers[0], LSTM):
+        return _torch_step(peer, x, y)
+    torch.nn.init.zeros_(peer.bias_hh_l0)  # PyTorch adds two biases
+    return _torch_step(peer, x, y, model, {"w_x": peer.weight_ih_l0, "w_h": peer.weight_hh_l0, "b": peer.bias_ih_l0})
 
 
-def _torch_step(peer, x, y):
+def _torch_step(peer, x, y, model=None, parameters=None):
+    """The step, and the loss and gradient with ``model``'s values in the peer's ``parameters``, by model's names."""
     import torch
 
     x, y = torch.from_numpy(x), torch.from_numpy(y)
@@ -104,7 +116,16 @@ def _torch_step(peer, x, y):
         backward()
         optimizer.step()
 
-    return step, backward
+    def loss_and_grad():
+        loss = backward().item()
+        return loss, np.concatenate([parameters[name].grad.numpy().T.ravel() for name in model.params])
+
+    if model is None:
+        return step, None
+    for name, values in model.params.items():
+        theirs = values.T if values.ndim == 2 else _matrix(model, name, values)
+        parameters[name].data.copy_(torch.from_numpy(theirs.copy()))
+    return step, loss_and_grad
 
 
 # How the arrays of a JAX step lie, synapses as (B, post, pre) in "rows" and as (post, pre, B) in "lanes"; how the two
@@ -333,7 +354,7 @@ def compare(cases, n, runs):
     Parameters
     ----------
     cases : list of str
-        Those not in `CASES` are passed over.
+        Those without peers are passed over.
     n : int
     runs : int
 
@@ -350,7 +371,7 @@ def compare(cases, n, runs):
     """
     lines = {name: left_out(name) for name in PACKAGES}
     names = [name for name in PACKAGES if not lines[name]]
-    cases = [case for case in cases if case in CASES]
+    cases = [case for case in cases if case in PEERS_OF]
     packages = sorted({package for name in names for package in PACKAGES[name]})
     result = {
         "left_out": [line for line in lines.values() if line],
@@ -362,12 +383,15 @@ def compare(cases, n, runs):
     if not names:
         return result
     with contextlib.ExitStack() as stack:
-        ours = stack.enter_context(Worker("ltc_np", n))
         counts = [k for k in (1, 2) if k <= threads.available()]
-        workers = {(name, k): stack.enter_context(Worker(name, k)) for name in names for k in counts}
+        asked = [("ltc_np", k) for k in {1, n}] + [(name, k) for name in names for k in counts]
+        workers = {key: stack.enter_context(Worker(*key)) for key in asked}
         for case in cases:
             trials = []
+            ours = workers["ltc_np", 1 if case in ONE_THREAD else n]
             for (name, k), worker in workers.items():
+                if name not in PEERS_OF[case] or (k > 1 and case in ONE_THREAD):
+                    continue
                 for formulation in FORMULATIONS if name == "jax" else [None]:
                     ms = 1e3 * statistics.median(worker.ask(case, formulation, TRIAL_RUNS))
                     trials.append({"case": case, "peer": name, "threads": k, "formulation": formulation, "ms": ms})

@@ -12,9 +12,10 @@ class Stream:
     def __init__(self, model, B):
         self.B, self.takes_dt, self.dtype = B, model.takes_dt, model.dtype
         self.I, self.K, self.O = model.input_size, model.state_size, model.output_size
-        self.x = np.empty((B, 1, self.I), self.dtype)
+        self.both = np.empty(B * (self.I + self.K), self.dtype)  # one array, so that one check serves x and state
+        self.x = self.both[: B * self.I].reshape(B, 1, self.I)
+        self.state = self.both[B * self.I :].reshape(B, self.K)
         self.dt = np.empty((B, 1), self.dtype)
-        self.state = np.empty((B, self.K), self.dtype)
         self.start = model._initial_state(B)
         self.lengths = np.ones(B, np.int64)
         self.workspace = Workspace()
@@ -22,22 +23,24 @@ class Stream:
 
     def read(self, x_t, dt, state, single):
         """Check the arguments of a step and copy them to the buffers."""
-        np.copyto(self.x, x_t.reshape(self.B, 1, self.I))
-        checks.finite("x_t", self.x)
         if dt is None:
             self.dt.fill(1)
         else:
             self._read_dt(dt, single)
         if state is None:
-            np.copyto(self.state, self.start)
-            return
-        expected = f"({self.K},)" if single else f"(B, K) = ({self.B}, {self.K})"
-        if type(state) is not np.ndarray or state.dtype != self.dtype:
-            state = checks.real("state", state, self.dtype, expected)
+            state = self.start[0] if single else self.start
+        elif type(state) is not np.ndarray or state.dtype != self.dtype:
+            state = checks.real("state", state, self.dtype, self._expected(single))
         if state.shape != ((self.K,) if single else (self.B, self.K)):
-            raise ValueError(f"`state` must have shape {expected}, got {state.shape}")
-        np.copyto(self.state, state.reshape(self.B, self.K))
-        checks.finite("state", self.state)
+            raise ValueError(f"`state` must have shape {self._expected(single)}, got {state.shape}")
+        self.x[:, 0] = x_t
+        self.state[...] = state
+        if not checks.surely_finite(self.both):
+            checks.finite("x_t", self.x)
+            checks.finite("state", self.state)
+
+    def _expected(self, single):
+        return f"({self.K},)" if single else f"(B, K) = ({self.B}, {self.K})"
 
     def _read_dt(self, dt, single):
         if not self.takes_dt:

@@ -250,7 +250,7 @@ def fit(
     validation = _validation(model, validation_data, loss)
     run = _Run(
         model, losses.get(loss), model.penalty(l1, l2), class_weight, optimizer, clip_norm, batch_size, tbptt, memory,
-        _metrics(metrics), callbacks,
+        _metrics(metrics), callbacks, seed,
     )  # fmt: skip
     measured = ["loss", *run.metrics]
     measured += [f"val_{name}" for name in measured] if validation else []
@@ -326,11 +326,12 @@ class _Run:
     """The parts of one call of `fit`."""
 
     def __init__(
-        self, model, loss, penalty, class_weight, optimizer, clip_norm, batch_size, tbptt, memory, metrics, callbacks
+        self, model, loss, penalty, class_weight, optimizer, clip_norm, batch_size, tbptt, memory, metrics, callbacks,
+        seed,
     ):  # fmt: skip
         self.model, self.loss, self.penalty, self.class_weight = model, loss, penalty, class_weight
         self.optimizer, self.clip_norm, self.batch_size, self.tbptt = optimizer, clip_norm, batch_size, tbptt
-        self.memory, self.metrics, self.callbacks = memory, metrics, callbacks
+        self.memory, self.metrics, self.callbacks, self.seed = memory, metrics, callbacks, seed
         self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
 
     def epoch(self, data, epoch, order):
@@ -358,8 +359,9 @@ class _Run:
             return 0.0, 0.0, self.forward(batch)[1]
         try:
             value, weight_sum, gradient, outputs, state = self.model._loss_and_grad(
-                *batch, self.loss, weight, self.class_weight, self.penalty, self.memory, self.workspace
-            )
+                *batch, self.loss, weight, self.class_weight, self.penalty, self.memory, self.workspace,
+                (self.seed, step),
+            )  # fmt: skip
         except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
             outputs, state = self.forward(batch)
             value = weight_sum = 0.0

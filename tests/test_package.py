@@ -33,6 +33,7 @@ LEVELS = (
     (
         "checks",
         "activations",
+        "blas",
         "wirings",
         "layout",
         "threads",
@@ -46,6 +47,7 @@ LEVELS = (
     ),
     ("kernels",),
     ("cells",),
+    ("mixed_memory",),
     ("layers", "stream"),
     ("model",),
     ("io", "gradcheck", "accuracy", "tutorial"),

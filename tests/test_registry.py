@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model, RandomWiring, gradcheck
+from ltc_np import LSTM, LTC, AutoNCP, CfC, Dense, FullyConnected, MixedMemory, Model, RandomWiring, gradcheck
 from ltc_np.layers import LAYERS
 
 FLAGS = ("takes_dt", "dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch")
@@ -17,6 +17,10 @@ EXPECTED = {
     "LTC": (True, True, True, True, True, True, True),
     "LTC exponential": (True, True, True, True, True, True, True),
     "LTC explicit": (True, True, False, True, True, True, True),
+    "CfC": (True, False, False, True, True, False, False),
+    "CfC pure": (True, False, False, False, True, False, False),  # |w_tau|
+    "LSTM": (False, False, False, True, True, False, False),
+    "MixedMemory": (True, False, False, True, True, True, False),
     "Dense": (False, True, True, True, True, False, False),
 }
 EXAMPLES = {
@@ -29,6 +33,22 @@ EXAMPLES = {
     "LTC explicit": [
         LTC(AutoNCP(8, 3), 2, ode_unfolds=5, solver="euler", init={"cm": 3.0}),
         LTC(AutoNCP(8, 3), 2, ode_unfolds=4, solver="rk4", init={"cm": 3.0}),
+    ],
+    "CfC": [
+        CfC(5, 2, backbone_units=17),
+        CfC(2, 2, mode="no_gate", variant="keras", backbone_units=7, backbone_layers=2, backbone_activation="silu"),
+        CfC(18, 2, variant="paper", backbone_layers=0),
+        CfC(4, 2, backbone_units=5, backbone_layers=2, backbone_activation="gelu", backbone_dropout=0.5),
+    ],
+    "CfC pure": [
+        CfC(3, 2, mode="pure", backbone_units=6, backbone_activation="tanh", init={"w_tau": (0.2, 0.5)}),
+        CfC(17, 2, mode="pure", variant="paper", backbone_units=6, init={"w_tau": (-0.5, -0.2)}),
+    ],
+    "LSTM": [LSTM(5, 2), LSTM(3, 2, forget_bias=0.0), LSTM(20, 2, init={"b": (-0.5, 0.5)})],
+    "MixedMemory": [
+        MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
+        MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3, solver="exponential"), "keras", 0.5, input_dim=2),
+        MixedMemory(LTC(RandomWiring(3, 2, 4, seed=0), ode_unfolds=1), "keras", input_dim=2),
     ],
     "Dense": [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
 }
@@ -59,6 +79,8 @@ def test_declared_flags(name):
 
 def test_relu_is_not_smooth():
     assert not Dense(2, 3, "relu").smooth
+    assert not CfC(2, 3, backbone_activation="relu").smooth
+    assert CfC(2, 3, backbone_activation="relu", backbone_layers=0).smooth
 
 
 @each
@@ -127,8 +149,8 @@ def test_a_sequence_in_two_parts_is_the_whole(layer, backend):
     y, state = model(x, dt_of(layer, dt), return_state=True)
     first, middle = model(x[:, :2], dt_of(layer, dt[:, :2]), return_state=True)
     second, end = model(x[:, 2:], dt_of(layer, dt[:, 2:]), h0=middle, return_state=True)
-    np.testing.assert_allclose(np.concatenate([first, second], axis=1), y, rtol=1e-14)
-    np.testing.assert_allclose(end, state, rtol=1e-14)
+    np.testing.assert_allclose(np.concatenate([first, second], axis=1), y, rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(end, state, rtol=1e-14, atol=1e-14)
 
 
 @each
@@ -147,9 +169,9 @@ def test_padding_changes_nothing(layer, backend):
         assert (y[b, n:] == 0).all()
         if n:
             alone, end = model(x[b, :n], dt_of(layer, dt[b, :n]), h0=h0[b], return_state=True)
-            np.testing.assert_allclose(y[b, :n], alone, rtol=1e-14)
-            np.testing.assert_allclose(state[b], end, rtol=1e-14)
-            np.testing.assert_allclose(last[b], alone[-1], rtol=1e-14)
+            np.testing.assert_allclose(y[b, :n], alone, rtol=1e-14, atol=1e-14)
+            np.testing.assert_allclose(state[b], end, rtol=1e-14, atol=1e-14)
+            np.testing.assert_allclose(last[b], alone[-1], rtol=1e-14, atol=1e-14)
     assert (state[2] == h0[2]).all()
     assert (last[2] == 0).all()
 
@@ -164,8 +186,8 @@ def test_streaming(layer, backend):
         out, streamed = model.step(x[:, t], dt_of(layer, dt[:, t]), streamed)
         if layer.bitwise_batch:
             assert (out == y[:, t]).all()
-        np.testing.assert_allclose(out, y[:, t], rtol=1e-14)
-    np.testing.assert_allclose(streamed, state, rtol=1e-14)
+        np.testing.assert_allclose(out, y[:, t], rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(streamed, state, rtol=1e-14, atol=1e-14)
 
 
 @each

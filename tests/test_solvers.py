@@ -20,6 +20,7 @@ from ltc_np import (
     FullyConnected,
     LIFNeuronLayer,
     LTCCell,
+    MixedMemory,
     Model,
     RandomWiring,
     Wiring,
@@ -516,10 +517,12 @@ def test_fit_looks_at_stability_once_an_epoch(monkeypatch):
         model.fit(x, y, epochs=60, verbose=False, **grow)
 
 
-def test_layers_without_a_solver_have_nothing_to_check():
-    Model(Dense(3, 4), LTC(AutoNCP(8, 2), 4, solver="rk4", ode_unfolds=6), seed=0)(np.ones((2, 3, 3)), 0.1)
+@pytest.mark.parametrize("around", [lambda cell: cell, MixedMemory])
+def test_every_layer_of_a_stack_is_asked(around):
+    model = Model(Dense(3, 4), around(LTC(AutoNCP(8, 2), 4, solver="rk4")), seed=0)
+    model(np.ones((2, 3, 3)), 0.1)
     with pytest.raises(ValueError, match='solver="rk4"'):
-        Model(Dense(3, 4), LTC(AutoNCP(8, 2), 4, solver="rk4"), seed=0)(np.ones((2, 3, 3)), 50.0)
+        model(np.ones((2, 3, 3)), 50.0)
 
 
 # ------------------------------------------------------------------------------------------------ solver_error
@@ -544,7 +547,8 @@ def test_solver_error_is_the_distance_to_the_solution(solver, reference, backend
 
 
 def test_solver_error_leaves_the_model_alone_and_reads_like_a_table():
-    layers = LTC(AutoNCP(9, 4), 3, ode_unfolds=4), Dense(4, 5), LTC(FullyConnected(6, 2), 5, solver="rk4")
+    inner = LTC(FullyConnected(6, 2), 5, solver="rk4")
+    layers = LTC(AutoNCP(9, 4), 3, ode_unfolds=4), Dense(4, 5), MixedMemory(inner)
     model = Model(*layers, seed=0)
     theta = model.theta.copy()
     x = np.random.default_rng(0).normal(size=(3, 5, 3))

@@ -12,7 +12,7 @@ import numpy as np
 from ..layout import Layout
 
 
-def _aligned(size, dtype):
+def aligned(size, dtype):
     """An uninitialised flat array that begins at a multiple of 64 bytes: no vector straddles cache lines."""
     room = np.empty(size * dtype.itemsize + 64, np.uint8)
     skip = -room.ctypes.data % 64
@@ -29,7 +29,7 @@ class Workspace:
         """An uninitialised flat array; the next call with this name may hand out the same memory."""
         held = self._arrays.get(name)
         if held is None or held.size < size or held.dtype != dtype:
-            held = self._arrays[name] = _aligned(size, dtype)
+            held = self._arrays[name] = aligned(size, dtype)
         return held if held.size == size else held[:size]
 
     def views(self, name, layout, dtype):
@@ -56,7 +56,7 @@ class Fresh(Workspace):
     """A workspace that keeps nothing: every array is new."""
 
     def array(self, name, size, dtype):
-        return _aligned(size, dtype)
+        return aligned(size, dtype)
 
     def views(self, name, layout, dtype):
         vector = np.empty(layout.size, dtype)
@@ -96,12 +96,15 @@ class Layer:
         Built on a `Wiring`.
     bitwise_batch : bool
         A sequence's output has the same bits whatever the rest of the batch.
+    drops : bool
+        Drops values in training: the model gives such a layer's `forward` the keyword ``rng``.
     """
 
     input_size = output_size = state_size = 0
     state_slices = MappingProxyType({})
     layout = buffers = Layout(())
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
+    drops = False
 
     def _seal(self):
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""
@@ -147,6 +150,8 @@ class Layer:
         keep : None, "full" or "low"
             What to save for `backward`: nothing (it will not follow), what makes it fast, or what takes little memory.
         workspace : Workspace
+        rng : numpy.random.Generator or None
+            Only for layers with ``drops``: where they draw what to drop; None where nothing is dropped.
 
         Returns
         -------

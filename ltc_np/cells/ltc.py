@@ -157,8 +157,6 @@ class LTC(Layer):
         ):
             if not isinstance(value, str) or value not in known:
                 raise ValueError(f"`{name}` must be one of {', '.join(map(repr, known))}, got {value!r}")
-        if init is not None and not isinstance(init, dict):
-            raise TypeError(f"`init` must be a dict from parameter names, got {type(init).__name__}")
         default = None if isinstance(wiring, RandomWiring) else "affine"
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
             if mapping is not None and (not isinstance(mapping, str) or mapping not in ("default", *MAPPINGS)):
@@ -169,7 +167,7 @@ class LTC(Layer):
         self.hull = self.method.hull
         self.input_mapping = default if input_mapping == "default" else input_mapping
         self.output_mapping = default if output_mapping == "default" else output_mapping
-        self.init = dict(init or {})
+        self.init = init
         self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
         self.state_size = self.wiring.units
         self.state_slices = {"v": slice(0, self.wiring.units)}
@@ -191,10 +189,8 @@ class LTC(Layer):
             shapes |= {f"{side}_w": (size,)} if mapping else {}
             shapes |= {f"{side}_b": (size,)} if mapping == "affine" else {}
         initial = INIT | {"erev": wiring.erev, "sensory_erev": wiring.sensory_erev}
-        for name, value in self.init.items():
-            if name not in shapes:
-                raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}")
-            self.init[name] = initial[name] = _check_init(name, value, shapes[name])
+        self.init = checks.initial_values(self.init, shapes)
+        initial |= self.init
         positive = {"gleak": 0.0, "cm": CM_MIN, "w": 0.0, "sensory_w": 0.0}
         self.layout = Layout(
             tuple(
@@ -245,10 +241,11 @@ class LTC(Layer):
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         network, p, fast, _ = prepared
-        mapped = _map(self.input_mapping, "input", x, p, workspace)
+        mapped = _map(self.input_mapping, "input", x, p, fast, workspace)
         run, rule = fast.forward if fast else forward, (self.method, self.ode_unfolds)
         motor, h, saved = run(network, mapped, dt, lengths, h0, *rule, self.output_size, keep, workspace)
-        return _map(self.output_mapping, "output", motor, p, workspace), h, (x, motor, saved) if keep else None
+        y = _map(self.output_mapping, "output", motor, p, fast, workspace)
+        return y, h, (x, motor, saved) if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
         network, p, fast, _ = prepared
@@ -276,32 +273,18 @@ class LTC(Layer):
         return f"LTC({', '.join(shown)})"
 
 
-def _check_init(name, value, shape):
-    if isinstance(value, tuple):
-        if len(value) != 2:
-            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
-        low, high = (checks.number(f"init[{name!r}]", v, low=-np.inf) for v in value)
-        if low > high:
-            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
-        return low, high
-    array = checks.plain(f"init[{name!r}]", value)
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.shape not in ((), shape):
-        raise ValueError(
-            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, "
-            f"got shape {array.shape}, dtype {array.dtype}"
-        )
-    return array.astype(np.float64)
-
-
-def _map(mapping, side, x, p, workspace):
+def _map(mapping, side, x, p, fast, workspace):
     """x itself, x * w or x * w + b."""
     if mapping is None:
         return x
-    y = workspace.array(f"mapped_{side}", x.size, x.dtype).reshape(x.shape)
-    np.multiply(x, p[f"{side}_w"], out=y)
-    if mapping == "affine":
-        y += p[f"{side}_b"]
-    return y
+    w = p[f"{side}_w"]
+    b = p[f"{side}_b"] if mapping == "affine" else w[:0]
+    y = workspace.array(f"mapped_{side}", x.size, x.dtype)
+    if fast:
+        fast.map_features(x.reshape(-1, w.size), w, b, y.reshape(-1, w.size))
+        return y.reshape(x.shape)
+    y = np.multiply(x, w, out=y.reshape(x.shape))
+    return np.add(y, b, out=y) if b.size else y
 
 
 def _d_map(mapping, side, x, d_y, p, g, workspace):

@@ -1,4 +1,4 @@
-"""Minimax coefficients by Remez exchange, for ltc_np/kernels/cpu/simd.py.
+"""Minimax coefficients by Remez exchange, for ltc_np/kernels/cpu/simd.py and ltc_np/activations.py.
 
 Needs mpmath; prints for each polynomial its name, degree, error and coefficients from the constant term up, once for
 float32 and once for float64.  Not needed by the tests, which check the error of the functions themselves.
@@ -49,12 +49,32 @@ def log1p(w):
     return mp.hyp2f1(0.5, 1, 1.5, w / 4)
 
 
+CENTRE = mp.mpf(4)
+
+
+def normal_tail(t):
+    """(a + k) exp(a**2 / 2) Phi(-a) as a function of t = (a - k) / (a + k), k = CENTRE; Phi is the normal cdf."""
+    if t == 1:
+        return 1 / mp.sqrt(2 * mp.pi)
+    a = CENTRE * (1 + t) / (1 - t)
+    if a > 1000:  # the asymptotic series
+        return (
+            (a + CENTRE)
+            / a
+            / mp.sqrt(2 * mp.pi)
+            * sum((-1) ** k * mp.fac2(2 * k - 1) / a ** (2 * k) if k else 1 for k in range(8))
+        )
+    return (a + CENTRE) * mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
+
+
 POLYNOMIALS = {  # name: target, weight, interval, degrees for float32 and float64
     # 2**f, relative
     "EXP2": (lambda f: mp.power(2, f), lambda f: mp.power(2, -f), -0.5, 0.5, (5, 11)),
     # (exp(r) - 1 - r) / r**2, with an error relative to exp(r) - 1
     "EXPM1": (lambda r: mp.hyp1f1(1, 3, r) / 2, lambda r: abs(r) / mp.hyp1f1(1, 2, r), -HALF_LN2, HALF_LN2, (4, 9)),
     # 0 <= u <= 1, relative
+    # -1 <= t <= 1, relative
+    "NORMAL_TAIL": (normal_tail, lambda t: 1 / normal_tail(t), -1, 1, (11, 23)),
     "LOG1P": (log1p, lambda w: 1 / log1p(w), 0, mp.mpf(4) / 9, (4, 9)),
 }
 

@@ -17,9 +17,9 @@ import warnings
 import numba
 from numba.core.caching import FunctionCache, NullCache
 
-SOURCE_HASH = hashlib.sha256(
-    b"".join(p.name.encode() + p.read_bytes() for p in sorted(pathlib.Path(__file__).parent.glob("*.py")))
-).hexdigest()
+_HERE = pathlib.Path(__file__).parent
+_SOURCES = [*sorted(_HERE.glob("*.py")), _HERE.parents[1] / "activations.py"]  # the last for its coefficients
+SOURCE_HASH = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in _SOURCES)).hexdigest()
 
 _announce = None  # called once, just before the first compilation that the disk cache cannot spare
 

@@ -60,6 +60,14 @@ def _pack(neuron_values, synapses, sensory_synapses, epsilon, neuron, constants,
     _pack_synapses(w, mu, sigma, erev, gain, sensory)
 
 
+@kernel
+def map_features(x, w, b, y):
+    """y = x * w + b, (rows, features) by (features,); b may be empty."""
+    for r in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            y[r, k] = x[r, k] * w[k] + b[k] if b.size else x[r, k] * w[k]
+
+
 @helper
 def _unpack_synapses(total, at, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev):
     for s in range(sigma.size):
@@ -181,25 +189,24 @@ class _Plan:
     threads: int
 
     @classmethod
-    def make(cls, network, B, T, K):
+    def make(cls, network, B, n_threads):
         recurrent, sensory = network.recurrent, network.sensory
         N, W = recurrent.n_post, 64 // network.dtype.itemsize
-        parallel = B * T * (K * recurrent.pre.size + sensory.pre.size) > PARALLEL_EVALUATIONS
         if uses_posts(N, recurrent.dense and sensory.dense, B):
-            return cls(True, ltc_posts, 1, B, B * _padded_units(N, network.dtype), threads.share(B, parallel))
+            return cls(True, ltc_posts, 1, B, B * _padded_units(N, network.dtype), min(B, n_threads))
         width = tile_width(N, B)
         tiles = -(-B // width)
         last = B - (tiles - 1) * width
         lanes = (tiles - 1) * width + -(-last // W) * W
-        return cls(False, ltc_lanes, width, tiles, lanes * N, threads.share(tiles, parallel))
+        return cls(False, ltc_lanes, width, tiles, lanes * N, min(tiles, n_threads))
 
 
 class _Arrays:
     """What the kernels of one shape of call read and write, beside its arguments."""
 
-    def __init__(self, network, shape, stages, unfolds, n_out, keep, workspace):
+    def __init__(self, network, shape, stages, unfolds, n_out, keep, n_threads, workspace):
         (B, T, I), N, dtype, K = shape, network.recurrent.n_post, network.dtype, unfolds * stages
-        self.plan = plan = _Plan.make(network, B, T, K)
+        self.plan = plan = _Plan.make(network, B, n_threads)
         rows = {None: 0, "low": T, "full": T * K + 1}[keep]
         self.states = workspace.array("states", plan.slot * rows, dtype)
         self.totals = workspace.array("totals", plan.slot * T * K if keep == "full" else 0, dtype)
@@ -256,11 +263,16 @@ def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace
     -------
     out (B, T, n_out), h_last (B, N), saved
     """
-    key = x.shape, keep, threads.get_num_threads()
+    B, T, _ = x.shape
+    K, code = unfolds * solver.stages, CODES[solver.name]
+    evaluations = B * T * (K * network.recurrent.pre.size + network.sensory.pre.size)
+    n = threads.get_num_threads() if evaluations > PARALLEL_EVALUATIONS else 1
     a = workspace.kept(
-        "forward", key, lambda: _Arrays(network, x.shape, solver.stages, unfolds, n_out, keep, workspace)
+        "forward",
+        (x.shape, keep, n),
+        lambda: _Arrays(network, x.shape, solver.stages, unfolds, n_out, keep, n, workspace),
     )
-    plan, packed, code = a.plan, network.packed(a.plan.posts), CODES[solver.name]
+    plan, packed = a.plan, network.packed(a.plan.posts)
 
     def run(first, last, worker):
         plan.kernels.forward(

@@ -194,25 +194,51 @@ def forward(
 
 
 @helper
-def _d_currents(start, pre, constants, i, lane, L, source, dp, dq, d_source, sums, first):
-    """Adjoint of `_currents` in the lanes of dp and dq: adds to d_source, and to four vectors of sums for each synapse.
+def _sigmoid(pre, constants, s, lane, L, source, like):
+    return sigmoid2(fma(constants[s, 0], load_like(source, pre[s] * L + lane, like), constants[s, 1]))
+
+
+@helper
+def _d_current(pre, constants, s, lane, L, source, y, dp, dq, d_source, sums, first):
+    """Adjoint of a synapse in the lanes of dp and dq, given its sigmoid: adds to d_source and to four vectors of sums.
 
     The sums: r = d(loss)/d(w), y*dp, z, z*source, where w*z = d(loss)/d(sigma*(source - mu)); ``sums`` begins at
     synapse ``first``.
     """
-    W = vector_size(source)
+    W, j = vector_size(source), pre[s] * L + lane
+    v = load_like(source, j, dp)
+    r = y * fma(dp, constants[s, 4], dq)
+    z = fnma(r, y, r)
+    store(d_source, j, fma(z, constants[s, 5], load_like(d_source, j, dp)))
+    k = 4 * W * (s - first)
+    store(sums, k, add_parts(load(sums, k), r))
+    store(sums, k + W, add_product(load(sums, k + W), y, dp))
+    store(sums, k + 2 * W, add_parts(load(sums, k + 2 * W), z))
+    store(sums, k + 3 * W, add_product(load(sums, k + 3 * W), z, v))
+
+
+@helper
+def _d_currents(start, pre, constants, i, lane, L, source, dp, dq, d_source, sums, first):
+    """Adjoint of `_currents` in the lanes of dp and dq."""
     for s in range(start[i], start[i + 1]):
-        j = pre[s] * L + lane
-        v = load_like(source, j, dp)
-        y = sigmoid2(fma(constants[s, 0], v, constants[s, 1]))
-        r = y * fma(dp, constants[s, 4], dq)
-        z = fnma(r, y, r)
-        store(d_source, j, fma(z, constants[s, 5], load_like(d_source, j, dp)))
-        k = 4 * W * (s - first)
-        store(sums, k, add_parts(load(sums, k), r))
-        store(sums, k + W, add_product(load(sums, k + W), y, dp))
-        store(sums, k + 2 * W, add_parts(load(sums, k + 2 * W), z))
-        store(sums, k + 3 * W, add_product(load(sums, k + 3 * W), z, v))
+        y = _sigmoid(pre, constants, s, lane, L, source, dp)
+        _d_current(pre, constants, s, lane, L, source, y, dp, dq, d_source, sums, first)
+
+
+@helper
+def _d_currents_ahead(start, pre, constants, i, lane, L, source, dp, dq, d_source, sums, first):
+    """`_d_currents` with every sigmoid computed before what its predecessor's is needed for.
+
+    Two vectors fill the processor's window; it does not look ahead to the next synapse by itself.  One vector does not.
+    """
+    begin, end = start[i], start[i + 1]
+    if begin == end:
+        return
+    y = _sigmoid(pre, constants, begin, lane, L, source, dp)
+    for s in range(begin, end):
+        ahead = _sigmoid(pre, constants, min(s + 1, end - 1), lane, L, source, dp)
+        _d_current(pre, constants, s, lane, L, source, y, dp, dq, d_source, sums, first)
+        y = ahead
 
 
 @helper
@@ -223,7 +249,7 @@ def _d_synapses(start, pre, constants, posts, L, source, d_p, d_q, d_source, sum
         lane = 0
         while lane + W < L:
             dp, dq = load_pair(d_p, i * L + lane), load_pair(d_q, i * L + lane)
-            _d_currents(start, pre, constants, i, lane, L, source, dp, dq, d_source, sums, first)
+            _d_currents_ahead(start, pre, constants, i, lane, L, source, dp, dq, d_source, sums, first)
             lane += 2 * W
         if lane < L:
             dp, dq = load(d_p, i * L + lane), load(d_q, i * L + lane)
@@ -281,7 +307,7 @@ def backward(
     """Adjoint of `forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
     d_out (B, T, O), d_h (B, N) adjoint of the last state; rows (R, 4*(S + S_sensory + N)) float64: the sums of
-    `_d_currents`, then per neuron d_p, d_q, d_cm, 0; d_x (B, T, I), d_h0 (B, N); d_dt (B, T) or empty.
+    `_d_current`, then per neuron d_p, d_q, d_cm, 0; d_x (B, T, I), d_h0 (B, N); d_dt (B, T) or empty.
     """
     neuron, start, pre, constants, sensory_start, sensory_pre, sensory = network
     (B, T, I), N, O = x.shape, d_h.shape[1], d_out.shape[2]

@@ -27,6 +27,8 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
+from ...activations import NORMAL_TAIL_FLOAT32, NORMAL_TAIL_FLOAT64
+
 VECTOR_BYTES = 64
 LOG2_E = math.log2(math.e)
 # Added to arguments where a denormal would otherwise enter or leave a multiplication, up to ten times slower; too small
@@ -505,6 +507,64 @@ def softplus(builder, x):
     log1p = _polynomial(builder, LOG1P_FLOAT32 if single else LOG1P_FLOAT64, _fma(builder, z, z, real(TINY)))
     positive = builder.select(builder.fcmp_ordered("<", x, real(0.0)), real(0.0), x)
     return _fma(builder, z, log1p, positive)
+
+
+@_unary
+def normal_cdf(builder, x):
+    """The normal distribution function; absolute error 2.0e-7 (float32), 2.3e-16 (float64)."""
+    single, _, real, _ = _constants(builder, x.type)
+    bits, sign = _sign_bit(builder, x)
+    a = builder.bitcast(builder.and_(bits, builder.not_(sign)), x.type)
+    a = _clamp(builder, a, 0.0, 13.0 if single else 37.0)  # beyond, the tail is denormal
+    r = builder.fdiv(real(1.0), builder.fadd(a, real(4.0)))
+    t = builder.fmul(builder.fsub(a, real(4.0)), r)
+    p = _polynomial(builder, NORMAL_TAIL_FLOAT32 if single else NORMAL_TAIL_FLOAT64, t)
+    tail = builder.fmul(builder.fmul(p, r), _exp(builder, builder.fmul(builder.fmul(a, real(-0.5)), a)))
+    return builder.select(builder.fcmp_ordered(">", x, real(0.0)), builder.fsub(real(1.0), tail), tail)
+
+
+def _mask(builder, count, lanes):
+    """True in the first ``count`` of the lanes."""
+    integers = ir.VectorType(ir.IntType(32), lanes)
+    numbers = ir.Constant(integers, [ir.Constant(ir.IntType(32), k) for k in range(lanes)])
+    return builder.icmp_signed("<", numbers, _splat(builder, builder.trunc(count, ir.IntType(32)), integers))
+
+
+def _masked(builder, name, llvm_type, result, args):
+    suffix = f"v{llvm_type.count}{'f32' if isinstance(llvm_type.element, ir.FloatType) else 'f64'}"
+    kind = ir.FunctionType(result, [a.type for a in args])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.{name}.{suffix}.p0{suffix}")
+    return builder.call(function, args)
+
+
+@intrinsic
+def load_part(typingctx, array, index, count):
+    """`load` of the first ``count`` lanes, the others 0; what lies behind them is not read."""
+    vector = Vector(array.dtype)
+
+    def codegen(context, builder, sig, args):
+        llvm_type = context.get_value_type(vector)
+        pointer = builder.bitcast(_address(context, builder, sig.args[0], *args[:2]), llvm_type.as_pointer())
+        align = ir.Constant(ir.IntType(32), vector.dtype.bitwidth // 8)
+        mask, rest = _mask(builder, args[2], vector.width), ir.Constant(llvm_type, None)
+        return _masked(builder, "load", llvm_type, llvm_type, [pointer, align, mask, rest])
+
+    return vector(array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def store_part(typingctx, array, index, value, count):
+    """`store` of the first ``count`` lanes; what lies behind them is not touched."""
+    _common(array.dtype, value)
+
+    def codegen(context, builder, sig, args):
+        pointer = builder.bitcast(_address(context, builder, sig.args[0], *args[:2]), args[2].type.as_pointer())
+        align = ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8)
+        mask = _mask(builder, args[3], value.width)
+        _masked(builder, "store", args[2].type, ir.VoidType(), [args[2], pointer, align, mask])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, value, types.intp), codegen
 
 
 def _fold(builder, x, y, group):

@@ -1,0 +1,71 @@
+"""The threads of NumPy's BLAS.
+
+Matrix cells cut a batch into blocks of sequences and share them among this library's own threads.  OpenBLAS starts
+threads of its own from products of about 10^6 multiplications on, lets only one caller have them at a time, and may
+add in another order with them.  So while blocks are worked on it is told to use one; where NumPy comes with another
+BLAS, or on Windows, nothing is done.
+"""
+
+import contextlib
+import ctypes
+import os
+import threading
+
+_NAMES = ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads64_")
+_NAMES += ("openblas_{}_num_threads",)
+_lock = threading.Lock()
+_state = {"users": 0, "threads": 1}
+
+
+def _functions():
+    """(get, set) of the number of threads of the OpenBLAS that NumPy has loaded, or None."""
+    try:
+        from numpy._core import _multiarray_umath as module
+    except ImportError:  # NumPy 1
+        from numpy.core import _multiarray_umath as module
+    try:
+        library = ctypes.CDLL(module.__file__)  # a search for a name goes on to the libraries this one needs
+    except (OSError, TypeError, AttributeError):
+        return None
+    for name in _NAMES:
+        with contextlib.suppress(AttributeError):
+            return library[name.format("get")], library[name.format("set")]
+    return None
+
+
+_openblas = _functions()
+
+
+def _after_fork():
+    """Nobody in a new process is inside `one_thread`, and the lock may have been held by a thread that is not here."""
+    global _lock
+    _lock = threading.Lock()
+    if _state["users"] and _state["threads"] > 1:
+        _openblas[1](_state["threads"])
+    _state["users"] = 0
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@contextlib.contextmanager
+def one_thread():
+    """The time in which products run on the thread that asks for them; may be entered by several threads at once."""
+    if _openblas is None:
+        yield
+        return
+    get, set_ = _openblas
+    with _lock:
+        if _state["users"] == 0:
+            _state["threads"] = get()
+            if _state["threads"] > 1:
+                set_(1)
+        _state["users"] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _state["users"] -= 1
+            if _state["users"] == 0 and _state["threads"] > 1:
+                set_(_state["threads"])

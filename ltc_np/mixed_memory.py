@@ -1,0 +1,196 @@
+"""Mixed memory: an LSTM beside a cell whose own state forgets.
+
+A liquid cell's memory fades with its time constants, and so do the gradients through it.  Here an LSTM with memory c
+runs beside it and shares its state s.  Every step computes the LSTM's y from the input x and from s::
+
+    z = x w_x + s w_h + b                       (blocks of columns: input, forget, candidate, output)
+    c+ = sigmoid(z_f + forget_bias) c + sigmoid(z_i) tanh(z_g)
+    y = sigmoid(z_o) tanh(c+)
+
+and then the cell makes its own step, in one of the two published ways::
+
+    "torch":  s+ = cell(input x, state y)       y takes the place of the state
+    "keras":  s+ = cell(input y, state s)       y takes the place of the input
+
+Source: Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series", arXiv 2006.04418, in the
+two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
+"""
+
+import numpy as np
+
+from . import checks
+from .cells import Layer
+from .cells.lstm import arrays, glorot, orthogonal, pointwise
+from .layout import Entry, Layout
+
+TOPOLOGIES = ("torch", "keras")
+
+
+class MixedMemory(Layer):
+    """A cell with an LSTM beside it.
+
+    Parameters
+    ----------
+    cell : Layer
+        A causal layer with a state, such as an `LTC`.
+    topology : "torch" or "keras"
+        As in ncps' packages of these names.  ``"torch"``: the LSTM has as many units as the cell's state has numbers.
+        ``"keras"``: as many as the cell has inputs (in ncps always the size of the state).
+    forget_bias : float
+        Added to the forget gates' argument.
+    input_dim : int, optional
+        Features per step, for ``"keras"``, where the cell does not see them; default as many as the cell takes.
+
+    Notes
+    -----
+    Parameters: the cell's, and for M units of the LSTM ``lstm_w_x`` (I, 4M), ``lstm_w_h`` (K, 4M), ``lstm_b`` (4M,), in
+    blocks of columns as `LSTM` has them (ncps' order is candidate, input, forget, output).  Initially w_x is uniform
+    (Glorot), w_h orthogonal, b uniform in +-0.1 (``"torch"``) or 0.  State: the cell's, then ``c`` (M,).  A step
+    with dt = 0 is not the identity: the LSTM does not know time.  Cost: the cell's, step by step, and
+    4*B*T*M*(I + K) multiplications, three times that with gradients.
+    """
+
+    def __init__(self, cell, topology="torch", forget_bias=1.0, *, input_dim=None):
+        if not isinstance(cell, Layer):
+            raise TypeError(f"`cell` must be a layer such as LTC(...), got {type(cell).__name__}")
+        if cell.state_size < 1 or not cell.causal or "c" in cell.state_slices:
+            raise ValueError(f"`cell` must be a causal layer with a state and without an LSTM's, got {cell!r}")
+        if not isinstance(topology, str) or topology not in TOPOLOGIES:
+            raise ValueError(f'`topology` must be "torch" or "keras", got {topology!r}')
+        self.cell, self.topology, self._torch = cell, topology, topology == "torch"
+        self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
+        I = cell.input_size if input_dim is None else checks.positive_int("input_dim", input_dim)
+        if self._torch and cell.input_size != I:
+            raise ValueError(
+                f'`input_dim` must be the cell\'s {cell.input_size} in topology "torch", got {input_dim!r}'
+            )
+        K = cell.state_size
+        M = self.memory_size = K if self._torch else cell.input_size
+        self.input_size, self.output_size, self.state_size = I, cell.output_size, K + M
+        self.state_slices = {**cell.state_slices, "c": slice(K, K + M)}
+        self.layout = Layout(
+            (
+                *cell.layout.entries,
+                Entry("lstm_w_x", (I, 4 * M), glorot(I, 4 * M), decay=True),
+                Entry("lstm_w_h", (K, 4 * M), orthogonal, decay=True),
+                Entry("lstm_b", (4 * M,), (-0.1, 0.1) if self._torch else 0.0),
+            )
+        )
+        self.buffers = cell.buffers
+        self.takes_dt, self.smooth, self.reads_wiring = cell.takes_dt, cell.smooth, cell.reads_wiring
+        self.causal, self.drops = True, cell.drops
+        if cell.reads_wiring:
+            self.wiring = cell.wiring
+        self._seal()
+
+    def prepare(self, p, buffers, backend):
+        M, inner = self.memory_size, {name: p[name] for name in self.cell.layout.slices}
+        w_x, w_h, b = p["lstm_w_x"], p["lstm_w_h"], p["lstm_b"].copy()
+        b[M : 2 * M] += b.dtype.type(self.forget_bias)
+        turned = np.ascontiguousarray(w_x.T), np.ascontiguousarray(w_h.T)  # as in `LSTM`
+        return self.cell.prepare(inner, buffers, backend), (w_x, w_h, b), turned, pointwise(backend)
+
+    def check(self, prepared, dt):
+        self.cell.check(prepared[0], dt)
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
+        inner, (w_x, w_h, b), _, (step, _) = prepared
+        (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
+        inputs, z, y, c = workspace.kept("forward", (B, T), lambda: arrays(x.dtype, T, B, I, M))
+        states = workspace.array("states", (T + 1) * B * K, x.dtype).reshape(T + 1, B, K)
+        outputs = workspace.array("outputs", B * T * O, x.dtype).reshape(B, T, O)
+        recurrent = workspace.array("recurrent", B * 4 * M, x.dtype).reshape(B, 4 * M)
+        inputs[:] = x.transpose(1, 0, 2)
+        np.dot(inputs.reshape(T * B, I), w_x, out=z.reshape(T * B, 4 * M))
+        states[0], c[0] = h0[:, :K], h0[:, K:]
+        dt, saved = np.ascontiguousarray(dt.T), []
+        for t in range(T):
+            np.dot(states[t], w_h, out=recurrent)
+            step(t, 0, B, z, recurrent, b, c, y)
+            alive = lengths > t
+            ended = np.flatnonzero(~alive)
+            c[t + 1, ended] = c[t, ended]
+            y[t + 1, ended] = states[t, ended] if self._torch else 0
+            read, start = (inputs[t], y[t + 1]) if self._torch else (y[t + 1], states[t])
+            output, state, kept = self.cell.forward(
+                inner, read[:, None], dt[t][:, None], alive.astype(np.int64), start, keep,
+                workspace.child(t if keep else 0), **options,
+            )  # fmt: skip
+            outputs[:, t], states[t + 1] = output[:, 0], state
+            saved.append(kept)
+        h_last = np.concatenate([states[T], c[T]], axis=1)
+        return outputs, h_last, (inputs, z, states, c, lengths, saved) if keep else None
+
+    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        inner, _, (w_x_turned, w_h_turned), (_, step) = prepared
+        inputs, gates, states, c, lengths, kept = saved
+        (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
+        d_x, d_z, d_hidden, _ = workspace.kept("backward", (B, T), lambda: arrays(c.dtype, T, B, I, M))
+        d_state, d_c = np.ascontiguousarray(d_h[:, :K]), np.ascontiguousarray(d_h[:, K:])
+        d_output, d_dt = np.ascontiguousarray(d_y.transpose(1, 0, 2)), np.zeros((B, T), c.dtype)
+        nothing, recurrent = np.zeros((B, M), c.dtype), np.empty((B, K), c.dtype)
+        d_cell = {name: g[name] for name in self.cell.layout.slices}
+        d_x[:] = 0
+        for t in range(T - 1, -1, -1):
+            d_read, d_start, d_step = self.cell.backward(
+                inner, kept[t], d_output[t][:, None], d_state, d_cell, want_x or not self._torch, want_dt,
+                workspace.child("backward"),
+            )  # fmt: skip
+            if want_dt and d_step is not None:
+                d_dt[:, t] = d_step[:, 0]
+            if self._torch and want_x:
+                d_x[t] = d_read[:, 0]
+            ended = np.flatnonzero(lengths <= t)
+            d_c_after = d_c[ended]
+            d_hidden[t] = d_start if self._torch else d_read[:, 0]
+            step(t, 0, B, gates, c, d_hidden, nothing, d_c, d_z)
+            d_z[t, ended] = 0
+            d_c[ended] = d_c_after
+            np.dot(d_z[t], w_h_turned, out=recurrent)
+            if self._torch:  # where a sequence has ended y was the state itself
+                recurrent[ended] = d_start[ended]
+                d_state[:] = recurrent
+            else:
+                np.add(d_start, recurrent, out=d_state)
+        flat = d_z.reshape(T * B, 4 * M)
+        g["lstm_w_x"] += np.dot(inputs.reshape(T * B, I).T, flat)
+        g["lstm_w_h"] += np.dot(states[:T].reshape(T * B, K).T, flat)
+        g["lstm_b"] += flat.sum(0, np.float64)
+        if want_x:
+            d_x += np.dot(flat, w_x_turned).reshape(T, B, I)
+            d_x = np.ascontiguousarray(d_x.transpose(1, 0, 2))
+        return d_x if want_x else None, np.concatenate([d_state, d_c], axis=1), d_dt if self.takes_dt else None
+
+    def initial_state(self, B, dtype):
+        return np.concatenate([self.cell.initial_state(B, dtype), np.zeros((B, self.memory_size), dtype)], axis=1)
+
+    def config(self):
+        return {
+            "cell": self.cell,
+            "topology": self.topology,
+            "forget_bias": self.forget_bias,
+            "input_dim": self.input_size,
+        }
+
+    def __repr__(self):
+        shown = [repr(self.cell)]
+        for name, default in (("topology", "torch"), ("forget_bias", 1.0)):
+            if getattr(self, name) != default:
+                shown.append(f"{name}={getattr(self, name)!r}")
+        if self.input_size != self.cell.input_size:
+            shown.append(f"input_dim={self.input_size}")
+        return f"MixedMemory({', '.join(shown)})"
+
+
+def with_memory(mixed_memory, make, input_dim, units):
+    """The cell ``make(input_dim)``; unless ``mixed_memory`` is False, with an LSTM of ``units`` units beside it.
+
+    ``mixed_memory`` is False, True, which is "torch", or a topology; a "keras" cell is made for ``units`` inputs.
+    """
+    if isinstance(mixed_memory, (bool, np.bool_)):
+        return MixedMemory(make(input_dim)) if mixed_memory else make(input_dim)
+    if not isinstance(mixed_memory, str) or mixed_memory not in TOPOLOGIES:
+        raise ValueError(f'`mixed_memory` must be a bool, "torch" or "keras", got {mixed_memory!r}')
+    if mixed_memory == "torch":
+        return MixedMemory(make(input_dim))
+    return MixedMemory(make(units), "keras", input_dim=checks.positive_int("input_dim", input_dim))
