@@ -4,6 +4,7 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 """
 
 from . import data, gradcheck, losses, metrics, optim, wirings
+from .accuracy import SolverError, solver_error
 from .callbacks import Callback, Checkpoint, EarlyStopping
 from .cells import LSTM, LTC, CfC, Layer, WiredCfC
 from .data import dt_from_times, generate_spiral_data, pad, windows
@@ -55,6 +56,7 @@ __all__ = [
     "RMSprop",
     "Random",
     "RandomWiring",
+    "SolverError",
     "WarmUp",
     "WiredCfC",
     "Wiring",
@@ -71,6 +73,7 @@ __all__ = [
     "pad",
     "save",
     "set_num_threads",
+    "solver_error",
     "windows",
     "wirings",
 ]

@@ -4,8 +4,18 @@ Every error is one line that names the argument, the rule and what came.
 """
 
 import math
+import sys
+import warnings
 
 import numpy as np
+
+
+def warn(message):
+    """A RuntimeWarning that points to the user's line: the first one outside of this package."""
+    frame, level = sys._getframe(1), 2
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("ltc_np."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
 def plain(name, values, expected="an array of real numbers"):

@@ -90,6 +90,9 @@ class MixedMemory(Layer):
         turned = np.ascontiguousarray(w_x.T), np.ascontiguousarray(w_h.T)  # as in `LSTM`
         return self.cell.prepare(inner, buffers, backend), (w_x, w_h, b), turned, pointwise(backend)
 
+    def check(self, prepared, dt):
+        self.cell.check(prepared[0], dt)
+
     @blas.one_thread()
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
         inner, (w_x, w_h, b), _, (step, _) = prepared

@@ -225,6 +225,11 @@ class Model:
             for k, layer in enumerate(self.layers)
         ]
 
+    def _check_steps(self, prepared, dt):
+        """Let every layer look at the elapsed times that are to come."""
+        for layer, own in zip(self.layers, prepared[1], strict=True):
+            layer.check(own, dt)
+
     def _forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace, dropout_seed=None):
         """All layers on checked arrays: y (B, T, O), 0 in padding; state (B, K); what backward needs."""
         states, saved = [], []
@@ -349,7 +354,9 @@ class Model:
         y : (B, T, O), or (B, O) without sequences; (T, O) or (O,) for one sequence
         """
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
-        y, state, _ = self._forward(self._prepare(Fresh()), x, dt, lengths, valid, h0, None, Fresh())
+        prepared = self._prepare(Fresh())
+        self._check_steps(prepared, dt)
+        y, state, _ = self._forward(prepared, x, dt, lengths, valid, h0, None, Fresh())
         y = y if self._sequences(return_sequences) else last_outputs(y, lengths)
         if single:
             y, state = y[0], state[0]
@@ -382,6 +389,7 @@ class Model:
             a.copy() if b is not None and np.may_share_memory(a, b) else a for a, b in ((x, x_given), (h0, h0_given))
         )
         prepared = self._prepare(Fresh())
+        self._check_steps(prepared, dt)
         y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, Fresh(), dropout_seed)
         sequences = self._sequences(return_sequences)
         y = y.copy() if sequences else last_outputs(y, lengths)  # the tape may hold y, and this one is the caller's
@@ -507,16 +515,20 @@ class Model:
                 keep,
                 workspace,
                 dropout_seed,
+                check=True,
             )
         finally:
             self._local.workspace = workspace
         return value, gradient
 
     def _loss_and_grad(
-        self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, keep, workspace, dropout_seed
+        self, x, target, dt, lengths, valid, h0, loss, weight, class_weight, penalty, keep, workspace,
+        dropout_seed=None, check=False,
     ):  # fmt: skip
         """(loss, sum of weights, gradient, outputs, last state) on checked arrays."""
         prepared = self._prepare(workspace)
+        if check:
+            self._check_steps(prepared, dt)
         y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, workspace, dropout_seed)
         outputs = y if self.return_sequences else last_outputs(y, lengths)
         total, weight_sum, d_y = loss(outputs, target, weight, class_weight)
@@ -576,6 +588,7 @@ class Model:
             streams.clear()  # those of other batch sizes
             stream = streams[B] = Stream(self, B)
         stream.read(x, dt, state, single)
+        self._check_steps(prepared, stream.dt)
         y, state, _ = self._forward(
             prepared, stream.x, stream.dt, stream.lengths, None, stream.state, None, stream.workspace
         )
@@ -610,6 +623,7 @@ class Model:
         n = self._predict_batch(T) if batch_size is None else checks.positive_int("batch_size", batch_size)
         workspace, parts = Workspace(), []
         prepared = self._prepare(workspace)
+        self._check_steps(prepared, dt)
         for b in range(0, B, n):
             part = slice(b, b + n)
             y, _, _ = self._forward(
@@ -737,7 +751,7 @@ class LTCRNN(Model):
     seed, dtype, backend, return_sequences
         As for `Model`.
     **options
-        As for `LTC`: ode_unfolds, epsilon, positivity, input_mapping, output_mapping, init.
+        As for `LTC`: ode_unfolds, epsilon, positivity, solver, check_stability, input_mapping, output_mapping, init.
 
     Examples
     --------

@@ -336,6 +336,7 @@ class _Run:
 
     def epoch(self, data, epoch, order):
         """One optimiser step for each chunk of each batch; the epoch's logs."""
+        self.model._check_steps(self.model._prepare(self.workspace), data.dt)
         total = weights = 0.0
         n, T, _ = data.x.shape
         batches, chunks = -(-n // self.batch_size), -(-T // (self.tbptt or T))
@@ -484,6 +485,7 @@ def _results(measures):
 def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace):
     """Loss and metrics on checked data."""
     prepared = model._prepare(workspace)
+    model._check_steps(prepared, data.dt)
     total = weights = 0.0
     for first in range(0, data.x.shape[0], batch_size):
         x, target, dt, lengths, valid, h0, weight, mask = data.take(slice(first, first + batch_size))

@@ -13,7 +13,7 @@ __all__ = ["LIFNeuronLayer", "LTCCell", "generate_spiral_data"]
 
 
 class LIFNeuronLayer:
-    """One elapsed time of a layer of LTC neurons, by the semi-implicit solver.
+    """One elapsed time of a layer of LTC neurons.
 
     Parameters
     ----------
@@ -22,6 +22,8 @@ class LIFNeuronLayer:
     ode_unfolds : int
         12 as in the tutorial, whose `LTCCell` and model use 6.
     epsilon : float
+    solver, check_stability
+        As for `LTC`; the tutorial's is the default, ``"semi_implicit"``.
     seed, dtype, backend
         As for `Model`.
 
@@ -33,7 +35,18 @@ class LIFNeuronLayer:
         ``gleak vleak cm w mu sigma erev sensory_*``.
     """
 
-    def __init__(self, wiring, ode_unfolds=12, epsilon=1e-8, *, seed=None, dtype="float32", backend="auto"):
+    def __init__(
+        self,
+        wiring,
+        ode_unfolds=12,
+        epsilon=1e-8,
+        *,
+        solver="semi_implicit",
+        check_stability="error",
+        seed=None,
+        dtype="float32",
+        backend="auto",
+    ):
         if isinstance(wiring, Wiring) and not wiring.is_built:
             raise ValueError(f"`wiring` must be built, such as wiring.build(3) for 3 inputs, got {wiring!r}")
         self.wiring, self.ode_unfolds, self.epsilon = wiring, ode_unfolds, epsilon
@@ -41,6 +54,8 @@ class LIFNeuronLayer:
             wiring,
             ode_unfolds=ode_unfolds,
             epsilon=epsilon,
+            solver=solver,
+            check_stability=check_stability,
             input_mapping=None,
             output_mapping=None,
             seed=seed,
@@ -78,20 +93,18 @@ class LTCCell:
     wiring : built Wiring
     in_features : int, optional
         Builds a wiring that is not built; must agree with one that is.
-    ode_unfolds, epsilon, seed, dtype, backend
-        As for `LIFNeuronLayer`.
+    ode_unfolds, epsilon, **options
+        As for `LIFNeuronLayer`: solver, check_stability, seed, dtype, backend.
 
     Attributes
     ----------
     neuron : LIFNeuronLayer
     """
 
-    def __init__(
-        self, wiring, in_features=None, ode_unfolds=6, epsilon=1e-8, *, seed=None, dtype="float32", backend="auto"
-    ):
+    def __init__(self, wiring, in_features=None, ode_unfolds=6, epsilon=1e-8, **options):
         if in_features is not None and isinstance(wiring, Wiring) and not wiring.is_built:
             wiring = wiring.build(in_features)
-        self.neuron = LIFNeuronLayer(wiring, ode_unfolds, epsilon, seed=seed, dtype=dtype, backend=backend)
+        self.neuron = LIFNeuronLayer(wiring, ode_unfolds, epsilon, **options)
         if in_features is not None and in_features != wiring.input_dim:
             raise ValueError(f"`in_features` must agree with the wiring's {wiring.input_dim}, got {in_features!r}")
         self.wiring, self.ode_unfolds, self.epsilon = wiring, ode_unfolds, epsilon

@@ -4,7 +4,7 @@ from ltc_np.kernels.cpu import simd
 from ltc_np.kernels.cpu.jit import kernel
 from ltc_np.kernels.cpu.simd import add_sums, fma, fnma, lane_sum, load, splat, store
 
-FUNCTIONS = ("exp2", "sigmoid2", "sigmoid", "exp", "tanh", "softplus")
+FUNCTIONS = ("exp2", "sigmoid2", "sigmoid", "exp", "tanh", "softplus", "expm1")
 
 
 @kernel
@@ -19,6 +19,7 @@ def vectors(x, y):
         store(y, 3 * w + i, simd.exp(v))
         store(y, 4 * w + i, simd.tanh(v))
         store(y, 5 * w + i, simd.softplus(v))
+        store(y, 6 * w + i, simd.expm1(v))
 
 
 @kernel
@@ -32,6 +33,7 @@ def scalars(x, y):
         y[3 * w + i] = simd.exp(x[i])
         y[4 * w + i] = simd.tanh(x[i])
         y[5 * w + i] = simd.softplus(x[i])
+        y[6 * w + i] = simd.expm1(x[i])
 
 
 @kernel

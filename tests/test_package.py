@@ -49,7 +49,7 @@ LEVELS = (
     ("mixed_memory",),
     ("layers", "stream"),
     ("model",),
-    ("io", "gradcheck", "tutorial"),
+    ("io", "gradcheck", "accuracy", "tutorial"),
     ("callbacks",),
     ("train", "bench"),
     ("peers",),

@@ -142,6 +142,12 @@ class Layer:
         """
         raise NotImplementedError
 
+    def check(self, prepared, dt):
+        """Raise or warn where steps as long as the longest of ``dt`` (B, T) are not to be trusted.
+
+        The model's public calls ask, `fit` once an epoch, so it should cost little.
+        """
+
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         """Run whole sequences.
 

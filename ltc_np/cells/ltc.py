@@ -1,4 +1,4 @@
-"""Liquid time-constant networks, semi-implicit solver: the definition in NumPy.
+"""Liquid time-constant networks: the definition in NumPy.
 
 A neuron i with capacity cm, leak conductance gleak and leak potential vleak is driven by conductances: every
 synapse from j opens with a = w * sigmoid(sigma * (v_j - mu)) and pulls towards its reversal potential erev::
@@ -7,7 +7,8 @@ synapse from j opens with a = w * sigmoid(sigma * (v_j - mu)) and pulls towards 
                  = P_i - Q_i v_i
     P_i = gleak_i vleak_i + sum_j a_ji erev_ji + ...        Q_i = gleak_i + sum_j a_ji + ... + epsilon
 
-One elapsed time dt is cut into U unfolds of h = dt/U; in each, P and Q are taken at the old v and v implicitly::
+One elapsed time dt is cut into U unfolds of h = dt/U, each solved by one of the rules of `ltc_np.cells.ltc_solvers`.
+The usual one takes P and Q at the old v and v implicitly::
 
     v+ = v + h (P - Q v) / (cm + h Q)
 
@@ -24,6 +25,7 @@ from ..activations import sigmoid
 from ..layout import Entry, Layout
 from ..wirings import RandomWiring
 from .base import Layer, built
+from .ltc_solvers import SOLVERS, advance, d_advance
 
 # Uniform ranges of the raw initial values (the paper's code, ncps and the tutorial agree on them).
 INIT = {
@@ -98,6 +100,13 @@ class LTC(Layer):
         Added to every neuron's total conductance.
     positivity : "softplus" or "clip"
         How gleak, cm and the synaptic strengths stay positive (`ltc_np.layout`).
+    solver : "semi_implicit", "euler", "rk4" or "exponential"
+        The rule of an unfold (`ltc_np.cells.ltc_solvers`); part of the model, like ``ode_unfolds``.  In this order, an
+        unfold evaluates the synapses 1, 1, 4 or 2 times, and the error falls with the power 1, 1, 4 or 2 of their
+        number.
+    check_stability : "error", "warn" or "off"
+        What to do where an explicit solver (euler, rk4) may amplify its errors: where the largest
+        h (gleak + sum w + sum sensory_w + epsilon) / cm of all neurons is not below 2 (rk4: 2.785).
     input_mapping, output_mapping : None, "linear" or "affine"
         Feature-wise ``x * input_w + input_b`` before the synapses and ``v * output_w + output_b`` after the first
         O neurons.  Default ``"affine"`` as in ncps, None for the tutorial's `RandomWiring`.
@@ -108,11 +117,11 @@ class LTC(Layer):
     -----
     Parameters: ``gleak vleak cm`` (N,), ``w mu sigma erev`` (S,), one per recurrent synapse in the order of
     ``wiring.pre, wiring.post``, ``sensory_*`` likewise, ``input_w input_b`` (I,), ``output_w output_b`` (O,).
-    State: the N potentials v.  Cost: B*T*(U*S + S_sensory) sigmoids; twice that with gradients, three times with that
-    of dt.
+    State: the N potentials v.  Cost: B*T*(U*S*stages + S_sensory) sigmoids; twice that with gradients, three times with
+    that of dt.  Flag ``hull`` is False for the explicit solvers.
     """
 
-    takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = True
+    takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = True
 
     def __init__(
         self,
@@ -122,6 +131,8 @@ class LTC(Layer):
         ode_unfolds=6,
         epsilon=1e-8,
         positivity="softplus",
+        solver="semi_implicit",
+        check_stability="error",
         input_mapping="default",
         output_mapping="default",
         init=None,
@@ -130,14 +141,21 @@ class LTC(Layer):
         if isinstance(ode_unfolds, bool) or not isinstance(ode_unfolds, (int, np.integer)) or ode_unfolds < 1:
             raise ValueError(f"`ode_unfolds` must be an int >= 1, got {ode_unfolds!r}")
         epsilon = checks.number("epsilon", epsilon, high=1.0)
-        if not isinstance(positivity, str) or positivity not in ("softplus", "clip"):
-            raise ValueError(f'`positivity` must be "softplus" or "clip", got {positivity!r}')
+        for name, value, known in (
+            ("positivity", positivity, ("softplus", "clip")),
+            ("solver", solver, tuple(SOLVERS)),
+            ("check_stability", check_stability, ("error", "warn", "off")),
+        ):
+            if not isinstance(value, str) or value not in known:
+                raise ValueError(f"`{name}` must be one of {', '.join(map(repr, known))}, got {value!r}")
         default = None if isinstance(wiring, RandomWiring) else "affine"
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
             if mapping is not None and (not isinstance(mapping, str) or mapping not in ("default", *MAPPINGS)):
                 raise ValueError(f'`{name}` must be None, "linear" or "affine", got {mapping!r}')
         self.wiring = wiring
         self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
+        self.solver, self.check_stability, self.method = solver, check_stability, SOLVERS[solver]
+        self.hull = self.method.hull
         self.input_mapping = default if input_mapping == "default" else input_mapping
         self.output_mapping = default if output_mapping == "default" else output_mapping
         self.init = init
@@ -185,31 +203,62 @@ class LTC(Layer):
         gains = buffers.get("gain", none), buffers.get("sensory_gain", none)
         fast = kernels.load(backend, "ltc")
         network = fast.Network if fast else Network
-        return network(self.recurrent, self.sensory, p, gains, self.epsilon), p, fast
+        return network(self.recurrent, self.sensory, p, gains, self.epsilon), p, fast, self._fastest(p, gains)
+
+    def _fastest(self, p, gains):
+        """Largest Q / cm that any potentials and inputs can give, or None where nobody asks."""
+        if self.method.limit is None or self.check_stability == "off":
+            return None
+        Q = p["gleak"].astype(np.float64) + self.epsilon
+        for synapses, w, gain in ((self.recurrent, p["w"], gains[0]), (self.sensory, p["sensory_w"], gains[1])):
+            Q += np.bincount(synapses.post, w * gain if gain.size else w, synapses.n_post)
+        return float((Q / p["cm"]).max())
+
+    def check(self, prepared, dt):
+        fastest, limit = prepared[3], self.method.limit
+        if fastest is None:
+            return
+        longest = float(dt.max())
+        ratio = longest * fastest / self.ode_unfolds
+        if ratio >= limit:
+            message = (
+                f'`dt` must keep h*Q/cm < {limit:g} with solver="{self.solver}" (h = dt/ode_unfolds, Q the sum of a '
+                f"neuron's conductances), got {ratio:.4g} for dt = {longest:.4g}: use ode_unfolds="
+                f'{int((1 + 1e-9) * longest * fastest / limit) + 1}, solver="exponential", or check_stability="off"'
+            )
+            if self.check_stability == "error":
+                raise ValueError(message)
+            checks.warn(message)
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
-        network, p, fast = prepared
+        network, p, fast, _ = prepared
         mapped = _map(self.input_mapping, "input", x, p, fast, workspace)
-        run = fast.forward if fast else forward
-        motor, h, saved = run(network, mapped, dt, lengths, h0, self.ode_unfolds, self.output_size, keep, workspace)
+        run, rule = fast.forward if fast else forward, (self.method, self.ode_unfolds)
+        motor, h, saved = run(network, mapped, dt, lengths, h0, *rule, self.output_size, keep, workspace)
         y = _map(self.output_mapping, "output", motor, p, fast, workspace)
         return y, h, (x, motor, saved) if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        network, p, fast = prepared
+        network, p, fast, _ = prepared
         x, motor, saved = saved
         d_motor = _d_map(self.output_mapping, "output", motor, d_y, p, g, workspace)
-        run = fast.backward if fast else backward
-        d_x, d_h0, d_dt = run(network, saved, d_motor, d_h, self.ode_unfolds, want_dt, g, workspace)
+        run, rule = fast.backward if fast else backward, (self.method, self.ode_unfolds)
+        d_x, d_h0, d_dt = run(network, saved, d_motor, d_h, *rule, want_dt, g, workspace)
         return _d_map(self.input_mapping, "input", x, d_x, p, g, workspace), d_h0, d_dt
 
     def config(self):
-        names = ("ode_unfolds", "epsilon", "positivity", "input_mapping", "output_mapping", "init")
-        return {"wiring": self.wiring, **{name: getattr(self, name) for name in names}}
+        names = ("ode_unfolds", "epsilon", "positivity", "solver", "check_stability", "input_mapping", "output_mapping")
+        return {"wiring": self.wiring, **{name: getattr(self, name) for name in (*names, "init")}}
 
     def __repr__(self):
         shown = [repr(self.wiring)]
-        for name, default in (("ode_unfolds", 6), ("epsilon", 1e-8), ("positivity", "softplus")):
+        for name, default in (
+            ("ode_unfolds", 6),
+            ("epsilon", 1e-8),
+            ("positivity", "softplus"),
+            ("solver", "semi_implicit"),
+            ("check_stability", "error"),
+        ):
             if getattr(self, name) != default:
                 shown.append(f"{name}={getattr(self, name)!r}")
         return f"LTC({', '.join(shown)})"
@@ -256,7 +305,7 @@ class Network:
         self.leak_p, self.leak_q = p["gleak"] * p["vleak"], p["gleak"] + dtype.type(epsilon)
 
 
-def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
+def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace):
     """Run the sequences.
 
     Parameters
@@ -264,27 +313,24 @@ def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
     network : Network
     x (B, T, I), dt (B, T), lengths (B,), h0 (B, N)
         ``lengths`` need not be looked at: dt is 0 after a sequence's end, where the step is the identity.
+    solver : Solver
     unfolds, n_out : int
     keep : None, "full" or "low"
-        States to store for `backward`: none, those before every unfold (T*U*N values a sequence), or those before
+        States to store for `backward`: none, those of every stage (T*U*stages*N values a sequence), or those before
         every step (T*N), from which it runs the unfolds again.
 
     Returns
     -------
     motor (B, T, n_out), h_last (B, N), saved
     """
-    net, p = network, network.p
     (B, T, _), v = x.shape, h0
     motor = np.empty((B, T, n_out), x.dtype)
     states = []
     for t in range(T):
-        h, _, P_sensory, Q_sensory, _ = _read_step(net, p, x, dt, t, unfolds)
-        if keep == "low":
-            states.append(v)
-        for _ in range(unfolds):
-            if keep == "full":
-                states.append(v)
-            v = _unfold(net, p, v, h, P_sensory, Q_sensory)
+        h, _, P_sensory, Q_sensory, _ = _read_step(network, network.p, x, dt, t, unfolds)
+        *before, last = _step(network, network.p, solver, unfolds, v, h, P_sensory, Q_sensory)
+        states += {None: [], "low": [v], "full": before}[keep]
+        v = last
         motor[:, t] = v[:, :n_out]
     return motor, v, (x, dt, states, v, keep) if keep else None
 
@@ -306,48 +352,47 @@ def _conductances(net, p, v, P_sensory, Q_sensory):
     return s, a, P, Q_sensory + net.recurrent.sum_to_post(a)
 
 
-def _unfold(net, p, v, h, P_sensory, Q_sensory):
-    """The semi-implicit step h from v."""
-    _, _, P, Q = _conductances(net, p, v, P_sensory, Q_sensory)
-    return v + (P - Q * v) * (h / (p["cm"] + h * Q))
+def _step(net, p, solver, unfolds, v, h, P_sensory, Q_sensory):
+    """All unfolds of one time step: the potentials from which each stage begins, and the last one."""
+    history = [v]
+    for k in range(unfolds * solver.stages):
+        stage = k % solver.stages
+        if stage == 0:
+            base, total = v, None
+        _, _, P, Q = _conductances(net, p, v, P_sensory, Q_sensory)
+        v, total = advance(solver.name, stage, h, p["cm"], P, Q, base, v, total)
+        history.append(v)
+    return history
 
 
-def backward(network, saved, d_motor, d_v, unfolds, want_dt, g, workspace):
-    """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T); parameter gradients are added to ``g``.
-
-    With D = cm + h*Q and q = d_v+ / D, one unfold backwards is
-    d_P = h q, d_Q = -h q v+, d_cm = q (v - v+), d_v = d_v+ - d_P Q = q cm, d_h = q (P - Q v+) = q cm (v+ - v) / h.
-    Of the two forms of d_v and d_h the first is exact at h = 0, the second does not cancel where h*Q is large.
-    """
+def backward(network, saved, d_motor, d_v, solver, unfolds, want_dt, g, workspace):
+    """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T); parameter gradients are added to ``g``."""
     net, p = network, network.p
     x, dt, states, v_last, keep = saved
-    T = x.shape[1]
+    T, rows = x.shape[1], unfolds * solver.stages
     d_x = np.zeros_like(x)
     d_dt = np.zeros_like(dt)
     for t in range(T - 1, -1, -1):
         h, s_sensory, P_sensory, Q_sensory, b = _read_step(net, p, x, dt, t, unfolds)
         if keep == "full":
-            after = states[(t + 1) * unfolds] if t + 1 < T else v_last
-            history = [*states[t * unfolds : (t + 1) * unfolds], after]
+            after = states[(t + 1) * rows] if t + 1 < T else v_last
+            history = [*states[t * rows : (t + 1) * rows], after]
         else:
-            history = [states[t]]
-            for _ in range(unfolds):
-                history.append(_unfold(net, p, history[-1], h, P_sensory, Q_sensory))
+            history = _step(net, p, solver, unfolds, states[t], h, P_sensory, Q_sensory)
         d_P_sensory = d_Q_sensory = 0
         d_v = d_v.copy()
         d_v[:, : d_motor.shape[2]] += d_motor[:, t]
-        for u in range(unfolds - 1, -1, -1):
-            v, v_new = history[u], history[u + 1]
+        d_base = d_end = None
+        for k in range(rows - 1, -1, -1):
+            stage = k % solver.stages
+            base, v, v_new = history[k - stage], history[k], history[k + 1]
             s, a, P, Q = _conductances(net, p, v, P_sensory, Q_sensory)
-            cm, stiff = p["cm"], h * Q > p["cm"]
-            q = d_v / (cm + h * Q)
-            d_P = h * q
-            d_Q = -d_P * v_new
-            g["cm"] += (q * (v - v_new)).sum(0)
-            flow = np.divide(cm * (v_new - v), h, out=P - Q * v_new, where=stiff)
-            d_dt[:, t] += (q * flow).sum(1) / x.dtype.type(unfolds)
-            d_v = np.where(stiff, q * cm, d_v - d_P * Q)
-            d_v += _d_synapses(net.recurrent, net.gains[0], v, s, a, d_P, d_Q, p, g, "")
+            d_P, d_Q, d_cm, d_h, d_v, d_base, d_end = d_advance(
+                solver.name, stage, h, p["cm"], P, Q, base, v, v_new, d_v, d_base, d_end
+            )
+            g["cm"] += d_cm.sum(0)
+            d_dt[:, t] += d_h.sum(1) / x.dtype.type(unfolds)
+            d_v = d_v + _d_synapses(net.recurrent, net.gains[0], v, s, a, d_P, d_Q, p, g, "")
             d_P_sensory = d_P_sensory + d_P
             d_Q_sensory = d_Q_sensory + d_Q
         d_x[:, t] = _d_synapses(

@@ -4,8 +4,8 @@ import functools
 import importlib
 import importlib.util
 import os
-import sys
-import warnings
+
+from .. import checks
 
 BACKENDS = ("auto", "numpy", "cpu")
 
@@ -22,12 +22,7 @@ def _why_not_cpu():
     return None
 
 
-@functools.cache
-def _warn_once(message):
-    frame, level = sys._getframe(1), 2
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("ltc_np."):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, RuntimeWarning, stacklevel=level)  # points to the user's line
+_warn_once = functools.cache(checks.warn)
 
 
 def resolve(backend):

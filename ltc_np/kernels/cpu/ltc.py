@@ -10,6 +10,7 @@ import numpy as np
 from ... import threads
 from . import ltc_lanes, ltc_posts
 from .jit import helper, kernel
+from .ltc_solvers import CODES
 
 GRADIENT_ROWS = 16
 # Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
@@ -203,13 +204,16 @@ class _Plan:
 class _Arrays:
     """What the kernels of one shape of call read and write, beside its arguments."""
 
-    def __init__(self, network, shape, unfolds, n_out, keep, n_threads, workspace):
-        (B, T, I), N, dtype = shape, network.recurrent.n_post, network.dtype
+    def __init__(self, network, shape, stages, unfolds, n_out, keep, n_threads, workspace):
+        (B, T, I), N, dtype, K = shape, network.recurrent.n_post, network.dtype, unfolds * stages
         self.plan = plan = _Plan.make(network, B, n_threads)
-        rows = {None: 0, "low": T, "full": T * unfolds + 1}[keep]
+        rows = {None: 0, "low": T, "full": T * K + 1}[keep]
         self.states = workspace.array("states", plan.slot * rows, dtype)
-        self.totals = workspace.array("totals", plan.slot * T * unfolds if keep == "full" else 0, dtype)
-        size = ltc_posts.forward_scratch(plan.slot // B) if plan.posts else ltc_lanes.forward_scratch(N, I, plan.width)
+        self.totals = workspace.array("totals", plan.slot * T * K if keep == "full" else 0, dtype)
+        if plan.posts:
+            size = ltc_posts.forward_scratch(plan.slot // B, stages)
+        else:
+            size = ltc_lanes.forward_scratch(N, I, plan.width, stages)
         self.scratch = _scratch(workspace, plan.threads, size, dtype)
         self.out = workspace.array("out", B * T * n_out, dtype).reshape(B, T, n_out)
         self.h_last = workspace.array("h_last", B * N, dtype).reshape(B, N)
@@ -218,10 +222,10 @@ class _Arrays:
 class _BackwardArrays:
     """The same for the backward kernels."""
 
-    def __init__(self, network, shape, unfolds, keep, plan, want_dt, workspace):
+    def __init__(self, network, shape, K, keep, plan, want_dt, workspace):
         (B, T, I), N, dtype = shape, network.recurrent.n_post, network.dtype
         S, S_sensory, W = network.recurrent.pre.size, network.sensory.pre.size, 64 // dtype.itemsize
-        recomputed = 0 if keep == "full" else unfolds
+        recomputed = 0 if keep == "full" else K
         if plan.posts:
             M = plan.slot // B
             sums, size = 4 * M * (N + I + 1), ltc_posts.backward_scratch(N, I, M, recomputed)
@@ -243,53 +247,56 @@ def _scratch(workspace, workers, size, dtype):
     return list(workspace.array("scratch", workers * size, dtype).reshape(workers, size))
 
 
-def forward(network, x, dt, lengths, h0, unfolds, n_out, keep, workspace):
+def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace):
     """Run the sequences; see `ltc_np.cells.ltc.forward`.
 
     Parameters
     ----------
     network : Network
     x (B, T, I), dt (B, T), lengths (B,) int64, h0 (B, N) : contiguous arrays of one float type
+    solver : Solver
     unfolds, n_out : int
     keep : None, "full" or "low"
-        What to store for `backward`: nothing, 2*T*U*N or T*N values a sequence.
+        What to store for `backward`: nothing, 2*T*U*stages*N or T*N values a sequence.
 
     Returns
     -------
     out (B, T, n_out), h_last (B, N), saved
     """
     B, T, _ = x.shape
-    evaluations = B * T * (unfolds * network.recurrent.pre.size + network.sensory.pre.size)
+    K, code = unfolds * solver.stages, CODES[solver.name]
+    evaluations = B * T * (K * network.recurrent.pre.size + network.sensory.pre.size)
     n = threads.get_num_threads() if evaluations > PARALLEL_EVALUATIONS else 1
     a = workspace.kept(
-        "forward", (x.shape, keep, n), lambda: _Arrays(network, x.shape, unfolds, n_out, keep, n, workspace)
+        "forward",
+        (x.shape, keep, n),
+        lambda: _Arrays(network, x.shape, solver.stages, unfolds, n_out, keep, n, workspace),
     )
     plan, packed = a.plan, network.packed(a.plan.posts)
 
     def run(first, last, worker):
         plan.kernels.forward(
-            x, dt, lengths, h0, packed, unfolds, plan.width, first, last, a.scratch[worker], a.states, a.totals,
-            a.out, a.h_last,
+            x, dt, lengths, h0, packed, code, solver.stages, unfolds, plan.width, first, last, a.scratch[worker],
+            a.states, a.totals, a.out, a.h_last,
         )  # fmt: skip
 
     threads.run(run, plan.tiles, plan.threads)
     return a.out, a.h_last, (x, dt, lengths, a.states, a.totals, keep, plan) if keep else None
 
 
-def backward(network, saved, d_out, d_h, unfolds, want_dt, g, workspace):
+def backward(network, saved, d_out, d_h, solver, unfolds, want_dt, g, workspace):
     """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
     x, dt, lengths, states, totals, keep, plan = saved
     key = x.shape, keep, plan, want_dt
-    a = workspace.kept(
-        "backward", key, lambda: _BackwardArrays(network, x.shape, unfolds, keep, plan, want_dt, workspace)
-    )
+    K, code = unfolds * solver.stages, CODES[solver.name]
+    a = workspace.kept("backward", key, lambda: _BackwardArrays(network, x.shape, K, keep, plan, want_dt, workspace))
     packed = network.packed(plan.posts)
     a.rows.fill(0)
 
     def run(first, last, worker):
         plan.kernels.backward(
-            x, dt, lengths, d_out, d_h, packed, unfolds, plan.width, first, last, a.scratch[worker], states, totals,
-            a.rows, a.d_x, a.d_h0, a.d_dt,
+            x, dt, lengths, d_out, d_h, packed, code, solver.stages, unfolds, plan.width, first, last,
+            a.scratch[worker], states, totals, a.rows, a.d_x, a.d_h0, a.d_dt,
         )  # fmt: skip
 
     threads.run(run, len(a.rows), a.workers)

@@ -9,15 +9,17 @@ Arguments, everywhere:
     network = neuron (N, 3) [cm, g + epsilon, g*l], then for the recurrent and for the sensory synapses, sorted by
         (post, pre):  start (N + 1,) first synapse of each post, pre (S,), constants (S, 6)
         [-sigma*log2(e), sigma*mu*log2(e), w, w*erev, erev, w*sigma]
+    solver: its number in `ltc_solvers`;  U unfolds a step of ``stages`` each, K = U*stages
     width: sequences in a tile;  tiles first..last-1 (forward) or gradient rows first..last-1 (backward)
     scratch: `forward_scratch` or `backward_scratch` numbers to work in
     states, totals: what is kept for the backward pass, per tile
-        everything:  (T*U + 1, N, L) the state before each unfold and the last;  (T*U, N, L) conductances Q
+        everything:  (T*K + 1, N, L) the state before each stage and the last;  (T*K, N, L) conductances Q
         little:      (T, N, L) the state before each step;  totals empty
         nothing:     both empty
 """
 
 from .jit import helper, kernel
+from .ltc_solvers import advance, d_advance, d_elapsed
 from .simd import (
     add_parts,
     add_product,
@@ -27,12 +29,10 @@ from .simd import (
     load,
     load_like,
     load_pair,
-    neg,
     sigmoid2,
     splat_like,
     store,
     vector_size,
-    where_greater,
 )  # fmt: skip
 
 # Up to here the vectors of gradient sums (4*64 bytes a synapse) stay in the caches and are kept over time steps;
@@ -42,16 +42,16 @@ FEW_SYNAPSES = 40_000
 FLUSH_TERMS = 256
 
 
-def forward_scratch(N, I, L):
+def forward_scratch(N, I, L, stages):
     """Numbers that `forward` works in."""
-    return (1 + I + 4 * N) * L
+    return (1 + I + (4 + stages) * N) * L
 
 
 def backward_scratch(N, I, L, S, S_sensory, W, recomputed):
-    """Numbers that `backward` works in; ``recomputed``: unfolds of a step that it runs again, 0 if all are kept."""
+    """Numbers that `backward` works in; ``recomputed``: stages of a step that it runs again, 0 if all are kept."""
     kept, passing = (S, 0) if S <= FEW_SYNAPSES else (0, N)
     sums = 4 * W * (kept + passing + S_sensory + N)
-    return sums + (2 + 2 * I + 8 * N + (2 * recomputed + 1) * N) * L
+    return sums + (2 + 2 * I + 11 * N + (2 * recomputed + 1) * N) * L
 
 
 @helper
@@ -101,23 +101,21 @@ def _sensory_currents(network, i, lane, L, inputs, hl, ps, qs):
 
 
 @helper
-def _unfold(network, i, lane, L, hl, ps, qs, v, new, total):
-    """One unfold of post i in the lanes of hl: its new state, and its conductance unless ``total`` is empty."""
+def _stage(network, solver, stage, i, lane, L, hl, ps, qs, base, v, new, sums, total):
+    """One stage of post i in the lanes of hl: its new state, and its conductance unless ``total`` is empty."""
     neuron, start, pre, constants, _, _, _ = network
     k = i * L + lane
     p, q = _currents(start, pre, constants, i, lane, L, v, load_like(ps, k, hl), load_like(qs, k, hl))
-    vi = load_like(v, k, hl)
-    rate = hl / fma(hl, q, neuron[i, 0])
-    store(new, k, fma(fnma(q, vi, p), rate, vi))
+    store(new, k, advance(solver, stage, k, hl, neuron[i, 0], p, q, base, v, sums))
     if total.size > 0:
         store(total, k, q)
 
 
 @helper
-def _step(network, unfolds, L, inputs, h, ps, qs, states, first, rows, totals):
+def _step(network, solver, stages, unfolds, L, inputs, h, ps, qs, sums, states, first, rows, totals):
     """All unfolds of one time step, from row ``first`` of states on, (rows, N, L) taken round; the last row's number.
 
-    ``totals`` is (unfolds, N, L) or empty.
+    ``totals`` is (K, N, L) or empty; sums (N, L) belongs to the solver.
     """
     N, W = network[0].shape[0], vector_size(inputs)
     for i in range(N):
@@ -126,22 +124,28 @@ def _step(network, unfolds, L, inputs, h, ps, qs, states, first, rows, totals):
         if L & W:
             _sensory_currents(network, i, L - W, L, inputs, load(h, L - W), ps, qs)
     now = first
-    for u in range(unfolds):
+    base = states[now * N * L : (now + 1) * N * L]
+    for u in range(unfolds * stages):
+        stage = u % stages
         after = now + 1 if now + 1 < rows else 0
         v = states[now * N * L : (now + 1) * N * L]
         new = states[after * N * L : (after + 1) * N * L]
         total = totals[u * N * L : (u + 1) * N * L]
+        if stage == 0:
+            base = v
         for i in range(N):
             for lane in range(0, L - W, 2 * W):
-                _unfold(network, i, lane, L, load_pair(h, lane), ps, qs, v, new, total)
+                _stage(network, solver, stage, i, lane, L, load_pair(h, lane), ps, qs, base, v, new, sums, total)
             if L & W:
-                _unfold(network, i, L - W, L, load(h, L - W), ps, qs, v, new, total)
+                _stage(network, solver, stage, i, L - W, L, load(h, L - W), ps, qs, base, v, new, sums, total)
         now = after
     return now
 
 
 @kernel
-def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, states, totals, out, h_last):
+def forward(
+    x, dt, steps, h0, network, solver, stages, unfolds, width, first, last, scratch, states, totals, out, h_last
+):  # fmt: skip
     """Tiles first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
     (B, T, I), N, O = x.shape, h0.shape[1], out.shape[2]
     W = vector_size(x)
@@ -155,11 +159,12 @@ def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, sta
         at = (1 + I) * L
         ps = scratch[at : at + N * L]
         qs = scratch[at + N * L : at + 2 * N * L]
-        rows = 2
-        history = scratch[at + 2 * N * L : at + 4 * N * L]
+        sums = scratch[at + 2 * N * L : at + 3 * N * L]
+        rows = stages + 1
+        history = scratch[at + 3 * N * L : at + (3 + rows) * N * L]
         step_totals = totals[:0]
         if everything:
-            rows = T * unfolds + 1
+            rows = T * unfolds * stages + 1
             history = states[b0 * N * rows : (b0 + L) * N * rows]
         h[:] = 0
         inputs[:] = 0
@@ -175,9 +180,11 @@ def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, sta
                 for k in range(0, N * L, W):
                     store(states, (b0 * T + t * L) * N + k, load(history, now * N * L + k))
             if everything:
-                at = (b0 * T + t * L) * N * unfolds
-                step_totals = totals[at : at + unfolds * N * L]
-            now = _step(network, unfolds, L, inputs, h, ps, qs, history, now, rows, step_totals)
+                at = (b0 * T + t * L) * N * unfolds * stages
+                step_totals = totals[at : at + unfolds * stages * N * L]
+            now = _step(
+                network, solver, stages, unfolds, L, inputs, h, ps, qs, sums, history, now, rows, step_totals
+            )  # fmt: skip
             for lane in range(count):
                 for o in range(O):
                     out[b0 + lane, t, o] = history[(now * N + o) * L + lane]
@@ -250,39 +257,36 @@ def _d_synapses(start, pre, constants, posts, L, source, d_p, d_q, d_source, sum
 
 
 @helper
-def _d_unfold(cm, k, hl, v, new, total, g, d_p, d_q, step_d_p, step_d_q, sums, at):
-    """Adjoint of `_unfold` as far as p and q, in the lanes of hl; the three sums of its neuron begin at ``at``.
+def _d_stage(
+    cm, solver, stage, k, hl, base, v, new, total, g, g_base, g_end, d_p, d_q, step_d_p, step_d_q, sums, at
+):  # fmt: skip
+    """Adjoint of `_stage` as far as p and q, in the lanes of hl; the three sums of its neuron begin at ``at``.
 
-    ``g`` becomes the adjoint of the state before the unfold, its part through the synapses left out.
+    ``g`` becomes the adjoint of the state before the stage, its part through the synapses left out.
     """
     W = vector_size(g)
-    q, gi, vn = load_like(total, k, hl), load_like(g, k, hl), load_like(new, k, hl)
-    scaled = gi / fma(hl, q, cm)
-    dp = hl * scaled
-    dq = neg(dp * vn)
+    q = load_like(total, k, hl)
+    dp, dq, scaled, change = d_advance(solver, stage, k, hl, cm, q, base, v, new, g, g_base, g_end)
     store(d_p, k, dp)
     store(d_q, k, dq)
     store(step_d_p, k, load_like(step_d_p, k, hl) + dp)
     store(step_d_q, k, load_like(step_d_q, k, hl) + dq)
-    # Twice one number: exact at h = 0, and without cancellation where h*q is large.
-    store(g, k, where_greater(hl * q, cm, scaled * cm, fnma(dp, q, gi)))
     store(sums, at, add_parts(load(sums, at), dp))
     store(sums, at + W, add_parts(load(sums, at + W), dq))
-    store(sums, at + 2 * W, add_product(load(sums, at + 2 * W), scaled, load_like(v, k, hl) - vn))
+    store(sums, at + 2 * W, add_product(load(sums, at + 2 * W), scaled, change))
 
 
 @helper
-def _add_d_elapsed(network, i, lane, L, hl, inputs, v, new, total, g, d_step):
+def _add_d_elapsed(network, solver, stage, i, lane, L, hl, inputs, base, v, new, total, g, g_end, d_step):
     """Adds to d_step what post i says of the step h, in the lanes of hl; g is the adjoint of the new state."""
     neuron, start, pre, constants, sensory_start, sensory_pre, sensory = network
-    cm, k = neuron[i, 0], i * L + lane
-    q, vn = load_like(total, k, hl), load_like(new, k, hl)
+    k = i * L + lane
     p = splat_like(neuron[i, 2], hl)
     p, _ = _currents(sensory_start, sensory_pre, sensory, i, lane, L, inputs, p, p)
     p, _ = _currents(start, pre, constants, i, lane, L, v, p, p)
-    # P - Q*new, twice: the second form is exact at h = 0, the first does not cancel where h*q is large.
-    flow = where_greater(hl * q, cm, cm * (vn - load_like(v, k, hl)) / hl, fnma(q, vn, p))
-    store(d_step, lane, fma(load_like(g, k, hl) / fma(hl, q, cm), flow, load_like(d_step, lane, hl)))
+    q = load_like(total, k, hl)
+    scaled, flow = d_elapsed(solver, stage, k, hl, neuron[i, 0], p, q, base, v, new, g, g_end)
+    store(d_step, lane, fma(scaled, flow, load_like(d_step, lane, hl)))
 
 
 @helper
@@ -297,7 +301,8 @@ def _flush(sums, row, at):
 
 @kernel
 def backward(
-    x, dt, steps, d_out, d_h, network, unfolds, width, first, last, scratch, states, totals, rows, d_x, d_h0, d_dt
+    x, dt, steps, d_out, d_h, network, solver, stages, unfolds, width, first, last, scratch, states, totals, rows,
+    d_x, d_h0, d_dt,
 ):  # fmt: skip
     """Adjoint of `forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
@@ -310,7 +315,7 @@ def backward(
     S, S_sensory = pre.size, sensory_pre.size
     want_dt = d_dt.size > 0
     everything = totals.size > 0
-    few = S <= FEW_SYNAPSES
+    few, K = S <= FEW_SYNAPSES, unfolds * stages
     kept = S if few else 0  # recurrent synapses whose sums are kept over steps
     room = 4 * W * (kept + S_sensory + N)
     sums = scratch[:room]
@@ -339,8 +344,11 @@ def backward(
             step_d_q = work[5 * NL : 6 * NL]
             ps = work[6 * NL : 7 * NL]
             qs = work[7 * NL : 8 * NL]
-            history = work[8 * NL :]
-            step_totals = history[(unfolds + 1) * NL :]
+            solver_sums = work[8 * NL : 9 * NL]
+            g_base = work[9 * NL : 10 * NL]  # of solvers with several stages: adjoints of the unfold's first state
+            g_end = work[10 * NL : 11 * NL]  # and of its last
+            history = work[11 * NL :]
+            step_totals = history[(K + 1) * NL :]
             h[:] = 0
             inputs[:] = 0
             g[:] = 0
@@ -355,39 +363,47 @@ def backward(
             for t in range(longest - 1, -1, -1):
                 _read_step(x, dt, t, b0, count, L, unfolds, inputs, h)
                 if everything:
-                    at = b0 * N * (T * unfolds + 1) + t * unfolds * NL
-                    history = states[at : at + (unfolds + 1) * NL]
-                    at = b0 * N * T * unfolds + t * unfolds * NL
-                    step_totals = totals[at : at + unfolds * NL]
+                    at = b0 * N * (T * K + 1) + t * K * NL
+                    history = states[at : at + (K + 1) * NL]
+                    at = b0 * N * T * K + t * K * NL
+                    step_totals = totals[at : at + K * NL]
                 else:
                     at = b0 * N * T + t * NL
                     for k in range(0, NL, W):
                         store(history, k, load(states, at + k))
-                    _step(network, unfolds, L, inputs, h, ps, qs, history, 0, unfolds + 1, step_totals)
+                    _step(
+                        network, solver, stages, unfolds, L, inputs, h, ps, qs, solver_sums, history, 0, K + 1,
+                        step_totals,
+                    )  # fmt: skip
                 for lane in range(count):
                     for o in range(O):
                         g[o * L + lane] += d_out[b0 + lane, t, o]
                 step_d_p[:] = 0
                 step_d_q[:] = 0
                 d_step[:] = 0
-                for u in range(unfolds - 1, -1, -1):
+                for u in range(K - 1, -1, -1):
+                    stage = u % stages
+                    base = history[(u - stage) * NL : (u - stage + 1) * NL]
                     v = history[u * NL : (u + 1) * NL]
                     new = history[(u + 1) * NL : (u + 2) * NL]
                     total = step_totals[u * NL : (u + 1) * NL]
                     if want_dt:
                         for i in range(N):
                             for lane in range(0, L, W):
-                                _add_d_elapsed(network, i, lane, L, load(h, lane), inputs, v, new, total, g, d_step)
+                                _add_d_elapsed(
+                                    network, solver, stage, i, lane, L, load(h, lane), inputs, base, v, new, total,
+                                    g, g_end, d_step,
+                                )  # fmt: skip
                     for i in range(N):
                         for lane in range(0, L - W, 2 * W):
-                            _d_unfold(
-                                neuron[i, 0], i * L + lane, load_pair(h, lane), v, new, total, g, d_p, d_q,
-                                step_d_p, step_d_q, neuron_sums, 4 * W * i,
+                            _d_stage(
+                                neuron[i, 0], solver, stage, i * L + lane, load_pair(h, lane), base, v, new, total,
+                                g, g_base, g_end, d_p, d_q, step_d_p, step_d_q, neuron_sums, 4 * W * i,
                             )  # fmt: skip
                         if L & W:
-                            _d_unfold(
-                                neuron[i, 0], (i + 1) * L - W, load(h, L - W), v, new, total, g, d_p, d_q,
-                                step_d_p, step_d_q, neuron_sums, 4 * W * i,
+                            _d_stage(
+                                neuron[i, 0], solver, stage, (i + 1) * L - W, load(h, L - W), base, v, new, total,
+                                g, g_base, g_end, d_p, d_q, step_d_p, step_d_q, neuron_sums, 4 * W * i,
                             )  # fmt: skip
                     g_synapses[:] = 0
                     if few:
@@ -405,7 +421,7 @@ def backward(
                     sensory_start, sensory_pre, sensory, (0, N), L, inputs, step_d_p, step_d_q, d_inputs,
                     sensory_sums, 0,
                 )  # fmt: skip
-                terms += unfolds * (L // W)
+                terms += K * (L // W)
                 if terms >= FLUSH_TERMS or t == 0:
                     _flush(sums, row, 4 * (S - kept))
                     terms = 0

@@ -6,25 +6,26 @@ order of `ltc_lanes`, so the forward has the same bits.
 Arguments as in `ltc_lanes`, except that posts are padded to M, a whole number of vectors:
     network = neuron (3, M) [cm, g + epsilon, g*l], recurrent (6, N, M), sensory (6, I, M): the constants of
         `ltc_lanes` at [k, pre, post], 0 for padding (1 for its cm)
-    states, totals: per sequence (T*U + 1, M) and (T*U, M), or (T, M) and empty, or both empty
+    states, totals: per sequence (T*K + 1, M) and (T*K, M), or (T, M) and empty, or both empty
 A tile is one sequence.
 """
 
 from .jit import helper, kernel
-from .simd import fma, fnma, lane_sum, load, neg, sigmoid2, splat, store, vector_size, where_greater, zeros
+from .ltc_solvers import advance, d_advance, d_elapsed
+from .simd import fma, fnma, lane_sum, load, sigmoid2, splat, store, vector_size, zeros
 
 # Steps whose parameter sums are added in the working precision before they go to the float64 row.
 FLUSH_STEPS = 8
 
 
-def forward_scratch(M):
+def forward_scratch(M, stages):
     """Numbers that `forward` works in."""
-    return 4 * M
+    return (4 + stages) * M
 
 
 def backward_scratch(N, I, M, recomputed):
-    """Numbers that `backward` works in; ``recomputed``: unfolds of a step that it runs again, 0 if all are kept."""
-    return 4 * M * (N + I + 1) + 7 * M + (2 * recomputed + 1) * M + I
+    """Numbers that `backward` works in; ``recomputed``: stages of a step that it runs again, 0 if all are kept."""
+    return 4 * M * (N + I + 1) + 10 * M + (2 * recomputed + 1) * M + I
 
 
 @helper
@@ -42,10 +43,10 @@ def _currents(constants, i, M, source, p, q):
 
 
 @helper
-def _step(network, unfolds, M, inputs, h, ps, qs, states, first, rows, totals):
+def _step(network, solver, stages, unfolds, M, inputs, h, ps, qs, sums, states, first, rows, totals):
     """All unfolds of one time step, from row ``first`` of states on, (rows, M) taken round; the last row's number.
 
-    ``totals`` is (unfolds, M) or empty.
+    ``totals`` is (K, M) or empty; sums (M,) belongs to the solver.
     """
     neuron, recurrent, sensory = network
     cm, leak_q, leak_p, W = neuron[0], neuron[1], neuron[2], vector_size(ps)
@@ -54,14 +55,16 @@ def _step(network, unfolds, M, inputs, h, ps, qs, states, first, rows, totals):
         store(ps, i, p)
         store(qs, i, q)
     now = first
-    for u in range(unfolds):
+    base = states[now * M : (now + 1) * M]
+    for u in range(unfolds * stages):
+        stage = u % stages
         after = now + 1 if now + 1 < rows else 0
         v = states[now * M : (now + 1) * M]
+        if stage == 0:
+            base = v
         for i in range(0, M, W):
             p, q = _currents(recurrent, i, M, v, load(ps, i), load(qs, i))
-            vi = load(v, i)
-            rate = h / fma(h, q, load(cm, i))
-            store(states, after * M + i, fma(fnma(q, vi, p), rate, vi))
+            store(states, after * M + i, advance(solver, stage, i, h, load(cm, i), p, q, base, v, sums))
             if totals.size > 0:
                 store(totals, u * M + i, q)
         now = after
@@ -69,19 +72,21 @@ def _step(network, unfolds, M, inputs, h, ps, qs, states, first, rows, totals):
 
 
 @kernel
-def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, states, totals, out, h_last):
+def forward(
+    x, dt, steps, h0, network, solver, stages, unfolds, width, first, last, scratch, states, totals, out, h_last
+):  # fmt: skip
     """Sequences first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
     (_, T, _), N, O, M = x.shape, h0.shape[1], out.shape[2], network[0].shape[1]
     W = vector_size(x)
     everything = totals.size > 0
     little = states.size > 0 and not everything
-    ps, qs = scratch[:M], scratch[M : 2 * M]
+    ps, qs, sums, K = scratch[:M], scratch[M : 2 * M], scratch[2 * M : 3 * M], unfolds * stages
     for b in range(first, last):
-        rows = 2
-        history = scratch[2 * M : 4 * M]
+        rows = stages + 1
+        history = scratch[3 * M : (3 + rows) * M]
         step_totals = totals[:0]
         if everything:
-            rows = T * unfolds + 1
+            rows = T * K + 1
             history = states[b * M * rows : (b + 1) * M * rows]
         history[:M] = 0
         for i in range(N):
@@ -94,8 +99,10 @@ def forward(x, dt, steps, h0, network, unfolds, width, first, last, scratch, sta
                 for i in range(0, M, W):
                     store(states, (b * T + t) * M + i, load(history, now * M + i))
             if everything:
-                step_totals = totals[(b * T + t) * unfolds * M : (b * T + t + 1) * unfolds * M]
-            now = _step(network, unfolds, M, x[b, t], h, ps, qs, history, now, rows, step_totals)
+                step_totals = totals[(b * T + t) * K * M : (b * T + t + 1) * K * M]
+            now = _step(
+                network, solver, stages, unfolds, M, x[b, t], h, ps, qs, sums, history, now, rows, step_totals
+            )  # fmt: skip
             for o in range(O):
                 out[b, t, o] = history[now * M + o]
         for i in range(N):
@@ -128,7 +135,8 @@ def _d_currents(constants, M, source, d_p, d_q, d_source, sums):
 
 @kernel
 def backward(
-    x, dt, steps, d_out, d_h, network, unfolds, width, first, last, scratch, states, totals, rows, d_x, d_h0, d_dt
+    x, dt, steps, d_out, d_h, network, solver, stages, unfolds, width, first, last, scratch, states, totals, rows,
+    d_x, d_h0, d_dt,
 ):  # fmt: skip
     """Adjoint of `forward`: sequences r, r + R, ... into gradient row r, for r = first..last-1.
 
@@ -137,7 +145,7 @@ def backward(
     """
     neuron, recurrent, sensory = network
     (B, T, I), N, O, M = x.shape, d_h.shape[1], d_out.shape[2], neuron.shape[1]
-    W = vector_size(x)
+    W, K = vector_size(x), unfolds * stages
     cm, leak_p = neuron[0], neuron[2]
     want_dt = d_dt.size > 0
     everything = totals.size > 0
@@ -154,8 +162,11 @@ def backward(
     step_d_q = work[4 * M : 5 * M]
     ps = work[5 * M : 6 * M]
     qs = work[6 * M : 7 * M]
-    history = work[7 * M :]
-    step_totals = history[(unfolds + 1) * M :]
+    solver_sums = work[7 * M : 8 * M]
+    g_base = work[8 * M : 9 * M]  # as in lanes order
+    g_end = work[9 * M : 10 * M]
+    history = work[10 * M :]
+    step_totals = history[(K + 1) * M :]
     d_inputs = scratch[scratch.size - I :]
     sums[:] = 0
     for r in range(first, last):
@@ -170,14 +181,17 @@ def backward(
             for t in range(steps[b] - 1, -1, -1):
                 h = splat(dt[b, t] / x.dtype.type(unfolds))
                 if everything:
-                    at = (b * (T * unfolds + 1) + t * unfolds) * M
-                    history = states[at : at + (unfolds + 1) * M]
-                    at = (b * T + t) * unfolds * M
-                    step_totals = totals[at : at + unfolds * M]
+                    at = (b * (T * K + 1) + t * K) * M
+                    history = states[at : at + (K + 1) * M]
+                    at = (b * T + t) * K * M
+                    step_totals = totals[at : at + K * M]
                 else:
                     for i in range(0, M, W):
                         store(history, i, load(states, (b * T + t) * M + i))
-                    _step(network, unfolds, M, x[b, t], h, ps, qs, history, 0, unfolds + 1, step_totals)
+                    _step(
+                        network, solver, stages, unfolds, M, x[b, t], h, ps, qs, solver_sums, history, 0, K + 1,
+                        step_totals,
+                    )  # fmt: skip
                 for o in range(O):
                     g[o] += d_out[b, t, o]
                 step_d_p[:] = 0
@@ -189,29 +203,26 @@ def backward(
                         p = load(leak_p, i)
                         p, _ = _currents(sensory, i, M, x[b, t], p, p)
                         store(ps, i, p)
-                for u in range(unfolds - 1, -1, -1):
+                for u in range(K - 1, -1, -1):
+                    stage = u % stages
+                    base = history[(u - stage) * M : (u - stage + 1) * M]
                     v = history[u * M : (u + 1) * M]
                     new = history[(u + 1) * M : (u + 2) * M]
                     for i in range(0, M, W):
                         q = load(step_totals, u * M + i)
-                        gi = load(g, i)
-                        vn = load(new, i)
                         c = load(cm, i)
-                        scaled = gi / fma(h, q, c)
-                        dp = h * scaled
-                        dq = neg(dp * vn)
+                        if want_dt:
+                            p, _ = _currents(recurrent, i, M, v, load(ps, i), q)
+                            scaled, flow = d_elapsed(solver, stage, i, h, c, p, q, base, v, new, g, g_end)
+                            d_step = fma(scaled, flow, d_step)
+                        dp, dq, scaled, change = d_advance(solver, stage, i, h, c, q, base, v, new, g, g_base, g_end)
                         store(d_p, i, dp)
                         store(d_q, i, dq)
                         store(step_d_p, i, load(step_d_p, i) + dp)
                         store(step_d_q, i, load(step_d_q, i) + dq)
-                        store(g, i, where_greater(h * q, c, scaled * c, fnma(dp, q, gi)))  # as in lanes order
                         store(neuron_sums, i, load(neuron_sums, i) + dp)
                         store(neuron_sums, M + i, load(neuron_sums, M + i) + dq)
-                        store(neuron_sums, 2 * M + i, fma(scaled, load(v, i) - vn, load(neuron_sums, 2 * M + i)))
-                        if want_dt:
-                            p, _ = _currents(recurrent, i, M, v, load(ps, i), q)
-                            flow = where_greater(h * q, c, c * (vn - load(v, i)) / h, fnma(q, vn, p))
-                            d_step = fma(scaled, flow, d_step)
+                        store(neuron_sums, 2 * M + i, fma(scaled, change, load(neuron_sums, 2 * M + i)))
                     _d_currents(recurrent, M, v, d_p, d_q, g, recurrent_sums)
                 _d_currents(sensory, M, x[b, t], step_d_p, step_d_q, d_inputs, sensory_sums)
                 for k in range(I):

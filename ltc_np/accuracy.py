@@ -1,0 +1,182 @@
+"""How far a model's solver is from the solution of its differential equation, and how many unfolds would do."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import checks
+from .cells import LTC, Layer
+from .model import Model
+
+# The reference begins with this many exponential unfolds and doubles them, at most up to MOST.
+FIRST, MOST = 32, 2**14
+
+
+@dataclass(frozen=True)
+class SolverError:
+    """Result of `solver_error`; ``print`` it.
+
+    Attributes
+    ----------
+    solver : str
+        The model's own; several layers' joined by commas if they differ.
+    ode_unfolds : int, or tuple of int
+        Likewise.
+    error, state_error : float
+        Largest absolute error of an output at a valid step, and of a final state, with the model's own unfolds.
+    errors : dict
+        ode_unfolds -> error of the outputs, by the same solver; infinite where it diverges.
+    tolerance : float
+    suggested : int or None
+        Smallest ode_unfolds whose error is at most ``tolerance``, as far as errors fall with their number; None if
+        there is none up to 16,384.
+    reference_unfolds : int
+        Of the reference, by the exponential solver.
+    reference_error : float
+        By how much the last doubling of its unfolds still changed it; its own error is about a third of that.
+    """
+
+    solver: str
+    ode_unfolds: object
+    error: float
+    state_error: float
+    errors: dict
+    tolerance: float
+    suggested: int | None
+    reference_unfolds: int
+    reference_error: float
+
+    def __repr__(self):
+        rows = [f"{unfolds:>13} {error:>12.2e}" for unfolds, error in sorted(self.errors.items())]
+        advice = "no ode_unfolds" if self.suggested is None else f"ode_unfolds={self.suggested}"
+        return "\n".join(
+            [
+                f"{self.solver}, ode_unfolds={self.ode_unfolds}: outputs are off by {self.error:.2e}, "
+                f"final states by {self.state_error:.2e}",
+                f"{'ode_unfolds':>13} {'error':>12}",
+                *rows,
+                f"for {self.tolerance:g}: {advice} (reference: exponential, {self.reference_unfolds} unfolds, settled "
+                f"to {self.reference_error:.1e})",
+            ]
+        )
+
+
+def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, unfolds=(1, 2, 3, 6, 12, 24)):
+    """The error of a model's solver on some data, against a fine solution with the same parameters.
+
+    A trained model is the map that its solver computes, errors included: change `ode_unfolds` and train again, or at
+    least a little further.  A large error says that the network is not the differential equation it stands for, so that
+    other unfolds, another solver or another ``dt`` give another network.
+
+    Parameters
+    ----------
+    model : Model
+        With at least one `LTC` layer.
+    x, dt, lengths, h0
+        As for a call; a few typical sequences are enough.
+    tolerance : number > 0
+        Largest absolute error of an output that is wanted.
+    unfolds : sequence of int
+        Other numbers of unfolds, of every LTC layer, to measure.
+
+    Returns
+    -------
+    SolverError
+
+    Notes
+    -----
+    All is computed in float64, so rounding has no part in it.  The reference is the exponential solver, its unfolds
+    doubled until outputs and final states move by less than a hundredth of ``tolerance``.  Cost: that of some hundred
+    to some thousand unfolds a step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LTCRNN, AutoNCP, solver_error
+    >>> model = LTCRNN(AutoNCP(8, 2), 3, solver="exponential", ode_unfolds=3, seed=0)
+    >>> found = solver_error(model, np.random.default_rng(0).normal(size=(4, 10, 3)), tolerance=1e-3)
+    >>> found.errors[found.suggested] <= 1e-3 < found.errors[2]
+    True
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"`model` must be a Model, got {type(model).__name__}")
+    layers = [ltc for layer in model.layers for ltc in _ltcs(layer)]
+    if not layers:
+        raise ValueError(f"`model` must have an LTC layer, got {model!r}")
+    tolerance = checks.number("tolerance", tolerance, low_open=True)
+    wanted = [checks.positive_int("unfolds", n) for n in np.atleast_1d(np.asarray(unfolds, object)).tolist()]
+    call = _Calls(model, x, dt, lengths, h0)
+    reference, size, change = call(solver="exponential", ode_unfolds=FIRST), FIRST, np.inf
+    while change > tolerance / 100 and size < MOST:
+        before, size = reference, 2 * size
+        reference = call(solver="exponential", ode_unfolds=size)
+        change = max(_distance(a, b) for a, b in zip(reference, before, strict=True))
+    errors = {}
+
+    def error(n):
+        if n not in errors:
+            errors[n] = _distance(call(ode_unfolds=n)[0], reference[0])
+        return errors[n]
+
+    own, state = (_distance(a, b) for a, b in zip(call(), reference, strict=True))
+    for n in wanted:
+        error(n)
+    suggested = _smallest(lambda n: error(n) <= tolerance)
+    solvers, numbers = (dict.fromkeys(getattr(layer, key) for layer in layers) for key in ("solver", "ode_unfolds"))
+    one = next(iter(numbers)) if len(numbers) == 1 else tuple(layer.ode_unfolds for layer in layers)
+    kept = {n: errors[n] for n in sorted({*wanted, *([suggested] if suggested else [])})}
+    return SolverError(", ".join(solvers), one, own, state, kept, tolerance, suggested, size, change)
+
+
+def _ltcs(layer):
+    """The LTC that a layer is, or those inside it."""
+    if isinstance(layer, LTC):
+        return [layer]
+    return [ltc for inner in layer.config().values() if isinstance(inner, Layer) for ltc in _ltcs(inner)]
+
+
+def _rebuilt(layer, settings):
+    """The layer with other settings of its LTC."""
+    config = layer.config()
+    if isinstance(layer, LTC):
+        return LTC(**config | settings)
+    inner = {name: _rebuilt(value, settings) for name, value in config.items() if isinstance(value, Layer)}
+    return type(layer).from_config(config | inner) if inner else layer
+
+
+class _Calls:
+    """Outputs and final states of a model, in float64, with other settings of its LTC layers."""
+
+    def __init__(self, model, x, dt, lengths, h0):
+        self.model, self.arguments = model, (x, dt)
+        self.options = {"lengths": lengths, "h0": h0, "return_state": True}
+
+    def __call__(self, **settings):
+        model, settings = self.model, settings | {"check_stability": "off"}
+        layers = [_rebuilt(layer, settings) for layer in model.layers]
+        fine = Model(*layers, seed=0, dtype="float64", backend=model.backend, return_sequences=model.return_sequences)
+        fine.theta = model.theta
+        fine._buffers[:] = model._buffers
+        with np.errstate(over="ignore", invalid="ignore"):  # explicit solvers may diverge
+            return fine(*self.arguments, **self.options)
+
+
+def _distance(a, b):
+    """Largest absolute difference; infinite where one is not a number."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest = float(np.abs(a - b).max(initial=0))
+    return largest if np.isfinite(largest) else np.inf
+
+
+def _smallest(good):
+    """The smallest n that is good, if all larger ones are; None beyond MOST."""
+    high = 1
+    while not good(high):
+        high *= 2
+        if high > MOST:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if good(middle) else (middle, high)
+    return high
