@@ -173,11 +173,13 @@ BITS = """
     rng, digest = np.random.default_rng(0), hashlib.sha256()
     for wiring in (FullyConnected(24, 3), AutoNCP(24, 3)):
         for B in (3, 40):
-            model = LTCRNN(wiring, 4, seed=0)
             x, dt = rng.normal(size=(B, 9, 4)), rng.uniform(0, 2, (B, 9))
-            y, tape = model.forward(x, dt)
-            digest.update(y.tobytes())
-            digest.update(model.backward(tape, y).theta.tobytes())
+            for solver in ("semi_implicit", "euler", "rk4", "exponential"):
+                model = LTCRNN(wiring, 4, seed=0, solver=solver, ode_unfolds=40, check_stability="off")
+                y, tape = model.forward(x, dt)
+                g = model.backward(tape, y)
+                for array in (y, g.theta, g.dt):
+                    digest.update(array.tobytes())
     print(digest.hexdigest())
 """
 
@@ -245,6 +247,9 @@ def test_one_signature_per_dtype():
             frozen.setflags(write=False)
             strided = np.asfortranarray(x)
             offset = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape)  # not aligned
+            for solver in ("euler", "rk4", "exponential"):
+                other = LTCRNN(wiring, 2, seed=0, dtype=dtype, solver=solver, check_stability="off")
+                other.backward(other.forward(x, 0.1)[1], x)
             for data in (x, frozen, strided, x[:, ::-1], x.astype(">f8"), (10 * x).astype(int), x.tolist(), offset):
                 for dt in (1.0, np.broadcast_to(np.float32(0.5), (B, 4)), np.ones(4, int)):
                     model.loss_and_grad(data, x, dt, lengths=np.full(B, 4, np.int32))

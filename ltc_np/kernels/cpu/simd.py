@@ -467,7 +467,7 @@ def exp(builder, x):
 
 @_unary
 def expm1(builder, x):
-    """exp(x) - 1, infinite where it overflows; relative error 1.2e-7 (float32), 2.3e-16 (float64)."""
+    """exp(x) - 1, infinite where it overflows; relative error 1.2e-7 (float32), 2.5e-16 (float64)."""
     single, integers, real, _ = _constants(builder, x.type)
     a = _clamp(builder, x, -20.0 if single else -40.0, 89.0 if single else 710.0)
     exponent, r, q = _exp_parts(builder, a)
