@@ -39,12 +39,12 @@ each_topology = pytest.mark.parametrize("topology", ["torch", "keras"])
 
 
 def cases(name):
-    with np.load(GOLDEN / f"ncps_mixed_memory_{name}.npz") as file:
+    with np.load(GOLDEN / f"mixed_memory_{name}.npz") as file:
         return sorted({key.split("/")[0] for key in file.files})
 
 
 def read(name, case):
-    with np.load(GOLDEN / f"ncps_mixed_memory_{name}.npz") as file:
+    with np.load(GOLDEN / f"mixed_memory_{name}.npz") as file:
         return {key.removeprefix(case + "/"): file[key] for key in file.files if key.startswith(case + "/")}
 
 

@@ -1,4 +1,4 @@
-"""Write ncps_mixed_memory_ltc.npz and ncps_mixed_memory_cfc.npz: ncps 1.0.1's torch LTC and CfC with mixed memory.
+"""Write mixed_memory_ltc.npz and mixed_memory_cfc.npz: ncps 1.0.1's torch LTC and CfC with mixed memory.
 
 Run it with an environment that has ncps==1.0.1 and torch; the tests need only the files::
 
@@ -82,7 +82,7 @@ def cfc_case(seed, arguments, dt, B=3, T=5):
 
 
 def write(name, cases):
-    path = Path(__file__).with_name(f"ncps_mixed_memory_{name}.npz")
+    path = Path(__file__).with_name(f"mixed_memory_{name}.npz")
     np.savez_compressed(path, **{f"{case}/{key}": g[key] for case, g in cases.items() for key in g})
     print(f"{path.name}: {len(cases)} cases, {path.stat().st_size} bytes")
 
