@@ -9,6 +9,8 @@ import warnings
 
 import numpy as np
 
+from .blas import sum_of_squares
+
 
 def warn(message):
     """A RuntimeWarning that points to the user's line: the first one outside of this package."""
@@ -45,7 +47,7 @@ def real(name, values, dtype=None, expected="an array of real numbers"):
 
 def surely_finite(array):
     """Quick, and true of every array that `finite` takes, but for extreme ones."""
-    return math.isfinite(np.vdot(array, array))  # the product that does not warn of overflow
+    return math.isfinite(sum_of_squares(array))
 
 
 def finite(name, array, valid=None):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import activations
+from . import activations, blas
 from .cells import CELLS
 from .cells.base import Layer
 from .layout import Entry, Layout
@@ -15,7 +15,7 @@ class Dense(Layer):
     Parameters
     ----------
     n_in, n_out : int >= 1
-    activation : None, "relu", "tanh", "sigmoid" or "silu"
+    activation : None, "relu", "tanh", "sigmoid", "silu", "gelu" or "lecun_tanh"
 
     Notes
     -----
@@ -42,7 +42,7 @@ class Dense(Layer):
         return p
 
     def forward(self, p, x, dt, lengths, h0, keep, workspace):
-        z = np.dot(x, p["weight"])
+        z = blas.product(x.reshape(-1, self.input_size), p["weight"]).reshape(*x.shape[:2], self.output_size)
         z += p["bias"]
         y = self.f(z)
         return y, h0, (x, z, y) if keep else None
@@ -51,9 +51,11 @@ class Dense(Layer):
         x, z, y = saved
         d_z = d_y if self.activation is None else d_y * self.d_f(z, y)
         flat = d_z.reshape(-1, self.output_size)
-        g["weight"] += np.dot(x.reshape(-1, self.input_size).T, flat)
+        with blas.one_thread():
+            g["weight"] += np.dot(x.reshape(-1, self.input_size).T, flat)
         g["bias"] += flat.sum(0, np.float64)
-        return np.dot(d_z, p["weight"].T) if want_x else None, d_h, None
+        d_x = blas.product(flat, p["weight"].T).reshape(x.shape) if want_x else None
+        return d_x, d_h, None
 
     def config(self):
         return {"n_in": self.input_size, "n_out": self.output_size, "activation": self.activation}

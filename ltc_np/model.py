@@ -375,8 +375,8 @@ class Model:
         x, dt, lengths, h0, return_sequences
             As for a call.
         memory : "full" or "low"
-            What the tape of an LTC holds: 2*T*U*N numbers a sequence, times the stages of its solver, or T*N, from which
-            `backward` runs every step again (about a third slower); of a CfC: everything, or its states.
+            What the tape of an LTC holds: 2*T*U*N numbers a sequence, times the stages of its solver, or T*N, from
+            which `backward` runs every step again (about a third slower); of a CfC: everything, or its states.
         dropout_seed : int or tuple of ints >= 0, optional
             Drop what training drops, always the same for the same seed; default: nothing is dropped, as in calls.
         """

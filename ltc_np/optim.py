@@ -25,6 +25,7 @@ from numbers import Real
 import numpy as np
 
 from . import kernels
+from .blas import sum_of_squares
 
 __all__ = [
     "SGD",
@@ -618,21 +619,10 @@ def clip_by_global_norm(grad, max_norm):
         largest = float(np.abs(grad).max(initial=0.0))
         if largest == 0 or not math.isfinite(largest):
             return largest
-    norm = largest * math.sqrt(_sum_of_squares(grad if largest == 1 else grad / largest))
+    norm = largest * math.sqrt(sum_of_squares(np.divide(grad, largest, dtype=np.float64)))
     if max_norm < norm < math.inf:
         np.multiply(grad, max_norm / norm, out=grad, dtype=np.float64, casting="same_kind")
     return norm
-
-
-# Numbers of which BLAS takes a product on one thread; OpenBLAS begins to share it out at 10,000.
-_BLAS_SERIAL = 8192
-
-
-def _sum_of_squares(array):
-    """In float64, and of the same bits whatever the number of BLAS's threads."""
-    flat = array.astype(np.float64, copy=False).reshape(-1)
-    parts = (flat[k : k + _BLAS_SERIAL] for k in range(0, flat.size, _BLAS_SERIAL))
-    return sum(float(np.vdot(part, part)) for part in parts)
 
 
 # float32 must hold epsilon * sqrt(1 - beta2**t) at t = 1: it is all that keeps 0 / 0 away where g is 0

@@ -381,8 +381,8 @@ class _Run:
 
     def check_finite(self, value, what, gradient=None, where=""):
         """Stop on a loss or gradient that is not finite, with the parameters of before the last step."""
-        # The dot product is quick and may overflow; only then is the norm computed with care.
-        if math.isfinite(value) and (gradient is None or math.isfinite(np.dot(gradient, gradient))):
+        # The sum is quick and may overflow; only then is the norm computed with care.
+        if math.isfinite(value) and (gradient is None or checks.surely_finite(gradient)):
             return
         norm = 0.0 if gradient is None else optim.clip_by_global_norm(gradient, float(np.finfo(np.float64).max))
         if math.isfinite(value) and math.isfinite(norm):
