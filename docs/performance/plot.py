@@ -1,4 +1,4 @@
-"""Draw the figures of docs/performance.md from bench.json and orders.json beside this file.
+"""Draw the figures of docs/performance.md, and write its tables, from bench.json and orders.json beside this file.
 
 python -m ltc_np bench --peers --json > docs/performance/bench.json
 python docs/performance/measure.py
@@ -7,13 +7,17 @@ python docs/performance/plot.py
 
 import json
 import pathlib
+import re
 
 import matplotlib.pyplot as plt
 
+from ltc_np import bench as benchmark
+
 HERE = pathlib.Path(__file__).parent
 IMAGES = HERE.parent / "images"
+PAGE = HERE.parent / "performance.md"
 COLOURS = {"ltc_np": "#1b7f79", "lstm": "#b0b0b0", "jax": "#e39c37", "ncps": "#c2453c"}
-NAMES = {"ltc_np": "ltc_np", "lstm": "PyTorch LSTM (another model)", "jax": "JAX, best of eight", "ncps": "ncps"}
+NAMES = {"ltc_np": "ltc_np", "lstm": "PyTorch's LSTM", "jax": "JAX, best of eight", "ncps": "ncps"}
 
 
 def save(figure, name):
@@ -29,7 +33,7 @@ def peers(bench):
     ms = {(row["case"], row["peer"]): row["ms"] for row in rows} | {
         (row["case"], "ltc_np"): row["ltc_np_ms"] for row in rows
     }
-    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(11, 4), layout="constrained")
     for k, name in enumerate(NAMES):
         at = [i + (k - len(NAMES) / 2 + 0.5) * 0.8 / len(NAMES) for i in range(len(cases))]
         heights = [ms.get((case, name), float("nan")) for case in cases]
@@ -39,7 +43,9 @@ def peers(bench):
     labels = [f"{case}\nN={row['N']}, T={row['T']}, B={row['B']}" for case, row in cases.items()]
     axes.set_xticks(range(len(cases)), labels)
     axes.set_ylabel("ms per training step")
-    axes.set_title("Training step, float32, dense, 6 unfolds, 2 cores", fontsize=10)
+    axes.set_title(
+        "Training step in float32: four LTCs (PyTorch's LSTM is another model there), CfC, LSTM", fontsize=10
+    )
     axes.legend(fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     save(figure, "performance_peers.png")
@@ -47,7 +53,7 @@ def peers(bench):
 
 def limit(bench):
     """Shares of the processor's sigmoid rate."""
-    rows = [row for row in bench["cases"] if row["dtype"] == "float32"]
+    rows = [row for row in bench["cases"] if row["dtype"] == "float32" and row["synapses"]]
     figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
     for k, (key, label, colour) in enumerate(
         (("forward_share", "forward", "#1b7f79"), ("train_share", "training step (two sigmoids)", "#7fc4bf"))
@@ -87,8 +93,21 @@ def orders(measured):
     save(figure, "performance_orders.png")
 
 
+def tables(bench):
+    """The benchmark's own tables, in the page."""
+    cases, _, peers = benchmark.table(bench).partition("\n\none training step")
+    page = PAGE.read_text(encoding="utf-8")
+    for name, text in (("cases", cases), ("peers", f"one training step{peers}")):
+        block = f"<!-- table: {name} -->\n```\n{text}\n```\n<!-- end -->"
+        page, count = re.subn(f"<!-- table: {name} -->.*?<!-- end -->", lambda _, block=block: block, page, flags=re.S)
+        if count != 1:
+            raise ValueError(f"{PAGE} must have one place for the table {name!r}, got {count}")
+    PAGE.write_text(page, encoding="utf-8")
+
+
 def main():
     bench = json.loads((HERE / "bench.json").read_text())
+    tables(bench)
     peers(bench)
     limit(bench)
     orders(json.loads((HERE / "orders.json").read_text()))
