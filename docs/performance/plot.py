@@ -40,8 +40,8 @@ def peers(bench):
         bars = axes.bar(at, heights, 0.8 / len(NAMES), color=COLOURS[name], label=NAMES[name])
         axes.bar_label(bars, [f"{v:.3g}" for v in heights], fontsize=7)
     axes.set_yscale("log")
-    labels = [f"{case}\nN={row['N']}, T={row['T']}, B={row['B']}" for case, row in cases.items()]
-    axes.set_xticks(range(len(cases)), labels)
+    labels = [f"{case}\nN={row['N']}\nT={row['T']}, B={row['B']}" for case, row in cases.items()]
+    axes.set_xticks(range(len(cases)), labels, fontsize=9)
     axes.set_ylabel("ms per training step")
     axes.set_title(
         "Training step in float32: four LTCs (PyTorch's LSTM is another model there), CfC, LSTM", fontsize=10
