@@ -17,6 +17,8 @@ def main(argv):
         bench(argv[1:])
         return 0
     wanted_help = argv in (["-h"], ["--help"])
+    if argv and not wanted_help:
+        print(f"python -m ltc_np: unknown command {argv[0]!r}", file=sys.stderr)
     print(USAGE, end="", file=sys.stdout if wanted_help else sys.stderr)
     return 0 if wanted_help else 2
 

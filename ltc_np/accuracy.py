@@ -1,11 +1,12 @@
 """How far a model's solver is from the solution of its differential equation, and how many unfolds would do."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from . import checks
-from .cells import LTC, Layer
+from .cells import LTC, Fresh, Layer
 from .model import Model
 
 # The reference begins with this many exponential unfolds and doubles them, at most up to MOST.
@@ -28,8 +29,10 @@ class SolverError:
         ode_unfolds -> error of the outputs, by the same solver; infinite where it diverges.
     tolerance : float
     suggested : int or None
-        Smallest ode_unfolds whose error is at most ``tolerance``, as far as errors fall with their number; None if
-        there is none up to 16,384.
+        Smallest ode_unfolds whose error is at most ``tolerance``, as far as errors fall with their number, and which
+        the model's ``check_stability`` allows on these data; None if there is none up to 16,384.
+    refused : tuple of int
+        Those of ``errors`` that ``check_stability`` does not allow.
     reference_unfolds : int
         Of the reference, by the exponential solver.
     reference_error : float
@@ -43,11 +46,15 @@ class SolverError:
     errors: dict
     tolerance: float
     suggested: int | None
+    refused: tuple
     reference_unfolds: int
     reference_error: float
 
     def __repr__(self):
-        rows = [f"{unfolds:>13} {error:>12.2e}" for unfolds, error in sorted(self.errors.items())]
+        rows = [
+            f"{unfolds:>13} {error:>12.2e}" + "  refused by check_stability" * (unfolds in self.refused)
+            for unfolds, error in sorted(self.errors.items())
+        ]
         advice = "no ode_unfolds" if self.suggested is None else f"ode_unfolds={self.suggested}"
         return "\n".join(
             [
@@ -64,9 +71,10 @@ class SolverError:
 def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, unfolds=(1, 2, 3, 6, 12, 24)):
     """The error of a model's solver on some data, against a fine solution with the same parameters.
 
-    A trained model is the map that its solver computes, errors included: change `ode_unfolds` and train again, or at
-    least a little further.  A large error says that the network is not the differential equation it stands for, so that
-    other unfolds, another solver or another ``dt`` give another network.
+    A trained model is the map that its solver computes, errors included.  To go on with other unfolds, make a new model
+    that has them, copy the parameters (``new.theta = model.theta``) and train it, at least a little.  A large error
+    says that the network is not the differential equation it stands for, so that other unfolds, another solver or
+    another ``dt`` give another network.
 
     Parameters
     ----------
@@ -121,11 +129,12 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
     own, state = (_distance(a, b) for a, b in zip(call(), reference, strict=True))
     for n in wanted:
         error(n)
-    suggested = _smallest(lambda n: error(n) <= tolerance)
+    suggested = _smallest(lambda n: error(n) <= tolerance and call.allowed(n))
     solvers, numbers = (dict.fromkeys(getattr(layer, key) for layer in layers) for key in ("solver", "ode_unfolds"))
     one = next(iter(numbers)) if len(numbers) == 1 else tuple(layer.ode_unfolds for layer in layers)
     kept = {n: errors[n] for n in sorted({*wanted, *([suggested] if suggested else [])})}
-    return SolverError(", ".join(solvers), one, own, state, kept, tolerance, suggested, size, change)
+    refused = tuple(n for n in kept if not call.allowed(n))
+    return SolverError(", ".join(solvers), one, own, state, kept, tolerance, suggested, refused, size, change)
 
 
 def _ltcs(layer):
@@ -151,14 +160,30 @@ class _Calls:
         self.model, self.arguments = model, (x, dt)
         self.options = {"lengths": lengths, "h0": h0, "return_state": True}
 
-    def __call__(self, **settings):
-        model, settings = self.model, settings | {"check_stability": "off"}
+    def _with(self, settings):
+        model = self.model
         layers = [_rebuilt(layer, settings) for layer in model.layers]
         fine = Model(*layers, seed=0, dtype="float64", backend=model.backend, return_sequences=model.return_sequences)
         fine.theta = model.theta
         fine._buffers[:] = model._buffers
+        return fine
+
+    def __call__(self, **settings):
         with np.errstate(over="ignore", invalid="ignore"):  # explicit solvers may diverge
-            return fine(*self.arguments, **self.options)
+            return self._with(settings | {"check_stability": "off"})(*self.arguments, **self.options)
+
+    def allowed(self, n):
+        """Whether the model, with n unfolds, takes these elapsed times."""
+        model = self._with({"ode_unfolds": n})
+        x, dt = self.arguments
+        _, dt, *_ = model._check(x, dt, self.options["lengths"], None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                model._check_steps(model._prepare(Fresh()), dt)
+            except ValueError:
+                return False
+        return True
 
 
 def _distance(a, b):

@@ -69,6 +69,12 @@ def largest(dtype):
     return np.finfo(dtype).max ** 0.5
 
 
+def brief(value):
+    """``value`` in a few words, for errors."""
+    shape = getattr(value, "shape", ())
+    return f"an array of shape {shape}" if shape else f"{value!r:.60}"
+
+
 def positive_int(name, value, least=1):
     """``value`` as int >= least."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:

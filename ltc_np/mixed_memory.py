@@ -39,7 +39,8 @@ class MixedMemory(Layer):
     forget_bias : float
         Added to the forget gates' argument.
     input_dim : int, optional
-        Features per step, for ``"keras"``, where the cell does not see them; default as many as the cell takes.
+        Features per step.  In ``"keras"`` only the LSTM reads them, so their number may differ from that of the cell's
+        inputs, which is the default.
 
     Notes
     -----
@@ -48,6 +49,14 @@ class MixedMemory(Layer):
     (Glorot), w_h orthogonal, b uniform in +-0.1 (``"torch"``) or 0.  State: the cell's, then ``c`` (M,).  A step
     with dt = 0 is not the identity: the LSTM does not know time.  Cost: the cell's, step by step, and
     4*B*T*M*(I + K) multiplications, three times that with gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LTC, AutoNCP, MixedMemory, Model
+    >>> model = Model(MixedMemory(LTC(AutoNCP(16, 2), 3)), seed=0)  # or LTCRNN(AutoNCP(16, 2), 3, mixed_memory=True)
+    >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
+    (5, 7, 2)
     """
 
     def __init__(self, cell, topology="torch", forget_bias=1.0, *, input_dim=None):

@@ -1,5 +1,6 @@
 """Models: a stack of layers and the one flat parameter vector that they share."""
 
+import inspect
 import threading
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +12,7 @@ from .cells import LTC, CfC, Fresh, Layer, WiredCfC, Workspace
 from .layers import Dense
 from .layout import Layout
 from .mixed_memory import with_memory
-from .outputs import d_last_outputs, last_outputs, output_weight, valid_outputs
+from .outputs import d_last_outputs, last_outputs, output_weight, target_shape, valid_outputs
 from .penalties import Penalty
 from .stream import Stream
 from .wirings import Wiring
@@ -165,6 +166,11 @@ class Model:
         return self.layout.views(self._theta)
 
     @property
+    def effective(self):
+        """What layers compute with, by name: copies of `params`, positive where they must be (softplus or clipping)."""
+        return self.layout.views(self.layout.effective(self._theta))
+
+    @property
     def buffers(self):
         """Named views of what is saved with the model but not trained, such as a wiring's fixed gains."""
         return self._buffer_layout.views(self._buffers)
@@ -300,7 +306,9 @@ class Model:
         if valid is not None:
             x = np.where(valid[:, :, None], x, self.dtype.type(0))
         if dt is not None and not self.takes_dt:
-            raise ValueError(f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {dt!r}")
+            raise ValueError(
+                f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {checks.brief(dt)}"
+            )
         if dt is None and valid is None:
             dt = workspace.kept("dt", (B, T), lambda: checks.elapsed(None, B, T, self.dtype, None, single))
         else:
@@ -498,7 +506,7 @@ class Model:
             valid_y = valid_outputs(valid, lengths, self.return_sequences)
             if single:
                 y = checks.plain("y", y)[None]
-            shape = (B, T, self.output_size) if self.return_sequences else (B, self.output_size)
+            shape = target_shape(self, B, T, y)
             target = losses.check_target(loss, shape, y, self.dtype, valid_y, "y")
             weight = output_weight(loss, sample_weight, shape[:-1], valid_y, self.dtype)
             value, _, gradient, _, _ = self._loss_and_grad(
@@ -562,7 +570,8 @@ class Model:
     def step(self, x_t, dt=None, state=None, out=None):
         """One time step, for streams: ``(y_t, state)``.
 
-        The same bits as the sequence call.  While theta does not change its prepared form is kept.
+        The same as the sequence call: to the bit for layers with the flag ``bitwise_batch`` (`LTC`), else up to
+        rounding.  While theta does not change its prepared form is kept.
 
         Parameters
         ----------
@@ -722,6 +731,11 @@ class Model:
             raise AttributeError(
                 f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"
             )
+        if "_local" in vars(self) and any(hasattr(layer, name) for layer in self.layers):
+            raise AttributeError(
+                f"`{name}` belongs to a layer and cannot be set: make a new model with it and copy the parameters "
+                "(new.theta = model.theta)"
+            )
         super().__setattr__(name, value)
 
     def __getstate__(self):
@@ -746,6 +760,8 @@ class LTCRNN(Model):
     input_dim : int
     hidden_dim, output_dim : int, optional
         The tutorial's arguments; they must agree with the wiring.
+    proj_size : int, optional
+        Outputs of a `Dense` layer after the cell; default: none, the outputs are the cell's.
     mixed_memory : bool, "torch" or "keras"
         Put an LSTM of ``wiring.units`` units beside the cell, in this topology (True: ``"torch"``): `MixedMemory`.
     seed, dtype, backend, return_sequences
@@ -768,6 +784,7 @@ class LTCRNN(Model):
         hidden_dim=None,
         output_dim=None,
         *,
+        proj_size=None,
         mixed_memory=False,
         seed=None,
         dtype="float32",
@@ -782,9 +799,8 @@ class LTCRNN(Model):
             ):
                 if given is not None and given != has:
                     raise ValueError(f"`{name}` must agree with the wiring's {has}, got {given!r}")
-        units = getattr(wiring, "units", None)
-        layer = with_memory(mixed_memory, lambda size: LTC(wiring, size, **options), input_dim, units)
-        super().__init__(layer, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
+        layers = _one_cell(LTC, wiring, input_dim, mixed_memory, proj_size, options)
+        super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
 
 
 class CfCRNN(Model):
@@ -828,12 +844,21 @@ class CfCRNN(Model):
         **options,
     ):
         cell = WiredCfC if isinstance(units_or_wiring, Wiring) else CfC
-        units = getattr(units_or_wiring, "units", units_or_wiring)
-        layer = with_memory(mixed_memory, lambda size: cell(units_or_wiring, size, **options), input_dim, units)
-        layers = [layer]
-        if proj_size is not None:
-            layers.append(Dense(layers[0].output_size, checks.positive_int("proj_size", proj_size)))
+        layers = _one_cell(cell, units_or_wiring, input_dim, mixed_memory, proj_size, options)
         super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
+
+
+def _one_cell(cell, units_or_wiring, input_dim, mixed_memory, proj_size, options):
+    """The layers of a model of one cell, of class ``cell``."""
+    known = [p.name for p in inspect.signature(cell).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise TypeError(f"`{name}` is no option of the model or its {cell.__name__}, which has {', '.join(known)}")
+    units = getattr(units_or_wiring, "units", units_or_wiring)
+    layer = with_memory(mixed_memory, lambda size: cell(units_or_wiring, size, **options), input_dim, units)
+    if proj_size is None:
+        return [layer]
+    return [layer, Dense(layer.output_size, checks.positive_int("proj_size", proj_size))]
 
 
 def check_memory(memory):

@@ -27,6 +27,18 @@ def valid_outputs(valid, lengths, return_sequences):
     return None if lengths.all() else lengths > 0
 
 
+def target_shape(model, B, T, y):
+    """The shape of outputs for a target ``y``; an error if it is plainly meant for a model of the other kind."""
+    O, given = model.output_size, getattr(y, "shape", None)
+    sequences, last = (B, T, O), (B, O)
+    if model.return_sequences and T > 1 and given == last:
+        hint = "for last outputs make the model with return_sequences=False"
+        raise ValueError(f"`y` must be of every step, {sequences}, got {given}: {hint}")
+    if not model.return_sequences and given == sequences:
+        raise ValueError(f"`y` must be of the last step, {last}, got {given}: the model has return_sequences=False")
+    return sequences if model.return_sequences else last
+
+
 def output_weight(loss, sample_weight, shape, valid, dtype):
     """Weights of the outputs, of ``shape`` (B, T) or (B,), 0 in padding; None when all are 1."""
     if sample_weight is None:

@@ -333,7 +333,7 @@ class Worker:
 def left_out(name):
     """The line that says why a peer cannot run and how to get it; "" if it can."""
     missing = [package for package in PACKAGES[name] if util.find_spec(package) is None]
-    return f'{name} is left out: no {" and no ".join(missing)}; pip install "ltc_np[peers]"' if missing else ""
+    return f'{name} is left out: no {" and no ".join(missing)}; pip install ".[peers]"' if missing else ""
 
 
 def fastest(trials):

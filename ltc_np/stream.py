@@ -44,7 +44,9 @@ class Stream:
 
     def _read_dt(self, dt, single):
         if not self.takes_dt:
-            raise ValueError(f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {dt!r}")
+            raise ValueError(
+                f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {checks.brief(dt)}"
+            )
         if type(dt) is float and 0 <= dt <= self.largest:
             self.dt.fill(dt)
             return

@@ -15,7 +15,7 @@ from .callbacks import Callback, as_callback
 from .cells.base import Workspace
 from .data import check_same_lengths, is_list_of_sequences, pad
 from .model import Best, Model, check_memory
-from .outputs import last_outputs, output_weight, valid_outputs
+from .outputs import last_outputs, output_weight, target_shape, valid_outputs
 from .progress import progress
 
 
@@ -116,7 +116,7 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
     x, dt, lengths, valid, h0, _ = model._check(x, dt, lengths, None)
     B, T, _ = x.shape
     valid_y = valid_outputs(valid, lengths, model.return_sequences)
-    shape = (B, T, model.output_size) if model.return_sequences else (B, model.output_size)
+    shape = target_shape(model, B, T, y)
     target = losses.check_target(loss, shape, y, model.dtype, valid_y, "y")
     weight = output_weight(loss, sample_weight, shape[:-1], valid_y, model.dtype)
     return Batches(x, target, dt, lengths, valid, weight, valid_y if weight is None else weight, h0)
@@ -208,6 +208,7 @@ def fit(
     ValueError, TypeError
         An argument that does not fit; ``tbptt`` for a model that gives only last outputs (the target then belongs to
         one step, and the other chunks would have none), or that has a layer whose outputs depend on later inputs.
+        Before any epoch: steps that have become too long for an explicit solver.
 
     Notes
     -----
@@ -336,7 +337,10 @@ class _Run:
 
     def epoch(self, data, epoch, order):
         """One optimiser step for each chunk of each batch; the epoch's logs."""
-        self.model._check_steps(self.model._prepare(self.workspace), data.dt)
+        try:
+            self.model._check_steps(self.model._prepare(self.workspace), data.dt)
+        except ValueError as error:  # the conductances have grown
+            raise ValueError(f"{error} (before epoch {epoch + 1}; the model has the parameters of then)") from None
         total = weights = 0.0
         n, T, _ = data.x.shape
         batches, chunks = -(-n // self.batch_size), -(-T // (self.tbptt or T))

@@ -53,9 +53,9 @@ def test_without_peers_the_option_says_what_to_install(monkeypatch, capsys):
     bench.main(["--peers", "--runs", "1", "--cases", "tutorial", "--dtypes", "float32"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[-3:] == [
-        'ncps is left out: no torch and no ncps; pip install "ltc_np[peers]"',
-        'jax is left out: no jax; pip install "ltc_np[peers]"',
-        'lstm is left out: no torch; pip install "ltc_np[peers]"',
+        'ncps is left out: no torch and no ncps; pip install ".[peers]"',
+        'jax is left out: no jax; pip install ".[peers]"',
+        'lstm is left out: no torch; pip install ".[peers]"',
     ]
 
 

@@ -8,7 +8,20 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from ltc_np import LTC, LTCRNN, Adam, AutoNCP, Dense, FullyConnected, Layer, Model, RandomWiring, gradcheck
+from ltc_np import (
+    LSTM,
+    LTC,
+    LTCRNN,
+    Adam,
+    AutoNCP,
+    CfCRNN,
+    Dense,
+    FullyConnected,
+    Layer,
+    Model,
+    RandomWiring,
+    gradcheck,
+)
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 Y = np.random.default_rng(1).normal(size=(3, 4, 2))
@@ -661,3 +674,51 @@ def test_gradcheck_refuses():
             gradcheck.check(bad, X)
     with pytest.raises(ValueError, match="`step`"):
         gradcheck.check(Leaky(2), X, step=0)
+
+
+def test_settings_of_layers_cannot_be_set_on_a_model():
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0)
+    for name in ("ode_unfolds", "solver", "wiring", "takes_dt"):
+        with pytest.raises(AttributeError, match=f"`{name}` belongs to a layer"):
+            setattr(model, name, 3)
+    model.note = "one's own"
+    assert model.note == "one's own"
+
+
+def test_effective_values():
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0, dtype="float64")
+    np.testing.assert_allclose(model.effective["cm"], np.log1p(np.exp(model.params["cm"])), rtol=1e-14)
+    assert (model.effective["mu"] == model.params["mu"]).all()
+    before = model.theta.copy()
+    model.effective["mu"][:] = 7
+    assert (model.theta == before).all()
+
+
+def test_unknown_options_and_calls_of_layers():
+    for make, words in (
+        (
+            lambda: LTCRNN(AutoNCP(8, 2), 3, units=3),
+            "`units` is no option of the model or its LTC, which has ode_unfolds",
+        ),
+        (
+            lambda: CfCRNN(AutoNCP(8, 2), 3, backbone_units=3),
+            "`backbone_units` is no option .* WiredCfC, which has mode",
+        ),
+        (lambda: CfCRNN(8, 3, strict=True), "`strict` is no option of the model or its CfC"),
+        (lambda: LTC(AutoNCP(8, 2), 3)(np.zeros((1, 2, 3))), r"make a model of it to call: Model\(LTC\("),
+    ):
+        with pytest.raises(TypeError, match=words):
+            make()
+
+
+def test_targets_of_the_other_kind():
+    x = np.zeros((4, 5, 3))
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0, proj_size=6)
+    assert model(x).shape == (4, 5, 6)
+    with pytest.raises(ValueError, match="make the model with return_sequences=False"):
+        model.loss_and_grad(x, np.zeros((4, 6)))
+    last = LTCRNN(AutoNCP(8, 2), 3, seed=0, return_sequences=False)
+    with pytest.raises(ValueError, match="the model has return_sequences=False"):
+        last.fit(x, np.zeros((4, 5, 2)), verbose=False)
+    with pytest.raises(ValueError, match=r"`dt` must be left out.*got an array of shape \(4, 5\)"):
+        Model(LSTM(2, 3), seed=0)(x, np.ones((4, 5)))

@@ -1,5 +1,6 @@
 """The solvers of the LTC: order, gradients, agreement of backends, edges, stability, `solver_error`."""
 
+import functools
 import json
 import math
 import warnings
@@ -583,3 +584,28 @@ def test_solver_error_checks_its_arguments():
             solver_error(model, x, **{name: bad})
     with pytest.raises(ValueError, match="`x` must be"):
         solver_error(model, np.ones((1, 2, 4)))
+
+
+def test_suggested_unfolds_are_those_that_the_check_allows():
+    x = np.random.default_rng(0).normal(size=(3, 6, 3))
+    for solver in ("euler", "rk4"):
+        make = functools.partial(LTCRNN, AutoNCP(12, 2), 3, solver=solver, seed=0)
+        found = solver_error(make(ode_unfolds=30), x, dt=2.0, tolerance=0.1)
+        make(ode_unfolds=found.suggested)(x, dt=2.0)
+        assert 1 in found.refused
+        assert found.suggested not in found.refused
+        assert "refused by check_stability" in repr(found)
+        for n in found.refused:
+            with pytest.raises(ValueError, match="check_stability"):
+                make(ode_unfolds=n)(x, dt=2.0)
+        free = solver_error(make(ode_unfolds=30, check_stability="off"), x, dt=2.0, tolerance=0.1)
+        assert free.refused == ()
+        assert free.suggested <= found.suggested
+
+
+def test_steps_that_become_too_long_stop_a_training():
+    x = np.random.default_rng(0).normal(size=(8, 6, 3))
+    model = LTCRNN(AutoNCP(12, 2), 3, solver="euler", ode_unfolds=10, seed=0)
+    with pytest.raises(ValueError, match=r"before epoch \d+; the model has the parameters of then"):
+        model.fit(x, np.full((8, 6, 2), 5.0), epochs=200, optimizer=Adam(1.0), seed=0, verbose=False)
+    assert np.isfinite(model.theta).all()

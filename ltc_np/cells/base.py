@@ -208,6 +208,10 @@ class Layer:
         """Inverse of `config`."""
         return cls(**config)
 
+    def __call__(self, *args, **kwargs):
+        name = type(self).__name__
+        raise TypeError(f"a {name} is a description without parameters, make a model of it to call: Model({self!r})")
+
     def __repr__(self):
         return f"{type(self).__name__}({self.input_size} -> {self.output_size})"
 

@@ -80,6 +80,14 @@ class CfC(Layer):
     ff1_b``, ``w_tau`` and ``a`` (N,), which start at 0 and 1.  Matrices are uniform in +-sqrt(6 / (rows + columns))
     (Glorot & Bengio 2010) and subject to weight decay, biases uniform in +-1/sqrt(rows), as in PyTorch.
     State: h.  Cost: B*T*((I + N)*H + 4*H*N) multiplications for one backbone layer, three times that with gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import CfC, Dense, Model
+    >>> model = Model(CfC(32, 3), Dense(32, 2), seed=0)  # or CfCRNN(32, 3, proj_size=2, seed=0)
+    >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
+    (5, 7, 2)
     """
 
     takes_dt = causal = True

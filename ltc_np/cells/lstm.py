@@ -56,6 +56,14 @@ class LSTM(Layer):
     ``b = bias_ih_l0 + bias_hh_l0``.  Initially w_x is uniform (Glorot), w_h orthogonal, b is 0 but for the forget
     gates.  State: ``h`` (N,), which is the output, and ``c`` (N,).  It has no time.  Cost: 4*B*T*N*(I + N)
     multiplications; three times that with gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LSTM, Dense, Model
+    >>> model = Model(LSTM(32, 3), Dense(32, 2), seed=0)
+    >>> model(np.zeros((5, 7, 3))).shape
+    (5, 7, 2)
     """
 
     smooth = causal = True

@@ -101,9 +101,10 @@ class LTC(Layer):
     positivity : "softplus" or "clip"
         How gleak, cm and the synaptic strengths stay positive (`ltc_np.layout`).
     solver : "semi_implicit", "euler", "rk4" or "exponential"
-        The rule of an unfold (`ltc_np.cells.ltc_solvers`); part of the model, like ``ode_unfolds``.  In this order, an
-        unfold evaluates the synapses 1, 1, 4 or 2 times, and the error falls with the power 1, 1, 4 or 2 of their
-        number.
+        The rule of an unfold; part of the model, like ``ode_unfolds``.  ``"exponential"`` with 3 unfolds costs what the
+        default costs with 6 and has 4 to 5 times less error; both are stable for every dt.  An unfold of them evaluates
+        the synapses once and twice, of ``"euler"`` once and of ``"rk4"`` four times; their orders are 1, 2, 1 and 4.
+        `solver_error` measures them on your data.
     check_stability : "error", "warn" or "off"
         What to do where an explicit solver (euler, rk4) may amplify its errors: where the largest
         h (gleak + sum w + sum sensory_w + epsilon) / cm of all neurons is not below 2 (rk4: 2.785).
@@ -111,14 +112,23 @@ class LTC(Layer):
         Feature-wise ``x * input_w + input_b`` before the synapses and ``v * output_w + output_b`` after the first
         O neurons.  Default ``"affine"`` as in ncps, None for the tutorial's `RandomWiring`.
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.
+        Overrides initial values by parameter name: a (low, high) range, a number or an array.  They are raw values, as
+        in ``model.theta``: with softplus, ``{"cm": -1.0}`` is a capacity of log(1 + exp(-1)) = 0.31.
 
     Notes
     -----
     Parameters: ``gleak vleak cm`` (N,), ``w mu sigma erev`` (S,), one per recurrent synapse in the order of
     ``wiring.pre, wiring.post``, ``sensory_*`` likewise, ``input_w input_b`` (I,), ``output_w output_b`` (O,).
     State: the N potentials v.  Cost: B*T*(U*S*stages + S_sensory) sigmoids; twice that with gradients, three times with
-    that of dt.  Flag ``hull`` is False for the explicit solvers.
+    that of dt.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LTC, AutoNCP, Dense, Model
+    >>> model = Model(LTC(AutoNCP(16, 4), 3, solver="exponential", ode_unfolds=3), Dense(4, 2), seed=0)
+    >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
+    (5, 7, 2)
     """
 
     takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = True

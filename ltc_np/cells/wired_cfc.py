@@ -61,6 +61,14 @@ class WiredCfC(Layer):
     With ``strict`` a layer may read all layers before it and the input; layers that a synapse leads back to are taken
     together as one that reads its state of the step before.  Cost: B*T times 4 * rows * columns multiplications for the
     matrix of each layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import AutoNCP, Model, WiredCfC
+    >>> model = Model(WiredCfC(AutoNCP(16, 2), 3, strict=True), seed=0)  # or CfCRNN(AutoNCP(16, 2), 3, strict=True)
+    >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
+    (5, 7, 2)
     """
 
     takes_dt = causal = reads_wiring = True
