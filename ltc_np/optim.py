@@ -203,8 +203,16 @@ class Optimizer:
             setattr(self, name, np.zeros(shape, dtype))
         self._grad, self._delta, self._work = (np.zeros(shape, dtype) for _ in range(3))
         self._numbers = np.zeros(6, dtype)
-        self._scalars = tuple(self._numbers[k : k + 1].reshape(()) for k in range(6))
+        self._view_numbers()
         self._lr_scale = self._lr_scale_of = None
+
+    def _view_numbers(self):
+        self._scalars = tuple(self._numbers[k : k + 1].reshape(()) for k in range(6))
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        if self._shape is not None:
+            self._view_numbers()  # copies and pickles of views are arrays of their own
 
     def __repr__(self):
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._arguments)

@@ -594,3 +594,18 @@ def test_the_threads_of_blas_come_back():
     with pytest.raises(KeyError), blas.one_thread():
         raise KeyError
     assert get() == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_closed_gates_pass_nothing_on_after_very_long_times(dtype, backend):
+    """The kernels' sigmoid is never below 2**-64; times dt that would be a gradient."""
+    model = CfCRNN(16, 3, seed=1, dtype=dtype, backend=backend)
+    x = np.random.default_rng(0).normal(size=(3, 4, 3))
+    y, tape = model.forward(x, 1e17)
+    assert (model.views(model.backward(tape, np.ones_like(y)).theta)["time_a_w"] == 0).all()
+    silu = CfCRNN(
+        4, 3, seed=1, dtype=dtype, backend=backend, variant="keras", mode="no_gate", backbone_activation="silu"
+    )
+    silu.params["backbone_b0"] = -1e15
+    silu.params["ff1_b"] = silu.params["ff2_b"] = 0.0
+    assert (silu(x) == 0).all()

@@ -128,6 +128,25 @@ def test_update_rule(name, dtype):
 
 
 @dtypes
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+@every
+def test_copies_go_on_with_the_same_bits(name, again, backend, dtype):
+    rng = np.random.default_rng(0)
+    models = [Model(np.ones(7, dtype), backend=backend) for _ in range(2)]
+    optimizers = [OPTIMIZERS[name]()]
+    for t in range(6):
+        grad = rng.normal(size=7).astype(dtype)
+        if t == 3:
+            optimizers.append(again(optimizers[0]))
+            models[1].theta[:] = models[0].theta
+        for model, optimizer in zip(models, optimizers, strict=False):
+            optimizer.lr = 0.05 / (t + 1)
+            optimizer.step(model, grad)
+    assert (models[0].theta == models[1].theta).all()
+
+
+@dtypes
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_backends_have_the_same_bits(name, dtype):
     rng = np.random.default_rng(0)

@@ -32,13 +32,20 @@ def _number(like, value):
 
 
 @helper
+def _sigmoid(z, like):
+    """`sigmoid`, but 0 for its smallest value, which times a large z or elapsed time would not vanish."""
+    s = sigmoid(z)
+    return where_greater(s, _number(like, 2.0**-64), s, like - like)
+
+
+@helper
 def _activate(activation, z, one):
     """f(z) and its derivative."""
     zero = one - one
     if activation == RELU:
         return where_greater(z, zero, z, zero), where_greater(z, zero, one, z - z)
     if activation == SILU:
-        s = sigmoid(z)
+        s = _sigmoid(z, one)
         y = z * s
         return y, fma(y, one - s, s)
     if activation == TANH:
@@ -88,7 +95,7 @@ def _gate(form, squash, f1, f2, time_a, time_b, d):
     """g1, g2, s and the new state."""
     if squash:
         f1, f2 = tanh(f1), tanh(f2)
-    s = sigmoid(fma(time_a, d, time_b))
+    s = _sigmoid(fma(time_a, d, time_b), d)
     return f1, f2, s, fma(s, f2 - f1 if form == GATE else f2, f1)
 
 
