@@ -1,6 +1,7 @@
-"""Draw the figures of docs/performance.md, and write its tables, from bench.json and orders.json beside this file.
+"""Draw the figures of docs/performance.md, and write its tables, from the .json files beside this one.
 
-python -m ltc_np bench --peers --json > docs/performance/bench.json
+python -m ltc_np bench --dtypes float32 --json > docs/performance/bench.json
+python -m ltc_np bench --dtypes float32 --peers --json > docs/performance/peers.json
 python docs/performance/measure.py
 python docs/performance/plot.py
 """
@@ -12,6 +13,7 @@ import re
 import matplotlib.pyplot as plt
 
 from ltc_np import bench as benchmark
+from ltc_np import peers as comparison
 
 HERE = pathlib.Path(__file__).parent
 IMAGES = HERE.parent / "images"
@@ -93,11 +95,10 @@ def orders(measured):
     save(figure, "performance_orders.png")
 
 
-def tables(bench):
+def tables(bench, compared):
     """The benchmark's own tables, in the page."""
-    cases, _, peers = benchmark.table(bench).partition("\n\none training step")
     page = PAGE.read_text(encoding="utf-8")
-    for name, text in (("cases", cases), ("peers", f"one training step{peers}")):
+    for name, text in (("cases", benchmark.table(bench)), ("peers", comparison.table(compared["peers"]))):
         block = f"<!-- table: {name} -->\n```\n{text}\n```\n<!-- end -->"
         page, count = re.subn(f"<!-- table: {name} -->.*?<!-- end -->", lambda _, block=block: block, page, flags=re.S)
         if count != 1:
@@ -107,8 +108,9 @@ def tables(bench):
 
 def main():
     bench = json.loads((HERE / "bench.json").read_text())
-    tables(bench)
-    peers(bench)
+    compared = json.loads((HERE / "peers.json").read_text())
+    tables(bench, compared)
+    peers(compared)
     limit(bench)
     orders(json.loads((HERE / "orders.json").read_text()))
 
