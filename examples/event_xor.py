@@ -107,15 +107,15 @@ class Setting:
     published: str
 
 
-UNITS, BATCH, CLIP = 64, 128, 1.0
+BATCH, CLIP = 128, 0.1
 BACKBONE = {"backbone_units": 128, "backbone_activation": "silu"}
 MODELS = {
-    "cfc": Setting("CfC", CfC(UNITS, 2, **BACKBONE), 0.0015, 25, "99.42 ± 0.42"),
-    "mixed_memory": Setting("CfC, mixed memory", MixedMemory(CfC(UNITS, 2, **BACKBONE)), 0.002, 20, "99.72 ± 0.08"),
-    "no_gate": Setting("CfC, no gate", CfC(UNITS, 2, mode="no_gate", **BACKBONE), 0.0015, 25, "96.29 ± 1.61"),
-    "pure": Setting("CfC, pure", CfC(UNITS, 2, mode="pure", **BACKBONE), 0.0015, 25, "85.42 ± 2.84"),
-    "ltc": Setting("LTC", LTC(FullyConnected(UNITS), 2), 0.005, 10, "49.11"),
-    "lstm": Setting("LSTM", LSTM(UNITS, 2), 0.005, 25, "89.71 ± 3.48"),
+    "cfc": Setting("CfC", CfC(32, 2, **BACKBONE), 0.001, 50, "99.42 ± 0.42"),
+    "mixed_memory": Setting("CfC, mixed memory", MixedMemory(CfC(32, 2, **BACKBONE)), 0.001, 30, "99.72 ± 0.08"),
+    "no_gate": Setting("CfC, no gate", CfC(32, 2, mode="no_gate", **BACKBONE), 0.001, 40, "96.29 ± 1.61"),
+    "pure": Setting("CfC, pure", CfC(32, 2, mode="pure", **BACKBONE), 0.001, 40, "85.42 ± 2.84"),
+    "ltc": Setting("LTC", LTC(FullyConnected(64), 2), 0.005, 10, "49.11"),
+    "lstm": Setting("LSTM", LSTM(64, 2), 0.005, 40, "89.71 ± 3.48"),
 }
 DEFAULT = ("cfc", "mixed_memory", "ltc", "lstm")
 
@@ -201,14 +201,15 @@ def train_all(args):
 def table(results):
     """Markdown: a row for each model."""
     lines = [
-        "| model | parameters | learning rate | epochs | test accuracy, % | published, % | CPU s | s |",
-        "|---|---|---|---|---|---|---|---|",
+        "| model | units | parameters | learning rate | epochs | test accuracy, % | published, % | CPU s | s |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, own in results.items():
         setting, accuracy = MODELS[name], np.array([result.correct.mean() for result in own]) * 100
         found = f"{accuracy.mean():.2f}" + (f" ± {accuracy.std(ddof=1):.2f}" if len(own) > 1 else "")
         cpu, wall = (np.mean([getattr(result, key) for result in own]) for key in ("cpu_seconds", "seconds"))
-        cells = (setting.title, f"{own[0].parameters:,}", setting.rate, own[0].epochs, found, setting.published)
+        size = setting.layer.output_size, f"{own[0].parameters:,}"
+        cells = setting.title, *size, setting.rate, own[0].epochs, found, setting.published
         lines.append(f"| {' | '.join(map(str, cells))} | {cpu:.0f} | {wall:.0f} |")
     return "\n".join(lines)
 
@@ -268,9 +269,9 @@ share of {PAD}.
 Training: {args.train_size:,} sequences, of which {VALIDATION:.0%} are kept aside and choose the weights (smallest loss
 over the epochs). Test: {test.y.size:,} more, read once, at the end; always giving the same answer is right in
 {constant:.2%} of them. For every model Adam with a learning rate that falls to 0 along half a cosine, batches of
-{BATCH}, gradients clipped to norm {CLIP:g}; no dropout, no weight decay, no curriculum. Every layer has {UNITS} units.
-The backbone of a CfC is one layer of {BACKBONE["backbone_units"]} ({BACKBONE["backbone_activation"]}), the LTC is
-fully connected, and mixed memory has the topology `"torch"`.
+{BATCH}, gradients clipped to norm {CLIP:g}; no dropout, no weight decay, no curriculum. The
+backbone of a CfC is one layer of {BACKBONE["backbone_units"]} ({BACKBONE["backbone_activation"]}), the LTC is fully
+connected, mixed memory has the topology `"torch"`.
 
 {table(results)}
 

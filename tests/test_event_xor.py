@@ -120,7 +120,7 @@ def test_the_example_trains_prints_and_draws(tmp_path):
     done = run_example(*tiny, "--seeds", "0", "1", "--output", "pictures", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     head, rule, *rows = done.stdout.splitlines()
-    assert head.startswith("| model | parameters |")
+    assert head.startswith("| model | units | parameters |")
     assert len({line.count("|") for line in (head, rule, *rows)}) == 1
     assert [row.split(" | ")[0] for row in rows] == ["| CfC", "| CfC, mixed memory", "| LTC", "| LSTM"]
     assert all(re.search(r" \| 1 \| \d\d\.\d\d ± \d\.\d\d \| \d\d\.", row) for row in rows)
