@@ -80,23 +80,27 @@ def test_data_depend_on_the_seed_alone(xor):
     assert xor.TRAIN_SEED != xor.TEST_SEED
 
 
-def test_models_see_the_valid_events_only(xor):
-    """What stands in the padding has no effect; the elapsed time has, on models that have a notion of it."""
-    events = xor.generate(6, 0)
+def test_models_are_given_runs_and_elapsed_time(xor):
+    events = xor.generate(500, 0)
     for layer in (CfC(5, 2), LSTM(5, 2)):
         model = Model(layer, Dense(5, 2), seed=0, return_sequences=False)
         known = xor.inputs(model, events)
+        assert known["x"].dtype == np.float32
+        assert ("dt" in known) == layer.takes_dt
+        T = known["x"].shape[1]
+        assert T == events.lengths.max() < 32
+        valid = np.arange(T) < events.lengths[:, None]
+        runs = known["x"][valid][:, 1]
+        np.testing.assert_allclose(runs * 2**0.5 + 2, events.dt[:, :T][valid], rtol=1e-5)
+        assert abs(runs.mean()) < 0.2  # the ends of the streams cut some runs short
+        assert abs(runs.std() - 1) < 0.2
+        assert np.array_equal(known["x"][valid][:, 0], events.x[:, :T][valid][:, 0])
         want = model(**known)
-        assert want.shape == (6, 2)
-        whole = {"dt": events.dt} if layer.takes_dt else {}
-        np.testing.assert_allclose(model(events.x, lengths=events.lengths, **whole), want, atol=1e-6)  # BLAS may round
-        padding = np.arange(known["x"].shape[1]) >= events.lengths[:, None]
-        assert padding.any()
-        assert np.array_equal(model(**(known | {"x": np.where(padding[:, :, None], 7, known["x"])})), want)
-        assert ("dt" in known) == (layer.takes_dt)
-    model = Model(CfC(5, 2), Dense(5, 2), seed=0, return_sequences=False)
-    known = xor.inputs(model, events)
-    assert not np.allclose(model(**(known | {"dt": known["dt"] + 1})), model(**known))
+        assert want.shape == (500, 2)
+        assert np.array_equal(model(**(known | {"x": np.where(valid[:, :, None], known["x"], 7)})), want)
+        if layer.takes_dt:
+            np.testing.assert_allclose(known["dt"] * xor.TIME_UNIT, events.dt[:, :T])
+            assert not np.allclose(model(**(known | {"dt": known["dt"] + 1})), want)
 
 
 def test_a_section_is_put_in_its_place(xor):
