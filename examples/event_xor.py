@@ -5,7 +5,7 @@ elapsed time too.  After the last one the network says whether the ones are even
 the answer wrong, so nothing but exact counting does better than a guess.
 
     python examples/event_xor.py --quick      # half a minute; too short to learn much
-    python examples/event_xor.py              # 100,000 sequences, four models; under an hour on 2 cores
+    python examples/event_xor.py              # 100,000 sequences, four models; some 10 minutes on 2 cores
     python examples/event_xor.py --models cfc --seeds 0 1 2 --epochs 20
     python examples/event_xor.py --write-docs # the full run, which also writes docs/results.md and its picture
 
@@ -272,7 +272,8 @@ The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregu
 2006.04418), the published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature
 Machine Intelligence 4, 2022), after up to 200 epochs. In their code an event comes where the bit changes, with the time
 since the event before; here it is a whole run. There the bit is the only input beside the elapsed time, which is
-in units of {PAD} bits.
+in units of {PAD} bits. So the published figures are of a harder form of the task, for the LTC above all, and what
+stands here does not repeat them.
 
 Training: {args.train_size:,} sequences, of which {VALIDATION:.0%} are kept aside and choose the weights (smallest loss
 over the epochs). Test: {test.y.size:,} more, read once, at the end; always giving the same answer is right in
