@@ -1,0 +1,382 @@
+"""Event-based XOR: is the number of ones in a stream of bits odd?  The networks see only its runs.
+
+A stream of 2 to 31 random bits is run-length compressed.  Each run is one event: its bit, and its length, which is the
+elapsed time too.  After the last one the network says whether the ones are even or odd.  A single misread run makes
+the answer wrong, so nothing but exact counting does better than a guess.
+
+    python examples/event_xor.py --quick      # half a minute; too short to learn much
+    python examples/event_xor.py              # 100,000 sequences, four models; some 10 minutes on 2 cores
+    python examples/event_xor.py --models cfc --seeds 0 1 2 --epochs 20
+    python examples/event_xor.py --write-docs # the full run, which also writes docs/results.md and its picture
+
+Source of the task: Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series", arXiv
+2006.04418; of the published figures: Hasani et al., "Closed-form continuous-time neural networks", Nature Machine
+Intelligence 4 (2022).
+"""
+
+import argparse
+import datetime
+import os
+import pathlib
+import re
+import shlex
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+
+from ltc_np import (
+    LSTM,
+    LTC,
+    Adam,
+    CfC,
+    CosineDecay,
+    Dense,
+    FullyConnected,
+    Layer,
+    MixedMemory,
+    Model,
+    bench,
+    get_num_threads,
+    set_num_threads,
+)
+
+PAD = 32  # events a sequence has room for; streams are shorter
+TIME_UNIT = 4  # bits
+TRAIN, TEST, VALIDATION = 100_000, 10_000, 0.05  # sequences; share of the training set that chooses the weights
+TRAIN_SEED, TEST_SEED = 20220, 20221
+TITLE = "Event-based XOR"
+DOCS = pathlib.Path(__file__).parents[1] / "docs"
+
+
+@dataclass(frozen=True)
+class Events:
+    """Run-length compressed streams, padded.
+
+    Attributes
+    ----------
+    x : (S, PAD, 2) float32
+        Bit and length of each run, the length as a share of PAD; 0 in the padding.
+    dt : (S, PAD) float32
+        Length of each run in bits: the elapsed time.
+    lengths : (S,) int
+        Runs of each stream: the mask of the valid events, which are always the first ones.
+    y : (S,) int
+        1 where the number of ones is odd.
+    streams : (S,) int
+        Bits of each stream.
+    """
+
+    x: np.ndarray
+    dt: np.ndarray
+    lengths: np.ndarray
+    y: np.ndarray
+    streams: np.ndarray
+
+    def __getitem__(self, rows):
+        return Events(*(array[rows] for array in vars(self).values()))
+
+
+def generate(count, seed):
+    """``count`` random streams of 2 to PAD - 1 bits."""
+    rng = np.random.default_rng(seed)
+    streams = rng.integers(2, PAD, count)
+    bits = rng.integers(0, 2, (count, PAD - 1))
+    valid = np.arange(PAD - 1) < streams[:, None]
+    begins = np.ones_like(valid)  # a run
+    begins[:, 1:] = bits[:, 1:] != bits[:, :-1]
+    begins &= valid
+    run = begins.cumsum(axis=1) - 1  # of each bit: the number of its run
+    slot = run + PAD * np.arange(count)[:, None]
+    dt = np.bincount(slot[valid], minlength=count * PAD).reshape(count, PAD).astype(np.float32)
+    bit = np.bincount(slot[begins], bits[begins], count * PAD).reshape(count, PAD)
+    x = np.stack([bit, dt / PAD], axis=2).astype(np.float32)
+    return Events(x, dt, begins.sum(axis=1), (bits * valid).sum(axis=1) % 2, streams)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model, how it is trained, and what was published of its kind: test accuracy in per cent."""
+
+    title: str
+    layer: Layer
+    rate: float
+    epochs: int
+    published: str
+
+
+BATCH, CLIP = 128, 0.1
+BACKBONE = {"backbone_units": 128, "backbone_activation": "silu"}
+MODELS = {
+    "cfc": Setting("CfC", CfC(32, 2, **BACKBONE), 0.002, 40, "99.42 ± 0.42"),
+    "mixed_memory": Setting("CfC, mixed memory", MixedMemory(CfC(32, 2, **BACKBONE)), 0.002, 25, "99.72 ± 0.08"),
+    "no_gate": Setting("CfC, no gate", CfC(32, 2, mode="no_gate", **BACKBONE), 0.002, 40, "96.29 ± 1.61"),
+    "pure": Setting("CfC, pure", CfC(32, 2, mode="pure", **BACKBONE), 0.002, 40, "85.42 ± 2.84"),
+    "ltc": Setting("LTC", LTC(FullyConnected(64), 2), 0.005, 10, "49.11"),
+    "lstm": Setting("LSTM", LSTM(64, 2), 0.005, 25, "89.71 ± 3.48"),
+}
+DEFAULT = ("cfc", "mixed_memory", "ltc", "lstm")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One training."""
+
+    name: str
+    seed: int
+    parameters: int
+    epochs: int
+    validation: list  # accuracy on the validation set, by epoch
+    correct: np.ndarray  # (test sequences,) bool
+    seconds: float
+    cpu_seconds: float
+
+
+def inputs(model, events):
+    """Arguments of the model's calls, without the padding that all sequences share.
+
+    The length of a run is scaled to mean 0 and variance 1, nearly: in an endless stream it has mean 2 and variance 2.
+    As a share of PAD, one bit more or less is a step of 1/32, which a network of initial weights hardly reacts to.
+    """
+    T = events.lengths.max()
+    x = events.x[:, :T].copy()
+    x[:, :, 1] = (PAD * x[:, :, 1] - 2) / np.sqrt(2)
+    known = {"x": x, "lengths": events.lengths}
+    return known | ({"dt": events.dt[:, :T] / TIME_UNIT} if model.takes_dt else {})
+
+
+def train(name, seed, epochs, train_size, threads):
+    """Train one model; the last of the training sequences choose its weights, the test set is read at the end."""
+    set_num_threads(threads)
+    setting, start, cpu_start = MODELS[name], time.perf_counter(), time.process_time()
+    model = Model(setting.layer, Dense(setting.layer.output_size, 2), seed=seed, return_sequences=False)
+    events, cut = generate(train_size, TRAIN_SEED), round((1 - VALIDATION) * train_size)
+    known, held_out = events[:cut], events[cut:]
+
+    def report(epoch, logs):
+        if (epoch + 1) % max(1, epochs // 25) == 0 or epoch + 1 == epochs:
+            figures = f"loss {logs['loss']:.4f}, validation {logs['val_accuracy']:.2%}"
+            print(
+                f"{name}, seed {seed}: epoch {epoch + 1}/{epochs}, {figures}, {time.perf_counter() - start:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    history = model.fit(
+        **inputs(model, known),
+        y=known.y,
+        epochs=epochs,
+        batch_size=BATCH,
+        optimizer=Adam(CosineDecay(setting.rate, epochs * -(-cut // BATCH))),
+        loss="cross_entropy",
+        metrics=["accuracy"],
+        clip_norm=CLIP,
+        validation_data=inputs(model, held_out) | {"y": held_out.y},
+        seed=seed,
+        callbacks=[report],
+        verbose=False,
+    )
+    test = generate(TEST, TEST_SEED)
+    correct = model(**inputs(model, test)).argmax(axis=1) == test.y
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    return Result(name, seed, model.theta.size, epochs, history["val_accuracy"], correct, seconds, cpu_seconds)
+
+
+def threads_of(args):
+    """Threads of each training."""
+    return max(1, get_num_threads() // args.jobs)
+
+
+def train_all(args):
+    """The results by model, a list over the seeds for each; a training has a process of its own."""
+    threads = threads_of(args)
+    os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # of the processes to come
+    with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
+        futures = {
+            name: [
+                pool.submit(train, name, seed, args.epochs or MODELS[name].epochs, args.train_size, threads)
+                for seed in args.seeds
+            ]
+            for name in args.models
+        }
+        return {name: [future.result() for future in own] for name, own in futures.items()}
+
+
+def table(results):
+    """Markdown: a row for each model."""
+    lines = [
+        "| model | units | parameters | learning rate | epochs | test accuracy, % | published, % | CPU s | s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, own in results.items():
+        setting, accuracy = MODELS[name], np.array([result.correct.mean() for result in own]) * 100
+        found = f"{accuracy.mean():.2f}" + (f" ± {accuracy.std(ddof=1):.2f}" if len(own) > 1 else "")
+        cpu, wall = (np.mean([getattr(result, key) for result in own]) for key in ("cpu_seconds", "seconds"))
+        size = setting.layer.output_size, f"{own[0].parameters:,}"
+        cells = setting.title, *size, setting.rate, own[0].epochs, found, setting.published
+        lines.append(f"| {' | '.join(map(str, cells))} | {cpu:.0f} | {wall:.0f} |")
+    return "\n".join(lines)
+
+
+def draw(results, test, file):
+    """Accuracy over the epochs, and by the number of bits of the stream."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    bits = np.unique(test.streams)
+    for k, (name, own) in enumerate(results.items()):
+        style = {"color": f"C{k}", "lw": 1.5}
+        for result in own:
+            label = MODELS[name].title if result is own[0] else None
+            axes[0].plot(np.arange(result.epochs) + 1, 100 * np.array(result.validation), label=label, **style)
+            by_bits = [100 * result.correct[test.streams == n].mean() for n in bits]
+            axes[1].plot(bits, by_bits, label=label, **style)
+    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    axes[0].set(xlabel="epoch", ylabel="accuracy on the validation set, %", title="learning")
+    axes[1].set(xlabel="bits of the stream", ylabel="accuracy on the test set, %", title="after training")
+    for ax in axes:
+        ax.axhline(50, color="gray", ls=":", lw=1, label="guessing")
+        ax.set_ylim(40, 102)
+    axes[0].legend()
+    write(file, lambda part: figure.savefig(part, dpi=110, format="png"))
+
+
+def write(file, save):
+    """``save(path)`` to a temporary file that then takes the place of ``file``, so that it is there whole or not."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        save(part)
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def section(results, test, args, seconds):
+    """The text of docs/results.md on this task."""
+    machine, threads, seeds = bench.machine(), threads_of(args), ", ".join(map(str, args.seeds))
+    threads = f"{threads} thread{'s' if threads > 1 else ''}"
+    constant = max(test.y.mean(), 1 - test.y.mean())
+    return f"""## {TITLE}
+
+Is the number of ones in a stream of random bits odd? A stream has 2 to {PAD - 1} bits, every length equally often, and
+is run-length compressed: each run of equal bits is one event, (bit, length / {PAD}), with the length of the run as
+elapsed time. Sequences are padded to {PAD} events; the mask of valid events is given to the models as `lengths`, not as
+an input. Every model is given the length, scaled to mean 0 and variance 1, as its second input. Those that have a
+notion of elapsed time get it as such too, in units of {TIME_UNIT} bits; the LSTM has none. The readout,
+`Dense(units, 2)`, sees the output after the last event; the loss is the cross-entropy.
+
+The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series" (arXiv
+2006.04418), the published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature
+Machine Intelligence 4, 2022), after up to 200 epochs. In their code an event comes where the bit changes, with the time
+since the event before; here it is a whole run. There the bit is the only input beside the elapsed time, which is
+in units of {PAD} bits. So the published figures are of a harder form of the task, for the LTC above all, and what
+stands here does not repeat them.
+
+Training: {args.train_size:,} sequences, of which {VALIDATION:.0%} are kept aside and choose the weights (smallest loss
+over the epochs). Test: {test.y.size:,} more, read once, at the end; always giving the same answer is right in
+{constant:.2%} of them. For every model Adam with a learning rate that falls to 0 along half a cosine, batches of
+{BATCH}, gradients clipped to norm {CLIP:g}; no dropout, no weight decay, no curriculum. The
+backbone of a CfC is one layer of {BACKBONE["backbone_units"]} ({BACKBONE["backbone_activation"]}), the LTC is fully
+connected, mixed memory has the topology `"torch"`.
+
+{table(results)}
+
+![Accuracy over the epochs, and by the bits of the stream](images/event_xor.png)
+
+Seeds of the initial weights and of the batches' order: {seeds}; the data are the same. "CPU s" is the processor's time
+for one training with its data and its test, "s" the clock's, which counts other work on the machine too.
+
+Written on {datetime.date.today():%d %B %Y} by
+
+```sh
+{args.command}
+```
+
+in {seconds / 60:.0f} min, {args.jobs} trainings at a time on {threads} each, on {machine["threads"]} cores of a
+{machine["cpu"]}, with Python {machine["python"]}, NumPy {machine["numpy"]} and Numba {machine["numba"]}.
+"""
+
+
+def put_section(page, text):
+    """``page`` with ``text`` in the place of its section of that heading, or at the end."""
+    found = re.search(rf"^## {re.escape(TITLE)}\n.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    if found is None:
+        return f"{page.rstrip()}\n\n{text}"
+    after = page[found.end() :]
+    return page[: found.start()] + text + ("\n" + after if after else "")
+
+
+def number(low):
+    """A type for argparse: an int >= ``low``."""
+
+    def parse(text):
+        value = int(text)
+        if value < low:
+            raise argparse.ArgumentTypeError(f"must be at least {low}, got {value}")
+        return value
+
+    parse.__name__ = "int"  # what argparse calls it
+    return parse
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=DEFAULT, help=f"default: {' '.join(DEFAULT)}")
+    parser.add_argument(
+        "--seeds", nargs="+", type=number(0), default=[0], metavar="N", help="of weights and order; default: 0"
+    )
+    parser.add_argument("--epochs", type=number(1), metavar="N", help="default: each model's own")
+    parser.add_argument(
+        "--train-size",
+        type=number(100),
+        default=TRAIN,
+        metavar="N",
+        help="sequences, at least 100; default: %(default)s",
+    )
+    parser.add_argument("--jobs", type=number(1), default=2, metavar="N", help="trainings at a time; default: 2")
+    parser.add_argument("--quick", action="store_true", help="2 epochs of 4,000 sequences")
+    parser.add_argument("--output", type=pathlib.Path, metavar="DIR", help="folder of the picture; default: this one")
+    parser.add_argument("--no-plot", action="store_true", help="write no picture")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/results.md and its picture")
+    args = parser.parse_args(argv)
+    args.command = shlex.join(["python", "examples/event_xor.py", *(sys.argv[1:] if argv is None else argv)])
+    if args.write_docs and (args.quick or args.no_plot or args.output):
+        parser.error("--write-docs excludes --quick, --no-plot and --output")
+    for name in ("models", "seeds"):
+        if len(set(getattr(args, name))) < len(getattr(args, name)):
+            parser.error(f"--{name} must not name one twice")
+    args.jobs = min(args.jobs, len(args.models) * len(args.seeds))
+    if args.quick:
+        args.epochs, args.train_size = args.epochs or 2, min(args.train_size, 4000)
+    args.output = DOCS / "images" if args.write_docs else args.output or pathlib.Path()
+    if not args.no_plot:
+        try:
+            args.output.mkdir(parents=True, exist_ok=True)
+            import matplotlib  # before the training, in case it is missing
+        except OSError as error:
+            parser.error(f"--output must be a folder: {error}")
+        except ImportError:
+            parser.error('pictures need matplotlib: pip install ".[plot]", or --no-plot')
+        matplotlib.use("Agg")
+    start = time.perf_counter()
+    results, test = train_all(args), generate(TEST, TEST_SEED)
+    seconds = time.perf_counter() - start
+    print(table(results))
+    if args.no_plot:
+        return
+    file = args.output / "event_xor.png"
+    draw(results, test, file)
+    print(f"wrote {file}", file=sys.stderr)
+    if args.write_docs:
+        page = DOCS / "results.md"
+        text = page.read_text(encoding="utf-8") if page.exists() else "# Results\n"
+        text = put_section(text, section(results, test, args, seconds))
+        write(page, lambda part: part.write_text(text, encoding="utf-8"))
+        print(f"wrote {page}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
