@@ -218,9 +218,18 @@ def main(argv=None):
     """Run the benchmark and print it."""
     parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), help="default: all")
-    parser.add_argument("--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"])
-    parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help="runs a median; default: %(default)s")
+    kinds = "tutorial small medium large sparse (LTCs) cfc lstm32 lstm64 lstm128; default: all"
+    parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", default=list(CASES), help=kinds)
+    parser.add_argument(
+        "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"], help="default: both"
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=RUNS,
+        metavar="N",
+        help="runs behind each figure, which is their median; default: %(default)s",
+    )
     parser.add_argument(
         "--peers", action="store_true", help="time ncps, JAX and PyTorch's LSTM as well, those that are installed"
     )
