@@ -111,10 +111,10 @@ class Setting:
 BATCH, CLIP = 128, 0.1
 BACKBONE = {"backbone_units": 128, "backbone_activation": "silu"}
 MODELS = {
-    "cfc": Setting("CfC", CfC(32, 2, **BACKBONE), 0.002, 40, "99.42 ± 0.42"),
+    "cfc": Setting("CfC", CfC(64, 2, **BACKBONE), 0.0015, 40, "99.42 ± 0.42"),
     "mixed_memory": Setting("CfC, mixed memory", MixedMemory(CfC(32, 2, **BACKBONE)), 0.002, 25, "99.72 ± 0.08"),
-    "no_gate": Setting("CfC, no gate", CfC(32, 2, mode="no_gate", **BACKBONE), 0.002, 40, "96.29 ± 1.61"),
-    "pure": Setting("CfC, pure", CfC(32, 2, mode="pure", **BACKBONE), 0.002, 40, "85.42 ± 2.84"),
+    "no_gate": Setting("CfC, no gate", CfC(64, 2, mode="no_gate", **BACKBONE), 0.0015, 40, "96.29 ± 1.61"),
+    "pure": Setting("CfC, pure", CfC(64, 2, mode="pure", **BACKBONE), 0.0015, 40, "85.42 ± 2.84"),
     "ltc": Setting("LTC", LTC(FullyConnected(64), 2), 0.005, 10, "49.11"),
     "lstm": Setting("LSTM", LSTM(64, 2), 0.005, 25, "89.71 ± 3.48"),
 }
