@@ -272,7 +272,7 @@ The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregu
 2006.04418), the published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature
 Machine Intelligence 4, 2022), after up to 200 epochs. In their code an event comes where the bit changes, with the time
 since the event before; here it is a whole run. There the bit is the only input beside the elapsed time, which is
-in units of {PAD} bits. So the published figures are of a harder form of the task, for the LTC above all, and what
+in units of {PAD} bits. So the published figures are of another form of the task, with less to go by, and what
 stands here does not repeat them.
 
 Training: {args.train_size:,} sequences, of which {VALIDATION:.0%} are kept aside and choose the weights (smallest loss
