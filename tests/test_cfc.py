@@ -153,7 +153,7 @@ def test_gradient_along_a_direction_at_a_realistic_size(memory, backend):
 
 @pytest.mark.parametrize("cell", [CfC(19, 2, backbone_units=40), WiredCfC(AutoNCP(30, 5), 2, strict=True)])
 def test_same_bits_for_every_number_of_threads(cell, monkeypatch):
-    monkeypatch.setattr(ltc_np.cells.cfc, "PARALLEL_PRODUCTS", 0)
+    monkeypatch.setattr(ltc_np.blas, "PARALLEL_PRODUCTS", 0)
     model = Model(cell, seed=0, backend="cpu")
     x, dt, _ = data(3 * BLOCK + 1, 11, 2, 1)
     y = np.zeros((*x.shape[:2], cell.output_size))

@@ -34,8 +34,6 @@ BLOCK = 32
 GRADIENT_ROWS = 16
 # Steps times sequences whose weight gradients are one product.
 CHUNK = 1024
-# Below this many multiplications a call (about 0.2 ms) a second thread may cost more than it brings.
-PARALLEL_PRODUCTS = 10_000_000
 
 
 class CfC(Layer):
@@ -129,14 +127,13 @@ class CfC(Layer):
         self.smooth = mode != "pure" and (backbone_activation != "relu" or backbone_layers == 0)
         self.output_size = self.state_size = self.units
         self.state_slices = {"h": slice(0, self.units)}
-        self.init = dict(check_init(init))
         sizes = [self.input_size + self.units] + [self.backbone_units] * self.backbone_layers
         entries = []
         for k in range(self.backbone_layers):
             entries += dense_entries(f"backbone_{{}}{k}", sizes[k], sizes[k + 1])
         for head in heads(mode, variant):
             entries += dense_entries(f"{head}_{{}}", sizes[-1], self.units)
-        self.layout = Layout(tuple(override(entries + decay_entries(mode, self.units), self.init)))
+        self.init, self.layout = with_init(entries + decay_entries(mode, self.units), init)
         self._seal()
 
     def prepare(self, p, buffers, backend):
@@ -184,13 +181,6 @@ def check_convention(mode, variant):
             raise ValueError(f"`{name}` must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def check_init(init):
-    """``init`` as a dict."""
-    if init is not None and not isinstance(init, dict):
-        raise TypeError(f"`init` must be a dict from parameter names, got {type(init).__name__}")
-    return init or {}
-
-
 def heads(mode, variant):
     """Names of the heads."""
     if mode == "pure":
@@ -212,14 +202,10 @@ def decay_entries(mode, units, prefix=""):
     return [Entry(f"{prefix}w_tau", (units,)), Entry(f"{prefix}a", (units,), 1.0)] if mode == "pure" else []
 
 
-def override(entries, init):
-    """Entries with the initial values of ``init``, checked in place."""
-    known = {e.name: e for e in entries}
-    for name, value in init.items():
-        if name not in known:
-            raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(known)}")
-        init[name] = checks.initial(name, value, known[name].shape)
-    return [Entry(**{**vars(e), "init": init.get(e.name, e.init)}) for e in entries]
+def with_init(entries, init):
+    """``init`` checked, and the layout of the entries with its initial values."""
+    init = checks.initial_values(init, {e.name: e.shape for e in entries})
+    return init, Layout(tuple(Entry(**{**vars(e), "init": init.get(e.name, e.init)}) for e in entries))
 
 
 def dropout_masks(rng, rate, dropped, shape, units, dtype):
@@ -299,7 +285,7 @@ def _cuts(B):
 def _share(run, count, multiplications, fast):
     """Call ``run`` on all blocks; NumPy's functions hold the GIL too often for threads to gain."""
     with blas.one_thread():
-        threads.run(run, count, threads.share(count, fast is not None and multiplications > PARALLEL_PRODUCTS))
+        threads.run(run, count, threads.share(count, fast is not None and multiplications > blas.PARALLEL_PRODUCTS))
 
 
 class _Features:

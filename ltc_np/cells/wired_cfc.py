@@ -8,7 +8,6 @@ and runs as one.  Equations of a cell: `ltc_np.cells.cfc`; docs/maths/cfc.md sho
 import numpy as np
 
 from .. import checks, kernels
-from ..layout import Layout
 from . import cfc
 from .base import Layer, built
 
@@ -91,7 +90,6 @@ class WiredCfC(Layer):
         if any(neuron not in places for neuron in range(self.output_size)):
             raise ValueError(f"`wiring` must have its motor neurons in its last layer, got {self.wiring!r}")
         self.motor = np.array([places[neuron] for neuron in range(self.output_size)])
-        self.init = dict(cfc.check_init(init))
         entries = []
         for cell in self.cells:
             for head in cfc.heads(mode, variant):
@@ -99,7 +97,7 @@ class WiredCfC(Layer):
                 shape = None if index is None else index[0].shape
                 entries += cfc.dense_entries(f"{cell.name}_{head}_{{}}", *cell.shape, shape)
             entries += cfc.decay_entries(mode, cell.shape[1], f"{cell.name}_")
-        self.layout = Layout(tuple(cfc.override(entries, self.init)))
+        self.init, self.layout = cfc.with_init(entries, init)
         self._seal()
 
     def _matrices(self):
