@@ -131,6 +131,7 @@ def fit(
     lengths=None,
     epochs=1,
     batch_size=32,
+    drop_last=False,
     tbptt=None,
     memory="full",
     optimizer=None,
@@ -164,6 +165,8 @@ def fit(
         Train until this many epochs are done (counting those before ``initial_epoch``).
     batch_size : int
         Sequences per optimiser step; the last batch of an epoch may be smaller.
+    drop_last : bool
+        Leave out each epoch's last batch where it is smaller; with `shuffle` other sequences every time.
     tbptt : int >= 1, optional
         Truncated backpropagation through time: steps of a chunk; see Notes.  Default: whole sequences.
     memory : "full" or "low"
@@ -228,9 +231,14 @@ def fit(
     if tbptt is not None:
         tbptt = checks.positive_int("tbptt", tbptt)
     memory = check_memory(memory)
-    shuffle, keep_best, verbose = (
+    shuffle, keep_best, verbose, drop_last = (
         checks.boolean(name, value)
-        for name, value in (("shuffle", shuffle), ("keep_best", keep_best), ("verbose", verbose))
+        for name, value in (
+            ("shuffle", shuffle),
+            ("keep_best", keep_best),
+            ("verbose", verbose),
+            ("drop_last", drop_last),
+        )
     )
     validation_every = checks.positive_int("validation_every", validation_every)
     initial_epoch = checks.positive_int("initial_epoch", initial_epoch, 0)
@@ -246,6 +254,11 @@ def fit(
         callbacks = [callbacks]
     callbacks = [as_callback(c) for c in callbacks or ()]
     train = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
+    sequences = train.x.shape[0]
+    if drop_last:
+        if sequences < batch_size:
+            raise ValueError(f"`batch_size` must be at most the {sequences} sequences with `drop_last`, got {batch_size}")
+        sequences -= sequences % batch_size
     if tbptt is not None:
         _check_tbptt(model, train)
     validation = _validation(model, validation_data, loss)
@@ -270,7 +283,7 @@ def fit(
             with _announce(model, display), np.errstate(over="ignore", invalid="ignore"):
                 for epoch in range(initial_epoch, epochs):
                     order = np.random.default_rng([seed, epoch]).permutation(train.x.shape[0]) if shuffle else None
-                    logs = run.epoch(train, epoch, order)
+                    logs = run.epoch(train, sequences, epoch, order)
                     if validation and ((epoch + 1) % validation_every == 0 or epoch + 1 == epochs):
                         results = run.evaluate(validation)
                         run.check_finite(results["loss"], "validation loss")
@@ -335,17 +348,17 @@ class _Run:
         self.memory, self.metrics, self.callbacks, self.seed = memory, metrics, callbacks, seed
         self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
 
-    def epoch(self, data, epoch, order):
-        """One optimiser step for each chunk of each batch; the epoch's logs."""
+    def epoch(self, data, n, epoch, order):
+        """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs."""
         try:
             self.model._check_steps(self.model._prepare(self.workspace), data.dt)
         except ValueError as error:  # the conductances have grown
             raise ValueError(f"{error} (before epoch {epoch + 1}; the model has the parameters of then)") from None
         total = weights = 0.0
-        n, T, _ = data.x.shape
+        T = data.x.shape[1]
         batches, chunks = -(-n // self.batch_size), -(-T // (self.tbptt or T))
         for batch in range(batches):
-            rows = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+            rows = slice(batch * self.batch_size, min((batch + 1) * self.batch_size, n))
             rows = rows if order is None else order[rows]
             state = None
             for chunk, steps in enumerate(data.chunks(rows, self.tbptt)):

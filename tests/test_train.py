@@ -59,6 +59,27 @@ def test_it_learns_and_reports(backend):
     assert repr(history).startswith("<History: 30 epochs")
 
 
+def test_drop_last_is_training_without_the_smaller_batch(backend):
+    x, y = sines(n=19)
+    kwargs = {"epochs": 3, "batch_size": 8, "optimizer": "sgd", "seed": 5, "verbose": False}
+    by_fit, by_hand = small(backend), small(backend)
+    seen = Steps()
+    by_fit.fit(x, y, drop_last=True, callbacks=seen, **kwargs)
+    assert seen.steps == list(range(6))
+    optimizer = SGD(0.01)
+    for epoch in range(3):
+        order = np.random.default_rng([5, epoch]).permutation(19)
+        for rows in (order[:8], order[8:16]):
+            optimizer.step(by_hand, by_hand.loss_and_grad(x[rows], y[rows])[1])
+    assert np.array_equal(by_fit.theta, by_hand.theta)
+    unordered, first = small(backend), small(backend)
+    unordered.fit(x, y, drop_last=True, shuffle=False, **kwargs)
+    first.fit(x[:16], y[:16], shuffle=False, **kwargs)
+    assert np.array_equal(unordered.theta, first.theta)
+    with pytest.raises(ValueError, match="`batch_size` must be at most the 19 sequences with `drop_last`, got 20"):
+        small(backend).fit(x, y, batch_size=20, drop_last=True, verbose=False)
+
+
 def test_epoch_is_the_naive_loop(backend):
     """fit against loss_and_grad and step by hand: same order of batches, same numbers to the bit."""
     x, y = sines(n=20)
