@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ltc_np import LSTM, Adam, Dense, Model, gradcheck, load, set_num_threads
-from ltc_np.cells import lstm
+from ltc_np.cells import gates
 
 FILE = pathlib.Path(__file__).parent / "golden" / "torch_lstm.npz"
 CASES = ("plain", "square", "one_step", "long")
@@ -81,7 +81,7 @@ def test_initial_values():
 def test_orthogonal_draws_are_uniform():
     """QR without the sign of R would give a first entry that is never positive."""
     rng = np.random.default_rng(0)
-    first = [lstm.orthogonal(rng, (3, 3))[0, 0] for _ in range(200)]
+    first = [gates.orthogonal(rng, (3, 3))[0, 0] for _ in range(200)]
     assert 70 < np.sum(np.array(first) > 0) < 130  # 100 +- 4 standard deviations
 
 
@@ -121,7 +121,7 @@ def test_the_same_bits_for_every_number_of_threads(backend):
     """The batch is cut by its size alone, and is cut here."""
     rng = np.random.default_rng(0)
     B, N = 70, 48
-    assert lstm.count_parts(B, N) == 2
+    assert gates.count_parts(B, 4 * N * N) == 2
     x, y, lengths = rng.normal(size=(B, 6, 3)), rng.normal(size=(B, 6, N)), rng.integers(0, 7, B)
     model, results = Model(LSTM(N, 3), seed=0, backend=backend), []
     try:
