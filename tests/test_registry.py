@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from ltc_np import (
+    CTGRU,
+    GRU,
     LSTM,
     LTC,
     AutoNCP,
@@ -35,6 +37,8 @@ EXPECTED = {
     "WiredCfC": (True, False, False, True, True, True, False),
     "WiredCfC pure": (True, False, False, False, True, True, False),
     "LSTM": (False, False, False, True, True, False, False),
+    "GRU": (False, False, False, True, True, False, False),
+    "CTGRU": (True, False, False, True, True, False, False),
     "MixedMemory": (True, False, False, True, True, True, False),
     "Dense": (False, True, True, True, True, False, False),
 }
@@ -66,6 +70,12 @@ EXAMPLES = {
     ],
     "WiredCfC pure": [WiredCfC(Random(5, 2, 0.5), 2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3})],
     "LSTM": [LSTM(5, 2), LSTM(3, 2, forget_bias=0.0), LSTM(20, 2, init={"b": (-0.5, 0.5)})],
+    "GRU": [GRU(5, 2), GRU(3, 2, init={"b_hn": (-0.5, 0.5)}), GRU(20, 2)],
+    "CTGRU": [
+        CTGRU(5, 2),
+        CTGRU(3, 2, scales=1, decay="after"),
+        CTGRU(18, 2, scales=3, tau_min=0.1, tau_ratio=2.0, init={"b": (-0.5, 0.5)}),
+    ],
     "MixedMemory": [
         MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
         MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3, solver="exponential"), "keras", 0.5, input_dim=2),

@@ -46,7 +46,7 @@ if __name__ == "__main__":
         "plain": make_case(1, N=5, I=2, B=3, T=4),
         "square": make_case(2, N=4, I=4, B=4, T=4),
         "one_step": make_case(3, N=3, I=2, B=5, T=1),
-        "long": make_case(4, N=17, I=3, B=2, T=60),
+        "long": make_case(4, N=17, I=3, B=2, T=40),
     }
     path = Path(__file__).with_name("torch_gru.npz")
     np.savez_compressed(path, **{f"{case}/{key}": g[key] for case, g in cases.items() for key in g})
