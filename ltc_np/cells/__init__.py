@@ -4,8 +4,9 @@ from .base import Fresh, Layer, Workspace
 from .cfc import CfC
 from .lstm import LSTM
 from .ltc import LTC
+from .spiking_lif import SpikingLIF
 from .wired_cfc import WiredCfC
 
-CELLS = {"LTC": LTC, "CfC": CfC, "WiredCfC": WiredCfC, "LSTM": LSTM}
+CELLS = {"LTC": LTC, "CfC": CfC, "WiredCfC": WiredCfC, "LSTM": LSTM, "SpikingLIF": SpikingLIF}
 
-__all__ = ["CELLS", "LSTM", "LTC", "CfC", "Fresh", "Layer", "WiredCfC", "Workspace"]
+__all__ = ["CELLS", "LSTM", "LTC", "CfC", "Fresh", "Layer", "SpikingLIF", "WiredCfC", "Workspace"]
