@@ -24,10 +24,10 @@ import numpy as np
 from . import bench, threads
 from .cells import LSTM, CfC
 
-PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",)}
+PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",), "loop": ("torch",)}
 # Which peers have what a case is made of.
 PEERS_OF = dict.fromkeys(("tutorial", "small", "medium", "large"), ("ncps", "jax", "lstm"))
-PEERS_OF |= {"cfc": ("ncps",)} | dict.fromkeys(("lstm32", "lstm64", "lstm128"), ("lstm",))
+PEERS_OF |= {"cfc": ("ncps",), "lif": ("loop",)} | dict.fromkeys(("lstm32", "lstm64", "lstm128"), ("lstm",))
 # Cases in which everybody has one thread: what is asked is how good the kernels are.
 ONE_THREAD = ("lstm32", "lstm64", "lstm128")
 TOLERANCE = 1e-4  # float32 sums over B*T*U terms in another order; the peers differ by some 1e-6
@@ -45,6 +45,7 @@ REFERENCE_MS = {
         **{"tutorial": 0.6, "small": 3.9, "medium": 8.8, "large": 5.9},
         **{"lstm32": 5.9, "lstm64": 9.7, "lstm128": 7.4},
     },
+    "loop": {"lif": 10},
 }
 WEAK = 1.3
 
@@ -97,6 +98,41 @@ def lstm_step(model, x, y, formulation=None):
         return _torch_step(peer, x, y)
     torch.nn.init.zeros_(peer.bias_hh_l0)  # PyTorch adds two biases
     return _torch_step(peer, x, y, model, {"w_x": peer.weight_ih_l0, "w_h": peer.weight_hh_l0, "b": peer.bias_ih_l0})
+
+
+def loop_step(model, x, y, formulation=None):
+    """Spiking neurons as people write them in PyTorch: a loop over time with an autograd function for the spike."""
+    import torch
+
+    layer = model.layers[0]
+
+    class Spike(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, u):
+            ctx.save_for_backward(u)
+            return (u >= 0).to(u.dtype)
+
+        @staticmethod
+        def backward(ctx, d_s):
+            return d_s / (1 + layer.slope * ctx.saved_tensors[0].abs()) ** 2
+
+    class Neurons(torch.nn.Linear):
+        def __init__(self):
+            super().__init__(model.input_size, layer.output_size)
+            self.tau = torch.nn.Parameter(torch.zeros(layer.output_size))
+
+        def forward(self, x):
+            e = -torch.expm1(-1 / torch.nn.functional.softplus(self.tau))
+            v, spikes = torch.zeros(len(x), layer.output_size), []
+            for current in super().forward(x).unbind(1):
+                v = v + (current - v) * e
+                s = Spike.apply(v - layer.threshold)
+                v = v * (1 - s)
+                spikes.append(s)
+            return torch.stack(spikes, 1), v
+
+    peer = Neurons()
+    return _torch_step(peer, x, y, model, {"w_x": peer.weight, "b": peer.bias, "tau": peer.tau})
 
 
 def _torch_step(peer, x, y, model=None, parameters=None):
@@ -217,7 +253,7 @@ def jax_step(model, x, y, formulation):
     return step, loss_and_grad
 
 
-STEPS = {"ltc_np": ltc_np_step, "ncps": ncps_step, "jax": jax_step, "lstm": lstm_step}
+STEPS = {"ltc_np": ltc_np_step, "ncps": ncps_step, "jax": jax_step, "lstm": lstm_step, "loop": loop_step}
 
 
 def check(what, model, x, y, loss, gradient):

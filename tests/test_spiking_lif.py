@@ -229,10 +229,10 @@ def test_backends_agree(N, options):
 def test_the_same_bits_for_every_number_of_threads(options, backend):
     """The batch is cut by its size alone, and is cut here."""
     rng = np.random.default_rng(0)
-    B, T, N = 70, 30, 96
+    B, T, N = 70, 90, 96
     layer = SpikingLIF(N, 3, **options)
     assert layer._parts(B, T) > 1
-    assert layer._parts(B, 1) == 1
+    assert layer._parts(15, T) == 1
     x, y, lengths = rng.normal(size=(B, T, 3)), rng.normal(size=(B, T, N)), rng.integers(0, T + 1, B)
     model, results = Model(layer, seed=0, backend=backend), []
     try:

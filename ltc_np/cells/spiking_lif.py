@@ -26,9 +26,9 @@ SURROGATES = ("fast_sigmoid", "arctan")  # kernels know them by number
 FAST_SIGMOID, ARCTAN = range(2)
 SLOPES = (25.0, 2.0)
 
-# A part of the batch has at least so many sequences, and so many steps of neurons (about 0.2 ms of work).  With
-# recurrence also so many multiplications in the product of one step, as in `ltc_np.cells.lstm`.
-PART_ROWS, PART_STEPS, PART_PRODUCTS = 8, 2**16, 2**18
+# A part of the batch has at least so many sequences, and so many steps of neurons (0.2 ms of work); with recurrence so
+# many multiplications in the product of one step, as in `ltc_np.cells.lstm`.
+PART_ROWS, PART_STEPS, PART_PRODUCTS = 16, 2**18, 2**18
 # Initial weights: white input of unit variance gives a neuron whose time constant is ten steps fluctuations of the
 # potential of 0.7 thresholds, and so some spikes (variance of the weight: 10 thresholds**2 / inputs).
 WEIGHT_RANGE = 30**0.5
@@ -155,43 +155,50 @@ class SpikingLIF(Layer):
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         p, _, neuron, _, run, _ = prepared
         (B, T, I), N = x.shape, self.output_size
-        names = ("current", "y", "before")[: 3 if self.recurrent else 2]
-        current, y, *before = (workspace.array(name, B * T * N, x.dtype).reshape(B, T, N) for name in names)
-        v, rest = (workspace.array(name, B * (T + 1) * N, x.dtype).reshape(B, T + 1, N) for name in ("v", "rest"))
-        spikes = np.zeros((B, N), x.dtype)
-        rest[:, 0] = 0
-        initial = {"v": v[:, 0], "rest": rest[:, 0], "spikes": spikes}
+        # Arrays are (B, T, N), or (T, B, N) if steps are made one by one: what is worked on together lies together.
+        turn = (lambda a: a.transpose(1, 0, 2)) if self.recurrent else (lambda a: a)
+        inputs = np.ascontiguousarray(turn(x))
+        shape, state_shape = ((T, B, N), (T + 1, B, N)) if self.recurrent else ((B, T, N), (B, T + 1, N))
+        current, y = (workspace.array(name, B * T * N, x.dtype).reshape(shape) for name in ("current", "y"))
+        states = {name: workspace.array(name, B * (T + 1) * N, x.dtype) for name in {"v", "rest", *self.state_slices}}
+        states = {name: array.reshape(state_shape) for name, array in states.items()}
+        turn(states["rest"])[:, 0] = 0
         for name, where in self.state_slices.items():
-            initial[name][:] = h0[:, where]
+            turn(states[name])[:, 0] = h0[:, where]
+        v, rest, spikes = states["v"], states["rest"], states.get("spikes", np.empty((0, 0, 0), x.dtype))
+        flat_inputs, flat, product = inputs.reshape(B * T, I), current.reshape(B * T, N), np.empty((B, N), x.dtype)
+
+        def project(first, last):
+            np.dot(flat_inputs[first:last], p["w_x"], out=flat[first:last])
 
         def sweep(first, last):
             rows = slice(first, last)
-            np.dot(x[rows].reshape(-1, I), p["w_x"], out=current[rows].reshape(-1, N))
             if not self.recurrent:
-                run(0, T, first, last, dt, current, *neuron, v, rest, y)
+                run(False, 0, T, first, last, dt, current, *neuron, v, rest, spikes, y)
                 return
             for t in range(T):
-                before[0][rows, t] = spikes[rows]
-                current[rows, t] += np.dot(spikes[rows], p["w_h"])
-                run(t, t + 1, first, last, dt, current, *neuron, v, rest, y)
-                np.copyto(spikes[rows], y[rows, t], where=dt[rows, t, None] > 0)
+                current[t, rows] += np.dot(spikes[t, rows], p["w_h"], out=product[rows])
+                run(True, t, t + 1, first, last, dt, current, *neuron, v, rest, spikes, y)
 
+        parts = self._parts(B, T)
         with blas.one_thread():
-            over_parts(sweep, B, self._parts(B, T))
-        final = {"v": v[:, T], "rest": rest[:, T], "spikes": spikes}
-        h_last = np.concatenate([final[name] for name in self.state_slices], axis=1)
-        return y, h_last, (x, dt, current, v, rest, y, *before) if keep else None
+            over_parts(project, B * T, parts)
+            over_parts(sweep, B, parts)
+        h_last = np.concatenate([turn(states[name])[:, T] for name in self.state_slices], axis=1)
+        saved = (inputs, dt, current, v, rest, spikes, y) if keep else None
+        return np.ascontiguousarray(turn(y)), h_last, saved
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
         _, turned, neuron, step, _, d_run = prepared
-        x, dt, current, v, rest, y, *before = saved
-        (B, T, I), N, dtype = x.shape, self.output_size, x.dtype
-        d_current = workspace.array("d_current", B * T * N, dtype).reshape(B, T, N)
-        d_v, d_rest, d_spikes, d_b, d_rate = np.zeros((5, B, N), dtype)
+        inputs, dt, current, v, rest, spikes, y = saved
+        (B, T), I, N, dtype = dt.shape, self.input_size, self.output_size, y.dtype
+        turn = (lambda a: np.ascontiguousarray(a.transpose(1, 0, 2))) if self.recurrent else (lambda a: a)
+        d_y, d_current = turn(d_y), workspace.array("d_current", B * T * N, dtype).reshape(y.shape)
+        d_v, d_rest, d_b, d_rate, product = np.zeros((5, B, N), dtype)
+        d_spikes = np.empty((B if self.recurrent else 0, N), dtype)
         d_state = {"v": d_v, "rest": d_rest, "spikes": d_spikes}
         for name, where in self.state_slices.items():
             d_state[name][:] = d_h[:, where]
-        d_y = d_y.copy() if self.recurrent else d_y
         d_dt = np.empty((B, T) if want_dt else (0, 0), dtype)
 
         def sweep(first, last):
@@ -199,27 +206,24 @@ class SpikingLIF(Layer):
 
             def d_steps(begin, end):
                 d_run(
-                    begin, end, first, last, dt, current, *neuron, *step, v, rest, y,
-                    d_y, d_v, d_rest, d_current, d_b, d_rate, d_dt,
+                    self.recurrent, begin, end, first, last, dt, current, *neuron, *step, v, rest, y,
+                    d_y, d_v, d_rest, d_spikes, d_current, d_b, d_rate, d_dt,
                 )  # fmt: skip
 
             if not self.recurrent:
                 d_steps(0, T)
                 return
             for t in range(T - 1, -1, -1):
-                new = dt[rows, t, None] > 0
-                d_y[rows, t] += np.where(new, d_spikes[rows], 0)
                 d_steps(t, t + 1)
-                np.copyto(d_spikes[rows], 0, where=new)
-                d_spikes[rows] += np.dot(d_current[rows, t], turned["w_h"])
+                d_spikes[rows] += np.dot(d_current[t, rows], turned["w_h"], out=product[rows])
 
-        flat_x, flat = x.reshape(B * T, I), d_current.reshape(B * T, N)
+        flat_inputs, flat = inputs.reshape(B * T, I), d_current.reshape(B * T, N)
 
         def add_up(first, last):  # some columns
             columns = flat[:, first:last]
-            g["w_x"][:, first:last] += np.dot(flat_x.T, columns)
+            g["w_x"][:, first:last] += np.dot(flat_inputs.T, columns)
             if self.recurrent:
-                g["w_h"][:, first:last] += np.dot(before[0].reshape(B * T, N).T, columns)
+                g["w_h"][:, first:last] += np.dot(spikes[:T].reshape(B * T, N).T, columns)
 
         parts = self._parts(B, T)
         with blas.one_thread():
@@ -227,15 +231,15 @@ class SpikingLIF(Layer):
             over_parts(add_up, N, min(parts, N))
         g["b"] += d_b.sum(0, np.float64)
         g["tau"] -= d_rate.sum(0, np.float64) * np.square(neuron[1], dtype=np.float64)
-        d_x = blas.product(flat, turned["w_x"]).reshape(B, T, I) if want_x else None
+        d_x = turn(blas.product(flat, turned["w_x"]).reshape(inputs.shape)) if want_x else None
         d_h0 = np.concatenate([d_state[name] for name in self.state_slices], axis=1)
         return d_x, d_h0, d_dt if want_dt else None
 
     def _parts(self, B, T):
         """Parts that the work of B sequences is cut into, whatever the number of threads."""
         N = self.output_size
-        parts = min(B // PART_ROWS, B * T * N // PART_STEPS)
-        return max(1, min(parts, B * N * N // PART_PRODUCTS) if self.recurrent else parts)
+        parts = B * N * N // PART_PRODUCTS if self.recurrent else B * T * N // PART_STEPS
+        return max(1, min(B // PART_ROWS, parts))
 
     def config(self):
         names = "recurrent", "threshold", "reset", "refractory", "surrogate", "slope", "tau", "relaxed", "init"
@@ -258,12 +262,15 @@ def spike(u):
 
 
 def forward_steps(
-    begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory, v, rest, y, fire=spike
-):
+    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
+    v, rest, spikes, y, fire=spike,
+):  # fmt: skip
     """Steps begin..end-1 of the sequences first..last-1.
 
     Parameters
     ----------
+    time_major : bool
+        The three-dimensional arrays have their first two axes the other way round than it stands here.
     time : (B, T) array
         Elapsed time before each step.
     current : (B, T, N) array
@@ -272,19 +279,24 @@ def forward_steps(
         ``rate`` is 1 / tau.
     threshold, keep, offset, refractory : numbers
         A spike turns the potential V into keep * V + offset.
-    v, rest : (B, T + 1, N) arrays
-        Potential and what is left of the refractory time; those after step t are written to row t + 1.
+    v, rest, spikes : (B, T + 1, N) arrays
+        Potential, what is left of the refractory time, and the last spikes (not written if it is empty); those after
+        step t are written to row t + 1.
     y : (B, T, N) array
         Out: the spikes.
     fire : callable
         Potential above the threshold -> spikes.
     """
     rows = slice(first, last)
+    if time_major:
+        current, v, rest, spikes, y = (a.swapaxes(0, 1) for a in (current, v, rest, spikes, y))
     for t in range(begin, end):
         active, left, _, V = integrate(v[rows, t], rest[rows, t], current[rows, t] + b, rate, time[rows, t, None])
         s = y[rows, t] = np.where(active > 0, fire(V - threshold), 0)
         v[rows, t + 1] = (1 - s) * V + s * (keep * V + offset)
         rest[rows, t + 1] = (1 - s) * left + s * refractory
+        if spikes.size > 0:
+            spikes[rows, t + 1] = np.where(time[rows, t, None] > 0, s, spikes[rows, t])
 
 
 def integrate(v, rest, drive, rate, dt):
@@ -296,8 +308,8 @@ def integrate(v, rest, drive, rate, dt):
 
 
 def backward_steps(
-    begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory, kind, peak, sharpness,
-    v, rest, y, d_y, d_v, d_rest, d_current, d_b, d_rate, d_dt,
+    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
+    kind, peak, sharpness, v, rest, y, d_y, d_v, d_rest, d_spikes, d_current, d_b, d_rate, d_dt,
 ):  # fmt: skip
     """Adjoint of `forward_steps`, with the surrogate's derivative for that of a spike.
 
@@ -307,8 +319,8 @@ def backward_steps(
         The surrogate: its number, greatest value, and the factor on u = V - threshold.
     d_y : (B, T, N) array
         Adjoint of the spikes.
-    d_v, d_rest : (B, N) arrays
-        In: adjoints of v and rest after the last of these steps; out: before the first.
+    d_v, d_rest, d_spikes : (B, N) arrays
+        In: adjoints of v, rest and, if it is not empty, spikes after the last of these steps; out: before the first.
     d_current : (B, T, N) array
         Out.
     d_b, d_rate : (B, N) arrays
@@ -317,12 +329,18 @@ def backward_steps(
         Out; not written if it is empty.
     """
     rows = slice(first, last)
+    if time_major:
+        current, v, rest, y, d_y, d_current = (a.swapaxes(0, 1) for a in (current, v, rest, y, d_y, d_current))
     for t in range(end - 1, begin - 1, -1):
         dt, before, drive, s = time[rows, t, None], v[rows, t], current[rows, t] + b, y[rows, t]
         active, left, e, V = integrate(before, rest[rows, t], drive, rate, dt)
         u, d_v_new, d_rest_new = V - threshold, d_v[rows], d_rest[rows]
         slope = peak / (1 + (sharpness * u) ** 2 if kind == ARCTAN else (1 + sharpness * np.abs(u)) ** 2)
-        d_s = d_y[rows, t] + d_v_new * (keep * V + offset - V) + d_rest_new * (refractory - left)
+        d_s = d_y[rows, t]
+        if d_spikes.size > 0:
+            d_s = d_s + np.where(dt > 0, d_spikes[rows], 0)
+            d_spikes[rows] = np.where(dt > 0, 0, d_spikes[rows])
+        d_s = d_s + d_v_new * (keep * V + offset - V) + d_rest_new * (refractory - left)
         d_V = d_v_new * (1 - s + s * keep) + np.where(active > 0, d_s * slope, 0)
         d_left = d_rest_new * (1 - s)
         # integrate

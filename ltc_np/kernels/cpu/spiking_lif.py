@@ -22,18 +22,31 @@ def _integrate(like, waits, v, rest, drive, rate, dt, zero):
     return active, rest - wait, e, fma(drive - v, e, v)
 
 
+@helper
+def _strides(time_major, shape, N):
+    """From row to row of a batch, the same with T + 1 steps, from step to step."""
+    B, T = shape
+    if time_major:
+        return N, N, B * N
+    return T * N, (T + 1) * N, N
+
+
 @kernel
 def forward_steps(
-    begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory, v, rest, y
+    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
+    v, rest, spikes, y,
 ):  # fmt: skip
-    """time (B, T), current, y (B, T, N), b, rate (N,), v, rest (B, T + 1, N)."""
-    _, T, N = current.shape
+    """time (B, T), current, y (B, T, N), b, rate (N,), v, rest (B, T + 1, N), spikes (B, T + 1, N) or empty.
+
+    With ``time_major`` (T, B, N) and (T + 1, B, N).
+    """
+    N = current.shape[2]
+    rows, state_rows, steps = _strides(time_major, time.shape, N)
     W, one = vector_size(current), current.dtype.type(1)
     zero = one - one
     for row in range(first, last):
         for k in range(0, N, W):
-            n, at = N - k, (row * T + begin) * N + k
-            old = at + row * N
+            n, at, old = N - k, row * rows + begin * steps + k, row * state_rows + begin * steps + k
             bias, rates = load_part(b, k, n), load_part(rate, k, n)
             V, r = load_part(v, old, n), load_part(rest, old, n)
             for t in range(begin, end):
@@ -42,18 +55,22 @@ def forward_steps(
                 s = where_greater(active, zero, where_greater(threshold, V, zero, one), zero)
                 store_part(y, at, s, n)
                 V, r = (one - s) * V + s * fma(keep, V, offset), (one - s) * left + s * refractory
-                at, old = at + N, old + N
+                if spikes.size > 0:
+                    store_part(spikes, old + steps, where_greater(time[row, t], zero, s, load_part(spikes, old, n)), n)
+                at, old = at + steps, old + steps
                 store_part(v, old, V, n)
                 store_part(rest, old, r, n)
 
 
 @kernel
 def backward_steps(
-    begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory, kind, peak, sharpness,
-    v, rest, y, d_y, d_v, d_rest, d_current, d_b, d_rate, d_dt,
+    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
+    kind, peak, sharpness, v, rest, y, d_y, d_v, d_rest, d_spikes, d_current, d_b, d_rate, d_dt,
 ):  # fmt: skip
-    """Shapes as above; d_y, d_current (B, T, N), d_v, d_rest, d_b, d_rate (B, N), d_dt (B, T) or empty."""
-    _, T, N = current.shape
+    """Shapes as above; d_y, d_current (B, T, N), d_v, d_rest, d_b, d_rate (B, N), d_spikes (B, N) and d_dt (B, T)
+    or empty."""
+    N = current.shape[2]
+    rows, state_rows, steps = _strides(time_major, time.shape, N)
     W, one = vector_size(current), current.dtype.type(1)
     zero = one - one
     for row in range(first, last):
@@ -61,13 +78,12 @@ def backward_steps(
             for t in range(begin, end):
                 d_dt[row, t] = zero
         for k in range(0, N, W):
-            n, at, state = N - k, (row * T + end) * N + k, row * N + k
+            n, at, old, state = N - k, row * rows + end * steps + k, row * state_rows + end * steps + k, row * N + k
             bias, rates = load_part(b, k, n), load_part(rate, k, n)
             d_V, d_r = load_part(d_v, state, n), load_part(d_rest, state, n)
             sum_b, sum_rate = load_part(d_b, state, n), load_part(d_rate, state, n)
             for t in range(end - 1, begin - 1, -1):
-                at -= N
-                old, dt = at + row * N, time[row, t]
+                at, old, dt = at - steps, old - steps, time[row, t]
                 before, r, s = load_part(v, old, n), load_part(rest, old, n), load_part(y, at, n)
                 drive = load_part(current, at, n) + bias
                 active, left, e, V = _integrate(current, refractory > zero, before, r, drive, rates, dt, zero)
@@ -77,7 +93,12 @@ def backward_steps(
                 else:
                     q = fma(sharpness, where_greater(u, zero, u, neg(u)), one)
                     q = q * q
-                d_s = load_part(d_y, at, n) + d_V * (fma(keep, V, offset) - V) + d_r * (refractory - left)
+                d_s = load_part(d_y, at, n)
+                if d_spikes.size > 0:
+                    d_z = load_part(d_spikes, state, n)
+                    d_s = d_s + where_greater(dt, zero, d_z, zero)
+                    store_part(d_spikes, state, where_greater(dt, zero, zero, d_z), n)
+                d_s = d_s + d_V * (fma(keep, V, offset) - V) + d_r * (refractory - left)
                 d_V = d_V * (one - s + s * keep) + where_greater(active, zero, d_s * peak / q, zero)
                 d_left = d_r * (one - s)
                 # _integrate
