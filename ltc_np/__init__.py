@@ -6,7 +6,7 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .accuracy import SolverError, solver_error
 from .callbacks import Callback, Checkpoint, EarlyStopping
-from .cells import CTGRU, GRU, LSTM, LTC, CfC, Layer, WiredCfC
+from .cells import CTGRU, GRU, LSTM, LTC, CfC, Layer, SpikingLIF, WiredCfC
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
 from .layers import Dense, MixedMemory
@@ -59,6 +59,7 @@ __all__ = [
     "Random",
     "RandomWiring",
     "SolverError",
+    "SpikingLIF",
     "WarmUp",
     "WiredCfC",
     "Wiring",

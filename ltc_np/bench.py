@@ -19,7 +19,7 @@ import tracemalloc
 import numpy as np
 
 from . import threads
-from .cells import CTGRU, GRU, LSTM, LTC, CfC
+from .cells import CTGRU, GRU, LSTM, LTC, CfC, SpikingLIF
 from .model import Model
 from .optim import Adam, clip_by_global_norm
 from .wirings import AutoNCP, FullyConnected
@@ -43,6 +43,7 @@ CASES = {
     "large": (_dense, 128, 16, 32, 32),
     "sparse": (_sparse, 64, 8, 64, 64),
     "cfc": (CfC, 32, 4, 100, 64),
+    "lif": (SpikingLIF, 32, 4, 100, 64),
     "lstm32": (LSTM, 32, 4, 100, 64),
     "lstm64": (LSTM, 64, 8, 64, 64),
     "lstm128": (LSTM, 128, 16, 32, 32),
@@ -220,7 +221,7 @@ def main(argv=None):
     """Run the benchmark and print it."""
     parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
-    kinds = "tutorial small medium large sparse (LTCs) cfc lstm32 lstm64 lstm128 gru ctgru; default: all"
+    kinds = "tutorial small medium large sparse (LTCs) cfc lstm32 lstm64 lstm128 gru ctgru lif; default: all"
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", default=list(CASES), help=kinds)
     parser.add_argument(
         "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"], help="default: both"

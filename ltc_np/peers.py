@@ -28,7 +28,7 @@ PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",), "gru
 # Which peers have what a case is made of.
 PEERS_OF = dict.fromkeys(("tutorial", "small", "medium", "large"), ("ncps", "jax", "lstm"))
 PEERS_OF |= {"cfc": ("ncps",)} | dict.fromkeys(("lstm32", "lstm64", "lstm128"), ("lstm",))
-PEERS_OF |= {"gru": ("gru",), "ctgru": ("loop",)}
+PEERS_OF |= {"gru": ("gru",), "ctgru": ("loop",), "lif": ("loop",)}
 # Cases in which everybody has one thread: what is asked is how good the kernels are.
 ONE_THREAD = ("lstm32", "lstm64", "lstm128", "gru")
 TOLERANCE = 1e-4  # float32 sums over B*T*U terms in another order; the peers differ by some 1e-6
@@ -47,7 +47,7 @@ REFERENCE_MS = {
         **{"lstm32": 5.9, "lstm64": 9.7, "lstm128": 7.4},
     },
     "gru": {"gru": 17.0},
-    "loop": {"ctgru": 120.0},
+    "loop": {"ctgru": 120.0, "lif": 10.0},
 }
 WEAK = 1.3
 
@@ -122,42 +122,10 @@ def gru_step(model, x, y, formulation=None):
 
 def loop_step(model, x, y, formulation=None):
     """A loop over time in eager PyTorch, as people write it."""
+    from .torch_loops import LOOPS
+
     peer = LOOPS[type(model.layers[0]).__name__](model)
     return _torch_step(peer, x, y, model, dict(peer.named_parameters()))
-
-
-def ctgru_loop(model):
-    """Over steps of a `CTGRU`, all scales at once; inputs are projected ahead."""
-    import torch
-    from torch.nn.functional import linear
-
-    layer, N = model.layers[0], model.layers[0].output_size
-    tau = torch.tensor(layer.tau_min * layer.tau_ratio ** np.arange(layer.scales), dtype=torch.float32)
-    ln_tau, left = torch.log(tau), torch.exp(-1 / tau)
-
-    def select(a):
-        return torch.softmax(-((a.unsqueeze(2) - ln_tau) ** 2), 2)
-
-    class Loop(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            for name, (_, shape) in model.layout.slices.items():
-                setattr(self, name, torch.nn.Parameter(torch.empty(shape[::-1])))
-
-        def forward(self, x):
-            traces, outputs = torch.zeros(x.shape[0], N, layer.scales), []
-            for z in linear(x, self.w_x, self.b).unbind(1):
-                traces = traces * left
-                read, write = (z[:, : 2 * N] + linear(traces.sum(2), self.w_h)).chunk(2, 1)
-                signal = torch.tanh(z[:, 2 * N :] + linear((select(read) * traces).sum(2), self.w_c))
-                traces = torch.lerp(traces, signal.unsqueeze(2), select(write))
-                outputs.append(traces.sum(2))
-            return torch.stack(outputs, 1), traces
-
-    return Loop()
-
-
-LOOPS = {"CTGRU": ctgru_loop}
 
 
 def _torch_step(peer, x, y, model=None, parameters=None):

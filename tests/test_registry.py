@@ -19,6 +19,7 @@ from ltc_np import (
     Model,
     Random,
     RandomWiring,
+    SpikingLIF,
     WiredCfC,
     gradcheck,
 )
@@ -39,6 +40,7 @@ EXPECTED = {
     "LSTM": (False, False, False, True, True, False, False),
     "GRU": (False, False, False, True, True, False, False),
     "CTGRU": (True, False, False, True, True, False, False),
+    "SpikingLIF": (True, True, False, False, True, False, False),
     "MixedMemory": (True, False, False, True, True, True, False),
     "Dense": (False, True, True, True, True, False, False),
 }
@@ -75,6 +77,12 @@ EXAMPLES = {
         CTGRU(5, 2),
         CTGRU(3, 2, scales=1, decay="after"),
         CTGRU(18, 2, scales=3, tau_min=0.1, tau_ratio=2.0, init={"b": (-0.5, 0.5)}),
+    ],
+    "SpikingLIF": [
+        SpikingLIF(5, 2, tau=3.0, slope=5.0, init={"b": (1.0, 3.0)}),
+        SpikingLIF(18, 2, tau=2.0, refractory=0.7, surrogate="arctan", init={"b": (1.0, 3.0)}),
+        SpikingLIF(3, 2, recurrent=True, reset="subtract", refractory=0.4, tau=2.0, slope=3.0, init={"b": (2.0, 4.0)}),
+        SpikingLIF(4, 2, recurrent=True, reset=-0.2, threshold=0.8, surrogate="arctan", relaxed=True),
     ],
     "MixedMemory": [
         MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
@@ -116,6 +124,8 @@ def test_relu_is_not_smooth():
 
 @each
 def test_gradients(layer, backend):
+    if isinstance(layer, SpikingLIF):  # a spike has no derivative; the relaxed layer has the same backward pass
+        layer = SpikingLIF(**layer.config() | {"relaxed": True})
     x, dt = data()
     errors = gradcheck.check(
         Model(layer, seed=1, dtype="float64", backend=backend), x, dt_of(layer, dt), lengths=[5, 0, 2]

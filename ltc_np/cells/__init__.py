@@ -6,8 +6,9 @@ from .ctgru import CTGRU
 from .gru import GRU
 from .lstm import LSTM
 from .ltc import LTC
+from .spiking_lif import SpikingLIF
 from .wired_cfc import WiredCfC
 
-CELLS = {"LTC": LTC, "CfC": CfC, "WiredCfC": WiredCfC, "LSTM": LSTM, "GRU": GRU, "CTGRU": CTGRU}
+CELLS = {cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTGRU, SpikingLIF)}
 
-__all__ = ["CELLS", "CTGRU", "GRU", "LSTM", "LTC", "CfC", "Fresh", "Layer", "WiredCfC", "Workspace"]
+__all__ = ["CELLS", "CTGRU", "GRU", "LSTM", "LTC", "CfC", "Fresh", "Layer", "SpikingLIF", "WiredCfC", "Workspace"]
