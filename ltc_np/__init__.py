@@ -6,7 +6,7 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .accuracy import SolverError, solver_error
 from .callbacks import Callback, Checkpoint, EarlyStopping
-from .cells import LSTM, LTC, CfC, Layer, WiredCfC
+from .cells import CTRNN, LSTM, LTC, CfC, Layer, NeuralODE, WiredCfC
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
 from .layers import Dense, MixedMemory
@@ -29,6 +29,7 @@ from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
 __version__ = "0.1.0"
 
 __all__ = [
+    "CTRNN",
     "LSTM",
     "LTC",
     "LTCRNN",
@@ -53,6 +54,7 @@ __all__ = [
     "Layer",
     "MixedMemory",
     "Model",
+    "NeuralODE",
     "RMSprop",
     "Random",
     "RandomWiring",
