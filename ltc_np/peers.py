@@ -46,7 +46,7 @@ REFERENCE_MS = {
         **{"tutorial": 0.6, "small": 3.9, "medium": 8.8, "large": 5.9},
         **{"lstm32": 5.9, "lstm64": 9.7, "lstm128": 7.4},
     },
-    "loop": {"ctrnn": 999, "neural_ode": 999},
+    "loop": {"ctrnn": 50, "neural_ode": 173},
 }
 WEAK = 1.3
 
