@@ -6,7 +6,7 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .accuracy import SolverError, solver_error
 from .callbacks import Callback, Checkpoint, EarlyStopping
-from .cells import CTGRU, GRU, LSTM, LTC, CfC, Layer, SpikingLIF, WiredCfC
+from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, Layer, NeuralODE, SpikingLIF, WiredCfC
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
 from .layers import Dense, MixedMemory
@@ -30,6 +30,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CTGRU",
+    "CTRNN",
     "GRU",
     "LSTM",
     "LTC",
@@ -55,6 +56,7 @@ __all__ = [
     "Layer",
     "MixedMemory",
     "Model",
+    "NeuralODE",
     "RMSprop",
     "Random",
     "RandomWiring",

@@ -28,7 +28,7 @@ PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",), "gru
 # Which peers have what a case is made of.
 PEERS_OF = dict.fromkeys(("tutorial", "small", "medium", "large"), ("ncps", "jax", "lstm"))
 PEERS_OF |= {"cfc": ("ncps",)} | dict.fromkeys(("lstm32", "lstm64", "lstm128"), ("lstm",))
-PEERS_OF |= {"gru": ("gru",), "ctgru": ("loop",), "lif": ("loop",)}
+PEERS_OF |= {"gru": ("gru",)} | dict.fromkeys(("ctgru", "ctrnn", "neural_ode", "lif"), ("loop",))
 # Cases in which everybody has one thread: what is asked is how good the kernels are.
 ONE_THREAD = ("lstm32", "lstm64", "lstm128", "gru")
 TOLERANCE = 1e-4  # float32 sums over B*T*U terms in another order; the peers differ by some 1e-6
@@ -47,7 +47,7 @@ REFERENCE_MS = {
         **{"lstm32": 5.9, "lstm64": 9.7, "lstm128": 7.4},
     },
     "gru": {"gru": 17.0},
-    "loop": {"ctgru": 120.0, "lif": 10.0},
+    "loop": {"ctgru": 120.0, "ctrnn": 50, "neural_ode": 173, "lif": 10.0},
 }
 WEAK = 1.3
 
@@ -470,12 +470,12 @@ def table(result):
         versions = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
         lines += [
             f"one training step in float32 beside {versions}",
-            f"{'case':<9} {'ltc_np ms':>9}  {'peer':<4} {'threads':>7} {'ms':>10} {'ratio':>6}",
+            f"{'case':<10} {'ltc_np ms':>9}  {'peer':<4} {'threads':>7} {'ms':>10} {'ratio':>6}",
         ]
     for row in result["rows"]:
         marks = [row["formulation"] or "", "weak peer" if row["weak"] else ""]
         lines.append(
-            f"{row['case']:<9} {row['ltc_np_ms']:>9.3f}  {row['peer']:<4} {row['threads']:>7} {row['ms']:>10.3f} "
+            f"{row['case']:<10} {row['ltc_np_ms']:>9.3f}  {row['peer']:<4} {row['threads']:>7} {row['ms']:>10.3f} "
             f"{row['ratio']:>6.1f}  {'; '.join(filter(None, marks))}".rstrip()
         )
     memory = result["memory_mib"]

@@ -41,6 +41,36 @@ def ctgru_loop(model):
     return Steps(model)
 
 
+def ode_loop(model):
+    """Over steps, unfolds and stages of a `CTRNN` (euler) or `NeuralODE` (rk4); inputs are projected ahead."""
+    layer = model.layers[0]
+    h, leaks = 1 / layer.ode_unfolds, "tau" in model.params
+
+    class Steps(Loop):
+        def forward(self, x):
+            w_h, driven = self.w_h.T, linear(x, self.w_x, self.b)
+            rate = 1 / softplus(self.tau) if leaks else None
+            v, outputs = torch.zeros(x.shape[0], layer.output_size), []
+            for z in driven.unbind(1):
+
+                def f(v, z=z):
+                    return torch.tanh(torch.addmm(z, v, w_h))
+
+                for _ in range(layer.ode_unfolds):
+                    if leaks:
+                        v = v + h * (f(v) - rate * v)
+                    else:
+                        k1 = f(v)
+                        k2 = f(v + (h / 2) * k1)
+                        k3 = f(v + (h / 2) * k2)
+                        k4 = f(v + h * k3)
+                        v = v + (h / 6) * (k1 + 2 * k2 + 2 * k3 + k4)
+                outputs.append(v)
+            return torch.stack(outputs, 1), v
+
+    return Steps(model)
+
+
 class Spike(torch.autograd.Function):
     """A step at 0 with the derivative of a fast sigmoid."""
 
@@ -73,4 +103,4 @@ def lif_loop(model):
     return Steps(model)
 
 
-LOOPS = {"CTGRU": ctgru_loop, "SpikingLIF": lif_loop}
+LOOPS = {"CTGRU": ctgru_loop, "CTRNN": ode_loop, "NeuralODE": ode_loop, "SpikingLIF": lif_loop}

@@ -131,7 +131,7 @@ CHECKED = {
     "jax": ("tutorial",),
     "lstm": ("tutorial", "lstm32"),
     "gru": ("gru",),
-    "loop": ("ctgru", "lif"),
+    "loop": ("ctgru", "ctrnn", "neural_ode", "lif"),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ltc_np import (
     CTGRU,
+    CTRNN,
     GRU,
     LSTM,
     LTC,
@@ -17,6 +18,7 @@ from ltc_np import (
     FullyConnected,
     MixedMemory,
     Model,
+    NeuralODE,
     Random,
     RandomWiring,
     SpikingLIF,
@@ -41,6 +43,8 @@ EXPECTED = {
     "GRU": (False, False, False, True, True, False, False),
     "CTGRU": (True, False, False, True, True, False, False),
     "SpikingLIF": (True, True, False, False, True, False, False),
+    "CTRNN": (True, True, False, True, True, False, True),
+    "NeuralODE": (True, True, False, True, True, False, True),
     "MixedMemory": (True, False, False, True, True, True, False),
     "Dense": (False, True, True, True, True, False, False),
 }
@@ -84,6 +88,13 @@ EXAMPLES = {
         SpikingLIF(3, 2, recurrent=True, reset="subtract", refractory=0.4, tau=2.0, slope=3.0, init={"b": (2.0, 4.0)}),
         SpikingLIF(4, 2, recurrent=True, reset=-0.2, threshold=0.8, surrogate="arctan", relaxed=True),
     ],
+    "CTRNN": [
+        CTRNN(5, 2),
+        CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn"),
+        CTRNN(17, 2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)}),
+        CTRNN(4, 2, global_feedback=False, activation="silu"),
+    ],
+    "NeuralODE": [NeuralODE(5, 2, ode_unfolds=2), NeuralODE(3, 2, solver="euler", activation="lecun_tanh")],
     "MixedMemory": [
         MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
         MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3, solver="exponential"), "keras", 0.5, input_dim=2),
@@ -120,6 +131,7 @@ def test_relu_is_not_smooth():
     assert not Dense(2, 3, "relu").smooth
     assert not CfC(2, 3, backbone_activation="relu").smooth
     assert CfC(2, 3, backbone_activation="relu", backbone_layers=0).smooth
+    assert not CTRNN(2, 3, activation="relu").smooth
 
 
 @each

@@ -3,12 +3,14 @@
 from .base import Fresh, Layer, Workspace
 from .cfc import CfC
 from .ctgru import CTGRU
+from .ctrnn import CTRNN
 from .gru import GRU
 from .lstm import LSTM
 from .ltc import LTC
+from .neural_ode import NeuralODE
 from .spiking_lif import SpikingLIF
 from .wired_cfc import WiredCfC
 
-CELLS = {cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTGRU, SpikingLIF)}
+CELLS = {cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF)}
 
-__all__ = ["CELLS", "CTGRU", "GRU", "LSTM", "LTC", "CfC", "Fresh", "Layer", "SpikingLIF", "WiredCfC", "Workspace"]
+__all__ = [*CELLS, "CELLS", "Fresh", "Layer", "Workspace"]
