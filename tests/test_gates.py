@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import CTGRU, GRU, LSTM, Dense, Model, gradcheck, set_num_threads
+from ltc_np import CTGRU, GRU, LSTM, Adam, Dense, Model, gradcheck, load, set_num_threads
 from ltc_np.cells import gates
 
 
@@ -129,3 +129,15 @@ def test_count_parts():
     assert [gates.count_parts(B, 10**6) for B in (1, 32, 63, 64, 100, 256)] == [1, 1, 1, 2, 3, 8]
     assert gates.count_parts(1000, 100) == 1
     assert gates.count_parts(1000, 800) == 3
+
+
+@cells
+def test_it_learns_what_needs_memory(cell, tmp_path):
+    """The first of ten inputs, asked for at the end."""
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1.0, 1.0], (128, 10, 1))
+    model = Model(cell(12, 1), Dense(12, 1), seed=0, return_sequences=False)
+    model.fit(x, x[:, 0], epochs=60, optimizer=Adam(0.02), seed=0, verbose=False)
+    assert model.evaluate(x, x[:, 0], metrics=["r2"])["r2"] > 0.95
+    model.save(tmp_path / "cell.npz")
+    assert np.array_equal(load(tmp_path / "cell.npz")(x), model(x))
