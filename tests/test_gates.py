@@ -1,5 +1,7 @@
 """Cells of gates: what they share, each of them: finite differences, backends, threads, parts, padding, workspaces."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -141,3 +143,24 @@ def test_it_learns_what_needs_memory(cell, tmp_path):
     assert model.evaluate(x, x[:, 0], metrics=["r2"])["r2"] > 0.95
     model.save(tmp_path / "cell.npz")
     assert np.array_equal(load(tmp_path / "cell.npz")(x), model(x))
+
+
+@cells
+def test_one_signature_per_dtype(cell):
+    """Read-only, strided and integer inputs must not compile kernels again."""
+    rng = np.random.default_rng(0)
+    for dtype in ("float32", "float64"):
+        model = Model(cell(5, 2), seed=0, dtype=dtype)
+        x = rng.normal(size=(3, 4, 2))
+        frozen = x.astype(dtype)
+        frozen.setflags(write=False)
+        for data in (x, frozen, np.asfortranarray(x), x[:, ::-1], (10 * x).astype(int)):
+            y, tape = model.forward(data, h0=np.asfortranarray(rng.normal(size=(3, model.state_size))))
+            model.backward(tape, np.broadcast_to(np.float64(1), y.shape))
+            model.loss_and_grad(data, np.zeros((3, 4, 5)))
+            model.step(data[:, 0])
+    module = importlib.import_module(f"ltc_np.kernels.cpu.{type(model.layers[0]).__name__.lower()}")
+    entries = [f for name, f in vars(module).items() if hasattr(f, "signatures") and name[0] != "_"]  # no helpers
+    found = {f.__name__: len(f.signatures) for f in entries if f.__module__ == module.__name__}
+    assert len(found) >= 2
+    assert set(found.values()) == {2}, found
