@@ -1,9 +1,11 @@
 """Cells of gates: what they share, each of them: finite differences, backends, threads, parts, padding, workspaces."""
 
+import importlib
+
 import numpy as np
 import pytest
 
-from ltc_np import CTGRU, GRU, LSTM, Dense, Model, gradcheck, set_num_threads
+from ltc_np import CTGRU, GRU, LSTM, Adam, Dense, Model, gradcheck, load, set_num_threads
 from ltc_np.cells import gates
 
 
@@ -129,3 +131,36 @@ def test_count_parts():
     assert [gates.count_parts(B, 10**6) for B in (1, 32, 63, 64, 100, 256)] == [1, 1, 1, 2, 3, 8]
     assert gates.count_parts(1000, 100) == 1
     assert gates.count_parts(1000, 800) == 3
+
+
+@cells
+def test_it_learns_what_needs_memory(cell, tmp_path):
+    """The first of ten inputs, asked for at the end."""
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1.0, 1.0], (128, 10, 1))
+    model = Model(cell(12, 1), Dense(12, 1), seed=0, return_sequences=False)
+    model.fit(x, x[:, 0], epochs=60, optimizer=Adam(0.02), seed=0, verbose=False)
+    assert model.evaluate(x, x[:, 0], metrics=["r2"])["r2"] > 0.95
+    model.save(tmp_path / "cell.npz")
+    assert np.array_equal(load(tmp_path / "cell.npz")(x), model(x))
+
+
+@cells
+def test_one_signature_per_dtype(cell):
+    """Read-only, strided and integer inputs must not compile kernels again."""
+    rng = np.random.default_rng(0)
+    for dtype in ("float32", "float64"):
+        model = Model(cell(5, 2), seed=0, dtype=dtype)
+        x = rng.normal(size=(3, 4, 2))
+        frozen = x.astype(dtype)
+        frozen.setflags(write=False)
+        for data in (x, frozen, np.asfortranarray(x), x[:, ::-1], (10 * x).astype(int)):
+            y, tape = model.forward(data, h0=np.asfortranarray(rng.normal(size=(3, model.state_size))))
+            model.backward(tape, np.broadcast_to(np.float64(1), y.shape))
+            model.loss_and_grad(data, np.zeros((3, 4, 5)))
+            model.step(data[:, 0])
+    module = importlib.import_module(f"ltc_np.kernels.cpu.{type(model.layers[0]).__name__.lower()}")
+    entries = [f for name, f in vars(module).items() if hasattr(f, "signatures") and name[0] != "_"]  # no helpers
+    found = {f.__name__: len(f.signatures) for f in entries if f.__module__ == module.__name__}
+    assert len(found) >= 2
+    assert set(found.values()) == {2}, found

@@ -19,7 +19,7 @@ HERE = pathlib.Path(__file__).parent
 IMAGES = HERE.parent / "images"
 PAGE = HERE.parent / "performance.md"
 COLOURS = {"ltc_np": "#1b7f79", "lstm": "#b0b0b0", "jax": "#e39c37", "ncps": "#c2453c"}
-NAMES = {"ltc_np": "ltc_np", "lstm": "PyTorch's LSTM", "jax": "JAX, best of eight", "ncps": "ncps"}
+NAMES = {"ltc_np": "ltc_np", "lstm": "PyTorch", "jax": "JAX, best of eight", "ncps": "ncps"}
 
 
 def save(figure, name):
@@ -32,7 +32,8 @@ def peers(bench):
     """A training step of each standard case, ltc_np beside the others."""
     rows = bench["peers"]["rows"]
     cases = {row["case"]: row for row in bench["cases"] if row["case"] in {row["case"] for row in rows}}
-    ms = {(row["case"], row["peer"]): row["ms"] for row in rows} | {
+    torch = {"gru": "lstm", "loop": "lstm"}  # in one colour
+    ms = {(row["case"], torch.get(row["peer"], row["peer"])): row["ms"] for row in rows} | {
         (row["case"], "ltc_np"): row["ltc_np_ms"] for row in rows
     }
     figure, axes = plt.subplots(figsize=(11, 4), layout="constrained")
@@ -46,7 +47,8 @@ def peers(bench):
     axes.set_xticks(range(len(cases)), labels, fontsize=9)
     axes.set_ylabel("ms per training step")
     axes.set_title(
-        "Training step in float32: four LTCs (PyTorch's LSTM is another model there), CfC, LSTM", fontsize=10
+        "Training step in float32: four LTCs (PyTorch's is another model there, an LSTM), CfC, LSTM, GRU, CT-GRU",
+        fontsize=10,
     )
     axes.legend(fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
