@@ -9,7 +9,7 @@ from .callbacks import Callback, Checkpoint, EarlyStopping
 from .cells import LSTM, LTC, CfC, Layer, WiredCfC
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
-from .layers import Dense, MixedMemory
+from .layers import Bidirectional, Dense, Dropout, MixedMemory, Residual
 from .model import LTCRNN, CfCRNN, Gradients, Model
 from .optim import (
     SGD,
@@ -37,12 +37,14 @@ __all__ = [
     "Adam",
     "AdamW",
     "AutoNCP",
+    "Bidirectional",
     "Callback",
     "CfC",
     "CfCRNN",
     "Checkpoint",
     "CosineDecay",
     "Dense",
+    "Dropout",
     "EarlyStopping",
     "ExponentialDecay",
     "FullyConnected",
@@ -56,6 +58,7 @@ __all__ = [
     "RMSprop",
     "Random",
     "RandomWiring",
+    "Residual",
     "SolverError",
     "WarmUp",
     "WiredCfC",

@@ -46,7 +46,6 @@ LEVELS = (
     ),
     ("kernels",),
     ("cells", "optim"),
-    ("mixed_memory",),
     ("layers", "stream"),
     ("model",),
     ("io", "gradcheck", "accuracy", "tutorial"),

@@ -83,6 +83,11 @@ def built(wiring, input_dim):
     return wiring.build(input_dim)
 
 
+def dropout_mask(rng, rate, shape, dtype):
+    """Factors of an array in training: 0 with probability ``rate``, else 1 / (1 - rate)."""
+    return (rng.random(shape, np.float32) >= rate) * dtype.type(1 / (1 - rate))
+
+
 class Layer:
     """Base of everything a `Model` stacks.
 
