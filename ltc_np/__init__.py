@@ -7,9 +7,10 @@ from . import data, gradcheck, losses, metrics, optim, wirings
 from .accuracy import SolverError, solver_error
 from .callbacks import Callback, Checkpoint, EarlyStopping
 from .cells import LSTM, LTC, CfC, Layer, WiredCfC
+from .config import CellConfig, from_config
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
-from .layers import Bidirectional, Dense, Dropout, MixedMemory, Residual
+from .layers import Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual
 from .model import LTCRNN, CfCRNN, Gradients, Model
 from .optim import (
     SGD,
@@ -39,6 +40,7 @@ __all__ = [
     "AutoNCP",
     "Bidirectional",
     "Callback",
+    "CellConfig",
     "CfC",
     "CfCRNN",
     "Checkpoint",
@@ -50,6 +52,7 @@ __all__ = [
     "FullyConnected",
     "Gradients",
     "History",
+    "InputMapping",
     "LIFNeuronLayer",
     "LTCCell",
     "Layer",
@@ -66,6 +69,7 @@ __all__ = [
     "clip_by_global_norm",
     "data",
     "dt_from_times",
+    "from_config",
     "generate_spiral_data",
     "get_num_threads",
     "gradcheck",

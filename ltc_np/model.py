@@ -90,6 +90,8 @@ class Model:
     input_size, output_size, state_size : int
     best : Best or None
         What `fit` has kept, with validation data.
+    config : CellConfig or None
+        What `from_config` made the model from.
 
     Examples
     --------
@@ -126,7 +128,7 @@ class Model:
         self.input_size, self.output_size, self.state_size = stack.input_size, stack.output_size, stack.state_size
         self.takes_dt = stack.takes_dt
         self.trainable = None if self.layout.trainable.all() else self.layout.trainable.copy()
-        self.best = None
+        self.best = self.config = None
         self._local = threading.local()  # what each thread keeps: a workspace, and what `step` prepared
 
     # ------------------------------------------------------------------------------------------- parameters

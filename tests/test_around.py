@@ -101,9 +101,13 @@ def test_swapping_places():
         assert np.array_equal(places.reshape(-1)[places], np.arange(15).reshape(3, 5))
 
 
-@pytest.mark.parametrize("merge", ["concat", "sum"])
-@pytest.mark.parametrize("key", ["ltc", "cfc", "lstm", "memory"])
-@pytest.mark.parametrize(("B", "T"), [(3, 4), (4, 4), (2, 1)])
+@pytest.mark.parametrize(
+    ("key", "merge", "B", "T"),
+    [
+        *(("ltc", merge, B, T) for merge in ("concat", "sum") for B, T in ((3, 4), (4, 4), (2, 1))),
+        *((key, "concat", 3, 4) for key in ("cfc", "lstm", "memory")),
+    ],
+)
 def test_gradients_of_both_directions(key, merge, B, T, backend):
     layer = INSIDE[key]
     model = Model(Bidirectional(layer, merge), seed=1, dtype="float64", backend=backend)

@@ -48,6 +48,7 @@ LEVELS = (
     ("cells", "optim"),
     ("layers", "stream"),
     ("model",),
+    ("config",),
     ("io", "gradcheck", "accuracy", "tutorial"),
     ("callbacks",),
     ("train", "bench"),

@@ -15,6 +15,7 @@ from ltc_np import (
     Dense,
     Dropout,
     FullyConnected,
+    InputMapping,
     MixedMemory,
     Model,
     Random,
@@ -47,6 +48,7 @@ EXPECTED = {
     "Residual LTC": (True, True, True, True, True, True, True),
     "Residual Dense": (False, True, True, True, True, False, False),
     "Residual both ways": (True, False, False, True, False, False, False),
+    "InputMapping": (False, True, True, True, True, False, True),
     "Dropout": (False, True, True, True, True, False, True),
     "Dense": (False, True, True, True, True, False, False),
 }
@@ -96,6 +98,7 @@ EXAMPLES = {
     "Residual LTC": [Residual(LTC(FullyConnected(4, 2), 2, ode_unfolds=3), Dropout(2, 0.5))],
     "Residual Dense": [Residual(Dense(2, 2, "silu")), Residual(Residual(Dense(2, 2)), Dropout(2, 0.2), Dense(2, 2))],
     "Residual both ways": [Residual(Bidirectional(CfC(2, 2, backbone_units=5), "sum"), LSTM(2, 2))],
+    "InputMapping": [InputMapping(2), InputMapping(2, "linear"), InputMapping(2, None)],
     "Dropout": [Dropout(2, 0.5), Dropout(2, 0.0)],
     "Dense": [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
 }

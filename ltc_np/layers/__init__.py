@@ -4,6 +4,7 @@ from ..cells import CELLS
 from .bidirectional import Bidirectional
 from .dense import Dense
 from .dropout import Dropout
+from .input_mapping import InputMapping
 from .mixed_memory import MixedMemory
 from .residual import Residual
 from .stack import Stack
@@ -13,8 +14,9 @@ LAYERS = {
     "Bidirectional": Bidirectional,
     "Dense": Dense,
     "Dropout": Dropout,
+    "InputMapping": InputMapping,
     "MixedMemory": MixedMemory,
     "Residual": Residual,
 }
 
-__all__ = ["LAYERS", "Bidirectional", "Dense", "Dropout", "MixedMemory", "Residual", "Stack"]
+__all__ = ["LAYERS", "Bidirectional", "Dense", "Dropout", "InputMapping", "MixedMemory", "Residual", "Stack"]
