@@ -6,7 +6,6 @@ import pytest
 from ltc_np import (
     LSTM,
     LTC,
-    LTCRNN,
     Adam,
     AutoNCP,
     Bidirectional,
@@ -398,8 +397,3 @@ def test_the_last_output_and_the_state():
     assert np.abs(y[:, :4] - y_other[:, :4]).min() > 0
     back = model.layers[0].state_slices["backward_h"]
     assert np.abs(state[:, back] - state_other[:, back]).min() > 1e-6
-
-
-def test_one_cell_models_are_untouched():
-    """Names and order of parameters of a stack are in files: layers of layers must not have moved them."""
-    assert list(LTCRNN(AutoNCP(6, 2), 3, seed=0, proj_size=1).params)[-2:] == ["1.weight", "1.bias"]

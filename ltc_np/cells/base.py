@@ -110,7 +110,7 @@ class Layer:
     smooth : bool
         Differentiable everywhere (finite differences need no care about kinks).
     causal : bool
-        An output depends on no later input.
+        An output depends on no later input; without it there are neither `Model.step` nor ``fit(tbptt=...)``.
     reads_wiring : bool
         Built on a `Wiring`.
     bitwise_batch : bool
