@@ -19,7 +19,7 @@ import tracemalloc
 import numpy as np
 
 from . import threads
-from .cells import LSTM, LTC, CfC
+from .cells import CTRNN, LSTM, LTC, CfC, NeuralODE
 from .model import Model
 from .optim import Adam, clip_by_global_norm
 from .wirings import AutoNCP, FullyConnected
@@ -35,6 +35,15 @@ def _sparse(N, I):
     return LTC(AutoNCP(N, 8, sparsity_level=0.9), I, input_mapping=None, output_mapping=None)
 
 
+def _ctrnn(N, I):
+    return CTRNN(N, I, solver="euler")
+
+
+def _neural_ode(N, I):
+    # Weights so small that rounding does not grow over 100 units of time: the usual ones make the dynamics chaotic.
+    return NeuralODE(N, I, init={"w_h": (-0.05, 0.05)})
+
+
 # name -> (layer of N units and I inputs, N, I, T, B)
 CASES = {
     "tutorial": (_dense, 8, 2, 3, 32),
@@ -46,6 +55,8 @@ CASES = {
     "lstm32": (LSTM, 32, 4, 100, 64),
     "lstm64": (LSTM, 64, 8, 64, 64),
     "lstm128": (LSTM, 128, 16, 32, 32),
+    "ctrnn": (_ctrnn, 32, 4, 100, 64),
+    "neural_ode": (_neural_ode, 32, 4, 100, 64),
 }
 
 
@@ -187,7 +198,7 @@ def table(result):
         f"Numba {m['numba']}",
         "limit: " + ", ".join(f"{rate / 1e9:.2f} G sigmoids/s a core in {dtype}" for dtype, rate in rates.items()),
         "",
-        f"{'case':<9} {'dtype':<8} {'N':>4} {'I':>3} {'T':>4} {'B':>3} {'synapses':>8} "
+        f"{'case':<10} {'dtype':<8} {'N':>4} {'I':>3} {'T':>4} {'B':>3} {'synapses':>8} "
         f"{'forward ms':>10} {'of limit':>8} {'train ms':>9} {'of limit':>8} {'MiB':>6}",
     ]
     for row in result["cases"]:
@@ -195,7 +206,7 @@ def table(result):
         synapses = row["synapses"] if wired else "-"
         forward, train = (f"{row[key]:.0%}" if wired else "-" for key in ("forward_share", "train_share"))
         lines.append(
-            f"{row['case']:<9} {row['dtype']:<8} {row['N']:>4} {row['I']:>3} {row['T']:>4} {row['B']:>3} "
+            f"{row['case']:<10} {row['dtype']:<8} {row['N']:>4} {row['I']:>3} {row['T']:>4} {row['B']:>3} "
             f"{synapses:>8} {row['forward_ms']:>10.3f} {forward:>8} {row['train_ms']:>9.3f} {train:>8} "
             f"{row['memory_mib']:>6.1f}"
         )
@@ -218,7 +229,7 @@ def main(argv=None):
     """Run the benchmark and print it."""
     parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
-    kinds = "tutorial small medium large sparse (LTCs) cfc lstm32 lstm64 lstm128; default: all"
+    kinds = "tutorial small medium large sparse (LTCs) cfc lstm32 lstm64 lstm128 ctrnn neural_ode; default: all"
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", default=list(CASES), help=kinds)
     parser.add_argument(
         "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"], help="default: both"

@@ -100,6 +100,13 @@ def share(name, value):
     return value
 
 
+def one_of(name, value, known):
+    """``value``, one of the words ``known``."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, known))}, got {value!r}")
+    return value
+
+
 def boolean(name, value):
     """``value`` as a bool; nothing else is taken for one."""
     if not isinstance(value, (bool, np.bool_)):

@@ -82,9 +82,7 @@ class CellConfig:
         put("input_dim", checks.positive_int("input_dim", self.input_dim))
         if self.output_dim is not None:
             put("output_dim", checks.positive_int("output_dim", self.output_dim))
-        if not isinstance(self.input_mapping, str) or self.input_mapping not in INPUT_MAPPINGS:
-            names = ", ".join(map(repr, INPUT_MAPPINGS))
-            raise ValueError(f"`input_mapping` must be one of {names}, got {self.input_mapping!r}")
+        checks.one_of("input_mapping", self.input_mapping, INPUT_MAPPINGS)
         if isinstance(self.solver, str):
             word = self.solver.lower().replace("-", "_")
             put("solver", SOLVER_NAMES.get(word, word))

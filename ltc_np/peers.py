@@ -24,10 +24,11 @@ import numpy as np
 from . import bench, threads
 from .cells import LSTM, CfC
 
-PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",)}
+PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",), "loop": ("torch",)}
 # Which peers have what a case is made of.
 PEERS_OF = dict.fromkeys(("tutorial", "small", "medium", "large"), ("ncps", "jax", "lstm"))
 PEERS_OF |= {"cfc": ("ncps",)} | dict.fromkeys(("lstm32", "lstm64", "lstm128"), ("lstm",))
+PEERS_OF |= dict.fromkeys(("ctrnn", "neural_ode"), ("loop",))
 # Cases in which everybody has one thread: what is asked is how good the kernels are.
 ONE_THREAD = ("lstm32", "lstm64", "lstm128")
 TOLERANCE = 1e-4  # float32 sums over B*T*U terms in another order; the peers differ by some 1e-6
@@ -45,6 +46,7 @@ REFERENCE_MS = {
         **{"tutorial": 0.6, "small": 3.9, "medium": 8.8, "large": 5.9},
         **{"lstm32": 5.9, "lstm64": 9.7, "lstm128": 7.4},
     },
+    "loop": {"ctrnn": 999, "neural_ode": 999},
 }
 WEAK = 1.3
 
@@ -97,6 +99,53 @@ def lstm_step(model, x, y, formulation=None):
         return _torch_step(peer, x, y)
     torch.nn.init.zeros_(peer.bias_hh_l0)  # PyTorch adds two biases
     return _torch_step(peer, x, y, model, {"w_x": peer.weight_ih_l0, "w_h": peer.weight_hh_l0, "b": peer.bias_ih_l0})
+
+
+def loop_step(model, x, y, formulation=None):
+    """A loop over time in eager PyTorch, as people write it."""
+    peer = LOOPS[type(model.layers[0]).__name__](model)
+    return _torch_step(peer, x, y, model, dict(peer.named_parameters()))
+
+
+def ode_loop(model):
+    """Over steps, unfolds and stages of a `CTRNN` (euler) or `NeuralODE` (rk4); inputs are projected ahead."""
+    import torch
+    from torch.nn.functional import linear, softplus
+
+    layer = model.layers[0]
+    h, leaks = 1 / layer.ode_unfolds, "tau" in model.params
+
+    class Loop(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            for name, (_, shape) in model.layout.slices.items():
+                setattr(self, name, torch.nn.Parameter(torch.empty(shape[::-1])))
+
+        def forward(self, x):
+            w_h, driven = self.w_h.T, linear(x, self.w_x, self.b)
+            rate = 1 / softplus(self.tau) if leaks else None
+            v, outputs = torch.zeros(x.shape[0], layer.output_size), []
+            for z in driven.unbind(1):
+
+                def f(v, z=z):
+                    return torch.tanh(torch.addmm(z, v, w_h))
+
+                for _ in range(layer.ode_unfolds):
+                    if leaks:
+                        v = v + h * (f(v) - rate * v)
+                    else:
+                        k1 = f(v)
+                        k2 = f(v + (h / 2) * k1)
+                        k3 = f(v + (h / 2) * k2)
+                        k4 = f(v + h * k3)
+                        v = v + (h / 6) * (k1 + 2 * k2 + 2 * k3 + k4)
+                outputs.append(v)
+            return torch.stack(outputs, 1), v
+
+    return Loop()
+
+
+LOOPS = {"CTRNN": ode_loop, "NeuralODE": ode_loop}
 
 
 def _torch_step(peer, x, y, model=None, parameters=None):
@@ -217,7 +266,7 @@ def jax_step(model, x, y, formulation):
     return step, loss_and_grad
 
 
-STEPS = {"ltc_np": ltc_np_step, "ncps": ncps_step, "jax": jax_step, "lstm": lstm_step}
+STEPS = {"ltc_np": ltc_np_step, "ncps": ncps_step, "jax": jax_step, "lstm": lstm_step, "loop": loop_step}
 
 
 def check(what, model, x, y, loss, gradient):
@@ -432,12 +481,12 @@ def table(result):
         versions = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
         lines += [
             f"one training step in float32 beside {versions}",
-            f"{'case':<9} {'ltc_np ms':>9}  {'peer':<4} {'threads':>7} {'ms':>10} {'ratio':>6}",
+            f"{'case':<10} {'ltc_np ms':>9}  {'peer':<4} {'threads':>7} {'ms':>10} {'ratio':>6}",
         ]
     for row in result["rows"]:
         marks = [row["formulation"] or "", "weak peer" if row["weak"] else ""]
         lines.append(
-            f"{row['case']:<9} {row['ltc_np_ms']:>9.3f}  {row['peer']:<4} {row['threads']:>7} {row['ms']:>10.3f} "
+            f"{row['case']:<10} {row['ltc_np_ms']:>9.3f}  {row['peer']:<4} {row['threads']:>7} {row['ms']:>10.3f} "
             f"{row['ratio']:>6.1f}  {'; '.join(filter(None, marks))}".rstrip()
         )
     memory = result["memory_mib"]

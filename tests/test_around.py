@@ -357,8 +357,8 @@ def test_a_workspace_in_use_again_changes_nothing():
     ("make", "error", "message"),
     [
         (lambda: Bidirectional(LTC), TypeError, r"`layer` must be a layer such as LTC\(...\), got type"),
-        (lambda: Bidirectional(LSTM(2, 3), "mul"), ValueError, '`merge` must be "concat" or "sum", got \'mul\''),
-        (lambda: Bidirectional(LSTM(2, 3), None), ValueError, '`merge` must be "concat" or "sum", got None'),
+        (lambda: Bidirectional(LSTM(2, 3), "mul"), ValueError, "`merge` must be one of 'concat', 'sum', got 'mul'"),
+        (lambda: Bidirectional(LSTM(2, 3), None), ValueError, "`merge` must be one of 'concat', 'sum', got None"),
         (
             lambda: Bidirectional(Bidirectional(LSTM(2, 3))),
             ValueError,

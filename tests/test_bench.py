@@ -52,10 +52,11 @@ def test_without_peers_the_option_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(bench, "start_times", lambda: {"import_s": 0.1, "cold_s": 3.0, "warm_s": 0.5})
     bench.main(["--peers", "--runs", "1", "--cases", "tutorial", "--dtypes", "float32"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-3:] == [
+    assert lines[-4:] == [
         'ncps is left out: no torch and no ncps; pip install ".[peers]"',
         'jax is left out: no jax; pip install ".[peers]"',
         'lstm is left out: no torch; pip install ".[peers]"',
+        'loop is left out: no torch; pip install ".[peers]"',
     ]
 
 
@@ -124,27 +125,35 @@ def test_memory_of_a_step_is_that_of_its_arrays():
     assert tape < memory < 2 * tape
 
 
-@pytest.mark.parametrize("peer", ["ncps", "jax", "lstm"])
+CHECKED = {
+    "ncps": ("tutorial", "cfc"),
+    "jax": ("tutorial",),
+    "lstm": ("tutorial", "lstm32"),
+    "loop": ("ctrnn", "neural_ode"),
+}
+
+
+@pytest.mark.parametrize("peer", CHECKED)
 def test_peers_compute_the_same_numbers(peer):
     """In processes of their own, which compare before they time."""
     for package in peers.PACKAGES[peer]:
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"needs {package}")
     with peers.Worker(peer, 1) as worker:
-        for case in {"ncps": ("tutorial", "cfc"), "jax": ("tutorial",), "lstm": ("tutorial", "lstm32")}[peer]:
+        for case in CHECKED[peer]:
             for formulation in peers.FORMULATIONS if peer == "jax" else [None]:
                 assert worker.ask(case, formulation)[0] > 0
 
 
 def test_a_short_run_with_peers():
-    present = [name for name in peers.PACKAGES if not peers.left_out(name)]
+    present = [name for name in peers.PEERS_OF["tutorial"] if not peers.left_out(name)]
     if not present:
         pytest.skip("needs one of the peers")
     done = command("bench", "--peers", "--runs", "1", "--cases", "tutorial", "sparse", "--dtypes", "float32", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)["peers"]
     assert [(row["case"], row["peer"]) for row in result["rows"]] == [("tutorial", name) for name in present]
-    assert len(result["left_out"]) == len(peers.PACKAGES) - len(present)
+    assert len(result["left_out"]) == sum(1 for name in peers.PACKAGES if peers.left_out(name))
     for row in result["rows"]:
         assert row["ratio"] == pytest.approx(row["ms"] / row["ltc_np_ms"], rel=1e-9)
         assert row["formulation"] in (peers.FORMULATIONS if row["peer"] == "jax" else [None])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ltc_np import (
+    CTRNN,
     LSTM,
     LTC,
     AutoNCP,
@@ -18,6 +19,7 @@ from ltc_np import (
     InputMapping,
     MixedMemory,
     Model,
+    NeuralODE,
     Random,
     RandomWiring,
     Residual,
@@ -39,6 +41,8 @@ EXPECTED = {
     "WiredCfC": (True, False, False, True, True, True, False),
     "WiredCfC pure": (True, False, False, False, True, True, False),
     "LSTM": (False, False, False, True, True, False, False),
+    "CTRNN": (True, True, False, True, True, False, True),
+    "NeuralODE": (True, True, False, True, True, False, True),
     "MixedMemory": (True, False, False, True, True, True, False),
     "Bidirectional": (True, True, True, True, False, True, True),
     "Bidirectional CfC": (True, False, False, True, False, False, False),
@@ -80,6 +84,13 @@ EXAMPLES = {
     ],
     "WiredCfC pure": [WiredCfC(Random(5, 2, 0.5), 2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3})],
     "LSTM": [LSTM(5, 2), LSTM(3, 2, forget_bias=0.0), LSTM(20, 2, init={"b": (-0.5, 0.5)})],
+    "CTRNN": [
+        CTRNN(5, 2),
+        CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn"),
+        CTRNN(17, 2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)}),
+        CTRNN(4, 2, global_feedback=False, activation="silu"),
+    ],
+    "NeuralODE": [NeuralODE(5, 2, ode_unfolds=2), NeuralODE(3, 2, solver="euler", activation="lecun_tanh")],
     "MixedMemory": [
         MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
         MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3, solver="exponential"), "keras", 0.5, input_dim=2),
@@ -131,6 +142,7 @@ def test_relu_is_not_smooth():
     assert not Dense(2, 3, "relu").smooth
     assert not CfC(2, 3, backbone_activation="relu").smooth
     assert CfC(2, 3, backbone_activation="relu", backbone_layers=0).smooth
+    assert not CTRNN(2, 3, activation="relu").smooth
 
 
 @each

@@ -25,7 +25,7 @@ from ..activations import sigmoid
 from ..layout import Entry, Layout
 from ..wirings import RandomWiring
 from .base import Layer, built
-from .ltc_solvers import SOLVERS, advance, d_advance
+from .ltc_solvers import SOLVERS, advance, check_step, d_advance
 from .mapping import check_mapping, d_map_features, map_features, mapping_shapes
 
 # Uniform ranges of the raw initial values (the paper's code, ncps and the tutorial agree on them).
@@ -156,8 +156,7 @@ class LTC(Layer):
             ("solver", solver, tuple(SOLVERS)),
             ("check_stability", check_stability, ("error", "warn", "off")),
         ):
-            if not isinstance(value, str) or value not in known:
-                raise ValueError(f"`{name}` must be one of {', '.join(map(repr, known))}, got {value!r}")
+            checks.one_of(name, value, known)
         default = None if isinstance(wiring, RandomWiring) else "affine"
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
             check_mapping(name, mapping, "default")
@@ -223,20 +222,10 @@ class LTC(Layer):
         return float((Q / p["cm"]).max())
 
     def check(self, prepared, dt):
-        fastest, limit = prepared[3], self.method.limit
-        if fastest is None:
-            return
-        longest = float(dt.max())
-        ratio = longest * fastest / self.ode_unfolds
-        if ratio >= limit:
-            message = (
-                f'`dt` must keep h*Q/cm < {limit:g} with solver="{self.solver}" (h = dt/ode_unfolds, Q the sum of a '
-                f"neuron's conductances), got {ratio:.4g} for dt = {longest:.4g}: use ode_unfolds="
-                f'{int((1 + 1e-9) * longest * fastest / limit) + 1}, solver="exponential", or check_stability="off"'
-            )
-            if self.check_stability == "error":
-                raise ValueError(message)
-            checks.warn(message)
+        if prepared[3] is not None:
+            rule = "h*Q/cm", ", Q the sum of a neuron's conductances", prepared[3]
+            remedy = 'solver="exponential"'
+            check_step(self.method, *rule, dt, self.ode_unfolds, remedy, self.check_stability)
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         network, p, fast, _ = prepared

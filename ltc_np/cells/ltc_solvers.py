@@ -19,6 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import checks
+
 
 @dataclass(frozen=True)
 class Solver:
@@ -53,6 +55,37 @@ SOLVERS = {
         Solver("exponential", 2, 2, True, None),
     )
 }
+
+
+def check_step(solver, ratio_name, meaning, fastest, dt, unfolds, remedy, reaction):
+    """Refuse, or warn of, unfolds so long that an explicit solver amplifies its errors.
+
+    Parameters
+    ----------
+    solver : Solver
+        With a ``limit``.
+    ratio_name, meaning : str
+        What the limit is one of, and a few words on it, for the message.
+    fastest : float
+        The largest rate, per unit of time: the ratio is h times it.
+    dt (B, T), unfolds
+    remedy : str
+        The solver to use instead, as an argument.
+    reaction : "error" or "warn"
+    """
+    longest = float(dt.max())
+    ratio = longest * fastest / unfolds
+    if ratio >= solver.limit:
+        message = (
+            f'`dt` must keep {ratio_name} < {solver.limit:g} with solver="{solver.name}" '
+            f"(h = dt/ode_unfolds{meaning}), got {ratio:.4g} for dt = {longest:.4g}: use ode_unfolds="
+            f'{int((1 + 1e-9) * longest * fastest / solver.limit) + 1}, {remedy}, or check_stability="off"'
+        )
+        if reaction == "error":
+            raise ValueError(message)
+        checks.warn(message)
+
+
 # Of rk4: how far a stage goes with its slope, in h, and the slope's weight in the step.
 REACH = (1 / 2, 1 / 2, 1, 0)
 WEIGHT = (1 / 6, 1 / 3, 1 / 3, 1 / 6)

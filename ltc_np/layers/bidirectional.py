@@ -14,10 +14,10 @@ docs/maths/around.md derives the gradients.
 
 import numpy as np
 
+from .. import checks
 from ..cells import Layer
 from ..layout import Layout, part
 
-MERGES = ("concat", "sum")
 DIRECTIONS = ("forward_", "backward_")
 
 
@@ -57,8 +57,7 @@ class Bidirectional(Layer):
             raise TypeError(f"`layer` must be a layer such as LTC(...), got {type(layer).__name__}")
         if not layer.causal:
             raise ValueError(f"`layer` must be one whose outputs depend on no later input, got {layer!r}")
-        if not isinstance(merge, str) or merge not in MERGES:
-            raise ValueError(f'`merge` must be "concat" or "sum", got {merge!r}')
+        checks.one_of("merge", merge, ("concat", "sum"))
         self.layer, self.merge = layer, merge
         K = layer.state_size
         self.input_size, self.state_size = layer.input_size, 2 * K

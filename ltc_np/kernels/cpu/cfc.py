@@ -3,61 +3,13 @@
 Rows are worked on by vectors, and what is left of them by the same functions on single numbers.
 """
 
+from .activations import activate as _activation
+from .activations import clean_sigmoid
 from .jit import helper, kernel
-from .simd import (
-    exp,
-    fma,
-    fnma,
-    lane_sum,
-    load,
-    neg,
-    normal_cdf,
-    sigmoid,
-    store,
-    tanh,
-    vector_size,
-    where_greater,
-    zeros,
-)
+from .simd import exp, fma, fnma, lane_sum, load, neg, sigmoid, store, tanh, vector_size, where_greater, zeros
 
 # As in ltc_np.cells.cfc.
-RELU, SILU, TANH, GELU, LECUN_TANH = range(5)
 GATE, NO_GATE, DECAY, DECAY_OF_STATE = range(4)
-
-
-@helper
-def _number(like, value):
-    """A constant in the working precision."""
-    return type(like)(value)
-
-
-@helper
-def _sigmoid(z, like):
-    """`sigmoid`, but 0 for its smallest value, which times a large z or elapsed time would not vanish."""
-    s = sigmoid(z)
-    return where_greater(s, _number(like, 2.0**-64), s, like - like)
-
-
-@helper
-def _activate(activation, z, one):
-    """f(z) and its derivative."""
-    zero = one - one
-    if activation == RELU:
-        return where_greater(z, zero, z, zero), where_greater(z, zero, one, z - z)
-    if activation == SILU:
-        s = _sigmoid(z, one)
-        y = z * s
-        return y, fma(y, one - s, s)
-    if activation == TANH:
-        y = tanh(z)
-        return y, fnma(y, y, one)
-    if activation == GELU:
-        cdf = normal_cdf(z)
-        density = exp(neg(z) * z * _number(one, 0.5)) * _number(one, 0.3989422804014327)
-        return z * cdf, fma(z, density, cdf)
-    scale, inner = _number(one, 1.7159), _number(one, 0.666)
-    y = tanh(inner * z)
-    return scale * y, scale * inner * fnma(y, y, one)
 
 
 @kernel
@@ -69,7 +21,7 @@ def activate(activation, u, bias, mask, d_u, keep):
     for b in range(u.shape[0]):
         row, d_row = u[b], d_u[b]
         for k in range(0, H - W + 1, W):
-            y, d = _activate(activation, load(row, k) + load(bias, k), one)
+            y, d = _activation(activation, load(row, k) + load(bias, k), one)
             if masked:
                 m = load(mask[b], k)
                 y, d = y * m, d * m
@@ -77,7 +29,7 @@ def activate(activation, u, bias, mask, d_u, keep):
             if keep:
                 store(d_row, k, d)
         for k in range(H - H % W, H):
-            y, d = _activate(activation, row[k] + bias[k], one)
+            y, d = _activation(activation, row[k] + bias[k], one)
             if masked:
                 y, d = y * mask[b, k], d * mask[b, k]
             row[k] = y
@@ -95,7 +47,7 @@ def _gate(form, squash, f1, f2, time_a, time_b, d):
     """g1, g2, s and the new state."""
     if squash:
         f1, f2 = tanh(f1), tanh(f2)
-    s = _sigmoid(fma(time_a, d, time_b), d)
+    s = clean_sigmoid(fma(time_a, d, time_b), d)
     return f1, f2, s, fma(s, f2 - f1 if form == GATE else f2, f1)
 
 

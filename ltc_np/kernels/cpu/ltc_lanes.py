@@ -62,7 +62,7 @@ def _lanes(B, width, W, tile):
 
 
 @helper
-def _longest(steps, b0, count):
+def longest_of(steps, b0, count):
     """Steps of the longest of these sequences."""
     T = 0
     for lane in range(count):
@@ -71,7 +71,7 @@ def _longest(steps, b0, count):
 
 
 @helper
-def _read_step(x, dt, t, b0, count, L, unfolds, inputs, h):
+def read_step(x, dt, t, b0, count, L, unfolds, inputs, h):
     """inputs (I, L) and the step h (L,) of one unfold, of one time step; padding lanes stay 0."""
     for lane in range(count):
         h[lane] = dt[b0 + lane, t] / x.dtype.type(unfolds)
@@ -172,10 +172,10 @@ def forward(
             for lane in range(L):
                 history[i * L + lane] = h0[b0 + lane, i] if lane < count else 0
         now = 0
-        longest = _longest(steps, b0, count)
+        longest = longest_of(steps, b0, count)
         out[b0 : b0 + count, longest:] = 0
         for t in range(longest):
-            _read_step(x, dt, t, b0, count, L, unfolds, inputs, h)
+            read_step(x, dt, t, b0, count, L, unfolds, inputs, h)
             if little:
                 for k in range(0, N * L, W):
                     store(states, (b0 * T + t * L) * N + k, load(history, now * N * L + k))
@@ -355,13 +355,13 @@ def backward(
             for lane in range(count):
                 for i in range(N):
                     g[i * L + lane] = d_h[b0 + lane, i]
-            longest = _longest(steps, b0, count)
+            longest = longest_of(steps, b0, count)
             d_x[b0 : b0 + count, longest:] = 0
             if want_dt:
                 d_dt[b0 : b0 + count, longest:] = 0
             terms = 0
             for t in range(longest - 1, -1, -1):
-                _read_step(x, dt, t, b0, count, L, unfolds, inputs, h)
+                read_step(x, dt, t, b0, count, L, unfolds, inputs, h)
                 if everything:
                     at = b0 * N * (T * K + 1) + t * K * NL
                     history = states[at : at + (K + 1) * NL]

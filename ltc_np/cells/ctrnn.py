@@ -1,0 +1,103 @@
+"""Continuous-time recurrent networks: units that leak, and are driven by a function of the input and of each other.
+
+    v' = -v / tau + f(x w_x + v w_h + b)
+
+Source: Funahashi & Nakamura, "Approximation of dynamical systems by continuous time recurrent neural networks",
+Neural Networks 6, 1993; in the form that the LTC's paper compares with (Hasani et al., AAAI 2021, and its code).
+docs/maths/ctrnn.md derives every line; `ltc_np.cells.ode` has the sweeps.
+"""
+
+import math
+from types import MappingProxyType
+
+import numpy as np
+
+from .. import checks
+from ..layout import Entry
+from .ltc_solvers import check_step
+from .ode import OdeCell
+
+SOLVERS = ("semi_implicit", "euler", "rk4")
+
+
+class CTRNN(OdeCell):
+    """A layer of a continuous-time recurrent network.
+
+    Parameters
+    ----------
+    units : int >= 1
+    input_dim : int >= 1
+    solver : "semi_implicit", "euler" or "rk4"
+        How v' = -v/tau + f is solved over an unfold of length h = dt/ode_unfolds; part of the model, like
+        ``ode_unfolds``.  ``"semi_implicit"`` takes f at the old v and v in the leak implicitly, and is stable for every
+        dt; ``"euler"`` is the published rule; ``"rk4"`` evaluates f four times, with errors of fourth order.
+    ode_unfolds : int >= 1
+        Unfolds U of one elapsed time dt, during which x is held.
+    activation : None, "relu", "tanh", "sigmoid", "silu", "gelu" or "lecun_tanh"
+        f.
+    global_feedback : bool
+        False: f(x w_x + b), as published; units are then on their own and there is no ``w_h``.
+    check_stability : "error", "warn" or "off"
+        What to do where an explicit solver (euler, rk4) amplifies errors: where the largest h/tau of all units is not
+        below 2 (rk4: 2.785).
+    init : dict, optional
+        Overrides initial values by parameter name: a (low, high) range, a number or an array.  They are raw values, as
+        in ``model.theta``: a time constant is log(1 + exp(raw)).
+
+    Notes
+    -----
+    Parameters: ``w_x`` (I, N), ``w_h`` (N, N), both subject to weight decay, ``b`` (N,), and the time constants ``tau``
+    (N,), positive by softplus, in the unit of dt.  Initially w_x is uniform (Glorot), w_h orthogonal, b 0 and tau 1;
+    ``model.freeze("tau")`` keeps it.  State: ``v`` (N,), which is the output.  The published step, six of
+    v + 0.1 (-v + tanh([x, v] W + b)), is ``solver="euler"`` with dt = 0.6 and tau = 1.
+    Cost: B*T*N*(I + U*N*stages) multiplications; three times that with gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import CTRNN, Dense, Model
+    >>> model = Model(CTRNN(32, 3), Dense(32, 2), seed=0)
+    >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
+    (5, 7, 2)
+    """
+
+    defaults = MappingProxyType(
+        {
+            "solver": "semi_implicit",
+            "ode_unfolds": 6,
+            "activation": "tanh",
+            "global_feedback": True,
+            "check_stability": "error",
+        }
+    )
+
+    def __init__(
+        self,
+        units,
+        input_dim,
+        *,
+        solver="semi_implicit",
+        ode_unfolds=6,
+        activation="tanh",
+        global_feedback=True,
+        check_stability="error",
+        init=None,
+    ):
+        self.global_feedback = checks.boolean("global_feedback", global_feedback)
+        checks.one_of("check_stability", check_stability, ("error", "warn", "off"))
+        self.check_stability = check_stability
+        units = checks.positive_int("units", units)
+        tau = Entry("tau", (units,), math.log(math.expm1(1.0)), positivity="softplus")
+        super().__init__(units, input_dim, solver, SOLVERS, ode_unfolds, activation, self.global_feedback, (tau,), init)
+
+    def leak(self, p):
+        return 1 / p["tau"]
+
+    def add_leak_gradient(self, p, d_Q, g):
+        g["tau"] -= d_Q / np.square(p["tau"], dtype=np.float64)
+
+    def check(self, prepared, dt):
+        if self.method.limit is not None and self.check_stability != "off":
+            fastest = 1 / float(prepared[1]["tau"].min())
+            remedy = 'solver="semi_implicit"'
+            check_step(self.method, "h/tau", "", fastest, dt, self.ode_unfolds, remedy, self.check_stability)

@@ -1,0 +1,55 @@
+"""The activations of `ltc_np.activations` for kernels, which know them by number."""
+
+from .jit import helper
+from .simd import exp, fma, fnma, neg, normal_cdf, sigmoid, tanh, where_greater
+
+RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR = range(7)
+CODES = {
+    "relu": RELU,
+    "silu": SILU,
+    "tanh": TANH,
+    "gelu": GELU,
+    "lecun_tanh": LECUN_TANH,
+    "sigmoid": SIGMOID,
+    None: LINEAR,
+}
+
+
+@helper
+def number(like, value):
+    """A constant in the working precision."""
+    return type(like)(value)
+
+
+@helper
+def clean_sigmoid(z, like):
+    """`sigmoid`, but 0 for its smallest value, which times a large z or elapsed time would not vanish."""
+    s = sigmoid(z)
+    return where_greater(s, number(like, 2.0**-64), s, like - like)
+
+
+@helper
+def activate(activation, z, one):
+    """f(z) and its derivative."""
+    zero = one - one
+    if activation == RELU:
+        return where_greater(z, zero, z, zero), where_greater(z, zero, one, z - z)
+    if activation == SILU:
+        s = clean_sigmoid(z, one)
+        y = z * s
+        return y, fma(y, one - s, s)
+    if activation == TANH:
+        y = tanh(z)
+        return y, fnma(y, y, one)
+    if activation == GELU:
+        cdf = normal_cdf(z)
+        density = exp(neg(z) * z * number(one, 0.5)) * number(one, 0.3989422804014327)
+        return z * cdf, fma(z, density, cdf)
+    if activation == SIGMOID:
+        s = clean_sigmoid(z, one)
+        return s, fnma(s, s, s)
+    if activation == LINEAR:
+        return z, where_greater(one, zero, one, z)
+    scale, inner = number(one, 1.7159), number(one, 0.666)
+    y = tanh(inner * z)
+    return scale * y, scale * inner * fnma(y, y, one)

@@ -1,0 +1,414 @@
+"""CTRNN and NeuralODE: against PyTorch (golden/make_torch_ode.py), exact solutions, finite differences, stability."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+import ltc_np
+from ltc_np import CTRNN, Adam, Dense, MixedMemory, Model, NeuralODE, gradcheck, load, set_num_threads
+
+FILE = pathlib.Path(__file__).parent / "golden" / "torch_ode.npz"
+with np.load(FILE) as file:
+    CASES = sorted({name.split("/")[0] for name in file.files})
+ORDER = {"semi_implicit": 1, "euler": 1, "rk4": 4}
+LIMIT = {"euler": 2.0, "rk4": 2.785}
+# Every solver of both cells.
+RULES = [(CTRNN, solver) for solver in ("semi_implicit", "euler", "rk4")]
+RULES += [(NeuralODE, solver) for solver in ("rk4", "euler")]
+each_rule = pytest.mark.parametrize(("cell", "solver"), RULES)
+
+
+def read(case):
+    with np.load(FILE) as file:
+        return {name.split("/")[1]: file[name] for name in file.files if name.startswith(case + "/")}
+
+
+def drawn(layer, seed=0, **settings):
+    """A model of one layer with drawn parameters, time constants between about 0.7 and 2.1."""
+    model, rng = Model(layer, seed=0, **settings), np.random.default_rng(seed)
+    N = layer.output_size
+    for name, values in model.params.items():
+        spread = {"w_h": 0.8 / np.sqrt(N)}.get(name, 0.7)
+        model.params[name] = rng.uniform(0, 2, N) if name == "tau" else rng.normal(0, spread, values.shape)
+    return model
+
+
+def data(B=3, T=4, I=2, seed=0):
+    """x, dt with zeros among them, and lengths."""
+    rng = np.random.default_rng(seed)
+    dt = rng.uniform(0.1, 1.5, (B, T)) * (rng.uniform(size=(B, T)) < 0.8)
+    lengths = rng.integers(0, T + 1, B)
+    lengths[-1] = T
+    return rng.normal(size=(B, T, I)), dt, lengths
+
+
+# -------------------------------------------------------------------------------------------------- numbers
+
+
+def test_the_published_steps_are_among_the_cases():
+    assert len(CASES) == 9
+    assert {"ctrnn_published", "neural_ode_published"} <= set(CASES)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", CASES)
+def test_equal_to_pytorch(case, dtype, backend):
+    golden = read(case)
+    recipe = json.loads(str(golden["case"]))
+    cell = getattr(ltc_np, recipe.pop("cell"))
+    model = Model(cell(golden["h0"].shape[1], golden["x"].shape[2], **recipe), seed=0, dtype=dtype, backend=backend)
+    for name in model.params:
+        model.params[name] = golden[name]
+    given = golden["x"], golden["dt"]
+    y, state = model(*given, h0=golden["h0"], return_state=True)
+    # The files hold float64: what is left in float64 is the order of sums.
+    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-13, 1e-12)
+    scale = np.abs(golden["y"]).max()
+    assert np.abs(y - golden["y"]).max() <= outputs * scale
+    assert np.abs(state - golden["hT"]).max() <= outputs * scale
+    _, tape = model.forward(*given, h0=golden["h0"])
+    g = model.backward(tape, golden["c"], golden["d"])
+    for name, value in {"x": g.x, "h0": g.h0, "dt": g.dt, **model.views(g.theta)}.items():
+        want = golden[f"d_{name}"]
+        assert np.abs(want).max() > 0
+        assert np.abs(value - want).max() <= gradients * np.abs(want).max(), name
+
+
+def exponential(A):
+    """exp(A) by its series, of A / 1024."""
+    term = total = np.eye(len(A))
+    for k in range(1, 15):
+        term = term @ A / (1024 * k)
+        total = total + term
+    return np.linalg.matrix_power(total, 1024)
+
+
+@each_rule
+def test_order_against_the_exact_solution_of_the_linear_equation(cell, solver, backend):
+    """Without an activation v' = A v + c, and v(dt) is an exponential: the error falls by 2**order a doubling."""
+    order, errors = ORDER[solver], []
+    x, dt, _ = data(I=3)
+    for unfolds in (16, 32):
+        layer = cell(5, 3, solver=solver, ode_unfolds=unfolds, activation=None)
+        model = drawn(layer, dtype="float64", backend=backend)
+        p, h0 = model.effective, np.random.default_rng(1).normal(size=(3, 5))
+        v, want = h0, []
+        for t in range(4):
+            v_next = []
+            for b in range(3):
+                A = p["w_h"].T - np.diag(1 / p["tau"] if cell is CTRNN else np.zeros(5))
+                c = x[b, t] @ p["w_x"] + p["b"]
+                M = np.zeros((6, 6))
+                M[:5, :5], M[:5, 5] = dt[b, t] * A, dt[b, t] * c
+                v_next.append((exponential(M) @ np.append(v[b], 1))[:5])
+            v = np.array(v_next)
+            want.append(v)
+        want = np.stack(want, 1)
+        errors.append(np.abs(model(x, dt, h0=h0) - want).max() / np.abs(want).max())
+    # Next to the leading term stands one smaller by h, of up to 0.1 here: a tenth of the exponent.
+    assert abs(np.log2(errors[0] / errors[1]) - order) < 0.1
+    assert errors[1] < (1e-6 if order == 4 else 0.1)
+
+
+@each_rule
+def test_order_with_an_activation(cell, solver):
+    """Against the classical rule with 64 times the unfolds, whose own error is some 10**-7 of the ones compared."""
+    x, dt, _ = data()
+    rule = {} if cell is NeuralODE else {"check_stability": "off"}
+    fine = drawn(cell(5, 2, solver="rk4", ode_unfolds=512, **rule), dtype="float64")
+    want = fine(x, dt)
+    errors = [
+        np.abs(drawn(cell(5, 2, solver=solver, ode_unfolds=n, **rule), dtype="float64")(x, dt) - want).max()
+        for n in (8, 16)
+    ]
+    assert abs(np.log2(errors[0] / errors[1]) - ORDER[solver]) < 0.35
+
+
+def test_one_unfold_by_hand(backend):
+    """One unit, one input, numbers that can be followed on paper: f = relu(2*1 + 0.5*3 - 0.5) = 3."""
+    values = {"w_x": 2.0, "w_h": 0.5, "b": -0.5}
+    steps = {
+        (CTRNN, "euler"): 3 + 0.4 * (3 - 3 / 2),
+        (CTRNN, "semi_implicit"): 3 + 0.4 * (3 - 3 / 2) / (1 + 0.4 / 2),
+        (NeuralODE, "euler"): 3 + 0.4 * 3,
+    }
+    for (cell, solver), want in steps.items():
+        model = Model(cell(1, 1, solver=solver, ode_unfolds=1, activation="relu"), dtype="float64", backend=backend)
+        for name, value in values.items():
+            model.params[name] = value
+        if cell is CTRNN:
+            model.params["tau"] = np.log(np.expm1(2.0))
+        assert model(np.ones((1, 1, 1)), 0.4, h0=[[3.0]])[0, 0, 0] == pytest.approx(want, rel=1e-15)
+
+
+@each_rule
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_no_time_no_change(cell, solver, activation, backend):
+    model = drawn(cell(5, 2, solver=solver, activation=activation), backend=backend)
+    h0 = np.random.default_rng(1).normal(0, 1e3, (3, 5)).astype(np.float32)
+    x = data()[0]
+    y, state = model(x, 0.0, h0=h0, return_state=True)
+    assert (y == h0[:, None]).all()
+    assert (state == h0).all()
+
+
+def test_units_on_their_own(backend):
+    """Without feedback no unit's state reaches another, and there are no recurrent weights."""
+    model = drawn(CTRNN(5, 2, global_feedback=False), backend=backend)
+    assert list(model.params) == ["w_x", "b", "tau"]
+    x, dt, _ = data()
+    h0 = np.zeros((3, 5))
+    moved = h0.copy()
+    moved[:, 2] = 1
+    differ = (model(x, dt, h0=h0) != model(x, dt, h0=moved)).any((0, 1))
+    assert differ.tolist() == [False, False, True, False, False]
+
+
+def test_initial_values():
+    model = Model(CTRNN(6, 3), seed=0, dtype="float64")
+    np.testing.assert_allclose(model.params["w_h"] @ model.params["w_h"].T, np.eye(6), atol=1e-14)
+    assert 0.4 < np.abs(model.params["w_x"]).max() <= np.sqrt(6 / 9)
+    assert (model.params["b"] == 0).all()
+    np.testing.assert_allclose(model.effective["tau"], 1, rtol=1e-15)
+    assert list(Model(NeuralODE(6, 3), seed=0).params) == ["w_x", "w_h", "b"]
+    assert (Model(NeuralODE(6, 3, init={"b": 0.5}), seed=0).params["b"] == 0.5).all()
+
+
+# ------------------------------------------------------------------------------------------------ gradients
+
+ACTIVATIONS = (None, "tanh", "sigmoid", "silu", "gelu", "lecun_tanh")
+
+
+@each_rule
+@pytest.mark.parametrize(("B", "T", "I", "N"), [(3, 4, 2, 5), (5, 4, 2, 5), (4, 4, 3, 5), (3, 2, 4, 4), (2, 1, 3, 4)])
+def test_gradients(cell, solver, B, T, I, N, backend):
+    x, dt, lengths = data(B, T, I)
+    activation = ACTIVATIONS[(B + N + len(solver)) % 6]
+    model = drawn(cell(N, I, solver=solver, ode_unfolds=3, activation=activation), dtype="float64", backend=backend)
+    errors = gradcheck.check(model, x, dt, lengths=lengths)
+    assert set(errors) == {*model.params, "x", "h0", "dt"}
+    assert max(errors.values()) < 1e-6, errors
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_of_every_activation(activation, backend):
+    x, dt, lengths = data()
+    for layer in (
+        NeuralODE(5, 2, ode_unfolds=2, activation=activation),
+        CTRNN(5, 2, ode_unfolds=2, activation=activation, global_feedback=False),
+    ):
+        errors = gradcheck.check(drawn(layer, dtype="float64", backend=backend), x, dt, lengths=lengths)
+        assert max(errors.values()) < 1e-6, errors
+
+
+def test_gradients_with_relu_away_from_the_kink(backend):
+    x, dt, _ = data()
+    model = drawn(CTRNN(5, 2, activation="relu", ode_unfolds=2), dtype="float64", backend=backend)
+    assert max(gradcheck.check(model, x, dt).values()) < 1e-6
+
+
+def test_gradients_beside_an_lstm(backend):
+    x, dt, lengths = data(T=3)
+    model = Model(MixedMemory(CTRNN(4, 2, ode_unfolds=2)), seed=1, dtype="float64", backend=backend)
+    assert max(gradcheck.check(model, x, dt, lengths=lengths).values()) < 1e-6
+
+
+@pytest.mark.parametrize("layer", [CTRNN(41, 3), NeuralODE(41, 3, ode_unfolds=2)])
+def test_gradient_along_a_direction_at_a_realistic_size(layer):
+    """Several tiles, and so many steps that sums are flushed more than once."""
+    x, dt, lengths = data(70, 30, 3)
+    model = Model(layer, Dense(41, 2), seed=1, dtype="float64")
+    assert gradcheck.direction(model, x, dt, lengths=lengths) < 1e-6
+
+
+def test_the_time_constants_are_trained_or_frozen():
+    """The published code computes a trainable time constant and then uses another."""
+    x, dt, _ = data(16, 10)
+    y = np.random.default_rng(2).normal(size=(16, 10, 5))
+    model = Model(CTRNN(5, 2), seed=0)
+    assert np.abs(model.views(model.loss_and_grad(x, y, dt)[1])["tau"]).min() > 1e-5
+    model.freeze("tau")
+    before = {name: values.copy() for name, values in model.params.items()}
+    assert not model.views(model.loss_and_grad(x, y, dt)[1])["tau"].any()
+    model.fit(x, y, dt=dt, epochs=2, verbose=False)
+    for name, values in model.params.items():
+        assert np.array_equal(values, before[name]) == (name == "tau")
+
+
+# -------------------------------------------------------------------------------------- backends, bits, padding
+
+
+@each_rule
+@pytest.mark.parametrize("N", [16, 19])
+def test_backends_agree_in_float32(cell, solver, N):
+    x, dt, lengths = data(41, 30, 3)
+    slow, fast = (drawn(cell(N, 3, solver=solver), backend=b) for b in ("numpy", "cpu"))
+    y, tape = slow.forward(x, dt, lengths=lengths)
+    y_fast, tape_fast = fast.forward(x, dt, lengths=lengths)
+    assert np.abs(y - y_fast).max() < 2e-5 * np.abs(y).max()
+    a, b = slow.backward(tape, np.cos(y)), fast.backward(tape_fast, np.cos(y))
+    for name in ("theta", "x", "h0", "dt"):
+        want = getattr(a, name)
+        assert np.abs(getattr(b, name) - want).max() < 2e-5 * np.abs(want).max(), name
+
+
+@each_rule
+def test_little_memory_gives_the_same_bits(cell, solver, backend):
+    x, dt, lengths = data(20, 9)
+    model = drawn(cell(6, 2, solver=solver), backend=backend)
+    y = model(x, dt)
+    full, low = (
+        model.backward(model.forward(x, dt, lengths=lengths, memory=memory)[1], y) for memory in ("full", "low")
+    )
+    for name in ("theta", "x", "h0", "dt"):
+        assert np.array_equal(getattr(full, name), getattr(low, name))
+
+
+def test_the_same_bits_for_every_number_of_threads():
+    x, dt, lengths = data(150, 20, 3)
+    y, results = np.random.default_rng(0).normal(size=(150, 20, 48)), []
+    model = Model(NeuralODE(48, 3), seed=0)
+    try:
+        for n in (1, 2, 5):
+            set_num_threads(n)
+            results.append((model(x, dt, lengths=lengths), model.loss_and_grad(x, y, dt, lengths=lengths)[1]))
+    finally:
+        set_num_threads(None)
+    for outputs, gradient in results[1:]:
+        assert np.array_equal(outputs, results[0][0])
+        assert np.array_equal(gradient, results[0][1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bits_do_not_depend_on_the_batch(dtype, backend):
+    x, dt, lengths = data(67, 6, 3)
+    model = drawn(CTRNN(13, 3, solver="rk4"), dtype=dtype, backend=backend)
+    y, state = model(x, dt, lengths=lengths, return_state=True)
+    for b, n in enumerate(lengths):
+        if n:
+            alone, end = model(x[b, :n], dt[b, :n], return_state=True)
+            assert np.array_equal(alone, y[b, :n])
+            assert np.array_equal(end, state[b])
+
+
+def test_a_workspace_in_use_again_changes_nothing():
+    """Training calls with alternating shapes: no array of one call may leak into the next."""
+    layers = CTRNN(5, 2), NeuralODE(4, 5, ode_unfolds=2)
+    model, batches = Model(*layers, seed=0), []
+    for B, T in ((3, 4), (20, 2), (3, 4), (18, 7)):
+        x, dt, lengths = data(B, T, seed=B)
+        batches.append((x, np.random.default_rng(B).normal(size=(B, T, 4)), dt, lengths))
+    once = [Model(*layers, seed=0).loss_and_grad(x, y, dt, lengths=n) for x, y, dt, n in batches]
+    for _ in range(2):
+        for (x, y, dt, n), (value, gradient) in zip(batches, once, strict=True):
+            again = model.loss_and_grad(x, y, dt, lengths=n)
+            assert again[0] == value
+            assert np.array_equal(again[1], gradient)
+
+
+def test_one_signature_per_dtype():
+    """Absent gradients, feedback or tapes must not compile kernels again."""
+    from ltc_np.kernels.cpu import ode
+
+    for dtype in ("float32", "float64"):
+        x, dt, lengths = data()
+        for layer in (CTRNN(5, 2), CTRNN(5, 2, global_feedback=False), NeuralODE(5, 2)):
+            model = Model(layer, Dense(5, 2), seed=0, dtype=dtype)
+            model.loss_and_grad(x, x, dt, lengths=lengths, memory="low")
+            model.loss_and_grad(x[:, ::-1], x, np.float32(0.5))
+            model.backward(model.forward(x, dt)[1], x)
+            model.step(x[:, 0], 0.1)
+    assert len(ode._forward.signatures) == len(ode._backward.signatures) == 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "law"), [(CTRNN(12, 1), lambda s: np.exp(-s)), (NeuralODE(12, 1, ode_unfolds=2), lambda s: s)]
+)
+def test_they_learn_a_law_of_the_elapsed_time(layer, law, tmp_path):
+    """What the first input said decays, or grows, with the time that goes by between irregular steps."""
+    rng = np.random.default_rng(0)
+    dt = rng.uniform(0.05, 0.6, (128, 8))
+    x = np.zeros((128, 8, 1))
+    x[:, 0] = rng.choice([-1.0, 1.0], (128, 1))
+    y = x[:, :1] * law(np.cumsum(dt, 1))[:, :, None]
+    model = Model(layer, Dense(12, 1), seed=0)
+    model.fit(x, y, dt=dt, epochs=80, optimizer=Adam(0.02), seed=0, verbose=False)
+    assert model.evaluate(x, y, dt=dt, metrics=["r2"])["r2"] > 0.95
+    model.save(tmp_path / "model.npz")
+    assert np.array_equal(load(tmp_path / "model.npz")(x, dt), model(x, dt))
+
+
+# ------------------------------------------------------------------------------------------ stability, errors
+
+
+@pytest.mark.parametrize("solver", LIMIT)
+def test_steps_too_long_for_an_explicit_solver_are_refused(solver, backend):
+    model = drawn(CTRNN(5, 2, solver=solver, ode_unfolds=5), dtype="float64", backend=backend)
+    x, longest = np.ones((2, 4, 2)), 5 * LIMIT[solver] * model.effective["tau"].min()
+    dt = np.full((2, 4), 0.1)
+    dt[1, 2] = longest * (1 - 1e-9)
+    model(x, dt)
+    dt[1, 2] = longest * (1 + 1e-9)
+    model(x, dt, lengths=[4, 2])  # behind the end it does not count
+    dt[1, 2] = 3.1 * longest
+    with pytest.raises(ValueError, match=f'`dt` must keep h/tau < {LIMIT[solver]:g} with solver="{solver}"') as error:
+        model.loss_and_grad(x, np.ones((2, 4, 5)), dt)
+    assert f"(h = dt/ode_unfolds), got {3.1 * LIMIT[solver]:.4g} for dt = {3.1 * longest:.4g}" in str(error.value)
+    assert 'solver="semi_implicit", or check_stability="off"' in str(error.value)
+    # The remedy works, and one unfold less would not.
+    n = int(str(error.value).split("ode_unfolds=")[1].split(",")[0])
+    drawn(CTRNN(5, 2, solver=solver, ode_unfolds=n), dtype="float64", backend=backend)(x, dt)
+    with pytest.raises(ValueError, match="`dt` must keep h/tau"):
+        drawn(CTRNN(5, 2, solver=solver, ode_unfolds=n - 1), dtype="float64", backend=backend)(x, dt)
+
+
+def test_stability_may_be_a_warning_or_nobody_s_business():
+    x = np.ones((2, 4, 2))
+    warned = drawn(CTRNN(5, 2, solver="euler", ode_unfolds=1, check_stability="warn"))
+    with pytest.warns(RuntimeWarning, match="`dt` must keep h/tau") as caught:
+        y = warned(x, 9.0)
+    assert caught[0].filename == __file__
+    assert (drawn(CTRNN(5, 2, solver="euler", ode_unfolds=1, check_stability="off"))(x, 9.0) == y).all()
+    drawn(CTRNN(5, 2, ode_unfolds=1))(x, 1e6)
+    drawn(NeuralODE(5, 2, ode_unfolds=1))(x, 1e6)
+
+
+def test_the_semi_implicit_rule_is_stable(backend):
+    """For ever larger steps the state goes to tau f, from wherever it comes."""
+    model = drawn(CTRNN(5, 2, ode_unfolds=1, global_feedback=False), dtype="float64", backend=backend)
+    x, p = np.ones((1, 1, 2)), model.effective
+    y = model(x, 1e12, h0=np.full((1, 5), 1e3))  # 1e3 * tau / 1e12 is what is left of it
+    np.testing.assert_allclose(y[0, 0], p["tau"] * np.tanh(x[0, 0] @ p["w_x"] + p["b"]), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("cell", "arguments", "message"),
+    [
+        (CTRNN, {"units": 0}, "`units` must be an int >= 1, got 0"),
+        (CTRNN, {"input_dim": True}, "`input_dim` must be an int >= 1, got True"),
+        (CTRNN, {"ode_unfolds": 0}, "`ode_unfolds` must be an int >= 1, got 0"),
+        (
+            CTRNN,
+            {"solver": "exponential"},
+            "`solver` must be one of 'semi_implicit', 'euler', 'rk4', got 'exponential'",
+        ),
+        (CTRNN, {"activation": "softmax"}, "`activation` must be one of .*, got 'softmax'"),
+        (CTRNN, {"check_stability": None}, "`check_stability` must be one of 'error', 'warn', 'off', got None"),
+        (CTRNN, {"init": {"w": 1.0}}, "`init` has an unknown parameter 'w'; there are w_x, w_h, b, tau"),
+        (CTRNN, {"init": {"w_h": 1.0}, "global_feedback": False}, "`init` has an unknown parameter 'w_h'"),
+        (NeuralODE, {"units": 2.0}, "`units` must be an int >= 1, got 2.0"),
+        (NeuralODE, {"solver": "semi_implicit"}, "got 'semi_implicit', which is implicit in the leak: a NeuralODE has"),
+        (NeuralODE, {"solver": "heun"}, "`solver` must be one of 'rk4', 'euler', got 'heun'"),
+        (NeuralODE, {"init": {"tau": 1.0}}, "`init` has an unknown parameter 'tau'; there are w_x, w_h, b"),
+    ],
+)
+def test_errors(cell, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        cell(**({"units": 5, "input_dim": 2} | arguments))
+
+
+def test_feedback_is_a_bool():
+    with pytest.raises(TypeError, match="`global_feedback` must be a bool, got 1"):
+        CTRNN(5, 2, global_feedback=1)
