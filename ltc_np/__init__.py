@@ -6,7 +6,7 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .accuracy import SolverError, solver_error
 from .callbacks import Callback, Checkpoint, EarlyStopping
-from .cells import CTRNN, LSTM, LTC, CfC, Layer, NeuralODE, WiredCfC
+from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, Layer, NeuralODE, SpikingLIF, WiredCfC
 from .config import CellConfig, from_config
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
@@ -30,7 +30,9 @@ from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
 __version__ = "0.1.0"
 
 __all__ = [
+    "CTGRU",
     "CTRNN",
+    "GRU",
     "LSTM",
     "LTC",
     "LTCRNN",
@@ -65,6 +67,7 @@ __all__ = [
     "RandomWiring",
     "Residual",
     "SolverError",
+    "SpikingLIF",
     "WarmUp",
     "WiredCfC",
     "Wiring",

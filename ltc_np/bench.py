@@ -19,7 +19,7 @@ import tracemalloc
 import numpy as np
 
 from . import threads
-from .cells import CTRNN, LSTM, LTC, CfC, NeuralODE
+from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, NeuralODE, SpikingLIF
 from .model import Model
 from .optim import Adam, clip_by_global_norm
 from .wirings import AutoNCP, FullyConnected
@@ -52,9 +52,12 @@ CASES = {
     "large": (_dense, 128, 16, 32, 32),
     "sparse": (_sparse, 64, 8, 64, 64),
     "cfc": (CfC, 32, 4, 100, 64),
+    "lif": (SpikingLIF, 32, 4, 100, 64),
     "lstm32": (LSTM, 32, 4, 100, 64),
     "lstm64": (LSTM, 64, 8, 64, 64),
     "lstm128": (LSTM, 128, 16, 32, 32),
+    "gru": (GRU, 32, 4, 100, 64),
+    "ctgru": (CTGRU, 32, 4, 100, 64),
     "ctrnn": (_ctrnn, 32, 4, 100, 64),
     "neural_ode": (_neural_ode, 32, 4, 100, 64),
 }
@@ -229,7 +232,7 @@ def main(argv=None):
     """Run the benchmark and print it."""
     parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
-    kinds = "tutorial small medium large sparse (LTCs) cfc lstm32 lstm64 lstm128 ctrnn neural_ode; default: all"
+    kinds = "tutorial small medium large sparse (LTCs) cfc lstm32 lstm64 lstm128 gru ctgru ctrnn neural_ode lif; default: all"
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", default=list(CASES), help=kinds)
     parser.add_argument(
         "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"], help="default: both"
@@ -242,7 +245,7 @@ def main(argv=None):
         help="runs behind each figure, which is their median; default: %(default)s",
     )
     parser.add_argument(
-        "--peers", action="store_true", help="time ncps, JAX and PyTorch's LSTM as well, those that are installed"
+        "--peers", action="store_true", help="time ncps, JAX and PyTorch as well, those that are installed"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     args = parser.parse_args(argv)

@@ -24,13 +24,14 @@ import numpy as np
 from . import bench, threads
 from .cells import LSTM, CfC
 
-PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",), "loop": ("torch",)}
+PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",), "gru": ("torch",), "loop": ("torch",)}
 # Which peers have what a case is made of.
 PEERS_OF = dict.fromkeys(("tutorial", "small", "medium", "large"), ("ncps", "jax", "lstm"))
 PEERS_OF |= {"cfc": ("ncps",)} | dict.fromkeys(("lstm32", "lstm64", "lstm128"), ("lstm",))
+PEERS_OF |= {"gru": ("gru",), "ctgru": ("loop",), "lif": ("loop",)}
 PEERS_OF |= dict.fromkeys(("ctrnn", "neural_ode"), ("loop",))
 # Cases in which everybody has one thread: what is asked is how good the kernels are.
-ONE_THREAD = ("lstm32", "lstm64", "lstm128")
+ONE_THREAD = ("lstm32", "lstm64", "lstm128", "gru")
 TOLERANCE = 1e-4  # float32 sums over B*T*U terms in another order; the peers differ by some 1e-6
 TRIAL_RUNS = 3
 PAUSE = 0.05  # seconds before another process works: OpenMP's threads spin for some milliseconds after theirs
@@ -46,7 +47,8 @@ REFERENCE_MS = {
         **{"tutorial": 0.6, "small": 3.9, "medium": 8.8, "large": 5.9},
         **{"lstm32": 5.9, "lstm64": 9.7, "lstm128": 7.4},
     },
-    "loop": {"ctrnn": 999, "neural_ode": 999},
+    "gru": {"gru": 17.0},
+    "loop": {"ctgru": 120.0, "ctrnn": 999, "neural_ode": 999, "lif": 10.0},
 }
 WEAK = 1.3
 
@@ -101,51 +103,30 @@ def lstm_step(model, x, y, formulation=None):
     return _torch_step(peer, x, y, model, {"w_x": peer.weight_ih_l0, "w_h": peer.weight_hh_l0, "b": peer.bias_ih_l0})
 
 
+def gru_step(model, x, y, formulation=None):
+    """PyTorch's GRU; its two biases of the first two gates add up, and have the same gradient."""
+    import torch
+
+    N = model.state_size
+    peer = torch.nn.GRU(model.input_size, N, batch_first=True)
+    step, backward = _torch_step(peer, x, y, model, {"w_x": peer.weight_ih_l0, "w_h": peer.weight_hh_l0})
+    b, b_hn = (torch.tensor(model.params[name]) for name in ("b", "b_hn"))
+    peer.bias_ih_l0.data.copy_(b)
+    peer.bias_hh_l0.data.copy_(torch.cat([torch.zeros(2 * N), b_hn]))
+
+    def loss_and_grad():
+        loss, weights = backward()
+        return loss, np.concatenate([weights, peer.bias_ih_l0.grad.numpy(), peer.bias_hh_l0.grad.numpy()[2 * N :]])
+
+    return step, loss_and_grad
+
+
 def loop_step(model, x, y, formulation=None):
     """A loop over time in eager PyTorch, as people write it."""
+    from .torch_loops import LOOPS
+
     peer = LOOPS[type(model.layers[0]).__name__](model)
     return _torch_step(peer, x, y, model, dict(peer.named_parameters()))
-
-
-def ode_loop(model):
-    """Over steps, unfolds and stages of a `CTRNN` (euler) or `NeuralODE` (rk4); inputs are projected ahead."""
-    import torch
-    from torch.nn.functional import linear, softplus
-
-    layer = model.layers[0]
-    h, leaks = 1 / layer.ode_unfolds, "tau" in model.params
-
-    class Loop(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            for name, (_, shape) in model.layout.slices.items():
-                setattr(self, name, torch.nn.Parameter(torch.empty(shape[::-1])))
-
-        def forward(self, x):
-            w_h, driven = self.w_h.T, linear(x, self.w_x, self.b)
-            rate = 1 / softplus(self.tau) if leaks else None
-            v, outputs = torch.zeros(x.shape[0], layer.output_size), []
-            for z in driven.unbind(1):
-
-                def f(v, z=z):
-                    return torch.tanh(torch.addmm(z, v, w_h))
-
-                for _ in range(layer.ode_unfolds):
-                    if leaks:
-                        v = v + h * (f(v) - rate * v)
-                    else:
-                        k1 = f(v)
-                        k2 = f(v + (h / 2) * k1)
-                        k3 = f(v + (h / 2) * k2)
-                        k4 = f(v + h * k3)
-                        v = v + (h / 6) * (k1 + 2 * k2 + 2 * k3 + k4)
-                outputs.append(v)
-            return torch.stack(outputs, 1), v
-
-    return Loop()
-
-
-LOOPS = {"CTRNN": ode_loop, "NeuralODE": ode_loop}
 
 
 def _torch_step(peer, x, y, model=None, parameters=None):
@@ -167,13 +148,15 @@ def _torch_step(peer, x, y, model=None, parameters=None):
 
     def loss_and_grad():
         loss = backward().item()
-        return loss, np.concatenate([parameters[name].grad.numpy().T.ravel() for name in model.params])
+        return loss, np.concatenate([p.grad.numpy().T.ravel() for p in ordered.values()])
 
     if model is None:
         return step, None
-    for name, values in model.params.items():
+    ordered = {name: parameters[name] for name in model.params if name in parameters}
+    for name, p in ordered.items():
+        values = model.params[name]
         theirs = values.T if values.ndim == 2 else _matrix(model, name, values)
-        parameters[name].data.copy_(torch.from_numpy(theirs.copy()))
+        p.data.copy_(torch.from_numpy(theirs.copy()))
     return step, loss_and_grad
 
 
@@ -266,7 +249,14 @@ def jax_step(model, x, y, formulation):
     return step, loss_and_grad
 
 
-STEPS = {"ltc_np": ltc_np_step, "ncps": ncps_step, "jax": jax_step, "lstm": lstm_step, "loop": loop_step}
+STEPS = {
+    "ltc_np": ltc_np_step,
+    "ncps": ncps_step,
+    "jax": jax_step,
+    "lstm": lstm_step,
+    "gru": gru_step,
+    "loop": loop_step,
+}
 
 
 def check(what, model, x, y, loss, gradient):

@@ -52,10 +52,11 @@ def test_without_peers_the_option_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(bench, "start_times", lambda: {"import_s": 0.1, "cold_s": 3.0, "warm_s": 0.5})
     bench.main(["--peers", "--runs", "1", "--cases", "tutorial", "--dtypes", "float32"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         'ncps is left out: no torch and no ncps; pip install ".[peers]"',
         'jax is left out: no jax; pip install ".[peers]"',
         'lstm is left out: no torch; pip install ".[peers]"',
+        'gru is left out: no torch; pip install ".[peers]"',
         'loop is left out: no torch; pip install ".[peers]"',
     ]
 
@@ -129,7 +130,8 @@ CHECKED = {
     "ncps": ("tutorial", "cfc"),
     "jax": ("tutorial",),
     "lstm": ("tutorial", "lstm32"),
-    "loop": ("ctrnn", "neural_ode"),
+    "gru": ("gru",),
+    "loop": ("ctgru", "ctrnn", "neural_ode", "lif"),
 }
 
 

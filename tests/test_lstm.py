@@ -1,12 +1,14 @@
-"""The LSTM: against PyTorch (golden/make_torch_lstm.py), a loop of one's own, finite differences, threads, padding."""
+"""The LSTM: against PyTorch (golden/make_torch_lstm.py) and a loop of one's own.
+
+What it shares with other gate cells is in test_gates.py.
+"""
 
 import pathlib
 
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, Adam, Dense, Model, gradcheck, load, set_num_threads
-from ltc_np.cells import lstm
+from ltc_np import LSTM, Adam, Dense, Model, load
 
 FILE = pathlib.Path(__file__).parent / "golden" / "torch_lstm.npz"
 CASES = ("plain", "square", "one_step", "long")
@@ -76,99 +78,6 @@ def test_initial_values():
     assert np.abs(p["w_x"]).max() > 0.4
     assert p["b"].tolist() == [0] * 6 + [2] * 6 + [0] * 12
     assert (Model(LSTM(6, 3, init={"b": 0.5}), seed=0).params["b"] == 0.5).all()
-
-
-def test_orthogonal_draws_are_uniform():
-    """QR without the sign of R would give a first entry that is never positive."""
-    rng = np.random.default_rng(0)
-    first = [lstm.orthogonal(rng, (3, 3))[0, 0] for _ in range(200)]
-    assert 70 < np.sum(np.array(first) > 0) < 130  # 100 +- 4 standard deviations
-
-
-@pytest.mark.parametrize(("B", "T", "I", "N"), [(3, 4, 2, 5), (5, 4, 2, 5), (4, 4, 3, 5), (3, 4, 5, 5), (2, 1, 3, 4)])
-def test_gradients(B, T, I, N, backend):
-    rng = np.random.default_rng(B + T)
-    model = Model(LSTM(N, I), seed=1, dtype="float64", backend=backend)
-    model.theta = rng.normal(size=model.theta.size)
-    lengths = rng.integers(0, T + 1, B)
-    lengths[1] = T
-    errors = gradcheck.check(model, rng.normal(size=(B, T, I)), lengths=lengths)
-    assert max(errors.values()) < 1e-6, errors
-
-
-def test_gradient_along_a_direction_at_a_realistic_size():
-    model = Model(LSTM(40, 3), Dense(40, 2), seed=1, dtype="float64")
-    x = np.random.default_rng(0).normal(size=(64, 30, 3))
-    lengths = np.random.default_rng(1).integers(0, 31, 64)
-    assert gradcheck.direction(model, x, lengths=lengths) < 1e-6
-
-
-@pytest.mark.parametrize("N", [16, 19])
-def test_backends_agree_in_float32(N):
-    rng = np.random.default_rng(0)
-    x, lengths = rng.normal(size=(33, 50, 3)), rng.integers(0, 51, 33)
-    slow, fast = (Model(LSTM(N, 3), seed=0, backend=b) for b in ("numpy", "cpu"))
-    y, tape = slow.forward(x, lengths=lengths)
-    y_fast, tape_fast = fast.forward(x, lengths=lengths)
-    assert np.abs(y - y_fast).max() < 1e-5
-    a, b = slow.backward(tape, np.cos(y)), fast.backward(tape_fast, np.cos(y))
-    for name in ("theta", "x", "h0"):
-        want = getattr(a, name)
-        assert np.abs(getattr(b, name) - want).max() < 1e-5 * np.abs(want).max(), name
-
-
-def test_the_same_bits_for_every_number_of_threads(backend):
-    """The batch is cut by its size alone, and is cut here."""
-    rng = np.random.default_rng(0)
-    B, N = 70, 48
-    assert lstm.count_parts(B, N) == 2
-    x, y, lengths = rng.normal(size=(B, 6, 3)), rng.normal(size=(B, 6, N)), rng.integers(0, 7, B)
-    model, results = Model(LSTM(N, 3), seed=0, backend=backend), []
-    try:
-        for n in (1, 2, 5):
-            set_num_threads(n)
-            results.append((model(x, lengths=lengths), model.loss_and_grad(x, y, lengths=lengths)[1]))
-    finally:
-        set_num_threads(None)
-    for outputs, gradient in results[1:]:
-        assert np.array_equal(outputs, results[0][0])
-        assert np.array_equal(gradient, results[0][1])
-
-
-def test_parts_of_the_batch_are_the_whole():
-    rng = np.random.default_rng(0)
-    model = Model(LSTM(64, 3), seed=0, dtype="float64")
-    x, lengths = rng.normal(size=(100, 5, 3)), rng.integers(1, 6, 100)
-    y = model(x, lengths=lengths)
-    for b in range(0, 100, 9):
-        np.testing.assert_allclose(y[b : b + 1], model(x[b : b + 1], lengths=lengths[b : b + 1]), rtol=0, atol=1e-13)
-
-
-def test_a_workspace_in_use_again_changes_nothing():
-    """Training calls with alternating shapes: no array of one call may leak into the next."""
-    rng = np.random.default_rng(0)
-    model = Model(LSTM(5, 2), LSTM(4, 5), seed=0)
-    batches = [
-        (rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 4)), rng.integers(1, T + 1, B))
-        for B, T in ((3, 4), (7, 2), (3, 4))
-    ]
-    once = [Model(LSTM(5, 2), LSTM(4, 5), seed=0).loss_and_grad(x, y, lengths=n) for x, y, n in batches]
-    for _ in range(2):
-        for (x, y, n), (value, gradient) in zip(batches, once, strict=True):
-            again = model.loss_and_grad(x, y, lengths=n)
-            assert again[0] == value
-            assert np.array_equal(again[1], gradient)
-
-
-def test_a_tape_may_be_used_twice(backend):
-    x = np.random.default_rng(0).normal(size=(3, 4, 2))
-    model = Model(LSTM(5, 2), seed=0, backend=backend)
-    y, tape = model.forward(x, lengths=[4, 2, 0])
-    first = model.backward(tape, y)
-    y[:] = 0
-    second = model.backward(tape, model(x, lengths=[4, 2, 0]))
-    for name in ("theta", "x", "h0"):
-        assert np.array_equal(getattr(first, name), getattr(second, name))
 
 
 def test_it_learns_what_needs_memory(tmp_path):

@@ -52,6 +52,7 @@ LEVELS = (
     ("io", "gradcheck", "accuracy", "tutorial"),
     ("callbacks",),
     ("train", "bench"),
+    ("torch_loops",),
     ("peers",),
     ("__main__",),
 )

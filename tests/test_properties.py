@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ltc_np import LSTM, LTC, LTCRNN, CfC, CfCRNN, FullyConnected, MixedMemory, Model, Wiring
+from ltc_np import CTGRU, GRU, LSTM, LTC, LTCRNN, CfC, CfCRNN, FullyConnected, MixedMemory, Model, Wiring
 
 many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -183,14 +183,17 @@ def test_gated_states_stay_within_their_bounds(case):
 
 @st.composite
 def memories(draw):
-    """`networks` for the LSTM and for mixed memory."""
+    """`networks` for cells of gates and for mixed memory."""
     N, I, M = draw(st.integers(1, 20)), draw(st.integers(1, 3)), draw(st.integers(1, 6))
     B, T = draw(st.integers(1, 20)), draw(st.integers(1, 5))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    kind, topology = draw(st.sampled_from(["lstm", "ltc", "cfc"])), draw(st.sampled_from(["torch", "keras"]))
+    kind = draw(st.sampled_from(["lstm", "gru", "ctgru", "ltc", "cfc"]))
+    topology, decay = draw(st.sampled_from(["torch", "keras"])), draw(st.sampled_from(["before", "after"]))
     size = I if topology == "torch" else M
-    if kind == "lstm":
-        layer = LSTM(N, I)
+    if kind in ("lstm", "gru"):
+        layer = {"lstm": LSTM, "gru": GRU}[kind](N, I)
+    elif kind == "ctgru":
+        layer = CTGRU(N, I, scales=M, decay=decay)
     else:
         cell = LTC(FullyConnected(M, 1), size, ode_unfolds=2) if kind == "ltc" else CfC(N, size, backbone_units=3)
         layer = MixedMemory(cell, topology, input_dim=I)

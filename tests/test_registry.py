@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from ltc_np import (
+    CTGRU,
     CTRNN,
+    GRU,
     LSTM,
     LTC,
     AutoNCP,
@@ -23,6 +25,7 @@ from ltc_np import (
     Random,
     RandomWiring,
     Residual,
+    SpikingLIF,
     WiredCfC,
     gradcheck,
 )
@@ -41,8 +44,11 @@ EXPECTED = {
     "WiredCfC": (True, False, False, True, True, True, False),
     "WiredCfC pure": (True, False, False, False, True, True, False),
     "LSTM": (False, False, False, True, True, False, False),
+    "GRU": (False, False, False, True, True, False, False),
+    "CTGRU": (True, False, False, True, True, False, False),
     "CTRNN": (True, True, False, True, True, False, True),
     "NeuralODE": (True, True, False, True, True, False, True),
+    "SpikingLIF": (True, True, False, False, True, False, False),
     "MixedMemory": (True, False, False, True, True, True, False),
     "Bidirectional": (True, True, True, True, False, True, True),
     "Bidirectional CfC": (True, False, False, True, False, False, False),
@@ -84,6 +90,12 @@ EXAMPLES = {
     ],
     "WiredCfC pure": [WiredCfC(Random(5, 2, 0.5), 2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3})],
     "LSTM": [LSTM(5, 2), LSTM(3, 2, forget_bias=0.0), LSTM(20, 2, init={"b": (-0.5, 0.5)})],
+    "GRU": [GRU(5, 2), GRU(3, 2, init={"b_hn": (-0.5, 0.5)}), GRU(20, 2)],
+    "CTGRU": [
+        CTGRU(5, 2),
+        CTGRU(3, 2, scales=1, decay="after"),
+        CTGRU(18, 2, scales=3, tau_min=0.1, tau_ratio=2.0, init={"b": (-0.5, 0.5)}),
+    ],
     "CTRNN": [
         CTRNN(5, 2),
         CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn"),
@@ -91,6 +103,12 @@ EXAMPLES = {
         CTRNN(4, 2, global_feedback=False, activation="silu"),
     ],
     "NeuralODE": [NeuralODE(5, 2, ode_unfolds=2), NeuralODE(3, 2, solver="euler", activation="lecun_tanh")],
+    "SpikingLIF": [
+        SpikingLIF(5, 2, tau=3.0, slope=5.0, init={"b": (1.0, 3.0)}),
+        SpikingLIF(18, 2, tau=2.0, refractory=0.7, surrogate="arctan", init={"b": (1.0, 3.0)}),
+        SpikingLIF(3, 2, recurrent=True, reset="subtract", refractory=0.4, tau=2.0, slope=3.0, init={"b": (2.0, 4.0)}),
+        SpikingLIF(4, 2, recurrent=True, reset=-0.2, threshold=0.8, surrogate="arctan", relaxed=True),
+    ],
     "MixedMemory": [
         MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
         MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3, solver="exponential"), "keras", 0.5, input_dim=2),
@@ -147,6 +165,8 @@ def test_relu_is_not_smooth():
 
 @each
 def test_gradients(layer, backend):
+    if isinstance(layer, SpikingLIF):  # a spike has no derivative; the relaxed layer has the same backward pass
+        layer = SpikingLIF(**layer.config() | {"relaxed": True})
     x, dt = data()
     errors = gradcheck.check(
         Model(layer, seed=1, dtype="float64", backend=backend), x, dt_of(layer, dt), lengths=[5, 0, 2]

@@ -2,12 +2,15 @@
 
 from .base import Fresh, Layer, Workspace
 from .cfc import CfC
+from .ctgru import CTGRU
 from .ctrnn import CTRNN
+from .gru import GRU
 from .lstm import LSTM
 from .ltc import LTC
 from .neural_ode import NeuralODE
+from .spiking_lif import SpikingLIF
 from .wired_cfc import WiredCfC
 
-CELLS = {"LTC": LTC, "CfC": CfC, "WiredCfC": WiredCfC, "LSTM": LSTM, "CTRNN": CTRNN, "NeuralODE": NeuralODE}
+CELLS = {cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTGRU, CTRNN, NeuralODE, SpikingLIF)}
 
-__all__ = ["CELLS", "CTRNN", "LSTM", "LTC", "CfC", "Fresh", "Layer", "NeuralODE", "WiredCfC", "Workspace"]
+__all__ = ["CELLS", *CELLS, "Fresh", "Layer", "Workspace"]

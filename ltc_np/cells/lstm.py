@@ -13,28 +13,24 @@ Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md derives 
 
 import numpy as np
 
-from .. import blas, checks, kernels, threads
+from .. import blas, checks, kernels
 from ..activations import sigmoid
 from ..layout import Entry, Layout
-from .base import Layer, aligned
-
-# A part of the batch has at least so many sequences, and so many multiplications in the product of one step: below,
-# the Python around it costs more than a second thread brings.
-PART_ROWS, PART_PRODUCTS = 32, 2**18
-
-
-def orthogonal(rng, shape):
-    """A (rows, columns) matrix, uniformly drawn, whose rows (columns, if there are more rows) are orthonormal."""
-    rows, columns = shape
-    q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
-    q *= np.sign(np.diag(r))  # without it the draw is not uniform
-    return q.T if rows < columns else q
-
-
-def glorot(rows, columns):
-    """Uniform range of a (rows, columns) matrix by Glorot & Bengio, 2010."""
-    limit = (6 / (rows + columns)) ** 0.5
-    return -limit, limit
+from .base import Layer
+from .gates import (
+    add_product,
+    add_sum,
+    arrays,
+    by_sequence,
+    count_parts,
+    d_project,
+    d_sweep,
+    glorot,
+    orthogonal,
+    project,
+    sweep,
+    transposes,
+)
 
 
 class LSTM(Layer):
@@ -83,80 +79,47 @@ class LSTM(Layer):
         self._seal()
 
     def prepare(self, p, buffers, backend):
-        # The transposes are copied: on small matrices BLAS is up to twice as fast in its own order.
-        turned = {name: np.ascontiguousarray(p[name].T) for name in ("w_x", "w_h")}
-        return p, turned, pointwise(backend)
+        return p, transposes(p, "w_x", "w_h"), pointwise(backend)
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         p, _, (step, _) = prepared
-        (B, T, I), N = x.shape, self.output_size
-        inputs, z, h, c = workspace.kept("forward", (B, T), lambda: arrays(x.dtype, T, B, I, N))
+        (B, T, I), N, w_h, b = x.shape, self.output_size, p["w_h"], p["b"]
+        shapes = (T, B, I), (T, B, 4 * N), (B, 4 * N), (T + 1, B, N), (T + 1, B, N)
+        inputs, z, recurrent, h, c = workspace.kept("forward", (B, T), lambda: arrays(x.dtype, *shapes))
         inputs[:] = x.transpose(1, 0, 2)
-        flat_inputs, flat = inputs.reshape(T * B, I), z.reshape(T * B, 4 * N)
         h[0], c[0] = h0[:, :N], h0[:, N:]
-        recurrent = workspace.array("recurrent", B * 4 * N, x.dtype).reshape(B, 4 * N)
 
-        def project(first, last):
-            np.dot(flat_inputs[first:last], p["w_x"], out=flat[first:last])
+        def steps(t, first, last):
+            np.dot(h[t, first:last], w_h, out=recurrent[first:last])
+            step(t, first, last, z, recurrent, b, c, h)
 
-        def sweep(first, last):
-            rows, shortest = slice(first, last), lengths[first:last].min()
-            product, w_h, b = recurrent[rows], p["w_h"], p["b"]
-            for t in range(T):
-                np.dot(h[t, rows], w_h, out=product)
-                step(t, first, last, z, recurrent, b, c, h)
-                if t >= shortest:
-                    ended = first + np.flatnonzero(lengths[rows] <= t)
-                    h[t + 1, ended], c[t + 1, ended] = h[t, ended], c[t, ended]
-
-        parts = count_parts(B, N)
+        parts = count_parts(B, w_h.size)
         with blas.one_thread():
-            over_parts(project, T * B, parts)
-            over_parts(sweep, B, parts)
-        y = workspace.array("y", B * T * N, x.dtype).reshape(B, T, N)  # the model may change it, but not h
-        y[:] = h[1:].transpose(1, 0, 2)
-        return y, np.concatenate([h[T], c[T]], axis=1), (inputs, z, h, c, lengths) if keep else None
+            project(inputs, p["w_x"], z, parts)
+            sweep(steps, lengths, T, parts, (h, c))
+        h_last = np.concatenate([h[T], c[T]], axis=1)
+        return by_sequence(h[1:], workspace), h_last, (inputs, z, h, c, lengths) if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
         _, turned, (_, step) = prepared
         inputs, gates, h, c, lengths = saved
-        (T, B, I), N = inputs.shape, self.output_size
-        d_inputs, d_z, d_hidden, _ = workspace.kept("backward", (B, T), lambda: arrays(h.dtype, T, B, I, N))
-        d_hidden[:T] = d_y.transpose(1, 0, 2)
+        (T, B, _), N, w_h = inputs.shape, self.output_size, turned["w_h"]
+        shapes = inputs.shape, gates.shape, (T, B, N)
+        d_inputs, d_z, d_hidden = workspace.kept("backward", (B, T), lambda: arrays(h.dtype, *shapes))
+        d_hidden[:] = d_y.transpose(1, 0, 2)
         d_state, d_c = d_h[:, :N].copy(), d_h[:, N:].copy()
-        flat_inputs, flat_h, flat = inputs.reshape(T * B, I), h[:T].reshape(T * B, N), d_z.reshape(T * B, 4 * N)
-        d_flat_inputs = d_inputs.reshape(T * B, I)
 
-        def sweep(first, last):
-            rows, shortest = slice(first, last), lengths[first:last].min()
-            product, w_h = d_state[rows], turned["w_h"]
-            for t in range(T - 1, -1, -1):
-                if t >= shortest:
-                    ended = first + np.flatnonzero(lengths[rows] <= t)
-                    kept = d_state[ended], d_c[ended]
-                step(t, first, last, gates, c, d_hidden, d_state, d_c, d_z)
-                if t >= shortest:
-                    d_z[t, ended] = 0
-                np.dot(d_z[t, rows], w_h, out=product)
-                if t >= shortest:
-                    d_state[ended], d_c[ended] = kept
+        def steps(t, first, last):
+            step(t, first, last, gates, c, d_hidden, d_state, d_c, d_z)
+            np.dot(d_z[t, first:last], w_h, out=d_state[first:last])
 
-        def add_up(first, last):  # some columns
-            d_gates = flat[:, first:last]
-            g["w_x"][:, first:last] += np.dot(flat_inputs.T, d_gates)
-            g["w_h"][:, first:last] += np.dot(flat_h.T, d_gates)
-            g["b"][first:last] += d_gates.sum(0, np.float64)
-
-        def d_project(first, last):
-            np.dot(flat[first:last], turned["w_x"], out=d_flat_inputs[first:last])
-
-        parts = count_parts(B, N)
+        parts = count_parts(B, w_h.size)
         with blas.one_thread():
-            over_parts(sweep, B, parts)
-            over_parts(add_up, 4 * N, parts)
-            if want_x:
-                over_parts(d_project, T * B, parts)
-        d_x = np.ascontiguousarray(d_inputs.transpose(1, 0, 2)) if want_x else None
+            d_sweep(steps, lengths, T, parts, (d_state, d_c), (d_z,))
+            add_product(g["w_x"], inputs, d_z, parts)
+            add_product(g["w_h"], h[:T], d_z, parts)
+            add_sum(g["b"], d_z, parts)
+            d_x = d_project(d_z, turned["w_x"], d_inputs, parts) if want_x else None
         return d_x, np.concatenate([d_state, d_c], axis=1), None
 
     def config(self):
@@ -170,28 +133,6 @@ class LSTM(Layer):
     def __repr__(self):
         forget = "" if self.forget_bias == 1 else f", forget_bias={self.forget_bias!r}"
         return f"LSTM({self.output_size}, {self.input_size}{forget})"
-
-
-def arrays(dtype, T, B, I, N):
-    """Uninitialised (T, B, I), (T, B, 4*N), and twice (T + 1, B, N): inputs, gates, outputs and memory by time."""
-    shapes = (T, B, I), (T, B, 4 * N), (T + 1, B, N), (T + 1, B, N)
-    return tuple(aligned(int(np.prod(shape)), dtype).reshape(shape) for shape in shapes)
-
-
-def count_parts(B, N):
-    """Parts that the work of B sequences is cut into, whatever the number of threads."""
-    return max(1, min(B // PART_ROWS, B * 4 * N * N // PART_PRODUCTS))
-
-
-def over_parts(run, size, parts):
-    """Call ``run(first, last)`` on as many parts of 0..size-1, on several threads."""
-    cuts = [size * k // parts for k in range(parts + 1)]
-
-    def some(first, last, worker):
-        for k in range(first, last):
-            run(cuts[k], cuts[k + 1])
-
-    threads.run(some, parts, threads.share(parts, parts > 1))
 
 
 def pointwise(backend):

@@ -20,7 +20,8 @@ import numpy as np
 
 from .. import blas, checks
 from ..cells import Layer
-from ..cells.lstm import arrays, glorot, orthogonal, pointwise
+from ..cells.gates import arrays, glorot, orthogonal
+from ..cells.lstm import pointwise
 from ..layout import Entry, Layout
 
 TOPOLOGIES = ("torch", "keras")
@@ -108,7 +109,8 @@ class MixedMemory(Layer):
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
         inner, (w_x, w_h, b), _, (step, _) = prepared
         (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
-        inputs, z, y, c = workspace.kept("forward", (B, T), lambda: arrays(x.dtype, T, B, I, M))
+        shapes = (T, B, I), (T, B, 4 * M), (T + 1, B, M), (T + 1, B, M)
+        inputs, z, y, c = workspace.kept("forward", (B, T), lambda: arrays(x.dtype, *shapes))
         states = workspace.array("states", (T + 1) * B * K, x.dtype).reshape(T + 1, B, K)
         outputs = workspace.array("outputs", B * T * O, x.dtype).reshape(B, T, O)
         recurrent = workspace.array("recurrent", B * 4 * M, x.dtype).reshape(B, 4 * M)
@@ -138,7 +140,8 @@ class MixedMemory(Layer):
         inner, _, (w_x_turned, w_h_turned), (_, step) = prepared
         inputs, gates, states, c, lengths, kept = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
-        d_x, d_z, d_hidden, _ = workspace.kept("backward", (B, T), lambda: arrays(c.dtype, T, B, I, M))
+        shapes = inputs.shape, gates.shape, (T, B, M)
+        d_x, d_z, d_hidden = workspace.kept("backward", (B, T), lambda: arrays(c.dtype, *shapes))
         d_state, d_c = d_h[:, :K].copy(), d_h[:, K:].copy()
         d_output, d_dt = np.ascontiguousarray(d_y.transpose(1, 0, 2)), np.zeros((B, T), c.dtype)
         nothing, recurrent = np.zeros((B, M), c.dtype), np.empty((B, K), c.dtype)

@@ -1,0 +1,367 @@
+"""Leaky integrate-and-fire neurons: the definition, input products by BLAS, and surrogate gradients.
+
+Between spikes the membrane potential v follows a linear equation, which a step solves exactly for the current I, taken
+to be constant during the step::
+
+    tau v' = -v + I,    I = x w_x + b (+ spikes w_h)
+
+    V = v + (I - v) (1 - exp(-a / tau))         a: the part of dt that is not spent in the refractory time
+    s = 1 where V >= threshold and a > 0, else 0
+    v+ = reset where s = 1 (or V - threshold), else V
+
+A spike has no useful derivative.  The backward pass puts that of a smooth step S(V - threshold) in its place.
+
+Source: Lapicque, 1907; surrogate gradients: Neftci, Mostafa & Zenke, IEEE Signal Processing Magazine 36, 2019.
+docs/maths/spiking_lif.md derives every line.
+"""
+
+import numpy as np
+
+from .. import blas, checks, kernels
+from ..layout import Entry, Layout
+from .base import Layer
+from .gates import over_parts
+
+SURROGATES = ("fast_sigmoid", "arctan")  # kernels know them by number
+FAST_SIGMOID, ARCTAN = range(2)
+SLOPES = (25.0, 2.0)
+
+# A part of the batch has at least so many sequences, and so many steps of neurons (0.2 ms of work); with recurrence so
+# many multiplications in the product of one step, as in `ltc_np.cells.lstm`.
+PART_ROWS, PART_STEPS, PART_PRODUCTS = 16, 2**18, 2**18
+# Initial weights: white input of unit variance gives a neuron whose time constant is ten steps fluctuations of the
+# potential of 0.7 thresholds, and so some spikes (variance of the weight: 10 thresholds**2 / inputs).
+WEIGHT_RANGE = 30**0.5
+
+
+class SpikingLIF(Layer):
+    """A layer of leaky integrate-and-fire neurons, trained by surrogate gradients.
+
+    Parameters
+    ----------
+    units : int >= 1
+    input_dim : int >= 1
+    recurrent : bool
+        Add ``w_h``: the spikes of a step are, times w_h, part of the current of the next one.
+    threshold : float > 0
+        Potential at which a neuron spikes; it rests at 0.
+    reset : float < threshold, or "subtract"
+        What a spike sets the potential to, or ``"subtract"``: it lowers the potential by ``threshold``.
+    refractory : float >= 0
+        Time after a spike, in the unit of ``dt``, in which the potential stays where it is and no spike is possible.
+        It begins at the end of the step with the spike.
+    surrogate : "fast_sigmoid" or "arctan"
+        What stands for the derivative of a spike with respect to u = v - threshold: 1 / (1 + slope |u|)**2 (Zenke &
+        Ganguli, 2018) or slope / 2 / (1 + (pi slope u / 2)**2) (Fang et al., 2021).
+    slope : float > 0, optional
+        25 for ``"fast_sigmoid"``, 2 for ``"arctan"`` unless given, as in snnTorch.
+    tau : float > 0
+        Initial value of all membrane time constants, in the unit of ``dt``.
+    relaxed : bool
+        For tests: a spike is replaced by the number whose derivative the surrogate is, so that finite differences
+        have something to differentiate.  Runs in NumPy.
+    init : dict, optional
+        Overrides initial values by parameter name: a (low, high) range, a number or an array.  That of ``tau`` is a raw
+        value, tau = log(1 + exp(raw)).
+
+    Notes
+    -----
+    Parameters: ``w_x`` (I, N), ``w_h`` (N, N) if recurrent, both subject to weight decay, ``b`` (N,), and ``tau`` (N,),
+    kept positive by softplus.  A membrane resistance would only scale w_x, w_h and b, so there is none: I is R_m I.
+    Initially w_x and w_h are uniform in +-threshold sqrt(30 / rows), b is 0.  Output: spikes, 0.0 or 1.0.  State:
+    ``v`` (N,), with a refractory time ``rest`` (N,), what is left of it, and if recurrent ``spikes`` (N,), the last
+    ones.  A spike needs elapsed time: a step with dt = 0 changes nothing and gives 0.  Cost: B*T*N*I multiplications
+    (+ N*N) and one exponential a step and neuron, three times that with gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import Dense, Model, SpikingLIF
+    >>> model = Model(SpikingLIF(32, 3, refractory=2.0), Dense(32, 2), seed=0)
+    >>> model(np.ones((5, 7, 3)), dt=0.5).shape
+    (5, 7, 2)
+    """
+
+    takes_dt = dt0_identity = causal = True
+
+    def __init__(
+        self,
+        units,
+        input_dim,
+        *,
+        recurrent=False,
+        threshold=1.0,
+        reset=0.0,
+        refractory=0.0,
+        surrogate="fast_sigmoid",
+        slope=None,
+        tau=10.0,
+        relaxed=False,
+        init=None,
+    ):
+        N, I = checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+        self.recurrent = checks.boolean("recurrent", recurrent)
+        self.threshold = checks.number("threshold", threshold, low_open=True)
+        if isinstance(reset, str) and reset == "subtract":
+            self.reset = reset
+        else:
+            if isinstance(reset, str):
+                raise ValueError(f'`reset` must be a number or "subtract", got {reset!r}')
+            self.reset = checks.number("reset", reset, low=-np.inf)
+            if self.reset >= self.threshold:
+                raise ValueError(f"`reset` must be < `threshold` = {self.threshold:g}, got {reset!r}")
+        self.refractory = checks.number("refractory", refractory)
+        if not isinstance(surrogate, str) or surrogate not in SURROGATES:
+            raise ValueError(f'`surrogate` must be "fast_sigmoid" or "arctan", got {surrogate!r}')
+        self.surrogate = surrogate
+        default = SLOPES[SURROGATES.index(surrogate)]
+        self.slope = default if slope is None else checks.number("slope", slope, low_open=True)
+        self.tau = checks.number("tau", tau, low_open=True)
+        self.relaxed = checks.boolean("relaxed", relaxed)
+        parts = ["v"] + ["rest"] * (self.refractory > 0) + ["spikes"] * self.recurrent
+        self.input_size, self.output_size, self.state_size = I, N, len(parts) * N
+        self.state_slices = {name: slice(k * N, (k + 1) * N) for k, name in enumerate(parts)}
+        shapes = {"w_x": (I, N)} | ({"w_h": (N, N)} if self.recurrent else {}) | {"b": (N,), "tau": (N,)}
+        self.init = checks.initial_values(init, shapes)
+        ranges = {name: self.threshold * WEIGHT_RANGE / n**0.5 for name, n in (("w_x", I), ("w_h", N))}
+        initial = {name: (-limit, limit) for name, limit in ranges.items()}
+        initial |= {"b": 0.0, "tau": self.tau + np.log(-np.expm1(-self.tau))} | self.init
+        self.layout = Layout(
+            tuple(
+                Entry(
+                    name,
+                    shape,
+                    initial[name],
+                    positivity="softplus" if name == "tau" else None,
+                    decay=name.startswith("w"),
+                )
+                for name, shape in shapes.items()
+            )
+        )
+        self._seal()
+
+    def prepare(self, p, buffers, backend):
+        turned = {name: np.ascontiguousarray(p[name].T) for name in ("w_x", "w_h") if name in p}
+        number, rate = p["w_x"].dtype.type, 1 / p["tau"]
+        keep, offset = (1, -self.threshold) if self.reset == "subtract" else (0, self.reset)
+        kind = SURROGATES.index(self.surrogate)
+        peak, sharpness = (1, self.slope) if kind == FAST_SIGMOID else (self.slope / 2, self.slope * np.pi / 2)
+        neuron = p["b"], rate, number(self.threshold), number(keep), number(offset), number(self.refractory)
+        step = kind, number(peak), number(sharpness)
+        fast = kernels.load(backend, "spiking_lif")
+        run, d_run = (fast.forward_steps, fast.backward_steps) if fast else (forward_steps, backward_steps)
+        return p, turned, neuron, step, relaxed_steps(kind, sharpness) if self.relaxed else run, d_run
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+        p, _, neuron, _, run, _ = prepared
+        (B, T, I), N = x.shape, self.output_size
+        # Arrays are (B, T, N), or (T, B, N) if steps are made one by one: what is worked on together lies together.
+        turn = (lambda a: a.transpose(1, 0, 2)) if self.recurrent else (lambda a: a)
+        inputs = np.ascontiguousarray(turn(x))
+        shape, state_shape = ((T, B, N), (T + 1, B, N)) if self.recurrent else ((B, T, N), (B, T + 1, N))
+        current, y = (workspace.array(name, B * T * N, x.dtype).reshape(shape) for name in ("current", "y"))
+        states = {name: workspace.array(name, B * (T + 1) * N, x.dtype) for name in {"v", "rest", *self.state_slices}}
+        states = {name: array.reshape(state_shape) for name, array in states.items()}
+        turn(states["rest"])[:, 0] = 0
+        for name, where in self.state_slices.items():
+            turn(states[name])[:, 0] = h0[:, where]
+        v, rest, spikes = states["v"], states["rest"], states.get("spikes", np.empty((0, 0, 0), x.dtype))
+        flat_inputs, flat, product = inputs.reshape(B * T, I), current.reshape(B * T, N), np.empty((B, N), x.dtype)
+
+        def project(first, last):
+            np.dot(flat_inputs[first:last], p["w_x"], out=flat[first:last])
+
+        def sweep(first, last):
+            rows = slice(first, last)
+            if not self.recurrent:
+                run(False, 0, T, first, last, dt, current, *neuron, v, rest, spikes, y)
+                return
+            for t in range(T):
+                current[t, rows] += np.dot(spikes[t, rows], p["w_h"], out=product[rows])
+                run(True, t, t + 1, first, last, dt, current, *neuron, v, rest, spikes, y)
+
+        parts = self._parts(B, T)
+        with blas.one_thread():
+            over_parts(project, B * T, parts)
+            over_parts(sweep, B, parts)
+        h_last = np.concatenate([turn(states[name])[:, T] for name in self.state_slices], axis=1)
+        saved = (inputs, dt, current, v, rest, spikes, y) if keep else None
+        return np.ascontiguousarray(turn(y)), h_last, saved
+
+    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        _, turned, neuron, step, _, d_run = prepared
+        inputs, dt, current, v, rest, spikes, y = saved
+        (B, T), I, N, dtype = dt.shape, self.input_size, self.output_size, y.dtype
+        turn = (lambda a: np.ascontiguousarray(a.transpose(1, 0, 2))) if self.recurrent else (lambda a: a)
+        d_y, d_current = turn(d_y), workspace.array("d_current", B * T * N, dtype).reshape(y.shape)
+        d_v, d_rest, d_b, d_rate, product = np.zeros((5, B, N), dtype)
+        d_spikes = np.empty((B if self.recurrent else 0, N), dtype)
+        d_state = {"v": d_v, "rest": d_rest, "spikes": d_spikes}
+        for name, where in self.state_slices.items():
+            d_state[name][:] = d_h[:, where]
+        d_dt = np.empty((B, T) if want_dt else (0, 0), dtype)
+
+        def sweep(first, last):
+            rows = slice(first, last)
+
+            def d_steps(begin, end):
+                d_run(
+                    self.recurrent, begin, end, first, last, dt, current, *neuron, *step, v, rest, y,
+                    d_y, d_v, d_rest, d_spikes, d_current, d_b, d_rate, d_dt,
+                )  # fmt: skip
+
+            if not self.recurrent:
+                d_steps(0, T)
+                return
+            for t in range(T - 1, -1, -1):
+                d_steps(t, t + 1)
+                d_spikes[rows] += np.dot(d_current[t, rows], turned["w_h"], out=product[rows])
+
+        flat_inputs, flat = inputs.reshape(B * T, I), d_current.reshape(B * T, N)
+
+        def add_up(first, last):  # some columns
+            columns = flat[:, first:last]
+            g["w_x"][:, first:last] += np.dot(flat_inputs.T, columns)
+            if self.recurrent:
+                g["w_h"][:, first:last] += np.dot(spikes[:T].reshape(B * T, N).T, columns)
+
+        parts = self._parts(B, T)
+        with blas.one_thread():
+            over_parts(sweep, B, parts)
+            over_parts(add_up, N, min(parts, N))
+        g["b"] += d_b.sum(0, np.float64)
+        g["tau"] -= d_rate.sum(0, np.float64) * np.square(neuron[1], dtype=np.float64)
+        d_x = turn(blas.product(flat, turned["w_x"]).reshape(inputs.shape)) if want_x else None
+        d_h0 = np.concatenate([d_state[name] for name in self.state_slices], axis=1)
+        return d_x, d_h0, d_dt if want_dt else None
+
+    def _parts(self, B, T):
+        """Parts that the work of B sequences is cut into, whatever the number of threads."""
+        N = self.output_size
+        parts = B * N * N // PART_PRODUCTS if self.recurrent else B * T * N // PART_STEPS
+        return max(1, min(B // PART_ROWS, parts))
+
+    def config(self):
+        names = "recurrent", "threshold", "reset", "refractory", "surrogate", "slope", "tau", "relaxed", "init"
+        return {
+            "units": self.output_size,
+            "input_dim": self.input_size,
+            **{name: getattr(self, name) for name in names},
+        }
+
+    def __repr__(self):
+        return f"SpikingLIF({self.output_size}, {self.input_size}{', recurrent=True' if self.recurrent else ''})"
+
+
+# ------------------------------------------------------------------------------------------ NumPy backend
+
+
+def spike(u):
+    """1 where u >= 0, else 0."""
+    return np.heaviside(u, u.dtype.type(1))
+
+
+def forward_steps(
+    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
+    v, rest, spikes, y, fire=spike,
+):  # fmt: skip
+    """Steps begin..end-1 of the sequences first..last-1.
+
+    Parameters
+    ----------
+    time_major : bool
+        The three-dimensional arrays have their first two axes the other way round than it stands here.
+    time : (B, T) array
+        Elapsed time before each step.
+    current : (B, T, N) array
+        All of the current but b.
+    b, rate : (N,) arrays
+        ``rate`` is 1 / tau.
+    threshold, keep, offset, refractory : numbers
+        A spike turns the potential V into keep * V + offset.
+    v, rest, spikes : (B, T + 1, N) arrays
+        Potential, what is left of the refractory time, and the last spikes (not written if it is empty); those after
+        step t are written to row t + 1.
+    y : (B, T, N) array
+        Out: the spikes.
+    fire : callable
+        Potential above the threshold -> spikes.
+    """
+    rows = slice(first, last)
+    if time_major:
+        current, v, rest, spikes, y = (a.swapaxes(0, 1) for a in (current, v, rest, spikes, y))
+    for t in range(begin, end):
+        active, left, _, V = integrate(v[rows, t], rest[rows, t], current[rows, t] + b, rate, time[rows, t, None])
+        s = y[rows, t] = np.where(active > 0, fire(V - threshold), 0)
+        v[rows, t + 1] = (1 - s) * V + s * (keep * V + offset)
+        rest[rows, t + 1] = (1 - s) * left + s * refractory
+        if spikes.size > 0:
+            spikes[rows, t + 1] = np.where(time[rows, t, None] > 0, s, spikes[rows, t])
+
+
+def integrate(v, rest, drive, rate, dt):
+    """One step without a spike: time integrated, rest left, 1 - exp(-active * rate), potential."""
+    wait = np.minimum(np.maximum(rest, 0), dt)
+    active = dt - wait
+    e = -np.expm1(-active * rate)
+    return active, rest - wait, e, v + (drive - v) * e
+
+
+def backward_steps(
+    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
+    kind, peak, sharpness, v, rest, y, d_y, d_v, d_rest, d_spikes, d_current, d_b, d_rate, d_dt,
+):  # fmt: skip
+    """Adjoint of `forward_steps`, with the surrogate's derivative for that of a spike.
+
+    Parameters
+    ----------
+    kind, peak, sharpness : int and numbers
+        The surrogate: its number, greatest value, and the factor on u = V - threshold.
+    d_y : (B, T, N) array
+        Adjoint of the spikes.
+    d_v, d_rest, d_spikes : (B, N) arrays
+        In: adjoints of v, rest and, if it is not empty, spikes after the last of these steps; out: before the first.
+    d_current : (B, T, N) array
+        Out.
+    d_b, d_rate : (B, N) arrays
+        The gradients of each sequence are added to them.
+    d_dt : (B, T) array
+        Out; not written if it is empty.
+    """
+    rows = slice(first, last)
+    if time_major:
+        current, v, rest, y, d_y, d_current = (a.swapaxes(0, 1) for a in (current, v, rest, y, d_y, d_current))
+    for t in range(end - 1, begin - 1, -1):
+        dt, before, drive, s = time[rows, t, None], v[rows, t], current[rows, t] + b, y[rows, t]
+        active, left, e, V = integrate(before, rest[rows, t], drive, rate, dt)
+        u, d_v_new, d_rest_new = V - threshold, d_v[rows], d_rest[rows]
+        slope = peak / (1 + (sharpness * u) ** 2 if kind == ARCTAN else (1 + sharpness * np.abs(u)) ** 2)
+        d_s = d_y[rows, t]
+        if d_spikes.size > 0:
+            d_s = d_s + np.where(dt > 0, d_spikes[rows], 0)
+            d_spikes[rows] = np.where(dt > 0, 0, d_spikes[rows])
+        d_s = d_s + d_v_new * (keep * V + offset - V) + d_rest_new * (refractory - left)
+        d_V = d_v_new * (1 - s + s * keep) + np.where(active > 0, d_s * slope, 0)
+        d_left = d_rest_new * (1 - s)
+        # integrate
+        decay = d_V * (drive - before) * (1 - e)
+        d_active = decay * rate
+        d_current[rows, t] = d_V * e
+        d_b[rows] += d_current[rows, t]
+        d_rate[rows] += decay * active
+        d_v[rows] = d_V * (1 - e)
+        d_wait = -d_active - d_left
+        ends = (rest[rows, t] >= 0) & (rest[rows, t] < dt)  # in this step: then wait is rest, else 0 or dt
+        d_rest[rows] = d_left + np.where(ends, d_wait, 0)
+        if d_dt.size > 0:
+            d_dt[rows, t] = (d_active + np.where(rest[rows, t] > dt, d_wait, 0)).sum(1)
+
+
+def relaxed_steps(kind, sharpness):
+    """`forward_steps` with the antiderivative of the surrogate in place of the step from 0 to 1."""
+
+    def fire(u):
+        u = sharpness * u
+        return 0.5 + (np.arctan(u) / np.pi if kind == ARCTAN else u / sharpness / (1 + np.abs(u)))
+
+    return lambda *arguments: forward_steps(*arguments, fire=fire)

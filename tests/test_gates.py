@@ -1,0 +1,131 @@
+"""Cells of gates: what they share, each of them: finite differences, backends, threads, parts, padding, workspaces."""
+
+import numpy as np
+import pytest
+
+from ltc_np import CTGRU, GRU, LSTM, Dense, Model, gradcheck, set_num_threads
+from ltc_np.cells import gates
+
+
+def late(units, input_dim):
+    """A CT-GRU in the other order, of few scales."""
+    return CTGRU(units, input_dim, scales=3, decay="after")
+
+
+cells = pytest.mark.parametrize("cell", [LSTM, GRU, CTGRU, late])
+
+
+def times(model, rng, B, T):
+    """dt of a call: some of it 0."""
+    return rng.choice([0.0, 0.2, 1.0, 5.0], (B, T)) if model.takes_dt else None
+
+
+def test_orthogonal_draws_are_uniform():
+    """QR without the sign of R would give a first entry that is never positive."""
+    rng = np.random.default_rng(0)
+    first = [gates.orthogonal(rng, (3, 3))[0, 0] for _ in range(200)]
+    assert 70 < np.sum(np.array(first) > 0) < 130  # 100 +- 4 standard deviations
+
+
+@cells
+@pytest.mark.parametrize(("B", "T", "I", "N"), [(3, 4, 2, 5), (5, 4, 2, 5), (4, 4, 3, 5), (3, 4, 5, 5), (2, 1, 3, 4)])
+def test_gradients(cell, B, T, I, N, backend):
+    rng = np.random.default_rng(B + T)
+    model = Model(cell(N, I), seed=1, dtype="float64", backend=backend)
+    model.theta = rng.normal(size=model.theta.size)
+    lengths = rng.integers(0, T + 1, B)
+    lengths[1] = T
+    errors = gradcheck.check(model, rng.normal(size=(B, T, I)), times(model, rng, B, T), lengths=lengths)
+    assert max(errors.values()) < 1e-6, errors
+
+
+@cells
+def test_gradient_along_a_direction_at_a_realistic_size(cell):
+    rng = np.random.default_rng(0)
+    model = Model(cell(40, 3), Dense(40, 2), seed=1, dtype="float64")
+    x, lengths = rng.normal(size=(64, 30, 3)), rng.integers(0, 31, 64)
+    assert gradcheck.direction(model, x, times(model, rng, 64, 30), lengths=lengths) < 1e-6
+
+
+@cells
+@pytest.mark.parametrize("N", [16, 19])
+def test_backends_agree_in_float32(cell, N):
+    rng = np.random.default_rng(0)
+    slow, fast = (Model(cell(N, 3), seed=0, backend=b) for b in ("numpy", "cpu"))
+    x, dt, lengths = rng.normal(size=(33, 50, 3)), times(slow, rng, 33, 50), rng.integers(0, 51, 33)
+    y, tape = slow.forward(x, dt, lengths=lengths)
+    y_fast, tape_fast = fast.forward(x, dt, lengths=lengths)
+    assert np.abs(y - y_fast).max() < 1e-5
+    a, b = slow.backward(tape, np.cos(y)), fast.backward(tape_fast, np.cos(y))
+    for name in ("theta", "x", "h0", "dt"):
+        want = getattr(a, name)
+        if want is not None:
+            assert want.dtype == np.float32
+            assert np.abs(getattr(b, name) - want).max() < 1e-5 * np.abs(want).max(), name
+
+
+@cells
+def test_the_same_bits_for_every_number_of_threads(cell, backend):
+    """The batch is cut by its size alone, and is cut here."""
+    rng = np.random.default_rng(0)
+    B, N = 70, 56
+    assert gates.count_parts(B, 3 * N * N) == 2
+    model, results = Model(cell(N, 3), seed=0, backend=backend), []
+    x, y, lengths = rng.normal(size=(B, 6, 3)), rng.normal(size=(B, 6, N)), rng.integers(0, 7, B)
+    dt = times(model, rng, B, 6)
+    try:
+        for n in (1, 2, 5):
+            set_num_threads(n)
+            results.append((model(x, dt, lengths=lengths), model.loss_and_grad(x, y, dt=dt, lengths=lengths)[1]))
+    finally:
+        set_num_threads(None)
+    for outputs, gradient in results[1:]:
+        assert np.array_equal(outputs, results[0][0])
+        assert np.array_equal(gradient, results[0][1])
+
+
+@cells
+def test_parts_of_the_batch_are_the_whole(cell):
+    rng = np.random.default_rng(0)
+    model = Model(cell(64, 3), seed=0, dtype="float64")
+    x, lengths, dt = rng.normal(size=(100, 5, 3)), rng.integers(1, 6, 100), times(model, rng, 100, 5)
+    y = model(x, dt, lengths=lengths)
+    for b in range(0, 100, 9):
+        alone = model(x[b : b + 1], None if dt is None else dt[b : b + 1], lengths=lengths[b : b + 1])
+        np.testing.assert_allclose(y[b : b + 1], alone, rtol=0, atol=1e-13)
+
+
+@cells
+def test_a_workspace_in_use_again_changes_nothing(cell):
+    """Training calls with alternating shapes: no array of one call may leak into the next."""
+    rng = np.random.default_rng(0)
+    model, layers = Model(cell(5, 2), cell(4, 5), seed=0), (cell(5, 2), cell(4, 5))
+    batches = [
+        (rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 4)), times(model, rng, B, T), rng.integers(1, T + 1, B))
+        for B, T in ((3, 4), (7, 2), (3, 4))
+    ]
+    once = [Model(*layers, seed=0).loss_and_grad(x, y, dt=dt, lengths=n) for x, y, dt, n in batches]
+    for _ in range(2):
+        for (x, y, dt, n), (value, gradient) in zip(batches, once, strict=True):
+            again = model.loss_and_grad(x, y, dt=dt, lengths=n)
+            assert again[0] == value
+            assert np.array_equal(again[1], gradient)
+
+
+@cells
+def test_a_tape_may_be_used_twice(cell, backend):
+    x = np.random.default_rng(0).normal(size=(3, 4, 2))
+    model = Model(cell(5, 2), seed=0, backend=backend)
+    y, tape = model.forward(x, lengths=[4, 2, 0])
+    first = model.backward(tape, y)
+    y[:] = 0
+    second = model.backward(tape, model(x, lengths=[4, 2, 0]))
+    for name in ("theta", "x", "h0", "dt"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_count_parts():
+    """Parts of at least 32 sequences, and only where a step's products are worth a thread."""
+    assert [gates.count_parts(B, 10**6) for B in (1, 32, 63, 64, 100, 256)] == [1, 1, 1, 2, 3, 8]
+    assert gates.count_parts(1000, 100) == 1
+    assert gates.count_parts(1000, 800) == 3

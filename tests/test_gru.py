@@ -1,0 +1,93 @@
+"""The GRU: against PyTorch (golden/make_torch_gru.py); what it shares with other gate cells is in test_gates.py."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from ltc_np import GRU, Adam, Dense, Model, load
+
+FILE = pathlib.Path(__file__).parent / "golden" / "torch_gru.npz"
+CASES = ("plain", "square", "one_step", "long")
+
+
+def read(case):
+    with np.load(FILE) as file:
+        return {name.split("/")[1]: file[name] for name in file.files if name.startswith(case + "/")}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", CASES)
+def test_equal_to_pytorch(case, dtype, backend):
+    golden = read(case)
+    N, I = golden["h0"].shape[1], golden["x"].shape[2]
+    model = Model(GRU(N, I), seed=0, dtype=dtype, backend=backend)
+    model.params["w_x"], model.params["w_h"] = golden["weight_ih"].T, golden["weight_hh"].T
+    model.params["b"] = golden["bias_ih"] + np.concatenate([golden["bias_hh"][: 2 * N], np.zeros(N)])
+    model.params["b_hn"] = golden["bias_hh"][2 * N :]
+    y, state = model(golden["x"], h0=golden["h0"], return_state=True)
+    # The files hold float64: what is left in float64 is the order of sums.
+    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-12, 1e-9)
+    assert np.abs(y - golden["y"]).max() <= outputs
+    assert np.abs(state - golden["hT"]).max() <= outputs
+    _, tape = model.forward(golden["x"], h0=golden["h0"])
+    g = model.backward(tape, golden["a"], golden["b"])
+    d = model.views(g.theta)
+    found = {
+        "weight_ih": d["w_x"].T,
+        "weight_hh": d["w_h"].T,
+        "bias_ih": d["b"],
+        "bias_hh": np.concatenate([d["b"][: 2 * N], d["b_hn"]]),
+        "x": g.x,
+        "h0": g.h0,
+    }
+    for name, value in found.items():
+        want = golden[f"d_{name}"]
+        assert np.abs(value - want).max() <= gradients * np.abs(want).max(), name
+
+
+def test_a_closed_update_gate_keeps_the_state(backend):
+    """z is 1 to the last digit: the state does not move, whatever the input."""
+    model = Model(GRU(5, 2, init={"b": np.repeat([0.0, 60.0, 0.0], 5)}), seed=0, dtype="float64", backend=backend)
+    h0 = np.random.default_rng(0).normal(size=(3, 5))
+    y = model(np.random.default_rng(1).normal(size=(3, 40, 2)), h0=h0)
+    np.testing.assert_allclose(y, np.repeat(h0[:, None], 40, 1), rtol=1e-14)
+
+
+def test_initial_values():
+    p = Model(GRU(6, 3), seed=0, dtype="float64").params
+    np.testing.assert_allclose(p["w_h"] @ p["w_h"].T, np.eye(6), atol=1e-14)
+    assert 0.4 < np.abs(p["w_x"]).max() <= np.sqrt(6 / (3 + 18))
+    assert (p["b"] == 0).all()
+    assert (p["b_hn"] == 0).all()
+    assert (Model(GRU(6, 3, init={"b_hn": 0.5}), seed=0).params["b_hn"] == 0.5).all()
+
+
+def test_it_learns_what_needs_memory(tmp_path):
+    """The first of ten inputs, asked for at the end."""
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1.0, 1.0], (128, 10, 1))
+    model = Model(GRU(12, 1), Dense(12, 1), seed=0, return_sequences=False)
+    model.fit(x, x[:, 0], epochs=60, optimizer=Adam(0.02), seed=0, verbose=False)
+    assert model.evaluate(x, x[:, 0], metrics=["r2"])["r2"] > 0.95
+    model.save(tmp_path / "gru.npz")
+    assert np.array_equal(load(tmp_path / "gru.npz")(x), model(x))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"units": 0}, "`units` must be an int >= 1, got 0"),
+        ({"input_dim": 2.0}, "`input_dim` must be an int >= 1, got 2.0"),
+        ({"init": {"w": 1.0}}, "`init` has an unknown parameter 'w'; there are w_x, w_h, b, b_hn"),
+        ({"init": {"b_hn": np.zeros(3)}}, r"`init\['b_hn'\]` must be .* shape \(5,\), got shape \(3,\)"),
+    ],
+)
+def test_errors(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        GRU(**({"units": 5, "input_dim": 2} | arguments))
+
+
+def test_it_has_no_time():
+    with pytest.raises(ValueError, match="`dt` must be left out"):
+        Model(GRU(5, 2), seed=0)(np.zeros((3, 4, 2)), dt=1.0)
