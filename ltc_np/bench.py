@@ -232,7 +232,8 @@ def main(argv=None):
     """Run the benchmark and print it."""
     parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
-    kinds = "tutorial small medium large sparse (LTCs) cfc lstm32 lstm64 lstm128 gru ctgru ctrnn neural_ode lif; default: all"
+    kinds = "tutorial small medium large sparse (LTCs) cfc lstm32 lstm64 lstm128 gru ctgru ctrnn neural_ode lif; "
+    kinds += "default: all"
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", default=list(CASES), help=kinds)
     parser.add_argument(
         "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"], help="default: both"

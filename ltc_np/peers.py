@@ -48,7 +48,7 @@ REFERENCE_MS = {
         **{"lstm32": 5.9, "lstm64": 9.7, "lstm128": 7.4},
     },
     "gru": {"gru": 17.0},
-    "loop": {"ctgru": 120.0, "ctrnn": 999, "neural_ode": 999, "lif": 10.0},
+    "loop": {"ctgru": 120.0, "ctrnn": 50.0, "neural_ode": 173.0, "lif": 10.0},
 }
 WEAK = 1.3
 

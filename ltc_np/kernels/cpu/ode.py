@@ -3,10 +3,8 @@
 `forward` and `backward` have the meaning of their namesakes in `ltc_np.cells.ode`, the definition.
 
 Arrays of a tile are (feature, lane), flat, lanes innermost; a tile has the L lanes of a pair of vectors, and those
-without a sequence have dt = 0.  Units are padded to M, a multiple of `POSTS`, by units without weights.  The (M, L)
-arrays of states and the like take ``size`` = (M + 1)*L numbers: with M*L, often a multiple of 4096 bytes, the dozen
-that a stage walks through would fall into the same eight places of the first cache (NeuralODE, N = 32: 7.8 ms instead
-of 5.5 forward).  Sums are added in an order that no batch, tile or thread changes.
+without a sequence have dt = 0.  Units are padded to M, a multiple of `POSTS`, by units without weights.  Sums are added
+in an order that no batch, tile or thread changes.
 
 Arguments of the kernels, everywhere:
     x (B, T, I), dt (B, T), steps (B,) valid steps, h0 (B, N)
@@ -14,7 +12,7 @@ Arguments of the kernels, everywhere:
         every unit;  w_t (M/4, N, 4), w_in_t (-, N, 4) the same of the transposed matrices;  q (M,) leaks;  the number
         of the activation;  without feedback w and w_t have no rows
     solver: its number in `ltc_solvers`;  U unfolds a step of ``stages`` each, K = U*stages
-    states (tiles, T, size), arguments (tiles, T, K, size): what is kept for the backward pass, the state before each
+    states (tiles, T, M, L), arguments (tiles, T, K, M, L): what is kept for the backward pass, the state before each
         step and what f was taken at; both may be empty, and the latter alone
     scratch: `forward_scratch` or `backward_scratch` numbers to work in
 """
@@ -112,7 +110,7 @@ def _step(network, solver, stages, K, inputs, h, z_x, sums, states, first, rows,
 
 def forward_scratch(I, M, L, stages):
     """Numbers that `_forward` works in."""
-    return (2 + I + (4 + stages) * (M + 1)) * L
+    return (2 + I + (4 + stages) * M) * L
 
 
 @kernel
@@ -120,7 +118,7 @@ def _forward(x, dt, steps, h0, network, solver, stages, unfolds, first, last, sc
     """Tiles first..last-1: y (B, T, N) the states after each step, h_last (B, N) the last."""
     (B, T, I), N, M, K = x.shape, h0.shape[1], network[4].size, unfolds * stages
     L = 2 * vector_size(x)
-    h, size, rows = scratch[:L], (M + 1) * L, stages + 1
+    h, size, rows = scratch[:L], M * L, stages + 1
     at = (1 + I + 1) * L
     inputs = scratch[L:at]
     z_x = scratch[at : at + size]
@@ -216,7 +214,7 @@ def backward_scratch(I, M, L, K, slots):
     """Numbers that `_backward` works in."""
     d_inputs = _padded(I)
     inputs = slots * _padded(I + 1)
-    return (2 + 2 * d_inputs + inputs + (6 + 2 * K + slots * (2 * K + 1) + 1) * (M + 1)) * L
+    return (2 + 2 * d_inputs + inputs + (6 + 2 * K + slots * (2 * K + 1) + 1) * M) * L
 
 
 @kernel
@@ -233,7 +231,7 @@ def _backward(
     (B, T, I), N, M, K = x.shape, d_h.shape[1], q.size, unfolds * stages
     W = vector_size(x)
     L = 2 * W
-    size, J, units = (M + 1) * L, (I + 4) // 4 * 4, M if w.shape[1] else 0
+    size, J, units = M * L, (I + 4) // 4 * 4, M if w.shape[1] else 0
     h, at = scratch[:L], 2 * L
     d_step = scratch[L:at] if d_dt.size > 0 else scratch[:0]
     d_inputs = scratch[at : at + 4 * w_in_t.shape[0] * L]
@@ -365,7 +363,7 @@ class _Arrays:
         M, L = _padded(N), 128 // dtype.itemsize
         self.tiles = -(-B // L)
         self.threads = min(self.tiles, n_threads)
-        slot = self.tiles * T * (M + 1) * L
+        slot = self.tiles * T * M * L
         self.states = workspace.array("states", slot if keep else 0, dtype)
         self.arguments = workspace.array("arguments", slot * K if keep == "full" else 0, dtype)
         self.scratch = _scratch(workspace, self.threads, forward_scratch(I, M, L, stages), dtype)
