@@ -7,9 +7,10 @@ from . import data, gradcheck, losses, metrics, optim, wirings
 from .accuracy import SolverError, solver_error
 from .callbacks import Callback, Checkpoint, EarlyStopping
 from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, Layer, NeuralODE, SpikingLIF, WiredCfC
+from .config import CellConfig, from_config
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
-from .layers import Dense, MixedMemory
+from .layers import Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual
 from .model import LTCRNN, CfCRNN, Gradients, Model
 from .optim import (
     SGD,
@@ -40,17 +41,21 @@ __all__ = [
     "Adam",
     "AdamW",
     "AutoNCP",
+    "Bidirectional",
     "Callback",
+    "CellConfig",
     "CfC",
     "CfCRNN",
     "Checkpoint",
     "CosineDecay",
     "Dense",
+    "Dropout",
     "EarlyStopping",
     "ExponentialDecay",
     "FullyConnected",
     "Gradients",
     "History",
+    "InputMapping",
     "LIFNeuronLayer",
     "LTCCell",
     "Layer",
@@ -60,6 +65,7 @@ __all__ = [
     "RMSprop",
     "Random",
     "RandomWiring",
+    "Residual",
     "SolverError",
     "SpikingLIF",
     "WarmUp",
@@ -68,6 +74,7 @@ __all__ = [
     "clip_by_global_norm",
     "data",
     "dt_from_times",
+    "from_config",
     "generate_spiral_data",
     "get_num_threads",
     "gradcheck",

@@ -137,20 +137,23 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
     return SolverError(", ".join(solvers), one, own, state, kept, tolerance, suggested, refused, size, change)
 
 
-def _ltcs(layer):
-    """The LTC that a layer is, or those inside it."""
-    if isinstance(layer, LTC):
-        return [layer]
-    return [ltc for inner in layer.config().values() if isinstance(inner, Layer) for ltc in _ltcs(inner)]
+def _ltcs(value):
+    """The LTC that a layer is, or those inside it or its arguments."""
+    if isinstance(value, LTC):
+        return [value]
+    inner = value.config().values() if isinstance(value, Layer) else value if isinstance(value, tuple) else ()
+    return [ltc for one in inner for ltc in _ltcs(one)]
 
 
-def _rebuilt(layer, settings):
-    """The layer with other settings of its LTC."""
-    config = layer.config()
-    if isinstance(layer, LTC):
-        return LTC(**config | settings)
-    inner = {name: _rebuilt(value, settings) for name, value in config.items() if isinstance(value, Layer)}
-    return type(layer).from_config(config | inner) if inner else layer
+def _rebuilt(value, settings):
+    """The layer with other settings of its LTCs; arguments that are no layers as they are."""
+    if isinstance(value, LTC):
+        return LTC(**value.config() | settings)
+    if isinstance(value, tuple):
+        return tuple(_rebuilt(one, settings) for one in value)
+    if not _ltcs(value):
+        return value
+    return type(value).from_config({name: _rebuilt(one, settings) for name, one in value.config().items()})
 
 
 class _Calls:

@@ -92,6 +92,14 @@ def number(name, value, low=0.0, low_open=False, high=np.inf):
     return float(value)
 
 
+def share(name, value):
+    """``value`` as a float in [0, 1): what dropout drops."""
+    value = number(name, value)
+    if value >= 1:
+        raise ValueError(f"`{name}` must be < 1, got {value!r}")
+    return value
+
+
 def one_of(name, value, known):
     """``value``, one of the words ``known``."""
     if not isinstance(value, str) or value not in known:

@@ -15,6 +15,7 @@ import numpy as np
 
 from . import kernels
 from .cells import Layer
+from .config import CellConfig
 from .layers import LAYERS
 from .model import LTCRNN, Best, CfCRNN, Model
 from .wirings import Wiring
@@ -104,6 +105,8 @@ def save(path, model, optimizer=None):
     }
     if not np.isfinite(model.theta).all():
         raise ValueError("`model` must have finite parameters to be saved, got NaN or infinite ones")
+    if model.config is not None:
+        meta["config"] = model.config.to_dict()
     if model.best is not None:
         meta["best"] = [
             float(model.best.val_loss),
@@ -220,6 +223,8 @@ def _rebuild(meta, content, backend):
         if values.shape != target.shape or values.dtype != target.dtype or not np.isfinite(values).all():
             raise ValueError(f"{name} has shape {values.shape}, dtype {values.dtype}, or is not finite")
         target[:] = values
+    if "config" in meta:
+        vars(model)["config"] = CellConfig.from_dict(meta["config"])
     trainable = content["trainable"]
     if trainable.size:
         if trainable.shape != model.theta.shape or trainable.dtype != bool:

@@ -173,10 +173,11 @@ class Layout:
         layouts = tuple(layouts)
         if len(layouts) == 1:
             return layouts[0]
-        entries = []
-        for k, layout in enumerate(layouts):
-            entries += [Entry(**{**vars(e), "name": f"{k}.{e.name}"}) for e in layout.entries]
-        return cls(tuple(entries))
+        return cls(tuple(e for k, layout in enumerate(layouts) for e in layout.prefixed(f"{k}.")))
+
+    def prefixed(self, prefix):
+        """The entries with ``prefix`` before their names; `part` finds them again."""
+        return tuple(Entry(**{**vars(e), "name": prefix + e.name}) for e in self.entries)
 
     def initial(self, rng, dtype):
         """A new vector of initial raw values, drawn entry by entry in order."""
@@ -215,3 +216,10 @@ class Layout:
         """Move clipped parameters back to their bound, in place."""
         for where, bound in self._clip:
             np.maximum(theta[where], theta.dtype.type(bound), out=theta[where])
+
+
+def part(arrays, prefix):
+    """Those of some named arrays whose names begin with ``prefix``, by the rest of their names."""
+    if not prefix:
+        return arrays
+    return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}

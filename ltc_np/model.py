@@ -3,15 +3,13 @@
 import inspect
 import threading
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from . import checks, data, kernels, losses
-from .cells import LTC, CfC, Fresh, Layer, WiredCfC, Workspace
-from .layers import Dense
-from .layout import Layout
-from .mixed_memory import with_memory
+from .cells import LTC, CfC, Fresh, WiredCfC, Workspace
+from .layers import Dense, Stack
+from .layers.mixed_memory import with_memory
 from .outputs import d_last_outputs, last_outputs, output_weight, target_shape, valid_outputs
 from .penalties import Penalty
 from .stream import Stream
@@ -92,6 +90,8 @@ class Model:
     input_size, output_size, state_size : int
     best : Best or None
         What `fit` has kept, with validation data.
+    config : CellConfig or None
+        What `from_config` made the model from.
 
     Examples
     --------
@@ -103,18 +103,7 @@ class Model:
     """
 
     def __init__(self, *layers, seed=None, dtype="float32", backend="auto", return_sequences=True):
-        if not layers:
-            raise ValueError("`layers` must hold at least one layer, got none")
-        for k, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"`layers[{k}]` must be a layer such as LTC(...), got {type(layer).__name__}")
-            if layer.input_size < 1 or layer.output_size < 1:
-                raise ValueError(f"`layers[{k}]` must have an input_size and an output_size >= 1, got {layer!r}")
-            if k and layer.input_size != layers[k - 1].output_size:
-                raise ValueError(
-                    f"`layers[{k}]` takes {layer.input_size} features, but layers[{k - 1}] gives "
-                    f"{layers[k - 1].output_size}"
-                )
+        stack = Stack(layers)
         try:
             name = np.dtype(dtype).name if dtype is not None else None
         except TypeError:
@@ -126,25 +115,20 @@ class Model:
         if seed is not None:
             checks.positive_int("seed", seed, 0)
         self.layers, self.backend, self.return_sequences = layers, kernels.resolve(backend), return_sequences
-        self._set_up()
+        self._set_up(stack)
         rng = np.random.default_rng(seed)
         self._theta = self.layout.initial(rng, self.dtype)
         self._buffers = self._buffer_layout.initial(rng, self.dtype)
         for name, values in self.params.items():
             checks.finite(f"init of {name}", values)
 
-    def _set_up(self):
-        """Everything that follows from layers, dtype and backend."""
-        layers = self.layers
-        self.layout = Layout.join(layer.layout for layer in layers)
-        self._buffer_layout = Layout.join(layer.buffers for layer in layers)
-        self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
-        ends = np.cumsum([0, *(layer.state_size for layer in layers)]).tolist()
-        self._states = [slice(a, b) for a, b in pairwise(ends)]
-        self.state_size = ends[-1]
-        self.takes_dt = any(layer.takes_dt for layer in layers)
+    def _set_up(self, stack):
+        """Everything that follows from the layers."""
+        self._stack, self.layout, self._buffer_layout = stack, stack.layout, stack.buffers
+        self.input_size, self.output_size, self.state_size = stack.input_size, stack.output_size, stack.state_size
+        self.takes_dt = stack.takes_dt
         self.trainable = None if self.layout.trainable.all() else self.layout.trainable.copy()
-        self.best = None
+        self.best = self.config = None
         self._local = threading.local()  # what each thread keeps: a workspace, and what `step` prepared
 
     # ------------------------------------------------------------------------------------------- parameters
@@ -182,10 +166,7 @@ class Model:
     @property
     def wiring(self):
         """The built wiring of the only layer that has one, with ``pre post sensory_pre sensory_post``."""
-        wirings = [layer.wiring for layer in self.layers if layer.reads_wiring]
-        if len(wirings) != 1:
-            raise AttributeError(f"`wiring` needs exactly one wired layer, this model has {len(wirings)}; see `layers`")
-        return wirings[0]
+        return self._stack.wiring
 
     def _select(self, names):
         chosen = np.zeros(self.layout.size, bool)
@@ -225,59 +206,27 @@ class Model:
         self.layout.effective(self._theta, out=values)
         fixed, buffers = workspace.views("buffers", self._buffer_layout, self.dtype)
         fixed[:] = self._buffers
-        n = len(self.layers)
-        return values, [
-            layer.prepare(_of_layer(p, k, n), _of_layer(buffers, k, n), self.backend)
-            for k, layer in enumerate(self.layers)
-        ]
+        return values, self._stack.prepare(p, buffers, self.backend)
 
     def _check_steps(self, prepared, dt):
         """Let every layer look at the elapsed times that are to come."""
-        for layer, own in zip(self.layers, prepared[1], strict=True):
-            layer.check(own, dt)
+        self._stack.check(prepared[1], dt)
 
     def _forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace, dropout_seed=None):
         """All layers on checked arrays: y (B, T, O), 0 in padding; state (B, K); what backward needs."""
-        states, saved = [], []
-        for k, layer in enumerate(self.layers):
-            own = workspace.child(k)
-            start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self._states[k]])
-            options = {"rng": _dropout_rng(dropout_seed, k)} if layer.drops else {}
-            x, h, kept = layer.forward(prepared[1][k], x, dt, lengths, start, keep, own, **options)
-            if x.shape != (*lengths.shape, dt.shape[1], layer.output_size) or h.shape != start.shape:
-                raise ValueError(
-                    f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
-                    f"{start.shape}, got {x.shape} and {h.shape}"
-                )
-            if valid is not None:
-                x[~valid] = 0
-            states.append(h)
-            saved.append(kept)
-        state = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
-        return x, state, tuple(saved)
+        return self._stack.forward(
+            prepared[1], x, dt, lengths, valid, h0, keep, workspace, lambda k: _dropout_rng(dropout_seed, k)
+        )
 
     def _backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
         """Adjoint of `_forward`, on checked arrays: flat gradient in theta's dtype, d_x, d_h0, d_dt."""
         d_values, g = workspace.views("gradient", self.layout, np.float64)
         d_values[:] = 0
-        d_h0, d_dt = [None] * len(self.layers), None
-        for k in range(len(self.layers) - 1, -1, -1):
-            layer, where = self.layers[k], self._states[k]
-            own = _of_layer(g, k, len(self.layers))
-            d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, where])
-            d_y, d_h0[k], d_layer_dt = layer.backward(
-                prepared[1][k], saved[k], d_y, d_state, own, want_x or k > 0, want_dt, workspace.child(k)
-            )
-            if d_layer_dt is not None:
-                d_dt = d_layer_dt if d_dt is None else d_dt + d_layer_dt
-            if valid is not None and d_y is not None:
-                d_y[~valid] = 0
-        if valid is not None and d_dt is not None:
-            d_dt[~valid] = 0
+        d_x, d_h0, d_dt = self._stack.backward(prepared[1], saved, valid, d_y, d_h, g, want_x, want_dt, workspace)
         gradient = self.layout.d_effective(prepared[0], d_values).astype(self.dtype)
         if self.trainable is not None:
             gradient[~self.trainable] = 0
-        return gradient, d_y, d_h0[0] if len(d_h0) == 1 else np.concatenate(d_h0, axis=1), d_dt
+        return gradient, d_x, d_h0, d_dt
 
     def _check(self, x, dt, lengths, h0, workspace=None):
         """Checked arrays (x, dt, lengths, valid, h0), and whether x was a single sequence."""
@@ -327,8 +276,7 @@ class Model:
         return state.reshape(B, K)
 
     def _initial_state(self, B):
-        parts = [layer.initial_state(B, self.dtype) for layer in self.layers]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return self._stack.initial_state(B, self.dtype)
 
     # ------------------------------------------------------------------------------------------ public calls
 
@@ -571,7 +519,8 @@ class Model:
         """One time step, for streams: ``(y_t, state)``.
 
         The same as the sequence call: to the bit for layers with the flag ``bitwise_batch`` (`LTC`), else up to
-        rounding.  While theta does not change its prepared form is kept.
+        rounding.  While theta does not change its prepared form is kept.  An error for models whose outputs depend on
+        later inputs (`Bidirectional`).
 
         Parameters
         ----------
@@ -584,6 +533,11 @@ class Model:
             Where to put the result, and what is returned: (O,) or (B, O), and (K,) or (B, K), of the model's dtype.
             The state given may be the same array.  With it, and arrays of the model's dtype, nothing is allocated.
         """
+        if not self._stack.causal:
+            raise ValueError(
+                "`step` needs layers whose outputs depend on no later input (flag `causal`), got "
+                f"{next(layer for layer in self.layers if not layer.causal)!r}: call the model on whole sequences"
+            )
         x = x_t
         if type(x) is not np.ndarray or x.dtype != self.dtype:
             x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})")
@@ -882,11 +836,3 @@ def _dropout_rng(seed, layer):
     # NumPy takes a seed that ends in zeros for the shorter one, so the length goes before.
     sequence = np.random.SeedSequence((len(seed), *seed), spawn_key=(layer,))
     return np.random.Generator(np.random.Philox(sequence))
-
-
-def _of_layer(arrays, k, n_layers):
-    """The part of a stack's named arrays that belongs to layer k, under plain names."""
-    if n_layers == 1:
-        return arrays
-    prefix = f"{k}."
-    return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}

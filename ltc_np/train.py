@@ -65,25 +65,30 @@ class Batches:
     weight: np.ndarray | None
     mask: np.ndarray | None
     h0: np.ndarray
+    in_time: bool  # target, weight and mask have an axis of time
+    cuts: bool  # a batch ends with its longest sequence
 
     def take(self, rows, steps=None, h0=None):
         """x, target, dt, lengths, valid, h0, and weights for loss and metrics.
 
         Of a slice or of indices of the sequences; whole, or a slice of their steps from the state ``h0`` before it.
         """
+        T = self.x.shape[1]
+        steps = slice(0, T) if steps is None else slice(steps.start, min(steps.stop, T))
+        lengths = np.clip(self.lengths[rows] - steps.start, 0, steps.stop - steps.start)
+        if self.cuts:
+            steps = slice(steps.start, steps.start + int(lengths.max()))
 
-        def cut(a):
+        def cut(a, in_time=True):
             if a is None:
                 return None
-            return a[rows] if steps is None else np.ascontiguousarray(a[rows, steps])
+            return np.ascontiguousarray(a[rows, steps]) if in_time and steps != slice(0, T) else a[rows]
 
-        lengths = self.lengths[rows]
-        if steps is not None:
-            lengths = np.clip(lengths - steps.start, 0, steps.stop - steps.start)
         # A layer may return its state in a workspace, which the next call writes to.
         h0 = self.h0[: lengths.size] if h0 is None else h0.copy()
-        x, target, dt, valid = map(cut, (self.x, self.target, self.dt, self.valid))
-        return x, target, dt, lengths, valid, h0, cut(self.weight), cut(self.mask)
+        x, dt, valid = (cut(a) for a in (self.x, self.dt, self.valid))
+        target, weight, mask = (cut(a, self.in_time) for a in (self.target, self.weight, self.mask))
+        return x, target, dt, lengths, valid, h0, weight, mask
 
     def chunks(self, rows, size):
         """Steps for `take`: chunks of ``size`` (None: whole), up to the last that weighs anything."""
@@ -119,7 +124,10 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
     shape = target_shape(model, B, T, y)
     target = losses.check_target(loss, shape, y, model.dtype, valid_y, "y")
     weight = output_weight(loss, sample_weight, shape[:-1], valid_y, model.dtype)
-    return Batches(x, target, dt, lengths, valid, weight, valid_y if weight is None else weight, h0)
+    mask = valid_y if weight is None else weight
+    # A loss of one's own sees the padding, and how much there is.
+    cuts = valid is not None and losses.takes_weight(loss)
+    return Batches(x, target, dt, lengths, valid, weight, mask, h0, model.return_sequences, cuts)
 
 
 def fit(

@@ -69,7 +69,7 @@ def test_names_in_stacks_and_views_of_a_gradient(stack):
     assert loss == pytest.approx(np.mean((stack(X) - Y) ** 2), rel=1e-14)
     with pytest.raises(ValueError, match="`vector` must have shape"):
         stack.views(grad[1:])
-    with pytest.raises(AttributeError, match="exactly one wired layer, this model has 2"):
+    with pytest.raises(AttributeError, match="exactly one wired layer, there are 2"):
         stack.wiring  # noqa: B018
 
 

@@ -13,14 +13,18 @@ from ltc_np import (
     LSTM,
     LTC,
     AutoNCP,
+    Bidirectional,
     CfC,
     Dense,
+    Dropout,
     FullyConnected,
+    InputMapping,
     MixedMemory,
     Model,
     NeuralODE,
     Random,
     RandomWiring,
+    Residual,
     SpikingLIF,
     WiredCfC,
     gradcheck,
@@ -42,10 +46,20 @@ EXPECTED = {
     "LSTM": (False, False, False, True, True, False, False),
     "GRU": (False, False, False, True, True, False, False),
     "CTGRU": (True, False, False, True, True, False, False),
-    "SpikingLIF": (True, True, False, False, True, False, False),
     "CTRNN": (True, True, False, True, True, False, True),
     "NeuralODE": (True, True, False, True, True, False, True),
+    "SpikingLIF": (True, True, False, False, True, False, False),
     "MixedMemory": (True, False, False, True, True, True, False),
+    "Bidirectional": (True, True, True, True, False, True, True),
+    "Bidirectional CfC": (True, False, False, True, False, False, False),
+    "Bidirectional LSTM": (False, False, False, True, False, False, False),
+    "Bidirectional memory": (True, False, False, True, False, True, False),
+    "Residual": (True, True, True, True, True, True, False),
+    "Residual LTC": (True, True, True, True, True, True, True),
+    "Residual Dense": (False, True, True, True, True, False, False),
+    "Residual both ways": (True, False, False, True, False, False, False),
+    "InputMapping": (False, True, True, True, True, False, True),
+    "Dropout": (False, True, True, True, True, False, True),
     "Dense": (False, True, True, True, True, False, False),
 }
 EXAMPLES = {
@@ -82,12 +96,6 @@ EXAMPLES = {
         CTGRU(3, 2, scales=1, decay="after"),
         CTGRU(18, 2, scales=3, tau_min=0.1, tau_ratio=2.0, init={"b": (-0.5, 0.5)}),
     ],
-    "SpikingLIF": [
-        SpikingLIF(5, 2, tau=3.0, slope=5.0, init={"b": (1.0, 3.0)}),
-        SpikingLIF(18, 2, tau=2.0, refractory=0.7, surrogate="arctan", init={"b": (1.0, 3.0)}),
-        SpikingLIF(3, 2, recurrent=True, reset="subtract", refractory=0.4, tau=2.0, slope=3.0, init={"b": (2.0, 4.0)}),
-        SpikingLIF(4, 2, recurrent=True, reset=-0.2, threshold=0.8, surrogate="arctan", relaxed=True),
-    ],
     "CTRNN": [
         CTRNN(5, 2),
         CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn"),
@@ -95,11 +103,32 @@ EXAMPLES = {
         CTRNN(4, 2, global_feedback=False, activation="silu"),
     ],
     "NeuralODE": [NeuralODE(5, 2, ode_unfolds=2), NeuralODE(3, 2, solver="euler", activation="lecun_tanh")],
+    "SpikingLIF": [
+        SpikingLIF(5, 2, tau=3.0, slope=5.0, init={"b": (1.0, 3.0)}),
+        SpikingLIF(18, 2, tau=2.0, refractory=0.7, surrogate="arctan", init={"b": (1.0, 3.0)}),
+        SpikingLIF(3, 2, recurrent=True, reset="subtract", refractory=0.4, tau=2.0, slope=3.0, init={"b": (2.0, 4.0)}),
+        SpikingLIF(4, 2, recurrent=True, reset=-0.2, threshold=0.8, surrogate="arctan", relaxed=True),
+    ],
     "MixedMemory": [
         MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
         MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3, solver="exponential"), "keras", 0.5, input_dim=2),
         MixedMemory(LTC(RandomWiring(3, 2, 4, seed=0), ode_unfolds=1), "keras", input_dim=2),
     ],
+    "Bidirectional": [
+        Bidirectional(LTC(AutoNCP(6, 2), 2, ode_unfolds=2)),
+        Bidirectional(LTC(RandomWiring(2, 2, 4, seed=0), ode_unfolds=2), "sum"),
+    ],
+    "Bidirectional CfC": [
+        Bidirectional(CfC(3, 2, backbone_units=5, backbone_layers=2, backbone_dropout=0.5), "sum"),
+    ],
+    "Bidirectional LSTM": [Bidirectional(LSTM(3, 2))],
+    "Bidirectional memory": [Bidirectional(MixedMemory(LTC(FullyConnected(3, 2), 2, ode_unfolds=1)))],
+    "Residual": [Residual(LTC(AutoNCP(6, 3), 2, ode_unfolds=2), Dense(3, 2, "tanh"))],
+    "Residual LTC": [Residual(LTC(FullyConnected(4, 2), 2, ode_unfolds=3), Dropout(2, 0.5))],
+    "Residual Dense": [Residual(Dense(2, 2, "silu")), Residual(Residual(Dense(2, 2)), Dropout(2, 0.2), Dense(2, 2))],
+    "Residual both ways": [Residual(Bidirectional(CfC(2, 2, backbone_units=5), "sum"), LSTM(2, 2))],
+    "InputMapping": [InputMapping(2), InputMapping(2, "linear"), InputMapping(2, None)],
+    "Dropout": [Dropout(2, 0.5), Dropout(2, 0.0)],
     "Dense": [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
 }
 CASES = [pytest.param(layer, id=f"{name}-{k}") for name, layers in EXAMPLES.items() for k, layer in enumerate(layers)]
@@ -197,11 +226,17 @@ def test_causal(layer, backend):
 
 @each
 def test_a_sequence_in_two_parts_is_the_whole(layer, backend):
+    """But not where outputs depend on later inputs: `step` and truncated backpropagation refuse these."""
     model = Model(layer, seed=0, dtype="float64", backend=backend)
     x, dt = data()
     y, state = model(x, dt_of(layer, dt), return_state=True)
     first, middle = model(x[:, :2], dt_of(layer, dt[:, :2]), return_state=True)
     second, end = model(x[:, 2:], dt_of(layer, dt[:, 2:]), h0=middle, return_state=True)
+    if not layer.causal:
+        assert np.abs(first - y[:, :2]).max() > 1e-6
+        with pytest.raises(ValueError, match="`tbptt` needs layers whose flag `causal` is True"):
+            model.fit(x, y, dt=dt_of(layer, dt), tbptt=2, verbose=False)
+        return
     np.testing.assert_allclose(np.concatenate([first, second], axis=1), y, rtol=1e-14, atol=1e-14)
     np.testing.assert_allclose(end, state, rtol=1e-14, atol=1e-14)
 
@@ -235,6 +270,10 @@ def test_streaming(layer, backend):
     x, dt = data()
     y, state = model(x, dt_of(layer, dt), return_state=True)
     streamed = None
+    if not layer.causal:
+        with pytest.raises(ValueError, match="`step` needs layers whose outputs depend on no later input"):
+            model.step(x[:, 0], dt_of(layer, dt[:, 0]))
+        return
     for t in range(5):
         out, streamed = model.step(x[:, t], dt_of(layer, dt[:, t]), streamed)
         if layer.bitwise_batch:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ltc_np import (
+    LSTM,
     LTC,
     LTCRNN,
     SGD,
@@ -19,6 +20,7 @@ from ltc_np import (
     CosineDecay,
     Dense,
     EarlyStopping,
+    MixedMemory,
     Model,
     clip_by_global_norm,
     load,
@@ -119,6 +121,49 @@ def test_unequal_sequences_weights_and_irregular_time(backend):
     classes = LTCRNN(AutoNCP(8, 3), 2, seed=0, return_sequences=False, backend=backend)
     history = classes.fit(xs, [0, 2, 1, 2], loss="cross_entropy", metrics=["accuracy", "f1"], **kwargs)
     assert set(history) == {"loss", "accuracy", "f1"}
+
+
+@pytest.mark.parametrize("return_sequences", [True, False])
+def test_batches_end_with_their_longest_sequence(return_sequences, backend, monkeypatch):
+    """An LSTM would go through the padding of the others as well, with the same result; losses of one's own see it."""
+    rng, T, lengths = np.random.default_rng(0), 9, np.array([3, 1, 6, 5, 0, 0, 2])
+    shape = (7, T) if return_sequences else (7,)
+    x, y, dt, weight = (rng.uniform(0.1, 2, s) for s in ((7, T, 2), (*shape, 3), (7, T), shape))
+    forward, seen = Model._forward, []
+
+    def new():
+        layers = MixedMemory(LTC(AutoNCP(6, 3), 2, ode_unfolds=2)), LSTM(3, 3)
+        return Model(*layers, seed=0, dtype="float64", backend=backend, return_sequences=return_sequences)
+
+    def watched(self, prepared, x, dt, lengths, valid, *args):
+        assert x.shape[:2] == dt.shape == valid.shape
+        seen.append(x.shape[1])
+        return forward(self, prepared, x, dt, lengths, valid, *args)
+
+    by_fit, by_hand, optimizer = new(), new(), SGD(0.1)
+    options = {"batch_size": 2, "shuffle": False, "optimizer": SGD(0.1), "verbose": False}
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "_forward", watched)
+        by_fit.fit(x, y, dt=dt, lengths=lengths, sample_weight=weight, metrics=["mae"], **options)
+        assert seen == [3, 6, 2, 3]  # none for [0, 0]; the first again, to look at the last step's loss
+        seen.clear()
+        measured = by_fit.evaluate(x, y, dt=dt, lengths=lengths, sample_weight=weight, batch_size=2)["loss"]
+        assert seen == [3, 6, 2]
+    for rows in ([0, 1], [2, 3], [6]):
+        part = {"lengths": lengths[rows], "sample_weight": weight[rows]}
+        _, gradient = by_hand.loss_and_grad(x[rows], y[rows], dt[rows], **part)
+        optimizer.step(by_hand, gradient)
+    np.testing.assert_allclose(by_fit.theta, by_hand.theta, rtol=0, atol=1e-13)
+    loss, _ = by_hand.loss_and_grad(x, y, dt, lengths=lengths, sample_weight=weight)
+    assert measured == pytest.approx(loss, rel=1e-12)
+    shapes = []
+
+    def own(outputs, target):
+        shapes.append(outputs.shape)
+        return float(np.mean((outputs - target) ** 2)), 2 * (outputs - target) / outputs.size
+
+    by_fit.fit(x, y, dt=dt, lengths=lengths, loss=own, **options)
+    assert {s[1] for s in shapes} == {T if return_sequences else 3}
 
 
 def test_a_batch_without_weight_is_passed_over(backend):
@@ -480,7 +525,7 @@ def test_steps_of_chunks_end_with_the_sequences(monkeypatch):
     )  # fmt: skip
     first = [0, 1, 2, 3, 6, 7]  # three chunks a batch: all, one of the second, two of the third
     assert steps.steps == first + [step + 9 for step in first]
-    assert calls == [(2, 4, 1), (2, 4, 1), (2, 2, 1), (2, 4, 1), (2, 4, 1), (2, 4, 1)] * 2 + [(2, 4, 1)]
+    assert calls == [(2, 4, 1), (2, 4, 1), (2, 2, 1), (2, 4, 1), (2, 4, 1), (2, 3, 1)] * 2 + [(2, 4, 1)]
 
 
 def test_chunks_without_class_weight_carry_the_state_and_count_in_metrics(backend):

@@ -83,6 +83,11 @@ def built(wiring, input_dim):
     return wiring.build(input_dim)
 
 
+def dropout_mask(rng, rate, shape, dtype):
+    """Factors of an array in training: 0 with probability ``rate``, else 1 / (1 - rate)."""
+    return (rng.random(shape, np.float32) >= rate) * dtype.type(1 / (1 - rate))
+
+
 class Layer:
     """Base of everything a `Model` stacks.
 
@@ -105,7 +110,7 @@ class Layer:
     smooth : bool
         Differentiable everywhere (finite differences need no care about kinks).
     causal : bool
-        An output depends on no later input.
+        An output depends on no later input; without it there are neither `Model.step` nor ``fit(tbptt=...)``.
     reads_wiring : bool
         Built on a `Wiring`.
     bitwise_batch : bool

@@ -20,7 +20,7 @@ import numpy as np
 from .. import activations, blas, checks, kernels, threads
 from ..activations import sigmoid
 from ..layout import Entry, Layout
-from .base import Layer
+from .base import Layer, dropout_mask
 
 MODES = ("default", "no_gate", "pure")
 VARIANTS = ("torch", "keras", "paper")
@@ -111,9 +111,7 @@ class CfC(Layer):
         if backbone_activation not in BACKBONE_ACTIVATIONS:
             names = ", ".join(map(repr, BACKBONE_ACTIVATIONS))
             raise ValueError(f"`backbone_activation` must be one of {names}, got {backbone_activation!r}")
-        self.backbone_dropout = checks.number("backbone_dropout", backbone_dropout)
-        if self.backbone_dropout >= 1:
-            raise ValueError(f"`backbone_dropout` must be < 1, got {backbone_dropout!r}")
+        self.backbone_dropout = checks.share("backbone_dropout", backbone_dropout)
         first = 1 if variant == "torch" else 0
         self.dropped = range(first, self.backbone_layers) if self.backbone_dropout else range(0)
         if self.backbone_dropout and not self.dropped:
@@ -209,12 +207,11 @@ def with_init(entries, init):
 
 
 def dropout_masks(rng, rate, dropped, shape, units, dtype):
-    """For each layer that drops, (T, B, H): 0 where an output is dropped and 1 / (1 - rate) elsewhere."""
+    """For each layer that drops, its `dropout_mask` (T, B, H)."""
     if rng is None:
         return {}
     B, T, _ = shape
-    scale = dtype.type(1 / (1 - rate))
-    return {k: (rng.random((T, B, units), np.float32) >= rate) * scale for k in dropped}
+    return {k: dropout_mask(rng, rate, (T, B, units), dtype) for k in dropped}
 
 
 def add_head_gradients(layer, network, product, total, g, prefix="", index=None):

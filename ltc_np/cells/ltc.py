@@ -26,6 +26,7 @@ from ..layout import Entry, Layout
 from ..wirings import RandomWiring
 from .base import Layer, built
 from .ltc_solvers import SOLVERS, advance, check_step, d_advance
+from .mapping import check_mapping, d_map_features, map_features, mapping_shapes
 
 # Uniform ranges of the raw initial values (the paper's code, ncps and the tutorial agree on them).
 INIT = {
@@ -43,7 +44,6 @@ INIT = {
     "output_w": 1.0,
     "output_b": 0.0,
 }
-MAPPINGS = (None, "linear", "affine")
 CM_MIN = 1e-6  # bound of cm under positivity "clip", as in the paper's code
 
 
@@ -159,8 +159,7 @@ class LTC(Layer):
             checks.one_of(name, value, known)
         default = None if isinstance(wiring, RandomWiring) else "affine"
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
-            if mapping is not None and (not isinstance(mapping, str) or mapping not in ("default", *MAPPINGS)):
-                raise ValueError(f'`{name}` must be None, "linear" or "affine", got {mapping!r}')
+            check_mapping(name, mapping, "default")
         self.wiring = wiring
         self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
         self.solver, self.check_stability, self.method = solver, check_stability, SOLVERS[solver]
@@ -186,8 +185,7 @@ class LTC(Layer):
             ("input", self.input_mapping, self.input_size),
             ("output", self.output_mapping, self.output_size),
         ):
-            shapes |= {f"{side}_w": (size,)} if mapping else {}
-            shapes |= {f"{side}_b": (size,)} if mapping == "affine" else {}
+            shapes |= mapping_shapes(mapping, side, size)
         initial = INIT | {"erev": wiring.erev, "sensory_erev": wiring.sensory_erev}
         self.init = checks.initial_values(self.init, shapes)
         initial |= self.init
@@ -231,19 +229,19 @@ class LTC(Layer):
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         network, p, fast, _ = prepared
-        mapped = _map(self.input_mapping, "input", x, p, fast, workspace)
+        mapped = map_features(self.input_mapping, "input", x, p, fast, workspace)
         run, rule = fast.forward if fast else forward, (self.method, self.ode_unfolds)
         motor, h, saved = run(network, mapped, dt, lengths, h0, *rule, self.output_size, keep, workspace)
-        y = _map(self.output_mapping, "output", motor, p, fast, workspace)
+        y = map_features(self.output_mapping, "output", motor, p, fast, workspace)
         return y, h, (x, motor, saved) if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
         network, p, fast, _ = prepared
         x, motor, saved = saved
-        d_motor = _d_map(self.output_mapping, "output", motor, d_y, p, g, workspace)
+        d_motor = d_map_features(self.output_mapping, "output", motor, d_y, p, g, workspace)
         run, rule = fast.backward if fast else backward, (self.method, self.ode_unfolds)
         d_x, d_h0, d_dt = run(network, saved, d_motor, d_h, *rule, want_dt, g, workspace)
-        return _d_map(self.input_mapping, "input", x, d_x, p, g, workspace), d_h0, d_dt
+        return d_map_features(self.input_mapping, "input", x, d_x, p, g, workspace), d_h0, d_dt
 
     def config(self):
         names = ("ode_unfolds", "epsilon", "positivity", "solver", "check_stability", "input_mapping", "output_mapping")
@@ -261,33 +259,6 @@ class LTC(Layer):
             if getattr(self, name) != default:
                 shown.append(f"{name}={getattr(self, name)!r}")
         return f"LTC({', '.join(shown)})"
-
-
-def _map(mapping, side, x, p, fast, workspace):
-    """x itself, x * w or x * w + b."""
-    if mapping is None:
-        return x
-    w = p[f"{side}_w"]
-    b = p[f"{side}_b"] if mapping == "affine" else w[:0]
-    y = workspace.array(f"mapped_{side}", x.size, x.dtype)
-    if fast:
-        fast.map_features(x.reshape(-1, w.size), w, b, y.reshape(-1, w.size))
-        return y.reshape(x.shape)
-    y = np.multiply(x, w, out=y.reshape(x.shape))
-    return np.add(y, b, out=y) if b.size else y
-
-
-def _d_map(mapping, side, x, d_y, p, g, workspace):
-    """Adjoint of `_map`: d_x; the gradients of w and b are added to ``g``."""
-    if mapping is None:
-        return d_y
-    d_x = workspace.array(f"d_mapped_{side}", x.size, x.dtype).reshape(x.shape)
-    if mapping == "affine":
-        g[f"{side}_b"] += d_y.sum((0, 1), np.float64)
-    np.multiply(d_y, x, out=d_x)
-    g[f"{side}_w"] += d_x.sum((0, 1), np.float64)
-    np.multiply(d_y, p[f"{side}_w"], out=d_x)
-    return d_x
 
 
 # ------------------------------------------------------------------------------------------ NumPy backend

@@ -16,7 +16,7 @@ from .. import activations, blas, checks, kernels
 from ..layout import Entry
 from .base import Layer
 from .cfc import with_init
-from .lstm import glorot, orthogonal
+from .gates import glorot, orthogonal
 from .ltc_solvers import SOLVERS, advance, d_advance
 
 

@@ -1,12 +1,10 @@
-"""What goes around cells.  `LAYERS` is the registry: every layer a saved model may name."""
+"""Dense: one matrix product at every step."""
 
 import numpy as np
 
-from . import activations, blas
-from .cells import CELLS
-from .cells.base import Layer
-from .layout import Entry, Layout
-from .mixed_memory import MixedMemory
+from .. import activations, blas
+from ..cells import Layer
+from ..layout import Entry, Layout
 
 
 class Dense(Layer):
@@ -63,6 +61,3 @@ class Dense(Layer):
     def __repr__(self):
         activation = "" if self.activation is None else f", {self.activation!r}"
         return f"Dense({self.input_size}, {self.output_size}{activation})"
-
-
-LAYERS = {**CELLS, "Dense": Dense, "MixedMemory": MixedMemory}

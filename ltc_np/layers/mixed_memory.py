@@ -18,11 +18,11 @@ two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
 
 import numpy as np
 
-from . import blas, checks
-from .cells import Layer
-from .cells.gates import arrays, glorot, orthogonal
-from .cells.lstm import pointwise
-from .layout import Entry, Layout
+from .. import blas, checks
+from ..cells import Layer
+from ..cells.gates import arrays, glorot, orthogonal
+from ..cells.lstm import pointwise
+from ..layout import Entry, Layout
 
 TOPOLOGIES = ("torch", "keras")
 
@@ -89,9 +89,11 @@ class MixedMemory(Layer):
         self.buffers = cell.buffers
         self.takes_dt, self.smooth, self.reads_wiring = cell.takes_dt, cell.smooth, cell.reads_wiring
         self.causal, self.drops = True, cell.drops
-        if cell.reads_wiring:
-            self.wiring = cell.wiring
         self._seal()
+
+    @property
+    def wiring(self):
+        return self.cell.wiring
 
     def prepare(self, p, buffers, backend):
         M, inner = self.memory_size, {name: p[name] for name in self.cell.layout.slices}

@@ -1,0 +1,150 @@
+"""Bidirectional: one layer reads each sequence from its beginning, another one of the same kind from its end.
+
+A sequence of n steps with the elapsed times dt[t] before x[t] is, read backwards::
+
+    x' = x[n-1], x[n-2], ..., x[0]
+    dt' = dt[0], dt[n-1], dt[n-2], ..., dt[1]
+
+since between x[t+1] and x[t] lies dt[t+1].  Before its first sample the reversed sweep has the lead-in dt[0], mirrored:
+with 0 a liquid cell would never read x[n-1].
+
+Source: Schuster & Paliwal, "Bidirectional recurrent neural networks", IEEE Transactions on Signal Processing 45, 1997.
+docs/maths/around.md derives the gradients.
+"""
+
+import numpy as np
+
+from .. import checks
+from ..cells import Layer
+from ..layout import Layout, part
+
+DIRECTIONS = ("forward_", "backward_")
+
+
+class Bidirectional(Layer):
+    """A layer that reads forwards and one of the same kind that reads backwards.
+
+    Parameters
+    ----------
+    layer : Layer
+        A causal layer, such as `LTC`, `CfC`, `LSTM` or `MixedMemory`; both directions are copies of it.
+    merge : "concat" or "sum"
+        Outputs of a step: both side by side, first those of the forward direction; or their sum.
+
+    Notes
+    -----
+    Parameters: the layer's twice, as ``forward_*`` and ``backward_*``, drawn independently.  State: that of the forward
+    direction, then that of the backward one, named likewise.  Of a state that is given, the backward half is where the
+    reversed sweep begins, at the sequence's end; of the one that comes back, it is what that sweep has become after
+    x[0].  Sequences are reversed within their ``lengths``; padding stays behind.  Elapsed times are those between the
+    samples in the order in which they are read; peers that reverse ``dt`` as they do x have them off by one.
+
+    The output of a step depends on the whole sequence, so `Model.step` and ``fit(tbptt=...)`` refuse it, and a sequence
+    cut in two is not the whole.  The last output (``return_sequences=False``) holds the backward direction after its
+    first sample only; what it has made of all of them is in the state.  Cost: twice the layer's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LTC, AutoNCP, Bidirectional, Dense, Model
+    >>> model = Model(Bidirectional(LTC(AutoNCP(16, 4), 3)), Dense(8, 2), seed=0)
+    >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
+    (5, 7, 2)
+    """
+
+    def __init__(self, layer, merge="concat"):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"`layer` must be a layer such as LTC(...), got {type(layer).__name__}")
+        if not layer.causal:
+            raise ValueError(f"`layer` must be one whose outputs depend on no later input, got {layer!r}")
+        checks.one_of("merge", merge, ("concat", "sum"))
+        self.layer, self.merge = layer, merge
+        K = layer.state_size
+        self.input_size, self.state_size = layer.input_size, 2 * K
+        self.output_size = layer.output_size * (2 if merge == "concat" else 1)
+        self.state_slices = {
+            prefix + name: slice(start + where.start, start + where.stop)
+            for prefix, start in zip(DIRECTIONS, (0, K), strict=True)
+            for name, where in layer.state_slices.items()
+        }
+        self.layout, self.buffers = (
+            Layout(tuple(entry for prefix in DIRECTIONS for entry in layout.prefixed(prefix)))
+            for layout in (layer.layout, layer.buffers)
+        )
+        for flag in ("takes_dt", "dt0_identity", "hull", "smooth", "reads_wiring", "bitwise_batch", "drops"):
+            setattr(self, flag, getattr(layer, flag))
+        self._seal()
+
+    @property
+    def wiring(self):
+        return self.layer.wiring
+
+    def prepare(self, p, buffers, backend):
+        return [self.layer.prepare(part(p, prefix), part(buffers, prefix), backend) for prefix in DIRECTIONS]
+
+    def check(self, prepared, dt):
+        for own in prepared:
+            self.layer.check(own, dt)
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
+        (B, T, _), K, O = x.shape, self.layer.state_size, self.layer.output_size
+        mirror, mirror_dt = mirrored(lengths, T)
+        first, last = (workspace.child(prefix) for prefix in DIRECTIONS)
+        start, end = np.ascontiguousarray(h0[:, :K]), np.ascontiguousarray(h0[:, K:])
+        x_back, dt_back = reverse(x, mirror, "x", workspace), reverse(dt, mirror_dt, "dt", workspace)
+        run = self.layer.forward
+        ahead, h_ahead, saved_ahead = run(prepared[0], x, dt, lengths, start, keep, first, **options)
+        back, h_back, saved_back = run(prepared[1], x_back, dt_back, lengths, end, keep, last, **options)
+        back = reverse(back, mirror, "back", workspace)
+        y = workspace.array("y", B * T * self.output_size, x.dtype).reshape(B, T, self.output_size)
+        if self.merge == "sum":
+            np.add(ahead, back, out=y)
+        else:
+            y[:, :, :O], y[:, :, O:] = ahead, back
+        saved = (mirror, mirror_dt, saved_ahead, saved_back) if keep else None
+        return y, np.concatenate([h_ahead, h_back], axis=1), saved
+
+    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        mirror, mirror_dt, saved_ahead, saved_back = saved
+        K, O = self.layer.state_size, self.layer.output_size
+        first, last = (workspace.child(prefix) for prefix in DIRECTIONS)
+        d_ahead = d_back = d_y
+        if self.merge == "concat":
+            d_ahead, d_back = np.ascontiguousarray(d_y[:, :, :O]), np.ascontiguousarray(d_y[:, :, O:])
+        d_back = reverse(d_back, mirror, "d_back", workspace)
+        d_start, d_end = np.ascontiguousarray(d_h[:, :K]), np.ascontiguousarray(d_h[:, K:])
+        run, (g_ahead, g_back) = self.layer.backward, (part(g, prefix) for prefix in DIRECTIONS)
+        d_x, d_h0, d_dt = run(prepared[0], saved_ahead, d_ahead, d_start, g_ahead, want_x, want_dt, first)
+        d_x_back, d_h0_back, d_dt_back = run(prepared[1], saved_back, d_back, d_end, g_back, want_x, want_dt, last)
+        if want_x:  # swapping places is its own adjoint
+            d_x = d_x + reverse(d_x_back, mirror, "d_x", workspace)
+        if d_dt is not None:
+            d_dt = d_dt + reverse(d_dt_back, mirror_dt, "d_dt", workspace)
+        return d_x if want_x else None, np.concatenate([d_h0, d_h0_back], axis=1), d_dt
+
+    def initial_state(self, B, dtype):
+        return np.concatenate([self.layer.initial_state(B, dtype)] * 2, axis=1)
+
+    def config(self):
+        return {"layer": self.layer, "merge": self.merge}
+
+    def __repr__(self):
+        return f"Bidirectional({self.layer!r}{'' if self.merge == 'concat' else ', merge=' + repr(self.merge)})"
+
+
+def mirrored(lengths, T):
+    """Where each step of the reversed sequences comes from, flat in (B, T): of x, and of dt.
+
+    Both only swap places, so that reversing twice changes nothing.
+    """
+    t, n = np.arange(T), lengths[:, None]
+    rows = T * np.arange(lengths.size)[:, None]
+    mirror = np.where(t < n, n - 1 - t, t)
+    mirror_dt = np.where((t > 0) & (t < n), n - t, t)
+    return (rows + mirror).reshape(-1), (rows + mirror_dt).reshape(-1)
+
+
+def reverse(values, source, name, workspace):
+    """(B, T) or (B, T, F) with each step taken from ``source``."""
+    out = workspace.array(f"reversed {name}", values.size, values.dtype).reshape(source.size, -1)
+    return np.take(values.reshape(source.size, -1), source, axis=0, out=out, mode="clip").reshape(values.shape)

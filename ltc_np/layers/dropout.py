@@ -1,0 +1,75 @@
+"""Dropout: training drops some features of what goes through, anew at every step.
+
+Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15, 2014; in the
+inverted form, in which what is kept is scaled in training, so that nothing is left to do afterwards.
+docs/maths/around.md has the gradients.
+"""
+
+import numpy as np
+
+from .. import checks
+from ..cells import Layer
+from ..cells.base import dropout_mask
+
+
+class Dropout(Layer):
+    """In training: every number is 0 with probability ``rate``, else divided by 1 - rate.  Otherwise the identity.
+
+    Parameters
+    ----------
+    n : int >= 1
+        Features per step.
+    rate : float in [0, 1)
+
+    Notes
+    -----
+    It has no parameters, no state and no time.  `fit` drops, and so do `Model.forward` and `Model.loss_and_grad` with
+    ``dropout_seed``, always the same for the same seed; calls, `step`, `predict` and `evaluate` do not.  Cost: one
+    random number for each number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LTC, AutoNCP, Dense, Dropout, Model
+    >>> model = Model(LTC(AutoNCP(16, 4), 3), Dropout(4, 0.5), Dense(4, 2), seed=0)
+    >>> x = np.ones((5, 7, 3))
+    >>> np.array_equal(model(x), model.forward(x)[0]), np.array_equal(model(x), model.forward(x, dropout_seed=1)[0])
+    (True, False)
+    """
+
+    dt0_identity = hull = True  # of a state that is empty
+    smooth = causal = bitwise_batch = True
+
+    def __init__(self, n, rate):
+        self.input_size = self.output_size = checks.positive_int("n", n)
+        self.rate = checks.share("rate", rate)
+        self.drops = self.rate > 0
+        self._seal()
+
+    def prepare(self, p, buffers, backend):
+        return None
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace, rng=None):
+        y = workspace.array("y", x.size, x.dtype).reshape(x.shape)  # not x itself, which may be the caller's
+        if rng is None:
+            y[:] = x
+            return y, h0, (None,) if keep else None
+        mask = dropout_mask(rng, self.rate, x.shape, x.dtype)
+        return np.multiply(x, mask, out=y), h0, (mask,) if keep else None
+
+    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        (mask,) = saved
+        if not want_x:
+            return None, d_h, None
+        d_x = workspace.array("d_x", d_y.size, d_y.dtype).reshape(d_y.shape)
+        if mask is None:
+            d_x[:] = d_y
+        else:
+            np.multiply(d_y, mask, out=d_x)
+        return d_x, d_h, None
+
+    def config(self):
+        return {"n": self.input_size, "rate": self.rate}
+
+    def __repr__(self):
+        return f"Dropout({self.input_size}, {self.rate:g})"

@@ -1,0 +1,49 @@
+"""InputMapping: a weight and a bias for each feature, as an `LTC` has them before its synapses."""
+
+from .. import checks
+from ..cells import Layer
+from ..cells.mapping import check_mapping, d_map_features, map_features, mapping_shapes
+from ..layout import Entry, Layout
+
+
+class InputMapping(Layer):
+    """``x * input_w + input_b``, feature by feature, before cells that have no mapping of their own.
+
+    Parameters
+    ----------
+    n : int >= 1
+        Features per step.
+    mapping : "affine", "linear" or None
+        ``"linear"``: without ``input_b``; None: the identity.
+
+    Notes
+    -----
+    Parameters: ``input_w`` (n,), 1, and ``input_b`` (n,), 0.  It has no state and no time.
+    """
+
+    dt0_identity = hull = True  # of a state that is empty
+    smooth = causal = bitwise_batch = True
+
+    def __init__(self, n, mapping="affine"):
+        self.input_size = self.output_size = checks.positive_int("n", n)
+        self.mapping = check_mapping("mapping", mapping)
+        shapes = mapping_shapes(mapping, "input", self.input_size)
+        self.layout = Layout(tuple(Entry(name, shape, float(name == "input_w")) for name, shape in shapes.items()))
+        self._seal()
+
+    def prepare(self, p, buffers, backend):
+        return p
+
+    def forward(self, p, x, dt, lengths, h0, keep, workspace):
+        y = map_features(self.mapping, "input", x, p, None, workspace)
+        return y if self.mapping else x.copy(), h0, x if keep else None  # not x itself, which may be the caller's
+
+    def backward(self, p, x, d_y, d_h, g, want_x, want_dt, workspace):
+        d_x = d_map_features(self.mapping, "input", x, d_y, p, g, workspace)
+        return d_x if self.mapping else d_x.copy(), d_h, None
+
+    def config(self):
+        return {"n": self.input_size, "mapping": self.mapping}
+
+    def __repr__(self):
+        return f"InputMapping({self.input_size}{'' if self.mapping == 'affine' else f', {self.mapping!r}'})"

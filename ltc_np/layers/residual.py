@@ -1,0 +1,85 @@
+"""Residual: a way around some layers.
+
+Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 (arXiv 1512.03385), equation 1.
+docs/maths/around.md has the gradients.
+"""
+
+import numpy as np
+
+from ..cells import Layer
+from .stack import Stack
+
+
+class Residual(Layer):
+    """``y = x + f(x)``, f one layer or several in a row.
+
+    Parameters
+    ----------
+    *layers : Layer
+        Applied in order.  The last must give as many features as the first takes.
+
+    Notes
+    -----
+    Parameters, states and buffers are those of the layers; with several, the names of layer k become ``"k.name"``, as
+    in a `Model`.  What is true of all layers is true of it.  Cost: that of the layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LTC, AutoNCP, Dense, Model, Residual
+    >>> block = Residual(LTC(AutoNCP(16, 4), 8), Dense(4, 8, "tanh"))
+    >>> model = Model(Dense(3, 8), block, Residual(Dense(8, 8, "relu")), Dense(8, 2), seed=0)
+    >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
+    (5, 7, 2)
+    """
+
+    def __init__(self, *layers):
+        stack = self._stack = Stack(layers)
+        if stack.output_size != stack.input_size:
+            raise ValueError(
+                f"`layers` must give as many features as they take, to be added to them, got {stack.input_size} in, "
+                f"{stack.output_size} out"
+            )
+        self.layers = layers
+        for name in (
+            *("input_size", "output_size", "state_size", "state_slices", "layout", "buffers", "takes_dt"),
+            *("dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch", "drops"),
+        ):
+            setattr(self, name, getattr(stack, name))
+        self._seal()
+
+    @property
+    def wiring(self):
+        return self._stack.wiring
+
+    def prepare(self, p, buffers, backend):
+        return self._stack.prepare(p, buffers, backend)
+
+    def check(self, prepared, dt):
+        self._stack.check(prepared, dt)
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace, rng=None):
+        T = x.shape[1]
+        valid = None if (lengths == T).all() else np.arange(T) < lengths[:, None]
+        f, h, saved = self._stack.forward(prepared, x, dt, lengths, valid, h0, keep, workspace, lambda k: rng)
+        # An array of its own: a layer may need its output again.
+        y = workspace.array("y", x.size, x.dtype).reshape(x.shape)
+        return np.add(x, f, out=y), h, (valid, saved) if keep else None
+
+    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        valid, saved = saved
+        d_f, d_h0, d_dt = self._stack.backward(prepared, saved, valid, d_y, d_h, g, want_x, want_dt, workspace)
+        return d_y + d_f if want_x else None, d_h0, d_dt
+
+    def initial_state(self, B, dtype):
+        return self._stack.initial_state(B, dtype)
+
+    def config(self):
+        return {"layers": self.layers}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(*config["layers"])
+
+    def __repr__(self):
+        return f"Residual({', '.join(map(repr, self.layers))})"

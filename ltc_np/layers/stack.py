@@ -1,0 +1,111 @@
+"""Layers applied in order: what `Model` and `Residual` share."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from ..cells import Layer
+from ..layout import Layout, part
+
+
+class Stack:
+    """Layers in order, each of which takes what the one before gives.
+
+    Attributes are those of a `Layer`: sizes and layouts (names of layer k become ``"k.name"``, those of a single layer
+    stay), ``state_slices`` likewise, and the flags that are true of all layers, or of one where that is enough.
+    """
+
+    def __init__(self, layers):
+        if not layers:
+            raise ValueError("`layers` must hold at least one layer, got none")
+        for k, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"`layers[{k}]` must be a layer such as LTC(...), got {type(layer).__name__}")
+            if layer.input_size < 1 or layer.output_size < 1:
+                raise ValueError(f"`layers[{k}]` must have an input_size and an output_size >= 1, got {layer!r}")
+            if k and layer.input_size != layers[k - 1].output_size:
+                raise ValueError(
+                    f"`layers[{k}]` takes {layer.input_size} features, but layers[{k - 1}] gives "
+                    f"{layers[k - 1].output_size}"
+                )
+        self.layers = layers
+        self._prefixes = [""] if len(layers) == 1 else [f"{k}." for k in range(len(layers))]
+        self.layout = Layout.join(layer.layout for layer in layers)
+        self.buffers = Layout.join(layer.buffers for layer in layers)
+        self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
+        ends = np.cumsum([0, *(layer.state_size for layer in layers)]).tolist()
+        self._states, self.state_size = [slice(a, b) for a, b in pairwise(ends)], ends[-1]
+        self.state_slices = {
+            prefix + name: slice(start + where.start, start + where.stop)
+            for prefix, start, layer in zip(self._prefixes, ends, layers, strict=False)
+            for name, where in layer.state_slices.items()
+        }
+        for flag in ("dt0_identity", "hull", "smooth", "causal", "bitwise_batch"):
+            setattr(self, flag, all(getattr(layer, flag) for layer in layers))
+        for flag in ("takes_dt", "reads_wiring", "drops"):
+            setattr(self, flag, any(getattr(layer, flag) for layer in layers))
+
+    @property
+    def wiring(self):
+        """The built wiring of the only layer that has one."""
+        wirings = [layer.wiring for layer in self.layers if layer.reads_wiring]
+        if len(wirings) != 1:
+            raise AttributeError(f"`wiring` needs exactly one wired layer, there are {len(wirings)}; see `layers`")
+        return wirings[0]
+
+    def prepare(self, p, buffers, backend):
+        """What each layer needs of the parameters."""
+        return [
+            layer.prepare(part(p, prefix), part(buffers, prefix), backend)
+            for layer, prefix in zip(self.layers, self._prefixes, strict=True)
+        ]
+
+    def check(self, prepared, dt):
+        """Let every layer look at the elapsed times that are to come."""
+        for layer, own in zip(self.layers, prepared, strict=True):
+            layer.check(own, dt)
+
+    def forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace, rng):
+        """All layers: y (B, T, O), 0 in padding; state (B, K); what backward needs.
+
+        ``valid`` is (B, T) bool, None where there is no padding; ``rng(k)`` gives layer k, if it drops, what it draws
+        from.
+        """
+        states, saved = [], []
+        for k, layer in enumerate(self.layers):
+            own = workspace.child(k)
+            start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self._states[k]])
+            options = {"rng": rng(k)} if layer.drops else {}
+            x, h, kept = layer.forward(prepared[k], x, dt, lengths, start, keep, own, **options)
+            if x.shape != (*lengths.shape, dt.shape[1], layer.output_size) or h.shape != start.shape:
+                raise ValueError(
+                    f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
+                    f"{start.shape}, got {x.shape} and {h.shape}"
+                )
+            if valid is not None:
+                x[~valid] = 0
+            states.append(h)
+            saved.append(kept)
+        return x, states[0] if len(states) == 1 else np.concatenate(states, axis=1), tuple(saved)
+
+    def backward(self, prepared, saved, valid, d_y, d_h, g, want_x, want_dt, workspace):
+        """Adjoint of `forward`: d_x, d_h0, d_dt, 0 in padding; parameter gradients are added to ``g``."""
+        d_h0, d_dt = [None] * len(self.layers), None
+        for k in range(len(self.layers) - 1, -1, -1):
+            d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, self._states[k]])
+            d_y, d_h0[k], d_layer_dt = self.layers[k].backward(
+                prepared[k], saved[k], d_y, d_state, part(g, self._prefixes[k]), want_x or k > 0, want_dt,
+                workspace.child(k),
+            )  # fmt: skip
+            if d_layer_dt is not None:
+                d_dt = d_layer_dt if d_dt is None else d_dt + d_layer_dt
+            if valid is not None and d_y is not None:
+                d_y[~valid] = 0
+        if valid is not None and d_dt is not None:
+            d_dt[~valid] = 0
+        return d_y, d_h0[0] if len(d_h0) == 1 else np.concatenate(d_h0, axis=1), d_dt
+
+    def initial_state(self, B, dtype):
+        """(B, K) state at the start of a sequence."""
+        parts = [layer.initial_state(B, dtype) for layer in self.layers]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

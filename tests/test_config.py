@@ -1,0 +1,227 @@
+"""One configuration for every cell: what it makes, that it is plain data, that files keep it, what it refuses."""
+
+import copy
+import inspect
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from ltc_np import (
+    LSTM,
+    LTC,
+    CellConfig,
+    CfC,
+    Dense,
+    FullyConnected,
+    InputMapping,
+    Model,
+    from_config,
+    gradcheck,
+    load,
+)
+from ltc_np.cells import CELLS
+
+X = np.random.default_rng(0).normal(size=(3, 4, 2))
+SIZES = {"units": 5, "input_dim": 2}
+
+
+def settings(name):
+    return inspect.signature(CELLS[name]).parameters
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell(cell, tmp_path):
+    """Made from plain words, with what was left out in its place, the same through JSON and files."""
+    given = {"cell": cell.lower(), **SIZES, "output_dim": 3, "input_mapping": "linear"}
+    model = from_config(given, seed=0)
+    config = model.config
+    assert config == CellConfig(**given)
+    assert (config.cell, config.units, config.input_dim, config.output_dim) == (cell, 5, 2, 3)
+    assert (config.solver is None) == ("solver" not in settings(cell))
+    assert (config.ode_unfolds is None) == ("ode_unfolds" not in settings(cell))
+    assert (config.activation is None) == (not {"activation", "backbone_activation"} & set(settings(cell)))
+    assert sum(name.endswith("input_w") for name in model.params) == 1
+    assert model(X).shape == (3, 4, 3)
+    plain = json.loads(json.dumps(config.to_dict()))
+    assert plain == config.to_dict()
+    again = from_config(plain, seed=0)
+    assert again.config == config
+    assert np.array_equal(again.theta, model.theta)
+    model.save(tmp_path / "model.npz")
+    read = load(tmp_path / "model.npz")
+    assert read.config == config
+    assert repr(read) == repr(model)
+    assert np.array_equal(read(X), model(X))
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert copied.config == config
+
+
+@pytest.mark.parametrize("cell", [name for name in CELLS if "solver" in settings(name)])
+def test_solvers_are_those_of_the_cell(cell):
+    """What its class takes is taken here, by its names and the published ones, and nothing else."""
+    taken = []
+    for solver in ("semi_implicit", "euler", "rk4", "exponential"):
+        wiring = FullyConnected(5) if "wiring" in settings(cell) else 5
+        try:
+            layer = CELLS[cell](wiring, 2, solver=solver, ode_unfolds=3)
+        except ValueError as error:
+            with pytest.raises(ValueError, match="`solver` must be") as caught:
+                CellConfig(cell, **SIZES, solver=solver)
+            assert str(caught.value) == str(error)
+            continue
+        made = from_config({"cell": cell, **SIZES, "solver": solver, "ode_unfolds": 3, "input_mapping": "identity"})
+        assert made.layers[0].config().keys() == layer.config().keys()
+        assert (made.layers[0].solver, made.layers[0].ode_unfolds) == (solver, 3)
+        taken.append(solver)
+    for published, name in (
+        ("Semi-Implicit", "semi_implicit"), ("explicit", "euler"), ("Runge-Kutta", "rk4"), ("RK4", "rk4"),
+    ):  # fmt: skip
+        if name in taken:
+            assert CellConfig(cell, **SIZES, solver=published).solver == name
+    assert len(taken) >= 2
+
+
+@pytest.mark.parametrize("mapping", ["identity", "linear", "affine"])
+def test_mappings(mapping):
+    """The same weights before every cell: its own, or those of a layer."""
+    ltc = from_config({"cell": "ltc", **SIZES, "input_mapping": mapping}, seed=0)
+    lstm = from_config({"cell": "lstm", **SIZES, "input_mapping": mapping}, seed=0)
+    own = None if mapping == "identity" else mapping
+    assert ltc.layers[0].input_mapping == own
+    assert [type(layer) for layer in lstm.layers] == [LSTM] if own is None else [InputMapping, LSTM]
+    names = {"identity": [], "linear": ["input_w"], "affine": ["input_w", "input_b"]}[mapping]
+    assert [name for name in ltc.params if name.startswith("input_")] == names
+    assert [name.removeprefix("0.") for name in lstm.params if "input_" in name] == names
+
+
+@pytest.mark.parametrize("mapping", [None, "linear", "affine"])
+def test_the_layer_is_the_mapping_of_the_ltc(mapping, backend):
+    wiring = FullyConnected(5, 3)
+    own = Model(LTC(wiring, 2, input_mapping=mapping), seed=0, dtype="float64", backend=backend)
+    layers = InputMapping(2, mapping), LTC(wiring, 2, input_mapping=None)
+    apart = Model(*layers, seed=1, dtype="float64", backend=backend)
+    for name in own.params:
+        if name in ("input_w", "input_b"):
+            own.params[name] = [1.5, -0.5] if name == "input_w" else [0.3, 0.7]
+        apart.params[("0." if name.startswith("input_") else "1.") + name] = own.params[name]
+    x, lengths = X.copy(), [4, 0, 2]
+    y, tape = own.forward(x, 0.7, lengths=lengths)
+    y_apart, tape_apart = apart.forward(x, 0.7, lengths=lengths)
+    np.testing.assert_allclose(y_apart, y, rtol=0, atol=1e-14)
+    g, g_apart = own.backward(tape, np.cos(y)), apart.backward(tape_apart, np.cos(y))
+    np.testing.assert_allclose(g_apart.x, g.x, rtol=0, atol=1e-14)
+    for name, value in own.views(g.theta).items():
+        other = apart.views(g_apart.theta)[("0." if name.startswith("input_") else "1.") + name]
+        np.testing.assert_allclose(other, value, rtol=0, atol=1e-13)
+    assert apart(x, 0.7) is not x
+    errors = gradcheck.check(apart, x, 0.7, lengths=lengths)
+    assert max(errors.values()) < 1e-6, errors
+
+
+def test_the_identity_returns_copies():
+    model = Model(InputMapping(2, None), seed=0, dtype="float64")
+    x = X.copy()
+    y, tape = model.forward(x)
+    d_y = np.ones_like(x)
+    assert np.array_equal(y, x)
+    assert not np.shares_memory(model(x), x)
+    assert not np.shares_memory(model.backward(tape, d_y).x, d_y)
+
+
+def test_names_and_other_arguments():
+    assert CellConfig("Cf-C", **SIZES).cell == "CfC"
+    model = from_config(
+        CellConfig("cfc", **SIZES, activation="tanh", options={"mode": "pure", "backbone_units": 7}),
+        seed=3, dtype="float64", backend="numpy", return_sequences=False,
+    )  # fmt: skip
+    cell = model.layers[1]
+    assert repr(cell) == repr(CfC(5, 2, mode="pure", backbone_units=7, backbone_activation="tanh"))
+    assert (model.config.activation, model.dtype, model.backend) == ("tanh", np.float64, "numpy")
+    assert model(X).shape == (3, 5)
+    same = Model(*model.config.layers(), seed=3, dtype="float64")
+    assert np.array_equal(same.theta, model.theta)
+    assert same.config is None
+    readout = from_config({"cell": "lstm", **SIZES, "output_dim": 4, "options": {"forget_bias": 2.0}}, seed=0)
+    assert repr(readout.layers[2]) == repr(Dense(5, 4))
+    assert readout.layers[1].forget_bias == 2.0
+    assert CellConfig("ltc", **SIZES).activation is None
+    options = {"forget_bias": 2.0}
+    config = CellConfig("lstm", **SIZES, options=options)
+    options["forget_bias"] = 3.0
+    assert config.options == {"forget_bias": 2.0}
+
+
+def test_a_model_is_trained_and_keeps_its_configuration(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(32, 6, 1))
+    model = from_config({"cell": "ltc", "units": 8, "input_dim": 1, "output_dim": 1, "solver": "exponential"}, seed=0)
+    before = model.evaluate(x, x)["loss"]
+    model.fit(x, x, epochs=20, optimizer="adam", seed=0, verbose=False)
+    assert model.evaluate(x, x)["loss"] < before
+    model.save(tmp_path / "m.npz")
+    assert load(tmp_path / "m.npz", backend="numpy").config.solver == "exponential"
+    with pytest.raises(AttributeError, match="`config` belongs to a layer and cannot be set"):
+        model.config = None
+
+
+def test_a_configuration_cannot_be_changed():
+    config = CellConfig("ltc", **SIZES)
+    with pytest.raises(AttributeError):
+        config.units = 7
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ({"cell": "rnn"}, ValueError, "`cell` must be one of LTC, CfC, .*, got 'rnn'"),
+        ({"cell": None}, ValueError, "`cell` must be one of LTC, CfC, .*, got None"),
+        ({"units": 0}, ValueError, "`units` must be an int >= 1, got 0"),
+        ({"input_dim": 2.0}, ValueError, "`input_dim` must be an int >= 1, got 2.0"),
+        ({"output_dim": True}, ValueError, "`output_dim` must be an int >= 1, got True"),
+        ({"solver": "heun"}, ValueError, "`solver` must be one of 'semi_implicit', .*, got 'heun'"),
+        ({"solver": 3}, ValueError, "`solver` must be one of 'semi_implicit', .*, got 3"),
+        ({"cell": "cfc", "solver": "rk4"}, ValueError, "`solver` must be left out: CfC has none, got 'rk4'"),
+        ({"cell": "lstm", "ode_unfolds": 6}, ValueError, "`ode_unfolds` must be left out: LSTM has none, got 6"),
+        ({"ode_unfolds": 0}, ValueError, "`ode_unfolds` must be an int >= 1, got 0"),
+        ({"activation": "tanh"}, ValueError, "`activation` must be left out: LTC has none, got 'tanh'"),
+        ({"cell": "cfc", "activation": "cube"}, ValueError, "`backbone_activation` must be one of .*, got 'cube'"),
+        (
+            {"input_mapping": None},
+            ValueError,
+            "`input_mapping` must be one of 'identity', 'linear', 'affine', got None",
+        ),
+        ({"input_mapping": ["affine"]}, ValueError, "`input_mapping` must be one of"),
+        ({"options": [1]}, TypeError, "`options` must be a dict of the cell's arguments, got list"),
+        ({"options": {"units": 3}}, ValueError, "`options` of LTC may have epsilon, positivity, .*, got 'units'"),
+        ({"options": {"solver": "rk4"}}, ValueError, "`options` of LTC may have .*, got 'solver'"),
+        ({"options": {"init": {}}}, ValueError, "`options` of LTC may have .*, got 'init'"),
+        ({"options": {"epsilon": np.ones(2)}}, TypeError, r"`options\['epsilon'\]` must be a str, a number"),
+        ({"options": {"epsilon": 2}}, ValueError, "`epsilon` must be a finite number"),
+        ({"size": 3}, ValueError, "`config` has an unknown key 'size'; there are cell, units, input_dim, output_dim"),
+    ],
+)
+def test_errors(values, error, message):
+    with pytest.raises(error, match=message):
+        from_config({"cell": "ltc", **SIZES} | values)
+
+
+def test_configurations_that_are_none():
+    with pytest.raises(ValueError, match="`config` must have cell, units, input_dim, got no 'units'"):
+        from_config({"cell": "ltc", "input_dim": 2})
+    with pytest.raises(TypeError, match="`config` must be a CellConfig or a dict of its fields, got str"):
+        from_config("ltc")
+
+
+def test_a_damaged_configuration_in_a_file(tmp_path):
+    from_config({"cell": "ltc", **SIZES}, seed=0).save(tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as file:
+        content = dict(file)
+    meta = json.loads(str(content["meta"]))
+    meta["config"]["solver"] = "heun"
+    content["meta"] = np.array(json.dumps(meta))
+    with open(tmp_path / "bad.npz", "wb") as file:
+        np.savez(file, **content)
+    with pytest.raises(ValueError, match="is damaged: `solver` must be one of"):
+        load(tmp_path / "bad.npz")
