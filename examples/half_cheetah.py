@@ -229,6 +229,8 @@ def draw(results, file):
             label = None if any(t.get_label() == "published" for t in axes[1].containers) else "published"
             axes[1].errorbar(mean, -k - 0.25, xerr=sd, fmt="k.", capsize=3, label=label)
     axes[0].set(xlabel="epoch", ylabel="mean squared error, validation", title="learning", yscale="log")
+    axes[0].set_yticks([2, 3, 4, 6, 8, 10, 15, 20], [2, 3, 4, 6, 8, 10, 15, 20])
+    axes[0].minorticks_off()
     axes[0].legend()
     axes[1].set(xlabel="mean squared error, test", title="with the weights of the best validation error")
     axes[1].set_yticks([-k for k in range(len(results))], [MODELS[name].title for name in results])
