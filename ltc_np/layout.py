@@ -16,6 +16,22 @@ POSITIVITIES = (None, "softplus", "clip")
 
 
 @dataclass(frozen=True)
+class Together:
+    """Initial values that several entries draw in one go, because they depend on each other.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(rng)`` returns a dict of raw values.  Entries belong together if they hold the same object.
+    name : str
+        This entry's key in the dict, whatever the entry is called in a larger layout.
+    """
+
+    draw: object
+    name: str
+
+
+@dataclass(frozen=True)
 class Entry:
     """One named array of a layout.
 
@@ -23,8 +39,8 @@ class Entry:
     ----------
     name : str
     shape : tuple of int
-    init : (low, high), number, array or callable
-        Uniform range, constant, the values themselves, or ``init(rng, shape) -> array``.
+    init : (low, high), number, array, callable or Together
+        Uniform range, constant, the values themselves, or ``init(rng, shape) -> array``; `Together` with other entries.
     positivity : None, "softplus" or "clip"
         ``"softplus"``: effective = log(1 + exp(raw)).  ``"clip"``: effective = max(raw, bound), gradient passed
         straight through, and `Layout.project` moves raw back to the bound after an optimiser step.
@@ -112,6 +128,11 @@ def d_softplus(value):
     return -np.expm1(-value)
 
 
+def raw(values, positivity):
+    """Raw values, float64, whose effective ones are the positive ``values``."""
+    return values + np.log(-np.expm1(-values)) if positivity == "softplus" else values
+
+
 @dataclass(frozen=True)
 class Layout:
     """Entries laid end to end in one flat vector.
@@ -181,7 +202,15 @@ class Layout:
 
     def initial(self, rng, dtype):
         """A new vector of initial raw values, drawn entry by entry in order."""
-        values = [np.ravel(e.initial(rng)) for e in self.entries]
+        values, together = [], {}
+        for e in self.entries:
+            if isinstance(e.init, Together):
+                left = together.setdefault(e.init.draw, {})
+                if e.init.name not in left:  # the first of them, or a layer that stands in a stack once more
+                    left.update(e.init.draw(rng))
+                values.append(np.ravel(left.pop(e.init.name)))
+            else:
+                values.append(np.ravel(e.initial(rng)))
         with np.errstate(over="ignore"):  # the model refuses what becomes infinite
             return np.concatenate([*values, np.empty(0)]).astype(dtype)
 

@@ -18,12 +18,16 @@ Source: Hasani et al., "Liquid Time-constant Networks", AAAI 2021 (arXiv 2006.04
 form of its code.  docs/maths/ltc.md derives every line.
 """
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from .. import checks, kernels
 from ..activations import sigmoid
-from ..layout import Entry, Layout
+from ..layout import Entry, Layout, Together
 from ..wirings import RandomWiring
+from . import time_constants
 from .base import Layer, built
 from .ltc_solvers import SOLVERS, advance, check_step, d_advance
 from .mapping import check_mapping, d_map_features, map_features, mapping_shapes
@@ -111,9 +115,13 @@ class LTC(Layer):
     input_mapping, output_mapping : None, "linear" or "affine"
         Feature-wise ``x * input_w + input_b`` before the synapses and ``v * output_w + output_b`` after the first
         O neurons.  Default ``"affine"`` as in ncps, None for the tutorial's `RandomWiring`.
-    init : dict, optional
+    init : dict or "time_constants", optional
         Overrides initial values by parameter name: a (low, high) range, a number or an array.  They are raw values, as
         in ``model.theta``: with softplus, ``{"cm": -1.0}`` is a capacity of log(1 + exp(-1)) = 0.31.
+        ``{"time_constants": (low, high)}``, alone or with others, sets gleak, cm, w and sensory_w so that the neurons'
+        time constants at rest, cm / Q with v = 0 and inputs of 0, cover this range evenly by their logarithms; 0 < low
+        <= high, in the unit of ``dt``.  From one step to the length of the sequences is a good range; the word alone
+        means (1, 100).  By default they are some tenths of 1 and less, and gradients vanish within a few steps.
 
     Notes
     -----
@@ -186,22 +194,25 @@ class LTC(Layer):
             ("output", self.output_mapping, self.output_size),
         ):
             shapes |= mapping_shapes(mapping, side, size)
-        initial = INIT | {"erev": wiring.erev, "sensory_erev": wiring.sensory_erev}
-        self.init = checks.initial_values(self.init, shapes)
-        initial |= self.init
+        span, init = time_constants.read(self.init)
+        init = checks.initial_values(init, shapes)
+        self.init = init if span is None else {"time_constants": span, **init}
+        initial = INIT | {"erev": wiring.erev, "sensory_erev": wiring.sensory_erev} | init
         positive = {"gleak": 0.0, "cm": CM_MIN, "w": 0.0, "sensory_w": 0.0}
-        self.layout = Layout(
-            tuple(
-                Entry(
-                    name,
-                    shape,
-                    initial[name],
-                    positivity=self.positivity if name in positive else None,
-                    bound=positive.get(name, 0.0),
-                )
-                for name, shape in shapes.items()
+        entries = {
+            name: Entry(
+                name,
+                shape,
+                initial[name],
+                positivity=self.positivity if name in positive else None,
+                bound=positive.get(name, 0.0),
             )
-        )
+            for name, shape in shapes.items()
+        }
+        if span is not None:
+            draw = partial(time_constants.draw, wiring, entries, span, self.epsilon)
+            entries = entries | {k: replace(entries[k], init=Together(draw, k)) for k in time_constants.NAMES}
+        self.layout = Layout(tuple(entries.values()))
         gains = {"gain": wiring.gain, "sensory_gain": wiring.sensory_gain}
         self.buffers = Layout(tuple(Entry(k, v.shape, v, trainable=False) for k, v in gains.items() if v is not None))
 
@@ -258,6 +269,9 @@ class LTC(Layer):
         ):
             if getattr(self, name) != default:
                 shown.append(f"{name}={getattr(self, name)!r}")
+        if "time_constants" in self.init:
+            others = ", ..." if len(self.init) > 1 else ""
+            shown.append(f"init={{'time_constants': {self.init['time_constants']}{others}}}")
         return f"LTC({', '.join(shown)})"
 
 
