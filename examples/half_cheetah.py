@@ -257,14 +257,14 @@ steps and observations, is that of this epoch's weights.
 
 "Test error" is the mean squared error, mean ± standard deviation over the seeds {", ".join(map(str, args.seeds))} (of
 initial weights and order); "published" is over five. Settings are those of the paper's code where it says: the LTC has
-{MODELS["ltc"].layers[0].ode_unfolds} semi-implicit unfolds and clipped positive parameters, the CT-RNN 6 Euler steps of 0.1
-and a fixed time constant of 1, the Neural ODE 6 Runge-Kutta steps of 0.1, the CT-GRU 8 time scales and, unlike that
-code, its paper's decay exp(-1/tau). The CfC is younger than the table and has its default values here. "LTC, tuned" leaves
-the protocol: {tuned.layers[0].output_size} units and a readout with a hidden layer of as many (silu), default initial
-values, inputs scaled to mean 0 and variance 1, {tuned.tuned} epochs in which the learning rate falls to 0 along half a
-cosine, gradients clipped to norm 1; it was chosen by its validation error (one seed) among a dozen other LTCs, LSTMs
-and CfCs. "CPU s" is the
-processor's time for one training, "s" the clock's, which counts other work on the machine too.
+{MODELS["ltc"].layers[0].ode_unfolds} semi-implicit unfolds and clipped positive parameters, the CT-RNN 6 Euler steps of
+0.1 and a fixed time constant of 1, the Neural ODE 6 Runge-Kutta steps of 0.1, the CT-GRU 8 time scales and, unlike that
+code, its paper's decay exp(-1/tau). The CfC is younger than the table and has its default values here. "LTC, tuned"
+leaves the protocol: {tuned.layers[0].output_size} units and a readout with a hidden layer of as many (silu), default
+initial values, inputs scaled to mean 0 and variance 1, {tuned.tuned} epochs in which the learning rate falls to 0 along
+half a cosine, gradients clipped to norm 1; it was chosen by its validation error (one seed) among a dozen other LTCs,
+LSTMs and CfCs. "CPU s" is the processor's time for one training, "s" the clock's, which counts other work on the
+machine too.
 
 Written on {datetime.date.today():%d %B %Y} by
 
