@@ -103,12 +103,15 @@ class Setting:
 
 BATCH, CLIP = 128, 0.1
 BACKBONE = {"backbone_units": 128, "backbone_activation": "silu"}
+# From one bit to a whole stream, exactly enough solved that these are time constants.
+MEMORY = {"solver": "exponential", "ode_unfolds": 3, "init": {"time_constants": (1 / TIME_UNIT, PAD / TIME_UNIT)}}
 MODELS = {
     "cfc": Setting("CfC", CfC(64, 2, **BACKBONE), 0.0015, 40, "99.42 ± 0.42"),
     "mixed_memory": Setting("CfC, mixed memory", MixedMemory(CfC(32, 2, **BACKBONE)), 0.002, 25, "99.72 ± 0.08"),
     "no_gate": Setting("CfC, no gate", CfC(64, 2, mode="no_gate", **BACKBONE), 0.0015, 40, "96.29 ± 1.61"),
     "pure": Setting("CfC, pure", CfC(64, 2, mode="pure", **BACKBONE), 0.0015, 40, "85.42 ± 2.84"),
     "ltc": Setting("LTC", LTC(FullyConnected(64), 2), 0.005, 10, "49.11"),
+    "ltc_memory": Setting("LTC, time constants", LTC(FullyConnected(64), 2, **MEMORY), 0.01, 10, "49.11"),
     "lstm": Setting("LSTM", LSTM(64, 2), 0.005, 25, "89.71 ± 3.48"),
 }
 DEFAULT = ("cfc", "mixed_memory", "ltc", "lstm")
