@@ -18,6 +18,7 @@ import pathlib
 import shlex
 import sys
 import time
+import zipfile
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,19 +53,29 @@ def read(path):
         missing = [file.name for file in files if not file.exists()]
         if missing:
             raise ValueError(f"must have trace_0000.npy to trace_{TRACES - 1:04}.npy, {missing[0]} is missing")
-        arrays = [np.load(file, allow_pickle=False) for file in files]
-        if any(a.shape != (STEPS, FEATURES) for a in arrays):
-            raise ValueError(f"must have traces of shape {(STEPS, FEATURES)}, got {sorted({a.shape for a in arrays})}")
+        arrays = [load(file, np.ndarray) for file in files]
+        shapes = {np.shape(a) for a in arrays}
+        if shapes != {(STEPS, FEATURES)}:
+            raise ValueError(f"must have traces of shape {(STEPS, FEATURES)}, got {sorted(shapes)}")
         x = np.stack(arrays)
     else:
-        archive = np.load(path, allow_pickle=False)
-        if "x" not in getattr(archive, "files", ()):
-            raise ValueError("must be a folder of trace_*.npy, or an .npz file with an array named x")
-        with archive:
-            x = archive["x"]
-    if x.shape != (TRACES, STEPS, FEATURES):
-        raise ValueError(f"must hold {(TRACES, STEPS, FEATURES)} numbers, got shape {x.shape}")
+        x = load(path, np.lib.npyio.NpzFile).get("x", np.empty(0))
+    if x.dtype.kind not in "fiu" or x.shape != (TRACES, STEPS, FEATURES):
+        raise ValueError(f"must hold numbers of shape {(TRACES, STEPS, FEATURES)}, got {x.dtype} of shape {x.shape}")
+    if not np.isfinite(x).all():
+        raise ValueError("must hold finite numbers, got NaN or infinities")
     return x.astype(np.float32)
+
+
+def load(file, kind):
+    """The array in an .npy file, or the arrays in an .npz file by name."""
+    try:
+        found = np.load(file, allow_pickle=False)
+        if isinstance(found, kind):
+            return found if kind is np.ndarray else dict(found)
+    except (ValueError, EOFError, zipfile.BadZipFile):
+        pass  # said below, for all that is no such file
+    raise ValueError("must be a folder of trace_*.npy, or an .npz file with an array x")
 
 
 def windows(traces):
@@ -123,7 +134,7 @@ MODELS = {
         frozen=("0.tau",),
     ),
     "neural_ode": Setting("Neural ODE", (NeuralODE(UNITS, FEATURES), READOUT), 0.001, "3.805 ± 0.313", dt=0.6),
-    "ctgru": Setting("CT-GRU", (CTGRU(UNITS, FEATURES), READOUT), 0.001, "3.014 ± 0.134", dt=1.0),
+    "ctgru": Setting("CT-GRU", (CTGRU(UNITS, FEATURES, decay="after"), READOUT), 0.001, "3.014 ± 0.134", dt=1.0),
     "tuned": Setting(
         "LTC, tuned",
         (LTC(FullyConnected(64), FEATURES, output_mapping=None), Dense(64, 64, "silu"), Dense(64, FEATURES)),

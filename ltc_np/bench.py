@@ -230,7 +230,7 @@ def table(result):
 
 def main(argv=None):
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0].replace("`", ""))
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
     kinds = f"{' '.join(CASES)}, of which the first five are LTCs; default: all"
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", default=list(CASES), help=kinds)

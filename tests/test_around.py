@@ -299,6 +299,28 @@ def test_layers_in_a_row_drop_other_numbers():
     assert not np.array_equal(both[:, :, :20], both[:, ::-1, 20:])
 
 
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (Dropout(3, 0.5), Dropout(3, 0.5)),
+        (Residual(Dropout(3, 0.5), Dense(3, 3), Dropout(3, 0.5)), Dropout(3, 0.5)),
+        (Bidirectional(Residual(LSTM(3, 3), Dropout(3, 0.5))), Dropout(6, 0.5)),
+        (CfC(4, 3, backbone_units=6, backbone_layers=3, backbone_dropout=0.4),),
+        (Residual(MixedMemory(CfC(3, 3, backbone_layers=3, backbone_dropout=0.4)), Dropout(3, 0.5)),),
+    ],
+    ids=repr,
+)
+def test_padding_does_not_change_what_is_dropped(layers):
+    """So `fit`, which cuts batches, drops what `loss_and_grad` drops."""
+    model = Model(*layers, seed=0, dtype="float64")
+    x, dt, lengths = normal(3, 5, 3), times(3, 5) if model.takes_dt else None, [3, 2, 0]
+    whole = model.forward(x, dt, lengths=lengths, dropout_seed=4)[0]
+    cut = model.forward(x[:, :3], None if dt is None else dt[:, :3], lengths=lengths, dropout_seed=4)[0]
+    np.testing.assert_allclose(whole[:, :3], cut, rtol=1e-14, atol=1e-14)
+    other = model.forward(x, dt, lengths=lengths, dropout_seed=5)[0]
+    assert not np.allclose(whole, other)
+
+
 def test_backends_drop_the_same(backend):
     layers = Bidirectional(CfC(4, 3, backbone_units=6, backbone_layers=2, backbone_dropout=0.4)), Dropout(8, 0.2)
     a, b = (Model(*layers, seed=0, dtype="float64", backend=name) for name in ("numpy", backend))

@@ -94,14 +94,28 @@ def test_the_example_trains_prints_and_draws(run_example, traces, tmp_path):
 def test_the_example_refuses_nonsense(cheetah, traces, tmp_path, capsys):
     np.savez(tmp_path / "short.npz", x=traces[:3])
     np.savez(tmp_path / "other.npz", y=traces)
+    np.savez(tmp_path / "text.npz", x=traces.astype(str)[:1])
+    np.savez(tmp_path / "nan.npz", x=np.where(traces == 5, np.nan, traces))
     np.save(tmp_path / "trace_0000.npy", traces[0])
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "short.npz").read_bytes()[:5000])
+    (tmp_path / "empty.npz").write_bytes(b"")
+    (tmp_path / "readme.npz").write_text("# not an archive\n")
+    neither = "must be a folder of trace_*.npy, or an .npz file with an array x"
     for args, words in (
         ([], "the following arguments are required: DATA"),
         (["nowhere.npz"], "DATA nowhere.npz: [Errno 2] No such file"),
         ([str(tmp_path)], "trace_0001.npy is missing"),
-        ([str(tmp_path / "trace_0000.npy")], "must be a folder of trace_*.npy, or an .npz file with an array named x"),
-        ([str(tmp_path / "other.npz")], "must be a folder of trace_*.npy, or an .npz file with an array named x"),
-        ([str(tmp_path / "short.npz")], "must hold (31, 1000, 17) numbers, got shape (3, 1000, 17)"),
+        ([str(tmp_path / "trace_0000.npy")], neither),
+        ([str(tmp_path / "cut.npz")], neither),
+        ([str(tmp_path / "empty.npz")], neither),
+        ([str(tmp_path / "readme.npz")], neither),
+        ([str(tmp_path / "other.npz")], "must hold numbers of shape (31, 1000, 17), got float64 of shape (0,)"),
+        (
+            [str(tmp_path / "short.npz")],
+            "must hold numbers of shape (31, 1000, 17), got float32 of shape (3, 1000, 17)",
+        ),
+        ([str(tmp_path / "text.npz")], "must hold numbers of shape (31, 1000, 17), got <U"),
+        ([str(tmp_path / "nan.npz")], "must hold finite numbers, got NaN or infinities"),
         (["data", "--models", "rnn"], "--models: invalid choice"),
     ):
         with pytest.raises(SystemExit) as stop:

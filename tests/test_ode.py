@@ -412,3 +412,19 @@ def test_errors(cell, arguments, message):
 def test_feedback_is_a_bool():
     with pytest.raises(TypeError, match="`global_feedback` must be a bool, got 1"):
         CTRNN(5, 2, global_feedback=1)
+
+
+def test_long_float32_gradients(backend):
+    """All sums go to float64 after some steps; a constant input is the worst case, all terms have one sign.
+
+    6,000 unfolds in float32 alone would be off by some 1e-5.
+    """
+    T = 3000 if backend == "cpu" else 1000
+    x, gradients = np.full((1, T, 2), 0.3, np.float32), {}
+    cell = CTRNN(4, 2, ode_unfolds=2, init={"b": 0.5})
+    for dtype in ("float64", "float32"):
+        model = Model(cell, seed=1, dtype=dtype, backend=backend)
+        model.theta = Model(cell, seed=1).theta
+        gradients[dtype] = model.views(model.loss_and_grad(x, np.zeros((1, T, 4)), dt=0.5)[1])
+    for name, exact in gradients["float64"].items():
+        assert np.abs(gradients["float32"][name] - exact).max() < 2e-6 * np.abs(exact).max(), name

@@ -317,3 +317,21 @@ def test_it_learns_which_input_came_first(tmp_path):
 def test_errors(arguments, error, message):
     with pytest.raises(error, match=message):
         SpikingLIF(**({"units": 5, "input_dim": 2} | arguments))
+
+
+def test_long_float32_gradients(backend):
+    """The gradients of b and tau go to float64 after some steps: constant input gives terms of one sign.
+
+    Potentials and spikes are of float32, so the terms differ by some 1e-7, those of tau by some 1e-6.
+    """
+    T = 20_000 if backend == "cpu" else 2000
+    x, gradients = np.full((1, T, 2), 0.3, np.float32), {}
+    layer = SpikingLIF(4, 2, tau=3.0, threshold=0.3, init={"b": 0.5, "w_x": 0.1})
+    for dtype in ("float64", "float32"):
+        model = Model(layer, seed=1, dtype=dtype, backend=backend)
+        model.theta = Model(layer, seed=1).theta
+        _, tape = model.forward(x)
+        gradients[dtype] = model.views(model.backward(tape, np.ones((1, T, 4))).theta)
+    for name, tolerance in (("b", 1e-6), ("tau", 1e-5)):
+        exact = gradients["float64"][name]
+        assert np.abs(gradients["float32"][name] - exact).max() < tolerance * np.abs(exact).max(), name

@@ -83,9 +83,17 @@ def built(wiring, input_dim):
     return wiring.build(input_dim)
 
 
+def own_rng(rng):
+    """A generator for one layer or mask: how much is drawn from it changes nothing for others.  None for None."""
+    return None if rng is None else np.random.Generator(np.random.Philox(int(rng.integers(2**63))))
+
+
 def dropout_mask(rng, rate, shape, dtype):
-    """Factors of an array in training: 0 with probability ``rate``, else 1 / (1 - rate)."""
-    return (rng.random(shape, np.float32) >= rate) * dtype.type(1 / (1 - rate))
+    """Factors of an array in training: 0 with probability ``rate``, else 1 / (1 - rate).
+
+    ``shape`` has time first: then the factors of a step are the same however many steps, of padding, come behind it.
+    """
+    return (own_rng(rng).random(shape, np.float32) >= rate) * dtype.type(1 / (1 - rate))
 
 
 class Layer:

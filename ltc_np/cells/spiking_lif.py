@@ -29,6 +29,8 @@ SLOPES = (25.0, 2.0)
 # A part of the batch has at least so many sequences, and so many steps of neurons (0.2 ms of work); with recurrence so
 # many multiplications in the product of one step, as in `ltc_np.cells.lstm`.
 PART_ROWS, PART_STEPS, PART_PRODUCTS = 16, 2**18, 2**18
+# Steps whose share of the gradient of tau is summed in the layer's own precision.
+FLUSH_STEPS = 256
 # Initial weights: white input of unit variance gives a neuron whose time constant is ten steps fluctuations of the
 # potential of 0.7 thresholds, and so some spikes (variance of the weight: 10 thresholds**2 / inputs).
 WEIGHT_RANGE = 30**0.5
@@ -194,7 +196,8 @@ class SpikingLIF(Layer):
         (B, T), I, N, dtype = dt.shape, self.input_size, self.output_size, y.dtype
         turn = (lambda a: np.ascontiguousarray(a.transpose(1, 0, 2))) if self.recurrent else (lambda a: a)
         d_y, d_current = turn(d_y), workspace.array("d_current", B * T * N, dtype).reshape(y.shape)
-        d_v, d_rest, d_b, d_rate, product = np.zeros((5, B, N), dtype)
+        d_v, d_rest, d_rate, product = np.zeros((4, B, N), dtype)
+        rates = np.zeros((B, N))
         d_spikes = np.empty((B if self.recurrent else 0, N), dtype)
         d_state = {"v": d_v, "rest": d_rest, "spikes": d_spikes}
         for name, where in self.state_slices.items():
@@ -207,15 +210,19 @@ class SpikingLIF(Layer):
             def d_steps(begin, end):
                 d_run(
                     self.recurrent, begin, end, first, last, dt, current, *neuron, *step, v, rest, y,
-                    d_y, d_v, d_rest, d_spikes, d_current, d_b, d_rate, d_dt,
+                    d_y, d_v, d_rest, d_spikes, d_current, d_rate, d_dt,
                 )  # fmt: skip
 
-            if not self.recurrent:
-                d_steps(0, T)
-                return
-            for t in range(T - 1, -1, -1):
-                d_steps(t, t + 1)
-                d_spikes[rows] += np.dot(d_current[t, rows], turned["w_h"], out=product[rows])
+            for end in range(T, 0, -FLUSH_STEPS):
+                begin = max(end - FLUSH_STEPS, 0)
+                if self.recurrent:
+                    for t in range(end - 1, begin - 1, -1):
+                        d_steps(t, t + 1)
+                        d_spikes[rows] += np.dot(d_current[t, rows], turned["w_h"], out=product[rows])
+                else:
+                    d_steps(begin, end)
+                rates[rows] += d_rate[rows]
+                d_rate[rows] = 0
 
         flat_inputs, flat = inputs.reshape(B * T, I), d_current.reshape(B * T, N)
 
@@ -229,8 +236,8 @@ class SpikingLIF(Layer):
         with blas.one_thread():
             over_parts(sweep, B, parts)
             over_parts(add_up, N, min(parts, N))
-        g["b"] += d_b.sum(0, np.float64)
-        g["tau"] -= d_rate.sum(0, np.float64) * np.square(neuron[1], dtype=np.float64)
+        g["b"] += flat.sum(0, np.float64)
+        g["tau"] -= rates.sum(0) * np.square(neuron[1], dtype=np.float64)
         d_x = turn(blas.product(flat, turned["w_x"]).reshape(inputs.shape)) if want_x else None
         d_h0 = np.concatenate([d_state[name] for name in self.state_slices], axis=1)
         return d_x, d_h0, d_dt if want_dt else None
@@ -309,7 +316,7 @@ def integrate(v, rest, drive, rate, dt):
 
 def backward_steps(
     time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
-    kind, peak, sharpness, v, rest, y, d_y, d_v, d_rest, d_spikes, d_current, d_b, d_rate, d_dt,
+    kind, peak, sharpness, v, rest, y, d_y, d_v, d_rest, d_spikes, d_current, d_rate, d_dt,
 ):  # fmt: skip
     """Adjoint of `forward_steps`, with the surrogate's derivative for that of a spike.
 
@@ -323,8 +330,8 @@ def backward_steps(
         In: adjoints of v, rest and, if it is not empty, spikes after the last of these steps; out: before the first.
     d_current : (B, T, N) array
         Out.
-    d_b, d_rate : (B, N) arrays
-        The gradients of each sequence are added to them.
+    d_rate : (B, N) array
+        The gradients of each sequence are added to it.
     d_dt : (B, T) array
         Out; not written if it is empty.
     """
@@ -347,7 +354,6 @@ def backward_steps(
         decay = d_V * (drive - before) * (1 - e)
         d_active = decay * rate
         d_current[rows, t] = d_V * e
-        d_b[rows] += d_current[rows, t]
         d_rate[rows] += decay * active
         d_v[rows] = d_V * (1 - e)
         d_wait = -d_active - d_left

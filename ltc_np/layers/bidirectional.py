@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import checks
 from ..cells import Layer
+from ..cells.base import own_rng
 from ..layout import Layout, part
 
 DIRECTIONS = ("forward_", "backward_")
@@ -93,8 +94,9 @@ class Bidirectional(Layer):
         start, end = np.ascontiguousarray(h0[:, :K]), np.ascontiguousarray(h0[:, K:])
         x_back, dt_back = reverse(x, mirror, "x", workspace), reverse(dt, mirror_dt, "dt", workspace)
         run = self.layer.forward
+        options, options_back = ({k: own_rng(rng) for k, rng in options.items()} for _ in DIRECTIONS)
         ahead, h_ahead, saved_ahead = run(prepared[0], x, dt, lengths, start, keep, first, **options)
-        back, h_back, saved_back = run(prepared[1], x_back, dt_back, lengths, end, keep, last, **options)
+        back, h_back, saved_back = run(prepared[1], x_back, dt_back, lengths, end, keep, last, **options_back)
         back = reverse(back, mirror, "back", workspace)
         y = workspace.array("y", B * T * self.output_size, x.dtype).reshape(B, T, self.output_size)
         if self.merge == "sum":

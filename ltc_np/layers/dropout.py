@@ -54,7 +54,8 @@ class Dropout(Layer):
         if rng is None:
             y[:] = x
             return y, h0, (None,) if keep else None
-        mask = dropout_mask(rng, self.rate, x.shape, x.dtype)
+        B, T, F = x.shape
+        mask = dropout_mask(rng, self.rate, (T, B, F), x.dtype).transpose(1, 0, 2)
         return np.multiply(x, mask, out=y), h0, (mask,) if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):

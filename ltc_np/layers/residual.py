@@ -7,6 +7,7 @@ docs/maths/around.md has the gradients.
 import numpy as np
 
 from ..cells import Layer
+from ..cells.base import own_rng
 from .stack import Stack
 
 
@@ -61,7 +62,7 @@ class Residual(Layer):
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace, rng=None):
         T = x.shape[1]
         valid = None if (lengths == T).all() else np.arange(T) < lengths[:, None]
-        f, h, saved = self._stack.forward(prepared, x, dt, lengths, valid, h0, keep, workspace, lambda k: rng)
+        f, h, saved = self._stack.forward(prepared, x, dt, lengths, valid, h0, keep, workspace, lambda k: own_rng(rng))
         # An array of its own: a layer may need its output again.
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)
         return np.add(x, f, out=y), h, (valid, saved) if keep else None

@@ -205,6 +205,16 @@ def _add_products(source, stride, J, d_z, size, M, rows, row):
             add_sums(row, (j + 3) * M + i, d0, d1, d2, d3)
 
 
+@helper
+def _add_leaks(d_q, M, row):
+    """Add the vectors d_q, over their lanes, to the float64 row, and begin again at 0."""
+    W = vector_size(d_q)
+    for i in range(0, M, 4):
+        k = i * W
+        add_sums(row, i, load(d_q, k), load(d_q, k + W), load(d_q, k + 2 * W), load(d_q, k + 3 * W))
+    d_q[:] = 0
+
+
 def kept_steps(M, L, K, itemsize):
     """Time steps whose parameter gradients are summed at once."""
     return max(1, min(FLUSH_STAGES, FLUSH_BYTES // (M * L * itemsize)) // K)
@@ -308,6 +318,7 @@ def _backward(
                     _add_products(inputs[slot * J * L :], J * L, J, d_z_x[slot * size :], size, M, done, row)
                     at = slot * K * size
                     _add_products(history[at:], size, units, d_z[at:], size, M, done * K, row[J * M :])
+                    _add_leaks(d_q, M, row[(J + units) * M :])
                     slot = slots
                 if d_x.size > 0:
                     _product(w_in_t, step_d_z_x, no_inputs, d_inputs)
@@ -320,11 +331,6 @@ def _backward(
             for lane in range(count):
                 for i in range(N):
                     d_h0[b0 + lane, i] = g[i * L + lane]
-        for i in range(0, M, 4):
-            k = i * W
-            add_sums(
-                row, (J + units) * M + i, load(d_q, k), load(d_q, k + W), load(d_q, k + 2 * W), load(d_q, k + 3 * W)
-            )
 
 
 # ------------------------------------------------------------------------------------------ called from Python

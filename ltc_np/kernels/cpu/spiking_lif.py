@@ -65,10 +65,10 @@ def forward_steps(
 @kernel
 def backward_steps(
     time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
-    kind, peak, sharpness, v, rest, y, d_y, d_v, d_rest, d_spikes, d_current, d_b, d_rate, d_dt,
+    kind, peak, sharpness, v, rest, y, d_y, d_v, d_rest, d_spikes, d_current, d_rate, d_dt,
 ):  # fmt: skip
-    """Shapes as above; d_y, d_current (B, T, N), d_v, d_rest, d_b, d_rate (B, N), d_spikes (B, N) and d_dt (B, T)
-    or empty."""
+    """Shapes as above; d_y, d_current (B, T, N), d_v, d_rest, d_rate (B, N), d_spikes (B, N) and d_dt (B, T) or
+    empty."""
     N = current.shape[2]
     rows, state_rows, steps = _strides(time_major, time.shape, N)
     W, one = vector_size(current), current.dtype.type(1)
@@ -81,7 +81,7 @@ def backward_steps(
             n, at, old, state = N - k, row * rows + end * steps + k, row * state_rows + end * steps + k, row * N + k
             bias, rates = load_part(b, k, n), load_part(rate, k, n)
             d_V, d_r = load_part(d_v, state, n), load_part(d_rest, state, n)
-            sum_b, sum_rate = load_part(d_b, state, n), load_part(d_rate, state, n)
+            sum_rate = load_part(d_rate, state, n)
             for t in range(end - 1, begin - 1, -1):
                 at, old, dt = at - steps, old - steps, time[row, t]
                 before, r, s = load_part(v, old, n), load_part(rest, old, n), load_part(y, at, n)
@@ -104,7 +104,7 @@ def backward_steps(
                 # _integrate
                 decay, d_drive = d_V * (drive - before) * (one - e), d_V * e
                 d_active = decay * rates
-                sum_b, sum_rate = sum_b + d_drive, fma(decay, active, sum_rate)
+                sum_rate = fma(decay, active, sum_rate)
                 store_part(d_current, at, d_drive, n)
                 d_V = fnma(d_V, e, d_V)
                 d_wait = neg(d_active) - d_left
@@ -113,5 +113,4 @@ def backward_steps(
                     d_dt[row, t] += lane_sum(d_active + where_greater(r, dt, d_wait, zero))
             store_part(d_v, state, d_V, n)
             store_part(d_rest, state, d_r, n)
-            store_part(d_b, state, sum_b, n)
             store_part(d_rate, state, sum_rate, n)
