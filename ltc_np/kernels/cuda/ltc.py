@@ -16,6 +16,7 @@ import numpy as np
 
 from ..cpu.ltc import map_features  # of host arrays  # noqa: F401
 from . import ltc_sweeps, sums
+from .dense import Mapping
 from .device import download, empty, free_memory, launch, launch_over, upload
 from .ltc_packing import pack_neurons, pack_synapses, unpack_neurons, unpack_synapses
 from .ltc_solvers import CODES
@@ -291,3 +292,35 @@ def backward(network, saved, d_out, d_v, solver, unfolds, want_dt, g, workspace)
     if want_dt:
         d_dt = download(batch_first(d_dt, B, T, 1, memory, "d_dt_batch")).reshape(B, T)
     return d_x, download(d_v).reshape(B, net.N), d_dt
+
+
+class DeviceLTC:
+    """`ltc_np.LTC` on the device.
+
+    Parameters
+    ----------
+    layer : LTC
+    p, buffers, g : dicts of device arrays by name
+        Effective values and gains; float64 gradients, 0 before `backward`.
+    """
+
+    def __init__(self, layer, p, buffers, g):
+        values, self.gradients = ([tuple(a[k] for k in names) for names in (NEURON, SYNAPSE, SENSORY)] for a in (p, g))
+        gains = tuple(buffers.get(name, p["cm"][:0]) for name in ("gain", "sensory_gain"))
+        self.net = DeviceNetwork(layer.recurrent, layer.sensory, *values, gains, layer.epsilon)
+        self.pack = self.net.pack
+        self.input = Mapping(layer.input_mapping, "input", layer.input_size, p, g)
+        self.output = Mapping(layer.output_mapping, "output", layer.output_size, p, g)
+        self.rule, self.n_out = (layer.method, layer.ode_unfolds), layer.output_size
+
+    def forward(self, x, dt, steps, h0, T, B, keep, memory):
+        mapped = self.input.forward(x, memory)
+        motor, v, saved = run(self.net, mapped, dt, steps, h0, T, B, *self.rule, self.n_out, keep, memory)
+        return self.output.forward(motor, memory), v, (x, motor, saved)
+
+    def backward(self, saved, d_y, d_h, T, B, want_x, memory):
+        x, motor, saved = saved
+        d_motor = self.output.backward(motor, d_y, True, memory)
+        d_x, _, total = run_back(self.net, saved, d_motor, d_h, *self.rule, False, memory)
+        unpack(self.net, total, *self.gradients)
+        return self.input.backward(x, d_x, want_x, memory)

@@ -1,8 +1,8 @@
 """Sums over the samples of a batch: per-block partial sums, added in a fixed order; the same bits in every run.
 
-The samples are cut into chunks of ``size``, a number that depends on the problem only, never on the card.  A thread sums
-one column of one chunk, `FLUSH` samples at a time and then these sums, so that float32 sums do not drift; `reduce` adds
-the chunks in float64.
+The samples are cut into chunks of ``size``, a number that depends on the problem only, never on the card.  A thread
+sums one column of one chunk, `FLUSH` samples at a time and then these sums, so that float32 sums do not drift; `reduce`
+adds the chunks in float64.
 """
 
 import numpy as np
@@ -61,7 +61,7 @@ def synapse_sums(source, d_p, d_q, n_pre, n_post, samples, size, pre, post, slot
 
 @kernel
 def column_sums(values, factors, n_columns, samples, size, partial):
-    """partial (chunks, columns): sums over the samples of values, times factors where there are any; both (samples, columns)."""
+    """partial (chunks, columns): sums of values, times factors unless these are empty; both (samples, columns)."""
     k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
     if k < n_columns:
         chunk = u(cuda.blockIdx.y)
@@ -78,6 +78,38 @@ def column_sums(values, factors, n_columns, samples, size, partial):
                 n += u(1)
             total += part
         partial[chunk * n_columns + k] = total
+
+
+@kernel
+def product_sums(x, y, n_x, n_y, samples, size, partial):
+    """partial (chunks, n_x, n_y): sums of the products of every column of x (samples, n_x) and of y (samples, n_y)."""
+    k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
+    if k < n_x * n_y:
+        chunk = u(cuda.blockIdx.y)
+        n = chunk * size
+        end = min(n + size, samples)
+        i, j = k // n_y, k % n_y
+        total = x.dtype.type(0)
+        while n < end:
+            stop = min(n + u(FLUSH), end)
+            part = x.dtype.type(0)
+            while n < stop:
+                part += x[n * n_x + i] * y[n * n_y + j]
+                n += u(1)
+            total += part
+        partial[chunk * n_x * n_y + k] = total
+
+
+@kernel
+def square_sums(values, partial):
+    """partial (values.size / FLUSH, rounded up), float64: sums of squares of FLUSH values each."""
+    k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
+    if k < u(partial.size):
+        total = partial.dtype.type(0)
+        for n in range(k * u(FLUSH), min((k + u(1)) * u(FLUSH), u(values.size))):
+            value = partial.dtype.type(values[u(n)])
+            total += value * value
+        partial[k] = total
 
 
 @kernel
@@ -131,3 +163,20 @@ def add_synapses(source, d_p, d_q, samples, constants, total, memory):
         u(lists.n_post), u(samples), u(size), lists.pre, lists.post, lists.d_slot, constants.adjoint, partial,
     )  # fmt: skip
     launch_over(4 * lists.count, reduce, partial, u(chunks), total)
+
+
+def add_products(x, y, n_x, n_y, samples, total, memory):
+    """Adds to total (n_x, n_y), float64, x.T @ y; (samples, n_x) and (samples, n_y)."""
+    chunks, size = _chunks(n_x * n_y, samples)
+    partial = memory.array("partial", chunks * n_x * n_y, x.dtype)
+    grid = -(-(n_x * n_y) // FLAT_BLOCK), chunks
+    launch(product_sums, grid, FLAT_BLOCK, x, y, u(n_x), u(n_y), u(samples), u(size), partial)
+    launch_over(n_x * n_y, reduce, partial, u(chunks), total)
+
+
+def add_squares(values, total, memory):
+    """Adds to total (1,), float64, the sum of squares."""
+    chunks = -(-values.size // FLUSH)
+    partial = memory.array("squares", chunks, np.float64)
+    launch_over(chunks, square_sums, values, partial)
+    launch_over(1, reduce, partial, u(chunks), total)
