@@ -83,3 +83,10 @@ def launch_over(n, function, *args):
 def overwrite(array, values):
     """Copy host values into a flat array on the device."""
     array.copy_to_device(np.ascontiguousarray(values).reshape(-1))
+
+
+def adopt(array):
+    """An array of another library on the device, flat, without a copy, and its shape; None if it is not contiguous."""
+    array = cuda.as_cuda_array(array)
+    flat = array.reshape(array.size) if array.flags["C_CONTIGUOUS"] else None
+    return flat, tuple(array.shape)
