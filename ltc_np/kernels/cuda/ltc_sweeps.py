@@ -46,10 +46,10 @@ def _longest(steps, b, n, B, first, last):
 @helper
 def _currents(pre, constants, fan, n, j, source, at, stride, p, q):
     """Adds the sums of w*erev*s and w*s over the synapses onto j to p and q; potentials at ``at[r] + pre*stride``."""
-    k = j
+    k, f = j, u(0)
     plane = fan * n
-    for f in range(fan):
-        i = u(pre[k]) if pre.size > 0 else u(f)
+    while f < fan:
+        i = u(pre[k]) if pre.size > 0 else f
         a, c = constants[k], constants[k + plane]
         w, we = constants[k + u(2) * plane], constants[k + u(3) * plane]
         for r in range(p.size):
@@ -57,6 +57,7 @@ def _currents(pre, constants, fan, n, j, source, at, stride, p, q):
             q[r] += w * y
             p[r] += we * y
         k += n
+        f += u(1)
 
 
 @functools.cache
@@ -149,10 +150,10 @@ def _d_currents(post, d_constants, fan, n, i, v, at_p, at_q, stride, d_p, d_q, d
 
     d_p and d_q of a synapse's end lie at ``at_p[r] + post*stride`` and ``at_q[r] + post*stride``.
     """
-    k = i
+    k, f = i, u(0)
     plane = fan * n
-    for f in range(fan):
-        j = u(post[k]) if post.size > 0 else u(f)
+    while f < fan:
+        j = u(post[k]) if post.size > 0 else f
         a, c = d_constants[k], d_constants[k + plane]
         erev, ws = d_constants[k + u(2) * plane], d_constants[k + u(3) * plane]
         for r in range(v.size):
@@ -160,6 +161,7 @@ def _d_currents(post, d_constants, fan, n, i, v, at_p, at_q, stride, d_p, d_q, d
             d = y * (d_p[at_p[r] + j * stride] * erev + d_q[at_q[r] + j * stride])
             d_v[r] += (d - d * y) * ws
         k += n
+        f += u(1)
 
 
 @functools.cache

@@ -27,16 +27,15 @@ def synapse_sums(source, d_p, d_q, n_pre, n_post, samples, size, pre, post, slot
     if s < S:
         k, plane = u(slot[s]), u(d_constants.size) // u(4)
         a, c, erev = d_constants[k], d_constants[k + plane], d_constants[k + u(2) * plane]
-        chunk = u(cuda.blockIdx.y)
-        n = chunk * size
-        end = min(n + size, samples)
-        at, at_post = n * n_pre + u(pre[s]), n * n_post + u(post[s])
+        i, j, chunk = u(pre[s]), u(post[s]), u(cuda.blockIdx.y)
+        begin = chunk * size
+        end = min(begin + size, samples)
         zero = source.dtype.type(0)
         sum_r = sum_y = sum_z = sum_v = zero
-        while n < end:
-            stop = min(n + u(FLUSH), end)
+        while begin < end:
             part_r = part_y = part_z = part_v = zero
-            while n < stop:
+            at, at_post, left = begin * n_pre + i, begin * n_post + j, min(u(FLUSH), end - begin)
+            while left > u(0):
                 v, dp = source[at], d_p[at_post]
                 y = sigmoid2(a * v + c)
                 r = y * (dp * erev + d_q[at_post])
@@ -47,7 +46,8 @@ def synapse_sums(source, d_p, d_q, n_pre, n_post, samples, size, pre, post, slot
                 part_v += z * v
                 at += n_pre
                 at_post += n_post
-                n += u(1)
+                left -= u(1)
+            begin += u(FLUSH)
             sum_r += part_r
             sum_y += part_y
             sum_z += part_z
