@@ -64,8 +64,8 @@ def _matrix(model, name, values):
     return values.reshape(model.state_size, -1).T  # synapses are sorted by (post, pre)
 
 
-def ncps_step(model, x, y, formulation=None):
-    """ncps' LTC, fully connected, without input and output mappings, or its CfC; eager PyTorch, its fused Adam."""
+def ncps_step(model, x, y, formulation=None, device="cpu", compiled=False):
+    """ncps' LTC, fully connected, without input and output mappings, or its CfC; PyTorch, eager unless ``compiled``."""
     import ncps.torch
 
     layer = model.layers[0]
@@ -84,8 +84,9 @@ def ncps_step(model, x, y, formulation=None):
             epsilon=layer.epsilon,
         )
         names = {name: name for name in model.params}
+    peer = peer.to(device)
     parameters = dict(peer.rnn_cell.named_parameters())
-    return _torch_step(peer, x, y, model, {name: parameters[theirs] for name, theirs in names.items()})
+    return _torch_step(peer, x, y, model, {name: parameters[theirs] for name, theirs in names.items()}, compiled)
 
 
 def lstm_step(model, x, y, formulation=None):
@@ -99,16 +100,21 @@ def lstm_step(model, x, y, formulation=None):
     return _torch_step(peer, x, y, model, {"w_x": peer.weight_ih_l0, "w_h": peer.weight_hh_l0, "b": peer.bias_ih_l0})
 
 
-def _torch_step(peer, x, y, model=None, parameters=None):
-    """The step, and the loss and gradient with ``model``'s values in the peer's ``parameters``, by model's names."""
+def _torch_step(peer, x, y, model=None, parameters=None, compiled=False):
+    """The step, and the loss and gradient with ``model``'s values in the peer's ``parameters``, by model's names.
+
+    Its Adam is PyTorch's fused one.
+    """
     import torch
 
-    x, y = torch.from_numpy(x), torch.from_numpy(y)
+    device = next(peer.parameters()).device
+    x, y = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+    run = torch.compile(peer) if compiled else peer
     optimizer = torch.optim.Adam(peer.parameters(), lr=1e-3, fused=True)  # 5 to 20 % less than the default for the LSTM
 
     def backward():
         optimizer.zero_grad()
-        loss = torch.nn.functional.mse_loss(peer(x)[0], y)
+        loss = torch.nn.functional.mse_loss(run(x)[0], y)
         loss.backward()
         return loss
 
@@ -118,7 +124,7 @@ def _torch_step(peer, x, y, model=None, parameters=None):
 
     def loss_and_grad():
         loss = backward().item()
-        return loss, np.concatenate([parameters[name].grad.numpy().T.ravel() for name in model.params])
+        return loss, np.concatenate([parameters[name].grad.cpu().numpy().T.ravel() for name in model.params])
 
     if model is None:
         return step, None

@@ -90,3 +90,25 @@ def adopt(array):
     array = cuda.as_cuda_array(array)
     flat = array.reshape(array.size) if array.flags["C_CONTIGUOUS"] else None
     return flat, tuple(array.shape)
+
+
+def seconds(function):
+    """Time of ``function()`` on the device, by its events."""
+    start, stop = cuda.event(), cuda.event()
+    start.record()
+    function()
+    stop.record()
+    stop.synchronize()
+    return cuda.event_elapsed_time(start, stop) / 1e3
+
+
+def describe():
+    """What figures belong to: the card, its compute capability, its memory."""
+    card = cuda.get_current_device()
+    name = card.name.decode() if isinstance(card.name, bytes) else card.name
+    return {
+        "card": name,
+        "compute_capability": ".".join(map(str, card.compute_capability)),
+        "multiprocessors": card.MULTIPROCESSOR_COUNT,
+        "memory_gib": round(cuda.current_context().get_memory_info().total / 2**30, 1),
+    }
