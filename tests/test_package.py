@@ -53,6 +53,7 @@ LEVELS = (
     ("callbacks",),
     ("train", "bench"),
     ("peers",),
+    ("bench_cuda",),
     ("__main__",),
 )
 LEVEL = {name: k for k, names in enumerate(LEVELS) for name in names}
