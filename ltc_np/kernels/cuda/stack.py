@@ -69,7 +69,9 @@ class Stack:
         """Take theta, and what of it is frozen, from the model."""
         model = self.model
         overwrite(self.theta, model.theta)
-        overwrite(self.frozen, np.zeros(self.P, np.int8) if model.trainable is None else (~model.trainable).view(np.int8))
+        overwrite(
+            self.frozen, np.zeros(self.P, np.int8) if model.trainable is None else (~model.trainable).view(np.int8)
+        )
 
     def prepare(self):
         """Effective values and what layers make of them; to be called when theta has changed."""
