@@ -361,6 +361,9 @@ class Model:
         -------
         y : (B, T, O), or (B, O) without sequences; (T, O) or (O,) for one sequence
         """
+        on_device = self._on_device(x)
+        if on_device:
+            return on_device.call(self, x, dt, lengths, h0, return_state, self._sequences(return_sequences))
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
         prepared = self._prepare(Fresh())
         self._check_steps(prepared, dt)
@@ -369,6 +372,14 @@ class Model:
         if single:
             y, state = y[0], state[0]
         return (y, state) if return_state else y
+
+    def _on_device(self, array):
+        """What takes arrays on a GPU (CuPy's, PyTorch's, ...) if this is one, else None."""
+        if not hasattr(array, "__cuda_array_interface__"):
+            return None
+        if self.backend != "cuda":
+            raise TypeError(f'arrays on a GPU need a model with backend="cuda", got one with backend="{self.backend}"')
+        return kernels.load("cuda", "calls")
 
     def _sequences(self, override):
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)
@@ -389,6 +400,9 @@ class Model:
             Drop what training drops, always the same for the same seed; default: nothing is dropped, as in calls.
         """
         keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
+        on_device = self._on_device(x)
+        if on_device:
+            return on_device.forward(self, x, dt, lengths, h0, self._sequences(return_sequences), keep)
         x_given, h0_given = x, h0
         dt_shape = () if dt is None else checks.plain("dt", dt, "real numbers").shape
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
@@ -422,6 +436,9 @@ class Model:
         Gradients
             ``theta`` (P,), ``x``, ``h0`` and ``dt`` (a number for a scalar dt), each of its argument's shape.
         """
+        on_device = self._on_device(d_y)
+        if on_device:
+            return Gradients(*on_device.backward(self, tape, d_y, d_state))
         if not isinstance(tape, Tape):
             raise TypeError(f"`tape` must come from `forward`, got {type(tape).__name__}")
         if tape.owner is not self:

@@ -428,6 +428,8 @@ class _Run:
             self.good[:] = self.engine.good()
             self.check_finite(value, "loss", self.engine.gradient(), where)
         self.engine.update(norm)
+        if outputs is not None and not self.model.return_sequences:
+            outputs = last_outputs(outputs, batch[3])
         return value, weight_sum, outputs, state
 
     def check_finite(self, value, what, gradient=None, where=""):

@@ -127,6 +127,14 @@ def blank(y, steps, B, n):
         y[k] = y.dtype.type(0)
 
 
+@kernel
+def add(total, x):
+    """total += x"""
+    k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
+    if k < u(total.size):
+        total[k] += x[k]
+
+
 class DeviceDense:
     """`ltc_np.layers.Dense` on the device.
 
@@ -150,7 +158,7 @@ class DeviceDense:
         launch_over(size, affine, x, self.p["weight"], self.p["bias"], u(self.n_in), u(self.n_out), self.f, z, y)
         return y, h0, (x, z, y)
 
-    def backward(self, saved, d_y, d_h, T, B, want_x, memory):
+    def backward(self, saved, d_y, d_h, T, B, want_x, want_dt, memory):
         x, z, y = saved
         rows, n_in, n_out = T * B, self.n_in, self.n_out
         d_z = d_y
@@ -160,10 +168,10 @@ class DeviceDense:
         sums.add_products(x, d_z, n_in, n_out, rows, self.g["weight"], memory)
         sums.add_columns(d_z, None, n_out, rows, self.g["bias"], memory)
         if not want_x:
-            return None
+            return None, None
         d_x = memory.array("d_inputs", rows * n_in, x.dtype)
         launch_over(d_x.size, d_inputs, d_z, self.p["weight"], u(n_in), u(n_out), d_x)
-        return d_x
+        return d_x, None
 
 
 class Mapping:

@@ -164,6 +164,9 @@ class _Gpu:
     def empty(self, size, dtype):
         return cuda.device_array(size, dtype)
 
+    def adopt(self, array):
+        return cuda.as_cuda_array(array)
+
     def free_memory(self):
         return cuda.current_context().get_memory_info().free
 
@@ -200,6 +203,13 @@ def overwrite(array, values):
 def empty(size, dtype):
     """An uninitialised flat array on the device."""
     return machine.empty(size, dtype)
+
+
+def adopt(array):
+    """An array of another library on the device, flat, without a copy, and its shape; None if it is not contiguous."""
+    array = machine.adopt(array)
+    flat = array.reshape(array.size) if array.flags["C_CONTIGUOUS"] else None
+    return flat, tuple(array.shape)
 
 
 def free_memory():

@@ -318,9 +318,9 @@ class DeviceLTC:
         motor, v, saved = run(self.net, mapped, dt, steps, h0, T, B, *self.rule, self.n_out, keep, memory)
         return self.output.forward(motor, memory), v, (x, motor, saved)
 
-    def backward(self, saved, d_y, d_h, T, B, want_x, memory):
+    def backward(self, saved, d_y, d_h, T, B, want_x, want_dt, memory):
         x, motor, saved = saved
         d_motor = self.output.backward(motor, d_y, True, memory)
-        d_x, _, total = run_back(self.net, saved, d_motor, d_h, *self.rule, False, memory)
+        d_x, d_dt, total = run_back(self.net, saved, d_motor, d_h, *self.rule, want_dt, memory)
         unpack(self.net, total, *self.gradients)
-        return self.input.backward(x, d_x, want_x, memory)
+        return self.input.backward(x, d_x, want_x, memory), d_dt

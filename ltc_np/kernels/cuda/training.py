@@ -9,8 +9,8 @@ from ... import losses
 from . import optim, sums
 from .device import download, empty, launch_over, overwrite, upload
 from .losses import NAMES, DeviceLoss
-from .memory import fill
-from .stack import Stack, missing
+from .memory import Memory, fill
+from .stack import Stack, missing, outputs, put, put_steps
 
 OPTIMIZERS = ("Adam", "AdamW", "SGD", "RMSprop")
 
@@ -36,6 +36,7 @@ class Engine:
     def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, keep):
         self.model, self.optimizer, self.clip_norm, self.keep = model, optimizer, clip_norm, keep
         self.stack = stack = Stack(model)
+        self.memory = Memory()
         P, dtype, O = stack.P, stack.dtype, model.output_size
         name = losses._own_name(loss)
         parameters = (loss.keywords if isinstance(loss, partial) else {}).get("delta", 1.0)
@@ -80,30 +81,27 @@ class Engine:
 
     def loss_and_grad(self, x, target, dt, lengths, valid, h0, weight, want_outputs, want_state):
         """Loss, sum of weights, norm of the gradient, and outputs and last state if wanted; the gradient stays."""
-        (B, T, _), O, stack, memory = x.shape, self.model.output_size, self.stack, self.stack.memory
+        (B, T, _), O, stack, memory, ragged = x.shape, self.model.output_size, self.stack, self.memory, valid is not None
         weight_sum = self.loss.weight_sum(target, weight, O)
         losses.normalise(0.0, weight_sum)
         stack.prepare()
-        x, dt, steps = stack.put_steps("x", x), stack.put_steps("dt", dt), stack.put("steps", lengths)
-        y, states, saved = stack.forward(x, dt, steps, h0, T, B, valid is not None, self.keep)
-        target = stack.put("target", target)
-        weight = self.none if weight is None else stack.put("weight", weight)
+        x, dt = put_steps("x", x, memory), put_steps("dt", dt, memory)
+        steps, target = put("steps", lengths, memory), put("target", target, memory)
+        weight = self.none if weight is None else put("weight", weight, memory)
+        y, states, saved = stack.forward(x, dt, steps, stack.put_states(h0, memory), T, B, ragged, self.keep, memory)
         launch_over(3, fill, self.totals, np.float64(0))
         d_y = self.loss.run(y, target, weight, weight_sum, steps, B, T, O, self.totals[:1], memory)
-        outputs = stack.outputs(y, B, T) if want_outputs else None
-        stack.backward(saved, d_y, steps, T, B, valid is not None)
-        launch_over(
-            stack.P, optim.d_effective, stack.d_values, stack.values, stack.positivity, self.l1, self.l2, stack.frozen,
-            stack.gradient,
-        )  # fmt: skip
+        seen = outputs(y, B, T, memory) if want_outputs else None
+        stack.backward(saved, d_y, stack.zero_states(B, memory), steps, T, B, ragged, False, False, memory)
+        stack.differentiate(self.l1, self.l2)
         sums.add_squares(stack.gradient, self.totals[1:2], memory)
         if self.l1.size:
             elements = memory.array("penalties", stack.P, np.float64)
             launch_over(stack.P, optim.penalties, stack.values, self.l1, self.l2, elements)
             launch_over(1, sums.reduce, elements, np.uint64(stack.P), self.totals[2:])
         total, square, penalty = download(self.totals).tolist()
-        state = stack.state(states, B) if want_state else None
-        return total / weight_sum + penalty, weight_sum, math.sqrt(square), outputs, state
+        state = stack.states(states, B) if want_state else None
+        return total / weight_sum + penalty, weight_sum, math.sqrt(square), seen, state
 
     def update(self, norm):
         """A step of the optimiser with the gradient, of this norm, that `loss_and_grad` has left."""
