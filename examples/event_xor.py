@@ -16,17 +16,13 @@ Intelligence 4 (2022).
 
 import argparse
 import datetime
-import os
-import pathlib
-import re
 import shlex
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
+from comparison import add_arguments, check_arguments, machine, mean_sd, number, put_section, reporter, train_all, write
 
 from ltc_np import (
     LSTM,
@@ -39,8 +35,6 @@ from ltc_np import (
     Layer,
     MixedMemory,
     Model,
-    bench,
-    get_num_threads,
     set_num_threads,
 )
 
@@ -49,7 +43,6 @@ TIME_UNIT = 4  # bits
 TRAIN, TEST, VALIDATION = 100_000, 10_000, 0.05  # sequences; share of the training set that chooses the weights
 TRAIN_SEED, TEST_SEED = 20220, 20221
 TITLE = "Event-based XOR"
-DOCS = pathlib.Path(__file__).parents[1] / "docs"
 
 
 @dataclass(frozen=True)
@@ -148,22 +141,17 @@ def inputs(model, events):
     return known | ({"dt": events.dt[:, :T] / TIME_UNIT} if model.takes_dt else {})
 
 
-def train(name, seed, epochs, train_size, threads):
+def train(name, seed, threads, epochs, train_size):
     """Train one model; the last of the training sequences choose its weights, the test set is read at the end."""
     set_num_threads(threads)
     setting, start, cpu_start = MODELS[name], time.perf_counter(), time.process_time()
+    epochs = epochs or setting.epochs
     model = Model(setting.layer, Dense(setting.layer.output_size, 2), seed=seed, return_sequences=False)
     events, cut = generate(train_size, TRAIN_SEED), round((1 - VALIDATION) * train_size)
     known, held_out = events[:cut], events[cut:]
 
-    def report(epoch, logs):
-        if (epoch + 1) % max(1, epochs // 25) == 0 or epoch + 1 == epochs:
-            figures = f"loss {logs['loss']:.4f}, validation {logs['val_accuracy']:.2%}"
-            print(
-                f"{name}, seed {seed}: epoch {epoch + 1}/{epochs}, {figures}, {time.perf_counter() - start:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+    def figures(logs):
+        return f"loss {logs['loss']:.4f}, validation {logs['val_accuracy']:.2%}"
 
     history = model.fit(
         **inputs(model, known),
@@ -176,33 +164,13 @@ def train(name, seed, epochs, train_size, threads):
         clip_norm=CLIP,
         validation_data=inputs(model, held_out) | {"y": held_out.y},
         seed=seed,
-        callbacks=[report],
+        callbacks=[reporter(name, seed, epochs, figures)],
         verbose=False,
     )
     test = generate(TEST, TEST_SEED)
     correct = model(**inputs(model, test)).argmax(axis=1) == test.y
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     return Result(name, seed, model.theta.size, epochs, history["val_accuracy"], correct, seconds, cpu_seconds)
-
-
-def threads_of(args):
-    """Threads of each training."""
-    return max(1, get_num_threads() // args.jobs)
-
-
-def train_all(args):
-    """The results by model, a list over the seeds for each; a training has a process of its own."""
-    threads = threads_of(args)
-    os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # of the processes to come
-    with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
-        futures = {
-            name: [
-                pool.submit(train, name, seed, args.epochs or MODELS[name].epochs, args.train_size, threads)
-                for seed in args.seeds
-            ]
-            for name in args.models
-        }
-        return {name: [future.result() for future in own] for name, own in futures.items()}
 
 
 def table(results):
@@ -212,8 +180,7 @@ def table(results):
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, own in results.items():
-        setting, accuracy = MODELS[name], np.array([result.correct.mean() for result in own]) * 100
-        found = f"{accuracy.mean():.2f}" + (f" ± {accuracy.std(ddof=1):.2f}" if len(own) > 1 else "")
+        setting, found = MODELS[name], mean_sd([100 * result.correct.mean() for result in own], 2)
         cpu, wall = (np.mean([getattr(result, key) for result in own]) for key in ("cpu_seconds", "seconds"))
         size = setting.layer.output_size, f"{own[0].parameters:,}"
         cells = setting.title, *size, setting.rate, own[0].epochs, found, setting.published
@@ -244,20 +211,9 @@ def draw(results, test, file):
     write(file, lambda part: figure.savefig(part, dpi=110, format="png"))
 
 
-def write(file, save):
-    """``save(path)`` to a temporary file that then takes the place of ``file``, so that it is there whole or not."""
-    part = file.with_name(f".{file.name}.part")
-    try:
-        save(part)
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def section(results, test, args, seconds):
     """The text of docs/results.md on this task."""
-    machine, threads, seeds = bench.machine(), threads_of(args), ", ".join(map(str, args.seeds))
-    threads = f"{threads} thread{'s' if threads > 1 else ''}"
+    seeds = ", ".join(map(str, args.seeds))
     constant = max(test.y.mean(), 1 - test.y.mean())
     return f"""## {TITLE}
 
@@ -295,40 +251,13 @@ Written on {datetime.date.today():%d %B %Y} by
 {args.command}
 ```
 
-in {seconds / 60:.0f} min, {args.jobs} trainings at a time on {threads} each, on {machine["threads"]} cores of a
-{machine["cpu"]}, with Python {machine["python"]}, NumPy {machine["numpy"]} and Numba {machine["numba"]}.
+{machine(args, seconds)}
 """
-
-
-def put_section(page, text):
-    """``page`` with ``text`` in the place of its section of that heading, or at the end."""
-    found = re.search(rf"^## {re.escape(TITLE)}\n.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
-    if found is None:
-        return f"{page.rstrip()}\n\n{text}"
-    after = page[found.end() :]
-    return page[: found.start()] + text + ("\n" + after if after else "")
-
-
-def number(low):
-    """A type for argparse: an int >= ``low``."""
-
-    def parse(text):
-        value = int(text)
-        if value < low:
-            raise argparse.ArgumentTypeError(f"must be at least {low}, got {value}")
-        return value
-
-    parse.__name__ = "int"  # what argparse calls it
-    return parse
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=DEFAULT, help=f"default: {' '.join(DEFAULT)}")
-    parser.add_argument(
-        "--seeds", nargs="+", type=number(0), default=[0], metavar="N", help="of weights and order; default: 0"
-    )
-    parser.add_argument("--epochs", type=number(1), metavar="N", help="default: each model's own")
+    add_arguments(parser, MODELS, DEFAULT, [0])
     parser.add_argument(
         "--train-size",
         type=number(100),
@@ -336,46 +265,22 @@ def main(argv=None):
         metavar="N",
         help="sequences, at least 100; default: %(default)s",
     )
-    parser.add_argument("--jobs", type=number(1), default=2, metavar="N", help="trainings at a time; default: 2")
     parser.add_argument("--quick", action="store_true", help="2 epochs of 4,000 sequences")
-    parser.add_argument("--output", type=pathlib.Path, metavar="DIR", help="folder of the picture; default: this one")
-    parser.add_argument("--no-plot", action="store_true", help="write no picture")
-    parser.add_argument("--write-docs", action="store_true", help="write docs/results.md and its picture")
     args = parser.parse_args(argv)
     args.command = shlex.join(["python", "examples/event_xor.py", *(sys.argv[1:] if argv is None else argv)])
-    if args.write_docs and (args.quick or args.no_plot or args.output):
-        parser.error("--write-docs excludes --quick, --no-plot and --output")
-    for name in ("models", "seeds"):
-        if len(set(getattr(args, name))) < len(getattr(args, name)):
-            parser.error(f"--{name} must not name one twice")
-    args.jobs = min(args.jobs, len(args.models) * len(args.seeds))
+    check_arguments(parser, args)
     if args.quick:
         args.epochs, args.train_size = args.epochs or 2, min(args.train_size, 4000)
-    args.output = DOCS / "images" if args.write_docs else args.output or pathlib.Path()
-    if not args.no_plot:
-        try:
-            args.output.mkdir(parents=True, exist_ok=True)
-            import matplotlib  # before the training, in case it is missing
-        except OSError as error:
-            parser.error(f"--output must be a folder: {error}")
-        except ImportError:
-            parser.error('pictures need matplotlib: pip install ".[plot]", or --no-plot')
-        matplotlib.use("Agg")
     start = time.perf_counter()
-    results, test = train_all(args), generate(TEST, TEST_SEED)
+    results, test = train_all(args, train, args.epochs, args.train_size), generate(TEST, TEST_SEED)
     seconds = time.perf_counter() - start
     print(table(results))
     if args.no_plot:
         return
     file = args.output / "event_xor.png"
     draw(results, test, file)
-    print(f"wrote {file}", file=sys.stderr)
     if args.write_docs:
-        page = DOCS / "results.md"
-        text = page.read_text(encoding="utf-8") if page.exists() else "# Results\n"
-        text = put_section(text, section(results, test, args, seconds))
-        write(page, lambda part: part.write_text(text, encoding="utf-8"))
-        print(f"wrote {page}", file=sys.stderr)
+        put_section(TITLE, section(results, test, args, seconds))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,9 @@
 """What may happen between epochs of `fit`."""
 
+import contextlib
+import inspect
+import os
+
 import numpy as np
 
 from . import checks
@@ -101,6 +105,8 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path, every=1):
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"`path` must be a str or Path, got {path!r}")
         self.path, self.every = path, checks.positive_int("every", every)
         if "{" in str(path).replace("{epoch}", ""):
             raise ValueError(f"`path` must have no braces but {{epoch}}, got {path}")
@@ -121,5 +127,10 @@ def as_callback(value):
     if isinstance(value, Callback):
         return value
     if callable(value) and not isinstance(value, type):
+        with contextlib.suppress(ValueError):  # of a builtin that does not tell its arguments
+            try:
+                inspect.signature(value).bind(0, {})
+            except TypeError as error:
+                raise TypeError(f"`callbacks` must be functions (epoch, logs), got {value!r}: {error}") from None
         return FunctionCallback(value)
     raise TypeError(f"`callbacks` must be Callback objects or functions (epoch, logs), got {value!r}")

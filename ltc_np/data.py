@@ -268,8 +268,15 @@ def _differences(name, times, start):
 
 def is_list_of_sequences(values):
     """Whether these are several (T_i, I) arrays in a list, which may differ in length."""
+    if not isinstance(values, (list, tuple)) or len(values) == 0:
+        return False
+    if all(isinstance(v, np.ndarray) and v.ndim == 1 for v in values) and len({v.size for v in values}) > 1:
+        raise ValueError(
+            f"`x` must be a list of (T_i, I) arrays, got one of shape {values[0].shape}; of one feature it is "
+            "[a[:, None] for a in x]"
+        )
     try:
-        return isinstance(values, (list, tuple)) and len(values) > 0 and all(np.ndim(v) == 2 for v in values)
+        return all(np.ndim(v) == 2 for v in values)
     except ValueError:  # an element is ragged itself
         return False
 

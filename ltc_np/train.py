@@ -257,7 +257,9 @@ def fit(
     sequences = train.x.shape[0]
     if drop_last:
         if sequences < batch_size:
-            raise ValueError(f"`batch_size` must be at most the {sequences} sequences with `drop_last`, got {batch_size}")
+            raise ValueError(
+                f"`batch_size` must be at most the {sequences} sequences with `drop_last`, got {batch_size}"
+            )
         sequences -= sequences % batch_size
     if tbptt is not None:
         _check_tbptt(model, train)

@@ -1,8 +1,15 @@
 """Shared fixtures: the backends, and one example of everything in the layer registry."""
 
+import importlib
+import os
+import pathlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+ROOT = pathlib.Path(__file__).parents[1]
 BACKENDS = ("numpy", "cpu")
 
 
@@ -14,3 +21,22 @@ def backend(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(20210202)
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """Imports a module of the examples by name."""
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    return importlib.import_module
+
+
+@pytest.fixture
+def run_example():
+    """Runs an example by name, as a user does."""
+
+    def run(name, *args, cwd):
+        command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), *args]
+        env = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+
+    return run

@@ -1,11 +1,7 @@
 """The event-based XOR example: its data against a naive reading of them, and its command line."""
 
-import importlib.util
-import os
 import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,16 +9,11 @@ import pytest
 from ltc_np import LSTM, CfC, Dense, Model
 
 ROOT = pathlib.Path(__file__).parents[1]
-EXAMPLE = ROOT / "examples" / "event_xor.py"
 
 
-@pytest.fixture(scope="module")
-def xor():
-    spec = importlib.util.spec_from_file_location("event_xor", EXAMPLE)
-    module = sys.modules["event_xor"] = importlib.util.module_from_spec(spec)  # dataclasses look themselves up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["event_xor"]
+@pytest.fixture
+def xor(example):
+    return example("event_xor")
 
 
 def decode(events, k):
@@ -103,25 +94,11 @@ def test_models_are_given_runs_and_elapsed_time(xor):
             assert not np.allclose(model(**(known | {"dt": known["dt"] + 1})), want)
 
 
-def test_a_section_is_put_in_its_place(xor):
-    new = "## Event-based XOR\n\nnew\n"
-    assert xor.put_section("# Results\n", new) == "# Results\n\n" + new
-    assert xor.put_section("# Results\n\n## Event-based XOR\n\nold\n### part\n\nold\n", new) == "# Results\n\n" + new
-    page = "# Results\n\n## A\n\na\n\n## Event-based XOR\n\nold\n\n## B\n\nb\n"
-    assert xor.put_section(page, new) == "# Results\n\n## A\n\na\n\n## Event-based XOR\n\nnew\n\n## B\n\nb\n"
-
-
-def run_example(*args, cwd):
-    command = [sys.executable, str(EXAMPLE), *args]
-    env = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
-
-
-def test_the_example_trains_prints_and_draws(tmp_path):
+def test_the_example_trains_prints_and_draws(run_example, tmp_path):
     docs = [ROOT / "docs" / "results.md", ROOT / "docs" / "images" / "event_xor.png"]
     before = [path.read_bytes() if path.exists() else None for path in docs]
     tiny = ["--quick", "--train-size", "200", "--epochs", "1"]
-    done = run_example(*tiny, "--seeds", "0", "1", "--output", "pictures", cwd=tmp_path)
+    done = run_example("event_xor", *tiny, "--seeds", "0", "1", "--output", "pictures", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     head, rule, *rows = done.stdout.splitlines()
     assert head.startswith("| model | units | parameters |")
@@ -132,8 +109,8 @@ def test_the_example_trains_prints_and_draws(tmp_path):
     assert (tmp_path / "pictures/event_xor.png").read_bytes()[:4] == b"\x89PNG"
     assert [path.name for path in tmp_path.rglob("*")] == ["pictures", "event_xor.png"]
     assert [path.read_bytes() if path.exists() else None for path in docs] == before
-    again = run_example(*tiny, "--models", "lstm", "--no-plot", cwd=tmp_path)
-    one = run_example(*tiny, "--models", "lstm", "--no-plot", "--jobs", "1", cwd=tmp_path)
+    again = run_example("event_xor", *tiny, "--models", "lstm", "--no-plot", cwd=tmp_path)
+    one = run_example("event_xor", *tiny, "--models", "lstm", "--no-plot", "--jobs", "1", cwd=tmp_path)
     drop = re.compile(r"\| \d+ \| \d+ \|$", re.M)  # seconds
     assert drop.sub("", again.stdout) == drop.sub("", one.stdout)
 
@@ -149,7 +126,7 @@ def test_the_example_refuses_nonsense(xor, capsys):
         (["--jobs", "0"], "--jobs: must be at least 1"),
         (["--write-docs", "--quick"], "--write-docs excludes --quick"),
         (["--write-docs", "--output", "pictures"], "--write-docs excludes --quick, --no-plot and --output"),
-        (["--output", str(EXAMPLE)], "--output must be a folder"),
+        (["--output", __file__], "--output must be a folder"),
     ):
         with pytest.raises(SystemExit) as stop:
             xor.main(args)

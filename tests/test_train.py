@@ -710,3 +710,16 @@ def test_bad_arguments():
     ):
         with pytest.raises((ValueError, TypeError), match=words):
             small().fit(*args, verbose=False)
+
+
+def test_a_newcomer_s_mistakes_get_a_line():
+    x, y = sines()
+    with pytest.raises(TypeError, match=r"`path` must be a str or Path, got 3"):
+        Checkpoint(3)
+    with pytest.raises(TypeError, match=r"`callbacks` must be functions \(epoch, logs\), got .*too many positional"):
+        small().fit(x, y, callbacks=[lambda epoch: None], verbose=False)
+    small().fit(x, y, callbacks=print, verbose=False)
+    flat = [x[0, :5, 0], x[1, :3, 0]]
+    for call in (lambda: small().predict(flat), lambda: small().fit(flat, flat, verbose=False)):
+        with pytest.raises(ValueError, match=r"`x` must be a list of \(T_i, I\) arrays, got one of shape \(5,\)"):
+            call()
