@@ -1,8 +1,8 @@
-"""``python -m ltc_np bench --backend cuda``: what a GPU makes of large batches, against the limit of its special functions.
+"""``python -m ltc_np bench --backend cuda``: what a GPU makes of large batches, against its special functions' limit.
 
 Times are those of the device's own events: a forward of data that lies there, and a whole training step as `fit` makes
-it, batch from the host included.  The limit is the rate of the kernels' sigmoid, two special functions each, in registers:
-one an evaluation forward, two in training.
+it, batch from the host included.  The limit is the rate of the kernels' sigmoid in registers, two special functions
+each: one an evaluation forward, two in training.
 """
 
 import platform
@@ -52,44 +52,53 @@ def problem(name, dtype):
     return model, x, rng.standard_normal((B, T, model.output_size)).astype(dtype)
 
 
-def measure(name, dtype, rate, runs):
-    """One row: times of a forward and of a training step."""
-    from .kernels.cuda import device, stack, training
+def forward_seconds(name, dtype, runs):
+    """Time of a forward call on data that lies on the device."""
+    from .kernels.cuda import device, stack
     from .kernels.cuda.memory import Memory
 
-    (model, x, y), (_, N, I, T, B) = problem(name, dtype), CASES[name]
-    layer = model.layers[0]
-    evaluations = B * T * (layer.ode_unfolds * layer.wiring.synapse_count + layer.wiring.sensory_synapse_count)
-    memory, net, lengths = Memory(), stack.Stack(model), np.full(B, T)
+    (model, x, _), (_, N, _, T, B) = problem(name, dtype), CASES[name]
+    memory, net = Memory(), stack.Stack(model)
     net.load()
     net.prepare()
-    on_device = [stack.put_steps("x", x, memory), stack.put_steps("dt", np.ones((B, T), dtype), memory)]
-    steps, h0 = stack.put("steps", lengths, memory), net.put_states(np.zeros((B, N), dtype), memory)
+    given = [stack.put_steps("x", x, memory), stack.put_steps("dt", np.ones((B, T), dtype), memory)]
+    given += [stack.put("steps", np.full(B, T), memory), net.put_states(np.zeros((B, N), dtype), memory)]
 
     def forward():
-        net.forward(*on_device, steps, h0, T, B, False, None, memory)
+        net.forward(*given, T, B, False, None, memory)
 
     forward()
-    forward_seconds = statistics.median(device.seconds(forward) for _ in range(runs))
-    del memory, net, on_device
+    return statistics.median(device.seconds(forward) for _ in range(runs))
+
+
+def train_seconds(name, dtype, runs):
+    """Time of a training step of a batch from the host."""
+    from .kernels.cuda import device, training
+
+    (model, x, y), (_, N, _, T, B) = problem(name, dtype), CASES[name]
     engine = training.Engine(model, losses.mse, None, None, Adam(1e-3), 1.0, "full")
     engine.load()
-    batch = x, y, np.ones((B, T), dtype), lengths, None, np.zeros((B, N), dtype), None, False, False
+    batch = x, y, np.ones((B, T), dtype), np.full(B, T), None, np.zeros((B, N), dtype), None
 
     def train():
-        engine.update(engine.loss_and_grad(*batch)[2])
+        engine.update(engine.loss_and_grad(*batch, False, False)[2])
 
-    start = time.perf_counter()
     train()
-    first = time.perf_counter() - start
-    train_seconds = statistics.median(device.seconds(train) for _ in range(runs))
+    return statistics.median(device.seconds(train) for _ in range(runs))
+
+
+def measure(name, dtype, rate, runs):
+    """One row of the table."""
+    (model, _, _), (_, N, I, T, B) = problem(name, dtype), CASES[name]
+    layer = model.layers[0]
+    evaluations = B * T * (layer.ode_unfolds * layer.wiring.synapse_count + layer.wiring.sensory_synapse_count)
+    forward, train = forward_seconds(name, dtype, runs), train_seconds(name, dtype, runs)
     return {
         **{"case": name, "dtype": dtype, "N": N, "I": I, "T": T, "B": B, "evaluations": evaluations},
-        "forward_ms": forward_seconds * 1e3,
-        "train_ms": train_seconds * 1e3,
-        "forward_share": evaluations / forward_seconds / rate,
-        "train_share": 2 * evaluations / train_seconds / rate,
-        "first_step_s": first,
+        "forward_ms": forward * 1e3,
+        "train_ms": train * 1e3,
+        "forward_share": evaluations / forward / rate,
+        "train_share": 2 * evaluations / train / rate,
     }
 
 
@@ -170,12 +179,14 @@ def run(cases, dtypes, runs, with_peers):
 
 def table(result):
     """The result as text."""
-    lines = [", ".join(f"{key} {value}" for key, value in result["machine"].items())]
-    lines.append(
-        "limit: " + ", ".join(f"{rate / 1e12:.2f} T sigmoids/s in {dtype}" for dtype, rate in result["sigmoid_rate"].items())
-    )
-    lines += ["", f"{'case':<8} {'dtype':<8} {'N':>4} {'I':>3} {'T':>5} {'B':>5} {'forward ms':>11} {'of limit':>8} "
-              f"{'train ms':>10} {'of limit':>8}"]  # fmt: skip
+    rates = (f"{rate / 1e12:.2f} T sigmoids/s in {dtype}" for dtype, rate in result["sigmoid_rate"].items())
+    lines = [
+        ", ".join(f"{key} {value}" for key, value in result["machine"].items()),
+        "limit: " + ", ".join(rates),
+        "",
+        f"{'case':<8} {'dtype':<8} {'N':>4} {'I':>3} {'T':>5} {'B':>5} "
+        f"{'forward ms':>11} {'of limit':>8} {'train ms':>10} {'of limit':>8}",
+    ]
     lines += [
         f"{row['case']:<8} {row['dtype']:<8} {row['N']:>4} {row['I']:>3} {row['T']:>5} {row['B']:>5} "
         f"{row['forward_ms']:>11.3f} {row['forward_share']:>8.0%} {row['train_ms']:>10.3f} {row['train_share']:>8.0%}"

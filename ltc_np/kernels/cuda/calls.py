@@ -72,7 +72,11 @@ def _stack(model):
     layer = missing(model)
     if layer is not None:
         raise TypeError(f"arrays on the GPU need layers that run there (LTC, Dense), got {layer!r}")
-    key = model.theta.tobytes(), model._buffers.tobytes(), None if model.trainable is None else model.trainable.tobytes()
+    key = (
+        model.theta.tobytes(),
+        model._buffers.tobytes(),
+        None if model.trainable is None else model.trainable.tobytes(),
+    )
     held = getattr(model._local, "stack", None)
     if held is None or held[0] != key:
         stack = Stack(model)
@@ -151,7 +155,14 @@ def backward(model, tape, d_y, d_state):
     """Gradients of theta, on the host, of x and h0, and of dt, which is on the host too unless it is (B, T)."""
     if not isinstance(tape, DeviceTape) or tape.owner is not model:
         raise ValueError(f"`tape` must come from this model's own `forward` of arrays on the GPU, got {tape!r:.60}")
-    (B, T), O, K, dtype, memory, stack = tape.shape, model.output_size, model.state_size, model.dtype, Memory(), tape.stack
+    (B, T), O, K, dtype, memory, stack = (
+        tape.shape,
+        model.output_size,
+        model.state_size,
+        model.dtype,
+        Memory(),
+        tape.stack,
+    )
     if tape.sequences:
         d_y = _given("d_y", d_y, (T, O) if tape.single else (B, T, O), dtype)
         d_y = moves.time_first(d_y, B, T, O, memory, "d_y")

@@ -140,7 +140,7 @@ class _Plan:
     @classmethod
     def make(cls, N, B, T, K, dtype):
         most = 4 if dtype.itemsize == 4 else 2  # of float64, twice as many bytes of shared memory
-        R = next(R for R in (4, 2, 1) if R <= most and (R == 1 or N * B >= R * ENOUGH_THREADS))
+        R = next(R for R in (4, 2, 1) if most >= R and (R == 1 or R * ENOUGH_THREADS <= N * B))
         groups = max(1, min(BLOCK // N, -(-B // R)))
         segment = max(1, min(T, SEGMENT_NUMBERS // (K * B * N)))
         return cls(R, groups, -(-B // (groups * R)), segment)
@@ -194,14 +194,14 @@ def _sweep(net, plan, x, dt, steps, v0, B, n_out, first, last, every, solver, un
     recurrent, sensory = net.recurrent, net.sensory
     launch(
         ltc_sweeps.forward(plan.R), plan.blocks, (net.N, plan.groups), x, dt, steps, v0, net.neuron,
-        recurrent.lists.pre_table, recurrent.forward, sensory.lists.pre_table, sensory.forward, u(B), u(net.I), u(n_out),
-        u(recurrent.lists.fan), u(sensory.lists.fan), u(first), u(last), u(every), CODES[solver.name], solver.stages,
-        unfolds, states, totals, out, v_last,
+        recurrent.lists.pre_table, recurrent.forward, sensory.lists.pre_table, sensory.forward, u(B), u(net.I),
+        u(n_out), u(recurrent.lists.fan), u(sensory.lists.fan), u(first), u(last), u(every), CODES[solver.name],
+        solver.stages, unfolds, states, totals, out, v_last,
     )  # fmt: skip
 
 
 def run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
-    """Adjoint of `run`: d_x (T, B, I), d_dt (T, B) or None, and the sums for `unpack`; d_v becomes the adjoint of v0."""
+    """Adjoint of `run`: d_x (T, B, I), d_dt (T, B) or None, the sums for `unpack`; d_v becomes the adjoint of v0."""
     x, dt, steps, states, totals, T, B, n_out = saved
     N, I, K, dtype = net.N, net.I, unfolds * solver.stages, net.dtype
     plan = _Plan.make(N, B, T, K, dtype)
@@ -235,9 +235,9 @@ def run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
                 v_last,
             )  # fmt: skip
         launch(
-            ltc_sweeps.adjoint(plan.R), plan.blocks, (N, plan.groups), dt, steps, net.neuron, recurrent.lists.post_table,
-            recurrent.adjoint, u(B), u(n_out), u(recurrent.lists.d_fan), u(first), u(last), *stages, own_states,
-            own_totals, d_out, d_v, d_p, d_q, step_p, step_q, step_cm, scales,
+            ltc_sweeps.adjoint(plan.R), plan.blocks, (N, plan.groups), dt, steps, net.neuron,
+            recurrent.lists.post_table, recurrent.adjoint, u(B), u(n_out), u(recurrent.lists.d_fan), u(first), u(last),
+            *stages, own_states, own_totals, d_out, d_v, d_p, d_q, step_p, step_q, step_cm, scales,
         )  # fmt: skip
         own_x = x[first * B * I : last * B * I]
         launch_over(

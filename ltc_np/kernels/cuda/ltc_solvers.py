@@ -123,7 +123,7 @@ def d_elapsed_flow(solver, stage, h, cm, p, q, base, v, new):
     if solver == SEMI_IMPLICIT:
         # P - Q*new, twice: the second form is exact at h = 0, the first does not cancel where h*q is large.
         return cm * (new - v) / h if h * q > cm else p - q * new
-    if solver == EULER or solver == RK4:
+    if solver in (EULER, RK4):
         return p - q * v
     r, rise, _, _ = _relax(_part(stage, q) * h, cm, q)
     return (new - base) * q * math.exp(-r) / rise if r > type(q)(1) else p - q * new

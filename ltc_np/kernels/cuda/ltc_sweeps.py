@@ -176,9 +176,9 @@ def adjoint(R):
     ):  # fmt: skip
         """d_v (B, N): adjoint of the potentials behind step ``last - 1``, becomes that of those before step ``first``.
 
-        d_out (T, B, O).  Written: d_p, d_q (T'*K, B, N), adjoints of every stage's sums P and Q; step_d_* (T', B, N), sums
-        over the stages of a step of d_p, d_q and the adjoint of cm; scales (T'*K, B, N), or empty: of every stage what
-        `elapsed` needs.  The others, and states, become 0 where no sequence of a tile goes on.
+        d_out (T, B, O).  Written: d_p, d_q (T'*K, B, N), adjoints of every stage's sums P and Q; step_d_* (T', B, N),
+        sums over the stages of a step of d_p, d_q and the adjoint of cm; scales (T'*K, B, N), or empty: of every stage
+        what `elapsed` needs.  The others, and states, become 0 where no sequence of a tile goes on.
         """
         shared = cuda.shared.array(room, dt.dtype)
         v = cuda.local.array(R, dt.dtype)
@@ -293,7 +293,10 @@ def elapsed(
     x, dt, steps, neuron, pre, constants, sensory_pre, sensory, B, I, fan, sensory_fan, first, last, solver, stages,
     unfolds, states, totals, scales, step_d_h,
 ):  # fmt: skip
-    """step_d_h (T', B, N): each neuron's share of the adjoint of h; a thread owns a neuron in one step of a sequence."""
+    """step_d_h (T', B, N): each neuron's share of the adjoint of h.
+
+    A thread owns a neuron in one step of a sequence.
+    """
     p = cuda.local.array(1, x.dtype)
     q = cuda.local.array(1, x.dtype)
     at = cuda.local.array(1, np.uint64)

@@ -10,7 +10,7 @@ from . import optim
 from .dense import DeviceDense, add, blank
 from .device import download, empty, launch_over, overwrite, upload
 from .ltc import DeviceLTC
-from .memory import Memory, fill
+from .memory import fill
 from .moves import batch_first, time_first
 
 u = np.uint64

@@ -81,7 +81,8 @@ class Engine:
 
     def loss_and_grad(self, x, target, dt, lengths, valid, h0, weight, want_outputs, want_state):
         """Loss, sum of weights, norm of the gradient, and outputs and last state if wanted; the gradient stays."""
-        (B, T, _), O, stack, memory, ragged = x.shape, self.model.output_size, self.stack, self.memory, valid is not None
+        (B, T, _), O, ragged = x.shape, self.model.output_size, valid is not None
+        stack, memory = self.stack, self.memory
         weight_sum = self.loss.weight_sum(target, weight, O)
         losses.normalise(0.0, weight_sum)
         stack.prepare()
