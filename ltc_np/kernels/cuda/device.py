@@ -100,7 +100,7 @@ def instruction(float32, float64):
                 return x(x), of_float32
             return types.float64(types.float64), of_float64
 
-        compiled = intrinsic(functools.wraps(function, assigned=("__name__", "__doc__"))(typed))
+        compiled = intrinsic(typed)
         compiled.py_func = function
         return compiled
 
