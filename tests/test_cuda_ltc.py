@@ -4,6 +4,9 @@ float32 within 1e-5 (outputs) and 1e-4 (gradients) of float64 NumPy, relative to
 float64 within 1e-12 and 1e-9: sums of a few hundred terms in another order.
 """
 
+import json
+import time
+
 import numpy as np
 import pytest
 from cuda_emulator import ORDERS, Emulator
@@ -112,8 +115,7 @@ def test_bits_depend_neither_on_thread_order_nor_on_what_is_kept(solver, emulato
     for order in ORDERS:
         emulator(order=order)
         found += [compare(np.random.default_rng(0), layer, 5, 20, "float32", lengths, m) for m in ("full", "low")]
-    full = 2 * 2 * layer.method.stages * 20 * 5 * 12 * 4  # bytes of all states and conductances
-    small = emulator(free=full)
+    small = emulator(free=4 * 9400)  # bytes: less than all states take, and more than the least, for both solvers
     found.append(compare(np.random.default_rng(0), layer, 5, 20, "float32", lengths))
     assert small.launched[ltc_sweeps.forward(1)] == 2 + 10, "what does not fit must be run again"
     for other in found[1:]:
@@ -186,8 +188,7 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_training_on_the_device_equals_numpy(name, emulator, rng):
+def train_both(name, rng):
     """float64, two epochs of three batches: what rounding makes of it; and the moments come back too."""
     make, loss, optimizer, options = RUNS[name]
     models = make()
@@ -211,6 +212,11 @@ def test_training_on_the_device_equals_numpy(name, emulator, rng):
         np.testing.assert_allclose(histories[1][key], values, rtol=1e-9, err_msg=key)
     for key, values in states[0].items():
         np.testing.assert_allclose(states[1][key], values, rtol=1e-7, atol=1e-12, err_msg=key)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_training_on_the_device_equals_numpy(name, emulator, rng):
+    train_both(name, rng)
 
 
 def test_a_training_step_moves_only_the_batch(emulator, monkeypatch, rng):
@@ -334,6 +340,33 @@ def test_arrays_on_the_device_are_checked(emulator, rng):
     other = Model(LTC(FullyConnected(5, 2), 3), backend="numpy")
     with pytest.raises(TypeError, match='need a model with backend="cuda", got one with backend="numpy"'):
         other(OnDevice(x))
+
+
+def test_the_benchmark_of_the_device(emulator, monkeypatch, capsys):
+    """Its code, on a case of no size; times are those of the emulator."""
+    from ltc_np import bench, bench_cuda
+
+    def seconds(function):
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
+
+    monkeypatch.setattr(device, "seconds", seconds)
+    monkeypatch.setattr(device, "describe", lambda: {"card": "none"})
+    monkeypatch.setattr(bench_cuda, "RATE_THREADS", 64)
+    monkeypatch.setattr(bench_cuda, "RATE_REPEATS", 10)
+    monkeypatch.setitem(bench_cuda.CASES, "small", (FullyConnected, 3, 2, 2, 3))
+    arguments = ["--backend", "cuda", "--cases", "small", "--dtypes", "float64", "--runs", "1", "--peers"]
+    bench.main([*arguments, "--json"])
+    row = json.loads(capsys.readouterr().out)["cases"][0]
+    assert row["evaluations"] == 3 * 2 * (6 * 9 + 6)
+    assert row["train_share"] * row["train_ms"] == pytest.approx(2 * row["forward_share"] * row["forward_ms"])
+    bench.main(arguments)
+    out = capsys.readouterr().out
+    assert "card none" in out
+    assert "small    float64     3   2     2     3" in out
+    with pytest.raises(SystemExit):
+        bench.main(["--backend", "cuda", "--cases", "tutorial"])
 
 
 def test_every_name_of_the_library_has_its_number_on_the_device():

@@ -153,19 +153,20 @@ def _keeps_everything(net, plan, T, B, K, n_out, keep, memory):
     """
 
     def fits():
-        N, size = net.N, net.dtype.itemsize
-        always = B * (T * (2 * (net.I + n_out) + 1) + 2 * N)
-        segment = B * N * plan.segment * (2 * K + 3) if keep else 0
-        low = B * N * (-(-T // plan.segment) + 2 * plan.segment * K) if keep else 0
-        full = B * N * 2 * T * K
-        free = free_memory() + memory.bytes
-        if keep == "full" and (always + segment + full) * size <= free:
-            return True
-        if (always + segment + low) * size > free:
+        N, L, size, free = net.N, plan.segment, net.dtype.itemsize, free_memory() + memory.bytes
+        least = B * (T * (4 * (net.I + n_out) + 2) + 4 * N)  # inputs, outputs, their adjoints and copies
+        if keep:
+            S = max(net.recurrent.lists.count, 1)
+            sums_ = 4 * S * sums.chunks_of(S, L * B * K)[0]
+            least += B * N * (L * (3 * K + 4) + 1) + sums_  # adjoints of a segment
+            if keep == "full" and (least + 2 * B * N * T * K) * size <= free:
+                return True
+            least += B * N * (-(-T // L) + 2 * L * K)
+        if least * size > free:
             raise MemoryError(
-                f"{B} sequences of {T} steps, with {N} units and {K} stages a step, need "
-                f"{gibibytes((always + segment + low) * size)} on the GPU, of which {gibibytes(free)} are free: "
-                "take fewer sequences at a time (batch_size) or shorter ones (tbptt)"
+                f"{B} sequences of {T} steps, with {N} units and {K} stages a step, need {gibibytes(least * size)} on "
+                f"the GPU, of which {gibibytes(free)} are free: take fewer sequences at a time (batch_size) or shorter "
+                "ones (tbptt)"
             )
         return False
 

@@ -17,7 +17,8 @@ class Memory:
         """An uninitialised flat array; the next call with this name may hand out the same memory."""
         dtype, held = np.dtype(dtype), self._arrays.get(name)
         if held is None or held.size < size or held.dtype != dtype:
-            self._arrays[name] = held = None  # freed before its successor is made
+            del held  # freed before its successor is made
+            self._arrays.pop(name, None)
             held = self._arrays[name] = empty(size, dtype)
         return held if held.size == size else held[:size]
 

@@ -22,4 +22,5 @@ def sigmoid_chain(repeats, out):
     total = out.dtype.type(0)
     for c in range(CHAINS):
         total += y[c]
-    out[k] = total
+    if k < u(out.size):
+        out[k] = total

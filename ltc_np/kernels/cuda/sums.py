@@ -134,7 +134,7 @@ def reduce(partial, chunks, total):
         total[k] = value
 
 
-def _chunks(columns, samples):
+def chunks_of(columns, samples):
     """Chunks, and samples of one."""
     chunks = max(1, min(MOST_CHUNKS, MOST_NUMBERS // columns, -(-samples // FLUSH)))
     size = -(-samples // chunks)
@@ -144,7 +144,7 @@ def _chunks(columns, samples):
 def add_columns(values, factors, columns, samples, total, memory):
     """Adds to total (columns,), float64, the sums of values, times factors or None; both (samples, columns)."""
     factors = values[:0] if factors is None else factors
-    chunks, size = _chunks(columns, samples)
+    chunks, size = chunks_of(columns, samples)
     partial = memory.array("partial", chunks * columns, values.dtype)
     grid = -(-columns // FLAT_BLOCK), chunks
     launch(column_sums, grid, FLAT_BLOCK, values, factors, u(columns), u(samples), u(size), partial)
@@ -156,7 +156,7 @@ def add_synapses(source, d_p, d_q, samples, constants, total, memory):
     lists = constants.lists
     if not lists.count:
         return
-    chunks, size = _chunks(lists.count, samples)
+    chunks, size = chunks_of(lists.count, samples)
     partial = memory.array("partial", chunks * 4 * lists.count, source.dtype)
     launch(
         synapse_sums, (-(-lists.count // FLAT_BLOCK), chunks), FLAT_BLOCK, source, d_p, d_q, u(lists.n_pre),
@@ -167,7 +167,7 @@ def add_synapses(source, d_p, d_q, samples, constants, total, memory):
 
 def add_products(x, y, n_x, n_y, samples, total, memory):
     """Adds to total (n_x, n_y), float64, x.T @ y; (samples, n_x) and (samples, n_y)."""
-    chunks, size = _chunks(n_x * n_y, samples)
+    chunks, size = chunks_of(n_x * n_y, samples)
     partial = memory.array("partial", chunks * n_x * n_y, x.dtype)
     grid = -(-(n_x * n_y) // FLAT_BLOCK), chunks
     launch(product_sums, grid, FLAT_BLOCK, x, y, u(n_x), u(n_y), u(samples), u(size), partial)
