@@ -155,14 +155,8 @@ def backward(model, tape, d_y, d_state):
     """Gradients of theta, on the host, of x and h0, and of dt, which is on the host too unless it is (B, T)."""
     if not isinstance(tape, DeviceTape) or tape.owner is not model:
         raise ValueError(f"`tape` must come from this model's own `forward` of arrays on the GPU, got {tape!r:.60}")
-    (B, T), O, K, dtype, memory, stack = (
-        tape.shape,
-        model.output_size,
-        model.state_size,
-        model.dtype,
-        Memory(),
-        tape.stack,
-    )
+    (B, T), I, O, K = tape.shape, model.input_size, model.output_size, model.state_size
+    memory, stack, dtype = Memory(), tape.stack, model.dtype
     if tape.sequences:
         d_y = _given("d_y", d_y, (T, O) if tape.single else (B, T, O), dtype)
         d_y = moves.time_first(d_y, B, T, O, memory, "d_y")
@@ -178,7 +172,7 @@ def backward(model, tape, d_y, d_state):
     d_x, d_dt = stack.backward(tape.saved, d_y, d_h, tape.steps, T, B, tape.ragged, True, model.takes_dt, memory)
     none = upload(np.zeros(0))
     stack.differentiate(none, none)
-    d_x = moves.batch_first(d_x, B, T, model.input_size, memory, "d_x").reshape((T, -1) if tape.single else (B, T, -1))
+    d_x = moves.batch_first(d_x, B, T, I, memory, "d_x").reshape((T, I) if tape.single else (B, T, I))
     d_h0 = d_h[0] if len(d_h) == 1 else upload(stack.states(d_h, B))
     if d_dt is not None and len(tape.dt_shape) < 2:
         d_dt = download(d_dt).reshape(T, B).sum(1, dtype=np.float64)

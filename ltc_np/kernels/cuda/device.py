@@ -174,6 +174,7 @@ class _Gpu:
         return cuda.as_cuda_array(array)
 
     def free_memory(self):
+        cuda.current_context().deallocations.clear()  # what is no longer used but not yet given back
         return cuda.current_context().get_memory_info().free
 
 

@@ -158,7 +158,7 @@ def _keeps_everything(net, plan, T, B, K, n_out, keep, memory):
         segment = B * N * plan.segment * (2 * K + 3) if keep else 0
         low = B * N * (-(-T // plan.segment) + 2 * plan.segment * K) if keep else 0
         full = B * N * 2 * T * K
-        free = free_memory()
+        free = free_memory() + memory.bytes
         if keep == "full" and (always + segment + full) * size <= free:
             return True
         if (always + segment + low) * size > free:

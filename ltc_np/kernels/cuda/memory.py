@@ -27,6 +27,11 @@ class Memory:
         launch_over(size, fill, array, array.dtype.type(0))
         return array
 
+    @property
+    def bytes(self):
+        """What its own arrays take."""
+        return sum(a.size * a.dtype.itemsize for a in self._arrays.values() if not isinstance(a, Memory))
+
     def kept(self, name, key, make):
         """What ``make()`` returned when this name last came with this key."""
         held = self._kept.get(name)
