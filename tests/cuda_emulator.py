@@ -205,6 +205,7 @@ def run(kernel, grid, block, args, order="forward", *, without_barrier=None, com
     """
     emulated = _emulated(kernel.py_func, without_barrier, compiled)
     grid, block, rng = _shape(grid), _shape(block), np.random.default_rng(0)
+    assert math.prod(block) <= kernel.threads, (kernel.py_func.__name__, block)
     watch = None if compiled else _Watch()
     given = args if compiled else [_Watched(a, watch) if isinstance(a, np.ndarray) else a for a in args]
     with np.errstate(all="ignore"):

@@ -1,6 +1,7 @@
 """The one file that imports CUDA: house decorators, instructions, memory, launches.
 
-* ``kernel``: an entry point, compiled for the types of its arguments when it is first launched.
+* ``kernel``: an entry point, compiled for the types of its arguments when it is first launched; ``threads=`` says how
+  large a block may be.
 * ``helper``: called by kernels only; inlined.
 * ``instruction``: a function for which the hardware has an instruction.
 
@@ -64,15 +65,20 @@ class _Source:
 def _jit(function, **flags):
     if cuda is None:
         return _Source(function)
-    return cuda.jit(function, device="forceinline" in flags, **({} if SIMULATED else flags))
+    return cuda.jit(function, device="forceinline" in flags, **({} if SIMULATED else flags | {"lto": False}))
 
 
-def kernel(function):
-    return _jit(function, lto=False)
+def kernel(function=None, *, threads=FLAT_BLOCK):
+    """Decorator; ``threads`` are the most of a block, for which the compiler leaves enough registers."""
+    if function is None:
+        return functools.partial(kernel, threads=threads)
+    compiled = _jit(function, launch_bounds=threads)
+    compiled.threads = threads
+    return compiled
 
 
 def helper(function):
-    return _jit(function, lto=False, forceinline=True)
+    return _jit(function, forceinline=True)
 
 
 def instruction(float32, float64):

@@ -65,7 +65,7 @@ def forward(R):
     """The kernel that runs the sequences, R of them in a thread."""
     room = 2 * THREADS * R
 
-    @kernel
+    @kernel(threads=THREADS)
     def ltc_forward(
         x, dt, steps, v0, neuron, pre, constants, sensory_pre, sensory, B, I, O, fan, sensory_fan, first, last, every,
         solver, stages, unfolds, states, totals, out, v_last,
@@ -169,7 +169,7 @@ def adjoint(R):
     """The kernel that runs the adjoint of `forward` backwards in time, R sequences in a thread."""
     room = 4 * THREADS * R
 
-    @kernel
+    @kernel(threads=THREADS)
     def ltc_adjoint(
         dt, steps, neuron, post, d_constants, B, O, fan, first, last, solver, stages, unfolds, states, totals,
         d_out, d_v, d_p, d_q, step_d_p, step_d_q, step_d_cm, scales,
@@ -288,7 +288,7 @@ def inputs_adjoint(x, post, d_constants, I, N, fan, samples, step_d_p, step_d_q,
         d_x[k] = d_v[0]
 
 
-@kernel
+@kernel(threads=THREADS)
 def elapsed(
     x, dt, steps, neuron, pre, constants, sensory_pre, sensory, B, I, fan, sensory_fan, first, last, solver, stages,
     unfolds, states, totals, scales, step_d_h,
