@@ -18,13 +18,22 @@ from .model import Model
 from .optim import Adam
 from .wirings import AutoNCP, FullyConnected
 
+
+def _dense(N):
+    return FullyConnected(N, 8)
+
+
+def _sparse(N):
+    return AutoNCP(N, 8, sparsity_level=0.9)
+
+
 # name -> (wiring, N, I, T, B)
 CASES = {
-    "long": (FullyConnected, 64, 8, 1000, 1024),
-    "batch": (FullyConnected, 64, 8, 64, 1024),
-    "small": (FullyConnected, 32, 4, 100, 4096),
-    "large": (FullyConnected, 128, 16, 100, 1024),
-    "sparse": (lambda N: AutoNCP(N, 8, sparsity_level=0.9), 64, 8, 1000, 1024),
+    "long": (_dense, 64, 8, 1000, 1024),
+    "batch": (_dense, 64, 8, 64, 1024),
+    "small": (_dense, 32, 4, 100, 4096),
+    "large": (_dense, 128, 16, 100, 1024),
+    "sparse": (_sparse, 64, 8, 1000, 1024),
 }
 PEERS_CASE = "batch"  # the longest that fits a card when every intermediate result is kept, as the peers do
 RATE_THREADS, RATE_REPEATS = 2**19, 2000

@@ -20,6 +20,7 @@ from .wirings import Wiring
 DTYPES = ("float32", "float64")
 # `predict` takes as many sequences at once as keep its arrays about this many numbers large.
 PREDICT_NUMBERS = 4_000_000
+PREDICT_NUMBERS_CUDA = 64 * PREDICT_NUMBERS  # a card has work for many, and the memory
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class Model:
     seed : int, optional
         Of the initial parameters; None draws a new one.
     dtype : "float32" or "float64"
-    backend : "auto", "numpy" or "cpu"
-        ``"auto"`` is Numba's kernels where numba works, else NumPy.
+    backend : "auto", "numpy", "cpu" or "cuda"
+        ``"auto"`` is Numba's kernels where numba works, else NumPy; ``"cuda"`` is for large batches (docs/cuda.md).
     return_sequences : bool
         False: the output is that of each sequence's last step, (B, O).
 
@@ -666,7 +667,8 @@ class Model:
         numbers = T * max(self.input_size, *(layer.output_size + 2 * layer.state_size for layer in self.layers))
         if self.backend == "numpy":  # whose temporaries hold some numbers for each synapse and sequence
             numbers += 2 * self.layout.size
-        return max(1, PREDICT_NUMBERS // numbers)
+        most = PREDICT_NUMBERS_CUDA if self.backend == "cuda" else PREDICT_NUMBERS
+        return max(1, most // numbers)
 
     def _predict_list(self, x, dt, h0, batch_size):
         """`predict` for a list of (T_i, I): padded in groups, so that one long sequence does not lengthen all."""

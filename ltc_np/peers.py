@@ -77,7 +77,7 @@ def ncps_step(model, x, y, formulation=None, device="cpu", compiled=False):
     else:
         peer = ncps.torch.LTC(
             model.input_size,
-            ncps.wirings.FullyConnected(model.state_size),
+            ncps.wirings.FullyConnected(model.state_size, model.output_size),
             input_mapping=None,
             output_mapping=None,
             ode_unfolds=layer.ode_unfolds,
@@ -157,7 +157,7 @@ def jax_step(model, x, y, formulation):
 
     layout, how, recomputed = formulation.split(", ")
     rows, U, epsilon = layout == "rows", model.layers[0].ode_unfolds, model.layers[0].epsilon
-    B, N = x.shape[0], model.state_size
+    B, N, O = x.shape[0], model.state_size, model.output_size
     spread, axis, equation = (1, 2, "bij,ij->bi") if rows else (0, 1, "ijb,ij->ib")
 
     def constant(values):
@@ -195,7 +195,7 @@ def jax_step(model, x, y, formulation):
                     v = unfold(v, network, P, Q)
             else:
                 v = lax.scan(lambda v, _: (unfold(v, network, P, Q), None), v, None, length=U)[0]
-            return v, v
+            return v, v[:, :O] if rows else v[:O]
 
         if recomputed.startswith("step"):
             step = jax.checkpoint(step)

@@ -27,8 +27,9 @@ u = np.uint64
 NEURON = ("cm", "gleak", "vleak")
 SYNAPSE = ("w", "mu", "sigma", "erev")
 SENSORY = tuple(f"sensory_{name}" for name in SYNAPSE)
-# Threads of a block, about; and how many there should be of all blocks before one takes more than one sequence.
-BLOCK, ENOUGH_THREADS = 128, 2**14
+# Threads of a block, about; and of all blocks before one takes more than one sequence: two warps for each scheduler of
+# a large card, so that one works while the other waits for memory.
+BLOCK, ENOUGH_THREADS = 128, 2**15
 # Numbers of one array that holds something of every stage of a segment.
 SEGMENT_NUMBERS = 2**26
 
