@@ -1,7 +1,7 @@
 """Compiles the CUDA kernels as a GPU's driver would, without one: signatures from the host code, PTX, machine code.
 
-`launches` runs the host code with kernels that do nothing and keeps the types of their arguments.  `compile_kernel` asks
-NVVM for PTX and the toolkit's ptxas, or else nvJitLink, for machine code, and reads both.
+`launches` runs the host code with kernels that do nothing and keeps the types of their arguments.  `compile_kernel`
+asks NVVM for PTX and the toolkit's ptxas, or else nvJitLink, for machine code, and reads both.
 """
 
 import functools
@@ -17,9 +17,8 @@ from unittest import mock
 import numba
 import numpy as np
 from cuda_emulator import Emulator
+from cuda_uses import installed, use_everything
 
-import ltc_np
-from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model
 from ltc_np.kernels.cuda import device
 
 MUFU, BRANCH, EX2 = 0x308, 0x947, 2  # codes of instructions, compute capability 7 to 9
@@ -40,51 +39,16 @@ class Recorder(Emulator):
         return np.zeros(size, dtype)
 
 
-class OnDevice:
-    """A NumPy array that says it lies on a device."""
-
-    def __init__(self, array):
-        self.array, self.__cuda_array_interface__ = array, array.__array_interface__
-
-
-def _train(model, x, y, **options):
-    model.fit(x, y, epochs=1, batch_size=x.shape[0], verbose=False, **options)
-
-
-def _calls(model, x, dt):
-    """Both directions, with arrays of the host and of a device."""
-    lengths = np.arange(1, x.shape[0] + 1) % (x.shape[1] + 1)
-    for wrap in (np.asarray, OnDevice):
-        for sequences in (True, False):
-            y, tape = model.forward(wrap(x), dt=wrap(dt), lengths=lengths, return_sequences=sequences)
-            model.backward(tape, wrap(np.array(y)))
-        model(wrap(x), return_state=True)
-
-
-def use_everything(dtype):
-    """Calls that need every kernel of a dtype, each in all its forms."""
-    rng = np.random.default_rng(0)
-    # By N and B a thread has 1, 2 or 4 sequences; N = 512 makes the largest block.
-    for N, B in ((5, 3), (5, 2**14), (64, 512), (64, 1024), (512, 1), (512, 64), (512, 128)):
-        for wiring in (FullyConnected(N, 2), AutoNCP(N, 2)):
-            model = Model(LTC(wiring, 3, check_stability="off"), Dense(2, 2), seed=0, dtype=dtype, backend="cuda")
-            _calls(model, rng.normal(size=(B, 2, 3)).astype(dtype), np.ones((B, 2), dtype))
-    x, y = rng.normal(size=(5, 4, 3)).astype(dtype), np.ones((5, 4, 2), dtype)
-    labels = np.zeros((5, 4), np.int64)
-    for optimizer in (ltc_np.Adam, ltc_np.AdamW, ltc_np.SGD, ltc_np.RMSprop):
-        _train(model, x, y, optimizer=optimizer(0.1), clip_norm=1.0)
-    for loss in ("mse", "mae", "huber", "binary_cross_entropy"):
-        _train(model, x, y, loss=loss, sample_weight=np.ones((5, 4)))
-    _train(model, x, labels, loss="cross_entropy", class_weight=[1.0, 2.0])
-    _train(model, x, y, l1=0.1, l2=0.1)
+# By N and B a thread has 1, 2 or 4 sequences; 512 units make the largest block.
+SIZES = ((5, 3), (5, 2**14), (64, 512), (64, 1024), (512, 1), (512, 64), (512, 128))
 
 
 @functools.cache
 def launches(dtype):
-    """{(kernel, types): most threads of a block} of `use_everything`."""
+    """{(kernel, types): most threads of a block} of everything the host code can launch."""
     recorder = Recorder()
-    with mock.patch.object(device, "machine", recorder), mock.patch.object(device, "why_not", lambda: None):
-        use_everything(dtype)
+    with installed(recorder):
+        use_everything(dtype, SIZES)
     return recorder.seen
 
 
@@ -196,3 +160,10 @@ def _per_sigmoid(code, cc):
         inner = any((a, b) != (first, last) and first <= a and b <= last for a, b in loops)
         if sum(is_exp2[first : last + 1]) and not inner:
             yield (last + 1 - first) / sum(is_exp2[first : last + 1])
+
+
+def sequences(kernel):
+    """How many sequences a thread of a sweep has: R of the function that made it; else 1."""
+    function = kernel.py_func
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    return cells["R"].cell_contents if "R" in cells else 1

@@ -174,8 +174,10 @@ class _Gpu:
         return cuda.as_cuda_array(array)
 
     def free_memory(self):
-        cuda.current_context().deallocations.clear()  # what is no longer used but not yet given back
-        return cuda.current_context().get_memory_info().free
+        context = cuda.current_context()
+        if not SIMULATED:
+            context.deallocations.clear()  # what is no longer used but not yet given back
+        return context.get_memory_info().free
 
 
 machine = _Gpu()  # tests put an emulator here
@@ -204,7 +206,8 @@ def download(array):
 
 def overwrite(array, values):
     """Copy host values into a flat array on the device."""
-    machine.overwrite(array, np.ascontiguousarray(values).reshape(-1))
+    if array.size:
+        machine.overwrite(array, np.ascontiguousarray(values).reshape(-1))
 
 
 def empty(size, dtype):

@@ -33,7 +33,7 @@ def d_effective(d_values, values, positivity, l1, l2, frozen, gradient):
     if k < u(values.size):
         d, value = d_values[k], d_values.dtype.type(values[k])
         if l1.size > 0:
-            sign = (value > 0.0) - (value < 0.0)
+            sign = 1.0 if value > 0.0 else (-1.0 if value < 0.0 else 0.0)
             d += l1[k] * sign + l2[k] * (value + value)
         if positivity[k] == SOFTPLUS:
             d *= -math.expm1(-value)
