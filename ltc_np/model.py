@@ -345,7 +345,8 @@ class Model:
         Parameters
         ----------
         x : (B, T, I) array, or (T, I) for one sequence
-            Real numbers; cast to the model's dtype.
+            Real numbers; cast to the model's dtype.  With ``backend="cuda"`` it may lie on the GPU (CuPy, PyTorch);
+            outputs then do too, here and in `forward` and `backward` (docs/cuda.md).
         dt : number, (T,) or (B, T) array, optional
             Elapsed time before each step, >= 0, in the data's unit, during which x[t] acts; dt[0] lies between h0 and
             x[0].  Default 1.

@@ -91,6 +91,7 @@ CASES = {
     "sparse, alone": (AutoNCP(19, 4, seed=1), 2, 3, 2, None, "exponential", 2, False),
     "few synapses": (Random(6, 2, sparsity_level=0.9, random_seed=3), 3, 5, 3, None, "semi_implicit", 2, True),
     "gains": (RandomWiring(3, 2, 5, seed=1), 3, 3, 4, [1, 4, 2], "semi_implicit", 2, True),
+    "long": (FullyConnected(16, 2), 3, 3, 200, [200, 17, 100], "semi_implicit", 6, False),
     "large": (FullyConnected(64, 9), 3, 5, 2, [1, 2, 2, 0, 2], "semi_implicit", 2, True),
 }
 
@@ -154,8 +155,7 @@ def test_layers_are_limited_by_a_block(emulator):
 
 
 def stacked(**options):
-    layers = LTC(AutoNCP(9, 3, seed=1), 3, ode_unfolds=2), Dense(3, 4, "gelu"), Dense(4, 2)
-    return lambda: pair(*layers, **options)
+    return lambda: pair(LTC(AutoNCP(9, 3, seed=1), 3, ode_unfolds=2), Dense(3, 4, "gelu"), Dense(4, 2), **options)
 
 
 LENGTHS = [5, 3, 0, 5, 1, 4, 2]
