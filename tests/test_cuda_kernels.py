@@ -66,8 +66,8 @@ def test_all_barriers_are_in_the_mutation_test():
 # -------------------------------------------------------------------------------------------------- machine code
 
 ARCHITECTURES = ((7, 5), (8, 0), (9, 0))
-# Most instructions per sigmoid in the innermost loops, by kernel and sequences of a thread: in the best and in the worst
-# of its loops.  About 5 % above what CUDA 13.5 makes for the worst of the three.
+# Most instructions per sigmoid in the innermost loops, by kernel and sequences of a thread: in the best and in the
+# worst of its loops.  About 5 % above what CUDA 13.5 makes for the worst of the three.
 PER_SIGMOID = {
     ("ltc_forward", 1): (24, 33),
     ("ltc_forward", 2): (17, 23),
@@ -111,7 +111,7 @@ def test_machine_code(dtype):
         best, worst = PER_SIGMOID.get(tuple(kernel), (np.inf, np.inf))
         assert min(found, default=0) <= best and max(found, default=0) <= worst, (kernel, cc, found)
     if dtype == "float32":  # float64 has no instruction for 2**x
-        assert all(seen[*kernel, cc] for kernel in PER_SIGMOID for cc in ARCHITECTURES)
+        assert all(seen[(*kernel, cc)] for kernel in PER_SIGMOID for cc in ARCHITECTURES)
 
 
 # ----------------------------------------------------------------------------------------------------- simulator
