@@ -40,7 +40,7 @@ class Recorder(Emulator):
 
 
 # By N and B a thread has 1, 2 or 4 sequences; 512 units make the largest block.
-SIZES = ((5, 3), (5, 2**14), (64, 512), (64, 1024), (512, 1), (512, 64), (512, 128))
+SIZES = ((5, 3), (64, 1024), (64, 2048), (512, 1), (512, 128), (512, 256))
 
 
 @functools.cache

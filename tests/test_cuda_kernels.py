@@ -66,9 +66,19 @@ def test_all_barriers_are_in_the_mutation_test():
 # -------------------------------------------------------------------------------------------------- machine code
 
 ARCHITECTURES = ((7, 5), (8, 0), (9, 0))
-# Instructions per sigmoid of the innermost loops, by kernel and sequences of a thread: of the best and of the worst
-# loop, the worst of the three architectures and about 5 % above what was seen with CUDA 13.5.
-PER_SIGMOID = {}
+# Most instructions per sigmoid in the innermost loops, by kernel and sequences of a thread: in the best and in the worst
+# of its loops.  About 5 % above what CUDA 13.5 makes for the worst of the three.
+PER_SIGMOID = {
+    ("ltc_forward", 1): (24, 33),
+    ("ltc_forward", 2): (17, 23),
+    ("ltc_forward", 4): (13.5, 18.5),
+    ("ltc_adjoint", 1): (31, 36),
+    ("ltc_adjoint", 2): (21.5, 23),
+    ("ltc_adjoint", 4): (17.5, 18.5),
+    ("inputs_adjoint", 1): (31, 46),
+    ("elapsed", 1): (25, 53),
+    ("synapse_sums", 1): (23.5, 23.5),
+}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -95,14 +105,13 @@ def test_machine_code(dtype):
             ):
                 if broken:
                     wrong.append(f"{name} of {types} for sm_{cc[0]}{cc[1]} {rule}")
-            if code.per_sigmoid:
-                seen.setdefault((name, cuda_compile.sequences(kernel)), []).append(code.per_sigmoid)
+            seen[name, cuda_compile.sequences(kernel), cc] = code.per_sigmoid
     assert not wrong, "\n".join(wrong)
-    print(seen)
-    for key, found in seen.items():
-        best, worst = PER_SIGMOID[key]
-        assert max(map(min, found)) <= best and max(map(max, found)) <= worst, (key, found)
-    assert set(seen) == (set(PER_SIGMOID) if dtype == "float32" else set())
+    for (*kernel, cc), found in seen.items():
+        best, worst = PER_SIGMOID.get(tuple(kernel), (np.inf, np.inf))
+        assert min(found, default=0) <= best and max(found, default=0) <= worst, (kernel, cc, found)
+    if dtype == "float32":  # float64 has no instruction for 2**x
+        assert all(seen[*kernel, cc] for kernel in PER_SIGMOID for cc in ARCHITECTURES)
 
 
 # ----------------------------------------------------------------------------------------------------- simulator
