@@ -257,20 +257,27 @@ def test_callbacks_see_and_may_change_the_parameters(emulator, rng):
             seen.append(self.model.theta[0])
             self.model.theta[-1] = 7.0
 
+    def at_the_end(epoch, logs):
+        models[len(seen) > 3].theta[1] = 5.0
+
     models = stacked()()
     x, y = rng.normal(size=(6, 3, 3)), rng.normal(size=(6, 3, 2))
     for model in models:
-        model.fit(x, y, epochs=1, batch_size=2, seed=1, verbose=False, callbacks=[Watch()])
+        model.fit(x, y, epochs=1, batch_size=2, seed=1, verbose=False, callbacks=[Watch(), at_the_end])
     np.testing.assert_allclose(seen[3:], seen[:3], rtol=1e-9)
     assert models[1].theta[-1] == 7
+    assert models[1].theta[1] == 5
+    np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(emulator, rng):
+@pytest.mark.parametrize("batch_size", [3, 6])
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(batch_size, emulator, rng):
+    """Found in the same epoch, or at the beginning of the next one."""
     models = stacked()()
     x, y = rng.normal(size=(6, 3, 3)), 1e200 * rng.normal(size=(6, 3, 2))
     for model in models:
         with pytest.raises(FloatingPointError, match="gradient norm"):
-            model.fit(x, y, epochs=2, batch_size=3, optimizer=SGD(1e300), seed=1, verbose=False)
+            model.fit(x, y, epochs=2, batch_size=batch_size, optimizer=SGD(1e300), seed=1, verbose=False)
     np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
 
 

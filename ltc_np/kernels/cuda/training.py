@@ -52,7 +52,7 @@ class Engine:
         self.lr_scale = upload(none if scale is None else scale.astype(dtype))
         decays = type(optimizer).__name__ == "AdamW"
         self.decay = upload(model.layout.decay.astype(dtype) if decays else none)
-        self.none, self.before = upload(none), empty(P, dtype)
+        self.none, self.before, self.ahead = upload(none), upload(model.theta), False
         self.moments = {name: empty(P, dtype) for name in optimizer._moments}
         self.totals = empty(3, np.float64)  # loss, squared norm of the gradient, penalties
 
@@ -62,12 +62,15 @@ class Engine:
         if theta.shape != optimizer._shape or theta.dtype != optimizer._dtype:
             optimizer._bind(theta)
         self.stack.load()
-        overwrite(self.before, theta)
+        self.ahead = False
         for name, array in self.moments.items():
             overwrite(array, getattr(optimizer, name))
 
     def store(self):
-        """Bring parameters and moments back to the host."""
+        """Bring parameters and moments back to the host, if the device has changed them since."""
+        if not self.ahead:
+            return
+        self.ahead = False
         self.model.theta[:] = download(self.stack.theta)
         for name, array in self.moments.items():
             getattr(self.optimizer, name)[:] = download(array)
@@ -111,6 +114,7 @@ class Engine:
         factor = real(clip / norm if clip is not None and clip < norm else 1)
         lr = optimizer.learning_rate
         optimizer.t += 1
+        self.ahead = True
         kind, moments = type(optimizer).__name__, self.moments
         if kind == "SGD":
             own = optim.sgd, moments["b"], real(lr), real(optimizer.momentum), optimizer.nesterov
