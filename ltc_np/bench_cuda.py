@@ -177,7 +177,7 @@ def run(cases, dtypes, runs, with_peers):
     rates = {dtype: sigmoid_rate(dtype) for dtype in dtypes}
     machine = device.describe() | {
         **{"python": platform.python_version(), "numpy": np.__version__},
-        **{name: metadata.version(name) for name in ("numba", "numba-cuda")},
+        **{name: metadata.version(name) for name in ("numba", "numba-cuda") if util.find_spec(name.replace("-", "_"))},
     }
     rows = [measure(name, dtype, rates[dtype], runs) for dtype in dtypes for name in cases]
     result = {"machine": machine, "sigmoid_rate": rates, "cases": rows}
