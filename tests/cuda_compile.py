@@ -5,6 +5,7 @@ asks NVVM for PTX and the toolkit's ptxas, or else nvJitLink, for machine code, 
 """
 
 import functools
+import math
 import re
 import shutil
 import struct
@@ -16,7 +17,7 @@ from unittest import mock
 
 import numba
 import numpy as np
-from cuda_emulator import Emulator
+from cuda_emulator import DeviceArray, Emulator, check_launch, shape
 from cuda_uses import installed, use_everything
 
 from ltc_np.kernels.cuda import device
@@ -32,11 +33,13 @@ class Recorder(Emulator):
         self.seen = {}
 
     def launch(self, function, grid, block, args):
-        key = function, tuple(numba.typeof(a) for a in args)
-        self.seen[key] = max(self.seen.get(key, 0), int(np.prod(block)))
+        grid, block = shape(grid), shape(block)
+        check_launch(function, grid, block)
+        key = function, tuple(numba.typeof(a) for a in self.given(args))
+        self.seen[key] = max(self.seen.get(key, 0), math.prod(block))
 
     def empty(self, size, dtype):
-        return np.zeros(size, dtype)
+        return DeviceArray(np.zeros(size, dtype))
 
 
 # By N and B a thread has 1, 2 or 4 sequences; 512 units make the largest block.

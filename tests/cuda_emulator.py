@@ -176,8 +176,16 @@ def barriers(kernel):
 # ------------------------------------------------------------------------------------------------------ execution
 
 
-def _shape(n):
+def shape(n):
+    """Of a grid or a block: three numbers."""
     return (*((n,) if isinstance(n, int) else n), 1, 1)[:3]
+
+
+def check_launch(kernel, grid, block):
+    """What a driver would refuse."""
+    assert all(type(n) is int and n >= 1 for n in grid + block), (kernel.py_func.__name__, grid, block)
+    assert math.prod(block) <= kernel.threads, (kernel.py_func.__name__, block)
+    assert block[2] <= 64 and grid[0] < 2**31 and max(grid[1:]) < 2**16, (kernel.py_func.__name__, grid, block)
 
 
 def _points(shape):
@@ -204,8 +212,8 @@ def run(kernel, grid, block, args, order="forward", *, without_barrier=None, com
         Whether Numba compiles it; else accesses are watched, slowly.
     """
     emulated = _emulated(kernel.py_func, without_barrier, compiled)
-    grid, block, rng = _shape(grid), _shape(block), np.random.default_rng(0)
-    assert math.prod(block) <= kernel.threads, (kernel.py_func.__name__, block)
+    grid, block, rng = shape(grid), shape(block), np.random.default_rng(0)
+    check_launch(kernel, grid, block)
     watch = None if compiled else _Watch()
     given = args if compiled else [_Watched(a, watch) if isinstance(a, np.ndarray) else a for a in args]
     with np.errstate(all="ignore"):
@@ -289,8 +297,29 @@ class _Watched:
 # ---------------------------------------------------------------------------------------------------- the machine
 
 
+class DeviceArray:
+    """What the host may do with an array on the device: take a slice, change the shape, hand it to a kernel."""
+
+    def __init__(self, host):
+        self.host, self.shape, self.size, self.dtype, self.flags = host, host.shape, host.size, host.dtype, host.flags
+
+    def __getitem__(self, key):
+        assert isinstance(key, slice) and key.step is None, "numbers are to be downloaded together"
+        return DeviceArray(self.host[key])
+
+    def reshape(self, *shape):
+        return DeviceArray(self.host.reshape(*shape))
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.host, dtype)
+
+    @property
+    def __cuda_array_interface__(self):
+        return self.host.__array_interface__
+
+
 class Emulator:
-    """In the place of `device.machine`: the host code runs on NumPy arrays and emulated kernels.
+    """In the place of `device.machine`: the host code runs on `DeviceArray` and emulated kernels.
 
     Parameters
     ----------
@@ -308,23 +337,30 @@ class Emulator:
         self.launched[function] = self.launched.get(function, 0) + 1
         kernel, line = self.without_barrier or (None, None)
         line = line if kernel is function else None
-        run(function, grid, block, args, self.order, without_barrier=line, compiled=self.compiled)
+        run(function, grid, block, self.given(args), self.order, without_barrier=line, compiled=self.compiled)
+
+    def given(self, args):
+        """Arguments as a kernel sees them; arrays of the host, and floats of Python's one size, are mistakes."""
+        known = DeviceArray, int, bool, np.uint64, np.float32, np.float64
+        assert all(type(a) in known for a in args), [type(a) for a in args]
+        return [a.host if isinstance(a, DeviceArray) else a for a in args]
 
     def upload(self, array):
-        return array.copy()
+        return DeviceArray(array.copy())
 
     def download(self, array):
-        return array.copy()
+        return array.host.copy()
 
     def overwrite(self, array, values):
-        array[:] = values
+        assert values.dtype == array.dtype and values.shape == array.shape, (values.dtype, values.shape)
+        array.host[:] = values
 
     def empty(self, size, dtype):
-        return poisoned(size, dtype)
+        return DeviceArray(poisoned(size, dtype))
 
     def adopt(self, array):
         interface = {k: v for k, v in array.__cuda_array_interface__.items() if k != "stream"}
-        return np.asarray(types.SimpleNamespace(__array_interface__=interface))
+        return DeviceArray(np.asarray(types.SimpleNamespace(__array_interface__=interface)))
 
     def free_memory(self):
         return self.free
