@@ -67,10 +67,10 @@ def test_all_barriers_are_in_the_mutation_test():
 
 ARCHITECTURES = ((7, 5), (8, 0), (9, 0))
 # Most instructions per sigmoid in the innermost loops, by kernel and sequences of a thread: in the best and in the
-# worst of its loops.  About 5 % above what CUDA 13.5 makes for the worst of the three.
+# worst of its loops.  About 5 % above what CUDA 13.0 and 13.5 make for the worst of the three.
 PER_SIGMOID = {
     ("ltc_forward", 1): (24, 33),
-    ("ltc_forward", 2): (17, 23),
+    ("ltc_forward", 2): (17, 25.5),
     ("ltc_forward", 4): (13.5, 18.5),
     ("ltc_adjoint", 1): (31, 36),
     ("ltc_adjoint", 2): (21.5, 23),
