@@ -76,7 +76,7 @@ def compile_kernel(kernel, types, cc):
     from numba import cuda
 
     with mock.patch("numba.cuda.dispatcher.get_current_device", lambda: mock.Mock(compute_capability=cc)):
-        ptx, _ = cuda.compile_ptx(kernel.py_func, types, cc=cc, launch_bounds=kernel.threads)
+        ptx, _ = cuda.compile_ptx(kernel.py_func, types, cc=cc, launch_bounds=(kernel.threads, 1))
     log, cubin = _assemble(ptx, f"sm_{cc[0]}{cc[1]}")
 
     def number(pattern):

@@ -72,7 +72,8 @@ def kernel(function=None, *, threads=FLAT_BLOCK):
     """Decorator; ``threads`` are the most of a block, for which the compiler leaves enough registers."""
     if function is None:
         return functools.partial(kernel, threads=threads)
-    compiled = _jit(function, launch_bounds=threads)
+    # One block at a time is enough: for two of them the assembler would rather spill some registers.
+    compiled = _jit(function, launch_bounds=(threads, 1))
     compiled.threads = threads
     return compiled
 
