@@ -1,7 +1,8 @@
 """Compiles the CUDA kernels as a GPU's driver would, without one: signatures from the host code, PTX, machine code.
 
 `launches` runs the host code with kernels that do nothing and keeps the types of their arguments.  `compile_kernel`
-asks NVVM for PTX and the toolkit's ptxas, or else nvJitLink, for machine code, and reads both.
+asks NVVM for PTX and the toolkit's ptxas, or else nvJitLink, for machine code, and reads both.  Run as a script it
+prints what becomes of the float32 kernels that have sigmoids.
 """
 
 import functools
@@ -170,3 +171,17 @@ def sequences(kernel):
     function = kernel.py_func
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     return cells["R"].cell_contents if "R" in cells else 1
+
+
+def main():
+    for (kernel, types), _ in launches("float32").items():
+        for cc in ((7, 5), (8, 0), (9, 0)):
+            code = compile_kernel(kernel, types, cc)
+            if code.per_sigmoid:
+                loops = ", ".join(f"{n:.1f}" for n in sorted(code.per_sigmoid))
+                name = f"{kernel.py_func.__name__}, {sequences(kernel)} to a thread, sm_{cc[0]}{cc[1]}"
+                print(f"{name}: {code.registers} registers, {code.shared} bytes shared, {loops} instructions a sigmoid")
+
+
+if __name__ == "__main__":
+    main()

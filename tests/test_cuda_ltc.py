@@ -106,6 +106,17 @@ def test_equals_numpy(case, dtype, emulator, monkeypatch, rng):
     compare(rng, layer, B, T, dtype, lengths)
 
 
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_sizes(dtype, emulator, monkeypatch, rng):
+    """Units on either side of a warp and of what a block of 128 threads holds, odd batches, uneven lengths."""
+    for k, N in enumerate((3, 8, 15, 16, 17, 31, 32, 33, 42, 43, 47, 63, 64)):
+        monkeypatch.setattr(ltc, "ENOUGH_THREADS", (1, 2**20)[k % 2])
+        wiring = FullyConnected(N, N // 2) if k % 3 else AutoNCP(N + 3, 2, seed=k)
+        layer = LTC(wiring, 1 + k % 4, solver=("semi_implicit", "exponential")[k % 2], ode_unfolds=1 + k % 3)
+        B, T = 1 + 2 * (k % 5), 1 + k % 3
+        compare(rng, layer, B, T, dtype, [T, *rng.integers(0, T + 1, B - 1)])
+
+
 @pytest.mark.parametrize("solver", ["semi_implicit", "rk4"])
 def test_bits_depend_neither_on_thread_order_nor_on_what_is_kept(solver, emulator, monkeypatch):
     """Segments of two steps, so that ten of them make the gradient; sequences end within and between them."""
