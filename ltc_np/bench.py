@@ -230,10 +230,13 @@ def table(result):
 
 def main(argv=None):
     """Run the benchmark and print it."""
+    from . import bench_cuda
+
     parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0].replace("`", ""))
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
-    kinds = f"{' '.join(CASES)}, of which the first five are LTCs; default: all"
-    parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", default=list(CASES), help=kinds)
+    parser.add_argument("--backend", choices=("cpu", "cuda"), default="cpu", help="default: %(default)s")
+    kinds = f"{' '.join(CASES)}, of which the first five are LTCs; of cuda: {' '.join(bench_cuda.CASES)}; default: all"
+    parser.add_argument("--cases", nargs="+", choices={**CASES, **bench_cuda.CASES}, metavar="CASE", help=kinds)
     parser.add_argument(
         "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"], help="default: both"
     )
@@ -253,16 +256,24 @@ def main(argv=None):
         parser.error("--runs must be at least 1")
     if args.threads is not None and args.threads < 1:
         parser.error("--threads must be at least 1")
+    known = bench_cuda.CASES if args.backend == "cuda" else CASES
+    cases = args.cases or list(known)
+    if not set(cases) <= set(known):
+        parser.error(f"--cases of {args.backend} are {' '.join(known)}, got {' '.join(cases)}")
+    if args.backend == "cuda":
+        result = bench_cuda.run(cases, args.dtypes, args.runs, args.peers)
+        print(json.dumps(result, indent=1) if args.json else bench_cuda.table(result))
+        return
     from . import kernels
 
     if kernels.resolve("auto") != "cpu":
         parser.error("the benchmark is of the cpu backend, which needs a working numba")
     threads.set_num_threads(args.threads)
     rates = {dtype: sigmoid_rate(dtype) for dtype in args.dtypes}
-    rows = [measure(name, dtype, rates[dtype], args.runs) for dtype in args.dtypes for name in args.cases]
+    rows = [measure(name, dtype, rates[dtype], args.runs) for dtype in args.dtypes for name in cases]
     result = {"machine": machine(), "sigmoid_rate": rates, "cases": rows, "start": start_times()}
     if args.peers:
         from . import peers
 
-        result["peers"] = peers.compare(args.cases, threads.get_num_threads(), args.runs)
+        result["peers"] = peers.compare(cases, threads.get_num_threads(), args.runs)
     print(json.dumps(result, indent=1) if args.json else table(result))

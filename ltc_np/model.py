@@ -18,6 +18,7 @@ from .wirings import Wiring
 DTYPES = ("float32", "float64")
 # `predict` takes as many sequences at once as keep its arrays about this many numbers large.
 PREDICT_NUMBERS = 4_000_000
+PREDICT_NUMBERS_CUDA = 64 * PREDICT_NUMBERS  # a card has work for many, and the memory
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class Model:
     seed : int, optional
         Of the initial parameters; None draws a new one.
     dtype : "float32" or "float64"
-    backend : "auto", "numpy" or "cpu"
-        ``"auto"`` is Numba's kernels where numba works, else NumPy.
+    backend : "auto", "numpy", "cpu" or "cuda"
+        ``"auto"`` is Numba's kernels where numba works, else NumPy; ``"cuda"`` is for large batches (docs/cuda.md).
     return_sequences : bool
         False: the output is that of each sequence's last step, (B, O).
 
@@ -292,7 +293,8 @@ class Model:
         Parameters
         ----------
         x : (B, T, I) array, or (T, I) for one sequence
-            Real numbers; cast to the model's dtype.
+            Real numbers; cast to the model's dtype.  With ``backend="cuda"`` it may lie on the GPU (CuPy, PyTorch);
+            outputs then do too, here and in `forward` and `backward` (docs/cuda.md).
         dt : number, (T,) or (B, T) array, optional
             Elapsed time before each step, >= 0, in the data's unit, during which x[t] acts; dt[0] lies between h0 and
             x[0].  Default 1.
@@ -309,6 +311,9 @@ class Model:
         -------
         y : (B, T, O), or (B, O) without sequences; (T, O) or (O,) for one sequence
         """
+        on_device = self._on_device(x)
+        if on_device:
+            return on_device.call(self, x, dt, lengths, h0, return_state, self._sequences(return_sequences))
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
         prepared = self._prepare(Fresh())
         self._check_steps(prepared, dt)
@@ -317,6 +322,14 @@ class Model:
         if single:
             y, state = y[0], state[0]
         return (y, state) if return_state else y
+
+    def _on_device(self, array):
+        """What takes arrays on a GPU (CuPy's, PyTorch's, ...) if this is one, else None."""
+        if not hasattr(array, "__cuda_array_interface__"):
+            return None
+        if self.backend != "cuda":
+            raise TypeError(f'arrays on a GPU need a model with backend="cuda", got one with backend="{self.backend}"')
+        return kernels.load("cuda", "calls")
 
     def _sequences(self, override):
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)
@@ -337,6 +350,9 @@ class Model:
             Drop what training drops, always the same for the same seed; default: nothing is dropped, as in calls.
         """
         keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
+        on_device = self._on_device(x)
+        if on_device:
+            return on_device.forward(self, x, dt, lengths, h0, self._sequences(return_sequences), keep)
         x_given, h0_given = x, h0
         dt_shape = () if dt is None else checks.plain("dt", dt, "real numbers").shape
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
@@ -370,6 +386,9 @@ class Model:
         Gradients
             ``theta`` (P,), ``x``, ``h0`` and ``dt`` (a number for a scalar dt), each of its argument's shape.
         """
+        on_device = self._on_device(d_y)
+        if on_device:
+            return Gradients(*on_device.backward(self, tape, d_y, d_state))
         if not isinstance(tape, Tape):
             raise TypeError(f"`tape` must come from `forward`, got {type(tape).__name__}")
         if tape.owner is not self:
@@ -603,7 +622,8 @@ class Model:
         numbers = T * max(self.input_size, *(layer.output_size + 2 * layer.state_size for layer in self.layers))
         if self.backend == "numpy":  # whose temporaries hold some numbers for each synapse and sequence
             numbers += 2 * self.layout.size
-        return max(1, PREDICT_NUMBERS // numbers)
+        most = PREDICT_NUMBERS_CUDA if self.backend == "cuda" else PREDICT_NUMBERS
+        return max(1, most // numbers)
 
     def _predict_list(self, x, dt, h0, batch_size):
         """`predict` for a list of (T_i, I): padded in groups, so that one long sequence does not lengthen all."""

@@ -374,7 +374,8 @@ class Adam(Optimizer):
         super().__init__(lr)
 
     def _prepare(self, model):
-        self._backend = getattr(model, "backend", "numpy")
+        backend = getattr(model, "backend", "numpy")
+        self._backend = "cpu" if backend == "cuda" else backend  # of what a GPU's model leaves to the host
 
     def _change(self, theta, grad, lr):
         m, v, delta, work = self.m, self.v, self._delta, self._work

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import checks, losses, optim
+from . import checks, kernels, losses, optim
 from . import metrics as metric_module
 from .callbacks import Callback, as_callback
 from .cells.base import Workspace
@@ -357,9 +357,21 @@ class _Run:
         self.optimizer, self.clip_norm, self.batch_size, self.tbptt = optimizer, clip_norm, batch_size, tbptt
         self.memory, self.metrics, self.callbacks, self.seed = memory, metrics, callbacks, seed
         self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
+        self.engine = _engine(model, loss, penalty, class_weight, optimizer, clip_norm, memory)
+        self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in callbacks)
 
     def epoch(self, data, n, epoch, order):
         """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs."""
+        if self.engine is None:
+            return self._epoch(data, n, epoch, order)
+        self.engine.load()
+        try:
+            return self._epoch(data, n, epoch, order)
+        finally:
+            if not self.diverged:
+                self.engine.store()
+
+    def _epoch(self, data, n, epoch, order):
         try:
             self.model._check_steps(self.model._prepare(self.workspace), data.dt)
         except ValueError as error:  # the conductances have grown
@@ -384,27 +396,49 @@ class _Run:
         *batch, weight, mask = taken
         if mask is not None and not mask.any():
             return 0.0, 0.0, self.forward(batch)[1]
+        change = self.change if self.engine is None else self.change_on_device
         try:
-            value, weight_sum, gradient, outputs, state = self.model._loss_and_grad(
-                *batch, self.loss, weight, self.class_weight, self.penalty, self.memory, self.workspace,
-                (self.seed, step),
-            )  # fmt: skip
+            value, weight_sum, outputs, state = change(batch, weight, step, f" at step {step} ({where})")
         except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
             outputs, state = self.forward(batch)
             value = weight_sum = 0.0
         else:
-            self.check_finite(value, "loss", gradient, f" at step {step} ({where})")
-            if self.clip_norm is not None:
-                optim.clip_by_global_norm(gradient, self.clip_norm)
-            self.good[:] = self.model.theta
-            self.optimizer.step(self.model, gradient)
             weight_sum = _weight(self.loss, weight_sum, outputs, mask)
         if self.metrics:
             _measure(self.metrics, outputs, batch[1], mask)
         if weight_sum:
+            if self.engine is not None and self.watched:
+                self.engine.store()
             for callback in self.callbacks:
                 callback.on_batch_end(step, {"loss": value})
+            if self.engine is not None and self.watched:
+                self.engine.load()
         return value, weight_sum, state
+
+    def change(self, batch, weight, step, where):
+        """Loss, sum of weights, outputs and last state of a batch; and an optimiser step with its gradient."""
+        value, weight_sum, gradient, outputs, state = self.model._loss_and_grad(
+            *batch, self.loss, weight, self.class_weight, self.penalty, self.memory, self.workspace, (self.seed, step)
+        )
+        self.check_finite(value, "loss", gradient, where)
+        if self.clip_norm is not None:
+            optim.clip_by_global_norm(gradient, self.clip_norm)
+        self.good[:] = self.model.theta
+        self.optimizer.step(self.model, gradient)
+        return value, weight_sum, outputs, state
+
+    def change_on_device(self, batch, weight, step, where):
+        """The same, of parameters that are on the device."""
+        value, weight_sum, norm, outputs, state = self.engine.loss_and_grad(
+            *batch, weight, bool(self.metrics), self.tbptt is not None
+        )
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            self.good[:] = self.engine.good()
+            self.check_finite(value, "loss", self.engine.gradient(), where)
+        self.engine.update(norm)
+        if outputs is not None and not self.model.return_sequences:
+            outputs = last_outputs(outputs, batch[3])
+        return value, weight_sum, outputs, state
 
     def check_finite(self, value, what, gradient=None, where=""):
         """Stop on a loss or gradient that is not finite, with the parameters of before the last step."""
@@ -424,6 +458,8 @@ class _Run:
     def forward(self, batch):
         """What the model now says of a batch, and its last state."""
         x, _, dt, lengths, valid, h0 = batch
+        if self.engine is not None:
+            self.engine.store()
         prepared = self.model._prepare(self.workspace)
         y, state, _ = self.model._forward(prepared, x, dt, lengths, valid, h0, None, self.workspace)
         return y if self.model.return_sequences else last_outputs(y, lengths), state
@@ -441,6 +477,18 @@ class _Run:
     def evaluate(self, data):
         """Loss and metrics of validation data."""
         return _evaluate(self.model, data, self.loss, self.metrics, self.class_weight, self.batch_size, self.workspace)
+
+
+def _engine(model, loss, penalty, class_weight, optimizer, clip_norm, memory):
+    """What trains on the device, or None where the host does."""
+    if model.backend != "cuda":
+        return None
+    training = kernels.load("cuda", "training")
+    reason = training.why_not(model, loss, class_weight, optimizer)
+    if reason is not None:
+        checks.warn(f"ltc_np: a training step on the GPU does not know {reason}; every batch goes through the host")
+        return None
+    return training.Engine(model, loss, penalty, class_weight, optimizer, clip_norm, memory)
 
 
 def _weight(loss, weight_sum, outputs, mask):

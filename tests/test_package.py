@@ -54,6 +54,7 @@ LEVELS = (
     ("train", "bench"),
     ("torch_loops",),
     ("peers",),
+    ("bench_cuda",),
     ("__main__",),
 )
 LEVEL = {name: k for k, names in enumerate(LEVELS) for name in names}

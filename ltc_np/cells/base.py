@@ -151,7 +151,7 @@ class Layer:
         ----------
         p, buffers : dict
             Effective values by name; they are this call's own and will not be written to.
-        backend : "numpy" or "cpu"
+        backend : "numpy", "cpu" or "cuda"
         """
         raise NotImplementedError
 

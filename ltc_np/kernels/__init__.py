@@ -7,7 +7,7 @@ import os
 
 from .. import checks
 
-BACKENDS = ("auto", "numpy", "cpu")
+BACKENDS = ("auto", "numpy", "cpu", "cuda")
 
 
 @functools.cache
@@ -22,18 +22,31 @@ def _why_not_cpu():
     return None
 
 
+def _why_not_cuda():
+    """The same for those of a GPU; with the remedy."""
+    reason = _why_not_cpu()
+    if reason is not None:
+        return f"no working numba ({reason})"
+    return importlib.import_module("ltc_np.kernels.cuda.device").why_not()
+
+
 _warn_once = functools.cache(checks.warn)
 
 
 def resolve(backend):
-    """The backend to use, ``"numpy"`` or ``"cpu"``, for the name a user gave.
+    """The backend to use, ``"numpy"``, ``"cpu"`` or ``"cuda"``, for the name a user gave.
 
-    ``"auto"`` is ``"cpu"`` where Numba works, else ``"numpy"`` with one warning.  A backend asked for by name that
-    cannot be had is an error.
+    ``"auto"`` is ``"cpu"`` where Numba works, else ``"numpy"`` with one warning; never ``"cuda"``.  A backend asked
+    for by name that cannot be had is an error.
     """
     if backend not in BACKENDS:
         raise ValueError(f"`backend` must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
     if backend == "numpy":
+        return backend
+    if backend == "cuda":
+        reason = _why_not_cuda()
+        if reason is not None:
+            raise ImportError(f'`backend="cuda"` cannot be used: {reason}')
         return backend
     reason = _why_not_cpu()
     if reason is None:

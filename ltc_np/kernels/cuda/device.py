@@ -1,0 +1,250 @@
+"""The one file that imports CUDA: house decorators, instructions, memory, launches.
+
+* ``kernel``: an entry point, compiled for the types of its arguments when it is first launched; ``threads=`` says how
+  large a block may be.
+* ``helper``: called by kernels only; inlined.
+* ``instruction``: a function for which the hardware has an instruction.
+
+All keep their Python source as ``py_func``.  Where CUDA cannot be imported that is all there is of them, and `why_not`
+says why; so kernels can be read, and run by an emulator, anywhere.
+
+Kernels become PTX, not LTO-IR: what runs is then what a compiler without a GPU has been seen to make of them.
+"""
+
+import functools
+import importlib.metadata
+import re
+
+import numba
+import numpy as np
+
+OLDEST = "0.30.4"  # every numba-cuda before breaks with numba 0.66
+INSTALL = 'pip install "ltc-np[cuda]"'
+FLAT_BLOCK = 128  # threads of a block where a thread needs no neighbours
+
+
+def _numbers(version):
+    return [int(n) for n in re.findall(r"\d+", version)[:3]]
+
+
+def _import_cuda():
+    """numba.cuda and None, or None and what is wrong."""
+    try:
+        version = importlib.metadata.version("numba-cuda")
+    except importlib.metadata.PackageNotFoundError:
+        return None, f"numba-cuda is not installed: {INSTALL}"
+    if _numbers(version) < _numbers(OLDEST):
+        return None, f"numba-cuda {version} is older than {OLDEST}: {INSTALL}"
+    try:
+        from numba import cuda
+        from numba.cuda.core import config
+
+        config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # some kernels have little to do and are not worth a warning
+    except Exception as error:  # two versions that do not fit fail in many ways
+        return None, f"numba-cuda {version} does not work with numba {numba.__version__} ({_line(error)}): {INSTALL}"
+    return cuda, None
+
+
+def _line(error):
+    """An exception in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+cuda, _broken = _import_cuda()
+SIMULATED = bool(numba.config.ENABLE_CUDASIM)  # NUMBA_ENABLE_CUDASIM=1: kernels run as Python
+
+
+class _Source:
+    """What a decorator makes of a function where there is no compiler for it."""
+
+    def __init__(self, function):
+        functools.update_wrapper(self, function)
+        self.py_func = function
+
+
+def _jit(function, **flags):
+    if cuda is None:
+        return _Source(function)
+    return cuda.jit(function, device="forceinline" in flags, **({} if SIMULATED else flags | {"lto": False}))
+
+
+def kernel(function=None, *, threads=FLAT_BLOCK):
+    """Decorator; ``threads`` are the most of a block, for which the compiler leaves enough registers."""
+    if function is None:
+        return functools.partial(kernel, threads=threads)
+    # One block at a time is enough: for two of them the assembler would rather spill some registers.
+    compiled = _jit(function, launch_bounds=(threads, 1))
+    compiled.threads = threads
+    return compiled
+
+
+def helper(function):
+    return _jit(function, forceinline=True)
+
+
+def instruction(float32, float64):
+    """Decorator of a function of one number: the PTX instruction for float32, the name in libdevice for float64."""
+
+    def decorate(function):
+        if cuda is None or SIMULATED:
+            return helper(function)
+        from llvmlite import ir
+        from numba.cuda import types
+        from numba.cuda.extending import intrinsic
+
+        def of_float32(context, builder, signature, arguments):
+            number = ir.FloatType()
+            code = ir.InlineAsm(ir.FunctionType(number, [number]), f"{float32} $0, $1;", "=f,f")
+            return builder.call(code, arguments)
+
+        def of_float64(context, builder, signature, arguments):
+            number, module = ir.DoubleType(), builder.module
+            code = module.globals.get(float64) or ir.Function(module, ir.FunctionType(number, [number]), float64)
+            return builder.call(code, arguments)
+
+        def typed(typing_context, x):
+            if x == types.float32:
+                return x(x), of_float32
+            return types.float64(types.float64), of_float64
+
+        compiled = intrinsic(typed)
+        compiled.py_func = function
+        return compiled
+
+    return decorate
+
+
+@instruction("ex2.approx.ftz.f32", "__nv_exp2")
+def exp2(x):
+    """2**x; of float32 to 2 ulp, 0 where the result would be a denormal number."""
+    return type(x)(2) ** x
+
+
+@instruction("rcp.approx.ftz.f32", "__nv_drcp_rn")
+def reciprocal(x):
+    """1 / x; of float32 to 1 ulp, 0 where x or the result would be a denormal number."""
+    return type(x)(1) / x
+
+
+@kernel
+def _nothing():
+    pass
+
+
+@functools.cache
+def why_not():
+    """None if there is a GPU that runs kernels, else the reason and the remedy in one line."""
+    if cuda is None:
+        return _broken
+    if SIMULATED:
+        return None
+    missing = cuda.cuda_error()
+    if missing:
+        return (
+            f"no NVIDIA driver with a GPU was found ({' '.join(str(missing).split())}); install one: nvidia.com/drivers"
+        )
+    try:
+        if not cuda.is_available():
+            return f"the CUDA libraries are not complete: {INSTALL}"
+        _nothing[1, 1]()
+        cuda.synchronize()
+    except Exception as error:  # a driver that is too old for the libraries, a GPU that another process holds, ...
+        return f"CUDA does not work ({_line(error)}); update the driver, or {INSTALL}"
+    return None
+
+
+class _Gpu:
+    """What the package asks of a device; arrays are flat."""
+
+    def launch(self, function, grid, block, args):
+        function[grid, block](*args)
+
+    def upload(self, array):
+        return cuda.to_device(array)
+
+    def download(self, array):
+        return array.copy_to_host()
+
+    def overwrite(self, array, values):
+        array.copy_to_device(values)
+
+    def empty(self, size, dtype):
+        return cuda.device_array(size, dtype)
+
+    def adopt(self, array):
+        return cuda.as_cuda_array(array)
+
+    def free_memory(self):
+        context = cuda.current_context()
+        if not SIMULATED:
+            context.deallocations.clear()  # what is no longer used but not yet given back
+        return context.get_memory_info().free
+
+
+machine = _Gpu()  # tests put an emulator here
+
+
+def launch(function, grid, block, *args):
+    """Start a kernel: ``grid`` and ``block`` are ints or tuples."""
+    machine.launch(function, grid, block, args)
+
+
+def launch_over(n, function, *args):
+    """Start a kernel that needs n threads."""
+    if n:
+        launch(function, -(-n // FLAT_BLOCK), FLAT_BLOCK, *args)
+
+
+def upload(array):
+    """A device copy of a host array, flat."""
+    return machine.upload(np.ascontiguousarray(array).reshape(-1))
+
+
+def download(array):
+    """A host copy of a device array."""
+    return machine.download(array)
+
+
+def overwrite(array, values):
+    """Copy host values into a flat array on the device."""
+    if array.size:
+        machine.overwrite(array, np.ascontiguousarray(values).reshape(-1))
+
+
+def empty(size, dtype):
+    """An uninitialised flat array on the device."""
+    return machine.empty(size, dtype)
+
+
+def adopt(array):
+    """An array of another library on the device, flat, without a copy, and its shape; None if it is not contiguous."""
+    array = machine.adopt(array)
+    flat = array.reshape(array.size) if array.flags["C_CONTIGUOUS"] else None
+    return flat, tuple(array.shape)
+
+
+def free_memory():
+    """Bytes of the device that nobody uses."""
+    return machine.free_memory()
+
+
+def seconds(function):
+    """Time of ``function()`` on the device, by its events."""
+    start, stop = cuda.event(), cuda.event()
+    start.record()
+    function()
+    stop.record()
+    stop.synchronize()
+    return cuda.event_elapsed_time(start, stop) / 1e3
+
+
+def describe():
+    """What figures belong to: the card, its compute capability, its memory."""
+    card = cuda.get_current_device()
+    name = card.name.decode() if isinstance(card.name, bytes) else card.name
+    return {
+        "card": name,
+        "compute_capability": ".".join(map(str, card.compute_capability)),
+        "multiprocessors": card.MULTIPROCESSOR_COUNT,
+        "memory_gib": round(cuda.current_context().get_memory_info().total / 2**30, 1),
+    }

@@ -1,0 +1,136 @@
+"""The losses of `ltc_np.losses` on the device: a thread owns an output, a step of a sequence or its last.
+
+y and d_y are (T, B, O), time first; targets and weights as the library has them, (B, T, ...) or (B, ...).
+"""
+
+import math
+
+import numpy as np
+
+from . import sums
+from .device import cuda, helper, kernel, launch_over, upload
+
+u = np.uint64
+MSE, MAE, HUBER, BINARY_CROSS_ENTROPY = range(4)
+CODES = {"mse": MSE, "mae": MAE, "huber": HUBER, "binary_cross_entropy": BINARY_CROSS_ENTROPY}
+NAMES = (*CODES, "cross_entropy")
+
+
+@helper
+def _row(n, steps, B, T, last):
+    """Of output n: its row in y, its row in the target, and whether there is one."""
+    if last:
+        return u(max(steps[n] - 1, 0)) * B + n, n, steps[n] > 0
+    return n, n % B * T + n // B, True
+
+
+@helper
+def _element(kind, parameters, y, target):
+    """Loss of one number and its derivative; parameters: of huber delta, else the weights of the two classes."""
+    real = type(y)
+    zero, one = real(0), real(1)
+    if kind == BINARY_CROSS_ENTROPY:
+        a, b = target * parameters[1], (one - target) * parameters[0]
+        small = math.exp(-abs(y))
+        value = (a + b) * math.log1p(small) + (b * y if y > zero else -a * y)
+        p, q = (one, small) if y >= zero else (small, one)
+        return value, (b * p - a * q) / (one + small)
+    error = y - target
+    if kind == MSE:
+        return error * error, error + error
+    if kind == MAE:
+        return abs(error), one if error > zero else (-one if error < zero else zero)
+    delta = parameters[0]
+    slope = min(max(error, -delta), delta)
+    return slope * (error - slope * real(0.5)), slope
+
+
+@kernel
+def elementwise(kind, parameters, y, target, weight, scale, steps, B, T, O, last, elements, d_y):
+    """elements: each output's loss times its weight; d_y: its derivative times scale.  weight may be empty."""
+    n = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
+    if n < u(elements.size):
+        at, to, there = _row(n, steps, B, T, last)
+        total = y.dtype.type(0)
+        if there:
+            w = weight[to] if weight.size > 0 else y.dtype.type(1)
+            for o in range(O):
+                value, slope = _element(kind, parameters, y[at * O + u(o)], target[to * O + u(o)])
+                total += value
+                d_y[at * O + u(o)] = slope * (w * scale)
+            total *= w
+        elements[n] = total
+
+
+@kernel
+def classes(class_weight, y, target, weight, scale, steps, B, T, O, last, elements, d_y):
+    """The same for cross-entropy: target holds classes, class_weight is (O,) or empty."""
+    n = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
+    if n < u(elements.size):
+        at, to, there = _row(n, steps, B, T, last)
+        zero = y.dtype.type(0)
+        value = zero
+        if there:
+            c = u(target[to])
+            w = weight[to] if weight.size > 0 else y.dtype.type(1)
+            w *= class_weight[c] if class_weight.size > 0 else y.dtype.type(1)
+            most = y[at * O]
+            for o in range(O):
+                most = max(most, y[at * O + u(o)])
+            norm = zero
+            for o in range(O):
+                norm += math.exp(y[at * O + u(o)] - most)
+            for o in range(O):
+                p = math.exp(y[at * O + u(o)] - most) / norm
+                d_y[at * O + u(o)] = (p - y.dtype.type(1) if u(o) == c else p) * (w * scale)
+            value = w * (math.log(norm) - (y[at * O + c] - most))
+        elements[n] = value
+
+
+class DeviceLoss:
+    """One of `NAMES`, weighed.
+
+    Parameters
+    ----------
+    name : str
+    parameters : tuple
+        Of huber delta; of the cross-entropies the classes' weights, or () for 1.
+    dtype : numpy.dtype
+    last : bool
+        Whether outputs are those of each sequence's last step.
+    """
+
+    def __init__(self, name, parameters, dtype, last):
+        self.name, self.dtype, self.last = name, dtype, last
+        self.weights = np.array(parameters, dtype)
+        if name == "binary_cross_entropy" and not len(parameters):
+            self.weights = np.ones(2, dtype)
+        self.parameters = upload(self.weights)
+
+    def weight_sum(self, target, weight, O):
+        """Sum of the weights of all elements; host arrays."""
+        w = np.float64(1) if weight is None else weight.astype(np.float64)
+        if self.name == "cross_entropy":
+            own = self.weights[target].astype(np.float64) if self.weights.size else np.ones(target.shape)
+            return float(np.sum(w * own))
+        if self.name == "binary_cross_entropy" and (self.weights != 1).any():
+            own = target * self.weights[1] + (1 - target) * self.weights[0]
+            return float(np.sum(w[..., None] * own if weight is not None else own, dtype=np.float64))
+        return O * float(np.sum(w)) if weight is not None else float(target.size)
+
+    def run(self, y, target, weight, weight_sum, steps, B, T, O, total, memory):
+        """Adds the loss to total (1,), float64; returns d_y (T, B, O), both divided by the sum of weights."""
+        rows = B if self.last else B * T
+        elements = memory.array("elements", rows, self.dtype)
+        d_y = (memory.zeros if self.last else memory.array)("d_y", T * B * O, self.dtype)
+        scale = self.dtype.type(1 / weight_sum)
+        shape = u(B), u(T), u(O), self.last
+        if self.name == "cross_entropy":
+            launch_over(rows, classes, self.parameters, y, target, weight, scale, steps, *shape, elements, d_y)
+        else:
+            launch_over(
+                rows, elementwise, CODES[self.name], self.parameters, y, target, weight, scale, steps, *shape, elements,
+                d_y,
+            )  # fmt: skip
+        sums.add_columns(elements, None, 1, rows, total, memory)
+        return d_y

@@ -1,0 +1,129 @@
+"""The LTC's solvers: one stage of one neuron, in numbers.
+
+`advance` and `d_advance` have the meaning of their namesakes in `ltc_np.cells.ltc_solvers`, the definition, and the
+forms of those in `ltc_np.kernels.cpu.ltc_solvers`: exact at h = 0, and without cancellation where h*q is large.
+"""
+
+import math
+
+from .device import helper
+
+SEMI_IMPLICIT, EULER, RK4, EXPONENTIAL = range(4)
+CODES = {"semi_implicit": SEMI_IMPLICIT, "euler": EULER, "rk4": RK4, "exponential": EXPONENTIAL}
+
+
+@helper
+def _rk4(stage, like):
+    """How far a stage goes with its slope, in h, and the slope's weight in the step."""
+    real = type(like)
+    if stage == 0:
+        return real(1 / 2), real(1 / 6)
+    if stage == 1:
+        return real(1 / 2), real(1 / 3)
+    if stage == 2:
+        return real(1), real(1 / 3)
+    return real(0), real(1 / 6)
+
+
+@helper
+def _part(stage, like):
+    """The length of an exponential stage, in h."""
+    real = type(like)
+    return real(1) if stage else real(0.5)
+
+
+@helper
+def _relax(h, cm, q):
+    """r = h q / cm, 1 - exp(-r), (1 - exp(-r)) / q and r / (1 - exp(-r)); their limits where 1 + r is 1."""
+    real = type(q)
+    one, most = real(1), real(1024)  # exp(-r) is 0 beyond
+    limit = h / cm
+    r = limit * q
+    r = most if r > most else r
+    rise = -math.expm1(-r)
+    if one + r > one:
+        return r, rise, rise / q, r / rise
+    return r, rise, limit, one
+
+
+@helper
+def advance(solver, stage, h, cm, p, q, base, v, total):
+    """The potential that one stage ends with, and rk4's running sum."""
+    if solver == SEMI_IMPLICIT:
+        return v + (p - q * v) * (h / (cm + h * q)), total
+    if solver == EULER:
+        return v + (p - q * v) * (h / cm), total
+    if solver == RK4:
+        reach, weight = _rk4(stage, v)
+        slope = (p - q * v) * (h / cm)
+        total = (total if stage else base) + weight * slope
+        return base + reach * slope if stage < 3 else total, total
+    _, _, rate, _ = _relax(_part(stage, v) * h, cm, q)
+    return base + (p - q * base) * rate, total
+
+
+@helper
+def d_advance(solver, stage, h, cm, q, base, v, new, d_new, d_base, d_end):
+    """Adjoint of `advance`, without that of h.
+
+    ``d_base`` and ``d_end`` are what the call for the stage behind returned.  Returns d_p, d_q, d_cm, d_v (its part
+    through the synapses left out), d_base, d_end.
+    """
+    real = type(q)
+    if solver == SEMI_IMPLICIT:
+        scaled = d_new / (cm + h * q)
+        d_p = h * scaled
+        # Twice one number: exact at h = 0, and without cancellation where h*q is large.
+        d_v = scaled * cm if h * q > cm else d_new - d_p * q
+        return d_p, -d_p * new, scaled * (v - new), d_v, d_base, d_end
+    if solver == EULER:
+        scaled = d_new / cm
+        d_p = h * scaled
+        return d_p, -d_p * v, scaled * (v - new), d_new - d_p * q, d_base, d_end
+    if solver == RK4:
+        reach, weight = _rk4(stage, v)
+        if stage == 3:
+            d_end = d_new
+            d_base = d_new
+        else:
+            d_base = d_base + d_new
+        d_p = h * ((weight * d_end + reach * d_new) / cm)
+        d_v = -d_p * q if stage else d_base - d_p * q
+        return d_p, -d_p * v, d_new / cm * (base - new), d_v, d_base, d_end
+    one = real(1)
+    h = _part(stage, v) * h
+    r, _, rate, ratio = _relax(h, cm, q)
+    decay = math.exp(-r)
+    d_p = d_new * rate
+    excess = (ratio - one) / q if one + r > one else h / cm * real(0.5)
+    d_q = d_new * (new - base) * (decay * excess) - d_p * new
+    d_cm = d_new / cm * (base - new) * (decay * ratio)
+    direct = d_new * decay if r > one else d_new - d_p * q
+    if stage:
+        return d_p, d_q, d_cm, real(0), direct, d_end
+    return d_p, d_q, d_cm, d_base + direct, d_base, d_end
+
+
+@helper
+def d_elapsed_scale(solver, stage, h, cm, q, d_new, d_end):
+    """The factor of the adjoint of h that needs the adjoint of ``new``; d_end as `d_advance` returns it."""
+    if solver == SEMI_IMPLICIT:
+        return d_new / (cm + h * q)
+    if solver == EULER:
+        return d_new / cm
+    if solver == RK4:
+        reach, weight = _rk4(stage, q)
+        return (weight * d_end + reach * d_new) / cm
+    return _part(stage, q) * d_new / cm
+
+
+@helper
+def d_elapsed_flow(solver, stage, h, cm, p, q, base, v, new):
+    """The other factor, cm dv/dt at the end of the stage."""
+    if solver == SEMI_IMPLICIT:
+        # P - Q*new, twice: the second form is exact at h = 0, the first does not cancel where h*q is large.
+        return cm * (new - v) / h if h * q > cm else p - q * new
+    if solver in (EULER, RK4):
+        return p - q * v
+    r, rise, _, _ = _relax(_part(stage, q) * h, cm, q)
+    return (new - base) * q * math.exp(-r) / rise if r > type(q)(1) else p - q * new

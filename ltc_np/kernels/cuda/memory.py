@@ -1,0 +1,61 @@
+"""Arrays on the device that one caller reuses from call to call."""
+
+import numpy as np
+
+from .device import cuda, empty, kernel, launch_over
+
+u = np.uint64
+
+
+class Memory:
+    """What `ltc_np.cells.base.Workspace` is on the host."""
+
+    def __init__(self):
+        self._arrays, self._kept = {}, {}
+
+    def array(self, name, size, dtype):
+        """An uninitialised flat array; the next call with this name may hand out the same memory."""
+        dtype, held = np.dtype(dtype), self._arrays.get(name)
+        if held is None or held.size < size or held.dtype != dtype:
+            del held  # freed before its successor is made
+            self._arrays.pop(name, None)
+            held = self._arrays[name] = empty(size, dtype)
+        return held if held.size == size else held[:size]
+
+    def zeros(self, name, size, dtype):
+        """The same, filled with 0."""
+        array = self.array(name, size, dtype)
+        launch_over(size, fill, array, array.dtype.type(0))
+        return array
+
+    @property
+    def bytes(self):
+        """What its own arrays take."""
+        return sum(a.size * a.dtype.itemsize for a in self._arrays.values() if not isinstance(a, Memory))
+
+    def kept(self, name, key, make):
+        """What ``make()`` returned when this name last came with this key."""
+        held = self._kept.get(name)
+        if held is None or held[0] != key:
+            held = self._kept[name] = key, make()
+        return held[1]
+
+    def child(self, name):
+        """The memory of one layer of a stack."""
+        return self._arrays.setdefault(name, Memory())
+
+
+def memory_of(workspace):
+    """The memory that belongs to a workspace of the host, or a new one."""
+    return workspace.kept("cuda", 0, Memory)
+
+
+def gibibytes(n):
+    return f"{n / 2**30:.2f} GiB"
+
+
+@kernel
+def fill(array, value):
+    k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
+    if k < u(array.size):
+        array[k] = value

@@ -1,0 +1,135 @@
+"""A training step on the device: only the batch goes there, and the loss and the gradient's norm come back."""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from ... import losses
+from . import optim, sums
+from .device import download, empty, launch_over, overwrite, upload
+from .losses import NAMES, DeviceLoss
+from .memory import Memory, fill
+from .stack import Stack, missing, outputs, put, put_steps
+
+OPTIMIZERS = ("Adam", "AdamW", "SGD", "RMSprop")
+
+
+def why_not(model, loss, class_weight, optimizer):
+    """None, or what of this training the device does not know."""
+    layer, name, kind = missing(model), losses._own_name(loss), type(optimizer)
+    if layer is not None:
+        return f"layer {layer!r}"
+    if name not in NAMES or (class_weight is not None and "cross_entropy" not in name):
+        return f"loss {getattr(loss, '__name__', loss)}"
+    if kind.__name__ not in OPTIMIZERS or kind.__module__ != "ltc_np.optim":
+        return f"optimizer {kind.__name__}"
+    return None
+
+
+class Engine:
+    """Model, loss and optimiser on the device, for `fit`; call `why_not` first.
+
+    `load` takes parameters and moments from the host, which are the authority; `store` brings them back.
+    """
+
+    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, keep):
+        self.model, self.optimizer, self.clip_norm, self.keep = model, optimizer, clip_norm, keep
+        self.stack = stack = Stack(model)
+        self.memory = Memory()
+        P, dtype, O = stack.P, stack.dtype, model.output_size
+        name = losses._own_name(loss)
+        parameters = (loss.keywords if isinstance(loss, partial) else {}).get("delta", 1.0)
+        parameters = (parameters,) if name == "huber" else ()
+        if class_weight is not None:
+            parameters = tuple(losses._class_weight(class_weight, O if name == "cross_entropy" else 2, dtype))
+        self.loss = DeviceLoss(name, parameters, dtype, not model.return_sequences)
+        rates = np.zeros((2, P if penalty is not None else 0))
+        for kind, where, factor in penalty.terms if penalty is not None else ():
+            rates[("l1", "l2").index(kind), where] += factor
+        self.l1, self.l2 = map(upload, rates)
+        scale, none = model.layout.lr_scale, np.zeros(0, dtype)
+        self.lr_scale = upload(none if scale is None else scale.astype(dtype))
+        decays = type(optimizer).__name__ == "AdamW"
+        self.decay = upload(model.layout.decay.astype(dtype) if decays else none)
+        self.none, self.before, self.ahead = upload(none), upload(model.theta), False
+        self.moments = {name: empty(P, dtype) for name in optimizer._moments}
+        self.totals = empty(3, np.float64)  # loss, squared norm of the gradient, penalties
+
+    def load(self):
+        """Take parameters, moments, and what is frozen, from the host."""
+        optimizer, theta = self.optimizer, self.model.theta
+        if theta.shape != optimizer._shape or theta.dtype != optimizer._dtype:
+            optimizer._bind(theta)
+        self.stack.load()
+        self.ahead = False
+        for name, array in self.moments.items():
+            overwrite(array, getattr(optimizer, name))
+
+    def store(self):
+        """Bring parameters and moments back to the host, if the device has changed them since."""
+        if not self.ahead:
+            return
+        self.ahead = False
+        self.model.theta[:] = download(self.stack.theta)
+        for name, array in self.moments.items():
+            getattr(self.optimizer, name)[:] = download(array)
+
+    def good(self):
+        """The parameters of before the last step."""
+        return download(self.before)
+
+    def gradient(self):
+        return download(self.stack.gradient)
+
+    def loss_and_grad(self, x, target, dt, lengths, valid, h0, weight, want_outputs, want_state):
+        """Loss, sum of weights, norm of the gradient, and outputs and last state if wanted; the gradient stays."""
+        (B, T, _), O, ragged = x.shape, self.model.output_size, valid is not None
+        stack, memory = self.stack, self.memory
+        weight_sum = self.loss.weight_sum(target, weight, O)
+        losses.normalise(0.0, weight_sum)
+        stack.prepare()
+        x, dt = put_steps("x", x, memory), put_steps("dt", dt, memory)
+        steps, target = put("steps", lengths, memory), put("target", target, memory)
+        weight = self.none if weight is None else put("weight", weight, memory)
+        y, states, saved = stack.forward(x, dt, steps, stack.put_states(h0, memory), T, B, ragged, self.keep, memory)
+        launch_over(3, fill, self.totals, np.float64(0))
+        d_y = self.loss.run(y, target, weight, weight_sum, steps, B, T, O, self.totals[:1], memory)
+        seen = outputs(y, B, T, memory) if want_outputs else None
+        stack.backward(saved, d_y, stack.zero_states(B, memory), steps, T, B, ragged, False, False, memory)
+        stack.differentiate(self.l1, self.l2)
+        sums.add_squares(stack.gradient, self.totals[1:2], memory)
+        if self.l1.size:
+            elements = memory.array("penalties", stack.P, np.float64)
+            launch_over(stack.P, optim.penalties, stack.values, self.l1, self.l2, elements)
+            launch_over(1, sums.reduce, elements, np.uint64(stack.P), self.totals[2:])
+        total, square, penalty = download(self.totals).tolist()
+        state = stack.states(states, B) if want_state else None
+        return total / weight_sum + penalty, weight_sum, math.sqrt(square), seen, state
+
+    def update(self, norm):
+        """A step of the optimiser with the gradient, of this norm, that `loss_and_grad` has left."""
+        optimizer, stack, real = self.optimizer, self.stack, self.stack.dtype.type
+        clip = self.clip_norm
+        factor = real(clip / norm if clip is not None and clip < norm else 1)
+        lr = optimizer.learning_rate
+        optimizer.t += 1
+        self.ahead = True
+        kind, moments = type(optimizer).__name__, self.moments
+        if kind == "SGD":
+            own = optim.sgd, moments["b"], real(lr), real(optimizer.momentum), optimizer.nesterov
+        elif kind == "RMSprop":
+            alpha = optimizer.alpha
+            numbers = lr, alpha, 1 - alpha, optimizer.epsilon, optimizer.momentum
+            own = optim.rmsprop, moments["v"], moments["b"], *map(real, numbers)
+        else:
+            beta1, beta2, t = optimizer.beta1, optimizer.beta2, optimizer.t
+            root = math.sqrt(1 - beta2**t)
+            decay = lr * getattr(optimizer, "weight_decay", 0.0)
+            numbers = lr * root / (1 - beta1**t), 1 - beta1, beta2, 1 - beta2, optimizer.epsilon * root, decay
+            own = optim.adam, moments["m"], moments["v"], *map(real, numbers), self.decay
+        function, *own = own
+        launch_over(
+            stack.P, function, stack.theta, stack.gradient, factor, *own, self.lr_scale, stack.frozen, stack.positivity,
+            stack.bound, self.before,
+        )  # fmt: skip

@@ -1,0 +1,237 @@
+"""All CUDA kernels without a GPU: accesses watched, barriers deleted, machine code read; the simulator; messages."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import cuda_compile
+import numpy as np
+import pytest
+from cuda_emulator import Emulator, Race, barriers
+from cuda_uses import SOLVERS, installed, kernel_names, use_everything
+
+from ltc_np import LTC, FullyConnected, Model, kernels
+from ltc_np.kernels.cuda import device, ltc, ltc_sweeps
+
+ROOT = Path(__file__).parents[1]
+DTYPES = ("float32", "float64")
+as_python = pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.0.0",
+    reason="kernels run as Python need NumPy 2: before, an int and a uint64 made a float64, unlike in Numba",
+)
+
+
+# ------------------------------------------------------------------------------------------------------ accesses
+
+
+@as_python
+@pytest.mark.parametrize("enough", [1, 2**14], ids=["several sequences a thread", "one"])
+def test_no_kernel_races_or_leaves_its_arrays(enough, monkeypatch):
+    """In Python: no two threads touch a number without a barrier between, none is read before it is written."""
+    monkeypatch.setattr(ltc, "ENOUGH_THREADS", enough)
+    machine = Emulator(compiled=False)
+    with installed(machine):
+        use_everything("float32", [(5, 3)])
+    assert {k.py_func.__name__ for k in machine.launched} == set(kernel_names())
+
+
+def sweep(solver, machine):
+    """A forward and a backward through a small network."""
+    with installed(machine):
+        layer = LTC(FullyConnected(3, 2), 2, solver=solver, ode_unfolds=2, check_stability="off")
+        model = Model(layer, seed=0, backend="cuda")
+        y, tape = model.forward(np.ones((3, 2, 2), np.float32))
+        model.backward(tape, np.ones_like(y))
+
+
+@as_python
+@pytest.mark.parametrize("enough", [1, 2**14], ids=["several sequences a thread", "one"])
+def test_every_barrier_is_needed(enough, monkeypatch):
+    monkeypatch.setattr(ltc, "ENOUGH_THREADS", enough)
+    deleted = 0
+    for solver in SOLVERS:
+        whole = Emulator(compiled=False)
+        sweep(solver, whole)
+        for kernel in whole.launched:
+            for line in barriers(kernel):
+                with pytest.raises(Race):
+                    sweep(solver, Emulator(compiled=False, without_barrier=(kernel, line)))
+                deleted += 1
+    assert deleted == 4 * 3  # two barriers of the forward sweep, one of the adjoint
+
+
+def test_all_barriers_are_in_the_mutation_test():
+    sources = "".join(p.read_text() for p in Path(device.__file__).parent.glob("*.py"))
+    sweeps = ltc_sweeps.forward(1), ltc_sweeps.adjoint(1)
+    assert sources.count("cuda.syncthreads()") == sum(len(barriers(k)) for k in sweeps) == 3
+
+
+# -------------------------------------------------------------------------------------------------- machine code
+
+ARCHITECTURES = ((7, 5), (8, 0), (9, 0))
+# Most instructions per sigmoid in the innermost loops, by kernel and sequences of a thread: in the best and in the
+# worst of its loops.  About 5 % above what CUDA 13.0 and 13.5 make for the worst of the three.
+PER_SIGMOID = {
+    ("ltc_forward", 1): (24, 33),
+    ("ltc_forward", 2): (17, 25.5),
+    ("ltc_forward", 4): (13.5, 18.5),
+    ("ltc_adjoint", 1): (31, 36),
+    ("ltc_adjoint", 2): (21.5, 23),
+    ("ltc_adjoint", 4): (17.5, 18.5),
+    ("inputs_adjoint", 1): (31, 46),
+    ("elapsed", 1): (25, 53),
+    ("synapse_sums", 1): (23.5, 23.5),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_machine_code(dtype):
+    """Of every kernel, on every architecture: no float64 by accident, nothing spilled, blocks that can start."""
+    reason = cuda_compile.why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    wrong, seen = [], {}
+    launches = cuda_compile.launches(dtype)
+    assert {k.py_func.__name__ for k, _ in launches} == set(kernel_names())
+    for (kernel, types), threads in launches.items():
+        name = kernel.py_func.__name__
+        for cc in ARCHITECTURES:
+            code = cuda_compile.compile_kernel(kernel, types, cc)
+            registers = -(-code.registers // 8) * 8  # what the hardware hands out
+            float64_by_accident = ".f64" in code.ptx and not any("float64" in str(t) for t in types)
+            for rule, broken in (
+                ("uses float64", float64_by_accident),
+                ("spills registers", code.spilled > 0 or code.stack > 0),
+                ("has too large blocks", threads > kernel.threads or registers * kernel.threads > 65536),
+                ("takes too much shared memory", code.shared > 48 * 1024),
+                ("calls a function of its own", ".func" in code.ptx.split(".entry")[0].replace(".extern .func", "")),
+            ):
+                if broken:
+                    wrong.append(f"{name} of {types} for sm_{cc[0]}{cc[1]} {rule}")
+            seen[name, cuda_compile.sequences(kernel), cc] = code.per_sigmoid
+    assert not wrong, "\n".join(wrong)
+    for (*kernel, cc), found in seen.items():
+        best, worst = PER_SIGMOID.get(tuple(kernel), (np.inf, np.inf))
+        assert min(found, default=0) <= best and max(found, default=0) <= worst, (kernel, cc, found)
+    if dtype == "float32":  # float64 has no instruction for 2**x
+        assert all(seen[(*kernel, cc)] for kernel in PER_SIGMOID for cc in ARCHITECTURES)
+
+
+# ----------------------------------------------------------------------------------------------------- simulator
+
+SIMULATED = """
+    import numpy as np
+    from ltc_np import LTC, Adam, AutoNCP, Dense, Model
+    from ltc_np.kernels.cuda import device
+
+    assert device.SIMULATED
+    models = [
+        Model(LTC(AutoNCP(6, 2), 2, ode_unfolds=2), Dense(2, 1, "tanh"), seed=0, dtype="float64", backend=backend)
+        for backend in ("numpy", "cuda")
+    ]
+    rng = np.random.default_rng(0)
+    x, dt, d_y = rng.normal(size=(3, 2, 2)), rng.uniform(0, 1, (3, 2)), rng.normal(size=(3, 2, 1))
+    found = []
+    for model in models:
+        y, tape = model.forward(x, dt, lengths=[2, 0, 1])
+        g = model.backward(tape, d_y)
+        model.fit(x, d_y, epochs=1, batch_size=3, optimizer=Adam(0.1), verbose=False)
+        found.append((y, g.theta, g.x, g.h0, g.dt, model.theta))
+    for got, want in zip(*found):
+        assert np.abs(got - want).max() < 1e-9
+    print("the simulator agrees")
+"""
+
+
+def run(code, **environment):
+    env = os.environ | {"PYTHONPATH": str(ROOT), **environment}
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+
+
+@as_python
+def test_simulator():
+    """Numba's own simulator runs the host code and the kernels, a thread of the host for each of a block."""
+    if device.cuda is None:
+        pytest.skip(device._broken)
+    done = run(SIMULATED, NUMBA_ENABLE_CUDASIM="1")
+    assert done.stdout == "the simulator agrees\n", done.stderr
+
+
+# ------------------------------------------------------------------------------------------------------ messages
+
+
+def refusal(**environment):
+    code = """
+        import ltc_np
+
+        ltc_np.LTCRNN(ltc_np.FullyConnected(3), 2, backend="auto")
+        try:
+            ltc_np.LTCRNN(ltc_np.FullyConnected(3), 2, backend="cuda")
+        except ImportError as error:
+            print(error)
+    """
+    done = run(code, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_without_the_package(monkeypatch):
+    def version(name):
+        raise importlib.metadata.PackageNotFoundError
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert device._import_cuda() == (None, 'numba-cuda is not installed: pip install "ltc-np[cuda]"')
+
+
+def test_with_a_package_that_is_too_old(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.9.12")
+    assert device._import_cuda() == (None, 'numba-cuda 0.9.12 is older than 0.30.4: pip install "ltc-np[cuda]"')
+    assert device._numbers("0.30.4") < device._numbers("0.31.0rc1") < device._numbers("1.0")
+
+
+def test_with_versions_that_do_not_fit(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.99.0")
+    monkeypatch.setitem(sys.modules, "numba.cuda", None)  # importing it raises
+    monkeypatch.delattr("numba.cuda", raising=False)
+    found, reason = device._import_cuda()
+    assert found is None
+    assert reason.startswith("numba-cuda 0.99.0 does not work with numba ")
+    assert reason.endswith('): pip install "ltc-np[cuda]"')
+    assert "\n" not in reason
+
+
+def test_without_a_driver():
+    if device.cuda is None:
+        pytest.skip(device._broken)
+    message = refusal(NUMBA_DISABLE_CUDA="1")
+    assert message.startswith(
+        '`backend="cuda"` cannot be used: no NVIDIA driver with a GPU was found (CUDA is disabled'
+    )
+    assert message.count("\n") == 1
+
+
+def test_the_reason_is_in_the_error_and_auto_never_picks_cuda(monkeypatch):
+    monkeypatch.setattr(device, "why_not", lambda: "no such luck: buy one")
+    with pytest.raises(ImportError, match='^`backend="cuda"` cannot be used: no such luck: buy one$'):
+        Model(LTC(FullyConnected(3), 2), backend="cuda")
+    monkeypatch.setattr(device, "why_not", lambda: None)
+    assert kernels.resolve("cuda") == "cuda"
+    assert kernels.resolve("auto") == "cpu"
+    with pytest.raises(ValueError, match="`backend` must be one of 'auto', 'numpy', 'cpu', 'cuda', got 'gpu'"):
+        Model(LTC(FullyConnected(3), 2), backend="gpu")
+
+
+def test_nothing_imports_cuda_unasked():
+    code = """
+        import sys
+        import ltc_np
+
+        assert ltc_np.LTCRNN(ltc_np.FullyConnected(3), 2).backend == "cpu"
+        print([m for m in sys.modules if "cuda" in m and m != "_numba_cuda_redirector"])
+    """
+    done = run(code)
+    assert done.stdout == "[]\n", done.stdout + done.stderr

@@ -1,0 +1,409 @@
+"""The LTC on the GPU, host code and kernels, run by the emulator: against the numpy backend, which defines it.
+
+float32 within 1e-5 (outputs) and 1e-4 (gradients) of float64 NumPy, relative to each array's largest: what is promised.
+float64 within 1e-12 and 1e-9: sums of a few hundred terms in another order.
+"""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from cuda_emulator import ORDERS, Emulator
+
+from ltc_np import LTC, Adam, AutoNCP, Dense, FullyConnected, Model, Random, RandomWiring
+from ltc_np.kernels.cuda import calls, dense, device, losses, ltc, ltc_sweeps, stack, training
+from ltc_np.optim import SGD, AdamW, RMSprop
+
+TOLERANCES = {"float64": (1e-12, 1e-9), "float32": (1e-5, 1e-4)}
+
+
+@pytest.fixture
+def emulator(monkeypatch):
+    """Puts an emulator in the place of the device; call it again for another one."""
+    monkeypatch.setattr(device, "why_not", lambda: None)
+
+    def install(**options):
+        emulator = Emulator(**options)
+        monkeypatch.setattr(device, "machine", emulator)
+        return emulator
+
+    install()
+    return install
+
+
+def pair(*layers, dtype="float64", **options):
+    """The same model with the numpy backend in float64 and with the cuda backend."""
+    models = [Model(*layers, seed=0, dtype=t, backend=b, **options) for t, b in (("float64", "numpy"), (dtype, "cuda"))]
+    models[1].theta[:] = models[0].theta
+    return models
+
+
+def data(rng, B, T, I, lengths=None):
+    """x, dt with a zero in it; NaN after the ends of sequences."""
+    x, dt = rng.normal(size=(B, T, I)), rng.uniform(0, 0.5, (B, T))
+    dt[0, T // 2] = 0
+    for b, n in enumerate(lengths or ()):
+        x[b, n:] = dt[b, n:] = np.nan
+    return x, dt
+
+
+def results(model, x, dt, lengths, h0, d_y, d_state, memory="full"):
+    """Everything the public calls compute."""
+    dtype = model.dtype
+    x, dt, h0, d_y, d_state = (a.astype(dtype) for a in (x, dt, h0, d_y, d_state))
+    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+    again, tape = model.forward(x, dt, lengths=lengths, h0=h0, memory=memory)
+    g = model.backward(tape, d_y, d_state)
+    assert np.array_equal(y, again)
+    assert y.dtype == state.dtype == g.theta.dtype == g.x.dtype == dtype
+    return {"y": y, "state": state, "x": g.x, "h0": g.h0, "dt": g.dt} | {
+        f"d {k}": v for k, v in model.views(g.theta).items()
+    }
+
+
+def check(got, expected, dtype):
+    for name, want in expected.items():
+        error = np.abs(got[name] - want).max(initial=0)
+        most = TOLERANCES[dtype][name not in ("y", "state")]
+        assert error <= most * max(np.abs(want).max(initial=0), 1e-6), (name, error)
+
+
+def compare(rng, layer, B, T, dtype, lengths=None, memory="full"):
+    definition, model = pair(layer, dtype=dtype)
+    x, dt = data(rng, B, T, layer.input_size, lengths)
+    h0, d_state = rng.normal(size=(2, B, layer.state_size)) * 0.3
+    given = x, dt, lengths, h0, rng.normal(size=(B, T, layer.output_size)), d_state
+    got = results(model, *given, memory=memory)
+    check(got, results(definition, *given), dtype)
+    return got
+
+
+# wiring, I, B, T, lengths, solver, unfolds, whether a thread takes several sequences
+CASES = {
+    "dense": (FullyConnected(5, 3), 2, 3, 4, None, "semi_implicit", 2, True),
+    "one of each": (FullyConnected(3), 1, 1, 1, None, "semi_implicit", 1, False),
+    "B = N = I": (FullyConnected(4, 2), 4, 4, 3, [3, 0, 1, 2], "exponential", 2, True),
+    "exponential": (FullyConnected(7, 2), 3, 5, 4, [4, 1, 3, 0, 2], "exponential", 3, False),
+    "euler": (FullyConnected(5, 3), 2, 3, 4, [2, 4, 3], "euler", 2, True),
+    "rk4": (FullyConnected(5, 3), 2, 3, 4, [2, 4, 3], "rk4", 2, True),
+    "sparse": (AutoNCP(12, 3, seed=1), 4, 5, 6, [6, 0, 3, 1, 5], "semi_implicit", 3, True),
+    "sparse, alone": (AutoNCP(19, 4, seed=1), 2, 3, 2, None, "exponential", 2, False),
+    "few synapses": (Random(6, 2, sparsity_level=0.9, random_seed=3), 3, 5, 3, None, "semi_implicit", 2, True),
+    "gains": (RandomWiring(3, 2, 5, seed=1), 3, 3, 4, [1, 4, 2], "semi_implicit", 2, True),
+    "long": (FullyConnected(16, 2), 3, 3, 200, [200, 17, 100], "semi_implicit", 6, False),
+    "large": (FullyConnected(64, 9), 3, 5, 2, [1, 2, 2, 0, 2], "semi_implicit", 2, True),
+}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize("case", CASES)
+def test_equals_numpy(case, dtype, emulator, monkeypatch, rng):
+    wiring, I, B, T, lengths, solver, unfolds, many = CASES[case]
+    if many:
+        monkeypatch.setattr(ltc, "ENOUGH_THREADS", 1)
+    layer = LTC(wiring, I, solver=solver, ode_unfolds=unfolds, check_stability="off")
+    compare(rng, layer, B, T, dtype, lengths)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_sizes(dtype, emulator, monkeypatch, rng):
+    """Units on either side of a warp and of what a block of 128 threads holds, odd batches, uneven lengths."""
+    for k, N in enumerate((3, 8, 15, 16, 17, 31, 32, 33, 42, 43, 47, 63, 64)):
+        monkeypatch.setattr(ltc, "ENOUGH_THREADS", (1, 2**20)[k % 2])
+        wiring = FullyConnected(N, N // 2) if k % 3 else AutoNCP(N + 3, 2, seed=k)
+        layer = LTC(wiring, 1 + k % 4, solver=("semi_implicit", "exponential")[k % 2], ode_unfolds=1 + k % 3)
+        B, T = 1 + 2 * (k % 5), 1 + k % 3
+        compare(rng, layer, B, T, dtype, [T, *rng.integers(0, T + 1, B - 1)])
+
+
+@pytest.mark.parametrize("solver", ["semi_implicit", "rk4"])
+def test_bits_depend_neither_on_thread_order_nor_on_what_is_kept(solver, emulator, monkeypatch):
+    """Segments of two steps, so that ten of them make the gradient; sequences end within and between them."""
+    layer = LTC(AutoNCP(12, 3, seed=1), 4, solver=solver, ode_unfolds=2, check_stability="off")
+    monkeypatch.setattr(ltc, "SEGMENT_NUMBERS", 2 * 2 * layer.method.stages * 5 * 12)
+    lengths = [20, 0, 4, 1, 13]
+    found = []
+    for order in ORDERS:
+        emulator(order=order)
+        found += [compare(np.random.default_rng(0), layer, 5, 20, "float32", lengths, m) for m in ("full", "low")]
+    # Between the least (5632 and 9232 numbers) and what all states take (9352 and 25912), far from both.
+    small = emulator(free=4 * (4000 + 3000 * layer.method.stages))
+    found.append(compare(np.random.default_rng(0), layer, 5, 20, "float32", lengths))
+    assert small.launched[ltc_sweeps.forward(1)] == 2 + 10, "what does not fit must be run again"
+    for other in found[1:]:
+        assert all(np.array_equal(found[0][name], other[name]) for name in other)
+
+
+def test_a_sequence_has_the_same_bits_in_every_batch(emulator, monkeypatch, rng):
+    model = pair(LTC(FullyConnected(5, 3), 2, ode_unfolds=2), dtype="float32")[1]
+    x, dt = (a.astype(np.float32) for a in data(rng, 7, 4, 2))
+    alone = [model(x[b], dt[b]) for b in range(7)]
+    monkeypatch.setattr(ltc, "ENOUGH_THREADS", 1)
+    together = model(x, dt)
+    assert np.array_equal(together, alone)
+    assert np.array_equal(model(x, 0 * dt)[:, -1], model(x[:, :1], 0.0)[:, 0]), "dt = 0 leaves the state"
+    state = None
+    for t in range(4):
+        y, state = model.step(x[:, t], dt[:, t], state)
+    assert np.array_equal(y, together[:, -1])
+
+
+def test_what_cannot_fit_is_refused_before_anything_is_launched(emulator):
+    model = pair(LTC(FullyConnected(5, 3), 2), dtype="float32")[1]
+    tight = emulator(free=20_000)
+    with pytest.raises(MemoryError, match=r"64 sequences of 100 steps.* GiB .* are free: .*batch_size.*tbptt"):
+        model.forward(np.zeros((64, 100, 2)))
+    assert ltc_sweeps.forward(1) not in tight.launched
+
+
+def test_layers_are_limited_by_a_block(emulator):
+    model = Model(LTC(AutoNCP(600, 2, sparsity_level=0.9, seed=0), 1), backend="cuda")
+    with pytest.raises(ValueError, match='at most 512 units in a layer, got 600; use backend="cpu"'):
+        model(np.zeros((1, 1, 1)))
+
+
+# ---------------------------------------------------------------------------------------------------- training
+
+
+def stacked(**options):
+    return lambda: pair(LTC(AutoNCP(9, 3, seed=1), 3, ode_unfolds=2), Dense(3, 4, "gelu"), Dense(4, 2), **options)
+
+
+LENGTHS = [5, 3, 0, 5, 1, 4, 2]
+RUNS = {
+    "adamw": (stacked(), "mse", AdamW(1e-2), {"lengths": LENGTHS, "clip_norm": 0.1, "metrics": ["mae"]}),
+    "sgd": (
+        stacked(return_sequences=False),
+        "cross_entropy",
+        SGD(0.1, momentum=0.9, nesterov=True),
+        {"lengths": LENGTHS, "class_weight": [1, 2], "l2": 1e-2, "metrics": ["accuracy"]},
+    ),
+    "rmsprop": (
+        stacked(),
+        "binary_cross_entropy",
+        RMSprop(momentum=0.5),
+        {"class_weight": [1, 2], "sample_weight": np.arange(7.0), "l1": {"0.w": 1e-2}, "tbptt": 2},
+    ),
+    "adam": (
+        lambda: pair(LTC(RandomWiring(3, 2, 5, seed=1), 3, ode_unfolds=2, positivity="clip")),
+        "huber",
+        Adam(0.5),
+        {"memory": "low", "lengths": LENGTHS},
+    ),
+    "two LTCs": (
+        lambda: pair(LTC(FullyConnected(5, 2), 3, ode_unfolds=1), LTC(AutoNCP(6, 2, seed=1), 2, ode_unfolds=2)),
+        "mae",
+        Adam(1e-2),
+        {},
+    ),
+}
+
+
+def train_both(name, rng):
+    """float64, two epochs of three batches: what rounding makes of it; and the moments come back too."""
+    make, loss, optimizer, options = RUNS[name]
+    models = make()
+    models[1].freeze(next(iter(models[0].params)))
+    models[0].freeze(next(iter(models[0].params)))
+    x, shape = rng.normal(size=(7, 5, 3)), (7, 5, 2)
+    y = rng.integers(0, 2, 7) if loss == "cross_entropy" else rng.uniform(size=shape)
+    before, histories, states = models[0].theta.copy(), [], []
+    for model in models:
+        optimizer.reset()
+        histories.append(
+            model.fit(
+                x, y, loss=loss, optimizer=optimizer, epochs=2, batch_size=3, seed=1, verbose=False,
+                validation_data=(x, y), keep_best=False, **options,
+            )
+        )  # fmt: skip
+        states.append(optimizer.state())
+    assert np.abs(models[0].theta - before).max() > 1e-3
+    np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9, atol=1e-12)
+    for key, values in histories[0].items():
+        np.testing.assert_allclose(histories[1][key], values, rtol=1e-9, err_msg=key)
+    for key, values in states[0].items():
+        np.testing.assert_allclose(states[1][key], values, rtol=1e-7, atol=1e-12, err_msg=key)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_training_on_the_device_equals_numpy(name, emulator, rng):
+    train_both(name, rng)
+
+
+def test_a_training_step_moves_only_the_batch(emulator, monkeypatch, rng):
+    model = stacked()()[1]
+    machine = emulator()
+    engine = training.Engine(model, losses_of("mse"), None, None, Adam(), None, "full")
+    engine.load()
+    x, y = rng.normal(size=(7, 5, 3)), rng.normal(size=(7, 5, 2))
+    batch = x, y, np.ones((7, 5)), np.full(7, 5), None, np.zeros((7, 9)), None, False, False
+    engine.update(engine.loss_and_grad(*batch)[2])
+    moved = []
+    for name in ("upload", "overwrite", "download", "empty"):
+        original = getattr(machine, name)
+        monkeypatch.setattr(
+            machine, name, lambda *a, n=name, f=original: (moved.append((n, np.asarray(a[-1]).size)), f(*a))[1]
+        )
+    engine.update(engine.loss_and_grad(*batch)[2])
+    assert moved == [
+        *(("overwrite", a.size) for a in (x, batch[2], batch[3], y)),
+        ("overwrite", 7 * 9),
+        ("download", 3),
+    ]
+
+
+def losses_of(name):
+    from ltc_np import losses as host
+
+    return host.get(name)
+
+
+def test_callbacks_see_and_may_change_the_parameters(emulator, rng):
+    from ltc_np.callbacks import Callback
+
+    seen = []
+
+    class Watch(Callback):
+        def on_batch_end(self, step, logs):
+            seen.append(self.model.theta[0])
+            self.model.theta[-1] = 7.0
+
+    def at_the_end(epoch, logs):
+        models[len(seen) > 3].theta[1] = 5.0
+
+    models = stacked()()
+    x, y = rng.normal(size=(6, 3, 3)), rng.normal(size=(6, 3, 2))
+    for model in models:
+        model.fit(x, y, epochs=1, batch_size=2, seed=1, verbose=False, callbacks=[Watch(), at_the_end])
+    np.testing.assert_allclose(seen[3:], seen[:3], rtol=1e-9)
+    assert models[1].theta[-1] == 7
+    assert models[1].theta[1] == 5
+    np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", [3, 6])
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(batch_size, emulator, rng):
+    """Found in the same epoch, or at the beginning of the next one."""
+    models = stacked()()
+    x, y = rng.normal(size=(6, 3, 3)), 1e200 * rng.normal(size=(6, 3, 2))
+    for model in models:
+        with pytest.raises(FloatingPointError, match="gradient norm"):
+            model.fit(x, y, epochs=2, batch_size=batch_size, optimizer=SGD(1e300), seed=1, verbose=False)
+    np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
+
+
+def test_what_the_device_does_not_know_goes_through_the_host(emulator, rng):
+    models = stacked()()
+    x, y = rng.normal(size=(4, 3, 3)), rng.normal(size=(4, 3, 2))
+
+    def own(y, target):
+        return ((y - target) ** 2).mean(), 2 * (y - target) / y.size
+
+    models[0].fit(x, y, epochs=1, loss=own, seed=1, verbose=False)
+    with pytest.warns(RuntimeWarning, match="does not know loss own; every batch goes through the host"):
+        models[1].fit(x, y, epochs=1, loss=own, seed=1, verbose=False)
+    np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------- device arrays
+
+
+class OnDevice:
+    """An array that another library would hold on the device."""
+
+    def __init__(self, array):
+        self.array = array
+        self.__cuda_array_interface__ = array.__array_interface__
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("sequences", [True, False])
+def test_arrays_on_the_device_go_in_and_come_out(single, sequences, emulator, rng):
+    layers = LTC(AutoNCP(9, 3, seed=1), 3, ode_unfolds=2), Dense(3, 4, "gelu"), LTC(FullyConnected(6, 2), 4)
+    definition, model = pair(*layers, return_sequences=sequences)
+    lengths = None if single else [5, 3, 0, 5]
+    x, dt = data(rng, 4, 5, 3, lengths)
+    d_y, h0, d_state = rng.normal(size=(4, 5, 2) if sequences else (4, 2)), *rng.normal(size=(2, 4, 15))
+    if single:
+        x, dt, d_y, h0, d_state = x[0], dt[0], d_y[0], h0[0], d_state[0]
+    before = x.copy()
+    y, state = definition(x, dt, lengths=lengths, h0=h0, return_state=True)
+    g = definition.backward(definition.forward(x, dt, lengths=lengths, h0=h0)[1], d_y, d_state)
+    x_d, d_y_d, d_state_d = map(OnDevice, (x, d_y, d_state))
+    for times in (OnDevice(dt), dt):
+        got = model(x_d, times, lengths=lengths, h0=h0, return_state=True)
+        out, tape = model.forward(x_d, times, lengths=lengths, h0=h0, memory="low")
+        g_d = model.backward(tape, d_y_d, d_state_d)
+        for a, b in ((got[0], y), (got[1], state), (out, y), *((getattr(g_d, n), getattr(g, n)) for n in vars(g))):
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_arrays_on_the_device_are_checked(emulator, rng):
+    model = pair(LTC(FullyConnected(5, 2), 3), dtype="float32")[1]
+    x = rng.normal(size=(4, 5, 3)).astype(np.float32)
+    for given, message in (
+        (x.astype(np.float64), r"`x` must be a contiguous float32 array of shape \(4, 5, 3\) on the GPU, got float64"),
+        (x[:, :, :2], r"`x` must be \(B, T, 3\) or \(T, 3\), got shape \(4, 5, 2\)"),
+        (np.asfortranarray(x), "got one that is not contiguous"),
+        (np.full_like(x, np.inf), "`x` must be finite, got 60 values that are not"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model(OnDevice(given))
+    with pytest.raises(ValueError, match="`dt` must be finite, >= 0"):
+        model(OnDevice(x), OnDevice(np.full((4, 5), -1, np.float32)))
+    with pytest.raises(ValueError, match="this model's own `forward` of arrays on the GPU"):
+        model.backward(model.forward(x)[1], OnDevice(x[:, :, :2].copy()))
+    other = Model(LTC(FullyConnected(5, 2), 3), backend="numpy")
+    with pytest.raises(TypeError, match='need a model with backend="cuda", got one with backend="numpy"'):
+        other(OnDevice(x))
+
+
+def test_the_benchmark_of_the_device(emulator, monkeypatch, capsys):
+    """Its code, on a case of no size; times are those of the emulator."""
+    from ltc_np import bench, bench_cuda
+
+    def seconds(function):
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
+
+    monkeypatch.setattr(device, "seconds", seconds)
+    monkeypatch.setattr(device, "describe", lambda: {"card": "none"})
+    monkeypatch.setattr(bench_cuda, "RATE_THREADS", 64)
+    monkeypatch.setattr(bench_cuda, "RATE_REPEATS", 10)
+    monkeypatch.setitem(bench_cuda.CASES, "small", (FullyConnected, 3, 2, 2, 3))
+    arguments = ["--backend", "cuda", "--cases", "small", "--dtypes", "float64", "--runs", "1", "--peers"]
+    bench.main([*arguments, "--json"])
+    row = json.loads(capsys.readouterr().out)["cases"][0]
+    assert row["evaluations"] == 3 * 2 * (6 * 9 + 6)
+    assert row["train_share"] * row["train_ms"] == pytest.approx(2 * row["forward_share"] * row["forward_ms"])
+    bench.main(arguments)
+    out = capsys.readouterr().out
+    assert "card none" in out
+    assert "small    float64     3   2     2     3" in out
+    with pytest.raises(SystemExit):
+        bench.main(["--backend", "cuda", "--cases", "tutorial"])
+
+
+def test_every_name_of_the_library_has_its_number_on_the_device():
+    from ltc_np import activations
+    from ltc_np import losses as host
+
+    assert set(dense.ACTIVATIONS) == set(activations.ACTIVATIONS)
+    assert set(losses.NAMES) == set(host._FUNCTIONS)
+    assert set(stack.LAYERS) == {"LTC", "Dense"}
+    assert calls.on_device(OnDevice(np.zeros(1)))
+
+
+@pytest.mark.parametrize("name", dense.ACTIVATIONS)
+def test_activations_of_dense_equal_numpy(name, emulator, rng):
+    definition, model = pair(LTC(FullyConnected(3), 2, ode_unfolds=1), Dense(3, 2, name))
+    x, d_y = rng.normal(size=(3, 2, 2)), rng.normal(size=(3, 2, 2))
+    y, tape = definition.forward(x)
+    y_d, tape_d = model.forward(OnDevice(x))
+    np.testing.assert_allclose(y_d, y, rtol=1e-12, atol=1e-15)
+    g, g_d = definition.backward(tape, d_y), model.backward(tape_d, OnDevice(d_y))
+    np.testing.assert_allclose(g_d.theta, g.theta, rtol=1e-10, atol=1e-13)
