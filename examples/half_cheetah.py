@@ -70,9 +70,10 @@ def read(path):
 def load(file, kind):
     """The array in an .npy file, or the arrays in an .npz file by name."""
     try:
-        found = np.load(file, allow_pickle=False)
-        if isinstance(found, kind):
-            return found if kind is np.ndarray else dict(found)
+        with open(file, "rb") as opened:
+            found = np.load(opened, allow_pickle=False)
+            if isinstance(found, kind):
+                return found if kind is np.ndarray else dict(found)
     except (ValueError, EOFError, zipfile.BadZipFile):
         pass  # said below, for all that is no such file
     raise ValueError("must be a folder of trace_*.npy, or an .npz file with an array x")
