@@ -1,17 +1,22 @@
 """One configuration object for every cell: which, how large, solved how, and what stands before and behind it."""
 
 import inspect
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from os import PathLike
 
 from . import checks
-from .cells import CELLS
+from .activations import ACTIVATIONS
+from .cells import CELLS, cfc, ctrnn, ltc_solvers, neural_ode
 from .layers import Dense, InputMapping
 from .model import Model
 from .wirings import FullyConnected
 
 # Names of the literature for what the library calls by another one.
-CELL_NAMES = {"lif": "spikinglif", "node": "neuralode"}
-SOLVER_NAMES = {"explicit": "euler", "runge_kutta": "rk4"}
+ALIASES = {
+    "cell": {"LIF": "SpikingLIF", "NODE": "NeuralODE"},
+    "solver": {"explicit": "euler", "runge_kutta": "rk4"},
+}
 INPUT_MAPPINGS = {"identity": None, "linear": "linear", "affine": "affine"}
 # Fields of the configuration, and what cells that have one call the argument.
 SETTINGS = {
@@ -19,6 +24,36 @@ SETTINGS = {
     "ode_unfolds": ("ode_unfolds",),
     "activation": ("activation", "backbone_activation"),
 }
+# The words that a cell takes, by field; "linear" is the configuration's word for no activation.
+_FUNCTIONS = tuple("linear" if name is None else name for name in ACTIVATIONS)
+WORDS = {
+    "solver": {"LTC": tuple(ltc_solvers.SOLVERS), "CTRNN": ctrnn.SOLVERS, "NeuralODE": neural_ode.SOLVERS},
+    "activation": {"CTRNN": _FUNCTIONS, "NeuralODE": _FUNCTIONS, "CfC": cfc.BACKBONE_ACTIVATIONS},
+}
+
+
+class _FrozenDict(Mapping):
+    """A dict of hashable values that cannot be changed, equal to one."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values):
+        self._values = dict(values)
+
+    def __getitem__(self, name):
+        return self._values[name]
+
+    def __iter__(self):
+        return iter(self._values)
+
+    def __len__(self):
+        return len(self._values)
+
+    def __hash__(self):
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self):
+        return repr(self._values)
 
 
 @dataclass(frozen=True)
@@ -29,7 +64,7 @@ class CellConfig:
     ----------
     cell : str
         ``"LTC"``, ``"CTRNN"``, ``"NeuralODE"``, ``"CTGRU"``, ``"SpikingLIF"``, ``"CfC"``, ``"LSTM"``, ``"GRU"``, or
-        another cell of the registry.  Case and hyphens do not matter, and ``"lif"`` and ``"node"`` are known too.
+        another cell of the registry; ``"LIF"`` and ``"NODE"`` are known too.
     units : int >= 1
         Wired cells are fully connected; for other wirings use `LTCRNN` or `Model`.
     input_dim : int >= 1
@@ -44,14 +79,19 @@ class CellConfig:
         Feature by feature, before any cell.
     activation : str, optional
         For cells that have one: ``"tanh"``, ``"relu"``, ..., ``"linear"``; of a `CfC` that of the backbone.
+    init : dict or str, optional
+        Initial values, as the cell's class says, in plain data: a dict from names of parameters to a number or a list
+        [low, high], which is a range; of an `LTC` also ``"time_constants"``, or a range by that name in the dict.
     options : dict, optional
-        The cell's further arguments by name: str, numbers, bools, None.
+        The cell's further arguments by name, written as its class does: str, numbers, bools, None.
 
     Notes
     -----
+    Case, spaces, hyphens and underscores of words do not matter, outside of ``options`` and of names of parameters.
     Where None was given for what the cell has, the field holds the cell's default afterwards; names are the library's.
-    `to_dict` gives plain data for JSON, `from_dict` reads it.  A model of `from_config` has the configuration as
-    ``model.config``, which files keep.
+    `to_dict` gives plain data for JSON, `from_dict` reads it.  A configuration cannot be changed, ``options`` and
+    ``init`` included, and is hashable; ``dataclasses.replace(config, units=16)`` makes another.  A model of
+    `from_config` has the configuration as ``model.config``, which files keep.
 
     Examples
     --------
@@ -71,21 +111,26 @@ class CellConfig:
     ode_unfolds: int | None = None
     input_mapping: str = "affine"
     activation: str | None = None
-    options: dict = field(default_factory=dict)
+    init: Mapping | str | None = None
+    options: Mapping = field(default_factory=dict)
 
     def __post_init__(self):
         def put(name, value):
             object.__setattr__(self, name, value)
 
-        put("cell", _cell_name(self.cell))
+        put("cell", _word("cell", self.cell, CELLS))
         put("units", checks.positive_int("units", self.units))
         put("input_dim", checks.positive_int("input_dim", self.input_dim))
         if self.output_dim is not None:
             put("output_dim", checks.positive_int("output_dim", self.output_dim))
-        checks.one_of("input_mapping", self.input_mapping, INPUT_MAPPINGS)
-        if isinstance(self.solver, str):
-            word = self.solver.lower().replace("-", "_")
-            put("solver", SOLVER_NAMES.get(word, word))
+        put("input_mapping", _word("input_mapping", self.input_mapping, INPUT_MAPPINGS))
+        for name, words in WORDS.items():
+            value = getattr(self, name)
+            if value is not None and self._argument(name) is not None:
+                # A solver of another cell is refused by this one, which may say why.
+                elsewhere = ltc_solvers.SOLVERS if name == "solver" else ()
+                put(name, _word(name, value, words[self.cell], elsewhere))
+        put("init", _plain_init(self.init))
         put("options", self._checked_options())
         cell = self._cell()
         for name in SETTINGS:
@@ -102,19 +147,20 @@ class CellConfig:
         return next((name for name in SETTINGS[setting] if name in self._arguments()), None)
 
     def _checked_options(self):
-        if not isinstance(self.options, dict):
+        if not isinstance(self.options, Mapping):
             raise TypeError(f"`options` must be a dict of the cell's arguments, got {type(self.options).__name__}")
-        elsewhere = (*map(self._argument, SETTINGS), "input_mapping", "init")
-        known = [n for n, p in self._arguments().items() if p.kind is p.KEYWORD_ONLY and n not in elsewhere]
+        own = (*map(self._argument, SETTINGS), "input_mapping", "init")
+        known = [n for n, p in self._arguments().items() if p.kind is p.KEYWORD_ONLY and n not in own]
         for name, value in self.options.items():
             if name not in known:
                 raise ValueError(f"`options` of {self.cell} may have {', '.join(known) or 'nothing'}, got {name!r}")
             if value is not None and not isinstance(value, (bool, int, float, str)):
                 raise TypeError(f"`options[{name!r}]` must be a str, a number, a bool or None, got {value!r}")
-        return dict(self.options)
+        return _FrozenDict(self.options)
 
     def _cell(self):
         known, given = self._arguments(), dict(self.options)
+        given["init"] = dict(self.init) if isinstance(self.init, Mapping) else self.init
         for name in SETTINGS:
             value = getattr(self, name)
             if value is None:
@@ -139,13 +185,14 @@ class CellConfig:
 
     def to_dict(self):
         """The fields in a dict of plain data."""
-        return asdict(self)
+        return {f.name: _to_plain(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_dict(cls, values):
         """Inverse of `to_dict`; fields that have a default may be left out."""
         if not isinstance(values, dict):
-            raise TypeError(f"`config` must be a CellConfig or a dict of its fields, got {type(values).__name__}")
+            hint = "; of a file, json.load(open(path))" if isinstance(values, (str, PathLike)) else ""
+            raise TypeError(f"`config` must be a CellConfig or a dict of its fields, got {checks.brief(values)}{hint}")
         known, needed = [f.name for f in fields(cls)], ("cell", "units", "input_dim")
         for name in values:
             if name not in known:
@@ -156,18 +203,50 @@ class CellConfig:
         return cls(**values)
 
 
-def _plain(name):
-    return "".join(c for c in name.lower() if c.isalnum())
+def _spelling(word):
+    """What counts of a word."""
+    return word.lower().translate(str.maketrans("", "", " -_"))
 
 
-def _cell_name(cell):
-    """The registry's name of a cell, as people write it."""
-    known = {_plain(name): name for name in CELLS}
-    key = _plain(cell) if isinstance(cell, str) else ""
-    key = CELL_NAMES.get(key, key)
-    if key not in known:
-        raise ValueError(f"`cell` must be one of {', '.join(CELLS)}, got {cell!r}")
-    return known[key]
+def _word(name, value, known, elsewhere=()):
+    """The word of ``known`` or ``elsewhere`` that ``value`` spells; without one, an error that shows ``known``."""
+    aliases = ALIASES.get(name, {})
+    meant = {_spelling(word): word for word in (*known, *elsewhere)}
+    meant |= {_spelling(alias): word for alias, word in aliases.items() if word in meant.values()}
+    found = meant.get(_spelling(value)) if isinstance(value, str) else None
+    if found is None:
+        shown = [[repr(word), *(f"(or {a!r})" for a, w in aliases.items() if w == word)] for word in known]
+        raise ValueError(f"`{name}` must be one of {', '.join(map(' '.join, shown))}, got {value!r}")
+    return found
+
+
+def _plain_init(init):
+    """``init`` with ranges as tuples, as cells take them, and nothing that JSON lacks."""
+    if init is None:
+        return None
+    if isinstance(init, str):
+        word = "time_constants"
+        return word if _spelling(init) == _spelling(word) else init  # cells refuse others
+    if not isinstance(init, Mapping):
+        raise TypeError(f'`init` must be a dict from names of parameters or "time_constants", got {checks.brief(init)}')
+
+    def read(name, value):
+        try:
+            if isinstance(value, (list, tuple)) and len(value) == 2:
+                return tuple(checks.number(name, end, low=-float("inf")) for end in value)
+            return checks.number(name, value, low=-float("inf"))
+        except ValueError:
+            rule = "a finite number or a range [low, high] of them"
+            raise ValueError(f"`{name}` must be {rule}, got {checks.brief(value)}") from None
+
+    return _FrozenDict({name: read(f"init[{name!r}]", value) for name, value in init.items()})
+
+
+def _to_plain(value):
+    """``value`` of a field as JSON has it."""
+    if isinstance(value, Mapping):
+        return {name: _to_plain(inner) for name, inner in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def from_config(config, *, seed=None, dtype="float32", backend="auto", return_sequences=True):
@@ -176,6 +255,7 @@ def from_config(config, *, seed=None, dtype="float32", backend="auto", return_se
     Parameters
     ----------
     config : CellConfig, or dict of its fields
+        Of a file, ``json.load(open(path))``.
     seed, dtype, backend, return_sequences
         As for `Model`.
 

@@ -1,14 +1,17 @@
 """One configuration for every cell: what it makes, that it is plain data, that files keep it, what it refuses."""
 
 import copy
+import dataclasses
 import inspect
 import json
+import pathlib
 import pickle
 
 import numpy as np
 import pytest
 
 from ltc_np import (
+    CTRNN,
     LSTM,
     LTC,
     CellConfig,
@@ -17,11 +20,14 @@ from ltc_np import (
     FullyConnected,
     InputMapping,
     Model,
+    NeuralODE,
+    WiredCfC,
     from_config,
     gradcheck,
     load,
 )
 from ltc_np.cells import CELLS
+from ltc_np.config import WORDS
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 SIZES = {"units": 5, "input_dim": 2}
@@ -166,27 +172,130 @@ def test_a_model_is_trained_and_keeps_its_configuration(tmp_path):
         model.config = None
 
 
+@pytest.mark.parametrize("spell", [str.upper, str.title, *(lambda w, c=c: w.replace("_", c) for c in ("", " ", "-"))])
+def test_every_word_is_taken_in_any_spelling(spell):
+    """All words, and what they are also called."""
+    words = {name: (name, {}) for name in CELLS} | {"LIF": ("SpikingLIF", {}), "NODE": ("NeuralODE", {})}
+    for word, (cell, _) in words.items():
+        assert CellConfig(spell(word), **SIZES).cell == cell
+    for field, cell, word, meant in (
+        *(("solver", cell, word, word) for cell, known in WORDS["solver"].items() for word in known),
+        *(("activation", cell, word, word) for cell, known in WORDS["activation"].items() for word in known),
+        *(("input_mapping", "lstm", word, word) for word in ("identity", "linear", "affine")),
+        *(("solver", cell, "explicit", "euler") for cell in WORDS["solver"]),
+        *(("solver", cell, "runge_kutta", "rk4") for cell in WORDS["solver"]),
+        ("init", "ltc", "time_constants", "time_constants"),
+    ):
+        assert getattr(CellConfig(cell, **SIZES, **{field: spell(word)}), field) == meant
+
+
+def test_words_are_those_of_the_cells():
+    """A cell that has the argument has its words, and takes each of them."""
+    for field, words in WORDS.items():
+        arguments = {field, f"backbone_{field}"}
+        assert set(words) == {name for name in CELLS if arguments & set(settings(name))}
+        for cell, known in words.items():
+            for word in known:
+                assert getattr(CellConfig(cell, **SIZES, **{field: word}), field) == word
+
+
+@pytest.mark.parametrize(
+    ("cell", "init", "layer"),
+    [
+        ("LTC", "time_constants", lambda init: LTC(FullyConnected(5), 2, input_mapping="affine", init=init)),
+        ("LTC", {"time_constants": [1, 300]}, lambda init: LTC(FullyConnected(5), 2, init=init)),
+        ("LTC", {"time_constants": [1, 9], "mu": 0.5}, lambda init: LTC(FullyConnected(5), 2, init=init)),
+        ("CTRNN", {"tau": [2.0, 3.0]}, lambda init: CTRNN(5, 2, init=init)),
+        ("NeuralODE", {"w_h": 0, "b": [-1, 1]}, lambda init: NeuralODE(5, 2, init=init)),
+        ("WiredCfC", {"recurrent_ff1_b": [0, 1]}, lambda init: WiredCfC(FullyConnected(5), 2, init=init)),
+    ],
+)
+def test_initial_values(cell, init, layer, tmp_path):
+    """Plain data asks for what the cell's argument asks for, and files keep it."""
+    values = {"cell": cell, **SIZES, "input_mapping": "affine" if cell == "LTC" else "identity", "init": init}
+    model = from_config(json.loads(json.dumps(values)), seed=4)
+    ranges = {k: tuple(v) if isinstance(v, list) else v for k, v in init.items()} if isinstance(init, dict) else init
+    assert np.array_equal(model.theta, Model(layer(ranges), seed=4).theta)
+    assert not np.array_equal(model.theta, Model(layer(None), seed=4).theta)
+    assert model.config.to_dict()["init"] == init
+    assert json.loads(json.dumps(model.config.to_dict())) == model.config.to_dict()
+    model.save(tmp_path / "m.npz")
+    assert load(tmp_path / "m.npz").config == model.config
+
+
 def test_a_configuration_cannot_be_changed():
-    config = CellConfig("ltc", **SIZES)
+    init = {"time_constants": [1, 300], "mu": 0.5}
+    config = CellConfig("ltc", **SIZES, init=init, options={"positivity": "clip"})
     with pytest.raises(AttributeError):
         config.units = 7
+    for values in (config.options, config.init):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            values["positivity"] = "xx"
+        with pytest.raises(TypeError, match="does not support item deletion"):
+            del values["positivity"]
+    init["mu"] = 0.6
+    init["time_constants"][0] = -1
+    plain = config.to_dict()
+    plain["options"]["positivity"] = "xx"
+    plain["init"]["time_constants"][0] = 7
+    assert config.options == {"positivity": "clip"}
+    assert config.init == {"time_constants": (1, 300), "mu": 0.5}
+    assert config.to_dict()["init"] == {"time_constants": [1, 300], "mu": 0.5}
+
+
+def test_configurations_are_values():
+    """Equal ones have one hash, however they came about; different ones are different."""
+
+    def made(**changed):
+        values = {"init": {"tau": [1, 2], "b": 0.5}, "options": {"check_stability": "off", "global_feedback": False}}
+        return CellConfig("ctrnn", **SIZES, **(values | changed))
+
+    config = made()
+    same = made(init={"b": 0.5, "tau": (1.0, 2.0)}, options={"global_feedback": False, "check_stability": "off"})
+    copies = copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config)), dataclasses.replace(config)
+    for other in (same, *copies, CellConfig.from_dict(config.to_dict())):
+        assert other == config
+        assert hash(other) == hash(config)
+        assert repr(other) == repr(config) or other is same
+        with pytest.raises(TypeError):
+            other.options["check_stability"] = "warn"
+    others = made(init=None), made(init={"b": 0.5}), made(options={}), dataclasses.replace(config, units=6)
+    assert len({config, *others}) == 5
 
 
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
-        ({"cell": "rnn"}, ValueError, "`cell` must be one of LTC, CfC, .*, got 'rnn'"),
-        ({"cell": None}, ValueError, "`cell` must be one of LTC, CfC, .*, got None"),
+        ({"cell": "rnn"}, ValueError, "`cell` must be one of 'LTC', 'CfC', .*'NeuralODE' .or 'NODE'., .*, got 'rnn'"),
+        ({"cell": None}, ValueError, "`cell` must be one of 'LTC', 'CfC', .*, got None"),
         ({"units": 0}, ValueError, "`units` must be an int >= 1, got 0"),
         ({"input_dim": 2.0}, ValueError, "`input_dim` must be an int >= 1, got 2.0"),
         ({"output_dim": True}, ValueError, "`output_dim` must be an int >= 1, got True"),
-        ({"solver": "heun"}, ValueError, "`solver` must be one of 'semi_implicit', .*, got 'heun'"),
+        (
+            {"cell": "ctrnn", "solver": "heun"},
+            ValueError,
+            "`solver` must be one of 'semi_implicit', 'euler' .or 'explicit'., 'rk4' .or 'runge_kutta'., got 'heun'",
+        ),
+        ({"cell": "node", "solver": "heun"}, ValueError, "one of 'rk4' .or 'runge_kutta'., 'euler' .or 'explicit'., g"),
         ({"solver": 3}, ValueError, "`solver` must be one of 'semi_implicit', .*, got 3"),
         ({"cell": "cfc", "solver": "rk4"}, ValueError, "`solver` must be left out: CfC has none, got 'rk4'"),
         ({"cell": "lstm", "ode_unfolds": 6}, ValueError, "`ode_unfolds` must be left out: LSTM has none, got 6"),
         ({"ode_unfolds": 0}, ValueError, "`ode_unfolds` must be an int >= 1, got 0"),
         ({"activation": "tanh"}, ValueError, "`activation` must be left out: LTC has none, got 'tanh'"),
-        ({"cell": "cfc", "activation": "cube"}, ValueError, "`backbone_activation` must be one of .*, got 'cube'"),
+        ({"cell": "cfc", "activation": "swish"}, ValueError, "`activation` must be one of 'relu', .*, got 'swish'"),
+        ({"cell": "cfc", "activation": "linear"}, ValueError, "`activation` must be one of 'relu', .*, got 'linear'"),
+        ({"cell": "ctrnn", "activation": "cube"}, ValueError, "`activation` must be one of 'linear', .*, got 'cube'"),
+        ({"cell": "node", "activation": 3}, ValueError, "`activation` must be one of 'linear', .*, got 3"),
+        ({"init": "ones"}, ValueError, "`init` must be a dict or \"time_constants\", got 'ones'"),
+        ({"cell": "gru", "init": "time_constants"}, TypeError, "`init` must be a dict from parameter names, got str"),
+        ({"init": [1, 2]}, TypeError, r"`init` must be a dict from names of parameters or .*, got \[1, 2\]"),
+        ({"init": {"tau": 1}}, ValueError, "`init` has an unknown parameter 'tau'; there are vleak, gleak"),
+        ({"init": {"mu": [1, 0]}}, ValueError, r"`init\['mu'\]` must be \(low, high\) with low <= high"),
+        ({"init": {"mu": [1, 2, 3]}}, ValueError, r"`init\['mu'\]` must be a finite number or a range \[low, high\]"),
+        ({"init": {"mu": np.ones(25)}}, ValueError, r"a range \[low, high\] of them, got an array of shape \(25,\)"),
+        ({"init": {"mu": [0, "1"]}}, ValueError, r"a range \[low, high\] of them, got \[0, '1'\]"),
+        ({"init": {"mu": float("nan")}}, ValueError, "must be a finite number or a range .* of them, got nan"),
+        ({"init": {"time_constants": 3}}, ValueError, r"`init\['time_constants'\]` must be \(low, high\) with 0 < low"),
         (
             {"input_mapping": None},
             ValueError,
@@ -210,8 +319,13 @@ def test_errors(values, error, message):
 def test_configurations_that_are_none():
     with pytest.raises(ValueError, match="`config` must have cell, units, input_dim, got no 'units'"):
         from_config({"cell": "ltc", "input_dim": 2})
-    with pytest.raises(TypeError, match="`config` must be a CellConfig or a dict of its fields, got str"):
-        from_config("ltc")
+    hint = r"; of a file, json.load\(open\(path\)\)"
+    with pytest.raises(TypeError, match=f"`config` must be a CellConfig or a dict of its fields, got 'c.json'{hint}"):
+        from_config("c.json")
+    with pytest.raises(TypeError, match=f"dict of its fields, got .*Path.'c.json'.{hint}"):
+        from_config(pathlib.Path("c.json"))
+    with pytest.raises(TypeError, match=r"`config` must be a CellConfig or a dict of its fields, got \[1\]$"):
+        from_config([1])
 
 
 def test_a_damaged_configuration_in_a_file(tmp_path):

@@ -11,6 +11,11 @@ import re
 import pytest
 
 import ltc_np
+from ltc_np import config
+from ltc_np.activations import ACTIVATIONS
+from ltc_np.cells import CELLS, ltc_solvers
+from ltc_np.cells.ctgru import ORDERS
+from ltc_np.cells.spiking_lif import SURROGATES
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
@@ -129,6 +134,26 @@ def test_the_link_check_finds_faults(tmp_path):
     assert [int(fault.split(":")[1]) for fault in faults] == [3, 4, 5, 6]
     assert faults[0].endswith("right: #L3")
     assert faults[1].endswith("right: nowhere")
+
+
+def section(page, title):
+    """What stands under a heading."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.split(r"^#+ ", text.partition(f"# {title}\n")[2], flags=re.MULTILINE)[0]
+
+
+def test_names_are_listed():
+    """Words that arguments take stand in the table of names, and those of a configuration on its page."""
+    solvers, functions = tuple(ltc_solvers.SOLVERS), tuple(filter(None, ACTIVATIONS))
+    names = section("index.md", "What has a name")
+    for word in (*CELLS, *solvers, *functions, *SURROGATES, *ORDERS, "concat", "sum", "time_constants"):
+        assert f'"{word}"' in names, word
+    keys = section("ltc_se.md", "The configuration")
+    aliases = [alias for known in config.ALIASES.values() for alias in known]
+    for word in (*CELLS, *solvers, *functions, *config.INPUT_MAPPINGS, *aliases, "linear", "time_constants"):
+        assert f'"{word}"' in keys, word
+    for field in inspect.signature(ltc_np.CellConfig).parameters:
+        assert f"`{field}`" in keys, field
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__main__")])
