@@ -160,6 +160,8 @@ def test_names_are_listed():
 def test_examples_of_docstrings(name):
     if name.startswith("ltc_np.kernels.") and not HAS_NUMBA:
         pytest.skip("needs numba")
+    if name == "ltc_np.torch_loops":
+        pytest.importorskip("torch")
     module = importlib.import_module(name)
     for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
         run(test)
