@@ -31,7 +31,7 @@ def target_shape(model, B, T, y):
     """The shape of outputs for a target ``y``; an error if it is plainly meant for a model of the other kind."""
     O, given = model.output_size, getattr(y, "shape", None)
     sequences, last = (B, T, O), (B, O)
-    if model.return_sequences and T > 1 and given == last:
+    if model.return_sequences and T not in (1, O) and given == last:  # (B, T) may be labels of every step
         hint = "for last outputs make the model with return_sequences=False"
         raise ValueError(f"`y` must be of every step, {sequences}, got {given}: {hint}")
     if not model.return_sequences and given == sequences:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltc_np import losses
+from ltc_np import LTCRNN, AutoNCP, losses
 from ltc_np.losses import check_target, get, normalise
 
 REGRESSION = {
@@ -447,3 +447,18 @@ def test_own_loss_gets_any_numeric_target():
     assert check_target(user, (2, 3, 1), np.ones((2, 7), bool), np.float32).dtype == bool
     valid = np.zeros((2, 3), bool)
     assert check_target(user, (2, 3, 1), np.ones((2, 7)), np.float32, valid).all()  # not one target per step
+
+
+@pytest.mark.parametrize("T", [2, 3, 4])
+def test_labels_of_as_many_steps_as_outputs(T):
+    """(B, T) = (B, O) are the labels of all steps, not targets of the last one."""
+    model = LTCRNN(AutoNCP(8, 3), 2, seed=0, dtype="float64")
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(5, T, 2)), rng.integers(0, 3, (5, T))
+    z = model(x)
+    p = np.exp(z) / np.exp(z).sum(2, keepdims=True)
+    want = -np.log(np.take_along_axis(p, labels[:, :, None], axis=2)).mean()
+    assert model.loss_and_grad(x, labels, loss="cross_entropy")[0] == pytest.approx(want, rel=1e-12)
+    model.fit(x, labels, loss="cross_entropy", epochs=1, verbose=False)
+    with pytest.raises(ValueError, match="`y` must"):
+        model.loss_and_grad(x, rng.normal(size=(5, 3)))
