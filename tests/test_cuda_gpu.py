@@ -47,7 +47,7 @@ def test_training_equals_numpy(name, rng):
 
 
 def test_what_cannot_fit_is_refused():
-    model = pair(LTC(FullyConnected(512), 512, ode_unfolds=100), dtype="float64")[1]
+    model = pair(LTC(FullyConnected(512), 512, ode_unfolds=2000), dtype="float64")[1]
     with pytest.raises(MemoryError, match="on the GPU, of which .* are free"):
         model.forward(np.broadcast_to(np.float64(0), (4096, 60, 512)))
 
