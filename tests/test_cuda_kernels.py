@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import cuda_compile
 import numpy as np
@@ -212,6 +213,34 @@ def test_without_a_driver():
         '`backend="cuda"` cannot be used: no NVIDIA driver with a GPU was found (CUDA is disabled'
     )
     assert message.count("\n") == 1
+
+
+class Launch:
+    """A kernel whose launch does something."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def __getitem__(self, shape):
+        return self.action
+
+
+@pytest.mark.parametrize(
+    ("available", "error", "launch", "reason"),
+    [
+        (True, None, lambda: None, None),
+        (False, "no CUDA-capable device is detected (100)", None, "no NVIDIA driver with a GPU was found (no CUDA-c"),
+        (False, None, None, 'CUDA\'s libraries are not complete: pip install "ltc-np[cuda]"'),
+        (True, None, lambda: 1 / 0, "CUDA does not work (ZeroDivisionError: division by zero); update the driver, or "),
+    ],
+    ids=["works", "no GPU", "no NVVM", "no launch"],
+)
+def test_reasons_of_a_machine(available, error, launch, reason, monkeypatch):
+    there = SimpleNamespace(is_available=lambda: available, cuda_error=lambda: error, synchronize=lambda: None)
+    monkeypatch.setattr(device, "cuda", there)
+    monkeypatch.setattr(device, "_nothing", Launch(launch))
+    found = device.why_not.__wrapped__()
+    assert found is reason is None or found.startswith(reason)
 
 
 def test_the_reason_is_in_the_error_and_auto_never_picks_cuda(monkeypatch):

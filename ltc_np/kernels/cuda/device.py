@@ -138,14 +138,14 @@ def why_not():
         return _broken
     if SIMULATED:
         return None
-    missing = cuda.cuda_error()
-    if missing:
-        return (
-            f"no NVIDIA driver with a GPU was found ({' '.join(str(missing).split())}); install one: nvidia.com/drivers"
-        )
     try:
-        if not cuda.is_available():
-            return f"the CUDA libraries are not complete: {INSTALL}"
+        complete = cuda.is_available()  # first, since only this asks the driver
+        missing = cuda.cuda_error()
+        if missing:
+            missing = " ".join(str(missing).split()).split(". ")[0]
+            return f"no NVIDIA driver with a GPU was found ({missing}); install one: nvidia.com/drivers"
+        if not complete:
+            return f"CUDA's libraries are not complete: {INSTALL}"
         _nothing[1, 1]()
         cuda.synchronize()
     except Exception as error:  # a driver that is too old for the libraries, a GPU that another process holds, ...
