@@ -89,6 +89,11 @@ class Synapses:
         return self._sum(values[:, self._by_pre], self.pre[self._by_pre], self.n_pre)
 
 
+def default_mapping(wiring):
+    """The mapping of inputs and outputs unless another one is asked for."""
+    return None if isinstance(wiring, RandomWiring) else "affine"
+
+
 class LTC(Layer):
     """A layer of liquid time-constant neurons on a wiring.
 
@@ -165,7 +170,7 @@ class LTC(Layer):
             ("check_stability", check_stability, ("error", "warn", "off")),
         ):
             checks.one_of(name, value, known)
-        default = None if isinstance(wiring, RandomWiring) else "affine"
+        default = default_mapping(wiring)
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
             check_mapping(name, mapping, "default")
         self.wiring = wiring
@@ -266,6 +271,8 @@ class LTC(Layer):
             ("positivity", "softplus"),
             ("solver", "semi_implicit"),
             ("check_stability", "error"),
+            ("input_mapping", default_mapping(self.wiring)),
+            ("output_mapping", default_mapping(self.wiring)),
         ):
             if getattr(self, name) != default:
                 shown.append(f"{name}={getattr(self, name)!r}")

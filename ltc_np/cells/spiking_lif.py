@@ -250,7 +250,11 @@ class SpikingLIF(Layer):
         }
 
     def __repr__(self):
-        return f"SpikingLIF({self.output_size}, {self.input_size}{', recurrent=True' if self.recurrent else ''})"
+        defaults = {"recurrent": False, "threshold": 1.0, "reset": 0.0, "refractory": 0.0, "surrogate": "fast_sigmoid"}
+        defaults |= {"slope": SLOPES[SURROGATES.index(self.surrogate)], "tau": 10.0, "relaxed": False}
+        shown = [repr(self.output_size), repr(self.input_size)]
+        shown += [f"{k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v]
+        return f"SpikingLIF({', '.join(shown)})"
 
 
 # ------------------------------------------------------------------------------------------ NumPy backend
