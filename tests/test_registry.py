@@ -165,13 +165,38 @@ def test_relu_is_not_smooth():
 
 @each
 def test_gradients(layer, backend):
-    if isinstance(layer, SpikingLIF):  # a spike has no derivative; the relaxed layer has the same backward pass
+    if layer.surrogate_gradient:  # a spike has no derivative; the relaxed layer has the same backward pass
         layer = SpikingLIF(**layer.config() | {"relaxed": True})
     x, dt = data()
     errors = gradcheck.check(
         Model(layer, seed=1, dtype="float64", backend=backend), x, dt_of(layer, dt), lengths=[5, 0, 2]
     )
     assert max(errors.values()) < 1e-6, errors
+
+
+SPIKES = SpikingLIF(2, 2)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (SPIKES,),
+        (Dense(2, 2), SPIKES),
+        (Residual(Dense(2, 2), SPIKES),),
+        (Bidirectional(MixedMemory(SPIKES)),),
+    ],
+)
+def test_surrogate_gradients_are_not_checked_by_differences(layers):
+    x, _ = data()
+    for check in (gradcheck.check, gradcheck.direction):
+        with pytest.raises(ValueError, match="cannot confirm a surrogate gradient, got .*SpikingLIF.*relaxed=True"):
+            check(Model(*layers, seed=0, dtype="float64"), x)
+
+
+def test_which_gradients_are_surrogates():
+    for name, layers in EXAMPLES.items():
+        for layer in layers:
+            assert layer.surrogate_gradient == (name == "SpikingLIF" and not layer.relaxed)
 
 
 def test_relu_gradients_away_from_the_kink(backend):

@@ -117,13 +117,16 @@ class Layer:
         A sequence's output has the same bits whatever the rest of the batch.
     drops : bool
         Drops values in training: the model gives such a layer's `forward` the keyword ``rng``.
+    surrogate_gradient : bool
+        `backward` puts another function in the place of a derivative (`SpikingLIF`), so that its result is not the
+        derivative of `forward`; `ltc_np.gradcheck` refuses such a layer.
     """
 
     input_size = output_size = state_size = 0
     state_slices = MappingProxyType({})
     layout = buffers = Layout(())
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
-    drops = False
+    drops = surrogate_gradient = False
 
     def _seal(self):
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""

@@ -59,7 +59,7 @@ class SpikingLIF(Layer):
         Initial value of all membrane time constants, in the unit of ``dt``.
     relaxed : bool
         For tests: a spike is replaced by the number whose derivative the surrogate is, so that finite differences
-        have something to differentiate.  Runs in NumPy.
+        have something to differentiate; `ltc_np.gradcheck` refuses the layer without.  Runs in NumPy.
     init : dict, optional
         Overrides initial values by parameter name: a (low, high) range, a number or an array.  That of ``tau`` is a raw
         value, tau = log(1 + exp(raw)).
@@ -118,6 +118,7 @@ class SpikingLIF(Layer):
         self.slope = default if slope is None else checks.number("slope", slope, low_open=True)
         self.tau = checks.number("tau", tau, low_open=True)
         self.relaxed = checks.boolean("relaxed", relaxed)
+        self.surrogate_gradient = not self.relaxed
         parts = ["v"] + ["rest"] * (self.refractory > 0) + ["spikes"] * self.recurrent
         self.input_size, self.output_size, self.state_size = I, N, len(parts) * N
         self.state_slices = {name: slice(k * N, (k + 1) * N) for k, name in enumerate(parts)}

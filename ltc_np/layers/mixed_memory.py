@@ -88,7 +88,7 @@ class MixedMemory(Layer):
         )
         self.buffers = cell.buffers
         self.takes_dt, self.smooth, self.reads_wiring = cell.takes_dt, cell.smooth, cell.reads_wiring
-        self.causal, self.drops = True, cell.drops
+        self.causal, self.drops, self.surrogate_gradient = True, cell.drops, cell.surrogate_gradient
         self._seal()
 
     @property
