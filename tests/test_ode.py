@@ -172,6 +172,12 @@ def test_initial_values():
     assert 0.4 < np.abs(model.params["w_x"]).max() <= np.sqrt(6 / 9)
     assert (model.params["b"] == 0).all()
     np.testing.assert_allclose(model.effective["tau"], 1, rtol=1e-15)
+    for tau in (1e-4, 2.0, 1e4):  # in the unit of dt
+        model = Model(CTRNN(6, 3, tau=tau), seed=0, dtype="float64")
+        np.testing.assert_allclose(model.effective["tau"], tau, rtol=1e-11)
+    own = np.arange(1.0, 7)
+    model = Model(CTRNN(6, 3, tau=2.0, init={"tau": np.log(np.expm1(own))}), seed=0, dtype="float64")
+    np.testing.assert_allclose(model.effective["tau"], own, rtol=1e-14)
     assert list(Model(NeuralODE(6, 3), seed=0).params) == ["w_x", "w_h", "b"]
     assert (Model(NeuralODE(6, 3, init={"b": 0.5}), seed=0).params["b"] == 0.5).all()
 
@@ -396,6 +402,8 @@ def test_the_semi_implicit_rule_is_stable(backend):
         ),
         (CTRNN, {"activation": "softmax"}, "`activation` must be one of .*, got 'softmax'"),
         (CTRNN, {"check_stability": None}, "`check_stability` must be one of 'error', 'warn', 'off', got None"),
+        (CTRNN, {"tau": 0.0}, "`tau` must be a finite number > 0, got 0.0"),
+        (CTRNN, {"tau": (1.0, 2.0)}, r"`tau` must be a finite number > 0, got \(1.0, 2.0\)"),
         (CTRNN, {"init": {"w": 1.0}}, "`init` has an unknown parameter 'w'; there are w_x, w_h, b, tau"),
         (CTRNN, {"init": {"w_h": 1.0}, "global_feedback": False}, "`init` has an unknown parameter 'w_h'"),
         (NeuralODE, {"units": 2.0}, "`units` must be an int >= 1, got 2.0"),
@@ -407,6 +415,16 @@ def test_the_semi_implicit_rule_is_stable(backend):
 def test_errors(cell, arguments, message):
     with pytest.raises(ValueError, match=message):
         cell(**({"units": 5, "input_dim": 2} | arguments))
+
+
+def test_repr_and_config_have_the_time_constant():
+    layer = CTRNN(5, 2, tau=2)
+    assert repr(layer) == "CTRNN(5, 2, tau=2.0)"
+    assert CTRNN.from_config(layer.config()).tau == 2.0
+    older = {name: value for name, value in CTRNN(5, 2).config().items() if name != "tau"}
+    assert repr(CTRNN.from_config(older)) == "CTRNN(5, 2)"
+    model = ltc_np.from_config({"cell": "ctrnn", "units": 5, "input_dim": 2, "options": {"tau": 3.0}}, dtype="float64")
+    np.testing.assert_allclose(model.effective["1.tau"], 3, rtol=1e-14)
 
 
 def test_feedback_is_a_bool():

@@ -98,7 +98,7 @@ EXAMPLES = {
     ],
     "CTRNN": [
         CTRNN(5, 2),
-        CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn"),
+        CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn", tau=2.0),
         CTRNN(17, 2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)}),
         CTRNN(4, 2, global_feedback=False, activation="silu"),
     ],

@@ -7,13 +7,12 @@ Neural Networks 6, 1993; in the form that the LTC's paper compares with (Hasani 
 docs/maths/ctrnn.md derives every line; `ltc_np.cells.ode` has the sweeps.
 """
 
-import math
 from types import MappingProxyType
 
 import numpy as np
 
 from .. import checks
-from ..layout import Entry
+from ..layout import Entry, raw
 from .ltc_solvers import check_step
 from .ode import OdeCell
 
@@ -40,14 +39,16 @@ class CTRNN(OdeCell):
     check_stability : "error", "warn" or "off"
         What to do where an explicit solver (euler, rk4) amplifies errors: where the largest h/tau of all units is not
         below 2 (rk4: 2.785).
+    tau : float > 0
+        Initial value of all time constants, in the unit of ``dt``.
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.  They are raw values, as
-        in ``model.theta``: a time constant is log(1 + exp(raw)).
+        Overrides initial values by parameter name: a (low, high) range, a number or an array.  That of ``tau`` is a raw
+        value, as in ``model.theta``: tau = log(1 + exp(raw)).
 
     Notes
     -----
     Parameters: ``w_x`` (I, N), ``w_h`` (N, N), both subject to weight decay, ``b`` (N,), and the time constants ``tau``
-    (N,), positive by softplus, in the unit of dt.  Initially w_x is uniform (Glorot), w_h orthogonal, b 0 and tau 1;
+    (N,), positive by softplus, in the unit of dt.  Initially w_x is uniform (Glorot), w_h orthogonal and b 0;
     ``model.freeze("tau")`` keeps it.  State: ``v`` (N,), which is the output.  The published step, six of
     v + 0.1 (-v + tanh([x, v] W + b)), is ``solver="euler"`` with dt = 0.6 and tau = 1.
     Cost: B*T*N*(I + U*N*stages) multiplications; three times that with gradients.
@@ -68,6 +69,7 @@ class CTRNN(OdeCell):
             "activation": "tanh",
             "global_feedback": True,
             "check_stability": "error",
+            "tau": 1.0,
         }
     )
 
@@ -81,14 +83,17 @@ class CTRNN(OdeCell):
         activation="tanh",
         global_feedback=True,
         check_stability="error",
+        tau=1.0,
         init=None,
     ):
         self.global_feedback = checks.boolean("global_feedback", global_feedback)
         checks.one_of("check_stability", check_stability, ("error", "warn", "off"))
         self.check_stability = check_stability
         units = checks.positive_int("units", units)
-        tau = Entry("tau", (units,), math.log(math.expm1(1.0)), positivity="softplus")
-        super().__init__(units, input_dim, solver, SOLVERS, ode_unfolds, activation, self.global_feedback, (tau,), init)
+        self.tau = checks.number("tau", tau, low_open=True)
+        entry = Entry("tau", (units,), raw(self.tau, "softplus"), positivity="softplus")
+        feedback = self.global_feedback
+        super().__init__(units, input_dim, solver, SOLVERS, ode_unfolds, activation, feedback, (entry,), init)
 
     def leak(self, p):
         return 1 / p["tau"]

@@ -18,7 +18,7 @@ docs/maths/spiking_lif.md derives every line.
 import numpy as np
 
 from .. import blas, checks, kernels
-from ..layout import Entry, Layout
+from ..layout import Entry, Layout, raw
 from .base import Layer
 from .gates import over_parts
 
@@ -126,7 +126,7 @@ class SpikingLIF(Layer):
         self.init = checks.initial_values(init, shapes)
         ranges = {name: self.threshold * WEIGHT_RANGE / n**0.5 for name, n in (("w_x", I), ("w_h", N))}
         initial = {name: (-limit, limit) for name, limit in ranges.items()}
-        initial |= {"b": 0.0, "tau": self.tau + np.log(-np.expm1(-self.tau))} | self.init
+        initial |= {"b": 0.0, "tau": raw(self.tau, "softplus")} | self.init
         self.layout = Layout(
             tuple(
                 Entry(

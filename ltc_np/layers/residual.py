@@ -43,16 +43,8 @@ class Residual(Layer):
         self.layers = layers
         for name in (
             *("input_size", "output_size", "state_size", "state_slices", "layout", "buffers", "takes_dt"),
-            *(
-                "dt0_identity",
-                "hull",
-                "smooth",
-                "causal",
-                "reads_wiring",
-                "bitwise_batch",
-                "drops",
-                "surrogate_gradient",
-            ),
+            *("dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch", "drops"),
+            "surrogate_gradient",
         ):
             setattr(self, name, getattr(stack, name))
         self._seal()
