@@ -7,7 +7,22 @@ import numpy as np
 import pytest
 
 import ltc_np
-from ltc_np import CTRNN, Adam, Dense, MixedMemory, Model, NeuralODE, gradcheck, load, set_num_threads
+from ltc_np import (
+    CTRNN,
+    LTC,
+    Adam,
+    AutoNCP,
+    Bidirectional,
+    Dense,
+    MixedMemory,
+    Model,
+    NeuralODE,
+    Residual,
+    gradcheck,
+    load,
+    set_num_threads,
+    solver_error,
+)
 
 FILE = pathlib.Path(__file__).parent / "golden" / "torch_ode.npz"
 with np.load(FILE) as file:
@@ -164,6 +179,47 @@ def test_units_on_their_own(backend):
     moved[:, 2] = 1
     differ = (model(x, dt, h0=h0) != model(x, dt, h0=moved)).any((0, 1))
     assert differ.tolist() == [False, False, True, False, False]
+
+
+@each_rule
+def test_solver_error_is_the_distance_to_a_fine_solution(cell, solver, backend):
+    x, dt, lengths = data(T=6)
+
+    def make(solver, n):
+        return drawn(cell(5, 2, solver=solver, ode_unfolds=n), dtype="float64", backend=backend)
+
+    want, end = make("rk4", 1000)(x, dt, lengths=lengths, return_state=True)
+    model = make(solver, 4)
+    y, state = model(x, dt, lengths=lengths, return_state=True)
+    found = solver_error(model, x, dt, lengths=lengths, tolerance=1e-3, unfolds=(4, 8))
+    # The reference's own error is below a hundredth of the tolerance.
+    assert found.error == found.errors[4] == pytest.approx(np.abs(y - want).max(), abs=1e-5)
+    assert found.state_error == pytest.approx(np.abs(state - end).max(), abs=1e-5)
+    n = found.suggested
+    assert np.abs(make(solver, n)(x, dt, lengths=lengths) - want).max() <= 1.01e-3
+    if n > 1 and found.refused == ():
+        assert np.abs(make(solver, n - 1)(x, dt, lengths=lengths) - want).max() > 0.99e-3
+    assert (found.solver, found.ode_unfolds, found.reference_solver) == (solver, 4, "rk4")
+
+
+def test_solver_error_of_layers_within_others_and_of_several_kinds():
+    x, dt, _ = data()
+    layers = Residual(CTRNN(2, 2, ode_unfolds=3)), Bidirectional(NeuralODE(4, 2)), MixedMemory(LTC(AutoNCP(6, 2), 8))
+    model = Model(*layers, seed=0)
+    found = solver_error(model, x, dt, tolerance=0.01, unfolds=(1, 3))
+    assert (found.solver, found.ode_unfolds) == ("semi_implicit, rk4", (3, 6, 6))
+    assert found.reference_solver == "rk4, exponential"
+    assert "(reference: rk4, exponential, " in repr(found)
+    assert found.errors[1] > found.errors[3] > 0
+    assert found.errors[found.suggested] <= 0.01
+
+
+def test_suggested_unfolds_of_an_explicit_solver_are_allowed():
+    x, _, _ = data()
+    model = Model(CTRNN(5, 2, solver="euler", ode_unfolds=20, tau=0.3), seed=0)
+    found = solver_error(model, x, 1.0, tolerance=0.5, unfolds=(1, 2))
+    assert found.refused == (1,)  # 1 / 0.3 is 3.3
+    assert found.suggested == 2
 
 
 def test_initial_values():

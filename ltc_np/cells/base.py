@@ -120,6 +120,9 @@ class Layer:
     surrogate_gradient : bool
         `backward` puts another function in the place of a derivative (`SpikingLIF`), so that its result is not the
         derivative of `forward`; `ltc_np.gradcheck` refuses such a layer.
+    reference_solver : str or None
+        Of a layer with the arguments ``solver`` and ``ode_unfolds``: the solver that `ltc_np.solver_error` compares
+        with, by many unfolds.  None: the layer is no differential equation.
     """
 
     input_size = output_size = state_size = 0
@@ -127,6 +130,7 @@ class Layer:
     layout = buffers = Layout(())
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
     drops = surrogate_gradient = False
+    reference_solver = None
 
     def _seal(self):
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""

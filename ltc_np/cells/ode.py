@@ -38,6 +38,7 @@ class OdeCell(Layer):
     """
 
     takes_dt = dt0_identity = causal = bitwise_batch = True
+    reference_solver = "rk4"
     defaults = MappingProxyType({})  # of the arguments that `config` and the repr go by
 
     def __init__(self, units, input_dim, solver, solvers, ode_unfolds, activation, feedback, entries, init):
