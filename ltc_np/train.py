@@ -357,6 +357,7 @@ class _Run:
         self.optimizer, self.clip_norm, self.batch_size, self.tbptt = optimizer, clip_norm, batch_size, tbptt
         self.memory, self.metrics, self.callbacks, self.seed = memory, metrics, callbacks, seed
         self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
+        self.updated = False
 
     def epoch(self, data, n, epoch, order):
         """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs."""
@@ -398,6 +399,7 @@ class _Run:
                 optim.clip_by_global_norm(gradient, self.clip_norm)
             self.good[:] = self.model.theta
             self.optimizer.step(self.model, gradient)
+            self.updated = True
             weight_sum = _weight(self.loss, weight_sum, outputs, mask)
         if self.metrics:
             _measure(self.metrics, outputs, batch[1], mask)
@@ -416,10 +418,18 @@ class _Run:
             return
         self.model.theta[:], self.diverged = self.good, True
         norm = "" if gradient is None else f" with gradient norm {norm:g}"
-        raise FloatingPointError(
-            f"{what} {value:g}{norm}{where}; the model keeps the parameters of before the last step: lower the "
-            "learning rate or set `clip_norm`"
-        )
+        if self.updated:
+            advice = (
+                "the model keeps the parameters of before the last step: lower the learning rate or set `clip_norm`"
+            )
+        else:
+            part = "backward" if math.isfinite(value) else "forward"
+            times = "take shorter elapsed times `dt`, " if self.model.takes_dt else "take "
+            advice = (
+                f"no step has been made yet, so the {part} pass or the loss overflows with the parameters as they "
+                f"were: {times}inputs or targets of a smaller scale, or smaller initial weights"
+            )
+        raise FloatingPointError(f"{what} {value:g}{norm}{where}; {advice}")
 
     def forward(self, batch):
         """What the model now says of a batch, and its last state."""
@@ -509,7 +519,7 @@ def _results(measures):
     return results
 
 
-def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace):
+def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace, check=False):
     """Loss and metrics on checked data."""
     prepared = model._prepare(workspace)
     model._check_steps(prepared, data.dt)
@@ -518,7 +528,9 @@ def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace):
         x, target, dt, lengths, valid, h0, weight, mask = data.take(slice(first, first + batch_size))
         if mask is not None and not mask.any():
             continue
-        y, _, _ = model._forward(prepared, x, dt, lengths, valid, h0, None, workspace)
+        y, state, _ = model._forward(prepared, x, dt, lengths, valid, h0, None, workspace)
+        if check:
+            model._check_outputs(y, state, dt)
         y = y if model.return_sequences else last_outputs(y, lengths)
         part, part_weight, _ = loss(y, target, weight, class_weight)
         own = _weight(loss, part_weight, y, mask)
@@ -542,7 +554,7 @@ def evaluate(
     """
     data = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
     size = checks.positive_int("batch_size", batch_size)
-    return _evaluate(model, data, losses.get(loss), _metrics(metrics), class_weight, size, Workspace())
+    return _evaluate(model, data, losses.get(loss), _metrics(metrics), class_weight, size, Workspace(), check=True)
 
 
 # What help(Model.fit) shows.

@@ -222,6 +222,51 @@ def test_suggested_unfolds_of_an_explicit_solver_are_allowed():
     assert found.suggested == 2
 
 
+def test_what_overflows_is_refused(backend):
+    model = Model(NeuralODE(4, 2, activation="relu"), Dense(4, 1), seed=0, backend=backend)
+    x, y = np.ones((3, 20, 2)), np.zeros((3, 20, 1))
+    assert np.isfinite(model(x, 0.5)).all()
+
+    calls = [
+        lambda: model.step(x[:, 0], 2000.0),
+        lambda: model(x, 50.0),
+        lambda: model.forward(x, 50.0),
+        lambda: model.predict(x, 50.0, batch_size=2),
+        lambda: model.loss_and_grad(x, y, 50.0),
+        lambda: model.evaluate(x, y, dt=50.0),
+        lambda: Model(Residual(NeuralODE(2, 2, activation=None)), seed=0, backend=backend)(x, 50.0),
+    ]
+    with np.errstate(all="ignore"):
+        for call in calls:
+            with pytest.raises(FloatingPointError, match=r"the state of .*NeuralODE\(.* overflows, for `dt` up to "):
+                call()
+        words = r"at step 0 .*; no step has been made yet, so the forward pass .*: take shorter elapsed times `dt`"
+        with pytest.raises(FloatingPointError, match=words) as error:
+            model.fit(x, y, dt=50.0, verbose=False)
+    assert "learning rate" not in str(error.value)
+
+
+def test_large_but_finite_outputs_are_not_refused(backend):
+    model = Model(NeuralODE(2, 1, activation=None, solver="euler", ode_unfolds=1), seed=0, backend=backend)
+    model.params["w_h"], model.params["w_x"] = 0.0, 1.0
+    assert (model(np.full((1, 1, 1), 1e10), 1e18) > 9e27).all()  # whose square is infinite in float32
+
+
+def test_which_cells_may_overflow():
+    unlimited = {"solver": "euler", "check_stability": "off"}
+    for layer in (
+        NeuralODE(3, 2, activation="gelu"),
+        CTRNN(3, 2, activation=None),
+        CTRNN(3, 2, **unlimited),
+        LTC(AutoNCP(6, 2), 2, **unlimited),
+        MixedMemory(CTRNN(3, 2, activation="silu")),
+        Bidirectional(NeuralODE(3, 2, activation="relu")),
+    ):
+        assert layer.may_overflow, layer
+    for layer in (NeuralODE(3, 2), CTRNN(3, 2, solver="rk4"), LTC(AutoNCP(6, 2), 2, solver="euler"), Dense(2, 2)):
+        assert not layer.may_overflow, layer
+
+
 def test_initial_values():
     model = Model(CTRNN(6, 3), seed=0, dtype="float64")
     np.testing.assert_allclose(model.params["w_h"] @ model.params["w_h"].T, np.eye(6), atol=1e-14)

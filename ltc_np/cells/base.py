@@ -120,6 +120,8 @@ class Layer:
     surrogate_gradient : bool
         `backward` puts another function in the place of a derivative (`SpikingLIF`), so that its result is not the
         derivative of `forward`; `ltc_np.gradcheck` refuses such a layer.
+    may_overflow : bool
+        The state may grow like a power of the number of steps, from ordinary inputs: calls look whether it is finite.
     reference_solver : str or None
         Of a layer with the arguments ``solver`` and ``ode_unfolds``: the solver that `ltc_np.solver_error` compares
         with, by many unfolds.  None: the layer is no differential equation.
@@ -129,7 +131,7 @@ class Layer:
     state_slices = MappingProxyType({})
     layout = buffers = Layout(())
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
-    drops = surrogate_gradient = False
+    drops = surrogate_gradient = may_overflow = False
     reference_solver = None
 
     def _seal(self):

@@ -92,8 +92,10 @@ class CTRNN(OdeCell):
         units = checks.positive_int("units", units)
         self.tau = checks.number("tau", tau, low_open=True)
         entry = Entry("tau", (units,), raw(self.tau, "softplus"), positivity="softplus")
-        feedback = self.global_feedback
-        super().__init__(units, input_dim, solver, SOLVERS, ode_unfolds, activation, feedback, (entry,), init)
+        super().__init__(
+            units, input_dim, solver, SOLVERS, ode_unfolds, activation, self.global_feedback, (entry,), init,
+            unchecked=check_stability != "error",
+        )  # fmt: skip
 
     def leak(self, p):
         return 1 / p["tau"]

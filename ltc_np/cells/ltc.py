@@ -178,6 +178,7 @@ class LTC(Layer):
         self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
         self.solver, self.check_stability, self.method = solver, check_stability, SOLVERS[solver]
         self.hull = self.method.hull
+        self.may_overflow = self.method.limit is not None and check_stability != "error"
         self.input_mapping = default if input_mapping == "default" else input_mapping
         self.output_mapping = default if output_mapping == "default" else output_mapping
         self.init = init

@@ -73,7 +73,7 @@ class Bidirectional(Layer):
         )
         for flag in (
             *("takes_dt", "dt0_identity", "hull", "smooth", "reads_wiring", "bitwise_batch", "drops"),
-            "surrogate_gradient",
+            *("surrogate_gradient", "may_overflow"),
         ):
             setattr(self, flag, getattr(layer, flag))
         self._seal()

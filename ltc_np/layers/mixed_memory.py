@@ -88,7 +88,8 @@ class MixedMemory(Layer):
         )
         self.buffers = cell.buffers
         self.takes_dt, self.smooth, self.reads_wiring = cell.takes_dt, cell.smooth, cell.reads_wiring
-        self.causal, self.drops, self.surrogate_gradient = True, cell.drops, cell.surrogate_gradient
+        self.causal, self.drops = True, cell.drops
+        self.surrogate_gradient, self.may_overflow = cell.surrogate_gradient, cell.may_overflow
         self._seal()
 
     @property

@@ -42,7 +42,7 @@ class Stack:
         }
         for flag in ("dt0_identity", "hull", "smooth", "causal", "bitwise_batch"):
             setattr(self, flag, all(getattr(layer, flag) for layer in layers))
-        for flag in ("takes_dt", "reads_wiring", "drops", "surrogate_gradient"):
+        for flag in ("takes_dt", "reads_wiring", "drops", "surrogate_gradient", "may_overflow"):
             setattr(self, flag, any(getattr(layer, flag) for layer in layers))
 
     @property
