@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from .. import checks
 from ..layout import Layout
 from ..wirings import Wiring
 
@@ -83,6 +84,13 @@ def built(wiring, input_dim):
     return wiring.build(input_dim)
 
 
+def cell_sizes(units, input_dim):
+    """``units`` and ``input_dim`` of a cell without a wiring, checked."""
+    if isinstance(units, Wiring):
+        raise TypeError(f"`units` must be an int >= 1, got a wiring, {units!r}: wirings are for LTC and WiredCfC")
+    return checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+
+
 def dropout_mask(rng, rate, shape, dtype):
     """Factors of an array in training: 0 with probability ``rate``, else 1 / (1 - rate)."""
     return (rng.random(shape, np.float32) >= rate) * dtype.type(1 / (1 - rate))
@@ -141,7 +149,7 @@ class Layer:
     def __setattr__(self, name, value):
         if "_sealed" in vars(self):
             raise AttributeError(
-                f"a {type(self).__name__} is immutable, `{name}` cannot be set; make a new one instead"
+                f"{type(self).__name__} is immutable, `{name}` cannot be set; make a new layer instead"
             )
         super().__setattr__(name, value)
 
@@ -224,7 +232,7 @@ class Layer:
 
     def __call__(self, *args, **kwargs):
         name = type(self).__name__
-        raise TypeError(f"a {name} is a description without parameters, make a model of it to call: Model({self!r})")
+        raise TypeError(f"{name} is a description without parameters, make a model of it to call: Model({self!r})")
 
     def __repr__(self):
         return f"{type(self).__name__}({self.input_size} -> {self.output_size})"

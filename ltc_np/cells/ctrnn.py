@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import checks
 from ..layout import Entry, raw
+from .base import cell_sizes
 from .ltc_solvers import check_step
 from .ode import OdeCell
 
@@ -89,7 +90,7 @@ class CTRNN(OdeCell):
         self.global_feedback = checks.boolean("global_feedback", global_feedback)
         checks.one_of("check_stability", check_stability, ("error", "warn", "off"))
         self.check_stability = check_stability
-        units = checks.positive_int("units", units)
+        units, input_dim = cell_sizes(units, input_dim)
         self.tau = checks.number("tau", tau, low_open=True)
         entry = Entry("tau", (units,), raw(self.tau, "softplus"), positivity="softplus")
         super().__init__(

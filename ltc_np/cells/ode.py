@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import activations, blas, checks, kernels
 from ..layout import Entry
-from .base import Layer
+from .base import Layer, cell_sizes
 from .cfc import with_init
 from .gates import glorot, orthogonal
 from .ltc_solvers import SOLVERS, advance, d_advance
@@ -48,7 +48,7 @@ class OdeCell(Layer):
     def __init__(
         self, units, input_dim, solver, solvers, ode_unfolds, activation, feedback, entries, init, unchecked=False
     ):
-        N, I = checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+        N, I = cell_sizes(units, input_dim)
         self.ode_unfolds = checks.positive_int("ode_unfolds", ode_unfolds)
         checks.one_of("solver", solver, solvers)
         activations.get(activation)  # refuses what it does not know

@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import blas, checks, kernels
 from ..layout import Entry, Layout, raw
-from .base import Layer
+from .base import Layer, cell_sizes
 from .gates import over_parts
 
 SURROGATES = ("fast_sigmoid", "arctan")  # kernels know them by number
@@ -99,7 +99,7 @@ class SpikingLIF(Layer):
         relaxed=False,
         init=None,
     ):
-        N, I = checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+        N, I = cell_sizes(units, input_dim)
         self.recurrent = checks.boolean("recurrent", recurrent)
         self.threshold = checks.number("threshold", threshold, low_open=True)
         if isinstance(reset, str) and reset == "subtract":
