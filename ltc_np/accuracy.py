@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import checks
-from .cells import LTC, Fresh, Layer
+from .cells import Fresh, Layer
 from .model import Model
+from .outputs import last_outputs
 
-# The reference begins with this many exponential unfolds and doubles them, at most up to MOST.
+# The reference begins with this many unfolds and doubles them, at most up to MOST.
 FIRST, MOST = 32, 2**14
 
 
@@ -33,8 +34,9 @@ class SolverError:
         the model's ``check_stability`` allows on these data; None if there is none up to 16,384.
     refused : tuple of int
         Those of ``errors`` that ``check_stability`` does not allow.
+    reference_solver : str
+        ``"exponential"`` for an LTC, ``"rk4"`` for a CTRNN or NeuralODE; several joined likewise.
     reference_unfolds : int
-        Of the reference, by the exponential solver.
     reference_error : float
         By how much the last doubling of its unfolds still changed it; its own error is about a third of that.
     """
@@ -47,6 +49,7 @@ class SolverError:
     tolerance: float
     suggested: int | None
     refused: tuple
+    reference_solver: str
     reference_unfolds: int
     reference_error: float
 
@@ -55,6 +58,7 @@ class SolverError:
             f"{unfolds:>13} {error:>12.2e}" + "  refused by check_stability" * (unfolds in self.refused)
             for unfolds, error in sorted(self.errors.items())
         ]
+        fine = f"{self.reference_solver}, {self.reference_unfolds} unfolds"
         advice = "no ode_unfolds" if self.suggested is None else f"ode_unfolds={self.suggested}"
         return "\n".join(
             [
@@ -62,8 +66,7 @@ class SolverError:
                 f"final states by {self.state_error:.2e}",
                 f"{'ode_unfolds':>13} {'error':>12}",
                 *rows,
-                f"for {self.tolerance:g}: {advice} (reference: exponential, {self.reference_unfolds} unfolds, settled "
-                f"to {self.reference_error:.1e})",
+                f"for {self.tolerance:g}: {advice} (reference: {fine}, settled to {self.reference_error:.1e})",
             ]
         )
 
@@ -79,13 +82,13 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
     Parameters
     ----------
     model : Model
-        With at least one `LTC` layer.
+        With at least one layer that has a solver: `LTC`, `CTRNN`, `NeuralODE`, also inside other layers.
     x, dt, lengths, h0
         As for a call; a few typical sequences are enough.
     tolerance : number > 0
         Largest absolute error of an output that is wanted.
     unfolds : sequence of int
-        Other numbers of unfolds, of every LTC layer, to measure.
+        Other numbers of unfolds, of every layer with a solver, to measure.
 
     Returns
     -------
@@ -93,9 +96,9 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
 
     Notes
     -----
-    All is computed in float64, so rounding has no part in it.  The reference is the exponential solver, its unfolds
-    doubled until outputs and final states move by less than a hundredth of ``tolerance``.  Cost: that of some hundred
-    to some thousand unfolds a step.
+    All is computed in float64, so rounding has no part in it.  The reference is the exponential solver of an LTC, and
+    ``"rk4"`` of a `CTRNN` or `NeuralODE`, its unfolds doubled until outputs and final states move by less than a
+    hundredth of ``tolerance``.  Cost: that of some hundred to some thousand unfolds a step.
 
     Examples
     --------
@@ -108,16 +111,16 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
     """
     if not isinstance(model, Model):
         raise TypeError(f"`model` must be a Model, got {type(model).__name__}")
-    layers = [ltc for layer in model.layers for ltc in _ltcs(layer)]
+    layers = [one for layer in model.layers for one in _solved(layer)]
     if not layers:
-        raise ValueError(f"`model` must have an LTC layer, got {model!r}")
+        raise ValueError(f"`model` must have a layer with a solver, such as an LTC or a CTRNN, got {model!r}")
     tolerance = checks.number("tolerance", tolerance, low_open=True)
     wanted = [checks.positive_int("unfolds", n) for n in np.atleast_1d(np.asarray(unfolds, object)).tolist()]
     call = _Calls(model, x, dt, lengths, h0)
-    reference, size, change = call(solver="exponential", ode_unfolds=FIRST), FIRST, np.inf
+    reference, size, change = call(fine=True, ode_unfolds=FIRST), FIRST, np.inf
     while change > tolerance / 100 and size < MOST:
         before, size = reference, 2 * size
-        reference = call(solver="exponential", ode_unfolds=size)
+        reference = call(fine=True, ode_unfolds=size)
         change = max(_distance(a, b) for a, b in zip(reference, before, strict=True))
     errors = {}
 
@@ -130,56 +133,67 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
     for n in wanted:
         error(n)
     suggested = _smallest(lambda n: error(n) <= tolerance and call.allowed(n))
-    solvers, numbers = (dict.fromkeys(getattr(layer, key) for layer in layers) for key in ("solver", "ode_unfolds"))
+    solvers, fine, numbers = (
+        dict.fromkeys(getattr(layer, key) for layer in layers) for key in ("solver", "reference_solver", "ode_unfolds")
+    )
     one = next(iter(numbers)) if len(numbers) == 1 else tuple(layer.ode_unfolds for layer in layers)
     kept = {n: errors[n] for n in sorted({*wanted, *([suggested] if suggested else [])})}
     refused = tuple(n for n in kept if not call.allowed(n))
-    return SolverError(", ".join(solvers), one, own, state, kept, tolerance, suggested, refused, size, change)
+    names = ", ".join(solvers), ", ".join(fine)
+    return SolverError(names[0], one, own, state, kept, tolerance, suggested, refused, names[1], size, change)
 
 
-def _ltcs(value):
-    """The LTC that a layer is, or those inside it or its arguments."""
-    if isinstance(value, LTC):
-        return [value]
-    inner = value.config().values() if isinstance(value, Layer) else value if isinstance(value, tuple) else ()
-    return [ltc for one in inner for ltc in _ltcs(one)]
+def _solved(value):
+    """The layer with a solver that a layer is, or those inside it or its arguments."""
+    if isinstance(value, Layer):
+        if value.reference_solver is not None:
+            return [value]
+        value = tuple(value.config().values())
+    return [solved for one in value for solved in _solved(one)] if isinstance(value, tuple) else []
 
 
-def _rebuilt(value, settings):
-    """The layer with other settings of its LTCs; arguments that are no layers as they are."""
-    if isinstance(value, LTC):
-        return LTC(**value.config() | settings)
+def _rebuilt(value, fine, settings):
+    """The layer with other settings of those with a solver, as far as they have them; ``fine``: by their reference."""
     if isinstance(value, tuple):
-        return tuple(_rebuilt(one, settings) for one in value)
-    if not _ltcs(value):
+        return tuple(_rebuilt(one, fine, settings) for one in value)
+    if not _solved(value):
         return value
-    return type(value).from_config({name: _rebuilt(one, settings) for name, one in value.config().items()})
+    config = value.config()
+    if value.reference_solver is None:
+        config = {name: _rebuilt(one, fine, settings) for name, one in config.items()}
+    else:
+        config |= {name: setting for name, setting in settings.items() if name in config}
+        config |= {"solver": value.reference_solver} if fine else {}
+    return type(value).from_config(config)
 
 
 class _Calls:
-    """Outputs and final states of a model, in float64, with other settings of its LTC layers."""
+    """Outputs and final states of a model, in float64, with other settings of its layers with a solver."""
 
     def __init__(self, model, x, dt, lengths, h0):
         self.model, self.arguments = model, (x, dt)
-        self.options = {"lengths": lengths, "h0": h0, "return_state": True}
+        self.lengths, self.h0 = lengths, h0
 
-    def _with(self, settings):
+    def _with(self, settings, fine=False):
         model = self.model
-        layers = [_rebuilt(layer, settings) for layer in model.layers]
-        fine = Model(*layers, seed=0, dtype="float64", backend=model.backend, return_sequences=model.return_sequences)
-        fine.theta = model.theta
-        fine._buffers[:] = model._buffers
-        return fine
+        layers = [_rebuilt(layer, fine, settings) for layer in model.layers]
+        other = Model(*layers, seed=0, dtype="float64", backend=model.backend, return_sequences=model.return_sequences)
+        other.theta = model.theta
+        other._buffers[:] = model._buffers
+        return other
 
-    def __call__(self, **settings):
+    def __call__(self, fine=False, **settings):
         with np.errstate(over="ignore", invalid="ignore"):  # explicit solvers may diverge
-            return self._with(settings | {"check_stability": "off"})(*self.arguments, **self.options)
+            model = self._with(settings, fine)
+            given = model._check(*self.arguments, self.lengths, self.h0)[:-1]
+            y, state, _ = model._forward(model._prepare(Fresh()), *given, None, Fresh())
+        return (y if model.return_sequences else last_outputs(y, given[2])), state
 
     def allowed(self, n):
         """Whether the model, with n unfolds, takes these elapsed times."""
         model = self._with({"ode_unfolds": n})
         x, dt = self.arguments
-        _, dt, *_ = model._check(x, dt, self.options["lengths"], None)
+        _, dt, *_ = model._check(x, dt, self.lengths, None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:

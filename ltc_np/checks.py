@@ -94,10 +94,9 @@ def number(name, value, low=0.0, low_open=False, high=np.inf):
 
 def share(name, value):
     """``value`` as a float in [0, 1): what dropout drops."""
-    value = number(name, value)
-    if value >= 1:
-        raise ValueError(f"`{name}` must be < 1, got {value!r}")
-    return value
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be a number in [0, 1), got {value!r}")
+    return float(value)
 
 
 def one_of(name, value, known):
@@ -162,18 +161,23 @@ def initial(name, value, shape):
         return low, high
     array = plain(f"init[{name!r}]", value)
     if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.shape not in ((), shape):
+        got = f"shape {array.shape}, dtype {array.dtype}" if array.ndim else brief(value)
         raise ValueError(
-            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, "
-            f"got shape {array.shape}, dtype {array.dtype}"
+            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, got {got}"
         )
     return array.astype(np.float64)
+
+
+TIME_CONSTANTS = "time_constants"  # what the ``init`` of an LTC may say besides names of parameters
 
 
 def initial_values(init, shapes):
     """``init`` of a layer: a dict from names of parameters to (low, high), or float64 numbers and arrays."""
     if init is not None and not isinstance(init, dict):
-        raise TypeError(f"`init` must be a dict from parameter names, got {type(init).__name__}")
+        note = "; only an LTC has that" if isinstance(init, str) and init == TIME_CONSTANTS else ""
+        raise TypeError(f"`init` must be a dict from parameter names, got {brief(init)}{note}")
     for name in init or {}:
         if name not in shapes:
-            raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}")
+            note = "; only an LTC has that" if name == TIME_CONSTANTS else ""
+            raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}{note}")
     return {name: initial(name, value, shapes[name]) for name, value in (init or {}).items()}

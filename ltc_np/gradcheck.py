@@ -1,7 +1,8 @@
 """Finite differences against hand-derived gradients, for any model and any layer of one's own.
 
 Both checks differentiate ``sum(c * y) + sum(d * state)`` with random c and d, so that every output counts.  The error
-of an array is max|analytic - numeric| / max|numeric|.  They need float64: in float32 differences say nothing.
+of an array is max|analytic - numeric| / max|numeric|.  They need float64: in float32 differences say nothing.  Layers
+with a surrogate gradient (`SpikingLIF`) are refused: theirs is that of the layer made with ``relaxed=True``.
 """
 
 import numpy as np
@@ -19,6 +20,13 @@ def _function(model, x, dt, lengths, h0, seed):
         raise TypeError(f"`model` must be a Model or a Layer, got {type(model).__name__}")
     if model.dtype != np.float64:
         raise ValueError(f'`model` must have dtype="float64", got {model.dtype.name}')
+    for layer in model.layers:
+        if layer.surrogate_gradient:
+            raise ValueError(
+                "`model` must have the gradient of what it computes: finite differences cannot confirm a surrogate "
+                f"gradient, got {layer!r}; check the layer that is made with relaxed=True, whose backward pass is the "
+                "same"
+            )
     rng = np.random.default_rng(seed)
     x = np.array(x, np.float64)
     if lengths is not None:  # padding is not read, and must not be differenced

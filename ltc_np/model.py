@@ -213,6 +213,17 @@ class Model:
         """Let every layer look at the elapsed times that are to come."""
         self._stack.check(prepared[1], dt)
 
+    def _check_outputs(self, y, state, dt):
+        """Refuse what has overflown, in models with a layer whose state may."""
+        if not self._stack.may_overflow or (checks.surely_finite(y) and checks.surely_finite(state)):
+            return
+        if not (np.isfinite(y).all() and np.isfinite(state).all()):
+            layer = next(layer for layer in self.layers if layer.may_overflow)
+            raise FloatingPointError(
+                f"outputs and states must be finite, but the state of {layer!r} overflows, for `dt` up to "
+                f"{dt.max():.4g}: take shorter steps, inputs of a smaller scale, or smaller weights"
+            )
+
     def _forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace, dropout_seed=None):
         """All layers on checked arrays: y (B, T, O), 0 in padding; state (B, K); what backward needs."""
         return self._stack.forward(
@@ -310,6 +321,13 @@ class Model:
         Returns
         -------
         y : (B, T, O), or (B, O) without sequences; (T, O) or (O,) for one sequence
+
+        Raises
+        ------
+        ValueError, TypeError
+            An argument that does not fit, or steps too long for an explicit solver.
+        FloatingPointError
+            The state of a layer that may (`NeuralODE` with relu) overflows.  So do the other calls.
         """
         on_device = self._on_device(x)
         if on_device:
@@ -318,6 +336,7 @@ class Model:
         prepared = self._prepare(Fresh())
         self._check_steps(prepared, dt)
         y, state, _ = self._forward(prepared, x, dt, lengths, valid, h0, None, Fresh())
+        self._check_outputs(y, state, dt)
         y = y if self._sequences(return_sequences) else last_outputs(y, lengths)
         if single:
             y, state = y[0], state[0]
@@ -362,7 +381,8 @@ class Model:
         )
         prepared = self._prepare(Fresh())
         self._check_steps(prepared, dt)
-        y, _, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, Fresh(), dropout_seed)
+        y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, Fresh(), dropout_seed)
+        self._check_outputs(y, state, dt)
         sequences = self._sequences(return_sequences)
         y = y.copy() if sequences else last_outputs(y, lengths)  # the tape may hold y, and this one is the caller's
         y = y[0] if single else y
@@ -505,6 +525,8 @@ class Model:
         if check:
             self._check_steps(prepared, dt)
         y, state, saved = self._forward(prepared, x, dt, lengths, valid, h0, keep, workspace, dropout_seed)
+        if check:
+            self._check_outputs(y, state, dt)
         outputs = y if self.return_sequences else last_outputs(y, lengths)
         total, weight_sum, d_y = loss(outputs, target, weight, class_weight)
         value = losses.normalise(total, weight_sum)
@@ -574,6 +596,7 @@ class Model:
         y, state, _ = self._forward(
             prepared, stream.x, stream.dt, stream.lengths, None, stream.state, None, stream.workspace
         )
+        self._check_outputs(y, state, stream.dt)
         return stream.write(y, state, out, single)
 
     def _kept(self):
@@ -608,10 +631,11 @@ class Model:
         self._check_steps(prepared, dt)
         for b in range(0, B, n):
             part = slice(b, b + n)
-            y, _, _ = self._forward(
+            y, state, _ = self._forward(
                 prepared, x[part], dt[part], lengths[part], None if valid is None else valid[part], h0[part],
                 None, workspace,
             )  # fmt: skip
+            self._check_outputs(y, state, dt[part])
             # y may lie in the workspace, which the next part writes to.
             parts.append(y.copy() if self.return_sequences else last_outputs(y, lengths[part]))
         y = np.concatenate(parts)

@@ -359,6 +359,7 @@ class _Run:
         self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
         self.engine = _engine(model, loss, penalty, class_weight, optimizer, clip_norm, memory)
         self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in callbacks)
+        self.updated = False
 
     def epoch(self, data, n, epoch, order):
         """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs."""
@@ -425,6 +426,7 @@ class _Run:
             optim.clip_by_global_norm(gradient, self.clip_norm)
         self.good[:] = self.model.theta
         self.optimizer.step(self.model, gradient)
+        self.updated = True
         return value, weight_sum, outputs, state
 
     def change_on_device(self, batch, weight, step, where):
@@ -436,6 +438,7 @@ class _Run:
             self.good[:] = self.engine.good()
             self.check_finite(value, "loss", self.engine.gradient(), where)
         self.engine.update(norm)
+        self.updated = True
         if outputs is not None and not self.model.return_sequences:
             outputs = last_outputs(outputs, batch[3])
         return value, weight_sum, outputs, state
@@ -450,10 +453,18 @@ class _Run:
             return
         self.model.theta[:], self.diverged = self.good, True
         norm = "" if gradient is None else f" with gradient norm {norm:g}"
-        raise FloatingPointError(
-            f"{what} {value:g}{norm}{where}; the model keeps the parameters of before the last step: lower the "
-            "learning rate or set `clip_norm`"
-        )
+        if self.updated:
+            advice = (
+                "the model keeps the parameters of before the last step: lower the learning rate or set `clip_norm`"
+            )
+        else:
+            part = "backward" if math.isfinite(value) else "forward"
+            times = "take shorter elapsed times `dt`, " if self.model.takes_dt else "take "
+            advice = (
+                f"no step has been made yet, so the {part} pass or the loss overflows with the parameters as they "
+                f"were: {times}inputs or targets of a smaller scale, or smaller initial weights"
+            )
+        raise FloatingPointError(f"{what} {value:g}{norm}{where}; {advice}")
 
     def forward(self, batch):
         """What the model now says of a batch, and its last state."""
@@ -557,7 +568,7 @@ def _results(measures):
     return results
 
 
-def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace):
+def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace, check=False):
     """Loss and metrics on checked data."""
     prepared = model._prepare(workspace)
     model._check_steps(prepared, data.dt)
@@ -566,7 +577,9 @@ def _evaluate(model, data, loss, measures, class_weight, batch_size, workspace):
         x, target, dt, lengths, valid, h0, weight, mask = data.take(slice(first, first + batch_size))
         if mask is not None and not mask.any():
             continue
-        y, _, _ = model._forward(prepared, x, dt, lengths, valid, h0, None, workspace)
+        y, state, _ = model._forward(prepared, x, dt, lengths, valid, h0, None, workspace)
+        if check:
+            model._check_outputs(y, state, dt)
         y = y if model.return_sequences else last_outputs(y, lengths)
         part, part_weight, _ = loss(y, target, weight, class_weight)
         own = _weight(loss, part_weight, y, mask)
@@ -590,7 +603,7 @@ def evaluate(
     """
     data = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
     size = checks.positive_int("batch_size", batch_size)
-    return _evaluate(model, data, losses.get(loss), _metrics(metrics), class_weight, size, Workspace())
+    return _evaluate(model, data, losses.get(loss), _metrics(metrics), class_weight, size, Workspace(), check=True)
 
 
 # What help(Model.fit) shows.

@@ -329,3 +329,13 @@ def test_init_overrides_and_layer_errors():
         LTC(8, 2)
     with pytest.raises(ValueError, match="`input_dim`"):
         LTC(AutoNCP(8, 2))
+
+
+def test_repr_shows_mappings_that_are_not_the_default():
+    wired, random = AutoNCP(8, 2), RandomWiring(3, 2, 4, seed=0)
+    assert repr(LTC(wired, 3, input_mapping="affine")) == f"LTC({wired.build(3)!r})"
+    assert repr(LTC(wired, 3, input_mapping=None, output_mapping="linear")) == (
+        f"LTC({wired.build(3)!r}, input_mapping=None, output_mapping='linear')"
+    )
+    assert repr(LTC(random, output_mapping=None)) == f"LTC({random!r})"
+    assert repr(LTC(random, output_mapping="affine")) == f"LTC({random!r}, output_mapping='affine')"

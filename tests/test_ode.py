@@ -7,7 +7,22 @@ import numpy as np
 import pytest
 
 import ltc_np
-from ltc_np import CTRNN, Adam, Dense, MixedMemory, Model, NeuralODE, gradcheck, load, set_num_threads
+from ltc_np import (
+    CTRNN,
+    LTC,
+    Adam,
+    AutoNCP,
+    Bidirectional,
+    Dense,
+    MixedMemory,
+    Model,
+    NeuralODE,
+    Residual,
+    gradcheck,
+    load,
+    set_num_threads,
+    solver_error,
+)
 
 FILE = pathlib.Path(__file__).parent / "golden" / "torch_ode.npz"
 with np.load(FILE) as file:
@@ -166,12 +181,104 @@ def test_units_on_their_own(backend):
     assert differ.tolist() == [False, False, True, False, False]
 
 
+@each_rule
+def test_solver_error_is_the_distance_to_a_fine_solution(cell, solver, backend):
+    x, dt, lengths = data(T=6)
+
+    def make(solver, n):
+        return drawn(cell(5, 2, solver=solver, ode_unfolds=n), dtype="float64", backend=backend)
+
+    want, end = make("rk4", 1000)(x, dt, lengths=lengths, return_state=True)
+    model = make(solver, 4)
+    y, state = model(x, dt, lengths=lengths, return_state=True)
+    found = solver_error(model, x, dt, lengths=lengths, tolerance=1e-3, unfolds=(4, 8))
+    # The reference's own error is below a hundredth of the tolerance.
+    assert found.error == found.errors[4] == pytest.approx(np.abs(y - want).max(), abs=1e-5)
+    assert found.state_error == pytest.approx(np.abs(state - end).max(), abs=1e-5)
+    n = found.suggested
+    assert np.abs(make(solver, n)(x, dt, lengths=lengths) - want).max() <= 1.01e-3
+    if n > 1 and found.refused == ():
+        assert np.abs(make(solver, n - 1)(x, dt, lengths=lengths) - want).max() > 0.99e-3
+    assert (found.solver, found.ode_unfolds, found.reference_solver) == (solver, 4, "rk4")
+
+
+def test_solver_error_of_layers_within_others_and_of_several_kinds():
+    x, dt, _ = data()
+    layers = Residual(CTRNN(2, 2, ode_unfolds=3)), Bidirectional(NeuralODE(4, 2)), MixedMemory(LTC(AutoNCP(6, 2), 8))
+    model = Model(*layers, seed=0)
+    found = solver_error(model, x, dt, tolerance=0.01, unfolds=(1, 3))
+    assert (found.solver, found.ode_unfolds) == ("semi_implicit, rk4", (3, 6, 6))
+    assert found.reference_solver == "rk4, exponential"
+    assert "(reference: rk4, exponential, " in repr(found)
+    assert found.errors[1] > found.errors[3] > 0
+    assert found.errors[found.suggested] <= 0.01
+
+
+def test_suggested_unfolds_of_an_explicit_solver_are_allowed():
+    x, _, _ = data()
+    model = Model(CTRNN(5, 2, solver="euler", ode_unfolds=20, tau=0.3), seed=0)
+    found = solver_error(model, x, 1.0, tolerance=0.5, unfolds=(1, 2))
+    assert found.refused == (1,)  # 1 / 0.3 is 3.3
+    assert found.suggested == 2
+
+
+def test_what_overflows_is_refused(backend):
+    model = Model(NeuralODE(4, 2, activation="relu"), Dense(4, 1), seed=0, backend=backend)
+    x, y = np.ones((3, 20, 2)), np.zeros((3, 20, 1))
+    assert np.isfinite(model(x, 0.5)).all()
+
+    calls = [
+        lambda: model.step(x[:, 0], 2000.0),
+        lambda: model(x, 50.0),
+        lambda: model.forward(x, 50.0),
+        lambda: model.predict(x, 50.0, batch_size=2),
+        lambda: model.loss_and_grad(x, y, 50.0),
+        lambda: model.evaluate(x, y, dt=50.0),
+        lambda: Model(Residual(NeuralODE(2, 2, activation=None)), seed=0, backend=backend)(x, 50.0),
+    ]
+    with np.errstate(all="ignore"):
+        for call in calls:
+            with pytest.raises(FloatingPointError, match=r"the state of .*NeuralODE\(.* overflows, for `dt` up to "):
+                call()
+        words = r"at step 0 .*; no step has been made yet, so the forward pass .*: take shorter elapsed times `dt`"
+        with pytest.raises(FloatingPointError, match=words) as error:
+            model.fit(x, y, dt=50.0, verbose=False)
+    assert "learning rate" not in str(error.value)
+
+
+def test_large_but_finite_outputs_are_not_refused(backend):
+    model = Model(NeuralODE(2, 1, activation=None, solver="euler", ode_unfolds=1), seed=0, backend=backend)
+    model.params["w_h"], model.params["w_x"] = 0.0, 1.0
+    assert (model(np.full((1, 1, 1), 1e10), 1e18) > 9e27).all()  # whose square is infinite in float32
+
+
+def test_which_cells_may_overflow():
+    unlimited = {"solver": "euler", "check_stability": "off"}
+    for layer in (
+        NeuralODE(3, 2, activation="gelu"),
+        CTRNN(3, 2, activation=None),
+        CTRNN(3, 2, **unlimited),
+        LTC(AutoNCP(6, 2), 2, **unlimited),
+        MixedMemory(CTRNN(3, 2, activation="silu")),
+        Bidirectional(NeuralODE(3, 2, activation="relu")),
+    ):
+        assert layer.may_overflow, layer
+    for layer in (NeuralODE(3, 2), CTRNN(3, 2, solver="rk4"), LTC(AutoNCP(6, 2), 2, solver="euler"), Dense(2, 2)):
+        assert not layer.may_overflow, layer
+
+
 def test_initial_values():
     model = Model(CTRNN(6, 3), seed=0, dtype="float64")
     np.testing.assert_allclose(model.params["w_h"] @ model.params["w_h"].T, np.eye(6), atol=1e-14)
     assert 0.4 < np.abs(model.params["w_x"]).max() <= np.sqrt(6 / 9)
     assert (model.params["b"] == 0).all()
     np.testing.assert_allclose(model.effective["tau"], 1, rtol=1e-15)
+    for tau in (1e-4, 2.0, 1e4):  # in the unit of dt
+        model = Model(CTRNN(6, 3, tau=tau), seed=0, dtype="float64")
+        np.testing.assert_allclose(model.effective["tau"], tau, rtol=1e-11)
+    own = np.arange(1.0, 7)
+    model = Model(CTRNN(6, 3, tau=2.0, init={"tau": np.log(np.expm1(own))}), seed=0, dtype="float64")
+    np.testing.assert_allclose(model.effective["tau"], own, rtol=1e-14)
     assert list(Model(NeuralODE(6, 3), seed=0).params) == ["w_x", "w_h", "b"]
     assert (Model(NeuralODE(6, 3, init={"b": 0.5}), seed=0).params["b"] == 0.5).all()
 
@@ -396,6 +503,8 @@ def test_the_semi_implicit_rule_is_stable(backend):
         ),
         (CTRNN, {"activation": "softmax"}, "`activation` must be one of .*, got 'softmax'"),
         (CTRNN, {"check_stability": None}, "`check_stability` must be one of 'error', 'warn', 'off', got None"),
+        (CTRNN, {"tau": 0.0}, "`tau` must be a finite number > 0, got 0.0"),
+        (CTRNN, {"tau": (1.0, 2.0)}, r"`tau` must be a finite number > 0, got \(1.0, 2.0\)"),
         (CTRNN, {"init": {"w": 1.0}}, "`init` has an unknown parameter 'w'; there are w_x, w_h, b, tau"),
         (CTRNN, {"init": {"w_h": 1.0}, "global_feedback": False}, "`init` has an unknown parameter 'w_h'"),
         (NeuralODE, {"units": 2.0}, "`units` must be an int >= 1, got 2.0"),
@@ -407,6 +516,16 @@ def test_the_semi_implicit_rule_is_stable(backend):
 def test_errors(cell, arguments, message):
     with pytest.raises(ValueError, match=message):
         cell(**({"units": 5, "input_dim": 2} | arguments))
+
+
+def test_repr_and_config_have_the_time_constant():
+    layer = CTRNN(5, 2, tau=2)
+    assert repr(layer) == "CTRNN(5, 2, tau=2.0)"
+    assert CTRNN.from_config(layer.config()).tau == 2.0
+    older = {name: value for name, value in CTRNN(5, 2).config().items() if name != "tau"}
+    assert repr(CTRNN.from_config(older)) == "CTRNN(5, 2)"
+    model = ltc_np.from_config({"cell": "ctrnn", "units": 5, "input_dim": 2, "options": {"tau": 3.0}}, dtype="float64")
+    np.testing.assert_allclose(model.effective["1.tau"], 3, rtol=1e-14)
 
 
 def test_feedback_is_a_bool():

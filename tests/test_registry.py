@@ -98,7 +98,7 @@ EXAMPLES = {
     ],
     "CTRNN": [
         CTRNN(5, 2),
-        CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn"),
+        CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn", tau=2.0),
         CTRNN(17, 2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)}),
         CTRNN(4, 2, global_feedback=False, activation="silu"),
     ],
@@ -165,13 +165,38 @@ def test_relu_is_not_smooth():
 
 @each
 def test_gradients(layer, backend):
-    if isinstance(layer, SpikingLIF):  # a spike has no derivative; the relaxed layer has the same backward pass
+    if layer.surrogate_gradient:  # a spike has no derivative; the relaxed layer has the same backward pass
         layer = SpikingLIF(**layer.config() | {"relaxed": True})
     x, dt = data()
     errors = gradcheck.check(
         Model(layer, seed=1, dtype="float64", backend=backend), x, dt_of(layer, dt), lengths=[5, 0, 2]
     )
     assert max(errors.values()) < 1e-6, errors
+
+
+SPIKES = SpikingLIF(2, 2)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (SPIKES,),
+        (Dense(2, 2), SPIKES),
+        (Residual(Dense(2, 2), SPIKES),),
+        (Bidirectional(MixedMemory(SPIKES)),),
+    ],
+)
+def test_surrogate_gradients_are_not_checked_by_differences(layers):
+    x, _ = data()
+    for check in (gradcheck.check, gradcheck.direction):
+        with pytest.raises(ValueError, match="cannot confirm a surrogate gradient, got .*SpikingLIF.*relaxed=True"):
+            check(Model(*layers, seed=0, dtype="float64"), x)
+
+
+def test_which_gradients_are_surrogates():
+    for name, layers in EXAMPLES.items():
+        for layer in layers:
+            assert layer.surrogate_gradient == (name == "SpikingLIF" and not layer.relaxed)
 
 
 def test_relu_gradients_away_from_the_kink(backend):
@@ -308,6 +333,26 @@ def test_bits_whatever_the_batch(layer, backend):
         y = model(x, dt_of(layer, dt))
         for b in (0, 36):
             assert (model(x[b], None if dt_of(layer, dt) is None else dt[b]) == y[b]).all()
+
+
+@pytest.mark.parametrize("cell", [LSTM, GRU, CTGRU, CTRNN, NeuralODE, SpikingLIF, CfC])
+def test_what_belongs_to_wired_cells(cell):
+    """People who come from an LTC give these arguments to other cells."""
+    with pytest.raises(TypeError, match=r"`units` must be an int >= 1, got a wiring, AutoNCP.* for LTC and WiredCfC"):
+        cell(AutoNCP(8, 2), 3)
+    with pytest.raises(TypeError, match="`init` must be a dict .*, got 'time_constants'; only an LTC has that"):
+        cell(4, 3, init="time_constants")
+    with pytest.raises(ValueError, match="unknown parameter 'time_constants'; .*; only an LTC has that"):
+        cell(4, 3, init={"time_constants": (1, 10)})
+    name = next(iter(cell(4, 3).layout.slices))
+    for value, got in (("a", "'a'"), (None, "None"), ([1.0, 2.0], "shape \\(2,\\)")):
+        with pytest.raises(ValueError, match=rf"`init\['{name}'\]` must be a \(low, high\) tuple.*, got {got}"):
+            cell(4, 3, init={name: value})
+
+
+def test_layers_are_not_called():
+    with pytest.raises(TypeError, match=r"^LSTM is a description without .*: Model\(LSTM\(4, 3\)\)$"):
+        LSTM(4, 3)(np.zeros((1, 2, 3)))
 
 
 @each

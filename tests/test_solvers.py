@@ -577,7 +577,7 @@ def test_solver_error_checks_its_arguments():
     x = np.ones((1, 2, 3))
     with pytest.raises(TypeError, match="`model` must be a Model"):
         solver_error(model.layers[0], x)
-    with pytest.raises(ValueError, match="`model` must have an LTC layer"):
+    with pytest.raises(ValueError, match="`model` must have a layer with a solver"):
         solver_error(Model(Dense(3, 2)), x)
     for name, bad in (("tolerance", 0), ("tolerance", np.nan), ("unfolds", (0,)), ("unfolds", (2.5,))):
         with pytest.raises(ValueError, match=f"`{name}`"):

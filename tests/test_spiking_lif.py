@@ -280,6 +280,22 @@ def test_initial_values():
     assert 0.005 < rate < 0.1
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "SpikingLIF(5, 2)",
+        "SpikingLIF(5, 2, recurrent=True, threshold=2.0, reset=-0.5, refractory=1.5)",
+        "SpikingLIF(5, 2, reset='subtract', surrogate='arctan', slope=25.0, tau=3.0, relaxed=True)",
+    ],
+)
+def test_repr_shows_what_is_not_the_default(shown):
+    assert repr(eval(shown)) == shown
+
+
+def test_repr_does_not_show_the_defaults_that_were_given():
+    assert repr(SpikingLIF(5, 2, surrogate="arctan", slope=2, tau=10)) == "SpikingLIF(5, 2, surrogate='arctan')"
+
+
 def test_it_learns_which_input_came_first(tmp_path):
     """Two channels of events; the label is the one whose events lead."""
     rng = np.random.default_rng(0)

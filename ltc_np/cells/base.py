@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from .. import checks
 from ..layout import Layout
 from ..wirings import Wiring
 
@@ -83,6 +84,13 @@ def built(wiring, input_dim):
     return wiring.build(input_dim)
 
 
+def cell_sizes(units, input_dim):
+    """``units`` and ``input_dim`` of a cell without a wiring, checked."""
+    if isinstance(units, Wiring):
+        raise TypeError(f"`units` must be an int >= 1, got a wiring, {units!r}: wirings are for LTC and WiredCfC")
+    return checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+
+
 def own_rng(rng):
     """A generator for one layer or mask: how much is drawn from it changes nothing for others.  None for None."""
     return None if rng is None else np.random.Generator(np.random.Philox(int(rng.integers(2**63))))
@@ -125,13 +133,22 @@ class Layer:
         A sequence's output has the same bits whatever the rest of the batch.
     drops : bool
         Drops values in training: the model gives such a layer's `forward` the keyword ``rng``.
+    surrogate_gradient : bool
+        `backward` puts another function in the place of a derivative (`SpikingLIF`), so that its result is not the
+        derivative of `forward`; `ltc_np.gradcheck` refuses such a layer.
+    may_overflow : bool
+        The state may grow like a power of the number of steps, from ordinary inputs: calls look whether it is finite.
+    reference_solver : str or None
+        Of a layer with the arguments ``solver`` and ``ode_unfolds``: the solver that `ltc_np.solver_error` compares
+        with, by many unfolds.  None: the layer is no differential equation.
     """
 
     input_size = output_size = state_size = 0
     state_slices = MappingProxyType({})
     layout = buffers = Layout(())
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
-    drops = False
+    drops = surrogate_gradient = may_overflow = False
+    reference_solver = None
 
     def _seal(self):
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""
@@ -140,7 +157,7 @@ class Layer:
     def __setattr__(self, name, value):
         if "_sealed" in vars(self):
             raise AttributeError(
-                f"a {type(self).__name__} is immutable, `{name}` cannot be set; make a new one instead"
+                f"{type(self).__name__} is immutable, `{name}` cannot be set; make a new layer instead"
             )
         super().__setattr__(name, value)
 
@@ -223,7 +240,7 @@ class Layer:
 
     def __call__(self, *args, **kwargs):
         name = type(self).__name__
-        raise TypeError(f"a {name} is a description without parameters, make a model of it to call: Model({self!r})")
+        raise TypeError(f"{name} is a description without parameters, make a model of it to call: Model({self!r})")
 
     def __repr__(self):
         return f"{type(self).__name__}({self.input_size} -> {self.output_size})"

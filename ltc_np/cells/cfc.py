@@ -20,7 +20,7 @@ import numpy as np
 from .. import activations, blas, checks, kernels, threads
 from ..activations import sigmoid
 from ..layout import Entry, Layout
-from .base import Layer, dropout_mask
+from .base import Layer, cell_sizes, dropout_mask
 
 MODES = ("default", "no_gate", "pure")
 VARIANTS = ("torch", "keras", "paper")
@@ -103,8 +103,7 @@ class CfC(Layer):
         backbone_dropout=0.0,
         init=None,
     ):
-        self.units = checks.positive_int("units", units)
-        self.input_size = checks.positive_int("input_dim", input_dim)
+        self.units, self.input_size = cell_sizes(units, input_dim)
         check_convention(mode, variant)
         self.backbone_units = checks.positive_int("backbone_units", backbone_units)
         self.backbone_layers = checks.positive_int("backbone_layers", backbone_layers, 0)

@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import blas, checks, kernels
 from ..layout import Entry, Layout
-from .base import Layer
+from .base import Layer, cell_sizes
 from .gates import (
     add_product,
     add_sum,
@@ -87,7 +87,7 @@ class CTGRU(Layer):
     takes_dt = smooth = causal = True
 
     def __init__(self, units, input_dim, *, scales=8, tau_min=1.0, tau_ratio=10**0.5, decay="before", init=None):
-        N, I = checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+        N, I = cell_sizes(units, input_dim)
         self.scales = M = checks.positive_int("scales", scales)
         self.tau_min = checks.number("tau_min", tau_min, low_open=True)
         self.tau_ratio = checks.number("tau_ratio", tau_ratio, low=1.0, low_open=True)

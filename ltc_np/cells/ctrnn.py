@@ -7,13 +7,13 @@ Neural Networks 6, 1993; in the form that the LTC's paper compares with (Hasani 
 docs/maths/ctrnn.md derives every line; `ltc_np.cells.ode` has the sweeps.
 """
 
-import math
 from types import MappingProxyType
 
 import numpy as np
 
 from .. import checks
-from ..layout import Entry
+from ..layout import Entry, raw
+from .base import cell_sizes
 from .ltc_solvers import check_step
 from .ode import OdeCell
 
@@ -32,7 +32,7 @@ class CTRNN(OdeCell):
         ``ode_unfolds``.  ``"semi_implicit"`` takes f at the old v and v in the leak implicitly, and is stable for every
         dt; ``"euler"`` is the published rule; ``"rk4"`` evaluates f four times, with errors of fourth order.
     ode_unfolds : int >= 1
-        Unfolds U of one elapsed time dt, during which x is held.
+        Unfolds U of one elapsed time dt, during which x is held; `solver_error` says how many are enough on your data.
     activation : None, "relu", "tanh", "sigmoid", "silu", "gelu" or "lecun_tanh"
         f.
     global_feedback : bool
@@ -40,14 +40,16 @@ class CTRNN(OdeCell):
     check_stability : "error", "warn" or "off"
         What to do where an explicit solver (euler, rk4) amplifies errors: where the largest h/tau of all units is not
         below 2 (rk4: 2.785).
+    tau : float > 0
+        Initial value of all time constants, in the unit of ``dt``.
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.  They are raw values, as
-        in ``model.theta``: a time constant is log(1 + exp(raw)).
+        Overrides initial values by parameter name: a (low, high) range, a number or an array.  That of ``tau`` is a raw
+        value, as in ``model.theta``: tau = log(1 + exp(raw)).
 
     Notes
     -----
     Parameters: ``w_x`` (I, N), ``w_h`` (N, N), both subject to weight decay, ``b`` (N,), and the time constants ``tau``
-    (N,), positive by softplus, in the unit of dt.  Initially w_x is uniform (Glorot), w_h orthogonal, b 0 and tau 1;
+    (N,), positive by softplus, in the unit of dt.  Initially w_x is uniform (Glorot), w_h orthogonal and b 0;
     ``model.freeze("tau")`` keeps it.  State: ``v`` (N,), which is the output.  The published step, six of
     v + 0.1 (-v + tanh([x, v] W + b)), is ``solver="euler"`` with dt = 0.6 and tau = 1.
     Cost: B*T*N*(I + U*N*stages) multiplications; three times that with gradients.
@@ -68,6 +70,7 @@ class CTRNN(OdeCell):
             "activation": "tanh",
             "global_feedback": True,
             "check_stability": "error",
+            "tau": 1.0,
         }
     )
 
@@ -81,14 +84,19 @@ class CTRNN(OdeCell):
         activation="tanh",
         global_feedback=True,
         check_stability="error",
+        tau=1.0,
         init=None,
     ):
         self.global_feedback = checks.boolean("global_feedback", global_feedback)
         checks.one_of("check_stability", check_stability, ("error", "warn", "off"))
         self.check_stability = check_stability
-        units = checks.positive_int("units", units)
-        tau = Entry("tau", (units,), math.log(math.expm1(1.0)), positivity="softplus")
-        super().__init__(units, input_dim, solver, SOLVERS, ode_unfolds, activation, self.global_feedback, (tau,), init)
+        units, input_dim = cell_sizes(units, input_dim)
+        self.tau = checks.number("tau", tau, low_open=True)
+        entry = Entry("tau", (units,), raw(self.tau, "softplus"), positivity="softplus")
+        super().__init__(
+            units, input_dim, solver, SOLVERS, ode_unfolds, activation, self.global_feedback, (entry,), init,
+            unchecked=check_stability != "error",
+        )  # fmt: skip
 
     def leak(self, p):
         return 1 / p["tau"]

@@ -16,7 +16,7 @@ import numpy as np
 from .. import blas, checks, kernels
 from ..activations import sigmoid
 from ..layout import Entry, Layout
-from .base import Layer
+from .base import Layer, cell_sizes
 from .gates import (
     add_product,
     add_sum,
@@ -66,7 +66,7 @@ class GRU(Layer):
     smooth = causal = True
 
     def __init__(self, units, input_dim, *, init=None):
-        N, I = checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+        N, I = cell_sizes(units, input_dim)
         self.input_size, self.output_size, self.state_size = I, N, N
         self.state_slices = {"h": slice(0, N)}
         shapes = {"w_x": (I, 3 * N), "w_h": (N, 3 * N), "b": (3 * N,), "b_hn": (N,)}

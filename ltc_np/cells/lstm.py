@@ -16,7 +16,7 @@ import numpy as np
 from .. import blas, checks, kernels
 from ..activations import sigmoid
 from ..layout import Entry, Layout
-from .base import Layer
+from .base import Layer, cell_sizes
 from .gates import (
     add_product,
     add_sum,
@@ -65,7 +65,7 @@ class LSTM(Layer):
     smooth = causal = True
 
     def __init__(self, units, input_dim, *, forget_bias=1.0, init=None):
-        N, I = checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+        N, I = cell_sizes(units, input_dim)
         self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
         self.input_size, self.output_size, self.state_size = I, N, 2 * N
         self.state_slices = {"h": slice(0, N), "c": slice(N, 2 * N)}

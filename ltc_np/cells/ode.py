@@ -14,10 +14,12 @@ import numpy as np
 
 from .. import activations, blas, checks, kernels
 from ..layout import Entry
-from .base import Layer
+from .base import Layer, cell_sizes
 from .cfc import with_init
 from .gates import glorot, orthogonal
 from .ltc_solvers import SOLVERS, advance, d_advance
+
+BOUNDED = ("tanh", "sigmoid", "lecun_tanh")  # activations with which a state grows with time at most
 
 
 class OdeCell(Layer):
@@ -35,18 +37,24 @@ class OdeCell(Layer):
         Further parameters.
     init : dict or None
         As for the cells.
+    unchecked : bool
+        Steps too long for an explicit solver are not refused.
     """
 
     takes_dt = dt0_identity = causal = bitwise_batch = True
+    reference_solver = "rk4"
     defaults = MappingProxyType({})  # of the arguments that `config` and the repr go by
 
-    def __init__(self, units, input_dim, solver, solvers, ode_unfolds, activation, feedback, entries, init):
-        N, I = checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+    def __init__(
+        self, units, input_dim, solver, solvers, ode_unfolds, activation, feedback, entries, init, unchecked=False
+    ):
+        N, I = cell_sizes(units, input_dim)
         self.ode_unfolds = checks.positive_int("ode_unfolds", ode_unfolds)
         checks.one_of("solver", solver, solvers)
         activations.get(activation)  # refuses what it does not know
         self.solver, self.method, self.activation = solver, SOLVERS[solver], activation
         self.smooth = activation != "relu"
+        self.may_overflow = activation not in BOUNDED or (unchecked and self.method.limit is not None)
         self.input_size, self.output_size, self.state_size = I, N, N
         self.state_slices = {"v": slice(0, N)}
         entries = (

@@ -18,8 +18,8 @@ docs/maths/spiking_lif.md derives every line.
 import numpy as np
 
 from .. import blas, checks, kernels
-from ..layout import Entry, Layout
-from .base import Layer
+from ..layout import Entry, Layout, raw
+from .base import Layer, cell_sizes
 from .gates import over_parts
 
 SURROGATES = ("fast_sigmoid", "arctan")  # kernels know them by number
@@ -61,7 +61,7 @@ class SpikingLIF(Layer):
         Initial value of all membrane time constants, in the unit of ``dt``.
     relaxed : bool
         For tests: a spike is replaced by the number whose derivative the surrogate is, so that finite differences
-        have something to differentiate.  Runs in NumPy.
+        have something to differentiate; `ltc_np.gradcheck` refuses the layer without.  Runs in NumPy.
     init : dict, optional
         Overrides initial values by parameter name: a (low, high) range, a number or an array.  That of ``tau`` is a raw
         value, tau = log(1 + exp(raw)).
@@ -101,7 +101,7 @@ class SpikingLIF(Layer):
         relaxed=False,
         init=None,
     ):
-        N, I = checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+        N, I = cell_sizes(units, input_dim)
         self.recurrent = checks.boolean("recurrent", recurrent)
         self.threshold = checks.number("threshold", threshold, low_open=True)
         if isinstance(reset, str) and reset == "subtract":
@@ -120,6 +120,7 @@ class SpikingLIF(Layer):
         self.slope = default if slope is None else checks.number("slope", slope, low_open=True)
         self.tau = checks.number("tau", tau, low_open=True)
         self.relaxed = checks.boolean("relaxed", relaxed)
+        self.surrogate_gradient = not self.relaxed
         parts = ["v"] + ["rest"] * (self.refractory > 0) + ["spikes"] * self.recurrent
         self.input_size, self.output_size, self.state_size = I, N, len(parts) * N
         self.state_slices = {name: slice(k * N, (k + 1) * N) for k, name in enumerate(parts)}
@@ -127,7 +128,7 @@ class SpikingLIF(Layer):
         self.init = checks.initial_values(init, shapes)
         ranges = {name: self.threshold * WEIGHT_RANGE / n**0.5 for name, n in (("w_x", I), ("w_h", N))}
         initial = {name: (-limit, limit) for name, limit in ranges.items()}
-        initial |= {"b": 0.0, "tau": self.tau + np.log(-np.expm1(-self.tau))} | self.init
+        initial |= {"b": 0.0, "tau": raw(self.tau, "softplus")} | self.init
         self.layout = Layout(
             tuple(
                 Entry(
@@ -257,7 +258,11 @@ class SpikingLIF(Layer):
         }
 
     def __repr__(self):
-        return f"SpikingLIF({self.output_size}, {self.input_size}{', recurrent=True' if self.recurrent else ''})"
+        defaults = {"recurrent": False, "threshold": 1.0, "reset": 0.0, "refractory": 0.0, "surrogate": "fast_sigmoid"}
+        defaults |= {"slope": SLOPES[SURROGATES.index(self.surrogate)], "tau": 10.0, "relaxed": False}
+        shown = [repr(self.output_size), repr(self.input_size)]
+        shown += [f"{k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v]
+        return f"SpikingLIF({', '.join(shown)})"
 
 
 # ------------------------------------------------------------------------------------------ NumPy backend

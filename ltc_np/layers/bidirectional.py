@@ -72,7 +72,10 @@ class Bidirectional(Layer):
             Layout(tuple(entry for prefix in DIRECTIONS for entry in layout.prefixed(prefix)))
             for layout in (layer.layout, layer.buffers)
         )
-        for flag in ("takes_dt", "dt0_identity", "hull", "smooth", "reads_wiring", "bitwise_batch", "drops"):
+        for flag in (
+            *("takes_dt", "dt0_identity", "hull", "smooth", "reads_wiring", "bitwise_batch", "drops"),
+            *("surrogate_gradient", "may_overflow"),
+        ):
             setattr(self, flag, getattr(layer, flag))
         self._seal()
 

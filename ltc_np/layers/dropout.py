@@ -20,6 +20,7 @@ class Dropout(Layer):
     n : int >= 1
         Features per step.
     rate : float in [0, 1)
+        Must be given.
 
     Notes
     -----
@@ -40,7 +41,7 @@ class Dropout(Layer):
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
 
-    def __init__(self, n, rate):
+    def __init__(self, n, rate=None):  # None is refused, but after a rate in the place of n
         self.input_size = self.output_size = checks.positive_int("n", n)
         self.rate = checks.share("rate", rate)
         self.drops = self.rate > 0

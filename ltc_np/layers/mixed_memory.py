@@ -89,6 +89,7 @@ class MixedMemory(Layer):
         self.buffers = cell.buffers
         self.takes_dt, self.smooth, self.reads_wiring = cell.takes_dt, cell.smooth, cell.reads_wiring
         self.causal, self.drops = True, cell.drops
+        self.surrogate_gradient, self.may_overflow = cell.surrogate_gradient, cell.may_overflow
         self._seal()
 
     @property

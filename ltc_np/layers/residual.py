@@ -45,6 +45,7 @@ class Residual(Layer):
         for name in (
             *("input_size", "output_size", "state_size", "state_slices", "layout", "buffers", "takes_dt"),
             *("dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch", "drops"),
+            *("surrogate_gradient", "may_overflow"),
         ):
             setattr(self, name, getattr(stack, name))
         self._seal()

@@ -34,7 +34,7 @@ class Stack:
         self.buffers = Layout.join(layer.buffers for layer in layers)
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         ends = np.cumsum([0, *(layer.state_size for layer in layers)]).tolist()
-        self._states, self.state_size = [slice(a, b) for a, b in pairwise(ends)], ends[-1]
+        self.states, self.state_size = [slice(a, b) for a, b in pairwise(ends)], ends[-1]
         self.state_slices = {
             prefix + name: slice(start + where.start, start + where.stop)
             for prefix, start, layer in zip(self._prefixes, ends, layers, strict=False)
@@ -42,7 +42,7 @@ class Stack:
         }
         for flag in ("dt0_identity", "hull", "smooth", "causal", "bitwise_batch"):
             setattr(self, flag, all(getattr(layer, flag) for layer in layers))
-        for flag in ("takes_dt", "reads_wiring", "drops"):
+        for flag in ("takes_dt", "reads_wiring", "drops", "surrogate_gradient", "may_overflow"):
             setattr(self, flag, any(getattr(layer, flag) for layer in layers))
 
     @property
@@ -74,7 +74,7 @@ class Stack:
         states, saved = [], []
         for k, layer in enumerate(self.layers):
             own = workspace.child(k)
-            start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self._states[k]])
+            start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self.states[k]])
             options = {"rng": rng(k)} if layer.drops else {}
             x, h, kept = layer.forward(prepared[k], x, dt, lengths, start, keep, own, **options)
             if x.shape != (*lengths.shape, dt.shape[1], layer.output_size) or h.shape != start.shape:
@@ -92,7 +92,7 @@ class Stack:
         """Adjoint of `forward`: d_x, d_h0, d_dt, 0 in padding; parameter gradients are added to ``g``."""
         d_h0, d_dt = [None] * len(self.layers), None
         for k in range(len(self.layers) - 1, -1, -1):
-            d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, self._states[k]])
+            d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, self.states[k]])
             d_y, d_h0[k], d_layer_dt = self.layers[k].backward(
                 prepared[k], saved[k], d_y, d_state, part(g, self._prefixes[k]), want_x or k > 0, want_dt,
                 workspace.child(k),

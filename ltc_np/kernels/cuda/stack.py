@@ -104,12 +104,12 @@ class Stack:
 
     def zero_states(self, B, memory):
         """An adjoint of the last states that is 0."""
-        widths = [where.stop - where.start for where in self.model._states]
+        widths = [where.stop - where.start for where in self.model._stack.states]
         return [memory.zeros(f"d_h {k}", B * width, self.dtype) for k, width in enumerate(widths)]
 
     def put_states(self, h, memory):
         """A host array of states, (B, K), on the device: one array for each layer."""
-        return [put(f"h {k}", h[:, where], memory) for k, where in enumerate(self.model._states)]
+        return [put(f"h {k}", h[:, where], memory) for k, where in enumerate(self.model._stack.states)]
 
     def states(self, states, B):
         """Inverse of `put_states`."""
