@@ -84,8 +84,8 @@ def test_the_example_trains_prints_and_draws(run_example, traces, tmp_path):
     assert done.returncode == 0, done.stderr
     head, rule, *rows = done.stdout.splitlines()
     assert len({line.count("|") for line in (head, rule, *rows)}) == 1
-    titles = ["LTC", "CfC", "LSTM", "CT-RNN", "Neural ODE", "CT-GRU"]
-    assert [row.split(" | ")[0][2:] for row in rows[:6]] == titles
+    titles = ["LTC", "CfC", "LSTM", "CT-RNN", "Neural ODE", "CT-GRU", "CT-GRU, decay first"]
+    assert [row.split(" | ")[0][2:] for row in rows[:7]] == titles
     assert all(re.search(r"\| \d+\.\d{3} \|", row) for row in rows[:6])
     assert "ctgru, seed 0: epoch 1/1, training " in done.stderr
     assert (tmp_path / "out/half_cheetah.png").read_bytes()[:4] == b"\x89PNG"
