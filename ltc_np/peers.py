@@ -46,8 +46,8 @@ REFERENCE_MS = {
         **{"tutorial": 0.6, "small": 3.9, "medium": 8.8, "large": 5.9},
         **{"lstm32": 5.9, "lstm64": 9.7, "lstm128": 7.4},
     },
-    "gru": {"gru": 20.0},
-    "loop": {"ctgru": 230.0, "ctrnn": 50, "neural_ode": 173, "lif": 10.0},
+    "gru": {"gru": 14.8},
+    "loop": {"ctgru": 104.0, "ctrnn": 45.0, "neural_ode": 154.0, "lif": 10.0},
 }
 WEAK = 1.3
 

@@ -1,7 +1,10 @@
-"""Draw the figures of docs/performance.md, and write its tables, from the .json files beside this one.
+r"""Draw the figures of docs/performance.md, and write its tables, from the .json files beside this one.
 
 python -m ltc_np bench --dtypes float32 --json > docs/performance/bench.json
-python -m ltc_np bench --dtypes float32 --peers --json > docs/performance/peers.json
+python -m ltc_np bench --dtypes float32 --peers --json \
+    --cases tutorial small medium large sparse cfc lstm32 lstm64 lstm128 > docs/performance/peers.json
+python -m ltc_np bench --dtypes float32 --peers --json \
+    --cases lif gru ctgru ctrnn neural_ode > docs/performance/cells.json
 python docs/performance/measure.py
 python docs/performance/plot.py
 """
@@ -19,7 +22,7 @@ HERE = pathlib.Path(__file__).parent
 IMAGES = HERE.parent / "images"
 PAGE = HERE.parent / "performance.md"
 COLOURS = {"ltc_np": "#1b7f79", "lstm": "#b0b0b0", "jax": "#e39c37", "ncps": "#c2453c"}
-NAMES = {"ltc_np": "ltc_np", "lstm": "PyTorch", "jax": "JAX, best of eight", "ncps": "ncps"}
+NAMES = {"ltc_np": "ltc_np", "lstm": "PyTorch's LSTM", "jax": "JAX, best of eight", "ncps": "ncps"}
 
 
 def save(figure, name):
@@ -32,8 +35,7 @@ def peers(bench):
     """A training step of each standard case, ltc_np beside the others."""
     rows = bench["peers"]["rows"]
     cases = {row["case"]: row for row in bench["cases"] if row["case"] in {row["case"] for row in rows}}
-    torch = {"gru": "lstm", "loop": "lstm"}  # in one colour
-    ms = {(row["case"], torch.get(row["peer"], row["peer"])): row["ms"] for row in rows} | {
+    ms = {(row["case"], row["peer"]): row["ms"] for row in rows} | {
         (row["case"], "ltc_np"): row["ltc_np_ms"] for row in rows
     }
     figure, axes = plt.subplots(figsize=(11, 4), layout="constrained")
@@ -47,7 +49,7 @@ def peers(bench):
     axes.set_xticks(range(len(cases)), labels, fontsize=9)
     axes.set_ylabel("ms per training step")
     axes.set_title(
-        "Training step in float32: four LTCs (PyTorch's is another model there, an LSTM), CfC, LSTM, GRU, CT-GRU",
+        "Training step in float32: four LTCs (PyTorch's LSTM is another model there), CfC, LSTM",
         fontsize=10,
     )
     axes.legend(fontsize=8, frameon=False)
@@ -97,10 +99,14 @@ def orders(measured):
     save(figure, "performance_orders.png")
 
 
-def tables(bench, compared):
+def tables(bench, compared, cells):
     """The benchmark's own tables, in the page."""
     page = PAGE.read_text(encoding="utf-8")
-    for name, text in (("cases", benchmark.table(bench)), ("peers", comparison.table(compared["peers"]))):
+    for name, text in (
+        ("cases", benchmark.table(bench)),
+        ("peers", comparison.table(compared["peers"])),
+        ("cells", comparison.table(cells["peers"])),
+    ):
         block = f"<!-- table: {name} -->\n```\n{text}\n```\n<!-- end -->"
         page, count = re.subn(f"<!-- table: {name} -->.*?<!-- end -->", lambda _, block=block: block, page, flags=re.S)
         if count != 1:
@@ -111,7 +117,7 @@ def tables(bench, compared):
 def main():
     bench = json.loads((HERE / "bench.json").read_text())
     compared = json.loads((HERE / "peers.json").read_text())
-    tables(bench, compared)
+    tables(bench, compared, json.loads((HERE / "cells.json").read_text()))
     peers(compared)
     limit(bench)
     orders(json.loads((HERE / "orders.json").read_text()))
