@@ -133,11 +133,13 @@ def test_gradient_along_a_direction_at_a_realistic_size(options):
     assert gradcheck.direction(model, x, dt, lengths=rng.integers(0, 21, 33)) < 1e-6
 
 
+@pytest.mark.parametrize("reset", [0.0, "subtract"])
 @pytest.mark.parametrize("refractory", [0.0, 1.5])
-def test_firing_rate_is_the_exact_one_as_steps_become_small(refractory, backend):
+def test_firing_rate_is_the_exact_one_as_steps_become_small(refractory, reset, backend):
     """Under a constant current I a spike comes every refractory + tau ln(I / (I - threshold))."""
     tau, currents = 4.0, np.array([0.5, 0.99, 1.2, 2.0, 5.0])
-    model = Model(SpikingLIF(5, 1, tau=tau, refractory=refractory), seed=0, dtype="float64", backend=backend)
+    layer = SpikingLIF(5, 1, tau=tau, refractory=refractory, reset=reset)
+    model = Model(layer, seed=0, dtype="float64", backend=backend)
     model.params["w_x"], model.params["b"] = 0.0, currents
     silent, period = currents < 1, refractory + tau * np.log(currents[2:] / (currents[2:] - 1))
     errors = []
