@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import os
+import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -185,12 +187,15 @@ def test_without_the_package(monkeypatch):
         raise importlib.metadata.PackageNotFoundError
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    assert device._import_cuda() == (None, 'numba-cuda is not installed: pip install "ltc-np[cuda]"')
+    assert device._import_cuda() == (None, 'numba-cuda is not installed: pip install "numba-cuda[cu13]>=0.30.4"')
 
 
 def test_with_a_package_that_is_too_old(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.9.12")
-    assert device._import_cuda() == (None, 'numba-cuda 0.9.12 is older than 0.30.4: pip install "ltc-np[cuda]"')
+    assert device._import_cuda() == (
+        None,
+        'numba-cuda 0.9.12 is older than 0.30.4: pip install "numba-cuda[cu13]>=0.30.4"',
+    )
     assert device._numbers("0.30.4") < device._numbers("0.31.0rc1") < device._numbers("1.0")
 
 
@@ -201,7 +206,7 @@ def test_with_versions_that_do_not_fit(monkeypatch):
     found, reason = device._import_cuda()
     assert found is None
     assert reason.startswith("numba-cuda 0.99.0 does not work with numba ")
-    assert reason.endswith('): pip install "ltc-np[cuda]"')
+    assert reason.endswith('): pip install "numba-cuda[cu13]>=0.30.4"')
     assert "\n" not in reason
 
 
@@ -230,7 +235,7 @@ class Launch:
     [
         (True, None, lambda: None, None),
         (False, "no CUDA-capable device is detected (100)", None, "no NVIDIA driver with a GPU was found (no CUDA-c"),
-        (False, None, None, 'CUDA\'s libraries are not complete: pip install "ltc-np[cuda]"'),
+        (False, None, None, 'CUDA\'s libraries are not complete: pip install "numba-cuda[cu13]>=0.30.4"'),
         (True, None, lambda: 1 / 0, "CUDA does not work (ZeroDivisionError: division by zero); update the driver, or "),
     ],
     ids=["works", "no GPU", "no NVVM", "no launch"],
@@ -264,3 +269,10 @@ def test_nothing_imports_cuda_unasked():
     """
     done = run(code)
     assert done.stdout == "[]\n", done.stdout + done.stderr
+
+
+def test_the_remedy_is_the_extra():
+    """What messages ask to install is what the extra does."""
+    text = (pathlib.Path(__file__).parents[1] / "pyproject.toml").read_text()
+    (extra,) = re.findall(r'^cuda = \["(.*)"\]$', text, re.MULTILINE)
+    assert f'pip install "{extra}"' == device.INSTALL

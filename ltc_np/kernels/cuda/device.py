@@ -19,7 +19,7 @@ import numba
 import numpy as np
 
 OLDEST = "0.30.4"  # every numba-cuda before breaks with numba 0.66
-INSTALL = 'pip install "ltc-np[cuda]"'
+INSTALL = f'pip install "numba-cuda[cu13]>={OLDEST}"'  # however this package itself was installed
 FLAT_BLOCK = 128  # threads of a block where a thread needs no neighbours
 
 
