@@ -233,20 +233,21 @@ def draw(results, file):
     figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width_ratios=(3, 2))
     for k, (name, own) in enumerate(results.items()):
         for result in own:
-            label = MODELS[name].title if result is own[0] else None
             epochs = np.arange(len(result.validation)) + 1
-            axes[0].plot(epochs, result.validation, color=f"C{k}", lw=1, label=label)
+            axes[0].plot(epochs, result.validation, color=f"C{k}", lw=1)
             axes[1].plot(result.test, -k, "o", color=f"C{k}", label="here" if (k, result) == (0, own[0]) else None)
         if MODELS[name].published:
             mean, sd = map(float, MODELS[name].published.split(" ± "))
             label = None if any(t.get_label() == "published" for t in axes[1].containers) else "published"
             axes[1].errorbar(mean, -k - 0.25, xerr=sd, fmt="k.", capsize=3, label=label)
-    axes[0].set(xlabel="epoch", ylabel="mean squared error, validation", title="learning", yscale="log")
+    axes[0].set(xlabel="epoch", ylabel="mean squared error, validation", yscale="log")
+    axes[0].set_title("learning, in the colours of the names to the right")
     axes[0].set_yticks([2, 3, 4, 6, 8, 10, 15, 20], [2, 3, 4, 6, 8, 10, 15, 20])
     axes[0].minorticks_off()
-    axes[0].legend()
     axes[1].set(xlabel="mean squared error, test", title="with the weights of the best validation error")
     axes[1].set_yticks([-k for k in range(len(results))], [MODELS[name].title for name in results])
+    for k, label in enumerate(axes[1].get_yticklabels()):
+        label.set_color(f"C{k}")
     axes[1].legend()
     write(file, lambda part: figure.savefig(part, dpi=110, format="png"))
 
