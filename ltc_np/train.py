@@ -369,8 +369,9 @@ class _Run:
         try:
             return self._epoch(data, n, epoch, order)
         finally:
-            if not self.diverged:
-                self.engine.store()
+            self.engine.store()
+            if self.diverged:
+                self.model.theta[:] = self.engine.good()
 
     def _epoch(self, data, n, epoch, order):
         try:
@@ -435,7 +436,6 @@ class _Run:
             *batch, weight, bool(self.metrics), self.tbptt is not None
         )
         if not (math.isfinite(value) and math.isfinite(norm)):
-            self.good[:] = self.engine.good()
             self.check_finite(value, "loss", self.engine.gradient(), where)
         self.engine.update(norm)
         self.updated = True
@@ -451,7 +451,8 @@ class _Run:
         norm = 0.0 if gradient is None else optim.clip_by_global_norm(gradient, float(np.finfo(np.float64).max))
         if math.isfinite(value) and math.isfinite(norm):
             return
-        self.model.theta[:], self.diverged = self.good, True
+        self.model.theta[:] = self.good if self.engine is None else self.engine.good()
+        self.diverged = True
         norm = "" if gradient is None else f" with gradient norm {norm:g}"
         if self.updated:
             advice = (

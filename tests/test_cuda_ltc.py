@@ -293,6 +293,44 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(batch_siz
     np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
 
 
+@pytest.mark.parametrize("where", ["last step", "validation", "mid-epoch"])
+def test_divergence_keeps_what_other_backends_keep(where, emulator, rng):
+    """The parameters of before the last step, not those of before the training; t and moments of the last step."""
+    models, optimizers = stacked()(), []
+    x, y = rng.normal(size=(6, 3, 3)), rng.normal(size=(6, 3, 2))
+    options = {"last step": {"epochs": 4, "batch_size": 6}, "mid-epoch": {"epochs": 2, "batch_size": 1}}
+    options["validation"] = options["last step"] | {"validation_data": (x, y)}
+    for model in models:
+        before = model.theta.copy()
+        optimizers.append(SGD(lambda t: 1e-2 if t < 3 else 1e300, momentum=0.5))
+        with pytest.raises(FloatingPointError, match="the parameters of before the last step"):
+            model.fit(x, y, optimizer=optimizers[-1], seed=1, verbose=False, **options[where])
+        assert np.abs(model.theta - before).max() > 1e-3  # three steps are kept
+    np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
+    assert optimizers[0].t == optimizers[1].t == 4
+    np.testing.assert_allclose(optimizers[1].b, optimizers[0].b, rtol=1e-7)
+
+
+def test_layers_are_known_by_their_class_not_its_name(emulator, rng):
+    """One that is derived from ours, or called alike, may compute something else."""
+
+    class Twice(LTC):
+        def forward(self, *arguments, **options):
+            y, h, saved = super().forward(*arguments, **options)
+            return 2 * y, h, saved
+
+        def backward(self, prepared, saved, d_y, *others):
+            return super().backward(prepared, saved, 2 * d_y, *others)
+
+    Twice.__name__ = "LTC"
+    x, y = rng.normal(size=(4, 3, 3)), rng.normal(size=(4, 3, 2))
+    models = [Model(Twice(AutoNCP(6, 2), 3), seed=0, dtype="float64", backend=backend) for backend in ("numpy", "cuda")]
+    losses = [models[0].fit(x, y, epochs=2, seed=1, verbose=False)["loss"]]
+    with pytest.warns(RuntimeWarning, match="does not know layer LTC"):
+        losses.append(models[1].fit(x, y, epochs=2, seed=1, verbose=False)["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-9)
+
+
 def test_what_the_device_does_not_know_goes_through_the_host(emulator, rng):
     models = stacked()()
     x, y = rng.normal(size=(4, 3, 3)), rng.normal(size=(4, 3, 2))

@@ -6,6 +6,8 @@ look.
 
 import numpy as np
 
+from ...cells import LTC
+from ...layers import Dense
 from . import optim
 from .dense import DeviceDense, add, blank
 from .device import download, empty, launch_over, overwrite, upload
@@ -14,12 +16,12 @@ from .memory import fill
 from .moves import batch_first, time_first
 
 u = np.uint64
-LAYERS = {"LTC": DeviceLTC, "Dense": DeviceDense}
+LAYERS = {LTC: DeviceLTC, Dense: DeviceDense}  # these classes, not what is derived from them or called alike
 
 
 def missing(model):
     """The first layer of a model that the device does not know, or None."""
-    return next((layer for layer in model.layers if type(layer).__name__ not in LAYERS), None)
+    return next((layer for layer in model.layers if type(layer) not in LAYERS), None)
 
 
 class Stack:
@@ -46,7 +48,7 @@ class Stack:
             return arrays if n == 1 else {m.split(".", 1)[1]: a for m, a in arrays.items() if m.startswith(f"{k}.")}
 
         self.layers = [
-            LAYERS[type(layer).__name__](layer, *(of_layer(a, k) for a in (p, buffers, g)))
+            LAYERS[type(layer)](layer, *(of_layer(a, k) for a in (p, buffers, g)))
             for k, layer in enumerate(model.layers)
         ]
 
