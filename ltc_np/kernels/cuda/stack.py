@@ -6,8 +6,6 @@ look.
 
 import numpy as np
 
-from ...cells import LTC
-from ...layers import Dense
 from . import optim
 from .dense import DeviceDense, add, blank
 from .device import download, empty, launch_over, overwrite, upload
@@ -16,12 +14,18 @@ from .memory import fill
 from .moves import batch_first, time_first
 
 u = np.uint64
-LAYERS = {LTC: DeviceLTC, Dense: DeviceDense}  # these classes, not what is derived from them or called alike
+# These classes, not what is derived from them or called alike.
+LAYERS = {("ltc_np.cells.ltc", "LTC"): DeviceLTC, ("ltc_np.layers.dense", "Dense"): DeviceDense}
+
+
+def _known(layer):
+    """The device's form of a layer's class, or None."""
+    return LAYERS.get((type(layer).__module__, type(layer).__qualname__))
 
 
 def missing(model):
     """The first layer of a model that the device does not know, or None."""
-    return next((layer for layer in model.layers if type(layer) not in LAYERS), None)
+    return next((layer for layer in model.layers if _known(layer) is None), None)
 
 
 class Stack:
@@ -48,8 +52,7 @@ class Stack:
             return arrays if n == 1 else {m.split(".", 1)[1]: a for m, a in arrays.items() if m.startswith(f"{k}.")}
 
         self.layers = [
-            LAYERS[type(layer)](layer, *(of_layer(a, k) for a in (p, buffers, g)))
-            for k, layer in enumerate(model.layers)
+            _known(layer)(layer, *(of_layer(a, k) for a in (p, buffers, g))) for k, layer in enumerate(model.layers)
         ]
 
     def load(self):
