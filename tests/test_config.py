@@ -287,7 +287,11 @@ def test_configurations_are_values():
         ({"cell": "ctrnn", "activation": "cube"}, ValueError, "`activation` must be one of 'linear', .*, got 'cube'"),
         ({"cell": "node", "activation": 3}, ValueError, "`activation` must be one of 'linear', .*, got 3"),
         ({"init": "ones"}, ValueError, "`init` must be a dict or \"time_constants\", got 'ones'"),
-        ({"cell": "gru", "init": "time_constants"}, TypeError, "`init` must be a dict from parameter names, got str"),
+        (
+            {"cell": "gru", "init": "time_constants"},
+            TypeError,
+            "`init` must be a dict from parameter names, got .time_constants.; only an LTC has that",
+        ),
         ({"init": [1, 2]}, TypeError, r"`init` must be a dict from names of parameters or .*, got \[1, 2\]"),
         ({"init": {"tau": 1}}, ValueError, "`init` has an unknown parameter 'tau'; there are vleak, gleak"),
         ({"init": {"mu": [1, 0]}}, ValueError, r"`init\['mu'\]` must be \(low, high\) with low <= high"),
