@@ -5,15 +5,17 @@ it, batch from the host included.  The limit is the rate of the kernels' sigmoid
 each: one an evaluation forward, two in training.
 """
 
+import os
 import platform
 import statistics
 import time
+from functools import partial
 from importlib import metadata, util
 
 import numpy as np
 
 from . import kernels, losses, peers
-from .cells import LTC
+from .cells import LTC, Workspace
 from .model import Model
 from .optim import Adam
 from .wirings import AutoNCP, FullyConnected
@@ -71,7 +73,7 @@ def forward_seconds(name, dtype, runs):
     net.load()
     net.prepare()
     given = [stack.put_steps("x", x, memory), stack.put_steps("dt", np.ones((B, T), dtype), memory)]
-    given += [stack.put("steps", np.full(B, T), memory), net.put_states(np.zeros((B, N), dtype), memory)]
+    given += [stack.put("steps", np.full(B, T), memory), net.put_states("h", np.zeros((B, N), dtype), memory)]
 
     def forward():
         net.forward(*given, T, B, False, None, memory)
@@ -85,7 +87,7 @@ def train_seconds(name, dtype, runs):
     from .kernels.cuda import device, training
 
     (model, x, y), (_, N, _, T, B) = problem(name, dtype), CASES[name]
-    engine = training.Engine(model, losses.mse, None, None, Adam(1e-3), 1.0, "full")
+    engine = training.Engine(model, losses.mse, None, None, Adam(1e-3), 1.0, "full", Workspace())
     engine.load()
     batch = x, y, np.ones((B, T), dtype), np.full(B, T), None, np.zeros((B, N), dtype), None
 
@@ -136,35 +138,59 @@ def _jax_seconds(step, runs):
     return statistics.median(found)
 
 
+def _line(error):
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def _ncps_why_not():
+    """None, or why ncps cannot be measured on the card."""
+    if not (util.find_spec("torch") and util.find_spec("ncps")):
+        return 'no torch, or no ncps; pip install ".[peers]"'
+    import torch
+
+    return None if torch.cuda.is_available() else "this torch finds no GPU"
+
+
+def _jax_why_not():
+    if not util.find_spec("jax"):
+        return 'no jax; pip install "jax[cuda13]"'
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else it takes most of the card at once
+    import jax
+
+    return None if jax.default_backend() == "gpu" else 'this jax finds no GPU; pip install "jax[cuda13]"'
+
+
 def compare(runs):
-    """Training steps of ncps, eager and compiled, and of JAX in its formulations, on the same card."""
+    """Training steps of ncps, eager and compiled, and of JAX in its formulations, on the same card.
+
+    A peer that fails, in whatever way, is left out with its reason; the other figures stay.
+    """
     model, x, y = problem(PEERS_CASE, "float32")
     rows, left_out = [], []
-    torch_ok, jax_ok = False, False
-    if util.find_spec("torch") and util.find_spec("ncps"):
-        import torch
 
-        torch_ok = torch.cuda.is_available()
-    if util.find_spec("jax"):
-        import jax
-
-        jax_ok = jax.default_backend() == "gpu"
-    if not torch_ok:
-        left_out.append('ncps is left out: no torch with CUDA, or no ncps; pip install ".[peers]"')
-    if not jax_ok:
-        left_out.append('jax is left out: it finds no GPU; pip install "jax[cuda13]"')
-    for compiled in (False, True) if torch_ok else ():
-        step, loss_and_grad = peers.ncps_step(model, x, y, device="cuda", compiled=compiled)
-        name = "ncps, torch.compile" if compiled else "ncps"
-        peers.check(name, model, x, y, *loss_and_grad())
-        rows.append({"peer": name, "ms": 1e3 * _torch_seconds(step, runs)})
-    for formulation in peers.FORMULATIONS if jax_ok else ():
+    def can(name, why_not):
         try:
-            step, loss_and_grad = peers.jax_step(model, x, y, formulation)
-            peers.check(f"jax ({formulation})", model, x, y, *loss_and_grad())
-            rows.append({"peer": f"jax ({formulation})", "ms": 1e3 * _jax_seconds(step, runs)})
-        except (MemoryError, RuntimeError) as error:
-            left_out.append(f"jax ({formulation}) failed: {str(error).splitlines()[0]}")
+            reason = why_not()
+        except Exception as error:  # a package that cannot be imported
+            reason = _line(error)
+        if reason is not None:
+            left_out.append(f"{name} is left out: {reason}")
+        return reason is None
+
+    makers = {}
+    if can("ncps", _ncps_why_not):
+        for name, compiled in (("ncps", False), ("ncps, torch.compile", True)):
+            makers[name] = partial(peers.ncps_step, device="cuda", compiled=compiled), _torch_seconds
+    if can("jax", _jax_why_not):
+        for formulation in peers.FORMULATIONS:
+            makers[f"jax ({formulation})"] = partial(peers.jax_step, formulation=formulation), _jax_seconds
+    for name, (make, seconds) in makers.items():
+        try:
+            step, loss_and_grad = make(model, x, y)
+            peers.check(name, model, x, y, *loss_and_grad())
+            rows.append({"peer": name, "ms": 1e3 * seconds(step, runs)})
+        except Exception as error:
+            left_out.append(f"{name} is left out: {_line(error)}")
     versions = {name: metadata.version(name) for name in ("torch", "ncps", "jax") if util.find_spec(name)}
     return {"rows": rows, "left_out": left_out, "versions": versions}
 

@@ -25,6 +25,11 @@ def plain(name, values, expected="an array of real numbers"):
     inside = values if isinstance(values, (list, tuple)) else ()
     if any(isinstance(v, np.ma.MaskedArray) for v in (values, *inside)):
         raise TypeError(f"`{name}` must be a plain array, got a masked array (use `lengths` for padding)")
+    if hasattr(values, "__cuda_array_interface__"):  # some libraries would copy it, others refuse
+        raise TypeError(
+            f"`{name}` must be an array of the host here, got one on a GPU: copy it (`.get()` of CuPy, `.cpu()` of "
+            "PyTorch); calls, `forward` and `backward` take both"
+        )
     try:
         return np.asarray(values)
     except ValueError:  # rows of unequal length

@@ -209,6 +209,11 @@ class Model:
         fixed[:] = self._buffers
         return values, self._stack.prepare(p, buffers, self.backend)
 
+    @property
+    def _whole_on_gpu(self):
+        """Whether all layers run on the GPU, one after the other; else each goes there and back, if it can."""
+        return self.backend == "cuda" and kernels.load("cuda", "stack").missing(self) is None
+
     def _check_steps(self, prepared, dt):
         """Let every layer look at the elapsed times that are to come."""
         self._stack.check(prepared[1], dt)
@@ -226,16 +231,22 @@ class Model:
 
     def _forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace, dropout_seed=None):
         """All layers on checked arrays: y (B, T, O), 0 in padding; state (B, K); what backward needs."""
+        if self._whole_on_gpu:
+            return kernels.load("cuda", "stack").of(self).run(x, dt, lengths, valid, h0, keep, workspace)
         return self._stack.forward(
             prepared[1], x, dt, lengths, valid, h0, keep, workspace, lambda k: _dropout_rng(dropout_seed, k)
         )
 
     def _backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
         """Adjoint of `_forward`, on checked arrays: flat gradient in theta's dtype, d_x, d_h0, d_dt."""
-        d_values, g = workspace.views("gradient", self.layout, np.float64)
-        d_values[:] = 0
-        d_x, d_h0, d_dt = self._stack.backward(prepared[1], saved, valid, d_y, d_h, g, want_x, want_dt, workspace)
-        gradient = self.layout.d_effective(prepared[0], d_values).astype(self.dtype)
+        values, layers = prepared
+        if self._whole_on_gpu:
+            gradient, d_x, d_h0, d_dt = saved.stack.run_back(saved, d_y, d_h, want_x, want_dt, workspace)
+        else:
+            d_values, g = workspace.views("gradient", self.layout, np.float64)
+            d_values[:] = 0
+            d_x, d_h0, d_dt = self._stack.backward(layers, saved, valid, d_y, d_h, g, want_x, want_dt, workspace)
+            gradient = self.layout.d_effective(values, d_values).astype(self.dtype)
         if self.trainable is not None:
             gradient[~self.trainable] = 0
         return gradient, d_x, d_h0, d_dt
@@ -409,6 +420,8 @@ class Model:
         on_device = self._on_device(d_y)
         if on_device:
             return Gradients(*on_device.backward(self, tape, d_y, d_state))
+        if hasattr(tape, "owner") and not isinstance(tape, Tape):
+            raise TypeError("`d_y` must lie on the GPU, as the arrays of the tape's `forward` did, got one of the host")
         if not isinstance(tape, Tape):
             raise TypeError(f"`tape` must come from `forward`, got {type(tape).__name__}")
         if tape.owner is not self:

@@ -357,7 +357,7 @@ class _Run:
         self.optimizer, self.clip_norm, self.batch_size, self.tbptt = optimizer, clip_norm, batch_size, tbptt
         self.memory, self.metrics, self.callbacks, self.seed = memory, metrics, callbacks, seed
         self.workspace, self.good, self.diverged = Workspace(), model.theta.copy(), False
-        self.engine = _engine(model, loss, penalty, class_weight, optimizer, clip_norm, memory)
+        self.engine = _engine(model, loss, penalty, class_weight, optimizer, clip_norm, memory, self.workspace)
         self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in callbacks)
         self.updated = False
 
@@ -491,7 +491,7 @@ class _Run:
         return _evaluate(self.model, data, self.loss, self.metrics, self.class_weight, self.batch_size, self.workspace)
 
 
-def _engine(model, loss, penalty, class_weight, optimizer, clip_norm, memory):
+def _engine(model, loss, penalty, class_weight, optimizer, clip_norm, keep, workspace):
     """What trains on the device, or None where the host does."""
     if model.backend != "cuda":
         return None
@@ -500,7 +500,7 @@ def _engine(model, loss, penalty, class_weight, optimizer, clip_norm, memory):
     if reason is not None:
         checks.warn(f"ltc_np: a training step on the GPU does not know {reason}; every batch goes through the host")
         return None
-    return training.Engine(model, loss, penalty, class_weight, optimizer, clip_norm, memory)
+    return training.Engine(model, loss, penalty, class_weight, optimizer, clip_norm, keep, workspace)
 
 
 def _weight(loss, weight_sum, outputs, mask):

@@ -19,6 +19,7 @@ import itertools
 import math
 import textwrap
 import types
+import weakref
 
 import numba
 import numpy as np
@@ -297,18 +298,35 @@ class _Watched:
 # ---------------------------------------------------------------------------------------------------- the machine
 
 
+class _Allocation:
+    """Memory of the device, taken until nobody refers to it."""
+
+    def __init__(self, machine, size):
+        size = -(-size // 512) * 512
+        if machine.taken + size > machine.memory:
+            raise OutOfMemory(f"{size} bytes of {machine.memory}, of which {machine.taken} are taken")
+        machine.taken += size
+        machine.peak = max(machine.peak, machine.taken)
+        weakref.finalize(self, machine.give_back, size)
+
+
+class OutOfMemory(Exception):
+    """What a driver says."""
+
+
 class DeviceArray:
     """What the host may do with an array on the device: take a slice, change the shape, hand it to a kernel."""
 
-    def __init__(self, host):
+    def __init__(self, host, allocation=None):
         self.host, self.shape, self.size, self.dtype, self.flags = host, host.shape, host.size, host.dtype, host.flags
+        self.allocation = allocation
 
     def __getitem__(self, key):
         assert isinstance(key, slice) and key.step is None, "numbers are to be downloaded together"
-        return DeviceArray(self.host[key])
+        return DeviceArray(self.host[key], self.allocation)
 
     def reshape(self, *shape):
-        return DeviceArray(self.host.reshape(*shape))
+        return DeviceArray(self.host.reshape(*shape), self.allocation)
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.host, dtype)
@@ -325,12 +343,13 @@ class Emulator:
     ----------
     order, without_barrier, compiled
         Of `run`; ``without_barrier`` is (kernel, line).
-    free : int
-        Bytes that the device seems to have.
+    memory : int
+        Bytes that the device has.
     """
 
-    def __init__(self, order="forward", *, without_barrier=None, compiled=True, free=2**40):
-        self.order, self.without_barrier, self.compiled, self.free = order, without_barrier, compiled, free
+    def __init__(self, order="forward", *, without_barrier=None, compiled=True, memory=2**40):
+        self.order, self.without_barrier, self.compiled, self.memory = order, without_barrier, compiled, memory
+        self.taken = self.peak = self.waited = 0
         self.launched = {}  # kernel -> number of launches
 
     def launch(self, function, grid, block, args):
@@ -346,7 +365,7 @@ class Emulator:
         return [a.host if isinstance(a, DeviceArray) else a for a in args]
 
     def upload(self, array):
-        return DeviceArray(array.copy())
+        return DeviceArray(array.copy(), _Allocation(self, array.nbytes))
 
     def download(self, array):
         return array.host.copy()
@@ -356,11 +375,17 @@ class Emulator:
         array.host[:] = values
 
     def empty(self, size, dtype):
-        return DeviceArray(poisoned(size, dtype))
+        return DeviceArray(poisoned(size, dtype), _Allocation(self, size * np.dtype(dtype).itemsize))
 
     def adopt(self, array):
         interface = {k: v for k, v in array.__cuda_array_interface__.items() if k != "stream"}
         return DeviceArray(np.asarray(types.SimpleNamespace(__array_interface__=interface)))
 
+    def wait(self):
+        self.waited += 1
+
+    def give_back(self, size):
+        self.taken -= size
+
     def free_memory(self):
-        return self.free
+        return self.memory - self.taken

@@ -244,8 +244,12 @@ def test_reasons_of_a_machine(available, error, launch, reason, monkeypatch):
     there = SimpleNamespace(is_available=lambda: available, cuda_error=lambda: error, synchronize=lambda: None)
     monkeypatch.setattr(device, "cuda", there)
     monkeypatch.setattr(device, "_nothing", Launch(launch))
-    found = device.why_not.__wrapped__()
+    monkeypatch.setattr(device, "_works", False)
+    found = device.why_not()
     assert found is reason is None or found.startswith(reason)
+    there.is_available, there.cuda_error = lambda: True, lambda: None  # a driver has been installed, a GPU is free
+    monkeypatch.setattr(device, "_nothing", Launch(lambda: None))
+    assert device.why_not() is None
 
 
 def test_the_reason_is_in_the_error_and_auto_never_picks_cuda(monkeypatch):

@@ -24,6 +24,8 @@ def aligned(size, dtype):
 class Workspace:
     """Arrays that one caller reuses from call to call (a training loop, a stream); never shared between threads."""
 
+    keeps = True
+
     def __init__(self):
         self._arrays, self._kept = {}, {}
 
@@ -56,6 +58,8 @@ class Workspace:
 
 class Fresh(Workspace):
     """A workspace that keeps nothing: every array is new."""
+
+    keeps = False
 
     def array(self, name, size, dtype):
         return aligned(size, dtype)

@@ -11,9 +11,11 @@ says why; so kernels can be read, and run by an emulator, anywhere.
 Kernels become PTX, not LTO-IR: what runs is then what a compiler without a GPU has been seen to make of them.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import re
+import threading
 
 import numba
 import numpy as np
@@ -131,9 +133,21 @@ def _nothing():
     pass
 
 
-@functools.cache
+_works = False  # remembered; what is missing may come
+
+
 def why_not():
     """None if there is a GPU that runs kernels, else the reason and the remedy in one line."""
+    global _works
+    if not _works:
+        reason = _why_not()
+        if reason is not None:
+            return reason
+        _works = True
+    return None
+
+
+def _why_not():
     if cuda is None:
         return _broken
     if SIMULATED:
@@ -156,11 +170,14 @@ def why_not():
 class _Gpu:
     """What the package asks of a device; arrays are flat."""
 
+    reserve = 2**26  # bytes that are free and may yet be taken by the code of kernels
+
     def launch(self, function, grid, block, args):
         function[grid, block](*args)
 
     def upload(self, array):
-        return cuda.to_device(array)
+        with self._refused(array.nbytes):
+            return cuda.to_device(array)
 
     def download(self, array):
         return array.copy_to_host()
@@ -169,24 +186,63 @@ class _Gpu:
         array.copy_to_device(values)
 
     def empty(self, size, dtype):
-        return cuda.device_array(size, dtype)
+        with self._refused(size * np.dtype(dtype).itemsize):
+            return cuda.device_array(size, dtype)
 
     def adopt(self, array):
         return cuda.as_cuda_array(array)
+
+    def wait(self):
+        cuda.synchronize()
 
     def free_memory(self):
         context = cuda.current_context()
         if not SIMULATED:
             context.deallocations.clear()  # what is no longer used but not yet given back
-        return context.get_memory_info().free
+        return max(0, context.get_memory_info().free - self.reserve)
+
+    @contextlib.contextmanager
+    def _refused(self, size):
+        """Somebody else may take memory after it was planned."""
+        try:
+            yield
+        except Exception as error:  # of classes that differ between versions of the driver's bindings
+            if "OUT_OF_MEMORY" not in str(error).upper().replace(" ", "_"):
+                raise
+            free = gibibytes(self.free_memory())
+            raise MemoryError(
+                f"{gibibytes(size)} more are needed on the GPU, of which {free} are free: {LESS}"
+            ) from None
+
+
+LESS = "take fewer sequences at a time (batch_size) or shorter ones (tbptt)"
+
+
+def gibibytes(n):
+    return f"{n / 2**30:.2f} GiB"
 
 
 machine = _Gpu()  # tests put an emulator here
+_own = threading.local()
+
+
+@contextlib.contextmanager
+def on(other):
+    """This thread uses another machine."""
+    before, _own.machine = getattr(_own, "machine", None), other
+    try:
+        yield
+    finally:
+        _own.machine = before
+
+
+def _machine():
+    return getattr(_own, "machine", None) or machine
 
 
 def launch(function, grid, block, *args):
     """Start a kernel: ``grid`` and ``block`` are ints or tuples."""
-    machine.launch(function, grid, block, args)
+    _machine().launch(function, grid, block, args)
 
 
 def launch_over(n, function, *args):
@@ -197,35 +253,40 @@ def launch_over(n, function, *args):
 
 def upload(array):
     """A device copy of a host array, flat."""
-    return machine.upload(np.ascontiguousarray(array).reshape(-1))
+    return _machine().upload(np.ascontiguousarray(array).reshape(-1))
 
 
 def download(array):
     """A host copy of a device array."""
-    return machine.download(array)
+    return _machine().download(array)
 
 
 def overwrite(array, values):
     """Copy host values into a flat array on the device."""
     if array.size:
-        machine.overwrite(array, np.ascontiguousarray(values).reshape(-1))
+        _machine().overwrite(array, np.ascontiguousarray(values).reshape(-1))
 
 
 def empty(size, dtype):
     """An uninitialised flat array on the device."""
-    return machine.empty(size, dtype)
+    return _machine().empty(size, dtype)
 
 
 def adopt(array):
     """An array of another library on the device, flat, without a copy, and its shape; None if it is not contiguous."""
-    array = machine.adopt(array)
+    array = _machine().adopt(array)
     flat = array.reshape(array.size) if array.flags["C_CONTIGUOUS"] else None
     return flat, tuple(array.shape)
 
 
+def wait():
+    """Until the device has done everything that was asked of it, by whomever."""
+    _machine().wait()
+
+
 def free_memory():
     """Bytes of the device that nobody uses."""
-    return machine.free_memory()
+    return _machine().free_memory()
 
 
 def seconds(function):

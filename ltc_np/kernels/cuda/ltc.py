@@ -17,11 +17,12 @@ import numpy as np
 from ..cpu.ltc import map_features  # of host arrays  # noqa: F401
 from . import ltc_sweeps, sums
 from .dense import Mapping
-from .device import download, empty, free_memory, launch, launch_over, upload
+from .device import download, empty, launch, launch_over, upload
 from .ltc_packing import pack_neurons, pack_synapses, unpack_neurons, unpack_synapses
 from .ltc_solvers import CODES
-from .memory import gibibytes, memory_of
+from .memory import forget, memory_of
 from .moves import batch_first, time_first
+from .plan import choose
 
 u = np.uint64
 NEURON = ("cm", "gleak", "vleak")
@@ -130,7 +131,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Cut:
     """How a call is cut: sequences of a thread, groups of a block, blocks, steps of a segment."""
 
     R: int
@@ -147,55 +148,27 @@ class _Plan:
         return cls(R, groups, -(-B // (groups * R)), segment)
 
 
-def _keeps_everything(net, plan, T, B, K, n_out, keep, memory):
-    """Whether the states of all stages are to be kept and not only those before every segment.
-
-    They are if asked for and if they fit; what cannot fit at all is refused.
-    """
-
-    def fits():
-        N, L, size, free = net.N, plan.segment, net.dtype.itemsize, free_memory() + memory.bytes
-        least = B * (T * (4 * (net.I + n_out) + 2) + 4 * N)  # inputs, outputs, their adjoints and copies
-        if keep:
-            S = max(net.recurrent.lists.count, 1)
-            sums_ = 4 * S * sums.chunks_of(S, L * B * K)[0]
-            least += B * N * (L * (3 * K + 4) + 1) + sums_  # adjoints of a segment
-            if keep == "full" and (least + 2 * B * N * T * K) * size <= free:
-                return True
-            least += B * N * (-(-T // L) + 2 * L * K)
-        if least * size > free:
-            raise MemoryError(
-                f"{B} sequences of {T} steps, with {N} units and {K} stages a step, need {gibibytes(least * size)} on "
-                f"the GPU, of which {gibibytes(free)} are free: take fewer sequences at a time (batch_size) or shorter "
-                "ones (tbptt)"
-            )
-        return False
-
-    return memory.kept("keeps", (net.N, T, B, K, n_out, keep), fits)
-
-
 def run(net, x, dt, steps, v0, T, B, solver, unfolds, n_out, keep, memory):
     """`forward` of arrays on the device: x (T, B, I), dt (T, B), steps (B,), v0 (B, N); flat.
 
     Returns out (T, B, n_out), v_last (B, N), saved.
     """
     N, K = net.N, unfolds * solver.stages
-    plan = _Plan.make(N, B, T, K, net.dtype)
-    everything = _keeps_everything(net, plan, T, B, K, n_out, keep, memory)
-    rows = T * K + 1 if everything else -(-T // plan.segment) if keep else 0
+    cut, everything = _Cut.make(N, B, T, K, net.dtype), keep == "full"
+    rows = T * K + 1 if everything else -(-T // cut.segment) if keep else 0
     states = memory.array("states", rows * B * N, net.dtype)
     totals = memory.array("totals", T * K * B * N if everything else 0, net.dtype)
     out = memory.array("out", T * B * n_out, net.dtype)
     v_last = memory.array("v_last", B * N, net.dtype)
-    every = 0 if everything or not keep else plan.segment
-    _sweep(net, plan, x, dt, steps, v0, B, n_out, 0, T, every, solver, unfolds, states, totals, out, v_last)
+    every = 0 if everything or not keep else cut.segment
+    _sweep(net, cut, x, dt, steps, v0, B, n_out, 0, T, every, solver, unfolds, states, totals, out, v_last)
     return out, v_last, (x, dt, steps, states, totals, T, B, n_out) if keep else None
 
 
-def _sweep(net, plan, x, dt, steps, v0, B, n_out, first, last, every, solver, unfolds, states, totals, out, v_last):
+def _sweep(net, cut, x, dt, steps, v0, B, n_out, first, last, every, solver, unfolds, states, totals, out, v_last):
     recurrent, sensory = net.recurrent, net.sensory
     launch(
-        ltc_sweeps.forward(plan.R), plan.blocks, (net.N, plan.groups), x, dt, steps, v0, net.neuron,
+        ltc_sweeps.forward(cut.R), cut.blocks, (net.N, cut.groups), x, dt, steps, v0, net.neuron,
         recurrent.lists.pre_table, recurrent.forward, sensory.lists.pre_table, sensory.forward, u(B), u(net.I),
         u(n_out), u(recurrent.lists.fan), u(sensory.lists.fan), u(first), u(last), u(every), CODES[solver.name],
         solver.stages, unfolds, states, totals, out, v_last,
@@ -206,8 +179,8 @@ def run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
     """Adjoint of `run`: d_x (T, B, I), d_dt (T, B) or None, the sums for `unpack`; d_v becomes the adjoint of v0."""
     x, dt, steps, states, totals, T, B, n_out = saved
     N, I, K, dtype = net.N, net.I, unfolds * solver.stages, net.dtype
-    plan = _Plan.make(N, B, T, K, dtype)
-    L, everything, nothing = plan.segment, totals.size > 0, states[:0]
+    cut = _Cut.make(N, B, T, K, dtype)
+    L, everything, nothing = cut.segment, totals.size > 0, states[:0]
     recurrent, sensory, stages = net.recurrent, net.sensory, (CODES[solver.name], solver.stages, unfolds)
     stage_numbers, step_numbers = L * K * B * N, L * B * N
     d_p, d_q = (memory.array(name, stage_numbers, dtype) for name in ("d_p", "d_q"))
@@ -233,11 +206,11 @@ def run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
         else:
             v0 = states[first // L * B * N : (first // L + 1) * B * N]
             _sweep(
-                net, plan, x, dt, steps, v0, B, 0, first, last, 0, solver, unfolds, own_states, own_totals, nothing,
+                net, cut, x, dt, steps, v0, B, 0, first, last, 0, solver, unfolds, own_states, own_totals, nothing,
                 v_last,
             )  # fmt: skip
         launch(
-            ltc_sweeps.adjoint(plan.R), plan.blocks, (N, plan.groups), dt, steps, net.neuron,
+            ltc_sweeps.adjoint(cut.R), cut.blocks, (N, cut.groups), dt, steps, net.neuron,
             recurrent.lists.post_table, recurrent.adjoint, u(B), u(n_out), u(recurrent.lists.d_fan), u(first), u(last),
             *stages, own_states, own_totals, d_out, d_v, d_p, d_q, step_p, step_q, step_cm, scales,
         )  # fmt: skip
@@ -248,7 +221,7 @@ def run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
         )  # fmt: skip
         if want_dt:
             launch(
-                ltc_sweeps.elapsed, -(-samples // plan.groups), (N, plan.groups), x, dt, steps, net.neuron,
+                ltc_sweeps.elapsed, -(-samples // cut.groups), (N, cut.groups), x, dt, steps, net.neuron,
                 recurrent.lists.pre_table, recurrent.forward, sensory.lists.pre_table, sensory.forward, u(B), u(I),
                 u(recurrent.lists.fan), u(sensory.lists.fan), u(first), u(last), *stages, own_states, own_totals,
                 scales, step_h,
@@ -272,28 +245,45 @@ def unpack(net, total, d_neuron, d_synapse, d_sensory):
 def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace):
     """Run the sequences; host arrays.  See `ltc_np.cells.ltc.forward`."""
     net, memory = network.on_device, memory_of(workspace)
-    (B, T, I), N = x.shape, net.N
-    x, dt = (time_first(upload(a), B, T, k, memory, name) for a, k, name in ((x, I, "x"), (dt, 1, "dt")))
-    out, v_last, saved = run(net, x, dt, upload(lengths), upload(h0), T, B, solver, unfolds, n_out, keep, memory)
-    y = batch_first(out, B, T, n_out, memory, "y")
-    return download(y).reshape(B, T, n_out), download(v_last).reshape(B, N), saved
+    (B, T, I), N, rule = x.shape, net.N, (solver, unfolds)
+
+    def call(keep, memory):
+        at = (time_first(upload(a), B, T, k, memory, name) for a, k, name in ((x, I, "x"), (dt, 1, "dt")))
+        out, v_last, saved = run(net, *at, upload(lengths), upload(h0), T, B, *rule, n_out, keep, memory)
+        y = batch_first(out, B, T, n_out, memory, "y")
+        return download(y).reshape(B, T, n_out), download(v_last).reshape(B, N), saved
+
+    def both(keep, memory):
+        y, v_last, saved = call(keep, memory)
+        if keep is not None:
+            forget(workspace, memory)
+            _back(net, saved, y, v_last, *rule, True, memory)
+
+    keep = choose(both, keep, B, T, (N, I, n_out, solver.name, unfolds), memory)
+    return call(keep, memory)
 
 
 def backward(network, saved, d_out, d_v, solver, unfolds, want_dt, g, workspace):
     """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
-    net, memory = network.on_device, memory_of(workspace)
+    memory = memory_of(workspace)
+    d_x, d_v, d_dt, gradients = _back(network.on_device, saved, d_out, d_v, solver, unfolds, want_dt, memory)
+    for name, value in zip(NEURON + SYNAPSE + SENSORY, gradients, strict=True):
+        g[name] += download(value)
+    return d_x, d_v, d_dt
+
+
+def _back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
+    """`backward`, whose parameter gradients stay on the device."""
     B, T, O = d_out.shape
     d_v, d_out = upload(d_v), time_first(upload(d_out), B, T, O, memory, "d_out")
     d_x, d_dt, total = run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory)
-    gradients = [tuple(empty(g[name].size, np.float64) for name in names) for names in (NEURON, SYNAPSE, SENSORY)]
+    sizes = (net.N, len(NEURON)), (net.recurrent.lists.count, len(SYNAPSE)), (net.sensory.lists.count, len(SENSORY))
+    gradients = [tuple(empty(size, np.float64) for _ in range(n)) for size, n in sizes]
     unpack(net, total, *gradients)
-    for names, values in zip((NEURON, SYNAPSE, SENSORY), gradients, strict=True):
-        for name, value in zip(names, values, strict=True):
-            g[name] += download(value)
     d_x = download(batch_first(d_x, B, T, net.I, memory, "d_x_batch")).reshape(B, T, net.I)
     if want_dt:
         d_dt = download(batch_first(d_dt, B, T, 1, memory, "d_dt_batch")).reshape(B, T)
-    return d_x, download(d_v).reshape(B, net.N), d_dt
+    return d_x, download(d_v).reshape(B, net.N), d_dt, [value for values in gradients for value in values]
 
 
 class DeviceLTC:

@@ -28,10 +28,13 @@ class Memory:
         launch_over(size, fill, array, array.dtype.type(0))
         return array
 
-    @property
-    def bytes(self):
-        """What its own arrays take."""
-        return sum(a.size * a.dtype.itemsize for a in self._arrays.values() if not isinstance(a, Memory))
+    def clear(self):
+        """Give all arrays back."""
+        for name, array in list(self._arrays.items()):
+            if isinstance(array, Memory):
+                array.clear()
+            else:
+                del self._arrays[name]
 
     def kept(self, name, key, make):
         """What ``make()`` returned when this name last came with this key."""
@@ -50,8 +53,10 @@ def memory_of(workspace):
     return workspace.kept("cuda", 0, Memory)
 
 
-def gibibytes(n):
-    return f"{n / 2**30:.2f} GiB"
+def forget(workspace, memory):
+    """Give back, after a call, what its workspace will not hand out again."""
+    if not workspace.keeps:
+        memory.clear()
 
 
 @kernel

@@ -1,8 +1,11 @@
 """A stack of layers that lives on the device: parameters, layers, gradient.
 
 The host's ``theta`` is the authority: `Stack.load` takes it, and whoever changes the copy writes it back before others
-look.
+look.  `Stack.forward` and `backward` are of arrays on the device, `run` and `run_back` of the host's.
 """
+
+import threading
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,8 +13,9 @@ from . import optim
 from .dense import DeviceDense, add, blank
 from .device import download, empty, launch_over, overwrite, upload
 from .ltc import DeviceLTC
-from .memory import fill
+from .memory import fill, forget, memory_of
 from .moves import batch_first, time_first
+from .plan import choose
 
 u = np.uint64
 # These classes, not what is derived from them or called alike.
@@ -28,6 +32,33 @@ def missing(model):
     return next((layer for layer in model.layers if _known(layer) is None), None)
 
 
+def of(model):
+    """The model as it is now, on the device; all its layers are known there.
+
+    Each thread keeps it while theta and buffers stay the same; tapes keep theirs.
+    """
+    key = model.theta.tobytes(), model._buffers.tobytes()
+    held = getattr(model._local, "stack", None)
+    if held is None or held[0] != key:
+        stack = Stack(model)
+        stack.load()
+        stack.prepare()
+        held = model._local.stack = key, stack
+    return held[1]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What `Stack.backward` needs of one `Stack.forward`: of the layers, lengths (B,) on the device, sizes."""
+
+    stack: "Stack"
+    layers: list
+    steps: object
+    T: int
+    B: int
+    ragged: bool
+
+
 class Stack:
     """The layers of a model on the device; all of them in `LAYERS`."""
 
@@ -42,7 +73,9 @@ class Stack:
         self.positivity, self.bound = upload(positivity), upload(bound)
         self.least = dtype.type(np.finfo(dtype).tiny ** 0.5)
         self.theta, self.values, self.gradient = (empty(P, dtype) for _ in range(3))
-        self.d_values, self.frozen = empty(P, np.float64), empty(P, np.int8)
+        self.d_values, self.frozen = empty(P, np.float64), upload(np.zeros(P, np.int8))
+        self.none = upload(np.zeros(0))
+        self.lock = threading.Lock()  # a tape may be used by another thread than the stack's own
         fixed = upload(model._buffers)
         p, g = ({k: a[where] for k, (where, _) in layout.slices.items()} for a in (self.values, self.d_values))
         buffers = {k: fixed[where] for k, (where, _) in model._buffer_layout.slices.items()}
@@ -56,11 +89,13 @@ class Stack:
         ]
 
     def load(self):
-        """Take theta, and what of it is frozen, from the model."""
-        model = self.model
-        frozen = np.zeros(self.P, np.int8) if model.trainable is None else (~model.trainable).view(np.int8)
-        overwrite(self.theta, model.theta)
-        overwrite(self.frozen, frozen)
+        """Take theta from the model."""
+        overwrite(self.theta, self.model.theta)
+
+    def freeze(self):
+        """Take from the model what of theta is frozen: `differentiate` makes its gradient 0."""
+        frozen = self.model.trainable
+        overwrite(self.frozen, np.zeros(self.P, np.int8) if frozen is None else (~frozen).view(np.int8))
 
     def prepare(self):
         """Effective values and what layers make of them; to be called when theta has changed."""
@@ -80,26 +115,60 @@ class Stack:
                 launch_over(x.size, blank, x, steps, u(B), u(x.size // (T * B)))
             states.append(h)
             saved.append(kept)
-        return x, states, saved
+        return x, states, Saved(self, saved, steps, T, B, ragged)
 
-    def backward(self, saved, d_y, d_h, steps, T, B, ragged, want_x, want_dt, memory):
+    def backward(self, saved, d_y, d_h, want_x, want_dt, memory):
         """Adjoint of `forward`: d_x and d_dt; d_h, of each layer, becomes the adjoint of h0.
 
         The gradient with respect to effective values goes to ``d_values``; `differentiate` makes that of theta.
         """
         launch_over(self.P, fill, self.d_values, np.float64(0))
-        d_dt = None
+        d_dt, T, B = None, saved.T, saved.B
         for k in range(len(self.layers) - 1, -1, -1):
             own = memory.child(k)
-            d_y, d = self.layers[k].backward(saved[k], d_y, d_h[k], T, B, want_x or k > 0, want_dt, own)
+            d_y, d = self.layers[k].backward(saved.layers[k], d_y, d_h[k], T, B, want_x or k > 0, want_dt, own)
             if d is not None and d_dt is not None:
                 launch_over(d.size, add, d_dt, d)
             d_dt = d if d_dt is None else d_dt
-            if ragged and d_y is not None:
-                launch_over(d_y.size, blank, d_y, steps, u(B), u(d_y.size // (T * B)))
-        if ragged and d_dt is not None:
-            launch_over(d_dt.size, blank, d_dt, steps, u(B), u(1))
+            if saved.ragged and d_y is not None:
+                launch_over(d_y.size, blank, d_y, saved.steps, u(B), u(d_y.size // (T * B)))
+        if saved.ragged and d_dt is not None:
+            launch_over(d_dt.size, blank, d_dt, saved.steps, u(B), u(1))
         return d_y, d_dt
+
+    def run(self, x, dt, lengths, valid, h0, keep, workspace):
+        """`Model._forward` of host arrays, with its meaning."""
+        (B, T, I), memory = x.shape, memory_of(workspace)
+
+        def call(keep, memory):
+            given = put_steps("x", x, memory), put_steps("dt", dt, memory), put("steps", lengths, memory)
+            y, states, saved = self.forward(
+                *given, self.put_states("h", h0, memory), T, B, valid is not None, keep, memory
+            )
+            return outputs(y, B, T, memory), self.states(states, B), saved
+
+        def both(keep, memory):
+            y, state, saved = call(keep, memory)
+            if keep is not None:
+                forget(workspace, memory)
+                self._run_back(saved, y, state, True, self.model.takes_dt, memory)
+
+        return call(choose(both, keep, B, T, (I, valid is not None), memory), memory)
+
+    def run_back(self, saved, d_y, d_h, want_x, want_dt, workspace):
+        """`Model._backward` of host arrays, with its meaning; nothing is frozen."""
+        return self._run_back(saved, d_y, d_h, want_x, want_dt, memory_of(workspace))
+
+    def _run_back(self, saved, d_y, d_h, want_x, want_dt, memory):
+        T, B = saved.T, saved.B
+        d_h = self.put_states("d_h", d_h, memory)
+        with self.lock:
+            d_x, d_dt = self.backward(saved, put_steps("d_y", d_y, memory), d_h, want_x, want_dt, memory)
+            self.differentiate(self.none, self.none)
+            gradient = download(self.gradient)
+        d_x = outputs(d_x, B, T, memory) if want_x else None
+        d_dt = outputs(d_dt, B, T, memory).reshape(B, T) if d_dt is not None else None
+        return gradient, d_x, self.states(d_h, B), d_dt
 
     def differentiate(self, l1, l2):
         """``gradient`` of ``d_values`` and of the penalties."""
@@ -112,9 +181,9 @@ class Stack:
         widths = [where.stop - where.start for where in self.model._stack.states]
         return [memory.zeros(f"d_h {k}", B * width, self.dtype) for k, width in enumerate(widths)]
 
-    def put_states(self, h, memory):
+    def put_states(self, name, h, memory):
         """A host array of states, (B, K), on the device: one array for each layer."""
-        return [put(f"h {k}", h[:, where], memory) for k, where in enumerate(self.model._stack.states)]
+        return [put(f"{name} {k}", h[:, where], memory) for k, where in enumerate(self.model._stack.states)]
 
     def states(self, states, B):
         """Inverse of `put_states`."""

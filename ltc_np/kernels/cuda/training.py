@@ -9,7 +9,8 @@ from ... import losses
 from . import optim, sums
 from .device import download, empty, launch_over, overwrite, upload
 from .losses import NAMES, DeviceLoss
-from .memory import Memory, fill
+from .memory import fill, memory_of
+from .plan import choose
 from .stack import Stack, missing, outputs, put, put_steps
 
 OPTIMIZERS = ("Adam", "AdamW", "SGD", "RMSprop")
@@ -30,13 +31,14 @@ def why_not(model, loss, class_weight, optimizer):
 class Engine:
     """Model, loss and optimiser on the device, for `fit`; call `why_not` first.
 
-    `load` takes parameters and moments from the host, which are the authority; `store` brings them back.
+    `load` takes parameters and moments from the host, which are the authority; `store` brings them back.  The workspace
+    is that of the calls that evaluate the model meanwhile.
     """
 
-    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, keep):
+    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, keep, workspace):
         self.model, self.optimizer, self.clip_norm, self.keep = model, optimizer, clip_norm, keep
         self.stack = stack = Stack(model)
-        self.memory = Memory()
+        self.memory = memory_of(workspace)
         P, dtype, O = stack.P, stack.dtype, model.output_size
         name = losses._own_name(loss)
         parameters = (loss.keywords if isinstance(loss, partial) else {}).get("delta", 1.0)
@@ -62,6 +64,7 @@ class Engine:
         if theta.shape != optimizer._shape or theta.dtype != optimizer._dtype:
             optimizer._bind(theta)
         self.stack.load()
+        self.stack.freeze()
         self.ahead = False
         for name, array in self.moments.items():
             overwrite(array, getattr(optimizer, name))
@@ -89,22 +92,30 @@ class Engine:
         weight_sum = self.loss.weight_sum(target, weight, O)
         losses.normalise(0.0, weight_sum)
         stack.prepare()
-        x, dt = put_steps("x", x, memory), put_steps("dt", dt, memory)
-        steps, target = put("steps", lengths, memory), put("target", target, memory)
-        weight = self.none if weight is None else put("weight", weight, memory)
-        y, states, saved = stack.forward(x, dt, steps, stack.put_states(h0, memory), T, B, ragged, self.keep, memory)
-        launch_over(3, fill, self.totals, np.float64(0))
-        d_y = self.loss.run(y, target, weight, weight_sum, steps, B, T, O, self.totals[:1], memory)
-        seen = outputs(y, B, T, memory) if want_outputs else None
-        stack.backward(saved, d_y, stack.zero_states(B, memory), steps, T, B, ragged, False, False, memory)
-        stack.differentiate(self.l1, self.l2)
-        sums.add_squares(stack.gradient, self.totals[1:2], memory)
-        if self.l1.size:
-            elements = memory.array("penalties", stack.P, np.float64)
-            launch_over(stack.P, optim.penalties, stack.values, self.l1, self.l2, elements)
-            launch_over(1, sums.reduce, elements, np.uint64(stack.P), self.totals[2:])
-        total, square, penalty = download(self.totals).tolist()
-        state = stack.states(states, B) if want_state else None
+
+        def call(keep, memory):
+            given = put_steps("x", x, memory), put_steps("dt", dt, memory), put("steps", lengths, memory)
+            of_loss = put("target", target, memory), self.none if weight is None else put("weight", weight, memory)
+            y, states, saved = stack.forward(*given, stack.put_states("h", h0, memory), T, B, ragged, keep, memory)
+            launch_over(3, fill, self.totals, np.float64(0))
+            d_y = self.loss.run(y, *of_loss, weight_sum, given[2], B, T, O, self.totals[:1], memory)
+            seen = outputs(y, B, T, memory) if want_outputs else None
+            stack.backward(saved, d_y, stack.zero_states(B, memory), False, False, memory)
+            stack.differentiate(self.l1, self.l2)
+            sums.add_squares(stack.gradient, self.totals[1:2], memory)
+            if self.l1.size:
+                elements = memory.array("penalties", stack.P, np.float64)
+                launch_over(stack.P, optim.penalties, stack.values, self.l1, self.l2, elements)
+                launch_over(1, sums.reduce, elements, np.uint64(stack.P), self.totals[2:])
+            totals = download(self.totals).tolist()
+            return *totals, seen, stack.states(states, B) if want_state else None
+
+        def beside(keep, memory):
+            held = Stack(self.model)  # that of calls between two epochs
+            return held, call(keep, memory)
+
+        keep = choose(beside, self.keep, B, T, (ragged, weight is None, want_outputs), memory)
+        total, square, penalty, seen, state = call(keep, memory)
         return total / weight_sum + penalty, weight_sum, math.sqrt(square), seen, state
 
     def update(self, norm):
