@@ -375,15 +375,23 @@ def test_arrays_on_the_device_are_checked(emulator, rng):
         (x.astype(np.float64), r"`x` must be a contiguous float32 array of shape \(4, 5, 3\) on the GPU, got float64"),
         (x[:, :, :2], r"`x` must be \(B, T, 3\) or \(T, 3\), got shape \(4, 5, 2\)"),
         (np.asfortranarray(x), "got one that is not contiguous"),
-        (np.full_like(x, np.inf), "`x` must be finite, got 60 values that are not"),
+        (np.full_like(x, np.inf), r"`x` must be finite in float32 \(at most 1.8e\+19\), got 60 values that are not"),
+        (np.full_like(x, 1e30), "`x` must be finite in float32 .*, got 60 values"),
     ):
         with pytest.raises(ValueError, match=message):
             model(OnDevice(given))
-    with pytest.raises(ValueError, match="`dt` must be finite, >= 0"):
+    with pytest.raises(ValueError, match="`dt` must be finite .* and >= 0, got 20 values"):
         model(OnDevice(x), OnDevice(np.full((4, 5), -1, np.float32)))
     with pytest.raises(ValueError, match="this model's own `forward` of arrays on the GPU"):
         model.backward(model.forward(x)[1], OnDevice(x[:, :, :2].copy()))
     y, tape = model.forward(OnDevice(x))
+    bad = np.full((4, 5), np.nan, np.float32)
+    with pytest.raises(ValueError, match="`h0` must be finite"):
+        model(OnDevice(x), h0=OnDevice(bad))
+    with pytest.raises(ValueError, match="`d_state` must be finite"):
+        model.backward(tape, y, OnDevice(bad))
+    with pytest.raises(ValueError, match="`d_y` must be finite"):
+        model.backward(tape, OnDevice(np.full((4, 5, 2), np.inf, np.float32)))
     with pytest.raises(TypeError, match="`d_state` must lie on the GPU, as the others do, got an array of the host"):
         model.backward(tape, y, np.zeros((4, 5), np.float32))
     with pytest.raises(TypeError, match="`d_y` must lie on the GPU, as the arrays of the tape's `forward` did"):

@@ -30,12 +30,14 @@ def count_outside(values, low, high, partial):
         partial[k] = count
 
 
-def _check_range(name, values, low, high, rule):
+def _check(name, values, least=-np.inf):
+    """`checks.finite`, and >= ``least``, of an array on the device."""
+    real, limit = values.dtype.type, checks.largest(values.dtype)
     partial = empty(-(-values.size // sums.FLUSH), np.float64)
-    real = values.dtype.type
-    launch_over(partial.size, count_outside, values, real(low), real(high), partial)
+    launch_over(partial.size, count_outside, values, real(max(least, -limit)), real(limit), partial)
     outside = int(download(partial).sum())
     if outside:
+        rule = f"finite in {values.dtype} (at most {limit:.1e})" + (f" and >= {least}" if least > -np.inf else "")
         raise ValueError(f"`{name}` must be {rule}, got {outside} values that are not")
 
 
@@ -110,17 +112,17 @@ class _Call:
         x = moves.time_first(self.x, B, T, I, memory, "x")
         if ragged:
             launch_over(x.size, blank, x, steps, u(B), u(I))
-        high = np.finfo(dtype).max
-        _check_range("x", x, -high, high, "finite")
+        _check("x", x)
         if self.host_dt is None:
             dt = moves.time_first(self.dt, B, T, 1, memory, "dt")
             if ragged:
                 launch_over(dt.size, blank, dt, steps, u(B), u(1))
-            high = checks.largest(dtype)
-            _check_range("dt", dt, 0, high, f"finite, >= 0 and <= {high:.1e} in {dtype}")
+            _check("dt", dt, 0)
             self._check_steps(download(dt).reshape(T, B))
         else:
             dt = upload(self.host_dt)
+        if self.h0_on_device:
+            _check("h0", self.h0)
         h0 = [self.h0] if self.h0_on_device else self.stack.put_states("h", self.h0, memory)
         y, states, saved = self.stack.forward(x, dt, steps, h0, T, B, ragged, keep, memory)
         O = model.output_size
@@ -201,8 +203,10 @@ def _back(tape, d_y, d_state):
     else:
         d_last, d_y = d_y, memory.zeros("d_y", T * B * O, dtype)
         launch_over(B * O, moves.d_last_outputs, d_last, saved.steps, u(B), u(O), d_y)
+    _check("d_y", d_y)
     d_h = own.zero_states(B, memory)
     if d_state is not None:
+        _check("d_state", d_state)
         d_h = own.put_states("d_h", download(d_state).reshape(B, -1), memory)
     with own.lock:
         d_x, d_dt = own.backward(saved, d_y, d_h, True, model.takes_dt, memory)
