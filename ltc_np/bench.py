@@ -261,6 +261,9 @@ def main(argv=None):
     if not set(cases) <= set(known):
         parser.error(f"--cases of {args.backend} are {' '.join(known)}, got {' '.join(cases)}")
     if args.backend == "cuda":
+        reason = bench_cuda.why_not()
+        if reason is not None:
+            parser.error(reason)
         result = bench_cuda.run(cases, args.dtypes, args.runs, args.peers)
         print(json.dumps(result, indent=1) if args.json else bench_cuda.table(result))
         return

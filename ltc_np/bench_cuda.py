@@ -14,7 +14,7 @@ from importlib import metadata, util
 
 import numpy as np
 
-from . import kernels, losses, peers
+from . import checks, kernels, losses, peers
 from .cells import LTC, Workspace
 from .model import Model
 from .optim import Adam
@@ -138,10 +138,6 @@ def _jax_seconds(step, runs):
     return statistics.median(found)
 
 
-def _line(error):
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
 def _ncps_why_not():
     """None, or why ncps cannot be measured on the card."""
     if not (util.find_spec("torch") and util.find_spec("ncps")):
@@ -157,6 +153,7 @@ def _jax_why_not():
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else it takes most of the card at once
     import jax
 
+    jax.config.update("jax_default_matmul_precision", "highest")  # else of some 10 bits, too rough for `peers.check`
     return None if jax.default_backend() == "gpu" else 'this jax finds no GPU; pip install "jax[cuda13]"'
 
 
@@ -172,7 +169,7 @@ def compare(runs):
         try:
             reason = why_not()
         except Exception as error:  # a package that cannot be imported
-            reason = _line(error)
+            reason = checks.one_line(error)[:200]
         if reason is not None:
             left_out.append(f"{name} is left out: {reason}")
         return reason is None
@@ -190,16 +187,26 @@ def compare(runs):
             peers.check(name, model, x, y, *loss_and_grad())
             rows.append({"peer": name, "ms": 1e3 * seconds(step, runs)})
         except Exception as error:
-            left_out.append(f"{name} is left out: {_line(error)}")
+            left_out.append(f"{name} is left out: {checks.one_line(error)[:200]}")
     versions = {name: metadata.version(name) for name in ("torch", "ncps", "jax") if util.find_spec(name)}
     return {"rows": rows, "left_out": left_out, "versions": versions}
+
+
+def why_not():
+    """None, or why there is nothing to measure."""
+    try:
+        kernels.resolve("cuda")
+    except ImportError as error:
+        return str(error)
+    from .kernels.cuda import device
+
+    return "NUMBA_ENABLE_CUDASIM is set, and the simulator's times say nothing" if device.SIMULATED else None
 
 
 def run(cases, dtypes, runs, with_peers):
     """All figures."""
     from .kernels.cuda import device
 
-    kernels.resolve("cuda")
     rates = {dtype: sigmoid_rate(dtype) for dtype in dtypes}
     machine = device.describe() | {
         **{"python": platform.python_version(), "numpy": np.__version__},

@@ -20,6 +20,11 @@ def warn(message):
     warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
+def one_line(error):
+    """An exception in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def plain(name, values, expected="an array of real numbers"):
     """``values`` as an array; masked and ragged ones are refused."""
     inside = values if isinstance(values, (list, tuple)) else ()
@@ -28,7 +33,7 @@ def plain(name, values, expected="an array of real numbers"):
     if hasattr(values, "__cuda_array_interface__"):  # some libraries would copy it, others refuse
         raise TypeError(
             f"`{name}` must be an array of the host here, got one on a GPU: copy it (`.get()` of CuPy, `.cpu()` of "
-            "PyTorch); calls, `forward` and `backward` take both"
+            "PyTorch, `.copy_to_host()` of Numba)"
         )
     try:
         return np.asarray(values)

@@ -757,7 +757,9 @@ class Model:
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        if self.backend != "numpy":  # numba may be missing where this is unpickled
+        try:
+            kernels.resolve(self.backend)
+        except ImportError:  # where this is unpickled numba or the GPU may be missing
             vars(self)["backend"] = kernels.resolve("auto")
         self._local = threading.local()
 

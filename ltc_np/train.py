@@ -436,7 +436,9 @@ class _Run:
             *batch, weight, bool(self.metrics), self.tbptt is not None
         )
         if not (math.isfinite(value) and math.isfinite(norm)):
-            self.check_finite(value, "loss", self.engine.gradient(), where)
+            gradient = self.engine.gradient()
+            self.check_finite(value, "loss", gradient, where)
+            norm = _norm(gradient)  # finite: only its square had overflown
         self.engine.update(norm)
         self.updated = True
         if outputs is not None and not self.model.return_sequences:
@@ -448,7 +450,7 @@ class _Run:
         # The sum is quick and may overflow; only then is the norm computed with care.
         if math.isfinite(value) and (gradient is None or checks.surely_finite(gradient)):
             return
-        norm = 0.0 if gradient is None else optim.clip_by_global_norm(gradient, float(np.finfo(np.float64).max))
+        norm = 0.0 if gradient is None else _norm(gradient)
         if math.isfinite(value) and math.isfinite(norm):
             return
         self.model.theta[:] = self.good if self.engine is None else self.engine.good()
@@ -501,6 +503,11 @@ def _engine(model, loss, penalty, class_weight, optimizer, clip_norm, keep, work
         checks.warn(f"ltc_np: a training step on the GPU does not know {reason}; every batch goes through the host")
         return None
     return training.Engine(model, loss, penalty, class_weight, optimizer, clip_norm, keep, workspace)
+
+
+def _norm(gradient):
+    """The gradient's norm, computed with care."""
+    return optim.clip_by_global_norm(gradient, float(np.finfo(np.float64).max))
 
 
 def _weight(loss, weight_sum, outputs, mask):

@@ -1,18 +1,21 @@
 """Compiles the CUDA kernels as a GPU's driver would, without one: signatures from the host code, PTX, machine code.
 
 `launches` runs the host code with kernels that do nothing and keeps the types of their arguments.  `compile_kernel`
-asks NVVM for PTX and the toolkit's ptxas, or else nvJitLink, for machine code, and reads both.  Run as a script it
-prints what becomes of the float32 kernels that have sigmoids.
+asks NVVM for PTX and the toolkit's ptxas, or else nvJitLink, for machine code, and reads both; `everything` does so for
+all kernels, on all cores.  Run as a script it prints what becomes of the float32 kernels that have sigmoids.
 """
 
 import functools
 import math
+import os
 import re
 import shutil
 import struct
 import subprocess
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
 
@@ -23,6 +26,7 @@ from cuda_uses import installed, use_everything
 
 from ltc_np.kernels.cuda import device
 
+ARCHITECTURES = ((7, 5), (8, 0), (9, 0))
 MUFU, BRANCH, EX2 = 0x308, 0x947, 2  # codes of instructions, compute capability 7 to 9
 
 
@@ -63,6 +67,12 @@ def launches(dtype):
 class Compiled:
     """What a kernel becomes; ``per_sigmoid`` are instructions per sigmoid of its innermost loops that have any."""
 
+    kernel: str
+    sequences: int  # of a thread
+    types: tuple
+    cc: tuple
+    threads: int  # the most of a block that is launched
+    bound: int  # and for which it was compiled
     ptx: str
     registers: int
     stack: int
@@ -72,7 +82,7 @@ class Compiled:
     per_sigmoid: tuple
 
 
-def compile_kernel(kernel, types, cc):
+def compile_kernel(kernel, types, cc, threads):
     from numba import cuda
 
     with mock.patch("numba.cuda.dispatcher.get_current_device", lambda: mock.Mock(compute_capability=cc)):
@@ -83,11 +93,29 @@ def compile_kernel(kernel, types, cc):
         return int(re.search(pattern, log).group(1))
 
     code = max(_sections(cubin), key=len)  # the kernel; others are divisions it calls
+    spilled = number(r"(\d+) bytes spill stores") + number(r"(\d+) bytes spill loads")
+    shared = sum(int(n) for n in re.findall(r"\.shared .*\[(\d+)\]", ptx))
     return Compiled(
-        ptx, number(r"Used (\d+) registers"), number(r"(\d+) bytes stack frame"),
-        number(r"(\d+) bytes spill stores") + number(r"(\d+) bytes spill loads"),
-        sum(int(n) for n in re.findall(r"\.shared .*\[(\d+)\]", ptx)), len(code), tuple(_per_sigmoid(code, cc)),
+        kernel.py_func.__name__, sequences(kernel), tuple(map(str, types)), cc, threads, kernel.threads, ptx,
+        number(r"Used (\d+) registers"), number(r"(\d+) bytes stack frame"), spilled, shared, len(code),
+        tuple(_per_sigmoid(code, cc)),
     )  # fmt: skip
+
+
+def _all_kernels(dtype, cc):
+    return [compile_kernel(kernel, types, cc, threads) for (kernel, types), threads in launches(dtype).items()]
+
+
+@functools.cache
+def everything():
+    """dtype -> `Compiled`, of every kernel on every architecture."""
+    tasks = [(dtype, cc) for cc in ARCHITECTURES for dtype in ("float32", "float64")]
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        found = list(pool.map(_all_kernels, *zip(*tasks, strict=True)))
+    return {
+        dtype: [code for (of, _), codes in zip(tasks, found, strict=True) if of == dtype for code in codes]
+        for dtype in ("float32", "float64")
+    }
 
 
 def why_not():
@@ -174,13 +202,11 @@ def sequences(kernel):
 
 
 def main():
-    for (kernel, types), _ in launches("float32").items():
-        for cc in ((7, 5), (8, 0), (9, 0)):
-            code = compile_kernel(kernel, types, cc)
-            if code.per_sigmoid:
-                loops = ", ".join(f"{n:.1f}" for n in sorted(code.per_sigmoid))
-                name = f"{kernel.py_func.__name__}, {sequences(kernel)} to a thread, sm_{cc[0]}{cc[1]}"
-                print(f"{name}: {code.registers} registers, {code.shared} bytes shared, {loops} instructions a sigmoid")
+    for code in everything()["float32"]:
+        if code.per_sigmoid:
+            loops = ", ".join(f"{n:.1f}" for n in sorted(code.per_sigmoid))
+            name = "{}, {} to a thread, sm_{}{}".format(code.kernel, code.sequences, *code.cc)
+            print(f"{name}: {code.registers} registers, {code.shared} bytes shared, {loops} instructions a sigmoid")
 
 
 if __name__ == "__main__":

@@ -46,9 +46,9 @@ def _run(model, B, T):
     rng = np.random.default_rng(0)
     x, dt = rng.normal(size=(B, T, model.input_size)).astype(model.dtype), rng.uniform(0, 1, (B, T)).astype(model.dtype)
     ragged = np.arange(B, 0, -1) % (T + 1)
-    ragged[0] = T
+    ragged[0], ragged[B // 2] = T, 0 if B > 1 else T
     for wrap in (np.asarray, OnDevice):
-        for sequences, lengths, memory in ((True, ragged, "full"), (False, None, "low")):
+        for sequences, lengths, memory in ((True, ragged, "full"), (False, None, "low"), (True, ragged, "low")):
             y, tape = model.forward(wrap(x), wrap(dt), lengths=lengths, return_sequences=sequences, memory=memory)
             d, d_state = (rng.normal(size=n).astype(model.dtype) for n in (y.shape, (B, model.state_size)))
             g = model.backward(tape, wrap(d), wrap(d_state))

@@ -35,7 +35,7 @@ def test_equals_numpy(case, dtype, many, monkeypatch, rng):
 def test_large_batches_equal_numpy_and_repeat_their_bits(case, dtype, rng):
     wiring, I, B, T, solver, unfolds = LARGE[case]
     layer = LTC(wiring, I, solver=solver, ode_unfolds=unfolds)
-    lengths = np.random.default_rng(1).integers(0, T + 1, B)
+    lengths = np.random.default_rng(1).integers(0, T + 1, B).tolist()
     found = [compare(np.random.default_rng(0), layer, B, T, dtype, lengths, m) for m in ("full", "full", "low")]
     for other in found[1:]:
         assert all(np.array_equal(found[0][name], other[name]) for name in other)
@@ -47,7 +47,7 @@ def test_training_equals_numpy(name, rng):
 
 
 def test_what_cannot_fit_is_refused():
-    model = pair(LTC(FullyConnected(512), 512, ode_unfolds=2000), dtype="float64")[1]
+    model = pair(LTC(FullyConnected(512), 512, ode_unfolds=100_000), dtype="float64")[1]
     with pytest.raises(MemoryError, match="on the GPU, of which .* are free"):
         model.forward(np.broadcast_to(np.float64(0), (4096, 60, 512)))
 

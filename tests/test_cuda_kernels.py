@@ -31,10 +31,11 @@ as_python = pytest.mark.skipif(
 
 
 @as_python
-@pytest.mark.parametrize("enough", [1, 2**14], ids=["several sequences a thread", "one"])
-def test_no_kernel_races_or_leaves_its_arrays(enough, monkeypatch):
+@pytest.mark.parametrize("many", [True, False], ids=["several sequences a thread", "one a block, a step a segment"])
+def test_no_kernel_races_or_leaves_its_arrays(many, monkeypatch):
     """In Python: no two threads touch a number without a barrier between, none is read before it is written."""
-    monkeypatch.setattr(ltc, "ENOUGH_THREADS", enough)
+    for name, value in {"ENOUGH_THREADS": 1}.items() if many else {"BLOCK": 1, "SEGMENT_NUMBERS": 1}.items():
+        monkeypatch.setattr(ltc, name, value)
     machine = Emulator(compiled=False)
     with installed(machine):
         use_everything("float32", [(5, 3)])
@@ -74,7 +75,6 @@ def test_all_barriers_are_in_the_mutation_test():
 
 # -------------------------------------------------------------------------------------------------- machine code
 
-ARCHITECTURES = ((7, 5), (8, 0), (9, 0))
 # Most instructions per sigmoid in the innermost loops, by kernel and sequences of a thread: in the best and in the
 # worst of its loops.  About 5 % above what CUDA 13.0 and 13.5 make for the worst of the three.
 PER_SIGMOID = {
@@ -97,30 +97,29 @@ def test_machine_code(dtype):
     if reason is not None:
         pytest.skip(reason)
     wrong, seen = [], {}
-    launches = cuda_compile.launches(dtype)
-    assert {k.py_func.__name__ for k, _ in launches} == set(kernel_names())
-    for (kernel, types), threads in launches.items():
-        name = kernel.py_func.__name__
-        for cc in ARCHITECTURES:
-            code = cuda_compile.compile_kernel(kernel, types, cc)
-            registers = -(-code.registers // 8) * 8  # what the hardware hands out
-            float64_by_accident = ".f64" in code.ptx and not any("float64" in str(t) for t in types)
-            for rule, broken in (
-                ("uses float64", float64_by_accident),
-                ("spills registers", code.spilled > 0 or code.stack > 0),
-                ("has too large blocks", threads > kernel.threads or registers * kernel.threads > 65536),
-                ("takes too much shared memory", code.shared > 48 * 1024),
-                ("calls a function of its own", ".func" in code.ptx.split(".entry")[0].replace(".extern .func", "")),
-            ):
-                if broken:
-                    wrong.append(f"{name} of {types} for sm_{cc[0]}{cc[1]} {rule}")
-            seen[name, cuda_compile.sequences(kernel), cc] = code.per_sigmoid
+    codes = cuda_compile.everything()[dtype]
+    for code in codes:
+        registers = -(-code.registers // 8) * 8  # what the hardware hands out
+        float64_by_accident = ".f64" in code.ptx and not any("float64" in t for t in code.types)
+        for rule, broken in (
+            ("uses float64", float64_by_accident),
+            ("spills registers", code.spilled > 0 or code.stack > 0),
+            ("has too large blocks", code.threads > code.bound or registers * code.bound > 65536),
+            ("takes too much shared memory", code.shared > 48 * 1024),
+            ("calls a function of its own", ".func" in code.ptx.split(".entry")[0].replace(".extern .func", "")),
+        ):
+            if broken:
+                wrong.append(f"{code.kernel} of {code.types} for compute capability {code.cc} {rule}")
+        seen[code.kernel, code.sequences, code.cc] = code.per_sigmoid
     assert not wrong, "\n".join(wrong)
+    assert {(code.kernel, code.cc) for code in codes} == {
+        (name, cc) for name in kernel_names() for cc in cuda_compile.ARCHITECTURES
+    }
     for (*kernel, cc), found in seen.items():
         best, worst = PER_SIGMOID.get(tuple(kernel), (np.inf, np.inf))
         assert min(found, default=0) <= best and max(found, default=0) <= worst, (kernel, cc, found)
     if dtype == "float32":  # float64 has no instruction for 2**x
-        assert all(seen[(*kernel, cc)] for kernel in PER_SIGMOID for cc in ARCHITECTURES)
+        assert all(seen[(*kernel, cc)] for kernel in PER_SIGMOID for cc in cuda_compile.ARCHITECTURES)
 
 
 # ----------------------------------------------------------------------------------------------------- simulator
@@ -213,11 +212,41 @@ def test_with_versions_that_do_not_fit(monkeypatch):
 def test_without_a_driver():
     if device.cuda is None:
         pytest.skip(device._broken)
-    message = refusal(NUMBA_DISABLE_CUDA="1")
-    assert message.startswith(
-        '`backend="cuda"` cannot be used: no NVIDIA driver with a GPU was found (CUDA is disabled'
-    )
+    if device.why_not() is None:
+        pytest.skip("there is one")
+    message = refusal()
+    assert message.startswith('`backend="cuda"` cannot be used: no NVIDIA driver with a GPU was found (')
+    assert message.endswith("); install one: nvidia.com/drivers\n")
     assert message.count("\n") == 1
+
+
+def test_with_cuda_switched_off():
+    if device.cuda is None:
+        pytest.skip(device._broken)
+    assert refusal(NUMBA_DISABLE_CUDA="1") == '`backend="cuda"` cannot be used: NUMBA_DISABLE_CUDA is set; unset it\n'
+
+
+def test_a_process_uses_one_device(monkeypatch):
+    gpu, current = device._Gpu(), SimpleNamespace(device=SimpleNamespace(id=1), synchronize=lambda: None)
+    monkeypatch.setattr(device, "cuda", SimpleNamespace(current_context=lambda: current))
+    gpu.wait()
+    current.device.id = 0
+    with pytest.raises(RuntimeError, match="the first call was on number 1 and number 0 is current"):
+        gpu.wait()
+    current.device.id = 1
+    gpu.wait()
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_the_benchmark_says_why_it_cannot_run(simulated, monkeypatch, capsys):
+    from ltc_np import bench
+
+    monkeypatch.setattr(device, "why_not", lambda: None if simulated else "no such luck: buy one")
+    monkeypatch.setattr(device, "SIMULATED", simulated)
+    with pytest.raises(SystemExit):
+        bench.main(["--backend", "cuda"])
+    wanted = "the simulator's times say nothing" if simulated else '`backend="cuda"` cannot be used: no such luck: buy'
+    assert wanted in capsys.readouterr().err
 
 
 class Launch:

@@ -119,14 +119,15 @@ def test_sizes(dtype, emulator, monkeypatch, rng):
 
 
 @pytest.mark.parametrize("solver", ["semi_implicit", "rk4"])
-def test_bits_depend_neither_on_thread_order_nor_on_what_is_kept(solver, emulator, monkeypatch):
-    """Segments of two steps, so that ten of them make the gradient; sequences end within and between them."""
+def test_bits_depend_neither_on_what_is_kept_nor_on_tiles_nor_on_thread_order(solver, emulator, monkeypatch):
+    """Segments of two steps, ten of them; sequences and whole tiles end within and between them."""
     layer = LTC(AutoNCP(12, 3, seed=1), 4, solver=solver, ode_unfolds=2, check_stability="off")
     monkeypatch.setattr(ltc, "SEGMENT_NUMBERS", 2 * 2 * layer.method.stages * 5 * 12)
     lengths = [20, 0, 4, 1, 13]
     found = []
     for order in ORDERS:
         emulator(order=order)
+        monkeypatch.setattr(ltc, "BLOCK", 128 if order == "forward" else 24)  # threads: ten sequences, or two
         found += [compare(np.random.default_rng(0), layer, 5, 20, "float32", lengths, m) for m in ("full", "low")]
     for other in found[1:]:
         assert all(np.array_equal(found[0][name], other[name]) for name in other)
@@ -144,6 +145,23 @@ def test_a_sequence_has_the_same_bits_in_every_batch(emulator, monkeypatch, rng)
     for t in range(4):
         y, state = model.step(x[:, t], dt[:, t], state)
     assert np.array_equal(y, together[:, -1])
+
+
+def test_copies_and_files_keep_the_backend(emulator, monkeypatch, tmp_path):
+    import copy
+    import pickle
+
+    from ltc_np import load
+
+    model = pair(LTC(FullyConnected(3), 2))[1]
+    model.save(tmp_path / "model.npz")
+    stored = pickle.dumps(model)
+    for again in (copy.deepcopy(model), copy.copy(model), pickle.loads(stored), load(tmp_path / "model.npz", "cuda")):
+        assert again.backend == "cuda"
+    monkeypatch.setattr(device, "why_not", lambda: "no GPU")
+    assert pickle.loads(stored).backend == "cpu"
+    with pytest.raises(ImportError, match="cannot be used: no GPU"):
+        load(tmp_path / "model.npz", "cuda")
 
 
 def test_layers_are_limited_by_a_block(emulator):
@@ -183,7 +201,7 @@ RUNS = {
     "two LTCs": (
         lambda: pair(LTC(FullyConnected(5, 2), 3, ode_unfolds=1), LTC(AutoNCP(6, 2, seed=1), 2, ode_unfolds=2)),
         "mae",
-        Adam(1e-2),
+        SGD(1e-2),
         {},
     ),
 }
@@ -218,6 +236,24 @@ def train_both(name, rng):
 @pytest.mark.parametrize("name", RUNS)
 def test_training_on_the_device_equals_numpy(name, emulator, rng):
     train_both(name, rng)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), RMSprop(0.1)])
+def test_without_momentum_there_is_no_moment(optimizer, emulator, rng):
+    model = pair(LTC(FullyConnected(3), 2, ode_unfolds=1))[1]
+    model.fit(rng.normal(size=(2, 2, 2)), np.ones((2, 2, 3)), optimizer=optimizer, verbose=False)
+    assert optimizer.t == 1
+    assert not optimizer.b.any()
+
+
+def test_a_gradient_whose_square_overflows_is_clipped(emulator, rng):
+    models = pair(LTC(FullyConnected(3), 2, ode_unfolds=1))
+    x, y = rng.normal(size=(2, 2, 2)), np.ones((2, 2, 3))
+    before = models[0].theta.copy()
+    for model in models:
+        model.fit(x, y, l2=1e160, clip_norm=1.0, optimizer=SGD(1.0), verbose=False)
+    assert np.abs(models[0].theta - before).max() > 0.1
+    np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
 
 
 def test_a_training_step_moves_only_the_batch(emulator, monkeypatch, rng):

@@ -164,6 +164,40 @@ def test_memory_that_is_held_for_other_shapes_is_given_back(emulator, peaks):  #
     assert machine.peak <= enough
 
 
+def test_what_is_kept_for_later_calls_is_given_back(emulator):  # noqa: F811
+    """By whomever: calls of other kinds, other models."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3))
+    calls = {
+        "call": lambda model: model(x),
+        "low": lambda model: model.fit(x, y, batch_size=B, memory="low", verbose=False),
+        "grad": lambda model: model.loss_and_grad(x, y, memory="low"),
+        "tape": lambda model: model.backward(model.forward(x, memory="low")[1], y),
+    }
+    alone = {}
+    for name, call in calls.items():
+        machine = emulator()
+        call(model_of("one"))
+        alone[name] = machine.peak
+    machine, models = emulator(memory=int(1.3 * max(alone.values()))), [model_of("one"), model_of("one")]
+    for name in ("grad", "call", "low", "tape", "grad", "tape", "low", "grad", "call"):
+        for model in models:
+            calls[name](model)
+
+
+def test_a_backward_pass_is_planned_too(emulator):  # noqa: F811
+    """Another call may have taken memory since `forward`."""
+    x = np.random.default_rng(0).normal(size=(B, T, 2))
+    for wrap in (np.asarray, on_device):
+        model, machine = model_of("one"), emulator()
+        y, tape = model.forward(wrap(x))
+        machine.memory = machine.taken + 3000  # taken by others
+        before = dict(machine.launched)
+        with pytest.raises(MemoryError, match="9 sequences of 20 steps need .* are free"):
+            model.backward(tape, wrap(np.ones_like(np.asarray(y))))
+        assert machine.launched == before
+
+
 def test_what_a_driver_refuses_is_said_with_sizes(monkeypatch):
     """Another process has taken what was free when the call was planned."""
 

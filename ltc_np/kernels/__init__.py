@@ -18,7 +18,7 @@ def _why_not_cpu():
     try:
         importlib.import_module("ltc_np.kernels.cpu.jit")
     except Exception as error:  # Numba fails in many ways, e.g. with a NumPy that is too new for it
-        return f"{type(error).__name__}: {error}".splitlines()[0]
+        return checks.one_line(error)
     return None
 
 

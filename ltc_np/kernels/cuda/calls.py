@@ -186,6 +186,8 @@ def backward(model, tape, d_y, d_state):
     if d_state is not None:
         d_state = _given("d_state", d_state, (K,) if tape.single else (B, K), dtype)
     wait()
+    # Since `forward` others may have taken memory.
+    choose(lambda keep, memory: _back(tape, d_y, d_state), None, B, T, (), Memory())
     theta, *others = _back(tape, d_y, d_state)
     if model.trainable is not None:
         theta[~model.trainable] = 0

@@ -14,11 +14,14 @@ Kernels become PTX, not LTO-IR: what runs is then what a compiler without a GPU 
 import contextlib
 import functools
 import importlib.metadata
+import os
 import re
 import threading
 
 import numba
 import numpy as np
+
+from ...checks import one_line
 
 OLDEST = "0.30.4"  # every numba-cuda before breaks with numba 0.66
 INSTALL = f'pip install "numba-cuda[cu13]>={OLDEST}"'  # however this package itself was installed
@@ -43,13 +46,8 @@ def _import_cuda():
 
         config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # some kernels have little to do and are not worth a warning
     except Exception as error:  # two versions that do not fit fail in many ways
-        return None, f"numba-cuda {version} does not work with numba {numba.__version__} ({_line(error)}): {INSTALL}"
+        return None, f"numba-cuda {version} does not work with numba {numba.__version__} ({one_line(error)}): {INSTALL}"
     return cuda, None
-
-
-def _line(error):
-    """An exception in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 cuda, _broken = _import_cuda()
@@ -152,6 +150,8 @@ def _why_not():
         return _broken
     if SIMULATED:
         return None
+    if os.environ.get("NUMBA_DISABLE_CUDA", "0") not in ("", "0"):
+        return "NUMBA_DISABLE_CUDA is set; unset it"
     try:
         complete = cuda.is_available()  # first, since only this asks the driver
         missing = cuda.cuda_error()
@@ -163,7 +163,7 @@ def _why_not():
         _nothing[1, 1]()
         cuda.synchronize()
     except Exception as error:  # a driver that is too old for the libraries, a GPU that another process holds, ...
-        return f"CUDA does not work ({_line(error)}); update the driver, or {INSTALL}"
+        return f"CUDA does not work ({one_line(error)}); update the driver, or {INSTALL}"
     return None
 
 
@@ -171,6 +171,7 @@ class _Gpu:
     """What the package asks of a device; arrays are flat."""
 
     reserve = 2**26  # bytes that are free and may yet be taken by the code of kernels
+    first = None  # number of the device on which the first call was made
 
     def launch(self, function, grid, block, args):
         function[grid, block](*args)
@@ -193,10 +194,22 @@ class _Gpu:
         return cuda.as_cuda_array(array)
 
     def wait(self):
-        cuda.synchronize()
+        self._context().synchronize()
+
+    def _context(self):
+        """That of the process's one device; parameters and lists are kept there."""
+        context = cuda.current_context()
+        number = 0 if SIMULATED else context.device.id
+        self.first = number if self.first is None else self.first
+        if number != self.first:
+            raise RuntimeError(
+                f"a process uses one GPU, the first call was on number {self.first} and number {number} is current: "
+                "make it the current one again, or select one with CUDA_VISIBLE_DEVICES"
+            )
+        return context
 
     def free_memory(self):
-        context = cuda.current_context()
+        context = self._context()
         if not SIMULATED:
             context.deallocations.clear()  # what is no longer used but not yet given back
         return max(0, context.get_memory_info().free - self.reserve)

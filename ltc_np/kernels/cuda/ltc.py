@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..cpu.ltc import map_features  # of host arrays  # noqa: F401
+from ..cpu.ltc import map_features  # noqa: F401  (of the host's arrays: for `ltc_np.cells.mapping`)
 from . import ltc_sweeps, sums
 from .dense import Mapping
 from .device import download, empty, launch, launch_over, upload
@@ -175,8 +175,8 @@ def _sweep(net, cut, x, dt, steps, v0, B, n_out, first, last, every, solver, unf
     )  # fmt: skip
 
 
-def run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
-    """Adjoint of `run`: d_x (T, B, I), d_dt (T, B) or None, the sums for `unpack`; d_v becomes the adjoint of v0."""
+def run_back(net, saved, d_out, d_v, solver, unfolds, want_x, want_dt, memory):
+    """Adjoint of `run`: d_x (T, B, I) and d_dt (T, B) or None, the sums for `unpack`; d_v becomes the adjoint of v0."""
     x, dt, steps, states, totals, T, B, n_out = saved
     N, I, K, dtype = net.N, net.I, unfolds * solver.stages, net.dtype
     cut = _Cut.make(N, B, T, K, dtype)
@@ -187,7 +187,7 @@ def run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
     step_p, step_q, step_cm = (memory.array(name, step_numbers, dtype) for name in ("step_p", "step_q", "step_cm"))
     scales = memory.array("scales", stage_numbers if want_dt else 0, dtype)
     step_h = memory.array("step_h", step_numbers if want_dt else 0, dtype)
-    d_x = memory.array("d_x", T * B * I, dtype)
+    d_x = memory.array("d_x", T * B * I if want_x else 0, dtype)
     d_dt = memory.array("d_dt", T * B if want_dt else 0, dtype)
     if not everything:
         own_states = memory.array("segment_states", stage_numbers + B * N, dtype)
@@ -215,10 +215,11 @@ def run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
             *stages, own_states, own_totals, d_out, d_v, d_p, d_q, step_p, step_q, step_cm, scales,
         )  # fmt: skip
         own_x = x[first * B * I : last * B * I]
-        launch_over(
-            samples * I, ltc_sweeps.inputs_adjoint, own_x, sensory.lists.post_table, sensory.adjoint, u(I), u(N),
-            u(sensory.lists.d_fan), u(samples), step_p, step_q, d_x[first * B * I : last * B * I],
-        )  # fmt: skip
+        if want_x:
+            launch_over(
+                samples * I, ltc_sweeps.inputs_adjoint, own_x, sensory.lists.post_table, sensory.adjoint, u(I), u(N),
+                u(sensory.lists.d_fan), u(samples), step_p, step_q, d_x[first * B * I : last * B * I],
+            )  # fmt: skip
         if want_dt:
             launch(
                 ltc_sweeps.elapsed, -(-samples // cut.groups), (N, cut.groups), x, dt, steps, net.neuron,
@@ -232,7 +233,7 @@ def run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
             sums.add_columns(values, None, N, samples, total[0][k * N : (k + 1) * N], memory)
         sums.add_synapses(own_states, d_p, d_q, samples * K, recurrent, total[1], memory)
         sums.add_synapses(own_x, step_p, step_q, samples, sensory, total[2], memory)
-    return d_x, d_dt if want_dt else None, total
+    return d_x if want_x else None, d_dt if want_dt else None, total
 
 
 def unpack(net, total, d_neuron, d_synapse, d_sensory):
@@ -257,7 +258,7 @@ def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace
         y, v_last, saved = call(keep, memory)
         if keep is not None:
             forget(workspace, memory)
-            _back(net, saved, y, v_last, *rule, True, memory)
+            _back(net, saved, y, v_last, *rule, not workspace.keeps, memory)
 
     keep = choose(both, keep, B, T, (N, I, n_out, solver.name, unfolds), memory)
     return call(keep, memory)
@@ -276,7 +277,7 @@ def _back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
     """`backward`, whose parameter gradients stay on the device."""
     B, T, O = d_out.shape
     d_v, d_out = upload(d_v), time_first(upload(d_out), B, T, O, memory, "d_out")
-    d_x, d_dt, total = run_back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory)
+    d_x, d_dt, total = run_back(net, saved, d_out, d_v, solver, unfolds, True, want_dt, memory)
     sizes = (net.N, len(NEURON)), (net.recurrent.lists.count, len(SYNAPSE)), (net.sensory.lists.count, len(SENSORY))
     gradients = [tuple(empty(size, np.float64) for _ in range(n)) for size, n in sizes]
     unpack(net, total, *gradients)
@@ -313,6 +314,7 @@ class DeviceLTC:
     def backward(self, saved, d_y, d_h, T, B, want_x, want_dt, memory):
         x, motor, saved = saved
         d_motor = self.output.backward(motor, d_y, True, memory)
-        d_x, d_dt, total = run_back(self.net, saved, d_motor, d_h, *self.rule, want_dt, memory)
+        need_x = want_x or self.input.kind is not None
+        d_x, d_dt, total = run_back(self.net, saved, d_motor, d_h, *self.rule, need_x, want_dt, memory)
         unpack(self.net, total, *self.gradients)
         return self.input.backward(x, d_x, want_x, memory), d_dt

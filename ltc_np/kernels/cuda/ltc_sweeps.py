@@ -131,11 +131,17 @@ def forward(R):
                     if b0 + u(r) < B:
                         out[(t * B + b0 + u(r)) * O + j] = v[r]
             t += u(1)
+        rows = (last - first) * u(unfolds * stages)
         for r in range(R):
             if b0 + u(r) < B:
-                if totals.size > 0:
-                    states[(row * B + b0 + u(r)) * N + j] = v[r]
                 v_last[(b0 + u(r)) * N + j] = v[r]
+                # Behind the tile's last step nothing changes; what is summed over samples reads these too.
+                if totals.size > 0:
+                    for k in range(row, rows + u(1)):
+                        states[(u(k) * B + b0 + u(r)) * N + j] = v[r]
+                if every > u(0):
+                    for k in range((longest + every - u(1)) // every, (last + every - u(1)) // every):
+                        states[(u(k) * B + b0 + u(r)) * N + j] = v[r]
         if out.size > 0 and j < O:
             for b in range(b0, min(b0 + u(R), B)):
                 for k in range(longest, last):
@@ -178,7 +184,7 @@ def adjoint(R):
 
         d_out (T, B, O).  Written: d_p, d_q (T'*K, B, N), adjoints of every stage's sums P and Q; step_d_* (T', B, N),
         sums over the stages of a step of d_p, d_q and the adjoint of cm; scales (T'*K, B, N), or empty: of every stage
-        what `elapsed` needs.  The others, and states, become 0 where no sequence of a tile goes on.
+        what `elapsed` needs.  The others become 0 where no sequence of a tile goes on.
         """
         shared = cuda.shared.array(room, dt.dtype)
         v = cuda.local.array(R, dt.dtype)
@@ -210,7 +216,6 @@ def adjoint(R):
             v[r] = states[(row * B + b) * N + j]
         for b in range(b0, min(b0 + u(R), B)):
             for k in range(row, rows):
-                states[((u(k) + u(1)) * B + u(b)) * N + j] = zero
                 d_p[(u(k) * B + u(b)) * N + j] = zero
                 d_q[(u(k) * B + u(b)) * N + j] = zero
             for k in range(longest - first, last - first):

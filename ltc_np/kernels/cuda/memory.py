@@ -1,10 +1,16 @@
 """Arrays on the device that one caller reuses from call to call."""
 
+import threading
+import weakref
+
 import numpy as np
 
 from .device import cuda, empty, kernel, launch_over
 
 u = np.uint64
+
+
+_held, _lock = weakref.WeakSet(), threading.Lock()  # memories that outlive a call
 
 
 class Memory:
@@ -29,12 +35,13 @@ class Memory:
         return array
 
     def clear(self):
-        """Give all arrays back."""
+        """Give all arrays back that no call is using."""
+        self._kept.pop("granted", None)
         for name, array in list(self._arrays.items()):
             if isinstance(array, Memory):
                 array.clear()
             else:
-                del self._arrays[name]
+                self._arrays.pop(name, None)
 
     def kept(self, name, key, make):
         """What ``make()`` returned when this name last came with this key."""
@@ -50,7 +57,22 @@ class Memory:
 
 def memory_of(workspace):
     """The memory that belongs to a workspace of the host, or a new one."""
-    return workspace.kept("cuda", 0, Memory)
+    return workspace.kept("cuda", 0, _new if workspace.keeps else Memory)
+
+
+def _new():
+    memory = Memory()
+    with _lock:
+        _held.add(memory)
+    return memory
+
+
+def clear_all():
+    """Give back what is kept for later calls."""
+    with _lock:
+        memories = list(_held)
+    for memory in memories:
+        memory.clear()
 
 
 def forget(workspace, memory):

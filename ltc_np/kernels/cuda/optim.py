@@ -10,7 +10,7 @@ import numpy as np
 from .device import cuda, helper, kernel
 
 u = np.uint64
-NONE, SOFTPLUS, CLIP = range(3)
+SOFTPLUS, CLIP = 1, 2
 
 
 @kernel
@@ -81,9 +81,11 @@ def sgd(theta, gradient, factor, b, rate, momentum, nesterov, lr_scale, frozen, 
     k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
     if k < u(theta.size):
         g = gradient[k] * factor
-        b[k] = b[k] * momentum + g
-        delta = (b[k] * momentum + g if nesterov else b[k]) * rate
-        _apply(k, theta, delta, lr_scale, frozen, positivity, bound, before)
+        delta = g
+        if momentum > theta.dtype.type(0):  # else b stays as it is
+            b[k] = b[k] * momentum + g
+            delta = b[k] * momentum + g if nesterov else b[k]
+        _apply(k, theta, delta * rate, lr_scale, frozen, positivity, bound, before)
 
 
 @kernel
@@ -95,5 +97,8 @@ def rmsprop(
     if k < u(theta.size):
         g = gradient[k] * factor
         v[k] = v[k] * keep + g * g * take
-        b[k] = b[k] * momentum + g / (math.sqrt(v[k]) + epsilon)
-        _apply(k, theta, b[k] * rate, lr_scale, frozen, positivity, bound, before)
+        delta = g / (math.sqrt(v[k]) + epsilon)
+        if momentum > theta.dtype.type(0):
+            b[k] = b[k] * momentum + delta
+            delta = b[k]
+        _apply(k, theta, delta * rate, lr_scale, frozen, positivity, bound, before)

@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 from .device import LESS, free_memory, gibibytes, on
-from .memory import Memory
+from .memory import Memory, clear_all
 
 SMALL, LARGE = 512, 2**21  # granules of allocations, and of those that are larger
 
@@ -84,7 +84,7 @@ def choose(call, keep, B, T, key, memory):
     key : tuple
         What else the sizes of the arrays depend on.
     memory : Memory
-        What the call will use; given back where that is needed.
+        What the call will use.  What is kept for later calls, by whomever, is given back where that is needed.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def choose(call, keep, B, T, key, memory):
             needed = memory.kept(("peak", what, B, T, key), None, functools.partial(needs, what))
             if needed <= free_memory():
                 return what
-            memory.clear()
+            clear_all()
             if needed <= free_memory():
                 return what
         raise MemoryError(
@@ -108,4 +108,4 @@ def choose(call, keep, B, T, key, memory):
             f"free: {LESS}"
         )
 
-    return memory.kept("plan", (keep, B, T, key), look)
+    return memory.kept("granted", (keep, B, T, key), look)

@@ -40,6 +40,7 @@ def of(model):
     key = model.theta.tobytes(), model._buffers.tobytes()
     held = getattr(model._local, "stack", None)
     if held is None or held[0] != key:
+        held = model._local.stack = None  # given back before its successor is made
         stack = Stack(model)
         stack.load()
         stack.prepare()
@@ -151,13 +152,22 @@ class Stack:
             y, state, saved = call(keep, memory)
             if keep is not None:
                 forget(workspace, memory)
-                self._run_back(saved, y, state, True, self.model.takes_dt, memory)
+                # Only the public `forward`, whose workspace keeps nothing, is followed by a `backward` to the inputs.
+                wants = not workspace.keeps, self.model.takes_dt and not workspace.keeps
+                self._run_back(saved, y, state, *wants, memory)
 
         return call(choose(both, keep, B, T, (I, valid is not None), memory), memory)
 
     def run_back(self, saved, d_y, d_h, want_x, want_dt, workspace):
         """`Model._backward` of host arrays, with its meaning; nothing is frozen."""
-        return self._run_back(saved, d_y, d_h, want_x, want_dt, memory_of(workspace))
+        memory = memory_of(workspace)
+
+        def call(keep, memory):
+            return self._run_back(saved, d_y, d_h, want_x, want_dt, memory)
+
+        if not workspace.keeps:  # since `forward` others may have taken memory
+            choose(call, None, saved.B, saved.T, (), memory)
+        return call(None, memory)
 
     def _run_back(self, saved, d_y, d_h, want_x, want_dt, memory):
         T, B = saved.T, saved.B
