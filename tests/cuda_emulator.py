@@ -310,7 +310,7 @@ class _Allocation:
         weakref.finalize(self, machine.give_back, size)
 
 
-class OutOfMemory(Exception):
+class OutOfMemory(MemoryError):
     """What a driver says."""
 
 

@@ -185,6 +185,55 @@ def test_what_is_kept_for_later_calls_is_given_back(emulator):  # noqa: F811
             calls[name](model)
 
 
+def test_a_call_that_fails_midway_takes_nothing_from_later_ones(emulator):  # noqa: F811
+    """Its memory was granted but not taken; another model takes it."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3))
+    machine = emulator()
+    expected = model_of("one").loss_and_grad(x, y)[1]
+    emulator(memory=int(1.9 * machine.peak))
+    models = [model_of("one"), model_of("one")]
+    with pytest.raises(ValueError, match="weigh"):
+        models[0].loss_and_grad(x, y, sample_weight=np.zeros((B, T)))
+    for k in (1, 0, 1, 0):
+        assert np.array_equal(models[k].loss_and_grad(x, y)[1], expected)
+
+
+def test_parameters_take_what_is_kept(emulator):  # noqa: F811
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3))
+    machine = emulator()
+    model_of("one").loss_and_grad(x, y)
+    for use in (lambda model: model(x[:1, :1]), lambda model: model.fit(x[:1, :1], y[:1, :1], verbose=False)):
+        emulator(memory=machine.peak + 2000)
+        first = model_of("one")
+        first.loss_and_grad(x, y)
+        use(model_of("one"))
+
+
+def test_a_loss_may_call_the_model(emulator):  # noqa: F811
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3))
+
+    def loss(outputs, target):
+        value, _ = model.loss_and_grad(x, y)
+        return float(((outputs - target) ** 2).sum()) + value, 2 * (outputs - target)
+
+    roomy, model = emulator(), model_of("one")
+    expected = model.loss_and_grad(x, y, loss=loss)[1]
+    outcomes = []
+    for memory in np.linspace(0.5 * roomy.peak, roomy.peak, 8).astype(int).tolist():
+        emulator(memory=memory)
+        model = model_of("one")
+        try:
+            outcomes.append(np.array_equal(model.loss_and_grad(x, y, loss=loss)[1], expected))
+        except MemoryError as error:
+            assert "9 sequences of 20 steps need" in str(error)
+            outcomes.append(None)
+    assert outcomes[-1]
+    assert False not in outcomes
+
+
 def test_a_backward_pass_is_planned_too(emulator):  # noqa: F811
     """Another call may have taken memory since `forward`."""
     x = np.random.default_rng(0).normal(size=(B, T, 2))

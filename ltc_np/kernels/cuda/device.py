@@ -17,6 +17,7 @@ import importlib.metadata
 import os
 import re
 import threading
+import weakref
 
 import numba
 import numpy as np
@@ -264,9 +265,35 @@ def launch_over(n, function, *args):
         launch(function, -(-n // FLAT_BLOCK), FLAT_BLOCK, *args)
 
 
+_kept, _lock = weakref.WeakSet(), threading.Lock()
+
+
+def kept(thing):
+    """``thing``, which keeps arrays for later calls and gives them back when its method `clear` is called."""
+    with _lock:
+        _kept.add(thing)
+    return thing
+
+
+def give_back():
+    """Free all arrays that are kept for later calls and that no call is using."""
+    with _lock:
+        things = list(_kept)
+    for thing in things:
+        thing.clear()
+
+
+def _allocate(make, *arguments):
+    try:
+        return make(*arguments)
+    except MemoryError:  # what was free when the call was planned has been taken: by other threads, other libraries
+        give_back()
+        return make(*arguments)
+
+
 def upload(array):
     """A device copy of a host array, flat."""
-    return _machine().upload(np.ascontiguousarray(array).reshape(-1))
+    return _allocate(_machine().upload, np.ascontiguousarray(array).reshape(-1))
 
 
 def download(array):
@@ -282,7 +309,7 @@ def overwrite(array, values):
 
 def empty(size, dtype):
     """An uninitialised flat array on the device."""
-    return _machine().empty(size, dtype)
+    return _allocate(_machine().empty, size, dtype)
 
 
 def adopt(array):

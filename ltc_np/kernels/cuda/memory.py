@@ -1,16 +1,11 @@
 """Arrays on the device that one caller reuses from call to call."""
 
-import threading
-import weakref
-
 import numpy as np
 
-from .device import cuda, empty, kernel, launch_over
+from .device import cuda, empty, kept, kernel, launch_over
 
 u = np.uint64
-
-
-_held, _lock = weakref.WeakSet(), threading.Lock()  # memories that outlive a call
+MOST_KEPT = 256  # names of `Memory.kept`, which may hold sizes of calls
 
 
 class Memory:
@@ -47,6 +42,8 @@ class Memory:
         """What ``make()`` returned when this name last came with this key."""
         held = self._kept.get(name)
         if held is None or held[0] != key:
+            if len(self._kept) > MOST_KEPT:
+                self._kept.clear()
             held = self._kept[name] = key, make()
         return held[1]
 
@@ -57,22 +54,7 @@ class Memory:
 
 def memory_of(workspace):
     """The memory that belongs to a workspace of the host, or a new one."""
-    return workspace.kept("cuda", 0, _new if workspace.keeps else Memory)
-
-
-def _new():
-    memory = Memory()
-    with _lock:
-        _held.add(memory)
-    return memory
-
-
-def clear_all():
-    """Give back what is kept for later calls."""
-    with _lock:
-        memories = list(_held)
-    for memory in memories:
-        memory.clear()
+    return workspace.kept("cuda", 0, (lambda: kept(Memory())) if workspace.keeps else Memory)
 
 
 def forget(workspace, memory):

@@ -8,8 +8,8 @@ import functools
 
 import numpy as np
 
-from .device import LESS, free_memory, gibibytes, on
-from .memory import Memory, clear_all
+from .device import LESS, free_memory, gibibytes, give_back, on
+from .memory import Memory
 
 SMALL, LARGE = 512, 2**21  # granules of allocations, and of those that are larger
 
@@ -100,7 +100,7 @@ def choose(call, keep, B, T, key, memory):
             needed = memory.kept(("peak", what, B, T, key), None, functools.partial(needs, what))
             if needed <= free_memory():
                 return what
-            clear_all()
+            give_back()
             if needed <= free_memory():
                 return what
         raise MemoryError(
