@@ -246,6 +246,7 @@ def draw(results, file):
     axes[0].minorticks_off()
     axes[1].set(xlabel="mean squared error, test", title="with the weights of the best validation error")
     axes[1].set_yticks([-k for k in range(len(results))], [MODELS[name].title for name in results])
+    axes[1].set_ylim(-len(results) + 0.4, 0.6)
     for k, label in enumerate(axes[1].get_yticklabels()):
         label.set_color(f"C{k}")
     axes[1].legend()

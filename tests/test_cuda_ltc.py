@@ -380,6 +380,20 @@ class OnDevice:
         self.__cuda_array_interface__ = array.__array_interface__
 
 
+def test_calls_with_arrays_on_the_device_wait_for_it(emulator, rng):
+    """Before, since another library may still be writing x, and after, since it may read y at once."""
+    model, machine, order = pair(LTC(FullyConnected(3), 2, ode_unfolds=1))[1], emulator(), []
+    launch = machine.launch
+    machine.wait = lambda: order.append("wait")
+    machine.launch = lambda *arguments: (order.append("launch"), launch(*arguments))
+    y, tape = model.forward(OnDevice(rng.normal(size=(2, 2, 2))))
+    model.backward(tape, y)
+    phases = [what for what, before in zip(order, [None, *order], strict=False) if what != before]
+    # What is launched first makes the constants of the parameters.
+    assert phases in (["launch", "wait"] * 2 + ["launch", "wait"], ["wait", "launch"] * 2 + ["wait"])
+    assert order.count("wait") == 4
+
+
 @pytest.mark.parametrize("single", [False, True])
 @pytest.mark.parametrize("sequences", [True, False])
 def test_arrays_on_the_device_go_in_and_come_out(single, sequences, emulator, rng):

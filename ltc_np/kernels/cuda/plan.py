@@ -60,9 +60,6 @@ class _Counter:
     def empty(self, size, dtype):
         return _Counted(size, dtype, _Allocation(self, size * np.dtype(dtype).itemsize))
 
-    def wait(self):
-        pass
-
 
 def peak(call):
     """The most bytes that ``call()`` has on the device at one time."""
