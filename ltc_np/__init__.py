@@ -4,7 +4,8 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 """
 
 from . import data, gradcheck, losses, metrics, optim, wirings
-from .accuracy import SolverError, solver_error
+from .base.layout import Entry, Layout
+from .base.threads import get_num_threads, set_num_threads
 from .callbacks import Callback, Checkpoint, EarlyStopping
 from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, Layer, NeuralODE, SpikingLIF, WiredCfC
 from .config import CellConfig, from_config
@@ -12,17 +13,8 @@ from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import load, save
 from .layers import Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual
 from .model import LTCRNN, CfCRNN, Gradients, Model
-from .optim import (
-    SGD,
-    Adam,
-    AdamW,
-    CosineDecay,
-    ExponentialDecay,
-    RMSprop,
-    WarmUp,
-    clip_by_global_norm,
-)
-from .threads import get_num_threads, set_num_threads
+from .optim import SGD, Adam, AdamW, CosineDecay, ExponentialDecay, RMSprop, WarmUp, clip_by_global_norm
+from .solver_error import SolverError, solver_error
 from .train import History
 from .tutorial import LIFNeuronLayer, LTCCell
 from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
@@ -51,6 +43,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Entry",
     "ExponentialDecay",
     "FullyConnected",
     "Gradients",
@@ -59,6 +52,7 @@ __all__ = [
     "LIFNeuronLayer",
     "LTCCell",
     "Layer",
+    "Layout",
     "MixedMemory",
     "Model",
     "NeuralODE",

@@ -18,7 +18,7 @@ import tracemalloc
 
 import numpy as np
 
-from . import threads
+from .base import threads
 from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, NeuralODE, SpikingLIF
 from .model import Model
 from .optim import Adam, clip_by_global_norm

@@ -14,8 +14,10 @@ from importlib import metadata, util
 
 import numpy as np
 
-from . import checks, kernels, losses, peers
-from .cells import LTC, Workspace
+from . import kernels, losses, peers
+from .base import checks
+from .base.workspace import Workspace
+from .cells import LTC
 from .model import Model
 from .optim import Adam
 from .wirings import AutoNCP, FullyConnected

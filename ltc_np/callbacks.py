@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from . import checks
+from .base import checks
 from .io import check_folder, save
 
 

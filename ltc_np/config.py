@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from os import PathLike
 
-from . import checks
-from .activations import ACTIVATIONS
+from .base import checks
+from .base.activations import ACTIVATIONS
 from .cells import CELLS, cfc, ctrnn, ltc_solvers, neural_ode
 from .layers import Dense, InputMapping
 from .model import Model

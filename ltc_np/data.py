@@ -8,7 +8,7 @@ from numbers import Real
 
 import numpy as np
 
-from . import checks
+from .base import checks
 
 __all__ = ["dt_from_times", "generate_spiral_data", "pad", "windows"]
 

@@ -7,7 +7,7 @@ with a surrogate gradient (`SpikingLIF`) are refused: theirs is that of the laye
 
 import numpy as np
 
-from . import checks
+from .base import checks
 from .cells.base import Layer
 from .model import Model
 

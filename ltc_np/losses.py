@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from . import checks
+from .base import checks
 
 __all__ = [
     "binary_cross_entropy",

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import checks, data, kernels, losses
-from .cells import LTC, CfC, Fresh, WiredCfC, Workspace
+from . import data, kernels, losses
+from .base import checks
+from .base.workspace import Fresh, Workspace
+from .cells import LTC, CfC, WiredCfC
 from .layers import Dense, Stack
 from .layers.mixed_memory import with_memory
 from .outputs import d_last_outputs, last_outputs, output_weight, target_shape, valid_outputs
@@ -82,7 +84,7 @@ class Model:
     Attributes
     ----------
     theta : (P,) array
-        All parameters, raw (`ltc_np.layout`).  Assigning copies into it.
+        All parameters, raw (`ltc_np.base.layout`).  Assigning copies into it.
     params : Mapping
         Named views of theta; plain names for one layer, ``"0.w"`` in stacks.
     layout, layers, dtype, backend : as given or resolved

@@ -25,7 +25,7 @@ from numbers import Real
 import numpy as np
 
 from . import kernels
-from .blas import sum_of_squares
+from .base.blas import sum_of_squares
 
 __all__ = [
     "SGD",

@@ -21,7 +21,8 @@ from importlib import metadata, util
 
 import numpy as np
 
-from . import bench, threads
+from . import bench
+from .base import threads
 from .cells import LSTM, CfC
 
 PACKAGES = {"ncps": ("torch", "ncps"), "jax": ("jax",), "lstm": ("torch",), "gru": ("torch",), "loop": ("torch",)}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from . import checks
-from .cells import Workspace
+from .base import checks
+from .base.workspace import Workspace
 
 
 class Stream:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import checks, kernels, losses, optim
+from . import kernels, losses, optim
 from . import metrics as metric_module
+from .base import checks
+from .base.workspace import Workspace
 from .callbacks import Callback, as_callback
-from .cells.base import Workspace
 from .data import check_same_lengths, is_list_of_sequences, pad
 from .model import Best, Model, check_memory
 from .outputs import last_outputs, output_weight, target_shape, valid_outputs

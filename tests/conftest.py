@@ -2,14 +2,13 @@
 
 import importlib
 import os
-import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from support import ROOT
 
-ROOT = pathlib.Path(__file__).parents[1]
 BACKENDS = ("numpy", "cpu")
 
 

@@ -2,18 +2,17 @@
 
 import importlib.util
 import os
-import pathlib
 import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from support import ROOT
 
 from ltc_np import LTCRNN, AutoNCP, LIFNeuronLayer, LTCCell, RandomWiring
 from ltc_np.tutorial import generate_spiral_data
 
-ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "spiral.py"
 WIRING = RandomWiring(2, 2, 8, seed=0)
 

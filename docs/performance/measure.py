@@ -14,8 +14,8 @@ import time
 import numpy as np
 
 from ltc_np import LTCRNN, AutoNCP, FullyConnected, losses, set_num_threads
+from ltc_np.base.workspace import Workspace
 from ltc_np.bench import machine
-from ltc_np.cells import Workspace
 from ltc_np.kernels.cpu import ltc
 
 SIZES = (4, 8, 16, 32, 64, 128, 256)

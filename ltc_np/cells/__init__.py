@@ -1,6 +1,6 @@
 """Cells: one file a model.  `CELLS` is the registry that saving, loading and the tests go by."""
 
-from .base import Fresh, Layer, Workspace
+from .base import Layer
 from .cfc import CfC
 from .ctgru import CTGRU
 from .ctrnn import CTRNN
@@ -13,4 +13,4 @@ from .wired_cfc import WiredCfC
 
 CELLS = {cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF)}
 
-__all__ = [*CELLS, "CELLS", "Fresh", "Layer", "Workspace"]
+__all__ = [*CELLS, "CELLS", "Layer"]

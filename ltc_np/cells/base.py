@@ -1,7 +1,7 @@
 """The cell protocol: what a layer tells the model about itself, and the two calls the model makes.
 
 A layer is an immutable description without arrays.  The model owns the parameters and hands the layer *effective*
-values by name (see `ltc_np.layout`).  To add a cell: subclass `Layer`, declare sizes, layout and flags, write
+values by name (see `ltc_np.base.layout`).  To add a cell: subclass `Layer`, declare sizes, layout and flags, write
 `forward` and, directly below it, `backward`; `ltc_np.gradcheck` proves it.
 """
 
@@ -9,70 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .. import checks
-from ..layout import Layout
+from ..base import checks
+from ..base.layout import Layout
 from ..wirings import Wiring
-
-
-def aligned(size, dtype):
-    """An uninitialised flat array that begins at a multiple of 64 bytes: no vector straddles cache lines."""
-    room = np.empty(size * dtype.itemsize + 64, np.uint8)
-    skip = -room.ctypes.data % 64
-    return room[skip : skip + size * dtype.itemsize].view(dtype)
-
-
-class Workspace:
-    """Arrays that one caller reuses from call to call (a training loop, a stream); never shared between threads."""
-
-    keeps = True
-
-    def __init__(self):
-        self._arrays, self._kept = {}, {}
-
-    def array(self, name, size, dtype):
-        """An uninitialised flat array; the next call with this name may hand out the same memory."""
-        held = self._arrays.get(name)
-        if held is None or held.size < size or held.dtype != dtype:
-            held = self._arrays[name] = aligned(size, dtype)
-        return held if held.size == size else held[:size]
-
-    def views(self, name, layout, dtype):
-        """An uninitialised vector of a layout, and its named arrays in a dict."""
-        held = self._arrays.get(name)
-        if held is None:
-            vector = np.empty(layout.size, dtype)
-            held = self._arrays[name] = vector, layout.arrays(vector)
-        return held
-
-    def kept(self, name, key, make):
-        """What ``make()`` returned when this name last came with this key: arrays that fit one shape of call."""
-        held = self._kept.get(name)
-        if held is None or held[0] != key:
-            held = self._kept[name] = key, make()
-        return held[1]
-
-    def child(self, key):
-        """The workspace of one layer of a stack."""
-        return self._arrays.setdefault(key, Workspace())
-
-
-class Fresh(Workspace):
-    """A workspace that keeps nothing: every array is new."""
-
-    keeps = False
-
-    def array(self, name, size, dtype):
-        return aligned(size, dtype)
-
-    def views(self, name, layout, dtype):
-        vector = np.empty(layout.size, dtype)
-        return vector, layout.arrays(vector)
-
-    def kept(self, name, key, make):
-        return make()
-
-    def child(self, key):
-        return self
 
 
 def built(wiring, input_dim):

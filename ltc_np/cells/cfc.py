@@ -17,9 +17,10 @@ import math
 
 import numpy as np
 
-from .. import activations, blas, checks, kernels, threads
-from ..activations import sigmoid
-from ..layout import Entry, Layout
+from .. import kernels
+from ..base import activations, blas, checks, threads
+from ..base.activations import sigmoid
+from ..base.layout import Entry, Layout
 from .base import Layer, cell_sizes, dropout_mask
 
 MODES = ("default", "no_gate", "pure")

@@ -20,8 +20,9 @@ import math
 
 import numpy as np
 
-from .. import blas, checks, kernels
-from ..layout import Entry, Layout
+from .. import kernels
+from ..base import blas, checks
+from ..base.layout import Entry, Layout
 from .base import Layer, cell_sizes
 from .gates import (
     add_product,

@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .. import checks
-from ..layout import Entry, raw
+from ..base import checks
+from ..base.layout import Entry, raw
 from .base import cell_sizes
 from .ltc_solvers import check_step
 from .ode import OdeCell

@@ -7,8 +7,8 @@ batch at a time.  Arrays lie by time: (T, B, ...).  docs/maths/lstm.md explains 
 
 import numpy as np
 
-from .. import threads
-from .base import aligned
+from ..base import threads
+from ..base.workspace import aligned
 
 # A part of the batch has at least so many sequences, and so many multiplications in the product of one step: below,
 # the Python around it costs more than a second thread brings.

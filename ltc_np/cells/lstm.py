@@ -13,9 +13,10 @@ Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md derives 
 
 import numpy as np
 
-from .. import blas, checks, kernels
-from ..activations import sigmoid
-from ..layout import Entry, Layout
+from .. import kernels
+from ..base import blas, checks
+from ..base.activations import sigmoid
+from ..base.layout import Entry, Layout
 from .base import Layer, cell_sizes
 from .gates import (
     add_product,

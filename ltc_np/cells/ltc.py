@@ -23,9 +23,10 @@ from functools import partial
 
 import numpy as np
 
-from .. import checks, kernels
-from ..activations import sigmoid
-from ..layout import Entry, Layout, Together
+from .. import kernels
+from ..base import checks
+from ..base.activations import sigmoid
+from ..base.layout import Entry, Layout, Together
 from ..wirings import RandomWiring
 from . import time_constants
 from .base import Layer, built
@@ -109,7 +110,7 @@ class LTC(Layer):
     epsilon : float in [0, 1]
         Added to every neuron's total conductance.
     positivity : "softplus" or "clip"
-        How gleak, cm and the synaptic strengths stay positive (`ltc_np.layout`).
+        How gleak, cm and the synaptic strengths stay positive (`ltc_np.base.layout`).
     solver : "semi_implicit", "euler", "rk4" or "exponential"
         The rule of an unfold; part of the model, like ``ode_unfolds``.  ``"exponential"`` with 3 unfolds costs what the
         default costs with 6 and has 4 to 5 times less error; both are stable for every dt.  An unfold of them evaluates

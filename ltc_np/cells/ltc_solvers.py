@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import checks
+from ..base import checks
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .. import activations, blas, checks, kernels
-from ..layout import Entry
+from .. import kernels
+from ..base import activations, blas, checks
+from ..base.layout import Entry
 from .base import Layer, cell_sizes
 from .cfc import with_init
 from .gates import glorot, orthogonal

@@ -17,8 +17,9 @@ docs/maths/spiking_lif.md derives every line.
 
 import numpy as np
 
-from .. import blas, checks, kernels
-from ..layout import Entry, Layout, raw
+from .. import kernels
+from ..base import blas, checks
+from ..base.layout import Entry, Layout, raw
 from .base import Layer, cell_sizes
 from .gates import over_parts
 

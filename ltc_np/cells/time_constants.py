@@ -11,9 +11,9 @@ gradient.
 
 import numpy as np
 
-from .. import checks
-from ..activations import sigmoid
-from ..layout import raw
+from ..base import checks
+from ..base.activations import sigmoid
+from ..base.layout import raw
 
 SPAN = (1.0, 100.0)
 SET = ("gleak", "cm", "w", "sensory_w")  # what follows from the time constants

@@ -7,7 +7,8 @@ and runs as one.  Equations of a cell: `ltc_np.cells.cfc`; docs/maths/cfc.md sho
 
 import numpy as np
 
-from .. import checks, kernels
+from .. import kernels
+from ..base import checks
 from . import cfc
 from .base import Layer, built
 

@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import os
 
-from .. import checks
+from ..base import checks
 
 BACKENDS = ("auto", "numpy", "cpu", "cuda")
 
@@ -59,11 +59,16 @@ def resolve(backend):
 
 @functools.cache
 def load(backend, name):
-    """The module of kernels for cell ``name``, or None where NumPy is to be used (with a warning if by necessity)."""
-    if backend == "numpy":
-        return None
-    module = f"{__name__}.{backend}.{name}"
-    if importlib.util.find_spec(module) is None:
-        _warn_once(f"ltc_np: no {backend} kernel for {name}; numpy is used")
-        return None
-    return importlib.import_module(module)
+    """The module of kernels called ``name``: that of the backend, or else of the next one that has it.
+
+    The card's kernels are followed by those of the CPU, and these by NumPy, which has them all.  A warning names what
+    is missing.
+    """
+    order = ("cuda", "cpu", "numpy")
+    for found in order[order.index(backend) :]:
+        module = f"{__name__}.{found}.{name}"
+        if importlib.util.find_spec(module) is not None:
+            if found != backend:
+                _warn_once(f"ltc_np: no {backend} kernel for {name}; that of {found} is used")
+            return importlib.import_module(module)
+    return None  # until the definitions of all cells stand in `numpy`

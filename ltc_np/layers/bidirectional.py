@@ -14,10 +14,10 @@ docs/maths/around.md derives the gradients.
 
 import numpy as np
 
-from .. import checks
+from ..base import checks
+from ..base.layout import Layout, part
 from ..cells import Layer
 from ..cells.base import own_rng
-from ..layout import Layout, part
 
 DIRECTIONS = ("forward_", "backward_")
 

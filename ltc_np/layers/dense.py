@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .. import activations, blas
+from ..base import activations, blas
+from ..base.layout import Entry, Layout
 from ..cells import Layer
-from ..layout import Entry, Layout
 
 
 class Dense(Layer):

@@ -7,7 +7,7 @@ docs/maths/around.md has the gradients.
 
 import numpy as np
 
-from .. import checks
+from ..base import checks
 from ..cells import Layer
 from ..cells.base import dropout_mask
 

@@ -1,9 +1,9 @@
 """InputMapping: a weight and a bias for each feature, as an `LTC` has them before its synapses."""
 
-from .. import checks
+from ..base import checks
+from ..base.layout import Entry, Layout
 from ..cells import Layer
 from ..cells.mapping import check_mapping, d_map_features, map_features, mapping_shapes
-from ..layout import Entry, Layout
 
 
 class InputMapping(Layer):

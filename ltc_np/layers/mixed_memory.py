@@ -18,11 +18,11 @@ two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
 
 import numpy as np
 
-from .. import blas, checks
+from ..base import blas, checks
+from ..base.layout import Entry, Layout
 from ..cells import Layer
 from ..cells.gates import arrays, glorot, orthogonal
 from ..cells.lstm import pointwise
-from ..layout import Entry, Layout
 
 TOPOLOGIES = ("torch", "keras")
 

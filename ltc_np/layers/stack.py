@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..base.layout import Layout, part
 from ..cells import Layer
-from ..layout import Layout, part
 
 
 class Stack:

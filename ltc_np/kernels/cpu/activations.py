@@ -1,4 +1,4 @@
-"""The activations of `ltc_np.activations` for kernels, which know them by number."""
+"""The activations of `ltc_np.base.activations` for kernels, which know them by number."""
 
 from .jit import helper
 from .simd import exp, fma, fnma, neg, normal_cdf, sigmoid, tanh, where_greater

@@ -18,7 +18,8 @@ import numba
 from numba.core.caching import FunctionCache, NullCache
 
 _HERE = pathlib.Path(__file__).parent
-_SOURCES = [*sorted(_HERE.glob("*.py")), _HERE.parents[1] / "activations.py"]  # the last for its coefficients
+# The last two for their coefficients and numbers.
+_SOURCES = [*sorted(_HERE.glob("*.py")), _HERE.parents[1] / "base/activations.py", _HERE.parent / "codes.py"]
 SOURCE_HASH = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in _SOURCES)).hexdigest()
 
 _announce = None  # called once, just before the first compilation that the disk cache cannot spare

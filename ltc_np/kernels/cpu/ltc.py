@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import threads
+from ...base import threads
 from . import ltc_lanes, ltc_posts
 from .jit import helper, kernel
 from .ltc_solvers import CODES

@@ -33,7 +33,7 @@ from .simd import (
     splat_like,
     store,
     vector_size,
-)  # fmt: skip
+)
 
 # Up to here the vectors of gradient sums (4*64 bytes a synapse) stay in the caches and are kept over time steps;
 # beyond, for the synapses of one neuron.

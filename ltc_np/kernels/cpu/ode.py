@@ -19,7 +19,7 @@ Arguments of the kernels, everywhere:
 
 import numpy as np
 
-from ... import threads
+from ...base import threads
 from .activations import CODES as ACTIVATIONS
 from .activations import activate
 from .jit import helper, kernel

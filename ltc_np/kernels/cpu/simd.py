@@ -27,7 +27,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from ...activations import NORMAL_TAIL_FLOAT32, NORMAL_TAIL_FLOAT64
+from ...base.activations import NORMAL_TAIL_FLOAT32, NORMAL_TAIL_FLOAT64
 
 VECTOR_BYTES = 64
 LOG2_E = math.log2(math.e)

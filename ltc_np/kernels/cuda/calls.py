@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import checks
+from ...base import checks
 from . import moves, stack, sums
 from .dense import blank
 from .device import adopt, cuda, download, empty, kernel, launch_over, upload, wait

@@ -37,7 +37,7 @@ def _normal_cdf(z):
 
 @helper
 def activate(f, z):
-    """`ltc_np.activations` by number."""
+    """`ltc_np.base.activations` by number."""
     real = type(z)
     if f == RELU:
         return z if z > real(0) else real(0)

@@ -22,7 +22,7 @@ import weakref
 import numba
 import numpy as np
 
-from ...checks import one_line
+from ...base.checks import one_line
 
 OLDEST = "0.30.4"  # every numba-cuda before breaks with numba 0.66
 INSTALL = f'pip install "numba-cuda[cu13]>={OLDEST}"'  # however this package itself was installed

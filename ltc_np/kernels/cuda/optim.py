@@ -15,7 +15,7 @@ SOFTPLUS, CLIP = 1, 2
 
 @kernel
 def effective(theta, positivity, bound, least, values):
-    """`ltc_np.layout.Layout.effective`; ``least`` is what a softplus must not fall below."""
+    """`ltc_np.base.layout.Layout.effective`; ``least`` is what a softplus must not fall below."""
     k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
     if k < u(theta.size):
         value = theta[k]

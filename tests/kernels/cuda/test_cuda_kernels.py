@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import os
-import pathlib
 import re
 import subprocess
 import sys
@@ -10,16 +9,15 @@ import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
-import cuda_compile
 import numpy as np
 import pytest
-from cuda_emulator import Emulator, Race, barriers
-from cuda_uses import SOLVERS, installed, kernel_names, use_everything
+from support import ROOT, cuda_compile
+from support.cuda_uses import SOLVERS, installed, kernel_names, use_everything
+from support.emulator import Emulator, Race, barriers
 
 from ltc_np import LTC, FullyConnected, Model, kernels
 from ltc_np.kernels.cuda import device, ltc, ltc_sweeps
 
-ROOT = Path(__file__).parents[1]
 DTYPES = ("float32", "float64")
 as_python = pytest.mark.skipif(
     np.lib.NumpyVersion(np.__version__) < "2.0.0",
@@ -306,6 +304,6 @@ def test_nothing_imports_cuda_unasked():
 
 def test_the_remedy_is_the_extra():
     """What messages ask to install is what the extra does."""
-    text = (pathlib.Path(__file__).parents[1] / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text()
     (extra,) = re.findall(r'^cuda = \["(.*)"\]$', text, re.MULTILINE)
     assert f'pip install "{extra}"' == device.INSTALL

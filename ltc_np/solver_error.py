@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import checks
-from .cells import Fresh, Layer
+from .base import checks
+from .base.workspace import Fresh
+from .cells import Layer
 from .model import Model
 from .outputs import last_outputs
 

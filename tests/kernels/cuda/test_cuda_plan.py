@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from cuda_uses import OnDevice
+from support.cuda_uses import OnDevice
 from test_cuda_ltc import emulator  # noqa: F401
 
 from ltc_np import LTC, Adam, Dense, FullyConnected, Model, Residual, losses
-from ltc_np.cells import Workspace
+from ltc_np.base.workspace import Workspace
 from ltc_np.kernels.cuda import device, ltc, ltc_sweeps, plan, stack, training
 
 STACKS = {

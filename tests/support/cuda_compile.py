@@ -21,10 +21,10 @@ from unittest import mock
 
 import numba
 import numpy as np
-from cuda_emulator import DeviceArray, Emulator, check_launch, shape
-from cuda_uses import installed, use_everything
 
 from ltc_np.kernels.cuda import device
+from support.cuda_uses import installed, use_everything
+from support.emulator import DeviceArray, Emulator, check_launch, shape
 
 ARCHITECTURES = ((7, 5), (8, 0), (9, 0))
 MUFU, BRANCH, EX2 = 0x308, 0x947, 2  # codes of instructions, compute capability 7 to 9

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cuda_emulator import ORDERS, ROUGH, Divergence, Race, barriers, run
+from support.emulator import ORDERS, ROUGH, Divergence, Race, barriers, run
 
 from ltc_np.kernels.cuda.device import cuda, exp2, helper, kernel, reciprocal
 

@@ -5,17 +5,17 @@ import io
 import json
 import pickle
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import GOLDEN
 
 from ltc_np import wirings
 from ltc_np.wirings import NCP, AutoNCP, FullyConnected, NotBuiltError, Random, RandomWiring, Wiring
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "ncps_wirings.json").read_text())["wirings"]
+GRAPHS = json.loads((GOLDEN / "ncps_wirings.json").read_text())["wirings"]
 SIGN = {".": 0, "+": 1, "-": -1}
 
 RECIPES = [
@@ -76,12 +76,12 @@ def forbid_randomness(monkeypatch):
 
 
 def test_golden_file_covers_all_types():
-    assert len(GOLDEN) >= 40
-    assert {case["class"] for case in GOLDEN} == {"FullyConnected", "Random", "NCP", "AutoNCP"}
+    assert len(GRAPHS) >= 40
+    assert {case["class"] for case in GRAPHS} == {"FullyConnected", "Random", "NCP", "AutoNCP"}
 
 
 @pytest.mark.filterwarnings("ignore:no input reaches")
-@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: f"{case['class']}{[*case['arguments'].values()]}")
+@pytest.mark.parametrize("case", GRAPHS, ids=lambda case: f"{case['class']}{[*case['arguments'].values()]}")
 def test_equals_ncps(case):
     recipe = getattr(wirings, case["class"])(**case["arguments"])
     wiring = recipe.build(case["input_dim"])

@@ -44,7 +44,7 @@ ERRORS = {
 
 def sample(dtype):
     """Ascending numbers of every size and kind, NaN with any payload last; a multiple of 64 bytes."""
-    from check_simd import INTEGER, float64_sample
+    from support.check_simd import INTEGER, float64_sample
 
     from ltc_np.kernels.cpu import simd
 
@@ -64,7 +64,7 @@ def sample(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_functions_are_accurate_monotone_and_free_of_denormals(dtype):
-    from check_simd import measure_all
+    from support.check_simd import measure_all
 
     for name, found in measure_all([sample(dtype)]).items():
         absolute, relative = ERRORS[name][dtype == np.float64]
@@ -77,7 +77,7 @@ def test_functions_are_accurate_monotone_and_free_of_denormals(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_functions_of_scalars_have_the_bits_of_vectors(dtype):
-    from simd_probe import FUNCTIONS, scalars, vectors
+    from support.simd_probe import FUNCTIONS, scalars, vectors
 
     x = sample(dtype)
     x = np.concatenate([x[:16], x[16:-160:16], x[-160:]])
@@ -90,7 +90,7 @@ def test_functions_of_scalars_have_the_bits_of_vectors(dtype):
 
 
 def test_functions_at_zero_and_infinity():
-    from simd_probe import FUNCTIONS, vectors
+    from support.simd_probe import FUNCTIONS, vectors
 
     want = {  # of -inf, -0.0, 0.0, inf
         "sigmoid2": (1, 0.5, 0.5, 2.0**-64),
@@ -112,7 +112,7 @@ def test_functions_at_zero_and_infinity():
 
 
 def test_vector_arithmetic_sums_and_scalars_mix():
-    from simd_probe import arithmetic, sums
+    from support.simd_probe import arithmetic, sums
 
     for dtype in (np.float32, np.float64):
         rng = np.random.default_rng(0)
@@ -195,7 +195,7 @@ def test_avx2_gives_the_same_bits(tmp_path):
 
 FUNCTIONS = """
     import hashlib, numpy as np, re
-    from simd_probe import FUNCTIONS, scalars, vectors
+    from support.simd_probe import FUNCTIONS, scalars, vectors
     from test_kernels import sample
     for dtype in (np.float32, np.float64):
         x = sample(dtype)

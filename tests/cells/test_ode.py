@@ -1,10 +1,10 @@
 """CTRNN and NeuralODE: against PyTorch (golden/make_torch_ode.py), exact solutions, finite differences, stability."""
 
 import json
-import pathlib
 
 import numpy as np
 import pytest
+from support import GOLDEN
 
 import ltc_np
 from ltc_np import (
@@ -24,7 +24,7 @@ from ltc_np import (
     solver_error,
 )
 
-FILE = pathlib.Path(__file__).parent / "golden" / "torch_ode.npz"
+FILE = GOLDEN / "torch_ode.npz"
 with np.load(FILE) as file:
     CASES = sorted({name.split("/")[0] for name in file.files})
 ORDER = {"semi_implicit": 1, "euler": 1, "rk4": 4}

@@ -618,7 +618,7 @@ class Leaky(Layer):
     takes_dt = dt0_identity = smooth = causal = True
 
     def __init__(self, n, wrong=False):
-        from ltc_np.layout import Entry, Layout
+        from ltc_np.base.layout import Entry, Layout
 
         self.input_size = self.output_size = self.state_size = n
         self.layout, self.wrong = Layout((Entry("w", (n, n), (-1.0, 1.0)),)), wrong

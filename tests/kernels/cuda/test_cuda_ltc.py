@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 import pytest
-from cuda_emulator import ORDERS, Emulator
+from support.emulator import ORDERS, Emulator
 
 from ltc_np import LTC, Adam, AutoNCP, Dense, FullyConnected, Model, Random, RandomWiring
-from ltc_np.cells import Workspace
+from ltc_np.base.workspace import Workspace
 from ltc_np.kernels.cuda import calls, dense, device, losses, ltc, stack, training
 from ltc_np.optim import SGD, AdamW, RMSprop
 
@@ -501,8 +501,8 @@ def test_the_benchmark_of_the_device(emulator, monkeypatch, capsys):
 
 
 def test_every_name_of_the_library_has_its_number_on_the_device():
-    from ltc_np import activations
     from ltc_np import losses as host
+    from ltc_np.base import activations
 
     assert set(dense.ACTIVATIONS) == set(activations.ACTIVATIONS)
     assert set(losses.NAMES) == set(host._FUNCTIONS)

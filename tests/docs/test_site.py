@@ -2,14 +2,13 @@
 
 import html.parser
 import importlib.util
-import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
+from support import ROOT
 
-ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("**/*.md"))
 SILENT = ("code", "pre", "script", "style")  # MathJax does not look into them
 VOID = ("area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")

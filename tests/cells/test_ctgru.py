@@ -4,14 +4,14 @@ What it shares with other gate cells is in test_gates.py.
 """
 
 import json
-import pathlib
 
 import numpy as np
 import pytest
+from support import GOLDEN
 
 from ltc_np import CTGRU, Adam, Dense, Model, gradcheck, load
 
-FILE = pathlib.Path(__file__).parent / "golden" / "torch_ctgru.npz"
+FILE = GOLDEN / "torch_ctgru.npz"
 CASES = ("irregular", "square", "one_step", "one_scale", "published", "long")
 
 

@@ -1,14 +1,14 @@
 """Spiking neurons: against snnTorch and a PyTorch loop (golden/make_spiking_lif.py), by hand, physics, gradients."""
 
 import json
-import pathlib
 
 import numpy as np
 import pytest
+from support import GOLDEN
 
 from ltc_np import Adam, Dense, Model, SpikingLIF, gradcheck, load, set_num_threads
 
-FILE = pathlib.Path(__file__).parent / "golden" / "spiking_lif.npz"
+FILE = GOLDEN / "spiking_lif.npz"
 with np.load(FILE) as file:
     CASES = sorted({name.split("/")[0] for name in file.files})
 OPTIONS = [

@@ -1,14 +1,12 @@
 """The event-based XOR example: its data against a naive reading of them, and its command line."""
 
-import pathlib
 import re
 
 import numpy as np
 import pytest
+from support import ROOT
 
 from ltc_np import LSTM, CfC, Dense, Model
-
-ROOT = pathlib.Path(__file__).parents[1]
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """Mixed memory: against ncps 1.0.1 (golden/make_ncps_mixed_memory.py), a loop of one's own, finite differences."""
 
 import json
-import pathlib
 
 import numpy as np
 import pytest
+from support import GOLDEN
 
 import ltc_np
 from ltc_np import (
@@ -26,7 +26,6 @@ from ltc_np import (
     load,
 )
 
-GOLDEN = pathlib.Path(__file__).parent / "golden"
 CELLS = {
     "ltc": lambda I: LTC(FullyConnected(5, 3), I, ode_unfolds=2),
     "ncp": lambda I: LTC(AutoNCP(7, 2), I, ode_unfolds=3),

@@ -4,20 +4,19 @@ import doctest
 import importlib
 import importlib.util
 import inspect
-import pathlib
 import pkgutil
 import re
 
 import pytest
+from support import ROOT
 
 import ltc_np
 from ltc_np import config
-from ltc_np.activations import ACTIVATIONS
+from ltc_np.base.activations import ACTIVATIONS
 from ltc_np.cells import CELLS, ltc_solvers
 from ltc_np.cells.ctgru import ORDERS
 from ltc_np.cells.spiking_lif import SURROGATES
 
-ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
 MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path__, "ltc_np."))]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -1,18 +1,18 @@
 """Cells against ncps 1.0.1 (PyTorch), with the same weights; files by golden/make_ncps_*.py."""
 
 import json
-import pathlib
 
 import numpy as np
 import pytest
+from support import GOLDEN
 
 import ltc_np
 from ltc_np import LTCRNN, CfCRNN
 
-FILES = sorted((pathlib.Path(__file__).parent / "golden").glob("ncps_ltc_*.npz"))
+FILES = sorted(GOLDEN.glob("ncps_ltc_*.npz"))
 
 
-CFC_FILES = sorted((pathlib.Path(__file__).parent / "golden").glob("ncps_*cfc.npz"))
+CFC_FILES = sorted(GOLDEN.glob("ncps_*cfc.npz"))
 
 
 def cases(files=FILES):

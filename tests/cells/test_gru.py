@@ -1,13 +1,12 @@
 """The GRU: against PyTorch (golden/make_torch_gru.py); what it shares with other gate cells is in test_gates.py."""
 
-import pathlib
-
 import numpy as np
 import pytest
+from support import GOLDEN
 
 from ltc_np import GRU, Model
 
-FILE = pathlib.Path(__file__).parent / "golden" / "torch_gru.npz"
+FILE = GOLDEN / "torch_gru.npz"
 CASES = ("plain", "square", "one_step", "long")
 
 

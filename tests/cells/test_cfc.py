@@ -19,12 +19,11 @@ from ltc_np import (
     Random,
     WiredCfC,
     Wiring,
-    activations,
-    blas,
     gradcheck,
     load,
     set_num_threads,
 )
+from ltc_np.base import activations, blas
 from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, BLOCK, MODES, VARIANTS
 
 F = {
@@ -153,7 +152,7 @@ def test_gradient_along_a_direction_at_a_realistic_size(memory, backend):
 
 @pytest.mark.parametrize("cell", [CfC(19, 2, backbone_units=40), WiredCfC(AutoNCP(30, 5), 2, strict=True)])
 def test_same_bits_for_every_number_of_threads(cell, monkeypatch):
-    monkeypatch.setattr(ltc_np.blas, "PARALLEL_PRODUCTS", 0)
+    monkeypatch.setattr(ltc_np.base.blas, "PARALLEL_PRODUCTS", 0)
     model = Model(cell, seed=0, backend="cpu")
     x, dt, _ = data(3 * BLOCK + 1, 11, 2, 1)
     y = np.zeros((*x.shape[:2], cell.output_size))

@@ -3,14 +3,13 @@
 What it shares with other gate cells is in test_gates.py.
 """
 
-import pathlib
-
 import numpy as np
 import pytest
+from support import GOLDEN
 
 from ltc_np import LSTM, Model
 
-FILE = pathlib.Path(__file__).parent / "golden" / "torch_lstm.npz"
+FILE = GOLDEN / "torch_lstm.npz"
 CASES = ("plain", "square", "one_step", "long")
 
 

@@ -1,6 +1,6 @@
 """The functions of `ltc_np.kernels.cpu.simd` on all 2**32 float32 numbers and on a million float64: errors and rates.
 
-    python tests/check_simd.py          # prints two tables; takes ten minutes on one core
+    python tests/support/check_simd.py          # prints two tables; takes ten minutes on one core
 
 Every test run measures a sample in the same way (tests/test_kernels.py).
 """
@@ -9,10 +9,10 @@ import time
 
 import numba
 import numpy as np
-from simd_probe import FUNCTIONS, vectors
 
 from ltc_np.kernels.cpu import simd
 from ltc_np.kernels.cpu.simd import add_sums, load, zeros
+from support.simd_probe import FUNCTIONS, vectors
 
 CHUNK, OVERLAP = 2**20, 16
 INTEGER = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}

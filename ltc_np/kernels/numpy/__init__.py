@@ -1,0 +1,1 @@
+"""The definition: every kernel and its adjoint, vectorised, in NumPy."""
