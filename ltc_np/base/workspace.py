@@ -1,5 +1,8 @@
 """Arrays that one caller reuses from call to call."""
 
+import math
+from types import SimpleNamespace
+
 import numpy as np
 
 
@@ -39,6 +42,15 @@ class Workspace:
         if held is None or held[0] != key:
             held = self._kept[name] = key, make()
         return held[1]
+
+    def arrays(self, name, dtype, **shapes):
+        """Uninitialised arrays, as attributes of one object: those of the last call with this name if shapes agree."""
+
+        def make():
+            made = {key: aligned(math.prod(shape), dtype).reshape(shape) for key, shape in shapes.items()}
+            return SimpleNamespace(**made)
+
+        return self.kept(name, (dtype, shapes), make)
 
     def child(self, key):
         """The workspace of one layer of a stack."""

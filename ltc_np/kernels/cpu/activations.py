@@ -1,18 +1,8 @@
 """The activations of `ltc_np.base.activations` for kernels, which know them by number."""
 
+from ..codes import GELU, LINEAR, RELU, SIGMOID, SILU, TANH
 from .jit import helper
 from .simd import exp, fma, fnma, neg, normal_cdf, sigmoid, tanh, where_greater
-
-RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR = range(7)
-CODES = {
-    "relu": RELU,
-    "silu": SILU,
-    "tanh": TANH,
-    "gelu": GELU,
-    "lecun_tanh": LECUN_TANH,
-    "sigmoid": SIGMOID,
-    None: LINEAR,
-}
 
 
 @helper

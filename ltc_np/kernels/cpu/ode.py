@@ -20,7 +20,7 @@ Arguments of the kernels, everywhere:
 import numpy as np
 
 from ...base import threads
-from .activations import CODES as ACTIVATIONS
+from ..codes import ACTIVATIONS
 from .activations import activate
 from .jit import helper, kernel
 from .ltc_lanes import longest_of, read_step
@@ -358,7 +358,7 @@ class Network:
         q = np.zeros(_padded(b.size), b.dtype)
         q[: b.size] = Q
         matrices = np.concatenate([w_x, b[None]]), w_h, w_h_t, w_x.T
-        self.packed = *(_blocks(w) for w in matrices), q, ACTIVATIONS[activation]
+        self.packed = *(_blocks(w) for w in matrices), q, ACTIVATIONS.index(activation)
 
 
 class _Arrays:
