@@ -1,0 +1,115 @@
+"""Lists of synapses: checked, sorted by (post, pre), read-only."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+SAVED = ("pre", "post", "value", "erev")  # the columns of a list of synapses in files
+
+
+class Edges(NamedTuple):
+    """One checked list of synapses, sorted by (post, pre); all arrays (S,) and read-only."""
+
+    pre: np.ndarray
+    post: np.ndarray
+    polarity: np.ndarray
+    gain: np.ndarray | None
+    erev: np.ndarray
+
+    @property
+    def value(self):
+        """Polarity times gain, (S,)."""
+        return self.polarity if self.gain is None else self.polarity * self.gain
+
+
+def integer(name, value, low, high=None):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"`{name}` must be an integer, got {value!r}")
+    if value < low or (high is not None and value > high):
+        rule = f">= {low}" if high is None else f"in {low}..{high}"
+        raise ValueError(f"`{name}` must be an integer {rule}, got {value}")
+    return int(value)
+
+
+def real(name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"`{name}` must be a real number, got {value!r}")
+    return float(value)
+
+
+def array_of(name, values, kinds, size=None):
+    """`values` as a new (S,) array of a dtype kind in `kinds`; an empty list has no kind and passes."""
+    array = np.array(values)
+    if array.ndim != 1 or (size is not None and array.size != size):
+        raise ValueError(f"`{name}` must have shape ({'S' if size is None else size},), got {array.shape}")
+    if array.size and array.dtype.kind not in kinds:
+        rule = "integers" if kinds == "iu" else "real numbers"
+        raise TypeError(f"`{name}` must hold {rule}, got dtype {array.dtype}")
+    return array
+
+
+def checked_edges(kind, pre_count, units, pre, post, value, erev=None):
+    """Check and sort one list of synapses; the only way to make one.
+
+    kind: "" or "sensory_", for messages; pre, post: (S,) ids; value: (S,) polarity times gain; erev: (S,) or
+    None, which means the polarity.
+    """
+    pre = array_of(f"{kind}pre", pre, "iu")
+    post = array_of(f"{kind}post", post, "iu", pre.size)
+    value = array_of(f"{kind}polarity", value, "iuf", pre.size).astype(np.float64)
+    erev = np.sign(value) if erev is None else array_of(f"{kind}erev", erev, "iuf", pre.size).astype(np.float64)
+    for name, ids, count in ((f"{kind}pre", pre, pre_count), (f"{kind}post", post, units)):
+        wrong = ids[(ids < 0) | (ids >= count)]
+        if wrong.size:
+            raise ValueError(f"`{name}` must hold ids in 0..{count - 1}, got {wrong[0]}")
+    wrong = np.flatnonzero(~np.isfinite(value) | (value == 0))
+    if wrong.size:
+        pair = int(pre[wrong[0]]), int(post[wrong[0]])
+        raise ValueError(f"`{kind}polarity` must be finite and not 0, got {value[wrong[0]]} for {pair}")
+    if not np.isfinite(erev).all():
+        raise ValueError(f"`{kind}erev` must be finite, got {erev[~np.isfinite(erev)][0]}")
+    pre, post = pre.astype(np.int64), post.astype(np.int64)
+    order = np.lexsort((pre, post))
+    pre, post, value, erev = pre[order], post[order], value[order], erev[order]
+    twice = np.flatnonzero((pre[1:] == pre[:-1]) & (post[1:] == post[:-1]))
+    if twice.size:
+        pair = int(pre[twice[0]]), int(post[twice[0]])
+        raise ValueError(f"each {kind}synapse (pre, post) may be given once, got {pair} twice")
+    gain = np.abs(value)
+    synapses = Edges(pre, post, np.sign(value), None if (gain == 1).all() else gain, erev)
+    for array in synapses:
+        if array is not None:
+            array.setflags(write=False)
+    return synapses
+
+
+def edge_lists(name, edges, pre_count, units):
+    """(pre, post, polarity) lists of an iterable of triples."""
+    try:
+        triples = [tuple(edge) for edge in edges]
+    except TypeError:
+        raise TypeError(f"`{name}` must be an iterable of (pre, post, polarity), got {edges!r}") from None
+    for i, edge in enumerate(triples):
+        if len(edge) != 3:
+            raise ValueError(f"`{name}[{i}]` must be (pre, post, polarity), got {edge!r}")
+        pre = integer(f"pre of {name}[{i}]", edge[0], 0, pre_count - 1)
+        post = integer(f"post of {name}[{i}]", edge[1], 0, units - 1)
+        triples[i] = pre, post, real(f"polarity of {name}[{i}]", edge[2])
+    return [list(column) for column in zip(*triples, strict=True)] or [[], [], []]
+
+
+def matrix_lists(name, matrix, shape):
+    """(pre, post, value) of the non-zero entries of a signed matrix; NaN is not zero and is refused later."""
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2 or matrix.shape[1] != shape[1] or shape[0] not in (None, matrix.shape[0]):
+        rule = f"({'I' if shape[0] is None else shape[0]}, {shape[1]})"
+        raise ValueError(f"`{name}` must have shape {rule} [pre, post], got {matrix.shape}")
+    if matrix.dtype.kind not in "iuf":
+        raise TypeError(f"`{name}` must hold real numbers, got dtype {matrix.dtype}")
+    pre, post = np.nonzero(matrix)
+    return pre, post, matrix[pre, post]
+
+
+def all_pairs(pre_count, units):
+    """All (pre, post), pre slowest: the order of ncps' loops."""
+    return np.repeat(np.arange(pre_count), units), np.tile(np.arange(units), pre_count)
