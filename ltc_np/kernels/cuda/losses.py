@@ -102,21 +102,9 @@ class DeviceLoss:
 
     def __init__(self, name, parameters, dtype, last):
         self.name, self.dtype, self.last = name, dtype, last
-        self.weights = np.array(parameters, dtype)
         if name == "binary_cross_entropy" and not len(parameters):
-            self.weights = np.ones(2, dtype)
-        self.parameters = upload(self.weights)
-
-    def weight_sum(self, target, weight, O):
-        """Sum of the weights of all elements; host arrays."""
-        w = np.float64(1) if weight is None else weight.astype(np.float64)
-        if self.name == "cross_entropy":
-            own = self.weights[target].astype(np.float64) if self.weights.size else np.ones(target.shape)
-            return float(np.sum(w * own))
-        if self.name == "binary_cross_entropy" and (self.weights != 1).any():
-            own = target * self.weights[1] + (1 - target) * self.weights[0]
-            return float(np.sum(w[..., None] * own if weight is not None else own, dtype=np.float64))
-        return O * float(np.sum(w)) if weight is not None else float(target.size)
+            parameters = 1, 1
+        self.parameters = upload(np.array(parameters, dtype))
 
     def run(self, y, target, weight, weight_sum, steps, B, T, O, total, memory):
         """Adds the loss to total (1,), float64; returns d_y (T, B, O), both divided by the sum of weights."""

@@ -18,10 +18,10 @@ OPTIMIZERS = ("Adam", "AdamW", "SGD", "RMSprop")
 
 def why_not(model, loss, class_weight, optimizer):
     """None, or what of this training the device does not know."""
-    layer, name, kind = missing(model), losses._own_name(loss), type(optimizer)
+    layer, name, kind = missing(model), losses.name_of(loss), type(optimizer)
     if layer is not None:
         return f"layer {layer!r}"
-    if name not in NAMES or (class_weight is not None and "cross_entropy" not in name):
+    if name not in NAMES or (class_weight is not None and not losses.class_count(loss, model.output_size)):
         return f"loss {getattr(loss, '__name__', loss)}"
     if kind.__name__ not in OPTIMIZERS or kind.__module__ != "ltc_np.optim":
         return f"optimizer {kind.__name__}"
@@ -40,12 +40,9 @@ class Engine:
         self.stack = stack = Stack(model)
         self.memory = memory_of(workspace)
         P, dtype, O = stack.P, stack.dtype, model.output_size
-        name = losses._own_name(loss)
-        parameters = (loss.keywords if isinstance(loss, partial) else {}).get("delta", 1.0)
-        parameters = (parameters,) if name == "huber" else ()
-        if class_weight is not None:
-            parameters = tuple(losses._class_weight(class_weight, O if name == "cross_entropy" else 2, dtype))
-        self.loss = DeviceLoss(name, parameters, dtype, not model.return_sequences)
+        numbers = losses.numbers(loss, class_weight, O, dtype)
+        self.loss = DeviceLoss(losses.name_of(loss), numbers, dtype, not model.return_sequences)
+        self.weight_sum = partial(losses.weight_sum, loss, class_weight=class_weight, outputs=O, dtype=dtype)
         rates = np.zeros((2, P if penalty is not None else 0))
         for kind, where, factor in penalty.terms if penalty is not None else ():
             rates[("l1", "l2").index(kind), where] += factor
@@ -89,7 +86,7 @@ class Engine:
         """Loss, sum of weights, norm of the gradient, and outputs and last state if wanted; the gradient stays."""
         (B, T, _), O, ragged = x.shape, self.model.output_size, valid is not None
         stack, memory = self.stack, self.memory
-        weight_sum = self.loss.weight_sum(target, weight, O)
+        weight_sum = self.weight_sum(target, weight)
         losses.normalise(0.0, weight_sum)
         stack.prepare()
 

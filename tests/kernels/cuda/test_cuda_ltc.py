@@ -505,7 +505,7 @@ def test_every_name_of_the_library_has_its_number_on_the_device():
     from ltc_np.base import activations
 
     assert set(dense.ACTIVATIONS) == set(activations.ACTIVATIONS)
-    assert set(losses.NAMES) == set(host._FUNCTIONS)
+    assert set(losses.NAMES) == set(host.LOSSES)
     assert {name for _, name in stack.LAYERS} == {"LTC", "Dense"}
     assert calls.on_device(OnDevice(np.zeros(1)))
 

@@ -1,0 +1,40 @@
+"""Squared near the target, absolute far away."""
+
+import numpy as np
+
+from .shapes import check_regression
+from .weights import weigh
+
+
+def huber(y, target, weight=None, class_weight=None, *, delta=1.0):
+    """Squared near the target, absolute far away; with e = y - target,
+
+        l = e**2 / 2                        if abs(e) <= delta
+        l = delta * (abs(e) - delta / 2)    otherwise
+        dl/dy = max(-delta, min(e, delta))
+
+    Parameters, returns and errors are those of `mse`, and
+
+    Parameters
+    ----------
+    delta : float > 0
+        Where the two branches meet (value and slope agree there).  Elsewhere in the library a loss is an
+        argument; write ``functools.partial(huber, delta=0.1)``.
+
+    References
+    ----------
+    Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35 (1964), 73-101.
+
+    Examples
+    --------
+    >>> total, weight_sum, d_y = huber(np.array([[0.5, 3.0]]), np.array([[0.0, 0.0]]))
+    >>> total, weight_sum, d_y.tolist()
+    (2.625, 2.0, [[0.5, 1.0]])
+    """
+    if not 0 < delta < np.inf:
+        raise ValueError(f"`delta` must be a finite number > 0, got {delta!r}")
+    check_regression(y, target, weight, class_weight)
+    error = np.subtract(y, target, dtype=y.dtype)
+    delta = float(delta)  # a NumPy scalar would promote float32
+    slope = np.minimum(np.maximum(error, -delta), delta)
+    return weigh(slope * (error - slope / 2), slope, weight)  # both branches: slope is e or +-delta

@@ -1,0 +1,22 @@
+"""Absolute error."""
+
+import numpy as np
+
+from .shapes import check_regression
+from .weights import weigh
+
+
+def mae(y, target, weight=None, class_weight=None):
+    """Absolute error: l = abs(y - target), with derivative sign(y - target), which is 0 at the kink.
+
+    Parameters, returns and errors are those of `mse`.
+
+    Examples
+    --------
+    >>> total, weight_sum, d_y = mae(np.array([[1.0, -2.0, 5.0]]), np.array([[1.0, 0.0, 2.0]]))
+    >>> total, weight_sum, d_y.tolist()
+    (5.0, 3.0, [[0.0, -1.0, 1.0]])
+    """
+    check_regression(y, target, weight, class_weight)
+    error = np.subtract(y, target, dtype=y.dtype)
+    return weigh(np.abs(error), np.sign(error), weight)

@@ -1,0 +1,48 @@
+"""Squared error."""
+
+import numpy as np
+
+from .shapes import check_regression
+from .weights import weigh
+
+
+def mse(y, target, weight=None, class_weight=None):
+    """Squared error: l = (y - target)**2.
+
+    Parameters
+    ----------
+    y : (B, T, O) or (B, O) float array
+    target : array of y's shape
+    weight : array of shape y.shape[:-1], >= 0, or None
+        Weight of all O outputs of a step; None is 1 everywhere.
+    class_weight : None
+        There are no classes here; anything else is a ValueError.
+
+    Returns
+    -------
+    total : float
+        Sum of w l over all (b, t, o).
+    weight_sum : float
+        O times the sum of ``weight``, so that ``total / weight_sum`` is the mean when all weights are 1.
+    d_y : array of y's shape and dtype
+        2 w (y - target).
+
+    Raises
+    ------
+    ValueError
+        A shape that differs, or a ``class_weight``.
+
+    Examples
+    --------
+    >>> y, target = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [3.0, 3.0]])
+    >>> total, weight_sum, d_y = mse(y, target)
+    >>> total, weight_sum, total / weight_sum
+    (5.0, 4.0, 1.25)
+    >>> d_y.tolist()
+    [[0.0, 4.0], [0.0, 2.0]]
+    >>> mse(y, target, weight=np.array([0.0, 1.0]))[:2]
+    (1.0, 2.0)
+    """
+    check_regression(y, target, weight, class_weight)
+    error = np.subtract(y, target, dtype=y.dtype)
+    return weigh(error * error, error + error, weight)

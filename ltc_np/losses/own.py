@@ -1,0 +1,29 @@
+"""A user's own loss, with the signature of the library's."""
+
+import numpy as np
+
+from .shapes import describe
+
+
+class OwnLoss:
+    """A user's ``(y, target) -> (value, d_y)`` with the signature of the others."""
+
+    def __init__(self, function):
+        self.function = function
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+
+    def __call__(self, y, target, weight=None, class_weight=None):
+        if weight is not None or class_weight is not None:
+            given = "weight" if weight is not None else "class_weight"
+            raise ValueError(f"`{given}` must be None with a loss of your own ({self.__name__}), got one")
+        result = self.function(y.copy(), target.copy())  # yours may work in place
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(f"{self.__name__} must return a tuple (value, d_y), got {describe(result)}")
+        value, d_y = np.asarray(result[0]), np.asarray(result[1])
+        if value.size != 1 or value.dtype.kind not in "fiu":
+            got = describe(result[0])
+            raise TypeError(f"{self.__name__} must return one real number as value, got {got}")
+        if d_y.shape != y.shape or d_y.dtype.kind not in "fiu":
+            got = describe(result[1])
+            raise ValueError(f"{self.__name__} must return a real d_y of shape {y.shape}, got {got}")
+        return float(value.item()), 1.0, d_y.astype(y.dtype)  # a copy: the caller scales it in place

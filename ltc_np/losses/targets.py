@@ -1,0 +1,142 @@
+"""Targets: a whole array is checked once and cast to what its loss reads."""
+
+import numpy as np
+
+from ..base import checks
+from .binary_cross_entropy import binary_cross_entropy
+from .cross_entropy import cross_entropy
+from .registry import get, library_function
+from .shapes import describe
+
+
+def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
+    """Validate the target of a loss and cast it for fast use.
+
+    Parameters
+    ----------
+    loss : str or callable
+        As for `get`, or what `get` returned.
+    y_shape : tuple of int
+        (B, T, O) or (B, O), the shape of the prediction.
+    target : array_like
+        Real numbers of shape ``y_shape`` for mse, mae and huber; integers in 0..O-1 of shape ``y_shape[:-1]``
+        for cross_entropy; numbers in [0, 1] of shape ``y_shape``, or integers or bools of shape
+        ``y_shape[:-1]`` when O == 1, for binary_cross_entropy; anything numeric with B as first size for a
+        function of your own. Nothing is broadcast.
+    dtype : float dtype
+        That of the model.
+    valid : bool array of shape y_shape[:-1], or None
+        Elements outside are not read (they may be NaN) and come back as 0; None is all valid.
+    argument : str
+        What errors call the target.
+
+    Returns
+    -------
+    contiguous array, possibly ``target`` itself
+        Classes as intp, everything else in ``dtype``.  A binary_cross_entropy target always gets the shape
+        ``y_shape``.  For a function of your own, integers become intp and bools stay.
+
+    Raises
+    ------
+    TypeError
+        Object, complex, string, ... values, or numbers that are no integers for cross_entropy.
+    ValueError
+        A wrong shape, NaN, an infinity, a class or a probability out of range.
+
+    Examples
+    --------
+    >>> check_target("mse", (1, 3), [[1, 2, 3]], np.float32)
+    array([[1., 2., 3.]], dtype=float32)
+    >>> valid = np.array([[True, True, False]])
+    >>> check_target("cross_entropy", (1, 3, 4), [[3, 0, -1]], np.float32, valid).tolist()
+    [[3, 0, 0]]
+    >>> check_target("cross_entropy", (1, 3, 4), [[3, 0, -1]], np.float32)
+    Traceback (most recent call last):
+    ValueError: `target` of cross_entropy must be classes in 0..3, got -1
+    """
+    function = get(loss)
+    y_shape = tuple(y_shape)
+    target = checks.plain(argument, target)
+    if target.dtype.kind not in "biuf":
+        raise TypeError(f"`{argument}` must be real numbers, got dtype {target.dtype}")
+    if valid is not None:
+        valid = np.asarray(valid)
+        if valid.dtype != bool or valid.shape != y_shape[:-1]:
+            raise ValueError(f"`valid` must be bool of shape {y_shape[:-1]}, got {describe(valid)}")
+
+    kind = library_function(function)
+    check = _CHECKS.get(kind, _numbers) if kind is not None else _free
+    return check(y_shape, target, dtype, valid, argument, kind)
+
+
+def _numbers(y_shape, target, dtype, valid, argument, kind):
+    if target.shape != y_shape:
+        raise ValueError(f"`{argument}` of {kind.__name__} must have shape {y_shape}, got {describe(target)}")
+    return _finite(target, dtype, valid, argument)
+
+
+def _probabilities(y_shape, target, dtype, valid, argument, kind):
+    name, shape, also = kind.__name__, y_shape, ""
+    if y_shape[-1] == 1:
+        also = f" (or be integers of shape {y_shape[:-1]})"
+        if target.dtype.kind in "biu" and target.ndim < len(y_shape):
+            shape = y_shape[:-1]
+    if target.shape != shape:
+        raise ValueError(f"`{argument}` of {name} must have shape {y_shape}{also}, got {describe(target)}")
+    values = target if valid is None else target[valid]
+    outside = ~((values >= 0) & (values <= 1))  # also true for NaN
+    if outside.any():
+        raise ValueError(f"`{argument}` of {name} must be in [0, 1], got {values[outside].flat[0]}")
+    return _finite(target, dtype, valid, argument).reshape(y_shape)
+
+
+def _classes(y_shape, target, dtype, valid, argument, kind):
+    size = y_shape[-1]
+    if size < 2:
+        raise ValueError(f"cross_entropy needs at least 2 outputs, got {size} (use binary_cross_entropy)")
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"`{argument}` of cross_entropy must be integer classes, got dtype {target.dtype}")
+    if target.shape != y_shape[:-1]:
+        raise ValueError(f"`{argument}` of cross_entropy must have shape {y_shape[:-1]}, got {target.shape}")
+    values = target if valid is None else target[valid]
+    outside = (values < 0) | (values >= size)
+    if outside.any():
+        got = values[outside].flat[0]
+        raise ValueError(f"`{argument}` of cross_entropy must be classes in 0..{size - 1}, got {got}")
+    return np.ascontiguousarray(_blank(target, valid), dtype=np.intp)
+
+
+def _free(y_shape, target, dtype, valid, argument, kind):
+    """Target of a user's own loss: only that it can be cut into batches, and is finite where it is valid."""
+    if target.ndim == 0 or target.shape[0] != y_shape[0]:
+        raise ValueError(f"`{argument}` must have first size {y_shape[0]}, the batch, got shape {target.shape}")
+    if valid is not None and target.shape[: valid.ndim] != valid.shape:
+        valid = None  # not one target per step: the whole array counts
+    if target.dtype.kind == "f":
+        return _finite(target, dtype, valid, argument)
+    target = _blank(target, valid)
+    return np.ascontiguousarray(target, dtype=bool if target.dtype.kind == "b" else np.intp)
+
+
+def _finite(target, dtype, valid, argument):
+    if valid is None and target.dtype == dtype and target.flags.c_contiguous and checks.surely_finite(target):
+        return target
+    target = _blank(target, valid)
+    with np.errstate(over="ignore"):  # reported as the infinity it becomes
+        cast = np.ascontiguousarray(target, dtype=dtype)
+    bad = ~np.isfinite(cast)
+    if bad.any():
+        where = tuple(int(k) for k in np.argwhere(bad)[0])
+        raise ValueError(f"`{argument}` must be finite in {np.dtype(dtype)}, got {target[where]} at {where}")
+    return cast
+
+
+def _blank(target, valid):
+    if valid is None or valid.all():
+        return target
+    target = target.copy()
+    target[~valid] = 0
+    return target
+
+
+_CHECKS = {cross_entropy: _classes, binary_cross_entropy: _probabilities}  # else _numbers
