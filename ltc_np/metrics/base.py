@@ -1,0 +1,92 @@
+"""What all metrics have in common."""
+
+import numpy as np
+
+
+class Metric:
+    """Base of all metrics; a new one defines ``reset``, ``_add(y, target, weight)`` and ``_value()``.
+
+    ``_add`` gets what has a positive weight, without batch and time axes: y (n, O), target (n,) or (n, O),
+    weight (n,) float64.  ``_value`` is called after at least one element.  ``reset`` makes new arrays and lists instead
+    of emptying the old ones: `fit` and `evaluate` count with shallow copies, so that one object may serve several calls
+    at once.
+    """
+
+    name = "metric"
+
+    def __init__(self):
+        self.reset()
+
+    def update(self, y, target, weight=None):
+        """Take in one batch.
+
+        Parameters
+        ----------
+        y : (B, T, O) or (B, O) array
+            Predictions; logits for the metrics with classes.
+        target : array of shape y.shape or y.shape[:-1]
+            As the metric's class says.
+        weight : array of shape y.shape[:-1], >= 0, or None
+            None is 1 everywhere.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A shape, dtype or class that does not fit.
+        """
+        y, target = np.asarray(y), np.asarray(target)
+        if y.ndim < 2:
+            raise ValueError(f"`y` must be (B, T, O) or (B, O), got shape {y.shape}")
+        if target.shape not in (y.shape, y.shape[:-1]):
+            raise ValueError(f"`target` must have shape {y.shape} or {y.shape[:-1]}, got {target.shape}")
+        for name, values in (("y", y), ("target", target)):
+            if values.dtype.kind not in "biuf":
+                raise TypeError(f"`{name}` must be real numbers, got dtype {values.dtype}")
+        weight = np.ones(y.shape[:-1]) if weight is None else np.asarray(weight, dtype=np.float64)
+        if weight.shape != y.shape[:-1]:
+            raise ValueError(f"`weight` must have shape {y.shape[:-1]}, got {weight.shape}")
+        if not (weight >= 0).all():
+            raise ValueError(f"`weight` must be >= 0, got {weight[~(weight >= 0)].flat[0]}")
+        valid = weight > 0
+        if valid.any():
+            self._seen = True
+            self._add(y[valid], target[valid], weight[valid])
+
+    def result(self):
+        """The metric of everything since the last ``reset``.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If no element with a positive weight came yet.
+        """
+        if not self._seen:
+            raise ValueError(f"`{self.name}` must see an element of positive weight before result, got none")
+        return float(self._value())
+
+    def reset(self):
+        """Forget everything."""
+        self._seen = False
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+
+class MeanMetric(Metric):
+    """Weighted mean of ``_elements(y, target)``, (n, O) or (n, 1)."""
+
+    def reset(self):
+        super().reset()
+        self._sum = self._weight = 0.0
+
+    def _add(self, y, target, weight):
+        elements = self._elements(y, target)
+        self._sum += np.sum(weight[:, None] * elements)
+        self._weight += elements.shape[1] * np.sum(weight)
+
+    def _value(self):
+        return self._sum / self._weight

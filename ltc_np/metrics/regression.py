@@ -1,0 +1,99 @@
+"""Metrics of numbers."""
+
+import numpy as np
+
+from .base import MeanMetric, Metric
+
+
+def _errors(name, y, target):
+    """y - target, (n, O), in float64."""
+    if target.shape != y.shape:
+        raise ValueError(f"`target` of {name} must have y's shape, got one number for {y.shape[1]} outputs")
+    return y.astype(np.float64) - target
+
+
+class MSE(MeanMetric):
+    """Mean squared error, sum_i w_i (y_i - target_i)**2 / sum_i w_i over all elements (b, t, o).
+
+    ``target`` has y's shape.
+
+    Examples
+    --------
+    >>> metric = MSE()
+    >>> metric.update(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]))
+    >>> metric.update(np.array([[3.0, 5.0]]), np.array([[3.0, 4.0]]))
+    >>> metric.result()
+    1.25
+    """
+
+    name = "mse"
+
+    def _elements(self, y, target):
+        return _errors(self.name, y, target) ** 2
+
+
+class MAE(MeanMetric):
+    """Mean absolute error, sum_i w_i abs(y_i - target_i) / sum_i w_i over all elements (b, t, o).
+
+    ``target`` has y's shape.
+    """
+
+    name = "mae"
+
+    def _elements(self, y, target):
+        return np.abs(_errors(self.name, y, target))
+
+
+class R2(Metric):
+    """Coefficient of determination, averaged over the outputs with equal shares; for each output o
+
+        R2_o = 1 - sum_i w_i (target_io - y_io)**2 / sum_i w_i (target_io - mean_o)**2
+
+    with mean_o the weighted mean of all targets.  1 is perfect, 0 is as good as the mean.  For a constant
+    target, where the quotient is not defined, R2_o is 1 if every prediction is exact and 0 otherwise, as in
+    scikit-learn.
+
+    ``target`` has y's shape.  The spread of the targets is merged batch by batch (Chan, Golub and LeVeque,
+    "Updating formulae and a pairwise algorithm for computing sample variances", 1979), so that a mean much
+    larger than the spread costs no digits.
+
+    Examples
+    --------
+    >>> metric = R2()
+    >>> metric.update(np.array([[1.0], [2.0]]), np.array([[1.0], [2.0]]))
+    >>> metric.update(np.array([[3.0], [3.0]]), np.array([[3.0], [4.0]]))
+    >>> metric.result()
+    0.8
+    """
+
+    name = "r2"
+
+    def reset(self):
+        super().reset()
+        self._origin = None
+
+    def _add(self, y, target, weight):
+        error = _errors(self.name, y, target)
+        if self._origin is None:
+            # offsets from the first target, not values: a constant target then has exactly no spread
+            self._origin = target[0].astype(np.float64)
+            self._weight = 0.0
+            self._mean, self._spread, self._residual = np.zeros((3, y.shape[1]))
+        if y.shape[1] != self._mean.size:
+            raise ValueError(f"`y` must have {self._mean.size} outputs as before, got {y.shape[1]}")
+        offset = target - self._origin
+        batch_weight = np.sum(weight)
+        weight = weight[:, None]
+        batch_mean = np.sum(weight * offset, axis=0) / batch_weight
+        between = batch_mean - self._mean
+        total = self._weight + batch_weight
+        self._spread += np.sum(weight * (offset - batch_mean) ** 2, axis=0)
+        self._spread += between**2 * (self._weight * batch_weight / total)
+        self._mean += between * (batch_weight / total)
+        self._weight = total
+        self._residual += np.sum(weight * error**2, axis=0)
+
+    def _value(self):
+        constant = self._spread == 0
+        share = self._residual / np.where(constant, 1.0, self._spread)
+        return np.mean(np.where(constant, self._residual == 0, 1.0 - share))
