@@ -137,6 +137,10 @@ def raw(values, positivity):
 class Layout:
     """Entries laid end to end in one flat vector.
 
+    Parameters
+    ----------
+    entries : tuple of Entry
+
     Attributes
     ----------
     size : int

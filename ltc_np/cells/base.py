@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ..base import checks
+from ..base.described import Value
 from ..base.layout import Layout
 from ..wirings import Wiring
 
@@ -47,8 +48,31 @@ def dropout_mask(rng, rate, shape, dtype):
     return (own_rng(rng).random(shape, np.float32) >= rate) * dtype.type(1 / (1 - rate))
 
 
-class Layer:
+# What a layer declares (`Layer` says what it means), and when it is true of several layers together: where it is true
+# of all of them or of any.
+TRAITS = {
+    "takes_dt": any,
+    "dt0_identity": all,
+    "hull": all,
+    "smooth": all,
+    "causal": all,
+    "reads_wiring": any,
+    "bitwise_batch": all,
+    "drops": any,
+    "surrogate_gradient": any,
+    "may_overflow": any,
+}
+
+
+def combine(layers, **others):
+    """The traits of what consists of ``layers``, by name; ``others`` are those that it has otherwise."""
+    return {name: rule(getattr(layer, name) for layer in layers) for name, rule in TRAITS.items()} | others
+
+
+class Layer(Value):
     """Base of everything a `Model` stacks.
+
+    A layer keeps the arguments of its constructor under their names: `config`, the repr and equality go by them.
 
     Attributes
     ----------
@@ -107,13 +131,15 @@ class Layer:
     def prepare(self, p, buffers, backend):
         """What `forward` and `backward` need of the parameters; the model keeps it while they do not change.
 
+        Here: the parameters.
+
         Parameters
         ----------
         p, buffers : dict
             Effective values by name; they are this call's own and will not be written to.
         backend : "numpy", "cpu" or "cuda"
         """
-        raise NotImplementedError
+        return p
 
     def check(self, prepared, dt):
         """Raise or warn where steps as long as the longest of ``dt`` (B, T) are not to be trusted.
@@ -172,21 +198,13 @@ class Layer:
         """
         raise NotImplementedError
 
-    def config(self):
-        """Arguments that rebuild this layer: a dict of str, numbers, None, lists, dicts and arrays."""
-        raise NotImplementedError
-
-    @classmethod
-    def from_config(cls, config):
-        """Inverse of `config`."""
-        return cls(**config)
+    def defaults(self):
+        """See `Described`: ``init=None`` is kept as a dict of nothing."""
+        return {name: {} if name == "init" else value for name, value in super().defaults().items()}
 
     def __call__(self, *args, **kwargs):
         name = type(self).__name__
         raise TypeError(f"{name} is a description without parameters, make a model of it to call: Model({self!r})")
-
-    def __repr__(self):
-        return f"{type(self).__name__}({self.input_size} -> {self.output_size})"
 
     def initial_state(self, B, dtype):
         """(B, K) state at the start of a sequence."""

@@ -104,7 +104,7 @@ class CfC(Layer):
         backbone_dropout=0.0,
         init=None,
     ):
-        self.units, self.input_size = cell_sizes(units, input_dim)
+        self.units, self.input_dim = cell_sizes(units, input_dim)
         check_convention(mode, variant)
         self.backbone_units = checks.positive_int("backbone_units", backbone_units)
         self.backbone_layers = checks.positive_int("backbone_layers", backbone_layers, 0)
@@ -123,7 +123,7 @@ class CfC(Layer):
         self.drops = bool(self.dropped)
         self.mode, self.variant, self.backbone_activation = mode, variant, backbone_activation
         self.smooth = mode != "pure" and (backbone_activation != "relu" or backbone_layers == 0)
-        self.output_size = self.state_size = self.units
+        self.input_size, self.output_size, self.state_size = self.input_dim, self.units, self.units
         self.state_slices = {"h": slice(0, self.units)}
         sizes = [self.input_size + self.units] + [self.backbone_units] * self.backbone_layers
         entries = []
@@ -154,19 +154,6 @@ class CfC(Layer):
             g[f"backbone_b{k}"] += sums[k]
         add_head_gradients(self, network, products[-1], sums[-1], g)
         return d_inputs
-
-    def config(self):
-        names = ("mode", "variant", "backbone_units", "backbone_layers", "backbone_activation", "backbone_dropout")
-        return {"units": self.units, "input_dim": self.input_size, "init": self.init} | {
-            name: getattr(self, name) for name in names
-        }
-
-    def __repr__(self):
-        shown = [repr(self.units), repr(self.input_size)]
-        defaults = {"mode": "default", "variant": "torch", "backbone_units": 128, "backbone_layers": 1}
-        defaults |= {"backbone_activation": "lecun_tanh", "backbone_dropout": 0.0}
-        shown += [f"{k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v]
-        return f"CfC({', '.join(shown)})"
 
 
 # --------------------------------------------------------------------- parts of the layer that WiredCfC shares

@@ -101,6 +101,7 @@ class CTGRU(Layer):
                 f"`tau_min` and `tau_ratio` must give {M} time constants with |ln(tau)| <= {LARGEST:g}, "
                 f"got ln(tau) from {logs[0]:.4g} to {logs[1]:.4g}"
             )
+        self.units, self.input_dim = N, I
         self.input_size, self.output_size, self.state_size = I, N, M * N
         self.state_slices = {f"h_hat_{k}": slice(k * N, (k + 1) * N) for k in range(M)}
         shapes = {"w_x": (I, 3 * N), "w_h": (N, 2 * N), "w_c": (N, N), "b": (3 * N,)}
@@ -187,16 +188,6 @@ class CTGRU(Layer):
             d_dt = np.ascontiguousarray((-(d_decays * decays) @ rates).T)
             d_dt[np.arange(T) >= lengths[:, None]] = 0
         return d_x, (d_traces * factors[0][:, :, None]).reshape(B, M * N), d_dt
-
-    def config(self):
-        names = ("scales", "tau_min", "tau_ratio", "decay", "init")
-        return {"units": self.output_size, "input_dim": self.input_size} | {n: getattr(self, n) for n in names}
-
-    def __repr__(self):
-        shown = [repr(self.output_size), repr(self.input_size)]
-        defaults = {"scales": 8, "tau_min": 1.0, "tau_ratio": 10**0.5, "decay": "before"}
-        shown += [f"{k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v]
-        return f"CTGRU({', '.join(shown)})"
 
 
 def pointwise(backend):

@@ -7,8 +7,6 @@ Neural Networks 6, 1993; in the form that the LTC's paper compares with (Hasani 
 docs/maths/ctrnn.md derives every line; `ltc_np.cells.ode` has the sweeps.
 """
 
-from types import MappingProxyType
-
 import numpy as np
 
 from ..base import checks
@@ -62,17 +60,6 @@ class CTRNN(OdeCell):
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
-
-    defaults = MappingProxyType(
-        {
-            "solver": "semi_implicit",
-            "ode_unfolds": 6,
-            "activation": "tanh",
-            "global_feedback": True,
-            "check_stability": "error",
-            "tau": 1.0,
-        }
-    )
 
     def __init__(
         self,

@@ -68,6 +68,7 @@ class GRU(Layer):
 
     def __init__(self, units, input_dim, *, init=None):
         N, I = cell_sizes(units, input_dim)
+        self.units, self.input_dim = N, I
         self.input_size, self.output_size, self.state_size = I, N, N
         self.state_slices = {"h": slice(0, N)}
         shapes = {"w_x": (I, 3 * N), "w_h": (N, 3 * N), "b": (3 * N,), "b_hn": (N,)}
@@ -124,12 +125,6 @@ class GRU(Layer):
             add_sum(g["b_hn"], d_recurrent[:, :, 2 * N :], parts)
             d_x = d_project(d_z, turned["w_x"], d_inputs, parts) if want_x else None
         return d_x, d_state + d_product, None
-
-    def config(self):
-        return {"units": self.output_size, "input_dim": self.input_size, "init": self.init}
-
-    def __repr__(self):
-        return f"GRU({self.output_size}, {self.input_size})"
 
 
 # ------------------------------------------------------------------------------------------ NumPy backend

@@ -68,6 +68,7 @@ class LSTM(Layer):
     def __init__(self, units, input_dim, *, forget_bias=1.0, init=None):
         N, I = cell_sizes(units, input_dim)
         self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
+        self.units, self.input_dim = N, I
         self.input_size, self.output_size, self.state_size = I, N, 2 * N
         self.state_slices = {"h": slice(0, N), "c": slice(N, 2 * N)}
         shapes = {"w_x": (I, 4 * N), "w_h": (N, 4 * N), "b": (4 * N,)}
@@ -122,18 +123,6 @@ class LSTM(Layer):
             add_sum(g["b"], d_z, parts)
             d_x = d_project(d_z, turned["w_x"], d_inputs, parts) if want_x else None
         return d_x, np.concatenate([d_state, d_c], axis=1), None
-
-    def config(self):
-        return {
-            "units": self.output_size,
-            "input_dim": self.input_size,
-            "forget_bias": self.forget_bias,
-            "init": self.init,
-        }
-
-    def __repr__(self):
-        forget = "" if self.forget_bias == 1 else f", forget_bias={self.forget_bias!r}"
-        return f"LSTM({self.output_size}, {self.input_size}{forget})"
 
 
 def pointwise(backend):

@@ -175,7 +175,7 @@ class LTC(Layer):
         default = default_mapping(wiring)
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
             check_mapping(name, mapping, "default")
-        self.wiring = wiring
+        self.wiring, self.input_dim = wiring, wiring.input_dim
         self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
         self.solver, self.check_stability, self.method = solver, check_stability, SOLVERS[solver]
         self.hull = self.method.hull
@@ -262,27 +262,10 @@ class LTC(Layer):
         d_x, d_h0, d_dt = run(network, saved, d_motor, d_h, *rule, want_dt, g, workspace)
         return d_map_features(self.input_mapping, "input", x, d_x, p, g, workspace), d_h0, d_dt
 
-    def config(self):
-        names = ("ode_unfolds", "epsilon", "positivity", "solver", "check_stability", "input_mapping", "output_mapping")
-        return {"wiring": self.wiring, **{name: getattr(self, name) for name in (*names, "init")}}
-
-    def __repr__(self):
-        shown = [repr(self.wiring)]
-        for name, default in (
-            ("ode_unfolds", 6),
-            ("epsilon", 1e-8),
-            ("positivity", "softplus"),
-            ("solver", "semi_implicit"),
-            ("check_stability", "error"),
-            ("input_mapping", default_mapping(self.wiring)),
-            ("output_mapping", default_mapping(self.wiring)),
-        ):
-            if getattr(self, name) != default:
-                shown.append(f"{name}={getattr(self, name)!r}")
-        if "time_constants" in self.init:
-            others = ", ..." if len(self.init) > 1 else ""
-            shown.append(f"init={{'time_constants': {self.init['time_constants']}{others}}}")
-        return f"LTC({', '.join(shown)})"
+    def defaults(self):
+        mapping = default_mapping(self.wiring)
+        follow = {"input_dim": self.wiring.input_dim, "input_mapping": mapping, "output_mapping": mapping}
+        return super().defaults() | follow
 
 
 # ------------------------------------------------------------------------------------------ NumPy backend

@@ -8,8 +8,6 @@ with a leak Q = 1/tau or without one.  That is cm v' = P - Q v with cm = 1 and P
 `ltc_np.cells.ltc_solvers`: one elapsed time dt is cut into U unfolds of h = dt/U.  No solver moves v where dt = 0.
 """
 
-from types import MappingProxyType
-
 import numpy as np
 
 from .. import kernels
@@ -44,7 +42,6 @@ class OdeCell(Layer):
 
     takes_dt = dt0_identity = causal = bitwise_batch = True
     reference_solver = "rk4"
-    defaults = MappingProxyType({})  # of the arguments that `config` and the repr go by
 
     def __init__(
         self, units, input_dim, solver, solvers, ode_unfolds, activation, feedback, entries, init, unchecked=False
@@ -56,6 +53,7 @@ class OdeCell(Layer):
         self.solver, self.method, self.activation = solver, SOLVERS[solver], activation
         self.smooth = activation != "relu"
         self.may_overflow = activation not in BOUNDED or (unchecked and self.method.limit is not None)
+        self.units, self.input_dim = N, I
         self.input_size, self.output_size, self.state_size = I, N, N
         self.state_slices = {"v": slice(0, N)}
         entries = (
@@ -66,15 +64,6 @@ class OdeCell(Layer):
         )
         self.init, self.layout = with_init(entries, init)
         self._seal()
-
-    def config(self):
-        names = (*self.defaults, "init")
-        return {"units": self.output_size, "input_dim": self.input_size} | {name: getattr(self, name) for name in names}
-
-    def __repr__(self):
-        shown = [repr(self.output_size), repr(self.input_size)]
-        shown += [f"{k}={getattr(self, k)!r}" for k, default in self.defaults.items() if getattr(self, k) != default]
-        return f"{type(self).__name__}({', '.join(shown)})"
 
     def leak(self, p):
         """Q (N,) of the effective parameters."""

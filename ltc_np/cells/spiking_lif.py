@@ -123,6 +123,7 @@ class SpikingLIF(Layer):
         self.relaxed = checks.boolean("relaxed", relaxed)
         self.surrogate_gradient = not self.relaxed
         parts = ["v"] + ["rest"] * (self.refractory > 0) + ["spikes"] * self.recurrent
+        self.units, self.input_dim = N, I
         self.input_size, self.output_size, self.state_size = I, N, len(parts) * N
         self.state_slices = {name: slice(k * N, (k + 1) * N) for k, name in enumerate(parts)}
         shapes = {"w_x": (I, N)} | ({"w_h": (N, N)} if self.recurrent else {}) | {"b": (N,), "tau": (N,)}
@@ -250,20 +251,8 @@ class SpikingLIF(Layer):
         parts = B * N * N // PART_PRODUCTS if self.recurrent else B * T * N // PART_STEPS
         return max(1, min(B // PART_ROWS, parts))
 
-    def config(self):
-        names = "recurrent", "threshold", "reset", "refractory", "surrogate", "slope", "tau", "relaxed", "init"
-        return {
-            "units": self.output_size,
-            "input_dim": self.input_size,
-            **{name: getattr(self, name) for name in names},
-        }
-
-    def __repr__(self):
-        defaults = {"recurrent": False, "threshold": 1.0, "reset": 0.0, "refractory": 0.0, "surrogate": "fast_sigmoid"}
-        defaults |= {"slope": SLOPES[SURROGATES.index(self.surrogate)], "tau": 10.0, "relaxed": False}
-        shown = [repr(self.output_size), repr(self.input_size)]
-        shown += [f"{k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v]
-        return f"SpikingLIF({', '.join(shown)})"
+    def defaults(self):
+        return super().defaults() | {"slope": SLOPES[SURROGATES.index(self.surrogate)]}
 
 
 # ------------------------------------------------------------------------------------------ NumPy backend

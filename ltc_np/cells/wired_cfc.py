@@ -77,6 +77,7 @@ class WiredCfC(Layer):
         cfc.check_convention(mode, variant)
         self.mode, self.variant, self.strict = mode, variant, checks.boolean("strict", strict)
         self.wiring = built(wiring, input_dim)
+        self.input_dim = self.wiring.input_dim
         self.smooth = mode != "pure"
         self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
         self.state_size = self.wiring.units
@@ -216,16 +217,8 @@ class WiredCfC(Layer):
                 first += width
         return d_x, d_h0, d_dt
 
-    def config(self):
-        names = ("wiring", "mode", "variant", "strict", "init")
-        return {name: getattr(self, name) for name in names}
-
-    def __repr__(self):
-        shown = [repr(self.wiring)]
-        for name, default in (("mode", "default"), ("variant", "torch"), ("strict", False)):
-            if getattr(self, name) != default:
-                shown.append(f"{name}={getattr(self, name)!r}")
-        return f"WiredCfC({', '.join(shown)})"
+    def defaults(self):
+        return super().defaults() | {"input_dim": self.wiring.input_dim}
 
 
 def _index(mask):

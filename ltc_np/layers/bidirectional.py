@@ -17,7 +17,7 @@ import numpy as np
 from ..base import checks
 from ..base.layout import Layout, part
 from ..cells import Layer
-from ..cells.base import own_rng
+from ..cells.base import combine, own_rng
 
 DIRECTIONS = ("forward_", "backward_")
 
@@ -72,11 +72,7 @@ class Bidirectional(Layer):
             Layout(tuple(entry for prefix in DIRECTIONS for entry in layout.prefixed(prefix)))
             for layout in (layer.layout, layer.buffers)
         )
-        for flag in (
-            *("takes_dt", "dt0_identity", "hull", "smooth", "reads_wiring", "bitwise_batch", "drops"),
-            *("surrogate_gradient", "may_overflow"),
-        ):
-            setattr(self, flag, getattr(layer, flag))
+        vars(self).update(combine([layer], causal=False))
         self._seal()
 
     @property
@@ -129,12 +125,6 @@ class Bidirectional(Layer):
 
     def initial_state(self, B, dtype):
         return np.concatenate([self.layer.initial_state(B, dtype)] * 2, axis=1)
-
-    def config(self):
-        return {"layer": self.layer, "merge": self.merge}
-
-    def __repr__(self):
-        return f"Bidirectional({self.layer!r}{'' if self.merge == 'concat' else ', merge=' + repr(self.merge)})"
 
 
 def mirrored(lengths, T):

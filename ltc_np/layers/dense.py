@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..base import activations, blas
+from ..base import activations, blas, checks
 from ..base.layout import Entry, Layout
 from ..cells import Layer
 
@@ -24,20 +24,16 @@ class Dense(Layer):
     dt0_identity = hull = causal = True  # of a state that is empty
 
     def __init__(self, n_in, n_out, activation=None):
-        for name, n in (("n_in", n_in), ("n_out", n_out)):
-            if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-                raise ValueError(f"`{name}` must be an int >= 1, got {n!r}")
+        self.n_in = self.input_size = checks.positive_int("n_in", n_in)
+        self.n_out = self.output_size = checks.positive_int("n_out", n_out)
         self.f, self.d_f = activations.get(activation)
-        self.input_size, self.output_size, self.activation = int(n_in), int(n_out), activation
+        self.activation = activation
         self.smooth = activation != "relu"
-        limit = (6 / (n_in + n_out)) ** 0.5
+        limit = (6 / (self.n_in + self.n_out)) ** 0.5
         self.layout = Layout(
-            (Entry("weight", (int(n_in), int(n_out)), (-limit, limit), decay=True), Entry("bias", (int(n_out),)))
+            (Entry("weight", (self.n_in, self.n_out), (-limit, limit), decay=True), Entry("bias", (self.n_out,)))
         )
         self._seal()
-
-    def prepare(self, p, buffers, backend):
-        return p
 
     def forward(self, p, x, dt, lengths, h0, keep, workspace):
         z = blas.product(x.reshape(-1, self.input_size), p["weight"]).reshape(*x.shape[:2], self.output_size)
@@ -54,10 +50,3 @@ class Dense(Layer):
         g["bias"] += flat.sum(0, np.float64)
         d_x = blas.product(flat, p["weight"].T).reshape(x.shape) if want_x else None
         return d_x, d_h, None
-
-    def config(self):
-        return {"n_in": self.input_size, "n_out": self.output_size, "activation": self.activation}
-
-    def __repr__(self):
-        activation = "" if self.activation is None else f", {self.activation!r}"
-        return f"Dense({self.input_size}, {self.output_size}{activation})"

@@ -42,7 +42,7 @@ class Dropout(Layer):
     smooth = causal = bitwise_batch = True
 
     def __init__(self, n, rate=None):  # None is refused, but after a rate in the place of n
-        self.input_size = self.output_size = checks.positive_int("n", n)
+        self.n = self.input_size = self.output_size = checks.positive_int("n", n)
         self.rate = checks.share("rate", rate)
         self.drops = self.rate > 0
         self._seal()
@@ -70,8 +70,5 @@ class Dropout(Layer):
             np.multiply(d_y, mask, out=d_x)
         return d_x, d_h, None
 
-    def config(self):
-        return {"n": self.input_size, "rate": self.rate}
-
-    def __repr__(self):
-        return f"Dropout({self.input_size}, {self.rate:g})"
+    def defaults(self):
+        return {}

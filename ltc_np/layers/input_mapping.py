@@ -25,14 +25,11 @@ class InputMapping(Layer):
     smooth = causal = bitwise_batch = True
 
     def __init__(self, n, mapping="affine"):
-        self.input_size = self.output_size = checks.positive_int("n", n)
+        self.n = self.input_size = self.output_size = checks.positive_int("n", n)
         self.mapping = check_mapping("mapping", mapping)
         shapes = mapping_shapes(mapping, "input", self.input_size)
         self.layout = Layout(tuple(Entry(name, shape, float(name == "input_w")) for name, shape in shapes.items()))
         self._seal()
-
-    def prepare(self, p, buffers, backend):
-        return p
 
     def forward(self, p, x, dt, lengths, h0, keep, workspace):
         y = map_features(self.mapping, "input", x, p, None, workspace)
@@ -41,9 +38,3 @@ class InputMapping(Layer):
     def backward(self, p, x, d_y, d_h, g, want_x, want_dt, workspace):
         d_x = d_map_features(self.mapping, "input", x, d_y, p, g, workspace)
         return d_x if self.mapping else d_x.copy(), d_h, None
-
-    def config(self):
-        return {"n": self.input_size, "mapping": self.mapping}
-
-    def __repr__(self):
-        return f"InputMapping({self.input_size}{'' if self.mapping == 'affine' else f', {self.mapping!r}'})"

@@ -21,6 +21,7 @@ import numpy as np
 from ..base import blas, checks
 from ..base.layout import Entry, Layout
 from ..cells import Layer
+from ..cells.base import combine
 from ..cells.gates import arrays, glorot, orthogonal
 from ..cells.lstm import pointwise
 
@@ -76,7 +77,8 @@ class MixedMemory(Layer):
             )
         K = cell.state_size
         M = self.memory_size = K if self._torch else cell.input_size
-        self.input_size, self.output_size, self.state_size = I, cell.output_size, K + M
+        self.input_dim = self.input_size = I
+        self.output_size, self.state_size = cell.output_size, K + M
         self.state_slices = {**cell.state_slices, "c": slice(K, K + M)}
         self.layout = Layout(
             (
@@ -87,9 +89,7 @@ class MixedMemory(Layer):
             )
         )
         self.buffers = cell.buffers
-        self.takes_dt, self.smooth, self.reads_wiring = cell.takes_dt, cell.smooth, cell.reads_wiring
-        self.causal, self.drops = True, cell.drops
-        self.surrogate_gradient, self.may_overflow = cell.surrogate_gradient, cell.may_overflow
+        vars(self).update(combine([cell], dt0_identity=False, hull=False, bitwise_batch=False))  # as of an `LSTM`
         self._seal()
 
     @property
@@ -181,22 +181,8 @@ class MixedMemory(Layer):
     def initial_state(self, B, dtype):
         return np.concatenate([self.cell.initial_state(B, dtype), np.zeros((B, self.memory_size), dtype)], axis=1)
 
-    def config(self):
-        return {
-            "cell": self.cell,
-            "topology": self.topology,
-            "forget_bias": self.forget_bias,
-            "input_dim": self.input_size,
-        }
-
-    def __repr__(self):
-        shown = [repr(self.cell)]
-        for name, default in (("topology", "torch"), ("forget_bias", 1.0)):
-            if getattr(self, name) != default:
-                shown.append(f"{name}={getattr(self, name)!r}")
-        if self.input_size != self.cell.input_size:
-            shown.append(f"input_dim={self.input_size}")
-        return f"MixedMemory({', '.join(shown)})"
+    def defaults(self):
+        return super().defaults() | {"input_dim": self.cell.input_size}
 
 
 def with_memory(mixed_memory, make, input_dim, units):

@@ -7,7 +7,7 @@ docs/maths/around.md has the gradients.
 import numpy as np
 
 from ..cells import Layer
-from ..cells.base import own_rng
+from ..cells.base import combine, own_rng
 from .stack import Stack
 
 
@@ -42,12 +42,9 @@ class Residual(Layer):
                 f"{stack.output_size} out"
             )
         self.layers = layers
-        for name in (
-            *("input_size", "output_size", "state_size", "state_slices", "layout", "buffers", "takes_dt"),
-            *("dt0_identity", "hull", "smooth", "causal", "reads_wiring", "bitwise_batch", "drops"),
-            *("surrogate_gradient", "may_overflow"),
-        ):
+        for name in ("input_size", "output_size", "state_size", "state_slices", "layout", "buffers"):
             setattr(self, name, getattr(stack, name))
+        vars(self).update(combine(layers))
         self._seal()
 
     @property
@@ -75,13 +72,3 @@ class Residual(Layer):
 
     def initial_state(self, B, dtype):
         return self._stack.initial_state(B, dtype)
-
-    def config(self):
-        return {"layers": self.layers}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(*config["layers"])
-
-    def __repr__(self):
-        return f"Residual({', '.join(map(repr, self.layers))})"

@@ -6,13 +6,14 @@ import numpy as np
 
 from ..base.layout import Layout, part
 from ..cells import Layer
+from ..cells.base import combine
 
 
 class Stack:
     """Layers in order, each of which takes what the one before gives.
 
     Attributes are those of a `Layer`: sizes and layouts (names of layer k become ``"k.name"``, those of a single layer
-    stay), ``state_slices`` likewise, and the flags that are true of all layers, or of one where that is enough.
+    stay), ``state_slices`` likewise, and the traits of its layers together.
     """
 
     def __init__(self, layers):
@@ -40,10 +41,7 @@ class Stack:
             for prefix, start, layer in zip(self._prefixes, ends, layers, strict=False)
             for name, where in layer.state_slices.items()
         }
-        for flag in ("dt0_identity", "hull", "smooth", "causal", "bitwise_batch"):
-            setattr(self, flag, all(getattr(layer, flag) for layer in layers))
-        for flag in ("takes_dt", "reads_wiring", "drops", "surrogate_gradient", "may_overflow"):
-            setattr(self, flag, any(getattr(layer, flag) for layer in layers))
+        vars(self).update(combine(layers))
 
     @property
     def wiring(self):

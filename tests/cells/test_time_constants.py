@@ -126,7 +126,7 @@ def test_it_is_part_of_the_layer(tmp_path):
     init = {"time_constants": (1, 500), "mu": (0.0, 0.5)}
     layer = LTC(AutoNCP(8, 2), 3, init=init)
     assert layer.init == {"time_constants": (1.0, 500.0), "mu": (0.0, 0.5)}
-    assert repr(layer).endswith("init={'time_constants': (1.0, 500.0), ...})")
+    assert repr(layer).endswith("init={'time_constants': (1.0, 500.0), 'mu': (0.0, 0.5)})")
     short = LTC(AutoNCP(8, 2), 3, init="time_constants")
     assert repr(short).endswith("init={'time_constants': (1.0, 100.0)})")
     for described in (layer, short):

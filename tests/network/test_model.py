@@ -265,7 +265,7 @@ def test_pickle_and_copy(stack):
 def test_repr_and_summary(stack):
     assert repr(stack).startswith("Model(LTC(AutoNCP(")
     text = stack.summary()
-    assert "Dense(3, 4, 'tanh')" in text
+    assert "Dense(3, 4, activation='tanh')" in text
     assert f"{stack.layout.size:,} parameters" in text
 
 
@@ -620,7 +620,7 @@ class Leaky(Layer):
     def __init__(self, n, wrong=False):
         from ltc_np.base.layout import Entry, Layout
 
-        self.input_size = self.output_size = self.state_size = n
+        self.n = self.input_size = self.output_size = self.state_size = n
         self.layout, self.wrong = Layout((Entry("w", (n, n), (-1.0, 1.0)),)), wrong
 
     def prepare(self, p, buffers, backend):
