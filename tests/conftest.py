@@ -18,6 +18,24 @@ def backend(request):
 
 
 @pytest.fixture
+def emulator(monkeypatch):
+    """Puts an emulator in the place of the GPU; call it again for another one."""
+    from support.emulator import Emulator
+
+    from ltc_np.kernels.cuda import device
+
+    monkeypatch.setattr(device, "why_not", lambda: None)
+
+    def install(**options):
+        emulator = Emulator(**options)
+        monkeypatch.setattr(device, "machine", emulator)
+        return emulator
+
+    install()
+    return install
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(20210202)
 

@@ -3,55 +3,43 @@
 What it shares with other gate cells is in test_gates.py.
 """
 
-import json
-
 import numpy as np
 import pytest
-from support import GOLDEN
+from support import golden
 
 from ltc_np import CTGRU, Adam, Dense, Model, gradcheck, load
 
-FILE = GOLDEN / "torch_ctgru.npz"
 CASES = ("irregular", "square", "one_step", "one_scale", "published", "long")
 
 
-def read(case):
-    with np.load(FILE) as file:
-        golden = {name.split("/")[1]: file[name] for name in file.files if name.startswith(case + "/")}
-    return golden, json.loads(str(golden.pop("options")))
-
-
-def ours(golden, prefix=""):
+def ours(file, prefix=""):
     """The paper's matrices side by side, in our names."""
     return {
-        "w_x": np.concatenate([golden[f"{prefix}w_{k}"] for k in "RSQ"]).T,
-        "w_h": np.concatenate([golden[f"{prefix}u_{k}"] for k in "RS"]).T,
-        "w_c": golden[f"{prefix}u_Q"].T,
-        "b": np.concatenate([golden[f"{prefix}b_{k}"] for k in "RSQ"]),
+        "w_x": np.concatenate([file[f"{prefix}w_{k}"] for k in "RSQ"]).T,
+        "w_h": np.concatenate([file[f"{prefix}u_{k}"] for k in "RS"]).T,
+        "w_c": file[f"{prefix}u_Q"].T,
+        "b": np.concatenate([file[f"{prefix}b_{k}"] for k in "RSQ"]),
     }
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", CASES)
 def test_equal_to_the_paper(case, dtype, backend):
-    golden, options = read(case)
-    B, M, N = golden["h0"].shape
-    model = Model(CTGRU(N, golden["x"].shape[2], **options), seed=0, dtype=dtype, backend=backend)
-    for name, values in ours(golden).items():
+    file, options = golden.read("torch_ctgru", case, "options")
+    B, M, N = file["h0"].shape
+    model = Model(CTGRU(N, file["x"].shape[2], **options), seed=0, dtype=dtype, backend=backend)
+    for name, values in ours(file).items():
         model.params[name] = values
-    h0 = golden["h0"].reshape(B, M * N)
-    y, state = model(golden["x"], golden["dt"], h0=h0, return_state=True)
-    # The files hold float64: what is left in float64 is the order of sums.
-    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-12, 1e-9)
-    assert np.abs(y - golden["y"]).max() <= outputs
-    assert np.abs(state - golden["hT"].reshape(B, M * N)).max() <= outputs
-    _, tape = model.forward(golden["x"], golden["dt"], h0=h0)
-    g = model.backward(tape, golden["a"], golden["b"].reshape(B, M * N))
+    h0 = file["h0"].reshape(B, M * N)
+    y, state = model(file["x"], file["dt"], h0=h0, return_state=True)
+    outputs, gradients = golden.tolerances(dtype)
+    assert np.abs(y - file["y"]).max() <= outputs
+    assert np.abs(state - file["hT"].reshape(B, M * N)).max() <= outputs
+    _, tape = model.forward(file["x"], file["dt"], h0=h0)
+    g = model.backward(tape, file["a"], file["b"].reshape(B, M * N))
     found = {"x": g.x, "dt": g.dt, "h0": g.h0.reshape(B, M, N), **model.views(g.theta)}
-    wanted = {name: golden[f"d_{name}"] for name in ("x", "dt", "h0")} | ours(golden, "d_")
-    for name, value in found.items():
-        want = wanted[name]  # of one scale the softmax is 1: nothing depends on ln tau
-        assert np.abs(value - want).max() <= gradients * np.abs(want).max(), name
+    wanted = {name: file[f"d_{name}"] for name in ("x", "dt", "h0")} | ours(file, "d_")
+    golden.check(found, wanted, gradients)
 
 
 def silent(dtype="float64", **options):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from support import GOLDEN
+from support import GOLDEN, golden
 
 import ltc_np
 from ltc_np import LTCRNN, CfCRNN
@@ -17,14 +17,8 @@ CFC_FILES = sorted(GOLDEN.glob("ncps_*cfc.npz"))
 
 def cases(files=FILES):
     for path in files:
-        with np.load(path) as file:
-            for case in sorted({name.split("/")[0] for name in file.files}):
-                yield pytest.param(path, case, id=f"{path.stem[9:]}-{case}")
-
-
-def read(path, case):
-    with np.load(path) as file:
-        return {name.split("/")[1]: file[name] for name in file.files if name.startswith(case + "/")}
+        for case in golden.cases(path.stem):
+            yield pytest.param(path.stem, case, id=f"{path.stem[9:]}-{case}")
 
 
 def test_there_are_golden_files():
@@ -33,10 +27,10 @@ def test_there_are_golden_files():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("path", "case"), list(cases()))
-def test_equal_to_ncps(path, case, dtype, backend):
-    golden = read(path, case)
-    recipe = json.loads(str(golden["case"]))
+@pytest.mark.parametrize(("name", "case"), list(cases()))
+def test_equal_to_ncps(name, case, dtype, backend):
+    file = golden.read(name, case)
+    recipe = json.loads(str(file["case"]))
     wiring = getattr(ltc_np, recipe["class"])(**recipe["arguments"])
     model = LTCRNN(
         wiring,
@@ -50,46 +44,45 @@ def test_equal_to_ncps(path, case, dtype, backend):
         backend=backend,
         seed=0,
     )
-    for name in ("pre", "post", "sensory_pre", "sensory_post"):
-        assert np.array_equal(getattr(model.wiring, name), golden[name])
-    for name in model.params:
-        model.params[name] = golden[name]
-    check(model, golden, dtype)
+    for part in ("pre", "post", "sensory_pre", "sensory_post"):
+        assert np.array_equal(getattr(model.wiring, part), file[part])
+    for key in model.params:
+        model.params[key] = file[key]
+    check(model, file, dtype)
 
 
-def check(model, golden, dtype):
+def check(model, file, dtype):
     """Outputs, states and all gradients of a model with the file's parameters."""
-    y, state = model(golden["x"], golden["dt"], h0=golden["h0"], return_state=True)
-    # The files hold float64: what is left in float64 is the order of sums.
-    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-12, 1e-9)
-    assert np.abs(y - golden["y"]).max() <= outputs
-    assert np.abs(state - golden["hT"]).max() <= outputs
-    _, tape = model.forward(golden["x"], golden["dt"], h0=golden["h0"])
-    g = model.backward(tape, golden["c"], golden["d"])
+    y, state = model(file["x"], file["dt"], h0=file["h0"], return_state=True)
+    outputs, gradients = golden.tolerances(dtype)
+    assert np.abs(y - file["y"]).max() <= outputs
+    assert np.abs(state - file["hT"]).max() <= outputs
+    _, tape = model.forward(file["x"], file["dt"], h0=file["h0"])
+    g = model.backward(tape, file["c"], file["d"])
     found = {"x": g.x, "h0": g.h0, "dt": g.dt, **model.views(g.theta)}
-    for name, value in found.items():
-        want = golden[f"d_{name}"]
-        want = want.sum() if name == "dt" and golden["dt"].ndim == 0 else want  # the file has it for each step
-        assert np.abs(value - want).max(initial=0) <= gradients * np.abs(want).max(initial=0), name
+    wanted = {name: file[f"d_{name}"] for name in found}
+    if file["dt"].ndim == 0:  # the file has it for each step
+        wanted["dt"] = wanted["dt"].sum()
+    golden.check(found, wanted, gradients)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("path", "case"), list(cases(CFC_FILES)))
-def test_cfc_is_equal_to_ncps(path, case, dtype, backend):
-    golden = read(path, case)
-    recipe = json.loads(str(golden["case"]))
+@pytest.mark.parametrize(("name", "case"), list(cases(CFC_FILES)))
+def test_cfc_is_equal_to_ncps(name, case, dtype, backend):
+    file = golden.read(name, case)
+    recipe = json.loads(str(file["case"]))
     if "class" in recipe:
         cell = getattr(ltc_np, recipe.pop("class"))(**recipe.pop("arguments"))
     else:
         cell = recipe.pop("units")
     model = CfCRNN(cell, 2, **recipe, dtype=dtype, backend=backend, seed=0)
-    for name in model.params:
-        model.params[name] = golden[name]
-    check(model, golden, dtype)
+    for key in model.params:
+        model.params[key] = file[key]
+    check(model, file, dtype)
 
 
 def test_irregular_time_is_that_of_each_sequence_alone(backend):
     """Where ncps is wrong: a (B, T) dt with B == N gives there the numbers of other sequences."""
-    golden = read(*next(iter(p.values[:2] for p in cases() if "irregular" in p.id)))
-    assert golden["dt"].shape == golden["x"].shape[:2]
-    assert golden["x"].shape[0] == golden["h0"].shape[1]
+    file = golden.read(*next(iter(p.values[:2] for p in cases() if "irregular" in p.id)))
+    assert file["dt"].shape == file["x"].shape[:2]
+    assert file["x"].shape[0] == file["h0"].shape[1]

@@ -2,35 +2,26 @@
 
 import numpy as np
 import pytest
-from support import GOLDEN
+from support import golden
 
 from ltc_np import GRU, Model
 
-FILE = GOLDEN / "torch_gru.npz"
-CASES = ("plain", "square", "one_step", "long")
-
-
-def read(case):
-    with np.load(FILE) as file:
-        return {name.split("/")[1]: file[name] for name in file.files if name.startswith(case + "/")}
-
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["plain", "square", "one_step", "long"])
 def test_equal_to_pytorch(case, dtype, backend):
-    golden = read(case)
-    N, I = golden["h0"].shape[1], golden["x"].shape[2]
+    file = golden.read("torch_gru", case)
+    N, I = file["h0"].shape[1], file["x"].shape[2]
     model = Model(GRU(N, I), seed=0, dtype=dtype, backend=backend)
-    model.params["w_x"], model.params["w_h"] = golden["weight_ih"].T, golden["weight_hh"].T
-    model.params["b"] = golden["bias_ih"] + np.concatenate([golden["bias_hh"][: 2 * N], np.zeros(N)])
-    model.params["b_hn"] = golden["bias_hh"][2 * N :]
-    y, state = model(golden["x"], h0=golden["h0"], return_state=True)
-    # The files hold float64: what is left in float64 is the order of sums.
-    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-12, 1e-9)
-    assert np.abs(y - golden["y"]).max() <= outputs
-    assert np.abs(state - golden["hT"]).max() <= outputs
-    _, tape = model.forward(golden["x"], h0=golden["h0"])
-    g = model.backward(tape, golden["a"], golden["b"])
+    model.params["w_x"], model.params["w_h"] = file["weight_ih"].T, file["weight_hh"].T
+    model.params["b"] = file["bias_ih"] + np.concatenate([file["bias_hh"][: 2 * N], np.zeros(N)])
+    model.params["b_hn"] = file["bias_hh"][2 * N :]
+    y, state = model(file["x"], h0=file["h0"], return_state=True)
+    outputs, gradients = golden.tolerances(dtype)
+    assert np.abs(y - file["y"]).max() <= outputs
+    assert np.abs(state - file["hT"]).max() <= outputs
+    _, tape = model.forward(file["x"], h0=file["h0"])
+    g = model.backward(tape, file["a"], file["b"])
     d = model.views(g.theta)
     found = {
         "weight_ih": d["w_x"].T,
@@ -40,9 +31,7 @@ def test_equal_to_pytorch(case, dtype, backend):
         "x": g.x,
         "h0": g.h0,
     }
-    for name, value in found.items():
-        want = golden[f"d_{name}"]
-        assert np.abs(value - want).max() <= gradients * np.abs(want).max(), name
+    golden.check(found, {name: file[f"d_{name}"] for name in found}, gradients)
 
 
 def test_a_closed_update_gate_keeps_the_state(backend):

@@ -5,17 +5,9 @@ What it shares with other gate cells is in test_gates.py.
 
 import numpy as np
 import pytest
-from support import GOLDEN
+from support import golden
 
 from ltc_np import LSTM, Model
-
-FILE = GOLDEN / "torch_lstm.npz"
-CASES = ("plain", "square", "one_step", "long")
-
-
-def read(case):
-    with np.load(FILE) as file:
-        return {name.split("/")[1]: file[name] for name in file.files if name.startswith(case + "/")}
 
 
 def sigmoid(z):
@@ -23,21 +15,20 @@ def sigmoid(z):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["plain", "square", "one_step", "long"])
 def test_equal_to_pytorch(case, dtype, backend):
-    golden = read(case)
-    N, I = golden["h0"].shape[1], golden["x"].shape[2]
+    file = golden.read("torch_lstm", case)
+    N, I = file["h0"].shape[1], file["x"].shape[2]
     model = Model(LSTM(N, I), seed=0, dtype=dtype, backend=backend)
-    model.params["w_x"], model.params["w_h"] = golden["weight_ih"].T, golden["weight_hh"].T
-    model.params["b"] = golden["bias_ih"] + golden["bias_hh"]
-    h0 = np.concatenate([golden["h0"], golden["c0"]], axis=1)
-    y, state = model(golden["x"], h0=h0, return_state=True)
-    # The files hold float64: what is left in float64 is the order of sums.
-    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-13, 1e-12)
-    assert np.abs(y - golden["y"]).max() <= outputs
-    assert np.abs(state - np.concatenate([golden["hT"], golden["cT"]], axis=1)).max() <= outputs
-    _, tape = model.forward(golden["x"], h0=h0)
-    g = model.backward(tape, golden["a"], np.concatenate([golden["b"], golden["c"]], axis=1))
+    model.params["w_x"], model.params["w_h"] = file["weight_ih"].T, file["weight_hh"].T
+    model.params["b"] = file["bias_ih"] + file["bias_hh"]
+    h0 = np.concatenate([file["h0"], file["c0"]], axis=1)
+    y, state = model(file["x"], h0=h0, return_state=True)
+    outputs, gradients = golden.tolerances(dtype, (1e-13, 1e-12))
+    assert np.abs(y - file["y"]).max() <= outputs
+    assert np.abs(state - np.concatenate([file["hT"], file["cT"]], axis=1)).max() <= outputs
+    _, tape = model.forward(file["x"], h0=h0)
+    g = model.backward(tape, file["a"], np.concatenate([file["b"], file["c"]], axis=1))
     d = model.views(g.theta)
     found = {
         "weight_ih": d["w_x"].T,
@@ -48,9 +39,7 @@ def test_equal_to_pytorch(case, dtype, backend):
         "h0": g.h0[:, :N],
         "c0": g.h0[:, N:],
     }
-    for name, value in found.items():
-        want = golden[f"d_{name}"]
-        assert np.abs(value - want).max() <= gradients * np.abs(want).max(), name
+    golden.check(found, {name: file[f"d_{name}"] for name in found}, gradients)
 
 
 def test_equations_unit_by_unit(backend):

@@ -1,10 +1,8 @@
 """CTRNN and NeuralODE: against PyTorch (golden/make_torch_ode.py), exact solutions, finite differences, stability."""
 
-import json
-
 import numpy as np
 import pytest
-from support import GOLDEN
+from support import golden
 
 import ltc_np
 from ltc_np import (
@@ -24,20 +22,13 @@ from ltc_np import (
     solver_error,
 )
 
-FILE = GOLDEN / "torch_ode.npz"
-with np.load(FILE) as file:
-    CASES = sorted({name.split("/")[0] for name in file.files})
+CASES = golden.cases("torch_ode")
 ORDER = {"semi_implicit": 1, "euler": 1, "rk4": 4}
 LIMIT = {"euler": 2.0, "rk4": 2.785}
 # Every solver of both cells.
 RULES = [(CTRNN, solver) for solver in ("semi_implicit", "euler", "rk4")]
 RULES += [(NeuralODE, solver) for solver in ("rk4", "euler")]
 each_rule = pytest.mark.parametrize(("cell", "solver"), RULES)
-
-
-def read(case):
-    with np.load(FILE) as file:
-        return {name.split("/")[1]: file[name] for name in file.files if name.startswith(case + "/")}
 
 
 def drawn(layer, seed=0, **settings):
@@ -70,23 +61,21 @@ def test_the_published_steps_are_among_the_cases():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", CASES)
 def test_equal_to_pytorch(case, dtype, backend):
-    golden = read(case)
-    recipe = json.loads(str(golden["case"]))
+    file, recipe = golden.read("torch_ode", case, "case")
     cell = getattr(ltc_np, recipe.pop("cell"))
-    model = Model(cell(golden["h0"].shape[1], golden["x"].shape[2], **recipe), seed=0, dtype=dtype, backend=backend)
+    model = Model(cell(file["h0"].shape[1], file["x"].shape[2], **recipe), seed=0, dtype=dtype, backend=backend)
     for name in model.params:
-        model.params[name] = golden[name]
-    given = golden["x"], golden["dt"]
-    y, state = model(*given, h0=golden["h0"], return_state=True)
-    # The files hold float64: what is left in float64 is the order of sums.
-    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-13, 1e-12)
-    scale = np.abs(golden["y"]).max()
-    assert np.abs(y - golden["y"]).max() <= outputs * scale
-    assert np.abs(state - golden["hT"]).max() <= outputs * scale
-    _, tape = model.forward(*given, h0=golden["h0"])
-    g = model.backward(tape, golden["c"], golden["d"])
+        model.params[name] = file[name]
+    given = file["x"], file["dt"]
+    y, state = model(*given, h0=file["h0"], return_state=True)
+    outputs, gradients = golden.tolerances(dtype, (1e-13, 1e-12))
+    scale = np.abs(file["y"]).max()
+    assert np.abs(y - file["y"]).max() <= outputs * scale
+    assert np.abs(state - file["hT"]).max() <= outputs * scale
+    _, tape = model.forward(*given, h0=file["h0"])
+    g = model.backward(tape, file["c"], file["d"])
     for name, value in {"x": g.x, "h0": g.h0, "dt": g.dt, **model.views(g.theta)}.items():
-        want = golden[f"d_{name}"]
+        want = file[f"d_{name}"]
         assert np.abs(want).max() > 0
         assert np.abs(value - want).max() <= gradients * np.abs(want).max(), name
 

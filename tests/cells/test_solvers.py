@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_ltc import WIRINGS, make
+from support.ltc_networks import WIRINGS, make
 
 import ltc_np
 from ltc_np import (

@@ -1,16 +1,12 @@
 """Spiking neurons: against snnTorch and a PyTorch loop (golden/make_spiking_lif.py), by hand, physics, gradients."""
 
-import json
-
 import numpy as np
 import pytest
-from support import GOLDEN
+from support import golden
 
 from ltc_np import Adam, Dense, Model, SpikingLIF, gradcheck, load, set_num_threads
 
-FILE = GOLDEN / "spiking_lif.npz"
-with np.load(FILE) as file:
-    CASES = sorted({name.split("/")[0] for name in file.files})
+CASES = golden.cases("spiking_lif")
 OPTIONS = [
     {},
     {"refractory": 1.3, "surrogate": "arctan"},
@@ -18,11 +14,6 @@ OPTIONS = [
     {"recurrent": True, "refractory": 0.7, "reset": "subtract", "surrogate": "arctan"},
 ]
 each_option = pytest.mark.parametrize("options", OPTIONS)
-
-
-def read(case):
-    with np.load(FILE) as file:
-        return {name.split("/")[1]: file[name] for name in file.files if name.startswith(case + "/")}
 
 
 def raw(tau):
@@ -44,27 +35,26 @@ def test_there_are_golden_cases():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", CASES)
 def test_equal_to_other_implementations(case, dtype, backend):
-    golden = read(case)
-    I, N = golden["w_x"].shape
-    model = Model(SpikingLIF(N, I, **json.loads(str(golden["options"]))), seed=0, dtype=dtype, backend=backend)
+    file, options = golden.read("spiking_lif", case, "options")
+    I, N = file["w_x"].shape
+    model = Model(SpikingLIF(N, I, **options), seed=0, dtype=dtype, backend=backend)
     for name in model.params:
-        model.params[name] = raw(golden[name]) if name == "tau" else golden[name]
-    given = {"dt": golden["dt"], "h0": golden["h0"]}
-    y, state = model(golden["x"], **given, return_state=True)
+        model.params[name] = raw(file[name]) if name == "tau" else file[name]
+    given = {"dt": file["dt"], "h0": file["h0"]}
+    y, state = model(file["x"], **given, return_state=True)
     # No potential is nearer to the threshold than 1e-5, so roundings change no spike.
-    assert golden["margin"] > 1e-5
-    assert np.array_equal(y, golden["y"])
-    # The files hold float64: what is left in float64 is the order of sums.
-    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-13, 1e-12)
-    assert np.abs(state - golden["hT"]).max() <= outputs
-    _, tape = model.forward(golden["x"], **given)
-    g = model.backward(tape, golden["c"], golden["d"])
+    assert file["margin"] > 1e-5
+    assert np.array_equal(y, file["y"])
+    outputs, gradients = golden.tolerances(dtype, (1e-13, 1e-12))
+    assert np.abs(state - file["hT"]).max() <= outputs
+    _, tape = model.forward(file["x"], **given)
+    g = model.backward(tape, file["c"], file["d"])
     found = {"x": g.x, "h0": g.h0, "dt": g.dt, **model.views(g.theta)}
-    found["tau"] = found["tau"] / -np.expm1(-golden["tau"])  # of tau, not of its raw value
+    found["tau"] = found["tau"] / -np.expm1(-file["tau"])  # of tau, not of its raw value
     for name, value in found.items():
-        want = golden[f"d_{name}"]
+        want = file[f"d_{name}"]
         if name == "dt":  # the loop skips steps with dt = 0
-            value = value * (golden["dt"] > 0)
+            value = value * (file["dt"] > 0)
         assert np.abs(value - want).max() <= gradients * np.abs(want).max(), name
 
 

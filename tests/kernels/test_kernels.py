@@ -1,31 +1,13 @@
 """The CPU kernels: the functions of simd, the machine code, the cache, loop orders and the fallbacks."""
 
 import os
-import pathlib
 import pickle
 import shutil
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
-
-import ltc_np
-
-ROOT = pathlib.Path(ltc_np.__file__).parents[1]
-
-
-def python(code, *, root=ROOT, check=True, **environment):
-    """Run code in a new process that imports ltc_np from ``root``."""
-    env = {k: v for k, v in os.environ.items() if k != "NUMBA_DISABLE_JIT"}
-    env |= {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", **environment}
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], env=env, cwd=root, capture_output=True, text=True, timeout=300
-    )
-    assert not check or done.returncode == 0, done.stderr
-    return done
-
+from support import ROOT
+from support.processes import python
 
 # ------------------------------------------------------------------------------------------------------- simd
 
@@ -42,29 +24,9 @@ ERRORS = {
 }
 
 
-def sample(dtype):
-    """Ascending numbers of every size and kind, NaN with any payload last; a multiple of 64 bytes."""
-    from support.check_simd import INTEGER, float64_sample
-
-    from ltc_np.kernels.cpu import simd
-
-    if dtype == np.float32:
-        x, limits = np.arange(0, 2**32, 4001, dtype=np.uint32).view(dtype), simd.EXP_FLOAT32[2:]
-    else:
-        exponents = np.arange(0, 2**63, 2**63 // 100_000, dtype=np.int64).view(dtype)
-        x, limits = np.concatenate([exponents, -exponents, float64_sample(50_000)]), simd.EXP_FLOAT64[2:]
-    limits = np.array([*limits, 0, 1, np.inf], dtype)
-    limits = np.concatenate([limits, np.nextafter(limits, dtype(np.inf)), np.nextafter(limits, dtype(-np.inf))])
-    integer = INTEGER[x.dtype]
-    nan = (np.array(np.inf, dtype).view(integer) + np.arange(1, 6000, 7, dtype=integer)).view(dtype)
-    x = np.sort(np.concatenate([limits, -limits, x[~np.isnan(x)]]))  # `sort` would make all NaN alike
-    x = np.concatenate([x, nan, -nan])
-    return x[x.size % 16 :]
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_functions_are_accurate_monotone_and_free_of_denormals(dtype):
-    from support.check_simd import measure_all
+    from support.check_simd import measure_all, sample
 
     for name, found in measure_all([sample(dtype)]).items():
         absolute, relative = ERRORS[name][dtype == np.float64]
@@ -77,6 +39,7 @@ def test_functions_are_accurate_monotone_and_free_of_denormals(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_functions_of_scalars_have_the_bits_of_vectors(dtype):
+    from support.check_simd import sample
     from support.simd_probe import FUNCTIONS, scalars, vectors
 
     x = sample(dtype)
@@ -195,8 +158,8 @@ def test_avx2_gives_the_same_bits(tmp_path):
 
 FUNCTIONS = """
     import hashlib, numpy as np, re
+    from support.check_simd import sample
     from support.simd_probe import FUNCTIONS, scalars, vectors
-    from test_kernels import sample
     for dtype in (np.float32, np.float64):
         x = sample(dtype)
         x = x[~np.isnan(x)]
@@ -213,11 +176,9 @@ FUNCTIONS = """
 
 
 def test_functions_have_the_same_bits_on_avx2_and_call_nothing(tmp_path):
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    host = python(FUNCTIONS, PYTHONPATH=path, NUMBA_CACHE_DIR=str(tmp_path / "host")).stdout.split("\n")
+    host = python(FUNCTIONS, NUMBA_CACHE_DIR=str(tmp_path / "host")).stdout.split("\n")
     avx2 = python(
         FUNCTIONS,
-        PYTHONPATH=path,
         NUMBA_CACHE_DIR=str(tmp_path / "avx2"),
         NUMBA_CPU_NAME="haswell",
         NUMBA_CPU_FEATURES="+avx2,+fma",

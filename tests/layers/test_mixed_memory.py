@@ -1,10 +1,8 @@
 """Mixed memory: against ncps 1.0.1 (golden/make_ncps_mixed_memory.py), a loop of one's own, finite differences."""
 
-import json
-
 import numpy as np
 import pytest
-from support import GOLDEN
+from support import golden
 
 import ltc_np
 from ltc_np import (
@@ -35,16 +33,6 @@ CELLS = {
 }
 each_cell = pytest.mark.parametrize("make", CELLS.values(), ids=CELLS)
 each_topology = pytest.mark.parametrize("topology", ["torch", "keras"])
-
-
-def cases(name):
-    with np.load(GOLDEN / f"mixed_memory_{name}.npz") as file:
-        return sorted({key.split("/")[0] for key in file.files})
-
-
-def read(name, case):
-    with np.load(GOLDEN / f"mixed_memory_{name}.npz") as file:
-        return {key.removeprefix(case + "/"): file[key] for key in file.files if key.startswith(case + "/")}
 
 
 def blocks(values, axis):
@@ -93,8 +81,7 @@ def compare(model, g, arrays, dtype):
         model.params[name] = value
     h0 = np.concatenate([g["h0"], g["c0"]], axis=1)
     y, state = model(g["x"], g["dt"], h0=h0, return_state=True)
-    # The files hold float64: what is left in float64 is the order of sums.
-    outputs, gradients = (1e-5, 1e-4) if dtype == "float32" else (1e-12, 1e-9)
+    outputs, gradients = golden.tolerances(dtype)
     assert np.abs(y - g["y"]).max() <= outputs
     assert np.abs(state - np.concatenate([g["hT"], g["cT"]], axis=1)).max() <= outputs
     _, tape = model.forward(g["x"], g["dt"], h0=h0)
@@ -102,33 +89,29 @@ def compare(model, g, arrays, dtype):
     found = {"x": d.x, "h0": d.h0[:, :N], "c0": d.h0[:, N:], "dt": d.dt}
     want = {name: g[f"d/{name}"] for name in found}
     want["dt"] = want["dt"] if g["dt"].ndim else want["dt"].sum()  # the file has it for each step
-    found, want = found | dict(model.views(d.theta)), want | arrays(g, "d")
-    for name, value in found.items():
-        assert np.abs(value - want[name]).max() <= gradients * np.abs(want[name]).max(), name
+    golden.check(found | dict(model.views(d.theta)), want | arrays(g, "d"), gradients)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("case", cases("ltc"))
+@pytest.mark.parametrize("case", golden.cases("mixed_memory_ltc"))
 def test_ltc_equal_to_ncps(case, dtype, backend):
-    g = read("ltc", case)
-    recipe = json.loads(str(g["case"]))
+    g, recipe = golden.read("mixed_memory_ltc", case, "case")
     wiring = getattr(ltc_np, recipe["class"])(**recipe["arguments"])
     model = LTCRNN(wiring, 3, mixed_memory=True, seed=0, dtype=dtype, backend=backend)
     compare(model, g, lambda g, kind: ltc_arrays(g, kind, model.wiring), dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("case", cases("cfc"))
+@pytest.mark.parametrize("case", golden.cases("mixed_memory_cfc"))
 def test_cfc_equal_to_ncps(case, dtype, backend):
-    g = read("cfc", case)
-    recipe = json.loads(str(g["case"]))
+    g, recipe = golden.read("mixed_memory_cfc", case, "case")
     recipe["backbone_activation"] = recipe.pop("activation", "lecun_tanh")
     model = CfCRNN(recipe.pop("units"), 3, mixed_memory="torch", seed=0, dtype=dtype, backend=backend, **recipe)
     compare(model, g, lambda g, kind: cfc_arrays(g, kind, recipe["backbone_layers"]), dtype)
 
 
 def test_there_are_golden_cases():
-    assert (len(cases("ltc")), len(cases("cfc"))) == (5, 6)
+    assert (len(golden.cases("mixed_memory_ltc")), len(golden.cases("mixed_memory_cfc"))) == (5, 6)
 
 
 def sigmoid(z):

@@ -2,7 +2,7 @@
 
     python tests/support/check_simd.py          # prints two tables; takes ten minutes on one core
 
-Every test run measures a sample in the same way (tests/test_kernels.py).
+Every test run measures a sample in the same way (tests/kernels/test_kernels.py).
 """
 
 import time
@@ -91,6 +91,22 @@ def float64_sample(count):
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.uniform(-40, 40, count), rng.uniform(-760, 760, count), 10 ** rng.uniform(-310, 4, count)])
     return np.sort(np.concatenate([x, -x[-count:], [0.0] * 8])[-(4 * count // 8 * 8) :])
+
+
+def sample(dtype):
+    """Ascending numbers of every size and kind, NaN with any payload last; a multiple of 64 bytes."""
+    if dtype == np.float32:
+        x, limits = np.arange(0, 2**32, 4001, dtype=np.uint32).view(dtype), simd.EXP_FLOAT32[2:]
+    else:
+        exponents = np.arange(0, 2**63, 2**63 // 100_000, dtype=np.int64).view(dtype)
+        x, limits = np.concatenate([exponents, -exponents, float64_sample(50_000)]), simd.EXP_FLOAT64[2:]
+    limits = np.array([*limits, 0, 1, np.inf], dtype)
+    limits = np.concatenate([limits, np.nextafter(limits, dtype(np.inf)), np.nextafter(limits, dtype(-np.inf))])
+    integer = INTEGER[x.dtype]
+    nan = (np.array(np.inf, dtype).view(integer) + np.arange(1, 6000, 7, dtype=integer)).view(dtype)
+    x = np.sort(np.concatenate([limits, -limits, x[~np.isnan(x)]]))  # `sort` would make all NaN alike
+    x = np.concatenate([x, nan, -nan])
+    return x[x.size % 16 :]
 
 
 def measure_all(chunks):

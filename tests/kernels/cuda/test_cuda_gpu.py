@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_cuda_ltc import CASES, RUNS, TOLERANCES, compare, pair, train_both
+from support.card import CASES, RUNS, TOLERANCES, compare, pair, train_both
 
 from ltc_np import LTC, AutoNCP, FullyConnected, bench
 from ltc_np.kernels.cuda import device, ltc

@@ -1,11 +1,8 @@
 """All CUDA kernels without a GPU: accesses watched, barriers deleted, machine code read; the simulator; messages."""
 
 import importlib.metadata
-import os
 import re
-import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +11,7 @@ import pytest
 from support import ROOT, cuda_compile
 from support.cuda_uses import SOLVERS, installed, kernel_names, use_everything
 from support.emulator import Emulator, Race, barriers
+from support.processes import python
 
 from ltc_np import LTC, FullyConnected, Model, kernels
 from ltc_np.kernels.cuda import device, ltc, ltc_sweeps
@@ -146,18 +144,12 @@ SIMULATED = """
 """
 
 
-def run(code, **environment):
-    env = os.environ | {"PYTHONPATH": str(ROOT), **environment}
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
-
-
 @as_python
 def test_simulator():
     """Numba's own simulator runs the host code and the kernels, a thread of the host for each of a block."""
     if device.cuda is None:
         pytest.skip(device._broken)
-    done = run(SIMULATED, NUMBA_ENABLE_CUDASIM="1")
+    done = python(SIMULATED, warnings="error", check=False, NUMBA_ENABLE_CUDASIM="1")
     assert done.stdout == "the simulator agrees\n", done.stderr
 
 
@@ -174,7 +166,7 @@ def refusal(**environment):
         except ImportError as error:
             print(error)
     """
-    done = run(code, **environment)
+    done = python(code, warnings="error", check=False, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -298,7 +290,7 @@ def test_nothing_imports_cuda_unasked():
         assert ltc_np.LTCRNN(ltc_np.FullyConnected(3), 2).backend == "cpu"
         print([m for m in sys.modules if "cuda" in m and m != "_numba_cuda_redirector"])
     """
-    done = run(code)
+    done = python(code, warnings="error", check=False)
     assert done.stdout == "[]\n", done.stdout + done.stderr
 
 

@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 from support.cuda_uses import OnDevice
-from test_cuda_ltc import emulator  # noqa: F401
 
 from ltc_np import LTC, Adam, Dense, FullyConnected, Model, Residual, losses
 from ltc_np.base.workspace import Workspace
@@ -75,7 +74,7 @@ def peaks(monkeypatch):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", STACKS)
-def test_what_is_planned_is_what_is_taken(name, way, emulator, peaks):  # noqa: F811
+def test_what_is_planned_is_what_is_taken(name, way, emulator, peaks):
     known(name, way)
     call, wrap = WAYS[way]
     for keep in ("full", "low"):
@@ -111,7 +110,7 @@ def held(make):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", STACKS)
-def test_whatever_memory_there_is_nothing_fails_midway(name, way, emulator):  # noqa: F811
+def test_whatever_memory_there_is_nothing_fails_midway(name, way, emulator):
     """From too little to plenty: refused, with sizes, before any sweep; or the same bits."""
     known(name, way)
     call, wrap = WAYS[way]
@@ -143,7 +142,7 @@ def test_whatever_memory_there_is_nothing_fails_midway(name, way, emulator):  # 
     assert accepted < 1.02 * low.peak + (1.1 * roomy.peak - least) / (POINTS - 1) + 24 * 512, "too much is refused"
 
 
-def test_memory_that_is_held_for_other_shapes_is_given_back(emulator, peaks):  # noqa: F811
+def test_memory_that_is_held_for_other_shapes_is_given_back(emulator, peaks):
     """A thread keeps arrays for the next call; one of another shape must not be refused for them."""
 
     def call(model, batch, memory="full"):
@@ -164,7 +163,7 @@ def test_memory_that_is_held_for_other_shapes_is_given_back(emulator, peaks):  #
     assert machine.peak <= enough
 
 
-def test_what_is_kept_for_later_calls_is_given_back(emulator):  # noqa: F811
+def test_what_is_kept_for_later_calls_is_given_back(emulator):
     """By whomever: calls of other kinds, other models."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3))
@@ -185,7 +184,7 @@ def test_what_is_kept_for_later_calls_is_given_back(emulator):  # noqa: F811
             calls[name](model)
 
 
-def test_a_call_that_fails_midway_takes_nothing_from_later_ones(emulator):  # noqa: F811
+def test_a_call_that_fails_midway_takes_nothing_from_later_ones(emulator):
     """Its memory was granted but not taken; another model takes it."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3))
@@ -199,7 +198,7 @@ def test_a_call_that_fails_midway_takes_nothing_from_later_ones(emulator):  # no
         assert np.array_equal(models[k].loss_and_grad(x, y)[1], expected)
 
 
-def test_parameters_take_what_is_kept(emulator):  # noqa: F811
+def test_parameters_take_what_is_kept(emulator):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3))
     machine = emulator()
@@ -211,7 +210,7 @@ def test_parameters_take_what_is_kept(emulator):  # noqa: F811
         use(model_of("one"))
 
 
-def test_a_loss_may_call_the_model(emulator):  # noqa: F811
+def test_a_loss_may_call_the_model(emulator):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3))
 
@@ -234,7 +233,7 @@ def test_a_loss_may_call_the_model(emulator):  # noqa: F811
     assert False not in outcomes
 
 
-def test_a_backward_pass_is_planned_too(emulator):  # noqa: F811
+def test_a_backward_pass_is_planned_too(emulator):
     """Another call may have taken memory since `forward`."""
     x = np.random.default_rng(0).normal(size=(B, T, 2))
     for wrap in (np.asarray, on_device):
