@@ -353,12 +353,17 @@ def test_a_model_pickled_with_numba_is_used_without(tmp_path):
     assert float(total) == pytest.approx(float(model(np.ones((2, 3, 2))).sum()), rel=1e-5)
 
 
-def test_a_cell_without_a_fast_kernel_warns_and_uses_numpy():
+def test_a_cell_without_a_fast_kernel_warns_once_and_uses_numpy(tmp_path, monkeypatch):
+    import ltc_np.kernels.numpy as definitions
     from ltc_np import kernels
 
-    kernels._warn_once.cache_clear()
-    with pytest.warns(RuntimeWarning, match="no cpu kernel for hodgkin_huxley; numpy is used"):
-        assert kernels.load("cpu", "hodgkin_huxley") is None
+    (tmp_path / "hodgkin_huxley.py").write_text("answer = 42\n")
+    monkeypatch.setattr(definitions, "__path__", [*definitions.__path__, str(tmp_path)])
+    kernels.load.cache_clear()
+    with pytest.warns(RuntimeWarning, match="no cpu kernel for hodgkin_huxley; that of numpy is used") as caught:
+        assert kernels.load("cpu", "hodgkin_huxley").answer == 42
+    assert len(caught) == 1
+    assert kernels.load("cpu", "hodgkin_huxley").answer == 42
 
 
 def test_compiling_is_announced_in_one_line(tmp_path):
