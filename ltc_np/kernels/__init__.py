@@ -57,6 +57,11 @@ def resolve(backend):
     return "numpy"
 
 
+def on_host(backend):
+    """The backend of what a model leaves to the host: that of the CPU beside a card, else its own."""
+    return "cpu" if backend == "cuda" else backend
+
+
 @functools.cache
 def load(backend, name):
     """The module of kernels called ``name``: that of the backend, or else of the next one that has it.

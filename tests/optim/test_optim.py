@@ -147,7 +147,7 @@ def test_copies_go_on_with_the_same_bits(name, again, backend, dtype):
 
 
 @dtypes
-@pytest.mark.parametrize("name", ["adam", "adamw"])
+@every
 def test_backends_have_the_same_bits(name, dtype):
     rng = np.random.default_rng(0)
     start, decay = rng.normal(size=1001).astype(dtype), rng.random(1001) < 0.5
@@ -158,7 +158,8 @@ def test_backends_have_the_same_bits(name, dtype):
         for model, optimizer in zip(models, optimizers, strict=True):
             optimizer.step(model, both[:, 0])  # strided: kernels get a copy
     assert (models[0].theta == models[1].theta).all()
-    assert (optimizers[0].v == optimizers[1].v).all()
+    for moment in optimizers[0].moment_names:
+        assert (optimizers[0].moments[moment] == optimizers[1].moments[moment]).all()
     assert not (models[0].theta == start).any()
 
 
@@ -344,7 +345,7 @@ def test_another_model_needs_a_fresh_optimizer(name):
             optimizer.step(Model(other), np.ones_like(other))
     optimizer.reset()
     assert optimizer.state() == {"t": 0}
-    assert all(getattr(optimizer, key) is None for key in optimizer._moments)
+    assert all(getattr(optimizer, key) is None for key in optimizer.moment_names)
     optimizer.step(Model(np.ones(4)), np.ones(4))
 
 
@@ -380,8 +381,8 @@ def test_no_allocation_and_no_other_dtype(name, dtype):
         tracemalloc.stop()
     assert peak < size  # bytes: less than a quarter of one float32 array
     kept = [value for key, value in vars(optimizer).items() if not key.endswith("_of")]
-    own = [value for value in kept if isinstance(value, np.ndarray)]
-    assert len(own) >= 4 and {array.dtype for array in (*own, *optimizer._scalars)} == {np.dtype(dtype)}
+    own = [value for value in (*kept, *optimizer.moments.values()) if isinstance(value, np.ndarray)]
+    assert len(own) >= 4 and {array.dtype for array in own} == {np.dtype(dtype)}
     np.testing.assert_array_equal(grad, grad_before)
 
 
@@ -516,3 +517,48 @@ def test_clip_extremes():
 
 def test_all_public_names_exist():
     assert all(hasattr(optim, name) for name in optim.__all__)
+
+
+class Signs(optim.Optimizer):
+    """One of a user's own, as the base's documentation says."""
+
+    moment_names = ("m",)
+
+    def __init__(self, lr=0.1, beta=0.5):
+        self.beta = beta
+        super().__init__(lr)
+
+    def change(self, model, grad, lr, delta):
+        m = self.moments["m"]
+        m[:] = self.beta * m + (1 - self.beta) * grad
+        delta[:] = lr * np.sign(m)
+
+
+@dtypes
+def test_one_of_your_own(dtype):
+    model, optimizer = Model(np.ones(3, dtype), np.array([True, True, False]), lr_scale=np.array([1, 2, 1])), Signs()
+    optimizer.step(model, np.array([1, -1, 1], dtype))
+    np.testing.assert_allclose(model.theta, [0.9, 1.2, 1], rtol=1e-6)
+    assert optimizer.m.tolist() == [0.5, -0.5, 0]
+    again = Signs()
+    again.load_state(optimizer.state())
+    for one in (optimizer, again):
+        other = Model(np.ones(3, dtype))
+        one.step(other, np.array([-0.5, 0.5, 0], dtype))  # as much as is left of the momentum
+        assert other.theta.tolist() == [1, 1, 1]
+    assert repr(optimizer) == "Signs(lr=0.1, beta=0.5)" and optimizer.kernel is None
+    with pytest.raises(AttributeError, match="'Signs' object has no attribute 'v'"):
+        optimizer.v  # noqa: B018
+    with pytest.raises(NotImplementedError, match="Optimizer must define `change`"):
+        optim.Optimizer(0.1).step(model, np.ones(3, dtype))
+
+
+def test_who_changes_otherwise_has_no_kernel():
+    class Other(Adam):
+        def change(self, model, grad, lr, delta):
+            delta[:] = lr
+
+    class Renamed(Adam):
+        pass
+
+    assert Other.kernel is None and Renamed.kernel == AdamW.kernel == Adam.kernel == "adam"

@@ -1,4 +1,4 @@
-"""Adam's change of the parameters in one pass; `change` means what `ltc_np.optim.Adam._change` does with NumPy."""
+"""Adam's change of the parameters in one pass; the same bits as with NumPy."""
 
 import math
 
@@ -6,9 +6,10 @@ from .jit import kernel
 
 
 @kernel
-def change(grad, m, v, delta, numbers):
-    """Moments m and v, and what is to be subtracted, delta; all (P,); numbers: rate, take1, keep2, take2, epsilon."""
-    rate, take1, keep2, take2, epsilon = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+def change(grad, m, v, delta, rate, take1, keep2, take2, epsilon):
+    """Moments m and v, and what is to be subtracted, delta: all (P,); then a step's numbers, see NumPy's."""
+    real = delta.dtype.type
+    rate, take1, keep2, take2, epsilon = real(rate), real(take1), real(keep2), real(take2), real(epsilon)
     for k in range(grad.size):
         m[k] += (grad[k] - m[k]) * take1
         v[k] = v[k] * keep2 + grad[k] * grad[k] * take2

@@ -50,10 +50,12 @@ def penalties(values, l1, l2, elements):
 
 
 @helper
-def _apply(k, theta, delta, lr_scale, frozen, positivity, bound, before):
-    """theta - delta, where it may change; ``before`` keeps what it was."""
+def _apply(k, theta, delta, decay_rate, decay, lr_scale, frozen, positivity, bound, before):
+    """theta - delta, and less its decay, where it may change; ``before`` keeps what it was."""
     before[k] = theta[k]
     if not frozen[k]:
+        if decay.size > 0:
+            delta += theta[k] * decay[k] * decay_rate
         value = theta[k] - (delta * lr_scale[k] if lr_scale.size > 0 else delta)
         theta[k] = max(value, bound[k]) if positivity[k] == CLIP else value
 
@@ -63,20 +65,20 @@ def adam(
     theta, gradient, factor, m, v, rate, take1, keep2, take2, epsilon, decay_rate, decay, lr_scale, frozen, positivity,
     bound, before,
 ):  # fmt: skip
-    """`ltc_np.optim.Adam` and `AdamW`: numbers as in its ``_change``; gradient times factor."""
+    """`ltc_np.optim.Adam` and `AdamW`: numbers as in `ltc_np.kernels.numpy.adam`; gradient times factor."""
     k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
     if k < u(theta.size):
         g = gradient[k] * factor
         m[k] += (g - m[k]) * take1
         v[k] = v[k] * keep2 + g * g * take2
         delta = m[k] / (math.sqrt(v[k]) + epsilon) * rate
-        if decay.size > 0:
-            delta += theta[k] * decay[k] * decay_rate
-        _apply(k, theta, delta, lr_scale, frozen, positivity, bound, before)
+        _apply(k, theta, delta, decay_rate, decay, lr_scale, frozen, positivity, bound, before)
 
 
 @kernel
-def sgd(theta, gradient, factor, b, rate, momentum, nesterov, lr_scale, frozen, positivity, bound, before):
+def sgd(
+    theta, gradient, factor, b, rate, momentum, nesterov, decay_rate, decay, lr_scale, frozen, positivity, bound, before
+):  # fmt: skip
     """`ltc_np.optim.SGD`"""
     k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
     if k < u(theta.size):
@@ -84,13 +86,14 @@ def sgd(theta, gradient, factor, b, rate, momentum, nesterov, lr_scale, frozen, 
         delta = g
         if momentum > theta.dtype.type(0):  # else b stays as it is
             b[k] = b[k] * momentum + g
-            delta = b[k] * momentum + g if nesterov else b[k]
-        _apply(k, theta, delta * rate, lr_scale, frozen, positivity, bound, before)
+            delta = b[k] * momentum + g if nesterov > theta.dtype.type(0) else b[k]
+        _apply(k, theta, delta * rate, decay_rate, decay, lr_scale, frozen, positivity, bound, before)
 
 
 @kernel
 def rmsprop(
-    theta, gradient, factor, v, b, rate, keep, take, epsilon, momentum, lr_scale, frozen, positivity, bound, before
+    theta, gradient, factor, v, b, rate, keep, take, epsilon, momentum, decay_rate, decay, lr_scale, frozen, positivity,
+    bound, before,
 ):  # fmt: skip
     """`ltc_np.optim.RMSprop`"""
     k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
@@ -101,4 +104,4 @@ def rmsprop(
         if momentum > theta.dtype.type(0):
             b[k] = b[k] * momentum + delta
             delta = b[k]
-        _apply(k, theta, delta * rate, lr_scale, frozen, positivity, bound, before)
+        _apply(k, theta, delta * rate, decay_rate, decay, lr_scale, frozen, positivity, bound, before)

@@ -13,18 +13,16 @@ from .memory import fill, memory_of
 from .plan import choose
 from .stack import Stack, missing, outputs, put, put_steps
 
-OPTIMIZERS = ("Adam", "AdamW", "SGD", "RMSprop")
-
 
 def why_not(model, loss, class_weight, optimizer):
     """None, or what of this training the device does not know."""
-    layer, name, kind = missing(model), losses.name_of(loss), type(optimizer)
+    layer, name = missing(model), losses.name_of(loss)
     if layer is not None:
         return f"layer {layer!r}"
     if name not in NAMES or (class_weight is not None and not losses.class_count(loss, model.output_size)):
         return f"loss {getattr(loss, '__name__', loss)}"
-    if kind.__name__ not in OPTIMIZERS or kind.__module__ != "ltc_np.optim":
-        return f"optimizer {kind.__name__}"
+    if optimizer.kernel is None:
+        return f"optimizer {type(optimizer).__name__}"
     return None
 
 
@@ -49,22 +47,19 @@ class Engine:
         self.l1, self.l2 = map(upload, rates)
         scale, none = model.layout.lr_scale, np.zeros(0, dtype)
         self.lr_scale = upload(none if scale is None else scale.astype(dtype))
-        decays = type(optimizer).__name__ == "AdamW"
-        self.decay = upload(model.layout.decay.astype(dtype) if decays else none)
+        self.decay = upload(model.layout.decay.astype(dtype) if optimizer.decays else none)
         self.none, self.before, self.ahead = upload(none), upload(model.theta), False
-        self.moments = {name: empty(P, dtype) for name in optimizer._moments}
+        self.moments = {name: empty(P, dtype) for name in optimizer.moment_names}
         self.totals = empty(3, np.float64)  # loss, squared norm of the gradient, penalties
 
     def load(self):
         """Take parameters, moments, and what is frozen, from the host."""
-        optimizer, theta = self.optimizer, self.model.theta
-        if theta.shape != optimizer._shape or theta.dtype != optimizer._dtype:
-            optimizer._bind(theta)
+        self.optimizer.bind(self.model.theta)
         self.stack.load()
         self.stack.freeze()
         self.ahead = False
         for name, array in self.moments.items():
-            overwrite(array, getattr(optimizer, name))
+            overwrite(array, self.optimizer.moments[name])
 
     def store(self):
         """Bring parameters and moments back to the host, if the device has changed them since."""
@@ -73,7 +68,7 @@ class Engine:
         self.ahead = False
         self.model.theta[:] = download(self.stack.theta)
         for name, array in self.moments.items():
-            getattr(self.optimizer, name)[:] = download(array)
+            self.optimizer.moments[name][:] = download(array)
 
     def good(self):
         """The parameters of before the last step."""
@@ -123,21 +118,9 @@ class Engine:
         lr = optimizer.learning_rate
         optimizer.t += 1
         self.ahead = True
-        kind, moments = type(optimizer).__name__, self.moments
-        if kind == "SGD":
-            own = optim.sgd, moments["b"], real(lr), real(optimizer.momentum), optimizer.nesterov
-        elif kind == "RMSprop":
-            alpha = optimizer.alpha
-            numbers = lr, alpha, 1 - alpha, optimizer.epsilon, optimizer.momentum
-            own = optim.rmsprop, moments["v"], moments["b"], *map(real, numbers)
-        else:
-            beta1, beta2, t = optimizer.beta1, optimizer.beta2, optimizer.t
-            root = math.sqrt(1 - beta2**t)
-            decay = lr * getattr(optimizer, "weight_decay", 0.0)
-            numbers = lr * root / (1 - beta1**t), 1 - beta1, beta2, 1 - beta2, optimizer.epsilon * root, decay
-            own = optim.adam, moments["m"], moments["v"], *map(real, numbers), self.decay
-        function, *own = own
+        numbers = map(real, optimizer.numbers(lr))
         launch_over(
-            stack.P, function, stack.theta, stack.gradient, factor, *own, self.lr_scale, stack.frozen, stack.positivity,
+            stack.P, getattr(optim, optimizer.kernel), stack.theta, stack.gradient, factor, *self.moments.values(),
+            *numbers, real(optimizer.decay_rate(lr)), self.decay, self.lr_scale, stack.frozen, stack.positivity,
             stack.bound, self.before,
         )  # fmt: skip

@@ -1,0 +1,71 @@
+"""Optimisers on one flat parameter vector, learning rate schedules and clipping of the gradient.
+
+``optimizer.step(model, grad)`` changes ``model.theta`` in place.  Of the model it reads
+
+- ``theta``: (P,) contiguous float32 or float64 array,
+- ``trainable``: (P,) bool array, or None when all are trainable,
+- ``layout.lr_scale``: (P,) array, or None when all are 1,
+- ``layout.decay``: (P,) bool array (`AdamW` only),
+- ``backend``: ``"cpu"`` for Numba's kernels (the same bits), ``"numpy"`` if it has none,
+
+and it ends with ``model.project()``, which restores bounds.  P is the number of parameters, t counts the
+steps from 1, g is the gradient, lr the learning rate times ``lr_scale``.  Where ``trainable`` is False, theta
+keeps its bits and g counts as 0, whatever is in it.  All arithmetic is done in the dtype of theta, without
+allocating arrays of this size.
+
+The gradient is not searched for NaN: a non-finite one makes theta non-finite, as in other libraries.  The
+norm that `clip_by_global_norm` returns, or the loss, tells before it is too late.
+"""
+
+from .adam import Adam, AdamW
+from .base import Optimizer
+from .clip import clip_by_global_norm
+from .rmsprop import RMSprop
+from .schedules import CosineDecay, ExponentialDecay, WarmUp
+from .sgd import SGD
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "CosineDecay",
+    "ExponentialDecay",
+    "Optimizer",
+    "RMSprop",
+    "WarmUp",
+    "clip_by_global_norm",
+    "get",
+]
+
+OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
+
+
+def get(optimizer):
+    """An optimiser from a name or an optimiser.
+
+    Parameters
+    ----------
+    optimizer : str or Optimizer
+        ``"adam"``, ``"adamw"``, ``"rmsprop"`` or ``"sgd"``: a new one with default arguments (lr = 0.01 for
+        ``"sgd"``, whose class has no default).  An `Optimizer` is returned as it is, with its state.
+
+    Raises
+    ------
+    ValueError
+        An unknown name.
+    TypeError
+        Anything else.
+
+    Examples
+    --------
+    >>> get("adam")
+    Adam(lr=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)
+    """
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    rule = f"`optimizer` must be an Optimizer or one of {', '.join(OPTIMIZERS)}"
+    if not isinstance(optimizer, str):
+        raise TypeError(f"{rule}, got {optimizer!r}")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"{rule}, got {optimizer!r}")
+    return SGD(0.01) if optimizer == "sgd" else OPTIMIZERS[optimizer]()

@@ -1,0 +1,266 @@
+"""What all optimisers have in common."""
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+
+from .. import kernels
+from ..base.described import Described
+
+# float32 must hold epsilon * sqrt(1 - beta2**t) at t = 1: it is all that keeps 0 / 0 away where g is 0
+SMALLEST_EPSILON = 1e-30
+
+
+class Optimizer(Described):
+    """Base of all optimisers.
+
+    The state is the step count ``t`` and ``moments``, a dict with one (P,) array for every name in
+    ``moment_names``, empty before the first step.  That step binds it to the size and dtype of a model; it can be
+    used with another one only after `reset`.  A moment can also be read as an attribute.
+
+    An optimiser of your own names its moments and defines `change`; it keeps the arguments of its constructor as
+    attributes of the same names, for its repr, and calls ``super().__init__(lr)``.  Those of the library name a
+    ``kernel`` instead, and hand out its `numbers`.
+
+    Attributes
+    ----------
+    moment_names : tuple of str
+        ``"v"`` is the name of one that is never negative.
+    kernel : str or None
+        Name of the kernels that make the change, for every backend; None where only `change` knows it.
+    decays : bool
+        Whether `decay_rate` is more than 0 sometimes.
+
+    Examples
+    --------
+    >>> class Signs(Optimizer):
+    ...     moment_names = ("m",)
+    ...
+    ...     def __init__(self, lr=1e-3, beta=0.9):
+    ...         self.beta = beta
+    ...         super().__init__(lr)
+    ...
+    ...     def change(self, model, grad, lr, delta):
+    ...         m = self.moments["m"]
+    ...         m[:] = self.beta * m + (1 - self.beta) * grad
+    ...         delta[:] = lr * np.sign(m)
+    >>> Signs(0.1)
+    Signs(lr=0.1, beta=0.9)
+    """
+
+    moment_names = ()
+    kernel = None
+    decays = False
+
+    def __init_subclass__(cls):
+        # Whoever computes something else than the class above has no kernel, unless there is one of that name.
+        if "kernel" not in vars(cls) and {"change", "step"} & vars(cls).keys():
+            cls.kernel = None
+
+    def __init__(self, lr):
+        self.lr = lr
+        self.reset()
+
+    @property
+    def lr(self):
+        """Learning rate: a float > 0 or a schedule, a callable from the steps done (int) to a float."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, value):
+        self._lr = value if callable(value) else check_number("lr", value, low=0, open_low=True)
+
+    @property
+    def learning_rate(self):
+        """The learning rate of the next step, a float.
+
+        Raises
+        ------
+        ValueError
+            If the schedule returns something that is not a finite number >= 0.
+        """
+        return check_number("lr", self._lr(self.t), low=0) if callable(self._lr) else self._lr
+
+    def step(self, model, grad):
+        """Change ``model.theta`` in place by one update.
+
+        Parameters
+        ----------
+        model : object
+            See the module's description.
+        grad : (P,) array of theta's dtype
+            Gradient of the loss with respect to theta.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If theta's size or dtype is not that of the steps before, or grad's is not that of theta.  Nothing
+            has been changed then.
+        """
+        theta, trainable, lr_scale = model.theta, model.trainable, model.layout.lr_scale
+        if not isinstance(grad, np.ndarray):
+            raise TypeError(f"`grad` must be an array, got {type(grad).__name__}")
+        if grad.shape != theta.shape or grad.dtype != theta.dtype:
+            raise ValueError(f"`grad` must be {describe(theta)} like theta, got {describe(grad)}")
+        lr = self.learning_rate
+        if theta.shape != self._shape or theta.dtype != self._dtype:
+            self.bind(theta)
+        if trainable is not None:
+            self._grad.fill(0)  # where= below, not a product: 0 * nan is nan
+            np.copyto(self._grad, grad, where=trainable)
+            grad = self._grad
+        elif not grad.flags.carray:  # for which a kernel would be compiled again
+            np.copyto(self._grad, grad)
+            grad = self._grad
+        self.t += 1
+        delta = self._delta
+        self.change(model, grad, lr, delta)
+        if lr_scale is not None:
+            if lr_scale is not self._lr_scale_of:
+                self._lr_scale, self._lr_scale_of = lr_scale.astype(self._dtype), lr_scale
+            delta *= self._lr_scale
+        if trainable is None:
+            theta -= delta
+        else:
+            np.subtract(theta, delta, out=theta, where=trainable)
+        model.project()
+
+    def numbers(self, lr):
+        """What the kernel needs of this step, ``t`` counting it already: a NamedTuple of numbers."""
+        raise NotImplementedError(f"{type(self).__name__} must define `change`, or `kernel` and `numbers`")
+
+    def decay_rate(self, lr):
+        """The share of theta that is subtracted as well where ``model.layout.decay``, before ``lr_scale``."""
+        return 0.0
+
+    def change(self, model, grad, lr, delta):
+        """Update the moments and say what is to be subtracted from theta.
+
+        Parameters
+        ----------
+        model : object
+            Not to be changed.
+        grad : (P,) array
+            0 where theta is frozen.
+        lr : float
+            Learning rate of this step.
+        delta : (P,) array
+            For the result, before ``lr_scale``; what is in it has no meaning.
+        """
+        numbers, backend = self.numbers(lr), kernels.on_host(getattr(model, "backend", "numpy"))
+        kernels.load(backend, self.kernel).change(grad, *self.moments.values(), delta, *numbers)
+
+    def state(self):
+        """All that a later `load_state` needs to go on with the same bits.
+
+        Returns
+        -------
+        dict
+            ``"t"``, the number of steps done (int), and copies of the moments, (P,) arrays, once there are
+            any.
+        """
+        return {"t": self.t, **{name: values.copy() for name, values in self.moments.items()}}
+
+    def load_state(self, state):
+        """Go on from a `state` of an optimiser of the same class.
+
+        Parameters
+        ----------
+        state : mapping
+            Copied.  The hyperparameters are not part of it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Missing or unknown names, a negative ``t``, arrays that are not finite or differ in shape or
+            dtype.  Nothing has been changed then.
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"`state` must be a mapping, got {type(state).__name__}")
+        t = np.asarray(state.get("t", -1))
+        if t.ndim != 0 or t.dtype.kind not in "iu" or t < 0:
+            raise ValueError(f"`state['t']` must be an int >= 0, got {state.get('t')!r}")
+        names = set(state) - {"t"}
+        if names != set(self.moment_names) and (names or t > 0):
+            rule = f"must have t, {', '.join(self.moment_names)}"
+            raise ValueError(f"`state` of {type(self).__name__} {rule}, got {', '.join(map(str, state))}")
+        moments = {name: np.array(state[name]) for name in self.moment_names if name in names}
+        first = next(iter(moments.values()), None)
+        for name, values in moments.items():
+            if values.dtype not in (np.float32, np.float64) or values.ndim != 1:
+                got = describe(values)
+                raise ValueError(f"`state[{name!r}]` must be a flat float32 or float64 array, got {got}")
+            if values.shape != first.shape or values.dtype != first.dtype:
+                raise ValueError(f"`state[{name!r}]` must be {describe(first)}, got {describe(values)}")
+            bad = ~np.isfinite(values) | (values < 0 if name == "v" else False)  # v goes under a root
+            if bad.any():
+                rule = "finite and >= 0" if name == "v" else "finite"
+                raise ValueError(f"`state[{name!r}]` must be {rule}, got {values[bad][0]}")
+        self.reset()
+        if first is not None:
+            self._allocate(first.shape, first.dtype)
+        self.moments = moments
+        self.t = int(t)
+
+    def reset(self):
+        """Forget all steps, and the size and dtype of the model."""
+        self.t = 0
+        self._shape = self._dtype = None
+        self.moments = {}
+
+    def bind(self, theta):
+        """Take the size and dtype of ``theta``, and make the moments, unless it is done.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are not those of the steps before, or theta is no flat float array.
+        """
+        if theta.shape == self._shape and theta.dtype == self._dtype:
+            return
+        if self._shape is not None:
+            rule = f"must be {self._dtype} of shape {self._shape} as in the steps before"
+            raise ValueError(f"`model.theta` {rule}, got {describe(theta)}: take a fresh optimiser")
+        if theta.dtype not in (np.float32, np.float64) or theta.ndim != 1:
+            raise TypeError(f"`model.theta` must be a flat float32 or float64 array, got {describe(theta)}")
+        self._allocate(theta.shape, theta.dtype)
+
+    def _allocate(self, shape, dtype):
+        self._shape, self._dtype = shape, dtype
+        self.moments = {name: np.zeros(shape, dtype) for name in self.moment_names}
+        self._grad, self._delta = (np.zeros(shape, dtype) for _ in range(2))
+        self._lr_scale = self._lr_scale_of = None
+
+    def __getattr__(self, name):
+        if name in type(self).moment_names:
+            return self.moments.get(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.config().items())})"
+
+
+def check_number(name, value, low, high=math.inf, open_low=False, open_high=True):
+    """``value`` as a float, if it is a real number between ``low`` and ``high``; infinity never is."""
+    if type(value) is float and low < value < high:  # as it comes in every step
+        return value
+    number = isinstance(value, (Real, np.ndarray)) and np.ndim(value) == 0 and not isinstance(value, bool)
+    above = number and (low < value if open_low else low <= value)
+    if not above or not (value < high if open_high else value <= high):
+        rule = f"{'>' if open_low else '>='} {low}"
+        if high < math.inf:
+            rule = f"in {'(' if open_low else '['}{low}, {high}{')' if open_high else ']'}"
+        error = ValueError if number else TypeError
+        raise error(f"`{name}` must be a finite number {rule}, got {value!r}")
+    return float(value)
+
+
+def check_steps(value):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"`steps` must be an int >= 1, got {value!r}")
+
+
+def describe(array):
+    return f"{array.dtype} of shape {array.shape}"

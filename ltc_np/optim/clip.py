@@ -1,0 +1,54 @@
+"""Clipping of the gradient."""
+
+import math
+
+import numpy as np
+
+from ..base.blas import sum_of_squares
+from .base import check_number
+
+
+def clip_by_global_norm(grad, max_norm):
+    """Scale a gradient in place so that its Euclidean norm is at most ``max_norm``.
+
+    Parameters
+    ----------
+    grad : float array
+        Changed only if its norm is finite and larger than ``max_norm``.
+    max_norm : float > 0
+
+    Returns
+    -------
+    float
+        The norm before, computed in float64 without overflow; inf or nan if ``grad`` has such elements.
+
+    Raises
+    ------
+    TypeError
+        A gradient that is not a float array.
+    ValueError
+        A ``max_norm`` that is not a number > 0.
+
+    References
+    ----------
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013,
+    algorithm 1.
+
+    Examples
+    --------
+    >>> grad = np.array([3.0, 4.0])
+    >>> clip_by_global_norm(grad, 2.5), grad.tolist()
+    (5.0, [1.5, 2.0])
+    """
+    if not isinstance(grad, np.ndarray) or grad.dtype.kind != "f":
+        raise TypeError(f"`grad` must be a float array, got {getattr(grad, 'dtype', type(grad).__name__)}")
+    max_norm = check_number("max_norm", max_norm, low=0, open_low=True)
+    largest = 1.0  # squares of narrower floats do not overflow in float64
+    if grad.dtype.itemsize >= 8:
+        largest = float(np.abs(grad).max(initial=0.0))
+        if largest == 0 or not math.isfinite(largest):
+            return largest
+    norm = largest * math.sqrt(sum_of_squares(np.divide(grad, largest, dtype=np.float64)))
+    if max_norm < norm < math.inf:
+        np.multiply(grad, max_norm / norm, out=grad, dtype=np.float64, casting="same_kind")
+    return norm

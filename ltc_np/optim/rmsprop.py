@@ -1,0 +1,43 @@
+"""Gradient over the root of its mean square."""
+
+from ..kernels.numpy.rmsprop import Numbers
+from .base import SMALLEST_EPSILON, Optimizer, check_number
+
+
+class RMSprop(Optimizer):
+    """Gradient over the root of its running mean square, as in PyTorch:
+
+        v_t = alpha * v_{t-1} + (1 - alpha) * g_t**2            v_0 = 0
+        u_t = g_t / (sqrt(v_t) + epsilon)
+        b_t = momentum * b_{t-1} + u_t                          b_0 = 0
+        theta_t = theta_{t-1} - lr * b_t
+
+    Parameters
+    ----------
+    lr : float > 0 or schedule
+    alpha : float in [0, 1)
+    epsilon : float >= 1e-30
+    momentum : float in [0, 1)
+
+    References
+    ----------
+    Tieleman and Hinton, "Lecture 6.5 - rmsprop", COURSERA: Neural networks for machine learning, 2012.
+    TensorFlow adds epsilon under the root: results differ.
+
+    Examples
+    --------
+    >>> RMSprop()
+    RMSprop(lr=0.01, alpha=0.99, epsilon=1e-08, momentum=0.0)
+    """
+
+    moment_names = ("v", "b")
+    kernel = "rmsprop"
+
+    def __init__(self, lr=0.01, alpha=0.99, epsilon=1e-8, momentum=0.0):
+        self.alpha = check_number("alpha", alpha, low=0, high=1)
+        self.epsilon = check_number("epsilon", epsilon, low=SMALLEST_EPSILON)
+        self.momentum = check_number("momentum", momentum, low=0, high=1)
+        super().__init__(lr)
+
+    def numbers(self, lr):
+        return Numbers(lr, self.alpha, 1 - self.alpha, self.epsilon, self.momentum)

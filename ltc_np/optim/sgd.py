@@ -1,0 +1,48 @@
+"""Gradient descent."""
+
+import numpy as np
+
+from ..kernels.numpy.sgd import Numbers
+from .base import Optimizer, check_number
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum as in PyTorch:
+
+        b_t = momentum * b_{t-1} + g_t                          b_0 = 0
+        theta_t = theta_{t-1} - lr * b_t
+        theta_t = theta_{t-1} - lr * (g_t + momentum * b_t)     with nesterov
+
+    Parameters
+    ----------
+    lr : float > 0 or schedule
+    momentum : float in [0, 1)
+    nesterov : bool
+        Needs momentum > 0.
+
+    References
+    ----------
+    Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.  Sutskever et al., "On
+    the importance of initialization and momentum in deep learning", ICML 2013 (where b contains lr: the two
+    differ while the learning rate changes).
+
+    Examples
+    --------
+    >>> SGD(0.1, momentum=0.9)
+    SGD(lr=0.1, momentum=0.9, nesterov=False)
+    """
+
+    moment_names = ("b",)
+    kernel = "sgd"
+
+    def __init__(self, lr, momentum=0.0, nesterov=False):
+        self.momentum = check_number("momentum", momentum, low=0, high=1)
+        if not isinstance(nesterov, (bool, np.bool_)):
+            raise TypeError(f"`nesterov` must be a bool, got {nesterov!r}")
+        if nesterov and self.momentum == 0:
+            raise ValueError(f"`momentum` must be > 0 with nesterov, got {momentum}")
+        self.nesterov = bool(nesterov)
+        super().__init__(lr)
+
+    def numbers(self, lr):
+        return Numbers(lr, self.momentum, float(self.nesterov))
