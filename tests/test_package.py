@@ -1,6 +1,5 @@
-"""The package as a whole: what importing loads, which way imports point, names, threads, layout."""
+"""The package as a whole: what importing loads, names, threads, layout."""
 
-import ast
 import pathlib
 import subprocess
 import sys
@@ -27,53 +26,6 @@ def test_importing_loads_neither_numba_nor_matplotlib():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
     assert out.stdout.strip() == "[]"
-
-
-# Modules by level: each may import, at its top, only from the levels before its own.
-LEVELS = (
-    (
-        "base",
-        "wirings",
-        "losses",
-        "metrics",
-        "data",
-        "progress",
-        "outputs",
-        "penalties",
-    ),
-    ("kernels",),
-    ("cells", "optim"),
-    ("layers", "stream"),
-    ("model",),
-    ("config",),
-    ("io", "gradcheck", "solver_error", "tutorial"),
-    ("callbacks",),
-    ("train", "bench"),
-    ("torch_loops",),
-    ("peers",),
-    ("bench_cuda",),
-    ("__main__",),
-)
-LEVEL = {name: k for k, names in enumerate(LEVELS) for name in names}
-
-
-def top_imports(path):
-    """Names of ltc_np's own modules that a file imports at its top level."""
-    inside = path.relative_to(PACKAGE).parts[:-1]
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = [*inside][: len(inside) - node.level + 1]
-            parts = base + (node.module.split(".") if node.module else [])
-            yield from ([parts[0]] if parts else [alias.name for alias in node.names])
-
-
-def test_imports_point_one_way():
-    files = [p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem != "__init__"]
-    assert len(files) > 20
-    for path in files:
-        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for name in top_imports(path):
-            assert LEVEL[name] < LEVEL[own] or name == own or LEVEL[own] == LEVEL[name] == 0, (path.name, name)
 
 
 def test_public_names():
@@ -188,13 +140,3 @@ def test_layout():
         Layout((Entry("a", (1,), positivity="relu"),))
     with pytest.raises(ValueError, match="'a' twice"):
         Layout((Entry("a", (1,)), Entry("a", (1,))))
-
-
-def test_the_top_level_holds_only_what_is_fixed():
-    root = PACKAGE.parent
-    fixed = {"pyproject.toml", "README.md", "LICENSE", "ltc_np", "tests", "examples", "docs"}
-    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True)
-    if tracked.returncode:
-        pytest.skip("not a git checkout")
-    top = {line.split("/")[0] for line in tracked.stdout.splitlines()}
-    assert {name for name in top if not name.startswith(".")} <= fixed
