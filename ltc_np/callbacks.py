@@ -64,7 +64,7 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, patience, monitor="val_loss", min_delta=0.0, mode="auto"):
-        self.patience = checks.positive_int("patience", patience)
+        self.patience = checks.integer("patience", patience)
         self.monitor, self.min_delta = monitor, checks.number("min_delta", min_delta)
         if mode not in ("auto", "min", "max"):
             raise ValueError(f'`mode` must be "auto", "min" or "max", got {mode!r}')
@@ -107,7 +107,7 @@ class Checkpoint(Callback):
     def __init__(self, path, every=1):
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"`path` must be a str or Path, got {path!r}")
-        self.path, self.every = path, checks.positive_int("every", every)
+        self.path, self.every = path, checks.integer("every", every)
         if "{" in str(path).replace("{epoch}", ""):
             raise ValueError(f"`path` must have no braces but {{epoch}}, got {path}")
 

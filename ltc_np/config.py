@@ -119,10 +119,10 @@ class CellConfig:
             object.__setattr__(self, name, value)
 
         put("cell", _word("cell", self.cell, CELLS))
-        put("units", checks.positive_int("units", self.units))
-        put("input_dim", checks.positive_int("input_dim", self.input_dim))
+        put("units", checks.integer("units", self.units))
+        put("input_dim", checks.integer("input_dim", self.input_dim))
         if self.output_dim is not None:
-            put("output_dim", checks.positive_int("output_dim", self.output_dim))
+            put("output_dim", checks.integer("output_dim", self.output_dim))
         put("input_mapping", _word("input_mapping", self.input_mapping, INPUT_MAPPINGS))
         for name, words in WORDS.items():
             value = getattr(self, name)
@@ -216,7 +216,8 @@ def _word(name, value, known, elsewhere=()):
     found = meant.get(_spelling(value)) if isinstance(value, str) else None
     if found is None:
         shown = [[repr(word), *(f"(or {a!r})" for a, w in aliases.items() if w == word)] for word in known]
-        raise ValueError(f"`{name}` must be one of {', '.join(map(' '.join, shown))}, got {value!r}")
+        wrong = ValueError if isinstance(value, str) else TypeError
+        raise wrong(f"`{name}` must be one of {', '.join(map(' '.join, shown))}, got {value!r}")
     return found
 
 
@@ -235,9 +236,9 @@ def _plain_init(init):
             if isinstance(value, (list, tuple)) and len(value) == 2:
                 return tuple(checks.number(name, end, low=-float("inf")) for end in value)
             return checks.number(name, value, low=-float("inf"))
-        except ValueError:
+        except (TypeError, ValueError) as error:
             rule = "a finite number or a range [low, high] of them"
-            raise ValueError(f"`{name}` must be {rule}, got {checks.brief(value)}") from None
+            raise type(error)(f"`{name}` must be {rule}, got {checks.brief(value)}") from None
 
     return _FrozenDict({name: read(f"init[{name!r}]", value) for name, value in init.items()})
 

@@ -116,7 +116,7 @@ class Model:
         self.dtype = np.dtype(name)  # of this machine's byte order
         return_sequences = checks.boolean("return_sequences", return_sequences)
         if seed is not None:
-            checks.positive_int("seed", seed, 0)
+            checks.integer("seed", seed, 0)
         self.layers, self.backend, self.return_sequences = layers, kernels.resolve(backend), return_sequences
         self._set_up(stack)
         rng = np.random.default_rng(seed)
@@ -307,7 +307,7 @@ class Model:
 
     def initial_state(self, batch_size=None):
         """The state a sequence starts from: (B, K), or (K,) without ``batch_size``."""
-        B = 1 if batch_size is None else checks.positive_int("batch_size", batch_size)
+        B = 1 if batch_size is None else checks.integer("batch_size", batch_size)
         state = self._initial_state(B)
         return state[0] if batch_size is None else state
 
@@ -640,7 +640,7 @@ class Model:
             return self._predict_list(x, dt, h0, batch_size)
         x, dt, lengths, valid, h0, single = self._check(x, dt, lengths, h0)
         B, T, _ = x.shape
-        n = self._predict_batch(T) if batch_size is None else checks.positive_int("batch_size", batch_size)
+        n = self._predict_batch(T) if batch_size is None else checks.integer("batch_size", batch_size)
         workspace, parts = Workspace(), []
         prepared = self._prepare(workspace)
         self._check_steps(prepared, dt)
@@ -677,7 +677,7 @@ class Model:
         elif np.ndim(dt) > 0:
             raise ValueError(f"`dt` must be a number or a list for a list of sequences, got shape {np.shape(dt)}")
         if batch_size is not None:
-            checks.positive_int("batch_size", batch_size)
+            checks.integer("batch_size", batch_size)
         B, first, outputs = len(x), 0, []
         if h0 is not None:
             h0 = self._check_state("h0", h0, B, False)
@@ -873,7 +873,7 @@ def _one_cell(cell, units_or_wiring, input_dim, mixed_memory, proj_size, options
     layer = with_memory(mixed_memory, lambda size: cell(units_or_wiring, size, **options), input_dim, units)
     if proj_size is None:
         return [layer]
-    return [layer, Dense(layer.output_size, checks.positive_int("proj_size", proj_size))]
+    return [layer, Dense(layer.output_size, checks.integer("proj_size", proj_size))]
 
 
 def check_memory(memory):
@@ -887,7 +887,7 @@ def _check_dropout_seed(seed):
     """``seed`` as a tuple of ints, or None."""
     if seed is None:
         return None
-    return tuple(checks.positive_int("dropout_seed", s, 0) for s in (seed if isinstance(seed, tuple) else (seed,)))
+    return tuple(checks.integer("dropout_seed", s, 0) for s in (seed if isinstance(seed, tuple) else (seed,)))
 
 
 def _dropout_rng(seed, layer):

@@ -116,7 +116,7 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
     if not layers:
         raise ValueError(f"`model` must have a layer with a solver, such as an LTC or a CTRNN, got {model!r}")
     tolerance = checks.number("tolerance", tolerance, low_open=True)
-    wanted = [checks.positive_int("unfolds", n) for n in np.atleast_1d(np.asarray(unfolds, object)).tolist()]
+    wanted = [checks.integer("unfolds", n) for n in np.atleast_1d(np.asarray(unfolds, object)).tolist()]
     call = _Calls(model, x, dt, lengths, h0)
     reference, size, change = call(fine=True, ode_unfolds=FIRST), FIRST, np.inf
     while change > tolerance / 100 and size < MOST:

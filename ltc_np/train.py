@@ -235,10 +235,10 @@ def fit(
     is the mean over all chunks by their weights; l1 and l2 act in every chunk.  A loss of your own sees one chunk at a
     time, and y must then be (B, T) or (B, T, ...).
     """
-    epochs = checks.positive_int("epochs", epochs)
-    batch_size = checks.positive_int("batch_size", batch_size)
+    epochs = checks.integer("epochs", epochs)
+    batch_size = checks.integer("batch_size", batch_size)
     if tbptt is not None:
-        tbptt = checks.positive_int("tbptt", tbptt)
+        tbptt = checks.integer("tbptt", tbptt)
     memory = check_memory(memory)
     shuffle, keep_best, verbose, drop_last = (
         checks.boolean(name, value)
@@ -249,15 +249,15 @@ def fit(
             ("drop_last", drop_last),
         )
     )
-    validation_every = checks.positive_int("validation_every", validation_every)
-    initial_epoch = checks.positive_int("initial_epoch", initial_epoch, 0)
+    validation_every = checks.integer("validation_every", validation_every)
+    initial_epoch = checks.integer("initial_epoch", initial_epoch, 0)
     if epochs <= initial_epoch:
         raise ValueError(f"`epochs` must be larger than `initial_epoch` = {initial_epoch}, got {epochs}")
     if clip_norm is not None:
         clip_norm = checks.number("clip_norm", clip_norm, low_open=True)
     if seed is None:
         seed = int(np.random.SeedSequence().entropy % 2**63)
-    seed = checks.positive_int("seed", seed, 0)
+    seed = checks.integer("seed", seed, 0)
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
     if isinstance(callbacks, Callback) or callable(callbacks):
         callbacks = [callbacks]
@@ -611,7 +611,7 @@ def evaluate(
         ``"loss"`` and each metric's name -> float.
     """
     data = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
-    size = checks.positive_int("batch_size", batch_size)
+    size = checks.integer("batch_size", batch_size)
     return _evaluate(model, data, losses.get(loss), _metrics(metrics), class_weight, size, Workspace(), check=True)
 
 

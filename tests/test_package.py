@@ -39,8 +39,8 @@ def test_threads_are_checked_and_restored():
     assert get_num_threads() >= 1
     set_num_threads(3)
     assert get_num_threads() == 3
-    for bad in (0, 1.5, True, "2"):
-        with pytest.raises(ValueError, match="`n` must be an int >= 1 or None"):
+    for bad, error in ((0, ValueError), (1.5, TypeError), (True, TypeError), ("2", TypeError)):
+        with pytest.raises(error, match="`n` must be an int >= 1, got"):
             set_num_threads(bad)
     set_num_threads(None)
 

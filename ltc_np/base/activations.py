@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+from . import checks
+
 # (a + 4) exp(a**2 / 2) Phi(-a) for a >= 0 in powers of (a - 4) / (a + 4), Phi the normal distribution; relative error
 # 1.5e-9 (degree 11) and 5.7e-17 (23); tests/golden/make_minimax.py makes them.
 NORMAL_TAIL_FLOAT32 = (
@@ -112,6 +114,4 @@ ACTIVATIONS = {
 
 def get(name):
     """(f, d_f) of an activation by name."""
-    if name not in ACTIVATIONS:
-        raise ValueError(f"`activation` must be one of {', '.join(map(repr, ACTIVATIONS))}, got {name!r}")
-    return ACTIVATIONS[name]
+    return ACTIVATIONS[checks.one_of("activation", name, ACTIVATIONS)]

@@ -17,8 +17,6 @@ from . import threads
 
 # Rows of a product that one thread takes at a time, and multiplications (about 0.2 ms) from which others help.
 ROWS, PARALLEL_PRODUCTS = 256, 10_000_000
-# Numbers of which a product of vectors stays on one thread; OpenBLAS begins to share it out at 10,000.
-SERIAL = 8192
 
 _NAMES = ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads64_")
 _NAMES += ("openblas_{}_num_threads",)
@@ -93,16 +91,3 @@ def product(a, b):
     with one_thread():
         threads.run(run, blocks, threads.share(blocks, a.size * b.shape[1] > PARALLEL_PRODUCTS))
     return out
-
-
-def sum_of_squares(array):
-    """The sum of the squares of all elements, a float; each `SERIAL` of them are summed in the array's dtype.
-
-    No thread of BLAS's takes part: the bits are the same for any number of them, and none goes on spinning, for
-    milliseconds, on a core that this library's threads need.
-    """
-    flat = array.reshape(-1)
-    if flat.size <= SERIAL:
-        return float(np.vdot(flat, flat))  # the product that does not warn of overflow
-    parts = (flat[k : k + SERIAL] for k in range(0, flat.size, SERIAL))
-    return sum(float(np.vdot(part, part)) for part in parts)

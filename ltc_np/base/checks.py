@@ -1,15 +1,17 @@
 """Input checks, made once at the public boundary.
 
-Every error is one line that names the argument, the rule and what came.
+Every error is one line that names the argument, the rule and what came: a TypeError for something of the wrong kind,
+such as a bool for a number, a ValueError for what is out of range.
 """
 
 import math
 import sys
 import warnings
+from numbers import Real
 
 import numpy as np
 
-from .blas import sum_of_squares
+from .sums import sum_of_squares
 
 
 def warn(message):
@@ -85,34 +87,40 @@ def brief(value):
     return f"an array of shape {shape}" if shape else f"{value!r:.60}"
 
 
-def positive_int(name, value, least=1):
-    """``value`` as int >= least."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"`{name}` must be an int >= {least}, got {value!r}")
+def integer(name, value, least=1, most=None):
+    """``value`` as an int in least..most, without an upper limit for None."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        rule = f">= {least}" if most is None else f"in {least}..{most}"
+        raise (ValueError if whole else TypeError)(f"`{name}` must be an int {rule}, got {brief(value)}")
     return int(value)
 
 
-def number(name, value, low=0.0, low_open=False, high=np.inf):
-    """``value`` as a finite float in [low, high] (or (low, high])."""
-    ok = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not ok or not np.isfinite(value) or value < low or value > high or (low_open and value == low):
-        bound = "" if low == -np.inf else f" {'>' if low_open else '>='} {low:g}"
-        bound += "" if high == np.inf else f" and <= {high:g}"
-        raise ValueError(f"`{name}` must be a finite number{bound}, got {value!r}")
-    return float(value)
-
-
-def share(name, value):
-    """``value`` as a float in [0, 1): what dropout drops."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not 0 <= value < 1:
-        raise ValueError(f"`{name}` must be a number in [0, 1), got {value!r}")
-    return float(value)
+def number(name, value, low=0.0, high=math.inf, low_open=False, high_open=False):
+    """``value`` as a finite float in [low, high]; ``low_open``: greater than low, ``high_open``: less than high."""
+    if type(value) is float and low < value < high:  # as it comes in every step of training
+        return value
+    scalar = isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "fiu"
+    real = scalar or (isinstance(value, Real) and not isinstance(value, bool))
+    try:
+        found = float(value) if real else math.nan
+    except OverflowError:  # of an int
+        found = math.inf
+    inside = (low < found if low_open else low <= found) and (found < high if high_open else found <= high)
+    if not inside or not math.isfinite(found):
+        if high < math.inf:
+            rule = f" in {'(' if low_open else '['}{low:g}, {high:g}{')' if high_open else ']'}"
+        else:
+            rule = "" if low == -math.inf else f" {'>' if low_open else '>='} {low:g}"
+        raise (ValueError if real else TypeError)(f"`{name}` must be a finite number{rule}, got {brief(value)}")
+    return found
 
 
 def one_of(name, value, known):
-    """``value``, one of the words ``known``."""
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, known))}, got {value!r}")
+    """``value``, one of the words ``known``, of which None may be one."""
+    if not (value is None or isinstance(value, str)) or value not in known:
+        wrong = ValueError if isinstance(value, str) else TypeError
+        raise wrong(f"`{name}` must be one of {', '.join(map(repr, known))}, got {brief(value)}")
     return value
 
 

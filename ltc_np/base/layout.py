@@ -163,8 +163,7 @@ class Layout:
     def __post_init__(self):
         slices, runs, start = {}, {"softplus": [], "clip": []}, 0
         for e in self.entries:
-            if e.positivity not in POSITIVITIES:
-                raise ValueError(f"`positivity` must be one of {POSITIVITIES}, got {e.positivity!r}")
+            checks.one_of("positivity", e.positivity, POSITIVITIES)
             if e.name in slices:
                 raise ValueError(f"parameter names must differ, got {e.name!r} twice")
             slices[e.name] = slice(start, start + e.size), tuple(e.shape)

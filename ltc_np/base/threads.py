@@ -12,6 +12,8 @@ import os
 import threading
 from queue import SimpleQueue
 
+from . import checks
+
 _state = {"threads": None, "workers": []}
 _lock = threading.Lock()
 
@@ -49,8 +51,7 @@ def set_num_threads(n):
     ----------
     n : int >= 1, or None for the default
     """
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise ValueError(f"`n` must be an int >= 1 or None, got {n!r}")
+    n = None if n is None else checks.integer("n", n)
     with _lock:
         _state["threads"] = n
 

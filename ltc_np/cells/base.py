@@ -32,7 +32,7 @@ def cell_sizes(units, input_dim):
     """``units`` and ``input_dim`` of a cell without a wiring, checked."""
     if isinstance(units, Wiring):
         raise TypeError(f"`units` must be an int >= 1, got a wiring, {units!r}: wirings are for LTC and WiredCfC")
-    return checks.positive_int("units", units), checks.positive_int("input_dim", input_dim)
+    return checks.integer("units", units), checks.integer("input_dim", input_dim)
 
 
 def own_rng(rng):

@@ -106,12 +106,10 @@ class CfC(Layer):
     ):
         self.units, self.input_dim = cell_sizes(units, input_dim)
         check_convention(mode, variant)
-        self.backbone_units = checks.positive_int("backbone_units", backbone_units)
-        self.backbone_layers = checks.positive_int("backbone_layers", backbone_layers, 0)
-        if backbone_activation not in BACKBONE_ACTIVATIONS:
-            names = ", ".join(map(repr, BACKBONE_ACTIVATIONS))
-            raise ValueError(f"`backbone_activation` must be one of {names}, got {backbone_activation!r}")
-        self.backbone_dropout = checks.share("backbone_dropout", backbone_dropout)
+        self.backbone_units = checks.integer("backbone_units", backbone_units)
+        self.backbone_layers = checks.integer("backbone_layers", backbone_layers, 0)
+        checks.one_of("backbone_activation", backbone_activation, BACKBONE_ACTIVATIONS)
+        self.backbone_dropout = checks.number("backbone_dropout", backbone_dropout, high=1, high_open=True)
         first = 1 if variant == "torch" else 0
         self.dropped = range(first, self.backbone_layers) if self.backbone_dropout else range(0)
         if self.backbone_dropout and not self.dropped:
@@ -162,8 +160,7 @@ class CfC(Layer):
 def check_convention(mode, variant):
     """Refuse unknown words."""
     for name, value, allowed in (("mode", mode, MODES), ("variant", variant, VARIANTS)):
-        if not isinstance(value, str) or value not in allowed:
-            raise ValueError(f"`{name}` must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        checks.one_of(name, value, allowed)
 
 
 def heads(mode, variant):

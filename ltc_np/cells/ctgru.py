@@ -89,12 +89,10 @@ class CTGRU(Layer):
 
     def __init__(self, units, input_dim, *, scales=8, tau_min=1.0, tau_ratio=10**0.5, decay="before", init=None):
         N, I = cell_sizes(units, input_dim)
-        self.scales = M = checks.positive_int("scales", scales)
+        self.scales = M = checks.integer("scales", scales)
         self.tau_min = checks.number("tau_min", tau_min, low_open=True)
         self.tau_ratio = checks.number("tau_ratio", tau_ratio, low=1.0, low_open=True)
-        if not isinstance(decay, str) or decay not in ORDERS:
-            raise ValueError(f'`decay` must be "before" or "after", got {decay!r}')
-        self.decay = decay
+        self.decay = checks.one_of("decay", decay, ORDERS)
         logs = math.log(self.tau_min), math.log(self.tau_min) + (M - 1) * math.log(self.tau_ratio)
         if not -LARGEST <= logs[0] <= logs[1] <= LARGEST:
             raise ValueError(

@@ -163,9 +163,8 @@ class LTC(Layer):
         init=None,
     ):
         wiring = built(wiring, input_dim)
-        if isinstance(ode_unfolds, bool) or not isinstance(ode_unfolds, (int, np.integer)) or ode_unfolds < 1:
-            raise ValueError(f"`ode_unfolds` must be an int >= 1, got {ode_unfolds!r}")
-        epsilon = checks.number("epsilon", epsilon, high=1.0)
+        self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds)
+        self.epsilon = checks.number("epsilon", epsilon, high=1.0)
         for name, value, known in (
             ("positivity", positivity, ("softplus", "clip")),
             ("solver", solver, tuple(SOLVERS)),
@@ -176,8 +175,8 @@ class LTC(Layer):
         for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
             check_mapping(name, mapping, "default")
         self.wiring, self.input_dim = wiring, wiring.input_dim
-        self.ode_unfolds, self.epsilon, self.positivity = int(ode_unfolds), float(epsilon), positivity
-        self.solver, self.check_stability, self.method = solver, check_stability, SOLVERS[solver]
+        self.positivity, self.solver, self.check_stability = positivity, solver, check_stability
+        self.method = SOLVERS[solver]
         self.hull = self.method.hull
         self.may_overflow = self.method.limit is not None and check_stability != "error"
         self.input_mapping = default if input_mapping == "default" else input_mapping

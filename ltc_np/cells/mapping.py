@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from ..base import checks
+
 MAPPINGS = (None, "linear", "affine")
 
 
 def check_mapping(name, mapping, *more):
     """``mapping`` if it is one of `MAPPINGS`, or of the words ``more``."""
-    if mapping is not None and (not isinstance(mapping, str) or mapping not in (*MAPPINGS, *more)):
-        raise ValueError(f'`{name}` must be None, "linear" or "affine", got {mapping!r}')
-    return mapping
+    return checks.one_of(name, mapping, (*MAPPINGS, *more))
 
 
 def mapping_shapes(mapping, side, size):

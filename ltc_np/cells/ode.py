@@ -47,7 +47,7 @@ class OdeCell(Layer):
         self, units, input_dim, solver, solvers, ode_unfolds, activation, feedback, entries, init, unchecked=False
     ):
         N, I = cell_sizes(units, input_dim)
-        self.ode_unfolds = checks.positive_int("ode_unfolds", ode_unfolds)
+        self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds)
         checks.one_of("solver", solver, solvers)
         activations.get(activation)  # refuses what it does not know
         self.solver, self.method, self.activation = solver, SOLVERS[solver], activation

@@ -114,9 +114,7 @@ class SpikingLIF(Layer):
             if self.reset >= self.threshold:
                 raise ValueError(f"`reset` must be < `threshold` = {self.threshold:g}, got {reset!r}")
         self.refractory = checks.number("refractory", refractory)
-        if not isinstance(surrogate, str) or surrogate not in SURROGATES:
-            raise ValueError(f'`surrogate` must be "fast_sigmoid" or "arctan", got {surrogate!r}')
-        self.surrogate = surrogate
+        self.surrogate = checks.one_of("surrogate", surrogate, SURROGATES)
         default = SLOPES[SURROGATES.index(surrogate)]
         self.slope = default if slope is None else checks.number("slope", slope, low_open=True)
         self.tau = checks.number("tau", tau, low_open=True)

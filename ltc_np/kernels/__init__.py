@@ -39,8 +39,7 @@ def resolve(backend):
     ``"auto"`` is ``"cpu"`` where Numba works, else ``"numpy"`` with one warning; never ``"cuda"``.  A backend asked
     for by name that cannot be had is an error.
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"`backend` must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
+    checks.one_of("backend", backend, BACKENDS)
     if backend == "numpy":
         return backend
     if backend == "cuda":

@@ -24,8 +24,8 @@ class Dense(Layer):
     dt0_identity = hull = causal = True  # of a state that is empty
 
     def __init__(self, n_in, n_out, activation=None):
-        self.n_in = self.input_size = checks.positive_int("n_in", n_in)
-        self.n_out = self.output_size = checks.positive_int("n_out", n_out)
+        self.n_in = self.input_size = checks.integer("n_in", n_in)
+        self.n_out = self.output_size = checks.integer("n_out", n_out)
         self.f, self.d_f = activations.get(activation)
         self.activation = activation
         self.smooth = activation != "relu"

@@ -42,8 +42,8 @@ class Dropout(Layer):
     smooth = causal = bitwise_batch = True
 
     def __init__(self, n, rate=None):  # None is refused, but after a rate in the place of n
-        self.n = self.input_size = self.output_size = checks.positive_int("n", n)
-        self.rate = checks.share("rate", rate)
+        self.n = self.input_size = self.output_size = checks.integer("n", n)
+        self.rate = checks.number("rate", rate, high=1, high_open=True)
         self.drops = self.rate > 0
         self._seal()
 

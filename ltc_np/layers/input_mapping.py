@@ -25,7 +25,7 @@ class InputMapping(Layer):
     smooth = causal = bitwise_batch = True
 
     def __init__(self, n, mapping="affine"):
-        self.n = self.input_size = self.output_size = checks.positive_int("n", n)
+        self.n = self.input_size = self.output_size = checks.integer("n", n)
         self.mapping = check_mapping("mapping", mapping)
         shapes = mapping_shapes(mapping, "input", self.input_size)
         self.layout = Layout(tuple(Entry(name, shape, float(name == "input_w")) for name, shape in shapes.items()))

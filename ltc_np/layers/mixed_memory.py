@@ -66,11 +66,10 @@ class MixedMemory(Layer):
             raise TypeError(f"`cell` must be a layer such as LTC(...), got {type(cell).__name__}")
         if cell.state_size < 1 or not cell.causal or "c" in cell.state_slices:
             raise ValueError(f"`cell` must be a causal layer with a state and without an LSTM's, got {cell!r}")
-        if not isinstance(topology, str) or topology not in TOPOLOGIES:
-            raise ValueError(f'`topology` must be "torch" or "keras", got {topology!r}')
+        checks.one_of("topology", topology, TOPOLOGIES)
         self.cell, self.topology, self._torch = cell, topology, topology == "torch"
         self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
-        I = cell.input_size if input_dim is None else checks.positive_int("input_dim", input_dim)
+        I = cell.input_size if input_dim is None else checks.integer("input_dim", input_dim)
         if self._torch and cell.input_size != I:
             raise ValueError(
                 f'`input_dim` must be the cell\'s {cell.input_size} in topology "torch", got {input_dim!r}'
@@ -193,7 +192,8 @@ def with_memory(mixed_memory, make, input_dim, units):
     if isinstance(mixed_memory, (bool, np.bool_)):
         return MixedMemory(make(input_dim)) if mixed_memory else make(input_dim)
     if not isinstance(mixed_memory, str) or mixed_memory not in TOPOLOGIES:
-        raise ValueError(f'`mixed_memory` must be a bool, "torch" or "keras", got {mixed_memory!r}')
+        wrong = ValueError if isinstance(mixed_memory, str) else TypeError
+        raise wrong(f'`mixed_memory` must be a bool, "torch" or "keras", got {checks.brief(mixed_memory)}')
     if mixed_memory == "torch":
         return MixedMemory(make(input_dim))
-    return MixedMemory(make(units), "keras", input_dim=checks.positive_int("input_dim", input_dim))
+    return MixedMemory(make(units), "keras", input_dim=checks.integer("input_dim", input_dim))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..base.blas import sum_of_squares
+from ..base.sums import sum_of_squares
 from .base import check_number
 
 

@@ -235,7 +235,7 @@ def test_initial_values():
         (((3, 2), {"variant": None}), "`variant` must be one of 'torch', 'keras', 'paper', got None"),
         (((3, 2), {"backbone_layers": -1}), "`backbone_layers` must be an int >= 0"),
         (((3, 2), {"backbone_activation": "sigmoid"}), "`backbone_activation` must be one of"),
-        (((3, 2), {"backbone_dropout": 1.0}), "`backbone_dropout` must be a number in [0, 1), got 1.0"),
+        (((3, 2), {"backbone_dropout": 1.0}), "`backbone_dropout` must be a finite number in [0, 1), got 1.0"),
         (((3, 2), {"backbone_dropout": 0.1}), "`backbone_dropout` acts after backbone layers (from the second on"),
         (((3, 2), {"backbone_dropout": 0.1, "backbone_layers": 0, "variant": "keras"}), "and there is none"),
         (((3, 2), {"init": {"w": 1}}), "`init` has an unknown parameter 'w'; there are backbone_w0"),

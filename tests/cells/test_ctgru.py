@@ -153,19 +153,23 @@ def test_it_learns_how_long_ago_something_was(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "error", "message"),
     [
-        ({"units": 0}, "`units` must be an int >= 1, got 0"),
-        ({"input_dim": True}, "`input_dim` must be an int >= 1, got True"),
-        ({"scales": 0}, "`scales` must be an int >= 1, got 0"),
-        ({"tau_min": 0.0}, "`tau_min` must be a finite number > 0, got 0.0"),
-        ({"tau_ratio": 1.0}, "`tau_ratio` must be a finite number > 1, got 1.0"),
-        ({"scales": 200}, r"must give 200 time constants with \|ln\(tau\)\| <= 60, got ln\(tau\) from 0 to 229.1"),
-        ({"decay": "during"}, '`decay` must be "before" or "after", got \'during\''),
-        ({"decay": None}, '`decay` must be "before" or "after", got None'),
-        ({"init": {"w": 1.0}}, "`init` has an unknown parameter 'w'; there are w_x, w_h, w_c, b"),
+        ({"units": 0}, ValueError, "`units` must be an int >= 1, got 0"),
+        ({"input_dim": True}, TypeError, "`input_dim` must be an int >= 1, got True"),
+        ({"scales": 0}, ValueError, "`scales` must be an int >= 1, got 0"),
+        ({"tau_min": 0.0}, ValueError, "`tau_min` must be a finite number > 0, got 0.0"),
+        ({"tau_ratio": 1.0}, ValueError, "`tau_ratio` must be a finite number > 1, got 1.0"),
+        (
+            {"scales": 200},
+            ValueError,
+            r"must give 200 time constants with \|ln\(tau\)\| <= 60, got ln\(tau\) from 0 to 229.1",
+        ),
+        ({"decay": "during"}, ValueError, "`decay` must be one of 'before', 'after', got 'during'"),
+        ({"decay": None}, TypeError, "`decay` must be one of 'before', 'after', got None"),
+        ({"init": {"w": 1.0}}, ValueError, "`init` has an unknown parameter 'w'; there are w_x, w_h, w_c, b"),
     ],
 )
-def test_errors(arguments, message):
-    with pytest.raises(ValueError, match=message):
+def test_errors(arguments, error, message):
+    with pytest.raises(error, match=message):
         CTGRU(**({"units": 5, "input_dim": 2} | arguments))

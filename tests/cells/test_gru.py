@@ -52,16 +52,16 @@ def test_initial_values():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "error", "message"),
     [
-        ({"units": 0}, "`units` must be an int >= 1, got 0"),
-        ({"input_dim": 2.0}, "`input_dim` must be an int >= 1, got 2.0"),
-        ({"init": {"w": 1.0}}, "`init` has an unknown parameter 'w'; there are w_x, w_h, b, b_hn"),
-        ({"init": {"b_hn": np.zeros(3)}}, r"`init\['b_hn'\]` must be .* shape \(5,\), got shape \(3,\)"),
+        ({"units": 0}, ValueError, "`units` must be an int >= 1, got 0"),
+        ({"input_dim": 2.0}, TypeError, "`input_dim` must be an int >= 1, got 2.0"),
+        ({"init": {"w": 1.0}}, ValueError, "`init` has an unknown parameter 'w'; there are w_x, w_h, b, b_hn"),
+        ({"init": {"b_hn": np.zeros(3)}}, ValueError, r"`init\['b_hn'\]` must be .* shape \(5,\), got shape \(3,\)"),
     ],
 )
-def test_errors(arguments, message):
-    with pytest.raises(ValueError, match=message):
+def test_errors(arguments, error, message):
+    with pytest.raises(error, match=message):
         GRU(**({"units": 5, "input_dim": 2} | arguments))
 
 

@@ -69,18 +69,22 @@ def test_initial_values():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "error", "message"),
     [
-        ({"units": 0}, "`units` must be an int >= 1, got 0"),
-        ({"units": 2.0}, "`units` must be an int >= 1, got 2.0"),
-        ({"input_dim": True}, "`input_dim` must be an int >= 1, got True"),
-        ({"forget_bias": np.inf}, "`forget_bias` must be a finite number, got inf"),
-        ({"init": {"w": 1.0}}, "`init` has an unknown parameter 'w'; there are w_x, w_h, b"),
-        ({"init": {"b": np.zeros(3)}}, r"`init\['b'\]` must be .* an array of shape \(20,\), got shape \(3,\)"),
+        ({"units": 0}, ValueError, "`units` must be an int >= 1, got 0"),
+        ({"units": 2.0}, TypeError, "`units` must be an int >= 1, got 2.0"),
+        ({"input_dim": True}, TypeError, "`input_dim` must be an int >= 1, got True"),
+        ({"forget_bias": np.inf}, ValueError, "`forget_bias` must be a finite number, got inf"),
+        ({"init": {"w": 1.0}}, ValueError, "`init` has an unknown parameter 'w'; there are w_x, w_h, b"),
+        (
+            {"init": {"b": np.zeros(3)}},
+            ValueError,
+            r"`init\['b'\]` must be .* an array of shape \(20,\), got shape \(3,\)",
+        ),
     ],
 )
-def test_errors(arguments, message):
-    with pytest.raises(ValueError, match=message):
+def test_errors(arguments, error, message):
+    with pytest.raises(error, match=message):
         LSTM(**({"units": 5, "input_dim": 2} | arguments))
 
 

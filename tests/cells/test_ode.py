@@ -480,30 +480,41 @@ def test_the_semi_implicit_rule_is_stable(backend):
 
 
 @pytest.mark.parametrize(
-    ("cell", "arguments", "message"),
+    ("cell", "arguments", "error", "message"),
     [
-        (CTRNN, {"units": 0}, "`units` must be an int >= 1, got 0"),
-        (CTRNN, {"input_dim": True}, "`input_dim` must be an int >= 1, got True"),
-        (CTRNN, {"ode_unfolds": 0}, "`ode_unfolds` must be an int >= 1, got 0"),
+        (CTRNN, {"units": 0}, ValueError, "`units` must be an int >= 1, got 0"),
+        (CTRNN, {"input_dim": True}, TypeError, "`input_dim` must be an int >= 1, got True"),
+        (CTRNN, {"ode_unfolds": 0}, ValueError, "`ode_unfolds` must be an int >= 1, got 0"),
         (
             CTRNN,
             {"solver": "exponential"},
+            ValueError,
             "`solver` must be one of 'semi_implicit', 'euler', 'rk4', got 'exponential'",
         ),
-        (CTRNN, {"activation": "softmax"}, "`activation` must be one of .*, got 'softmax'"),
-        (CTRNN, {"check_stability": None}, "`check_stability` must be one of 'error', 'warn', 'off', got None"),
-        (CTRNN, {"tau": 0.0}, "`tau` must be a finite number > 0, got 0.0"),
-        (CTRNN, {"tau": (1.0, 2.0)}, r"`tau` must be a finite number > 0, got \(1.0, 2.0\)"),
-        (CTRNN, {"init": {"w": 1.0}}, "`init` has an unknown parameter 'w'; there are w_x, w_h, b, tau"),
-        (CTRNN, {"init": {"w_h": 1.0}, "global_feedback": False}, "`init` has an unknown parameter 'w_h'"),
-        (NeuralODE, {"units": 2.0}, "`units` must be an int >= 1, got 2.0"),
-        (NeuralODE, {"solver": "semi_implicit"}, "got 'semi_implicit', which is implicit in the leak: a NeuralODE has"),
-        (NeuralODE, {"solver": "heun"}, "`solver` must be one of 'rk4', 'euler', got 'heun'"),
-        (NeuralODE, {"init": {"tau": 1.0}}, "`init` has an unknown parameter 'tau'; there are w_x, w_h, b"),
+        (CTRNN, {"activation": "softmax"}, ValueError, "`activation` must be one of .*, got 'softmax'"),
+        (
+            CTRNN,
+            {"check_stability": None},
+            TypeError,
+            "`check_stability` must be one of 'error', 'warn', 'off', got None",
+        ),
+        (CTRNN, {"tau": 0.0}, ValueError, "`tau` must be a finite number > 0, got 0.0"),
+        (CTRNN, {"tau": (1.0, 2.0)}, TypeError, r"`tau` must be a finite number > 0, got \(1.0, 2.0\)"),
+        (CTRNN, {"init": {"w": 1.0}}, ValueError, "`init` has an unknown parameter 'w'; there are w_x, w_h, b, tau"),
+        (CTRNN, {"init": {"w_h": 1.0}, "global_feedback": False}, ValueError, "`init` has an unknown parameter 'w_h'"),
+        (NeuralODE, {"units": 2.0}, TypeError, "`units` must be an int >= 1, got 2.0"),
+        (
+            NeuralODE,
+            {"solver": "semi_implicit"},
+            ValueError,
+            "got 'semi_implicit', which is implicit in the leak: a NeuralODE has",
+        ),
+        (NeuralODE, {"solver": "heun"}, ValueError, "`solver` must be one of 'rk4', 'euler', got 'heun'"),
+        (NeuralODE, {"init": {"tau": 1.0}}, ValueError, "`init` has an unknown parameter 'tau'; there are w_x, w_h, b"),
     ],
 )
-def test_errors(cell, arguments, message):
-    with pytest.raises(ValueError, match=message):
+def test_errors(cell, arguments, error, message):
+    with pytest.raises(error, match=message):
         cell(**({"units": 5, "input_dim": 2} | arguments))
 
 

@@ -421,7 +421,7 @@ def test_files_from_before_the_solvers_are_semi_implicit(tmp_path):
 def test_options_are_checked_and_passed_on():
     for name in ("solver", "check_stability"):
         for bad in ("midpoint", None, 3, ["euler"]):
-            with pytest.raises(ValueError, match=f"`{name}` must be one of '"):
+            with pytest.raises(ValueError if bad == "midpoint" else TypeError, match=f"`{name}` must be one of '"):
                 LTC(AutoNCP(8, 2), 2, **{name: bad})
     wiring = RandomWiring(2, 2, 8, seed=0)
     x, v = np.ones((3, 2)), np.zeros((3, 8))
@@ -579,7 +579,9 @@ def test_solver_error_checks_its_arguments():
         solver_error(model.layers[0], x)
     with pytest.raises(ValueError, match="`model` must have a layer with a solver"):
         solver_error(Model(Dense(3, 2)), x)
-    for name, bad in (("tolerance", 0), ("tolerance", np.nan), ("unfolds", (0,)), ("unfolds", (2.5,))):
+    with pytest.raises(TypeError, match="`unfolds` must be an int >= 1, got 2.5"):
+        solver_error(model, x, unfolds=(2.5,))
+    for name, bad in (("tolerance", 0), ("tolerance", np.nan), ("unfolds", (0,))):
         with pytest.raises(ValueError, match=f"`{name}`"):
             solver_error(model, x, **{name: bad})
     with pytest.raises(ValueError, match="`x` must be"):

@@ -151,12 +151,13 @@ def test_wrong_ranges_are_refused():
         ({"time_constants": (0, 2)}, r"`init\['time_constants'\]` must be a finite number > 0, got 0"),
         ({"time_constants": (2, 1)}, "must be .low, high. with 0 < low <= high, got .2, 1."),
         ({"time_constants": (1, np.inf)}, "must be a finite number > 0, got inf"),
-        ({"time_constants": ("a", 2)}, "must be a finite number > 0, got 'a'"),
         ({"time_constants": (1, 2), "cm": 1.0}, "`init` must not give 'cm' beside"),
         ({"time_constants": (1, 2), "W": 1.0}, "unknown parameter 'W'"),
     ):
         with pytest.raises(ValueError, match=words):
             LTC(AutoNCP(8, 2), 2, init=init)
+    with pytest.raises(TypeError, match="must be a finite number > 0, got 'a'"):
+        LTC(AutoNCP(8, 2), 2, init={"time_constants": ("a", 2)})
     with pytest.raises(TypeError, match="`init` must be a dict"):
         LTC(AutoNCP(8, 2), 2, init=["time_constants"])
 

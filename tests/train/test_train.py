@@ -627,11 +627,13 @@ def test_what_cannot_be_cut_into_chunks_is_refused():
 
     x, y = sines()
     for K in (0, -1, 2.5, True, "4"):
-        with pytest.raises(ValueError, match=f"`tbptt` must be an int >= 1, got {K!r}"):
+        with pytest.raises(
+            ValueError if type(K) is int else TypeError, match=f"`tbptt` must be an int >= 1, got {K!r}"
+        ):
             small().fit(x, y, tbptt=K, verbose=False)
     with pytest.raises(ValueError, match="`tbptt` needs a model that gives an output at every step, got one of ret"):
         small(return_sequences=False).fit(x, y[:, -1], tbptt=4, verbose=False)
-    with pytest.raises(ValueError, match=r"`tbptt` needs layers whose flag `causal` is True, got Dense\(1, 1\)"):
+    with pytest.raises(ValueError, match=r"`tbptt` needs layers whose flag `causal` is True, got Looks\(1, 1\)"):
         Model(LTC(AutoNCP(8, 1), 1), Looks(1, 1), seed=0).fit(x, y, tbptt=4, verbose=False)
     with pytest.raises(
         ValueError, match=r"`y` must be \(B, T, ...\) = \(40, 12, ...\) with `tbptt`, got shape \(40, 3"

@@ -1,0 +1,19 @@
+"""Sums over whole arrays, on one thread."""
+
+import numpy as np
+
+# Numbers of which a product of vectors stays on one thread; OpenBLAS begins to share it out at 10,000.
+SERIAL = 8192
+
+
+def sum_of_squares(array):
+    """The sum of the squares of all elements, a float; each `SERIAL` of them are summed in the array's dtype.
+
+    No thread of BLAS's takes part: the bits are the same for any number of them, and none goes on spinning, for
+    milliseconds, on a core that this library's threads need.
+    """
+    flat = array.reshape(-1)
+    if flat.size <= SERIAL:
+        return float(np.vdot(flat, flat))  # the product that does not warn of overflow
+    parts = (flat[k : k + SERIAL] for k in range(0, flat.size, SERIAL))
+    return sum(float(np.vdot(part, part)) for part in parts)
