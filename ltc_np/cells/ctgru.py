@@ -1,4 +1,4 @@
-"""Continuous-time gated recurrent unit: the definition, matrix products by BLAS.
+"""Continuous-time gated recurrent unit, matrix products by BLAS.
 
 A unit holds M traces that fade with the time constants tau_0 < tau_1 < ...; its output is their sum.  At every event
 gates choose a time scale to read from (retrieval) and one to write to (storage)::
@@ -17,31 +17,79 @@ every line and tells where published code departs from the paper.
 """
 
 import math
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..base import blas, checks
-from ..base.layout import Entry, Layout
+from ..base.layout import Entry
 from .base import Layer, cell_sizes
 from .gates import (
     add_product,
     add_sum,
-    arrays,
     by_sequence,
     count_parts,
     d_project,
     d_sweep,
-    glorot,
-    orthogonal,
     project,
     sweep,
     transposes,
 )
+from .initial import glorot, orthogonal, with_init
 
 ORDERS = ("before", "after")
 # ln(tau) of every scale lies within +-LARGEST, so that no rate or its product with a time constant overflows.
 LARGEST = 60.0
+
+
+class Prepared(NamedTuple):
+    """What a call needs of the parameters.
+
+    Attributes
+    ----------
+    p : dict
+        Effective values by name.
+    turned : dict
+        Transposes of the matrices among them.
+    b : (3*N,) array
+        With both scales from the middle of all scales.
+    offsets, rates : (M,) arrays
+        ln(tau_k) from their middle, and 1 / tau_k.
+    kernels : module
+        With the pointwise parts of a step and their adjoints.
+    """
+
+    p: dict
+    turned: dict
+    b: np.ndarray
+    offsets: np.ndarray
+    rates: np.ndarray
+    kernels: ModuleType
+
+
+class Saved(NamedTuple):
+    """What the adjoint needs.
+
+    Attributes
+    ----------
+    inputs (T, B, I), gates (T, B, 3*N), c (T, B, N), m (T + 1, B, N), v (T + 1, B, M*N) : arrays
+        As in `ltc_np.kernels.numpy.ctgru`.
+    factors : (T + 1, B, M) array
+        By which the traces fade before each step, row T: after the last one.
+    h0 : (B, M*N) array
+    lengths : (B,) array
+    """
+
+    inputs: np.ndarray
+    gates: np.ndarray
+    c: np.ndarray
+    m: np.ndarray
+    v: np.ndarray
+    factors: np.ndarray
+    h0: np.ndarray
+    lengths: np.ndarray
 
 
 class CTGRU(Layer):
@@ -102,13 +150,13 @@ class CTGRU(Layer):
         self.units, self.input_dim = N, I
         self.input_size, self.output_size, self.state_size = I, N, M * N
         self.state_slices = {f"h_hat_{k}": slice(k * N, (k + 1) * N) for k in range(M)}
-        shapes = {"w_x": (I, 3 * N), "w_h": (N, 2 * N), "w_c": (N, N), "b": (3 * N,)}
-        self.init = checks.initial_values(init, shapes)
-        b = np.repeat([logs[0], logs[0], 0.0], N)
-        initial = {"w_x": glorot(I, 3 * N), "w_h": orthogonal, "w_c": orthogonal, "b": b} | self.init
-        self.layout = Layout(
-            tuple(Entry(name, shape, initial[name], decay=name != "b") for name, shape in shapes.items())
+        entries = (
+            Entry("w_x", (I, 3 * N), glorot(I, 3 * N), decay=True),
+            Entry("w_h", (N, 2 * N), orthogonal, decay=True),
+            Entry("w_c", (N, N), orthogonal, decay=True),
+            Entry("b", (3 * N,), np.repeat([logs[0], logs[0], 0.0], N)),
         )
+        self.init, self.layout = with_init(entries, init)
         self._seal()
 
     def prepare(self, p, buffers, backend):
@@ -118,27 +166,40 @@ class CTGRU(Layer):
         b[: 2 * N] -= b.dtype.type(math.log(self.tau_min) + step * (M - 1) / 2)
         offsets = (step * (np.arange(M) - (M - 1) / 2)).astype(b.dtype)
         rates = (1 / (self.tau_min * self.tau_ratio ** np.arange(M))).astype(b.dtype)
-        return p, transposes(p, "w_x", "w_h", "w_c"), b, offsets, rates, pointwise(backend)
+        return Prepared(p, transposes(p, "w_x", "w_h", "w_c"), b, offsets, rates, kernels.load(backend, "ctgru"))
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
-        p, _, b, offsets, rates, (retrieve, store, _, _) = prepared
+        p, b, offsets, retrieve, store = (
+            prepared.p, prepared.b, prepared.offsets, prepared.kernels.retrieve, prepared.kernels.store,
+        )  # fmt: skip
         (B, T, I), N, M, w_h, w_c = x.shape, self.output_size, self.scales, p["w_h"], p["w_c"]
-        shapes = (T, B, I), (T, B, 3 * N), (B, 2 * N), (B, N), (B, M * N), (T, B, N), (T, B, N)
-        shapes += (T + 1, B, N), (T + 1, B, M * N)
-        made = workspace.kept("forward", (B, T), lambda: arrays(x.dtype, *shapes))
-        inputs, gates, recurrent, product, weights, c, h, m, v = made
+        arrays = workspace.arrays(
+            "forward",
+            x.dtype,
+            inputs=(T, B, I),
+            gates=(T, B, 3 * N),
+            recurrent=(B, 2 * N),
+            product=(B, N),
+            weights=(B, M * N),
+            c=(T, B, N),
+            h=(T, B, N),
+            m=(T + 1, B, N),
+            v=(T + 1, B, M * N),
+        )
+        inputs, gates, c, h, m, v = arrays.inputs, arrays.gates, arrays.c, arrays.h, arrays.m, arrays.v
+        recurrent, product, weights = arrays.recurrent, arrays.product, arrays.weights
         inputs[:] = x.transpose(1, 0, 2)
         # Row t: what becomes of the traces just before step t, row T: after the last one.
         factors = np.ones((T + 1, B, M), x.dtype)
         decays = factors[:T] if self.decay == "before" else factors[1:]
         with np.errstate(over="ignore", under="ignore"):
-            np.exp(-dt.T[:, :, None] * rates, out=decays)
+            np.exp(-dt.T[:, :, None] * prepared.rates, out=decays)
         v[0] = h0
         by_scale = v[0].reshape(B, M, N)
         by_scale *= factors[0][:, :, None]
         m[0] = by_scale.sum(1)
 
-        def steps(t, first, last):
+        def step(t, first, last):
             np.dot(m[t, first:last], w_h, out=recurrent[first:last])
             retrieve(t, first, last, gates, recurrent, b, offsets, v, weights, c)
             np.dot(c[t, first:last], w_c, out=product[first:last])
@@ -147,24 +208,36 @@ class CTGRU(Layer):
         parts = count_parts(B, w_h.size + w_c.size)
         with blas.one_thread():
             project(inputs, p["w_x"], gates, parts)
-            sweep(steps, lengths, T, parts, (v, m))
+            sweep(step, lengths, T, parts, (v, m))
         y = by_sequence(h if self.decay == "before" else m[1:], workspace)
-        saved = inputs, gates, c, m, v, factors, h0.copy(), lengths
-        return y, v[T].copy(), saved if keep else None
+        saved = Saved(inputs, gates, c, m, v, factors, h0.copy(), lengths) if keep else None
+        return y, v[T].copy(), saved
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        _, turned, _, offsets, rates, (_, _, d_retrieve, d_store) = prepared
         inputs, gates, c, m, v, factors, h0, lengths = saved
+        turned, offsets, d_retrieve, d_store = (
+            prepared.turned, prepared.offsets, prepared.kernels.d_retrieve, prepared.kernels.d_store,
+        )  # fmt: skip
         (T, B, _), N, M, w_h, w_c = inputs.shape, self.output_size, self.scales, turned["w_h"], turned["w_c"]
-        shapes = inputs.shape, gates.shape, (T, B, N), (B, N), (B, N), (B, M * N), (B, M * N)
-        made = workspace.kept("backward", (B, T), lambda: arrays(v.dtype, *shapes))
-        d_inputs, d_z, d_hidden, d_c, d_m, d_v, weights = made
+        arrays = workspace.arrays(
+            "backward",
+            v.dtype,
+            inputs=inputs.shape,
+            z=gates.shape,
+            hidden=(T, B, N),
+            c=(B, N),
+            m=(B, N),
+            v=(B, M * N),
+            weights=(B, M * N),
+        )
+        d_z, d_hidden, d_c, d_m, d_v = arrays.z, arrays.hidden, arrays.c, arrays.m, arrays.v
+        weights = arrays.weights
         d_hidden[:] = d_y.transpose(1, 0, 2)
         d_v[:], d_m[:] = d_h, 0
         d_factors = np.zeros(factors.shape if want_dt else (0, 0, 0), v.dtype)
         after = self.decay == "after"
 
-        def steps(t, first, last):
+        def d_step(t, first, last):
             d_store(t, first, last, gates, offsets, factors, v, weights, d_hidden, after, d_m, d_v, d_z, d_factors)
             np.dot(d_z[t, first:last, 2 * N :], w_c, out=d_c[first:last])
             d_retrieve(t, first, last, gates, offsets, v, weights, c, d_c, d_v, d_z)
@@ -172,131 +245,17 @@ class CTGRU(Layer):
 
         parts = count_parts(B, w_h.size + w_c.size)
         with blas.one_thread():
-            d_sweep(steps, lengths, T, parts, (d_v, d_m), (d_z,))
+            d_sweep(d_step, lengths, T, parts, (d_v, d_m), (d_z,))
             add_product(g["w_x"], inputs, d_z, parts)
             add_product(g["w_h"], m[:T], d_z[:, :, : 2 * N], parts)
             add_product(g["w_c"], c, d_z[:, :, 2 * N :], parts)
             add_sum(g["b"], d_z, parts)
-            d_x = d_project(d_z, turned["w_x"], d_inputs, parts) if want_x else None
+            d_x = d_project(d_z, turned["w_x"], arrays.inputs, parts) if want_x else None
         d_traces = d_v.reshape(B, M, N) + d_m[:, None]
         d_dt = None
         if want_dt:
             d_factors[0] = (d_traces * h0.reshape(B, M, N)).sum(2)
             d_decays, decays = (d[1:] if after else d[:T] for d in (d_factors, factors))
-            d_dt = np.ascontiguousarray((-(d_decays * decays) @ rates).T)
+            d_dt = np.ascontiguousarray((-(d_decays * decays) @ prepared.rates).T)
             d_dt[np.arange(T) >= lengths[:, None]] = 0
         return d_x, (d_traces * factors[0][:, :, None]).reshape(B, M * N), d_dt
-
-
-def pointwise(backend):
-    """`retrieve` and `store` of a backend, and their adjoints."""
-    fast = kernels.load(backend, "ctgru")
-    if fast:
-        return fast.retrieve, fast.store, fast.d_retrieve, fast.d_store
-    return retrieve, store, d_retrieve, d_store
-
-
-# ------------------------------------------------------------------------------------------ NumPy backend
-
-
-def scale_weights(a, offsets):
-    """Softmax over k of -(a - offsets[k])**2: (B, M, N) from (B, N)."""
-    # a**2 is the same for all k.
-    z = offsets[:, None] * (2 * a[:, None] - offsets[:, None])
-    e = np.exp(z - z.max(1, keepdims=True))
-    return e / e.sum(1, keepdims=True)
-
-
-def d_scale_weights(weights, offsets, d_weights):
-    """Adjoint of `scale_weights`, from what it returned: (B, N)."""
-    d = weights * d_weights
-    lever = offsets[:, None]
-    return 2 * ((lever * d).sum(1) - (lever * weights).sum(1) * d.sum(1))
-
-
-def retrieve(t, first, last, gates, recurrent, b, offsets, v, weights, c):
-    """First half of step t of the sequences first..last-1, but for the products: what is read from the traces.
-
-    Parameters
-    ----------
-    gates : (T, B, 3*N) array
-        In: x w_x; out: the logarithms of both time scales, from the middle of all scales.
-    recurrent : (B, 2*N) array
-        m w_h.
-    b : (3*N,) array
-    offsets : (M,) array
-        ln tau_k from their middle.
-    v : (T + 1, B, M*N) array
-        The traces just before every step.
-    weights : (B, M*N) array
-        For kernels to work in.
-    c : (T, B, N) array
-        What is read is written to row t.
-    """
-    N, rows = c.shape[2], slice(first, last)
-    a = gates[t, rows, : 2 * N]
-    a += recurrent[rows] + b[: 2 * N]
-    r = scale_weights(a[:, :N], offsets)
-    c[t, rows] = (r * v[t, rows].reshape(r.shape)).sum(1)
-
-
-def d_retrieve(t, first, last, gates, offsets, v, weights, c, d_c, d_v, d_z):
-    """Adjoint of `retrieve`: writes the first block of row t of d_z, adds to d_v (B, M*N); ``d_c`` (B, N)."""
-    N, rows = c.shape[2], slice(first, last)
-    r = scale_weights(gates[t, rows, :N], offsets)
-    d = d_c[rows, None]
-    traces, d_traces = v[t, rows].reshape(r.shape), d_v[rows].reshape(r.shape)
-    d_traces += d * r
-    d_z[t, rows, :N] = d_scale_weights(r, offsets, d * traces)
-
-
-def store(t, first, last, gates, product, b, offsets, factors, v, weights, m, h):
-    """Second half of step t: what is written to the traces, and what is left of them just before the next step.
-
-    Parameters
-    ----------
-    gates : (T, B, 3*N) array
-        In: `retrieve`'s, and x w_x; out: also q.
-    product : (B, N) array
-        c w_c.
-    factors : (T + 1, B, M) array
-        By which the traces fade before each step, row T: after the last one.
-    v, weights
-        As in `retrieve`; row t + 1 of v is written.
-    m : (T + 1, B, N) array
-        Sums of ``v`` over scales; row t + 1 is written.
-    h : (T, B, N) array
-        Sums of the traces right after the step; row t is written.
-    """
-    N, rows = h.shape[2], slice(first, last)
-    q = gates[t, rows, 2 * N :]
-    q[:] = np.tanh(q + product[rows] + b[2 * N :])
-    s = scale_weights(gates[t, rows, N : 2 * N], offsets)
-    traces = v[t, rows].reshape(s.shape)
-    new = traces + s * (q[:, None] - traces)
-    h[t, rows] = new.sum(1)
-    new *= factors[t + 1, rows, :, None]
-    m[t + 1, rows] = new.sum(1)
-    v[t + 1, rows] = new.reshape(len(new), -1)
-
-
-def d_store(t, first, last, gates, offsets, factors, v, weights, d_y, after, d_m, d_v, d_z, d_factors):
-    """Adjoint of `store`: writes the second and third block of row t of d_z, and row t + 1 of d_factors if it has one.
-
-    ``d_m`` (B, N) and ``d_v`` (B, M*N) are the adjoints of what is left of the traces before the next step; ``d_v``
-    becomes that of the traces before this one.  Row t of ``d_y`` (T, B, N) belongs to h, or, ``after`` the decay, to m.
-    """
-    N, rows = d_y.shape[2], slice(first, last)
-    s = scale_weights(gates[t, rows, N : 2 * N], offsets)
-    q = gates[t, rows, 2 * N :]
-    traces, d_traces, d_out = v[t, rows].reshape(s.shape), d_v[rows].reshape(s.shape), d_y[t, rows]
-    d_faded = d_traces + (d_m[rows] + d_out if after else d_m[rows])[:, None]
-    change = q[:, None] - traces
-    if d_factors.size:
-        d_factors[t + 1, rows] = (d_faded * (traces + s * change)).sum(2)
-    d_new = d_faded * factors[t + 1, rows, :, None]
-    if not after:
-        d_new += d_out[:, None]
-    d_traces[:] = d_new * (1 - s)
-    d_z[t, rows, N : 2 * N] = d_scale_weights(s, offsets, d_new * change)
-    d_z[t, rows, 2 * N :] = (d_new * s).sum(1) * (1 - q * q)

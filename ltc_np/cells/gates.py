@@ -1,37 +1,38 @@
-"""What cells of gates share: the sweep through time, products of all steps at once, initial values.
+"""What cells of gates share: the sweep through time and products of all steps at once.
 
 Such a cell adds a projection of its input to products with its state and passes the sum through sigmoids and tanhs.
 What needs no state is one product for all steps; only the rest is computed one step after another, for a part of the
 batch at a time.  Arrays lie by time: (T, B, ...).  docs/maths/lstm.md explains why.
 """
 
+from types import ModuleType
+from typing import NamedTuple
+
 import numpy as np
 
 from ..base import threads
-from ..base.workspace import aligned
 
 # A part of the batch has at least so many sequences, and so many multiplications in the product of one step: below,
 # the Python around it costs more than a second thread brings.
 PART_ROWS, PART_PRODUCTS = 32, 2**18
 
 
-def orthogonal(rng, shape):
-    """A (rows, columns) matrix, uniformly drawn, whose rows (columns, if there are more rows) are orthonormal."""
-    rows, columns = shape
-    q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
-    q *= np.sign(np.diag(r))  # without it the draw is not uniform
-    return q.T if rows < columns else q
+class Prepared(NamedTuple):
+    """What a cell of gates needs of its parameters.
 
+    Attributes
+    ----------
+    p : dict
+        Effective values by name.
+    turned : dict
+        Transposes of the matrices among them.
+    kernels : module
+        With the pointwise part of a step and its adjoint.
+    """
 
-def glorot(rows, columns):
-    """Uniform range of a (rows, columns) matrix by Glorot & Bengio, 2010."""
-    limit = (6 / (rows + columns)) ** 0.5
-    return -limit, limit
-
-
-def arrays(dtype, *shapes):
-    """Uninitialised arrays of these shapes."""
-    return tuple(aligned(int(np.prod(shape)), dtype).reshape(shape) for shape in shapes)
+    p: dict
+    turned: dict
+    kernels: ModuleType
 
 
 def transposes(p, *names):

@@ -14,8 +14,7 @@ from .. import kernels
 from ..base import activations, blas, checks
 from ..base.layout import Entry
 from .base import Layer, cell_sizes
-from .cfc import with_init
-from .gates import glorot, orthogonal
+from .initial import glorot, orthogonal, with_init
 from .ltc_solvers import SOLVERS, advance, d_advance
 
 BOUNDED = ("tanh", "sigmoid", "lecun_tanh")  # activations with which a state grows with time at most

@@ -1,4 +1,4 @@
-"""Leaky integrate-and-fire neurons: the definition, input products by BLAS, and surrogate gradients.
+"""Leaky integrate-and-fire neurons: input products by BLAS, and surrogate gradients.
 
 Between spikes the membrane potential v follows a linear equation, which a step solves exactly for the current I, taken
 to be constant during the step::
@@ -15,26 +15,73 @@ Source: Lapicque, 1907; surrogate gradients: Neftci, Mostafa & Zenke, IEEE Signa
 docs/maths/spiking_lif.md derives every line.
 """
 
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from .. import kernels
 from ..base import blas, checks
-from ..base.layout import Entry, Layout, raw
+from ..base.layout import Entry, raw
+from ..kernels.codes import FAST_SIGMOID, SURROGATES, Neuron, NeuronState, Surrogate
 from .base import Layer, cell_sizes
-from .gates import over_parts
+from .gates import over_parts, transposes
+from .initial import with_init
 
-SURROGATES = ("fast_sigmoid", "arctan")  # kernels know them by number
-FAST_SIGMOID, ARCTAN = range(2)
-SLOPES = (25.0, 2.0)
+SLOPES = {"fast_sigmoid": 25.0, "arctan": 2.0}
 
 # A part of the batch has at least so many sequences, and so many steps of neurons (0.2 ms of work); with recurrence so
-# many multiplications in the product of one step, as in `ltc_np.cells.lstm`.
+# many multiplications in the product of one step, as in `ltc_np.cells.gates`.
 PART_ROWS, PART_STEPS, PART_PRODUCTS = 16, 2**18, 2**18
 # Steps whose share of the gradient of tau is summed in the layer's own precision.
 FLUSH_STEPS = 256
 # Initial weights: white input of unit variance gives a neuron whose time constant is ten steps fluctuations of the
 # potential of 0.7 thresholds, and so some spikes (variance of the weight: 10 thresholds**2 / inputs).
 WEIGHT_RANGE = 30**0.5
+
+
+class Prepared(NamedTuple):
+    """What a call needs of the parameters.
+
+    Attributes
+    ----------
+    p : dict
+        Effective values by name.
+    turned : dict
+        Transposes of the matrices among them.
+    neuron, surrogate : tuples
+        A `Neuron` and a `Surrogate`, as kernels take them.
+    forward_steps, backward_steps : functions
+        Of the kernels; the first with relaxed spikes if the layer has them.
+    """
+
+    p: dict
+    turned: dict
+    neuron: tuple
+    surrogate: tuple
+    forward_steps: Callable
+    backward_steps: Callable
+
+
+class Saved(NamedTuple):
+    """What the adjoint needs; arrays (B, T, N) are (T, B, N) in recurrent layers, and others in the same way.
+
+    Attributes
+    ----------
+    inputs : (B, T, I) array
+    dt : (B, T) array
+    current, y : (B, T, N) arrays
+        The current but for b, and the spikes.
+    state : tuple
+        A `NeuronState` of arrays (B, T + 1, N).
+    """
+
+    inputs: np.ndarray
+    dt: np.ndarray
+    current: np.ndarray
+    state: tuple
+    y: np.ndarray
 
 
 class SpikingLIF(Layer):
@@ -115,8 +162,7 @@ class SpikingLIF(Layer):
                 raise ValueError(f"`reset` must be < `threshold` = {self.threshold:g}, got {reset!r}")
         self.refractory = checks.number("refractory", refractory)
         self.surrogate = checks.one_of("surrogate", surrogate, SURROGATES)
-        default = SLOPES[SURROGATES.index(surrogate)]
-        self.slope = default if slope is None else checks.number("slope", slope, low_open=True)
+        self.slope = SLOPES[surrogate] if slope is None else checks.number("slope", slope, low_open=True)
         self.tau = checks.number("tau", tau, low_open=True)
         self.relaxed = checks.boolean("relaxed", relaxed)
         self.surrogate_gradient = not self.relaxed
@@ -124,39 +170,34 @@ class SpikingLIF(Layer):
         self.units, self.input_dim = N, I
         self.input_size, self.output_size, self.state_size = I, N, len(parts) * N
         self.state_slices = {name: slice(k * N, (k + 1) * N) for k, name in enumerate(parts)}
-        shapes = {"w_x": (I, N)} | ({"w_h": (N, N)} if self.recurrent else {}) | {"b": (N,), "tau": (N,)}
-        self.init = checks.initial_values(init, shapes)
-        ranges = {name: self.threshold * WEIGHT_RANGE / n**0.5 for name, n in (("w_x", I), ("w_h", N))}
-        initial = {name: (-limit, limit) for name, limit in ranges.items()}
-        initial |= {"b": 0.0, "tau": raw(self.tau, "softplus")} | self.init
-        self.layout = Layout(
-            tuple(
-                Entry(
-                    name,
-                    shape,
-                    initial[name],
-                    positivity="softplus" if name == "tau" else None,
-                    decay=name.startswith("w"),
-                )
-                for name, shape in shapes.items()
-            )
-        )
+        entries = []
+        for name, rows in [("w_x", I)] + [("w_h", N)] * self.recurrent:
+            limit = self.threshold * WEIGHT_RANGE / rows**0.5
+            entries.append(Entry(name, (rows, N), (-limit, limit), decay=True))
+        entries += [Entry("b", (N,)), Entry("tau", (N,), raw(self.tau, "softplus"), positivity="softplus")]
+        self.init, self.layout = with_init(entries, init)
         self._seal()
 
     def prepare(self, p, buffers, backend):
-        turned = {name: np.ascontiguousarray(p[name].T) for name in ("w_x", "w_h") if name in p}
-        number, rate = p["w_x"].dtype.type, 1 / p["tau"]
+        found, number = kernels.load(backend, "spiking_lif"), p["w_x"].dtype.type
         keep, offset = (1, -self.threshold) if self.reset == "subtract" else (0, self.reset)
         kind = SURROGATES.index(self.surrogate)
         peak, sharpness = (1, self.slope) if kind == FAST_SIGMOID else (self.slope / 2, self.slope * np.pi / 2)
-        neuron = p["b"], rate, number(self.threshold), number(keep), number(offset), number(self.refractory)
-        step = kind, number(peak), number(sharpness)
-        fast = kernels.load(backend, "spiking_lif")
-        run, d_run = (fast.forward_steps, fast.backward_steps) if fast else (forward_steps, backward_steps)
-        return p, turned, neuron, step, relaxed_steps(kind, sharpness) if self.relaxed else run, d_run
+        neuron = Neuron(
+            b=p["b"],
+            rate=1 / p["tau"],
+            threshold=number(self.threshold),
+            keep=number(keep),
+            offset=number(offset),
+            refractory=number(self.refractory),
+        )
+        surrogate = tuple(Surrogate(kind, number(peak), number(sharpness)))
+        steps = functools.partial(found.relaxed_steps, surrogate) if self.relaxed else found.forward_steps
+        turned = transposes(p, "w_x", *["w_h"] * self.recurrent)
+        return Prepared(p, turned, tuple(neuron), surrogate, steps, found.backward_steps)
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
-        p, _, neuron, _, run, _ = prepared
+        p, neuron, forward_steps = prepared.p, prepared.neuron, prepared.forward_steps
         (B, T, I), N = x.shape, self.output_size
         # Arrays are (B, T, N), or (T, B, N) if steps are made one by one: what is worked on together lies together.
         turn = (lambda a: a.transpose(1, 0, 2)) if self.recurrent else (lambda a: a)
@@ -168,7 +209,8 @@ class SpikingLIF(Layer):
         turn(states["rest"])[:, 0] = 0
         for name, where in self.state_slices.items():
             turn(states[name])[:, 0] = h0[:, where]
-        v, rest, spikes = states["v"], states["rest"], states.get("spikes", np.empty((0, 0, 0), x.dtype))
+        spikes = states.setdefault("spikes", np.empty((0, 0, 0), x.dtype))
+        state = tuple(NeuronState(**states))
         flat_inputs, flat, product = inputs.reshape(B * T, I), current.reshape(B * T, N), np.empty((B, N), x.dtype)
 
         def project(first, last):
@@ -177,41 +219,43 @@ class SpikingLIF(Layer):
         def sweep(first, last):
             rows = slice(first, last)
             if not self.recurrent:
-                run(False, 0, T, first, last, dt, current, *neuron, v, rest, spikes, y)
+                forward_steps(False, 0, T, first, last, dt, current, neuron, state, y)
                 return
             for t in range(T):
                 current[t, rows] += np.dot(spikes[t, rows], p["w_h"], out=product[rows])
-                run(True, t, t + 1, first, last, dt, current, *neuron, v, rest, spikes, y)
+                forward_steps(True, t, t + 1, first, last, dt, current, neuron, state, y)
 
         parts = self._parts(B, T)
         with blas.one_thread():
             over_parts(project, B * T, parts)
             over_parts(sweep, B, parts)
         h_last = np.concatenate([turn(states[name])[:, T] for name in self.state_slices], axis=1)
-        saved = (inputs, dt, current, v, rest, spikes, y) if keep else None
+        saved = Saved(inputs, dt, current, state, y) if keep else None
         return np.ascontiguousarray(turn(y)), h_last, saved
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        _, turned, neuron, step, _, d_run = prepared
-        inputs, dt, current, v, rest, spikes, y = saved
+        turned, backward_steps = prepared.turned, prepared.backward_steps
+        neuron, surrogate = prepared.neuron, prepared.surrogate
+        inputs, dt, current, state, y = saved
         (B, T), I, N, dtype = dt.shape, self.input_size, self.output_size, y.dtype
         turn = (lambda a: np.ascontiguousarray(a.transpose(1, 0, 2))) if self.recurrent else (lambda a: a)
         d_y, d_current = turn(d_y), workspace.array("d_current", B * T * N, dtype).reshape(y.shape)
         d_v, d_rest, d_rate, product = np.zeros((4, B, N), dtype)
         rates = np.zeros((B, N))
         d_spikes = np.empty((B if self.recurrent else 0, N), dtype)
-        d_state = {"v": d_v, "rest": d_rest, "spikes": d_spikes}
+        d_named = NeuronState(d_v, d_rest, d_spikes)
+        d_state = tuple(d_named)
         for name, where in self.state_slices.items():
-            d_state[name][:] = d_h[:, where]
+            getattr(d_named, name)[:] = d_h[:, where]
         d_dt = np.empty((B, T) if want_dt else (0, 0), dtype)
 
         def sweep(first, last):
             rows = slice(first, last)
 
             def d_steps(begin, end):
-                d_run(
-                    self.recurrent, begin, end, first, last, dt, current, *neuron, *step, v, rest, y,
-                    d_y, d_v, d_rest, d_spikes, d_current, d_rate, d_dt,
+                backward_steps(
+                    self.recurrent, begin, end, first, last, dt, current, neuron, surrogate, state, y,
+                    d_y, d_state, d_current, d_rate, d_dt,
                 )  # fmt: skip
 
             for end in range(T, 0, -FLUSH_STEPS):
@@ -226,6 +270,7 @@ class SpikingLIF(Layer):
                 d_rate[rows] = 0
 
         flat_inputs, flat = inputs.reshape(B * T, I), d_current.reshape(B * T, N)
+        spikes = NeuronState(*state).spikes
 
         def add_up(first, last):  # some columns
             columns = flat[:, first:last]
@@ -238,9 +283,9 @@ class SpikingLIF(Layer):
             over_parts(sweep, B, parts)
             over_parts(add_up, N, min(parts, N))
         g["b"] += flat.sum(0, np.float64)
-        g["tau"] -= rates.sum(0) * np.square(neuron[1], dtype=np.float64)
+        g["tau"] -= rates.sum(0) * np.square(Neuron(*neuron).rate, dtype=np.float64)
         d_x = turn(blas.product(flat, turned["w_x"]).reshape(inputs.shape)) if want_x else None
-        d_h0 = np.concatenate([d_state[name] for name in self.state_slices], axis=1)
+        d_h0 = np.concatenate([getattr(d_named, name) for name in self.state_slices], axis=1)
         return d_x, d_h0, d_dt if want_dt else None
 
     def _parts(self, B, T):
@@ -250,117 +295,4 @@ class SpikingLIF(Layer):
         return max(1, min(B // PART_ROWS, parts))
 
     def defaults(self):
-        return super().defaults() | {"slope": SLOPES[SURROGATES.index(self.surrogate)]}
-
-
-# ------------------------------------------------------------------------------------------ NumPy backend
-
-
-def spike(u):
-    """1 where u >= 0, else 0."""
-    return np.heaviside(u, u.dtype.type(1))
-
-
-def forward_steps(
-    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
-    v, rest, spikes, y, fire=spike,
-):  # fmt: skip
-    """Steps begin..end-1 of the sequences first..last-1.
-
-    Parameters
-    ----------
-    time_major : bool
-        The three-dimensional arrays have their first two axes the other way round than it stands here.
-    time : (B, T) array
-        Elapsed time before each step.
-    current : (B, T, N) array
-        All of the current but b.
-    b, rate : (N,) arrays
-        ``rate`` is 1 / tau.
-    threshold, keep, offset, refractory : numbers
-        A spike turns the potential V into keep * V + offset.
-    v, rest, spikes : (B, T + 1, N) arrays
-        Potential, what is left of the refractory time, and the last spikes (not written if it is empty); those after
-        step t are written to row t + 1.
-    y : (B, T, N) array
-        Out: the spikes.
-    fire : callable
-        Potential above the threshold -> spikes.
-    """
-    rows = slice(first, last)
-    if time_major:
-        current, v, rest, spikes, y = (a.swapaxes(0, 1) for a in (current, v, rest, spikes, y))
-    for t in range(begin, end):
-        active, left, _, V = integrate(v[rows, t], rest[rows, t], current[rows, t] + b, rate, time[rows, t, None])
-        s = y[rows, t] = np.where(active > 0, fire(V - threshold), 0)
-        v[rows, t + 1] = (1 - s) * V + s * (keep * V + offset)
-        rest[rows, t + 1] = (1 - s) * left + s * refractory
-        if spikes.size > 0:
-            spikes[rows, t + 1] = np.where(time[rows, t, None] > 0, s, spikes[rows, t])
-
-
-def integrate(v, rest, drive, rate, dt):
-    """One step without a spike: time integrated, rest left, 1 - exp(-active * rate), potential."""
-    wait = np.minimum(np.maximum(rest, 0), dt)
-    active = dt - wait
-    e = -np.expm1(-active * rate)
-    return active, rest - wait, e, v + (drive - v) * e
-
-
-def backward_steps(
-    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
-    kind, peak, sharpness, v, rest, y, d_y, d_v, d_rest, d_spikes, d_current, d_rate, d_dt,
-):  # fmt: skip
-    """Adjoint of `forward_steps`, with the surrogate's derivative for that of a spike.
-
-    Parameters
-    ----------
-    kind, peak, sharpness : int and numbers
-        The surrogate: its number, greatest value, and the factor on u = V - threshold.
-    d_y : (B, T, N) array
-        Adjoint of the spikes.
-    d_v, d_rest, d_spikes : (B, N) arrays
-        In: adjoints of v, rest and, if it is not empty, spikes after the last of these steps; out: before the first.
-    d_current : (B, T, N) array
-        Out.
-    d_rate : (B, N) array
-        The gradients of each sequence are added to it.
-    d_dt : (B, T) array
-        Out; not written if it is empty.
-    """
-    rows = slice(first, last)
-    if time_major:
-        current, v, rest, y, d_y, d_current = (a.swapaxes(0, 1) for a in (current, v, rest, y, d_y, d_current))
-    for t in range(end - 1, begin - 1, -1):
-        dt, before, drive, s = time[rows, t, None], v[rows, t], current[rows, t] + b, y[rows, t]
-        active, left, e, V = integrate(before, rest[rows, t], drive, rate, dt)
-        u, d_v_new, d_rest_new = V - threshold, d_v[rows], d_rest[rows]
-        slope = peak / (1 + (sharpness * u) ** 2 if kind == ARCTAN else (1 + sharpness * np.abs(u)) ** 2)
-        d_s = d_y[rows, t]
-        if d_spikes.size > 0:
-            d_s = d_s + np.where(dt > 0, d_spikes[rows], 0)
-            d_spikes[rows] = np.where(dt > 0, 0, d_spikes[rows])
-        d_s = d_s + d_v_new * (keep * V + offset - V) + d_rest_new * (refractory - left)
-        d_V = d_v_new * (1 - s + s * keep) + np.where(active > 0, d_s * slope, 0)
-        d_left = d_rest_new * (1 - s)
-        # integrate
-        decay = d_V * (drive - before) * (1 - e)
-        d_active = decay * rate
-        d_current[rows, t] = d_V * e
-        d_rate[rows] += decay * active
-        d_v[rows] = d_V * (1 - e)
-        d_wait = -d_active - d_left
-        ends = (rest[rows, t] >= 0) & (rest[rows, t] < dt)  # in this step: then wait is rest, else 0 or dt
-        d_rest[rows] = d_left + np.where(ends, d_wait, 0)
-        if d_dt.size > 0:
-            d_dt[rows, t] = (d_active + np.where(rest[rows, t] > dt, d_wait, 0)).sum(1)
-
-
-def relaxed_steps(kind, sharpness):
-    """`forward_steps` with the antiderivative of the surrogate in place of the step from 0 to 1."""
-
-    def fire(u):
-        u = sharpness * u
-        return 0.5 + (np.arctan(u) / np.pi if kind == ARCTAN else u / sharpness / (1 + np.abs(u)))
-
-    return lambda *arguments: forward_steps(*arguments, fire=fire)
+        return super().defaults() | {"slope": SLOPES[self.surrogate]}

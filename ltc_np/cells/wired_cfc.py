@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import kernels
 from ..base import checks
-from . import cfc
+from . import cfc, cfc_sweep
 from .base import Layer, built
+from .initial import with_init
 
 
 class _Cell:
@@ -25,11 +26,15 @@ class _Cell:
         Earlier cells whose outputs follow the input, or stand in its place.
     index : dict
         Head -> (rows, columns) of its weights in the matrix from [inputs; own neurons] to own neurons; None: all.
+    shape : (int, int)
+        Of that matrix.
+    units : int
     """
 
     def __init__(self, name, neurons, reads_input, sources, mask, index):
         self.name, self.neurons, self.reads_input, self.sources, self.index = name, neurons, reads_input, sources, index
         self.shape = mask.shape
+        self.units = mask.shape[1]
 
 
 class WiredCfC(Layer):
@@ -74,8 +79,9 @@ class WiredCfC(Layer):
     takes_dt = causal = reads_wiring = True
 
     def __init__(self, wiring, input_dim=None, *, mode="default", variant="torch", strict=False, init=None):
-        cfc.check_convention(mode, variant)
-        self.mode, self.variant, self.strict = mode, variant, checks.boolean("strict", strict)
+        self.mode = checks.one_of("mode", mode, cfc.MODES)
+        self.variant = checks.one_of("variant", variant, cfc.VARIANTS)
+        self.strict = checks.boolean("strict", strict)
         self.wiring = built(wiring, input_dim)
         self.input_dim = self.wiring.input_dim
         self.smooth = mode != "pure"
@@ -99,7 +105,7 @@ class WiredCfC(Layer):
                 shape = None if index is None else index[0].shape
                 entries += cfc.dense_entries(f"{cell.name}_{head}_{{}}", *cell.shape, shape)
             entries += cfc.decay_entries(mode, cell.shape[1], f"{cell.name}_")
-        self.init, self.layout = cfc.with_init(entries, init)
+        self.init, self.layout = with_init(entries, init)
         self._seal()
 
     def _matrices(self):
@@ -164,48 +170,48 @@ class WiredCfC(Layer):
         raise ValueError(f"`name` must be a weight such as {self.cells[0].name}_ff1_w, got {name!r}")
 
     def prepare(self, p, buffers, backend):
-        networks = []
+        prepared = []
         for cell in self.cells:
-            weights = [
+            heads = [
                 (_matrix(cell, head, p[f"{cell.name}_{head}_w"]), p[f"{cell.name}_{head}_b"])
                 for head in cfc.heads(self.mode, self.variant)
             ]
-            decay = p.get(f"{cell.name}_w_tau"), p.get(f"{cell.name}_a")
-            networks.append(cfc.Network(self, "tanh", [], weights, *decay))
-        return networks, kernels.load(backend, "cfc")
+            w_tau, a = p.get(f"{cell.name}_w_tau"), p.get(f"{cell.name}_a")
+            prepared.append(
+                cfc_sweep.Prepared(self.mode, self.variant, "tanh", [], heads, w_tau, a, kernels.load(backend, "cfc"))
+            )
+        return prepared
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
-        networks, fast = prepared
         outputs, saved = [], []
         h_last = workspace.array("h_last", h0.size, x.dtype).reshape(h0.shape)
         at = 0
-        for k, (cell, net) in enumerate(zip(self.cells, networks, strict=True)):
-            part, own = slice(at, at + net.N), workspace.child(f"cell {k}")
+        for k, cell in enumerate(self.cells):
+            part, own = slice(at, at + cell.units), workspace.child(f"cell {k}")
             at = part.stop
             inputs = _join([x] * cell.reads_input + [outputs[j] for j in cell.sources], own)
-            y, h_last[:, part], kept = cfc.forward(
-                net, fast, inputs, dt, lengths, np.ascontiguousarray(h0[:, part]), {}, keep, own
+            y, h_last[:, part], own_saved = cfc_sweep.forward(
+                prepared[k], inputs, dt, lengths, np.ascontiguousarray(h0[:, part]), {}, keep, own
             )
             outputs.append(y)
-            saved.append(kept)
+            saved.append(own_saved)
         return np.ascontiguousarray(outputs[-1][:, :, self.motor]), h_last, saved if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        networks, fast = prepared
         (B, T, _), dtype = d_y.shape, d_y.dtype
-        d_outputs = [np.zeros((B, T, net.N), dtype) for net in networks]
+        d_outputs = [np.zeros((B, T, cell.units), dtype) for cell in self.cells]
         d_outputs[-1][:, :, self.motor] = d_y
         d_x, d_dt = np.zeros((B, T, self.input_size), dtype) if want_x else None, None
         d_h0, at = np.empty_like(d_h), self.state_size
         for k in range(len(self.cells) - 1, -1, -1):
-            cell, net = self.cells[k], networks[k]
-            part = slice(at - net.N, at)
+            cell = self.cells[k]
+            part = slice(at - cell.units, at)
             at = part.start
-            d_inputs, d_h0[:, part], d_own_dt, products, sums = cfc.backward(
-                net, fast, saved[k], d_outputs[k], np.ascontiguousarray(d_h[:, part]), want_x or bool(cell.sources),
+            d_inputs, d_h0[:, part], d_own_dt, gradients = cfc_sweep.backward(
+                prepared[k], saved[k], d_outputs[k], np.ascontiguousarray(d_h[:, part]), want_x or bool(cell.sources),
                 want_dt, workspace.child(f"cell {k}"),
             )  # fmt: skip
-            cfc.add_head_gradients(self, net, products[-1], sums[-1], g, f"{cell.name}_", cell.index)
+            cfc.add_head_gradients(self, prepared[k], gradients, g, f"{cell.name}_", cell.index)
             d_dt = d_own_dt if d_dt is None or d_own_dt is None else d_dt + d_own_dt
             if d_inputs is None:
                 continue

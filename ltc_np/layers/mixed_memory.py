@@ -16,16 +16,62 @@ Source: Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sample
 two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
 """
 
+from types import ModuleType
+from typing import NamedTuple
+
 import numpy as np
 
+from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry, Layout
 from ..cells import Layer
 from ..cells.base import combine
-from ..cells.gates import arrays, glorot, orthogonal
-from ..cells.lstm import pointwise
+from ..cells.initial import glorot, orthogonal
 
 TOPOLOGIES = ("torch", "keras")
+
+
+class Prepared(NamedTuple):
+    """What a call needs of the parameters.
+
+    Attributes
+    ----------
+    cell : object
+        What the cell needs.
+    w_x, w_h, b : arrays
+        Of the LSTM; ``forget_bias`` is in b.
+    w_x_turned, w_h_turned : arrays
+        Transposes, as an `LSTM` has them.
+    kernels : module
+        Those of an LSTM.
+    """
+
+    cell: object
+    w_x: np.ndarray
+    w_h: np.ndarray
+    b: np.ndarray
+    w_x_turned: np.ndarray
+    w_h_turned: np.ndarray
+    kernels: ModuleType
+
+
+class Saved(NamedTuple):
+    """What the adjoint needs.
+
+    Attributes
+    ----------
+    inputs (T, B, I), gates (T, B, 4*M), states (T + 1, B, K), c (T + 1, B, M) : arrays
+    lengths : (B,) array
+    steps : list
+        What the cell saved at each step.
+    """
+
+    inputs: np.ndarray
+    gates: np.ndarray
+    states: np.ndarray
+    c: np.ndarray
+    lengths: np.ndarray
+    steps: list
 
 
 class MixedMemory(Layer):
@@ -99,49 +145,58 @@ class MixedMemory(Layer):
         M, inner = self.memory_size, {name: p[name] for name in self.cell.layout.slices}
         w_x, w_h, b = p["lstm_w_x"], p["lstm_w_h"], p["lstm_b"].copy()
         b[M : 2 * M] += b.dtype.type(self.forget_bias)
-        turned = np.ascontiguousarray(w_x.T), np.ascontiguousarray(w_h.T)  # as in `LSTM`
-        return self.cell.prepare(inner, buffers, backend), (w_x, w_h, b), turned, pointwise(backend)
+        return Prepared(
+            self.cell.prepare(inner, buffers, backend),
+            w_x,
+            w_h,
+            b,
+            np.ascontiguousarray(w_x.T),
+            np.ascontiguousarray(w_h.T),
+            kernels.load(backend, "lstm"),
+        )
 
     def check(self, prepared, dt):
-        self.cell.check(prepared[0], dt)
+        self.cell.check(prepared.cell, dt)
 
     @blas.one_thread()
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
-        inner, (w_x, w_h, b), _, (step, _) = prepared
+        w_h, b, forward_step = prepared.w_h, prepared.b, prepared.kernels.forward_step
         (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
-        shapes = (T, B, I), (T, B, 4 * M), (T + 1, B, M), (T + 1, B, M)
-        inputs, z, y, c = workspace.kept("forward", (B, T), lambda: arrays(x.dtype, *shapes))
+        arrays = workspace.arrays(
+            "forward", x.dtype, inputs=(T, B, I), gates=(T, B, 4 * M), y=(T + 1, B, M), c=(T + 1, B, M)
+        )
+        inputs, gates, y, c = arrays.inputs, arrays.gates, arrays.y, arrays.c
         states = workspace.array("states", (T + 1) * B * K, x.dtype).reshape(T + 1, B, K)
         outputs = workspace.array("outputs", B * T * O, x.dtype).reshape(B, T, O)
         recurrent = workspace.array("recurrent", B * 4 * M, x.dtype).reshape(B, 4 * M)
         inputs[:] = x.transpose(1, 0, 2)
-        np.dot(inputs.reshape(T * B, I), w_x, out=z.reshape(T * B, 4 * M))
+        np.dot(inputs.reshape(T * B, I), prepared.w_x, out=gates.reshape(T * B, 4 * M))
         states[0], c[0] = h0[:, :K], h0[:, K:]
         dt, saved = np.ascontiguousarray(dt.T), []
         for t in range(T):
             np.dot(states[t], w_h, out=recurrent)
-            step(t, 0, B, z, recurrent, b, c, y)
+            forward_step(t, 0, B, gates, recurrent, b, c, y)
             alive = lengths > t
             ended = np.flatnonzero(~alive)
             c[t + 1, ended] = c[t, ended]
             y[t + 1, ended] = states[t, ended] if self._torch else 0
             read, start = (inputs[t], y[t + 1]) if self._torch else (y[t + 1], states[t])
-            output, state, kept = self.cell.forward(
-                inner, read[:, None], dt[t][:, None], alive.astype(np.int64), start, keep,
+            output, state, step_saved = self.cell.forward(
+                prepared.cell, read[:, None], dt[t][:, None], alive.astype(np.int64), start, keep,
                 workspace.child(t if keep else 0), **options,
             )  # fmt: skip
             outputs[:, t], states[t + 1] = output[:, 0], state
-            saved.append(kept)
+            saved.append(step_saved)
         h_last = np.concatenate([states[T], c[T]], axis=1)
-        return outputs, h_last, (inputs, z, states, c, lengths, saved) if keep else None
+        return outputs, h_last, Saved(inputs, gates, states, c, lengths, saved) if keep else None
 
     @blas.one_thread()
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        inner, _, (w_x_turned, w_h_turned), (_, step) = prepared
-        inputs, gates, states, c, lengths, kept = saved
+        w_h_turned, backward_step = prepared.w_h_turned, prepared.kernels.backward_step
+        inputs, gates, states, c, lengths, steps = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
-        shapes = inputs.shape, gates.shape, (T, B, M)
-        d_x, d_z, d_hidden = workspace.kept("backward", (B, T), lambda: arrays(c.dtype, *shapes))
+        arrays = workspace.arrays("backward", c.dtype, x=inputs.shape, z=gates.shape, hidden=(T, B, M))
+        d_x, d_z, d_hidden = arrays.x, arrays.z, arrays.hidden
         d_state, d_c = d_h[:, :K].copy(), d_h[:, K:].copy()
         d_output, d_dt = np.ascontiguousarray(d_y.transpose(1, 0, 2)), np.zeros((B, T), c.dtype)
         nothing, recurrent = np.zeros((B, M), c.dtype), np.empty((B, K), c.dtype)
@@ -149,7 +204,7 @@ class MixedMemory(Layer):
         d_x[:] = 0
         for t in range(T - 1, -1, -1):
             d_read, d_start, d_step = self.cell.backward(
-                inner, kept[t], d_output[t][:, None], d_state, d_cell, want_x or not self._torch, want_dt,
+                prepared.cell, steps[t], d_output[t][:, None], d_state, d_cell, want_x or not self._torch, want_dt,
                 workspace.child("backward"),
             )  # fmt: skip
             if want_dt and d_step is not None:
@@ -159,7 +214,7 @@ class MixedMemory(Layer):
             ended = np.flatnonzero(lengths <= t)
             d_c_after = d_c[ended]
             d_hidden[t] = d_start if self._torch else d_read[:, 0]
-            step(t, 0, B, gates, c, d_hidden, nothing, d_c, d_z)
+            backward_step(t, 0, B, gates, c, d_hidden, nothing, d_c, d_z)
             d_z[t, ended] = 0
             d_c[ended] = d_c_after
             np.dot(d_z[t], w_h_turned, out=recurrent)
@@ -173,7 +228,7 @@ class MixedMemory(Layer):
         g["lstm_w_h"] += np.dot(states[:T].reshape(T * B, K).T, flat)
         g["lstm_b"] += flat.sum(0, np.float64)
         if want_x:
-            d_x += np.dot(flat, w_x_turned).reshape(T, B, I)
+            d_x += np.dot(flat, prepared.w_x_turned).reshape(T, B, I)
             d_x = np.ascontiguousarray(d_x.transpose(1, 0, 2))
         return d_x if want_x else None, np.concatenate([d_state, d_c], axis=1), d_dt if self.takes_dt else None
 

@@ -24,7 +24,8 @@ from ltc_np import (
     set_num_threads,
 )
 from ltc_np.base import activations, blas
-from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, BLOCK, MODES, VARIANTS
+from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, MODES, VARIANTS
+from ltc_np.cells.cfc_sweep import BLOCK
 
 F = {
     "relu": lambda z: max(z, 0.0),

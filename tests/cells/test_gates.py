@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ltc_np import CTGRU, GRU, LSTM, Adam, Dense, Model, gradcheck, load, set_num_threads
-from ltc_np.cells import gates
+from ltc_np.cells import gates, initial
 
 
 def late(units, input_dim):
@@ -25,7 +25,7 @@ def times(model, rng, B, T):
 def test_orthogonal_draws_are_uniform():
     """QR without the sign of R would give a first entry that is never positive."""
     rng = np.random.default_rng(0)
-    first = [gates.orthogonal(rng, (3, 3))[0, 0] for _ in range(200)]
+    first = [initial.orthogonal(rng, (3, 3))[0, 0] for _ in range(200)]
     assert 70 < np.sum(np.array(first) > 0) < 130  # 100 +- 4 standard deviations
 
 

@@ -1,15 +1,15 @@
-"""The pointwise parts of a CfC's step, one call a step; `ltc_np.cells.cfc` defines them and their arguments.
+"""The pointwise parts of a step of a CfC; `ltc_np.kernels.numpy.cfc` defines them and their arguments.
 
 Rows are worked on by vectors, and what is left of them by the same functions on single numbers.
 """
 
+from ..codes import DECAY, DECAY_OF_STATE, GATE
 from .activations import activate as _activation
 from .activations import clean_sigmoid
 from .jit import helper, kernel
 from .simd import exp, fma, fnma, lane_sum, load, neg, sigmoid, store, tanh, vector_size, where_greater, zeros
 
-# As in ltc_np.cells.cfc.
-GATE, NO_GATE, DECAY, DECAY_OF_STATE = range(4)
+RELEASES_GIL = True
 
 
 @kernel

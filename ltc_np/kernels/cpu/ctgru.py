@@ -1,4 +1,4 @@
-"""The CT-GRU's pointwise part; these functions mean what their namesakes in `ltc_np.cells.ctgru` do."""
+"""The pointwise parts of a step of the CT-GRU; `ltc_np.kernels.numpy.ctgru` defines them."""
 
 from .jit import helper, kernel
 from .simd import exp, fma, lane_sum, load_part, store_part, tanh, vector_size, where_greater, zeros

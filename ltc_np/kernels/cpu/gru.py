@@ -1,4 +1,4 @@
-"""The GRU's pointwise part; `forward_step` and `backward_step` mean what their namesakes in `ltc_np.cells.gru` do."""
+"""The pointwise part of a step of the GRU; `ltc_np.kernels.numpy.gru` defines it."""
 
 from .jit import kernel
 from .simd import load_part, sigmoid, store_part, tanh, vector_size

@@ -1,28 +1,28 @@
-"""The LSTM's pointwise part; `forward_step` and `backward_step` mean what their namesakes in `ltc_np.cells.lstm` do."""
+"""The pointwise part of a step of the LSTM; `ltc_np.kernels.numpy.lstm` defines it."""
 
 from .jit import kernel
 from .simd import load_part, sigmoid, store_part, tanh, vector_size
 
 
 @kernel
-def forward_step(t, first, last, z, recurrent, b, c, h):
-    """z (T, B, 4*N), recurrent (B, 4*N), b (4*N), c, h (T + 1, B, N)."""
+def forward_step(t, first, last, gates, recurrent, b, c, h):
+    """gates (T, B, 4*N), recurrent (B, 4*N), b (4*N), c, h (T + 1, B, N)."""
     _, B, N = c.shape
-    W, block, past = vector_size(z), B * N, 4 * t * B * N
+    W, block, past = vector_size(gates), B * N, 4 * t * B * N
     for row in range(first, last):
         for k in range(0, N, W):
             n, at, i = N - k, t * block + row * N + k, 4 * row * N + k
             f, g, o = i + N, i + 2 * N, i + 3 * N
-            z_i = load_part(z, past + i, n) + load_part(recurrent, i, n) + load_part(b, k, n)
-            z_f = load_part(z, past + f, n) + load_part(recurrent, f, n) + load_part(b, k + N, n)
-            z_g = load_part(z, past + g, n) + load_part(recurrent, g, n) + load_part(b, k + 2 * N, n)
-            z_o = load_part(z, past + o, n) + load_part(recurrent, o, n) + load_part(b, k + 3 * N, n)
+            z_i = load_part(gates, past + i, n) + load_part(recurrent, i, n) + load_part(b, k, n)
+            z_f = load_part(gates, past + f, n) + load_part(recurrent, f, n) + load_part(b, k + N, n)
+            z_g = load_part(gates, past + g, n) + load_part(recurrent, g, n) + load_part(b, k + 2 * N, n)
+            z_o = load_part(gates, past + o, n) + load_part(recurrent, o, n) + load_part(b, k + 3 * N, n)
             y_i, y_f, y_g, y_o = sigmoid(z_i), sigmoid(z_f), tanh(z_g), sigmoid(z_o)
             cell = y_f * load_part(c, at, n) + y_i * y_g
-            store_part(z, past + i, y_i, n)
-            store_part(z, past + f, y_f, n)
-            store_part(z, past + g, y_g, n)
-            store_part(z, past + o, y_o, n)
+            store_part(gates, past + i, y_i, n)
+            store_part(gates, past + f, y_f, n)
+            store_part(gates, past + g, y_g, n)
+            store_part(gates, past + o, y_o, n)
             store_part(c, at + block, cell, n)
             store_part(h, at + block, y_o * tanh(cell), n)
 

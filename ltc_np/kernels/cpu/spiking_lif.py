@@ -1,9 +1,9 @@
-"""Steps of leaky integrate-and-fire neurons; `ltc_np.cells.spiking_lif` defines them and their arguments."""
+"""Steps of leaky integrate-and-fire neurons; `ltc_np.kernels.numpy.spiking_lif` defines them and their arguments."""
 
+from ..codes import ARCTAN
+from ..numpy.spiking_lif import relaxed_steps as relaxed_steps  # for tests alone, so nobody waits for it
 from .jit import helper, kernel
 from .simd import expm1, fma, fnma, lane_sum, load_part, neg, store_part, vector_size, where_greater, zeros
-
-ARCTAN = 1  # as in ltc_np.cells.spiking_lif
 
 
 @helper
@@ -32,14 +32,10 @@ def _strides(time_major, shape, N):
 
 
 @kernel
-def forward_steps(
-    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
-    v, rest, spikes, y,
-):  # fmt: skip
-    """time (B, T), current, y (B, T, N), b, rate (N,), v, rest (B, T + 1, N), spikes (B, T + 1, N) or empty.
-
-    With ``time_major`` (T, B, N) and (T + 1, B, N).
-    """
+def forward_steps(time_major, begin, end, first, last, time, current, neuron, state, y):
+    """time (B, T), current, y (B, T, N), state of (B, T + 1, N); with ``time_major`` (T, B, N) and (T + 1, B, N)."""
+    b, rate, threshold, keep, offset, refractory = neuron
+    v, rest, spikes = state
     N = current.shape[2]
     rows, state_rows, steps = _strides(time_major, time.shape, N)
     W, one = vector_size(current), current.dtype.type(1)
@@ -64,11 +60,14 @@ def forward_steps(
 
 @kernel
 def backward_steps(
-    time_major, begin, end, first, last, time, current, b, rate, threshold, keep, offset, refractory,
-    kind, peak, sharpness, v, rest, y, d_y, d_v, d_rest, d_spikes, d_current, d_rate, d_dt,
+    time_major, begin, end, first, last, time, current, neuron, surrogate, state, y,
+    d_y, d_state, d_current, d_rate, d_dt,
 ):  # fmt: skip
-    """Shapes as above; d_y, d_current (B, T, N), d_v, d_rest, d_rate (B, N), d_spikes (B, N) and d_dt (B, T) or
-    empty."""
+    """Shapes as above; d_y, d_current (B, T, N), d_state of (B, N), d_rate (B, N), d_dt (B, T) or empty."""
+    b, rate, threshold, keep, offset, refractory = neuron
+    kind, peak, sharpness = surrogate
+    v, rest, _ = state
+    d_v, d_rest, d_spikes = d_state
     N = current.shape[2]
     rows, state_rows, steps = _strides(time_major, time.shape, N)
     W, one = vector_size(current), current.dtype.type(1)

@@ -1,0 +1,407 @@
+"""How a CfC runs through time, for every backend: products by BLAS, and between them a backend's pointwise kernels.
+
+A batch is cut into blocks of sequences; one thread takes a block through all steps, and all blocks share the weights.
+`CfC` is one such sweep, `WiredCfC` one for each of its cells.  docs/maths/cfc.md derives the adjoint.
+"""
+
+import math
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from ..base import blas, threads
+from ..kernels.codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE, GRADIENT_ROWS, NO_GATE
+
+# Sequences in a block; products of so many rows are at BLAS's best.
+BLOCK = 32
+# Steps times sequences whose weight gradients are one product.
+CHUNK = 1024
+
+
+class Product(NamedTuple):
+    """A dense layer: of the backbone, or all heads side by side.
+
+    Attributes
+    ----------
+    weight : (n, m) array
+    bias : (m,) array
+    turned : (m, n) array
+        The transpose, contiguous; that of the first layer has no columns for the input.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    turned: np.ndarray
+
+
+class Prepared:
+    """Effective parameters of one network as the sweeps read them, and the kernels.
+
+    Parameters
+    ----------
+    mode, variant : str
+        As of a `CfC`.
+    activation : str
+        Of the backbone.
+    backbone, heads : lists of (weight, bias)
+    w_tau, a : (N,) arrays, or None
+        Of pure mode.
+    kernels : module
+        With `activate`, `blend` and `d_blend`.
+
+    Attributes
+    ----------
+    products : list of Product
+        One for each layer of the backbone, and the heads side by side.
+    input_weight : (m, I) array
+        The rows of the input in the first of them, transposed.
+    widths : list of int
+        The columns of the products.
+    N, I : int
+        Neurons and inputs.
+    activation, form : int
+        Their numbers in `ltc_np.kernels.codes`.
+    squash : bool
+        Whether f1 and f2 go through tanh.
+    sign : +1 or -1
+        Of time_a * dt.
+    tau, sign_tau, a : (N,) arrays
+        |w_tau| and its derivative; empty where there is none.
+    """
+
+    def __init__(self, mode, variant, activation, backbone, heads, w_tau, a, kernels: ModuleType):
+        pure = mode == "pure"
+        if pure:
+            self.form = DECAY_OF_STATE if variant == "paper" else DECAY
+        else:
+            self.form = GATE if mode == "default" else NO_GATE
+        self.squash, self.sign = variant != "keras", 1 if variant == "torch" or pure else -1
+        self.activation, self.kernels = ACTIVATIONS.index(activation), kernels
+        if not pure and variant == "paper":  # time_b is 0
+            heads = [*heads, tuple(np.zeros_like(array) for array in heads[-1])]
+        weight = np.concatenate([w for w, _ in heads], axis=1)
+        bias = np.concatenate([b for _, b in heads])
+        pairs = [*backbone, (weight, bias)]
+        self.N = weight.shape[1] // len(heads)
+        self.I = pairs[0][0].shape[0] - self.N
+        self.input_weight = np.ascontiguousarray(pairs[0][0][: self.I].T)
+        self.products = [
+            Product(w, b, np.ascontiguousarray(w[self.I if k == 0 else 0 :].T)) for k, (w, b) in enumerate(pairs)
+        ]
+        self.widths = [b.size for _, b in pairs]
+        none = np.zeros(0, weight.dtype)
+        self.tau, self.a = (np.abs(w_tau), a) if pure else (none, none)
+        # 1 at 0, so that a w_tau that starts there can leave it.
+        self.sign_tau = np.where(w_tau < 0, -1, 1) if pure else none
+
+    def multiplications(self, rows):
+        """Those of all products with so many rows."""
+        return rows * sum(product.weight.size for product in self.products)
+
+
+class Gradients(NamedTuple):
+    """Gradients of each of the products of a network; in float64.
+
+    Attributes
+    ----------
+    weights : list of arrays
+    biases : list of arrays
+        In pure mode the last one goes on with the gradients of |w_tau| and of a.
+    """
+
+    weights: list
+    biases: list
+
+
+class Saved(NamedTuple):
+    """What the adjoint needs.
+
+    Attributes
+    ----------
+    x : (B, T, I) array
+    time : (B, T) array
+        dt times `Prepared.sign`.
+    lengths : (B,) array
+    masks : dict
+        Layer of the backbone -> (T, B, H) factors of its output.
+    z : list of (T + 1, b, I + N) arrays
+        For each block the input and the state, side by side, before each step.
+    z_rows : list of lists
+        The same by step.
+    features : list of _Features
+        For each block; of all steps if ``keep`` is "full".
+    keep : "full" or "low"
+    """
+
+    x: np.ndarray
+    time: np.ndarray
+    lengths: np.ndarray
+    masks: dict
+    z: list
+    z_rows: list
+    features: list
+    keep: str
+
+
+class _Block(NamedTuple):
+    """The arguments of a call as far as they belong to the sequences of one block."""
+
+    x: np.ndarray
+    time: np.ndarray
+    lengths: np.ndarray
+    masks: dict
+
+
+def _block(b, e, x, time, lengths, masks):
+    """That of the sequences b..e-1."""
+    return _Block(x[b:e], time[b:e], lengths[b:e], {k: mask[:, b:e] for k, mask in masks.items()})
+
+
+def _cuts(B):
+    """(first, end) of each block of sequences; the number of threads has no say."""
+    count = min(-(-B // BLOCK), GRADIENT_ROWS)
+    return [(B * k // count, B * (k + 1) // count) for k in range(count)]
+
+
+def _share(run, count, multiplications, kernels):
+    """Call ``run`` on all blocks, on several threads if there is enough to do and the kernels let them."""
+    with blas.one_thread():
+        parallel = kernels.RELEASES_GIL and multiplications > blas.PARALLEL_PRODUCTS
+        threads.run(run, count, threads.share(count, parallel))
+
+
+class _Layer(NamedTuple):
+    """What a layer of the backbone makes of some steps of a block.
+
+    Attributes
+    ----------
+    whole : (steps, b, H) array
+        Its outputs.
+    u, d_u : lists of (b, H) arrays
+        Its output and the derivative of that, by step.
+    """
+
+    whole: np.ndarray
+    u: list
+    d_u: list
+
+
+class _Features:
+    """What some steps of a block compute, in arrays that are used again.
+
+    Attributes
+    ----------
+    backbone : list of _Layer
+    q : list of (b, m) arrays
+        By step: the heads, then what the adjoint needs of them.
+    """
+
+    def __init__(self, prepared, b, steps, workspace, name, dtype):
+        def array(key, size):
+            return workspace.array(f"{name} {key}", steps * b * size, dtype).reshape(steps, b, size)
+
+        *inner, last = prepared.widths
+        self.backbone = []
+        for k, n in enumerate(inner):
+            u = array(f"u{k}", n)
+            self.backbone.append(_Layer(u, list(u), list(array(f"d_u{k}", n))))
+        self.q = list(array("q", last))
+
+
+def forward(prepared, x, dt, lengths, h0, masks, keep, workspace):
+    """Run the sequences, block by block.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    x (B, T, I), dt (B, T), lengths (B,), h0 (B, N)
+    masks : dict
+        Layer of the backbone -> (T, B, H) factors of its output.
+    keep : None, "full" or "low"
+        For `backward`: nothing, everything, or the states alone, from which it runs chunks of steps again.
+
+    Returns
+    -------
+    y (B, T, N), h_last (B, N), saved
+    """
+    (B, T, I), N, dtype = x.shape, prepared.N, x.dtype
+    cuts = _cuts(B)
+
+    def make():
+        y, h_last = (workspace.array(name, B * n, dtype) for name, n in (("y", T * N), ("h_last", N)))
+        z = [
+            workspace.array(f"z{b}", (T + 1 if keep else 2) * (e - b) * (I + N), dtype).reshape(-1, e - b, I + N)
+            for b, e in cuts
+        ]
+        features = [_Features(prepared, e - b, T if keep == "full" else 1, workspace, f"f{b}", dtype) for b, e in cuts]
+        return y.reshape(B, T, N), h_last.reshape(B, N), z, [list(rows) for rows in z], features
+
+    y, h_last, z, z_rows, features = workspace.kept("forward", (x.shape, keep), make)
+    time = dt if prepared.sign > 0 else -dt
+
+    def run(first, last, worker):
+        for k in range(first, last):
+            (b, e), rows = cuts[k], z_rows[k]
+            steps = int(lengths[b:e].max())
+            rows[0][:, :I] = x[b:e, 0]
+            rows[0][:, I:] = h0[b:e]
+            block = _block(b, e, x, time, lengths, masks)
+            _steps(prepared, rows, features[k], range(steps), block, y[b:e], keep is not None)
+            h_last[b:e] = rows[steps % len(rows)][:, I:]
+
+    _share(run, len(cuts), prepared.multiplications(B * T), prepared.kernels)
+    return y, h_last, Saved(x, time, lengths, masks, z, z_rows, features, keep) if keep else None
+
+
+def _steps(prepared, z_rows, features, steps, block, y, keep):
+    """Some steps of a block; ``z_rows``: (b, I + N) arrays, input and state before each step, taken in turn."""
+    activate, blend = prepared.kernels.activate, prepared.kernels.blend
+    form, squash, tau, a = prepared.form, prepared.squash, prepared.tau, prepared.a
+    x, time, lengths, masks = block
+    none, states, rows = x[0, :0], len(z_rows), len(features.q)
+    *backbone, heads = prepared.products
+    for t in steps:
+        before, row = z_rows[t % states], t % rows
+        source = before
+        for k, layer in enumerate(backbone):
+            u = features.backbone[k].u[row]
+            np.dot(source, layer.weight, out=u)
+            mask = masks[k][t] if k in masks else none
+            activate(prepared.activation, u, layer.bias, mask, features.backbone[k].d_u[row], keep)
+            source = u
+        q = features.q[row]
+        np.dot(source, heads.weight, out=q)
+        blend(form, squash, q, heads.bias, tau, a, time, lengths, t, x, before, z_rows[(t + 1) % states], y)
+
+
+def backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace):
+    """Adjoint of `forward`.
+
+    Returns
+    -------
+    d_x (B, T, I) or None, d_h0 (B, N), d_dt (B, T) or None, gradients : Gradients
+    """
+    x, time, lengths, masks, z, z_rows, features, keep = saved
+    (B, T, I), N, dtype = x.shape, prepared.N, x.dtype
+    cuts = _cuts(B)
+
+    def make():
+        d_h0 = workspace.array("d_h0", B * N, dtype).reshape(B, N)
+        d_x = workspace.array("d_x", B * T * I, dtype).reshape(x.shape) if want_x else None
+        d_dt = workspace.array("d_dt", B * T, dtype).reshape(B, T) if want_dt else np.zeros((0, 0), dtype)
+        return d_h0, d_x, d_dt, [_Adjoints(prepared, e - b, T, keep, workspace, f"s{b}", dtype) for b, e in cuts]
+
+    d_h0, d_x, d_dt, adjoints = workspace.kept("backward", (x.shape, keep, want_x, want_dt), make)
+
+    def run(first, last, worker):
+        for k in range(first, last):
+            b, e = cuts[k]
+            block = _block(b, e, x, time, lengths, masks)
+            known = features[k] if keep == "full" else None
+            d_arguments = d_y[b:e], d_h[b:e], d_x[b:e] if want_x else None, d_dt[b:e], d_h0[b:e]
+            _d_block(prepared, adjoints[k], z[k], z_rows[k], known, block, *d_arguments)
+
+    _share(run, len(cuts), 2 * prepared.multiplications(B * T), prepared.kernels)
+    if prepared.sign < 0:
+        np.negative(d_dt, out=d_dt)
+    weights = [sum(parts) for parts in zip(*(each.weights for each in adjoints), strict=True)]
+    biases = [sum(parts) for parts in zip(*(each.biases for each in adjoints), strict=True)]
+    return d_x, d_h0, d_dt if want_dt else None, Gradients(weights, biases)
+
+
+class _Adjoints:
+    """What the adjoint of a block works in, and its gradients.
+
+    Attributes
+    ----------
+    chunk : int
+        Steps that are worked on at a time.
+    features : _Features or None
+        Where these steps are made again.
+    products : list of (chunk, b, width) arrays
+        The adjoints of the results of each product, in pure mode the last ones followed by the terms of the gradients
+        of |w_tau| and a.
+    rows : list of lists
+        The same by step.
+    d_next, direct : (b, N) arrays
+        The adjoint of a state as far as it comes through a product, and the rest.
+    ones : (chunk * b,) array
+        For sums as products.
+    results : list of arrays
+        The gradient of each weight from one chunk.
+    weights, biases : lists of float64 arrays
+        As in `Gradients`, of this block.
+    """
+
+    def __init__(self, prepared, b, T, keep, workspace, name, dtype):
+        def array(key, *shape, dtype=dtype):
+            return workspace.array(f"{name} {key}", math.prod(shape), dtype).reshape(shape)
+
+        self.chunk = min(T, max(1, CHUNK // b))
+        self.features = _Features(prepared, b, self.chunk, workspace, name, dtype) if keep == "low" else None
+        widths = [*prepared.widths[:-1], prepared.widths[-1] * (3 if prepared.form >= DECAY else 1)]
+        self.products = [array(f"d{k}", self.chunk, b, n) for k, n in enumerate(widths)]
+        self.rows = [list(d) for d in self.products]
+        self.d_next, self.direct = array("d_next", b, prepared.N), array("direct", b, prepared.N)
+        self.ones = np.ones(self.chunk * b, dtype)
+        self.results = [array(f"w{k}", *product.weight.shape) for k, product in enumerate(prepared.products)]
+        double = np.dtype(np.float64)
+        self.weights = [array(f"g{k}", *w.shape, dtype=double) for k, w in enumerate(self.results)]
+        self.biases = [array(f"b{k}", n, dtype=double) for k, n in enumerate(widths)]
+
+
+def _d_block(prepared, adjoints, z, z_rows, features, block, d_y, d_h, d_x, d_dt, d_h0):
+    """Adjoint of all steps of a block, chunk by chunk."""
+    lengths, T, size = block.lengths, d_y.shape[1], adjoints.chunk
+    steps = int(lengths.max())
+    for array in (*adjoints.weights, *adjoints.biases, adjoints.d_next, adjoints.direct):
+        array.fill(0)
+    for first in range((steps - 1) // size * size, -1, -size):
+        chunk = range(first, min(first + size, steps))
+        if features is None:
+            _steps(prepared, z_rows, adjoints.features, chunk, block, d_y[:0], True)
+        known = features or adjoints.features
+        _d_steps(prepared, adjoints, z_rows, known, chunk, block, d_y, d_h, d_dt)
+        _add_products(prepared, adjoints, z, known, chunk)
+        if d_x is not None:
+            width = prepared.widths[0]
+            flat = adjoints.products[0][: len(chunk), :, :width].reshape(-1, width)
+            d_z = np.dot(flat, prepared.input_weight).reshape(len(chunk), -1, prepared.I)
+            d_x[:, first : chunk.stop] = d_z.transpose(1, 0, 2)
+    for array in (d_x, d_dt):
+        if array is not None and array.size:
+            array[:, steps:T] = 0
+    adjoints.d_next += adjoints.direct
+    d_h0[:] = np.where((lengths > 0)[:, None], adjoints.d_next, d_h)
+
+
+def _d_steps(prepared, adjoints, z_rows, features, chunk, block, d_y, d_h, d_dt):
+    """Adjoint of `_steps`: fills ``adjoints.products``; that of the state before the chunk is d_next + direct."""
+    d_blend, form, squash, tau, a = (
+        prepared.kernels.d_blend, prepared.form, prepared.squash, prepared.tau, prepared.a,
+    )  # fmt: skip
+    time, lengths, d_next, direct = block.time, block.lengths, adjoints.d_next, adjoints.direct
+    rows, m = len(features.q), prepared.widths[-1]
+    for t in reversed(chunk):
+        row, at = t % rows, t - chunk.start
+        d, q = adjoints.rows[-1][at], features.q[row]
+        d_blend(form, squash, q, tau, a, time, lengths, t, z_rows[t], d_y, d_h, d_next, direct, d, d_dt)
+        d = d if form < DECAY else d[:, :m]
+        for k in range(len(features.backbone) - 1, -1, -1):
+            np.dot(d, prepared.products[k + 1].turned, out=adjoints.rows[k][at])
+            d = adjoints.rows[k][at]
+            d *= features.backbone[k].d_u[row]
+        np.dot(d, prepared.products[0].turned, out=d_next)
+
+
+def _add_products(prepared, adjoints, z, features, chunk):
+    """Gradients of weights and biases from the adjoints of a chunk: one product each."""
+    count = len(chunk)
+    first = chunk.start % len(features.q)
+    for k, adjoint in enumerate(adjoints.products):
+        source = features.backbone[k - 1].whole[first : first + count] if k else z[chunk.start : chunk.stop]
+        d = adjoint[:count].reshape(-1, adjoint.shape[2])
+        adjoints.biases[k] += np.dot(adjoints.ones[: len(d)], d)
+        np.dot(source.reshape(len(d), -1).T, d[:, : prepared.widths[k]], out=adjoints.results[k])
+        adjoints.weights[k] += adjoints.results[k]

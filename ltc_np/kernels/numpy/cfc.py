@@ -1,0 +1,108 @@
+"""The pointwise parts of a step of a CfC: the definition.  `ltc_np.cells.cfc` has the equations."""
+
+import numpy as np
+
+from ...base import activations
+from ...base.activations import sigmoid
+from ..codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE
+
+RELEASES_GIL = False  # not for long enough that threads would gain
+
+
+def activate(activation, u, bias, mask, d_u, keep):
+    """u (b, H) becomes f(u + bias) * mask, and d_u its derivative if it is kept; without a mask that is (0, H)."""
+    f, d_f = activations.get(ACTIVATIONS[activation])
+    u += bias
+    y = f(u)
+    if keep:
+        d_u[:] = d_f(u, y) * mask if mask.size else d_f(u, y)
+    u[:] = y * mask if mask.size else y
+
+
+def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
+    """The new state, from the heads; a sequence that has ended keeps its own.
+
+    Parameters
+    ----------
+    form, squash, tau, a
+        As in `ltc_np.cells.cfc_sweep.Prepared`.
+    q : (b, 4 * N) or, in pure mode, (b, N)
+        f1 | f2 | time_a | time_b or f1, without bias; becomes g1 | g2 | time_a | s or f1.
+    time : (b, T)
+        dt, or -dt where the variant wants it so.
+    x : (b, T, I)
+        Of which the next step's goes to ``z_next``.
+    z, z_next : (b, I + N)
+        Inputs and states before this step, and after it.
+    y : (b, T, N), or empty
+        Row t is filled.
+    """
+    I, d = x.shape[2], time[:, t, None]
+    h, N = z[:, I:], z.shape[1] - I
+    q += bias
+    if form == DECAY:
+        new = a - a * np.exp(-d * (tau + np.abs(q))) * q
+    elif form == DECAY_OF_STATE:
+        new = a + (h - a) * np.exp(-d * (tau + sigmoid(q))) * sigmoid(-q)
+    else:
+        g1, g2, time_a, s = (q[:, k * N : (k + 1) * N] for k in range(4))
+        if squash:
+            q[:, : 2 * N] = np.tanh(q[:, : 2 * N])
+        s[:] = sigmoid(time_a * d + s)
+        new = g1 + s * (g2 - g1) if form == GATE else g1 + s * g2
+    z_next[:, I:] = np.where((t < lengths)[:, None], new, h)
+    if y.size:
+        y[:, t] = z_next[:, I:]
+    if t + 1 < x.shape[1]:
+        z_next[:, :I] = x[:, t + 1]
+
+
+def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, direct, d_q, d_dt):
+    """Adjoint of `blend`, without the inputs.
+
+    Parameters
+    ----------
+    d_y : (b, T, N)
+    d_h : (b, N)
+        Adjoint of the last state of each sequence.
+    d_next, direct : (b, N)
+        Their sum is the adjoint of the state after this step; direct becomes the part of that of the state before
+        which does not come through q.
+    d_q : (b, 4 * N), or in pure mode (b, 3 * N)
+        Becomes the adjoint of the heads; in pure mode followed by the terms of the gradients of tau and a.
+    d_dt : (b, T) or empty
+        Column t becomes the adjoint of ``time``.
+    """
+    N, d = d_h.shape[1], time[:, t, None]
+    G = d_y[:, t] + np.where((t + 1 < lengths)[:, None], d_next + direct, d_h)
+    G = np.where((t < lengths)[:, None], G, 0)
+    direct[:] = 0
+    if form >= DECAY:
+        h = z[:, z.shape[1] - N :]
+        f = q
+        if form == DECAY:
+            rate, d_rate, factor, d_factor, base = np.abs(f), np.sign(f), f, 1, -a
+        else:
+            rate, factor = sigmoid(f), sigmoid(-f)
+            d_rate, d_factor, base = rate * factor, -rate * factor, h - a
+        e = np.exp(-d * (tau + rate))
+        # new = a + base * e * factor
+        d_e = G * base * factor * e
+        d_q[:, :N] = G * base * e * d_factor - d_e * d * d_rate
+        d_q[:, N : 2 * N] = -d_e * d
+        d_q[:, 2 * N :] = G * (1 - e * factor)
+        if form == DECAY_OF_STATE:
+            direct[:] = G * e * factor
+        d_time = -d_e * (tau + rate)
+    else:
+        g1, g2, time_a, s = (q[:, k * N : (k + 1) * N] for k in range(4))
+        d_s = G * (g2 - g1 if form == GATE else g2)
+        d_q[:, :N] = G * (1 - s) if form == GATE else G
+        d_q[:, N : 2 * N] = G * s
+        if squash:
+            d_q[:, : 2 * N] *= 1 - q[:, : 2 * N] ** 2
+        d_q[:, 3 * N :] = d_z = d_s * s * (1 - s)
+        d_q[:, 2 * N : 3 * N] = d_z * d
+        d_time = d_z * time_a
+    if d_dt.size:
+        d_dt[:, t] = d_time.sum(1)
