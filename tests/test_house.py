@@ -33,11 +33,10 @@ PENDING = {
         io kernels.cuda.calls kernels.cuda.stack solver_error stream train
     """,
     "siblings are alike": """
-        kernels.numpy.cfc kernels.numpy.ctgru kernels.numpy.gru kernels.numpy.lstm kernels.numpy.ltc
-        kernels.numpy.ode kernels.numpy.spiking_lif
+        kernels.numpy.ltc kernels.numpy.ode
     """,
     "tables stand once": """
-        cells.cfc cells.spiking_lif kernels.codes kernels.cpu.cfc kernels.cpu.ltc kernels.cpu.ltc_solvers
+        kernels.cpu.ltc kernels.cpu.ltc_solvers
         kernels.cpu.ode kernels.cuda.dense kernels.cuda.losses kernels.cuda.ltc_packing
         kernels.cuda.ltc_solvers
     """,
@@ -115,6 +114,17 @@ BAD = [
         SIBLINGS
         | {"kernels.numpy.ltc": TWO, "kernels.cpu.ltc": "from .l import *\nfrom .lanes import forward, backward"}
         | {"kernels.cpu.lanes": TWO.replace("x,", "x: int,") + "\ndef own(): ..."},
+        [],
+    ),
+    (
+        "siblings are alike",
+        SIBLINGS | {"kernels.numpy.ltc": TWO.splitlines()[0], "kernels.cpu.ltc": TWO},
+        [("kernels.cpu.ltc", 1)],
+    ),
+    (
+        "siblings are alike",
+        {"cells.ltc": f"{SIBLINGS['cells.ltc']}, np.exp(0)", "kernels.numpy.ltc": TWO}
+        | {"kernels.cpu.ltc": f"from .simd import exp\n{TWO}", "kernels.cpu.simd": "def exp(x): ..."},
         [],
     ),
     ("tables stand once", {"cells.x": "A, B = range(2)"}, [("cells.x", 1)]),
