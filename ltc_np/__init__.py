@@ -6,16 +6,17 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .base.layout import Entry, Layout
 from .base.threads import get_num_threads, set_num_threads
-from .callbacks import Callback, Checkpoint, EarlyStopping
 from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, Layer, NeuralODE, SpikingLIF, WiredCfC
-from .config import CellConfig, from_config
 from .data import dt_from_times, generate_spiral_data, pad, windows
-from .io import load, save
+from .io import save
 from .layers import Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual
-from .model import LTCRNN, CfCRNN, Gradients, Model
+from .layers.config import CellConfig
+from .model import LTCRNN, CfCRNN, Model, from_config, load
+from .network.tape import Gradients
 from .optim import SGD, Adam, AdamW, CosineDecay, ExponentialDecay, RMSprop, WarmUp, clip_by_global_norm
 from .solver_error import SolverError, solver_error
-from .train import History
+from .train.callbacks import Callback, Checkpoint, EarlyStopping
+from .train.history import History
 from .tutorial import LIFNeuronLayer, LTCCell
 from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
 

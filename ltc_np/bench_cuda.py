@@ -19,6 +19,8 @@ from .base import checks
 from .base.workspace import Workspace
 from .cells import LTC
 from .model import Model
+from .network.engine import Batch, Objective
+from .network.sequences import Sequences
 from .optim import Adam
 from .wirings import AutoNCP, FullyConnected
 
@@ -67,8 +69,9 @@ def problem(name, dtype):
 
 def forward_seconds(name, dtype, runs):
     """Time of a forward call on data that lies on the device."""
-    from .kernels.cuda import device, stack
+    from .kernels.cuda import device
     from .kernels.cuda.memory import Memory
+    from .network.cuda import stack
 
     (model, x, _), (_, N, _, T, B) = problem(name, dtype), CASES[name]
     memory, net = Memory(), stack.Stack(model)
@@ -86,15 +89,17 @@ def forward_seconds(name, dtype, runs):
 
 def train_seconds(name, dtype, runs):
     """Time of a training step of a batch from the host."""
-    from .kernels.cuda import device, training
+    from .kernels.cuda import device
 
     (model, x, y), (_, N, _, T, B) = problem(name, dtype), CASES[name]
-    engine = training.Engine(model, losses.mse, None, None, Adam(1e-3), 1.0, "full", Workspace())
-    engine.load()
-    batch = x, y, np.ones((B, T), dtype), np.full(B, T), None, np.zeros((B, N), dtype), None
+    trainer = model.engine.trainer(Objective(losses.mse, None, None), Adam(1e-3), 1.0, "full", Workspace())
+    trainer.load()
+    sequences = Sequences(x, np.ones((B, T), dtype), np.full(B, T), None, np.zeros((B, N), dtype))
+    batch = Batch(sequences, y, None, None)
 
     def train():
-        engine.update(engine.loss_and_grad(*batch, False, False)[2])
+        trainer.gradient(batch, None, False, False)
+        trainer.update()
 
     train()
     return statistics.median(device.seconds(train) for _ in range(runs))

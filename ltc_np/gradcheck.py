@@ -9,14 +9,14 @@ import numpy as np
 
 from .base import checks
 from .cells.base import Layer
-from .model import Model
+from .network.network import Network
 
 
 def _function(model, x, dt, lengths, h0, seed):
     """(values to vary, analytic gradients, f(values) -> number) by array name."""
     if isinstance(model, Layer):
-        model = Model(model, seed=seed, dtype="float64")
-    if not isinstance(model, Model):
+        model = Network(model, seed=seed, dtype="float64")
+    if not isinstance(model, Network):
         raise TypeError(f"`model` must be a Model or a Layer, got {type(model).__name__}")
     if model.dtype != np.float64:
         raise ValueError(f'`model` must have dtype="float64", got {model.dtype.name}')

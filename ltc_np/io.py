@@ -15,13 +15,12 @@ import numpy as np
 
 from . import kernels
 from .cells import Layer
-from .config import CellConfig
 from .layers import LAYERS
-from .model import LTCRNN, Best, CfCRNN, Model
+from .layers.config import CellConfig
+from .network.best import Best
 from .wirings import Wiring
 
 FORMAT = 1
-MODELS = {"Model": Model, "LTCRNN": LTCRNN, "CfCRNN": CfCRNN}
 
 
 class UnknownLayerError(Exception):
@@ -94,10 +93,9 @@ def save(path, model, optimizer=None):
     check_folder(path)
     arrays = []
     layers = [_encode_layer(layer, arrays) for layer in model.layers]
-    name = type(model).__name__
     meta = {
         "ltc_np": FORMAT,
-        "model": name if name in MODELS else "Model",
+        "model": type(model).__name__,
         "layers": layers,
         "dtype": model.dtype.name,
         "return_sequences": model.return_sequences,
@@ -115,7 +113,7 @@ def save(path, model, optimizer=None):
             _encode(model.best.theta, arrays),
         ]
     trainable = np.zeros(0, bool) if model.trainable is None else model.trainable
-    content = {"meta": np.array(json.dumps(meta)), "theta": model.theta, "buffers": model._buffers}
+    content = {"meta": np.array(json.dumps(meta)), "theta": model.theta, "buffers": model.fixed}
     content |= {"trainable": trainable, **{f"array{k}": a for k, a in enumerate(arrays)}}
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -151,27 +149,8 @@ def _umask():
     return mask
 
 
-def load(path, backend="auto", optimizer=None):
-    """Read a model that `save` wrote.
-
-    Parameters
-    ----------
-    path : str or Path
-    backend : str
-        As for `Model`; files do not fix it.
-    optimizer : Optimizer, optional
-        A new one of the saved kind; its moments and step count are restored from the file, its settings are its own.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    FileNotFoundError
-    ValueError
-        The file is damaged, of another program or of a newer format; nothing is changed.
-    """
+def load(path, kinds, backend="auto", optimizer=None):
+    """Read a model that `save` wrote; see `ltc_np.load`.  ``kinds``: classes of models by the name that a file has."""
     path = _as_path(path)
     if path.is_dir():
         raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
@@ -194,7 +173,7 @@ def load(path, backend="auto", optimizer=None):
     if not isinstance(version, int) or version > FORMAT:
         raise ValueError(f"`path` must be of format <= {FORMAT}, {path} has {version!r}: update ltc_np to read it")
     try:
-        model, saved_optimizer = _rebuild(meta, content, backend)
+        model, saved_optimizer = _rebuild(meta, content, kinds, backend)
     except UnknownLayerError as error:
         raise ValueError(
             f"`path` must hold known layers, {path} has a {error}: for a layer of your own, set "
@@ -212,19 +191,21 @@ def load(path, backend="auto", optimizer=None):
     return model
 
 
-def _rebuild(meta, content, backend):
+def _rebuild(meta, content, kinds, backend):
     arrays = [content[f"array{k}"] for k in range(sum(name.startswith("array") for name in content))]
     layers = [_decode_layer(layer, arrays) for layer in meta["layers"]]
+    Model = kinds["Model"]
     plain = Model(*layers, seed=0, dtype=meta["dtype"], backend=backend, return_sequences=meta["return_sequences"])
-    model = Model.__new__(MODELS[meta["model"]])
+    kind = kinds.get(meta["model"], Model)  # users' own classes are saved as what they derive from
+    model = kind.__new__(kind)
     model.__setstate__(plain.__getstate__())
-    for name, target in (("theta", model._theta), ("buffers", model._buffers)):
+    for name, target in (("theta", model.theta), ("buffers", model.fixed)):
         values = content[name]
         if values.shape != target.shape or values.dtype != target.dtype or not np.isfinite(values).all():
             raise ValueError(f"{name} has shape {values.shape}, dtype {values.dtype}, or is not finite")
         target[:] = values
     if "config" in meta:
-        vars(model)["config"] = CellConfig.from_dict(meta["config"])
+        model.described_by(CellConfig.from_dict(meta["config"]))
     trainable = content["trainable"]
     if trainable.size:
         if trainable.shape != model.theta.shape or trainable.dtype != bool:

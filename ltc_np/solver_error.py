@@ -8,8 +8,8 @@ import numpy as np
 from .base import checks
 from .base.workspace import Fresh
 from .cells import Layer
-from .model import Model
-from .outputs import last_outputs
+from .network.network import Network
+from .network.sequences import read
 
 # The reference begins with this many unfolds and doubles them, at most up to MOST.
 FIRST, MOST = 32, 2**14
@@ -110,7 +110,7 @@ def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, un
     >>> found.errors[found.suggested] <= 1e-3 < found.errors[2]
     True
     """
-    if not isinstance(model, Model):
+    if not isinstance(model, Network):
         raise TypeError(f"`model` must be a Model, got {type(model).__name__}")
     layers = [one for layer in model.layers for one in _solved(layer)]
     if not layers:
@@ -178,27 +178,29 @@ class _Calls:
     def _with(self, settings, fine=False):
         model = self.model
         layers = [_rebuilt(layer, fine, settings) for layer in model.layers]
-        other = Model(*layers, seed=0, dtype="float64", backend=model.backend, return_sequences=model.return_sequences)
+        other = Network(
+            *layers, seed=0, dtype="float64", backend=model.backend, return_sequences=model.return_sequences
+        )
         other.theta = model.theta
-        other._buffers[:] = model._buffers
+        other.fixed[:] = model.fixed
         return other
 
     def __call__(self, fine=False, **settings):
         with np.errstate(over="ignore", invalid="ignore"):  # explicit solvers may diverge
             model = self._with(settings, fine)
-            given = model._check(*self.arguments, self.lengths, self.h0)[:-1]
-            y, state, _ = model._forward(model._prepare(Fresh()), *given, None, Fresh())
-        return (y if model.return_sequences else last_outputs(y, given[2])), state
+            engine, (x, dt) = model.engine, self.arguments
+            given = read(model, x, dt, self.lengths, self.h0, model.return_sequences)
+            y, state, _ = engine.forward(engine.prepare(Fresh()), given.sequences, None, Fresh())
+        return given.outputs(y), given.state(state)
 
     def allowed(self, n):
         """Whether the model, with n unfolds, takes these elapsed times."""
         model = self._with({"ode_unfolds": n})
-        x, dt = self.arguments
-        _, dt, *_ = model._check(x, dt, self.lengths, None)
+        engine, dt = model.engine, read(model, *self.arguments, self.lengths, None).sequences.dt
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                model._check_steps(model._prepare(Fresh()), dt)
+                engine.check(engine.prepare(Fresh()), dt)
             except ValueError:
                 return False
         return True

@@ -17,6 +17,8 @@ from ltc_np import LTCRNN, AutoNCP, FullyConnected, losses, set_num_threads
 from ltc_np.base.workspace import Workspace
 from ltc_np.bench import machine
 from ltc_np.kernels.cpu import ltc
+from ltc_np.network.engine import Batch, Objective
+from ltc_np.network.sequences import Sequences
 
 SIZES = (4, 8, 16, 32, 64, 128, 256)
 BATCHES = (1, 2, 4, 8, 12, 16, 32, 64, 128)
@@ -35,12 +37,12 @@ def rate(model, B):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((B, T, I)).astype("float32")
     y = np.zeros((B, T, 2), "float32")
-    arguments = x, y, np.ones((B, T), "float32"), np.full(B, T), None, np.zeros((B, N), "float32")
-    workspace = Workspace()
+    sequences = Sequences(x, np.ones((B, T), "float32"), np.full(B, T), None, np.zeros((B, N), "float32"))
+    batch, objective, workspace = Batch(sequences, y, None, None), Objective(losses.mse, None, None), Workspace()
     best = np.inf
     for _ in range(6):
         start = time.perf_counter()
-        model._loss_and_grad(*arguments, losses.mse, None, None, None, "full", workspace)
+        model.engine.loss_and_grad(batch, objective, "full", workspace)
         best = min(best, time.perf_counter() - start)
     return per_step * T / best / 1e9
 

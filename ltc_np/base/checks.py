@@ -159,13 +159,18 @@ def elapsed(values, B, T, dtype, valid, single):
     full[:] = dt
     if valid is not None:
         full[~valid] = 0
-    # Beyond this, dt times a conductance overflows and the state would freeze instead of settling.
-    limit = largest(dtype)
-    low, high = full.min(), full.max()
-    if not (low >= 0 and high <= limit):  # NaN fails too
-        bad = full[~((full >= 0) & (full <= limit))][0]
-        raise ValueError(f"`dt` must be finite, >= 0 and <= {limit:.1e} in {dtype}, got {bad}")
+    elapsed_range(full)
     return full
+
+
+def elapsed_range(dt):
+    """Refuse elapsed times that are negative, NaN, or so large that their products overflow."""
+    # Beyond this, dt times a conductance overflows and the state would freeze instead of settling.
+    limit = largest(dt.dtype)
+    low, high = dt.min(), dt.max()
+    if not (low >= 0 and high <= limit):  # NaN fails too
+        bad = dt[~((dt >= 0) & (dt <= limit))][0]
+        raise ValueError(f"`dt` must be finite, >= 0 and <= {limit:.1e} in {dt.dtype}, got {bad}")
 
 
 def initial(name, value, shape):

@@ -19,7 +19,7 @@ norm that `clip_by_global_norm` returns, or the loss, tells before it is too lat
 
 from .adam import Adam, AdamW
 from .base import Optimizer
-from .clip import clip_by_global_norm
+from .clip import clip_by_global_norm, global_norm
 from .rmsprop import RMSprop
 from .schedules import CosineDecay, ExponentialDecay, WarmUp
 from .sgd import SGD
@@ -35,6 +35,7 @@ __all__ = [
     "WarmUp",
     "clip_by_global_norm",
     "get",
+    "global_norm",
 ]
 
 OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}

@@ -43,12 +43,17 @@ def clip_by_global_norm(grad, max_norm):
     if not isinstance(grad, np.ndarray) or grad.dtype.kind != "f":
         raise TypeError(f"`grad` must be a float array, got {getattr(grad, 'dtype', type(grad).__name__)}")
     max_norm = check_number("max_norm", max_norm, low=0, open_low=True)
+    norm = global_norm(grad)
+    if max_norm < norm < math.inf:
+        np.multiply(grad, max_norm / norm, out=grad, dtype=np.float64, casting="same_kind")
+    return norm
+
+
+def global_norm(grad):
+    """The Euclidean norm of a float array, in float64 and without overflow; inf or nan if it has such elements."""
     largest = 1.0  # squares of narrower floats do not overflow in float64
     if grad.dtype.itemsize >= 8:
         largest = float(np.abs(grad).max(initial=0.0))
         if largest == 0 or not math.isfinite(largest):
             return largest
-    norm = largest * math.sqrt(sum_of_squares(np.divide(grad, largest, dtype=np.float64)))
-    if max_norm < norm < math.inf:
-        np.multiply(grad, max_norm / norm, out=grad, dtype=np.float64, casting="same_kind")
-    return norm
+    return largest * math.sqrt(sum_of_squares(np.divide(grad, largest, dtype=np.float64)))

@@ -11,11 +11,11 @@ import pytest
 from support import ROOT
 
 import ltc_np
-from ltc_np import config
 from ltc_np.base.activations import ACTIVATIONS
 from ltc_np.cells import CELLS, ltc_solvers
 from ltc_np.cells.ctgru import ORDERS
 from ltc_np.kernels.codes import SURROGATES
+from ltc_np.layers import config
 
 PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
 MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path__, "ltc_np."))]

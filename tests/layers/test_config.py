@@ -27,7 +27,7 @@ from ltc_np import (
     load,
 )
 from ltc_np.cells import CELLS
-from ltc_np.config import WORDS
+from ltc_np.layers.config import WORDS
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 SIZES = {"units": 5, "input_dim": 2}

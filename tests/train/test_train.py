@@ -27,6 +27,7 @@ from ltc_np import (
     metrics,
     set_num_threads,
 )  # fmt: skip
+from ltc_np.network.host import HostEngine
 
 
 def sines(n=40, T=12, seed=0):
@@ -129,21 +130,21 @@ def test_batches_end_with_their_longest_sequence(return_sequences, backend, monk
     rng, T, lengths = np.random.default_rng(0), 9, np.array([3, 1, 6, 5, 0, 0, 2])
     shape = (7, T) if return_sequences else (7,)
     x, y, dt, weight = (rng.uniform(0.1, 2, s) for s in ((7, T, 2), (*shape, 3), (7, T), shape))
-    forward, seen = Model._forward, []
+    forward, seen = HostEngine.forward, []
 
     def new():
         layers = MixedMemory(LTC(AutoNCP(6, 3), 2, ode_unfolds=2)), LSTM(3, 3)
         return Model(*layers, seed=0, dtype="float64", backend=backend, return_sequences=return_sequences)
 
-    def watched(self, prepared, x, dt, lengths, valid, *args):
-        assert x.shape[:2] == dt.shape == valid.shape
-        seen.append(x.shape[1])
-        return forward(self, prepared, x, dt, lengths, valid, *args)
+    def watched(self, prepared, sequences, *args):
+        assert sequences.x.shape[:2] == sequences.dt.shape == sequences.valid.shape
+        seen.append(sequences.x.shape[1])
+        return forward(self, prepared, sequences, *args)
 
     by_fit, by_hand, optimizer = new(), new(), SGD(0.1)
     options = {"batch_size": 2, "shuffle": False, "optimizer": SGD(0.1), "verbose": False}
     with monkeypatch.context() as patch:
-        patch.setattr(Model, "_forward", watched)
+        patch.setattr(HostEngine, "forward", watched)
         by_fit.fit(x, y, dt=dt, lengths=lengths, sample_weight=weight, metrics=["mae"], **options)
         assert seen == [3, 6, 2, 3]  # none for [0, 0]; the first again, to look at the last step's loss
         seen.clear()
@@ -525,13 +526,13 @@ def test_loss_and_metrics_of_chunks_are_those_of_all_steps(backend):
 
 def test_steps_of_chunks_end_with_the_sequences(monkeypatch):
     x, y = sines(n=6, T=10)
-    model, steps, forward, calls = small(), Steps(), Model._forward, []
+    model, steps, forward, calls = small(), Steps(), HostEngine.forward, []
 
     def counted(self, *args):
-        calls.append(args[1].shape)
+        calls.append(args[1].x.shape)
         return forward(self, *args)
 
-    monkeypatch.setattr(Model, "_forward", counted)
+    monkeypatch.setattr(HostEngine, "forward", counted)
     model.fit(
         x, y, lengths=[10, 3, 4, 2, 0, 7], tbptt=4, batch_size=2, epochs=2, shuffle=False, verbose=False,
         callbacks=steps,

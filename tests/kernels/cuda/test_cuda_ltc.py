@@ -11,7 +11,10 @@ from support.emulator import ORDERS
 
 from ltc_np import LTC, Adam, AutoNCP, Dense, FullyConnected, Model
 from ltc_np.base.workspace import Workspace
-from ltc_np.kernels.cuda import calls, dense, device, losses, ltc, stack, training
+from ltc_np.kernels.cuda import dense, device, losses, ltc
+from ltc_np.network.cuda import calls, stack
+from ltc_np.network.engine import Batch, Objective
+from ltc_np.network.sequences import Sequences
 from ltc_np.optim import SGD, RMSprop
 
 
@@ -117,20 +120,24 @@ def test_a_gradient_whose_square_overflows_is_clipped(emulator, rng):
 def test_a_training_step_moves_only_the_batch(emulator, monkeypatch, rng):
     model = stacked()()[1]
     machine = emulator()
-    engine = training.Engine(model, losses_of("mse"), None, None, Adam(), None, "full", Workspace())
-    engine.load()
+    objective = Objective(losses_of("mse"), None, None)
+    trainer = model.engine.trainer(objective, Adam(), None, "full", Workspace())
+    trainer.load()
     x, y = rng.normal(size=(7, 5, 3)), rng.normal(size=(7, 5, 2))
-    batch = x, y, np.ones((7, 5)), np.full(7, 5), None, np.zeros((7, 9)), None, False, False
-    engine.update(engine.loss_and_grad(*batch)[2])
+    sequences = Sequences(x, np.ones((7, 5)), np.full(7, 5), None, np.zeros((7, 9)))
+    given = Batch(sequences, y, None, None), None, False, False
+    trainer.gradient(*given)
+    trainer.update()
     moved = []
     for name in ("upload", "overwrite", "download", "empty"):
         original = getattr(machine, name)
         monkeypatch.setattr(
             machine, name, lambda *a, n=name, f=original: (moved.append((n, np.asarray(a[-1]).size)), f(*a))[1]
         )
-    engine.update(engine.loss_and_grad(*batch)[2])
+    trainer.gradient(*given)
+    trainer.update()
     assert moved == [
-        *(("overwrite", a.size) for a in (x, batch[2], batch[3], y)),
+        *(("overwrite", a.size) for a in (x, sequences.dt, sequences.lengths, y)),
         ("overwrite", 7 * 9),
         ("download", 3),
     ]
@@ -143,7 +150,7 @@ def losses_of(name):
 
 
 def test_callbacks_see_and_may_change_the_parameters(emulator, rng):
-    from ltc_np.callbacks import Callback
+    from ltc_np.train.callbacks import Callback
 
     seen = []
 
@@ -356,7 +363,7 @@ def test_every_name_of_the_library_has_its_number_on_the_device():
 
     assert set(dense.ACTIVATIONS) == set(activations.ACTIVATIONS)
     assert set(losses.NAMES) == set(host.LOSSES)
-    assert {name for _, name in stack.LAYERS} == {"LTC", "Dense"}
+    assert set(stack.LAYERS) == {LTC, Dense}
     assert calls.on_device(OnDevice(np.zeros(1)))
 
 

@@ -8,7 +8,8 @@ from support.cuda_uses import OnDevice
 
 from ltc_np import LTC, Adam, Dense, FullyConnected, Model, Residual, losses
 from ltc_np.base.workspace import Workspace
-from ltc_np.kernels.cuda import device, ltc, ltc_sweeps, plan, stack, training
+from ltc_np.kernels.cuda import device, ltc, ltc_sweeps, plan
+from ltc_np.network.engine import Objective
 
 STACKS = {
     "one": lambda: [LTC(FullyConnected(6, 3), 2, ode_unfolds=2)],
@@ -94,10 +95,10 @@ def parameters(model, way):
     Those of a model that runs as a whole are there afterwards.
     """
     if way == "fit":
-        given = model, losses.get("mse"), model.penalty(None, 0.1), None, Adam(), None, "full", Workspace()
-        return held(lambda: training.Engine(*given))
-    if stack.missing(model) is None:
-        return held(lambda: stack.of(model)) and 0
+        objective = Objective(losses.get("mse"), None, model.penalty(None, 0.1))
+        return held(lambda: model.engine.trainer(objective, Adam(), None, "full", Workspace()))
+    if model.engine.unknown is None:
+        return held(model.engine.stack) and 0
     return held(lambda: model(np.zeros((1, 1, 2)), 0.1))
 
 
@@ -119,7 +120,7 @@ def test_whatever_memory_there_is_nothing_fails_midway(name, way, emulator):
     low = emulator()
     call(model_of(name), wrap, "low")
     machine, model = emulator(), model_of(name)
-    least = 2 * parameters(model, way) + machine.taken + 4096  # a training has the model twice: `Engine.loss_and_grad`
+    least = 2 * parameters(model, way) + machine.taken + 4096  # a training has the model twice: `CudaTrainer.gradient`
     outcomes, accepted = [], np.inf
     for memory in np.linspace(least, 1.1 * roomy.peak, POINTS).astype(int).tolist():
         machine, model = emulator(memory=memory), model_of(name)
@@ -150,7 +151,7 @@ def test_memory_that_is_held_for_other_shapes_is_given_back(emulator, peaks):
         model.loss_and_grad(rng.normal(size=(batch, T, 2)), rng.normal(size=(batch, T, 3)), memory=memory)
 
     model, machine = model_of("one"), emulator()
-    stack.of(model)
+    model.engine.stack()
     parameters = machine.taken
     call(model, 20)
     call(model, 40, "low")

@@ -1,19 +1,20 @@
 """Calls of a model with arrays that already lie on the device, such as those of CuPy and PyTorch.
 
-`call`, `forward` and `backward` mean what `Model.__call__`, `forward` and `backward` do with arrays of the host.  Given
-are arrays of the model's dtype, contiguous; what comes back lies on the device too and is the caller's.
+They are of the model's dtype and contiguous; what comes back lies on the device too and is the caller's.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ...base import checks
-from . import moves, stack, sums
-from .dense import blank
-from .device import adopt, cuda, download, empty, kernel, launch_over, upload, wait
-from .memory import Memory
-from .plan import choose
+from ...kernels.cuda import moves, sums
+from ...kernels.cuda.dense import blank
+from ...kernels.cuda.device import adopt, cuda, download, empty, kernel, launch_over, upload, wait
+from ...kernels.cuda.memory import Memory
+from ...kernels.cuda.plan import choose
+from ..sequences import check_shape, check_state, check_takes_dt, state_shape
+from ..tape import Gradients
 
 u = np.uint64
 
@@ -56,58 +57,51 @@ def on_device(array):
     return hasattr(array, "__cuda_array_interface__")
 
 
-@dataclass(frozen=True)
-class DeviceTape:
-    """What `backward` needs of one `forward`."""
+class Form(NamedTuple):
+    """In which form a caller gave his arrays and gets his answer; see `ltc_np.network.sequences.Given`."""
 
-    owner: object
-    saved: stack.Saved
     dt_shape: tuple
-    sequences: bool
+    return_sequences: bool
     single: bool
 
 
-class _Call:
-    """One call: what is looked at on the host, before anything is done on the device."""
+class DeviceCall:
+    """The arguments of one call, as far as they are looked at on the host, before anything is done on the device."""
 
-    def __init__(self, model, x, dt, lengths, h0, sequences):
-        self.model, self.sequences, self.dtype, I = model, sequences, model.dtype, model.input_size
-        layer = stack.missing(model)
-        if layer is not None:
-            raise TypeError(f"arrays on the GPU need layers that run there (LTC, Dense), got {layer!r}")
+    def __init__(self, engine, x, dt, lengths, h0, return_sequences):
+        self.engine, self.network = engine, engine.network
+        network, self.dtype = self.network, self.network.dtype
+        if engine.unknown is not None:
+            raise TypeError(f"arrays on the GPU need layers that run there (LTC, Dense), got {engine.unknown!r}")
         shape = adopt(x)[1]
-        self.single = single = len(shape) == 2
-        if len(shape) not in (2, 3) or shape[-1] != I or 0 in shape:
-            raise ValueError(f"`x` must be (B, T, {I}) or (T, {I}), got shape {shape}")
-        if single and lengths is not None:
-            raise ValueError(f"`lengths` needs a batch (B, T, {I}), got a single sequence (T, {I})")
-        self.B, self.T = B, T = (1, shape[0]) if single else shape[:2]
+        self.B, self.T, single = check_shape(shape, network.input_size, lengths)
+        B, T = self.B, self.T
         self.x = _given("x", x, shape, self.dtype)
         self.lengths, self.valid = checks.lengths(lengths, B, T)
-        if dt is not None and not model.takes_dt:
-            raise ValueError("`dt` must be left out: no layer of this model has a notion of elapsed time")
+        check_takes_dt(network, dt)
         if on_device(dt):
-            self.dt_shape, self.host_dt, self.dt = adopt(dt)[1], None, _given("dt", dt, shape[:-1], self.dtype)
+            dt_shape, self.host_dt, self.dt = adopt(dt)[1], None, _given("dt", dt, shape[:-1], self.dtype)
         else:
-            self.dt_shape = () if dt is None else np.shape(dt)
+            dt_shape = () if dt is None else np.shape(dt)
             self.host_dt = np.ascontiguousarray(checks.elapsed(dt, B, T, self.dtype, self.valid, single).T)
             self._check_steps(self.host_dt)
+        self.form = Form(dt_shape, return_sequences, single)
         self.h0_on_device = on_device(h0)
         if not self.h0_on_device:
-            self.h0 = model._check_state("h0", h0, B, single)
-        elif len(model.layers) > 1:
+            self.h0 = check_state(network, "h0", h0, B, single)
+        elif len(network.layers) > 1:
             raise ValueError("`h0` of a stack of layers must lie on the host, got one on the GPU")
         else:
-            K = model.state_size
-            self.h0 = _given("h0", h0, (K,) if single else (B, K), self.dtype)
-        self.stack = stack.of(model)
+            self.h0 = _given("h0", h0, state_shape(network.state_size, B, single)[0], self.dtype)
+        self.stack = engine.stack()
 
     def _check_steps(self, dt):
-        self.model._check_steps(self.model._kept()[0], dt)
+        self.engine.check(self.engine.remembered().prepared, dt)
 
     def run(self, keep, memory):
         """Outputs in the shape of the caller's, the last states, what the backward pass needs."""
-        model, B, T, I, dtype, ragged = self.model, self.B, self.T, self.model.input_size, self.dtype, self.ragged
+        network, B, T, dtype, ragged = self.network, self.B, self.T, self.dtype, self.ragged
+        I, single = network.input_size, self.form.single
         steps = upload(self.lengths)
         x = moves.time_first(self.x, B, T, I, memory, "x")
         if ragged:
@@ -125,14 +119,14 @@ class _Call:
             _check("h0", self.h0)
         h0 = [self.h0] if self.h0_on_device else self.stack.put_states("h", self.h0, memory)
         y, states, saved = self.stack.forward(x, dt, steps, h0, T, B, ragged, keep, memory)
-        O = model.output_size
-        if self.sequences:
-            y = moves.batch_first(y, B, T, O, memory, "outputs").reshape((T, O) if self.single else (B, T, O))
+        O = network.output_size
+        if self.form.return_sequences:
+            y = moves.batch_first(y, B, T, O, memory, "outputs").reshape((T, O) if single else (B, T, O))
         else:
             every, y = y, memory.array("outputs", B * O, dtype)
             launch_over(B * O, moves.last_outputs, every, steps, u(B), u(O), y)
-            y = y.reshape((O,) if self.single else (B, O))
-        return y, _joined(self.stack, states, B, self.single), saved
+            y = y.reshape((O,) if single else (B, O))
+        return y, _joined(self.stack, states, B, single), saved
 
     @property
     def ragged(self):
@@ -146,16 +140,13 @@ class _Call:
             if keep is not None:
                 memory.clear()  # of what the tape does not hold
                 d_y, d_state = empty(y.size, self.dtype), empty(state.size, self.dtype)  # the caller's
-                _back(self.tape(saved), d_y, d_state)
+                _back(self.form, saved, d_y, d_state)
 
         memory = Memory()
         wait()  # another library may still be writing what it gave
         found = self.run(choose(both, keep, self.B, self.T, (), memory), memory)
         wait()  # and may read what it gets at once, whatever stream it works in
         return found
-
-    def tape(self, saved):
-        return DeviceTape(self.model, saved, self.dt_shape, self.sequences, self.single)
 
 
 def _joined(own, states, B, single):
@@ -165,40 +156,27 @@ def _joined(own, states, B, single):
     return h.reshape((K,) if single else (B, K))
 
 
-def call(model, x, dt, lengths, h0, return_state, sequences):
-    y, state, _ = _Call(model, x, dt, lengths, h0, sequences).planned(None)
-    return (y, state) if return_state else y
-
-
-def forward(model, x, dt, lengths, h0, sequences, keep):
-    own = _Call(model, x, dt, lengths, h0, sequences)
-    y, _, saved = own.planned(keep)
-    return y, own.tape(saved)
-
-
-def backward(model, tape, d_y, d_state):
+def differentiate(network, form, saved, d_y, d_state):
     """Gradients of theta, on the host, of x and h0, and of dt, which is on the host too unless it is (B, T)."""
-    if not isinstance(tape, DeviceTape) or tape.owner is not model:
-        raise ValueError(f"`tape` must come from this model's own `forward` of arrays on the GPU, got {tape!r:.60}")
-    B, T, O, K, dtype = tape.saved.B, tape.saved.T, model.output_size, model.state_size, model.dtype
-    shape = (T, O) if tape.sequences else (O,)
-    d_y = _given("d_y", d_y, shape if tape.single else (B, *shape), dtype)
+    B, T, dtype = saved.B, saved.T, network.dtype
+    shape = (T, network.output_size) if form.return_sequences else (network.output_size,)
+    d_y = _given("d_y", d_y, shape if form.single else (B, *shape), dtype)
     if d_state is not None:
-        d_state = _given("d_state", d_state, (K,) if tape.single else (B, K), dtype)
+        d_state = _given("d_state", d_state, state_shape(network.state_size, B, form.single)[0], dtype)
     wait()
     # Since `forward` others may have taken memory.
-    choose(lambda keep, memory: _back(tape, d_y, d_state), None, B, T, (), Memory())
-    theta, *others = _back(tape, d_y, d_state)
-    if model.trainable is not None:
-        theta[~model.trainable] = 0
+    choose(lambda keep, memory: _back(form, saved, d_y, d_state), None, B, T, (), Memory())
+    theta, *others = _back(form, saved, d_y, d_state)
+    if network.trainable is not None:
+        theta[~network.trainable] = 0
     wait()
-    return theta, *others
+    return Gradients(theta, *others)
 
 
-def _back(tape, d_y, d_state):
-    model, own, saved = tape.owner, tape.saved.stack, tape.saved
-    B, T, I, O, memory, dtype = saved.B, saved.T, model.input_size, model.output_size, Memory(), model.dtype
-    if tape.sequences:
+def _back(form, saved, d_y, d_state):
+    own, memory, network = saved.stack, Memory(), saved.stack.model
+    B, T, I, O, dtype = saved.B, saved.T, network.input_size, network.output_size, network.dtype
+    if form.return_sequences:
         d_y = moves.time_first(d_y, B, T, O, memory, "d_y")
         if saved.ragged:
             launch_over(d_y.size, blank, d_y, saved.steps, u(B), u(O))
@@ -211,13 +189,13 @@ def _back(tape, d_y, d_state):
         _check("d_state", d_state)
         d_h = own.put_states("d_h", download(d_state).reshape(B, -1), memory)
     with own.lock:
-        d_x, d_dt = own.backward(saved, d_y, d_h, True, model.takes_dt, memory)
+        d_x, d_dt = own.backward(saved, d_y, d_h, True, network.takes_dt, memory)
         own.differentiate(own.none, own.none)
         theta = download(own.gradient)
-    d_x = moves.batch_first(d_x, B, T, I, memory, "d_x").reshape((T, I) if tape.single else (B, T, I))
-    if d_dt is not None and len(tape.dt_shape) < 2:
+    d_x = moves.batch_first(d_x, B, T, I, memory, "d_x").reshape((T, I) if form.single else (B, T, I))
+    if d_dt is not None and len(form.dt_shape) < 2:
         d_dt = download(d_dt).reshape(T, B).sum(1, dtype=np.float64)
-        d_dt = d_dt.astype(dtype) if tape.dt_shape else dtype.type(d_dt.sum())
+        d_dt = d_dt.astype(dtype) if form.dt_shape else dtype.type(d_dt.sum())
     elif d_dt is not None:
-        d_dt = moves.batch_first(d_dt, B, T, 1, memory, "d_dt").reshape(tape.dt_shape)
-    return theta, d_x, _joined(own, d_h, B, tape.single), d_dt
+        d_dt = moves.batch_first(d_dt, B, T, 1, memory, "d_dt").reshape(form.dt_shape)
+    return theta, d_x, _joined(own, d_h, B, form.single), d_dt

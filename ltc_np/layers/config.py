@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from os import PathLike
 
-from .base import checks
-from .base.activations import ACTIVATIONS
-from .cells import CELLS, cfc, ctrnn, ltc_solvers, neural_ode
-from .layers import Dense, InputMapping
-from .model import Model
-from .wirings import FullyConnected
+from ..base import checks
+from ..base.activations import ACTIVATIONS
+from ..cells import CELLS, cfc, ctrnn, ltc_solvers, neural_ode
+from ..wirings import FullyConnected
+from . import Dense, InputMapping
 
 # Names of the literature for what the library calls by another one.
 ALIASES = {
@@ -248,34 +247,3 @@ def _to_plain(value):
     if isinstance(value, Mapping):
         return {name: _to_plain(inner) for name, inner in value.items()}
     return list(value) if isinstance(value, tuple) else value
-
-
-def from_config(config, *, seed=None, dtype="float32", backend="auto", return_sequences=True):
-    """A model by its configuration.
-
-    Parameters
-    ----------
-    config : CellConfig, or dict of its fields
-        Of a file, ``json.load(open(path))``.
-    seed, dtype, backend, return_sequences
-        As for `Model`.
-
-    Returns
-    -------
-    Model
-        With the configuration as ``model.config``; `save` and `load` keep it.
-
-    Examples
-    --------
-    >>> from ltc_np import from_config
-    >>> model = from_config({"cell": "lstm", "units": 32, "input_dim": 17, "output_dim": 17}, seed=0)
-    >>> model
-    Model(InputMapping(17), LSTM(32, 17), Dense(32, 17), dtype='float32')
-    >>> model.config.input_mapping
-    'affine'
-    """
-    if not isinstance(config, CellConfig):
-        config = CellConfig.from_dict(config)
-    model = Model(*config.layers(), seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
-    vars(model)["config"] = config  # users cannot set it
-    return model

@@ -1,28 +1,30 @@
-"""One time step at a time: what `Model.step` keeps between its calls, so that a call allocates nothing."""
+"""One time step at a time: what `Network.step` keeps between its calls, so that a call allocates nothing."""
 
 import numpy as np
 
-from .base import checks
-from .base.workspace import Workspace
+from ..base import checks
+from ..base.workspace import Workspace
+from .sequences import Sequences, check_takes_dt, state_shape
 
 
 class Stream:
-    """A thread's buffers for steps of B sequences of one model."""
+    """A thread's buffers for steps of B sequences of one network."""
 
-    def __init__(self, model, B):
-        self.B, self.takes_dt, self.dtype = B, model.takes_dt, model.dtype
-        self.I, self.K, self.O = model.input_size, model.state_size, model.output_size
-        self.both = np.empty(B * (self.I + self.K), self.dtype)  # one array, so that one check serves x and state
-        self.x = self.both[: B * self.I].reshape(B, 1, self.I)
-        self.state = self.both[B * self.I :].reshape(B, self.K)
+    def __init__(self, network, B):
+        self.network, self.B, self.dtype = network, B, network.dtype
+        self.K = K = network.state_size
+        I = network.input_size
+        self.both = np.empty(B * (I + K), self.dtype)  # one array, so that one check serves x and state
+        self.x = self.both[: B * I].reshape(B, 1, I)
+        self.state = self.both[B * I :].reshape(B, K)
         self.dt = np.empty((B, 1), self.dtype)
-        self.start = model._initial_state(B)
-        self.lengths = np.ones(B, np.int64)
+        self.start = network.start(B)
+        self.sequences = Sequences(self.x, self.dt, np.ones(B, np.int64), None, self.state)
         self.workspace = Workspace()
         self.largest = float(checks.largest(self.dtype))
 
     def read(self, x_t, dt, state, single):
-        """Check the arguments of a step and copy them to the buffers."""
+        """Check the arguments of a step and copy them to the buffers: the `Sequences` of one step."""
         if dt is None:
             self.dt.fill(1)
         else:
@@ -30,23 +32,18 @@ class Stream:
         if state is None:
             state = self.start[0] if single else self.start
         elif type(state) is not np.ndarray or state.dtype != self.dtype:
-            state = checks.real("state", state, self.dtype, self._expected(single))
+            state = checks.real("state", state, self.dtype, state_shape(self.K, self.B, single)[1])
         if state.shape != ((self.K,) if single else (self.B, self.K)):
-            raise ValueError(f"`state` must have shape {self._expected(single)}, got {state.shape}")
+            raise ValueError(f"`state` must have shape {state_shape(self.K, self.B, single)[1]}, got {state.shape}")
         self.x[:, 0] = x_t
         self.state[...] = state
         if not checks.surely_finite(self.both):
             checks.finite("x_t", self.x)
             checks.finite("state", self.state)
-
-    def _expected(self, single):
-        return f"({self.K},)" if single else f"(B, K) = ({self.B}, {self.K})"
+        return self.sequences
 
     def _read_dt(self, dt, single):
-        if not self.takes_dt:
-            raise ValueError(
-                f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {checks.brief(dt)}"
-            )
+        check_takes_dt(self.network, dt)
         if type(dt) is float and 0 <= dt <= self.largest:
             self.dt.fill(dt)
             return
@@ -57,10 +54,7 @@ class Stream:
                 raise ValueError(f"`dt` must be {expected}, got shape {dt.shape}")
             dt = dt.reshape(-1, 1)
         self.dt[...] = dt
-        low, high = self.dt.min(), self.dt.max()
-        if not (low >= 0 and high <= self.largest):  # NaN fails too
-            got = low if not low >= 0 else high
-            raise ValueError(f"`dt` must be finite, >= 0 and <= {self.largest:.1e} in {self.dtype}, got {got}")
+        checks.elapsed_range(self.dt)
 
     def write(self, y, state, out, single):
         """The result of a step as fresh arrays, or in ``out``."""

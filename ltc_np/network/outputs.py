@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from . import losses
-from .base import checks
+from .. import losses
+from ..base import checks
 
 
 def last_outputs(y, lengths):

@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 
-from .base import checks
-from .io import check_folder, save
+from ..base import checks
+from ..io import check_folder, save
 
 
 class Callback:

@@ -4,12 +4,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..base import checks
+
 
 @dataclass(frozen=True)
 class Penalty:
     """l1 and l2 terms: (kind, slice of theta, factor)."""
 
     terms: tuple
+
+    @classmethod
+    def read(cls, layout, l1, l2):
+        """Those that a user asked for: numbers, or dicts from names of parameters to numbers; None for none."""
+        terms = []
+        for name, spec in (("l1", l1), ("l2", l2)):
+            if spec is None:
+                continue
+            if not isinstance(spec, dict):
+                spec = dict.fromkeys(layout.slices, checks.number(name, spec))
+            for key, factor in spec.items():
+                if key not in layout.slices:
+                    raise ValueError(f"`{name}` must name parameters ({', '.join(layout.slices)}), got {key!r}")
+                terms.append((name, layout.slices[key][0], checks.number(f"{name}[{key!r}]", factor)))
+        return cls(tuple(terms)) if terms else None
 
     def add(self, model, gradient):
         """Add the terms' gradient in place (frozen parameters stay 0); return their value."""

@@ -9,43 +9,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import optim
-from .dense import DeviceDense, add, blank
-from .device import download, empty, launch_over, overwrite, upload
-from .ltc import DeviceLTC
-from .memory import fill, forget, memory_of
-from .moves import batch_first, time_first
-from .plan import choose
+from ...cells import LTC
+from ...kernels.cuda import optim
+from ...kernels.cuda.dense import DeviceDense, add, blank
+from ...kernels.cuda.device import download, empty, launch_over, overwrite, upload
+from ...kernels.cuda.ltc import DeviceLTC
+from ...kernels.cuda.memory import fill, forget, memory_of
+from ...kernels.cuda.moves import batch_first, time_first
+from ...kernels.cuda.plan import choose
+from ...layers import Dense
 
 u = np.uint64
-# These classes, not what is derived from them or called alike.
-LAYERS = {("ltc_np.cells.ltc", "LTC"): DeviceLTC, ("ltc_np.layers.dense", "Dense"): DeviceDense}
+# These classes, not what is derived from them.
+LAYERS = {LTC: DeviceLTC, Dense: DeviceDense}
 
 
-def _known(layer):
-    """The device's form of a layer's class, or None."""
-    return LAYERS.get((type(layer).__module__, type(layer).__qualname__))
-
-
-def missing(model):
-    """The first layer of a model that the device does not know, or None."""
-    return next((layer for layer in model.layers if _known(layer) is None), None)
-
-
-def of(model):
-    """The model as it is now, on the device; all its layers are known there.
-
-    Each thread keeps it while theta and buffers stay the same; tapes keep theirs.
-    """
-    key = model.theta.tobytes(), model._buffers.tobytes()
-    held = getattr(model._local, "stack", None)
-    if held is None or held[0] != key:
-        held = model._local.stack = None  # given back before its successor is made
-        stack = Stack(model)
-        stack.load()
-        stack.prepare()
-        held = model._local.stack = key, stack
-    return held[1]
+def missing(layers):
+    """The first of some layers that the device does not know, or None."""
+    return next((layer for layer in layers if type(layer) not in LAYERS), None)
 
 
 @dataclass(frozen=True)
@@ -77,16 +58,17 @@ class Stack:
         self.d_values, self.frozen = empty(P, np.float64), upload(np.zeros(P, np.int8))
         self.none = upload(np.zeros(0))
         self.lock = threading.Lock()  # a tape may be used by another thread than the stack's own
-        fixed = upload(model._buffers)
+        fixed = upload(model.fixed)
         p, g = ({k: a[where] for k, (where, _) in layout.slices.items()} for a in (self.values, self.d_values))
-        buffers = {k: fixed[where] for k, (where, _) in model._buffer_layout.slices.items()}
+        buffers = {k: fixed[where] for k, (where, _) in model.buffer_layout.slices.items()}
 
         def of_layer(arrays, k):
             n = len(model.layers)
             return arrays if n == 1 else {m.split(".", 1)[1]: a for m, a in arrays.items() if m.startswith(f"{k}.")}
 
         self.layers = [
-            _known(layer)(layer, *(of_layer(a, k) for a in (p, buffers, g))) for k, layer in enumerate(model.layers)
+            LAYERS[type(layer)](layer, *(of_layer(a, k) for a in (p, buffers, g)))
+            for k, layer in enumerate(model.layers)
         ]
 
     def load(self):
@@ -138,7 +120,7 @@ class Stack:
         return d_y, d_dt
 
     def run(self, x, dt, lengths, valid, h0, keep, workspace):
-        """`Model._forward` of host arrays, with its meaning."""
+        """`Engine.forward` of host arrays, with its meaning."""
         (B, T, I), memory = x.shape, memory_of(workspace)
 
         def call(keep, memory):
@@ -159,7 +141,7 @@ class Stack:
         return call(choose(both, keep, B, T, (I, valid is not None), memory), memory)
 
     def run_back(self, saved, d_y, d_h, want_x, want_dt, workspace):
-        """`Model._backward` of host arrays, with its meaning; nothing is frozen."""
+        """`Engine.backward` of host arrays, with its meaning; nothing is frozen."""
         memory = memory_of(workspace)
 
         def call(keep, memory):
@@ -188,12 +170,12 @@ class Stack:
 
     def zero_states(self, B, memory):
         """An adjoint of the last states that is 0."""
-        widths = [where.stop - where.start for where in self.model._stack.states]
+        widths = [where.stop - where.start for where in self.model.stack.states]
         return [memory.zeros(f"d_h {k}", B * width, self.dtype) for k, width in enumerate(widths)]
 
     def put_states(self, name, h, memory):
         """A host array of states, (B, K), on the device: one array for each layer."""
-        return [put(f"{name} {k}", h[:, where], memory) for k, where in enumerate(self.model._stack.states)]
+        return [put(f"{name} {k}", h[:, where], memory) for k, where in enumerate(self.model.stack.states)]
 
     def states(self, states, B):
         """Inverse of `put_states`."""

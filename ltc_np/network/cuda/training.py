@@ -6,55 +6,55 @@ from functools import partial
 import numpy as np
 
 from ... import losses
-from . import optim, sums
-from .device import download, empty, launch_over, overwrite, upload
-from .losses import NAMES, DeviceLoss
-from .memory import fill, memory_of
-from .plan import choose
+from ...kernels.cuda import optim, sums
+from ...kernels.cuda.device import download, empty, launch_over, overwrite, upload
+from ...kernels.cuda.losses import NAMES, DeviceLoss
+from ...kernels.cuda.memory import fill, memory_of
+from ...kernels.cuda.plan import choose
+from ...optim import global_norm
+from ..engine import Measured, Trainer
+from ..outputs import last_outputs
 from .stack import Stack, missing, outputs, put, put_steps
 
 
-def why_not(model, loss, class_weight, optimizer):
+def why_not(network, objective, optimizer):
     """None, or what of this training the device does not know."""
-    layer, name = missing(model), losses.name_of(loss)
+    loss, class_weight, _ = objective
+    layer, name = missing(network.layers), losses.name_of(loss)
     if layer is not None:
         return f"layer {layer!r}"
-    if name not in NAMES or (class_weight is not None and not losses.class_count(loss, model.output_size)):
+    if name not in NAMES or (class_weight is not None and not losses.class_count(loss, network.output_size)):
         return f"loss {getattr(loss, '__name__', loss)}"
     if optimizer.kernel is None:
         return f"optimizer {type(optimizer).__name__}"
     return None
 
 
-class Engine:
-    """Model, loss and optimiser on the device, for `fit`; call `why_not` first.
+class CudaTrainer(Trainer):
+    """Network, loss and optimiser on the device; call `why_not` first.  See `Trainer`."""
 
-    `load` takes parameters and moments from the host, which are the authority; `store` brings them back.  The workspace
-    is that of the calls that evaluate the model meanwhile.
-    """
-
-    def __init__(self, model, loss, penalty, class_weight, optimizer, clip_norm, keep, workspace):
-        self.model, self.optimizer, self.clip_norm, self.keep = model, optimizer, clip_norm, keep
-        self.stack = stack = Stack(model)
+    def __init__(self, network, objective, optimizer, clip_norm, keep, workspace):
+        loss, class_weight, penalty = objective
+        self.network, self.optimizer, self.clip_norm, self.keep = network, optimizer, clip_norm, keep
+        self.stack = stack = Stack(network)
         self.memory = memory_of(workspace)
-        P, dtype, O = stack.P, stack.dtype, model.output_size
+        P, dtype, O = stack.P, stack.dtype, network.output_size
         numbers = losses.numbers(loss, class_weight, O, dtype)
-        self.loss = DeviceLoss(losses.name_of(loss), numbers, dtype, not model.return_sequences)
+        self.loss = DeviceLoss(losses.name_of(loss), numbers, dtype, not network.return_sequences)
         self.weight_sum = partial(losses.weight_sum, loss, class_weight=class_weight, outputs=O, dtype=dtype)
         rates = np.zeros((2, P if penalty is not None else 0))
         for kind, where, factor in penalty.terms if penalty is not None else ():
             rates[("l1", "l2").index(kind), where] += factor
         self.l1, self.l2 = map(upload, rates)
-        scale, none = model.layout.lr_scale, np.zeros(0, dtype)
+        scale, none = network.layout.lr_scale, np.zeros(0, dtype)
         self.lr_scale = upload(none if scale is None else scale.astype(dtype))
-        self.decay = upload(model.layout.decay.astype(dtype) if optimizer.decays else none)
-        self.none, self.before, self.ahead = upload(none), upload(model.theta), False
+        self.decay = upload(network.layout.decay.astype(dtype) if optimizer.decays else none)
+        self.none, self.before, self.ahead = upload(none), upload(network.theta), False
         self.moments = {name: empty(P, dtype) for name in optimizer.moment_names}
         self.totals = empty(3, np.float64)  # loss, squared norm of the gradient, penalties
 
     def load(self):
-        """Take parameters, moments, and what is frozen, from the host."""
-        self.optimizer.bind(self.model.theta)
+        self.optimizer.bind(self.network.theta)
         self.stack.load()
         self.stack.freeze()
         self.ahead = False
@@ -62,24 +62,22 @@ class Engine:
             overwrite(array, self.optimizer.moments[name])
 
     def store(self):
-        """Bring parameters and moments back to the host, if the device has changed them since."""
         if not self.ahead:
             return
         self.ahead = False
-        self.model.theta[:] = download(self.stack.theta)
+        self.network.theta[:] = download(self.stack.theta)
         for name, array in self.moments.items():
             self.optimizer.moments[name][:] = download(array)
 
-    def good(self):
-        """The parameters of before the last step."""
-        return download(self.before)
+    def restore(self):
+        self.network.theta[:] = download(self.before)
 
-    def gradient(self):
+    def flat(self):
         return download(self.stack.gradient)
 
-    def loss_and_grad(self, x, target, dt, lengths, valid, h0, weight, want_outputs, want_state):
-        """Loss, sum of weights, norm of the gradient, and outputs and last state if wanted; the gradient stays."""
-        (B, T, _), O, ragged = x.shape, self.model.output_size, valid is not None
+    def gradient(self, batch, dropout_seed, want_outputs, want_state):
+        (x, dt, lengths, valid, h0), target, weight, _ = batch
+        (B, T, _), O, ragged = x.shape, self.network.output_size, valid is not None
         stack, memory = self.stack, self.memory
         weight_sum = self.weight_sum(target, weight)
         losses.normalise(0.0, weight_sum)
@@ -103,17 +101,21 @@ class Engine:
             return *totals, seen, stack.states(states, B) if want_state else None
 
         def beside(keep, memory):
-            held = Stack(self.model)  # that of calls between two epochs
+            held = Stack(self.network)  # that of calls between two epochs
             return held, call(keep, memory)
 
         keep = choose(beside, self.keep, B, T, (ragged, weight is None, want_outputs), memory)
         total, square, penalty, seen, state = call(keep, memory)
-        return total / weight_sum + penalty, weight_sum, math.sqrt(square), seen, state
+        value, self.norm = total / weight_sum + penalty, math.sqrt(square)
+        if seen is not None and not self.network.return_sequences:
+            seen = last_outputs(seen, lengths)
+        return Measured(value, weight_sum, None, seen, state, math.isfinite(value) and math.isfinite(self.norm))
 
-    def update(self, norm):
-        """A step of the optimiser with the gradient, of this norm, that `loss_and_grad` has left."""
+    def update(self):
         optimizer, stack, real = self.optimizer, self.stack, self.stack.dtype.type
-        clip = self.clip_norm
+        clip, norm = self.clip_norm, self.norm
+        if not math.isfinite(norm):  # only its square has overflown
+            norm = global_norm(self.flat())
         factor = real(clip / norm if clip is not None and clip < norm else 1)
         lr = optimizer.learning_rate
         optimizer.t += 1

@@ -1,0 +1,175 @@
+"""The contract between a network and what computes for it: the host (`host`) or a card (`cuda`).
+
+A network has one engine and asks nothing else.  Two levels of calls:
+
+* *public* ones take what the user gave, whole: `read` checks it and notes its form, `call` answers, `differentiate`
+  gives gradients.  Only they may meet arrays that lie on a card.
+* *inner* ones take checked arrays of the host: `prepare` makes of the parameters what every call needs, `forward` runs
+  sequences, `backward` is its adjoint, `loss_and_grad` is both around a loss.  Streams, predictions, evaluation and
+  training without a card are made of these.
+
+A `Trainer` makes the steps of a training: `gradient` of a batch, then `update`.  Between the two stands the joint for
+training on several machines: whoever sums gradients takes `flat` of every trainer, and puts the sum in its place.
+"""
+
+import abc
+from typing import NamedTuple
+
+import numpy as np
+
+from .sequences import Sequences
+
+
+class Ran(NamedTuple):
+    """Outputs (B, T, O), 0 in padding; the last states (B, K); what `Engine.backward` needs, None if nothing is kept.
+
+    The arrays may lie in the call's workspace.
+    """
+
+    y: np.ndarray
+    state: np.ndarray
+    saved: object
+
+
+class Answer(NamedTuple):
+    """Outputs and last state in the caller's form, and a `Tape` if one was asked for."""
+
+    y: object
+    state: object
+    tape: object
+
+
+class Adjoints(NamedTuple):
+    """Gradients of theta (P,), 0 where frozen, of x (B, T, I), h0 (B, K) and dt (B, T); None where not wanted."""
+
+    theta: np.ndarray
+    x: np.ndarray | None
+    h0: np.ndarray
+    dt: np.ndarray | None
+
+
+class Batch(NamedTuple):
+    """Sequences with checked targets, and the weights of outputs in the loss and in metrics; None: all are 1."""
+
+    sequences: Sequences
+    target: np.ndarray
+    weight: np.ndarray | None
+    mask: np.ndarray | None
+
+
+class Objective(NamedTuple):
+    """What is minimised: a loss of `ltc_np.losses`, its class weights or None, a `Penalty` or None."""
+
+    loss: object
+    class_weight: object
+    penalty: object
+
+
+class Measured(NamedTuple):
+    """Loss of a batch (penalties included), sum of its weights, gradient (P,), outputs, last state (B, K).
+
+    Of a `Trainer` ``gradient`` is None (see `Trainer.flat`), outputs and state may be None where they are not wanted,
+    and ``finite`` says whether loss and gradient surely are.
+    """
+
+    value: float
+    weight: float
+    gradient: np.ndarray | None
+    outputs: np.ndarray | None
+    state: np.ndarray | None
+    finite: bool = True
+
+
+class Engine(abc.ABC):
+    """How a network computes.
+
+    Parameters
+    ----------
+    network : Network
+        Of which it reads layers, parameters and sizes; engines keep what belongs to a thread, never parameters.
+    """
+
+    def __init__(self, network):
+        self.network = network
+
+    @abc.abstractmethod
+    def read(self, x, dt, lengths, h0, return_sequences, own=False):
+        """The arguments of a public call, checked: a `Given`.
+
+        ``own``: no array may be one of the caller's, who may change it before the call's tape is used.
+        """
+
+    @abc.abstractmethod
+    def call(self, given, keep=None, dropout_seed=None):
+        """`Answer` to what `read` gave; with ``keep`` ("full" or "low", how much) it has a tape."""
+
+    @abc.abstractmethod
+    def differentiate(self, tape, d_y, d_state):
+        """`Gradients` of what a tape recorded.
+
+        The adjoints are the caller's: ``d_y`` of the outputs, ``d_state`` of the last state, or None.
+        """
+
+    @abc.abstractmethod
+    def prepare(self, workspace):
+        """What all inner calls need of the parameters as they are now."""
+
+    @abc.abstractmethod
+    def check(self, prepared, dt):
+        """Let every layer look at the elapsed times (B, T) that are to come: a ValueError or a warning."""
+
+    @abc.abstractmethod
+    def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
+        """`Ran` of checked `Sequences`; with a seed, layers that drop in training do."""
+
+    @abc.abstractmethod
+    def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
+        """Adjoint of `forward`: `Adjoints`; d_y (B, T, O) is 0 in padding, d_h (B, K) that of the last state."""
+
+    @abc.abstractmethod
+    def loss_and_grad(self, batch, objective, keep, workspace, dropout_seed=None, check=False):
+        """`Measured` of one `Batch`; ``check``: elapsed times and outputs are looked at, as in public calls."""
+
+    @abc.abstractmethod
+    def sequences_at_once(self, T):
+        """Sequences of T steps that fit well into memory, for `predict`."""
+
+    @abc.abstractmethod
+    def trainer(self, objective, optimizer, clip_norm, keep, workspace):
+        """A `Trainer`; the workspace is that of the calls that evaluate the network meanwhile."""
+
+    @abc.abstractmethod
+    def announced(self, announce):
+        """A context in which ``announce()`` is called once if something must be compiled first."""
+
+
+class Trainer(abc.ABC):
+    """The steps of one training.
+
+    The host's parameters and the optimiser's moments are the authority: `load` takes them before steps are made, and
+    `store` brings back what steps have made of them, so that others may look.
+    """
+
+    @abc.abstractmethod
+    def load(self):
+        """Take parameters, moments, and what is frozen."""
+
+    @abc.abstractmethod
+    def store(self):
+        """Bring parameters and moments back, if they have changed elsewhere since."""
+
+    @abc.abstractmethod
+    def gradient(self, batch, dropout_seed, want_outputs, want_state):
+        """`Measured` of a batch, whose gradient stays here until `update`."""
+
+    @abc.abstractmethod
+    def flat(self):
+        """The gradient that `gradient` left, (P,), an array of the host."""
+
+    @abc.abstractmethod
+    def update(self):
+        """Clip the gradient and make a step of the optimiser with it."""
+
+    @abc.abstractmethod
+    def restore(self):
+        """Give the network the parameters of before the last `update`."""

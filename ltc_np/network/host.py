@@ -1,0 +1,250 @@
+"""The engine of the host: the layers one after another, each with the kernels of the network's backend."""
+
+import contextlib
+import math
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import kernels, losses
+from ..base import checks
+from ..base.workspace import Fresh, Workspace
+from ..optim import clip_by_global_norm
+from .engine import Adjoints, Answer, Engine, Measured, Ran, Trainer
+from .outputs import d_last_outputs, last_outputs
+from .sequences import check_state, read
+from .stream import Stream
+from .tape import Gradients, Tape
+
+# `predict` takes as many sequences at once as keep its arrays about this many numbers large.
+PREDICT_NUMBERS = 4_000_000
+
+
+class Prepared(NamedTuple):
+    """Effective values of theta (P,), and what each layer made of them."""
+
+    values: np.ndarray
+    layers: list
+
+
+class Remembered(NamedTuple):
+    """What a thread keeps for `step` while parameters and buffers stay the same: their version, `Stream` by batch."""
+
+    version: tuple
+    prepared: Prepared
+    streams: dict
+
+
+class HostEngine(Engine):
+    """See `Engine`."""
+
+    most_numbers = PREDICT_NUMBERS
+
+    def __init__(self, network):
+        super().__init__(network)
+        self._local = threading.local()
+
+    # ---------------------------------------------------------------------------------------- public calls
+
+    def read(self, x, dt, lengths, h0, return_sequences, own=False):
+        self._refuse_device(x)
+        given = read(self.network, x, dt, lengths, h0, return_sequences)
+        if not own:
+            return given
+        arrays = given.sequences
+        x, h0 = (
+            a.copy() if b is not None and np.may_share_memory(a, b) else a for a, b in ((arrays.x, x), (arrays.h0, h0))
+        )
+        return given._replace(sequences=arrays._replace(x=x, h0=h0))
+
+    def _refuse_device(self, array):
+        if hasattr(array, "__cuda_array_interface__"):
+            backend = self.network.backend
+            raise TypeError(f'arrays on a GPU need a model with backend="cuda", got one with backend="{backend}"')
+
+    def call(self, given, keep=None, dropout_seed=None):
+        prepared, dt = self.prepare(Fresh()), given.sequences.dt
+        self.check(prepared, dt)
+        y, state, saved = self.forward(prepared, given.sequences, keep, Fresh(), dropout_seed)
+        self.check_outputs(y, state, dt)
+        if keep is None:
+            return Answer(given.outputs(y), given.state(state), None)
+        y = given.outputs(
+            y.copy() if given.return_sequences else y
+        )  # the tape may hold y, and this one is the caller's
+        return Answer(y, given.state(state), Tape(self.network, given, prepared, saved, y.shape))
+
+    def differentiate(self, tape, d_y, d_state):
+        self._refuse_device(d_y)
+        network, given, dtype = self.network, tape.given, self.network.dtype
+        d_y = checks.real("d_y", d_y, dtype, f"an array of shape {tape.y_shape}")
+        if d_y.shape != tape.y_shape:
+            raise ValueError(f"`d_y` must have y's shape {tape.y_shape}, got {d_y.shape}")
+        d_y = given.d_outputs(d_y)
+        checks.finite("d_y", d_y)
+        if d_state is None:
+            d_h = np.zeros((d_y.shape[0], network.state_size), dtype)
+        else:
+            d_h = check_state(network, "d_state", d_state, d_y.shape[0], given.single)
+        theta, d_x, d_h0, d_dt = self.backward(
+            tape.prepared, tape.saved, given.sequences.valid, d_y, d_h, True, network.takes_dt, Fresh()
+        )
+        return Gradients(theta, given.state(d_x), given.state(d_h0), given.d_elapsed(d_dt))
+
+    # ----------------------------------------------------------------------------------------- inner calls
+
+    def prepare(self, workspace):
+        network = self.network
+        values, p = workspace.views("values", network.layout, network.dtype)
+        network.layout.effective(network.theta, out=values)
+        fixed, buffers = workspace.views("buffers", network.buffer_layout, network.dtype)
+        fixed[:] = network.fixed
+        return Prepared(values, network.stack.prepare(p, buffers, network.backend))
+
+    def check(self, prepared, dt):
+        self.network.stack.check(prepared.layers, dt)
+
+    def check_outputs(self, y, state, dt):
+        """Refuse what has overflown, in networks with a layer whose state may."""
+        if not self.network.stack.may_overflow or (checks.surely_finite(y) and checks.surely_finite(state)):
+            return
+        if not (np.isfinite(y).all() and np.isfinite(state).all()):
+            layer = next(layer for layer in self.network.layers if layer.may_overflow)
+            raise FloatingPointError(
+                f"outputs and states must be finite, but the state of {layer!r} overflows, for `dt` up to "
+                f"{dt.max():.4g}: take shorter steps, inputs of a smaller scale, or smaller weights"
+            )
+
+    def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
+        return Ran(
+            *self.network.stack.forward(
+                prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k)
+            )
+        )
+
+    def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
+        layout = self.network.layout
+        d_values, g = workspace.views("gradient", layout, np.float64)
+        d_values[:] = 0
+        d_x, d_h0, d_dt = self.network.stack.backward(
+            prepared.layers, saved, valid, d_y, d_h, g, want_x, want_dt, workspace
+        )
+        gradient = layout.d_effective(prepared.values, d_values).astype(self.network.dtype)
+        return Adjoints(self._unfrozen(gradient), d_x, d_h0, d_dt)
+
+    def _unfrozen(self, gradient):
+        """The gradient, 0 for frozen parameters; in place."""
+        if self.network.trainable is not None:
+            gradient[~self.network.trainable] = 0
+        return gradient
+
+    def loss_and_grad(self, batch, objective, keep, workspace, dropout_seed=None, check=False):
+        network, (given, target, weight, _) = self.network, batch
+        prepared = self.prepare(workspace)
+        if check:
+            self.check(prepared, given.dt)
+        y, state, saved = self.forward(prepared, given, keep, workspace, dropout_seed)
+        if check:
+            self.check_outputs(y, state, given.dt)
+        outputs = y if network.return_sequences else last_outputs(y, given.lengths)
+        total, weight_sum, d_y = objective.loss(outputs, target, weight, objective.class_weight)
+        value = losses.normalise(total, weight_sum)
+        if weight_sum != 1:
+            d_y *= network.dtype.type(1 / weight_sum)
+        if not network.return_sequences:
+            d_y = d_last_outputs(d_y, given.lengths, y.shape[1])
+        elif given.valid is not None:
+            d_y = np.where(given.valid[:, :, None], d_y, network.dtype.type(0))
+        d_h = np.zeros_like(state)
+        gradient = self.backward(prepared, saved, given.valid, d_y, d_h, False, False, workspace).theta
+        if objective.penalty is not None:
+            value += objective.penalty.add(network, gradient)
+        return Measured(value, weight_sum, gradient, outputs, state)
+
+    # ------------------------------------------------------------------------------- what a thread keeps
+
+    def remembered(self):
+        """`Remembered` of this thread, made anew when parameters or buffers have changed."""
+        remembered, version = getattr(self._local, "remembered", None), self.network.version()
+        if remembered is None or remembered.version != version:
+            remembered = self._local.remembered = Remembered(version, self.prepare(Fresh()), {})
+        return remembered
+
+    def stream(self, B):
+        """(`Prepared`, `Stream` of B sequences) for `step`."""
+        remembered = self.remembered()
+        stream = remembered.streams.get(B)
+        if stream is None:
+            remembered.streams.clear()  # those of other batch sizes
+            stream = remembered.streams[B] = Stream(self.network, B)
+        return remembered.prepared, stream
+
+    def take_workspace(self):
+        """This thread's workspace, its own until it is put back: a loss of the caller's may come here again."""
+        return vars(self._local).pop("workspace", None) or Workspace()
+
+    def put_back(self, workspace):
+        """Keep it for the thread's next call."""
+        self._local.workspace = workspace
+
+    # ------------------------------------------------------------------------------------------- the rest
+
+    def sequences_at_once(self, T):
+        network = self.network
+        numbers = T * max(network.input_size, *(layer.output_size + 2 * layer.state_size for layer in network.layers))
+        if network.backend == "numpy":  # whose temporaries hold some numbers for each synapse and sequence
+            numbers += 2 * network.layout.size
+        return max(1, self.most_numbers // numbers)
+
+    def trainer(self, objective, optimizer, clip_norm, keep, workspace):
+        return HostTrainer(self, objective, optimizer, clip_norm, keep, workspace)
+
+    def announced(self, announce):
+        if self.network.backend != "cpu":
+            return contextlib.nullcontext()
+        return kernels.load("cpu", "jit").announce(announce)
+
+
+class HostTrainer(Trainer):
+    """See `Trainer`: parameters and moments are where they belong, so `load` and `store` have nothing to do."""
+
+    def __init__(self, engine, objective, optimizer, clip_norm, keep, workspace):
+        self.engine, self.objective, self.optimizer, self.clip_norm = engine, objective, optimizer, clip_norm
+        self.keep, self.workspace, self.before = keep, workspace, engine.network.theta.copy()
+        self._gradient = None
+
+    def load(self):
+        pass
+
+    def store(self):
+        pass
+
+    def gradient(self, batch, dropout_seed, want_outputs, want_state):
+        found = self.engine.loss_and_grad(batch, self.objective, self.keep, self.workspace, dropout_seed)
+        self._gradient = found.gradient
+        # The sum of squares is quick and may overflow.
+        finite = math.isfinite(found.value) and checks.surely_finite(found.gradient)
+        return found._replace(gradient=None, finite=finite)
+
+    def flat(self):
+        return self._gradient
+
+    def update(self):
+        network = self.engine.network
+        if self.clip_norm is not None:
+            clip_by_global_norm(self._gradient, self.clip_norm)
+        self.before[:] = network.theta
+        self.optimizer.step(network, self._gradient)
+
+    def restore(self):
+        self.engine.network.theta[:] = self.before
+
+
+def _dropout_rng(seed, layer):
+    """The random numbers that layer number ``layer`` drops by, or None."""
+    if seed is None:
+        return None
+    # NumPy takes a seed that ends in zeros for the shorter one, so the length goes before.
+    sequence = np.random.SeedSequence((len(seed), *seed), spawn_key=(layer,))
+    return np.random.Generator(np.random.Philox(sequence))

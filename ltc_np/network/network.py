@@ -1,0 +1,309 @@
+"""Networks: layers, their parameters and the engine that computes, behind the calls that users make."""
+
+import numpy as np
+
+from .. import kernels, losses
+from ..base import checks
+from ..layers import Stack
+from . import engines
+from .engine import Batch, Objective
+from .outputs import output_weight, target_shape, valid_outputs
+from .parameters import Parameters
+from .penalties import Penalty
+from .predict import predict
+from .sequences import read
+from .tape import Tape
+
+DTYPES = ("float32", "float64")
+
+
+class Network(Parameters):
+    """A stack of layers with its parameters: what `Model` is without training and files.
+
+    Parameters, attributes
+    ----------------------
+    As for `Model`.
+    """
+
+    def __init__(self, *layers, seed=None, dtype="float32", backend="auto", return_sequences=True):
+        stack = Stack(layers)
+        try:
+            name = np.dtype(dtype).name if dtype is not None else None
+        except TypeError:
+            name = None
+        if name not in DTYPES:
+            raise ValueError(f'`dtype` must be "float32" or "float64", got {dtype!r}')
+        self.dtype = np.dtype(name)  # of this machine's byte order
+        return_sequences = checks.boolean("return_sequences", return_sequences)
+        if seed is not None:
+            checks.integer("seed", seed, 0)
+        self.layers, self.backend, self.return_sequences = layers, kernels.resolve(backend), return_sequences
+        self.stack, self.takes_dt = stack, stack.takes_dt
+        self.input_size, self.output_size, self.state_size = stack.input_size, stack.output_size, stack.state_size
+        self._draw(stack.layout, stack.buffers, self.dtype, seed)
+        self.engine = engines.make(self)
+
+    @property
+    def wiring(self):
+        """The built wiring of the only layer that has one, with ``pre post sensory_pre sensory_post``."""
+        return self.stack.wiring
+
+    # --------------------------------------------------------------------------------------------------- states
+
+    def start(self, B):
+        """The state that B sequences start from, (B, K)."""
+        return self.stack.initial_state(B, self.dtype)
+
+    def initial_state(self, batch_size=None):
+        """The state a sequence starts from: (B, K), or (K,) without ``batch_size``."""
+        B = 1 if batch_size is None else checks.integer("batch_size", batch_size)
+        state = self.start(B)
+        return state[0] if batch_size is None else state
+
+    # ---------------------------------------------------------------------------------------------------- calls
+
+    def __call__(self, x, dt=None, *, lengths=None, h0=None, return_state=False, return_sequences=None):
+        """Outputs for whole sequences; keeps nothing for a backward pass.
+
+        Parameters
+        ----------
+        x : (B, T, I) array, or (T, I) for one sequence
+            Real numbers; cast to the model's dtype.  With ``backend="cuda"`` it may lie on the GPU (CuPy, PyTorch);
+            outputs then do too, here and in `forward` and `backward` (docs/cuda.md).
+        dt : number, (T,) or (B, T) array, optional
+            Elapsed time before each step, >= 0, in the data's unit, during which x[t] acts; dt[0] lies between h0 and
+            x[0].  Default 1.
+        lengths : (B,) integers, optional
+            Valid steps of padded sequences; what lies behind is never read, and gives 0.
+        h0 : (B, K) or (K,) array, optional
+            State to start from; default `initial_state`.
+        return_state : bool
+            Return ``(y, state)``: the state after each sequence's last valid step.
+        return_sequences : bool, optional
+            Override the model's own.
+
+        Returns
+        -------
+        y : (B, T, O), or (B, O) without sequences; (T, O) or (O,) for one sequence
+
+        Raises
+        ------
+        ValueError, TypeError
+            An argument that does not fit, or steps too long for an explicit solver.
+        FloatingPointError
+            The state of a layer that may (`NeuralODE` with relu) overflows.  So do the other calls.
+        """
+        given = self.engine.read(x, dt, lengths, h0, self._sequences(return_sequences))
+        y, state, _ = self.engine.call(given)
+        return (y, state) if return_state else y
+
+    def _sequences(self, override):
+        return self.return_sequences if override is None else checks.boolean("return_sequences", override)
+
+    def forward(
+        self, x, dt=None, *, lengths=None, h0=None, return_sequences=None, memory="full", dropout_seed=None
+    ):  # fmt: skip
+        """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.
+
+        Parameters
+        ----------
+        x, dt, lengths, h0, return_sequences
+            As for a call.
+        memory : "full" or "low"
+            What the tape of an LTC holds: 2*T*U*N numbers a sequence, times the stages of its solver, or T*N, from
+            which `backward` runs every step again (about a third slower); of a CfC: everything, or its states.
+        dropout_seed : int or tuple of ints >= 0, optional
+            Drop what training drops, always the same for the same seed; default: nothing is dropped, as in calls.
+        """
+        keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
+        given = self.engine.read(x, dt, lengths, h0, self._sequences(return_sequences), own=True)
+        y, _, tape = self.engine.call(given, keep, dropout_seed)
+        return y, tape
+
+    def backward(self, tape, d_y, d_state=None):
+        """Gradients of any loss, given its derivative with respect to the outputs.
+
+        Parameters
+        ----------
+        tape : Tape
+            From `forward`.
+        d_y : array of y's shape
+            d(loss)/d(y).  What it holds after a sequence's end is ignored.
+        d_state : (B, K) or (K,) array, optional
+            d(loss)/d(final state).
+
+        Returns
+        -------
+        Gradients
+            ``theta`` (P,), ``x``, ``h0`` and ``dt`` (a number for a scalar dt), each of its argument's shape.
+        """
+        if not isinstance(tape, Tape):
+            raise TypeError(f"`tape` must come from `forward`, got {type(tape).__name__}")
+        if tape.owner is not self:
+            raise ValueError(f"`tape` must come from this model's own `forward`, got one of {tape.owner!r}")
+        return self.engine.differentiate(tape, d_y, d_state)
+
+    def loss_and_grad(
+        self,
+        x,
+        y,
+        dt=None,
+        *,
+        lengths=None,
+        h0=None,
+        loss="mse",
+        sample_weight=None,
+        class_weight=None,
+        l1=None,
+        l2=None,
+        memory="full",
+        dropout_seed=None,
+    ):
+        """Loss of a batch and its gradient with respect to theta.
+
+        Parameters
+        ----------
+        x, dt, lengths, h0
+            As for a call.
+        y : array
+            Targets: of the output's shape, or integers without its last axis for ``"cross_entropy"``.
+        loss : str or callable
+            A name from `ltc_np.losses`, or ``(y, target) -> (value, d_y)``.
+        sample_weight : (B,) or (B, T) array, optional
+            Weights >= 0; the loss is sum(w*l) / sum(w) over the valid elements.
+        class_weight : (C,) array, optional
+        l1, l2 : number or dict name -> number, optional
+            Penalties l1*sum|p| + l2*sum p^2 on effective values; a number means every parameter.
+        memory : "full" or "low"
+            As for `forward`; the gradient is the same bits.
+        dropout_seed : int or tuple of ints >= 0, optional
+            As for `forward`; `fit` takes (its seed, the number of the optimiser step).
+
+        Returns
+        -------
+        loss : float
+            Penalties included.
+        grad : (P,) array
+            0 for frozen parameters.
+        """
+        keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
+        engine = self.engine
+        workspace = engine.take_workspace()
+        try:
+            given = read(self, x, dt, lengths, h0, workspace=workspace)
+            batch = self.batch(given.sequences, checks.plain("y", y)[None] if given.single else y, loss, sample_weight)
+            objective = Objective(losses.get(loss), class_weight, self.penalty(l1, l2))
+            found = engine.loss_and_grad(batch, objective, keep, workspace, dropout_seed, check=True)
+        finally:
+            engine.put_back(workspace)
+        return found.value, found.gradient
+
+    def batch(self, sequences, y, loss, sample_weight):
+        """`Batch` of checked sequences and the targets and weights that a user gave for them."""
+        (B, T, _), valid, lengths = sequences.x.shape, sequences.valid, sequences.lengths
+        valid = valid_outputs(valid, lengths, self.return_sequences)
+        shape = target_shape(self, B, T, y)
+        target = losses.check_target(loss, shape, y, self.dtype, valid, "y")
+        weight = output_weight(loss, sample_weight, shape[:-1], valid, self.dtype)
+        return Batch(sequences, target, weight, valid if weight is None else weight)
+
+    def penalty(self, l1, l2):
+        """Checked penalties, or None; see `loss_and_grad`."""
+        return Penalty.read(self.layout, l1, l2)
+
+    def step(self, x_t, dt=None, state=None, out=None):
+        """One time step, for streams: ``(y_t, state)``.
+
+        The same as the sequence call: to the bit for layers with the flag ``bitwise_batch`` (`LTC`), else up to
+        rounding.  While theta does not change its prepared form is kept.  An error for models whose outputs depend on
+        later inputs (`Bidirectional`).
+
+        Parameters
+        ----------
+        x_t : (I,) array, or (B, I)
+        dt : number, or (B,) array for a batch, optional
+            Elapsed time since the step before.  Default 1.
+        state : (K,) or (B, K) array, optional
+            From the step before; default `initial_state`.
+        out : tuple of arrays (y_t, state), optional
+            Where to put the result, and what is returned: (O,) or (B, O), and (K,) or (B, K), of the model's dtype.
+            The state given may be the same array.  With it, and arrays of the model's dtype, nothing is allocated.
+        """
+        if not self.stack.causal:
+            raise ValueError(
+                "`step` needs layers whose outputs depend on no later input (flag `causal`), got "
+                f"{next(layer for layer in self.layers if not layer.causal)!r}: call the model on whole sequences"
+            )
+        x = x_t
+        if type(x) is not np.ndarray or x.dtype != self.dtype:
+            x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})")
+        single = x.ndim == 1
+        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size or x.size == 0:
+            raise ValueError(f"`x_t` must be ({self.input_size},) or (B, {self.input_size}), got shape {x.shape}")
+        engine = self.engine
+        prepared, stream = engine.stream(1 if single else x.shape[0])
+        sequences = stream.read(x, dt, state, single)
+        engine.check(prepared, sequences.dt)
+        y, state, _ = engine.forward(prepared, sequences, None, stream.workspace)
+        engine.check_outputs(y, state, sequences.dt)
+        return stream.write(y, state, out, single)
+
+    predict = predict
+
+    # ------------------------------------------------------------------------------------------- as an object
+
+    def summary(self):
+        """A table of layers, states and parameters as text."""
+        lines = [f"{'layer':<44} {'output':>7} {'state':>6} {'parameters':>10}"]
+        for layer in self.layers:
+            name = repr(layer)
+            name = name if len(name) <= 44 else name[:41] + "..."
+            lines.append(f"{name:<44} {layer.output_size:>7} {layer.state_size:>6} {layer.layout.size:>10,}")
+        count = self.layout.size if self.trainable is None else int(self.trainable.sum())
+        lines.append(f"{self.layout.size:,} parameters, {count:,} trainable, {self.dtype.name}, backend {self.backend}")
+        if self.trainable is not None:
+            frozen = [name for name, (where, _) in self.layout.slices.items() if not self.trainable[where].any()]
+            lines.append(f"frozen: {', '.join(frozen)}")
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(map(repr, self.layers))}, dtype={self.dtype.name!r})"
+
+    def __setattr__(self, name, value):
+        if "engine" in vars(self):
+            if name in ("layers", "layout", "dtype", "backend", "engine"):
+                raise AttributeError(
+                    f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"
+                )
+            if any(hasattr(layer, name) for layer in self.layers):
+                raise AttributeError(
+                    f"`{name}` belongs to a layer and cannot be set: make a new model with it and copy the parameters "
+                    "(new.theta = model.theta)"
+                )
+        super().__setattr__(name, value)
+
+    def __getstate__(self):
+        state = self.__dict__.copy()
+        del state["engine"]
+        state["_theta"], state["fixed"] = self._theta.copy(), self.fixed.copy()  # also for copy.copy
+        return state
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        try:
+            kernels.resolve(self.backend)
+        except ImportError:  # where this is unpickled numba or the GPU may be missing
+            self.backend = kernels.resolve("auto")
+        self.engine = engines.make(self)
+
+
+def check_memory(memory):
+    """``memory`` if it is one of the two words."""
+    return checks.one_of("memory", memory, ("full", "low"))
+
+
+def _check_dropout_seed(seed):
+    """``seed`` as a tuple of ints, or None."""
+    if seed is None:
+        return None
+    return tuple(checks.integer("dropout_seed", s, 0) for s in (seed if isinstance(seed, tuple) else (seed,)))

@@ -1,0 +1,92 @@
+"""The parameters of a network: one flat vector and its named parts."""
+
+import numpy as np
+
+from ..base import checks
+
+
+class Parameters:
+    """Base of `Network`: owns ``theta``, which layers share, and what is saved beside it but not trained.
+
+    Attributes
+    ----------
+    layout : Layout
+        Names, shapes and positivity of the parts of theta.
+    trainable : (P,) bool array or None
+        None while everything is; see `freeze`.
+    fixed : (F,) array
+        The flat vector behind `buffers`.
+    """
+
+    def _draw(self, layout, buffer_layout, dtype, seed):
+        """Make the vectors; initial values are drawn entry by entry, in order."""
+        rng = np.random.default_rng(seed)
+        self.layout, self.buffer_layout = layout, buffer_layout
+        self._theta, self.fixed = layout.initial(rng, dtype), buffer_layout.initial(rng, dtype)
+        self.trainable = None if layout.trainable.all() else layout.trainable.copy()
+        for name, values in self.params.items():
+            checks.finite(f"init of {name}", values)
+
+    @property
+    def theta(self):
+        return self._theta
+
+    @theta.setter
+    def theta(self, values):
+        array = checks.real("theta", values, self._theta.dtype)
+        if array.shape != self._theta.shape:
+            raise ValueError(f"`theta` must have shape {self._theta.shape}, got {array.shape}")
+        checks.finite("theta", array)
+        self._theta[:] = array
+
+    @property
+    def params(self):
+        return self.layout.views(self._theta)
+
+    @property
+    def effective(self):
+        """What layers compute with, by name: copies of `params`, positive where they must be (softplus or clipping)."""
+        return self.layout.views(self.layout.effective(self._theta))
+
+    @property
+    def buffers(self):
+        """Named views of what is saved with the model but not trained, such as a wiring's fixed gains."""
+        return self.buffer_layout.views(self.fixed)
+
+    def views(self, vector):
+        """Named views of any flat vector of theta's length: a gradient, an optimiser's moments."""
+        return self.layout.views(vector)
+
+    def version(self):
+        """What tells whether parameters or buffers have changed since."""
+        return self._theta.tobytes(), self.fixed.tobytes()
+
+    def _select(self, names):
+        chosen = np.zeros(self.layout.size, bool)
+        for name in names or self.layout.slices:
+            if not isinstance(name, str) or name not in self.layout.slices:
+                known = ", ".join(self.layout.slices)
+                raise ValueError(f"`names` must be parameters of the model ({known}), got {name!r}")
+            chosen[self.layout.slices[name][0]] = True
+        return chosen
+
+    def freeze(self, *names):
+        """Keep these parameters (all without names) as they are: their gradient is 0, optimisers leave them."""
+        mask = self._select(names)
+        self.trainable = ~mask if self.trainable is None else self.trainable & ~mask
+
+    def unfreeze(self, *names):
+        """Train these parameters (all without names) again."""
+        mask = self._select(names)
+        if self.trainable is not None:
+            self.trainable = self.trainable | (mask & self.layout.trainable)
+            self.trainable = None if self.trainable.all() else self.trainable
+
+    def project(self):
+        """Move clipped parameters that are not frozen back to their bound; `Optimizer.step` does it."""
+        if self.trainable is None:
+            self.layout.project(self._theta)
+        else:
+            projected = self._theta.copy()
+            self.layout.project(projected)
+            self._theta[self.trainable] = projected[self.trainable]

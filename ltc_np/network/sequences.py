@@ -1,0 +1,147 @@
+"""What goes into a network, checked once: sequences, their elapsed times and lengths, the state they start from.
+
+The rules stand here for every way in: arrays of the host, arrays on a card (`ltc_np.network.cuda`), single steps
+(`ltc_np.network.stream`).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..base import checks
+from ..base.workspace import Fresh
+from .outputs import d_last_outputs, last_outputs
+
+
+class Sequences(NamedTuple):
+    """Checked arrays of the host, of a network's dtype; x and dt are 0 behind a sequence's end.
+
+    Attributes
+    ----------
+    x : (B, T, I) array
+    dt : (B, T) array
+    lengths : (B,) int64 array
+    valid : (B, T) bool array, or None where all sequences are full
+    h0 : (B, K) array
+    """
+
+    x: np.ndarray
+    dt: np.ndarray
+    lengths: np.ndarray
+    valid: np.ndarray | None
+    h0: np.ndarray
+
+    def part(self, rows):
+        """Some of the sequences, by a slice."""
+        x, dt, lengths, valid, h0 = self
+        return Sequences(x[rows], dt[rows], lengths[rows], None if valid is None else valid[rows], h0[rows])
+
+
+class Given(NamedTuple):
+    """The arguments of a call: the sequences, and in which form the answer is wanted.
+
+    Attributes
+    ----------
+    sequences : Sequences
+    dt_shape : tuple
+        Of the caller's dt, for the shape of its gradient.
+    return_sequences : bool
+        Outputs of every step, or of each sequence's last one.
+    single : bool
+        The caller gave one sequence, without the axis of the batch.
+    """
+
+    sequences: Sequences
+    dt_shape: tuple
+    return_sequences: bool
+    single: bool
+
+    def part(self, rows):
+        """Some of the sequences, by a slice."""
+        return self._replace(sequences=self.sequences.part(rows))
+
+    def outputs(self, y):
+        """What the caller gets of y (B, T, O)."""
+        y = y if self.return_sequences else last_outputs(y, self.sequences.lengths)
+        return y[0] if self.single else y
+
+    def d_outputs(self, d_y):
+        """Adjoint of `outputs`: (B, T, O), 0 behind a sequence's end."""
+        _, dt, lengths, valid, _ = self.sequences
+        d_y = d_y[None] if self.single else d_y
+        if not self.return_sequences:
+            return d_last_outputs(d_y, lengths, dt.shape[1])
+        return d_y if valid is None else np.where(valid[:, :, None], d_y, d_y.dtype.type(0))
+
+    def state(self, h):
+        """What the caller gets of a state (B, K)."""
+        return h[0] if self.single else h
+
+    def d_elapsed(self, d_dt):
+        """The gradient of the caller's dt, of its shape, from that of every step (B, T); None for None."""
+        if d_dt is None or len(self.dt_shape) == 2:
+            return d_dt
+        if self.dt_shape == ():
+            return d_dt.dtype.type(d_dt.sum(dtype=np.float64))
+        return d_dt.sum(0, dtype=np.float64).astype(d_dt.dtype)
+
+
+def check_shape(shape, input_size, lengths):
+    """(B, T, whether it is a single sequence) of an x of this shape; an error if it does not fit."""
+    expected = f"(B, T, {input_size}) or (T, {input_size})"
+    if len(shape) not in (2, 3) or shape[-1] != input_size:
+        raise ValueError(f"`x` must be {expected}, got shape {shape}")
+    if 0 in shape:
+        raise ValueError(f"`x` must hold at least one sequence of at least one step, got shape {shape}")
+    if len(shape) == 3:
+        return *shape[:2], False
+    if lengths is not None:
+        raise ValueError(f"`lengths` needs a batch (B, T, {input_size}), got a single sequence (T, {input_size})")
+    return 1, shape[0], True
+
+
+def check_takes_dt(network, dt):
+    """Refuse elapsed times for a network that does not know them."""
+    if dt is not None and not network.takes_dt:
+        raise ValueError(
+            f"`dt` must be left out: no layer of this model has a notion of elapsed time, got {checks.brief(dt)}"
+        )
+
+
+def state_shape(K, B, single):
+    """The shape of a state, and how messages call it."""
+    return ((K,), f"({K},)") if single else ((B, K), f"(B, K) = ({B}, {K})")
+
+
+def check_state(network, name, state, B, single):
+    """A state as (B, K); None is the state at the start."""
+    if state is None:
+        return network.start(B)
+    shape, expected = state_shape(network.state_size, B, single)
+    state = checks.real(name, state, network.dtype, expected)
+    if state.shape != shape:
+        raise ValueError(f"`{name}` must have shape {expected}, got {state.shape}")
+    checks.finite(name, state)
+    return state.reshape(B, network.state_size)
+
+
+def read(network, x, dt, lengths, h0, return_sequences=True, workspace=None):
+    """`Given` of a call's arguments, arrays of the host; a workspace keeps what only the shape decides."""
+    I, dtype, workspace = network.input_size, network.dtype, workspace or Fresh()
+    x = checks.real("x", x, dtype, f"(B, T, {I}) or (T, {I})")
+    B, T, single = check_shape(x.shape, I, lengths)
+    x = x[None] if single else x
+    if lengths is None:
+        lengths, valid = workspace.kept("lengths", (B, T), lambda: checks.lengths(None, B, T))
+    else:
+        lengths, valid = checks.lengths(lengths, B, T)
+    checks.finite("x", x, valid)
+    if valid is not None:
+        x = np.where(valid[:, :, None], x, dtype.type(0))
+    check_takes_dt(network, dt)
+    if dt is None and valid is None:
+        elapsed = workspace.kept("dt", (B, T), lambda: checks.elapsed(None, B, T, dtype, None, single))
+    else:
+        elapsed = checks.elapsed(dt, B, T, dtype, valid, single)
+    sequences = Sequences(x, elapsed, lengths, valid, check_state(network, "h0", h0, B, single))
+    return Given(sequences, () if dt is None else np.shape(dt), return_sequences, single)

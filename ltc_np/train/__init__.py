@@ -1,0 +1,1 @@
+"""Training and evaluation of models on data; `ltc_np.model` attaches `fit` and `evaluate` to models."""

@@ -1,0 +1,97 @@
+"""Data, checked once and cut into batches and, for truncated backpropagation, these into chunks of steps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import losses
+from ..base import checks
+from ..data import check_same_lengths, is_list_of_sequences, pad
+from ..network.engine import Batch
+from ..network.sequences import Sequences, read
+
+
+@dataclass(frozen=True)
+class Batches:
+    """All of some data, of which `take` gives parts.
+
+    Attributes
+    ----------
+    whole : Batch
+    in_time : bool
+        Target, weight and mask have an axis of time.
+    cuts : bool
+        A batch ends with its longest sequence.
+    """
+
+    whole: Batch
+    in_time: bool
+    cuts: bool
+
+    @property
+    def count(self):
+        """Sequences in all."""
+        return self.whole.sequences.x.shape[0]
+
+    @property
+    def steps(self):
+        """Steps of the longest."""
+        return self.whole.sequences.x.shape[1]
+
+    @property
+    def dt(self):
+        """All elapsed times."""
+        return self.whole.sequences.dt
+
+    def take(self, rows, steps=None, h0=None):
+        """`Batch` of a slice or of indices of the sequences: whole, or a slice of their steps from the state ``h0``."""
+        (x, dt, lengths, valid, start), target, weight, mask = self.whole
+        T = self.steps
+        steps = slice(0, T) if steps is None else slice(steps.start, min(steps.stop, T))
+        lengths = np.clip(lengths[rows] - steps.start, 0, steps.stop - steps.start)
+        if self.cuts:
+            steps = slice(steps.start, steps.start + int(lengths.max()))
+
+        def cut(a, in_time=True):
+            if a is None:
+                return None
+            return np.ascontiguousarray(a[rows, steps]) if in_time and steps != slice(0, T) else a[rows]
+
+        # A layer may return its state in a workspace, which the next call writes to.
+        h0 = start[: lengths.size] if h0 is None else h0.copy()
+        sequences = Sequences(cut(x), cut(dt), lengths, cut(valid), h0)
+        return Batch(sequences, *(cut(a, self.in_time) for a in (target, weight, mask)))
+
+    def chunks(self, rows, size):
+        """Steps for `take`: chunks of ``size`` (None: whole), up to the last that weighs anything."""
+        T, mask = self.steps, self.whole.mask
+        stop = T if mask is None else np.flatnonzero(mask[rows].any(axis=0)).max(initial=-1) + 1
+        for first in range(0, stop, size or T):
+            yield slice(first, first + size) if size else None
+
+
+def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
+    """`Batches` of arrays, or of lists of unequal sequences."""
+    if is_list_of_sequences(x):
+        if lengths is not None:
+            raise ValueError("`lengths` must be left out for a list of sequences, got both")
+        own = [len(sequence) for sequence in x]
+        x, lengths = pad(x, name="x")
+        if model.return_sequences:
+            check_same_lengths("y", y, own)
+            y = pad(y, name="y")[0]
+        if isinstance(dt, (list, tuple)):
+            check_same_lengths("dt", dt, own)
+            dt = pad(dt, name="dt")[0]
+        if isinstance(sample_weight, (list, tuple)) and len(sample_weight) and np.ndim(sample_weight[0]) == 1:
+            check_same_lengths("sample_weight", sample_weight, own)
+            sample_weight = pad(sample_weight, name="sample_weight")[0]
+    if checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").ndim == 2:
+        raise ValueError(
+            f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one"
+        )
+    sequences = read(model, x, dt, lengths, None).sequences
+    whole = model.batch(sequences, y, loss, sample_weight)
+    # A loss of one's own sees the padding, and how much there is.
+    cuts = sequences.valid is not None and losses.takes_weight(loss)
+    return Batches(whole, model.return_sequences, cuts)

@@ -1,0 +1,91 @@
+"""The evaluation of a model on data."""
+
+import copy
+
+import numpy as np
+
+from .. import losses, metrics
+from ..base import checks
+from ..base.workspace import Workspace
+from ..network.outputs import last_outputs
+from .batches import prepare_data
+
+
+def evaluate(
+    model, x, y, *, dt=None, lengths=None, loss="mse", metrics=(), sample_weight=None, class_weight=None,
+    batch_size=256,
+):  # fmt: skip
+    """Loss and metrics of ``model`` on data; arguments as for `fit`.
+
+    Returns
+    -------
+    dict
+        ``"loss"`` and each metric's name -> float.
+    """
+    data = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
+    size = checks.integer("batch_size", batch_size)
+    measures = read_metrics(metrics)
+    return measure(model, data, losses.get(loss), measures, class_weight, size, Workspace(), check=True)
+
+
+def measure(model, data, loss, measures, class_weight, batch_size, workspace, check=False):
+    """Loss and metrics on `Batches`."""
+    engine = model.engine
+    prepared = engine.prepare(workspace)
+    engine.check(prepared, data.dt)
+    total = weights = 0.0
+    for first in range(0, data.count, batch_size):
+        sequences, target, weight, mask = data.take(slice(first, first + batch_size))
+        if mask is not None and not mask.any():
+            continue
+        y, state, _ = engine.forward(prepared, sequences, None, workspace)
+        if check:
+            engine.check_outputs(y, state, sequences.dt)
+        y = y if model.return_sequences else last_outputs(y, sequences.lengths)
+        part, part_weight, _ = loss(y, target, weight, class_weight)
+        own = share(loss, part_weight, y, mask)
+        total += part if own == part_weight else part * own
+        weights += own
+        if measures:
+            show(measures, y, target, mask)
+    return {"loss": losses.normalise(total, weights), **results(measures)}
+
+
+def share(loss, weight_sum, outputs, mask):
+    """What a batch weighs in a mean over batches: a loss of one's own counts for its outputs."""
+    if losses.takes_weight(loss):
+        return weight_sum
+    return outputs[..., 0].size if mask is None else np.count_nonzero(mask)
+
+
+def read_metrics(names):
+    """Metrics by name, of what a user gave for ``metrics``."""
+    if isinstance(names, str):
+        names = (names,)
+    names = () if names is None else names
+    # Copies: a callback may evaluate with the same object in the middle of an epoch.
+    found = [copy.copy(metrics.get(name, "metrics")) for name in names]
+    measures = {metric.name: metric for metric in found}
+    for name in measures:
+        if name == "loss" or name.startswith("val_"):
+            raise ValueError(f"`metrics` must not be named loss or val_*, got {name!r}")
+    if len(measures) < len(found):
+        raise ValueError(f"`metrics` must have different names, got {[metric.name for metric in found]}")
+    for metric in found:
+        metric.reset()
+    return measures
+
+
+def show(measures, outputs, target, mask):
+    """Show a batch to every metric; it may keep the outputs, which else lie in a workspace."""
+    outputs = outputs.copy()
+    for metric in measures.values():
+        metric.update(outputs, target, mask)
+
+
+def results(measures):
+    """The metrics' values; they begin anew."""
+    values = {name: metric.result() for name, metric in measures.items()}
+    for metric in measures.values():
+        metric.reset()
+    return values

@@ -1,0 +1,150 @@
+"""One call of `fit`, epoch by epoch, step by step."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import losses
+from ..base.workspace import Workspace
+from ..network.engine import Objective
+from ..network.outputs import last_outputs
+from ..optim import Optimizer, global_norm
+from .callbacks import Callback
+from .evaluate import measure, results, share, show
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked arguments of `fit` that every step needs; ``keep`` is its ``memory``."""
+
+    objective: Objective
+    optimizer: Optimizer
+    clip_norm: float | None
+    batch_size: int
+    tbptt: int | None
+    keep: str
+    metrics: dict
+    callbacks: list
+    seed: int
+
+
+class Run:
+    """The parts of one call of `fit`."""
+
+    def __init__(self, model, settings):
+        s = self.settings = settings
+        self.model, self.engine, self.workspace = model, model.engine, Workspace()
+        self.trainer = self.engine.trainer(s.objective, s.optimizer, s.clip_norm, s.keep, self.workspace)
+        self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in s.callbacks)
+        self.updated = self.diverged = False
+
+    def epoch(self, data, n, epoch, order):
+        """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs."""
+        self.trainer.load()
+        try:
+            return self._epoch(data, n, epoch, order)
+        finally:
+            self.trainer.store()
+            if self.diverged:
+                self.trainer.restore()
+
+    def _epoch(self, data, n, epoch, order):
+        try:
+            self.engine.check(self.engine.prepare(self.workspace), data.dt)
+        except ValueError as error:  # the conductances have grown
+            raise ValueError(f"{error} (before epoch {epoch + 1}; the model has the parameters of then)") from None
+        total = weights = 0.0
+        size, T, tbptt = self.settings.batch_size, data.steps, self.settings.tbptt
+        batches, chunks = -(-n // size), -(-T // (tbptt or T))
+        for batch in range(batches):
+            rows = slice(batch * size, min((batch + 1) * size, n))
+            rows = rows if order is None else order[rows]
+            state = None
+            for chunk, steps in enumerate(data.chunks(rows, tbptt)):
+                step = (epoch * batches + batch) * chunks + chunk
+                where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if tbptt else "")
+                value, weight, state = self.step(data.take(rows, steps, state), step, where)
+                total += value * weight
+                weights += weight
+        return {"loss": losses.normalise(total, weights), **results(self.settings.metrics)}
+
+    def step(self, batch, step, where):
+        """One optimiser step: the loss before it, its weight (0 if no step was made) and the last state."""
+        s, mask = self.settings, batch.mask
+        if mask is not None and not mask.any():
+            return 0.0, 0.0, self.forward(batch.sequences)[1]
+        try:
+            found = self.change(batch, step, f" at step {step} ({where})")
+        except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
+            outputs, state = self.forward(batch.sequences)
+            value = weight = 0.0
+        else:
+            value, outputs, state = found.value, found.outputs, found.state
+            weight = share(s.objective.loss, found.weight, outputs, mask)
+        if s.metrics:
+            show(s.metrics, outputs, batch.target, mask)
+        if weight:
+            if self.watched:
+                self.trainer.store()
+            for callback in s.callbacks:
+                callback.on_batch_end(step, {"loss": value})
+            if self.watched:
+                self.trainer.load()
+        return value, weight, state
+
+    def change(self, batch, step, where):
+        """`Measured` of a batch before an optimiser step with its gradient."""
+        s, trainer = self.settings, self.trainer
+        found = trainer.gradient(batch, (s.seed, step), bool(s.metrics), s.tbptt is not None)
+        if not found.finite:
+            self.check_finite(found.value, "loss", trainer.flat(), where)
+        trainer.update()
+        self.updated = True
+        return found
+
+    def check_finite(self, value, what, gradient=None, where=""):
+        """Stop on a loss or gradient that is not finite, with the parameters of before the last step."""
+        norm = 0.0 if gradient is None else global_norm(gradient)
+        if math.isfinite(value) and math.isfinite(norm):
+            return
+        self.trainer.restore()
+        self.diverged = True
+        norm = "" if gradient is None else f" with gradient norm {norm:g}"
+        if self.updated:
+            advice = (
+                "the model keeps the parameters of before the last step: lower the learning rate or set `clip_norm`"
+            )
+        else:
+            part = "backward" if math.isfinite(value) else "forward"
+            times = "take shorter elapsed times `dt`, " if self.model.takes_dt else "take "
+            advice = (
+                f"no step has been made yet, so the {part} pass or the loss overflows with the parameters as they "
+                f"were: {times}inputs or targets of a smaller scale, or smaller initial weights"
+            )
+        raise FloatingPointError(f"{what} {value:g}{norm}{where}; {advice}")
+
+    def forward(self, sequences):
+        """What the model now says of some sequences, and their last state."""
+        self.trainer.store()
+        prepared = self.engine.prepare(self.workspace)
+        y, state, _ = self.engine.forward(prepared, sequences, None, self.workspace)
+        return y if self.model.return_sequences else last_outputs(y, sequences.lengths), state
+
+    def check_last_step(self, data, epoch):
+        """No batch follows the last step, so the loss is looked at once more, on the first sequences that count."""
+        s, mask = self.settings, data.whole.mask
+        rows = np.arange(data.count)
+        if mask is not None:
+            rows = np.flatnonzero(mask.reshape(rows.size, -1).any(axis=1))
+        rows = rows[: s.batch_size]
+        batch = data.take(rows, next(data.chunks(rows, s.tbptt)))
+        outputs, _ = self.forward(batch.sequences)
+        total, _, _ = s.objective.loss(outputs, batch.target, batch.weight, s.objective.class_weight)
+        self.check_finite(total, "loss", where=f" after the last step (epoch {epoch})")
+
+    def evaluate(self, data):
+        """Loss and metrics of validation data."""
+        s = self.settings
+        loss, class_weight, _ = s.objective
+        return measure(self.model, data, loss, s.metrics, class_weight, s.batch_size, self.workspace)
