@@ -21,16 +21,13 @@ TESTED_THROUGH = {}
 # What is left to do: rule -> modules.  To be empty.
 PENDING = {
     "imports point down": """
-        bench bench_cuda config gradcheck io peers solver_error train
+        bench bench_cuda peers
     """,
     "no circles": """
-        bench callbacks
+        bench
     """,
     "no names as text": """
-        config io kernels.cuda.stack layers peers torch_loops wirings.base
-    """,
-    "no underscores of others": """
-        io kernels.cuda.calls kernels.cuda.stack solver_error stream train
+        io layers layers.config network.cuda.stack peers torch_loops wirings.base
     """,
     "siblings are alike": """
         kernels.numpy.ltc kernels.numpy.ode
@@ -147,7 +144,6 @@ def test_every_rule_is_shown_to_see():
     assert {rule for rule, _, wanted in BAD if wanted} == set(RULES)
 
 
-@pytest.mark.xfail(strict=True, reason="the house is being built")
 def test_the_page_of_architecture_names_every_room_once():
     names = [name for floor in floors() for name in floor]
     assert len(names) == len(set(names))
