@@ -12,6 +12,8 @@ Source: Schuster & Paliwal, "Bidirectional recurrent neural networks", IEEE Tran
 docs/maths/around.md derives the gradients.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..base import checks
@@ -20,6 +22,27 @@ from ..cells import Layer
 from ..cells.base import combine, own_rng
 
 DIRECTIONS = ("forward_", "backward_")
+
+
+class Both(NamedTuple):
+    """One thing for each direction."""
+
+    ahead: object
+    back: object
+
+
+class Mirror(NamedTuple):
+    """Where each step of the reversed sequences comes from, flat in (B, T): of x, and of dt."""
+
+    x: np.ndarray
+    dt: np.ndarray
+
+
+class Saved(NamedTuple):
+    """What the adjoint needs: how sequences are reversed, and what the layer saved in both directions."""
+
+    mirror: Mirror
+    layer: Both
 
 
 class Bidirectional(Layer):
@@ -80,7 +103,7 @@ class Bidirectional(Layer):
         return self.layer.wiring
 
     def prepare(self, p, buffers, backend):
-        return [self.layer.prepare(part(p, prefix), part(buffers, prefix), backend) for prefix in DIRECTIONS]
+        return Both(*(self.layer.prepare(part(p, prefix), part(buffers, prefix), backend) for prefix in DIRECTIONS))
 
     def check(self, prepared, dt):
         for own in prepared:
@@ -88,39 +111,42 @@ class Bidirectional(Layer):
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
         (B, T, _), K, O = x.shape, self.layer.state_size, self.layer.output_size
-        mirror, mirror_dt = mirrored(lengths, T)
-        first, last = (workspace.child(prefix) for prefix in DIRECTIONS)
-        start, end = np.ascontiguousarray(h0[:, :K]), np.ascontiguousarray(h0[:, K:])
-        x_back, dt_back = reverse(x, mirror, "x", workspace), reverse(dt, mirror_dt, "dt", workspace)
-        run = self.layer.forward
-        options, options_back = ({k: own_rng(rng) for k, rng in options.items()} for _ in DIRECTIONS)
-        ahead, h_ahead, saved_ahead = run(prepared[0], x, dt, lengths, start, keep, first, **options)
-        back, h_back, saved_back = run(prepared[1], x_back, dt_back, lengths, end, keep, last, **options_back)
-        back = reverse(back, mirror, "back", workspace)
+        run, own, turned = self.layer.forward, Both(*map(workspace.child, DIRECTIONS)), mirrored(lengths, T)
+        x_back, dt_back = reverse(x, turned.x, "x", workspace), reverse(dt, turned.dt, "dt", workspace)
+        start = Both(np.ascontiguousarray(h0[:, :K]), np.ascontiguousarray(h0[:, K:]))
+        drawn = Both(*({name: own_rng(rng) for name, rng in options.items()} for _ in DIRECTIONS))
+        ahead, h_ahead, saved_ahead = run(prepared.ahead, x, dt, lengths, start.ahead, keep, own.ahead, **drawn.ahead)
+        back, h_back, saved_back = run(
+            prepared.back, x_back, dt_back, lengths, start.back, keep, own.back, **drawn.back
+        )
+        back = reverse(back, turned.x, "back", workspace)
         y = workspace.array("y", B * T * self.output_size, x.dtype).reshape(B, T, self.output_size)
         if self.merge == "sum":
             np.add(ahead, back, out=y)
         else:
             y[:, :, :O], y[:, :, O:] = ahead, back
-        saved = (mirror, mirror_dt, saved_ahead, saved_back) if keep else None
+        saved = Saved(turned, Both(saved_ahead, saved_back)) if keep else None
         return y, np.concatenate([h_ahead, h_back], axis=1), saved
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        mirror, mirror_dt, saved_ahead, saved_back = saved
-        K, O = self.layer.state_size, self.layer.output_size
-        first, last = (workspace.child(prefix) for prefix in DIRECTIONS)
+        K, O, turned = self.layer.state_size, self.layer.output_size, saved.mirror
+        run, own = self.layer.backward, Both(*map(workspace.child, DIRECTIONS))
+        g_own = Both(*(part(g, prefix) for prefix in DIRECTIONS))
         d_ahead = d_back = d_y
         if self.merge == "concat":
             d_ahead, d_back = np.ascontiguousarray(d_y[:, :, :O]), np.ascontiguousarray(d_y[:, :, O:])
-        d_back = reverse(d_back, mirror, "d_back", workspace)
-        d_start, d_end = np.ascontiguousarray(d_h[:, :K]), np.ascontiguousarray(d_h[:, K:])
-        run, (g_ahead, g_back) = self.layer.backward, (part(g, prefix) for prefix in DIRECTIONS)
-        d_x, d_h0, d_dt = run(prepared[0], saved_ahead, d_ahead, d_start, g_ahead, want_x, want_dt, first)
-        d_x_back, d_h0_back, d_dt_back = run(prepared[1], saved_back, d_back, d_end, g_back, want_x, want_dt, last)
+        d_back = reverse(d_back, turned.x, "d_back", workspace)
+        d_last = Both(np.ascontiguousarray(d_h[:, :K]), np.ascontiguousarray(d_h[:, K:]))
+        d_x, d_h0, d_dt = run(
+            prepared.ahead, saved.layer.ahead, d_ahead, d_last.ahead, g_own.ahead, want_x, want_dt, own.ahead
+        )
+        d_x_back, d_h0_back, d_dt_back = run(
+            prepared.back, saved.layer.back, d_back, d_last.back, g_own.back, want_x, want_dt, own.back
+        )
         if want_x:  # swapping places is its own adjoint
-            d_x = d_x + reverse(d_x_back, mirror, "d_x", workspace)
+            d_x = d_x + reverse(d_x_back, turned.x, "d_x", workspace)
         if d_dt is not None:
-            d_dt = d_dt + reverse(d_dt_back, mirror_dt, "d_dt", workspace)
+            d_dt = d_dt + reverse(d_dt_back, turned.dt, "d_dt", workspace)
         return d_x if want_x else None, np.concatenate([d_h0, d_h0_back], axis=1), d_dt
 
     def initial_state(self, B, dtype):
@@ -128,15 +154,15 @@ class Bidirectional(Layer):
 
 
 def mirrored(lengths, T):
-    """Where each step of the reversed sequences comes from, flat in (B, T): of x, and of dt.
+    """The `Mirror` of sequences of these ``lengths`` in T steps.
 
-    Both only swap places, so that reversing twice changes nothing.
+    Both of its parts only swap places, so that reversing twice changes nothing.
     """
     t, n = np.arange(T), lengths[:, None]
     rows = T * np.arange(lengths.size)[:, None]
     mirror = np.where(t < n, n - 1 - t, t)
     mirror_dt = np.where((t > 0) & (t < n), n - t, t)
-    return (rows + mirror).reshape(-1), (rows + mirror_dt).reshape(-1)
+    return Mirror((rows + mirror).reshape(-1), (rows + mirror_dt).reshape(-1))
 
 
 def reverse(values, source, name, workspace):

@@ -1,10 +1,20 @@
 """Dense: one matrix product at every step."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..base import activations, blas, checks
 from ..base.layout import Entry, Layout
 from ..cells import Layer
+
+
+class Saved(NamedTuple):
+    """What the adjoint needs: x (B, T, n_in), and before and after the activation z and y (B, T, n_out)."""
+
+    x: np.ndarray
+    z: np.ndarray
+    y: np.ndarray
 
 
 class Dense(Layer):
@@ -39,11 +49,11 @@ class Dense(Layer):
         z = blas.product(x.reshape(-1, self.input_size), p["weight"]).reshape(*x.shape[:2], self.output_size)
         z += p["bias"]
         y = self.f(z)
-        return y, h0, (x, z, y) if keep else None
+        return y, h0, Saved(x, z, y) if keep else None
 
     def backward(self, p, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        x, z, y = saved
-        d_z = d_y if self.activation is None else d_y * self.d_f(z, y)
+        x = saved.x
+        d_z = d_y if self.activation is None else d_y * self.d_f(saved.z, saved.y)
         flat = d_z.reshape(-1, self.output_size)
         with blas.one_thread():
             g["weight"] += np.dot(x.reshape(-1, self.input_size).T, flat)

@@ -5,11 +5,19 @@ inverted form, in which what is kept is scaled in training, so that nothing is l
 docs/maths/around.md has the gradients.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..base import checks
 from ..cells import Layer
 from ..cells.base import dropout_mask
+
+
+class Saved(NamedTuple):
+    """What the adjoint needs: the factors of the numbers (B, T, n), or None where nothing is dropped."""
+
+    mask: np.ndarray | None
 
 
 class Dropout(Layer):
@@ -54,20 +62,19 @@ class Dropout(Layer):
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)  # not x itself, which may be the caller's
         if rng is None:
             y[:] = x
-            return y, h0, (None,) if keep else None
+            return y, h0, Saved(None) if keep else None
         B, T, F = x.shape
         mask = dropout_mask(rng, self.rate, (T, B, F), x.dtype).transpose(1, 0, 2)
-        return np.multiply(x, mask, out=y), h0, (mask,) if keep else None
+        return np.multiply(x, mask, out=y), h0, Saved(mask) if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        (mask,) = saved
         if not want_x:
             return None, d_h, None
         d_x = workspace.array("d_x", d_y.size, d_y.dtype).reshape(d_y.shape)
-        if mask is None:
+        if saved.mask is None:
             d_x[:] = d_y
         else:
-            np.multiply(d_y, mask, out=d_x)
+            np.multiply(d_y, saved.mask, out=d_x)
         return d_x, d_h, None
 
     def defaults(self):

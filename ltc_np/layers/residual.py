@@ -4,11 +4,20 @@ Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 (ar
 docs/maths/around.md has the gradients.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..cells import Layer
 from ..cells.base import combine, own_rng
 from .stack import Stack
+
+
+class Saved(NamedTuple):
+    """What the adjoint needs: which steps are no padding (B, T), None for all, and what the layers saved."""
+
+    valid: np.ndarray | None
+    layers: tuple
 
 
 class Residual(Layer):
@@ -63,11 +72,12 @@ class Residual(Layer):
         f, h, saved = self._stack.forward(prepared, x, dt, lengths, valid, h0, keep, workspace, lambda k: own_rng(rng))
         # An array of its own: a layer may need its output again.
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)
-        return np.add(x, f, out=y), h, (valid, saved) if keep else None
+        return np.add(x, f, out=y), h, Saved(valid, saved) if keep else None
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
-        valid, saved = saved
-        d_f, d_h0, d_dt = self._stack.backward(prepared, saved, valid, d_y, d_h, g, want_x, want_dt, workspace)
+        d_f, d_h0, d_dt = self._stack.backward(
+            prepared, saved.layers, saved.valid, d_y, d_h, g, want_x, want_dt, workspace
+        )
         return d_y + d_f if want_x else None, d_h0, d_dt
 
     def initial_state(self, B, dtype):

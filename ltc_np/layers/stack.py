@@ -74,7 +74,7 @@ class Stack:
             own = workspace.child(k)
             start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self.states[k]])
             options = {"rng": rng(k)} if layer.drops else {}
-            x, h, kept = layer.forward(prepared[k], x, dt, lengths, start, keep, own, **options)
+            x, h, layer_saved = layer.forward(prepared[k], x, dt, lengths, start, keep, own, **options)
             if x.shape != (*lengths.shape, dt.shape[1], layer.output_size) or h.shape != start.shape:
                 raise ValueError(
                     f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
@@ -83,7 +83,7 @@ class Stack:
             if valid is not None:
                 x[~valid] = 0
             states.append(h)
-            saved.append(kept)
+            saved.append(layer_saved)
         return x, states[0] if len(states) == 1 else np.concatenate(states, axis=1), tuple(saved)
 
     def backward(self, prepared, saved, valid, d_y, d_h, g, want_x, want_dt, workspace):
