@@ -150,7 +150,10 @@ def _umask():
 
 
 def load(path, kinds, backend="auto", optimizer=None):
-    """Read a model that `save` wrote; see `ltc_np.load`.  ``kinds``: classes of models by the name that a file has."""
+    """Read a model that `save` wrote; see `ltc_np.load`.
+
+    ``kinds`` are the classes of models that a file may name; the first serves for names that are not among them.
+    """
     path = _as_path(path)
     if path.is_dir():
         raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
@@ -194,9 +197,8 @@ def load(path, kinds, backend="auto", optimizer=None):
 def _rebuild(meta, content, kinds, backend):
     arrays = [content[f"array{k}"] for k in range(sum(name.startswith("array") for name in content))]
     layers = [_decode_layer(layer, arrays) for layer in meta["layers"]]
-    Model = kinds["Model"]
-    plain = Model(*layers, seed=0, dtype=meta["dtype"], backend=backend, return_sequences=meta["return_sequences"])
-    kind = kinds.get(meta["model"], Model)  # users' own classes are saved as what they derive from
+    plain = kinds[0](*layers, seed=0, dtype=meta["dtype"], backend=backend, return_sequences=meta["return_sequences"])
+    kind = next((kind for kind in kinds if kind.__name__ == meta["model"]), kinds[0])
     model = kind.__new__(kind)
     model.__setstate__(plain.__getstate__())
     for name, target in (("theta", model.theta), ("buffers", model.fixed)):

@@ -213,7 +213,7 @@ def from_config(config, *, seed=None, dtype="float32", backend="auto", return_se
     return model.described_by(config)
 
 
-KINDS = {kind.__name__: kind for kind in (Model, LTCRNN, CfCRNN)}
+KINDS = (Model, LTCRNN, CfCRNN)  # what a file may name
 
 
 def load(path, backend="auto", optimizer=None):

@@ -27,7 +27,7 @@ PENDING = {
         bench
     """,
     "no names as text": """
-        io layers layers.config network.cuda.stack peers torch_loops wirings.base
+        layers layers.config network.cuda.stack peers torch_loops wirings.base
     """,
     "siblings are alike": """
         kernels.numpy.ltc kernels.numpy.ode
