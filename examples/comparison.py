@@ -9,7 +9,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from ltc_np import bench, get_num_threads
+from ltc_np import get_num_threads
+from ltc_np.bench import host
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 
@@ -114,7 +115,7 @@ def mean_sd(values, digits):
 
 def machine(args, seconds):
     """A sentence on how long it took on what."""
-    about, threads = bench.machine(), threads_of(args)
+    about, threads = host.machine(), threads_of(args)
     threads = f"{threads} thread{'s' if threads > 1 else ''}"
     return (
         f"in {seconds / 60:.0f} min, {args.jobs} trainings at a time on {threads} each, on {about['threads']} cores of "

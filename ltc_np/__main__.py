@@ -12,7 +12,7 @@ commands:
 def main(argv):
     """Run one command; the exit status."""
     if argv[:1] == ["bench"]:
-        from .bench import main as bench
+        from .bench.command import main as bench
 
         bench(argv[1:])
         return 0

@@ -15,7 +15,7 @@ import numpy as np
 
 from ltc_np import LTCRNN, AutoNCP, FullyConnected, losses, set_num_threads
 from ltc_np.base.workspace import Workspace
-from ltc_np.bench import machine
+from ltc_np.bench.host import machine
 from ltc_np.kernels.cpu import ltc
 from ltc_np.network.engine import Batch, Objective
 from ltc_np.network.sequences import Sequences

@@ -15,8 +15,8 @@ import re
 
 import matplotlib.pyplot as plt
 
-from ltc_np import bench as benchmark
-from ltc_np import peers as comparison
+from ltc_np.bench import host
+from ltc_np.bench.peers import compare
 
 HERE = pathlib.Path(__file__).parent
 IMAGES = HERE.parent / "images"
@@ -103,9 +103,9 @@ def tables(bench, compared, cells):
     """The benchmark's own tables, in the page."""
     page = PAGE.read_text(encoding="utf-8")
     for name, text in (
-        ("cases", benchmark.table(bench)),
-        ("peers", comparison.table(compared["peers"])),
-        ("cells", comparison.table(cells["peers"])),
+        ("cases", host.table(bench)),
+        ("peers", compare.table(compared["peers"])),
+        ("cells", compare.table(cells["peers"])),
     ):
         block = f"<!-- table: {name} -->\n```\n{text}\n```\n<!-- end -->"
         page, count = re.subn(f"<!-- table: {name} -->.*?<!-- end -->", lambda _, block=block: block, page, flags=re.S)

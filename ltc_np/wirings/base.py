@@ -324,7 +324,7 @@ class Wiring:
         return next(name for name, ids in self.layers if neuron_id in ids)
 
     def __repr__(self):
-        if self.class_name == "Wiring" and self.is_built:
+        if self.class_name == Wiring.__name__ and self.is_built:
             counts = f"edges=<{self.synapse_count}>, sensory_edges=<{self.sensory_synapse_count}>"
             sizes = f"output_dim={self.output_dim}, input_dim={self.input_dim}"
             return f"Wiring.from_edges(units={self.units}, {counts}, {sizes})"

@@ -159,7 +159,7 @@ def test_names_are_listed():
 def test_examples_of_docstrings(name):
     if name.startswith("ltc_np.kernels.") and not HAS_NUMBA:
         pytest.skip("needs numba")
-    if name == "ltc_np.torch_loops":
+    if name == "ltc_np.bench.peers.torch_loops":
         pytest.importorskip("torch")
     module = importlib.import_module(name)
     for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):

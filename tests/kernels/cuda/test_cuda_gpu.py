@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from support.card import CASES, RUNS, TOLERANCES, compare, pair, train_both
 
-from ltc_np import LTC, AutoNCP, FullyConnected, bench
+from ltc_np import LTC, AutoNCP, FullyConnected
+from ltc_np.bench import command
 from ltc_np.kernels.cuda import device, ltc
 
 REASON = device.why_not()
@@ -63,6 +64,6 @@ def test_tensors_of_pytorch_go_in_and_come_out_without_a_copy(rng):
 
 
 def test_the_benchmark_runs(capsys):
-    bench.main(["--backend", "cuda", "--cases", "batch", "--dtypes", "float32", "--runs", "2", "--json"])
+    command.main(["--backend", "cuda", "--cases", "batch", "--dtypes", "float32", "--runs", "2", "--json"])
     result = json.loads(capsys.readouterr().out)
     assert result["cases"][0]["forward_share"] > 0

@@ -229,12 +229,12 @@ def test_a_process_uses_one_device(monkeypatch):
 
 @pytest.mark.parametrize("simulated", [False, True])
 def test_the_benchmark_says_why_it_cannot_run(simulated, monkeypatch, capsys):
-    from ltc_np import bench
+    from ltc_np.bench import command
 
     monkeypatch.setattr(device, "why_not", lambda: None if simulated else "no such luck: buy one")
     monkeypatch.setattr(device, "SIMULATED", simulated)
     with pytest.raises(SystemExit):
-        bench.main(["--backend", "cuda"])
+        command.main(["--backend", "cuda"])
     wanted = "the simulator's times say nothing" if simulated else '`backend="cuda"` cannot be used: no such luck: buy'
     assert wanted in capsys.readouterr().err
 

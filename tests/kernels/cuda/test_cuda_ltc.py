@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -320,7 +321,8 @@ def test_arrays_on_the_device_are_checked(emulator, rng):
 
 def test_the_benchmark_of_the_device(emulator, monkeypatch, capsys):
     """Its code, on a case of no size; times are those of the emulator."""
-    from ltc_np import bench, bench_cuda
+    from ltc_np.bench import cases, command, rates
+    from ltc_np.bench.peers import card
 
     def seconds(function):
         start = time.perf_counter()
@@ -329,28 +331,29 @@ def test_the_benchmark_of_the_device(emulator, monkeypatch, capsys):
 
     monkeypatch.setattr(device, "seconds", seconds)
     monkeypatch.setattr(device, "describe", lambda: {"card": "none"})
-    monkeypatch.setattr(bench_cuda, "RATE_THREADS", 64)
-    monkeypatch.setattr(bench_cuda, "RATE_REPEATS", 10)
-    monkeypatch.setitem(bench_cuda.CASES, "small", (FullyConnected, 3, 2, 2, 3))
+    monkeypatch.setattr(rates, "CARD_THREADS", 64)
+    monkeypatch.setattr(rates, "CARD_REPEATS", 10)
+    small = cases.CARD_CASES["small"]
+    monkeypatch.setitem(cases.CARD_CASES, "small", cases.Case(partial(small.layer, outputs=3), 3, 2, 2, 3))
     arguments = ["--backend", "cuda", "--cases", "small", "--dtypes", "float64", "--runs", "1", "--peers"]
-    bench.main([*arguments, "--json"])
+    command.main([*arguments, "--json"])
     row = json.loads(capsys.readouterr().out)["cases"][0]
     assert row["evaluations"] == 3 * 2 * (6 * 9 + 6)
     assert row["train_share"] * row["train_ms"] == pytest.approx(2 * row["forward_share"] * row["forward_ms"])
-    bench.main(arguments)
+    command.main(arguments)
     out = capsys.readouterr().out
     assert "card none" in out
     assert "small    float64     3   2     2     3" in out
     with pytest.raises(SystemExit):
-        bench.main(["--backend", "cuda", "--cases", "tutorial"])
+        command.main(["--backend", "cuda", "--cases", "tutorial"])
 
     def fail(*args, **options):
         raise RuntimeError("out of\nmemory")
 
-    monkeypatch.setattr(bench_cuda, "_ncps_why_not", lambda: None)
-    monkeypatch.setattr(bench_cuda.peers, "ncps_step", fail)
-    monkeypatch.setattr(bench_cuda, "_jax_why_not", fail)
-    bench.main(arguments)
+    monkeypatch.setattr(card, "ncps_why_not", lambda: None)
+    monkeypatch.setattr(card, "ncps_step", fail)
+    monkeypatch.setattr(card, "jax_why_not", fail)
+    command.main(arguments)
     out = capsys.readouterr().out
     assert "small    float64     3   2     2     3" in out, "what was measured is shown whatever a peer does"
     for name in ("ncps", "ncps, torch.compile", "jax"):

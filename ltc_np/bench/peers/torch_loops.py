@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch.nn.functional import linear, softplus
 
+from ...cells import CTGRU, CTRNN, NeuralODE, SpikingLIF
+
 
 class Loop(torch.nn.Module):
     """Parameters as the model has them."""
@@ -103,4 +105,4 @@ def lif_loop(model):
     return Steps(model)
 
 
-LOOPS = {"CTGRU": ctgru_loop, "CTRNN": ode_loop, "NeuralODE": ode_loop, "SpikingLIF": lif_loop}
+LOOPS = {CTGRU: ctgru_loop, CTRNN: ode_loop, NeuralODE: ode_loop, SpikingLIF: lif_loop}

@@ -1,0 +1,58 @@
+"""``python -m ltc_np bench``: what this machine makes of the standard cases, against the limit of its processor."""
+
+import argparse
+import json
+
+from .. import kernels
+from ..base import threads
+from . import cuda, host
+from .cases import CARD_CASES, CASES
+from .peers import compare
+from .rates import RUNS
+
+
+def main(argv=None):
+    """Run the benchmark and print it."""
+    parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0].replace("`", ""))
+    parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
+    parser.add_argument("--backend", choices=("cpu", "cuda"), default="cpu", help="default: %(default)s")
+    kinds = f"{' '.join(CASES)}, of which the first five are LTCs; of cuda: {' '.join(CARD_CASES)}; default: all"
+    parser.add_argument("--cases", nargs="+", choices={**CASES, **CARD_CASES}, metavar="CASE", help=kinds)
+    parser.add_argument(
+        "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"], help="default: both"
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=RUNS,
+        metavar="N",
+        help="runs behind each figure, which is their median; default: %(default)s",
+    )
+    parser.add_argument(
+        "--peers", action="store_true", help="time ncps, JAX and PyTorch as well, those that are installed"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    args = parser.parse_args(argv)
+    if args.runs < 1:
+        parser.error("--runs must be at least 1")
+    if args.threads is not None and args.threads < 1:
+        parser.error("--threads must be at least 1")
+    known = CARD_CASES if args.backend == "cuda" else CASES
+    cases = args.cases or list(known)
+    if not set(cases) <= set(known):
+        parser.error(f"--cases of {args.backend} are {' '.join(known)}, got {' '.join(cases)}")
+    if args.backend == "cuda":
+        reason = cuda.why_not()
+        if reason is not None:
+            parser.error(reason)
+        result = cuda.run(cases, args.dtypes, args.runs, args.peers)
+        print(json.dumps(result, indent=1) if args.json else cuda.table(result))
+        return
+    if kernels.resolve("auto") != "cpu":
+        parser.error("the benchmark is of the cpu backend, which needs a working numba")
+    threads.set_num_threads(args.threads)
+    result, text = host.run(cases, args.dtypes, args.runs), ""
+    if args.peers:
+        result["peers"] = compare.compare(cases, threads.get_num_threads(), args.runs)
+        text = "\n\n" + compare.table(result["peers"])
+    print(json.dumps(result, indent=1) if args.json else host.table(result) + text)

@@ -1,0 +1,127 @@
+"""What the processor makes of the standard cases, against its limit.
+
+An LTC's work is one sigmoid per live synapse and unfold, two when it is trained.  So the limit is the rate at which the
+kernels' own sigmoid runs over an array in cache, times the threads.  Everything is measured in one run; each figure is
+the median of `RUNS` runs, the limit the best of 20.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import tracemalloc
+
+import numpy as np
+
+from ..base import threads
+from ..cells import LTC
+from .cases import CASES, evaluations, problem, training_step
+from .rates import RUNS, median_seconds, sigmoid_rate
+
+
+def measure(name, dtype, rate, runs=RUNS):
+    """One row: times of a forward call and of a whole training step."""
+    case = CASES[name]
+    model, x, y = problem(case, dtype)
+    step = training_step(model, x, y)
+    layer, limit = model.layers[0], rate * threads.get_num_threads()
+    synapses = work = None  # of cells that have no synapses
+    if isinstance(layer, LTC):
+        synapses, work = layer.wiring.synapse_count, evaluations(layer, case)
+    step()
+    tracemalloc.start()
+    training_step(problem(case, dtype)[0], x, y)()  # of a model with no workspace yet
+    memory = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    forward, train = median_seconds(lambda: model(x), runs), median_seconds(step, runs)
+    return {
+        "case": name,
+        "dtype": dtype,
+        **{"N": case.N, "I": case.I, "T": case.T, "B": case.B},
+        "synapses": synapses,
+        "evaluations": work,
+        "forward_ms": forward * 1e3,
+        "train_ms": train * 1e3,
+        "forward_share": work and work / forward / limit,
+        "train_share": work and 2 * work / train / limit,
+        "memory_mib": memory / 2**20,
+    }
+
+
+_START = """
+import time; start = time.perf_counter()
+import ltc_np; imported = time.perf_counter() - start
+import numpy as np
+model = ltc_np.LTCRNN(ltc_np.FullyConnected(8), 2, seed=0)
+model.loss_and_grad(np.zeros((32, 3, 2)), np.zeros((32, 3, 8)))
+print(imported, time.perf_counter() - start)
+"""
+
+
+def start_times():
+    """Seconds to import, and to the first gradient with an empty and with a filled cache, in new processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+        found = []
+        for _ in range(2):
+            out = subprocess.run(
+                [sys.executable, "-c", _START], env=environment, capture_output=True, text=True, check=True
+            )
+            found.append([float(v) for v in out.stdout.split()])
+    return {"import_s": found[1][0], "cold_s": found[0][1], "warm_s": found[1][1]}
+
+
+def machine():
+    """What the figures belong to."""
+    import llvmlite.binding
+    import numba
+
+    features = llvmlite.binding.get_host_cpu_features()
+    sets = [name for name in ("avx512f", "avx2", "neon") if features.get(name)]
+    return {
+        "cpu": llvmlite.binding.get_host_cpu_name(),
+        "instruction_set": sets[0] if sets else "other",
+        "threads": threads.get_num_threads(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+    }
+
+
+def run(cases, dtypes, runs):
+    """All figures."""
+    rates = {dtype: sigmoid_rate(dtype) for dtype in dtypes}
+    rows = [measure(name, dtype, rates[dtype], runs) for dtype in dtypes for name in cases]
+    return {"machine": machine(), "sigmoid_rate": rates, "cases": rows, "start": start_times()}
+
+
+def table(result):
+    """The result as text."""
+    m, rates = result["machine"], result["sigmoid_rate"]
+    lines = [
+        f"{m['cpu']}, {m['instruction_set']}, {m['threads']} threads, Python {m['python']}, NumPy {m['numpy']}, "
+        f"Numba {m['numba']}",
+        "limit: " + ", ".join(f"{rate / 1e9:.2f} G sigmoids/s a core in {dtype}" for dtype, rate in rates.items()),
+        "",
+        f"{'case':<10} {'dtype':<8} {'N':>4} {'I':>3} {'T':>4} {'B':>3} {'synapses':>8} "
+        f"{'forward ms':>10} {'of limit':>8} {'train ms':>9} {'of limit':>8} {'MiB':>6}",
+    ]
+    for row in result["cases"]:
+        wired = row["synapses"] is not None
+        synapses = row["synapses"] if wired else "-"
+        forward, train = (f"{row[key]:.0%}" if wired else "-" for key in ("forward_share", "train_share"))
+        lines.append(
+            f"{row['case']:<10} {row['dtype']:<8} {row['N']:>4} {row['I']:>3} {row['T']:>4} {row['B']:>3} "
+            f"{synapses:>8} {row['forward_ms']:>10.3f} {forward:>8} {row['train_ms']:>9.3f} {train:>8} "
+            f"{row['memory_mib']:>6.1f}"
+        )
+    start = result["start"]
+    lines += [
+        "",
+        f"import {start['import_s']:.2f} s, first gradient after {start['cold_s']:.1f} s with an empty cache, "
+        f"{start['warm_s']:.1f} s with a filled one",
+        "train: loss_and_grad, clipping and Adam by the public calls; limit: one sigmoid an evaluation forward, two "
+        "in training, on all threads; MiB: what the arrays of one training step take",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,58 @@
+"""How long a call takes, and how many sigmoids a processor or a card does in a second."""
+
+import statistics
+import time
+
+import numpy as np
+
+RUNS = 20  # behind each figure, unless another number is asked for
+CARD_THREADS, CARD_REPEATS = 2**19, 2000
+
+
+def calls_per_run(function, least=0.02):
+    """How many calls a run needs to take ``least`` seconds; calls it twice."""
+    function()
+    start = time.perf_counter()
+    function()
+    return max(1, int(least / max(time.perf_counter() - start, 1e-7)))
+
+
+def seconds(function, calls):
+    """Time of one call, from one run of ``calls``."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        function()
+    return (time.perf_counter() - start) / calls
+
+
+def median_seconds(function, runs=RUNS):
+    """Median time of one call over ``runs`` runs."""
+    calls = calls_per_run(function)
+    return statistics.median(seconds(function, calls) for _ in range(runs))
+
+
+def sigmoid_rate(dtype):
+    """Sigmoids per second of one core, over 4,096 numbers in cache: the best of 20."""
+    from ..kernels.cpu.rate import sigmoid_sum
+
+    x, row = np.linspace(-8, 8, 4096).astype(dtype), np.zeros(4)
+    sigmoid_sum(x, row, 1)
+    best = np.inf
+    for _ in range(20):
+        start = time.perf_counter()
+        sigmoid_sum(x, row, 1000)
+        best = min(best, time.perf_counter() - start)
+    return 1000 * x.size / best
+
+
+def card_sigmoid_rate(dtype, runs=5):
+    """Sigmoids per second of the card, in registers: the best of ``runs``."""
+    from ..kernels.cuda import device, rate
+
+    out = device.empty(CARD_THREADS, dtype)
+
+    def run():
+        device.launch_over(CARD_THREADS, rate.sigmoid_chain, CARD_REPEATS, out)
+
+    run()
+    return CARD_THREADS * CARD_REPEATS * rate.CHAINS / min(device.seconds(run) for _ in range(runs))
