@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ltc_np import LTCRNN, FullyConnected
-from ltc_np.cells.ltc_solvers import SOLVERS
+from ltc_np.kernels.codes import SOLVERS
 
 SIZES, NETWORKS, STEPS, INPUTS, REFERENCE = (8, 16, 32, 64), 24, 10, 4, 2000
 COSTS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # evaluations of all recurrent synapses in a time step

@@ -12,8 +12,8 @@ import numpy as np
 from ..base import checks
 from ..base.layout import Entry, raw
 from .base import cell_sizes
-from .ltc_solvers import check_step
 from .ode import OdeCell
+from .stability import check_step
 
 SOLVERS = ("semi_implicit", "euler", "rk4")
 
@@ -93,6 +93,6 @@ class CTRNN(OdeCell):
 
     def check(self, prepared, dt):
         if self.method.limit is not None and self.check_stability != "off":
-            fastest = 1 / float(prepared[1]["tau"].min())
+            fastest = 1 / float(prepared.p["tau"].min())
             remedy = 'solver="semi_implicit"'
             check_step(self.method, "h/tau", "", fastest, dt, self.ode_unfolds, remedy, self.check_stability)

@@ -1,5 +1,6 @@
 """What the kernels of all backends know by number or by position, once."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 LOG2E = 1.4426950408889634
@@ -16,6 +17,73 @@ GATE, NO_GATE, DECAY, DECAY_OF_STATE = range(4)
 # What stands for the derivative of a spike, and its number.
 SURROGATES = ("fast_sigmoid", "arctan")
 FAST_SIGMOID, ARCTAN = range(2)
+
+# Parameters of an LTC, in the order in which kernels take them and their gradients.
+NEURON = ("cm", "gleak", "vleak")
+SYNAPSE = ("w", "mu", "sigma", "erev")
+SENSORY = tuple(f"sensory_{name}" for name in SYNAPSE)
+
+
+class Rule(NamedTuple):
+    """How one time step is solved: the solver's number, its stages in an unfold, and the unfolds."""
+
+    solver: int
+    stages: int
+    unfolds: int
+
+    @property
+    def evaluations(self):
+        """K, stages in a time step."""
+        return self.stages * self.unfolds
+
+
+@dataclass(frozen=True)
+class Solver:
+    """What is true of a solver of cm v' = P(v) - Q(v) v.
+
+    Attributes
+    ----------
+    name : str
+    number : int
+        By which kernels know it.
+    stages : int
+        Evaluations of P and Q in an unfold.
+    order : int
+        The error falls with the order-th power of h.
+    hull : bool
+        The state stays in the convex hull of its start, the potentials of leak and synapses, and 0, for every h.
+    limit : float or None
+        Largest h Q / cm at which errors do not grow; None where they never do.
+    """
+
+    name: str
+    number: int
+    stages: int
+    order: int
+    hull: bool
+    limit: float | None
+
+    def rule(self, unfolds):
+        """The `Rule` of this solver with so many unfolds."""
+        return Rule(self.number, self.stages, unfolds)
+
+
+SEMI_IMPLICIT, EULER, RK4, EXPONENTIAL = range(4)
+SOLVERS = {
+    solver.name: solver
+    for solver in (
+        Solver("semi_implicit", SEMI_IMPLICIT, 1, 1, True, None),
+        Solver("euler", EULER, 1, 1, False, 2.0),
+        Solver("rk4", RK4, 4, 4, False, 2.785),  # where the polynomial 1 - r + r**2/2 - r**3/6 + r**4/24 passes 1
+        Solver("exponential", EXPONENTIAL, 2, 2, True, None),
+    )
+}
+# Of rk4: how far a stage goes with its slope, in h, and the slope's weight in the step.
+RK4_REACH = (1 / 2, 1 / 2, 1.0, 0.0)
+RK4_WEIGHT = (1 / 6, 1 / 3, 1 / 3, 1 / 6)
+# Of exponential: a stage's length in h, and the largest r of e**-r, which is 0 beyond, in float32 and float64.
+EXPONENTIAL_PART = (0.5, 1.0)
+LARGEST_DECAY = 1024
 
 
 # Kernels are given these as plain tuples, which a call of Numba takes 0.5 us sooner, and give them their names inside.

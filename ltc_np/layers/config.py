@@ -7,7 +7,8 @@ from os import PathLike
 
 from ..base import checks
 from ..base.activations import ACTIVATIONS
-from ..cells import CELLS, cfc, ctrnn, ltc_solvers, neural_ode
+from ..cells import CELLS, cfc, ctrnn, neural_ode
+from ..kernels.codes import SOLVERS
 from ..wirings import FullyConnected
 from . import Dense, InputMapping
 
@@ -26,7 +27,7 @@ SETTINGS = {
 # The words that a cell takes, by field; "linear" is the configuration's word for no activation.
 _FUNCTIONS = tuple("linear" if name is None else name for name in ACTIVATIONS)
 WORDS = {
-    "solver": {"LTC": tuple(ltc_solvers.SOLVERS), "CTRNN": ctrnn.SOLVERS, "NeuralODE": neural_ode.SOLVERS},
+    "solver": {"LTC": tuple(SOLVERS), "CTRNN": ctrnn.SOLVERS, "NeuralODE": neural_ode.SOLVERS},
     "activation": {"CTRNN": _FUNCTIONS, "NeuralODE": _FUNCTIONS, "CfC": cfc.BACKBONE_ACTIVATIONS},
 }
 
@@ -127,7 +128,7 @@ class CellConfig:
             value = getattr(self, name)
             if value is not None and self._argument(name) is not None:
                 # A solver of another cell is refused by this one, which may say why.
-                elsewhere = ltc_solvers.SOLVERS if name == "solver" else ()
+                elsewhere = SOLVERS if name == "solver" else ()
                 put(name, _word(name, value, words[self.cell], elsewhere))
         put("init", _plain_init(self.init))
         put("options", self._checked_options())

@@ -1,9 +1,10 @@
 """InputMapping: a weight and a bias for each feature, as an `LTC` has them before its synapses."""
 
+from .. import kernels
 from ..base import checks
 from ..base.layout import Entry, Layout
 from ..cells import Layer
-from ..cells.mapping import check_mapping, d_map_features, map_features, mapping_shapes
+from ..cells.mapping import check_mapping, mapping_shapes
 
 
 class InputMapping(Layer):
@@ -31,10 +32,15 @@ class InputMapping(Layer):
         self.layout = Layout(tuple(Entry(name, shape, float(name == "input_w")) for name, shape in shapes.items()))
         self._seal()
 
-    def forward(self, p, x, dt, lengths, h0, keep, workspace):
-        y = map_features(self.mapping, "input", x, p, None, workspace)
+    def prepare(self, p, buffers, backend):
+        return p, kernels.load(backend, "mapping")
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+        p, kernel = prepared
+        y = kernel.map_features(self.mapping, "input", x, p, workspace)
         return y if self.mapping else x.copy(), h0, x if keep else None  # not x itself, which may be the caller's
 
-    def backward(self, p, x, d_y, d_h, g, want_x, want_dt, workspace):
-        d_x = d_map_features(self.mapping, "input", x, d_y, p, g, workspace)
+    def backward(self, prepared, x, d_y, d_h, g, want_x, want_dt, workspace):
+        p, kernel = prepared
+        d_x = kernel.d_map_features(self.mapping, "input", x, d_y, p, g, workspace)
         return d_x if self.mapping else d_x.copy(), d_h, None

@@ -113,3 +113,41 @@ def matrix_lists(name, matrix, shape):
 def all_pairs(pre_count, units):
     """All (pre, post), pre slowest: the order of ncps' loops."""
     return np.repeat(np.arange(pre_count), units), np.tile(np.arange(units), pre_count)
+
+
+class Synapses:
+    """Index lists of one kind of synapse, sorted by (post, pre), and sums over them.
+
+    Attributes
+    ----------
+    pre, post : (S,) int64
+    start : (n_post + 1,) int64
+        First synapse of each post.
+    dense : bool
+        Whether every pair has a synapse.
+    """
+
+    def __init__(self, pre, post, n_pre, n_post):
+        # Copies: a wiring's arrays are read-only, for which Numba would compile its kernels again.
+        self.pre, self.post = np.array(pre, np.int64), np.array(post, np.int64)
+        self.start = np.searchsorted(self.post, np.arange(n_post + 1)).astype(np.int64)
+        self.n_pre, self.n_post = n_pre, n_post
+        self.dense = self.pre.size == n_pre * n_post
+        self._by_pre = np.argsort(self.pre, kind="stable")
+
+    @staticmethod
+    def _sum(values, keys, n):
+        # reduceat returns an element, not 0, for an empty segment: reduce over the keys that occur.
+        total = np.zeros((values.shape[0], n), values.dtype)
+        if keys.size:
+            begins = np.flatnonzero(np.diff(keys, prepend=-1))
+            total[:, keys[begins]] = np.add.reduceat(values, begins, axis=1)
+        return total
+
+    def sum_to_post(self, values):
+        """(B, S) -> (B, n_post): each neuron's sum over its incoming synapses."""
+        return self._sum(values, self.post, self.n_post)
+
+    def sum_to_pre(self, values):
+        """(B, S) -> (B, n_pre): each source's sum over its outgoing synapses."""
+        return self._sum(values[:, self._by_pre], self.pre[self._by_pre], self.n_pre)

@@ -29,7 +29,7 @@ from ltc_np import (
     set_num_threads,
     solver_error,
 )
-from ltc_np.cells.ltc_solvers import SOLVERS
+from ltc_np.kernels.codes import SOLVERS
 
 NEW = ("euler", "rk4", "exponential")
 every = pytest.mark.parametrize("solver", SOLVERS)

@@ -12,9 +12,9 @@ from support import ROOT
 
 import ltc_np
 from ltc_np.base.activations import ACTIVATIONS
-from ltc_np.cells import CELLS, ltc_solvers
+from ltc_np.cells import CELLS
 from ltc_np.cells.ctgru import ORDERS
-from ltc_np.kernels.codes import SURROGATES
+from ltc_np.kernels.codes import SOLVERS, SURROGATES
 from ltc_np.layers import config
 
 PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
@@ -143,7 +143,7 @@ def section(page, title):
 
 def test_names_are_listed():
     """Words that arguments take stand in the table of names, and those of a configuration on its page."""
-    solvers, functions = tuple(ltc_solvers.SOLVERS), tuple(filter(None, ACTIVATIONS))
+    solvers, functions = tuple(SOLVERS), tuple(filter(None, ACTIVATIONS))
     names = section("index.md", "What has a name")
     for word in (*CELLS, *solvers, *functions, *SURROGATES, *ORDERS, "concat", "sum", "time_constants"):
         assert f'"{word}"' in names, word

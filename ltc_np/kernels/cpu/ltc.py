@@ -1,18 +1,18 @@
 """The LTC on the CPU: packs a network for the kernels, chooses loop order and tile width, spreads tiles on threads.
 
-`forward` and `backward` have the meaning of their namesakes in `ltc_np.cells.ltc`, the definition.
+`forward` and `backward` have the meaning of their namesakes in `ltc_np.kernels.numpy.ltc`, the definition.
 """
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...base import threads
+from ..codes import GRADIENT_ROWS, LOG2E, NEURON, SENSORY, SYNAPSE
 from . import ltc_lanes, ltc_posts
+from .arguments import Gradients, Results, scratch
 from .jit import helper, kernel
-from .ltc_solvers import CODES
 
-GRADIENT_ROWS = 16
 # Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
 PARALLEL_EVALUATIONS = 2_000_000
 
@@ -34,7 +34,7 @@ def tile_width(N, B):
 
 @helper
 def _pack_synapses(w, mu, sigma, erev, gain, constants):
-    log2e = sigma.dtype.type(1.4426950408889634)
+    log2e = sigma.dtype.type(LOG2E)
     for s in range(sigma.size):
         strength = w[s] * gain[s] if gain.size else w[s]
         scaled = sigma[s] * log2e
@@ -58,14 +58,6 @@ def _pack(neuron_values, synapses, sensory_synapses, epsilon, neuron, constants,
     _pack_synapses(w, mu, sigma, erev, gain, constants)
     w, mu, sigma, erev, gain = sensory_synapses
     _pack_synapses(w, mu, sigma, erev, gain, sensory)
-
-
-@kernel
-def map_features(x, w, b, y):
-    """y = x * w + b, (rows, features) by (features,); b may be empty."""
-    for r in range(x.shape[0]):
-        for k in range(x.shape[1]):
-            y[r, k] = x[r, k] * w[k] + b[k] if b.size else x[r, k] * w[k]
 
 
 @helper
@@ -105,12 +97,7 @@ def _unpack(rows, neuron_values, synapses, sensory_synapses, d_neuron, d_synapse
         d_vleak[i] += gleak[i] * d_p
 
 
-NEURON = ("cm", "gleak", "vleak")
-SYNAPSE = ("w", "mu", "sigma", "erev")
-SENSORY = tuple(f"sensory_{name}" for name in SYNAPSE)
-
-
-class Network:
+class Circuit:
     """Effective parameters of one LTC, packed on demand for either loop order.
 
     Parameters
@@ -135,7 +122,7 @@ class Network:
         self._packed = {}
 
     def packed(self, posts):
-        """The kernels' ``network`` argument for posts or for lanes order."""
+        """The kernels' form, for posts or for lanes order."""
         if posts not in self._packed:
             self._packed[posts] = self._pack_posts() if posts else self._pack_lanes()
         return self._packed[posts]
@@ -146,10 +133,10 @@ class Network:
         constants = np.empty((recurrent.pre.size, 6), self.dtype)
         sensory_constants = np.empty((sensory.pre.size, 6), self.dtype)
         _pack(*self.values, self.epsilon, neuron, constants, sensory_constants)
-        return neuron, recurrent.start, recurrent.pre, constants, sensory.start, sensory.pre, sensory_constants
+        return neuron, (recurrent.start, recurrent.pre, constants), (sensory.start, sensory.pre, sensory_constants)
 
     def _pack_posts(self):
-        neuron, _, _, recurrent, _, _, sensory = self.packed(False)
+        neuron, (_, _, recurrent), (_, _, sensory) = self.packed(False)
         N, M = len(neuron), _padded_units(len(neuron), self.dtype)
 
         def planes(constants):  # (post, pre, 6) -> (6, pre, post), posts padded
@@ -177,23 +164,22 @@ def _padded_units(N, dtype):
     return (N + W - 1) // W * W
 
 
-@dataclass(frozen=True)
-class _Plan:
+class _Cut(NamedTuple):
     """How calls of one shape are cut: loop order, kernels, sequences in a tile, tiles, state values of all, threads."""
 
     posts: bool
-    kernels: object
+    kernels: Any
     width: int
     tiles: int
     slot: int
     threads: int
 
     @classmethod
-    def make(cls, network, B, n_threads):
-        recurrent, sensory = network.recurrent, network.sensory
-        N, W = recurrent.n_post, 64 // network.dtype.itemsize
+    def make(cls, circuit, B, n_threads):
+        recurrent, sensory = circuit.recurrent, circuit.sensory
+        N, W = recurrent.n_post, 64 // circuit.dtype.itemsize
         if uses_posts(N, recurrent.dense and sensory.dense, B):
-            return cls(True, ltc_posts, 1, B, B * _padded_units(N, network.dtype), min(B, n_threads))
+            return cls(True, ltc_posts, 1, B, B * _padded_units(N, circuit.dtype), min(B, n_threads))
         width = tile_width(N, B)
         tiles = -(-B // width)
         last = B - (tiles - 1) * width
@@ -201,61 +187,81 @@ class _Plan:
         return cls(False, ltc_lanes, width, tiles, lanes * N, min(tiles, n_threads))
 
 
-class _Arrays:
-    """What the kernels of one shape of call read and write, beside its arguments."""
+class _Forward(NamedTuple):
+    """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`."""
 
-    def __init__(self, network, shape, stages, unfolds, n_out, keep, n_threads, workspace):
-        (B, T, I), N, dtype, K = shape, network.recurrent.n_post, network.dtype, unfolds * stages
-        self.plan = plan = _Plan.make(network, B, n_threads)
+    cut: _Cut
+    scratch: list
+    kept: tuple
+    results: tuple
+
+    @classmethod
+    def make(cls, circuit, shape, rule, n_out, keep, n_threads, workspace):
+        (B, T, I), N, dtype, K = shape, circuit.recurrent.n_post, circuit.dtype, rule.evaluations
+        cut = _Cut.make(circuit, B, n_threads)
         rows = {None: 0, "low": T, "full": T * K + 1}[keep]
-        self.states = workspace.array("states", plan.slot * rows, dtype)
-        self.totals = workspace.array("totals", plan.slot * T * K if keep == "full" else 0, dtype)
-        if plan.posts:
-            size = ltc_posts.forward_scratch(plan.slot // B, stages)
+        if cut.posts:
+            sizes = ltc_posts.forward_sizes(cut.slot // B, rule.stages)
         else:
-            size = ltc_lanes.forward_scratch(N, I, plan.width, stages)
-        self.scratch = _scratch(workspace, plan.threads, size, dtype)
-        self.out = workspace.array("out", B * T * n_out, dtype).reshape(B, T, n_out)
-        self.h_last = workspace.array("h_last", B * N, dtype).reshape(B, N)
+            sizes = ltc_lanes.forward_sizes(N, I, cut.width, rule.stages)
+        kept = ltc_lanes.Kept(
+            states=workspace.array("states", cut.slot * rows, dtype),
+            totals=workspace.array("totals", cut.slot * T * K if keep == "full" else 0, dtype),
+        )
+        results = Results(
+            out=workspace.array("out", B * T * n_out, dtype).reshape(B, T, n_out),
+            h_last=workspace.array("h_last", B * N, dtype).reshape(B, N),
+        )
+        return cls(cut, scratch(workspace, cut.threads, sizes, dtype), tuple(kept), tuple(results))
 
 
-class _BackwardArrays:
-    """The same for the backward kernels."""
+class _Backward(NamedTuple):
+    """The same for the adjoint: threads, arrays to work in, one each, and `Gradients`."""
 
-    def __init__(self, network, shape, K, keep, plan, want_dt, workspace):
-        (B, T, I), N, dtype = shape, network.recurrent.n_post, network.dtype
-        S, S_sensory, W = network.recurrent.pre.size, network.sensory.pre.size, 64 // dtype.itemsize
-        recomputed = 0 if keep == "full" else K
-        if plan.posts:
-            M = plan.slot // B
-            sums, size = 4 * M * (N + I + 1), ltc_posts.backward_scratch(N, I, M, recomputed)
+    threads: int
+    scratch: list
+    gradients: tuple
+
+    @classmethod
+    def make(cls, circuit, shape, rule, keep, cut, want_dt, workspace):
+        (B, T, I), N, dtype = shape, circuit.recurrent.n_post, circuit.dtype
+        S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, 64 // dtype.itemsize
+        recomputed = 0 if keep == "full" else rule.evaluations
+        if cut.posts:
+            M = cut.slot // B
+            sums, sizes = 4 * M * (N + I + 1), ltc_posts.backward_sizes(N, I, M, recomputed)
         else:
             sums = 4 * (S + S_sensory + N)
-            size = ltc_lanes.backward_scratch(N, I, plan.width, S, S_sensory, W, recomputed)
-        rows = min(plan.tiles, GRADIENT_ROWS)
-        self.workers = min(plan.threads, rows)
-        self.rows = workspace.array("rows", rows * sums, np.dtype(np.float64)).reshape(rows, sums)
-        self.scratch = _scratch(workspace, self.workers, size, dtype)
-        self.d_x = workspace.array("d_x", B * T * I, dtype).reshape(shape)
-        self.d_h0 = workspace.array("d_h0", B * N, dtype).reshape(B, N)
-        self.d_dt = workspace.array("d_dt", B * T if want_dt else 0, dtype).reshape((B, T) if want_dt else (0, 0))
+            sizes = ltc_lanes.backward_sizes(N, I, cut.width, S, S_sensory, W, recomputed)
+        rows = min(cut.tiles, GRADIENT_ROWS)
+        workers = min(cut.threads, rows)
+        gradients = Gradients(
+            rows=workspace.array("rows", rows * sums, np.dtype(np.float64)).reshape(rows, sums),
+            d_x=workspace.array("d_x", B * T * I, dtype).reshape(shape),
+            d_h0=workspace.array("d_h0", B * N, dtype).reshape(B, N),
+            d_dt=workspace.array("d_dt", B * T if want_dt else 0, dtype).reshape((B, T) if want_dt else (0, 0)),
+        )
+        return cls(workers, scratch(workspace, workers, sizes, dtype), tuple(gradients))
 
 
-def _scratch(workspace, workers, size, dtype):
-    """One array to work in for each thread, on cache lines of its own."""
-    size = -(-size // 64) * 64
-    return list(workspace.array("scratch", workers * size, dtype).reshape(workers, size))
+class _Saved(NamedTuple):
+    """What `backward` needs of a call: the kernels' `Sequences` and `Kept`, and how the call was cut."""
+
+    sequences: tuple
+    kept: tuple
+    keep: str
+    cut: _Cut
 
 
-def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace):
-    """Run the sequences; see `ltc_np.cells.ltc.forward`.
+def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
+    """Run the sequences; see `ltc_np.kernels.numpy.ltc.forward`.
 
     Parameters
     ----------
-    network : Network
+    circuit : Circuit
     x (B, T, I), dt (B, T), lengths (B,) int64, h0 (B, N) : contiguous arrays of one float type
-    solver : Solver
-    unfolds, n_out : int
+    rule : Rule
+    n_out : int
     keep : None, "full" or "low"
         What to store for `backward`: nothing, 2*T*U*stages*N or T*N values a sequence.
 
@@ -264,41 +270,40 @@ def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace
     out (B, T, n_out), h_last (B, N), saved
     """
     B, T, _ = x.shape
-    K, code = unfolds * solver.stages, CODES[solver.name]
-    evaluations = B * T * (K * network.recurrent.pre.size + network.sensory.pre.size)
+    evaluations = B * T * (rule.evaluations * circuit.recurrent.pre.size + circuit.sensory.pre.size)
     n = threads.get_num_threads() if evaluations > PARALLEL_EVALUATIONS else 1
-    a = workspace.kept(
+    cut, work, kept, results = workspace.kept(
         "forward",
         (x.shape, keep, n),
-        lambda: _Arrays(network, x.shape, solver.stages, unfolds, n_out, keep, n, workspace),
+        lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, n, workspace),
     )
-    plan, packed = a.plan, network.packed(a.plan.posts)
+    sequences, packed, numbers = (x, dt, lengths), circuit.packed(cut.posts), tuple(rule)
 
     def run(first, last, worker):
-        plan.kernels.forward(
-            x, dt, lengths, h0, packed, code, solver.stages, unfolds, plan.width, first, last, a.scratch[worker],
-            a.states, a.totals, a.out, a.h_last,
-        )  # fmt: skip
+        tiles = cut.width, first, last
+        cut.kernels.forward(sequences, h0, packed, numbers, tiles, work[worker], kept, results)
 
-    threads.run(run, plan.tiles, plan.threads)
-    return a.out, a.h_last, (x, dt, lengths, a.states, a.totals, keep, plan) if keep else None
+    threads.run(run, cut.tiles, cut.threads)
+    return *results, _Saved(sequences, kept, keep, cut) if keep else None
 
 
-def backward(network, saved, d_out, d_h, solver, unfolds, want_dt, g, workspace):
+def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
     """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
-    x, dt, lengths, states, totals, keep, plan = saved
-    key = x.shape, keep, plan, want_dt
-    K, code = unfolds * solver.stages, CODES[solver.name]
-    a = workspace.kept("backward", key, lambda: _BackwardArrays(network, x.shape, K, keep, plan, want_dt, workspace))
-    packed = network.packed(plan.posts)
-    a.rows.fill(0)
+    sequences, kept, keep, cut = saved
+    shape = sequences[0].shape
+    workers, work, gradients = workspace.kept(
+        "backward",
+        (shape, keep, cut, want_dt),
+        lambda: _Backward.make(circuit, shape, rule, keep, cut, want_dt, workspace),
+    )
+    rows, d_x, d_h0, d_dt = gradients
+    adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.posts), tuple(rule)
+    rows.fill(0)
 
     def run(first, last, worker):
-        plan.kernels.backward(
-            x, dt, lengths, d_out, d_h, packed, code, solver.stages, unfolds, plan.width, first, last,
-            a.scratch[worker], states, totals, a.rows, a.d_x, a.d_h0, a.d_dt,
-        )  # fmt: skip
+        tiles = cut.width, first, last
+        cut.kernels.backward(sequences, adjoints, packed, numbers, tiles, work[worker], kept, gradients)
 
-    threads.run(run, len(a.rows), a.workers)
-    network.unpack(a.rows, plan.posts, g)
-    return a.d_x, a.d_h0, a.d_dt if want_dt else None
+    threads.run(run, len(rows), workers)
+    circuit.unpack(rows, cut.posts, g)
+    return d_x, d_h0, d_dt if want_dt else None

@@ -1,15 +1,13 @@
 """The LTC's solvers: one stage, for a vector of neurons or of lanes; both loop orders call it.
 
-`advance` and `d_advance` have the meaning of their namesakes in `ltc_np.cells.ltc_solvers`, the definition.  h, p and q
-are vectors, cm a vector or a number; the potentials and their adjoints are flat arrays, of which element k and the
-following are meant.
+`advance` and `d_advance` have the meaning of their namesakes in `ltc_np.kernels.numpy.ltc_solvers`, the definition.
+h, p and q are vectors, cm a vector or a number; the potentials and their adjoints are flat arrays, of which element k
+and the following are meant.
 """
 
+from ..codes import EULER, EXPONENTIAL_PART, LARGEST_DECAY, RK4, RK4_REACH, RK4_WEIGHT, SEMI_IMPLICIT
 from .jit import helper
 from .simd import exp, expm1, fma, fnma, load_like, neg, store, where_greater
-
-SEMI_IMPLICIT, EULER, RK4, EXPONENTIAL = range(4)
-CODES = {"semi_implicit": SEMI_IMPLICIT, "euler": EULER, "rk4": RK4, "exponential": EXPONENTIAL}
 
 
 @helper
@@ -17,24 +15,25 @@ def _rk4(stage, array):
     """How far a stage goes with its slope, in h, and the slope's weight in the step."""
     real = array.dtype.type
     if stage == 0:
-        return real(1 / 2), real(1 / 6)
+        return real(RK4_REACH[0]), real(RK4_WEIGHT[0])
     if stage == 1:
-        return real(1 / 2), real(1 / 3)
+        return real(RK4_REACH[1]), real(RK4_WEIGHT[1])
     if stage == 2:
-        return real(1), real(1 / 3)
-    return real(0), real(1 / 6)
+        return real(RK4_REACH[2]), real(RK4_WEIGHT[2])
+    return real(RK4_REACH[3]), real(RK4_WEIGHT[3])
 
 
 @helper
 def _part(stage, array):
     """The length of an exponential stage, in h."""
-    return array.dtype.type(1) if stage else array.dtype.type(0.5)
+    real = array.dtype.type
+    return real(EXPONENTIAL_PART[1]) if stage else real(EXPONENTIAL_PART[0])
 
 
 @helper
 def _relax(h, cm, q, array):
     """h / cm, r = h q / cm, 1 - exp(-r), and whether r is so large that 1 + r is not 1: 1 + r, to compare with 1."""
-    one, most = array.dtype.type(1), array.dtype.type(1024)  # exp(-r) is 0 beyond
+    one, most = array.dtype.type(1), array.dtype.type(LARGEST_DECAY)
     limit = h / cm
     r = limit * q
     r = where_greater(r, most, most, r)
@@ -62,64 +61,64 @@ def advance(solver, stage, k, h, cm, p, q, base, v, total):
 
 
 @helper
-def d_advance(solver, stage, k, h, cm, q, base, v, new, g, g_base, g_end):
+def d_advance(solver, stage, k, h, cm, q, base, v, new, d_v, d_base, d_end):
     """Adjoint of `advance` without that of h: d_p, d_q, and two factors whose product is d_cm.
 
-    ``g`` is the adjoint of ``new`` and becomes that of v, its part through the synapses left out.
+    ``d_v`` is the adjoint of ``new`` and becomes that of v, its part through the synapses left out.
     """
-    gi, now, end = load_like(g, k, q), load_like(v, k, q), load_like(new, k, q)
+    d_new, now, end = load_like(d_v, k, q), load_like(v, k, q), load_like(new, k, q)
     if solver == SEMI_IMPLICIT:
-        scaled = gi / fma(h, q, cm)
+        scaled = d_new / fma(h, q, cm)
         dp = h * scaled
         # Twice one number: exact at h = 0, and without cancellation where h*q is large.
-        store(g, k, where_greater(h * q, cm, scaled * cm, fnma(dp, q, gi)))
+        store(d_v, k, where_greater(h * q, cm, scaled * cm, fnma(dp, q, d_new)))
         return dp, neg(dp * end), scaled, now - end
     if solver == EULER:
-        scaled = gi / cm
+        scaled = d_new / cm
         dp = h * scaled
-        store(g, k, fnma(dp, q, gi))
+        store(d_v, k, fnma(dp, q, d_new))
         return dp, neg(dp * now), scaled, now - end
     first = load_like(base, k, q)
     if solver == RK4:
-        reach, weight = _rk4(stage, g)
+        reach, weight = _rk4(stage, d_v)
         if stage == 3:
-            store(g_end, k, gi)
-            d_first = gi
+            store(d_end, k, d_new)
+            d_first = d_new
         else:
-            d_first = load_like(g_base, k, q) + gi
-        store(g_base, k, d_first)
-        dp = h * (fma(weight, load_like(g_end, k, q), reach * gi) / cm)
-        store(g, k, neg(dp * q) if stage else fnma(dp, q, d_first))
-        return dp, neg(dp * now), gi / cm, first - end
-    one = g.dtype.type(1)
-    limit, r, rise, some = _relax(_part(stage, g) * h, cm, q, g)
+            d_first = load_like(d_base, k, q) + d_new
+        store(d_base, k, d_first)
+        dp = h * (fma(weight, load_like(d_end, k, q), reach * d_new) / cm)
+        store(d_v, k, neg(dp * q) if stage else fnma(dp, q, d_first))
+        return dp, neg(dp * now), d_new / cm, first - end
+    one = d_v.dtype.type(1)
+    limit, r, rise, some = _relax(_part(stage, d_v) * h, cm, q, d_v)
     inverse, ratio = one / q, where_greater(some, one, r / rise, one)
-    decay, change, scaled = exp(neg(r)), first - end, gi / cm
-    dp = gi * where_greater(some, one, rise * inverse, limit)
-    excess = where_greater(some, one, (ratio - one) * inverse, limit * g.dtype.type(0.5))
-    dq = fnma(gi * change, decay * excess, neg(dp * end))
-    direct = where_greater(r, one, gi * decay, fnma(dp, q, gi))
+    decay, change, scaled = exp(neg(r)), first - end, d_new / cm
+    dp = d_new * where_greater(some, one, rise * inverse, limit)
+    excess = where_greater(some, one, (ratio - one) * inverse, limit * d_v.dtype.type(0.5))
+    dq = fnma(d_new * change, decay * excess, neg(dp * end))
+    direct = where_greater(r, one, d_new * decay, fnma(dp, q, d_new))
     if stage:
-        store(g_base, k, direct)
-        store(g, k, direct - direct)
+        store(d_base, k, direct)
+        store(d_v, k, direct - direct)
     else:
-        store(g, k, load_like(g_base, k, q) + direct)
+        store(d_v, k, load_like(d_base, k, q) + direct)
     return dp, dq, scaled * (decay * ratio), change
 
 
 @helper
-def d_elapsed(solver, stage, k, h, cm, p, q, base, v, new, g, g_end):
+def d_elapsed(solver, stage, k, h, cm, p, q, base, v, new, d_v, d_end):
     """Two factors whose product is the adjoint of h; called before `d_advance`."""
-    gi, now, end = load_like(g, k, q), load_like(v, k, q), load_like(new, k, q)
+    d_new, now, end = load_like(d_v, k, q), load_like(v, k, q), load_like(new, k, q)
     if solver == SEMI_IMPLICIT:
         # P - Q*new, twice: the second form is exact at h = 0, the first does not cancel where h*q is large.
-        return gi / fma(h, q, cm), where_greater(h * q, cm, cm * (end - now) / h, fnma(q, end, p))
+        return d_new / fma(h, q, cm), where_greater(h * q, cm, cm * (end - now) / h, fnma(q, end, p))
     if solver == EULER:
-        return gi / cm, fnma(q, now, p)
+        return d_new / cm, fnma(q, now, p)
     if solver == RK4:
-        reach, weight = _rk4(stage, g)
-        return fma(weight, gi if stage == 3 else load_like(g_end, k, q), reach * gi) / cm, fnma(q, now, p)
-    part = _part(stage, g)
-    _, r, rise, _ = _relax(part * h, cm, q, g)
+        reach, weight = _rk4(stage, d_v)
+        return fma(weight, d_new if stage == 3 else load_like(d_end, k, q), reach * d_new) / cm, fnma(q, now, p)
+    part = _part(stage, d_v)
+    _, r, rise, _ = _relax(part * h, cm, q, d_v)
     change = end - load_like(base, k, q)
-    return part * gi / cm, where_greater(r, g.dtype.type(1), change * q * exp(neg(r)) / rise, fnma(q, end, p))
+    return part * d_new / cm, where_greater(r, d_v.dtype.type(1), change * q * exp(neg(r)) / rise, fnma(q, end, p))

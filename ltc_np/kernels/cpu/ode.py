@@ -1,39 +1,126 @@
 """CT-RNN and neural ODE on the CPU: whole sequences, a tile of them side by side, products kept in registers.
 
-`forward` and `backward` have the meaning of their namesakes in `ltc_np.cells.ode`, the definition.
+`forward` and `backward` have the meaning of their namesakes in `ltc_np.kernels.numpy.ode`, the definition.
 
 Arrays of a tile are (feature, lane), flat, lanes innermost; a tile has the L lanes of a pair of vectors, and those
 without a sequence have dt = 0.  Units are padded to M, a multiple of `POSTS`, by units without weights.  Sums are added
 in an order that no batch, tile or thread changes.
 
-Arguments of the kernels, everywhere:
-    x (B, T, I), dt (B, T), steps (B,) valid steps, h0 (B, N)
-    network: w_in (M/4, I + 1, 4), w (M/4, N, 4) the weights of four posts from every input, the bias last, and from
-        every unit;  w_t (M/4, N, 4), w_in_t (-, N, 4) the same of the transposed matrices;  q (M,) leaks;  the number
-        of the activation;  without feedback w and w_t have no rows
-    solver: its number in `ltc_solvers`;  U unfolds a step of ``stages`` each, K = U*stages
-    states (tiles, T, M, L), arguments (tiles, T, K, M, L): what is kept for the backward pass, the state before each
-        step and what f was taken at; both may be empty, and the latter alone
-    scratch: `forward_scratch` or `backward_scratch` numbers to work in
+Arguments of the kernels beside those of `arguments`, everywhere:
+    h0 (B, N);  field: `Packed`;  rule: `ltc_np.kernels.codes.Rule`, K = U*stages
+    work: the numbers of `forward_sizes` or `backward_sizes`, to work in
+    kept: `Kept`
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from ...base import threads
-from ..codes import ACTIVATIONS
+from ..codes import ACTIVATIONS, GRADIENT_ROWS, Rule
 from .activations import activate
+from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
 from .jit import helper, kernel
 from .ltc_lanes import longest_of, read_step
-from .ltc_solvers import CODES as SOLVERS
 from .ltc_solvers import advance, d_advance, d_elapsed
 from .simd import add_parts, add_sums, fma, load, load_pair, splat_like, store, vector_size, zeros
 
 POSTS = 4
-GRADIENT_ROWS = 16
 # Below this many multiplications per call (about 0.3 ms) a second thread may cost more than it brings.
 PARALLEL_PRODUCTS = 10_000_000
 # Stages whose products are summed in registers before they go to the float64 row, and bytes of their states.
 FLUSH_STAGES, FLUSH_BYTES = 96, 2**18
+
+
+@table
+def padded(n):
+    """A whole number of blocks of `POSTS`."""
+    return (n + POSTS - 1) // POSTS * POSTS
+
+
+class Packed(NamedTuple):
+    """A vector field.
+
+    w_in (M/4, I + 1, 4), w (M/4, N, 4) the weights of four posts from every input, the bias last, and from every unit;
+    w_t (M/4, N, 4), w_in_t (-, N, 4) the same of the transposed matrices; q (M,) leaks; the number of the activation.
+    Without feedback w and w_t have no rows.
+    """
+
+    w_in: np.ndarray
+    w: np.ndarray
+    w_t: np.ndarray
+    w_in_t: np.ndarray
+    q: np.ndarray
+    activation: int
+
+
+class Kept(NamedTuple):
+    """What is kept for the backward pass, flat: the states before each step, and what f was taken at.
+
+    states (tiles, T, M, L), arguments (tiles, T, K, M, L); both may be empty, and the latter alone.
+    """
+
+    states: np.ndarray
+    arguments: np.ndarray
+
+
+class Slopes(NamedTuple):
+    """f and its derivative at every stage of a step (K, M, L), or empty."""
+
+    f: np.ndarray
+    slope: np.ndarray
+
+
+class ForwardSizes(NamedTuple):
+    """Of what `_forward` works in.
+
+    Length and inputs of a step, its part of f's argument, the solver's sums, an argument, the states of an unfold.
+    """
+
+    h: int
+    inputs: int
+    z_x: int
+    sums: int
+    z: int
+    history: int
+
+
+@table
+def forward_sizes(I, M, L, stages):
+    """``stages``: of an unfold."""
+    return ForwardSizes(L, (I + 1) * L, M * L, M * L, M * L, (stages + 1) * M * L)
+
+
+class BackwardSizes(NamedTuple):
+    """Of what `_backward` works in: as in `ForwardSizes`, adjoints, ``slots`` steps whose gradients are summed."""
+
+    h: int
+    d_step: int
+    d_inputs: int
+    no_inputs: int
+    inputs: int
+    z_x: int
+    sums: int
+    d_v: int
+    d_base: int
+    d_end: int
+    d_q: int
+    f: int
+    slope: int
+    d_z_x: int
+    d_z: int
+    history: int
+
+
+@table
+def backward_sizes(I, M, L, K, slots):
+    """``slots``: time steps whose gradients are summed at once."""
+    size, J = M * L, padded(I + 1)
+    return BackwardSizes(
+        L, L, padded(I) * L, padded(I) * L, slots * J * L,
+        size, size, size, size, size, size, K * size, K * size,
+        slots * size, slots * K * size, (slots * K + 1) * size,
+    )  # fmt: skip
 
 
 @helper
@@ -64,33 +151,53 @@ def _copy(source, target):
 
 
 @helper
-def _stage(network, solver, stage, h, z, base, v, new, sums, f, slope):
+def _stage(field, solver, stage, h, z, base, v, new, sums, f, slope):
     """One stage of all units, given the arguments z of f; f and its derivative are kept if there is room."""
-    q, activation, L, one = network[4], network[5], h.size, h.dtype.type(1)
+    L, one = h.size, h.dtype.type(1)
     hl = load_pair(h, 0)
-    for i in range(q.size):
+    for i in range(field.q.size):
         k = i * L
-        p, d = activate(activation, load_pair(z, k), one)
+        p, d = activate(field.activation, load_pair(z, k), one)
         if f.size > 0:
             store(f, k, p)
             store(slope, k, d)
-        store(new, k, advance(solver, stage, k, hl, one, p, splat_like(q[i], p), base, v, sums))
+        store(new, k, advance(solver, stage, k, hl, one, p, splat_like(field.q[i], p), base, v, sums))
 
 
 @helper
-def _step(network, solver, stages, K, inputs, h, z_x, sums, states, first, rows, known, arguments, f, slope):
+def _d_stage(field, solver, stage, h, f, slope, base, v, new, d_v, d_base, d_end, d_z, d_z_x, d_q, d_step):
+    """Adjoint of `_stage` as far as the arguments of f; adds to d_z_x, to the vectors d_q and, unless empty, d_step.
+
+    ``d_v`` becomes the adjoint of the state before the stage, its part through f left out.
+    """
+    L, W, one = h.size, vector_size(h), h.dtype.type(1)
+    hl = load_pair(h, 0)
+    for i in range(field.q.size):
+        k, leak = i * L, splat_like(field.q[i], hl)
+        if d_step.size > 0:
+            scaled, flow = d_elapsed(solver, stage, k, hl, one, load_pair(f, k), leak, base, v, new, d_v, d_end)
+            store(d_step, 0, fma(scaled, flow, load_pair(d_step, 0)))
+        d_p, d_leak, _, _ = d_advance(solver, stage, k, hl, one, leak, base, v, new, d_v, d_base, d_end)
+        d = d_p * load_pair(slope, k)
+        store(d_z, k, d)
+        store(d_z_x, k, load_pair(d_z_x, k) + d)
+        store(d_q, i * W, add_parts(load(d_q, i * W), d_leak))
+
+
+@helper
+def _step(field, rule, K, inputs, h, z_x, sums, states, first, rows, known, arguments, slopes):
     """All unfolds of one time step, from row ``first`` of states on, ``rows`` of them taken round; the last's number.
 
-    arguments: K rows, or one that is used again; ``known``: they are there already.  f, slope: K rows or empty.
+    arguments: K rows, or one that is used again; ``known``: they are there already.
     """
     size = z_x.size
     if not known:
         z_x[:] = 0
-        _product(network[0], inputs, z_x, z_x)
+        _product(field.w_in, inputs, z_x, z_x)
     now = first
     base = states[now * size : (now + 1) * size]
     for u in range(K):
-        stage = u % stages
+        stage = u % rule.stages
         after = now + 1 if now + 1 < rows else 0
         v = states[now * size : (now + 1) * size]
         new = states[after * size : (after + 1) * size]
@@ -99,80 +206,11 @@ def _step(network, solver, stages, K, inputs, h, z_x, sums, states, first, rows,
         if stage == 0:
             base = v
         if not known:
-            _product(network[1], v, z_x, z)
-        _stage(
-            network, solver, stage, h, z, base, v, new, sums, f[u * size : (u + 1) * size],
-            slope[u * size : (u + 1) * size],
-        )  # fmt: skip
+            _product(field.w, v, z_x, z)
+        f, slope = slopes.f[u * size : (u + 1) * size], slopes.slope[u * size : (u + 1) * size]
+        _stage(field, rule.solver, stage, h, z, base, v, new, sums, f, slope)
         now = after
     return now
-
-
-def forward_scratch(I, M, L, stages):
-    """Numbers that `_forward` works in."""
-    return (2 + I + (4 + stages) * M) * L
-
-
-@kernel
-def _forward(x, dt, steps, h0, network, solver, stages, unfolds, first, last, scratch, states, arguments, y, h_last):
-    """Tiles first..last-1: y (B, T, N) the states after each step, h_last (B, N) the last."""
-    (B, T, I), N, M, K = x.shape, h0.shape[1], network[4].size, unfolds * stages
-    L = 2 * vector_size(x)
-    h, size, rows = scratch[:L], M * L, stages + 1
-    at = (1 + I + 1) * L
-    inputs = scratch[L:at]
-    z_x = scratch[at : at + size]
-    sums = scratch[at + size : at + 2 * size]
-    z = scratch[at + 2 * size : at + 3 * size]
-    history = scratch[at + 3 * size : at + (3 + rows) * size]
-    for tile in range(first, last):
-        b0 = tile * L
-        count = min(L, B - b0)
-        h[:] = 0
-        inputs[:] = 0
-        inputs[I * L :] = 1
-        history[:size] = 0
-        for lane in range(count):
-            for i in range(N):
-                history[i * L + lane] = h0[b0 + lane, i]
-        now, longest = 0, longest_of(steps, b0, count)
-        y[b0 : b0 + count, longest:] = 0
-        for t in range(longest):
-            read_step(x, dt, t, b0, count, L, unfolds, inputs, h)
-            at = tile * T + t
-            if states.size > 0:
-                _copy(history[now * size : (now + 1) * size], states[at * size : (at + 1) * size])
-            if arguments.size > 0:
-                z = arguments[at * K * size : (at + 1) * K * size]
-            now = _step(
-                network, solver, stages, K, inputs, h, z_x, sums, history, now, rows, False, z, scratch[:0], scratch[:0]
-            )
-            for lane in range(count):
-                for i in range(N):
-                    y[b0 + lane, t, i] = history[now * size + i * L + lane]
-        for lane in range(count):
-            for i in range(N):
-                h_last[b0 + lane, i] = history[now * size + i * L + lane]
-
-
-@helper
-def _d_stage(network, solver, stage, h, f, slope, base, v, new, g, g_base, g_end, d_z, d_z_x, d_q, d_step):
-    """Adjoint of `_stage` as far as the arguments of f; adds to d_z_x, to the vectors d_q and, unless empty, d_step.
-
-    ``g`` becomes the adjoint of the state before the stage, its part through f left out.
-    """
-    q, L, W, one = network[4], h.size, vector_size(h), h.dtype.type(1)
-    hl = load_pair(h, 0)
-    for i in range(q.size):
-        k, leak = i * L, splat_like(q[i], hl)
-        if d_step.size > 0:
-            scaled, flow = d_elapsed(solver, stage, k, hl, one, load_pair(f, k), leak, base, v, new, g, g_end)
-            store(d_step, 0, fma(scaled, flow, load_pair(d_step, 0)))
-        d_p, d_leak, _, _ = d_advance(solver, stage, k, hl, one, leak, base, v, new, g, g_base, g_end)
-        d = d_p * load_pair(slope, k)
-        store(d_z, k, d)
-        store(d_z_x, k, load_pair(d_z_x, k) + d)
-        store(d_q, i * W, add_parts(load(d_q, i * W), d_leak))
 
 
 @helper
@@ -220,52 +258,83 @@ def kept_steps(M, L, K, itemsize):
     return max(1, min(FLUSH_STAGES, FLUSH_BYTES // (M * L * itemsize)) // K)
 
 
-def backward_scratch(I, M, L, K, slots):
-    """Numbers that `_backward` works in."""
-    d_inputs = _padded(I)
-    inputs = slots * _padded(I + 1)
-    return (2 + 2 * d_inputs + inputs + (6 + 2 * K + slots * (2 * K + 1) + 1) * M) * L
+@kernel
+def _forward(sequences, h0, field, rule, first, last, work, kept, results):
+    """Tiles first..last-1: ``results.out`` (B, T, N) are the states after each step."""
+    x, dt, steps = Sequences(*sequences)
+    field, rule, kept, results = Packed(*field), Rule(*rule), Kept(*kept), Results(*results)
+    y, h_last = results.out, results.h_last
+    (B, T, I), N, M, K = x.shape, h0.shape[1], field.q.size, rule.unfolds * rule.stages
+    L = 2 * vector_size(x)
+    size, rows, sizes = M * L, rule.stages + 1, forward_sizes(I, M, L, rule.stages)
+    h, rest = cut(work, sizes.h)
+    inputs, rest = cut(rest, sizes.inputs)
+    z_x, rest = cut(rest, sizes.z_x)
+    sums, rest = cut(rest, sizes.sums)
+    z, rest = cut(rest, sizes.z)
+    history, rest = cut(rest, sizes.history)
+    no_slopes = Slopes(work[:0], work[:0])
+    for tile in range(first, last):
+        b0 = tile * L
+        count = min(L, B - b0)
+        h[:] = 0
+        inputs[:] = 0
+        inputs[I * L :] = 1
+        history[:size] = 0
+        for lane in range(count):
+            for i in range(N):
+                history[i * L + lane] = h0[b0 + lane, i]
+        now, longest = 0, longest_of(steps, b0, count)
+        y[b0 : b0 + count, longest:] = 0
+        for t in range(longest):
+            read_step(x, dt, t, b0, count, L, rule.unfolds, inputs, h)
+            at = tile * T + t
+            if kept.states.size > 0:
+                _copy(history[now * size : (now + 1) * size], kept.states[at * size : (at + 1) * size])
+            if kept.arguments.size > 0:
+                z = kept.arguments[at * K * size : (at + 1) * K * size]
+            now = _step(field, rule, K, inputs, h, z_x, sums, history, now, rows, False, z, no_slopes)
+            for lane in range(count):
+                for i in range(N):
+                    y[b0 + lane, t, i] = history[now * size + i * L + lane]
+        for lane in range(count):
+            for i in range(N):
+                h_last[b0 + lane, i] = history[now * size + i * L + lane]
 
 
 @kernel
-def _backward(
-    x, dt, steps, d_y, d_h, network, solver, stages, unfolds, slots, first, last, scratch, states, arguments, rows,
-    d_x, d_h0, d_dt,
-):  # fmt: skip
+def _backward(sequences, adjoints, field, rule, slots, first, last, work, kept, gradients):
     """Adjoint of `_forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
-    rows (R, J*M + M*M + M) float64: of the inputs and the bias, J of them, of the units, if there is feedback, and of
-    the leaks; d_x (B, T, I) or empty, d_h0 (B, N), d_dt (B, T) or empty; slots: time steps summed at once.
+    rows (R, J*M + M*M + M): of the inputs and the bias, J of them, of the units, if there is feedback, and of the
+    leaks; slots: time steps summed at once.
     """
-    _, w, w_t, w_in_t, q, _ = network
-    (B, T, I), N, M, K = x.shape, d_h.shape[1], q.size, unfolds * stages
+    x, dt, steps = Sequences(*sequences)
+    field, rule, kept = Packed(*field), Rule(*rule), Kept(*kept)
+    d_y, d_h = Adjoints(*adjoints)
+    rows, d_x, d_h0, d_dt = Gradients(*gradients)
+    (B, T, I), N, M, K = x.shape, d_h.shape[1], field.q.size, rule.unfolds * rule.stages
     W = vector_size(x)
     L = 2 * W
-    size, J, units = M * L, (I + 4) // 4 * 4, M if w.shape[1] else 0
-    h, at = scratch[:L], 2 * L
-    d_step = scratch[L:at] if d_dt.size > 0 else scratch[:0]
-    d_inputs = scratch[at : at + 4 * w_in_t.shape[0] * L]
-    at += d_inputs.size
-    no_inputs = scratch[at : at + d_inputs.size]
-    at += d_inputs.size
-    inputs = scratch[at : at + slots * J * L]
-    at += inputs.size
-    work = scratch[at:]
-    z_x = work[:size]
-    sums = work[size : 2 * size]
-    g = work[2 * size : 3 * size]  # adjoint of the state, after the stage and then before it
-    g_base = work[3 * size : 4 * size]  # of solvers with several stages: adjoints of the unfold's first state
-    g_end = work[4 * size : 5 * size]  # and of its last
-    d_q = work[5 * size : 5 * size + M * W]
-    at = 6 * size
-    f = work[at : at + K * size]
-    slope = work[at + K * size : at + 2 * K * size]
-    at += 2 * K * size
-    d_z_x = work[at : at + slots * size]
-    at += slots * size
-    d_z = work[at : at + slots * K * size]
-    at += slots * K * size
-    history = work[at : at + (slots * K + 1) * size]
+    size, J, units = M * L, padded(I + 1), M if field.w.shape[1] else 0
+    sizes = backward_sizes(I, M, L, K, slots)
+    h, rest = cut(work, sizes.h)
+    d_step, rest = cut(rest, sizes.d_step if d_dt.size > 0 else 0)
+    d_inputs, rest = cut(rest, sizes.d_inputs)
+    no_inputs, rest = cut(rest, sizes.no_inputs)
+    inputs, rest = cut(rest, sizes.inputs)
+    z_x, rest = cut(rest, sizes.z_x)
+    sums, rest = cut(rest, sizes.sums)
+    d_v, rest = cut(rest, sizes.d_v)  # adjoint of the state, after the stage and then before it
+    d_base, rest = cut(rest, sizes.d_base)  # of solvers with several stages: of the unfold's first state
+    d_end, rest = cut(rest, sizes.d_end)  # and of its last
+    d_q, rest = cut(rest, sizes.d_q)
+    f, rest = cut(rest, sizes.f)
+    slope, rest = cut(rest, sizes.slope)
+    d_z_x, rest = cut(rest, sizes.d_z_x)
+    d_z, rest = cut(rest, sizes.d_z)
+    history, rest = cut(rest, sizes.history)
+    slopes = Slopes(f, slope)
     no_inputs[:] = 0
     for r in range(first, last):
         row = rows[r]
@@ -277,10 +346,10 @@ def _backward(
             inputs[:] = 0
             for slot in range(slots):
                 inputs[(slot * J + I) * L : (slot * J + I + 1) * L] = 1
-            g[:] = 0
+            d_v[:] = 0
             for lane in range(count):
                 for i in range(N):
-                    g[i * L + lane] = d_h[b0 + lane, i]
+                    d_v[i * L + lane] = d_h[b0 + lane, i]
             longest = longest_of(steps, b0, count)
             if d_x.size > 0:
                 d_x[b0 : b0 + count, longest:] = 0
@@ -293,26 +362,26 @@ def _backward(
                 step_d_z_x = d_z_x[slot * size : (slot + 1) * size]
                 step_d_z = d_z[slot * K * size : (slot + 1) * K * size]
                 step_history = history[slot * K * size : ((slot + 1) * K + 1) * size]
-                read_step(x, dt, t, b0, count, L, unfolds, step_inputs, h)
+                read_step(x, dt, t, b0, count, L, rule.unfolds, step_inputs, h)
                 at = tile * T + t
-                _copy(states[at * size : (at + 1) * size], step_history[:size])
-                known = arguments.size > 0
-                z = arguments[at * K * size : (at + 1) * K * size] if known else step_d_z[:size]
-                _step(network, solver, stages, K, step_inputs, h, z_x, sums, step_history, 0, K + 1, known, z, f, slope)
+                _copy(kept.states[at * size : (at + 1) * size], step_history[:size])
+                known = kept.arguments.size > 0
+                z = kept.arguments[at * K * size : (at + 1) * K * size] if known else step_d_z[:size]
+                _step(field, rule, K, step_inputs, h, z_x, sums, step_history, 0, K + 1, known, z, slopes)
                 for lane in range(count):
                     for i in range(N):
-                        g[i * L + lane] += d_y[b0 + lane, t, i]
+                        d_v[i * L + lane] += d_y[b0 + lane, t, i]
                 step_d_z_x[:] = 0
                 d_step[:] = 0
                 for u in range(K - 1, -1, -1):
-                    stage, here, after = u % stages, u * size, (u + 1) * size
+                    stage, here, after = u % rule.stages, u * size, (u + 1) * size
                     stage_d_z = step_d_z[here:after]
                     _d_stage(
-                        network, solver, stage, h, f[here:after], slope[here:after],
+                        field, rule.solver, stage, h, f[here:after], slope[here:after],
                         step_history[(u - stage) * size : (u - stage + 1) * size], step_history[here:after],
-                        step_history[after : after + size], g, g_base, g_end, stage_d_z, step_d_z_x, d_q, d_step,
+                        step_history[after : after + size], d_v, d_base, d_end, stage_d_z, step_d_z_x, d_q, d_step,
                     )  # fmt: skip
-                    _product(w_t, stage_d_z, g, g)
+                    _product(field.w_t, stage_d_z, d_v, d_v)
                 if slot == 0 or t == 0:
                     done = slots - slot
                     _add_products(inputs[slot * J * L :], J * L, J, d_z_x[slot * size :], size, M, done, row)
@@ -321,136 +390,147 @@ def _backward(
                     _add_leaks(d_q, M, row[(J + units) * M :])
                     slot = slots
                 if d_x.size > 0:
-                    _product(w_in_t, step_d_z_x, no_inputs, d_inputs)
+                    _product(field.w_in_t, step_d_z_x, no_inputs, d_inputs)
                 for lane in range(count):
                     if d_x.size > 0:
                         for i in range(I):
                             d_x[b0 + lane, t, i] = d_inputs[i * L + lane]
                     if d_dt.size > 0:
-                        d_dt[b0 + lane, t] = d_step[lane] / x.dtype.type(unfolds)
+                        d_dt[b0 + lane, t] = d_step[lane] / x.dtype.type(rule.unfolds)
             for lane in range(count):
                 for i in range(N):
-                    d_h0[b0 + lane, i] = g[i * L + lane]
+                    d_h0[b0 + lane, i] = d_v[i * L + lane]
 
 
 # ------------------------------------------------------------------------------------------ called from Python
 
 
-def _padded(n):
-    return -(-n // POSTS) * POSTS
-
-
 def _blocks(w):
     """(pre, posts) -> (posts/4, pre, 4), posts padded with zeros."""
     pre, posts = w.shape
-    out = np.zeros((pre, _padded(posts)), w.dtype)
+    out = np.zeros((pre, padded(posts)), w.dtype)
     out[:, :posts] = w
-    return np.ascontiguousarray(out.reshape(pre, _padded(posts) // POSTS, POSTS).transpose(1, 0, 2))
+    return np.ascontiguousarray(out.reshape(pre, padded(posts) // POSTS, POSTS).transpose(1, 0, 2))
 
 
-class Network:
-    """Effective parameters, packed for the kernels: see `ltc_np.cells.ode.Network`."""
+class VectorField:
+    """Effective parameters, packed for the kernels: see `ltc_np.kernels.numpy.ode.VectorField`."""
 
     def __init__(self, w_x, w_h, b, Q, activation):
         self.feedback, self.units = w_h is not None, b.size
         w_h = np.zeros((0, b.size), b.dtype) if w_h is None else w_h
         w_h_t = w_h.T if self.feedback else w_h
-        q = np.zeros(_padded(b.size), b.dtype)
+        q = np.zeros(padded(b.size), b.dtype)
         q[: b.size] = Q
         matrices = np.concatenate([w_x, b[None]]), w_h, w_h_t, w_x.T
         self.packed = *(_blocks(w) for w in matrices), q, ACTIVATIONS.index(activation)
 
 
-class _Arrays:
-    """What one shape of call works in, and how it is cut."""
+class _Forward(NamedTuple):
+    """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`."""
 
-    def __init__(self, network, shape, stages, unfolds, keep, n_threads, dtype, workspace):
-        (B, T, I), N, K = shape, network.units, stages * unfolds
-        M, L = _padded(N), 128 // dtype.itemsize
-        self.tiles = -(-B // L)
-        self.threads = min(self.tiles, n_threads)
-        slot = self.tiles * T * M * L
-        self.states = workspace.array("states", slot if keep else 0, dtype)
-        self.arguments = workspace.array("arguments", slot * K if keep == "full" else 0, dtype)
-        self.scratch = _scratch(workspace, self.threads, forward_scratch(I, M, L, stages), dtype)
-        self.y = workspace.array("y", B * T * N, dtype).reshape(B, T, N)
-        self.h_last = workspace.array("h_last", B * N, dtype).reshape(B, N)
+    tiles: int
+    threads: int
+    work: list
+    kept: tuple
+    results: tuple
+
+    @classmethod
+    def make(cls, field, shape, rule, keep, n_threads, dtype, workspace):
+        (B, T, I), N, K = shape, field.units, rule.evaluations
+        M, L = padded(N), 128 // dtype.itemsize
+        tiles = -(-B // L)
+        workers = min(tiles, n_threads)
+        slot = tiles * T * M * L
+        kept = Kept(
+            states=workspace.array("states", slot if keep else 0, dtype),
+            arguments=workspace.array("arguments", slot * K if keep == "full" else 0, dtype),
+        )
+        results = Results(
+            out=workspace.array("y", B * T * N, dtype).reshape(B, T, N),
+            h_last=workspace.array("h_last", B * N, dtype).reshape(B, N),
+        )
+        work = scratch(workspace, workers, forward_sizes(I, M, L, rule.stages), dtype)
+        return cls(tiles, workers, work, tuple(kept), tuple(results))
 
 
-class _BackwardArrays:
-    """The same for the backward pass."""
+class _Backward(NamedTuple):
+    """The same for the adjoint: threads, arrays to work in, one each, time steps summed at once, `Gradients`."""
 
-    def __init__(self, network, shape, K, want_x, want_dt, n_threads, dtype, workspace):
-        (B, T, I), N = shape, network.units
-        M, L = _padded(N), 128 // dtype.itemsize
-        self.slots = kept_steps(M, L, K, dtype.itemsize)
+    threads: int
+    work: list
+    slots: int
+    gradients: tuple
+
+    @classmethod
+    def make(cls, field, shape, rule, want_x, want_dt, n_threads, dtype, workspace):
+        (B, T, I), N, K = shape, field.units, rule.evaluations
+        M, L = padded(N), 128 // dtype.itemsize
+        slots = kept_steps(M, L, K, dtype.itemsize)
         R = min(-(-B // L), GRADIENT_ROWS)
-        self.threads = min(R, n_threads)
-        size = (_padded(I + 1) + (M if network.feedback else 0) + 1) * M
-        self.rows = workspace.array("rows", R * size, np.dtype(np.float64)).reshape(R, size)
-        self.scratch = _scratch(workspace, self.threads, backward_scratch(I, M, L, K, self.slots), dtype)
-        self.d_x = workspace.array("d_x", B * T * I if want_x else 0, dtype).reshape(shape if want_x else (0, 0, 0))
-        self.d_h0 = workspace.array("d_h0", B * N, dtype).reshape(B, N)
-        self.d_dt = workspace.array("d_dt", B * T if want_dt else 0, dtype).reshape((B, T) if want_dt else (0, 0))
+        workers = min(R, n_threads)
+        size = (padded(I + 1) + (M if field.feedback else 0) + 1) * M
+        gradients = Gradients(
+            rows=workspace.array("rows", R * size, np.dtype(np.float64)).reshape(R, size),
+            d_x=workspace.array("d_x", B * T * I if want_x else 0, dtype).reshape(shape if want_x else (0, 0, 0)),
+            d_h0=workspace.array("d_h0", B * N, dtype).reshape(B, N),
+            d_dt=workspace.array("d_dt", B * T if want_dt else 0, dtype).reshape((B, T) if want_dt else (0, 0)),
+        )
+        work = scratch(workspace, workers, backward_sizes(I, M, L, K, slots), dtype)
+        return cls(workers, work, slots, tuple(gradients))
 
 
-def _scratch(workspace, workers, size, dtype):
-    """One array to work in for each thread, on cache lines of its own."""
-    size = -(-size // 64) * 64
-    return list(workspace.array("scratch", workers * size, dtype).reshape(workers, size))
+class _Saved(NamedTuple):
+    """What `backward` needs of a call: the kernels' `Sequences` and `Kept`."""
+
+    sequences: tuple
+    kept: tuple
 
 
-def _threads(network, shape, K):
-    (B, T, I), N = shape, network.units
-    return threads.get_num_threads() if B * T * N * (I + K * N) > PARALLEL_PRODUCTS else 1
+def _threads(field, shape, rule):
+    (B, T, I), N = shape, field.units
+    return threads.get_num_threads() if B * T * N * (I + rule.evaluations * N) > PARALLEL_PRODUCTS else 1
 
 
-def forward(network, x, dt, lengths, h0, solver, unfolds, keep, workspace):
-    """Run the sequences; see `ltc_np.cells.ode.forward`."""
-    stages, dtype = solver.stages, x.dtype
-    n = _threads(network, x.shape, stages * unfolds)
-    a = workspace.kept(
+def forward(field, x, dt, lengths, h0, rule, keep, workspace):
+    """Run the sequences; see `ltc_np.kernels.numpy.ode.forward`."""
+    n = _threads(field, x.shape, rule)
+    tiles, workers, work, kept, results = workspace.kept(
         "forward",
         (x.shape, keep, n),
-        lambda: _Arrays(network, x.shape, stages, unfolds, keep, n, dtype, workspace),
+        lambda: _Forward.make(field, x.shape, rule, keep, n, x.dtype, workspace),
     )
-    rule = SOLVERS[solver.name], stages, unfolds
+    sequences, packed, numbers = (x, dt, lengths), field.packed, tuple(rule)
 
     def run(first, last, worker):
-        _forward(
-            x, dt, lengths, h0, network.packed, *rule, first, last, a.scratch[worker], a.states, a.arguments, a.y,
-            a.h_last,
-        )  # fmt: skip
+        _forward(sequences, h0, packed, numbers, first, last, work[worker], kept, results)
 
-    threads.run(run, a.tiles, a.threads)
-    return a.y, a.h_last, (x, dt, lengths, a.states, a.arguments) if keep else None
+    threads.run(run, tiles, workers)
+    return *results, _Saved(sequences, kept) if keep else None
 
 
-def backward(network, saved, d_y, d_h, solver, unfolds, want_x, want_dt, g, workspace):
-    """Adjoint of `forward`; see `ltc_np.cells.ode.backward`."""
-    x, dt, lengths, states, arguments = saved
-    stages, dtype, N = solver.stages, x.dtype, network.units
-    K = stages * unfolds
-    n = _threads(network, x.shape, K)
-    a = workspace.kept(
+def backward(field, saved, d_y, d_h, rule, want_x, want_dt, g, workspace):
+    """Adjoint of `forward`; see `ltc_np.kernels.numpy.ode.backward`."""
+    sequences, kept = saved
+    shape = sequences[0].shape
+    n = _threads(field, shape, rule)
+    workers, work, slots, gradients = workspace.kept(
         "backward",
-        (x.shape, want_x, want_dt, n),
-        lambda: _BackwardArrays(network, x.shape, K, want_x, want_dt, n, dtype, workspace),
+        (shape, want_x, want_dt, n),
+        lambda: _Backward.make(field, shape, rule, want_x, want_dt, n, d_y.dtype, workspace),
     )
-    rule = SOLVERS[solver.name], stages, unfolds
-    a.rows.fill(0)
+    rows, d_x, d_h0, d_dt = gradients
+    adjoints, packed, numbers = (d_y, d_h), field.packed, tuple(rule)
+    rows.fill(0)
 
     def run(first, last, worker):
-        _backward(
-            x, dt, lengths, d_y, d_h, network.packed, *rule, a.slots, first, last, a.scratch[worker], states, arguments,
-            a.rows, a.d_x, a.d_h0, a.d_dt,
-        )  # fmt: skip
+        _backward(sequences, adjoints, packed, numbers, slots, first, last, work[worker], kept, gradients)
 
-    threads.run(run, len(a.rows), a.threads)
-    I = x.shape[2]
-    total = a.rows.sum(0).reshape(-1, _padded(N))[:, :N]  # row by row, in order
+    threads.run(run, len(rows), workers)
+    I, N = shape[2], field.units
+    total = rows.sum(0).reshape(-1, padded(N))[:, :N]  # row by row, in order
     g["w_x"] += total[:I]
     g["b"] += total[I]
-    if network.feedback:
-        g["w_h"] += total[_padded(I + 1) :][:N]
-    return a.d_x if want_x else None, a.d_h0, a.d_dt if want_dt else None, total[-1]
+    if field.feedback:
+        g["w_h"] += total[padded(I + 1) :][:N]
+    return d_x if want_x else None, d_h0, d_dt if want_dt else None, total[-1]

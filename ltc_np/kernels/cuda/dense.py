@@ -7,20 +7,11 @@ import math
 
 import numpy as np
 
+from ..codes import ACTIVATIONS, GELU, LECUN_TANH, LINEAR, RELU, SIGMOID, SILU, TANH
 from . import sums
 from .device import cuda, helper, kernel, launch_over
 
 u = np.uint64
-LINEAR, RELU, TANH, SIGMOID, SILU, GELU, LECUN_TANH = range(7)
-ACTIVATIONS = {
-    None: LINEAR,
-    "relu": RELU,
-    "tanh": TANH,
-    "sigmoid": SIGMOID,
-    "silu": SILU,
-    "gelu": GELU,
-    "lecun_tanh": LECUN_TANH,
-}
 
 
 @helper
@@ -146,7 +137,7 @@ class DeviceDense:
     """
 
     def __init__(self, layer, p, buffers, g):
-        self.n_in, self.n_out, self.f = layer.input_size, layer.output_size, ACTIVATIONS[layer.activation]
+        self.n_in, self.n_out, self.f = layer.input_size, layer.output_size, ACTIVATIONS.index(layer.activation)
         self.p, self.g = p, g
 
     def pack(self):

@@ -1,7 +1,8 @@
 """The LTC on the GPU: packs a network for the kernels, cuts time into segments, launches.
 
-`forward` and `backward` have the meaning of their namesakes in `ltc_np.cells.ltc`, the definition.  On the device time
-comes first, (T, B, ...): a stretch of time is a stretch of memory, and neighbouring threads read neighbouring numbers.
+`forward` and `backward` have the meaning of their namesakes in `ltc_np.kernels.numpy.ltc`, the definition.  On the
+device time comes first, (T, B, ...): a stretch of time is a stretch of memory, and neighbouring threads read
+neighbouring numbers.
 
 The adjoint goes through time in segments of a length that depends on the problem only.  The sums of a segment are added
 to those of the segments behind it, so the gradient has the same bits whether the states of all stages were kept or only
@@ -14,20 +15,16 @@ from functools import cached_property
 
 import numpy as np
 
-from ..cpu.ltc import map_features  # noqa: F401  (of the host's arrays: for `ltc_np.cells.mapping`)
+from ..codes import NEURON, SENSORY, SYNAPSE
 from . import ltc_sweeps, sums
 from .dense import Mapping
 from .device import download, empty, launch, launch_over, upload
 from .ltc_packing import pack_neurons, pack_synapses, unpack_neurons, unpack_synapses
-from .ltc_solvers import CODES
 from .memory import forget, memory_of
 from .moves import batch_first, time_first
 from .plan import choose
 
 u = np.uint64
-NEURON = ("cm", "gleak", "vleak")
-SYNAPSE = ("w", "mu", "sigma", "erev")
-SENSORY = tuple(f"sensory_{name}" for name in SYNAPSE)
 # Threads of a block, about; and of all blocks before one takes more than one sequence: two warps for each scheduler of
 # a large card, so that one works while the other waits for memory.
 BLOCK, ENOUGH_THREADS = 128, 2**15
@@ -86,7 +83,7 @@ class _Constants:
         )  # fmt: skip
 
 
-class DeviceNetwork:
+class DeviceCircuit:
     """Effective parameters of one LTC on the device, as the sweeps read them.
 
     Parameters
@@ -117,7 +114,7 @@ class DeviceNetwork:
         return self
 
 
-class Network:
+class Circuit:
     """Effective parameters of one LTC; host arrays, uploaded on demand."""
 
     def __init__(self, recurrent, sensory, p, gains, epsilon):
@@ -127,7 +124,7 @@ class Network:
     def on_device(self):
         recurrent, sensory, p, gains, epsilon = self.arguments
         values = [tuple(upload(p[name]) for name in names) for names in (NEURON, SYNAPSE, SENSORY)]
-        return DeviceNetwork(recurrent, sensory, *values, tuple(map(upload, gains)), epsilon).pack()
+        return DeviceCircuit(recurrent, sensory, *values, tuple(map(upload, gains)), epsilon).pack()
 
 
 @dataclass(frozen=True)
@@ -148,12 +145,12 @@ class _Cut:
         return cls(R, groups, -(-B // (groups * R)), segment)
 
 
-def run(net, x, dt, steps, v0, T, B, solver, unfolds, n_out, keep, memory):
+def run(net, x, dt, steps, v0, T, B, rule, n_out, keep, memory):
     """`forward` of arrays on the device: x (T, B, I), dt (T, B), steps (B,), v0 (B, N); flat.
 
     Returns out (T, B, n_out), v_last (B, N), saved.
     """
-    N, K = net.N, unfolds * solver.stages
+    N, K = net.N, rule.evaluations
     cut, everything = _Cut.make(N, B, T, K, net.dtype), keep == "full"
     rows = T * K + 1 if everything else -(-T // cut.segment) if keep else 0
     states = memory.array("states", rows * B * N, net.dtype)
@@ -161,27 +158,27 @@ def run(net, x, dt, steps, v0, T, B, solver, unfolds, n_out, keep, memory):
     out = memory.array("out", T * B * n_out, net.dtype)
     v_last = memory.array("v_last", B * N, net.dtype)
     every = 0 if everything or not keep else cut.segment
-    _sweep(net, cut, x, dt, steps, v0, B, n_out, 0, T, every, solver, unfolds, states, totals, out, v_last)
+    _sweep(net, cut, x, dt, steps, v0, B, n_out, 0, T, every, rule, states, totals, out, v_last)
     return out, v_last, (x, dt, steps, states, totals, T, B, n_out) if keep else None
 
 
-def _sweep(net, cut, x, dt, steps, v0, B, n_out, first, last, every, solver, unfolds, states, totals, out, v_last):
+def _sweep(net, cut, x, dt, steps, v0, B, n_out, first, last, every, rule, states, totals, out, v_last):
     recurrent, sensory = net.recurrent, net.sensory
     launch(
         ltc_sweeps.forward(cut.R), cut.blocks, (net.N, cut.groups), x, dt, steps, v0, net.neuron,
         recurrent.lists.pre_table, recurrent.forward, sensory.lists.pre_table, sensory.forward, u(B), u(net.I),
-        u(n_out), u(recurrent.lists.fan), u(sensory.lists.fan), u(first), u(last), u(every), CODES[solver.name],
-        solver.stages, unfolds, states, totals, out, v_last,
+        u(n_out), u(recurrent.lists.fan), u(sensory.lists.fan), u(first), u(last), u(every), *rule, states,
+        totals, out, v_last,
     )  # fmt: skip
 
 
-def run_back(net, saved, d_out, d_v, solver, unfolds, want_x, want_dt, memory):
+def run_back(net, saved, d_out, d_v, rule, want_x, want_dt, memory):
     """Adjoint of `run`: d_x (T, B, I) and d_dt (T, B) or None, the sums for `unpack`; d_v becomes the adjoint of v0."""
     x, dt, steps, states, totals, T, B, n_out = saved
-    N, I, K, dtype = net.N, net.I, unfolds * solver.stages, net.dtype
+    N, I, K, dtype = net.N, net.I, rule.evaluations, net.dtype
     cut = _Cut.make(N, B, T, K, dtype)
     L, everything, nothing = cut.segment, totals.size > 0, states[:0]
-    recurrent, sensory, stages = net.recurrent, net.sensory, (CODES[solver.name], solver.stages, unfolds)
+    recurrent, sensory = net.recurrent, net.sensory
     stage_numbers, step_numbers = L * K * B * N, L * B * N
     d_p, d_q = (memory.array(name, stage_numbers, dtype) for name in ("d_p", "d_q"))
     step_p, step_q, step_cm = (memory.array(name, step_numbers, dtype) for name in ("step_p", "step_q", "step_cm"))
@@ -206,13 +203,13 @@ def run_back(net, saved, d_out, d_v, solver, unfolds, want_x, want_dt, memory):
         else:
             v0 = states[first // L * B * N : (first // L + 1) * B * N]
             _sweep(
-                net, cut, x, dt, steps, v0, B, 0, first, last, 0, solver, unfolds, own_states, own_totals, nothing,
+                net, cut, x, dt, steps, v0, B, 0, first, last, 0, rule, own_states, own_totals, nothing,
                 v_last,
             )  # fmt: skip
         launch(
             ltc_sweeps.adjoint(cut.R), cut.blocks, (N, cut.groups), dt, steps, net.neuron,
             recurrent.lists.post_table, recurrent.adjoint, u(B), u(n_out), u(recurrent.lists.d_fan), u(first), u(last),
-            *stages, own_states, own_totals, d_out, d_v, d_p, d_q, step_p, step_q, step_cm, scales,
+            *rule, own_states, own_totals, d_out, d_v, d_p, d_q, step_p, step_q, step_cm, scales,
         )  # fmt: skip
         own_x = x[first * B * I : last * B * I]
         if want_x:
@@ -224,11 +221,11 @@ def run_back(net, saved, d_out, d_v, solver, unfolds, want_x, want_dt, memory):
             launch(
                 ltc_sweeps.elapsed, -(-samples // cut.groups), (N, cut.groups), x, dt, steps, net.neuron,
                 recurrent.lists.pre_table, recurrent.forward, sensory.lists.pre_table, sensory.forward, u(B), u(I),
-                u(recurrent.lists.fan), u(sensory.lists.fan), u(first), u(last), *stages, own_states, own_totals,
+                u(recurrent.lists.fan), u(sensory.lists.fan), u(first), u(last), *rule, own_states, own_totals,
                 scales, step_h,
             )  # fmt: skip
             own_d_dt = d_dt[first * B : last * B]
-            launch_over(samples, sums.row_sums, step_h, u(N), u(samples), unfolds, own_d_dt)
+            launch_over(samples, sums.row_sums, step_h, u(N), u(samples), rule.unfolds, own_d_dt)
         for k, values in enumerate((step_p, step_q, step_cm)):
             sums.add_columns(values, None, N, samples, total[0][k * N : (k + 1) * N], memory)
         sums.add_synapses(own_states, d_p, d_q, samples * K, recurrent, total[1], memory)
@@ -243,14 +240,14 @@ def unpack(net, total, d_neuron, d_synapse, d_sensory):
         launch_over(constants.lists.count, unpack_synapses, sums_, *constants.values[:3], constants.gain, *d_values)
 
 
-def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace):
-    """Run the sequences; host arrays.  See `ltc_np.cells.ltc.forward`."""
-    net, memory = network.on_device, memory_of(workspace)
-    (B, T, I), N, rule = x.shape, net.N, (solver, unfolds)
+def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
+    """Run the sequences; host arrays.  See `ltc_np.kernels.numpy.ltc.forward`."""
+    net, memory = circuit.on_device, memory_of(workspace)
+    (B, T, I), N = x.shape, net.N
 
     def call(keep, memory):
         at = (time_first(upload(a), B, T, k, memory, name) for a, k, name in ((x, I, "x"), (dt, 1, "dt")))
-        out, v_last, saved = run(net, *at, upload(lengths), upload(h0), T, B, *rule, n_out, keep, memory)
+        out, v_last, saved = run(net, *at, upload(lengths), upload(h0), T, B, rule, n_out, keep, memory)
         y = batch_first(out, B, T, n_out, memory, "y")
         return download(y).reshape(B, T, n_out), download(v_last).reshape(B, N), saved
 
@@ -258,26 +255,26 @@ def forward(network, x, dt, lengths, h0, solver, unfolds, n_out, keep, workspace
         y, v_last, saved = call(keep, memory)
         if keep is not None:
             forget(workspace, memory)
-            _back(net, saved, y, v_last, *rule, not workspace.keeps, memory)
+            _back(net, saved, y, v_last, rule, not workspace.keeps, memory)
 
-    keep = choose(both, keep, B, T, (N, I, n_out, solver.name, unfolds), memory)
+    keep = choose(both, keep, B, T, (N, I, n_out, rule), memory)
     return call(keep, memory)
 
 
-def backward(network, saved, d_out, d_v, solver, unfolds, want_dt, g, workspace):
+def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
     """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
     memory = memory_of(workspace)
-    d_x, d_v, d_dt, gradients = _back(network.on_device, saved, d_out, d_v, solver, unfolds, want_dt, memory)
+    d_x, d_h0, d_dt, gradients = _back(circuit.on_device, saved, d_motor, d_h, rule, want_dt, memory)
     for name, value in zip(NEURON + SYNAPSE + SENSORY, gradients, strict=True):
         g[name] += download(value)
-    return d_x, d_v, d_dt
+    return d_x, d_h0, d_dt
 
 
-def _back(net, saved, d_out, d_v, solver, unfolds, want_dt, memory):
+def _back(net, saved, d_out, d_v, rule, want_dt, memory):
     """`backward`, whose parameter gradients stay on the device."""
     B, T, O = d_out.shape
     d_v, d_out = upload(d_v), time_first(upload(d_out), B, T, O, memory, "d_out")
-    d_x, d_dt, total = run_back(net, saved, d_out, d_v, solver, unfolds, True, want_dt, memory)
+    d_x, d_dt, total = run_back(net, saved, d_out, d_v, rule, True, want_dt, memory)
     sizes = (net.N, len(NEURON)), (net.recurrent.lists.count, len(SYNAPSE)), (net.sensory.lists.count, len(SENSORY))
     gradients = [tuple(empty(size, np.float64) for _ in range(n)) for size, n in sizes]
     unpack(net, total, *gradients)
@@ -300,21 +297,21 @@ class DeviceLTC:
     def __init__(self, layer, p, buffers, g):
         values, self.gradients = ([tuple(a[k] for k in names) for names in (NEURON, SYNAPSE, SENSORY)] for a in (p, g))
         gains = tuple(buffers.get(name, p["cm"][:0]) for name in ("gain", "sensory_gain"))
-        self.net = DeviceNetwork(layer.recurrent, layer.sensory, *values, gains, layer.epsilon)
+        self.net = DeviceCircuit(layer.recurrent, layer.sensory, *values, gains, layer.epsilon)
         self.pack = self.net.pack
         self.input = Mapping(layer.input_mapping, "input", layer.input_size, p, g)
         self.output = Mapping(layer.output_mapping, "output", layer.output_size, p, g)
-        self.rule, self.n_out = (layer.method, layer.ode_unfolds), layer.output_size
+        self.rule, self.n_out = layer.rule, layer.output_size
 
     def forward(self, x, dt, steps, h0, T, B, keep, memory):
         mapped = self.input.forward(x, memory)
-        motor, v, saved = run(self.net, mapped, dt, steps, h0, T, B, *self.rule, self.n_out, keep, memory)
+        motor, v, saved = run(self.net, mapped, dt, steps, h0, T, B, self.rule, self.n_out, keep, memory)
         return self.output.forward(motor, memory), v, (x, motor, saved)
 
     def backward(self, saved, d_y, d_h, T, B, want_x, want_dt, memory):
         x, motor, saved = saved
         d_motor = self.output.backward(motor, d_y, True, memory)
         need_x = want_x or self.input.kind is not None
-        d_x, d_dt, total = run_back(self.net, saved, d_motor, d_h, *self.rule, need_x, want_dt, memory)
+        d_x, d_dt, total = run_back(self.net, saved, d_motor, d_h, self.rule, need_x, want_dt, memory)
         unpack(self.net, total, *self.gradients)
         return self.input.backward(x, d_x, want_x, memory), d_dt

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..codes import LOG2E
 from .device import cuda, kernel
 
 u = np.uint64
@@ -22,7 +23,7 @@ def pack_synapses(w, mu, sigma, erev, gain, slot, d_slot, constants, d_constants
     """constants and d_constants of `ltc_sweeps`, synapse s at slot[s] and d_slot[s]; gain (S,), or (0,) for all 1."""
     s = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
     if s < u(w.size):
-        scaled = sigma[s] * sigma.dtype.type(1.4426950408889634)
+        scaled = sigma[s] * sigma.dtype.type(LOG2E)
         strength = w[s] * gain[s] if gain.size > 0 else w[s]
         k, plane = u(slot[s]), u(constants.size) // u(4)
         constants[k] = -scaled

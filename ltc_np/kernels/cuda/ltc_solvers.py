@@ -1,15 +1,13 @@
 """The LTC's solvers: one stage of one neuron, in numbers.
 
-`advance` and `d_advance` have the meaning of their namesakes in `ltc_np.cells.ltc_solvers`, the definition, and the
-forms of those in `ltc_np.kernels.cpu.ltc_solvers`: exact at h = 0, and without cancellation where h*q is large.
+`advance` and `d_advance` have the meaning of their namesakes in `ltc_np.kernels.numpy.ltc_solvers`, the definition, and
+the forms of those in `ltc_np.kernels.cpu.ltc_solvers`: exact at h = 0, and without cancellation where h*q is large.
 """
 
 import math
 
+from ..codes import EULER, EXPONENTIAL_PART, LARGEST_DECAY, RK4, RK4_REACH, RK4_WEIGHT, SEMI_IMPLICIT
 from .device import helper
-
-SEMI_IMPLICIT, EULER, RK4, EXPONENTIAL = range(4)
-CODES = {"semi_implicit": SEMI_IMPLICIT, "euler": EULER, "rk4": RK4, "exponential": EXPONENTIAL}
 
 
 @helper
@@ -17,26 +15,26 @@ def _rk4(stage, like):
     """How far a stage goes with its slope, in h, and the slope's weight in the step."""
     real = type(like)
     if stage == 0:
-        return real(1 / 2), real(1 / 6)
+        return real(RK4_REACH[0]), real(RK4_WEIGHT[0])
     if stage == 1:
-        return real(1 / 2), real(1 / 3)
+        return real(RK4_REACH[1]), real(RK4_WEIGHT[1])
     if stage == 2:
-        return real(1), real(1 / 3)
-    return real(0), real(1 / 6)
+        return real(RK4_REACH[2]), real(RK4_WEIGHT[2])
+    return real(RK4_REACH[3]), real(RK4_WEIGHT[3])
 
 
 @helper
 def _part(stage, like):
     """The length of an exponential stage, in h."""
     real = type(like)
-    return real(1) if stage else real(0.5)
+    return real(EXPONENTIAL_PART[1]) if stage else real(EXPONENTIAL_PART[0])
 
 
 @helper
 def _relax(h, cm, q):
     """r = h q / cm, 1 - exp(-r), (1 - exp(-r)) / q and r / (1 - exp(-r)); their limits where 1 + r is 1."""
     real = type(q)
-    one, most = real(1), real(1024)  # exp(-r) is 0 beyond
+    one, most = real(1), real(LARGEST_DECAY)
     limit = h / cm
     r = limit * q
     r = most if r > most else r

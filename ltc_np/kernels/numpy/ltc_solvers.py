@@ -3,7 +3,7 @@
 A solver is a number of *stages*.  Each takes P and Q, the sums over leak and synapses, at one potential and makes of
 them the next: that at which the next stage takes its own, and after the last stage the one at the unfold's end.
 The forward and its adjoint stand here for one stage; the loops over unfolds and the sums over synapses are those of
-`ltc_np.cells.ltc`.  docs/maths/ltc_solvers.md derives every line.
+`ltc_np.kernels.numpy.ltc`.  docs/maths/ltc_solvers.md derives every line.
 
 * ``semi_implicit``: P and Q at the old v, v implicit, v+ = v + h (P - Q v) / (cm + h Q).  The "fused" step of the
   paper's code, ncps and the tutorial.
@@ -15,82 +15,17 @@ The forward and its adjoint stand here for one stage; the loops over unfolds and
 Source: Hasani et al., AAAI 2021, and its code; Hochbruck & Ostermann, "Exponential integrators", Acta Numerica 2010.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ..base import checks
-
-
-@dataclass(frozen=True)
-class Solver:
-    """What is true of a solver.
-
-    Attributes
-    ----------
-    name : str
-    stages : int
-        Evaluations of all recurrent synapses in an unfold.
-    order : int
-        The error falls with the order-th power of h.
-    hull : bool
-        The state stays in the convex hull of its start, the potentials of leak and synapses, and 0, for every h.
-    limit : float or None
-        Largest h Q / cm at which errors do not grow; None where they never do.
-    """
-
-    name: str
-    stages: int
-    order: int
-    hull: bool
-    limit: float | None
-
-
-SOLVERS = {
-    solver.name: solver
-    for solver in (
-        Solver("semi_implicit", 1, 1, True, None),
-        Solver("euler", 1, 1, False, 2.0),
-        Solver("rk4", 4, 4, False, 2.785),  # where the polynomial 1 - r + r**2/2 - r**3/6 + r**4/24 passes 1
-        Solver("exponential", 2, 2, True, None),
-    )
-}
-
-
-def check_step(solver, ratio_name, meaning, fastest, dt, unfolds, remedy, reaction):
-    """Refuse, or warn of, unfolds so long that an explicit solver amplifies its errors.
-
-    Parameters
-    ----------
-    solver : Solver
-        With a ``limit``.
-    ratio_name, meaning : str
-        What the limit is one of, and a few words on it, for the message.
-    fastest : float
-        The largest rate, per unit of time: the ratio is h times it.
-    dt (B, T), unfolds
-    remedy : str
-        The solver to use instead, as an argument.
-    reaction : "error" or "warn"
-    """
-    longest = float(dt.max())
-    ratio = longest * fastest / unfolds
-    if ratio >= solver.limit:
-        message = (
-            f'`dt` must keep {ratio_name} < {solver.limit:g} with solver="{solver.name}" '
-            f"(h = dt/ode_unfolds{meaning}), got {ratio:.4g} for dt = {longest:.4g}: use ode_unfolds="
-            f'{int((1 + 1e-9) * longest * fastest / solver.limit) + 1}, {remedy}, or check_stability="off"'
-        )
-        if reaction == "error":
-            raise ValueError(message)
-        checks.warn(message)
-
-
-# Of rk4: how far a stage goes with its slope, in h, and the slope's weight in the step.
-REACH = (1 / 2, 1 / 2, 1, 0)
-WEIGHT = (1 / 6, 1 / 3, 1 / 3, 1 / 6)
-# e**-r is 0 beyond, in float32 and float64.
-MOST = 1024
+from ..codes import (
+    EULER,
+    EXPONENTIAL_PART,
+    LARGEST_DECAY,
+    RK4,
+    RK4_REACH,
+    RK4_WEIGHT,
+    SEMI_IMPLICIT,
+)
 
 
 def advance(solver, stage, h, cm, P, Q, base, v, total):
@@ -98,7 +33,8 @@ def advance(solver, stage, h, cm, P, Q, base, v, total):
 
     Parameters
     ----------
-    solver : str
+    solver : int
+        Its number in `ltc_np.kernels.codes`.
     stage : int
     h (B, 1), cm (N,)
         Length of the unfold, capacities.
@@ -113,15 +49,15 @@ def advance(solver, stage, h, cm, P, Q, base, v, total):
     -------
     new (B, N), total
     """
-    if solver == "semi_implicit":
+    if solver == SEMI_IMPLICIT:
         return v + (P - Q * v) * (h / (cm + h * Q)), None
-    if solver == "euler":
+    if solver == EULER:
         return v + (P - Q * v) * (h / cm), None
-    if solver == "rk4":
+    if solver == RK4:
         slope = (P - Q * v) * (h / cm)
-        total = (base if stage == 0 else total) + WEIGHT[stage] * slope
-        return (total if stage == 3 else base + REACH[stage] * slope), total
-    _, _, rate, _ = _relax(h / 2 if stage == 0 else h, cm, Q)
+        total = (base if stage == 0 else total) + RK4_WEIGHT[stage] * slope
+        return (total if stage == 3 else base + RK4_REACH[stage] * slope), total
+    _, _, rate, _ = _relax(EXPONENTIAL_PART[stage] * h, cm, Q)
     return base + (P - Q * base) * rate, None
 
 
@@ -141,7 +77,7 @@ def d_advance(solver, stage, h, cm, P, Q, base, v, new, d_new, d_base, d_end):
         ``d_v`` without what comes through P and Q; in the first stage, where v is base, it holds ``d_base``.  ``d_cm``
         and ``d_h`` are of every element, (B, N).
     """
-    if solver == "semi_implicit":
+    if solver == SEMI_IMPLICIT:
         stiff = h * Q > cm
         q = d_new / (cm + h * Q)
         d_P = h * q
@@ -150,25 +86,25 @@ def d_advance(solver, stage, h, cm, P, Q, base, v, new, d_new, d_base, d_end):
         flow = np.divide(cm * (new - v), h, out=P - Q * new, where=stiff)
         d_v = np.where(stiff, q * cm, d_new - d_P * Q)
         return d_P, d_Q, d_cm, q * flow, d_v, None, None
-    if solver == "euler":
+    if solver == EULER:
         q = d_new / cm
         d_P = h * q
         d_Q = -d_P * v
         d_cm = q * (v - new)
         return d_P, d_Q, d_cm, q * (P - Q * v), d_new - d_P * Q, None, None
-    if solver == "rk4":
+    if solver == RK4:
         if stage == 3:
             d_end = d_base = d_new
-            q = WEIGHT[3] * d_new / cm
+            q = RK4_WEIGHT[3] * d_new / cm
         else:
             d_base = d_base + d_new
-            q = (WEIGHT[stage] * d_end + REACH[stage] * d_new) / cm
+            q = (RK4_WEIGHT[stage] * d_end + RK4_REACH[stage] * d_new) / cm
         d_P = h * q
         d_Q = -d_P * v
         d_cm = d_new / cm * (base - new)
         d_v = -d_P * Q
         return d_P, d_Q, d_cm, q * (P - Q * v), d_v if stage else d_base + d_v, d_base, d_end
-    part = 0.5 if stage == 0 else 1
+    part = EXPONENTIAL_PART[stage]
     r, rise, rate, ratio = _relax(part * h, cm, Q)
     decay, stiff = np.exp(-r), r > 1
     q = d_new / cm
@@ -188,7 +124,7 @@ def _relax(h, cm, Q):
     """
     limit = h / cm
     with np.errstate(over="ignore"):
-        r = np.minimum(limit * Q, Q.dtype.type(MOST))
+        r = np.minimum(limit * Q, Q.dtype.type(LARGEST_DECAY))
     rise, some = -np.expm1(-r), 1 + r > 1
     rate, ratio = np.broadcast_to(limit, r.shape).copy(), np.ones_like(r)
     return r, rise, np.divide(rise, Q, out=rate, where=some), np.divide(r, rise, out=ratio, where=some)

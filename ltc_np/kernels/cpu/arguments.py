@@ -1,0 +1,68 @@
+"""What kernels are called with, and what they work in.
+
+A kernel takes plain tuples and gives their elements names at its top: Numba needs 3 microseconds more to read the named
+tuples of a call than plain ones (docs/decisions.md).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+
+from .jit import helper
+
+
+class Sequences(NamedTuple):
+    """x (B, T, I), dt (B, T), steps (B,) valid steps."""
+
+    x: np.ndarray
+    dt: np.ndarray
+    steps: np.ndarray
+
+
+class Tiles(NamedTuple):
+    """Sequences in a tile; the tiles, or in an adjoint the gradient rows, first..last-1."""
+
+    width: int
+    first: int
+    last: int
+
+
+class Results(NamedTuple):
+    """out (B, T, O), h_last (B, N)."""
+
+    out: np.ndarray
+    h_last: np.ndarray
+
+
+class Adjoints(NamedTuple):
+    """Those of the results: d_out (B, T, O), d_h (B, N)."""
+
+    d_out: np.ndarray
+    d_h: np.ndarray
+
+
+class Gradients(NamedTuple):
+    """rows (R, -) float64, the parameters' in R parts; d_x (B, T, I), d_h0 (B, N), d_dt (B, T), or empty."""
+
+    rows: np.ndarray
+    d_x: np.ndarray
+    d_h0: np.ndarray
+    d_dt: np.ndarray
+
+
+# Of a table of sizes, a function that returns a NamedTuple: kernels cut the arrays that they work in by it, and their
+# callers add it up.
+table = register_jitable
+
+
+@helper
+def cut(rest, size):
+    """The first numbers of an array, and the rest."""
+    return rest[:size], rest[size:]
+
+
+def scratch(workspace, workers, sizes, dtype):
+    """An array of that many numbers for each thread, on cache lines of its own."""
+    size = -(-sum(sizes) // 64) * 64
+    return list(workspace.array("scratch", workers * size, dtype).reshape(workers, size))

@@ -1,0 +1,26 @@
+"""Feature-wise mappings, as in `ltc_np.kernels.numpy.mapping`.
+
+The adjoint is NumPy's: in the forward of a single step (`Model.step`) NumPy's overhead would show, and nowhere else.
+"""
+
+from ..numpy.mapping import d_map_features  # noqa: F401  (called by cells)
+from .jit import kernel
+
+
+@kernel
+def _map(x, w, b, y):
+    """y = x * w + b, (rows, features) by (features,); b may be empty."""
+    for r in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            y[r, k] = x[r, k] * w[k] + b[k] if b.size else x[r, k] * w[k]
+
+
+def map_features(mapping, side, x, p, workspace):
+    """x (B, T, features) mapped; see `ltc_np.kernels.numpy.mapping.map_features`."""
+    if mapping is None:
+        return x
+    w = p[f"{side}_w"]
+    b = p[f"{side}_b"] if mapping == "affine" else w[:0]
+    y = workspace.array(f"mapped_{side}", x.size, x.dtype)
+    _map(x.reshape(-1, w.size), w, b, y.reshape(-1, w.size))
+    return y.reshape(x.shape)

@@ -1,0 +1,35 @@
+"""Feature-wise mappings of inputs and outputs, x itself, x * w or x * w + b: the definition in NumPy."""
+
+import numpy as np
+
+
+def map_features(mapping, side, x, p, workspace):
+    """x (B, T, features) mapped.
+
+    Parameters
+    ----------
+    mapping : None, "linear" or "affine"
+    side : "input" or "output"
+        The parameters are ``p[side + "_w"]`` and, of an affine mapping, ``p[side + "_b"]``.
+    p : dict
+        Effective values by name.
+    workspace : Workspace
+    """
+    if mapping is None:
+        return x
+    y = workspace.array(f"mapped_{side}", x.size, x.dtype).reshape(x.shape)
+    np.multiply(x, p[f"{side}_w"], out=y)
+    return np.add(y, p[f"{side}_b"], out=y) if mapping == "affine" else y
+
+
+def d_map_features(mapping, side, x, d_y, p, g, workspace):
+    """Adjoint of `map_features`: d_x; the gradients of w and b are added to ``g``."""
+    if mapping is None:
+        return d_y
+    d_x = workspace.array(f"d_mapped_{side}", x.size, x.dtype).reshape(x.shape)
+    if mapping == "affine":
+        g[f"{side}_b"] += d_y.sum((0, 1), np.float64)
+    np.multiply(d_y, x, out=d_x)
+    g[f"{side}_w"] += d_x.sum((0, 1), np.float64)
+    np.multiply(d_y, p[f"{side}_w"], out=d_x)
+    return d_x
