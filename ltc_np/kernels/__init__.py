@@ -1,4 +1,4 @@
-"""Backends: one folder each, with the file names of `ltc_np.cells`; imported on first use only."""
+"""Backends: one folder each, with the same file names; imported on first use only."""
 
 import functools
 import importlib
@@ -75,4 +75,4 @@ def load(backend, name):
             if found != backend:
                 _warn_once(f"ltc_np: no {backend} kernel for {name}; that of {found} is used")
             return importlib.import_module(module)
-    return None  # until the definitions of all cells stand in `numpy`
+    raise ModuleNotFoundError(f"no kernels called {name!r}")

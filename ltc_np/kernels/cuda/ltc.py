@@ -145,7 +145,7 @@ class _Cut:
         return cls(R, groups, -(-B // (groups * R)), segment)
 
 
-def run(net, x, dt, steps, v0, T, B, rule, n_out, keep, memory):
+def run_forward(net, x, dt, steps, v0, T, B, rule, n_out, keep, memory):
     """`forward` of arrays on the device: x (T, B, I), dt (T, B), steps (B,), v0 (B, N); flat.
 
     Returns out (T, B, n_out), v_last (B, N), saved.
@@ -172,8 +172,11 @@ def _sweep(net, cut, x, dt, steps, v0, B, n_out, first, last, every, rule, state
     )  # fmt: skip
 
 
-def run_back(net, saved, d_out, d_v, rule, want_x, want_dt, memory):
-    """Adjoint of `run`: d_x (T, B, I) and d_dt (T, B) or None, the sums for `unpack`; d_v becomes the adjoint of v0."""
+def run_backward(net, saved, d_out, d_v, rule, want_x, want_dt, memory):
+    """Adjoint of `run_forward`: d_x (T, B, I) and d_dt (T, B) or None, and the sums for `unpack`.
+
+    d_v becomes the adjoint of v0.
+    """
     x, dt, steps, states, totals, T, B, n_out = saved
     N, I, K, dtype = net.N, net.I, rule.evaluations, net.dtype
     cut = _Cut.make(N, B, T, K, dtype)
@@ -247,7 +250,7 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
 
     def call(keep, memory):
         at = (time_first(upload(a), B, T, k, memory, name) for a, k, name in ((x, I, "x"), (dt, 1, "dt")))
-        out, v_last, saved = run(net, *at, upload(lengths), upload(h0), T, B, rule, n_out, keep, memory)
+        out, v_last, saved = run_forward(net, *at, upload(lengths), upload(h0), T, B, rule, n_out, keep, memory)
         y = batch_first(out, B, T, n_out, memory, "y")
         return download(y).reshape(B, T, n_out), download(v_last).reshape(B, N), saved
 
@@ -274,7 +277,7 @@ def _back(net, saved, d_out, d_v, rule, want_dt, memory):
     """`backward`, whose parameter gradients stay on the device."""
     B, T, O = d_out.shape
     d_v, d_out = upload(d_v), time_first(upload(d_out), B, T, O, memory, "d_out")
-    d_x, d_dt, total = run_back(net, saved, d_out, d_v, rule, True, want_dt, memory)
+    d_x, d_dt, total = run_backward(net, saved, d_out, d_v, rule, True, want_dt, memory)
     sizes = (net.N, len(NEURON)), (net.recurrent.lists.count, len(SYNAPSE)), (net.sensory.lists.count, len(SENSORY))
     gradients = [tuple(empty(size, np.float64) for _ in range(n)) for size, n in sizes]
     unpack(net, total, *gradients)
@@ -305,13 +308,13 @@ class DeviceLTC:
 
     def forward(self, x, dt, steps, h0, T, B, keep, memory):
         mapped = self.input.forward(x, memory)
-        motor, v, saved = run(self.net, mapped, dt, steps, h0, T, B, self.rule, self.n_out, keep, memory)
+        motor, v, saved = run_forward(self.net, mapped, dt, steps, h0, T, B, self.rule, self.n_out, keep, memory)
         return self.output.forward(motor, memory), v, (x, motor, saved)
 
     def backward(self, saved, d_y, d_h, T, B, want_x, want_dt, memory):
         x, motor, saved = saved
         d_motor = self.output.backward(motor, d_y, True, memory)
         need_x = want_x or self.input.kind is not None
-        d_x, d_dt, total = run_back(self.net, saved, d_motor, d_h, self.rule, need_x, want_dt, memory)
+        d_x, d_dt, total = run_backward(self.net, saved, d_motor, d_h, self.rule, need_x, want_dt, memory)
         unpack(self.net, total, *self.gradients)
         return self.input.backward(x, d_x, want_x, memory), d_dt
