@@ -4,7 +4,6 @@ Sizes: B sequences, T observations, I features; arrays are (batch, time, feature
 """
 
 import math
-from numbers import Real
 
 import numpy as np
 
@@ -50,10 +49,9 @@ def generate_spiral_data(num_points, num_turns, noise=2, seed=None):
     >>> generate_spiral_data(3, 0.5, noise=0).round(3).tolist()
     [[0.0, 0.0], [0.5, 0.0], [0.0, -1.0]]
     """
-    _integer("num_points", num_points, 1)
-    for name, value, rule, low in (("num_turns", num_turns, "", -math.inf), ("noise", noise, " >= 0", 0)):
-        if not isinstance(value, Real) or not math.isfinite(value) or value < low:
-            raise ValueError(f"`{name}` must be a finite number{rule}, got {value!r}")
+    checks.integer("num_points", num_points)
+    checks.number("num_turns", num_turns, -math.inf)
+    checks.number("noise", noise)
     try:
         rng = np.random.default_rng(seed)
     except (TypeError, ValueError):
@@ -100,7 +98,7 @@ def windows(series, length, hop=1, horizon=1):
     ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]])
     """
     for name, value, low in (("length", length, 1), ("hop", hop, 1), ("horizon", horizon, 0)):
-        _integer(name, value, low)
+        checks.integer(name, value, low)
     if not _is_list_of_arrays(series):
         series = _real("series", series)
         if series.ndim not in (2, 3):
@@ -315,8 +313,3 @@ def _real(name, values):
     if array.dtype.kind not in "biuf":
         raise TypeError(f"`{name}` must be real numbers, got dtype {array.dtype}")
     return array
-
-
-def _integer(name, value, low):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
-        raise ValueError(f"`{name}` must be an int >= {low}, got {value!r}")

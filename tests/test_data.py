@@ -34,19 +34,19 @@ def test_spiral_seeds():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "error", "message"),
     [
-        ((0, 1), "`num_points` must be an int >= 1, got 0"),
-        ((1.5, 1), "`num_points` must be an int >= 1, got 1.5"),
-        ((5, math.nan), "`num_turns` must be a finite number, got nan"),
-        ((5, "3"), "`num_turns` must be a finite number, got '3'"),
-        ((5, 1, -1), "`noise` must be a finite number >= 0, got -1"),
-        ((5, 1, 2, -1), "`seed` must be an int >= 0, a Generator or None, got -1"),
-        ((5, 1, 2, "a"), "`seed` must be an int >= 0, a Generator or None, got 'a'"),
+        ((0, 1), ValueError, "`num_points` must be an int >= 1, got 0"),
+        ((1.5, 1), TypeError, "`num_points` must be an int >= 1, got 1.5"),
+        ((5, math.nan), ValueError, "`num_turns` must be a finite number, got nan"),
+        ((5, "3"), TypeError, "`num_turns` must be a finite number, got '3'"),
+        ((5, 1, -1), ValueError, "`noise` must be a finite number >= 0, got -1"),
+        ((5, 1, 2, -1), ValueError, "`seed` must be an int >= 0, a Generator or None, got -1"),
+        ((5, 1, 2, "a"), ValueError, "`seed` must be an int >= 0, a Generator or None, got 'a'"),
     ],
 )
-def test_spiral_refuses(arguments, message):
-    with pytest.raises(ValueError, match=message):
+def test_spiral_refuses(arguments, error, message):
+    with pytest.raises(error, match=message):
         generate_spiral_data(*arguments)
 
 
@@ -114,7 +114,7 @@ def test_windows_of_the_tutorial():
         ),
         ((np.ones((0, 5, 1)), 3), ValueError, "`series` must have at least one series, got none"),
         ((np.ones((5, 1)), 0), ValueError, "`length` must be an int >= 1, got 0"),
-        ((np.ones((5, 1)), 2.0), ValueError, "`length` must be an int >= 1, got 2.0"),
+        ((np.ones((5, 1)), 2.0), TypeError, "`length` must be an int >= 1, got 2.0"),
         ((np.ones((5, 1)), 2, 0), ValueError, "`hop` must be an int >= 1, got 0"),
         ((np.ones((5, 1)), 2, 1, -1), ValueError, "`horizon` must be an int >= 0, got -1"),
         ((np.full((5, 1), "a"), 2), TypeError, "`series` must be real numbers, got dtype <U1"),

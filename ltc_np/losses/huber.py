@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..base import checks
 from .shapes import check_regression
 from .weights import weigh
 
@@ -31,10 +32,8 @@ def huber(y, target, weight=None, class_weight=None, *, delta=1.0):
     >>> total, weight_sum, d_y.tolist()
     (2.625, 2.0, [[0.5, 1.0]])
     """
-    if not 0 < delta < np.inf:
-        raise ValueError(f"`delta` must be a finite number > 0, got {delta!r}")
+    delta = checks.number("delta", delta, low_open=True)  # a NumPy scalar would promote float32
     check_regression(y, target, weight, class_weight)
     error = np.subtract(y, target, dtype=y.dtype)
-    delta = float(delta)  # a NumPy scalar would promote float32
     slope = np.minimum(np.maximum(error, -delta), delta)
     return weigh(slope * (error - slope / 2), slope, weight)  # both branches: slope is e or +-delta

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from ..base.described import Described
 
-class Metric:
+
+class Metric(Described):
     """Base of all metrics; a new one defines ``reset``, ``_add(y, target, weight)`` and ``_value()``.
 
     ``_add`` gets what has a positive weight, without batch and time axes: y (n, O), target (n,) or (n, O),
@@ -71,9 +73,6 @@ class Metric:
     def reset(self):
         """Forget everything."""
         self._seen = False
-
-    def __repr__(self):
-        return f"{type(self).__name__}()"
 
 
 class MeanMetric(Metric):

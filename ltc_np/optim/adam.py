@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from ..base import checks
 from ..kernels.numpy.adam import Numbers
-from .base import SMALLEST_EPSILON, Optimizer, check_number
+from .base import SMALLEST_EPSILON, Optimizer
 
 
 class Adam(Optimizer):
@@ -49,9 +50,9 @@ class Adam(Optimizer):
     kernel = "adam"
 
     def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8):
-        self.beta1 = check_number("beta1", beta1, low=0, high=1)
-        self.beta2 = check_number("beta2", beta2, low=0, high=1)
-        self.epsilon = check_number("epsilon", epsilon, low=SMALLEST_EPSILON)
+        self.beta1 = checks.number("beta1", beta1, high=1, high_open=True)
+        self.beta2 = checks.number("beta2", beta2, high=1, high_open=True)
+        self.epsilon = checks.number("epsilon", epsilon, low=SMALLEST_EPSILON)
         super().__init__(lr)
 
     def numbers(self, lr):
@@ -88,7 +89,7 @@ class AdamW(Adam):
     decays = True
 
     def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01):
-        self.weight_decay = check_number("weight_decay", weight_decay, low=0)
+        self.weight_decay = checks.number("weight_decay", weight_decay)
         super().__init__(lr, beta1, beta2, epsilon)
 
     def decay_rate(self, lr):

@@ -1,12 +1,11 @@
 """What all optimisers have in common."""
 
-import math
 from collections.abc import Mapping
-from numbers import Real
 
 import numpy as np
 
 from .. import kernels
+from ..base import checks
 from ..base.described import Described
 
 # float32 must hold epsilon * sqrt(1 - beta2**t) at t = 1: it is all that keeps 0 / 0 away where g is 0
@@ -70,7 +69,7 @@ class Optimizer(Described):
 
     @lr.setter
     def lr(self, value):
-        self._lr = value if callable(value) else check_number("lr", value, low=0, open_low=True)
+        self._lr = value if callable(value) else checks.number("lr", value, low_open=True)
 
     @property
     def learning_rate(self):
@@ -81,7 +80,7 @@ class Optimizer(Described):
         ValueError
             If the schedule returns something that is not a finite number >= 0.
         """
-        return check_number("lr", self._lr(self.t), low=0) if callable(self._lr) else self._lr
+        return checks.number("lr", self._lr(self.t)) if callable(self._lr) else self._lr
 
     def step(self, model, grad):
         """Change ``model.theta`` in place by one update.
@@ -240,26 +239,6 @@ class Optimizer(Described):
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.config().items())})"
-
-
-def check_number(name, value, low, high=math.inf, open_low=False, open_high=True):
-    """``value`` as a float, if it is a real number between ``low`` and ``high``; infinity never is."""
-    if type(value) is float and low < value < high:  # as it comes in every step
-        return value
-    number = isinstance(value, (Real, np.ndarray)) and np.ndim(value) == 0 and not isinstance(value, bool)
-    above = number and (low < value if open_low else low <= value)
-    if not above or not (value < high if open_high else value <= high):
-        rule = f"{'>' if open_low else '>='} {low}"
-        if high < math.inf:
-            rule = f"in {'(' if open_low else '['}{low}, {high}{')' if open_high else ']'}"
-        error = ValueError if number else TypeError
-        raise error(f"`{name}` must be a finite number {rule}, got {value!r}")
-    return float(value)
-
-
-def check_steps(value):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"`steps` must be an int >= 1, got {value!r}")
 
 
 def describe(array):

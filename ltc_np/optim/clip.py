@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from ..base import checks
 from ..base.sums import sum_of_squares
-from .base import check_number
 
 
 def clip_by_global_norm(grad, max_norm):
@@ -42,7 +42,7 @@ def clip_by_global_norm(grad, max_norm):
     """
     if not isinstance(grad, np.ndarray) or grad.dtype.kind != "f":
         raise TypeError(f"`grad` must be a float array, got {getattr(grad, 'dtype', type(grad).__name__)}")
-    max_norm = check_number("max_norm", max_norm, low=0, open_low=True)
+    max_norm = checks.number("max_norm", max_norm, low_open=True)
     norm = global_norm(grad)
     if max_norm < norm < math.inf:
         np.multiply(grad, max_norm / norm, out=grad, dtype=np.float64, casting="same_kind")

@@ -1,7 +1,8 @@
 """Gradient over the root of its mean square."""
 
+from ..base import checks
 from ..kernels.numpy.rmsprop import Numbers
-from .base import SMALLEST_EPSILON, Optimizer, check_number
+from .base import SMALLEST_EPSILON, Optimizer
 
 
 class RMSprop(Optimizer):
@@ -34,9 +35,9 @@ class RMSprop(Optimizer):
     kernel = "rmsprop"
 
     def __init__(self, lr=0.01, alpha=0.99, epsilon=1e-8, momentum=0.0):
-        self.alpha = check_number("alpha", alpha, low=0, high=1)
-        self.epsilon = check_number("epsilon", epsilon, low=SMALLEST_EPSILON)
-        self.momentum = check_number("momentum", momentum, low=0, high=1)
+        self.alpha = checks.number("alpha", alpha, high=1, high_open=True)
+        self.epsilon = checks.number("epsilon", epsilon, low=SMALLEST_EPSILON)
+        self.momentum = checks.number("momentum", momentum, high=1, high_open=True)
         super().__init__(lr)
 
     def numbers(self, lr):

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from .base import check_number, check_steps
+from ..base import checks
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class ExponentialDecay:
     steps: int
 
     def __post_init__(self):
-        check_number("lr", self.lr, low=0, open_low=True)
-        check_number("rate", self.rate, low=0, high=1, open_low=True, open_high=False)
-        check_steps(self.steps)
+        checks.number("lr", self.lr, low_open=True)
+        checks.number("rate", self.rate, high=1, low_open=True)
+        checks.integer("steps", self.steps)
 
     def __call__(self, step):
         return self.lr * self.rate ** (step / self.steps)
@@ -66,9 +66,9 @@ class CosineDecay:
     final: float = 0.0
 
     def __post_init__(self):
-        check_number("lr", self.lr, low=0, open_low=True)
-        check_number("final", self.final, low=0)
-        check_steps(self.steps)
+        checks.number("lr", self.lr, low_open=True)
+        checks.number("final", self.final)
+        checks.integer("steps", self.steps)
 
     def __call__(self, step):
         return self.final + (self.lr - self.final) * (1 + math.cos(math.pi * min(step / self.steps, 1))) / 2
@@ -101,8 +101,8 @@ class WarmUp:
 
     def __post_init__(self):
         if not callable(self.schedule):
-            check_number("schedule", self.schedule, low=0, open_low=True)
-        check_steps(self.steps)
+            checks.number("schedule", self.schedule, low_open=True)
+        checks.integer("steps", self.steps)
 
     def __call__(self, step):
         after = max(step - self.steps, 0)

@@ -1,9 +1,8 @@
 """Gradient descent."""
 
-import numpy as np
-
+from ..base import checks
 from ..kernels.numpy.sgd import Numbers
-from .base import Optimizer, check_number
+from .base import Optimizer
 
 
 class SGD(Optimizer):
@@ -36,12 +35,10 @@ class SGD(Optimizer):
     kernel = "sgd"
 
     def __init__(self, lr, momentum=0.0, nesterov=False):
-        self.momentum = check_number("momentum", momentum, low=0, high=1)
-        if not isinstance(nesterov, (bool, np.bool_)):
-            raise TypeError(f"`nesterov` must be a bool, got {nesterov!r}")
+        self.momentum = checks.number("momentum", momentum, high=1, high_open=True)
+        self.nesterov = checks.boolean("nesterov", nesterov)
         if nesterov and self.momentum == 0:
             raise ValueError(f"`momentum` must be > 0 with nesterov, got {momentum}")
-        self.nesterov = bool(nesterov)
         super().__init__(lr)
 
     def numbers(self, lr):

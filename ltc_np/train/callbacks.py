@@ -7,10 +7,11 @@ import os
 import numpy as np
 
 from ..base import checks
+from ..base.described import Described
 from ..io import check_folder, save
 
 
-class Callback:
+class Callback(Described):
     """Base: override what you need.
 
     Before training, ``self.model``, ``self.optimizer`` and ``self.measured``, the names that logs will hold, are set.
@@ -66,11 +67,13 @@ class EarlyStopping(Callback):
     def __init__(self, patience, monitor="val_loss", min_delta=0.0, mode="auto"):
         self.patience = checks.integer("patience", patience)
         self.monitor, self.min_delta = monitor, checks.number("min_delta", min_delta)
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f'`mode` must be "auto", "min" or "max", got {mode!r}')
+        self.mode = checks.one_of("mode", mode, ("auto", "min", "max"))
         if mode == "auto":
-            mode = "max" if str(monitor).removeprefix("val_") in ("accuracy", "f1", "r2") else "min"
-        self.mode = mode
+            self.mode = self.defaults()["mode"]
+
+    def defaults(self):
+        larger = str(self.monitor).removeprefix("val_") in ("accuracy", "f1", "r2")
+        return super().defaults() | {"mode": "max" if larger else "min"}
 
     def on_train_begin(self):
         if self.monitor not in self.measured:
@@ -87,11 +90,6 @@ class EarlyStopping(Callback):
         else:
             self.waited += 1
         return self.waited >= self.patience
-
-    def __repr__(self):
-        return (
-            f"EarlyStopping({self.patience}, monitor={self.monitor!r}, min_delta={self.min_delta}, mode={self.mode!r})"
-        )
 
 
 class Checkpoint(Callback):
@@ -117,9 +115,6 @@ class Checkpoint(Callback):
     def on_epoch_end(self, epoch, logs):
         if (epoch + 1) % self.every == 0:
             save(str(self.path).replace("{epoch}", str(epoch + 1)), self.model, self.optimizer)
-
-    def __repr__(self):
-        return f"Checkpoint({str(self.path)!r}, every={self.every})"
 
 
 def as_callback(value):

@@ -6,8 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ..base import checks
 from .summary import summary
-from .synapses import SAVED, array_of, checked_edges, edge_lists, integer, matrix_lists
+from .synapses import SAVED, array_of, checked_edges, edge_lists, matrix_lists
 
 
 class NotBuiltError(AttributeError):
@@ -16,7 +17,7 @@ class NotBuiltError(AttributeError):
 
 def seed_of(name, seed):
     """``seed``, or one drawn now and kept: a wiring without a given seed is as reproducible as any other."""
-    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else integer(name, seed, 0)
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else checks.integer(name, seed, 0)
 
 
 def _subclasses(cls):
@@ -115,11 +116,11 @@ class Wiring:
     """
 
     def __init__(self, units, output_dim=None, *, arguments=None, layers=None):
-        units = integer("units", units, 1)
-        output_dim = units if output_dim is None else integer("output_dim", output_dim, 1, units)
+        units = checks.integer("units", units, 1)
+        output_dim = units if output_dim is None else checks.integer("output_dim", output_dim, 1, units)
         if layers is None:
             layers = [("recurrent", range(units))]
-        layers = tuple((str(name), tuple(integer("id in layers", i, 0) for i in ids)) for name, ids in layers)
+        layers = tuple((str(name), tuple(checks.integer("id in layers", i, 0) for i in ids)) for name, ids in layers)
         if sorted(i for _, ids in layers for i in ids) != list(range(units)):
             raise ValueError(f"`layers` must hold each of the neurons 0..{units - 1} once, got {layers}")
         if arguments is None:
@@ -178,7 +179,7 @@ class Wiring:
         UserWarning
             If no path of synapses leads from any input to some motor neurons.
         """
-        input_dim = integer("input_dim", input_dim, 1)
+        input_dim = checks.integer("input_dim", input_dim, 1)
         return self if input_dim == self.input_dim else _warned(_with_edges(self, input_dim, self._draw(input_dim)))
 
     @staticmethod
@@ -216,7 +217,7 @@ class Wiring:
         """
         wiring = Wiring(units, output_dim)
         recurrent = edge_lists("edges", edges, wiring.units, wiring.units)
-        input_limit = 2**31 if input_dim is None else integer("input_dim", input_dim, 1)
+        input_limit = 2**31 if input_dim is None else checks.integer("input_dim", input_dim, 1)
         sensory = edge_lists("sensory_edges", sensory_edges, input_limit, wiring.units)
         if input_dim is None and not sensory[0]:
             raise ValueError("`input_dim` must be given when `sensory_edges` is empty, got None")
@@ -250,7 +251,7 @@ class Wiring:
         units = adjacency.shape[0]
         recurrent = matrix_lists("adjacency", adjacency, (units, units))
         sensory = matrix_lists("sensory_adjacency", sensory_adjacency, (None, units))
-        input_dim = integer("rows of sensory_adjacency", sensory_adjacency.shape[0], 1)
+        input_dim = checks.integer("rows of sensory_adjacency", sensory_adjacency.shape[0], 1)
         return _warned(_with_edges(Wiring(units, output_dim), input_dim, (recurrent, sensory)))
 
     def _list(self, which, attribute):
@@ -314,11 +315,11 @@ class Wiring:
 
     def get_neurons_of_layer(self, layer_id):
         """List of the ids in layer `layer_id`, counted from 0 in order of flow (the list ncps gives)."""
-        return list(self.layers[integer("layer_id", layer_id, 0, self.num_layers - 1)][1])
+        return list(self.layers[checks.integer("layer_id", layer_id, 0, self.num_layers - 1)][1])
 
     def get_type_of_neuron(self, neuron_id):
         """Type "inter", "command" or "motor": the neuron's layer; motor or inter in wirings of one layer."""
-        neuron_id = integer("neuron_id", neuron_id, 0, self.units - 1)
+        neuron_id = checks.integer("neuron_id", neuron_id, 0, self.units - 1)
         if self.num_layers == 1:
             return "motor" if neuron_id < self.output_dim else "inter"
         return next(name for name, ids in self.layers if neuron_id in ids)
@@ -440,4 +441,4 @@ class Wiring:
         if input_dim == 0:
             return wiring
         edges = [[state[prefix + key] for key in SAVED] for prefix in ("", "sensory_")]
-        return _with_edges(wiring, integer("input_dim", input_dim, 1), edges)
+        return _with_edges(wiring, checks.integer("input_dim", input_dim, 1), edges)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..base import checks
 from .base import Wiring, seed_of
-from .synapses import all_pairs, integer
+from .synapses import all_pairs
 
 
 class FullyConnected(Wiring):
@@ -32,12 +33,11 @@ class FullyConnected(Wiring):
     """
 
     def __init__(self, units, output_dim=None, erev_init_seed=1111, self_connections=True):
-        if not isinstance(self_connections, (bool, np.bool_)):
-            raise TypeError(f"`self_connections` must be True or False, got {self_connections!r}")
-        units = integer("units", units, 1)
+        self_connections = checks.boolean("self_connections", self_connections)
+        units = checks.integer("units", units, 1)
         arguments = {
             "units": units,
-            "output_dim": units if output_dim is None else integer("output_dim", output_dim, 1, units),
+            "output_dim": units if output_dim is None else checks.integer("output_dim", output_dim, 1, units),
             "erev_init_seed": seed_of("erev_init_seed", erev_init_seed),
             "self_connections": bool(self_connections),
         }

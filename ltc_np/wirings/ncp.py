@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..base import checks
 from .base import Wiring, seed_of
-from .synapses import integer, real
 
 
 class NCP(Wiring):
@@ -45,18 +45,18 @@ class NCP(Wiring):
         motor_fanin,
         seed=22222,
     ):
-        inter = integer("inter_neurons", inter_neurons, 1)
-        command = integer("command_neurons", command_neurons, 1)
-        recurrent = integer("recurrent_command_synapses", recurrent_command_synapses, 0)
+        inter = checks.integer("inter_neurons", inter_neurons, 1)
+        command = checks.integer("command_neurons", command_neurons, 1)
+        recurrent = checks.integer("recurrent_command_synapses", recurrent_command_synapses, 0)
         arguments = {
             "inter_neurons": inter,
             "command_neurons": command,
-            "motor_neurons": integer("motor_neurons", motor_neurons, 1),
-            "sensory_fanout": integer("sensory_fanout", sensory_fanout, 0, inter),
-            "inter_fanout": integer("inter_fanout", inter_fanout, 0, command),
+            "motor_neurons": checks.integer("motor_neurons", motor_neurons, 1),
+            "sensory_fanout": checks.integer("sensory_fanout", sensory_fanout, 0, inter),
+            "inter_fanout": checks.integer("inter_fanout", inter_fanout, 0, command),
             "recurrent_command_synapses": recurrent,
-            "motor_fanin": integer("motor_fanin", motor_fanin, 0, command),
-            "seed": integer("seed", seed_of("seed", seed), 0, 2**32 - 1),
+            "motor_fanin": checks.integer("motor_fanin", motor_fanin, 0, command),
+            "seed": checks.integer("seed", seed_of("seed", seed), 0, 2**32 - 1),
         }
         self._plan(arguments, arguments)
 
@@ -129,11 +129,9 @@ class AutoNCP(NCP):
     """
 
     def __init__(self, units, output_size, sparsity_level=0.5, seed=22222):
-        units = integer("units", units, 4)
-        output_size = integer("output_size", output_size, 1, units - 3)
-        sparsity_level = real("sparsity_level", sparsity_level)
-        if not 0.1 <= sparsity_level <= 1:
-            raise ValueError(f"`sparsity_level` must be in [0.1, 1], got {sparsity_level}")
+        units = checks.integer("units", units, 4)
+        output_size = checks.integer("output_size", output_size, 1, units - 3)
+        sparsity_level = checks.number("sparsity_level", sparsity_level, 0.1, 1)
         density = 1.0 - sparsity_level
         command = max(int(0.4 * (units - output_size)), 1)
         inter = units - output_size - command

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..base import checks
 from .base import Wiring, seed_of
-from .synapses import integer, real
 
 
 class Random(Wiring):
@@ -34,13 +34,11 @@ class Random(Wiring):
     """
 
     def __init__(self, units, output_dim=None, sparsity_level=0.0, random_seed=1111):
-        units = integer("units", units, 1)
-        sparsity_level = real("sparsity_level", sparsity_level)
-        if not 0 <= sparsity_level < 1:
-            raise ValueError(f"`sparsity_level` must be in [0, 1), got {sparsity_level}")
+        units = checks.integer("units", units, 1)
+        sparsity_level = checks.number("sparsity_level", sparsity_level, 0, 1, high_open=True)
         arguments = {
             "units": units,
-            "output_dim": units if output_dim is None else integer("output_dim", output_dim, 1, units),
+            "output_dim": units if output_dim is None else checks.integer("output_dim", output_dim, 1, units),
             "sparsity_level": sparsity_level,
             "random_seed": seed_of("random_seed", random_seed),
         }

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..base import checks
+
 SAVED = ("pre", "post", "value", "erev")  # the columns of a list of synapses in files
 
 
@@ -20,21 +22,6 @@ class Edges(NamedTuple):
     def value(self):
         """Polarity times gain, (S,)."""
         return self.polarity if self.gain is None else self.polarity * self.gain
-
-
-def integer(name, value, low, high=None):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"`{name}` must be an integer, got {value!r}")
-    if value < low or (high is not None and value > high):
-        rule = f">= {low}" if high is None else f"in {low}..{high}"
-        raise ValueError(f"`{name}` must be an integer {rule}, got {value}")
-    return int(value)
-
-
-def real(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"`{name}` must be a real number, got {value!r}")
-    return float(value)
 
 
 def array_of(name, values, kinds, size=None):
@@ -92,9 +79,9 @@ def edge_lists(name, edges, pre_count, units):
     for i, edge in enumerate(triples):
         if len(edge) != 3:
             raise ValueError(f"`{name}[{i}]` must be (pre, post, polarity), got {edge!r}")
-        pre = integer(f"pre of {name}[{i}]", edge[0], 0, pre_count - 1)
-        post = integer(f"post of {name}[{i}]", edge[1], 0, units - 1)
-        triples[i] = pre, post, real(f"polarity of {name}[{i}]", edge[2])
+        pre = checks.integer(f"pre of {name}[{i}]", edge[0], 0, pre_count - 1)
+        post = checks.integer(f"post of {name}[{i}]", edge[1], 0, units - 1)
+        triples[i] = pre, post, checks.number(f"polarity of {name}[{i}]", edge[2], -np.inf)
     return [list(column) for column in zip(*triples, strict=True)] or [[], [], []]
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..base import checks
 from .base import Wiring, seed_of
-from .synapses import all_pairs, integer
+from .synapses import all_pairs
 
 
 class RandomWiring(Wiring):
@@ -35,10 +36,10 @@ class RandomWiring(Wiring):
     """
 
     def __init__(self, input_dim, output_dim, neuron_count, seed=None):
-        neuron_count = integer("neuron_count", neuron_count, 1)
+        neuron_count = checks.integer("neuron_count", neuron_count, 1)
         arguments = {
-            "input_dim": integer("input_dim", input_dim, 1),
-            "output_dim": integer("output_dim", output_dim, 1, neuron_count),
+            "input_dim": checks.integer("input_dim", input_dim, 1),
+            "output_dim": checks.integer("output_dim", output_dim, 1, neuron_count),
             "neuron_count": neuron_count,
             "seed": seed_of("seed", seed),
         }

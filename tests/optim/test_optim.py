@@ -427,10 +427,10 @@ def test_hyperparameters_may_change_between_steps():
             r"`rate` must be a finite number in \(0, 1\], got 1.5",
         ),
         (lambda: ExponentialDecay(0.1, 0.5, 0), ValueError, "`steps` must be an int >= 1, got 0"),
-        (lambda: CosineDecay(0.1, 10.0), ValueError, "`steps` must be an int >= 1, got 10.0"),
+        (lambda: CosineDecay(0.1, 10.0), TypeError, "`steps` must be an int >= 1, got 10.0"),
         (lambda: CosineDecay(0.1, 10, -1), ValueError, "`final` must be a finite number >= 0, got -1"),
         (lambda: WarmUp(-0.1, 10), ValueError, "`schedule` must be a finite number > 0, got -0.1"),
-        (lambda: WarmUp(0.1, True), ValueError, "`steps` must be an int >= 1, got True"),
+        (lambda: WarmUp(0.1, True), TypeError, "`steps` must be an int >= 1, got True"),
         (
             lambda: get("adagrad"),
             ValueError,

@@ -215,6 +215,9 @@ def test_early_stopping_callbacks_and_functions():
     stopping.on_train_begin()
     assert [bool(stopping.on_epoch_end(k, logs)) for k, logs in enumerate(rising)] == [False] * 5 + [True]
     assert EarlyStopping(2, monitor="val_mine", mode="max").mode == "max"
+    assert repr(stopping) == "EarlyStopping(2, monitor='val_accuracy')" and stopping.mode == "max"
+    assert repr(EarlyStopping(2, min_delta=0.5, mode="max")) == "EarlyStopping(2, min_delta=0.5, mode='max')"
+    assert repr(Checkpoint("{epoch}.npz", every=3)) == "Checkpoint('{epoch}.npz', every=3)"
     with pytest.raises(ValueError, match="`mode` must be"):
         EarlyStopping(2, mode="up")
     with pytest.raises(ValueError, match="`path` must have no braces"):
