@@ -87,6 +87,15 @@ def brief(value):
     return f"an array of shape {shape}" if shape else f"{value!r:.60}"
 
 
+def describe(value):
+    """What ``value`` is, in a few words: an array's dtype and shape, a tuple's length, else type and value."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {value.shape}"
+    if isinstance(value, tuple):
+        return f"a tuple of {len(value)}"
+    return f"{type(value).__name__} {value!r:.40}"
+
+
 def integer(name, value, least=1, most=None):
     """``value`` as an int in least..most, without an upper limit for None."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .shapes import describe
+from ..base import checks
 
 
 class OwnLoss:
@@ -18,12 +18,12 @@ class OwnLoss:
             raise ValueError(f"`{given}` must be None with a loss of your own ({self.__name__}), got one")
         result = self.function(y.copy(), target.copy())  # yours may work in place
         if not isinstance(result, tuple) or len(result) != 2:
-            raise TypeError(f"{self.__name__} must return a tuple (value, d_y), got {describe(result)}")
+            raise TypeError(f"{self.__name__} must return a tuple (value, d_y), got {checks.describe(result)}")
         value, d_y = np.asarray(result[0]), np.asarray(result[1])
         if value.size != 1 or value.dtype.kind not in "fiu":
-            got = describe(result[0])
+            got = checks.describe(result[0])
             raise TypeError(f"{self.__name__} must return one real number as value, got {got}")
         if d_y.shape != y.shape or d_y.dtype.kind not in "fiu":
-            got = describe(result[1])
+            got = checks.describe(result[1])
             raise ValueError(f"{self.__name__} must return a real d_y of shape {y.shape}, got {got}")
         return float(value.item()), 1.0, d_y.astype(y.dtype)  # a copy: the caller scales it in place

@@ -1,16 +1,5 @@
 """What the losses check in every batch: shapes only."""
 
-import numpy as np
-
-
-def describe(value):
-    """``value`` in a few words, for errors."""
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} of shape {value.shape}"
-    if isinstance(value, tuple):
-        return f"a tuple of {len(value)}"
-    return f"{type(value).__name__} {value!r:.40}"
-
 
 def check_shapes(y, target, target_shape, weight):
     """Refuse arrays that do not go together."""

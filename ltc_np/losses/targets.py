@@ -6,7 +6,6 @@ from ..base import checks
 from .binary_cross_entropy import binary_cross_entropy
 from .cross_entropy import cross_entropy
 from .registry import get, library_function
-from .shapes import describe
 
 
 def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
@@ -62,7 +61,7 @@ def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
     if valid is not None:
         valid = np.asarray(valid)
         if valid.dtype != bool or valid.shape != y_shape[:-1]:
-            raise ValueError(f"`valid` must be bool of shape {y_shape[:-1]}, got {describe(valid)}")
+            raise ValueError(f"`valid` must be bool of shape {y_shape[:-1]}, got {checks.describe(valid)}")
 
     kind = library_function(function)
     check = _CHECKS.get(kind, _numbers) if kind is not None else _free
@@ -71,7 +70,7 @@ def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
 
 def _numbers(y_shape, target, dtype, valid, argument, kind):
     if target.shape != y_shape:
-        raise ValueError(f"`{argument}` of {kind.__name__} must have shape {y_shape}, got {describe(target)}")
+        raise ValueError(f"`{argument}` of {kind.__name__} must have shape {y_shape}, got {checks.describe(target)}")
     return _finite(target, dtype, valid, argument)
 
 
@@ -82,7 +81,7 @@ def _probabilities(y_shape, target, dtype, valid, argument, kind):
         if target.dtype.kind in "biu" and target.ndim < len(y_shape):
             shape = y_shape[:-1]
     if target.shape != shape:
-        raise ValueError(f"`{argument}` of {name} must have shape {y_shape}{also}, got {describe(target)}")
+        raise ValueError(f"`{argument}` of {name} must have shape {y_shape}{also}, got {checks.describe(target)}")
     values = target if valid is None else target[valid]
     outside = ~((values >= 0) & (values <= 1))  # also true for NaN
     if outside.any():

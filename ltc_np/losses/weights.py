@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from ..base import checks
-from .shapes import describe
 
 
 class NoWeightError(ValueError):
@@ -39,7 +38,7 @@ def check_class_weight(class_weight, size, dtype):
     """``class_weight`` as a (size,) array of ``dtype``."""
     scale = checks.plain("class_weight", class_weight)
     if scale.shape != (size,) or scale.dtype.kind not in "biuf":
-        raise ValueError(f"`class_weight` must be {size} real numbers, got {describe(class_weight)}")
+        raise ValueError(f"`class_weight` must be {size} real numbers, got {checks.describe(class_weight)}")
     if not (np.isfinite(scale) & (scale >= 0)).all():
         raise ValueError(f"`class_weight` must be finite and >= 0, got {class_weight!r}")
     if not ((scale == 0) | ((scale >= 1e-15) & (scale <= 1e15))).all():  # float32 must hold products with others

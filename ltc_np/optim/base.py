@@ -102,7 +102,7 @@ class Optimizer(Described):
         if not isinstance(grad, np.ndarray):
             raise TypeError(f"`grad` must be an array, got {type(grad).__name__}")
         if grad.shape != theta.shape or grad.dtype != theta.dtype:
-            raise ValueError(f"`grad` must be {describe(theta)} like theta, got {describe(grad)}")
+            raise ValueError(f"`grad` must be {checks.describe(theta)} like theta, got {checks.describe(grad)}")
         lr = self.learning_rate
         if theta.shape != self._shape or theta.dtype != self._dtype:
             self.bind(theta)
@@ -189,10 +189,10 @@ class Optimizer(Described):
         first = next(iter(moments.values()), None)
         for name, values in moments.items():
             if values.dtype not in (np.float32, np.float64) or values.ndim != 1:
-                got = describe(values)
+                got = checks.describe(values)
                 raise ValueError(f"`state[{name!r}]` must be a flat float32 or float64 array, got {got}")
             if values.shape != first.shape or values.dtype != first.dtype:
-                raise ValueError(f"`state[{name!r}]` must be {describe(first)}, got {describe(values)}")
+                raise ValueError(f"`state[{name!r}]` must be {checks.describe(first)}, got {checks.describe(values)}")
             bad = ~np.isfinite(values) | (values < 0 if name == "v" else False)  # v goes under a root
             if bad.any():
                 rule = "finite and >= 0" if name == "v" else "finite"
@@ -221,9 +221,9 @@ class Optimizer(Described):
             return
         if self._shape is not None:
             rule = f"must be {self._dtype} of shape {self._shape} as in the steps before"
-            raise ValueError(f"`model.theta` {rule}, got {describe(theta)}: take a fresh optimiser")
+            raise ValueError(f"`model.theta` {rule}, got {checks.describe(theta)}: take a fresh optimiser")
         if theta.dtype not in (np.float32, np.float64) or theta.ndim != 1:
-            raise TypeError(f"`model.theta` must be a flat float32 or float64 array, got {describe(theta)}")
+            raise TypeError(f"`model.theta` must be a flat float32 or float64 array, got {checks.describe(theta)}")
         self._allocate(theta.shape, theta.dtype)
 
     def _allocate(self, shape, dtype):
@@ -239,7 +239,3 @@ class Optimizer(Described):
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.config().items())})"
-
-
-def describe(array):
-    return f"{array.dtype} of shape {array.shape}"

@@ -39,7 +39,7 @@ class FullyConnected(Wiring):
             "units": units,
             "output_dim": units if output_dim is None else checks.integer("output_dim", output_dim, 1, units),
             "erev_init_seed": seed_of("erev_init_seed", erev_init_seed),
-            "self_connections": bool(self_connections),
+            "self_connections": self_connections,
         }
         super().__init__(units, output_dim, arguments=arguments)
 
