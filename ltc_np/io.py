@@ -50,7 +50,10 @@ def _encode(value, arrays):
 def _encode_layer(layer, arrays):
     name = type(layer).__name__
     if LAYERS.get(name) is not type(layer):
-        raise ValueError(f"`model` must consist of registered layers ({', '.join(LAYERS)}) to be saved, got {name}")
+        raise ValueError(
+            f"`model` must consist of registered layers ({', '.join(LAYERS)}) to be saved, got {name}: for a layer of "
+            "your own, call ltc_np.register with its class"
+        )
     return [name, _encode(layer.config(), arrays)]
 
 
@@ -179,8 +182,8 @@ def load(path, kinds, backend="auto", optimizer=None):
         model, saved_optimizer = _rebuild(meta, content, kinds, backend)
     except UnknownLayerError as error:
         raise ValueError(
-            f"`path` must hold known layers, {path} has a {error}: for a layer of your own, set "
-            f'ltc_np.layers.LAYERS["{error}"] before loading'
+            f"`path` must hold known layers, {path} has a {error}: for a layer of your own, call ltc_np.register with "
+            "its class before loading"
         ) from None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ValueError(f"`path` must be a whole model file, {path} is damaged: {error}") from None

@@ -36,6 +36,19 @@ def emulator(monkeypatch):
 
 
 @pytest.fixture
+def registry():
+    """What a test registers is forgotten afterwards."""
+    from ltc_np.layers import registry
+
+    tables = registry.CELLS, registry.LAYERS
+    before = [dict(table) for table in tables]
+    yield registry
+    for table, known in zip(tables, before, strict=True):
+        table.clear()
+        table.update(known)
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(20210202)
 

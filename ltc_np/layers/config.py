@@ -64,7 +64,7 @@ class CellConfig:
     ----------
     cell : str
         ``"LTC"``, ``"CTRNN"``, ``"NeuralODE"``, ``"CTGRU"``, ``"SpikingLIF"``, ``"CfC"``, ``"LSTM"``, ``"GRU"``, or
-        another cell of the registry; ``"LIF"`` and ``"NODE"`` are known too.
+        another cell of the registry (`register`); ``"LIF"`` and ``"NODE"`` are known too.
     units : int >= 1
         Wired cells are fully connected; for other wirings use `LTCRNN` or `Model`.
     input_dim : int >= 1
@@ -126,7 +126,7 @@ class CellConfig:
         put("input_mapping", _word("input_mapping", self.input_mapping, INPUT_MAPPINGS))
         for name, words in WORDS.items():
             value = getattr(self, name)
-            if value is not None and self._argument(name) is not None:
+            if value is not None and self.cell in words:  # cells that others have registered look at theirs
                 # A solver of another cell is refused by this one, which may say why.
                 elsewhere = SOLVERS if name == "solver" else ()
                 put(name, _word(name, value, words[self.cell], elsewhere))
@@ -160,7 +160,10 @@ class CellConfig:
 
     def _cell(self):
         known, given = self._arguments(), dict(self.options)
-        given["init"] = dict(self.init) if isinstance(self.init, Mapping) else self.init
+        if "init" in known:
+            given["init"] = dict(self.init) if isinstance(self.init, Mapping) else self.init
+        elif self.init is not None:
+            raise ValueError(f"`init` must be left out: {self.cell} has none, got {self.init!r}")
         for name in SETTINGS:
             value = getattr(self, name)
             if value is None:
@@ -211,9 +214,13 @@ def _spelling(word):
 def _word(name, value, known, elsewhere=()):
     """The word of ``known`` or ``elsewhere`` that ``value`` spells; without one, an error that shows ``known``."""
     aliases = ALIASES.get(name, {})
-    meant = {_spelling(word): word for word in (*known, *elsewhere)}
-    meant |= {_spelling(alias): word for alias, word in aliases.items() if word in meant.values()}
-    found = meant.get(_spelling(value)) if isinstance(value, str) else None
+    # The exact word goes first, and what the library has before what others have registered.
+    words = (*known, *elsewhere)
+    meant = {_spelling(word): word for word in reversed(words)}
+    meant |= {_spelling(alias): word for alias, word in aliases.items() if word in words}
+    found = None
+    if isinstance(value, str):
+        found = value if value in words else meant.get(_spelling(value))
     if found is None:
         shown = [[repr(word), *(f"(or {a!r})" for a, w in aliases.items() if w == word)] for word in known]
         wrong = ValueError if isinstance(value, str) else TypeError

@@ -31,8 +31,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*no working numba")  # the page
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Examples may write files and draw."""
+def elsewhere(tmp_path, monkeypatch, registry):
+    """Examples may write files, draw, and register layers."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
 

@@ -1,0 +1,55 @@
+"""Which layers there are, by name: `LAYERS` of files, and of these `CELLS` of configurations."""
+
+from ..base.described import signature
+from ..cells import CELLS, Layer
+from .bidirectional import Bidirectional
+from .dense import Dense
+from .dropout import Dropout
+from .input_mapping import InputMapping
+from .mixed_memory import MixedMemory
+from .residual import Residual
+
+_AROUND = (Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual)
+LAYERS = CELLS | {layer.__name__: layer for layer in _AROUND}
+# The first arguments of what `CellConfig` can make: a wiring is then fully connected.
+CELL_ARGUMENTS = (("units", "input_dim"), ("wiring", "input_dim"))
+
+
+def register(cls):
+    """Let files, and configurations if it is a cell, name a layer of your own; a decorator of its class.
+
+    The name is that of the class.  Models with such layers can be saved; for loading the class must be registered too.
+
+    Parameters
+    ----------
+    cls : class derived from Layer
+        If its first two arguments are ``units`` (or ``wiring``) and ``input_dim``, `from_config` knows it as a cell.
+
+    Returns
+    -------
+    cls
+
+    Raises
+    ------
+    TypeError
+        It is no class of a layer.
+    ValueError
+        Another class has this name.  (A class that is defined once more in the same place, as in a notebook, takes the
+        place of the former one.)
+
+    Examples
+    --------
+    >>> from ltc_np import Dense, Layer, register
+    >>> register(Dense) is Dense
+    True
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Layer)):
+        raise TypeError(f"`cls` must be a class derived from Layer, got {cls!r}")
+    name = cls.__name__
+    held = LAYERS.get(name, cls)
+    if (held.__module__, held.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise ValueError(f"`cls` must have a name that no other layer has, got {name!r}, which is {held.__module__}'s")
+    LAYERS[name] = cls
+    if tuple(signature(cls))[:2] in CELL_ARGUMENTS:
+        CELLS[name] = cls
+    return cls
