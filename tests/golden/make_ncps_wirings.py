@@ -1,4 +1,4 @@
-"""Write ncps_wirings.json: graphs of ncps 1.0.1, for tests/wirings/test_wirings.py.
+"""Write ncps_wirings.json: graphs of ncps 1.0.1, for tests/wirings/test_ncps.py.
 
 Run it with an environment that has ncps==1.0.1 and torch (which ncps imports); the tests need only the file::
 

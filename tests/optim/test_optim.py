@@ -4,12 +4,10 @@ import copy
 import math
 import pickle
 import tracemalloc
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from support.flat import FlatModel as Model
 
 from ltc_np import optim
 from ltc_np.optim import (
@@ -20,24 +18,8 @@ from ltc_np.optim import (
     ExponentialDecay,
     RMSprop,
     WarmUp,
-    clip_by_global_norm,
     get,
 )
-
-
-class Model:
-    """What an optimiser needs of a model; ``bound`` is the smallest value that `project` leaves."""
-
-    def __init__(self, theta, trainable=None, decay=None, lr_scale=None, bound=-math.inf, backend="numpy"):
-        self.theta, self.backend = np.array(theta), backend
-        self.trainable = trainable
-        decay = np.ones(self.theta.shape, bool) if decay is None else decay
-        self.layout = SimpleNamespace(decay=decay, lr_scale=lr_scale)
-        self.bound, self.projections = bound, 0
-
-    def project(self):
-        self.projections += 1
-        np.maximum(self.theta, self.theta.dtype.type(self.bound), out=self.theta)
 
 
 def quadratic(theta):
@@ -451,114 +433,5 @@ def test_get():
     assert get(optimizer) is optimizer
 
 
-def test_schedules():
-    exponential = ExponentialDecay(0.2, 0.1, 5)
-    assert [exponential(k) for k in (0, 5, 10)] == pytest.approx([0.2, 0.02, 0.002])
-    cosine = CosineDecay(1.0, 4, final=0.2)
-    assert [cosine(k) for k in range(7)] == pytest.approx(
-        [1.0, 0.2 + 0.4 * (1 + math.sqrt(0.5)), 0.6, 0.2 + 0.4 * (1 - math.sqrt(0.5)), 0.2, 0.2, 0.2]
-    )
-    assert [WarmUp(0.4, 4)(k) for k in range(6)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
-    warm = WarmUp(exponential, 2)
-    assert [warm(k) for k in (0, 1, 2, 7)] == pytest.approx([0.1, 0.2, 0.2, 0.02])
-    assert repr(warm) == "WarmUp(schedule=ExponentialDecay(lr=0.2, rate=0.1, steps=5), steps=2)"
-    assert pickle.loads(pickle.dumps(warm)) == warm
-
-
-def test_schedule_counts_steps_from_zero():
-    seen = []
-    optimizer, model = SGD(lambda step: seen.append(step) or 0.5), Model([0.0])
-    for _ in range(3):
-        optimizer.step(model, np.ones(1))
-    assert seen == [0, 1, 2] and optimizer.learning_rate == 0.5
-    assert repr(SGD(CosineDecay(0.1, 3))).startswith("SGD(lr=CosineDecay(lr=0.1, steps=3, final=0.0), ")
-
-
-@dtypes
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.floats(-1e4, 1e4, width=32), max_size=20), st.floats(1e-3, 1e3))
-def test_clip(dtype, values, max_norm):
-    grad = np.array(values, dtype)
-    before = grad.copy()
-    expected = math.sqrt(math.fsum(float(v) ** 2 for v in grad))
-    norm = clip_by_global_norm(grad, max_norm)
-    assert type(norm) is float and norm == pytest.approx(expected, rel=1e-14)
-    if norm <= max_norm:
-        np.testing.assert_array_equal(grad, before)
-    else:
-        # the norm's error and one rounding per element; those near the smallest float32 keep fewer digits
-        close = {"rtol": 1e-14 + np.finfo(dtype).eps, "atol": float(np.finfo(dtype).tiny)}
-        np.testing.assert_allclose(grad, before.astype(float) * (max_norm / expected), **close)
-
-
-def test_clip_extremes():
-    zero = np.zeros(3, np.float32)
-    assert clip_by_global_norm(zero, 1.0) == 0.0 and not zero.any()
-    assert clip_by_global_norm(np.zeros(0), 1.0) == 0.0
-    for bad in (np.nan, np.inf, -np.inf):
-        grad = np.array([1.0, bad, 5.0])
-        before = grad.copy()
-        assert clip_by_global_norm(grad, 1.0) == pytest.approx(abs(bad), nan_ok=True)
-        np.testing.assert_array_equal(grad, before)
-    with np.errstate(all="raise"):
-        large = np.full(4, 3e38, np.float32)  # squares, and the norm itself, do not fit into float32
-        assert clip_by_global_norm(large, 2.0) == pytest.approx(6e38, rel=1e-7)
-        assert large.tolist() == [1.0] * 4
-        assert clip_by_global_norm(np.array([3e-200, 4e-200]), 1.0) == pytest.approx(5e-200, rel=1e-15, abs=0)
-        huge = np.full(4, 1.5e308)  # even float64 cannot hold the norm
-        assert clip_by_global_norm(huge, 1.0) == math.inf and (huge == 1.5e308).all()
-    for grad in ([1.0], np.ones(2, int)):
-        with pytest.raises(TypeError, match="`grad` must be a float array, got"):
-            clip_by_global_norm(grad, 1.0)
-    for max_norm in (0.0, -1.0, np.nan, np.inf):
-        with pytest.raises(ValueError, match="`max_norm` must be a finite number > 0, got"):
-            clip_by_global_norm(np.ones(2), max_norm)
-
-
 def test_all_public_names_exist():
     assert all(hasattr(optim, name) for name in optim.__all__)
-
-
-class Signs(optim.Optimizer):
-    """One of a user's own, as the base's documentation says."""
-
-    moment_names = ("m",)
-
-    def __init__(self, lr=0.1, beta=0.5):
-        self.beta = beta
-        super().__init__(lr)
-
-    def change(self, model, grad, lr, delta):
-        m = self.moments["m"]
-        m[:] = self.beta * m + (1 - self.beta) * grad
-        delta[:] = lr * np.sign(m)
-
-
-@dtypes
-def test_one_of_your_own(dtype):
-    model, optimizer = Model(np.ones(3, dtype), np.array([True, True, False]), lr_scale=np.array([1, 2, 1])), Signs()
-    optimizer.step(model, np.array([1, -1, 1], dtype))
-    np.testing.assert_allclose(model.theta, [0.9, 1.2, 1], rtol=1e-6)
-    assert optimizer.m.tolist() == [0.5, -0.5, 0]
-    again = Signs()
-    again.load_state(optimizer.state())
-    for one in (optimizer, again):
-        other = Model(np.ones(3, dtype))
-        one.step(other, np.array([-0.5, 0.5, 0], dtype))  # as much as is left of the momentum
-        assert other.theta.tolist() == [1, 1, 1]
-    assert repr(optimizer) == "Signs(lr=0.1, beta=0.5)" and optimizer.kernel is None
-    with pytest.raises(AttributeError, match="'Signs' object has no attribute 'v'"):
-        optimizer.v  # noqa: B018
-    with pytest.raises(NotImplementedError, match="Optimizer must define `change`"):
-        optim.Optimizer(0.1).step(model, np.ones(3, dtype))
-
-
-def test_who_changes_otherwise_has_no_kernel():
-    class Other(Adam):
-        def change(self, model, grad, lr, delta):
-            delta[:] = lr
-
-    class Renamed(Adam):
-        pass
-
-    assert Other.kernel is None and Renamed.kernel == AdamW.kernel == Adam.kernel == "adam"

@@ -1,0 +1,55 @@
+"""Optimisers of a user's own."""
+
+import numpy as np
+import pytest
+from support.flat import FlatModel as Model
+
+from ltc_np import optim
+from ltc_np.optim import Adam, AdamW
+
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+class Signs(optim.Optimizer):
+    """One of a user's own, as the base's documentation says."""
+
+    moment_names = ("m",)
+
+    def __init__(self, lr=0.1, beta=0.5):
+        self.beta = beta
+        super().__init__(lr)
+
+    def change(self, model, grad, lr, delta):
+        m = self.moments["m"]
+        m[:] = self.beta * m + (1 - self.beta) * grad
+        delta[:] = lr * np.sign(m)
+
+
+@dtypes
+def test_one_of_your_own(dtype):
+    model, optimizer = Model(np.ones(3, dtype), np.array([True, True, False]), lr_scale=np.array([1, 2, 1])), Signs()
+    optimizer.step(model, np.array([1, -1, 1], dtype))
+    np.testing.assert_allclose(model.theta, [0.9, 1.2, 1], rtol=1e-6)
+    assert optimizer.m.tolist() == [0.5, -0.5, 0]
+    again = Signs()
+    again.load_state(optimizer.state())
+    for one in (optimizer, again):
+        other = Model(np.ones(3, dtype))
+        one.step(other, np.array([-0.5, 0.5, 0], dtype))  # as much as is left of the momentum
+        assert other.theta.tolist() == [1, 1, 1]
+    assert repr(optimizer) == "Signs(lr=0.1, beta=0.5)" and optimizer.kernel is None
+    with pytest.raises(AttributeError, match="'Signs' object has no attribute 'v'"):
+        optimizer.v  # noqa: B018
+    with pytest.raises(NotImplementedError, match="Optimizer must define `change`"):
+        optim.Optimizer(0.1).step(model, np.ones(3, dtype))
+
+
+def test_who_changes_otherwise_has_no_kernel():
+    class Other(Adam):
+        def change(self, model, grad, lr, delta):
+            delta[:] = lr
+
+    class Renamed(Adam):
+        pass
+
+    assert Other.kernel is None and Renamed.kernel == AdamW.kernel == Adam.kernel == "adam"
