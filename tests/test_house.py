@@ -17,7 +17,14 @@ FOREIGN = {
     (f"{PACKAGE}.kernels.cpu.simd", "_tm_features"): "Numba has no public list of the processor's features",
 }
 # Modules that no test names, with the reason why they are tested nevertheless.
-TESTED_THROUGH = {}
+TESTED_THROUGH = {
+    "__main__": "tests/bench/test_command.py runs the package as a program",
+    "bench.cuda": "tests/kernels/cuda/test_cuda_ltc.py runs the benchmark of the emulated card",
+    "bench.peers.check": "tests/bench/test_peers.py builds a peer with other numbers",
+    "bench.peers.ncps": "tests/bench/test_peers.py, in a process of its own, where ncps is installed",
+    "bench.peers.torch": "tests/bench/test_peers.py, in processes of their own, where PyTorch is installed",
+    "kernels.cpu.rate": "tests/bench/test_command.py compares figures with it",
+}
 # What is left to do: rule -> modules.  To be empty.
 PENDING = {
     "no names as text": """
