@@ -1,0 +1,44 @@
+"""The battery: every layer of the table with every backend; where the card has kernels, an emulated card."""
+
+import importlib.util
+
+import pytest
+from protocol.calls import parts
+from protocol.layers import CASES
+
+from ltc_np import LTC
+
+
+def on_card(layer):
+    """Whether the card has kernels for a part of it."""
+    return any(isinstance(part, LTC) for part in parts(layer))
+
+
+def pytest_generate_tests(metafunc):
+    """``layer`` with each ``backend``; a test that does not take the emulated card has a mark: ``host``."""
+    if not {"layer", "backend"} <= set(metafunc.fixturenames):
+        return
+    host = metafunc.definition.get_closest_marker("host") is not None
+    cases = []
+    for case in CASES:
+        (layer,) = case.values
+        for backend in ("numpy", "cpu", "cuda"):
+            if backend == "cuda" and (host or not on_card(layer) or importlib.util.find_spec("numba") is None):
+                continue
+            cases.append(pytest.param(layer, backend, id=f"{case.id}-{backend}"))
+    metafunc.parametrize(("layer", "backend"), cases)
+
+
+@pytest.fixture
+def backend():
+    """Given by `pytest_generate_tests`, beside the layer."""
+    raise NotImplementedError
+
+
+@pytest.fixture(autouse=True)
+def card(request):
+    """The emulated card, for tests that run on it."""
+    params = getattr(request.node, "callspec", None)
+    if params is not None and params.params.get("backend") == "cuda":
+        request.getfixturevalue("emulator")
+        request.node.add_marker(pytest.mark.filterwarnings("ignore:ltc_np. no cuda kernel for"))
