@@ -34,17 +34,14 @@ def test_a_sequence_has_the_same_bits_in_every_batch(layer, backend, dtype):
 
 @pytest.fixture
 def always_parallel(monkeypatch):
-    """Work is shared among threads however small it is; the largest number of helpers that was asked for."""
+    """Work is shared among threads however small it is; gives the largest number of helpers that was asked for."""
     asked, workers = [0], threads._workers
     monkeypatch.setattr(threads, "_workers", lambda n: (asked.append(n), workers(n))[1])
-    share = threads.share
-
-    def shared(count, parallel):
-        return share(count, True)
-
+    for name in ("ltc", "ode", "cfc"):
+        ltc_np.kernels.load("cpu", name)
     for module in [m for name, m in sys.modules.items() if name.startswith("ltc_np.")]:
-        if getattr(module, "share", None) is share:
-            monkeypatch.setattr(module, "share", shared)
+        for threshold in [name for name in vars(module) if name.startswith("PARALLEL_")]:
+            monkeypatch.setattr(module, threshold, 0)
     yield lambda: max(asked)
     set_num_threads(None)
 

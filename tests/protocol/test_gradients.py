@@ -69,16 +69,14 @@ def test_float32_follows_float64_over_many_steps(layer, backend):
     """A constant input is the worst case for sums over steps: all terms have one sign."""
     if layer.surrogate_gradient:  # a spike that comes one step later is no rounding
         layer = SpikingLIF(**layer.config() | {"relaxed": True})
-    T = 4000 if backend == "cpu" else 400
+    T = 1000 if backend == "cpu" else 200
     exact, model = (Model(layer, seed=1, dtype=dtype, backend=backend) for dtype in ("float64", "float32"))
     exact.theta = model.theta
     x, target = np.full((1, T, 2), 0.3, np.float32), np.zeros((1, T, layer.output_size), np.float32)
-    found = [m.loss_and_grad(x, target, 0.5 if layer.takes_dt else None) for m in (exact, model)]
-    (value, gradient), (value32, gradient32) = found
-    assert abs(value32 - value) <= 1e-5 * value
-    for name, want in exact.views(gradient).items():
-        error = np.abs(model.views(gradient32)[name] - want).max(initial=0)
-        assert error <= 1e-5 * np.abs(want).max(initial=0) + 1e-30, name
+    dt = 20 / T if layer.takes_dt else None
+    (value, gradient), (value32, gradient32) = (m.loss_and_grad(x, target, dt) for m in (exact, model))
+    assert abs(value32 - value) <= 1e-4 * value
+    close(model.views(gradient32), exact.views(gradient), None, TOLERANCES["float32"][1])
 
 
 # ------------------------------------------------------------------------------------------- surrogate gradients
