@@ -21,7 +21,6 @@ from ltc_np import (
     Wiring,
     gradcheck,
     load,
-    set_num_threads,
 )
 from ltc_np.base import activations, blas
 from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, MODES, VARIANTS
@@ -149,59 +148,6 @@ def test_gradient_along_a_direction_at_a_realistic_size(memory, backend):
         assert np.array_equal(getattr(a, name), getattr(again, name))
     assert (a.h0[:BLOCK] == h0[:BLOCK]).all()
     assert (a.x[:BLOCK] == 0).all()
-
-
-@pytest.mark.parametrize("cell", [CfC(19, 2, backbone_units=40), WiredCfC(AutoNCP(30, 5), 2, strict=True)])
-def test_same_bits_for_every_number_of_threads(cell, monkeypatch):
-    monkeypatch.setattr(ltc_np.base.blas, "PARALLEL_PRODUCTS", 0)
-    model = Model(cell, seed=0, backend="cpu")
-    x, dt, _ = data(3 * BLOCK + 1, 11, 2, 1)
-    y = np.zeros((*x.shape[:2], cell.output_size))
-    found = []
-    try:
-        for n in (1, 2, 5):
-            set_num_threads(n)
-            found.append((model(x, dt), *model.loss_and_grad(x, y, dt)))
-    finally:
-        set_num_threads(None)
-    for outputs, loss, gradient in found[1:]:
-        assert np.array_equal(outputs, found[0][0])
-        assert loss == found[0][1]
-        assert np.array_equal(gradient, found[0][2])
-
-
-def test_float32_follows_float64(backend):
-    layer = CfC(20, 3, backbone_units=33, backbone_activation="gelu")
-    low, high = (Model(layer, seed=0, dtype=d, backend=backend) for d in ("float32", "float64"))
-    high.theta = low.theta
-    x, dt, _ = (a.astype(np.float32) for a in data(9, 50, 3, 20))
-    y = np.zeros((9, 50, 20), np.float32)
-    (loss, g), (loss64, g64) = (m.loss_and_grad(x, y, dt) for m in (low, high))
-    assert g.dtype == np.float32
-    assert abs(loss - loss64) < 1e-5 * loss64  # 50 steps of roundings of 6e-8
-    assert np.abs(g - g64).max() < 1e-5 * np.abs(g64).max()
-
-
-def test_one_signature_per_dtype():
-    """Read-only, strided and unaligned inputs must not compile kernels again."""
-    from ltc_np.kernels.cpu import cfc
-
-    rng = np.random.default_rng(0)
-    for dtype in ("float32", "float64"):
-        for cell in (
-            CfC(5, 2, backbone_units=8, variant="keras", backbone_dropout=0.5), CfC(5, 2, mode="pure"),
-            WiredCfC(AutoNCP(8, 5), 2),
-        ):  # fmt: skip
-            model = Model(cell, Dense(5, 2), seed=0, dtype=dtype)
-            x = rng.normal(size=(3, 4, 2))
-            frozen = x.astype(dtype)
-            frozen.setflags(write=False)
-            for given in (frozen, np.asfortranarray(x), x[:, ::-1], (10 * x).astype(int)):
-                model.fit(given, x, epochs=1, lengths=[4, 3, 1], memory="low", tbptt=2, verbose=False)
-                model.backward(model.forward(given, dropout_seed=1)[1], np.broadcast_to(np.float64(1), (3, 4, 2)))
-            model.step(x[0, 0])
-    for kernel in (cfc.activate, cfc.blend, cfc.d_blend):
-        assert len(kernel.signatures) == 2, (kernel, kernel.signatures)
 
 
 # -------------------------------------------------------------------------------------- initial values, checks

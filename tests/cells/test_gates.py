@@ -1,7 +1,5 @@
 """Cells of gates: what they share, each of them: finite differences, backends, threads, parts, padding, workspaces."""
 
-import importlib
-
 import numpy as np
 import pytest
 
@@ -50,23 +48,6 @@ def test_gradient_along_a_direction_at_a_realistic_size(cell):
 
 
 @cells
-@pytest.mark.parametrize("N", [16, 19])
-def test_backends_agree_in_float32(cell, N):
-    rng = np.random.default_rng(0)
-    slow, fast = (Model(cell(N, 3), seed=0, backend=b) for b in ("numpy", "cpu"))
-    x, dt, lengths = rng.normal(size=(33, 50, 3)), times(slow, rng, 33, 50), rng.integers(0, 51, 33)
-    y, tape = slow.forward(x, dt, lengths=lengths)
-    y_fast, tape_fast = fast.forward(x, dt, lengths=lengths)
-    assert np.abs(y - y_fast).max() < 1e-5
-    a, b = slow.backward(tape, np.cos(y)), fast.backward(tape_fast, np.cos(y))
-    for name in ("theta", "x", "h0", "dt"):
-        want = getattr(a, name)
-        if want is not None:
-            assert want.dtype == np.float32
-            assert np.abs(getattr(b, name) - want).max() < 1e-5 * np.abs(want).max(), name
-
-
-@cells
 def test_the_same_bits_for_every_number_of_threads(cell, backend):
     """The batch is cut by its size alone, and is cut here."""
     rng = np.random.default_rng(0)
@@ -97,35 +78,6 @@ def test_parts_of_the_batch_are_the_whole(cell):
         np.testing.assert_allclose(y[b : b + 1], alone, rtol=0, atol=1e-13)
 
 
-@cells
-def test_a_workspace_in_use_again_changes_nothing(cell):
-    """Training calls with alternating shapes: no array of one call may leak into the next."""
-    rng = np.random.default_rng(0)
-    model, layers = Model(cell(5, 2), cell(4, 5), seed=0), (cell(5, 2), cell(4, 5))
-    batches = [
-        (rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 4)), times(model, rng, B, T), rng.integers(1, T + 1, B))
-        for B, T in ((3, 4), (7, 2), (3, 4))
-    ]
-    once = [Model(*layers, seed=0).loss_and_grad(x, y, dt=dt, lengths=n) for x, y, dt, n in batches]
-    for _ in range(2):
-        for (x, y, dt, n), (value, gradient) in zip(batches, once, strict=True):
-            again = model.loss_and_grad(x, y, dt=dt, lengths=n)
-            assert again[0] == value
-            assert np.array_equal(again[1], gradient)
-
-
-@cells
-def test_a_tape_may_be_used_twice(cell, backend):
-    x = np.random.default_rng(0).normal(size=(3, 4, 2))
-    model = Model(cell(5, 2), seed=0, backend=backend)
-    y, tape = model.forward(x, lengths=[4, 2, 0])
-    first = model.backward(tape, y)
-    y[:] = 0
-    second = model.backward(tape, model(x, lengths=[4, 2, 0]))
-    for name in ("theta", "x", "h0", "dt"):
-        assert np.array_equal(getattr(first, name), getattr(second, name))
-
-
 def test_count_parts():
     """Parts of at least 32 sequences, and only where a step's products are worth a thread."""
     assert [gates.count_parts(B, 10**6) for B in (1, 32, 63, 64, 100, 256)] == [1, 1, 1, 2, 3, 8]
@@ -143,24 +95,3 @@ def test_it_learns_what_needs_memory(cell, tmp_path):
     assert model.evaluate(x, x[:, 0], metrics=["r2"])["r2"] > 0.95
     model.save(tmp_path / "cell.npz")
     assert np.array_equal(load(tmp_path / "cell.npz")(x), model(x))
-
-
-@cells
-def test_one_signature_per_dtype(cell):
-    """Read-only, strided and integer inputs must not compile kernels again."""
-    rng = np.random.default_rng(0)
-    for dtype in ("float32", "float64"):
-        model = Model(cell(5, 2), seed=0, dtype=dtype)
-        x = rng.normal(size=(3, 4, 2))
-        frozen = x.astype(dtype)
-        frozen.setflags(write=False)
-        for data in (x, frozen, np.asfortranarray(x), x[:, ::-1], (10 * x).astype(int)):
-            y, tape = model.forward(data, h0=np.asfortranarray(rng.normal(size=(3, model.state_size))))
-            model.backward(tape, np.broadcast_to(np.float64(1), y.shape))
-            model.loss_and_grad(data, np.zeros((3, 4, 5)))
-            model.step(data[:, 0])
-    module = importlib.import_module(f"ltc_np.kernels.cpu.{type(model.layers[0]).__name__.lower()}")
-    entries = [f for name, f in vars(module).items() if hasattr(f, "signatures") and name[0] != "_"]  # no helpers
-    found = {f.__name__: len(f.signatures) for f in entries if f.__module__ == module.__name__}
-    assert len(found) >= 2
-    assert set(found.values()) == {2}, found

@@ -18,7 +18,6 @@ from ltc_np import (
     Residual,
     gradcheck,
     load,
-    set_num_threads,
     solver_error,
 )
 
@@ -331,92 +330,6 @@ def test_the_time_constants_are_trained_or_frozen():
     model.fit(x, y, dt=dt, epochs=2, verbose=False)
     for name, values in model.params.items():
         assert np.array_equal(values, before[name]) == (name == "tau")
-
-
-# -------------------------------------------------------------------------------------- backends, bits, padding
-
-
-@each_rule
-@pytest.mark.parametrize("N", [16, 19])
-def test_backends_agree_in_float32(cell, solver, N):
-    x, dt, lengths = data(41, 30, 3)
-    slow, fast = (drawn(cell(N, 3, solver=solver), backend=b) for b in ("numpy", "cpu"))
-    y, tape = slow.forward(x, dt, lengths=lengths)
-    y_fast, tape_fast = fast.forward(x, dt, lengths=lengths)
-    assert np.abs(y - y_fast).max() < 2e-5 * np.abs(y).max()
-    a, b = slow.backward(tape, np.cos(y)), fast.backward(tape_fast, np.cos(y))
-    for name in ("theta", "x", "h0", "dt"):
-        want = getattr(a, name)
-        assert np.abs(getattr(b, name) - want).max() < 2e-5 * np.abs(want).max(), name
-
-
-@each_rule
-def test_little_memory_gives_the_same_bits(cell, solver, backend):
-    x, dt, lengths = data(20, 9)
-    model = drawn(cell(6, 2, solver=solver), backend=backend)
-    y = model(x, dt)
-    full, low = (
-        model.backward(model.forward(x, dt, lengths=lengths, memory=memory)[1], y) for memory in ("full", "low")
-    )
-    for name in ("theta", "x", "h0", "dt"):
-        assert np.array_equal(getattr(full, name), getattr(low, name))
-
-
-def test_the_same_bits_for_every_number_of_threads():
-    x, dt, lengths = data(150, 20, 3)
-    y, results = np.random.default_rng(0).normal(size=(150, 20, 48)), []
-    model = Model(NeuralODE(48, 3), seed=0)
-    try:
-        for n in (1, 2, 5):
-            set_num_threads(n)
-            results.append((model(x, dt, lengths=lengths), model.loss_and_grad(x, y, dt, lengths=lengths)[1]))
-    finally:
-        set_num_threads(None)
-    for outputs, gradient in results[1:]:
-        assert np.array_equal(outputs, results[0][0])
-        assert np.array_equal(gradient, results[0][1])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_bits_do_not_depend_on_the_batch(dtype, backend):
-    x, dt, lengths = data(67, 6, 3)
-    model = drawn(CTRNN(13, 3, solver="rk4"), dtype=dtype, backend=backend)
-    y, state = model(x, dt, lengths=lengths, return_state=True)
-    for b, n in enumerate(lengths):
-        if n:
-            alone, end = model(x[b, :n], dt[b, :n], return_state=True)
-            assert np.array_equal(alone, y[b, :n])
-            assert np.array_equal(end, state[b])
-
-
-def test_a_workspace_in_use_again_changes_nothing():
-    """Training calls with alternating shapes: no array of one call may leak into the next."""
-    layers = CTRNN(5, 2), NeuralODE(4, 5, ode_unfolds=2)
-    model, batches = Model(*layers, seed=0), []
-    for B, T in ((3, 4), (20, 2), (3, 4), (18, 7)):
-        x, dt, lengths = data(B, T, seed=B)
-        batches.append((x, np.random.default_rng(B).normal(size=(B, T, 4)), dt, lengths))
-    once = [Model(*layers, seed=0).loss_and_grad(x, y, dt, lengths=n) for x, y, dt, n in batches]
-    for _ in range(2):
-        for (x, y, dt, n), (value, gradient) in zip(batches, once, strict=True):
-            again = model.loss_and_grad(x, y, dt, lengths=n)
-            assert again[0] == value
-            assert np.array_equal(again[1], gradient)
-
-
-def test_one_signature_per_dtype():
-    """Absent gradients, feedback or tapes must not compile kernels again."""
-    from ltc_np.kernels.cpu import ode
-
-    for dtype in ("float32", "float64"):
-        x, dt, lengths = data()
-        for layer in (CTRNN(5, 2), CTRNN(5, 2, global_feedback=False), NeuralODE(5, 2)):
-            model = Model(layer, Dense(5, 2), seed=0, dtype=dtype)
-            model.loss_and_grad(x, x, dt, lengths=lengths, memory="low")
-            model.loss_and_grad(x[:, ::-1], x, np.float32(0.5))
-            model.backward(model.forward(x, dt)[1], x)
-            model.step(x[:, 0], 0.1)
-    assert len(ode._forward.signatures) == len(ode._backward.signatures) == 2
 
 
 @pytest.mark.parametrize(

@@ -273,18 +273,6 @@ def test_long_float32_gradients_follow_float64(solver, backend):
 # ------------------------------------------------------------------------------------------------- edges, bits
 
 
-@pytest.mark.parametrize("key", ["dense", "sparse", "tutorial", "posts order"])
-@new
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_dt_zero_is_exact(key, solver, dtype, backend):
-    model, x, _, _ = make(key, backend, dtype, **options(solver))
-    h0 = np.random.default_rng(0).normal(size=(x.shape[0], model.state_size)).astype(dtype)
-    y, state = model(x, 0.0, h0=h0, return_state=True)
-    assert (state == h0).all()
-    _, tape = model.forward(x, 0.0, h0=h0)
-    assert (model.backward(tape, np.zeros_like(y), h0).h0 == h0).all()
-
-
 @every
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_no_conductance_at_all(solver, dtype, backend):
@@ -374,20 +362,6 @@ def test_bits_do_not_depend_on_batch_order_tile_or_threads(solver, dtype, backen
             monkeypatch.setattr(ltc, "tile_width", lambda N, B, width=width: width)
             assert (LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend, **options(solver))(x, dt) == y).all()
         monkeypatch.undo()
-
-
-@pytest.mark.parametrize("key", ["dense", "sparse", "tutorial", "posts order"])
-@new
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_low_memory_gives_the_same_bits(key, solver, dtype, backend):
-    model, x, dt, lengths = make(key, backend, dtype, **options(solver))
-    found = []
-    for memory in ("full", "low"):
-        y, tape = model.forward(x, dt, lengths=lengths, memory=memory)
-        g = model.backward(tape, np.cos(3 * y), np.ones((len(x), model.state_size)))
-        found.append((y, g.theta, g.x, g.h0, g.dt))
-    for full, low in zip(*found, strict=True):
-        np.testing.assert_array_equal(full, low)
 
 
 # ------------------------------------------------------------------------------------------ the layer's options

@@ -200,23 +200,6 @@ def test_recurrent_spikes_wait_for_elapsed_time(backend):
     assert np.array_equal(state, end)
 
 
-@pytest.mark.parametrize("N", [16, 19])
-@each_option
-def test_backends_agree(N, options):
-    rng = np.random.default_rng(0)
-    x, dt, lengths = rng.normal(size=(33, 30, 3)), rng.uniform(0, 2, (33, 30)), rng.integers(0, 31, 33)
-    slow, fast = (lively(N, 3, backend, **options) for backend in ("numpy", "cpu"))
-    y, tape = slow.forward(x, dt, lengths=lengths)
-    y_fast, tape_fast = fast.forward(x, dt, lengths=lengths)
-    assert 0.02 < y.mean() < 0.5
-    assert np.array_equal(y, y_fast)  # a potential within a rounding of the threshold would be a rare accident
-    c = rng.normal(size=y.shape)
-    a, b = slow.backward(tape, c), fast.backward(tape_fast, c)
-    for name in ("theta", "x", "h0", "dt"):
-        want = getattr(a, name)
-        assert np.abs(getattr(b, name) - want).max() < 1e-11 * np.abs(want).max(), name
-
-
 @each_option
 def test_the_same_bits_for_every_number_of_threads(options, backend):
     """The batch is cut by its size alone, and is cut here."""
@@ -236,27 +219,6 @@ def test_the_same_bits_for_every_number_of_threads(options, backend):
     for outputs, gradient in results[1:]:
         assert np.array_equal(outputs, results[0][0])
         assert np.array_equal(gradient, results[0][1])
-
-
-@each_option
-def test_a_workspace_in_use_again_changes_nothing(options):
-    """Training calls with alternating shapes: no array of one call may leak into the next."""
-    rng = np.random.default_rng(0)
-
-    def model():
-        return Model(SpikingLIF(5, 2, **options), SpikingLIF(4, 5, **options), seed=0)
-
-    batches = [
-        (rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 4)), rng.integers(1, T + 1, B))
-        for B, T in ((3, 4), (7, 2), (3, 4))
-    ]
-    once = [model().loss_and_grad(x, y, lengths=n) for x, y, n in batches]
-    used = model()
-    for _ in range(2):
-        for (x, y, n), (value, gradient) in zip(batches, once, strict=True):
-            again = used.loss_and_grad(x, y, lengths=n)
-            assert again[0] == value
-            assert np.array_equal(again[1], gradient)
 
 
 def test_initial_values():

@@ -188,39 +188,6 @@ def test_functions_have_the_same_bits_on_avx2_and_call_nothing(tmp_path):
     assert host[4:8] == avx2[4:8] == ["True 0"] * 4  # multiply-adds on whole vectors, no libm
 
 
-def test_one_signature_per_dtype():
-    """Read-only, strided, integer and big-endian inputs must not compile kernels again."""
-    from ltc_np import LTC, LTCRNN, AutoNCP, Dense, FullyConnected, Model
-    from ltc_np.kernels.cpu import ltc, ltc_lanes, ltc_posts
-
-    rng = np.random.default_rng(0)
-    stack = Model(LTC(AutoNCP(8, 3), 2), Dense(3, 4), LTC(FullyConnected(13, 2), 4), seed=0)
-    for B in (1, 2, 20):
-        x = rng.normal(size=(B, 4, 2))
-        stack.fit(x, x, epochs=1, lengths=np.full(B, 3), verbose=False)
-        stack.predict(x, h0=np.asfortranarray(np.zeros((B, 21))))
-        stack.step(x[:, 0])
-    for wiring, B in ((AutoNCP(8, 2), 20), (FullyConnected(13, 2), 2)):
-        for dtype in ("float32", "float64"):
-            model = LTCRNN(wiring, 2, seed=0, dtype=dtype)
-            x = rng.normal(size=(B, 4, 2))
-            frozen = x.astype(dtype)
-            frozen.setflags(write=False)
-            strided = np.asfortranarray(x)
-            offset = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape)  # not aligned
-            for solver in ("euler", "rk4", "exponential"):
-                other = LTCRNN(wiring, 2, seed=0, dtype=dtype, solver=solver, check_stability="off")
-                other.backward(other.forward(x, 0.1)[1], x)
-            for data in (x, frozen, strided, x[:, ::-1], x.astype(">f8"), (10 * x).astype(int), x.tolist(), offset):
-                for dt in (1.0, np.broadcast_to(np.float32(0.5), (B, 4)), np.ones(4, int)):
-                    model.loss_and_grad(data, x, dt, lengths=np.full(B, 4, np.int32))
-                    model.backward(model.forward(data, dt)[1], np.broadcast_to(np.float64(1), (B, 4, 2)))
-    for kernel in (
-        ltc_lanes.forward, ltc_lanes.backward, ltc_posts.forward, ltc_posts.backward, ltc._pack, ltc._unpack,
-    ):  # fmt: skip
-        assert len(kernel.signatures) == 2, (kernel, kernel.signatures)
-
-
 def test_loop_orders_and_tiles_follow_size_only():
     from ltc_np.kernels.cpu.ltc import tile_width, uses_posts
 

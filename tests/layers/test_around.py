@@ -355,26 +355,6 @@ def test_training_files_and_resuming(tmp_path, backend):
     assert np.array_equal(model.theta, again.theta)
 
 
-def test_a_workspace_in_use_again_changes_nothing():
-    """Training calls with alternating shapes: no array of one call may leak into the next."""
-
-    def new():
-        layers = Residual(Bidirectional(LTC(AutoNCP(6, 2), 4, ode_unfolds=2)), Dropout(4, 0.5)), Dropout(4, 0.1)
-        return Model(*layers, seed=0)
-
-    batches = [
-        (normal(B, T, 4), normal(B, T, 4, seed=1), times(B, T), np.random.default_rng(2).integers(1, T + 1, B))
-        for B, T in ((3, 4), (7, 2), (3, 4))
-    ]
-    once = [new().loss_and_grad(x, y, dt, lengths=n, dropout_seed=1) for x, y, dt, n in batches]
-    model = new()
-    for _ in range(2):
-        for (x, y, dt, n), (value, gradient) in zip(batches, once, strict=True):
-            again = model.loss_and_grad(x, y, dt, lengths=n, dropout_seed=1)
-            assert again[0] == value
-            assert np.array_equal(again[1], gradient)
-
-
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

@@ -178,34 +178,6 @@ def test_gradient_along_a_direction_at_a_realistic_size(topology):
 
 
 @each_topology
-def test_low_memory_is_the_same_bits(topology, backend):
-    rng = np.random.default_rng(0)
-    x, y, lengths = rng.normal(size=(3, 6, 2)), rng.normal(size=(3, 6, 3)), [6, 2, 0]
-    model = drawn(CELLS["ltc"], topology, backend)
-    full, low = (model.loss_and_grad(x, y, 0.5, lengths=lengths, memory=m) for m in ("full", "low"))
-    assert full[0] == low[0]
-    assert np.array_equal(full[1], low[1])
-
-
-@each_topology
-@each_cell
-def test_a_workspace_in_use_again_changes_nothing(make, topology):
-    rng = np.random.default_rng(0)
-    model = drawn(make, topology, "auto")
-    O = model.output_size
-    batches = [
-        (rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, O)), rng.integers(1, T + 1, B))
-        for B, T in ((3, 4), (5, 2), (3, 4))
-    ]
-    once = [drawn(make, topology, "auto").loss_and_grad(x, y, lengths=n) for x, y, n in batches]
-    for _ in range(2):
-        for (x, y, n), (value, gradient) in zip(batches, once, strict=True):
-            again = model.loss_and_grad(x, y, lengths=n)
-            assert again[0] == value
-            assert np.array_equal(again[1], gradient)
-
-
-@each_topology
 def test_dropout_of_the_cell(topology, backend):
     """Dropped at every step anew, the same for the same seed, with the derivative of what was computed."""
     cell = CfC(4, 2 if topology == "torch" else 3, backbone_units=9, backbone_layers=2, backbone_dropout=0.5)

@@ -45,6 +45,7 @@ ROWS = {
             LTC(AutoNCP(8, 3), 2),
             LTC(FullyConnected(5, 3), 2, ode_unfolds=3, positivity="clip", input_mapping=None, output_mapping="linear"),
             LTC(RandomWiring(2, 3, 6, seed=0), epsilon=0.0),
+            LTC(FullyConnected(13, 2), 2, ode_unfolds=2),  # few sequences go by posts
         ],
     ),
     "LTC exponential": Row(
