@@ -30,9 +30,6 @@ PENDING = {
     "no names as text": """
         layers.config network.cuda.stack
     """,
-    "tables stand once": """
-        kernels.cuda.losses
-    """,
 }
 
 

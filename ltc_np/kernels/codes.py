@@ -14,6 +14,10 @@ RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR = range(7)
 # What a step of a CfC does with its heads: modes default, no_gate and pure, the last in two ways.
 GATE, NO_GATE, DECAY, DECAY_OF_STATE = range(4)
 
+# Losses with one element for each output, and their numbers.
+ELEMENTWISE_LOSSES = ("mse", "mae", "huber", "binary_cross_entropy")
+MSE, MAE, HUBER, BINARY_CROSS_ENTROPY = range(4)
+
 # What stands for the derivative of a spike, and its number.
 SURROGATES = ("fast_sigmoid", "arctan")
 FAST_SIGMOID, ARCTAN = range(2)

@@ -7,13 +7,12 @@ import math
 
 import numpy as np
 
+from ..codes import BINARY_CROSS_ENTROPY, ELEMENTWISE_LOSSES, MAE, MSE
 from . import sums
 from .device import cuda, helper, kernel, launch_over, upload
 
 u = np.uint64
-MSE, MAE, HUBER, BINARY_CROSS_ENTROPY = range(4)
-CODES = {"mse": MSE, "mae": MAE, "huber": HUBER, "binary_cross_entropy": BINARY_CROSS_ENTROPY}
-NAMES = (*CODES, "cross_entropy")
+NAMES = (*ELEMENTWISE_LOSSES, "cross_entropy")
 
 
 @helper
@@ -116,9 +115,9 @@ class DeviceLoss:
         if self.name == "cross_entropy":
             launch_over(rows, classes, self.parameters, y, target, weight, scale, steps, *shape, elements, d_y)
         else:
+            kind = ELEMENTWISE_LOSSES.index(self.name)
             launch_over(
-                rows, elementwise, CODES[self.name], self.parameters, y, target, weight, scale, steps, *shape, elements,
-                d_y,
-            )  # fmt: skip
+                rows, elementwise, kind, self.parameters, y, target, weight, scale, steps, *shape, elements, d_y
+            )
         sums.add_columns(elements, None, 1, rows, total, memory)
         return d_y
