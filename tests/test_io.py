@@ -5,8 +5,23 @@ import pathlib
 
 import numpy as np
 import pytest
+from support import GOLDEN, golden
 
-from ltc_np import LTC, LTCRNN, Adam, AutoNCP, Dense, FullyConnected, Layer, Model, RandomWiring, Wiring, load, save
+from ltc_np import (
+    LTC,
+    LTCRNN,
+    SGD,
+    Adam,
+    AutoNCP,
+    Dense,
+    FullyConnected,
+    Layer,
+    Model,
+    RandomWiring,
+    Wiring,
+    load,
+    save,
+)
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 MODELS = {
@@ -70,8 +85,6 @@ def test_optimizer_state(tmp_path):
     a, b = optimizer.state(), again.state()
     assert a.keys() == b.keys()
     assert all(np.array_equal(a[k], b[k]) for k in a)
-    from ltc_np import SGD
-
     with pytest.raises(ValueError, match="`optimizer` must be of type Adam"):
         load(tmp_path / "m.npz", optimizer=SGD(0.1))
     model.save(tmp_path / "bare.npz")
@@ -187,3 +200,25 @@ def test_layers_of_ones_own_need_the_registry(tmp_path):
     with pytest.raises(ValueError, match="registered layers"):
         save(tmp_path / "m.npz", Model(Mine()))
     assert not list(pathlib.Path(tmp_path).iterdir())
+
+
+@pytest.mark.parametrize("name", golden.cases("files/outputs"))
+def test_files_of_before(name, backend):
+    """Written by 0.1.0, before the package was rebuilt (golden/files/make_files.py): every later version reads them."""
+    want, path = golden.read("files/outputs", name), GOLDEN / "files" / f"{name}.npz"
+    model = load(path, backend=backend)
+    assert np.array_equal(model.theta, want["theta"])
+    assert np.array_equal(model.trainable, want["trainable"])
+    assert model.best.val_loss > 0
+    assert model.best.theta.shape == model.theta.shape
+    y, state = model(want["x"], want["dt"], return_state=True)
+    for found, wanted in ((y, want["y"]), (state, want["state"])):
+        assert np.abs(found - wanted).max() <= (1e-6 if model.dtype == np.float32 else 1e-13) * np.abs(wanted).max()
+    states = {key.removeprefix("optimizer/"): a for key, a in want.items() if key.startswith("optimizer/")}
+    if states:
+        optimizer = {"gains": Adam(1e-2), "stack": SGD(1e-2, momentum=0.9)}[name]
+        load(path, backend=backend, optimizer=optimizer)
+        found = optimizer.state()
+        assert found.keys() == states.keys()
+        assert all(np.array_equal(found[key], states[key]) for key in states)
+    assert (model.config is not None) == (name == "config")
