@@ -114,13 +114,13 @@ class Views(Mapping):
 
 
 # The smallest effective value under "softplus", by the size of a float.
-_LEAST = {np.dtype(t).itemsize: t(np.finfo(t).tiny ** 0.5) for t in (np.float32, np.float64)}
+LEAST = {np.dtype(t).itemsize: t(np.finfo(t).tiny ** 0.5) for t in (np.float32, np.float64)}
 
 
 def softplus(raw, out):
     """out = log(1 + exp(raw)) without overflow, and never so small that its square is 0."""
     np.logaddexp(raw, raw.dtype.type(0), out=out)
-    np.maximum(out, _LEAST[raw.dtype.itemsize], out=out)
+    np.maximum(out, LEAST[raw.dtype.itemsize], out=out)
 
 
 def d_softplus(value):

@@ -25,25 +25,28 @@ PEERS_CASE = "batch"  # the longest that fits a card when every intermediate res
 
 
 def problem(name, dtype):
-    """A case's network on the card, new, and its data on the host."""
-    return problem_of(CARD_CASES[name], dtype, "cuda")
+    """A case's network on the card, new, and its data on the host: sequences and targets."""
+    case = CARD_CASES[name]
+    model, x, y = problem_of(case, dtype, "cuda")
+    dt, h0 = np.ones((case.B, case.T), dtype), np.zeros((case.B, case.N), dtype)
+    return model, Sequences(x, dt, np.full(case.B, case.T), None, h0), y
 
 
 def forward_seconds(name, dtype, runs):
     """Time of a forward call on data that lies on the device."""
     from ..kernels.cuda import device
     from ..kernels.cuda.memory import Memory
-    from ..network.cuda import stack
+    from ..network.cuda.host_arrays import HostCall
+    from ..network.cuda.stack import DeviceStack
 
-    (model, x, _), (_, N, _, T, B) = problem(name, dtype), CARD_CASES[name]
-    memory, net = Memory(), stack.Stack(model)
-    net.load()
-    net.prepare()
-    given = [stack.put_steps("x", x, memory), stack.put_steps("dt", np.ones((B, T), dtype), memory)]
-    given += [stack.put("steps", np.full(B, T), memory), net.put_states("h", np.zeros((B, N), dtype), memory)]
+    model, sequences, _ = problem(name, dtype)
+    memory, stack = Memory(), DeviceStack(model)
+    stack.parameters.load()
+    stack.prepare()
+    given = HostCall(sequences).put(stack, memory)
 
     def forward():
-        net.forward(*given, T, B, False, None, memory)
+        stack.forward(*given, None, memory)
 
     forward()
     return statistics.median(device.seconds(forward) for _ in range(runs))
@@ -53,10 +56,9 @@ def train_seconds(name, dtype, runs):
     """Time of a training step of a batch from the host."""
     from ..kernels.cuda import device
 
-    (model, x, y), (_, N, _, T, B) = problem(name, dtype), CARD_CASES[name]
+    model, sequences, y = problem(name, dtype)
     trainer = model.engine.trainer(Objective(losses.mse, None, None), Adam(1e-3), 1.0, "full", Workspace())
     trainer.load()
-    sequences = Sequences(x, np.ones((B, T), dtype), np.full(B, T), None, np.zeros((B, N), dtype))
     batch = Batch(sequences, y, None, None)
 
     def train():

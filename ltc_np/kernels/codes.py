@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..base.layout import POSITIVITIES
+
 LOG2E = 1.4426950408889634
 # Rows of partial gradients that a call adds up in order, whatever the number of threads.
 GRADIENT_ROWS = 16
@@ -11,12 +13,15 @@ GRADIENT_ROWS = 16
 ACTIVATIONS = ("relu", "silu", "tanh", "gelu", "lecun_tanh", "sigmoid", None)
 RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR = range(7)
 
+# Positivities of `ltc_np.base.layout` by number, their place there.
+SOFTPLUS, CLIP = map(POSITIVITIES.index, ("softplus", "clip"))
+
+# The losses of `ltc_np.losses` and their numbers.
+LOSSES = ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy")
+MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, CROSS_ENTROPY = range(5)
+
 # What a step of a CfC does with its heads: modes default, no_gate and pure, the last in two ways.
 GATE, NO_GATE, DECAY, DECAY_OF_STATE = range(4)
-
-# Losses with one element for each output, and their numbers.
-ELEMENTWISE_LOSSES = ("mse", "mae", "huber", "binary_cross_entropy")
-MSE, MAE, HUBER, BINARY_CROSS_ENTROPY = range(4)
 
 # What stands for the derivative of a spike, and its number.
 SURROGATES = ("fast_sigmoid", "arctan")

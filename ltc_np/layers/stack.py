@@ -30,7 +30,7 @@ class Stack:
                     f"{layers[k - 1].output_size}"
                 )
         self.layers = layers
-        self._prefixes = [""] if len(layers) == 1 else [f"{k}." for k in range(len(layers))]
+        self.prefixes = [""] if len(layers) == 1 else [f"{k}." for k in range(len(layers))]
         self.layout = Layout.join(layer.layout for layer in layers)
         self.buffers = Layout.join(layer.buffers for layer in layers)
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
@@ -38,7 +38,7 @@ class Stack:
         self.states, self.state_size = [slice(a, b) for a, b in pairwise(ends)], ends[-1]
         self.state_slices = {
             prefix + name: slice(start + where.start, start + where.stop)
-            for prefix, start, layer in zip(self._prefixes, ends, layers, strict=False)
+            for prefix, start, layer in zip(self.prefixes, ends, layers, strict=False)
             for name, where in layer.state_slices.items()
         }
         vars(self).update(combine(layers))
@@ -55,7 +55,7 @@ class Stack:
         """What each layer needs of the parameters."""
         return [
             layer.prepare(part(p, prefix), part(buffers, prefix), backend)
-            for layer, prefix in zip(self.layers, self._prefixes, strict=True)
+            for layer, prefix in zip(self.layers, self.prefixes, strict=True)
         ]
 
     def check(self, prepared, dt):
@@ -92,7 +92,7 @@ class Stack:
         for k in range(len(self.layers) - 1, -1, -1):
             d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, self.states[k]])
             d_y, d_h0[k], d_layer_dt = self.layers[k].backward(
-                prepared[k], saved[k], d_y, d_state, part(g, self._prefixes[k]), want_x or k > 0, want_dt,
+                prepared[k], saved[k], d_y, d_state, part(g, self.prefixes[k]), want_x or k > 0, want_dt,
                 workspace.child(k),
             )  # fmt: skip
             if d_layer_dt is not None:

@@ -28,6 +28,13 @@ class Penalty:
                 terms.append((name, layout.slices[key][0], checks.number(f"{name}[{key!r}]", factor)))
         return cls(tuple(terms)) if terms else None
 
+    def rates(self, size):
+        """Factors of |p| and of p**2, (2, size)."""
+        rates = np.zeros((2, size))
+        for kind, where, factor in self.terms:
+            rates[("l1", "l2").index(kind), where] += factor
+        return rates
+
     def add(self, model, gradient):
         """Add the terms' gradient in place (frozen parameters stay 0); return their value."""
         values = model.layout.effective(model.theta)

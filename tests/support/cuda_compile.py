@@ -121,7 +121,7 @@ def everything():
 def why_not():
     """None, or why nothing can be compiled."""
     if device.cuda is None:
-        return device._broken
+        return device.broken
     from numba.cuda.cudadrv import nvvm
 
     if not nvvm.is_available():

@@ -1,13 +1,11 @@
-"""What is done feature by feature, or with one matrix, at every step: `Dense` and the LTC's mappings.
-
-Arrays are flat; a row is a step of a sequence.
-"""
+"""One matrix at every step, and an activation.  Arrays are flat; a row is a step of a sequence."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from ..codes import ACTIVATIONS, GELU, LECUN_TANH, LINEAR, RELU, SIGMOID, SILU, TANH
+from ..codes import GELU, LECUN_TANH, LINEAR, RELU, SIGMOID, SILU, TANH
 from . import sums
 from .device import cuda, helper, kernel, launch_over
 
@@ -68,8 +66,8 @@ def d_activate(f, z, y):
 
 
 @kernel
-def affine(x, weight, bias, n_in, n_out, f, z, y):
-    """y = f(z), z = x @ weight + bias: (rows, n_in) to (rows, n_out)."""
+def affine(x, weight, bias, n_in, n_out, activation, z, y):
+    """y = activation(z), z = x @ weight + bias: (rows, n_in) to (rows, n_out)."""
     k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
     if k < u(y.size):
         row, o = k // n_out, k % n_out
@@ -78,15 +76,15 @@ def affine(x, weight, bias, n_in, n_out, f, z, y):
             total += x[row * n_in + u(i)] * weight[u(i) * n_out + o]
         total += bias[o]
         z[k] = total
-        y[k] = activate(f, total)
+        y[k] = activate(activation, total)
 
 
 @kernel
-def d_activation(d_y, z, y, f, d_z):
+def d_activation(d_y, z, y, activation, d_z):
     """d_z of d_y."""
     k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
     if k < u(d_z.size):
-        d_z[k] = d_y[k] * d_activate(f, z[k], y[k])
+        d_z[k] = d_y[k] * d_activate(activation, z[k], y[k])
 
 
 @kernel
@@ -101,95 +99,37 @@ def d_inputs(d_z, weight, n_in, n_out, d_x):
         d_x[k] = total
 
 
-@kernel
-def map_features(x, w, b, n, y):
-    """y = x * w + b, (rows, n) by (n,); b may be empty."""
-    k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
-    if k < u(y.size):
-        i = k % n
-        y[k] = x[k] * w[i] + b[i] if b.size > 0 else x[k] * w[i]
+class Saved(NamedTuple):
+    """What `backward` needs of a `forward`: x (rows, n_in), z and y (rows, n_out)."""
+
+    x: object
+    z: object
+    y: object
 
 
-@kernel
-def blank(y, steps, B, n):
-    """Zeros in y (T, B, n) where a sequence has ended."""
-    k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
-    if k < u(y.size) and k // (n * B) >= u(steps[k // n % B]):
-        y[k] = y.dtype.type(0)
+def forward(x, weight, bias, activation, memory):
+    """y = activation(x @ weight + bias) and `Saved`; the activation is its number in `ltc_np.kernels.codes`."""
+    n_out = bias.size
+    n_in = weight.size // n_out
+    z, y = (memory.array(name, x.size // n_in * n_out, x.dtype) for name in ("z", "dense"))
+    launch_over(
+        y.size, affine, x=x, weight=weight, bias=bias, n_in=u(n_in), n_out=u(n_out), activation=activation, z=z, y=y
+    )  # fmt: skip
+    return y, Saved(x, z, y)
 
 
-@kernel
-def add(total, x):
-    """total += x"""
-    k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
-    if k < u(total.size):
-        total[k] += x[k]
-
-
-class DeviceDense:
-    """`ltc_np.layers.Dense` on the device.
-
-    Parameters
-    ----------
-    layer : Dense
-    p, g : dicts of device arrays by name
-        Effective values; float64 gradients, which are added to.
-    """
-
-    def __init__(self, layer, p, buffers, g):
-        self.n_in, self.n_out, self.f = layer.input_size, layer.output_size, ACTIVATIONS.index(layer.activation)
-        self.p, self.g = p, g
-
-    def pack(self):
-        """Nothing: values are used as they are."""
-
-    def forward(self, x, dt, steps, h0, T, B, keep, memory):
-        size = T * B * self.n_out
-        z, y = (memory.array(name, size, x.dtype) for name in ("z", "dense"))
-        launch_over(size, affine, x, self.p["weight"], self.p["bias"], u(self.n_in), u(self.n_out), self.f, z, y)
-        return y, h0, (x, z, y)
-
-    def backward(self, saved, d_y, d_h, T, B, want_x, want_dt, memory):
-        x, z, y = saved
-        rows, n_in, n_out = T * B, self.n_in, self.n_out
-        d_z = d_y
-        if self.f != LINEAR:
-            d_z = memory.array("d_z", rows * n_out, x.dtype)
-            launch_over(d_z.size, d_activation, d_y, z, y, self.f, d_z)
-        sums.add_products(x, d_z, n_in, n_out, rows, self.g["weight"], memory)
-        sums.add_columns(d_z, None, n_out, rows, self.g["bias"], memory)
-        if not want_x:
-            return None, None
-        d_x = memory.array("d_inputs", rows * n_in, x.dtype)
-        launch_over(d_x.size, d_inputs, d_z, self.p["weight"], u(n_in), u(n_out), d_x)
-        return d_x, None
-
-
-class Mapping:
-    """x, x * w or x * w + b, feature-wise; the LTC's input or output mapping."""
-
-    def __init__(self, kind, side, n, p, g):
-        self.kind, self.n, self.side = kind, n, side
-        if kind is not None:
-            self.w, self.d_w = p[f"{side}_w"], g[f"{side}_w"]
-            self.b, self.d_b = (p[f"{side}_b"], g[f"{side}_b"]) if kind == "affine" else (self.w[:0], None)
-
-    def forward(self, x, memory):
-        if self.kind is None:
-            return x
-        y = memory.array(f"mapped_{self.side}", x.size, x.dtype)
-        launch_over(y.size, map_features, x, self.w, self.b, u(self.n), y)
-        return y
-
-    def backward(self, x, d_y, want_x, memory):
-        if self.kind is None:
-            return d_y
-        rows = x.size // self.n
-        sums.add_columns(d_y, x, self.n, rows, self.d_w, memory)
-        if self.d_b is not None:
-            sums.add_columns(d_y, None, self.n, rows, self.d_b, memory)
-        if not want_x:
-            return None
-        d_x = memory.array(f"d_mapped_{self.side}", x.size, x.dtype)
-        launch_over(d_x.size, map_features, d_y, self.w, self.w[:0], u(self.n), d_x)
-        return d_x
+def backward(saved, weight, d_y, activation, want_x, d_weight, d_bias, memory):
+    """Adjoint of `forward`: d_x or None; d_weight and d_bias, float64, are added to."""
+    (x, z, y), n_out, d_z = saved, d_bias.size, d_y
+    n_in = weight.size // n_out
+    rows = x.size // n_in
+    if activation != LINEAR:
+        d_z = memory.array("d_z", rows * n_out, x.dtype)
+        launch_over(d_z.size, d_activation, d_y=d_y, z=z, y=y, activation=activation, d_z=d_z)
+    sums.add_products(x, d_z, n_in, n_out, rows, d_weight, memory)
+    sums.add_columns(d_z, None, n_out, rows, d_bias, memory)
+    if not want_x:
+        return None
+    d_x = memory.array("d_inputs", rows * n_in, x.dtype)
+    launch_over(d_x.size, d_inputs, d_z=d_z, weight=weight, n_in=u(n_in), n_out=u(n_out), d_x=d_x)
+    return d_x

@@ -7,12 +7,11 @@ import math
 
 import numpy as np
 
-from ..codes import BINARY_CROSS_ENTROPY, ELEMENTWISE_LOSSES, MAE, MSE
+from ..codes import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, LOSSES, MAE, MSE
 from . import sums
 from .device import cuda, helper, kernel, launch_over, upload
 
 u = np.uint64
-NAMES = (*ELEMENTWISE_LOSSES, "cross_entropy")
 
 
 @helper
@@ -25,11 +24,13 @@ def _row(n, steps, B, T, last):
 
 @helper
 def _element(kind, parameters, y, target):
-    """Loss of one number and its derivative; parameters: of huber delta, else the weights of the two classes."""
+    """Loss of one number and its derivative; parameters: of huber delta, else weights of the two classes, or empty."""
     real = type(y)
     zero, one = real(0), real(1)
     if kind == BINARY_CROSS_ENTROPY:
-        a, b = target * parameters[1], (one - target) * parameters[0]
+        a, b = target, one - target
+        if parameters.size > 0:
+            a, b = a * parameters[1], b * parameters[0]
         small = math.exp(-abs(y))
         value = (a + b) * math.log1p(small) + (b * y if y > zero else -a * y)
         p, q = (one, small) if y >= zero else (small, one)
@@ -87,11 +88,12 @@ def classes(class_weight, y, target, weight, scale, steps, B, T, O, last, elemen
 
 
 class DeviceLoss:
-    """One of `NAMES`, weighed.
+    """One of the losses, weighed.
 
     Parameters
     ----------
     name : str
+        One of `ltc_np.kernels.codes.LOSSES`.
     parameters : tuple
         Of huber delta; of the cross-entropies the classes' weights, or () for 1.
     dtype : numpy.dtype
@@ -100,24 +102,20 @@ class DeviceLoss:
     """
 
     def __init__(self, name, parameters, dtype, last):
-        self.name, self.dtype, self.last = name, dtype, last
-        if name == "binary_cross_entropy" and not len(parameters):
-            parameters = 1, 1
+        self.kind, self.dtype, self.last = LOSSES.index(name), dtype, last
         self.parameters = upload(np.array(parameters, dtype))
 
-    def run(self, y, target, weight, weight_sum, steps, B, T, O, total, memory):
+    def run(self, y, target, weight, weight_sum, sequences, total, memory):
         """Adds the loss to total (1,), float64; returns d_y (T, B, O), both divided by the sum of weights."""
-        rows = B if self.last else B * T
+        T, B, real = sequences.T, sequences.B, self.dtype.type
+        rows = B if self.last else T * B
         elements = memory.array("elements", rows, self.dtype)
-        d_y = (memory.zeros if self.last else memory.array)("d_y", T * B * O, self.dtype)
-        scale = self.dtype.type(1 / weight_sum)
-        shape = u(B), u(T), u(O), self.last
-        if self.name == "cross_entropy":
-            launch_over(rows, classes, self.parameters, y, target, weight, scale, steps, *shape, elements, d_y)
+        d_y = (memory.zeros if self.last else memory.array)("d_y", y.size, self.dtype)
+        given = {"y": y, "target": target, "weight": weight, "scale": real(1 / weight_sum), "steps": sequences.steps}
+        given |= {"B": u(B), "T": u(T), "O": u(y.size // (T * B)), "last": self.last, "elements": elements, "d_y": d_y}
+        if self.kind == CROSS_ENTROPY:
+            launch_over(rows, classes, class_weight=self.parameters, **given)
         else:
-            kind = ELEMENTWISE_LOSSES.index(self.name)
-            launch_over(
-                rows, elementwise, kind, self.parameters, y, target, weight, scale, steps, *shape, elements, d_y
-            )
+            launch_over(rows, elementwise, kind=self.kind, parameters=self.parameters, **given)
         sums.add_columns(elements, None, 1, rows, total, memory)
         return d_y

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .device import cuda, empty, kept, kernel, launch_over
+from .device import cuda, empty, kernel, launch_over, reclaimable
 
 u = np.uint64
 MOST_KEPT = 256  # names of `Memory.kept`, which may hold sizes of calls
 
 
 class Memory:
-    """What `ltc_np.cells.base.Workspace` is on the host."""
+    """What `ltc_np.base.workspace.Workspace` is on the host."""
 
     def __init__(self):
         self._arrays, self._kept = {}, {}
@@ -54,7 +54,7 @@ class Memory:
 
 def memory_of(workspace):
     """The memory that belongs to a workspace of the host, or a new one."""
-    return workspace.kept("cuda", 0, (lambda: kept(Memory())) if workspace.keeps else Memory)
+    return workspace.kept("cuda", 0, (lambda: reclaimable(Memory())) if workspace.keeps else Memory)
 
 
 def forget(workspace, memory):

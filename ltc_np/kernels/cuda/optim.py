@@ -1,16 +1,17 @@
 """Raw parameters to effective ones and back, penalties, and the optimisers of `ltc_np.optim`; a thread a parameter.
 
-Arrays are (P,).  positivity: 0 none, 1 softplus, 2 clip at ``bound``; frozen: 1 where a parameter must stay.
+Arrays are (P,).  positivity: its numbers in `ltc_np.kernels.codes`, clipped at ``bound``; frozen: 1 where a parameter
+must stay.
 """
 
 import math
 
 import numpy as np
 
+from ..codes import CLIP, SOFTPLUS
 from .device import cuda, helper, kernel
 
 u = np.uint64
-SOFTPLUS, CLIP = 1, 2
 
 
 @kernel
@@ -105,3 +106,7 @@ def rmsprop(
             b[k] = b[k] * momentum + delta
             delta = b[k]
         _apply(k, theta, delta * rate, decay_rate, decay, lr_scale, frozen, positivity, bound, before)
+
+
+# By the name that an optimiser has for its kernel.
+STEPS = {"adam": adam, "sgd": sgd, "rmsprop": rmsprop}

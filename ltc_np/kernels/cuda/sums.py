@@ -124,6 +124,14 @@ def row_sums(values, n_columns, rows, divisor, out):
 
 
 @kernel
+def add(total, x):
+    """total += x"""
+    k = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
+    if k < u(total.size):
+        total[k] += x[k]
+
+
+@kernel
 def reduce(partial, chunks, total):
     """Adds the chunks of partial (chunks, total.size) to total, float64."""
     k, n = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x), u(total.size)
@@ -147,20 +155,24 @@ def add_columns(values, factors, columns, samples, total, memory):
     chunks, size = chunks_of(columns, samples)
     partial = memory.array("partial", chunks * columns, values.dtype)
     grid = -(-columns // FLAT_BLOCK), chunks
-    launch(column_sums, grid, FLAT_BLOCK, values, factors, u(columns), u(samples), u(size), partial)
+    launch(
+        column_sums, grid, FLAT_BLOCK, values=values, factors=factors, n_columns=u(columns), samples=u(samples),
+        size=u(size), partial=partial,
+    )  # fmt: skip
     launch_over(columns, reduce, partial, u(chunks), total)
 
 
-def add_synapses(source, d_p, d_q, samples, constants, total, memory):
-    """Adds to total (4, S), float64, the sums of `synapse_sums`."""
-    lists = constants.lists
+def add_synapses(source, d_p, d_q, samples, synapses, total, memory):
+    """Adds to total (4, S), float64, the sums of `synapse_sums`; synapses as in `ltc_packing`."""
+    lists = synapses.lists
     if not lists.count:
         return
     chunks, size = chunks_of(lists.count, samples)
     partial = memory.array("partial", chunks * 4 * lists.count, source.dtype)
     launch(
-        synapse_sums, (-(-lists.count // FLAT_BLOCK), chunks), FLAT_BLOCK, source, d_p, d_q, u(lists.n_pre),
-        u(lists.n_post), u(samples), u(size), lists.pre, lists.post, lists.d_slot, constants.adjoint, partial,
+        synapse_sums, (-(-lists.count // FLAT_BLOCK), chunks), FLAT_BLOCK, source=source, d_p=d_p, d_q=d_q,
+        n_pre=u(lists.n_pre), n_post=u(lists.n_post), samples=u(samples), size=u(size), pre=lists.pre, post=lists.post,
+        slot=lists.d_slot, d_constants=synapses.d_constants, partial=partial,
     )  # fmt: skip
     launch_over(4 * lists.count, reduce, partial, u(chunks), total)
 
@@ -170,7 +182,10 @@ def add_products(x, y, n_x, n_y, samples, total, memory):
     chunks, size = chunks_of(n_x * n_y, samples)
     partial = memory.array("partial", chunks * n_x * n_y, x.dtype)
     grid = -(-(n_x * n_y) // FLAT_BLOCK), chunks
-    launch(product_sums, grid, FLAT_BLOCK, x, y, u(n_x), u(n_y), u(samples), u(size), partial)
+    launch(
+        product_sums, grid, FLAT_BLOCK, x=x, y=y, n_x=u(n_x), n_y=u(n_y), samples=u(samples), size=u(size),
+        partial=partial,
+    )  # fmt: skip
     launch_over(n_x * n_y, reduce, partial, u(chunks), total)
 
 

@@ -5,11 +5,15 @@ layer by layer through the host, with the kernels that the loader finds for each
 """
 
 from ...base import checks
-from ..engine import Adjoints, Answer, Ran
+from ...base.workspace import Fresh
+from ..engine import Answer
 from ..host import HostEngine
-from ..tape import Tape
-from .calls import DeviceCall, Form, differentiate, on_device
-from .stack import Stack, missing
+from ..tape import Gradients, Tape
+from . import calls
+from .device_arrays import DeviceCall, DeviceForm, on_device
+from .host_arrays import HostCall, HostForm
+from .layers import unknown
+from .stack import DeviceStack
 from .training import CudaTrainer, why_not
 
 
@@ -20,7 +24,7 @@ class CudaEngine(HostEngine):
 
     def __init__(self, network):
         super().__init__(network)
-        self.unknown = missing(network.layers)  # the first layer that the card does not know
+        self.unknown = unknown(network.layers)  # the first layer that the card does not know
 
     def stack(self):
         """The network as it is now, on the card.
@@ -30,26 +34,31 @@ class CudaEngine(HostEngine):
         version, held = self.network.version(), getattr(self._local, "stack", None)
         if held is None or held[0] != version:
             held = self._local.stack = None  # given back before its successor is made
-            stack = Stack(self.network)
-            stack.load()
+            stack = DeviceStack(self.network)
+            stack.parameters.load()
             stack.prepare()
             held = self._local.stack = version, stack
         return held[1]
 
     def read(self, x, dt, lengths, h0, return_sequences, own=False):
         if on_device(x):
-            return DeviceCall(self, x, dt, lengths, h0, return_sequences)
+            return DeviceCall.read(self, x, dt, lengths, h0, return_sequences)
         return super().read(x, dt, lengths, h0, return_sequences, own)
+
+    def check_steps(self, dt):
+        """Let every layer look at the elapsed times, on the host, that are to come."""
+        self.check(self.remembered().prepared, dt)
 
     def call(self, given, keep=None, dropout_seed=None):
         if not isinstance(given, DeviceCall):
             return super().call(given, keep, dropout_seed)
-        y, state, saved = given.planned(keep)
+        y, state, saved = calls.forward(given, self.stack(), keep, Fresh())
         tape = None if keep is None else Tape(self.network, given.form, None, saved, tuple(y.shape))
         return Answer(y, state, tape)
 
     def differentiate(self, tape, d_y, d_state):
-        if not isinstance(tape.given, Form):
+        form = tape.given
+        if not isinstance(form, DeviceForm):
             if on_device(d_y):
                 raise ValueError(
                     "`tape` must come from this model's own `forward` of arrays on the GPU, as `d_y` is one, got one "
@@ -58,18 +67,20 @@ class CudaEngine(HostEngine):
             return super().differentiate(tape, d_y, d_state)
         if not on_device(d_y):
             raise TypeError("`d_y` must lie on the GPU, as the arrays of the tape's `forward` did, got one of the host")
-        return differentiate(self.network, tape.given, tape.saved, d_y, d_state)
+        adjoints = form.check_adjoints(tape.saved, d_y, d_state)
+        theta, *others = calls.backward(form, tape.saved, *adjoints, True, self.network.takes_dt, Fresh())
+        return Gradients(self._unfrozen(theta), *others)
 
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
         if self.unknown is not None:
             return super().forward(prepared, sequences, keep, workspace, dropout_seed)
-        return Ran(*self.stack().run(*sequences, keep, workspace))
+        return calls.forward(HostCall(sequences), self.stack(), keep, workspace)
 
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
         if self.unknown is not None:
             return super().backward(prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace)
-        gradient, *others = saved.stack.run_back(saved, d_y, d_h, want_x, want_dt, workspace)
-        return Adjoints(self._unfrozen(gradient), *others)
+        found = calls.backward(HostForm(), saved, d_y, d_h, want_x, want_dt, workspace)
+        return found._replace(theta=self._unfrozen(found.theta))
 
     def trainer(self, objective, optimizer, clip_norm, keep, workspace):
         reason = why_not(self.network, objective, optimizer)

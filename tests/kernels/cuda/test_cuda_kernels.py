@@ -148,7 +148,7 @@ SIMULATED = """
 def test_simulator():
     """Numba's own simulator runs the host code and the kernels, a thread of the host for each of a block."""
     if device.cuda is None:
-        pytest.skip(device._broken)
+        pytest.skip(device.broken)
     done = python(SIMULATED, warnings="error", check=False, NUMBA_ENABLE_CUDASIM="1")
     assert done.stdout == "the simulator agrees\n", done.stderr
 
@@ -201,7 +201,7 @@ def test_with_versions_that_do_not_fit(monkeypatch):
 
 def test_without_a_driver():
     if device.cuda is None:
-        pytest.skip(device._broken)
+        pytest.skip(device.broken)
     if device.why_not() is None:
         pytest.skip("there is one")
     message = refusal()
@@ -212,12 +212,12 @@ def test_without_a_driver():
 
 def test_with_cuda_switched_off():
     if device.cuda is None:
-        pytest.skip(device._broken)
+        pytest.skip(device.broken)
     assert refusal(NUMBA_DISABLE_CUDA="1") == '`backend="cuda"` cannot be used: NUMBA_DISABLE_CUDA is set; unset it\n'
 
 
 def test_a_process_uses_one_device(monkeypatch):
-    gpu, current = device._Gpu(), SimpleNamespace(device=SimpleNamespace(id=1), synchronize=lambda: None)
+    gpu, current = device.Gpu(), SimpleNamespace(device=SimpleNamespace(id=1), synchronize=lambda: None)
     monkeypatch.setattr(device, "cuda", SimpleNamespace(current_context=lambda: current))
     gpu.wait()
     current.device.id = 0

@@ -12,11 +12,12 @@ from support.emulator import ORDERS
 
 from ltc_np import LTC, Adam, AutoNCP, Dense, FullyConnected, Model
 from ltc_np.base.workspace import Workspace
-from ltc_np.kernels.cuda import dense, device, losses, ltc
-from ltc_np.network.cuda import calls, stack
+from ltc_np.kernels import codes
+from ltc_np.kernels.cuda import device, ltc, optim
+from ltc_np.network.cuda import layers
 from ltc_np.network.engine import Batch, Objective
 from ltc_np.network.sequences import Sequences
-from ltc_np.optim import SGD, RMSprop
+from ltc_np.optim import SGD, AdamW, RMSprop
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
@@ -138,8 +139,7 @@ def test_a_training_step_moves_only_the_batch(emulator, monkeypatch, rng):
     trainer.gradient(*given)
     trainer.update()
     assert moved == [
-        *(("overwrite", a.size) for a in (x, sequences.dt, sequences.lengths, y)),
-        ("overwrite", 7 * 9),
+        *(("overwrite", a.size) for a in (x, sequences.dt, sequences.lengths, sequences.h0, y)),
         ("download", 3),
     ]
 
@@ -364,13 +364,13 @@ def test_every_name_of_the_library_has_its_number_on_the_device():
     from ltc_np import losses as host
     from ltc_np.base import activations
 
-    assert set(dense.ACTIVATIONS) == set(activations.ACTIVATIONS)
-    assert set(losses.NAMES) == set(host.LOSSES)
-    assert set(stack.LAYERS) == {LTC, Dense}
-    assert calls.on_device(OnDevice(np.zeros(1)))
+    assert set(codes.ACTIVATIONS) == set(activations.ACTIVATIONS)
+    assert set(codes.LOSSES) == set(host.LOSSES)
+    assert set(layers.LAYERS) == {LTC, Dense}
+    assert set(optim.STEPS) == {optimizer.kernel for optimizer in (Adam, AdamW, RMSprop, SGD)}
 
 
-@pytest.mark.parametrize("name", dense.ACTIVATIONS)
+@pytest.mark.parametrize("name", codes.ACTIVATIONS)
 def test_activations_of_dense_equal_numpy(name, emulator, rng):
     definition, model = pair(LTC(FullyConnected(3), 2, ode_unfolds=1), Dense(3, 2, name))
     x, d_y = rng.normal(size=(3, 2, 2)), rng.normal(size=(3, 2, 2))

@@ -256,20 +256,20 @@ def test_what_a_driver_refuses_is_said_with_sizes(monkeypatch):
     def fail(*args):
         raise Error("Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
 
-    monkeypatch.setattr(device._Gpu, "free_memory", lambda self: 2**29)
+    monkeypatch.setattr(device.Gpu, "free_memory", lambda self: 2**29)
     from types import SimpleNamespace
 
     monkeypatch.setattr(device, "cuda", SimpleNamespace(device_array=fail, to_device=fail))
     with pytest.raises(
         MemoryError, match=r"^3\.00 GiB more are needed on the GPU, of which 0\.50 GiB are free: take fewer"
     ):
-        device._Gpu().empty(3 * 2**27, np.float64)
+        device.Gpu().empty(3 * 2**27, np.float64)
     with pytest.raises(MemoryError, match=r"^0\.00 GiB more"):
-        device._Gpu().upload(np.zeros(3))
+        device.Gpu().upload(np.zeros(3))
 
     def other(*args):
         raise Error("CUDA_ERROR_ILLEGAL_ADDRESS")
 
     monkeypatch.setattr(device, "cuda", SimpleNamespace(device_array=other))
     with pytest.raises(Error, match="ILLEGAL"):
-        device._Gpu().empty(1, np.float64)
+        device.Gpu().empty(1, np.float64)
