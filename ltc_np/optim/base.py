@@ -238,4 +238,10 @@ class Optimizer(Described):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.config().items())})"
+        return by_name(self)
+
+
+def by_name(described):
+    """The repr with all arguments, by their names."""
+    arguments = ", ".join(f"{name}={value!r}" for name, value in described.config().items())
+    return f"{type(described).__name__}({arguments})"

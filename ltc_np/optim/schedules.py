@@ -1,13 +1,26 @@
 """Learning rates that change with the number of steps done."""
 
 import math
-from dataclasses import dataclass
 
 from ..base import checks
+from ..base.described import Value
+from .base import by_name
 
 
-@dataclass(frozen=True)
-class ExponentialDecay:
+class Schedule(Value):
+    """A learning rate as a function of the number of steps done; it cannot be changed."""
+
+    def __init__(self, **arguments):
+        vars(self).update(arguments)
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"a schedule is immutable, `{name}` cannot be set; make a new one instead")
+
+    def __repr__(self):
+        return by_name(self)
+
+
+class ExponentialDecay(Schedule):
     """Learning rate ``lr * rate**(step / steps)``: multiplied by ``rate`` every ``steps`` steps, smoothly.
 
     Parameters
@@ -23,21 +36,17 @@ class ExponentialDecay:
     (0.1, 0.025)
     """
 
-    lr: float
-    rate: float
-    steps: int
-
-    def __post_init__(self):
-        checks.number("lr", self.lr, low_open=True)
-        checks.number("rate", self.rate, high=1, low_open=True)
-        checks.integer("steps", self.steps)
+    def __init__(self, lr, rate, steps):
+        checks.number("lr", lr, low_open=True)
+        checks.number("rate", rate, high=1, low_open=True)
+        checks.integer("steps", steps)
+        super().__init__(lr=lr, rate=rate, steps=steps)
 
     def __call__(self, step):
         return self.lr * self.rate ** (step / self.steps)
 
 
-@dataclass(frozen=True)
-class CosineDecay:
+class CosineDecay(Schedule):
     """Learning rate that falls from ``lr`` to ``final`` along half a cosine, and stays there:
 
         final + (lr - final) * (1 + cos(pi * min(step, steps) / steps)) / 2
@@ -61,21 +70,17 @@ class CosineDecay:
     (0.1, 0.05, 0.0, 0.0)
     """
 
-    lr: float
-    steps: int
-    final: float = 0.0
-
-    def __post_init__(self):
-        checks.number("lr", self.lr, low_open=True)
-        checks.number("final", self.final)
-        checks.integer("steps", self.steps)
+    def __init__(self, lr, steps, final=0.0):
+        checks.number("lr", lr, low_open=True)
+        checks.number("final", final)
+        checks.integer("steps", steps)
+        super().__init__(lr=lr, steps=steps, final=final)
 
     def __call__(self, step):
         return self.final + (self.lr - self.final) * (1 + math.cos(math.pi * min(step / self.steps, 1))) / 2
 
 
-@dataclass(frozen=True)
-class WarmUp:
+class WarmUp(Schedule):
     """Learning rate that rises in a straight line during the first ``steps`` steps, before a schedule starts:
 
         schedule(0) * (step + 1) / steps    for step < steps
@@ -96,13 +101,11 @@ class WarmUp:
     (0.125, 0.5, 0.5, 0.0)
     """
 
-    schedule: object
-    steps: int
-
-    def __post_init__(self):
-        if not callable(self.schedule):
-            checks.number("schedule", self.schedule, low_open=True)
-        checks.integer("steps", self.steps)
+    def __init__(self, schedule, steps):
+        if not callable(schedule):
+            checks.number("schedule", schedule, low_open=True)
+        checks.integer("steps", steps)
+        super().__init__(schedule=schedule, steps=steps)
 
     def __call__(self, step):
         after = max(step - self.steps, 0)

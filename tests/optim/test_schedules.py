@@ -21,7 +21,9 @@ def test_schedules():
     warm = WarmUp(exponential, 2)
     assert [warm(k) for k in (0, 1, 2, 7)] == pytest.approx([0.1, 0.2, 0.2, 0.02])
     assert repr(warm) == "WarmUp(schedule=ExponentialDecay(lr=0.2, rate=0.1, steps=5), steps=2)"
-    assert pickle.loads(pickle.dumps(warm)) == warm
+    assert pickle.loads(pickle.dumps(warm)) == warm != WarmUp(exponential, 3)
+    with pytest.raises(AttributeError, match="a schedule is immutable, `steps` cannot be set"):
+        warm.steps = 3
 
 
 def test_schedule_counts_steps_from_zero():
