@@ -13,6 +13,11 @@ def aligned(size, dtype):
     return room[skip : skip + size * dtype.itemsize].view(dtype)
 
 
+def arrays(dtype, **shapes):
+    """Uninitialised arrays of these shapes, as attributes by name; for `Workspace.kept`."""
+    return SimpleNamespace(**{name: aligned(math.prod(shape), dtype).reshape(shape) for name, shape in shapes.items()})
+
+
 class Workspace:
     """Arrays that one caller reuses from call to call (a training loop, a stream); never shared between threads."""
 
@@ -42,15 +47,6 @@ class Workspace:
         if held is None or held[0] != key:
             held = self._kept[name] = key, make()
         return held[1]
-
-    def arrays(self, name, dtype, **shapes):
-        """Uninitialised arrays, as attributes of one object: those of the last call with this name if shapes agree."""
-
-        def make():
-            made = {key: aligned(math.prod(shape), dtype).reshape(shape) for key, shape in shapes.items()}
-            return SimpleNamespace(**made)
-
-        return self.kept(name, (dtype, shapes), make)
 
     def child(self, key):
         """The workspace of one layer of a stack."""

@@ -25,6 +25,7 @@ import numpy as np
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry
+from ..base.workspace import arrays
 from .base import Layer, cell_sizes
 from .gates import (
     add_product,
@@ -173,21 +174,24 @@ class CTGRU(Layer):
             prepared.p, prepared.b, prepared.offsets, prepared.kernels.retrieve, prepared.kernels.store,
         )  # fmt: skip
         (B, T, I), N, M, w_h, w_c = x.shape, self.output_size, self.scales, p["w_h"], p["w_c"]
-        arrays = workspace.arrays(
+        scratch = workspace.kept(
             "forward",
-            x.dtype,
-            inputs=(T, B, I),
-            gates=(T, B, 3 * N),
-            recurrent=(B, 2 * N),
-            product=(B, N),
-            weights=(B, M * N),
-            c=(T, B, N),
-            h=(T, B, N),
-            m=(T + 1, B, N),
-            v=(T + 1, B, M * N),
+            (B, T),
+            lambda: arrays(
+                x.dtype,
+                inputs=(T, B, I),
+                gates=(T, B, 3 * N),
+                recurrent=(B, 2 * N),
+                product=(B, N),
+                weights=(B, M * N),
+                c=(T, B, N),
+                h=(T, B, N),
+                m=(T + 1, B, N),
+                v=(T + 1, B, M * N),
+            ),
         )
-        inputs, gates, c, h, m, v = arrays.inputs, arrays.gates, arrays.c, arrays.h, arrays.m, arrays.v
-        recurrent, product, weights = arrays.recurrent, arrays.product, arrays.weights
+        inputs, gates, c, h, m, v = scratch.inputs, scratch.gates, scratch.c, scratch.h, scratch.m, scratch.v
+        recurrent, product, weights = scratch.recurrent, scratch.product, scratch.weights
         inputs[:] = x.transpose(1, 0, 2)
         # Row t: what becomes of the traces just before step t, row T: after the last one.
         factors = np.ones((T + 1, B, M), x.dtype)
@@ -219,19 +223,22 @@ class CTGRU(Layer):
             prepared.turned, prepared.offsets, prepared.kernels.d_retrieve, prepared.kernels.d_store,
         )  # fmt: skip
         (T, B, _), N, M, w_h, w_c = inputs.shape, self.output_size, self.scales, turned["w_h"], turned["w_c"]
-        arrays = workspace.arrays(
+        scratch = workspace.kept(
             "backward",
-            v.dtype,
-            inputs=inputs.shape,
-            z=gates.shape,
-            hidden=(T, B, N),
-            c=(B, N),
-            m=(B, N),
-            v=(B, M * N),
-            weights=(B, M * N),
+            (B, T),
+            lambda: arrays(
+                v.dtype,
+                inputs=inputs.shape,
+                z=gates.shape,
+                hidden=(T, B, N),
+                c=(B, N),
+                m=(B, N),
+                v=(B, M * N),
+                weights=(B, M * N),
+            ),
         )
-        d_z, d_hidden, d_c, d_m, d_v = arrays.z, arrays.hidden, arrays.c, arrays.m, arrays.v
-        weights = arrays.weights
+        d_z, d_hidden, d_c, d_m, d_v = scratch.z, scratch.hidden, scratch.c, scratch.m, scratch.v
+        weights = scratch.weights
         d_hidden[:] = d_y.transpose(1, 0, 2)
         d_v[:], d_m[:] = d_h, 0
         d_factors = np.zeros(factors.shape if want_dt else (0, 0, 0), v.dtype)
@@ -250,7 +257,7 @@ class CTGRU(Layer):
             add_product(g["w_h"], m[:T], d_z[:, :, : 2 * N], parts)
             add_product(g["w_c"], c, d_z[:, :, 2 * N :], parts)
             add_sum(g["b"], d_z, parts)
-            d_x = d_project(d_z, turned["w_x"], arrays.inputs, parts) if want_x else None
+            d_x = d_project(d_z, turned["w_x"], scratch.inputs, parts) if want_x else None
         d_traces = d_v.reshape(B, M, N) + d_m[:, None]
         d_dt = None
         if want_dt:

@@ -18,6 +18,7 @@ import numpy as np
 from .. import kernels
 from ..base import blas
 from ..base.layout import Entry
+from ..base.workspace import arrays
 from .base import Layer, cell_sizes
 from .gates import (
     Prepared,
@@ -96,16 +97,14 @@ class GRU(Layer):
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         p, forward_step = prepared.p, prepared.kernels.forward_step
         (B, T, I), N, w_h, b, b_hn = x.shape, self.output_size, p["w_h"], p["b"], p["b_hn"]
-        arrays = workspace.arrays(
+        scratch = workspace.kept(
             "forward",
-            x.dtype,
-            inputs=(T, B, I),
-            gates=(T, B, 3 * N),
-            recurrent=(B, 3 * N),
-            u=(T, B, N),
-            h=(T + 1, B, N),
+            (B, T),
+            lambda: arrays(
+                x.dtype, inputs=(T, B, I), gates=(T, B, 3 * N), recurrent=(B, 3 * N), u=(T, B, N), h=(T + 1, B, N)
+            ),
         )
-        inputs, gates, recurrent, u, h = arrays.inputs, arrays.gates, arrays.recurrent, arrays.u, arrays.h
+        inputs, gates, recurrent, u, h = scratch.inputs, scratch.gates, scratch.recurrent, scratch.u, scratch.h
         inputs[:] = x.transpose(1, 0, 2)
         h[0] = h0
 
@@ -123,16 +122,14 @@ class GRU(Layer):
         inputs, gates, u, h, lengths = saved
         (T, B, _), N = inputs.shape, self.output_size
         turned, backward_step, w_h = prepared.turned, prepared.kernels.backward_step, prepared.turned["w_h"]
-        arrays = workspace.arrays(
+        scratch = workspace.kept(
             "backward",
-            h.dtype,
-            inputs=inputs.shape,
-            z=gates.shape,
-            recurrent=gates.shape,
-            hidden=(T, B, N),
-            product=(B, N),
+            (B, T),
+            lambda: arrays(
+                h.dtype, inputs=inputs.shape, z=gates.shape, recurrent=gates.shape, hidden=(T, B, N), product=(B, N)
+            ),
         )
-        d_z, d_recurrent, d_hidden, d_product = arrays.z, arrays.recurrent, arrays.hidden, arrays.product
+        d_z, d_recurrent, d_hidden, d_product = scratch.z, scratch.recurrent, scratch.hidden, scratch.product
         d_hidden[:] = d_y.transpose(1, 0, 2)
         d_state, d_product[:] = d_h.copy(), 0
 
@@ -147,5 +144,5 @@ class GRU(Layer):
             add_product(g["w_h"], h[:T], d_recurrent, parts)
             add_sum(g["b"], d_z, parts)
             add_sum(g["b_hn"], d_recurrent[:, :, 2 * N :], parts)
-            d_x = d_project(d_z, turned["w_x"], arrays.inputs, parts) if want_x else None
+            d_x = d_project(d_z, turned["w_x"], scratch.inputs, parts) if want_x else None
         return d_x, d_state + d_product, None

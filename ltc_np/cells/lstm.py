@@ -18,6 +18,7 @@ import numpy as np
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry
+from ..base.workspace import arrays
 from .base import Layer, cell_sizes
 from .gates import (
     Prepared,
@@ -95,16 +96,14 @@ class LSTM(Layer):
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         p, forward_step = prepared.p, prepared.kernels.forward_step
         (B, T, I), N, w_h, b = x.shape, self.output_size, p["w_h"], p["b"]
-        arrays = workspace.arrays(
+        scratch = workspace.kept(
             "forward",
-            x.dtype,
-            inputs=(T, B, I),
-            gates=(T, B, 4 * N),
-            recurrent=(B, 4 * N),
-            h=(T + 1, B, N),
-            c=(T + 1, B, N),
+            (B, T),
+            lambda: arrays(
+                x.dtype, inputs=(T, B, I), gates=(T, B, 4 * N), recurrent=(B, 4 * N), h=(T + 1, B, N), c=(T + 1, B, N)
+            ),
         )
-        inputs, gates, recurrent, h, c = arrays.inputs, arrays.gates, arrays.recurrent, arrays.h, arrays.c
+        inputs, gates, recurrent, h, c = scratch.inputs, scratch.gates, scratch.recurrent, scratch.h, scratch.c
         inputs[:] = x.transpose(1, 0, 2)
         h[0], c[0] = h0[:, :N], h0[:, N:]
 
@@ -123,8 +122,12 @@ class LSTM(Layer):
         inputs, gates, h, c, lengths = saved
         (T, B, _), N = inputs.shape, self.output_size
         turned, backward_step, w_h = prepared.turned, prepared.kernels.backward_step, prepared.turned["w_h"]
-        arrays = workspace.arrays("backward", h.dtype, inputs=inputs.shape, z=gates.shape, hidden=(T, B, N))
-        d_z, d_hidden = arrays.z, arrays.hidden
+        scratch = workspace.kept(
+            "backward",
+            (B, T),
+            lambda: arrays(h.dtype, inputs=inputs.shape, z=gates.shape, hidden=(T, B, N)),
+        )
+        d_z, d_hidden = scratch.z, scratch.hidden
         d_hidden[:] = d_y.transpose(1, 0, 2)
         d_state, d_c = d_h[:, :N].copy(), d_h[:, N:].copy()
 
@@ -138,5 +141,5 @@ class LSTM(Layer):
             add_product(g["w_x"], inputs, d_z, parts)
             add_product(g["w_h"], h[:T], d_z, parts)
             add_sum(g["b"], d_z, parts)
-            d_x = d_project(d_z, turned["w_x"], arrays.inputs, parts) if want_x else None
+            d_x = d_project(d_z, turned["w_x"], scratch.inputs, parts) if want_x else None
         return d_x, np.concatenate([d_state, d_c], axis=1), None

@@ -24,7 +24,8 @@ import numpy as np
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry, raw
-from ..kernels.codes import FAST_SIGMOID, SURROGATES, Neuron, NeuronState, Surrogate
+from ..base.workspace import arrays
+from ..kernels.codes import FAST_SIGMOID, SURROGATES, SpikingNeuron, Surrogate
 from .base import Layer, cell_sizes
 from .gates import over_parts, transposes
 from .initial import with_init
@@ -51,7 +52,7 @@ class Prepared(NamedTuple):
     turned : dict
         Transposes of the matrices among them.
     neuron, surrogate : tuples
-        A `Neuron` and a `Surrogate`, as kernels take them.
+        A `SpikingNeuron` and a `Surrogate`, as kernels take them.
     forward_steps, backward_steps : functions
         Of the kernels; the first with relaxed spikes if the layer has them.
     """
@@ -71,16 +72,20 @@ class Saved(NamedTuple):
     ----------
     inputs : (B, T, I) array
     dt : (B, T) array
-    current, y : (B, T, N) arrays
-        The current but for b, and the spikes.
-    state : tuple
-        A `NeuronState` of arrays (B, T + 1, N).
+    current : (B, T, N) array
+        Without b.
+    v, rest, spikes : (B, T + 1, N) arrays
+        Of the state, before each step; spikes are empty where nobody reads them.
+    y : (B, T, N) array
+        The spikes.
     """
 
     inputs: np.ndarray
     dt: np.ndarray
     current: np.ndarray
-    state: tuple
+    v: np.ndarray
+    rest: np.ndarray
+    spikes: np.ndarray
     y: np.ndarray
 
 
@@ -183,7 +188,7 @@ class SpikingLIF(Layer):
         keep, offset = (1, -self.threshold) if self.reset == "subtract" else (0, self.reset)
         kind = SURROGATES.index(self.surrogate)
         peak, sharpness = (1, self.slope) if kind == FAST_SIGMOID else (self.slope / 2, self.slope * np.pi / 2)
-        neuron = Neuron(
+        neuron = SpikingNeuron(
             b=p["b"],
             rate=1 / p["tau"],
             threshold=number(self.threshold),
@@ -202,16 +207,14 @@ class SpikingLIF(Layer):
         # Arrays are (B, T, N), or (T, B, N) if steps are made one by one: what is worked on together lies together.
         turn = (lambda a: a.transpose(1, 0, 2)) if self.recurrent else (lambda a: a)
         inputs = np.ascontiguousarray(turn(x))
-        shape, state_shape = ((T, B, N), (T + 1, B, N)) if self.recurrent else ((B, T, N), (B, T + 1, N))
-        current, y = (workspace.array(name, B * T * N, x.dtype).reshape(shape) for name in ("current", "y"))
-        states = {name: workspace.array(name, B * (T + 1) * N, x.dtype) for name in {"v", "rest", *self.state_slices}}
-        states = {name: array.reshape(state_shape) for name, array in states.items()}
-        turn(states["rest"])[:, 0] = 0
+        scratch = workspace.kept("forward", (B, T), lambda: self._scratch(B, T, x.dtype))
+        current, y, product = scratch.current, scratch.y, scratch.product
+        v, rest, spikes = scratch.v, scratch.rest, scratch.spikes
+        states = {"v": turn(v), "rest": turn(rest), "spikes": turn(spikes)}
+        states["rest"][:, 0] = 0
         for name, where in self.state_slices.items():
-            turn(states[name])[:, 0] = h0[:, where]
-        spikes = states.setdefault("spikes", np.empty((0, 0, 0), x.dtype))
-        state = tuple(NeuronState(**states))
-        flat_inputs, flat, product = inputs.reshape(B * T, I), current.reshape(B * T, N), np.empty((B, N), x.dtype)
+            states[name][:, 0] = h0[:, where]
+        flat_inputs, flat = inputs.reshape(B * T, I), current.reshape(B * T, N)
 
         def project(first, last):
             np.dot(flat_inputs[first:last], p["w_x"], out=flat[first:last])
@@ -219,34 +222,47 @@ class SpikingLIF(Layer):
         def sweep(first, last):
             rows = slice(first, last)
             if not self.recurrent:
-                forward_steps(False, 0, T, first, last, dt, current, neuron, state, y)
+                forward_steps(False, 0, T, first, last, dt, current, neuron, v, rest, spikes, y)
                 return
             for t in range(T):
                 current[t, rows] += np.dot(spikes[t, rows], p["w_h"], out=product[rows])
-                forward_steps(True, t, t + 1, first, last, dt, current, neuron, state, y)
+                forward_steps(True, t, t + 1, first, last, dt, current, neuron, v, rest, spikes, y)
 
         parts = self._parts(B, T)
         with blas.one_thread():
             over_parts(project, B * T, parts)
             over_parts(sweep, B, parts)
-        h_last = np.concatenate([turn(states[name])[:, T] for name in self.state_slices], axis=1)
-        saved = Saved(inputs, dt, current, state, y) if keep else None
+        h_last = np.concatenate([states[name][:, T] for name in self.state_slices], axis=1)
+        saved = Saved(inputs, dt, current, v, rest, spikes, y) if keep else None
         return np.ascontiguousarray(turn(y)), h_last, saved
+
+    def _scratch(self, B, T, dtype):
+        """What `forward` works in."""
+        N = self.output_size
+        steps, states = ((T, B), (T + 1, B)) if self.recurrent else ((B, T), (B, T + 1))
+        return arrays(
+            dtype,
+            current=(*steps, N),
+            y=(*steps, N),
+            v=(*states, N),
+            rest=(*states, N),
+            spikes=(*states, N) if self.recurrent else (0, 0, 0),
+            product=(B, N),
+        )
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
         turned, backward_steps = prepared.turned, prepared.backward_steps
         neuron, surrogate = prepared.neuron, prepared.surrogate
-        inputs, dt, current, state, y = saved
+        inputs, dt, current, v, rest, spikes, y = saved
         (B, T), I, N, dtype = dt.shape, self.input_size, self.output_size, y.dtype
         turn = (lambda a: np.ascontiguousarray(a.transpose(1, 0, 2))) if self.recurrent else (lambda a: a)
         d_y, d_current = turn(d_y), workspace.array("d_current", B * T * N, dtype).reshape(y.shape)
         d_v, d_rest, d_rate, product = np.zeros((4, B, N), dtype)
         rates = np.zeros((B, N))
         d_spikes = np.empty((B if self.recurrent else 0, N), dtype)
-        d_named = NeuronState(d_v, d_rest, d_spikes)
-        d_state = tuple(d_named)
+        d_states = {"v": d_v, "rest": d_rest, "spikes": d_spikes}
         for name, where in self.state_slices.items():
-            getattr(d_named, name)[:] = d_h[:, where]
+            d_states[name][:] = d_h[:, where]
         d_dt = np.empty((B, T) if want_dt else (0, 0), dtype)
 
         def sweep(first, last):
@@ -254,8 +270,8 @@ class SpikingLIF(Layer):
 
             def d_steps(begin, end):
                 backward_steps(
-                    self.recurrent, begin, end, first, last, dt, current, neuron, surrogate, state, y,
-                    d_y, d_state, d_current, d_rate, d_dt,
+                    self.recurrent, begin, end, first, last, dt, current, neuron, surrogate, v, rest, y,
+                    d_y, d_v, d_rest, d_spikes, d_current, d_rate, d_dt,
                 )  # fmt: skip
 
             for end in range(T, 0, -FLUSH_STEPS):
@@ -270,7 +286,6 @@ class SpikingLIF(Layer):
                 d_rate[rows] = 0
 
         flat_inputs, flat = inputs.reshape(B * T, I), d_current.reshape(B * T, N)
-        spikes = NeuronState(*state).spikes
 
         def add_up(first, last):  # some columns
             columns = flat[:, first:last]
@@ -283,9 +298,9 @@ class SpikingLIF(Layer):
             over_parts(sweep, B, parts)
             over_parts(add_up, N, min(parts, N))
         g["b"] += flat.sum(0, np.float64)
-        g["tau"] -= rates.sum(0) * np.square(Neuron(*neuron).rate, dtype=np.float64)
+        g["tau"] -= rates.sum(0) * np.square(SpikingNeuron(*neuron).rate, dtype=np.float64)
         d_x = turn(blas.product(flat, turned["w_x"]).reshape(inputs.shape)) if want_x else None
-        d_h0 = np.concatenate([getattr(d_named, name) for name in self.state_slices], axis=1)
+        d_h0 = np.concatenate([d_states[name] for name in self.state_slices], axis=1)
         return d_x, d_h0, d_dt if want_dt else None
 
     def _parts(self, B, T):

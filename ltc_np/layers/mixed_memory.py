@@ -24,6 +24,7 @@ import numpy as np
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry, Layout
+from ..base.workspace import arrays
 from ..cells import Layer
 from ..cells.base import combine
 from ..cells.initial import glorot, orthogonal
@@ -162,13 +163,22 @@ class MixedMemory(Layer):
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
         w_h, b, forward_step = prepared.w_h, prepared.b, prepared.kernels.forward_step
         (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
-        arrays = workspace.arrays(
-            "forward", x.dtype, inputs=(T, B, I), gates=(T, B, 4 * M), y=(T + 1, B, M), c=(T + 1, B, M)
+        scratch = workspace.kept(
+            "forward",
+            (B, T),
+            lambda: arrays(
+                x.dtype,
+                inputs=(T, B, I),
+                gates=(T, B, 4 * M),
+                recurrent=(B, 4 * M),
+                y=(T + 1, B, M),
+                c=(T + 1, B, M),
+                states=(T + 1, B, K),
+                outputs=(B, T, O),
+            ),
         )
-        inputs, gates, y, c = arrays.inputs, arrays.gates, arrays.y, arrays.c
-        states = workspace.array("states", (T + 1) * B * K, x.dtype).reshape(T + 1, B, K)
-        outputs = workspace.array("outputs", B * T * O, x.dtype).reshape(B, T, O)
-        recurrent = workspace.array("recurrent", B * 4 * M, x.dtype).reshape(B, 4 * M)
+        inputs, gates, recurrent = scratch.inputs, scratch.gates, scratch.recurrent
+        y, c, states, outputs = scratch.y, scratch.c, scratch.states, scratch.outputs
         inputs[:] = x.transpose(1, 0, 2)
         np.dot(inputs.reshape(T * B, I), prepared.w_x, out=gates.reshape(T * B, 4 * M))
         states[0], c[0] = h0[:, :K], h0[:, K:]
@@ -195,8 +205,12 @@ class MixedMemory(Layer):
         w_h_turned, backward_step = prepared.w_h_turned, prepared.kernels.backward_step
         inputs, gates, states, c, lengths, steps = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
-        arrays = workspace.arrays("backward", c.dtype, x=inputs.shape, z=gates.shape, hidden=(T, B, M))
-        d_x, d_z, d_hidden = arrays.x, arrays.z, arrays.hidden
+        scratch = workspace.kept(
+            "backward",
+            (B, T),
+            lambda: arrays(c.dtype, x=inputs.shape, z=gates.shape, hidden=(T, B, M)),
+        )
+        d_x, d_z, d_hidden = scratch.x, scratch.z, scratch.hidden
         d_state, d_c = d_h[:, :K].copy(), d_h[:, K:].copy()
         d_output, d_dt = np.ascontiguousarray(d_y.transpose(1, 0, 2)), np.zeros((B, T), c.dtype)
         nothing, recurrent = np.zeros((B, M), c.dtype), np.empty((B, K), c.dtype)

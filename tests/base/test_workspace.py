@@ -1,16 +1,14 @@
 """Arrays that are used again from call to call."""
 
 import numpy as np
-import pytest
 
-from ltc_np.base.workspace import Fresh, Workspace
+from ltc_np.base.workspace import Fresh, Workspace, arrays
 
 DTYPE = np.dtype(np.float32)
 
 
-@pytest.mark.parametrize("kind", [Workspace, Fresh])
-def test_named_arrays_have_their_shapes_and_begin_at_a_cache_line(kind):
-    made = kind().arrays("forward", DTYPE, z=(3, 2, 5), c=(7,), empty=(0, 4))
+def test_named_arrays_have_their_shapes_and_begin_at_a_cache_line():
+    made = arrays(DTYPE, z=(3, 2, 5), c=(7,), empty=(0, 4))
     assert {name: array.shape for name, array in vars(made).items()} == {"z": (3, 2, 5), "c": (7,), "empty": (0, 4)}
     for array in (made.z, made.c):
         assert array.dtype == DTYPE
@@ -19,14 +17,16 @@ def test_named_arrays_have_their_shapes_and_begin_at_a_cache_line(kind):
     assert not np.shares_memory(made.z, made.c)
 
 
-def test_named_arrays_are_those_of_the_last_call_while_dtype_and_shapes_are():
-    workspace = Workspace()
-    first = workspace.arrays("forward", DTYPE, z=(3, 2))
-    assert workspace.arrays("forward", DTYPE, z=(3, 2)) is first
-    assert workspace.arrays("backward", DTYPE, z=(3, 2)) is not first
-    assert workspace.arrays("forward", DTYPE, z=(3, 2)) is first
-    assert workspace.arrays("forward", np.dtype(np.float64), z=(3, 2)).z.dtype == np.float64
-    assert workspace.arrays("forward", DTYPE, z=(2, 3)).z.shape == (2, 3)
-    assert workspace.arrays("forward", DTYPE, z=(3, 2)) is not first
-    fresh = Fresh()
-    assert fresh.arrays("forward", DTYPE, z=(3, 2)) is not fresh.arrays("forward", DTYPE, z=(3, 2))
+def test_what_is_kept_is_that_of_the_last_key():
+    workspace, fresh = Workspace(), Fresh()
+
+    def kept(name, n, where=workspace):
+        return where.kept(name, n, lambda: arrays(DTYPE, z=(n, 2)))
+
+    first = kept("forward", 3)
+    assert kept("forward", 3) is first
+    assert kept("backward", 3) is not first
+    assert kept("forward", 3) is first
+    assert kept("forward", 4).z.shape == (4, 2)
+    assert kept("forward", 3) is not first
+    assert kept("forward", 3, fresh) is not kept("forward", 3, fresh)

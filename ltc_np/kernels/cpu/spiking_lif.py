@@ -32,10 +32,12 @@ def _strides(time_major, shape, N):
 
 
 @kernel
-def forward_steps(time_major, begin, end, first, last, time, current, neuron, state, y):
-    """time (B, T), current, y (B, T, N), state of (B, T + 1, N); with ``time_major`` (T, B, N) and (T + 1, B, N)."""
+def forward_steps(time_major, begin, end, first, last, time, current, neuron, v, rest, spikes, y):
+    """time (B, T), current, y (B, T, N), v, rest (B, T + 1, N), spikes (B, T + 1, N) or empty.
+
+    With ``time_major`` (T, B, N) and (T + 1, B, N).
+    """
     b, rate, threshold, keep, offset, refractory = neuron
-    v, rest, spikes = state
     N = current.shape[2]
     rows, state_rows, steps = _strides(time_major, time.shape, N)
     W, one = vector_size(current), current.dtype.type(1)
@@ -60,14 +62,13 @@ def forward_steps(time_major, begin, end, first, last, time, current, neuron, st
 
 @kernel
 def backward_steps(
-    time_major, begin, end, first, last, time, current, neuron, surrogate, state, y,
-    d_y, d_state, d_current, d_rate, d_dt,
+    time_major, begin, end, first, last, time, current, neuron, surrogate, v, rest, y,
+    d_y, d_v, d_rest, d_spikes, d_current, d_rate, d_dt,
 ):  # fmt: skip
-    """Shapes as above; d_y, d_current (B, T, N), d_state of (B, N), d_rate (B, N), d_dt (B, T) or empty."""
+    """Shapes as above; d_y, d_current (B, T, N), d_v, d_rest, d_rate (B, N), d_spikes (B, N) and d_dt (B, T) or
+    empty."""
     b, rate, threshold, keep, offset, refractory = neuron
     kind, peak, sharpness = surrogate
-    v, rest, _ = state
-    d_v, d_rest, d_spikes = d_state
     N = current.shape[2]
     rows, state_rows, steps = _strides(time_major, time.shape, N)
     W, one = vector_size(current), current.dtype.type(1)

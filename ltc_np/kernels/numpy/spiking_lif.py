@@ -30,7 +30,7 @@ def relaxed_steps(surrogate, *arguments):
     _steps(lambda u: relaxed_spike(surrogate, u), *arguments)
 
 
-def forward_steps(time_major, begin, end, first, last, time, current, neuron, state, y):
+def forward_steps(time_major, begin, end, first, last, time, current, neuron, v, rest, spikes, y):
     """Steps begin..end-1 of the sequences first..last-1.
 
     Parameters
@@ -42,20 +42,20 @@ def forward_steps(time_major, begin, end, first, last, time, current, neuron, st
     current : (B, T, N) array
         All of the current but b.
     neuron : tuple
-        A `ltc_np.kernels.codes.Neuron`.
-    state : tuple
-        A `NeuronState` of arrays (B, T + 1, N); those after step t are written to row t + 1.
+        A `ltc_np.kernels.codes.SpikingNeuron`.
+    v, rest, spikes : (B, T + 1, N) arrays
+        Potential, what is left of the refractory time, and the last spikes (not written if it is empty); those after
+        step t are written to row t + 1.
     y : (B, T, N) array
         Out: the spikes.
     """
-    _steps(spike, time_major, begin, end, first, last, time, current, neuron, state, y)
+    _steps(spike, time_major, begin, end, first, last, time, current, neuron, v, rest, spikes, y)
 
 
-def _steps(fire, time_major, begin, end, first, last, time, current, neuron, state, y):
+def _steps(fire, time_major, begin, end, first, last, time, current, neuron, v, rest, spikes, y):
     """`forward_steps`; ``fire`` makes spikes of potentials above the threshold."""
     rows = slice(first, last)
     b, rate, threshold, keep, offset, refractory = neuron
-    v, rest, spikes = state
     if time_major:
         current, v, rest, spikes, y = (a.swapaxes(0, 1) for a in (current, v, rest, spikes, y))
     for t in range(begin, end):
@@ -68,21 +68,21 @@ def _steps(fire, time_major, begin, end, first, last, time, current, neuron, sta
 
 
 def backward_steps(
-    time_major, begin, end, first, last, time, current, neuron, surrogate, state, y,
-    d_y, d_state, d_current, d_rate, d_dt,
+    time_major, begin, end, first, last, time, current, neuron, surrogate, v, rest, y,
+    d_y, d_v, d_rest, d_spikes, d_current, d_rate, d_dt,
 ):  # fmt: skip
     """Adjoint of `forward_steps`, with the surrogate's derivative for that of a spike.
 
     Parameters
     ----------
-    time_major, begin, end, first, last, time, current, neuron, state, y
+    time_major, begin, end, first, last, time, current, neuron, v, rest, y
         As in `forward_steps`.
     surrogate : tuple
-        A `Surrogate`.
+        A `ltc_np.kernels.codes.Surrogate`.
     d_y : (B, T, N) array
         Adjoint of the spikes.
-    d_state : tuple
-        A `NeuronState` of arrays (B, N).  In: the adjoints after the last of these steps; out: before the first.
+    d_v, d_rest, d_spikes : (B, N) arrays
+        In: adjoints of v, rest and, if it is not empty, spikes after the last of these steps; out: before the first.
     d_current : (B, T, N) array
         Out.
     d_rate : (B, N) array
@@ -93,8 +93,6 @@ def backward_steps(
     rows = slice(first, last)
     b, rate, threshold, keep, offset, refractory = neuron
     kind, peak, sharpness = surrogate
-    v, rest, _ = state
-    d_v, d_rest, d_spikes = d_state
     if time_major:
         current, v, rest, y, d_y, d_current = (a.swapaxes(0, 1) for a in (current, v, rest, y, d_y, d_current))
     for t in range(end - 1, begin - 1, -1):
