@@ -20,14 +20,6 @@ class Sequences(NamedTuple):
     steps: np.ndarray
 
 
-class Tiles(NamedTuple):
-    """Sequences in a tile; the tiles, or in an adjoint the gradient rows, first..last-1."""
-
-    width: int
-    first: int
-    last: int
-
-
 class Results(NamedTuple):
     """out (B, T, O), h_last (B, N)."""
 
@@ -63,6 +55,6 @@ def cut(rest, size):
 
 
 def scratch(workspace, workers, sizes, dtype):
-    """An array of that many numbers for each thread, on cache lines of its own."""
+    """A row of that many numbers for each thread, on cache lines of its own."""
     size = -(-sum(sizes) // 64) * 64
-    return list(workspace.array("scratch", workers * size, dtype).reshape(workers, size))
+    return workspace.array("scratch", workers * size, dtype).reshape(workers, size)

@@ -3,6 +3,7 @@
 `forward` and `backward` have the meaning of their namesakes in `ltc_np.kernels.numpy.ltc`, the definition.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ PARALLEL_EVALUATIONS = 2_000_000
 def uses_posts(N, dense, B):
     """Posts order for dense wirings and few sequences, lanes order otherwise; the thread count has no say.
 
-    Measured: docs/architecture.md, "Loop orders".
+    Measured: docs/decisions.md, "Loop orders".
     """
     return dense and min(N // 4, 8 if N <= 128 else 4) >= B
 
@@ -191,7 +192,7 @@ class _Forward(NamedTuple):
     """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`."""
 
     cut: _Cut
-    scratch: list
+    scratch: np.ndarray
     kept: tuple
     results: tuple
 
@@ -219,7 +220,7 @@ class _Backward(NamedTuple):
     """The same for the adjoint: threads, arrays to work in, one each, and `Gradients`."""
 
     threads: int
-    scratch: list
+    scratch: np.ndarray
     gradients: tuple
 
     @classmethod
@@ -278,12 +279,8 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
         lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, n, workspace),
     )
     sequences, packed, numbers = (x, dt, lengths), circuit.packed(cut.posts), tuple(rule)
-
-    def run(first, last, worker):
-        tiles = cut.width, first, last
-        cut.kernels.forward(sequences, h0, packed, numbers, tiles, work[worker], kept, results)
-
-    threads.run(run, cut.tiles, cut.threads)
+    tiles = partial(cut.kernels.forward, sequences, h0, packed, numbers, cut.width, work, kept, results)
+    threads.run(tiles, cut.tiles, cut.threads)
     return *results, _Saved(sequences, kept, keep, cut) if keep else None
 
 
@@ -299,11 +296,7 @@ def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
     rows, d_x, d_h0, d_dt = gradients
     adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.posts), tuple(rule)
     rows.fill(0)
-
-    def run(first, last, worker):
-        tiles = cut.width, first, last
-        cut.kernels.backward(sequences, adjoints, packed, numbers, tiles, work[worker], kept, gradients)
-
-    threads.run(run, len(rows), workers)
+    parts = partial(cut.kernels.backward, sequences, adjoints, packed, numbers, cut.width, work, kept, gradients)
+    threads.run(parts, len(rows), workers)
     circuit.unpack(rows, cut.posts, g)
     return d_x, d_h0, d_dt if want_dt else None

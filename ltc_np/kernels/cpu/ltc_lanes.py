@@ -6,7 +6,8 @@ pairs of vectors: two chains of dependent instructions side by side keep the pro
 
 Arguments beside those of `arguments`, everywhere:
     h0 (B, N);  circuit: `Packed`;  rule: `ltc_np.kernels.codes.Rule`, K = U*stages
-    work: the numbers of `forward_sizes` or `backward_sizes`, to work in
+    width: sequences in a tile
+    work (workers, -): in row ``worker`` the numbers of `forward_sizes` or `backward_sizes`, to work in
     kept: `Kept`
 """
 
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..codes import Rule
-from .arguments import Adjoints, Gradients, Results, Sequences, Tiles, cut, table
+from .arguments import Adjoints, Gradients, Results, Sequences, cut, table
 from .jit import helper, kernel
 from .ltc_solvers import advance, d_advance, d_elapsed
 from .simd import (
@@ -355,21 +356,21 @@ def _flush(sums, row, at):
 
 
 @kernel
-def forward(sequences, h0, circuit, rule, tiles, work, kept, results):
+def forward(sequences, h0, circuit, rule, width, work, kept, results, first, last, worker):
     """Tiles first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
     x, dt, steps = Sequences(*sequences)
-    circuit, rule, tiles, kept, results = _named(circuit), Rule(*rule), Tiles(*tiles), Kept(*kept), Results(*results)
+    circuit, rule, kept, results = _named(circuit), Rule(*rule), Kept(*kept), Results(*results)
     out, h_last = results.out, results.h_last
     (B, T, I), N, O, K = x.shape, h0.shape[1], out.shape[2], rule.unfolds * rule.stages
     W = vector_size(x)
     full = kept.totals.size > 0
     low = kept.states.size > 0 and not full
-    for tile in range(tiles.first, tiles.last):
-        b0 = tile * tiles.width
-        count, L = _lanes(B, tiles.width, W, tile)
+    for tile in range(first, last):
+        b0 = tile * width
+        count, L = _lanes(B, width, W, tile)
         NL = N * L
         sizes = forward_sizes(N, I, L, rule.stages)
-        h, rest = cut(work, sizes.h)
+        h, rest = cut(work[worker], sizes.h)
         inputs, rest = cut(rest, sizes.inputs)
         P, rest = cut(rest, sizes.P)
         Q, rest = cut(rest, sizes.Q)
@@ -407,30 +408,30 @@ def forward(sequences, h0, circuit, rule, tiles, work, kept, results):
 
 
 @kernel
-def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients):
+def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, first, last, worker):
     """Adjoint of `forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
     rows (R, 4*(S + S_sensory + N)): the sums of `_d_current`, then per neuron d_p, d_q, d_cm, 0.
     """
     x, dt, steps = Sequences(*sequences)
-    circuit, rule, tiles, kept = _named(circuit), Rule(*rule), Tiles(*tiles), Kept(*kept)
+    circuit, rule, kept = _named(circuit), Rule(*rule), Kept(*kept)
     d_out, d_h = Adjoints(*adjoints)
     rows, d_x, d_h0, d_dt = Gradients(*gradients)
     neuron, recurrent, sensory = circuit
     (B, T, I), N, O, K = x.shape, d_h.shape[1], d_out.shape[2], rule.unfolds * rule.stages
-    W, width = vector_size(x), tiles.width
+    W = vector_size(x)
     S, S_sensory = recurrent.pre.size, sensory.pre.size
     want_dt = d_dt.size > 0
     full, few = kept.totals.size > 0, S <= FEW_SYNAPSES
     recomputed = 0 if full else K
     sizes = backward_sizes(N, I, width, S, S_sensory, W, recomputed)
-    sums, tile_work = cut(work, sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
+    sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
     sensory_sums, neuron_sums = cut(rest, sizes.sensory_sums)
     post_sums, tile_work = cut(tile_work, sizes.post_sums)
     sums[:] = 0
     post_sums[:] = 0
-    for r in range(tiles.first, tiles.last):
+    for r in range(first, last):
         row = rows[r]
         for tile in range(r, (B + width - 1) // width, rows.shape[0]):
             b0 = tile * width

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..codes import Rule
-from .arguments import Adjoints, Gradients, Results, Sequences, Tiles, cut, table
+from .arguments import Adjoints, Gradients, Results, Sequences, cut, table
 from .jit import helper, kernel
 from .ltc_lanes import Kept
 from .ltc_solvers import advance, d_advance, d_elapsed
@@ -160,22 +160,22 @@ def _step(circuit, rule, M, inputs, h, step, states, first, rows, totals):
 
 
 @kernel
-def forward(sequences, h0, circuit, rule, tiles, work, kept, results):
+def forward(sequences, h0, circuit, rule, width, work, kept, results, first, last, worker):
     """Sequences first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
     x, dt, steps = Sequences(*sequences)
-    circuit, rule, tiles, kept, results = Packed(*circuit), Rule(*rule), Tiles(*tiles), Kept(*kept), Results(*results)
+    circuit, rule, kept, results = Packed(*circuit), Rule(*rule), Kept(*kept), Results(*results)
     out, h_last = results.out, results.h_last
     (_, T, _), N, O, M = x.shape, h0.shape[1], out.shape[2], circuit.neuron.shape[1]
     W, K = vector_size(x), rule.unfolds * rule.stages
     full = kept.totals.size > 0
     low = kept.states.size > 0 and not full
     sizes = forward_sizes(M, rule.stages)
-    P, rest = cut(work, sizes.P)
+    P, rest = cut(work[worker], sizes.P)
     Q, rest = cut(rest, sizes.Q)
     sums, rest = cut(rest, sizes.sums)
     unfold, rest = cut(rest, sizes.history)
     step = Step(P, Q, sums)
-    for b in range(tiles.first, tiles.last):
+    for b in range(first, last):
         rows, history = rule.stages + 1, unfold
         totals = kept.totals[:0]
         if full:
@@ -201,14 +201,14 @@ def forward(sequences, h0, circuit, rule, tiles, work, kept, results):
 
 
 @kernel
-def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients):
+def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, first, last, worker):
     """Adjoint of `forward`: sequences r, r + R, ... into gradient row r, for r = first..last-1.
 
     rows (R, 4*M*(N + I + 1)): the recurrent sums of `_d_currents` as (4, N, M), the sensory ones (4, I, M), then
     (4, M) per neuron d_p, d_q, d_cm, 0.
     """
     x, dt, steps = Sequences(*sequences)
-    circuit, rule, tiles, kept = Packed(*circuit), Rule(*rule), Tiles(*tiles), Kept(*kept)
+    circuit, rule, kept = Packed(*circuit), Rule(*rule), Kept(*kept)
     d_out, d_h = Adjoints(*adjoints)
     rows, d_x, d_h0, d_dt = Gradients(*gradients)
     neuron, recurrent, sensory = circuit
@@ -218,7 +218,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients):
     want_dt = d_dt.size > 0
     full = kept.totals.size > 0
     sizes = backward_sizes(N, I, M, 0 if full else K)
-    sums, rest = cut(work, sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
+    sums, rest = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, others = cut(sums, sizes.recurrent_sums)
     sensory_sums, neuron_sums = cut(others, sizes.sensory_sums)
     P, rest = cut(rest, sizes.P)
@@ -236,7 +236,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients):
     totals, rest = cut(rest, sizes.totals)
     d_inputs, rest = cut(rest, sizes.d_inputs)
     sums[:] = 0
-    for r in range(tiles.first, tiles.last):
+    for r in range(first, last):
         row = rows[r]
         for b in range(r, B, rows.shape[0]):
             d_v[:] = 0

@@ -12,6 +12,7 @@ Arguments of the kernels beside those of `arguments`, everywhere:
     kept: `Kept`
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -259,7 +260,7 @@ def kept_steps(M, L, K, itemsize):
 
 
 @kernel
-def _forward(sequences, h0, field, rule, first, last, work, kept, results):
+def _forward(sequences, h0, field, rule, work, kept, results, first, last, worker):
     """Tiles first..last-1: ``results.out`` (B, T, N) are the states after each step."""
     x, dt, steps = Sequences(*sequences)
     field, rule, kept, results = Packed(*field), Rule(*rule), Kept(*kept), Results(*results)
@@ -267,13 +268,13 @@ def _forward(sequences, h0, field, rule, first, last, work, kept, results):
     (B, T, I), N, M, K = x.shape, h0.shape[1], field.q.size, rule.unfolds * rule.stages
     L = 2 * vector_size(x)
     size, rows, sizes = M * L, rule.stages + 1, forward_sizes(I, M, L, rule.stages)
-    h, rest = cut(work, sizes.h)
+    h, rest = cut(work[worker], sizes.h)
     inputs, rest = cut(rest, sizes.inputs)
     z_x, rest = cut(rest, sizes.z_x)
     sums, rest = cut(rest, sizes.sums)
     z, rest = cut(rest, sizes.z)
     history, rest = cut(rest, sizes.history)
-    no_slopes = Slopes(work[:0], work[:0])
+    no_slopes = Slopes(rest[:0], rest[:0])
     for tile in range(first, last):
         b0 = tile * L
         count = min(L, B - b0)
@@ -303,7 +304,7 @@ def _forward(sequences, h0, field, rule, first, last, work, kept, results):
 
 
 @kernel
-def _backward(sequences, adjoints, field, rule, slots, first, last, work, kept, gradients):
+def _backward(sequences, adjoints, field, rule, slots, work, kept, gradients, first, last, worker):
     """Adjoint of `_forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
     rows (R, J*M + M*M + M): of the inputs and the bias, J of them, of the units, if there is feedback, and of the
@@ -318,7 +319,7 @@ def _backward(sequences, adjoints, field, rule, slots, first, last, work, kept, 
     L = 2 * W
     size, J, units = M * L, padded(I + 1), M if field.w.shape[1] else 0
     sizes = backward_sizes(I, M, L, K, slots)
-    h, rest = cut(work, sizes.h)
+    h, rest = cut(work[worker], sizes.h)
     d_step, rest = cut(rest, sizes.d_step if d_dt.size > 0 else 0)
     d_inputs, rest = cut(rest, sizes.d_inputs)
     no_inputs, rest = cut(rest, sizes.no_inputs)
@@ -431,7 +432,7 @@ class _Forward(NamedTuple):
 
     tiles: int
     threads: int
-    work: list
+    work: np.ndarray
     kept: tuple
     results: tuple
 
@@ -458,7 +459,7 @@ class _Backward(NamedTuple):
     """The same for the adjoint: threads, arrays to work in, one each, time steps summed at once, `Gradients`."""
 
     threads: int
-    work: list
+    work: np.ndarray
     slots: int
     gradients: tuple
 
@@ -501,11 +502,7 @@ def forward(field, x, dt, lengths, h0, rule, keep, workspace):
         lambda: _Forward.make(field, x.shape, rule, keep, n, x.dtype, workspace),
     )
     sequences, packed, numbers = (x, dt, lengths), field.packed, tuple(rule)
-
-    def run(first, last, worker):
-        _forward(sequences, h0, packed, numbers, first, last, work[worker], kept, results)
-
-    threads.run(run, tiles, workers)
+    threads.run(partial(_forward, sequences, h0, packed, numbers, work, kept, results), tiles, workers)
     return *results, _Saved(sequences, kept) if keep else None
 
 
@@ -522,11 +519,8 @@ def backward(field, saved, d_y, d_h, rule, want_x, want_dt, g, workspace):
     rows, d_x, d_h0, d_dt = gradients
     adjoints, packed, numbers = (d_y, d_h), field.packed, tuple(rule)
     rows.fill(0)
-
-    def run(first, last, worker):
-        _backward(sequences, adjoints, packed, numbers, slots, first, last, work[worker], kept, gradients)
-
-    threads.run(run, len(rows), workers)
+    parts = partial(_backward, sequences, adjoints, packed, numbers, slots, work, kept, gradients)
+    threads.run(parts, len(rows), workers)
     I, N = shape[2], field.units
     total = rows.sum(0).reshape(-1, padded(N))[:, :N]  # row by row, in order
     g["w_x"] += total[:I]
