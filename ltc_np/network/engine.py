@@ -3,7 +3,8 @@
 A network has one engine and asks nothing else.  Two levels of calls:
 
 * *public* ones take what the user gave, whole: `read` checks it and notes its form, `call` answers, `differentiate`
-  gives gradients.  Only they may meet arrays that lie on a card.
+  gives gradients.  They are those of a `Front`: that for arrays of the host is the engine itself, and there may be
+  another for arrays that lie on a card.
 * *inner* ones take checked arrays of the host: `prepare` makes of the parameters what every call needs, `forward` runs
   sequences, `backward` is its adjoint, `loss_and_grad` is both around a loss.  Streams, predictions, evaluation and
   training without a card are made of these.
@@ -80,8 +81,8 @@ class Measured(NamedTuple):
     finite: bool = True
 
 
-class Engine(abc.ABC):
-    """How a network computes.
+class Front(abc.ABC):
+    """The public calls, for arrays that lie in one place: on the host, or on a card.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def read(self, x, dt, lengths, h0, return_sequences, own=False):
-        """The arguments of a public call, checked: a `Given`.
+        """The arguments of a public call, checked: what `call` takes.
 
         ``own``: no array may be one of the caller's, who may change it before the call's tape is used.
         """
@@ -109,6 +110,14 @@ class Engine(abc.ABC):
 
         The adjoints are the caller's: ``d_y`` of the outputs, ``d_state`` of the last state, or None.
         """
+
+
+class Engine(Front):
+    """How a network computes; it is the `Front` for arrays of the host."""
+
+    @abc.abstractmethod
+    def front(self, x):
+        """The `Front` for arrays that lie where x does."""
 
     @abc.abstractmethod
     def prepare(self, workspace):

@@ -47,8 +47,17 @@ class HostEngine(Engine):
 
     # ---------------------------------------------------------------------------------------- public calls
 
+    def front(self, x):
+        self.refuse_device(x)
+        return self
+
+    def refuse_device(self, array):
+        """An error for an array that lies on a card."""
+        if hasattr(array, "__cuda_array_interface__"):
+            backend = self.network.backend
+            raise TypeError(f'arrays on a GPU need a model with backend="cuda", got one with backend="{backend}"')
+
     def read(self, x, dt, lengths, h0, return_sequences, own=False):
-        self._refuse_device(x)
         given = read(self.network, x, dt, lengths, h0, return_sequences)
         if not own:
             return given
@@ -57,11 +66,6 @@ class HostEngine(Engine):
             a.copy() if b is not None and np.may_share_memory(a, b) else a for a, b in ((arrays.x, x), (arrays.h0, h0))
         )
         return given._replace(sequences=arrays._replace(x=x, h0=h0))
-
-    def _refuse_device(self, array):
-        if hasattr(array, "__cuda_array_interface__"):
-            backend = self.network.backend
-            raise TypeError(f'arrays on a GPU need a model with backend="cuda", got one with backend="{backend}"')
 
     def call(self, given, keep=None, dropout_seed=None):
         prepared, dt = self.prepare(Fresh()), given.sequences.dt
@@ -73,10 +77,10 @@ class HostEngine(Engine):
         y = given.outputs(
             y.copy() if given.return_sequences else y
         )  # the tape may hold y, and this one is the caller's
-        return Answer(y, given.state(state), Tape(self.network, given, prepared, saved, y.shape))
+        return Answer(y, given.state(state), Tape(self, given, prepared, saved, y.shape))
 
     def differentiate(self, tape, d_y, d_state):
-        self._refuse_device(d_y)
+        self.refuse_device(d_y)
         network, given, dtype = self.network, tape.given, self.network.dtype
         d_y = checks.real("d_y", d_y, dtype, f"an array of shape {tape.y_shape}")
         if d_y.shape != tape.y_shape:
@@ -131,9 +135,9 @@ class HostEngine(Engine):
             prepared.layers, saved, valid, d_y, d_h, g, want_x, want_dt, workspace
         )
         gradient = layout.d_effective(prepared.values, d_values).astype(self.network.dtype)
-        return Adjoints(self._unfrozen(gradient), d_x, d_h0, d_dt)
+        return Adjoints(self.unfrozen(gradient), d_x, d_h0, d_dt)
 
-    def _unfrozen(self, gradient):
+    def unfrozen(self, gradient):
         """The gradient, 0 for frozen parameters; in place."""
         if self.network.trainable is not None:
             gradient[~self.network.trainable] = 0

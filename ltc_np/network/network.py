@@ -93,8 +93,9 @@ class Network(Parameters):
         FloatingPointError
             The state of a layer that may (`NeuralODE` with relu) overflows.  So do the other calls.
         """
-        given = self.engine.read(x, dt, lengths, h0, self._sequences(return_sequences))
-        y, state, _ = self.engine.call(given)
+        front = self.engine.front(x)
+        given = front.read(x, dt, lengths, h0, self._sequences(return_sequences))
+        y, state, _ = front.call(given)
         return (y, state) if return_state else y
 
     def _sequences(self, override):
@@ -116,8 +117,9 @@ class Network(Parameters):
             Drop what training drops, always the same for the same seed; default: nothing is dropped, as in calls.
         """
         keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
-        given = self.engine.read(x, dt, lengths, h0, self._sequences(return_sequences), own=True)
-        y, _, tape = self.engine.call(given, keep, dropout_seed)
+        front = self.engine.front(x)
+        given = front.read(x, dt, lengths, h0, self._sequences(return_sequences), own=True)
+        y, _, tape = front.call(given, keep, dropout_seed)
         return y, tape
 
     def backward(self, tape, d_y, d_state=None):
@@ -139,9 +141,9 @@ class Network(Parameters):
         """
         if not isinstance(tape, Tape):
             raise TypeError(f"`tape` must come from `forward`, got {type(tape).__name__}")
-        if tape.owner is not self:
-            raise ValueError(f"`tape` must come from this model's own `forward`, got one of {tape.owner!r}")
-        return self.engine.differentiate(tape, d_y, d_state)
+        if tape.front.network is not self:
+            raise ValueError(f"`tape` must come from this model's own `forward`, got one of {tape.front.network!r}")
+        return tape.front.differentiate(tape, d_y, d_state)
 
     def loss_and_grad(
         self,

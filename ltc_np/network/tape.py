@@ -11,7 +11,8 @@ class Tape:
 
     Attributes
     ----------
-    owner : Network
+    front : Front
+        Which made it.
     given : Given
         The sequences, and the form of the outputs.
     prepared, saved : object
@@ -19,7 +20,7 @@ class Tape:
     y_shape : tuple
     """
 
-    owner: object
+    front: object
     given: object
     prepared: object
     saved: object

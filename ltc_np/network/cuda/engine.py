@@ -5,12 +5,10 @@ layer by layer through the host, with the kernels that the loader finds for each
 """
 
 from ...base import checks
-from ...base.workspace import Fresh
-from ..engine import Answer
 from ..host import HostEngine
-from ..tape import Gradients, Tape
 from . import calls
-from .device_arrays import DeviceCall, DeviceForm, on_device
+from .device_arrays import on_device
+from .front import DeviceFront
 from .host_arrays import HostCall, HostForm
 from .layers import unknown
 from .stack import DeviceStack
@@ -40,36 +38,19 @@ class CudaEngine(HostEngine):
             held = self._local.stack = version, stack
         return held[1]
 
-    def read(self, x, dt, lengths, h0, return_sequences, own=False):
-        if on_device(x):
-            return DeviceCall.read(self, x, dt, lengths, h0, return_sequences)
-        return super().read(x, dt, lengths, h0, return_sequences, own)
+    def front(self, x):
+        return DeviceFront(self) if on_device(x) else self
+
+    def refuse_device(self, array):
+        if on_device(array):
+            raise ValueError(
+                "`tape` must come from this model's own `forward` of arrays on the GPU, as `d_y` is one, got one of "
+                "arrays of the host"
+            )
 
     def check_steps(self, dt):
         """Let every layer look at the elapsed times, on the host, that are to come."""
         self.check(self.remembered().prepared, dt)
-
-    def call(self, given, keep=None, dropout_seed=None):
-        if not isinstance(given, DeviceCall):
-            return super().call(given, keep, dropout_seed)
-        y, state, saved = calls.forward(given, self.stack(), keep, Fresh())
-        tape = None if keep is None else Tape(self.network, given.form, None, saved, tuple(y.shape))
-        return Answer(y, state, tape)
-
-    def differentiate(self, tape, d_y, d_state):
-        form = tape.given
-        if not isinstance(form, DeviceForm):
-            if on_device(d_y):
-                raise ValueError(
-                    "`tape` must come from this model's own `forward` of arrays on the GPU, as `d_y` is one, got one "
-                    "of arrays of the host"
-                )
-            return super().differentiate(tape, d_y, d_state)
-        if not on_device(d_y):
-            raise TypeError("`d_y` must lie on the GPU, as the arrays of the tape's `forward` did, got one of the host")
-        adjoints = form.check_adjoints(tape.saved, d_y, d_state)
-        theta, *others = calls.backward(form, tape.saved, *adjoints, True, self.network.takes_dt, Fresh())
-        return Gradients(self._unfrozen(theta), *others)
 
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
         if self.unknown is not None:
@@ -80,7 +61,7 @@ class CudaEngine(HostEngine):
         if self.unknown is not None:
             return super().backward(prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace)
         found = calls.backward(HostForm(), saved, d_y, d_h, want_x, want_dt, workspace)
-        return found._replace(theta=self._unfrozen(found.theta))
+        return found._replace(theta=self.unfrozen(found.theta))
 
     def trainer(self, objective, optimizer, clip_norm, keep, workspace):
         reason = why_not(self.network, objective, optimizer)
