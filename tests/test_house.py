@@ -26,11 +26,7 @@ TESTED_THROUGH = {
     "kernels.cpu.rate": "tests/bench/test_command.py compares figures with it",
 }
 # What is left to do: rule -> modules.  To be empty.
-PENDING = {
-    "no names as text": """
-        layers.config
-    """,
-}
+PENDING = {}
 
 
 def floors():

@@ -108,6 +108,10 @@ class Layer(Value):
     reference_solver : str or None
         Of a layer with the arguments ``solver`` and ``ode_unfolds``: the solver that `ltc_np.solver_error` compares
         with, by many unfolds.  None: the layer is no differential equation.
+    words : dict
+        The words that an argument may be, by its name, where a configuration knows the argument too.
+    also_called : tuple of str
+        Other names of the literature, for configurations.
     """
 
     input_size = output_size = state_size = 0
@@ -116,6 +120,8 @@ class Layer(Value):
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
     drops = surrogate_gradient = may_overflow = False
     reference_solver = None
+    words = MappingProxyType({})
+    also_called = ()
 
     def _seal(self):
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""

@@ -13,6 +13,8 @@ Source: Hasani et al., "Closed-form continuous-time neural networks", Nature Mac
 `ltc_np.cells.cfc_sweep` runs them; docs/maths/cfc.md derives every line.
 """
 
+from types import MappingProxyType
+
 from .. import kernels
 from ..base import checks
 from ..base.layout import Entry
@@ -78,6 +80,7 @@ class CfC(Layer):
     """
 
     takes_dt = causal = True
+    words = MappingProxyType({"backbone_activation": BACKBONE_ACTIVATIONS})
 
     def __init__(
         self,

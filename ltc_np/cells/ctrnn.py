@@ -7,9 +7,12 @@ Neural Networks 6, 1993; in the form that the LTC's paper compares with (Hasani 
 docs/maths/ctrnn.md derives every line; `ltc_np.cells.ode` has the sweeps.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 
 from ..base import checks
+from ..base.activations import ACTIVATIONS
 from ..base.layout import Entry, raw
 from .base import cell_sizes
 from .ode import OdeCell
@@ -60,6 +63,8 @@ class CTRNN(OdeCell):
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
+
+    words = MappingProxyType({"solver": SOLVERS, "activation": tuple(ACTIVATIONS)})
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ form of its code.  docs/maths/ltc.md derives every line.
 
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,6 +133,7 @@ class LTC(Layer):
 
     takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = True
     reference_solver = "exponential"
+    words = MappingProxyType({"solver": tuple(SOLVERS)})
 
     def __init__(
         self,

@@ -7,8 +7,11 @@ cell in the form that the LTC's paper compares with (Hasani et al., AAAI 2021, a
 docs/maths/neural_ode.md derives every line; `ltc_np.cells.ode` has the sweeps.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 
+from ..base.activations import ACTIVATIONS
 from .ode import OdeCell
 
 SOLVERS = ("rk4", "euler")
@@ -47,6 +50,9 @@ class NeuralODE(OdeCell):
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
+
+    also_called = ("NODE",)
+    words = MappingProxyType({"solver": SOLVERS, "activation": tuple(ACTIVATIONS)})
 
     def __init__(self, units, input_dim, *, solver="rk4", ode_unfolds=6, activation="tanh", init=None):
         if solver == "semi_implicit":

@@ -138,6 +138,7 @@ class SpikingLIF(Layer):
     """
 
     takes_dt = dt0_identity = causal = True
+    also_called = ("LIF",)
 
     def __init__(
         self,

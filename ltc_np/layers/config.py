@@ -6,17 +6,13 @@ from dataclasses import dataclass, field, fields
 from os import PathLike
 
 from ..base import checks
-from ..base.activations import ACTIVATIONS
-from ..cells import CELLS, cfc, ctrnn, neural_ode
+from ..cells import CELLS
 from ..kernels.codes import SOLVERS
 from ..wirings import FullyConnected
 from . import Dense, InputMapping
 
-# Names of the literature for what the library calls by another one.
-ALIASES = {
-    "cell": {"LIF": "SpikingLIF", "NODE": "NeuralODE"},
-    "solver": {"explicit": "euler", "runge_kutta": "rk4"},
-}
+# Names of the literature for what the library calls by another one; cells say theirs themselves.
+SOLVER_ALIASES = {"explicit": "euler", "runge_kutta": "rk4"}
 INPUT_MAPPINGS = {"identity": None, "linear": "linear", "affine": "affine"}
 # Fields of the configuration, and what cells that have one call the argument.
 SETTINGS = {
@@ -24,12 +20,21 @@ SETTINGS = {
     "ode_unfolds": ("ode_unfolds",),
     "activation": ("activation", "backbone_activation"),
 }
-# The words that a cell takes, by field; "linear" is the configuration's word for no activation.
-_FUNCTIONS = tuple("linear" if name is None else name for name in ACTIVATIONS)
-WORDS = {
-    "solver": {"LTC": tuple(SOLVERS), "CTRNN": ctrnn.SOLVERS, "NeuralODE": neural_ode.SOLVERS},
-    "activation": {"CTRNN": _FUNCTIONS, "NeuralODE": _FUNCTIONS, "CfC": cfc.BACKBONE_ACTIVATIONS},
-}
+LINEAR = "linear"  # the configuration's word for no activation
+
+
+def aliases(field):
+    """Other names of what a field may be: other name -> the library's."""
+    if field == "cell":
+        return {other: name for name, cell in CELLS.items() for other in cell.also_called}
+    return SOLVER_ALIASES if field == "solver" else {}
+
+
+def words(field, cell):
+    """The words that a field may be for a cell, by its name; none where the cell looks at them itself."""
+    of_cell = CELLS[cell].words
+    known = next((of_cell[name] for name in SETTINGS[field] if name in of_cell), ())
+    return tuple(LINEAR if word is None else word for word in known)
 
 
 class _FrozenDict(Mapping):
@@ -124,12 +129,11 @@ class CellConfig:
         if self.output_dim is not None:
             put("output_dim", checks.integer("output_dim", self.output_dim))
         put("input_mapping", _word("input_mapping", self.input_mapping, INPUT_MAPPINGS))
-        for name, words in WORDS.items():
-            value = getattr(self, name)
-            if value is not None and self.cell in words:  # cells that others have registered look at theirs
+        for name in ("solver", "activation"):
+            value, known = getattr(self, name), words(name, self.cell)
+            if value is not None and known:
                 # A solver of another cell is refused by this one, which may say why.
-                elsewhere = SOLVERS if name == "solver" else ()
-                put(name, _word(name, value, words[self.cell], elsewhere))
+                put(name, _word(name, value, known, SOLVERS if name == "solver" else ()))
         put("init", _plain_init(self.init))
         put("options", self._checked_options())
         cell = self._cell()
@@ -137,7 +141,7 @@ class CellConfig:
             argument = self._argument(name)
             if argument is not None:
                 value = getattr(cell, argument)
-                put(name, "linear" if name == "activation" and value is None else value)
+                put(name, LINEAR if name == "activation" and value is None else value)
 
     def _arguments(self):
         return inspect.signature(CELLS[self.cell]).parameters
@@ -171,7 +175,7 @@ class CellConfig:
             argument = self._argument(name)
             if argument is None:
                 raise ValueError(f"`{name}` must be left out: {self.cell} has none, got {value!r}")
-            given[argument] = None if name == "activation" and value == "linear" else value
+            given[argument] = None if name == "activation" and value == LINEAR else value
         if "input_mapping" in known:
             given["input_mapping"] = INPUT_MAPPINGS[self.input_mapping]
         size = FullyConnected(self.units) if "wiring" in known else self.units
@@ -213,16 +217,16 @@ def _spelling(word):
 
 def _word(name, value, known, elsewhere=()):
     """The word of ``known`` or ``elsewhere`` that ``value`` spells; without one, an error that shows ``known``."""
-    aliases = ALIASES.get(name, {})
+    others = aliases(name)
     # The exact word goes first, and what the library has before what others have registered.
-    words = (*known, *elsewhere)
-    meant = {_spelling(word): word for word in reversed(words)}
-    meant |= {_spelling(alias): word for alias, word in aliases.items() if word in words}
+    every = (*known, *elsewhere)
+    meant = {_spelling(word): word for word in reversed(every)}
+    meant |= {_spelling(alias): word for alias, word in others.items() if word in every}
     found = None
     if isinstance(value, str):
-        found = value if value in words else meant.get(_spelling(value))
+        found = value if value in every else meant.get(_spelling(value))
     if found is None:
-        shown = [[repr(word), *(f"(or {a!r})" for a, w in aliases.items() if w == word)] for word in known]
+        shown = [[repr(word), *(f"(or {a!r})" for a, w in others.items() if w == word)] for word in known]
         wrong = ValueError if isinstance(value, str) else TypeError
         raise wrong(f"`{name}` must be one of {', '.join(map(' '.join, shown))}, got {value!r}")
     return found
