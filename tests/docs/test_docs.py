@@ -135,6 +135,31 @@ def test_the_link_check_finds_faults(tmp_path):
     assert faults[1].endswith("right: nowhere")
 
 
+def faults_of_names(page):
+    """Files, and functions of them, that a page names as code and that are not there; NAME stands for any."""
+    prose = split(page.read_text(encoding="utf-8"))[0]
+    for path, name in re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", prose):
+        found = [top / path for top in (ROOT, ROOT / "ltc_np", ROOT / "docs") if (top / path).is_file()]
+        if "/" not in path:
+            found = [file for top in ("ltc_np", "tests", "examples") for file in (ROOT / top).rglob(path)]
+        if "NAME" not in path and not any(name == "" or definitions(file, name) for file in found):
+            yield f"{path}::{name}" if name else path
+
+
+@each_page
+def test_files_that_pages_name_are_there(page):
+    assert not list(faults_of_names(page))
+
+
+def test_the_check_of_names_finds_faults(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "`tests/docs/test_docs.py::section` `tests/docs/test_docs.py::nothing` `cells/ltc.py` `cells/nothing.py` "
+        "`jit.py` `nothing.py` `cells/NAME.py`\n```\n`cells/nothing.py`\n```\n"
+    )
+    assert list(faults_of_names(page)) == ["tests/docs/test_docs.py::nothing", "cells/nothing.py", "nothing.py"]
+
+
 def section(page, title):
     """What stands under a heading."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
