@@ -26,7 +26,8 @@ LINEAR = "linear"  # the configuration's word for no activation
 def aliases(field):
     """Other names of what a field may be: other name -> the library's."""
     if field == "cell":
-        return {other: name for name, cell in CELLS.items() for other in cell.also_called}
+        # Backwards: what is derived from a cell of the library, and registered, does not take its names.
+        return {other: name for name, cell in reversed(CELLS.items()) for other in cell.also_called}
     return SOLVER_ALIASES if field == "solver" else {}
 
 

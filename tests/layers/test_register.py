@@ -62,6 +62,7 @@ def test_what_is_no_class_of_a_layer(wrong, registry):
 def test_words_of_the_library_keep_their_meaning(registry):
     """Case does not matter in configurations, but what is registered does not take the library's words."""
     mine, node = register(one("ltc", LSTM)), register(one("NODE", LSTM))
+    register(one("MyODE", CELLS["NeuralODE"]))
     made = {cell: type(from_config({"cell": cell, "units": 2, "input_dim": 1}).layers[-1]) for cell in (
         "LTC", "ltc", "Ltc", "NODE", "node",
     )}  # fmt: skip
