@@ -12,6 +12,15 @@ from support import ROOT
 BACKENDS = ("numpy", "cpu")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Emulated kernels are compiled anew in every process: what uses them goes to one worker."""
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        if "emulator" in getattr(item, "fixturenames", ()) or str(params.get("backend")) == "cuda":
+            item.add_marker(pytest.mark.xdist_group("card"))
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request):
     return request.param

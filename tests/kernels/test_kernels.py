@@ -116,7 +116,7 @@ ASSEMBLY = """
 """
 
 
-@pytest.mark.parametrize("cpu", ["host", "haswell"])
+@pytest.mark.parametrize("cpu", ["host", pytest.param("haswell", marks=pytest.mark.slow)])
 def test_kernels_are_vectorised_and_pure_float32(cpu, tmp_path):
     environment = {"NUMBA_CACHE_DIR": str(tmp_path)}  # a cached function shows no assembly
     if cpu == "haswell":
@@ -147,6 +147,7 @@ BITS = """
 """
 
 
+@pytest.mark.slow
 def test_avx2_gives_the_same_bits(tmp_path):
     host = python(BITS, NUMBA_CACHE_DIR=str(tmp_path / "host")).stdout
     avx2 = python(
@@ -230,17 +231,29 @@ def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
     assert python(RUN, **cache).stdout == first
 
 
-def test_second_process_loads_the_cache(tmp_path):
-    code = (
-        RUN
-        + """
+COUNTED = (
+    RUN
+    + """
     from ltc_np.kernels.cpu import ltc_lanes
     (stats,) = [ltc_lanes.forward.stats]
     print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
     """
-    )
-    assert python(code, NUMBA_CACHE_DIR=str(tmp_path)).stdout.split()[-2:] == ["0", "1"]
-    assert python(code, NUMBA_CACHE_DIR=str(tmp_path)).stdout.split()[-2:] == ["1", "0"]
+)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """(a cache of the kernels of RUN, what the run printed that filled it)."""
+    folder = tmp_path_factory.mktemp("kernels")
+    return folder, python(COUNTED, NUMBA_CACHE_DIR=str(folder)).stdout.splitlines()
+
+
+@pytest.mark.xdist_group("cache")
+def test_second_process_loads_the_cache(filled):
+    folder, (first, counts) = filled
+    again, counts_again = python(COUNTED, NUMBA_CACHE_DIR=str(folder)).stdout.splitlines()
+    assert again == first
+    assert (counts, counts_again) == ("0 1", "1 0")
 
 
 def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
@@ -253,20 +266,24 @@ def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
     assert done.stderr.count("no writable cache folder") == 1
 
 
-@pytest.mark.parametrize("ending", ["nbi", "nbc"])
-@pytest.mark.parametrize("keep", [0, 100])
-def test_a_damaged_cache_is_replaced_with_one_warning(ending, keep, tmp_path):
-    want = python(RUN, NUMBA_CACHE_DIR=str(tmp_path)).stdout
-    files = list(tmp_path.rglob(f"*.{ending}"))
+@pytest.mark.xdist_group("cache")
+@pytest.mark.parametrize(
+    ("ending", "keep"),
+    [("nbi", 0), ("nbc", 100), *(pytest.param(*case, marks=pytest.mark.slow) for case in (("nbi", 100), ("nbc", 0)))],
+)
+def test_a_damaged_cache_is_replaced_with_one_warning(ending, keep, filled, tmp_path):
+    folder, (want, _) = filled
+    shutil.copytree(folder, tmp_path / "cache")
+    files = list((tmp_path / "cache").rglob(f"*.{ending}"))
     assert files
     for file in files:
         file.write_bytes(file.read_bytes()[:keep])
-    damaged = python(RUN, NUMBA_CACHE_DIR=str(tmp_path))
-    assert damaged.stdout == want
+    damaged = python(RUN, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert damaged.stdout.strip() == want
     assert damaged.stderr.count("RuntimeWarning") == 1
     assert "a damaged file in the kernel cache is replaced" in damaged.stderr
-    mended = python(RUN, NUMBA_CACHE_DIR=str(tmp_path))
-    assert mended.stdout == want
+    mended = python(RUN, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert mended.stdout.strip() == want
     assert mended.stderr == ""
 
 
@@ -333,6 +350,7 @@ def test_a_cell_without_a_fast_kernel_warns_once_and_uses_numpy(tmp_path, monkey
     assert kernels.load("cpu", "hodgkin_huxley").answer == 42
 
 
+@pytest.mark.slow
 def test_compiling_is_announced_in_one_line(tmp_path):
     code = """
         import numpy as np

@@ -86,6 +86,7 @@ PER_SIGMOID = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_machine_code(dtype):
     """Of every kernel, on every architecture: no float64 by accident, nothing spilled, blocks that can start."""
