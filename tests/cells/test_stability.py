@@ -1,0 +1,31 @@
+"""The longest unfolds that an explicit solver can take."""
+
+import re
+
+import numpy as np
+import pytest
+
+from ltc_np.cells.stability import check_step
+from ltc_np.kernels.codes import SOLVERS
+
+DT = np.array([[0.5, 1.5], [3.0, 0.0]])
+
+
+@pytest.mark.parametrize("solver", ["euler", "rk4"])
+def test_the_unfolds_of_the_message_are_enough_and_the_fewest(solver):
+    method, fastest = SOLVERS[solver], 7.3
+
+    def check(unfolds):
+        check_step(method, "h/tau", "", fastest, DT, unfolds, 'solver="other"', "error")
+
+    with pytest.raises(ValueError, match=f'must keep h/tau < {method.limit:g} with solver="{solver}"') as error:
+        check(1)
+    (unfolds,) = map(int, re.findall(r"use ode_unfolds=(\d+), solver=\"other\"", str(error.value)))
+    check(unfolds)
+    with pytest.raises(ValueError, match="got "):
+        check(unfolds - 1)
+
+
+def test_a_warning_where_it_is_asked_for():
+    with pytest.warns(RuntimeWarning, match=r"h\*Q/cm < 2 .*got 3 for dt = 3"):
+        check_step(SOLVERS["euler"], "h*Q/cm", "", 1.0, DT, 1, "", "warn")

@@ -1,0 +1,66 @@
+"""What kernels work in: as many numbers as their tables of sizes say, whatever is in them before."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from ltc_np import CTRNN, LTC, AutoNCP, FullyConnected, Model, NeuralODE
+from ltc_np.kernels.cpu import arguments, ltc, ltc_lanes, ltc_posts, ode
+
+CELLS = {
+    f"{type(layer).__name__} {layer.solver} {order}": layer
+    for layer, order in (
+        (LTC(AutoNCP(12, 3), 2, solver="rk4", ode_unfolds=2, check_stability="off"), "lanes"),
+        (LTC(AutoNCP(12, 3), 2, solver="exponential", ode_unfolds=2), "lanes"),
+        (LTC(FullyConnected(33, 3), 2, solver="rk4", ode_unfolds=2, check_stability="off"), "posts"),
+        (LTC(FullyConnected(33, 3), 2, solver="exponential", ode_unfolds=2), "posts"),
+        (CTRNN(5, 2, solver="rk4", ode_unfolds=2), "tiles"),
+        (NeuralODE(9, 3, solver="euler", ode_unfolds=2), "tiles"),
+    )
+}
+
+
+@pytest.mark.parametrize("memory", ["full", "low"])
+@pytest.mark.parametrize("name", CELLS)
+def test_kernels_need_what_their_table_says_and_no_more(name, memory, monkeypatch):
+    layer, rng = CELLS[name], np.random.default_rng(0)
+    model = Model(layer, seed=0, backend="cpu", dtype="float64")
+    x, dt = rng.normal(size=(5, 7, layer.input_size)), rng.uniform(0.1, 0.4, (5, 7))
+    lengths, d_y = np.array([7, 3, 0, 7, 1]), rng.normal(size=(5, 7, layer.output_size))
+    fences = []
+
+    def fenced(workspace, workers, sizes, dtype):
+        size, arrays = sum(sizes), np.full((workers, sum(sizes) + 64), np.nan, dtype)
+        fences.append(arrays[:, size:])
+        return [array[:size] for array in arrays]
+
+    def run():
+        y, tape = model.forward(x, dt=dt, lengths=lengths, memory=memory)
+        g = model.backward(tape, d_y)
+        return y, g.theta, g.x, g.h0, g.dt
+
+    expected = run()
+    for module in (ltc, ode):
+        monkeypatch.setattr(module, "scratch", fenced)
+    found = run()
+    assert len(fences) >= 2
+    assert all(np.isnan(fence).all() for fence in fences)
+    for a, b in zip(found, expected, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_every_thread_has_cache_lines_of_its_own():
+    from ltc_np.base.workspace import Fresh
+
+    one, two = arguments.scratch(Fresh(), 2, (3, 70), np.dtype(np.float32))
+    assert one.size == two.size == 128
+    assert (two.ctypes.data - one.ctypes.data) % 64 == one.ctypes.data % 64 == 0
+
+
+def test_tables_know_what_is_run_again_and_what_is_summed_at_once():
+    few, many = (ltc_lanes.backward_sizes(10, 2, 16, S, 4, 8, 0) for S in (100, ltc_lanes.FEW_SYNAPSES + 1))
+    assert (few.recurrent_sums, few.post_sums) == (4 * 8 * 100, 0)
+    assert (many.recurrent_sums, many.post_sums) == (0, 4 * 8 * 10)
+    assert ltc_posts.backward_sizes(10, 2, 16, 12).totals == 12 * 16
+    assert ltc_posts.backward_sizes(10, 2, 16, 0).totals == 0
