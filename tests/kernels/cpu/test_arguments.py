@@ -31,9 +31,9 @@ def test_kernels_need_what_their_table_says_and_no_more(name, memory, monkeypatc
     fences = []
 
     def fenced(workspace, workers, sizes, dtype):
-        size, arrays = sum(sizes), np.full((workers, sum(sizes) + 64), np.nan, dtype)
-        fences.append(arrays[:, size:])
-        return [array[:size] for array in arrays]
+        rows = np.full((workers, sum(sizes) + 64), np.nan, dtype)
+        fences.append(rows[:, sum(sizes) :])
+        return rows
 
     def run():
         y, tape = model.forward(x, dt=dt, lengths=lengths, memory=memory)
