@@ -4,12 +4,9 @@ The file holds flat arrays and one JSON text that names them: layers by registry
 their edges (never by a random generator run again).
 """
 
-import json
 import os
 import pathlib
 import tempfile
-import zipfile
-import zlib
 
 import numpy as np
 
@@ -92,6 +89,8 @@ def save(path, model, optimizer=None):
     optimizer : Optimizer, optional
         Its moments and step count go with it, to resume training with the same bits.
     """
+    import json  # here and in `load`: slow to import, and only files need it
+
     path = _as_path(path)
     check_folder(path)
     arrays = []
@@ -157,6 +156,10 @@ def load(path, kinds, backend="auto", optimizer=None):
 
     ``kinds`` are the classes of models that a file may name; the first serves for names that are not among them.
     """
+    import json
+    import zipfile
+    import zlib
+
     path = _as_path(path)
     if path.is_dir():
         raise IsADirectoryError(f"`path` must be a file, got the folder {path}")

@@ -1,7 +1,7 @@
 """How far a model's solver is from the solution of its differential equation, and how many unfolds would do."""
 
 import warnings
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from .network.sequences import read
 FIRST, MOST = 32, 2**14
 
 
-@dataclass(frozen=True)
-class SolverError:
+class SolverError(NamedTuple):
     """Result of `solver_error`; ``print`` it.
 
     Attributes

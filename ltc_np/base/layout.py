@@ -6,17 +6,16 @@ here and nowhere else, outside every time loop.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import checks
+from .described import Value
 
 POSITIVITIES = (None, "softplus", "clip")
 
 
-@dataclass(frozen=True)
-class Together:
+class Together(Value):
     """Initial values that several entries draw in one go, because they depend on each other.
 
     Parameters
@@ -27,12 +26,11 @@ class Together:
         This entry's key in the dict, whatever the entry is called in a larger layout.
     """
 
-    draw: object
-    name: str
+    def __init__(self, draw, name):
+        self.draw, self.name = draw, name
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Value):
     """One named array of a layout.
 
     Parameters
@@ -52,20 +50,19 @@ class Entry:
         Factor on the learning rate.
     """
 
-    name: str
-    shape: tuple
-    init: object = 0.0
-    positivity: str | None = None
-    bound: float = 0.0
-    trainable: bool = True
-    decay: bool = False
-    lr_scale: float = 1.0
+    def __init__(
+        self, name, shape, init=0.0, positivity=None, bound=0.0, trainable=True, decay=False, lr_scale=1.0
+    ):  # fmt: skip
+        if any(n < 0 for n in shape):
+            raise ValueError(f"`shape` of {name!r} must have sizes >= 0, got {shape}")
+        if isinstance(init, tuple) and (len(init) != 2 or not init[0] <= init[1]):
+            raise ValueError(f"`init` of {name!r} must be (low, high) with low <= high, got {init}")
+        self.name, self.shape, self.init, self.positivity, self.bound = name, shape, init, positivity, bound
+        self.trainable, self.decay, self.lr_scale = trainable, decay, lr_scale
 
-    def __post_init__(self):
-        if any(n < 0 for n in self.shape):
-            raise ValueError(f"`shape` of {self.name!r} must have sizes >= 0, got {self.shape}")
-        if isinstance(self.init, tuple) and (len(self.init) != 2 or not self.init[0] <= self.init[1]):
-            raise ValueError(f"`init` of {self.name!r} must be (low, high) with low <= high, got {self.init}")
+    def but(self, **changes):
+        """An entry like this one, with other values of some arguments."""
+        return type(self)(**{**self.config(), **changes})
 
     @property
     def size(self):
@@ -133,8 +130,7 @@ def raw(values, positivity):
     return values + np.log(-np.expm1(-values)) if positivity == "softplus" else values
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Value):
     """Entries laid end to end in one flat vector.
 
     Parameters
@@ -151,16 +147,8 @@ class Layout:
     lr_scale : (size,) float64 array, or None when all are 1
     """
 
-    entries: tuple
-    size: int = field(init=False)
-    slices: dict = field(init=False, repr=False)
-    trainable: np.ndarray = field(init=False, repr=False)
-    decay: np.ndarray = field(init=False, repr=False)
-    lr_scale: np.ndarray | None = field(init=False, repr=False)
-    _softplus: tuple = field(init=False, repr=False)
-    _clip: tuple = field(init=False, repr=False)
-
-    def __post_init__(self):
+    def __init__(self, entries):
+        self.entries = entries
         slices, runs, start = {}, {"softplus": [], "clip": []}, 0
         for e in self.entries:
             checks.one_of("positivity", e.positivity, POSITIVITIES)
@@ -181,15 +169,10 @@ class Layout:
             return np.repeat(values, [e.size for e in self.entries]).astype(dtype)
 
         lr_scale = spread("lr_scale", np.float64)
-        vars(self).update(
-            size=start,
-            slices=slices,
-            trainable=spread("trainable", bool),
-            decay=spread("decay", bool),
-            lr_scale=None if (lr_scale == 1).all() else lr_scale,
-            _softplus=tuple(where for where, _ in runs["softplus"]),
-            _clip=tuple(runs["clip"]),
-        )
+        self.size, self.slices = start, slices
+        self.trainable, self.decay = spread("trainable", bool), spread("decay", bool)
+        self.lr_scale = None if (lr_scale == 1).all() else lr_scale
+        self._softplus, self._clip = tuple(where for where, _ in runs["softplus"]), tuple(runs["clip"])
 
     @classmethod
     def join(cls, layouts):
@@ -201,7 +184,7 @@ class Layout:
 
     def prefixed(self, prefix):
         """The entries with ``prefix`` before their names; `part` finds them again."""
-        return tuple(Entry(**{**vars(e), "name": prefix + e.name}) for e in self.entries)
+        return tuple(e.but(name=prefix + e.name) for e in self.entries)
 
     def initial(self, rng, dtype):
         """A new vector of initial raw values, drawn entry by entry in order."""

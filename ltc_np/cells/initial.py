@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..base import checks
-from ..base.layout import Entry, Layout
+from ..base.layout import Layout
 
 
 def orthogonal(rng, shape):
@@ -23,4 +23,4 @@ def glorot(rows, columns):
 def with_init(entries, init):
     """A layer's argument ``init`` checked, and the layout of the entries with its initial values."""
     init = checks.initial_values(init, {e.name: e.shape for e in entries})
-    return init, Layout(tuple(Entry(**{**vars(e), "init": init.get(e.name, e.init)}) for e in entries))
+    return init, Layout(tuple(e.but(init=init.get(e.name, e.init)) for e in entries))

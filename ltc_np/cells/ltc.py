@@ -18,7 +18,6 @@ Source: Hasani et al., "Liquid Time-constant Networks", AAAI 2021 (arXiv 2006.04
 form of its code.  docs/maths/ltc.md derives every line.
 """
 
-from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -206,7 +205,7 @@ class LTC(Layer):
         }
         if span is not None:
             draw = partial(time_constants.draw, wiring, entries, span, self.epsilon)
-            entries = entries | {k: replace(entries[k], init=Together(draw, k)) for k in time_constants.NAMES}
+            entries = entries | {k: entries[k].but(init=Together(draw, k)) for k in time_constants.NAMES}
         self.layout = Layout(tuple(entries.values()))
         gains = {"gain": wiring.gain, "sensory_gain": wiring.sensory_gain}
         self.buffers = Layout(tuple(Entry(k, v.shape, v, trainable=False) for k, v in gains.items() if v is not None))

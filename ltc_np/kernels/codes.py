@@ -1,6 +1,5 @@
 """What the kernels of all backends know by number or by position, once."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..base.layout import POSITIVITIES
@@ -74,8 +73,7 @@ class Rule(NamedTuple):
         return self.stages * self.unfolds
 
 
-@dataclass(frozen=True)
-class Solver:
+class Solver(NamedTuple):
     """What is true of a solver of cm v' = P(v) - Q(v) v.
 
     Attributes

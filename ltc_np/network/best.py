@@ -1,12 +1,11 @@
 """The best weights of a training so far."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Best:
+class Best(NamedTuple):
     """The best weights of a training so far; saved with the model, so that training resumes as if never stopped."""
 
     val_loss: float

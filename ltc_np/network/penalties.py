@@ -1,14 +1,13 @@
 """L1 and L2 penalties on effective parameter values."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
 
 
-@dataclass(frozen=True)
-class Penalty:
+class Penalty(NamedTuple):
     """l1 and l2 terms: (kind, slice of theta, factor)."""
 
     terms: tuple

@@ -1,12 +1,11 @@
 """What a forward pass leaves for the backward pass, and what that gives."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Tape:
+class Tape(NamedTuple):
     """What `Network.backward` needs of one `Network.forward`; it may be used more than once.
 
     Attributes
@@ -27,8 +26,7 @@ class Tape:
     y_shape: tuple
 
 
-@dataclass(frozen=True)
-class Gradients:
+class Gradients(NamedTuple):
     """Result of `Model.backward`.
 
     Attributes

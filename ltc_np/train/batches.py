@@ -1,6 +1,6 @@
 """Data, checked once and cut into batches and, for truncated backpropagation, these into chunks of steps."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from ..network.engine import Batch
 from ..network.sequences import Sequences, read
 
 
-@dataclass(frozen=True)
-class Batches:
+class Batches(NamedTuple):
     """All of some data, of which `take` gives parts.
 
     Attributes

@@ -1,7 +1,7 @@
 """One call of `fit`, epoch by epoch, step by step."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from .callbacks import Callback
 from .evaluate import measure, results, share, show
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The checked arguments of `fit` that every step needs; ``keep`` is its ``memory``."""
 
     objective: Objective
