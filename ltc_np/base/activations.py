@@ -25,6 +25,10 @@ NORMAL_TAIL_FLOAT64 = (
     -1.5324202999642417e-09, -1.7403315088253384e-09, 4.638485775532279e-11,
 )  # fmt: skip
 
+NORMAL_PEAK = 1 / math.sqrt(2 * math.pi)  # the normal density at 0
+# lecun_tanh is LECUN_SCALE * tanh(LECUN_SLOPE * z), with the numbers of ncps.
+LECUN_SCALE, LECUN_SLOPE = 1.7159, 0.666
+
 
 def linear(z):
     return z
@@ -88,17 +92,17 @@ def gelu(z):
 
 def d_gelu(z, y):
     with np.errstate(over="ignore", under="ignore"):
-        density = np.exp(-0.5 * z * z) * z.dtype.type(1 / math.sqrt(2 * math.pi))
+        density = np.exp(-0.5 * z * z) * z.dtype.type(NORMAL_PEAK)
     return normal_cdf(z) + z * density
 
 
 def lecun_tanh(z):
-    return 1.7159 * np.tanh(0.666 * z)
+    return LECUN_SCALE * np.tanh(LECUN_SLOPE * z)
 
 
 def d_lecun_tanh(z, y):
-    y = y / 1.7159
-    return 1.7159 * 0.666 * (1 - y * y)
+    y = y / LECUN_SCALE
+    return LECUN_SCALE * LECUN_SLOPE * (1 - y * y)
 
 
 ACTIVATIONS = {

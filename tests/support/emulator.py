@@ -128,6 +128,11 @@ def _helper(function, compiled):
     return jit(own) if error is None else jit(_rough(jit(own), error))
 
 
+def called_here(helper):
+    """A kernel's helper as a function of NumPy's numbers."""
+    return _helper(helper.py_func, True)
+
+
 class _Emulated:
     """A kernel's source, rewritten and perhaps compiled."""
 

@@ -1,5 +1,6 @@
 """The activations of `ltc_np.base.activations` for kernels, which know them by number."""
 
+from ...base.activations import LECUN_SCALE, LECUN_SLOPE, NORMAL_PEAK
 from ..codes import GELU, LINEAR, RELU, SIGMOID, SILU, TANH
 from .jit import helper
 from .simd import exp, fma, fnma, neg, normal_cdf, sigmoid, tanh, where_greater
@@ -33,13 +34,13 @@ def activate(activation, z, one):
         return y, fnma(y, y, one)
     if activation == GELU:
         cdf = normal_cdf(z)
-        density = exp(neg(z) * z * number(one, 0.5)) * number(one, 0.3989422804014327)
+        density = exp(neg(z) * z * number(one, 0.5)) * number(one, NORMAL_PEAK)
         return z * cdf, fma(z, density, cdf)
     if activation == SIGMOID:
         s = clean_sigmoid(z, one)
         return s, fnma(s, s, s)
     if activation == LINEAR:
         return z, where_greater(one, zero, one, z)
-    scale, inner = number(one, 1.7159), number(one, 0.666)
+    scale, inner = number(one, LECUN_SCALE), number(one, LECUN_SLOPE)
     y = tanh(inner * z)
     return scale * y, scale * inner * fnma(y, y, one)

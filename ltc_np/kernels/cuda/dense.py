@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...base.activations import LECUN_SCALE, LECUN_SLOPE, NORMAL_PEAK
 from ..codes import GELU, LECUN_TANH, LINEAR, RELU, SIGMOID, SILU, TANH
 from . import sums
 from .device import cuda, helper, kernel, launch_over
 
 u = np.uint64
+ROOT_HALF = math.sqrt(0.5)
 
 
 @helper
@@ -21,7 +23,7 @@ def _sigmoid(z):
 @helper
 def _normal_cdf(z):
     real = type(z)
-    return real(0.5) * math.erfc(-z * real(0.7071067811865476))
+    return real(0.5) * math.erfc(-z * real(ROOT_HALF))
 
 
 @helper
@@ -39,7 +41,7 @@ def activate(f, z):
     if f == GELU:
         return z * _normal_cdf(z)
     if f == LECUN_TANH:
-        return real(1.7159) * math.tanh(real(0.666) * z)
+        return real(LECUN_SCALE) * math.tanh(real(LECUN_SLOPE) * z)
     return z
 
 
@@ -58,10 +60,10 @@ def d_activate(f, z, y):
         s = _sigmoid(z)
         return s + y * (one - s)
     if f == GELU:
-        return _normal_cdf(z) + z * (math.exp(real(-0.5) * z * z) * real(0.3989422804014327))
+        return _normal_cdf(z) + z * (math.exp(real(-0.5) * z * z) * real(NORMAL_PEAK))
     if f == LECUN_TANH:
-        s = y / real(1.7159)
-        return real(1.7159 * 0.666) * (one - s * s)
+        s = y / real(LECUN_SCALE)
+        return real(LECUN_SCALE * LECUN_SLOPE) * (one - s * s)
     return one
 
 

@@ -12,12 +12,10 @@ from support.emulator import ORDERS
 
 from ltc_np import LTC, Adam, AutoNCP, Dense, FullyConnected, Model
 from ltc_np.base.workspace import Workspace
-from ltc_np.kernels import codes
-from ltc_np.kernels.cuda import device, ltc, optim
-from ltc_np.network.cuda import layers
+from ltc_np.kernels.cuda import device, ltc
 from ltc_np.network.engine import Batch, Objective
 from ltc_np.network.sequences import Sequences
-from ltc_np.optim import SGD, AdamW, RMSprop
+from ltc_np.optim import SGD, RMSprop
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
@@ -358,24 +356,3 @@ def test_the_benchmark_of_the_device(emulator, monkeypatch, capsys):
     assert "small    float64     3   2     2     3" in out, "what was measured is shown whatever a peer does"
     for name in ("ncps", "ncps, torch.compile", "jax"):
         assert f"{name} is left out: RuntimeError: out of memory\n" in out
-
-
-def test_every_name_of_the_library_has_its_number_on_the_device():
-    from ltc_np import losses as host
-    from ltc_np.base import activations
-
-    assert set(codes.ACTIVATIONS) == set(activations.ACTIVATIONS)
-    assert set(codes.LOSSES) == set(host.LOSSES)
-    assert set(layers.LAYERS) == {LTC, Dense}
-    assert set(optim.STEPS) == {optimizer.kernel for optimizer in (Adam, AdamW, RMSprop, SGD)}
-
-
-@pytest.mark.parametrize("name", codes.ACTIVATIONS)
-def test_activations_of_dense_equal_numpy(name, emulator, rng):
-    definition, model = pair(LTC(FullyConnected(3), 2, ode_unfolds=1), Dense(3, 2, name))
-    x, d_y = rng.normal(size=(3, 2, 2)), rng.normal(size=(3, 2, 2))
-    y, tape = definition.forward(x)
-    y_d, tape_d = model.forward(OnDevice(x))
-    np.testing.assert_allclose(y_d, y, rtol=1e-12, atol=1e-15)
-    g, g_d = definition.backward(tape, d_y), model.backward(tape_d, OnDevice(d_y))
-    np.testing.assert_allclose(g_d.theta, g.theta, rtol=1e-10, atol=1e-13)
