@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.losses import ALL, class_weights, naive, problem
 
-from ltc_np import losses
+from ltc_np import Dense, Model, losses
 from ltc_np.losses import get, normalise
 
 CASES = [(name, weighted, classes) for name in ALL for weighted in (False, True) for classes in (False, True)]
@@ -197,3 +197,34 @@ def test_losses_refuse_to_broadcast(name):
         ALL[name](y, target, np.ones(4))
     with pytest.raises(TypeError, match="`y` must be a float array, got dtype int"):
         ALL[name](y.astype(int), target)
+
+
+def test_one_output_is_one_of_two_outputs():
+    """With weights of the classes too: O == 1 takes whole numbers of another shape, which must not change them."""
+    rng = np.random.default_rng(0)
+    y, target, weight = rng.normal(size=(3, 4, 1)), rng.integers(0, 2, (3, 4)), rng.uniform(0.5, 2, (3, 4))
+    for class_weight in (None, np.array([0.3, 2.0])):
+        one = losses.binary_cross_entropy(y, target, weight, class_weight)
+        twice = losses.binary_cross_entropy(y.repeat(2, 2), target[..., None].repeat(2, 2), weight, class_weight)
+        assert twice[0] == pytest.approx(2 * one[0], rel=1e-14)
+        assert twice[1] == pytest.approx(2 * one[1], rel=1e-14)
+        np.testing.assert_allclose(twice[2], one[2].repeat(2, 2), rtol=1e-14)
+        scale = np.ones(2) if class_weight is None else class_weight
+        p = 1 / (1 + np.exp(-y[..., 0]))
+        elements = -np.where(target, scale[1] * np.log(p), scale[0] * np.log(1 - p))
+        assert one[0] == pytest.approx((weight * elements).sum(), rel=1e-13)
+        assert one[1] == pytest.approx((weight * scale[target]).sum(), rel=1e-13)
+
+
+@pytest.mark.parametrize("class_weight", [None, [0.3, 2.0]])
+def test_a_model_with_one_output_learns_from_whole_numbers_what_it_learns_from_probabilities(class_weight):
+    """The loss of a training, and of an evaluation, weighs classes as the loss of elements does."""
+    rng = np.random.default_rng(0)
+    x, target, found = rng.normal(size=(5, 3, 2)), rng.integers(0, 2, (5, 3)), []
+    for y in (target, target[..., None].astype(float)):
+        model = Model(Dense(2, 1), seed=0, dtype="float64")
+        options = {"loss": "binary_cross_entropy", "class_weight": class_weight}
+        value, gradient = model.loss_and_grad(x, y, **options)
+        model.fit(x, y, epochs=2, batch_size=2, seed=0, verbose=False, **options)
+        found.append([value, *gradient, *model.theta, model.evaluate(x, y, **options)["loss"]])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-13)

@@ -101,10 +101,28 @@ def test_training_on_the_device_equals_numpy(name, emulator, rng):
 
 @pytest.mark.parametrize("optimizer", [SGD(0.1), RMSprop(0.1)])
 def test_without_momentum_there_is_no_moment(optimizer, emulator, rng):
-    model = pair(LTC(FullyConnected(3), 2, ode_unfolds=1))[1]
-    model.fit(rng.normal(size=(2, 2, 2)), np.ones((2, 2, 3)), optimizer=optimizer, verbose=False)
-    assert optimizer.t == 1
-    assert not optimizer.b.any()
+    """But there is a step, that of NumPy."""
+    models = pair(LTC(FullyConnected(3), 2, ode_unfolds=1))
+    x, before = rng.normal(size=(2, 2, 2)), models[0].theta.copy()
+    for model in models:
+        optimizer.reset()
+        model.fit(x, np.ones((2, 2, 3)), optimizer=optimizer, epochs=2, seed=0, verbose=False)
+        assert optimizer.t == 2
+        assert not optimizer.b.any()
+    assert np.abs(models[0].theta - before).max() > 1e-3
+    np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9, atol=1e-12)
+
+
+def test_logits_of_any_size_keep_their_loss(emulator, rng):
+    """The largest logit is subtracted before the exponentials."""
+    models = pair(LTC(FullyConnected(3, 2), 2, ode_unfolds=1), Dense(2, 3))
+    x, target, found = rng.normal(size=(4, 2, 2)), rng.integers(0, 3, (4, 2)), []
+    for model in models:
+        model.params["1.bias"] = [1e4, 0.0, -1e4]
+        found.append(model.fit(x, target, loss="cross_entropy", optimizer=SGD(1e-3), seed=0, verbose=False)["loss"])
+        assert np.isfinite(model.theta).all()
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+    np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9, atol=1e-12)
 
 
 def test_a_gradient_whose_square_overflows_is_clipped(emulator, rng):
