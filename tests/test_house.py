@@ -21,8 +21,8 @@ TESTED_THROUGH = {
     name: reason
     for reason, names in {
         "the battery runs every layer with every backend, and these are parts of them": """
-            cells.mapping cells.ode cells.stability cells.time_constants layers.stack
-            kernels.cpu.activations kernels.cpu.arguments kernels.cpu.ltc_solvers kernels.numpy.ltc_solvers
+            cells.mapping cells.ode cells.time_constants layers.stack
+            kernels.cpu.activations kernels.cpu.ltc_solvers kernels.numpy.ltc_solvers
             kernels.cuda.ltc_circuit kernels.cuda.ltc_packing kernels.cuda.ltc_solvers kernels.cuda.memory
             kernels.cuda.moves kernels.cuda.sequences kernels.cuda.sums
         """,
