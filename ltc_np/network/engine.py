@@ -10,7 +10,7 @@ A network has one engine and asks nothing else.  Two levels of calls:
   training without a card are made of these.
 
 A `Trainer` makes the steps of a training: `gradient` of a batch, then `update`.  Between the two stands the joint for
-training on several machines: whoever sums gradients takes `flat` of every trainer, and puts the sum in its place.
+training on several machines: whoever sums gradients takes `flat` of every trainer and gives each the sum by `replace`.
 """
 
 import abc
@@ -173,7 +173,11 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def flat(self):
-        """The gradient that `gradient` left, (P,), an array of the host."""
+        """The gradient that `gradient` left, (P,), an array of the host; not to be written to."""
+
+    @abc.abstractmethod
+    def replace(self, gradient):
+        """Take this gradient (P,), an array of the host, in the place of the one that `gradient` left."""
 
     @abc.abstractmethod
     def update(self):

@@ -234,6 +234,9 @@ class HostTrainer(Trainer):
     def flat(self):
         return self._gradient
 
+    def replace(self, gradient):
+        self._gradient[:] = gradient
+
     def update(self):
         network = self.engine.network
         if self.clip_norm is not None:

@@ -76,6 +76,10 @@ class CudaTrainer(Trainer):
     def flat(self):
         return download(self.stack.parameters.gradient)
 
+    def replace(self, gradient):
+        overwrite(self.stack.parameters.gradient, gradient)
+        self.norm = global_norm(gradient)
+
     def gradient(self, batch, dropout_seed, want_outputs, want_state):
         given = HostCall(batch.sequences)
         B, T, key = given.size
