@@ -179,8 +179,35 @@ def test_newer_and_inconsistent_files(tmp_path):
     def best(meta, content):
         meta["best"] = ["x", -3, "mse", None]
 
+    def best_of(changed, **places):
+        """The best parameters of the file, one thing about them changed: shape, number or place."""
+
+        def change(meta, content):
+            number = sum(name.startswith("array") for name in content)
+            content[f"array{number}"] = changed(content["theta"].copy())
+            fields = {"val_loss": 0.5, "epoch": 1, "loss": "mse"} | places
+            meta["best"] = [*fields.values(), {"array": number}]
+
+        return change
+
+    def infinite(theta):
+        theta[0] = np.inf
+        return theta
+
+    def trainable(values):
+        def change(meta, content):
+            content["trainable"] = values
+
+        return change
+
     for change, words in (
         (best, "damaged"),
+        (best_of(lambda theta: theta[:-1]), "damaged: best has shape"),
+        (best_of(infinite), "damaged: best .* is not finite"),
+        (best_of(np.copy, epoch=-1), "damaged: best has val_loss 0.5, epoch -1"),
+        (best_of(np.copy, val_loss="x"), "damaged: best has val_loss 'x'"),
+        (trainable(np.ones(3, bool)), "damaged: trainable has shape"),
+        (trainable(np.ones(2)), "damaged"),
         (newer, "update ltc_np"),
         (cut, "damaged: theta"),
         (nan, "not finite"),

@@ -234,6 +234,15 @@ def test_dropout_statistics_and_scale():
     assert not np.array_equal(masks[1], masks[2])
 
 
+def test_every_sequence_drops_its_own(backend):
+    """Also where the batch is worked on in blocks: equal sequences give as many outputs."""
+    n = 2 * BLOCK
+    model = dropping(rate=0.5, dtype="float64", backend=backend)
+    x = np.repeat(data(1, 3, 3, 6)[0], n, axis=0)
+    y = model.forward(x, dropout_seed=1)[0]
+    assert len(np.unique(y[:, -1], axis=0)) == n
+
+
 def test_only_training_drops_and_the_seed_decides(backend):
     model = dropping(dtype="float64", backend=backend)
     x, dt, _ = data(5, 4, 3, 6)

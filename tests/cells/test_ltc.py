@@ -148,14 +148,16 @@ def test_gradients_of_tiles_of_any_width(wiring, n, width, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * np.abs(a).max())
 
 
-def test_long_float32_gradients_follow_float64(backend):
+@pytest.mark.parametrize("wiring", [FullyConnected(8, 2), AutoNCP(8, 2)], ids=["posts", "lanes"])
+def test_long_float32_gradients_follow_float64(wiring, backend):
+    """In either order of loops sums go to float64 before they are long."""
     steps = 20_000 if backend == "cpu" else 1_000
     x = np.random.default_rng(0).normal(size=(1, steps, 2))
     target = np.random.default_rng(1).normal(size=(1, steps, 2))
     grads = []
     for dtype in ("float64", "float32"):
-        model = LTCRNN(FullyConnected(8, 2), 2, seed=0, dtype=dtype, backend=backend)
-        model.theta = LTCRNN(FullyConnected(8, 2), 2, seed=0).theta  # the same float32 values for both
+        model = LTCRNN(wiring, 2, seed=0, dtype=dtype, backend=backend)
+        model.theta = LTCRNN(wiring, 2, seed=0).theta  # the same float32 values for both
         grads.append(model.views(model.loss_and_grad(x.astype(np.float32), target.astype(np.float32))[1]))
     for name in grads[0]:
         a, b = grads[0][name], grads[1][name]

@@ -140,6 +140,17 @@ def test_steps_too_long_for_a_solver_are_refused():
             Model(around, seed=0)(normal(2, 3, 3), 50.0)
 
 
+def test_either_direction_may_be_the_unstable_one():
+    """Both layers have parameters of their own, and both are asked."""
+    layer = LTC(AutoNCP(7, 2), 3, ode_unfolds=20, solver="euler")
+    for prefix in ("forward_", "backward_"):
+        model = Model(Bidirectional(layer), seed=0)
+        model(normal(2, 3, 3), 0.1)
+        model.params[prefix + "cm"] = -6.0
+        with pytest.raises(ValueError, match="`dt` must keep h"):
+            model(normal(2, 3, 3), 0.1)
+
+
 # --------------------------------------------------------------------------------------------------- Residual
 
 
