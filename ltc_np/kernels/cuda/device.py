@@ -259,20 +259,26 @@ def _machine():
 def launch(function, grid, block, /, *args, **named):
     """Start a kernel: ``grid`` and ``block`` are ints or tuples.
 
-    Its arguments come in order or by name, in any order; the kernel's own signature is the only place where it stands.
+    Its arguments come in order, or all by name: the kernel's own signature is the only place where their order stands.
     """
-    if named:
-        rest = function.parameters[len(args) :]
-        if named.keys() != set(rest):
-            raise TypeError(f"a kernel takes {', '.join(rest)}, got {', '.join(named)}")
-        args += tuple(named[name] for name in rest)
-    _machine().launch(function, grid, block, args)
+    _machine().launch(function, grid, block, _in_order(function, named) if named else args)
 
 
 def launch_over(n, function, /, *args, **named):
     """Start a kernel that needs n threads."""
     if n:
-        launch(function, -(-n // FLAT_BLOCK), FLAT_BLOCK, *args, **named)
+        args = _in_order(function, named) if named else args
+        _machine().launch(function, -(-n // FLAT_BLOCK), FLAT_BLOCK, args)
+
+
+def _in_order(function, named):
+    try:
+        args = tuple(map(named.__getitem__, function.parameters))
+    except KeyError:
+        args = ()
+    if len(args) != len(named):
+        raise TypeError(f"a kernel takes {', '.join(function.parameters)}, got {', '.join(named)}")
+    return args
 
 
 _reclaimable, _lock = weakref.WeakSet(), threading.Lock()
