@@ -9,7 +9,7 @@ import numpy as np
 def aligned(size, dtype):
     """An uninitialised flat array that begins at a multiple of 64 bytes: no vector straddles cache lines."""
     room = np.empty(size * dtype.itemsize + 64, np.uint8)
-    skip = -room.ctypes.data % 64
+    skip = -room.__array_interface__["data"][0] % 64
     return room[skip : skip + size * dtype.itemsize].view(dtype)
 
 

@@ -209,8 +209,7 @@ class SpikingLIF(Layer):
         turn = (lambda a: a.transpose(1, 0, 2)) if self.recurrent else (lambda a: a)
         inputs = np.ascontiguousarray(turn(x))
         scratch = workspace.kept("forward", (B, T), lambda: self._scratch(B, T, x.dtype))
-        current, y, product = scratch.current, scratch.y, scratch.product
-        v, rest, spikes = scratch.v, scratch.rest, scratch.spikes
+        current, y, v, rest, spikes = scratch.current, scratch.y, scratch.v, scratch.rest, scratch.spikes
         states = {"v": turn(v), "rest": turn(rest), "spikes": turn(spikes)}
         states["rest"][:, 0] = 0
         for name, where in self.state_slices.items():
@@ -226,7 +225,7 @@ class SpikingLIF(Layer):
                 forward_steps(False, 0, T, first, last, dt, current, neuron, v, rest, spikes, y)
                 return
             for t in range(T):
-                current[t, rows] += np.dot(spikes[t, rows], p["w_h"], out=product[rows])
+                current[t, rows] += np.dot(spikes[t, rows], p["w_h"], out=scratch.product[rows])
                 forward_steps(True, t, t + 1, first, last, dt, current, neuron, v, rest, spikes, y)
 
         parts = self._parts(B, T)
@@ -241,15 +240,12 @@ class SpikingLIF(Layer):
         """What `forward` works in."""
         N = self.output_size
         steps, states = ((T, B), (T + 1, B)) if self.recurrent else ((B, T), (B, T + 1))
-        return arrays(
-            dtype,
-            current=(*steps, N),
-            y=(*steps, N),
-            v=(*states, N),
-            rest=(*states, N),
-            spikes=(*states, N) if self.recurrent else (0, 0, 0),
-            product=(B, N),
-        )
+        shapes = {"current": (*steps, N), "y": (*steps, N), "v": (*states, N), "rest": (*states, N)}
+        if self.recurrent:
+            return arrays(dtype, **shapes, spikes=(*states, N), product=(B, N))
+        scratch = arrays(dtype, **shapes)
+        scratch.spikes = np.empty((0, 0, 0), dtype)
+        return scratch
 
     def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
         turned, backward_steps = prepared.turned, prepared.backward_steps
