@@ -89,12 +89,13 @@ def run_forward(circuit, sequences, v0, rule, n_out, keep, memory):
     out = memory.array("out", T * B * n_out, dtype)
     v_last = memory.array("v_last", B * N, dtype)
     every = 0 if full or not keep else cut.segment
-    _sweep(circuit, cut, sequences, v0, rule, n_out, 0, T, every, stages, out, v_last)
+    given = {"first": 0, "last": T, "every": every, "n_out": n_out, "out": out}
+    _sweep(circuit, cut, sequences, v0, rule, stages, v_last, **given)
     return out, v_last, Saved(sequences, stages, n_out) if keep else None
 
 
-def _sweep(circuit, cut, sequences, v0, rule, n_out, first, last, every, stages, out, v_last):
-    """`ltc_sweeps.forward` of the time steps first..last-1."""
+def _sweep(circuit, cut, sequences, v0, rule, stages, v_last, *, first, last, every, n_out, out):
+    """`ltc_sweeps.forward` of the time steps first..last-1, which fills stages, v_last and out."""
     launch(
         ltc_sweeps.forward(cut.R), cut.blocks, (circuit.N, cut.groups), x=sequences.x, dt=sequences.dt,
         steps=sequences.steps, v0=v0, **circuit.onto(), B=u(sequences.B), I=u(circuit.I), O=u(n_out), first=u(first),
@@ -132,10 +133,8 @@ class _Adjoint:
             return Stages(states[first * step : (last + 1) * step], totals[first * step : last * step])
         at, nothing = first // self.cut.segment, states[:0]
         v0 = states[at * step : (at + 1) * step]
-        _sweep(
-            self.circuit, self.cut, self.saved.sequences, v0, self.rule, 0, first, last, 0, self.again, nothing,
-            self.v_last,
-        )  # fmt: skip
+        given = {"first": first, "last": last, "every": 0, "n_out": 0, "out": nothing}
+        _sweep(self.circuit, self.cut, self.saved.sequences, v0, self.rule, self.again, self.v_last, **given)
         return self.again
 
     def segment(self, first, last, d_out, d_v, totals):

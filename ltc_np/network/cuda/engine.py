@@ -4,6 +4,8 @@ A network whose layers all run there runs as a whole, from arrays of the host or
 layer by layer through the host, with the kernels that the loader finds for each.
 """
 
+from typing import NamedTuple
+
 from ...base import checks
 from ..host import HostEngine
 from . import calls
@@ -13,6 +15,13 @@ from .host_arrays import HostCall, HostForm
 from .layers import unknown
 from .stack import DeviceStack
 from .training import CudaTrainer, why_not
+
+
+class _Held(NamedTuple):
+    """A stack, and of which parameters and buffers it is."""
+
+    version: tuple
+    stack: DeviceStack
 
 
 class CudaEngine(HostEngine):
@@ -30,13 +39,13 @@ class CudaEngine(HostEngine):
         Each thread keeps it while parameters and buffers stay the same; tapes keep theirs.
         """
         version, held = self.network.version(), getattr(self._local, "stack", None)
-        if held is None or held[0] != version:
+        if held is None or held.version != version:
             held = self._local.stack = None  # given back before its successor is made
             stack = DeviceStack(self.network)
             stack.parameters.load()
             stack.prepare()
-            held = self._local.stack = version, stack
-        return held[1]
+            held = self._local.stack = _Held(version, stack)
+        return held.stack
 
     def front(self, x):
         return DeviceFront(self) if on_device(x) else self

@@ -286,7 +286,7 @@ def test_arrays_on_the_device_go_in_and_come_out(single, sequences, emulator, rn
         got = model(x_d, times, lengths=lengths, h0=h0, return_state=True)
         out, tape = model.forward(x_d, times, lengths=lengths, h0=h0, memory="low")
         g_d = model.backward(tape, d_y_d, d_state_d)
-        for a, b in ((got[0], y), (got[1], state), (out, y), *((getattr(g_d, n), getattr(g, n)) for n in vars(g))):
+        for a, b in ((got[0], y), (got[1], state), (out, y), *((getattr(g_d, n), getattr(g, n)) for n in g._fields)):
             assert a.shape == b.shape
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(x, before)
