@@ -11,7 +11,7 @@ Arguments, everywhere; all arrays flat and contiguous, time first, and all sizes
     pre, constants: the synapses onto each neuron, as (fan, N) and (4, fan, N) [-sigma*log2(e), sigma*mu*log2(e), w,
         w*erev]; lists of fewer end with synapses of w = 0; pre is empty where it would count 0, 1, 2, ...
     post, d_constants: those from each neuron, likewise [-sigma*log2(e), sigma*mu*log2(e), erev, w*sigma]
-    solver: its number in `ltc_solvers`;  U unfolds a step of ``stages`` each, K = U*stages
+    solver: its number in `ltc_np.kernels.codes`;  U unfolds a step of ``stages`` each, K = U*stages
     first, last: the time steps to run;  what is kept of these T' = last - first steps:
     states (T'*K + 1, B, N) the potentials before each stage and the last, totals (T'*K, B, N) conductances Q
 """
