@@ -9,7 +9,7 @@ from .base import checks
 from .base.workspace import Fresh
 from .cells import Layer
 from .network.network import Network
-from .network.sequences import read
+from .network.sequences import check, read
 
 # The reference begins with this many unfolds and doubles them, at most up to MOST.
 FIRST, MOST = 32, 2**14
@@ -195,11 +195,11 @@ class _Calls:
     def allowed(self, n):
         """Whether the model, with n unfolds, takes these elapsed times."""
         model = self._with({"ode_unfolds": n})
-        engine, dt = model.engine, read(model, *self.arguments, self.lengths, None).sequences.dt
+        engine, (sequences, _) = model.engine, check(model, *self.arguments, self.lengths, None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                engine.check(engine.prepare(Fresh()), dt)
+                engine.check(engine.prepare(Fresh()), sequences.dt)
             except ValueError:
                 return False
         return True

@@ -21,17 +21,6 @@ import numpy as np
 from .sequences import Sequences
 
 
-class Ran(NamedTuple):
-    """Outputs (B, T, O), 0 in padding; the last states (B, K); what `Engine.backward` needs, None if nothing is kept.
-
-    The arrays may lie in the call's workspace.
-    """
-
-    y: np.ndarray
-    state: np.ndarray
-    saved: object
-
-
 class Answer(NamedTuple):
     """Outputs and last state in the caller's form, and a `Tape` if one was asked for."""
 
@@ -129,7 +118,10 @@ class Engine(Front):
 
     @abc.abstractmethod
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
-        """`Ran` of checked `Sequences`; with a seed, layers that drop in training do."""
+        """Outputs (B, T, O), 0 in padding, the last states (B, K), and what `backward` needs, None without ``keep``.
+
+        As of a layer; arrays may lie in the workspace.  With a seed, layers that drop in training do.
+        """
 
     @abc.abstractmethod
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):

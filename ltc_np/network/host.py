@@ -11,7 +11,7 @@ from .. import kernels, losses
 from ..base import checks
 from ..base.workspace import Fresh, Workspace
 from ..optim import clip_by_global_norm
-from .engine import Adjoints, Answer, Engine, Measured, Ran, Trainer
+from .engine import Adjoints, Answer, Engine, Measured, Trainer
 from .outputs import d_last_outputs, last_outputs
 from .sequences import check_state, read
 from .stream import Stream
@@ -121,10 +121,8 @@ class HostEngine(Engine):
             )
 
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
-        return Ran(
-            *self.network.stack.forward(
-                prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k)
-            )
+        return self.network.stack.forward(
+            prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k)
         )
 
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
@@ -160,7 +158,7 @@ class HostEngine(Engine):
             d_y = d_last_outputs(d_y, given.lengths, y.shape[1])
         elif given.valid is not None:
             d_y = np.where(given.valid[:, :, None], d_y, network.dtype.type(0))
-        d_h = np.zeros_like(state)
+        d_h = np.zeros(state.shape, state.dtype)
         gradient = self.backward(prepared, saved, given.valid, d_y, d_h, False, False, workspace).theta
         if objective.penalty is not None:
             value += objective.penalty.add(network, gradient)

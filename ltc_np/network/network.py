@@ -11,7 +11,7 @@ from .outputs import output_weight, target_shape, valid_outputs
 from .parameters import Parameters
 from .penalties import Penalty
 from .predict import predict
-from .sequences import read
+from .sequences import check
 from .tape import Tape
 
 DTYPES = ("float32", "float64")
@@ -192,8 +192,8 @@ class Network(Parameters):
         engine = self.engine
         workspace = engine.take_workspace()
         try:
-            given = read(self, x, dt, lengths, h0, workspace=workspace)
-            batch = self.batch(given.sequences, checks.plain("y", y)[None] if given.single else y, loss, sample_weight)
+            sequences, single = check(self, x, dt, lengths, h0, workspace)
+            batch = self.batch(sequences, checks.plain("y", y)[None] if single else y, loss, sample_weight)
             objective = Objective(losses.get(loss), class_weight, self.penalty(l1, l2))
             found = engine.loss_and_grad(batch, objective, keep, workspace, dropout_seed, check=True)
         finally:

@@ -125,8 +125,17 @@ def check_state(network, name, state, B, single):
     return state.reshape(B, network.state_size)
 
 
-def read(network, x, dt, lengths, h0, return_sequences=True, workspace=None):
-    """`Given` of a call's arguments, arrays of the host; a workspace keeps what only the shape decides."""
+def read(network, x, dt, lengths, h0, return_sequences):
+    """`Given` of a call's arguments, arrays of the host."""
+    sequences, single = check(network, x, dt, lengths, h0)
+    return Given(sequences, () if dt is None else np.shape(dt), return_sequences, single)
+
+
+def check(network, x, dt, lengths, h0, workspace=None):
+    """`Sequences` of arrays of the host, and whether it was a single one.
+
+    A workspace keeps what only the shape decides.
+    """
     I, dtype, workspace = network.input_size, network.dtype, workspace or Fresh()
     x = checks.real("x", x, dtype, f"(B, T, {I}) or (T, {I})")
     B, T, single = check_shape(x.shape, I, lengths)
@@ -140,8 +149,7 @@ def read(network, x, dt, lengths, h0, return_sequences=True, workspace=None):
         x = np.where(valid[:, :, None], x, dtype.type(0))
     check_takes_dt(network, dt)
     if dt is None and valid is None:
-        elapsed = workspace.kept("dt", (B, T), lambda: checks.elapsed(None, B, T, dtype, None, single))
+        dt = workspace.kept("dt", (B, T), lambda: checks.elapsed(None, B, T, dtype, None, single))
     else:
-        elapsed = checks.elapsed(dt, B, T, dtype, valid, single)
-    sequences = Sequences(x, elapsed, lengths, valid, check_state(network, "h0", h0, B, single))
-    return Given(sequences, () if dt is None else np.shape(dt), return_sequences, single)
+        dt = checks.elapsed(dt, B, T, dtype, valid, single)
+    return Sequences(x, dt, lengths, valid, check_state(network, "h0", h0, B, single)), single

@@ -8,7 +8,7 @@ from .. import losses
 from ..base import checks
 from ..data import check_same_lengths, is_list_of_sequences, pad
 from ..network.engine import Batch
-from ..network.sequences import Sequences, read
+from ..network.sequences import Sequences, check
 
 
 class Batches(NamedTuple):
@@ -89,7 +89,7 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
         raise ValueError(
             f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one"
         )
-    sequences = read(model, x, dt, lengths, None).sequences
+    sequences, _ = check(model, x, dt, lengths, None)
     whole = model.batch(sequences, y, loss, sample_weight)
     # A loss of one's own sees the padding, and how much there is.
     cuts = sequences.valid is not None and losses.takes_weight(loss)

@@ -7,16 +7,16 @@ answered is a `HostForm` or a `DeviceForm`.
 from ...kernels.cuda.device import download
 from ...kernels.cuda.memory import forget, memory_of
 from ...kernels.cuda.plan import choose
-from ..engine import Adjoints, Ran
+from ..engine import Adjoints
 
 
 def forward(call, stack, keep, workspace):
-    """`Ran` of a call, in its form; with ``keep`` its ``saved`` is for `backward`."""
+    """What `Engine.forward` gives, in the form of the call; with ``keep`` its ``saved`` is for `backward`."""
     memory, form, (B, T, key) = memory_of(workspace), call.form, call.size
 
     def run(keep, memory):
         y, states, saved = stack.forward(*call.put(stack, memory), keep, memory)
-        return Ran(*form.take(y, states, saved, memory), saved if keep is not None else None)
+        return *form.take(y, states, saved, memory), saved if keep is not None else None
 
     def both(keep, memory):
         y, state, saved = run(keep, memory)

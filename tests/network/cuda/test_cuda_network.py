@@ -111,7 +111,7 @@ def test_a_call_is_planned_with_its_backward_pass(rng, monkeypatch):
     monkeypatch.setattr(DeviceStack, "backward", spy)
     call = host_arrays.HostCall(batch_of(model, rng).sequences)
     for workspace, keep in ((Fresh(), "full"), (Workspace(), "low"), (Workspace(), None)):
-        saved = calls.forward(call, model.engine.stack(), keep, workspace).saved
+        _, _, saved = calls.forward(call, model.engine.stack(), keep, workspace)
         assert (saved is None) == (keep is None)
     assert asked == [(True, True), (False, False)]
     assert call.size == (B, T, (3, False))
