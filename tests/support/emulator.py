@@ -13,18 +13,23 @@ Barriers stand in kernels, not in helpers, as statements of their own; arrays ar
 """
 
 import ast
+import contextlib
 import functools
+import hashlib
 import inspect
 import itertools
 import math
 import textwrap
 import types
 import weakref
+from pathlib import Path
 
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
 
 from ltc_np.kernels.cuda import device
+from support import ROOT
 
 ORDERS = ("forward", "reversed", "shuffled")
 INDICES = [f"_{of}_{axis}" for of in ("threadIdx", "blockIdx", "blockDim", "gridDim") for axis in "xyz"]
@@ -133,6 +138,41 @@ def called_here(helper):
     return _helper(helper.py_func, True)
 
 
+_SOURCES = [Path(__file__), *sorted(p for f in ("kernels", "base") for p in (ROOT / "ltc_np" / f).rglob("*.py"))]
+_SOURCE_HASH = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
+
+
+def _enclosed(function):
+    """What a function, and those that it encloses, have from where they were made: numbers, by name."""
+    found = []
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        inner = getattr(cell.cell_contents, "py_func", None)
+        found.append((name, repr(cell.cell_contents) if inner is None else _enclosed(inner)))
+    return tuple(found)
+
+
+class _Cache(FunctionCache):
+    """Numba's disk cache, keyed also by all that a rewritten function calls and encloses, which its code does not show.
+
+    Only threads of kernels and what runs them are kept: helpers are part of them.
+    """
+
+    def __init__(self, function, enclosed):
+        super().__init__(function)
+        self.enclosed = enclosed
+
+    def _index_key(self, sig, codegen):
+        return *super()._index_key(sig, codegen), _SOURCE_HASH, self.enclosed
+
+
+def _compile(function, enclosed):
+    """A rewritten function, compiled once for all processes."""
+    dispatcher = numba.njit(function, error_model="numpy", boundscheck=True)
+    with contextlib.suppress(RuntimeError):  # there is no folder to write to
+        dispatcher._cache = _Cache(function, enclosed)
+    return dispatcher
+
+
 class _Emulated:
     """A kernel's source, rewritten and perhaps compiled."""
 
@@ -154,16 +194,16 @@ class _Emulated:
         own = self.names | {"_local": _compiled_poisoned if compiled else poisoned}
         exec(compile(tree, inspect.getsourcefile(function), "exec"), own)
         self.thread = own[definition.name]
-        jit = functools.partial(numba.njit, error_model="numpy", boundscheck=True)
         if compiled:
-            self.thread = jit(self.thread)
+            self.thread = _compile(self.thread, (without, _enclosed(function)))
         if compiled and not self.yields:  # all threads in one call
             given = ", ".join(self.arguments + extra[: len(self.shared)])
             indices = ", ".join(f"threads[k, {i}]" for i in range(len(INDICES)))
-            text = f"def run({given}, threads):\n for k in range(len(threads)):\n  thread({given}, {indices})"
-            own = {"thread": self.thread}
-            exec(text, own)
-            self.run = jit(own["run"])
+            name = f"all_threads_of_{definition.name}"
+            text = f"def {name}({given}, threads):\n for k in range(len(threads)):\n  thread({given}, {indices})"
+            own = {"thread": self.thread, "__name__": function.__module__}
+            exec(compile(text, inspect.getsourcefile(function), "exec"), own)
+            self.run = _compile(own[name], _enclosed(function))
 
     def shared_arrays(self, args):
         """Of one block, poisoned."""
