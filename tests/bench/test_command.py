@@ -15,6 +15,7 @@ def run(*args):
     return subprocess.run([sys.executable, "-m", "ltc_np", *args], capture_output=True, text=True, timeout=600)
 
 
+@pytest.mark.slow
 def test_a_short_run():
     done = run(
         *("bench", "--runs", "1", "--cases", "tutorial", "sparse", "cfc", "lstm32"),

@@ -11,9 +11,9 @@ from ltc_np import LTC, LTCRNN, AutoNCP, FullyConnected, RandomWiring, gradcheck
 
 @pytest.mark.filterwarnings("ignore:no input reaches")
 @pytest.mark.parametrize("key", WIRINGS)
-@pytest.mark.parametrize("positivity", ["softplus", "clip"])
-def test_gradients_of_every_coordinate(key, positivity, backend):
+def test_gradients_of_every_coordinate(key, backend):
     # 1e-6 is the promise; central differences at step 1e-6 reach about 1e-9 here.
+    positivity = ["softplus", "clip"][(list(WIRINGS).index(key) + (backend == "cpu")) % 2]
     model, x, dt, lengths = make(key, backend, positivity=positivity)
     errors = gradcheck.check(model, x, dt, lengths=lengths)
     assert set(errors) == set(model.params) | {"x", "h0", "dt"}

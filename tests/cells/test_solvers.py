@@ -155,9 +155,9 @@ CASES += [("cpu", key) for key in ("dense", "sparse", "tutorial", "posts order",
 
 @pytest.mark.parametrize(("backend", "key"), CASES)
 @new
-@pytest.mark.parametrize("positivity", ["softplus", "clip"])
-def test_gradients_of_every_coordinate(key, solver, positivity, backend):
+def test_gradients_of_every_coordinate(key, solver, backend):
     # Irregular dt with a 0, lengths with a 0; 1e-6 is the promise, central differences reach about 1e-8.
+    positivity = ["softplus", "clip"][(len(key) + len(solver)) % 2]
     model, x, dt, lengths = make(key, backend, positivity=positivity, **options(solver))
     errors = gradcheck.check(model, x, dt, lengths=lengths)
     assert set(errors) == set(model.params) | {"x", "h0", "dt"}

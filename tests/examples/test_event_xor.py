@@ -92,6 +92,7 @@ def test_models_are_given_runs_and_elapsed_time(xor):
             assert not np.allclose(model(**(known | {"dt": known["dt"] + 1})), want)
 
 
+@pytest.mark.slow
 def test_the_example_trains_prints_and_draws(run_example, tmp_path):
     docs = [ROOT / "docs" / "results.md", ROOT / "docs" / "images" / "event_xor.png"]
     before = [path.read_bytes() if path.exists() else None for path in docs]

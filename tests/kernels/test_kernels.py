@@ -116,7 +116,8 @@ ASSEMBLY = """
 """
 
 
-@pytest.mark.parametrize("cpu", ["host", pytest.param("haswell", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("cpu", ["host", "haswell"])
 def test_kernels_are_vectorised_and_pure_float32(cpu, tmp_path):
     environment = {"NUMBA_CACHE_DIR": str(tmp_path)}  # a cached function shows no assembly
     if cpu == "haswell":
@@ -215,6 +216,7 @@ def copy_package(tmp_path):
     return package
 
 
+@pytest.mark.slow
 def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
     package = copy_package(tmp_path)
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "root": package}
@@ -267,10 +269,9 @@ def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
 
 
 @pytest.mark.xdist_group("cache")
-@pytest.mark.parametrize(
-    ("ending", "keep"),
-    [("nbi", 0), ("nbc", 100), *(pytest.param(*case, marks=pytest.mark.slow) for case in (("nbi", 100), ("nbc", 0)))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("keep", [0, 100])
 def test_a_damaged_cache_is_replaced_with_one_warning(ending, keep, filled, tmp_path):
     folder, (want, _) = filled
     shutil.copytree(folder, tmp_path / "cache")

@@ -156,10 +156,13 @@ def drawn(make, topology, backend, I=2, **options):
     return model
 
 
-@pytest.mark.parametrize(("B", "T", "I"), [(3, 4, 2), (5, 2, 2), (4, 4, 4), (2, 1, 3)])
 @each_topology
 @each_cell
-def test_gradients(make, topology, B, T, I, backend):
+def test_gradients(make, topology, backend):
+    """The traps in turn: B == N, B == T == I, one step."""
+    B, T, I = [(3, 4, 2), (5, 2, 2), (4, 4, 4), (2, 1, 3)][
+        (list(CELLS.values()).index(make) + 2 * (topology == "keras")) % 4
+    ]
     rng = np.random.default_rng(B + T)
     lengths = rng.integers(0, T + 1, B)
     lengths[1] = T
