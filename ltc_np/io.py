@@ -115,7 +115,7 @@ def save(path, model, optimizer=None):
             _encode(model.best.theta, arrays),
         ]
     trainable = np.zeros(0, bool) if model.trainable is None else model.trainable
-    content = {"meta": np.array(json.dumps(meta)), "theta": model.theta, "buffers": model.fixed}
+    content = {"meta": np.array(json.dumps(meta)), "theta": model.theta, "buffers": model.buffer_vector}
     content |= {"trainable": trainable, **{f"array{k}": a for k, a in enumerate(arrays)}}
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -207,7 +207,7 @@ def _rebuild(meta, content, kinds, backend):
     kind = next((kind for kind in kinds if kind.__name__ == meta["model"]), kinds[0])
     model = kind.__new__(kind)
     model.__setstate__(plain.__getstate__())
-    for name, target in (("theta", model.theta), ("buffers", model.fixed)):
+    for name, target in (("theta", model.theta), ("buffers", model.buffer_vector)):
         values = content[name]
         if values.shape != target.shape or values.dtype != target.dtype or not np.isfinite(values).all():
             raise ValueError(f"{name} has shape {values.shape}, dtype {values.dtype}, or is not finite")

@@ -181,7 +181,7 @@ class _Calls:
             *layers, seed=0, dtype="float64", backend=model.backend, return_sequences=model.return_sequences
         )
         other.theta = model.theta
-        other.fixed[:] = model.fixed
+        other.buffer_vector[:] = model.buffer_vector
         return other
 
     def __call__(self, fine=False, **settings):

@@ -147,8 +147,11 @@ def lengths(values, B, T):
     if values is None:
         return np.full(B, T, np.int64), None
     array = plain("lengths", values, f"integers of shape (B,) = ({B},)")
-    if array.dtype.kind not in "iu" or array.shape != (B,):
-        raise ValueError(f"`lengths` must be integers of shape (B,) = ({B},), got {array.dtype} of shape {array.shape}")
+    whole = array.dtype.kind in "iu"
+    if not whole or array.shape != (B,):
+        got = f"{array.dtype} of shape {array.shape}"
+        error = ValueError if whole else TypeError
+        raise error(f"`lengths` must be integers of shape (B,) = ({B},), got {got}")
     if (array < 0).any() or (array > T).any():
         raise ValueError(f"`lengths` must lie in 0..T = 0..{T}, got {int(array.min())}..{int(array.max())}")
     if not array.any():
@@ -182,36 +185,3 @@ def elapsed_range(dt):
     if not (low >= 0 and high <= limit):  # NaN fails too
         bad = dt[~((dt >= 0) & (dt <= limit))][0]
         raise ValueError(f"`dt` must be finite, >= 0 and <= {limit:.1e} in {dt.dtype}, got {bad}")
-
-
-def initial(name, value, shape):
-    """``value`` of ``init[name]``: a (low, high) range of floats, or a float64 array of ``shape`` or ()."""
-    if isinstance(value, tuple):
-        if len(value) != 2:
-            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
-        low, high = (number(f"init[{name!r}]", v, low=-np.inf) for v in value)
-        if low > high:
-            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
-        return low, high
-    array = plain(f"init[{name!r}]", value)
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.shape not in ((), shape):
-        got = f"shape {array.shape}, dtype {array.dtype}" if array.ndim else brief(value)
-        raise ValueError(
-            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, got {got}"
-        )
-    return array.astype(np.float64)
-
-
-TIME_CONSTANTS = "time_constants"  # what the ``init`` of an LTC may say besides names of parameters
-
-
-def initial_values(init, shapes):
-    """``init`` of a layer: a dict from names of parameters to (low, high), or float64 numbers and arrays."""
-    if init is not None and not isinstance(init, dict):
-        note = "; only an LTC has that" if isinstance(init, str) and init == TIME_CONSTANTS else ""
-        raise TypeError(f"`init` must be a dict from parameter names, got {brief(init)}{note}")
-    for name in init or {}:
-        if name not in shapes:
-            note = "; only an LTC has that" if name == TIME_CONSTANTS else ""
-            raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}{note}")
-    return {name: initial(name, value, shapes[name]) for name, value in (init or {}).items()}

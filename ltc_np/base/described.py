@@ -70,27 +70,28 @@ class Value(Described):
     def __eq__(self, other):
         if type(self) is not type(other):
             return NotImplemented
-        own = _known(self)
+        own = known(self)
         return self is other or (own is not None and same(own, other.config()))
 
     def __hash__(self):
-        return hash((type(self), repr(self)))
+        return hash(type(self))  # what is equal may have another repr: a dict in another order, 0.0 and -0.0
 
 
-def _known(described):
+def known(described):
     """Its `config`, or None where it has none: errors show any object by its repr."""
     try:
-        return described.config()
+        return type(described).config(described)  # not what somebody has put in its place on the object
     except NotImplementedError:
         return None
 
 
 def _arguments(described):
     """The arguments that the repr shows, as text."""
-    config = _known(described)
+    config = known(described)
     if config is None:
         return ["..."]
-    defaults, parameters, alone, named = described.defaults(), signature(type(described)), [], []
+    cls = type(described)
+    defaults, parameters, alone, named = cls.defaults(described), signature(cls), [], []
     for name, value in config.items():
         kind = parameters[name].kind if name in parameters else inspect.Parameter.KEYWORD_ONLY
         if kind is inspect.Parameter.VAR_POSITIONAL:

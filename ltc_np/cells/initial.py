@@ -22,5 +22,39 @@ def glorot(rows, columns):
 
 def with_init(entries, init):
     """A layer's argument ``init`` checked, and the layout of the entries with its initial values."""
-    init = checks.initial_values(init, {e.name: e.shape for e in entries})
+    init = initial_values(init, {e.name: e.shape for e in entries})
     return init, Layout(tuple(e.but(init=init.get(e.name, e.init)) for e in entries))
+
+
+def initial(name, value, shape):
+    """``value`` of ``init[name]``: a (low, high) range of floats, or a float64 array of ``shape`` or ()."""
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
+        low, high = (checks.number(f"init[{name!r}]", v, low=-np.inf) for v in value)
+        if low > high:
+            raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
+        return low, high
+    array = checks.plain(f"init[{name!r}]", value)
+    real = array.dtype.kind in "fiu"
+    if not real or not np.isfinite(array).all() or array.shape not in ((), shape):
+        got = f"shape {array.shape}, dtype {array.dtype}" if array.ndim else checks.brief(value)
+        raise (ValueError if real else TypeError)(
+            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, got {got}"
+        )
+    return array.astype(np.float64)
+
+
+TIME_CONSTANTS = "time_constants"  # what the ``init`` of an LTC may say besides names of parameters
+
+
+def initial_values(init, shapes):
+    """``init`` of a layer: a dict from names of parameters to (low, high), or float64 numbers and arrays."""
+    if init is not None and not isinstance(init, dict):
+        note = "; only an LTC has that" if isinstance(init, str) and init == TIME_CONSTANTS else ""
+        raise TypeError(f"`init` must be a dict from parameter names, got {checks.brief(init)}{note}")
+    for name in init or {}:
+        if name not in shapes:
+            note = "; only an LTC has that" if name == TIME_CONSTANTS else ""
+            raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}{note}")
+    return {name: initial(name, value, shapes[name]) for name, value in (init or {}).items()}

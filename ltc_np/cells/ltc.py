@@ -32,6 +32,7 @@ from ..wirings import RandomWiring
 from ..wirings.synapses import Synapses
 from . import time_constants
 from .base import Layer, built
+from .initial import initial_values
 from .mapping import check_mapping, mapping_shapes
 from .stability import check_step
 
@@ -189,7 +190,7 @@ class LTC(Layer):
         ):
             shapes |= mapping_shapes(mapping, side, size)
         span, init = time_constants.read(self.init)
-        init = checks.initial_values(init, shapes)
+        init = initial_values(init, shapes)
         self.init = init if span is None else {"time_constants": span, **init}
         initial = INIT | {"erev": wiring.erev, "sensory_erev": wiring.sensory_erev} | init
         positive = {"gleak": 0.0, "cm": CM_MIN, "w": 0.0, "sensory_w": 0.0}

@@ -117,6 +117,22 @@ class Engine(Front):
         """Let every layer look at the elapsed times (B, T) that are to come: a ValueError or a warning."""
 
     @abc.abstractmethod
+    def check_outputs(self, y, state, dt):
+        """Refuse outputs and states that have overflown, in networks with a layer whose state may."""
+
+    @abc.abstractmethod
+    def stream(self, B):
+        """What `prepare` gave and a `Stream` of B sequences, which this thread keeps for `step`."""
+
+    @abc.abstractmethod
+    def take_workspace(self):
+        """This thread's workspace, which is nobody else's until `put_back`."""
+
+    @abc.abstractmethod
+    def put_back(self, workspace):
+        """Keep it for the thread's next call."""
+
+    @abc.abstractmethod
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
         """Outputs (B, T, O), 0 in padding, the last states (B, K), and what `backward` needs, None without ``keep``.
 

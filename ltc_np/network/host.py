@@ -74,9 +74,9 @@ class HostEngine(Engine):
         self.check_outputs(y, state, dt)
         if keep is None:
             return Answer(given.outputs(y), given.state(state), None)
-        y = given.outputs(
-            y.copy() if given.return_sequences else y
-        )  # the tape may hold y, and this one is the caller's
+        if given.return_sequences:
+            y = y.copy()  # the tape may hold y, and this one is the caller's
+        y = given.outputs(y)
         return Answer(y, given.state(state), Tape(self, given, prepared, saved, y.shape))
 
     def differentiate(self, tape, d_y, d_state):
@@ -103,15 +103,15 @@ class HostEngine(Engine):
         values, p = workspace.views("values", network.layout, network.dtype)
         network.layout.effective(network.theta, out=values)
         fixed, buffers = workspace.views("buffers", network.buffer_layout, network.dtype)
-        fixed[:] = network.fixed
-        return Prepared(values, network.stack.prepare(p, buffers, network.backend))
+        fixed[:] = network.buffer_vector
+        return Prepared(values, network.layer_stack.prepare(p, buffers, network.backend))
 
     def check(self, prepared, dt):
-        self.network.stack.check(prepared.layers, dt)
+        self.network.layer_stack.check(prepared.layers, dt)
 
     def check_outputs(self, y, state, dt):
         """Refuse what has overflown, in networks with a layer whose state may."""
-        if not self.network.stack.may_overflow or (checks.surely_finite(y) and checks.surely_finite(state)):
+        if not self.network.layer_stack.may_overflow or (checks.surely_finite(y) and checks.surely_finite(state)):
             return
         if not (np.isfinite(y).all() and np.isfinite(state).all()):
             layer = next(layer for layer in self.network.layers if layer.may_overflow)
@@ -121,7 +121,7 @@ class HostEngine(Engine):
             )
 
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
-        return self.network.stack.forward(
+        return self.network.layer_stack.forward(
             prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k)
         )
 
@@ -129,7 +129,7 @@ class HostEngine(Engine):
         layout = self.network.layout
         d_values, g = workspace.views("gradient", layout, np.float64)
         d_values[:] = 0
-        d_x, d_h0, d_dt = self.network.stack.backward(
+        d_x, d_h0, d_dt = self.network.layer_stack.backward(
             prepared.layers, saved, valid, d_y, d_h, g, want_x, want_dt, workspace
         )
         gradient = layout.d_effective(prepared.values, d_values).astype(self.network.dtype)
@@ -168,7 +168,7 @@ class HostEngine(Engine):
 
     def remembered(self):
         """`Remembered` of this thread, made anew when parameters or buffers have changed."""
-        remembered, version = getattr(self._local, "remembered", None), self.network.version()
+        remembered, version = getattr(self._local, "remembered", None), self.network.parameter_version()
         if remembered is None or remembered.version != version:
             remembered = self._local.remembered = Remembered(version, self.prepare(Fresh()), {})
         return remembered

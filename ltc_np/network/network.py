@@ -38,7 +38,7 @@ class Network(Parameters):
         if seed is not None:
             checks.integer("seed", seed, 0)
         self.layers, self.backend, self.return_sequences = layers, kernels.resolve(backend), return_sequences
-        self.stack, self.takes_dt = stack, stack.takes_dt
+        self.layer_stack, self.takes_dt = stack, stack.takes_dt
         self.input_size, self.output_size, self.state_size = stack.input_size, stack.output_size, stack.state_size
         self._draw(stack.layout, stack.buffers, self.dtype, seed)
         self.engine = engines.make(self)
@@ -46,18 +46,18 @@ class Network(Parameters):
     @property
     def wiring(self):
         """The built wiring of the only layer that has one, with ``pre post sensory_pre sensory_post``."""
-        return self.stack.wiring
+        return self.layer_stack.wiring
 
     # --------------------------------------------------------------------------------------------------- states
 
-    def start(self, B):
+    def starting_state(self, B):
         """The state that B sequences start from, (B, K)."""
-        return self.stack.initial_state(B, self.dtype)
+        return self.layer_stack.initial_state(B, self.dtype)
 
     def initial_state(self, batch_size=None):
         """The state a sequence starts from: (B, K), or (K,) without ``batch_size``."""
         B = 1 if batch_size is None else checks.integer("batch_size", batch_size)
-        state = self.start(B)
+        state = self.starting_state(B)
         return state[0] if batch_size is None else state
 
     # ---------------------------------------------------------------------------------------------------- calls
@@ -193,14 +193,14 @@ class Network(Parameters):
         workspace = engine.take_workspace()
         try:
             sequences, single = check(self, x, dt, lengths, h0, workspace)
-            batch = self.batch(sequences, checks.plain("y", y)[None] if single else y, loss, sample_weight)
+            batch = self.make_batch(sequences, checks.plain("y", y)[None] if single else y, loss, sample_weight)
             objective = Objective(losses.get(loss), class_weight, self.penalty(l1, l2))
             found = engine.loss_and_grad(batch, objective, keep, workspace, dropout_seed, check=True)
         finally:
             engine.put_back(workspace)
         return found.value, found.gradient
 
-    def batch(self, sequences, y, loss, sample_weight):
+    def make_batch(self, sequences, y, loss, sample_weight):
         """`Batch` of checked sequences and the targets and weights that a user gave for them."""
         (B, T, _), valid, lengths = sequences.x.shape, sequences.valid, sequences.lengths
         valid = valid_outputs(valid, lengths, self.return_sequences)
@@ -231,7 +231,7 @@ class Network(Parameters):
             Where to put the result, and what is returned: (O,) or (B, O), and (K,) or (B, K), of the model's dtype.
             The state given may be the same array.  With it, and arrays of the model's dtype, nothing is allocated.
         """
-        if not self.stack.causal:
+        if not self.layer_stack.causal:
             raise ValueError(
                 "`step` needs layers whose outputs depend on no later input (flag `causal`), got "
                 f"{next(layer for layer in self.layers if not layer.causal)!r}: call the model on whole sequences"
@@ -273,7 +273,7 @@ class Network(Parameters):
 
     def __setattr__(self, name, value):
         if "engine" in vars(self):
-            if name in ("layers", "layout", "dtype", "backend", "engine"):
+            if name in ("layers", "layout", "dtype", "backend", "engine", "layer_stack", "buffer_vector"):
                 raise AttributeError(
                     f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"
                 )
@@ -287,7 +287,7 @@ class Network(Parameters):
     def __getstate__(self):
         state = self.__dict__.copy()
         del state["engine"]
-        state["_theta"], state["fixed"] = self._theta.copy(), self.fixed.copy()  # also for copy.copy
+        state["_theta"], state["buffer_vector"] = self._theta.copy(), self.buffer_vector.copy()  # also for copy.copy
         return state
 
     def __setstate__(self, state):

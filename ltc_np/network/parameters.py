@@ -14,7 +14,7 @@ class Parameters:
         Names, shapes and positivity of the parts of theta.
     trainable : (P,) bool array or None
         None while everything is; see `freeze`.
-    fixed : (F,) array
+    buffer_vector : (F,) array
         The flat vector behind `buffers`.
     """
 
@@ -22,7 +22,7 @@ class Parameters:
         """Make the vectors; initial values are drawn entry by entry, in order."""
         rng = np.random.default_rng(seed)
         self.layout, self.buffer_layout = layout, buffer_layout
-        self._theta, self.fixed = layout.initial(rng, dtype), buffer_layout.initial(rng, dtype)
+        self._theta, self.buffer_vector = layout.initial(rng, dtype), buffer_layout.initial(rng, dtype)
         self.trainable = None if layout.trainable.all() else layout.trainable.copy()
         for name, values in self.params.items():
             checks.finite(f"init of {name}", values)
@@ -51,20 +51,22 @@ class Parameters:
     @property
     def buffers(self):
         """Named views of what is saved with the model but not trained, such as a wiring's fixed gains."""
-        return self.buffer_layout.views(self.fixed)
+        return self.buffer_layout.views(self.buffer_vector)
 
     def views(self, vector):
         """Named views of any flat vector of theta's length: a gradient, an optimiser's moments."""
         return self.layout.views(vector)
 
-    def version(self):
+    def parameter_version(self):
         """What tells whether parameters or buffers have changed since."""
-        return self._theta.tobytes(), self.fixed.tobytes()
+        return self._theta.tobytes(), self.buffer_vector.tobytes()
 
     def _select(self, names):
         chosen = np.zeros(self.layout.size, bool)
         for name in names or self.layout.slices:
-            if not isinstance(name, str) or name not in self.layout.slices:
+            if not isinstance(name, str):
+                raise TypeError(f"`names` must be names of parameters, one after another, got {checks.brief(name)}")
+            if name not in self.layout.slices:
                 known = ", ".join(self.layout.slices)
                 raise ValueError(f"`names` must be parameters of the model ({known}), got {name!r}")
             chosen[self.layout.slices[name][0]] = True

@@ -116,7 +116,7 @@ def state_shape(K, B, single):
 def check_state(network, name, state, B, single):
     """A state as (B, K); None is the state at the start."""
     if state is None:
-        return network.start(B)
+        return network.starting_state(B)
     shape, expected = state_shape(network.state_size, B, single)
     state = checks.real(name, state, network.dtype, expected)
     if state.shape != shape:

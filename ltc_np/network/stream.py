@@ -18,7 +18,7 @@ class Stream:
         self.x = self.both[: B * I].reshape(B, 1, I)
         self.state = self.both[B * I :].reshape(B, K)
         self.dt = np.empty((B, 1), self.dtype)
-        self.start = network.start(B)
+        self.start = network.starting_state(B)
         self.sequences = Sequences(self.x, self.dt, np.ones(B, np.int64), None, self.state)
         self.workspace = Workspace()
         self.largest = float(checks.largest(self.dtype))

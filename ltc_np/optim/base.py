@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import kernels
 from ..base import checks
-from ..base.described import Described
+from ..base.described import Described, known
 
 # float32 must hold epsilon * sqrt(1 - beta2**t) at t = 1: it is all that keeps 0 / 0 away where g is 0
 SMALLEST_EPSILON = 1e-30
@@ -28,7 +28,10 @@ class Optimizer(Described):
     moment_names : tuple of str
         ``"v"`` is the name of one that is never negative.
     kernel : str or None
-        Name of the kernels that make the change, for every backend; None where only `change` knows it.
+        Name of the kernels by which `change` makes the change, for every backend; None where it is done otherwise.
+    kernel_is_all : bool
+        Whether a step is nothing else than that, so that a card may make it: not in a class that overrides `change` or
+        `step`, unless it names a kernel too.
     decays : bool
         Whether `decay_rate` is more than 0 sometimes.
 
@@ -51,12 +54,12 @@ class Optimizer(Described):
 
     moment_names = ()
     kernel = None
+    kernel_is_all = True
     decays = False
 
     def __init_subclass__(cls):
-        # Whoever computes something else than the class above has no kernel, unless there is one of that name.
-        if "kernel" not in vars(cls) and {"change", "step"} & vars(cls).keys():
-            cls.kernel = None
+        if {"change", "step"} & vars(cls).keys():
+            cls.kernel_is_all = "kernel" in vars(cls)
 
     def __init__(self, lr):
         self.lr = lr
@@ -88,7 +91,7 @@ class Optimizer(Described):
         Parameters
         ----------
         model : object
-            See the module's description.
+            What is read of it stands in the description of `ltc_np.optim`.
         grad : (P,) array of theta's dtype
             Gradient of the loss with respect to theta.
 
@@ -243,5 +246,6 @@ class Optimizer(Described):
 
 def by_name(described):
     """The repr with all arguments, by their names."""
-    arguments = ", ".join(f"{name}={value!r}" for name, value in described.config().items())
+    config = known(described)
+    arguments = ", ".join(f"{name}={value!r}" for name, value in config.items()) if config is not None else "..."
     return f"{type(described).__name__}({arguments})"

@@ -90,7 +90,7 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
             f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one"
         )
     sequences, _ = check(model, x, dt, lengths, None)
-    whole = model.batch(sequences, y, loss, sample_weight)
+    whole = model.make_batch(sequences, y, loss, sample_weight)
     # A loss of one's own sees the padding, and how much there is.
     cuts = sequences.valid is not None and losses.takes_weight(loss)
     return Batches(whole, model.return_sequences, cuts)

@@ -143,3 +143,22 @@ def test_every_trait_is_false_unless_declared_and_documented():
         assert f"\n    {name} : bool\n" in Layer.__doc__
     declared = {name for name, value in vars(Layer).items() if value is False}
     assert declared == set(TRAITS)
+
+
+def test_equal_values_have_equal_hashes():
+    """Also where their reprs differ."""
+    from ltc_np import LSTM
+
+    for one, other in (
+        (LSTM(5, 3, init={"b": 0.0, "w_x": 0.1}), LSTM(5, 3, init={"w_x": 0.1, "b": 0.0})),
+        (LSTM(5, 3, forget_bias=0.0), LSTM(5, 3, forget_bias=-0.0)),
+    ):
+        assert one == other and hash(one) == hash(other)
+
+
+def test_an_attribute_called_config_does_not_hide_the_arguments():
+    from ltc_np import EarlyStopping
+
+    callback = EarlyStopping(3)
+    callback.config = {"anything": 1}
+    assert repr(callback) == "EarlyStopping(3)"

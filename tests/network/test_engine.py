@@ -26,7 +26,7 @@ def test_parts_of_a_batch_make_the_step_of_the_whole(backend, clip_norm, emulato
         return Model(*layers, seed=0, dtype="float64", backend=backend)
 
     def batch(model, rows):
-        return model.batch(check(model, x[rows], None, lengths[rows], None)[0], y[rows], "mse", None)
+        return model.make_batch(check(model, x[rows], None, lengths[rows], None)[0], y[rows], "mse", None)
 
     alone, parts = made(), [made(), made()]
     whole = trainer(alone, Adam(0.1), clip_norm)

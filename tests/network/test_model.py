@@ -126,8 +126,8 @@ def test_freeze(stack):
     assert stack.trainable is None
     stack.freeze()
     assert (stack.loss_and_grad(X, Y)[1] == 0).all()
-    for bad in ("w", ["0.w"]):
-        with pytest.raises(ValueError, match="`names` must be parameters"):
+    for bad, error in (("w", ValueError), (["0.w"], TypeError)):
+        with pytest.raises(error, match="`names` must be (parameters|names of parameters)"):
             stack.freeze(bad)
 
 
@@ -722,3 +722,23 @@ def test_targets_of_the_other_kind():
         last.fit(x, np.zeros((4, 5, 2)), verbose=False)
     with pytest.raises(ValueError, match=r"`dt` must be left out.*got an array of shape \(4, 5\)"):
         Model(LSTM(2, 3), seed=0)(x, np.ones((4, 5)))
+
+
+def test_attributes_of_a_users_own():
+    """Such names as users like belong to them."""
+    model = LTCRNN(AutoNCP(6, 2), 2, seed=0)
+    for name in ("version", "batch", "start", "stack", "fixed", "notes"):
+        setattr(model, name, "mine")
+    x = np.zeros((3, 2, 2))
+    model.fit(x, np.zeros((3, 2, 2)), verbose=False)
+    model.step(x[:, 0])
+    assert model.version == "mine"
+    for name in ("engine", "layer_stack", "buffer_vector"):
+        with pytest.raises(AttributeError, match=f"`{name}` of a model cannot be set"):
+            setattr(model, name, None)
+
+
+def test_names_of_parameters_are_given_one_after_another():
+    model = LTCRNN(AutoNCP(6, 2), 2, seed=0)
+    with pytest.raises(TypeError, match="`names` must be names of parameters, one after another, got \\['gleak'\\]"):
+        model.freeze(["gleak"])

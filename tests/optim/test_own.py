@@ -52,4 +52,36 @@ def test_who_changes_otherwise_has_no_kernel():
     class Renamed(Adam):
         pass
 
-    assert Other.kernel is None and Renamed.kernel == AdamW.kernel == Adam.kernel == "adam"
+    assert not Other.kernel_is_all and Renamed.kernel_is_all and AdamW.kernel_is_all
+    assert Other.kernel == Renamed.kernel == "adam"
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW, optim.SGD, optim.RMSprop])
+def test_a_class_of_the_library_may_be_gone_on_from(kind):
+    """What is overridden may call what it overrides."""
+
+    class Half(kind):
+        steps = 0
+
+        def change(self, model, grad, lr, delta):
+            super().change(model, grad, lr, delta)
+            delta *= 0.5
+
+        def step(self, model, grad):
+            super().step(model, grad)
+            self.steps += 1
+
+    models, grad = [Model(np.ones(3)), Model(np.ones(3))], np.array([1.0, -2.0, 3.0])
+    half = Half(0.25)
+    half.step(models[0], grad)
+    kind(0.25).step(models[1], grad)
+    np.testing.assert_allclose(2 * (models[0].theta - 1), models[1].theta - 1, rtol=1e-15)
+    assert half.steps == 1
+
+
+def test_the_repr_of_one_that_does_not_keep_its_arguments():
+    class Short(Adam):
+        def __init__(self, lr, other):
+            super().__init__(lr)
+
+    assert repr(Short(0.1, 2)) == "Short(...)"

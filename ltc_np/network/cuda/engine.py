@@ -38,7 +38,7 @@ class CudaEngine(HostEngine):
 
         Each thread keeps it while parameters and buffers stay the same; tapes keep theirs.
         """
-        version, held = self.network.version(), getattr(self._local, "stack", None)
+        version, held = self.network.parameter_version(), getattr(self._local, "stack", None)
         if held is None or held.version != version:
             held = self._local.stack = None  # given back before its successor is made
             stack = DeviceStack(self.network)

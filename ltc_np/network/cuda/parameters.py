@@ -35,7 +35,7 @@ class DeviceParameters:
         self.theta, self.values, self.gradient = (empty(P, dtype) for _ in range(3))
         self.d_values, self.frozen = empty(P, np.float64), upload(np.zeros(P, np.int8))
         self.no_rates = upload(np.zeros(0))
-        fixed = upload(network.fixed)
+        fixed = upload(network.buffer_vector)
         self.p, self.g, self.buffers = (
             {name: array[where] for name, (where, _) in of.slices.items()}
             for array, of in ((self.values, layout), (self.d_values, layout), (fixed, network.buffer_layout))

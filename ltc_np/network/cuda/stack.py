@@ -27,11 +27,11 @@ class DeviceStack:
     """The layers of a network; all of them in `ltc_np.network.cuda.layers.LAYERS`."""
 
     def __init__(self, network):
-        self.network, self.dtype, self.states = network, network.dtype, network.stack.states
+        self.network, self.dtype, self.states = network, network.dtype, network.layer_stack.states
         self.parameters = own = DeviceParameters(network)
         self.layers = [
             LAYERS[type(layer)](layer, *(part(arrays, prefix) for arrays in (own.p, own.buffers, own.g)))
-            for layer, prefix in zip(network.layers, network.stack.prefixes, strict=True)
+            for layer, prefix in zip(network.layers, network.layer_stack.prefixes, strict=True)
         ]
         self.lock = threading.Lock()  # a tape may be used by another thread than the stack's own
 

@@ -29,7 +29,7 @@ def why_not(network, objective, optimizer):
         return f"layer {layer!r}"
     if name not in LOSSES or (class_weight is not None and not losses.class_count(loss, network.output_size)):
         return f"loss {getattr(loss, '__name__', loss)}"
-    if optimizer.kernel not in optim.STEPS:
+    if optimizer.kernel not in optim.STEPS or not optimizer.kernel_is_all:
         return f"optimizer {type(optimizer).__name__}"
     return None
 

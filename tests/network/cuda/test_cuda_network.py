@@ -36,7 +36,7 @@ def stacked(dtype="float64", **options):
 def batch_of(model, rng, lengths=None):
     x, y = rng.normal(size=(B, T, model.input_size)), rng.normal(size=(B, T, model.output_size))
     given = model.engine.read(x, rng.uniform(0, 1, (B, T)), lengths, None, True)
-    return model.batch(given.sequences, y, "mse", None)
+    return model.make_batch(given.sequences, y, "mse", None)
 
 
 def test_every_name_of_the_library_has_its_number_or_its_kernel():
