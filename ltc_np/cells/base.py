@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ..base import checks
-from ..base.described import Value
+from ..base.described import Value, known
 from ..base.layout import Layout
 from ..wirings import Wiring
 
@@ -122,6 +122,11 @@ class Layer(Value):
     reference_solver = None
     words = MappingProxyType({})
     also_called = ()
+
+    def __repr__(self):
+        if known(self) is None:  # of one's own, that does not keep its arguments
+            return f"{type(self).__name__}({self.input_size} -> {self.output_size})"
+        return super().__repr__()
 
     def _seal(self):
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import kernels, losses
 from ..base import checks
+from ..cells.base import TRAITS
 from ..layers import Stack
 from . import engines
 from .engine import Batch, Objective
@@ -277,7 +278,7 @@ class Network(Parameters):
                 raise AttributeError(
                     f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"
                 )
-            if any(hasattr(layer, name) for layer in self.layers):
+            if name == "config" or name in TRAITS or any(name in vars(layer) for layer in self.layers):
                 raise AttributeError(
                     f"`{name}` belongs to a layer and cannot be set: make a new model with it and copy the parameters "
                     "(new.theta = model.theta)"

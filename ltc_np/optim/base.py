@@ -58,6 +58,8 @@ class Optimizer(Described):
     decays = False
 
     def __init_subclass__(cls):
+        for name in vars(cls).get("moment_names", ()):
+            setattr(cls, name, _moment(name))
         if {"change", "step"} & vars(cls).keys():
             cls.kernel_is_all = "kernel" in vars(cls)
 
@@ -235,13 +237,13 @@ class Optimizer(Described):
         self._grad, self._delta = (np.zeros(shape, dtype) for _ in range(2))
         self._lr_scale = self._lr_scale_of = None
 
-    def __getattr__(self, name):
-        if name in type(self).moment_names:
-            return self.moments.get(name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
     def __repr__(self):
         return by_name(self)
+
+
+def _moment(name):
+    """A moment as an attribute, None before the first step."""
+    return property(lambda self: self.moments.get(name), lambda self, values: self.moments.update({name: values}))
 
 
 def by_name(described):

@@ -16,6 +16,7 @@ from ltc_np import (
     AutoNCP,
     CfCRNN,
     Dense,
+    Dropout,
     FullyConnected,
     Layer,
     Model,
@@ -742,3 +743,32 @@ def test_names_of_parameters_are_given_one_after_another():
     model = LTCRNN(AutoNCP(6, 2), 2, seed=0)
     with pytest.raises(TypeError, match="`names` must be names of parameters, one after another, got \\['gleak'\\]"):
         model.freeze(["gleak"])
+
+
+def test_buffers_belong_to_a_model_and_are_seen_when_they_change():
+    """`step` keeps what it has prepared, and copies have buffers of their own."""
+    model = LTCRNN(RandomWiring(2, 2, 6, seed=0), 2, seed=0)
+    other, x = copy.copy(model), np.ones((1, 2), np.float32)
+    before = model.step(x[0])[0]
+    model.buffers["gain"][:] *= 2
+    model.buffers["sensory_gain"][:] *= 2
+    after = model.step(x[0])[0]
+    assert np.array_equal(after, model(x)[0])
+    assert not np.array_equal(after, before)
+    assert np.array_equal(other.step(x[0])[0], before)
+
+
+def test_every_seed_of_dropout_is_another_one():
+    model, x = Model(Dropout(4, 0.5), seed=0), np.ones((8, 4, 4))
+    seeds = (1, (1,), (1, 0), (1, 0, 0), (0, 1), 0)
+    drawn = [model.forward(x, dropout_seed=seed)[0].tobytes() for seed in seeds]
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) == len(seeds) - 1
+
+
+def test_a_layer_of_ones_own_shows_its_sizes():
+    class Own(Dense):
+        def __init__(self, n):
+            super().__init__(n, 3)
+
+    assert repr(Own(2)) == "Own(2 -> 3)"

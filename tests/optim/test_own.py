@@ -85,3 +85,13 @@ def test_the_repr_of_one_that_does_not_keep_its_arguments():
             super().__init__(lr)
 
     assert repr(Short(0.1, 2)) == "Short(...)"
+
+
+def test_a_moment_may_be_set():
+    model, optimizer = Model(np.ones(2)), optim.SGD(0.1, momentum=0.5)
+    assert optimizer.b is None
+    optimizer.step(model, np.array([1.0, 2.0]))
+    assert optimizer.b is optimizer.moments["b"]
+    optimizer.b = np.zeros(2)
+    optimizer.step(model, np.array([1.0, 2.0]))
+    assert optimizer.b.tolist() == [1, 2]

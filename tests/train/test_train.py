@@ -787,3 +787,46 @@ def test_a_newcomer_s_mistakes_get_a_line():
     for call in (lambda: small().predict(flat), lambda: small().fit(flat, flat, verbose=False)):
         with pytest.raises(ValueError, match=r"`x` must be a list of \(T_i, I\) arrays, got one of shape \(5,\)"):
             call()
+
+
+def test_a_loss_of_ones_own_weighs_batches_by_their_valid_outputs():
+    """In `evaluate`, with unequal batches of ragged sequences."""
+    x, y = sines(n=5, T=6)
+    lengths, model = np.array([6, 1, 2, 5, 3]), small()
+    seen = []
+
+    def own(outputs, target):
+        value = float(np.mean((outputs - target) ** 2))
+        seen.append(value)
+        return value, 2 * (outputs - target) / outputs.size
+
+    found = model.evaluate(x, y, lengths=lengths, loss=own, batch_size=2)["loss"]
+    assert found == pytest.approx(np.average(seen, weights=[7, 7, 3]), rel=1e-6)
+
+
+def test_divergence_leaves_the_last_good_parameters_not_the_best():
+    """What is learned makes validation worse here, so that the best epoch is one of the first."""
+    x, y = sines()
+    model, optimizer = small(), SGD(0.05)
+
+    def lift(epoch, logs):
+        if epoch == 2:
+            optimizer.lr = 1e18
+
+    with pytest.raises(FloatingPointError, match="before the last step"):
+        model.fit(x, y, epochs=9, optimizer=optimizer, validation_data=(x, -y), callbacks=lift, seed=0, verbose=False)
+    assert model.best.epoch < 2
+    assert np.isfinite(model.theta).all()
+    assert not np.array_equal(model.theta, model.best.theta)
+
+
+def test_the_best_of_an_epoch_that_is_trained_again_is_not_kept():
+    x, y = sines()
+    model = small()
+    model.fit(x, y, epochs=3, validation_data=(x, y), optimizer=SGD(1e-3), seed=0, verbose=False)
+    epoch = model.best.epoch
+    model.best = model.best._replace(val_loss=-1.0)
+    model.fit(
+        x, y, epochs=epoch + 2, initial_epoch=epoch, validation_data=(x, y), optimizer=SGD(1e-3), seed=0, verbose=False
+    )
+    assert model.best.val_loss > 0
