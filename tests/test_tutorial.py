@@ -87,6 +87,7 @@ def run_example(*args, cwd):
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_the_example_runs_and_writes_its_pictures(tmp_path):
     done = run_example("--quick", "--animate", "--output", "pictures", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

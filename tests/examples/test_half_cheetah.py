@@ -78,6 +78,7 @@ def test_the_paper_s_ltc_step(cheetah):
     np.testing.assert_allclose(model(x[None], setting.dt)[0], want, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_example_trains_prints_and_draws(run_example, traces, tmp_path):
     np.savez(tmp_path / "all.npz", x=traces)
     done = run_example("half_cheetah", "all.npz", "--quick", "--epochs", "1", "--output", "out", cwd=tmp_path)

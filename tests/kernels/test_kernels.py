@@ -177,6 +177,7 @@ FUNCTIONS = """
 """
 
 
+@pytest.mark.slow
 def test_functions_have_the_same_bits_on_avx2_and_call_nothing(tmp_path):
     host = python(FUNCTIONS, NUMBA_CACHE_DIR=str(tmp_path / "host")).stdout.split("\n")
     avx2 = python(
@@ -250,7 +251,7 @@ def filled(tmp_path_factory):
     return folder, python(COUNTED, NUMBA_CACHE_DIR=str(folder)).stdout.splitlines()
 
 
-@pytest.mark.xdist_group("cache")
+@pytest.mark.slow
 def test_second_process_loads_the_cache(filled):
     folder, (first, counts) = filled
     again, counts_again = python(COUNTED, NUMBA_CACHE_DIR=str(folder)).stdout.splitlines()
@@ -258,6 +259,7 @@ def test_second_process_loads_the_cache(filled):
     assert (counts, counts_again) == ("0 1", "1 0")
 
 
+@pytest.mark.slow
 def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
     # No folder can be made where a file stands or below one, not even by root.
     package = copy_package(tmp_path)
@@ -268,7 +270,6 @@ def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
     assert done.stderr.count("no writable cache folder") == 1
 
 
-@pytest.mark.xdist_group("cache")
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["nbi", "nbc"])
 @pytest.mark.parametrize("keep", [0, 100])

@@ -27,7 +27,13 @@ as_python = pytest.mark.skipif(
 
 
 @as_python
-@pytest.mark.parametrize("many", [True, False], ids=["several sequences a thread", "one a block, a step a segment"])
+@pytest.mark.parametrize(
+    "many",
+    [
+        pytest.param(True, id="several sequences a thread"),
+        pytest.param(False, id="one a block, a step a segment", marks=pytest.mark.slow),
+    ],
+)
 def test_no_kernel_races_or_leaves_its_arrays(many, monkeypatch):
     """In Python: no two threads touch a number without a barrier between, none is read before it is written."""
     for name, value in {"ENOUGH_THREADS": 1}.items() if many else {"BLOCK": 1, "SEGMENT_NUMBERS": 1}.items():

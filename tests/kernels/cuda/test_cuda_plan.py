@@ -18,7 +18,7 @@ STACKS = {
     "two, the small one first": lambda: [LTC(FullyConnected(3), 2), LTC(FullyConnected(12, 2), 3, ode_unfolds=3)],
     "in another layer": lambda: [Residual(LTC(FullyConnected(6, 2), 2, ode_unfolds=2))],
 }
-B, T, POINTS = 9, 20, 12
+B, T, POINTS = 9, 20, 9
 
 
 @pytest.fixture(autouse=True)
