@@ -50,7 +50,10 @@ class Workspace:
 
     def child(self, key):
         """The workspace of one layer of a stack."""
-        return self._arrays.setdefault(key, Workspace())
+        held = self._arrays.get(key)
+        if held is None:
+            held = self._arrays[key] = Workspace()
+        return held
 
 
 class Fresh(Workspace):

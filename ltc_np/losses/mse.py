@@ -44,5 +44,5 @@ def mse(y, target, weight=None, class_weight=None):
     (1.0, 2.0)
     """
     check_regression(y, target, weight, class_weight)
-    error = np.subtract(y, target, dtype=y.dtype)
+    error = y - target if y.dtype == target.dtype else np.subtract(y, target, dtype=y.dtype)
     return weigh(error * error, error + error, weight)

@@ -103,7 +103,8 @@ class HostEngine(Engine):
         values, p = workspace.views("values", network.layout, network.dtype)
         network.layout.effective(network.theta, out=values)
         fixed, buffers = workspace.views("buffers", network.buffer_layout, network.dtype)
-        fixed[:] = network.buffer_vector
+        if fixed.size:
+            fixed[:] = network.buffer_vector
         return Prepared(values, network.layer_stack.prepare(p, buffers, network.backend))
 
     def check(self, prepared, dt):
@@ -128,7 +129,7 @@ class HostEngine(Engine):
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
         layout = self.network.layout
         d_values, g = workspace.views("gradient", layout, np.float64)
-        d_values[:] = 0
+        d_values.fill(0)
         d_x, d_h0, d_dt = self.network.layer_stack.backward(
             prepared.layers, saved, valid, d_y, d_h, g, want_x, want_dt, workspace
         )

@@ -15,6 +15,8 @@ class Penalty(NamedTuple):
     @classmethod
     def read(cls, layout, l1, l2):
         """Those that a user asked for: numbers, or dicts from names of parameters to numbers; None for none."""
+        if l1 is None and l2 is None:
+            return None
         terms = []
         for name, spec in (("l1", l1), ("l2", l2)):
             if spec is None:

@@ -4,6 +4,7 @@
 """
 
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,9 @@ from .jit import helper, kernel
 
 # Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
 PARALLEL_EVALUATIONS = 2_000_000
+
+# Arrays of a dict by these names, in order.
+_neuron, _synapse, _sensory = (itemgetter(*names) for names in (NEURON, SYNAPSE, SENSORY))
 
 
 def uses_posts(N, dense, B):
@@ -114,11 +118,7 @@ class Circuit:
 
     def __init__(self, recurrent, sensory, p, gains, epsilon):
         self.recurrent, self.sensory, self.dtype = recurrent, sensory, p["cm"].dtype
-        self.values = (
-            tuple(p[name] for name in NEURON),
-            (*(p[name] for name in SYNAPSE), gains[0]),
-            (*(p[name] for name in SENSORY), gains[1]),
-        )
+        self.values = _neuron(p), (*_synapse(p), gains[0]), (*_sensory(p), gains[1])
         self.epsilon = self.dtype.type(epsilon)
         self._packed = {}
 
@@ -157,7 +157,7 @@ class Circuit:
             N, M, I = self.recurrent.n_post, _padded_units(self.recurrent.n_post, self.dtype), self.sensory.n_pre
             parts = np.split(rows.sum(axis=0), [4 * M * N, 4 * M * (N + I)])  # row by row, in order
             rows = np.concatenate([a.reshape(4, -1, M)[:, :, :N].transpose(2, 1, 0).ravel() for a in parts])[None]
-        _unpack(rows, *self.values, *(tuple(g[name] for name in names) for names in (NEURON, SYNAPSE, SENSORY)))
+        _unpack(rows, *self.values, _neuron(g), _synapse(g), _sensory(g))
 
 
 def _padded_units(N, dtype):
