@@ -21,9 +21,8 @@ DTYPES = ("float32", "float64")
 class Network(Parameters):
     """A stack of layers with its parameters: what `Model` is without training and files.
 
-    Parameters, attributes
-    ----------------------
-    As for `Model`.
+    `Model` describes the arguments and the attributes.  What a network has besides, such as ``engine`` and
+    ``layer_stack``, is meant for other modules of this package.
     """
 
     def __init__(self, *layers, seed=None, dtype="float32", backend="auto", return_sequences=True):
