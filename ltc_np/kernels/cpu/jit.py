@@ -10,12 +10,14 @@ written out in `simd`, so that the result has the same bits for every tile, loop
 """
 
 import contextlib
+import glob
 import hashlib
 import pathlib
+import pickle
 import warnings
 
 import numba
-from numba.core.caching import FunctionCache, NullCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 _HERE = pathlib.Path(__file__).parent
 # The last two for their coefficients and numbers.
@@ -43,12 +45,55 @@ def _say_compiling():
         function()
 
 
+class _Files(IndexDataCacheFile):
+    """A file for each signature and target of a kernel, which holds the whole key beside the machine code.
+
+    Numba numbers its files and keeps the keys in an index.  Two processes that compile at the same time, one for
+    float32 and one for float64, take the same number: then the index names one and the file holds the other, or what an
+    older source became, and every later process runs the wrong code.
+    """
+
+    def __init__(self, folder, base, source_stamp):
+        super().__init__(folder, base, source_stamp)
+        self._folder, self._base = pathlib.Path(folder), base
+
+    def _path(self, key):
+        signature, target, *_ = key  # not the sources: what they became is replaced
+        name = hashlib.sha256(repr((signature, target)).encode()).hexdigest()[:16]
+        return self._folder / f"{self._base}.{name}.nbc"
+
+    def _seal(self, key):
+        return hashlib.sha256(repr((self._version, self._source_stamp, key)).encode()).digest()
+
+    def save(self, key, data):
+        with self._open_for_write(str(self._path(key))) as f:
+            f.write(self._seal(key) + self._dump(data))
+
+    def load(self, key):
+        try:
+            content = self._path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+        seal = self._seal(key)
+        if len(content) < len(seal):
+            raise EOFError("it is cut off")
+        return pickle.loads(content[len(seal) :]) if content.startswith(seal) else None
+
+    def flush(self):
+        for path in self._folder.glob(f"{glob.escape(self._base)}.*.nbc"):
+            path.unlink(missing_ok=True)
+
+
 class _SourceKeyedCache(FunctionCache):
     """Numba's disk cache, keyed also by every kernel source.
 
     Numba looks only at the file of the function itself: a helper mended in another file would leave its cached
     callers with the old, inlined code.
     """
+
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig, codegen):
         return *super()._index_key(sig, codegen), SOURCE_HASH
@@ -59,8 +104,6 @@ class _SourceKeyedCache(FunctionCache):
             found = super().load_overload(sig, target_context)
         except Exception as error:  # whatever unpickling half a file can raise
             _warn(f"a damaged file in the kernel cache is replaced ({type(error).__name__}: {error})")
-            with contextlib.suppress(OSError):
-                self.flush()
         if found is None:
             _say_compiling()
         return found
@@ -68,7 +111,7 @@ class _SourceKeyedCache(FunctionCache):
     def save_overload(self, sig, data):
         try:
             super().save_overload(sig, data)
-        except Exception as error:  # a full disk; an index damaged by another process
+        except Exception as error:  # a full disk, for example
             _warn(f"a kernel could not be kept for the next run ({type(error).__name__}: {error})")
 
 
