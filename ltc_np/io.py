@@ -6,7 +6,6 @@ their edges (never by a random generator run again).
 
 import os
 import pathlib
-import tempfile
 
 import numpy as np
 
@@ -90,6 +89,7 @@ def save(path, model, optimizer=None):
         Its moments and step count go with it, to resume training with the same bits.
     """
     import json  # here and in `load`: slow to import, and only files need it
+    import tempfile
 
     path = _as_path(path)
     check_folder(path)

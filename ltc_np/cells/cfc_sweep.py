@@ -256,23 +256,26 @@ def forward(prepared, x, dt, lengths, h0, masks, keep, workspace):
 
 def _steps(prepared, z_rows, features, steps, block, y, keep):
     """Some steps of a block; ``z_rows``: (b, I + N) arrays, input and state before each step, taken in turn."""
-    activate, blend = prepared.kernels.activate, prepared.kernels.blend
-    form, squash, tau, a = prepared.form, prepared.squash, prepared.tau, prepared.a
+    # Names are looked up once: what Python does in this loop, one thread does while the others wait.
+    dot, activate, blend = np.dot, prepared.kernels.activate, prepared.kernels.blend
+    form, squash, tau, a, activation = prepared.form, prepared.squash, prepared.tau, prepared.a, prepared.activation
     x, time, lengths, masks = block
     none, states, rows = x[0, :0], len(z_rows), len(features.q)
-    *backbone, heads = prepared.products
+    *products, (heads_weight, heads_bias, _) = prepared.products
+    backbone = [
+        (product.weight, product.bias, made.u, made.d_u, masks.get(k))
+        for k, (product, made) in enumerate(zip(products, features.backbone, strict=True))
+    ]
     for t in steps:
         before, row = z_rows[t % states], t % rows
         source = before
-        for k, layer in enumerate(backbone):
-            u = features.backbone[k].u[row]
-            np.dot(source, layer.weight, out=u)
-            mask = masks[k][t] if k in masks else none
-            activate(prepared.activation, u, layer.bias, mask, features.backbone[k].d_u[row], keep)
-            source = u
+        for weight, bias, u, d_u, mask in backbone:
+            dot(source, weight, out=u[row])
+            activate(activation, u[row], bias, none if mask is None else mask[t], d_u[row], keep)
+            source = u[row]
         q = features.q[row]
-        np.dot(source, heads.weight, out=q)
-        blend(form, squash, q, heads.bias, tau, a, time, lengths, t, x, before, z_rows[(t + 1) % states], y)
+        dot(source, heads_weight, out=q)
+        blend(form, squash, q, heads_bias, tau, a, time, lengths, t, x, before, z_rows[(t + 1) % states], y)
 
 
 def backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace):

@@ -29,7 +29,7 @@ class Prepared(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """What a thread keeps for `step` while parameters and buffers stay the same: their version, `Stream` by batch."""
+    """What a thread keeps while parameters and buffers stay the same: their version; for `step`, streams by batch."""
 
     version: tuple
     prepared: Prepared
@@ -68,7 +68,7 @@ class HostEngine(Engine):
         return given._replace(sequences=arrays._replace(x=x, h0=h0))
 
     def call(self, given, keep=None, dropout_seed=None):
-        prepared, dt = self.prepare(Fresh()), given.sequences.dt
+        prepared, dt = self.remembered().prepared, given.sequences.dt
         self.check(prepared, dt)
         y, state, saved = self.forward(prepared, given.sequences, keep, Fresh(), dropout_seed)
         self.check_outputs(y, state, dt)
@@ -171,6 +171,7 @@ class HostEngine(Engine):
         """`Remembered` of this thread, made anew when parameters or buffers have changed."""
         remembered, version = getattr(self._local, "remembered", None), self.network.parameter_version()
         if remembered is None or remembered.version != version:
+            remembered = self._local.remembered = None  # given back before its successor is made
             remembered = self._local.remembered = Remembered(version, self.prepare(Fresh()), {})
         return remembered
 

@@ -122,6 +122,11 @@ class Circuit:
         self.epsilon = self.dtype.type(epsilon)
         self._packed = {}
 
+    def evaluations(self, shape, rule):
+        """Synapses evaluated by a call with an x of this shape."""
+        B, T, _ = shape
+        return B * T * (rule.evaluations * self.recurrent.pre.size + self.sensory.pre.size)
+
     def packed(self, posts):
         """The kernels' form, for posts or for lanes order."""
         if posts not in self._packed:
@@ -201,10 +206,9 @@ class _Forward(NamedTuple):
     results: tuple
 
     @classmethod
-    def make(cls, circuit, shape, rule, n_out, keep, workspace):
+    def make(cls, circuit, shape, rule, n_out, keep, n_threads, workspace):
         (B, T, I), N, dtype, K = shape, circuit.recurrent.n_post, circuit.dtype, rule.evaluations
-        evaluations = B * T * (K * circuit.recurrent.pre.size + circuit.sensory.pre.size)
-        cut = _Cut.make(circuit, B, threads.get_num_threads() if evaluations > PARALLEL_EVALUATIONS else 1)
+        cut = _Cut.make(circuit, B, n_threads)
         rows = {None: 0, "low": T, "full": T * K + 1}[keep]
         if cut.posts:
             sizes = ltc_posts.forward_sizes(cut.slot // B, rule.stages)
@@ -276,10 +280,11 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
     -------
     out (B, T, n_out), h_last (B, N), saved
     """
+    n_threads = threads.get_num_threads() if circuit.evaluations(x.shape, rule) > PARALLEL_EVALUATIONS else 1
     cut, numbers, work, kept, results = workspace.kept(
         "forward",
-        (x.shape, rule, keep, threads.get_num_threads()),
-        lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, workspace),
+        (x.shape, rule, keep, n_threads),
+        lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, n_threads, workspace),
     )
     sequences, packed = (x, dt, lengths), circuit.packed(cut.posts)
     tiles = partial(cut.kernels.forward, sequences, h0, packed, numbers, cut.width, work, kept, results)

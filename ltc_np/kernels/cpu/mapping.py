@@ -9,10 +9,11 @@ from .jit import kernel
 
 @kernel
 def _map(x, w, b, y):
-    """y = x * w + b, (rows, features) by (features,); b may be empty."""
-    for r in range(x.shape[0]):
-        for k in range(x.shape[1]):
-            y[r, k] = x[r, k] * w[k] + b[k] if b.size else x[r, k] * w[k]
+    """y = x * w + b, (B, T, features) by (features,); b may be empty."""
+    for s in range(x.shape[0]):
+        for t in range(x.shape[1]):
+            for k in range(x.shape[2]):
+                y[s, t, k] = x[s, t, k] * w[k] + b[k] if b.size else x[s, t, k] * w[k]
 
 
 def map_features(mapping, side, x, p, workspace):
@@ -21,6 +22,6 @@ def map_features(mapping, side, x, p, workspace):
         return x
     w = p[f"{side}_w"]
     b = p[f"{side}_b"] if mapping == "affine" else w[:0]
-    y = workspace.array(f"mapped_{side}", x.size, x.dtype)
-    _map(x.reshape(-1, w.size), w, b, y.reshape(-1, w.size))
-    return y.reshape(x.shape)
+    y = workspace.array(f"mapped_{side}", x.size, x.dtype).reshape(x.shape)
+    _map(x, w, b, y)
+    return y

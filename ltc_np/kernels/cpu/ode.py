@@ -441,11 +441,11 @@ class _Forward(NamedTuple):
     results: tuple
 
     @classmethod
-    def make(cls, field, shape, rule, keep, dtype, workspace):
+    def make(cls, field, shape, rule, keep, n_threads, dtype, workspace):
         (B, T, I), N, K = shape, field.units, rule.evaluations
         M, L = padded(N), 128 // dtype.itemsize
         tiles = -(-B // L)
-        workers = min(tiles, _threads(field, shape, rule))
+        workers = min(tiles, n_threads)
         slot = tiles * T * M * L
         kept = Kept(
             states=workspace.array("states", slot if keep else 0, dtype),
@@ -468,12 +468,12 @@ class _Backward(NamedTuple):
     gradients: tuple
 
     @classmethod
-    def make(cls, field, shape, rule, want_x, want_dt, dtype, workspace):
+    def make(cls, field, shape, rule, want_x, want_dt, n_threads, dtype, workspace):
         (B, T, I), N, K = shape, field.units, rule.evaluations
         M, L = padded(N), 128 // dtype.itemsize
         slots = kept_steps(M, L, K, dtype.itemsize)
         R = min(-(-B // L), GRADIENT_ROWS)
-        workers = min(R, _threads(field, shape, rule))
+        workers = min(R, n_threads)
         size = (padded(I + 1) + (M if field.feedback else 0) + 1) * M
         gradients = Gradients(
             rows=workspace.array("rows", R * size, np.dtype(np.float64)).reshape(R, size),
@@ -499,10 +499,11 @@ def _threads(field, shape, rule):
 
 def forward(field, x, dt, lengths, h0, rule, keep, workspace):
     """Run the sequences; see `ltc_np.kernels.numpy.ode.forward`."""
+    n_threads = _threads(field, x.shape, rule)
     tiles, workers, numbers, work, kept, results = workspace.kept(
         "forward",
-        (x.shape, rule, keep, threads.get_num_threads()),
-        lambda: _Forward.make(field, x.shape, rule, keep, x.dtype, workspace),
+        (x.shape, rule, keep, n_threads),
+        lambda: _Forward.make(field, x.shape, rule, keep, n_threads, x.dtype, workspace),
     )
     sequences, packed = (x, dt, lengths), field.packed
     threads.run(partial(_forward, sequences, h0, packed, numbers, work, kept, results), tiles, workers)
@@ -513,10 +514,11 @@ def backward(field, saved, d_y, d_h, rule, want_x, want_dt, g, workspace):
     """Adjoint of `forward`; see `ltc_np.kernels.numpy.ode.backward`."""
     sequences, kept = saved
     shape = sequences[0].shape
+    n_threads = _threads(field, shape, rule)
     workers, work, slots, gradients = workspace.kept(
         "backward",
-        (shape, rule, want_x, want_dt, threads.get_num_threads()),
-        lambda: _Backward.make(field, shape, rule, want_x, want_dt, d_y.dtype, workspace),
+        (shape, rule, want_x, want_dt, n_threads),
+        lambda: _Backward.make(field, shape, rule, want_x, want_dt, n_threads, d_y.dtype, workspace),
     )
     rows, d_x, d_h0, d_dt = gradients
     adjoints, packed, numbers = (d_y, d_h), field.packed, tuple(rule)

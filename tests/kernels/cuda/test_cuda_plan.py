@@ -90,16 +90,14 @@ def test_what_is_planned_is_what_is_taken(name, way, emulator, peaks):
 
 
 def parameters(model, way):
-    """Bytes of what a call takes beside what is planned: parameters, and what a training knows of optimiser and loss.
+    """Bytes that a training takes beside what is planned: parameters, and what it knows of optimiser and loss.
 
-    Those of a model that runs as a whole are there afterwards.
+    Of other calls nothing: their parameters are there afterwards.
     """
     if way == "fit":
         objective = Objective(losses.get("mse"), None, model.penalty(None, 0.1))
         return held(lambda: model.engine.trainer(objective, Adam(), None, "full", Workspace()))
-    if model.engine.unknown is None:
-        return held(model.engine.stack) and 0
-    return held(lambda: model(np.zeros((1, 1, 2)), 0.1))
+    return held(lambda: model(np.zeros((1, 1, model.input_size)), 0.1)) and 0
 
 
 def held(make):
