@@ -381,21 +381,24 @@ def _d_block(prepared, adjoints, z, z_rows, features, block, d_y, d_h, d_x, d_dt
 
 def _d_steps(prepared, adjoints, z_rows, features, chunk, block, d_y, d_h, d_dt):
     """Adjoint of `_steps`: fills ``adjoints.products``; that of the state before the chunk is d_next + direct."""
-    d_blend, form, squash, tau, a = (
-        prepared.kernels.d_blend, prepared.form, prepared.squash, prepared.tau, prepared.a,
-    )  # fmt: skip
+    dot, d_blend, multiply = np.dot, prepared.kernels.d_blend, np.multiply  # looked up once, as in `_steps`
+    form, squash, tau, a = prepared.form, prepared.squash, prepared.tau, prepared.a
     time, lengths, d_next, direct = block.time, block.lengths, adjoints.d_next, adjoints.direct
-    rows, m = len(features.q), prepared.widths[-1]
+    rows, m, decays = len(features.q), prepared.widths[-1], form >= DECAY
+    first_turned, *turned = (product.turned for product in prepared.products)
+    backbone = [
+        (after, d_rows, made.d_u)
+        for after, d_rows, made in zip(turned, adjoints.rows[:-1], features.backbone, strict=True)
+    ][::-1]
     for t in reversed(chunk):
         row, at = t % rows, t - chunk.start
         d, q = adjoints.rows[-1][at], features.q[row]
         d_blend(form, squash, q, tau, a, time, lengths, t, z_rows[t], d_y, d_h, d_next, direct, d, d_dt)
-        d = d if form < DECAY else d[:, :m]
-        for k in range(len(features.backbone) - 1, -1, -1):
-            np.dot(d, prepared.products[k + 1].turned, out=adjoints.rows[k][at])
-            d = adjoints.rows[k][at]
-            d *= features.backbone[k].d_u[row]
-        np.dot(d, prepared.products[0].turned, out=d_next)
+        d = d[:, :m] if decays else d
+        for after, d_rows, d_u in backbone:
+            d = dot(d, after, out=d_rows[at])
+            multiply(d, d_u[row], out=d)
+        dot(d, first_turned, out=d_next)
 
 
 def _add_products(prepared, adjoints, z, features, chunk):
