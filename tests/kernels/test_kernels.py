@@ -307,19 +307,31 @@ def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
     assert done.stderr.count("no writable cache folder") == 1
 
 
+DAMAGES = {
+    "empty": lambda content: b"",
+    "cut off": lambda content: content[:100],
+    # Such machine code crashed the process.
+    "zeros": lambda content: content[: len(content) // 2] + bytes(64) + content[len(content) // 2 + 64 :],
+    "other key": lambda content: content[:3] + bytes([content[3] ^ 1]) + content[4:],
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("keep", [0, 100])
-def test_a_damaged_cache_is_replaced_with_one_warning(keep, filled, tmp_path):
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_cache_is_replaced_with_one_warning(damage, filled, tmp_path):
     folder, (want, _) = filled
     shutil.copytree(folder, tmp_path / "cache")
     files = list((tmp_path / "cache").rglob("*.nbc"))
     assert files
     for file in files:
-        file.write_bytes(file.read_bytes()[:keep])
+        file.write_bytes(DAMAGES[damage](file.read_bytes()))
     damaged = python(RUN, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert damaged.stdout.strip() == want
-    assert damaged.stderr.count("RuntimeWarning") == 1
-    assert "a damaged file in the kernel cache is replaced" in damaged.stderr
+    if damage == "other key":  # another version's, or of other sources
+        assert damaged.stderr == ""
+    else:
+        assert damaged.stderr.count("RuntimeWarning") == 1
+        assert "a damaged file in the kernel cache is replaced" in damaged.stderr
     mended = python(RUN, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert mended.stdout.strip() == want
     assert mended.stderr == ""

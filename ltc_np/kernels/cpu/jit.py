@@ -45,8 +45,12 @@ def _say_compiling():
         function()
 
 
+def _hash(content):
+    return hashlib.sha256(content).digest()
+
+
 class _Files(IndexDataCacheFile):
-    """A file for each signature and target of a kernel, which holds the whole key beside the machine code.
+    """A file for each signature and target of a kernel: a hash of the whole key, one of the machine code, and that.
 
     Numba numbers its files and keeps the keys in an index.  Two processes that compile at the same time, one for
     float32 and one for float64, take the same number: then the index names one and the file holds the other, or what an
@@ -59,15 +63,16 @@ class _Files(IndexDataCacheFile):
 
     def _path(self, key):
         signature, target, *_ = key  # not the sources: what they became is replaced
-        name = hashlib.sha256(repr((signature, target)).encode()).hexdigest()[:16]
+        name = _hash(repr((signature, target)).encode()).hex()[:16]
         return self._folder / f"{self._base}.{name}.nbc"
 
     def _seal(self, key):
-        return hashlib.sha256(repr((self._version, self._source_stamp, key)).encode()).digest()
+        return _hash(repr((self._version, self._source_stamp, key)).encode())
 
     def save(self, key, data):
+        code = self._dump(data)
         with self._open_for_write(str(self._path(key))) as f:
-            f.write(self._seal(key) + self._dump(data))
+            f.write(self._seal(key) + _hash(code) + code)
 
     def load(self, key):
         try:
@@ -75,9 +80,10 @@ class _Files(IndexDataCacheFile):
         except FileNotFoundError:
             return None
         seal = self._seal(key)
-        if len(content) < len(seal):
-            raise EOFError("it is cut off")
-        return pickle.loads(content[len(seal) :]) if content.startswith(seal) else None
+        expected, code = content[len(seal) : 2 * len(seal)], content[2 * len(seal) :]
+        if _hash(code) != expected:  # also where the file is cut off
+            raise ValueError("its checksum does not match")
+        return pickle.loads(code) if content.startswith(seal) else None
 
     def flush(self):
         for path in self._folder.glob(f"{glob.escape(self._base)}.*.nbc"):
