@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from support.gradients import worst
 
 import ltc_np
 from ltc_np import (
@@ -124,8 +125,7 @@ def test_gradients_of_every_activation(activation, mode, variant, backend):
         init={"w_tau": (0.2, 1.0)} if mode == "pure" else None,
     )  # fmt: skip
     x, dt, _ = data(3, 4, 2, 5)
-    errors = gradcheck.check(Model(layer, seed=3, dtype="float64", backend=backend), x, dt, lengths=[4, 0, 2])
-    assert max(errors.values()) < 1e-6, errors
+    assert worst(Model(layer, seed=3, dtype="float64", backend=backend), x, dt, lengths=[4, 0, 2]) < 1e-6
 
 
 @pytest.mark.parametrize("memory", ["full", "low"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.gradients import worst
 
 from ltc_np import CTGRU, GRU, LSTM, Adam, Dense, Model, gradcheck, load, set_num_threads
 from ltc_np.cells import gates, initial
@@ -35,8 +36,7 @@ def test_gradients(cell, B, T, I, N, backend):
     model.theta = rng.normal(size=model.theta.size)
     lengths = rng.integers(0, T + 1, B)
     lengths[1] = T
-    errors = gradcheck.check(model, rng.normal(size=(B, T, I)), times(model, rng, B, T), lengths=lengths)
-    assert max(errors.values()) < 1e-6, errors
+    assert worst(model, rng.normal(size=(B, T, I)), times(model, rng, B, T), lengths=lengths) < 1e-6
 
 
 @cells

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.gradients import worst
 from support.ltc_networks import WIRINGS, make
 
 import ltc_np
@@ -159,9 +160,7 @@ def test_gradients_of_every_coordinate(key, solver, backend):
     # Irregular dt with a 0, lengths with a 0; 1e-6 is the promise, central differences reach about 1e-8.
     positivity = ["softplus", "clip"][(len(key) + len(solver)) % 2]
     model, x, dt, lengths = make(key, backend, positivity=positivity, **options(solver))
-    errors = gradcheck.check(model, x, dt, lengths=lengths)
-    assert set(errors) == set(model.params) | {"x", "h0", "dt"}
-    assert max(errors.values()) < 1e-6, errors
+    assert worst(model, x, dt, lengths=lengths) < 1e-6
 
 
 @new

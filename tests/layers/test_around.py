@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.gradients import worst
 
 from ltc_np import (
     LSTM,
@@ -115,8 +116,7 @@ def test_gradients_of_both_directions(key, merge, B, T, backend):
     lengths = np.full(B, T)
     lengths[-1] = T // 2
     # Steps of 1e-5, since the smallest arrays of gradients are 1e-4 of the largest and differences round alike.
-    errors = gradcheck.check(model, normal(B, T, 3), dt if layer.takes_dt else None, lengths=lengths, step=1e-5)
-    assert max(errors.values()) < 1e-6, errors
+    assert worst(model, normal(B, T, 3), dt if layer.takes_dt else None, lengths=lengths, step=1e-5) < 1e-6
 
 
 def test_names_sizes_and_wiring():
@@ -189,8 +189,7 @@ def test_a_way_around(backend):
 def test_gradients_of_a_way_around(layers, backend):
     model = Model(Residual(*layers), Dense(3, 2), seed=1, dtype="float64", backend=backend)
     dt = times(3, 4) if model.takes_dt else None
-    errors = gradcheck.check(model, normal(3, 4, 3), dt, lengths=[4, 0, 2], step=1e-5)
-    assert max(errors.values()) < 1e-6, errors
+    assert worst(model, normal(3, 4, 3), dt, lengths=[4, 0, 2], step=1e-5) < 1e-6
 
 
 def test_names_states_and_wiring_of_a_way_around():

@@ -7,6 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from support.gradients import worst
 
 from ltc_np import (
     LSTM,
@@ -152,10 +153,10 @@ def test_shapes_of_calls(stack):
 
 def test_gradients_of_a_stack_with_lengths_and_last_outputs(stack):
     dt = np.random.default_rng(2).uniform(0.1, 2, (3, 4))
-    assert max(gradcheck.check(stack, X, dt, lengths=[4, 0, 2]).values()) < 1e-6
+    assert worst(stack, X, dt, lengths=[4, 0, 2]) < 1e-6
     stack.return_sequences = False
     assert gradcheck.direction(stack, X, dt, lengths=[4, 0, 2]) < 1e-6
-    assert max(gradcheck.check(stack, X[0], dt[0]).values()) < 1e-6
+    assert worst(stack, X[0], dt[0]) < 1e-6
     assert gradcheck.direction(stack, X, 0.5) < 1e-6
 
 
