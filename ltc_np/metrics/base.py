@@ -12,9 +12,16 @@ class Metric(Described):
     weight (n,) float64.  ``_value`` is called after at least one element.  ``reset`` makes new arrays and lists instead
     of emptying the old ones: `fit` and `evaluate` count with shallow copies, so that one object may serve several calls
     at once.
+
+    Attributes
+    ----------
+    name : str
+    mode : "min", "max" or None
+        Whether the smaller or the larger value is better, for whoever monitors it; None where nobody has said.
     """
 
     name = "metric"
+    mode = None
 
     def __init__(self):
         self.reset()

@@ -41,6 +41,7 @@ class Accuracy(MeanMetric):
     """
 
     name = "accuracy"
+    mode = "max"
 
     def _elements(self, y, target):
         decision, target, _ = _decide(self.name, y, target)
@@ -65,6 +66,7 @@ class F1(Metric):
     """
 
     name = "f1"
+    mode = "max"
 
     def reset(self):
         super().reset()

@@ -27,6 +27,7 @@ class MSE(MeanMetric):
     """
 
     name = "mse"
+    mode = "min"
 
     def _elements(self, y, target):
         return _errors(self.name, y, target) ** 2
@@ -39,6 +40,7 @@ class MAE(MeanMetric):
     """
 
     name = "mae"
+    mode = "min"
 
     def _elements(self, y, target):
         return np.abs(_errors(self.name, y, target))
@@ -67,6 +69,7 @@ class R2(Metric):
     """
 
     name = "r2"
+    mode = "max"
 
     def reset(self):
         super().reset()

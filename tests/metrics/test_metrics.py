@@ -129,6 +129,20 @@ def test_reset_and_empty(name):
     assert metric.result() == first
 
 
+@pytest.mark.parametrize("name", sorted(metrics.METRICS))
+def test_what_is_better_is_said(name):
+    """A perfect prediction is better than its opposite, in the direction that the metric names."""
+    target = np.array([[1.0], [0.0], [1.0], [0.0]])
+    values = {}
+    for kind, y in (("right", 2 * target - 1), ("wrong", 1 - 2 * target)):
+        metric = get(name)
+        metric.update(y, target if metric.mode == "min" or name == "r2" else target[:, 0].astype(int))
+        values[kind] = metric.result()
+    better = max if get(name).mode == "max" else min
+    assert values["right"] == better(values.values()) != values["wrong"]
+    assert get(lambda y, target: 0.0).mode is None
+
+
 def test_nan_predictions_are_not_hidden():
     for metric in (MSE(), MAE(), R2()):
         metric.update(np.array([[1.0], [np.nan], [2.0]]), np.array([[1.0], [2.0], [3.0]]))
