@@ -4,19 +4,24 @@ The file holds flat arrays and one JSON text that names them: layers by registry
 their edges (never by a random generator run again).
 """
 
+import math
 import os
 import pathlib
 
 import numpy as np
 
 from . import kernels
+from .base import checks
 from .cells import Layer
 from .layers import LAYERS
 from .layers.config import CellConfig
 from .network.best import Best
+from .network.network import Network
+from .network.trained import Trained
+from .optim import Optimizer
 from .wirings import Wiring
 
-FORMAT = 1
+FORMAT = 2  # 1 had no `Trained`, and `Best` was always of the validation loss
 
 
 class UnknownLayerError(Exception):
@@ -33,6 +38,8 @@ def _encode(value, arrays):
     if isinstance(value, Layer):
         return {"layer": _encode_layer(value, arrays)}
     if isinstance(value, dict):
+        if not all(isinstance(k, str) for k in value):
+            raise TypeError(f"what is saved must be dicts with keys of text, got the keys {list(value)!r:.60}")
         return {"dict": {k: _encode(v, arrays) for k, v in value.items()}}
     if isinstance(value, (tuple, list)):
         return {"tuple": [_encode(v, arrays) for v in value]}
@@ -40,7 +47,7 @@ def _encode(value, arrays):
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"a layer's argument must be plain data to be saved, got {type(value).__name__}")
+    raise TypeError(f"what is saved must be plain data (numbers, text, arrays, lists, dicts), got {value!r:.60}")
 
 
 def _encode_layer(layer, arrays):
@@ -51,6 +58,13 @@ def _encode_layer(layer, arrays):
             "your own, call ltc_np.register with its class"
         )
     return [name, _encode(layer.config(), arrays)]
+
+
+def _encode_state(name, state, arrays):
+    try:
+        return _encode(state, arrays)
+    except TypeError as error:
+        raise TypeError(f"`state` of the callback {name}: {error}") from None
 
 
 def _decode(value, arrays):
@@ -85,13 +99,25 @@ def save(path, model, optimizer=None):
     path : str or Path
         Taken as it is; ``.npz`` is customary.
     model : Model
+        Goes with how far it has been trained: its best weights, and the states of callbacks.
     optimizer : Optimizer, optional
         Its moments and step count go with it, to resume training with the same bits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Something else than a model or an optimiser, layers that `register` does not know, parameters that are not
+        finite, a callback whose state is not plain data.  Nothing is written then.
     """
     import json  # here and in `load`: slow to import, and only files need it
     import tempfile
 
     path = _as_path(path)
+    if not isinstance(model, Network):
+        raise TypeError(f"`model` must be a model of ltc_np, got {checks.brief(model)}")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        hint = ": give the object that made the steps" if isinstance(optimizer, (str, type)) else ""
+        raise TypeError(f"`optimizer` must be an Optimizer or None, got {checks.brief(optimizer)}{hint}")
     check_folder(path)
     arrays = []
     layers = [_encode_layer(layer, arrays) for layer in model.layers]
@@ -108,12 +134,14 @@ def save(path, model, optimizer=None):
     if model.config is not None:
         meta["config"] = model.config.to_dict()
     if model.best is not None:
-        meta["best"] = [
-            float(model.best.val_loss),
-            model.best.epoch,
-            model.best.loss,
-            _encode(model.best.theta, arrays),
-        ]
+        meta["best"] = model.best._asdict() | {
+            "value": float(model.best.value),
+            "theta": _encode(model.best.theta, arrays),
+        }
+    if model.trained is not None:
+        meta["trained"] = model.trained._asdict() | {
+            "callbacks": [[name, _encode_state(name, state, arrays)] for name, state in model.trained.callbacks]
+        }
     trainable = np.zeros(0, bool) if model.trainable is None else model.trainable
     content = {"meta": np.array(json.dumps(meta)), "theta": model.theta, "buffers": model.buffer_vector}
     content |= {"trainable": trainable, **{f"array{k}": a for k, a in enumerate(arrays)}}
@@ -220,12 +248,35 @@ def _rebuild(meta, content, kinds, backend):
             raise ValueError(f"trainable has shape {trainable.shape}, dtype {trainable.dtype}")
         model.trainable = trainable
     if "best" in meta:
-        val_loss, epoch, loss, theta = meta["best"]
-        theta = _decode(theta, arrays)
-        if theta.shape != model.theta.shape or theta.dtype != model.dtype or not np.isfinite(theta).all():
-            raise ValueError(f"best has shape {theta.shape}, dtype {theta.dtype}, or is not finite")
-        if not isinstance(val_loss, float) or not isinstance(epoch, int) or epoch < 0 or not isinstance(loss, str):
-            raise ValueError(f"best has val_loss {val_loss!r}, epoch {epoch!r}, loss {loss!r}")
-        model.best = Best(val_loss, epoch, loss, theta)
+        model.best = _decode_best(meta["best"], arrays, model)
+    if "trained" in meta:
+        model.trained = _decode_trained(meta["trained"], arrays)
     saved = meta["optimizer"]
     return model, None if saved is None else (saved[0], _decode(saved[1], arrays))
+
+
+def _decode_best(saved, arrays, model):
+    best = Best(*saved) if isinstance(saved, list) else Best(**saved)  # a list in format 1
+    theta = _decode(best.theta, arrays)
+    if theta.shape != model.theta.shape or theta.dtype != model.dtype or not np.isfinite(theta).all():
+        raise ValueError(f"best has shape {theta.shape}, dtype {theta.dtype}, or is not finite")
+    value, epoch, mode = best.value, best.epoch, best.mode
+    if not isinstance(value, float) or not math.isfinite(value) or not _is_count(epoch) or mode not in ("min", "max"):
+        raise ValueError(f"best has value {value!r}, epoch {epoch!r}, mode {mode!r}")
+    if not isinstance(best.loss, str) or not isinstance(best.monitor, str):
+        raise ValueError(f"best has loss {best.loss!r}, monitor {best.monitor!r}")
+    return best._replace(theta=theta)
+
+
+def _decode_trained(saved, arrays):
+    trained = Trained(**saved)
+    if not all(map(_is_count, trained[:3])):
+        raise ValueError(f"trained has epochs, seed, number {trained[:3]!r}")
+    states = tuple((name, _decode(state, arrays)) for name, state in trained.callbacks)
+    if not all(isinstance(name, str) and isinstance(state, dict) for name, state in states):
+        raise ValueError("trained has callbacks that are no names with states")
+    return trained._replace(callbacks=states)
+
+
+def _is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -44,6 +44,8 @@ class Model(Network):
     input_size, output_size, state_size : int
     best : Best or None
         What `fit` has kept, with validation data.
+    trained : Trained or None
+        How far `fit` has come; `fit` goes on from there with `initial_epoch`.
     config : CellConfig or None
         What `from_config` made the model from.
 
@@ -57,7 +59,7 @@ class Model(Network):
     """
 
     def __init__(self, *layers, seed=None, dtype="float32", backend="auto", return_sequences=True):
-        self.best = self.config = None
+        self.best = self.trained = self.config = None
         super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
 
     fit = fit

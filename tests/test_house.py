@@ -28,7 +28,7 @@ TESTED_THROUGH = {
             bench.cuda
         """,
         "tests/network/test_model.py calls all of it as `Model` does, and test_walk.py says by which way": """
-            network.best network.engines network.network network.parameters network.penalties
+            network.engines network.network network.parameters network.penalties
             network.predict network.stream network.tape
         """,
         "tests/train/test_train.py goes through `fit` and `evaluate`": """

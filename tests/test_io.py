@@ -22,6 +22,8 @@ from ltc_np import (
     load,
     save,
 )
+from ltc_np.network.best import Best
+from ltc_np.network.trained import Trained
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 MODELS = {
@@ -90,6 +92,42 @@ def test_optimizer_state(tmp_path):
     model.save(tmp_path / "bare.npz")
     with pytest.raises(ValueError, match="holds no optimiser state"):
         load(tmp_path / "bare.npz", optimizer=Adam(0.1))
+
+
+def test_how_far_a_model_is_trained_travels_with_the_file(tmp_path):
+    model = MODELS["ncp"]()
+    state = {"best": 0.25, "waited": 3, "since": None, "mean": np.arange(3.0), "names": ("a", "b"), "in": {"x": True}}
+    model.trained = Trained(7, 2**62, 1, (("EarlyStopping", {"best": -np.inf}), ("Mine", state)))
+    model.best = Best(0.75, 2, "mse", model.theta + 1, "val_accuracy", "max")
+    model.save(tmp_path / "m.npz")
+    again = load(tmp_path / "m.npz")
+    assert again.best[:3] + again.best[4:] == model.best[:3] + model.best[4:]
+    assert np.array_equal(again.best.theta, model.best.theta)
+    assert again.trained[:3] == model.trained[:3]
+    assert again.trained.callbacks[0] == model.trained.callbacks[0]
+    name, found = again.trained.callbacks[1]
+    assert name == "Mine" and np.array_equal(found.pop("mean"), state.pop("mean")) and found == state
+    for wrong, words in (({"a": {1, 2}}, "plain data .*, got {1, 2}"), ({"a": {3: 4}}, r"keys of text, got .*3")):
+        model.trained = Trained(7, 0, 1, (("Mine", wrong),))
+        with pytest.raises(TypeError, match=f"^`state` of the callback Mine: what is saved must be .*{words}"):
+            model.save(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize(
+    ("model", "optimizer", "words"),
+    [
+        ("adam", None, "`model` must be a model of ltc_np, got 'adam'"),
+        (Adam, None, "`model` must be a model of ltc_np, got <class"),
+        (None, None, "`model` must be a model of ltc_np, got None"),
+        ("stack", "adam", "`optimizer` must be an Optimizer or None, got 'adam': give the object that made the steps"),
+        ("stack", Adam, "`optimizer` must be an Optimizer or None, got <class .*: give the object"),
+        ("stack", 0.1, "`optimizer` must be an Optimizer or None, got 0.1"),
+    ],
+)
+def test_what_is_no_model_and_no_optimiser_is_not_saved(model, optimizer, words, tmp_path):
+    with pytest.raises(TypeError, match=words):
+        save(tmp_path / "m.npz", MODELS[model]() if model == "stack" else model, optimizer)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
@@ -185,8 +223,14 @@ def test_newer_and_inconsistent_files(tmp_path):
         def change(meta, content):
             number = sum(name.startswith("array") for name in content)
             content[f"array{number}"] = changed(content["theta"].copy())
-            fields = {"val_loss": 0.5, "epoch": 1, "loss": "mse"} | places
-            meta["best"] = [*fields.values(), {"array": number}]
+            fields = {"value": 0.5, "epoch": 1, "loss": "mse", "monitor": "val_loss", "mode": "min"}
+            meta["best"] = fields | {"theta": {"array": number}} | places
+
+        return change
+
+    def trained(**places):
+        def change(meta, content):
+            meta["trained"] = {"epochs": 1, "seed": 0, "number": 0, "callbacks": []} | places
 
         return change
 
@@ -204,8 +248,18 @@ def test_newer_and_inconsistent_files(tmp_path):
         (best, "damaged"),
         (best_of(lambda theta: theta[:-1]), "damaged: best has shape"),
         (best_of(infinite), "damaged: best .* is not finite"),
-        (best_of(np.copy, epoch=-1), "damaged: best has val_loss 0.5, epoch -1"),
-        (best_of(np.copy, val_loss="x"), "damaged: best has val_loss 'x'"),
+        (best_of(np.copy, epoch=-1), "damaged: best has value 0.5, epoch -1"),
+        (best_of(np.copy, value="x"), "damaged: best has value 'x'"),
+        (best_of(np.copy, value=np.nan), "damaged: best has value nan"),
+        (best_of(np.copy, mode="up"), "damaged: best has .* mode 'up'"),
+        (best_of(np.copy, monitor=3), "damaged: best has .* monitor 3"),
+        (best_of(np.copy, more=3), "damaged"),
+        (trained(epochs=-1), "damaged: trained has epochs"),
+        (trained(seed=True), "damaged: trained has epochs"),
+        (trained(number=0.5), "damaged: trained has epochs"),
+        (trained(callbacks=[["EarlyStopping", 3]]), "damaged: trained has callbacks"),
+        (trained(callbacks=[[3, {"dict": {}}]]), "damaged: trained has callbacks"),
+        (trained(callbacks=3), "damaged"),
         (trainable(np.ones(3, bool)), "damaged: trainable has shape"),
         (trainable(np.ones(2)), "damaged"),
         (newer, "update ltc_np"),
@@ -236,7 +290,9 @@ def test_files_of_before(name, backend):
     model = load(path, backend=backend)
     assert np.array_equal(model.theta, want["theta"])
     assert np.array_equal(model.trainable, want["trainable"])
-    assert model.best.val_loss > 0
+    assert model.best.value > 0
+    assert model.best[4:] == ("val_loss", "min")
+    assert model.trained is None
     assert model.best.theta.shape == model.theta.shape
     y, state = model(want["x"], want["dt"], return_state=True)
     for found, wanted in ((y, want["y"]), (state, want["state"])):

@@ -189,7 +189,7 @@ def fit(
                         results = run.evaluate(validation)
                         run.check_finite(results["loss"], "validation loss")
                         logs |= {f"val_{name}": value for name, value in results.items()}
-                        if keep_best and (model.best is None or results["loss"] < model.best.val_loss):
+                        if keep_best and (model.best is None or results["loss"] < model.best.value):
                             model.best = Best(results["loss"], epoch, loss_name, model.theta.copy())
                     history.add(epoch, logs)
                     display.epoch(epoch, logs)

@@ -825,8 +825,8 @@ def test_the_best_of_an_epoch_that_is_trained_again_is_not_kept():
     model = small()
     model.fit(x, y, epochs=3, validation_data=(x, y), optimizer=SGD(1e-3), seed=0, verbose=False)
     epoch = model.best.epoch
-    model.best = model.best._replace(val_loss=-1.0)
+    model.best = model.best._replace(value=-1.0)
     model.fit(
         x, y, epochs=epoch + 2, initial_epoch=epoch, validation_data=(x, y), optimizer=SGD(1e-3), seed=0, verbose=False
     )
-    assert model.best.val_loss > 0
+    assert model.best.value > 0
