@@ -16,6 +16,7 @@ shapes only.
 from .binary_cross_entropy import binary_cross_entropy
 from .cross_entropy import cross_entropy
 from .huber import huber
+from .identity import identity
 from .mae import mae
 from .mse import mse
 from .registry import LOSSES, class_count, get, name_of, numbers, takes_weight, weight_sum
@@ -32,6 +33,7 @@ __all__ = [
     "cross_entropy",
     "get",
     "huber",
+    "identity",
     "mae",
     "mse",
     "name_of",

@@ -175,7 +175,7 @@ def fit(
         history, started = History(), time.perf_counter()
         history.stopped = "all epochs done"
         display = progress(max(epochs - initial_epoch, 0), verbose)
-        loss_name = getattr(objective.loss, "__name__", str(objective.loss))
+        loss_name = losses.identity(objective.loss)
         goes_on = model.best is not None and model.best.epoch < initial_epoch and model.best.loss == loss_name
         if not (goes_on and validation and keep_best):
             model.best = None
