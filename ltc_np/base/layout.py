@@ -5,6 +5,7 @@ The model owns one vector ``theta`` of raw values.  Layers see *effective* value
 here and nowhere else, outside every time loop.
 """
 
+import difflib
 from collections.abc import Mapping
 
 import numpy as np
@@ -125,6 +126,13 @@ def d_softplus(value):
     return -np.expm1(-value)
 
 
+def shrinkage(raw):
+    """p / p', where p = softplus(raw): what raw loses for p to lose a share of itself, divided by that share."""
+    p = np.empty_like(raw)
+    softplus(raw, out=p)
+    return p / d_softplus(p)
+
+
 def raw(values, positivity):
     """Raw values, float64, whose effective ones are the positive ``values``."""
     return values + np.log(-np.expm1(-values)) if positivity == "softplus" else values
@@ -145,6 +153,8 @@ class Layout(Value):
         name -> (slice of the vector, shape).
     trainable, decay : (size,) bool arrays
     lr_scale : (size,) float64 array, or None when all are 1
+    softplus : tuple of slices
+        Where the effective values of the vector are a softplus.
     """
 
     def __init__(self, entries):
@@ -172,7 +182,7 @@ class Layout(Value):
         self.size, self.slices = start, slices
         self.trainable, self.decay = spread("trainable", bool), spread("decay", bool)
         self.lr_scale = None if (lr_scale == 1).all() else lr_scale
-        self._softplus, self._clip = tuple(where for where, _ in runs["softplus"]), tuple(runs["clip"])
+        self.softplus, self._clip = tuple(where for where, _ in runs["softplus"]), tuple(runs["clip"])
 
     @classmethod
     def join(cls, layouts):
@@ -207,6 +217,39 @@ class Layout(Value):
             raise ValueError(f"`vector` must have shape {(self.size,)}, got {vector.shape}")
         return Views(vector, self.slices)
 
+    def select(self, argument, names):
+        """Mask (size,) of some parameters: by their names, or all of a layer of a stack by its number, as text.
+
+        ``argument`` is what errors call the names.
+        """
+        chosen = np.zeros(self.size, bool)
+        for name in names:
+            if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
+                raise TypeError(f'`{argument}` must be text: "{name}" for all parameters of layer {name}, got {name!r}')
+            if not isinstance(name, str):
+                raise TypeError(
+                    f"`{argument}` must be names of parameters, one after another, got {checks.brief(name)}"
+                )
+            found = [where for own, (where, _) in self.slices.items() if own == name or own.startswith(name + ".")]
+            if not found:
+                raise ValueError(self._no_such(argument, name))
+            for where in found:
+                chosen[where] = True
+        return chosen
+
+    def _no_such(self, argument, name):
+        """The error's text for a name of which there is nothing."""
+        layers = dict.fromkeys(f"'{own.partition('.')[0]}'" for own in self.slices if own[0].isdigit())
+        rule = f"parameters of the model, or layers that have some ({', '.join(layers)})" if layers else "parameters"
+        if name.isdigit() and layers:
+            return f"`{argument}` must be {rule}, got {name!r}"
+        near = [own for own in self.slices if own.rpartition(".")[2] == name]
+        near = near or difflib.get_close_matches(name, self.slices, 3)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(self.slices)}"
+        if name.isdigit():
+            hint = f"names have no number in a model of one layer; {hint}"
+        return f"`{argument}` must be {rule}, got {name!r}; {hint}"
+
     def arrays(self, vector):
         """The same views in a plain dict, for inner use."""
         return {name: vector[where].reshape(shape) for name, (where, shape) in self.slices.items()}
@@ -215,7 +258,7 @@ class Layout(Value):
         """Effective values of raw ``theta``, a new vector unless ``out`` is given."""
         values = np.empty_like(theta) if out is None else out
         values[:] = theta
-        for where in self._softplus:
+        for where in self.softplus:
             softplus(theta[where], out=values[where])
         for where, bound in self._clip:
             np.maximum(theta[where], theta.dtype.type(bound), out=values[where])
@@ -223,7 +266,7 @@ class Layout(Value):
 
     def d_effective(self, values, d_values):
         """Adjoint of `effective`, given what it returned: d(loss)/d(values) becomes d(loss)/d(theta), in place."""
-        for where in self._softplus:
+        for where in self.softplus:
             d_values[where] *= d_softplus(values[where])
         return d_values
 

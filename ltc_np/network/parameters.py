@@ -62,23 +62,35 @@ class Parameters:
         return self._theta.tobytes(), self.buffer_vector.tobytes()
 
     def _select(self, names):
-        chosen = np.zeros(self.layout.size, bool)
-        for name in names or self.layout.slices:
-            if not isinstance(name, str):
-                raise TypeError(f"`names` must be names of parameters, one after another, got {checks.brief(name)}")
-            if name not in self.layout.slices:
-                known = ", ".join(self.layout.slices)
-                raise ValueError(f"`names` must be parameters of the model ({known}), got {name!r}")
-            chosen[self.layout.slices[name][0]] = True
-        return chosen
+        return self.layout.select("names", names or self.layout.slices)
 
     def freeze(self, *names):
-        """Keep these parameters (all without names) as they are: their gradient is 0, optimisers leave them."""
+        """Keep parameters as they are: their gradient is 0, and optimisers leave them.
+
+        Parameters
+        ----------
+        *names : str
+            Names of parameters, such as ``"w"``, in a stack ``"0.w"``; or ``"0"`` for all parameters of layer 0.
+            Without names: everything.
+
+        Raises
+        ------
+        TypeError, ValueError
+            No text, or a name that the model does not have.
+
+        Examples
+        --------
+        >>> from ltc_np import LTC, AutoNCP, Dense, Model
+        >>> model = Model(LTC(AutoNCP(8, 2), 3), Dense(2, 1), seed=0)
+        >>> model.freeze("0", "1.bias")  # all of the LTC, and the bias of the readout
+        >>> int(model.trainable.sum()), model.layout.size
+        (2, 93)
+        """
         mask = self._select(names)
         self.trainable = ~mask if self.trainable is None else self.trainable & ~mask
 
     def unfreeze(self, *names):
-        """Train these parameters (all without names) again."""
+        """Train parameters again, by names as for `freeze`; without names: everything that can be trained."""
         mask = self._select(names)
         if self.trainable is not None:
             self.trainable = self.trainable | (mask & self.layout.trainable)

@@ -22,6 +22,7 @@ from ltc_np import (
     Layer,
     Model,
     RandomWiring,
+    Residual,
     gradcheck,
 )
 
@@ -128,9 +129,42 @@ def test_freeze(stack):
     assert stack.trainable is None
     stack.freeze()
     assert (stack.loss_and_grad(X, Y)[1] == 0).all()
-    for bad, error in (("w", ValueError), (["0.w"], TypeError)):
-        with pytest.raises(error, match="`names` must be (parameters|names of parameters)"):
+    for bad, error, words in (
+        (
+            "w",
+            ValueError,
+            r"parameters of the model, or layers .* \('0', '1', '2'\), got 'w'; did you mean '0.w' or '2.w'\?$",
+        ),
+        ("0.sgima", ValueError, "parameters of the model, .*; did you mean '0.sigma' or '2.sigma'"),
+        ("3", ValueError, "parameters of the model, or layers .*, got '3'$"),
+        ("0.", ValueError, "parameters of the model"),
+        (0, TypeError, 'text: "0" for all parameters of layer 0, got 0'),
+        (["0.w"], TypeError, "names of parameters"),
+        ("nothing", ValueError, "parameters .*, got 'nothing'; there are 0.vleak, 0.gleak, "),
+        (True, TypeError, "names of parameters"),
+    ):
+        with pytest.raises(error, match=f"`names` must be {words}"):
             stack.freeze(bad)
+
+
+def test_whole_layers_are_frozen_by_their_number(stack):
+    stack.freeze("0", "1.bias")
+    assert {n for n in stack.params if n.startswith("0.")} | {"1.bias"} == {
+        name for name, values in stack.views(stack.trainable).items() if not values.any()
+    }
+    stack.unfreeze("0")
+    assert {n for n, values in stack.views(stack.trainable).items() if not values.any()} == {"1.bias"}
+    nested = Model(Dense(2, 2), Residual(Dense(2, 2), Dense(2, 2)), seed=0)
+    nested.freeze("1.0")  # names of a block go on in the same way
+    assert {n for n, values in nested.views(nested.trainable).items() if not values.any()} == {
+        "1.0.weight", "1.0.bias",
+    }  # fmt: skip
+    ten = Model(*[Dense(1, 1)] * 11, seed=0)
+    ten.freeze("1")
+    assert int(ten.trainable.sum()) == 20, "1 is not 10"
+    alone = Model(Dense(2, 2), seed=0)
+    with pytest.raises(ValueError, match="`names` must be parameters, got '0'; names have no number in a model of one"):
+        alone.freeze("0")
 
 
 # ------------------------------------------------------------------------------------------------------ calls
