@@ -13,7 +13,19 @@ from .layers import Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Re
 from .layers.config import CellConfig
 from .model import LTCRNN, CfCRNN, Model, from_config, load
 from .network.tape import Gradients
-from .optim import SGD, Adam, AdamW, CosineDecay, ExponentialDecay, RMSprop, WarmUp, clip_by_global_norm
+from .optim import (
+    SGD,
+    Adam,
+    AdamW,
+    CosineDecay,
+    ExponentialDecay,
+    PerEpoch,
+    PiecewiseConstant,
+    RMSprop,
+    WarmUp,
+    clip_by_array_norm,
+    clip_by_global_norm,
+)
 from .solver_error import SolverError, solver_error
 from .train.callbacks import Callback, Checkpoint, EarlyStopping
 from .train.history import History
@@ -57,6 +69,8 @@ __all__ = [
     "MixedMemory",
     "Model",
     "NeuralODE",
+    "PerEpoch",
+    "PiecewiseConstant",
     "RMSprop",
     "Random",
     "RandomWiring",
@@ -66,6 +80,7 @@ __all__ = [
     "WarmUp",
     "WiredCfC",
     "Wiring",
+    "clip_by_array_norm",
     "clip_by_global_norm",
     "data",
     "dt_from_times",

@@ -36,13 +36,18 @@ class Described:
 
     def config(self):
         """Arguments that make an equal object: a dict of str, numbers, None, lists, dicts, arrays and the like."""
-        names = signature(type(self))
+        names = self.arguments()
         missing = [name for name in names if not hasattr(self, name)]
         if missing:
             raise NotImplementedError(
                 f"{type(self).__name__} must keep its argument as `self.{missing[0]}`, or define `config`"
             )
         return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def arguments(cls):
+        """Names of the arguments: those of the signature.  A class where one has two names leaves out the second."""
+        return list(signature(cls))
 
     @classmethod
     def from_config(cls, config):

@@ -16,6 +16,7 @@ from ..base.workspace import Workspace
 from ..network.engine import Batch, Objective
 from ..network.sequences import Sequences
 from ..optim import Adam
+from ..optim.clip import Clip
 from .cases import CARD_CASES, evaluations
 from .cases import problem as problem_of
 from .peers import card
@@ -57,7 +58,7 @@ def train_seconds(name, dtype, runs):
     from ..kernels.cuda import device
 
     model, sequences, y = problem(name, dtype)
-    trainer = model.engine.trainer(Objective(losses.mse, None, None), Adam(1e-3), 1.0, "full", Workspace())
+    trainer = model.engine.trainer(Objective(losses.mse, None, None), Adam(1e-3), Clip(1.0), "full", Workspace())
     trainer.load()
     batch = Batch(sequences, y, None, None)
 

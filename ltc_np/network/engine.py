@@ -152,8 +152,8 @@ class Engine(Front):
         """Sequences of T steps that fit well into memory, for `predict`."""
 
     @abc.abstractmethod
-    def trainer(self, objective, optimizer, clip_norm, keep, workspace):
-        """A `Trainer`; the workspace is that of the calls that evaluate the network meanwhile."""
+    def trainer(self, objective, optimizer, clip, keep, workspace):
+        """A `Trainer`; ``clip`` is a `Clip` or None; evaluations meanwhile share the workspace."""
 
     @abc.abstractmethod
     def announced(self, announce):

@@ -10,7 +10,6 @@ import numpy as np
 from .. import kernels, losses
 from ..base import checks
 from ..base.workspace import Fresh, Workspace
-from ..optim import clip_by_global_norm
 from .engine import Adjoints, Answer, Engine, Measured, Trainer
 from .outputs import d_last_outputs, last_outputs
 from .sequences import check_state, read
@@ -201,8 +200,8 @@ class HostEngine(Engine):
             numbers += 2 * network.layout.size
         return max(1, self.most_numbers // numbers)
 
-    def trainer(self, objective, optimizer, clip_norm, keep, workspace):
-        return HostTrainer(self, objective, optimizer, clip_norm, keep, workspace)
+    def trainer(self, objective, optimizer, clip, keep, workspace):
+        return HostTrainer(self, objective, optimizer, clip, keep, workspace)
 
     def announced(self, announce):
         if self.network.backend != "cpu":
@@ -213,8 +212,8 @@ class HostEngine(Engine):
 class HostTrainer(Trainer):
     """See `Trainer`: parameters and moments are where they belong, so `load` and `store` have nothing to do."""
 
-    def __init__(self, engine, objective, optimizer, clip_norm, keep, workspace):
-        self.engine, self.objective, self.optimizer, self.clip_norm = engine, objective, optimizer, clip_norm
+    def __init__(self, engine, objective, optimizer, clip, keep, workspace):
+        self.engine, self.objective, self.optimizer, self.clip = engine, objective, optimizer, clip
         self.keep, self.workspace, self.before = keep, workspace, engine.network.theta.copy()
         self._gradient = None
 
@@ -239,8 +238,8 @@ class HostTrainer(Trainer):
 
     def update(self):
         network = self.engine.network
-        if self.clip_norm is not None:
-            clip_by_global_norm(self._gradient, self.clip_norm)
+        if self.clip is not None:
+            self.clip(self._gradient, network.layout)
         self.before[:] = network.theta
         self.optimizer.step(network, self._gradient)
 

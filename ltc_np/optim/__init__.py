@@ -5,7 +5,8 @@
 - ``theta``: (P,) contiguous float32 or float64 array,
 - ``trainable``: (P,) bool array, or None when all are trainable,
 - ``layout.lr_scale``: (P,) array, or None when all are 1,
-- ``layout.decay``: (P,) bool array (`AdamW` only),
+- ``layout.decay``: (P,) bool array, and ``layout.softplus``, slices of theta whose effective values are a softplus
+  (`AdamW` only; with names of what decays, ``layout.select`` too),
 - ``backend``: ``"cpu"`` for Numba's kernels (the same bits), ``"numpy"`` if it has none,
 
 and it ends with ``model.project()``, which restores bounds.  P is the number of parameters, t counts the
@@ -19,9 +20,9 @@ norm that `clip_by_global_norm` returns, or the loss, tells before it is too lat
 
 from .adam import Adam, AdamW
 from .base import Optimizer
-from .clip import clip_by_global_norm, global_norm
+from .clip import clip_by_array_norm, clip_by_global_norm, global_norm
 from .rmsprop import RMSprop
-from .schedules import CosineDecay, ExponentialDecay, WarmUp
+from .schedules import CosineDecay, ExponentialDecay, PerEpoch, PiecewiseConstant, WarmUp
 from .sgd import SGD
 
 __all__ = [
@@ -31,8 +32,11 @@ __all__ = [
     "CosineDecay",
     "ExponentialDecay",
     "Optimizer",
+    "PerEpoch",
+    "PiecewiseConstant",
     "RMSprop",
     "WarmUp",
+    "clip_by_array_norm",
     "clip_by_global_norm",
     "get",
     "global_norm",
@@ -47,8 +51,9 @@ def get(optimizer):
     Parameters
     ----------
     optimizer : str or Optimizer
-        ``"adam"``, ``"adamw"``, ``"rmsprop"`` or ``"sgd"``: a new one with default arguments (lr = 0.01 for
-        ``"sgd"``, whose class has no default).  An `Optimizer` is returned as it is, with its state.
+        ``"adam"``, ``"adamw"``, ``"rmsprop"`` or ``"sgd"``, in small or capital letters: a new one with default
+        arguments (lr = 0.01 for ``"sgd"``, whose class has no default).  An `Optimizer` is returned as it is, with its
+        state.
 
     Raises
     ------
@@ -59,14 +64,17 @@ def get(optimizer):
 
     Examples
     --------
-    >>> get("adam")
+    >>> get("Adam")
     Adam(lr=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)
     """
     if isinstance(optimizer, Optimizer):
         return optimizer
     rule = f"`optimizer` must be an Optimizer or one of {', '.join(OPTIMIZERS)}"
     if not isinstance(optimizer, str):
-        raise TypeError(f"{rule}, got {optimizer!r}")
-    if optimizer not in OPTIMIZERS:
+        is_class = isinstance(optimizer, type) and issubclass(optimizer, Optimizer)
+        hint = f"; call it: {optimizer.__name__}(lr=0.01)" if is_class else ""
+        raise TypeError(f"{rule}, got {optimizer!r}{hint}")
+    name = optimizer.lower()
+    if name not in OPTIMIZERS:
         raise ValueError(f"{rule}, got {optimizer!r}")
-    return SGD(0.01) if optimizer == "sgd" else OPTIMIZERS[optimizer]()
+    return SGD(0.01) if name == "sgd" else OPTIMIZERS[name]()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..base import checks
+from ..base.layout import shrinkage
 from ..kernels.numpy.adam import Numbers
 from .base import SMALLEST_EPSILON, Optimizer
 
@@ -19,10 +20,13 @@ class Adam(Optimizer):
     Parameters
     ----------
     lr : float > 0 or schedule
+        Default 1e-3.
     beta1, beta2 : float in [0, 1)
     epsilon : float >= 1e-30
         Added outside the root and after the correction of v, as in the paper's algorithm 1 and in PyTorch;
         TensorFlow adds it before the correction.
+    learning_rate : float > 0 or schedule
+        Another name of ``lr``; give one of the two.
 
     References
     ----------
@@ -46,14 +50,15 @@ class Adam(Optimizer):
     6.1e-09
     """
 
+    usual_lr = 1e-3
     moment_names = ("m", "v")
     kernel = "adam"
 
-    def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    def __init__(self, lr=None, beta1=0.9, beta2=0.999, epsilon=1e-8, *, learning_rate=None):
         self.beta1 = checks.number("beta1", beta1, high=1, high_open=True)
         self.beta2 = checks.number("beta2", beta2, high=1, high_open=True)
         self.epsilon = checks.number("epsilon", epsilon, low=SMALLEST_EPSILON)
-        super().__init__(lr)
+        super().__init__(lr, learning_rate)
 
     def numbers(self, lr):
         # both sides of the quotient times sqrt(1 - beta2**t): the corrections cost no pass over the arrays
@@ -65,15 +70,29 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """`Adam` with decoupled weight decay: Adam's update of theta_{t-1}, minus
 
-        lr * weight_decay * theta_{t-1}        where ``model.layout.decay``
+        lr * weight_decay * theta_{t-1}        of the parameters that ``decay`` names
 
     Parameters
     ----------
-    lr, beta1, beta2, epsilon
+    lr, beta1, beta2, epsilon, learning_rate
         Those of `Adam`.
     weight_decay : float >= 0
         Multiplied by the learning rate, scheduled or not, as in PyTorch (the paper multiplies by the schedule
         only).
+    decay : None, "all", or names of parameters
+        Which parameters decay.  None: the matrices of `Dense` and of the cells made of matrices (CfC, LSTM, GRU, ...),
+        and nothing of an LTC, which has none.  ``"all"``: every parameter.  Else a name or several, as for
+        `Model.freeze`: ``decay=("w", "sensory_w")`` for an LTC alone, ``decay="0"`` for all of the first layer of a
+        stack.  Frozen parameters never decay.
+
+    Notes
+    -----
+    What decays is the *effective* value.  A parameter that is kept positive by softplus, such as ``w`` of an LTC, has
+    an effective value p(theta), and theta loses lr * weight_decay * p / p'(theta): so p itself loses the share
+    lr * weight_decay, to first order, and tends to 0.  (Without it, theta would tend to 0 and p to log 2 = 0.69, from
+    below as well.)  In an LTC, ``w`` and ``sensory_w`` are the strengths of synapses and ``erev`` the potentials that
+    these pull to; the decay of ``cm`` shortens the time constants, that of ``gleak`` makes them longer, and that of
+    ``mu`` and ``sigma`` moves and flattens the sigmoids.
 
     References
     ----------
@@ -81,30 +100,67 @@ class AdamW(Adam):
 
     Examples
     --------
-    >>> AdamW(3e-3)
-    AdamW(lr=0.003, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01)
+    >>> AdamW(3e-3, decay=("w", "sensory_w"))
+    AdamW(lr=0.003, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01, decay=('w', 'sensory_w'))
     """
 
     kernel = "adam"
     decays = True
 
-    def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01):
+    def __init__(
+        self, lr=None, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01, *, decay=None, learning_rate=None
+    ):  # fmt: skip
         self.weight_decay = checks.number("weight_decay", weight_decay)
-        super().__init__(lr, beta1, beta2, epsilon)
+        self.decay = decay
+        super().__init__(lr, beta1, beta2, epsilon, learning_rate=learning_rate)
+
+    @property
+    def decay(self):
+        """Which parameters decay: None, ``"all"`` or names."""
+        return self._decay
+
+    @decay.setter
+    def decay(self, names):
+        names = list(names) if isinstance(names, (list, tuple)) else names
+        several = names if isinstance(names, list) else [] if names is None else [names]
+        if names == [] or not all(isinstance(name, str) for name in several):
+            rule = '`decay` must be None, "all", or a name or several names of parameters'
+            raise TypeError(f"{rule}, got {checks.brief(names)}")
+        self._decay = tuple(names) if isinstance(names, list) else names
+        self._mask = self._mask_of = None
 
     def decay_rate(self, lr):
         return lr * self.weight_decay
 
+    def decayed(self, layout):
+        if self.decay is None:
+            return layout.decay
+        if self.decay == "all":
+            return np.ones(layout.decay.shape, bool)
+        return layout.select("decay", (self.decay,) if isinstance(self.decay, str) else self.decay)
+
+    def step(self, model, grad):
+        self._look_up(model.layout, model.theta.dtype)  # names that are wrong raise before anything has changed
+        super().step(model, grad)
+
+    def _look_up(self, layout, dtype):
+        """What decays of a model of this layout, unless it is known: the mask as numbers, and where it is softplus."""
+        if layout is self._mask_of and self._mask.dtype == dtype:
+            return
+        mask = self.decayed(layout)
+        self._positive = [where for where in layout.softplus if mask[where].any()]
+        self._mask, self._mask_of, self._work = mask.astype(dtype), layout, np.empty(mask.shape, dtype)
+
     def change(self, model, grad, lr, delta):
         super().change(model, grad, lr, delta)
-        decay = model.layout.decay
-        if decay is not self._decay_of:
-            self._decay, self._decay_of, self._work = decay.astype(delta.dtype), decay, np.empty_like(delta)
+        self._look_up(model.layout, delta.dtype)
         work = self._work
-        np.multiply(model.theta, self._decay, out=work)
+        np.multiply(model.theta, self._mask, out=work)
+        for where in self._positive:
+            work[where] = shrinkage(model.theta[where]) * self._mask[where]
         work *= delta.dtype.type(self.decay_rate(lr))
         delta += work
 
     def reset(self):
         super().reset()
-        self._decay = self._decay_of = self._work = None
+        self._mask = self._mask_of = None

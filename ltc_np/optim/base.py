@@ -23,8 +23,19 @@ class Optimizer(Described):
     attributes of the same names, for its repr, and calls ``super().__init__(lr)``.  Those of the library name a
     ``kernel`` instead, and hand out its `numbers`.
 
+    Parameters
+    ----------
+    lr : float > 0 or schedule
+    learning_rate : float > 0 or schedule
+        Another name of ``lr``, for those who are used to it.  Give one of the two.
+
     Attributes
     ----------
+    epoch : int or None
+        What a schedule per epoch (`PerEpoch`) is asked with: the number of epochs done.  `fit` sets it before every
+        epoch; in a training loop of your own, do the same: ``optimizer.epoch = epoch``.
+    usual_lr : float or None
+        The learning rate where none is given; None: one must be given.
     moment_names : tuple of str
         ``"v"`` is the name of one that is never negative.
     kernel : str or None
@@ -52,6 +63,7 @@ class Optimizer(Described):
     Signs(lr=0.1, beta=0.9)
     """
 
+    usual_lr = None
     moment_names = ()
     kernel = None
     kernel_is_all = True
@@ -63,13 +75,26 @@ class Optimizer(Described):
         if {"change", "step"} & vars(cls).keys():
             cls.kernel_is_all = "kernel" in vars(cls)
 
-    def __init__(self, lr):
-        self.lr = lr
+    def __init__(self, lr=None, learning_rate=None):
+        if lr is not None and learning_rate is not None:
+            raise TypeError(
+                "`lr` and `learning_rate` are two names of one argument: give one of them, got "
+                f"{checks.brief(lr)} and {checks.brief(learning_rate)}"
+            )
+        if learning_rate is not None:
+            self.learning_rate = learning_rate
+        else:
+            self.lr = self.usual_lr if lr is None else lr
         self.reset()
+
+    @classmethod
+    def arguments(cls):
+        names = super().arguments()
+        return [name for name in names if name != "learning_rate" or "lr" not in names]
 
     @property
     def lr(self):
-        """Learning rate: a float > 0 or a schedule, a callable from the steps done (int) to a float."""
+        """Learning rate: a float > 0 or a schedule, a callable from the steps (or epochs) done, an int, to a float."""
         return self._lr
 
     @lr.setter
@@ -78,14 +103,31 @@ class Optimizer(Described):
 
     @property
     def learning_rate(self):
-        """The learning rate of the next step, a float.
+        """The learning rate of the next step, a float.  Setting it sets ``lr``.
 
         Raises
         ------
         ValueError
-            If the schedule returns something that is not a finite number >= 0.
+            If the schedule returns something that is not a finite number >= 0, or counts epochs and ``epoch`` has not
+            been set.
         """
-        return checks.number("lr", self._lr(self.t)) if callable(self._lr) else self._lr
+        rate = self._lr
+        return checks.number("lr", rate(self._done(rate))) if callable(rate) else rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self._lr = value if callable(value) else checks.number("learning_rate", value, low_open=True)
+
+    def _done(self, schedule):
+        """What a schedule is asked with: steps or epochs done."""
+        if not counts_epochs(schedule):
+            return self.t
+        if self.epoch is None:
+            raise ValueError(
+                "`optimizer.epoch` must be set for a schedule per epoch, got None: `fit` does it; in a loop of your "
+                "own, write `optimizer.epoch = epoch` at the start of every epoch"
+            )
+        return checks.integer("optimizer.epoch", self.epoch, 0)
 
     def step(self, model, grad):
         """Change ``model.theta`` in place by one update.
@@ -136,8 +178,12 @@ class Optimizer(Described):
         raise NotImplementedError(f"{type(self).__name__} must define `change`, or `kernel` and `numbers`")
 
     def decay_rate(self, lr):
-        """The share of theta that is subtracted as well where ``model.layout.decay``, before ``lr_scale``."""
+        """The share of a parameter that is subtracted as well where `decayed` says, before ``lr_scale``."""
         return 0.0
+
+    def decayed(self, layout):
+        """Which parameters `decay_rate` is for: (P,) bool array."""
+        return layout.decay
 
     def change(self, model, grad, lr, delta):
         """Update the moments and say what is to be subtracted from theta.
@@ -209,8 +255,8 @@ class Optimizer(Described):
         self.t = int(t)
 
     def reset(self):
-        """Forget all steps, and the size and dtype of the model."""
-        self.t = 0
+        """Forget all steps and epochs, and the size and dtype of the model."""
+        self.t, self.epoch = 0, None
         self._shape = self._dtype = None
         self.moments = {}
 
@@ -239,6 +285,11 @@ class Optimizer(Described):
 
     def __repr__(self):
         return by_name(self)
+
+
+def counts_epochs(schedule):
+    """Whether a schedule, or a function in its place, is to be asked with epochs instead of steps."""
+    return getattr(schedule, "per", "step") == "epoch"
 
 
 def _moment(name):

@@ -1,6 +1,8 @@
 """Clipping of the gradient."""
 
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,6 +49,57 @@ def clip_by_global_norm(grad, max_norm):
     if max_norm < norm < math.inf:
         np.multiply(grad, max_norm / norm, out=grad, dtype=np.float64, casting="same_kind")
     return norm
+
+
+def clip_by_array_norm(gradients, max_norm):
+    """Scale each of several gradients in place so that its own Euclidean norm is at most ``max_norm``.
+
+    Parameters
+    ----------
+    gradients : mapping from names to float arrays
+        ``model.views(grad)`` of a flat gradient, whose parts are changed in place.
+    max_norm : float > 0
+        For every array by itself, so that one large part does not make all others small, as
+        `clip_by_global_norm` does.  The direction of the whole gradient may change.
+
+    Returns
+    -------
+    dict
+        name -> the norm before, as `clip_by_global_norm` returns it.
+
+    Raises
+    ------
+    TypeError
+        Gradients that are no mapping of float arrays.
+    ValueError
+        A ``max_norm`` that is not a number > 0.
+
+    Examples
+    --------
+    >>> gradients = {"w": np.array([3.0, 4.0]), "b": np.array([0.5])}
+    >>> clip_by_array_norm(gradients, 2.5), gradients["w"].tolist(), gradients["b"].tolist()
+    ({'w': 5.0, 'b': 0.5}, [1.5, 2.0], [0.5])
+    """
+    if not isinstance(gradients, Mapping):
+        hint = ": `model.views(grad)` gives it for a flat gradient" if isinstance(gradients, np.ndarray) else ""
+        got = checks.describe(gradients)
+        raise TypeError(f"`gradients` must be a mapping from names to arrays, got {got}{hint}")
+    max_norm = checks.number("max_norm", max_norm, low_open=True)
+    return {name: clip_by_global_norm(grad, max_norm) for name, grad in gradients.items()}
+
+
+class Clip(NamedTuple):
+    """How the gradient is clipped in a training: at most ``norm``, all of it or ``per_array`` each parameter's."""
+
+    norm: float
+    per_array: bool = False
+
+    def __call__(self, grad, layout):
+        """Clip the flat gradient of a layout in place."""
+        if self.per_array:
+            clip_by_array_norm(layout.arrays(grad), self.norm)
+        else:
+            clip_by_global_norm(grad, self.norm)
 
 
 def global_norm(grad):

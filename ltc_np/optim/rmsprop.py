@@ -16,9 +16,12 @@ class RMSprop(Optimizer):
     Parameters
     ----------
     lr : float > 0 or schedule
+        Default 0.01.
     alpha : float in [0, 1)
     epsilon : float >= 1e-30
     momentum : float in [0, 1)
+    learning_rate : float > 0 or schedule
+        Another name of ``lr``; give one of the two.
 
     References
     ----------
@@ -31,14 +34,15 @@ class RMSprop(Optimizer):
     RMSprop(lr=0.01, alpha=0.99, epsilon=1e-08, momentum=0.0)
     """
 
+    usual_lr = 0.01
     moment_names = ("v", "b")
     kernel = "rmsprop"
 
-    def __init__(self, lr=0.01, alpha=0.99, epsilon=1e-8, momentum=0.0):
+    def __init__(self, lr=None, alpha=0.99, epsilon=1e-8, momentum=0.0, *, learning_rate=None):
         self.alpha = checks.number("alpha", alpha, high=1, high_open=True)
         self.epsilon = checks.number("epsilon", epsilon, low=SMALLEST_EPSILON)
         self.momentum = checks.number("momentum", momentum, high=1, high_open=True)
-        super().__init__(lr)
+        super().__init__(lr, learning_rate)
 
     def numbers(self, lr):
         return Numbers(lr, self.alpha, 1 - self.alpha, self.epsilon, self.momentum)

@@ -1,14 +1,28 @@
-"""Learning rates that change with the number of steps done."""
+"""Learning rates that change with the number of steps or of epochs done."""
 
 import math
+from bisect import bisect_right
+from itertools import pairwise
+
+import numpy as np
 
 from ..base import checks
 from ..base.described import Value
-from .base import by_name
+from .base import by_name, counts_epochs
 
 
 class Schedule(Value):
-    """A learning rate as a function of the number of steps done; it cannot be changed."""
+    """A learning rate as a function of the number of steps done; it cannot be changed.
+
+    A function of your own serves as a schedule too.
+
+    Attributes
+    ----------
+    per : "step" or "epoch"
+        What is counted.  Optimisers ask a schedule per epoch with the number of epochs done.
+    """
+
+    per = "step"
 
     def __init__(self, **arguments):
         vars(self).update(arguments)
@@ -20,30 +34,124 @@ class Schedule(Value):
         return by_name(self)
 
 
+def _inner(schedule):
+    """The argument of a schedule around another one, checked."""
+    if not callable(schedule):
+        return checks.number("schedule", schedule, low_open=True)
+    if counts_epochs(schedule):
+        raise ValueError(
+            f"`schedule` must count steps, got one per epoch, {schedule!r}: put `PerEpoch` around the whole"
+        )
+    return schedule
+
+
+class PerEpoch(Schedule):
+    """A schedule that counts epochs instead of optimiser steps: all steps of an epoch have one learning rate.
+
+    Parameters
+    ----------
+    schedule : schedule, or function from an int to a float
+        It is asked with the number of epochs done, 0 in the first epoch.  Where its arguments speak of steps, they
+        mean epochs now.
+
+    Notes
+    -----
+    `fit` counts epochs from its ``initial_epoch`` (0 unless given), so a second call of `fit` begins the schedule
+    again; steps are counted on.  In a training loop of your own, write ``optimizer.epoch = epoch`` at the start of
+    every epoch.
+
+    Examples
+    --------
+    >>> from ltc_np import Adam
+    >>> optimizer = Adam(PerEpoch(ExponentialDecay(0.1, rate=0.5, steps=10, staircase=True)))
+    >>> for epoch in (0, 9, 10):
+    ...     optimizer.epoch = epoch
+    ...     print(optimizer.learning_rate)
+    0.1
+    0.1
+    0.05
+    """
+
+    per = "epoch"
+
+    def __init__(self, schedule):
+        if not callable(schedule):
+            raise TypeError(f"`schedule` must be a schedule or a function, got {checks.brief(schedule)}")
+        super().__init__(schedule=_inner(schedule))
+
+    def __call__(self, epoch):
+        return self.schedule(epoch)
+
+
+class PiecewiseConstant(Schedule):
+    """Learning rates that stay the same for a while:
+
+        values[0]                      for step < boundaries[0]
+        values[k]                      for boundaries[k - 1] <= step < boundaries[k]
+        values[-1]                     from boundaries[-1] on
+
+    Parameters
+    ----------
+    boundaries : sequence of K ints >= 1
+        Increasing.  (In Keras the step that is a boundary still has the value before it.)
+    values : sequence of K + 1 floats >= 0
+        Learning rates.
+
+    Examples
+    --------
+    >>> schedule = PiecewiseConstant([100, 200], [0.1, 0.01, 0.001])
+    >>> schedule(99), schedule(100), schedule(1000)
+    (0.1, 0.01, 0.001)
+    """
+
+    def __init__(self, boundaries, values):
+        for name, given in (("boundaries", boundaries), ("values", values)):
+            if not isinstance(given, (list, tuple, np.ndarray)) or np.ndim(given) != 1 or len(given) == 0:
+                raise TypeError(f"`{name}` must be a list of one number or more, got {checks.brief(given)}")
+        boundaries = tuple(checks.integer(f"boundaries[{k}]", step) for k, step in enumerate(boundaries))
+        values = tuple(checks.number(f"values[{k}]", value) for k, value in enumerate(values))
+        if any(after <= before for before, after in pairwise(boundaries)):
+            raise ValueError(f"`boundaries` must increase, got {list(boundaries)}")
+        if len(values) != len(boundaries) + 1:
+            raise ValueError(
+                f"`values` must be one more than the {len(boundaries)} boundaries, got {len(values)}: one for the time "
+                "before each boundary and one for the rest"
+            )
+        super().__init__(boundaries=boundaries, values=values)
+
+    def __call__(self, step):
+        return self.values[bisect_right(self.boundaries, step)]
+
+
 class ExponentialDecay(Schedule):
-    """Learning rate ``lr * rate**(step / steps)``: multiplied by ``rate`` every ``steps`` steps, smoothly.
+    """Learning rate ``lr * rate**(step / steps)``: multiplied by ``rate`` every ``steps`` steps.
 
     Parameters
     ----------
     lr : float > 0
     rate : float in (0, 1]
     steps : int >= 1
+    staircase : bool
+        Change it only every ``steps`` steps, in one go (the quotient is rounded down), instead of a little each step.
 
     Examples
     --------
     >>> schedule = ExponentialDecay(0.1, rate=0.5, steps=100)
     >>> schedule(0), schedule(200)
     (0.1, 0.025)
+    >>> schedule = ExponentialDecay(0.1, rate=0.5, steps=100, staircase=True)
+    >>> schedule(99), schedule(100)
+    (0.1, 0.05)
     """
 
-    def __init__(self, lr, rate, steps):
+    def __init__(self, lr, rate, steps, staircase=False):
         checks.number("lr", lr, low_open=True)
         checks.number("rate", rate, high=1, low_open=True)
         checks.integer("steps", steps)
-        super().__init__(lr=lr, rate=rate, steps=steps)
+        super().__init__(lr=lr, rate=rate, steps=steps, staircase=checks.boolean("staircase", staircase))
 
     def __call__(self, step):
-        return self.lr * self.rate ** (step / self.steps)
+        return self.lr * self.rate ** (step // self.steps if self.staircase else step / self.steps)
 
 
 class CosineDecay(Schedule):
@@ -102,10 +210,8 @@ class WarmUp(Schedule):
     """
 
     def __init__(self, schedule, steps):
-        if not callable(schedule):
-            checks.number("schedule", schedule, low_open=True)
         checks.integer("steps", steps)
-        super().__init__(schedule=schedule, steps=steps)
+        super().__init__(schedule=_inner(schedule), steps=steps)
 
     def __call__(self, step):
         after = max(step - self.steps, 0)

@@ -15,9 +15,12 @@ class SGD(Optimizer):
     Parameters
     ----------
     lr : float > 0 or schedule
+        Must be given.
     momentum : float in [0, 1)
     nesterov : bool
         Needs momentum > 0.
+    learning_rate : float > 0 or schedule
+        Another name of ``lr``; give one of the two.
 
     References
     ----------
@@ -34,12 +37,12 @@ class SGD(Optimizer):
     moment_names = ("b",)
     kernel = "sgd"
 
-    def __init__(self, lr, momentum=0.0, nesterov=False):
+    def __init__(self, lr=None, momentum=0.0, nesterov=False, *, learning_rate=None):
         self.momentum = checks.number("momentum", momentum, high=1, high_open=True)
         self.nesterov = checks.boolean("nesterov", nesterov)
         if nesterov and self.momentum == 0:
             raise ValueError(f"`momentum` must be > 0 with nesterov, got {momentum}")
-        super().__init__(lr)
+        super().__init__(lr, learning_rate)
 
     def numbers(self, lr):
         return Numbers(lr, self.momentum, float(self.nesterov))

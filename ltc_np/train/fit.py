@@ -10,6 +10,7 @@ from ..base import checks
 from ..network.best import Best
 from ..network.engine import Objective
 from ..network.network import check_memory
+from ..optim.clip import Clip
 from .batches import prepare_data
 from .callbacks import Callback, as_callback
 from .evaluate import read_metrics
@@ -42,6 +43,7 @@ def fit(
     l1=None,
     l2=None,
     clip_norm=None,
+    clip_array_norm=None,
     shuffle=True,
     seed=None,
     keep_best=True,
@@ -84,7 +86,9 @@ def fit(
     l1, l2 : number or dict, optional
         Penalties, as for `Model.loss_and_grad`; part of the training loss, not of the validation loss.
     clip_norm : float, optional
-        Largest global norm of the gradient.
+        Largest norm of the whole gradient, as by `clip_by_global_norm`.
+    clip_array_norm : float, optional
+        Largest norm of each parameter's gradient by itself, as by `clip_by_array_norm`; not with ``clip_norm``.
     shuffle : bool
         A new order every epoch, drawn from (seed, epoch).
     seed : int, optional
@@ -142,8 +146,7 @@ def fit(
     initial_epoch = checks.integer("initial_epoch", initial_epoch, 0)
     if epochs <= initial_epoch:
         raise ValueError(f"`epochs` must be larger than `initial_epoch` = {initial_epoch}, got {epochs}")
-    if clip_norm is not None:
-        clip_norm = checks.number("clip_norm", clip_norm, low_open=True)
+    clip = _clip(clip_norm, clip_array_norm)
     if seed is None:
         seed = int(np.random.SeedSequence().entropy % 2**63)
     seed = checks.integer("seed", seed, 0)
@@ -164,7 +167,7 @@ def fit(
     validation = _validation(model, validation_data, loss)
     objective = Objective(losses.get(loss), class_weight, model.penalty(l1, l2))
     settings = Settings(
-        objective, optimizer, clip_norm, batch_size, tbptt, keep, read_metrics(metrics), callbacks, seed
+        objective, optimizer, clip, batch_size, tbptt, keep, read_metrics(metrics), callbacks, seed
     )  # fmt: skip
     run = Run(model, settings)
     measured = ["loss", *settings.metrics]
@@ -223,6 +226,18 @@ def _begun(callbacks):
     finally:
         for callback in begun:
             callback.on_train_end()
+
+
+def _clip(clip_norm, clip_array_norm):
+    """The arguments as a `Clip`, None without."""
+    if clip_norm is not None and clip_array_norm is not None:
+        got = f"{checks.brief(clip_norm)} and {checks.brief(clip_array_norm)}"
+        raise ValueError(f"`clip_norm` and `clip_array_norm` must not be given both, got {got}: choose one")
+    if clip_norm is not None:
+        return Clip(checks.number("clip_norm", clip_norm, low_open=True))
+    if clip_array_norm is not None:
+        return Clip(checks.number("clip_array_norm", clip_array_norm, low_open=True), per_array=True)
+    return None
 
 
 def _check_tbptt(model, data):

@@ -10,6 +10,7 @@ from ..base.workspace import Workspace
 from ..network.engine import Objective
 from ..network.outputs import last_outputs
 from ..optim import Optimizer, global_norm
+from ..optim.clip import Clip
 from .callbacks import Callback
 from .evaluate import measure, results, share, show
 
@@ -19,7 +20,7 @@ class Settings(NamedTuple):
 
     objective: Objective
     optimizer: Optimizer
-    clip_norm: float | None
+    clip: Clip | None
     batch_size: int
     tbptt: int | None
     keep: str
@@ -34,12 +35,13 @@ class Run:
     def __init__(self, model, settings):
         s = self.settings = settings
         self.model, self.engine, self.workspace = model, model.engine, Workspace()
-        self.trainer = self.engine.trainer(s.objective, s.optimizer, s.clip_norm, s.keep, self.workspace)
+        self.trainer = self.engine.trainer(s.objective, s.optimizer, s.clip, s.keep, self.workspace)
         self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in s.callbacks)
         self.updated = self.diverged = False
 
     def epoch(self, data, n, epoch, order):
         """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs."""
+        self.settings.optimizer.epoch = epoch  # which schedules per epoch count
         self.trainer.load()
         try:
             return self._epoch(data, n, epoch, order)

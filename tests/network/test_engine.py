@@ -7,17 +7,18 @@ from ltc_np import LTC, Adam, AutoNCP, Dense, Model, losses
 from ltc_np.base.workspace import Workspace
 from ltc_np.network.engine import Objective
 from ltc_np.network.sequences import check
+from ltc_np.optim.clip import Clip
 
 
-def trainer(model, optimizer, clip_norm=None):
-    found = model.engine.trainer(Objective(losses.get("mse"), None, None), optimizer, clip_norm, "full", Workspace())
+def trainer(model, optimizer, clip=None):
+    found = model.engine.trainer(Objective(losses.get("mse"), None, None), optimizer, clip, "full", Workspace())
     found.load()
     return found
 
 
-@pytest.mark.parametrize("clip_norm", [None, 0.05])
+@pytest.mark.parametrize("clip", [None, Clip(0.05), Clip(0.02, per_array=True)])
 @pytest.mark.parametrize("backend", ["numpy", "cpu", "cuda"])
-def test_parts_of_a_batch_make_the_step_of_the_whole(backend, clip_norm, emulator, rng):
+def test_parts_of_a_batch_make_the_step_of_the_whole(backend, clip, emulator, rng):
     """Two trainers with unequal shares, weighed by what they hold; float64, sums in another order."""
     x, y, lengths = rng.normal(size=(5, 4, 2)), rng.normal(size=(5, 4, 2)), np.array([4, 1, 3, 2, 4])
 
@@ -29,8 +30,8 @@ def test_parts_of_a_batch_make_the_step_of_the_whole(backend, clip_norm, emulato
         return model.make_batch(check(model, x[rows], None, lengths[rows], None)[0], y[rows], "mse", None)
 
     alone, parts = made(), [made(), made()]
-    whole = trainer(alone, Adam(0.1), clip_norm)
-    trainers = [trainer(model, Adam(0.1), clip_norm) for model in parts]
+    whole = trainer(alone, Adam(0.1), clip)
+    trainers = [trainer(model, Adam(0.1), clip) for model in parts]
     for _ in range(3):
         whole.gradient(batch(alone, slice(0, 5)), None, False, False)
         whole.update()

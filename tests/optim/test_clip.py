@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltc_np.optim import clip_by_global_norm
+from ltc_np import Dense, Model
+from ltc_np.optim import SGD, clip_by_array_norm, clip_by_global_norm
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -51,3 +52,42 @@ def test_clip_extremes():
     for max_norm in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(ValueError, match="`max_norm` must be a finite number > 0, got"):
             clip_by_global_norm(np.ones(2), max_norm)
+
+
+@dtypes
+def test_each_array_is_clipped_alone(dtype):
+    rng = np.random.default_rng(0)
+    before = {name: rng.normal(size=shape).astype(dtype) for name, shape in (("a", (3, 4)), ("b", 5), ("c", 1))}
+    before["b"] *= dtype(1e-3)
+    after = {name: values.copy() for name, values in before.items()}
+    norms = clip_by_array_norm(after, 0.5)
+    assert list(norms) == ["a", "b", "c"]
+    for name, values in before.items():
+        alone = values.copy()
+        assert norms[name] == clip_by_global_norm(alone, 0.5)
+        np.testing.assert_array_equal(after[name], alone)
+    assert norms["a"] > 0.5 > norms["b"]
+    for wrong, words in (([1.0], "list"), (np.ones(2), r".*: `model.views\(grad\)` gives it for a flat gradient")):
+        with pytest.raises(TypeError, match=f"`gradients` must be a mapping from names to arrays, got {words}"):
+            clip_by_array_norm(wrong, 1.0)
+    with pytest.raises(TypeError, match="`grad` must be a float array, got"):
+        clip_by_array_norm({"a": [1.0]}, 1.0)
+    with pytest.raises(ValueError, match="`max_norm` must be a finite number > 0, got 0"):
+        clip_by_array_norm(after, 0)
+
+
+def test_fit_clips_each_array_alone():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 2, 3)), 100 * rng.normal(size=(6, 2, 2))
+    by_fit, by_hand = (Model(Dense(3, 2), Dense(2, 2), seed=0, dtype="float64") for _ in range(2))
+    by_fit.fit(x, y, clip_array_norm=0.5, optimizer=SGD(0.1), shuffle=False, verbose=False)
+    _, grad = by_hand.loss_and_grad(x, y)
+    clip_by_array_norm(by_hand.views(grad), 0.5)
+    moved = by_fit.views(by_hand.theta - by_fit.theta)
+    SGD(0.1).step(by_hand, grad)
+    np.testing.assert_array_equal(by_fit.theta, by_hand.theta)
+    for values in moved.values():
+        assert np.linalg.norm(values) == pytest.approx(0.05, rel=1e-12)  # a learning rate times the limit
+    for both in ({"clip_norm": 1, "clip_array_norm": 1}, {"clip_array_norm": -1}):
+        with pytest.raises(ValueError, match="`clip_array_norm` must"):
+            by_fit.fit(x, y, verbose=False, **both)

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from support.flat import FlatModel as Model
 
-from ltc_np import optim
+from ltc_np import LTC, AutoNCP, Dense, Entry, Layout, optim
+from ltc_np import Model as Network
 from ltc_np.optim import (
     SGD,
     Adam,
     AdamW,
     CosineDecay,
     ExponentialDecay,
+    PerEpoch,
+    PiecewiseConstant,
     RMSprop,
     WarmUp,
     get,
@@ -168,7 +171,7 @@ def test_values_of_torch(optimizer):
 
 def test_defaults_are_those_of_torch():
     assert repr(Adam()) == "Adam(lr=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)"
-    assert repr(AdamW()) == "AdamW(lr=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01)"
+    assert repr(AdamW()) == "AdamW(lr=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01, decay=None)"
     assert repr(RMSprop()) == "RMSprop(lr=0.01, alpha=0.99, epsilon=1e-08, momentum=0.0)"
     assert repr(SGD(1)) == "SGD(lr=1.0, momentum=0.0, nesterov=False)"
 
@@ -231,6 +234,85 @@ def test_weight_decay_only_where_the_layout_says():
     model = Model([1.0, 1.0], decay=np.array([True, False]), lr_scale=np.array([0.5, 1.0]))
     AdamW(0.1, weight_decay=0.2).step(model, np.zeros(2))
     assert model.theta.tolist() == [1 - 0.5 * 0.1 * 0.2, 1.0]
+
+
+def two_layers(dtype="float64", positivity="softplus"):
+    layers = LTC(AutoNCP(8, 2), input_dim=3, positivity=positivity), Dense(2, 2)
+    return Network(*layers, seed=0, dtype=dtype, backend="numpy")
+
+
+DECAYS = {  # what decays of a stack of an LTC and a readout
+    None: {"1.weight"},
+    "1.bias": {"1.bias"},
+    ("0.w", "1"): {"0.w", "1.weight", "1.bias"},
+    "0": {name for name in two_layers().params if name.startswith("0.")},
+    "all": set(two_layers().params),
+}
+
+
+@dtypes
+@pytest.mark.parametrize("decay", DECAYS)
+def test_what_decays_loses_its_share_of_the_effective_value(decay, dtype):
+    """Without a gradient p shrinks by the share s = lr * weight_decay: to first order, so that halving s halves it."""
+    for share in (2e-3, 1e-3):
+        model = two_layers(dtype)
+        model.params["1.bias"] = 0.5
+        before = model.effective
+        frozen = "0.mu"
+        model.freeze(frozen)
+        AdamW(0.1, weight_decay=10 * share, decay=decay).step(model, np.zeros_like(model.theta))
+        for name, p in before.items():
+            lost = p - model.effective[name]
+            if name in DECAYS[decay] and name != frozen:
+                # second order in the share; roundings of p, and of theta, whose magnitude reaches 7
+                close = {"rtol": share, "atol": 20 * np.finfo(dtype).eps * np.abs(p).max()}
+                np.testing.assert_allclose(lost, share * p, **close)
+            else:
+                assert (lost == 0).all()
+
+
+def test_clipped_parameters_decay_as_they_are():
+    model = two_layers(positivity="clip")
+    before = model.params["0.w"].copy()
+    AdamW(0.1, weight_decay=0.5, decay="0.w").step(model, np.zeros_like(model.theta))
+    np.testing.assert_allclose(model.params["0.w"], 0.95 * before, rtol=1e-15)
+
+
+def test_names_of_what_decays_are_looked_up_before_anything_changes():
+    model = two_layers()
+    before = model.theta.copy()
+    for names, error, words in (
+        ("v", ValueError, r"`decay` must be parameters of the model, or layers that have some \('0', '1'\), got 'v'"),
+        (["0.w", "w"], ValueError, "`decay` must be .*, got 'w'; did you mean '0.w'"),
+    ):
+        optimizer = AdamW(decay=names)
+        with pytest.raises(error, match=words):
+            optimizer.step(model, np.ones_like(model.theta))
+        assert optimizer.t == 0 and np.array_equal(model.theta, before)
+    optimizer.decay = "0.w"
+    optimizer.step(model, np.zeros_like(model.theta))
+    optimizer.decay = "1.weight"  # what was looked up for the other names counts no longer
+    between = model.params["0.w"].copy()
+    optimizer.step(model, np.zeros_like(model.theta))
+    assert np.array_equal(model.params["0.w"], between)
+    assert not np.array_equal(model.theta, before)
+
+
+@every
+def test_one_optimizer_for_two_layouts_of_one_size(name):
+    """Rates and decay are those of the model that is stepped, not of the one before."""
+    layouts = [
+        Layout((Entry("a", (2,), 1.0, decay=first, lr_scale=2 + first), Entry("b", (2,), 1.0, decay=not first)))
+        for first in (True, False)
+    ]
+    grad, models = np.array([1.0, -2, 3, -4]), [Model(np.ones(4)) for _ in range(3)]
+    models[0].layout, models[1].layout, models[2].layout = layouts[0], layouts[1], layouts[1]
+    optimizer, fresh = OPTIMIZERS[name](), OPTIMIZERS[name]()
+    optimizer.step(models[0], grad)
+    fresh.load_state(optimizer.state())
+    optimizer.step(models[1], grad)
+    fresh.step(models[2], grad)
+    np.testing.assert_array_equal(models[1].theta, models[2].theta)
 
 
 @pytest.mark.parametrize("through", ["state", "pickle", "deepcopy", "npz"])
@@ -414,11 +496,39 @@ def test_hyperparameters_may_change_between_steps():
         (lambda: WarmUp(-0.1, 10), ValueError, "`schedule` must be a finite number > 0, got -0.1"),
         (lambda: WarmUp(0.1, True), TypeError, "`steps` must be an int >= 1, got True"),
         (
+            lambda: AdamW(decay=3),
+            TypeError,
+            '`decay` must be None, "all", or a name or several names of parameters, got 3',
+        ),
+        (lambda: AdamW(decay=[]), TypeError, r"`decay` must be None, .*, got \[\]"),
+        (lambda: AdamW(decay=["w", None]), TypeError, r"`decay` must be None, .*, got \['w', None\]"),
+        (lambda: SGD(), TypeError, "`lr` must be a finite number > 0, got None"),
+        (lambda: Adam(learning_rate=-1), ValueError, "`learning_rate` must be a finite number > 0, got -1"),
+        (
+            lambda: ExponentialDecay(0.1, 0.5, 10, staircase=1),
+            TypeError,
+            "`staircase` must be a bool, got 1",
+        ),
+        (lambda: PiecewiseConstant([], [1]), TypeError, r"`boundaries` must be a list of one number or more, got \[\]"),
+        (lambda: PiecewiseConstant(3, [1, 2]), TypeError, "`boundaries` must be a list of one number or more, got 3"),
+        (lambda: PiecewiseConstant([3, 3], [1, 2, 3]), ValueError, r"`boundaries` must increase, got \[3, 3\]"),
+        (lambda: PiecewiseConstant([2.5], [1, 2]), TypeError, r"`boundaries\[0\]` must be an int >= 1, got 2.5"),
+        (lambda: PiecewiseConstant([3], [1, -2]), ValueError, r"`values\[1\]` must be a finite number >= 0, got -2"),
+        (lambda: PiecewiseConstant([3], [1]), ValueError, "`values` must be one more than the 1 boundaries, got 1"),
+        (lambda: PerEpoch(0.1), TypeError, "`schedule` must be a schedule or a function, got 0.1"),
+        (lambda: PerEpoch(PerEpoch(abs)), ValueError, "`schedule` must count steps, got one per epoch, PerEpoch"),
+        (lambda: WarmUp(PerEpoch(abs), 3), ValueError, "put `PerEpoch` around the whole"),
+        (
             lambda: get("adagrad"),
             ValueError,
             "`optimizer` must be an Optimizer or one of adam, adamw, rmsprop, sgd",
         ),
-        (lambda: get(Adam), TypeError, "`optimizer` must be an Optimizer or one of .*, got <class"),
+        (
+            lambda: get(Adam),
+            TypeError,
+            r"`optimizer` must be an Optimizer or one of .*, got <class .*; call it: Adam",
+        ),
+        (lambda: get(0.1), TypeError, "`optimizer` must be an Optimizer or one of .*, got 0.1$"),
     ],
 )
 def test_arguments_are_checked(make, error, message):
@@ -429,8 +539,26 @@ def test_arguments_are_checked(make, error, message):
 def test_get():
     for name, cls in {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}.items():
         assert type(get(name)) is cls and get(name) is not get(name)
+        assert type(get(name.upper())) is cls and type(get(cls.__name__)) is cls
     optimizer = Adam()
     assert get(optimizer) is optimizer
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW, RMSprop, SGD])
+def test_the_learning_rate_has_two_names(kind):
+    schedule = CosineDecay(0.1, 5)
+    for rate in (0.25, schedule):
+        assert repr(kind(learning_rate=rate)) == repr(kind(lr=rate)) == repr(kind(rate))
+        assert kind(learning_rate=rate).lr == rate
+    with pytest.raises(TypeError, match="`lr` and `learning_rate` are two names of one argument: .*, got 0.1 and 0.2"):
+        kind(0.1, learning_rate=0.2)
+    optimizer = kind(0.5)
+    optimizer.learning_rate = 0.125
+    assert optimizer.lr == optimizer.learning_rate == 0.125
+    optimizer.learning_rate = schedule
+    assert optimizer.lr is schedule and optimizer.learning_rate == 0.1
+    with pytest.raises(ValueError, match="`learning_rate` must be a finite number > 0, got 0"):
+        optimizer.learning_rate = 0
 
 
 def test_all_public_names_exist():

@@ -87,6 +87,12 @@ def stacked(**options):
 LENGTHS = [5, 3, 0, 5, 1, 4, 2]
 RUNS = {
     "adamw": (stacked(), "mse", AdamW(1e-2), {"lengths": LENGTHS, "clip_norm": 0.1, "metrics": ["mae"]}),
+    "adamw, all that is clipped alone": (
+        stacked(),
+        "mse",
+        AdamW(1e-2, weight_decay=5.0, decay="all"),
+        {"clip_array_norm": 0.01},
+    ),
     "sgd": (
         stacked(return_sequences=False),
         "cross_entropy",
@@ -99,6 +105,7 @@ RUNS = {
         RMSprop(momentum=0.5),
         {"class_weight": [1, 2], "sample_weight": np.arange(7.0), "l1": {"0.w": 1e-2}, "tbptt": 2},
     ),
+    "rmsprop without momentum": (stacked(), "mse", RMSprop(), {"l1": {"0.erev": 1e-2}}),
     "adam": (
         lambda: pair(LTC(RandomWiring(3, 2, 5, seed=1), 3, ode_unfolds=2, positivity="clip")),
         "huber",

@@ -13,7 +13,7 @@ class FlatModel:
         self.theta, self.backend = np.array(theta), backend
         self.trainable = trainable
         decay = np.ones(self.theta.shape, bool) if decay is None else decay
-        self.layout = SimpleNamespace(decay=decay, lr_scale=lr_scale)
+        self.layout = SimpleNamespace(decay=decay, lr_scale=lr_scale, softplus=())
         self.bound, self.projections = bound, 0
 
     def project(self):

@@ -55,8 +55,12 @@ def _apply(k, theta, delta, decay_rate, decay, lr_scale, frozen, positivity, bou
     """theta - delta, and less its decay, where it may change; ``before`` keeps what it was."""
     before[k] = theta[k]
     if not frozen[k]:
-        if decay.size > 0:
-            delta += theta[k] * decay[k] * decay_rate
+        if decay.size > 0 and decay[k] > theta.dtype.type(0):
+            share = theta[k]
+            if positivity[k] == SOFTPLUS:  # `ltc_np.base.layout.shrinkage`
+                value = max(share, theta.dtype.type(0)) + math.log1p(math.exp(-abs(share)))
+                share = value / -math.expm1(-value) if value > theta.dtype.type(0) else theta.dtype.type(1)
+            delta += share * decay[k] * decay_rate
         value = theta[k] - (delta * lr_scale[k] if lr_scale.size > 0 else delta)
         theta[k] = max(value, bound[k]) if positivity[k] == CLIP else value
 

@@ -72,9 +72,9 @@ class CudaEngine(HostEngine):
         found = calls.backward(HostForm(), saved, d_y, d_h, want_x, want_dt, workspace)
         return found._replace(theta=self.unfrozen(found.theta))
 
-    def trainer(self, objective, optimizer, clip_norm, keep, workspace):
+    def trainer(self, objective, optimizer, clip, keep, workspace):
         reason = why_not(self.network, objective, optimizer)
         if reason is None:
-            return CudaTrainer(self.network, objective, optimizer, clip_norm, keep, workspace)
+            return CudaTrainer(self.network, objective, optimizer, clip, keep, workspace)
         checks.warn(f"ltc_np: a training step on the GPU does not know {reason}; every batch goes through the host")
-        return super().trainer(objective, optimizer, clip_norm, keep, workspace)
+        return super().trainer(objective, optimizer, clip, keep, workspace)

@@ -37,8 +37,8 @@ def why_not(network, objective, optimizer):
 class CudaTrainer(Trainer):
     """Network, loss and optimiser on the device; call `why_not` first.  See `Trainer`."""
 
-    def __init__(self, network, objective, optimizer, clip_norm, keep, workspace):
-        self.network, self.optimizer, self.clip_norm, self.keep = network, optimizer, clip_norm, keep
+    def __init__(self, network, objective, optimizer, clip, keep, workspace):
+        self.network, self.optimizer, self.clip, self.keep = network, optimizer, clip, keep
         self.stack, self.memory = DeviceStack(network), memory_of(workspace)
         P, dtype, O, layout = network.layout.size, network.dtype, network.output_size, network.layout
         loss, class_weight, penalty = objective
@@ -49,7 +49,7 @@ class CudaTrainer(Trainer):
         none = np.zeros(0, dtype)
         self.no_weight, self.before = upload(none), upload(network.theta)
         self.lr_scale = upload(none if layout.lr_scale is None else layout.lr_scale.astype(dtype))
-        self.decay = upload(layout.decay.astype(dtype) if optimizer.decays else none)
+        self.decay = upload(optimizer.decayed(layout).astype(dtype) if optimizer.decays else none)
         self.moments = {name: empty(P, dtype) for name in optimizer.moment_names}
         self.totals = empty(3, np.float64)  # loss, squared norm of the gradient, penalties
         self.ahead, self.norm = False, None
@@ -124,12 +124,17 @@ class CudaTrainer(Trainer):
         optimizer, own, real, norm = self.optimizer, self.stack.parameters, self.network.dtype.type, self.norm
         if not math.isfinite(norm):  # only its square has overflown
             norm = global_norm(self.flat())
-        clips = self.clip_norm is not None and self.clip_norm < norm
-        rate = optimizer.learning_rate
+        rate, factor, clip = optimizer.learning_rate, 1.0, self.clip
+        if clip is not None and clip.per_array:  # on the host, which has the parts' limits
+            gradient = self.flat()
+            clip(gradient, self.network.layout)
+            overwrite(own.gradient, gradient)
+        elif clip is not None and clip.norm < norm:
+            factor = clip.norm / norm
         optimizer.t += 1
         self.ahead = True
         numbers = optimizer.numbers(rate)._asdict() | {
-            "factor": self.clip_norm / norm if clips else 1,
+            "factor": factor,
             "decay_rate": optimizer.decay_rate(rate),
         }
         launch_over(

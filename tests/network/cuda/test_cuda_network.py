@@ -19,6 +19,7 @@ from ltc_np.network.cuda.stack import DeviceStack
 from ltc_np.network.engine import Batch, Objective
 from ltc_np.network.sequences import Sequences
 from ltc_np.optim import RMSprop
+from ltc_np.optim.clip import Clip
 
 pytestmark = pytest.mark.usefixtures("emulator")
 B, T, LENGTHS = 4, 5, [5, 3, 0, 5]
@@ -134,7 +135,7 @@ def test_a_trainer_leaves_its_gradient_for_others(lengths, rng):
     batch = batch_of(model, rng, lengths)
     objective = Objective(losses.get("mse"), None, model.penalty(None, 0.1))
     wanted = model.engine.loss_and_grad(batch, objective, "full", Fresh())
-    trainer = model.engine.trainer(objective, SGD(0.1), 1e-3, "full", Workspace())
+    trainer = model.engine.trainer(objective, SGD(0.1), Clip(1e-3), "full", Workspace())
     assert type(trainer) is training.CudaTrainer
     trainer.load()
     found = trainer.gradient(batch, None, True, True)
