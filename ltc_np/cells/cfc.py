@@ -48,7 +48,8 @@ class CfC(Layer):
         Share of the backbone's outputs that training drops, anew at every step: after each layer, in variant
         ``"torch"`` after each but the first.
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.
+        Overrides initial values by parameter name: a (low, high) range, a number, an array; of a matrix also
+        ``("orthogonal", gain)`` or ``("glorot", gain)``, the usual draw times a number.
 
     Notes
     -----

@@ -111,7 +111,8 @@ class CTGRU(Layer):
         time before the step, as everywhere else, and h is the output at the time of the event.  ``"after"``: the
         published order, in which ``dt[t]`` is the time from x[t] on to the next event, and h what is left then.
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.
+        Overrides initial values by parameter name: a (low, high) range, a number, an array; of a matrix also
+        ``("orthogonal", gain)`` or ``("glorot", gain)``, the usual draw times a number.
 
     Notes
     -----

@@ -44,7 +44,8 @@ class CTRNN(OdeCell):
     tau : float > 0
         Initial value of all time constants, in the unit of ``dt``.
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.  That of ``tau`` is a raw
+        Overrides initial values by parameter name: a (low, high) range, a number, an array; of a matrix also
+        ``("orthogonal", gain)`` or ``("glorot", gain)``, the usual draw times a number.  That of ``tau`` is a raw
         value, as in ``model.theta``: tau = log(1 + exp(raw)).
 
     Notes

@@ -53,7 +53,8 @@ class GRU(Layer):
     units : int >= 1
     input_dim : int >= 1
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.
+        Overrides initial values by parameter name: a (low, high) range, a number, an array; of a matrix also
+        ``("orthogonal", gain)`` or ``("glorot", gain)``, the usual draw times a number.
 
     Notes
     -----

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..base import checks
+from ..base.described import Value
 from ..base.layout import Layout
 
 
@@ -14,20 +15,60 @@ def orthogonal(rng, shape):
     return q.T if rows < columns else q
 
 
-def glorot(rows, columns):
-    """Uniform range of a (rows, columns) matrix by Glorot & Bengio, 2010."""
-    limit = (6 / (rows + columns)) ** 0.5
+class Orthogonal(Value):
+    """Initial values of an entry: `orthogonal`, times ``gain``."""
+
+    def __init__(self, gain):
+        self.gain = gain
+
+    def __call__(self, rng, shape):
+        return self.gain * orthogonal(rng, shape)
+
+
+def glorot(rows, columns, gain=1.0):
+    """Uniform range of a (rows, columns) matrix by Glorot & Bengio, 2010, times ``gain``."""
+    limit = gain * (6 / (rows + columns)) ** 0.5
     return -limit, limit
+
+
+# What may be drawn for a matrix: word -> initial values of an entry, from its shape and a gain.
+DRAWS = {"orthogonal": lambda shape, gain: Orthogonal(gain), "glorot": lambda shape, gain: glorot(*shape, gain)}
 
 
 def with_init(entries, init):
     """A layer's argument ``init`` checked, and the layout of the entries with its initial values."""
     init = initial_values(init, {e.name: e.shape for e in entries})
-    return init, Layout(tuple(e.but(init=init.get(e.name, e.init)) for e in entries))
+
+    def of(entry):
+        value = init.get(entry.name, entry.init)
+        if entry.name in init and _is_draw(value):
+            word, gain = value
+            return DRAWS[word](entry.shape, gain)
+        return value
+
+    return init, Layout(tuple(e.but(init=of(e)) for e in entries))
+
+
+def _is_draw(value):
+    """Whether this is a word and a gain."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
+
+
+def _draw(name, value, shape):
+    """``value`` of ``init[name]``, a word and a gain, checked."""
+    word, gain = value
+    checks.one_of(f"init[{name!r}]", word, tuple(DRAWS))
+    if len(shape) != 2:
+        raise ValueError(
+            f"`init[{name!r}]` must be a range, a number or an array, got {value!r}, which is for matrices"
+        )
+    return word, checks.number(f"init[{name!r}]", gain, low_open=True)
 
 
 def initial(name, value, shape):
-    """``value`` of ``init[name]``: a (low, high) range of floats, or a float64 array of ``shape`` or ()."""
+    """``value`` of ``init[name]``: a range (low, high), a word and a gain, or a float64 array of ``shape`` or ()."""
+    if _is_draw(value):
+        return _draw(name, value, shape)
     if isinstance(value, tuple):
         if len(value) != 2:
             raise ValueError(f"`init[{name!r}]` must be (low, high) with low <= high, got {value!r}")
@@ -40,9 +81,15 @@ def initial(name, value, shape):
     if not real or not np.isfinite(array).all() or array.shape not in ((), shape):
         got = f"shape {array.shape}, dtype {array.dtype}" if array.ndim else checks.brief(value)
         raise (ValueError if real else TypeError)(
-            f"`init[{name!r}]` must be a (low, high) tuple, a finite number or an array of shape {shape}, got {got}"
+            f"`init[{name!r}]` must be a (low, high) tuple, a finite number{_words(shape)} or an array of shape "
+            f"{shape}, got {got}"
         )
     return array.astype(np.float64)
+
+
+def _words(shape):
+    """What else may be the initial values of an array of this shape, for errors."""
+    return f", ({' or '.join(map(repr, DRAWS))}, gain)" if len(shape) == 2 else ""
 
 
 TIME_CONSTANTS = "time_constants"  # what the ``init`` of an LTC may say besides names of parameters

@@ -55,7 +55,8 @@ class LSTM(Layer):
     forget_bias : float
         Initial value of the forget gates' ``b``; 1 lets the memory last from the start (Jozefowicz et al., 2015).
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.
+        Overrides initial values by parameter name: a (low, high) range, a number, an array; of a matrix also
+        ``("orthogonal", gain)`` or ``("glorot", gain)``, the usual draw times a number.
 
     Notes
     -----

@@ -32,7 +32,8 @@ class NeuralODE(OdeCell):
     activation : None, "relu", "tanh", "sigmoid", "silu", "gelu" or "lecun_tanh"
         f.
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.
+        Overrides initial values by parameter name: a (low, high) range, a number, an array; of a matrix also
+        ``("orthogonal", gain)`` or ``("glorot", gain)``, the usual draw times a number.
 
     Notes
     -----

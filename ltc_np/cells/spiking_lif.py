@@ -116,7 +116,8 @@ class SpikingLIF(Layer):
         For tests: a spike is replaced by the number whose derivative the surrogate is, so that finite differences
         have something to differentiate; `ltc_np.gradcheck` refuses the layer without.  Runs in NumPy.
     init : dict, optional
-        Overrides initial values by parameter name: a (low, high) range, a number or an array.  That of ``tau`` is a raw
+        Overrides initial values by parameter name: a (low, high) range, a number, an array; of a matrix also
+        ``("orthogonal", gain)`` or ``("glorot", gain)``, the usual draw times a number.  That of ``tau`` is a raw
         value, tau = log(1 + exp(raw)).
 
     Notes

@@ -86,8 +86,9 @@ class CellConfig:
     activation : str, optional
         For cells that have one: ``"tanh"``, ``"relu"``, ..., ``"linear"``; of a `CfC` that of the backbone.
     init : dict or str, optional
-        Initial values, as the cell's class says, in plain data: a dict from names of parameters to a number or a list
-        [low, high], which is a range; of an `LTC` also ``"time_constants"``, or a range by that name in the dict.
+        Initial values, as the cell's class says, in plain data: a dict from names of parameters to a number, a list
+        [low, high], which is a range, or ["orthogonal", gain] and ["glorot", gain] of a matrix;
+        of an `LTC` also ``"time_constants"``, or a range by that name in the dict.
     options : dict, optional
         The cell's further arguments by name, written as its class does: str, numbers, bools, None.
 
@@ -245,11 +246,13 @@ def _plain_init(init):
 
     def read(name, value):
         try:
+            if isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str):
+                return value[0], checks.number(name, value[1], low_open=True)  # cells know the words
             if isinstance(value, (list, tuple)) and len(value) == 2:
                 return tuple(checks.number(name, end, low=-float("inf")) for end in value)
             return checks.number(name, value, low=-float("inf"))
         except (TypeError, ValueError) as error:
-            rule = "a finite number or a range [low, high] of them"
+            rule = 'a finite number, a range [low, high] of them, or a word and a gain, ["orthogonal", 0.5]'
             raise type(error)(f"`{name}` must be {rule}, got {checks.brief(value)}") from None
 
     return _FrozenDict({name: read(f"init[{name!r}]", value) for name, value in init.items()})
