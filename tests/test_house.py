@@ -37,6 +37,9 @@ TESTED_THROUGH = {
         "tests/optim and tests/losses take each by its name, or through what it is the base of": """
             base.sums losses.shapes optim.base
         """,
+        "tests/data goes through it by `windows`, `pad` and the others": """
+            data.arrays
+        """,
         "in processes of their own: tests/bench": """
             __main__ bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate
         """,

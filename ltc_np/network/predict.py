@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .. import data
 from ..base import checks
 from ..base.workspace import Workspace
+from ..data import padding
 from .sequences import check_state, read
 
 
@@ -20,7 +20,7 @@ def predict(self, x, dt=None, *, lengths=None, h0=None, batch_size=None):
     batch_size : int, optional
         Sequences at a time; default as many as keep memory around 4 million numbers.
     """
-    if data.is_list_of_sequences(x):
+    if padding.is_list_of_sequences(x):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
         return _of_list(self, x, dt, h0, batch_size)
@@ -50,7 +50,7 @@ def _of_list(network, x, dt, h0, batch_size):
         checks.finite(f"x[{k}]", sequence)
     lengths = [len(sequence) for sequence in x]
     if isinstance(dt, (list, tuple)):
-        data.check_same_lengths("dt", dt, lengths)
+        padding.check_same_lengths("dt", dt, lengths)
     elif np.ndim(dt) > 0:
         raise ValueError(f"`dt` must be a number or a list for a list of sequences, got shape {np.shape(dt)}")
     if batch_size is not None:
@@ -71,8 +71,8 @@ def _of_list(network, x, dt, h0, batch_size):
             outputs += [empty.copy() for _ in range(first, last)]
             first = last
             continue
-        padded, own = data.pad(x[first:last], name="x")
-        part_dt = data.pad(dt[first:last], name="dt")[0] if isinstance(dt, (list, tuple)) else dt
+        padded, own = padding.pad(x[first:last], name="x")
+        part_dt = padding.pad(dt[first:last], name="dt")[0] if isinstance(dt, (list, tuple)) else dt
         start = None if h0 is None else h0[first:last]
         y = predict(network, padded, part_dt, lengths=own, h0=start, batch_size=batch_size)
         outputs += [y[b, :n].copy() for b, n in enumerate(own)] if every else list(y)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import losses
 from ..base import checks
-from ..data import check_same_lengths, is_list_of_sequences, pad
+from ..data.padding import check_same_lengths, is_list_of_sequences, pad
 from ..network.engine import Batch
 from ..network.sequences import Sequences, check
 

@@ -626,7 +626,7 @@ def test_bad_constructions():
         (lambda: LTCRNN(wiring, 2, dtype=None), "`dtype` must be"),
         (lambda: LTCRNN(wiring, 2, init={"w": 1e39}), "`init of w` must be finite in float32"),
         (lambda: LTCRNN(wiring, 2, init=[1]), "`init` must be a dict"),
-        (lambda: LTCRNN(wiring, 2, init={"w": ("a", "b")}), "must be a finite number"),
+        (lambda: LTCRNN(wiring, 2, init={"w": ("a", "b")}), "must be one of .orthogonal., .glorot., got .a."),
         (lambda: LTCRNN(wiring, 2, positivity=np.ones(2)), "`positivity` must be"),
         (lambda: LTCRNN(wiring, 2, input_mapping=np.ones(2)), "`input_mapping` must be"),
         (lambda: LTCRNN(wiring.build(3), 2), "`input_dim` must agree with the 3"),

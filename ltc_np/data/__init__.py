@@ -1,0 +1,11 @@
+"""Data: the tutorial's spiral, windows of series, padding of unequal sequences, elapsed times.
+
+Sizes: B sequences, T observations, I features; arrays are (batch, time, feature).
+"""
+
+from .padding import pad
+from .spiral import generate_spiral_data
+from .times import dt_from_times
+from .windows import windows
+
+__all__ = ["dt_from_times", "generate_spiral_data", "pad", "windows"]

@@ -1,0 +1,31 @@
+"""What a user gave, as arrays of real numbers."""
+
+import numpy as np
+
+from ..base import checks
+
+
+def is_list_of_arrays(values):
+    """Whether this is a list of several series, not one written as a list of numbers."""
+    return isinstance(values, (list, tuple)) and not all(np.isscalar(v) for v in values)
+
+
+def same_features(name, sequences, ndims):
+    """The sequences as arrays of real numbers, all (T_i, I) or, if ``ndims`` has 1, all (T_i,)."""
+    arrays = [real(f"{name}[{k}]", values) for k, values in enumerate(sequences)]
+    for k, values in enumerate(arrays):
+        if values.ndim not in ndims:
+            rule = " or ".join({1: "(T,)", 2: "(T, I)"}[n] for n in ndims)
+            raise ValueError(f"`{name}[{k}]` must be {rule}, got shape {values.shape}")
+        if values.shape[1:] != arrays[0].shape[1:]:
+            want = "(T, {})".format(*arrays[0].shape[1:]) if arrays[0].ndim == 2 else "(T,)"
+            raise ValueError(f"`{name}[{k}]` must be {want} like the first, got shape {values.shape}")
+    return arrays
+
+
+def real(name, values):
+    """``values`` as an array of real numbers or bools."""
+    array = checks.plain(name, values, "a regular array of real numbers")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"`{name}` must be real numbers, got dtype {array.dtype}")
+    return array

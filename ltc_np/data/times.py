@@ -1,0 +1,98 @@
+"""Elapsed times from time stamps."""
+
+import numpy as np
+
+from .arrays import is_list_of_arrays, real
+from .padding import pad
+
+
+def dt_from_times(times, t0=None):
+    """Elapsed time before every observation, for the ``dt`` argument of models.
+
+        dt[k] = times[k] - times[k - 1]        dt[0] = times[0] - t0
+
+    dt[0] lies between the initial state and the first observation.  Without ``t0`` it is not in the data; it
+    is then set to dt[1], as if sampling had begun one interval earlier, or to 1.0 for a single observation.
+    0 would be a bad guess: no time passes, so that the first observation has no effect at all.
+
+    Parameters
+    ----------
+    times : (T,) or (B, T) array, or list of B arrays (T_i,)
+        Not decreasing, in any unit.  Integers are subtracted as integers, so large time stamps lose nothing.
+    t0 : number, (B,) array, or None
+        Time of the initial state, at most ``times[..., 0]``.
+
+    Returns
+    -------
+    (T,) or (B, T) float64 array
+        For a list (B, max T_i), with 0 after the end of a sequence; ``pad`` gives their lengths.
+
+    Raises
+    ------
+    TypeError
+        Times that are not real numbers.
+    ValueError
+        No observation, wrong shapes, times that are not finite or decrease.
+
+    Examples
+    --------
+    >>> dt_from_times([10.0, 10.5, 12.0]).tolist()
+    [0.5, 0.5, 1.5]
+    >>> dt_from_times([10.0, 10.5, 12.0], t0=9.0).tolist()
+    [1.0, 0.5, 1.5]
+    >>> dt_from_times([[1, 2, 5], [7]]).tolist()
+    [[1.0, 1.0, 3.0], [1.0, 0.0, 0.0]]
+    """
+    if is_list_of_arrays(times):
+        rows, one = [real(f"times[{b}]", row) for b, row in enumerate(times)], False
+    else:
+        times = real("times", times)
+        if times.ndim not in (1, 2):
+            rule = "(T,), (B, T) or a list of (T_i,) arrays"
+            raise ValueError(f"`times` must be {rule}, got shape {times.shape}")
+        one = times.ndim == 1
+        rows = [times] if one else list(times)
+    starts = [None] * len(rows)
+    if t0 is not None:
+        t0 = _signed(real("t0", t0))
+        if t0.shape not in ((), (len(rows),)) or (one and t0.ndim):
+            rule = "a number" if one else f"a number or {(len(rows),)}"
+            raise ValueError(f"`t0` must be {rule}, got shape {t0.shape}")
+        starts = np.broadcast_to(t0, len(rows))
+    names = ["times"] if one else [f"times[{b}]" for b in range(len(rows))]
+    dt = [_differences(*args) for args in zip(names, rows, starts, strict=True)]
+    if not any(map(len, dt)):
+        raise ValueError("`times` must have at least one observation, got none")
+    return dt[0] if one else pad(dt)[0]
+
+
+def _signed(times):
+    """As int64 or float64, in which differences neither wrap around nor are rounded to float32."""
+    return times.astype(np.int64 if times.dtype.kind in "biu" else np.float64)
+
+
+def _differences(name, times, start):
+    """`dt_from_times` of one sequence (T,), which may be empty."""
+    if times.ndim != 1:
+        raise ValueError(f"`{name}` must be (T,), got shape {times.shape}")
+    if not np.isfinite(times).all():
+        where = int(np.argmin(np.isfinite(times)))
+        raise ValueError(f"`{name}` must be finite, got {times[where]} at {where}")
+    if start is not None and not np.isfinite(start):
+        raise ValueError(f"`t0` must be finite, got {start}")
+    if not len(times):
+        return np.zeros(0)
+    # unsigned differences would wrap around, and those of float32 be rounded
+    times = _signed(times)
+    steps = np.diff(times)
+    if (steps < 0).any():
+        where = int(np.argmax(steps < 0)) + 1
+        got = f"{times[where]} after {times[where - 1]} at {where}"
+        raise ValueError(f"`{name}` must not decrease, got {got}")
+    if start is None:
+        first = steps[0] if len(steps) else 1.0
+    else:
+        first = times[0] - start
+        if first < 0:
+            raise ValueError(f"`t0` must be at most `{name}[0]` = {times[0]}, got {start}")
+    return np.concatenate([[first], steps]).astype(np.float64)
