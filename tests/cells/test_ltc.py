@@ -186,16 +186,21 @@ def test_float32_adjoints_keep_their_digits():
             assert np.abs(a - b).max() <= 1e-5 * np.abs(b).max(), name
 
 
-def test_float64_gradient_of_a_large_dt():
-    """One neuron without synapses among neurons: v(h) = v + h(P - Qv)/(cm + hQ), so dv/dh = cm (P - Qv)/(cm + hQ)^2."""
-    model = LTCRNN(FullyConnected(1, self_connections=False), 1, seed=0, dtype="float64", ode_unfolds=1)
+def test_float64_gradient_of_a_large_dt(backend):
+    """One neuron without synapses among neurons: v(h) = v + h(P - Qv)/(cm + hQ).
+
+    So dv(h)/dh = cm (P - Qv)/(cm + hQ)^2 and dv(h)/dv = cm/(cm + hQ).
+    """
+    wiring = FullyConnected(1, self_connections=False)
+    model = LTCRNN(wiring, 1, seed=0, dtype="float64", ode_unfolds=1, backend=backend)
     for dt in (0.0, 1e-8, 1.0, 1e4, 1e8):
         y, tape = model.forward(np.ones((1, 1)), dt)
-        got = model.backward(tape, np.ones_like(y)).dt
+        g = model.backward(tape, np.ones_like(y))
         p = model.layout.arrays(model.layout.effective(model.theta))
         b = p["sensory_w"] / (1 + np.exp(-p["sensory_sigma"] * (1 - p["sensory_mu"])))
         P, Q = p["gleak"] * p["vleak"] + b * p["sensory_erev"], p["gleak"] + b + 1e-8
-        assert got == pytest.approx(float((p["cm"] * P / (p["cm"] + dt * Q) ** 2)[0]), rel=1e-9)
+        assert g.dt == pytest.approx(float((p["cm"] * P / (p["cm"] + dt * Q) ** 2)[0]), rel=1e-9)
+        assert g.h0 == pytest.approx(float((p["cm"] / (p["cm"] + dt * Q))[0]), rel=1e-9)
 
 
 def test_clip_is_projected_by_the_optimiser_and_passes_gradients(backend):

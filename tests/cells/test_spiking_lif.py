@@ -154,6 +154,13 @@ def test_the_first_spike_comes_when_the_potential_reaches_the_threshold(backend)
             assert y.ravel().tolist() == [0] * (len(cuts) - 1) + [spike]
 
 
+def test_a_potential_at_the_threshold_spikes(backend):
+    """Exactly at it, where the current holds it."""
+    model = Model(SpikingLIF(2, 1), seed=0, dtype="float64", backend=backend)
+    model.params["w_x"], model.params["b"] = 0.0, [1.0, np.nextafter(1, 0)]
+    assert model(np.zeros((1, 1)), 0.5, h0=[1.0, np.nextafter(1, 0)]).tolist() == [[1, 0]]
+
+
 @pytest.mark.parametrize("reset", [0.0, 0.4, "subtract"])
 def test_the_potential_waits_and_a_step_beyond_the_refractory_time_goes_on(reset, backend):
     """A spike, then steps within the refractory time, then one that is longer than what is left of it."""

@@ -181,6 +181,20 @@ def test_gradient_along_a_direction_at_a_realistic_size(topology):
 
 
 @each_topology
+def test_gradients_of_biases_do_not_drift(topology):
+    """Terms of one sign, one for each step of each sequence: one after the other, float32 would be off by some 1e-4."""
+    x, gradients = np.full((20_000, 2, 2), 0.3, np.float32), []
+    layer = MixedMemory(LTC(FullyConnected(2), 2, ode_unfolds=1), topology)
+    for dtype in ("float64", "float32"):
+        model = Model(layer, dtype=dtype, backend="numpy")
+        model.theta = Model(layer, seed=1, backend="numpy").theta
+        _, tape = model.forward(x)
+        gradients.append(model.views(model.backward(tape, np.ones((20_000, 2, 2))).theta)["lstm_b"])
+    exact, found = gradients
+    assert np.abs(found - exact).max() < 1e-6 * np.abs(exact).max()
+
+
+@each_topology
 def test_dropout_of_the_cell(topology, backend):
     """Dropped at every step anew, the same for the same seed, with the derivative of what was computed."""
     cell = CfC(4, 2 if topology == "torch" else 3, backbone_units=9, backbone_layers=2, backbone_dropout=0.5)
