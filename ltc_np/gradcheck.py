@@ -10,10 +10,12 @@ import numpy as np
 from .base import checks
 from .cells.base import Layer
 from .network.network import Network
+from .network.sequences import check as sequences_of
 
 
 def _function(model, x, dt, lengths, h0, seed):
     """(values to vary, analytic gradients, f(values) -> number) by array name."""
+    seed = checks.integer("seed", seed, 0)
     if isinstance(model, Layer):
         model = Network(model, seed=seed, dtype="float64")
     if not isinstance(model, Network):
@@ -28,19 +30,14 @@ def _function(model, x, dt, lengths, h0, seed):
                 "same"
             )
     rng = np.random.default_rng(seed)
-    x = np.array(x, np.float64)
-    if lengths is not None:  # padding is not read, and must not be differenced
-        padding = np.arange(x.shape[1]) >= np.asarray(lengths)[:, None]
-        x[padding] = 0
-    B = 1 if x.ndim == 2 else x.shape[0]
+    sequences, single = sequences_of(model, x, dt, lengths, h0)  # 0 in padding, which must not be differenced
     if h0 is None:
-        h0 = 0.1 * rng.standard_normal((B, model.state_size))
-        h0 = h0[0] if x.ndim == 2 else h0
-    values = {"theta": model.theta.copy(), "x": x, "h0": np.array(h0, np.float64)}
+        h0 = 0.1 * rng.standard_normal(sequences.h0.shape)
+        h0 = h0[0] if single else h0
+    x = sequences.x[0] if single else sequences.x
+    values = {"theta": model.theta.copy(), "x": x.copy(), "h0": np.array(h0, np.float64)}
     if model.takes_dt:
-        values["dt"] = np.array(1.0 if dt is None else dt, np.float64)
-        if lengths is not None and values["dt"].ndim == 2:
-            values["dt"][padding] = 0
+        values["dt"] = sequences.dt.copy() if np.ndim(dt) == 2 else np.array(1.0 if dt is None else dt, np.float64)
     y, tape = model.forward(x, values.get("dt"), lengths=lengths, h0=h0)
     c = rng.standard_normal(y.shape)
     d = rng.standard_normal(values["h0"].shape)

@@ -82,3 +82,34 @@ def test_frozen_parameters_are_left_out():
     errors = gradcheck.check(model, *DATA)
     assert "b" not in errors
     assert max(errors.values()) < 1e-6
+
+
+X, DT = DATA
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"x": X + 0j}, TypeError, r"`x` must be real numbers \(\(B, T, 2\) or \(T, 2\)\), got dtype complex128"),
+        ({"x": np.ma.masked_less(X, 0)}, TypeError, "`x` must be a plain array, got a masked array"),
+        ({"x": X.astype(object)}, TypeError, "`x` must be real numbers .*, got dtype object"),
+        ({"x": X.astype("datetime64[s]")}, TypeError, r"`x` must be real numbers .*, got dtype datetime64\[s\]"),
+        ({"x": "data"}, TypeError, "`x` must be real numbers .*, got dtype <U4"),
+        ({"x": X[..., :1]}, ValueError, r"`x` must be \(B, T, 2\) or \(T, 2\), got shape \(3, 4, 1\)"),
+        ({"x": X[0, 0]}, ValueError, r"`x` must be \(B, T, 2\) or \(T, 2\), got shape \(2,\)"),
+        ({"x": X * np.nan}, ValueError, "`x` must be finite"),
+        ({"lengths": [4, 3]}, ValueError, r"`lengths` must be integers of shape \(B,\) = \(3,\), got int64 of shape"),
+        ({"lengths": [4.0, 3.0, 1.0]}, TypeError, "`lengths` must be integers"),
+        ({"lengths": [4, 3, 5]}, ValueError, r"`lengths` must lie in 0\.\.T = 0\.\.4, got 3\.\.5"),
+        ({"x": X[0], "lengths": [4]}, ValueError, "`lengths` needs a batch"),
+        ({"dt": DT[:, :1]}, ValueError, r"`dt` must be a number, \(T,\) or \(B, T\) = \(3, 4\), got shape \(3, 1\)"),
+        ({"dt": -DT}, ValueError, "`dt` must be finite, >= 0"),
+        ({"h0": np.zeros(4)}, ValueError, r"`h0` must have shape \(B, K\) = \(3, 4\), got \(4,\)"),
+        ({"seed": "0"}, TypeError, "`seed` must be an int >= 0, got '0'"),
+    ],
+)
+def test_arguments_are_those_of_a_call(arguments, error, message):
+    for function in (gradcheck.check, gradcheck.direction):
+        with pytest.raises(error, match=message) as caught:
+            function(CTRNN(4, 2), **{"x": X} | arguments)
+        assert "\n" not in str(caught.value)

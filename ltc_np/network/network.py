@@ -93,10 +93,11 @@ class Network(Parameters):
         FloatingPointError
             The state of a layer that may (`NeuralODE` with relu) overflows.  So do the other calls.
         """
+        with_state = checks.boolean("return_state", return_state)
         front = self.engine.front(x)
         given = front.read(x, dt, lengths, h0, self._sequences(return_sequences))
         y, state, _ = front.call(given)
-        return (y, state) if return_state else y
+        return (y, state) if with_state else y
 
     def _sequences(self, override):
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)

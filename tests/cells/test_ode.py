@@ -251,7 +251,14 @@ def test_which_cells_may_overflow():
         Bidirectional(NeuralODE(3, 2, activation="relu")),
     ):
         assert layer.may_overflow, layer
-    for layer in (NeuralODE(3, 2), CTRNN(3, 2, solver="rk4"), LTC(AutoNCP(6, 2), 2, solver="euler"), Dense(2, 2)):
+    for layer in (
+        NeuralODE(3, 2),
+        CTRNN(3, 2, solver="rk4"),
+        CTRNN(3, 2, check_stability="off"),  # its solver is stable
+        LTC(AutoNCP(6, 2), 2, solver="euler"),
+        LTC(AutoNCP(6, 2), 2, check_stability="off"),
+        Dense(2, 2),
+    ):
         assert not layer.may_overflow, layer
 
 
@@ -405,6 +412,8 @@ def test_the_semi_implicit_rule_is_stable(backend):
             "`solver` must be one of 'semi_implicit', 'euler', 'rk4', got 'exponential'",
         ),
         (CTRNN, {"activation": "softmax"}, ValueError, "`activation` must be one of .*, got 'softmax'"),
+        (CTRNN, {"activation": ["tanh"]}, TypeError, r"`activation` must be one of .*, got \['tanh'\]"),
+        (CTRNN, {"activation": {}}, TypeError, "`activation` must be one of .*, got {}"),
         (
             CTRNN,
             {"check_stability": None},

@@ -464,6 +464,13 @@ BAD_CALLS = {
 }  # fmt: skip
 
 
+def test_flags_of_a_call_are_bools(model):
+    for flags in ({"return_state": "no"}, {"return_state": 0}, {"return_sequences": "no"}):
+        (name,) = flags
+        with pytest.raises(TypeError, match=f"`{name}` must be a bool, got "):
+            model(X, **flags)
+
+
 @pytest.mark.parametrize("key", BAD_CALLS)
 def test_bad_calls(key, model):
     args, options, words = BAD_CALLS[key]
