@@ -9,36 +9,41 @@ shards of a batch combine exactly by adding.  Sizes: B batch, T time, O outputs;
 float.  Elements are computed in the dtype of ``y`` and summed in float64, in an order that does not depend on
 the number of threads.
 
-`check_target` validates a whole target array once; the losses themselves, called for every batch, check
-shapes only.
+A loss checks its arguments.  Training does so once, for whole arrays (`check_target`, `read_class_weight`), and calls
+for every batch what `trusted` gives, which checks nothing.
 """
 
 from .binary_cross_entropy import binary_cross_entropy
+from .class_weight import read_class_weight
 from .cross_entropy import cross_entropy
 from .huber import huber
 from .identity import identity
 from .mae import mae
 from .mse import mse
-from .registry import LOSSES, class_count, get, name_of, numbers, takes_weight, weight_sum
-from .targets import check_target
-from .weights import NoWeightError, check_class_weight, normalise
+from .probabilities import probabilities
+from .registry import LOSSES, class_count, get, name_of, numbers, takes_weight, trusted, weight_sum
+from .targets import check_target, known_target
+from .weights import NoWeightError, normalise
 
 __all__ = [
     "LOSSES",
     "NoWeightError",
     "binary_cross_entropy",
-    "check_class_weight",
     "check_target",
     "class_count",
     "cross_entropy",
     "get",
     "huber",
     "identity",
+    "known_target",
     "mae",
     "mse",
     "name_of",
     "normalise",
     "numbers",
+    "probabilities",
+    "read_class_weight",
     "takes_weight",
+    "trusted",
     "weight_sum",
 ]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .shapes import check_shapes
+from .probabilities import logistic
+from .shapes import checked
 from .weights import check_class_weight, sum_of_weights, weigh
 
 
@@ -18,9 +19,10 @@ def binary_cross_entropy(y, target, weight=None, class_weight=None):
     ----------
     y : (B, T, O) or (B, O) float array
         Logits.
-    target : array of y's shape, values in [0, 1], or int or bool array of shape y.shape[:-1] when O == 1
-        Probability of the positive class (`check_target` makes sure of the range).
-    weight : array of shape y.shape[:-1], >= 0, or None
+    target : array of y's shape, or of shape y.shape[:-1] when O == 1, values in [0, 1]
+        Probability of the positive class.
+    weight : array of shape y.shape[:-1] or of y's shape, >= 0, or None
+        Weight of all O outputs of a step, or of each output.
     class_weight : (2,) array >= 0, or None
         Weights of the negative and of the positive class.  A target in between belongs to both, to each in
         part.
@@ -30,13 +32,16 @@ def binary_cross_entropy(y, target, weight=None, class_weight=None):
     total : float
         Sum of w l over all (b, t, o).
     weight_sum : float
-        Sum of w (a + b) over the same elements: O times the sum of ``weight`` without ``class_weight``.
+        Sum of w (a + b) over the same elements: the sum of w without ``class_weight``.
     d_y : array of y's shape and dtype
 
     Raises
     ------
+    TypeError
+        A y that is no float array, a target or a weight that is not made of real numbers.
     ValueError
-        A shape that differs, or a ``class_weight`` that is not (2,), finite and >= 0.
+        A shape that differs, a target that is not in [0, 1], a weight that is negative or not finite, or a
+        ``class_weight`` that is not (2,), finite and >= 0.
 
     Examples
     --------
@@ -44,32 +49,40 @@ def binary_cross_entropy(y, target, weight=None, class_weight=None):
     >>> round(total, 6), weight_sum, d_y.tolist()
     (0.693147, 2.0, [[-0.5], [0.0]])
     """
-    if y.shape[-1] == 1 and target.shape == y.shape[:-1] and target.dtype.kind in "iub":
-        target = target[..., None]
-    check_shapes(y, target, y.shape, weight)
-    positive, negative, sizes = _parts(target, class_weight, y.dtype)
+    y, target, weight = checked(y, target, weight)
+    check_probabilities("target", target)
+    if class_weight is not None:
+        class_weight = check_class_weight(class_weight, 2, y.dtype)
+    return trusted(y, target.astype(y.dtype), weight, class_weight)
+
+
+def check_probabilities(name, values):
+    """Refuse what is not in [0, 1]."""
+    outside = ~((values >= 0) & (values <= 1))  # also true for NaN
+    if outside.any():
+        raise ValueError(f"`{name}` of binary_cross_entropy must be in [0, 1], got {values[outside].flat[0]}")
+
+
+def trusted(y, target, weight=None, class_weight=None):
+    """`binary_cross_entropy` of checked arrays; target is of y's shape, all of its dtype."""
+    positive, negative, sizes = _parts(target, class_weight)
     small = np.exp(-np.abs(y))
-    # log(1 + exp(y)) = max(y, 0) + log(1 + exp(-|y|)); 1 - p from the exponential too, or its digits are lost
+    # log(1 + exp(y)) = max(y, 0) + log(1 + exp(-|y|))
     elements = (positive + negative) * np.log1p(small)
     elements += positive * np.maximum(-y, 0) + negative * np.maximum(y, 0)
-    p = np.where(y >= 0, 1, small) / (1 + small)
-    q = np.where(y >= 0, small, 1) / (1 + small)
+    p, q = logistic(y, small)
     return weigh(elements, negative * p - positive * q, weight, sizes)
 
 
-def _parts(target, class_weight, dtype):
-    """a and b of each element, in ``dtype``, and a + b; None is 1 everywhere."""
-    positive = target.astype(dtype)
-    negative = 1 - positive
+def _parts(target, class_weight):
+    """a and b of each element, and a + b; None is 1 everywhere."""
     if class_weight is None:
-        return positive, negative, None
-    scale = check_class_weight(class_weight, 2, dtype)
-    negative *= scale[0]
-    positive *= scale[1]
+        return target, 1 - target, None
+    positive, negative = target * class_weight[1], (1 - target) * class_weight[0]
     return positive, negative, positive + negative
 
 
-def weight_sum(target, weight, class_weight, outputs, dtype):
-    """The ``weight_sum`` of `binary_cross_entropy` alone."""
-    sizes = None if class_weight is None else _parts(target, class_weight, dtype)[2]
+def weight_sum(target, weight, class_weight):
+    """The ``weight_sum`` of `trusted` alone."""
+    sizes = None if class_weight is None else _parts(target, class_weight)[2]
     return sum_of_weights(weight, target.shape, sizes)

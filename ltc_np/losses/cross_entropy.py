@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from .shapes import check_shapes
+from ..base import checks
+from .probabilities import softmax
+from .shapes import checked
 from .weights import check_class_weight, sum_of_weights, weigh
 
 
@@ -17,8 +19,8 @@ def cross_entropy(y, target, weight=None, class_weight=None):
     ----------
     y : (B, T, O) or (B, O) float array
         Logits, O >= 2.
-    target : int array of shape y.shape[:-1]
-        Classes in 0..O-1 (`check_target` makes sure of the range).
+    target : int or bool array of shape y.shape[:-1]
+        Classes in 0..O-1.
     weight : array of shape y.shape[:-1], >= 0, or None
     class_weight : (O,) array >= 0, or None
         Multiplies the weight of an element by the entry of its target.
@@ -32,9 +34,10 @@ def cross_entropy(y, target, weight=None, class_weight=None):
     Raises
     ------
     TypeError
-        A target that is not made of integers.
+        A target that is not made of integers or bools.
     ValueError
-        A shape that differs, or a ``class_weight`` that is not (O,), finite and >= 0.
+        A shape that differs, a class out of range, a weight that is negative or not finite, or a ``class_weight`` that
+        is not (O,), finite and >= 0.
 
     Examples
     --------
@@ -42,32 +45,52 @@ def cross_entropy(y, target, weight=None, class_weight=None):
     >>> round(total, 6), weight_sum, d_y.tolist()
     (0.693147, 2.0, [[-0.5, 0.5], [0.0, 0.0]])
     """
-    check_shapes(y, target, y.shape[:-1], weight)
-    if target.dtype.kind not in "iu":
-        raise TypeError(f"`target` of cross_entropy must be integer classes, got dtype {target.dtype}")
+    y = checks.plain("y", y)
+    y, target, weight = checked(y, target, weight, y.shape[:-1], by_output=False)
+    check_integers("target", target)
+    check_classes("target", target, y.shape[-1])
+    if class_weight is not None:
+        class_weight = check_class_weight(class_weight, y.shape[-1], y.dtype)
+    return trusted(y, target.astype(np.intp), weight, class_weight)
+
+
+def check_integers(name, target):
+    """Refuse what is not made of integers or bools."""
+    if target.dtype.kind not in "iub":
+        raise TypeError(f"`{name}` of cross_entropy must be integer classes, got dtype {target.dtype}")
+
+
+def check_classes(name, values, size):
+    """Refuse what is no class in 0..size-1."""
+    outside = (values < 0) | (values >= size)
+    if outside.any():
+        got = values[outside].flat[0]
+        raise ValueError(f"`{name}` of cross_entropy must be classes in 0..{size - 1}, got {got}")
+
+
+def trusted(y, target, weight=None, class_weight=None):
+    """`cross_entropy` of checked arrays; targets are intp, class_weight is of y's dtype."""
     classes = target.ravel()
     rows = np.arange(classes.size)
     logits = y.reshape(classes.size, y.shape[-1])
     logits = logits - logits.max(axis=1, keepdims=True)
     chosen = logits[rows, classes]
-    d_y = np.exp(logits, out=logits)
-    norm = d_y.sum(axis=1, keepdims=True)
+    d_y, norm = softmax(logits)
     elements = np.log(norm[:, 0]) - chosen
-    d_y /= norm
     d_y[rows, classes] -= 1
-    weight = _step_weight(target, weight, class_weight, y.shape[-1], y.dtype)
+    weight = _step_weight(target, weight, class_weight)
     total, weight_sum, d_y = weigh(elements[:, None], d_y, weight)
     return total, weight_sum, d_y.reshape(y.shape)
 
 
-def _step_weight(target, weight, class_weight, outputs, dtype):
-    """(number of steps,) ``weight`` of each times the weight of its class, in ``dtype``; None is 1 everywhere."""
+def _step_weight(target, weight, class_weight):
+    """(number of steps,) ``weight`` of each times the weight of its class; None is 1 everywhere."""
     if class_weight is not None:
-        scale = check_class_weight(class_weight, outputs, dtype)[target]
+        scale = class_weight[target]
         weight = scale if weight is None else scale * weight
     return None if weight is None else weight.ravel()
 
 
-def weight_sum(target, weight, class_weight, outputs, dtype):
-    """The ``weight_sum`` of `cross_entropy` alone."""
-    return sum_of_weights(_step_weight(target, weight, class_weight, outputs, dtype), (target.size, 1))
+def weight_sum(target, weight, class_weight):
+    """The ``weight_sum`` of `trusted` alone."""
+    return sum_of_weights(_step_weight(target, weight, class_weight), (target.size, 1))

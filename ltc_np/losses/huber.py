@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..base import checks
-from .shapes import check_regression
+from .shapes import checked_regression
 from .weights import weigh
 
 
@@ -32,8 +32,17 @@ def huber(y, target, weight=None, class_weight=None, *, delta=1.0):
     >>> total, weight_sum, d_y.tolist()
     (2.625, 2.0, [[0.5, 1.0]])
     """
-    delta = checks.number("delta", delta, low_open=True)  # a NumPy scalar would promote float32
-    check_regression(y, target, weight, class_weight)
+    delta = check_delta(delta)
+    return trusted(*checked_regression(y, target, weight, class_weight), delta=delta)
+
+
+def check_delta(delta):
+    """``delta`` as a float: a NumPy scalar would promote float32."""
+    return checks.number("delta", delta, low_open=True)
+
+
+def trusted(y, target, weight=None, class_weight=None, *, delta=1.0):
+    """`huber` of checked arguments."""
     error = np.subtract(y, target, dtype=y.dtype)
     slope = np.minimum(np.maximum(error, -delta), delta)
     return weigh(slope * (error - slope / 2), slope, weight)  # both branches: slope is e or +-delta

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .shapes import check_regression
+from .shapes import checked_regression
 from .weights import weigh
 
 
@@ -17,6 +17,10 @@ def mae(y, target, weight=None, class_weight=None):
     >>> total, weight_sum, d_y.tolist()
     (5.0, 3.0, [[0.0, -1.0, 1.0]])
     """
-    check_regression(y, target, weight, class_weight)
+    return trusted(*checked_regression(y, target, weight, class_weight))
+
+
+def trusted(y, target, weight=None, class_weight=None):
+    """`mae` of checked arrays."""
     error = np.subtract(y, target, dtype=y.dtype)
     return weigh(np.abs(error), np.sign(error), weight)

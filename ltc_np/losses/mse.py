@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .shapes import check_regression
+from .shapes import checked_regression
 from .weights import weigh
 
 
@@ -12,9 +12,9 @@ def mse(y, target, weight=None, class_weight=None):
     Parameters
     ----------
     y : (B, T, O) or (B, O) float array
-    target : array of y's shape
-    weight : array of shape y.shape[:-1], >= 0, or None
-        Weight of all O outputs of a step; None is 1 everywhere.
+    target : array of y's shape, or of shape y.shape[:-1] when O == 1
+    weight : array of shape y.shape[:-1] or of y's shape, >= 0, or None
+        Weight of all O outputs of a step, or of each output; None is 1 everywhere.
     class_weight : None
         There are no classes here; anything else is a ValueError.
 
@@ -23,14 +23,16 @@ def mse(y, target, weight=None, class_weight=None):
     total : float
         Sum of w l over all (b, t, o).
     weight_sum : float
-        O times the sum of ``weight``, so that ``total / weight_sum`` is the mean when all weights are 1.
+        Sum of w over all (b, t, o), so that ``total / weight_sum`` is the mean when all weights are 1.
     d_y : array of y's shape and dtype
         2 w (y - target).
 
     Raises
     ------
+    TypeError
+        A y that is no float array, a target or a weight that is not made of real numbers.
     ValueError
-        A shape that differs, or a ``class_weight``.
+        A shape that differs, a weight that is negative or not finite, or a ``class_weight``.
 
     Examples
     --------
@@ -43,6 +45,10 @@ def mse(y, target, weight=None, class_weight=None):
     >>> mse(y, target, weight=np.array([0.0, 1.0]))[:2]
     (1.0, 2.0)
     """
-    check_regression(y, target, weight, class_weight)
+    return trusted(*checked_regression(y, target, weight, class_weight))
+
+
+def trusted(y, target, weight=None, class_weight=None):
+    """`mse` of checked arrays."""
     error = y - target if y.dtype == target.dtype else np.subtract(y, target, dtype=y.dtype)
     return weigh(error * error, error + error, weight)

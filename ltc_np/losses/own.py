@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from ..base import checks
+from ..base import checks, order
 
 
 class OwnLoss:
-    """A user's ``(y, target) -> (value, d_y)`` with the signature of the others."""
+    """A user's ``(y, target) -> (value, d_y)``, or one of ``(y_true, y_pred)``, with the signature of the others."""
 
     def __init__(self, function):
-        self.function = function
-        self.__name__ = getattr(function, "__name__", type(function).__name__)
+        self.function, self.order = function, order.read("loss", function)
+        self.__name__ = order.name_of(function)
 
     def __call__(self, y, target, weight=None, class_weight=None):
         if weight is not None or class_weight is not None:
             given = "weight" if weight is not None else "class_weight"
             raise ValueError(f"`{given}` must be None with a loss of your own ({self.__name__}), got one")
-        result = self.function(y.copy(), target.copy())  # yours may work in place
+        result = self.function(*self.order.arguments(y.copy(), target.copy()))  # yours may work in place
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"{self.__name__} must return a tuple (value, d_y), got {checks.describe(result)}")
         value, d_y = np.asarray(result[0]), np.asarray(result[1])

@@ -5,12 +5,17 @@ from functools import partial
 from typing import NamedTuple
 
 from .binary_cross_entropy import binary_cross_entropy
+from .binary_cross_entropy import trusted as trusted_binary_cross_entropy
 from .binary_cross_entropy import weight_sum as binary_weight_sum
 from .cross_entropy import cross_entropy
+from .cross_entropy import trusted as trusted_cross_entropy
 from .cross_entropy import weight_sum as class_weight_sum
-from .huber import huber
+from .huber import check_delta, huber
+from .huber import trusted as trusted_huber
 from .mae import mae
+from .mae import trusted as trusted_mae
 from .mse import mse
+from .mse import trusted as trusted_mse
 from .own import OwnLoss
 from .weights import check_class_weight, sum_of_weights
 
@@ -21,6 +26,8 @@ class Kind(NamedTuple):
     Attributes
     ----------
     function : callable
+    trusted : callable
+        The same for checked arrays.
     weight_sum : callable
         See `weight_sum`.
     classes : callable
@@ -28,19 +35,28 @@ class Kind(NamedTuple):
     """
 
     function: Callable
+    trusted: Callable
     weight_sum: Callable
     classes: Callable
 
 
-def _step_weight_sum(target, weight, class_weight, outputs, dtype):
+def _step_weight_sum(target, weight, class_weight):
     return sum_of_weights(weight, target.shape)
 
 
-_KINDS = [Kind(function, _step_weight_sum, lambda outputs: 0) for function in (mse, mae, huber)] + [
-    Kind(cross_entropy, class_weight_sum, lambda outputs: outputs),
-    Kind(binary_cross_entropy, binary_weight_sum, lambda outputs: 2),
-]
+def _no_classes(outputs):
+    return 0
+
+
+_KINDS = (
+    Kind(mse, trusted_mse, _step_weight_sum, _no_classes),
+    Kind(mae, trusted_mae, _step_weight_sum, _no_classes),
+    Kind(huber, trusted_huber, _step_weight_sum, _no_classes),
+    Kind(cross_entropy, trusted_cross_entropy, class_weight_sum, lambda outputs: outputs),
+    Kind(binary_cross_entropy, trusted_binary_cross_entropy, binary_weight_sum, lambda outputs: 2),
+)
 LOSSES = {kind.function.__name__: kind for kind in _KINDS}
+_KIND_OF = {id(kind.function): kind for kind in _KINDS}  # by identity: a callable of a user's need not be hashable
 
 
 def get(loss):
@@ -49,10 +65,11 @@ def get(loss):
     Parameters
     ----------
     loss : str or callable
-        ``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``, ``"binary_cross_entropy"``; one of these
-        functions or a `functools.partial` of one; or a function ``(y, target) -> (value, d_y)`` of your own,
-        where ``value`` is the loss of the batch, already averaged as you like, and ``d_y`` its derivative, of
-        y's shape.  Yours gets all elements, padding included (y and target are 0 there), and no weights.
+        ``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``, ``"binary_cross_entropy"``, in any case; one of these
+        functions, or ``functools.partial(huber, delta=...)``; or a function ``(y, target) -> (value, d_y)`` of your
+        own, where ``value`` is the loss of the batch, already averaged as you like, and ``d_y`` its derivative, of y's
+        shape.  If its first parameter is named like a target (``y_true, y_pred``), it gets the target first.  Yours
+        gets all elements, padding included (y and target are 0 there), and no weights.
 
     Returns
     -------
@@ -62,28 +79,39 @@ def get(loss):
     Raises
     ------
     ValueError
-        An unknown name.
+        An unknown name, a ``delta`` out of range.
     TypeError
-        Neither a name nor a callable.
+        Neither a name nor a callable, or one that does not take two arguments.
 
     Examples
     --------
     >>> import numpy as np
-    >>> get("mse") is mse
+    >>> get("mse") is get("MSE") is mse
     True
     >>> mine = get(lambda y, target: (float(y.sum()), np.ones_like(y)))
     >>> mine(np.ones((2, 3)), np.zeros((2, 3)))[:2]
     (6.0, 1.0)
     """
+    known = f"one of {', '.join(LOSSES)} or a callable"
     if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise ValueError(f"`loss` must be one of {', '.join(LOSSES)} or a callable, got {loss!r}")
-        return LOSSES[loss].function
+        if loss.lower() not in LOSSES:
+            raise ValueError(f"`loss` must be {known}, got {loss!r}")
+        return LOSSES[loss.lower()].function
     if not callable(loss):
-        raise TypeError(f"`loss` must be one of {', '.join(LOSSES)} or a callable, got {loss!r}")
-    if library_function(loss) is not None or isinstance(loss, OwnLoss):
-        return loss
-    return OwnLoss(loss)
+        raise TypeError(f"`loss` must be {known}, got {loss!r}")
+    if library_function(loss) is None:
+        return loss if isinstance(loss, OwnLoss) else OwnLoss(loss)
+    if isinstance(loss, partial):
+        if loss.args or not loss.keywords.keys() <= _options(loss.func):
+            raise TypeError(f"`loss` must be a partial of huber with `delta` alone, got {loss!r}")
+        if "delta" in loss.keywords:
+            check_delta(loss.keywords["delta"])
+    return loss
+
+
+def _options(function):
+    """Names of what one of the library's losses takes besides arrays."""
+    return (function.__kwdefaults__ or {}).keys()
 
 
 def takes_weight(loss):
@@ -93,8 +121,12 @@ def takes_weight(loss):
 
 def library_function(loss):
     """The library's function behind a loss, also under a partial; None for a function of your own."""
-    function = loss.func if isinstance(loss, partial) else loss
-    return next((kind.function for kind in _KINDS if kind.function is function), None)
+    kind = _kind(loss)
+    return None if kind is None else kind.function
+
+
+def _kind(loss):
+    return _KIND_OF.get(id(loss.func if isinstance(loss, partial) else loss))
 
 
 def name_of(loss):
@@ -103,12 +135,23 @@ def name_of(loss):
     return None if function is None else function.__name__
 
 
+def trusted(loss):
+    """What `get` returned, without the checks of its arguments: for arrays that `check_target` and others have seen.
+
+    Weights and the weights of classes are arrays of y's dtype.
+    """
+    kind = _kind(loss)
+    if kind is None:
+        return loss
+    return partial(kind.trusted, **loss.keywords) if isinstance(loss, partial) else kind.trusted
+
+
 def class_count(loss, outputs):
     """How many classes a library's loss has, 0 for one without classes."""
-    return LOSSES[name_of(loss)].classes(outputs)
+    return _kind(loss).classes(outputs)
 
 
-def weight_sum(loss, target, weight, class_weight, outputs, dtype):
+def weight_sum(loss, target, weight, class_weight):
     """The ``weight_sum`` that one of the library's losses would return, without the loss.
 
     Parameters
@@ -118,17 +161,13 @@ def weight_sum(loss, target, weight, class_weight, outputs, dtype):
     target : array
         From `check_target`.
     weight : array of the steps' shape, >= 0, or None
-    class_weight : array or None
-    outputs : int
-        Number O of outputs.
-    dtype : float dtype
-        Of the prediction.
+    class_weight : array of the prediction's dtype, or None
 
     Returns
     -------
     float
     """
-    return LOSSES[name_of(loss)].weight_sum(target, weight, class_weight, outputs, dtype)
+    return _kind(loss).weight_sum(target, weight, class_weight)
 
 
 def numbers(loss, class_weight, outputs, dtype):

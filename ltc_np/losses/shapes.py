@@ -1,18 +1,48 @@
-"""What the losses check in every batch: shapes only."""
+"""What the losses check where users call them; training checks whole arrays once and calls what lies behind."""
+
+import numpy as np
+
+from ..base import checks
 
 
-def check_shapes(y, target, target_shape, weight):
-    """Refuse arrays that do not go together."""
+def checked(y, target, weight, target_shape=None, by_output=True):
+    """y, target and weight as arrays that go together.
+
+    ``target_shape`` is that of y by default.  ``by_output``: weights may be those of single outputs, of y's shape.
+    """
+    y, target = checks.plain("y", y), checks.plain("target", target)
     if y.dtype.kind != "f":
         raise TypeError(f"`y` must be a float array, got dtype {y.dtype}")
+    if y.ndim not in (2, 3):
+        raise ValueError(f"`y` must be (B, T, O) or (B, O), got shape {y.shape}")
+    if target.dtype.kind not in "biuf":
+        raise TypeError(f"`target` must be real numbers, got dtype {target.dtype}")
+    if target_shape is None:
+        target = of_one_output(target, y.shape)
+    target_shape = target_shape or y.shape
     if target.shape != target_shape:
         raise ValueError(f"`target` must have shape {target_shape}, got {target.shape}")
-    if weight is not None and weight.shape != y.shape[:-1]:
-        raise ValueError(f"`weight` must have shape {y.shape[:-1]}, got {weight.shape}")
+    if weight is None:
+        return y, target, None
+    weight = checks.plain("weight", weight)
+    if weight.dtype.kind not in "biuf":
+        raise TypeError(f"`weight` must be real numbers, got dtype {weight.dtype}")
+    if weight.shape != y.shape[:-1] and not (by_output and weight.shape == y.shape):
+        also = f" or {y.shape}" if by_output else ""
+        raise ValueError(f"`weight` must have shape {y.shape[:-1]}{also}, got {weight.shape}")
+    bad = ~((weight >= 0) & np.isfinite(weight))
+    if bad.any():
+        raise ValueError(f"`weight` must be finite and >= 0, got {weight[bad].flat[0]}")
+    return y, target, weight
 
 
-def check_regression(y, target, weight, class_weight):
+def of_one_output(target, shape):
+    """A target without the last axis, for outputs of this shape that need none: (B, T) for (B, T, 1); a view."""
+    return target[..., None] if shape[-1:] == (1,) and target.shape == shape[:-1] else target
+
+
+def checked_regression(y, target, weight, class_weight):
     """The same for a loss without classes."""
-    check_shapes(y, target, y.shape, weight)
     if class_weight is not None:
-        raise ValueError(f"`class_weight` must be None for a loss without classes, got {class_weight!r}")
+        raise ValueError(f"`class_weight` must be None for a loss without classes, got {checks.brief(class_weight)}")
+    return checked(y, target, weight)

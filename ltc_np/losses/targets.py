@@ -3,9 +3,12 @@
 import numpy as np
 
 from ..base import checks
-from .binary_cross_entropy import binary_cross_entropy
-from .cross_entropy import cross_entropy
+from .binary_cross_entropy import binary_cross_entropy, check_probabilities
+from .cross_entropy import check_classes, check_integers, cross_entropy
 from .registry import get, library_function
+from .shapes import of_one_output
+
+REMEDY = 'for targets that are missing give missing="ignore"'
 
 
 def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
@@ -18,13 +21,12 @@ def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
     y_shape : tuple of int
         (B, T, O) or (B, O), the shape of the prediction.
     target : array_like
-        Real numbers of shape ``y_shape`` for mse, mae and huber; integers in 0..O-1 of shape ``y_shape[:-1]``
-        for cross_entropy; numbers in [0, 1] of shape ``y_shape``, or integers or bools of shape
-        ``y_shape[:-1]`` when O == 1, for binary_cross_entropy; anything numeric with B as first size for a
-        function of your own. Nothing is broadcast.
+        Real numbers of shape ``y_shape`` for mse, mae and huber; integers or bools in 0..O-1 of shape ``y_shape[:-1]``
+        for cross_entropy; numbers in [0, 1] of shape ``y_shape`` for binary_cross_entropy; anything numeric with B as
+        first size for a function of your own.  For one output the last axis may be missing.  Nothing is broadcast.
     dtype : float dtype
         That of the model.
-    valid : bool array of shape y_shape[:-1], or None
+    valid : bool array of shape y_shape[:-1] or of the target's, or None
         Elements outside are not read (they may be NaN) and come back as 0; None is all valid.
     argument : str
         What errors call the target.
@@ -32,8 +34,8 @@ def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
     Returns
     -------
     contiguous array, possibly ``target`` itself
-        Classes as intp, everything else in ``dtype``.  A binary_cross_entropy target always gets the shape
-        ``y_shape``.  For a function of your own, integers become intp and bools stay.
+        Classes as intp, everything else in ``dtype``, of the shape ``y_shape``.  For a function of your own the shape
+        stays, integers become intp and bools stay.
 
     Raises
     ------
@@ -55,12 +57,10 @@ def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
     """
     function = get(loss)
     y_shape = tuple(y_shape)
-    target = checks.plain(argument, target)
-    if target.dtype.kind not in "biuf":
-        raise TypeError(f"`{argument}` must be real numbers, got dtype {target.dtype}")
+    target = real_target(argument, target)
     if valid is not None:
         valid = np.asarray(valid)
-        if valid.dtype != bool or valid.shape != y_shape[:-1]:
+        if valid.dtype != bool or valid.shape not in (y_shape[:-1], target.shape):
             raise ValueError(f"`valid` must be bool of shape {y_shape[:-1]}, got {checks.describe(valid)}")
 
     kind = library_function(function)
@@ -68,40 +68,81 @@ def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
     return check(y_shape, target, dtype, valid, argument, kind)
 
 
+def real_target(argument, target):
+    """A target as an array of numbers or bools."""
+    target = checks.plain(argument, target)
+    if target.dtype.kind not in "biuf":
+        raise TypeError(f"`{argument}` must be real numbers, got dtype {target.dtype}")
+    return target
+
+
+def known_target(loss, argument, target):
+    """Which elements of a target are not NaN, and the target without the others.
+
+    Parameters
+    ----------
+    loss : callable
+        What `get` returned.
+    argument : str
+        What errors call the target.
+    target : array_like
+
+    Returns
+    -------
+    target : array
+        With 0 in the place of NaN.  For a loss of classes whole numbers become integers: NaN needs an array of floats.
+    known : bool array of the target's shape, or None
+        None is all.
+
+    Examples
+    --------
+    >>> known_target(cross_entropy, "y", [2.0, np.nan, 1.0])
+    (array([2, 0, 1]), array([ True, False,  True]))
+    """
+    target = real_target(argument, target)
+    if target.dtype.kind != "f":
+        return target, None
+    known = ~np.isnan(target)
+    if known.all():
+        known = None
+    else:
+        target = np.where(known, target, target.dtype.type(0))
+    if library_function(loss) is cross_entropy and (np.abs(target) < 2**53).all() and (target == np.rint(target)).all():
+        target = target.astype(np.intp)
+    return target, known
+
+
 def _numbers(y_shape, target, dtype, valid, argument, kind):
+    given, target = target, of_one_output(target, y_shape)
     if target.shape != y_shape:
-        raise ValueError(f"`{argument}` of {kind.__name__} must have shape {y_shape}, got {checks.describe(target)}")
+        raise ValueError(_wrong_shape(y_shape, given, argument, kind))
     return _finite(target, dtype, valid, argument)
 
 
 def _probabilities(y_shape, target, dtype, valid, argument, kind):
-    name, shape, also = kind.__name__, y_shape, ""
-    if y_shape[-1] == 1:
-        also = f" (or be integers of shape {y_shape[:-1]})"
-        if target.dtype.kind in "biu" and target.ndim < len(y_shape):
-            shape = y_shape[:-1]
-    if target.shape != shape:
-        raise ValueError(f"`{argument}` of {name} must have shape {y_shape}{also}, got {checks.describe(target)}")
-    values = target if valid is None else target[valid]
-    outside = ~((values >= 0) & (values <= 1))  # also true for NaN
-    if outside.any():
-        raise ValueError(f"`{argument}` of {name} must be in [0, 1], got {values[outside].flat[0]}")
-    return _finite(target, dtype, valid, argument).reshape(y_shape)
+    given, target = target, of_one_output(target, y_shape)
+    if target.shape != y_shape:
+        raise ValueError(_wrong_shape(y_shape, given, argument, kind))
+    checked = _finite(target, dtype, valid, argument)
+    check_probabilities(argument, target if valid is None else target[valid])
+    return checked
+
+
+def _wrong_shape(y_shape, target, argument, kind):
+    shapes = f"{y_shape} or {y_shape[:-1]}" if y_shape[-1] == 1 else f"{y_shape}"
+    return f"`{argument}` of {kind.__name__} must have shape {shapes}, got {checks.describe(target)}"
 
 
 def _classes(y_shape, target, dtype, valid, argument, kind):
     size = y_shape[-1]
     if size < 2:
         raise ValueError(f"cross_entropy needs at least 2 outputs, got {size} (use binary_cross_entropy)")
-    if target.dtype.kind not in "iu":
-        raise TypeError(f"`{argument}` of cross_entropy must be integer classes, got dtype {target.dtype}")
+    if target.dtype.kind == "f" and np.isnan(target).any():
+        raise ValueError(f"`{argument}` of cross_entropy must be integer classes, got nan: {REMEDY}")
+    check_integers(argument, target)
     if target.shape != y_shape[:-1]:
         raise ValueError(f"`{argument}` of cross_entropy must have shape {y_shape[:-1]}, got {target.shape}")
-    values = target if valid is None else target[valid]
-    outside = (values < 0) | (values >= size)
-    if outside.any():
-        got = values[outside].flat[0]
-        raise ValueError(f"`{argument}` of cross_entropy must be classes in 0..{size - 1}, got {got}")
+    check_classes(argument, target if valid is None else target[valid], size)
     return np.ascontiguousarray(_blank(target, valid), dtype=np.intp)
 
 
@@ -126,7 +167,8 @@ def _finite(target, dtype, valid, argument):
     bad = ~np.isfinite(cast)
     if bad.any():
         where = tuple(int(k) for k in np.argwhere(bad)[0])
-        raise ValueError(f"`{argument}` must be finite in {np.dtype(dtype)}, got {target[where]} at {where}")
+        hint = f": {REMEDY}" if np.isnan(target[where]) else ""
+        raise ValueError(f"`{argument}` must be finite in {np.dtype(dtype)}, got {target[where]} at {where}{hint}")
     return cast
 
 

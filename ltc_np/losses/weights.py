@@ -51,8 +51,8 @@ def sum_of_weights(weight, shape, sizes=None):
 
     Parameters
     ----------
-    weight : array of shape shape[:-1], or None
-        Of the steps; None is 1 everywhere.
+    weight : array of shape shape[:-1] or of this shape, or None
+        Of the steps, or of each element; None is 1 everywhere.
     shape : tuple of int
         Of the elements.
     sizes : array of this shape, or None
@@ -65,11 +65,18 @@ def sum_of_weights(weight, shape, sizes=None):
     if weight is None:
         return float(math.prod(shape)) if sizes is None else float(np.add.reduce(sizes, None, np.float64))
     weight = np.asarray(weight, dtype=np.float64)
-    return shape[-1] * float(np.sum(weight)) if sizes is None else float(np.sum(weight[..., None] * sizes))
+    if sizes is None:
+        return (shape[-1] if weight.ndim < len(shape) else 1) * float(np.sum(weight))
+    return float(np.sum(_of_elements(weight, sizes) * sizes))
+
+
+def _of_elements(weight, elements):
+    """``weight`` with an axis of outputs, if it has none."""
+    return weight if weight.ndim == elements.ndim else weight[..., None]
 
 
 def weigh(elements, d_y, weight, sizes=None):
-    """Sum ``elements`` (..., O) and scale ``d_y`` in place by ``weight`` (...); ``sizes`` (..., O) are
+    """Sum ``elements`` (..., O) and scale ``d_y`` in place by ``weight``, (...) or (..., O); ``sizes`` (..., O) are
     elements' own weights, already inside ``elements`` and ``d_y``, None for 1.
 
     Sums go through ufunc reductions: BLAS would be as fast, but its order depends on the number of threads.
@@ -82,6 +89,6 @@ def weigh(elements, d_y, weight, sizes=None):
     weight_sum = sum_of_weights(weight, elements.shape, sizes)
     if weight is None:
         return float(np.add.reduce(elements, None, np.float64)), weight_sum, d_y
-    weight = np.asarray(weight, dtype=np.float64)[..., None]
+    weight = _of_elements(np.asarray(weight, dtype=np.float64), elements)
     d_y *= weight.astype(d_y.dtype)
     return float(np.sum(weight * elements)), weight_sum, d_y

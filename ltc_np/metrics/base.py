@@ -18,10 +18,13 @@ class Metric(Described):
     name : str
     mode : "min", "max" or None
         Whether the smaller or the larger value is better, for whoever monitors it; None where nobody has said.
+    takes_outputs : bool
+        ``_add`` also takes weights (n, O), those of single outputs; where one is 0, y and target are 0 too.
     """
 
     name = "metric"
     mode = None
+    takes_outputs = False
 
     def __init__(self):
         self.reset()
@@ -35,8 +38,8 @@ class Metric(Described):
             Predictions; logits for the metrics with classes.
         target : array of shape y.shape or y.shape[:-1]
             As the metric's class says.
-        weight : array of shape y.shape[:-1], >= 0, or None
-            None is 1 everywhere.
+        weight : array of shape y.shape[:-1] or, with targets of y's shape, y.shape; >= 0; or None
+            Of all outputs of a step, or of each output; None is 1 everywhere.
 
         Raises
         ------
@@ -52,14 +55,30 @@ class Metric(Described):
             if values.dtype.kind not in "biuf":
                 raise TypeError(f"`{name}` must be real numbers, got dtype {values.dtype}")
         weight = np.ones(y.shape[:-1]) if weight is None else np.asarray(weight, dtype=np.float64)
-        if weight.shape != y.shape[:-1]:
+        if weight.shape != y.shape[:-1] and not weight.shape == y.shape == target.shape:
             raise ValueError(f"`weight` must have shape {y.shape[:-1]}, got {weight.shape}")
         if not (weight >= 0).all():
             raise ValueError(f"`weight` must be >= 0, got {weight[~(weight >= 0)].flat[0]}")
+        if weight.ndim == y.ndim:
+            y, target, weight = self._of_outputs(y, target, weight)
         valid = weight > 0
+        if weight.ndim == y.ndim:
+            valid = valid.any(axis=-1)
         if valid.any():
             self._seen = True
             self._add(y[valid], target[valid], weight[valid])
+
+    def _of_outputs(self, y, target, weight):
+        """Weights of single outputs: those of steps where they are, else nothing is left where they are 0."""
+        if (weight == weight[..., :1]).all():
+            return y, target, weight[..., 0]
+        if not self.takes_outputs:
+            raise ValueError(
+                f"`weight` of {self.name} must be the same for all outputs of a step: it cannot leave out some of them "
+                "(because their targets are missing)"
+            )
+        zero = weight == 0
+        return np.where(zero, y.dtype.type(0), y), np.where(zero, target.dtype.type(0), target), weight
 
     def result(self):
         """The metric of everything since the last ``reset``.
@@ -82,8 +101,15 @@ class Metric(Described):
         self._seen = False
 
 
+def columns(weight):
+    """Weights (n,) or (n, O) as (n, 1) or (n, O)."""
+    return weight[:, None] if weight.ndim == 1 else weight
+
+
 class MeanMetric(Metric):
     """Weighted mean of ``_elements(y, target)``, (n, O) or (n, 1)."""
+
+    takes_outputs = True
 
     def reset(self):
         super().reset()
@@ -91,8 +117,8 @@ class MeanMetric(Metric):
 
     def _add(self, y, target, weight):
         elements = self._elements(y, target)
-        self._sum += np.sum(weight[:, None] * elements)
-        self._weight += elements.shape[1] * np.sum(weight)
+        self._sum += np.sum(columns(weight) * elements)
+        self._weight += (elements.shape[1] if weight.ndim == 1 else 1) * np.sum(weight)
 
     def _value(self):
         return self._sum / self._weight

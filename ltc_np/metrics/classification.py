@@ -2,11 +2,27 @@
 
 import numpy as np
 
-from .base import MeanMetric, Metric
+from .base import MeanMetric, Metric, columns
 
 
-def _decide(name, y, target):
-    """Decisions and targets, both (n, 1) classes or (n, O) bools, and the number of classes (1 for bools)."""
+def truth(name, y, target):
+    """Targets as (n, 1) classes, or as (n, O) bools where every output decides by itself.
+
+    Parameters
+    ----------
+    name : str
+        What errors call the metric.
+    y : (n, O) array
+        Logits.
+    target : (n,) or (n, O) array
+        As `Accuracy` says.
+
+    Returns
+    -------
+    target : (n, 1) or (n, O) array
+    classes : int
+        How many there are; 1 for bools.
+    """
     classes, top = 1, 1
     rule = "in [0, 1]"
     if target.ndim == 1:
@@ -18,17 +34,20 @@ def _decide(name, y, target):
     outside = ~((target >= 0) & (target <= top))  # also true for NaN
     if outside.any():
         raise ValueError(f"`target` of {name} must be {rule}, got {target[outside].flat[0]}")
-    if classes > 1:
-        return y.argmax(axis=1)[:, None], target, classes
-    return y > 0, target > 0.5, 1
+    return (target, classes) if classes > 1 else (target > 0.5, 1)
+
+
+def decide(name, y, target):
+    """Decisions, and targets as `truth` gives them, of the same shape; and the number of classes (1 for bools)."""
+    target, classes = truth(name, y, target)
+    return y.argmax(axis=1)[:, None] if classes > 1 else y > 0, target, classes
 
 
 class Accuracy(MeanMetric):
     """Share of correct decisions, sum_i w_i [decision_i == target_i] / sum_i w_i.
 
-    - Several outputs and integer targets of shape y.shape[:-1]: the decision is the largest logit (the first
-    of
-      equal ones).
+    - Several outputs and integer targets of shape y.shape[:-1]: the decision is the largest logit (the first of equal
+      ones).
     - One output, integer or bool targets 0 or 1 of shape y.shape[:-1]: the decision is logit > 0.
     - Targets of y's shape, values in [0, 1]: every output decides by itself, logit > 0 against target > 0.5.
 
@@ -44,11 +63,41 @@ class Accuracy(MeanMetric):
     mode = "max"
 
     def _elements(self, y, target):
-        decision, target, _ = _decide(self.name, y, target)
+        decision, target, _ = decide(self.name, y, target)
         return decision == target
 
 
-class F1(Metric):
+class CountMetric(Metric):
+    """A metric that needs of every class, or of every output, how often it was right and wrong.
+
+    ``_score(hits, false_alarms, misses, rejections)``, arrays with an entry each, is its value.
+    """
+
+    takes_outputs = True
+
+    def reset(self):
+        super().reset()
+        self._counts = None
+
+    def _add(self, y, target, weight):
+        decision, target, classes = decide(self.name, y, target)
+        if classes > 1:  # one column per class
+            decision, target = (k == np.arange(classes) for k in (decision, target))
+        cases = decision & target, decision & ~target, ~decision & target, ~decision & ~target
+        counts = np.stack([np.sum(columns(weight) * case, axis=0) for case in cases])
+        if self._counts is None:
+            self._by_class = classes > 1
+            self._counts = np.zeros_like(counts)
+        if counts.shape != self._counts.shape:
+            before = self._counts.shape[1]
+            raise ValueError(f"`y` must have {before} outputs as before, got {counts.shape[1]}")
+        self._counts += counts
+
+    def _value(self):
+        return self._score(*self._counts)
+
+
+class F1(CountMetric):
     """F1 score, 2 TP / (2 TP + FP + FN) with weighted counts.
 
     One output: the score of the positive class.  Several: the mean over the classes (macro), or over the
@@ -68,25 +117,37 @@ class F1(Metric):
     name = "f1"
     mode = "max"
 
-    def reset(self):
-        super().reset()
-        self._counts = None
-
-    def _add(self, y, target, weight):
-        decision, target, classes = _decide(self.name, y, target)
-        if classes > 1:  # one column per class
-            decision, target = (k == np.arange(classes) for k in (decision, target))
-        cases = decision & target, decision & ~target, ~decision & target
-        counts = np.stack([np.sum(weight[:, None] * case, axis=0) for case in cases])
-        if self._counts is None:
-            self._counts = np.zeros_like(counts)
-        if counts.shape != self._counts.shape:
-            before = self._counts.shape[1]
-            raise ValueError(f"`y` must have {before} outputs as before, got {counts.shape[1]}")
-        self._counts += counts
-
-    def _value(self):
-        hits, false_alarms, misses = self._counts
+    def _score(self, hits, false_alarms, misses, rejections):
         size = 2 * hits + false_alarms + misses
         seen = size > 0
         return np.mean(2 * hits[seen] / size[seen]) if seen.any() else 0.0
+
+
+class BalancedAccuracy(CountMetric):
+    """Mean over the classes of the share of their elements that is decided rightly, with weighted counts.
+
+    The classes are those of integer targets, the two of one output, or the two of every output when targets have y's
+    shape: then the result is the mean over the outputs.  Decisions and targets are those of `Accuracy`.  A class that
+    is never a target has no share and is left out.
+
+    Examples
+    --------
+    >>> metric = BalancedAccuracy()
+    >>> metric.update(np.array([[-1.0], [-2.0], [-3.0], [1.0], [-1.0]]), np.array([0, 0, 0, 1, 1]))
+    >>> metric.result()
+    0.75
+    """
+
+    name = "balanced_accuracy"
+    mode = "max"
+
+    def _score(self, hits, false_alarms, misses, rejections):
+        right, wrong = hits, misses
+        if not self._by_class:  # each output has two classes
+            right, wrong = np.stack([hits, rejections]), np.stack([misses, false_alarms])
+        size = right + wrong
+        share = np.where(size > 0, right / np.where(size > 0, size, 1.0), np.nan)
+        if not self._by_class:
+            share = share[:, (size > 0).any(axis=0)]  # an output may have no target at all
+            return np.mean(np.nanmean(share, axis=0))
+        return np.nanmean(share)

@@ -2,34 +2,87 @@
 
 import numpy as np
 
+from .. import losses
+from ..base import order
 from .base import Metric
+from .classification import decide
+
+# What a parameter of these names gets where the target has classes; others get the outputs, logits.
+DECISIONS, PROBABILITIES = {"y_pred", "labels_pred"}, {"y_score", "y_prob", "y_proba"}
+
+
+class Decisions(np.ndarray):
+    """Classes that were decided; to decide again, as one would with scores, is an error."""
+
+    def argmax(self, *args, **kwargs):
+        raise ValueError(
+            "`y_pred` of a metric must be taken as it is, decided classes, got argmax of it: call it y_score to get "
+            "probabilities, or take (y, target) to get the outputs"
+        )
 
 
 class OwnMetric(Metric):
-    """A user's ``(y, target) -> float`` on all valid elements together: y (n, O), target (n,) or (n, O)."""
+    """A user's function on all valid elements together: ``(y, target) -> float`` or ``(y_true, y_pred) -> float``.
 
-    def __init__(self, function):
-        self.function = function
-        self.name = getattr(function, "__name__", type(function).__name__)
+    `ltc_np.metrics.get` says what it is given.  Whether targets are classes, of which the outputs are logits, follows
+    from ``loss``, what `ltc_np.losses.get` returned, or from their dtype where that is None or not the library's.
+    """
+
+    loss = None
+
+    def __init__(self, function, argument="metric"):
+        self.function, self.order = function, order.read(argument, function)
+        self.name = order.name_of(function)
+        for mode, ends in (("max", "_score"), ("min", ("_error", "_loss"))):  # so scikit-learn calls them
+            self.mode = mode if self.name.endswith(ends) else self.mode
         super().__init__()
 
     def reset(self):
         super().reset()
-        self._y, self._target = [], []
+        self._kept, self._weight = [], None
 
     def _add(self, y, target, weight):
-        if (weight != 1).any():
-            got = weight[weight != 1][0]
-            raise ValueError(f"`weight` must be 0 or 1 with a metric of your own ({self.name}), got {got}")
-        self._y.append(y)  # already copies: they were picked by a mask
-        self._target.append(target)
+        if not self.order.takes_weight:
+            first = weight[0] if self._weight is None else self._weight
+            if (weight != first).any():
+                got = f"{first:g} and {weight[weight != first][0]:g}"
+                raise ValueError(
+                    f"`weight` must be 0 or one number for {self.name}, which takes no `sample_weight`, got {got}"
+                )
+            self._weight = first
+        self._kept.append((y, target, weight))  # already copies: they were picked by a mask
 
     def _value(self):
-        value = self.function(np.concatenate(self._y), np.concatenate(self._target))
+        y, target, weight = map(np.concatenate, zip(*self._kept, strict=True))
+        named = self.order.target_first or self.order.prediction in DECISIONS | PROBABILITIES
+        if named and self._has_classes(target):
+            y, target = self._of_classes(y, target)
+        options = {"sample_weight": weight} if self.order.takes_weight and (weight != weight[0]).any() else {}
+        value = self.function(*self.order.arguments(y, target), **options)
         if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "biuf":
             kind = type(value).__name__
             raise TypeError(f"{self.name} must return a real number, got {kind} {value!r:.40}")
         return value
 
+    def _has_classes(self, target):
+        if self.loss is None or not losses.takes_weight(self.loss):
+            return target.dtype.kind in "biu"
+        return losses.class_count(self.loss, 2) > 0
+
+    def _of_classes(self, y, target):
+        """Outputs as the name of their parameter asks for, and targets as whole numbers; (n,) where one column is."""
+        decision, target, classes = decide(self.name, y, target)
+        if self.order.prediction in DECISIONS:
+            y = decision.astype(np.intp).view(Decisions)
+        elif self.order.prediction in PROBABILITIES:
+            y = losses.probabilities(y.astype(np.float64), independent=classes == 1)
+            y = y[:, 1] if classes == 2 else y
+        return _column(y), _column(target.astype(np.intp))
+
     def __repr__(self):
         return f"<metric {self.name}>"
+
+
+def _column(values):
+    """(n, 1) as (n,)."""
+    return values[:, 0] if values.shape[1:] == (1,) else values

@@ -2,20 +2,22 @@
 
 import numpy as np
 
-from .base import MeanMetric, Metric
+from .base import MeanMetric, Metric, columns
 
 
 def _errors(name, y, target):
-    """y - target, (n, O), in float64."""
+    """y - target, (n, O), in float64, and target (n, O)."""
+    if y.shape[1] == 1:
+        target = target.reshape(y.shape)
     if target.shape != y.shape:
         raise ValueError(f"`target` of {name} must have y's shape, got one number for {y.shape[1]} outputs")
-    return y.astype(np.float64) - target
+    return y.astype(np.float64) - target, target
 
 
 class MSE(MeanMetric):
     """Mean squared error, sum_i w_i (y_i - target_i)**2 / sum_i w_i over all elements (b, t, o).
 
-    ``target`` has y's shape.
+    ``target`` has y's shape; the axis of one output may be missing.
 
     Examples
     --------
@@ -30,20 +32,20 @@ class MSE(MeanMetric):
     mode = "min"
 
     def _elements(self, y, target):
-        return _errors(self.name, y, target) ** 2
+        return _errors(self.name, y, target)[0] ** 2
 
 
 class MAE(MeanMetric):
     """Mean absolute error, sum_i w_i abs(y_i - target_i) / sum_i w_i over all elements (b, t, o).
 
-    ``target`` has y's shape.
+    ``target`` has y's shape; the axis of one output may be missing.
     """
 
     name = "mae"
     mode = "min"
 
     def _elements(self, y, target):
-        return np.abs(_errors(self.name, y, target))
+        return np.abs(_errors(self.name, y, target)[0])
 
 
 class R2(Metric):
@@ -53,11 +55,11 @@ class R2(Metric):
 
     with mean_o the weighted mean of all targets.  1 is perfect, 0 is as good as the mean.  For a constant
     target, where the quotient is not defined, R2_o is 1 if every prediction is exact and 0 otherwise, as in
-    scikit-learn.
+    scikit-learn.  An output without any target (where those of single outputs are missing) has no share.
 
-    ``target`` has y's shape.  The spread of the targets is merged batch by batch (Chan, Golub and LeVeque,
-    "Updating formulae and a pairwise algorithm for computing sample variances", 1979), so that a mean much
-    larger than the spread costs no digits.
+    ``target`` has y's shape; the axis of one output may be missing.  The spread of the targets is merged batch by batch
+    (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979), so
+    that a mean much larger than the spread costs no digits.
 
     Examples
     --------
@@ -70,33 +72,37 @@ class R2(Metric):
 
     name = "r2"
     mode = "max"
+    takes_outputs = True
 
     def reset(self):
         super().reset()
         self._origin = None
 
     def _add(self, y, target, weight):
-        error = _errors(self.name, y, target)
+        error, target = _errors(self.name, y, target)
+        weight = columns(weight)
         if self._origin is None:
-            # offsets from the first target, not values: a constant target then has exactly no spread
-            self._origin = target[0].astype(np.float64)
-            self._weight = 0.0
-            self._mean, self._spread, self._residual = np.zeros((3, y.shape[1]))
+            self._origin = np.full(y.shape[1], np.nan)
+            self._weight, self._mean, self._spread, self._residual = np.zeros((4, y.shape[1]))
         if y.shape[1] != self._mean.size:
             raise ValueError(f"`y` must have {self._mean.size} outputs as before, got {y.shape[1]}")
-        offset = target - self._origin
-        batch_weight = np.sum(weight)
-        weight = weight[:, None]
-        batch_mean = np.sum(weight * offset, axis=0) / batch_weight
+        batch_weight = np.broadcast_to(np.sum(weight, axis=0), self._mean.shape)
+        there = batch_weight > 0
+        # offsets from an output's first target, not values: a constant target then has exactly no spread
+        first = target[np.argmax(weight > 0, axis=0), np.arange(y.shape[1])]
+        self._origin = np.where(np.isnan(self._origin) & there, first, self._origin)
+        offset = target - np.where(np.isnan(self._origin), 0.0, self._origin)
+        batch_mean = np.sum(weight * offset, axis=0) / np.where(there, batch_weight, 1.0)
         between = batch_mean - self._mean
         total = self._weight + batch_weight
+        share = batch_weight / np.where(total > 0, total, 1.0)
         self._spread += np.sum(weight * (offset - batch_mean) ** 2, axis=0)
-        self._spread += between**2 * (self._weight * batch_weight / total)
-        self._mean += between * (batch_weight / total)
+        self._spread += between**2 * (self._weight * share)
+        self._mean += between * share
         self._weight = total
         self._residual += np.sum(weight * error**2, axis=0)
 
     def _value(self):
         constant = self._spread == 0
         share = self._residual / np.where(constant, 1.0, self._spread)
-        return np.mean(np.where(constant, self._residual == 0, 1.0 - share))
+        return np.mean(np.where(constant, self._residual == 0, 1.0 - share)[self._weight > 0])

@@ -39,7 +39,10 @@ class Adjoints(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Sequences with checked targets, and the weights of outputs in the loss and in metrics; None: all are 1."""
+    """Sequences with checked targets, and the weights of outputs in the loss and in metrics; None: all are 1.
+
+    Weights have the shape of the outputs without the last axis, or with it where targets of single outputs are missing.
+    """
 
     sequences: Sequences
     target: np.ndarray
@@ -48,7 +51,7 @@ class Batch(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """What is minimised: a loss of `ltc_np.losses`, its class weights or None, a `Penalty` or None."""
+    """What is minimised: a loss of `ltc_np.losses`, its class weights (an array) or None, a `Penalty` or None."""
 
     loss: object
     class_weight: object

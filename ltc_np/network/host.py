@@ -150,7 +150,8 @@ class HostEngine(Engine):
         if check:
             self.check_outputs(y, state, given.dt)
         outputs = y if network.return_sequences else last_outputs(y, given.lengths)
-        total, weight_sum, d_y = objective.loss(outputs, target, weight, objective.class_weight)
+        loss = losses.trusted(objective.loss)
+        total, weight_sum, d_y = loss(outputs, target, weight, objective.class_weight)
         value = losses.normalise(total, weight_sum)
         if weight_sum != 1:
             d_y *= network.dtype.type(1 / weight_sum)

@@ -8,7 +8,7 @@ from ..cells.base import TRAITS
 from ..layers import Stack
 from . import engines
 from .engine import Batch, Objective
-from .outputs import output_weight, target_shape, valid_outputs
+from .outputs import output_weight, read_target, target_shape, valid_outputs
 from .parameters import Parameters
 from .penalties import Penalty
 from .predict import predict
@@ -159,6 +159,7 @@ class Network(Parameters):
         class_weight=None,
         l1=None,
         l2=None,
+        missing="error",
         memory="full",
         dropout_seed=None,
     ):
@@ -169,14 +170,21 @@ class Network(Parameters):
         x, dt, lengths, h0
             As for a call.
         y : array
-            Targets: of the output's shape, or integers without its last axis for ``"cross_entropy"``.
+            Targets: of the output's shape, where the last axis may be missing if the model has one output; or integers
+            or bools without this axis, classes, for ``"cross_entropy"``.
         loss : str or callable
-            A name from `ltc_np.losses`, or ``(y, target) -> (value, d_y)``.
+            A name from `ltc_np.losses`, in any case, or ``(y, target) -> (value, d_y)``; see `ltc_np.losses.get`.
         sample_weight : (B,) or (B, T) array, optional
             Weights >= 0; the loss is sum(w*l) / sum(w) over the valid elements.
-        class_weight : (C,) array, optional
+        class_weight : (C,) array, dict class -> weight, or "balanced", optional
+            Factors >= 0 for the weights of elements, by their class; what a dict does not name has 1.  ``"balanced"``
+            is n / (C n_c), with n_c of the n valid elements of ``y`` in class c.  C is the number of outputs, or 2 for
+            ``"binary_cross_entropy"``.
         l1, l2 : number or dict name -> number, optional
             Penalties l1*sum|p| + l2*sum p^2 on effective values; a number means every parameter.
+        missing : "error" or "ignore"
+            What NaN in ``y`` means: an error, or a target that is missing and weighs 0, also one of several of a step.
+            Classes may then be whole floats.  A loss of your own must leave NaN out itself.
         memory : "full" or "low"
             As for `forward`; the gradient is the same bits.
         dropout_seed : int or tuple of ints >= 0, optional
@@ -194,21 +202,29 @@ class Network(Parameters):
         workspace = engine.take_workspace()
         try:
             sequences, single = check(self, x, dt, lengths, h0, workspace)
-            batch = self.make_batch(sequences, checks.plain("y", y)[None] if single else y, loss, sample_weight)
-            objective = Objective(losses.get(loss), class_weight, self.penalty(l1, l2))
+            loss, y = losses.get(loss), checks.plain("y", y)[None] if single else y
+            batch = self.make_batch(sequences, y, loss, sample_weight, missing)
+            objective = self.objective(batch, loss, class_weight, l1, l2)
             found = engine.loss_and_grad(batch, objective, keep, workspace, dropout_seed, check=True)
         finally:
             engine.put_back(workspace)
         return found.value, found.gradient
 
-    def make_batch(self, sequences, y, loss, sample_weight):
-        """`Batch` of checked sequences and the targets and weights that a user gave for them."""
+    def make_batch(self, sequences, y, loss, sample_weight, missing="error"):
+        """`Batch` of checked sequences and a user's targets and weights for them; the loss is from `losses.get`."""
         (B, T, _), valid, lengths = sequences.x.shape, sequences.valid, sequences.lengths
         valid = valid_outputs(valid, lengths, self.return_sequences)
         shape = target_shape(self, B, T, y)
-        target = losses.check_target(loss, shape, y, self.dtype, valid, "y")
+        target, valid = read_target(loss, shape, y, self.dtype, valid, missing)
         weight = output_weight(loss, sample_weight, shape[:-1], valid, self.dtype)
         return Batch(sequences, target, weight, valid if weight is None else weight)
+
+    def objective(self, batch, loss, class_weight, l1, l2):
+        """`Objective` of what a user gave; ``batch`` is all data that it is for."""
+        weights = losses.read_class_weight(
+            loss, class_weight, self.output_size, self.dtype, batch.target, batch.mask
+        )  # fmt: skip
+        return Objective(loss, weights, self.penalty(l1, l2))
 
     def penalty(self, l1, l2):
         """Checked penalties, or None; see `loss_and_grad`."""

@@ -40,8 +40,41 @@ def target_shape(model, B, T, y):
     return sequences if model.return_sequences else last
 
 
+def read_target(loss, shape, y, dtype, valid, missing):
+    """Checked targets ``y`` for outputs of ``shape``, and which of the ``valid`` outputs count (None: all do)."""
+    known = None
+    if checks.one_of("missing", missing, ("error", "ignore")) == "ignore":
+        y, known = losses.known_target(loss, "y", y)
+    target = losses.check_target(loss, shape, y, dtype, valid, "y")
+    if known is None:
+        return target, valid
+    if not losses.takes_weight(loss):  # it must leave out itself what is missing
+        target[~known] = np.nan
+        if known.shape not in (shape, shape[:-1]):
+            return target, valid
+    return target, known_outputs(valid, known, shape)
+
+
+def known_outputs(valid, known, shape):
+    """Which outputs count, of those that are ``valid`` and whose targets are ``known``.
+
+    ``known`` has the shape of the target, with or without the last axis; so has what is returned, without it where that
+    says the same.
+    """
+    if known.shape == shape and (shape[-1] == 1 or (known == known[..., :1]).all()):
+        known = known[..., 0]
+    if valid is not None:
+        known = known & valid.reshape(valid.shape + (1,) * (known.ndim - valid.ndim))
+    if not known.any():
+        raise ValueError("`y` must have at least one target that counts, got NaN for all of them")
+    return known
+
+
 def output_weight(loss, sample_weight, shape, valid, dtype):
-    """Weights of the outputs, of ``shape`` (B, T) or (B,), 0 in padding; None when all are 1."""
+    """Weights of the outputs, of ``shape`` (B, T) or (B,), 0 where not ``valid``; None when all are 1.
+
+    If ``valid`` has an axis more, so have the weights: they are those of single outputs.
+    """
     if sample_weight is None:
         if not losses.takes_weight(loss):
             return None
@@ -50,7 +83,10 @@ def output_weight(loss, sample_weight, shape, valid, dtype):
     if weight.shape not in (shape, shape[:1]):
         raise ValueError(f"`sample_weight` must have shape {shape[:1]} or {shape}, got {weight.shape}")
     weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim)), shape)
-    weight = np.array(weight) if valid is None else np.where(valid, weight, 0.0)
+    if valid is None:
+        weight = np.array(weight)
+    else:
+        weight = np.where(valid, weight.reshape(shape + (1,) * (valid.ndim - weight.ndim)), 0.0)
     checks.finite("sample_weight", weight)
     if (weight < 0).any():
         raise ValueError(f"`sample_weight` must be >= 0, got {weight.min()}")

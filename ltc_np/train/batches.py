@@ -64,13 +64,19 @@ class Batches(NamedTuple):
     def chunks(self, rows, size):
         """Steps for `take`: chunks of ``size`` (None: whole), up to the last that weighs anything."""
         T, mask = self.steps, self.whole.mask
-        stop = T if mask is None else np.flatnonzero(mask[rows].any(axis=0)).max(initial=-1) + 1
+        if mask is None:
+            stop = T
+        elif self.in_time:
+            weighs = mask[rows].any(axis=(0, *range(2, mask.ndim)))
+            stop = np.flatnonzero(weighs).max(initial=-1) + 1
+        else:
+            stop = T if mask[rows].any() else 0
         for first in range(0, stop, size or T):
             yield slice(first, first + size) if size else None
 
 
-def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
-    """`Batches` of arrays, or of lists of unequal sequences."""
+def prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing):
+    """`Batches` of arrays, or of lists of unequal sequences; the loss is from `losses.get`."""
     if is_list_of_sequences(x):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
@@ -90,7 +96,7 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss):
             f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one"
         )
     sequences, _ = check(model, x, dt, lengths, None)
-    whole = model.make_batch(sequences, y, loss, sample_weight)
+    whole = model.make_batch(sequences, y, loss, sample_weight, missing)
     # A loss of one's own sees the padding, and how much there is.
     cuts = sequences.valid is not None and losses.takes_weight(loss)
     return Batches(whole, model.return_sequences, cuts)

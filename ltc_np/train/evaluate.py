@@ -13,7 +13,7 @@ from .batches import prepare_data
 
 def evaluate(
     model, x, y, *, dt=None, lengths=None, loss="mse", metrics=(), sample_weight=None, class_weight=None,
-    batch_size=256,
+    missing="error", batch_size=256,
 ):  # fmt: skip
     """Loss and metrics of ``model`` on data; arguments as for `fit`.
 
@@ -22,15 +22,17 @@ def evaluate(
     dict
         ``"loss"`` and each metric's name -> float.
     """
-    data = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
+    loss = losses.get(loss)
+    data = prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing)
+    objective = model.objective(data.whole, loss, class_weight, None, None)
     size = checks.integer("batch_size", batch_size)
     measures = read_metrics(metrics)
-    return measure(model, data, losses.get(loss), measures, class_weight, size, Workspace(), check=True)
+    return measure(model, data, objective, measures, size, Workspace(), check=True)
 
 
-def measure(model, data, loss, measures, class_weight, batch_size, workspace, check=False):
-    """Loss and metrics on `Batches`."""
-    engine = model.engine
+def measure(model, data, objective, measures, batch_size, workspace, check=False):
+    """Loss (without penalties) and metrics on `Batches`."""
+    engine, loss = model.engine, losses.trusted(objective.loss)
     prepared = engine.prepare(workspace)
     engine.check(prepared, data.dt)
     total = weights = 0.0
@@ -42,8 +44,8 @@ def measure(model, data, loss, measures, class_weight, batch_size, workspace, ch
         if check:
             engine.check_outputs(y, state, sequences.dt)
         y = y if model.return_sequences else last_outputs(y, sequences.lengths)
-        part, part_weight, _ = loss(y, target, weight, class_weight)
-        own = share(loss, part_weight, y, mask)
+        part, part_weight, _ = loss(y, target, weight, objective.class_weight)
+        own = share(objective.loss, part_weight, y, mask)
         total += part if own == part_weight else part * own
         weights += own
         if measures:

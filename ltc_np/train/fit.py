@@ -8,7 +8,6 @@ import numpy as np
 from .. import losses, optim
 from ..base import checks
 from ..network.best import Best
-from ..network.engine import Objective
 from ..network.network import check_memory
 from ..optim.clip import Clip
 from .batches import prepare_data
@@ -42,6 +41,7 @@ def fit(
     class_weight=None,
     l1=None,
     l2=None,
+    missing="error",
     clip_norm=None,
     clip_array_norm=None,
     shuffle=True,
@@ -74,6 +74,7 @@ def fit(
     optimizer : Optimizer or name, optional
         Default ``Adam(1e-3)``.
     loss : str or callable
+        As for `Model.loss_and_grad`.
     metrics : sequence
         Names from `ltc_np.metrics`, callables, or Metric objects, of which copies are used; reported beside the loss,
         with prefix ``val_`` for validation.
@@ -82,9 +83,13 @@ def fit(
     validation_every : int
         Epochs between validations; the last epoch is always validated.
     sample_weight : (B,) or (B, T) array, optional
-    class_weight : (C,) array, optional
+    class_weight : (C,) array, dict class -> weight, or "balanced", optional
+        As for `Model.loss_and_grad`.  ``"balanced"`` counts the classes of the training data; validation has the same
+        weights.
     l1, l2 : number or dict, optional
         Penalties, as for `Model.loss_and_grad`; part of the training loss, not of the validation loss.
+    missing : "error" or "ignore"
+        What NaN in targets means, also in those of validation; as for `Model.loss_and_grad`.
     clip_norm : float, optional
         Largest norm of the whole gradient, as by `clip_by_global_norm`.
     clip_array_norm : float, optional
@@ -154,7 +159,8 @@ def fit(
     if isinstance(callbacks, Callback) or callable(callbacks):
         callbacks = [callbacks]
     callbacks = [as_callback(c) for c in callbacks or ()]
-    train = prepare_data(model, x, y, dt, lengths, sample_weight, loss)
+    loss = losses.get(loss)
+    train = prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing)
     sequences = train.count
     if drop_last:
         if sequences < batch_size:
@@ -164,8 +170,8 @@ def fit(
         sequences -= sequences % batch_size
     if tbptt is not None:
         _check_tbptt(model, train)
-    validation = _validation(model, validation_data, loss)
-    objective = Objective(losses.get(loss), class_weight, model.penalty(l1, l2))
+    validation = _validation(model, validation_data, loss, missing)
+    objective = model.objective(train.whole, loss, class_weight, l1, l2)
     settings = Settings(
         objective, optimizer, clip, batch_size, tbptt, keep, read_metrics(metrics), callbacks, seed
     )  # fmt: skip
@@ -252,7 +258,7 @@ def _check_tbptt(model, data):
         raise ValueError(f"`y` must be (B, T, ...) = ({B}, {T}, ...) with `tbptt`, got shape {shape}")
 
 
-def _validation(model, data, loss):
+def _validation(model, data, loss, missing):
     if data is None:
         return None
     if isinstance(data, (tuple, list)) and len(data) in (2, 3):
@@ -265,6 +271,8 @@ def _validation(model, data, loss):
         )
     full = dict.fromkeys(known) | data
     try:
-        return prepare_data(model, full["x"], full["y"], full["dt"], full["lengths"], full["sample_weight"], loss)
+        return prepare_data(
+            model, full["x"], full["y"], full["dt"], full["lengths"], full["sample_weight"], loss, missing
+        )
     except (ValueError, TypeError) as error:
         raise type(error)(f"`validation_data`: {error}") from None

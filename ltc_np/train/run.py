@@ -141,11 +141,11 @@ class Run:
         rows = rows[: s.batch_size]
         batch = data.take(rows, next(data.chunks(rows, s.tbptt)))
         outputs, _ = self.forward(batch.sequences)
-        total, _, _ = s.objective.loss(outputs, batch.target, batch.weight, s.objective.class_weight)
+        loss = losses.trusted(s.objective.loss)
+        total, _, _ = loss(outputs, batch.target, batch.weight, s.objective.class_weight)
         self.check_finite(total, "loss", where=f" after the last step (epoch {epoch})")
 
     def evaluate(self, data):
         """Loss and metrics of validation data."""
         s = self.settings
-        loss, class_weight, _ = s.objective
-        return measure(self.model, data, loss, s.metrics, class_weight, s.batch_size, self.workspace)
+        return measure(self.model, data, s.objective, s.metrics, s.batch_size, self.workspace)

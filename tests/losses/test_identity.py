@@ -24,7 +24,7 @@ def scaled(scale, power=2):
     return lambda y, target: (float(np.mean(base(y - target) * scale)), y - target)
 
 def again(y, target, depth=3):
-    inner = lambda d: inner(d) if depth else d
+    inner = lambda d, e: inner(d, e) if depth else d
     return inner
 
 class Quantile:

@@ -193,14 +193,14 @@ def test_losses_refuse_to_broadcast(name):
     y, target = problem(name, (3, 4, 5))
     with pytest.raises(ValueError, match=r"`target` must have shape .*, got \(1,"):
         ALL[name](y, target[:1])
-    with pytest.raises(ValueError, match=r"`weight` must have shape \(3, 4\), got \(4,\)"):
+    with pytest.raises(ValueError, match=r"`weight` must have shape \(3, 4\)( or \(3, 4, 5\))?, got \(4,\)"):
         ALL[name](y, target, np.ones(4))
     with pytest.raises(TypeError, match="`y` must be a float array, got dtype int"):
         ALL[name](y.astype(int), target)
 
 
 def test_one_output_is_one_of_two_outputs():
-    """With weights of the classes too: O == 1 takes whole numbers of another shape, which must not change them."""
+    """With weights of the classes too: O == 1 takes targets of another shape, which must not change them."""
     rng = np.random.default_rng(0)
     y, target, weight = rng.normal(size=(3, 4, 1)), rng.integers(0, 2, (3, 4)), rng.uniform(0.5, 2, (3, 4))
     for class_weight in (None, np.array([0.3, 2.0])):
@@ -228,3 +228,56 @@ def test_a_model_with_one_output_learns_from_whole_numbers_what_it_learns_from_p
         model.fit(x, y, epochs=2, batch_size=2, seed=0, verbose=False, **options)
         found.append([value, *gradient, *model.theta, model.evaluate(x, y, **options)["loss"]])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "cross_entropy"])
+def test_weights_of_single_outputs(name):
+    """An output with a weight of its own is a step of one output with this weight."""
+    y, target = problem(name, (3, 4, 5))
+    weight = np.random.default_rng(3).choice([0.0, 0.5, 2.0], y.shape)
+    for classes in (None, class_weights(name, 5)):
+        total, weight_sum, d_y = ALL[name](y, target, weight, classes)
+        alone = ALL[name](y.reshape(60, 1), target.reshape(60, 1), weight.ravel(), classes)
+        assert (total, weight_sum) == pytest.approx(alone[:2], rel=1e-14)
+        np.testing.assert_array_equal(d_y, alone[2].reshape(y.shape))
+        assert losses.weight_sum(ALL[name], target, weight, classes) == weight_sum
+    with pytest.raises(ValueError, match=r"`weight` must have shape \(3, 4\), got \(3, 4, 5\)"):
+        losses.cross_entropy(y, np.zeros((3, 4), int), weight)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_values_are_checked_where_users_call(name):
+    y, target = problem(name)
+    for bad in (-1.0, np.nan, np.inf):
+        weight = np.ones((3, 4))
+        weight[1, 2] = bad
+        with pytest.raises(ValueError, match=f"`weight` must be finite and >= 0, got {bad}"):
+            ALL[name](y, target, weight)
+    with pytest.raises(TypeError, match="`weight` must be real numbers, got dtype <U1"):
+        ALL[name](y, target, [["a"] * 4] * 3)
+    with pytest.raises(TypeError, match="`target` must be real numbers, got dtype object"):
+        ALL[name](y, np.full(target.shape, None))
+    with pytest.raises(ValueError, match=r"`y` must be \(B, T, O\) or \(B, O\), got shape \(5,\)"):
+        ALL[name](np.zeros(5), target)
+    as_lists = ALL[name](y.tolist(), target.tolist(), np.ones((3, 4)).tolist())
+    np.testing.assert_equal(as_lists, ALL[name](y, target, np.ones((3, 4), bool)))
+    np.testing.assert_equal(as_lists, losses.trusted(ALL[name])(y, target, np.ones((3, 4))))
+
+
+def test_classes_and_probabilities_are_checked_where_users_call():
+    y = np.zeros((2, 3))
+    for bad in (-1, 3):
+        with pytest.raises(ValueError, match=rf"`target` of cross_entropy must be classes in 0\.\.2, got {bad}"):
+            losses.cross_entropy(y, np.array([0, bad]))
+    for bad in (-0.1, 1.5, np.nan):
+        with pytest.raises(ValueError, match=rf"`target` of binary_cross_entropy must be in \[0, 1\], got {bad}"):
+            losses.binary_cross_entropy(y, np.array([[0, 1, 0], [0, 0, bad]]))
+    two = losses.cross_entropy(y[:, :2], np.array([0, 1]))
+    np.testing.assert_equal(losses.cross_entropy(y[:, :2], np.array([False, True])), two)
+
+
+def test_a_target_without_the_axis_of_one_output():
+    for name in ALL:
+        if name != "cross_entropy":
+            y, target = problem(name, (3, 4, 1))
+            np.testing.assert_equal(ALL[name](y, target[..., 0]), ALL[name](y, target))

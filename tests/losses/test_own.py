@@ -52,3 +52,21 @@ def test_own_loss_gets_any_numeric_target():
     assert check_target(user, (2, 3, 1), np.ones((2, 7), bool), np.float32).dtype == bool
     valid = np.zeros((2, 3), bool)
     assert check_target(user, (2, 3, 1), np.ones((2, 7)), np.float32, valid).all()  # not one target per step
+
+
+def test_the_order_of_arguments_is_read_from_their_names():
+    """`(y_true, y_pred)`, the habit of Keras, gets the target first; y_pred are the outputs."""
+    y, target = problem("mse")
+
+    def keras_like(y_true, y_pred):
+        return user(y_pred, y_true)
+
+    np.testing.assert_equal(get(keras_like)(y, target), get(user)(y, target))
+
+
+@pytest.mark.parametrize("bad", [lambda y: 0.0, lambda: 0.0, lambda y, target, weight: 0.0])
+def test_a_function_that_does_not_take_two_arguments_is_refused_at_once(bad):
+    with pytest.raises(
+        TypeError, match=r"`loss` must be a function \(y, target\) or \(y_true, y_pred\), got <lambda>: "
+    ):
+        get(bad)

@@ -31,6 +31,11 @@ def test_get():
     assert get(small) is small
     assert all(losses.takes_weight(loss) for loss in ("mse", losses.mae, small))
     assert not losses.takes_weight(user) and not losses.takes_weight(own)
+    for name in ("MSE", "Huber", "Cross_Entropy", "BINARY_CROSS_ENTROPY"):
+        assert get(name) is getattr(losses, name.lower())
+    for bad in (partial(losses.mse, delta=1.0), partial(losses.huber, np.ones((2, 3))), partial(losses.huber, dleta=1)):
+        with pytest.raises(TypeError, match="`loss` must be a partial of huber with `delta` alone, got functools.par"):
+            get(bad)
     with pytest.raises(ValueError, match="one of mse, mae, huber, cross_entropy, binary_cross_entropy or"):
         get("MSE ")
     with pytest.raises(TypeError, match="or a callable, got 3"):

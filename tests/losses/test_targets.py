@@ -7,7 +7,7 @@ import pytest
 from support.losses import user
 
 from ltc_np import LTCRNN, AutoNCP, losses
-from ltc_np.losses import check_target, get
+from ltc_np.losses import check_target, get, known_target
 
 
 def test_check_target_casts():
@@ -21,7 +21,12 @@ def test_check_target_casts():
     assert target.dtype == np.float32
     target = check_target("cross_entropy", (2, 3), np.array([0, 2], np.uint8), np.float32)
     assert target.dtype == np.intp and target.tolist() == [0, 2]
-    for values in ([True, False], [1, 0], [[1], [0]], [[1.0], [0.0]], [[True], [False]]):
+    target = check_target("cross_entropy", (2, 2), np.array([False, True]), np.float32)
+    assert target.dtype == np.intp and target.tolist() == [0, 1]
+    for name in ("mse", "mae", "huber"):
+        target = check_target(name, (2, 3, 1), np.arange(6.0).reshape(2, 3), np.float32)
+        assert target.shape == (2, 3, 1) and target.ravel().tolist() == [0, 1, 2, 3, 4, 5]
+    for values in ([True, False], [1, 0], [1.0, 0.0], [[1], [0]], [[1.0], [0.0]], [[True], [False]]):
         target = check_target("binary_cross_entropy", (2, 1), values, np.float32)
         assert target.dtype == np.float32 and target.tolist() == [[1.0], [0.0]]
 
@@ -43,6 +48,9 @@ def test_check_target_reads_nothing_outside_valid():
     np.testing.assert_array_equal(got[..., 0], valid)
     assert np.isnan(target[1, 2, 0]) and classes[1, 1] == -7  # the caller's arrays are left alone
     assert not check_target("mse", (2, 3, 2), target, float, np.zeros((2, 3), bool)).any()
+    single = np.array([[True, False], [False, True]])  # outputs for themselves
+    got = check_target("mse", (2, 2), np.where(single, 0.5, np.nan), float, single)
+    np.testing.assert_array_equal(got, np.where(single, 0.5, 0))
     for bad in (np.ones((2, 3)), np.ones(3, bool)):
         with pytest.raises(ValueError, match=r"`valid` must be bool of shape \(2, 3\), got"):
             check_target("mse", (2, 3, 2), target, float, bad)
@@ -53,8 +61,17 @@ def test_check_target_reads_nothing_outside_valid():
     [
         ("mse", (2, 3), np.ones((2, 1)), ValueError, r"`target` of mse must have shape \(2, 3\), got"),
         ("mse", (3, 3), np.ones(3), ValueError, r"must have shape \(3, 3\), got float64 of shape \(3,\)"),
-        ("mse", (2, 1), np.ones(2), ValueError, r"must have shape \(2, 1\), got float64 of shape \(2,\)"),
-        ("mae", (2, 1), [[1.0], [np.nan]], ValueError, r"must be finite in float32, got nan at \(1, 0\)"),
+        ("mse", (2, 1), np.ones(3), ValueError, r"must have shape \(2, 1\) or \(2,\), got float64 of shape \(3,\)"),
+        ("mse", (2, 2), np.ones(2), ValueError, r"must have shape \(2, 2\), got float64 of shape \(2,\)"),
+        ("mse", (2, 1), np.ones((2, 1, 1)), ValueError, r"must have shape \(2, 1\) or \(2,\), got"),
+        (
+            "mae",
+            (2, 1),
+            [[1.0], [np.nan]],
+            ValueError,
+            r'must be finite in float32, got nan at \(1, 0\): for targets that are missing give missing="ignore"$',
+        ),
+        ("mae", (2, 1), [[1.0], [np.inf]], ValueError, r"must be finite in float32, got inf at \(1, 0\)$"),
         (
             "huber",
             (2, 1),
@@ -81,15 +98,15 @@ def test_check_target_reads_nothing_outside_valid():
         ("cross_entropy", (2, 3), [[0], [1]], ValueError, r"must have shape \(2,\), got \(2, 1\)"),
         ("cross_entropy", (2, 1), [0, 0], ValueError, "needs at least 2 outputs, got 1"),
         ("binary_cross_entropy", (2, 1), [[0.5], [1.5]], ValueError, r"must be in \[0, 1\], got 1.5"),
-        ("binary_cross_entropy", (2, 1), [[0.5], [np.nan]], ValueError, r"must be in \[0, 1\], got nan"),
-        ("binary_cross_entropy", (2, 1), [0, 2], ValueError, r"must be in \[0, 1\], got 2"),
         (
             "binary_cross_entropy",
             (2, 1),
-            [0.0, 1.0],
+            [[0.5], [np.nan]],
             ValueError,
-            r"\(or be integers of shape \(2,\)\), got float64",
+            r'must be finite in float32, got nan at \(1, 0\): for .* missing="ignore"$',
         ),
+        ("cross_entropy", (2, 3), [0.0, np.nan], ValueError, r'integer classes, got nan: for .* missing="ignore"$'),
+        ("binary_cross_entropy", (2, 1), [0, 2], ValueError, r"must be in \[0, 1\], got 2"),
         (
             "binary_cross_entropy",
             (2, 2),
@@ -118,3 +135,21 @@ def test_labels_of_as_many_steps_as_outputs(T):
     model.fit(x, labels, loss="cross_entropy", epochs=1, verbose=False)
     with pytest.raises(ValueError, match="must (be of every step|have shape)"):
         model.loss_and_grad(x, rng.normal(size=(5, 3)))
+
+
+def test_known_target():
+    for target in ([1, 2], [True, False], np.array([1, 2], np.uint8)):
+        got, known = known_target(get("mse"), "y", target)
+        assert known is None and got.tolist() == list(target)
+    given = np.array([[0.5, np.nan], [np.nan, 2.0]], np.float32)
+    got, known = known_target(get("mse"), "y", given)
+    assert got.dtype == np.float32 and got.tolist() == [[0.5, 0], [0, 2]]
+    assert known.tolist() == [[True, False], [False, True]] and np.isnan(given).sum() == 2
+    got, known = known_target(get("cross_entropy"), "y", [np.nan, 2.0])
+    assert got.dtype == np.intp and got.tolist() == [0, 2] and known.tolist() == [False, True]
+    got, known = known_target(get("cross_entropy"), "y", [1.0, 2.0])  # a part of the data in which none is missing
+    assert got.dtype == np.intp and known is None
+    for odd in ([0.5, np.nan], [np.inf, np.nan], [1e300, np.nan]):  # `check_target` refuses these
+        assert known_target(get("cross_entropy"), "y", odd)[0].dtype == float
+    with pytest.raises(TypeError, match="`y` must be real numbers, got dtype object"):
+        known_target(get("mse"), "y", [None, 1.0])

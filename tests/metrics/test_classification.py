@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np.metrics import F1, Accuracy
+from ltc_np.metrics import F1, Accuracy, BalancedAccuracy
 
 
 def test_f1_by_hand():
@@ -26,3 +26,22 @@ def test_accuracy_by_hand():
     metric = Accuracy()
     metric.update(np.array([[0.0], [0.1], [-1.0]]), np.array([[0.0], [0.9], [1.0]]), np.array([1, 2, 3]))
     assert metric.result() == 0.5
+
+
+def test_a_soft_target_of_one_half_is_negative():
+    y, target = np.array([[1.0], [-1.0], [1.0], [2.0]]), np.array([[0.5], [0.5], [0.51], [1.0]])
+    for metric, expected in ((Accuracy(), 3 / 4), (F1(), 4 / 5), (BalancedAccuracy(), (1 + 1 / 2) / 2)):
+        metric.update(y, target)
+        assert metric.result() == pytest.approx(expected, rel=1e-15)
+
+
+def test_balanced_accuracy_by_hand():
+    metric = BalancedAccuracy()
+    metric.update(np.eye(4)[[0, 0, 1, 1, 0]], np.array([0, 1, 1, 2, 0]))
+    assert metric.result() == pytest.approx((1 + 1 / 2 + 0) / 3, rel=1e-15)  # of class 3 there is none
+    metric = BalancedAccuracy()
+    metric.update(np.array([[1.0], [2.0]]), np.array([1, 1]))
+    assert metric.result() == 1.0
+    metric = BalancedAccuracy()
+    metric.update(np.array([[1.0, 1.0], [-1.0, 1.0]]), np.array([[1.0, 1.0], [0.0, 0.0]]))
+    assert metric.result() == (1 + 1 / 2) / 2

@@ -53,14 +53,81 @@ def direct_f1(y, target, weight):
     return np.mean(scores) if scores else 0.0
 
 
-DIRECT = {"mse": direct_mse, "mae": direct_mae, "r2": direct_r2, "accuracy": direct_accuracy, "f1": direct_f1}
+def direct_balanced_accuracy(y, target, weight):
+    if target.ndim == 1:
+        said, true = direct_said(y), target
+        return np.mean([np.average((said == k)[true == k], weights=weight[true == k]) for k in present(true, weight)])
+    return np.mean([direct_balanced_accuracy(y[:, [o]], target[:, o] > 0.5, weight) for o in range(y.shape[1])])
+
+
+def direct_said(y):
+    return y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0] > 0
+
+
+def present(true, weight):
+    return np.unique(true[weight > 0])
+
+
+def one_against_rest(y, target):
+    """(score, positive) of every class or output that a ranking averages over."""
+    if target.ndim == 2:
+        return [(y[:, o], target[:, o] > 0.5) for o in range(y.shape[1])]
+    if y.shape[1] == 1:
+        return [(y[:, 0], target == 1)]
+    if y.shape[1] == 2:
+        return [(y[:, 1] - y[:, 0], target == 1)]
+    p = np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)
+    return [(p[:, k], target == k) for k in range(y.shape[1])]
+
+
+def direct_roc_auc(y, target, weight):
+    """By all pairs."""
+    areas = []
+    for score, positive in one_against_rest(y, target):
+        won = all_pairs = 0.0
+        for i in np.flatnonzero(positive):
+            for j in np.flatnonzero(~positive):
+                pair = weight[i] * weight[j]
+                won += pair * (1.0 if score[i] > score[j] else 0.5 if score[i] == score[j] else 0.0)
+                all_pairs += pair
+        if all_pairs:
+            areas.append(won / all_pairs)
+    return np.mean(areas) if areas else None
+
+
+def direct_average_precision(y, target, weight):
+    """By the confusion at every threshold."""
+    means = []
+    for score, positive in one_against_rest(y, target):
+        everything = np.sum(weight[positive])
+        if not everything:
+            continue
+        recall, mean = 0.0, 0.0
+        for threshold in sorted(set(score), reverse=True):
+            said = score >= threshold
+            found = np.sum(weight[said & positive])
+            if np.sum(weight[said]):
+                mean += (found / everything - recall) * found / np.sum(weight[said])
+            recall = found / everything
+        means.append(mean)
+    return np.mean(means) if means else None
+
+
+DIRECT = {name.removeprefix("direct_"): value for name, value in dict(globals()).items() if name.startswith("direct_")}
+del DIRECT["said"]
 KINDS = [("mse", "real"), ("mae", "real"), ("r2", "real")]
-KINDS += [(name, kind) for name in ("accuracy", "f1") for kind in ("classes", "binary", "labels")]
+KINDS += [
+    (name, kind)
+    for name in ("accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision")
+    for kind in ("classes", "two classes", "binary", "labels")
+]
 
 
 def problem(kind, n, rng):
-    size = 1 if kind == "binary" else 4
+    size = {"binary": 1, "two classes": 2}.get(kind, 4)
     y = rng.normal(size=(n, size))
+    if kind != "classes":  # whose probabilities would be equal but for rounding
+        y = np.round(4 * y) / 4
     if kind == "real":
         return y, y + rng.normal(size=(n, size)) + 3
     if kind == "labels":
@@ -94,6 +161,12 @@ def test_any_batches_give_the_direct_formula(name, kind, seed, shapes, weighted)
             weight.reshape(shape) if weighted else None,
         )
     expected = DIRECT[name](*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    if expected is None:
+        with pytest.raises(
+            ValueError, match=f"`{name}` must see a positive .*target of some class before result, got none"
+        ):
+            metric.result()
+        return
     result = metric.result()
     assert type(result) is float
     # sums of at most 54 elements; R2 near a small spread divides by a small number
@@ -105,6 +178,8 @@ def test_weights_count_repetitions():
     counts = np.array([3, 0, 1, 2, 1])
     for name, kind in KINDS:
         y, target = problem(kind, 5, rng)
+        target[[0, 2]] = target[[2, 3]] = 1  # there is a positive and a negative one
+        target[3] = 0
         weighted, repeated = get(name), get(name)
         weighted.update(y, target, counts)
         repeated.update(np.repeat(y, counts, axis=0), np.repeat(target, counts, axis=0))
@@ -169,7 +244,24 @@ def test_nan_predictions_are_not_hidden():
             r"must have shape \(3, 2\) or \(3,\), got \(3, 1\)",
         ),
         ("mae", np.ones((3, 2)), np.ones(3), None, ValueError, "`target` of mae must have y's shape"),
-        ("r2", np.ones((3, 1)), np.ones(3), None, ValueError, "`target` of r2 must have y's shape"),
+        ("r2", np.ones((3, 2)), np.ones(3), None, ValueError, "`target` of r2 must have y's shape"),
+        (
+            "mse",
+            np.ones((3, 2)),
+            np.ones((3, 2)),
+            np.ones((3, 1)),
+            ValueError,
+            r"`weight` must have shape \(3,\), got \(3, 1\)",
+        ),
+        (
+            "accuracy",
+            np.ones((3, 2)),
+            np.ones(3, int),
+            np.ones((3, 2)),
+            ValueError,
+            r"`weight` must have shape \(3,\), got \(3, 2\)",
+        ),
+        ("roc_auc", np.ones((2, 3)), [0, 3], None, ValueError, r"roc_auc must be classes in 0\.\.2, got 3"),
         ("mse", np.ones((1, 1)), [["a"]], None, TypeError, "`target` must be real numbers, got dtype <U1"),
         (
             "mse",
@@ -202,7 +294,7 @@ def test_update_refuses(name, y, target, weight, error, message):
         get(name).update(y, target, weight)
 
 
-@pytest.mark.parametrize("name", ["r2", "f1"])
+@pytest.mark.parametrize("name", ["r2", "f1", "balanced_accuracy", "roc_auc", "average_precision"])
 def test_outputs_may_not_change(name):
     metric = get(name)
     metric.update(np.zeros((3, 2)), np.eye(3)[:, :2])
@@ -211,12 +303,57 @@ def test_outputs_may_not_change(name):
 
 
 def test_get():
-    for name in ("accuracy", "mse", "mae", "r2", "f1"):
+    for name in metrics.METRICS:
         metric = get(name)
+        assert type(get(name.upper())) is type(get(name.title())) is type(metric)
         assert metric.name == name and metric is not get(name) and type(get(type(metric))) is type(metric)
         assert get(metric) is metric and repr(metric) == f"{type(metric).__name__}()"
-    with pytest.raises(ValueError, match="accuracy, mse, mae, r2, f1, a Metric or a callable, got 'auc'"):
+    with pytest.raises(ValueError, match="accuracy, .*, mse, mae, r2, a Metric or a callable, got 'auc'"):
         get("auc")
     with pytest.raises(TypeError, match=r"`metric` must be one of .*, got 3"):
         get(3)
     assert all(hasattr(metrics, name) for name in metrics.__all__)
+    assert {type(get(name)).__name__ for name in metrics.METRICS} < set(metrics.__all__)
+
+
+@pytest.mark.parametrize(("name", "kind"), [case for case in KINDS if case[1] in ("real", "labels")])
+def test_weights_of_single_outputs(name, kind):
+    """What is missing in one output is left out there alone: the mean of the outputs, or of all their elements."""
+    rng = np.random.default_rng(0)
+    y, target = problem(kind, 12, rng)
+    weight = rng.choice([0.0, 0.5, 2.0], y.shape)
+    target[0], target[1], weight[:2] = 1, 0, 1.0
+    weight[:, 3] = 0  # never there
+    target[weight == 0] = y[weight == 0] = np.nan
+    together = get(name)
+    for cut in (slice(0, 5), slice(5, 12)):
+        together.update(y[cut], target[cut], weight[cut])
+    alone, sums = [], []
+    for o in range(3):
+        metric = get(name)
+        metric.update(y[:, [o]], target[:, [o]], weight[:, o])
+        alone.append(metric.result())
+        sums.append(weight[:, o].sum())
+    if name in ("mse", "mae", "accuracy"):  # means over elements
+        assert together.result() == pytest.approx(np.average(alone, weights=sums), rel=1e-13)
+    else:
+        assert together.result() == pytest.approx(np.mean(alone), rel=1e-13)
+
+
+def test_a_target_without_the_axis_of_one_output():
+    rng = np.random.default_rng(0)
+    y, target = rng.normal(size=(2, 3, 1)), rng.normal(size=(2, 3, 1))
+    for name in ("mse", "mae", "r2"):
+        values = []
+        for given_ in (target, target[..., 0]):
+            metric = get(name)
+            metric.update(y, given_)
+            values.append(metric.result())
+        assert values[0] == values[1]
+
+
+def test_nan_scores_are_not_hidden():
+    for name in ("roc_auc", "average_precision"):
+        metric = get(name)
+        metric.update(np.array([[0.3], [np.nan], [0.1]]), np.array([1, 0, 0]))
+        assert math.isnan(metric.result())

@@ -27,6 +27,32 @@ def test_r2_survives_a_large_mean():
     assert 1 - metric.result() == pytest.approx(float(sum(shares) / 2), rel=1e-7, abs=0)
 
 
+def test_r2_of_small_weights():
+    """Weights that sum to less than 1, in batches: only their ratios matter."""
+    rng = np.random.default_rng(0)
+    y, target, weight = rng.normal(size=(6, 2)), rng.normal(size=(6, 2)), rng.uniform(0.01, 0.1, 6)
+    values = []
+    for scale in (1.0, 1000.0):
+        metric = R2()
+        for cut in (slice(0, 2), slice(2, 6)):
+            metric.update(y[cut], target[cut], scale * weight[cut])
+        values.append(metric.result())
+    mean = np.average(target, axis=0, weights=weight)
+    residual, spread = (np.sum(weight[:, None] * (target - a) ** 2, axis=0) for a in (y, mean))
+    assert values == [pytest.approx(np.mean(1 - residual / spread), rel=1e-12)] * 2
+
+
+def test_r2_of_a_constant_target_whose_first_elements_are_missing():
+    """The offsets are from the first target that is there, in this batch or a later one."""
+    target, weight = np.full((4, 2), 0.1), np.ones((4, 2))
+    target[:3, 1] = np.nan
+    weight[:3, 1] = 0
+    metric = R2()
+    metric.update(np.where(weight > 0, target, 5.0)[:2], target[:2], weight[:2])
+    metric.update(np.where(weight > 0, target, 5.0)[2:], target[2:], weight[2:])
+    assert metric.result() == 1.0
+
+
 def test_r2_of_a_constant_target():
     constant = np.full((5, 1), 0.1)  # its mean, computed plainly, is not 0.1
     for y, expected in ((constant, 1.0), (constant + 1e-9, 0.0)):

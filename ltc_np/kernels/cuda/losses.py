@@ -47,17 +47,25 @@ def _element(kind, parameters, y, target):
 
 @kernel
 def elementwise(kind, parameters, y, target, weight, scale, steps, B, T, O, last, elements, d_y):
-    """elements: each output's loss times its weight; d_y: its derivative times scale.  weight may be empty."""
+    """elements: each output's loss times its weight; d_y: its derivative times scale.
+
+    weight: of each output, or of each of its O numbers, or empty.
+    """
     n = u(cuda.blockIdx.x) * u(cuda.blockDim.x) + u(cuda.threadIdx.x)
     if n < u(elements.size):
         at, to, there = _row(n, steps, B, T, last)
         total = y.dtype.type(0)
         if there:
-            w = weight[to] if weight.size > 0 else y.dtype.type(1)
+            single = weight.size > elements.size
+            w = weight[to] if weight.size > 0 and not single else y.dtype.type(1)
             for o in range(O):
                 value, slope = _element(kind, parameters, y[at * O + u(o)], target[to * O + u(o)])
+                own = w
+                if single:
+                    own = weight[to * O + u(o)]
+                    value *= own
                 total += value
-                d_y[at * O + u(o)] = slope * (w * scale)
+                d_y[at * O + u(o)] = slope * (own * scale)
             total *= w
         elements[n] = total
 

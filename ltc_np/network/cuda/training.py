@@ -44,7 +44,7 @@ class CudaTrainer(Trainer):
         loss, class_weight, penalty = objective
         numbers = losses.numbers(loss, class_weight, O, dtype)
         self.loss = DeviceLoss(losses.name_of(loss), numbers, dtype, not network.return_sequences)
-        self.weight_sum = partial(losses.weight_sum, loss, class_weight=class_weight, outputs=O, dtype=dtype)
+        self.weight_sum = partial(losses.weight_sum, loss, class_weight=class_weight)
         self.l1, self.l2 = map(upload, np.zeros((2, 0)) if penalty is None else penalty.rates(P))
         none = np.zeros(0, dtype)
         self.no_weight, self.before = upload(none), upload(network.theta)
@@ -94,7 +94,7 @@ class CudaTrainer(Trainer):
             held = DeviceStack(self.network)  # that of calls between two epochs
             return held, run(keep, memory)
 
-        key = key, batch.weight is None, want_outputs
+        key = key, 0 if batch.weight is None else batch.weight.ndim, want_outputs
         (total, square, penalty), outputs, state = run(choose(beside, self.keep, B, T, key, self.memory), self.memory)
         value, self.norm = total / weight_sum + penalty, math.sqrt(square)
         if outputs is not None and not self.network.return_sequences:

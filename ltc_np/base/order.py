@@ -1,0 +1,80 @@
+"""The order in which a function of a user's own, a loss or a metric, takes predictions and targets."""
+
+import inspect
+from typing import NamedTuple
+
+# Words in the name of a parameter that takes targets: y_true, labels_true, target, ground_truth, ...
+_TARGET = {"true", "truth", "target", "targets", "actual"}
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Order(NamedTuple):
+    """How a function wants its arguments.
+
+    Attributes
+    ----------
+    target_first : bool
+        ``(y_true, y_pred)``, as scikit-learn and Keras have it, rather than ``(y, target)``.
+    prediction : str
+        The name of the parameter for predictions, "" where it is not known.
+    takes_weight : bool
+        There is a parameter ``sample_weight``.
+    """
+
+    target_first: bool
+    prediction: str
+    takes_weight: bool
+
+    def arguments(self, y, target):
+        """Predictions and targets as the function takes them."""
+        return (target, y) if self.target_first else (y, target)
+
+
+def read(argument, function):
+    """The `Order` of a function, by the names of its first two parameters.
+
+    The target comes first where the first name says so, by one of the words true, truth, target, targets and actual or
+    as the whole word label or labels, such as ``y_true`` and ``labels_true``.  All other functions, also those that do
+    not tell their parameters, take ``(y, target)``.
+
+    Parameters
+    ----------
+    argument : str
+        What errors call the function's argument.
+    function : callable
+
+    Raises
+    ------
+    TypeError
+        It is a class or a metric object of Keras, or cannot be called with two arguments.
+    """
+    two = "a function (y, target) or (y_true, y_pred)"
+    if hasattr(function, "update_state"):
+        raise TypeError(f"`{argument}` must be {two}, got a metric object of Keras, {name_of(function)}")
+    if isinstance(function, type):
+        raise TypeError(f"`{argument}` must be {two}, got the class {function.__name__}")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some builtins do not tell
+        return Order(False, "", False)
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise TypeError(f"`{argument}` must be {two}, got {name_of(function)}: {error}") from None
+    names = [p.name for p in signature.parameters.values() if p.kind in _POSITIONAL][:2]
+    takes_weight = "sample_weight" in signature.parameters
+    if len(names) < 2:
+        return Order(False, "", takes_weight)
+    first = _says_target(names[0])
+    return Order(first, names[1] if first else names[0], takes_weight)
+
+
+def name_of(function):
+    """What a function is called, also under a `functools.partial`."""
+    inner = getattr(function, "func", function)
+    return getattr(function, "__name__", getattr(inner, "__name__", type(function).__name__))
+
+
+def _says_target(name):
+    words = name.lower().split("_")
+    return not _TARGET.isdisjoint(words) or words in (["label"], ["labels"])

@@ -1,0 +1,78 @@
+"""The order of predictions and targets, by the names of parameters: ltc_np.base.order."""
+
+from fractions import Fraction
+from functools import partial
+
+import pytest
+
+from ltc_np.base import order
+
+
+def takes(names):
+    """A function with these parameters."""
+    space = {}
+    exec(f"def function({names}): return 0.0", space)
+    return space["function"]
+
+
+@pytest.mark.parametrize(
+    ("names", "target_first", "prediction"),
+    [
+        ("y, target", False, "y"),
+        ("a, b", False, "a"),
+        ("y_true, y_pred", True, "y_pred"),
+        ("y_true, y_score, *, average='macro'", True, "y_score"),
+        ("labels_true, labels_pred", True, "labels_pred"),
+        ("target, y", True, "y"),
+        ("targets, outputs", True, "outputs"),
+        ("ground_truth, prediction", True, "prediction"),
+        ("actual, forecast", True, "forecast"),
+        ("labels, logits", True, "logits"),
+        ("y_pred, y_true", False, "y_pred"),
+        ("labels_pred, labels_true", False, "labels_pred"),
+        ("predicted, actual", False, "predicted"),
+        ("constructed, b", False, "constructed"),
+        ("*args", False, ""),
+    ],
+)
+def test_names(names, target_first, prediction):
+    found = order.read("metrics", takes(names))
+    assert found == (target_first, prediction, False)
+    assert found.arguments("y", "t") == (("t", "y") if target_first else ("y", "t"))
+
+
+def test_weights_partials_objects_and_builtins():
+    scored = takes("y_true, y_pred, *, sample_weight=None, average='binary'")
+    scored.__name__ = "scored"
+    assert order.read("metrics", scored) == order.read("metrics", partial(scored, average="macro"))
+    assert order.read("metrics", scored).takes_weight
+    assert order.name_of(partial(scored, average="macro")) == "scored"
+
+    class Score:
+        def __call__(self, y_true, y_pred):
+            return 0.0
+
+    assert order.read("metrics", Score()).target_first and order.name_of(Score()) == "Score"
+    assert order.read("metrics", max) == (False, "", False)  # which does not tell
+
+
+@pytest.mark.parametrize("names", ["", "y", "y_true", "y, target, weight", "estimator, X, y_true", "y, *, target"])
+def test_what_does_not_take_two_arguments_is_refused(names):
+    with pytest.raises(
+        TypeError, match=r"`metrics` must be a function \(y, target\) or \(y_true, y_pred\), got function: "
+    ):
+        order.read("metrics", takes(names))
+
+
+def test_metric_objects_of_keras_are_refused():
+    class MeanSquaredError:
+        def __call__(self, *args, **kwargs):
+            return 0.0
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            pass
+
+    with pytest.raises(TypeError, match="got a metric object of Keras, MeanSquaredError"):
+        order.read("metrics", MeanSquaredError())
+    with pytest.raises(TypeError, match=r"`loss` must be a function .*, got the class Fraction"):
+        order.read("loss", Fraction)  # it could be called with two arguments
