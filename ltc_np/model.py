@@ -24,8 +24,8 @@ class Model(Network):
     ----------
     *layers : Layer
         Applied in order; each takes as many features as the one before gives.
-    seed : int, optional
-        Of the initial parameters; None draws a new one.
+    seed : int or numpy.random.Generator, optional
+        Of the initial parameters; None draws a new one, and one is drawn from a generator.
     dtype : "float32" or "float64"
     backend : "auto", "numpy", "cpu" or "cuda"
         ``"auto"`` is Numba's kernels where numba works, else NumPy; ``"cuda"`` is for large batches (docs/cuda.md).

@@ -11,6 +11,7 @@ from numbers import Real
 
 import numpy as np
 
+from . import frames
 from .sums import sum_of_squares
 
 
@@ -28,9 +29,11 @@ def one_line(error):
 
 
 def plain(name, values, expected="an array of real numbers"):
-    """``values`` as an array; masked and ragged ones are refused."""
+    """``values`` as an array; masked and ragged ones are refused, and columns of a frame that hold no numbers."""
     if type(values) is np.ndarray:  # none of what follows
         return values
+    if frames.is_pandas(values):
+        return frames.array(name, values)
     inside = values if isinstance(values, (list, tuple)) else ()
     if any(isinstance(v, np.ma.MaskedArray) for v in (values, *inside)):
         raise TypeError(f"`{name}` must be a plain array, got a masked array (use `lengths` for padding)")
@@ -45,10 +48,13 @@ def plain(name, values, expected="an array of real numbers"):
         raise ValueError(f"`{name}` must be {expected}, got a ragged list (`ltc_np.data.pad` helps)") from None
 
 
-def real(name, values, dtype=None, expected="an array of real numbers"):
-    """``values`` as a contiguous array of real numbers, cast to ``dtype``; object, complex, text are refused."""
+def real(name, values, dtype=None, expected="an array of real numbers", bools=False):
+    """``values`` as a contiguous array of real numbers, cast to ``dtype``; object, complex, text are refused.
+
+    With ``bools`` these are numbers too, 0 and 1.
+    """
     array = plain(name, values, expected)
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in ("biuf" if bools else "fiu"):
         raise TypeError(f"`{name}` must be real numbers ({expected}), got dtype {array.dtype}")
     if dtype is None:
         return array
@@ -64,8 +70,11 @@ def surely_finite(array):
     return math.isfinite(sum_of_squares(array))
 
 
-def finite(name, array, valid=None):
-    """Refuse NaN, infinities, and magnitudes whose square overflows, of valid elements."""
+def finite(name, array, valid=None, names=None, missing=""):
+    """Refuse NaN, infinities, and magnitudes whose square overflows, of valid elements.
+
+    Errors say the column, by its place in ``names`` if there are any, and add ``missing`` where it is a NaN.
+    """
     if surely_finite(array):
         return
     limit = largest(array.dtype)
@@ -75,7 +84,9 @@ def finite(name, array, valid=None):
     if not ok.all():
         where = tuple(int(i) for i in np.argwhere(~ok)[0])
         rule = f"finite in {array.dtype} (at most {limit:.1e})"
-        raise ValueError(f"`{name}` must be {rule}, got {array[where]} at index {where}")
+        named = frames.column(names, where[-1]) if where else ""
+        hint = missing if np.isnan(array[where]) else ""
+        raise ValueError(f"`{name}` must be {rule}, got {array[where]} at index {where}{named}{hint}")
 
 
 def largest(dtype):
@@ -105,6 +116,13 @@ def integer(name, value, least=1, most=None):
         rule = f">= {least}" if most is None else f"in {least}..{most}"
         raise (ValueError if whole else TypeError)(f"`{name}` must be an int {rule}, got {brief(value)}")
     return int(value)
+
+
+def seed(name, value):
+    """A seed as an int >= 0: the one given, or one drawn from a `numpy.random.Generator`; None for None."""
+    if isinstance(value, np.random.Generator):
+        return int(value.integers(2**32))  # as wide as the narrowest that takes seeds
+    return None if value is None else integer(name, value, 0)
 
 
 def number(name, value, low=0.0, high=math.inf, low_open=False, high_open=False):

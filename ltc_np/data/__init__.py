@@ -1,11 +1,12 @@
-"""Data: the tutorial's spiral, windows of series, padding of unequal sequences, elapsed times.
+"""Data: the tutorial's spiral, windows of series, padding of unequal sequences, elapsed times, missing values.
 
 Sizes: B sequences, T observations, I features; arrays are (batch, time, feature).
 """
 
+from .filling import Filled, forward_fill
 from .padding import pad
 from .spiral import generate_spiral_data
 from .times import dt_from_times
 from .windows import windows
 
-__all__ = ["dt_from_times", "generate_spiral_data", "pad", "windows"]
+__all__ = ["Filled", "dt_from_times", "forward_fill", "generate_spiral_data", "pad", "windows"]

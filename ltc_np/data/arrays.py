@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..base import checks
+from ..base import checks, frames
 
 
 def is_list_of_arrays(values):
@@ -11,7 +11,11 @@ def is_list_of_arrays(values):
 
 
 def same_features(name, sequences, ndims):
-    """The sequences as arrays of real numbers, all (T_i, I) or, if ``ndims`` has 1, all (T_i,)."""
+    """The sequences as arrays of real numbers, all (T_i, I) or, if ``ndims`` has 1, all (T_i,).
+
+    Frames must have the same columns in the same order.
+    """
+    frames.check_same_columns(name, sequences)
     arrays = [real(f"{name}[{k}]", values) for k, values in enumerate(sequences)]
     for k, values in enumerate(arrays):
         if values.ndim not in ndims:

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from ..base import checks, frames
 from .arrays import same_features
 
 
-def pad(sequences, value=0.0, name="sequences"):
+def pad(sequences, value=0.0, name="sequences", steps=None):
     """One array from sequences of unequal length, filled up at the end.
 
     Parameters
@@ -16,6 +17,8 @@ def pad(sequences, value=0.0, name="sequences"):
         What to fill with; must be a value of the arrays' dtype.
     name : str
         What errors call the sequences.
+    steps : int, optional
+        Tmax; default the longest of them.
 
     Returns
     -------
@@ -36,6 +39,8 @@ def pad(sequences, value=0.0, name="sequences"):
     >>> x.tolist(), lengths.tolist()
     ([[1, 2, 3], [4, 0, 0]], [3, 1])
     """
+    if not isinstance(sequences, (list, tuple, np.ndarray)):
+        raise TypeError(f"`{name}` must be a list of arrays, got {checks.describe(sequences)}")
     if isinstance(sequences, np.ndarray) and sequences.ndim < 2:
         raise ValueError(f"`{name}` must be a list of arrays, got an array of shape {sequences.shape}")
     sequences = same_features(name, list(sequences), (1, 2))
@@ -50,7 +55,10 @@ def pad(sequences, value=0.0, name="sequences"):
         raise ValueError(f"`value` must be one real number, got {value!r}")
     if dtype.kind != "f" and not (np.isfinite(fill) and fill.astype(dtype) == fill):
         raise ValueError(f"`value` must be a value of dtype {dtype}, got {value!r}")
-    x = np.full((len(sequences), lengths.max(), *sequences[0].shape[1:]), fill, dtype=dtype)
+    longest = int(lengths.max())
+    if steps is not None and checks.integer("steps", steps) < longest:
+        raise ValueError(f"`steps` must be at least the length of the longest, {longest}, got {steps}")
+    x = np.full((len(sequences), steps or longest, *sequences[0].shape[1:]), fill, dtype=dtype)
     for row, values in zip(x, sequences, strict=True):
         row[: len(values)] = values
     return x, lengths
@@ -60,10 +68,13 @@ def is_list_of_sequences(values):
     """Whether these are several (T_i, I) arrays in a list, which may differ in length."""
     if not isinstance(values, (list, tuple)) or len(values) == 0:
         return False
-    if all(isinstance(v, np.ndarray) and v.ndim == 1 for v in values) and len({v.size for v in values}) > 1:
+    series = all(frames.is_pandas(v) and v.ndim == 1 for v in values)
+    flat = all(isinstance(v, np.ndarray) and v.ndim == 1 for v in values)
+    if series or (flat and len({v.size for v in values}) > 1):
+        remedy = "a.to_frame()" if series else "a[:, None]"
         raise ValueError(
             f"`x` must be a list of (T_i, I) arrays, got one of shape {values[0].shape}; of one feature it is "
-            "[a[:, None] for a in x]"
+            f"[{remedy} for a in x]"
         )
     try:
         return all(np.ndim(v) == 2 for v in values)

@@ -35,8 +35,7 @@ class Network(Parameters):
             raise ValueError(f'`dtype` must be "float32" or "float64", got {dtype!r}')
         self.dtype = np.dtype(name)  # of this machine's byte order
         return_sequences = checks.boolean("return_sequences", return_sequences)
-        if seed is not None:
-            checks.integer("seed", seed, 0)
+        seed = checks.seed("seed", seed)
         self.layers, self.backend, self.return_sequences = layers, kernels.resolve(backend), return_sequences
         self.layer_stack, self.takes_dt = stack, stack.takes_dt
         self.input_size, self.output_size, self.state_size = stack.input_size, stack.output_size, stack.state_size
@@ -255,7 +254,7 @@ class Network(Parameters):
             )
         x = x_t
         if type(x) is not np.ndarray or x.dtype != self.dtype:
-            x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})")
+            x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})", True)
         single = x.ndim == 1
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size or x.size == 0:
             raise ValueError(f"`x_t` must be ({self.input_size},) or (B, {self.input_size}), got shape {x.shape}")

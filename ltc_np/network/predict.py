@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..base import checks
+from ..base import checks, frames
 from ..base.workspace import Workspace
 from ..data import padding
-from .sequences import check_state, read
+from .sequences import MISSING, check_state, read
 
 
 def predict(self, x, dt=None, *, lengths=None, h0=None, batch_size=None):
@@ -43,11 +43,13 @@ def predict(self, x, dt=None, *, lengths=None, h0=None, batch_size=None):
 def _of_list(network, x, dt, h0, batch_size):
     """`predict` for a list of (T_i, I): padded in groups, so that one long sequence does not lengthen all."""
     I, O, dtype, every = network.input_size, network.output_size, network.dtype, network.return_sequences
+    frames.check_same_columns("x", x)
     for k, sequence in enumerate(x):
-        sequence = checks.real(f"x[{k}]", sequence, dtype, f"(T, {I})")
+        names = frames.columns(sequence)
+        sequence = checks.real(f"x[{k}]", sequence, dtype, f"(T, {I})", bools=True)
         if sequence.shape[1] != I:
             raise ValueError(f"`x[{k}]` must be (T, {I}), got shape {sequence.shape}")
-        checks.finite(f"x[{k}]", sequence)
+        checks.finite(f"x[{k}]", sequence, None, names, MISSING)
     lengths = [len(sequence) for sequence in x]
     if isinstance(dt, (list, tuple)):
         padding.check_same_lengths("dt", dt, lengths)

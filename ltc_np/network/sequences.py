@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..base import checks
+from ..base import checks, frames
 from ..base.workspace import Fresh
 from .outputs import d_last_outputs, last_outputs
+
+# What errors about a NaN in the inputs say besides.
+MISSING = "; where values are missing, `ltc_np.data.forward_fill` fills them in and says since when"
 
 
 class Sequences(NamedTuple):
@@ -86,11 +89,12 @@ class Given(NamedTuple):
         return d_dt.sum(0, dtype=np.float64).astype(d_dt.dtype)
 
 
-def check_shape(shape, input_size, lengths):
+def check_shape(shape, input_size, lengths, names=None):
     """(B, T, whether it is a single sequence) of an x of this shape; an error if it does not fit."""
     expected = f"(B, T, {input_size}) or (T, {input_size})"
     if len(shape) not in (2, 3) or shape[-1] != input_size:
-        raise ValueError(f"`x` must be {expected}, got shape {shape}")
+        columns = "" if names is None else f", columns {', '.join(map(repr, names))}"
+        raise ValueError(f"`x` must be {expected}, got shape {shape}{columns}")
     if 0 in shape:
         raise ValueError(f"`x` must hold at least one sequence of at least one step, got shape {shape}")
     if len(shape) == 3:
@@ -131,20 +135,21 @@ def read(network, x, dt, lengths, h0, return_sequences):
     return Given(sequences, () if dt is None else np.shape(dt), return_sequences, single)
 
 
-def check(network, x, dt, lengths, h0, workspace=None):
+def check(network, x, dt, lengths, h0, workspace=None, names=None):
     """`Sequences` of arrays of the host, and whether it was a single one.
 
-    A workspace keeps what only the shape decides.
+    A workspace keeps what only the shape decides.  ``names`` are those of the columns, where x itself has none.
     """
     I, dtype, workspace = network.input_size, network.dtype, workspace or Fresh()
-    x = checks.real("x", x, dtype, f"(B, T, {I}) or (T, {I})")
-    B, T, single = check_shape(x.shape, I, lengths)
+    names = names or frames.columns(x)
+    x = checks.real("x", x, dtype, f"(B, T, {I}) or (T, {I})", bools=True)
+    B, T, single = check_shape(x.shape, I, lengths, names)
     x = x[None] if single else x
     if lengths is None:
         lengths, valid = workspace.kept("lengths", (B, T), lambda: checks.lengths(None, B, T))
     else:
         lengths, valid = checks.lengths(lengths, B, T)
-    checks.finite("x", x, valid)
+    checks.finite("x", x, valid, names, MISSING)
     if valid is not None:
         x = np.where(valid[:, :, None], x, dtype.type(0))
     check_takes_dt(network, dt)

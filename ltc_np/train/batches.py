@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import losses
-from ..base import checks
+from ..base import checks, frames
 from ..data.padding import check_same_lengths, is_list_of_sequences, pad
 from ..network.engine import Batch
 from ..network.sequences import Sequences, check
@@ -77,12 +77,13 @@ class Batches(NamedTuple):
 
 def prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing):
     """`Batches` of arrays, or of lists of unequal sequences; the loss is from `losses.get`."""
+    names = frames.columns(x)
     if is_list_of_sequences(x):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
         own = [len(sequence) for sequence in x]
         x, lengths = pad(x, name="x")
-        if model.return_sequences:
+        if model.return_sequences and np.shape(y if isinstance(y, np.ndarray) else ())[:2] != x.shape[:2]:
             check_same_lengths("y", y, own)
             y = pad(y, name="y")[0]
         if isinstance(dt, (list, tuple)):
@@ -91,12 +92,22 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing):
         if isinstance(sample_weight, (list, tuple)) and len(sample_weight) and np.ndim(sample_weight[0]) == 1:
             check_same_lengths("sample_weight", sample_weight, own)
             sample_weight = pad(sample_weight, name="sample_weight")[0]
+    elif lengths is not None and model.return_sequences:
+        y = _padded("y", y, lengths, np.shape(x))
     if checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").ndim == 2:
-        raise ValueError(
-            f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; x[None] is a batch of one"
-        )
-    sequences, _ = check(model, x, dt, lengths, None)
+        batch = "[x] is a list of one" if frames.is_pandas(x) else "x[None] is a batch of one"
+        raise ValueError(f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; {batch}")
+    sequences, _ = check(model, x, dt, lengths, None, names=names)
     whole = model.make_batch(sequences, y, loss, sample_weight, missing)
     # A loss of one's own sees the padding, and how much there is.
     cuts = sequences.valid is not None and losses.takes_weight(loss)
     return Batches(whole, model.return_sequences, cuts)
+
+
+def _padded(name, values, lengths, shape):
+    """A list of sequences of unequal length for a padded x of this shape, padded as it is; anything else as it is."""
+    of_steps = isinstance(values, (list, tuple)) and len(shape) == 3 and all(np.ndim(v) for v in values)
+    if not of_steps or all(len(v) == shape[1] for v in values):
+        return values
+    check_same_lengths(name, values, list(lengths))
+    return pad(values, name=name, steps=shape[1])[0]

@@ -154,7 +154,7 @@ def fit(
     clip = _clip(clip_norm, clip_array_norm)
     if seed is None:
         seed = int(np.random.SeedSequence().entropy % 2**63)
-    seed = checks.integer("seed", seed, 0)
+    seed = checks.seed("seed", seed)
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
     if isinstance(callbacks, Callback) or callable(callbacks):
         callbacks = [callbacks]

@@ -17,7 +17,8 @@ class NotBuiltError(AttributeError):
 
 def seed_of(name, seed):
     """``seed``, or one drawn now and kept: a wiring without a given seed is as reproducible as any other."""
-    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else checks.integer(name, seed, 0)
+    seed = checks.seed(name, seed)
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
 
 
 def _subclasses(cls):

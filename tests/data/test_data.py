@@ -154,6 +154,9 @@ def test_pad_dtypes():
 @pytest.mark.parametrize(
     ("sequences", "value", "error", "message"),
     [
+        (None, 0, TypeError, "`sequences` must be a list of arrays, got NoneType None"),
+        (3, 0, TypeError, "`sequences` must be a list of arrays, got int 3"),
+        ("ab", 0, TypeError, "`sequences` must be a list of arrays, got str 'ab'"),
         ([], 0, ValueError, "`sequences` must have at least one element, got no sequence"),
         ([[], []], 0, ValueError, "`sequences` must have at least one element, got 2 of length 0"),
         (np.ones(3), 0, ValueError, r"`sequences` must be a list of arrays, got an array of shape \(3,\)"),
@@ -182,6 +185,17 @@ def test_pad_dtypes():
 def test_pad_refuses(sequences, value, error, message):
     with pytest.raises(error, match=message):
         pad(sequences, value)
+
+
+def test_pad_to_a_number_of_steps():
+    x, lengths = pad([[1, 2], [3]], steps=4)
+    assert x.tolist() == [[1, 2, 0, 0], [3, 0, 0, 0]] and lengths.tolist() == [2, 1]
+    for steps, error, words in (
+        (1, ValueError, "`steps` must be at least the length of the longest, 2, got 1"),
+        (2.0, TypeError, "`steps` must be an int >= 1, got 2.0"),
+    ):
+        with pytest.raises(error, match=words):
+            pad([[1, 2], [3]], steps=steps)
 
 
 @settings(max_examples=50, deadline=None)

@@ -25,6 +25,7 @@ from ltc_np import (
     clip_by_global_norm,
     load,
     metrics,
+    pad,
     set_num_threads,
 )  # fmt: skip
 from ltc_np.network.host import HostEngine
@@ -122,6 +123,61 @@ def test_unequal_sequences_weights_and_irregular_time(backend):
     classes = LTCRNN(AutoNCP(8, 3), 2, seed=0, return_sequences=False, backend=backend)
     history = classes.fit(xs, [0, 2, 1, 2], loss="cross_entropy", metrics=["accuracy", "f1"], **kwargs)
     assert set(history) == {"loss", "accuracy", "f1"}
+
+
+def test_lists_and_padded_arrays_go_together():
+    """x may be one and y the other."""
+    rng, lengths = np.random.default_rng(0), [5, 3, 7, 1]
+    xs, ys = ([rng.normal(size=(n, I)) for n in lengths] for I in (2, 3))
+    (x, _), (y, _) = pad(xs), pad(ys, value=np.nan)
+    wide = np.pad(x, ((0, 0), (0, 2), (0, 0)))  # padding that no sequence needs
+    forms = [(xs, ys, {}), (xs, y, {}), (x, ys, {"lengths": lengths}), (x, y, {"lengths": lengths})]
+    forms += [(wide, ys, {"lengths": np.array(lengths)}), (wide, tuple(ys), {"lengths": lengths})]
+    thetas = []
+    for inputs, targets, options in forms:
+        model = LTCRNN(AutoNCP(8, 3), input_dim=2, seed=0)
+        model.fit(inputs, targets, **options, batch_size=3, seed=0, verbose=False)
+        thetas.append(model.theta.tobytes())
+    assert len(set(thetas)) == 1
+    model = LTCRNN(AutoNCP(8, 3), input_dim=2, seed=0)
+    for inputs, targets, options, words in (
+        (x, ys[:3], {"lengths": lengths}, "`y` must be a list of 4 sequences as x is, got list of 3"),
+        (x, ys, {"lengths": [5, 3, 6, 1]}, r"`y\[2\]` must have the 6 steps of x\[2\], got 7"),
+        (x, ys, {}, "`y` must be .*, got a ragged list"),
+        (xs, y[:, :5], {}, "`y` must be a list of 4 sequences as x is, got ndarray of 4|must have the 3 steps"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.fit(inputs, targets, **options, verbose=False)
+
+
+def test_inputs_may_be_bools(backend):
+    rng = np.random.default_rng(0)
+    events, y = rng.random((4, 5, 1)) < 0.5, rng.normal(size=(4, 5, 1))
+    models = small(backend), small(backend)
+    for model, x in zip(models, (events, events.astype(float)), strict=True):
+        model.fit(x, y, seed=0, verbose=False)
+    model, as_numbers = models[0], events.astype(np.float32)
+    assert np.array_equal(models[0].theta, models[1].theta)
+    assert np.array_equal(model(events), model(as_numbers))
+    assert np.array_equal(model.predict(list(events))[1], model.predict(list(as_numbers))[1])
+    assert np.array_equal(model.step(events[0, 0])[0], model.step(as_numbers[0, 0])[0])
+    with pytest.raises(TypeError, match="`dt` must be real numbers .*, got dtype bool"):
+        model(as_numbers, dt=events[..., 0])
+
+
+def test_a_generator_is_a_seed():
+    """It gives another one every time, the same as long as it is in the same state."""
+    x, y = sines(n=6, T=5)
+    wirings = [AutoNCP(8, 1, seed=np.random.default_rng(5)) for _ in range(2)]
+    assert wirings[0] == wirings[1] != AutoNCP(8, 1, seed=np.random.default_rng(6))
+    thetas = []
+    for rng in (np.random.default_rng(0), np.random.default_rng(0), np.random.default_rng(1)):
+        for _ in range(2):
+            model = LTCRNN(wirings[0], input_dim=1, seed=rng)
+            first = model.theta.tobytes()
+            model.fit(x, y, batch_size=2, seed=rng, verbose=False)
+            thetas.append((first, model.theta.tobytes()))
+    assert thetas[:2] == thetas[2:4] and len({theta for pair in thetas for theta in pair}) == 8
 
 
 @pytest.mark.parametrize("return_sequences", [True, False])

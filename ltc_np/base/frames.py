@@ -1,0 +1,61 @@
+"""Frames and series of pandas as arrays, with the names of their columns.
+
+pandas is not imported: a frame is known by ``iloc`` and ``columns``, a series by ``iloc`` alone.  Rows are taken in
+their order; an index is not looked at.
+"""
+
+import numpy as np
+
+
+def is_pandas(values):
+    """Whether this is a frame or a series."""
+    return hasattr(values, "iloc") and hasattr(values, "dtypes")
+
+
+def columns(values):
+    """The names of the columns of a frame, or of the first frame of a list; None of anything else."""
+    if isinstance(values, (list, tuple)) and len(values):
+        values = values[0]
+    return list(values.columns) if is_pandas(values) and hasattr(values, "columns") else None
+
+
+def column(names, k):
+    """Which column is meant, for errors: the name at position ``k``, "" where there are no names."""
+    return "" if names is None or not -len(names) <= k < len(names) else f", column {names[k]!r}"
+
+
+def array(name, values):
+    """A frame as (T, I), a series as (T,); missing values become NaN.
+
+    A TypeError names the column that does not hold numbers.
+    """
+    if not hasattr(values, "columns"):
+        return _numbers(name, f" in series {values.name!r}", values)
+    names = list(values.columns)
+    parts = [_numbers(name, column(names, k), values.iloc[:, k]) for k in range(len(names))]
+    if not parts:
+        return np.empty((len(values), 0))
+    return np.stack(parts, axis=1)
+
+
+def _numbers(name, where, series):
+    """The values of a series, numbers or bools."""
+    dtype = series.dtype
+    kind = getattr(dtype, "kind", "O")
+    if kind not in "biuf":
+        hint = {"M": "; `dt_from_times` takes numbers: subtract a first date and divide by a unit"}.get(kind, "")
+        raise TypeError(f"`{name}` must be real numbers, got {dtype}{where}{hint}")
+    if isinstance(dtype, np.dtype):
+        return series.to_numpy()
+    if series.isna().any():  # of a kind that has a value of its own for it
+        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+    return series.to_numpy(dtype=dtype.numpy_dtype)
+
+
+def check_same_columns(name, frames):
+    """Refuse frames of a list that have other columns than the first one, or the same in another order."""
+    first = columns(frames)
+    for k, frame in enumerate(frames if first is not None else ()):
+        own = columns(frame)
+        if own is not None and own != first:
+            raise ValueError(f"`{name}[{k}]` must have the columns of {name}[0], {first}, got {own}")
