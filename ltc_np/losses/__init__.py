@@ -21,7 +21,7 @@ from .identity import identity
 from .mae import mae
 from .mse import mse
 from .probabilities import probabilities
-from .registry import LOSSES, class_count, get, name_of, numbers, takes_weight, trusted, weight_sum
+from .registry import LOSSES, class_count, get, has_classes, name_of, numbers, takes_weight, trusted, weight_sum
 from .targets import check_target, known_target
 from .weights import NoWeightError, normalise
 
@@ -33,6 +33,7 @@ __all__ = [
     "class_count",
     "cross_entropy",
     "get",
+    "has_classes",
     "huber",
     "identity",
     "known_target",

@@ -24,20 +24,20 @@ def logistic(y, small):
     return np.where(y >= 0, 1, small) / (1 + small), np.where(y >= 0, small, 1) / (1 + small)
 
 
-def probabilities(y, independent=False):
+def probabilities(y, multilabel=False):
     """The probabilities of classes, of logits.
 
     Parameters
     ----------
     y : (..., O) float array
         Logits, as the losses `cross_entropy` and `binary_cross_entropy` take them.
-    independent : bool
+    multilabel : bool
         Every output is a class of its own, which is true or not whatever the others are: 1 / (1 + exp(-y)).
 
     Returns
     -------
     (..., C) array of y's dtype
-        Softmax, or independent probabilities, of C = O classes.  One logit is that of class 1 against class 0: then
+        Softmax, or the probabilities of labels, of C = O classes.  One logit is that of class 1 against class 0: then
         C = 2, in this order.
 
     Examples
@@ -46,11 +46,11 @@ def probabilities(y, independent=False):
     [[0.5, 0.5], [0.25, 0.75]]
     >>> probabilities(np.log([[1.0, 3.0, 4.0]])).round(3).tolist()
     [[0.125, 0.375, 0.5]]
-    >>> probabilities(np.array([[0.0, 1000.0]]), independent=True).tolist()
+    >>> probabilities(np.array([[0.0, 1000.0]]), multilabel=True).tolist()
     [[0.5, 1.0]]
     """
-    if independent or y.shape[-1] == 1:
+    if multilabel or y.shape[-1] == 1:
         p, q = logistic(y, np.exp(-np.abs(y)))
-        return p if independent else np.concatenate([q, p], axis=-1)
+        return p if multilabel else np.concatenate([q, p], axis=-1)
     rows = y.reshape(-1, y.shape[-1])
     return softmax(rows - rows.max(axis=1, keepdims=True))[0].reshape(y.shape)

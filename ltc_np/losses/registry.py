@@ -146,6 +146,12 @@ def trusted(loss):
     return partial(kind.trusted, **loss.keywords) if isinstance(loss, partial) else kind.trusted
 
 
+def has_classes(loss):
+    """Whether this is one of the library's losses of classes, of which outputs are logits."""
+    kind = _kind(loss)
+    return kind is not None and kind.classes(2) > 0
+
+
 def class_count(loss, outputs):
     """How many classes a library's loss has, 0 for one without classes."""
     return _kind(loss).classes(outputs)

@@ -20,11 +20,13 @@ class Metric(Described):
         Whether the smaller or the larger value is better, for whoever monitors it; None where nobody has said.
     takes_outputs : bool
         ``_add`` also takes weights (n, O), those of single outputs; where one is 0, y and target are 0 too.
+    takes_logits : bool
+        Outputs that are probabilities would be decided wrongly.
     """
 
     name = "metric"
     mode = None
-    takes_outputs = False
+    takes_outputs = takes_logits = False
 
     def __init__(self):
         self.reset()

@@ -61,6 +61,7 @@ class Accuracy(MeanMetric):
 
     name = "accuracy"
     mode = "max"
+    takes_logits = True
 
     def _elements(self, y, target):
         decision, target, _ = decide(self.name, y, target)
@@ -73,7 +74,7 @@ class CountMetric(Metric):
     ``_score(hits, false_alarms, misses, rejections)``, arrays with an entry each, is its value.
     """
 
-    takes_outputs = True
+    takes_outputs = takes_logits = True
 
     def reset(self):
         super().reset()

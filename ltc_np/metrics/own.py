@@ -67,7 +67,7 @@ class OwnMetric(Metric):
     def _has_classes(self, target):
         if self.loss is None or not losses.takes_weight(self.loss):
             return target.dtype.kind in "biu"
-        return losses.class_count(self.loss, 2) > 0
+        return losses.has_classes(self.loss)
 
     def _of_classes(self, y, target):
         """Outputs as the name of their parameter asks for, and targets as whole numbers; (n,) where one column is."""
@@ -75,7 +75,7 @@ class OwnMetric(Metric):
         if self.order.prediction in DECISIONS:
             y = decision.astype(np.intp).view(Decisions)
         elif self.order.prediction in PROBABILITIES:
-            y = losses.probabilities(y.astype(np.float64), independent=classes == 1)
+            y = losses.probabilities(y.astype(np.float64), multilabel=classes == 1)
             y = y[:, 1] if classes == 2 else y
         return _column(y), _column(target.astype(np.intp))
 

@@ -8,10 +8,10 @@ from ..cells.base import TRAITS
 from ..layers import Stack
 from . import engines
 from .engine import Batch, Objective
-from .outputs import output_weight, read_target, target_shape, valid_outputs
+from .outputs import check_logits, output_weight, read_target, target_shape, valid_outputs
 from .parameters import Parameters
 from .penalties import Penalty
-from .predict import predict
+from .predict import predict, predict_proba
 from .sequences import check
 from .tape import Tape
 
@@ -220,6 +220,8 @@ class Network(Parameters):
 
     def objective(self, batch, loss, class_weight, l1, l2):
         """`Objective` of what a user gave; ``batch`` is all data that it is for."""
+        if losses.has_classes(loss):
+            check_logits(self.layers, f"the loss {losses.name_of(loss)}")
         weights = losses.read_class_weight(
             loss, class_weight, self.output_size, self.dtype, batch.target, batch.mask
         )  # fmt: skip
@@ -267,6 +269,7 @@ class Network(Parameters):
         return stream.write(y, state, out, single)
 
     predict = predict
+    predict_proba = predict_proba
 
     # ------------------------------------------------------------------------------------------- as an object
 

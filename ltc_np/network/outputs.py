@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import losses
 from ..base import checks
+from ..layers.dense import Dense
 
 
 def last_outputs(y, lengths):
@@ -38,6 +39,13 @@ def target_shape(model, B, T, y):
     if not model.return_sequences and given == sequences:
         raise ValueError(f"`y` must be of the last step, {last}, got {given}: the model has return_sequences=False")
     return sequences if model.return_sequences else last
+
+
+def check_logits(layers, what):
+    """Refuse a network whose outputs are probabilities for ``what`` takes logits."""
+    last = layers[-1]
+    if isinstance(last, Dense) and last.activation == "sigmoid":
+        raise ValueError(f"{what} needs a model of logits, got {last!r} as the last layer: leave out its activation")
 
 
 def read_target(loss, shape, y, dtype, valid, missing):

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from .. import losses
 from ..base import checks, frames
 from ..base.workspace import Workspace
 from ..data import padding
+from .outputs import check_logits, valid_outputs
 from .sequences import MISSING, check_state, read
 
 
@@ -38,6 +40,55 @@ def predict(self, x, dt=None, *, lengths=None, h0=None, batch_size=None):
         # y may lie in the workspace, which the next part writes to.
         parts.append(part.outputs(y.copy() if self.return_sequences else y))
     return parts[0] if given.single else np.concatenate(parts)
+
+
+def predict_proba(self, x, *, dt=None, lengths=None, h0=None, batch_size=None, multilabel=False):
+    """Probabilities of classes for many sequences, of a model that was trained with a cross-entropy.
+
+    Parameters
+    ----------
+    x, dt, lengths, h0, batch_size
+        As for `predict`.
+    multilabel : bool
+        Every output is a class of its own, true or not whatever the others are, as for ``"binary_cross_entropy"`` with
+        several outputs.
+
+    Returns
+    -------
+    (B, T, C), or what `predict` gives for other x and for models of last outputs, with C in the place of O
+        Of several outputs the softmax, C = O: the classes of ``"cross_entropy"``; with ``multilabel`` the logistic
+        function of each.  Of one output, which is the logit of class 1, the probabilities of class 0 and of class 1,
+        C = 2; with ``multilabel`` that of class 1 alone.  Where `predict` gives 0 because a sequence has ended, 0.
+
+    Raises
+    ------
+    ValueError
+        As for `predict`; a model whose outputs are no logits, since its last layer is a `Dense` with sigmoid.  Of which
+        loss the outputs are the logits a model does not know: for one that was trained on numbers these probabilities
+        have no meaning.
+
+    Examples
+    --------
+    >>> from ltc_np import LTCRNN, AutoNCP
+    >>> model = LTCRNN(AutoNCP(8, 3), input_dim=2, seed=0)
+    >>> p = model.predict_proba(np.ones((5, 4, 2)), lengths=[4, 4, 4, 4, 2])
+    >>> p.shape, p[4].sum(axis=1).round(5).tolist()
+    ((5, 4, 3), [1.0, 1.0, 0.0, 0.0])
+    """
+    check_logits(self.layers, "`predict_proba`")
+    multilabel = checks.boolean("multilabel", multilabel)
+    y = predict(self, x, dt=dt, lengths=lengths, h0=h0, batch_size=batch_size)
+    if isinstance(y, list):
+        return [losses.probabilities(part, multilabel) for part in y]
+    p, valid = losses.probabilities(y, multilabel), None
+    if padding.is_list_of_sequences(x):
+        valid = np.array([len(sequence) > 0 for sequence in x])
+    elif lengths is not None:
+        lengths, valid = checks.lengths(lengths, *np.shape(x)[:2])
+        valid = valid_outputs(valid, lengths, self.return_sequences)
+    if valid is not None:
+        p[~valid] = 0
+    return p
 
 
 def _of_list(network, x, dt, h0, batch_size):

@@ -1,14 +1,13 @@
 """The evaluation of a model on data."""
 
-import copy
-
 import numpy as np
 
-from .. import losses, metrics
+from .. import losses
 from ..base import checks
 from ..base.workspace import Workspace
 from ..network.outputs import last_outputs
 from .batches import prepare_data
+from .measures import read_metrics, results, show
 
 
 def evaluate(
@@ -26,7 +25,7 @@ def evaluate(
     data = prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing)
     objective = model.objective(data.whole, loss, class_weight, None, None)
     size = checks.integer("batch_size", batch_size)
-    measures = read_metrics(metrics)
+    measures = read_metrics(metrics, model, loss)
     return measure(model, data, objective, measures, size, Workspace(), check=True)
 
 
@@ -58,36 +57,3 @@ def share(loss, weight_sum, outputs, mask):
     if losses.takes_weight(loss):
         return weight_sum
     return outputs[..., 0].size if mask is None else np.count_nonzero(mask)
-
-
-def read_metrics(names):
-    """Metrics by name, of what a user gave for ``metrics``."""
-    if isinstance(names, str):
-        names = (names,)
-    names = () if names is None else names
-    # Copies: a callback may evaluate with the same object in the middle of an epoch.
-    found = [copy.copy(metrics.get(name, "metrics")) for name in names]
-    measures = {metric.name: metric for metric in found}
-    for name in measures:
-        if name == "loss" or name.startswith("val_"):
-            raise ValueError(f"`metrics` must not be named loss or val_*, got {name!r}")
-    if len(measures) < len(found):
-        raise ValueError(f"`metrics` must have different names, got {[metric.name for metric in found]}")
-    for metric in found:
-        metric.reset()
-    return measures
-
-
-def show(measures, outputs, target, mask):
-    """Show a batch to every metric; it may keep the outputs, which else lie in a workspace."""
-    outputs = outputs.copy()
-    for metric in measures.values():
-        metric.update(outputs, target, mask)
-
-
-def results(measures):
-    """The metrics' values; they begin anew."""
-    values = {name: metric.result() for name, metric in measures.items()}
-    for metric in measures.values():
-        metric.reset()
-    return values

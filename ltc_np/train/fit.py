@@ -12,8 +12,8 @@ from ..network.network import check_memory
 from ..optim.clip import Clip
 from .batches import prepare_data
 from .callbacks import Callback, as_callback
-from .evaluate import read_metrics
 from .history import History
+from .measures import check_measures, read_metrics
 from .progress import progress
 from .run import Run, Settings
 
@@ -76,8 +76,8 @@ def fit(
     loss : str or callable
         As for `Model.loss_and_grad`.
     metrics : sequence
-        Names from `ltc_np.metrics`, callables, or Metric objects, of which copies are used; reported beside the loss,
-        with prefix ``val_`` for validation.
+        Names from `ltc_np.metrics`, functions, or Metric objects, of which copies are used, as `ltc_np.metrics.get`
+        takes them; reported beside the loss, with prefix ``val_`` for validation.
     validation_data : tuple (x, y) or (x, y, dt), or dict, optional
         A dict may have x, y, dt, lengths, sample_weight.
     validation_every : int
@@ -118,7 +118,8 @@ def fit(
     ValueError, TypeError
         An argument that does not fit; ``tbptt`` for a model that gives only last outputs (the target then belongs to
         one step, and the other chunks would have none), or that has a layer whose outputs depend on later inputs.
-        Before any epoch: steps that have become too long for an explicit solver.
+        Before any epoch: steps that have become too long for an explicit solver.  A metric that does not fit; if it is
+        a function of your own that fails at its first call, the model gets the parameters of before the training.
 
     Notes
     -----
@@ -172,9 +173,12 @@ def fit(
         _check_tbptt(model, train)
     validation = _validation(model, validation_data, loss, missing)
     objective = model.objective(train.whole, loss, class_weight, l1, l2)
-    settings = Settings(
-        objective, optimizer, clip, batch_size, tbptt, keep, read_metrics(metrics), callbacks, seed
-    )  # fmt: skip
+    measures = read_metrics(metrics, model, loss)
+    check_measures(measures, model, train)
+    if validation is not None:
+        with _of_validation():
+            check_measures(measures, model, validation)
+    settings = Settings(objective, optimizer, clip, batch_size, tbptt, keep, measures, callbacks, seed)
     run = Run(model, settings)
     measured = ["loss", *settings.metrics]
     measured += [f"val_{name}" for name in measured] if validation else []
@@ -270,9 +274,16 @@ def _validation(model, data, loss, missing):
             f"`validation_data` must be (x, y), (x, y, dt) or a dict with keys of {sorted(known)}, got {got}"
         )
     full = dict.fromkeys(known) | data
-    try:
+    with _of_validation():
         return prepare_data(
             model, full["x"], full["y"], full["dt"], full["lengths"], full["sample_weight"], loss, missing
         )
+
+
+@contextmanager
+def _of_validation():
+    """Errors say that it is the data of validation that do not fit."""
+    try:
+        yield
     except (ValueError, TypeError) as error:
         raise type(error)(f"`validation_data`: {error}") from None

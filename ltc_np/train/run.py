@@ -1,6 +1,7 @@
 """One call of `fit`, epoch by epoch, step by step."""
 
 import math
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,8 @@ from ..network.outputs import last_outputs
 from ..optim import Optimizer, global_norm
 from ..optim.clip import Clip
 from .callbacks import Callback
-from .evaluate import measure, results, share, show
+from .evaluate import measure, share
+from .measures import results, show
 
 
 class Settings(NamedTuple):
@@ -37,7 +39,8 @@ class Run:
         self.model, self.engine, self.workspace = model, model.engine, Workspace()
         self.trainer = self.engine.trainer(s.objective, s.optimizer, s.clip, s.keep, self.workspace)
         self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in s.callbacks)
-        self.updated = self.diverged = False
+        self.updated = self.diverged = self.measured = self.misfit = False
+        self.start = model.theta.copy()
 
     def epoch(self, data, n, epoch, order):
         """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs."""
@@ -49,6 +52,8 @@ class Run:
             self.trainer.store()
             if self.diverged:
                 self.trainer.restore()
+            if self.misfit:
+                self.model.theta[:] = self.start
 
     def _epoch(self, data, n, epoch, order):
         try:
@@ -68,7 +73,19 @@ class Run:
                 value, weight, state = self.step(data.take(rows, steps, state), step, where)
                 total += value * weight
                 weights += weight
-        return {"loss": losses.normalise(total, weights), **results(self.settings.metrics)}
+        with self.measuring():
+            values = results(self.settings.metrics)
+        self.measured = True
+        return {"loss": losses.normalise(total, weights), **values}
+
+    @contextmanager
+    def measuring(self):
+        """While metrics compute: one that fails before it has given a value does not fit, and nothing shall change."""
+        try:
+            yield
+        except Exception:
+            self.misfit = not self.measured
+            raise
 
     def step(self, batch, step, where):
         """One optimiser step: the loss before it, its weight (0 if no step was made) and the last state."""
@@ -84,7 +101,8 @@ class Run:
             value, outputs, state = found.value, found.outputs, found.state
             weight = share(s.objective.loss, found.weight, outputs, mask)
         if s.metrics:
-            show(s.metrics, outputs, batch.target, mask)
+            with self.measuring():
+                show(s.metrics, outputs, batch.target, mask)
         if weight:
             if self.watched:
                 self.trainer.store()
@@ -99,28 +117,34 @@ class Run:
         s, trainer = self.settings, self.trainer
         found = trainer.gradient(batch, (s.seed, step), bool(s.metrics), s.tbptt is not None)
         if not found.finite:
-            self.check_finite(found.value, "loss", trainer.flat(), where)
+            self.check_finite(found.value, "loss", trainer.flat(), where, found.outputs)
         trainer.update()
         self.updated = True
         return found
 
-    def check_finite(self, value, what, gradient=None, where=""):
-        """Stop on a loss or gradient that is not finite, with the parameters of before the last step."""
+    def check_finite(self, value, what, gradient=None, where="", outputs=None):
+        """Stop on a loss or gradient that is not finite, with the parameters of before the last step.
+
+        ``outputs``, where they are known, tell an overflow from a loss of a user's own that is not finite by itself.
+        """
         norm = 0.0 if gradient is None else global_norm(gradient)
         if math.isfinite(value) and math.isfinite(norm):
             return
         self.trainer.restore()
         self.diverged = True
         norm = "" if gradient is None else f" with gradient norm {norm:g}"
-        if self.updated:
-            advice = (
-                "the model keeps the parameters of before the last step: lower the learning rate or set `clip_norm`"
-            )
+        kept = "the model keeps the parameters of before the last step" if self.updated else "no step has been made yet"
+        loss = self.settings.objective.loss
+        if not losses.takes_weight(loss) and outputs is not None and np.isfinite(outputs).all():
+            part = "its d_y is not, or the backward pass overflows" if math.isfinite(value) else "its value is not"
+            advice = f"{kept}, and the outputs were finite: look at your loss {loss.__name__}, {part}"
+        elif self.updated:
+            advice = f"{kept}: lower the learning rate or set `clip_norm`"
         else:
             part = "backward" if math.isfinite(value) else "forward"
             times = "take shorter elapsed times `dt`, " if self.model.takes_dt else "take "
             advice = (
-                f"no step has been made yet, so the {part} pass or the loss overflows with the parameters as they "
+                f"{kept}, so the {part} pass or the loss overflows with the parameters as they "
                 f"were: {times}inputs or targets of a smaller scale, or smaller initial weights"
             )
         raise FloatingPointError(f"{what} {value:g}{norm}{where}; {advice}")
@@ -143,7 +167,7 @@ class Run:
         outputs, _ = self.forward(batch.sequences)
         loss = losses.trusted(s.objective.loss)
         total, _, _ = loss(outputs, batch.target, batch.weight, s.objective.class_weight)
-        self.check_finite(total, "loss", where=f" after the last step (epoch {epoch})")
+        self.check_finite(total, "loss", where=f" after the last step (epoch {epoch})", outputs=outputs)
 
     def evaluate(self, data):
         """Loss and metrics of validation data."""

@@ -16,12 +16,12 @@ def test_probabilities(dtype):
     p = probabilities(y)
     assert p.dtype == dtype and p.shape == y.shape
     np.testing.assert_allclose(p, np.exp(wide) / np.exp(wide).sum(-1, keepdims=True), rtol=tolerance)
-    np.testing.assert_allclose(probabilities(y, independent=True), 1 / (1 + np.exp(-wide)), rtol=tolerance)
+    np.testing.assert_allclose(probabilities(y, multilabel=True), 1 / (1 + np.exp(-wide)), rtol=tolerance)
     one = probabilities(y[..., :1])
     np.testing.assert_allclose(one[..., 0], 1 / (1 + np.exp(wide[..., 0])), rtol=tolerance)
     np.testing.assert_allclose(one[..., 1], 1 / (1 + np.exp(-wide[..., 0])), rtol=tolerance)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         large = np.array([[3e4, -3e4, 0]], dtype)
         assert probabilities(large).tolist() == [[1, 0, 0]]
-        assert probabilities(large, independent=True).tolist() == [[1, 0, 0.5]]
+        assert probabilities(large, multilabel=True).tolist() == [[1, 0, 0.5]]
     assert probabilities(np.array([[40.0]]))[0, 0] == pytest.approx(math.exp(-40), rel=1e-15)

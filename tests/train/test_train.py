@@ -362,11 +362,9 @@ def test_what_is_not_finite_before_any_step_is_not_blamed_on_the_learning_rate()
     x, y = sines(n=6, T=5)
     model = Model(Dense(1, 1), seed=0)
     words = "loss inf .*; no step has been made yet, so the forward pass or the loss overflows .*: take inputs"
-    with pytest.raises(FloatingPointError, match=words) as error:
-        model.fit(x, y, loss=lambda y, target: (np.inf, y - target), verbose=False)
+    with pytest.raises(FloatingPointError, match=words) as error, np.errstate(over="ignore"):
+        model.fit(x, np.full_like(y, 1e30), verbose=False)
     assert "learning rate" not in str(error.value)
-    with pytest.raises(FloatingPointError, match="backward pass"):
-        model.fit(x, y, loss=lambda y, target: (1.0, np.full_like(y, np.inf)), verbose=False)
     with pytest.raises(FloatingPointError, match="learning rate"), np.errstate(all="ignore"):
         model.fit(x, y, batch_size=2, optimizer=SGD(1e25), verbose=False)
 

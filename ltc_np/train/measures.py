@@ -1,0 +1,75 @@
+"""The metrics of a training or an evaluation: read, looked at beforehand, shown batches, asked for their values."""
+
+import copy
+
+import numpy as np
+
+from .. import metrics
+from ..base import checks
+from ..metrics.own import OwnMetric
+from ..network.outputs import check_logits
+
+CHECKED = 1 << 18  # numbers that `check_measures` makes up at once
+
+
+def read_metrics(given, model, loss):
+    """Metrics by name, of what a user gave for ``metrics``; the loss is from `losses.get`."""
+    if given is None or isinstance(given, str) or callable(given) or isinstance(given, metrics.Metric):
+        given = () if given is None else (given,)
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(
+            f"`metrics` must be a sequence of names, functions and Metric objects, got {checks.brief(given)}"
+        )
+    # Copies: a callback may evaluate with the same object in the middle of an epoch.
+    found = [copy.copy(metrics.get(metric, "metrics")) for metric in given]
+    measures = {metric.name: metric for metric in found}
+    for name in measures:
+        if name == "loss" or name.startswith("val_"):
+            raise ValueError(f"`metrics` must not be named loss or val_*, got {name!r}")
+    if len(measures) < len(found):
+        raise ValueError(f"`metrics` must have different names, got {[metric.name for metric in found]}")
+    for metric in found:
+        if metric.takes_logits:
+            check_logits(model.layers, f"the metric {metric.name}")
+        if isinstance(metric, OwnMetric):
+            metric.loss = loss
+        metric.reset()
+    return measures
+
+
+def check_measures(measures, model, data):
+    """Refuse metrics that do not fit the targets of `Batches`, before a training changes anything.
+
+    The library's are shown all targets, with outputs of 0; so are functions of a user's own, which are not called: what
+    these make of targets only they know.
+    """
+    kinds = OwnMetric, *metrics.METRICS.values()
+    known = {name: metric for name, metric in measures.items() if isinstance(metric, kinds)}
+    _, target, _, mask = data.whole
+    if not known or (mask is not None and not mask.any()):
+        return
+    shape = (data.steps, model.output_size) if model.return_sequences else (model.output_size,)
+    size = max(1, CHECKED // int(np.prod(shape)))
+    for first in range(0, data.count, size):
+        rows = slice(first, first + size)
+        outputs = np.broadcast_to(model.dtype.type(0), (len(target[rows]), *shape))
+        show(known, outputs, target[rows], None if mask is None else mask[rows])
+    for metric in known.values():
+        if not isinstance(metric, OwnMetric):
+            metric.result()
+        metric.reset()
+
+
+def show(measures, outputs, target, mask):
+    """Show a batch to every metric; it may keep the outputs, which else lie in a workspace."""
+    outputs = outputs.copy()
+    for metric in measures.values():
+        metric.update(outputs, target, mask)
+
+
+def results(measures):
+    """The metrics' values; they begin anew."""
+    values = {name: metric.result() for name, metric in measures.items()}
+    for metric in measures.values():
+        metric.reset()
+    return values

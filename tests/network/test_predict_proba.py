@@ -1,0 +1,69 @@
+"""Probabilities of classes: `predict_proba`."""
+
+import numpy as np
+import pytest
+
+from ltc_np import LTC, AutoNCP, Dense, Model
+
+X = np.random.default_rng(0).normal(size=(4, 5, 2))
+LENGTHS = [5, 2, 0, 4]
+
+
+def network(outputs, last=False, activation=None):
+    return Model(
+        LTC(AutoNCP(8, 3), 2), Dense(3, outputs, activation), seed=0, dtype="float64", return_sequences=not last
+    )
+
+
+def naive(y, multilabel):
+    if multilabel:
+        return 1 / (1 + np.exp(-y))
+    if y.shape[-1] == 1:
+        return np.concatenate([1 / (1 + np.exp(y)), 1 / (1 + np.exp(-y))], axis=-1)
+    return np.exp(y) / np.exp(y).sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+def test_all_forms(outputs, last, multilabel):
+    """Batches, padded or not, one sequence and lists: those of the outputs, and 0 behind the end."""
+    model = network(outputs, last)
+    options = {"multilabel": multilabel}
+    p = model.predict_proba(X, dt=0.5, batch_size=3, **options)
+    np.testing.assert_allclose(p, naive(model.predict(X, dt=0.5), multilabel), rtol=1e-13)
+    np.testing.assert_allclose(model.predict_proba(X[0], **options), naive(model(X[0]), multilabel), rtol=1e-13)
+    want = naive(model.predict(X, lengths=LENGTHS), multilabel)
+    valid = np.array(LENGTHS) > 0 if last else np.arange(5) < np.array(LENGTHS)[:, None]
+    padded = model.predict_proba(X, lengths=LENGTHS, **options)
+    np.testing.assert_allclose(padded, np.where(valid[..., None], want, 0), rtol=1e-13)
+    found = model.predict_proba([x[:n] for x, n in zip(X, LENGTHS, strict=True)], **options)
+    assert isinstance(found, np.ndarray) == last
+    for b, n in enumerate(LENGTHS):
+        np.testing.assert_allclose(found[b], padded[b] if last else padded[b, :n], rtol=1e-12)
+
+
+def test_it_learns_the_share_of_a_class():
+    """With inputs that say nothing, the probability is the share of the class in the data."""
+    x, labels = np.zeros((40, 1, 2)), np.arange(40) % 4 == 0
+    for outputs, loss in ((1, "binary_cross_entropy"), (2, "cross_entropy")):
+        model = network(outputs, last=True)
+        model.fit(x, labels, loss=loss, epochs=300, optimizer="adam", batch_size=40, verbose=False, seed=0)
+        model.fit(x, labels, loss=loss, epochs=500, optimizer="adam", batch_size=40, verbose=False, seed=0)
+        np.testing.assert_allclose(model.predict_proba(x[:1]), [[0.75, 0.25]], atol=0.02)
+
+
+def test_outputs_that_are_no_logits_are_refused():
+    """Also as the input of a loss that takes logits: the habit of Keras would train a sigmoid of a sigmoid."""
+    model = network(1, activation="sigmoid")
+    with pytest.raises(
+        ValueError, match=r"`predict_proba` needs a model of logits, got Dense\(.*\) as the last layer: "
+    ):
+        model.predict_proba(X)
+    for call in (model.fit, model.evaluate, model.loss_and_grad):
+        with pytest.raises(ValueError, match="the loss binary_cross_entropy needs a model of logits, got Dense"):
+            call(X, np.zeros((4, 5), int), loss="binary_cross_entropy")
+    model.evaluate(X, np.zeros((4, 5)))
+    network(3, activation="tanh").predict_proba(X)
+    with pytest.raises(TypeError, match="`multilabel` must be a bool, got 'yes'"):
+        network(3).predict_proba(X, multilabel="yes")

@@ -1,0 +1,195 @@
+"""Metrics in training and evaluation: what does not fit is refused before anything has changed."""
+
+import numpy as np
+import pytest
+
+from ltc_np import LTCRNN, SGD, AutoNCP, Dense, Model, metrics
+from ltc_np.train import measures
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(12, 4, 2))
+REAL, LABELS = RNG.normal(size=(12, 4, 1)) + 3, RNG.integers(0, 3, (12, 4))
+
+
+def network(outputs=1, return_sequences=True):
+    return LTCRNN(AutoNCP(8, outputs), 2, seed=0, return_sequences=return_sequences)
+
+
+def unchanged(model, error, words, *args, **options):
+    """The fit raises, and the model is as it was."""
+    before = model.theta.copy()
+    with pytest.raises(error, match=words):
+        model.fit(*args, batch_size=4, optimizer=SGD(0.1), verbose=False, **options)
+    np.testing.assert_array_equal(model.theta, before)
+
+
+def no_weights(y, target):
+    return 0.0
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1", "balanced_accuracy", "roc_auc", "average_precision"])
+def test_classes_of_real_targets(name):
+    last = REAL.copy()
+    last[:-1] = 1.0  # the first batches would not show it
+    for y in (REAL, last):
+        unchanged(network(), ValueError, f"`target` of {name} must be in ", X, y, metrics=[name])
+    unchanged(
+        network(), ValueError, f"`validation_data`: `target` of {name} must be in ", X, 1.0 * (LABELS[..., None] > 0),
+        metrics=["mse", name], validation_data=(X, last), loss="mae",
+    )  # fmt: skip
+
+
+def test_numbers_of_classes():
+    for name in ("mse", "mae", "r2"):
+        words = f"`target` of {name} must have y's shape"
+        unchanged(network(3), ValueError, words, X, LABELS, loss="cross_entropy", metrics=[name])
+
+
+def test_one_class_has_no_area():
+    options = {"loss": "cross_entropy", "metrics": ["roc_auc"]}
+    words = "`roc_auc` must see a positive and a negative target of some class"
+    unchanged(network(3), ValueError, words, X, np.ones((12, 4), int), **options)
+    unchanged(
+        network(3), ValueError, f"`validation_data`: {words}", X, LABELS, validation_data=(X, 0 * LABELS), **options
+    )
+    network(3).fit(X, LABELS, lengths=[4] * 11 + [0], verbose=False, **options)
+
+
+def test_weights_that_a_function_does_not_take():
+    words = "`weight` must be 0 or one number for no_weights, which takes no `sample_weight`, got 0.5 and 0.25"
+    for weight in (np.array([1.0] * 11 + [0.5]), np.where(np.arange(48).reshape(12, 4) == 47, 0.5, 1.0)):
+        unchanged(network(), ValueError, words, X, REAL, metrics=[no_weights], sample_weight=weight)
+    weight = np.array([2.0] * 8 + [0.0] * 4)  # `fit` scales them
+    assert network().fit(X, REAL, metrics=[no_weights], sample_weight=weight, verbose=False)["no_weights"] == [0.0]
+
+
+def test_targets_missing_in_some_outputs():
+    y = RNG.normal(size=(12, 4, 2))
+    y[11, 3, 0] = np.nan
+    words = "`weight` of no_weights must be the same for all outputs of a step: .*targets are missing"
+    unchanged(network(2), ValueError, words, X, y, metrics=[no_weights], missing="ignore")
+    network(2).fit(X, y, metrics=["r2", "mae"], missing="ignore", verbose=False)
+
+
+@pytest.mark.parametrize("wrong", ["result", "raises", "update"])
+def test_a_metric_of_ones_own_that_fails_at_first(wrong):
+    """Only by a call it shows that it does not fit: then the parameters of before the training are there again."""
+
+    def result(y, target):
+        return "good"
+
+    def raises(y_true, y_pred):
+        raise ZeroDivisionError("continuous is not supported")
+
+    class Update(metrics.Metric):
+        name = "update"
+
+        def _add(self, y, target, weight):
+            raise ZeroDivisionError("no")
+
+    metric = {"result": result, "raises": raises, "update": Update()}[wrong]
+    words = "result must return a real number|continuous is not supported|^no$"
+    unchanged(network(), (TypeError, ZeroDivisionError), words, X, REAL, metrics=[metric])
+
+
+def test_a_metric_that_fails_later_leaves_the_model_as_it_is():
+    calls = []
+
+    def later(y, target):
+        calls.append(y.shape)
+        return 1 / (2 - len(calls))
+
+    model, other = network(), network()
+    options = {"batch_size": 4, "optimizer": "sgd", "seed": 0, "verbose": False}
+    with pytest.raises(ZeroDivisionError):
+        model.fit(X, REAL, metrics=[later], epochs=3, **options)
+    assert calls == [(48, 1)] * 2  # a function is not tried beforehand
+    other.fit(X, REAL, epochs=2, **options)
+    np.testing.assert_array_equal(model.theta, other.theta)
+
+
+def test_what_metrics_may_be():
+    model = network()
+    for given in (5, {"mse": 1}, 0.2):
+        with pytest.raises(TypeError, match="`metrics` must be a sequence of names, functions and Metric objects, got"):
+            model.evaluate(X, REAL, metrics=given)
+    for given in ("mse", "MSE", metrics.MSE, metrics.MSE(), ["Mse"], (metrics.MSE(),)):
+        assert set(model.evaluate(X, REAL, metrics=given)) == {"loss", "mse"}
+    assert set(model.evaluate(X, REAL, metrics=no_weights)) == {"loss", "no_weights"}
+    assert set(model.evaluate(X, REAL, metrics=None)) == {"loss"}
+    with pytest.raises(
+        TypeError, match=r"`metrics` must be a function .*, got <lambda>: too many positional arguments"
+    ):
+        model.evaluate(X, REAL, metrics=[lambda y: 0.0])
+
+
+def test_metrics_of_decisions_need_logits():
+    """Of probabilities every one is above 0."""
+    model = Model(Dense(2, 1, "sigmoid"), seed=0)
+    y = np.ones((12, 4, 1))
+    for name in ("accuracy", "f1", "balanced_accuracy"):
+        with pytest.raises(ValueError, match=f"the metric {name} needs a model of logits, got Dense"):
+            model.evaluate(X, y, metrics=[name])
+    assert model.evaluate(X, y, metrics=["average_precision"])["average_precision"] == 1.0
+
+
+def test_metrics_of_ones_own_in_training_know_the_loss():
+    """Targets of binary_cross_entropy are floats, and classes nevertheless."""
+    labels, seen = X[..., 0] > 0, []
+
+    def accuracy_score(y_true, y_pred):
+        seen.append((y_true, y_pred))
+        return np.mean(y_true == y_pred)
+
+    model = network()
+    found = model.evaluate(X, labels, loss="binary_cross_entropy", metrics=["accuracy", accuracy_score], batch_size=5)
+    assert found["accuracy"] == found["accuracy_score"]
+    assert seen[0][0].tolist() == labels.ravel().astype(int).tolist()
+    assert seen[0][1].tolist() == (model(X).ravel() > 0).astype(int).tolist()
+    given = metrics.get(accuracy_score)
+    assert (
+        model.evaluate(X, labels, loss="binary_cross_entropy", metrics=[given])["accuracy_score"] == found["accuracy"]
+    )
+    assert given.loss is None  # it is a copy that knows the loss
+
+
+def test_all_targets_are_looked_at_in_parts(monkeypatch):
+    """With any size of a part, and outputs of a last step."""
+    for size in (1, 5, 1 << 18):
+        monkeypatch.setattr(measures, "CHECKED", size)
+        y = REAL.copy()
+        y[:-1] = 0.5
+        unchanged(network(), ValueError, "`target` of accuracy must be in", X, y, metrics=["accuracy"])
+        unchanged(network(1, False), ValueError, "`target` of f1 must be in", X, y[:, 0], metrics=["f1"])
+
+
+def test_a_loss_of_ones_own_that_is_not_finite_is_named():
+    """It is not told to take shorter steps: outputs are finite."""
+    x, y = X, REAL
+
+    def mine(outputs, target):
+        return np.nan, 0 * outputs
+
+    def slope(outputs, target):
+        return 1.0, np.full_like(outputs, np.inf)
+
+    words = (
+        r"loss nan .*step 0 .*; no step has been made yet, and the outputs were finite: look at your loss mine, its val"
+    )
+    unchanged(network(), FloatingPointError, words, x, y, loss=mine)
+    words = (
+        r"loss 1 with .* nan .*; no step .*: look at your loss slope, its d_y is not, or the backward pass overflows"
+    )
+    with np.errstate(invalid="ignore"):
+        unchanged(network(), FloatingPointError, words, x, y, loss=slope)
+    calls = []
+
+    def later(outputs, target):
+        calls.append(1)
+        return np.nan if len(calls) == 3 else 1.0, 0.01 * outputs
+
+    words = (
+        "; the model keeps the parameters of before the last step, and the outputs were finite: look at your loss later"
+    )
+    with pytest.raises(FloatingPointError, match=words):
+        network().fit(x, y, loss=later, batch_size=4, verbose=False)
