@@ -27,7 +27,7 @@ from .optim import (
     clip_by_global_norm,
 )
 from .solver_error import SolverError, solver_error
-from .train.callbacks import Callback, Checkpoint, EarlyStopping
+from .train.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau, TensorBoard
 from .train.history import History
 from .tutorial import LIFNeuronLayer, LTCCell
 from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
@@ -36,6 +36,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CTGRU",
+    "CSVLogger",
     "CTRNN",
     "GRU",
     "LSTM",
@@ -74,9 +75,11 @@ __all__ = [
     "RMSprop",
     "Random",
     "RandomWiring",
+    "ReduceLROnPlateau",
     "Residual",
     "SolverError",
     "SpikingLIF",
+    "TensorBoard",
     "WarmUp",
     "WiredCfC",
     "Wiring",

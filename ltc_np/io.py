@@ -173,6 +173,20 @@ def check_folder(path):
         raise FileNotFoundError(f"`path` must lie in an existing folder, got {path}")
 
 
+def check_writable(path):
+    """Refuse a path whose folder is not there or takes no new file, before the work that is to be saved."""
+    import tempfile
+
+    check_folder(path)
+    path = pathlib.Path(path)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(descriptor)
+        os.unlink(temporary)
+    except OSError as error:
+        raise type(error)(f"`path` must lie in a folder that takes new files, got {path}: {error.strerror}") from None
+
+
 def _umask():
     mask = os.umask(0)
     os.umask(mask)

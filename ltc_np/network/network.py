@@ -187,7 +187,8 @@ class Network(Parameters):
         memory : "full" or "low"
             As for `forward`; the gradient is the same bits.
         dropout_seed : int or tuple of ints >= 0, optional
-            As for `forward`; `fit` takes (its seed, the number of the optimiser step).
+            As for `forward`; `fit` takes (its seed, the number of the optimiser step), and in a second training of the
+            same model its number as a third.
 
         Returns
         -------

@@ -1,23 +1,24 @@
-"""The training loop."""
+"""`fit`: its arguments, and what is wrong with them."""
 
-import time
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
 from .. import losses, optim
 from ..base import checks
-from ..network.best import Best
 from ..network.network import check_memory
+from ..network.trained import Trained
 from ..optim.clip import Clip
+from . import loop
 from .batches import prepare_data
-from .callbacks import Callback, as_callback
-from .history import History
+from .best_weights import BestWeights
+from .callbacks import as_callbacks
+from .loop import Plan
 from .measures import check_measures, read_metrics
-from .progress import progress
+from .monitor import MODES, Monitor
+from .progress import check_verbose
 from .run import Run, Settings
-
-COMPILING = "ltc_np: compiling kernels once (some seconds; kept on disk for the next run)"
 
 
 def fit(
@@ -47,9 +48,11 @@ def fit(
     shuffle=True,
     seed=None,
     keep_best=True,
+    monitor=None,
+    monitor_mode="auto",
     callbacks=(),
     initial_epoch=0,
-    verbose=True,
+    verbose="auto",
 ):
     """Train ``model`` in place.
 
@@ -78,8 +81,8 @@ def fit(
     metrics : sequence
         Names from `ltc_np.metrics`, functions, or Metric objects, of which copies are used, as `ltc_np.metrics.get`
         takes them; reported beside the loss, with prefix ``val_`` for validation.
-    validation_data : tuple (x, y) or (x, y, dt), or dict, optional
-        A dict may have x, y, dt, lengths, sample_weight.
+    validation_data : tuple (x, y), or dict, optional
+        Anything else goes into a dict, which may have x, y, dt, lengths, sample_weight.
     validation_every : int
         Epochs between validations; the last epoch is always validated.
     sample_weight : (B,) or (B, T) array, optional
@@ -95,21 +98,37 @@ def fit(
     clip_array_norm : float, optional
         Largest norm of each parameter's gradient by itself, as by `clip_by_array_norm`; not with ``clip_norm``.
     shuffle : bool
-        A new order every epoch, drawn from (seed, epoch).
+        A new order every epoch, drawn from the seed and the epoch.
     seed : int, optional
+        Of the order of the sequences and of what layers drop; None draws a new one.  Every call of `fit` that begins
+        with epoch 0 is another training of the model, and has an order and drops of its own with the same seed too
+        (``model.trained.number`` counts them, ``model.trained = None`` begins to count anew).
     keep_best : bool
-        Leave the model with the weights of the smallest ``val_loss`` (with validation data).
-    callbacks : sequence of Callback or functions (epoch, logs)
+        Leave the model with the weights of the epoch with the best value of what is monitored.
+    monitor : str, optional
+        A name in the logs, such as ``"val_accuracy"``.  Default: ``"val_loss"``; without validation data there is none,
+        and the model has its last weights.
+    monitor_mode : "auto", "min" or "max"
+        Whether smaller or larger is better; as for `EarlyStopping`.
+    callbacks : Callback, function (epoch, logs), or sequence of these
         Returning True from the end of an epoch stops training.
     initial_epoch : int
-        Where to resume: with model and optimiser state from a file of `Checkpoint`, the same data and seed, training
-        goes on with the same bits.  (A model saved after `fit` has the best weights, not the last ones.)
-    verbose : bool
-        Progress bar with losses and ETA (tqdm if installed) on standard error.
+        Where to resume: with model and optimiser state from a file of `Checkpoint` and the same data, training goes on
+        with the same bits.  The seed and the states of callbacks are in the file too; without `seed` it is that one.
+        (A model saved after `fit` has the best weights, not the last ones.)
+    verbose : bool, 0, 1, 2 or "auto"
+        On standard error: nothing (False, 0), a bar with losses and the time that is left if tqdm is installed, else
+        about ten lines (True, 1, "auto"), or a line an epoch (2).  The time for compiling is left out of that estimate.
 
     Returns
     -------
     History
+
+    Warns
+    -----
+    RuntimeWarning
+        A training is resumed with another `initial_epoch` than the model has epochs behind it, so that callbacks begin
+        anew; or the best weights so far are forgotten, since something else is monitored now.
 
     Raises
     ------
@@ -123,6 +142,11 @@ def fit(
 
     Notes
     -----
+    The first Ctrl-C ends training after the present batch: the model gets its best weights, if there are any, and the
+    history is returned, with the reason in ``stopped``; the epoch that was not finished is not in it.  A second Ctrl-C
+    raises KeyboardInterrupt, after the model has got its best weights.  This needs Python's own handler of SIGINT and
+    the main thread; otherwise Ctrl-C does what it would do without `fit`.
+
     With ``tbptt=K`` the sequences of a batch are cut into chunks of K steps (the last one may be shorter), which are
     taken in order before the next batch begins.  Each chunk starts from the state in which the one before ended, as
     computed with the parameters of that time, and makes one optimiser step with the loss of its own steps; no gradient
@@ -139,27 +163,19 @@ def fit(
     if tbptt is not None:
         tbptt = checks.integer("tbptt", tbptt)
     keep = check_memory(memory)
-    shuffle, keep_best, verbose, drop_last = (
+    verbose = check_verbose(verbose)
+    shuffle, keep_best, drop_last = (
         checks.boolean(name, value)
-        for name, value in (
-            ("shuffle", shuffle),
-            ("keep_best", keep_best),
-            ("verbose", verbose),
-            ("drop_last", drop_last),
-        )
+        for name, value in (("shuffle", shuffle), ("keep_best", keep_best), ("drop_last", drop_last))
     )
     validation_every = checks.integer("validation_every", validation_every)
     initial_epoch = checks.integer("initial_epoch", initial_epoch, 0)
     if epochs <= initial_epoch:
         raise ValueError(f"`epochs` must be larger than `initial_epoch` = {initial_epoch}, got {epochs}")
     clip = _clip(clip_norm, clip_array_norm)
-    if seed is None:
-        seed = int(np.random.SeedSequence().entropy % 2**63)
-    seed = checks.seed("seed", seed)
+    start = _start(model.trained, initial_epoch, seed)
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
-    if isinstance(callbacks, Callback) or callable(callbacks):
-        callbacks = [callbacks]
-    callbacks = [as_callback(c) for c in callbacks or ()]
+    callbacks = as_callbacks(callbacks)
     loss = losses.get(loss)
     train = prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing)
     sequences = train.count
@@ -178,64 +194,46 @@ def fit(
     if validation is not None:
         with _of_validation():
             check_measures(measures, model, validation)
-    settings = Settings(objective, optimizer, clip, batch_size, tbptt, keep, measures, callbacks, seed)
-    run = Run(model, settings)
-    measured = ["loss", *settings.metrics]
-    measured += [f"val_{name}" for name in measured] if validation else []
+    settings = Settings(
+        objective, optimizer, clip, batch_size, tbptt, keep, measures, callbacks, start.seed, start.number
+    )  # fmt: skip
+    measured = {"loss": "min"} | {name: metric.mode for name, metric in measures.items()}
+    if validation:
+        measured |= {f"val_{name}": mode for name, mode in measured.items()}
     for callback in callbacks:
-        callback.model, callback.optimizer, callback.measured = model, optimizer, tuple(measured)
-    with _begun(callbacks):
-        history, started = History(), time.perf_counter()
-        history.stopped = "all epochs done"
-        display = progress(max(epochs - initial_epoch, 0), verbose)
-        loss_name = losses.identity(objective.loss)
-        goes_on = model.best is not None and model.best.epoch < initial_epoch and model.best.loss == loss_name
-        if not (goes_on and validation and keep_best):
-            model.best = None
-        try:
-            # What overflows is seen and reported by `Run.check_finite`, not by NumPy's warnings.
-            with model.engine.announced(lambda: display.line(COMPILING)), np.errstate(over="ignore", invalid="ignore"):
-                for epoch in range(initial_epoch, epochs):
-                    order = np.random.default_rng([seed, epoch]).permutation(train.count) if shuffle else None
-                    logs = run.epoch(train, sequences, epoch, order)
-                    if validation and ((epoch + 1) % validation_every == 0 or epoch + 1 == epochs):
-                        results = run.evaluate(validation)
-                        run.check_finite(results["loss"], "validation loss")
-                        logs |= {f"val_{name}": value for name, value in results.items()}
-                        if keep_best and (model.best is None or results["loss"] < model.best.value):
-                            model.best = Best(results["loss"], epoch, loss_name, model.theta.copy())
-                    history.add(epoch, logs)
-                    display.epoch(epoch, logs)
-                    stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]
-                    stops = [isinstance(stop, (bool, np.bool_)) and bool(stop) for stop in stops]
-                    if any(stops):
-                        who = callbacks[stops.index(True)]
-                        history.stopped = f"stopped by {type(who).__name__} after {epoch + 1} epochs"
-                        break
-                run.check_last_step(train, epoch)
-        finally:
-            display.close()
-            if model.best is not None and not run.diverged:
-                model.theta[:] = model.best.theta
-                history.best_epoch = model.best.epoch
-            elif "val_loss" in history:
-                history.best_epoch = history.val_epoch[int(np.argmin(history["val_loss"]))]
-            history.seconds = time.perf_counter() - started
-    return history
+        callback.model, callback.optimizer = model, optimizer
+        callback.measured, callback.initial_epoch = measured, initial_epoch
+    watched = _monitor(monitor, monitor_mode, measured)
+    plan = Plan(train, sequences, validation, validation_every, initial_epoch, epochs, shuffle, verbose, start)
+    best = partial(BestWeights, model, watched, keep_best, losses.identity(objective.loss), initial_epoch)
+    return loop.train(Run(model, settings), plan, best)
 
 
-@contextmanager
-def _begun(callbacks):
-    """The time in which callbacks are told of training; those that began are told of its end, whatever happens."""
-    begun = []
-    try:
-        for callback in callbacks:
-            callback.on_train_begin()
-            begun.append(callback)
-        yield
-    finally:
-        for callback in begun:
-            callback.on_train_end()
+def _start(trained, initial_epoch, seed):
+    """`Trained` of the beginning of a training; ``trained`` is the model's own."""
+    seed = checks.seed("seed", seed)
+    if trained is None or initial_epoch == 0:
+        number = 0 if trained is None else trained.number + 1
+        seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed
+        return Trained(initial_epoch, seed, number)
+    start = trained._replace(epochs=initial_epoch, seed=trained.seed if seed is None else seed)
+    if trained.epochs == initial_epoch:
+        return start
+    checks.warn(
+        f"`initial_epoch` is {initial_epoch}, but the model has been trained for {trained.epochs} epochs: callbacks "
+        "begin anew, instead of going on as they were then"
+    )
+    return start._replace(callbacks=())
+
+
+def _monitor(name, mode, measured):
+    """The `Monitor` of the best weights, None if there is nothing to monitor."""
+    checks.one_of("monitor_mode", mode, MODES)
+    if name is None:
+        name = "val_loss"
+        if name not in measured:
+            return None
+    return Monitor(name, mode, measured)
 
 
 def _clip(clip_norm, clip_array_norm):
@@ -265,14 +263,17 @@ def _check_tbptt(model, data):
 def _validation(model, data, loss, missing):
     if data is None:
         return None
-    if isinstance(data, (tuple, list)) and len(data) in (2, 3):
-        data = dict(zip(("x", "y", "dt"), data, strict=False))
-    known = {"x", "y", "dt", "lengths", "sample_weight"}
-    if not isinstance(data, dict) or not {"x", "y"} <= set(data) <= known:
-        got = sorted(data) if isinstance(data, dict) else f"{type(data).__name__} of length {len(data)}"
-        raise ValueError(
-            f"`validation_data` must be (x, y), (x, y, dt) or a dict with keys of {sorted(known)}, got {got}"
-        )
+    if isinstance(data, (tuple, list)) and len(data) == 2:
+        data = dict(zip(("x", "y"), data, strict=True))
+    known = ("x", "y", "dt", "lengths", "sample_weight")
+    rule = f"`validation_data` must be (x, y), or a dict with x, y and maybe {', '.join(known[2:])}"
+    if not isinstance(data, dict):
+        more = isinstance(data, (tuple, list)) and len(data) > 2
+        hint = ": say in a dict what the third one is" if more else ""
+        got = f"a {type(data).__name__} of {len(data)}" if isinstance(data, (tuple, list)) else checks.brief(data)
+        raise (ValueError if isinstance(data, (tuple, list)) else TypeError)(f"{rule}, got {got}{hint}")
+    if not {"x", "y"} <= set(data) <= set(known):
+        raise ValueError(f"{rule}, got a dict with {', '.join(map(str, data)) or 'nothing'}")
     full = dict.fromkeys(known) | data
     with _of_validation():
         return prepare_data(

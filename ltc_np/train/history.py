@@ -1,5 +1,9 @@
 """What a training has measured."""
 
+import math
+
+from ..base.optional import need
+
 
 class History(dict):
     """What `fit` measured: name -> list with one value an epoch (``val_*``: an epoch of validation).
@@ -11,7 +15,7 @@ class History(dict):
     val_epoch : list of int
         Epochs after which validation ran.
     best_epoch : int or None
-        Epoch of the smallest ``val_loss``, whose weights the model has if ``keep_best``.
+        Epoch with the best value of what is monitored, whose weights the model has if ``keep_best``.
     stopped : str
         Why training ended.
     seconds : float
@@ -29,6 +33,63 @@ class History(dict):
             self.val_epoch.append(epoch)
         for name, value in logs.items():
             self.setdefault(name, []).append(value)
+
+    @property
+    def history(self):
+        """The same lists in a plain dict, as Keras has it."""
+        return dict(self)
+
+    def table(self):
+        """Columns of equal length, NaN where nothing was measured: ``pandas.DataFrame(history.table())``.
+
+        Returns
+        -------
+        dict of str to list
+            ``"epoch"`` and all that was measured, a value for each epoch.
+        """
+        columns = {"epoch": list(self.epoch)}
+        for name in self:
+            values = dict(zip(self._epochs(name), self[name], strict=True))
+            columns[name] = [values.get(epoch, math.nan) for epoch in self.epoch]
+        return columns
+
+    def _epochs(self, name):
+        """When a quantity was measured."""
+        return self.val_epoch if name.startswith("val_") else self.epoch
+
+    def plot(self):
+        """Draw everything over the epochs: the loss and each metric side by side, with those of the validation data.
+
+        Needs matplotlib (``pip install "ltc-np[plot]"``).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Show it with ``matplotlib.pyplot.show()``, or save it with its ``savefig(path)``.  A vertical line marks
+            `best_epoch`.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        ValueError
+            Nothing was measured.
+        """
+        pyplot = need("matplotlib.pyplot", "plot", "`History.plot`")
+        names = [name for name in self if not name.startswith("val_")]
+        if not names:
+            raise ValueError("`plot` needs at least one epoch, got a history without any")
+        figure, (axes,) = pyplot.subplots(1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="tight")
+        for name, ax in zip(names, axes, strict=True):
+            for column, label in ((name, "training"), (f"val_{name}", "validation")):
+                if column in self:
+                    marker = "." if len(self[column]) == 1 else ""  # a line through one point is not to be seen
+                    ax.plot(self._epochs(column), self[column], marker=marker, label=label)
+            if self.best_epoch is not None:
+                ax.axvline(self.best_epoch, color="gray", linestyle=":", label="best epoch")
+            ax.set(xlabel="epoch", title=name)
+            ax.legend()
+        return figure
 
     def __repr__(self):
         last = "  ".join(f"{name} {values[-1]:.4g}" for name, values in self.items())

@@ -1,7 +1,10 @@
-"""A progress bar over epochs: tqdm where it is installed, plain lines otherwise, nothing on request."""
+"""What a training shows of itself on standard error: a bar, some lines, a line an epoch, or nothing."""
 
 import sys
-import time
+
+import numpy as np
+
+from ..base import checks
 
 
 class Silent:
@@ -11,46 +14,55 @@ class Silent:
         """A message of its own line."""
 
     def epoch(self, epoch, logs):
-        """After each epoch."""
+        """After each epoch, which the clock has counted."""
 
     def close(self):
         """After the last epoch."""
 
 
-class Plain(Silent):
-    """About ten lines for the whole training, at most one every half second."""
+class Lines(Silent):
+    """A line an epoch."""
 
-    def __init__(self, epochs):
-        self.epochs, self.done = epochs, 0
-        self.start = self.last = time.monotonic()
+    def __init__(self, clock):
+        self.clock = clock
 
     def line(self, text):
         print(text, file=sys.stderr, flush=True)
 
     def epoch(self, epoch, logs):
-        self.done += 1
-        now = time.monotonic()
-        last = self.done == self.epochs
-        if not last and (now - self.last < 0.5 or self.done % max(1, self.epochs // 10)):
+        done, of = self.clock.done, self.clock.epochs
+        timing = f"{self.clock.elapsed:.1f} s" if done == of else f"ETA {self.clock.left:.0f} s"
+        self.line(f"epoch {done}/{of}  {describe(logs)}  {timing}")
+
+
+class Plain(Lines):
+    """About ten lines for the whole training, at most one every half second."""
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.last = clock.elapsed
+
+    def epoch(self, epoch, logs):
+        done, of, now = self.clock.done, self.clock.epochs, self.clock.elapsed
+        if done < of and (now - self.last < 0.5 or done % max(1, of // 10)):
             return
         self.last = now
-        left = (now - self.start) / self.done * (self.epochs - self.done)
-        timing = f"{now - self.start:.1f} s" if last else f"ETA {left:.0f} s"
-        self.line(f"epoch {self.done}/{self.epochs}  {describe(logs)}  {timing}")
+        super().epoch(epoch, logs)
 
 
 class Bar(Silent):
-    """tqdm's bar."""
+    """tqdm's bar; the time that is left is the clock's."""
 
-    def __init__(self, epochs, tqdm):
-        self.tqdm = tqdm
-        self.bar = tqdm(total=epochs, unit="epoch", dynamic_ncols=True)
+    def __init__(self, clock, tqdm):
+        self.clock, self.tqdm = clock, tqdm
+        shape = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+        self.bar = tqdm(total=clock.epochs, unit="epoch", dynamic_ncols=True, bar_format=shape)
 
     def line(self, text):
         self.tqdm.write(text, file=sys.stderr)
 
     def epoch(self, epoch, logs):
-        self.bar.set_postfix_str(describe(logs), refresh=False)
+        self.bar.set_postfix_str(f"ETA {self.clock.left:.0f} s  {describe(logs)}", refresh=False)
         self.bar.update()
 
     def close(self):
@@ -62,12 +74,28 @@ def describe(logs):
     return "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
 
 
-def progress(epochs, verbose):
-    """The progress display for ``epochs`` epochs; ``verbose=False`` shows nothing."""
-    if not verbose:
+def check_verbose(verbose):
+    """``verbose`` as 0 (nothing), 1 (a bar or some lines) or 2 (a line an epoch)."""
+    if isinstance(verbose, str) and verbose == "auto":
+        return 1
+    if isinstance(verbose, (bool, np.bool_)):
+        return int(verbose)
+    rule = '`verbose` must be a bool, 0 (nothing), 1 or "auto" (a bar) or 2 (a line an epoch)'
+    if not isinstance(verbose, (int, np.integer)):
+        raise TypeError(f"{rule}, got {checks.brief(verbose)}")
+    if verbose not in (0, 1, 2):
+        raise ValueError(f"{rule}, got {verbose}")
+    return int(verbose)
+
+
+def progress(clock, verbose):
+    """The display of a training, for what `check_verbose` gave."""
+    if verbose == 0:
         return Silent()
+    if verbose == 2:
+        return Lines(clock)
     try:
         from tqdm import tqdm
     except ImportError:
-        return Plain(epochs)
-    return Bar(epochs, tqdm)
+        return Plain(clock)
+    return Bar(clock, tqdm)

@@ -12,7 +12,7 @@ from ..network.engine import Objective
 from ..network.outputs import last_outputs
 from ..optim import Optimizer, global_norm
 from ..optim.clip import Clip
-from .callbacks import Callback
+from .callbacks.base import Callback
 from .evaluate import measure, share
 from .measures import results, show
 
@@ -29,6 +29,12 @@ class Settings(NamedTuple):
     metrics: dict
     callbacks: list
     seed: int
+    number: int
+
+
+def key(seed, k, number):
+    """What random numbers are drawn by: those of epoch or step ``k``, in the training with this number of a model."""
+    return (seed, k, number) if number else (seed, k)
 
 
 class Run:
@@ -42,12 +48,15 @@ class Run:
         self.updated = self.diverged = self.measured = self.misfit = False
         self.start = model.theta.copy()
 
-    def epoch(self, data, n, epoch, order):
-        """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs."""
+    def epoch(self, data, n, epoch, order, interrupt):
+        """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs.
+
+        None if training was interrupted before the last step.
+        """
         self.settings.optimizer.epoch = epoch  # which schedules per epoch count
         self.trainer.load()
         try:
-            return self._epoch(data, n, epoch, order)
+            return self._epoch(data, n, epoch, order, interrupt)
         finally:
             self.trainer.store()
             if self.diverged:
@@ -55,7 +64,7 @@ class Run:
             if self.misfit:
                 self.model.theta[:] = self.start
 
-    def _epoch(self, data, n, epoch, order):
+    def _epoch(self, data, n, epoch, order, interrupt):
         try:
             self.engine.check(self.engine.prepare(self.workspace), data.dt)
         except ValueError as error:  # the conductances have grown
@@ -68,6 +77,8 @@ class Run:
             rows = rows if order is None else order[rows]
             state = None
             for chunk, steps in enumerate(data.chunks(rows, tbptt)):
+                if interrupt.asked:
+                    return None
                 step = (epoch * batches + batch) * chunks + chunk
                 where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if tbptt else "")
                 value, weight, state = self.step(data.take(rows, steps, state), step, where)
@@ -115,7 +126,8 @@ class Run:
     def change(self, batch, step, where):
         """`Measured` of a batch before an optimiser step with its gradient."""
         s, trainer = self.settings, self.trainer
-        found = trainer.gradient(batch, (s.seed, step), bool(s.metrics), s.tbptt is not None)
+        dropout_seed = key(s.seed, step, s.number)
+        found = trainer.gradient(batch, dropout_seed, bool(s.metrics), s.tbptt is not None)
         if not found.finite:
             self.check_finite(found.value, "loss", trainer.flat(), where, found.outputs)
         trainer.update()

@@ -209,7 +209,10 @@ def trainings(backend, dtype, I=2):
     yield "last", of_training(ltc(return_sequences=False), 9, 6, epochs=2, batch_size=4, lengths=lengths)
     yield "tbptt", of_training(ltc(), 9, 6, epochs=2, batch_size=4, tbptt=2, lengths=lengths, memory="low")
     x, dt = plain_data(4, 6, I, dtype, 8)
-    yield "validation", of_training(ltc(), 9, 6, epochs=3, batch_size=4, validation_data=(x, x @ np.ones((I, 2)), dt))
+    yield (
+        "validation",
+        of_training(ltc(), 9, 6, epochs=3, batch_size=4, validation_data={"x": x, "y": x @ np.ones((I, 2)), "dt": dt}),
+    )
 
     def frozen():
         model = ltc()()

@@ -28,6 +28,7 @@ from ltc_np import (
     pad,
     set_num_threads,
 )  # fmt: skip
+from ltc_np.metrics.base import MeanMetric
 from ltc_np.network.host import HostEngine
 
 
@@ -267,11 +268,10 @@ def test_early_stopping_callbacks_and_functions():
 
     rising = [{"val_accuracy": v} for v in (0.3, 0.4, 0.35, 0.5, 0.5, 0.45)]
     stopping = EarlyStopping(2, monitor="val_accuracy")
-    stopping.measured = ("val_accuracy",)
+    stopping.measured = {"val_accuracy": "max"}
     stopping.on_train_begin()
     assert [bool(stopping.on_epoch_end(k, logs)) for k, logs in enumerate(rising)] == [False] * 5 + [True]
-    assert EarlyStopping(2, monitor="val_mine", mode="max").mode == "max"
-    assert repr(stopping) == "EarlyStopping(2, monitor='val_accuracy')" and stopping.mode == "max"
+    assert repr(stopping) == "EarlyStopping(2, monitor='val_accuracy')"
     assert repr(EarlyStopping(2, min_delta=0.5, mode="max")) == "EarlyStopping(2, min_delta=0.5, mode='max')"
     assert repr(Checkpoint("{epoch}.npz", every=3)) == "Checkpoint('{epoch}.npz', every=3)"
     with pytest.raises(ValueError, match="`mode` must be"):
@@ -397,9 +397,14 @@ def test_best_of_another_training_is_forgotten():
     x, y = sines()
     model = small()
     model.fit(x, y, epochs=3, validation_data=(x, y), verbose=False, seed=0)
-    history = model.fit(x, y, epochs=5, initial_epoch=3, loss="mae", validation_data=(x, y), verbose=False, seed=0)
+    words = "best weights so far, those of epoch 2, are forgotten: they have the min val_loss with the loss mse, and"
+    with pytest.warns(RuntimeWarning, match=words):
+        history = model.fit(x, y, epochs=5, initial_epoch=3, loss="mae", validation_data=(x, y), verbose=False, seed=0)
     assert history.best_epoch >= 3
     assert model.best.loss == "mae"
+    with pytest.warns(RuntimeWarning, match="what is monitored now is nothing"):
+        model.fit(x, y, epochs=6, initial_epoch=5, loss="mae", verbose=False, seed=0)
+    assert model.best is None
 
 
 def test_truth_alone_does_not_stop_training():
@@ -752,7 +757,7 @@ def test_one_metric_object_in_a_training_and_in_its_callbacks():
 
     options = {"epochs": 2, "batch_size": 16, "metrics": used, "seed": 0, "optimizer": SGD(1e-30), "verbose": False}
     model = small()
-    nested, plain = model.fit(x, y, callbacks=Evaluates(), **options), model.fit(x, y, **options)
+    nested, plain = model.fit(x, y, callbacks=Evaluates(), **options), small().fit(x, y, **options)
     assert nested == plain
     want = model.evaluate(x, y, metrics=["mse"])["mse"], np.abs(model(x) - y).max()
     assert (nested["mse"][1], nested["largest"][1]) == pytest.approx(want, rel=1e-6)  # float32
@@ -792,7 +797,9 @@ def test_bad_arguments():
         ({"epochs": 0}, "`epochs` must be an int >= 1, got 0"),
         ({"epochs": 3, "initial_epoch": 3}, "`epochs` must be larger than `initial_epoch` = 3"),
         ({"shuffle": "yes"}, "`shuffle` must be a bool"),
-        ({"verbose": "no"}, "`verbose` must be a bool"),
+        ({"verbose": "no"}, "`verbose` must be a bool, 0 .nothing., .*, got 'no'"),
+        ({"verbose": 3}, "`verbose` must be a bool, 0 .nothing., .*, got 3"),
+        ({"verbose": None}, "`verbose` must be a bool, 0 .nothing., .*, got None"),
         ({"batch_size": 2.5}, "`batch_size`"),
         ({"optimizer": "adamax"}, "`optimizer`"),
         ({"loss": "l3"}, "`loss`"),
@@ -802,10 +809,17 @@ def test_bad_arguments():
         ({"sample_weight": [1.0] * 39 + [1e-41]}, "`sample_weight` must be 0 or at least 1e-30 of the largest"),
         ({"clip_norm": -1}, "`clip_norm`"),
         ({"seed": "a"}, "`seed`"),
-        ({"validation_data": (x,)}, "`validation_data`"),
-        ({"validation_data": {"x": x, "z": y}}, "`validation_data`"),
+        ({"validation_data": (x,)}, r"`validation_data` must be \(x, y\), or a dict .*, got a tuple of 1$"),
+        ({"validation_data": (x, y, np.ones(40))}, "got a tuple of 3: say in a dict what the third one is"),
+        ({"validation_data": {"x": x, "z": y}}, "`validation_data` must be .*, got a dict with x, z"),
+        ({"validation_data": {}}, "`validation_data` must be .*, got a dict with nothing"),
+        ({"validation_data": 0.2}, "`validation_data` must be .*, got 0.2"),
+        ({"validation_data": x}, "`validation_data` must be .*, got an array of shape"),
         ({"validation_data": (x, y[:3])}, "must have shape"),
-        ({"callbacks": [3]}, "`callbacks`"),
+        ({"callbacks": [3]}, "`callbacks` must be Callback objects or functions .epoch, logs., got 3"),
+        ({"callbacks": 5}, "`callbacks` must be Callback objects or functions .epoch, logs., got 5"),
+        ({"callbacks": EarlyStopping}, "`callbacks` must be .*, got <class .*; call the class"),
+        ({"metrics": 5}, "`metrics` must be a sequence of names, functions and Metric objects, got 5"),
         ({"validation_every": 0}, "`validation_every`"),
         ({"l1": {"v": 1.0}}, "`l1` must name parameters"),
         ({"lengths": [3]}, "`lengths`"),
@@ -880,7 +894,123 @@ def test_the_best_of_an_epoch_that_is_trained_again_is_not_kept():
     model.fit(x, y, epochs=3, validation_data=(x, y), optimizer=SGD(1e-3), seed=0, verbose=False)
     epoch = model.best.epoch
     model.best = model.best._replace(value=-1.0)
-    model.fit(
-        x, y, epochs=epoch + 2, initial_epoch=epoch, validation_data=(x, y), optimizer=SGD(1e-3), seed=0, verbose=False
-    )
+    options = {"validation_data": (x, y), "optimizer": SGD(1e-3), "seed": 0, "verbose": False}
+    with pytest.warns(RuntimeWarning, match=f"`initial_epoch` is {epoch}, but the model has been trained for 3 epochs"):
+        model.fit(x, y, epochs=epoch + 2, initial_epoch=epoch, **options)
     assert model.best.value > 0
+
+
+# ------------------------------------------------------------------------------------------------- the best weights
+
+
+def falling(y, target):
+    """A metric of one's own that gets better as the outputs grow, and does not say so."""
+    return float(np.mean(y))
+
+
+class Mean(MeanMetric):
+    """The same, and it says so."""
+
+    name, mode = "mean", "max"
+
+    def _elements(self, y, target):
+        return y
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "best"),
+    [
+        ({"monitor": "val_r2"}, "val_r2", np.argmax),
+        ({"monitor": "val_mae"}, "val_mae", np.argmin),
+        ({"monitor": "loss"}, "loss", np.argmin),
+        ({"monitor": "r2"}, "r2", np.argmax),
+        ({"monitor": "val_mean"}, "val_mean", np.argmax),
+        ({"monitor": "val_mean", "monitor_mode": "min"}, "val_mean", np.argmin),
+        ({"monitor": "val_falling", "monitor_mode": "max"}, "val_falling", np.argmax),
+        ({"monitor": "val_falling", "monitor_mode": "min"}, "val_falling", np.argmin),
+        ({"monitor_mode": "max"}, "val_loss", np.argmax),
+        ({}, "val_loss", np.argmin),
+    ],
+)
+def test_the_best_weights_are_those_of_what_is_monitored(options, name, best):
+    x, y = sines()
+    model, thetas = small(), []
+    fitted = {"epochs": 6, "optimizer": SGD(0.3), "metrics": ["mae", "r2", Mean(), falling], "seed": 0}
+    history = model.fit(
+        x, y, validation_data=(x, 0.4 - y), callbacks=lambda epoch, logs: thetas.append(model.theta.copy()),
+        verbose=False, **fitted, **options,
+    )  # fmt: skip
+    epoch = int(best(history[name]))
+    assert history.best_epoch == model.best.epoch == epoch
+    assert np.array_equal(model.theta, thetas[epoch])
+    assert (model.best.monitor, model.best.value) == (name, history[name][epoch])
+    assert model.best.mode == ("max" if best is np.argmax else "min")
+
+
+def test_monitors_lead_to_different_epochs():
+    """Else the test above would see nothing."""
+    x, y = sines()
+    options = {"epochs": 6, "optimizer": SGD(0.3), "metrics": ["mae", "r2"], "verbose": False, "seed": 0}
+    found = {
+        small().fit(x, y, validation_data=(x, 0.4 - y), monitor=name, **options | {"optimizer": SGD(0.3)}).best_epoch
+        for name in ("val_loss", "loss")
+    }
+    assert len(found) == 2
+
+
+def test_what_cannot_be_monitored_is_refused():
+    x, y = sines()
+    model = small()
+    before = model.theta.copy()
+    for options, words in (
+        ({"monitor": "val_loss"}, r"`monitor` must be one of loss, got 'val_loss' \(val_\* need `validation_data`\)"),
+        ({"monitor": "acuracy", "metrics": "r2"}, "`monitor` must be one of loss, r2, got 'acuracy'"),
+        ({"monitor": 3}, "`monitor` must be one of loss, got 3"),
+        ({"monitor": "falling", "metrics": falling}, 'the mode must be "min" or "max" to monitor \'falling\', since'),
+        ({"monitor_mode": "up"}, "`monitor_mode` must be one of 'auto', 'min', 'max', got 'up'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.fit(x, y, verbose=False, **options)
+    assert np.array_equal(model.theta, before)
+
+
+def test_of_equal_epochs_the_first_is_the_best():
+    x, y = sines()
+    model, thetas = small(), []
+
+    def constant(y, target):
+        return 0.5
+
+    history = model.fit(
+        x, y, epochs=3, optimizer=SGD(0.1), metrics=constant, monitor="constant", monitor_mode="max", verbose=False,
+        callbacks=lambda epoch, logs: thetas.append(model.theta.copy()),
+    )  # fmt: skip
+    assert history.best_epoch == 0
+    assert np.array_equal(model.theta, thetas[0])
+
+
+def test_without_keep_best_a_resumed_training_forgets_the_best():
+    """It ends with its last weights, and the best epoch is one of its own."""
+    x, y = sines()
+    model, thetas = small(), []
+    model.fit(x, y, epochs=3, validation_data=(x, -y), optimizer=SGD(0.1), seed=0, verbose=False)
+    assert model.best.epoch < 3
+    history = model.fit(
+        x, y, epochs=5, initial_epoch=3, validation_data=(x, -y), optimizer=SGD(0.1), keep_best=False, seed=0,
+        verbose=False, callbacks=lambda epoch, logs: thetas.append(model.theta.copy()),
+    )  # fmt: skip
+    assert model.best is None
+    assert history.best_epoch >= 3
+    assert np.array_equal(model.theta, thetas[-1])
+
+
+def test_a_validation_loss_that_is_not_finite_stops():
+    x, y = sines()
+    model = small()
+
+    def own(outputs, target):
+        bad = len(outputs) == 3  # a batch of the validation data
+        return (np.inf if bad else float(np.mean((outputs - target) ** 2))), 2 * (outputs - target) / outputs.size
+
+    with pytest.raises(FloatingPointError, match="^validation loss inf; the model keeps the parameters of before the"):
+        model.fit(x, y, loss=own, validation_data=(x[:3], y[:3]), optimizer=SGD(0.1), epochs=2, verbose=False)

@@ -1,0 +1,51 @@
+"""The weights with the best value of what is monitored."""
+
+from ..base import checks
+from ..network.best import Best
+
+
+class BestWeights:
+    """Keeps the best weights in ``model.best``, and gives them back in the end.
+
+    Parameters
+    ----------
+    model : Model
+        If training is resumed and its best weights are of this kind of training, they have to be improved upon;
+        otherwise they are forgotten.
+    monitor : Monitor or None
+        None if there is nothing to monitor.
+    keep : bool
+        False: only note which epoch was the best.
+    loss : str
+        `ltc_np.losses.identity` of the loss.
+    initial_epoch : int
+    """
+
+    def __init__(self, model, monitor, keep, loss, initial_epoch):
+        self.model, self.monitor, self.loss = model, monitor, loss
+        self.keep, self.epoch = keep and monitor is not None, None
+        best, model.best = model.best, None
+        if not keep or best is None or best.epoch >= initial_epoch:
+            return
+        if monitor is not None and (best.monitor, best.mode, best.loss) == (monitor.name, monitor.mode, loss):
+            model.best, self.epoch, monitor.best = best, best.epoch, best.value
+        else:
+            now = f"{monitor.mode} {monitor.name} with the loss {loss}" if monitor is not None else "nothing"
+            checks.warn(
+                f"the best weights so far, those of epoch {best.epoch}, are forgotten: they have the {best.mode} "
+                f"{best.monitor} with the loss {best.loss}, and what is monitored now is {now}"
+            )
+
+    def look(self, epoch, logs):
+        """After an epoch."""
+        if self.monitor is None or not self.monitor.improves(logs):
+            return
+        self.epoch = epoch
+        if self.keep:
+            best = self.monitor
+            self.model.best = Best(best.best, epoch, self.loss, self.model.theta.copy(), best.name, best.mode)
+
+    def restore(self):
+        """Give the model its best weights, if there are any."""
+        if self.model.best is not None:
+            self.model.theta[:] = self.model.best.theta

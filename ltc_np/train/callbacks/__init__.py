@@ -1,0 +1,19 @@
+"""What may happen between epochs of `fit`: one callback a file."""
+
+from .base import Callback, FunctionCallback, as_callbacks
+from .checkpoint import Checkpoint
+from .csv_logger import CSVLogger
+from .early_stopping import EarlyStopping
+from .reduce_lr import ReduceLROnPlateau
+from .tensorboard import TensorBoard
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "FunctionCallback",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "as_callbacks",
+]

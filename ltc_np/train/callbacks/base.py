@@ -1,0 +1,132 @@
+"""What all callbacks have in common."""
+
+import contextlib
+import inspect
+from collections.abc import Iterable
+from types import MappingProxyType
+
+from ...base import checks
+from ...base.described import Described
+
+
+class Callback(Described):
+    """Base: override what you need.
+
+    A plain function ``f(epoch, logs)`` serves as a callback too: it is called as `on_epoch_end`.
+
+    A callback that remembers something from epoch to epoch defines `state` and `load_state`, so that a training which
+    is resumed from a file goes on as if it had never stopped.
+
+    Attributes
+    ----------
+    model, optimizer
+        Those of the training; set before it begins, as are the others.
+    measured : dict of str to ("min", "max" or None)
+        The names that logs will hold, and which value of each is better; None where nobody has said.
+    initial_epoch : int
+        More than 0 if the training is resumed.
+    """
+
+    model = optimizer = None
+    measured = MappingProxyType({})
+    initial_epoch = 0
+
+    def on_train_begin(self):
+        """Before the first batch."""
+
+    def on_batch_end(self, step, logs):
+        """After the optimiser step of a batch, or of a chunk with ``tbptt``; logs: ``loss``.
+
+        ``step`` counts all of them from 0 through the whole training, also those without a step because nothing in
+        them weighs anything; with ``tbptt`` every batch counts for as many as its padded length has.
+        """
+
+    def on_epoch_end(self, epoch, logs):
+        """After epoch ``epoch`` (from 0); logs: ``loss``, metrics, ``val_*``.  Return True to stop training."""
+
+    def on_epoch_done(self, epoch, logs):
+        """After `on_epoch_end` of all callbacks.  The place to save: ``model.trained`` has all their states now."""
+
+    def on_train_end(self):
+        """After the last epoch, also when training stopped early, by an error too; not if the callback's own
+        `on_train_begin` raised."""
+
+    def state(self):
+        """What `load_state` needs to go on as if training had never stopped; {} if that is nothing.
+
+        Returns
+        -------
+        dict of str to plain data
+            None, bools, numbers, text, arrays, and lists, tuples and dicts of these.  A file gives tuples for lists.
+        """
+        return {}
+
+    def load_state(self, state):
+        """Go on from a `state`; called after `on_train_begin` when training is resumed.
+
+        Parameters
+        ----------
+        state : dict
+            Of the callback of the same class that stood at the same place among those of this class.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `load_state`, since it defines `state`")
+
+
+class FunctionCallback(Callback):
+    """``function(epoch, logs)`` as a callback."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def on_epoch_end(self, epoch, logs):
+        return self.function(epoch, logs)
+
+
+def as_callbacks(values):
+    """A list of `Callback` objects from what a user gave as ``callbacks``."""
+    if values is None:
+        return []
+    if isinstance(values, Callback) or callable(values) or not isinstance(values, Iterable):
+        values = [values]
+    return [_as_callback(value) for value in values]
+
+
+def _as_callback(value):
+    """A `Callback` from a callback or a function ``f(epoch, logs)``."""
+    if isinstance(value, Callback):
+        return value
+    if callable(value) and not isinstance(value, type):
+        with contextlib.suppress(ValueError):  # of a builtin that does not tell its arguments
+            try:
+                inspect.signature(value).bind(0, {})
+            except TypeError as error:
+                raise TypeError(f"`callbacks` must be functions (epoch, logs), got {value!r}: {error}") from None
+        return FunctionCallback(value)
+    hint = "; call the class" if isinstance(value, type) and issubclass(value, Callback) else ""
+    raise TypeError(f"`callbacks` must be Callback objects or functions (epoch, logs), got {checks.brief(value)}{hint}")
+
+
+def states(callbacks):
+    """(class, state) of the callbacks whose class defines `Callback.state`, for `Trained`."""
+    found = []
+    for callback in callbacks:
+        if type(callback).state is Callback.state:
+            continue
+        state = callback.state()
+        if not isinstance(state, dict):
+            who = type(callback).__name__
+            raise TypeError(f"`state` of {who} must return a dict, got {checks.brief(state)}")
+        found.append((type(callback).__name__, state))
+    return tuple(found)
+
+
+def load_states(callbacks, saved):
+    """Give callbacks the states that `states` found: those of a class in their order."""
+    waiting = {}
+    for name, state in saved:
+        waiting.setdefault(name, []).append(state)
+    for callback in callbacks:
+        own = waiting.get(type(callback).__name__)
+        state = own.pop(0) if own else {}
+        if state:
+            callback.load_state(state)

@@ -1,0 +1,53 @@
+"""Files of a training, from which it can be resumed."""
+
+import os
+
+from ...base import checks
+from ...io import check_writable, save
+from ..monitor import MODES, Monitor
+from .base import Callback
+
+
+class Checkpoint(Callback):
+    """Save the model, the optimiser's state and those of callbacks every so many epochs, to resume with the same bits.
+
+    Parameters
+    ----------
+    path : str or Path
+        Overwritten atomically; ``{epoch}`` in it is replaced by the number of epochs done.
+    every : int >= 1
+    save_best_only : bool
+        Save only when ``monitor`` is better than in all epochs looked at before.
+    monitor, mode
+        For ``save_best_only``, as for `EarlyStopping`.
+    """
+
+    def __init__(self, path, every=1, save_best_only=False, monitor="val_loss", mode="auto"):
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"`path` must be a str or Path, got {path!r}")
+        self.path, self.every = path, checks.integer("every", every)
+        if "{" in str(path).replace("{epoch}", ""):
+            raise ValueError(f"`path` must have no braces but {{epoch}}, got {path}")
+        self.save_best_only = checks.boolean("save_best_only", save_best_only)
+        self.monitor, self.mode = monitor, checks.one_of("mode", mode, MODES)
+
+    def on_train_begin(self):
+        check_writable(str(self.path))
+        self.watched = Monitor(self.monitor, self.mode, self.measured) if self.save_best_only else None
+        self.due = False
+
+    def on_epoch_end(self, epoch, logs):
+        self.due = (epoch + 1) % self.every == 0
+        if self.due and self.watched is not None:
+            self.due = self.watched.improves(logs)
+
+    def on_epoch_done(self, epoch, logs):
+        if self.due:
+            save(str(self.path).replace("{epoch}", str(epoch + 1)), self.model, self.optimizer)
+
+    def state(self):
+        return {} if self.watched is None else self.watched.state()
+
+    def load_state(self, state):
+        if self.watched is not None:
+            self.watched.load_state(state)

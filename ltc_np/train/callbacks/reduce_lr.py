@@ -1,0 +1,73 @@
+"""A learning rate that falls when nothing improves any more."""
+
+from ...base import checks
+from ..monitor import MODES, Monitor
+from .base import Callback
+
+
+class ReduceLROnPlateau(Callback):
+    """Multiply the learning rate by ``factor`` when ``monitor`` has not improved for ``patience`` epochs.
+
+    Parameters
+    ----------
+    patience : int >= 0
+        Epochs in which it was measured; 0 and 1 mean the same.  Counting begins anew after every reduction.
+    factor : float in (0, 1)
+    monitor, min_delta, mode
+        As for `EarlyStopping`.
+    cooldown : int >= 0
+        Epochs after a reduction that are not counted.
+    min_lr : float >= 0
+        The learning rate falls no lower.
+
+    Notes
+    -----
+    It sets ``optimizer.lr``, which must be a number: a schedule decides by itself.  When training is resumed with an
+    optimiser that has the learning rate of the beginning, the callback gives it the one that was reached.
+    """
+
+    def __init__(
+        self, patience=10, *, factor=0.1, monitor="val_loss", min_delta=0.0, cooldown=0, min_lr=0.0, mode="auto"
+    ):  # fmt: skip
+        self.patience, self.cooldown = checks.integer("patience", patience, 0), checks.integer("cooldown", cooldown, 0)
+        self.factor = checks.number("factor", factor, high=1, low_open=True, high_open=True)
+        self.monitor, self.min_delta = monitor, checks.number("min_delta", min_delta)
+        self.min_lr, self.mode = checks.number("min_lr", min_lr), checks.one_of("mode", mode, MODES)
+
+    def on_train_begin(self):
+        self.watched = Monitor(self.monitor, self.mode, self.measured, self.min_delta)
+        self.waited = self.cooling = 0
+        self.first_lr = self.optimizer.lr
+        if callable(self.first_lr):
+            raise ValueError(
+                "`optimizer` must have a number as its learning rate for ReduceLROnPlateau, got the schedule "
+                f"{self.first_lr!r}"
+            )
+
+    def on_epoch_end(self, epoch, logs):
+        improves = self.watched.improves(logs)
+        if improves is None:
+            return
+        self.waited = 0 if improves or self.cooling else self.waited + 1
+        self.cooling = max(self.cooling - 1, 0)
+        if self.waited and self.waited >= self.patience:
+            self.waited, self.cooling = 0, self.cooldown
+            lr = max(self.optimizer.lr * self.factor, self.min_lr)
+            if 0 < lr < self.optimizer.lr:
+                self.optimizer.lr = lr
+
+    def state(self):
+        counted = {"waited": self.waited, "cooling": self.cooling}
+        return self.watched.state() | counted | {"first_lr": self.first_lr, "lr": self.optimizer.lr}
+
+    def load_state(self, state):
+        self.watched.load_state(state)
+        self.waited, self.cooling = (
+            checks.integer(f"state[{name!r}]", state.get(name), 0) for name in ("waited", "cooling")
+        )
+        first, lr = (
+            checks.number(f"state[{name!r}]", state.get(name), low_open=True) for name in ("first_lr", "lr")
+        )  # fmt: skip
+        if self.optimizer.lr == first:  # else it has been set to something else by hand, or is the one reached
+            self.optimizer.lr = lr
+        self.first_lr = first

@@ -1,0 +1,45 @@
+"""What was measured, for TensorBoard."""
+
+import os
+
+from ...base.optional import need
+from .base import Callback
+
+
+class TensorBoard(Callback):
+    """Write what is measured in every epoch to a folder that TensorBoard shows (``tensorboard --logdir FOLDER``).
+
+    Needs tensorboardX (``pip install "ltc-np[tensorboard]"``).
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made if it is not there.  Each training adds a file of events; take a folder for each, so that TensorBoard shows
+        them as curves of their own.  One that is resumed takes the place of the epochs that are trained again.
+
+    Raises
+    ------
+    ImportError
+        tensorboardX is not installed.
+    """
+
+    def __init__(self, folder):
+        if not isinstance(folder, (str, os.PathLike)):
+            raise TypeError(f"`folder` must be a str or Path, got {folder!r}")
+        self.folder = folder
+        self._package()
+
+    def _package(self):
+        return need("tensorboardX", "tensorboard", "`TensorBoard`")
+
+    def on_train_begin(self):
+        purge = self.initial_epoch or None  # events from here on, of a file of before, do not count any more
+        self.writer = self._package().SummaryWriter(str(self.folder), purge_step=purge)
+
+    def on_epoch_end(self, epoch, logs):
+        for name, value in logs.items():
+            self.writer.add_scalar(name, value, epoch)
+        self.writer.flush()
+
+    def on_train_end(self):
+        self.writer.close()

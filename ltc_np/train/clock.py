@@ -1,0 +1,56 @@
+"""How long a training will take."""
+
+import contextlib
+import sys
+import time
+
+
+class Clock:
+    """Tells the time that is left, from the epochs done so far.
+
+    Compiling is left out.  So is the first epoch as soon as there is a second: it loads kernels and fills caches.
+
+    Parameters
+    ----------
+    epochs : int
+        How many there will be.
+    now : callable
+        Seconds from anywhere.
+    """
+
+    def __init__(self, epochs, now=time.monotonic):
+        self.epochs, self.now, self.done = epochs, now, 0
+        self.start, self.compiling, self.first = now(), lambda: 0.0, 0.0
+
+    @property
+    def elapsed(self):
+        """Seconds since training began, compiling included."""
+        return self.now() - self.start
+
+    def epoch(self):
+        """Count an epoch."""
+        self.done += 1
+        if self.done == 1:
+            self.first = self._busy()
+
+    def _busy(self):
+        return self.elapsed - self.compiling()
+
+    @property
+    def left(self):
+        """Seconds until all epochs are done; asked after at least one."""
+        mean = self.first if self.done == 1 else (self._busy() - self.first) / (self.done - 1)
+        return mean * (self.epochs - self.done)
+
+    @contextlib.contextmanager
+    def without_compiling(self):
+        """A context in which what Numba needs for compiling is measured, so that it can be left out."""
+        if "numba" not in sys.modules:
+            yield
+            return
+        from numba.core import event
+
+        timer = event.TimingListener()
+        self.compiling = lambda: timer.duration if timer.done else 0.0
+        with event.install_listener("numba:compiler_lock", timer):
+            yield
