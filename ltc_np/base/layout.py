@@ -6,7 +6,9 @@ here and nowhere else, outside every time loop.
 """
 
 import difflib
+import math
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 
@@ -67,7 +69,7 @@ class Entry(Value):
 
     @property
     def size(self):
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     def initial(self, rng):
         """Initial raw values, float64, of `shape`."""
@@ -155,6 +157,11 @@ class Layout(Value):
     lr_scale : (size,) float64 array, or None when all are 1
     softplus : tuple of slices
         Where the effective values of the vector are a softplus.
+
+    Notes
+    -----
+    Making one costs no more than its number of entries, whatever their shapes: arrays are made when they are asked for.
+    So a description can be compared with what a file holds before there is room for it.
     """
 
     def __init__(self, entries):
@@ -173,16 +180,25 @@ class Layout(Value):
                 else:
                     run.append((slice(start, start + e.size), key))
             start += e.size
-
-        def spread(attribute, dtype):
-            values = [getattr(e, attribute) for e in self.entries]
-            return np.repeat(values, [e.size for e in self.entries]).astype(dtype)
-
-        lr_scale = spread("lr_scale", np.float64)
         self.size, self.slices = start, slices
-        self.trainable, self.decay = spread("trainable", bool), spread("decay", bool)
-        self.lr_scale = None if (lr_scale == 1).all() else lr_scale
         self.softplus, self._clip = tuple(where for where, _ in runs["softplus"]), tuple(runs["clip"])
+
+    def _spread(self, attribute, dtype):
+        values = [getattr(e, attribute) for e in self.entries]
+        return np.repeat(values, [e.size for e in self.entries]).astype(dtype)
+
+    @cached_property
+    def trainable(self):
+        return self._spread("trainable", bool)
+
+    @cached_property
+    def decay(self):
+        return self._spread("decay", bool)
+
+    @cached_property
+    def lr_scale(self):
+        scales = self._spread("lr_scale", np.float64)
+        return None if (scales == 1).all() else scales
 
     @classmethod
     def join(cls, layouts):
