@@ -11,84 +11,24 @@ import pathlib
 import numpy as np
 
 from . import kernels
-from .base import checks
-from .cells import Layer
-from .layers import LAYERS
+from .base import archive, checks
+from .base.described import same
+from .layers import Stack, codec
 from .layers.config import CellConfig
 from .network.best import Best
-from .network.network import Network
+from .network.network import DTYPES, Network
 from .network.trained import Trained
 from .optim import Optimizer
 from .wirings import Wiring
 
 FORMAT = 2  # 1 had no `Trained`, and `Best` was always of the validation loss
-
-
-class UnknownLayerError(Exception):
-    """A file names a layer that the registry does not have."""
-
-
-def _encode(value, arrays):
-    """JSON-able form of a layer's argument; arrays go to ``arrays``, by number."""
-    if isinstance(value, np.ndarray):
-        arrays.append(value)
-        return {"array": len(arrays) - 1}
-    if isinstance(value, Wiring):
-        return {"wiring": {k: _encode(v, arrays) for k, v in value.state().items()}}
-    if isinstance(value, Layer):
-        return {"layer": _encode_layer(value, arrays)}
-    if isinstance(value, dict):
-        if not all(isinstance(k, str) for k in value):
-            raise TypeError(f"what is saved must be dicts with keys of text, got the keys {list(value)!r:.60}")
-        return {"dict": {k: _encode(v, arrays) for k, v in value.items()}}
-    if isinstance(value, (tuple, list)):
-        return {"tuple": [_encode(v, arrays) for v in value]}
-    if isinstance(value, np.generic):
-        return value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise TypeError(f"what is saved must be plain data (numbers, text, arrays, lists, dicts), got {value!r:.60}")
-
-
-def _encode_layer(layer, arrays):
-    name = type(layer).__name__
-    if LAYERS.get(name) is not type(layer):
-        raise ValueError(
-            f"`model` must consist of registered layers ({', '.join(LAYERS)}) to be saved, got {name}: for a layer of "
-            "your own, call ltc_np.register with its class"
-        )
-    return [name, _encode(layer.config(), arrays)]
-
-
-def _encode_state(name, state, arrays):
-    try:
-        return _encode(state, arrays)
-    except TypeError as error:
-        raise TypeError(f"`state` of the callback {name}: {error}") from None
-
-
-def _decode(value, arrays):
-    if not isinstance(value, dict):
-        return value
-    ((kind, inner),) = value.items()
-    if kind == "array":
-        return arrays[inner]
-    if kind == "wiring":
-        return Wiring.from_state({k: _decode(v, arrays) for k, v in inner.items()})
-    if kind == "layer":
-        return _decode_layer(inner, arrays)
-    if kind == "dict":
-        return {k: _decode(v, arrays) for k, v in inner.items()}
-    if kind == "tuple":
-        return tuple(_decode(v, arrays) for v in inner)
-    raise ValueError(f"unknown kind {kind!r}")
-
-
-def _decode_layer(value, arrays):
-    name, config = value
-    if name not in LAYERS:
-        raise UnknownLayerError(name)
-    return LAYERS[name].from_config(_decode(config, arrays))
+# Of a file: the arrays that it always has, before array0 and so on, and the entries of its JSON text.
+MEMBERS = ("meta", "theta", "buffers", "trainable")
+NEEDED = {"ltc_np", "model", "layers", "dtype", "return_sequences", "optimizer"}
+OPTIONAL = {"config", "best", "trained"}
+MOST_WORDS = 250  # characters of a reason, which may speak of arguments of any length
+# What comes of forms that make no sense.  Not MemoryError: a file is never larger than what it declares.
+DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 
 def save(path, model, optimizer=None):
@@ -108,26 +48,24 @@ def save(path, model, optimizer=None):
     TypeError, ValueError
         Something else than a model or an optimiser, layers that `register` does not know, parameters that are not
         finite, a callback whose state is not plain data.  Nothing is written then.
+    OSError
+        With ``path``: there is no room, no right, no folder.  A former file is as it was.
     """
-    import json  # here and in `load`: slow to import, and only files need it
-    import tempfile
+    import json  # slow to import, and only files need it
 
     path = _as_path(path)
     if not isinstance(model, Network):
         raise TypeError(f"`model` must be a model of ltc_np, got {checks.brief(model)}")
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        hint = ": give the object that made the steps" if isinstance(optimizer, (str, type)) else ""
-        raise TypeError(f"`optimizer` must be an Optimizer or None, got {checks.brief(optimizer)}{hint}")
-    check_folder(path)
-    arrays = []
-    layers = [_encode_layer(layer, arrays) for layer in model.layers]
+    _check_optimizer(optimizer, "made the steps")
+    archive.check_path(path)
+    encoder = codec.Encoder()
     meta = {
         "ltc_np": FORMAT,
         "model": type(model).__name__,
-        "layers": layers,
+        "layers": [encoder.layer(layer) for layer in model.layers],
         "dtype": model.dtype.name,
         "return_sequences": model.return_sequences,
-        "optimizer": None if optimizer is None else [type(optimizer).__name__, _encode(optimizer.state(), arrays)],
+        "optimizer": None if optimizer is None else [type(optimizer).__name__, encoder.value(optimizer.state())],
     }
     if not np.isfinite(model.theta).all():
         raise ValueError("`model` must have finite parameters to be saved, got NaN or infinite ones")
@@ -136,26 +74,34 @@ def save(path, model, optimizer=None):
     if model.best is not None:
         meta["best"] = model.best._asdict() | {
             "value": float(model.best.value),
-            "theta": _encode(model.best.theta, arrays),
+            "theta": encoder.value(model.best.theta),
         }
     if model.trained is not None:
         meta["trained"] = model.trained._asdict() | {
-            "callbacks": [[name, _encode_state(name, state, arrays)] for name, state in model.trained.callbacks]
+            "callbacks": [[name, _encode_state(name, state, encoder)] for name, state in model.trained.callbacks]
         }
     trainable = np.zeros(0, bool) if model.trainable is None else model.trainable
-    content = {"meta": np.array(json.dumps(meta)), "theta": model.theta, "buffers": model.buffer_vector}
-    content |= {"trainable": trainable, **{f"array{k}": a for k, a in enumerate(arrays)}}
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    text = json.dumps(meta)
+    content = dict(zip(MEMBERS, (np.array(text), model.theta, model.buffer_vector, trainable), strict=True))
+    content |= {f"array{k}": array for k, array in enumerate(encoder.arrays)}
+    _check_loadable(meta, text, content)
+    archive.write(path, content)
+
+
+def _encode_state(name, state, encoder):
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, **content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        return encoder.value(state)
+    except TypeError as error:
+        raise TypeError(f"`state` of the callback {name}: {error}") from None
+
+
+def _check_loadable(meta, text, content):
+    """Refuse to write what `load` would refuse to read."""
+    try:
+        codec.check_text(text)
+        codec.check_counts({"tuple": [{"layer": form} for form in meta["layers"]]}, _room(content))
+    except ValueError as error:
+        raise ValueError(f"`model` cannot be saved: {error}") from None
 
 
 def _as_path(path):
@@ -164,33 +110,15 @@ def _as_path(path):
     return pathlib.Path(path)
 
 
-def check_folder(path):
-    """Refuse a path whose folder does not exist."""
-    path = pathlib.Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"`path` must lie in an existing folder, got {path}")
+def _check_optimizer(optimizer, what):
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        hint = f": give the object that {what}" if isinstance(optimizer, (str, type)) else ""
+        raise TypeError(f"`optimizer` must be an Optimizer or None, got {checks.brief(optimizer)}{hint}")
 
 
 def check_writable(path):
-    """Refuse a path whose folder is not there or takes no new file, before the work that is to be saved."""
-    import tempfile
-
-    check_folder(path)
-    path = pathlib.Path(path)
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(descriptor)
-        os.unlink(temporary)
-    except OSError as error:
-        raise type(error)(f"`path` must lie in a folder that takes new files, got {path}: {error.strerror}") from None
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    """Refuse a path where `save` could not write, before there is anything to lose."""
+    archive.check_writable(_as_path(path))
 
 
 def load(path, kinds, backend="auto", optimizer=None):
@@ -198,82 +126,143 @@ def load(path, kinds, backend="auto", optimizer=None):
 
     ``kinds`` are the classes of models that a file may name; the first serves for names that are not among them.
     """
-    import json
-    import zipfile
-    import zlib
-
     path = _as_path(path)
+    _check_optimizer(optimizer, "is to go on")
     if path.is_dir():
         raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
     backend = kernels.resolve(backend)
-    damage = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
-    with open(path, "rb") as file:
-        try:
-            loaded = np.load(file, allow_pickle=False)
-            content = {} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-        except damage as error:
-            kind = type(error).__name__  # its text would speak of NumPy's options
-            raise ValueError(f"`path` must be a model file, {path} is none, or cannot be read ({kind})") from None
-    if "meta" not in content:
-        raise ValueError(f"`path` must be a model file of ltc_np, {path} is another kind of file")
     try:
-        meta = json.loads(str(content["meta"]))
-        version = meta["ltc_np"]
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"`path` must be a model file of ltc_np, {path} is another kind of file") from None
-    if not isinstance(version, int) or version > FORMAT:
-        raise ValueError(f"`path` must be of format <= {FORMAT}, {path} has {version!r}: update ltc_np to read it")
-    try:
-        model, saved_optimizer = _rebuild(meta, content, kinds, backend)
-    except UnknownLayerError as error:
-        raise ValueError(
-            f"`path` must hold known layers, {path} has a {error}: for a layer of your own, call ltc_np.register with "
-            "its class before loading"
-        ) from None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ValueError(f"`path` must be a whole model file, {path} is damaged: {error}") from None
-    if optimizer is not None:
-        if saved_optimizer is None:
-            raise ValueError(f"`optimizer` must be left out, {path} holds no optimiser state")
-        name, state = saved_optimizer
-        if type(optimizer).__name__ != name:
-            raise ValueError(f"`optimizer` must be of type {name} as in {path}, got {type(optimizer).__name__}")
-        optimizer.load_state(state)
+        content = archive.read(path)
+        meta = _read_meta(content)
+        model, state = _rebuild(meta, content, kinds, backend)
+        if optimizer is not None:
+            _restore(optimizer, meta["optimizer"], state, model)
+    except archive.FileError as error:
+        raise ValueError(f"{path}: {_shortened(str(error))}") from None
+    except DAMAGE as error:
+        words = str(error) if isinstance(error, ValueError) else checks.one_line(error)
+        raise ValueError(f"{path}: damaged: {_shortened(words)}") from None
     return model
 
 
+def _shortened(words):
+    words = " ".join(words.split())
+    return words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}..."
+
+
+def _room(content):
+    """Numbers that a file holds."""
+    return sum(array.size for array in content.values())
+
+
+def _read_meta(content):
+    """What the JSON text says: a dict of the right entries."""
+    text = content.get("meta")
+    if text is None or text.dtype.kind != "U" or text.ndim:
+        raise archive.FileError("no model file of ltc_np: it has no meta.npy that describes a model")
+    meta = codec.parse(str(text))
+    if not isinstance(meta, dict) or "ltc_np" not in meta:
+        raise archive.FileError("no model file of ltc_np: its meta.npy does not describe a model")
+    version = meta["ltc_np"]
+    if type(version) is not int or not 1 <= version <= FORMAT:
+        known = f"this version of ltc_np knows 1 to {FORMAT}: update ltc_np"
+        raise archive.FileError(f"format {version!r:.20} cannot be read, {known}")
+    parts = {*MEMBERS, *(f"array{k}" for k in range(len(content) - len(MEMBERS)))}
+    lacking = (parts - {*content}) | (NEEDED - {*meta})
+    surplus = ({*content} - parts) | ({*meta} - NEEDED - OPTIONAL)
+    if lacking or surplus:
+        raise ValueError(f"it lacks {_listed(lacking)}, and has {_listed(surplus)} that it should not have")
+    return meta
+
+
+def _listed(names):
+    return ", ".join(sorted(names)) or "nothing"
+
+
 def _rebuild(meta, content, kinds, backend):
-    arrays = [content[f"array{k}"] for k in range(sum(name.startswith("array") for name in content))]
-    layers = [_decode_layer(layer, arrays) for layer in meta["layers"]]
-    plain = kinds[0](*layers, seed=0, dtype=meta["dtype"], backend=backend, return_sequences=meta["return_sequences"])
+    """The model, and the state of its optimiser or None."""
+    room = _room(content)
+    decoder = codec.Decoder([content[f"array{k}"] for k in range(len(content) - len(MEMBERS))], room)
+    stack = Stack(tuple(map(decoder.layer, meta["layers"])))
+    dtype = np.dtype(checks.one_of("dtype", meta["dtype"], DTYPES))
+    theta = _vector("theta", content["theta"], stack.layout.size, dtype)
+    buffers = _vector("buffers", content["buffers"], stack.buffers.size, dtype)
     kind = next((kind for kind in kinds if kind.__name__ == meta["model"]), kinds[0])
-    model = kind.__new__(kind)
-    model.__setstate__(plain.__getstate__())
-    for name, target in (("theta", model.theta), ("buffers", model.buffer_vector)):
-        values = content[name]
-        if values.shape != target.shape or values.dtype != target.dtype or not np.isfinite(values).all():
-            raise ValueError(f"{name} has shape {values.shape}, dtype {values.dtype}, or is not finite")
-        target[:] = values
+    sequences = checks.boolean("return_sequences", meta["return_sequences"])
+    model = kind.restored(stack, theta, buffers, backend, sequences)
+    if content["trainable"].size:
+        model.trainable = _vector("trainable", content["trainable"], theta.size, np.dtype(bool))
     if "config" in meta:
-        model.described_by(CellConfig.from_dict(meta["config"]))
-    trainable = content["trainable"]
-    if trainable.size:
-        if trainable.shape != model.theta.shape or trainable.dtype != bool:
-            raise ValueError(f"trainable has shape {trainable.shape}, dtype {trainable.dtype}")
-        model.trainable = trainable
+        model.described_by(_decode_config(meta["config"], stack.layers, room))
     if "best" in meta:
-        model.best = _decode_best(meta["best"], arrays, model)
+        model.best = _decode_best(meta["best"], decoder, model)
     if "trained" in meta:
-        model.trained = _decode_trained(meta["trained"], arrays)
-    saved = meta["optimizer"]
-    return model, None if saved is None else (saved[0], _decode(saved[1], arrays))
+        model.trained = _decode_trained(meta["trained"], decoder)
+    state = None
+    if meta["optimizer"] is not None:
+        name, state = meta["optimizer"]
+        state = decoder.value(state)
+        if not isinstance(name, str) or not isinstance(state, dict):
+            raise ValueError(f"its optimiser {name!r:.40} has no state")
+    unused = set(range(len(decoder.arrays))) - decoder.used
+    if unused:
+        raise ValueError(f"nothing refers to array{min(unused)}")
+    return model, state
 
 
-def _decode_best(saved, arrays, model):
+def _vector(name, values, size, dtype):
+    """``values``, if they are a flat array of this size and dtype, all finite."""
+    if values.shape != (size,) or values.dtype != dtype or not np.isfinite(values).all():
+        got = f"{values.dtype} of shape {values.shape}, or is not finite"
+        raise ValueError(f"{name} must be {dtype} of shape {(size,)}, got {got}")
+    return values
+
+
+def _decode_config(saved, layers, room):
+    """The `CellConfig`, if it describes the layers.
+
+    Wirings are compared by their recipes: the same synapses might be drawn differently by another version of NumPy.
+    """
+    options = saved.get("options", {})
+    for argument, number in [*saved.items(), *options.items()]:
+        if type(number) is int:
+            codec.check_count("config", argument, number, room)
+    cells = [layer for layer in layers if type(layer).__name__ == saved.get("cell")]
+    sizes = [(_units(cell), layers[0].input_size) for cell in cells]
+    if sizes == [(saved.get("units"), saved.get("input_dim"))]:  # before a wiring of such sizes is drawn
+        config = CellConfig.from_dict(saved)
+        if same(list(map(_recipe, config.layers())), list(map(_recipe, layers))):
+            return config
+    raise ValueError("config does not describe the layers")
+
+
+def _units(cell):
+    arguments = cell.config()
+    return arguments["wiring"].units if "wiring" in arguments else arguments.get("units")
+
+
+def _recipe(layer):
+    """A layer, of which a wiring is compared without its synapses."""
+    arguments = layer.config()
+    return type(layer), {n: a.recipe if isinstance(a, Wiring) else a for n, a in arguments.items()}
+
+
+def _restore(optimizer, saved, state, model):
+    """Let an optimiser go on from the state in a file."""
+    if state is None:
+        raise archive.FileError("holds no state of an optimiser: leave out `optimizer`")
+    if type(optimizer).__name__ != saved[0]:
+        got = type(optimizer).__name__
+        raise archive.FileError(f"holds the state of an optimiser of type {saved[0]:.40}, `optimizer` is of type {got}")
+    for name in optimizer.moment_names:
+        if name in state:
+            _vector(f"{name} of the optimiser", state[name], model.theta.size, model.dtype)
+    optimizer.load_state(state)
+
+
+def _decode_best(saved, decoder, model):
     best = Best(*saved) if isinstance(saved, list) else Best(**saved)  # a list in format 1
-    theta = _decode(best.theta, arrays)
-    if theta.shape != model.theta.shape or theta.dtype != model.dtype or not np.isfinite(theta).all():
-        raise ValueError(f"best has shape {theta.shape}, dtype {theta.dtype}, or is not finite")
+    theta = _vector("best", decoder.array(best.theta), model.theta.size, model.dtype)
     value, epoch, mode = best.value, best.epoch, best.mode
     if not isinstance(value, float) or not math.isfinite(value) or not _is_count(epoch) or mode not in ("min", "max"):
         raise ValueError(f"best has value {value!r}, epoch {epoch!r}, mode {mode!r}")
@@ -282,11 +271,11 @@ def _decode_best(saved, arrays, model):
     return best._replace(theta=theta)
 
 
-def _decode_trained(saved, arrays):
+def _decode_trained(saved, decoder):
     trained = Trained(**saved)
     if not all(map(_is_count, trained[:3])):
         raise ValueError(f"trained has epochs, seed, number {trained[:3]!r}")
-    states = tuple((name, _decode(state, arrays)) for name, state in trained.callbacks)
+    states = tuple((name, decoder.value(state)) for name, state in trained.callbacks)
     if not all(isinstance(name, str) and isinstance(state, dict) for name, state in states):
         raise ValueError("trained has callbacks that are no names with states")
     return trained._replace(callbacks=states)

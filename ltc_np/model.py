@@ -58,9 +58,7 @@ class Model(Network):
     (5, 7, 2)
     """
 
-    def __init__(self, *layers, seed=None, dtype="float32", backend="auto", return_sequences=True):
-        self.best = self.trained = self.config = None
-        super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
+    best = trained = config = None
 
     fit = fit
     evaluate = evaluate
@@ -237,6 +235,7 @@ def load(path, backend="auto", optimizer=None):
     ------
     FileNotFoundError
     ValueError
-        The file is damaged, of another program or of a newer format; nothing is changed.
+        The file is damaged, of another program or of a newer format; it begins with the path.  The optimiser is as it
+        was.  No more memory was taken than some times the file's size, and no code of the file was run.
     """
     return io.load(path, KINDS, backend, optimizer)

@@ -1,6 +1,5 @@
 """Files: round trips, atomic writes, and a clear error for whatever is not a model file."""
 
-import json
 import pathlib
 
 import numpy as np
@@ -87,11 +86,14 @@ def test_optimizer_state(tmp_path):
     a, b = optimizer.state(), again.state()
     assert a.keys() == b.keys()
     assert all(np.array_equal(a[k], b[k]) for k in a)
-    with pytest.raises(ValueError, match="`optimizer` must be of type Adam"):
+    with pytest.raises(ValueError, match="m.npz: holds the state of an optimiser of type Adam, .* is of type SGD$"):
         load(tmp_path / "m.npz", optimizer=SGD(0.1))
     model.save(tmp_path / "bare.npz")
-    with pytest.raises(ValueError, match="holds no optimiser state"):
+    with pytest.raises(ValueError, match="bare.npz: holds no state of an optimiser: leave out `optimizer`$"):
         load(tmp_path / "bare.npz", optimizer=Adam(0.1))
+    for wrong in ("adam", Adam, 0.1):
+        with pytest.raises(TypeError, match="^`optimizer` must be an Optimizer or None, got"):
+            load(tmp_path / "m.npz", optimizer=wrong)
 
 
 def test_how_far_a_model_is_trained_travels_with_the_file(tmp_path):
@@ -128,150 +130,6 @@ def test_what_is_no_model_and_no_optimiser_is_not_saved(model, optimizer, words,
     with pytest.raises(TypeError, match=words):
         save(tmp_path / "m.npz", MODELS[model]() if model == "stack" else model, optimizer)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    model = MODELS["ncp"]()
-    model.save(tmp_path / "m.npz")
-    before = (tmp_path / "m.npz").read_bytes()
-
-    def full(*args, **kwargs):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="disk full"):
-        model.save(tmp_path / "m.npz")
-    assert (tmp_path / "m.npz").read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
-
-
-def test_files_that_are_no_models(tmp_path):
-    model = MODELS["ncp"]()
-    model.save(tmp_path / "m.npz")
-    whole = (tmp_path / "m.npz").read_bytes()
-    path = tmp_path / "bad.npz"
-    with pytest.raises(FileNotFoundError):
-        load(tmp_path / "none.npz")
-    with pytest.raises(IsADirectoryError, match="`path` must be a file"):
-        load(tmp_path)
-    for content in (b"", b"hello", whole[: len(whole) // 2], whole[:-30]):
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match="`path` must be a model file") as caught:
-            load(path)
-        assert "\n" not in str(caught.value)
-    for seed in range(40):  # flipped bytes anywhere: an error or the same numbers, never others
-        damaged = bytearray(whole)
-        for at in np.random.default_rng(seed).integers(0, len(whole), 3):
-            damaged[at] ^= 0xFF
-        path.write_bytes(damaged)
-        try:
-            again = load(path)
-        except ValueError:
-            continue
-        assert np.array_equal(again.theta, model.theta)
-    with open(path, "wb") as file:
-        np.save(file, np.ones(3))
-    with pytest.raises(ValueError, match="another kind"):
-        load(path)
-    with open(path, "wb") as file:
-        np.savez(file, a=np.ones(3))
-    with pytest.raises(ValueError, match="another kind"):
-        load(path)
-    with open(path, "wb") as file:
-        np.savez(file, meta=np.array({"a": 1}, dtype=object))
-    with pytest.raises(ValueError, match="cannot be read"):
-        load(path)  # never unpickled
-
-
-def edited(source, target, change):
-    with np.load(source) as file:
-        content = dict(file)
-    meta = json.loads(str(content["meta"]))
-    change(meta, content)
-    content["meta"] = np.array(json.dumps(meta))
-    with open(target, "wb") as file:
-        np.savez(file, **content)
-
-
-def test_newer_and_inconsistent_files(tmp_path):
-    MODELS["ncp"]().save(tmp_path / "m.npz")
-
-    def newer(meta, content):
-        meta["ltc_np"] = 99
-
-    def cut(meta, content):
-        content["theta"] = content["theta"][:-1]
-
-    def nan(meta, content):
-        content["theta"][0] = np.nan
-
-    def unknown(meta, content):
-        meta["layers"][0][0] = "LTC9"
-
-    def missing(meta, content):
-        del content["array0"]
-
-    def edge(meta, content):
-        content["array0"] = content["array0"] + 1000
-
-    def best(meta, content):
-        meta["best"] = ["x", -3, "mse", None]
-
-    def best_of(changed, **places):
-        """The best parameters of the file, one thing about them changed: shape, number or place."""
-
-        def change(meta, content):
-            number = sum(name.startswith("array") for name in content)
-            content[f"array{number}"] = changed(content["theta"].copy())
-            fields = {"value": 0.5, "epoch": 1, "loss": "mse", "monitor": "val_loss", "mode": "min"}
-            meta["best"] = fields | {"theta": {"array": number}} | places
-
-        return change
-
-    def trained(**places):
-        def change(meta, content):
-            meta["trained"] = {"epochs": 1, "seed": 0, "number": 0, "callbacks": []} | places
-
-        return change
-
-    def infinite(theta):
-        theta[0] = np.inf
-        return theta
-
-    def trainable(values):
-        def change(meta, content):
-            content["trainable"] = values
-
-        return change
-
-    for change, words in (
-        (best, "damaged"),
-        (best_of(lambda theta: theta[:-1]), "damaged: best has shape"),
-        (best_of(infinite), "damaged: best .* is not finite"),
-        (best_of(np.copy, epoch=-1), "damaged: best has value 0.5, epoch -1"),
-        (best_of(np.copy, value="x"), "damaged: best has value 'x'"),
-        (best_of(np.copy, value=np.nan), "damaged: best has value nan"),
-        (best_of(np.copy, mode="up"), "damaged: best has .* mode 'up'"),
-        (best_of(np.copy, monitor=3), "damaged: best has .* monitor 3"),
-        (best_of(np.copy, more=3), "damaged"),
-        (trained(epochs=-1), "damaged: trained has epochs"),
-        (trained(seed=True), "damaged: trained has epochs"),
-        (trained(number=0.5), "damaged: trained has epochs"),
-        (trained(callbacks=[["EarlyStopping", 3]]), "damaged: trained has callbacks"),
-        (trained(callbacks=[[3, {"dict": {}}]]), "damaged: trained has callbacks"),
-        (trained(callbacks=3), "damaged"),
-        (trainable(np.ones(3, bool)), "damaged: trainable has shape"),
-        (trainable(np.ones(2)), "damaged"),
-        (newer, "update ltc_np"),
-        (cut, "damaged: theta"),
-        (nan, "not finite"),
-        (unknown, "has a LTC9: for a layer of your own"),
-        (missing, "damaged"),
-        (edge, "damaged"),
-    ):
-        edited(tmp_path / "m.npz", tmp_path / "bad.npz", change)
-        with pytest.raises(ValueError, match=words):
-            load(tmp_path / "bad.npz")
 
 
 def test_layers_of_ones_own_need_the_registry(tmp_path):

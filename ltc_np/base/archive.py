@@ -48,7 +48,7 @@ def check_writable(path):
         with tempfile.TemporaryFile(dir=path.parent):  # a question of rights would not see all reasons
             pass
     except OSError as error:
-        raise _about(path, error, "no file can be made in its folder") from None
+        raise type(error)(f"`path` must lie in a folder that takes new files, got {path}: {error.strerror}") from None
 
 
 def write(path, arrays):

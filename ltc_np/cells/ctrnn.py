@@ -32,7 +32,7 @@ class CTRNN(OdeCell):
         How v' = -v/tau + f is solved over an unfold of length h = dt/ode_unfolds; part of the model, like
         ``ode_unfolds``.  ``"semi_implicit"`` takes f at the old v and v in the leak implicitly, and is stable for every
         dt; ``"euler"`` is the published rule; ``"rk4"`` evaluates f four times, with errors of fourth order.
-    ode_unfolds : int >= 1
+    ode_unfolds : int in 1..1,000,000
         Unfolds U of one elapsed time dt, during which x is held; `solver_error` says how many are enough on your data.
     activation : None, "relu", "tanh", "sigmoid", "silu", "gelu" or "lecun_tanh"
         f.

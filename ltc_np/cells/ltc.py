@@ -27,7 +27,7 @@ import numpy as np
 from .. import kernels
 from ..base import checks
 from ..base.layout import Entry, Layout, Together
-from ..kernels.codes import SOLVERS
+from ..kernels.codes import MOST_UNFOLDS, SOLVERS
 from ..wirings import RandomWiring
 from ..wirings.synapses import Synapses
 from . import time_constants
@@ -90,7 +90,7 @@ class LTC(Layer):
         Recipe or built; the layer keeps ``wiring.build(input_dim)``.
     input_dim : int, optional
         Features per step; may be left out if the wiring is built.
-    ode_unfolds : int >= 1
+    ode_unfolds : int in 1..1,000,000
         Solver steps per elapsed time.  It is part of the model: a network trained with 6 means 6.  `solver_error` says
         how many are enough on your data.
     epsilon : float in [0, 1]
@@ -150,7 +150,7 @@ class LTC(Layer):
         init=None,
     ):
         wiring = built(wiring, input_dim)
-        self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds)
+        self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds, most=MOST_UNFOLDS)
         self.epsilon = checks.number("epsilon", epsilon, high=1.0)
         for name, value, known in (
             ("positivity", positivity, ("softplus", "clip")),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .. import kernels
 from ..base import activations, checks
 from ..base.layout import Entry
-from ..kernels.codes import SOLVERS
+from ..kernels.codes import MOST_UNFOLDS, SOLVERS
 from .base import Layer, cell_sizes
 from .initial import glorot, orthogonal, with_init
 
@@ -34,7 +34,8 @@ class OdeCell(Layer):
 
     Parameters
     ----------
-    units, input_dim, ode_unfolds : int >= 1
+    units, input_dim : int >= 1
+    ode_unfolds : int in 1..`MOST_UNFOLDS`
     solver, activation : str
     solvers : tuple of str
         Those that the cell knows.
@@ -55,7 +56,7 @@ class OdeCell(Layer):
         self, units, input_dim, solver, solvers, ode_unfolds, activation, feedback, entries, init, unchecked=False
     ):
         N, I = cell_sizes(units, input_dim)
-        self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds)
+        self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds, most=MOST_UNFOLDS)
         checks.one_of("solver", solver, solvers)
         activations.get(activation)  # refuses what it does not know
         self.solver, self.method, self.activation = solver, SOLVERS[solver], activation

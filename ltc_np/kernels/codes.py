@@ -113,6 +113,7 @@ SOLVERS = {
         Solver("exponential", EXPONENTIAL, 2, 2, True, None),
     )
 }
+MOST_UNFOLDS = 10**6  # of a time step; kernels count the evaluations in 32 bits
 # Of rk4: how far a stage goes with its slope, in h, and the slope's weight in the step.
 RK4_REACH = (1 / 2, 1 / 2, 1.0, 0.0)
 RK4_WEIGHT = (1 / 6, 1 / 3, 1 / 3, 1 / 6)

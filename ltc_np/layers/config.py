@@ -79,7 +79,7 @@ class CellConfig:
     solver : str, optional
         For cells that have one: ``"semi_implicit"``, ``"euler"`` (or ``"explicit"``), ``"rk4"`` (or ``"runge_kutta"``),
         ``"exponential"``, as the cell's class says; default: the cell's.
-    ode_unfolds : int >= 1, optional
+    ode_unfolds : int in 1..1,000,000, optional
         For cells that have a solver.
     input_mapping : "identity", "linear" or "affine"
         Feature by feature, before any cell.

@@ -33,14 +33,30 @@ class Network(Parameters):
             name = None
         if name not in DTYPES:
             raise ValueError(f'`dtype` must be "float32" or "float64", got {dtype!r}')
-        self.dtype = np.dtype(name)  # of this machine's byte order
         return_sequences = checks.boolean("return_sequences", return_sequences)
         seed = checks.seed("seed", seed)
-        self.layers, self.backend, self.return_sequences = layers, kernels.resolve(backend), return_sequences
+        dtype = np.dtype(name)  # of this machine's byte order
+        self._describe(stack, dtype, kernels.resolve(backend), return_sequences)
+        self._draw(stack.layout, stack.buffers, dtype, seed)
+        self.engine = engines.make(self)
+
+    @classmethod
+    def restored(cls, stack, theta, buffers, backend, return_sequences):
+        """The network of a `Stack` with these parameters, of their dtype; no others are drawn first.
+
+        Nothing is checked: sizes must be those of the stack, and the backend is one that `kernels.resolve` gave.
+        """
+        network = cls.__new__(cls)
+        cls._describe(network, stack, theta.dtype, backend, return_sequences)
+        cls._hold(network, stack.layout, stack.buffers, theta, buffers)
+        network.engine = engines.make(network)
+        return network
+
+    def _describe(self, stack, dtype, backend, return_sequences):
+        """What a network is besides its parameters."""
+        self.layers, self.dtype, self.backend, self.return_sequences = stack.layers, dtype, backend, return_sequences
         self.layer_stack, self.takes_dt = stack, stack.takes_dt
         self.input_size, self.output_size, self.state_size = stack.input_size, stack.output_size, stack.state_size
-        self._draw(stack.layout, stack.buffers, self.dtype, seed)
-        self.engine = engines.make(self)
 
     @property
     def wiring(self):

@@ -18,14 +18,18 @@ class Parameters:
         The flat vector behind `buffers`.
     """
 
-    def _draw(self, layout, buffer_layout, dtype, seed):
+    def _draw(self, layout, buffers, dtype, seed):
         """Make the vectors; initial values are drawn entry by entry, in order."""
         rng = np.random.default_rng(seed)
-        self.layout, self.buffer_layout = layout, buffer_layout
-        self._theta, self.buffer_vector = layout.initial(rng, dtype), buffer_layout.initial(rng, dtype)
-        self.trainable = None if layout.trainable.all() else layout.trainable.copy()
+        self._hold(layout, buffers, layout.initial(rng, dtype), buffers.initial(rng, dtype))
         for name, values in self.params.items():
             checks.finite(f"init of {name}", values)
+
+    def _hold(self, layout, buffer_layout, theta, buffer_vector):
+        """Take these vectors, which become the network's own."""
+        self.layout, self.buffer_layout = layout, buffer_layout
+        self._theta, self.buffer_vector = theta, buffer_vector
+        self.trainable = None if layout.trainable.all() else layout.trainable.copy()
 
     @property
     def theta(self):

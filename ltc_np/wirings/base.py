@@ -351,12 +351,16 @@ class Wiring:
         return summary(self)
 
     @property
+    def recipe(self):
+        """The class, its arguments, sizes and layers: what makes the synapses, but not they themselves."""
+        return self.class_name, self._arguments, self.units, self.output_dim, self.input_dim, self.layers
+
+    @property
     def key(self):
-        """What equality and hash compare: the recipe, sizes, layers and, if built, the synapses' bytes."""
-        recipe = self.class_name, self._arguments, self.units, self.output_dim, self.input_dim, self.layers
+        """What equality and hash compare: `recipe` and, if built, the synapses' bytes."""
         if not self.is_built:
-            return recipe
-        return recipe + tuple(getattr(edges, name).tobytes() for edges in self._edges for name in SAVED)
+            return self.recipe
+        return self.recipe + tuple(getattr(edges, name).tobytes() for edges in self._edges for name in SAVED)
 
     def __eq__(self, other):
         """Equal recipe (class name and arguments), sizes, layers and, if built, synapses."""

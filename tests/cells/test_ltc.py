@@ -230,7 +230,7 @@ def test_init_overrides_and_layer_errors():
     assert (p["w"] == 0.5).all()
     assert ((p["mu"] >= 1) & (p["mu"] <= 1.5)).all()
     assert (p["vleak"] == np.arange(8)).all()
-    with pytest.raises(TypeError, match="`ode_unfolds` must be an int >= 1, got 2.0"):
+    with pytest.raises(TypeError, match="`ode_unfolds` must be an int in 1..1000000, got 2.0"):
         LTC(AutoNCP(8, 2), 2, ode_unfolds=2.0)
     for options, words in (
         ({"ode_unfolds": 0}, "`ode_unfolds`"),

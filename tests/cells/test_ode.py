@@ -404,7 +404,7 @@ def test_the_semi_implicit_rule_is_stable(backend):
     [
         (CTRNN, {"units": 0}, ValueError, "`units` must be an int >= 1, got 0"),
         (CTRNN, {"input_dim": True}, TypeError, "`input_dim` must be an int >= 1, got True"),
-        (CTRNN, {"ode_unfolds": 0}, ValueError, "`ode_unfolds` must be an int >= 1, got 0"),
+        (CTRNN, {"ode_unfolds": 0}, ValueError, "`ode_unfolds` must be an int in 1..1000000, got 0"),
         (
             CTRNN,
             {"solver": "exponential"},

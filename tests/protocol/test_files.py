@@ -1,12 +1,14 @@
 """Files, copies and configurations: a model that comes back is the model."""
 
 import copy
+import json
 import pickle
 
 import numpy as np
 import pytest
 from protocol.calls import given, results, same_bits
 from protocol.layers import each
+from support.files import attempt, edited, memory
 
 from ltc_np import Adam, Dense, Model, load
 
@@ -65,3 +67,62 @@ def test_resumed_training_has_the_same_bits(layer, tmp_path):
     part = load(tmp_path / "model.npz", optimizer=optimizer)
     part.fit(some.x, some.d_y, epochs=2, initial_epoch=1, optimizer=optimizer, **options)
     assert np.array_equal(part.theta, once.theta)
+
+
+# ------------------------------------------------------------------------------------------ what a file may say else
+
+INSTEAD = (2**31, 10**30, -1, 0, 3, 0.5, True, None, "x", [], {}, [[]], {"array": 0}, {"tuple": []})
+TEXTS = ("arguments", "layers")  # of a wiring: JSON in JSON
+
+
+def places(form, place=()):
+    """All places in JSON, and in the JSON texts of wirings: tuples of keys and positions."""
+    yield place
+    if place and place[-1] in TEXTS and isinstance(form, str):
+        form = json.loads(form)
+    if isinstance(form, (dict, list)):
+        for key, value in form.items() if isinstance(form, dict) else enumerate(form):
+            yield from places(value, (*place, key))
+
+
+def replaced(form, place, value):
+    """The JSON with another value at a place."""
+    if not place:
+        return value
+    if isinstance(form, str):
+        return json.dumps(replaced(json.loads(form), place, value))
+    form = form.copy()
+    form[place[0]] = replaced(form[place[0]], place[1:], value)
+    return form
+
+
+def check_edits(layer, folder, count):
+    """Puts something else in the place of one thing that the file says, ``count`` times."""
+    path, bad = folder / "model.npz", folder / "bad.npz"
+    Model(layer, seed=0).save(path)
+    with np.load(path) as file:
+        meta = json.loads(str(file["meta"]))
+    every = [(place, value) for place in places(meta) for value in INSTEAD]
+    attempt(path)
+    for place, value in (every[k] for k in np.random.default_rng(0).choice(len(every), count, replace=False)):
+
+        def change(meta, content, place=place, value=value):
+            new = replaced(meta, place, value)
+            meta.clear()
+            meta.update(new if isinstance(new, dict) else {"ltc_np": new})
+
+        edited(path, bad, change)
+        with memory() as most:
+            attempt(bad)
+            assert most() < 10 * bad.stat().st_size + 2**20, (place, value)  # the latter: Python's own objects
+
+
+@each
+def test_a_file_that_says_something_else(layer, tmp_path):
+    check_edits(layer, tmp_path, 25)
+
+
+@each
+@pytest.mark.slow
+def test_a_file_that_says_many_other_things(layer, tmp_path):
+    check_edits(layer, tmp_path, 200)

@@ -1,6 +1,7 @@
 """The callbacks of the library: when they stop, lower, save and write, and what they refuse."""
 
 import csv
+import errno
 import math
 import struct
 import sys
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.files import full_disk, read_only_folder
 
 from ltc_np import (
     LTCRNN,
@@ -208,28 +210,32 @@ def test_the_best_is_that_of_the_epochs_looked_at(tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [(Checkpoint, "npz"), (CSVLogger, "csv")])
-def test_a_folder_that_takes_no_file_is_noticed_before_the_first_epoch(kind, suffix, tmp_path, monkeypatch):
+def test_a_folder_that_takes_no_file_is_noticed_before_the_first_epoch(kind, suffix, tmp_path):
     x, y = sines()
     model = small()
+    model.fit(x, y, callbacks=kind(tmp_path / "a"), verbose=0)  # loads all modules, which another user might not read
     before = model.theta.copy()
     with pytest.raises(FileNotFoundError, match="`path` must lie in an existing folder, got .*none"):
         model.fit(x, y, callbacks=kind(tmp_path / "none" / f"a.{suffix}"), verbose=0)
     with pytest.raises(IsADirectoryError, match="`path` must be a file, got the folder"):
         model.fit(x, y, callbacks=kind(tmp_path), verbose=0)
-
-    def refuses(*args, **options):
-        raise PermissionError(13, "Permission denied", "/.a.hidden.temporary")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("tempfile.mkstemp", refuses)
+    with read_only_folder() as folder:
+        path = folder / f"a{{epoch}}.{suffix}"
         with pytest.raises(PermissionError) as caught:
-            model.fit(x, y, callbacks=kind(tmp_path / f"a.{suffix}"), verbose=0)
-    text = str(caught.value)
-    assert (
-        text == f"`path` must lie in a folder that takes new files, got {tmp_path / f'a.{suffix}'}: Permission denied"
-    )
+            model.fit(x, y, callbacks=kind(path), verbose=0)
+    assert str(caught.value) == f"`path` must lie in a folder that takes new files, got {path}: Permission denied"
     assert np.array_equal(model.theta, before)
-    assert not list(tmp_path.iterdir())
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_full_disk_is_named_by_the_path_of_the_checkpoint(tmp_path):
+    (x, y), model, path = sines(), small(), tmp_path / "m.npz"
+    model.fit(x, y, callbacks=Checkpoint(path), verbose=0)
+    with full_disk(1000), pytest.raises(OSError) as caught:
+        model.fit(x, y, callbacks=Checkpoint(path), verbose=0)
+    assert str(caught.value) == f"[Errno {errno.EFBIG}] File too large; nothing was written: '{path}'"
+    assert [file.name for file in tmp_path.iterdir()] == ["m.npz"]
+    load(path)
 
 
 # ------------------------------------------------------------------------------------------------------------ tables
