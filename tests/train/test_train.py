@@ -16,6 +16,7 @@ from ltc_np import (
     AdamW,
     AutoNCP,
     Callback,
+    CfC,
     Checkpoint,
     CosineDecay,
     Dense,
@@ -618,6 +619,25 @@ def test_chunks_without_class_weight_carry_the_state_and_count_in_metrics(backen
     assert np.abs(by_fit.theta - by_hand.theta).max() < 1e-14  # sequences in another order
     assert history["loss"][0] == pytest.approx(loss, rel=1e-12)
     assert history["accuracy"][0] == np.mean(right)
+
+
+def test_a_chunk_in_the_middle_without_class_weight_starts_from_the_state_before_it(backend):
+    """Its forward pass runs twice, for want of a loss; the state may lie where the first of them wrote its own."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(3, 6, 2)), np.ones((3, 6), int)
+    labels[:, 2:4] = 0
+    options = {"loss": "cross_entropy", "class_weight": [0, 1]}
+    by_fit, by_hand = (Model(CfC(2, input_dim=2), seed=0, dtype="float64", backend=backend) for _ in range(2))
+    by_fit.fit(x, labels, tbptt=2, optimizer=SGD(0.5), shuffle=False, metrics=["accuracy"], verbose=False, **options)
+    optimizer, state = SGD(0.5), None
+    for first in (0, 2, 4):
+        part = x[:, first : first + 2]
+        _, after = by_hand(part, h0=state, return_state=True)
+        if first != 2:
+            _, grad = by_hand.loss_and_grad(part, labels[:, first : first + 2], h0=state, **options)
+            optimizer.step(by_hand, grad)
+        state = after
+    np.testing.assert_allclose(by_fit.theta, by_hand.theta, rtol=0, atol=1e-14)  # the same sums, in BLAS
 
 
 def test_resumed_training_in_chunks_has_the_same_bits(tmp_path, backend):
