@@ -174,10 +174,11 @@ def test_a_trainer_says_what_it_does_not_know():
     assert training.why_not(other, mse, adam).startswith("layer Residual")
 
 
-def test_a_batch_is_taken_as_it_is(rng):
-    """Weights of steps, and sequences of the caller's own making."""
+@pytest.mark.parametrize("shape", [(B, T), (B, T, 2)])
+def test_a_batch_is_taken_as_it_is(shape, rng):
+    """Weights of steps or of single outputs, and sequences of the caller's own making."""
     model = stacked()
-    x, y, weight = rng.normal(size=(B, T, 3)), rng.normal(size=(B, T, 2)), rng.uniform(0.5, 2, (B, T))
+    x, y, weight = rng.normal(size=(B, T, 3)), rng.normal(size=(B, T, 2)), rng.uniform(0.5, 2, shape)
     sequences = Sequences(x, np.ones((B, T)), np.full(B, T), None, np.zeros((B, model.state_size)))
     batch, objective = Batch(sequences, y, weight, weight), Objective(losses.get("mae"), None, None)
     wanted = model.engine.loss_and_grad(batch, objective, "full", Fresh())
