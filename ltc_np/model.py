@@ -16,6 +16,10 @@ from .train.evaluate import evaluate
 from .train.fit import fit
 from .wirings import Wiring
 
+# What decides about training: on a model it would have no effect.
+FIT = dict.fromkeys([name for name in inspect.signature(fit).parameters if name not in ("model", "x", "y")], "`fit`")
+FIT |= dict.fromkeys(("lr", "learning_rate", "weight_decay", "momentum"), "the optimiser that `fit` is given")
+
 
 class Model(Network):
     """A stack of layers with its parameters.
@@ -66,6 +70,11 @@ class Model(Network):
     def save(self, path, optimizer=None):
         """Write the model to one ``.npz`` file; see `ltc_np.save`."""
         io.save(path, self, optimizer)
+
+    def __setattr__(self, name, value):
+        if name in FIT and "engine" in vars(self) and self.is_the_library_s():
+            raise AttributeError(f"`{name}` is nothing that a model has: it is an argument of {FIT[name]}")
+        super().__setattr__(name, value)
 
     def described_by(self, config):
         """This model, which remembers the configuration it was made from; users cannot set it."""

@@ -1,5 +1,7 @@
 """Networks: layers, their parameters and the engine that computes, behind the calls that users make."""
 
+import difflib
+
 import numpy as np
 
 from .. import kernels, losses
@@ -16,6 +18,12 @@ from .sequences import check
 from .tape import Tape
 
 DTYPES = ("float32", "float64")
+# Attributes that users may set, and those that make a network what it is.
+SETTABLE = ("theta", "trainable", "return_sequences", "best", "trained")
+STRUCTURE = (
+    "layers", "layout", "dtype", "backend", "engine", "layer_stack", "buffer_vector", "buffer_layout", "input_size",
+    "output_size", "state_size",
+)  # fmt: skip
 
 
 class Network(Parameters):
@@ -309,16 +317,37 @@ class Network(Parameters):
 
     def __setattr__(self, name, value):
         if "engine" in vars(self):
-            if name in ("layers", "layout", "dtype", "backend", "engine", "layer_stack", "buffer_vector"):
-                raise AttributeError(
-                    f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"
-                )
-            if name == "config" or name in TRAITS or any(name in vars(layer) for layer in self.layers):
-                raise AttributeError(
-                    f"`{name}` belongs to a layer and cannot be set: make a new model with it and copy the parameters "
-                    "(new.theta = model.theta)"
-                )
+            self._check_settable(name)
+        if name == "return_sequences":
+            value = checks.boolean(name, value)
         super().__setattr__(name, value)
+
+    def _check_settable(self, name):
+        """Refuse to set what a model is made of, and what looks like another name: it would have no effect."""
+        if name in STRUCTURE:
+            raise AttributeError(
+                f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"
+            )
+        if name in SETTABLE or name.startswith("_"):
+            return
+        if name == "config" or name in TRAITS or any(name in vars(layer) for layer in self.layers):
+            raise AttributeError(
+                f"`{name}` belongs to a layer and cannot be set: make a new model with it and copy the parameters "
+                "(new.theta = model.theta)"
+            )
+        known = getattr(type(self), name, None)
+        if isinstance(known, property) and known.fset is None:
+            raise AttributeError(
+                f"`{name}` of a model cannot be set: change what is in it, or all parameters by `theta`"
+            )
+        close = difflib.get_close_matches(name, SETTABLE, 1, cutoff=0.8)
+        if close and known is None and self.is_the_library_s():
+            raise AttributeError(f"`{name}` is nothing that a model has, did you mean `{close[0]}`?")
+
+    @classmethod
+    def is_the_library_s(cls):
+        """False for a class that a user has derived, whose attributes are the user's own affair."""
+        return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
     def __getstate__(self):
         state = self.__dict__.copy()

@@ -13,7 +13,7 @@ class Parameters:
     layout : Layout
         Names, shapes and positivity of the parts of theta.
     trainable : (P,) bool array or None
-        None while everything is; see `freeze`.
+        None while everything is; see `freeze`.  Assigning copies; what a layer never trains stays as it is.
     buffer_vector : (F,) array
         The flat vector behind `buffers`.
     """
@@ -29,7 +29,7 @@ class Parameters:
         """Take these vectors, which become the network's own."""
         self.layout, self.buffer_layout = layout, buffer_layout
         self._theta, self.buffer_vector = theta, buffer_vector
-        self.trainable = None if layout.trainable.all() else layout.trainable.copy()
+        self.trainable = None
 
     @property
     def theta(self):
@@ -42,6 +42,24 @@ class Parameters:
             raise ValueError(f"`theta` must have shape {self._theta.shape}, got {array.shape}")
         checks.finite("theta", array)
         self._theta[:] = array
+
+    @property
+    def trainable(self):
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, mask):
+        P = self.layout.size
+        if mask is not None:
+            array = checks.plain("trainable", mask, f"None or bools of shape (P,) = ({P},)")
+            if array.dtype != bool:
+                got = checks.describe(array)
+                raise TypeError(f"`trainable` must be None or bools of shape (P,) = ({P},), got {got}")
+            if array.shape != (P,):
+                raise ValueError(f"`trainable` must be None or bools of shape (P,) = ({P},), got shape {array.shape}")
+        possible = self.layout.trainable
+        chosen = possible.copy() if mask is None else array & possible
+        self._trainable = None if chosen.all() else chosen
 
     @property
     def params(self):
@@ -97,8 +115,7 @@ class Parameters:
         """Train parameters again, by names as for `freeze`; without names: everything that can be trained."""
         mask = self._select(names)
         if self.trainable is not None:
-            self.trainable = self.trainable | (mask & self.layout.trainable)
-            self.trainable = None if self.trainable.all() else self.trainable
+            self.trainable = self.trainable | mask
 
     def project(self):
         """Move clipped parameters that are not frozen back to their bound; `Optimizer.step` does it."""

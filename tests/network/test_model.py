@@ -18,8 +18,10 @@ from ltc_np import (
     CfCRNN,
     Dense,
     Dropout,
+    Entry,
     FullyConnected,
     Layer,
+    Layout,
     Model,
     RandomWiring,
     Residual,
@@ -778,6 +780,72 @@ def test_attributes_of_a_users_own():
     for name in ("engine", "layer_stack", "buffer_vector"):
         with pytest.raises(AttributeError, match=f"`{name}` of a model cannot be set"):
             setattr(model, name, None)
+
+
+def test_attributes_that_would_have_no_effect_are_refused():
+    model = LTCRNN(AutoNCP(6, 2), 2, seed=0)
+    for name, words in (
+        ("lr", "it is an argument of the optimiser that `fit` is given"),
+        ("learning_rate", "it is an argument of the optimiser"),
+        ("loss", "it is an argument of `fit`"),
+        ("batch_size", "it is an argument of `fit`"),
+        ("trainabel", "did you mean `trainable`"),
+        ("Theta", "did you mean `theta`"),
+        ("return_sequence", "did you mean `return_sequences`"),
+        ("input_size", "`input_size` of a model cannot be set: make a new one"),
+        ("params", "`params` of a model cannot be set: change what is in it, or all parameters by `theta`"),
+        ("effective", "`effective` of a model cannot be set: change what is in it"),
+    ):
+        with pytest.raises(AttributeError, match=words):
+            setattr(model, name, 0.1)
+
+    class Mine(LTCRNN):
+        """Of a user, who may call things as he likes."""
+
+        def __init__(self, *args, loss="mae"):
+            super().__init__(*args)
+            self.loss, self.training, self.lr = loss, True, 0.1
+
+    assert Mine(AutoNCP(6, 2), 2).loss == "mae"
+
+
+def test_whether_sequences_are_returned_is_a_bool():
+    model = LTCRNN(AutoNCP(6, 2), 2, seed=0)
+    for wrong in ("no", 0, None):
+        with pytest.raises(TypeError, match=f"`return_sequences` must be a bool, got {wrong!r}"):
+            model.return_sequences = wrong
+    model.return_sequences = False
+    assert model(np.zeros((3, 4, 2))).shape == (3, 2)
+
+
+def test_what_is_trainable_is_checked_and_copied():
+    class Fixed(Layer):
+        input_size = output_size = 2
+        layout = Layout((Entry("a", (2,), 0.5), Entry("b", (3,), 0.5, trainable=False)))
+
+    model = LTCRNN(AutoNCP(6, 2), 2, seed=0)
+    P = model.layout.size
+    for wrong, error, words in (
+        (np.ones(P, int), TypeError, rf"None or bools of shape \(P,\) = \({P},\), got int64 of shape"),
+        ([0, 1], TypeError, "got int64 of shape"),
+        (True, ValueError, r"got shape \(\)"),
+        (np.ones(P - 1, bool), ValueError, rf"bools of shape \(P,\) = \({P},\), got shape \({P - 1},\)"),
+        (np.ones((P, 1), bool), ValueError, "got shape"),
+        ("w", TypeError, "got <U1 of shape"),
+    ):
+        with pytest.raises(error, match=f"`trainable` must be .*{words}"):
+            model.trainable = wrong
+    assert model.trainable is None
+    mask = np.arange(P) % 2 == 0
+    model.trainable = mask
+    mask[:] = True
+    assert np.array_equal(model.trainable, np.arange(P) % 2 == 0)
+    model.trainable = [True] * P
+    assert model.trainable is None
+    fixed = Model(Fixed(), seed=0)
+    for everything in (None, np.ones(5, bool)):
+        fixed.trainable = everything
+        assert fixed.trainable.tolist() == [True, True, False, False, False]
 
 
 def test_names_of_parameters_are_given_one_after_another():
