@@ -61,6 +61,13 @@ class Batches(NamedTuple):
         sequences = Sequences(cut(x), cut(dt), lengths, cut(valid), h0)
         return Batch(sequences, *(cut(a, self.in_time) for a in (target, weight, mask)))
 
+    def first_that_counts(self, count, size):
+        """`Batch` of ``count`` sequences, the first that weigh anything: a chunk of ``size`` steps (None: all)."""
+        rows, mask = np.arange(self.count), self.whole.mask
+        if mask is not None:
+            rows = np.flatnonzero(mask.reshape(rows.size, -1).any(axis=1))
+        return self.take(rows[:count], next(self.chunks(rows[:count], size)))
+
     def chunks(self, rows, size):
         """Steps for `take`: chunks of ``size`` (None: whole), up to the last that weighs anything."""
         T, mask = self.steps, self.whole.mask

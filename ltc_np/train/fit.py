@@ -19,6 +19,7 @@ from .measures import check_measures, read_metrics
 from .monitor import MODES, Monitor
 from .progress import check_verbose
 from .run import Run, Settings
+from .sources import Shuffled
 
 
 def fit(
@@ -46,6 +47,7 @@ def fit(
     clip_norm=None,
     clip_array_norm=None,
     shuffle=True,
+    group_by_length=False,
     seed=None,
     keep_best=True,
     monitor=None,
@@ -99,6 +101,9 @@ def fit(
         Largest norm of each parameter's gradient by itself, as by `clip_by_array_norm`; not with ``clip_norm``.
     shuffle : bool
         A new order every epoch, drawn from the seed and the epoch.
+    group_by_length : bool
+        Put sequences of like length into one batch, which spares the steps of padding; the batches are still drawn anew
+        every epoch, in a new order.  A loss of your own sees the padding, so there it spares nothing.
     seed : int, optional
         Of the order of the sequences and of what layers drop; None draws a new one.  Every call of `fit` that begins
         with epoch 0 is another training of the model, and has an order and drops of its own with the same seed too
@@ -164,10 +169,17 @@ def fit(
         tbptt = checks.integer("tbptt", tbptt)
     keep = check_memory(memory)
     verbose = check_verbose(verbose)
-    shuffle, keep_best, drop_last = (
+    shuffle, keep_best, drop_last, group_by_length = (
         checks.boolean(name, value)
-        for name, value in (("shuffle", shuffle), ("keep_best", keep_best), ("drop_last", drop_last))
+        for name, value in (
+            ("shuffle", shuffle),
+            ("keep_best", keep_best),
+            ("drop_last", drop_last),
+            ("group_by_length", group_by_length),
+        )
     )
+    if group_by_length and not shuffle:
+        raise ValueError("`shuffle` must be True with `group_by_length`, which draws the batches anew, got False")
     validation_every = checks.integer("validation_every", validation_every)
     initial_epoch = checks.integer("initial_epoch", initial_epoch, 0)
     if epochs <= initial_epoch:
@@ -178,13 +190,8 @@ def fit(
     callbacks = as_callbacks(callbacks)
     loss = losses.get(loss)
     train = prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing)
-    sequences = train.count
-    if drop_last:
-        if sequences < batch_size:
-            raise ValueError(
-                f"`batch_size` must be at most the {sequences} sequences with `drop_last`, got {batch_size}"
-            )
-        sequences -= sequences % batch_size
+    if drop_last and train.count < batch_size:
+        raise ValueError(f"`batch_size` must be at most the {train.count} sequences with `drop_last`, got {batch_size}")
     if tbptt is not None:
         _check_tbptt(model, train)
     validation = _validation(model, validation_data, loss, missing)
@@ -204,7 +211,8 @@ def fit(
         callback.model, callback.optimizer = model, optimizer
         callback.measured, callback.initial_epoch = measured, initial_epoch
     watched = _monitor(monitor, monitor_mode, measured)
-    plan = Plan(train, sequences, validation, validation_every, initial_epoch, epochs, shuffle, verbose, start)
+    source = Shuffled(train, batch_size, drop_last, shuffle, group_by_length)
+    plan = Plan(source, validation, validation_every, initial_epoch, epochs, verbose, start)
     best = partial(BestWeights, model, watched, keep_best, losses.identity(objective.loss), initial_epoch)
     return loop.train(Run(model, settings), plan, best)
 

@@ -13,7 +13,8 @@ from .clock import Clock
 from .history import History
 from .interrupt import Interrupt
 from .progress import progress
-from .run import Run, key
+from .run import Run
+from .sources import Shuffled
 
 COMPILING = "ltc_np: compiling kernels once (some seconds; kept on disk for the next run)"
 
@@ -23,23 +24,18 @@ class Plan(NamedTuple):
 
     Attributes
     ----------
-    train : Batches
-    sequences : int
-        How many of them an epoch has.
+    train : Shuffled
     validation : Batches or None
     validation_every, initial_epoch, epochs, verbose : int
-    shuffle : bool
     start : Trained
         Where it begins; ``callbacks`` are the states that they go on from.
     """
 
-    train: Batches
-    sequences: int
+    train: Shuffled
     validation: Batches | None
     validation_every: int
     initial_epoch: int
     epochs: int
-    shuffle: bool
     verbose: int
     start: Trained
 
@@ -82,9 +78,9 @@ def _epochs(run, plan, best, history, clock, display, interrupt):
     """All epochs; why there are no more of them."""
     model, callbacks = run.model, run.settings.callbacks
     for epoch in range(plan.initial_epoch, plan.epochs):
-        logs = run.epoch(plan.train, plan.sequences, epoch, _order(plan, epoch), interrupt)
+        logs = run.epoch(plan.train, epoch, interrupt)
         if logs is None:
-            run.check_last_step(plan.train, epoch)
+            run.check_last_step(plan.train.data, epoch)
             return f"interrupted after {epoch} epochs and a part of the next one"
         if plan.validation and ((epoch + 1) % plan.validation_every == 0 or epoch + 1 == plan.epochs):
             results = run.evaluate(plan.validation)
@@ -101,18 +97,10 @@ def _epochs(run, plan, best, history, clock, display, interrupt):
             callback.on_epoch_done(epoch, logs)
         if any(stops) or interrupt.asked:
             break
-    run.check_last_step(plan.train, epoch)
+    run.check_last_step(plan.train.data, epoch)
     if any(stops):
         return f"stopped by {type(callbacks[stops.index(True)]).__name__} after {epoch + 1} epochs"
     return f"interrupted after {epoch + 1} epochs" if interrupt.asked else "all epochs done"
-
-
-def _order(plan, epoch):
-    """The order of the sequences in an epoch, None for that of the data."""
-    if not plan.shuffle:
-        return None
-    _, seed, number, _ = plan.start
-    return np.random.default_rng(key(seed, epoch, number)).permutation(plan.train.count)
 
 
 @contextmanager

@@ -48,15 +48,15 @@ class Run:
         self.updated = self.diverged = self.measured = self.misfit = False
         self.start = model.theta.copy()
 
-    def epoch(self, data, n, epoch, order, interrupt):
-        """One optimiser step for each chunk of each batch, of the first ``n`` sequences in this order; the logs.
+    def epoch(self, source, epoch, interrupt):
+        """One optimiser step for each chunk of each batch; the logs.
 
         None if training was interrupted before the last step.
         """
         self.settings.optimizer.epoch = epoch  # which schedules per epoch count
         self.trainer.load()
         try:
-            return self._epoch(data, n, epoch, order, interrupt)
+            return self._epoch(source, epoch, interrupt)
         finally:
             self.trainer.store()
             if self.diverged:
@@ -64,22 +64,19 @@ class Run:
             if self.misfit:
                 self.model.theta[:] = self.start
 
-    def _epoch(self, data, n, epoch, order, interrupt):
-        try:
-            self.engine.check(self.engine.prepare(self.workspace), data.dt)
-        except ValueError as error:  # the conductances have grown
-            raise ValueError(f"{error} (before epoch {epoch + 1}; the model has the parameters of then)") from None
+    def _epoch(self, source, epoch, interrupt):
         total = weights = 0.0
-        size, T, tbptt = self.settings.batch_size, data.steps, self.settings.tbptt
-        batches, chunks = -(-n // size), -(-T // (tbptt or T))
-        for batch in range(batches):
-            rows = slice(batch * size, min((batch + 1) * size, n))
-            rows = rows if order is None else order[rows]
-            state = None
+        s, looked_at = self.settings, None
+        tbptt, rng = s.tbptt, np.random.default_rng(key(s.seed, epoch, s.number))
+        for batch, (data, rows) in enumerate(source.epoch(epoch, rng)):
+            if data is not looked_at:
+                self.check_elapsed(data, epoch, batch)
+                looked_at = data
+            chunks, state = -(-data.steps // (tbptt or data.steps)), None
             for chunk, steps in enumerate(data.chunks(rows, tbptt)):
                 if interrupt.asked:
                     return None
-                step = (epoch * batches + batch) * chunks + chunk
+                step = (epoch * source.batches + batch) * chunks + chunk
                 where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if tbptt else "")
                 value, weight, state = self.step(data.take(rows, steps, state), step, where)
                 total += value * weight
@@ -88,6 +85,15 @@ class Run:
             values = results(self.settings.metrics)
         self.measured = True
         return {"loss": losses.normalise(total, weights), **values}
+
+    def check_elapsed(self, data, epoch, batch):
+        """Let the layers look at the elapsed times that are to come."""
+        self.trainer.store()
+        try:
+            self.engine.check(self.engine.prepare(self.workspace), data.dt)
+        except ValueError as error:  # the conductances have grown
+            before = f"before batch {batch} of epoch {epoch + 1}" if batch else f"before epoch {epoch + 1}"
+            raise ValueError(f"{error} ({before}; the model has the parameters of then)") from None
 
     @contextmanager
     def measuring(self):
@@ -170,12 +176,8 @@ class Run:
 
     def check_last_step(self, data, epoch):
         """No batch follows the last step, so the loss is looked at once more, on the first sequences that count."""
-        s, mask = self.settings, data.whole.mask
-        rows = np.arange(data.count)
-        if mask is not None:
-            rows = np.flatnonzero(mask.reshape(rows.size, -1).any(axis=1))
-        rows = rows[: s.batch_size]
-        batch = data.take(rows, next(data.chunks(rows, s.tbptt)))
+        s = self.settings
+        batch = data.first_that_counts(s.batch_size, s.tbptt)
         outputs, _ = self.forward(batch.sequences)
         loss = losses.trusted(s.objective.loss)
         total, _, _ = loss(outputs, batch.target, batch.weight, s.objective.class_weight)
