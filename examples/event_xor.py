@@ -106,13 +106,15 @@ BACKBONE = {"backbone_units": 128, "backbone_activation": "silu"}
 # From one bit to a whole stream, exactly enough solved that these are time constants.
 MEMORY = {"solver": "exponential", "ode_unfolds": 3, "init": {"time_constants": (1 / TIME_UNIT, PAD / TIME_UNIT)}}
 MODELS = {
-    "cfc": Setting("CfC", CfC(64, 2, **BACKBONE), 0.0015, 40, "99.42 ± 0.42"),
-    "mixed_memory": Setting("CfC, mixed memory", MixedMemory(CfC(32, 2, **BACKBONE)), 0.002, 25, "99.72 ± 0.08"),
-    "no_gate": Setting("CfC, no gate", CfC(64, 2, mode="no_gate", **BACKBONE), 0.0015, 40, "96.29 ± 1.61"),
-    "pure": Setting("CfC, pure", CfC(64, 2, mode="pure", **BACKBONE), 0.0015, 40, "85.42 ± 2.84"),
-    "ltc": Setting("LTC", LTC(FullyConnected(64), 2), 0.005, 10, "49.11"),
-    "ltc_memory": Setting("LTC, time constants", LTC(FullyConnected(64), 2, **MEMORY), 0.01, 10, "49.11"),
-    "lstm": Setting("LSTM", LSTM(64, 2), 0.005, 25, "89.71 ± 3.48"),
+    "cfc": Setting("CfC", CfC(64, input_dim=2, **BACKBONE), 0.0015, 40, "99.42 ± 0.42"),
+    "mixed_memory": Setting(
+        "CfC, mixed memory", MixedMemory(CfC(32, input_dim=2, **BACKBONE)), 0.002, 25, "99.72 ± 0.08"
+    ),
+    "no_gate": Setting("CfC, no gate", CfC(64, input_dim=2, mode="no_gate", **BACKBONE), 0.0015, 40, "96.29 ± 1.61"),
+    "pure": Setting("CfC, pure", CfC(64, input_dim=2, mode="pure", **BACKBONE), 0.0015, 40, "85.42 ± 2.84"),
+    "ltc": Setting("LTC", LTC(FullyConnected(64), input_dim=2), 0.005, 10, "49.11"),
+    "ltc_memory": Setting("LTC, time constants", LTC(FullyConnected(64), input_dim=2, **MEMORY), 0.01, 10, "49.11"),
+    "lstm": Setting("LSTM", LSTM(64, input_dim=2), 0.005, 25, "89.71 ± 3.48"),
 }
 DEFAULT = ("cfc", "mixed_memory", "ltc", "lstm")
 
@@ -149,7 +151,7 @@ def train(name, seed, threads, epochs, train_size):
     set_num_threads(threads)
     setting, start, cpu_start = MODELS[name], time.perf_counter(), time.process_time()
     epochs = epochs or setting.epochs
-    model = Model(setting.layer, Dense(setting.layer.output_size, 2), seed=seed, return_sequences=False)
+    model = Model(setting.layer, Dense(2), seed=seed, return_sequences=False)
     events, cut = generate(train_size, TRAIN_SEED), round((1 - VALIDATION) * train_size)
     known, held_out = events[:cut], events[cut:]
 
@@ -225,7 +227,7 @@ is run-length compressed: each run of equal bits is one event, (bit, length / {P
 elapsed time. Sequences are padded to {PAD} events; the mask of valid events is given to the models as `lengths`, not as
 an input. Every model is given the length, scaled to mean 0 and variance 1, as its second input. Those that have a
 notion of elapsed time get it as such too, in units of {TIME_UNIT} bits; the LSTM has none. The readout,
-`Dense(units, 2)`, sees the output after the last event; the loss is the cross-entropy.
+`Dense(2, input_dim=units)`, sees the output after the last event; the loss is the cross-entropy.
 
 The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series" (arXiv
 2006.04418), the published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature

@@ -104,7 +104,7 @@ class Setting:
 
 
 UNITS = 32
-READOUT = Dense(UNITS, FEATURES)
+READOUT = Dense(FEATURES, input_dim=UNITS)
 MODELS = {
     # As in the paper's code: the capacity is what they call cm_t, which the step does not divide by dt / unfolds.
     "ltc": Setting(
@@ -112,7 +112,7 @@ MODELS = {
         (
             LTC(
                 FullyConnected(UNITS),
-                FEATURES,
+                input_dim=FEATURES,
                 positivity="clip",
                 epsilon=0.0,
                 output_mapping=None,
@@ -124,22 +124,30 @@ MODELS = {
         "2.308 ± 0.015",
         dt=6.0,
     ),
-    "cfc": Setting("CfC", (CfC(UNITS, FEATURES), READOUT), 0.001, ""),
-    "lstm": Setting("LSTM", (LSTM(UNITS, FEATURES), READOUT), 0.001, "2.500 ± 0.140"),
+    "cfc": Setting("CfC", (CfC(UNITS, input_dim=FEATURES), READOUT), 0.001, ""),
+    "lstm": Setting("LSTM", (LSTM(UNITS, input_dim=FEATURES), READOUT), 0.001, "2.500 ± 0.140"),
     "ctrnn": Setting(
         "CT-RNN",
-        (CTRNN(UNITS, FEATURES, solver="euler"), READOUT),
+        (CTRNN(UNITS, input_dim=FEATURES, solver="euler"), READOUT),
         0.001,
         "2.838 ± 0.112",
         dt=0.6,
         frozen=("0.tau",),
     ),
-    "neural_ode": Setting("Neural ODE", (NeuralODE(UNITS, FEATURES), READOUT), 0.001, "3.805 ± 0.313", dt=0.6),
-    "ctgru": Setting("CT-GRU", (CTGRU(UNITS, FEATURES, decay="after"), READOUT), 0.001, "3.014 ± 0.134", dt=1.0),
-    "ctgru_first": Setting("CT-GRU, decay first", (CTGRU(UNITS, FEATURES), READOUT), 0.001, "", dt=1.0),
+    "neural_ode": Setting(
+        "Neural ODE", (NeuralODE(UNITS, input_dim=FEATURES), READOUT), 0.001, "3.805 ± 0.313", dt=0.6
+    ),
+    "ctgru": Setting(
+        "CT-GRU", (CTGRU(UNITS, input_dim=FEATURES, decay="after"), READOUT), 0.001, "3.014 ± 0.134", dt=1.0
+    ),
+    "ctgru_first": Setting("CT-GRU, decay first", (CTGRU(UNITS, input_dim=FEATURES), READOUT), 0.001, "", dt=1.0),
     "tuned": Setting(
         "LTC, tuned",
-        (LTC(FullyConnected(64), FEATURES, output_mapping=None), Dense(64, 64, "silu"), Dense(64, FEATURES)),
+        (
+            LTC(FullyConnected(64), input_dim=FEATURES, output_mapping=None),
+            Dense(64, "silu", input_dim=64),
+            Dense(FEATURES, input_dim=64),
+        ),
         0.01,
         "",
         tuned=40,

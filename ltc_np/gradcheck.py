@@ -8,6 +8,7 @@ with a surrogate gradient (`SpikingLIF`) are refused: theirs is that of the laye
 import numpy as np
 
 from .base import checks
+from .base.calls import explained
 from .cells.base import Layer
 from .network.network import Network
 from .network.sequences import check as sequences_of
@@ -17,7 +18,7 @@ def _function(model, x, dt, lengths, h0, seed):
     """(values to vary, analytic gradients, f(values) -> number) by array name."""
     seed = checks.integer("seed", seed, 0)
     if isinstance(model, Layer):
-        model = Network(model, seed=seed, dtype="float64")
+        model = Network(model, input_dim=np.shape(x)[-1] if model.open else None, seed=seed, dtype="float64")
     if not isinstance(model, Network):
         raise TypeError(f"`model` must be a Model or a Layer, got {type(model).__name__}")
     if model.dtype != np.float64:
@@ -38,7 +39,7 @@ def _function(model, x, dt, lengths, h0, seed):
     values = {"theta": model.theta.copy(), "x": x.copy(), "h0": np.array(h0, np.float64)}
     if model.takes_dt:
         values["dt"] = sequences.dt.copy() if np.ndim(dt) == 2 else np.array(1.0 if dt is None else dt, np.float64)
-    y, tape = model.forward(x, values.get("dt"), lengths=lengths, h0=h0)
+    y, tape = model.forward(x, dt=values.get("dt"), lengths=lengths, h0=h0)
     c = rng.standard_normal(y.shape)
     d = rng.standard_normal(values["h0"].shape)
     gradients = model.backward(tape, c, d)
@@ -48,7 +49,7 @@ def _function(model, x, dt, lengths, h0, seed):
     def f(values):
         model.theta = values["theta"]
         try:
-            y, state = model(values["x"], values.get("dt"), lengths=lengths, h0=values["h0"], return_state=True)
+            y, state = model(values["x"], dt=values.get("dt"), lengths=lengths, h0=values["h0"], return_state=True)
         finally:
             model.theta = before
         return float((c * y).sum() + (d * state).sum())
@@ -56,7 +57,8 @@ def _function(model, x, dt, lengths, h0, seed):
     return model, values, analytic, f
 
 
-def check(model, x, dt=None, *, lengths=None, h0=None, step=1e-6, seed=0):
+@explained
+def check(model, x, *, dt=None, lengths=None, h0=None, step=1e-6, seed=0):
     """Relative error of every array's gradient, coordinate by coordinate.
 
     Parameters
@@ -80,7 +82,7 @@ def check(model, x, dt=None, *, lengths=None, h0=None, step=1e-6, seed=0):
     >>> import numpy as np
     >>> from ltc_np import AutoNCP, LTC, gradcheck
     >>> x = np.random.default_rng(0).standard_normal((2, 3, 4))
-    >>> max(gradcheck.check(LTC(AutoNCP(8, 2), 4), x, dt=0.5).values()) < 1e-6
+    >>> max(gradcheck.check(LTC(AutoNCP(8, 2), input_dim=4), x, dt=0.5).values()) < 1e-6
     True
     """
     step = checks.number("step", step, low_open=True)
@@ -111,7 +113,8 @@ def check(model, x, dt=None, *, lengths=None, h0=None, step=1e-6, seed=0):
     return errors | {name: _relative(analytic[name], numeric[name]) for name in values if name != "theta"}
 
 
-def direction(model, x, dt=None, *, lengths=None, h0=None, step=1e-6, seed=0):
+@explained
+def direction(model, x, *, dt=None, lengths=None, h0=None, step=1e-6, seed=0):
     """Relative error of the derivative along one random direction of all arrays together.
 
     Two calls of the model whatever its size, so it serves at realistic sizes.  Arguments as for `check`; a zero in

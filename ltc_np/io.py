@@ -12,6 +12,7 @@ import numpy as np
 
 from . import kernels
 from .base import archive, checks
+from .base.calls import explained
 from .base.described import same
 from .layers import Stack, codec
 from .layers.config import CellConfig
@@ -21,7 +22,9 @@ from .network.trained import Trained
 from .optim import Optimizer
 from .wirings import Wiring
 
-FORMAT = 2  # 1 had no `Trained`, and `Best` was always of the validation loss
+# In format 1 arguments had other names (`Layer.former_names`), `Best` was always of the validation loss, and there was
+# no `Trained`.
+FORMAT = 2
 # Of a file: the arrays that it always has, before array0 and so on, and the entries of its JSON text.
 MEMBERS = ("meta", "theta", "buffers", "trainable")
 NEEDED = {"ltc_np", "model", "layers", "dtype", "return_sequences", "optimizer"}
@@ -31,6 +34,7 @@ MOST_WORDS = 250  # characters of a reason, which may speak of arguments of any 
 DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 
+@explained
 def save(path, model, optimizer=None):
     """Write ``model`` to ``path``, whole or not at all.
 

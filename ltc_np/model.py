@@ -7,6 +7,7 @@ import inspect
 
 from . import io
 from .base import checks
+from .base.calls import explained
 from .cells import LTC, CfC, WiredCfC
 from .layers import Dense
 from .layers.config import CellConfig
@@ -28,6 +29,8 @@ class Model(Network):
     ----------
     *layers : Layer
         Applied in order; each takes as many features as the one before gives.
+    input_dim : int, optional
+        Features per step of the first layer, where that was made without them.
     seed : int or numpy.random.Generator, optional
         Of the initial parameters; None draws a new one, and one is drawn from a generator.
     dtype : "float32" or "float64"
@@ -57,7 +60,7 @@ class Model(Network):
     --------
     >>> import numpy as np
     >>> from ltc_np import LTC, AutoNCP, Dense, Model
-    >>> model = Model(LTC(AutoNCP(16, 4), 3), Dense(4, 2), seed=0)
+    >>> model = Model(LTC(AutoNCP(16, 4)), Dense(2), input_dim=3, seed=0)
     >>> model(np.zeros((5, 7, 3))).shape
     (5, 7, 2)
     """
@@ -108,6 +111,7 @@ class LTCRNN(Model):
     344
     """
 
+    @explained
     def __init__(
         self,
         wiring,
@@ -142,6 +146,7 @@ class CfCRNN(Model):
     units_or_wiring : int or Wiring
         Size of the state, for a `CfC`; or the wiring of a `WiredCfC`.
     input_dim : int
+        Features per step.
         May be left out if the wiring is built.
     proj_size : int, optional
         Outputs of a `Dense` layer after the cell; default: none, the outputs are the cell's.
@@ -158,14 +163,15 @@ class CfCRNN(Model):
     >>> from ltc_np import CfCRNN
     >>> model = CfCRNN(32, input_dim=3, proj_size=2, seed=0)
     >>> model
-    CfCRNN(CfC(32, 3), Dense(32, 2), dtype='float32')
+    CfCRNN(CfC(32, input_dim=3), input_dim=Dense(2, input_dim=32), dtype='float32')
     """
 
+    @explained
     def __init__(
         self,
         units_or_wiring,
-        input_dim=None,
         *,
+        input_dim=None,
         proj_size=None,
         mixed_memory=False,
         seed=None,
@@ -181,17 +187,17 @@ class CfCRNN(Model):
 
 def _one_cell(cell, units_or_wiring, input_dim, mixed_memory, proj_size, options):
     """The layers of a model of one cell, of class ``cell``."""
-    known = [p.name for p in inspect.signature(cell).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    _, _, *known = inspect.signature(cell).parameters
     for name in options:
         if name not in known:
             raise TypeError(f"`{name}` is no option of the model or its {cell.__name__}, which has {', '.join(known)}")
-    units = getattr(units_or_wiring, "units", units_or_wiring)
-    layer = with_memory(mixed_memory, lambda size: cell(units_or_wiring, size, **options), input_dim, units)
+    layer = with_memory(mixed_memory, lambda size: cell(units_or_wiring, input_dim=size, **options), input_dim)
     if proj_size is None:
         return [layer]
-    return [layer, Dense(layer.output_size, checks.integer("proj_size", proj_size))]
+    return [layer, Dense(checks.integer("proj_size", proj_size))]
 
 
+@explained
 def from_config(config, *, seed=None, dtype="float32", backend="auto", return_sequences=True):
     """A model by its configuration.
 
@@ -212,7 +218,7 @@ def from_config(config, *, seed=None, dtype="float32", backend="auto", return_se
     >>> from ltc_np import from_config
     >>> model = from_config({"cell": "lstm", "units": 32, "input_dim": 17, "output_dim": 17}, seed=0)
     >>> model
-    Model(InputMapping(17), LSTM(32, 17), Dense(32, 17), dtype='float32')
+    Model(InputMapping(input_dim=17), LSTM(32, input_dim=17), Dense(17, input_dim=32), dtype='float32')
     >>> model.config.input_mapping
     'affine'
     """
@@ -225,6 +231,7 @@ def from_config(config, *, seed=None, dtype="float32", backend="auto", return_se
 KINDS = (Model, LTCRNN, CfCRNN)  # what a file may name
 
 
+@explained
 def load(path, backend="auto", optimizer=None):
     """Read a model that `save` wrote.
 

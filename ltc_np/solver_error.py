@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .base import checks
+from .base.calls import explained
 from .base.workspace import Fresh
 from .cells import Layer
 from .network.network import Network
@@ -71,7 +72,8 @@ class SolverError(NamedTuple):
         )
 
 
-def solver_error(model, x, dt=None, *, lengths=None, h0=None, tolerance=1e-3, unfolds=(1, 2, 3, 6, 12, 24)):
+@explained
+def solver_error(model, x, *, dt=None, lengths=None, h0=None, tolerance=1e-3, unfolds=(1, 2, 3, 6, 12, 24)):
     """The error of a model's solver on some data, against a fine solution with the same parameters.
 
     A trained model is the map that its solver computes, errors included.  To go on with other unfolds, make a new model

@@ -82,7 +82,7 @@ class LIFNeuronLayer:
         """
         if np.ndim(elapsed_time) == 2 and np.shape(elapsed_time)[1] == 1:
             elapsed_time = np.asarray(elapsed_time)[:, 0]
-        return self.model.step(inputs, elapsed_time, state)[1]
+        return self.model.step(inputs, dt=elapsed_time, state=state)[1]
 
 
 class LTCCell:

@@ -363,11 +363,11 @@ def test_numbers_of_layers_of_ones_own_may_be_of_any_size(tmp_path, registry):
 @pytest.mark.parametrize(
     "layer",
     [
-        LTC(AutoNCP(8, 2, seed=2**32 - 1), 2, ode_unfolds=10**6),
-        LTC(FullyConnected(1, erev_init_seed=10**30), 1),
-        CTGRU(1, 1, scales=4096, tau_ratio=1.01),
-        CfC(1, 1, backbone_units=4096, backbone_layers=0),
-        Dropout(4096, 0.5),
+        LTC(AutoNCP(8, 2, seed=2**32 - 1), input_dim=2, ode_unfolds=10**6),
+        LTC(FullyConnected(1, erev_init_seed=10**30), input_dim=1),
+        CTGRU(1, input_dim=1, scales=4096, tau_ratio=1.01),
+        CfC(1, input_dim=1, backbone_units=4096, backbone_layers=0),
+        Dropout(0.5, input_dim=4096),
     ],
     ids=repr,
 )
@@ -377,12 +377,12 @@ def test_small_models_with_large_numbers(layer, tmp_path):
 
 
 def test_what_could_not_be_loaded_is_not_saved(tmp_path):
-    layer = Dense(2, 2)
+    layer = Dense(2, input_dim=2)
     for _ in range(100):
         layer = Residual(layer)
     lonely = Wiring.from_edges(1, [], [(0, 0, 1)], input_dim=10**6)
     for model, words in (
-        (Model(Dropout(10**6, 0.5)), "`n` of Dropout must be <= .* where .* numbers are stored"),
+        (Model(Dropout(0.5, input_dim=10**6)), "`n` of Dropout must be <= .* where .* numbers are stored"),
         (Model(layer), "its description is .* levels deep, and may be"),
         (LTCRNN(lonely, input_mapping=None), "`input_dim` of Wiring must be <= 4096 where 14 numbers are stored"),
     ):
@@ -413,7 +413,7 @@ def test_how_deep_a_description_is(text, depth, monkeypatch):
 
 
 def small_model(path):
-    Model(GRU(1, 1), seed=0, backend="numpy").save(path)
+    Model(GRU(1, input_dim=1), seed=0, backend="numpy").save(path)
 
 
 def checkpoint(path):

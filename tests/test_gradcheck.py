@@ -18,7 +18,7 @@ def wrong(change):
             change(d)
             return d_x, d_h0, d_dt
 
-    return Model(Wrong(4, 2), seed=1, dtype="float64", backend="numpy")
+    return Model(Wrong(4, input_dim=2), seed=1, dtype="float64", backend="numpy")
 
 
 def scaled(name, factor=0.9):
@@ -29,28 +29,29 @@ def scaled(name, factor=0.9):
     return change
 
 
-DATA = np.random.default_rng(0).normal(size=(3, 4, 2)), np.random.default_rng(1).uniform(0.2, 1, (3, 4))
+X = np.random.default_rng(0).normal(size=(3, 4, 2))
+DATA = {"x": X, "dt": np.random.default_rng(1).uniform(0.2, 1, (3, 4))}
 
 
 @pytest.mark.parametrize("name", ["w_x", "w_h", "b", "tau", "x", "h0", "dt"])
 def test_a_wrong_gradient_is_found_by_its_name(name):
-    errors = gradcheck.check(wrong(scaled(name)), *DATA)
+    errors = gradcheck.check(wrong(scaled(name)), **DATA)
     assert errors.pop(name) == pytest.approx(0.1, rel=1e-4)
     assert max(errors.values()) < 1e-6, errors
-    assert gradcheck.direction(wrong(scaled(name)), *DATA) > 1e-5
+    assert gradcheck.direction(wrong(scaled(name)), **DATA) > 1e-5
 
 
 def test_what_is_right_passes():
     model = wrong(lambda d: None)
-    assert max(gradcheck.check(model, *DATA).values()) < 1e-6
-    assert gradcheck.direction(model, *DATA) < 1e-6
+    assert max(gradcheck.check(model, **DATA).values()) < 1e-6
+    assert gradcheck.direction(model, **DATA) < 1e-6
 
 
 def test_the_adjoint_of_the_last_state_counts():
     """A layer that takes too little of what comes back from the state after the last step."""
-    errors = gradcheck.check(wrong(scaled("state")), *DATA)
+    errors = gradcheck.check(wrong(scaled("state")), **DATA)
     assert errors["h0"] > 1e-3
-    assert gradcheck.direction(wrong(scaled("state")), *DATA) > 1e-3
+    assert gradcheck.direction(wrong(scaled("state")), **DATA) > 1e-3
 
 
 def test_one_wrong_element_is_enough():
@@ -60,7 +61,7 @@ def test_one_wrong_element_is_enough():
         if "x" in d:
             d["x"][1, 2, 0] += 1e-3 * np.abs(d["x"]).max()
 
-    assert gradcheck.check(wrong(change), *DATA)["x"] == pytest.approx(1e-3, rel=1e-3)
+    assert gradcheck.check(wrong(change), **DATA)["x"] == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_a_gradient_of_what_has_none_is_wrong():
@@ -72,14 +73,14 @@ def test_a_gradient_of_what_has_none_is_wrong():
 
     model = wrong(change)
     model.theta = np.where(np.arange(model.theta.size) < model.layout.slices["tau"][0].start, 0.0, 1.0)
-    errors = gradcheck.check(model, *DATA, h0=np.zeros((3, 4)))
+    errors = gradcheck.check(model, **DATA, h0=np.zeros((3, 4)))
     assert errors["dt"] == np.inf
 
 
 def test_frozen_parameters_are_left_out():
     model = wrong(scaled("b"))
     model.freeze("b")
-    errors = gradcheck.check(model, *DATA)
+    errors = gradcheck.check(model, **DATA)
     assert "b" not in errors
     assert max(errors.values()) < 1e-6
 
@@ -111,5 +112,5 @@ X, DT = DATA
 def test_arguments_are_those_of_a_call(arguments, error, message):
     for function in (gradcheck.check, gradcheck.direction):
         with pytest.raises(error, match=message) as caught:
-            function(CTRNN(4, 2), **{"x": X} | arguments)
+            function(CTRNN(4, input_dim=2), **{"x": X} | arguments)
         assert "\n" not in str(caught.value)

@@ -29,7 +29,7 @@ MODELS = {
     "tutorial": lambda: LTCRNN(RandomWiring(2, 2, 8), 2, 8, 2, seed=0),
     "ncp": lambda: LTCRNN(AutoNCP(8, 2), 2, seed=0, dtype="float64", ode_unfolds=3, epsilon=0.0, positivity="clip"),
     "stack": lambda: Model(
-        LTC(FullyConnected(5, 3), 2, init={"w": (0.1, 0.2), "mu": 0.5}), Dense(3, 1, "tanh"), seed=1
+        LTC(FullyConnected(5, 3), input_dim=2, init={"w": (0.1, 0.2), "mu": 0.5}), Dense(1, "tanh"), seed=1
     ),
     "edges": lambda: LTCRNN(Wiring.from_edges(3, [(0, 1, -2.5)], [(0, 0, 1), (1, 1, 1)], output_dim=2), seed=1),
     "last": lambda: LTCRNN(AutoNCP(8, 2), 2, seed=0, return_sequences=False, init={"vleak": np.arange(8.0)}),
@@ -152,7 +152,7 @@ def test_files_of_before(name, backend):
     assert model.best[4:] == ("val_loss", "min")
     assert model.trained is None
     assert model.best.theta.shape == model.theta.shape
-    y, state = model(want["x"], want["dt"], return_state=True)
+    y, state = model(want["x"], dt=want["dt"], return_state=True)
     for found, wanted in ((y, want["y"]), (state, want["state"])):
         assert np.abs(found - wanted).max() <= (1e-6 if model.dtype == np.float32 else 1e-13) * np.abs(wanted).max()
     states = {key.removeprefix("optimizer/"): a for key, a in want.items() if key.startswith("optimizer/")}

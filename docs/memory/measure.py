@@ -110,8 +110,8 @@ def adding(init, rate, seed):
         return x, x.prod(axis=2).sum(axis=1, keepdims=True)
 
     (x, y), (x_test, y_test) = (sequences(count, np.random.default_rng(k)) for k, count in enumerate((2000, 1000)))
-    layer = LTC(FullyConnected(16), 2, solver="exponential", ode_unfolds=3, init=init)
-    model = Model(layer, Dense(16, 1), seed=seed, return_sequences=False)
+    layer = LTC(FullyConnected(16), input_dim=2, solver="exponential", ode_unfolds=3, init=init)
+    model = Model(layer, Dense(1), seed=seed, return_sequences=False)
     epochs, batch = 30, 32
     optimizer = Adam(CosineDecay(rate, epochs * -(-len(x) // batch)))
     model.fit(x, y, epochs=epochs, batch_size=batch, optimizer=optimizer, clip_norm=1.0, seed=seed, verbose=False)

@@ -5,6 +5,8 @@ from functools import cache
 
 import numpy as np
 
+from .calls import explained
+
 
 @cache
 def signature(cls):
@@ -33,6 +35,11 @@ class Described:
 
     A class whose attributes are called otherwise defines `config` itself.
     """
+
+    def __init_subclass__(cls, **keywords):
+        super().__init_subclass__(**keywords)
+        if "__init__" in vars(cls):
+            cls.__init__ = explained(cls.__init__)
 
     def config(self):
         """Arguments that make an equal object: a dict of str, numbers, None, lists, dicts, arrays and the like."""

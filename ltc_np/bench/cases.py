@@ -22,21 +22,21 @@ class Case(NamedTuple):
     B: int
 
 
-def _dense(N, I, outputs=None):
-    return LTC(FullyConnected(N, outputs), I, input_mapping=None, output_mapping=None)
+def _dense(N, input_dim, outputs=None):
+    return LTC(FullyConnected(N, outputs), input_dim=input_dim, input_mapping=None, output_mapping=None)
 
 
-def _sparse(N, I):
-    return LTC(AutoNCP(N, 8, sparsity_level=0.9), I, input_mapping=None, output_mapping=None)
+def _sparse(N, input_dim):
+    return LTC(AutoNCP(N, 8, sparsity_level=0.9), input_dim=input_dim, input_mapping=None, output_mapping=None)
 
 
-def _ctrnn(N, I):
-    return CTRNN(N, I, solver="euler")
+def _ctrnn(N, input_dim):
+    return CTRNN(N, input_dim=input_dim, solver="euler")
 
 
-def _neural_ode(N, I):
+def _neural_ode(N, input_dim):
     # Weights so small that rounding does not grow over 100 units of time: the usual ones make the dynamics chaotic.
-    return NeuralODE(N, I, init={"w_h": (-0.05, 0.05)})
+    return NeuralODE(N, input_dim=input_dim, init={"w_h": (-0.05, 0.05)})
 
 
 CASES = {
@@ -68,7 +68,7 @@ CARD_CASES = {  # of a GPU
 def problem(case, dtype, backend="auto"):
     """A case's network, new, and its data: model, x (B, T, I), y (B, T, O)."""
     _, N, I, T, B = case
-    model = Model(case.layer(N, I), seed=0, dtype=dtype, backend=backend)
+    model = Model(case.layer(N, input_dim=I), seed=0, dtype=dtype, backend=backend)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((B, T, I)).astype(dtype)
     return model, x, rng.standard_normal((B, T, model.output_size)).astype(dtype)

@@ -16,23 +16,26 @@ from ..wirings import Wiring
 
 
 def built(wiring, input_dim):
-    """The wiring of a layer with ``input_dim`` inputs (None: those of the wiring), built."""
+    """The wiring of a layer with ``input_dim`` inputs, built; None: as it is, built or not."""
     if not isinstance(wiring, Wiring):
         raise TypeError(f"`wiring` must be a Wiring such as AutoNCP(16, 2), got {type(wiring).__name__}")
     if input_dim is None:
-        if not wiring.is_built:
-            raise ValueError("`input_dim` must be given for a wiring that is not built, got None")
-        input_dim = wiring.input_dim
+        return wiring
     if wiring.is_built and wiring.input_dim != input_dim:
         raise ValueError(f"`input_dim` must agree with the {wiring.input_dim} of the built wiring, got {input_dim!r}")
     return wiring.build(input_dim)
 
 
 def cell_sizes(units, input_dim):
-    """``units`` and ``input_dim`` of a cell without a wiring, checked."""
+    """``units`` and ``input_dim``, which may be None, of a cell without a wiring, checked."""
     if isinstance(units, Wiring):
         raise TypeError(f"`units` must be an int >= 1, got a wiring, {units!r}: wirings are for LTC and WiredCfC")
-    return checks.integer("units", units), checks.integer("input_dim", input_dim)
+    return checks.integer("units", units), input_features(input_dim)
+
+
+def input_features(input_dim):
+    """The argument ``input_dim`` of a layer, checked; None where it is not known yet."""
+    return None if input_dim is None else checks.integer("input_dim", input_dim)
 
 
 def own_rng(rng):
@@ -96,6 +99,9 @@ class Layer(Value):
         An output depends on no later input; without it there are neither `Model.step` nor ``fit(tbptt=...)``.
     reads_wiring : bool
         Built on a `Wiring`.
+    open : bool
+        It was made without ``input_dim``: it has its arguments, but neither sizes nor a layout.  A model infers them
+        from the layer before (`with_input`).
     bitwise_batch : bool
         A sequence's output has the same bits whatever the rest of the batch.
     drops : bool
@@ -112,21 +118,33 @@ class Layer(Value):
         The words that an argument may be, by its name, where a configuration knows the argument too.
     also_called : tuple of str
         Other names of the literature, for configurations.
+    former_names : dict
+        What arguments were called in files of format 1: former name -> present one.
     """
 
     input_size = output_size = state_size = 0
     state_slices = MappingProxyType({})
     layout = buffers = Layout(())
     takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
-    drops = surrogate_gradient = may_overflow = False
+    drops = surrogate_gradient = may_overflow = open = False
     reference_solver = None
     words = MappingProxyType({})
     also_called = ()
+    former_names = MappingProxyType({})
 
     def __repr__(self):
         if known(self) is None:  # of one's own, that does not keep its arguments
             return f"{type(self).__name__}({self.input_size} -> {self.output_size})"
         return super().__repr__()
+
+    def _wait(self, **arguments):
+        """Keep the last arguments and seal, without sizes: how many features come in is not known yet."""
+        vars(self).update(arguments, open=True)
+        self._seal()
+
+    def with_input(self, features):
+        """This layer, if it is `open`, for so many features per step."""
+        return self.from_config(self.config() | {"input_dim": features}) if self.open else self
 
     def _seal(self):
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""

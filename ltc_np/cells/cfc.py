@@ -75,7 +75,7 @@ class CfC(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import CfC, Dense, Model
-    >>> model = Model(CfC(32, 3), Dense(32, 2), seed=0)  # or CfCRNN(32, 3, proj_size=2, seed=0)
+    >>> model = Model(CfC(32), Dense(2), input_dim=3, seed=0)  # or CfCRNN(32, input_dim=3, proj_size=2, seed=0)
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
@@ -86,8 +86,8 @@ class CfC(Layer):
     def __init__(
         self,
         units,
-        input_dim,
         *,
+        input_dim=None,
         mode="default",
         variant="torch",
         backbone_units=128,
@@ -112,6 +112,8 @@ class CfC(Layer):
             )
         self.drops = bool(self.dropped)
         self.smooth = mode != "pure" and (backbone_activation != "relu" or backbone_layers == 0)
+        if self.input_dim is None:
+            return self._wait(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = self.input_dim, self.units, self.units
         self.state_slices = {"h": slice(0, self.units)}
         sizes = [self.input_size + self.units] + [self.backbone_units] * self.backbone_layers

@@ -130,14 +130,14 @@ class CTGRU(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import CTGRU, Dense, Model
-    >>> model = Model(CTGRU(32, 3), Dense(32, 2), seed=0)
+    >>> model = Model(CTGRU(32), Dense(2), input_dim=3, seed=0)
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
 
     takes_dt = smooth = causal = True
 
-    def __init__(self, units, input_dim, *, scales=8, tau_min=1.0, tau_ratio=10**0.5, decay="before", init=None):
+    def __init__(self, units, *, input_dim=None, scales=8, tau_min=1.0, tau_ratio=10**0.5, decay="before", init=None):
         N, I = cell_sizes(units, input_dim)
         self.scales = M = checks.integer("scales", scales)
         self.tau_min = checks.number("tau_min", tau_min, low_open=True)
@@ -150,6 +150,8 @@ class CTGRU(Layer):
                 f"got ln(tau) from {logs[0]:.4g} to {logs[1]:.4g}"
             )
         self.units, self.input_dim = N, I
+        if I is None:
+            return self._wait(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, M * N
         self.state_slices = {f"h_hat_{k}": slice(k * N, (k + 1) * N) for k in range(M)}
         entries = (

@@ -60,7 +60,7 @@ class CTRNN(OdeCell):
     --------
     >>> import numpy as np
     >>> from ltc_np import CTRNN, Dense, Model
-    >>> model = Model(CTRNN(32, 3), Dense(32, 2), seed=0)
+    >>> model = Model(CTRNN(32), Dense(2), input_dim=3, seed=0)
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
@@ -70,8 +70,8 @@ class CTRNN(OdeCell):
     def __init__(
         self,
         units,
-        input_dim,
         *,
+        input_dim=None,
         solver="semi_implicit",
         ode_unfolds=6,
         activation="tanh",

@@ -71,16 +71,18 @@ class GRU(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import GRU, Dense, Model
-    >>> model = Model(GRU(32, 3), Dense(32, 2), seed=0)
+    >>> model = Model(GRU(32), Dense(2), input_dim=3, seed=0)
     >>> model(np.zeros((5, 7, 3))).shape
     (5, 7, 2)
     """
 
     smooth = causal = True
 
-    def __init__(self, units, input_dim, *, init=None):
+    def __init__(self, units, *, input_dim=None, init=None):
         N, I = cell_sizes(units, input_dim)
         self.units, self.input_dim = N, I
+        if I is None:
+            return self._wait(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, N
         self.state_slices = {"h": slice(0, N)}
         entries = (

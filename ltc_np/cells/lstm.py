@@ -70,17 +70,19 @@ class LSTM(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import LSTM, Dense, Model
-    >>> model = Model(LSTM(32, 3), Dense(32, 2), seed=0)
+    >>> model = Model(LSTM(32), Dense(2), input_dim=3, seed=0)
     >>> model(np.zeros((5, 7, 3))).shape
     (5, 7, 2)
     """
 
     smooth = causal = True
 
-    def __init__(self, units, input_dim, *, forget_bias=1.0, init=None):
+    def __init__(self, units, *, input_dim=None, forget_bias=1.0, init=None):
         N, I = cell_sizes(units, input_dim)
         self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
         self.units, self.input_dim = N, I
+        if I is None:
+            return self._wait(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, 2 * N
         self.state_slices = {"h": slice(0, N), "c": slice(N, 2 * N)}
         entries = (

@@ -126,7 +126,7 @@ class LTC(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import LTC, AutoNCP, Dense, Model
-    >>> model = Model(LTC(AutoNCP(16, 4), 3, solver="exponential", ode_unfolds=3), Dense(4, 2), seed=0)
+    >>> model = Model(LTC(AutoNCP(16, 4), solver="exponential", ode_unfolds=3), Dense(2), input_dim=3, seed=0)
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
@@ -138,8 +138,8 @@ class LTC(Layer):
     def __init__(
         self,
         wiring,
-        input_dim=None,
         *,
+        input_dim=None,
         ode_unfolds=6,
         epsilon=1e-8,
         positivity="softplus",
@@ -169,6 +169,8 @@ class LTC(Layer):
         self.may_overflow = self.method.limit is not None and check_stability != "error"
         self.input_mapping = default if input_mapping == "default" else input_mapping
         self.output_mapping = default if output_mapping == "default" else output_mapping
+        if not wiring.is_built:
+            return self._wait(init={} if init is None else init)
         self.init = init
         self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
         self.state_size = self.wiring.units

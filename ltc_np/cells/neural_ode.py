@@ -47,7 +47,7 @@ class NeuralODE(OdeCell):
     --------
     >>> import numpy as np
     >>> from ltc_np import Dense, Model, NeuralODE
-    >>> model = Model(NeuralODE(32, 3), Dense(32, 2), seed=0)
+    >>> model = Model(NeuralODE(32), Dense(2), input_dim=3, seed=0)
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
@@ -55,7 +55,7 @@ class NeuralODE(OdeCell):
     also_called = ("NODE",)
     words = MappingProxyType({"solver": SOLVERS, "activation": tuple(ACTIVATIONS)})
 
-    def __init__(self, units, input_dim, *, solver="rk4", ode_unfolds=6, activation="tanh", init=None):
+    def __init__(self, units, *, input_dim=None, solver="rk4", ode_unfolds=6, activation="tanh", init=None):
         if solver == "semi_implicit":
             raise ValueError(
                 "`solver` must be 'rk4' or 'euler', got 'semi_implicit', which is implicit in the leak: a NeuralODE "

@@ -64,6 +64,8 @@ class OdeCell(Layer):
         self.smooth = activation != "relu"
         self.may_overflow = activation not in BOUNDED or (unchecked and self.method.limit is not None)
         self.units, self.input_dim = N, I
+        if I is None:
+            return self._wait(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, N
         self.state_slices = {"v": slice(0, N)}
         entries = (

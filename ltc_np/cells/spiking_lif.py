@@ -133,7 +133,7 @@ class SpikingLIF(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import Dense, Model, SpikingLIF
-    >>> model = Model(SpikingLIF(32, 3, refractory=2.0), Dense(32, 2), seed=0)
+    >>> model = Model(SpikingLIF(32, refractory=2.0), Dense(2), input_dim=3, seed=0)
     >>> model(np.ones((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
@@ -144,8 +144,8 @@ class SpikingLIF(Layer):
     def __init__(
         self,
         units,
-        input_dim,
         *,
+        input_dim=None,
         recurrent=False,
         threshold=1.0,
         reset=0.0,
@@ -175,6 +175,8 @@ class SpikingLIF(Layer):
         self.surrogate_gradient = not self.relaxed
         parts = ["v"] + ["rest"] * (self.refractory > 0) + ["spikes"] * self.recurrent
         self.units, self.input_dim = N, I
+        if I is None:
+            return self._wait(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, len(parts) * N
         self.state_slices = {name: slice(k * N, (k + 1) * N) for k, name in enumerate(parts)}
         entries = []

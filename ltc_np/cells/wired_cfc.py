@@ -71,20 +71,22 @@ class WiredCfC(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import AutoNCP, Model, WiredCfC
-    >>> model = Model(WiredCfC(AutoNCP(16, 2), 3, strict=True), seed=0)  # or CfCRNN(AutoNCP(16, 2), 3, strict=True)
+    >>> model = Model(WiredCfC(AutoNCP(16, 2), strict=True), input_dim=3, seed=0)  # or CfCRNN(AutoNCP(16, 2), ...)
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
 
     takes_dt = causal = reads_wiring = True
 
-    def __init__(self, wiring, input_dim=None, *, mode="default", variant="torch", strict=False, init=None):
+    def __init__(self, wiring, *, input_dim=None, mode="default", variant="torch", strict=False, init=None):
         self.mode = checks.one_of("mode", mode, cfc.MODES)
         self.variant = checks.one_of("variant", variant, cfc.VARIANTS)
         self.strict = checks.boolean("strict", strict)
         self.wiring = built(wiring, input_dim)
         self.input_dim = self.wiring.input_dim
         self.smooth = mode != "pure"
+        if not self.wiring.is_built:
+            return self._wait(init={} if init is None else init)
         self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
         self.state_size = self.wiring.units
         self.state_slices, at = {}, 0

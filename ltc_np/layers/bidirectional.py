@@ -71,7 +71,7 @@ class Bidirectional(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import LTC, AutoNCP, Bidirectional, Dense, Model
-    >>> model = Model(Bidirectional(LTC(AutoNCP(16, 4), 3)), Dense(8, 2), seed=0)
+    >>> model = Model(Bidirectional(LTC(AutoNCP(16, 4))), Dense(2), input_dim=3, seed=0)
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
@@ -79,10 +79,12 @@ class Bidirectional(Layer):
     def __init__(self, layer, merge="concat"):
         if not isinstance(layer, Layer):
             raise TypeError(f"`layer` must be a layer such as LTC(...), got {type(layer).__name__}")
-        if not layer.causal:
+        if not (layer.open or layer.causal):
             raise ValueError(f"`layer` must be one whose outputs depend on no later input, got {layer!r}")
         checks.one_of("merge", merge, ("concat", "sum"))
         self.layer, self.merge = layer, merge
+        if layer.open:
+            return self._wait()
         K = layer.state_size
         self.input_size, self.state_size = layer.input_size, 2 * K
         self.output_size = layer.output_size * (2 if merge == "concat" else 1)
@@ -97,6 +99,9 @@ class Bidirectional(Layer):
         )
         vars(self).update(combine([layer], causal=False))
         self._seal()
+
+    def with_input(self, features):
+        return Bidirectional(self.layer.with_input(features), self.merge) if self.open else self
 
     @property
     def wiring(self):

@@ -128,7 +128,8 @@ class Decoder:
         arguments = self._value(arguments)
         if _is_ours(LAYERS[name]) and any(isinstance(a, Wiring) and not a.is_built for a in arguments.values()):
             raise ValueError(f"the wiring of {name} has no synapses")  # they would be drawn, however many
-        layer = LAYERS[name].from_config(arguments)
+        names = LAYERS[name].former_names
+        layer = LAYERS[name].from_config({names.get(key, key): argument for key, argument in arguments.items()})
         size = layer.layout.size + layer.buffers.size
         if size > self.room:
             raise ValueError(f"its {name} has {size} parameters, and the file holds {self.room} numbers")

@@ -155,7 +155,7 @@ class CellConfig:
     def _checked_options(self):
         if not isinstance(self.options, Mapping):
             raise TypeError(f"`options` must be a dict of the cell's arguments, got {type(self.options).__name__}")
-        own = (*map(self._argument, SETTINGS), "input_mapping", "init")
+        own = (*map(self._argument, SETTINGS), "input_dim", "input_mapping", "init")
         known = [n for n, p in self._arguments().items() if p.kind is p.KEYWORD_ONLY and n not in own]
         for name, value in self.options.items():
             if name not in known:
@@ -181,15 +181,15 @@ class CellConfig:
         if "input_mapping" in known:
             given["input_mapping"] = INPUT_MAPPINGS[self.input_mapping]
         size = FullyConnected(self.units) if "wiring" in known else self.units
-        return CELLS[self.cell](size, self.input_dim, **given)
+        return CELLS[self.cell](size, input_dim=self.input_dim, **given)
 
     def layers(self):
         """The layers of the network."""
         layers, mapping = [self._cell()], INPUT_MAPPINGS[self.input_mapping]
         if mapping is not None and "input_mapping" not in self._arguments():
-            layers.insert(0, InputMapping(self.input_dim, mapping))
+            layers.insert(0, InputMapping(mapping, input_dim=self.input_dim))
         if self.output_dim is not None:
-            layers.append(Dense(layers[-1].output_size, self.output_dim))
+            layers.append(Dense(self.output_dim, input_dim=layers[-1].output_size))
         return layers
 
     def to_dict(self):

@@ -1,5 +1,6 @@
 """Dense: one matrix product at every step."""
 
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -7,10 +8,12 @@ import numpy as np
 from ..base import activations, blas, checks
 from ..base.layout import Entry, Layout
 from ..cells import Layer
+from ..cells.base import input_features
+from ..cells.initial import glorot
 
 
 class Saved(NamedTuple):
-    """What the adjoint needs: x (B, T, n_in), and before and after the activation z and y (B, T, n_out)."""
+    """What the adjoint needs: x (B, T, I), and before and after the activation z and y (B, T, O)."""
 
     x: np.ndarray
     z: np.ndarray
@@ -22,27 +25,30 @@ class Dense(Layer):
 
     Parameters
     ----------
-    n_in, n_out : int >= 1
+    outputs : int >= 1
+        Features per step going out.
     activation : None, "relu", "tanh", "sigmoid", "silu", "gelu" or "lecun_tanh"
+    input_dim : int >= 1, optional
+        Features per step coming in; left out, those of the layer before.
 
     Notes
     -----
-    Parameters: ``weight`` (n_in, n_out), uniform in +-sqrt(6 / (n_in + n_out)) (Glorot & Bengio 2010) and subject
-    to weight decay; ``bias`` (n_out,), 0.  It has no state and no time.  Cost: one matrix product.
+    Parameters: ``weight`` (I, O), uniform in +-sqrt(6 / (I + O)) (Glorot & Bengio 2010) and subject
+    to weight decay; ``bias`` (O,), 0.  It has no state and no time.  Cost: one matrix product.
     """
 
+    former_names = MappingProxyType({"n_in": "input_dim", "n_out": "outputs"})
     dt0_identity = hull = causal = True  # of a state that is empty
 
-    def __init__(self, n_in, n_out, activation=None):
-        self.n_in = self.input_size = checks.integer("n_in", n_in)
-        self.n_out = self.output_size = checks.integer("n_out", n_out)
+    def __init__(self, outputs, activation=None, *, input_dim=None):
+        self.outputs, self.input_dim = checks.integer("outputs", outputs), input_features(input_dim)
         self.f, self.d_f = activations.get(activation)
         self.activation = activation
         self.smooth = activation != "relu"
-        limit = (6 / (self.n_in + self.n_out)) ** 0.5
-        self.layout = Layout(
-            (Entry("weight", (self.n_in, self.n_out), (-limit, limit), decay=True), Entry("bias", (self.n_out,)))
-        )
+        if self.input_dim is None:
+            return self._wait()
+        self.input_size, self.output_size = I, O = self.input_dim, self.outputs
+        self.layout = Layout((Entry("weight", (I, O), glorot(I, O), decay=True), Entry("bias", (O,))))
         self._seal()
 
     def forward(self, p, x, dt, lengths, h0, keep, workspace):

@@ -5,13 +5,14 @@ inverted form, in which what is kept is scaled in training, so that nothing is l
 docs/maths/around.md has the gradients.
 """
 
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..cells import Layer
-from ..cells.base import dropout_mask
+from ..cells.base import dropout_mask, input_features
 
 
 class Saved(NamedTuple):
@@ -25,10 +26,9 @@ class Dropout(Layer):
 
     Parameters
     ----------
-    n : int >= 1
-        Features per step.
     rate : float in [0, 1)
-        Must be given.
+    input_dim : int >= 1, optional
+        Features per step; left out, those of the layer before.
 
     Notes
     -----
@@ -40,19 +40,22 @@ class Dropout(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import LTC, AutoNCP, Dense, Dropout, Model
-    >>> model = Model(LTC(AutoNCP(16, 4), 3), Dropout(4, 0.5), Dense(4, 2), seed=0)
+    >>> model = Model(LTC(AutoNCP(16, 4)), Dropout(0.5), Dense(2), input_dim=3, seed=0)
     >>> x = np.ones((5, 7, 3))
     >>> np.array_equal(model(x), model.forward(x)[0]), np.array_equal(model(x), model.forward(x, dropout_seed=1)[0])
     (True, False)
     """
 
+    former_names = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
 
-    def __init__(self, n, rate=None):  # None is refused, but after a rate in the place of n
-        self.n = self.input_size = self.output_size = checks.integer("n", n)
-        self.rate = checks.number("rate", rate, high=1, high_open=True)
+    def __init__(self, rate, *, input_dim=None):
+        self.rate, self.input_dim = checks.number("rate", rate, high=1, high_open=True), input_features(input_dim)
         self.drops = self.rate > 0
+        if self.input_dim is None:
+            return self._wait()
+        self.input_size = self.output_size = self.input_dim
         self._seal()
 
     def prepare(self, p, buffers, backend):
@@ -76,6 +79,3 @@ class Dropout(Layer):
         else:
             np.multiply(d_y, saved.mask, out=d_x)
         return d_x, d_h, None
-
-    def defaults(self):
-        return {}

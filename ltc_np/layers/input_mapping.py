@@ -1,9 +1,11 @@
 """InputMapping: a weight and a bias for each feature, as an `LTC` has them before its synapses."""
 
+from types import MappingProxyType
+
 from .. import kernels
-from ..base import checks
 from ..base.layout import Entry, Layout
 from ..cells import Layer
+from ..cells.base import input_features
 from ..cells.mapping import check_mapping, mapping_shapes
 
 
@@ -12,22 +14,25 @@ class InputMapping(Layer):
 
     Parameters
     ----------
-    n : int >= 1
-        Features per step.
     mapping : "affine", "linear" or None
         ``"linear"``: without ``input_b``; None: the identity.
+    input_dim : int >= 1, optional
+        Features per step; left out, those of the layer before.
 
     Notes
     -----
-    Parameters: ``input_w`` (n,), 1, and ``input_b`` (n,), 0.  It has no state and no time.
+    Parameters: ``input_w`` (I,), 1, and ``input_b`` (I,), 0.  It has no state and no time.
     """
 
+    former_names = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
 
-    def __init__(self, n, mapping="affine"):
-        self.n = self.input_size = self.output_size = checks.integer("n", n)
-        self.mapping = check_mapping("mapping", mapping)
+    def __init__(self, mapping="affine", *, input_dim=None):
+        self.mapping, self.input_dim = check_mapping("mapping", mapping), input_features(input_dim)
+        if self.input_dim is None:
+            return self._wait()
+        self.input_size = self.output_size = self.input_dim
         shapes = mapping_shapes(mapping, "input", self.input_size)
         self.layout = Layout(tuple(Entry(name, shape, float(name == "input_w")) for name, shape in shapes.items()))
         self._seal()

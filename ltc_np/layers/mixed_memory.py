@@ -26,7 +26,7 @@ from ..base import blas, checks
 from ..base.layout import Entry, Layout
 from ..base.workspace import arrays
 from ..cells import Layer
-from ..cells.base import combine
+from ..cells.base import combine, input_features
 from ..cells.initial import glorot, orthogonal
 
 TOPOLOGIES = ("torch", "keras")
@@ -88,8 +88,9 @@ class MixedMemory(Layer):
     forget_bias : float
         Added to the forget gates' argument.
     input_dim : int, optional
-        Features per step.  In ``"keras"`` only the LSTM reads them, so their number may differ from that of the cell's
-        inputs, which is the default.
+        Features per step; left out, those of the cell, or of the layer before.  In ``"keras"`` only the LSTM reads
+        them, so their number may differ from that of the cell's inputs.  A cell made without ``input_dim`` then gets
+        as many as its state has numbers.
 
     Notes
     -----
@@ -103,7 +104,7 @@ class MixedMemory(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import LTC, AutoNCP, MixedMemory, Model
-    >>> model = Model(MixedMemory(LTC(AutoNCP(16, 2), 3)), seed=0)  # or LTCRNN(AutoNCP(16, 2), 3, mixed_memory=True)
+    >>> model = Model(MixedMemory(LTC(AutoNCP(16, 2))), input_dim=3, seed=0)  # or LTCRNN(..., mixed_memory=True)
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
@@ -111,12 +112,18 @@ class MixedMemory(Layer):
     def __init__(self, cell, topology="torch", forget_bias=1.0, *, input_dim=None):
         if not isinstance(cell, Layer):
             raise TypeError(f"`cell` must be a layer such as LTC(...), got {type(cell).__name__}")
+        checks.one_of("topology", topology, TOPOLOGIES)
+        self.topology, self._torch = topology, topology == "torch"
+        self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
+        I = input_features(input_dim)
+        if cell.open and I is None:
+            return self._wait(cell=cell, input_dim=None)
+        if cell.open:  # in "keras" the LSTM stands before it, in ncps with as many units as the state has numbers
+            cell = cell.with_input(I if self._torch else cell.with_input(1).state_size)
+        self.cell = cell
         if cell.state_size < 1 or not cell.causal or "c" in cell.state_slices:
             raise ValueError(f"`cell` must be a causal layer with a state and without an LSTM's, got {cell!r}")
-        checks.one_of("topology", topology, TOPOLOGIES)
-        self.cell, self.topology, self._torch = cell, topology, topology == "torch"
-        self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
-        I = cell.input_size if input_dim is None else checks.integer("input_dim", input_dim)
+        I = cell.input_size if I is None else I
         if self._torch and cell.input_size != I:
             raise ValueError(
                 f'`input_dim` must be the cell\'s {cell.input_size} in topology "torch", got {input_dim!r}'
@@ -250,13 +257,14 @@ class MixedMemory(Layer):
         return np.concatenate([self.cell.initial_state(B, dtype), np.zeros((B, self.memory_size), dtype)], axis=1)
 
     def defaults(self):
-        return super().defaults() | {"input_dim": self.cell.input_size}
+        return super().defaults() | {"input_dim": self.cell.input_size or None}
 
 
-def with_memory(mixed_memory, make, input_dim, units):
-    """The cell ``make(input_dim)``; unless ``mixed_memory`` is False, with an LSTM of ``units`` units beside it.
+def with_memory(mixed_memory, make, input_dim):
+    """The cell ``make(input_dim)``; unless ``mixed_memory`` is False, with an LSTM beside it.
 
-    ``mixed_memory`` is False, True, which is "torch", or a topology; a "keras" cell is made for ``units`` inputs.
+    ``mixed_memory`` is False, True, which is "torch", or a topology; in "keras" the LSTM has as many units as the
+    cell's state has numbers.
     """
     if isinstance(mixed_memory, (bool, np.bool_)):
         return MixedMemory(make(input_dim)) if mixed_memory else make(input_dim)
@@ -265,4 +273,4 @@ def with_memory(mixed_memory, make, input_dim, units):
         raise wrong(f'`mixed_memory` must be a bool, "torch" or "keras", got {checks.brief(mixed_memory)}')
     if mixed_memory == "torch":
         return MixedMemory(make(input_dim))
-    return MixedMemory(make(units), "keras", input_dim=checks.integer("input_dim", input_dim))
+    return MixedMemory(make(None), "keras", input_dim=input_dim)

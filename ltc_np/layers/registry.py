@@ -11,8 +11,7 @@ from .residual import Residual
 
 _AROUND = (Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual)
 LAYERS = CELLS | {layer.__name__: layer for layer in _AROUND}
-# The first arguments of what `CellConfig` can make: a wiring is then fully connected.
-CELL_ARGUMENTS = (("units", "input_dim"), ("wiring", "input_dim"))
+SIZES = ("units", "wiring")  # the first argument of what `CellConfig` can make: a wiring is then fully connected
 
 
 def register(cls):
@@ -23,7 +22,7 @@ def register(cls):
     Parameters
     ----------
     cls : class derived from Layer
-        If its first two arguments are ``units`` (or ``wiring``) and ``input_dim``, `from_config` knows it as a cell.
+        If its first argument is ``units`` (or ``wiring``) and it has ``input_dim``, `from_config` knows it as a cell.
 
     Returns
     -------
@@ -50,6 +49,7 @@ def register(cls):
     if (held.__module__, held.__qualname__) != (cls.__module__, cls.__qualname__):
         raise ValueError(f"`cls` must have a name that no other layer has, got {name!r}, which is {held.__module__}'s")
     LAYERS[name] = cls
-    if tuple(signature(cls))[:2] in CELL_ARGUMENTS:
+    first, *others = signature(cls) or [None]
+    if first in SIZES and "input_dim" in others:
         CELLS[name] = cls
     return cls

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..cells import Layer
 from ..cells.base import combine, own_rng
-from .stack import Stack
+from .stack import Stack, connected
 
 
 class Saved(NamedTuple):
@@ -37,24 +37,30 @@ class Residual(Layer):
     --------
     >>> import numpy as np
     >>> from ltc_np import LTC, AutoNCP, Dense, Model, Residual
-    >>> block = Residual(LTC(AutoNCP(16, 4), 8), Dense(4, 8, "tanh"))
-    >>> model = Model(Dense(3, 8), block, Residual(Dense(8, 8, "relu")), Dense(8, 2), seed=0)
+    >>> block = Residual(LTC(AutoNCP(16, 4)), Dense(8, "tanh"))
+    >>> model = Model(Dense(8), block, Residual(Dense(8, "relu")), Dense(2), input_dim=3, seed=0)
     >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
     (5, 7, 2)
     """
 
     def __init__(self, *layers):
+        if layers and isinstance(layers[0], Layer) and layers[0].open:
+            self.layers = layers
+            return self._wait()
         stack = self._stack = Stack(layers)
         if stack.output_size != stack.input_size:
             raise ValueError(
                 f"`layers` must give as many features as they take, to be added to them, got {stack.input_size} in, "
                 f"{stack.output_size} out"
             )
-        self.layers = layers
+        self.layers = stack.layers
         for name in ("input_size", "output_size", "state_size", "state_slices", "layout", "buffers"):
             setattr(self, name, getattr(stack, name))
-        vars(self).update(combine(layers))
+        vars(self).update(combine(stack.layers))
         self._seal()
+
+    def with_input(self, features):
+        return Residual(*connected(self.layers, features)) if self.open else self
 
     @property
     def wiring(self):

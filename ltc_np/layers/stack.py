@@ -6,7 +6,31 @@ import numpy as np
 
 from ..base.layout import Layout, part
 from ..cells import Layer
-from ..cells.base import combine
+from ..cells.base import combine, input_features
+
+
+def connected(layers, input_dim=None):
+    """A tuple of the layers, each for as many features as the one before gives; the first for ``input_dim``."""
+    if not layers:
+        raise ValueError("`layers` must hold at least one layer, got none")
+    found, features = [], input_features(input_dim)
+    for k, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"`layers[{k}]` must be a layer such as LTC(...), got {type(layer).__name__}")
+        if layer.open and features is None:
+            raise ValueError(
+                f"`input_dim` must be given, since {layer!r} does not tell how many features come in: "
+                "Model(..., input_dim=3)"
+            )
+        layer = layer.with_input(features)
+        if layer.input_size < 1 or layer.output_size < 1:
+            raise ValueError(f"`layers[{k}]` must have an input_size and an output_size >= 1, got {layer!r}")
+        if features is not None and layer.input_size != features:
+            giver = f"layers[{k - 1}] gives {features}" if k else f"`input_dim` is {features}"
+            raise ValueError(f"`layers[{k}]` takes {layer.input_size} features, but {giver}")
+        found.append(layer)
+        features = layer.output_size
+    return tuple(found)
 
 
 class Stack:
@@ -16,20 +40,8 @@ class Stack:
     stay), ``state_slices`` likewise, and the traits of its layers together.
     """
 
-    def __init__(self, layers):
-        if not layers:
-            raise ValueError("`layers` must hold at least one layer, got none")
-        for k, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"`layers[{k}]` must be a layer such as LTC(...), got {type(layer).__name__}")
-            if layer.input_size < 1 or layer.output_size < 1:
-                raise ValueError(f"`layers[{k}]` must have an input_size and an output_size >= 1, got {layer!r}")
-            if k and layer.input_size != layers[k - 1].output_size:
-                raise ValueError(
-                    f"`layers[{k}]` takes {layer.input_size} features, but layers[{k - 1}] gives "
-                    f"{layers[k - 1].output_size}"
-                )
-        self.layers = layers
+    def __init__(self, layers, input_dim=None):
+        self.layers = layers = connected(layers, input_dim)
         self.prefixes = [""] if len(layers) == 1 else [f"{k}." for k in range(len(layers))]
         self.layout = Layout.join(layer.layout for layer in layers)
         self.buffers = Layout.join(layer.buffers for layer in layers)

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import kernels, losses
 from ..base import checks
+from ..base.calls import explained
 from ..cells.base import TRAITS
 from ..layers import Stack
 from . import engines
@@ -33,8 +34,11 @@ class Network(Parameters):
     ``layer_stack``, is meant for other modules of this package.
     """
 
-    def __init__(self, *layers, seed=None, dtype="float32", backend="auto", return_sequences=True):
-        stack = Stack(layers)
+    @explained
+    def __init__(
+        self, *layers, input_dim=None, seed=None, dtype="float32", backend="auto", return_sequences=True
+    ):  # fmt: skip
+        stack = Stack(layers, input_dim)
         try:
             name = np.dtype(dtype).name if dtype is not None else None
         except TypeError:
@@ -85,7 +89,8 @@ class Network(Parameters):
 
     # ---------------------------------------------------------------------------------------------------- calls
 
-    def __call__(self, x, dt=None, *, lengths=None, h0=None, return_state=False, return_sequences=None):
+    @explained
+    def __call__(self, x, *, dt=None, lengths=None, h0=None, return_state=False, return_sequences=None):
         """Outputs for whole sequences; keeps nothing for a backward pass.
 
         Parameters
@@ -125,8 +130,9 @@ class Network(Parameters):
     def _sequences(self, override):
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)
 
+    @explained
     def forward(
-        self, x, dt=None, *, lengths=None, h0=None, return_sequences=None, memory="full", dropout_seed=None
+        self, x, *, dt=None, lengths=None, h0=None, return_sequences=None, memory="full", dropout_seed=None
     ):  # fmt: skip
         """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.
 
@@ -146,6 +152,7 @@ class Network(Parameters):
         y, _, tape = front.call(given, keep, dropout_seed)
         return y, tape
 
+    @explained
     def backward(self, tape, d_y, d_state=None):
         """Gradients of any loss, given its derivative with respect to the outputs.
 
@@ -169,12 +176,13 @@ class Network(Parameters):
             raise ValueError(f"`tape` must come from this model's own `forward`, got one of {tape.front.network!r}")
         return tape.front.differentiate(tape, d_y, d_state)
 
+    @explained
     def loss_and_grad(
         self,
         x,
         y,
-        dt=None,
         *,
+        dt=None,
         lengths=None,
         h0=None,
         loss="mse",
@@ -256,7 +264,8 @@ class Network(Parameters):
         """Checked penalties, or None; see `loss_and_grad`."""
         return Penalty.read(self.layout, l1, l2)
 
-    def step(self, x_t, dt=None, state=None, out=None):
+    @explained
+    def step(self, x_t, *, dt=None, state=None, out=None):
         """One time step, for streams: ``(y_t, state)``.
 
         The same as the sequence call: to the bit for layers with the flag ``bitwise_batch`` (`LTC`), else up to

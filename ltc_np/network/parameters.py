@@ -103,7 +103,7 @@ class Parameters:
         Examples
         --------
         >>> from ltc_np import LTC, AutoNCP, Dense, Model
-        >>> model = Model(LTC(AutoNCP(8, 2), 3), Dense(2, 1), seed=0)
+        >>> model = Model(LTC(AutoNCP(8, 2), input_dim=3), Dense(1, input_dim=2), seed=0)
         >>> model.freeze("0", "1.bias")  # all of the LTC, and the bias of the readout
         >>> int(model.trainable.sum()), model.layout.size
         (2, 93)

@@ -4,13 +4,15 @@ import numpy as np
 
 from .. import losses
 from ..base import checks, frames
+from ..base.calls import explained
 from ..base.workspace import Workspace
 from ..data import padding
 from .outputs import check_logits, valid_outputs
 from .sequences import MISSING, check_state, read
 
 
-def predict(self, x, dt=None, *, lengths=None, h0=None, batch_size=None):
+@explained
+def predict(self, x, *, dt=None, lengths=None, h0=None, batch_size=None):
     """Outputs of many sequences, a bounded number at a time.
 
     Parameters
@@ -127,7 +129,7 @@ def _of_list(network, x, dt, h0, batch_size):
         padded, own = padding.pad(x[first:last], name="x")
         part_dt = padding.pad(dt[first:last], name="dt")[0] if isinstance(dt, (list, tuple)) else dt
         start = None if h0 is None else h0[first:last]
-        y = predict(network, padded, part_dt, lengths=own, h0=start, batch_size=batch_size)
+        y = predict(network, padded, dt=part_dt, lengths=own, h0=start, batch_size=batch_size)
         outputs += [y[b, :n].copy() for b, n in enumerate(own)] if every else list(y)
         first = last
     return outputs if every else np.stack(outputs)

@@ -70,6 +70,7 @@ class Optimizer(Described):
     decays = False
 
     def __init_subclass__(cls):
+        super().__init_subclass__()
         for name in vars(cls).get("moment_names", ()):
             setattr(cls, name, _moment(name))
         if {"change", "step"} & vars(cls).keys():

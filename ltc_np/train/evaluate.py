@@ -4,12 +4,14 @@ import numpy as np
 
 from .. import losses
 from ..base import checks
+from ..base.calls import explained
 from ..base.workspace import Workspace
 from ..network.outputs import last_outputs
 from .batches import prepare_data
 from .measures import read_metrics, results, show
 
 
+@explained
 def evaluate(
     model, x, y, *, dt=None, lengths=None, loss="mse", metrics=(), sample_weight=None, class_weight=None,
     missing="error", batch_size=256,

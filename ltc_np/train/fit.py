@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import losses, optim
 from ..base import checks
+from ..base.calls import explained
 from ..network.network import check_memory
 from ..network.trained import Trained
 from ..optim.clip import Clip
@@ -22,6 +23,7 @@ from .run import Run, Settings
 from .sources import Shuffled
 
 
+@explained
 def fit(
     model,
     x,

@@ -10,18 +10,18 @@ from ltc_np import CTGRU, CTRNN, GRU, LSTM, AutoNCP, CfC, NeuralODE, SpikingLIF
 def test_what_belongs_to_wired_cells(cell):
     """People who come from an LTC give these arguments to other cells."""
     with pytest.raises(TypeError, match=r"`units` must be an int >= 1, got a wiring, AutoNCP.* for LTC and WiredCfC"):
-        cell(AutoNCP(8, 2), 3)
+        cell(AutoNCP(8, 2), input_dim=3)
     with pytest.raises(TypeError, match="`init` must be a dict .*, got 'time_constants'; only an LTC has that"):
-        cell(4, 3, init="time_constants")
+        cell(4, input_dim=3, init="time_constants")
     with pytest.raises(ValueError, match="unknown parameter 'time_constants'; .*; only an LTC has that"):
-        cell(4, 3, init={"time_constants": (1, 10)})
-    name = next(iter(cell(4, 3).layout.slices))
+        cell(4, input_dim=3, init={"time_constants": (1, 10)})
+    name = next(iter(cell(4, input_dim=3).layout.slices))
     for value, got in (("a", "'a'"), (None, "None"), ([1.0, 2.0], "shape \\(2,\\)")):
         error = ValueError if isinstance(value, list) else TypeError
         with pytest.raises(error, match=rf"`init\['{name}'\]` must be a \(low, high\) tuple.*, got {got}"):
-            cell(4, 3, init={name: value})
+            cell(4, input_dim=3, init={name: value})
 
 
 def test_layers_are_not_called():
-    with pytest.raises(TypeError, match=r"^LSTM is a description without .*: Model\(LSTM\(4, 3\)\)$"):
-        LSTM(4, 3)(np.zeros((1, 2, 3)))
+    with pytest.raises(TypeError, match=r"^LSTM is a description without .*: Model\(LSTM\(4, input_dim=3\)\)$"):
+        LSTM(4, input_dim=3)(np.zeros((1, 2, 3)))

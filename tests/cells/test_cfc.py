@@ -104,13 +104,19 @@ def test_every_convention_is_its_equations(mode, variant, layers, backend):
     for B, T, I, N in ((3, 4, 2, 5), (4, 2, 3, 4), (2, 1, 5, 17)):
         activation = BACKBONE_ACTIVATIONS[(layers + N) % 5]
         layer = CfC(
-            N, I, mode=mode, variant=variant, backbone_layers=layers, backbone_units=9, backbone_activation=activation
+            N,
+            input_dim=I,
+            mode=mode,
+            variant=variant,
+            backbone_layers=layers,
+            backbone_units=9,
+            backbone_activation=activation,
         )
         model = Model(layer, dtype="float64", backend=backend, seed=0)
         randomise(model)
         x, dt, h0 = data(B, T, I, N)
         lengths = np.array([T, 0, max(T - 1, 1), 1])[:B]
-        y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+        y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
         expected, last = loop_dense(layer, model.params, x, dt, lengths, h0)
         np.testing.assert_allclose(y, expected, rtol=1e-11, atol=1e-12)  # pure states grow: relative
         np.testing.assert_allclose(state, last, rtol=1e-11, atol=1e-12)
@@ -121,26 +127,26 @@ def test_every_convention_is_its_equations(mode, variant, layers, backend):
 @pytest.mark.parametrize(("mode", "variant"), [("default", "torch"), ("no_gate", "keras"), ("pure", "paper")])
 def test_gradients_of_every_activation(activation, mode, variant, backend):
     layer = CfC(
-        5, 2, mode=mode, variant=variant, backbone_units=7, backbone_layers=2, backbone_activation=activation,
+        5, input_dim=2, mode=mode, variant=variant, backbone_units=7, backbone_layers=2, backbone_activation=activation,
         init={"w_tau": (0.2, 1.0)} if mode == "pure" else None,
     )  # fmt: skip
     x, dt, _ = data(3, 4, 2, 5)
-    assert worst(Model(layer, seed=3, dtype="float64", backend=backend), x, dt, lengths=[4, 0, 2]) < 1e-6
+    assert worst(Model(layer, seed=3, dtype="float64", backend=backend), x, dt=dt, lengths=[4, 0, 2]) < 1e-6
 
 
 @pytest.mark.parametrize("memory", ["full", "low"])
 def test_gradient_along_a_direction_at_a_realistic_size(memory, backend):
     """Several blocks, several chunks, vectors and their rests."""
     B, T, I, N = 2 * BLOCK + 3, 45, 3, 21
-    layer = CfC(N, I, backbone_units=35)
+    layer = CfC(N, input_dim=I, backbone_units=35)
     model = Model(layer, seed=0, dtype="float64", backend=backend)
     x, dt, h0 = data(B, T, I, N)
     lengths = np.random.default_rng(0).integers(0, T + 1, B)
     lengths[:BLOCK] = 0
     lengths[-1] = T
-    assert gradcheck.direction(model, x, dt, lengths=lengths, h0=h0) < 1e-6
-    y, tape = model.forward(x, dt, lengths=lengths, h0=h0, memory=memory)
-    full = model.forward(x, dt, lengths=lengths, h0=h0)[1]
+    assert gradcheck.direction(model, x, dt=dt, lengths=lengths, h0=h0) < 1e-6
+    y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, memory=memory)
+    full = model.forward(x, dt=dt, lengths=lengths, h0=h0)[1]
     d_y = np.cos(y)
     a, b, again = (model.backward(t, d_y, h0) for t in (tape, full, tape))
     for name in ("theta", "x", "h0", "dt"):
@@ -154,7 +160,7 @@ def test_gradient_along_a_direction_at_a_realistic_size(memory, backend):
 
 
 def test_initial_values():
-    model = CfCRNN(30, 6, backbone_units=50, seed=0, dtype="float64")
+    model = CfCRNN(30, input_dim=6, backbone_units=50, seed=0, dtype="float64")
     p = model.params
     assert list(p) == [
         "backbone_w0", "backbone_b0", "ff1_w", "ff1_b", "ff2_w", "ff2_b", "time_a_w", "time_a_b", "time_b_w", "time_b_b"
@@ -164,47 +170,68 @@ def test_initial_values():
         limit = math.sqrt(6 / (rows + columns))
         assert 0.98 * limit < np.abs(p[name]).max() < limit
     assert 0.5 / math.sqrt(50) < np.abs(p["time_a_b"]).max() < 1 / math.sqrt(50)
-    assert "time_b_w" not in CfCRNN(3, 2, variant="paper").params
-    pure = CfCRNN(5, 2, mode="pure", seed=0)
+    assert "time_b_w" not in CfCRNN(3, input_dim=2, variant="paper").params
+    pure = CfCRNN(5, input_dim=2, mode="pure", seed=0)
     assert (pure.params["a"] == 1).all()
     assert (pure.params["w_tau"] == 0).all()
     x = np.ones((2, 3, 2))
     assert pure.views(pure.loss_and_grad(x, np.ones((2, 3, 5)))[1])["w_tau"].all()  # it can leave 0
-    assert (CfCRNN(3, 2, init={"ff1_w": 0.25}, seed=0).params["ff1_w"] == 0.25).all()
+    assert (CfCRNN(3, input_dim=2, init={"ff1_w": 0.25}, seed=0).params["ff1_w"] == 0.25).all()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (((0, 2), {}), "`units` must be an int >= 1, got 0"),
-        (((3, 2.5), {}), "`input_dim` must be an int >= 1"),
-        (((3, 2), {"mode": "gate"}), "`mode` must be one of 'default', 'no_gate', 'pure', got 'gate'"),
-        (((3, 2), {"variant": None}), "`variant` must be one of 'torch', 'keras', 'paper', got None"),
-        (((3, 2), {"backbone_layers": -1}), "`backbone_layers` must be an int >= 0"),
-        (((3, 2), {"backbone_activation": "sigmoid"}), "`backbone_activation` must be one of"),
-        (((3, 2), {"backbone_dropout": 1.0}), "`backbone_dropout` must be a finite number in [0, 1), got 1.0"),
-        (((3, 2), {"backbone_dropout": 0.1}), "`backbone_dropout` acts after backbone layers (from the second on"),
-        (((3, 2), {"backbone_dropout": 0.1, "backbone_layers": 0, "variant": "keras"}), "and there is none"),
-        (((3, 2), {"init": {"w": 1}}), "`init` has an unknown parameter 'w'; there are backbone_w0"),
-        (((3, 2), {"init": [1]}), "`init` must be a dict from parameter names, got [1]"),
-        (((3, 2), {"init": {"ff1_b": np.zeros(2)}}), "`init['ff1_b']` must be a (low, high) tuple"),
+        (({"units": 0, "input_dim": 2}, {}), "`units` must be an int >= 1, got 0"),
+        (({"units": 3, "input_dim": 2.5}, {}), "`input_dim` must be an int >= 1"),
+        (
+            ({"units": 3, "input_dim": 2}, {"mode": "gate"}),
+            "`mode` must be one of 'default', 'no_gate', 'pure', got 'gate'",
+        ),
+        (
+            ({"units": 3, "input_dim": 2}, {"variant": None}),
+            "`variant` must be one of 'torch', 'keras', 'paper', got None",
+        ),
+        (({"units": 3, "input_dim": 2}, {"backbone_layers": -1}), "`backbone_layers` must be an int >= 0"),
+        (({"units": 3, "input_dim": 2}, {"backbone_activation": "sigmoid"}), "`backbone_activation` must be one of"),
+        (
+            ({"units": 3, "input_dim": 2}, {"backbone_dropout": 1.0}),
+            "`backbone_dropout` must be a finite number in [0, 1), got 1.0",
+        ),
+        (
+            ({"units": 3, "input_dim": 2}, {"backbone_dropout": 0.1}),
+            "`backbone_dropout` acts after backbone layers (from the second on",
+        ),
+        (
+            ({"units": 3, "input_dim": 2}, {"backbone_dropout": 0.1, "backbone_layers": 0, "variant": "keras"}),
+            "and there is none",
+        ),
+        (
+            ({"units": 3, "input_dim": 2}, {"init": {"w": 1}}),
+            "`init` has an unknown parameter 'w'; there are backbone_w0",
+        ),
+        (({"units": 3, "input_dim": 2}, {"init": [1]}), "`init` must be a dict from parameter names, got [1]"),
+        (
+            ({"units": 3, "input_dim": 2}, {"init": {"ff1_b": np.zeros(2)}}),
+            "`init['ff1_b']` must be a (low, high) tuple",
+        ),
     ],
 )
 def test_arguments_are_checked(arguments, message):
-    (a, k) = arguments
+    sizes, options = arguments
     with pytest.raises((ValueError, TypeError)) as error:
-        CfC(*a, **k)
+        CfC(**sizes, **options)
     assert str(error.value).startswith(message) or message in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_arguments_of_wired_cells_are_checked():
     for call, message in (
-        (lambda: WiredCfC(3, 2), "`wiring` must be a Wiring such as"),
-        (lambda: WiredCfC(AutoNCP(8, 2)), "`input_dim` must be given"),
-        (lambda: WiredCfC(AutoNCP(8, 2).build(3), 2), "`input_dim` must agree with the 3"),
-        (lambda: WiredCfC(AutoNCP(8, 2), 2, strict=1), "`strict` must be a bool"),
-        (lambda: CfCRNN(AutoNCP(8, 2), 2, proj_size=0), "`proj_size` must be an int >= 1"),
+        (lambda: WiredCfC(3, input_dim=2), "`wiring` must be a Wiring such as"),
+        (lambda: Model(WiredCfC(AutoNCP(8, 2))), "`input_dim` must be given"),
+        (lambda: WiredCfC(AutoNCP(8, 2).build(3), input_dim=2), "`input_dim` must agree with the 3"),
+        (lambda: WiredCfC(AutoNCP(8, 2), input_dim=2, strict=1), "`strict` must be a bool"),
+        (lambda: CfCRNN(AutoNCP(8, 2), input_dim=2, proj_size=0), "`proj_size` must be an int >= 1"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             call()
@@ -214,7 +241,7 @@ def test_arguments_of_wired_cells_are_checked():
 
 
 def dropping(variant="keras", rate=0.4, layers=1, **options):
-    layer = CfC(6, 3, variant=variant, backbone_units=40, backbone_layers=layers, backbone_dropout=rate)
+    layer = CfC(6, input_dim=3, variant=variant, backbone_units=40, backbone_layers=layers, backbone_dropout=rate)
     return Model(layer, seed=0, **options)
 
 
@@ -246,24 +273,26 @@ def test_every_sequence_drops_its_own(backend):
 def test_only_training_drops_and_the_seed_decides(backend):
     model = dropping(dtype="float64", backend=backend)
     x, dt, _ = data(5, 4, 3, 6)
-    plain = model(x, dt)
-    assert np.array_equal(model.forward(x, dt)[0], plain)
-    one, two, other = (model.forward(x, dt, dropout_seed=s)[0] for s in ((1, 2), (1, 2), (1, 3)))
+    plain = model(x, dt=dt)
+    assert np.array_equal(model.forward(x, dt=dt)[0], plain)
+    one, two, other = (model.forward(x, dt=dt, dropout_seed=s)[0] for s in ((1, 2), (1, 2), (1, 3)))
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
     assert not np.array_equal(one, plain)
-    assert np.array_equal(model.forward(x, dt, dropout_seed=7)[0], model.forward(x, dt, dropout_seed=(7,))[0])
-    assert not np.array_equal(model.forward(x, dt, dropout_seed=1)[0], model.forward(x, dt, dropout_seed=(1, 0))[0])
-    loss = model.loss_and_grad(x, plain, dt)[0]
-    assert loss == 0 < model.loss_and_grad(x, plain, dt, dropout_seed=1)[0]
+    assert np.array_equal(model.forward(x, dt=dt, dropout_seed=7)[0], model.forward(x, dt=dt, dropout_seed=(7,))[0])
+    assert not np.array_equal(
+        model.forward(x, dt=dt, dropout_seed=1)[0], model.forward(x, dt=dt, dropout_seed=(1, 0))[0]
+    )
+    loss = model.loss_and_grad(x, plain, dt=dt)[0]
+    assert loss == 0 < model.loss_and_grad(x, plain, dt=dt, dropout_seed=1)[0]
     for bad in (-1, 1.0, (1, "a"), [1]):
         with pytest.raises((ValueError, TypeError), match="`dropout_seed` must be an int >= 0"):
-            model.forward(x, dt, dropout_seed=bad)
+            model.forward(x, dt=dt, dropout_seed=bad)
 
 
 def test_masks_are_the_same_on_both_backends():
     x, dt, _ = data(40, 4, 3, 6)
-    a, b = (dropping(dtype="float64", backend=name).forward(x, dt, dropout_seed=3)[0] for name in ("numpy", "cpu"))
+    a, b = (dropping(dtype="float64", backend=name).forward(x, dt=dt, dropout_seed=3)[0] for name in ("numpy", "cpu"))
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
 
 
@@ -278,23 +307,23 @@ def test_gradients_with_frozen_dropout(variant, layers, memory, backend):
 
     def f(step):
         model.theta = theta + step * way
-        return float((c * model.forward(x, dt, h0=h0, dropout_seed=5)[0]).sum())
+        return float((c * model.forward(x, dt=dt, h0=h0, dropout_seed=5)[0]).sum())
 
-    _, tape = model.forward(x, dt, h0=h0, memory=memory, dropout_seed=5)
+    _, tape = model.forward(x, dt=dt, h0=h0, memory=memory, dropout_seed=5)
     slope = model.backward(tape, c).theta @ way
     numeric = (f(1e-6) - f(-1e-6)) / 2e-6
     assert abs(slope - numeric) < 1e-7 * abs(numeric)
 
 
 def test_torch_drops_after_the_second_layer_only():
-    layer = CfC(6, 3, backbone_layers=3, backbone_dropout=0.5)
+    layer = CfC(6, input_dim=3, backbone_layers=3, backbone_dropout=0.5)
     assert list(layer.dropped) == [1, 2]
-    assert list(CfC(6, 3, variant="keras", backbone_layers=2, backbone_dropout=0.5).dropped) == [0, 1]
-    assert not CfC(6, 3).drops
+    assert list(CfC(6, input_dim=3, variant="keras", backbone_layers=2, backbone_dropout=0.5).dropped) == [0, 1]
+    assert not CfC(6, input_dim=3).drops
 
 
 def test_every_layer_of_a_stack_draws_its_own():
-    a, b = (CfC(4, 4, variant="keras", backbone_units=8, backbone_dropout=0.5) for _ in range(2))
+    a, b = (CfC(4, input_dim=4, variant="keras", backbone_units=8, backbone_dropout=0.5) for _ in range(2))
     seen = []
     for cell in (a, b):
         vars(cell)["forward"] = lambda *args, rng, **_: (seen.append(rng.random(3)), CfC.forward(a, *args, rng=None))[1]
@@ -392,7 +421,7 @@ STRICT = [
 @pytest.mark.parametrize(("wiring", "mode"), STRICT)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_strict_is_the_sum_over_synapses(wiring, mode, variant, backend):
-    layer = WiredCfC(wiring, 2, mode=mode, variant=variant, strict=True)
+    layer = WiredCfC(wiring, input_dim=2, mode=mode, variant=variant, strict=True)
     model = Model(layer, seed=0, dtype="float64", backend=backend)
     randomise(model)
     heads = 1 if mode == "pure" else 3 if variant == "paper" else 4
@@ -400,17 +429,17 @@ def test_strict_is_the_sum_over_synapses(wiring, mode, variant, backend):
     constants = layer.wiring.units * (3 if mode == "pure" else heads)
     assert layer.layout.size == heads * synapses + constants  # no weight without a synapse
     x, dt, h0 = data(3, 4, 2, layer.state_size)
-    y, state = model(x, dt, h0=h0, return_state=True)
+    y, state = model(x, dt=dt, h0=h0, return_state=True)
     expected, last = loop_wired(layer, model.params, x, dt, h0)
     np.testing.assert_allclose(y, expected, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(state, last, rtol=1e-11, atol=1e-12)
     if layer.smooth:
-        assert max(gradcheck.check(model, x, dt, h0=h0, lengths=[4, 0, 2]).values()) < 1e-6
+        assert max(gradcheck.check(model, x, dt=dt, h0=h0, lengths=[4, 0, 2]).values()) < 1e-6
 
 
 def test_layers_joined_by_a_synapse_back():
-    assert [cell.name for cell in WiredCfC(Skips(), 2, strict=True).cells] == ["inter", "command", "motor"]
-    layer = WiredCfC(Skips(back=True), 2, strict=True)
+    assert [cell.name for cell in WiredCfC(Skips(), input_dim=2, strict=True).cells] == ["inter", "command", "motor"]
+    layer = WiredCfC(Skips(back=True), input_dim=2, strict=True)
     assert [cell.name for cell in layer.cells] == ["inter_command", "motor"]
     assert layer.state_slices == {"inter": slice(0, 2), "command": slice(2, 4), "motor": slice(4, 6)}
 
@@ -418,7 +447,7 @@ def test_layers_joined_by_a_synapse_back():
 @pytest.mark.parametrize(("wiring", "mode"), STRICT)
 def test_strict_outputs_depend_on_wired_paths_only(wiring, mode, backend):
     """One step: a neuron moves with exactly the inputs and states that a path within the step leads from."""
-    layer = WiredCfC(wiring, 2, mode=mode, strict=True)
+    layer = WiredCfC(wiring, input_dim=2, mode=mode, strict=True)
     model = Model(layer, seed=0, dtype="float64", backend=backend)
     randomise(model)
     built, N = layer.wiring, layer.state_size
@@ -435,21 +464,21 @@ def test_strict_outputs_depend_on_wired_paths_only(wiring, mode, backend):
                     sees_h[j, i] = True
     order = [i for _, ids in built.layers for i in ids]
     x, _, h0 = data(1, 1, 2, N)
-    before = model(x, 0.7, h0=h0, return_state=True)[1][0]
+    before = model(x, dt=0.7, h0=h0, return_state=True)[1][0]
     for k in range(2):
         moved = x.copy()
         moved[0, 0, k] += 1
-        after = model(moved, 0.7, h0=h0, return_state=True)[1][0]
+        after = model(moved, dt=0.7, h0=h0, return_state=True)[1][0]
         assert np.array_equal(after != before, sees_x[k, order])
     for at, j in enumerate(order):
         moved = h0.copy()
         moved[0, at] += 1
-        after = model(x, 0.7, h0=moved, return_state=True)[1][0]
+        after = model(x, dt=0.7, h0=moved, return_state=True)[1][0]
         assert np.array_equal(after != before, sees_h[j, order])
 
 
 def test_wired_sizes_states_and_outputs():
-    layer = WiredCfC(AutoNCP(16, 4), 3)
+    layer = WiredCfC(AutoNCP(16, 4), input_dim=3)
     sizes = {name: len(ids) for name, ids in layer.wiring.layers}
     assert {name: s.stop - s.start for name, s in layer.state_slices.items()} == sizes
     assert list(layer.state_slices) == ["inter", "command", "motor"]
@@ -457,14 +486,14 @@ def test_wired_sizes_states_and_outputs():
     y, state = model(np.ones((2, 3, 3)), return_state=True)
     assert np.array_equal(y[:, -1], state[:, layer.state_slices["motor"]])
     # Where ncps gives all neurons, and fails with a readout.
-    model = CfCRNN(FullyConnected(8, 3), 2, seed=0)
+    model = CfCRNN(FullyConnected(8, 3), input_dim=2, seed=0)
     y, state = model(np.ones((2, 3, 2)), return_state=True)
     assert np.array_equal(y[:, -1], state[:, :3])
-    assert CfCRNN(FullyConnected(8, 3), 2, proj_size=5, seed=0)(np.ones((2, 3, 2))).shape == (2, 3, 5)
+    assert CfCRNN(FullyConnected(8, 3), input_dim=2, proj_size=5, seed=0)(np.ones((2, 3, 2))).shape == (2, 3, 5)
 
 
 def test_dense_shows_the_mask():
-    layer = WiredCfC(AutoNCP(9, 2), 2)
+    layer = WiredCfC(AutoNCP(9, 2), input_dim=2)
     p = Model(layer, seed=0).params
     inter = layer.cells[0].neurons
     matrix = layer.dense("inter_ff1_w", p["inter_ff1_w"])
@@ -484,17 +513,17 @@ def test_wirings_that_cannot_be_run_are_refused():
             return ([0], [1], [1.0]), ([0], [0], [1.0])
 
     with pytest.raises(ValueError, match="`wiring` must have its motor neurons in its last layer"):
-        WiredCfC(Odd([("a", (0, 1)), ("b", (2,))]), 1)
+        WiredCfC(Odd([("a", (0, 1)), ("b", (2,))]), input_dim=1)
     with pytest.raises(ValueError, match="`wiring` must have layers with different names, got 'a' twice"):
-        WiredCfC(Odd([("a", (2, 1)), ("a", (0,))]), 1)
+        WiredCfC(Odd([("a", (2, 1)), ("a", (0,))]), input_dim=1)
 
 
 @pytest.mark.parametrize(
     "model",
     [
-        CfCRNN(5, 2, mode="pure", variant="paper", backbone_layers=2, backbone_dropout=0.2, seed=0),
-        CfCRNN(AutoNCP(9, 2), 2, proj_size=3, strict=True, seed=0),
-        Model(CfC(4, 2, init={"ff1_b": 0.5}), Dense(4, 3, "gelu"), seed=0),
+        CfCRNN(5, input_dim=2, mode="pure", variant="paper", backbone_layers=2, backbone_dropout=0.2, seed=0),
+        CfCRNN(AutoNCP(9, 2), input_dim=2, proj_size=3, strict=True, seed=0),
+        Model(CfC(4, input_dim=2, init={"ff1_b": 0.5}), Dense(3, "gelu"), seed=0),
     ],
 )
 def test_files(tmp_path, model):
@@ -531,7 +560,7 @@ def test_normal_cdf_and_gelu(dtype):
 
 @pytest.mark.parametrize("activation", ["gelu", "lecun_tanh"])
 def test_dense_with_the_new_activations(activation, backend):
-    model = Model(Dense(3, 4, activation), seed=0, dtype="float64", backend=backend)
+    model = Model(Dense(4, activation, input_dim=3), seed=0, dtype="float64", backend=backend)
     x = data(2, 3, 3, 1)[0]
     z = x @ model.params["weight"] + model.params["bias"]
     np.testing.assert_allclose(model(x), np.vectorize(F[activation])(z), rtol=1e-14, atol=1e-15)
@@ -554,12 +583,19 @@ def test_the_threads_of_blas_come_back():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_closed_gates_pass_nothing_on_after_very_long_times(dtype, backend):
     """The kernels' sigmoid is never below 2**-64; times dt that would be a gradient."""
-    model = CfCRNN(16, 3, seed=1, dtype=dtype, backend=backend)
+    model = CfCRNN(16, input_dim=3, seed=1, dtype=dtype, backend=backend)
     x = np.random.default_rng(0).normal(size=(3, 4, 3))
-    y, tape = model.forward(x, 1e17)
+    y, tape = model.forward(x, dt=1e17)
     assert (model.views(model.backward(tape, np.ones_like(y)).theta)["time_a_w"] == 0).all()
     silu = CfCRNN(
-        4, 3, seed=1, dtype=dtype, backend=backend, variant="keras", mode="no_gate", backbone_activation="silu"
+        4,
+        input_dim=3,
+        seed=1,
+        dtype=dtype,
+        backend=backend,
+        variant="keras",
+        mode="no_gate",
+        backbone_activation="silu",
     )
     silu.params["backbone_b0"] = -1e15
     silu.params["ff1_b"] = silu.params["ff2_b"] = 0.0

@@ -27,15 +27,15 @@ def ours(file, prefix=""):
 def test_equal_to_the_paper(case, dtype, backend):
     file, options = golden.read("torch_ctgru", case, "options")
     B, M, N = file["h0"].shape
-    model = Model(CTGRU(N, file["x"].shape[2], **options), seed=0, dtype=dtype, backend=backend)
+    model = Model(CTGRU(N, input_dim=file["x"].shape[2], **options), seed=0, dtype=dtype, backend=backend)
     for name, values in ours(file).items():
         model.params[name] = values
     h0 = file["h0"].reshape(B, M * N)
-    y, state = model(file["x"], file["dt"], h0=h0, return_state=True)
+    y, state = model(file["x"], dt=file["dt"], h0=h0, return_state=True)
     outputs, gradients = golden.tolerances(dtype)
     assert np.abs(y - file["y"]).max() <= outputs
     assert np.abs(state - file["hT"].reshape(B, M * N)).max() <= outputs
-    _, tape = model.forward(file["x"], file["dt"], h0=h0)
+    _, tape = model.forward(file["x"], dt=file["dt"], h0=h0)
     g = model.backward(tape, file["a"], file["b"].reshape(B, M * N))
     found = {"x": g.x, "dt": g.dt, "h0": g.h0.reshape(B, M, N), **model.views(g.theta)}
     wanted = {name: file[f"d_{name}"] for name in ("x", "dt", "h0")} | ours(file, "d_")
@@ -45,7 +45,7 @@ def test_equal_to_the_paper(case, dtype, backend):
 def silent(dtype="float64", **options):
     """A cell that stores next to nothing in all but the slowest of its 4 scales, and 0 there."""
     init = {"w_x": 0.0, "w_h": 0.0, "w_c": 0.0, "b": np.repeat([0.0, 50.0, 0.0], 3)}
-    return Model(CTGRU(3, 2, scales=4, init=init, **options), seed=0, dtype=dtype)
+    return Model(CTGRU(3, input_dim=2, scales=4, init=init, **options), seed=0, dtype=dtype)
 
 
 @pytest.mark.parametrize("decay", ["before", "after"])
@@ -54,7 +54,7 @@ def test_traces_left_alone_fade_as_the_paper_says(decay):
     model, h0 = silent(decay=decay), np.random.default_rng(0).normal(size=(5, 4, 3))
 
     def fade(*dt):
-        _, state = model(np.zeros((5, len(dt), 2)), np.array(dt), h0=h0.reshape(5, 12), return_state=True)
+        _, state = model(np.zeros((5, len(dt), 2)), dt=np.array(dt), h0=h0.reshape(5, 12), return_state=True)
         return state.reshape(5, 4, 3)[:, :3]  # an event overwrites the last scale
 
     for dt in (0.0, 0.3, 1.0, 7.0):
@@ -74,19 +74,20 @@ def test_both_orders_see_the_same_traces(backend):
     """Time after a step is time before the next one; what differs is when the output is taken."""
     rng = np.random.default_rng(0)
     before, after = (
-        Model(CTGRU(5, 2, decay=decay), seed=1, dtype="float64", backend=backend) for decay in ("before", "after")
+        Model(CTGRU(5, input_dim=2, decay=decay), seed=1, dtype="float64", backend=backend)
+        for decay in ("before", "after")
     )
     before.theta = after.theta = rng.normal(size=before.theta.size)
     x, dt = rng.normal(size=(3, 6, 2)), rng.uniform(0, 4, (3, 6))
     shifted = np.concatenate([np.zeros((3, 1)), dt[:, :-1]], axis=1)
-    y, faded = after(x, dt, return_state=True)
-    h, state = before(x, shifted, return_state=True)
+    y, faded = after(x, dt=dt, return_state=True)
+    h, state = before(x, dt=shifted, return_state=True)
     factors = np.exp(-dt[:, -1:] / 10 ** (np.arange(8) / 2))
     np.testing.assert_allclose(faded, (state.reshape(3, 8, 5) * factors[:, :, None]).reshape(3, 40), rtol=1e-13)
     np.testing.assert_allclose(y[:, -1], faded.reshape(3, 8, 5).sum(1), rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(h[:, -1], state.reshape(3, 8, 5).sum(1), rtol=1e-13, atol=1e-15)
     assert np.abs(y - h).max() > 0.1
-    np.testing.assert_allclose(after(x, 0.0), before(x, 0.0), rtol=1e-14)
+    np.testing.assert_allclose(after(x, dt=0.0), before(x, dt=0.0), rtol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -94,11 +95,14 @@ def test_extremes(dtype, backend):
     """Time scales far outside of the table, long waits, twenty scales: finite, and what the limits say."""
     b = np.concatenate([[1e4, -1e4, 300.0], [-1e4, 1e4, 0.0], np.zeros(3)])
     model = Model(
-        CTGRU(3, 2, scales=20, tau_min=1e-3, tau_ratio=3.0, init={"b": b}), seed=0, dtype=dtype, backend=backend
+        CTGRU(3, input_dim=2, scales=20, tau_min=1e-3, tau_ratio=3.0, init={"b": b}),
+        seed=0,
+        dtype=dtype,
+        backend=backend,
     )
     x, h0 = np.random.default_rng(0).normal(size=(2, 4, 2)), np.random.default_rng(1).normal(size=(2, 60))
-    y, tape = model.forward(x, [0.0, 1e15, 1.0, 0.0], h0=h0)
-    _, state = model(x, [0.0, 1e15, 1.0, 0.0], h0=h0, return_state=True)
+    y, tape = model.forward(x, dt=[0.0, 1e15, 1.0, 0.0], h0=h0)
+    _, state = model(x, dt=[0.0, 1e15, 1.0, 0.0], h0=h0, return_state=True)
     g = model.backward(tape, np.ones_like(y))
     assert all(np.isfinite(a).all() for a in (y, state, g.theta, g.x, g.h0, g.dt))
     traces = state.reshape(2, 20, 3)
@@ -108,8 +112,8 @@ def test_extremes(dtype, backend):
 
 
 def test_output_is_the_sum_of_the_traces_by_name():
-    layer = CTGRU(4, 2, scales=3)
-    y, state = Model(layer, seed=0)(np.ones((2, 5, 2)), 0.5, return_state=True)
+    layer = CTGRU(4, input_dim=2, scales=3)
+    y, state = Model(layer, seed=0)(np.ones((2, 5, 2)), dt=0.5, return_state=True)
     assert list(layer.state_slices) == ["h_hat_0", "h_hat_1", "h_hat_2"]
     np.testing.assert_allclose(sum(state[:, s] for s in layer.state_slices.values()), y[:, -1], rtol=1e-6)
 
@@ -118,7 +122,8 @@ def test_the_unit_of_time_is_free(backend):
     """Milliseconds in place of seconds: the same network."""
     x, dt = np.random.default_rng(0).normal(size=(3, 6, 2)), np.random.default_rng(1).uniform(0, 3, (3, 6))
     outputs = [
-        Model(CTGRU(5, 2, tau_min=unit), seed=0, dtype="float64", backend=backend)(x, unit * dt) for unit in (1, 1000)
+        Model(CTGRU(5, input_dim=2, tau_min=unit), seed=0, dtype="float64", backend=backend)(x, dt=unit * dt)
+        for unit in (1, 1000)
     ]
     np.testing.assert_allclose(*outputs, rtol=1e-12)
 
@@ -126,13 +131,13 @@ def test_the_unit_of_time_is_free(backend):
 def test_gradients_at_dt_zero_and_of_one_number(backend):
     rng = np.random.default_rng(0)
     for decay in ("before", "after"):
-        model = Model(CTGRU(3, 2, scales=3, decay=decay), seed=1, dtype="float64", backend=backend)
+        model = Model(CTGRU(3, input_dim=2, scales=3, decay=decay), seed=1, dtype="float64", backend=backend)
         for dt in (0.0, 0.7, np.array([0.0, 0.5, 0.0])):
-            assert max(gradcheck.check(model, rng.normal(size=(2, 3, 2)), dt).values()) < 1e-6
+            assert max(gradcheck.check(model, rng.normal(size=(2, 3, 2)), dt=dt).values()) < 1e-6
 
 
 def test_initial_values():
-    p = Model(CTGRU(6, 3, tau_min=0.5), seed=0, dtype="float64").params
+    p = Model(CTGRU(6, input_dim=3, tau_min=0.5), seed=0, dtype="float64").params
     np.testing.assert_allclose(p["w_h"] @ p["w_h"].T, np.eye(6), atol=1e-14)
     np.testing.assert_allclose(p["w_c"] @ p["w_c"].T, np.eye(6), atol=1e-14)
     assert np.abs(p["w_x"]).max() <= np.sqrt(6 / (3 + 18))
@@ -144,12 +149,12 @@ def test_it_learns_how_long_ago_something_was(tmp_path):
     rng = np.random.default_rng(0)
     waits = np.where(np.arange(128) % 2, 1.0, 8.0)
     x, dt = np.tile([[1.0], [0.0]], (128, 1, 1)), np.stack([np.zeros(128), waits * rng.uniform(0.8, 1.2, 128)], 1)
-    model = Model(CTGRU(8, 1), Dense(8, 1), seed=0, return_sequences=False)
+    model = Model(CTGRU(8, input_dim=1), Dense(1), seed=0, return_sequences=False)
     target = np.log(waits)[:, None]
     model.fit(x, target, dt=dt, epochs=60, optimizer=Adam(0.02), seed=0, verbose=False)
     assert model.evaluate(x, target, dt=dt, metrics=["r2"])["r2"] > 0.9
     model.save(tmp_path / "ctgru.npz")
-    assert np.array_equal(load(tmp_path / "ctgru.npz")(x, dt), model(x, dt))
+    assert np.array_equal(load(tmp_path / "ctgru.npz")(x, dt=dt), model(x, dt=dt))
 
 
 @pytest.mark.parametrize(

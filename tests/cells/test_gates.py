@@ -10,7 +10,7 @@ from ltc_np.cells import gates, initial
 
 def late(units, input_dim):
     """A CT-GRU in the other order, of few scales."""
-    return CTGRU(units, input_dim, scales=3, decay="after")
+    return CTGRU(units, input_dim=input_dim, scales=3, decay="after")
 
 
 cells = pytest.mark.parametrize("cell", [LSTM, GRU, CTGRU, late])
@@ -32,19 +32,19 @@ def test_orthogonal_draws_are_uniform():
 @pytest.mark.parametrize(("B", "T", "I", "N"), [(3, 4, 2, 5), (5, 4, 2, 5), (4, 4, 3, 5), (3, 4, 5, 5), (2, 1, 3, 4)])
 def test_gradients(cell, B, T, I, N, backend):
     rng = np.random.default_rng(B + T)
-    model = Model(cell(N, I), seed=1, dtype="float64", backend=backend)
+    model = Model(cell(N, input_dim=I), seed=1, dtype="float64", backend=backend)
     model.theta = rng.normal(size=model.theta.size)
     lengths = rng.integers(0, T + 1, B)
     lengths[1] = T
-    assert worst(model, rng.normal(size=(B, T, I)), times(model, rng, B, T), lengths=lengths) < 1e-6
+    assert worst(model, rng.normal(size=(B, T, I)), dt=times(model, rng, B, T), lengths=lengths) < 1e-6
 
 
 @cells
 def test_gradient_along_a_direction_at_a_realistic_size(cell):
     rng = np.random.default_rng(0)
-    model = Model(cell(40, 3), Dense(40, 2), seed=1, dtype="float64")
+    model = Model(cell(40, input_dim=3), Dense(2), seed=1, dtype="float64")
     x, lengths = rng.normal(size=(64, 30, 3)), rng.integers(0, 31, 64)
-    assert gradcheck.direction(model, x, times(model, rng, 64, 30), lengths=lengths) < 1e-6
+    assert gradcheck.direction(model, x, dt=times(model, rng, 64, 30), lengths=lengths) < 1e-6
 
 
 @cells
@@ -53,13 +53,13 @@ def test_the_same_bits_for_every_number_of_threads(cell, backend):
     rng = np.random.default_rng(0)
     B, N = 70, 56
     assert gates.count_parts(B, 3 * N * N) == 2
-    model, results = Model(cell(N, 3), seed=0, backend=backend), []
+    model, results = Model(cell(N, input_dim=3), seed=0, backend=backend), []
     x, y, lengths = rng.normal(size=(B, 6, 3)), rng.normal(size=(B, 6, N)), rng.integers(0, 7, B)
     dt = times(model, rng, B, 6)
     try:
         for n in (1, 2, 5):
             set_num_threads(n)
-            results.append((model(x, dt, lengths=lengths), model.loss_and_grad(x, y, dt=dt, lengths=lengths)[1]))
+            results.append((model(x, dt=dt, lengths=lengths), model.loss_and_grad(x, y, dt=dt, lengths=lengths)[1]))
     finally:
         set_num_threads(None)
     for outputs, gradient in results[1:]:
@@ -70,11 +70,11 @@ def test_the_same_bits_for_every_number_of_threads(cell, backend):
 @cells
 def test_parts_of_the_batch_are_the_whole(cell):
     rng = np.random.default_rng(0)
-    model = Model(cell(64, 3), seed=0, dtype="float64")
+    model = Model(cell(64, input_dim=3), seed=0, dtype="float64")
     x, lengths, dt = rng.normal(size=(100, 5, 3)), rng.integers(1, 6, 100), times(model, rng, 100, 5)
-    y = model(x, dt, lengths=lengths)
+    y = model(x, dt=dt, lengths=lengths)
     for b in range(0, 100, 9):
-        alone = model(x[b : b + 1], None if dt is None else dt[b : b + 1], lengths=lengths[b : b + 1])
+        alone = model(x[b : b + 1], dt=None if dt is None else dt[b : b + 1], lengths=lengths[b : b + 1])
         np.testing.assert_allclose(y[b : b + 1], alone, rtol=0, atol=1e-13)
 
 
@@ -90,7 +90,7 @@ def test_it_learns_what_needs_memory(cell, tmp_path):
     """The first of ten inputs, asked for at the end."""
     rng = np.random.default_rng(0)
     x = rng.choice([-1.0, 1.0], (128, 10, 1))
-    model = Model(cell(12, 1), Dense(12, 1), seed=0, return_sequences=False)
+    model = Model(cell(12, input_dim=1), Dense(1), seed=0, return_sequences=False)
     model.fit(x, x[:, 0], epochs=60, optimizer=Adam(0.02), seed=0, verbose=False)
     assert model.evaluate(x, x[:, 0], metrics=["r2"])["r2"] > 0.95
     model.save(tmp_path / "cell.npz")

@@ -53,11 +53,11 @@ def test_equal_to_ncps(name, case, dtype, backend):
 
 def check(model, file, dtype):
     """Outputs, states and all gradients of a model with the file's parameters."""
-    y, state = model(file["x"], file["dt"], h0=file["h0"], return_state=True)
+    y, state = model(file["x"], dt=file["dt"], h0=file["h0"], return_state=True)
     outputs, gradients = golden.tolerances(dtype)
     assert np.abs(y - file["y"]).max() <= outputs
     assert np.abs(state - file["hT"]).max() <= outputs
-    _, tape = model.forward(file["x"], file["dt"], h0=file["h0"])
+    _, tape = model.forward(file["x"], dt=file["dt"], h0=file["h0"])
     g = model.backward(tape, file["c"], file["d"])
     found = {"x": g.x, "h0": g.h0, "dt": g.dt, **model.views(g.theta)}
     wanted = {name: file[f"d_{name}"] for name in found}
@@ -75,7 +75,7 @@ def test_cfc_is_equal_to_ncps(name, case, dtype, backend):
         cell = getattr(ltc_np, recipe.pop("class"))(**recipe.pop("arguments"))
     else:
         cell = recipe.pop("units")
-    model = CfCRNN(cell, 2, **recipe, dtype=dtype, backend=backend, seed=0)
+    model = CfCRNN(cell, input_dim=2, **recipe, dtype=dtype, backend=backend, seed=0)
     for key in model.params:
         model.params[key] = file[key]
     check(model, file, dtype)

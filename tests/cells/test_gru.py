@@ -12,7 +12,7 @@ from ltc_np import GRU, Model
 def test_equal_to_pytorch(case, dtype, backend):
     file = golden.read("torch_gru", case)
     N, I = file["h0"].shape[1], file["x"].shape[2]
-    model = Model(GRU(N, I), seed=0, dtype=dtype, backend=backend)
+    model = Model(GRU(N, input_dim=I), seed=0, dtype=dtype, backend=backend)
     model.params["w_x"], model.params["w_h"] = file["weight_ih"].T, file["weight_hh"].T
     model.params["b"] = file["bias_ih"] + np.concatenate([file["bias_hh"][: 2 * N], np.zeros(N)])
     model.params["b_hn"] = file["bias_hh"][2 * N :]
@@ -36,19 +36,21 @@ def test_equal_to_pytorch(case, dtype, backend):
 
 def test_a_closed_update_gate_keeps_the_state(backend):
     """z is 1 to the last digit: the state does not move, whatever the input."""
-    model = Model(GRU(5, 2, init={"b": np.repeat([0.0, 60.0, 0.0], 5)}), seed=0, dtype="float64", backend=backend)
+    model = Model(
+        GRU(5, input_dim=2, init={"b": np.repeat([0.0, 60.0, 0.0], 5)}), seed=0, dtype="float64", backend=backend
+    )
     h0 = np.random.default_rng(0).normal(size=(3, 5))
     y = model(np.random.default_rng(1).normal(size=(3, 40, 2)), h0=h0)
     np.testing.assert_allclose(y, np.repeat(h0[:, None], 40, 1), rtol=1e-14)
 
 
 def test_initial_values():
-    p = Model(GRU(6, 3), seed=0, dtype="float64").params
+    p = Model(GRU(6, input_dim=3), seed=0, dtype="float64").params
     np.testing.assert_allclose(p["w_h"] @ p["w_h"].T, np.eye(6), atol=1e-14)
     assert 0.4 < np.abs(p["w_x"]).max() <= np.sqrt(6 / (3 + 18))
     assert (p["b"] == 0).all()
     assert (p["b_hn"] == 0).all()
-    assert (Model(GRU(6, 3, init={"b_hn": 0.5}), seed=0).params["b_hn"] == 0.5).all()
+    assert (Model(GRU(6, input_dim=3, init={"b_hn": 0.5}), seed=0).params["b_hn"] == 0.5).all()
 
 
 @pytest.mark.parametrize(
@@ -67,4 +69,4 @@ def test_errors(arguments, error, message):
 
 def test_it_has_no_time():
     with pytest.raises(ValueError, match="`dt` must be left out"):
-        Model(GRU(5, 2), seed=0)(np.zeros((3, 4, 2)), dt=1.0)
+        Model(GRU(5, input_dim=2), seed=0)(np.zeros((3, 4, 2)), dt=1.0)

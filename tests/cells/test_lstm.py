@@ -19,7 +19,7 @@ def sigmoid(z):
 def test_equal_to_pytorch(case, dtype, backend):
     file = golden.read("torch_lstm", case)
     N, I = file["h0"].shape[1], file["x"].shape[2]
-    model = Model(LSTM(N, I), seed=0, dtype=dtype, backend=backend)
+    model = Model(LSTM(N, input_dim=I), seed=0, dtype=dtype, backend=backend)
     model.params["w_x"], model.params["w_h"] = file["weight_ih"].T, file["weight_hh"].T
     model.params["b"] = file["bias_ih"] + file["bias_hh"]
     h0 = np.concatenate([file["h0"], file["c0"]], axis=1)
@@ -43,7 +43,7 @@ def test_equal_to_pytorch(case, dtype, backend):
 
 
 def test_equations_unit_by_unit(backend):
-    model = Model(LSTM(5, 2), seed=3, dtype="float64", backend=backend)
+    model = Model(LSTM(5, input_dim=2), seed=3, dtype="float64", backend=backend)
     model.theta = np.random.default_rng(0).normal(size=model.theta.size)
     p, x = model.params, np.random.default_rng(1).normal(size=(4, 2))
     h, c = np.zeros(5), np.zeros(5)
@@ -60,12 +60,12 @@ def test_equations_unit_by_unit(backend):
 
 
 def test_initial_values():
-    p = Model(LSTM(6, 3, forget_bias=2.0), seed=0, dtype="float64").params
+    p = Model(LSTM(6, input_dim=3, forget_bias=2.0), seed=0, dtype="float64").params
     np.testing.assert_allclose(p["w_h"] @ p["w_h"].T, np.eye(6), atol=1e-14)
     assert np.abs(p["w_x"]).max() <= np.sqrt(6 / (3 + 24))
     assert np.abs(p["w_x"]).max() > 0.4
     assert p["b"].tolist() == [0] * 6 + [2] * 6 + [0] * 12
-    assert (Model(LSTM(6, 3, init={"b": 0.5}), seed=0).params["b"] == 0.5).all()
+    assert (Model(LSTM(6, input_dim=3, init={"b": 0.5}), seed=0).params["b"] == 0.5).all()
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_errors(arguments, error, message):
 
 def test_it_has_no_time():
     with pytest.raises(ValueError, match="`dt` must be left out"):
-        Model(LSTM(5, 2), seed=0)(np.zeros((3, 4, 2)), dt=1.0)
+        Model(LSTM(5, input_dim=2), seed=0)(np.zeros((3, 4, 2)), dt=1.0)

@@ -16,7 +16,7 @@ def test_gradients_of_every_coordinate(key, backend):
     # 1e-6 is the promise; central differences at step 1e-6 reach about 1e-9 here.
     positivity = ["softplus", "clip"][(list(WIRINGS).index(key) + (backend == "cpu")) % 2]
     model, x, dt, lengths = make(key, backend, positivity=positivity)
-    assert worst(model, x, dt, lengths=lengths) < 1e-6
+    assert worst(model, x, dt=dt, lengths=lengths) < 1e-6
 
 
 @pytest.mark.parametrize("mapping", [None, "linear", "affine"])
@@ -27,7 +27,7 @@ def test_gradients_with_mappings_and_scalar_or_shared_dt(mapping, backend):
     names = {f"{side}_{k}" for side in ("input", "output") for k in {None: "", "linear": "w", "affine": "wb"}[mapping]}
     assert {n for n in model.params if n.startswith(("input", "output"))} == names
     for dt in (0.7, [0.0, 0.5, 2.0]):
-        errors = gradcheck.check(model, x, dt)
+        errors = gradcheck.check(model, x, dt=dt)
         assert max(errors.values()) < 1e-6, errors
 
 
@@ -36,7 +36,7 @@ def test_gradient_along_a_direction_at_a_realistic_size(wiring, backend):
     rng = np.random.default_rng(3)
     x = rng.normal(size=(20, 12, 8))
     model = LTCRNN(wiring, 8, seed=0, dtype="float64", backend=backend)
-    assert gradcheck.direction(model, x, rng.uniform(0, 2, (20, 12)), lengths=rng.integers(1, 13, 20)) < 1e-6
+    assert gradcheck.direction(model, x, dt=rng.uniform(0, 2, (20, 12)), lengths=rng.integers(1, 13, 20)) < 1e-6
 
 
 @pytest.mark.filterwarnings("ignore:no input reaches")
@@ -46,7 +46,7 @@ def test_backends_agree(key, dtype, tolerance):
     results = []
     for backend in ("numpy", "cpu"):
         model, x, dt, lengths = make(key, backend, dtype)
-        y, tape = model.forward(x, dt, lengths=lengths)
+        y, tape = model.forward(x, dt=dt, lengths=lengths)
         rng = np.random.default_rng(5)
         g = model.backward(tape, rng.normal(size=y.shape), rng.normal(size=(x.shape[0], model.state_size)))
         assert {a.dtype for a in (y, g.theta, g.x, g.h0, g.dt)} == {model.dtype}
@@ -91,7 +91,7 @@ def test_naive_loop():
                             bottom += a
                 new.append(top / bottom)
             v = new
-    _, state = model(x, elapsed, return_state=True)
+    _, state = model(x, dt=elapsed, return_state=True)
     np.testing.assert_allclose(state, v, rtol=1e-13)  # about 200 roundings
 
 
@@ -102,13 +102,13 @@ def test_bits_do_not_depend_on_the_batch(wiring, dtype, backend):
     model = LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend)
     rng = np.random.default_rng(0)
     x, dt = rng.normal(size=(70, 5, 4)), rng.uniform(0, 3, (70, 5))
-    y, state = model(x, dt, return_state=True)
+    y, state = model(x, dt=dt, return_state=True)
     for cut in (1, 2, 11, 16, 17, 40):
-        parts = [model(x[a : a + cut], dt[a : a + cut]) for a in range(0, 70, cut)]
+        parts = [model(x[a : a + cut], dt=dt[a : a + cut]) for a in range(0, 70, cut)]
         assert (np.concatenate(parts) == y).all(), cut
     streamed = model.initial_state()
     for t in range(5):
-        out, streamed = model.step(x[3, t], dt[3, t], streamed)
+        out, streamed = model.step(x[3, t], dt=dt[3, t], state=streamed)
         assert (out == y[3, t]).all()
     assert (streamed == state[3]).all()
 
@@ -140,7 +140,7 @@ def test_gradients_of_tiles_of_any_width(wiring, n, width, monkeypatch):
     gradients = []
     for backend in ("numpy", "cpu"):
         model = LTCRNN(wiring, 2, seed=0, dtype="float64", backend=backend)
-        y, tape = model.forward(x, dt, lengths=lengths)
+        y, tape = model.forward(x, dt=dt, lengths=lengths)
         g = model.backward(tape, np.cos(y))
         gradients.append((g.theta, g.x, g.h0, g.dt))
     for a, b in zip(*gradients, strict=True):
@@ -179,7 +179,7 @@ def test_float32_adjoints_keep_their_digits():
         found = []
         for backend in ("numpy", "cpu"):
             model = LTCRNN(wiring, 2, seed=1, backend=backend)
-            y, tape = model.forward(x, dt)
+            y, tape = model.forward(x, dt=dt)
             found.append(model.backward(tape, np.full_like(y, 1 / 200)))
         for name in ("theta", "x", "dt"):
             a, b = getattr(found[0], name), getattr(found[1], name)
@@ -194,7 +194,7 @@ def test_float64_gradient_of_a_large_dt(backend):
     wiring = FullyConnected(1, self_connections=False)
     model = LTCRNN(wiring, 1, seed=0, dtype="float64", ode_unfolds=1, backend=backend)
     for dt in (0.0, 1e-8, 1.0, 1e4, 1e8):
-        y, tape = model.forward(np.ones((1, 1)), dt)
+        y, tape = model.forward(np.ones((1, 1)), dt=dt)
         g = model.backward(tape, np.ones_like(y))
         p = model.layout.arrays(model.layout.effective(model.theta))
         b = p["sensory_w"] / (1 + np.exp(-p["sensory_sigma"] * (1 - p["sensory_mu"])))
@@ -220,18 +220,18 @@ def test_softplus_that_underflows_leaves_dt_zero_exact(backend):
     model = LTCRNN(AutoNCP(8, 2), 2, seed=0, backend=backend)
     model.params["cm"] = -200.0  # softplus(-200) is 0 in float32
     h0 = np.ones((2, 8), np.float32)
-    assert (model(np.ones((2, 1, 2)), 0.0, h0=h0, return_state=True)[1] == h0).all()
-    assert np.isfinite(model(np.ones((2, 3, 2)), 1.0)).all()
+    assert (model(np.ones((2, 1, 2)), dt=0.0, h0=h0, return_state=True)[1] == h0).all()
+    assert np.isfinite(model(np.ones((2, 3, 2)), dt=1.0)).all()
 
 
 def test_init_overrides_and_layer_errors():
-    layer = LTC(AutoNCP(8, 2), 2, init={"w": 0.5, "mu": (1.0, 1.5), "vleak": np.arange(8.0)})
+    layer = LTC(AutoNCP(8, 2), input_dim=2, init={"w": 0.5, "mu": (1.0, 1.5), "vleak": np.arange(8.0)})
     p = LTCRNN(AutoNCP(8, 2), 2, seed=0, init=layer.init).params
     assert (p["w"] == 0.5).all()
     assert ((p["mu"] >= 1) & (p["mu"] <= 1.5)).all()
     assert (p["vleak"] == np.arange(8)).all()
     with pytest.raises(TypeError, match="`ode_unfolds` must be an int in 1..1000000, got 2.0"):
-        LTC(AutoNCP(8, 2), 2, ode_unfolds=2.0)
+        LTC(AutoNCP(8, 2), input_dim=2, ode_unfolds=2.0)
     for options, words in (
         ({"ode_unfolds": 0}, "`ode_unfolds`"),
         ({"epsilon": -1}, "`epsilon`"),
@@ -244,17 +244,17 @@ def test_init_overrides_and_layer_errors():
         ({"init": {"w": np.nan}}, "finite"),
     ):
         with pytest.raises(ValueError, match=words):
-            LTC(AutoNCP(8, 2), 2, **options)
+            LTC(AutoNCP(8, 2), input_dim=2, **options)
     with pytest.raises(TypeError, match="`wiring`"):
-        LTC(8, 2)
-    with pytest.raises(ValueError, match="`input_dim`"):
-        LTC(AutoNCP(8, 2))
+        LTC(8, input_dim=2)
+    with pytest.raises(ValueError, match="`input_dim` must be given"):
+        LTCRNN(AutoNCP(8, 2))
 
 
 def test_repr_shows_mappings_that_are_not_the_default():
     wired, random = AutoNCP(8, 2), RandomWiring(3, 2, 4, seed=0)
-    assert repr(LTC(wired, 3, input_mapping="affine")) == f"LTC({wired.build(3)!r})"
-    assert repr(LTC(wired, 3, input_mapping=None, output_mapping="linear")) == (
+    assert repr(LTC(wired, input_dim=3, input_mapping="affine")) == f"LTC({wired.build(3)!r})"
+    assert repr(LTC(wired, input_dim=3, input_mapping=None, output_mapping="linear")) == (
         f"LTC({wired.build(3)!r}, input_mapping=None, output_mapping='linear')"
     )
     assert repr(LTC(random, output_mapping=None)) == f"LTC({random!r})"

@@ -62,16 +62,18 @@ def test_the_published_steps_are_among_the_cases():
 def test_equal_to_pytorch(case, dtype, backend):
     file, recipe = golden.read("torch_ode", case, "case")
     cell = getattr(ltc_np, recipe.pop("cell"))
-    model = Model(cell(file["h0"].shape[1], file["x"].shape[2], **recipe), seed=0, dtype=dtype, backend=backend)
+    model = Model(
+        cell(file["h0"].shape[1], input_dim=file["x"].shape[2], **recipe), seed=0, dtype=dtype, backend=backend
+    )
     for name in model.params:
         model.params[name] = file[name]
-    given = file["x"], file["dt"]
-    y, state = model(*given, h0=file["h0"], return_state=True)
+    given = {"x": file["x"], "dt": file["dt"], "h0": file["h0"]}
+    y, state = model(**given, return_state=True)
     outputs, gradients = golden.tolerances(dtype, (1e-13, 1e-12))
     scale = np.abs(file["y"]).max()
     assert np.abs(y - file["y"]).max() <= outputs * scale
     assert np.abs(state - file["hT"]).max() <= outputs * scale
-    _, tape = model.forward(*given, h0=file["h0"])
+    _, tape = model.forward(**given)
     g = model.backward(tape, file["c"], file["d"])
     for name, value in {"x": g.x, "h0": g.h0, "dt": g.dt, **model.views(g.theta)}.items():
         want = file[f"d_{name}"]
@@ -94,7 +96,7 @@ def test_order_against_the_exact_solution_of_the_linear_equation(cell, solver, b
     order, errors = ORDER[solver], []
     x, dt, _ = data(I=3)
     for unfolds in (16, 32):
-        layer = cell(5, 3, solver=solver, ode_unfolds=unfolds, activation=None)
+        layer = cell(5, input_dim=3, solver=solver, ode_unfolds=unfolds, activation=None)
         model = drawn(layer, dtype="float64", backend=backend)
         p, h0 = model.effective, np.random.default_rng(1).normal(size=(3, 5))
         v, want = h0, []
@@ -109,7 +111,7 @@ def test_order_against_the_exact_solution_of_the_linear_equation(cell, solver, b
             v = np.array(v_next)
             want.append(v)
         want = np.stack(want, 1)
-        errors.append(np.abs(model(x, dt, h0=h0) - want).max() / np.abs(want).max())
+        errors.append(np.abs(model(x, dt=dt, h0=h0) - want).max() / np.abs(want).max())
     # Next to the leading term stands one smaller by h, of up to 0.1 here: a tenth of the exponent.
     assert abs(np.log2(errors[0] / errors[1]) - order) < 0.1
     assert errors[1] < (1e-6 if order == 4 else 0.1)
@@ -120,10 +122,12 @@ def test_order_with_an_activation(cell, solver):
     """Against the classical rule with 64 times the unfolds, whose own error is some 10**-7 of the ones compared."""
     x, dt, _ = data()
     rule = {} if cell is NeuralODE else {"check_stability": "off"}
-    fine = drawn(cell(5, 2, solver="rk4", ode_unfolds=512, **rule), dtype="float64")
-    want = fine(x, dt)
+    fine = drawn(cell(5, input_dim=2, solver="rk4", ode_unfolds=512, **rule), dtype="float64")
+    want = fine(x, dt=dt)
     errors = [
-        np.abs(drawn(cell(5, 2, solver=solver, ode_unfolds=n, **rule), dtype="float64")(x, dt) - want).max()
+        np.abs(
+            drawn(cell(5, input_dim=2, solver=solver, ode_unfolds=n, **rule), dtype="float64")(x, dt=dt) - want
+        ).max()
         for n in (8, 16)
     ]
     assert abs(np.log2(errors[0] / errors[1]) - ORDER[solver]) < 0.35
@@ -138,34 +142,36 @@ def test_one_unfold_by_hand(backend):
         (NeuralODE, "euler"): 3 + 0.4 * 3,
     }
     for (cell, solver), want in steps.items():
-        model = Model(cell(1, 1, solver=solver, ode_unfolds=1, activation="relu"), dtype="float64", backend=backend)
+        model = Model(
+            cell(1, input_dim=1, solver=solver, ode_unfolds=1, activation="relu"), dtype="float64", backend=backend
+        )
         for name, value in values.items():
             model.params[name] = value
         if cell is CTRNN:
             model.params["tau"] = np.log(np.expm1(2.0))
-        assert model(np.ones((1, 1, 1)), 0.4, h0=[[3.0]])[0, 0, 0] == pytest.approx(want, rel=1e-15)
+        assert model(np.ones((1, 1, 1)), dt=0.4, h0=[[3.0]])[0, 0, 0] == pytest.approx(want, rel=1e-15)
 
 
 @each_rule
 @pytest.mark.parametrize("activation", [None, "sigmoid"])
 def test_no_time_no_change(cell, solver, activation, backend):
-    model = drawn(cell(5, 2, solver=solver, activation=activation), backend=backend)
+    model = drawn(cell(5, input_dim=2, solver=solver, activation=activation), backend=backend)
     h0 = np.random.default_rng(1).normal(0, 1e3, (3, 5)).astype(np.float32)
     x = data()[0]
-    y, state = model(x, 0.0, h0=h0, return_state=True)
+    y, state = model(x, dt=0.0, h0=h0, return_state=True)
     assert (y == h0[:, None]).all()
     assert (state == h0).all()
 
 
 def test_units_on_their_own(backend):
     """Without feedback no unit's state reaches another, and there are no recurrent weights."""
-    model = drawn(CTRNN(5, 2, global_feedback=False), backend=backend)
+    model = drawn(CTRNN(5, input_dim=2, global_feedback=False), backend=backend)
     assert list(model.params) == ["w_x", "b", "tau"]
     x, dt, _ = data()
     h0 = np.zeros((3, 5))
     moved = h0.copy()
     moved[:, 2] = 1
-    differ = (model(x, dt, h0=h0) != model(x, dt, h0=moved)).any((0, 1))
+    differ = (model(x, dt=dt, h0=h0) != model(x, dt=dt, h0=moved)).any((0, 1))
     assert differ.tolist() == [False, False, True, False, False]
 
 
@@ -174,27 +180,31 @@ def test_solver_error_is_the_distance_to_a_fine_solution(cell, solver, backend):
     x, dt, lengths = data(T=6)
 
     def make(solver, n):
-        return drawn(cell(5, 2, solver=solver, ode_unfolds=n), dtype="float64", backend=backend)
+        return drawn(cell(5, input_dim=2, solver=solver, ode_unfolds=n), dtype="float64", backend=backend)
 
-    want, end = make("rk4", 1000)(x, dt, lengths=lengths, return_state=True)
+    want, end = make("rk4", 1000)(x, dt=dt, lengths=lengths, return_state=True)
     model = make(solver, 4)
-    y, state = model(x, dt, lengths=lengths, return_state=True)
-    found = solver_error(model, x, dt, lengths=lengths, tolerance=1e-3, unfolds=(4, 8))
+    y, state = model(x, dt=dt, lengths=lengths, return_state=True)
+    found = solver_error(model, x, dt=dt, lengths=lengths, tolerance=1e-3, unfolds=(4, 8))
     # The reference's own error is below a hundredth of the tolerance.
     assert found.error == found.errors[4] == pytest.approx(np.abs(y - want).max(), abs=1e-5)
     assert found.state_error == pytest.approx(np.abs(state - end).max(), abs=1e-5)
     n = found.suggested
-    assert np.abs(make(solver, n)(x, dt, lengths=lengths) - want).max() <= 1.01e-3
+    assert np.abs(make(solver, n)(x, dt=dt, lengths=lengths) - want).max() <= 1.01e-3
     if n > 1 and found.refused == ():
-        assert np.abs(make(solver, n - 1)(x, dt, lengths=lengths) - want).max() > 0.99e-3
+        assert np.abs(make(solver, n - 1)(x, dt=dt, lengths=lengths) - want).max() > 0.99e-3
     assert (found.solver, found.ode_unfolds, found.reference_solver) == (solver, 4, "rk4")
 
 
 def test_solver_error_of_layers_within_others_and_of_several_kinds():
     x, dt, _ = data()
-    layers = Residual(CTRNN(2, 2, ode_unfolds=3)), Bidirectional(NeuralODE(4, 2)), MixedMemory(LTC(AutoNCP(6, 2), 8))
+    layers = (
+        Residual(CTRNN(2, input_dim=2, ode_unfolds=3)),
+        Bidirectional(NeuralODE(4, input_dim=2)),
+        MixedMemory(LTC(AutoNCP(6, 2), input_dim=8)),
+    )
     model = Model(*layers, seed=0)
-    found = solver_error(model, x, dt, tolerance=0.01, unfolds=(1, 3))
+    found = solver_error(model, x, dt=dt, tolerance=0.01, unfolds=(1, 3))
     assert (found.solver, found.ode_unfolds) == ("semi_implicit, rk4", (3, 6, 6))
     assert found.reference_solver == "rk4, exponential"
     assert "(reference: rk4, exponential, " in repr(found)
@@ -204,25 +214,25 @@ def test_solver_error_of_layers_within_others_and_of_several_kinds():
 
 def test_suggested_unfolds_of_an_explicit_solver_are_allowed():
     x, _, _ = data()
-    model = Model(CTRNN(5, 2, solver="euler", ode_unfolds=20, tau=0.3), seed=0)
-    found = solver_error(model, x, 1.0, tolerance=0.5, unfolds=(1, 2))
+    model = Model(CTRNN(5, input_dim=2, solver="euler", ode_unfolds=20, tau=0.3), seed=0)
+    found = solver_error(model, x, dt=1.0, tolerance=0.5, unfolds=(1, 2))
     assert found.refused == (1,)  # 1 / 0.3 is 3.3
     assert found.suggested == 2
 
 
 def test_what_overflows_is_refused(backend):
-    model = Model(NeuralODE(4, 2, activation="relu"), Dense(4, 1), seed=0, backend=backend)
+    model = Model(NeuralODE(4, input_dim=2, activation="relu"), Dense(1), seed=0, backend=backend)
     x, y = np.ones((3, 20, 2)), np.zeros((3, 20, 1))
-    assert np.isfinite(model(x, 0.5)).all()
+    assert np.isfinite(model(x, dt=0.5)).all()
 
     calls = [
-        lambda: model.step(x[:, 0], 2000.0),
-        lambda: model(x, 50.0),
-        lambda: model.forward(x, 50.0),
-        lambda: model.predict(x, 50.0, batch_size=2),
-        lambda: model.loss_and_grad(x, y, 50.0),
+        lambda: model.step(x[:, 0], dt=2000.0),
+        lambda: model(x, dt=50.0),
+        lambda: model.forward(x, dt=50.0),
+        lambda: model.predict(x, dt=50.0, batch_size=2),
+        lambda: model.loss_and_grad(x, y, dt=50.0),
         lambda: model.evaluate(x, y, dt=50.0),
-        lambda: Model(Residual(NeuralODE(2, 2, activation=None)), seed=0, backend=backend)(x, 50.0),
+        lambda: Model(Residual(NeuralODE(2, input_dim=2, activation=None)), seed=0, backend=backend)(x, dt=50.0),
     ]
     with np.errstate(all="ignore"):
         for call in calls:
@@ -235,47 +245,47 @@ def test_what_overflows_is_refused(backend):
 
 
 def test_large_but_finite_outputs_are_not_refused(backend):
-    model = Model(NeuralODE(2, 1, activation=None, solver="euler", ode_unfolds=1), seed=0, backend=backend)
+    model = Model(NeuralODE(2, input_dim=1, activation=None, solver="euler", ode_unfolds=1), seed=0, backend=backend)
     model.params["w_h"], model.params["w_x"] = 0.0, 1.0
-    assert (model(np.full((1, 1, 1), 1e10), 1e18) > 9e27).all()  # whose square is infinite in float32
+    assert (model(np.full((1, 1, 1), 1e10), dt=1e18) > 9e27).all()  # whose square is infinite in float32
 
 
 def test_which_cells_may_overflow():
     unlimited = {"solver": "euler", "check_stability": "off"}
     for layer in (
-        NeuralODE(3, 2, activation="gelu"),
-        CTRNN(3, 2, activation=None),
-        CTRNN(3, 2, **unlimited),
-        LTC(AutoNCP(6, 2), 2, **unlimited),
-        MixedMemory(CTRNN(3, 2, activation="silu")),
-        Bidirectional(NeuralODE(3, 2, activation="relu")),
+        NeuralODE(3, input_dim=2, activation="gelu"),
+        CTRNN(3, input_dim=2, activation=None),
+        CTRNN(3, input_dim=2, **unlimited),
+        LTC(AutoNCP(6, 2), input_dim=2, **unlimited),
+        MixedMemory(CTRNN(3, input_dim=2, activation="silu")),
+        Bidirectional(NeuralODE(3, input_dim=2, activation="relu")),
     ):
         assert layer.may_overflow, layer
     for layer in (
-        NeuralODE(3, 2),
-        CTRNN(3, 2, solver="rk4"),
-        CTRNN(3, 2, check_stability="off"),  # its solver is stable
-        LTC(AutoNCP(6, 2), 2, solver="euler"),
-        LTC(AutoNCP(6, 2), 2, check_stability="off"),
-        Dense(2, 2),
+        NeuralODE(3, input_dim=2),
+        CTRNN(3, input_dim=2, solver="rk4"),
+        CTRNN(3, input_dim=2, check_stability="off"),  # its solver is stable
+        LTC(AutoNCP(6, 2), input_dim=2, solver="euler"),
+        LTC(AutoNCP(6, 2), input_dim=2, check_stability="off"),
+        Dense(2, input_dim=2),
     ):
         assert not layer.may_overflow, layer
 
 
 def test_initial_values():
-    model = Model(CTRNN(6, 3), seed=0, dtype="float64")
+    model = Model(CTRNN(6, input_dim=3), seed=0, dtype="float64")
     np.testing.assert_allclose(model.params["w_h"] @ model.params["w_h"].T, np.eye(6), atol=1e-14)
     assert 0.4 < np.abs(model.params["w_x"]).max() <= np.sqrt(6 / 9)
     assert (model.params["b"] == 0).all()
     np.testing.assert_allclose(model.effective["tau"], 1, rtol=1e-15)
     for tau in (1e-4, 2.0, 1e4):  # in the unit of dt
-        model = Model(CTRNN(6, 3, tau=tau), seed=0, dtype="float64")
+        model = Model(CTRNN(6, input_dim=3, tau=tau), seed=0, dtype="float64")
         np.testing.assert_allclose(model.effective["tau"], tau, rtol=1e-11)
     own = np.arange(1.0, 7)
-    model = Model(CTRNN(6, 3, tau=2.0, init={"tau": np.log(np.expm1(own))}), seed=0, dtype="float64")
+    model = Model(CTRNN(6, input_dim=3, tau=2.0, init={"tau": np.log(np.expm1(own))}), seed=0, dtype="float64")
     np.testing.assert_allclose(model.effective["tau"], own, rtol=1e-14)
-    assert list(Model(NeuralODE(6, 3), seed=0).params) == ["w_x", "w_h", "b"]
-    assert (Model(NeuralODE(6, 3, init={"b": 0.5}), seed=0).params["b"] == 0.5).all()
+    assert list(Model(NeuralODE(6, input_dim=3), seed=0).params) == ["w_x", "w_h", "b"]
+    assert (Model(NeuralODE(6, input_dim=3, init={"b": 0.5}), seed=0).params["b"] == 0.5).all()
 
 
 # ------------------------------------------------------------------------------------------------ gradients
@@ -288,8 +298,10 @@ ACTIVATIONS = (None, "tanh", "sigmoid", "silu", "gelu", "lecun_tanh")
 def test_gradients(cell, solver, B, T, I, N, backend):
     x, dt, lengths = data(B, T, I)
     activation = ACTIVATIONS[(B + N + len(solver)) % 6]
-    model = drawn(cell(N, I, solver=solver, ode_unfolds=3, activation=activation), dtype="float64", backend=backend)
-    errors = gradcheck.check(model, x, dt, lengths=lengths)
+    model = drawn(
+        cell(N, input_dim=I, solver=solver, ode_unfolds=3, activation=activation), dtype="float64", backend=backend
+    )
+    errors = gradcheck.check(model, x, dt=dt, lengths=lengths)
     assert set(errors) == {*model.params, "x", "h0", "dt"}
     assert max(errors.values()) < 1e-6, errors
 
@@ -298,49 +310,50 @@ def test_gradients(cell, solver, B, T, I, N, backend):
 def test_gradients_of_every_activation(activation, backend):
     x, dt, lengths = data()
     for layer in (
-        NeuralODE(5, 2, ode_unfolds=2, activation=activation),
-        CTRNN(5, 2, ode_unfolds=2, activation=activation, global_feedback=False),
+        NeuralODE(5, input_dim=2, ode_unfolds=2, activation=activation),
+        CTRNN(5, input_dim=2, ode_unfolds=2, activation=activation, global_feedback=False),
     ):
-        errors = gradcheck.check(drawn(layer, dtype="float64", backend=backend), x, dt, lengths=lengths)
+        errors = gradcheck.check(drawn(layer, dtype="float64", backend=backend), x, dt=dt, lengths=lengths)
         assert max(errors.values()) < 1e-6, errors
 
 
 def test_gradients_with_relu_away_from_the_kink(backend):
     x, dt, _ = data()
-    model = drawn(CTRNN(5, 2, activation="relu", ode_unfolds=2), dtype="float64", backend=backend)
-    assert max(gradcheck.check(model, x, dt).values()) < 1e-6
+    model = drawn(CTRNN(5, input_dim=2, activation="relu", ode_unfolds=2), dtype="float64", backend=backend)
+    assert max(gradcheck.check(model, x, dt=dt).values()) < 1e-6
 
 
 def test_gradients_beside_an_lstm(backend):
     x, dt, lengths = data(T=3)
-    model = Model(MixedMemory(CTRNN(4, 2, ode_unfolds=2)), seed=1, dtype="float64", backend=backend)
-    assert max(gradcheck.check(model, x, dt, lengths=lengths).values()) < 1e-6
+    model = Model(MixedMemory(CTRNN(4, input_dim=2, ode_unfolds=2)), seed=1, dtype="float64", backend=backend)
+    assert max(gradcheck.check(model, x, dt=dt, lengths=lengths).values()) < 1e-6
 
 
-@pytest.mark.parametrize("layer", [CTRNN(41, 3), NeuralODE(41, 3, ode_unfolds=2)])
+@pytest.mark.parametrize("layer", [CTRNN(41, input_dim=3), NeuralODE(41, input_dim=3, ode_unfolds=2)])
 def test_gradient_along_a_direction_at_a_realistic_size(layer):
     """Several tiles, and so many steps that sums are flushed more than once."""
     x, dt, lengths = data(70, 30, 3)
-    model = Model(layer, Dense(41, 2), seed=1, dtype="float64")
-    assert gradcheck.direction(model, x, dt, lengths=lengths) < 1e-6
+    model = Model(layer, Dense(2), seed=1, dtype="float64")
+    assert gradcheck.direction(model, x, dt=dt, lengths=lengths) < 1e-6
 
 
 def test_the_time_constants_are_trained_or_frozen():
     """The published code computes a trainable time constant and then uses another."""
     x, dt, _ = data(16, 10)
     y = np.random.default_rng(2).normal(size=(16, 10, 5))
-    model = Model(CTRNN(5, 2), seed=0)
-    assert np.abs(model.views(model.loss_and_grad(x, y, dt)[1])["tau"]).min() > 1e-5
+    model = Model(CTRNN(5, input_dim=2), seed=0)
+    assert np.abs(model.views(model.loss_and_grad(x, y, dt=dt)[1])["tau"]).min() > 1e-5
     model.freeze("tau")
     before = {name: values.copy() for name, values in model.params.items()}
-    assert not model.views(model.loss_and_grad(x, y, dt)[1])["tau"].any()
+    assert not model.views(model.loss_and_grad(x, y, dt=dt)[1])["tau"].any()
     model.fit(x, y, dt=dt, epochs=2, verbose=False)
     for name, values in model.params.items():
         assert np.array_equal(values, before[name]) == (name == "tau")
 
 
 @pytest.mark.parametrize(
-    ("layer", "law"), [(CTRNN(12, 1), lambda s: np.exp(-s)), (NeuralODE(12, 1, ode_unfolds=2), lambda s: s)]
+    ("layer", "law"),
+    [(CTRNN(12, input_dim=1), lambda s: np.exp(-s)), (NeuralODE(12, input_dim=1, ode_unfolds=2), lambda s: s)],
 )
 def test_they_learn_a_law_of_the_elapsed_time(layer, law, tmp_path):
     """What the first input said decays, or grows, with the time that goes by between irregular steps."""
@@ -349,11 +362,11 @@ def test_they_learn_a_law_of_the_elapsed_time(layer, law, tmp_path):
     x = np.zeros((128, 8, 1))
     x[:, 0] = rng.choice([-1.0, 1.0], (128, 1))
     y = x[:, :1] * law(np.cumsum(dt, 1))[:, :, None]
-    model = Model(layer, Dense(12, 1), seed=0)
+    model = Model(layer, Dense(1), seed=0)
     model.fit(x, y, dt=dt, epochs=80, optimizer=Adam(0.02), seed=0, verbose=False)
     assert model.evaluate(x, y, dt=dt, metrics=["r2"])["r2"] > 0.95
     model.save(tmp_path / "model.npz")
-    assert np.array_equal(load(tmp_path / "model.npz")(x, dt), model(x, dt))
+    assert np.array_equal(load(tmp_path / "model.npz")(x, dt=dt), model(x, dt=dt))
 
 
 # ------------------------------------------------------------------------------------------ stability, errors
@@ -361,41 +374,41 @@ def test_they_learn_a_law_of_the_elapsed_time(layer, law, tmp_path):
 
 @pytest.mark.parametrize("solver", LIMIT)
 def test_steps_too_long_for_an_explicit_solver_are_refused(solver, backend):
-    model = drawn(CTRNN(5, 2, solver=solver, ode_unfolds=5), dtype="float64", backend=backend)
+    model = drawn(CTRNN(5, input_dim=2, solver=solver, ode_unfolds=5), dtype="float64", backend=backend)
     x, longest = np.ones((2, 4, 2)), 5 * LIMIT[solver] * model.effective["tau"].min()
     dt = np.full((2, 4), 0.1)
     dt[1, 2] = longest * (1 - 1e-9)
-    model(x, dt)
+    model(x, dt=dt)
     dt[1, 2] = longest * (1 + 1e-9)
-    model(x, dt, lengths=[4, 2])  # behind the end it does not count
+    model(x, dt=dt, lengths=[4, 2])  # behind the end it does not count
     dt[1, 2] = 3.1 * longest
     with pytest.raises(ValueError, match=f'`dt` must keep h/tau < {LIMIT[solver]:g} with solver="{solver}"') as error:
-        model.loss_and_grad(x, np.ones((2, 4, 5)), dt)
+        model.loss_and_grad(x, np.ones((2, 4, 5)), dt=dt)
     assert f"(h = dt/ode_unfolds), got {3.1 * LIMIT[solver]:.4g} for dt = {3.1 * longest:.4g}" in str(error.value)
     assert 'solver="semi_implicit", or check_stability="off"' in str(error.value)
     # The remedy works, and one unfold less would not.
     n = int(str(error.value).split("ode_unfolds=")[1].split(",")[0])
-    drawn(CTRNN(5, 2, solver=solver, ode_unfolds=n), dtype="float64", backend=backend)(x, dt)
+    drawn(CTRNN(5, input_dim=2, solver=solver, ode_unfolds=n), dtype="float64", backend=backend)(x, dt=dt)
     with pytest.raises(ValueError, match="`dt` must keep h/tau"):
-        drawn(CTRNN(5, 2, solver=solver, ode_unfolds=n - 1), dtype="float64", backend=backend)(x, dt)
+        drawn(CTRNN(5, input_dim=2, solver=solver, ode_unfolds=n - 1), dtype="float64", backend=backend)(x, dt=dt)
 
 
 def test_stability_may_be_a_warning_or_nobody_s_business():
     x = np.ones((2, 4, 2))
-    warned = drawn(CTRNN(5, 2, solver="euler", ode_unfolds=1, check_stability="warn"))
+    warned = drawn(CTRNN(5, input_dim=2, solver="euler", ode_unfolds=1, check_stability="warn"))
     with pytest.warns(RuntimeWarning, match="`dt` must keep h/tau") as caught:
-        y = warned(x, 9.0)
+        y = warned(x, dt=9.0)
     assert caught[0].filename == __file__
-    assert (drawn(CTRNN(5, 2, solver="euler", ode_unfolds=1, check_stability="off"))(x, 9.0) == y).all()
-    drawn(CTRNN(5, 2, ode_unfolds=1))(x, 1e6)
-    drawn(NeuralODE(5, 2, ode_unfolds=1))(x, 1e6)
+    assert (drawn(CTRNN(5, input_dim=2, solver="euler", ode_unfolds=1, check_stability="off"))(x, dt=9.0) == y).all()
+    drawn(CTRNN(5, input_dim=2, ode_unfolds=1))(x, dt=1e6)
+    drawn(NeuralODE(5, input_dim=2, ode_unfolds=1))(x, dt=1e6)
 
 
 def test_the_semi_implicit_rule_is_stable(backend):
     """For ever larger steps the state goes to tau f, from wherever it comes."""
-    model = drawn(CTRNN(5, 2, ode_unfolds=1, global_feedback=False), dtype="float64", backend=backend)
+    model = drawn(CTRNN(5, input_dim=2, ode_unfolds=1, global_feedback=False), dtype="float64", backend=backend)
     x, p = np.ones((1, 1, 2)), model.effective
-    y = model(x, 1e12, h0=np.full((1, 5), 1e3))  # 1e3 * tau / 1e12 is what is left of it
+    y = model(x, dt=1e12, h0=np.full((1, 5), 1e3))  # 1e3 * tau / 1e12 is what is left of it
     np.testing.assert_allclose(y[0, 0], p["tau"] * np.tanh(x[0, 0] @ p["w_x"] + p["b"]), rtol=0, atol=1e-8)
 
 
@@ -441,18 +454,18 @@ def test_errors(cell, arguments, error, message):
 
 
 def test_repr_and_config_have_the_time_constant():
-    layer = CTRNN(5, 2, tau=2)
-    assert repr(layer) == "CTRNN(5, 2, tau=2.0)"
+    layer = CTRNN(5, input_dim=2, tau=2)
+    assert repr(layer) == "CTRNN(5, input_dim=2, tau=2.0)"
     assert CTRNN.from_config(layer.config()).tau == 2.0
-    older = {name: value for name, value in CTRNN(5, 2).config().items() if name != "tau"}
-    assert repr(CTRNN.from_config(older)) == "CTRNN(5, 2)"
+    older = {name: value for name, value in CTRNN(5, input_dim=2).config().items() if name != "tau"}
+    assert repr(CTRNN.from_config(older)) == "CTRNN(5, input_dim=2)"
     model = ltc_np.from_config({"cell": "ctrnn", "units": 5, "input_dim": 2, "options": {"tau": 3.0}}, dtype="float64")
     np.testing.assert_allclose(model.effective["1.tau"], 3, rtol=1e-14)
 
 
 def test_feedback_is_a_bool():
     with pytest.raises(TypeError, match="`global_feedback` must be a bool, got 1"):
-        CTRNN(5, 2, global_feedback=1)
+        CTRNN(5, input_dim=2, global_feedback=1)
 
 
 def test_long_float32_gradients(backend):
@@ -462,7 +475,7 @@ def test_long_float32_gradients(backend):
     """
     T = 3000 if backend == "cpu" else 1000
     x, gradients = np.full((1, T, 2), 0.3, np.float32), {}
-    cell = CTRNN(4, 2, ode_unfolds=2, init={"b": 0.5})
+    cell = CTRNN(4, input_dim=2, ode_unfolds=2, init={"b": 0.5})
     for dtype in ("float64", "float32"):
         model = Model(cell, seed=1, dtype=dtype, backend=backend)
         model.theta = Model(cell, seed=1).theta

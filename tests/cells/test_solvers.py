@@ -105,7 +105,7 @@ def test_order_of_convergence(solver, reference, backend):
     x, dt, v, want = reference
     order = {"semi_implicit": 1, "euler": 1, "rk4": 4, "exponential": 2}[solver]
     assert SOLVERS[solver].order == order
-    errors = [np.abs(plain(solver, n, backend)(x, dt, h0=v) - want).max() for n in (20, 40, 80)]
+    errors = [np.abs(plain(solver, n, backend)(x, dt=dt, h0=v) - want).max() for n in (20, 40, 80)]
     # Each doubling shows the order but for the next term of the series, which doubling halves.
     orders = np.log2([errors[0] / errors[1], errors[1] / errors[2]])
     assert np.abs(orders - order).max() < 0.2, orders
@@ -115,7 +115,7 @@ def test_order_of_convergence(solver, reference, backend):
 def test_all_solve_the_same_equation(reference):
     x, dt, v, want = reference
     for solver in SOLVERS:
-        assert np.abs(plain(solver, 2000)(x, dt, h0=v) - want).max() < 1e-3, solver
+        assert np.abs(plain(solver, 2000)(x, dt=dt, h0=v) - want).max() < 1e-3, solver
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -135,7 +135,7 @@ def test_exponential_is_exact_where_conductances_stand_still(dtype, backend):
     v0 = np.array([0.3, -0.8, 1.5])
     tolerance = 1e-13 if dtype == "float64" else 2e-6
     for dt in (0.0, 1e-9, 1e-3, 0.5, 3.0, 10.0, 1e8):
-        y, tape = model.forward(np.ones((1, 2)), dt, h0=v0)
+        y, tape = model.forward(np.ones((1, 2)), dt=dt, h0=v0)
         decay = np.exp(-dt * Q / p["cm"])
         gap = v0 - P / Q
         np.testing.assert_allclose(y[0], P / Q + gap * decay, atol=tolerance * 2)
@@ -161,7 +161,7 @@ def test_gradients_of_every_coordinate(key, solver, backend):
     # Irregular dt with a 0, lengths with a 0; 1e-6 is the promise, central differences reach about 1e-8.
     positivity = ["softplus", "clip"][(len(key) + len(solver)) % 2]
     model, x, dt, lengths = make(key, backend, positivity=positivity, **options(solver))
-    assert worst(model, x, dt, lengths=lengths) < 1e-6
+    assert worst(model, x, dt=dt, lengths=lengths) < 1e-6
 
 
 @new
@@ -172,7 +172,7 @@ def test_gradients_of_small_and_large_steps(solver, dt, backend):
     if solver != "exponential" and dt > 1:
         model.params["cm"] = 12.0  # within the bound
     x = np.random.default_rng(0).normal(size=(2, 3, 2))
-    errors = gradcheck.check(model, x, np.full(3, dt))
+    errors = gradcheck.check(model, x, dt=np.full(3, dt))
     assert max(v for k, v in errors.items() if dt or k != "theta") < 1e-6, errors
 
 
@@ -183,7 +183,7 @@ def test_gradient_along_a_direction_at_a_realistic_size(solver, wiring, backend)
     x = rng.normal(size=(20, 6, 8))
     model = LTCRNN(wiring, 8, seed=0, dtype="float64", backend=backend, **options(solver) | {"ode_unfolds": 12})
     dt = rng.uniform(0, 0.7, (20, 6))
-    assert gradcheck.direction(model, x, dt, lengths=rng.integers(1, 7, 20)) < 1e-6
+    assert gradcheck.direction(model, x, dt=dt, lengths=rng.integers(1, 7, 20)) < 1e-6
 
 
 @every
@@ -193,7 +193,7 @@ def test_gradients_know_that_only_ratios_of_conductance_and_capacity_count(solve
     model = LTCRNN(FullyConnected(33, 4), 5, seed=0, positivity="clip", epsilon=0.0, dtype="float64", backend=backend,
                    **options(solver) | {"ode_unfolds": 20})  # fmt: skip
     x, dt = rng.normal(size=(11, 7, 5)), rng.uniform(0, 1, (11, 7))
-    y, tape = model.forward(x, dt)
+    y, tape = model.forward(x, dt=dt)
     g = model.views(model.backward(tape, np.cos(y)).theta)
     parts = [(g[name] * model.params[name]).sum() for name in ("cm", "gleak", "w", "sensory_w")]
     assert abs(sum(parts)) < 1e-12 * sum(map(abs, parts))
@@ -211,7 +211,7 @@ def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
             found = []
             for backend in ("numpy", "cpu"):
                 model = LTCRNN(wiring, 2, seed=0, dtype="float64", backend=backend, **options(solver))
-                y, tape = model.forward(x, dt, lengths=lengths)
+                y, tape = model.forward(x, dt=dt, lengths=lengths)
                 g = model.backward(tape, np.cos(y))
                 found.append((g.theta, g.x, g.h0, g.dt))
             for a, b in zip(*found, strict=True):
@@ -226,7 +226,7 @@ def test_backends_agree(key, solver, dtype, tolerance):
     results = []
     for backend in ("numpy", "cpu"):
         model, x, dt, lengths = make(key, backend, dtype, **options(solver))
-        y, tape = model.forward(x, dt, lengths=lengths)
+        y, tape = model.forward(x, dt=dt, lengths=lengths)
         rng = np.random.default_rng(5)
         g = model.backward(tape, rng.normal(size=y.shape), rng.normal(size=(x.shape[0], model.state_size)))
         assert {a.dtype for a in (y, g.theta, g.x, g.h0, g.dt)} == {model.dtype}
@@ -247,7 +247,7 @@ def test_float32_adjoints_of_the_exponential_keep_their_digits(dt, tolerance):
     for dtype, backend in (("float64", "cpu"), ("float32", "cpu"), ("float32", "numpy")):
         model = LTCRNN(FullyConnected(32, 4), 2, dtype=dtype, backend=backend, **options("exponential"))
         model.theta = LTCRNN(FullyConnected(32, 4), 2, seed=1).theta
-        y, tape = model.forward(x, np.full((5, 20), dt, np.float32))
+        y, tape = model.forward(x, dt=np.full((5, 20), dt, np.float32))
         found.append(model.backward(tape, np.full_like(y, 1 / 200)))
     for g in found[1:]:
         for name in ("theta", "x", "dt"):
@@ -264,7 +264,7 @@ def test_long_float32_gradients_follow_float64(solver, backend):
     for dtype in ("float64", "float32"):
         model = LTCRNN(FullyConnected(8, 2), 2, seed=0, dtype=dtype, backend=backend, **options(solver))
         model.theta = LTCRNN(FullyConnected(8, 2), 2, seed=0).theta
-        grads.append(model.views(model.loss_and_grad(x, target, 0.6)[1]))
+        grads.append(model.views(model.loss_and_grad(x, target, dt=0.6)[1]))
     for name in grads[0]:
         a, b = grads[0][name], grads[1][name]
         assert np.abs(a - b).max() <= 4e-6 * np.abs(a).max(), name
@@ -284,9 +284,9 @@ def test_no_conductance_at_all(solver, dtype, backend):
         for name in ("gleak", "w", "sensory_w"):
             model.params[name] = least
         h0 = np.linspace(-1, 1, 15).reshape(3, 5).astype(dtype)
-        y, tape = model.forward(np.ones((3, 4, 2)), 0.5, h0=h0)
+        y, tape = model.forward(np.ones((3, 4, 2)), dt=0.5, h0=h0)
         if least == 0:
-            assert (model(np.ones((3, 4, 2)), 0.5, h0=h0, return_state=True)[1] == h0).all()
+            assert (model(np.ones((3, 4, 2)), dt=0.5, h0=h0, return_state=True)[1] == h0).all()
         g = model.backward(tape, np.cos(y))
         found.append((g.theta, g.x, g.h0, g.dt))
     for a, b in zip(*found, strict=True):
@@ -304,10 +304,10 @@ def test_extreme_capacities_and_times(backend):
         for value in (-1000.0, 0.5):
             model.params["cm"] = value
             for dt in (0.0, 1e-18, 1.0, 1e18, largest(dtype)):
-                y, tape = model.forward(np.ones((2, 3, 2)), dt, h0=h0)
+                y, tape = model.forward(np.ones((2, 3, 2)), dt=dt, h0=h0)
                 g = model.backward(tape, np.ones_like(y))
                 assert all(np.isfinite(a).all() for a in (y, *g))
-        assert (model(np.ones((2, 1, 2)), 0.0, h0=h0, return_state=True)[1] == h0).all()
+        assert (model(np.ones((2, 1, 2)), dt=0.0, h0=h0, return_state=True)[1] == h0).all()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -327,7 +327,7 @@ def test_hull_of_the_exponential(seed, dtype, dt, unfolds, backend):
     model = LTCRNN(wiring, solver="exponential", ode_unfolds=unfolds, dtype=dtype, backend=backend, seed=0)
     model.theta = model.theta + rng.normal(size=model.theta.size)
     h0 = rng.normal(size=(3, N))
-    _, state = model(5 * rng.normal(size=(3, 4, 2)), dt, h0=h0, return_state=True)
+    _, state = model(5 * rng.normal(size=(3, 4, 2)), dt=dt, h0=h0, return_state=True)
     p = model.params
     ends = np.concatenate([[0.0], p["vleak"], p["erev"], p["sensory_erev"], h0.ravel()])
     slack = (1e-6 if dtype == "float32" else 1e-14) * max(1, np.abs(ends).max())  # a few roundings
@@ -344,25 +344,25 @@ def test_bits_do_not_depend_on_batch_order_tile_or_threads(solver, dtype, backen
     x, dt = rng.normal(size=(70, 5, 4)), rng.uniform(0, 0.4, (70, 5))
     for wiring in (FullyConnected(33, 3), AutoNCP(21, 3))[backend == "numpy" :]:
         model = LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend, **options(solver))
-        y, state = model(x, dt, return_state=True)
-        _, grad = model.loss_and_grad(x, y + 1, dt)
+        y, state = model(x, dt=dt, return_state=True)
+        _, grad = model.loss_and_grad(x, y + 1, dt=dt)
         for cut in (1, 2, 11, 17):  # one and two of 33 neurons go by posts order
-            assert (np.concatenate([model(x[a : a + cut], dt[a : a + cut]) for a in range(0, 70, cut)]) == y).all()
+            assert (np.concatenate([model(x[a : a + cut], dt=dt[a : a + cut]) for a in range(0, 70, cut)]) == y).all()
         streamed = model.initial_state()
         for t in range(5):
-            out, streamed = model.step(x[3, t], dt[3, t], streamed)
+            out, streamed = model.step(x[3, t], dt=dt[3, t], state=streamed)
             assert (out == y[3, t]).all()
         assert (streamed == state[3]).all()
         monkeypatch.setattr(ltc, "PARALLEL_EVALUATIONS", 0)
         for threads in (1, 3):
             set_num_threads(threads)
             again = LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend, **options(solver))
-            assert (again(x, dt) == y).all()
-            assert (again.loss_and_grad(x, y + 1, dt)[1] == grad).all()
+            assert (again(x, dt=dt) == y).all()
+            assert (again.loss_and_grad(x, y + 1, dt=dt)[1] == grad).all()
         set_num_threads(None)
         for width in (16, 64):
             monkeypatch.setattr(ltc, "tile_width", lambda N, B, width=width: width)
-            assert (LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend, **options(solver))(x, dt) == y).all()
+            assert (LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend, **options(solver))(x, dt=dt) == y).all()
         monkeypatch.undo()
 
 
@@ -398,10 +398,10 @@ def test_options_are_checked_and_passed_on():
     for name in ("solver", "check_stability"):
         for bad in ("midpoint", None, 3, ["euler"]):
             with pytest.raises(ValueError if bad == "midpoint" else TypeError, match=f"`{name}` must be one of '"):
-                LTC(AutoNCP(8, 2), 2, **{name: bad})
+                LTC(AutoNCP(8, 2), input_dim=2, **{name: bad})
     wiring = RandomWiring(2, 2, 8, seed=0)
     x, v = np.ones((3, 2)), np.zeros((3, 8))
-    want = LTCRNN(wiring, 2, seed=0, solver="exponential", ode_unfolds=4).step(x, 0.5, v)[1]
+    want = LTCRNN(wiring, 2, seed=0, solver="exponential", ode_unfolds=4).step(x, dt=0.5, state=v)[1]
     layer = LIFNeuronLayer(wiring, 4, solver="exponential", seed=0)
     cell = LTCCell(wiring, ode_unfolds=4, solver="exponential", check_stability="warn", seed=0)
     assert (layer(x, v, 0.5) == want).all()
@@ -434,31 +434,31 @@ def test_steps_too_long_for_an_explicit_solver_are_refused(solver, bound, wiring
     longest = 5 * bound / fastest(model)
     dt = np.full((2, 4), 0.1)
     dt[1, 2] = longest * (1 - 1e-9)
-    model(x, dt)
+    model(x, dt=dt)
     dt[1, 2] = longest * (1 + 1e-9)
     calls = (
-        lambda dt: model(x, dt),
-        lambda dt: model.forward(x, dt),
-        lambda dt: model.loss_and_grad(x, np.ones((2, 4, 2)), dt),
-        lambda dt: model.predict(x, dt),
+        lambda dt: model(x, dt=dt),
+        lambda dt: model.forward(x, dt=dt),
+        lambda dt: model.loss_and_grad(x, np.ones((2, 4, 2)), dt=dt),
+        lambda dt: model.predict(x, dt=dt),
         lambda dt: model.evaluate(x, np.ones((2, 4, 2)), dt=dt),
-        lambda dt: model.step(x[0, 0], float(dt.max())),
+        lambda dt: model.step(x[0, 0], dt=float(dt.max())),
     )
     for call in calls:
         with pytest.raises(ValueError, match=f'`dt` must keep h\\*Q/cm < {bound} with solver="{solver}"'):
             call(dt)
-    model(x, dt, lengths=[4, 2])  # behind the end it does not count
+    model(x, dt=dt, lengths=[4, 2])  # behind the end it does not count
     dt[1, 2] = 3.1 * longest
     with pytest.raises(ValueError) as error:
-        model(x, dt)
+        model(x, dt=dt)
     assert f"got {3.1 * bound:.4g} for dt = {3.1 * longest:.4g}" in str(error.value)
     assert 'solver="exponential", or check_stability="off"' in str(error.value)
     # The remedy works, and one unfold less would not.
     n = int(str(error.value).split("ode_unfolds=")[1].split(",")[0])
-    LTCRNN(wiring, 3, seed=0, solver=solver, ode_unfolds=n, epsilon=0.1, dtype="float64", backend=backend)(x, dt)
+    LTCRNN(wiring, 3, seed=0, solver=solver, ode_unfolds=n, epsilon=0.1, dtype="float64", backend=backend)(x, dt=dt)
     with pytest.raises(ValueError, match="`dt`"):
         LTCRNN(wiring, 3, seed=0, solver=solver, ode_unfolds=n - 1, epsilon=0.1, dtype="float64", backend=backend)(
-            x, dt
+            x, dt=dt
         )
 
 
@@ -472,7 +472,7 @@ def test_stability_may_be_a_warning_or_nobody_s_business():
         off = LTCRNN(FullyConnected(16, 2), 3, seed=0, solver=solver, check_stability="off", ode_unfolds=2)
         assert (off(x) == y).all()
     for solver in ("semi_implicit", "exponential"):
-        LTCRNN(FullyConnected(16, 2), 3, seed=0, solver=solver)(x, 1e6)
+        LTCRNN(FullyConnected(16, 2), 3, seed=0, solver=solver)(x, dt=1e6)
 
 
 def test_fit_looks_at_stability_once_an_epoch(monkeypatch):
@@ -496,10 +496,10 @@ def test_fit_looks_at_stability_once_an_epoch(monkeypatch):
 
 @pytest.mark.parametrize("around", [lambda cell: cell, MixedMemory])
 def test_every_layer_of_a_stack_is_asked(around):
-    model = Model(Dense(3, 4), around(LTC(AutoNCP(8, 2), 4, solver="rk4")), seed=0)
-    model(np.ones((2, 3, 3)), 0.1)
+    model = Model(Dense(4, input_dim=3), around(LTC(AutoNCP(8, 2), input_dim=4, solver="rk4")), seed=0)
+    model(np.ones((2, 3, 3)), dt=0.1)
     with pytest.raises(ValueError, match='solver="rk4"'):
-        model(np.ones((2, 3, 3)), 50.0)
+        model(np.ones((2, 3, 3)), dt=50.0)
 
 
 # ------------------------------------------------------------------------------------------------ solver_error
@@ -509,27 +509,27 @@ def test_every_layer_of_a_stack_is_asked(around):
 def test_solver_error_is_the_distance_to_the_solution(solver, reference, backend):
     x, dt, v, want = reference
     model = plain(solver, 6, backend)
-    found = solver_error(model, x, dt, h0=v, tolerance=1e-3, unfolds=(6, 12))
-    y, state = model(x, dt, h0=v, return_state=True)
+    found = solver_error(model, x, dt=dt, h0=v, tolerance=1e-3, unfolds=(6, 12))
+    y, state = model(x, dt=dt, h0=v, return_state=True)
     # The reference's own error is below a hundredth of the tolerance.
     assert found.error == found.errors[6] == pytest.approx(np.abs(y - want).max(), abs=1e-5)
     assert found.state_error == pytest.approx(np.abs(state - want[-1]).max(), abs=1e-5)
-    assert found.errors[12] == pytest.approx(np.abs(plain(solver, 12)(x, dt, h0=v) - want).max(), abs=1e-5)
+    assert found.errors[12] == pytest.approx(np.abs(plain(solver, 12)(x, dt=dt, h0=v) - want).max(), abs=1e-5)
     assert found.reference_error <= 1e-5
     n = found.suggested
-    assert np.abs(plain(solver, n)(x, dt, h0=v) - want).max() <= 1.01e-3
-    assert np.abs(plain(solver, n - 1)(x, dt, h0=v) - want).max() > 0.99e-3
+    assert np.abs(plain(solver, n)(x, dt=dt, h0=v) - want).max() <= 1.01e-3
+    assert np.abs(plain(solver, n - 1)(x, dt=dt, h0=v) - want).max() > 0.99e-3
     assert set(found.errors) == {6, 12, n}
     assert (found.solver, found.ode_unfolds, found.tolerance) == (solver, 6, 1e-3)
 
 
 def test_solver_error_leaves_the_model_alone_and_reads_like_a_table():
-    inner = LTC(FullyConnected(6, 2), 5, solver="rk4")
-    layers = LTC(AutoNCP(9, 4), 3, ode_unfolds=4), Dense(4, 5), MixedMemory(inner)
+    inner = LTC(FullyConnected(6, 2), input_dim=5, solver="rk4")
+    layers = LTC(AutoNCP(9, 4), input_dim=3, ode_unfolds=4), Dense(5, input_dim=4), MixedMemory(inner)
     model = Model(*layers, seed=0)
     theta = model.theta.copy()
     x = np.random.default_rng(0).normal(size=(3, 5, 3))
-    found = solver_error(model, x, 0.5, lengths=[5, 2, 0], tolerance=0.01, unfolds=[1, 3])
+    found = solver_error(model, x, dt=0.5, lengths=[5, 2, 0], tolerance=0.01, unfolds=[1, 3])
     assert (model.theta == theta).all()
     assert (found.solver, found.ode_unfolds) == ("semi_implicit, rk4", (4, 6))
     text = repr(found)
@@ -542,7 +542,7 @@ def test_solver_error_leaves_the_model_alone_and_reads_like_a_table():
 def test_solver_error_of_a_diverging_solver_is_infinite():
     x = np.ones((1, 200, 3))
     model = LTCRNN(FullyConnected(24, 2), 3, seed=0, solver="euler", ode_unfolds=2)
-    found = solver_error(model, x, 30.0, tolerance=0.1, unfolds=(1, 2))
+    found = solver_error(model, x, dt=30.0, tolerance=0.1, unfolds=(1, 2))
     assert found.error > 1e6
     assert found.errors[1] == np.inf
     assert found.suggested > 30
@@ -554,7 +554,7 @@ def test_solver_error_checks_its_arguments():
     with pytest.raises(TypeError, match="`model` must be a Model"):
         solver_error(model.layers[0], x)
     with pytest.raises(ValueError, match="`model` must have a layer with a solver"):
-        solver_error(Model(Dense(3, 2)), x)
+        solver_error(Model(Dense(2, input_dim=3)), x)
     with pytest.raises(TypeError, match="`unfolds` must be an int >= 1, got 2.5"):
         solver_error(model, x, unfolds=(2.5,))
     for name, bad in (("tolerance", 0), ("tolerance", np.nan), ("unfolds", (0,))):

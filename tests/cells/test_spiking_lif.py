@@ -23,7 +23,7 @@ def raw(tau):
 
 def lively(N=5, I=2, backend="numpy", dtype="float64", **options):
     """A model whose neurons spike at a fifth of the steps or so."""
-    model = Model(SpikingLIF(N, I, tau=3.0, slope=4.0, **options), seed=1, dtype=dtype, backend=backend)
+    model = Model(SpikingLIF(N, input_dim=I, tau=3.0, slope=4.0, **options), seed=1, dtype=dtype, backend=backend)
     model.params["w_x"] = 2 * model.params["w_x"]
     return model
 
@@ -37,7 +37,7 @@ def test_there_are_golden_cases():
 def test_equal_to_other_implementations(case, dtype, backend):
     file, options = golden.read("spiking_lif", case, "options")
     I, N = file["w_x"].shape
-    model = Model(SpikingLIF(N, I, **options), seed=0, dtype=dtype, backend=backend)
+    model = Model(SpikingLIF(N, input_dim=I, **options), seed=0, dtype=dtype, backend=backend)
     for name in model.params:
         model.params[name] = raw(file[name]) if name == "tau" else file[name]
     given = {"dt": file["dt"], "h0": file["h0"]}
@@ -61,10 +61,12 @@ def test_equal_to_other_implementations(case, dtype, backend):
 def test_two_steps_by_hand(backend):
     """One neuron that is silent, then spikes; dt = tau, so that a step goes 1 - 1/e of the way to the current."""
     e, slope = 1 - np.exp(-1), 3.0
-    model = Model(SpikingLIF(1, 1, tau=2.0, slope=slope, reset=0.25), seed=0, dtype="float64", backend=backend)
+    model = Model(
+        SpikingLIF(1, input_dim=1, tau=2.0, slope=slope, reset=0.25), seed=0, dtype="float64", backend=backend
+    )
     model.params["w_x"], model.params["b"] = 1.5, 0.1
     x = np.array([[0.4], [1.9]])
-    y, tape = model.forward(x, 2.0)
+    y, tape = model.forward(x, dt=2.0)
     V1 = 0.7 * e
     V2 = V1 + (2.95 - V1) * e
     assert V1 < 1 < V2
@@ -93,7 +95,7 @@ def test_gradients_of_the_relaxed_layer(B, T, I, N, options, backend):
     lengths = np.array([T, 0, *[1] * (B - 2)])
     x, dt = rng.normal(size=(B, T, I)), rng.uniform(0.1, 2, (B, T))
     h0 = rng.normal(size=(B, model.state_size))
-    errors = gradcheck.check(model, x, dt, lengths=lengths, h0=h0)
+    errors = gradcheck.check(model, x, dt=dt, lengths=lengths, h0=h0)
     assert max(errors.values()) < 1e-6, errors
 
 
@@ -101,7 +103,7 @@ def test_gradients_of_the_relaxed_layer(B, T, I, N, options, backend):
 def test_the_relaxed_layer_becomes_the_real_one(options):
     """The steeper its step, the nearer; where the real layer's potentials keep away from the threshold."""
     x, dt = np.random.default_rng(0).normal(size=(3, 6, 2)), 0.8
-    want = lively(**options)(x, dt)
+    want = lively(**options)(x, dt=dt)
     assert 0.05 < want.mean() < 0.5
     layer, errors = lively(**options).layers[0], []
     for slope in (1e3, 1e5):
@@ -110,7 +112,7 @@ def test_the_relaxed_layer_becomes_the_real_one(options):
             SpikingLIF(**layer.config() | {"relaxed": True, "surrogate": "arctan", "slope": slope}), dtype="float64"
         )
         model.theta = lively(**options).theta
-        errors.append(np.abs(model(x, dt) - want).max())
+        errors.append(np.abs(model(x, dt=dt) - want).max())
     assert errors[1] < 0.02 * errors[0]
     assert errors[1] < 1e-3
 
@@ -118,9 +120,14 @@ def test_the_relaxed_layer_becomes_the_real_one(options):
 @each_option
 def test_gradient_along_a_direction_at_a_realistic_size(options):
     rng = np.random.default_rng(0)
-    model = Model(SpikingLIF(40, 3, tau=3.0, slope=2.0, relaxed=True, **options), Dense(40, 2), seed=1, dtype="float64")
+    model = Model(
+        SpikingLIF(40, input_dim=3, tau=3.0, slope=2.0, relaxed=True, **options),
+        Dense(2),
+        seed=1,
+        dtype="float64",
+    )
     x, dt = rng.normal(size=(33, 20, 3)), rng.uniform(0.1, 1, (33, 20))
-    assert gradcheck.direction(model, x, dt, lengths=rng.integers(0, 21, 33)) < 1e-6
+    assert gradcheck.direction(model, x, dt=dt, lengths=rng.integers(0, 21, 33)) < 1e-6
 
 
 @pytest.mark.parametrize("reset", [0.0, "subtract"])
@@ -128,13 +135,13 @@ def test_gradient_along_a_direction_at_a_realistic_size(options):
 def test_firing_rate_is_the_exact_one_as_steps_become_small(refractory, reset, backend):
     """Under a constant current I a spike comes every refractory + tau ln(I / (I - threshold))."""
     tau, currents = 4.0, np.array([0.5, 0.99, 1.2, 2.0, 5.0])
-    layer = SpikingLIF(5, 1, tau=tau, refractory=refractory, reset=reset)
+    layer = SpikingLIF(5, input_dim=1, tau=tau, refractory=refractory, reset=reset)
     model = Model(layer, seed=0, dtype="float64", backend=backend)
     model.params["w_x"], model.params["b"] = 0.0, currents
     silent, period = currents < 1, refractory + tau * np.log(currents[2:] / (currents[2:] - 1))
     errors = []
     for dt in (0.1, 0.01):
-        y = model(np.zeros((1, int(100 / dt), 1)), dt)[0]
+        y = model(np.zeros((1, int(100 / dt), 1)), dt=dt)[0]
         assert (y[:, silent] == 0).all()
         times = [dt * (1 + np.flatnonzero(spikes)) for spikes in y[:, ~silent].T]
         found = np.array([np.diff(t).mean() for t in times])
@@ -145,48 +152,50 @@ def test_firing_rate_is_the_exact_one_as_steps_become_small(refractory, reset, b
 
 
 def test_the_first_spike_comes_when_the_potential_reaches_the_threshold(backend):
-    model = Model(SpikingLIF(1, 1, tau=5.0), seed=0, dtype="float64", backend=backend)
+    model = Model(SpikingLIF(1, input_dim=1, tau=5.0), seed=0, dtype="float64", backend=backend)
     model.params["w_x"], model.params["b"] = 0.0, 3.0
     first = 5 * np.log(3 / 2)
     for dt, spike in ((first - 1e-9, 0), (first + 1e-9, 1)):
         for cuts in ([1.0], [0.3, 0.7], [0.5, 0.0, 0.2, 0.3]):  # the steps are exact, however they are cut
-            y = model(np.zeros((len(cuts), 1)), dt * np.array(cuts))
+            y = model(np.zeros((len(cuts), 1)), dt=dt * np.array(cuts))
             assert y.ravel().tolist() == [0] * (len(cuts) - 1) + [spike]
 
 
 def test_a_potential_at_the_threshold_spikes(backend):
     """Exactly at it, where the current holds it."""
-    model = Model(SpikingLIF(2, 1), seed=0, dtype="float64", backend=backend)
+    model = Model(SpikingLIF(2, input_dim=1), seed=0, dtype="float64", backend=backend)
     model.params["w_x"], model.params["b"] = 0.0, [1.0, np.nextafter(1, 0)]
-    assert model(np.zeros((1, 1)), 0.5, h0=[1.0, np.nextafter(1, 0)]).tolist() == [[1, 0]]
+    assert model(np.zeros((1, 1)), dt=0.5, h0=[1.0, np.nextafter(1, 0)]).tolist() == [[1, 0]]
 
 
 @pytest.mark.parametrize("reset", [0.0, 0.4, "subtract"])
 def test_the_potential_waits_and_a_step_beyond_the_refractory_time_goes_on(reset, backend):
     """A spike, then steps within the refractory time, then one that is longer than what is left of it."""
-    model = Model(SpikingLIF(1, 1, tau=5.0, reset=reset, refractory=2.0), seed=0, dtype="float64", backend=backend)
+    model = Model(
+        SpikingLIF(1, input_dim=1, tau=5.0, reset=reset, refractory=2.0), seed=0, dtype="float64", backend=backend
+    )
     model.params["w_x"], model.params["b"] = 1.0, 0.0
     x, h0 = np.array([[30.0], [40.0], [50.0], [0.8]]), np.zeros(2)
-    y, state = model(x[:1], 1.0, h0=h0, return_state=True)
+    y, state = model(x[:1], dt=1.0, h0=h0, return_state=True)
     V = 30 * -np.expm1(-0.2)
     after = V - 1 if reset == "subtract" else reset
     assert y == 1
     np.testing.assert_allclose(state, [after, 2.0], rtol=1e-14)
-    y, later = model(x[1:3], [0.5, 0.75], h0=state, return_state=True)
+    y, later = model(x[1:3], dt=[0.5, 0.75], h0=state, return_state=True)
     assert (y == 0).all()  # although, lowered by the threshold, it is above it
     assert later[0] == state[0]
     assert later[1] == 0.75
-    y, end = model(x[3:], 1.75, h0=later, return_state=True)
+    y, end = model(x[3:], dt=1.75, h0=later, return_state=True)
     np.testing.assert_allclose(end[0] + (reset == "subtract") * y[0, 0], 0.8 + (after - 0.8) * np.exp(-0.2), rtol=1e-14)
 
 
 def test_gradient_of_an_elapsed_time_of_zero(backend):
     """Of the potential: its slope, (I - v) / tau; nothing while the neuron is refractory."""
-    model = Model(SpikingLIF(2, 1, tau=5.0, refractory=1.0), seed=0, dtype="float64", backend=backend)
+    model = Model(SpikingLIF(2, input_dim=1, tau=5.0, refractory=1.0), seed=0, dtype="float64", backend=backend)
     model.params["w_x"], model.params["b"] = 0.0, [0.7, 0.2]
     for rest, slope in (([0.0, 0.0], [0.4 / 5, -0.3 / 5]), ([0.0, 0.5], [0.4 / 5, 0])):
         h0 = np.array([0.3, 0.5, *rest])
-        _, tape = model.forward(np.zeros((1, 1)), 0.0, h0=h0)
+        _, tape = model.forward(np.zeros((1, 1)), dt=0.0, h0=h0)
         g = model.backward(tape, np.zeros((1, 2)), np.array([1.0, 2.0, 0, 0]))
         np.testing.assert_allclose(g.dt, slope @ np.array([1, 2]), rtol=1e-13)
         assert g.h0.tolist() == [1, 2, 0, 0]
@@ -198,9 +207,9 @@ def test_recurrent_spikes_wait_for_elapsed_time(backend):
     model.params["w_h"] = 4 * model.params["w_h"]
     x, dt = np.random.default_rng(3).normal(size=(2, 9, 2)), np.full(9, 0.8)
     dt[[2, 5, 6]] = 0
-    y, state = model(x, dt, return_state=True)
+    y, state = model(x, dt=dt, return_state=True)
     kept = dt > 0
-    want, end = model(x[:, kept], dt[kept], return_state=True)
+    want, end = model(x[:, kept], dt=dt[kept], return_state=True)
     assert want[:, :-1].any()
     assert np.array_equal(y[:, kept], want)
     assert not y[:, ~kept].any()
@@ -212,7 +221,7 @@ def test_the_same_bits_for_every_number_of_threads(options, backend):
     """The batch is cut by its size alone, and is cut here."""
     rng = np.random.default_rng(0)
     B, T, N = 70, 90, 96
-    layer = SpikingLIF(N, 3, **options)
+    layer = SpikingLIF(N, input_dim=3, **options)
     assert layer._parts(B, T) > 1
     assert layer._parts(15, T) == 1
     x, y, lengths = rng.normal(size=(B, T, 3)), rng.normal(size=(B, T, N)), rng.integers(0, T + 1, B)
@@ -229,7 +238,7 @@ def test_the_same_bits_for_every_number_of_threads(options, backend):
 
 
 def test_initial_values():
-    layer = SpikingLIF(50, 8, recurrent=True, threshold=2.0, tau=0.02)
+    layer = SpikingLIF(50, input_dim=8, recurrent=True, threshold=2.0, tau=0.02)
     model = Model(layer, seed=0, dtype="float64")
     np.testing.assert_allclose(model.effective["tau"], 0.02, rtol=1e-12)
     for name, rows in (("w_x", 8), ("w_h", 50)):
@@ -237,16 +246,16 @@ def test_initial_values():
         assert 0.9 * limit < np.abs(model.params[name]).max() <= limit
     assert (model.params["b"] == 0).all()
     # White input of unit variance: fluctuations of 0.7 thresholds, and neither silence nor a storm.
-    rate = Model(SpikingLIF(100, 8), seed=0)(np.random.default_rng(0).normal(size=(8, 200, 8))).mean()
+    rate = Model(SpikingLIF(100, input_dim=8), seed=0)(np.random.default_rng(0).normal(size=(8, 200, 8))).mean()
     assert 0.005 < rate < 0.1
 
 
 @pytest.mark.parametrize(
     "shown",
     [
-        "SpikingLIF(5, 2)",
-        "SpikingLIF(5, 2, recurrent=True, threshold=2.0, reset=-0.5, refractory=1.5)",
-        "SpikingLIF(5, 2, reset='subtract', surrogate='arctan', slope=25.0, tau=3.0, relaxed=True)",
+        "SpikingLIF(5, input_dim=2)",
+        "SpikingLIF(5, input_dim=2, recurrent=True, threshold=2.0, reset=-0.5, refractory=1.5)",
+        "SpikingLIF(5, input_dim=2, reset='subtract', surrogate='arctan', slope=25.0, tau=3.0, relaxed=True)",
     ],
 )
 def test_repr_shows_what_is_not_the_default(shown):
@@ -254,7 +263,10 @@ def test_repr_shows_what_is_not_the_default(shown):
 
 
 def test_repr_does_not_show_the_defaults_that_were_given():
-    assert repr(SpikingLIF(5, 2, surrogate="arctan", slope=2, tau=10)) == "SpikingLIF(5, 2, surrogate='arctan')"
+    assert (
+        repr(SpikingLIF(5, input_dim=2, surrogate="arctan", slope=2, tau=10))
+        == "SpikingLIF(5, input_dim=2, surrogate='arctan')"
+    )
 
 
 def test_it_learns_which_input_came_first(tmp_path):
@@ -264,7 +276,12 @@ def test_it_learns_which_input_came_first(tmp_path):
     x = rng.random((128, 20, 2)) < 0.1
     for b, k in enumerate(label):
         x[b, 2:6, k] = x[b, 10:14, 1 - k] = True
-    model = Model(SpikingLIF(24, 2, recurrent=True, tau=8.0, slope=5.0), Dense(24, 2), seed=0, return_sequences=False)
+    model = Model(
+        SpikingLIF(24, input_dim=2, recurrent=True, tau=8.0, slope=5.0),
+        Dense(2),
+        seed=0,
+        return_sequences=False,
+    )
     x = x.astype(np.float32)
     first = model.evaluate(x, label, loss="cross_entropy")["loss"]
     model.fit(x, label, loss="cross_entropy", epochs=40, batch_size=32, optimizer=Adam(0.01), seed=0, verbose=False)
@@ -303,7 +320,7 @@ def test_long_float32_gradients(backend):
     """
     T = 20_000 if backend == "cpu" else 2000
     x, gradients = np.full((1, T, 2), 0.3, np.float32), {}
-    layer = SpikingLIF(4, 2, tau=3.0, threshold=0.3, init={"b": 0.5, "w_x": 0.1})
+    layer = SpikingLIF(4, input_dim=2, tau=3.0, threshold=0.3, init={"b": 0.5, "w_x": 0.1})
     for dtype in ("float64", "float32"):
         model = Model(layer, seed=1, dtype=dtype, backend=backend)
         model.theta = Model(layer, seed=1).theta

@@ -78,7 +78,7 @@ def test_neurons_relax_with_these_time_constants():
         wiring, 2, init={"time_constants": (0.5, 50)}, solver="exponential", dtype="float64", seed=0, backend="numpy"
     )
     dt, eye = 1e-3, np.eye(6)[:, None]
-    _, tape = model.forward(np.zeros((6, 1, 2)), dt)
+    _, tape = model.forward(np.zeros((6, 1, 2)), dt=dt)
     tau = -dt / np.log(np.diag(model.backward(tape, eye).h0))
     np.testing.assert_allclose(tau, time_constants(model), rtol=1e-3)  # the potentials leave 0 within dt
 
@@ -114,7 +114,7 @@ def test_draws_depend_on_the_seed_alone():
     double = LTCRNN(AutoNCP(8, 2), 2, init="time_constants", seed=3, dtype="float64")
     assert np.array_equal(double.theta.astype(np.float32), a.theta)
     # A layer that stands twice in a stack is drawn twice, each time as a whole.
-    layer = LTC(FullyConnected(5), 5, init="time_constants")
+    layer = LTC(FullyConnected(5), input_dim=5, init="time_constants")
     twice = Model(layer, layer, seed=0, dtype="float64").params
     one = Model(layer, seed=0, dtype="float64").params
     for name in ("gleak", "w", "mu"):
@@ -124,10 +124,10 @@ def test_draws_depend_on_the_seed_alone():
 
 def test_it_is_part_of_the_layer(tmp_path):
     init = {"time_constants": (1, 500), "mu": (0.0, 0.5)}
-    layer = LTC(AutoNCP(8, 2), 3, init=init)
+    layer = LTC(AutoNCP(8, 2), input_dim=3, init=init)
     assert layer.init == {"time_constants": (1.0, 500.0), "mu": (0.0, 0.5)}
     assert repr(layer).endswith("init={'time_constants': (1.0, 500.0), 'mu': (0.0, 0.5)})")
-    short = LTC(AutoNCP(8, 2), 3, init="time_constants")
+    short = LTC(AutoNCP(8, 2), input_dim=3, init="time_constants")
     assert repr(short).endswith("init={'time_constants': (1.0, 100.0)})")
     for described in (layer, short):
         again = LTC.from_config(described.config())
@@ -155,11 +155,11 @@ def test_wrong_ranges_are_refused():
         ({"time_constants": (1, 2), "W": 1.0}, "unknown parameter 'W'"),
     ):
         with pytest.raises(ValueError, match=words):
-            LTC(AutoNCP(8, 2), 2, init=init)
+            LTC(AutoNCP(8, 2), input_dim=2, init=init)
     with pytest.raises(TypeError, match="must be a finite number > 0, got 'a'"):
-        LTC(AutoNCP(8, 2), 2, init={"time_constants": ("a", 2)})
+        LTC(AutoNCP(8, 2), input_dim=2, init={"time_constants": ("a", 2)})
     with pytest.raises(TypeError, match="`init` must be a dict"):
-        LTC(AutoNCP(8, 2), 2, init=["time_constants"])
+        LTC(AutoNCP(8, 2), input_dim=2, init=["time_constants"])
 
 
 LAG = 300
@@ -207,8 +207,8 @@ def test_a_network_learns_to_remember():
     x[:, 0, 0], x[:, :, 1] = 2 * sign - 1, rng.standard_normal((1000, 100))
 
     def accuracy(init):
-        layer = LTC(FullyConnected(16), 2, solver="exponential", ode_unfolds=1, init=init)
-        model = Model(layer, Dense(16, 2), seed=0, return_sequences=False)
+        layer = LTC(FullyConnected(16), input_dim=2, solver="exponential", ode_unfolds=1, init=init)
+        model = Model(layer, Dense(2), seed=0, return_sequences=False)
         model.fit(
             x[:800], sign[:800], epochs=10, batch_size=32, optimizer=Adam(0.02), loss="cross_entropy", clip_norm=1.0,
             seed=0, verbose=False,

@@ -28,7 +28,7 @@ def MGU(source, registry):
 
 
 def stack(MGU, **options):
-    return Model(LTC(FullyConnected(6, 4), 2), MGU(5, 4), Dense(5, 3), seed=0, **options)
+    return Model(LTC(FullyConnected(6, 4), input_dim=2), MGU(5, input_dim=4), Dense(3), seed=0, **options)
 
 
 def test_it_is_one_screen_of_code(source):
@@ -37,14 +37,17 @@ def test_it_is_one_screen_of_code(source):
 
 def test_its_gradients(MGU, backend, rng):
     x, lengths = rng.standard_normal((3, 4, 2)), [4, 2, 0]
-    assert max(gradcheck.check(MGU(5, 2), x, lengths=lengths).values()) < 1e-6
+    assert max(gradcheck.check(MGU(5, input_dim=2), x, lengths=lengths).values()) < 1e-6
     model = stack(MGU, dtype="float64", backend=backend)
     assert max(gradcheck.check(model, x, dt=0.7, lengths=lengths).values()) < 1e-6
-    assert gradcheck.direction(Model(MGU(32, 2), seed=0, dtype="float64"), rng.standard_normal((8, 30, 2))) < 1e-6
+    assert (
+        gradcheck.direction(Model(MGU(32, input_dim=2), seed=0, dtype="float64"), rng.standard_normal((8, 30, 2)))
+        < 1e-6
+    )
 
 
 def test_padding_steps_and_pieces(MGU, backend, rng):
-    model = Model(MGU(5, 2), seed=0, dtype="float64", backend=backend)
+    model = Model(MGU(5, input_dim=2), seed=0, dtype="float64", backend=backend)
     x = rng.standard_normal((3, 6, 2))
     y, state = model(x, lengths=[6, 2, 0], return_state=True)
     np.testing.assert_array_equal(y[1, 2:], 0)
@@ -64,7 +67,7 @@ def test_it_is_saved_and_loaded(MGU, tmp_path, rng, registry):
     again = load(tmp_path / "model.npz")
     assert repr(again) == repr(model)
     assert again.layers == model.layers
-    np.testing.assert_array_equal(again(x, 0.5), model(x, 0.5))
+    np.testing.assert_array_equal(again(x, dt=0.5), model(x, dt=0.5))
     del registry.LAYERS["MGU"]
     with pytest.raises(ValueError, match=r"known layers, .* has a MGU: .* call ltc_np\.register with its class"):
         load(tmp_path / "model.npz")
@@ -75,7 +78,7 @@ def test_it_is_saved_and_loaded(MGU, tmp_path, rng, registry):
 def test_it_learns(MGU, rng):
     x = rng.uniform(-1, 1, (64, 12, 1))
     y = np.cumsum(x, axis=1) / 4
-    model = Model(MGU(12, 1), Dense(12, 1), seed=0)
+    model = Model(MGU(12, input_dim=1), Dense(1), seed=0)
     history = model.fit(x, y, epochs=30, optimizer=Adam(0.02), seed=0, verbose=False)
     assert history["loss"][-1] < 0.2 * history["loss"][0]
 
@@ -83,7 +86,7 @@ def test_it_learns(MGU, rng):
 def test_it_is_a_cell_of_configurations(MGU, tmp_path):
     config = {"cell": "mgu", "units": 5, "input_dim": 2, "output_dim": 3, "input_mapping": "identity"}
     model = from_config(json.loads(json.dumps(config)), seed=0)
-    assert model.layers == (MGU(5, 2), Dense(5, 3))
+    assert model.layers == (MGU(5, input_dim=2), Dense(3, input_dim=5))
     assert model.config.cell == "MGU"
     model.save(tmp_path / "model.npz")
     assert load(tmp_path / "model.npz").config == model.config
@@ -93,4 +96,7 @@ def test_it_is_a_cell_of_configurations(MGU, tmp_path):
 
 
 def test_other_layers_take_it(MGU, rng):
-    assert max(gradcheck.check(MixedMemory(MGU(4, 2)), rng.standard_normal((2, 3, 2)), lengths=[3, 1]).values()) < 1e-6
+    assert (
+        max(gradcheck.check(MixedMemory(MGU(4, input_dim=2)), rng.standard_normal((2, 3, 2)), lengths=[3, 1]).values())
+        < 1e-6
+    )

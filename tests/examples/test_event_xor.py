@@ -71,8 +71,8 @@ def test_data_depend_on_the_seed_alone(xor):
 
 def test_models_are_given_runs_and_elapsed_time(xor):
     events = xor.generate(500, 0)
-    for layer in (CfC(5, 2), LSTM(5, 2)):
-        model = Model(layer, Dense(5, 2), seed=0, return_sequences=False)
+    for layer in (CfC(5, input_dim=2), LSTM(5, input_dim=2)):
+        model = Model(layer, Dense(2), seed=0, return_sequences=False)
         known = xor.inputs(model, events)
         assert known["x"].dtype == np.float32
         assert ("dt" in known) == layer.takes_dt

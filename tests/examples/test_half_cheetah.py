@@ -75,7 +75,7 @@ def test_the_paper_s_ltc_step(cheetah):
         P = p["0.gleak"] * p["0.vleak"] + (a * erev).sum(1) + (b * erevs).sum(1)
         v = (p["0.cm"] * v + P) / (p["0.cm"] + p["0.gleak"] + a.sum(1) + b.sum(1))
     want = v @ p["1.weight"] + p["1.bias"]
-    np.testing.assert_allclose(model(x[None], setting.dt)[0], want, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(model(x[None], dt=setting.dt)[0], want, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ def make_case(seed, N, I, B, T):
     x, h0 = rng.normal(0, 1.5, (B, T, I)), rng.uniform(-1, 1, (B, N))
     inputs = {name: torch.tensor(value, requires_grad=True) for name, value in (("x", x), ("h0", h0))}
     a, b = (torch.tensor(rng.normal(size=shape)) for shape in ((B, T, N), (B, N)))
-    y, hT = net(inputs["x"], inputs["h0"][None])
+    y, hT = net(inputs["x"], dt=inputs["h0"][None])
     ((y * a).sum() + (hT[0] * b).sum()).backward()
     given = parameters | inputs
     values = given | {"y": y, "hT": hT[0], "a": a, "b": b} | {f"d_{name}": value.grad for name, value in given.items()}

@@ -34,7 +34,7 @@ def make_case(seed, N, I, B, T):
     inputs = {name: torch.tensor(value, requires_grad=True) for name, value in inputs.items()}
     factors = {"a": (B, T, N), "b": (B, N), "c": (B, N)}
     factors = {name: torch.tensor(rng.normal(size=shape)) for name, shape in factors.items()}
-    y, (hT, cT) = net(inputs["x"], (inputs["h0"][None], inputs["c0"][None]))
+    y, (hT, cT) = net(inputs["x"], dt=(inputs["h0"][None], inputs["c0"][None]))
     outputs = {"y": y, "hT": hT[0], "cT": cT[0]}
     sum((u * v).sum() for u, v in zip(outputs.values(), factors.values(), strict=True)).backward()
     given = parameters | inputs

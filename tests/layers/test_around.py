@@ -46,12 +46,12 @@ def single(layer, model, prefix):
 # -------------------------------------------------------------------------------------------- Bidirectional
 
 INSIDE = {
-    "ltc": LTC(AutoNCP(7, 2), 3, ode_unfolds=2),
+    "ltc": LTC(AutoNCP(7, 2), input_dim=3, ode_unfolds=2),
     "gains": LTC(RandomWiring(3, 2, 4, seed=0), ode_unfolds=2),
-    "cfc": CfC(5, 3, backbone_units=6),
-    "lstm": LSTM(5, 3),
-    "memory": MixedMemory(LTC(FullyConnected(4, 2), 3, ode_unfolds=2)),
-    "dense": Dense(3, 2, "tanh"),
+    "cfc": CfC(5, input_dim=3, backbone_units=6),
+    "lstm": LSTM(5, input_dim=3),
+    "memory": MixedMemory(LTC(FullyConnected(4, 2), input_dim=3, ode_unfolds=2)),
+    "dense": Dense(2, "tanh", input_dim=3),
 }
 
 
@@ -65,7 +65,7 @@ def test_both_directions_by_hand(key, merge, backend):
     assert layer.layout.size == 0 or not np.array_equal(ahead.theta, back.theta)
     x, dt, lengths, K, O = normal(B, T, 3), times(B, T), [6, 1, 3, 0], layer.state_size, layer.output_size
     h0 = 0.3 * normal(B, 2 * K, seed=2)
-    y, state = model(x, dt if layer.takes_dt else None, lengths=lengths, h0=h0, return_state=True)
+    y, state = model(x, dt=dt if layer.takes_dt else None, lengths=lengths, h0=h0, return_state=True)
     assert y.shape == (B, T, 2 * O if merge == "concat" else O)
     for b, n in enumerate(lengths):
         assert (y[b, n:] == 0).all()
@@ -75,8 +75,8 @@ def test_both_directions_by_hand(key, merge, backend):
         clock = np.cumsum(dt[b, :n])  # when each sample was taken
         gaps = [dt[b, 0]] + [clock[t + 1] - clock[t] for t in range(n - 2, -1, -1)]
         own, reversed_dt = (dt[b, :n], np.array(gaps)) if layer.takes_dt else (None, None)
-        first, end = ahead(x[b, :n], own, h0=h0[b, :K], return_state=True)
-        second, end_back = back(x[b, :n][::-1], reversed_dt, h0=h0[b, K:], return_state=True)
+        first, end = ahead(x[b, :n], dt=own, h0=h0[b, :K], return_state=True)
+        second, end_back = back(x[b, :n][::-1], dt=reversed_dt, h0=h0[b, K:], return_state=True)
         second = second[::-1]
         want = np.concatenate([first, second], axis=1) if merge == "concat" else first + second
         np.testing.assert_allclose(y[b, :n], want, rtol=0, atol=1e-13)
@@ -88,9 +88,9 @@ def test_reversing_dt_alone_is_another_function():
     layer = INSIDE["ltc"]
     model = Model(Bidirectional(layer), seed=0, dtype="float64", backend="numpy")
     back, x, dt = single(layer, model, "backward_"), normal(5, 3), times(5)
-    ours = model(x, dt)[:, 2:]
-    assert np.abs(back(x[::-1], dt[::-1])[::-1] - ours).max() > 1e-3
-    np.testing.assert_allclose(back(x[::-1], np.full(5, 0.7))[::-1], model(x, 0.7)[:, 2:], rtol=0, atol=1e-14)
+    ours = model(x, dt=dt)[:, 2:]
+    assert np.abs(back(x[::-1], dt=dt[::-1])[::-1] - ours).max() > 1e-3
+    np.testing.assert_allclose(back(x[::-1], dt=np.full(5, 0.7))[::-1], model(x, dt=0.7)[:, 2:], rtol=0, atol=1e-14)
 
 
 def test_swapping_places():
@@ -116,60 +116,60 @@ def test_gradients_of_both_directions(key, merge, B, T, backend):
     lengths = np.full(B, T)
     lengths[-1] = T // 2
     # Steps of 1e-5, since the smallest arrays of gradients are 1e-4 of the largest and differences round alike.
-    assert worst(model, normal(B, T, 3), dt if layer.takes_dt else None, lengths=lengths, step=1e-5) < 1e-6
+    assert worst(model, normal(B, T, 3), dt=dt if layer.takes_dt else None, lengths=lengths, step=1e-5) < 1e-6
 
 
 def test_names_sizes_and_wiring():
-    layer = Bidirectional(MixedMemory(LTC(AutoNCP(7, 2), 3)))
+    layer = Bidirectional(MixedMemory(LTC(AutoNCP(7, 2), input_dim=3)))
     assert layer.state_slices == {
         "forward_v": slice(0, 7), "forward_c": slice(7, 14), "backward_v": slice(14, 21), "backward_c": slice(21, 28),
     }  # fmt: skip
     assert [n for n in layer.layout.slices if n.endswith("gleak")] == ["forward_gleak", "backward_gleak"]
-    model = Model(layer, Dense(4, 2), seed=0)
+    model = Model(layer, Dense(2), seed=0)
     assert model.wiring is layer.wiring is layer.layer.wiring
-    assert not hasattr(Bidirectional(LSTM(2, 3)), "wiring")
-    assert repr(Bidirectional(LSTM(2, 3), "sum")) == "Bidirectional(LSTM(2, 3), merge='sum')"
+    assert not hasattr(Bidirectional(LSTM(2, input_dim=3)), "wiring")
+    assert repr(Bidirectional(LSTM(2, input_dim=3), "sum")) == "Bidirectional(LSTM(2, input_dim=3), merge='sum')"
     model.freeze("0.backward_w")
     assert not model.trainable[model.layout.slices["0.backward_w"][0]].any()
 
 
 def test_steps_too_long_for_a_solver_are_refused():
-    layer = LTC(AutoNCP(7, 2), 3, ode_unfolds=1, solver="euler")
-    for around in (Bidirectional(layer), Residual(layer, Dense(2, 3))):
+    layer = LTC(AutoNCP(7, 2), input_dim=3, ode_unfolds=1, solver="euler")
+    for around in (Bidirectional(layer), Residual(layer, Dense(3))):
         with pytest.raises(ValueError, match="`dt` must keep h"):
-            Model(around, seed=0)(normal(2, 3, 3), 50.0)
+            Model(around, seed=0)(normal(2, 3, 3), dt=50.0)
 
 
 def test_either_direction_may_be_the_unstable_one():
     """Both layers have parameters of their own, and both are asked."""
-    layer = LTC(AutoNCP(7, 2), 3, ode_unfolds=20, solver="euler")
+    layer = LTC(AutoNCP(7, 2), input_dim=3, ode_unfolds=20, solver="euler")
     for prefix in ("forward_", "backward_"):
         model = Model(Bidirectional(layer), seed=0)
-        model(normal(2, 3, 3), 0.1)
+        model(normal(2, 3, 3), dt=0.1)
         model.params[prefix + "cm"] = -6.0
         with pytest.raises(ValueError, match="`dt` must keep h"):
-            model(normal(2, 3, 3), 0.1)
+            model(normal(2, 3, 3), dt=0.1)
 
 
 # --------------------------------------------------------------------------------------------------- Residual
 
 
 def test_a_way_around(backend):
-    layers = LTC(AutoNCP(7, 2), 3, ode_unfolds=2), Dense(2, 3, "tanh")
+    layers = LTC(AutoNCP(7, 2), input_dim=3, ode_unfolds=2), Dense(3, "tanh", input_dim=2)
     x, dt, lengths, h0 = normal(4, 5, 3), times(4, 5), [5, 2, 0, 3], normal(4, 7, seed=2)
     stack = Model(*layers, seed=0, dtype="float64", backend=backend)
     model = Model(Residual(*layers), seed=0, dtype="float64", backend=backend)
     assert list(model.params) == list(stack.params)
     assert np.array_equal(model.theta, stack.theta)
     valid = (np.arange(5) < np.array(lengths)[:, None])[:, :, None]
-    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
-    f, state_f = stack(x, dt, lengths=lengths, h0=h0, return_state=True)
+    y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
+    f, state_f = stack(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
     assert np.array_equal(y, np.where(valid, x, 0) + f)
     assert np.array_equal(state, state_f)
-    _, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+    _, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
     d_y, d_state = normal(*y.shape, seed=3), normal(*state.shape, seed=4)
     g = model.backward(tape, d_y, d_state)
-    g_f = stack.backward(stack.forward(x, dt, lengths=lengths, h0=h0)[1], d_y, d_state)
+    g_f = stack.backward(stack.forward(x, dt=dt, lengths=lengths, h0=h0)[1], d_y, d_state)
     assert np.array_equal(g.theta, g_f.theta)
     assert np.array_equal(g.h0, g_f.h0)
     assert np.array_equal(g.dt, g_f.dt)
@@ -179,27 +179,30 @@ def test_a_way_around(backend):
 @pytest.mark.parametrize(
     "layers",
     [
-        (Dense(3, 3, "tanh"),),  # whose backward needs the output, to which x must not be added in place
-        (LSTM(4, 3), Dense(4, 5, "gelu"), Dense(5, 3)),
-        (Bidirectional(CfC(3, 3, backbone_units=5), "sum"), Residual(Dense(3, 2, "sigmoid"), LSTM(3, 2))),
-        (LTC(AutoNCP(6, 3), 3, ode_unfolds=2), LTC(AutoNCP(6, 3), 3, ode_unfolds=3)),
+        (Dense(3, "tanh", input_dim=3),),  # whose backward needs the output, to which x must not be added in place
+        (LSTM(4, input_dim=3), Dense(5, "gelu", input_dim=4), Dense(3, input_dim=5)),
+        (
+            Bidirectional(CfC(3, input_dim=3, backbone_units=5), "sum"),
+            Residual(Dense(2, "sigmoid", input_dim=3), LSTM(3)),
+        ),
+        (LTC(AutoNCP(6, 3), input_dim=3, ode_unfolds=2), LTC(AutoNCP(6, 3), input_dim=3, ode_unfolds=3)),
     ],
     ids=repr,
 )
 def test_gradients_of_a_way_around(layers, backend):
-    model = Model(Residual(*layers), Dense(3, 2), seed=1, dtype="float64", backend=backend)
+    model = Model(Residual(*layers), Dense(2), seed=1, dtype="float64", backend=backend)
     dt = times(3, 4) if model.takes_dt else None
-    assert worst(model, normal(3, 4, 3), dt, lengths=[4, 0, 2], step=1e-5) < 1e-6
+    assert worst(model, normal(3, 4, 3), dt=dt, lengths=[4, 0, 2], step=1e-5) < 1e-6
 
 
 def test_names_states_and_wiring_of_a_way_around():
-    wired = LTC(AutoNCP(6, 3), 3)
-    block = Residual(wired, Residual(LSTM(4, 3), Dense(4, 3)))
+    wired = LTC(AutoNCP(6, 3), input_dim=3)
+    block = Residual(wired, Residual(LSTM(4, input_dim=3), Dense(3)))
     assert block.state_slices == {"0.v": slice(0, 6), "1.0.h": slice(6, 10), "1.0.c": slice(10, 14)}
     assert "1.0.w_x" in block.layout.slices
     assert Residual(wired).state_slices == wired.state_slices
     assert Model(block, seed=0).wiring is wired.wiring
-    two = Residual(wired, LTC(AutoNCP(6, 3), 3))
+    two = Residual(wired, LTC(AutoNCP(6, 3)))
     with pytest.raises(AttributeError, match="`wiring` needs exactly one wired layer, there are 2"):
         _ = two.wiring
     assert MixedMemory(two).state_size == 24
@@ -207,23 +210,25 @@ def test_names_states_and_wiring_of_a_way_around():
 
 
 def test_a_layer_used_twice_has_parameters_of_its_own():
-    layer = Dense(3, 3)
+    layer = Dense(3, input_dim=3)
     model = Model(Residual(layer, layer), seed=0)
     assert model.layout.size == 2 * layer.layout.size
     assert not np.array_equal(model.params["0.weight"], model.params["1.weight"])
 
 
 def test_mixed_memory_takes_a_way_around_a_cell(backend):
-    layer = MixedMemory(Residual(LTC(FullyConnected(3, 3), 3, ode_unfolds=2)))
-    errors = gradcheck.check(Model(layer, seed=1, dtype="float64", backend=backend), normal(2, 3, 3), times(2, 3))
+    layer = MixedMemory(Residual(LTC(FullyConnected(3, 3), input_dim=3, ode_unfolds=2)))
+    errors = gradcheck.check(Model(layer, seed=1, dtype="float64", backend=backend), normal(2, 3, 3), dt=times(2, 3))
     assert max(errors.values()) < 1e-6, errors
 
 
 def test_solvers_inside_are_found():
     model = Model(
-        Residual(Bidirectional(LTC(AutoNCP(6, 3), 3, ode_unfolds=2), "sum"), Dense(3, 3)), seed=0, dtype="float64"
+        Residual(Bidirectional(LTC(AutoNCP(6, 3), input_dim=3, ode_unfolds=2), "sum"), Dense(3)),
+        seed=0,
+        dtype="float64",
     )
-    found = solver_error(model, normal(2, 4, 3), times(2, 4), tolerance=1e-2)
+    found = solver_error(model, normal(2, 4, 3), dt=times(2, 4), tolerance=1e-2)
     assert found.errors[24] < found.errors[1]
     assert found.ode_unfolds == 2
 
@@ -234,7 +239,7 @@ def test_solvers_inside_are_found():
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_what_is_dropped(rate):
     B, T, n = 40, 30, 50
-    model, x = Model(Dropout(n, rate), seed=0), np.ones((B, T, n))
+    model, x = Model(Dropout(rate, input_dim=n), seed=0), np.ones((B, T, n))
     assert np.array_equal(model(x), x)
     assert np.array_equal(model.forward(x)[0], x)
     assert np.array_equal(model.step(x[:, 0])[0], x[:, 0])
@@ -253,11 +258,11 @@ def test_what_is_dropped(rate):
 
 def test_a_rate_of_zero_drops_nothing():
     x = normal(3, 4, 2)
-    model = Model(Dropout(2, 0), seed=0, dtype="float64")
+    model = Model(Dropout(0, input_dim=2), seed=0, dtype="float64")
     y, tape = model.forward(x, dropout_seed=1)
     assert np.array_equal(y, x)
     assert np.array_equal(model.backward(tape, x).x, x)
-    assert not Dropout(2, 0).drops
+    assert not Dropout(0, input_dim=2).drops
 
 
 def frozen_dropout(layers, step=1e-5):
@@ -269,10 +274,10 @@ def frozen_dropout(layers, step=1e-5):
 
     def f(theta, x):
         model.theta = theta
-        return float((c * model.forward(x, dt, lengths=[4, 0, 2], dropout_seed=5)[0]).sum())
+        return float((c * model.forward(x, dt=dt, lengths=[4, 0, 2], dropout_seed=5)[0]).sum())
 
     theta, way, way_x = model.theta.copy(), normal(model.theta.size, seed=3), normal(B, T, I, seed=4)
-    _, tape = model.forward(x, dt, lengths=[4, 0, 2], dropout_seed=5)
+    _, tape = model.forward(x, dt=dt, lengths=[4, 0, 2], dropout_seed=5)
     g = model.backward(tape, c)
     up, down = (f(theta + s * step * way, x + s * step * way_x) for s in (1, -1))
     return float((g.theta * way).sum() + (g.x * way_x).sum()), (up - down) / (2 * step)
@@ -281,11 +286,14 @@ def frozen_dropout(layers, step=1e-5):
 @pytest.mark.parametrize(
     "layers",
     [
-        (Dropout(3, 0.5),),
-        (Dense(3, 5, "tanh"), Dropout(5, 0.3), Dense(5, 2)),
-        (Residual(Dense(3, 5), Dropout(5, 0.3), Dense(5, 3), Dropout(3, 0.5)),),
-        (Bidirectional(CfC(4, 3, backbone_units=6, backbone_layers=2, backbone_dropout=0.4)), Dropout(8, 0.2)),
-        (Bidirectional(Residual(LSTM(3, 3), Dropout(3, 0.5))),),
+        (Dropout(0.5, input_dim=3),),
+        (Dense(5, "tanh", input_dim=3), Dropout(0.3, input_dim=5), Dense(2, input_dim=5)),
+        (Residual(Dense(5, input_dim=3), Dropout(0.3), Dense(3), Dropout(0.5)),),
+        (
+            Bidirectional(CfC(4, input_dim=3, backbone_units=6, backbone_layers=2, backbone_dropout=0.4)),
+            Dropout(0.2, input_dim=8),
+        ),
+        (Bidirectional(Residual(LSTM(3, input_dim=3), Dropout(0.5))),),
     ],
     ids=repr,
 )
@@ -298,13 +306,13 @@ def test_layers_in_a_row_drop_other_numbers():
     """Also inside of one layer, where they draw from the same stream."""
     x = np.ones((8, 5, 20))
     for model in (
-        Model(Dropout(20, 0.5), Dropout(20, 0.5), seed=0),
-        Model(Residual(Dropout(20, 0.5), Dropout(20, 0.5)), seed=0),
+        Model(Dropout(0.5, input_dim=20), Dropout(0.5), seed=0),
+        Model(Residual(Dropout(0.5, input_dim=20), Dropout(0.5)), seed=0),
     ):
         y = model.forward(x, dropout_seed=3)[0] - (1 if len(model.layers) == 1 else 0)
         assert set(np.unique(y)) == {0, 4}  # with the same mask twice, as many would be left as after one
         assert 0.2 < (y > 0).mean() < 0.3
-    both = Model(Bidirectional(Dropout(20, 0.5)), seed=0).forward(x, dropout_seed=3)[0]
+    both = Model(Bidirectional(Dropout(0.5, input_dim=20)), seed=0).forward(x, dropout_seed=3)[0]
     assert not np.array_equal(both[:, :, :20], both[:, :, 20:])
     assert not np.array_equal(both[:, :, :20], both[:, ::-1, 20:])
 
@@ -312,11 +320,14 @@ def test_layers_in_a_row_drop_other_numbers():
 @pytest.mark.parametrize(
     "layers",
     [
-        (Dropout(3, 0.5), Dropout(3, 0.5)),
-        (Residual(Dropout(3, 0.5), Dense(3, 3), Dropout(3, 0.5)), Dropout(3, 0.5)),
-        (Bidirectional(Residual(LSTM(3, 3), Dropout(3, 0.5))), Dropout(6, 0.5)),
-        (CfC(4, 3, backbone_units=6, backbone_layers=3, backbone_dropout=0.4),),
-        (Residual(MixedMemory(CfC(3, 3, backbone_layers=3, backbone_dropout=0.4)), Dropout(3, 0.5)),),
+        (Dropout(0.5, input_dim=3), Dropout(0.5, input_dim=3)),
+        (
+            Residual(Dropout(0.5, input_dim=3), Dense(3), Dropout(0.5)),
+            Dropout(0.5, input_dim=3),
+        ),
+        (Bidirectional(Residual(LSTM(3, input_dim=3), Dropout(0.5))), Dropout(0.5, input_dim=6)),
+        (CfC(4, input_dim=3, backbone_units=6, backbone_layers=3, backbone_dropout=0.4),),
+        (Residual(MixedMemory(CfC(3, input_dim=3, backbone_layers=3, backbone_dropout=0.4)), Dropout(0.5)),),
     ],
     ids=repr,
 )
@@ -324,19 +335,22 @@ def test_padding_does_not_change_what_is_dropped(layers):
     """So `fit`, which cuts batches, drops what `loss_and_grad` drops."""
     model = Model(*layers, seed=0, dtype="float64")
     x, dt, lengths = normal(3, 5, 3), times(3, 5) if model.takes_dt else None, [3, 2, 0]
-    whole = model.forward(x, dt, lengths=lengths, dropout_seed=4)[0]
-    cut = model.forward(x[:, :3], None if dt is None else dt[:, :3], lengths=lengths, dropout_seed=4)[0]
+    whole = model.forward(x, dt=dt, lengths=lengths, dropout_seed=4)[0]
+    cut = model.forward(x[:, :3], dt=None if dt is None else dt[:, :3], lengths=lengths, dropout_seed=4)[0]
     np.testing.assert_allclose(whole[:, :3], cut, rtol=1e-14, atol=1e-14)
-    other = model.forward(x, dt, lengths=lengths, dropout_seed=5)[0]
+    other = model.forward(x, dt=dt, lengths=lengths, dropout_seed=5)[0]
     assert not np.allclose(whole, other)
 
 
 def test_backends_drop_the_same(backend):
-    layers = Bidirectional(CfC(4, 3, backbone_units=6, backbone_layers=2, backbone_dropout=0.4)), Dropout(8, 0.2)
+    layers = (
+        Bidirectional(CfC(4, input_dim=3, backbone_units=6, backbone_layers=2, backbone_dropout=0.4)),
+        Dropout(0.2, input_dim=8),
+    )
     a, b = (Model(*layers, seed=0, dtype="float64", backend=name) for name in ("numpy", backend))
     x, dt = normal(3, 4, 3), times(3, 4)
     np.testing.assert_allclose(
-        a.forward(x, dt, dropout_seed=3)[0], b.forward(x, dt, dropout_seed=3)[0], rtol=0, atol=1e-14
+        a.forward(x, dt=dt, dropout_seed=3)[0], b.forward(x, dt=dt, dropout_seed=3)[0], rtol=0, atol=1e-14
     )
 
 
@@ -349,7 +363,7 @@ def test_training_files_and_resuming(tmp_path, backend):
     x, lengths = rng.choice([-1.0, 1.0], (96, 6, 1)), rng.integers(2, 7, 96)
     y = np.repeat((x[:, :1] + x[np.arange(96), lengths - 1][:, None]), 6, axis=1)
     model = Model(
-        Bidirectional(LSTM(8, 1)), Residual(Dense(16, 16, "tanh"), Dropout(16, 0.1)), Dense(16, 1),
+        Bidirectional(LSTM(8, input_dim=1)), Residual(Dense(16, "tanh", input_dim=16), Dropout(0.1)), Dense(1),
         seed=0, backend=backend,
     )  # fmt: skip
     options = {"lengths": lengths, "seed": 0, "verbose": False}
@@ -369,29 +383,46 @@ def test_training_files_and_resuming(tmp_path, backend):
     ("make", "error", "message"),
     [
         (lambda: Bidirectional(LTC), TypeError, r"`layer` must be a layer such as LTC\(...\), got type"),
-        (lambda: Bidirectional(LSTM(2, 3), "mul"), ValueError, "`merge` must be one of 'concat', 'sum', got 'mul'"),
-        (lambda: Bidirectional(LSTM(2, 3), None), TypeError, "`merge` must be one of 'concat', 'sum', got None"),
         (
-            lambda: Bidirectional(Bidirectional(LSTM(2, 3))),
+            lambda: Bidirectional(LSTM(2, input_dim=3), "mul"),
+            ValueError,
+            "`merge` must be one of 'concat', 'sum', got 'mul'",
+        ),
+        (
+            lambda: Bidirectional(LSTM(2, input_dim=3), None),
+            TypeError,
+            "`merge` must be one of 'concat', 'sum', got None",
+        ),
+        (
+            lambda: Bidirectional(Bidirectional(LSTM(2, input_dim=3))),
             ValueError,
             "`layer` must be one whose outputs depend on no",
         ),
-        (lambda: MixedMemory(Bidirectional(LSTM(2, 3))), ValueError, "`cell` must be a causal layer"),
+        (lambda: MixedMemory(Bidirectional(LSTM(2, input_dim=3))), ValueError, "`cell` must be a causal layer"),
         (lambda: Residual(), ValueError, "`layers` must hold at least one layer, got none"),
         (lambda: Residual(3), TypeError, r"`layers\[0\]` must be a layer such as LTC\(...\), got int"),
-        (lambda: Residual([Dense(2, 2)]), TypeError, r"`layers\[0\]` must be a layer .*, got list"),
-        (lambda: Residual(Dense(2, 3)), ValueError, "as many features as they take, .*, got 2 in, 3 out"),
-        (lambda: Residual(Dense(2, 3), Dense(2, 2)), ValueError, r"`layers\[1\]` takes 2 features, but .* gives 3"),
-        (lambda: Dropout(0, 0.5), ValueError, "`n` must be an int >= 1, got 0"),
-        (lambda: Dropout(0.5), TypeError, r"`n` must be an int >= 1, got 0\.5"),
-        (lambda: Dropout(2), TypeError, r"`rate` must be a finite number in \[0, 1\), got None"),
-        (lambda: Dropout(2, 1), ValueError, r"`rate` must be a finite number in \[0, 1\), got 1"),
-        (lambda: Dropout(2, 1.5), ValueError, r"`rate` must be a finite number in \[0, 1\), got 1\.5"),
-        (lambda: Dropout(2, -0.1), ValueError, r"`rate` must be a finite number in \[0, 1\), got -0\.1"),
-        (lambda: Dropout(2, np.nan), ValueError, r"`rate` must be a finite number in \[0, 1\), got nan"),
-        (lambda: Dropout(2, "half"), TypeError, r"`rate` must be a finite number in \[0, 1\), got 'half'"),
+        (lambda: Residual([Dense(2, input_dim=2)]), TypeError, r"`layers\[0\]` must be a layer .*, got list"),
+        (lambda: Residual(Dense(3, input_dim=2)), ValueError, "as many features as they take, .*, got 2 in, 3 out"),
         (
-            lambda: Model(Dense(2, 3), Bidirectional(LSTM(2, 3)), seed=0).step(np.zeros(2)),
+            lambda: Residual(Dense(3, input_dim=2), Dense(2, input_dim=2)),
+            ValueError,
+            r"`layers\[1\]` takes 2 features, but .* gives 3",
+        ),
+        (lambda: Dropout(0.5, input_dim=0), ValueError, "`input_dim` must be an int >= 1, got 0"),
+        (lambda: Dropout(), TypeError, "`Dropout` needs `rate`"),
+        (
+            lambda: Dropout(*(4, 0.5)),
+            TypeError,
+            "`Dropout` takes `rate` by position, got 0.5 more: give input_dim by name",
+        ),
+        (lambda: Dropout(2), ValueError, r"`rate` must be a finite number in \[0, 1\), got 2"),
+        (lambda: Dropout(1, input_dim=2), ValueError, r"`rate` must be a finite number in \[0, 1\), got 1"),
+        (lambda: Dropout(1.5, input_dim=2), ValueError, r"`rate` must be a finite number in \[0, 1\), got 1\.5"),
+        (lambda: Dropout(-0.1, input_dim=2), ValueError, r"`rate` must be a finite number in \[0, 1\), got -0\.1"),
+        (lambda: Dropout(np.nan, input_dim=2), ValueError, r"`rate` must be a finite number in \[0, 1\), got nan"),
+        (lambda: Dropout("half", input_dim=2), TypeError, r"`rate` must be a finite number in \[0, 1\), got 'half'"),
+        (
+            lambda: Model(Dense(3, input_dim=2), Bidirectional(LSTM(2, input_dim=3)), seed=0).step(np.zeros(2)),
             ValueError,
             r"`step` needs layers whose outputs depend on no later input .*, got Bidirectional\(LSTM",
         ),
@@ -404,7 +435,7 @@ def test_errors(make, error, message):
 
 def test_the_last_output_and_the_state():
     """Backwards, the last output has seen one sample, and the state all of them."""
-    model = Model(Bidirectional(LSTM(4, 2)), seed=0, dtype="float64", return_sequences=False)
+    model = Model(Bidirectional(LSTM(4, input_dim=2)), seed=0, dtype="float64", return_sequences=False)
     x = normal(3, 5, 2)
     other = x.copy()
     other[:, 0] += 1

@@ -72,7 +72,7 @@ def test_solvers_are_those_of_the_cell(cell):
     for solver in ("semi_implicit", "euler", "rk4", "exponential"):
         wiring = FullyConnected(5) if "wiring" in settings(cell) else 5
         try:
-            layer = CELLS[cell](wiring, 2, solver=solver, ode_unfolds=3)
+            layer = CELLS[cell](wiring, input_dim=2, solver=solver, ode_unfolds=3)
         except ValueError as error:
             with pytest.raises(ValueError, match="`solver` must be") as caught:
                 CellConfig(cell, **SIZES, solver=solver)
@@ -106,29 +106,29 @@ def test_mappings(mapping):
 @pytest.mark.parametrize("mapping", [None, "linear", "affine"])
 def test_the_layer_is_the_mapping_of_the_ltc(mapping, backend):
     wiring = FullyConnected(5, 3)
-    own = Model(LTC(wiring, 2, input_mapping=mapping), seed=0, dtype="float64", backend=backend)
-    layers = InputMapping(2, mapping), LTC(wiring, 2, input_mapping=None)
+    own = Model(LTC(wiring, input_dim=2, input_mapping=mapping), seed=0, dtype="float64", backend=backend)
+    layers = InputMapping(mapping, input_dim=2), LTC(wiring, input_dim=2, input_mapping=None)
     apart = Model(*layers, seed=1, dtype="float64", backend=backend)
     for name in own.params:
         if name in ("input_w", "input_b"):
             own.params[name] = [1.5, -0.5] if name == "input_w" else [0.3, 0.7]
         apart.params[("0." if name.startswith("input_") else "1.") + name] = own.params[name]
     x, lengths = X.copy(), [4, 0, 2]
-    y, tape = own.forward(x, 0.7, lengths=lengths)
-    y_apart, tape_apart = apart.forward(x, 0.7, lengths=lengths)
+    y, tape = own.forward(x, dt=0.7, lengths=lengths)
+    y_apart, tape_apart = apart.forward(x, dt=0.7, lengths=lengths)
     np.testing.assert_allclose(y_apart, y, rtol=0, atol=1e-14)
     g, g_apart = own.backward(tape, np.cos(y)), apart.backward(tape_apart, np.cos(y))
     np.testing.assert_allclose(g_apart.x, g.x, rtol=0, atol=1e-14)
     for name, value in own.views(g.theta).items():
         other = apart.views(g_apart.theta)[("0." if name.startswith("input_") else "1.") + name]
         np.testing.assert_allclose(other, value, rtol=0, atol=1e-13)
-    assert apart(x, 0.7) is not x
-    errors = gradcheck.check(apart, x, 0.7, lengths=lengths)
+    assert apart(x, dt=0.7) is not x
+    errors = gradcheck.check(apart, x, dt=0.7, lengths=lengths)
     assert max(errors.values()) < 1e-6, errors
 
 
 def test_the_identity_returns_copies():
-    model = Model(InputMapping(2, None), seed=0, dtype="float64")
+    model = Model(InputMapping(None, input_dim=2), seed=0, dtype="float64")
     x = X.copy()
     y, tape = model.forward(x)
     d_y = np.ones_like(x)
@@ -144,14 +144,14 @@ def test_names_and_other_arguments():
         seed=3, dtype="float64", backend="numpy", return_sequences=False,
     )  # fmt: skip
     cell = model.layers[1]
-    assert repr(cell) == repr(CfC(5, 2, mode="pure", backbone_units=7, backbone_activation="tanh"))
+    assert repr(cell) == repr(CfC(5, input_dim=2, mode="pure", backbone_units=7, backbone_activation="tanh"))
     assert (model.config.activation, model.dtype, model.backend) == ("tanh", np.float64, "numpy")
     assert model(X).shape == (3, 5)
     same = Model(*model.config.layers(), seed=3, dtype="float64")
     assert np.array_equal(same.theta, model.theta)
     assert same.config is None
     readout = from_config({"cell": "lstm", **SIZES, "output_dim": 4, "options": {"forget_bias": 2.0}}, seed=0)
-    assert repr(readout.layers[2]) == repr(Dense(5, 4))
+    assert repr(readout.layers[2]) == repr(Dense(4, input_dim=5))
     assert readout.layers[1].forget_bias == 2.0
     assert CellConfig("ltc", **SIZES).activation is None
     options = {"forget_bias": 2.0}
@@ -204,13 +204,13 @@ def test_words_are_those_of_the_cells():
 @pytest.mark.parametrize(
     ("cell", "init", "layer"),
     [
-        ("LTC", "time_constants", lambda init: LTC(FullyConnected(5), 2, input_mapping="affine", init=init)),
-        ("LTC", {"time_constants": [1, 300]}, lambda init: LTC(FullyConnected(5), 2, init=init)),
-        ("LTC", {"time_constants": [1, 9], "mu": 0.5}, lambda init: LTC(FullyConnected(5), 2, init=init)),
-        ("CTRNN", {"tau": [2.0, 3.0]}, lambda init: CTRNN(5, 2, init=init)),
-        ("NeuralODE", {"w_h": 0, "b": [-1, 1]}, lambda init: NeuralODE(5, 2, init=init)),
-        ("LSTM", {"w_h": ["orthogonal", 0.5], "w_x": ["glorot", 2.0]}, lambda init: LSTM(5, 2, init=init)),
-        ("WiredCfC", {"recurrent_ff1_b": [0, 1]}, lambda init: WiredCfC(FullyConnected(5), 2, init=init)),
+        ("LTC", "time_constants", lambda init: LTC(FullyConnected(5), input_dim=2, input_mapping="affine", init=init)),
+        ("LTC", {"time_constants": [1, 300]}, lambda init: LTC(FullyConnected(5), input_dim=2, init=init)),
+        ("LTC", {"time_constants": [1, 9], "mu": 0.5}, lambda init: LTC(FullyConnected(5), input_dim=2, init=init)),
+        ("CTRNN", {"tau": [2.0, 3.0]}, lambda init: CTRNN(5, input_dim=2, init=init)),
+        ("NeuralODE", {"w_h": 0, "b": [-1, 1]}, lambda init: NeuralODE(5, input_dim=2, init=init)),
+        ("LSTM", {"w_h": ["orthogonal", 0.5], "w_x": ["glorot", 2.0]}, lambda init: LSTM(5, input_dim=2, init=init)),
+        ("WiredCfC", {"recurrent_ff1_b": [0, 1]}, lambda init: WiredCfC(FullyConnected(5), input_dim=2, init=init)),
     ],
 )
 def test_initial_values(cell, init, layer, tmp_path):

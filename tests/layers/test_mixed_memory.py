@@ -26,11 +26,11 @@ from ltc_np import (
 )
 
 CELLS = {
-    "ltc": lambda I: LTC(FullyConnected(5, 3), I, ode_unfolds=2),
-    "ncp": lambda I: LTC(AutoNCP(7, 2), I, ode_unfolds=3),
-    "cfc": lambda I: CfC(4, I, backbone_units=6),
-    "wired": lambda I: WiredCfC(AutoNCP(7, 2), I),
-    "pure": lambda I: CfC(5, I, mode="pure", backbone_units=6, init={"w_tau": (0.2, 0.5)}),
+    "ltc": lambda I: LTC(FullyConnected(5, 3), input_dim=I, ode_unfolds=2),
+    "ncp": lambda I: LTC(AutoNCP(7, 2), input_dim=I, ode_unfolds=3),
+    "cfc": lambda I: CfC(4, input_dim=I, backbone_units=6),
+    "wired": lambda I: WiredCfC(AutoNCP(7, 2), input_dim=I),
+    "pure": lambda I: CfC(5, input_dim=I, mode="pure", backbone_units=6, init={"w_tau": (0.2, 0.5)}),
 }
 each_cell = pytest.mark.parametrize("make", CELLS.values(), ids=CELLS)
 each_topology = pytest.mark.parametrize("topology", ["torch", "keras"])
@@ -81,11 +81,11 @@ def compare(model, g, arrays, dtype):
     for name, value in given.items():
         model.params[name] = value
     h0 = np.concatenate([g["h0"], g["c0"]], axis=1)
-    y, state = model(g["x"], g["dt"], h0=h0, return_state=True)
+    y, state = model(g["x"], dt=g["dt"], h0=h0, return_state=True)
     outputs, gradients = golden.tolerances(dtype)
     assert np.abs(y - g["y"]).max() <= outputs
     assert np.abs(state - np.concatenate([g["hT"], g["cT"]], axis=1)).max() <= outputs
-    _, tape = model.forward(g["x"], g["dt"], h0=h0)
+    _, tape = model.forward(g["x"], dt=g["dt"], h0=h0)
     d = model.backward(tape, g["a"], np.concatenate([g["b"], g["c"]], axis=1))
     found = {"x": d.x, "h0": d.h0[:, :N], "c0": d.h0[:, N:], "dt": d.dt}
     want = {name: g[f"d/{name}"] for name in found}
@@ -107,7 +107,9 @@ def test_ltc_equal_to_ncps(case, dtype, backend):
 def test_cfc_equal_to_ncps(case, dtype, backend):
     g, recipe = golden.read("mixed_memory_cfc", case, "case")
     recipe["backbone_activation"] = recipe.pop("activation", "lecun_tanh")
-    model = CfCRNN(recipe.pop("units"), 3, mixed_memory="torch", seed=0, dtype=dtype, backend=backend, **recipe)
+    model = CfCRNN(
+        recipe.pop("units"), input_dim=3, mixed_memory="torch", seed=0, dtype=dtype, backend=backend, **recipe
+    )
     compare(model, g, lambda g, kind: cfc_arrays(g, kind, recipe["backbone_layers"]), dtype)
 
 
@@ -142,9 +144,11 @@ def test_equations_step_by_step(make, topology, backend):
         enter, forget, candidate, output = np.split(z, 4, axis=1)
         c = c * sigmoid(forget + 0.7) + np.tanh(candidate) * sigmoid(enter)
         y = np.tanh(c) * sigmoid(output)
-        out, s = alone.step(x[:, t], dt[:, t], y) if topology == "torch" else alone.step(y, dt[:, t], s)
+        out, s = (
+            alone.step(x[:, t], dt=dt[:, t], state=y) if topology == "torch" else alone.step(y, dt=dt[:, t], state=s)
+        )
         outputs.append(out)
-    found, state = model(x, dt, h0=start, return_state=True)
+    found, state = model(x, dt=dt, h0=start, return_state=True)
     np.testing.assert_allclose(found, np.stack(outputs, axis=1), rtol=0, atol=1e-13)
     np.testing.assert_allclose(state, np.concatenate([s, c], axis=1), rtol=0, atol=1e-13)
 
@@ -168,23 +172,23 @@ def test_gradients(make, topology, backend):
     lengths = rng.integers(0, T + 1, B)
     lengths[1] = T
     dt = rng.choice([0.0, 0.3, 1.0, 2.5], (B, T))
-    assert worst(drawn(make, topology, backend, I), rng.normal(size=(B, T, I)), dt, lengths=lengths) < 1e-6
+    assert worst(drawn(make, topology, backend, I), rng.normal(size=(B, T, I)), dt=dt, lengths=lengths) < 1e-6
 
 
 @each_topology
 def test_gradient_along_a_direction_at_a_realistic_size(topology):
-    cell = LTC(AutoNCP(24, 4), 3 if topology == "torch" else 24)
-    model = Model(MixedMemory(cell, topology, input_dim=3), Dense(4, 2), seed=1, dtype="float64")
+    cell = LTC(AutoNCP(24, 4), input_dim=3 if topology == "torch" else 24)
+    model = Model(MixedMemory(cell, topology, input_dim=3), Dense(2), seed=1, dtype="float64")
     rng = np.random.default_rng(0)
     x, dt, lengths = rng.normal(size=(33, 12, 3)), rng.uniform(0, 2, (33, 12)), rng.integers(0, 13, 33)
-    assert gradcheck.direction(model, x, dt, lengths=lengths) < 1e-6
+    assert gradcheck.direction(model, x, dt=dt, lengths=lengths) < 1e-6
 
 
 @each_topology
 def test_gradients_of_biases_do_not_drift(topology):
     """Terms of one sign, one for each step of each sequence: one after the other, float32 would be off by some 1e-4."""
     x, gradients = np.full((20_000, 2, 2), 0.3, np.float32), []
-    layer = MixedMemory(LTC(FullyConnected(2), 2, ode_unfolds=1), topology)
+    layer = MixedMemory(LTC(FullyConnected(2), input_dim=2, ode_unfolds=1), topology)
     for dtype in ("float64", "float32"):
         model = Model(layer, dtype=dtype, backend="numpy")
         model.theta = Model(layer, seed=1, backend="numpy").theta
@@ -197,7 +201,7 @@ def test_gradients_of_biases_do_not_drift(topology):
 @each_topology
 def test_dropout_of_the_cell(topology, backend):
     """Dropped at every step anew, the same for the same seed, with the derivative of what was computed."""
-    cell = CfC(4, 2 if topology == "torch" else 3, backbone_units=9, backbone_layers=2, backbone_dropout=0.5)
+    cell = CfC(4, input_dim=2 if topology == "torch" else 3, backbone_units=9, backbone_layers=2, backbone_dropout=0.5)
     model = Model(MixedMemory(cell, topology, input_dim=2), seed=0, dtype="float64", backend=backend)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 5, 4))
@@ -253,17 +257,17 @@ def test_a_cell_without_time():
 
 
 def test_names_sizes_and_initial_values():
-    layer = MixedMemory(LTC(FullyConnected(5, 3), 2))
+    layer = MixedMemory(LTC(FullyConnected(5, 3), input_dim=2))
     assert layer.state_slices == {"v": slice(0, 5), "c": slice(5, 10)}
     assert (layer.takes_dt, layer.dt0_identity, layer.hull, layer.reads_wiring) == (True, False, False, True)
-    assert not MixedMemory(CfC(5, 2)).reads_wiring
-    assert not MixedMemory(CfC(5, 2, mode="pure")).smooth
+    assert not MixedMemory(CfC(5, input_dim=2)).reads_wiring
+    assert not MixedMemory(CfC(5, input_dim=2, mode="pure")).smooth
     assert [*layer.layout.slices][-3:] == ["lstm_w_x", "lstm_w_h", "lstm_b"]
     p = Model(layer, seed=0, dtype="float64").params
     assert p["lstm_w_x"].shape == (2, 20)
     np.testing.assert_allclose(p["lstm_w_h"] @ p["lstm_w_h"].T, np.eye(5), atol=1e-14)
     assert 0.08 < np.abs(p["lstm_b"]).max() <= 0.1
-    keras = MixedMemory(LTC(FullyConnected(5, 3), 4), "keras", input_dim=2)
+    keras = MixedMemory(LTC(FullyConnected(5, 3), input_dim=4), "keras", input_dim=2)
     assert keras.state_slices == {"v": slice(0, 5), "c": slice(5, 9)}
     assert (keras.input_size, keras.output_size, keras.state_size) == (2, 3, 9)
     assert (Model(keras, seed=0).params["lstm_b"] == 0).all()
@@ -276,8 +280,8 @@ def test_models_with_mixed_memory():
     for kind, topology in ((True, "torch"), ("torch", "torch"), ("keras", "keras")):
         for model in (
             LTCRNN(wiring, 3, mixed_memory=kind, ode_unfolds=2),
-            CfCRNN(wiring, 3, mixed_memory=kind),
-            CfCRNN(8, 3, mixed_memory=kind, backbone_units=4, proj_size=2),
+            CfCRNN(wiring, input_dim=3, mixed_memory=kind),
+            CfCRNN(8, input_dim=3, mixed_memory=kind, backbone_units=4, proj_size=2),
         ):
             assert model.layers[0].topology == topology
             assert model.layers[0].state_size == 16
@@ -295,14 +299,14 @@ def test_files(topology, tmp_path):
     again = load(tmp_path / "model.npz")
     assert type(again) is LTCRNN
     assert repr(again) == repr(model)
-    assert np.array_equal(again(x, 0.3), model(x, 0.3))
+    assert np.array_equal(again(x, dt=0.3), model(x, dt=0.3))
 
 
 def test_files_with_unknown_inner_layers(tmp_path, monkeypatch):
     class Mine(CfC):
         pass
 
-    model = Model(MixedMemory(Mine(4, 2)), seed=0)
+    model = Model(MixedMemory(Mine(4, input_dim=2)), seed=0)
     with pytest.raises(ValueError, match="must consist of registered layers .* got Mine"):
         model.save(tmp_path / "model.npz")
     monkeypatch.setitem(layers.LAYERS, "Mine", Mine)
@@ -317,14 +321,34 @@ def test_files_with_unknown_inner_layers(tmp_path, monkeypatch):
     ("call", "error", "message"),
     [
         (lambda: MixedMemory(3), TypeError, "`cell` must be a layer such as LTC.*, got int"),
-        (lambda: MixedMemory(Dense(2, 2)), ValueError, "`cell` must be a causal layer with a state"),
-        (lambda: MixedMemory(LSTM(2, 2)), ValueError, "and without an LSTM's, got LSTM"),
-        (lambda: MixedMemory(CfC(2, 2), "tf"), ValueError, "`topology` must be one of 'torch', 'keras', got 'tf'"),
-        (lambda: MixedMemory(CfC(2, 2), forget_bias=None), TypeError, "`forget_bias` must be a finite number"),
-        (lambda: MixedMemory(CfC(2, 2), input_dim=3), ValueError, "`input_dim` must be the cell's 2 .* got 3"),
-        (lambda: MixedMemory(CfC(2, 2), "keras", input_dim=0), ValueError, "`input_dim` must be an int >= 1, got 0"),
+        (lambda: MixedMemory(Dense(2, input_dim=2)), ValueError, "`cell` must be a causal layer with a state"),
+        (lambda: MixedMemory(LSTM(2, input_dim=2)), ValueError, "and without an LSTM's, got LSTM"),
+        (
+            lambda: MixedMemory(CfC(2, input_dim=2), "tf"),
+            ValueError,
+            "`topology` must be one of 'torch', 'keras', got 'tf'",
+        ),
+        (
+            lambda: MixedMemory(CfC(2, input_dim=2), forget_bias=None),
+            TypeError,
+            "`forget_bias` must be a finite number",
+        ),
+        (
+            lambda: MixedMemory(CfC(2, input_dim=2), input_dim=3),
+            ValueError,
+            "`input_dim` must be the cell's 2 .* got 3",
+        ),
+        (
+            lambda: MixedMemory(CfC(2, input_dim=2), "keras", input_dim=0),
+            ValueError,
+            "`input_dim` must be an int >= 1, got 0",
+        ),
         (lambda: LTCRNN(AutoNCP(8, 2), 3, mixed_memory=1), TypeError, '`mixed_memory` must be a bool, "torch"'),
-        (lambda: LTCRNN(AutoNCP(8, 2), mixed_memory="keras"), TypeError, "`input_dim` must be an int >= 1, got None"),
+        (
+            lambda: LTCRNN(AutoNCP(8, 2), mixed_memory="keras"),
+            ValueError,
+            "`input_dim` must be given, since MixedMemory",
+        ),
         (lambda: LTCRNN(8, 3, mixed_memory=True), TypeError, "`wiring` must be a Wiring"),
     ],
 )

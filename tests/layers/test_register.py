@@ -53,7 +53,7 @@ def test_a_class_that_is_defined_again_takes_the_place(registry):
         register(one("Mine", __module__="elsewhere"))
 
 
-@pytest.mark.parametrize("wrong", [Dense(2, 1), object, dict, "Dense", None, 3])
+@pytest.mark.parametrize("wrong", [Dense(1, input_dim=2), object, dict, "Dense", None, 3])
 def test_what_is_no_class_of_a_layer(wrong, registry):
     with pytest.raises(TypeError, match="`cls` must be a class derived from Layer, got "):
         register(wrong)

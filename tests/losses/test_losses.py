@@ -222,7 +222,7 @@ def test_a_model_with_one_output_learns_from_whole_numbers_what_it_learns_from_p
     rng = np.random.default_rng(0)
     x, target, found = rng.normal(size=(5, 3, 2)), rng.integers(0, 2, (5, 3)), []
     for y in (target, target[..., None].astype(float)):
-        model = Model(Dense(2, 1), seed=0, dtype="float64")
+        model = Model(Dense(1, input_dim=2), seed=0, dtype="float64")
         options = {"loss": "binary_cross_entropy", "class_weight": class_weight}
         value, gradient = model.loss_and_grad(x, y, **options)
         model.fit(x, y, epochs=2, batch_size=2, seed=0, verbose=False, **options)

@@ -23,7 +23,7 @@ def test_parts_of_a_batch_make_the_step_of_the_whole(backend, clip, emulator, rn
     x, y, lengths = rng.normal(size=(5, 4, 2)), rng.normal(size=(5, 4, 2)), np.array([4, 1, 3, 2, 4])
 
     def made():
-        layers = LTC(AutoNCP(6, 3), 2, ode_unfolds=2), Dense(3, 2)
+        layers = LTC(AutoNCP(6, 3), input_dim=2, ode_unfolds=2), Dense(2, input_dim=3)
         return Model(*layers, seed=0, dtype="float64", backend=backend)
 
     def batch(model, rows):

@@ -15,6 +15,7 @@ from ltc_np import (
     LTCRNN,
     Adam,
     AutoNCP,
+    CfC,
     CfCRNN,
     Dense,
     Dropout,
@@ -39,7 +40,7 @@ def model(backend):
 
 @pytest.fixture
 def stack(backend):
-    layers = LTC(AutoNCP(8, 3), 2), Dense(3, 4, "tanh"), LTC(FullyConnected(5, 2), 4)
+    layers = LTC(AutoNCP(8, 3), input_dim=2), Dense(4, "tanh", input_dim=3), LTC(FullyConnected(5, 2), input_dim=4)
     return Model(*layers, seed=0, dtype="float64", backend=backend)
 
 
@@ -156,15 +157,15 @@ def test_whole_layers_are_frozen_by_their_number(stack):
     }
     stack.unfreeze("0")
     assert {n for n, values in stack.views(stack.trainable).items() if not values.any()} == {"1.bias"}
-    nested = Model(Dense(2, 2), Residual(Dense(2, 2), Dense(2, 2)), seed=0)
+    nested = Model(Dense(2, input_dim=2), Residual(Dense(2, input_dim=2), Dense(2)), seed=0)
     nested.freeze("1.0")  # names of a block go on in the same way
     assert {n for n, values in nested.views(nested.trainable).items() if not values.any()} == {
         "1.0.weight", "1.0.bias",
     }  # fmt: skip
-    ten = Model(*[Dense(1, 1)] * 11, seed=0)
+    ten = Model(*[Dense(1, input_dim=1)] * 11, seed=0)
     ten.freeze("1")
     assert int(ten.trainable.sum()) == 20, "1 is not 10"
-    alone = Model(Dense(2, 2), seed=0)
+    alone = Model(Dense(2, input_dim=2), seed=0)
     with pytest.raises(ValueError, match="`names` must be parameters, got '0'; names have no number in a model of one"):
         alone.freeze("0")
 
@@ -189,18 +190,18 @@ def test_shapes_of_calls(stack):
 
 def test_gradients_of_a_stack_with_lengths_and_last_outputs(stack):
     dt = np.random.default_rng(2).uniform(0.1, 2, (3, 4))
-    assert worst(stack, X, dt, lengths=[4, 0, 2]) < 1e-6
+    assert worst(stack, X, dt=dt, lengths=[4, 0, 2]) < 1e-6
     stack.return_sequences = False
-    assert gradcheck.direction(stack, X, dt, lengths=[4, 0, 2]) < 1e-6
-    assert worst(stack, X[0], dt[0]) < 1e-6
-    assert gradcheck.direction(stack, X, 0.5) < 1e-6
+    assert gradcheck.direction(stack, X, dt=dt, lengths=[4, 0, 2]) < 1e-6
+    assert worst(stack, X[0], dt=dt[0]) < 1e-6
+    assert gradcheck.direction(stack, X, dt=0.5) < 1e-6
 
 
 def test_backward_agrees_with_loss_and_grad_and_the_tape_may_be_used_twice(model):
-    y, tape = model.forward(X, 0.5, lengths=[4, 1, 3])
+    y, tape = model.forward(X, dt=0.5, lengths=[4, 1, 3])
     valid = np.arange(4) < np.array([[4], [1], [3]])
     d_y = np.where(valid[:, :, None], 2 * (y - Y.astype(np.float32)) / (valid.sum() * 2), 7.0)  # 7: ignored
-    _, grad = model.loss_and_grad(X, Y, 0.5, lengths=[4, 1, 3])
+    _, grad = model.loss_and_grad(X, Y, dt=0.5, lengths=[4, 1, 3])
     model.theta = model.theta * 2  # the tape keeps its own
     g, again = model.backward(tape, d_y), model.backward(tape, d_y)
     assert np.abs(g.theta - grad).max() < 1e-6 * np.abs(grad).max()
@@ -216,7 +217,7 @@ def test_public_calls_return_fresh_arrays(model):
     copy_of_first = first.copy()
     model(X + 1)
     assert np.array_equal(first, copy_of_first)
-    deep = Model(LTC(AutoNCP(8, 2), 2), Dense(2, 2, "tanh"), seed=0)
+    deep = Model(LTC(AutoNCP(8, 2), input_dim=2), Dense(2, "tanh"), seed=0)
     y, tape = deep.forward(X)
     want = deep.backward(tape, np.ones_like(y)).theta
     y[:] = 7  # the caller's own array
@@ -232,13 +233,13 @@ def test_public_calls_return_fresh_arrays(model):
 
 def test_predict_in_batches(model):
     for batch_size in (1, 2, None):
-        assert np.array_equal(model.predict(X, 0.5, batch_size=batch_size), model(X, 0.5))
+        assert np.array_equal(model.predict(X, dt=0.5, batch_size=batch_size), model(X, dt=0.5))
     assert np.array_equal(model.predict(X[0]), model(X[0]))
     parts = model.predict([X[0], X[1, :2], X[2, :3]])
     assert [p.shape for p in parts] == [(4, 2), (2, 2), (3, 2)]
     assert np.array_equal(parts[1], model(X[1, :2]))
     with pytest.raises(ValueError, match=r"`dt\[0\]` must have the 4 steps"):
-        model.predict([X[0], X[1, :2]], [np.ones(2), np.ones(4)])
+        model.predict([X[0], X[1, :2]], dt=[np.ones(2), np.ones(4)])
     many = [X[0, :1]] * 50 + [np.tile(X[0], (500, 1)), X[0, :0], X[1]]
     assert [len(y) for y in model.predict([X[0, :0], X[1]], batch_size=1)] == [0, 4]
     got = model.predict(many, batch_size=7)
@@ -257,7 +258,7 @@ def test_predict_in_batches(model):
         with pytest.raises((ValueError, TypeError), match=words):
             model.predict(bad, **options)
     dts = [np.full(4, 0.5), np.full(2, 2.0), np.full(3, 0.1)]
-    assert np.array_equal(model.predict([X[0], X[1, :2], X[2, :3]], dts)[1], model(X[1, :2], 2.0))
+    assert np.array_equal(model.predict([X[0], X[1, :2], X[2, :3]], dt=dts)[1], model(X[1, :2], dt=2.0))
 
 
 def test_step_sees_changed_parameters(model):
@@ -266,9 +267,9 @@ def test_step_sees_changed_parameters(model):
     changed, _ = model.step(X[0, 0])
     assert not np.array_equal(y, changed)
     assert np.array_equal(changed, model(X[0, :1])[0])
-    batch, state = model.step(X[:, 0], np.array([0.1, 1.0, 2.0]))
+    batch, state = model.step(X[:, 0], dt=np.array([0.1, 1.0, 2.0]))
     assert batch.shape == (3, 2)
-    assert np.array_equal(batch, model(X[:, :1], np.array([[0.1], [1.0], [2.0]]))[:, 0])
+    assert np.array_equal(batch, model(X[:, :1], dt=np.array([[0.1], [1.0], [2.0]]))[:, 0])
     assert state.shape == (3, 8)
 
 
@@ -303,7 +304,7 @@ def test_pickle_and_copy(stack):
 def test_repr_and_summary(stack):
     assert repr(stack).startswith("Model(LTC(AutoNCP(")
     text = stack.summary()
-    assert "Dense(3, 4, activation='tanh')" in text
+    assert "Dense(4, activation='tanh', input_dim=3)" in text
     assert f"{stack.layout.size:,} parameters" in text
 
 
@@ -338,7 +339,7 @@ def test_extreme_weights_are_relative(model):
 
 
 def test_own_loss_may_work_in_place(backend):
-    model = Model(LTC(AutoNCP(8, 2), 2), Dense(2, 2, "tanh"), seed=0, backend=backend)
+    model = Model(LTC(AutoNCP(8, 2), input_dim=2), Dense(2, "tanh"), seed=0, backend=backend)
     target = np.full((3, 4, 2), 0.3, np.float32)
 
     def in_place(y, t):
@@ -436,23 +437,23 @@ BAD_CALLS = {
     "x infinite in float32": ((X * 1e300,), {}, "`x` must be finite in float32"),
     "no sequence": ((np.ones((0, 4, 2)),), {}, "`x` must hold at least one"),
     "no step": ((np.ones((3, 0, 2)),), {}, "`x` must hold at least one"),
-    "dt negative": ((X, -1.0), {}, r"`dt` must be finite, >= 0 .* got -1\.0"),
-    "dt NaN": ((X, np.nan), {}, "`dt` must be finite"),
-    "dt infinite": ((X, np.inf), {}, "`dt` must be finite"),
-    "dt too large to multiply": ((X, 1e25), {}, "`dt` must be finite, >= 0 and <="),
-    "dt of shape (B,)": ((X, np.ones(3)), {}, r"must be a number, \(T,\) or \(B, T\) = \(3, 4\), got shape \(3,\)"),
-    "dt of shape (B, 1)": ((X, np.ones((3, 1))), {}, r"got shape \(3, 1\)"),
-    "dt of shape (1, T)": ((X, np.ones((1, 4))), {}, r"got shape \(1, 4\)"),
-    "dt of shape (B, T, 1)": ((X, np.ones((3, 4, 1))), {}, r"got shape \(3, 4, 1\)"),
-    "dt of shape (1,)": ((X, np.ones(1)), {}, r"got shape \(1,\)"),
-    "dt text": ((X, "1"), {}, "`dt` must be"),
-    "dt bool": ((X, True), {}, "`dt` must be"),
-    "dt (B, T) for one sequence": ((X[0], np.ones((3, 4))), {}, r"`dt` must be a number or \(4,\)"),
+    "dt negative": ((X,), {"dt": -1.0}, r"`dt` must be finite, >= 0 .* got -1\.0"),
+    "dt NaN": ((X,), {"dt": np.nan}, "`dt` must be finite"),
+    "dt infinite": ((X,), {"dt": np.inf}, "`dt` must be finite"),
+    "dt too large to multiply": ((X,), {"dt": 1e25}, "`dt` must be finite, >= 0 and <="),
+    "dt of shape (B,)": ((X,), {"dt": np.ones(3)}, r"a number, \(T,\) or \(B, T\) = \(3, 4\), got shape \(3,\)"),
+    "dt of shape (B, 1)": ((X,), {"dt": np.ones((3, 1))}, r"got shape \(3, 1\)"),
+    "dt of shape (1, T)": ((X,), {"dt": np.ones((1, 4))}, r"got shape \(1, 4\)"),
+    "dt of shape (B, T, 1)": ((X,), {"dt": np.ones((3, 4, 1))}, r"got shape \(3, 4, 1\)"),
+    "dt of shape (1,)": ((X,), {"dt": np.ones(1)}, r"got shape \(1,\)"),
+    "dt text": ((X,), {"dt": "1"}, "`dt` must be"),
+    "dt bool": ((X,), {"dt": True}, "`dt` must be"),
+    "dt (B, T) for one sequence": ((X[0],), {"dt": np.ones((3, 4))}, r"`dt` must be a number or \(4,\)"),
     "lengths too short": ((X,), {"lengths": [4, 2]}, "`lengths` must be integers of shape"),
     "lengths real": ((X,), {"lengths": [4.0, 2.0, 1.0]}, "`lengths` must be integers"),
     "lengths masked": ((X,), {"lengths": np.ma.array([1, 2, 3])}, "`lengths` must be a plain array"),
     "lengths ragged": ((X,), {"lengths": [[1], [1, 2]]}, "`lengths` must be .* ragged"),
-    "dt ragged": ((X, [[1.0], [1.0, 2.0]]), {}, "`dt` must be .* ragged"),
+    "dt ragged": ((X,), {"dt": [[1.0], [1.0, 2.0]]}, "`dt` must be .* ragged"),
     "lengths too large": ((X,), {"lengths": [5, 2, 1]}, r"`lengths` must lie in 0\.\.T = 0\.\.4, got 1\.\.5"),
     "lengths negative": ((X,), {"lengths": [-1, 2, 1]}, "`lengths` must lie in"),
     "lengths all 0": ((X,), {"lengths": [0, 0, 0]}, "`lengths` must not be all 0"),
@@ -475,7 +476,7 @@ def test_flags_of_a_call_are_bools(model):
 @pytest.mark.parametrize("key", BAD_CALLS)
 def test_bad_calls(key, model):
     args, options, words = BAD_CALLS[key]
-    calls = [model, model.forward, model.predict, lambda *a, **o: model.loss_and_grad(a[0], Y, *a[1:], **o)]
+    calls = [model, model.forward, model.predict, lambda x, **o: model.loss_and_grad(x, Y, **o)]
     if key == "x ragged":
         calls.remove(model.predict)  # which takes lists of unequal sequences
     for call in calls:
@@ -544,7 +545,10 @@ def test_layers_that_return_wrong_shapes():
 
 
 def test_step_into_arrays_of_ones_own(backend):
-    for layers, inputs in (((LTC(AutoNCP(8, 2), 3),), 3), ((LTC(AutoNCP(8, 4), 3), Dense(4, 2, "tanh")), 3)):
+    for layers, inputs in (
+        ((LTC(AutoNCP(8, 2), input_dim=3),), 3),
+        ((LTC(AutoNCP(8, 4), input_dim=3), Dense(2, "tanh", input_dim=4)), 3),
+    ):
         model = Model(*layers, seed=0, backend=backend)
         rng = np.random.default_rng(0)
         for shape in ((), (5,)):
@@ -552,8 +556,8 @@ def test_step_into_arrays_of_ones_own(backend):
             y_own = np.empty((*shape, 2), "float32")
             for _ in range(4):
                 x_t, dt = rng.normal(size=(*shape, inputs)), rng.uniform()
-                y, state = model.step(x_t, dt, state)
-                result = model.step(x_t, dt, own, out=(y_own, own))
+                y, state = model.step(x_t, dt=dt, state=state)
+                result = model.step(x_t, dt=dt, state=own, out=(y_own, own))
                 assert result[0] is y_own and result[1] is own
                 np.testing.assert_array_equal(y_own, y)
                 np.testing.assert_array_equal(own, state)
@@ -580,11 +584,11 @@ def test_step_allocates_nothing_with_out():
     model = LTCRNN(AutoNCP(19, 3), 32, seed=0)
     x, y, state = np.ones(32, "float32"), np.empty(3, "float32"), model.initial_state()
     for _ in range(3):
-        model.step(x, 0.1, state, out=(y, state))
+        model.step(x, dt=0.1, state=state, out=(y, state))
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(200):
-        model.step(x, 0.1, state, out=(y, state))
+        model.step(x, dt=0.1, state=state, out=(y, state))
     now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     # Python's own small objects come and go (and a copy of theta's bytes); nothing stays.
@@ -606,17 +610,17 @@ def test_bad_backward_and_step(model):
     with pytest.raises(ValueError, match="`d_state` must have shape"):
         model.backward(tape, y, np.zeros(8))
     for args, words in (
-        ((X,), "`x_t` must be"),
-        ((np.ones(3),), "`x_t` must be"),
-        ((X[0, 0], np.ones(1)), "`dt` must be a number"),
-        ((X[:, 0], np.ones(2)), r"`dt` must be a number or \(3,\)"),
-        ((X[:, 0], np.ones((3, 1))), "`dt` must be"),
-        ((X[0, 0], 1.0, np.zeros((1, 8))), "`state` must have shape"),
-        ((X[0, 0], -1.0), "`dt` must be finite"),
-        ((X[0, 0] + np.nan,), "must be finite"),
+        ({"x_t": X}, "`x_t` must be"),
+        ({"x_t": np.ones(3)}, "`x_t` must be"),
+        ({"x_t": X[0, 0], "dt": np.ones(1)}, "`dt` must be a number"),
+        ({"x_t": X[:, 0], "dt": np.ones(2)}, r"`dt` must be a number or \(3,\)"),
+        ({"x_t": X[:, 0], "dt": np.ones((3, 1))}, "`dt` must be"),
+        ({"x_t": X[0, 0], "state": np.zeros((1, 8))}, "`state` must have shape"),
+        ({"x_t": X[0, 0], "dt": -1.0}, "`dt` must be finite"),
+        ({"x_t": X[0, 0] + np.nan}, "must be finite"),
     ):
         with pytest.raises(ValueError, match=words):
-            model.step(*args)
+            model.step(**args)
     with pytest.raises(ValueError, match="`batch_size`"):
         model.initial_state(0)
     with pytest.raises(ValueError, match="`batch_size`"):
@@ -628,7 +632,16 @@ def test_bad_constructions():
     for make, words in (
         (lambda: Model(), "`layers` must hold at least one"),
         (lambda: Model(wiring), "must be a layer"),
-        (lambda: Model(LTC(wiring, 2), Dense(3, 1)), r"`layers\[1\]` takes 3 features, but layers\[0\] gives 2"),
+        (
+            lambda: Model(LTC(wiring, input_dim=2), Dense(1)),
+            r"`layers\[1\]` takes 3 features, but layers\[0\] gives 2",
+        ),
+        (lambda: Model(CfC(8), Dense(1)), r"`input_dim` must be given, since CfC\(8\) does not tell"),
+        (lambda: Model(CfC(8), input_dim=0), "`input_dim` must be an int >= 1, got 0"),
+        (
+            lambda: Model(LTC(wiring.build(3)), input_dim=2),
+            r"`layers\[0\]` takes 3 features, but `input_dim` is 2",
+        ),
         (lambda: LTCRNN(wiring, 2, dtype="float16"), "`dtype` must be"),
         (lambda: LTCRNN(wiring, 2, dtype="number"), "`dtype` must be"),
         (lambda: LTCRNN(wiring, 2, dtype=None), "`dtype` must be"),
@@ -646,8 +659,8 @@ def test_bad_constructions():
         (lambda: LTCRNN(wiring, 2, 8, 3), "`output_dim` must agree with the wiring's 2, got 3"),
         (lambda: LTCRNN(RandomWiring(2, 2, 8), 3), "`input_dim`"),
         (lambda: LTCRNN(8, 2), "`wiring` must be a Wiring"),
-        (lambda: Dense(0, 1), "`n_in` must be"),
-        (lambda: Dense(1, 1, "swish"), "`activation` must be one of"),
+        (lambda: Dense(1, input_dim=0), "`input_dim` must be"),
+        (lambda: Dense(1, "swish", input_dim=1), "`activation` must be one of"),
     ):
         with pytest.raises((ValueError, TypeError), match=words):
             make()
@@ -694,17 +707,17 @@ class Leaky(Layer):
 
 def test_a_users_cell_and_a_wrong_derivative_that_is_caught(backend):
     dt = np.random.default_rng(1).uniform(0.1, 1, (3, 4))
-    assert max(gradcheck.check(Leaky(2), X, dt, lengths=[4, 2, 1]).values()) < 1e-6
-    assert gradcheck.direction(Leaky(2), X, dt) < 1e-6
-    assert max(gradcheck.check(Leaky(2, wrong=True), X, dt).values()) > 1e-5
-    assert gradcheck.direction(Leaky(2, wrong=True), X, dt) > 1e-6
-    stacked = Model(LTC(AutoNCP(8, 2), 2), Leaky(2), Dense(2, 1), seed=0, dtype="float64", backend=backend)
-    assert max(gradcheck.check(stacked, X, dt).values()) < 1e-6
+    assert max(gradcheck.check(Leaky(2), X, dt=dt, lengths=[4, 2, 1]).values()) < 1e-6
+    assert gradcheck.direction(Leaky(2), X, dt=dt) < 1e-6
+    assert max(gradcheck.check(Leaky(2, wrong=True), X, dt=dt).values()) > 1e-5
+    assert gradcheck.direction(Leaky(2, wrong=True), X, dt=dt) > 1e-6
+    stacked = Model(LTC(AutoNCP(8, 2), input_dim=2), Leaky(2), Dense(1), seed=0, dtype="float64", backend=backend)
+    assert max(gradcheck.check(stacked, X, dt=dt).values()) < 1e-6
 
 
 def test_the_error_of_differences_falls_with_the_square_of_the_step():
     model = LTCRNN(FullyConnected(5, 2), 2, seed=0, dtype="float64", backend="numpy")
-    errors = [gradcheck.direction(model, X, 0.5, step=step) for step in (4e-3, 2e-3, 1e-3)]
+    errors = [gradcheck.direction(model, X, dt=0.5, step=step) for step in (4e-3, 2e-3, 1e-3)]
     assert 3.5 < errors[0] / errors[1] < 4.5
     assert 3.5 < errors[1] / errors[2] < 4.5
 
@@ -745,11 +758,11 @@ def test_unknown_options_and_calls_of_layers():
             "`units` is no option of the model or its LTC, which has ode_unfolds",
         ),
         (
-            lambda: CfCRNN(AutoNCP(8, 2), 3, backbone_units=3),
+            lambda: CfCRNN(AutoNCP(8, 2), input_dim=3, backbone_units=3),
             "`backbone_units` is no option .* WiredCfC, which has mode",
         ),
-        (lambda: CfCRNN(8, 3, strict=True), "`strict` is no option of the model or its CfC"),
-        (lambda: LTC(AutoNCP(8, 2), 3)(np.zeros((1, 2, 3))), r"make a model of it to call: Model\(LTC\("),
+        (lambda: CfCRNN(8, input_dim=3, strict=True), "`strict` is no option of the model or its CfC"),
+        (lambda: LTC(AutoNCP(8, 2), input_dim=3)(np.zeros((1, 2, 3))), r"make a model of it to call: Model\(LTC\("),
     ):
         with pytest.raises(TypeError, match=words):
             make()
@@ -765,7 +778,7 @@ def test_targets_of_the_other_kind():
     with pytest.raises(ValueError, match="the model has return_sequences=False"):
         last.fit(x, np.zeros((4, 5, 2)), verbose=False)
     with pytest.raises(ValueError, match=r"`dt` must be left out.*got an array of shape \(4, 5\)"):
-        Model(LSTM(2, 3), seed=0)(x, np.ones((4, 5)))
+        Model(LSTM(2, input_dim=3), seed=0)(x, dt=np.ones((4, 5)))
 
 
 def test_attributes_of_a_users_own():
@@ -868,7 +881,7 @@ def test_buffers_belong_to_a_model_and_are_seen_when_they_change():
 
 
 def test_every_seed_of_dropout_is_another_one():
-    model, x = Model(Dropout(4, 0.5), seed=0), np.ones((8, 4, 4))
+    model, x = Model(Dropout(0.5, input_dim=4), seed=0), np.ones((8, 4, 4))
     seeds = (1, (1,), (1, 0), (1, 0, 0), (0, 1), 0)
     drawn = [model.forward(x, dropout_seed=seed)[0].tobytes() for seed in seeds]
     assert drawn[0] == drawn[1]
@@ -878,6 +891,6 @@ def test_every_seed_of_dropout_is_another_one():
 def test_a_layer_of_ones_own_shows_its_sizes():
     class Own(Dense):
         def __init__(self, n):
-            super().__init__(n, 3)
+            super().__init__(3, input_dim=n)
 
     assert repr(Own(2)) == "Own(2 -> 3)"

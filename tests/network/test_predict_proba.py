@@ -11,7 +11,7 @@ LENGTHS = [5, 2, 0, 4]
 
 def network(outputs, last=False, activation=None):
     return Model(
-        LTC(AutoNCP(8, 3), 2), Dense(3, outputs, activation), seed=0, dtype="float64", return_sequences=not last
+        LTC(AutoNCP(8, 3), input_dim=2), Dense(outputs, activation), seed=0, dtype="float64", return_sequences=not last
     )
 
 
@@ -28,7 +28,7 @@ def naive(y, multilabel):
 @pytest.mark.parametrize("outputs", [1, 2, 3])
 def test_all_forms(outputs, last, multilabel):
     """Batches, padded or not, one sequence and lists: those of the outputs, and 0 behind the end."""
-    model = network(outputs, last)
+    model = network(outputs, dt=last)
     options = {"multilabel": multilabel}
     p = model.predict_proba(X, dt=0.5, batch_size=3, **options)
     np.testing.assert_allclose(p, naive(model.predict(X, dt=0.5), multilabel), rtol=1e-13)

@@ -16,7 +16,7 @@ LOSSES = ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy")
 
 def network(outputs=O, return_sequences=True, backend="auto"):
     return Model(
-        LTC(AutoNCP(8, 3), 2), Dense(3, outputs), seed=0, dtype="float64", return_sequences=return_sequences,
+        LTC(AutoNCP(8, 3), input_dim=2), Dense(outputs), seed=0, dtype="float64", return_sequences=return_sequences,
         backend=backend,
     )  # fmt: skip
 

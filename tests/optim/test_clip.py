@@ -79,7 +79,7 @@ def test_each_array_is_clipped_alone(dtype):
 def test_fit_clips_each_array_alone():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(6, 2, 3)), 100 * rng.normal(size=(6, 2, 2))
-    by_fit, by_hand = (Model(Dense(3, 2), Dense(2, 2), seed=0, dtype="float64") for _ in range(2))
+    by_fit, by_hand = (Model(Dense(2, input_dim=3), Dense(2), seed=0, dtype="float64") for _ in range(2))
     by_fit.fit(x, y, clip_array_norm=0.5, optimizer=SGD(0.1), shuffle=False, verbose=False)
     _, grad = by_hand.loss_and_grad(x, y)
     clip_by_array_norm(by_hand.views(grad), 0.5)

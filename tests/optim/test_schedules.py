@@ -67,7 +67,7 @@ def test_schedules_per_epoch_in_a_loop_of_ones_own():
     for wrong, error in ((-1, ValueError), (1.5, TypeError)):
         again.epoch = wrong
         with pytest.raises(error, match="`optimizer.epoch` must be an int >= 0, got"):
-            again.step(Model([0.0]), np.ones(1))
+            again.step(Model([0.0]), dt=np.ones(1))
     again.reset()
     assert again.epoch is None
 
@@ -76,7 +76,7 @@ def test_fit_counts_epochs():
     """Also where it is resumed; a second training begins the schedule again."""
     x, seen = np.zeros((6, 1, 1)), []
     optimizer = SGD(PerEpoch(lambda epoch: seen.append(epoch) or 0.1))
-    model = Network(Dense(1, 1), seed=0)
+    model = Network(Dense(1, input_dim=1), seed=0)
     model.fit(x, x, batch_size=3, epochs=3, optimizer=optimizer, verbose=False)
     model.fit(x, x, batch_size=6, epochs=5, initial_epoch=3, optimizer=optimizer, verbose=False)
     model.fit(x, x, batch_size=6, epochs=2, optimizer=optimizer, verbose=False)

@@ -19,8 +19,8 @@ class Given(NamedTuple):
     d_state: np.ndarray
 
     def part(self, b, steps=slice(None)):
-        """Of one sequence: (x, dt) of some steps."""
-        return self.x[b, steps], None if self.dt is None else self.dt[b, steps]
+        """Of one sequence: x and dt of some steps, as arguments by name."""
+        return {"x": self.x[b, steps], "dt": None if self.dt is None else self.dt[b, steps]}
 
 
 def given(layer, B=3, T=5, dtype="float64", seed=0, least_dt=0.1):
@@ -47,11 +47,11 @@ def whole(layer, B=3, T=5, **options):
 def results(model, given, memory="full", seed=None):
     """Outputs, states and every gradient by name."""
     options = {"lengths": given.lengths, "h0": given.h0}
-    y, tape = model.forward(given.x, given.dt, memory=memory, dropout_seed=seed, **options)
+    y, tape = model.forward(given.x, dt=given.dt, memory=memory, dropout_seed=seed, **options)
     g = model.backward(tape, given.d_y, given.d_state)
     found = {"y": y, "d_x": g.x, "d_h0": g.h0, "d_dt": g.dt}
     if seed is None:
-        found["state"] = model(given.x, given.dt, return_state=True, **options)[1]
+        found["state"] = model(given.x, dt=given.dt, return_state=True, **options)[1]
     found = {name: a for name, a in found.items() if a is not None}
     return found | {f"d_{name}": values.copy() for name, values in model.views(g.theta).items()}
 

@@ -42,168 +42,197 @@ ROWS = {
     "LTC": Row(
         "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch",
         [
-            LTC(AutoNCP(8, 3), 2),
-            LTC(FullyConnected(5, 3), 2, ode_unfolds=3, positivity="clip", input_mapping=None, output_mapping="linear"),
+            LTC(AutoNCP(8, 3), input_dim=2),
+            LTC(
+                FullyConnected(5, 3),
+                input_dim=2,
+                ode_unfolds=3,
+                positivity="clip",
+                input_mapping=None,
+                output_mapping="linear",
+            ),
             LTC(RandomWiring(2, 3, 6, seed=0), epsilon=0.0),
-            LTC(FullyConnected(13, 2), 2, ode_unfolds=2),  # few sequences go by posts
+            LTC(FullyConnected(13, 2), input_dim=2, ode_unfolds=2),  # few sequences go by posts
         ],
     ),
     "LTC exponential": Row(
         "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch",
-        [LTC(AutoNCP(8, 3), 2, ode_unfolds=3, solver="exponential")],
+        [LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=3, solver="exponential")],
     ),
     "LTC explicit": Row(
         "takes_dt dt0_identity smooth causal reads_wiring bitwise_batch",
         [
-            LTC(AutoNCP(8, 3), 2, ode_unfolds=5, solver="euler", init={"cm": 3.0}),
-            LTC(AutoNCP(8, 3), 2, ode_unfolds=4, solver="rk4", init={"cm": 3.0}),
+            LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=5, solver="euler", init={"cm": 3.0}),
+            LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=4, solver="rk4", init={"cm": 3.0}),
         ],
     ),
     "CfC": Row(
         "takes_dt smooth causal",
         [
-            CfC(5, 2, backbone_units=17),
-            CfC(2, 2, mode="no_gate", variant="keras", backbone_units=7, backbone_layers=2, backbone_activation="silu"),
-            CfC(18, 2, variant="paper", backbone_layers=0),
+            CfC(5, input_dim=2, backbone_units=17),
+            CfC(
+                2,
+                input_dim=2,
+                mode="no_gate",
+                variant="keras",
+                backbone_units=7,
+                backbone_layers=2,
+                backbone_activation="silu",
+            ),
+            CfC(18, input_dim=2, variant="paper", backbone_layers=0),
         ],
     ),
     "CfC pure": Row(
         "takes_dt causal",
         [
-            CfC(3, 2, mode="pure", backbone_units=6, backbone_activation="tanh", init={"w_tau": (0.2, 0.5)}),
-            CfC(17, 2, mode="pure", variant="paper", backbone_units=6, init={"w_tau": (-0.5, -0.2)}),
+            CfC(3, input_dim=2, mode="pure", backbone_units=6, backbone_activation="tanh", init={"w_tau": (0.2, 0.5)}),
+            CfC(17, input_dim=2, mode="pure", variant="paper", backbone_units=6, init={"w_tau": (-0.5, -0.2)}),
         ],
     ),
     "CfC dropping": Row(
         "takes_dt smooth causal drops",
-        [CfC(4, 2, backbone_units=5, backbone_layers=2, backbone_activation="gelu", backbone_dropout=0.5)],
+        [CfC(4, input_dim=2, backbone_units=5, backbone_layers=2, backbone_activation="gelu", backbone_dropout=0.5)],
     ),
     "WiredCfC": Row(
         "takes_dt smooth causal reads_wiring",
         [
-            WiredCfC(AutoNCP(8, 3), 2),
-            WiredCfC(AutoNCP(8, 2), 2, strict=True, variant="paper"),
-            WiredCfC(FullyConnected(5, 3), 2, mode="no_gate", variant="keras"),
+            WiredCfC(AutoNCP(8, 3), input_dim=2),
+            WiredCfC(AutoNCP(8, 2), input_dim=2, strict=True, variant="paper"),
+            WiredCfC(FullyConnected(5, 3), input_dim=2, mode="no_gate", variant="keras"),
         ],
     ),
     "WiredCfC pure": Row(
         "takes_dt causal reads_wiring",
-        [WiredCfC(Random(5, 2, 0.5), 2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3})],
+        [WiredCfC(Random(5, 2, 0.5), input_dim=2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3})],
     ),
     "LSTM": Row(
         "smooth causal",
-        [LSTM(5, 2), LSTM(3, 2, forget_bias=0.0), LSTM(20, 2, init={"b": (-0.5, 0.5)})],
+        [LSTM(5, input_dim=2), LSTM(3, input_dim=2, forget_bias=0.0), LSTM(20, input_dim=2, init={"b": (-0.5, 0.5)})],
     ),
     "GRU": Row(
         "smooth causal",
-        [GRU(5, 2), GRU(3, 2, init={"b_hn": (-0.5, 0.5)}), GRU(20, 2)],
+        [GRU(5, input_dim=2), GRU(3, input_dim=2, init={"b_hn": (-0.5, 0.5)}), GRU(20, input_dim=2)],
     ),
     "CTGRU": Row(
         "takes_dt smooth causal",
         [
-            CTGRU(5, 2),
-            CTGRU(3, 2, scales=1, decay="after"),
-            CTGRU(18, 2, scales=3, tau_min=0.1, tau_ratio=2.0, init={"b": (-0.5, 0.5)}),
+            CTGRU(5, input_dim=2),
+            CTGRU(3, input_dim=2, scales=1, decay="after"),
+            CTGRU(18, input_dim=2, scales=3, tau_min=0.1, tau_ratio=2.0, init={"b": (-0.5, 0.5)}),
         ],
     ),
     "CTRNN": Row(
         "takes_dt dt0_identity smooth causal bitwise_batch",
         [
-            CTRNN(5, 2),
+            CTRNN(5, input_dim=2),
         ],
     ),
     "CTRNN unbounded": Row(
         "takes_dt dt0_identity smooth causal bitwise_batch may_overflow",
         [
-            CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn", tau=2.0),
-            CTRNN(17, 2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)}),
-            CTRNN(4, 2, global_feedback=False, activation="silu"),
+            CTRNN(2, input_dim=2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn", tau=2.0),
+            CTRNN(17, input_dim=2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)}),
+            CTRNN(4, input_dim=2, global_feedback=False, activation="silu"),
         ],
     ),
     "NeuralODE": Row(
         "takes_dt dt0_identity smooth causal bitwise_batch",
-        [NeuralODE(5, 2, ode_unfolds=2), NeuralODE(3, 2, solver="euler", activation="lecun_tanh")],
+        [NeuralODE(5, input_dim=2, ode_unfolds=2), NeuralODE(3, input_dim=2, solver="euler", activation="lecun_tanh")],
     ),
     "SpikingLIF": Row(
         "takes_dt dt0_identity causal surrogate_gradient",
         [
-            SpikingLIF(5, 2, tau=3.0, slope=5.0, init={"b": (1.0, 3.0)}),
-            SpikingLIF(18, 2, tau=2.0, refractory=0.7, surrogate="arctan", init={"b": (1.0, 3.0)}),
+            SpikingLIF(5, input_dim=2, tau=3.0, slope=5.0, init={"b": (1.0, 3.0)}),
+            SpikingLIF(18, input_dim=2, tau=2.0, refractory=0.7, surrogate="arctan", init={"b": (1.0, 3.0)}),
             SpikingLIF(
-                3, 2, recurrent=True, reset="subtract", refractory=0.4, tau=2.0, slope=3.0, init={"b": (2.0, 4.0)}
+                3,
+                input_dim=2,
+                recurrent=True,
+                reset="subtract",
+                refractory=0.4,
+                tau=2.0,
+                slope=3.0,
+                init={"b": (2.0, 4.0)},
             ),
         ],
     ),
     "SpikingLIF relaxed": Row(
         "takes_dt dt0_identity causal",
-        [SpikingLIF(4, 2, recurrent=True, reset=-0.2, threshold=0.8, surrogate="arctan", relaxed=True)],
+        [SpikingLIF(4, input_dim=2, recurrent=True, reset=-0.2, threshold=0.8, surrogate="arctan", relaxed=True)],
     ),
     "MixedMemory": Row(
         "takes_dt smooth causal reads_wiring",
         [
-            MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2)),
-            MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3, solver="exponential"), "keras", 0.5, input_dim=2),
+            MixedMemory(LTC(FullyConnected(5, 3), input_dim=2, ode_unfolds=2)),
+            MixedMemory(
+                LTC(AutoNCP(6, 2), input_dim=6, ode_unfolds=3, solver="exponential"), "keras", 0.5, input_dim=2
+            ),
             MixedMemory(LTC(RandomWiring(3, 2, 4, seed=0), ode_unfolds=1), "keras", input_dim=2),
         ],
     ),
     "Bidirectional": Row(
         "takes_dt dt0_identity hull smooth reads_wiring bitwise_batch",
         [
-            Bidirectional(LTC(AutoNCP(6, 2), 2, ode_unfolds=2)),
+            Bidirectional(LTC(AutoNCP(6, 2), input_dim=2, ode_unfolds=2)),
             Bidirectional(LTC(RandomWiring(2, 2, 4, seed=0), ode_unfolds=2), "sum"),
         ],
     ),
     "Bidirectional CfC": Row(
         "takes_dt smooth drops",
-        [Bidirectional(CfC(3, 2, backbone_units=5, backbone_layers=2, backbone_dropout=0.5), "sum")],
+        [Bidirectional(CfC(3, input_dim=2, backbone_units=5, backbone_layers=2, backbone_dropout=0.5), "sum")],
     ),
     "Bidirectional LSTM": Row(
         "smooth",
-        [Bidirectional(LSTM(3, 2))],
+        [Bidirectional(LSTM(3, input_dim=2))],
     ),
     "Bidirectional memory": Row(
         "takes_dt smooth reads_wiring",
-        [Bidirectional(MixedMemory(LTC(FullyConnected(3, 2), 2, ode_unfolds=1)))],
+        [Bidirectional(MixedMemory(LTC(FullyConnected(3, 2), input_dim=2, ode_unfolds=1)))],
     ),
     "Residual": Row(
         "takes_dt dt0_identity hull smooth causal reads_wiring",
-        [Residual(LTC(AutoNCP(6, 3), 2, ode_unfolds=2), Dense(3, 2, "tanh"))],
+        [Residual(LTC(AutoNCP(6, 3), input_dim=2, ode_unfolds=2), Dense(2, "tanh"))],
     ),
     "Residual LTC": Row(
         "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch drops",
-        [Residual(LTC(FullyConnected(4, 2), 2, ode_unfolds=3), Dropout(2, 0.5))],
+        [Residual(LTC(FullyConnected(4, 2), input_dim=2, ode_unfolds=3), Dropout(0.5))],
     ),
     "Residual Dense": Row(
         "dt0_identity hull smooth causal",
-        [Residual(Dense(2, 2, "silu"))],
+        [Residual(Dense(2, "silu", input_dim=2))],
     ),
     "Residual both ways": Row(
         "takes_dt smooth",
-        [Residual(Bidirectional(CfC(2, 2, backbone_units=5), "sum"), LSTM(2, 2))],
+        [Residual(Bidirectional(CfC(2, input_dim=2, backbone_units=5), "sum"), LSTM(2))],
     ),
     "Residual dropping": Row(
         "dt0_identity hull smooth causal drops",
-        [Residual(Residual(Dense(2, 2)), Dropout(2, 0.2), Dense(2, 2))],
+        [Residual(Residual(Dense(2, input_dim=2)), Dropout(0.2), Dense(2))],
     ),
     "InputMapping": Row(
         "dt0_identity hull smooth causal bitwise_batch",
-        [InputMapping(2), InputMapping(2, "linear"), InputMapping(2, None)],
+        [InputMapping(input_dim=2), InputMapping("linear", input_dim=2), InputMapping(None, input_dim=2)],
     ),
     "Dropout": Row(
         "dt0_identity hull smooth causal bitwise_batch drops",
-        [Dropout(2, 0.5)],
+        [Dropout(0.5, input_dim=2)],
     ),
     "Dropout of nothing": Row(
         "dt0_identity hull smooth causal bitwise_batch",
-        [Dropout(2, 0.0)],
+        [Dropout(0.0, input_dim=2)],
     ),
     "Dense": Row(
         "dt0_identity hull smooth causal",
-        [Dense(2, 3), Dense(2, 3, "tanh"), Dense(2, 3, "sigmoid"), Dense(2, 3, "silu")],
+        [
+            Dense(3, input_dim=2),
+            Dense(3, "tanh", input_dim=2),
+            Dense(3, "sigmoid", input_dim=2),
+            Dense(3, "silu", input_dim=2),
+        ],
     ),
     "Dense relu": Row(
         "dt0_identity hull causal",
-        [Dense(2, 3, "relu")],
+        [Dense(3, "relu", input_dim=2)],
     ),
 }
 CASES = [pytest.param(layer, id=f"{name}-{k}") for name, row in ROWS.items() for k, layer in enumerate(row.examples)]

@@ -21,14 +21,14 @@ def test_a_sequence_has_the_same_bits_in_every_batch(layer, backend, dtype):
     model = Model(layer, seed=0, dtype=dtype, backend=backend)
     B = 37 if backend != "cuda" else 5
     some = whole(layer, B, dtype=dtype)
-    y, state = model(some.x, some.dt, h0=some.h0, return_state=True)
+    y, state = model(some.x, dt=some.dt, h0=some.h0, return_state=True)
     for b in (0, 1, B - 1):
-        alone, end = model(*some.part(b), h0=some.h0[b], return_state=True)
+        alone, end = model(**some.part(b), h0=some.h0[b], return_state=True)
         assert np.array_equal(alone, y[b])
         assert np.array_equal(end, state[b])
     for cut in (2, 11, 17):
-        pieces = [model(some.x[b : b + cut], None if some.dt is None else some.dt[b : b + cut], h0=some.h0[b : b + cut])
-                  for b in range(0, B, cut)]  # fmt: skip
+        cuts = [slice(b, b + cut) for b in range(0, B, cut)]
+        pieces = [model(some.x[c], dt=None if some.dt is None else some.dt[c], h0=some.h0[c]) for c in cuts]
         assert np.array_equal(np.concatenate(pieces), y)
 
 
@@ -54,7 +54,7 @@ def test_threads(layer, backend, dtype, always_parallel):
     found = []
     for n in (1, 2, 5):
         set_num_threads(n)
-        loss, gradient = model.loss_and_grad(some.x, some.d_y, some.dt, lengths=some.lengths)
+        loss, gradient = model.loss_and_grad(some.x, some.d_y, dt=some.dt, lengths=some.lengths)
         found.append(results(model, some) | {"loss": loss, "gradient": gradient})
     same_bits(found[0], found[1])
     same_bits(found[0], found[2])
@@ -68,7 +68,7 @@ def test_a_workspace_in_use_again_changes_nothing(layer, backend, seed):
     batches = [given(layer, B, T, "float32", seed=B) for B, T in ((3, 4), (7, 2), (3, 4), (18, 7))]
 
     def loss_and_grad(model, some):
-        return model.loss_and_grad(some.x, some.d_y, some.dt, lengths=some.lengths, dropout_seed=seed)
+        return model.loss_and_grad(some.x, some.d_y, dt=some.dt, lengths=some.lengths, dropout_seed=seed)
 
     if seed is not None and not layer.drops:
         return
@@ -107,7 +107,7 @@ def test_nothing_given_is_changed_and_a_tape_may_be_used_twice(layer, backend):
     for B, T in ((1, 4), (3, 1), (3, 4)):
         some = whole(layer, B, T)
         before = [None if a is None else a.copy() for a in some]
-        _, tape = model.forward(some.x, some.dt, lengths=some.lengths, h0=some.h0)
+        _, tape = model.forward(some.x, dt=some.dt, lengths=some.lengths, h0=some.h0)
         first, second = model.backward(tape, some.d_y, some.d_state), model.backward(tape, some.d_y, some.d_state)
         for a, b in zip(some, before, strict=True):
             assert a is b is None or np.array_equal(a, b)
@@ -116,8 +116,16 @@ def test_nothing_given_is_changed_and_a_tape_may_be_used_twice(layer, backend):
             assert a is b is None or np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("layer", [LTC(AutoNCP(8, 3), 2), LTC(FullyConnected(4, 2), 2, solver="rk4", init={"cm": 5.0}),
-                                   CTRNN(5, 2), NeuralODE(4, 2)], ids=lambda layer: type(layer).__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    "layer",
+    [
+        LTC(AutoNCP(8, 3), input_dim=2),
+        LTC(FullyConnected(4, 2), input_dim=2, solver="rk4", init={"cm": 5.0}),
+        CTRNN(5, input_dim=2),
+        NeuralODE(4, input_dim=2),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
 @pytest.mark.parametrize("B", [300, 1100])
 @both
 def test_more_tiles_than_rows_of_gradients(layer, B, dtype):
@@ -165,11 +173,11 @@ def test_one_signature_for_each_dtype(name):
                 for dt in dts:
                     d_y = np.broadcast_to(np.float64(1), some.d_y.shape)
                     for memory in ("full", "low"):
-                        model.loss_and_grad(x, d_y, dt, lengths=lengths, memory=memory, dropout_seed=1)
-                        _, tape = model.forward(x, dt, h0=np.asfortranarray(some.h0), memory=memory)
+                        model.loss_and_grad(x, d_y, dt=dt, lengths=lengths, memory=memory, dropout_seed=1)
+                        _, tape = model.forward(x, dt=dt, h0=np.asfortranarray(some.h0), memory=memory)
                         model.backward(tape, d_y)
                     if layer.causal:
-                        model.step(np.asarray(x)[:, 0], None if dt is None else 0.5)
+                        model.step(np.asarray(x)[:, 0], dt=None if dt is None else 0.5)
             compiled.append({key: len(kernel.signatures) for key, kernel in entries().items()})
         assert compiled[-1] == compiled[0]
         assert ltc_np.kernels.resolve("cpu") == "cpu"

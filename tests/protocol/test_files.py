@@ -15,7 +15,10 @@ from ltc_np import Adam, Dense, Model, load
 
 def trained(layer, backend):
     """A model with parameters that are not its initial ones, one of them frozen."""
-    model, some = Model(layer, Dense(layer.output_size, 2), seed=0, backend=backend), given(layer, 4, 4, "float32")
+    model, some = (
+        Model(layer, Dense(2), seed=0, backend=backend),
+        given(layer, 4, 4, "float32"),
+    )
     model.freeze(next(iter(model.params)))
     optimizer = Adam(1e-2)
     model.fit(some.x, some.d_y[:, :, :1].repeat(2, 2), dt=some.dt, lengths=some.lengths, epochs=1, optimizer=optimizer,

@@ -18,9 +18,9 @@ def test_finite_differences(layer, backend):
     model = Model(layer, seed=1, dtype="float64", backend=backend)
     x, dt, lengths, h0, *_ = given(layer)
     if backend == "numpy" and layer.layout.size > 150:  # which compiled kernels need for their vectors
-        assert gradcheck.direction(model, x, dt, lengths=lengths, h0=h0) < 1e-6
+        assert gradcheck.direction(model, x, dt=dt, lengths=lengths, h0=h0) < 1e-6
         return
-    errors = gradcheck.check(model, x, dt, lengths=lengths, h0=h0)
+    errors = gradcheck.check(model, x, dt=dt, lengths=lengths, h0=h0)
     assert set(errors) == {*model.params, "x", "h0", *(["dt"] if layer.takes_dt else [])}
     assert max(errors.values()) < 1e-6, errors
 
@@ -45,8 +45,8 @@ def test_the_gradient_of_a_loss_is_that_of_backward(layer, backend, memory):
     """A training asks for no gradient of the input, which must not cost the parameters theirs."""
     model = Model(layer, seed=1, dtype="float64", backend=backend)
     x, dt, lengths, _, target, _ = given(layer, 4, 6)
-    loss, gradient = model.loss_and_grad(x, target, dt, lengths=lengths, memory=memory)
-    y, tape = model.forward(x, dt, lengths=lengths)
+    loss, gradient = model.loss_and_grad(x, target, dt=dt, lengths=lengths, memory=memory)
+    y, tape = model.forward(x, dt=dt, lengths=lengths)
     valid = np.arange(6) < lengths[:, None]
     count = valid.sum() * layer.output_size
     d_y = 2 * (y - target) * valid[:, :, None] / count
@@ -57,11 +57,11 @@ def test_the_gradient_of_a_loss_is_that_of_backward(layer, backend, memory):
 
 def test_gradients_of_layers_in_a_row(layer, backend):
     """What a layer hands to the one before it, which is asked for only there."""
-    model = Model(Dense(3, 2), layer, seed=1, dtype="float64", backend=backend)
+    model = Model(Dense(2, input_dim=3), layer, seed=1, dtype="float64", backend=backend)
     x, dt, lengths, _, target, _ = given(layer, 3, 4)
     x = np.random.default_rng(0).normal(size=(3, 4, 3))
-    _, gradient = model.loss_and_grad(x, target, dt, lengths=lengths)
-    y, tape = model.forward(x, dt, lengths=lengths)
+    _, gradient = model.loss_and_grad(x, target, dt=dt, lengths=lengths)
+    y, tape = model.forward(x, dt=dt, lengths=lengths)
     valid = (np.arange(4) < lengths[:, None])[:, :, None]
     want = model.backward(tape, 2 * (y - target) * valid / (valid.sum() * layer.output_size)).theta
     np.testing.assert_allclose(gradient, want, rtol=0, atol=1e-13 * np.abs(want).max())
@@ -77,19 +77,24 @@ def test_float32_follows_float64_over_many_steps(layer, backend):
     exact.theta = model.theta
     x, target = np.full((1, T, 2), 0.3, np.float32), np.zeros((1, T, layer.output_size), np.float32)
     dt = 20 / T if layer.takes_dt else None
-    (value, gradient), (value32, gradient32) = (m.loss_and_grad(x, target, dt) for m in (exact, model))
+    (value, gradient), (value32, gradient32) = (m.loss_and_grad(x, target, dt=dt) for m in (exact, model))
     assert abs(value32 - value) <= 1e-4 * value
     close(model.views(gradient32), exact.views(gradient), None, TOLERANCES["float32"][1])
 
 
 # ------------------------------------------------------------------------------------------- surrogate gradients
 
-SPIKES = SpikingLIF(2, 2)
+SPIKES = SpikingLIF(2, input_dim=2)
 
 
 @pytest.mark.parametrize(
     "layers",
-    [(SPIKES,), (Dense(2, 2), SPIKES), (Residual(Dense(2, 2), SPIKES),), (Bidirectional(MixedMemory(SPIKES)),)],
+    [
+        (SPIKES,),
+        (Dense(2, input_dim=2), SPIKES),
+        (Residual(Dense(2, input_dim=2), SPIKES),),
+        (Bidirectional(MixedMemory(SPIKES)),),
+    ],
     ids=["alone", "stack", "residual", "both ways"],
 )
 def test_surrogate_gradients_are_not_checked_by_differences(layers):

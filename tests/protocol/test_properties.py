@@ -54,7 +54,7 @@ def test_backends_agree(case):
     (slow, fast), x, dt, lengths, h0 = case
     results = []
     for model in (slow, fast):
-        y, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+        y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
         results.append((y, model.backward(tape, np.cos(y), np.sin(h0))))
     (y, g), (y_fast, g_fast) = results
     close(y_fast, y)
@@ -66,19 +66,19 @@ def test_backends_agree(case):
 @given(networks())
 def test_padding_order_of_the_batch_and_splits_change_nothing(case):
     (_, model), x, dt, lengths, h0 = case
-    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+    y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
     order = np.argsort(lengths, kind="stable")
-    shuffled = model(x[order], dt[order], lengths=lengths[order], h0=h0[order])
+    shuffled = model(x[order], dt=dt[order], lengths=lengths[order], h0=h0[order])
     assert np.array_equal(shuffled, y[order])
     T = x.shape[1]
-    first, middle = model(x[:, :1], dt[:, :1], h0=h0, return_state=True)
+    first, middle = model(x[:, :1], dt=dt[:, :1], h0=h0, return_state=True)
     if T > 1:
-        full, end = model(x, dt, h0=h0, return_state=True)
-        rest, last = model(x[:, 1:], dt[:, 1:], h0=middle, return_state=True)
+        full, end = model(x, dt=dt, h0=h0, return_state=True)
+        rest, last = model(x[:, 1:], dt=dt[:, 1:], h0=middle, return_state=True)
         assert np.array_equal(np.concatenate([first, rest], axis=1), full)
         assert np.array_equal(last, end)
     for b in np.flatnonzero(lengths):
-        alone, end = model(x[b, : lengths[b]], dt[b, : lengths[b]], h0=h0[b], return_state=True)
+        alone, end = model(x[b, : lengths[b]], dt=dt[b, : lengths[b]], h0=h0[b], return_state=True)
         assert np.array_equal(alone, y[b, : lengths[b]])
         assert np.array_equal(end, state[b])
 
@@ -89,7 +89,7 @@ def test_hull(case):
     """The state stays between the smallest and the largest of its start, 0, vleak and erev."""
     (_, model), x, dt, _, h0 = case
     p = model.params
-    _, state = model(x, dt, h0=h0, return_state=True)
+    _, state = model(x, dt=dt, h0=h0, return_state=True)
     ends = np.concatenate([[0.0], p["vleak"], p["erev"], p["sensory_erev"], h0.ravel()])
     slack = 1e-13 * np.abs(ends).max()  # a few hundred roundings
     assert state.min() >= ends.min() - slack
@@ -107,11 +107,11 @@ def test_gradient_along_a_direction(case):
 
     def loss(values):
         model.theta = values
-        y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+        y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
         return np.sin(y).sum() + np.sin(state).sum()
 
-    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
-    _, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+    y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
+    _, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
     g = model.backward(tape, np.cos(y), np.cos(state))
     step = 1e-6
     numeric = (loss(theta + step * way) - loss(theta - step * way)) / (2 * step)
@@ -129,7 +129,7 @@ def closed_forms(draw):
     options |= {"backbone_layers": draw(st.integers(0, 2)), "backbone_units": draw(st.integers(1, 20))}
     options |= {"backbone_activation": draw(st.sampled_from(["silu", "tanh", "gelu", "lecun_tanh"]))}
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    models = [CfCRNN(N, I, seed=0, dtype="float64", backend=b, **options) for b in ("numpy", "cpu")]
+    models = [CfCRNN(N, input_dim=I, seed=0, dtype="float64", backend=b, **options) for b in ("numpy", "cpu")]
     theta = rng.normal(0, 0.5, models[0].theta.size)
     for model in models:
         model.theta = theta
@@ -145,7 +145,7 @@ def test_backends_agree_on_closed_forms(case):
     (slow, fast), x, dt, lengths, h0 = case
     results = []
     for model in (slow, fast):
-        y, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+        y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
         results.append((y, model.backward(tape, np.cos(y), np.sin(h0))))
     (y, g), (y_fast, g_fast) = results
     close(y_fast, y)
@@ -158,12 +158,12 @@ def test_backends_agree_on_closed_forms(case):
 def test_padding_and_order_change_no_closed_form(case):
     """Up to the roundings of a product of another size."""
     (_, model), x, dt, lengths, h0 = case
-    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+    y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
     order = np.argsort(lengths, kind="stable")
-    close(model(x[order], dt[order], lengths=lengths[order], h0=h0[order]), y[order])
+    close(model(x[order], dt=dt[order], lengths=lengths[order], h0=h0[order]), y[order])
     for b in range(min(len(lengths), 3)):
         if lengths[b]:
-            alone, end = model(x[b, : lengths[b]], dt[b, : lengths[b]], h0=h0[b], return_state=True)
+            alone, end = model(x[b, : lengths[b]], dt=dt[b, : lengths[b]], h0=h0[b], return_state=True)
             close(alone, y[b, : lengths[b]])
             close(end, state[b])
         else:
@@ -176,7 +176,7 @@ def test_gated_states_stay_within_their_bounds(case):
     """|h'| <= 1 with a gate between two tanh, < 2 without."""
     (_, model), x, dt, lengths, h0 = case
     layer = model.layers[0]
-    y = model(x, dt, lengths=lengths, h0=h0)
+    y = model(x, dt=dt, lengths=lengths, h0=h0)
     if layer.variant != "keras" and layer.mode != "pure":
         assert np.abs(y).max(initial=0) <= (1 if layer.mode == "default" else 2) + 1e-15
 
@@ -193,9 +193,13 @@ def memories(draw):
     if kind in ("lstm", "gru"):
         layer = {"lstm": LSTM, "gru": GRU}[kind](N, I)
     elif kind == "ctgru":
-        layer = CTGRU(N, I, scales=M, decay=decay)
+        layer = CTGRU(N, input_dim=I, scales=M, decay=decay)
     else:
-        cell = LTC(FullyConnected(M, 1), size, ode_unfolds=2) if kind == "ltc" else CfC(N, size, backbone_units=3)
+        cell = (
+            LTC(FullyConnected(M, 1), input_dim=size, ode_unfolds=2)
+            if kind == "ltc"
+            else CfC(N, input_dim=size, backbone_units=3)
+        )
         layer = MixedMemory(cell, topology, input_dim=I)
     models = [Model(layer, seed=0, dtype="float64", backend=b) for b in ("numpy", "cpu")]
     theta = models[0].theta + rng.normal(0, 0.5, models[0].theta.size)
@@ -213,7 +217,7 @@ def test_backends_with_memory_agree(case):
     (slow, fast), x, dt, lengths, h0 = case
     results = []
     for model in (slow, fast):
-        y, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+        y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
         results.append((y, model.backward(tape, np.cos(y), np.sin(h0))))
     (y, g), (y_fast, g_fast) = results
     close(y_fast, y)
@@ -227,7 +231,7 @@ def test_backends_with_memory_agree(case):
 def test_padding_and_splits_change_nothing_with_memory(case):
     """Sequences alone, and in two pieces; products by BLAS may round in another order."""
     (_, model), x, dt, lengths, h0 = case
-    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+    y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
     assert np.array_equal(state[lengths == 0], h0[lengths == 0])
     for b in np.flatnonzero(lengths):
         n, middle = lengths[b], h0[b]
@@ -235,7 +239,7 @@ def test_padding_and_splits_change_nothing_with_memory(case):
         for piece in (slice(0, 1), slice(1, n)):
             if piece.start < n:
                 own = None if dt is None else dt[b, piece]
-                part, middle = model(x[b, piece], own, h0=middle, return_state=True)
+                part, middle = model(x[b, piece], dt=own, h0=middle, return_state=True)
                 parts.append(part)
         close(np.concatenate(parts), y[b, :n])
         close(middle, state[b])
@@ -249,11 +253,11 @@ def test_gradient_along_a_direction_with_memory(case):
 
     def loss(values):
         model.theta = values
-        y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+        y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
         return np.sin(y).sum() + np.sin(state).sum()
 
-    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
-    _, tape = model.forward(x, dt, lengths=lengths, h0=h0)
+    y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
+    _, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
     g = model.backward(tape, np.cos(y) * (np.arange(x.shape[1]) < lengths[:, None])[:, :, None], np.cos(state))
     numeric = (loss(theta + step * way) - loss(theta - step * way)) / (2 * step)
     scale = np.abs(g.theta * way).sum()

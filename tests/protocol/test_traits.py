@@ -30,16 +30,16 @@ def test_every_trait_is_declared_by_one_and_not_by_another():
 
 
 def test_relu_is_not_smooth():
-    assert not CfC(2, 3, backbone_activation="relu").smooth
-    assert CfC(2, 3, backbone_activation="relu", backbone_layers=0).smooth
-    assert not CTRNN(2, 3, activation="relu").smooth
-    assert Dense(2, 3, "gelu").smooth
+    assert not CfC(2, input_dim=3, backbone_activation="relu").smooth
+    assert CfC(2, input_dim=3, backbone_activation="relu", backbone_layers=0).smooth
+    assert not CTRNN(2, input_dim=3, activation="relu").smooth
+    assert Dense(3, "gelu", input_dim=2).smooth
 
 
 def test_sizes_and_state(layer, backend):
     model = Model(layer, seed=0, backend=backend)
     x, dt, *_ = whole(layer)
-    y, state = model(x, dt, return_state=True)
+    y, state = model(x, dt=dt, return_state=True)
     assert y.shape == (3, 5, layer.output_size)
     assert state.shape == (3, layer.state_size)
     assert y.dtype == state.dtype == np.float32
@@ -52,12 +52,12 @@ def test_elapsed_time(layer, backend):
     x = whole(layer).x
     if not layer.takes_dt:
         with pytest.raises(ValueError, match="`dt` must be left out"):
-            model(x, 1.0)
+            model(x, dt=1.0)
         return
-    assert not np.array_equal(model(x, 1.0), model(x, 0.5))
-    assert np.array_equal(model(x, 1.0), model(x))
-    assert np.array_equal(model(x, np.full((3, 5), 0.5)), model(x, 0.5))
-    assert np.array_equal(model(x, np.full(5, 0.5)), model(x, 0.5))
+    assert not np.array_equal(model(x, dt=1.0), model(x, dt=0.5))
+    assert np.array_equal(model(x, dt=1.0), model(x))
+    assert np.array_equal(model(x, dt=np.full((3, 5), 0.5)), model(x, dt=0.5))
+    assert np.array_equal(model(x, dt=np.full(5, 0.5)), model(x, dt=0.5))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -67,8 +67,8 @@ def test_dt_zero_leaves_the_state(layer, backend, dtype):
         return
     model = Model(layer, seed=0, dtype=dtype, backend=backend)
     x, _, _, h0, d_y, d_state = whole(layer, dtype=dtype)
-    assert np.array_equal(model(x, 0, h0=h0, return_state=True)[1], h0)
-    _, tape = model.forward(x, 0, h0=h0)
+    assert np.array_equal(model(x, dt=0, h0=h0, return_state=True)[1], h0)
+    _, tape = model.forward(x, dt=0, h0=h0)
     assert np.array_equal(model.backward(tape, 0 * d_y, d_state).h0, d_state)
 
 
@@ -84,7 +84,7 @@ def test_hull(layer, backend, dtype):
     ends = np.concatenate([[0.0], h0.ravel(), *potentials])
     slack = 1e-6 if dtype == "float32" else 1e-14
     for dt in (1e-6, 1.0, 1e3, 1e12):
-        _, state = model(10 * x, dt, h0=h0, return_state=True)
+        _, state = model(10 * x, dt=dt, h0=h0, return_state=True)
         assert state.min() >= ends.min() - slack
         assert state.max() <= ends.max() + slack
 
@@ -94,12 +94,12 @@ def test_causal(layer, backend):
     x, dt, *_ = whole(layer)
     later = x.copy()
     later[:, 3:] += 1
-    y, y_later = model(x, dt), model(later, dt)
+    y, y_later = model(x, dt=dt), model(later, dt=dt)
     assert np.array_equal(y[:, :3], y_later[:, :3]) == layer.causal
     assert not np.array_equal(y[:, 3:], y_later[:, 3:])
     if not layer.causal:
         with pytest.raises(ValueError, match="`step` needs layers whose outputs depend on no later input"):
-            model.step(x[:, 0], None if dt is None else dt[:, 0])
+            model.step(x[:, 0], dt=None if dt is None else dt[:, 0])
         with pytest.raises(ValueError, match="`tbptt` needs layers whose flag `causal` is True"):
             model.fit(x, y, dt=dt, tbptt=2, verbose=False)
 
@@ -107,9 +107,9 @@ def test_causal(layer, backend):
 def test_only_layers_that_drop_draw(layer, backend):
     model = Model(layer, seed=0, dtype="float64", backend=backend)
     x, dt, *_ = whole(layer)
-    y = model(x, dt)
-    one, again, other = (model.forward(x, dt, dropout_seed=seed)[0] for seed in (3, 3, 4))
-    assert np.array_equal(model.forward(x, dt)[0], y)
+    y = model(x, dt=dt)
+    one, again, other = (model.forward(x, dt=dt, dropout_seed=seed)[0] for seed in (3, 3, 4))
+    assert np.array_equal(model.forward(x, dt=dt)[0], y)
     assert np.array_equal(one, again)
     assert np.array_equal(one, other) == np.array_equal(one, y) == (not layer.drops)
 

@@ -32,8 +32,8 @@ def results(model, x, dt, lengths, h0, d_y, d_state, memory="full"):
     """Everything the public calls compute."""
     dtype = model.dtype
     x, dt, h0, d_y, d_state = (a.astype(dtype) for a in (x, dt, h0, d_y, d_state))
-    y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
-    again, tape = model.forward(x, dt, lengths=lengths, h0=h0, memory=memory)
+    y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
+    again, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, memory=memory)
     g = model.backward(tape, d_y, d_state)
     assert np.array_equal(y, again)
     assert y.dtype == state.dtype == g.theta.dtype == g.x.dtype == dtype
@@ -81,7 +81,12 @@ CASES = {
 
 
 def stacked(**options):
-    return lambda: pair(LTC(AutoNCP(9, 3, seed=1), 3, ode_unfolds=2), Dense(3, 4, "gelu"), Dense(4, 2), **options)
+    return lambda: pair(
+        LTC(AutoNCP(9, 3, seed=1), input_dim=3, ode_unfolds=2),
+        Dense(4, "gelu", input_dim=3),
+        Dense(2, input_dim=4),
+        **options,
+    )
 
 
 LENGTHS = [5, 3, 0, 5, 1, 4, 2]
@@ -107,13 +112,16 @@ RUNS = {
     ),
     "rmsprop without momentum": (stacked(), "mse", RMSprop(), {"l1": {"0.erev": 1e-2}}),
     "adam": (
-        lambda: pair(LTC(RandomWiring(3, 2, 5, seed=1), 3, ode_unfolds=2, positivity="clip")),
+        lambda: pair(LTC(RandomWiring(3, 2, 5, seed=1), input_dim=3, ode_unfolds=2, positivity="clip")),
         "huber",
         Adam(0.5),
         {"memory": "low", "lengths": LENGTHS},
     ),
     "two LTCs": (
-        lambda: pair(LTC(FullyConnected(5, 2), 3, ode_unfolds=1), LTC(AutoNCP(6, 2, seed=1), 2, ode_unfolds=2)),
+        lambda: pair(
+            LTC(FullyConnected(5, 2), input_dim=3, ode_unfolds=1),
+            LTC(AutoNCP(6, 2, seed=1), input_dim=2, ode_unfolds=2),
+        ),
         "mae",
         SGD(1e-2),
         {},

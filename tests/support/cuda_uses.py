@@ -49,7 +49,7 @@ def _run(model, B, T):
     ragged[0], ragged[B // 2] = T, 0 if B > 1 else T
     for wrap in (np.asarray, OnDevice):
         for sequences, lengths, memory in ((True, ragged, "full"), (False, None, "low"), (True, ragged, "low")):
-            y, tape = model.forward(wrap(x), wrap(dt), lengths=lengths, return_sequences=sequences, memory=memory)
+            y, tape = model.forward(wrap(x), dt=wrap(dt), lengths=lengths, return_sequences=sequences, memory=memory)
             d, d_state = (rng.normal(size=n).astype(model.dtype) for n in (y.shape, (B, model.state_size)))
             g = model.backward(tape, wrap(d), wrap(d_state))
             _finite(y, g.theta, g.x, g.h0, g.dt)
@@ -59,7 +59,13 @@ def _run(model, B, T):
 def _train(B, T, dtype, target=None, **options):
     """One step of `fit`."""
     rng = np.random.default_rng(0)
-    model = Model(LTC(FullyConnected(3, 2), 3, ode_unfolds=2), Dense(2, 2), seed=0, dtype=dtype, backend="cuda")
+    model = Model(
+        LTC(FullyConnected(3, 2), input_dim=3, ode_unfolds=2),
+        Dense(2),
+        seed=0,
+        dtype=dtype,
+        backend="cuda",
+    )
     target = np.full((B, T, 2), 0.5, dtype) if target is None else target
     model.fit(rng.normal(size=(B, T, 3)), target, epochs=1, batch_size=B, seed=0, verbose=False, **options)
     _finite(model.theta)
@@ -69,15 +75,20 @@ def use_everything(dtype, sizes, T=3):
     """Calls that need every kernel, in all its forms; ``sizes`` are pairs of units and sequences."""
     for N, B in sizes:
         for wiring in (FullyConnected(N, 2), AutoNCP(N, 2), RandomWiring(3, 2, N, seed=1)):
-            layer = LTC(wiring, 3, ode_unfolds=2, check_stability="off")
-            _run(Model(layer, Dense(2, 2), seed=0, dtype=dtype, backend="cuda"), B, T)
+            layer = LTC(wiring, input_dim=3, ode_unfolds=2, check_stability="off")
+            _run(Model(layer, Dense(2), seed=0, dtype=dtype, backend="cuda"), B, T)
     N, B = sizes[0]
     for solver in SOLVERS:
-        layer = LTC(FullyConnected(N, 2), 3, solver=solver, ode_unfolds=2, check_stability="off")
+        layer = LTC(FullyConnected(N, 2), input_dim=3, solver=solver, ode_unfolds=2, check_stability="off")
         _run(Model(layer, seed=0, dtype=dtype, backend="cuda"), B, T)
-    layers = [Dense(2, 2, activation) for activation in ACTIVATIONS]
-    _run(Model(LTC(FullyConnected(N, 2), 3, ode_unfolds=1), *layers, seed=0, dtype=dtype, backend="cuda"), B, T)
-    two = LTC(FullyConnected(N, 2), 3, ode_unfolds=1), LTC(FullyConnected(N + 1, 2), 2, ode_unfolds=1)
+    layers = [Dense(2, activation, input_dim=2) for activation in ACTIVATIONS]
+    _run(
+        Model(LTC(FullyConnected(N, 2), input_dim=3, ode_unfolds=1), *layers, seed=0, dtype=dtype, backend="cuda"), B, T
+    )
+    two = (
+        LTC(FullyConnected(N, 2), input_dim=3, ode_unfolds=1),
+        LTC(FullyConnected(N + 1, 2), input_dim=2, ode_unfolds=1),
+    )
     _run(Model(*two, seed=0, dtype=dtype, backend="cuda"), B, T)
     for optimizer in (optim.Adam(0.1), AdamW(0.1), optim.SGD(0.1), optim.RMSprop(0.1)):
         _train(B, T, dtype, optimizer=optimizer, clip_norm=1.0)

@@ -55,70 +55,129 @@ from ltc_np import (
 
 def layers():
     """Name -> layers of a model with 2 inputs."""
-    yield "LTC sparse", [LTC(AutoNCP(8, 3), 2)]
+    yield "LTC sparse", [LTC(AutoNCP(8, 3), input_dim=2)]
     dense = FullyConnected(5, 3)
-    yield "LTC dense", [LTC(dense, 2, ode_unfolds=3, positivity="clip", input_mapping=None, output_mapping="linear")]
+    yield (
+        "LTC dense",
+        [LTC(dense, input_dim=2, ode_unfolds=3, positivity="clip", input_mapping=None, output_mapping="linear")],
+    )
     yield "LTC tutorial", [LTC(RandomWiring(2, 3, 6, seed=0), epsilon=0.0)]
-    yield "LTC 32", [LTC(FullyConnected(32, 4), 2)]
-    yield "LTC exponential", [LTC(AutoNCP(8, 3), 2, ode_unfolds=3, solver="exponential")]
-    yield "LTC euler", [LTC(AutoNCP(8, 3), 2, ode_unfolds=5, solver="euler", init={"cm": 3.0})]
-    yield "LTC rk4", [LTC(FullyConnected(6, 3), 2, ode_unfolds=4, solver="rk4", init={"cm": 3.0})]
-    yield "LTC time constants", [LTC(AutoNCP(8, 3), 2, init={"time_constants": (1, 50)})]
-    yield "CfC", [CfC(5, 2, backbone_units=17)]
+    yield "LTC 32", [LTC(FullyConnected(32, 4), input_dim=2)]
+    yield "LTC exponential", [LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=3, solver="exponential")]
+    yield "LTC euler", [LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=5, solver="euler", init={"cm": 3.0})]
+    yield "LTC rk4", [LTC(FullyConnected(6, 3), input_dim=2, ode_unfolds=4, solver="rk4", init={"cm": 3.0})]
+    yield "LTC time constants", [LTC(AutoNCP(8, 3), input_dim=2, init={"time_constants": (1, 50)})]
+    yield "CfC", [CfC(5, input_dim=2, backbone_units=17)]
     yield (
         "CfC no gate",
-        [CfC(2, 2, mode="no_gate", variant="keras", backbone_units=7, backbone_layers=2, backbone_activation="silu")],
+        [
+            CfC(
+                2,
+                input_dim=2,
+                mode="no_gate",
+                variant="keras",
+                backbone_units=7,
+                backbone_layers=2,
+                backbone_activation="silu",
+            )
+        ],
     )
-    yield "CfC paper", [CfC(18, 2, variant="paper", backbone_layers=0)]
+    yield "CfC paper", [CfC(18, input_dim=2, variant="paper", backbone_layers=0)]
     yield (
         "CfC dropout",
-        [CfC(4, 2, backbone_units=5, backbone_layers=2, backbone_activation="gelu", backbone_dropout=0.5)],
+        [CfC(4, input_dim=2, backbone_units=5, backbone_layers=2, backbone_activation="gelu", backbone_dropout=0.5)],
     )
-    yield "CfC pure", [CfC(3, 2, mode="pure", backbone_units=6, backbone_activation="tanh", init={"w_tau": (0.2, 0.5)})]
+    yield (
+        "CfC pure",
+        [CfC(3, input_dim=2, mode="pure", backbone_units=6, backbone_activation="tanh", init={"w_tau": (0.2, 0.5)})],
+    )
     yield (
         "CfC pure paper",
-        [CfC(17, 2, mode="pure", variant="paper", backbone_units=6, backbone_activation="relu", init={"w_tau": -0.4})],
+        [
+            CfC(
+                17,
+                input_dim=2,
+                mode="pure",
+                variant="paper",
+                backbone_units=6,
+                backbone_activation="relu",
+                init={"w_tau": -0.4},
+            )
+        ],
     )
-    yield "WiredCfC", [WiredCfC(AutoNCP(8, 3), 2)]
-    yield "WiredCfC strict", [WiredCfC(AutoNCP(8, 2), 2, strict=True, variant="paper")]
-    yield "WiredCfC pure", [WiredCfC(Random(5, 2, 0.5), 2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3})]
-    yield "LSTM", [LSTM(5, 2)]
-    yield "LSTM 20", [LSTM(20, 2, forget_bias=0.0, init={"b": (-0.5, 0.5)})]
-    yield "GRU", [GRU(5, 2, init={"b_hn": (-0.5, 0.5)})]
-    yield "GRU 20", [GRU(20, 2)]
-    yield "CTGRU", [CTGRU(5, 2)]
-    yield "CTGRU after", [CTGRU(18, 2, scales=3, decay="after", tau_min=0.1, tau_ratio=2.0)]
-    yield "CTRNN", [CTRNN(5, 2)]
-    yield "CTRNN euler", [CTRNN(2, 2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn")]
-    yield "CTRNN rk4", [CTRNN(17, 2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)})]
-    yield "CTRNN alone", [CTRNN(4, 2, global_feedback=False, activation="silu")]
-    yield "NeuralODE", [NeuralODE(5, 2, ode_unfolds=2)]
-    yield "NeuralODE euler", [NeuralODE(3, 2, solver="euler", activation="lecun_tanh")]
-    yield "SpikingLIF", [SpikingLIF(18, 2, tau=2.0, refractory=0.7, surrogate="arctan", init={"b": (1.0, 3.0)})]
+    yield "WiredCfC", [WiredCfC(AutoNCP(8, 3), input_dim=2)]
+    yield "WiredCfC strict", [WiredCfC(AutoNCP(8, 2), input_dim=2, strict=True, variant="paper")]
+    yield (
+        "WiredCfC pure",
+        [WiredCfC(Random(5, 2, 0.5), input_dim=2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3})],
+    )
+    yield "LSTM", [LSTM(5, input_dim=2)]
+    yield "LSTM 20", [LSTM(20, input_dim=2, forget_bias=0.0, init={"b": (-0.5, 0.5)})]
+    yield "GRU", [GRU(5, input_dim=2, init={"b_hn": (-0.5, 0.5)})]
+    yield "GRU 20", [GRU(20, input_dim=2)]
+    yield "CTGRU", [CTGRU(5, input_dim=2)]
+    yield "CTGRU after", [CTGRU(18, input_dim=2, scales=3, decay="after", tau_min=0.1, tau_ratio=2.0)]
+    yield "CTRNN", [CTRNN(5, input_dim=2)]
+    yield (
+        "CTRNN euler",
+        [CTRNN(2, input_dim=2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn")],
+    )
+    yield (
+        "CTRNN rk4",
+        [CTRNN(17, input_dim=2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)})],
+    )
+    yield "CTRNN alone", [CTRNN(4, input_dim=2, global_feedback=False, activation="silu")]
+    yield "NeuralODE", [NeuralODE(5, input_dim=2, ode_unfolds=2)]
+    yield "NeuralODE euler", [NeuralODE(3, input_dim=2, solver="euler", activation="lecun_tanh")]
+    yield (
+        "SpikingLIF",
+        [SpikingLIF(18, input_dim=2, tau=2.0, refractory=0.7, surrogate="arctan", init={"b": (1.0, 3.0)})],
+    )
     yield (
         "SpikingLIF recurrent",
         [
             SpikingLIF(
-                3, 2, recurrent=True, reset="subtract", refractory=0.4, tau=2.0, slope=3.0, init={"b": (2.0, 4.0)}
+                3,
+                input_dim=2,
+                recurrent=True,
+                reset="subtract",
+                refractory=0.4,
+                tau=2.0,
+                slope=3.0,
+                init={"b": (2.0, 4.0)},
             )
         ],
     )
-    yield "SpikingLIF relaxed", [SpikingLIF(4, 2, recurrent=True, reset=-0.2, threshold=0.8, relaxed=True)]
-    yield "MixedMemory", [MixedMemory(LTC(FullyConnected(5, 3), 2, ode_unfolds=2))]
-    yield "MixedMemory keras", [MixedMemory(LTC(AutoNCP(6, 2), 6, ode_unfolds=3), "keras", 0.5, input_dim=2)]
-    yield "MixedMemory CfC", [MixedMemory(CfC(4, 2, backbone_units=5))]
-    yield "Bidirectional", [Bidirectional(LTC(AutoNCP(6, 2), 2, ode_unfolds=2))]
+    yield "SpikingLIF relaxed", [SpikingLIF(4, input_dim=2, recurrent=True, reset=-0.2, threshold=0.8, relaxed=True)]
+    yield "MixedMemory", [MixedMemory(LTC(FullyConnected(5, 3), input_dim=2, ode_unfolds=2))]
+    yield "MixedMemory keras", [MixedMemory(LTC(AutoNCP(6, 2), input_dim=6, ode_unfolds=3), "keras", 0.5, input_dim=2)]
+    yield "MixedMemory CfC", [MixedMemory(CfC(4, input_dim=2, backbone_units=5))]
+    yield "Bidirectional", [Bidirectional(LTC(AutoNCP(6, 2), input_dim=2, ode_unfolds=2))]
     yield (
         "Bidirectional CfC",
-        [Bidirectional(CfC(3, 2, backbone_units=5, backbone_layers=2, backbone_dropout=0.5), "sum")],
+        [Bidirectional(CfC(3, input_dim=2, backbone_units=5, backbone_layers=2, backbone_dropout=0.5), "sum")],
     )
-    yield "Bidirectional LSTM", [Bidirectional(LSTM(3, 2))]
-    yield "Residual", [Residual(LTC(AutoNCP(6, 3), 2, ode_unfolds=2), Dropout(3, 0.3), Dense(3, 2, "tanh"))]
-    yield "InputMapping", [InputMapping(2, "linear"), LSTM(3, 2)]
+    yield "Bidirectional LSTM", [Bidirectional(LSTM(3, input_dim=2))]
+    yield (
+        "Residual",
+        [Residual(LTC(AutoNCP(6, 3), input_dim=2, ode_unfolds=2), Dropout(0.3), Dense(2, "tanh"))],
+    )
+    yield "InputMapping", [InputMapping("linear", input_dim=2), LSTM(3, input_dim=2)]
     for name in (None, "relu", "tanh", "sigmoid", "silu", "gelu", "lecun_tanh"):
-        yield f"Dense {name}", [Dense(2, 3, name)]
-    yield "stack", [LTC(AutoNCP(8, 3), 2, ode_unfolds=2), Dropout(3, 0.5), GRU(4, 3), Dense(4, 3)]
-    yield "stack of LTC", [LTC(AutoNCP(8, 3), 2, ode_unfolds=2), LTC(FullyConnected(4, 2), 3, ode_unfolds=2)]
+        yield f"Dense {name}", [Dense(3, name, input_dim=2)]
+    yield (
+        "stack",
+        [
+            LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=2),
+            Dropout(0.5, input_dim=3),
+            GRU(4, input_dim=3),
+            Dense(3, input_dim=4),
+        ],
+    )
+    yield (
+        "stack of LTC",
+        [LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=2), LTC(FullyConnected(4, 2), input_dim=3, ode_unfolds=2)],
+    )
 
 
 def digest(*values):
@@ -147,30 +206,30 @@ def of_calls(model, B, T, seed=0):
     ragged[0] = T
     found = {}
     for what, lengths in (("full", None), ("ragged", ragged)):
-        y, state = model(x, dt, lengths=lengths, h0=h0, return_state=True)
+        y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
         found[f"{what} y"], found[f"{what} state"] = digest(y), digest(state)
         d_y = rng.normal(size=y.shape).astype(dtype)
         for memory in ("full", "low"):
-            y, tape = model.forward(x, dt, lengths=lengths, h0=h0, memory=memory)
+            y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, memory=memory)
             g = model.backward(tape, d_y, d_state)
             found[f"{what} {memory} y"] = digest(y)
             for name, value in (("theta", g.theta), ("x", g.x), ("h0", g.h0), ("dt", g.dt)):
                 found[f"{what} {memory} d_{name}"] = digest(value)
-        y, tape = model.forward(x, 0.3 if model.takes_dt else None, lengths=lengths, return_sequences=False,
+        y, tape = model.forward(x, dt=0.3 if model.takes_dt else None, lengths=lengths, return_sequences=False,
                                 dropout_seed=7)  # fmt: skip
         g = model.backward(tape, d_y[:, 0])
         found[f"{what} last"] = digest(y, g.theta, g.x, g.h0, g.dt)
-        loss, grad = model.loss_and_grad(x, d_y, dt, lengths=lengths, l1=0.01, l2={next(iter(model.params)): 0.1})
+        loss, grad = model.loss_and_grad(x, d_y, dt=dt, lengths=lengths, l1=0.01, l2={next(iter(model.params)): 0.1})
         found[f"{what} loss"] = digest(loss, grad)
-    y, tape = model.forward(x[0], None if dt is None else dt[0], h0=h0[0])
+    y, tape = model.forward(x[0], dt=None if dt is None else dt[0], h0=h0[0])
     g = model.backward(tape, d_y[0], d_state[0])
     found["single"] = digest(y, g.theta, g.x, g.h0, g.dt)
     if all(layer.causal for layer in model.layers):
         state = h0
         for t in range(min(3, T)):
-            y, state = model.step(x[:, t], None if dt is None else dt[:, t], state)
+            y, state = model.step(x[:, t], dt=None if dt is None else dt[:, t], state=state)
         found["step"] = digest(y, state)
-    found["predict"] = digest(model.predict(x, dt, lengths=ragged, batch_size=2))
+    found["predict"] = digest(model.predict(x, dt=dt, lengths=ragged, batch_size=2))
     return found
 
 
@@ -195,7 +254,7 @@ def trainings(backend, dtype, I=2):
     lengths = np.array([6, 2, 5, 0, 6, 3, 1, 6, 4])
 
     def ltc(**more):
-        return lambda: Model(LTC(AutoNCP(8, 3), I, ode_unfolds=2), Dense(3, 2), **options, **more)
+        return lambda: Model(LTC(AutoNCP(8, 3), input_dim=I, ode_unfolds=2), Dense(2), **options, **more)
 
     optimizers = (Adam(1e-2), AdamW(1e-2), SGD(0.1, 0.9, nesterov=True), RMSprop(1e-2, momentum=0.5))
     for optimizer in optimizers:
@@ -255,7 +314,7 @@ def emulated():
         for dtype in ("float32", "float64"):
             for name, stack in layers():
                 if name.startswith(("LTC", "stack of LTC")) and name != "LTC 32":
-                    for more, tail in (("", []), (" Dense", [Dense(stack[-1].output_size, 2, "tanh")])):
+                    for more, tail in (("", []), (" Dense", [Dense(2, "tanh", input_dim=stack[-1].output_size)])):
                         model = Model(*stack, *tail, seed=1, dtype=dtype, backend="cuda")
                         yield f"cuda {dtype} {name}{more}", of_calls(model, 3, 4)
                 if name in ("Bidirectional", "Residual", "MixedMemory", "stack"):
@@ -263,9 +322,15 @@ def emulated():
                     yield f"cuda {dtype} layerwise {name}", of_calls(model, 3, 4)
             for name, found in trainings("cuda", dtype):
                 yield f"cuda {dtype} training {name}", found
-            model = Model(LTC(AutoNCP(8, 3), 2, ode_unfolds=2), Dense(3, 2), seed=1, dtype=dtype, backend="cuda")
+            model = Model(
+                LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=2),
+                Dense(2),
+                seed=1,
+                dtype=dtype,
+                backend="cuda",
+            )
             x, dt = plain_data(3, 4, 2, dtype)
-            y, tape = model.forward(OnDevice(x), OnDevice(dt), lengths=[4, 0, 2])
+            y, tape = model.forward(OnDevice(x), dt=OnDevice(dt), lengths=[4, 0, 2])
             d_y = OnDevice(np.ones((3, 4, 2), dtype))
             g = model.backward(tape, d_y)
             yield f"cuda {dtype} device arrays", {"all": digest(*map(np.asarray, (y, g.theta, g.x, g.h0, g.dt)))}
@@ -286,14 +351,14 @@ def everything():
     for name, model in (
         ("LTCRNN", LTCRNN(RandomWiring(2, 2, 8, seed=0), 2, 8, 2, seed=0)),
         ("LTCRNN memory", LTCRNN(AutoNCP(8, 2), 2, mixed_memory=True, proj_size=3, seed=0)),
-        ("CfCRNN", CfCRNN(8, 2, proj_size=2, seed=0)),
+        ("CfCRNN", CfCRNN(8, input_dim=2, proj_size=2, seed=0)),
         ("config", from_config({"cell": "ltc", "units": 8, "input_dim": 2, "output_dim": 2}, seed=0)),
     ):
         yield f"{name}", of_calls(model, 3, 5)
     for B in (1, 300, 1100):  # one lane, many tiles, more tiles than gradient rows
         for dtype in ("float32", "float64"):
-            yield f"cpu {dtype} LTC {B}", of_calls(Model(LTC(AutoNCP(8, 3), 2), seed=1, dtype=dtype), B, 2)
-            yield f"cpu {dtype} CTRNN {B}", of_calls(Model(CTRNN(5, 2), seed=1, dtype=dtype), B, 2)
+            yield f"cpu {dtype} LTC {B}", of_calls(Model(LTC(AutoNCP(8, 3), input_dim=2), seed=1, dtype=dtype), B, 2)
+            yield f"cpu {dtype} CTRNN {B}", of_calls(Model(CTRNN(5, input_dim=2), seed=1, dtype=dtype), B, 2)
     yield from emulated()
 
 

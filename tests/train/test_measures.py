@@ -125,7 +125,7 @@ def test_what_metrics_may_be():
 
 def test_metrics_of_decisions_need_logits():
     """Of probabilities every one is above 0."""
-    model = Model(Dense(2, 1, "sigmoid"), seed=0)
+    model = Model(Dense(1, "sigmoid", input_dim=2), seed=0)
     y = np.ones((12, 4, 1))
     for name in ("accuracy", "f1", "balanced_accuracy"):
         with pytest.raises(ValueError, match=f"the metric {name} needs a model of logits, got Dense"):
@@ -160,7 +160,7 @@ def test_all_targets_are_looked_at_in_parts(monkeypatch):
         y = REAL.copy()
         y[:-1] = 0.5
         unchanged(network(), ValueError, "`target` of accuracy must be in", X, y, metrics=["accuracy"])
-        unchanged(network(1, False), ValueError, "`target` of f1 must be in", X, y[:, 0], metrics=["f1"])
+        unchanged(network(1, dt=False), ValueError, "`target` of f1 must be in", X, y[:, 0], metrics=["f1"])
 
 
 def test_a_loss_of_ones_own_that_is_not_finite_is_named():

@@ -75,7 +75,7 @@ def train(name, initial_epoch):
     if initial_epoch:
         model = load(folder / f"{initial_epoch}.npz", optimizer=optimizer)
     else:
-        model = Model(LTC(AutoNCP(8, 4), 2), Dropout(4, 0.2), Dense(4, 2), seed=0)
+        model = Model(LTC(AutoNCP(8, 4), input_dim=2), Dropout(0.2, input_dim=4), Dense(2, input_dim=4), seed=0)
     history = model.fit(
         x, y, validation_data=(x[:7], bad), loss=LOSSES[name], batch_size=6, epochs=60, initial_epoch=initial_epoch,
         seed=None if initial_epoch else 11,  # it is in the file
@@ -236,7 +236,7 @@ def test_repeated_trainings_repeat_neither_order_nor_dropout(monkeypatch):
     monkeypatch.setattr(HostEngine, "loss_and_grad", watched)
     options = {"batch_size": 6, "epochs": 2, "optimizer": SGD(0.1), "verbose": 0}
     for seed in (None, 7):
-        model = Model(LTC(AutoNCP(8, 4), 1), Dropout(4, 0.5), Dense(4, 1), seed=0)
+        model = Model(LTC(AutoNCP(8, 4), input_dim=1), Dropout(0.5), Dense(1), seed=0)
         seeds.clear(), orders.clear()
         for _ in range(3):
             model.fit(x, y, seed=seed, **options)

@@ -120,7 +120,7 @@ def test_unequal_sequences_weights_and_irregular_time(backend):
     padded.fit(x, y, dt=dt, lengths=lengths, **kwargs)
     assert np.array_equal(model.theta, padded.theta)
     assert model.evaluate(xs, ys, dt=dts)["loss"] == pytest.approx(
-        sum(((model(a, d) - b) ** 2).sum() for a, b, d in zip(xs, ys, dts, strict=True)) / (16 * 3), rel=1e-5
+        sum(((model(a, dt=d) - b) ** 2).sum() for a, b, d in zip(xs, ys, dts, strict=True)) / (16 * 3), rel=1e-5
     )
     classes = LTCRNN(AutoNCP(8, 3), 2, seed=0, return_sequences=False, backend=backend)
     history = classes.fit(xs, [0, 2, 1, 2], loss="cross_entropy", metrics=["accuracy", "f1"], **kwargs)
@@ -191,7 +191,7 @@ def test_batches_end_with_their_longest_sequence(return_sequences, backend, monk
     forward, seen = HostEngine.forward, []
 
     def new():
-        layers = MixedMemory(LTC(AutoNCP(6, 3), 2, ode_unfolds=2)), LSTM(3, 3)
+        layers = MixedMemory(LTC(AutoNCP(6, 3), input_dim=2, ode_unfolds=2)), LSTM(3, input_dim=3)
         return Model(*layers, seed=0, dtype="float64", backend=backend, return_sequences=return_sequences)
 
     def watched(self, prepared, sequences, *args):
@@ -210,10 +210,10 @@ def test_batches_end_with_their_longest_sequence(return_sequences, backend, monk
         assert seen == [3, 6, 2]
     for rows in ([0, 1], [2, 3], [6]):
         part = {"lengths": lengths[rows], "sample_weight": weight[rows]}
-        _, gradient = by_hand.loss_and_grad(x[rows], y[rows], dt[rows], **part)
+        _, gradient = by_hand.loss_and_grad(x[rows], y[rows], dt=dt[rows], **part)
         optimizer.step(by_hand, gradient)
     np.testing.assert_allclose(by_fit.theta, by_hand.theta, rtol=0, atol=1e-13)
-    loss, _ = by_hand.loss_and_grad(x, y, dt, lengths=lengths, sample_weight=weight)
+    loss, _ = by_hand.loss_and_grad(x, y, dt=dt, lengths=lengths, sample_weight=weight)
     assert measured == pytest.approx(loss, rel=1e-12)
     shapes = []
 
@@ -299,7 +299,7 @@ def test_early_stopping_callbacks_and_functions():
 def test_interrupted_and_resumed_training_has_the_same_bits(optimizer, tmp_path, backend):
     x, y = sines()
     kwargs = {"batch_size": 8, "seed": 3, "verbose": False, "clip_norm": 0.5}
-    layers = LTC(AutoNCP(8, 2), 1), Dense(2, 1)
+    layers = LTC(AutoNCP(8, 2), input_dim=1), Dense(1, input_dim=2)
     whole, part = Model(*layers, seed=0, backend=backend), Model(*layers, seed=0, backend=backend)
     whole.fit(x, y, epochs=4, optimizer=optimizer(CosineDecay(0.01, 20)), **kwargs)
     part.fit(
@@ -361,7 +361,7 @@ def test_a_last_step_that_diverges_is_seen(backend):
 
 def test_what_is_not_finite_before_any_step_is_not_blamed_on_the_learning_rate():
     x, y = sines(n=6, T=5)
-    model = Model(Dense(1, 1), seed=0)
+    model = Model(Dense(1, input_dim=1), seed=0)
     words = "loss inf .*; no step has been made yet, so the forward pass or the loss overflows .*: take inputs"
     with pytest.raises(FloatingPointError, match=words) as error, np.errstate(over="ignore"):
         model.fit(x, np.full_like(y, 1e30), verbose=False)
@@ -376,10 +376,10 @@ def test_divergence_is_seen_behind_empty_sequences_and_in_the_loss_alone():
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="after the last step"):
         model.fit(x, y, lengths=[0, 0, 5, 5, 0, 0], batch_size=2, shuffle=False, optimizer=SGD(1e38), verbose=False)
     assert np.isfinite(model(x)).all()
-    dense = Model(Dense(1, 1), seed=0)
+    dense = Model(Dense(1, input_dim=1), seed=0)
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="loss inf"):
         dense.fit(x, y, optimizer=SGD(1e25), verbose=False)
-    large = Model(Dense(1, 1), seed=0)  # a mean absolute error stays finite
+    large = Model(Dense(1, input_dim=1), seed=0)  # a mean absolute error stays finite
     history = large.fit(x, y, optimizer=SGD(1e25), loss="mae", validation_data=(x, y), verbose=False)
     assert history.best_epoch == 0
 
@@ -476,7 +476,7 @@ def ragged(T=11, n=5, dtype="float64", backend="auto"):
     rng = np.random.default_rng(4)
     data = {"x": rng.normal(size=(n, T, 2)), "y": rng.normal(size=(n, T, 3)), "dt": rng.uniform(0.1, 2, (n, T))}
     lengths = np.array([T, 3, 0, T - 1, 5])[:n]
-    model = Model(LTC(AutoNCP(8, 4), 2), Dense(4, 3), seed=0, dtype=dtype, backend=backend)
+    model = Model(LTC(AutoNCP(8, 4), input_dim=2), Dense(3), seed=0, dtype=dtype, backend=backend)
     return model, data, lengths
 
 
@@ -492,9 +492,9 @@ def chunks_by_hand(model, data, lengths, order, batch_size, K, optimizer, clip_n
                 break
             w = None if weight is None else weight[rows, a : a + K]
             counts = np.where(np.arange(x.shape[1]) < left[:, None], 1.0 if w is None else w, 0.0)
-            _, state = model(x, dt, lengths=left, h0=h0, return_state=True)
+            _, state = model(x, dt=dt, lengths=left, h0=h0, return_state=True)
             if counts.any():
-                loss, grad = model.loss_and_grad(x, y, dt, lengths=left, h0=h0, sample_weight=w)
+                loss, grad = model.loss_and_grad(x, y, dt=dt, lengths=left, h0=h0, sample_weight=w)
                 clip_by_global_norm(grad, clip_norm)
                 optimizer.step(model, grad)
                 total += loss * counts.sum()
@@ -716,8 +716,10 @@ def test_what_cannot_be_cut_into_chunks_is_refused():
             small().fit(x, y, tbptt=K, verbose=False)
     with pytest.raises(ValueError, match="`tbptt` needs a model that gives an output at every step, got one of ret"):
         small(return_sequences=False).fit(x, y[:, -1], tbptt=4, verbose=False)
-    with pytest.raises(ValueError, match=r"`tbptt` needs layers whose flag `causal` is True, got Looks\(1, 1\)"):
-        Model(LTC(AutoNCP(8, 1), 1), Looks(1, 1), seed=0).fit(x, y, tbptt=4, verbose=False)
+    with pytest.raises(
+        ValueError, match=r"`tbptt` needs layers whose flag `causal` is True, got Looks\(1, input_dim=1\)"
+    ):
+        Model(LTC(AutoNCP(8, 1), input_dim=1), Looks(1), seed=0).fit(x, y, tbptt=4, verbose=False)
     with pytest.raises(
         ValueError, match=r"`y` must be \(B, T, ...\) = \(40, 12, ...\) with `tbptt`, got shape \(40, 3"
     ):

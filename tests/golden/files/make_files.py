@@ -36,13 +36,13 @@ from ltc_np import (
 HERE = Path(__file__).parent
 MODELS = {
     "gains": lambda o: LTCRNN(RandomWiring(2, 2, 5, seed=3), 2, 5, 2, solver="exponential", ode_unfolds=2, **o),
-    "cfc": lambda o: CfCRNN(4, 2, mode="pure", variant="paper", backbone_units=3, proj_size=2, **o),
-    "wired_cfc": lambda o: Model(WiredCfC(AutoNCP(8, 2), 2, strict=True), **o),
+    "cfc": lambda o: CfCRNN(4, input_dim=2, mode="pure", variant="paper", backbone_units=3, proj_size=2, **o),
+    "wired_cfc": lambda o: Model(WiredCfC(AutoNCP(8, 2), input_dim=2, strict=True), **o),
     "mixed_memory": lambda o: LTCRNN(FullyConnected(3, 2), 2, mixed_memory="keras", init="time_constants", **o),
-    "both_ways": lambda o: Model(Bidirectional(CfC(2, 2, backbone_units=3, init={"ff1_b": 0.5}), "sum"), **o),
+    "both_ways": lambda o: Model(Bidirectional(CfC(2, input_dim=2, backbone_units=3, init={"ff1_b": 0.5}), "sum"), **o),
     "stack": lambda o: Model(
-        LTC(AutoNCP(6, 3), 2, ode_unfolds=2, positivity="clip", init={"mu": (0.1, 0.2)}),
-        Dropout(3, 0.3), Residual(Dense(3, 3, "tanh")), Dense(3, 2), return_sequences=False, **o,
+        LTC(AutoNCP(6, 3), input_dim=2, ode_unfolds=2, positivity="clip", init={"mu": (0.1, 0.2)}),
+        Dropout(0.3), Residual(Dense(3, "tanh", input_dim=3)), Dense(2), return_sequences=False, **o,
     ),
     "config": lambda o: from_config(
         {"cell": "ctrnn", "units": 3, "input_dim": 2, "output_dim": 2, "solver": "rk4", "init": {"tau": [0.5, 2]}}, **o
@@ -64,7 +64,7 @@ def main():
         model.fit(x, y, dt=dt, epochs=3, batch_size=2, optimizer=optimizer, seed=0, verbose=False,
                   validation_data={"x": x, "y": y, "dt": dt})  # fmt: skip
         model.save(HERE / f"{name}.npz", optimizer if name in OPTIMIZERS else None)
-        out, state = model(x, dt, return_state=True)
+        out, state = model(x, dt=dt, return_state=True)
         found = {"x": x, "dt": dt, "y": out, "state": state, "theta": model.theta, "trainable": model.trainable}
         if name in OPTIMIZERS:
             found |= {f"optimizer/{key}": value for key, value in optimizer.state().items()}

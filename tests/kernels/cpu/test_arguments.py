@@ -11,12 +11,12 @@ from ltc_np.kernels.cpu import arguments, ltc, ltc_lanes, ltc_posts, ode
 CELLS = {
     f"{type(layer).__name__} {layer.solver} {order}": layer
     for layer, order in (
-        (LTC(AutoNCP(12, 3), 2, solver="rk4", ode_unfolds=2, check_stability="off"), "lanes"),
-        (LTC(AutoNCP(12, 3), 2, solver="exponential", ode_unfolds=2), "lanes"),
-        (LTC(FullyConnected(33, 3), 2, solver="rk4", ode_unfolds=2, check_stability="off"), "posts"),
-        (LTC(FullyConnected(33, 3), 2, solver="exponential", ode_unfolds=2), "posts"),
-        (CTRNN(5, 2, solver="rk4", ode_unfolds=2), "tiles"),
-        (NeuralODE(9, 3, solver="euler", ode_unfolds=2), "tiles"),
+        (LTC(AutoNCP(12, 3), input_dim=2, solver="rk4", ode_unfolds=2, check_stability="off"), "lanes"),
+        (LTC(AutoNCP(12, 3), input_dim=2, solver="exponential", ode_unfolds=2), "lanes"),
+        (LTC(FullyConnected(33, 3), input_dim=2, solver="rk4", ode_unfolds=2, check_stability="off"), "posts"),
+        (LTC(FullyConnected(33, 3), input_dim=2, solver="exponential", ode_unfolds=2), "posts"),
+        (CTRNN(5, input_dim=2, solver="rk4", ode_unfolds=2), "tiles"),
+        (NeuralODE(9, input_dim=3, solver="euler", ode_unfolds=2), "tiles"),
     )
 }
 

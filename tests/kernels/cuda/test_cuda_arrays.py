@@ -136,7 +136,7 @@ def test_features(affine, rng):
 def test_dense(name, rng):
     from ltc_np.base.workspace import Fresh
 
-    layer, x, d_y = Dense(3, 2, name), rng.normal(size=(B, T, 3)), rng.normal(size=(B, T, 2))
+    layer, x, d_y = Dense(2, name, input_dim=3), rng.normal(size=(B, T, 3)), rng.normal(size=(B, T, 2))
     p, g, g_d = (dict(layer.layout.arrays(a)) for a in (rng.normal(size=8), np.zeros(8), np.zeros(8)))
     x[0, 0] = p["bias"][0] = 0  # the kink of relu
     y, _, saved = layer.forward(p, x, None, None, None, "full", Fresh())

@@ -28,14 +28,16 @@ def test_equals_numpy(case, dtype, many, monkeypatch, rng):
     wiring, I, B, T, lengths, solver, unfolds, _ = CASES[case]
     if many:
         monkeypatch.setattr(ltc, "ENOUGH_THREADS", 1)
-    compare(rng, LTC(wiring, I, solver=solver, ode_unfolds=unfolds, check_stability="off"), B, T, dtype, lengths)
+    compare(
+        rng, LTC(wiring, input_dim=I, solver=solver, ode_unfolds=unfolds, check_stability="off"), B, T, dtype, lengths
+    )
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("case", LARGE)
 def test_large_batches_equal_numpy_and_repeat_their_bits(case, dtype, rng):
     wiring, I, B, T, solver, unfolds = LARGE[case]
-    layer = LTC(wiring, I, solver=solver, ode_unfolds=unfolds)
+    layer = LTC(wiring, input_dim=I, solver=solver, ode_unfolds=unfolds)
     lengths = np.random.default_rng(1).integers(0, T + 1, B).tolist()
     found = [compare(np.random.default_rng(0), layer, B, T, dtype, lengths, m) for m in ("full", "full", "low")]
     for other in found[1:]:
@@ -48,7 +50,7 @@ def test_training_equals_numpy(name, rng):
 
 
 def test_what_cannot_fit_is_refused():
-    model = pair(LTC(FullyConnected(512), 512, ode_unfolds=100_000), dtype="float64")[1]
+    model = pair(LTC(FullyConnected(512), input_dim=512, ode_unfolds=100_000), dtype="float64")[1]
     with pytest.raises(MemoryError, match="on the GPU, of which .* are free"):
         model.forward(np.broadcast_to(np.float64(0), (4096, 60, 512)))
 
@@ -57,7 +59,7 @@ def test_tensors_of_pytorch_go_in_and_come_out_without_a_copy(rng):
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("this PyTorch has no CUDA")
-    definition, model = pair(LTC(AutoNCP(9, 3, seed=1), 3), dtype="float32")
+    definition, model = pair(LTC(AutoNCP(9, 3, seed=1), input_dim=3), dtype="float32")
     x = rng.normal(size=(4, 5, 3)).astype(np.float32)
     y = torch.as_tensor(model(torch.from_numpy(x).cuda()), device="cuda")
     np.testing.assert_allclose(y.cpu().numpy(), definition(x), rtol=1e-4, atol=1e-5)

@@ -47,7 +47,7 @@ def test_no_kernel_races_or_leaves_its_arrays(many, monkeypatch):
 def sweep(solver, machine):
     """A forward and a backward through a small network."""
     with installed(machine):
-        layer = LTC(FullyConnected(3, 2), 2, solver=solver, ode_unfolds=2, check_stability="off")
+        layer = LTC(FullyConnected(3, 2), input_dim=2, solver=solver, ode_unfolds=2, check_stability="off")
         model = Model(layer, seed=0, backend="cuda")
         y, tape = model.forward(np.ones((3, 2, 2), np.float32))
         model.backward(tape, np.ones_like(y))
@@ -134,7 +134,7 @@ SIMULATED = """
 
     assert device.SIMULATED
     models = [
-        Model(LTC(AutoNCP(6, 2), 2, ode_unfolds=2), Dense(2, 1, "tanh"), seed=0, dtype="float64", backend=backend)
+        Model(LTC(AutoNCP(6, 2)), Dense(1, "tanh"), input_dim=2, seed=0, dtype="float64", backend=backend)
         for backend in ("numpy", "cuda")
     ]
     rng = np.random.default_rng(0)
@@ -281,12 +281,12 @@ def test_reasons_of_a_machine(available, error, launch, reason, monkeypatch):
 def test_the_reason_is_in_the_error_and_auto_never_picks_cuda(monkeypatch):
     monkeypatch.setattr(device, "why_not", lambda: "no such luck: buy one")
     with pytest.raises(ImportError, match='^`backend="cuda"` cannot be used: no such luck: buy one$'):
-        Model(LTC(FullyConnected(3), 2), backend="cuda")
+        Model(LTC(FullyConnected(3), input_dim=2), backend="cuda")
     monkeypatch.setattr(device, "why_not", lambda: None)
     assert kernels.resolve("cuda") == "cuda"
     assert kernels.resolve("auto") == "cpu"
     with pytest.raises(ValueError, match="`backend` must be one of 'auto', 'numpy', 'cpu', 'cuda', got 'gpu'"):
-        Model(LTC(FullyConnected(3), 2), backend="gpu")
+        Model(LTC(FullyConnected(3), input_dim=2), backend="gpu")
 
 
 def test_nothing_imports_cuda_unasked():

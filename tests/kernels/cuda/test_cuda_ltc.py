@@ -24,7 +24,7 @@ def test_equals_numpy(case, dtype, emulator, monkeypatch, rng):
     wiring, I, B, T, lengths, solver, unfolds, many = CASES[case]
     if many:
         monkeypatch.setattr(ltc, "ENOUGH_THREADS", 1)
-    layer = LTC(wiring, I, solver=solver, ode_unfolds=unfolds, check_stability="off")
+    layer = LTC(wiring, input_dim=I, solver=solver, ode_unfolds=unfolds, check_stability="off")
     compare(rng, layer, B, T, dtype, lengths)
 
 
@@ -34,7 +34,7 @@ def test_sizes(dtype, emulator, monkeypatch, rng):
     for k, N in enumerate((3, 8, 15, 16, 17, 31, 32, 33, 42, 43, 47, 63, 64)):
         monkeypatch.setattr(ltc, "ENOUGH_THREADS", (1, 2**20)[k % 2])
         wiring = FullyConnected(N, N // 2) if k % 3 else AutoNCP(N + 3, 2, seed=k)
-        layer = LTC(wiring, 1 + k % 4, solver=("semi_implicit", "exponential")[k % 2], ode_unfolds=1 + k % 3)
+        layer = LTC(wiring, input_dim=1 + k % 4, solver=("semi_implicit", "exponential")[k % 2], ode_unfolds=1 + k % 3)
         B, T = 1 + 2 * (k % 5), 1 + k % 3
         compare(rng, layer, B, T, dtype, [T, *rng.integers(0, T + 1, B - 1)])
 
@@ -42,7 +42,7 @@ def test_sizes(dtype, emulator, monkeypatch, rng):
 @pytest.mark.parametrize("solver", ["semi_implicit", "rk4"])
 def test_bits_depend_neither_on_what_is_kept_nor_on_tiles_nor_on_thread_order(solver, emulator, monkeypatch):
     """Segments of two steps, ten of them; sequences and whole tiles end within and between them."""
-    layer = LTC(AutoNCP(12, 3, seed=1), 4, solver=solver, ode_unfolds=2, check_stability="off")
+    layer = LTC(AutoNCP(12, 3, seed=1), input_dim=4, solver=solver, ode_unfolds=2, check_stability="off")
     monkeypatch.setattr(ltc, "SEGMENT_NUMBERS", 2 * 2 * layer.method.stages * 5 * 12)
     lengths = [20, 0, 4, 1, 13]
     found = []
@@ -55,16 +55,16 @@ def test_bits_depend_neither_on_what_is_kept_nor_on_tiles_nor_on_thread_order(so
 
 
 def test_a_sequence_has_the_same_bits_in_every_batch(emulator, monkeypatch, rng):
-    model = pair(LTC(FullyConnected(5, 3), 2, ode_unfolds=2), dtype="float32")[1]
+    model = pair(LTC(FullyConnected(5, 3), input_dim=2, ode_unfolds=2), dtype="float32")[1]
     x, dt = (a.astype(np.float32) for a in data(rng, 7, 4, 2))
-    alone = [model(x[b], dt[b]) for b in range(7)]
+    alone = [model(x[b], dt=dt[b]) for b in range(7)]
     monkeypatch.setattr(ltc, "ENOUGH_THREADS", 1)
-    together = model(x, dt)
+    together = model(x, dt=dt)
     assert np.array_equal(together, alone)
-    assert np.array_equal(model(x, 0 * dt)[:, -1], model(x[:, :1], 0.0)[:, 0]), "dt = 0 leaves the state"
+    assert np.array_equal(model(x, dt=0 * dt)[:, -1], model(x[:, :1], dt=0.0)[:, 0]), "dt = 0 leaves the state"
     state = None
     for t in range(4):
-        y, state = model.step(x[:, t], dt[:, t], state)
+        y, state = model.step(x[:, t], dt=dt[:, t], state=state)
     assert np.array_equal(y, together[:, -1])
 
 
@@ -74,7 +74,7 @@ def test_copies_and_files_keep_the_backend(emulator, monkeypatch, tmp_path):
 
     from ltc_np import load
 
-    model = pair(LTC(FullyConnected(3), 2))[1]
+    model = pair(LTC(FullyConnected(3), input_dim=2))[1]
     model.save(tmp_path / "model.npz")
     stored = pickle.dumps(model)
     for again in (copy.deepcopy(model), copy.copy(model), pickle.loads(stored), load(tmp_path / "model.npz", "cuda")):
@@ -86,7 +86,7 @@ def test_copies_and_files_keep_the_backend(emulator, monkeypatch, tmp_path):
 
 
 def test_layers_are_limited_by_a_block(emulator):
-    model = Model(LTC(AutoNCP(600, 2, sparsity_level=0.9, seed=0), 1), backend="cuda")
+    model = Model(LTC(AutoNCP(600, 2, sparsity_level=0.9, seed=0), input_dim=1), backend="cuda")
     with pytest.raises(ValueError, match='at most 512 units in a layer, got 600; use backend="cpu"'):
         model(np.zeros((1, 1, 1)))
 
@@ -102,7 +102,7 @@ def test_training_on_the_device_equals_numpy(name, emulator, rng):
 @pytest.mark.parametrize("optimizer", [SGD(0.1), RMSprop(0.1)])
 def test_without_momentum_there_is_no_moment(optimizer, emulator, rng):
     """But there is a step, that of NumPy."""
-    models = pair(LTC(FullyConnected(3), 2, ode_unfolds=1))
+    models = pair(LTC(FullyConnected(3), input_dim=2, ode_unfolds=1))
     x, before = rng.normal(size=(2, 2, 2)), models[0].theta.copy()
     for model in models:
         optimizer.reset()
@@ -115,7 +115,7 @@ def test_without_momentum_there_is_no_moment(optimizer, emulator, rng):
 
 def test_logits_of_any_size_keep_their_loss(emulator, rng):
     """The largest logit is subtracted before the exponentials."""
-    models = pair(LTC(FullyConnected(3, 2), 2, ode_unfolds=1), Dense(2, 3))
+    models = pair(LTC(FullyConnected(3, 2), input_dim=2, ode_unfolds=1), Dense(3, input_dim=2))
     x, target, found = rng.normal(size=(4, 2, 2)), rng.integers(0, 3, (4, 2)), []
     for model in models:
         model.params["1.bias"] = [1e4, 0.0, -1e4]
@@ -126,7 +126,7 @@ def test_logits_of_any_size_keep_their_loss(emulator, rng):
 
 
 def test_a_gradient_whose_square_overflows_is_clipped(emulator, rng):
-    models = pair(LTC(FullyConnected(3), 2, ode_unfolds=1))
+    models = pair(LTC(FullyConnected(3), input_dim=2, ode_unfolds=1))
     x, y = rng.normal(size=(2, 2, 2)), np.ones((2, 2, 3))
     before = models[0].theta.copy()
     for model in models:
@@ -256,7 +256,7 @@ def test_what_the_device_does_not_know_goes_through_the_host(emulator, rng):
 
 def test_calls_with_arrays_on_the_device_wait_for_it(emulator, rng):
     """Before, since another library may still be writing x, and after, since it may read y at once."""
-    model, machine, order = pair(LTC(FullyConnected(3), 2, ode_unfolds=1))[1], emulator(), []
+    model, machine, order = pair(LTC(FullyConnected(3), input_dim=2, ode_unfolds=1))[1], emulator(), []
     launch = machine.launch
     machine.wait = lambda: order.append("wait")
     machine.launch = lambda *arguments: (order.append("launch"), launch(*arguments))
@@ -271,7 +271,11 @@ def test_calls_with_arrays_on_the_device_wait_for_it(emulator, rng):
 @pytest.mark.parametrize("single", [False, True])
 @pytest.mark.parametrize("sequences", [True, False])
 def test_arrays_on_the_device_go_in_and_come_out(single, sequences, emulator, rng):
-    layers = LTC(AutoNCP(9, 3, seed=1), 3, ode_unfolds=2), Dense(3, 4, "gelu"), LTC(FullyConnected(6, 2), 4)
+    layers = (
+        LTC(AutoNCP(9, 3, seed=1), input_dim=3, ode_unfolds=2),
+        Dense(4, "gelu", input_dim=3),
+        LTC(FullyConnected(6, 2), input_dim=4),
+    )
     definition, model = pair(*layers, return_sequences=sequences)
     lengths = None if single else [5, 3, 0, 5]
     x, dt = data(rng, 4, 5, 3, lengths)
@@ -279,12 +283,12 @@ def test_arrays_on_the_device_go_in_and_come_out(single, sequences, emulator, rn
     if single:
         x, dt, d_y, h0, d_state = x[0], dt[0], d_y[0], h0[0], d_state[0]
     before = x.copy()
-    y, state = definition(x, dt, lengths=lengths, h0=h0, return_state=True)
-    g = definition.backward(definition.forward(x, dt, lengths=lengths, h0=h0)[1], d_y, d_state)
+    y, state = definition(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
+    g = definition.backward(definition.forward(x, dt=dt, lengths=lengths, h0=h0)[1], d_y, d_state)
     x_d, d_y_d, d_state_d = map(OnDevice, (x, d_y, d_state))
     for times in (OnDevice(dt), dt):
-        got = model(x_d, times, lengths=lengths, h0=h0, return_state=True)
-        out, tape = model.forward(x_d, times, lengths=lengths, h0=h0, memory="low")
+        got = model(x_d, dt=times, lengths=lengths, h0=h0, return_state=True)
+        out, tape = model.forward(x_d, dt=times, lengths=lengths, h0=h0, memory="low")
         g_d = model.backward(tape, d_y_d, d_state_d)
         for a, b in ((got[0], y), (got[1], state), (out, y), *((getattr(g_d, n), getattr(g, n)) for n in g._fields)):
             assert a.shape == b.shape
@@ -293,7 +297,7 @@ def test_arrays_on_the_device_go_in_and_come_out(single, sequences, emulator, rn
 
 
 def test_arrays_on_the_device_are_checked(emulator, rng):
-    model = pair(LTC(FullyConnected(5, 2), 3), dtype="float32")[1]
+    model = pair(LTC(FullyConnected(5, 2), input_dim=3), dtype="float32")[1]
     x = rng.normal(size=(4, 5, 3)).astype(np.float32)
     for given, message in (
         (x.astype(np.float64), r"`x` must be a contiguous float32 array of shape \(4, 5, 3\) on the GPU, got float64"),
@@ -305,7 +309,7 @@ def test_arrays_on_the_device_are_checked(emulator, rng):
         with pytest.raises(ValueError, match=message):
             model(OnDevice(given))
     with pytest.raises(ValueError, match="`dt` must be finite .* and >= 0, got 20 values"):
-        model(OnDevice(x), OnDevice(np.full((4, 5), -1, np.float32)))
+        model(OnDevice(x), dt=OnDevice(np.full((4, 5), -1, np.float32)))
     with pytest.raises(ValueError, match="this model's own `forward` of arrays on the GPU"):
         model.backward(model.forward(x)[1], OnDevice(x[:, :, :2].copy()))
     y, tape = model.forward(OnDevice(x))
@@ -330,7 +334,7 @@ def test_arrays_on_the_device_are_checked(emulator, rng):
             call(OnDevice(x))
     with pytest.raises(TypeError, match="`h0` must be an array of the host here"):
         model(x, h0=OnDevice(np.zeros((4, 5), np.float32)))
-    other = Model(LTC(FullyConnected(5, 2), 3), backend="numpy")
+    other = Model(LTC(FullyConnected(5, 2), input_dim=3), backend="numpy")
     with pytest.raises(TypeError, match='need a model with backend="cuda", got one with backend="numpy"'):
         other(OnDevice(x))
 

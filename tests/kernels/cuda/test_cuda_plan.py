@@ -12,11 +12,18 @@ from ltc_np.kernels.cuda import device, ltc, ltc_sweeps, plan
 from ltc_np.network.engine import Objective
 
 STACKS = {
-    "one": lambda: [LTC(FullyConnected(6, 3), 2, ode_unfolds=2)],
-    "wide input": lambda: [LTC(FullyConnected(3), 200, ode_unfolds=1, input_mapping=None)],
-    "wide readout": lambda: [LTC(FullyConnected(4, 2), 2, ode_unfolds=1), Dense(2, 300, "gelu"), Dense(300, 1)],
-    "two, the small one first": lambda: [LTC(FullyConnected(3), 2), LTC(FullyConnected(12, 2), 3, ode_unfolds=3)],
-    "in another layer": lambda: [Residual(LTC(FullyConnected(6, 2), 2, ode_unfolds=2))],
+    "one": lambda: [LTC(FullyConnected(6, 3), input_dim=2, ode_unfolds=2)],
+    "wide input": lambda: [LTC(FullyConnected(3), input_dim=200, ode_unfolds=1, input_mapping=None)],
+    "wide readout": lambda: [
+        LTC(FullyConnected(4, 2), input_dim=2, ode_unfolds=1),
+        Dense(300, "gelu", input_dim=2),
+        Dense(1, input_dim=300),
+    ],
+    "two, the small one first": lambda: [
+        LTC(FullyConnected(3), input_dim=2),
+        LTC(FullyConnected(12, 2), input_dim=3, ode_unfolds=3),
+    ],
+    "in another layer": lambda: [Residual(LTC(FullyConnected(6, 2), input_dim=2, ode_unfolds=2))],
 }
 B, T, POINTS = 9, 20, 9
 
@@ -30,7 +37,7 @@ def short_segments(monkeypatch):
 def both_directions(model, wrap, memory="full", lengths=None, batch=B):
     rng = np.random.default_rng(0)
     x, dt = rng.normal(size=(batch, T, model.input_size)), rng.uniform(0, 1, (batch, T))
-    y, tape = model.forward(wrap(x), wrap(dt), lengths=lengths, memory=memory)
+    y, tape = model.forward(wrap(x), dt=wrap(dt), lengths=lengths, memory=memory)
     d_y, d_state = rng.normal(size=y.shape), rng.normal(size=(batch, model.state_size))
     g = model.backward(tape, wrap(d_y), wrap(d_state))
     return [np.asarray(a) for a in (y, g.theta, g.x, g.h0, g.dt)]
@@ -97,7 +104,7 @@ def parameters(model, way):
     if way == "fit":
         objective = Objective(losses.get("mse"), None, model.penalty(None, 0.1))
         return held(lambda: model.engine.trainer(objective, Adam(), None, "full", Workspace()))
-    return held(lambda: model(np.zeros((1, 1, model.input_size)), 0.1)) and 0
+    return held(lambda: model(np.zeros((1, 1, model.input_size)), dt=0.1)) and 0
 
 
 def held(make):

@@ -27,9 +27,9 @@ B, T, LENGTHS = 4, 5, [5, 3, 0, 5]
 
 def stacked(dtype="float64", **options):
     given = (
-        LTC(AutoNCP(9, 3, seed=1), 3, ode_unfolds=2),
-        Dense(3, 4, "gelu"),
-        LTC(FullyConnected(6, 2), 4, ode_unfolds=1),
+        LTC(AutoNCP(9, 3, seed=1), input_dim=3, ode_unfolds=2),
+        Dense(4, "gelu", input_dim=3),
+        LTC(FullyConnected(6, 2), input_dim=4, ode_unfolds=1),
     )
     return pair(*given, dtype=dtype, **options)[1]
 
@@ -55,7 +55,7 @@ def test_the_engine_knows_what_runs_on_the_card():
     assert model.engine.unknown is None
     assert model.engine.front(np.zeros(3)) is model.engine
     assert type(model.engine.front(OnDevice(np.zeros(3)))) is DeviceFront
-    other = Residual(LTC(FullyConnected(3), 3))
+    other = Residual(LTC(FullyConnected(3), input_dim=3))
     assert Model(other, backend="cuda").engine.unknown is other
 
 
@@ -92,7 +92,7 @@ def test_arrays_of_the_host_and_of_the_device_give_the_same_bits(dtype, sequence
     d_y = rng.normal(size=(B, T, 2) if sequences else (B, 2)).astype(dtype)
     found = []
     for wrap in (np.asarray, OnDevice):
-        y, tape = model.forward(wrap(x), wrap(dt), lengths=LENGTHS, h0=h0, memory=memory)
+        y, tape = model.forward(wrap(x), dt=wrap(dt), lengths=LENGTHS, h0=h0, memory=memory)
         g = model.backward(tape, wrap(d_y), wrap(d_state))
         found.append([np.asarray(a) for a in (y, g.theta, g.x, g.h0, g.dt)])
     for host, card in zip(*found, strict=True):
@@ -170,7 +170,7 @@ def test_a_trainer_says_what_it_does_not_know():
     assert training.why_not(model, mse._replace(loss=losses.get(own)), adam) == "loss own"
     assert training.why_not(model, mse._replace(class_weight=[1, 2]), adam) == "loss mse"
     assert training.why_not(model, mse, Mine()) == "optimizer Mine"
-    other = Model(Residual(LTC(FullyConnected(3), 3)), backend="cuda")
+    other = Model(Residual(LTC(FullyConnected(3), input_dim=3)), backend="cuda")
     assert training.why_not(other, mse, adam).startswith("layer Residual")
 
 

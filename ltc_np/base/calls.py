@@ -1,0 +1,63 @@
+"""Calls with arguments that do not fit: Python's own messages say neither the names nor the remedy."""
+
+import difflib
+import functools
+import inspect
+
+from .checks import brief
+
+
+def explained(function):
+    """A decorator: a call that does not fit the signature says which names there are, and which was meant."""
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            reason = misfit(function, args, kwargs)
+            if reason is None:
+                raise
+        raise TypeError(reason)
+
+    return call
+
+
+def misfit(function, args, kwargs):
+    """What is wrong with the arguments of a call, in one sentence; None if they fit."""
+    parameters = inspect.signature(function).parameters
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+        return None
+    except TypeError:
+        pass
+    name = function.__name__
+    if name == "__init__":
+        name = type(args[0]).__name__
+    name = "a call of the model" if name == "__call__" else f"`{name}`"
+    own_kinds = [p for p in parameters.values() if p.name not in ("self", "cls")]
+    method = len(own_kinds) < len(parameters)
+    by_position = [p.name for p in own_kinds if p.kind is p.POSITIONAL_OR_KEYWORD]
+    by_name = [p.name for p in own_kinds if p.kind is p.KEYWORD_ONLY]
+    kinds, given, known = {p.kind for p in own_kinds}, args[method:], by_position + by_name
+    for keyword in kwargs:
+        if keyword not in known and inspect.Parameter.VAR_KEYWORD not in kinds:
+            close = difflib.get_close_matches(keyword, known, 1, 0.6)
+            hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
+            return f"{name} has no argument `{keyword}`: {hint}"
+    if len(given) > len(by_position) and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        takes = _listed(by_position) or "nothing"
+        got = ", ".join(map(brief, given[len(by_position) :]))
+        rest = f": give {', '.join(by_name)} by name" if by_name else ""
+        return f"{name} takes {takes} by position, got {got} more{rest}"
+    missing = [
+        p.name for p in own_kinds if p.default is p.empty and p.name in known[len(given) :] and p.name not in kwargs
+    ]
+    if missing:
+        return f"{name} needs {_listed(missing)}, got no such argument"
+    twice = next(p for p in by_position[: len(given)] if p in kwargs)
+    return f"{name} got `{twice}` twice, by position and by name"
+
+
+def _listed(names):
+    return " and ".join(f"`{name}`" for name in names)

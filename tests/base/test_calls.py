@@ -1,0 +1,52 @@
+"""What calls with arguments that do not fit are told."""
+
+import numpy as np
+import pytest
+
+from ltc_np import LSTM, LTCRNN, AutoNCP, CfC, Dropout, Model, gradcheck, load
+from ltc_np.base.calls import explained, misfit
+
+MODEL = LTCRNN(AutoNCP(8, 2), 3, seed=0)
+X = np.zeros((2, 4, 3))
+MISTAKES = {
+    "a size in the place of another": (lambda: CfC(*(12, 32)), "`CfC` takes `units` by position, got 32 more"),
+    "a typing error": (lambda: MODEL.fit(X, X, epcohs=3), "`fit` has no argument `epcohs`: did you mean `epochs`?"),
+    "an unknown name": (lambda: Dropout(0.1, banana=1), "`Dropout` has no argument `banana`: there are rate"),
+    "a state in the place of dt": (lambda: MODEL(X, X[:, 0]), "a call of the model takes `x` by position, got an "),
+    "nothing": (lambda: LSTM(), "`LSTM` needs `units`, got no such argument"),
+    "two are missing": (lambda: gradcheck.check(), "`check` needs `model` and `x`, got no such argument"),
+    "twice": (lambda: load("x", path="y"), "`load` got `path` twice, by position and by name"),
+    "a keyword of the model": (lambda: Model(CfC(3), sed=1), "`Model` has no argument `sed`: did you mean `seed`?"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", MISTAKES)
+def test_mistakes_are_explained_in_one_line(key):
+    call, message = MISTAKES[key]
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None and caught.value.__context__ is None
+
+
+def test_errors_from_inside_pass_unchanged():
+    error = TypeError("from inside")
+
+    @explained
+    def function(a, *, b=1):
+        raise error
+
+    with pytest.raises(TypeError) as caught:
+        function(1, b=2)
+    assert caught.value is error
+
+
+def test_arguments_that_fit():
+    def function(a, *rest, b=1, **others):
+        """With everything."""
+
+    assert misfit(function, (1, 2, 3), {"b": 2, "c": 3}) is None
+    assert misfit(function, (), {"b": 2}) == "`function` needs `a`, got no such argument"
+    assert explained(function).__doc__ == "With everything."
+    assert explained(function)(1) is None
