@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import losses
+from ..base import checks
 from ..base.workspace import Workspace
 from ..network.engine import Objective
 from ..network.outputs import last_outputs
@@ -143,7 +144,8 @@ class Run:
     def check_finite(self, value, what, gradient=None, where="", outputs=None):
         """Stop on a loss or gradient that is not finite, with the parameters of before the last step.
 
-        ``outputs``, where they are known, tell an overflow from a loss of a user's own that is not finite by itself.
+        ``outputs``, where they are known, tell an overflow from a loss of a user's own that is not finite by itself:
+        their squares are.
         """
         norm = 0.0 if gradient is None else global_norm(gradient)
         if math.isfinite(value) and math.isfinite(norm):
@@ -153,9 +155,9 @@ class Run:
         norm = "" if gradient is None else f" with gradient norm {norm:g}"
         kept = "the model keeps the parameters of before the last step" if self.updated else "no step has been made yet"
         loss = self.settings.objective.loss
-        if not losses.takes_weight(loss) and outputs is not None and np.isfinite(outputs).all():
-            part = "its d_y is not, or the backward pass overflows" if math.isfinite(value) else "its value is not"
-            advice = f"{kept}, and the outputs were finite: look at your loss {loss.__name__}, {part}"
+        if not losses.takes_weight(loss) and outputs is not None and checks.surely_finite(outputs):
+            part = "whose `d_y` may not be finite" if math.isfinite(value) else "which gave this value"
+            advice = f"{kept}, and the outputs have not overflown: look at your loss {loss.__name__}, {part}"
         elif self.updated:
             advice = f"{kept}: lower the learning rate or set `clip_norm`"
         else:

@@ -47,6 +47,9 @@ def test_own_metric_is_checked():
         metric.update(np.ones((2, 1)), np.ones((2, 1)))
         with pytest.raises(TypeError, match=f"must return a real number, got {kind}"):
             metric.result()
+    metric = get(largest_error)
+    metric.update(np.ones((3, 2)), np.array([[0, 0], [9, 9], [1, 2]]), [[1, 1], [0, 0], [1, 1]])  # whole steps
+    assert metric.result() == 1.0
     with pytest.raises(ValueError, match="`weight` of largest_error must be the same for all outputs of a step"):
         get(largest_error).update(np.ones((2, 2)), np.ones((2, 2)), [[1, 0], [1, 1]])
     for wrong in (lambda y: 0.0, lambda estimator, x, y: 0.0):

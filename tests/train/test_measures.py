@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import LTCRNN, SGD, AutoNCP, Dense, Model, metrics
+from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Dense, Model, metrics
 from ltc_np.train import measures
 
 RNG = np.random.default_rng(0)
@@ -15,12 +15,22 @@ def network(outputs=1, return_sequences=True):
     return LTCRNN(AutoNCP(8, outputs), 2, seed=0, return_sequences=return_sequences)
 
 
-def unchanged(model, error, words, *args, **options):
-    """The fit raises, and the model is as it was."""
-    before = model.theta.copy()
+class Steps(Callback):
+    """Counts the steps of a training."""
+
+    count = 0
+
+    def on_batch_end(self, step, logs):
+        self.count += 1
+
+
+def unchanged(model, error, words, *args, steps=0, **options):
+    """The fit raises after so many steps, and the model is as it was."""
+    before, counter = model.theta.copy(), Steps()
     with pytest.raises(error, match=words):
-        model.fit(*args, batch_size=4, optimizer=SGD(0.1), verbose=False, **options)
+        model.fit(*args, batch_size=4, optimizer=SGD(0.1), verbose=False, callbacks=counter, **options)
     np.testing.assert_array_equal(model.theta, before)
+    assert counter.count == steps
 
 
 def no_weights(y, target):
@@ -89,7 +99,8 @@ def test_a_metric_of_ones_own_that_fails_at_first(wrong):
 
     metric = {"result": result, "raises": raises, "update": Update()}[wrong]
     words = "result must return a real number|continuous is not supported|^no$"
-    unchanged(network(), (TypeError, ZeroDivisionError), words, X, REAL, metrics=[metric])
+    steps = 0 if wrong == "update" else 3
+    unchanged(network(), (TypeError, ZeroDivisionError), words, X, REAL, metrics=[metric], steps=steps)
 
 
 def test_a_metric_that_fails_later_leaves_the_model_as_it_is():
@@ -174,12 +185,10 @@ def test_a_loss_of_ones_own_that_is_not_finite_is_named():
         return 1.0, np.full_like(outputs, np.inf)
 
     words = (
-        r"loss nan .*step 0 .*; no step has been made yet, and the outputs were finite: look at your loss mine, its val"
+        r"loss nan .*step 0 .*; no step has been made yet, and the outputs have not .*: look at your loss mine, which"
     )
     unchanged(network(), FloatingPointError, words, x, y, loss=mine)
-    words = (
-        r"loss 1 with .* nan .*; no step .*: look at your loss slope, its d_y is not, or the backward pass overflows"
-    )
+    words = r"loss 1 with .* nan .*; no step .*: look at your loss slope, whose `d_y` may not be finite"
     with np.errstate(invalid="ignore"):
         unchanged(network(), FloatingPointError, words, x, y, loss=slope)
     calls = []
@@ -188,8 +197,35 @@ def test_a_loss_of_ones_own_that_is_not_finite_is_named():
         calls.append(1)
         return np.nan if len(calls) == 3 else 1.0, 0.01 * outputs
 
-    words = (
-        "; the model keeps the parameters of before the last step, and the outputs were finite: look at your loss later"
-    )
+    words = "the model keeps the parameters of before the last step, and the outputs have not overflown: .* loss later"
     with pytest.raises(FloatingPointError, match=words):
         network().fit(x, y, loss=later, batch_size=4, verbose=False)
+
+
+def test_outputs_that_overflow_are_not_blamed_on_a_loss_of_ones_own():
+    def mine(outputs, target):
+        return float(np.mean((outputs - target) ** 2)), 2 * (outputs - target) / outputs.size
+
+    model = Model(Dense(2, 1), seed=0)
+    with pytest.raises(FloatingPointError, match="lower the learning rate") as error, np.errstate(all="ignore"):
+        model.fit(X, REAL, loss=mine, epochs=9, optimizer=SGD(1e25), verbose=False)
+    assert "mine" not in str(error.value)
+
+
+def test_a_metric_may_keep_what_it_is_shown():
+    """Outputs lie in a workspace, which the next batch writes to."""
+
+    class Keeps(metrics.Metric):
+        name = "keeps"
+
+        def reset(self):
+            self.kept = []
+
+        def update(self, y, target, weight=None):
+            self.kept.append((y, target))
+
+        def result(self):
+            return float(np.mean([np.mean((y - target) ** 2) for y, target in self.kept]))
+
+    found = network().evaluate(X, REAL, metrics=["mse", Keeps()], batch_size=4)
+    assert found["keeps"] == pytest.approx(found["mse"], rel=1e-6)  # float32
