@@ -45,7 +45,7 @@ class Clock:
     @contextlib.contextmanager
     def without_compiling(self):
         """A context in which what Numba needs for compiling is measured, so that it can be left out."""
-        if "numba" not in sys.modules:
+        if sys.modules.get("numba") is None:
             yield
             return
         from numba.core import event

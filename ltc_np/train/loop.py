@@ -90,17 +90,20 @@ def _epochs(run, plan, best, history, clock, display, interrupt):
         history.add(epoch, logs)
         clock.epoch()
         display.epoch(epoch, logs)
-        stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]
-        stops = [isinstance(stop, (bool, np.bool_)) and bool(stop) for stop in stops]
+        stops = [callback for callback in callbacks if _is_true(callback.on_epoch_end(epoch, logs))]
         model.trained = model.trained._replace(epochs=epoch + 1, callbacks=states(callbacks))
-        for callback in callbacks:
-            callback.on_epoch_done(epoch, logs)
-        if any(stops) or interrupt.asked:
+        stops += [callback for callback in callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
+        if stops or interrupt.asked:
             break
     run.check_last_step(plan.train.data, epoch)
-    if any(stops):
-        return f"stopped by {type(callbacks[stops.index(True)]).__name__} after {epoch + 1} epochs"
+    if stops:
+        return f"stopped by {type(stops[0]).__name__} after {epoch + 1} epochs"
     return f"interrupted after {epoch + 1} epochs" if interrupt.asked else "all epochs done"
+
+
+def _is_true(answer):
+    """Whether a callback says that training is to stop: True itself, and no number, text or array."""
+    return isinstance(answer, (bool, np.bool_)) and bool(answer)
 
 
 @contextmanager

@@ -57,12 +57,16 @@ def test_compiling_is_left_out():
     assert clock.compiling() == seconds[-2]  # afterwards nothing is measured
 
 
-def test_a_process_without_numba_measures_none(monkeypatch):
+@pytest.mark.parametrize("missing", [True, False])
+def test_without_numba_nothing_is_measured(missing, monkeypatch):
+    """Where it cannot be imported, or has not been: then it is not for this."""
     monkeypatch.delitem(sys.modules, "numba", raising=False)
+    if missing:
+        monkeypatch.setitem(sys.modules, "numba", None)
     clock = Clock(3)
     with clock.without_compiling():
         assert clock.compiling() == 0.0
-    assert "numba" not in sys.modules
+    assert sys.modules.get("numba") is None
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,23 @@ def test_states_that_do_not_fit_are_refused():
         model.fit(x, y, epochs=2, initial_epoch=1, callbacks=Forgets(), verbose=0)
 
 
+def test_a_function_may_save(tmp_path):
+    """It is called when all callbacks know the epoch, wherever it stands among them."""
+    x, y = sines()
+    optimizer, options = SGD(0.1), {"validation_data": (x, -y), "verbose": 0, "keep_best": False}
+    model, stopping = small(), EarlyStopping(50)
+    model.fit(
+        x, y, epochs=6, optimizer=optimizer, seed=3, **options,
+        callbacks=[lambda epoch, logs: model.save(tmp_path / f"{epoch}.npz", optimizer), stopping],
+    )  # fmt: skip
+    again, later = SGD(0.1), EarlyStopping(50)
+    resumed = load(tmp_path / "2.npz", optimizer=again)
+    assert resumed.trained.epochs == 3
+    resumed.fit(x, y, epochs=6, initial_epoch=3, optimizer=again, callbacks=later, **options)
+    assert np.array_equal(resumed.theta, model.theta)
+    assert later.state() == stopping.state()
+
+
 def test_a_file_without_training_is_a_beginning(tmp_path):
     """As files of former versions are: then nothing is known of callbacks or a seed."""
     x, y = sines()

@@ -12,7 +12,7 @@ from ...base.described import Described
 class Callback(Described):
     """Base: override what you need.
 
-    A plain function ``f(epoch, logs)`` serves as a callback too: it is called as `on_epoch_end`.
+    A plain function ``f(epoch, logs)`` serves as a callback too: it is called as `on_epoch_done`.
 
     A callback that remembers something from epoch to epoch defines `state` and `load_state`, so that a training which
     is resumed from a file goes on as if it had never stopped.
@@ -45,7 +45,10 @@ class Callback(Described):
         """After epoch ``epoch`` (from 0); logs: ``loss``, metrics, ``val_*``.  Return True to stop training."""
 
     def on_epoch_done(self, epoch, logs):
-        """After `on_epoch_end` of all callbacks.  The place to save: ``model.trained`` has all their states now."""
+        """After `on_epoch_end` of all callbacks; return True to stop training here too.
+
+        The place to save the model, since ``model.trained`` has the states of all callbacks after this epoch now.
+        """
 
     def on_train_end(self):
         """After the last epoch, also when training stopped early, by an error too; not if the callback's own
@@ -78,7 +81,7 @@ class FunctionCallback(Callback):
     def __init__(self, function):
         self.function = function
 
-    def on_epoch_end(self, epoch, logs):
+    def on_epoch_done(self, epoch, logs):
         return self.function(epoch, logs)
 
 
