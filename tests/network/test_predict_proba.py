@@ -28,7 +28,7 @@ def naive(y, multilabel):
 @pytest.mark.parametrize("outputs", [1, 2, 3])
 def test_all_forms(outputs, last, multilabel):
     """Batches, padded or not, one sequence and lists: those of the outputs, and 0 behind the end."""
-    model = network(outputs, dt=last)
+    model = network(outputs, last)
     options = {"multilabel": multilabel}
     p = model.predict_proba(X, dt=0.5, batch_size=3, **options)
     np.testing.assert_allclose(p, naive(model.predict(X, dt=0.5), multilabel), rtol=1e-13)

@@ -12,7 +12,7 @@ REAL, LABELS = RNG.normal(size=(12, 4, 1)) + 3, RNG.integers(0, 3, (12, 4))
 
 
 def network(outputs=1, return_sequences=True):
-    return LTCRNN(AutoNCP(8, outputs), 2, seed=0, return_sequences=return_sequences)
+    return LTCRNN(AutoNCP(8, outputs), input_dim=2, seed=0, return_sequences=return_sequences)
 
 
 class Steps(Callback):
@@ -171,7 +171,8 @@ def test_all_targets_are_looked_at_in_parts(monkeypatch):
         y = REAL.copy()
         y[:-1] = 0.5
         unchanged(network(), ValueError, "`target` of accuracy must be in", X, y, metrics=["accuracy"])
-        unchanged(network(1, dt=False), ValueError, "`target` of f1 must be in", X, y[:, 0], metrics=["f1"])
+        last = network(1, return_sequences=False)
+        unchanged(last, ValueError, "`target` of f1 must be in", X, y[:, 0], metrics=["f1"])
 
 
 def test_a_loss_of_ones_own_that_is_not_finite_is_named():
@@ -206,7 +207,7 @@ def test_outputs_that_overflow_are_not_blamed_on_a_loss_of_ones_own():
     def mine(outputs, target):
         return float(np.mean((outputs - target) ** 2)), 2 * (outputs - target) / outputs.size
 
-    model = Model(Dense(2, 1), seed=0)
+    model = Model(Dense(1), input_dim=2, seed=0)
     with pytest.raises(FloatingPointError, match="lower the learning rate") as error, np.errstate(all="ignore"):
         model.fit(X, REAL, loss=mine, epochs=9, optimizer=SGD(1e25), verbose=False)
     assert "mine" not in str(error.value)
