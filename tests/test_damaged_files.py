@@ -321,6 +321,14 @@ def test_a_reason_is_no_longer_than_a_line(folder):
     assert attempt(folder / "bad.npz") is None
 
 
+def test_a_reason_of_several_lines_becomes_one(tmp_path, registry):
+    register(Steps)
+    Model(Steps(1)).save(tmp_path / "m.npz")
+    edited(tmp_path / "m.npz", tmp_path / "bad.npz", put("layers", 0, 1, "dict", "period", value="long"))
+    with pytest.raises(ValueError, match="bad.npz: damaged: `period` must be a number, got long$"):
+        load(tmp_path / "bad.npz")
+
+
 def test_equal_wirings_need_not_be_drawn_equally(folder):
     """Of the configuration the recipe counts: another version of NumPy may draw other synapses."""
     path = folder / "other.npz"
@@ -350,6 +358,8 @@ class Steps(Layer):
     input_size = output_size = 2
 
     def __init__(self, period, wiring=None):
+        if isinstance(period, str):
+            raise ValueError(f"`period` must be a number,\n\tgot {period}")
         self.period, self.wiring = period, wiring
 
 

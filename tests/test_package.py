@@ -140,3 +140,10 @@ def test_layout():
         Layout((Entry("a", (1,), positivity="relu"),))
     with pytest.raises(ValueError, match="'a' twice"):
         Layout((Entry("a", (1,)), Entry("a", (1,))))
+
+
+def test_a_layout_of_any_size_takes_no_room():
+    """So that what a file describes can be compared with what it holds."""
+    layout = Layout((Entry("w", (2**40, 2**40)), Entry("b", (3,), trainable=False)))
+    assert layout.size == 2**80 + 3
+    assert layout.slices["b"] == (slice(2**80, 2**80 + 3), (3,))

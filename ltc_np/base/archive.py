@@ -20,7 +20,7 @@ LEFT_BEHIND = 3600  # seconds since the last write: then nobody writes any more
 MAGIC = b"\x93NUMPY\x01\x00"
 KIND = r"[<>|](?:b1|[iu][1248]|f[248]|c8|c16|[SU][1-9]\d{0,8})"
 SHAPE = r"\(((?:\d{1,18}, ?)*(?:\d{1,18})?)\)"
-HEADER = re.compile(rf"\{{'descr': '({KIND})', 'fortran_order': (True|False), 'shape': {SHAPE}, \}} *\n", re.ASCII)
+HEADER = re.compile(rf"\{{'descr': '({KIND})', 'fortran_order': (True|False), 'shape': {SHAPE}, \}} *\n")
 CHUNK = 2**20  # bytes that are read at once
 
 
@@ -176,8 +176,8 @@ def _check_members(members, size):
     names = set()
     for member in members:
         name = member.filename
-        if name != member.orig_filename or not name.endswith(".npy"):
-            raise FileError(f"no model file, or damaged: it has a part {member.orig_filename!r:.40}")
+        if not name.endswith(".npy"):
+            raise FileError(f"no model file, or damaged: it has a part {name!r:.40}")
         if name in names:
             raise FileError(f"damaged: it has {name!r:.40} twice")
         if member.compress_type != 0 or member.compress_size != member.file_size:
@@ -202,11 +202,11 @@ def _read_array(name, stream, size):
     turned = header[2] == "True"  # columns first
     array = np.empty(shape[::-1] if turned else shape, dtype)
     data = array.reshape(-1).view(np.uint8)
+    # At the last byte the stream compares the checksum.
     for at in range(0, held, CHUNK):
         part = data[at : at + CHUNK]
         if stream.readinto(part) != part.size:
             raise FileError(f"damaged, or cut short: {name} ends too early")
-    stream.read(1)  # behind the last byte the checksum is compared
     if dtype.kind == "b" and data.max(initial=0) > 1:
         raise FileError(f"damaged: {name} holds what is neither true nor false")
     array = array.astype(dtype.newbyteorder("="), copy=False)

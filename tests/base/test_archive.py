@@ -385,6 +385,13 @@ def test_parts_that_lie_upon_each_other(path):
         read(path)
 
 
+def test_a_stream_that_ends_too_early(path, monkeypatch):
+    write(path, ARRAYS)
+    monkeypatch.setattr(zipfile.ZipExtFile, "readinto", lambda stream, data: 0)
+    with pytest.raises(FileError, match="^damaged, or cut short: text.npy ends too early"):
+        read(path)
+
+
 def test_an_error_of_the_disk_is_none_of_the_file(path, monkeypatch):
     write(path, ARRAYS)
 
