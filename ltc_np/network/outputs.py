@@ -74,7 +74,7 @@ def known_outputs(valid, known, shape):
     if valid is not None:
         known = known & valid.reshape(valid.shape + (1,) * (known.ndim - valid.ndim))
     if not known.any():
-        raise ValueError("`y` must have at least one target that counts, got NaN for all of them")
+        raise losses.NoWeightError("`y` must have at least one target that counts, got NaN for all of them")
     return known
 
 
@@ -98,8 +98,10 @@ def output_weight(loss, sample_weight, shape, valid, dtype):
     checks.finite("sample_weight", weight)
     if (weight < 0).any():
         raise ValueError(f"`sample_weight` must be >= 0, got {weight.min()}")
-    # Only ratios matter: a power of two brings the largest near 1, exactly, so that float32 holds them.
-    weight = np.ldexp(weight, -np.frexp(weight.max())[1])
+    # Only ratios matter: a power of two brings the largest near 1, exactly, so that float32 holds them.  Ordinary
+    # weights stay as they are, so that those of batches that are read one after another are of one scale.
+    if not ((weight == 0) | ((weight >= 1e-10) & (weight <= 1e10))).all():
+        weight = np.ldexp(weight, -np.frexp(weight.max())[1])
     small = weight[(weight > 0) & (weight < 1e-30)]
     if small.size:
         raise ValueError(f"`sample_weight` must be 0 or at least 1e-30 of the largest, got {small.min():.1e} of it")

@@ -18,12 +18,15 @@ def predict(self, x, *, dt=None, lengths=None, h0=None, batch_size=None):
     Parameters
     ----------
     x : (B, T, I) array, or a list of (T_i, I) arrays
-        For a list ``dt`` may be a number or a list of (T_i,), and a list of (T_i, O) comes back.
+        For a list ``dt`` may be a number or a list of (T_i,), and a list of (T_i, O) comes back.  A `numpy.memmap` is
+        read in parts.
     dt, lengths, h0
         As for a call.
     batch_size : int, optional
         Sequences at a time; default as many as keep memory around 4 million numbers.
     """
+    if isinstance(x, np.memmap) and x.ndim == 3:
+        return _of_file(self, x, dt, lengths, h0, batch_size)
     if padding.is_list_of_sequences(x):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
@@ -91,6 +94,27 @@ def predict_proba(self, x, *, dt=None, lengths=None, h0=None, batch_size=None, m
     if valid is not None:
         p[~valid] = 0
     return p
+
+
+def _of_file(network, x, dt, lengths, h0, batch_size):
+    """`predict` for a (B, T, I) array in a file, of which some sequences at a time are read."""
+    B, T, _ = x.shape
+    n = network.engine.sequences_at_once(T) if batch_size is None else checks.integer("batch_size", batch_size)
+    lengths, outputs = checks.lengths(lengths, B, T)[0], []
+    for name, values in (("dt", dt), ("h0", h0)):
+        if np.ndim(values) == 2 and len(values) != B:
+            raise ValueError(f"`{name}` must be of the {B} sequences of x, got {len(values)}")
+    for first in range(0, B, n):
+        rows = slice(first, first + n)
+        if not lengths[rows].any():
+            shape = (T, network.output_size) if network.return_sequences else (network.output_size,)
+            outputs.append(np.zeros((lengths[rows].size, *shape), network.dtype))
+            continue
+        own_dt, own_h0 = (np.asarray(values)[rows] if np.ndim(values) == 2 else values for values in (dt, h0))
+        outputs.append(
+            predict(network, np.asarray(x[rows]), dt=own_dt, lengths=lengths[rows], h0=own_h0, batch_size=n)
+        )  # fmt: skip
+    return np.concatenate(outputs)
 
 
 def _of_list(network, x, dt, h0, batch_size):

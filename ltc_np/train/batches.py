@@ -42,6 +42,19 @@ class Batches(NamedTuple):
         """All elapsed times."""
         return self.whole.sequences.dt
 
+    @property
+    def lengths(self):
+        """Those of all sequences."""
+        return self.whole.sequences.lengths
+
+    def sample(self):
+        """`Batches` of which one may tell whether other arguments fit: these."""
+        return self
+
+    def at(self, rows):
+        """`Batches` with these sequences in them, and where."""
+        return self, rows
+
     def take(self, rows, steps=None, h0=None):
         """`Batch` of a slice or of indices of the sequences: whole, or a slice of their steps from the state ``h0``."""
         (x, dt, lengths, valid, start), target, weight, mask = self.whole

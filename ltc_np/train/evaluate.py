@@ -7,8 +7,9 @@ from ..base import checks
 from ..base.calls import explained
 from ..base.workspace import Workspace
 from ..network.outputs import last_outputs
-from .batches import prepare_data
+from .arguments import Arguments
 from .measures import read_metrics, results, show
+from .sources import check_balanced, data_of
 
 
 @explained
@@ -24,21 +25,28 @@ def evaluate(
         ``"loss"`` and each metric's name -> float.
     """
     loss = losses.get(loss)
-    data = prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing)
-    objective = model.objective(data.whole, loss, class_weight, None, None)
+    data = data_of(model, Arguments(x, y, dt, lengths, sample_weight), loss, missing)
+    check_balanced(class_weight, data)
+    objective = model.objective(data.sample().whole, loss, class_weight, None, None)
     size = checks.integer("batch_size", batch_size)
     measures = read_metrics(metrics, model, loss)
     return measure(model, data, objective, measures, size, Workspace(), check=True)
 
 
 def measure(model, data, objective, measures, batch_size, workspace, check=False):
-    """Loss (without penalties) and metrics on `Batches`."""
+    """Loss (without penalties) and metrics on `Batches` or `Mapped` sequences."""
     engine, loss = model.engine, losses.trusted(objective.loss)
-    prepared = engine.prepare(workspace)
-    engine.check(prepared, data.dt)
+    prepared, looked_at = engine.prepare(workspace), None
     total = weights = 0.0
     for first in range(0, data.count, batch_size):
-        sequences, target, weight, mask = data.take(slice(first, first + batch_size))
+        found = data.at(slice(first, first + batch_size))
+        if found is None:
+            continue
+        batches, rows = found
+        if batches is not looked_at:
+            engine.check(prepared, batches.dt)
+            looked_at = batches
+        sequences, target, weight, mask = batches.take(rows)
         if mask is not None and not mask.any():
             continue
         y, state, _ = engine.forward(prepared, sequences, None, workspace)

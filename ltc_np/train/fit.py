@@ -12,7 +12,7 @@ from ..network.network import check_memory
 from ..network.trained import Trained
 from ..optim.clip import Clip
 from . import loop
-from .batches import prepare_data
+from .arguments import Arguments, split
 from .best_weights import BestWeights
 from .callbacks import as_callbacks
 from .loop import Plan
@@ -20,19 +20,21 @@ from .measures import check_measures, read_metrics
 from .monitor import MODES, Monitor
 from .progress import check_verbose
 from .run import Run, Settings
-from .sources import Shuffled
+from .sources import Shuffled, check_balanced, data_of
+from .stream import NO_DATA, Stream, is_stream
 
 
 @explained
 def fit(
     model,
     x,
-    y,
+    y=None,
     *,
     dt=None,
     lengths=None,
     epochs=1,
     batch_size=32,
+    steps_per_epoch=None,
     drop_last=False,
     tbptt=None,
     memory="full",
@@ -40,6 +42,7 @@ def fit(
     loss="mse",
     metrics=(),
     validation_data=None,
+    validation_split=None,
     validation_every=1,
     sample_weight=None,
     class_weight=None,
@@ -63,15 +66,21 @@ def fit(
     Parameters
     ----------
     model : Model
-    x : (B, T, I) array, or list of (T_i, I) arrays
+    x : (B, T, I) array, list of (T_i, I) arrays, or batches
+        A `numpy.memmap` is read batch by batch and never copied as a whole; then each batch is checked when it is its
+        turn.  Batches: an iterator, an iterable, or a function of the epoch (an int from 0) that returns one of these;
+        see Notes.
     y : array, or list where x is one
-        Targets, as for `Model.loss_and_grad`.
+        Targets, as for `Model.loss_and_grad`; None for batches.
     dt : number, (T,), (B, T) or list of (T_i,), optional
     lengths : (B,) integers, optional
     epochs : int
         Train until this many epochs are done (counting those before ``initial_epoch``).
     batch_size : int
-        Sequences per optimiser step; the last batch of an epoch may be smaller.
+        Sequences per optimiser step; the last batch of an epoch may be smaller.  Where ``x`` gives batches: of the
+        validation only.
+    steps_per_epoch : int, optional
+        Batches of an epoch, where ``x`` gives batches; may be left out if ``len(x)`` says it.
     drop_last : bool
         Leave out each epoch's last batch where it is smaller; with `shuffle` other sequences every time.
     tbptt : int >= 1, optional
@@ -87,6 +96,9 @@ def fit(
         takes them; reported beside the loss, with prefix ``val_`` for validation.
     validation_data : tuple (x, y), or dict, optional
         Anything else goes into a dict, which may have x, y, dt, lengths, sample_weight.
+    validation_split : float in (0, 1), optional
+        In the place of ``validation_data``: this share of the sequences, the last ones before any shuffling, is held
+        out for validation, as in Keras.  Windows of one series that overlap share what they overlap in.
     validation_every : int
         Epochs between validations; the last epoch is always validated.
     sample_weight : (B,) or (B, T) array, optional
@@ -164,6 +176,12 @@ def fit(
     batch ends with its last chunk that weighs something.  A sequence that has ended keeps its state.  The reported loss
     is the mean over all chunks by their weights; l1 and l2 act in every chunk.  A loss of your own sees one chunk at a
     time, and y must then be (B, T) or (B, T, ...).
+
+    Where ``x`` gives batches, each is (x, y), or a dict with x, y and maybe dt, lengths, sample_weight, of any number
+    of sequences and steps; it is checked when it comes, and makes one optimiser step.  The order is that in which they
+    come: shuffle where you make them.  An iterator is gone on with in the next epoch, an iterable is begun anew, and
+    what it has beyond ``steps_per_epoch`` is not used.  Training that is resumed has the same bits if the batches are
+    the same: a function of the epoch sees to that, while an iterator must be brought to the right place first.
     """
     epochs = checks.integer("epochs", epochs)
     batch_size = checks.integer("batch_size", batch_size)
@@ -191,18 +209,38 @@ def fit(
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
     callbacks = as_callbacks(callbacks)
     loss = losses.get(loss)
-    train = prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing)
-    if drop_last and train.count < batch_size:
-        raise ValueError(f"`batch_size` must be at most the {train.count} sequences with `drop_last`, got {batch_size}")
-    if tbptt is not None:
-        _check_tbptt(model, train)
-    validation = _validation(model, validation_data, loss, missing)
-    objective = model.objective(train.whole, loss, class_weight, l1, l2)
     measures = read_metrics(metrics, model, loss)
-    check_measures(measures, model, train)
-    if validation is not None:
-        with _of_validation():
-            check_measures(measures, model, validation)
+    given, held = Arguments(x, y, dt, lengths, sample_weight), _validation(validation_data)
+    if is_stream(x):
+        _check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight)
+        source = Stream(model, x, steps_per_epoch, loss, missing, partial(check_measures, measures, model))
+        seen = NO_DATA
+    else:
+        if steps_per_epoch is not None:
+            raise ValueError(f"`steps_per_epoch` is for an `x` that gives batches, got {checks.brief(steps_per_epoch)}")
+        if y is None:
+            raise TypeError("`y` must be given with an `x` that gives no batches, got None")
+        if validation_split is not None:
+            if held is not None:
+                raise ValueError("`validation_split` and `validation_data` must not be given both: choose one")
+            given, held = split(given, validation_split)
+        train = data_of(model, given, loss, missing)
+        if drop_last and train.count < batch_size:
+            raise ValueError(
+                f"`batch_size` must be at most the {train.count} sequences with `drop_last`, got {batch_size}"
+            )
+        check_balanced(class_weight, train)
+        seen = train.sample()
+        if tbptt is not None:
+            _check_tbptt(model, seen)
+        check_measures(measures, model, seen)
+        source, seen = Shuffled(train, batch_size, drop_last, shuffle, group_by_length), seen.whole
+    objective = model.objective(seen, loss, class_weight, l1, l2)
+    validation = None
+    if held is not None:
+        with _of_validation("validation_data" if validation_split is None else "validation_split"):
+            validation = data_of(model, held, loss, missing)
+            check_measures(measures, model, validation.sample())
     settings = Settings(
         objective, optimizer, clip, batch_size, tbptt, keep, measures, callbacks, start.seed, start.number
     )  # fmt: skip
@@ -213,7 +251,6 @@ def fit(
         callback.model, callback.optimizer = model, optimizer
         callback.measured, callback.initial_epoch = measured, initial_epoch
     watched = _monitor(monitor, monitor_mode, measured)
-    source = Shuffled(train, batch_size, drop_last, shuffle, group_by_length)
     plan = Plan(source, validation, validation_every, initial_epoch, epochs, verbose, start)
     best = partial(BestWeights, model, watched, keep_best, losses.identity(objective.loss), initial_epoch)
     return loop.train(Run(model, settings), plan, best)
@@ -270,12 +307,27 @@ def _check_tbptt(model, data):
         raise ValueError(f"`y` must be (B, T, ...) = ({B}, {T}, ...) with `tbptt`, got shape {shape}")
 
 
-def _validation(model, data, loss, missing):
+def _check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight):
+    """Refuse what is for data that are at hand as a whole."""
+    others = given._asdict() | {"validation_split": validation_split, "tbptt": tbptt}
+    del others["x"]
+    for name, value in others.items():
+        if value is not None:
+            hint = f": a batch is (x, y) or a dict, which may have {name}" if name in Arguments._fields else ""
+            raise ValueError(f"`{name}` must be left out where `x` gives batches, got {checks.brief(value)}{hint}")
+    for name, value in (("drop_last", drop_last), ("group_by_length", group_by_length)):
+        if value:
+            raise ValueError(f"`{name}` must be left out where `x` gives batches, got True")
+    check_balanced(class_weight, None)
+
+
+def _validation(data):
+    """`Arguments` of ``validation_data``, None for None."""
     if data is None:
         return None
     if isinstance(data, (tuple, list)) and len(data) == 2:
         data = dict(zip(("x", "y"), data, strict=True))
-    known = ("x", "y", "dt", "lengths", "sample_weight")
+    known = Arguments._fields
     rule = f"`validation_data` must be (x, y), or a dict with x, y and maybe {', '.join(known[2:])}"
     if not isinstance(data, dict):
         more = isinstance(data, (tuple, list)) and len(data) > 2
@@ -284,17 +336,13 @@ def _validation(model, data, loss, missing):
         raise (ValueError if isinstance(data, (tuple, list)) else TypeError)(f"{rule}, got {got}{hint}")
     if not {"x", "y"} <= set(data) <= set(known):
         raise ValueError(f"{rule}, got a dict with {', '.join(map(str, data)) or 'nothing'}")
-    full = dict.fromkeys(known) | data
-    with _of_validation():
-        return prepare_data(
-            model, full["x"], full["y"], full["dt"], full["lengths"], full["sample_weight"], loss, missing
-        )
+    return Arguments(**data)
 
 
 @contextmanager
-def _of_validation():
+def _of_validation(argument):
     """Errors say that it is the data of validation that do not fit."""
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise type(error)(f"`validation_data`: {error}") from None
+        raise type(error)(f"`{argument}`: {error}") from None

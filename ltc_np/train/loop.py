@@ -14,7 +14,8 @@ from .history import History
 from .interrupt import Interrupt
 from .progress import progress
 from .run import Run
-from .sources import Shuffled
+from .sources import Mapped, Shuffled
+from .stream import Stream
 
 COMPILING = "ltc_np: compiling kernels once (some seconds; kept on disk for the next run)"
 
@@ -24,15 +25,15 @@ class Plan(NamedTuple):
 
     Attributes
     ----------
-    train : Shuffled
-    validation : Batches or None
+    train : Shuffled or Stream
+    validation : Batches, Mapped or None
     validation_every, initial_epoch, epochs, verbose : int
     start : Trained
         Where it begins; ``callbacks`` are the states that they go on from.
     """
 
-    train: Shuffled
-    validation: Batches | None
+    train: Shuffled | Stream
+    validation: Batches | Mapped | None
     validation_every: int
     initial_epoch: int
     epochs: int
@@ -80,7 +81,7 @@ def _epochs(run, plan, best, history, clock, display, interrupt):
     for epoch in range(plan.initial_epoch, plan.epochs):
         logs = run.epoch(plan.train, epoch, interrupt)
         if logs is None:
-            run.check_last_step(plan.train.data, epoch)
+            run.check_last_step(plan.train, epoch)
             return f"interrupted after {epoch} epochs and a part of the next one"
         if plan.validation and ((epoch + 1) % plan.validation_every == 0 or epoch + 1 == plan.epochs):
             results = run.evaluate(plan.validation)
@@ -95,7 +96,7 @@ def _epochs(run, plan, best, history, clock, display, interrupt):
         stops += [callback for callback in callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
         if stops or interrupt.asked:
             break
-    run.check_last_step(plan.train.data, epoch)
+    run.check_last_step(plan.train, epoch)
     if stops:
         return f"stopped by {type(stops[0]).__name__} after {epoch + 1} epochs"
     return f"interrupted after {epoch + 1} epochs" if interrupt.asked else "all epochs done"

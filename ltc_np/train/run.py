@@ -47,7 +47,7 @@ class Run:
         self.trainer = self.engine.trainer(s.objective, s.optimizer, s.clip, s.keep, self.workspace)
         self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in s.callbacks)
         self.updated = self.diverged = self.measured = self.misfit = False
-        self.start = model.theta.copy()
+        self.start, self.latest = model.theta.copy(), None
 
     def epoch(self, source, epoch, interrupt):
         """One optimiser step for each chunk of each batch; the logs.
@@ -69,7 +69,7 @@ class Run:
         total = weights = 0.0
         s, looked_at = self.settings, None
         tbptt, rng = s.tbptt, np.random.default_rng(key(s.seed, epoch, s.number))
-        for batch, (data, rows) in enumerate(source.epoch(epoch, rng)):
+        for batch, data, rows in source.epoch(epoch, rng):
             if data is not looked_at:
                 self.check_elapsed(data, epoch, batch)
                 looked_at = data
@@ -138,7 +138,7 @@ class Run:
         if not found.finite:
             self.check_finite(found.value, "loss", trainer.flat(), where, found.outputs)
         trainer.update()
-        self.updated = True
+        self.updated, self.latest = True, batch
         return found
 
     def check_finite(self, value, what, gradient=None, where="", outputs=None):
@@ -176,10 +176,15 @@ class Run:
         y, state, _ = self.engine.forward(prepared, sequences, None, self.workspace)
         return y if self.model.return_sequences else last_outputs(y, sequences.lengths), state
 
-    def check_last_step(self, data, epoch):
-        """No batch follows the last step, so the loss is looked at once more, on the first sequences that count."""
+    def check_last_step(self, source, epoch):
+        """No batch follows the last step, so the loss is looked at once more: of the first sequences that count.
+
+        Where they would have to be read again, it is that of the last batch with a step.
+        """
         s = self.settings
-        batch = data.first_that_counts(s.batch_size, s.tbptt)
+        batch = source.first_that_counts(s.batch_size, s.tbptt) or self.latest
+        if batch is None:  # no step has been made
+            return
         outputs, _ = self.forward(batch.sequences)
         loss = losses.trusted(s.objective.loss)
         total, _, _ = loss(outputs, batch.target, batch.weight, s.objective.class_weight)

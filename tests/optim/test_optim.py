@@ -232,7 +232,7 @@ def test_step_projects(name):
 
 def test_weight_decay_only_where_the_layout_says():
     model = Model([1.0, 1.0], decay=np.array([True, False]), lr_scale=np.array([0.5, 1.0]))
-    AdamW(0.1, weight_decay=0.2).step(model, dt=np.zeros(2))
+    AdamW(0.1, weight_decay=0.2).step(model, np.zeros(2))
     assert model.theta.tolist() == [1 - 0.5 * 0.1 * 0.2, 1.0]
 
 
@@ -260,7 +260,7 @@ def test_what_decays_loses_its_share_of_the_effective_value(decay, dtype):
         before = model.effective
         frozen = "0.mu"
         model.freeze(frozen)
-        AdamW(0.1, weight_decay=10 * share, decay=decay).step(model, dt=np.zeros_like(model.theta))
+        AdamW(0.1, weight_decay=10 * share, decay=decay).step(model, np.zeros_like(model.theta))
         for name, p in before.items():
             lost = p - model.effective[name]
             if name in DECAYS[decay] and name != frozen:
@@ -274,7 +274,7 @@ def test_what_decays_loses_its_share_of_the_effective_value(decay, dtype):
 def test_clipped_parameters_decay_as_they_are():
     model = two_layers(positivity="clip")
     before = model.params["0.w"].copy()
-    AdamW(0.1, weight_decay=0.5, decay="0.w").step(model, dt=np.zeros_like(model.theta))
+    AdamW(0.1, weight_decay=0.5, decay="0.w").step(model, np.zeros_like(model.theta))
     np.testing.assert_allclose(model.params["0.w"], 0.95 * before, rtol=1e-15)
 
 
@@ -311,7 +311,7 @@ def test_one_optimizer_for_two_layouts_of_one_size(name):
     optimizer.step(models[0], grad)
     fresh.load_state(optimizer.state())
     optimizer.step(models[1], grad)
-    fresh.step(models[2], dt=grad)
+    fresh.step(models[2], grad)
     np.testing.assert_array_equal(models[1].theta, models[2].theta)
 
 

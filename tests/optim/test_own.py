@@ -68,13 +68,13 @@ def test_a_class_of_the_library_may_be_gone_on_from(kind):
             delta *= 0.5
 
         def step(self, model, grad):
-            super().step(model, dt=grad)
+            super().step(model, grad)
             self.steps += 1
 
     models, grad = [Model(np.ones(3)), Model(np.ones(3))], np.array([1.0, -2.0, 3.0])
     half = Half(0.25)
-    half.step(models[0], dt=grad)
-    kind(0.25).step(models[1], dt=grad)
+    half.step(models[0], grad)
+    kind(0.25).step(models[1], grad)
     np.testing.assert_allclose(2 * (models[0].theta - 1), models[1].theta - 1, rtol=1e-15)
     assert half.steps == 1
 

@@ -67,7 +67,7 @@ def test_schedules_per_epoch_in_a_loop_of_ones_own():
     for wrong, error in ((-1, ValueError), (1.5, TypeError)):
         again.epoch = wrong
         with pytest.raises(error, match="`optimizer.epoch` must be an int >= 0, got"):
-            again.step(Model([0.0]), dt=np.ones(1))
+            again.step(Model([0.0]), np.ones(1))
     again.reset()
     assert again.epoch is None
 

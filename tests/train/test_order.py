@@ -45,7 +45,7 @@ def data(rng, count=64, longest=40):
 
 
 def model(backend="auto"):
-    return Model(LSTM(4, input_dim=2), Dense(4, 1), seed=0, backend=backend)
+    return Model(LSTM(4, input_dim=2), Dense(1, input_dim=4), seed=0, backend=backend)
 
 
 def test_padding_is_spared(monkeypatch):
@@ -112,6 +112,6 @@ def test_only_what_is_shuffled_is_grouped():
 def test_batches_are_counted(drop_last, batches):
     x, y, _ = data(np.random.default_rng(0), 5, 4)
     source = Shuffled(prepare_data(model(), x, y, None, None, None, "mse", "error"), 2, drop_last, True, False)
-    taken = [rows for _, rows in source.epoch(0, np.random.default_rng(0))]
+    taken = [rows for _, _, rows in source.epoch(0, np.random.default_rng(0))]
     assert source.batches == len(taken) == batches
     assert np.concatenate(taken).tolist() == np.random.default_rng(0).permutation(5)[: 4 if drop_last else 5].tolist()

@@ -1,0 +1,72 @@
+"""Data as a user gave them: how many sequences there are, and those of some rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..base import checks
+from ..data.padding import is_list_of_sequences
+
+
+class Arguments(NamedTuple):
+    """The arguments of `fit` that are data, not yet checked but for the number of sequences, see `checked`."""
+
+    x: object
+    y: object
+    dt: object = None
+    lengths: object = None
+    sample_weight: object = None
+
+    @property
+    def count(self):
+        """Sequences in all."""
+        return len(self.x)
+
+    def checked(self):
+        """These, or an error where x is no batch of sequences, or others are not as many as x has."""
+        x, count = self.x, None
+        if is_list_of_sequences(x):
+            count = len(x)
+        elif np.ndim(checks.plain("x", x, "(B, T, I) or a list of (T_i, I)")) == 3:
+            count = np.shape(x)[0]
+        if not count:
+            raise ValueError(f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}")
+        for name in ("y", "lengths", "sample_weight", *(["dt"] if self._own_times() else [])):
+            values = getattr(self, name)
+            if values is None and name != "y":
+                continue
+            found = len(values) if isinstance(values, (list, tuple)) else (*np.shape(checks.plain(name, values)), 0)[0]
+            if found != count:
+                raise ValueError(f"`{name}` must be of the {count} sequences of x, got {found}")
+        return self
+
+    def part(self, rows):
+        """`Arguments` of some of the sequences, by a slice or indices; of arrays in a file only these are read."""
+        dt = _rows("dt", self.dt, rows) if self._own_times() else self.dt
+        x, y, _, lengths, sample_weight = (
+            None if values is None else _rows(name, values, rows) for name, values in self._asdict().items()
+        )
+        return Arguments(x, y, dt, lengths, sample_weight)
+
+    def _own_times(self):
+        """Whether each sequence has elapsed times of its own."""
+        if isinstance(self.dt, (list, tuple)):
+            return isinstance(self.x, (list, tuple)) or any(np.ndim(row) for row in self.dt)
+        return np.ndim(self.dt) == 2
+
+
+def _rows(name, values, rows):
+    if isinstance(values, (list, tuple)):
+        return [values[k] for k in np.arange(len(values))[rows]]
+    array = values if isinstance(values, np.memmap) else checks.plain(name, values)  # which would forget the file
+    return array[rows] if array.ndim else values
+
+
+def split(arguments, fraction):
+    """`Arguments` for training and for validation: the last sequences, ``fraction`` of all."""
+    fraction = checks.number("validation_split", fraction, high=1, low_open=True, high_open=True)
+    count = arguments.checked().count
+    first = int(count * (1 - fraction))
+    if first == 0:
+        raise ValueError(f"`validation_split` must leave sequences for training, got {fraction} of {count}")
+    return arguments.part(slice(0, first)), arguments.part(slice(first, count))

@@ -1,0 +1,80 @@
+"""Batches that a user gives, from an iterator, an iterable, or a function of the epoch."""
+
+from .. import losses
+from ..base import checks
+from ..network.engine import Batch
+from .arguments import Arguments
+from .batches import prepare_data
+
+END = object()
+NO_DATA = Batch(None, None, None, None)  # what is known of batches that have not come yet
+
+
+class Stream:
+    """Batches that a user gives, one after another.
+
+    Parameters
+    ----------
+    model : Model
+    given : iterator, iterable, or function of the epoch that returns one of these
+    batches : int or None
+        How many an epoch has; None: as many as ``given`` has by its len.
+    loss, missing
+        As for `prepare_data`.
+    look : callable
+        ``look(batches)`` is called with the `Batches` of the first batch, before anything is done with it.
+    """
+
+    def __init__(self, model, given, batches, loss, missing, look):
+        self.model, self.given, self.loss, self.missing, self.look = model, given, loss, missing, look
+        if batches is None:
+            if not hasattr(given, "__len__"):
+                raise ValueError(
+                    "`steps_per_epoch` must be given for batches of which the number is not known, got None"
+                )
+            batches = len(given)
+        self.batches = checks.integer("steps_per_epoch", batches)
+
+    def epoch(self, epoch, rng):
+        """As of `Shuffled`; the order is the user's."""
+        given = self.given(epoch) if callable(self.given) else self.given
+        batches = iter(given)
+        for batch in range(self.batches):
+            item = next(batches, END)
+            if item is END:
+                once = "; an iterator can be gone through once: give a function of the epoch that makes one"
+                raise ValueError(
+                    f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch, got {batch} in epoch {epoch}"
+                    + (once if hasattr(self.given, "__next__") else "")
+                )
+            try:
+                data = self.read(item)
+            except losses.NoWeightError:  # all its targets are missing
+                continue
+            except (ValueError, TypeError) as error:
+                raise type(error)(f"`x`, batch {batch} of epoch {epoch}: {error}") from None
+            yield batch, data, slice(0, data.count)
+
+    def read(self, item):
+        """`Batches` of what the user gave for one."""
+        if isinstance(item, (tuple, list)) and len(item) == 2:
+            item = dict(zip(("x", "y"), item, strict=True))
+        if not isinstance(item, dict) or not {"x", "y"} <= set(item) <= set(Arguments._fields):
+            got = f"a dict with {', '.join(map(str, item))}" if isinstance(item, dict) else checks.describe(item)
+            more = ", ".join(Arguments._fields[2:])
+            raise ValueError(f"a batch must be (x, y), or a dict with x, y and maybe {more}, got {got}")
+        data = prepare_data(self.model, *Arguments(**item), self.loss, self.missing)
+        if self.look is not None:
+            self.look(data)
+            self.look = None
+        return data
+
+    def first_that_counts(self, count, size):
+        """None: the last batch."""
+        return None
+
+
+def is_stream(x):
+    """Whether ``x`` gives batches, and is no data itself."""
+    data = isinstance(x, (list, tuple, str, dict)) or hasattr(x, "__array__") or hasattr(x, "__cuda_array_interface__")
+    return not data and (callable(x) or hasattr(x, "__iter__"))
