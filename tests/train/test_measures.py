@@ -66,7 +66,7 @@ def test_one_class_has_no_area():
 
 
 def test_weights_that_a_function_does_not_take():
-    words = "`weight` must be 0 or one number for no_weights, which takes no `sample_weight`, got 0.5 and 0.25"
+    words = "`weight` must be 0 or one number for no_weights, which takes no `sample_weight`, got 1 and 0.5"
     for weight in (np.array([1.0] * 11 + [0.5]), np.where(np.arange(48).reshape(12, 4) == 47, 0.5, 1.0)):
         unchanged(network(), ValueError, words, X, REAL, metrics=[no_weights], sample_weight=weight)
     weight = np.array([2.0] * 8 + [0.0] * 4)  # `fit` scales them

@@ -79,7 +79,7 @@ def test_files_are_never_copied_as_a_whole(in_file):
     B, T, size = 4000, 25, 4000 * 25 * 2 * 4
     rng = np.random.default_rng(0)
     x, y = (in_file(rng.normal(size=(B, T, n)).astype(np.float32)) for n in (2, 2))
-    model = Model(Dense(2, 2), seed=0, backend="numpy")
+    model = Model(Dense(2, input_dim=2), seed=0, backend="numpy")
     calls = {
         "fit": lambda: model.fit(x, y, batch_size=50, validation_split=0.2, group_by_length=True, verbose=False),
         "evaluate": lambda: model.evaluate(x, y, batch_size=50),
