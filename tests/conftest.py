@@ -8,20 +8,31 @@ import sys
 import numpy as np
 import pytest
 from support import ROOT
+from support.backends import NO_NUMBA
 
-BACKENDS = ("numpy", "cpu")
+
+def pytest_configure(config):
+    """Without Numba models are made with NumPy's backend, and the package says so."""
+    if NO_NUMBA:
+        config.addinivalue_line("filterwarnings", "ignore:ltc_np. no working numba:RuntimeWarning")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Emulated kernels are compiled anew in every process: what uses them goes to one worker."""
+    """Without Numba compiled backends are left out.
+
+    Emulated kernels are compiled anew in every process: what uses them goes to one worker.
+    """
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        if "emulator" in getattr(item, "fixturenames", ()) or str(params.get("backend")) == "cuda":
+        emulated = "emulator" in getattr(item, "fixturenames", ()) or params.get("backend") == "cuda"
+        if emulated:
             item.add_marker(pytest.mark.xdist_group("card"))
+        if NO_NUMBA and (emulated or params.get("backend") == "cpu" or item.get_closest_marker("numba")):
+            item.add_marker(pytest.mark.skip(reason=NO_NUMBA))
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=["numpy", "cpu"])
 def backend(request):
     return request.param
 

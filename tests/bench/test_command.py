@@ -15,6 +15,7 @@ def run(*args):
     return subprocess.run([sys.executable, "-m", "ltc_np", *args], capture_output=True, text=True, timeout=600)
 
 
+@pytest.mark.numba
 @pytest.mark.slow
 def test_a_short_run():
     done = run(
@@ -46,6 +47,7 @@ def test_usage():
     assert "--json" in run("bench", "--help").stdout
 
 
+@pytest.mark.numba
 def test_without_peers_the_option_says_what_to_install(monkeypatch, capsys):
     find_spec = importlib.util.find_spec
     absent = {package for packages in known.PACKAGES.values() for package in packages}
@@ -62,6 +64,7 @@ def test_without_peers_the_option_says_what_to_install(monkeypatch, capsys):
     ]
 
 
+@pytest.mark.numba
 def test_a_short_run_with_peers():
     present = [name for name in known.PEERS_OF["tutorial"] if not known.left_out(name)]
     if not present:

@@ -290,6 +290,7 @@ def test_only_training_drops_and_the_seed_decides(backend):
             model.forward(x, dt=dt, dropout_seed=bad)
 
 
+@pytest.mark.numba
 def test_masks_are_the_same_on_both_backends():
     x, dt, _ = data(40, 4, 3, 6)
     a, b = (dropping(dtype="float64", backend=name).forward(x, dt=dt, dropout_seed=3)[0] for name in ("numpy", "cpu"))
@@ -539,7 +540,7 @@ def test_files(tmp_path, model):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_normal_cdf_and_gelu(dtype):
+def test_normal_cdf_and_gelu(dtype, backend):
     z = np.concatenate([np.linspace(-40, 40, 4001), [0.0, 1e-30, -1e-30, 1e18, -1e18]]).astype(dtype)
     exact = np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in z.astype(np.float64)])
     error = 2.1e-7 if dtype == "float32" else 2.3e-16
@@ -548,8 +549,7 @@ def test_normal_cdf_and_gelu(dtype):
     assert np.abs(cdf - exact).max() <= error
     assert np.abs(activations.gelu(z) - z * exact).max() <= error * np.abs(z * exact).max()
     assert np.isnan(activations.gelu(np.array([np.nan], dtype)))
-    from ltc_np.kernels.cpu.cfc import activate
-
+    activate = ltc_np.kernels.load(backend, "cfc").activate
     u, d_u = z.reshape(1, -1).copy(), np.empty((1, z.size), dtype)
     activate(BACKBONE_ACTIVATIONS.index("gelu"), u, np.zeros(z.size, dtype), np.zeros((0, z.size), dtype), d_u, True)
     few = np.abs(z) < 1e3  # beyond, errors are relative

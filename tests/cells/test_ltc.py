@@ -39,6 +39,7 @@ def test_gradient_along_a_direction_at_a_realistic_size(wiring, backend):
     assert gradcheck.direction(model, x, dt=rng.uniform(0, 2, (20, 12)), lengths=rng.integers(1, 13, 20)) < 1e-6
 
 
+@pytest.mark.numba
 @pytest.mark.filterwarnings("ignore:no input reaches")
 @pytest.mark.parametrize("key", WIRINGS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
@@ -126,6 +127,7 @@ def test_low_memory_follows_steps_and_not_unfolds(backend):
     assert peaks["low"] < 0.4 * peaks["full"], peaks
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("width", [16, 32, 64])
 @pytest.mark.parametrize(
     ("wiring", "n"), [(AutoNCP(8, 2), 70), (FullyConnected(201, 2), 9), (FullyConnected(3, 2), 40)]
@@ -166,6 +168,7 @@ def test_long_float32_gradients_follow_float64(backend, wiring, steps):
         assert np.abs(a - b).max() <= 2e-6 * np.abs(a).max(), name
 
 
+@pytest.mark.numba
 def test_float32_adjoints_keep_their_digits():
     """Small steps: N tiny adjoints against one large one. Large steps: P - Q v cancels near the fixed point."""
     t = np.arange(200)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.backends import BACKENDS
 from support.gradients import worst
 from support.ltc_networks import WIRINGS, make
 
@@ -27,6 +28,7 @@ from ltc_np import (
     RandomWiring,
     Wiring,
     gradcheck,
+    kernels,
     set_num_threads,
     solver_error,
 )
@@ -199,6 +201,7 @@ def test_gradients_know_that_only_ratios_of_conductance_and_capacity_count(solve
     assert abs(sum(parts)) < 1e-12 * sum(map(abs, parts))
 
 
+@pytest.mark.numba
 @new
 def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
     from ltc_np.kernels.cpu import ltc
@@ -218,6 +221,7 @@ def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
                 np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * np.abs(a).max())
 
 
+@pytest.mark.numba
 @pytest.mark.filterwarnings("ignore:no input reaches")
 @pytest.mark.parametrize("key", WIRINGS)
 @new
@@ -236,6 +240,7 @@ def test_backends_agree(key, solver, dtype, tolerance):
         assert np.abs(a - b).max(initial=0) <= tolerance * np.abs(b).max(initial=0), name
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize(("dt", "tolerance"), [(0.01, 1e-5), (10.0, 2e-5), (100.0, 1e-4)])
 def test_float32_adjoints_of_the_exponential_keep_their_digits(dt, tolerance):
     """Against float64: small steps, where 1 - exp(-r) cancels, and large ones, where P - Q v does.
@@ -316,7 +321,7 @@ def test_extreme_capacities_and_times(backend):
     dtype=st.sampled_from(["float32", "float64"]),
     dt=st.sampled_from([1e-9, 1e-3, 0.3, 1.0, 30.0, 1e6, 1e12]),
     unfolds=st.integers(1, 4),
-    backend=st.sampled_from(["numpy", "cpu"]),
+    backend=st.sampled_from(BACKENDS),
 )
 def test_hull_of_the_exponential(seed, dtype, dt, unfolds, backend):
     rng = np.random.default_rng(seed)
@@ -338,8 +343,6 @@ def test_hull_of_the_exponential(seed, dtype, dt, unfolds, backend):
 @new
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits_do_not_depend_on_batch_order_tile_or_threads(solver, dtype, backend, monkeypatch):
-    from ltc_np.kernels.cpu import ltc
-
     rng = np.random.default_rng(0)
     x, dt = rng.normal(size=(70, 5, 4)), rng.uniform(0, 0.4, (70, 5))
     for wiring in (FullyConnected(33, 3), AutoNCP(21, 3))[backend == "numpy" :]:
@@ -353,6 +356,9 @@ def test_bits_do_not_depend_on_batch_order_tile_or_threads(solver, dtype, backen
             out, streamed = model.step(x[3, t], dt=dt[3, t], state=streamed)
             assert (out == y[3, t]).all()
         assert (streamed == state[3]).all()
+        if backend == "numpy":  # which has neither tiles nor threads
+            continue
+        ltc = kernels.load(backend, "ltc")
         monkeypatch.setattr(ltc, "PARALLEL_EVALUATIONS", 0)
         for threads in (1, 3):
             set_num_threads(threads)

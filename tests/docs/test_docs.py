@@ -2,13 +2,13 @@
 
 import doctest
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import re
 
 import pytest
 from support import ROOT
+from support.backends import NO_NUMBA
 
 import ltc_np
 from ltc_np.base.activations import ACTIVATIONS
@@ -20,14 +20,12 @@ from ltc_np.layers import config
 PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
 MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path__, "ltc_np."))]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-HAS_NUMBA = importlib.util.find_spec("numba") is not None
 
 FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(\w*)")
 LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 CODE_LINK = re.compile(r"`([\w.]+)(?:\(\))?`")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=[p.relative_to(ROOT).as_posix() for p in PAGES])
-pytestmark = pytest.mark.filterwarnings("ignore:.*no working numba")  # the pages use backend="auto"
 
 
 @pytest.fixture(autouse=True)
@@ -182,8 +180,8 @@ def test_names_are_listed():
 
 @pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__main__")])
 def test_examples_of_docstrings(name):
-    if name.startswith("ltc_np.kernels.") and not HAS_NUMBA:
-        pytest.skip("needs numba")
+    if NO_NUMBA and re.search(r"\.(cpu|cuda)(\.|$)", name):
+        pytest.skip(NO_NUMBA)
     if name == "ltc_np.bench.peers.torch_loops":
         pytest.importorskip("torch")
     module = importlib.import_module(name)

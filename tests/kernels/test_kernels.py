@@ -24,6 +24,7 @@ ERRORS = {
 }
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_functions_are_accurate_monotone_and_free_of_denormals(dtype):
     from support.check_simd import measure_all, sample
@@ -37,6 +38,7 @@ def test_functions_are_accurate_monotone_and_free_of_denormals(dtype):
         assert found["nan"] == found["denormal"] == found["beyond"] == 0, (name, found)
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_functions_of_scalars_have_the_bits_of_vectors(dtype):
     from support.check_simd import sample
@@ -52,6 +54,7 @@ def test_functions_of_scalars_have_the_bits_of_vectors(dtype):
     assert np.array_equal(np.signbit(y[:, ~np.isnan(x)]), np.signbit(z[:, ~np.isnan(x)]))
 
 
+@pytest.mark.numba
 def test_functions_at_zero_and_infinity():
     from support.simd_probe import FUNCTIONS, vectors
 
@@ -74,6 +77,7 @@ def test_functions_at_zero_and_infinity():
             assert np.array_equal(np.signbit(row), np.signbit(want[name])), name
 
 
+@pytest.mark.numba
 def test_vector_arithmetic_sums_and_scalars_mix():
     from support.simd_probe import arithmetic, sums
 
@@ -116,6 +120,7 @@ ASSEMBLY = """
 """
 
 
+@pytest.mark.numba
 @pytest.mark.slow
 @pytest.mark.parametrize("cpu", ["host", "haswell"])
 def test_kernels_are_vectorised_and_pure_float32(cpu, tmp_path):
@@ -148,6 +153,7 @@ BITS = """
 """
 
 
+@pytest.mark.numba
 @pytest.mark.slow
 def test_avx2_gives_the_same_bits(tmp_path):
     host = python(BITS, NUMBA_CACHE_DIR=str(tmp_path / "host")).stdout
@@ -177,6 +183,7 @@ FUNCTIONS = """
 """
 
 
+@pytest.mark.numba
 @pytest.mark.slow
 def test_functions_have_the_same_bits_on_avx2_and_call_nothing(tmp_path):
     host = python(FUNCTIONS, NUMBA_CACHE_DIR=str(tmp_path / "host")).stdout.split("\n")
@@ -191,6 +198,7 @@ def test_functions_have_the_same_bits_on_avx2_and_call_nothing(tmp_path):
     assert host[4:8] == avx2[4:8] == ["True 0"] * 4  # multiply-adds on whole vectors, no libm
 
 
+@pytest.mark.numba
 def test_loop_orders_and_tiles_follow_size_only():
     from ltc_np.kernels.cpu.ltc import tile_width, uses_posts
 
@@ -217,6 +225,7 @@ def copy_package(tmp_path):
     return package
 
 
+@pytest.mark.numba
 @pytest.mark.slow
 def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
     package = copy_package(tmp_path)
@@ -251,6 +260,7 @@ def filled(tmp_path_factory):
     return folder, python(COUNTED, NUMBA_CACHE_DIR=str(folder)).stdout.splitlines()
 
 
+@pytest.mark.numba
 @pytest.mark.slow
 def test_second_process_loads_the_cache(filled):
     folder, (first, counts) = filled
@@ -259,6 +269,7 @@ def test_second_process_loads_the_cache(filled):
     assert (counts, counts_again) == ("0 1", "1 0")
 
 
+@pytest.mark.numba
 def test_processes_that_compile_at_the_same_time_keep_what_they_compiled(tmp_path):
     """Two caches of one kernel, as of two processes: each saves a signature, file by file in step with the other."""
     (tmp_path / "doubling.py").write_text(
@@ -296,6 +307,7 @@ def test_processes_that_compile_at_the_same_time_keep_what_they_compiled(tmp_pat
     assert python(use, **environment).stdout.splitlines() == ["[0. 2. 4. 6.] 1", "[0. 2. 4. 6.] 2"]
 
 
+@pytest.mark.numba
 @pytest.mark.slow
 def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
     # No folder can be made where a file stands or below one, not even by root.
@@ -316,6 +328,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.numba
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_cache_is_replaced_with_one_warning(damage, filled, tmp_path):
@@ -400,6 +413,7 @@ def test_a_cell_without_a_fast_kernel_warns_once_and_uses_numpy(tmp_path, monkey
     assert kernels.load("cpu", "hodgkin_huxley").answer == 42
 
 
+@pytest.mark.numba
 @pytest.mark.slow
 def test_compiling_is_announced_in_one_line(tmp_path):
     code = """

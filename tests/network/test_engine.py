@@ -18,8 +18,10 @@ def trainer(model, optimizer, clip=None):
 
 @pytest.mark.parametrize("clip", [None, Clip(0.05), Clip(0.02, per_array=True)])
 @pytest.mark.parametrize("backend", ["numpy", "cpu", "cuda"])
-def test_parts_of_a_batch_make_the_step_of_the_whole(backend, clip, emulator, rng):
+def test_parts_of_a_batch_make_the_step_of_the_whole(backend, clip, request, rng):
     """Two trainers with unequal shares, weighed by what they hold; float64, sums in another order."""
+    if backend == "cuda":
+        request.getfixturevalue("emulator")
     x, y, lengths = rng.normal(size=(5, 4, 2)), rng.normal(size=(5, 4, 2)), np.array([4, 1, 3, 2, 4])
 
     def made():

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from support import ROOT
+from support.backends import NO_NUMBA
 
 import ltc_np
 from ltc_np import LTCRNN, FullyConnected
@@ -65,8 +66,8 @@ class Walks:
 def walks(monkeypatch, request):
     """Of calls and of a training with a backend."""
     backend = request.param
-    if backend != "numpy":
-        pytest.importorskip("numba")
+    if backend != "numpy" and NO_NUMBA:
+        pytest.skip(NO_NUMBA)
     walks, x = Walks(), np.zeros((2, 1, 2), np.float32)
     if backend == "cuda":
         machine = request.getfixturevalue("emulator")(compiled=False)

@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+from support.backends import NO_NUMBA
 
 from ltc_np import SGD, Adam, RMSprop
 from ltc_np.kernels.numpy import adam, rmsprop, sgd
@@ -19,7 +20,8 @@ TWINS = {
 
 
 def cpu_twin(module):
-    pytest.importorskip("numba")
+    if NO_NUMBA:
+        pytest.skip(NO_NUMBA)
     from ltc_np.kernels.cpu import adam as cpu_adam
     from ltc_np.kernels.cpu import rmsprop as cpu_rmsprop
     from ltc_np.kernels.cpu import sgd as cpu_sgd

@@ -1,7 +1,5 @@
 """The battery: every layer of the table with every backend; where the card has kernels, an emulated card."""
 
-import importlib.util
-
 import pytest
 from protocol.calls import parts
 from protocol.layers import CASES
@@ -26,7 +24,7 @@ def pytest_generate_tests(metafunc):
     for case in CASES:
         (layer,) = case.values
         for backend in ("numpy", "cpu", "cuda"):
-            if backend == "cuda" and (host or not on_card(layer) or importlib.util.find_spec("numba") is None):
+            if backend == "cuda" and (host or not on_card(layer)):
                 continue
             marks = [pytest.mark.filterwarnings(f"ignore:{known}") for known in FALLS_BACK]
             cases.append(pytest.param(layer, backend, id=f"{case.id}-{backend}", marks=marks))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from protocol.calls import given, results, same_bits, whole
 from protocol.layers import ROWS
+from support.backends import BACKENDS
 
 import ltc_np
 from ltc_np import CTRNN, LTC, AutoNCP, FullyConnected, Model, NeuralODE, set_num_threads
@@ -38,7 +39,7 @@ def always_parallel(monkeypatch):
     asked, workers = [0], threads._workers
     monkeypatch.setattr(threads, "_workers", lambda n: (asked.append(n), workers(n))[1])
     for name in ("ltc", "ode", "cfc"):
-        ltc_np.kernels.load("cpu", name)
+        ltc_np.kernels.load(BACKENDS[-1], name)
     for module in [m for name, m in sys.modules.items() if name.startswith("ltc_np.")]:
         for threshold in [name for name in vars(module) if name.startswith("PARALLEL_")]:
             monkeypatch.setattr(module, threshold, 0)
@@ -116,6 +117,7 @@ def test_nothing_given_is_changed_and_a_tape_may_be_used_twice(layer, backend):
             assert a is b is None or np.array_equal(a, b)
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize(
     "layer",
     [
@@ -160,6 +162,7 @@ def forms(x, dtype):
     return x, frozen, np.asfortranarray(x), x[:, ::-1], x.astype(">f8"), (10 * x).astype(int), x.tolist(), offset
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("name", ROWS)
 def test_one_signature_for_each_dtype(name):
     """Read-only, strided, integer, big-endian and unaligned inputs must not compile kernels again."""

@@ -1,8 +1,10 @@
 """Properties of random networks, wirings, time grids and paddings (hypothesis)."""
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.backends import BACKENDS
 
 from ltc_np import CTGRU, GRU, LSTM, LTC, LTCRNN, CfC, CfCRNN, FullyConnected, MixedMemory, Model, Wiring
 
@@ -11,7 +13,7 @@ many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCh
 
 @st.composite
 def networks(draw):
-    """(two float64 models that differ in the backend only, x, dt, lengths, h0)."""
+    """(float64 models that differ in the backend only, x, dt, lengths, h0)."""
     N, I = draw(st.integers(1, 6)), draw(st.integers(1, 3))
     B, T = draw(st.integers(1, 20)), draw(st.integers(1, 5))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -25,7 +27,7 @@ def networks(draw):
     wiring = Wiring.from_edges(N, edges(N), sensory, output_dim=draw(st.integers(1, N)), input_dim=I)
     options = {"ode_unfolds": draw(st.integers(1, 4)), "positivity": draw(st.sampled_from(["softplus", "clip"]))}
     options |= {k: draw(st.sampled_from([None, "linear", "affine"])) for k in ("input_mapping", "output_mapping")}
-    models = [LTCRNN(wiring, seed=0, dtype="float64", backend=b, **options) for b in ("numpy", "cpu")]
+    models = [LTCRNN(wiring, seed=0, dtype="float64", backend=b, **options) for b in BACKENDS]
     theta = models[0].theta + rng.normal(size=models[0].theta.size)
     for model in models:
         model.theta = theta
@@ -48,6 +50,7 @@ def rounding(terms, step):
     return np.finfo(np.float64).eps * terms / step
 
 
+@pytest.mark.numba
 @many
 @given(networks())
 def test_backends_agree(case):
@@ -65,7 +68,7 @@ def test_backends_agree(case):
 @many
 @given(networks())
 def test_padding_order_of_the_batch_and_splits_change_nothing(case):
-    (_, model), x, dt, lengths, h0 = case
+    (*_, model), x, dt, lengths, h0 = case
     y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
     order = np.argsort(lengths, kind="stable")
     shuffled = model(x[order], dt=dt[order], lengths=lengths[order], h0=h0[order])
@@ -87,7 +90,7 @@ def test_padding_order_of_the_batch_and_splits_change_nothing(case):
 @given(networks())
 def test_hull(case):
     """The state stays between the smallest and the largest of its start, 0, vleak and erev."""
-    (_, model), x, dt, _, h0 = case
+    (*_, model), x, dt, _, h0 = case
     p = model.params
     _, state = model(x, dt=dt, h0=h0, return_state=True)
     ends = np.concatenate([[0.0], p["vleak"], p["erev"], p["sensory_erev"], h0.ravel()])
@@ -99,7 +102,7 @@ def test_hull(case):
 @many
 @given(networks())
 def test_gradient_along_a_direction(case):
-    (_, model), x, dt, lengths, h0 = case
+    (*_, model), x, dt, lengths, h0 = case
     theta = model.theta.copy()
     way = np.random.default_rng(0).normal(size=theta.size)
     if model.layers[0].positivity == "clip":  # its kinks lie at the bounds
@@ -121,7 +124,7 @@ def test_gradient_along_a_direction(case):
 
 @st.composite
 def closed_forms(draw):
-    """(two float64 CfC models that differ in the backend only, x, dt, lengths, h0)."""
+    """(float64 CfC models that differ in the backend only, x, dt, lengths, h0)."""
     N, I = draw(st.integers(1, 20)), draw(st.integers(1, 3))
     B, T = draw(st.integers(1, 40)), draw(st.integers(1, 5))
     options = {"mode": draw(st.sampled_from(["default", "no_gate", "pure"]))}
@@ -129,7 +132,7 @@ def closed_forms(draw):
     options |= {"backbone_layers": draw(st.integers(0, 2)), "backbone_units": draw(st.integers(1, 20))}
     options |= {"backbone_activation": draw(st.sampled_from(["silu", "tanh", "gelu", "lecun_tanh"]))}
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    models = [CfCRNN(N, input_dim=I, seed=0, dtype="float64", backend=b, **options) for b in ("numpy", "cpu")]
+    models = [CfCRNN(N, input_dim=I, seed=0, dtype="float64", backend=b, **options) for b in BACKENDS]
     theta = rng.normal(0, 0.5, models[0].theta.size)
     for model in models:
         model.theta = theta
@@ -139,6 +142,7 @@ def closed_forms(draw):
     return models, rng.normal(size=(B, T, I)), dt, lengths, rng.normal(size=(B, N))
 
 
+@pytest.mark.numba
 @many
 @given(closed_forms())
 def test_backends_agree_on_closed_forms(case):
@@ -157,7 +161,7 @@ def test_backends_agree_on_closed_forms(case):
 @given(closed_forms())
 def test_padding_and_order_change_no_closed_form(case):
     """Up to the roundings of a product of another size."""
-    (_, model), x, dt, lengths, h0 = case
+    (*_, model), x, dt, lengths, h0 = case
     y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
     order = np.argsort(lengths, kind="stable")
     close(model(x[order], dt=dt[order], lengths=lengths[order], h0=h0[order]), y[order])
@@ -174,7 +178,7 @@ def test_padding_and_order_change_no_closed_form(case):
 @given(closed_forms())
 def test_gated_states_stay_within_their_bounds(case):
     """|h'| <= 1 with a gate between two tanh, < 2 without."""
-    (_, model), x, dt, lengths, h0 = case
+    (*_, model), x, dt, lengths, h0 = case
     layer = model.layers[0]
     y = model(x, dt=dt, lengths=lengths, h0=h0)
     if layer.variant != "keras" and layer.mode != "pure":
@@ -201,7 +205,7 @@ def memories(draw):
             else CfC(N, input_dim=size, backbone_units=3)
         )
         layer = MixedMemory(cell, topology, input_dim=I)
-    models = [Model(layer, seed=0, dtype="float64", backend=b) for b in ("numpy", "cpu")]
+    models = [Model(layer, seed=0, dtype="float64", backend=b) for b in BACKENDS]
     theta = models[0].theta + rng.normal(0, 0.5, models[0].theta.size)
     for model in models:
         model.theta = theta
@@ -211,6 +215,7 @@ def memories(draw):
     return models, rng.normal(size=(B, T, I)), dt, lengths, rng.normal(size=(B, layer.state_size))
 
 
+@pytest.mark.numba
 @many
 @given(memories())
 def test_backends_with_memory_agree(case):
@@ -230,7 +235,7 @@ def test_backends_with_memory_agree(case):
 @given(memories())
 def test_padding_and_splits_change_nothing_with_memory(case):
     """Sequences alone, and in two pieces; products by BLAS may round in another order."""
-    (_, model), x, dt, lengths, h0 = case
+    (*_, model), x, dt, lengths, h0 = case
     y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
     assert np.array_equal(state[lengths == 0], h0[lengths == 0])
     for b in np.flatnonzero(lengths):
@@ -248,7 +253,7 @@ def test_padding_and_splits_change_nothing_with_memory(case):
 @many
 @given(memories())
 def test_gradient_along_a_direction_with_memory(case):
-    (_, model), x, dt, lengths, h0 = case
+    (*_, model), x, dt, lengths, h0 = case
     theta, way, step = model.theta.copy(), np.random.default_rng(0).normal(size=model.theta.size), 1e-6
 
     def loss(values):

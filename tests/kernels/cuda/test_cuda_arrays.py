@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba")
+
 from support.cuda_uses import SOLVERS
 from support.emulator import called_here
 

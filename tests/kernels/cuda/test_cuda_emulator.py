@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba")
+
 from support.emulator import ORDERS, ROUGH, Divergence, Race, barriers, run
 
 from ltc_np.kernels.cuda.device import cuda, exp2, helper, kernel, reciprocal

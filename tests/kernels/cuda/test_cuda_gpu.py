@@ -4,6 +4,9 @@ import json
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba")
+
 from support.card import CASES, RUNS, TOLERANCES, compare, pair, train_both
 
 from ltc_np import LTC, AutoNCP, FullyConnected

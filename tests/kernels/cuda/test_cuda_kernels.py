@@ -8,6 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba")
+
 from support import ROOT, cuda_compile
 from support.cuda_uses import SOLVERS, installed, kernel_names, use_everything
 from support.emulator import Emulator, Race, barriers

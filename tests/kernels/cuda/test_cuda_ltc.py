@@ -6,6 +6,9 @@ from functools import partial
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba")
+
 from support.card import CASES, RUNS, TOLERANCES, compare, data, pair, stacked, train_both
 from support.cuda_uses import OnDevice
 from support.emulator import ORDERS

@@ -4,6 +4,9 @@ import re
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba")
+
 from support.cuda_uses import OnDevice
 
 from ltc_np import LTC, Adam, Dense, FullyConnected, Model, Residual, losses

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba")
+
 from support.card import pair
 from support.cuda_uses import OnDevice
 
