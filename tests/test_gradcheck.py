@@ -85,7 +85,7 @@ def test_frozen_parameters_are_left_out():
     assert max(errors.values()) < 1e-6
 
 
-X, DT = DATA
+X, DT = DATA["x"], DATA["dt"]
 
 
 @pytest.mark.parametrize(
