@@ -94,6 +94,8 @@ def test_a_second_training_begins_anew():
     stopping = EarlyStopping(2)
     assert epochs(stopping, [1.0, 2.0]) == 2
     assert epochs(stopping, [9.0, 8.0, 7.0]) == 3
+    assert epochs(stopping, [1.0, 2.0]) == 2
+    assert epochs(stopping, [float("nan"), 2.0, 1.0]) == 3
 
 
 def test_epochs_in_which_nothing_was_measured_are_not_waited_for():
@@ -276,12 +278,16 @@ def test_a_resumed_training_goes_on_with_its_table(tmp_path):
     model.fit(x, y, epochs=4, callbacks=CSVLogger(path), verbose=0)
     four = path.read_text()
     lines = four.splitlines()
-    for rest in ("", "4,0.5\n5,0.4\n", "4,0.", "4\n", "x,0.5\n"):  # what a killed process may have left
+    for rest in ("", "".join(f"{k},0.5\n" for k in range(4, 20)), "4,0.", "4\n", "x,0.5\n"):  # what may have been left
         path.write_text(four + rest)
         model.trained = model.trained._replace(epochs=4)
         model.fit(x, y, epochs=5, initial_epoch=4, callbacks=CSVLogger(path), verbose=0)
         assert path.read_text().splitlines()[:-1] == lines
         assert rows(path)[-1][0] == "4"
+    path.write_text("\n".join(lines)[:-3])  # killed while it wrote the last number
+    model.trained = model.trained._replace(epochs=4)
+    model.fit(x, y, epochs=5, initial_epoch=4, callbacks=CSVLogger(path), verbose=0)
+    assert [line[0] for line in rows(path)] == ["epoch", "0", "1", "2", "4"]
     path.unlink()
     model.fit(x, y, epochs=6, initial_epoch=5, callbacks=CSVLogger(path), verbose=0)
     assert [line[0] for line in rows(path)] == ["epoch", "5"]

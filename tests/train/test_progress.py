@@ -2,12 +2,13 @@
 
 import io
 import sys
+import time
 import types
 
 import numpy as np
 import pytest
 
-from ltc_np import LTCRNN, SGD, AutoNCP
+from ltc_np import LTCRNN, SGD, AutoNCP, Callback
 from ltc_np.train.clock import Clock
 from ltc_np.train.progress import Bar, Lines, Plain, Silent, check_verbose, progress
 
@@ -55,6 +56,21 @@ def test_compiling_is_left_out():
     with event.trigger_event("numba:compiler_lock"):
         pass
     assert clock.compiling() == seconds[-2]  # afterwards nothing is measured
+
+
+def test_fit_leaves_compiling_out(capfd):
+    event = pytest.importorskip("numba.core.event")
+    x = np.random.default_rng(0).normal(size=(8, 5, 1))
+
+    class Compiles(Callback):
+        def on_batch_end(self, step, logs):
+            if step == 0:
+                with event.trigger_event("numba:compiler_lock"):
+                    time.sleep(1)
+
+    LTCRNN(AutoNCP(8, 1), 1, seed=0).fit(x, x, epochs=11, callbacks=Compiles(), verbose=2)
+    first = next(line for line in capfd.readouterr().err.splitlines() if line.startswith("epoch 1/11"))
+    assert int(first.split()[-2]) < 10 * 1
 
 
 @pytest.mark.parametrize("missing", [True, False])
