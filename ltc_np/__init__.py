@@ -9,7 +9,7 @@ from .base.threads import get_num_threads, set_num_threads
 from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, Layer, NeuralODE, SpikingLIF, WiredCfC
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import save
-from .layers import Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual, register
+from .layers import Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual, Standardize, register
 from .layers.config import CellConfig
 from .model import LTCRNN, CfCRNN, Model, from_config, load
 from .network.tape import Gradients
@@ -79,6 +79,7 @@ __all__ = [
     "Residual",
     "SolverError",
     "SpikingLIF",
+    "Standardize",
     "TensorBoard",
     "WarmUp",
     "WiredCfC",

@@ -15,6 +15,7 @@ from .layers.mixed_memory import with_memory
 from .network.network import Network
 from .train.evaluate import evaluate
 from .train.fit import fit
+from .train.scales import adapt
 from .wirings import Wiring
 
 # What decides about training: on a model it would have no effect.
@@ -69,6 +70,7 @@ class Model(Network):
 
     fit = fit
     evaluate = evaluate
+    adapt = adapt
 
     def save(self, path, optimizer=None):
         """Write the model to one ``.npz`` file; see `ltc_np.save`."""
@@ -163,7 +165,7 @@ class CfCRNN(Model):
     >>> from ltc_np import CfCRNN
     >>> model = CfCRNN(32, input_dim=3, proj_size=2, seed=0)
     >>> model
-    CfCRNN(CfC(32, input_dim=3), input_dim=Dense(2, input_dim=32), dtype='float32')
+    CfCRNN(CfC(32, input_dim=3), Dense(2, input_dim=32), dtype='float32')
     """
 
     @explained

@@ -8,6 +8,7 @@ from .mixed_memory import MixedMemory
 from .registry import LAYERS, register
 from .residual import Residual
 from .stack import Stack
+from .standardize import Standardize
 
 __all__ = [
     "LAYERS",
@@ -18,5 +19,6 @@ __all__ = [
     "MixedMemory",
     "Residual",
     "Stack",
+    "Standardize",
     "register",
 ]

@@ -8,8 +8,9 @@ from .dropout import Dropout
 from .input_mapping import InputMapping
 from .mixed_memory import MixedMemory
 from .residual import Residual
+from .standardize import Standardize
 
-_AROUND = (Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual)
+_AROUND = (Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual, Standardize)
 LAYERS = CELLS | {layer.__name__: layer for layer in _AROUND}
 SIZES = ("units", "wiring")  # the first argument of what `CellConfig` can make: a wiring is then fully connected
 

@@ -51,11 +51,15 @@ class Batch(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """What is minimised: a loss of `ltc_np.losses`, its class weights (an array) or None, a `Penalty` or None."""
+    """What is minimised: a loss of `ltc_np.losses`, its class weights (an array) or None, a `Penalty` or None.
+
+    Gradients are those of ``unit`` times the loss, and of the penalty; values are the loss and the penalty / ``unit``.
+    """
 
     loss: object
     class_weight: object
     penalty: object
+    unit: float = 1.0
 
 
 class Measured(NamedTuple):

@@ -153,8 +153,8 @@ class HostEngine(Engine):
         loss = losses.trusted(objective.loss)
         total, weight_sum, d_y = loss(outputs, target, weight, objective.class_weight)
         value = losses.normalise(total, weight_sum)
-        if weight_sum != 1:
-            d_y *= network.dtype.type(1 / weight_sum)
+        if weight_sum != objective.unit:
+            d_y *= network.dtype.type(objective.unit / weight_sum)
         if not network.return_sequences:
             d_y = d_last_outputs(d_y, given.lengths, y.shape[1])
         elif given.valid is not None:
@@ -162,7 +162,7 @@ class HostEngine(Engine):
         d_h = np.zeros(state.shape, state.dtype)
         gradient = self.backward(prepared, saved, given.valid, d_y, d_h, False, False, workspace).theta
         if objective.penalty is not None:
-            value += objective.penalty.add(network, gradient)
+            value += objective.penalty.add(network, gradient) / objective.unit
         return Measured(value, weight_sum, gradient, outputs, state)
 
     # ------------------------------------------------------------------------------- what a thread keeps

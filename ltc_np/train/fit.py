@@ -20,6 +20,7 @@ from .measures import check_measures, read_metrics
 from .monitor import MODES, Monitor
 from .progress import check_verbose
 from .run import Run, Settings
+from .scales import ADAPT_FIRST, loss_unit, take_scales, warn_of_scales
 from .sources import Shuffled, check_balanced, data_of
 from .stream import NO_DATA, Stream, is_stream
 
@@ -49,6 +50,7 @@ def fit(
     l1=None,
     l2=None,
     missing="error",
+    standardize=False,
     clip_norm=None,
     clip_array_norm=None,
     shuffle=True,
@@ -109,6 +111,10 @@ def fit(
         Penalties, as for `Model.loss_and_grad`; part of the training loss, not of the validation loss.
     missing : "error" or "ignore"
         What NaN in targets means, also in those of validation; as for `Model.loss_and_grad`.
+    standardize : bool
+        Take mean and spread of x and y into the model's `Standardize` layers first, as `Model.adapt` does; not where
+        training resumes.  With an inverse layer at the end losses and metrics are in the units of y, while gradients
+        (``clip_norm``, ``l1``, ``l2``, learning rates) are those of targets with spread 1, all outputs taken together.
     clip_norm : float, optional
         Largest norm of the whole gradient, as by `clip_by_global_norm`.
     clip_array_norm : float, optional
@@ -189,13 +195,14 @@ def fit(
         tbptt = checks.integer("tbptt", tbptt)
     keep = check_memory(memory)
     verbose = check_verbose(verbose)
-    shuffle, keep_best, drop_last, group_by_length = (
+    shuffle, keep_best, drop_last, group_by_length, standardize = (
         checks.boolean(name, value)
         for name, value in (
             ("shuffle", shuffle),
             ("keep_best", keep_best),
             ("drop_last", drop_last),
             ("group_by_length", group_by_length),
+            ("standardize", standardize),
         )
     )
     if group_by_length and not shuffle:
@@ -213,6 +220,8 @@ def fit(
     given, held = Arguments(x, y, dt, lengths, sample_weight), _validation(validation_data)
     if is_stream(x):
         _check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight)
+        if standardize:
+            raise ValueError(f"`standardize` must be False with an `x` that gives batches, got True: {ADAPT_FIRST}")
         source = Stream(model, x, steps_per_epoch, loss, missing, partial(check_measures, measures, model))
         seen = NO_DATA
     else:
@@ -234,8 +243,11 @@ def fit(
         if tbptt is not None:
             _check_tbptt(model, seen)
         check_measures(measures, model, seen)
+        if standardize and initial_epoch == 0:
+            take_scales(model, train)
+        warn_of_scales(model, seen, loss)
         source, seen = Shuffled(train, batch_size, drop_last, shuffle, group_by_length), seen.whole
-    objective = model.objective(seen, loss, class_weight, l1, l2)
+    objective = model.objective(seen, loss, class_weight, l1, l2)._replace(unit=loss_unit(model, loss))
     validation = None
     if held is not None:
         with _of_validation("validation_data" if validation_split is None else "validation_split"):

@@ -69,7 +69,7 @@ def test_it_is_saved_and_loaded(MGU, tmp_path, rng, registry):
     assert again.layers == model.layers
     np.testing.assert_array_equal(again(x, dt=0.5), model(x, dt=0.5))
     del registry.LAYERS["MGU"]
-    with pytest.raises(ValueError, match=r"known layers, .* has a MGU: .* call ltc_np\.register with its class"):
+    with pytest.raises(ValueError, match=r"has the layer 'MGU', .* call ltc_np\.register with its class"):
         load(tmp_path / "model.npz")
     with pytest.raises(ValueError, match=r"registered layers .* got MGU: .* call ltc_np\.register with its class"):
         model.save(tmp_path / "model.npz")

@@ -27,6 +27,7 @@ from ltc_np import (
     RandomWiring,
     Residual,
     SpikingLIF,
+    Standardize,
     WiredCfC,
 )
 
@@ -220,6 +221,13 @@ ROWS = {
     "Dropout of nothing": Row(
         "dt0_identity hull smooth causal bitwise_batch",
         [Dropout(0.0, input_dim=2)],
+    ),
+    "Standardize": Row(
+        "dt0_identity hull smooth causal bitwise_batch",
+        [
+            Standardize(mean=[3.0, -2.0], scale=[0.5, 4.0], input_dim=2),
+            Standardize(inverse=True, mean=-1.5, scale=[2.0, 0.25], input_dim=2),
+        ],
     ),
     "Dense": Row(
         "dt0_identity hull smooth causal",

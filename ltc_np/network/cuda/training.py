@@ -23,7 +23,7 @@ from .stack import DeviceStack
 
 def why_not(network, objective, optimizer):
     """None, or what of this training the device does not know."""
-    loss, class_weight, _ = objective
+    loss, class_weight = objective.loss, objective.class_weight
     layer, name = unknown(network.layers), losses.name_of(loss)
     if layer is not None:
         return f"layer {layer!r}"
@@ -41,7 +41,7 @@ class CudaTrainer(Trainer):
         self.network, self.optimizer, self.clip, self.keep = network, optimizer, clip, keep
         self.stack, self.memory = DeviceStack(network), memory_of(workspace)
         P, dtype, O, layout = network.layout.size, network.dtype, network.output_size, network.layout
-        loss, class_weight, penalty = objective
+        loss, class_weight, penalty = objective.loss, objective.class_weight, objective.penalty
         numbers = losses.numbers(loss, class_weight, O, dtype)
         self.loss = DeviceLoss(losses.name_of(loss), numbers, dtype, not network.return_sequences)
         self.weight_sum = partial(losses.weight_sum, loss, class_weight=class_weight)

@@ -1,0 +1,98 @@
+"""Standardize: features of the data brought near 0 with spread 1, or outputs brought back to the data's units.
+
+docs/maths/around.md tells where its numbers come from.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..base import checks
+from ..base.layout import Entry, Layout
+from ..cells import Layer
+from ..cells.base import input_features
+
+
+class Prepared(NamedTuple):
+    """The buffers, (I,) each."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+
+class Standardize(Layer):
+    """``(x - mean) / scale``, feature by feature; with ``inverse=True`` the way back, ``x * scale + mean``.
+
+    Parameters
+    ----------
+    inverse : bool
+        As the last layer: the network then learns targets near 0 with spread 1, while outputs, losses and metrics are
+        in the data's units.
+    mean, scale : number or (I,) array
+        Used until `Model.adapt`, or ``fit(standardize=True)``, takes those of the data; scale > 0.
+    input_dim : int >= 1, optional
+        Features per step; left out, those of the layer before.
+
+    Notes
+    -----
+    Mean and scale are buffers (``mean`` and ``scale``, (I,) each): saved with the model, not trained.  It has no
+    parameters, no state and no time.  Cost: two operations for each number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LTC, AutoNCP, Model, Standardize
+    >>> model = Model(Standardize(), LTC(AutoNCP(16, 1)), Standardize(inverse=True), input_dim=2, seed=0)
+    >>> x, y = 400 + 200 * np.random.default_rng(0).standard_normal((50, 20, 2)), np.full((50, 20, 1), 7.0)
+    >>> model.adapt(x, y)
+    >>> model.buffers["0.scale"].round(-1).tolist(), model.buffers["2.mean"].tolist()
+    ([200.0, 200.0], [7.0])
+    """
+
+    dt0_identity = hull = True  # of a state that is empty
+    smooth = causal = bitwise_batch = True
+
+    def __init__(self, *, inverse=False, mean=0.0, scale=1.0, input_dim=None):
+        self.inverse, self.input_dim = checks.boolean("inverse", inverse), input_features(input_dim)
+        self.mean, self.scale = _numbers("mean", mean, self.input_dim), _numbers("scale", scale, self.input_dim)
+        if not (np.asarray(self.scale) > 0).all():
+            raise ValueError(f"`scale` must be > 0, got {np.min(self.scale):g}")
+        if self.input_dim is None:
+            return self._wait()
+        self.input_size = self.output_size = I = self.input_dim
+        self.buffers = Layout(
+            tuple(Entry(name, (I,), getattr(self, name), trainable=False) for name in ("mean", "scale"))
+        )
+        self._seal()
+
+    def prepare(self, p, buffers, backend):
+        return Prepared(buffers["mean"], buffers["scale"])
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+        mean, scale = prepared
+        y = workspace.array("y", x.size, x.dtype).reshape(x.shape)
+        if self.inverse:
+            np.multiply(x, scale, out=y)
+            y += mean
+        else:
+            np.subtract(x, mean, out=y)
+            y /= scale
+        return y, h0, None
+
+    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+        if not want_x:
+            return None, d_h, None
+        d_x = workspace.array("d_x", d_y.size, d_y.dtype).reshape(d_y.shape)
+        (np.multiply if self.inverse else np.divide)(d_y, prepared.scale, out=d_x)
+        return d_x, d_h, None
+
+
+def _numbers(name, values, features):
+    """A number or (I,) array of numbers, as an argument of the layer."""
+    if np.ndim(values) == 0:
+        return checks.number(name, values, low=-np.inf)
+    array = checks.real(name, values, np.dtype(np.float64), "a number or (I,)")
+    if array.ndim != 1 or (features is not None and array.size != features):
+        raise ValueError(f"`{name}` must be a number or ({features or 'I'},), got shape {array.shape}")
+    checks.finite(name, array)
+    return array

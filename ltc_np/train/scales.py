@@ -1,0 +1,161 @@
+"""The scales of data: learned by `Standardize`, and warned of where a model has none."""
+
+import numpy as np
+
+from .. import losses
+from ..base import checks
+from ..base.calls import explained
+from ..data.padding import is_list_of_sequences, pad
+from ..layers import Standardize
+from ..network.sequences import check
+from .batches import Batches, prepare_data
+
+# Beyond this a network with the usual initial values and learning rates hardly learns: its synapses saturate, or the
+# loss is too small or too large for a step to matter.  Measured: docs/decisions.md, "Data far from unit scale".
+LARGEST_MEAN, SPREADS = 10.0, (0.01, 10.0)
+SAMPLE = 1000  # sequences that are looked at
+ADAPT_FIRST = "call `model.adapt(x, y)` with as many sequences as fit into memory, before `fit`"
+
+
+@explained
+def adapt(model, x, y=None, *, lengths=None):
+    """Take mean and spread of data into the `Standardize` layers of ``model``.
+
+    The first layer takes those of ``x``, a last one with ``inverse=True`` those of ``y``; every feature by itself, over
+    all valid steps.  A feature that is constant keeps the spread 1.
+
+    Parameters
+    ----------
+    x : (B, T, I) array, or list of (T_i, I) arrays
+    y : array, or list where x is one, optional
+        Needed by an inverse layer.  NaN is a missing target, and is left out.
+    lengths : (B,) integers, optional
+        Padding is not read.
+
+    Raises
+    ------
+    ValueError
+        The model has no such layer, or the targets are missing.
+    """
+    first, last = _layers(model)
+    if first is None and last is None:
+        raise ValueError(
+            f"`model` must begin with Standardize() or end with Standardize(inverse=True) to be adapted, got {model!r}"
+        )
+    if last is not None and y is None:
+        raise ValueError(f"`y` must be given, since the last layer is {model.layers[-1]!r}, got None")
+    if y is None:
+        if is_list_of_sequences(x):
+            x, lengths = pad(x, name="x")
+        sequences, _ = check(model, x, None, lengths, None)
+        _take(model, first, sequences.x, sequences.valid)
+    else:
+        take_scales(model, prepare_data(model, x, y, None, lengths, None, losses.get("mse"), "ignore"))
+
+
+def take_scales(model, data):
+    """`adapt` with checked `Batches` of all data."""
+    first, last = _layers(model)
+    if first is None and last is None:
+        raise ValueError(
+            "`standardize` needs a model that begins with Standardize() or ends with Standardize(inverse=True), got "
+            f"{model!r}"
+        )
+    if not isinstance(data, Batches):
+        raise ValueError(f"`standardize` must be False for arrays that lie in a file, got True: {ADAPT_FIRST}")
+    batch = data.whole
+    if first is not None:
+        _take(model, first, batch.sequences.x, batch.sequences.valid)
+    if last is not None:
+        if batch.target.dtype.kind != "f" or batch.target.shape[-1] != model.output_size:
+            raise ValueError(
+                "`y` must be real numbers for a model that ends with Standardize(inverse=True), got classes"
+            )
+        _take(model, last, batch.target, batch.mask)
+
+
+def loss_unit(model, loss):
+    """What the gradient of a loss is multiplied by in training: it is then that of targets with spread 1.
+
+    Otherwise a target with spread 1e-5 would have gradients below the epsilon of `Adam`, and for one with spread 1e3
+    learning rates of `SGD`, limits of clipping and penalties would mean something else.
+    """
+    _, last = _layers(model)
+    if last is None:
+        return 1.0
+    scale = model.buffers[f"{model.layer_stack.prefixes[last]}scale"].astype(np.float64)
+    units = {"mse": 1 / np.mean(scale**2), "mae": 1 / np.mean(scale), "huber": 1 / np.mean(scale)}
+    return float(units.get(losses.name_of(loss), 1.0))
+
+
+def warn_of_scales(model, data, loss):
+    """One warning where inputs or targets of `Batches` are far from unit scale and no layer takes care of it."""
+    first, last = _layers(model)
+    rows = np.linspace(0, data.count - 1, min(data.count, SAMPLE)).astype(int)
+    batch = data.take(rows)
+    found, remedies = [], []
+    if first is None or _as_made(model, first):
+        _look("x", batch.sequences.x, batch.sequences.valid, found, remedies, "Standardize() as the first layer")
+    if losses.name_of(loss) in ("mse", "mae", "huber") and (last is None or _as_made(model, last)):
+        layer = "Standardize(inverse=True) as the last layer"
+        _look("y", batch.target, batch.mask, found, remedies, layer)
+    if found:
+        checks.warn(
+            f"ltc_np: {' and '.join(found)}; learned well are means within {LARGEST_MEAN:g} of 0 and standard "
+            f"deviations of {SPREADS[0]:g} to {SPREADS[1]:g}: make the model with {' and '.join(remedies)} and train "
+            "it with fit(..., standardize=True)"
+        )
+
+
+def _layers(model):
+    """The numbers of the first layer and of the last one, where they standardize x and bring y back; None elsewhere."""
+    layers = model.layers
+    first = 0 if isinstance(layers[0], Standardize) and not layers[0].inverse else None
+    last = len(layers) - 1 if isinstance(layers[-1], Standardize) and layers[-1].inverse else None
+    return first, last
+
+
+def _as_made(model, k):
+    """Whether layer k still changes nothing."""
+    prefix = model.layer_stack.prefixes[k]
+    return (model.buffers[f"{prefix}mean"] == 0).all() and (model.buffers[f"{prefix}scale"] == 1).all()
+
+
+def _take(model, k, values, counted):
+    mean, spread = statistics(values, counted)
+    prefix = model.layer_stack.prefixes[k]
+    model.buffers[f"{prefix}mean"], model.buffers[f"{prefix}scale"] = mean, np.where(spread > 0, spread, 1.0)
+
+
+def statistics(values, counted):
+    """Mean and standard deviation (F,) of values (..., F), in float64; 0 for a feature that is constant up to rounding.
+
+    ``counted`` is a mask of their shape, or of that without the last axis, or None.
+    """
+    values = values.reshape(-1, values.shape[-1])
+    if counted is None:
+        counted = np.ones(values.shape, bool)
+    else:
+        counted = np.broadcast_to(counted.reshape(len(values), -1) != 0, values.shape)
+    count = np.maximum(counted.sum(0), 1)
+    # Offsets from a value that counts: of a constant feature they are 0, exactly.
+    origin = values[counted.argmax(0), np.arange(values.shape[1])].astype(np.float64)
+    origin[~counted.any(0)] = 0
+    offsets = np.where(counted, values - origin, 0)
+    mean = offsets.sum(0) / count
+    spread = np.sqrt((np.where(counted, offsets - mean, 0) ** 2).sum(0) / count)
+    mean += origin
+    return mean, np.where(spread > np.finfo(values.dtype).eps * np.abs(mean), spread, 0.0)
+
+
+def _look(name, values, counted, found, remedies, layer):
+    """Say of the feature that is farthest from unit scale, if one is."""
+    mean, spread = statistics(values, counted)
+    least, most = SPREADS
+    too_small = least / np.where(spread > 0, spread, 1)  # a constant feature is none
+    excess = np.max([np.abs(mean) / LARGEST_MEAN, spread / most, too_small], axis=0)
+    k = int(excess.argmax())
+    if excess[k] > 1:
+        of = "" if mean.size == 1 else f" (feature {k})"
+        found.append(f"`{name}`{of} has mean {mean[k]:.3g} and standard deviation {spread[k]:.3g}")
+        remedies.append(layer)
