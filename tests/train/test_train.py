@@ -359,6 +359,7 @@ def test_a_last_step_that_diverges_is_seen(backend):
         assert np.array_equal(model.theta, before)
 
 
+@pytest.mark.filterwarnings("ignore:ltc_np. .y. has mean")
 def test_what_is_not_finite_before_any_step_is_not_blamed_on_the_learning_rate():
     x, y = sines(n=6, T=5)
     model = Model(Dense(1, input_dim=1), seed=0)
