@@ -392,7 +392,7 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path):
         layer = Residual(layer)
     lonely = Wiring.from_edges(1, [], [(0, 0, 1)], input_dim=10**6)
     for model, words in (
-        (Model(Dropout(0.5, input_dim=10**6)), "`n` of Dropout must be <= .* where .* numbers are stored"),
+        (Model(Dropout(0.5, input_dim=10**6)), "`input_dim` of Dropout must be <= 4096 where 1 numbers are stored"),
         (Model(layer), "its description is .* levels deep, and may be"),
         (LTCRNN(lonely, input_mapping=None), "`input_dim` of Wiring must be <= 4096 where 14 numbers are stored"),
     ):
