@@ -9,6 +9,7 @@ from . import io
 from .base import checks
 from .base.calls import explained
 from .cells import LTC, CfC, WiredCfC
+from .cells.base import is_of_ncps
 from .layers import Dense
 from .layers.config import CellConfig
 from .layers.mixed_memory import with_memory
@@ -182,7 +183,7 @@ class CfCRNN(Model):
         return_sequences=True,
         **options,
     ):
-        cell = WiredCfC if isinstance(units_or_wiring, Wiring) else CfC
+        cell = WiredCfC if isinstance(units_or_wiring, Wiring) or is_of_ncps(units_or_wiring) else CfC
         layers = _one_cell(cell, units_or_wiring, input_dim, mixed_memory, proj_size, options)
         super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
 

@@ -46,6 +46,11 @@ def plain(name, values, expected="an array of real numbers"):
         return np.asarray(values)
     except ValueError:  # rows of unequal length
         raise ValueError(f"`{name}` must be {expected}, got a ragged list (`ltc_np.data.pad` helps)") from None
+    except (TypeError, RuntimeError) as error:  # tensors that lie elsewhere, or that others want gradients of
+        kind = f"{type(values).__module__.split('.')[0]}.{type(values).__name__}"
+        raise TypeError(
+            f"`{name}` must be {expected}, got a {kind} that NumPy cannot read: {one_line(error)}"
+        ) from None
 
 
 def real(name, values, dtype=None, expected="an array of real numbers", bools=False):

@@ -18,7 +18,7 @@ from ..wirings import Wiring
 def built(wiring, input_dim):
     """The wiring of a layer with ``input_dim`` inputs, built; None: as it is, built or not."""
     if not isinstance(wiring, Wiring):
-        raise TypeError(f"`wiring` must be a Wiring such as AutoNCP(16, 2), got {type(wiring).__name__}")
+        raise TypeError(f"`wiring` must be a Wiring such as AutoNCP(16, 2), got {_kind(wiring)}")
     if input_dim is None:
         return wiring
     if wiring.is_built and wiring.input_dim != input_dim:
@@ -30,7 +30,22 @@ def cell_sizes(units, input_dim):
     """``units`` and ``input_dim``, which may be None, of a cell without a wiring, checked."""
     if isinstance(units, Wiring):
         raise TypeError(f"`units` must be an int >= 1, got a wiring, {units!r}: wirings are for LTC and WiredCfC")
+    if is_of_ncps(units):
+        raise TypeError(f"`units` must be an int >= 1, got {_kind(units)}")
     return checks.integer("units", units), input_features(input_dim)
+
+
+def is_of_ncps(value):
+    """Whether this is an object of the package ncps, whose wirings have the names of ours."""
+    return type(value).__module__.split(".")[0] == "ncps"
+
+
+def _kind(value):
+    """The class of what is no wiring; of one of ncps with the remedy."""
+    name = type(value).__name__
+    if is_of_ncps(value):
+        return f"ncps' {name}: make the one of ltc_np, with the same arguments (from ltc_np import {name})"
+    return name
 
 
 def input_features(input_dim):

@@ -94,7 +94,8 @@ def check_shape(shape, input_size, lengths, names=None):
     expected = f"(B, T, {input_size}) or (T, {input_size})"
     if len(shape) not in (2, 3) or shape[-1] != input_size:
         columns = "" if names is None else f", columns {', '.join(map(repr, names))}"
-        raise ValueError(f"`x` must be {expected}, got shape {shape}{columns}")
+        hint = ": sequences of one feature are x[..., None]" if input_size == 1 and len(shape) == 2 else ""
+        raise ValueError(f"`x` must be {expected}, got shape {shape}{columns}{hint}")
     if 0 in shape:
         raise ValueError(f"`x` must hold at least one sequence of at least one step, got shape {shape}")
     if len(shape) == 3:

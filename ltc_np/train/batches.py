@@ -116,6 +116,8 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing):
         y = _padded("y", y, lengths, np.shape(x))
     if checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").ndim == 2:
         batch = "[x] is a list of one" if frames.is_pandas(x) else "x[None] is a batch of one"
+        if model.input_size == 1 and np.shape(x)[1] != 1:
+            batch = "sequences of one feature are x[..., None]"
         raise ValueError(f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; {batch}")
     sequences, _ = check(model, x, dt, lengths, None, names=names)
     whole = model.make_batch(sequences, y, loss, sample_weight, missing)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import CTGRU, CTRNN, GRU, LSTM, AutoNCP, CfC, NeuralODE, SpikingLIF
+from ltc_np import CTGRU, CTRNN, GRU, LSTM, LTC, LTCRNN, AutoNCP, CfC, CfCRNN, NeuralODE, SpikingLIF
 
 
 @pytest.mark.parametrize("cell", [LSTM, GRU, CTGRU, CTRNN, NeuralODE, SpikingLIF, CfC])
@@ -25,3 +25,11 @@ def test_what_belongs_to_wired_cells(cell):
 def test_layers_are_not_called():
     with pytest.raises(TypeError, match=r"^LSTM is a description without .*: Model\(LSTM\(4, input_dim=3\)\)$"):
         LSTM(4, input_dim=3)(np.zeros((1, 2, 3)))
+
+
+def test_a_wiring_of_ncps_is_told_from_ours():
+    theirs = type("AutoNCP", (), {"__module__": "ncps.wirings.wirings"})()
+    remedy = r"got ncps' AutoNCP: make the one of ltc_np, with the same arguments \(from ltc_np import AutoNCP\)"
+    for make in (lambda: LTCRNN(theirs, 3), lambda: LTC(theirs), lambda: CfCRNN(theirs), lambda: CfC(theirs)):
+        with pytest.raises(TypeError, match=remedy):
+            make()

@@ -633,7 +633,7 @@ def test_bad_constructions():
         (lambda: Model(), "`layers` must hold at least one"),
         (lambda: Model(wiring), "must be a layer"),
         (
-            lambda: Model(LTC(wiring, input_dim=2), Dense(1)),
+            lambda: Model(LTC(wiring, input_dim=2), Dense(1, input_dim=3)),
             r"`layers\[1\]` takes 3 features, but layers\[0\] gives 2",
         ),
         (lambda: Model(CfC(8), Dense(1)), r"`input_dim` must be given, since CfC\(8\) does not tell"),
@@ -894,3 +894,29 @@ def test_a_layer_of_ones_own_shows_its_sizes():
             super().__init__(3, input_dim=n)
 
     assert repr(Own(2)) == "Own(2 -> 3)"
+
+
+class Tensor:
+    """As one of PyTorch that NumPy cannot read."""
+
+    __module__ = "torch"
+    shape = (2, 3, 1)
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.\nUse tensor.detach().numpy() instead.")
+
+
+def test_habits_of_others_get_a_sentence_of_their_own():
+    model, x = LTCRNN(AutoNCP(8, 1), 1, seed=0), np.zeros((20, 30))
+    one_feature = r"`x` must be .*, got shape \(20, 30\).* sequences of one feature are x\[\.\.\., None\]"
+    for call in (model, model.predict, model.forward):
+        with pytest.raises(ValueError, match=one_feature):
+            call(x)
+    for call in (model.evaluate, model.loss_and_grad, lambda x, y: model.fit(x, y, verbose=False)):
+        with pytest.raises(ValueError, match=one_feature):
+            call(x, x)
+    with pytest.raises(
+        TypeError, match=r"`x` must be .*, got a torch.Tensor that NumPy cannot read: .* tensor.detach"
+    ) as e:
+        model(Tensor())
+    assert "\n" not in str(e.value)
