@@ -119,8 +119,9 @@ def test_what_changes_from_call_to_call_does_not_count():
     assert identity(losses.get(loss)) == before
 
 
+@pytest.mark.numba
 def test_a_compiled_function_is_its_source():
-    numba = pytest.importorskip("numba")
+    import numba
 
     def own(y, target):
         return 0.0, y

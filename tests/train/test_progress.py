@@ -39,8 +39,10 @@ def test_the_time_that_is_left_is_that_of_the_epochs_to_come():
     assert after(Clock(2, time), time, 2.0, 1.0) == 0
 
 
+@pytest.mark.numba
 def test_compiling_is_left_out():
-    event = pytest.importorskip("numba.core.event")
+    from numba.core import event
+
     clock, seconds = Clock(5), []
     with clock.without_compiling():
         clock.compiling = (lambda measured: lambda: seconds.append(measured()) or seconds[-1])(clock.compiling)
@@ -58,8 +60,10 @@ def test_compiling_is_left_out():
     assert clock.compiling() == seconds[-2]  # afterwards nothing is measured
 
 
+@pytest.mark.numba
 def test_fit_leaves_compiling_out(capfd):
-    event = pytest.importorskip("numba.core.event")
+    from numba.core import event
+
     x = np.random.default_rng(0).normal(size=(8, 5, 1))
 
     class Compiles(Callback):
