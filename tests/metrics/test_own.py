@@ -40,8 +40,9 @@ def test_own_metric_is_checked():
     metric.update(np.ones((2, 1)), np.ones((2, 1)), [0.5, 0.5])  # equal ones are none
     metric.update(np.ones((2, 1)), np.ones((2, 1)), [0, 0.5])
     words = "`weight` must be 0 or one number for largest_error, which takes no `sample_weight`, got 0.5 and 1"
-    with pytest.raises(ValueError, match=words):
-        metric.update(np.ones((2, 1)), np.ones((2, 1)), [0.5, 1])
+    for weight in ([0.5, 1], [1, 1]):
+        with pytest.raises(ValueError, match=words):
+            metric.update(np.ones((2, 1)), np.ones((2, 1)), weight)
     for value, kind in (("good", "str 'good'"), (np.ones(2), "ndarray"), (None, "NoneType None")):
         metric = get(lambda y, target, value=value: value)
         metric.update(np.ones((2, 1)), np.ones((2, 1)))
