@@ -66,4 +66,6 @@ def share(loss, weight_sum, outputs, mask):
     """What a batch weighs in a mean over batches: a loss of one's own counts for its outputs."""
     if losses.takes_weight(loss):
         return weight_sum
-    return outputs[..., 0].size if mask is None else np.count_nonzero(mask)
+    if mask is None:
+        return outputs.size
+    return np.count_nonzero(mask) * (1 if mask.ndim == outputs.ndim else outputs.shape[-1])

@@ -222,7 +222,7 @@ def fit(
         _check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight)
         if standardize:
             raise ValueError(f"`standardize` must be False with an `x` that gives batches, got True: {ADAPT_FIRST}")
-        source = Stream(model, x, steps_per_epoch, loss, missing, partial(check_measures, measures, model))
+        source = Stream(model, x, steps_per_epoch, loss, missing, partial(check_measures, measures, model, whole=False))
         seen = NO_DATA
     else:
         if steps_per_epoch is not None:
@@ -242,7 +242,7 @@ def fit(
         seen = train.sample()
         if tbptt is not None:
             _check_tbptt(model, seen)
-        check_measures(measures, model, seen)
+        check_measures(measures, model, seen, whole=seen is train)
         if standardize and initial_epoch == 0:
             take_scales(model, train)
         warn_of_scales(model, seen, loss)
@@ -252,7 +252,8 @@ def fit(
     if held is not None:
         with _of_validation("validation_data" if validation_split is None else "validation_split"):
             validation = data_of(model, held, loss, missing)
-            check_measures(measures, model, validation.sample())
+            sample = validation.sample()
+            check_measures(measures, model, sample, whole=sample is validation)
     settings = Settings(
         objective, optimizer, clip, batch_size, tbptt, keep, measures, callbacks, start.seed, start.number
     )  # fmt: skip

@@ -37,11 +37,11 @@ def read_metrics(given, model, loss):
     return measures
 
 
-def check_measures(measures, model, data):
+def check_measures(measures, model, data, whole=True):
     """Refuse metrics that do not fit the targets of `Batches`, before a training changes anything.
 
     The library's are shown all targets, with outputs of 0; so are functions of a user's own, which are not called: what
-    these make of targets only they know.
+    these make of targets only they know.  ``whole``: there are no other data, which might have what a metric needs.
     """
     kinds = OwnMetric, *metrics.METRICS.values()
     known = {name: metric for name, metric in measures.items() if isinstance(metric, kinds)}
@@ -55,7 +55,7 @@ def check_measures(measures, model, data):
         outputs = np.broadcast_to(model.dtype.type(0), (len(target[rows]), *shape))
         show(known, outputs, target[rows], None if mask is None else mask[rows])
     for metric in known.values():
-        if not isinstance(metric, OwnMetric):
+        if whole and not isinstance(metric, OwnMetric):
             metric.result()
         metric.reset()
 

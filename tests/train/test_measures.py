@@ -230,3 +230,38 @@ def test_a_metric_may_keep_what_it_is_shown():
 
     found = network().evaluate(X, REAL, metrics=["mse", Keeps()], batch_size=4)
     assert found["keeps"] == pytest.approx(found["mse"], rel=1e-6)  # float32
+
+
+def test_the_first_of_many_batches_need_not_have_every_class(tmp_path):
+    """Where data are read batch by batch only shapes and values are looked at beforehand."""
+    labels = np.sort(X[..., 0] > 0, axis=0)
+    options = {"loss": "cross_entropy", "metrics": ["roc_auc"], "verbose": False}
+    batches = [(X[:2], labels[:2]), (X[2:], labels[2:])]
+    assert not labels[:2].any()
+    assert 0 < network(2).fit(lambda epoch: batches, steps_per_epoch=2, **options)["roc_auc"][0] < 1
+    mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", shape=(40, 4, 2))
+    mapped[:] = RNG.normal(size=mapped.shape)
+    y = np.repeat([False, True], [36, 4])[:, None] & np.ones((40, 4), bool)
+    model = network(2)
+    assert model.fit(mapped, y, validation_data=(mapped, y), **options)["val_roc_auc"][0] > 0
+    with pytest.raises(ValueError, match=r"`target` of accuracy must be in \[0, 1\]"):
+        network().fit(mapped, RNG.normal(size=(40, 4)), metrics=["accuracy"], verbose=False)
+
+
+def test_a_loss_of_ones_own_counts_for_the_outputs_whose_targets_are_there():
+    """Also where in one batch whole steps are missing, and in another single outputs."""
+
+    def own(outputs, target):
+        there = ~np.isnan(target)
+        error = np.where(there, outputs - target, 0.0)
+        return float((error**2).sum() / there.sum()), 2 * error / there.sum()
+
+    model, y = network(2), RNG.normal(size=(12, 4, 2))
+    y[0, :3] = y[5, 1, 0] = y[6, 3, 1] = np.nan
+    batches = [(X[k : k + 4], y[k : k + 4]) for k in (0, 4, 8)]
+    options = {"missing": "ignore", "optimizer": SGD(1e-30), "verbose": False}
+    want = model.evaluate(X, y, missing="ignore")["loss"]
+    assert model.evaluate(X, y, missing="ignore", loss=own, batch_size=4)["loss"] == pytest.approx(want, rel=1e-6)
+    assert model.fit(lambda epoch: batches, steps_per_epoch=3, loss=own, **options)["loss"][0] == pytest.approx(
+        want, rel=1e-6
+    )
