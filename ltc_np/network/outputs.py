@@ -5,6 +5,7 @@ import numpy as np
 from .. import losses
 from ..base import checks
 from ..layers.dense import Dense
+from ..layers.standardize import Standardize
 
 
 def last_outputs(y, lengths):
@@ -42,10 +43,14 @@ def target_shape(model, B, T, y):
 
 
 def check_logits(layers, what):
-    """Refuse a network whose outputs are probabilities for ``what`` takes logits."""
-    last = layers[-1]
+    """Refuse a network whose outputs are probabilities, or numbers in the data's units, for ``what`` takes logits."""
+    last, wrong = layers[-1], None
     if isinstance(last, Dense) and last.activation == "sigmoid":
-        raise ValueError(f"{what} needs a model of logits, got {last!r} as the last layer: leave out its activation")
+        wrong = "its activation"
+    if isinstance(last, Standardize) and last.inverse:
+        wrong = "this layer"
+    if wrong is not None:
+        raise ValueError(f"{what} needs a model of logits, got {last!r} as the last layer: leave out {wrong}")
 
 
 def read_target(loss, shape, y, dtype, valid, missing):

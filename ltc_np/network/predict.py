@@ -68,9 +68,9 @@ def predict_proba(self, x, *, dt=None, lengths=None, h0=None, batch_size=None, m
     Raises
     ------
     ValueError
-        As for `predict`; a model whose outputs are no logits, since its last layer is a `Dense` with sigmoid.  Of which
-        loss the outputs are the logits a model does not know: for one that was trained on numbers these probabilities
-        have no meaning.
+        As for `predict`; a model whose outputs are no logits, since its last layer is a `Dense` with sigmoid or
+        brings them back to the data's units (`Standardize`).  Of which loss the outputs are the logits a model does not
+        know: for one that was trained on numbers these probabilities have no meaning.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import LTC, AutoNCP, Dense, Model
+from ltc_np import LTC, AutoNCP, Dense, Model, Standardize
 
 X = np.random.default_rng(0).normal(size=(4, 5, 2))
 LENGTHS = [5, 2, 0, 4]
@@ -64,6 +64,12 @@ def test_outputs_that_are_no_logits_are_refused():
         with pytest.raises(ValueError, match="the loss binary_cross_entropy needs a model of logits, got Dense"):
             call(X, np.zeros((4, 5), int), loss="binary_cross_entropy")
     model.evaluate(X, np.zeros((4, 5)))
+    numbers = Model(Dense(1), Standardize(inverse=True), input_dim=2)
+    with pytest.raises(
+        ValueError, match=r"needs a model of logits, got Standardize\(.* as the last layer: leave out this"
+    ):
+        numbers.predict_proba(X)
+    Model(Standardize(), Dense(1), input_dim=2).predict_proba(X)
     network(3, activation="tanh").predict_proba(X)
     with pytest.raises(TypeError, match="`multilabel` must be a bool, got 'yes'"):
         network(3).predict_proba(X, multilabel="yes")
