@@ -32,16 +32,19 @@ def test_every_batch_is_a_step(backend):
     history = by_fit.fit(
         made, steps_per_epoch=3, epochs=2, optimizer=SGD(0.1), metrics=["mae"], callbacks=steps, verbose=False
     )
-    optimizer, losses = SGD(0.1), []
+    optimizer, losses, errors = SGD(0.1), [], []
     for epoch in range(2):
-        total = weight = 0
+        total = weight = error = 0
         for x, y in made(epoch):
+            error += np.abs(by_hand(x) - y).sum()
             loss, grad = by_hand.loss_and_grad(x, y)
             optimizer.step(by_hand, grad)
             total, weight = total + loss * y.size, weight + y.size
         losses.append(total / weight)
+        errors.append(error / weight)
     assert np.array_equal(by_fit.theta, by_hand.theta)
     assert history["loss"] == pytest.approx(losses, rel=1e-12) and set(history) == {"loss", "mae"}
+    assert history["mae"] == pytest.approx(errors, rel=1e-6)  # of float32
     assert steps.steps == list(range(6))
 
 
