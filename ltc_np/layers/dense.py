@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base import activations, blas, checks
-from ..base.layout import Entry, Layout
+from ..base.layout import Entry
 from ..cells import Layer
 from ..cells.base import input_features
-from ..cells.initial import glorot
+from ..cells.initial import glorot, with_init
 
 
 class Saved(NamedTuple):
@@ -30,6 +30,9 @@ class Dense(Layer):
     activation : None, "relu", "tanh", "sigmoid", "silu", "gelu" or "lecun_tanh"
     input_dim : int >= 1, optional
         Features per step coming in; left out, those of the layer before.
+    init : dict, optional
+        Overrides initial values by parameter name: a (low, high) range, a number, an array; of ``weight`` also
+        ``("orthogonal", gain)`` or ``("glorot", gain)``.
 
     Notes
     -----
@@ -40,15 +43,16 @@ class Dense(Layer):
     former_names = MappingProxyType({"n_in": "input_dim", "n_out": "outputs"})
     dt0_identity = hull = causal = True  # of a state that is empty
 
-    def __init__(self, outputs, activation=None, *, input_dim=None):
+    def __init__(self, outputs, activation=None, *, input_dim=None, init=None):
         self.outputs, self.input_dim = checks.integer("outputs", outputs), input_features(input_dim)
         self.f, self.d_f = activations.get(activation)
         self.activation = activation
         self.smooth = activation != "relu"
         if self.input_dim is None:
-            return self._wait()
+            return self._wait(init={} if init is None else init)
         self.input_size, self.output_size = I, O = self.input_dim, self.outputs
-        self.layout = Layout((Entry("weight", (I, O), glorot(I, O), decay=True), Entry("bias", (O,))))
+        entries = Entry("weight", (I, O), glorot(I, O), decay=True), Entry("bias", (O,))
+        self.init, self.layout = with_init(entries, init)
         self._seal()
 
     def forward(self, p, x, dt, lengths, h0, keep, workspace):

@@ -11,6 +11,7 @@ from ltc_np import (
     LTC,
     AutoNCP,
     CfC,
+    Dense,
     FullyConnected,
     Model,
     NeuralODE,
@@ -56,6 +57,20 @@ def test_glorot_has_its_range():
     values = Model(GRU(100, input_dim=200, init={"w_x": ("glorot", 3)}), seed=0).params["w_x"]
     assert 0.999 * limit < np.abs(values).max() <= limit  # of 60,000 draws
     assert initial.glorot(200, 300) == (-limit / 3, limit / 3)
+
+
+def test_a_readout_may_begin_small(tmp_path):
+    """Also where its inputs are inferred."""
+    plain, small = (
+        Model(LSTM(4, input_dim=3), Dense(2, init=init), seed=0)
+        for init in (None, {"weight": ("glorot", 0.125), "bias": 1})
+    )
+    np.testing.assert_array_equal(small.params["1.weight"], 0.125 * plain.params["1.weight"])
+    assert (small.params["1.bias"] == 1).all() and repr(plain.layers[1]) == "Dense(2, input_dim=4)"
+    small.save(tmp_path / "m.npz")
+    assert load(tmp_path / "m.npz").layers[1] == small.layers[1] != plain.layers[1]
+    with pytest.raises(ValueError, match="`init` has an unknown parameter 'w'; there are weight, bias"):
+        Dense(2, input_dim=3, init={"w": 1.0})
 
 
 def test_matrices_of_spiking_and_wired_cells():
