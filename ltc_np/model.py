@@ -184,6 +184,8 @@ class CfCRNN(Model):
         **options,
     ):
         cell = WiredCfC if isinstance(units_or_wiring, Wiring) or is_of_ncps(units_or_wiring) else CfC
+        if cell is CfC:
+            units_or_wiring = checks.integer("units_or_wiring", units_or_wiring)
         layers = _one_cell(cell, units_or_wiring, input_dim, mixed_memory, proj_size, options)
         super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
 

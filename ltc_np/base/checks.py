@@ -23,6 +23,13 @@ def warn(message):
     warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
+def text(name, value):
+    """``value`` if it is a str."""
+    if not isinstance(value, str):
+        raise TypeError(f"`{name}` must be a str, got {brief(value)}")
+    return value
+
+
 def one_line(error):
     """An exception in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())

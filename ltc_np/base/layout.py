@@ -228,7 +228,7 @@ class Layout(Value):
 
     def views(self, vector):
         """`Views` of any vector of this layout: parameters, a gradient, an optimiser's moments."""
-        vector = np.asarray(vector)
+        vector = checks.plain("vector", vector)
         if vector.shape != (self.size,):
             raise ValueError(f"`vector` must have shape {(self.size,)}, got {vector.shape}")
         return Views(vector, self.slices)

@@ -50,7 +50,7 @@ def pad(sequences, value=0.0, name="sequences", steps=None):
         raise ValueError(f"`{name}` must have at least one element, got {what}")
     # an empty list becomes float64: it must not decide the dtype of integers
     dtype = np.result_type(*(values.dtype for values in sequences if len(values)))
-    fill = np.asarray(value)
+    fill = checks.plain("value", value, "one real number")
     if fill.ndim != 0 or fill.dtype.kind not in "biuf":
         raise ValueError(f"`value` must be one real number, got {value!r}")
     if dtype.kind != "f" and not (np.isfinite(fill) and fill.astype(dtype) == fill):

@@ -89,7 +89,7 @@ class Standardize(Layer):
 
 def _numbers(name, values, features):
     """A number or (I,) array of numbers, as an argument of the layer."""
-    if np.ndim(values) == 0:
+    if checks.plain(name, values, "a number or (I,)").ndim == 0:
         return checks.number(name, values, low=-np.inf)
     array = checks.real(name, values, np.dtype(np.float64), "a number or (I,)")
     if array.ndim != 1 or (features is not None and array.size != features):

@@ -106,7 +106,7 @@ class PiecewiseConstant(Schedule):
 
     def __init__(self, boundaries, values):
         for name, given in (("boundaries", boundaries), ("values", values)):
-            if not isinstance(given, (list, tuple, np.ndarray)) or np.ndim(given) != 1 or len(given) == 0:
+            if not isinstance(given, (list, tuple, np.ndarray)) or len(given) == 0 or any(map(np.ndim, given)):
                 raise TypeError(f"`{name}` must be a list of one number or more, got {checks.brief(given)}")
         boundaries = tuple(checks.integer(f"boundaries[{k}]", step) for k, step in enumerate(boundaries))
         values = tuple(checks.number(f"values[{k}]", value) for k, value in enumerate(values))

@@ -113,7 +113,7 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing):
             check_same_lengths("sample_weight", sample_weight, own)
             sample_weight = pad(sample_weight, name="sample_weight")[0]
     elif lengths is not None and model.return_sequences:
-        y = _padded("y", y, lengths, np.shape(x))
+        y = _padded("y", y, lengths, checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").shape)
     if checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").ndim == 2:
         batch = "[x] is a list of one" if frames.is_pandas(x) else "x[None] is a batch of one"
         if model.input_size == 1 and np.shape(x)[1] != 1:

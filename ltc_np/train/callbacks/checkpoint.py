@@ -29,7 +29,7 @@ class Checkpoint(Callback):
         if "{" in str(path).replace("{epoch}", ""):
             raise ValueError(f"`path` must have no braces but {{epoch}}, got {path}")
         self.save_best_only = checks.boolean("save_best_only", save_best_only)
-        self.monitor, self.mode = monitor, checks.one_of("mode", mode, MODES)
+        self.monitor, self.mode = checks.text("monitor", monitor), checks.one_of("mode", mode, MODES)
 
     def on_train_begin(self):
         check_writable(str(self.path))

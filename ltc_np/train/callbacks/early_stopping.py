@@ -23,7 +23,7 @@ class EarlyStopping(Callback):
 
     def __init__(self, patience, monitor="val_loss", min_delta=0.0, mode="auto"):
         self.patience = checks.integer("patience", patience, 0)
-        self.monitor, self.min_delta = monitor, checks.number("min_delta", min_delta)
+        self.monitor, self.min_delta = checks.text("monitor", monitor), checks.number("min_delta", min_delta)
         self.mode = checks.one_of("mode", mode, MODES)
 
     def on_train_begin(self):

@@ -31,7 +31,7 @@ class ReduceLROnPlateau(Callback):
     ):  # fmt: skip
         self.patience, self.cooldown = checks.integer("patience", patience, 0), checks.integer("cooldown", cooldown, 0)
         self.factor = checks.number("factor", factor, high=1, low_open=True, high_open=True)
-        self.monitor, self.min_delta = monitor, checks.number("min_delta", min_delta)
+        self.monitor, self.min_delta = checks.text("monitor", monitor), checks.number("min_delta", min_delta)
         self.min_lr, self.mode = checks.number("min_lr", min_lr), checks.one_of("mode", mode, MODES)
 
     def on_train_begin(self):
