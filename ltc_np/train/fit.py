@@ -222,7 +222,12 @@ def fit(
         _check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight)
         if standardize:
             raise ValueError(f"`standardize` must be False with an `x` that gives batches, got True: {ADAPT_FIRST}")
-        source = Stream(model, x, steps_per_epoch, loss, missing, partial(check_measures, measures, model, whole=False))
+
+        def look(batches):
+            check_measures(measures, model, batches, whole=False)
+            warn_of_scales(model, batches, loss)
+
+        source = Stream(model, x, steps_per_epoch, loss, missing, look)
         seen = NO_DATA
     else:
         if steps_per_epoch is not None:

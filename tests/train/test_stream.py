@@ -181,6 +181,12 @@ def test_metrics_are_checked_with_the_first_batch():
     assert np.array_equal(model.theta, before)
 
 
+def test_the_scale_of_the_first_batch_is_looked_at():
+    x, y = next(made(0))
+    with pytest.warns(RuntimeWarning, match="`x` .* has mean .*: make the model with Standardize"):
+        small().fit(Again([(x + 100, y)] * 2), steps_per_epoch=2, epochs=2, verbose=False)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
