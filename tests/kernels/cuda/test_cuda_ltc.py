@@ -234,7 +234,7 @@ def test_layers_are_known_by_their_class_not_its_name(emulator, rng):
 
     Twice.__name__ = "LTC"
     x, y = rng.normal(size=(4, 3, 3)), rng.normal(size=(4, 3, 2))
-    models = [Model(Twice(AutoNCP(6, 2), 3), seed=0, dtype="float64", backend=backend) for backend in ("numpy", "cuda")]
+    models = [Model(Twice(AutoNCP(6, 2), input_dim=3), seed=0, dtype="float64", backend=backend) for backend in ("numpy", "cuda")]
     losses = [models[0].fit(x, y, epochs=2, seed=1, verbose=False)["loss"]]
     with pytest.warns(RuntimeWarning, match="does not know layer LTC"):
         losses.append(models[1].fit(x, y, epochs=2, seed=1, verbose=False)["loss"])
