@@ -109,7 +109,12 @@ def largest(dtype):
 def brief(value):
     """``value`` in a few words, for errors."""
     shape = getattr(value, "shape", ())
-    return f"an array of shape {shape}" if shape else f"{value!r:.60}"
+    return f"an array of shape {shape}" if shape else _in_one_line(value, 60)
+
+
+def _in_one_line(value, length):
+    """The beginning of its repr, without the lines of arrays inside."""
+    return " ".join(repr(value).split())[:length]
 
 
 def describe(value):
@@ -118,7 +123,7 @@ def describe(value):
         return f"{value.dtype} of shape {value.shape}"
     if isinstance(value, tuple):
         return f"a tuple of {len(value)}"
-    return f"{type(value).__name__} {value!r:.40}"
+    return f"{type(value).__name__} {_in_one_line(value, 40)}"
 
 
 def integer(name, value, least=1, most=None):

@@ -260,6 +260,7 @@ class Layout(Value):
         if name.isdigit() and layers:
             return f"`{argument}` must be {rule}, got {name!r}"
         near = [own for own in self.slices if own.rpartition(".")[2] == name]
+        near = near or [own for own in self.slices if own.lower() == name.lower()]
         near = near or difflib.get_close_matches(name, self.slices, 3)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(self.slices)}"
         if name.isdigit():

@@ -231,7 +231,9 @@ def fit(
         seen = NO_DATA
     else:
         if steps_per_epoch is not None:
-            raise ValueError(f"`steps_per_epoch` is for an `x` that gives batches, got {checks.brief(steps_per_epoch)}")
+            got, of_list = checks.brief(steps_per_epoch), "; a list is data: of batches give `lambda epoch: batches`"
+            rule = "`steps_per_epoch` is for an `x` that gives batches"
+            raise ValueError(f"{rule}, got {got}{of_list if isinstance(x, list) else ''}")
         if y is None:
             raise TypeError("`y` must be given with an `x` that gives no batches, got None")
         if validation_split is not None:

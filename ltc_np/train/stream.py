@@ -1,5 +1,8 @@
 """Batches that a user gives, from an iterator, an iterable, or a function of the epoch."""
 
+import contextlib
+import inspect
+
 from .. import losses
 from ..base import checks
 from ..network.engine import Batch
@@ -34,10 +37,14 @@ class Stream:
                 )
             batches = len(given)
         self.batches = checks.integer("steps_per_epoch", batches)
+        if callable(given):
+            _check_takes_epoch(given)
 
     def epoch(self, epoch, rng):
         """As of `Shuffled`; the order is the user's."""
         given = self.given(epoch) if callable(self.given) else self.given
+        if not hasattr(given, "__iter__"):
+            raise TypeError(f"`x` must return the batches of an epoch, got {checks.describe(given)} for epoch {epoch}")
         batches = iter(given)
         for batch in range(self.batches):
             item = next(batches, END)
@@ -72,6 +79,15 @@ class Stream:
     def first_that_counts(self, count, size):
         """None: the last batch."""
         return None
+
+
+def _check_takes_epoch(function):
+    """Refuse a function that cannot be called with an epoch alone."""
+    with contextlib.suppress(ValueError):  # of a builtin that does not tell its arguments
+        try:
+            inspect.signature(function).bind(0)
+        except TypeError as error:
+            raise TypeError(f"`x` must be a function of the epoch, got {checks.brief(function)}: {error}") from None
 
 
 def is_stream(x):

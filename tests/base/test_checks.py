@@ -74,6 +74,14 @@ def test_what_is_no_such_number(value, limits, error, message):
         checks.number("r", value, **limits)
 
 
+def test_values_are_shown_in_one_line():
+    several = [np.ones((2, 2))] * 2
+    assert checks.brief(several) == "[array([[1., 1.], [1., 1.]]), array([[1., 1.], [1., 1.]])]"
+    assert checks.describe(several) == "list [array([[1., 1.], [1., 1.]]), array([[1."
+    assert checks.brief(None) == "None" and checks.describe("a") == "str 'a'"
+    assert checks.brief(several[0]) == "an array of shape (2, 2)" and checks.describe((1, 2)) == "a tuple of 2"
+
+
 def test_words():
     assert checks.one_of("w", "a", ("a", "b")) == "a"
     assert checks.one_of("w", None, (None, "b")) is None

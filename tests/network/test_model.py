@@ -143,6 +143,7 @@ def test_freeze(stack):
         ("0.", ValueError, "parameters of the model"),
         (0, TypeError, 'text: "0" for all parameters of layer 0, got 0'),
         (["0.w"], TypeError, "names of parameters"),
+        ("0.W", ValueError, "parameters of the model, .*; did you mean '0.w'\\?$"),
         ("nothing", ValueError, "parameters .*, got 'nothing'; there are 0.vleak, 0.gleak, "),
         (True, TypeError, "names of parameters"),
     ):

@@ -172,6 +172,17 @@ def test_each_batch_is_checked():
         small().fit(iter(list(made(0))), steps_per_epoch=2, epochs=2, verbose=False)
 
 
+def test_functions_must_take_the_epoch_and_return_batches():
+    for given, words in (
+        (lambda: [], "`x` must be a function of the epoch, got <function .*: too many positional"),
+        (lambda a, b: [], "`x` must be a function of the epoch, got <function .*: missing a required"),
+        (lambda epoch: None, "`x` must return the batches of an epoch, got NoneType None for epoch 0"),
+        (len, "`x` must be a function of the epoch|has no len"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            small().fit(given, steps_per_epoch=1, verbose=False)
+
+
 def test_metrics_are_checked_with_the_first_batch():
     model, classes = LTCRNN(AutoNCP(8, 2), input_dim=2, seed=0), np.zeros((2, 3, 2))
     before = model.theta.copy()
@@ -212,6 +223,8 @@ def test_arrays_are_no_batches():
     x, y = next(made(0))
     with pytest.raises(ValueError, match="`steps_per_epoch` is for an `x` that gives batches, got 3"):
         small().fit(x, y, steps_per_epoch=3, verbose=False)
+    with pytest.raises(ValueError, match="got 1; a list is data: of batches give `lambda epoch: batches`"):
+        small().fit([(x, y)], steps_per_epoch=1, verbose=False)
     with pytest.raises(TypeError, match="`y` must be given with an `x` that gives no batches, got None"):
         small().fit(x, verbose=False)
     for data in (x, list(x), "abc", None, 3, {"x": x}):
