@@ -124,10 +124,11 @@ def fit(
     group_by_length : bool
         Put sequences of like length into one batch, which spares the steps of padding; the batches are still drawn anew
         every epoch, in a new order.  A loss of your own sees the padding, so there it spares nothing.
-    seed : int, optional
-        Of the order of the sequences and of what layers drop; None draws a new one.  Every call of `fit` that begins
-        with epoch 0 is another training of the model, and has an order and drops of its own with the same seed too
-        (``model.trained.number`` counts them, ``model.trained = None`` begins to count anew).
+    seed : int or numpy.random.Generator, optional
+        Of the order of the sequences and of what layers drop; None draws a new one, and one is drawn from a generator.
+        Every call of `fit` that begins with epoch 0 is another training of the model, and has an order and drops of
+        its own with the same seed too (``model.trained.number`` counts them;
+        ``model.trained = None`` begins to count anew).
     keep_best : bool
         Leave the model with the weights of the epoch with the best value of what is monitored.
     monitor : str, optional
