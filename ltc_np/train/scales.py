@@ -141,10 +141,12 @@ def statistics(values, counted):
     # Offsets from a value that counts: of a constant feature they are 0, exactly.
     origin = values[counted.argmax(0), np.arange(values.shape[1])].astype(np.float64)
     origin[~counted.any(0)] = 0
-    offsets = np.where(counted, values - origin, 0)
+    offsets = np.where(counted, values - origin, 0.0)
+    unit = np.maximum(np.abs(offsets).max(0), np.finfo(np.float64).tiny)  # squares of 1e200 would overflow
+    offsets /= unit
     mean = offsets.sum(0) / count
-    spread = np.sqrt((np.where(counted, offsets - mean, 0) ** 2).sum(0) / count)
-    mean += origin
+    spread = unit * np.sqrt((np.where(counted, offsets - mean, 0) ** 2).sum(0) / count)
+    mean = unit * mean + origin
     return mean, np.where(spread > np.finfo(values.dtype).eps * np.abs(mean), spread, 0.0)
 
 

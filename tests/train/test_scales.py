@@ -48,6 +48,11 @@ def test_missing_targets_are_left_out():
         assert model.buffers["2.scale"][feature] == pytest.approx(values.std(), rel=1e-9)
 
 
+def test_numbers_whose_squares_overflow():
+    mean, spread = statistics(np.array([[1e200], [3e200]]), None)
+    assert mean[0] == pytest.approx(2e200) and spread[0] == pytest.approx(1e200)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_constant_feature_keeps_the_spread_1(dtype):
     mean, spread = statistics(np.full((7, 5, 1), 0.1, dtype), None)

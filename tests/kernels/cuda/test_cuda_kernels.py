@@ -144,7 +144,7 @@ SIMULATED = """
     x, dt, d_y = rng.normal(size=(3, 2, 2)), rng.uniform(0, 1, (3, 2)), rng.normal(size=(3, 2, 1))
     found = []
     for model in models:
-        y, tape = model.forward(x, dt, lengths=[2, 0, 1])
+        y, tape = model.forward(x, dt=dt, lengths=[2, 0, 1])
         g = model.backward(tape, d_y)
         model.fit(x, d_y, epochs=1, batch_size=3, optimizer=Adam(0.1), verbose=False)
         found.append((y, g.theta, g.x, g.h0, g.dt, model.theta))

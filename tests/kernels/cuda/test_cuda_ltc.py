@@ -192,6 +192,7 @@ def test_callbacks_see_and_may_change_the_parameters(emulator, rng):
     np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:ltc_np. .y. has mean")
 @pytest.mark.parametrize("batch_size", [3, 6])
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(batch_size, emulator, rng):
     """Found in the same epoch, or at the beginning of the next one."""
@@ -234,7 +235,10 @@ def test_layers_are_known_by_their_class_not_its_name(emulator, rng):
 
     Twice.__name__ = "LTC"
     x, y = rng.normal(size=(4, 3, 3)), rng.normal(size=(4, 3, 2))
-    models = [Model(Twice(AutoNCP(6, 2), input_dim=3), seed=0, dtype="float64", backend=backend) for backend in ("numpy", "cuda")]
+    models = [
+        Model(Twice(AutoNCP(6, 2), input_dim=3), seed=0, dtype="float64", backend=backend)
+        for backend in ("numpy", "cuda")
+    ]
     losses = [models[0].fit(x, y, epochs=2, seed=1, verbose=False)["loss"]]
     with pytest.warns(RuntimeWarning, match="does not know layer LTC"):
         losses.append(models[1].fit(x, y, epochs=2, seed=1, verbose=False)["loss"])
