@@ -192,7 +192,7 @@ def test_callbacks_see_and_may_change_the_parameters(emulator, rng):
     np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore:ltc_np. .y. has mean")
+@pytest.mark.filterwarnings("ignore:ltc_np. .y. ")
 @pytest.mark.parametrize("batch_size", [3, 6])
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(batch_size, emulator, rng):
     """Found in the same epoch, or at the beginning of the next one."""
