@@ -195,7 +195,7 @@ def memories(draw):
     topology, decay = draw(st.sampled_from(["torch", "keras"])), draw(st.sampled_from(["before", "after"]))
     size = I if topology == "torch" else M
     if kind in ("lstm", "gru"):
-        layer = {"lstm": LSTM, "gru": GRU}[kind](N, I)
+        layer = {"lstm": LSTM, "gru": GRU}[kind](N, input_dim=I)
     elif kind == "ctgru":
         layer = CTGRU(N, input_dim=I, scales=M, decay=decay)
     else:
