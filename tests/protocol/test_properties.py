@@ -99,6 +99,15 @@ def test_hull(case):
     assert state.max() <= ends.max() + slack
 
 
+def extrapolated(difference, step):
+    """The derivative from central differences of two steps, without their error of second order: (4 f(h/2) - f(h)) / 3.
+
+    In stiff cases that error is 1e-5 of the derivative.  Of the rounding of one difference it has three times as much.
+    """
+    coarse, fine = difference(step) / (2 * step), difference(step / 2) / step
+    return (4 * fine - coarse) / 3
+
+
 @many
 @given(networks())
 def test_gradient_along_a_direction(case):
@@ -117,9 +126,9 @@ def test_gradient_along_a_direction(case):
     _, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
     g = model.backward(tape, np.cos(y), np.cos(state))
     step = 1e-6
-    numeric = (loss(theta + step * way) - loss(theta - step * way)) / (2 * step)
+    numeric = extrapolated(lambda h: loss(theta + h * way) - loss(theta - h * way), step)
     scale = np.abs(g.theta * way).sum()
-    assert abs(g.theta @ way - numeric) <= 1e-6 * scale + rounding(y.size + state.size, step)
+    assert abs(g.theta @ way - numeric) <= 1e-6 * scale + 3 * rounding(y.size + state.size, step)
 
 
 @st.composite
@@ -264,6 +273,6 @@ def test_gradient_along_a_direction_with_memory(case):
     y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
     _, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
     g = model.backward(tape, np.cos(y) * (np.arange(x.shape[1]) < lengths[:, None])[:, :, None], np.cos(state))
-    numeric = (loss(theta + step * way) - loss(theta - step * way)) / (2 * step)
+    numeric = extrapolated(lambda h: loss(theta + h * way) - loss(theta - h * way), step)
     scale = np.abs(g.theta * way).sum()
-    assert abs(g.theta @ way - numeric) <= 1e-6 * scale + rounding(y.size + state.size, step)
+    assert abs(g.theta @ way - numeric) <= 1e-6 * scale + 3 * rounding(y.size + state.size, step)
