@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from support.backends import BACKENDS
 from support.processes import python
 
 from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Checkpoint, load
@@ -212,7 +213,8 @@ def test_a_process_that_gets_the_signal_from_outside(times):
         from ltc_np import LTCRNN, AutoNCP
 
         x = np.random.default_rng(0).normal(size=(64, 20, 1))
-        model, times, began = LTCRNN(AutoNCP(16, 1), 1, seed=0), int(sys.argv[1]), threading.Event()
+        model = LTCRNN(AutoNCP(16, 1), 1, seed=0, backend=sys.argv[1])
+        times, began = int(sys.argv[2]), threading.Event()
 
         def press():
             began.wait()
@@ -239,7 +241,7 @@ def test_a_process_that_gets_the_signal_from_outside(times):
         thread.join()
         print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
         """,
-        arguments=[str(times)],
+        arguments=[BACKENDS[-1], str(times)],
         timeout=120,
     )
     wanted = ["True interrupted True", "True"] if times == 1 else ["KeyboardInterrupt True", "True"]
