@@ -72,8 +72,8 @@ class Stack:
 
     def check(self, prepared, dt):
         """Let every layer look at the elapsed times that are to come."""
-        for layer, own in zip(self.layers, prepared, strict=True):
-            layer.check(own, dt)
+        for k, layer in enumerate(self.layers):
+            layer.check(prepared[k], dt)
 
     def forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace, rng):
         """All layers: y (B, T, O), 0 in padding; state (B, K); what backward needs.
@@ -81,13 +81,13 @@ class Stack:
         ``valid`` is (B, T) bool, None where there is no padding; ``rng(k)`` gives layer k, if it drops, what it draws
         from.
         """
-        states, saved = [], []
+        states, saved, (B, T) = [], [], dt.shape
         for k, layer in enumerate(self.layers):
             own = workspace.child(k)
             start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self.states[k]])
-            options = {"rng": rng(k)} if layer.drops else {}
-            x, h, layer_saved = layer.forward(prepared[k], x, dt, lengths, start, keep, own, **options)
-            if x.shape != (*lengths.shape, dt.shape[1], layer.output_size) or h.shape != start.shape:
+            arguments = prepared[k], x, dt, lengths, start, keep, own
+            x, h, layer_saved = layer.forward(*arguments, rng=rng(k)) if layer.drops else layer.forward(*arguments)
+            if x.shape != (B, T, layer.output_size) or h.shape != start.shape:
                 raise ValueError(
                     f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
                     f"{start.shape}, got {x.shape} and {h.shape}"

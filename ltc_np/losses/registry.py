@@ -126,7 +126,8 @@ def library_function(loss):
 
 
 def _kind(loss):
-    return _KIND_OF.get(id(loss.func if isinstance(loss, partial) else loss))
+    kind = _KIND_OF.get(id(loss))
+    return _KIND_OF.get(id(loss.func)) if kind is None and isinstance(loss, partial) else kind
 
 
 def name_of(loss):

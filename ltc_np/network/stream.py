@@ -17,17 +17,17 @@ class Stream:
         self.both = np.empty(B * (I + K), self.dtype)  # one array, so that one check serves x and state
         self.x = self.both[: B * I].reshape(B, 1, I)
         self.state = self.both[B * I :].reshape(B, K)
+        self.now = self.x[:, 0]
         self.dt = np.empty((B, 1), self.dtype)
         self.start = network.starting_state(B)
         self.sequences = Sequences(self.x, self.dt, np.ones(B, np.int64), None, self.state)
+        self.sequences_without_dt = self.sequences._replace(dt=np.ones((B, 1), self.dtype))
         self.workspace = Workspace()
         self.largest = float(checks.largest(self.dtype))
 
     def read(self, x_t, dt, state, single):
         """Check the arguments of a step and copy them to the buffers: the `Sequences` of one step."""
-        if dt is None:
-            self.dt.fill(1)
-        else:
+        if dt is not None:
             self._read_dt(dt, single)
         if state is None:
             state = self.start[0] if single else self.start
@@ -35,12 +35,12 @@ class Stream:
             state = checks.real("state", state, self.dtype, state_shape(self.K, self.B, single)[1])
         if state.shape != ((self.K,) if single else (self.B, self.K)):
             raise ValueError(f"`state` must have shape {state_shape(self.K, self.B, single)[1]}, got {state.shape}")
-        self.x[:, 0] = x_t
+        self.now[...] = x_t
         self.state[...] = state
         if not checks.surely_finite(self.both):
             checks.finite("x_t", self.x)
             checks.finite("state", self.state)
-        return self.sequences
+        return self.sequences_without_dt if dt is None else self.sequences
 
     def _read_dt(self, dt, single):
         check_takes_dt(self.network, dt)

@@ -120,12 +120,13 @@ class Circuit:
         self.recurrent, self.sensory, self.dtype = recurrent, sensory, p["cm"].dtype
         self.values = _neuron(p), (*_synapse(p), gains[0]), (*_sensory(p), gains[1])
         self.epsilon = self.dtype.type(epsilon)
+        self._sizes = recurrent.pre.size, sensory.pre.size
         self._packed = {}
 
     def evaluations(self, shape, rule):
         """Synapses evaluated by a call with an x of this shape."""
-        B, T, _ = shape
-        return B * T * (rule.evaluations * self.recurrent.pre.size + self.sensory.pre.size)
+        (B, T, _), (S, S_sensory) = shape, self._sizes
+        return B * T * (rule.stages * rule.unfolds * S + S_sensory)
 
     def packed(self, posts):
         """The kernels' form, for posts or for lanes order."""
