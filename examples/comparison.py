@@ -15,13 +15,15 @@ from ltc_np.bench import host
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 
 
-def number(low):
-    """A type for argparse: an int >= ``low``."""
+def number(low, most=None):
+    """A type for argparse: an int from ``low`` to ``most``, without an upper limit for None."""
 
     def parse(text):
         value = int(text)
         if value < low:
             raise argparse.ArgumentTypeError(f"must be at least {low}, got {value}")
+        if most is not None and value > most:
+            raise argparse.ArgumentTypeError(f"must be at most {most}, got {value}")
         return value
 
     parse.__name__ = "int"  # what argparse calls it

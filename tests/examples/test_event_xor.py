@@ -41,6 +41,22 @@ def test_events_decode_to_streams_of_that_parity(xor):
         assert not events.dt[k, n:].any()
 
 
+def test_short_streams_are_made_too(xor):
+    sizes = np.unique(xor.generate(500, seed=0, most_bits=6).streams)
+    assert sizes.tolist() == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.slow
+def test_quick_training_ends_above_chance(run_example, tmp_path):
+    """10,000 guesses are right in 50 % +- 0.5: all models have learnt something."""
+    done = run_example("event_xor", "--quick", "--no-plot", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [float(value) for value in re.findall(r" \| 8 \| (\d+\.\d\d) \| - \|", done.stdout)]
+    assert len(found) == 4
+    assert min(found) > 60, found
+    assert max(found) > 90, found
+
+
 def test_streams_are_random(xor):
     """Five standard deviations of counts that are binomial."""
 
@@ -116,6 +132,8 @@ def test_the_example_trains_prints_and_draws(run_example, tmp_path):
 
 def test_the_example_refuses_nonsense(xor, capsys):
     for args, words in (
+        (["--bits", "1"], "--bits: must be at least 2, got 1"),
+        (["--bits", "32"], "--bits: must be at most 31, got 32"),
         (["--epochs", "0"], "--epochs: must be at least 1, got 0"),
         (["--epochs", "few"], "--epochs: invalid int value: 'few'"),
         (["--train-size", "99"], "--train-size: must be at least 100, got 99"),
