@@ -1,0 +1,189 @@
+"""Sunspots: how many next year?  A small LTC against a linear autoregression, on data as they come.
+
+FILE is a text file of lines "year,number", one year after the other, with or without a line of names: the yearly
+numbers of 1700 to 2008, which the Python package `statsmodels` has in statsmodels/datasets/sunspots/sunspots.csv.
+
+    python examples/sunspots.py FILE                 # a minute
+    python examples/sunspots.py FILE --write-docs    # the same, which also writes docs/results.md and its picture
+
+The years up to 1939 are for training, the 69 from 1940 for the test; every forecast knows all numbers before its year.
+The recipe: `Standardize` as the first and the last layer, so that numbers of 0 to 190 go in and come out as they are;
+windows of 60 years, of which the first 10 only start the state; Huber's loss, AdamW, gradients clipped to norm 1.
+"""
+
+import argparse
+import datetime
+import pathlib
+import shlex
+import sys
+import textwrap
+import time
+
+import numpy as np
+from comparison import add_arguments, check_arguments, machine, mean_sd, put_section, train_all, write
+
+from ltc_np import LTC, AdamW, CosineDecay, Dense, FullyConnected, Model, Standardize, set_num_threads
+from ltc_np.data import windows
+
+TITLE = "Sunspots"
+FIRST_TEST_YEAR, LAGS = 1940, 9
+UNITS, WINDOW, WARM_UP, HOP, EPOCHS, BATCH, RATE, DECAY = 16, 60, 10, 3, 150, 8, 0.005, 0.1
+MODELS = {"ltc": f"LTC, {UNITS} units"}
+HIGH = 120  # a number that few years of the training reach
+
+
+def read(path):
+    """Years (n,) and their numbers (n,)."""
+    lines = pathlib.Path(path).read_text(encoding="utf-8").split()
+    try:
+        if lines and not lines[0][0].isdigit():  # names of the columns
+            lines = lines[1:]
+        years, numbers = np.array([line.split(",")[:2] for line in lines], float).T
+    except ValueError:
+        raise ValueError('must have lines "year,number"') from None
+    if not (np.diff(years) == 1).all() or not years[0] + 100 < FIRST_TEST_YEAR < years[-1]:
+        raise ValueError(f"must have every year, from 100 before {FIRST_TEST_YEAR} to some after, got {years[[0, -1]]}")
+    return years, numbers
+
+
+def autoregression(numbers, lags, first):
+    """Forecasts of the numbers from ``first`` on: a linear function of the ``lags`` before, fitted to earlier ones."""
+    rows = np.array([np.r_[1, numbers[t - lags : t]] for t in range(lags, numbers.size)])
+    known = first - lags
+    weights = np.linalg.lstsq(rows[:known], numbers[lags:first], rcond=None)[0]
+    return rows[known:] @ weights
+
+
+def forecasts(name, seed, threads, numbers, first, epochs):
+    """Forecasts of the numbers from ``first`` on by an LTC that has learnt those before."""
+    set_num_threads(threads)
+    layers = Standardize(), LTC(FullyConnected(UNITS)), Dense(1), Standardize(inverse=True)
+    model = Model(*layers, input_dim=1, seed=seed)
+    x, y = windows(numbers[:first, None], WINDOW, HOP)
+    counts = np.ones(y.shape[:2])
+    counts[:, :WARM_UP] = 0
+    model.fit(
+        x,
+        y,
+        sample_weight=counts,
+        epochs=epochs,
+        batch_size=BATCH,
+        optimizer=AdamW(CosineDecay(RATE, epochs * -(-len(x) // BATCH)), weight_decay=DECAY),
+        loss="huber",
+        clip_norm=1.0,
+        standardize=True,
+        seed=seed,
+        verbose=False,
+    )
+    return model(numbers[:-1, None])[first - 1 :, 0]
+
+
+def error(forecast, numbers):
+    """Mean absolute error."""
+    return np.abs(forecast - numbers).mean()
+
+
+def table(found, numbers):
+    """Markdown: mean absolute errors, over all test years and over those of few and of many sunspots."""
+    few = numbers <= HIGH
+    parts = np.ones_like(few), few, ~few
+    lines = [
+        f"| forecast | all {few.size} years | {few.sum()} of at most {HIGH} | {(~few).sum()} of more |",
+        "|---|---|---|---|",
+    ]
+    for title, own in found.items():
+        cells = [mean_sd([error(forecast[part], numbers[part]) for forecast in own], 1) for part in parts]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def draw(found, years, numbers, file):
+    """The test years and what was forecast of them."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
+    axes.plot(years, numbers, "k.-", lw=1, label="sunspots")
+    for k, title in enumerate((f"AR({LAGS})", MODELS["ltc"])):
+        for forecast in found[title]:
+            axes.plot(years, forecast, color=f"C{k}", lw=1, label=title if forecast is found[title][0] else None)
+    axes.set(xlabel="year", ylabel="number", title="one year ahead")
+    axes.legend()
+    write(file, lambda part: figure.savefig(part, dpi=110, format="png"))
+
+
+def section(found, years, numbers, first, args, seconds):
+    """The text of docs/results.md on this task."""
+    known, test = numbers[:first], numbers[first:]
+    ltc, linear = found[MODELS["ltc"]], found[f"AR({LAGS})"]
+    better = np.mean([error(forecast, test) for forecast in ltc]) <= error(linear[0], test)
+    verdict = (
+        f"The LTC is not worse than the linear autoregression on these {test.size} years."
+        if better
+        else f"**The linear autoregression wins on these {test.size} years.** The columns say why: in years of at most "
+        f"{HIGH} sunspots the LTC's error is smaller, in the others it is much larger. Only {(known > HIGH).sum()} of "
+        f"the {known.size} years of training have more than {HIGH}, their largest number is {known.max():.0f}, and the "
+        f"test has {test.max():.0f}. A linear function goes on to numbers that it has not seen; the sigmoids of an LTC "
+        "saturate, and so it forecasts too few."
+    )
+    return f"""## {TITLE}
+
+How many sunspots will there be next year? Yearly numbers, {years[0]:.0f} to {years[first - 1]:.0f} for training and
+{years[first]:.0f} to {years[-1]:.0f} for the test; every forecast knows all numbers before its year. The model is
+`Standardize()`, `LTC(FullyConnected({UNITS}))`, `Dense(1)` and `Standardize(inverse=True)`, trained with
+`fit(standardize=True)` on the numbers as they are: windows of {WINDOW} years, one every {HOP}, of which the first
+{WARM_UP} weigh nothing, Huber's loss, AdamW with decay {DECAY:g} and a learning rate that falls from {RATE:g} to 0,
+batches of {BATCH}, {args.epochs} epochs, gradients clipped to norm 1. Size, decay and loss were chosen by the error in
+1900 to 1939 of models that were trained on the years before. AR(p) is a linear function of the last p numbers, fitted
+by least squares.
+
+Mean absolute error, of the LTC mean ± standard deviation over the seeds {", ".join(map(str, args.seeds))}:
+
+{table(found, test)}
+
+{textwrap.fill(verdict, 120)}
+
+![Forecasts of the test years](images/sunspots.png)
+
+Written on {datetime.date.today():%d %B %Y} by
+
+```sh
+{args.command}
+```
+
+{machine(args, seconds)}
+"""
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", metavar="FILE", help='text file of lines "year,number"; see above')
+    add_arguments(parser, MODELS, tuple(MODELS), [0, 1, 2, 3, 4])
+    parser.add_argument("--quick", action="store_true", help="10 epochs, one seed")
+    args = parser.parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    args.command = shlex.join(["python", "examples/sunspots.py", *("FILE" if w == args.file else w for w in given)])
+    check_arguments(parser, args)
+    try:
+        years, numbers = read(args.file)
+    except (OSError, ValueError) as problem:
+        parser.error(f"FILE {args.file}: {problem}")
+    if args.quick:
+        args.seeds = args.seeds[:1]
+    args.epochs = args.epochs or (10 if args.quick else EPOCHS)
+    first = int(np.searchsorted(years, FIRST_TEST_YEAR))
+    start = time.perf_counter()
+    found = {"the number of the year before": [numbers[first - 1 : -1]]}
+    found |= {f"AR({lags})": [autoregression(numbers, lags, first)] for lags in (2, LAGS)}
+    learnt = train_all(args, forecasts, numbers, first, args.epochs)
+    found |= {MODELS[name]: own for name, own in learnt.items()}
+    seconds = time.perf_counter() - start
+    print(table(found, numbers[first:]))
+    if args.no_plot:
+        return
+    draw(found, years[first:], numbers[first:], args.output / "sunspots.png")
+    if args.write_docs:
+        put_section(TITLE, section(found, years, numbers, first, args, seconds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The example of Japanese vowels: its reader, its folds, its answer, and its command line."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def vowels(example):
+    return example("japanese_vowels")
+
+
+def file_of(path, x, y):
+    """A .ts file of utterances."""
+    lines = ["# a comment: with a colon", "@problemName made up", "@data"]
+    for utterance, speaker in zip(x, y, strict=True):
+        lines.append(":".join([*(",".join(map(str, channel)) for channel in utterance.T), str(speaker + 1)]))
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.fixture
+def utterances(rng):
+    """Twenty of each speaker, who are told apart by the mean of one coefficient."""
+    y = np.repeat(np.arange(9), 20)
+    x = [
+        rng.standard_normal((T, 12)) + 3 * np.eye(9, 12)[k] for T, k in zip(rng.integers(7, 30, y.size), y, strict=True)
+    ]
+    return x, y
+
+
+def test_files_are_read_as_they_are_written(vowels, utterances, tmp_path):
+    x, y = utterances
+    read_x, read_y = vowels.read(file_of(tmp_path / "a.ts", x, y))
+    assert read_y.tolist() == y.tolist()
+    for got, want in zip(read_x, x, strict=True):
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_folds_have_as_many_of_each_speaker(vowels, utterances):
+    _, y = utterances
+    folds = vowels.fold_of(y)
+    for fold in range(5):
+        assert np.bincount(y[folds == fold], minlength=9).tolist() == [4] * 9
+
+
+def test_the_answer_is_the_mean_over_the_steps(vowels, rng):
+    """The sum of the logarithms, as of independent steps, in equal parts whatever the length."""
+    p = [rng.dirichlet(np.ones(9), T) for T in (3, 8)]
+
+    class Model:
+        def predict_proba(self, x):
+            return p
+
+    y = np.array([4, 7])
+    loss, accuracy = vowels.scores(Model(), [None, None], y)
+    geometric = np.array([np.prod(own, axis=0) ** (1 / len(own)) for own in p])
+    geometric /= geometric.sum(1, keepdims=True)
+    assert loss == pytest.approx(-np.log(geometric[[0, 1], y]).mean(), rel=1e-9)
+    assert accuracy == (geometric.argmax(1) == y).mean()
+
+
+@pytest.mark.slow
+def test_the_example_tells_speakers_apart(run_example, utterances, tmp_path):
+    x, y = utterances
+    train, test = file_of(tmp_path / "train.ts", x[::2], y[::2]), file_of(tmp_path / "test.ts", x[1::2], y[1::2])
+    done = run_example("japanese_vowels", train, test, "--quick", "--models", "gru", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "(chosen) |" in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("test accuracy of gru, %: ")
+    assert float(last.split()[5]) > 90
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["test.ts", "train.ts"]
+
+
+def test_the_example_refuses_nonsense(vowels, utterances, tmp_path, capsys):
+    good = file_of(tmp_path / "good.ts", *utterances)
+    (tmp_path / "empty.ts").write_text("@data\n")
+    (tmp_path / "text.ts").write_text("@data\none:two\n")
+    (tmp_path / "few.ts").write_text("@data\n1,2:3,4:1\n")
+    (tmp_path / "ragged.ts").write_text(f"@data\n{'1,2:' * 11}3:1\n")
+    (tmp_path / "tenth.ts").write_text(f"@data\n{'1,2:' * 12}10\n")
+    for args, words in (
+        ([good], "the following arguments are required: TEST"),
+        ([good, "nowhere.ts"], "TEST nowhere.ts: [Errno 2] No such file"),
+        ([str(tmp_path / "empty.ts"), good], "must have lines of utterances after @data"),
+        ([str(tmp_path / "text.ts"), good], "line 2 must be channels and a class"),
+        ([str(tmp_path / "few.ts"), good], "line 2 must have 12 channels"),
+        ([str(tmp_path / "ragged.ts"), good], "line 2 must be channels and a class"),
+        ([str(tmp_path / "tenth.ts"), good], "a class in 1..9"),
+        ([good, good, "--epochs", "0"], "--epochs: must be at least 1, got 0"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            vowels.main(args)
+        assert stop.value.code == 2
+        assert words in capsys.readouterr().err
