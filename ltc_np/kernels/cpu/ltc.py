@@ -172,13 +172,17 @@ def _padded_units(N, dtype):
 
 
 class _Cut(NamedTuple):
-    """How calls of one shape are cut: loop order, kernels, sequences in a tile, tiles, state values of all, threads."""
+    """How calls of one shape are cut: loop order, kernels, sequences in a tile, tiles, threads; what is kept.
+
+    That is ``slot`` values of all states; narrowed: whether padding of what is worked on is left out.
+    """
 
     posts: bool
     kernels: Any
     width: int
     tiles: int
     slot: int
+    narrowed: bool
     threads: int
 
     @classmethod
@@ -186,12 +190,12 @@ class _Cut(NamedTuple):
         recurrent, sensory = circuit.recurrent, circuit.sensory
         N, W = recurrent.n_post, 64 // circuit.dtype.itemsize
         if uses_posts(N, recurrent.dense and sensory.dense, B):
-            return cls(True, ltc_posts, 1, B, B * _padded_units(N, circuit.dtype), min(B, n_threads))
+            return cls(True, ltc_posts, 1, B, B * N, N % W > 0, min(B, n_threads))
         width = tile_width(N, B)
         tiles = -(-B // width)
         last = B - (tiles - 1) * width
-        lanes = (tiles - 1) * width + -(-last // W) * W
-        return cls(False, ltc_lanes, width, tiles, lanes * N, min(tiles, n_threads))
+        lanes = (tiles - 1) * width + ltc_lanes.kept_lanes(last, W)
+        return cls(False, ltc_lanes, width, tiles, lanes * N, last < W, min(tiles, n_threads))
 
 
 class _Forward(NamedTuple):
@@ -211,10 +215,11 @@ class _Forward(NamedTuple):
         (B, T, I), N, dtype, K = shape, circuit.recurrent.n_post, circuit.dtype, rule.evaluations
         cut = _Cut.make(circuit, B, n_threads)
         rows = {None: 0, "low": T, "full": T * K + 1}[keep]
+        narrowed = K if keep == "full" and cut.narrowed else 0
         if cut.posts:
-            sizes = ltc_posts.forward_sizes(cut.slot // B, rule.stages)
+            sizes = ltc_posts.forward_sizes(_padded_units(N, dtype), rule.stages, narrowed)
         else:
-            sizes = ltc_lanes.forward_sizes(N, I, cut.width, rule.stages)
+            sizes = ltc_lanes.forward_sizes(N, I, cut.width, rule.stages, narrowed)
         kept = ltc_lanes.Kept(
             states=workspace.array("states", cut.slot * rows, dtype),
             totals=workspace.array("totals", cut.slot * T * K if keep == "full" else 0, dtype),
@@ -238,9 +243,9 @@ class _Backward(NamedTuple):
     def make(cls, circuit, shape, rule, keep, cut, want_dt, workspace):
         (B, T, I), N, dtype = shape, circuit.recurrent.n_post, circuit.dtype
         S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, 64 // dtype.itemsize
-        recomputed = 0 if keep == "full" else rule.evaluations
+        recomputed = rule.evaluations if keep == "low" or cut.narrowed else 0
         if cut.posts:
-            M = cut.slot // B
+            M = _padded_units(N, dtype)
             sums, sizes = 4 * M * (N + I + 1), ltc_posts.backward_sizes(N, I, M, recomputed)
         else:
             sums = 4 * (S + S_sensory + N)
@@ -275,7 +280,7 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
     rule : Rule
     n_out : int
     keep : None, "full" or "low"
-        What to store for `backward`: nothing, 2*T*U*stages*N or T*N values a sequence.
+        What to store for `backward`: nothing, (2*T*U*stages + 1)*N or T*N values a sequence.
 
     Returns
     -------

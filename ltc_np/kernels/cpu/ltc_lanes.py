@@ -19,6 +19,7 @@ from ..codes import Rule
 from .arguments import Adjoints, Gradients, Results, Sequences, cut, table
 from .jit import helper, kernel
 from .ltc_solvers import advance, d_advance, d_elapsed
+from .padding import narrow, widen
 from .simd import (
     add_parts,
     add_product,
@@ -62,7 +63,7 @@ class Packed(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """States (rows, N, L) and conductances Q (rows, N, L) kept for the backward pass, tile after tile, flat.
+    """States and conductances Q kept for the backward pass: (rows, N, lanes), tile after tile, flat; see `kept_lanes`.
 
     "full": T*K + 1 states, before each stage and the last, and T*K conductances.  "low": T states, before each step.
     """
@@ -96,7 +97,7 @@ class Stage(NamedTuple):
 
 
 class ForwardSizes(NamedTuple):
-    """Of what `forward` works in: a `Step`, and the states of an unfold where they are not kept."""
+    """Of what `forward` works in: a `Step`, states of an unfold; where they are kept narrow, states and Q of a step."""
 
     h: int
     inputs: int
@@ -104,11 +105,14 @@ class ForwardSizes(NamedTuple):
     Q: int
     sums: int
     history: int
+    totals: int
 
 
 @table
-def forward_sizes(N, I, L, stages):
-    return ForwardSizes(L, I * L, N * L, N * L, N * L, (stages + 1) * N * L)
+def forward_sizes(N, I, L, stages, narrowed):
+    """``narrowed``: stages of a step if all are kept, but not their padding lanes; else 0."""
+    NL = N * L
+    return ForwardSizes(L, I * L, NL, NL, NL, (max(stages, narrowed) + 1) * NL, narrowed * NL)
 
 
 class BackwardSizes(NamedTuple):
@@ -143,7 +147,7 @@ class BackwardSizes(NamedTuple):
 
 @table
 def backward_sizes(N, I, L, S, S_sensory, W, recomputed):
-    """``recomputed``: stages of a step that is run again, 0 if all are kept."""
+    """``recomputed``: stages of a step that is run again or made wide again, 0 if it is kept as it is."""
     few, NL = S <= FEW_SYNAPSES, N * L
     return BackwardSizes(
         4 * W * S if few else 0, 4 * W * S_sensory, 4 * W * N, 0 if few else 4 * W * N,
@@ -165,6 +169,16 @@ def _lanes(B, width, W, tile):
     """Sequences in this tile, and its lanes: that many rounded up to whole vectors (padding lanes have dt = 0)."""
     count = min(width, B - tile * width)
     return count, (count + W - 1) // W * W
+
+
+@table
+def kept_lanes(count, W):
+    """Lanes of a tile of so many sequences that are kept for the backward pass: all, or without padding if one vector.
+
+    A lone sequence would be kept 16 times; several vectors hold less than twice what is in them, and copying them would
+    take up to 6 % of a training step.
+    """
+    return count if count < W else (count + W - 1) // W * W
 
 
 @helper
@@ -366,40 +380,49 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
     W = vector_size(x)
     full = kept.totals.size > 0
     low = kept.states.size > 0 and not full
+    kept_rows = T * K + 1 if full else T if low else 0
     for tile in range(first, last):
         b0 = tile * width
         count, L = _lanes(B, width, W, tile)
         NL = N * L
-        sizes = forward_sizes(N, I, L, rule.stages)
+        lanes = kept_lanes(count, W)
+        NC, whole = N * lanes, lanes == L
+        sizes = forward_sizes(N, I, L, rule.stages, K if full and not whole else 0)
         h, rest = cut(work[worker], sizes.h)
         inputs, rest = cut(rest, sizes.inputs)
         P, rest = cut(rest, sizes.P)
         Q, rest = cut(rest, sizes.Q)
         sums, rest = cut(rest, sizes.sums)
         history, rest = cut(rest, sizes.history)
+        totals, rest = cut(rest, sizes.totals)
         step = Step(h, inputs, P, Q, sums)
-        rows = rule.stages + 1
-        totals = kept.totals[:0]
-        if full:
-            rows = T * K + 1
-            history = kept.states[b0 * N * rows : (b0 + L) * N * rows]
+        states = kept.states[b0 * N * kept_rows : b0 * N * kept_rows + NC * kept_rows]
+        rows = sizes.history // NL
+        if full and whole:
+            rows, history = kept_rows, states
         h[:] = 0
         inputs[:] = 0
         for i in range(N):
             for lane in range(L):
                 history[i * L + lane] = h0[b0 + lane, i] if lane < count else 0
+        if full and not whole:
+            narrow(history, L, states[:NC], lanes)
         now = 0
         longest = longest_of(steps, b0, count)
         out[b0 : b0 + count, longest:] = 0
         for t in range(longest):
             read_step(x, dt, t, b0, count, L, rule.unfolds, inputs, h)
             if low:
-                for k in range(0, NL, W):
-                    store(kept.states, (b0 * T + t * L) * N + k, load(history, now * NL + k))
-            if full:
-                at = (b0 * T + t * L) * N * K
-                totals = kept.totals[at : at + K * NL]
+                narrow(history[now * NL : (now + 1) * NL], L, states[t * NC : (t + 1) * NC], lanes)
+            at = (b0 * N * T + t * NC) * K
+            if full and whole:
+                totals = kept.totals[at : at + K * NC]
             now = _step(circuit, rule, L, step, history, now, rows, totals)
+            if full and not whole:
+                narrow(history[NL:], L, states[(t * K + 1) * NC : ((t + 1) * K + 1) * NC], lanes)
+                narrow(totals, L, kept.totals[at : at + K * NC], lanes)
+                widen(history[K * NL : (K + 1) * NL], L, history, L)
+                now = 0
             for lane in range(count):
                 for o in range(O):
                     out[b0 + lane, t, o] = history[(now * N + o) * L + lane]
@@ -424,8 +447,7 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
     S, S_sensory = recurrent.pre.size, sensory.pre.size
     want_dt = d_dt.size > 0
     full, few = kept.totals.size > 0, S <= FEW_SYNAPSES
-    recomputed = 0 if full else K
-    sizes = backward_sizes(N, I, width, S, S_sensory, W, recomputed)
+    sizes = backward_sizes(N, I, width, S, S_sensory, W, K)
     sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
     sensory_sums, neuron_sums = cut(rest, sizes.sensory_sums)
@@ -437,8 +459,9 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
         for tile in range(r, (B + width - 1) // width, rows.shape[0]):
             b0 = tile * width
             count, L = _lanes(B, width, W, tile)
-            NL = N * L
-            sizes = backward_sizes(N, I, L, S, S_sensory, W, recomputed)
+            lanes = kept_lanes(count, W)
+            NL, NC, whole = N * L, N * lanes, lanes == L
+            sizes = backward_sizes(N, I, L, S, S_sensory, W, 0 if full and whole else K)
             h, rest = cut(tile_work, sizes.h)
             inputs, rest = cut(rest, sizes.inputs)
             P, rest = cut(rest, sizes.P)
@@ -457,6 +480,8 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
             step_d_q, rest = cut(rest, sizes.step_d_q)
             history, rest = cut(rest, sizes.history)
             totals, rest = cut(rest, sizes.totals)
+            history[:] = 0
+            totals[:] = 0
             h[:] = 0
             inputs[:] = 0
             d_v[:] = 0
@@ -471,14 +496,18 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
             for t in range(longest - 1, -1, -1):
                 read_step(x, dt, t, b0, count, L, rule.unfolds, inputs, h)
                 if full:
-                    at = b0 * N * (T * K + 1) + t * K * NL
-                    history = kept.states[at : at + (K + 1) * NL]
-                    at = b0 * N * T * K + t * K * NL
-                    totals = kept.totals[at : at + K * NL]
+                    at = b0 * N * (T * K + 1) + t * K * NC
+                    states = kept.states[at : at + (K + 1) * NC]
+                    at = (b0 * N * T + t * NC) * K
+                    conductances = kept.totals[at : at + K * NC]
+                    if whole:
+                        history, totals = states, conductances
+                    else:
+                        widen(states, lanes, history, L)
+                        widen(conductances, lanes, totals, L)
                 else:
-                    at = b0 * N * T + t * NL
-                    for k in range(0, NL, W):
-                        store(history, k, load(kept.states, at + k))
+                    at = b0 * N * T + t * NC
+                    widen(kept.states[at : at + NC], lanes, history, L)
                     _step(circuit, rule, L, step, history, 0, K + 1, totals)
                 for lane in range(count):
                     for o in range(O):

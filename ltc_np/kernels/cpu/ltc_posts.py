@@ -4,8 +4,8 @@ For dense wirings and few sequences, where lanes would stand empty.  Sums run ov
 order of `ltc_lanes`, so the forward has the same bits.  A tile is one sequence; posts are padded to M, a whole number
 of vectors.
 
-Arguments as in `ltc_lanes`, with `Packed` of this file; kept per sequence: (T*K + 1, M) states and (T*K, M)
-conductances, or (T, M) states alone, or nothing.
+Arguments as in `ltc_lanes`, with `Packed` of this file; kept per sequence: (T*K + 1, N) states and (T*K, N)
+conductances, or (T, N) states alone, or nothing.
 """
 
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from .arguments import Adjoints, Gradients, Results, Sequences, cut, table
 from .jit import helper, kernel
 from .ltc_lanes import Kept
 from .ltc_solvers import advance, d_advance, d_elapsed
+from .padding import narrow, widen
 from .simd import fma, fnma, lane_sum, load, sigmoid2, splat, store, vector_size, zeros
 
 # Steps whose parameter sums are added in the working precision before they go to the float64 row.
@@ -43,17 +44,19 @@ class Step(NamedTuple):
 
 
 class ForwardSizes(NamedTuple):
-    """Of what `forward` works in: a `Step`, and the states of an unfold where they are not kept."""
+    """Of what `forward` works in: a `Step`, states of an unfold; where they are kept narrow, states and Q of a step."""
 
     P: int
     Q: int
     sums: int
     history: int
+    totals: int
 
 
 @table
-def forward_sizes(M, stages):
-    return ForwardSizes(M, M, M, (stages + 1) * M)
+def forward_sizes(M, stages, narrowed):
+    """``narrowed``: stages of a step if all are kept, but not their padding; else 0."""
+    return ForwardSizes(M, M, M, (max(stages, narrowed) + 1) * M, narrowed * M)
 
 
 class BackwardSizes(NamedTuple):
@@ -82,7 +85,7 @@ class BackwardSizes(NamedTuple):
 
 @table
 def backward_sizes(N, I, M, recomputed):
-    """``recomputed``: stages of a step that is run again, 0 if all are kept."""
+    """``recomputed``: stages of a step that is run again or made wide again, 0 if it is kept as it is."""
     return BackwardSizes(
         4 * M * N, 4 * M * I, 4 * M,
         M, M, M,
@@ -166,34 +169,43 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
     circuit, rule, kept, results = Packed(*circuit), Rule(*rule), Kept(*kept), Results(*results)
     out, h_last = results.out, results.h_last
     (_, T, _), N, O, M = x.shape, h0.shape[1], out.shape[2], circuit.neuron.shape[1]
-    W, K = vector_size(x), rule.unfolds * rule.stages
+    K = rule.unfolds * rule.stages
     full = kept.totals.size > 0
     low = kept.states.size > 0 and not full
-    sizes = forward_sizes(M, rule.stages)
+    kept_rows = T * K + 1 if full else T if low else 0
+    narrowed = full and N < M
+    sizes = forward_sizes(M, rule.stages, K if narrowed else 0)
     P, rest = cut(work[worker], sizes.P)
     Q, rest = cut(rest, sizes.Q)
     sums, rest = cut(rest, sizes.sums)
-    unfold, rest = cut(rest, sizes.history)
+    history, rest = cut(rest, sizes.history)
+    totals, rest = cut(rest, sizes.totals)
     step = Step(P, Q, sums)
     for b in range(first, last):
-        rows, history = rule.stages + 1, unfold
-        totals = kept.totals[:0]
-        if full:
-            rows = T * K + 1
-            history = kept.states[b * M * rows : (b + 1) * M * rows]
+        states = kept.states[b * N * kept_rows : (b + 1) * N * kept_rows]
+        rows = sizes.history // M
+        if full and not narrowed:
+            rows, history = kept_rows, states
         history[:M] = 0
         for i in range(N):
             history[i] = h0[b, i]
+        if narrowed:
+            narrow(history, M, states[:N], N)
         now = 0
         out[b, steps[b] :] = 0
         for t in range(steps[b]):
             h = splat(dt[b, t] / x.dtype.type(rule.unfolds))
             if low:
-                for i in range(0, M, W):
-                    store(kept.states, (b * T + t) * M + i, load(history, now * M + i))
-            if full:
-                totals = kept.totals[(b * T + t) * K * M : (b * T + t + 1) * K * M]
+                narrow(history[now * M : (now + 1) * M], M, states[t * N : (t + 1) * N], N)
+            at = (b * T + t) * K * N
+            if full and not narrowed:
+                totals = kept.totals[at : at + K * N]
             now = _step(circuit, rule, M, x[b, t], h, step, history, now, rows, totals)
+            if narrowed:
+                narrow(history[M:], M, states[(t * K + 1) * N : ((t + 1) * K + 1) * N], N)
+                narrow(totals, M, kept.totals[at : at + K * N], N)
+                widen(history[K * M : (K + 1) * M], M, history, M)
+                now = 0
             for o in range(O):
                 out[b, t, o] = history[now * M + o]
         for i in range(N):
@@ -217,7 +229,8 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
     cm, leak_p = neuron[0], neuron[2]
     want_dt = d_dt.size > 0
     full = kept.totals.size > 0
-    sizes = backward_sizes(N, I, M, 0 if full else K)
+    narrowed = full and N < M
+    sizes = backward_sizes(N, I, M, 0 if full and not narrowed else K)
     sums, rest = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, others = cut(sums, sizes.recurrent_sums)
     sensory_sums, neuron_sums = cut(others, sizes.sensory_sums)
@@ -235,6 +248,8 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
     history, rest = cut(rest, sizes.history)
     totals, rest = cut(rest, sizes.totals)
     d_inputs, rest = cut(rest, sizes.d_inputs)
+    history[:] = 0
+    totals[:] = 0
     sums[:] = 0
     for r in range(first, last):
         row = rows[r]
@@ -248,13 +263,18 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
             for t in range(steps[b] - 1, -1, -1):
                 h = splat(dt[b, t] / x.dtype.type(rule.unfolds))
                 if full:
-                    at = (b * (T * K + 1) + t * K) * M
-                    history = kept.states[at : at + (K + 1) * M]
-                    at = (b * T + t) * K * M
-                    totals = kept.totals[at : at + K * M]
+                    at = (b * (T * K + 1) + t * K) * N
+                    states = kept.states[at : at + (K + 1) * N]
+                    at = (b * T + t) * K * N
+                    conductances = kept.totals[at : at + K * N]
+                    if narrowed:
+                        widen(states, N, history, M)
+                        widen(conductances, N, totals, M)
+                    else:
+                        history, totals = states, conductances
                 else:
-                    for i in range(0, M, W):
-                        store(history, i, load(kept.states, (b * T + t) * M + i))
+                    at = (b * T + t) * N
+                    widen(kept.states[at : at + N], N, history, M)
                     _step(circuit, rule, M, x[b, t], h, step, history, 0, K + 1, totals)
                 for o in range(O):
                     d_v[o] += d_out[b, t, o]

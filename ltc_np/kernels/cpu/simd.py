@@ -310,6 +310,22 @@ def where_greater(typingctx, a, b, x, y):
     return _common(a, b, x, y)(a, b, x, y), codegen
 
 
+@intrinsic
+def first_lanes(typingctx, x, count):
+    """The vector x in the lanes 0..count-1, 0 in the others."""
+
+    def codegen(context, builder, sig, args):
+        x, count = args
+        integers = _constants(builder, x.type)[1]
+        numbers = ir.Constant(integers, [ir.Constant(integers.element, k) for k in range(x.type.count)])
+        if integers.element.width < count.type.width:
+            count = builder.trunc(count, integers.element)
+        inside = builder.icmp_signed("<", numbers, _splat(builder, count, integers))
+        return builder.select(inside, x, ir.Constant(x.type, None))
+
+    return x(x, types.intp), codegen
+
+
 def _polynomial(builder, coefficients, x):
     """Horner's scheme, coefficients from the constant term up."""
     real = _constants(builder, x.type)[2]

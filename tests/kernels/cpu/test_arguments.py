@@ -21,13 +21,14 @@ CELLS = {
 }
 
 
+@pytest.mark.parametrize("B", [5, 19])  # a part of a vector, and several vectors: what is kept has another form
 @pytest.mark.parametrize("memory", ["full", "low"])
 @pytest.mark.parametrize("name", CELLS)
-def test_kernels_need_what_their_table_says_and_no_more(name, memory, monkeypatch):
+def test_kernels_need_what_their_table_says_and_no_more(name, memory, B, monkeypatch):
     layer, rng = CELLS[name], np.random.default_rng(0)
     model = Model(layer, seed=0, backend="cpu", dtype="float64")
-    x, dt = rng.normal(size=(5, 7, layer.input_size)), rng.uniform(0.1, 0.4, (5, 7))
-    lengths, d_y = np.array([7, 3, 0, 7, 1]), rng.normal(size=(5, 7, layer.output_size))
+    x, dt = rng.normal(size=(B, 7, layer.input_size)), rng.uniform(0.1, 0.4, (B, 7))
+    lengths, d_y = np.resize([7, 3, 0, 7, 1], B), rng.normal(size=(B, 7, layer.output_size))
     fences = []
 
     def fenced(workspace, workers, sizes, dtype):

@@ -1,0 +1,113 @@
+"""Memory: what a training step adds to a process is what the documentation says it stores."""
+
+import pytest
+from support.processes import python
+
+pytestmark = [pytest.mark.numba, pytest.mark.host]
+
+# Numbers a sequence and time step beside what a layer of one input and output stores: inputs and outputs, before and
+# after their mappings, what the loss makes of them, their adjoints and dt.  Nine were measured.
+BESIDE = 11
+# Of the page tables, the interpreter and what libraries touch for the first time, in bytes.
+NOISE = 400_000
+
+STEP = """
+    import gc, sys
+    import numpy as np
+    from ltc_np import LTC, AutoNCP, FullyConnected, Model
+
+    def resident(field):
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
+
+    layer, dtype, memory, call = sys.argv[1:5]
+    B, T = map(int, sys.argv[5:])
+    model = Model(eval(layer), seed=0, dtype=dtype, backend="cpu")
+    x = np.random.default_rng(0).normal(size=(B, T, 1)).astype(dtype)
+    y = np.zeros((B, T, 1), dtype)
+
+    def step(T):
+        if call == "fit":
+            model.fit(x[:, :T], y[:, :T], epochs=1, batch_size=B, memory=memory, verbose=False)
+        else:
+            model.loss_and_grad(x[:, :T], y[:, :T], memory=memory)
+
+    step(1)  # loads libraries and compiles kernels
+    gc.collect()
+    try:
+        with open("/proc/self/clear_refs", "w") as peak:
+            peak.write("5")  # the peak starts again at what is resident now
+    except OSError:
+        sys.exit(print("cannot be asked"))
+    before = resident("VmRSS")
+    step(T)
+    print(resident("VmHWM") - before)
+"""
+
+
+def added(layer, dtype, memory, B, T, call="loss_and_grad"):
+    """Bytes that a training step adds to the resident memory of a new process, at its peak."""
+    found = python(STEP, arguments=(layer, dtype, memory, call, str(B), str(T)))
+    if "cannot be asked" in found.stdout:
+        pytest.skip("needs Linux's /proc/self/clear_refs")
+    return int(found.stdout)
+
+
+def stored(N, memory, unfolds=6):
+    """Numbers a sequence and time step, by docs/index.md: v and Q of all unfolds, or the state before the step."""
+    return 2 * unfolds * N if memory == "full" else N
+
+
+def of_sequences(layer, N, dtype, memory, B, T):
+    """Checks that a step adds what B sequences need, without padding."""
+    itemsize = 4 if dtype == "float32" else 8
+    tape = itemsize * B * T * stored(N, memory)
+    assert 0.97 * tape < added(layer, dtype, memory, B, T) < 1.03 * tape + itemsize * B * T * BESIDE + NOISE
+
+
+SPARSE, DENSE = "LTC(AutoNCP(17, 1), input_dim=1)", "LTC(FullyConnected(17, 1), input_dim=1)"
+both = pytest.mark.parametrize(("memory", "T"), [("full", 10_000), ("low", 60_000)])
+
+
+@both
+@pytest.mark.parametrize("layer", [SPARSE, DENSE], ids=["sparse", "dense"])
+def test_a_lone_sequence_is_stored_once(layer, memory, T):
+    """The kernels work on whole vectors: 16 sequences or neurons, where one or 17 are meant."""
+    of_sequences(layer, 17, "float32", memory, 1, T)
+
+
+@pytest.mark.slow
+@both
+@pytest.mark.parametrize("B", [2, 5, 15])
+@pytest.mark.parametrize("layer", [SPARSE, DENSE], ids=["sparse", "dense"])
+def test_few_sequences_are_stored_once(layer, memory, T, B):
+    of_sequences(layer, 17, "float32", memory, B, T // 3)
+
+
+@pytest.mark.slow
+@both
+@pytest.mark.parametrize(
+    ("layer", "N"),
+    [(SPARSE, 17), ("LTC(FullyConnected(9, 1), input_dim=1)", 9), ("LTC(FullyConnected(3, 1), input_dim=1)", 3)],
+)
+def test_a_lone_sequence_of_float64_is_stored_once(layer, N, memory, T):
+    of_sequences(layer, N, "float64", memory, 1, T)
+
+
+@pytest.mark.slow
+@both
+def test_more_sequences_than_a_vector_take_whole_vectors(memory, T):
+    """17 sequences are worked on, and stored, like 32; 40 like 32 and 8."""
+    for B, lanes in ((17, 32), (40, 40)):
+        tape = 4 * stored(17, memory) * lanes * T // 10
+        found = added(SPARSE, "float32", memory, B, T // 10)
+        assert 0.97 * tape < found < 1.03 * tape + 4 * B * T // 10 * BESIDE + NOISE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wiring", ["AutoNCP(32, 1)", "FullyConnected(32, 1)"])
+@pytest.mark.parametrize(("memory", "megabytes"), [("full", 161), ("low", 20)])
+def test_the_long_sequence_of_the_documentation(wiring, memory, megabytes):
+    """The figures of docs/performance.md; within 4 %, for they are rounded and allocators differ."""
+    found = added(f"LTC({wiring}, input_dim=1)", "float32", memory, 1, 100_000, "fit")
+    assert found == pytest.approx(megabytes * 1e6, rel=0.04)
