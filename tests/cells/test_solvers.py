@@ -546,8 +546,8 @@ def test_solver_error_leaves_the_model_alone_and_reads_like_a_table():
 
 
 def test_solver_error_of_a_diverging_solver_is_infinite():
-    x = np.ones((1, 200, 3))
-    model = LTCRNN(FullyConnected(24, 2), 3, seed=0, solver="euler", ode_unfolds=2)
+    x = np.ones((1, 140, 3))
+    model = LTCRNN(FullyConnected(4, 2), 3, seed=0, solver="euler", ode_unfolds=2)
     found = solver_error(model, x, dt=30.0, tolerance=0.1, unfolds=(1, 2))
     assert found.error > 1e6
     assert found.errors[1] == np.inf
