@@ -70,7 +70,9 @@ def walks(monkeypatch, request):
         pytest.skip(NO_NUMBA)
     walks, x = Walks(), np.zeros((2, 1, 2), np.float32)
     if backend == "cuda":
-        machine = request.getfixturevalue("emulator")(compiled=False)
+        from support.emulator import AS_PYTHON
+
+        machine = request.getfixturevalue("emulator")(compiled=not AS_PYTHON)
         launch = machine.launch
 
         def watched(function, *args):

@@ -33,6 +33,8 @@ from support import ROOT
 
 ORDERS = ("forward", "reversed", "shuffled")
 INDICES = [f"_{of}_{axis}" for of in ("threadIdx", "blockIdx", "blockDim", "gridDim") for axis in "xyz"]
+# Whether kernels can be left to Python: before NumPy 2 an int and a uint64 made a float64, unlike in Numba.
+AS_PYTHON = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 # The relative errors that the PTX manual grants the approximate float32 instructions.
 ROUGH = {device.exp2.py_func: 2**-22, device.reciprocal.py_func: 2**-23}
 

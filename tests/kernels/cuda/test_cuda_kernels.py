@@ -13,17 +13,14 @@ pytest.importorskip("numba")
 
 from support import ROOT, cuda_compile
 from support.cuda_uses import SOLVERS, installed, kernel_names, use_everything
-from support.emulator import Emulator, Race, barriers
+from support.emulator import AS_PYTHON, Emulator, Race, barriers
 from support.processes import python
 
 from ltc_np import LTC, FullyConnected, Model, kernels
 from ltc_np.kernels.cuda import device, ltc, ltc_sweeps
 
 DTYPES = ("float32", "float64")
-as_python = pytest.mark.skipif(
-    np.lib.NumpyVersion(np.__version__) < "2.0.0",
-    reason="kernels run as Python need NumPy 2: before, an int and a uint64 made a float64, unlike in Numba",
-)
+as_python = pytest.mark.skipif(not AS_PYTHON, reason="kernels run as Python need NumPy 2")
 
 
 # ------------------------------------------------------------------------------------------------------ accesses
