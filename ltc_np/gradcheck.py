@@ -5,6 +5,10 @@ of an array is max|analytic - numeric| / max|numeric|.  They need float64: in fl
 with a surrogate gradient (`SpikingLIF`) are refused: theirs is that of the layer made with ``relaxed=True``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .base import checks
@@ -13,8 +17,20 @@ from .cells.base import Layer
 from .network.network import Network
 from .network.sequences import check as sequences_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def _function(model, x, dt, lengths, h0, seed):
+    from .base.types import Array, ArrayLike, Arrays
+
+
+def _function(
+    model: Network | Layer,
+    x: ArrayLike,
+    dt: ArrayLike | None,
+    lengths: ArrayLike | None,
+    h0: ArrayLike | None,
+    seed: int,
+) -> tuple[Network, Arrays, Arrays, Callable[[Arrays], float]]:
     """(values to vary, analytic gradients, f(values) -> number) by array name."""
     seed = checks.integer("seed", seed, 0)
     if isinstance(model, Layer):
@@ -58,7 +74,16 @@ def _function(model, x, dt, lengths, h0, seed):
 
 
 @explained
-def check(model, x, *, dt=None, lengths=None, h0=None, step=1e-6, seed=0):
+def check(
+    model: Network | Layer,
+    x: ArrayLike,
+    *,
+    dt: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    step: float = 1e-6,
+    seed: int = 0,
+) -> dict[str, float]:
     """Relative error of every array's gradient, coordinate by coordinate.
 
     Parameters
@@ -114,7 +139,16 @@ def check(model, x, *, dt=None, lengths=None, h0=None, step=1e-6, seed=0):
 
 
 @explained
-def direction(model, x, *, dt=None, lengths=None, h0=None, step=1e-6, seed=0):
+def direction(
+    model: Network | Layer,
+    x: ArrayLike,
+    *,
+    dt: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    step: float = 1e-6,
+    seed: int = 0,
+) -> float:
     """Relative error of the derivative along one random direction of all arrays together.
 
     Two calls of the model whatever its size, so it serves at realistic sizes.  Arguments as for `check`; a zero in
@@ -134,7 +168,7 @@ def direction(model, x, *, dt=None, lengths=None, h0=None, step=1e-6, seed=0):
     return _relative(np.array([slope]), np.array([(up - down) / (2 * step)]))
 
 
-def _relative(analytic, numeric):
+def _relative(analytic: Array, numeric: Array) -> float:
     scale = np.abs(numeric).max(initial=0.0)
     error = np.abs(analytic - numeric).max(initial=0.0)
     return 0.0 if error == 0 else float(error / scale) if scale > 0 else np.inf

@@ -4,9 +4,12 @@ The file holds flat arrays and one JSON text that names them: layers by registry
 their edges (never by a random generator run again).
 """
 
+from __future__ import annotations
+
 import math
 import os
 import pathlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +25,15 @@ from .network.trained import Trained
 from .optim import Optimizer
 from .wirings import Wiring
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from .base.types import Backend, Numbers, PathLike
+    from .cells.base import Layer
+    from .layers.codec import Decoder, Encoder
+    from .model import Model
+
+
 # In format 1 arguments had other names (`Layer.former_names`), `Best` was always of the validation loss, and there was
 # no `Trained`.
 FORMAT = 2
@@ -35,7 +47,7 @@ DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, Arithmeti
 
 
 @explained
-def save(path, model, optimizer=None):
+def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> None:
     """Write ``model`` to ``path``, whole or not at all.
 
     Parameters
@@ -92,14 +104,14 @@ def save(path, model, optimizer=None):
     archive.write(path, content)
 
 
-def _encode_state(name, state, encoder):
+def _encode_state(name: str, state: Mapping[str, Any], encoder: Encoder) -> Any:
     try:
         return encoder.value(state)
     except TypeError as error:
         raise TypeError(f"`state` of the callback {name}: {error}") from None
 
 
-def _check_loadable(meta, text, content):
+def _check_loadable(meta: dict[str, Any], text: str, content: Mapping[str, Numbers]) -> None:
     """Refuse to write what `load` would refuse to read."""
     try:
         codec.check_text(text)
@@ -108,24 +120,26 @@ def _check_loadable(meta, text, content):
         raise ValueError(f"`model` cannot be saved: {error}") from None
 
 
-def _as_path(path):
+def _as_path(path: object) -> pathlib.Path:
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"`path` must be a str or a Path, got {type(path).__name__}")
     return pathlib.Path(path)
 
 
-def _check_optimizer(optimizer, what):
+def _check_optimizer(optimizer: object, what: str) -> None:
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         hint = f": give the object that {what}" if isinstance(optimizer, (str, type)) else ""
         raise TypeError(f"`optimizer` must be an Optimizer or None, got {checks.brief(optimizer)}{hint}")
 
 
-def check_writable(path):
+def check_writable(path: PathLike) -> None:
     """Refuse a path where `save` could not write, before there is anything to lose."""
     archive.check_writable(_as_path(path))
 
 
-def load(path, kinds, backend="auto", optimizer=None):
+def load(
+    path: PathLike, kinds: Sequence[type[Model]], backend: Backend = "auto", optimizer: Optimizer | None = None
+) -> Model:
     """Read a model that `save` wrote; see `ltc_np.load`.
 
     ``kinds`` are the classes of models that a file may name; the first serves for names that are not among them.
@@ -149,17 +163,17 @@ def load(path, kinds, backend="auto", optimizer=None):
     return model
 
 
-def _shortened(words):
+def _shortened(words: str) -> str:
     words = " ".join(words.split())
     return words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}..."
 
 
-def _room(content):
+def _room(content: Mapping[str, Numbers]) -> int:
     """Numbers that a file holds."""
     return sum(array.size for array in content.values())
 
 
-def _read_meta(content):
+def _read_meta(content: Mapping[str, Numbers]) -> dict[str, Any]:
     """What the JSON text says: a dict of the right entries."""
     text = content.get("meta")
     if text is None or text.dtype.kind != "U" or text.ndim:
@@ -179,11 +193,13 @@ def _read_meta(content):
     return meta
 
 
-def _listed(names):
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
 
 
-def _rebuild(meta, content, kinds, backend):
+def _rebuild(
+    meta: dict[str, Any], content: Mapping[str, Numbers], kinds: Sequence[type[Model]], backend: Backend
+) -> tuple[Model, dict[str, Any] | None]:
     """The model, and the state of its optimiser or None."""
     room = _room(content)
     decoder = codec.Decoder([content[f"array{k}"] for k in range(len(content) - len(MEMBERS))], room)
@@ -214,7 +230,7 @@ def _rebuild(meta, content, kinds, backend):
     return model, state
 
 
-def _vector(name, values, size, dtype):
+def _vector(name: str, values: Numbers, size: int, dtype: np.dtype[Any]) -> Numbers:
     """``values``, if they are a flat array of this size and dtype, all finite."""
     if values.shape != (size,) or values.dtype != dtype or not np.isfinite(values).all():
         got = f"{values.dtype} of shape {values.shape}, or is not finite"
@@ -222,7 +238,7 @@ def _vector(name, values, size, dtype):
     return values
 
 
-def _decode_config(saved, layers, room):
+def _decode_config(saved: Any, layers: Sequence[Layer], room: int) -> CellConfig:
     """The `CellConfig`, if it describes the layers.
 
     Wirings are compared by their recipes: the same synapses might be drawn differently by another version of NumPy.
@@ -240,18 +256,18 @@ def _decode_config(saved, layers, room):
     raise ValueError("config does not describe the layers")
 
 
-def _units(cell):
+def _units(cell: Layer) -> Any:
     arguments = cell.config()
     return arguments["wiring"].units if "wiring" in arguments else arguments.get("units")
 
 
-def _recipe(layer):
+def _recipe(layer: Layer) -> tuple[type[Layer], dict[str, Any]]:
     """A layer, of which a wiring is compared without its synapses."""
     arguments = layer.config()
     return type(layer), {n: a.recipe if isinstance(a, Wiring) else a for n, a in arguments.items()}
 
 
-def _restore(optimizer, saved, state, model):
+def _restore(optimizer: Optimizer, saved: Any, state: dict[str, Any] | None, model: Model) -> None:
     """Let an optimiser go on from the state in a file."""
     if state is None:
         raise archive.FileError("holds no state of an optimiser: leave out `optimizer`")
@@ -264,7 +280,7 @@ def _restore(optimizer, saved, state, model):
     optimizer.load_state(state)
 
 
-def _decode_best(saved, decoder, model):
+def _decode_best(saved: Any, decoder: Decoder, model: Model) -> Best:
     best = Best(*saved) if isinstance(saved, list) else Best(**saved)  # a list in format 1
     theta = _vector("best", decoder.array(best.theta), model.theta.size, model.dtype)
     value, epoch, mode = best.value, best.epoch, best.mode
@@ -275,7 +291,7 @@ def _decode_best(saved, decoder, model):
     return best._replace(theta=theta)
 
 
-def _decode_trained(saved, decoder):
+def _decode_trained(saved: Any, decoder: Decoder) -> Trained:
     trained = Trained(**saved)
     if not all(map(_is_count, trained[:3])):
         raise ValueError(f"trained has epochs, seed, number {trained[:3]!r}")
@@ -285,5 +301,5 @@ def _decode_trained(saved, decoder):
     return trained._replace(callbacks=states)
 
 
-def _is_count(value):
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0

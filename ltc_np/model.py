@@ -3,7 +3,10 @@
 `Model` is a `Network` (layers, parameters, calls) to which training, evaluation and files are attached.
 """
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING, Any
 
 from . import io
 from .base import checks
@@ -18,6 +21,19 @@ from .train.evaluate import evaluate
 from .train.fit import fit
 from .train.scales import adapt
 from .wirings import Wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from typing_extensions import Self, Unpack
+
+    from .base.types import Backend, DType, PathLike, Seed, Topology
+    from .cells.base import Layer
+    from .cells.ltc import LTCOptions
+    from .cells.wired_cfc import AnyCfCOptions
+    from .network.best import Best
+    from .network.trained import Trained
+    from .optim.base import Optimizer
 
 # What decides about training: on a model it would have no effect.
 FIT = dict.fromkeys([name for name in inspect.signature(fit).parameters if name not in ("model", "x", "y")], "`fit`")
@@ -67,22 +83,24 @@ class Model(Network):
     (5, 7, 2)
     """
 
-    best = trained = config = None
+    best: Best | None = None
+    trained: Trained | None = None
+    config: CellConfig | None = None
 
     fit = fit
     evaluate = evaluate
     adapt = adapt
 
-    def save(self, path, optimizer=None):
+    def save(self, path: PathLike, optimizer: Optimizer | None = None) -> None:
         """Write the model to one ``.npz`` file; see `ltc_np.save`."""
         io.save(path, self, optimizer)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if name in FIT and "engine" in vars(self) and self.is_the_library_s():
             raise AttributeError(f"`{name}` is nothing that a model has: it is an argument of {FIT[name]}")
         super().__setattr__(name, value)
 
-    def described_by(self, config):
+    def described_by(self, config: CellConfig) -> Self:
         """This model, which remembers the configuration it was made from; users cannot set it."""
         vars(self)["config"] = config
         return self
@@ -117,19 +135,19 @@ class LTCRNN(Model):
     @explained
     def __init__(
         self,
-        wiring,
-        input_dim=None,
-        hidden_dim=None,
-        output_dim=None,
+        wiring: Wiring,
+        input_dim: int | None = None,
+        hidden_dim: int | None = None,
+        output_dim: int | None = None,
         *,
-        proj_size=None,
-        mixed_memory=False,
-        seed=None,
-        dtype="float32",
-        backend="auto",
-        return_sequences=True,
-        **options,
-    ):
+        proj_size: int | None = None,
+        mixed_memory: bool | Topology = False,
+        seed: Seed = None,
+        dtype: DType = "float32",
+        backend: Backend = "auto",
+        return_sequences: bool = True,
+        **options: Unpack[LTCOptions],
+    ) -> None:
         if isinstance(wiring, Wiring):
             for name, given, has in (
                 ("hidden_dim", hidden_dim, wiring.units),
@@ -172,17 +190,17 @@ class CfCRNN(Model):
     @explained
     def __init__(
         self,
-        units_or_wiring,
+        units_or_wiring: int | Wiring,
         *,
-        input_dim=None,
-        proj_size=None,
-        mixed_memory=False,
-        seed=None,
-        dtype="float32",
-        backend="auto",
-        return_sequences=True,
-        **options,
-    ):
+        input_dim: int | None = None,
+        proj_size: int | None = None,
+        mixed_memory: bool | Topology = False,
+        seed: Seed = None,
+        dtype: DType = "float32",
+        backend: Backend = "auto",
+        return_sequences: bool = True,
+        **options: Unpack[AnyCfCOptions],
+    ) -> None:
         cell = WiredCfC if isinstance(units_or_wiring, Wiring) or is_of_ncps(units_or_wiring) else CfC
         if cell is CfC:
             units_or_wiring = checks.integer("units_or_wiring", units_or_wiring)
@@ -190,7 +208,14 @@ class CfCRNN(Model):
         super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
 
 
-def _one_cell(cell, units_or_wiring, input_dim, mixed_memory, proj_size, options):
+def _one_cell(
+    cell: Callable[..., Layer],
+    units_or_wiring: int | Wiring,
+    input_dim: int | None,
+    mixed_memory: bool | Topology,
+    proj_size: int | None,
+    options: Mapping[str, Any],
+) -> list[Layer]:
     """The layers of a model of one cell, of class ``cell``."""
     _, _, *known = inspect.signature(cell).parameters
     for name in options:
@@ -203,7 +228,14 @@ def _one_cell(cell, units_or_wiring, input_dim, mixed_memory, proj_size, options
 
 
 @explained
-def from_config(config, *, seed=None, dtype="float32", backend="auto", return_sequences=True):
+def from_config(
+    config: CellConfig | dict[str, Any],
+    *,
+    seed: Seed = None,
+    dtype: DType = "float32",
+    backend: Backend = "auto",
+    return_sequences: bool = True,
+) -> Model:
     """A model by its configuration.
 
     Parameters
@@ -237,7 +269,7 @@ KINDS = (Model, LTCRNN, CfCRNN)  # what a file may name
 
 
 @explained
-def load(path, backend="auto", optimizer=None):
+def load(path: PathLike, backend: Backend = "auto", optimizer: Optimizer | None = None) -> Model:
     """Read a model that `save` wrote.
 
     Parameters

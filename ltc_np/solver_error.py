@@ -1,7 +1,9 @@
 """How far a model's solver is from the solution of its differential equation, and how many unfolds would do."""
 
+from __future__ import annotations
+
 import warnings
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +13,11 @@ from .base.workspace import Fresh
 from .cells import Layer
 from .network.network import Network
 from .network.sequences import check, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .base.types import Array, ArrayLike
 
 # The reference begins with this many unfolds and doubles them, at most up to MOST.
 FIRST, MOST = 32, 2**14
@@ -43,18 +50,18 @@ class SolverError(NamedTuple):
     """
 
     solver: str
-    ode_unfolds: object
+    ode_unfolds: int | tuple[int, ...]
     error: float
     state_error: float
-    errors: dict
+    errors: dict[int, float]
     tolerance: float
     suggested: int | None
-    refused: tuple
+    refused: tuple[int, ...]
     reference_solver: str
     reference_unfolds: int
     reference_error: float
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         rows = [
             f"{unfolds:>13} {error:>12.2e}" + "  refused by check_stability" * (unfolds in self.refused)
             for unfolds, error in sorted(self.errors.items())
@@ -73,7 +80,16 @@ class SolverError(NamedTuple):
 
 
 @explained
-def solver_error(model, x, *, dt=None, lengths=None, h0=None, tolerance=1e-3, unfolds=(1, 2, 3, 6, 12, 24)):
+def solver_error(
+    model: Network,
+    x: ArrayLike,
+    *,
+    dt: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    tolerance: float = 1e-3,
+    unfolds: Sequence[int] = (1, 2, 3, 6, 12, 24),
+) -> SolverError:
     """The error of a model's solver on some data, against a fine solution with the same parameters.
 
     A trained model is the map that its solver computes, errors included.  To go on with other unfolds, make a new model
@@ -145,7 +161,7 @@ def solver_error(model, x, *, dt=None, lengths=None, h0=None, tolerance=1e-3, un
     return SolverError(names[0], one, own, state, kept, tolerance, suggested, refused, names[1], size, change)
 
 
-def _solved(value):
+def _solved(value: Any) -> list[Any]:
     """The layer with a solver that a layer is, or those inside it or its arguments."""
     if isinstance(value, Layer):
         if value.reference_solver is not None:
@@ -154,7 +170,7 @@ def _solved(value):
     return [solved for one in value for solved in _solved(one)] if isinstance(value, tuple) else []
 
 
-def _rebuilt(value, fine, settings):
+def _rebuilt(value: Any, fine: bool, settings: Any) -> Any:
     """The layer with other settings of those with a solver, as far as they have them; ``fine``: by their reference."""
     if isinstance(value, tuple):
         return tuple(_rebuilt(one, fine, settings) for one in value)
@@ -172,11 +188,13 @@ def _rebuilt(value, fine, settings):
 class _Calls:
     """Outputs and final states of a model, in float64, with other settings of its layers with a solver."""
 
-    def __init__(self, model, x, dt, lengths, h0):
+    def __init__(
+        self, model: Network, x: ArrayLike, dt: ArrayLike | None, lengths: ArrayLike | None, h0: ArrayLike | None
+    ) -> None:
         self.model, self.arguments = model, (x, dt)
         self.lengths, self.h0 = lengths, h0
 
-    def _with(self, settings, fine=False):
+    def _with(self, settings: Any, fine: bool = False) -> Network:
         model = self.model
         layers = [_rebuilt(layer, fine, settings) for layer in model.layers]
         other = Network(
@@ -186,7 +204,7 @@ class _Calls:
         other.buffer_vector[:] = model.buffer_vector
         return other
 
-    def __call__(self, fine=False, **settings):
+    def __call__(self, fine: bool = False, **settings: Any) -> tuple[Array, Array]:
         with np.errstate(over="ignore", invalid="ignore"):  # explicit solvers may diverge
             model = self._with(settings, fine)
             engine, (x, dt) = model.engine, self.arguments
@@ -194,7 +212,7 @@ class _Calls:
             y, state, _ = engine.forward(engine.prepare(Fresh()), given.sequences, None, Fresh())
         return given.outputs(y), given.state(state)
 
-    def allowed(self, n):
+    def allowed(self, n: int) -> bool:
         """Whether the model, with n unfolds, takes these elapsed times."""
         model = self._with({"ode_unfolds": n})
         engine, (sequences, _) = model.engine, check(model, *self.arguments, self.lengths, None)
@@ -207,14 +225,14 @@ class _Calls:
         return True
 
 
-def _distance(a, b):
+def _distance(a: Array, b: Array) -> float:
     """Largest absolute difference; infinite where one is not a number."""
     with np.errstate(over="ignore", invalid="ignore"):
         largest = float(np.abs(a - b).max(initial=0))
     return largest if np.isfinite(largest) else np.inf
 
 
-def _smallest(good):
+def _smallest(good: Callable[[int], bool]) -> int | None:
     """The smallest n that is good, if all larger ones are; None beyond MOST."""
     high = 1
     while not good(high):

@@ -3,11 +3,31 @@
 ``LIFNeuronLayer`` is the tutorial's name for the LTC neuron: graded conductances, no threshold and no spike.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .data import generate_spiral_data
 from .model import LTCRNN
 from .wirings import Wiring
+
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict, Unpack
+
+    from .base.layout import Views
+    from .base.types import Array, ArrayLike, Backend, DType, LTCSolver, Reaction, Seed
+
+    class LIFOptions(TypedDict, total=False):
+        """The arguments of a `LIFNeuronLayer` that an `LTCCell` hands on; a test compares the two."""
+
+        solver: LTCSolver
+        check_stability: Reaction
+        seed: Seed
+        dtype: DType
+        backend: Backend
+
 
 __all__ = ["LIFNeuronLayer", "LTCCell", "generate_spiral_data"]
 
@@ -35,18 +55,24 @@ class LIFNeuronLayer:
         ``gleak vleak cm w mu sigma erev sensory_*``.
     """
 
+    wiring: Wiring
+    ode_unfolds: int
+    epsilon: float
+    model: LTCRNN
+    params: Views
+
     def __init__(
         self,
-        wiring,
-        ode_unfolds=12,
-        epsilon=1e-8,
+        wiring: Wiring,
+        ode_unfolds: int = 12,
+        epsilon: float = 1e-8,
         *,
-        solver="semi_implicit",
-        check_stability="error",
-        seed=None,
-        dtype="float32",
-        backend="auto",
-    ):
+        solver: LTCSolver = "semi_implicit",
+        check_stability: Reaction = "error",
+        seed: Seed = None,
+        dtype: DType = "float32",
+        backend: Backend = "auto",
+    ) -> None:
         if isinstance(wiring, Wiring) and not wiring.is_built:
             raise ValueError(f"`wiring` must be built, such as wiring.build(3) for 3 inputs, got {wiring!r}")
         self.wiring, self.ode_unfolds, self.epsilon = wiring, ode_unfolds, epsilon
@@ -64,10 +90,10 @@ class LIFNeuronLayer:
         )
         self.params = self.model.params
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"LIFNeuronLayer({self.wiring!r}, ode_unfolds={self.ode_unfolds})"
 
-    def __call__(self, inputs, state, elapsed_time=1.0):
+    def __call__(self, inputs: ArrayLike, state: ArrayLike, elapsed_time: ArrayLike = 1.0) -> Array:
         """The state after ``elapsed_time``.
 
         Parameters
@@ -101,7 +127,19 @@ class LTCCell:
     neuron : LIFNeuronLayer
     """
 
-    def __init__(self, wiring, in_features=None, ode_unfolds=6, epsilon=1e-8, **options):
+    neuron: LIFNeuronLayer
+    wiring: Wiring
+    ode_unfolds: int
+    epsilon: float
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        in_features: int | None = None,
+        ode_unfolds: int = 6,
+        epsilon: float = 1e-8,
+        **options: Unpack[LIFOptions],
+    ) -> None:
         if in_features is not None and isinstance(wiring, Wiring) and not wiring.is_built:
             wiring = wiring.build(in_features)
         self.neuron = LIFNeuronLayer(wiring, ode_unfolds, epsilon, **options)
@@ -109,10 +147,10 @@ class LTCCell:
             raise ValueError(f"`in_features` must agree with the wiring's {wiring.input_dim}, got {in_features!r}")
         self.wiring, self.ode_unfolds, self.epsilon = wiring, ode_unfolds, epsilon
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"LTCCell({self.wiring!r}, ode_unfolds={self.ode_unfolds})"
 
-    def __call__(self, inputs, states, elapsed_time=1.0):
+    def __call__(self, inputs: ArrayLike, states: ArrayLike, elapsed_time: ArrayLike = 1.0) -> tuple[Array, Array]:
         """(outputs (B, O), next_state (B, N)); arguments as for `LIFNeuronLayer`."""
         next_state = self.neuron(inputs, states, elapsed_time)
         return next_state[..., : self.wiring.output_dim].copy(), next_state

@@ -3,11 +3,19 @@
 ``d_f(z, y)`` is f'(z), given y = f(z) where that is cheaper.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .types import Activation, Array
 
 # (a + 4) exp(a**2 / 2) Phi(-a) for a >= 0 in powers of (a - 4) / (a + 4), Phi the normal distribution; relative error
 # 1.5e-9 (degree 11) and 5.7e-17 (23); tests/golden/make_minimax.py makes them.
@@ -30,49 +38,49 @@ NORMAL_PEAK = 1 / math.sqrt(2 * math.pi)  # the normal density at 0
 LECUN_SCALE, LECUN_SLOPE = 1.7159, 0.666
 
 
-def linear(z):
+def linear(z: Array) -> Array:
     return z
 
 
-def d_linear(z, y):
+def d_linear(z: Array, y: Array) -> Array:
     return np.ones_like(z)
 
 
-def relu(z):
+def relu(z: Array) -> Array:
     return np.maximum(z, 0)
 
 
-def d_relu(z, y):
+def d_relu(z: Array, y: Array) -> Array:
     return (z > 0).astype(z.dtype)  # 0 at the kink
 
 
-def tanh(z):
+def tanh(z: Array) -> Array:
     return np.tanh(z)
 
 
-def d_tanh(z, y):
+def d_tanh(z: Array, y: Array) -> Array:
     return 1 - y * y
 
 
-def sigmoid(z):
+def sigmoid(z: Array) -> Array:
     with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is meant
         return 1 / (1 + np.exp(-z))
 
 
-def d_sigmoid(z, y):
+def d_sigmoid(z: Array, y: Array) -> Array:
     return y * (1 - y)
 
 
-def silu(z):
+def silu(z: Array) -> Array:
     return z * sigmoid(z)
 
 
-def d_silu(z, y):
+def d_silu(z: Array, y: Array) -> Array:
     s = sigmoid(z)
     return s + y * (1 - s)
 
 
-def normal_cdf(z):
+def normal_cdf(z: Array) -> Array:
     """The normal distribution function, (1 + erf(z / sqrt(2))) / 2; error 2.0e-7 (float32), 2.3e-16 (float64)."""
     z = np.asarray(z)
     a = np.abs(z)
@@ -86,26 +94,26 @@ def normal_cdf(z):
     return np.where(z > 0, 1 - tail, tail)
 
 
-def gelu(z):
+def gelu(z: Array) -> Array:
     return z * normal_cdf(z)
 
 
-def d_gelu(z, y):
+def d_gelu(z: Array, y: Array) -> Array:
     with np.errstate(over="ignore", under="ignore"):
         density = np.exp(-0.5 * z * z) * z.dtype.type(NORMAL_PEAK)
     return normal_cdf(z) + z * density
 
 
-def lecun_tanh(z):
+def lecun_tanh(z: Array) -> Array:
     return LECUN_SCALE * np.tanh(LECUN_SLOPE * z)
 
 
-def d_lecun_tanh(z, y):
+def d_lecun_tanh(z: Array, y: Array) -> Array:
     y = y / LECUN_SCALE
     return LECUN_SCALE * LECUN_SLOPE * (1 - y * y)
 
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[Activation, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
     None: (linear, d_linear),
     "relu": (relu, d_relu),
     "tanh": (tanh, d_tanh),
@@ -116,6 +124,6 @@ ACTIVATIONS = {
 }
 
 
-def get(name):
+def get(name: Activation) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
     """(f, d_f) of an activation by name."""
     return ACTIVATIONS[checks.one_of("activation", name, ACTIVATIONS)]

@@ -1,17 +1,24 @@
 """Calls with arguments that do not fit: Python's own messages say neither the names nor the remedy."""
 
-import difflib
+from __future__ import annotations
+
 import functools
 import inspect
+from typing import TYPE_CHECKING, Any
 
 from .checks import brief
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
-def explained(function):
+    from .types import F
+
+
+def explained(function: F) -> F:
     """A decorator: a call that does not fit the signature says which names there are, and which was meant."""
 
     @functools.wraps(function)
-    def call(*args, **kwargs):
+    def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except TypeError:
@@ -20,10 +27,10 @@ def explained(function):
                 raise
         raise TypeError(reason)
 
-    return call
+    return call  # type: ignore[return-value]
 
 
-def misfit(function, args, kwargs):
+def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
     """What is wrong with the arguments of a call, in one sentence; None if they fit."""
     parameters = inspect.signature(function).parameters
     try:
@@ -42,6 +49,8 @@ def misfit(function, args, kwargs):
     kinds, given, known = {p.kind for p in own_kinds}, args[method:], by_position + by_name
     for keyword in kwargs:
         if keyword not in known and inspect.Parameter.VAR_KEYWORD not in kinds:
+            import difflib  # slow to import, and only errors need it
+
             close = difflib.get_close_matches(keyword, known, 1, 0.6)
             hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
             return f"{name} has no argument `{keyword}`: {hint}"
@@ -59,5 +68,5 @@ def misfit(function, args, kwargs):
     return f"{name} got `{twice}` twice, by position and by name"
 
 
-def _listed(names):
+def _listed(names: Iterable[str]) -> str:
     return " and ".join(f"`{name}`" for name in names)

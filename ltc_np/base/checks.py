@@ -4,38 +4,48 @@ Every error is one line that names the argument, the rule and what came: a TypeE
 such as a bool for a number, a ValueError for what is out of range.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 import warnings
 from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import frames
 from .sums import sum_of_squares
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import FrameType
 
-def warn(message):
+    from .types import A, Array, ArrayLike, Bools, Float, Ints, Numbers
+
+
+def warn(message: str) -> None:
     """A RuntimeWarning that points to the user's line: the first one outside of this package."""
-    frame, level = sys._getframe(1), 2
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
     while frame is not None and frame.f_globals.get("__name__", "").startswith("ltc_np."):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
-def text(name, value):
+def text(name: str, value: object) -> str:
     """``value`` if it is a str."""
     if not isinstance(value, str):
         raise TypeError(f"`{name}` must be a str, got {brief(value)}")
     return value
 
 
-def one_line(error):
+def one_line(error: BaseException) -> str:
     """An exception in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def plain(name, values, expected="an array of real numbers"):
+def plain(name: str, values: object, expected: str = "an array of real numbers") -> Numbers:
     """``values`` as an array; masked and ragged ones are refused, and columns of a frame that hold no numbers."""
     if type(values) is np.ndarray:  # none of what follows
         return values
@@ -60,7 +70,13 @@ def plain(name, values, expected="an array of real numbers"):
         ) from None
 
 
-def real(name, values, dtype=None, expected="an array of real numbers", bools=False):
+def real(
+    name: str,
+    values: object,
+    dtype: np.dtype[Any] | None = None,
+    expected: str = "an array of real numbers",
+    bools: bool = False,
+) -> Numbers:
     """``values`` as a contiguous array of real numbers, cast to ``dtype``; object, complex, text are refused.
 
     With ``bools`` these are numbers too, 0 and 1.
@@ -77,12 +93,14 @@ def real(name, values, dtype=None, expected="an array of real numbers", bools=Fa
         return np.array(array, dtype=dtype, order="C")
 
 
-def surely_finite(array):
+def surely_finite(array: Numbers) -> bool:
     """Quick, and true of every array that `finite` takes, but for extreme ones."""
     return math.isfinite(sum_of_squares(array))
 
 
-def finite(name, array, valid=None, names=None, missing=""):
+def finite(
+    name: str, array: Numbers, valid: Bools | None = None, names: Sequence[object] | None = None, missing: str = ""
+) -> None:
     """Refuse NaN, infinities, and magnitudes whose square overflows, of valid elements.
 
     Errors say the column, by its place in ``names`` if there are any, and add ``missing`` where it is a NaN.
@@ -101,23 +119,23 @@ def finite(name, array, valid=None, names=None, missing=""):
         raise ValueError(f"`{name}` must be {rule}, got {array[where]} at index {where}{named}{hint}")
 
 
-def largest(dtype):
+def largest(dtype: np.dtype[Any]) -> Any:
     """The largest magnitude that may be multiplied by another one."""
     return np.finfo(dtype).max ** 0.5
 
 
-def brief(value):
+def brief(value: object) -> str:
     """``value`` in a few words, for errors."""
     shape = getattr(value, "shape", ())
     return f"an array of shape {shape}" if shape else _in_one_line(value, 60)
 
 
-def _in_one_line(value, length):
+def _in_one_line(value: object, length: int) -> str:
     """The beginning of its repr, without the lines of arrays inside."""
     return " ".join(repr(value).split())[:length]
 
 
-def describe(value):
+def describe(value: object) -> str:
     """What ``value`` is, in a few words: an array's dtype and shape, a tuple's length, else type and value."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype} of shape {value.shape}"
@@ -126,7 +144,7 @@ def describe(value):
     return f"{type(value).__name__} {_in_one_line(value, 40)}"
 
 
-def integer(name, value, least=1, most=None):
+def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """``value`` as an int in least..most, without an upper limit for None."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):
@@ -135,14 +153,16 @@ def integer(name, value, least=1, most=None):
     return int(value)
 
 
-def seed(name, value):
+def seed(name: str, value: object) -> int | None:
     """A seed as an int >= 0: the one given, or one drawn from a `numpy.random.Generator`; None for None."""
     if isinstance(value, np.random.Generator):
         return int(value.integers(2**32))  # as wide as the narrowest that takes seeds
     return None if value is None else integer(name, value, 0)
 
 
-def number(name, value, low=0.0, high=math.inf, low_open=False, high_open=False):
+def number(
+    name: str, value: Any, low: float = 0.0, high: float = math.inf, low_open: bool = False, high_open: bool = False
+) -> float:
     """``value`` as a finite float in [low, high]; ``low_open``: greater than low, ``high_open``: less than high."""
     if type(value) is float and low < value < high:  # as it comes in every step of training
         return value
@@ -162,7 +182,7 @@ def number(name, value, low=0.0, high=math.inf, low_open=False, high_open=False)
     return found
 
 
-def one_of(name, value, known):
+def one_of(name: str, value: A, known: Iterable[object]) -> A:
     """``value``, one of the words ``known``, of which None may be one."""
     if not (value is None or isinstance(value, str)) or value not in known:
         wrong = ValueError if isinstance(value, str) else TypeError
@@ -170,14 +190,14 @@ def one_of(name, value, known):
     return value
 
 
-def boolean(name, value):
+def boolean(name: str, value: object) -> bool:
     """``value`` as a bool; nothing else is taken for one."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"`{name}` must be a bool, got {value!r}")
     return bool(value)
 
 
-def lengths(values, B, T):
+def lengths(values: ArrayLike | None, B: int, T: int) -> tuple[Ints, Bools | None]:
     """(lengths (B,) int64, valid (B, T) bool or None when every sequence is full)."""
     if values is None:
         return np.full(B, T, np.int64), None
@@ -195,7 +215,7 @@ def lengths(values, B, T):
     return array, None if (array == T).all() else np.arange(T) < array[:, None]
 
 
-def elapsed(values, B, T, dtype, valid, single):
+def elapsed(values: ArrayLike | None, B: int, T: int, dtype: Float, valid: Bools | None, single: bool) -> Array:
     """dt as (B, T) of ``dtype``, 0 in padding; scalar, (T,) or, for a batch, (B, T); None means 1."""
     shapes = f"a number or ({T},)" if single else f"a number, (T,) or (B, T) = ({B}, {T})"
     if values is None and valid is None:
@@ -212,7 +232,7 @@ def elapsed(values, B, T, dtype, valid, single):
     return full
 
 
-def elapsed_range(dt):
+def elapsed_range(dt: Array) -> None:
     """Refuse elapsed times that are negative, NaN, or so large that their products overflow."""
     # Beyond this, dt times a conductance overflows and the state would freeze instead of settling.
     limit = largest(dt.dtype)

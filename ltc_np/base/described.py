@@ -1,21 +1,30 @@
 """Objects that are described by the arguments of their constructor, which they keep under the same names."""
 
+from __future__ import annotations
+
 import inspect
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .calls import explained
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
 
 @cache
-def signature(cls):
+def signature(cls: Any) -> dict[str, inspect.Parameter]:
     """The parameters of a class's constructor by name, without ``self``.
 
     A constructor with ``**keywords`` hands on to that of the next class, whose parameters follow; they are given by
     name, unless there is ``*arguments`` too.
     """
-    found, by_name = {}, False
+    found: dict[str, inspect.Parameter] = {}
+    by_name = False
     for maker in (base.__dict__["__init__"] for base in cls.__mro__ if "__init__" in base.__dict__):
         _, *parameters = inspect.signature(maker).parameters.values()
         kinds = {p.kind for p in parameters}
@@ -36,12 +45,12 @@ class Described:
     A class whose attributes are called otherwise defines `config` itself.
     """
 
-    def __init_subclass__(cls, **keywords):
+    def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        if "__init__" in vars(cls):
+        if not TYPE_CHECKING and "__init__" in vars(cls):  # for checkers the signature stays as it stands
             cls.__init__ = explained(cls.__init__)
 
-    def config(self):
+    def config(self) -> dict[str, Any]:
         """Arguments that make an equal object: a dict of str, numbers, None, lists, dicts, arrays and the like."""
         names = self.arguments()
         missing = [name for name in names if not hasattr(self, name)]
@@ -52,12 +61,12 @@ class Described:
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def arguments(cls):
+    def arguments(cls) -> list[str]:
         """Names of the arguments: those of the signature.  A class where one has two names leaves out the second."""
         return list(signature(cls))
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Inverse of `config`."""
         several = [name for name, p in signature(cls).items() if p.kind is p.VAR_POSITIONAL and name in config]
         if not several:
@@ -65,31 +74,31 @@ class Described:
         ((name),) = several
         return cls(*config[name], **{key: value for key, value in config.items() if key != name})
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         """The values of arguments that `repr` leaves out, by name; of arguments without one it shows the value alone.
 
         They are those of the signature.  A class where a default follows from other arguments says so here.
         """
         return {name: p.default for name, p in signature(type(self)).items() if p.default is not p.empty}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(_arguments(self))})"
 
 
 class Value(Described):
     """What never changes after it is made: equal if the class and the arguments are."""
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
         own = known(self)
         return self is other or (own is not None and same(own, other.config()))
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(type(self))  # what is equal may have another repr: a dict in another order, 0.0 and -0.0
 
 
-def known(described):
+def known(described: Described) -> dict[str, Any] | None:
     """Its `config`, or None where it has none: errors show any object by its repr."""
     try:
         return type(described).config(described)  # not what somebody has put in its place on the object
@@ -97,7 +106,7 @@ def known(described):
         return None
 
 
-def _arguments(described):
+def _arguments(described: Described) -> list[str]:
     """The arguments that the repr shows, as text."""
     config = known(described)
     if config is None:
@@ -115,7 +124,7 @@ def _arguments(described):
     return alone + named
 
 
-def _shown(value):
+def _shown(value: object) -> str:
     """The repr of an argument; arrays in a few words."""
     if isinstance(value, np.ndarray):
         return repr(value.item()) if value.ndim == 0 else f"<array of shape {value.shape}>"
@@ -124,7 +133,7 @@ def _shown(value):
     return repr(value)
 
 
-def same(a, b):
+def same(a: Any, b: Any) -> bool:
     """Whether two arguments are equal: arrays by value, shape and dtype, dicts, lists and tuples by what they hold."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         both = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)

@@ -4,15 +4,24 @@ pandas is not imported: a frame is known by ``iloc`` and ``columns``, a series b
 their order; an index is not looked at.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def is_pandas(values):
+    from .types import Numbers
+
+
+def is_pandas(values: object) -> bool:
     """Whether this is a frame or a series."""
     return hasattr(values, "iloc") and hasattr(values, "dtypes")
 
 
-def columns(values):
+def columns(values: object) -> list[object] | None:
     """The names of the columns of a frame, or of the first frame of a list; None of anything else."""
     if type(values) is np.ndarray:  # soonest: every call of a model asks
         return None
@@ -21,12 +30,12 @@ def columns(values):
     return list(values.columns) if is_pandas(values) and hasattr(values, "columns") else None
 
 
-def column(names, k):
+def column(names: Sequence[object] | None, k: int) -> str:
     """Which column is meant, for errors: the name at position ``k``, "" where there are no names."""
     return "" if names is None or not -len(names) <= k < len(names) else f", column {names[k]!r}"
 
 
-def array(name, values):
+def array(name: str, values: Any) -> Numbers:
     """A frame as (T, I), a series as (T,); missing values become NaN.
 
     A TypeError names the column that does not hold numbers.
@@ -40,7 +49,7 @@ def array(name, values):
     return np.stack(parts, axis=1)
 
 
-def _numbers(name, where, series):
+def _numbers(name: str, where: str, series: Any) -> Numbers:
     """The values of a series, numbers or bools."""
     dtype = series.dtype
     kind = getattr(dtype, "kind", "O")
@@ -54,7 +63,7 @@ def _numbers(name, where, series):
     return series.to_numpy(dtype=dtype.numpy_dtype)
 
 
-def check_same_columns(name, frames):
+def check_same_columns(name: str, frames: Sequence[object]) -> None:
     """Refuse frames of a list that have other columns than the first one, or the same in another order."""
     first = columns(frames)
     for k, frame in enumerate(frames if first is not None else ()):

@@ -5,15 +5,24 @@ The model owns one vector ``theta`` of raw values.  Layers see *effective* value
 here and nowhere else, outside every time loop.
 """
 
-import difflib
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from . import checks
 from .described import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from typing_extensions import Self
+
+    from .types import A, Array, ArrayLike, Arrays, Bools, Float, Numbers, Positivity, Shape
 
 POSITIVITIES = (None, "softplus", "clip")
 
@@ -29,8 +38,15 @@ class Together(Value):
         This entry's key in the dict, whatever the entry is called in a larger layout.
     """
 
-    def __init__(self, draw, name):
+    draw: Callable[[np.random.Generator], Arrays]
+    name: str
+
+    def __init__(self, draw: Callable[[np.random.Generator], Arrays], name: str) -> None:
         self.draw, self.name = draw, name
+
+
+if TYPE_CHECKING:
+    InitialValues: TypeAlias = ArrayLike | Together | Callable[[np.random.Generator, Shape], Array]
 
 
 class Entry(Value):
@@ -53,9 +69,26 @@ class Entry(Value):
         Factor on the learning rate.
     """
 
+    name: str
+    shape: Shape
+    init: InitialValues
+    positivity: Positivity
+    bound: float
+    trainable: bool
+    decay: bool
+    lr_scale: float
+
     def __init__(
-        self, name, shape, init=0.0, positivity=None, bound=0.0, trainable=True, decay=False, lr_scale=1.0
-    ):  # fmt: skip
+        self,
+        name: str,
+        shape: Shape,
+        init: InitialValues = 0.0,
+        positivity: Positivity = None,
+        bound: float = 0.0,
+        trainable: bool = True,
+        decay: bool = False,
+        lr_scale: float = 1.0,
+    ) -> None:
         if any(n < 0 for n in shape):
             raise ValueError(f"`shape` of {name!r} must have sizes >= 0, got {shape}")
         if isinstance(init, tuple) and (len(init) != 2 or not init[0] <= init[1]):
@@ -63,15 +96,15 @@ class Entry(Value):
         self.name, self.shape, self.init, self.positivity, self.bound = name, shape, init, positivity, bound
         self.trainable, self.decay, self.lr_scale = trainable, decay, lr_scale
 
-    def but(self, **changes):
+    def but(self, **changes: Any) -> Self:
         """An entry like this one, with other values of some arguments."""
         return type(self)(**{**self.config(), **changes})
 
     @property
-    def size(self):
+    def size(self) -> int:
         return math.prod(self.shape)
 
-    def initial(self, rng):
+    def initial(self, rng: np.random.Generator) -> Array:
         """Initial raw values, float64, of `shape`."""
         if callable(self.init):
             values = self.init(rng, self.shape)
@@ -82,20 +115,20 @@ class Entry(Value):
         return values
 
 
-class Views(Mapping):
+class Views(Mapping[str, "Array"]):
     """Named views of a flat vector: reading gives the view, assigning copies into it."""
 
-    def __init__(self, vector, slices):
+    def __init__(self, vector: Array, slices: Mapping[str, tuple[slice, Shape]]) -> None:
         self._vector, self._slices = vector, slices
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Array:
         try:
             where, shape = self._slices[name]
         except KeyError:
             raise KeyError(f"no parameter {name!r}; there are {', '.join(self._slices)}") from None
         return self._vector[where].reshape(shape)
 
-    def __setitem__(self, name, values):
+    def __setitem__(self, name: str, values: ArrayLike) -> None:
         view = self[name]
         values = checks.real(name, values, view.dtype)
         if values.shape not in ((), view.shape):
@@ -103,13 +136,13 @@ class Views(Mapping):
         checks.finite(name, values)
         view[...] = values
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._slices)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._slices)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "{" + ", ".join(f"{k}: {shape}" for k, (_, shape) in self._slices.items()) + "}"
 
 
@@ -117,25 +150,25 @@ class Views(Mapping):
 LEAST = {np.dtype(t).itemsize: t(np.finfo(t).tiny ** 0.5) for t in (np.float32, np.float64)}
 
 
-def softplus(raw, out):
+def softplus(raw: Array, out: Array) -> None:
     """out = log(1 + exp(raw)) without overflow, and never so small that its square is 0."""
     np.logaddexp(raw, raw.dtype.type(0), out=out)
     np.maximum(out, LEAST[raw.dtype.itemsize], out=out)
 
 
-def d_softplus(value):
+def d_softplus(value: Array) -> Array:
     """Derivative of `softplus`, the sigmoid of raw, from its value: 1 - exp(-value)."""
     return -np.expm1(-value)
 
 
-def shrinkage(raw):
+def shrinkage(raw: Array) -> Array:
     """p / p', where p = softplus(raw): what raw loses for p to lose a share of itself, divided by that share."""
     p = np.empty_like(raw)
     softplus(raw, out=p)
     return p / d_softplus(p)
 
 
-def raw(values, positivity):
+def raw(values: Any, positivity: Positivity) -> Any:
     """Raw values, float64, whose effective ones are the positive ``values``."""
     return values + np.log(-np.expm1(-values)) if positivity == "softplus" else values
 
@@ -164,7 +197,12 @@ class Layout(Value):
     So a description can be compared with what a file holds before there is room for it.
     """
 
-    def __init__(self, entries):
+    entries: tuple[Entry, ...]
+    size: int
+    slices: dict[str, tuple[slice, Shape]]
+    softplus: tuple[slice, ...]
+
+    def __init__(self, entries: tuple[Entry, ...]) -> None:
         self.entries = entries
         slices, runs, start = {}, {"softplus": [], "clip": []}, 0
         for e in self.entries:
@@ -183,36 +221,36 @@ class Layout(Value):
         self.size, self.slices = start, slices
         self.softplus, self._clip = tuple(where for where, _ in runs["softplus"]), tuple(runs["clip"])
 
-    def _spread(self, attribute, dtype):
+    def _spread(self, attribute: str, dtype: type) -> Numbers:
         values = [getattr(e, attribute) for e in self.entries]
         return np.repeat(values, [e.size for e in self.entries]).astype(dtype)
 
     @cached_property
-    def trainable(self):
+    def trainable(self) -> Bools:
         return self._spread("trainable", bool)
 
     @cached_property
-    def decay(self):
+    def decay(self) -> Bools:
         return self._spread("decay", bool)
 
     @cached_property
-    def lr_scale(self):
+    def lr_scale(self) -> Array | None:
         scales = self._spread("lr_scale", np.float64)
         return None if (scales == 1).all() else scales
 
     @classmethod
-    def join(cls, layouts):
+    def join(cls, layouts: Iterable[Layout]) -> Layout:
         """One layout for a stack: the names of layer k become ``"k.name"``; a single layer keeps plain names."""
         layouts = tuple(layouts)
         if len(layouts) == 1:
             return layouts[0]
         return cls(tuple(e for k, layout in enumerate(layouts) for e in layout.prefixed(f"{k}.")))
 
-    def prefixed(self, prefix):
+    def prefixed(self, prefix: str) -> tuple[Entry, ...]:
         """The entries with ``prefix`` before their names; `part` finds them again."""
         return tuple(e.but(name=prefix + e.name) for e in self.entries)
 
-    def initial(self, rng, dtype):
+    def initial(self, rng: np.random.Generator, dtype: Float) -> Array:
         """A new vector of initial raw values, drawn entry by entry in order."""
         values, together = [], {}
         for e in self.entries:
@@ -226,14 +264,14 @@ class Layout(Value):
         with np.errstate(over="ignore"):  # the model refuses what becomes infinite
             return np.concatenate([*values, np.empty(0)]).astype(dtype)
 
-    def views(self, vector):
+    def views(self, vector: ArrayLike) -> Views:
         """`Views` of any vector of this layout: parameters, a gradient, an optimiser's moments."""
         vector = checks.plain("vector", vector)
         if vector.shape != (self.size,):
             raise ValueError(f"`vector` must have shape {(self.size,)}, got {vector.shape}")
         return Views(vector, self.slices)
 
-    def select(self, argument, names):
+    def select(self, argument: str, names: Iterable[str]) -> Bools:
         """Mask (size,) of some parameters: by their names, or all of a layer of a stack by its number, as text.
 
         ``argument`` is what errors call the names.
@@ -253,8 +291,10 @@ class Layout(Value):
                 chosen[where] = True
         return chosen
 
-    def _no_such(self, argument, name):
+    def _no_such(self, argument: str, name: str) -> str:
         """The error's text for a name of which there is nothing."""
+        import difflib  # slow to import, and only errors need it
+
         layers = dict.fromkeys(f"'{own.partition('.')[0]}'" for own in self.slices if own[0].isdigit())
         rule = f"parameters of the model, or layers that have some ({', '.join(layers)})" if layers else "parameters"
         if name.isdigit() and layers:
@@ -267,11 +307,11 @@ class Layout(Value):
             hint = f"names have no number in a model of one layer; {hint}"
         return f"`{argument}` must be {rule}, got {name!r}; {hint}"
 
-    def arrays(self, vector):
+    def arrays(self, vector: Array) -> Arrays:
         """The same views in a plain dict, for inner use."""
         return {name: vector[where].reshape(shape) for name, (where, shape) in self.slices.items()}
 
-    def effective(self, theta, out=None):
+    def effective(self, theta: Array, out: Array | None = None) -> Array:
         """Effective values of raw ``theta``, a new vector unless ``out`` is given."""
         values = np.empty_like(theta) if out is None else out
         values[:] = theta
@@ -281,19 +321,19 @@ class Layout(Value):
             np.maximum(theta[where], theta.dtype.type(bound), out=values[where])
         return values
 
-    def d_effective(self, values, d_values):
+    def d_effective(self, values: Array, d_values: Array) -> Array:
         """Adjoint of `effective`, given what it returned: d(loss)/d(values) becomes d(loss)/d(theta), in place."""
         for where in self.softplus:
             d_values[where] *= d_softplus(values[where])
         return d_values
 
-    def project(self, theta):
+    def project(self, theta: Array) -> None:
         """Move clipped parameters back to their bound, in place."""
         for where, bound in self._clip:
             np.maximum(theta[where], theta.dtype.type(bound), out=theta[where])
 
 
-def part(arrays, prefix):
+def part(arrays: dict[str, A], prefix: str) -> dict[str, A]:
     """Those of some named arrays whose names begin with ``prefix``, by the rest of their names."""
     if not prefix:
         return arrays

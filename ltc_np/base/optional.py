@@ -1,9 +1,15 @@
 """Packages that are needed for one thing only."""
 
+from __future__ import annotations
+
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
-def need(package, extra, purpose):
+def need(package: str, extra: str, purpose: str) -> ModuleType:
     """The module ``package``, or an ImportError that says by which extra of this package it is installed."""
     try:
         return importlib.import_module(package)

@@ -1,7 +1,12 @@
 """The order in which a function of a user's own, a loss or a metric, takes predictions and targets."""
 
+from __future__ import annotations
+
 import inspect
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .types import A
 
 # Words in the name of a parameter that takes targets: y_true, labels_true, target, ground_truth, ...
 _TARGET = {"true", "truth", "target", "targets", "actual"}
@@ -25,12 +30,12 @@ class Order(NamedTuple):
     prediction: str
     takes_weight: bool
 
-    def arguments(self, y, target):
+    def arguments(self, y: A, target: A) -> tuple[A, A]:
         """Predictions and targets as the function takes them."""
         return (target, y) if self.target_first else (y, target)
 
 
-def read(argument, function):
+def read(argument: str, function: Any) -> Order:
     """The `Order` of a function, by the names of its first two parameters.
 
     The target comes first where the first name says so, by one of the words true, truth, target, targets and actual or
@@ -69,12 +74,12 @@ def read(argument, function):
     return Order(first, names[1] if first else names[0], takes_weight)
 
 
-def name_of(function):
+def name_of(function: object) -> str:
     """What a function is called, also under a `functools.partial`."""
     inner = getattr(function, "func", function)
     return getattr(function, "__name__", getattr(inner, "__name__", type(function).__name__))
 
 
-def _says_target(name):
+def _says_target(name: str) -> bool:
     words = name.lower().split("_")
     return not _TARGET.isdisjoint(words) or words in (["label"], ["labels"])

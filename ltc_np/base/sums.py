@@ -1,12 +1,19 @@
 """Sums over whole arrays, on one thread."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from .types import Numbers
 
 # Numbers of which a product of vectors stays on one thread; OpenBLAS begins to share it out at 10,000.
 SERIAL = 8192
 
 
-def sum_of_squares(array):
+def sum_of_squares(array: Numbers) -> float:
     """The sum of the squares of all elements, a float; each `SERIAL` of them are summed in the array's dtype.
 
     No thread of BLAS's takes part: the bits are the same for any number of them, and none goes on spinning, for

@@ -5,20 +5,23 @@ per call than an OpenMP region, and is worth it: nothing is compiled twice, it w
 and matrix cells use the same pool.  How work is cut never depends on the number of threads, only who does it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import itertools
 import os
 import threading
 from queue import SimpleQueue
+from typing import Any
 
 from . import checks
 
-_state = {"threads": None, "workers": []}
+_state: dict[str, Any] = {"threads": None, "workers": []}
 _lock = threading.Lock()
 
 
-def _after_fork():
+def _after_fork() -> None:
     """Threads do not survive a fork, and the lock may have been held by one of them."""
     global _lock
     _lock = threading.Lock()
@@ -29,7 +32,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def available():
+def available() -> int:
     """Cores that this process may use, at most ``NUMBA_NUM_THREADS``."""
     try:
         cores = len(os.sched_getaffinity(0))
@@ -39,12 +42,12 @@ def available():
     return min(cores, int(value)) if value.isdigit() and int(value) > 0 else cores
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """Threads that large calls use: the cores of this process, or ``NUMBA_NUM_THREADS`` if that is less."""
     return _state["threads"] or available()
 
 
-def set_num_threads(n):
+def set_num_threads(n: int | None) -> None:
     """Use ``n`` threads from now on; results have the same bits for every n.
 
     Parameters

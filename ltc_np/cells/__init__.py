@@ -11,6 +11,20 @@ from .neural_ode import NeuralODE
 from .spiking_lif import SpikingLIF
 from .wired_cfc import WiredCfC
 
-CELLS = {cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF)}
+CELLS: dict[str, type[Layer]] = {
+    cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF)
+}
 
-__all__ = [*CELLS, "CELLS", "Layer"]
+__all__ = [
+    "CELLS",
+    "CTGRU",
+    "CTRNN",
+    "GRU",
+    "LSTM",
+    "LTC",
+    "CfC",
+    "Layer",
+    "NeuralODE",
+    "SpikingLIF",
+    "WiredCfC",
+]

@@ -5,7 +5,10 @@ values by name (see `ltc_np.base.layout`).  To add a cell: subclass `Layer`, dec
 `forward` and, directly below it, `backward`; `ltc_np.gradcheck` proves it.
 """
 
+from __future__ import annotations
+
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -14,8 +17,14 @@ from ..base.described import Value, known
 from ..base.layout import Layout
 from ..wirings import Wiring
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-def built(wiring, input_dim):
+    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Shape
+    from ..base.workspace import Workspace
+
+
+def built(wiring: Wiring, input_dim: int | None) -> Wiring:
     """The wiring of a layer with ``input_dim`` inputs, built; None: as it is, built or not."""
     if not isinstance(wiring, Wiring):
         raise TypeError(f"`wiring` must be a Wiring such as AutoNCP(16, 2), got {_kind(wiring)}")
@@ -26,7 +35,7 @@ def built(wiring, input_dim):
     return wiring.build(input_dim)
 
 
-def cell_sizes(units, input_dim):
+def cell_sizes(units: int, input_dim: int | None) -> tuple[int, int | None]:
     """``units`` and ``input_dim``, which may be None, of a cell without a wiring, checked."""
     if isinstance(units, Wiring):
         raise TypeError(f"`units` must be an int >= 1, got a wiring, {units!r}: wirings are for LTC and WiredCfC")
@@ -35,12 +44,12 @@ def cell_sizes(units, input_dim):
     return checks.integer("units", units), input_features(input_dim)
 
 
-def is_of_ncps(value):
+def is_of_ncps(value: object) -> bool:
     """Whether this is an object of the package ncps, whose wirings have the names of ours."""
     return type(value).__module__.split(".")[0] == "ncps"
 
 
-def _kind(value):
+def _kind(value: object) -> str:
     """The class of what is no wiring; of one of ncps with the remedy."""
     name = type(value).__name__
     if is_of_ncps(value):
@@ -48,17 +57,17 @@ def _kind(value):
     return name
 
 
-def input_features(input_dim):
+def input_features(input_dim: int | None) -> int | None:
     """The argument ``input_dim`` of a layer, checked; None where it is not known yet."""
     return None if input_dim is None else checks.integer("input_dim", input_dim)
 
 
-def own_rng(rng):
+def own_rng(rng: np.random.Generator | None) -> np.random.Generator | None:
     """A generator for one layer or mask: how much is drawn from it changes nothing for others.  None for None."""
     return None if rng is None else np.random.Generator(np.random.Philox(int(rng.integers(2**63))))
 
 
-def dropout_mask(rng, rate, shape, dtype):
+def dropout_mask(rng: np.random.Generator, rate: float, shape: Shape, dtype: Float) -> Array:
     """Factors of an array in training: 0 with probability ``rate``, else 1 / (1 - rate).
 
     ``shape`` has time first: then the factors of a step are the same however many steps, of padding, come behind it.
@@ -82,7 +91,7 @@ TRAITS = {
 }
 
 
-def combine(layers, **others):
+def combine(layers: Sequence[Layer], **others: bool) -> dict[str, bool]:
     """The traits of what consists of ``layers``, by name; ``others`` are those that it has otherwise."""
     return {name: rule(getattr(layer, name) for layer in layers) for name, rule in TRAITS.items()} | others
 
@@ -137,42 +146,54 @@ class Layer(Value):
         What arguments were called in files of format 1: former name -> present one.
     """
 
-    input_size = output_size = state_size = 0
-    state_slices = MappingProxyType({})
-    layout = buffers = Layout(())
-    takes_dt = dt0_identity = hull = smooth = causal = reads_wiring = bitwise_batch = False
-    drops = surrogate_gradient = may_overflow = open = False
-    reference_solver = None
-    words = MappingProxyType({})
-    also_called = ()
-    former_names = MappingProxyType({})
+    input_size: int = 0
+    output_size: int = 0
+    state_size: int = 0
+    state_slices: Mapping[str, slice] = MappingProxyType({})
+    layout: Layout = Layout(())
+    buffers: Layout = layout
+    takes_dt: bool = False
+    dt0_identity: bool = False
+    hull: bool = False
+    smooth: bool = False
+    causal: bool = False
+    reads_wiring: bool = False
+    bitwise_batch: bool = False
+    open: bool = False
+    drops: bool = False
+    surrogate_gradient: bool = False
+    may_overflow: bool = False
+    reference_solver: str | None = None
+    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({})
+    also_called: tuple[str, ...] = ()
+    former_names: Mapping[str, str] = MappingProxyType({})
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if known(self) is None:  # of one's own, that does not keep its arguments
             return f"{type(self).__name__}({self.input_size} -> {self.output_size})"
         return super().__repr__()
 
-    def _wait(self, **arguments):
+    def _wait(self, **arguments: Any) -> None:
         """Keep the last arguments and seal, without sizes: how many features come in is not known yet."""
         vars(self).update(arguments, open=True)
         self._seal()
 
-    def with_input(self, features):
+    def with_input(self, features: int) -> Layer:
         """This layer, if it is `open`, for so many features per step."""
         return self.from_config(self.config() | {"input_dim": features}) if self.open else self
 
-    def _seal(self):
+    def _seal(self) -> None:
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""
         vars(self)["_sealed"] = True
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if "_sealed" in vars(self):
             raise AttributeError(
                 f"{type(self).__name__} is immutable, `{name}` cannot be set; make a new layer instead"
             )
         super().__setattr__(name, value)
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Any:
         """What `forward` and `backward` need of the parameters; the model keeps it while they do not change.
 
         Here: the parameters.
@@ -185,13 +206,15 @@ class Layer(Value):
         """
         return p
 
-    def check(self, prepared, dt):
+    def check(self, prepared: Any, dt: Array) -> None:
         """Raise or warn where steps as long as the longest of ``dt`` (B, T) are not to be trusted.
 
         The model's public calls ask, `fit` once an epoch, so it should cost little.
         """
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+    def forward(
+        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Any]:
         """Run whole sequences.
 
         Parameters
@@ -222,7 +245,17 @@ class Layer(Value):
         """
         raise NotImplementedError
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Any,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         """Adjoint of `forward`.
 
         Parameters
@@ -242,14 +275,14 @@ class Layer(Value):
         """
         raise NotImplementedError
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         """See `Described`: ``init=None`` is kept as a dict of nothing."""
         return {name: {} if name == "init" else value for name, value in super().defaults().items()}
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         name = type(self).__name__
         raise TypeError(f"{name} is a description without parameters, make a model of it to call: Model({self!r})")
 
-    def initial_state(self, B, dtype):
+    def initial_state(self, B: int, dtype: Float) -> Array:
         """(B, K) state at the start of a sequence."""
         return np.zeros((B, self.state_size), dtype)

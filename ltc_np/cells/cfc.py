@@ -13,7 +13,10 @@ Source: Hasani et al., "Closed-form continuous-time neural networks", Nature Mac
 `ltc_np.cells.cfc_sweep` runs them; docs/maths/cfc.md derives every line.
 """
 
+from __future__ import annotations
+
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from .. import kernels
 from ..base import checks
@@ -21,6 +24,26 @@ from ..base.layout import Entry
 from . import cfc_sweep
 from .base import Layer, cell_sizes, dropout_mask
 from .initial import glorot, with_init
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from ..base.types import (
+        Array,
+        Arrays,
+        BackboneActivation,
+        Backend,
+        CfCMode,
+        CfCVariant,
+        Float,
+        Init,
+        Ints,
+        Keep,
+        Shape,
+    )
+    from ..base.workspace import Workspace
 
 MODES = ("default", "no_gate", "pure")
 VARIANTS = ("torch", "keras", "paper")
@@ -80,22 +103,33 @@ class CfC(Layer):
     (5, 7, 2)
     """
 
+    units: int
+    input_dim: int | None
+    mode: CfCMode
+    variant: CfCVariant
+    backbone_units: int
+    backbone_layers: int
+    backbone_activation: BackboneActivation
+    backbone_dropout: float
+    init: dict[str, Any]
+    dropped: range
+
     takes_dt = causal = True
-    words = MappingProxyType({"backbone_activation": BACKBONE_ACTIVATIONS})
+    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"backbone_activation": BACKBONE_ACTIVATIONS})
 
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        input_dim=None,
-        mode="default",
-        variant="torch",
-        backbone_units=128,
-        backbone_layers=1,
-        backbone_activation="lecun_tanh",
-        backbone_dropout=0.0,
-        init=None,
-    ):
+        input_dim: int | None = None,
+        mode: CfCMode = "default",
+        variant: CfCVariant = "torch",
+        backbone_units: int = 128,
+        backbone_layers: int = 1,
+        backbone_activation: BackboneActivation = "lecun_tanh",
+        backbone_dropout: float = 0.0,
+        init: Init = None,
+    ) -> None:
         self.units, self.input_dim = cell_sizes(units, input_dim)
         self.mode, self.variant = checks.one_of("mode", mode, MODES), checks.one_of("variant", variant, VARIANTS)
         self.backbone_units = checks.integer("backbone_units", backbone_units)
@@ -125,7 +159,7 @@ class CfC(Layer):
         self.init, self.layout = with_init(entries + decay_entries(mode, self.units), init)
         self._seal()
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Any:
         backbone = [(p[f"backbone_w{k}"], p[f"backbone_b{k}"]) for k in range(self.backbone_layers)]
         return cfc_sweep.Prepared(
             self.mode,
@@ -138,11 +172,31 @@ class CfC(Layer):
             kernels.load(backend, "cfc"),
         )
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace, rng=None):
+    def forward(
+        self,
+        prepared: Any,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Array, Any]:
         masks = dropout_masks(rng, self.backbone_dropout, self.dropped, x.shape, self.backbone_units, x.dtype)
         return cfc_sweep.forward(prepared, x, dt, lengths, h0, masks, keep, workspace)
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Any,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         d_x, d_h0, d_dt, gradients = cfc_sweep.backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace)
         for k in range(self.backbone_layers):
             g[f"backbone_w{k}"] += gradients.weights[k]
@@ -154,14 +208,14 @@ class CfC(Layer):
 # --------------------------------------------------------------------- parts of the layer that WiredCfC shares
 
 
-def heads(mode, variant):
+def heads(mode: CfCMode, variant: CfCVariant) -> tuple[str, ...]:
     """Names of the heads."""
     if mode == "pure":
         return ("ff1",)
     return ("ff1", "ff2", "time_a") if variant == "paper" else ("ff1", "ff2", "time_a", "time_b")
 
 
-def dense_entries(name, rows, columns, shape=None):
+def dense_entries(name: str, rows: int, columns: int, shape: Shape | None = None) -> list[Entry]:
     """A matrix and a bias, by ``name.format("w")`` and ``"b"``; ``shape``: of what is trained of the matrix."""
     b = rows**-0.5
     return [
@@ -170,12 +224,14 @@ def dense_entries(name, rows, columns, shape=None):
     ]
 
 
-def decay_entries(mode, units, prefix=""):
+def decay_entries(mode: CfCMode, units: int, prefix: str = "") -> list[Entry]:
     """The parameters of pure mode that are no head's."""
     return [Entry(f"{prefix}w_tau", (units,)), Entry(f"{prefix}a", (units,), 1.0)] if mode == "pure" else []
 
 
-def dropout_masks(rng, rate, dropped, shape, units, dtype):
+def dropout_masks(
+    rng: np.random.Generator | None, rate: float, dropped: range, shape: Shape, units: int, dtype: Float
+) -> dict[int, Array]:
     """For each layer that drops, its `dropout_mask` (T, B, H)."""
     if rng is None:
         return {}
@@ -183,7 +239,9 @@ def dropout_masks(rng, rate, dropped, shape, units, dtype):
     return {k: dropout_mask(rng, rate, (T, B, units), dtype) for k in dropped}
 
 
-def add_head_gradients(layer, prepared, gradients, g, prefix="", index=None):
+def add_head_gradients(
+    layer: Any, prepared: Any, gradients: Any, g: Arrays, prefix: str = "", index: Mapping[str, Any] | None = None
+) -> None:
     """Split the gradients of all heads, side by side, among ``g``; ``index``: head -> weights there are, None: all."""
     N, product, total = prepared.N, gradients.weights[-1], gradients.biases[-1]
     for k, head in enumerate(heads(layer.mode, layer.variant)):

@@ -16,9 +16,11 @@ Source: Mozer, Kazakov & Lindsey, "Discrete Event, Continuous Time RNNs", arXiv 
 every line and tells where published code departs from the paper.
 """
 
+from __future__ import annotations
+
 import math
 from types import ModuleType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -39,6 +41,10 @@ from .gates import (
     transposes,
 )
 from .initial import glorot, orthogonal, with_init
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep
+    from ..base.workspace import Workspace
 
 ORDERS = ("before", "after")
 # ln(tau) of every scale lies within +-LARGEST, so that no rate or its product with a time constant overflows.
@@ -62,8 +68,8 @@ class Prepared(NamedTuple):
         With the pointwise parts of a step and their adjoints.
     """
 
-    p: dict
-    turned: dict
+    p: Arrays
+    turned: Arrays
     b: np.ndarray
     offsets: np.ndarray
     rates: np.ndarray
@@ -135,9 +141,27 @@ class CTGRU(Layer):
     (5, 7, 2)
     """
 
+    units: int
+    input_dim: int | None
+    scales: int
+    tau_min: float
+    tau_ratio: float
+    decay: Literal["before", "after"]
+    init: dict[str, Any]
+
     takes_dt = smooth = causal = True
 
-    def __init__(self, units, *, input_dim=None, scales=8, tau_min=1.0, tau_ratio=10**0.5, decay="before", init=None):
+    def __init__(
+        self,
+        units: int,
+        *,
+        input_dim: int | None = None,
+        scales: int = 8,
+        tau_min: float = 1.0,
+        tau_ratio: float = 10**0.5,
+        decay: Literal["before", "after"] = "before",
+        init: Init = None,
+    ) -> None:
         N, I = cell_sizes(units, input_dim)
         self.scales = M = checks.integer("scales", scales)
         self.tau_min = checks.number("tau_min", tau_min, low_open=True)
@@ -163,7 +187,7 @@ class CTGRU(Layer):
         self.init, self.layout = with_init(entries, init)
         self._seal()
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         N, M, b = self.output_size, self.scales, p["b"].copy()
         step = math.log(self.tau_ratio)
         # From the middle of the scales: squares are smaller, and rounded less.
@@ -172,7 +196,9 @@ class CTGRU(Layer):
         rates = (1 / (self.tau_min * self.tau_ratio ** np.arange(M))).astype(b.dtype)
         return Prepared(p, transposes(p, "w_x", "w_h", "w_c"), b, offsets, rates, kernels.load(backend, "ctgru"))
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+    def forward(
+        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Saved | None]:
         p, b, offsets, retrieve, store = (
             prepared.p, prepared.b, prepared.offsets, prepared.kernels.retrieve, prepared.kernels.store,
         )  # fmt: skip
@@ -220,7 +246,17 @@ class CTGRU(Layer):
         saved = Saved(inputs, gates, c, m, v, factors, h0.copy(), lengths) if keep else None
         return y, v[T].copy(), saved
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         inputs, gates, c, m, v, factors, h0, lengths = saved
         turned, offsets, d_retrieve, d_store = (
             prepared.turned, prepared.offsets, prepared.kernels.d_retrieve, prepared.kernels.d_store,

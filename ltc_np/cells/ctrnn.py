@@ -7,7 +7,10 @@ Neural Networks 6, 1993; in the form that the LTC's paper compares with (Hasani 
 docs/maths/ctrnn.md derives every line; `ltc_np.cells.ode` has the sweeps.
 """
 
+from __future__ import annotations
+
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +20,11 @@ from ..base.layout import Entry, raw
 from .base import cell_sizes
 from .ode import OdeCell
 from .stability import check_step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..base.types import Activation, Array, Arrays, CTRNNSolver, Init, Reaction
 
 SOLVERS = ("semi_implicit", "euler", "rk4")
 
@@ -65,21 +73,27 @@ class CTRNN(OdeCell):
     (5, 7, 2)
     """
 
-    words = MappingProxyType({"solver": SOLVERS, "activation": tuple(ACTIVATIONS)})
+    global_feedback: bool
+    check_stability: Reaction
+    tau: float
+
+    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
+        {"solver": SOLVERS, "activation": tuple(ACTIVATIONS)}
+    )
 
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        input_dim=None,
-        solver="semi_implicit",
-        ode_unfolds=6,
-        activation="tanh",
-        global_feedback=True,
-        check_stability="error",
-        tau=1.0,
-        init=None,
-    ):
+        input_dim: int | None = None,
+        solver: CTRNNSolver = "semi_implicit",
+        ode_unfolds: int = 6,
+        activation: Activation = "tanh",
+        global_feedback: bool = True,
+        check_stability: Reaction = "error",
+        tau: float = 1.0,
+        init: Init = None,
+    ) -> None:
         self.global_feedback = checks.boolean("global_feedback", global_feedback)
         checks.one_of("check_stability", check_stability, ("error", "warn", "off"))
         self.check_stability = check_stability
@@ -91,13 +105,13 @@ class CTRNN(OdeCell):
             unchecked=check_stability != "error",
         )  # fmt: skip
 
-    def leak(self, p):
+    def leak(self, p: Arrays) -> Array:
         return 1 / p["tau"]
 
-    def add_leak_gradient(self, p, d_Q, g):
+    def add_leak_gradient(self, p: Arrays, d_Q: Array, g: Arrays) -> None:
         g["tau"] -= d_Q / np.square(p["tau"], dtype=np.float64)
 
-    def check(self, prepared, dt):
+    def check(self, prepared: Any, dt: Array) -> None:
         if self.method.limit is not None and self.check_stability != "off":
             fastest = 1 / float(prepared.p["tau"].min())
             remedy = 'solver="semi_implicit"'

@@ -30,8 +30,8 @@ class Prepared(NamedTuple):
         With the pointwise part of a step and its adjoint.
     """
 
-    p: dict
-    turned: dict
+    p: dict[str, np.ndarray]
+    turned: dict[str, np.ndarray]
     kernels: ModuleType
 
 

@@ -1,13 +1,23 @@
 """Initial values that several cells share."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..base import checks
 from ..base.described import Value
 from ..base.layout import Layout
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
-def orthogonal(rng, shape):
+    from ..base.layout import Entry
+    from ..base.types import Array, Init, Shape
+
+
+def orthogonal(rng: np.random.Generator, shape: Shape) -> Array:
     """A (rows, columns) matrix, uniformly drawn, whose rows (columns, if there are more rows) are orthonormal."""
     rows, columns = shape
     q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
@@ -18,24 +28,29 @@ def orthogonal(rng, shape):
 class Orthogonal(Value):
     """Initial values of an entry: `orthogonal`, times ``gain``."""
 
-    def __init__(self, gain):
+    gain: float
+
+    def __init__(self, gain: float) -> None:
         self.gain = gain
 
-    def __call__(self, rng, shape):
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         return self.gain * orthogonal(rng, shape)
 
 
-def glorot(rows, columns, gain=1.0):
+def glorot(rows: int, columns: int, gain: float = 1.0) -> tuple[float, float]:
     """Uniform range of a (rows, columns) matrix by Glorot & Bengio, 2010, times ``gain``."""
     limit = gain * (6 / (rows + columns)) ** 0.5
     return -limit, limit
 
 
 # What may be drawn for a matrix: word -> initial values of an entry, from its shape and a gain.
-DRAWS = {"orthogonal": lambda shape, gain: Orthogonal(gain), "glorot": lambda shape, gain: glorot(*shape, gain)}
+DRAWS: dict[str, Callable[[Shape, float], Any]] = {
+    "orthogonal": lambda shape, gain: Orthogonal(gain),
+    "glorot": lambda shape, gain: glorot(shape[0], shape[1], gain),
+}
 
 
-def with_init(entries, init):
+def with_init(entries: Iterable[Entry], init: Init) -> tuple[dict[str, Any], Layout]:
     """A layer's argument ``init`` checked, and the layout of the entries with its initial values."""
     init = initial_values(init, {e.name: e.shape for e in entries})
 
@@ -49,12 +64,12 @@ def with_init(entries, init):
     return init, Layout(tuple(e.but(init=of(e)) for e in entries))
 
 
-def _is_draw(value):
+def _is_draw(value: object) -> bool:
     """Whether this is a word and a gain."""
     return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
 
 
-def _draw(name, value, shape):
+def _draw(name: str, value: Any, shape: Shape) -> tuple[str, float]:
     """``value`` of ``init[name]``, a word and a gain, checked."""
     word, gain = value
     checks.one_of(f"init[{name!r}]", word, tuple(DRAWS))
@@ -65,7 +80,7 @@ def _draw(name, value, shape):
     return word, checks.number(f"init[{name!r}]", gain, low_open=True)
 
 
-def initial(name, value, shape):
+def initial(name: str, value: object, shape: Shape) -> Any:
     """``value`` of ``init[name]``: a range (low, high), a word and a gain, or a float64 array of ``shape`` or ()."""
     if _is_draw(value):
         return _draw(name, value, shape)
@@ -87,7 +102,7 @@ def initial(name, value, shape):
     return array.astype(np.float64)
 
 
-def _words(shape):
+def _words(shape: Shape) -> str:
     """What else may be the initial values of an array of this shape, for errors."""
     return f", ({' or '.join(map(repr, DRAWS))}, gain)" if len(shape) == 2 else ""
 
@@ -95,7 +110,7 @@ def _words(shape):
 TIME_CONSTANTS = "time_constants"  # what the ``init`` of an LTC may say besides names of parameters
 
 
-def initial_values(init, shapes):
+def initial_values(init: Init, shapes: Mapping[str, Shape]) -> dict[str, Any]:
     """``init`` of a layer: a dict from names of parameters to (low, high), or float64 numbers and arrays."""
     if init is not None and not isinstance(init, dict):
         note = "; only an LTC has that" if isinstance(init, str) and init == TIME_CONSTANTS else ""

@@ -11,7 +11,9 @@ Source: Hochreiter & Schmidhuber, "Long Short-Term Memory", Neural Computation 9
 Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md derives every line.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +35,10 @@ from .gates import (
     transposes,
 )
 from .initial import glorot, orthogonal, with_init
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep
+    from ..base.workspace import Workspace
 
 
 class Saved(NamedTuple):
@@ -75,9 +81,16 @@ class LSTM(Layer):
     (5, 7, 2)
     """
 
+    units: int
+    input_dim: int | None
+    forget_bias: float
+    init: dict[str, Any]
+
     smooth = causal = True
 
-    def __init__(self, units, *, input_dim=None, forget_bias=1.0, init=None):
+    def __init__(
+        self, units: int, *, input_dim: int | None = None, forget_bias: float = 1.0, init: Init = None
+    ) -> None:
         N, I = cell_sizes(units, input_dim)
         self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
         self.units, self.input_dim = N, I
@@ -93,10 +106,12 @@ class LSTM(Layer):
         self.init, self.layout = with_init(entries, init)
         self._seal()
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         return Prepared(p, transposes(p, "w_x", "w_h"), kernels.load(backend, "lstm"))
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+    def forward(
+        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Saved | None]:
         p, forward_step = prepared.p, prepared.kernels.forward_step
         (B, T, I), N, w_h, b = x.shape, self.output_size, p["w_h"], p["b"]
         scratch = workspace.kept(
@@ -121,7 +136,17 @@ class LSTM(Layer):
         h_last = np.concatenate([h[T], c[T]], axis=1)
         return by_sequence(h[1:], workspace), h_last, Saved(inputs, gates, h, c, lengths) if keep else None
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         inputs, gates, h, c, lengths = saved
         (T, B, _), N = inputs.shape, self.output_size
         turned, backward_step, w_h = prepared.turned, prepared.kernels.backward_step, prepared.turned["w_h"]

@@ -18,9 +18,11 @@ Source: Hasani et al., "Liquid Time-constant Networks", AAAI 2021 (arXiv 2006.04
 form of its code.  docs/maths/ltc.md derives every line.
 """
 
+from __future__ import annotations
+
 from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -36,8 +38,31 @@ from .initial import initial_values
 from .mapping import check_mapping, mapping_shapes
 from .stability import check_step
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import TypedDict
+
+    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, LTCSolver, MappingKind, Reaction
+    from ..base.workspace import Workspace
+    from ..kernels.codes import Rule, Solver
+    from ..wirings import Wiring
+
+    class LTCOptions(TypedDict, total=False):
+        """The arguments of an `LTC` that models of one hand on: those of its constructor; a test compares the two."""
+
+        ode_unfolds: int
+        epsilon: float
+        positivity: Literal["softplus", "clip"]
+        solver: LTCSolver
+        check_stability: Reaction
+        input_mapping: MappingKind | Literal["default"]
+        output_mapping: MappingKind | Literal["default"]
+        init: Init | Literal["time_constants"]
+
+
 # Uniform ranges of the raw initial values (the paper's code, ncps and the tutorial agree on them).
-INIT = {
+INIT: dict[str, float | tuple[float, float]] = {
     "gleak": (0.001, 1.0),
     "vleak": (-0.2, 0.2),
     "cm": (0.4, 0.6),
@@ -55,7 +80,7 @@ INIT = {
 CM_MIN = 1e-6  # bound of cm under positivity "clip", as in the paper's code
 
 
-def default_mapping(wiring):
+def default_mapping(wiring: Wiring) -> Literal["affine"] | None:
     """The mapping of inputs and outputs unless another one is asked for."""
     return None if isinstance(wiring, RandomWiring) else "affine"
 
@@ -67,7 +92,7 @@ class _Prepared(NamedTuple):
     """
 
     circuit: Any
-    p: dict
+    p: Arrays
     kernels: Any
     mapping: Any
     fastest: float | None
@@ -131,24 +156,39 @@ class LTC(Layer):
     (5, 7, 2)
     """
 
+    wiring: Wiring
+    input_dim: int | None
+    ode_unfolds: int
+    epsilon: float
+    positivity: Literal["softplus", "clip"]
+    solver: LTCSolver
+    check_stability: Reaction
+    input_mapping: MappingKind
+    output_mapping: MappingKind
+    init: Any
+    method: Solver
+    rule: Rule
+    recurrent: Synapses
+    sensory: Synapses
+
     takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = True
-    reference_solver = "exponential"
-    words = MappingProxyType({"solver": tuple(SOLVERS)})
+    reference_solver: str | None = "exponential"
+    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"solver": tuple(SOLVERS)})
 
     def __init__(
         self,
-        wiring,
+        wiring: Wiring,
         *,
-        input_dim=None,
-        ode_unfolds=6,
-        epsilon=1e-8,
-        positivity="softplus",
-        solver="semi_implicit",
-        check_stability="error",
-        input_mapping="default",
-        output_mapping="default",
-        init=None,
-    ):
+        input_dim: int | None = None,
+        ode_unfolds: int = 6,
+        epsilon: float = 1e-8,
+        positivity: Literal["softplus", "clip"] = "softplus",
+        solver: LTCSolver = "semi_implicit",
+        check_stability: Reaction = "error",
+        input_mapping: MappingKind | Literal["default"] = "default",
+        output_mapping: MappingKind | Literal["default"] = "default",
+        init: Init | Literal["time_constants"] = None,
+    ) -> None:
         wiring = built(wiring, input_dim)
         self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds, most=MOST_UNFOLDS)
         self.epsilon = checks.number("epsilon", epsilon, high=1.0)
@@ -178,7 +218,7 @@ class LTC(Layer):
         self._build()
         self._seal()
 
-    def _build(self):
+    def _build(self) -> None:
         wiring, N = self.wiring, self.wiring.units
         self.recurrent = Synapses(wiring.pre, wiring.post, N, N)
         self.sensory = Synapses(wiring.sensory_pre, wiring.sensory_post, wiring.input_dim, N)
@@ -213,14 +253,14 @@ class LTC(Layer):
         gains = {"gain": wiring.gain, "sensory_gain": wiring.sensory_gain}
         self.buffers = Layout(tuple(Entry(k, v.shape, v, trainable=False) for k, v in gains.items() if v is not None))
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
         none = np.zeros(0, p["cm"].dtype)
         gains = buffers.get("gain", none), buffers.get("sensory_gain", none)
         ltc, mapping = kernels.load(backend, "ltc"), kernels.load(backend, "mapping")
         circuit = ltc.Circuit(self.recurrent, self.sensory, p, gains, self.epsilon)
         return _Prepared(circuit, p, ltc, mapping, self._fastest(p, gains))
 
-    def _fastest(self, p, gains):
+    def _fastest(self, p: Arrays, gains: tuple[Array, Array]) -> float | None:
         if self.method.limit is None or self.check_stability == "off":
             return None
         Q = p["gleak"].astype(np.float64) + self.epsilon
@@ -228,26 +268,38 @@ class LTC(Layer):
             Q += np.bincount(synapses.post, w * gain if gain.size else w, synapses.n_post)
         return float((Q / p["cm"]).max())
 
-    def check(self, prepared, dt):
+    def check(self, prepared: _Prepared, dt: Array) -> None:
         if prepared.fastest is not None:
             ratio = "h*Q/cm", ", Q the sum of a neuron's conductances", prepared.fastest
             remedy = 'solver="exponential"'
             check_step(self.method, *ratio, dt, self.ode_unfolds, remedy, self.check_stability)
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+    def forward(
+        self, prepared: _Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, _Saved | None]:
         circuit, p, ltc, mapping, _ = prepared
         mapped = mapping.map_features(self.input_mapping, "input", x, p, workspace)
         motor, h, saved = ltc.forward(circuit, mapped, dt, lengths, h0, self.rule, self.output_size, keep, workspace)
         y = mapping.map_features(self.output_mapping, "output", motor, p, workspace)
         return y, h, _Saved(x, motor, saved) if keep else None
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: _Prepared,
+        saved: _Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         circuit, p, ltc, mapping, _ = prepared
         d_motor = mapping.d_map_features(self.output_mapping, "output", saved.motor, d_y, p, g, workspace)
         d_x, d_h0, d_dt = ltc.backward(circuit, saved.ltc, d_motor, d_h, self.rule, want_dt, g, workspace)
         return mapping.d_map_features(self.input_mapping, "input", saved.x, d_x, p, g, workspace), d_h0, d_dt
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         mapping = default_mapping(self.wiring)
         follow = {"input_dim": self.wiring.input_dim, "input_mapping": mapping, "output_mapping": mapping}
         return super().defaults() | follow

@@ -7,12 +7,20 @@ cell in the form that the LTC's paper compares with (Hasani et al., AAAI 2021, a
 docs/maths/neural_ode.md derives every line; `ltc_np.cells.ode` has the sweeps.
 """
 
+from __future__ import annotations
+
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ..base.activations import ACTIVATIONS
 from .ode import OdeCell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..base.types import Activation, Array, Arrays, Init
 
 SOLVERS = ("rk4", "euler")
 
@@ -52,19 +60,30 @@ class NeuralODE(OdeCell):
     (5, 7, 2)
     """
 
-    also_called = ("NODE",)
-    words = MappingProxyType({"solver": SOLVERS, "activation": tuple(ACTIVATIONS)})
+    also_called: tuple[str, ...] = ("NODE",)
+    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
+        {"solver": SOLVERS, "activation": tuple(ACTIVATIONS)}
+    )
 
-    def __init__(self, units, *, input_dim=None, solver="rk4", ode_unfolds=6, activation="tanh", init=None):
-        if solver == "semi_implicit":
+    def __init__(
+        self,
+        units: int,
+        *,
+        input_dim: int | None = None,
+        solver: Literal["rk4", "euler"] = "rk4",
+        ode_unfolds: int = 6,
+        activation: Activation = "tanh",
+        init: Init = None,
+    ) -> None:
+        if solver == "semi_implicit":  # type: ignore[comparison-overlap]
             raise ValueError(
                 "`solver` must be 'rk4' or 'euler', got 'semi_implicit', which is implicit in the leak: a NeuralODE "
                 "has none, a CTRNN has"
             )
         super().__init__(units, input_dim, solver, SOLVERS, ode_unfolds, activation, True, (), init)
 
-    def leak(self, p):
+    def leak(self, p: Arrays) -> Array:
         return np.zeros_like(p["b"])
 
-    def add_leak_gradient(self, p, d_Q, g):
+    def add_leak_gradient(self, p: Arrays, d_Q: Array, g: Arrays) -> None:
         """There is no leak."""

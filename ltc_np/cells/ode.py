@@ -9,7 +9,9 @@ with a leak Q = 1/tau or without one.  That is cm v' = P - Q v with cm = 1 and P
 dt = 0.
 """
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import kernels
 from ..base import activations, checks
@@ -18,6 +20,11 @@ from ..kernels.codes import MOST_UNFOLDS, SOLVERS
 from .base import Layer, cell_sizes
 from .initial import glorot, orthogonal, with_init
 
+if TYPE_CHECKING:
+    from ..base.types import Activation, Array, Arrays, Backend, Init, Ints, Keep
+    from ..base.workspace import Workspace
+    from ..kernels.codes import Rule, Solver
+
 BOUNDED = ("tanh", "sigmoid", "lecun_tanh")  # activations with which a state grows with time at most
 
 
@@ -25,7 +32,7 @@ class _Prepared(NamedTuple):
     """What calls need of the parameters: the kernels' form of them, they themselves, the kernels."""
 
     field: Any
-    p: dict
+    p: Arrays
     kernels: Any
 
 
@@ -49,12 +56,31 @@ class OdeCell(Layer):
         Steps too long for an explicit solver are not refused.
     """
 
+    units: int
+    input_dim: int | None
+    solver: str
+    ode_unfolds: int
+    activation: Activation
+    init: dict[str, Any]
+    method: Solver
+    rule: Rule
+
     takes_dt = dt0_identity = causal = bitwise_batch = True
-    reference_solver = "rk4"
+    reference_solver: str | None = "rk4"
 
     def __init__(
-        self, units, input_dim, solver, solvers, ode_unfolds, activation, feedback, entries, init, unchecked=False
-    ):
+        self,
+        units: int,
+        input_dim: int | None,
+        solver: str,
+        solvers: tuple[str, ...],
+        ode_unfolds: int,
+        activation: Activation,
+        feedback: bool,
+        entries: tuple[Entry, ...],
+        init: Init,
+        unchecked: bool = False,
+    ) -> None:
         N, I = cell_sizes(units, input_dim)
         self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds, most=MOST_UNFOLDS)
         checks.one_of("solver", solver, solvers)
@@ -77,23 +103,35 @@ class OdeCell(Layer):
         self.init, self.layout = with_init(entries, init)
         self._seal()
 
-    def leak(self, p):
+    def leak(self, p: Arrays) -> Array:
         """Q (N,) of the effective parameters."""
         raise NotImplementedError
 
-    def add_leak_gradient(self, p, d_Q, g):
+    def add_leak_gradient(self, p: Arrays, d_Q: Array, g: Arrays) -> None:
         """Adjoint of `leak`; d_Q (N,) is float64."""
         raise NotImplementedError
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
         ode = kernels.load(backend, "ode")
         return _Prepared(ode.VectorField(p["w_x"], p.get("w_h"), p["b"], self.leak(p), self.activation), p, ode)
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+    def forward(
+        self, prepared: _Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Any]:
         field, _, ode = prepared
         return ode.forward(field, x, dt, lengths, h0, self.rule, keep, workspace)
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: _Prepared,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         field, p, ode = prepared
         d_x, d_h0, d_dt, d_Q = ode.backward(field, saved, d_y, d_h, self.rule, want_x, want_dt, g, workspace)
         self.add_leak_gradient(p, d_Q, g)

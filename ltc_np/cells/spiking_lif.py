@@ -15,9 +15,11 @@ Source: Lapicque, 1907; surrogate gradients: Neftci, Mostafa & Zenke, IEEE Signa
 docs/maths/spiking_lif.md derives every line.
 """
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -29,6 +31,12 @@ from ..kernels.codes import FAST_SIGMOID, SURROGATES, SpikingNeuron, Surrogate
 from .base import Layer, cell_sizes
 from .gates import over_parts, transposes
 from .initial import with_init
+
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+    from ..base.types import Array, Arrays, Backend, Float, Init, Ints, Keep, SurrogateName
+    from ..base.workspace import Workspace
 
 SLOPES = {"fast_sigmoid": 25.0, "arctan": 2.0}
 
@@ -57,12 +65,12 @@ class Prepared(NamedTuple):
         Of the kernels; the first with relaxed spikes if the layer has them.
     """
 
-    p: dict
-    turned: dict
-    neuron: tuple
-    surrogate: tuple
-    forward_steps: Callable
-    backward_steps: Callable
+    p: Arrays
+    turned: Arrays
+    neuron: tuple[Any, ...]
+    surrogate: tuple[Any, ...]
+    forward_steps: Callable[..., None]
+    backward_steps: Callable[..., None]
 
 
 class Saved(NamedTuple):
@@ -138,24 +146,36 @@ class SpikingLIF(Layer):
     (5, 7, 2)
     """
 
+    units: int
+    input_dim: int | None
+    recurrent: bool
+    threshold: float
+    reset: float | Literal["subtract"]
+    refractory: float
+    surrogate: SurrogateName
+    slope: float
+    tau: float
+    relaxed: bool
+    init: dict[str, Any]
+
     takes_dt = dt0_identity = causal = True
-    also_called = ("LIF",)
+    also_called: tuple[str, ...] = ("LIF",)
 
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        input_dim=None,
-        recurrent=False,
-        threshold=1.0,
-        reset=0.0,
-        refractory=0.0,
-        surrogate="fast_sigmoid",
-        slope=None,
-        tau=10.0,
-        relaxed=False,
-        init=None,
-    ):
+        input_dim: int | None = None,
+        recurrent: bool = False,
+        threshold: float = 1.0,
+        reset: float | Literal["subtract"] = 0.0,
+        refractory: float = 0.0,
+        surrogate: SurrogateName = "fast_sigmoid",
+        slope: float | None = None,
+        tau: float = 10.0,
+        relaxed: bool = False,
+        init: Init = None,
+    ) -> None:
         N, I = cell_sizes(units, input_dim)
         self.recurrent = checks.boolean("recurrent", recurrent)
         self.threshold = checks.number("threshold", threshold, low_open=True)
@@ -187,7 +207,7 @@ class SpikingLIF(Layer):
         self.init, self.layout = with_init(entries, init)
         self._seal()
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         found, number = kernels.load(backend, "spiking_lif"), p["w_x"].dtype.type
         keep, offset = (1, -self.threshold) if self.reset == "subtract" else (0, self.reset)
         kind = SURROGATES.index(self.surrogate)
@@ -205,7 +225,9 @@ class SpikingLIF(Layer):
         turned = transposes(p, "w_x", *["w_h"] * self.recurrent)
         return Prepared(p, turned, tuple(neuron), surrogate, steps, found.backward_steps)
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+    def forward(
+        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Saved | None]:
         p, neuron, forward_steps = prepared.p, prepared.neuron, prepared.forward_steps
         (B, T, I), N = x.shape, self.output_size
         # Arrays are (B, T, N), or (T, B, N) if steps are made one by one: what is worked on together lies together.
@@ -239,7 +261,7 @@ class SpikingLIF(Layer):
         saved = Saved(inputs, dt, current, v, rest, spikes, y) if keep else None
         return np.ascontiguousarray(turn(y)), h_last, saved
 
-    def _scratch(self, B, T, dtype):
+    def _scratch(self, B: int, T: int, dtype: Float) -> SimpleNamespace:
         """What `forward` works in."""
         N = self.output_size
         steps, states = ((T, B), (T + 1, B)) if self.recurrent else ((B, T), (B, T + 1))
@@ -250,7 +272,17 @@ class SpikingLIF(Layer):
         scratch.spikes = np.empty((0, 0, 0), dtype)
         return scratch
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         turned, backward_steps = prepared.turned, prepared.backward_steps
         neuron, surrogate = prepared.neuron, prepared.surrogate
         inputs, dt, current, v, rest, spikes, y = saved
@@ -303,11 +335,11 @@ class SpikingLIF(Layer):
         d_h0 = np.concatenate([d_states[name] for name in self.state_slices], axis=1)
         return d_x, d_h0, d_dt if want_dt else None
 
-    def _parts(self, B, T):
+    def _parts(self, B: int, T: int) -> int:
         """Parts that the work of B sequences is cut into, whatever the number of threads."""
         N = self.output_size
         parts = B * N * N // PART_PRODUCTS if self.recurrent else B * T * N // PART_STEPS
         return max(1, min(B // PART_ROWS, parts))
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         return super().defaults() | {"slope": SLOPES[self.surrogate]}

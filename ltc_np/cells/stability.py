@@ -1,9 +1,26 @@
 """The longest unfolds that an explicit solver can take."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..base import checks
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Reaction
+    from ..kernels.codes import Solver
 
-def check_step(solver, ratio_name, meaning, fastest, dt, unfolds, remedy, reaction):
+
+def check_step(
+    solver: Solver,
+    ratio_name: str,
+    meaning: str,
+    fastest: float,
+    dt: Array,
+    unfolds: int,
+    remedy: str,
+    reaction: Reaction,
+) -> None:
     """Refuse, or warn of, unfolds so long that an explicit solver amplifies its errors.
 
     Parameters

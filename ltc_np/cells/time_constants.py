@@ -9,11 +9,22 @@ Here tau_i is drawn first, and the others are made to fit.  docs/memory.md says 
 gradient.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..base import checks
 from ..base.activations import sigmoid
 from ..base.layout import raw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..base.layout import Entry
+    from ..base.types import Arrays
+    from ..wirings import Wiring
 
 SPAN = (1.0, 100.0)
 SET = ("gleak", "cm", "w", "sensory_w")  # what follows from the time constants
@@ -23,7 +34,7 @@ NAMES = (*SET, "mu", "sigma", "sensory_mu", "sensory_sigma")
 STRENGTH = 10.0
 
 
-def read(init):
+def read(init: Any) -> tuple[tuple[float, float] | None, Any]:
     """(range of the time constants or None, the rest) of an LTC's ``init``."""
     if isinstance(init, str):
         if init != "time_constants":
@@ -44,7 +55,9 @@ def read(init):
     return (low, high), rest
 
 
-def draw(wiring, entries, span, epsilon, rng):
+def draw(
+    wiring: Wiring, entries: Mapping[str, Entry], span: tuple[float, float], epsilon: float, rng: np.random.Generator
+) -> Arrays:
     """Raw initial values of the parameters `NAMES`, by name.
 
     Parameters

@@ -5,6 +5,10 @@ computed, and its own state of the step before.  So a wired network is a stack o
 and runs as one.  Equations of a cell: `ltc_np.cells.cfc`; docs/maths/cfc.md shows which weights a wiring leaves.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .. import kernels
@@ -12,6 +16,38 @@ from ..base import checks
 from . import cfc, cfc_sweep
 from .base import Layer, built
 from .initial import with_init
+
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict
+
+    from ..base.types import (
+        Array,
+        ArrayLike,
+        Arrays,
+        BackboneActivation,
+        Backend,
+        Bools,
+        CfCMode,
+        CfCVariant,
+        Init,
+        Ints,
+        Keep,
+        Numbers,
+    )
+    from ..base.workspace import Workspace
+    from ..wirings import Wiring
+
+    class AnyCfCOptions(TypedDict, total=False):
+        """The arguments of a `CfC` and of a `WiredCfC` that models of one hand on; a test compares them."""
+
+        mode: CfCMode
+        variant: CfCVariant
+        backbone_units: int
+        backbone_layers: int
+        backbone_activation: BackboneActivation
+        backbone_dropout: float
+        strict: bool
+        init: Init
 
 
 class _Cell:
@@ -31,7 +67,17 @@ class _Cell:
     units : int
     """
 
-    def __init__(self, name, neurons, reads_input, sources, mask, index):
+    name: str
+    neurons: Ints
+    reads_input: bool
+    sources: list[int]
+    index: dict[str, Any]
+    shape: tuple[int, int]
+    units: int
+
+    def __init__(
+        self, name: str, neurons: Ints, reads_input: bool, sources: list[int], mask: Bools, index: dict[str, Any]
+    ) -> None:
         self.name, self.neurons, self.reads_input, self.sources, self.index = name, neurons, reads_input, sources, index
         self.shape = mask.shape
         self.units = mask.shape[1]
@@ -76,9 +122,27 @@ class WiredCfC(Layer):
     (5, 7, 2)
     """
 
+    wiring: Wiring
+    input_dim: int | None
+    mode: CfCMode
+    variant: CfCVariant
+    strict: bool
+    init: dict[str, Any]
+    cells: list[_Cell]
+    motor: Ints
+
     takes_dt = causal = reads_wiring = True
 
-    def __init__(self, wiring, *, input_dim=None, mode="default", variant="torch", strict=False, init=None):
+    def __init__(
+        self,
+        wiring: Wiring,
+        *,
+        input_dim: int | None = None,
+        mode: CfCMode = "default",
+        variant: CfCVariant = "torch",
+        strict: bool = False,
+        init: Init = None,
+    ) -> None:
         self.mode = checks.one_of("mode", mode, cfc.MODES)
         self.variant = checks.one_of("variant", variant, cfc.VARIANTS)
         self.strict = checks.boolean("strict", strict)
@@ -110,23 +174,23 @@ class WiredCfC(Layer):
         self.init, self.layout = with_init(entries, init)
         self._seal()
 
-    def _matrices(self):
+    def _matrices(self) -> tuple[Bools, Bools]:
         """Whether there is a synapse: (I, N) and (N, N) [pre, post]."""
         wiring = self.wiring
         return wiring.sensory_adjacency_matrix != 0, wiring.adjacency_matrix != 0
 
-    def _cells(self):
+    def _cells(self) -> list[_Cell]:
         """Cells as in ncps."""
         (sensory, recurrent), cells = self._matrices(), []
-        for k, (name, ids) in enumerate(self.wiring.layers):
-            ids = np.array(ids)
+        for k, (name, members) in enumerate(self.wiring.layers):
+            ids = np.array(members)
             inputs = recurrent[cells[-1].neurons][:, ids] if k else sensory[:, ids]
             mask = np.concatenate([inputs, np.ones((ids.size, ids.size), bool)])
             index = dict.fromkeys(("ff1", "ff2"), _index(mask)) | dict.fromkeys(("time_a", "time_b"))
             cells.append(_Cell(name, ids, k == 0, [k - 1] if k else [], mask, index))
         return cells
 
-    def _strict_cells(self):
+    def _strict_cells(self) -> list[_Cell]:
         """Cells of the whole wiring."""
         sensory, recurrent = self._matrices()
         names, groups = [name for name, _ in self.wiring.layers], [list(ids) for _, ids in self.wiring.layers]
@@ -150,7 +214,7 @@ class WiredCfC(Layer):
             cells.append(_Cell(name, ids, reads, sources, mask, index))
         return cells
 
-    def dense(self, name, values):
+    def dense(self, name: str, values: ArrayLike) -> Numbers:
         """Matrix [pre, post] of one of the layer's weights, 0 where there is none.
 
         Parameters
@@ -171,7 +235,7 @@ class WiredCfC(Layer):
                     return _matrix(cell, head, np.asarray(values))
         raise ValueError(f"`name` must be a weight such as {self.cells[0].name}_ff1_w, got {name!r}")
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> list[Any]:
         prepared = []
         for cell in self.cells:
             heads = [
@@ -184,7 +248,9 @@ class WiredCfC(Layer):
             )
         return prepared
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+    def forward(
+        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Any]:
         outputs, saved = [], []
         h_last = workspace.array("h_last", h0.size, x.dtype).reshape(h0.shape)
         at = 0
@@ -199,7 +265,17 @@ class WiredCfC(Layer):
             saved.append(own_saved)
         return np.ascontiguousarray(outputs[-1][:, :, self.motor]), h_last, saved if keep else None
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Any,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         (B, T, _), dtype = d_y.shape, d_y.dtype
         d_outputs = [np.zeros((B, T, cell.units), dtype) for cell in self.cells]
         d_outputs[-1][:, :, self.motor] = d_y
@@ -225,17 +301,17 @@ class WiredCfC(Layer):
                 first += width
         return d_x, d_h0, d_dt
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         return super().defaults() | {"input_dim": self.wiring.input_dim}
 
 
-def _index(mask):
+def _index(mask: Bools) -> tuple[Ints, Ints]:
     """(rows, columns) of what is true, sorted by (column, row)."""
     columns, rows = np.nonzero(mask.T)
     return rows, columns
 
 
-def _matrix(cell, head, values):
+def _matrix(cell: _Cell, head: str, values: Array) -> Array:
     """The whole matrix of a head, 0 where there is no weight."""
     if cell.index[head] is None:
         return values
@@ -244,7 +320,7 @@ def _matrix(cell, head, values):
     return matrix
 
 
-def _join(parts, workspace):
+def _join(parts: list[Array], workspace: Workspace) -> Array:
     """Arrays (B, T, .) side by side."""
     if len(parts) == 1:
         return parts[0]

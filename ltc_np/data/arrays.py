@@ -1,16 +1,25 @@
 """What a user gave, as arrays of real numbers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeGuard
+
 import numpy as np
 
 from ..base import checks, frames
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def is_list_of_arrays(values):
+    from ..base.types import Numbers
+
+
+def is_list_of_arrays(values: object) -> TypeGuard[Sequence[Any]]:
     """Whether this is a list of several series, not one written as a list of numbers."""
     return isinstance(values, (list, tuple)) and not all(np.isscalar(v) for v in values)
 
 
-def same_features(name, sequences, ndims):
+def same_features(name: str, sequences: Sequence[Any], ndims: tuple[int, ...]) -> list[Numbers]:
     """The sequences as arrays of real numbers, all (T_i, I) or, if ``ndims`` has 1, all (T_i,).
 
     Frames must have the same columns in the same order.
@@ -27,7 +36,7 @@ def same_features(name, sequences, ndims):
     return arrays
 
 
-def real(name, values):
+def real(name: str, values: object) -> Numbers:
     """``values`` as an array of real numbers or bools."""
     array = checks.plain(name, values, "a regular array of real numbers")
     if array.dtype.kind not in "biuf":

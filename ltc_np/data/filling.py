@@ -1,13 +1,20 @@
 """Missing values: what was observed last, what was observed at all, and how long ago."""
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from .arrays import real, same_features
 from .padding import check_same_lengths, is_list_of_sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..base.types import Array, ArrayLike, Numbers, Shape, Targets
 
 
 class Filled(NamedTuple):
@@ -23,12 +30,12 @@ class Filled(NamedTuple):
         Time since the last observation of the feature before this step, in the unit of ``dt``.
     """
 
-    values: np.ndarray | list
-    mask: np.ndarray | list
-    since: np.ndarray | list
+    values: Any
+    mask: Any
+    since: Any
 
 
-def forward_fill(x, dt=None, first=0.0):
+def forward_fill(x: Targets, dt: Targets | None = None, first: ArrayLike = 0.0) -> Filled:
     """Fill in missing inputs, NaN, with the last value observed, and say which they are and how old.
 
         values[t] = x[t] if observed, else values[t - 1]                 values[-1] = first
@@ -90,7 +97,7 @@ def forward_fill(x, dt=None, first=0.0):
     return _fill("x", x, _elapsed("dt", dt, x.shape[:-1]), _first(first, x.shape[-1]))
 
 
-def _of_list(x, dt, first):
+def _of_list(x: Sequence[Any], dt: Any, first: ArrayLike) -> Filled:
     """`forward_fill` of a list of (T_i, I)."""
     x = same_features("x", x, (2,))
     if isinstance(dt, (list, tuple)):
@@ -105,7 +112,7 @@ def _of_list(x, dt, first):
     return Filled(*map(list, zip(*parts, strict=True)))
 
 
-def _elapsed(name, dt, shape):
+def _elapsed(name: str, dt: Any, shape: Shape) -> Array:
     """dt of every step, float64, of ``shape`` (T,) or (B, T)."""
     dt = real(name, 1.0 if dt is None else dt).astype(np.float64)
     if dt.shape not in ((), shape[-1:], shape):
@@ -117,14 +124,14 @@ def _elapsed(name, dt, shape):
     return np.broadcast_to(dt, shape)
 
 
-def _first(first, I):
+def _first(first: ArrayLike, I: int) -> Array:
     first = real("first", first).astype(np.float64)
     if first.shape not in ((), (I,)) or not np.isfinite(first).all():
         raise ValueError(f"`first` must be a finite number or ({I},) of them, got {checks.brief(first)}")
     return first
 
 
-def _fill(name, x, dt, first):
+def _fill(name: str, x: Numbers, dt: Array, first: Array) -> Filled:
     """`Filled` of an array (..., T, I) and elapsed times (..., T)."""
     if np.isinf(x).any():
         where = tuple(int(i) for i in np.argwhere(np.isinf(x))[0])

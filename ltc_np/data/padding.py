@@ -1,12 +1,23 @@
 """Sequences of unequal length: lists of them, and one array for all."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeGuard
+
 import numpy as np
 
 from ..base import checks, frames
 from .arrays import same_features
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def pad(sequences, value=0.0, name="sequences", steps=None):
+    from ..base.types import Ints, Numbers, Targets
+
+
+def pad(
+    sequences: Targets, value: float = 0.0, name: str = "sequences", steps: int | None = None
+) -> tuple[Numbers, Ints]:
     """One array from sequences of unequal length, filled up at the end.
 
     Parameters
@@ -64,7 +75,7 @@ def pad(sequences, value=0.0, name="sequences", steps=None):
     return x, lengths
 
 
-def is_list_of_sequences(values):
+def is_list_of_sequences(values: object) -> TypeGuard[Sequence[Any]]:
     """Whether these are several (T_i, I) arrays in a list, which may differ in length."""
     if not isinstance(values, (list, tuple)) or len(values) == 0:
         return False
@@ -82,12 +93,12 @@ def is_list_of_sequences(values):
         return False
 
 
-def check_same_lengths(name, values, lengths):
+def check_same_lengths(name: str, values: Any, lengths: Sequence[int]) -> None:
     """Refuse ``values`` unless it is a list of sequences of these lengths."""
     if not isinstance(values, (list, tuple)) or len(values) != len(lengths):
         got = f"{type(values).__name__} of {len(values)}" if hasattr(values, "__len__") else type(values).__name__
         raise ValueError(f"`{name}` must be a list of {len(lengths)} sequences as x is, got {got}")
     for k, (value, n) in enumerate(zip(values, lengths, strict=True)):
         if np.ndim(value) == 0 or len(value) != n:
-            got = f"{value!r}" if np.ndim(value) == 0 else len(value)
+            got = f"{value!r}" if np.ndim(value) == 0 else f"{len(value)}"
             raise ValueError(f"`{name}[{k}]` must have the {n} steps of x[{k}], got {got}")

@@ -1,13 +1,23 @@
 """The tutorial's data."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base import checks
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
-def generate_spiral_data(num_points, num_turns, noise=2, seed=None):
+    from ..base.types import Seed
+
+
+def generate_spiral_data(
+    num_points: int, num_turns: float, noise: float = 2, seed: Seed = None
+) -> npt.NDArray[np.float64]:
     """Points along a noisy spiral from the origin to radius 1, the tutorial's data: for k = 0..num_points - 1
 
         r = k / (num_points - 1)    angle = 2 pi num_turns r

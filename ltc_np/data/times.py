@@ -1,12 +1,21 @@
 """Elapsed times from time stamps."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .arrays import is_list_of_arrays, real
 from .padding import pad
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
-def dt_from_times(times, t0=None):
+    from ..base.types import ArrayLike, Numbers, Targets
+
+
+def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np.float64]:
     """Elapsed time before every observation, for the ``dt`` argument of models.
 
         dt[k] = times[k] - times[k - 1]        dt[0] = times[0] - t0
@@ -52,7 +61,7 @@ def dt_from_times(times, t0=None):
             raise ValueError(f"`times` must be {rule}, got shape {times.shape}")
         one = times.ndim == 1
         rows = [times] if one else list(times)
-    starts = [None] * len(rows)
+    starts: Any = [None] * len(rows)
     if t0 is not None:
         t0 = _signed(real("t0", t0))
         if t0.shape not in ((), (len(rows),)) or (one and t0.ndim):
@@ -66,12 +75,12 @@ def dt_from_times(times, t0=None):
     return dt[0] if one else pad(dt)[0]
 
 
-def _signed(times):
+def _signed(times: Numbers) -> Numbers:
     """As int64 or float64, in which differences neither wrap around nor are rounded to float32."""
     return times.astype(np.int64 if times.dtype.kind in "biu" else np.float64)
 
 
-def _differences(name, times, start):
+def _differences(name: str, times: Numbers, start: Any) -> npt.NDArray[np.float64]:
     """`dt_from_times` of one sequence (T,), which may be empty."""
     if times.ndim != 1:
         raise ValueError(f"`{name}` must be (T,), got shape {times.shape}")

@@ -1,12 +1,19 @@
 """Windows of series."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..base import checks
 from .arrays import is_list_of_arrays, real, same_features
 
+if TYPE_CHECKING:
+    from ..base.types import Numbers, Targets
 
-def windows(series, length, hop=1, horizon=1):
+
+def windows(series: Targets, length: int, hop: int = 1, horizon: int = 1) -> tuple[Numbers, Numbers]:
     """Cut series into input windows and the windows ``horizon`` steps later, for s = 0, hop, 2 hop, ...
 
         x_i = series[s : s + length]        y_i = series[s + horizon : s + horizon + length]

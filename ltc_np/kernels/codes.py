@@ -68,7 +68,7 @@ class Rule(NamedTuple):
     unfolds: int
 
     @property
-    def evaluations(self):
+    def evaluations(self) -> int:
         """K, stages in a time step."""
         return self.stages * self.unfolds
 
@@ -98,7 +98,7 @@ class Solver(NamedTuple):
     hull: bool
     limit: float | None
 
-    def rule(self, unfolds):
+    def rule(self, unfolds: int) -> Rule:
         """The `Rule` of this solver with so many unfolds."""
         return Rule(self.number, self.stages, unfolds)
 

@@ -12,7 +12,9 @@ Source: Schuster & Paliwal, "Bidirectional recurrent neural networks", IEEE Tran
 docs/maths/around.md derives the gradients.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,14 +23,19 @@ from ..base.layout import Layout, part
 from ..cells import Layer
 from ..cells.base import combine, own_rng
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep
+    from ..base.workspace import Workspace
+    from ..wirings import Wiring
+
 DIRECTIONS = ("forward_", "backward_")
 
 
 class Both(NamedTuple):
     """One thing for each direction."""
 
-    ahead: object
-    back: object
+    ahead: Any
+    back: Any
 
 
 class Mirror(NamedTuple):
@@ -76,7 +83,10 @@ class Bidirectional(Layer):
     (5, 7, 2)
     """
 
-    def __init__(self, layer, merge="concat"):
+    layer: Layer
+    merge: Literal["concat", "sum"]
+
+    def __init__(self, layer: Layer, merge: Literal["concat", "sum"] = "concat") -> None:
         if not isinstance(layer, Layer):
             raise TypeError(f"`layer` must be a layer such as LTC(...), got {type(layer).__name__}")
         if not (layer.open or layer.causal):
@@ -100,21 +110,31 @@ class Bidirectional(Layer):
         vars(self).update(combine([layer], causal=False))
         self._seal()
 
-    def with_input(self, features):
+    def with_input(self, features: int) -> Bidirectional:
         return Bidirectional(self.layer.with_input(features), self.merge) if self.open else self
 
     @property
-    def wiring(self):
-        return self.layer.wiring
+    def wiring(self) -> Wiring:
+        return self.layer.wiring  # type: ignore[attr-defined]
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Both:
         return Both(*(self.layer.prepare(part(p, prefix), part(buffers, prefix), backend) for prefix in DIRECTIONS))
 
-    def check(self, prepared, dt):
+    def check(self, prepared: Both, dt: Array) -> None:
         for own in prepared:
             self.layer.check(own, dt)
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
+    def forward(
+        self,
+        prepared: Both,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
+        **options: Any,
+    ) -> tuple[Array, Array, Saved | None]:
         (B, T, _), K, O = x.shape, self.layer.state_size, self.layer.output_size
         run, own, turned = self.layer.forward, Both(*map(workspace.child, DIRECTIONS)), mirrored(lengths, T)
         x_back, dt_back = reverse(x, turned.x, "x", workspace), reverse(dt, turned.dt, "dt", workspace)
@@ -133,7 +153,17 @@ class Bidirectional(Layer):
         saved = Saved(turned, Both(saved_ahead, saved_back)) if keep else None
         return y, np.concatenate([h_ahead, h_back], axis=1), saved
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Both,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         K, O, turned = self.layer.state_size, self.layer.output_size, saved.mirror
         run, own = self.layer.backward, Both(*map(workspace.child, DIRECTIONS))
         g_own = Both(*(part(g, prefix) for prefix in DIRECTIONS))
@@ -154,11 +184,11 @@ class Bidirectional(Layer):
             d_dt = d_dt + reverse(d_dt_back, turned.dt, "d_dt", workspace)
         return d_x if want_x else None, np.concatenate([d_h0, d_h0_back], axis=1), d_dt
 
-    def initial_state(self, B, dtype):
+    def initial_state(self, B: int, dtype: Float) -> Array:
         return np.concatenate([self.layer.initial_state(B, dtype)] * 2, axis=1)
 
 
-def mirrored(lengths, T):
+def mirrored(lengths: Ints, T: int) -> Mirror:
     """The `Mirror` of sequences of these ``lengths`` in T steps.
 
     Both of its parts only swap places, so that reversing twice changes nothing.
@@ -170,7 +200,7 @@ def mirrored(lengths, T):
     return Mirror((rows + mirror).reshape(-1), (rows + mirror_dt).reshape(-1))
 
 
-def reverse(values, source, name, workspace):
+def reverse(values: Array, source: Ints, name: str, workspace: Workspace) -> Array:
     """(B, T) or (B, T, F) with each step taken from ``source``."""
     out = workspace.array(f"reversed {name}", values.size, values.dtype).reshape(source.size, -1)
     return np.take(values.reshape(source.size, -1), source, axis=0, out=out, mode="clip").reshape(values.shape)

@@ -5,7 +5,10 @@ none is drawn again.  The form of a value is the value itself, or a dict of one 
 is.
 """
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +17,11 @@ from ..base.archive import FileError
 from ..cells import Layer
 from ..wirings import Wiring
 from .registry import LAYERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..base.types import Numbers
 
 # No model needs more: the text lists the neurons of wirings, and a layer in another one is six levels deeper.
 MOST_TEXT, MOST_DEPTH = 2**24, 200
@@ -27,10 +35,12 @@ COSTLESS = ("seed", "ode_unfolds")  # how arguments end for which no room is mad
 class Encoder:
     """Makes the form; ``arrays`` are those that it refers to, in order."""
 
-    def __init__(self):
+    arrays: list[Numbers]
+
+    def __init__(self) -> None:
         self.arrays = []
 
-    def value(self, value):
+    def value(self, value: Any) -> Any:
         """The form of a layer's argument, or of the state of an optimiser or a callback."""
         if isinstance(value, np.ndarray):
             self.arrays.append(value)
@@ -51,10 +61,10 @@ class Encoder:
             return value
         raise TypeError(f"what is saved must be plain data (numbers, text, arrays, lists, dicts), got {value!r:.60}")
 
-    def _values(self, values):
+    def _values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {k: self.value(v) for k, v in values.items()}
 
-    def layer(self, layer):
+    def layer(self, layer: Layer) -> list[Any]:
         """The form of a layer: name and arguments."""
         name = type(layer).__name__
         if LAYERS.get(name) is not type(layer):
@@ -81,19 +91,23 @@ class Decoder:
         Which arrays there were references to.
     """
 
-    def __init__(self, arrays, room):
+    arrays: list[Numbers]
+    room: int
+    used: set[int]
+
+    def __init__(self, arrays: list[Numbers], room: int) -> None:
         self.arrays, self.room, self.used = arrays, room, set()
 
-    def value(self, form):
+    def value(self, form: Any) -> Any:
         """The value that a form stands for."""
         check_counts(form, self.room)
         return self._value(form)
 
-    def layer(self, form):
+    def layer(self, form: Any) -> Layer:
         """The layer of a form that `Encoder.layer` made."""
         return self.value({"layer": form})
 
-    def array(self, form):
+    def array(self, form: Any) -> Numbers:
         """The array that a form stands for; nothing else is taken."""
         kind, number = _kind(form)
         if kind != "array" or type(number) is not int or not 0 <= number < len(self.arrays):
@@ -101,7 +115,7 @@ class Decoder:
         self.used.add(number)
         return self.arrays[number]
 
-    def _value(self, form):
+    def _value(self, form: Any) -> Any:
         if not isinstance(form, dict):
             return form
         kind, inner = _kind(form)
@@ -115,10 +129,10 @@ class Decoder:
             return self._values(inner)
         return tuple(self._value(v) for v in inner)
 
-    def _values(self, forms):
+    def _values(self, forms: Mapping[str, Any]) -> dict[str, Any]:
         return {k: self._value(form) for k, form in forms.items()}
 
-    def _layer(self, form):
+    def _layer(self, form: Any) -> Layer:
         name, arguments = form
         if name not in LAYERS:
             raise FileError(
@@ -136,7 +150,7 @@ class Decoder:
         return layer
 
 
-def _kind(form):
+def _kind(form: Any) -> tuple[str, Any]:
     """(kind, inner) of a dict that stands for a value."""
     ((kind, inner),) = form.items()
     if kind not in ("array", "wiring", "layer", "dict", "tuple"):
@@ -147,7 +161,7 @@ def _kind(form):
 # --------------------------------------------------------------------------------------- before anything is built
 
 
-def check_counts(form, room):
+def check_counts(form: Any, room: int) -> None:
     """Refuse a layer for which more room would be made than so many stored numbers call for.
 
     Its units, inputs, dense layers and so on are never more than its parameters, so that a whole number larger than all
@@ -169,7 +183,7 @@ def check_counts(form, room):
         check_count(owner, argument, number, room)
 
 
-def check_count(owner, argument, number, room):
+def check_count(owner: str, argument: str, number: int, room: int) -> None:
     """Refuse one such number."""
     most = max(room, ALWAYS)
     if abs(number) > most and not argument.endswith(COSTLESS):
@@ -177,7 +191,7 @@ def check_count(owner, argument, number, room):
         raise ValueError(f"`{argument:.40}` of {owner} must be <= {most} where {room} numbers are stored, got {got}")
 
 
-def _counts(form, owner, argument):
+def _counts(form: Any, owner: str | None, argument: str) -> Iterator[tuple[str, str, int]]:
     """(class, argument, number) of the whole numbers in a form that belong to layers and wirings of this package."""
     if type(form) is int and owner is not None:
         yield owner, argument, form
@@ -196,7 +210,7 @@ def _counts(form, owner, argument):
                 yield from _counts(value, owner, argument)
 
 
-def _wiring_counts(state):
+def _wiring_counts(state: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     neurons = sum(len(ids) for _, ids in parse(state["layers"]))
     if neurons != state["units"]:
         raise ValueError(f"a wiring has {state['units']!r:.20} units, and layers of {neurons}")
@@ -205,12 +219,12 @@ def _wiring_counts(state):
         yield from ((name, a, n) for a, n in [*arguments.items(), ("input_dim", state["input_dim"])] if type(n) is int)
 
 
-def _is_ours(cls):
+def _is_ours(cls: object) -> bool:
     """Whether a class is of this package."""
     return isinstance(cls, type) and cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def parse(text):
+def parse(text: str) -> Any:
     """What a JSON text says, if it is no longer and no deeper than that of any model."""
     import json  # slow to import, and only files need it
 
@@ -221,7 +235,7 @@ def parse(text):
         raise ValueError(f"its description is no JSON: {error}") from None
 
 
-def check_text(text):
+def check_text(text: str) -> None:
     """Refuse JSON that is longer than `MOST_TEXT` or deeper than `MOST_DEPTH`: a parser would use up its stack."""
     if len(text) > MOST_TEXT:
         raise ValueError(f"its description has {len(text)} characters, and may have {MOST_TEXT}")

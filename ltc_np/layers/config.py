@@ -1,9 +1,12 @@
 """One configuration object for every cell: which, how large, solved how, and what stands before and behind it."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 from ..base import checks
 from ..cells import CELLS
@@ -11,11 +14,19 @@ from ..kernels.codes import SOLVERS
 from ..wirings import FullyConnected
 from . import Dense, InputMapping
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from typing_extensions import Self
+
+    from ..base.types import MappingKind
+    from ..cells.base import Layer
+
 # Names of the literature for what the library calls by another one; cells say theirs themselves.
 SOLVER_ALIASES = {"explicit": "euler", "runge_kutta": "rk4"}
-INPUT_MAPPINGS = {"identity": None, "linear": "linear", "affine": "affine"}
+INPUT_MAPPINGS: dict[str, MappingKind] = {"identity": None, "linear": "linear", "affine": "affine"}
 # Fields of the configuration, and what cells that have one call the argument.
-SETTINGS = {
+SETTINGS: dict[str, tuple[str, ...]] = {
     "solver": ("solver",),
     "ode_unfolds": ("ode_unfolds",),
     "activation": ("activation", "backbone_activation"),
@@ -23,7 +34,7 @@ SETTINGS = {
 LINEAR = "linear"  # the configuration's word for no activation
 
 
-def aliases(field):
+def aliases(field: str) -> dict[str, str]:
     """Other names of what a field may be: other name -> the library's."""
     if field == "cell":
         # Backwards: what is derived from a cell of the library, and registered, does not take its names.
@@ -31,34 +42,34 @@ def aliases(field):
     return SOLVER_ALIASES if field == "solver" else {}
 
 
-def words(field, cell):
+def words(field: str, cell: str) -> tuple[str, ...]:
     """The words that a field may be for a cell, by its name; none where the cell looks at them itself."""
     of_cell = CELLS[cell].words
     known = next((of_cell[name] for name in SETTINGS[field] if name in of_cell), ())
     return tuple(LINEAR if word is None else word for word in known)
 
 
-class _FrozenDict(Mapping):
+class _FrozenDict(Mapping[str, Any]):
     """A dict of hashable values that cannot be changed, equal to one."""
 
     __slots__ = ("_values",)
 
-    def __init__(self, values):
+    def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         return self._values[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._values)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(frozenset(self._values.items()))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(self._values)
 
 
@@ -118,10 +129,10 @@ class CellConfig:
     ode_unfolds: int | None = None
     input_mapping: str = "affine"
     activation: str | None = None
-    init: Mapping | str | None = None
-    options: Mapping = field(default_factory=dict)
+    init: Mapping[str, Any] | str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         def put(name, value):
             object.__setattr__(self, name, value)
 
@@ -145,14 +156,14 @@ class CellConfig:
                 value = getattr(cell, argument)
                 put(name, LINEAR if name == "activation" and value is None else value)
 
-    def _arguments(self):
+    def _arguments(self) -> Mapping[str, inspect.Parameter]:
         return inspect.signature(CELLS[self.cell]).parameters
 
-    def _argument(self, setting):
+    def _argument(self, setting: str) -> str | None:
         """The cell's argument for one of `SETTINGS`, None if it has none."""
         return next((name for name in SETTINGS[setting] if name in self._arguments()), None)
 
-    def _checked_options(self):
+    def _checked_options(self) -> _FrozenDict:
         if not isinstance(self.options, Mapping):
             raise TypeError(f"`options` must be a dict of the cell's arguments, got {type(self.options).__name__}")
         own = (*map(self._argument, SETTINGS), "input_dim", "input_mapping", "init")
@@ -164,7 +175,7 @@ class CellConfig:
                 raise TypeError(f"`options[{name!r}]` must be a str, a number, a bool or None, got {value!r}")
         return _FrozenDict(self.options)
 
-    def _cell(self):
+    def _cell(self) -> Layer:
         known, given = self._arguments(), dict(self.options)
         if "init" in known:
             given["init"] = dict(self.init) if isinstance(self.init, Mapping) else self.init
@@ -181,9 +192,10 @@ class CellConfig:
         if "input_mapping" in known:
             given["input_mapping"] = INPUT_MAPPINGS[self.input_mapping]
         size = FullyConnected(self.units) if "wiring" in known else self.units
-        return CELLS[self.cell](size, input_dim=self.input_dim, **given)
+        cell: Callable[..., Layer] = CELLS[self.cell]
+        return cell(size, input_dim=self.input_dim, **given)
 
-    def layers(self):
+    def layers(self) -> list[Layer]:
         """The layers of the network."""
         layers, mapping = [self._cell()], INPUT_MAPPINGS[self.input_mapping]
         if mapping is not None and "input_mapping" not in self._arguments():
@@ -192,12 +204,12 @@ class CellConfig:
             layers.append(Dense(self.output_dim, input_dim=layers[-1].output_size))
         return layers
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The fields in a dict of plain data."""
         return {f.name: _to_plain(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """Inverse of `to_dict`; fields that have a default may be left out."""
         if not isinstance(values, dict):
             hint = "; of a file, json.load(open(path))" if isinstance(values, (str, PathLike)) else ""
@@ -212,12 +224,12 @@ class CellConfig:
         return cls(**values)
 
 
-def _spelling(word):
+def _spelling(word: str) -> str:
     """What counts of a word."""
     return word.lower().translate(str.maketrans("", "", " -_"))
 
 
-def _word(name, value, known, elsewhere=()):
+def _word(name: str, value: Any, known: Iterable[Any], elsewhere: Iterable[str] = ()) -> Any:
     """The word of ``known`` or ``elsewhere`` that ``value`` spells; without one, an error that shows ``known``."""
     others = aliases(name)
     # The exact word goes first, and what the library has before what others have registered.
@@ -234,7 +246,7 @@ def _word(name, value, known, elsewhere=()):
     return found
 
 
-def _plain_init(init):
+def _plain_init(init: Any) -> Any:
     """``init`` with ranges as tuples, as cells take them, and nothing that JSON lacks."""
     if init is None:
         return None
@@ -258,7 +270,7 @@ def _plain_init(init):
     return _FrozenDict({name: read(f"init[{name!r}]", value) for name, value in init.items()})
 
 
-def _to_plain(value):
+def _to_plain(value: Any) -> Any:
     """``value`` of a field as JSON has it."""
     if isinstance(value, Mapping):
         return {name: _to_plain(inner) for name, inner in value.items()}

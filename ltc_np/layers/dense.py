@@ -1,7 +1,9 @@
 """Dense: one matrix product at every step."""
 
+from __future__ import annotations
+
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +12,12 @@ from ..base.layout import Entry
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import glorot, with_init
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..base.types import Activation, Array, Arrays, Init, Ints, Keep
+    from ..base.workspace import Workspace
 
 
 class Saved(NamedTuple):
@@ -40,10 +48,19 @@ class Dense(Layer):
     to weight decay; ``bias`` (O,), 0.  It has no state and no time.  Cost: one matrix product.
     """
 
-    former_names = MappingProxyType({"n_in": "input_dim", "n_out": "outputs"})
+    outputs: int
+    activation: Activation
+    input_dim: int | None
+    init: dict[str, Any]
+    f: Callable[[Array], Array]
+    d_f: Callable[[Array, Array], Array]
+
+    former_names: Mapping[str, str] = MappingProxyType({"n_in": "input_dim", "n_out": "outputs"})
     dt0_identity = hull = causal = True  # of a state that is empty
 
-    def __init__(self, outputs, activation=None, *, input_dim=None, init=None):
+    def __init__(
+        self, outputs: int, activation: Activation = None, *, input_dim: int | None = None, init: Init = None
+    ) -> None:
         self.outputs, self.input_dim = checks.integer("outputs", outputs), input_features(input_dim)
         self.f, self.d_f = activations.get(activation)
         self.activation = activation
@@ -55,18 +72,30 @@ class Dense(Layer):
         self.init, self.layout = with_init(entries, init)
         self._seal()
 
-    def forward(self, p, x, dt, lengths, h0, keep, workspace):
-        z = blas.product(x.reshape(-1, self.input_size), p["weight"]).reshape(*x.shape[:2], self.output_size)
-        z += p["bias"]
+    def forward(
+        self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Saved | None]:
+        z = blas.product(x.reshape(-1, self.input_size), prepared["weight"]).reshape(*x.shape[:2], self.output_size)
+        z += prepared["bias"]
         y = self.f(z)
         return y, h0, Saved(x, z, y) if keep else None
 
-    def backward(self, p, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Arrays,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         x = saved.x
         d_z = d_y if self.activation is None else d_y * self.d_f(saved.z, saved.y)
         flat = d_z.reshape(-1, self.output_size)
         with blas.one_thread():
             g["weight"] += np.dot(x.reshape(-1, self.input_size).T, flat)
         g["bias"] += flat.sum(0, np.float64)
-        d_x = blas.product(flat, p["weight"].T).reshape(x.shape) if want_x else None
+        d_x = blas.product(flat, prepared["weight"].T).reshape(x.shape) if want_x else None
         return d_x, d_h, None

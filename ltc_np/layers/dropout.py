@@ -5,14 +5,22 @@ inverted form, in which what is kept is scaled in training, so that nothing is l
 docs/maths/around.md has the gradients.
 """
 
+from __future__ import annotations
+
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..cells import Layer
 from ..cells.base import dropout_mask, input_features
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..base.types import Array, Arrays, Backend, Ints, Keep
+    from ..base.workspace import Workspace
 
 
 class Saved(NamedTuple):
@@ -46,11 +54,14 @@ class Dropout(Layer):
     (True, False)
     """
 
-    former_names = MappingProxyType({"n": "input_dim"})
+    rate: float
+    input_dim: int | None
+
+    former_names: Mapping[str, str] = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
 
-    def __init__(self, rate, *, input_dim=None):
+    def __init__(self, rate: float, *, input_dim: int | None = None) -> None:
         self.rate, self.input_dim = checks.number("rate", rate, high=1, high_open=True), input_features(input_dim)
         self.drops = self.rate > 0
         if self.input_dim is None:
@@ -58,10 +69,20 @@ class Dropout(Layer):
         self.input_size = self.output_size = self.input_dim
         self._seal()
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> None:
         return None
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace, rng=None):
+    def forward(
+        self,
+        prepared: None,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Array, Saved | None]:
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)  # not x itself, which may be the caller's
         if rng is None:
             y[:] = x
@@ -70,7 +91,17 @@ class Dropout(Layer):
         mask = dropout_mask(rng, self.rate, (T, B, F), x.dtype).transpose(1, 0, 2)
         return np.multiply(x, mask, out=y), h0, Saved(mask) if keep else None
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: None,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         if not want_x:
             return None, d_h, None
         d_x = workspace.array("d_x", d_y.size, d_y.dtype).reshape(d_y.shape)

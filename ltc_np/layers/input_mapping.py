@@ -1,12 +1,22 @@
 """InputMapping: a weight and a bias for each feature, as an `LTC` has them before its synapses."""
 
+from __future__ import annotations
+
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from .. import kernels
 from ..base.layout import Entry, Layout
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.mapping import check_mapping, mapping_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from ..base.types import Array, Arrays, Backend, Ints, Keep, MappingKind
+    from ..base.workspace import Workspace
 
 
 class InputMapping(Layer):
@@ -24,11 +34,14 @@ class InputMapping(Layer):
     Parameters: ``input_w`` (I,), 1, and ``input_b`` (I,), 0.  It has no state and no time.
     """
 
-    former_names = MappingProxyType({"n": "input_dim"})
+    mapping: MappingKind
+    input_dim: int | None
+
+    former_names: Mapping[str, str] = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
 
-    def __init__(self, mapping="affine", *, input_dim=None):
+    def __init__(self, mapping: MappingKind = "affine", *, input_dim: int | None = None) -> None:
         self.mapping, self.input_dim = check_mapping("mapping", mapping), input_features(input_dim)
         if self.input_dim is None:
             return self._wait()
@@ -37,15 +50,27 @@ class InputMapping(Layer):
         self.layout = Layout(tuple(Entry(name, shape, float(name == "input_w")) for name, shape in shapes.items()))
         self._seal()
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> tuple[Arrays, ModuleType]:
         return p, kernels.load(backend, "mapping")
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+    def forward(
+        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Array | None]:
         p, kernel = prepared
         y = kernel.map_features(self.mapping, "input", x, p, workspace)
         return y if self.mapping else x.copy(), h0, x if keep else None  # not x itself, which may be the caller's
 
-    def backward(self, prepared, x, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Any,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         p, kernel = prepared
-        d_x = kernel.d_map_features(self.mapping, "input", x, d_y, p, g, workspace)
+        d_x = kernel.d_map_features(self.mapping, "input", saved, d_y, p, g, workspace)
         return d_x if self.mapping else d_x.copy(), d_h, None

@@ -16,8 +16,10 @@ Source: Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sample
 two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
 """
 
+from __future__ import annotations
+
 from types import ModuleType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +30,13 @@ from ..base.workspace import arrays
 from ..cells import Layer
 from ..cells.base import combine, input_features
 from ..cells.initial import glorot, orthogonal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Topology
+    from ..base.workspace import Workspace
+    from ..wirings import Wiring
 
 TOPOLOGIES = ("torch", "keras")
 
@@ -72,7 +81,7 @@ class Saved(NamedTuple):
     states: np.ndarray
     c: np.ndarray
     lengths: np.ndarray
-    steps: list
+    steps: list[Any]
 
 
 class MixedMemory(Layer):
@@ -109,7 +118,15 @@ class MixedMemory(Layer):
     (5, 7, 2)
     """
 
-    def __init__(self, cell, topology="torch", forget_bias=1.0, *, input_dim=None):
+    cell: Layer
+    topology: Topology
+    forget_bias: float
+    input_dim: int | None
+    memory_size: int
+
+    def __init__(
+        self, cell: Layer, topology: Topology = "torch", forget_bias: float = 1.0, *, input_dim: int | None = None
+    ) -> None:
         if not isinstance(cell, Layer):
             raise TypeError(f"`cell` must be a layer such as LTC(...), got {type(cell).__name__}")
         checks.one_of("topology", topology, TOPOLOGIES)
@@ -146,10 +163,10 @@ class MixedMemory(Layer):
         self._seal()
 
     @property
-    def wiring(self):
-        return self.cell.wiring
+    def wiring(self) -> Wiring:
+        return self.cell.wiring  # type: ignore[attr-defined]
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         M, inner = self.memory_size, {name: p[name] for name in self.cell.layout.slices}
         w_x, w_h, b = p["lstm_w_x"], p["lstm_w_h"], p["lstm_b"].copy()
         b[M : 2 * M] += b.dtype.type(self.forget_bias)
@@ -163,11 +180,21 @@ class MixedMemory(Layer):
             kernels.load(backend, "lstm"),
         )
 
-    def check(self, prepared, dt):
+    def check(self, prepared: Prepared, dt: Array) -> None:
         self.cell.check(prepared.cell, dt)
 
     @blas.one_thread()
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace, **options):
+    def forward(
+        self,
+        prepared: Prepared,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
+        **options: Any,
+    ) -> tuple[Array, Array, Saved | None]:
         w_h, b, forward_step = prepared.w_h, prepared.b, prepared.kernels.forward_step
         (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
         scratch = workspace.kept(
@@ -208,7 +235,17 @@ class MixedMemory(Layer):
         return outputs, h_last, Saved(inputs, gates, states, c, lengths, saved) if keep else None
 
     @blas.one_thread()
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         w_h_turned, backward_step = prepared.w_h_turned, prepared.kernels.backward_step
         inputs, gates, states, c, lengths, steps = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
@@ -253,14 +290,14 @@ class MixedMemory(Layer):
             d_x = np.ascontiguousarray(d_x.transpose(1, 0, 2))
         return d_x if want_x else None, np.concatenate([d_state, d_c], axis=1), d_dt if self.takes_dt else None
 
-    def initial_state(self, B, dtype):
+    def initial_state(self, B: int, dtype: Float) -> Array:
         return np.concatenate([self.cell.initial_state(B, dtype), np.zeros((B, self.memory_size), dtype)], axis=1)
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         return super().defaults() | {"input_dim": self.cell.input_size or None}
 
 
-def with_memory(mixed_memory, make, input_dim):
+def with_memory(mixed_memory: bool | Topology, make: Callable[[int | None], Layer], input_dim: int | None) -> Layer:
     """The cell ``make(input_dim)``; unless ``mixed_memory`` is False, with an LSTM beside it.
 
     ``mixed_memory`` is False, True, which is "torch", or a topology; in "keras" the LSTM has as many units as the

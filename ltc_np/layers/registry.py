@@ -1,5 +1,9 @@
 """Which layers there are, by name: `LAYERS` of files, and of these `CELLS` of configurations."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
 from ..base.described import signature
 from ..cells import CELLS, Layer
 from .bidirectional import Bidirectional
@@ -10,12 +14,15 @@ from .mixed_memory import MixedMemory
 from .residual import Residual
 from .standardize import Standardize
 
+if TYPE_CHECKING:
+    L = TypeVar("L", bound=type[Layer])
+
 _AROUND = (Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual, Standardize)
-LAYERS = CELLS | {layer.__name__: layer for layer in _AROUND}
+LAYERS: dict[str, type[Layer]] = CELLS | {layer.__name__: layer for layer in _AROUND}
 SIZES = ("units", "wiring")  # the first argument of what `CellConfig` can make: a wiring is then fully connected
 
 
-def register(cls):
+def register(cls: L) -> L:
     """Let files, and configurations if it is a cell, name a layer of your own; a decorator of its class.
 
     The name is that of the class.  Models with such layers can be saved; for loading the class must be registered too.

@@ -4,7 +4,9 @@ Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 (ar
 docs/maths/around.md has the gradients.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,12 +14,17 @@ from ..cells import Layer
 from ..cells.base import combine, own_rng
 from .stack import Stack, connected
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep
+    from ..base.workspace import Workspace
+    from ..wirings import Wiring
+
 
 class Saved(NamedTuple):
     """What the adjoint needs: which steps are no padding (B, T), None for all, and what the layers saved."""
 
     valid: np.ndarray | None
-    layers: tuple
+    layers: tuple[Any, ...]
 
 
 class Residual(Layer):
@@ -43,7 +50,9 @@ class Residual(Layer):
     (5, 7, 2)
     """
 
-    def __init__(self, *layers):
+    layers: tuple[Layer, ...]
+
+    def __init__(self, *layers: Layer) -> None:
         if layers and isinstance(layers[0], Layer) and layers[0].open:
             self.layers = layers
             return self._wait()
@@ -59,20 +68,30 @@ class Residual(Layer):
         vars(self).update(combine(stack.layers))
         self._seal()
 
-    def with_input(self, features):
+    def with_input(self, features: int) -> Residual:
         return Residual(*connected(self.layers, features)) if self.open else self
 
     @property
-    def wiring(self):
+    def wiring(self) -> Wiring:
         return self._stack.wiring
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> list[Any]:
         return self._stack.prepare(p, buffers, backend)
 
-    def check(self, prepared, dt):
+    def check(self, prepared: Any, dt: Array) -> None:
         self._stack.check(prepared, dt)
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace, rng=None):
+    def forward(
+        self,
+        prepared: Any,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Array, Saved | None]:
         T = x.shape[1]
         valid = None if (lengths == T).all() else np.arange(T) < lengths[:, None]
         f, h, saved = self._stack.forward(prepared, x, dt, lengths, valid, h0, keep, workspace, lambda k: own_rng(rng))
@@ -80,11 +99,21 @@ class Residual(Layer):
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)
         return np.add(x, f, out=y), h, Saved(valid, saved) if keep else None
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Any,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         d_f, d_h0, d_dt = self._stack.backward(
             prepared, saved.layers, saved.valid, d_y, d_h, g, want_x, want_dt, workspace
         )
         return d_y + d_f if want_x else None, d_h0, d_dt
 
-    def initial_state(self, B, dtype):
+    def initial_state(self, B: int, dtype: Float) -> Array:
         return self._stack.initial_state(B, dtype)

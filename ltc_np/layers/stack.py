@@ -1,6 +1,9 @@
 """Layers applied in order: what `Model` and `Residual` share."""
 
+from __future__ import annotations
+
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,8 +11,15 @@ from ..base.layout import Layout, part
 from ..cells import Layer
 from ..cells.base import combine, input_features
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-def connected(layers, input_dim=None):
+    from ..base.types import Array, Arrays, Backend, Bools, Float, Ints, Keep
+    from ..base.workspace import Workspace
+    from ..wirings import Wiring
+
+
+def connected(layers: Sequence[Layer], input_dim: int | None = None) -> tuple[Layer, ...]:
     """A tuple of the layers, each for as many features as the one before gives; the first for ``input_dim``."""
     if not layers:
         raise ValueError("`layers` must hold at least one layer, got none")
@@ -40,7 +50,27 @@ class Stack:
     stay), ``state_slices`` likewise, and the traits of its layers together.
     """
 
-    def __init__(self, layers, input_dim=None):
+    layers: tuple[Layer, ...]
+    prefixes: list[str]
+    layout: Layout
+    buffers: Layout
+    input_size: int
+    output_size: int
+    states: list[slice]
+    state_size: int
+    state_slices: dict[str, slice]
+    takes_dt: bool
+    dt0_identity: bool
+    hull: bool
+    smooth: bool
+    causal: bool
+    reads_wiring: bool
+    bitwise_batch: bool
+    drops: bool
+    surrogate_gradient: bool
+    may_overflow: bool
+
+    def __init__(self, layers: Sequence[Layer], input_dim: int | None = None) -> None:
         self.layers = layers = connected(layers, input_dim)
         self.prefixes = [""] if len(layers) == 1 else [f"{k}." for k in range(len(layers))]
         self.layout = Layout.join(layer.layout for layer in layers)
@@ -56,26 +86,38 @@ class Stack:
         vars(self).update(combine(layers))
 
     @property
-    def wiring(self):
+    def wiring(self) -> Wiring:
         """The built wiring of the only layer that has one."""
-        wirings = [layer.wiring for layer in self.layers if layer.reads_wiring]
+        layers: tuple[Any, ...] = self.layers
+        wirings = [layer.wiring for layer in layers if layer.reads_wiring]
         if len(wirings) != 1:
             raise AttributeError(f"`wiring` needs exactly one wired layer, there are {len(wirings)}; see `layers`")
         return wirings[0]
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> list[Any]:
         """What each layer needs of the parameters."""
         return [
             layer.prepare(part(p, prefix), part(buffers, prefix), backend)
             for layer, prefix in zip(self.layers, self.prefixes, strict=True)
         ]
 
-    def check(self, prepared, dt):
+    def check(self, prepared: list[Any], dt: Array) -> None:
         """Let every layer look at the elapsed times that are to come."""
         for k, layer in enumerate(self.layers):
             layer.check(prepared[k], dt)
 
-    def forward(self, prepared, x, dt, lengths, valid, h0, keep, workspace, rng):
+    def forward(
+        self,
+        prepared: list[Any],
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        valid: Bools | None,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
+        rng: Callable[[int], np.random.Generator | None],
+    ) -> tuple[Array, Array, tuple[Any, ...]]:
         """All layers: y (B, T, O), 0 in padding; state (B, K); what backward needs.
 
         ``valid`` is (B, T) bool, None where there is no padding; ``rng(k)`` gives layer k, if it drops, what it draws
@@ -86,7 +128,9 @@ class Stack:
             own = workspace.child(k)
             start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self.states[k]])
             arguments = prepared[k], x, dt, lengths, start, keep, own
-            x, h, layer_saved = layer.forward(*arguments, rng=rng(k)) if layer.drops else layer.forward(*arguments)
+            x, h, layer_saved = (
+                layer.forward(*arguments, rng=rng(k)) if layer.drops else layer.forward(*arguments)  # type: ignore[call-arg]
+            )
             if x.shape != (B, T, layer.output_size) or h.shape != start.shape:
                 raise ValueError(
                     f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
@@ -98,9 +142,21 @@ class Stack:
             saved.append(layer_saved)
         return x, states[0] if len(states) == 1 else np.concatenate(states, axis=1), tuple(saved)
 
-    def backward(self, prepared, saved, valid, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: list[Any],
+        saved: tuple[Any, ...],
+        valid: Bools | None,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         """Adjoint of `forward`: d_x, d_h0, d_dt, 0 in padding; parameter gradients are added to ``g``."""
-        d_h0, d_dt = [None] * len(self.layers), None
+        d_h0: list[Any] = [None] * len(self.layers)
+        d_dt = None
         for k in range(len(self.layers) - 1, -1, -1):
             d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, self.states[k]])
             d_y, d_h0[k], d_layer_dt = self.layers[k].backward(
@@ -115,7 +171,7 @@ class Stack:
             d_dt[~valid] = 0
         return d_y, d_h0[0] if len(d_h0) == 1 else np.concatenate(d_h0, axis=1), d_dt
 
-    def initial_state(self, B, dtype):
+    def initial_state(self, B: int, dtype: Float) -> Array:
         """(B, K) state at the start of a sequence."""
         parts = [layer.initial_state(B, dtype) for layer in self.layers]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

@@ -3,7 +3,9 @@
 docs/maths/around.md tells where its numbers come from.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +13,10 @@ from ..base import checks
 from ..base.layout import Entry, Layout
 from ..cells import Layer
 from ..cells.base import input_features
+
+if TYPE_CHECKING:
+    from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
+    from ..base.workspace import Workspace
 
 
 class Prepared(NamedTuple):
@@ -49,10 +55,17 @@ class Standardize(Layer):
     ([200.0, 200.0], [7.0])
     """
 
+    inverse: bool
+    mean: float | Array
+    scale: float | Array
+    input_dim: int | None
+
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
 
-    def __init__(self, *, inverse=False, mean=0.0, scale=1.0, input_dim=None):
+    def __init__(
+        self, *, inverse: bool = False, mean: ArrayLike = 0.0, scale: ArrayLike = 1.0, input_dim: int | None = None
+    ) -> None:
         self.inverse, self.input_dim = checks.boolean("inverse", inverse), input_features(input_dim)
         self.mean, self.scale = _numbers("mean", mean, self.input_dim), _numbers("scale", scale, self.input_dim)
         if not (np.asarray(self.scale) > 0).all():
@@ -65,10 +78,12 @@ class Standardize(Layer):
         )
         self._seal()
 
-    def prepare(self, p, buffers, backend):
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         return Prepared(buffers["mean"], buffers["scale"])
 
-    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+    def forward(
+        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, None]:
         mean, scale = prepared
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)
         if self.inverse:
@@ -79,7 +94,17 @@ class Standardize(Layer):
             y /= scale
         return y, h0, None
 
-    def backward(self, prepared, saved, d_y, d_h, g, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Prepared,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         if not want_x:
             return None, d_h, None
         d_x = workspace.array("d_x", d_y.size, d_y.dtype).reshape(d_y.shape)
@@ -87,7 +112,7 @@ class Standardize(Layer):
         return d_x, d_h, None
 
 
-def _numbers(name, values, features):
+def _numbers(name: str, values: ArrayLike, features: int | None) -> float | Array:
     """A number or (I,) array of numbers, as an argument of the layer."""
     if checks.plain(name, values, "a number or (I,)").ndim == 0:
         return checks.number(name, values, low=-np.inf)

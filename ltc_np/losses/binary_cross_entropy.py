@@ -1,13 +1,22 @@
 """Logistic cross-entropy of two classes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .probabilities import logistic
 from .shapes import checked
 from .weights import check_class_weight, sum_of_weights, weigh
 
+if TYPE_CHECKING:
+    from ..base.types import Array, ArrayLike
 
-def binary_cross_entropy(y, target, weight=None, class_weight=None):
+
+def binary_cross_entropy(
+    y: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, class_weight: ArrayLike | None = None
+) -> tuple[float, float, Array]:
     """Logistic cross-entropy of logits, one element per output; with p = 1 / (1 + exp(-y)),
 
         l = -a log(p) - b log(1 - p)           a = target           (times class_weight[1])
@@ -56,14 +65,16 @@ def binary_cross_entropy(y, target, weight=None, class_weight=None):
     return trusted(y, target.astype(y.dtype), weight, class_weight)
 
 
-def check_probabilities(name, values):
+def check_probabilities(name: str, values: Array) -> None:
     """Refuse what is not in [0, 1]."""
     outside = ~((values >= 0) & (values <= 1))  # also true for NaN
     if outside.any():
         raise ValueError(f"`{name}` of binary_cross_entropy must be in [0, 1], got {values[outside].flat[0]}")
 
 
-def trusted(y, target, weight=None, class_weight=None):
+def trusted(
+    y: Array, target: Array, weight: Array | None = None, class_weight: Array | None = None
+) -> tuple[float, float, Array]:
     """`binary_cross_entropy` of checked arrays; target is of y's shape, all of its dtype."""
     positive, negative, sizes = _parts(target, class_weight)
     small = np.exp(-np.abs(y))
@@ -74,7 +85,7 @@ def trusted(y, target, weight=None, class_weight=None):
     return weigh(elements, negative * p - positive * q, weight, sizes)
 
 
-def _parts(target, class_weight):
+def _parts(target: Array, class_weight: Array | None) -> tuple[Array, Array, Array | None]:
     """a and b of each element, and a + b; None is 1 everywhere."""
     if class_weight is None:
         return target, 1 - target, None
@@ -82,7 +93,7 @@ def _parts(target, class_weight):
     return positive, negative, positive + negative
 
 
-def weight_sum(target, weight, class_weight):
+def weight_sum(target: Array, weight: Array | None, class_weight: Array | None) -> float:
     """The ``weight_sum`` of `trusted` alone."""
     sizes = None if class_weight is None else _parts(target, class_weight)[2]
     return sum_of_weights(weight, target.shape, sizes)

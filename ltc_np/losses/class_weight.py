@@ -1,6 +1,9 @@
 """The weights of classes, in the forms in which users give them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,8 +11,13 @@ from ..base import checks
 from .registry import class_count, takes_weight
 from .weights import check_class_weight
 
+if TYPE_CHECKING:
+    from ..base.types import Array, ClassWeight, Float, LibraryLoss, Numbers
 
-def read_class_weight(loss, class_weight, outputs, dtype, target, mask):
+
+def read_class_weight(
+    loss: LibraryLoss, class_weight: ClassWeight, outputs: int, dtype: Float, target: Numbers, mask: Numbers | None
+) -> Array | None:
     """The weights of classes as an array.
 
     Parameters
@@ -62,7 +70,7 @@ def read_class_weight(loss, class_weight, outputs, dtype, target, mask):
     return check_class_weight(class_weight, size, dtype)
 
 
-def _by_class(size, weights):
+def _by_class(size: int, weights: Mapping[int, float]) -> Array:
     found = np.ones(size)
     for label, weight in weights.items():
         if not isinstance(label, (int, np.integer)) or not 0 <= label < size:
@@ -72,7 +80,7 @@ def _by_class(size, weights):
     return found
 
 
-def _balanced(size, target):
+def _balanced(size: int, target: Numbers) -> Array:
     if target.dtype.kind == "f":
         positive = np.sum(target, dtype=np.float64)
         counts = np.array([target.size - positive, positive])

@@ -1,5 +1,9 @@
 """Softmax cross-entropy of classes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..base import checks
@@ -7,8 +11,13 @@ from .probabilities import softmax
 from .shapes import checked
 from .weights import check_class_weight, sum_of_weights, weigh
 
+if TYPE_CHECKING:
+    from ..base.types import Array, ArrayLike, Ints, Numbers
 
-def cross_entropy(y, target, weight=None, class_weight=None):
+
+def cross_entropy(
+    y: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, class_weight: ArrayLike | None = None
+) -> tuple[float, float, Array]:
     """Softmax cross-entropy of logits, one element per step:
 
         l = log(sum_o exp(y_o)) - y_c          dl/dy_o = exp(y_o) / sum_o' exp(y_o') - [o == c]
@@ -54,13 +63,13 @@ def cross_entropy(y, target, weight=None, class_weight=None):
     return trusted(y, target.astype(np.intp), weight, class_weight)
 
 
-def check_integers(name, target):
+def check_integers(name: str, target: Numbers) -> None:
     """Refuse what is not made of integers or bools."""
     if target.dtype.kind not in "iub":
         raise TypeError(f"`{name}` of cross_entropy must be integer classes, got dtype {target.dtype}")
 
 
-def check_classes(name, values, size):
+def check_classes(name: str, values: Numbers, size: int) -> None:
     """Refuse what is no class in 0..size-1."""
     outside = (values < 0) | (values >= size)
     if outside.any():
@@ -68,7 +77,9 @@ def check_classes(name, values, size):
         raise ValueError(f"`{name}` of cross_entropy must be classes in 0..{size - 1}, got {got}")
 
 
-def trusted(y, target, weight=None, class_weight=None):
+def trusted(
+    y: Array, target: Ints, weight: Array | None = None, class_weight: Array | None = None
+) -> tuple[float, float, Array]:
     """`cross_entropy` of checked arrays; targets are intp, class_weight is of y's dtype."""
     classes = target.ravel()
     rows = np.arange(classes.size)
@@ -83,7 +94,7 @@ def trusted(y, target, weight=None, class_weight=None):
     return total, weight_sum, d_y.reshape(y.shape)
 
 
-def _step_weight(target, weight, class_weight):
+def _step_weight(target: Ints, weight: Array | None, class_weight: Array | None) -> Array | None:
     """(number of steps,) ``weight`` of each times the weight of its class; None is 1 everywhere."""
     if class_weight is not None:
         scale = class_weight[target]
@@ -91,6 +102,6 @@ def _step_weight(target, weight, class_weight):
     return None if weight is None else weight.ravel()
 
 
-def weight_sum(target, weight, class_weight):
+def weight_sum(target: Ints, weight: Array | None, class_weight: Array | None) -> float:
     """The ``weight_sum`` of `trusted` alone."""
     return sum_of_weights(_step_weight(target, weight, class_weight), (target.size, 1))

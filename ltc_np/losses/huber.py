@@ -1,13 +1,27 @@
 """Squared near the target, absolute far away."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..base import checks
 from .shapes import checked_regression
 from .weights import weigh
 
+if TYPE_CHECKING:
+    from ..base.types import Array, ArrayLike
 
-def huber(y, target, weight=None, class_weight=None, *, delta=1.0):
+
+def huber(
+    y: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    *,
+    delta: float = 1.0,
+) -> tuple[float, float, Array]:
     """Squared near the target, absolute far away; with e = y - target,
 
         l = e**2 / 2                        if abs(e) <= delta
@@ -36,12 +50,14 @@ def huber(y, target, weight=None, class_weight=None, *, delta=1.0):
     return trusted(*checked_regression(y, target, weight, class_weight), delta=delta)
 
 
-def check_delta(delta):
+def check_delta(delta: float) -> float:
     """``delta`` as a float: a NumPy scalar would promote float32."""
     return checks.number("delta", delta, low_open=True)
 
 
-def trusted(y, target, weight=None, class_weight=None, *, delta=1.0):
+def trusted(
+    y: Array, target: Array, weight: Array | None = None, class_weight: Array | None = None, *, delta: float = 1.0
+) -> tuple[float, float, Array]:
     """`huber` of checked arguments."""
     error = np.subtract(y, target, dtype=y.dtype)
     slope = np.minimum(np.maximum(error, -delta), delta)

@@ -1,18 +1,25 @@
 """What a loss is, in words that another process finds again."""
 
-import hashlib
+from __future__ import annotations
+
 import types
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .own import OwnLoss
 from .registry import name_of
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..base.types import LibraryLoss
+
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis))
 
 
-def identity(loss):
+def identity(loss: LibraryLoss) -> str:
     """Words that are the same for the same loss in every process, and others for another loss.
 
     Parameters
@@ -36,16 +43,22 @@ def identity(loss):
     >>> identity(mse), identity(partial(huber, delta=0.1))
     ('mse', 'huber(delta=0.1)')
     """
-    loss = loss.function if isinstance(loss, OwnLoss) else loss
+    loss = loss.function if isinstance(loss, OwnLoss) else loss  # type: ignore[assignment]
     name = name_of(loss)
     if name is None:
         name = _name(loss.func if isinstance(loss, partial) else loss)
-        return f"{name}#{hashlib.sha256(_words(loss).encode()).hexdigest()[:16]}"
+        return f"{name}#{_digest(_words(loss).encode())[:16]}"
     given = [*map(_words, loss.args), *_named(loss.keywords)] if isinstance(loss, partial) else []
     return f"{name}({', '.join(given)})" if given else name
 
 
-def _words(value, around=()):
+def _digest(content: bytes) -> str:
+    import hashlib  # loads OpenSSL, and only training needs it
+
+    return hashlib.sha256(content).hexdigest()
+
+
+def _words(value: Any, around: tuple[Any, ...] = ()) -> str:
     """What ``value`` is; ``around`` are the ids of the functions it is a part of.  Objects in these count by type."""
     value = getattr(value, "py_func", value)  # of a function that Numba has compiled
     if isinstance(value, _PLAIN):
@@ -53,7 +66,7 @@ def _words(value, around=()):
     if isinstance(value, np.generic):
         return f"{value.dtype} {value.item()!r}"
     if isinstance(value, np.ndarray) and value.dtype.kind != "O":
-        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+        return f"{value.dtype} {value.shape} {_digest(value.tobytes())}"
     if isinstance(value, tuple):
         return f"({', '.join(_words(v, around) for v in value)})"
     if isinstance(value, frozenset):
@@ -76,19 +89,19 @@ def _words(value, around=()):
     return f"{_name(value)} {_words(type(value).__call__, inner)} {_named(vars(value), inner)}"
 
 
-def _cell(cell, around):
+def _cell(cell: Any, around: tuple[Any, ...]) -> str:
     try:
         return _words(cell.cell_contents, around)
     except ValueError:  # not filled yet
         return "empty"
 
 
-def _named(values, around=()):
+def _named(values: Mapping[str, Any], around: tuple[Any, ...] = ()) -> list[str]:
     """``name=words`` of a dict, in the order of the names."""
     return [f"{name}={_words(value, around)}" for name, value in sorted(values.items())]
 
 
-def _name(value):
+def _name(value: Any) -> str:
     """Module and name of a function or a class, those of its class for an object."""
     own = value if hasattr(value, "__qualname__") else type(value)
     return f"{getattr(own, '__module__', None)}.{own.__qualname__}"

@@ -1,12 +1,21 @@
 """Squared error."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .shapes import checked_regression
 from .weights import weigh
 
+if TYPE_CHECKING:
+    from ..base.types import Array, ArrayLike
 
-def mse(y, target, weight=None, class_weight=None):
+
+def mse(
+    y: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, class_weight: ArrayLike | None = None
+) -> tuple[float, float, Array]:
     """Squared error: l = (y - target)**2.
 
     Parameters
@@ -48,7 +57,9 @@ def mse(y, target, weight=None, class_weight=None):
     return trusted(*checked_regression(y, target, weight, class_weight))
 
 
-def trusted(y, target, weight=None, class_weight=None):
+def trusted(
+    y: Array, target: Array, weight: Array | None = None, class_weight: Array | None = None
+) -> tuple[float, float, Array]:
     """`mse` of checked arrays."""
     error = y - target if y.dtype == target.dtype else np.subtract(y, target, dtype=y.dtype)
     return weigh(error * error, error + error, weight)

@@ -1,18 +1,32 @@
 """A user's own loss, with the signature of the library's."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..base import checks, order
+
+if TYPE_CHECKING:
+    from ..base.order import Order
+    from ..base.types import Array, Numbers, OwnLossFunction
 
 
 class OwnLoss:
     """A user's ``(y, target) -> (value, d_y)``, or one of ``(y_true, y_pred)``, with the signature of the others."""
 
-    def __init__(self, function):
+    function: OwnLossFunction
+    order: Order
+    __name__: str
+
+    def __init__(self, function: OwnLossFunction) -> None:
         self.function, self.order = function, order.read("loss", function)
         self.__name__ = order.name_of(function)
 
-    def __call__(self, y, target, weight=None, class_weight=None):
+    def __call__(
+        self, y: Array, target: Numbers, weight: Array | None = None, class_weight: Array | None = None
+    ) -> tuple[float, float, Array]:
         if weight is not None or class_weight is not None:
             given = "weight" if weight is not None else "class_weight"
             raise ValueError(f"`{given}` must be None with a loss of your own ({self.__name__}), got one")

@@ -1,9 +1,16 @@
 """Logits to probabilities."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from ..base.types import Array
 
-def softmax(shifted):
+
+def softmax(shifted: Array) -> tuple[Array, Array]:
     """exp(y_o) / sum_o' exp(y_o') of rows whose largest number is 0; in place.
 
     Returns
@@ -19,12 +26,12 @@ def softmax(shifted):
     return p, norm
 
 
-def logistic(y, small):
+def logistic(y: Array, small: Array) -> tuple[Array, Array]:
     """p = 1 / (1 + exp(-y)) and 1 - p, from small = exp(-abs(y)): a difference 1 - p would lose the digits."""
     return np.where(y >= 0, 1, small) / (1 + small), np.where(y >= 0, small, 1) / (1 + small)
 
 
-def probabilities(y, multilabel=False):
+def probabilities(y: Array, multilabel: bool = False) -> Array:
     """The probabilities of classes, of logits.
 
     Parameters

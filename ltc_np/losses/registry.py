@@ -1,8 +1,10 @@
 """The library's losses by name, and what else is known of each."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .binary_cross_entropy import binary_cross_entropy
 from .binary_cross_entropy import trusted as trusted_binary_cross_entropy
@@ -19,6 +21,9 @@ from .mse import trusted as trusted_mse
 from .own import OwnLoss
 from .weights import check_class_weight, sum_of_weights
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Float, LibraryLoss, Loss, Numbers
+
 
 class Kind(NamedTuple):
     """One of the library's losses.
@@ -34,17 +39,17 @@ class Kind(NamedTuple):
         Number of outputs -> number of classes; 0 for a loss without classes.
     """
 
-    function: Callable
-    trusted: Callable
-    weight_sum: Callable
-    classes: Callable
+    function: LibraryLoss
+    trusted: LibraryLoss
+    weight_sum: Callable[..., float]
+    classes: Callable[[int], int]
 
 
-def _step_weight_sum(target, weight, class_weight):
+def _step_weight_sum(target: Numbers, weight: Array | None, class_weight: Array | None) -> float:
     return sum_of_weights(weight, target.shape)
 
 
-def _no_classes(outputs):
+def _no_classes(outputs: int) -> int:
     return 0
 
 
@@ -59,7 +64,7 @@ LOSSES = {kind.function.__name__: kind for kind in _KINDS}
 _KIND_OF = {id(kind.function): kind for kind in _KINDS}  # by identity: a callable of a user's need not be hashable
 
 
-def get(loss):
+def get(loss: Loss) -> LibraryLoss:
     """The loss function of a name or a callable.
 
     Parameters
@@ -100,43 +105,43 @@ def get(loss):
     if not callable(loss):
         raise TypeError(f"`loss` must be {known}, got {loss!r}")
     if library_function(loss) is None:
-        return loss if isinstance(loss, OwnLoss) else OwnLoss(loss)
+        return loss if isinstance(loss, OwnLoss) else OwnLoss(loss)  # type: ignore[arg-type]
     if isinstance(loss, partial):
-        if loss.args or not loss.keywords.keys() <= _options(loss.func):
+        if loss.args or not loss.keywords.keys() <= _options(loss.func).keys():
             raise TypeError(f"`loss` must be a partial of huber with `delta` alone, got {loss!r}")
         if "delta" in loss.keywords:
             check_delta(loss.keywords["delta"])
-    return loss
+    return loss  # type: ignore[return-value]
 
 
-def _options(function):
-    """Names of what one of the library's losses takes besides arrays."""
-    return (function.__kwdefaults__ or {}).keys()
+def _options(function: Any) -> dict[str, Any]:
+    """What one of the library's losses takes besides arrays: name -> default."""
+    return function.__kwdefaults__ or {}
 
 
-def takes_weight(loss):
+def takes_weight(loss: Loss) -> bool:
     """Whether a loss weighs its elements: the library's do, a function of your own does not."""
     return isinstance(loss, str) or library_function(loss) is not None
 
 
-def library_function(loss):
+def library_function(loss: Any) -> LibraryLoss | None:
     """The library's function behind a loss, also under a partial; None for a function of your own."""
     kind = _kind(loss)
     return None if kind is None else kind.function
 
 
-def _kind(loss):
+def _kind(loss: Any) -> Any:
     kind = _KIND_OF.get(id(loss))
     return _KIND_OF.get(id(loss.func)) if kind is None and isinstance(loss, partial) else kind
 
 
-def name_of(loss):
+def name_of(loss: LibraryLoss) -> str | None:
     """The name of one of the library's losses, also under a partial; None for a function of your own."""
     function = library_function(loss)
     return None if function is None else function.__name__
 
 
-def trusted(loss):
+def trusted(loss: LibraryLoss) -> LibraryLoss:
     """What `get` returned, without the checks of its arguments: for arrays that `check_target` and others have seen.
 
     Weights and the weights of classes are arrays of y's dtype.
@@ -147,18 +152,18 @@ def trusted(loss):
     return partial(kind.trusted, **loss.keywords) if isinstance(loss, partial) else kind.trusted
 
 
-def has_classes(loss):
+def has_classes(loss: LibraryLoss) -> bool:
     """Whether this is one of the library's losses of classes, of which outputs are logits."""
     kind = _kind(loss)
     return kind is not None and kind.classes(2) > 0
 
 
-def class_count(loss, outputs):
+def class_count(loss: LibraryLoss, outputs: int) -> int:
     """How many classes a library's loss has, 0 for one without classes."""
     return _kind(loss).classes(outputs)
 
 
-def weight_sum(loss, target, weight, class_weight):
+def weight_sum(loss: LibraryLoss, target: Numbers, weight: Array | None, class_weight: Array | None) -> float:
     """The ``weight_sum`` that one of the library's losses would return, without the loss.
 
     Parameters
@@ -177,7 +182,7 @@ def weight_sum(loss, target, weight, class_weight):
     return _kind(loss).weight_sum(target, weight, class_weight)
 
 
-def numbers(loss, class_weight, outputs, dtype):
+def numbers(loss: LibraryLoss, class_weight: Array | None, outputs: int, dtype: Float) -> tuple[float, ...]:
     """What the kernel of one of the library's losses reads besides predictions, targets and weights.
 
     Returns
@@ -188,6 +193,6 @@ def numbers(loss, class_weight, outputs, dtype):
     if class_weight is not None:
         return tuple(check_class_weight(class_weight, class_count(loss, outputs), dtype))
     if library_function(loss) is huber:
-        given = loss.keywords if isinstance(loss, partial) else {}
-        return (given.get("delta", huber.__kwdefaults__["delta"]),)
+        given: dict[str, Any] = loss.keywords if isinstance(loss, partial) else {}
+        return (given.get("delta", _options(huber)["delta"]),)
     return ()

@@ -1,11 +1,20 @@
 """What the losses check where users call them; training checks whole arrays once and calls what lies behind."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..base import checks
 
+if TYPE_CHECKING:
+    from ..base.types import Array, ArrayLike, Numbers, Shape
 
-def checked(y, target, weight, target_shape=None, by_output=True):
+
+def checked(
+    y: ArrayLike, target: ArrayLike, weight: ArrayLike | None, target_shape: Shape | None = None, by_output: bool = True
+) -> tuple[Array, Numbers, Numbers | None]:
     """y, target and weight as arrays that go together.
 
     ``target_shape`` is that of y by default.  ``by_output``: weights may be those of single outputs, of y's shape.
@@ -36,12 +45,14 @@ def checked(y, target, weight, target_shape=None, by_output=True):
     return y, target, weight
 
 
-def of_one_output(target, shape):
+def of_one_output(target: Numbers, shape: Shape) -> Numbers:
     """A target without the last axis, for outputs of this shape that need none: (B, T) for (B, T, 1); a view."""
     return target[..., None] if shape[-1:] == (1,) and target.shape == shape[:-1] else target
 
 
-def checked_regression(y, target, weight, class_weight):
+def checked_regression(
+    y: ArrayLike, target: ArrayLike, weight: ArrayLike | None, class_weight: object
+) -> tuple[Array, Numbers, Numbers | None]:
     """The same for a loss without classes."""
     if class_weight is not None:
         raise ValueError(f"`class_weight` must be None for a loss without classes, got {checks.brief(class_weight)}")

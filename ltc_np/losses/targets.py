@@ -1,5 +1,9 @@
 """Targets: a whole array is checked once and cast to what its loss reads."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..base import checks
@@ -8,10 +12,22 @@ from .cross_entropy import check_classes, check_integers, cross_entropy
 from .registry import get, library_function
 from .shapes import of_one_output
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..base.types import ArrayLike, Bools, LibraryLoss, Loss, Numbers, Shape
+
 REMEDY = 'for targets that are missing give missing="ignore"'
 
 
-def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
+def check_target(
+    loss: Loss,
+    y_shape: Shape,
+    target: ArrayLike,
+    dtype: npt.DTypeLike,
+    valid: Bools | None = None,
+    argument: str = "target",
+) -> Numbers:
     """Validate the target of a loss and cast it for fast use.
 
     Parameters
@@ -68,7 +84,7 @@ def check_target(loss, y_shape, target, dtype, valid=None, argument="target"):
     return check(y_shape, target, dtype, valid, argument, kind)
 
 
-def real_target(argument, target):
+def real_target(argument: str, target: ArrayLike) -> Numbers:
     """A target as an array of numbers or bools."""
     target = checks.plain(argument, target)
     if target.dtype.kind not in "biuf":
@@ -76,7 +92,7 @@ def real_target(argument, target):
     return target
 
 
-def known_target(loss, argument, target):
+def known_target(loss: LibraryLoss, argument: str, target: ArrayLike) -> tuple[Numbers, Bools | None]:
     """Which elements of a target are not NaN, and the target without the others.
 
     Parameters
@@ -102,7 +118,7 @@ def known_target(loss, argument, target):
     target = real_target(argument, target)
     if target.dtype.kind != "f":
         return target, None
-    known = ~np.isnan(target)
+    known: Any = ~np.isnan(target)
     if known.all():
         known = None
     else:
@@ -112,14 +128,18 @@ def known_target(loss, argument, target):
     return target, known
 
 
-def _numbers(y_shape, target, dtype, valid, argument, kind):
+def _numbers(
+    y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str, kind: Any
+) -> Numbers:
     given, target = target, of_one_output(target, y_shape)
     if target.shape != y_shape:
         raise ValueError(_wrong_shape(y_shape, given, argument, kind))
     return _finite(target, dtype, valid, argument)
 
 
-def _probabilities(y_shape, target, dtype, valid, argument, kind):
+def _probabilities(
+    y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str, kind: Any
+) -> Numbers:
     given, target = target, of_one_output(target, y_shape)
     if target.shape != y_shape:
         raise ValueError(_wrong_shape(y_shape, given, argument, kind))
@@ -128,12 +148,14 @@ def _probabilities(y_shape, target, dtype, valid, argument, kind):
     return checked
 
 
-def _wrong_shape(y_shape, target, argument, kind):
+def _wrong_shape(y_shape: Shape, target: Numbers, argument: str, kind: Any) -> str:
     shapes = f"{y_shape} or {y_shape[:-1]}" if y_shape[-1] == 1 else f"{y_shape}"
     return f"`{argument}` of {kind.__name__} must have shape {shapes}, got {checks.describe(target)}"
 
 
-def _classes(y_shape, target, dtype, valid, argument, kind):
+def _classes(
+    y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str, kind: Any
+) -> Numbers:
     size = y_shape[-1]
     if size < 2:
         raise ValueError(f"cross_entropy needs at least 2 outputs, got {size} (use binary_cross_entropy)")
@@ -146,7 +168,9 @@ def _classes(y_shape, target, dtype, valid, argument, kind):
     return np.ascontiguousarray(_blank(target, valid), dtype=np.intp)
 
 
-def _free(y_shape, target, dtype, valid, argument, kind):
+def _free(
+    y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str, kind: Any
+) -> Numbers:
     """Target of a user's own loss: only that it can be cut into batches, and is finite where it is valid."""
     if target.ndim == 0 or target.shape[0] != y_shape[0]:
         raise ValueError(f"`{argument}` must have first size {y_shape[0]}, the batch, got shape {target.shape}")
@@ -158,7 +182,7 @@ def _free(y_shape, target, dtype, valid, argument, kind):
     return np.ascontiguousarray(target, dtype=bool if target.dtype.kind == "b" else np.intp)
 
 
-def _finite(target, dtype, valid, argument):
+def _finite(target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str) -> Numbers:
     if valid is None and target.dtype == dtype and target.flags.c_contiguous and checks.surely_finite(target):
         return target
     target = _blank(target, valid)
@@ -172,7 +196,7 @@ def _finite(target, dtype, valid, argument):
     return cast
 
 
-def _blank(target, valid):
+def _blank(target: Numbers, valid: Bools | None) -> Numbers:
     if valid is None or valid.all():
         return target
     target = target.copy()

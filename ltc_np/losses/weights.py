@@ -1,17 +1,25 @@
 """How the elements of a batch are weighed: by step, by class, and the sum that the loss is divided by."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base import checks
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..base.types import Array, ArrayLike, Shape
 
 
 class NoWeightError(ValueError):
     """Every valid element of a batch has weight 0."""
 
 
-def normalise(total, weight_sum):
+def normalise(total: float, weight_sum: float) -> float:
     """The loss of a batch, ``total / weight_sum``.
 
     Parameters
@@ -34,7 +42,7 @@ def normalise(total, weight_sum):
     return total / weight_sum
 
 
-def check_class_weight(class_weight, size, dtype):
+def check_class_weight(class_weight: ArrayLike, size: int, dtype: npt.DTypeLike) -> Array:
     """``class_weight`` as a (size,) array of ``dtype``."""
     scale = checks.plain("class_weight", class_weight)
     if scale.shape != (size,) or scale.dtype.kind not in "biuf":
@@ -46,7 +54,7 @@ def check_class_weight(class_weight, size, dtype):
     return scale.astype(dtype)
 
 
-def sum_of_weights(weight, shape, sizes=None):
+def sum_of_weights(weight: Array | None, shape: Shape, sizes: Array | None = None) -> float:
     """Sum of the weights of all elements.
 
     Parameters
@@ -70,12 +78,12 @@ def sum_of_weights(weight, shape, sizes=None):
     return float(np.sum(_of_elements(weight, sizes) * sizes))
 
 
-def _of_elements(weight, elements):
+def _of_elements(weight: Array, elements: Array) -> Array:
     """``weight`` with an axis of outputs, if it has none."""
     return weight if weight.ndim == elements.ndim else weight[..., None]
 
 
-def weigh(elements, d_y, weight, sizes=None):
+def weigh(elements: Array, d_y: Array, weight: Array | None, sizes: Array | None = None) -> tuple[float, float, Array]:
     """Sum ``elements`` (..., O) and scale ``d_y`` in place by ``weight``, (...) or (..., O); ``sizes`` (..., O) are
     elements' own weights, already inside ``elements`` and ``d_y``, None for 1.
 

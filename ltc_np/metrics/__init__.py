@@ -6,18 +6,27 @@ B batch, T time, O outputs; ``y`` is (B, T, O) or (B, O).  ``weight`` has the sh
 outputs of a step weigh differently; what has weight 0 is left out and may be NaN.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .base import Metric
 from .classification import F1, Accuracy, BalancedAccuracy
 from .own import OwnMetric
 from .ranking import ROCAUC, AveragePrecision
 from .regression import MAE, MSE, R2
 
+if TYPE_CHECKING:
+    from .base import MetricLike
+
 __all__ = ["F1", "MAE", "MSE", "R2", "ROCAUC", "Accuracy", "AveragePrecision", "BalancedAccuracy", "Metric", "get"]
 
-METRICS = {c.name: c for c in (Accuracy, BalancedAccuracy, F1, ROCAUC, AveragePrecision, MSE, MAE, R2)}
+METRICS: dict[str, type[Metric]] = {
+    c.name: c for c in (Accuracy, BalancedAccuracy, F1, ROCAUC, AveragePrecision, MSE, MAE, R2)
+}
 
 
-def get(metric, argument="metric"):
+def get(metric: MetricLike, argument: str = "metric") -> Metric:
     """A metric object from a name, a class, an object or a function.
 
     Parameters
@@ -91,4 +100,4 @@ def get(metric, argument="metric"):
         return metric()
     if not callable(metric):
         raise TypeError(f"`{argument}` must be {known}, got {metric!r}")
-    return OwnMetric(metric, argument)
+    return OwnMetric(metric, argument)  # type: ignore[arg-type]

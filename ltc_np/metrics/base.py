@@ -1,8 +1,17 @@
 """What all metrics have in common."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, SupportsFloat, TypeAlias
+
 import numpy as np
 
 from ..base.described import Described
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..base.types import Array, ArrayLike, Mode, Numbers, OwnMetricFunction
 
 
 class Metric(Described):
@@ -24,14 +33,20 @@ class Metric(Described):
         Outputs that are probabilities would be decided wrongly.
     """
 
-    name = "metric"
-    mode = None
-    takes_outputs = takes_logits = False
+    name: str = "metric"
+    mode: Mode | None = None
+    takes_outputs: bool = False
+    takes_logits: bool = False
 
-    def __init__(self):
+    if TYPE_CHECKING:  # what a new one defines
+
+        def _add(self, y: Numbers, target: Numbers, weight: Array) -> None: ...
+        def _value(self) -> SupportsFloat: ...
+
+    def __init__(self) -> None:
         self.reset()
 
-    def update(self, y, target, weight=None):
+    def update(self, y: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> None:
         """Take in one batch.
 
         Parameters
@@ -63,14 +78,14 @@ class Metric(Described):
             raise ValueError(f"`weight` must be >= 0, got {weight[~(weight >= 0)].flat[0]}")
         if weight.ndim == y.ndim:
             y, target, weight = self._of_outputs(y, target, weight)
-        valid = weight > 0
+        valid: Any = weight > 0
         if weight.ndim == y.ndim:
             valid = valid.any(axis=-1)
         if valid.any():
             self._seen = True
             self._add(y[valid], target[valid], weight[valid])
 
-    def _of_outputs(self, y, target, weight):
+    def _of_outputs(self, y: Numbers, target: Numbers, weight: Array) -> tuple[Numbers, Numbers, Array]:
         """Weights of single outputs: those of steps where they are, else nothing is left where they are 0."""
         if (weight == weight[..., :1]).all():
             return y, target, weight[..., 0]
@@ -82,7 +97,7 @@ class Metric(Described):
         zero = weight == 0
         return np.where(zero, y.dtype.type(0), y), np.where(zero, target.dtype.type(0), target), weight
 
-    def result(self):
+    def result(self) -> float:
         """The metric of everything since the last ``reset``.
 
         Returns
@@ -98,12 +113,17 @@ class Metric(Described):
             raise ValueError(f"`{self.name}` must see an element of positive weight before result, got none")
         return float(self._value())
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget everything."""
         self._seen = False
 
 
-def columns(weight):
+if TYPE_CHECKING:
+    MetricLike: TypeAlias = str | Metric | type[Metric] | OwnMetricFunction
+    Metrics: TypeAlias = MetricLike | Sequence[MetricLike] | None
+
+
+def columns(weight: Array) -> Array:
     """Weights (n,) or (n, O) as (n, 1) or (n, O)."""
     return weight[:, None] if weight.ndim == 1 else weight
 
@@ -112,15 +132,21 @@ class MeanMetric(Metric):
     """Weighted mean of ``_elements(y, target)``, (n, O) or (n, 1)."""
 
     takes_outputs = True
+    _sum: Any
+    _weight: Any
 
-    def reset(self):
+    if TYPE_CHECKING:
+
+        def _elements(self, y: Numbers, target: Numbers) -> Numbers: ...
+
+    def reset(self) -> None:
         super().reset()
         self._sum = self._weight = 0.0
 
-    def _add(self, y, target, weight):
+    def _add(self, y: Numbers, target: Numbers, weight: Array) -> None:
         elements = self._elements(y, target)
         self._sum += np.sum(columns(weight) * elements)
         self._weight += (elements.shape[1] if weight.ndim == 1 else 1) * np.sum(weight)
 
-    def _value(self):
+    def _value(self) -> float:
         return self._sum / self._weight

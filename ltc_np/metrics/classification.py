@@ -1,11 +1,18 @@
 """Metrics of classes: shares of right decisions."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, SupportsFloat
+
 import numpy as np
 
 from .base import MeanMetric, Metric, columns
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Mode, Numbers
 
-def truth(name, y, target):
+
+def truth(name: str, y: Numbers, target: Numbers) -> tuple[Numbers, int]:
     """Targets as (n, 1) classes, or as (n, O) bools where every output decides by itself.
 
     Parameters
@@ -37,7 +44,7 @@ def truth(name, y, target):
     return (target, classes) if classes > 1 else (target > 0.5, 1)
 
 
-def decide(name, y, target):
+def decide(name: str, y: Numbers, target: Numbers) -> tuple[Numbers, Numbers, int]:
     """Decisions, and targets as `truth` gives them, of the same shape; and the number of classes (1 for bools)."""
     target, classes = truth(name, y, target)
     return y.argmax(axis=1)[:, None] if classes > 1 else y > 0, target, classes
@@ -60,10 +67,10 @@ class Accuracy(MeanMetric):
     """
 
     name = "accuracy"
-    mode = "max"
+    mode: Mode | None = "max"
     takes_logits = True
 
-    def _elements(self, y, target):
+    def _elements(self, y: Numbers, target: Numbers) -> Numbers:
         decision, target, _ = decide(self.name, y, target)
         return decision == target
 
@@ -76,11 +83,18 @@ class CountMetric(Metric):
 
     takes_outputs = takes_logits = True
 
-    def reset(self):
+    _counts: Any
+    _by_class: bool
+
+    if TYPE_CHECKING:
+
+        def _score(self, hits: Array, false_alarms: Array, misses: Array, rejections: Array) -> SupportsFloat: ...
+
+    def reset(self) -> None:
         super().reset()
         self._counts = None
 
-    def _add(self, y, target, weight):
+    def _add(self, y: Numbers, target: Numbers, weight: Array) -> None:
         decision, target, classes = decide(self.name, y, target)
         if classes > 1:  # one column per class
             decision, target = (k == np.arange(classes) for k in (decision, target))
@@ -94,7 +108,7 @@ class CountMetric(Metric):
             raise ValueError(f"`y` must have {before} outputs as before, got {counts.shape[1]}")
         self._counts += counts
 
-    def _value(self):
+    def _value(self) -> SupportsFloat:
         return self._score(*self._counts)
 
 
@@ -116,9 +130,9 @@ class F1(CountMetric):
     """
 
     name = "f1"
-    mode = "max"
+    mode: Mode | None = "max"
 
-    def _score(self, hits, false_alarms, misses, rejections):
+    def _score(self, hits: Array, false_alarms: Array, misses: Array, rejections: Array) -> SupportsFloat:
         size = 2 * hits + false_alarms + misses
         seen = size > 0
         return np.mean(2 * hits[seen] / size[seen]) if seen.any() else 0.0
@@ -140,9 +154,9 @@ class BalancedAccuracy(CountMetric):
     """
 
     name = "balanced_accuracy"
-    mode = "max"
+    mode: Mode | None = "max"
 
-    def _score(self, hits, false_alarms, misses, rejections):
+    def _score(self, hits: Array, false_alarms: Array, misses: Array, rejections: Array) -> SupportsFloat:
         right, wrong = hits, misses
         if not self._by_class:  # each output has two classes
             right, wrong = np.stack([hits, rejections]), np.stack([misses, false_alarms])

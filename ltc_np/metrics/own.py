@@ -1,11 +1,19 @@
 """A user's own function as a metric."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
+
 import numpy as np
 
 from .. import losses
 from ..base import order
 from .base import Metric
 from .classification import decide
+
+if TYPE_CHECKING:
+    from ..base.order import Order
+    from ..base.types import Array, LibraryLoss, Mode, Numbers, OwnMetricFunction
 
 # What a parameter of these names gets where the target has classes; others get the outputs, logits.
 DECISIONS, PROBABILITIES = {"y_pred", "labels_pred"}, {"y_score", "y_prob", "y_proba"}
@@ -14,7 +22,7 @@ DECISIONS, PROBABILITIES = {"y_pred", "labels_pred"}, {"y_score", "y_prob", "y_p
 class Decisions(np.ndarray):
     """Classes that were decided; to decide again, as one would with scores, is an error."""
 
-    def argmax(self, *args, **kwargs):
+    def argmax(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ValueError(
             "`y_pred` of a metric must be taken as it is, decided classes, got argmax of it: call it y_score to get "
             "probabilities, or take (y, target) to get the outputs"
@@ -28,20 +36,27 @@ class OwnMetric(Metric):
     from ``loss``, what `ltc_np.losses.get` returned, or from their dtype where that is None or not the library's.
     """
 
-    loss = None
+    loss: LibraryLoss | None = None
+    _kept: list[Any]
+    _weight: Any
+    function: OwnMetricFunction
+    order: Order
+    name: str
+    mode: Mode | None
 
-    def __init__(self, function, argument="metric"):
+    def __init__(self, function: OwnMetricFunction, argument: str = "metric") -> None:
         self.function, self.order = function, order.read(argument, function)
         self.name = order.name_of(function)
+        mode: Any
         for mode, ends in (("max", "_score"), ("min", ("_error", "_loss"))):  # so scikit-learn calls them
             self.mode = mode if self.name.endswith(ends) else self.mode
         super().__init__()
 
-    def reset(self):
+    def reset(self) -> None:
         super().reset()
         self._kept, self._weight = [], None
 
-    def _add(self, y, target, weight):
+    def _add(self, y: Numbers, target: Numbers, weight: Array) -> None:
         if not self.order.takes_weight:
             first = weight[0] if self._weight is None else self._weight
             if (weight != first).any():
@@ -52,24 +67,24 @@ class OwnMetric(Metric):
             self._weight = first
         self._kept.append((y, target, weight))  # already copies: they were picked by a mask
 
-    def _value(self):
+    def _value(self) -> SupportsFloat:
         y, target, weight = map(np.concatenate, zip(*self._kept, strict=True))
         named = self.order.target_first or self.order.prediction in DECISIONS | PROBABILITIES
         if named and self._has_classes(target):
             y, target = self._of_classes(y, target)
         options = {"sample_weight": weight} if self.order.takes_weight and (weight != weight[0]).any() else {}
-        value = self.function(*self.order.arguments(y, target), **options)
+        value: Any = self.function(*self.order.arguments(y, target), **options)
         if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "biuf":
             kind = type(value).__name__
             raise TypeError(f"{self.name} must return a real number, got {kind} {value!r:.40}")
         return value
 
-    def _has_classes(self, target):
+    def _has_classes(self, target: Numbers) -> bool:
         if self.loss is None or not losses.takes_weight(self.loss):
             return target.dtype.kind in "biu"
         return losses.has_classes(self.loss)
 
-    def _of_classes(self, y, target):
+    def _of_classes(self, y: Numbers, target: Numbers) -> tuple[Numbers, Numbers]:
         """Outputs as the name of their parameter asks for, and targets as whole numbers; (n,) where one column is."""
         decision, target, classes = decide(self.name, y, target)
         if self.order.prediction in DECISIONS:
@@ -79,10 +94,10 @@ class OwnMetric(Metric):
             y = y[:, 1] if classes == 2 else y
         return _column(y), _column(target.astype(np.intp))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<metric {self.name}>"
 
 
-def _column(values):
+def _column(values: Numbers) -> Numbers:
     """(n, 1) as (n,)."""
     return values[:, 0] if values.shape[1:] == (1,) else values

@@ -1,9 +1,16 @@
 """Metrics of how well logits put the elements of a class before the others."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, SupportsFloat
+
 import numpy as np
 
 from .base import Metric, columns
 from .classification import truth
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Bools, Mode, Numbers
 
 
 class RankingMetric(Metric):
@@ -15,20 +22,27 @@ class RankingMetric(Metric):
     """
 
     takes_outputs = True
-    needs = ""  # what there must be of some class
+    needs: str = ""  # what there must be of some class
 
-    def reset(self):
+    _kept: list[Any]
+    _shape: tuple[int, int]
+
+    if TYPE_CHECKING:
+
+        def _score(self, score: Array, positive: Bools, weight: Array) -> SupportsFloat | None: ...
+
+    def reset(self) -> None:
         super().reset()
         self._kept = []
 
-    def _add(self, y, target, weight):
+    def _add(self, y: Numbers, target: Numbers, weight: Array) -> None:
         target, classes = truth(self.name, y, target)
         if self._kept and (y.shape[1], classes) != self._shape:
             raise ValueError(f"`y` must have {self._shape[0]} outputs as before, got {y.shape[1]}")
         self._shape = y.shape[1], classes
         self._kept.append((y, target, weight))  # already copies: they were picked by a mask
 
-    def _value(self):
+    def _value(self) -> SupportsFloat:
         y, target, weight = map(np.concatenate, zip(*self._kept, strict=True))
         y, weight, classes = y.astype(np.float64), columns(weight), self._shape[1]
         if classes > 1:
@@ -41,13 +55,13 @@ class RankingMetric(Metric):
         weight = np.broadcast_to(weight, y.shape)
         there = [(k, weight[:, k] > 0) for k in range(y.shape[1])]
         found = [self._score(y[rows, k], target[rows, k], weight[rows, k]) for k, rows in there if rows.any()]
-        found = [value for value in found if value is not None]
-        if not found:
+        values: list[Any] = [value for value in found if value is not None]
+        if not values:
             raise ValueError(f"`{self.name}` must see {self.needs} before result, got none")
-        return np.mean(found)
+        return np.mean(values)
 
 
-def log_odds(y):
+def log_odds(y: Array) -> Array:
     """log(p / (1 - p)) of the softmax p of logits (n, O), O >= 2: it orders as p does, but never rounds to a tie.
 
     With y_o - log(sum of exp(y) over the other outputs), summed from both sides, so that nothing cancels.
@@ -60,7 +74,7 @@ def log_odds(y):
     return y - others
 
 
-def _steps(score, positive, weight):
+def _steps(score: Array, positive: Bools, weight: Array) -> list[Array]:
     """Sums of positive and of negative weights, (m,) each, for each of the m different scores, from the top."""
     order = np.argsort(-score, kind="stable")
     score, positive, weight = score[order], positive[order], weight[order]
@@ -93,10 +107,10 @@ class ROCAUC(RankingMetric):
     """
 
     name = "roc_auc"
-    mode = "max"
+    mode: Mode | None = "max"
     needs = "a positive and a negative target of some class"
 
-    def _score(self, score, positive, weight):
+    def _score(self, score: Array, positive: Bools, weight: Array) -> SupportsFloat | None:
         hits, alarms = _steps(score, positive, weight)
         above = np.cumsum(hits) - hits
         pairs = hits.sum() * alarms.sum()
@@ -121,10 +135,10 @@ class AveragePrecision(RankingMetric):
     """
 
     name = "average_precision"
-    mode = "max"
+    mode: Mode | None = "max"
     needs = "a positive target of some class"
 
-    def _score(self, score, positive, weight):
+    def _score(self, score: Array, positive: Bools, weight: Array) -> SupportsFloat | None:
         hits, alarms = _steps(score, positive, weight)
         found = np.cumsum(hits)
         precision = found / (found + np.cumsum(alarms))

@@ -1,11 +1,18 @@
 """Metrics of numbers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, SupportsFloat
+
 import numpy as np
 
 from .base import MeanMetric, Metric, columns
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Mode, Numbers
 
-def _errors(name, y, target):
+
+def _errors(name: str, y: Numbers, target: Numbers) -> tuple[Array, Numbers]:
     """y - target, (n, O), in float64, and target (n, O)."""
     if y.shape[1] == 1:
         target = target.reshape(y.shape)
@@ -29,9 +36,9 @@ class MSE(MeanMetric):
     """
 
     name = "mse"
-    mode = "min"
+    mode: Mode | None = "min"
 
-    def _elements(self, y, target):
+    def _elements(self, y: Numbers, target: Numbers) -> Array:
         return _errors(self.name, y, target)[0] ** 2
 
 
@@ -42,9 +49,9 @@ class MAE(MeanMetric):
     """
 
     name = "mae"
-    mode = "min"
+    mode: Mode | None = "min"
 
-    def _elements(self, y, target):
+    def _elements(self, y: Numbers, target: Numbers) -> Array:
         return np.abs(_errors(self.name, y, target)[0])
 
 
@@ -71,14 +78,19 @@ class R2(Metric):
     """
 
     name = "r2"
-    mode = "max"
+    mode: Mode | None = "max"
     takes_outputs = True
+    _origin: Any
+    _weight: Any
+    _mean: Any
+    _spread: Any
+    _residual: Any
 
-    def reset(self):
+    def reset(self) -> None:
         super().reset()
         self._origin = None
 
-    def _add(self, y, target, weight):
+    def _add(self, y: Numbers, target: Numbers, weight: Array) -> None:
         error, target = _errors(self.name, y, target)
         weight = columns(weight)
         if self._origin is None:
@@ -102,7 +114,7 @@ class R2(Metric):
         self._weight = total
         self._residual += np.sum(weight * error**2, axis=0)
 
-    def _value(self):
+    def _value(self) -> SupportsFloat:
         constant = self._spread == 0
         share = self._residual / np.where(constant, 1.0, self._spread)
         return np.mean(np.where(constant, self._residual == 0, 1.0 - share)[self._weight > 0])

@@ -1,8 +1,11 @@
 """The best weights of a training so far."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Mode
 
 
 class Best(NamedTuple):
@@ -25,6 +28,6 @@ class Best(NamedTuple):
     value: float
     epoch: int
     loss: str
-    theta: np.ndarray
+    theta: Array
     monitor: str = "val_loss"
-    mode: str = "min"
+    mode: Mode = "min"

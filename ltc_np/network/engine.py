@@ -13,29 +13,42 @@ A `Trainer` makes the steps of a training: `gradient` of a batch, then `update`.
 training on several machines: whoever sums gradients takes `flat` of every trainer and gives each the sum by `replace`.
 """
 
-import abc
-from typing import NamedTuple
+from __future__ import annotations
 
-import numpy as np
+import abc
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .sequences import Sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from ..base.types import Array, Bools, Keep, LibraryLoss, Numbers
+    from ..base.workspace import Workspace
+    from ..optim.base import Optimizer
+    from ..optim.clip import Clip
+    from .network import Network
+    from .penalties import Penalty
+    from .stream import Stream
+    from .tape import Gradients, Tape
 
 
 class Answer(NamedTuple):
     """Outputs and last state in the caller's form, and a `Tape` if one was asked for."""
 
-    y: object
-    state: object
-    tape: object
+    y: Any
+    state: Any
+    tape: Any
 
 
 class Adjoints(NamedTuple):
     """Gradients of theta (P,), 0 where frozen, of x (B, T, I), h0 (B, K) and dt (B, T); None where not wanted."""
 
-    theta: np.ndarray
-    x: np.ndarray | None
-    h0: np.ndarray
-    dt: np.ndarray | None
+    theta: Array
+    x: Array | None
+    h0: Array
+    dt: Array | None
 
 
 class Batch(NamedTuple):
@@ -45,9 +58,9 @@ class Batch(NamedTuple):
     """
 
     sequences: Sequences
-    target: np.ndarray
-    weight: np.ndarray | None
-    mask: np.ndarray | None
+    target: Numbers
+    weight: Array | None
+    mask: Numbers | None
 
 
 class Objective(NamedTuple):
@@ -56,9 +69,9 @@ class Objective(NamedTuple):
     Gradients are those of ``unit`` times the loss, and of the penalty; values are the loss and the penalty / ``unit``.
     """
 
-    loss: object
-    class_weight: object
-    penalty: object
+    loss: LibraryLoss
+    class_weight: Array | None
+    penalty: Penalty | None
     unit: float = 1.0
 
 
@@ -71,9 +84,9 @@ class Measured(NamedTuple):
 
     value: float
     weight: float
-    gradient: np.ndarray | None
-    outputs: np.ndarray | None
-    state: np.ndarray | None
+    gradient: Array | None
+    outputs: Array | None
+    state: Array | None
     finite: bool = True
 
 
@@ -86,22 +99,24 @@ class Front(abc.ABC):
         Of which it reads layers, parameters and sizes; engines keep what belongs to a thread, never parameters.
     """
 
-    def __init__(self, network):
+    network: Network
+
+    def __init__(self, network: Network) -> None:
         self.network = network
 
     @abc.abstractmethod
-    def read(self, x, dt, lengths, h0, return_sequences, own=False):
+    def read(self, x: Any, dt: Any, lengths: Any, h0: Any, return_sequences: bool, own: bool = False) -> Any:
         """The arguments of a public call, checked: what `call` takes.
 
         ``own``: no array may be one of the caller's, who may change it before the call's tape is used.
         """
 
     @abc.abstractmethod
-    def call(self, given, keep=None, dropout_seed=None):
+    def call(self, given: Any, keep: Keep = None, dropout_seed: tuple[int, ...] | None = None) -> Answer:
         """`Answer` to what `read` gave; with ``keep`` ("full" or "low", how much) it has a tape."""
 
     @abc.abstractmethod
-    def differentiate(self, tape, d_y, d_state):
+    def differentiate(self, tape: Tape, d_y: Any, d_state: Any) -> Gradients:
         """`Gradients` of what a tape recorded.
 
         The adjoints are the caller's: ``d_y`` of the outputs, ``d_state`` of the last state, or None.
@@ -112,58 +127,85 @@ class Engine(Front):
     """How a network computes; it is the `Front` for arrays of the host."""
 
     @abc.abstractmethod
-    def front(self, x):
+    def front(self, x: Any) -> Front:
         """The `Front` for arrays that lie where x does."""
 
     @abc.abstractmethod
-    def prepare(self, workspace):
+    def prepare(self, workspace: Workspace) -> Any:
         """What all inner calls need of the parameters as they are now."""
 
     @abc.abstractmethod
-    def check(self, prepared, dt):
+    def check(self, prepared: Any, dt: Array) -> None:
         """Let every layer look at the elapsed times (B, T) that are to come: a ValueError or a warning."""
 
     @abc.abstractmethod
-    def check_outputs(self, y, state, dt):
+    def check_outputs(self, y: Array, state: Array, dt: Array) -> None:
         """Refuse outputs and states that have overflown, in networks with a layer whose state may."""
 
     @abc.abstractmethod
-    def stream(self, B):
+    def stream(self, B: int) -> tuple[Any, Stream]:
         """What `prepare` gave and a `Stream` of B sequences, which this thread keeps for `step`."""
 
     @abc.abstractmethod
-    def take_workspace(self):
+    def take_workspace(self) -> Workspace:
         """This thread's workspace, which is nobody else's until `put_back`."""
 
     @abc.abstractmethod
-    def put_back(self, workspace):
+    def put_back(self, workspace: Workspace) -> None:
         """Keep it for the thread's next call."""
 
     @abc.abstractmethod
-    def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
+    def forward(
+        self,
+        prepared: Any,
+        sequences: Sequences,
+        keep: Keep,
+        workspace: Workspace,
+        dropout_seed: tuple[int, ...] | None = None,
+    ) -> tuple[Array, Array, Any]:
         """Outputs (B, T, O), 0 in padding, the last states (B, K), and what `backward` needs, None without ``keep``.
 
         As of a layer; arrays may lie in the workspace.  With a seed, layers that drop in training do.
         """
 
     @abc.abstractmethod
-    def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
+    def backward(
+        self,
+        prepared: Any,
+        saved: Any,
+        valid: Bools | None,
+        d_y: Array,
+        d_h: Array,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> Adjoints:
         """Adjoint of `forward`: `Adjoints`; d_y (B, T, O) is 0 in padding, d_h (B, K) that of the last state."""
 
     @abc.abstractmethod
-    def loss_and_grad(self, batch, objective, keep, workspace, dropout_seed=None, check=False):
+    def loss_and_grad(
+        self,
+        batch: Batch,
+        objective: Objective,
+        keep: Keep,
+        workspace: Workspace,
+        dropout_seed: tuple[int, ...] | None = None,
+        check: bool = False,
+    ) -> Measured:
         """`Measured` of one `Batch`; ``check``: elapsed times and outputs are looked at, as in public calls."""
 
     @abc.abstractmethod
-    def sequences_at_once(self, T):
+    def sequences_at_once(self, T: int) -> int:
         """Sequences of T steps that fit well into memory, for `predict`."""
 
     @abc.abstractmethod
-    def trainer(self, objective, optimizer, clip, keep, workspace):
+    def trainer(
+        self, objective: Objective, optimizer: Optimizer, clip: Clip | None, keep: Keep, workspace: Workspace
+    ) -> Trainer:
         """A `Trainer`; ``clip`` is a `Clip` or None; evaluations meanwhile share the workspace."""
 
     @abc.abstractmethod
-    def announced(self, announce):
+    def announced(self, announce: Callable[[], None]) -> AbstractContextManager[Any]:
         """A context in which ``announce()`` is called once if something must be compiled first."""
 
 
@@ -175,29 +217,31 @@ class Trainer(abc.ABC):
     """
 
     @abc.abstractmethod
-    def load(self):
+    def load(self) -> None:
         """Take parameters, moments, and what is frozen."""
 
     @abc.abstractmethod
-    def store(self):
+    def store(self) -> None:
         """Bring parameters and moments back, if they have changed elsewhere since."""
 
     @abc.abstractmethod
-    def gradient(self, batch, dropout_seed, want_outputs, want_state):
+    def gradient(
+        self, batch: Batch, dropout_seed: tuple[int, ...] | None, want_outputs: bool, want_state: bool
+    ) -> Measured:
         """`Measured` of a batch, whose gradient stays here until `update`."""
 
     @abc.abstractmethod
-    def flat(self):
+    def flat(self) -> Array:
         """The gradient that `gradient` left, (P,), an array of the host; not to be written to."""
 
     @abc.abstractmethod
-    def replace(self, gradient):
+    def replace(self, gradient: Array) -> None:
         """Take this gradient (P,), an array of the host, in the place of the one that `gradient` left."""
 
     @abc.abstractmethod
-    def update(self):
+    def update(self) -> None:
         """Clip the gradient and make a step of the optimiser with it."""
 
     @abc.abstractmethod
-    def restore(self):
+    def restore(self) -> None:
         """Give the network the parameters of before the last `update`."""

@@ -1,9 +1,17 @@
 """Which engine a network gets."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .host import HostEngine
 
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .network import Network
 
-def make(network):
+
+def make(network: Network) -> Engine:
     """The engine for a network's backend."""
     if network.backend == "cuda":
         from .cuda.engine import CudaEngine  # loads Numba

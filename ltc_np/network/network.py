@@ -1,6 +1,8 @@
 """Networks: layers, their parameters and the engine that computes, behind the calls that users make."""
 
-import difflib
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -18,6 +20,30 @@ from .predict import predict, predict_proba
 from .sequences import check
 from .tape import Tape
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..base.types import (
+        Array,
+        ArrayLike,
+        Backend,
+        ClassWeight,
+        DropoutSeed,
+        DType,
+        Float,
+        LibraryLoss,
+        Loss,
+        Memory,
+        Missing,
+        Penalties,
+        Seed,
+    )
+    from ..cells.base import Layer
+    from ..wirings import Wiring
+    from .engine import Engine
+    from .sequences import Sequences
+    from .tape import Gradients
+
 DTYPES = ("float32", "float64")
 # Attributes that users may set, and those that make a network what it is.
 SETTABLE = ("theta", "trainable", "return_sequences", "best", "trained")
@@ -34,10 +60,27 @@ class Network(Parameters):
     ``layer_stack``, is meant for other modules of this package.
     """
 
+    layers: tuple[Layer, ...]
+    dtype: Float
+    backend: Backend
+    return_sequences: bool
+    layer_stack: Stack
+    takes_dt: bool
+    input_size: int
+    output_size: int
+    state_size: int
+    engine: Engine
+
     @explained
     def __init__(
-        self, *layers, input_dim=None, seed=None, dtype="float32", backend="auto", return_sequences=True
-    ):  # fmt: skip
+        self,
+        *layers: Layer,
+        input_dim: int | None = None,
+        seed: Seed = None,
+        dtype: DType = "float32",
+        backend: Backend = "auto",
+        return_sequences: bool = True,
+    ) -> None:
         stack = Stack(layers, input_dim)
         try:
             name = np.dtype(dtype).name if dtype is not None else None
@@ -53,7 +96,7 @@ class Network(Parameters):
         self.engine = engines.make(self)
 
     @classmethod
-    def restored(cls, stack, theta, buffers, backend, return_sequences):
+    def restored(cls, stack: Stack, theta: Array, buffers: Array, backend: Backend, return_sequences: bool) -> Self:
         """The network of a `Stack` with these parameters, of their dtype; no others are drawn first.
 
         Nothing is checked: sizes must be those of the stack, and the backend is one that `kernels.resolve` gave.
@@ -64,24 +107,24 @@ class Network(Parameters):
         network.engine = engines.make(network)
         return network
 
-    def _describe(self, stack, dtype, backend, return_sequences):
+    def _describe(self, stack: Stack, dtype: Float, backend: Backend, return_sequences: bool) -> None:
         """What a network is besides its parameters."""
         self.layers, self.dtype, self.backend, self.return_sequences = stack.layers, dtype, backend, return_sequences
         self.layer_stack, self.takes_dt = stack, stack.takes_dt
         self.input_size, self.output_size, self.state_size = stack.input_size, stack.output_size, stack.state_size
 
     @property
-    def wiring(self):
+    def wiring(self) -> Wiring:
         """The built wiring of the only layer that has one, with ``pre post sensory_pre sensory_post``."""
         return self.layer_stack.wiring
 
     # --------------------------------------------------------------------------------------------------- states
 
-    def starting_state(self, B):
+    def starting_state(self, B: int) -> Array:
         """The state that B sequences start from, (B, K)."""
         return self.layer_stack.initial_state(B, self.dtype)
 
-    def initial_state(self, batch_size=None):
+    def initial_state(self, batch_size: int | None = None) -> Array:
         """The state a sequence starts from: (B, K), or (K,) without ``batch_size``."""
         B = 1 if batch_size is None else checks.integer("batch_size", batch_size)
         state = self.starting_state(B)
@@ -89,8 +132,39 @@ class Network(Parameters):
 
     # ---------------------------------------------------------------------------------------------------- calls
 
+    @overload
+    def __call__(
+        self,
+        x: ArrayLike,
+        *,
+        dt: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        h0: ArrayLike | None = None,
+        return_state: Literal[False] = False,
+        return_sequences: bool | None = None,
+    ) -> Array: ...
+    @overload
+    def __call__(
+        self,
+        x: ArrayLike,
+        *,
+        dt: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        h0: ArrayLike | None = None,
+        return_state: Literal[True],
+        return_sequences: bool | None = None,
+    ) -> tuple[Array, Array]: ...
     @explained
-    def __call__(self, x, *, dt=None, lengths=None, h0=None, return_state=False, return_sequences=None):
+    def __call__(
+        self,
+        x: ArrayLike,
+        *,
+        dt: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        h0: ArrayLike | None = None,
+        return_state: bool = False,
+        return_sequences: bool | None = None,
+    ) -> Array | tuple[Array, Array]:
         """Outputs for whole sequences; keeps nothing for a backward pass.
 
         Parameters
@@ -127,13 +201,21 @@ class Network(Parameters):
         y, state, _ = front.call(given)
         return (y, state) if with_state else y
 
-    def _sequences(self, override):
+    def _sequences(self, override: bool | None) -> bool:
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)
 
     @explained
     def forward(
-        self, x, *, dt=None, lengths=None, h0=None, return_sequences=None, memory="full", dropout_seed=None
-    ):  # fmt: skip
+        self,
+        x: ArrayLike,
+        *,
+        dt: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        h0: ArrayLike | None = None,
+        return_sequences: bool | None = None,
+        memory: Memory = "full",
+        dropout_seed: DropoutSeed = None,
+    ) -> tuple[Array, Tape]:
         """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.
 
         Parameters
@@ -153,7 +235,7 @@ class Network(Parameters):
         return y, tape
 
     @explained
-    def backward(self, tape, d_y, d_state=None):
+    def backward(self, tape: Tape, d_y: ArrayLike, d_state: ArrayLike | None = None) -> Gradients:
         """Gradients of any loss, given its derivative with respect to the outputs.
 
         Parameters
@@ -179,21 +261,21 @@ class Network(Parameters):
     @explained
     def loss_and_grad(
         self,
-        x,
-        y,
+        x: ArrayLike,
+        y: ArrayLike,
         *,
-        dt=None,
-        lengths=None,
-        h0=None,
-        loss="mse",
-        sample_weight=None,
-        class_weight=None,
-        l1=None,
-        l2=None,
-        missing="error",
-        memory="full",
-        dropout_seed=None,
-    ):
+        dt: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        h0: ArrayLike | None = None,
+        loss: Loss = "mse",
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight = None,
+        l1: Penalties = None,
+        l2: Penalties = None,
+        missing: Missing = "error",
+        memory: Memory = "full",
+        dropout_seed: DropoutSeed = None,
+    ) -> tuple[float, Array]:
         """Loss of a batch and its gradient with respect to theta.
 
         Parameters
@@ -240,9 +322,16 @@ class Network(Parameters):
             found = engine.loss_and_grad(batch, objective, keep, workspace, dropout_seed, check=True)
         finally:
             engine.put_back(workspace)
-        return found.value, found.gradient
+        return found.value, found.gradient  # type: ignore[return-value]
 
-    def make_batch(self, sequences, y, loss, sample_weight, missing="error"):
+    def make_batch(
+        self,
+        sequences: Sequences,
+        y: ArrayLike,
+        loss: LibraryLoss,
+        sample_weight: ArrayLike | None,
+        missing: Missing = "error",
+    ) -> Batch:
         """`Batch` of checked sequences and a user's targets and weights for them; the loss is from `losses.get`."""
         (B, T, _), valid, lengths = sequences.x.shape, sequences.valid, sequences.lengths
         valid = valid_outputs(valid, lengths, self.return_sequences)
@@ -251,7 +340,9 @@ class Network(Parameters):
         weight = output_weight(loss, sample_weight, shape[:-1], valid, self.dtype)
         return Batch(sequences, target, weight, valid if weight is None else weight)
 
-    def objective(self, batch, loss, class_weight, l1, l2):
+    def objective(
+        self, batch: Batch, loss: LibraryLoss, class_weight: ClassWeight, l1: Penalties, l2: Penalties
+    ) -> Objective:
         """`Objective` of what a user gave; ``batch`` is all data that it is for."""
         if losses.has_classes(loss):
             check_logits(self.layers, f"the loss {losses.name_of(loss)}")
@@ -260,12 +351,19 @@ class Network(Parameters):
         )  # fmt: skip
         return Objective(loss, weights, self.penalty(l1, l2))
 
-    def penalty(self, l1, l2):
+    def penalty(self, l1: Penalties, l2: Penalties) -> Penalty | None:
         """Checked penalties, or None; see `loss_and_grad`."""
         return Penalty.read(self.layout, l1, l2)
 
     @explained
-    def step(self, x_t, *, dt=None, state=None, out=None):
+    def step(
+        self,
+        x_t: ArrayLike,
+        *,
+        dt: ArrayLike | None = None,
+        state: ArrayLike | None = None,
+        out: tuple[Array, Array] | None = None,
+    ) -> tuple[Array, Array]:
         """One time step, for streams: ``(y_t, state)``.
 
         The same as the sequence call: to the bit for layers with the flag ``bitwise_batch`` (`LTC`), else up to
@@ -307,7 +405,7 @@ class Network(Parameters):
 
     # ------------------------------------------------------------------------------------------- as an object
 
-    def summary(self):
+    def summary(self) -> str:
         """A table of layers, states and parameters as text."""
         lines = [f"{'layer':<44} {'output':>7} {'state':>6} {'parameters':>10}"]
         for layer in self.layers:
@@ -321,17 +419,17 @@ class Network(Parameters):
             lines.append(f"frozen: {', '.join(frozen)}")
         return "\n".join(lines)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))}, dtype={self.dtype.name!r})"
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if "engine" in vars(self):
             self._check_settable(name)
         if name == "return_sequences":
             value = checks.boolean(name, value)
         super().__setattr__(name, value)
 
-    def _check_settable(self, name):
+    def _check_settable(self, name: str) -> None:
         """Refuse to set what a model is made of, and what looks like another name: it would have no effect."""
         if name in STRUCTURE:
             raise AttributeError(
@@ -349,22 +447,24 @@ class Network(Parameters):
             raise AttributeError(
                 f"`{name}` of a model cannot be set: change what is in it, or all parameters by `theta`"
             )
+        import difflib  # slow to import, and only errors need it
+
         close = difflib.get_close_matches(name, SETTABLE, 1, cutoff=0.8)
         if close and known is None and self.is_the_library_s():
             raise AttributeError(f"`{name}` is nothing that a model has, did you mean `{close[0]}`?")
 
     @classmethod
-    def is_the_library_s(cls):
+    def is_the_library_s(cls) -> bool:
         """False for a class that a user has derived, whose attributes are the user's own affair."""
         return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         del state["engine"]
         state["_theta"], state["buffer_vector"] = self._theta.copy(), self.buffer_vector.copy()  # also for copy.copy
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         try:
             kernels.resolve(self.backend)
@@ -373,12 +473,12 @@ class Network(Parameters):
         self.engine = engines.make(self)
 
 
-def check_memory(memory):
+def check_memory(memory: Memory) -> Memory:
     """``memory`` if it is one of the two words."""
     return checks.one_of("memory", memory, ("full", "low"))
 
 
-def _check_dropout_seed(seed):
+def _check_dropout_seed(seed: DropoutSeed) -> tuple[int, ...] | None:
     """``seed`` as a tuple of ints, or None."""
     if seed is None:
         return None

@@ -1,5 +1,9 @@
 """Outputs of padded sequences: the last valid one, which ones count, and how much."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import losses
@@ -7,15 +11,20 @@ from ..base import checks
 from ..layers.dense import Dense
 from ..layers.standardize import Standardize
 
+if TYPE_CHECKING:
+    from ..base.types import Array, ArrayLike, Bools, Float, Ints, LibraryLoss, Missing, Numbers, Shape
+    from ..cells.base import Layer
+    from .network import Network
 
-def last_outputs(y, lengths):
+
+def last_outputs(y: Array, lengths: Ints) -> Array:
     """(B, T, O) -> (B, O): each sequence's last valid step, 0 for empty ones."""
     last = y[np.arange(y.shape[0]), np.maximum(lengths - 1, 0)]
     last[lengths == 0] = 0
     return last
 
 
-def d_last_outputs(d_last, lengths, T):
+def d_last_outputs(d_last: Array, lengths: Ints, T: int) -> Array:
     """Adjoint of `last_outputs`."""
     d_y = np.zeros((d_last.shape[0], T, d_last.shape[1]), d_last.dtype)
     rows = np.flatnonzero(lengths)
@@ -23,14 +32,14 @@ def d_last_outputs(d_last, lengths, T):
     return d_y
 
 
-def valid_outputs(valid, lengths, return_sequences):
+def valid_outputs(valid: Bools | None, lengths: Ints, return_sequences: bool) -> Bools | None:
     """Which outputs count: (B, T) or (B,) bool, None when all do."""
     if valid is None or return_sequences:
         return valid
     return None if lengths.all() else lengths > 0
 
 
-def target_shape(model, B, T, y):
+def target_shape(model: Network, B: int, T: int, y: object) -> Shape:
     """The shape of outputs for a target ``y``; an error if it is plainly meant for a model of the other kind."""
     O, given = model.output_size, getattr(y, "shape", None)
     sequences, last = (B, T, O), (B, O)
@@ -42,7 +51,7 @@ def target_shape(model, B, T, y):
     return sequences if model.return_sequences else last
 
 
-def check_logits(layers, what):
+def check_logits(layers: tuple[Layer, ...], what: str) -> None:
     """Refuse a network whose outputs are probabilities, or numbers in the data's units, for ``what`` takes logits."""
     last, wrong = layers[-1], None
     if isinstance(last, Dense) and last.activation == "sigmoid":
@@ -53,7 +62,9 @@ def check_logits(layers, what):
         raise ValueError(f"{what} needs a model of logits, got {last!r} as the last layer: leave out {wrong}")
 
 
-def read_target(loss, shape, y, dtype, valid, missing):
+def read_target(
+    loss: LibraryLoss, shape: Shape, y: ArrayLike, dtype: Float, valid: Bools | None, missing: Missing
+) -> tuple[Numbers, Bools | None]:
     """Checked targets ``y`` for outputs of ``shape``, and which of the ``valid`` outputs count (None: all do)."""
     known = None
     if checks.one_of("missing", missing, ("error", "ignore")) == "ignore":
@@ -68,7 +79,7 @@ def read_target(loss, shape, y, dtype, valid, missing):
     return target, known_outputs(valid, known, shape)
 
 
-def known_outputs(valid, known, shape):
+def known_outputs(valid: Bools | None, known: Bools, shape: Shape) -> Bools | None:
     """Which outputs count, of those that are ``valid`` and whose targets are ``known``.
 
     ``known`` has the shape of the target, with or without the last axis; so has what is returned, without it where that
@@ -83,7 +94,9 @@ def known_outputs(valid, known, shape):
     return known
 
 
-def output_weight(loss, sample_weight, shape, valid, dtype):
+def output_weight(
+    loss: LibraryLoss, sample_weight: ArrayLike | None, shape: Shape, valid: Bools | None, dtype: Float
+) -> Array | None:
     """Weights of the outputs, of ``shape`` (B, T) or (B,), 0 where not ``valid``; None when all are 1.
 
     If ``valid`` has an axis more, so have the weights: they are those of single outputs.

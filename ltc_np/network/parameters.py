@@ -1,8 +1,16 @@
 """The parameters of a network: one flat vector and its named parts."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..base import checks
+
+if TYPE_CHECKING:
+    from ..base.layout import Layout, Views
+    from ..base.types import Array, ArrayLike, Bools, Float
 
 
 class Parameters:
@@ -18,25 +26,29 @@ class Parameters:
         The flat vector behind `buffers`.
     """
 
-    def _draw(self, layout, buffers, dtype, seed):
+    layout: Layout
+    buffer_layout: Layout
+    buffer_vector: Array
+
+    def _draw(self, layout: Layout, buffers: Layout, dtype: Float, seed: int | None) -> None:
         """Make the vectors; initial values are drawn entry by entry, in order."""
         rng = np.random.default_rng(seed)
         self._hold(layout, buffers, layout.initial(rng, dtype), buffers.initial(rng, dtype))
         for name, values in self.params.items():
             checks.finite(f"init of {name}", values)
 
-    def _hold(self, layout, buffer_layout, theta, buffer_vector):
+    def _hold(self, layout: Layout, buffer_layout: Layout, theta: Array, buffer_vector: Array) -> None:
         """Take these vectors, which become the network's own."""
         self.layout, self.buffer_layout = layout, buffer_layout
         self._theta, self.buffer_vector = theta, buffer_vector
         self.trainable = None
 
     @property
-    def theta(self):
+    def theta(self) -> Array:
         return self._theta
 
     @theta.setter
-    def theta(self, values):
+    def theta(self, values: ArrayLike) -> None:
         array = checks.real("theta", values, self._theta.dtype)
         if array.shape != self._theta.shape:
             raise ValueError(f"`theta` must have shape {self._theta.shape}, got {array.shape}")
@@ -44,11 +56,11 @@ class Parameters:
         self._theta[:] = array
 
     @property
-    def trainable(self):
+    def trainable(self) -> Bools | None:
         return self._trainable
 
     @trainable.setter
-    def trainable(self, mask):
+    def trainable(self, mask: ArrayLike | None) -> None:
         P = self.layout.size
         if mask is not None:
             array = checks.plain("trainable", mask, f"None or bools of shape (P,) = ({P},)")
@@ -62,31 +74,31 @@ class Parameters:
         self._trainable = None if chosen.all() else chosen
 
     @property
-    def params(self):
+    def params(self) -> Views:
         return self.layout.views(self._theta)
 
     @property
-    def effective(self):
+    def effective(self) -> Views:
         """What layers compute with, by name: copies of `params`, positive where they must be (softplus or clipping)."""
         return self.layout.views(self.layout.effective(self._theta))
 
     @property
-    def buffers(self):
+    def buffers(self) -> Views:
         """Named views of what is saved with the model but not trained, such as a wiring's fixed gains."""
         return self.buffer_layout.views(self.buffer_vector)
 
-    def views(self, vector):
+    def views(self, vector: ArrayLike) -> Views:
         """Named views of any flat vector of theta's length: a gradient, an optimiser's moments."""
         return self.layout.views(vector)
 
-    def parameter_version(self):
+    def parameter_version(self) -> Any:
         """What tells whether parameters or buffers have changed since."""
         return self._theta.tobytes(), self.buffer_vector.tobytes()
 
-    def _select(self, names):
+    def _select(self, names: tuple[str, ...]) -> Bools:
         return self.layout.select("names", names or self.layout.slices)
 
-    def freeze(self, *names):
+    def freeze(self, *names: str) -> None:
         """Keep parameters as they are: their gradient is 0, and optimisers leave them.
 
         Parameters
@@ -111,13 +123,13 @@ class Parameters:
         mask = self._select(names)
         self.trainable = ~mask if self.trainable is None else self.trainable & ~mask
 
-    def unfreeze(self, *names):
+    def unfreeze(self, *names: str) -> None:
         """Train parameters again, by names as for `freeze`; without names: everything that can be trained."""
         mask = self._select(names)
         if self.trainable is not None:
             self.trainable = self.trainable | mask
 
-    def project(self):
+    def project(self) -> None:
         """Move clipped parameters that are not frozen back to their bound; `Optimizer.step` does it."""
         if self.trainable is None:
             self.layout.project(self._theta)

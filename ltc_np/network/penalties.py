@@ -1,19 +1,26 @@
 """L1 and L2 penalties on effective parameter values."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 
+if TYPE_CHECKING:
+    from ..base.layout import Layout
+    from ..base.types import Array, Penalties
+    from .network import Network
+
 
 class Penalty(NamedTuple):
     """l1 and l2 terms: (kind, slice of theta, factor)."""
 
-    terms: tuple
+    terms: tuple[tuple[str, slice, float], ...]
 
     @classmethod
-    def read(cls, layout, l1, l2):
+    def read(cls, layout: Layout, l1: Penalties, l2: Penalties) -> Penalty | None:
         """Those that a user asked for: numbers, or dicts from names of parameters to numbers; None for none."""
         if l1 is None and l2 is None:
             return None
@@ -29,14 +36,14 @@ class Penalty(NamedTuple):
                 terms.append((name, layout.slices[key][0], checks.number(f"{name}[{key!r}]", factor)))
         return cls(tuple(terms)) if terms else None
 
-    def rates(self, size):
+    def rates(self, size: int) -> Array:
         """Factors of |p| and of p**2, (2, size)."""
         rates = np.zeros((2, size))
         for kind, where, factor in self.terms:
             rates[("l1", "l2").index(kind), where] += factor
         return rates
 
-    def add(self, model, gradient):
+    def add(self, model: Network, gradient: Array) -> float:
         """Add the terms' gradient in place (frozen parameters stay 0); return their value."""
         values = model.layout.effective(model.theta)
         d_values, total = np.zeros(values.size), 0.0

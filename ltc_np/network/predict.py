@@ -1,5 +1,9 @@
 """Outputs of many sequences, a bounded number at a time."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, overload
+
 import numpy as np
 
 from .. import losses
@@ -10,9 +14,43 @@ from ..data import padding
 from .outputs import check_logits, valid_outputs
 from .sequences import MISSING, check_state, read
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
+    from ..base.types import Array, ArrayLike, Bools, HasArray, Targets
+    from .network import Network
+
+
+@overload
+def predict(
+    self: Network,
+    x: Sequence[HasArray],
+    *,
+    dt: Targets | None = None,
+    lengths: None = None,
+    h0: ArrayLike | None = None,
+    batch_size: int | None = None,
+) -> list[Array] | Array: ...
+@overload
+def predict(
+    self: Network,
+    x: ArrayLike,
+    *,
+    dt: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    batch_size: int | None = None,
+) -> Array: ...
 @explained
-def predict(self, x, *, dt=None, lengths=None, h0=None, batch_size=None):
+def predict(
+    self: Network,
+    x: Any,
+    *,
+    dt: Any = None,
+    lengths: Any = None,
+    h0: ArrayLike | None = None,
+    batch_size: int | None = None,
+) -> list[Array] | Array:
     """Outputs of many sequences, a bounded number at a time.
 
     Parameters
@@ -47,7 +85,38 @@ def predict(self, x, *, dt=None, lengths=None, h0=None, batch_size=None):
     return parts[0] if given.single else np.concatenate(parts)
 
 
-def predict_proba(self, x, *, dt=None, lengths=None, h0=None, batch_size=None, multilabel=False):
+@overload
+def predict_proba(
+    self: Network,
+    x: Sequence[HasArray],
+    *,
+    dt: Targets | None = None,
+    lengths: None = None,
+    h0: ArrayLike | None = None,
+    batch_size: int | None = None,
+    multilabel: bool = False,
+) -> list[Array] | Array: ...
+@overload
+def predict_proba(
+    self: Network,
+    x: ArrayLike,
+    *,
+    dt: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    batch_size: int | None = None,
+    multilabel: bool = False,
+) -> Array: ...
+def predict_proba(
+    self: Network,
+    x: Any,
+    *,
+    dt: Any = None,
+    lengths: Any = None,
+    h0: ArrayLike | None = None,
+    batch_size: int | None = None,
+    multilabel: bool = False,
+) -> list[Array] | Array:
     """Probabilities of classes for many sequences, of a model that was trained with a cross-entropy.
 
     Parameters
@@ -85,7 +154,8 @@ def predict_proba(self, x, *, dt=None, lengths=None, h0=None, batch_size=None, m
     y = predict(self, x, dt=dt, lengths=lengths, h0=h0, batch_size=batch_size)
     if isinstance(y, list):
         return [losses.probabilities(part, multilabel) for part in y]
-    p, valid = losses.probabilities(y, multilabel), None
+    valid: Bools | None = None
+    p = losses.probabilities(y, multilabel)
     if padding.is_list_of_sequences(x):
         valid = np.array([len(sequence) > 0 for sequence in x])
     elif lengths is not None:
@@ -96,7 +166,7 @@ def predict_proba(self, x, *, dt=None, lengths=None, h0=None, batch_size=None, m
     return p
 
 
-def _of_file(network, x, dt, lengths, h0, batch_size):
+def _of_file(network: Network, x: Any, dt: Any, lengths: ArrayLike | None, h0: Any, batch_size: int | None) -> Array:
     """`predict` for a (B, T, I) array in a file, of which some sequences at a time are read."""
     B, T, _ = x.shape
     n = network.engine.sequences_at_once(T) if batch_size is None else checks.integer("batch_size", batch_size)
@@ -117,7 +187,7 @@ def _of_file(network, x, dt, lengths, h0, batch_size):
     return np.concatenate(outputs)
 
 
-def _of_list(network, x, dt, h0, batch_size):
+def _of_list(network: Network, x: Any, dt: Any, h0: Any, batch_size: int | None) -> list[Array] | Array:
     """`predict` for a list of (T_i, I): padded in groups, so that one long sequence does not lengthen all."""
     I, O, dtype, every = network.input_size, network.output_size, network.dtype, network.return_sequences
     frames.check_same_columns("x", x)

@@ -4,13 +4,22 @@ The rules stand here for every way in: arrays of the host, arrays on a card (`lt
 (`ltc_np.network.stream`).
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks, frames
 from ..base.workspace import Fresh
 from .outputs import d_last_outputs, last_outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..base.types import Array, ArrayLike, Bools, Ints, Shape
+    from ..base.workspace import Workspace
+    from .network import Network
 
 # What errors about a NaN in the inputs say besides.
 MISSING = "; where values are missing, `ltc_np.data.forward_fill` fills them in and says since when"
@@ -28,13 +37,13 @@ class Sequences(NamedTuple):
     h0 : (B, K) array
     """
 
-    x: np.ndarray
-    dt: np.ndarray
-    lengths: np.ndarray
-    valid: np.ndarray | None
-    h0: np.ndarray
+    x: Array
+    dt: Array
+    lengths: Ints
+    valid: Bools | None
+    h0: Array
 
-    def part(self, rows):
+    def part(self, rows: slice) -> Sequences:
         """Some of the sequences, by a slice."""
         x, dt, lengths, valid, h0 = self
         return Sequences(x[rows], dt[rows], lengths[rows], None if valid is None else valid[rows], h0[rows])
@@ -55,20 +64,20 @@ class Given(NamedTuple):
     """
 
     sequences: Sequences
-    dt_shape: tuple
+    dt_shape: Shape
     return_sequences: bool
     single: bool
 
-    def part(self, rows):
+    def part(self, rows: slice) -> Given:
         """Some of the sequences, by a slice."""
         return self._replace(sequences=self.sequences.part(rows))
 
-    def outputs(self, y):
+    def outputs(self, y: Array) -> Array:
         """What the caller gets of y (B, T, O)."""
         y = y if self.return_sequences else last_outputs(y, self.sequences.lengths)
         return y[0] if self.single else y
 
-    def d_outputs(self, d_y):
+    def d_outputs(self, d_y: Array) -> Array:
         """Adjoint of `outputs`: (B, T, O), 0 behind a sequence's end."""
         _, dt, lengths, valid, _ = self.sequences
         d_y = d_y[None] if self.single else d_y
@@ -76,11 +85,11 @@ class Given(NamedTuple):
             return d_last_outputs(d_y, lengths, dt.shape[1])
         return d_y if valid is None else np.where(valid[:, :, None], d_y, d_y.dtype.type(0))
 
-    def state(self, h):
+    def state(self, h: Array) -> Array:
         """What the caller gets of a state (B, K)."""
         return h[0] if self.single else h
 
-    def d_elapsed(self, d_dt):
+    def d_elapsed(self, d_dt: Array | None) -> Any:
         """The gradient of the caller's dt, of its shape, from that of every step (B, T); None for None."""
         if d_dt is None or len(self.dt_shape) == 2:
             return d_dt
@@ -89,7 +98,9 @@ class Given(NamedTuple):
         return d_dt.sum(0, dtype=np.float64).astype(d_dt.dtype)
 
 
-def check_shape(shape, input_size, lengths, names=None):
+def check_shape(
+    shape: Shape, input_size: int, lengths: ArrayLike | None, names: Sequence[object] | None = None
+) -> tuple[int, int, bool]:
     """(B, T, whether it is a single sequence) of an x of this shape; an error if it does not fit."""
     expected = f"(B, T, {input_size}) or (T, {input_size})"
     if len(shape) not in (2, 3) or shape[-1] != input_size:
@@ -105,7 +116,7 @@ def check_shape(shape, input_size, lengths, names=None):
     return 1, shape[0], True
 
 
-def check_takes_dt(network, dt):
+def check_takes_dt(network: Network, dt: object) -> None:
     """Refuse elapsed times for a network that does not know them."""
     if dt is not None and not network.takes_dt:
         raise ValueError(
@@ -113,12 +124,12 @@ def check_takes_dt(network, dt):
         )
 
 
-def state_shape(K, B, single):
+def state_shape(K: int, B: int, single: bool) -> tuple[Shape, str]:
     """The shape of a state, and how messages call it."""
     return ((K,), f"({K},)") if single else ((B, K), f"(B, K) = ({B}, {K})")
 
 
-def check_state(network, name, state, B, single):
+def check_state(network: Network, name: str, state: ArrayLike | None, B: int, single: bool) -> Array:
     """A state as (B, K); None is the state at the start."""
     if state is None:
         return network.starting_state(B)
@@ -130,13 +141,28 @@ def check_state(network, name, state, B, single):
     return state.reshape(B, network.state_size)
 
 
-def read(network, x, dt, lengths, h0, return_sequences):
+def read(
+    network: Network,
+    x: Any,
+    dt: ArrayLike | None,
+    lengths: ArrayLike | None,
+    h0: ArrayLike | None,
+    return_sequences: bool,
+) -> Given:
     """`Given` of a call's arguments, arrays of the host."""
     sequences, single = check(network, x, dt, lengths, h0)
     return Given(sequences, () if dt is None else np.shape(dt), return_sequences, single)
 
 
-def check(network, x, dt, lengths, h0, workspace=None, names=None):
+def check(
+    network: Network,
+    x: Any,
+    dt: ArrayLike | None,
+    lengths: ArrayLike | None,
+    h0: ArrayLike | None,
+    workspace: Workspace | None = None,
+    names: Sequence[object] | None = None,
+) -> tuple[Sequences, bool]:
     """`Sequences` of arrays of the host, and whether it was a single one.
 
     A workspace keeps what only the shape decides.  ``names`` are those of the columns, where x itself has none.

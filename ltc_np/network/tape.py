@@ -1,8 +1,11 @@
 """What a forward pass leaves for the backward pass, and what that gives."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ..base.types import Array
 
 
 class Tape(NamedTuple):
@@ -19,11 +22,11 @@ class Tape(NamedTuple):
     y_shape : tuple
     """
 
-    front: object
-    given: object
-    prepared: object
-    saved: object
-    y_shape: tuple
+    front: Any
+    given: Any
+    prepared: Any
+    saved: Any
+    y_shape: tuple[int, ...]
 
 
 class Gradients(NamedTuple):
@@ -37,7 +40,7 @@ class Gradients(NamedTuple):
     dt : float or array of the shape of dt; None for models without elapsed time
     """
 
-    theta: np.ndarray
-    x: np.ndarray | None
-    h0: np.ndarray | None
-    dt: object
+    theta: Array
+    x: Array | None
+    h0: Array | None
+    dt: Array | float | None

@@ -1,6 +1,11 @@
 """How far a training has come."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ..base.types import State
 
 
 class Trained(NamedTuple):
@@ -21,4 +26,4 @@ class Trained(NamedTuple):
     epochs: int
     seed: int
     number: int = 0
-    callbacks: tuple = ()
+    callbacks: tuple[tuple[str, State], ...] = ()

@@ -18,12 +18,19 @@ The gradient is not searched for NaN: a non-finite one makes theta non-finite, a
 norm that `clip_by_global_norm` returns, or the loss, tells before it is too late.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .adam import Adam, AdamW
 from .base import Optimizer
 from .clip import clip_by_array_norm, clip_by_global_norm, global_norm
 from .rmsprop import RMSprop
 from .schedules import CosineDecay, ExponentialDecay, PerEpoch, PiecewiseConstant, WarmUp
 from .sgd import SGD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "SGD",
@@ -42,10 +49,10 @@ __all__ = [
     "global_norm",
 ]
 
-OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
+OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
 
 
-def get(optimizer):
+def get(optimizer: str | Optimizer) -> Optimizer:
     """An optimiser from a name or an optimiser.
 
     Parameters

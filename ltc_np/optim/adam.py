@@ -1,6 +1,9 @@
 """Adam, and with weight decay."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,6 +11,12 @@ from ..base import checks
 from ..base.layout import shrinkage
 from ..kernels.numpy.adam import Numbers
 from .base import SMALLEST_EPSILON, Optimizer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..base.types import Array, Bools, Float, Rate
+    from .base import Trainable
 
 
 class Adam(Optimizer):
@@ -50,17 +59,31 @@ class Adam(Optimizer):
     6.1e-09
     """
 
-    usual_lr = 1e-3
-    moment_names = ("m", "v")
-    kernel = "adam"
+    beta1: float
+    beta2: float
+    epsilon: float
+    m: Array | None
+    v: Array | None
 
-    def __init__(self, lr=None, beta1=0.9, beta2=0.999, epsilon=1e-8, *, learning_rate=None):
+    usual_lr: float | None = 1e-3
+    moment_names: tuple[str, ...] = ("m", "v")
+    kernel: str | None = "adam"
+
+    def __init__(
+        self,
+        lr: Rate | None = None,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        *,
+        learning_rate: Rate | None = None,
+    ) -> None:
         self.beta1 = checks.number("beta1", beta1, high=1, high_open=True)
         self.beta2 = checks.number("beta2", beta2, high=1, high_open=True)
         self.epsilon = checks.number("epsilon", epsilon, low=SMALLEST_EPSILON)
         super().__init__(lr, learning_rate)
 
-    def numbers(self, lr):
+    def numbers(self, lr: float) -> Numbers:
         # both sides of the quotient times sqrt(1 - beta2**t): the corrections cost no pass over the arrays
         root = math.sqrt(1 - self.beta2**self.t)
         rate = lr * root / (1 - self.beta1**self.t)
@@ -104,46 +127,58 @@ class AdamW(Adam):
     AdamW(lr=0.003, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01, decay=('w', 'sensory_w'))
     """
 
-    kernel = "adam"
+    weight_decay: float
+    _mask: Any
+    _mask_of: Any
+
+    kernel: str | None = "adam"
     decays = True
 
     def __init__(
-        self, lr=None, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01, *, decay=None, learning_rate=None
-    ):  # fmt: skip
+        self,
+        lr: Rate | None = None,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        *,
+        decay: str | Sequence[str] | None = None,
+        learning_rate: Rate | None = None,
+    ) -> None:
         self.weight_decay = checks.number("weight_decay", weight_decay)
         self.decay = decay
         super().__init__(lr, beta1, beta2, epsilon, learning_rate=learning_rate)
 
     @property
-    def decay(self):
+    def decay(self) -> str | tuple[str, ...] | None:
         """Which parameters decay: None, ``"all"`` or names."""
         return self._decay
 
     @decay.setter
-    def decay(self, names):
+    def decay(self, names: str | Sequence[str] | None) -> None:
         names = list(names) if isinstance(names, (list, tuple)) else names
         several = names if isinstance(names, list) else [] if names is None else [names]
         if names == [] or not all(isinstance(name, str) for name in several):
             rule = '`decay` must be None, "all", or a name or several names of parameters'
             raise TypeError(f"{rule}, got {checks.brief(names)}")
-        self._decay = tuple(names) if isinstance(names, list) else names
+        self._decay: Any = tuple(names) if isinstance(names, list) else names
         self._mask = self._mask_of = None
 
-    def decay_rate(self, lr):
+    def decay_rate(self, lr: float) -> float:
         return lr * self.weight_decay
 
-    def decayed(self, layout):
+    def decayed(self, layout: Any) -> Bools:
         if self.decay is None:
             return layout.decay
         if self.decay == "all":
             return np.ones(layout.decay.shape, bool)
         return layout.select("decay", (self.decay,) if isinstance(self.decay, str) else self.decay)
 
-    def step(self, model, grad):
+    def step(self, model: Trainable, grad: Array) -> None:
         self._look_up(model.layout, model.theta.dtype)  # names that are wrong raise before anything has changed
         super().step(model, grad)
 
-    def _look_up(self, layout, dtype):
+    def _look_up(self, layout: Any, dtype: Float) -> None:
         """What decays of a model of this layout, unless it is known: the mask as numbers, and where it is softplus."""
         if layout is self._mask_of and self._mask.dtype == dtype:
             return
@@ -151,7 +186,7 @@ class AdamW(Adam):
         self._positive = [where for where in layout.softplus if mask[where].any()]
         self._mask, self._mask_of, self._work = mask.astype(dtype), layout, np.empty(mask.shape, dtype)
 
-    def change(self, model, grad, lr, delta):
+    def change(self, model: Trainable, grad: Array, lr: float, delta: Array) -> None:
         super().change(model, grad, lr, delta)
         self._look_up(model.layout, delta.dtype)
         work = self._work
@@ -161,6 +196,6 @@ class AdamW(Adam):
         work *= delta.dtype.type(self.decay_rate(lr))
         delta += work
 
-    def reset(self):
+    def reset(self) -> None:
         super().reset()
         self._mask = self._mask_of = None

@@ -1,12 +1,32 @@
 """What all optimisers have in common."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from .. import kernels
 from ..base import checks
 from ..base.described import Described, known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..base.types import Array, Bools, Float, Rate, Shape
+
+    class Trainable(Protocol):
+        """What optimisers read of a model; a `Model` is one."""
+
+        @property
+        def theta(self) -> Array: ...
+        @property
+        def trainable(self) -> Bools | None: ...
+        @property
+        def layout(self) -> Any: ...
+        def project(self) -> None: ...
+
 
 # float32 must hold epsilon * sqrt(1 - beta2**t) at t = 1: it is all that keeps 0 / 0 away where g is 0
 SMALLEST_EPSILON = 1e-30
@@ -63,20 +83,30 @@ class Optimizer(Described):
     Signs(lr=0.1, beta=0.9)
     """
 
-    usual_lr = None
-    moment_names = ()
-    kernel = None
-    kernel_is_all = True
-    decays = False
+    t: int
+    epoch: int | None
+    moments: dict[str, Array]
+    _shape: Shape | None
+    _dtype: Float | None
+    _grad: Array
+    _delta: Array
+    _lr_scale: Any
+    _lr_scale_of: Any
 
-    def __init_subclass__(cls):
+    usual_lr: float | None = None
+    moment_names: tuple[str, ...] = ()
+    kernel: str | None = None
+    kernel_is_all: bool = True
+    decays: bool = False
+
+    def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         for name in vars(cls).get("moment_names", ()):
             setattr(cls, name, _moment(name))
         if {"change", "step"} & vars(cls).keys():
             cls.kernel_is_all = "kernel" in vars(cls)
 
-    def __init__(self, lr=None, learning_rate=None):
+    def __init__(self, lr: Rate | None = None, learning_rate: Rate | None = None) -> None:
         if lr is not None and learning_rate is not None:
             raise TypeError(
                 "`lr` and `learning_rate` are two names of one argument: give one of them, got "
@@ -85,25 +115,25 @@ class Optimizer(Described):
         if learning_rate is not None:
             self.learning_rate = learning_rate
         else:
-            self.lr = self.usual_lr if lr is None else lr
+            self.lr = self.usual_lr if lr is None else lr  # type: ignore[assignment]  # refused where there is none
         self.reset()
 
     @classmethod
-    def arguments(cls):
+    def arguments(cls) -> list[str]:
         names = super().arguments()
         return [name for name in names if name != "learning_rate" or "lr" not in names]
 
     @property
-    def lr(self):
+    def lr(self) -> Rate:
         """Learning rate: a float > 0 or a schedule, a callable from the steps (or epochs) done, an int, to a float."""
         return self._lr
 
     @lr.setter
-    def lr(self, value):
+    def lr(self, value: Rate) -> None:
         self._lr = value if callable(value) else checks.number("lr", value, low_open=True)
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         """The learning rate of the next step, a float.  Setting it sets ``lr``.
 
         Raises
@@ -116,10 +146,10 @@ class Optimizer(Described):
         return checks.number("lr", rate(self._done(rate))) if callable(rate) else rate
 
     @learning_rate.setter
-    def learning_rate(self, value):
+    def learning_rate(self, value: Rate) -> None:
         self._lr = value if callable(value) else checks.number("learning_rate", value, low_open=True)
 
-    def _done(self, schedule):
+    def _done(self, schedule: Callable[[int], float]) -> int:
         """What a schedule is asked with: steps or epochs done."""
         if not counts_epochs(schedule):
             return self.t
@@ -130,7 +160,7 @@ class Optimizer(Described):
             )
         return checks.integer("optimizer.epoch", self.epoch, 0)
 
-    def step(self, model, grad):
+    def step(self, model: Trainable, grad: Array) -> None:
         """Change ``model.theta`` in place by one update.
 
         Parameters
@@ -174,19 +204,19 @@ class Optimizer(Described):
             np.subtract(theta, delta, out=theta, where=trainable)
         model.project()
 
-    def numbers(self, lr):
+    def numbers(self, lr: float) -> Any:
         """What the kernel needs of this step, ``t`` counting it already: a NamedTuple of numbers."""
         raise NotImplementedError(f"{type(self).__name__} must define `change`, or `kernel` and `numbers`")
 
-    def decay_rate(self, lr):
+    def decay_rate(self, lr: float) -> float:
         """The share of a parameter that is subtracted as well where `decayed` says, before ``lr_scale``."""
         return 0.0
 
-    def decayed(self, layout):
+    def decayed(self, layout: Any) -> Bools:
         """Which parameters `decay_rate` is for: (P,) bool array."""
         return layout.decay
 
-    def change(self, model, grad, lr, delta):
+    def change(self, model: Trainable, grad: Array, lr: float, delta: Array) -> None:
         """Update the moments and say what is to be subtracted from theta.
 
         Parameters
@@ -203,7 +233,7 @@ class Optimizer(Described):
         numbers, backend = self.numbers(lr), kernels.on_host(getattr(model, "backend", "numpy"))
         kernels.load(backend, self.kernel).change(grad, *self.moments.values(), delta, *numbers)
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """All that a later `load_state` needs to go on with the same bits.
 
         Returns
@@ -214,7 +244,7 @@ class Optimizer(Described):
         """
         return {"t": self.t, **{name: values.copy() for name, values in self.moments.items()}}
 
-    def load_state(self, state):
+    def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state` of an optimiser of the same class.
 
         Parameters
@@ -238,7 +268,7 @@ class Optimizer(Described):
             rule = f"must have t, {', '.join(self.moment_names)}"
             raise ValueError(f"`state` of {type(self).__name__} {rule}, got {', '.join(map(str, state))}")
         moments = {name: np.array(state[name]) for name in self.moment_names if name in names}
-        first = next(iter(moments.values()), None)
+        first: Any = next(iter(moments.values()), None)
         for name, values in moments.items():
             if values.dtype not in (np.float32, np.float64) or values.ndim != 1:
                 got = checks.describe(values)
@@ -255,13 +285,13 @@ class Optimizer(Described):
         self.moments = moments
         self.t = int(t)
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget all steps and epochs, and the size and dtype of the model."""
         self.t, self.epoch = 0, None
         self._shape = self._dtype = None
         self.moments = {}
 
-    def bind(self, theta):
+    def bind(self, theta: Array) -> None:
         """Take the size and dtype of ``theta``, and make the moments, unless it is done.
 
         Raises
@@ -278,27 +308,27 @@ class Optimizer(Described):
             raise TypeError(f"`model.theta` must be a flat float32 or float64 array, got {checks.describe(theta)}")
         self._allocate(theta.shape, theta.dtype)
 
-    def _allocate(self, shape, dtype):
+    def _allocate(self, shape: Shape, dtype: Float) -> None:
         self._shape, self._dtype = shape, dtype
         self.moments = {name: np.zeros(shape, dtype) for name in self.moment_names}
         self._grad, self._delta = (np.zeros(shape, dtype) for _ in range(2))
         self._lr_scale = self._lr_scale_of = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return by_name(self)
 
 
-def counts_epochs(schedule):
+def counts_epochs(schedule: object) -> bool:
     """Whether a schedule, or a function in its place, is to be asked with epochs instead of steps."""
     return getattr(schedule, "per", "step") == "epoch"
 
 
-def _moment(name):
+def _moment(name: str) -> property:
     """A moment as an attribute, None before the first step."""
     return property(lambda self: self.moments.get(name), lambda self, values: self.moments.update({name: values}))
 
 
-def by_name(described):
+def by_name(described: Described) -> str:
     """The repr with all arguments, by their names."""
     config = known(described)
     arguments = ", ".join(f"{name}={value!r}" for name, value in config.items()) if config is not None else "..."

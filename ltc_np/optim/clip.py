@@ -1,16 +1,22 @@
 """Clipping of the gradient."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.sums import sum_of_squares
 
+if TYPE_CHECKING:
+    from ..base.layout import Layout
+    from ..base.types import Array
 
-def clip_by_global_norm(grad, max_norm):
+
+def clip_by_global_norm(grad: Array, max_norm: float) -> float:
     """Scale a gradient in place so that its Euclidean norm is at most ``max_norm``.
 
     Parameters
@@ -51,7 +57,7 @@ def clip_by_global_norm(grad, max_norm):
     return norm
 
 
-def clip_by_array_norm(gradients, max_norm):
+def clip_by_array_norm(gradients: Mapping[str, Array], max_norm: float) -> dict[str, float]:
     """Scale each of several gradients in place so that its own Euclidean norm is at most ``max_norm``.
 
     Parameters
@@ -94,7 +100,7 @@ class Clip(NamedTuple):
     norm: float
     per_array: bool = False
 
-    def __call__(self, grad, layout):
+    def __call__(self, grad: Array, layout: Layout) -> None:
         """Clip the flat gradient of a layout in place."""
         if self.per_array:
             clip_by_array_norm(layout.arrays(grad), self.norm)
@@ -102,7 +108,7 @@ class Clip(NamedTuple):
             clip_by_global_norm(grad, self.norm)
 
 
-def global_norm(grad):
+def global_norm(grad: Array) -> float:
     """The Euclidean norm of a float array, in float64 and without overflow; inf or nan if it has such elements."""
     largest = 1.0  # squares of narrower floats do not overflow in float64
     if grad.dtype.itemsize >= 8:

@@ -1,8 +1,15 @@
 """Gradient over the root of its mean square."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..base import checks
 from ..kernels.numpy.rmsprop import Numbers
 from .base import SMALLEST_EPSILON, Optimizer
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Rate
 
 
 class RMSprop(Optimizer):
@@ -34,15 +41,29 @@ class RMSprop(Optimizer):
     RMSprop(lr=0.01, alpha=0.99, epsilon=1e-08, momentum=0.0)
     """
 
-    usual_lr = 0.01
-    moment_names = ("v", "b")
-    kernel = "rmsprop"
+    alpha: float
+    epsilon: float
+    momentum: float
+    v: Array | None
+    b: Array | None
 
-    def __init__(self, lr=None, alpha=0.99, epsilon=1e-8, momentum=0.0, *, learning_rate=None):
+    usual_lr: float | None = 0.01
+    moment_names: tuple[str, ...] = ("v", "b")
+    kernel: str | None = "rmsprop"
+
+    def __init__(
+        self,
+        lr: Rate | None = None,
+        alpha: float = 0.99,
+        epsilon: float = 1e-8,
+        momentum: float = 0.0,
+        *,
+        learning_rate: Rate | None = None,
+    ) -> None:
         self.alpha = checks.number("alpha", alpha, high=1, high_open=True)
         self.epsilon = checks.number("epsilon", epsilon, low=SMALLEST_EPSILON)
         self.momentum = checks.number("momentum", momentum, high=1, high_open=True)
         super().__init__(lr, learning_rate)
 
-    def numbers(self, lr):
+    def numbers(self, lr: float) -> Numbers:
         return Numbers(lr, self.alpha, 1 - self.alpha, self.epsilon, self.momentum)

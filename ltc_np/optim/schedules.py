@@ -1,14 +1,22 @@
 """Learning rates that change with the number of steps or of epochs done."""
 
+from __future__ import annotations
+
 import math
 from bisect import bisect_right
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 
 from ..base import checks
 from ..base.described import Value
 from .base import by_name, counts_epochs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..base.types import Numbers, Rate
 
 
 class Schedule(Value):
@@ -22,19 +30,19 @@ class Schedule(Value):
         What is counted.  Optimisers ask a schedule per epoch with the number of epochs done.
     """
 
-    per = "step"
+    per: Literal["step", "epoch"] = "step"
 
-    def __init__(self, **arguments):
+    def __init__(self, **arguments: Any) -> None:
         vars(self).update(arguments)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a schedule is immutable, `{name}` cannot be set; make a new one instead")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return by_name(self)
 
 
-def _inner(schedule):
+def _inner(schedule: Rate) -> Rate:
     """The argument of a schedule around another one, checked."""
     if not callable(schedule):
         return checks.number("schedule", schedule, low_open=True)
@@ -72,14 +80,16 @@ class PerEpoch(Schedule):
     0.05
     """
 
-    per = "epoch"
+    schedule: Callable[[int], float]
 
-    def __init__(self, schedule):
+    per: Literal["step", "epoch"] = "epoch"
+
+    def __init__(self, schedule: Callable[[int], float]) -> None:
         if not callable(schedule):
             raise TypeError(f"`schedule` must be a schedule or a function, got {checks.brief(schedule)}")
         super().__init__(schedule=_inner(schedule))
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: int) -> float:
         return self.schedule(epoch)
 
 
@@ -104,7 +114,10 @@ class PiecewiseConstant(Schedule):
     (0.1, 0.01, 0.001)
     """
 
-    def __init__(self, boundaries, values):
+    boundaries: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def __init__(self, boundaries: Sequence[int] | Numbers, values: Sequence[float] | Numbers) -> None:
         for name, given in (("boundaries", boundaries), ("values", values)):
             if not isinstance(given, (list, tuple, np.ndarray)) or len(given) == 0 or any(map(np.ndim, given)):
                 raise TypeError(f"`{name}` must be a list of one number or more, got {checks.brief(given)}")
@@ -119,7 +132,7 @@ class PiecewiseConstant(Schedule):
             )
         super().__init__(boundaries=boundaries, values=values)
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         return self.values[bisect_right(self.boundaries, step)]
 
 
@@ -144,13 +157,18 @@ class ExponentialDecay(Schedule):
     (0.1, 0.05)
     """
 
-    def __init__(self, lr, rate, steps, staircase=False):
+    lr: float
+    rate: float
+    steps: int
+    staircase: bool
+
+    def __init__(self, lr: float, rate: float, steps: int, staircase: bool = False) -> None:
         checks.number("lr", lr, low_open=True)
         checks.number("rate", rate, high=1, low_open=True)
         checks.integer("steps", steps)
         super().__init__(lr=lr, rate=rate, steps=steps, staircase=checks.boolean("staircase", staircase))
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         return self.lr * self.rate ** (step // self.steps if self.staircase else step / self.steps)
 
 
@@ -178,13 +196,17 @@ class CosineDecay(Schedule):
     (0.1, 0.05, 0.0, 0.0)
     """
 
-    def __init__(self, lr, steps, final=0.0):
+    lr: float
+    steps: int
+    final: float
+
+    def __init__(self, lr: float, steps: int, final: float = 0.0) -> None:
         checks.number("lr", lr, low_open=True)
         checks.number("final", final)
         checks.integer("steps", steps)
         super().__init__(lr=lr, steps=steps, final=final)
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         return self.final + (self.lr - self.final) * (1 + math.cos(math.pi * min(step / self.steps, 1))) / 2
 
 
@@ -209,11 +231,14 @@ class WarmUp(Schedule):
     (0.125, 0.5, 0.5, 0.0)
     """
 
-    def __init__(self, schedule, steps):
+    schedule: Rate
+    steps: int
+
+    def __init__(self, schedule: Rate, steps: int) -> None:
         checks.integer("steps", steps)
         super().__init__(schedule=_inner(schedule), steps=steps)
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         after = max(step - self.steps, 0)
         lr = self.schedule(after) if callable(self.schedule) else self.schedule
         return lr * min((step + 1) / self.steps, 1)

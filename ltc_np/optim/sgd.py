@@ -1,8 +1,15 @@
 """Gradient descent."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..base import checks
 from ..kernels.numpy.sgd import Numbers
 from .base import Optimizer
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Rate
 
 
 class SGD(Optimizer):
@@ -34,15 +41,26 @@ class SGD(Optimizer):
     SGD(lr=0.1, momentum=0.9, nesterov=False)
     """
 
-    moment_names = ("b",)
-    kernel = "sgd"
+    momentum: float
+    nesterov: bool
+    b: Array | None
 
-    def __init__(self, lr=None, momentum=0.0, nesterov=False, *, learning_rate=None):
+    moment_names: tuple[str, ...] = ("b",)
+    kernel: str | None = "sgd"
+
+    def __init__(
+        self,
+        lr: Rate | None = None,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *,
+        learning_rate: Rate | None = None,
+    ) -> None:
         self.momentum = checks.number("momentum", momentum, high=1, high_open=True)
         self.nesterov = checks.boolean("nesterov", nesterov)
         if nesterov and self.momentum == 0:
             raise ValueError(f"`momentum` must be > 0 with nesterov, got {momentum}")
         super().__init__(lr, learning_rate)
 
-    def numbers(self, lr):
+    def numbers(self, lr: float) -> Numbers:
         return Numbers(lr, self.momentum, float(self.nesterov))

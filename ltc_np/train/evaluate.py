@@ -1,5 +1,9 @@
 """The evaluation of a model on data."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .. import losses
@@ -11,12 +15,28 @@ from .arguments import Arguments
 from .measures import read_metrics, results, show
 from .sources import check_balanced, data_of
 
+if TYPE_CHECKING:
+    from ..base.types import Array, ArrayLike, ClassWeight, LibraryLoss, Loss, Missing, Targets
+    from ..metrics.base import Metric, Metrics
+    from ..model import Model
+    from ..network.engine import Objective
+
 
 @explained
 def evaluate(
-    model, x, y, *, dt=None, lengths=None, loss="mse", metrics=(), sample_weight=None, class_weight=None,
-    missing="error", batch_size=256,
-):  # fmt: skip
+    model: Model,
+    x: Targets,
+    y: Targets,
+    *,
+    dt: Targets | None = None,
+    lengths: ArrayLike | None = None,
+    loss: Loss = "mse",
+    metrics: Metrics = (),
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight = None,
+    missing: Missing = "error",
+    batch_size: int = 256,
+) -> dict[str, float]:
     """Loss and metrics of ``model`` on data; arguments as for `fit`.
 
     Returns
@@ -33,7 +53,15 @@ def evaluate(
     return measure(model, data, objective, measures, size, Workspace(), check=True)
 
 
-def measure(model, data, objective, measures, batch_size, workspace, check=False):
+def measure(
+    model: Model,
+    data: Any,
+    objective: Objective,
+    measures: dict[str, Metric],
+    batch_size: int,
+    workspace: Workspace,
+    check: bool = False,
+) -> dict[str, float]:
     """Loss (without penalties) and metrics on `Batches` or `Mapped` sequences."""
     engine, loss = model.engine, losses.trusted(objective.loss)
     prepared, looked_at = engine.prepare(workspace), None
@@ -62,7 +90,7 @@ def measure(model, data, objective, measures, batch_size, workspace, check=False
     return {"loss": losses.normalise(total, weights), **results(measures)}
 
 
-def share(loss, weight_sum, outputs, mask):
+def share(loss: LibraryLoss, weight_sum: float, outputs: Array, mask: Array | None) -> Any:
     """What a batch weighs in a mean over batches: a loss of one's own counts for its outputs."""
     if losses.takes_weight(loss):
         return weight_sum

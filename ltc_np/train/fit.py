@@ -1,7 +1,10 @@
 """`fit`: its arguments, and what is wrong with them."""
 
+from __future__ import annotations
+
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -24,45 +27,64 @@ from .scales import ADAPT_FIRST, loss_unit, take_scales, warn_of_scales
 from .sources import Shuffled, check_balanced, data_of
 from .stream import NO_DATA, Stream, is_stream
 
+if TYPE_CHECKING:
+    from ..base.types import (
+        ArrayLike,
+        BatchSource,
+        ClassWeight,
+        Loss,
+        Memory,
+        Missing,
+        MonitorMode,
+        Penalties,
+        Seed,
+        Targets,
+    )
+    from ..metrics.base import Metrics
+    from ..model import Model
+    from ..optim.base import Optimizer
+    from .callbacks.base import Callbacks
+    from .history import History
+
 
 @explained
 def fit(
-    model,
-    x,
-    y=None,
+    model: Model,
+    x: Targets | BatchSource,
+    y: Targets | None = None,
     *,
-    dt=None,
-    lengths=None,
-    epochs=1,
-    batch_size=32,
-    steps_per_epoch=None,
-    drop_last=False,
-    tbptt=None,
-    memory="full",
-    optimizer=None,
-    loss="mse",
-    metrics=(),
-    validation_data=None,
-    validation_split=None,
-    validation_every=1,
-    sample_weight=None,
-    class_weight=None,
-    l1=None,
-    l2=None,
-    missing="error",
-    standardize=False,
-    clip_norm=None,
-    clip_array_norm=None,
-    shuffle=True,
-    group_by_length=False,
-    seed=None,
-    keep_best=True,
-    monitor=None,
-    monitor_mode="auto",
-    callbacks=(),
-    initial_epoch=0,
-    verbose="auto",
-):
+    dt: Targets | None = None,
+    lengths: ArrayLike | None = None,
+    epochs: int = 1,
+    batch_size: int = 32,
+    steps_per_epoch: int | None = None,
+    drop_last: bool = False,
+    tbptt: int | None = None,
+    memory: Memory = "full",
+    optimizer: str | Optimizer | None = None,
+    loss: Loss = "mse",
+    metrics: Metrics = (),
+    validation_data: tuple[Targets, Targets] | list[Targets] | dict[str, Any] | None = None,
+    validation_split: float | None = None,
+    validation_every: int = 1,
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight = None,
+    l1: Penalties = None,
+    l2: Penalties = None,
+    missing: Missing = "error",
+    standardize: bool = False,
+    clip_norm: float | None = None,
+    clip_array_norm: float | None = None,
+    shuffle: bool = True,
+    group_by_length: bool = False,
+    seed: Seed = None,
+    keep_best: bool = True,
+    monitor: str | None = None,
+    monitor_mode: MonitorMode = "auto",
+    callbacks: Callbacks = (),
+    initial_epoch: int = 0,
+    verbose: bool | Literal[0, 1, 2, "auto"] = "auto",
+) -> History:
     """Train ``model`` in place.
 
     Parameters

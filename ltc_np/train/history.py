@@ -1,11 +1,19 @@
 """What a training has measured."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from ..base.optional import need
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-class History(dict):
+    from ..base.types import Logs
+
+
+class History(dict[str, list[float]]):
     """What `fit` measured: name -> list with one value an epoch (``val_*``: an epoch of validation).
 
     Attributes
@@ -21,12 +29,18 @@ class History(dict):
     seconds : float
     """
 
-    def __init__(self):
+    epoch: list[int]
+    val_epoch: list[int]
+    best_epoch: int | None
+    stopped: str
+    seconds: float
+
+    def __init__(self) -> None:
         super().__init__()
         self.epoch, self.val_epoch = [], []
         self.best_epoch, self.stopped, self.seconds = None, "", 0.0
 
-    def add(self, epoch, logs):
+    def add(self, epoch: int, logs: Logs) -> None:
         """Append the logs of one epoch."""
         self.epoch.append(epoch)
         if "val_loss" in logs:
@@ -35,11 +49,11 @@ class History(dict):
             self.setdefault(name, []).append(value)
 
     @property
-    def history(self):
+    def history(self) -> dict[str, list[float]]:
         """The same lists in a plain dict, as Keras has it."""
         return dict(self)
 
-    def table(self):
+    def table(self) -> dict[str, list[float]]:
         """Columns of equal length, NaN where nothing was measured: ``pandas.DataFrame(history.table())``.
 
         Returns
@@ -47,17 +61,17 @@ class History(dict):
         dict of str to list
             ``"epoch"`` and all that was measured, a value for each epoch.
         """
-        columns = {"epoch": list(self.epoch)}
+        columns: dict[str, list[float]] = {"epoch": list(self.epoch)}
         for name in self:
-            values = dict(zip(self._epochs(name), self[name], strict=True))
+            values: dict[int, float] = dict(zip(self._epochs(name), self[name], strict=True))
             columns[name] = [values.get(epoch, math.nan) for epoch in self.epoch]
         return columns
 
-    def _epochs(self, name):
+    def _epochs(self, name: str) -> list[int]:
         """When a quantity was measured."""
         return self.val_epoch if name.startswith("val_") else self.epoch
 
-    def plot(self):
+    def plot(self) -> Figure:
         """Draw everything over the epochs: the loss and each metric side by side, with those of the validation data.
 
         Needs matplotlib (``pip install "ltc-np[plot]"``).
@@ -91,6 +105,6 @@ class History(dict):
             ax.legend()
         return figure
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         last = "  ".join(f"{name} {values[-1]:.4g}" for name, values in self.items())
         return f"<History: {len(self.epoch)} epochs, {self.seconds:.1f} s, {self.stopped}; last {last}>"

@@ -1,8 +1,14 @@
 """A quantity that is watched during training, and its best value."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from ..base import checks
+
+if TYPE_CHECKING:
+    from ..base.types import Logs, Measured, Mode, MonitorMode, State
 
 MODES = ("auto", "min", "max")
 
@@ -22,20 +28,26 @@ class Monitor:
         An improvement by no more than this does not count.
     """
 
-    def __init__(self, name, mode, measured, min_delta=0.0):
+    name: str
+    mode: Mode
+    min_delta: float
+    best: float | None
+
+    def __init__(self, name: str, mode: MonitorMode, measured: Measured, min_delta: float = 0.0) -> None:
         if not isinstance(name, str) or name not in measured:
             hint = "" if "val_loss" in measured else " (val_* need `validation_data`)"
             raise ValueError(f"`monitor` must be one of {', '.join(measured)}, got {checks.brief(name)}{hint}")
         if mode == "auto":
-            mode = measured[name]
+            mode = measured[name]  # type: ignore[assignment]
             if mode is None:
                 raise ValueError(
                     f'the mode must be "min" or "max" to monitor {name!r}, since that metric does not say which is '
                     'better (attribute `mode`), got "auto"'
                 )
-        self.name, self.mode, self.min_delta, self.best = name, checks.one_of("mode", mode, MODES[1:]), min_delta, None
+        self.name, self.min_delta, self.best = name, min_delta, None
+        self.mode = checks.one_of("mode", mode, MODES[1:])  # type: ignore[arg-type]
 
-    def improves(self, logs):
+    def improves(self, logs: Logs) -> bool | None:
         """Whether the logs of an epoch have a better value, which is kept; None if it was not measured.
 
         A value that is not finite is never better.
@@ -52,11 +64,11 @@ class Monitor:
         self.best = value
         return True
 
-    def state(self):
+    def state(self) -> State:
         """Plain data, for `load_state`."""
         return {"monitor": self.name, "mode": self.mode, "best": self.best}
 
-    def load_state(self, state):
+    def load_state(self, state: State) -> None:
         """Take the best value of a `state`; that of another quantity is refused."""
         if (state.get("monitor"), state.get("mode")) != (self.name, self.mode):
             raise ValueError(

@@ -1,5 +1,9 @@
 """The scales of data: learned by `Standardize`, and warned of where a model has none."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import losses
@@ -10,6 +14,10 @@ from ..layers import Standardize
 from ..network.sequences import check
 from .batches import Batches, prepare_data
 
+if TYPE_CHECKING:
+    from ..base.types import ArrayLike, Targets
+    from ..model import Model
+
 # Beyond this a network with the usual initial values and learning rates hardly learns: its synapses saturate, or the
 # loss is too small or too large for a step to matter.  Measured: docs/decisions.md, "Data far from unit scale".
 LARGEST_MEAN, SPREADS = 10.0, (0.01, 10.0)
@@ -18,7 +26,7 @@ ADAPT_FIRST = "call `model.adapt(x, y)` with as many sequences as fit into memor
 
 
 @explained
-def adapt(model, x, y=None, *, lengths=None):
+def adapt(model: Model, x: Targets, y: Targets | None = None, *, lengths: ArrayLike | None = None) -> None:
     """Take mean and spread of data into the `Standardize` layers of ``model``.
 
     The first layer takes those of ``x``, a last one with ``inverse=True`` those of ``y``; every feature by itself, over

@@ -1,8 +1,11 @@
 """What all wirings have in common: sizes, layers, two lists of synapses, equality, and a form for files."""
 
+from __future__ import annotations
+
 import json
 import warnings
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -10,29 +13,37 @@ from ..base import checks
 from .summary import summary
 from .synapses import SAVED, array_of, checked_edges, edge_lists, matrix_lists
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from typing_extensions import Self
+
+    from ..base.types import Array, ArrayLike, Ints, Numbers, Seed
+    from .synapses import Edges
+
 
 class NotBuiltError(AttributeError):
     """A wiring was asked for synapses that depend on the number of inputs, before `Wiring.build`."""
 
 
-def seed_of(name, seed):
+def seed_of(name: str, seed: Seed) -> int:
     """``seed``, or one drawn now and kept: a wiring without a given seed is as reproducible as any other."""
     seed = checks.seed(name, seed)
     return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
 
 
-def _subclasses(cls):
+def _subclasses(cls: type[Wiring]) -> list[type[Wiring]]:
     return [cls] + [deeper for child in cls.__subclasses__() for deeper in _subclasses(child)]
 
 
-def _copy(wiring, **changes):
+def _copy(wiring: Any, **changes: Any) -> Any:
     """A copy of an immutable wiring with some attributes changed."""
     copy = object.__new__(type(wiring))
     vars(copy).update(vars(wiring) | changes)
     return copy
 
 
-def _checked(units, input_dim, recurrent, sensory):
+def _checked(units: int, input_dim: Any, recurrent: Any, sensory: Any) -> tuple[Edges | None, Edges | None]:
     """Both lists of synapses as `Edges`; None stays None."""
     return (
         None if recurrent is None else checked_edges("", units, units, *recurrent),
@@ -40,16 +51,16 @@ def _checked(units, input_dim, recurrent, sensory):
     )
 
 
-def _with_edges(wiring, input_dim, edges):
+def _with_edges(wiring: Any, input_dim: int | None, edges: Any) -> Any:
     """A built copy with these (recurrent, sensory) lists, not yet checked."""
     return _copy(wiring, input_dim=input_dim, _edges=_checked(wiring.units, input_dim, *edges))
 
 
-def _warned(wiring):
+def _warned(wiring: Any) -> Any:
     """The wiring, after a warning if inputs cannot influence some outputs."""
     reached = np.zeros(wiring.units, dtype=bool)
     reached[wiring.sensory_post] = True
-    count = -1
+    count: Any = -1
     while count != np.count_nonzero(reached):
         count = np.count_nonzero(reached)
         reached[wiring.post[reached[wiring.pre]]] = True
@@ -116,7 +127,21 @@ class Wiring:
     and read nothing but `arguments` and what its constructor made of them.
     """
 
-    def __init__(self, units, output_dim=None, *, arguments=None, layers=None):
+    units: int
+    output_dim: int
+    input_dim: int | None
+    layers: tuple[tuple[str, tuple[int, ...]], ...]
+    class_name: str
+    _arguments: str
+
+    def __init__(
+        self,
+        units: int,
+        output_dim: int | None = None,
+        *,
+        arguments: dict[str, Any] | None = None,
+        layers: Iterable[tuple[str, Iterable[int]]] | None = None,
+    ) -> None:
         units = checks.integer("units", units, 1)
         output_dim = units if output_dim is None else checks.integer("output_dim", output_dim, 1, units)
         if layers is None:
@@ -135,16 +160,16 @@ class Wiring:
         self._set(units=units, output_dim=output_dim, input_dim=None, layers=layers)
         self._set(class_name=type(self).__name__, _arguments=recipe)
 
-    def _set(self, **attributes):
+    def _set(self, **attributes: Any) -> None:
         vars(self).update(attributes)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Wiring is immutable, `{name}` cannot be set; make a new one instead")
 
-    def __delattr__(self, name):
+    def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"a Wiring is immutable, `{name}` cannot be deleted")
 
-    def _draw(self, input_dim):
+    def _draw(self, input_dim: int | None) -> tuple[Any, Any]:
         if input_dim is None:
             return None, None
         if self.is_built:
@@ -152,11 +177,11 @@ class Wiring:
         raise ValueError(f"{self!r} cannot draw synapses; use Wiring.from_edges or Wiring.from_matrix")
 
     @cached_property
-    def _edges(self):
+    def _edges(self) -> tuple[Edges | None, Edges | None]:
         # Drawn at the first use: describing a wiring, or restoring one with its synapses, draws nothing.
         return _checked(self.units, self.input_dim, *self._draw(self.input_dim))
 
-    def build(self, input_dim):
+    def build(self, input_dim: int) -> Self:
         """Give the wiring its number of inputs.
 
         Parameters
@@ -184,7 +209,13 @@ class Wiring:
         return self if input_dim == self.input_dim else _warned(_with_edges(self, input_dim, self._draw(input_dim)))
 
     @staticmethod
-    def from_edges(units, edges, sensory_edges, output_dim=None, input_dim=None):
+    def from_edges(
+        units: int,
+        edges: Iterable[tuple[int, int, float]],
+        sensory_edges: Iterable[tuple[int, int, float]],
+        output_dim: int | None = None,
+        input_dim: int | None = None,
+    ) -> Wiring:
         """A built wiring with the given synapses.
 
         Parameters
@@ -226,7 +257,7 @@ class Wiring:
         return _warned(_with_edges(wiring, input_dim, (recurrent, sensory)))
 
     @staticmethod
-    def from_matrix(adjacency, sensory_adjacency, output_dim=None):
+    def from_matrix(adjacency: ArrayLike, sensory_adjacency: ArrayLike, output_dim: int | None = None) -> Wiring:
         """A built wiring with a synapse for each non-zero entry of two signed matrices.
 
         Parameters
@@ -255,77 +286,119 @@ class Wiring:
         input_dim = checks.integer("rows of sensory_adjacency", sensory_adjacency.shape[0], 1)
         return _warned(_with_edges(Wiring(units, output_dim), input_dim, (recurrent, sensory)))
 
-    def _list(self, which, attribute):
+    def _list(self, which: int, attribute: str) -> Edges:
         synapses = self._edges[which]
         if synapses is None:
             raise NotBuiltError(f"`{attribute}` of {self!r} is not known before build(input_dim)")
         return synapses
 
-    pre = property(lambda self: self._list(0, "pre").pre)
-    post = property(lambda self: self._list(0, "post").post)
-    polarity = property(lambda self: self._list(0, "polarity").polarity)
-    gain = property(lambda self: self._list(0, "gain").gain)
-    erev = property(lambda self: self._list(0, "erev").erev)
-    sensory_pre = property(lambda self: self._list(1, "sensory_pre").pre)
-    sensory_post = property(lambda self: self._list(1, "sensory_post").post)
-    sensory_polarity = property(lambda self: self._list(1, "sensory_polarity").polarity)
-    sensory_gain = property(lambda self: self._list(1, "sensory_gain").gain)
-    sensory_erev = property(lambda self: self._list(1, "sensory_erev").erev)
-    synapse_count = property(lambda self: self._list(0, "synapse_count").pre.size)
-    sensory_synapse_count = property(lambda self: self._list(1, "sensory_synapse_count").pre.size)
-    is_built = property(lambda self: self.input_dim is not None)
-    arguments = property(lambda self: json.loads(self._arguments))
+    @property
+    def pre(self) -> Ints:
+        return self._list(0, "pre").pre
 
-    def dense(self, values):
+    @property
+    def post(self) -> Ints:
+        return self._list(0, "post").post
+
+    @property
+    def polarity(self) -> Array:
+        return self._list(0, "polarity").polarity
+
+    @property
+    def gain(self) -> Array | None:
+        return self._list(0, "gain").gain
+
+    @property
+    def erev(self) -> Array:
+        return self._list(0, "erev").erev
+
+    @property
+    def sensory_pre(self) -> Ints:
+        return self._list(1, "sensory_pre").pre
+
+    @property
+    def sensory_post(self) -> Ints:
+        return self._list(1, "sensory_post").post
+
+    @property
+    def sensory_polarity(self) -> Array:
+        return self._list(1, "sensory_polarity").polarity
+
+    @property
+    def sensory_gain(self) -> Array | None:
+        return self._list(1, "sensory_gain").gain
+
+    @property
+    def sensory_erev(self) -> Array:
+        return self._list(1, "sensory_erev").erev
+
+    @property
+    def synapse_count(self) -> int:
+        return self._list(0, "synapse_count").pre.size
+
+    @property
+    def sensory_synapse_count(self) -> int:
+        return self._list(1, "sensory_synapse_count").pre.size
+
+    @property
+    def is_built(self) -> bool:
+        return self.input_dim is not None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return json.loads(self._arguments)
+
+    def dense(self, values: ArrayLike) -> Numbers:
         """New (N, N) matrix [pre, post]: `values` (S,) at the recurrent synapses, zeros elsewhere."""
         return self._dense(0, values)
 
-    def sensory_dense(self, values):
+    def sensory_dense(self, values: ArrayLike) -> Numbers:
         """New (I, N) matrix [input, post]: `values` (S,) at the sensory synapses, zeros elsewhere."""
         return self._dense(1, values)
 
-    def _dense(self, which, values):
+    def _dense(self, which: int, values: ArrayLike) -> Numbers:
         synapses = self._list(which, ("dense", "sensory_dense")[which])
         values = array_of("values", values, "biuf", synapses.pre.size)
-        matrix = np.zeros(((self.units, self.input_dim)[which], self.units), dtype=values.dtype)
+        rows: Any = (self.units, self.input_dim)[which]
+        matrix = np.zeros((rows, self.units), dtype=values.dtype)
         matrix[synapses.pre, synapses.post] = values
         return matrix
 
     @property
-    def adjacency_matrix(self):
+    def adjacency_matrix(self) -> Array:
         """(N, N) float64 copy [pre, post]: polarity times gain, 0 where there is no synapse."""
         return self.dense(self._list(0, "adjacency_matrix").value)
 
     @property
-    def sensory_adjacency_matrix(self):
+    def sensory_adjacency_matrix(self) -> Array:
         """(I, N) float64 copy [input, post]: polarity times gain, 0 where there is no synapse."""
         return self.sensory_dense(self._list(1, "sensory_adjacency_matrix").value)
 
-    def erev_initializer(self):
+    def erev_initializer(self) -> Array:
         """(N, N) float64 copy [pre, post] of the initial reversal potentials."""
         return self.dense(self.erev)
 
-    def sensory_erev_initializer(self):
+    def sensory_erev_initializer(self) -> Array:
         """(I, N) float64 copy [input, post] of the initial sensory reversal potentials."""
         return self.sensory_dense(self.sensory_erev)
 
     @property
-    def num_layers(self):
+    def num_layers(self) -> int:
         """Number of layers: 3 for `NCP` and `AutoNCP`, else 1."""
         return len(self.layers)
 
-    def get_neurons_of_layer(self, layer_id):
+    def get_neurons_of_layer(self, layer_id: int) -> list[int]:
         """List of the ids in layer `layer_id`, counted from 0 in order of flow (the list ncps gives)."""
         return list(self.layers[checks.integer("layer_id", layer_id, 0, self.num_layers - 1)][1])
 
-    def get_type_of_neuron(self, neuron_id):
+    def get_type_of_neuron(self, neuron_id: int) -> str:
         """Type "inter", "command" or "motor": the neuron's layer; motor or inter in wirings of one layer."""
         neuron_id = checks.integer("neuron_id", neuron_id, 0, self.units - 1)
         if self.num_layers == 1:
             return "motor" if neuron_id < self.output_dim else "inter"
         return next(name for name, ids in self.layers if neuron_id in ids)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if self.class_name == Wiring.__name__ and self.is_built:
             counts = f"edges=<{self.synapse_count}>, sensory_edges=<{self.sensory_synapse_count}>"
             sizes = f"output_dim={self.output_dim}, input_dim={self.input_dim}"
@@ -334,7 +407,7 @@ class Wiring:
         built = f".build({self.input_dim})" if self.is_built and "input_dim" not in self.arguments else ""
         return f"{self.class_name}({text}){built}"
 
-    def summary(self):
+    def summary(self) -> str:
         """A few lines of text: neurons by type, inputs, synapses and their share of dense, signs and fan-in.
 
         Examples
@@ -351,35 +424,35 @@ class Wiring:
         return summary(self)
 
     @property
-    def recipe(self):
+    def recipe(self) -> tuple[Any, ...]:
         """The class, its arguments, sizes and layers: what makes the synapses, but not they themselves."""
         return self.class_name, self._arguments, self.units, self.output_dim, self.input_dim, self.layers
 
     @property
-    def key(self):
+    def key(self) -> tuple[Any, ...]:
         """What equality and hash compare: `recipe` and, if built, the synapses' bytes."""
         if not self.is_built:
             return self.recipe
         return self.recipe + tuple(getattr(edges, name).tobytes() for edges in self._edges for name in SAVED)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         """Equal recipe (class name and arguments), sizes, layers and, if built, synapses."""
         return self.key == other.key if isinstance(other, Wiring) else NotImplemented
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.key)
 
-    def __copy__(self):
+    def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # numpy restores pickled arrays writable; the way through `from_state` checks and protects them again.
         return type(self).from_state, (self.state(),)
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """Everything that makes this wiring, for `from_state` and files.
 
         Returns
@@ -389,7 +462,8 @@ class Wiring:
             ``output_dim``, ``input_dim`` (0: not built): int.  If built also ``pre``, ``post``, ``value``
             (polarity times gain), ``erev`` and the same four with the prefix ``sensory_``: (S,) arrays.
         """
-        state = {"class": self.class_name, "arguments": self._arguments, "layers": json.dumps(self.layers)}
+        state: dict[str, Any] = {"class": self.class_name, "arguments": self._arguments}
+        state["layers"] = json.dumps(self.layers)
         state |= {"repr": repr(self), "units": self.units, "output_dim": self.output_dim}
         state["input_dim"] = self.input_dim or 0
         if self.is_built:
@@ -398,7 +472,7 @@ class Wiring:
         return state
 
     @classmethod
-    def from_state(cls, state):
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
         """The wiring that `state` describes, equal to the one it came from.
 
         The synapses of a built wiring are taken from `state`, never drawn again.  A built wiring of a class
@@ -430,11 +504,20 @@ class Wiring:
             raise ValueError(f"`state` must describe a {cls.__name__}: {error}") from error
 
     @classmethod
-    def _restored(cls, state, name, arguments, layers, units, output_dim, input_dim):
+    def _restored(
+        cls,
+        state: Mapping[str, Any],
+        name: Any,
+        arguments: Any,
+        layers: Any,
+        units: Any,
+        output_dim: Any,
+        input_dim: Any,
+    ) -> Self:
         arguments, layers = json.loads(arguments), json.loads(layers)
-        known = next((c for c in [cls, *_subclasses(Wiring)] if c.__name__ == name), None)
+        known: Any = next((c for c in [cls, *_subclasses(Wiring)] if c.__name__ == name), None)
         if known is not None:
-            wiring = known(**arguments)
+            wiring: Any = known(**arguments)
         elif input_dim and isinstance(name, str):
             wiring = _copy(Wiring(units, output_dim, arguments=arguments, layers=layers), class_name=name)
         else:

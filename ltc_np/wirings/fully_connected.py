@@ -1,5 +1,9 @@
 """Every neuron drives every neuron."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ..base import checks
@@ -32,7 +36,13 @@ class FullyConnected(Wiring):
     25
     """
 
-    def __init__(self, units, output_dim=None, erev_init_seed=1111, self_connections=True):
+    def __init__(
+        self,
+        units: int,
+        output_dim: int | None = None,
+        erev_init_seed: int | None = 1111,
+        self_connections: bool = True,
+    ) -> None:
         self_connections = checks.boolean("self_connections", self_connections)
         units = checks.integer("units", units, 1)
         arguments = {
@@ -43,7 +53,7 @@ class FullyConnected(Wiring):
         }
         super().__init__(units, output_dim, arguments=arguments)
 
-    def _draw(self, input_dim):
+    def _draw(self, input_dim: int | None) -> tuple[Any, Any]:
         arguments = self.arguments
         rng = np.random.default_rng(arguments["erev_init_seed"])
         pre, post = all_pairs(self.units, self.units)

@@ -1,9 +1,16 @@
 """Neural circuit policies: sparse layers of sensory, inter, command and motor neurons."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
 import numpy as np
 
 from ..base import checks
 from .base import Wiring, seed_of
+
+if TYPE_CHECKING:
+    Table: TypeAlias = dict[tuple[int, int], int]
 
 
 class NCP(Wiring):
@@ -34,17 +41,19 @@ class NCP(Wiring):
     autonomy, Nature Machine Intelligence 2 (2020).
     """
 
+    _ncp: dict[str, int]
+
     def __init__(
         self,
-        inter_neurons,
-        command_neurons,
-        motor_neurons,
-        sensory_fanout,
-        inter_fanout,
-        recurrent_command_synapses,
-        motor_fanin,
-        seed=22222,
-    ):
+        inter_neurons: int,
+        command_neurons: int,
+        motor_neurons: int,
+        sensory_fanout: int,
+        inter_fanout: int,
+        recurrent_command_synapses: int,
+        motor_fanin: int,
+        seed: int | None = 22222,
+    ) -> None:
         inter = checks.integer("inter_neurons", inter_neurons, 1)
         command = checks.integer("command_neurons", command_neurons, 1)
         recurrent = checks.integer("recurrent_command_synapses", recurrent_command_synapses, 0)
@@ -60,7 +69,7 @@ class NCP(Wiring):
         }
         self._plan(arguments, arguments)
 
-    def _plan(self, plan, arguments):
+    def _plan(self, plan: dict[str, int], arguments: dict[str, Any]) -> None:
         """Describe the layers; `plan`: the arguments of an NCP, `arguments`: those of the class itself."""
         M, C = plan["motor_neurons"], plan["command_neurons"]
         N = M + C + plan["inter_neurons"]
@@ -68,22 +77,25 @@ class NCP(Wiring):
         Wiring.__init__(self, N, M, arguments=arguments, layers=layers)
         self._set(_ncp=plan)
 
-    def _draw(self, input_dim):
+    def _draw(self, input_dim: int | None) -> tuple[Any, Any]:
         if input_dim is None:
             return None, None
         plan = self._ncp
         rng = np.random.RandomState(plan["seed"])
         inter, command, motor = (list(ids) for _, ids in self.layers)
-        recurrent, sensory = {}, {}  # (pre, post): polarity; a pair drawn again takes the later polarity
+        recurrent: Table = {}
+        sensory: Table = {}  # (pre, post): polarity; a pair drawn again takes the later polarity
 
-        def fan(table, neuron, partners, count, outgoing):
-            chosen = rng.choice(partners, size=count, replace=False).tolist()
+        def fan(table: Table, neuron: int, partners: list[int], count: int, outgoing: bool) -> list[int]:
+            chosen: list[int] = rng.choice(partners, size=count, replace=False).tolist()
             for partner in chosen:
                 table[(neuron, partner) if outgoing else (partner, neuron)] = rng.choice([-1, 1])
             return chosen
 
-        def connect(table, neurons, partners, count, outgoing, most):
-            reached = set()
+        def connect(
+            table: Table, neurons: list[int], partners: list[int], count: int, outgoing: bool, most: int
+        ) -> None:
+            reached: set[int] = set()
             for neuron in neurons:
                 reached.update(fan(table, neuron, partners, count, outgoing))
             mean = min(max(len(neurons) * count // len(partners), 1), most)
@@ -97,7 +109,8 @@ class NCP(Wiring):
             pair = int(rng.choice(command)), int(rng.choice(command))
             recurrent[pair] = rng.choice([-1, 1])
         connect(recurrent, motor, command, plan["motor_fanin"], False, len(motor))
-        return tuple((*np.array(list(table)).T, list(table.values())) for table in (recurrent, sensory))
+        edges = [(*np.array(list(table)).T, list(table.values())) for table in (recurrent, sensory)]
+        return edges[0], edges[1]
 
 
 class AutoNCP(NCP):
@@ -128,7 +141,7 @@ class AutoNCP(NCP):
     28
     """
 
-    def __init__(self, units, output_size, sparsity_level=0.5, seed=22222):
+    def __init__(self, units: int, output_size: int, sparsity_level: float = 0.5, seed: int | None = 22222) -> None:
         units = checks.integer("units", units, 4)
         output_size = checks.integer("output_size", output_size, 1, units - 3)
         sparsity_level = checks.number("sparsity_level", sparsity_level, 0.1, 1)

@@ -1,9 +1,16 @@
 """A share of all possible synapses, drawn at random."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..base import checks
 from .base import Wiring, seed_of
+
+if TYPE_CHECKING:
+    from ..base.types import Ints
 
 
 class Random(Wiring):
@@ -33,7 +40,9 @@ class Random(Wiring):
     25
     """
 
-    def __init__(self, units, output_dim=None, sparsity_level=0.0, random_seed=1111):
+    def __init__(
+        self, units: int, output_dim: int | None = None, sparsity_level: float = 0.0, random_seed: int | None = 1111
+    ) -> None:
         units = checks.integer("units", units, 1)
         sparsity_level = checks.number("sparsity_level", sparsity_level, 0, 1, high_open=True)
         arguments = {
@@ -44,11 +53,11 @@ class Random(Wiring):
         }
         super().__init__(units, output_dim, arguments=arguments)
 
-    def _draw(self, input_dim):
+    def _draw(self, input_dim: int | None) -> tuple[Any, Any]:
         arguments = self.arguments
         rng = np.random.default_rng(arguments["random_seed"])
 
-        def draw(pre_count, times):
+        def draw(pre_count: int, times: int) -> tuple[Ints, Ints, Ints]:
             # ncps draws the polarity of each sensory synapse twice and keeps the second (`times` = 2).
             count = round(pre_count * self.units * (1 - arguments["sparsity_level"]))
             pre, post = np.divmod(rng.choice(pre_count * self.units, count, replace=False), self.units)

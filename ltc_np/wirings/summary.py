@@ -1,15 +1,22 @@
 """A wiring in a few lines of text."""
 
+from __future__ import annotations
+
 from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .base import Wiring
 
 FLOW = ("inter", "command", "motor")  # the order in which types are named
 
 
-def summary(wiring):
+def summary(wiring: Wiring) -> str:
     """Neurons by type, inputs, synapses and their share of dense, signs and fan-in."""
-    N, inputs = wiring.units, wiring.input_dim
+    N: int = wiring.units
+    inputs: Any = wiring.input_dim
     types = Counter(wiring.get_type_of_neuron(i) for i in range(N))
     flow = [name for name in FLOW if name in types] + [name for name in types if name not in FLOW]
     lines = [repr(wiring), f"neurons   {N}: " + ", ".join(f"{types[name]} {name}" for name in flow)]

@@ -1,10 +1,17 @@
 """Lists of synapses: checked, sorted by (post, pre), read-only."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..base.types import Array, ArrayLike, Ints, Numbers
 
 SAVED = ("pre", "post", "value", "erev")  # the columns of a list of synapses in files
 
@@ -12,19 +19,19 @@ SAVED = ("pre", "post", "value", "erev")  # the columns of a list of synapses in
 class Edges(NamedTuple):
     """One checked list of synapses, sorted by (post, pre); all arrays (S,) and read-only."""
 
-    pre: np.ndarray
-    post: np.ndarray
-    polarity: np.ndarray
-    gain: np.ndarray | None
-    erev: np.ndarray
+    pre: Ints
+    post: Ints
+    polarity: Array
+    gain: Array | None
+    erev: Array
 
     @property
-    def value(self):
+    def value(self) -> Array:
         """Polarity times gain, (S,)."""
         return self.polarity if self.gain is None else self.polarity * self.gain
 
 
-def array_of(name, values, kinds, size=None):
+def array_of(name: str, values: Any, kinds: str, size: int | None = None) -> Numbers:
     """`values` as a new (S,) array of a dtype kind in `kinds`; an empty list has no kind and passes."""
     array = np.array(values)
     if array.ndim != 1 or (size is not None and array.size != size):
@@ -35,7 +42,7 @@ def array_of(name, values, kinds, size=None):
     return array
 
 
-def checked_edges(kind, pre_count, units, pre, post, value, erev=None):
+def checked_edges(kind: str, pre_count: int, units: int, pre: Any, post: Any, value: Any, erev: Any = None) -> Edges:
     """Check and sort one list of synapses; the only way to make one.
 
     kind: "" or "sensory_", for messages; pre, post: (S,) ids; value: (S,) polarity times gain; erev: (S,) or
@@ -70,7 +77,7 @@ def checked_edges(kind, pre_count, units, pre, post, value, erev=None):
     return synapses
 
 
-def edge_lists(name, edges, pre_count, units):
+def edge_lists(name: str, edges: Iterable[tuple[int, int, float]], pre_count: int, units: int) -> list[list[Any]]:
     """(pre, post, polarity) lists of an iterable of triples."""
     try:
         triples = [tuple(edge) for edge in edges]
@@ -85,7 +92,7 @@ def edge_lists(name, edges, pre_count, units):
     return [list(column) for column in zip(*triples, strict=True)] or [[], [], []]
 
 
-def matrix_lists(name, matrix, shape):
+def matrix_lists(name: str, matrix: ArrayLike, shape: tuple[int | None, int]) -> tuple[Ints, Ints, Numbers]:
     """(pre, post, value) of the non-zero entries of a signed matrix; NaN is not zero and is refused later."""
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.shape[1] != shape[1] or shape[0] not in (None, matrix.shape[0]):
@@ -97,7 +104,7 @@ def matrix_lists(name, matrix, shape):
     return pre, post, matrix[pre, post]
 
 
-def all_pairs(pre_count, units):
+def all_pairs(pre_count: int, units: int) -> tuple[Ints, Ints]:
     """All (pre, post), pre slowest: the order of ncps' loops."""
     return np.repeat(np.arange(pre_count), units), np.tile(np.arange(units), pre_count)
 
@@ -114,7 +121,14 @@ class Synapses:
         Whether every pair has a synapse.
     """
 
-    def __init__(self, pre, post, n_pre, n_post):
+    pre: Ints
+    post: Ints
+    start: Ints
+    n_pre: int
+    n_post: int
+    dense: bool
+
+    def __init__(self, pre: Any, post: Any, n_pre: int, n_post: int) -> None:
         # Copies: a wiring's arrays are read-only, for which Numba would compile its kernels again.
         self.pre, self.post = np.array(pre, np.int64), np.array(post, np.int64)
         self.start = np.searchsorted(self.post, np.arange(n_post + 1)).astype(np.int64)
@@ -123,7 +137,7 @@ class Synapses:
         self._by_pre = np.argsort(self.pre, kind="stable")
 
     @staticmethod
-    def _sum(values, keys, n):
+    def _sum(values: Array, keys: Ints, n: int) -> Array:
         # reduceat returns an element, not 0, for an empty segment: reduce over the keys that occur.
         total = np.zeros((values.shape[0], n), values.dtype)
         if keys.size:
@@ -131,10 +145,10 @@ class Synapses:
             total[:, keys[begins]] = np.add.reduceat(values, begins, axis=1)
         return total
 
-    def sum_to_post(self, values):
+    def sum_to_post(self, values: Array) -> Array:
         """(B, S) -> (B, n_post): each neuron's sum over its incoming synapses."""
         return self._sum(values, self.post, self.n_post)
 
-    def sum_to_pre(self, values):
+    def sum_to_pre(self, values: Array) -> Array:
         """(B, S) -> (B, n_pre): each source's sum over its outgoing synapses."""
         return self._sum(values[:, self._by_pre], self.pre[self._by_pre], self.n_pre)

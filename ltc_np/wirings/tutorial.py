@@ -1,5 +1,9 @@
 """The wiring of the tutorial: dense, with fixed random gains."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ..base import checks
@@ -35,7 +39,7 @@ class RandomWiring(Wiring):
     potentials U(-0.2, 0.2) recurrent, then sensory.  The tutorial calls the gains adjacency matrices.
     """
 
-    def __init__(self, input_dim, output_dim, neuron_count, seed=None):
+    def __init__(self, input_dim: int, output_dim: int, neuron_count: int, seed: int | None = None) -> None:
         neuron_count = checks.integer("neuron_count", neuron_count, 1)
         arguments = {
             "input_dim": checks.integer("input_dim", input_dim, 1),
@@ -46,13 +50,17 @@ class RandomWiring(Wiring):
         super().__init__(neuron_count, output_dim, arguments=arguments)
         self._set(input_dim=arguments["input_dim"])
 
-    neuron_count = property(lambda self: self.units)
+    @property
+    def neuron_count(self) -> int:
+        return self.units
 
-    def _draw(self, input_dim):
-        N, rows = self.units, (self.units, self.input_dim)
+    def _draw(self, input_dim: int | None) -> tuple[Any, Any]:
+        N: int = self.units
+        rows: Any = (self.units, self.input_dim)
         if input_dim != self.input_dim:
             raise ValueError(f"`input_dim` must be {self.input_dim}, as {self!r} is fixed, got {input_dim}")
         rng = np.random.default_rng(self.arguments["seed"])
         gains = [rng.uniform(0, 1, (pre_count, N)).ravel() for pre_count in rows]
         erevs = [rng.uniform(-0.2, 0.2, (pre_count, N)).ravel() for pre_count in rows]
-        return tuple((*all_pairs(rows[k], N), gains[k], erevs[k]) for k in range(2))
+        recurrent, sensory = ((*all_pairs(rows[k], N), gains[k], erevs[k]) for k in range(2))
+        return recurrent, sensory

@@ -44,10 +44,16 @@ def is_folder(module, trees):
     return any(other.startswith(f"{module}.") for other in trees)
 
 
-def imports(module, trees):
-    """(line, imported module, names) of every import of the package's own modules, also of those inside functions."""
+def imports(module, trees, for_checkers=True):
+    """(line, imported module, names) of every import of the package's own modules, also of those inside functions.
+
+    ``for_checkers``: also those that only type checkers read, which import nothing.
+    """
     inside = module.split(".") if is_folder(module, trees) else module.split(".")[:-1]
+    left_out = set() if for_checkers else only_for_checkers(trees[module])
     for node in ast.walk(trees[module]):
+        if node in left_out:
+            continue
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == PACKAGE:
@@ -67,26 +73,42 @@ def imports(module, trees):
                 yield node.lineno, base, tuple(names)
 
 
+def only_for_checkers(tree):
+    """What stands under ``if TYPE_CHECKING``."""
+    blocks = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    return {node for block in blocks for statement in block.body for node in ast.walk(statement)}
+
+
 def room(module):
     """The part of the package that a module belongs to: its folder or file directly below `ltc_np`."""
     return [*module.split("."), "__init__"][1]
 
 
-def upward(trees, floors):
-    """Imports that do not point to a lower floor; ``floors`` are lists of rooms, from the bottom."""
+def upward(trees, floors, types=()):
+    """Imports that do not point to a lower floor; ``floors`` are lists of rooms, from the bottom.
+
+    ``types``: (module, other) of which the first may name the other's types.
+    """
     floor = {name: k for k, names in enumerate(floors) for name in names}
     for module in trees:
         if room(module) not in floor:
             yield module, 1, f"{room(module)} stands on no floor"
             continue
+        known = {other for one, other in types if one == module}
+        real = {(line, other) for line, other, _ in imports(module, trees, for_checkers=False)}
         for line, other, _ in imports(module, trees):
+            if other in known and (line, other) not in real:
+                continue
             if room(other) != room(module) and floor.get(room(other), len(floors)) >= floor[room(module)]:
                 yield module, line, f"imports {other}"
 
 
 def circles(trees):
-    """Modules that import each other, directly or around; one line for each circle."""
-    graph = {m: {o for _, o, _ in imports(m, trees) if o in trees and o != m} for m in trees}
+    """Modules that import each other, directly or around; one line for each circle.
+
+    Types go around: what is only for checkers is not imported.
+    """
+    graph = {m: {o for _, o, _ in imports(m, trees, for_checkers=False) if o in trees and o != m} for m in trees}
     reach = {}
 
     def reachable(module):

@@ -1,12 +1,22 @@
 """What all callbacks have in common."""
 
+from __future__ import annotations
+
 import contextlib
 import inspect
 from collections.abc import Iterable
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...base import checks
 from ...base.described import Described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...base.types import Logs, Measured, State
+    from ...model import Model
+    from ...optim.base import Optimizer
 
 
 class Callback(Described):
@@ -27,34 +37,35 @@ class Callback(Described):
         More than 0 if the training is resumed.
     """
 
-    model = optimizer = None
-    measured = MappingProxyType({})
-    initial_epoch = 0
+    model: Model = None  # type: ignore[assignment]  # until a training begins
+    optimizer: Optimizer = None  # type: ignore[assignment]
+    measured: Measured = MappingProxyType({})
+    initial_epoch: int = 0
 
-    def on_train_begin(self):
+    def on_train_begin(self) -> None:
         """Before the first batch."""
 
-    def on_batch_end(self, step, logs):
+    def on_batch_end(self, step: int, logs: Logs) -> None:
         """After the optimiser step of a batch, or of a chunk with ``tbptt``; logs: ``loss``.
 
         ``step`` counts all of them from 0 through the whole training, also those without a step because nothing in
         them weighs anything; with ``tbptt`` every batch counts for as many as its padded length has.
         """
 
-    def on_epoch_end(self, epoch, logs):
+    def on_epoch_end(self, epoch: int, logs: Logs) -> bool | None:
         """After epoch ``epoch`` (from 0); logs: ``loss``, metrics, ``val_*``.  Return True to stop training."""
 
-    def on_epoch_done(self, epoch, logs):
+    def on_epoch_done(self, epoch: int, logs: Logs) -> bool | None:
         """After `on_epoch_end` of all callbacks; return True to stop training here too.
 
         The place to save the model, since ``model.trained`` has the states of all callbacks after this epoch now.
         """
 
-    def on_train_end(self):
+    def on_train_end(self) -> None:
         """After the last epoch, also when training stopped early, by an error too; not if the callback's own
         `on_train_begin` raised."""
 
-    def state(self):
+    def state(self) -> State:
         """What `load_state` needs to go on as if training had never stopped; {} if that is nothing.
 
         Returns
@@ -64,7 +75,7 @@ class Callback(Described):
         """
         return {}
 
-    def load_state(self, state):
+    def load_state(self, state: State) -> None:
         """Go on from a `state`; called after `on_train_begin` when training is resumed.
 
         Parameters
@@ -78,14 +89,22 @@ class Callback(Described):
 class FunctionCallback(Callback):
     """``function(epoch, logs)`` as a callback."""
 
-    def __init__(self, function):
+    function: Callable[[int, Logs], Any]
+
+    def __init__(self, function: Callable[[int, Logs], Any]) -> None:
         self.function = function
 
-    def on_epoch_done(self, epoch, logs):
+    def on_epoch_done(self, epoch: int, logs: Logs) -> Any:
         return self.function(epoch, logs)
 
 
-def as_callbacks(values):
+if TYPE_CHECKING:
+    Callbacks: TypeAlias = (
+        Callback | Callable[[int, Logs], Any] | Iterable[Callback | Callable[[int, Logs], Any]] | None
+    )
+
+
+def as_callbacks(values: Callbacks) -> list[Callback]:
     """A list of `Callback` objects from what a user gave as ``callbacks``."""
     if values is None:
         return []
@@ -94,7 +113,7 @@ def as_callbacks(values):
     return [_as_callback(value) for value in values]
 
 
-def _as_callback(value):
+def _as_callback(value: object) -> Callback:
     """A `Callback` from a callback or a function ``f(epoch, logs)``."""
     if isinstance(value, Callback):
         return value
@@ -109,7 +128,7 @@ def _as_callback(value):
     raise TypeError(f"`callbacks` must be Callback objects or functions (epoch, logs), got {checks.brief(value)}{hint}")
 
 
-def states(callbacks):
+def states(callbacks: Iterable[Callback]) -> tuple[tuple[str, State], ...]:
     """(class, state) of the callbacks whose class defines `Callback.state`, for `Trained`."""
     found = []
     for callback in callbacks:
@@ -123,9 +142,9 @@ def states(callbacks):
     return tuple(found)
 
 
-def load_states(callbacks, saved):
+def load_states(callbacks: Iterable[Callback], saved: Iterable[tuple[str, State]]) -> None:
     """Give callbacks the states that `states` found: those of a class in their order."""
-    waiting = {}
+    waiting: dict[str, list[State]] = {}
     for name, state in saved:
         waiting.setdefault(name, []).append(state)
     for callback in callbacks:

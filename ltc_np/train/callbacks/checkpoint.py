@@ -1,11 +1,17 @@
 """Files of a training, from which it can be resumed."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 from ...base import checks
 from ...io import check_writable, save
 from ..monitor import MODES, Monitor
 from .base import Callback
+
+if TYPE_CHECKING:
+    from ...base.types import Logs, MonitorMode, PathLike, State
 
 
 class Checkpoint(Callback):
@@ -22,7 +28,22 @@ class Checkpoint(Callback):
         For ``save_best_only``, as for `EarlyStopping`.
     """
 
-    def __init__(self, path, every=1, save_best_only=False, monitor="val_loss", mode="auto"):
+    path: PathLike
+    every: int
+    save_best_only: bool
+    monitor: str
+    mode: MonitorMode
+    watched: Monitor | None
+    due: bool
+
+    def __init__(
+        self,
+        path: PathLike,
+        every: int = 1,
+        save_best_only: bool = False,
+        monitor: str = "val_loss",
+        mode: MonitorMode = "auto",
+    ) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"`path` must be a str or Path, got {path!r}")
         self.path, self.every = path, checks.integer("every", every)
@@ -31,23 +52,23 @@ class Checkpoint(Callback):
         self.save_best_only = checks.boolean("save_best_only", save_best_only)
         self.monitor, self.mode = checks.text("monitor", monitor), checks.one_of("mode", mode, MODES)
 
-    def on_train_begin(self):
+    def on_train_begin(self) -> None:
         check_writable(str(self.path))
         self.watched = Monitor(self.monitor, self.mode, self.measured) if self.save_best_only else None
         self.due = False
 
-    def on_epoch_end(self, epoch, logs):
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self.due = (epoch + 1) % self.every == 0
         if self.due and self.watched is not None:
-            self.due = self.watched.improves(logs)
+            self.due = bool(self.watched.improves(logs))
 
-    def on_epoch_done(self, epoch, logs):
+    def on_epoch_done(self, epoch: int, logs: Logs) -> None:
         if self.due:
             save(str(self.path).replace("{epoch}", str(epoch + 1)), self.model, self.optimizer)
 
-    def state(self):
+    def state(self) -> State:
         return {} if self.watched is None else self.watched.state()
 
-    def load_state(self, state):
+    def load_state(self, state: State) -> None:
         if self.watched is not None:
             self.watched.load_state(state)

@@ -1,10 +1,18 @@
 """What was measured, as a table in a file of text."""
 
+from __future__ import annotations
+
 import csv
 import os
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ...io import check_writable
 from .base import Callback
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...base.types import Logs, PathLike
 
 
 class CSVLogger(Callback):
@@ -23,14 +31,20 @@ class CSVLogger(Callback):
     Every line is on disk when its epoch ends.  Numbers have all their digits.
     """
 
-    def __init__(self, path, separator=","):
+    path: PathLike
+    separator: str
+    file: TextIO
+    writer: Any
+    columns: list[str]
+
+    def __init__(self, path: PathLike, separator: str = ",") -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"`path` must be a str or Path, got {path!r}")
         if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
             raise ValueError(f"`separator` must be one character, and no quote or end of line, got {separator!r}")
         self.path, self.separator = path, separator
 
-    def on_train_begin(self):
+    def on_train_begin(self) -> None:
         check_writable(self.path)
         resumed = self.initial_epoch > 0 and os.path.exists(self.path)
         self.file = open(self.path, "r+" if resumed else "w", newline="", encoding="utf-8")
@@ -45,7 +59,7 @@ class CSVLogger(Callback):
             self.file.close()
             raise
 
-    def _go_to_the_epochs_of_before(self):
+    def _go_to_the_epochs_of_before(self) -> None:
         """Keep the lines before ``initial_epoch``, up to the first that is not whole."""
         header = self._read()
         if header != self.columns:
@@ -59,17 +73,17 @@ class CSVLogger(Callback):
         self.file.seek(end)
         self.file.truncate()
 
-    def _read(self):
+    def _read(self) -> list[str]:
         """The next whole line, cut into its columns; nothing at the end."""
         line = self.file.readline()
         return next(csv.reader([line], delimiter=self.separator)) if line.endswith("\n") else []
 
-    def _write(self, row):
+    def _write(self, row: Sequence[object]) -> None:
         self.writer.writerow(row)
         self.file.flush()
 
-    def on_epoch_end(self, epoch, logs):
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self._write([epoch, *(logs.get(name, "") for name in self.measured)])
 
-    def on_train_end(self):
+    def on_train_end(self) -> None:
         self.file.close()

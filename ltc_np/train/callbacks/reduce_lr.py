@@ -1,8 +1,15 @@
 """A learning rate that falls when nothing improves any more."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ...base import checks
 from ..monitor import MODES, Monitor
 from .base import Callback
+
+if TYPE_CHECKING:
+    from ...base.types import Logs, MonitorMode, State
 
 
 class ReduceLROnPlateau(Callback):
@@ -26,15 +33,35 @@ class ReduceLROnPlateau(Callback):
     optimiser that has the learning rate of the beginning, the callback gives it the one that was reached.
     """
 
+    patience: int
+    factor: float
+    monitor: str
+    min_delta: float
+    cooldown: int
+    min_lr: float
+    mode: MonitorMode
+    watched: Monitor
+    waited: int
+    cooling: int
+    first_lr: Any
+
     def __init__(
-        self, patience=10, *, factor=0.1, monitor="val_loss", min_delta=0.0, cooldown=0, min_lr=0.0, mode="auto"
-    ):  # fmt: skip
+        self,
+        patience: int = 10,
+        *,
+        factor: float = 0.1,
+        monitor: str = "val_loss",
+        min_delta: float = 0.0,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        mode: MonitorMode = "auto",
+    ) -> None:
         self.patience, self.cooldown = checks.integer("patience", patience, 0), checks.integer("cooldown", cooldown, 0)
         self.factor = checks.number("factor", factor, high=1, low_open=True, high_open=True)
         self.monitor, self.min_delta = checks.text("monitor", monitor), checks.number("min_delta", min_delta)
         self.min_lr, self.mode = checks.number("min_lr", min_lr), checks.one_of("mode", mode, MODES)
 
-    def on_train_begin(self):
+    def on_train_begin(self) -> None:
         self.watched = Monitor(self.monitor, self.mode, self.measured, self.min_delta)
         self.waited = self.cooling = 0
         self.first_lr = self.optimizer.lr
@@ -44,7 +71,7 @@ class ReduceLROnPlateau(Callback):
                 f"{self.first_lr!r}"
             )
 
-    def on_epoch_end(self, epoch, logs):
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         improves = self.watched.improves(logs)
         if improves is None:
             return
@@ -52,15 +79,16 @@ class ReduceLROnPlateau(Callback):
         self.cooling = max(self.cooling - 1, 0)
         if self.waited and self.waited >= self.patience:
             self.waited, self.cooling = 0, self.cooldown
-            lr = max(self.optimizer.lr * self.factor, self.min_lr)
-            if 0 < lr < self.optimizer.lr:
+            before: Any = self.optimizer.lr
+            lr = max(before * self.factor, self.min_lr)
+            if 0 < lr < before:
                 self.optimizer.lr = lr
 
-    def state(self):
+    def state(self) -> State:
         counted = {"waited": self.waited, "cooling": self.cooling}
         return self.watched.state() | counted | {"first_lr": self.first_lr, "lr": self.optimizer.lr}
 
-    def load_state(self, state):
+    def load_state(self, state: State) -> None:
         self.watched.load_state(state)
         self.waited, self.cooling = (
             checks.integer(f"state[{name!r}]", state.get(name), 0) for name in ("waited", "cooling")

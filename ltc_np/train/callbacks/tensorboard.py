@@ -1,9 +1,15 @@
 """What was measured, for TensorBoard."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, Any
 
 from ...base.optional import need
 from .base import Callback
+
+if TYPE_CHECKING:
+    from ...base.types import Logs, PathLike
 
 
 class TensorBoard(Callback):
@@ -23,23 +29,26 @@ class TensorBoard(Callback):
         tensorboardX is not installed.
     """
 
-    def __init__(self, folder):
+    folder: PathLike
+    writer: Any
+
+    def __init__(self, folder: PathLike) -> None:
         if not isinstance(folder, (str, os.PathLike)):
             raise TypeError(f"`folder` must be a str or Path, got {folder!r}")
         self.folder = folder
         self._package()
 
-    def _package(self):
+    def _package(self) -> Any:
         return need("tensorboardX", "tensorboard", "`TensorBoard`")
 
-    def on_train_begin(self):
+    def on_train_begin(self) -> None:
         purge = self.initial_epoch or None  # events from here on, of a file of before, do not count any more
         self.writer = self._package().SummaryWriter(str(self.folder), purge_step=purge)
 
-    def on_epoch_end(self, epoch, logs):
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         for name, value in logs.items():
             self.writer.add_scalar(name, value, epoch)
         self.writer.flush()
 
-    def on_train_end(self):
+    def on_train_end(self) -> None:
         self.writer.close()
