@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .base.calls import explained
 from .data import generate_spiral_data
 from .model import LTCRNN
 from .wirings import Wiring
@@ -61,6 +62,7 @@ class LIFNeuronLayer:
     model: LTCRNN
     params: Views
 
+    @explained
     def __init__(
         self,
         wiring: Wiring,
@@ -132,6 +134,7 @@ class LTCCell:
     ode_unfolds: int
     epsilon: float
 
+    @explained
     def __init__(
         self,
         wiring: Wiring,

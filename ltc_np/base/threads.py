@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from . import checks
+from .calls import explained
 
 _state: dict[str, Any] = {"threads": None, "workers": []}
 _lock = threading.Lock()
@@ -47,6 +48,7 @@ def get_num_threads() -> int:
     return _state["threads"] or available()
 
 
+@explained
 def set_num_threads(n: int | None) -> None:
     """Use ``n`` threads from now on; results have the same bits for every n.
 

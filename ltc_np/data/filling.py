@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base import checks
+from ..base.calls import explained
 from .arrays import real, same_features
 from .padding import check_same_lengths, is_list_of_sequences
 
@@ -35,6 +36,7 @@ class Filled(NamedTuple):
     since: Any
 
 
+@explained
 def forward_fill(x: Targets, dt: Targets | None = None, first: ArrayLike = 0.0) -> Filled:
     """Fill in missing inputs, NaN, with the last value observed, and say which they are and how old.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
+from ..base.calls import explained
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..base.types import Seed
 
 
+@explained
 def generate_spiral_data(
     num_points: int, num_turns: float, noise: float = 2, seed: Seed = None
 ) -> npt.NDArray[np.float64]:

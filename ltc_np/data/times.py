@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.calls import explained
 from .arrays import is_list_of_arrays, real
 from .padding import pad
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..base.types import ArrayLike, Numbers, Targets
 
 
+@explained
 def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np.float64]:
     """Elapsed time before every observation, for the ``dt`` argument of models.
 

@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..base import checks
+from ..base.calls import explained
 from ..cells import CELLS
 from ..kernels.codes import SOLVERS
 from ..wirings import FullyConnected
@@ -224,8 +225,12 @@ class CellConfig:
         return cls(**values)
 
 
+if not TYPE_CHECKING:  # for checkers the signature is that of the fields
+    CellConfig.__init__ = explained(CellConfig.__init__)
+
+
 def _spelling(word: str) -> str:
-    """What counts of a word."""
+    """The word in lower case, without spaces, hyphens and underscores: equal for all spellings of one word."""
     return word.lower().translate(str.maketrans("", "", " -_"))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..base import checks
+from ..base.calls import explained
 from .summary import summary
 from .synapses import SAVED, array_of, checked_edges, edge_lists, matrix_lists
 
@@ -134,6 +135,12 @@ class Wiring:
     class_name: str
     _arguments: str
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if not TYPE_CHECKING and "__init__" in vars(cls):  # for checkers the signature stays as it stands
+            cls.__init__ = explained(cls.__init__)
+
+    @explained
     def __init__(
         self,
         units: int,
@@ -181,6 +188,7 @@ class Wiring:
         # Drawn at the first use: describing a wiring, or restoring one with its synapses, draws nothing.
         return _checked(self.units, self.input_dim, *self._draw(self.input_dim))
 
+    @explained
     def build(self, input_dim: int) -> Self:
         """Give the wiring its number of inputs.
 
@@ -209,6 +217,7 @@ class Wiring:
         return self if input_dim == self.input_dim else _warned(_with_edges(self, input_dim, self._draw(input_dim)))
 
     @staticmethod
+    @explained
     def from_edges(
         units: int,
         edges: Iterable[tuple[int, int, float]],
@@ -257,6 +266,7 @@ class Wiring:
         return _warned(_with_edges(wiring, input_dim, (recurrent, sensory)))
 
     @staticmethod
+    @explained
     def from_matrix(adjacency: ArrayLike, sensory_adjacency: ArrayLike, output_dim: int | None = None) -> Wiring:
         """A built wiring with a synapse for each non-zero entry of two signed matrices.
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import ltc_np
 from ltc_np import LSTM, LTCRNN, AutoNCP, CfC, Dropout, Model, gradcheck, load
 from ltc_np.base.calls import explained, misfit
 
@@ -28,6 +29,20 @@ def test_mistakes_are_explained_in_one_line(key):
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None and caught.value.__context__ is None
+
+
+# Results, base classes and errors, which users do not make, and functions without arguments that have a name.
+PLAIN = ("Callback", "Filled", "Gradients", "History", "Layer", "SolverError", "get_num_threads", "register")
+PUBLIC = [getattr(module, name) for module in (ltc_np, ltc_np.data) for name in module.__all__ if name not in PLAIN]
+
+
+@pytest.mark.parametrize("call", [f for f in PUBLIC if callable(f)], ids=lambda f: f.__name__)
+def test_every_public_call_explains_an_unknown_name(call):
+    with pytest.raises(TypeError) as caught:
+        call(banana=1)
+    message = str(caught.value)
+    taken = f"`{call.__name__}` needs "  # by those that hand options on
+    assert message.startswith((f"`{call.__name__}` has no argument `banana`: ", taken)), message
 
 
 def test_errors_from_inside_pass_unchanged():
