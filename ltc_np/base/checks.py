@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from .types import A, Array, ArrayLike, Bools, Float, Ints, Numbers
 
 
-def warn(message: str) -> None:
-    """A RuntimeWarning that points to the user's line: the first one outside of this package."""
+def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
+    """A warning that points to the user's line: the first one outside of this package."""
     frame: FrameType | None = sys._getframe(1)
     level = 2
     while frame is not None and frame.f_globals.get("__name__", "").startswith("ltc_np."):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, RuntimeWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def text(name: str, value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -67,7 +66,7 @@ def _warned(wiring: Any) -> Any:
         reached[wiring.post[reached[wiring.pre]]] = True
     lost = np.flatnonzero(~reached[: wiring.output_dim]).tolist()
     if lost:
-        warnings.warn(f"no input reaches the motor neurons {lost} of {wiring!r}", UserWarning, stacklevel=3)
+        checks.warn(f"no input reaches the motor neurons {lost} of {wiring!r}", UserWarning)
     return wiring
 
 
