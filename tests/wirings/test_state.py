@@ -86,8 +86,8 @@ STATE = AutoNCP(16, 4).build(3).state()
 
 
 DAMAGE = [
-    ({"class": "FullyConnected"}, "unexpected keyword"),
-    ({"class": "Wiring"}, "unexpected keyword"),
+    ({"class": "FullyConnected"}, "has no argument `output_size`"),
+    ({"class": "Wiring"}, "has no argument `output_size`"),
     ({"class": 5}, "class 5"),
     ({"arguments": "{"}, "Expecting"),
     ({"arguments": "[]"}, ""),
