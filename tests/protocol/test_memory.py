@@ -14,7 +14,7 @@ NOISE = 400_000
 STEP = """
     import gc, sys
     import numpy as np
-    from ltc_np import LTC, AutoNCP, FullyConnected, Model
+    from ltc_np import CTRNN, LTC, AutoNCP, FullyConnected, Model, NeuralODE
 
     def resident(field):
         with open("/proc/self/status") as status:
@@ -24,7 +24,7 @@ STEP = """
     B, T = map(int, sys.argv[5:])
     model = Model(eval(layer), seed=0, dtype=dtype, backend="cpu")
     x = np.random.default_rng(0).normal(size=(B, T, 1)).astype(dtype)
-    y = np.zeros((B, T, 1), dtype)
+    y = np.zeros((B, T, model.output_size), dtype)
 
     def step(T):
         if call == "fit":
@@ -53,16 +53,15 @@ def added(layer, dtype, memory, B, T, call="loss_and_grad"):
     return int(found.stdout)
 
 
-def stored(N, memory, unfolds=6):
-    """Numbers a sequence and time step, by docs/index.md: v and Q of all unfolds, or the state before the step."""
-    return 2 * unfolds * N if memory == "full" else N
+def stored(N, memory):
+    """Numbers a sequence and time step, by docs/index.md: v and Q of six unfolds, or the state before the step."""
+    return 2 * 6 * N if memory == "full" else N
 
 
-def of_sequences(layer, N, dtype, memory, B, T):
-    """Checks that a step adds what B sequences need, without padding."""
-    itemsize = 4 if dtype == "float32" else 8
-    tape = itemsize * B * T * stored(N, memory)
-    assert 0.97 * tape < added(layer, dtype, memory, B, T) < 1.03 * tape + itemsize * B * T * BESIDE + NOISE
+def check(numbers, beside, layer, dtype, memory, B, T):
+    """A step of B sequences adds so many numbers a sequence and time step, and no more than so many beside them."""
+    unit = (4 if dtype == "float32" else 8) * B * T
+    assert 0.97 * numbers * unit < added(layer, dtype, memory, B, T) < (1.03 * numbers + beside) * unit + NOISE
 
 
 SPARSE, DENSE = "LTC(AutoNCP(17, 1), input_dim=1)", "LTC(FullyConnected(17, 1), input_dim=1)"
@@ -73,7 +72,17 @@ both = pytest.mark.parametrize(("memory", "T"), [("full", 10_000), ("low", 60_00
 @pytest.mark.parametrize("layer", [SPARSE, DENSE], ids=["sparse", "dense"])
 def test_a_lone_sequence_is_stored_once(layer, memory, T):
     """The kernels work on whole vectors: 16 sequences or neurons, where one or 17 are meant."""
-    of_sequences(layer, 17, "float32", memory, 1, T)
+    check(stored(17, memory), BESIDE, layer, "float32", memory, 1, T)
+
+
+@pytest.mark.parametrize(
+    ("layer", "full", "low"), [("CTRNN(18, input_dim=1)", 7, 1), ("NeuralODE(18, input_dim=1)", 25, 1)]
+)
+@pytest.mark.parametrize(("memory", "T"), [("full", 10_000), ("low", 20_000)])
+def test_a_lone_sequence_of_matrix_cells_is_stored_once(layer, full, low, memory, T):
+    """By docs/maths/ctrnn.md: v of the step, and z of six unfolds of one and of four stages; units by fours."""
+    numbers = 20 * (full if memory == "full" else low)
+    check(numbers, 5 * 18, layer, "float32", memory, 1, T)  # outputs and their adjoints are as many as states
 
 
 @pytest.mark.slow
@@ -81,7 +90,7 @@ def test_a_lone_sequence_is_stored_once(layer, memory, T):
 @pytest.mark.parametrize("B", [2, 5, 15])
 @pytest.mark.parametrize("layer", [SPARSE, DENSE], ids=["sparse", "dense"])
 def test_few_sequences_are_stored_once(layer, memory, T, B):
-    of_sequences(layer, 17, "float32", memory, B, T // 3)
+    check(stored(17, memory), BESIDE, layer, "float32", memory, B, T // 3)
 
 
 @pytest.mark.slow
@@ -91,7 +100,7 @@ def test_few_sequences_are_stored_once(layer, memory, T, B):
     [(SPARSE, 17), ("LTC(FullyConnected(9, 1), input_dim=1)", 9), ("LTC(FullyConnected(3, 1), input_dim=1)", 3)],
 )
 def test_a_lone_sequence_of_float64_is_stored_once(layer, N, memory, T):
-    of_sequences(layer, N, "float64", memory, 1, T)
+    check(stored(N, memory), BESIDE, layer, "float64", memory, 1, T)
 
 
 @pytest.mark.slow
@@ -99,9 +108,7 @@ def test_a_lone_sequence_of_float64_is_stored_once(layer, N, memory, T):
 def test_more_sequences_than_a_vector_take_whole_vectors(memory, T):
     """17 sequences are worked on, and stored, like 32; 40 like 32 and 8."""
     for B, lanes in ((17, 32), (40, 40)):
-        tape = 4 * stored(17, memory) * lanes * T // 10
-        found = added(SPARSE, "float32", memory, B, T // 10)
-        assert 0.97 * tape < found < 1.03 * tape + 4 * B * T // 10 * BESIDE + NOISE
+        check(stored(17, memory) * lanes / B, BESIDE, SPARSE, "float32", memory, B, T // 10)
 
 
 @pytest.mark.slow

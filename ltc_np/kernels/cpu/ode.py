@@ -22,8 +22,9 @@ from ..codes import ACTIVATIONS, GRADIENT_ROWS, Rule
 from .activations import activate
 from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
 from .jit import helper, kernel
-from .ltc_lanes import longest_of, read_step
+from .ltc_lanes import kept_lanes, longest_of, read_step
 from .ltc_solvers import advance, d_advance, d_elapsed
+from .padding import narrow, widen
 from .simd import add_parts, add_sums, fma, load, load_pair, splat_like, store, vector_size, zeros
 
 POSTS = 4
@@ -58,7 +59,8 @@ class Packed(NamedTuple):
 class Kept(NamedTuple):
     """What is kept for the backward pass, flat: the states before each step, and what f was taken at.
 
-    states (tiles, T, M, L), arguments (tiles, T, K, M, L); both may be empty, and the latter alone.
+    states (tiles, T, M, lanes), arguments (tiles, T, K, M, lanes), the last tile's by `kept_lanes`; both may be
+    empty, and the latter alone.
     """
 
     states: np.ndarray
@@ -75,21 +77,22 @@ class Slopes(NamedTuple):
 class ForwardSizes(NamedTuple):
     """Of what `_forward` works in.
 
-    Length and inputs of a step, its part of f's argument, the solver's sums, an argument, the states of an unfold.
+    Length and inputs of a step, its part of f's argument, the solver's sums, the states of an unfold, an argument or,
+    where they are kept narrow, those of a step.
     """
 
     h: int
     inputs: int
     z_x: int
     sums: int
-    z: int
     history: int
+    z: int
 
 
 @table
-def forward_sizes(I, M, L, stages):
-    """``stages``: of an unfold."""
-    return ForwardSizes(L, (I + 1) * L, M * L, M * L, M * L, (stages + 1) * M * L)
+def forward_sizes(I, M, L, stages, narrowed):
+    """``stages``: of an unfold; narrowed: those of a step if all are kept, but not their padding lanes; else 0."""
+    return ForwardSizes(L, (I + 1) * L, M * L, M * L, (stages + 1) * M * L, max(1, narrowed) * M * L)
 
 
 class BackwardSizes(NamedTuple):
@@ -143,12 +146,6 @@ def _product(w, source, start, out):
         store(out, k + L, load_pair(start, k + L) + b)
         store(out, k + 2 * L, load_pair(start, k + 2 * L) + c)
         store(out, k + 3 * L, load_pair(start, k + 3 * L) + d)
-
-
-@helper
-def _copy(source, target):
-    for k in range(0, source.size, vector_size(source)):
-        store(target, k, load(source, k))
 
 
 @helper
@@ -266,18 +263,22 @@ def _forward(sequences, h0, field, rule, work, kept, results, first, last, worke
     field, rule, kept, results = Packed(*field), Rule(*rule), Kept(*kept), Results(*results)
     y, h_last = results.out, results.h_last
     (B, T, I), N, M, K = x.shape, h0.shape[1], field.q.size, rule.unfolds * rule.stages
-    L = 2 * vector_size(x)
-    size, rows, sizes = M * L, rule.stages + 1, forward_sizes(I, M, L, rule.stages)
+    W = vector_size(x)
+    L = 2 * W
+    size, rows, full = M * L, rule.stages + 1, kept.arguments.size > 0
+    sizes = forward_sizes(I, M, L, rule.stages, 0)
     h, rest = cut(work[worker], sizes.h)
     inputs, rest = cut(rest, sizes.inputs)
     z_x, rest = cut(rest, sizes.z_x)
     sums, rest = cut(rest, sizes.sums)
-    z, rest = cut(rest, sizes.z)
     history, rest = cut(rest, sizes.history)
     no_slopes = Slopes(rest[:0], rest[:0])
     for tile in range(first, last):
         b0 = tile * L
         count = min(L, B - b0)
+        lanes = kept_lanes(count, W)
+        narrowed = full and lanes < L
+        z = rest[: forward_sizes(I, M, L, rule.stages, K if narrowed else 0).z]
         h[:] = 0
         inputs[:] = 0
         inputs[I * L :] = 1
@@ -289,12 +290,14 @@ def _forward(sequences, h0, field, rule, work, kept, results, first, last, worke
         y[b0 : b0 + count, longest:] = 0
         for t in range(longest):
             read_step(x, dt, t, b0, count, L, rule.unfolds, inputs, h)
-            at = tile * T + t
+            begin, end = tile * T * size + t * M * lanes, tile * T * size + (t + 1) * M * lanes
             if kept.states.size > 0:
-                _copy(history[now * size : (now + 1) * size], kept.states[at * size : (at + 1) * size])
-            if kept.arguments.size > 0:
-                z = kept.arguments[at * K * size : (at + 1) * K * size]
+                narrow(history[now * size : (now + 1) * size], L, kept.states[begin:end], lanes)
+            if full and not narrowed:
+                z = kept.arguments[begin * K : end * K]
             now = _step(field, rule, K, inputs, h, z_x, sums, history, now, rows, False, z, no_slopes)
+            if narrowed:
+                narrow(z, L, kept.arguments[begin * K : end * K], lanes)
             for lane in range(count):
                 for i in range(N):
                     y[b0 + lane, t, i] = history[now * size + i * L + lane]
@@ -343,6 +346,12 @@ def _backward(sequences, adjoints, field, rule, slots, work, kept, gradients, fi
         for tile in range(r, (B + L - 1) // L, rows.shape[0]):
             b0 = tile * L
             count = min(L, B - b0)
+            lanes = kept_lanes(count, W)
+            longest = longest_of(steps, b0, count)
+            if lanes < L:  # what is made wide again begins with 0 as padding
+                unused = max(0, slots - longest) * K * size
+                history[unused:] = 0
+                d_z[unused:] = 0
             h[:] = 0
             inputs[:] = 0
             for slot in range(slots):
@@ -351,7 +360,6 @@ def _backward(sequences, adjoints, field, rule, slots, work, kept, gradients, fi
             for lane in range(count):
                 for i in range(N):
                     d_v[i * L + lane] = d_h[b0 + lane, i]
-            longest = longest_of(steps, b0, count)
             if d_x.size > 0:
                 d_x[b0 : b0 + count, longest:] = 0
             if d_dt.size > 0:
@@ -364,10 +372,14 @@ def _backward(sequences, adjoints, field, rule, slots, work, kept, gradients, fi
                 step_d_z = d_z[slot * K * size : (slot + 1) * K * size]
                 step_history = history[slot * K * size : ((slot + 1) * K + 1) * size]
                 read_step(x, dt, t, b0, count, L, rule.unfolds, step_inputs, h)
-                at = tile * T + t
-                _copy(kept.states[at * size : (at + 1) * size], step_history[:size])
+                begin, end = tile * T * size + t * M * lanes, tile * T * size + (t + 1) * M * lanes
+                widen(kept.states[begin:end], lanes, step_history, L)
                 known = kept.arguments.size > 0
-                z = kept.arguments[at * K * size : (at + 1) * K * size] if known else step_d_z[:size]
+                z = step_d_z[: K * size if known else size]
+                if known and lanes == L:
+                    z = kept.arguments[begin * K : end * K]
+                elif known:
+                    widen(kept.arguments[begin * K : end * K], lanes, z, L)
                 _step(field, rule, K, step_inputs, h, z_x, sums, step_history, 0, K + 1, known, z, slopes)
                 for lane in range(count):
                     for i in range(N):
@@ -446,7 +458,9 @@ class _Forward(NamedTuple):
         M, L = padded(N), 128 // dtype.itemsize
         tiles = -(-B // L)
         workers = min(tiles, n_threads)
-        slot = tiles * T * M * L
+        lanes = kept_lanes(B - (tiles - 1) * L, L // 2)
+        slot = ((tiles - 1) * L + lanes) * T * M
+        narrowed = K if keep == "full" and lanes < L else 0
         kept = Kept(
             states=workspace.array("states", slot if keep else 0, dtype),
             arguments=workspace.array("arguments", slot * K if keep == "full" else 0, dtype),
@@ -455,7 +469,7 @@ class _Forward(NamedTuple):
             out=workspace.array("y", B * T * N, dtype).reshape(B, T, N),
             h_last=workspace.array("h_last", B * N, dtype).reshape(B, N),
         )
-        work = scratch(workspace, workers, forward_sizes(I, M, L, rule.stages), dtype)
+        work = scratch(workspace, workers, forward_sizes(I, M, L, rule.stages, narrowed), dtype)
         return cls(tiles, workers, tuple(rule), work, tuple(kept), tuple(results))
 
 
