@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
 # Words in the name of a parameter that takes targets: y_true, labels_true, target, ground_truth, ...
 _TARGET = {"true", "truth", "target", "targets", "actual"}
+# Words in the name of one that takes predictions: y_pred, yhat, y_score, predicted, ...
+_PREDICTION = {
+    "pred", "preds", "predicted", "prediction", "predictions", "hat", "yhat", "score", "scores", "prob", "probs",
+    "proba", "logit", "logits", "output", "outputs", "forecast", "estimate", "estimated",
+}  # fmt: skip
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -39,8 +44,9 @@ def read(argument: str, function: Any) -> Order:
     """The `Order` of a function, by the names of its first two parameters.
 
     The target comes first where the first name says so, by one of the words true, truth, target, targets and actual or
-    as the whole word label or labels, such as ``y_true`` and ``labels_true``.  All other functions, also those that do
-    not tell their parameters, take ``(y, target)``.
+    as the whole word label or labels, such as ``y_true`` and ``labels_true``; or where the second name alone says that
+    it takes predictions, such as ``y_pred`` and ``y_hat``: then ``(y, y_pred)`` is no other function than ``(y_true,
+    y_pred)``.  All other functions, also those that do not tell their parameters, take ``(y, target)``.
 
     Parameters
     ----------
@@ -70,7 +76,7 @@ def read(argument: str, function: Any) -> Order:
     takes_weight = "sample_weight" in signature.parameters
     if len(names) < 2:
         return Order(False, "", takes_weight)
-    first = _says_target(names[0])
+    first = _says_target(names[0]) or (_says_prediction(names[1]) and not _says_prediction(names[0]))
     return Order(first, names[1] if first else names[0], takes_weight)
 
 
@@ -83,3 +89,7 @@ def name_of(function: object) -> str:
 def _says_target(name: str) -> bool:
     words = name.lower().split("_")
     return not _TARGET.isdisjoint(words) or words in (["label"], ["labels"])
+
+
+def _says_prediction(name):
+    return not _PREDICTION.isdisjoint(name.lower().split("_"))

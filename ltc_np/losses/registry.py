@@ -73,8 +73,9 @@ def get(loss: Loss) -> LibraryLoss:
         ``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``, ``"binary_cross_entropy"``, in any case; one of these
         functions, or ``functools.partial(huber, delta=...)``; or a function ``(y, target) -> (value, d_y)`` of your
         own, where ``value`` is the loss of the batch, already averaged as you like, and ``d_y`` its derivative, of y's
-        shape.  If its first parameter is named like a target (``y_true, y_pred``), it gets the target first.  Yours
-        gets all elements, padding included (y and target are 0 there), and no weights.
+        shape.  If its first parameter is named like a target (``y_true, y_pred``), or only the second like a
+        prediction (``y, y_pred``), it gets the target first.  Yours gets all elements, padding included (y and target
+        are 0 there), and no weights.
 
     Returns
     -------

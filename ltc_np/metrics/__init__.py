@@ -53,9 +53,9 @@ def get(metric: MetricLike, argument: str = "metric") -> Metric:
     Notes
     -----
     A function of your own is ``(y, target) -> float``, with y (n, O) and target (n,) or (n, O): outputs first, as for
-    losses.  If the name of its first parameter says that it takes targets (``y_true``, ``labels_true``, ``target``), it
-    gets the target first: this is the order of scikit-learn and Keras.  Where targets are classes, the names also say
-    what it gets:
+    losses.  If the name of its first parameter says that it takes targets (``y_true``, ``labels_true``, ``target``), or
+    that of the second alone that it takes predictions (``y, y_pred``), it gets the target first: this is the order of
+    scikit-learn and Keras.  Where targets are classes, the names also say what it gets:
 
     - ``y_pred`` gets decisions, as scikit-learn calls it: the class of the largest output, or 0 or 1 by the sign of a
       single output (``accuracy_score``, ``f1_score``).
