@@ -91,5 +91,5 @@ def _says_target(name: str) -> bool:
     return not _TARGET.isdisjoint(words) or words in (["label"], ["labels"])
 
 
-def _says_prediction(name):
+def _says_prediction(name: str) -> bool:
     return not _PREDICTION.isdisjoint(name.lower().split("_"))

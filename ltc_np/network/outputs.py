@@ -94,6 +94,11 @@ def known_outputs(valid: Bools | None, known: Bools, shape: Shape) -> Bools | No
     return known
 
 
+def is_ordinary(weight: Array) -> Bools:
+    """Which of an array of weights `output_weight` leaves as they are."""
+    return (weight == 0) | ((weight >= 1e-10) & (weight <= 1e10))
+
+
 def output_weight(
     loss: LibraryLoss, sample_weight: ArrayLike | None, shape: Shape, valid: Bools | None, dtype: Float
 ) -> Array | None:
@@ -118,7 +123,7 @@ def output_weight(
         raise ValueError(f"`sample_weight` must be >= 0, got {weight.min()}")
     # Only ratios matter: a power of two brings the largest near 1, exactly, so that float32 holds them.  Ordinary
     # weights stay as they are, so that those of batches that are read one after another are of one scale.
-    if not ((weight == 0) | ((weight >= 1e-10) & (weight <= 1e10))).all():
+    if not is_ordinary(weight).all():
         weight = np.ldexp(weight, -np.frexp(weight.max())[1])
     small = weight[(weight > 0) & (weight < 1e-30)]
     if small.size:

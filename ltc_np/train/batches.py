@@ -8,6 +8,7 @@ from .. import losses
 from ..base import checks, frames
 from ..data.padding import check_same_lengths, is_list_of_sequences, pad
 from ..network.engine import Batch
+from ..network.outputs import is_ordinary
 from ..network.sequences import Sequences, check
 
 
@@ -124,6 +125,20 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing):
     # A loss of one's own sees the padding, and how much there is.
     cuts = sequences.valid is not None and losses.takes_weight(loss)
     return Batches(whole, model.return_sequences, cuts)
+
+
+def prepare_part(model, arguments, loss, missing):
+    """`prepare_data` of `Arguments` that are a part of the data, whose weights are compared with those of others."""
+    data, given = prepare_data(model, *arguments, loss, missing), arguments.sample_weight
+    for weight in given if isinstance(given, (list, tuple)) else () if given is None else (given,):
+        weight = np.asarray(weight)
+        if not is_ordinary(weight).all():
+            got = weight[~is_ordinary(weight)].flat[0] if weight.ndim else weight
+            raise ValueError(
+                "`sample_weight` must be 0 or in [1e-10, 1e10] for data that are read batch by batch, since only those "
+                f"of one batch can be scaled together, got {got}"
+            )
+    return data
 
 
 def _padded(name, values, lengths, shape):

@@ -7,7 +7,7 @@ import numpy as np
 from .. import losses
 from ..base import checks
 from . import order
-from .batches import Batches, prepare_data
+from .batches import Batches, prepare_data, prepare_part
 
 
 def data_of(model, arguments, loss, missing):
@@ -49,7 +49,7 @@ class Mapped:
         if not self.lengths[rows].any():
             return None
         try:
-            data = prepare_data(self.model, *self.arguments.part(rows), self.loss, self.missing)
+            data = prepare_part(self.model, self.arguments.part(rows), self.loss, self.missing)
         except losses.NoWeightError:
             return None
         return data, slice(0, data.count)

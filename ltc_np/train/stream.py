@@ -7,7 +7,7 @@ from .. import losses
 from ..base import checks
 from ..network.engine import Batch
 from .arguments import Arguments
-from .batches import prepare_data
+from .batches import prepare_part
 
 END = object()
 NO_DATA = Batch(None, None, None, None)  # what is known of batches that have not come yet
@@ -70,7 +70,7 @@ class Stream:
             got = f"a dict with {', '.join(map(str, item))}" if isinstance(item, dict) else checks.describe(item)
             more = ", ".join(Arguments._fields[2:])
             raise ValueError(f"a batch must be (x, y), or a dict with x, y and maybe {more}, got {got}")
-        data = prepare_data(self.model, *Arguments(**item), self.loss, self.missing)
+        data = prepare_part(self.model, Arguments(**item), self.loss, self.missing)
         if self.look is not None:
             self.look(data)
             self.look = None

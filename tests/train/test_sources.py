@@ -140,6 +140,7 @@ def test_each_batch_from_a_file_is_checked(in_file):
     for options, words in (
         ({"lengths": [5] * 10}, "`lengths` must be"),
         ({"sample_weight": np.ones(3)}, "`sample_weight` must be of the 11 sequences of x, got 3"),
+        ({"sample_weight": np.r_[np.ones(10), 1e-12]}, r"must be 0 or in \[1e-10, 1e10\] for data that are read"),
         ({"dt": np.ones((3, 5))}, "`dt` must be of the 11 sequences of x, got 3"),
         ({"batch_size": 12, "drop_last": True}, "`batch_size` must be at most the 11 sequences with `drop_last`"),
     ):

@@ -110,6 +110,9 @@ def test_weights_of_batches_are_of_one_scale():
     history = model.fit(Again(batches), steps_per_epoch=3, optimizer=SGD(1e-30), verbose=False)
     parts = [(model.evaluate(b["x"], b["y"])["loss"], b["sample_weight"][0] * b["y"].size) for b in batches]
     assert history["loss"][0] == pytest.approx(sum(loss * w for loss, w in parts) / sum(w for _, w in parts), rel=1e-12)
+    batches[1]["sample_weight"] = np.full(len(batches[1]["x"]), 1e12)  # which would be scaled, those of others not
+    with pytest.raises(ValueError, match=r"batch 1 of epoch 0: `sample_weight` must be 0 or in \[1e-10, 1e10\]"):
+        model.fit(Again(batches), steps_per_epoch=3, verbose=False)
 
 
 def test_resumed_training_has_the_same_bits(tmp_path):
