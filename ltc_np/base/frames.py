@@ -58,6 +58,8 @@ def _numbers(name: str, where: str, series: Any) -> Numbers:
         raise TypeError(f"`{name}` must be real numbers, got {dtype}{where}{hint}")
     if isinstance(dtype, np.dtype):
         return series.to_numpy()
+    if hasattr(dtype, "fill_value"):  # sparse, as `get_dummies(sparse=True)` makes columns
+        return np.asarray(series.array, dtype.subtype)
     if series.isna().any():  # of a kind that has a value of its own for it
         return series.to_numpy(dtype=np.float64, na_value=np.nan)
     return series.to_numpy(dtype=dtype.numpy_dtype)

@@ -103,7 +103,9 @@ def _differences(name: str, times: Numbers, start: Any) -> npt.NDArray[np.float6
     if start is None:
         first = steps[0] if len(steps) else 1.0
     else:
-        first = times[0] - start
+        # Less a float, an integer would be rounded to one: by up to 128 ns in nanoseconds since 1970.
+        whole = times.dtype.kind == "i" and float(start).is_integer()
+        first = float(int(times[0]) - int(start)) if whole else times[0] - start
         if first < 0:
             raise ValueError(f"`t0` must be at most `{name}[0]` = {times[0]}, got {start}")
     return np.concatenate([[first], steps]).astype(np.float64)

@@ -115,6 +115,13 @@ def test_frames_are_arrays(given):
     )
 
 
+def test_sparse_columns_are_columns():
+    pandas = pytest.importorskip("pandas")
+    columns = [[0.0, 1.5, 0.0], [np.nan, 2.0, np.nan], [True, False, False], [0, 7, 0]]
+    found = frames.array("x", pandas.DataFrame({k: pandas.arrays.SparseArray(v) for k, v in enumerate(columns)}))
+    np.testing.assert_array_equal(found, np.array(columns, np.float64).T)
+
+
 def test_models_take_frames(given):
     """A frame is one sequence, a list of them several; a series may be elapsed times or weights."""
     model, frame = LTCRNN(AutoNCP(8, 2), input_dim=2, seed=0, dtype="float64"), given["frame"]

@@ -228,6 +228,7 @@ def test_dt_keeps_digits():
     stamps = 1_700_000_000_000_000_000 + np.array([0, 1, 3])  # nanoseconds: float64 knows multiples of 256
     assert dt_from_times(stamps).tolist() == [1.0, 1.0, 2.0]
     assert dt_from_times(stamps, t0=1_699_999_999_999_999_995).tolist() == [5.0, 1.0, 2.0]
+    assert dt_from_times(stamps + 1, t0=1.7e18).tolist() == [1.0, 1.0, 2.0]  # a float that is whole, too
     small = np.array([0.1, 16.0], np.float32)  # the difference is no float32
     assert dt_from_times(small).tolist() == [float(small[1]) - float(small[0])] * 2
 
