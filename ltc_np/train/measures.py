@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from .. import metrics
+from .. import losses, metrics
 from ..base import checks
 from ..metrics.own import OwnMetric
 from ..network.outputs import check_logits
@@ -31,6 +31,12 @@ def read_metrics(given, model, loss):
     for metric in found:
         if metric.takes_logits:
             check_logits(model.layers, f"the metric {metric.name}")
+            if losses.takes_weight(loss) and not losses.has_classes(loss):  # outputs near 0 and 1, all above 0
+                raise ValueError(
+                    f"`loss` must be one of classes for the metric {metric.name}, which decides by logits, got "
+                    f"{losses.name_of(loss)}: give 'cross_entropy' or, for targets of 0 and 1, 'binary_cross_entropy', "
+                    "to `evaluate` too"
+                )
         if isinstance(metric, OwnMetric):
             metric.loss = loss
         metric.reset()

@@ -37,15 +37,20 @@ def no_weights(y, target):
     return 0.0
 
 
+def own(y, target):
+    return 0.0, np.zeros_like(y)
+
+
 @pytest.mark.parametrize("name", ["accuracy", "f1", "balanced_accuracy", "roc_auc", "average_precision"])
 def test_classes_of_real_targets(name):
     last = REAL.copy()
     last[:-1] = 1.0  # the first batches would not show it
+    loss = "mae" if name in ("roc_auc", "average_precision") else own
     for y in (REAL, last):
-        unchanged(network(), ValueError, f"`target` of {name} must be in ", X, y, metrics=[name])
+        unchanged(network(), ValueError, f"`target` of {name} must be in ", X, y, metrics=[name], loss=loss)
     unchanged(
         network(), ValueError, f"`validation_data`: `target` of {name} must be in ", X, 1.0 * (LABELS[..., None] > 0),
-        metrics=["mse", name], validation_data=(X, last), loss="mae",
+        metrics=["mse", name], validation_data=(X, last), loss=loss,
     )  # fmt: skip
 
 
@@ -144,6 +149,20 @@ def test_metrics_of_decisions_need_logits():
     assert model.evaluate(X, y, metrics=["average_precision"])["average_precision"] == 1.0
 
 
+def test_metrics_of_decisions_need_a_loss_of_classes():
+    """An output that mse has brought near 0 or 1 is above 0 in either case; what is ranked needs no such border."""
+    labels = X[..., 0] > 0
+    for name in ("accuracy", "f1", "balanced_accuracy"):
+        for loss in ("mse", "huber"):
+            words = f"`loss` must be one of classes for the metric {name}, which decides by logits, got {loss}: give"
+            unchanged(network(), ValueError, words, X, labels, metrics=[name], loss=loss)
+            with pytest.raises(ValueError, match=words):
+                network().evaluate(X, labels, metrics=[name], loss=loss)
+        found = network().evaluate(X, labels, metrics=[name], loss=own)
+        assert found[name] == network().evaluate(X, labels, metrics=[name], loss="binary_cross_entropy")[name]
+    assert 0 <= network().evaluate(X, labels, metrics=["roc_auc"])["roc_auc"] <= 1
+
+
 def test_metrics_of_ones_own_in_training_know_the_loss():
     """Targets of binary_cross_entropy are floats, and classes nevertheless."""
     labels, seen = X[..., 0] > 0, []
@@ -170,9 +189,9 @@ def test_all_targets_are_looked_at_in_parts(monkeypatch):
         monkeypatch.setattr(measures, "CHECKED", size)
         y = REAL.copy()
         y[:-1] = 0.5
-        unchanged(network(), ValueError, "`target` of accuracy must be in", X, y, metrics=["accuracy"])
-        last = network(1, return_sequences=False)
-        unchanged(last, ValueError, "`target` of f1 must be in", X, y[:, 0], metrics=["f1"])
+        unchanged(network(), ValueError, "`target` of roc_auc must be in", X, y, metrics=["roc_auc"])
+        last, words = network(1, return_sequences=False), "`target` of average_precision must be in"
+        unchanged(last, ValueError, words, X, y[:, 0], metrics=["average_precision"])
 
 
 def test_a_loss_of_ones_own_that_is_not_finite_is_named():
@@ -244,8 +263,8 @@ def test_the_first_of_many_batches_need_not_have_every_class(tmp_path):
     y = np.repeat([False, True], [36, 4])[:, None] & np.ones((40, 4), bool)
     model = network(2)
     assert model.fit(mapped, y, validation_data=(mapped, y), **options)["val_roc_auc"][0] > 0
-    with pytest.raises(ValueError, match=r"`target` of accuracy must be in \[0, 1\]"):
-        network().fit(mapped, RNG.normal(size=(40, 4)), metrics=["accuracy"], verbose=False)
+    with pytest.raises(ValueError, match=r"`target` of roc_auc must be in \[0, 1\]"):
+        network().fit(mapped, RNG.normal(size=(40, 4)), metrics=["roc_auc"], verbose=False)
 
 
 def test_a_loss_of_ones_own_counts_for_the_outputs_whose_targets_are_there():
