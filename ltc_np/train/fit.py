@@ -26,6 +26,7 @@ from .run import Run, Settings
 from .scales import ADAPT_FIRST, loss_unit, take_scales, warn_of_scales
 from .sources import Shuffled, check_balanced, data_of
 from .stream import NO_DATA, Stream, is_stream
+from .times import warn_of_times
 
 if TYPE_CHECKING:
     from ..base.types import (
@@ -176,7 +177,8 @@ def fit(
     -----
     RuntimeWarning
         A training is resumed with another `initial_epoch` than the model has epochs behind it, so that callbacks begin
-        anew; or the best weights so far are forgotten, since something else is monitored now.
+        anew; or the best weights so far are forgotten, since something else is monitored now.  Data are far from unit
+        scale, or ``dt`` looks like time stamps.
 
     Raises
     ------
@@ -249,6 +251,7 @@ def fit(
         def look(batches):
             check_measures(measures, model, batches, whole=False)
             warn_of_scales(model, batches, loss)
+            warn_of_times(batches)
 
         source = Stream(model, x, steps_per_epoch, loss, missing, look)
         seen = NO_DATA
@@ -258,7 +261,8 @@ def fit(
             rule = "`steps_per_epoch` is for an `x` that gives batches"
             raise ValueError(f"{rule}, got {got}{of_list if isinstance(x, list) else ''}")
         if y is None:
-            raise TypeError("`y` must be given with an `x` that gives no batches, got None")
+            of_list = ": of batches give `lambda epoch: batches`" if isinstance(x, (list, tuple)) else ""
+            raise TypeError(f"`y` must be given with an `x` that gives no batches, got None{of_list}")
         if validation_split is not None:
             if held is not None:
                 raise ValueError("`validation_split` and `validation_data` must not be given both: choose one")
@@ -276,6 +280,7 @@ def fit(
         if standardize and initial_epoch == 0:
             take_scales(model, train)
         warn_of_scales(model, seen, loss)
+        warn_of_times(seen)
         source, seen = Shuffled(train, batch_size, drop_last, shuffle, group_by_length), seen.whole
     objective = model.objective(seen, loss, class_weight, l1, l2)._replace(unit=loss_unit(model, loss))
     validation = None
