@@ -9,7 +9,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from . import io
-from .base import checks
+from .base import checks, habits
 from .base.calls import explained
 from .cells import LTC, CfC, WiredCfC
 from .cells.base import is_of_ncps
@@ -220,7 +220,8 @@ def _one_cell(
     _, _, *known = inspect.signature(cell).parameters
     for name in options:
         if name not in known:
-            raise TypeError(f"`{name}` is no option of the model or its {cell.__name__}, which has {', '.join(known)}")
+            own = habits.argument(name, known)
+            raise TypeError(f"`{name}` is no option of the model or its {cell.__name__}: {own}")
     layer = with_memory(mixed_memory, lambda size: cell(units_or_wiring, input_dim=size, **options), input_dim)
     if proj_size is None:
         return [layer]

@@ -6,6 +6,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from . import habits
 from .checks import brief
 
 if TYPE_CHECKING:
@@ -49,11 +50,7 @@ def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     kinds, given, known = {p.kind for p in own_kinds}, args[method:], by_position + by_name
     for keyword in kwargs:
         if keyword not in known and inspect.Parameter.VAR_KEYWORD not in kinds:
-            import difflib  # slow to import, and only errors need it
-
-            close = difflib.get_close_matches(keyword, known, 1, 0.6)
-            hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
-            return f"{name} has no argument `{keyword}`: {hint}"
+            return f"{name} has no argument `{keyword}`: {habits.argument(keyword, known)}"
     if len(given) > len(by_position) and inspect.Parameter.VAR_POSITIONAL not in kinds:
         takes = _listed(by_position) or "nothing"
         got = ", ".join(map(brief, given[len(by_position) :]))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from .types import A, Array, ArrayLike, Bools, Float, Ints, Numbers
 
+UNIT = "divide by a unit such as np.timedelta64(1, 's')"
+
 
 def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
     """A warning that points to the user's line: the first one outside of this package."""
@@ -53,7 +55,10 @@ def plain(name: str, values: object, expected: str = "an array of real numbers")
         return frames.array(name, values)
     inside = values if isinstance(values, (list, tuple)) else ()
     if any(isinstance(v, np.ma.MaskedArray) for v in (values, *inside)):
-        raise TypeError(f"`{name}` must be a plain array, got a masked array (use `lengths` for padding)")
+        raise TypeError(
+            f"`{name}` must be a plain array, got a masked array (use `lengths` for padding, and `.filled(np.nan)` for "
+            "what is missing)"
+        )
     if hasattr(values, "__cuda_array_interface__"):  # some libraries would copy it, others refuse
         raise TypeError(
             f"`{name}` must be an array of the host here, got one on a GPU: copy it (`.get()` of CuPy, `.cpu()` of "
@@ -83,7 +88,8 @@ def real(
     """
     array = plain(name, values, expected)
     if array.dtype.kind not in ("biuf" if bools else "fiu"):
-        raise TypeError(f"`{name}` must be real numbers ({expected}), got dtype {array.dtype}")
+        hint = {"M": f": subtract the first one, then {UNIT}", "m": f": {UNIT}"}.get(array.dtype.kind, "")
+        raise TypeError(f"`{name}` must be real numbers ({expected}), got dtype {array.dtype}{hint}")
     if dtype is None:
         return array
     if array.dtype == dtype and array.flags.carray:
@@ -206,7 +212,10 @@ def lengths(values: ArrayLike | None, B: int, T: int) -> tuple[Ints, Bools | Non
     if not whole or array.shape != (B,):
         got = f"{array.dtype} of shape {array.shape}"
         error = ValueError if whole else TypeError
-        raise error(f"`lengths` must be integers of shape (B,) = ({B},), got {got}")
+        hint = {(B, T): ": of a mask take mask.sum(axis=1)", (B, 1): ": take lengths[:, 0]"}.get(array.shape, "")
+        if array.shape == (B,) and array.dtype.kind == "f" and (array == np.rint(array)).all():
+            hint = ": take lengths.astype(int)"
+        raise error(f"`lengths` must be integers of shape (B,) = ({B},), got {got}{hint}")
     if (array < 0).any() or (array > T).any():
         raise ValueError(f"`lengths` must lie in 0..T = 0..{T}, got {int(array.min())}..{int(array.max())}")
     if not array.any():

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 def built(wiring: Wiring, input_dim: int | None) -> Wiring:
     """The wiring of a layer with ``input_dim`` inputs, built; None: as it is, built or not."""
     if not isinstance(wiring, Wiring):
-        raise TypeError(f"`wiring` must be a Wiring such as AutoNCP(16, 2), got {_kind(wiring)}")
+        whole = isinstance(wiring, (int, np.integer)) and not isinstance(wiring, bool)
+        hint = f": {wiring} neurons, all connected, are FullyConnected({wiring}), and features are `input_dim`"
+        got = f"{wiring}{hint}" if whole else _kind(wiring)
+        raise TypeError(f"`wiring` must be a Wiring such as AutoNCP(16, 2), got {got}")
     if input_dim is None:
         return wiring
     if wiring.is_built and wiring.input_dim != input_dim:

@@ -40,5 +40,6 @@ def real(name: str, values: object) -> Numbers:
     """``values`` as an array of real numbers or bools."""
     array = checks.plain(name, values, "a regular array of real numbers")
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"`{name}` must be real numbers, got dtype {array.dtype}")
+        hint = f": subtract the first one, then {checks.UNIT}" if array.dtype.kind == "M" else ""
+        raise TypeError(f"`{name}` must be real numbers, got dtype {array.dtype}{hint}")
     return array

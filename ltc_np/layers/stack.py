@@ -26,7 +26,9 @@ def connected(layers: Sequence[Layer], input_dim: int | None = None) -> tuple[La
     found, features = [], input_features(input_dim)
     for k, layer in enumerate(layers):
         if not isinstance(layer, Layer):
-            raise TypeError(f"`layers[{k}]` must be a layer such as LTC(...), got {type(layer).__name__}")
+            many = ": write Model(*layers, ...)" if isinstance(layer, (list, tuple)) else ""
+            got = f"the class {layer.__name__}: call it" if isinstance(layer, type) else type(layer).__name__
+            raise TypeError(f"`layers[{k}]` must be a layer such as LTC(...), got {got}{many}")
         if layer.open and features is None:
             raise ValueError(
                 f"`input_dim` must be given, since {layer!r} does not tell how many features come in: "

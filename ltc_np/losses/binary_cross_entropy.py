@@ -69,7 +69,8 @@ def check_probabilities(name: str, values: Array) -> None:
     """Refuse what is not in [0, 1]."""
     outside = ~((values >= 0) & (values <= 1))  # also true for NaN
     if outside.any():
-        raise ValueError(f"`{name}` of binary_cross_entropy must be in [0, 1], got {values[outside].flat[0]}")
+        got = values[outside].flat[0]
+        raise ValueError(f"`{name}` of binary_cross_entropy must be in [0, 1], got {got}: of two classes take 0 and 1")
 
 
 def trusted(

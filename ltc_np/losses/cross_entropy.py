@@ -66,7 +66,9 @@ def cross_entropy(
 def check_integers(name: str, target: Numbers) -> None:
     """Refuse what is not made of integers or bools."""
     if target.dtype.kind not in "iub":
-        raise TypeError(f"`{name}` of cross_entropy must be integer classes, got dtype {target.dtype}")
+        whole = target.dtype.kind == "f" and (target == np.rint(target)).all()
+        hint = f": take {name}.astype(int)" if whole else ""
+        raise TypeError(f"`{name}` of cross_entropy must be integer classes, got dtype {target.dtype}{hint}")
 
 
 def check_classes(name: str, values: Numbers, size: int) -> None:
@@ -74,7 +76,8 @@ def check_classes(name: str, values: Numbers, size: int) -> None:
     outside = (values < 0) | (values >= size)
     if outside.any():
         got = values[outside].flat[0]
-        raise ValueError(f"`{name}` of cross_entropy must be classes in 0..{size - 1}, got {got}")
+        hint = 'NaN is no class, with missing="ignore"' if got < 0 else "they count from 0, one for each output"
+        raise ValueError(f"`{name}` of cross_entropy must be classes in 0..{size - 1}, got {got}: {hint}")
 
 
 def trusted(

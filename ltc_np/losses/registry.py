@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..base import habits
 from .binary_cross_entropy import binary_cross_entropy
 from .binary_cross_entropy import trusted as trusted_binary_cross_entropy
 from .binary_cross_entropy import weight_sum as binary_weight_sum
@@ -101,7 +102,7 @@ def get(loss: Loss) -> LibraryLoss:
     known = f"one of {', '.join(LOSSES)} or a callable"
     if isinstance(loss, str):
         if loss.lower() not in LOSSES:
-            raise ValueError(f"`loss` must be {known}, got {loss!r}")
+            raise ValueError(f"`loss` must be {known}, got {loss!r}{habits.hint(loss, habits.LOSSES)}")
         return LOSSES[loss.lower()].function
     if not callable(loss):
         raise TypeError(f"`loss` must be {known}, got {loss!r}")

@@ -69,7 +69,7 @@ def check_target(
     [[3, 0, 0]]
     >>> check_target("cross_entropy", (1, 3, 4), [[3, 0, -1]], np.float32)
     Traceback (most recent call last):
-    ValueError: `target` of cross_entropy must be classes in 0..3, got -1
+    ValueError: `target` of cross_entropy must be classes in 0..3, got -1: NaN is no class, with missing="ignore"
     """
     function = get(loss)
     y_shape = tuple(y_shape)
@@ -88,7 +88,9 @@ def real_target(argument: str, target: ArrayLike) -> Numbers:
     """A target as an array of numbers or bools."""
     target = checks.plain(argument, target)
     if target.dtype.kind not in "biuf":
-        raise TypeError(f"`{argument}` must be real numbers, got dtype {target.dtype}")
+        words = target.dtype.kind in "US" or (target.size and isinstance(target.flat[0], str))
+        hint = ": np.unique(y, return_inverse=True)[1] numbers classes that have names" if words else ""
+        raise TypeError(f"`{argument}` must be real numbers, got dtype {target.dtype}{hint}")
     return target
 
 
@@ -150,7 +152,9 @@ def _probabilities(
 
 def _wrong_shape(y_shape: Shape, target: Numbers, argument: str, kind: Any) -> str:
     shapes = f"{y_shape} or {y_shape[:-1]}" if y_shape[-1] == 1 else f"{y_shape}"
-    return f"`{argument}` of {kind.__name__} must have shape {shapes}, got {checks.describe(target)}"
+    classes = target.dtype.kind in "biu" and target.shape == y_shape[:-1]
+    hint = ": classes are for the loss 'cross_entropy'" if classes else ""
+    return f"`{argument}` of {kind.__name__} must have shape {shapes}, got {checks.describe(target)}{hint}"
 
 
 def _classes(
@@ -161,11 +165,23 @@ def _classes(
         raise ValueError(f"cross_entropy needs at least 2 outputs, got {size} (use binary_cross_entropy)")
     if target.dtype.kind == "f" and np.isnan(target).any():
         raise ValueError(f"`{argument}` of cross_entropy must be integer classes, got nan: {REMEDY}")
-    check_integers(argument, target)
     if target.shape != y_shape[:-1]:
-        raise ValueError(f"`{argument}` of cross_entropy must have shape {y_shape[:-1]}, got {target.shape}")
+        hint = _of_another_shape(y_shape, target.shape)
+        raise ValueError(f"`{argument}` of cross_entropy must have shape {y_shape[:-1]}, got {target.shape}{hint}")
+    check_integers(argument, target)
     check_classes(argument, target if valid is None else target[valid], size)
     return np.ascontiguousarray(_blank(target, valid), dtype=np.intp)
+
+
+def _of_another_shape(y_shape: Shape, shape: Shape) -> str:
+    """What to do about classes that have another shape than (B, T) or (B,); "" if that cannot be told."""
+    if shape == y_shape:
+        return ": of one-hot rows take y.argmax(axis=-1)"
+    if shape == (*y_shape[:-1], 1):
+        return ": take y[..., 0]"
+    if len(y_shape) == 3 and shape == y_shape[:1]:
+        return ": for one class a sequence make the model with return_sequences=False"
+    return ""
 
 
 def _free(

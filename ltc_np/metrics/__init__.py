@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..base import habits
 from .base import Metric
 from .classification import F1, Accuracy, BalancedAccuracy
 from .own import OwnMetric
@@ -92,7 +93,7 @@ def get(metric: MetricLike, argument: str = "metric") -> Metric:
     known = f"one of {', '.join(METRICS)}, a Metric or a callable"
     if isinstance(metric, str):
         if metric.lower() not in METRICS:
-            raise ValueError(f"`{argument}` must be {known}, got {metric!r}")
+            raise ValueError(f"`{argument}` must be {known}, got {metric!r}{habits.hint(metric, habits.METRICS)}")
         return METRICS[metric.lower()]()
     if isinstance(metric, Metric):
         return metric

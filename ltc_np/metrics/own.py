@@ -76,7 +76,8 @@ class OwnMetric(Metric):
         value: Any = self.function(*self.order.arguments(y, target), **options)
         if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "biuf":
             kind = type(value).__name__
-            raise TypeError(f"{self.name} must return a real number, got {kind} {value!r:.40}")
+            got = f"an array of shape {np.shape(value)}" if np.ndim(value) else f"{kind} {value!r:.40}"
+            raise TypeError(f"{self.name} must return a real number, got {got}")
         return value
 
     def _has_classes(self, target: Numbers) -> bool:

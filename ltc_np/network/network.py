@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from .. import kernels, losses
-from ..base import checks
+from ..base import checks, habits
 from ..base.calls import explained
 from ..cells.base import TRAITS
 from ..layers import Stack
@@ -422,6 +422,13 @@ class Network(Parameters):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))}, dtype={self.dtype.name!r})"
 
+    if not TYPE_CHECKING:  # for which a model with `__getattr__` would have every attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in habits.ATTRIBUTES:
+                raise AttributeError(f"`{name}` is nothing that a model has: {habits.ATTRIBUTES[name]}")
+            return super().__getattribute__(name)  # again, for its error: it may be that of a property
+
     def __setattr__(self, name: str, value: Any) -> None:
         if "engine" in vars(self):
             self._check_settable(name)
@@ -447,6 +454,8 @@ class Network(Parameters):
             raise AttributeError(
                 f"`{name}` of a model cannot be set: change what is in it, or all parameters by `theta`"
             )
+        if name in habits.ATTRIBUTES and self.is_the_library_s():
+            raise AttributeError(f"`{name}` is nothing that a model has: {habits.ATTRIBUTES[name]}")
         import difflib  # slow to import, and only errors need it
 
         close = difflib.get_close_matches(name, SETTABLE, 1, cutoff=0.8)

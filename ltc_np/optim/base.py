@@ -176,6 +176,8 @@ class Optimizer(Described):
             If theta's size or dtype is not that of the steps before, or grad's is not that of theta.  Nothing
             has been changed then.
         """
+        if not hasattr(model, "theta"):
+            raise TypeError(f"`model` must be a model: step(model, gradient), got {checks.describe(model)}")
         theta, trainable, lr_scale = model.theta, model.trainable, model.layout.lr_scale
         if not isinstance(grad, np.ndarray):
             raise TypeError(f"`grad` must be an array, got {type(grad).__name__}")

@@ -51,7 +51,7 @@ def clip_by_global_norm(grad: Array, max_norm: float) -> float:
     (5.0, [1.5, 2.0])
     """
     if not isinstance(grad, np.ndarray) or grad.dtype.kind != "f":
-        raise TypeError(f"`grad` must be a float array, got {getattr(grad, 'dtype', type(grad).__name__)}")
+        raise TypeError(f"`grad` must be a float array, got {checks.describe(grad)}")
     max_norm = checks.number("max_norm", max_norm, low_open=True)
     norm = global_norm(grad)
     if max_norm < norm < math.inf:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
 from bisect import bisect_right
 from itertools import pairwise
@@ -53,6 +55,16 @@ def _inner(schedule: Rate) -> Rate:
     return schedule
 
 
+def _check_takes_one(schedule: Callable[[int], float]) -> None:
+    """Refuse a function that cannot be asked with an epoch alone, such as one of (epoch, lr)."""
+    with contextlib.suppress(ValueError):  # of a builtin that does not tell its arguments
+        try:
+            inspect.signature(schedule).bind(0)
+        except TypeError as error:
+            got = checks.brief(schedule)
+            raise TypeError(f"`schedule` must be a function of the epoch alone, got {got}: {error}") from None
+
+
 class PerEpoch(Schedule):
     """A schedule that counts epochs instead of optimiser steps: all steps of an epoch have one learning rate.
 
@@ -87,6 +99,7 @@ class PerEpoch(Schedule):
     def __init__(self, schedule: Callable[[int], float]) -> None:
         if not callable(schedule):
             raise TypeError(f"`schedule` must be a schedule or a function, got {checks.brief(schedule)}")
+        _check_takes_one(schedule)
         super().__init__(schedule=_inner(schedule))
 
     def __call__(self, epoch: int) -> float:

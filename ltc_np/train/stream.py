@@ -68,6 +68,8 @@ class Stream:
             item = dict(zip(("x", "y"), item, strict=True))
         if not isinstance(item, dict) or not {"x", "y"} <= set(item) <= set(Arguments._fields):
             got = f"a dict with {', '.join(map(str, item))}" if isinstance(item, dict) else checks.describe(item)
+            if isinstance(item, (tuple, list)) and len(item) > 2:
+                got += ": say in a dict what the third one is"
             more = ", ".join(Arguments._fields[2:])
             raise ValueError(f"a batch must be (x, y), or a dict with x, y and maybe {more}, got {got}")
         data = prepare_part(self.model, Arguments(**item), self.loss, self.missing)
@@ -87,7 +89,8 @@ def _check_takes_epoch(function):
         try:
             inspect.signature(function).bind(0)
         except TypeError as error:
-            raise TypeError(f"`x` must be a function of the epoch, got {checks.brief(function)}: {error}") from None
+            got = f"{checks.brief(function)}: {error}"
+            raise TypeError(f"`x` must be a function of the epoch, lambda epoch: ..., got {got}") from None
 
 
 def is_stream(x):

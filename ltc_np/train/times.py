@@ -1,14 +1,21 @@
 """Time stamps that were given for elapsed times: a warning, since both are numbers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..base import checks
+
+if TYPE_CHECKING:
+    from .batches import Batches
 
 LEAST = 5  # steps of a sequence that tells
 EPOCH = 1e8  # seconds since 1970 are more, elapsed times are not
 
 
-def warn_of_times(data):
+def warn_of_times(data: Batches) -> None:
     """One warning where ``dt`` of `Batches` grows in every sequence, and not faster and faster, or is immense."""
     dt, lengths = data.dt, data.lengths
     rows = np.flatnonzero(lengths >= LEAST)[:1000]

@@ -43,7 +43,7 @@ def test_own_metric_is_checked():
     for weight in ([0.5, 1], [1, 1]):
         with pytest.raises(ValueError, match=words):
             metric.update(np.ones((2, 1)), np.ones((2, 1)), weight)
-    for value, kind in (("good", "str 'good'"), (np.ones(2), "ndarray"), (None, "NoneType None")):
+    for value, kind in (("good", "str 'good'"), (np.ones(2), "an array of shape"), (None, "NoneType None")):
         metric = get(lambda y, target, value=value: value)
         metric.update(np.ones((2, 1)), np.ones((2, 1)))
         with pytest.raises(TypeError, match=f"must return a real number, got {kind}"):

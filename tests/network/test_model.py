@@ -498,7 +498,7 @@ def test_bad_targets_weights_and_names(model):
         ({"y": Y.astype(object)}, "must be real numbers"),
         ({"y": [[0] * 4] * 3, "loss": "cross_entropy", "sample_weight": [0, 0, 0]}, "must not be 0 for every"),
         ({"y": [[2] * 4] * 3, "loss": "cross_entropy"}, r"0\.\.1, got 2"),
-        ({"y": Y, "loss": "cross_entropy"}, "integer"),
+        ({"y": Y, "loss": "cross_entropy"}, "one-hot"),
         ({"y": Y, "loss": "rmse"}, "`loss` must be one of mse"),
         ({"y": Y, "loss": 3}, "`loss` must be one of"),
         ({"y": Y, "loss": lambda y, t: 1.0}, "must return a tuple"),
@@ -757,11 +757,11 @@ def test_unknown_options_and_calls_of_layers():
     for make, words in (
         (
             lambda: LTCRNN(AutoNCP(8, 2), 3, units=3),
-            "`units` is no option of the model or its LTC, which has ode_unfolds",
+            "`units` is no option of the model or its LTC: the wiring has them",
         ),
         (
             lambda: CfCRNN(AutoNCP(8, 2), input_dim=3, backbone_units=3),
-            "`backbone_units` is no option .* WiredCfC, which has mode",
+            "`backbone_units` is no option .* WiredCfC: there are mode",
         ),
         (lambda: CfCRNN(8, input_dim=3, strict=True), "`strict` is no option of the model or its CfC"),
         (lambda: LTC(AutoNCP(8, 2), input_dim=3)(np.zeros((1, 2, 3))), r"make a model of it to call: Model\(LTC\("),

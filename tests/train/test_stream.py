@@ -177,8 +177,8 @@ def test_each_batch_is_checked():
 
 def test_functions_must_take_the_epoch_and_return_batches():
     for given, words in (
-        (lambda: [], "`x` must be a function of the epoch, got <function .*: too many positional"),
-        (lambda a, b: [], "`x` must be a function of the epoch, got <function .*: missing a required"),
+        (lambda: [], "`x` must be a function of the epoch, .* got <function .*: too many positional"),
+        (lambda a, b: [], "`x` must be a function of the epoch, .* got <function .*: missing a required"),
         (lambda epoch: None, "`x` must return the batches of an epoch, got NoneType None for epoch 0"),
         (len, "`x` must be a function of the epoch|has no len"),
     ):
@@ -191,7 +191,7 @@ def test_metrics_are_checked_with_the_first_batch():
     before = model.theta.copy()
     x, _ = next(made(0))
     with pytest.raises(ValueError, match="batch 0 of epoch 0"):
-        model.fit(Again([(x, classes + 1.3)]), steps_per_epoch=1, metrics=["accuracy"], verbose=False)
+        model.fit(Again([(x, classes + 1.3)]), steps_per_epoch=1, metrics=["roc_auc"], verbose=False)
     assert np.array_equal(model.theta, before)
 
 
