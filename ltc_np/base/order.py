@@ -74,10 +74,9 @@ def read(argument: str, function: Any) -> Order:
         raise TypeError(f"`{argument}` must be {two}, got {name_of(function)}: {error}") from None
     names = [p.name for p in signature.parameters.values() if p.kind in _POSITIONAL][:2]
     takes_weight = "sample_weight" in signature.parameters
-    if len(names) < 2:
-        return Order(False, "", takes_weight)
-    first = _says_target(names[0]) or (_says_prediction(names[1]) and not _says_prediction(names[0]))
-    return Order(first, names[1] if first else names[0], takes_weight)
+    one, other, *_ = *names, "", ""  # those that a `*args` takes have no name
+    first = _says_target(one) or (_says_prediction(other) and not _says_prediction(one))
+    return Order(first, other if first else one, takes_weight)
 
 
 def name_of(function: object) -> str:

@@ -39,6 +39,8 @@ def takes(names):
         ("outputs, y", False, "outputs"),
         ("constructed, b", False, "constructed"),
         ("*args", False, ""),
+        ("y_true, *args", True, ""),
+        ("y_pred, *args", False, "y_pred"),
     ],
 )
 def test_names(names, target_first, prediction):
