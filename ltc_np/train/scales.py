@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Beyond this a network with the usual initial values and learning rates hardly learns: its synapses saturate, or the
 # loss is too small or too large for a step to matter.  Measured: docs/decisions.md, "Data far from unit scale".
 LARGEST_MEAN, SPREADS = 10.0, (0.01, 10.0)
+STEPS = 100  # in a standard deviation; fewer of them have lost what the data say, such as seconds since 1970 in float32
 SAMPLE = 1000  # sequences that are looked at
 ADAPT_FIRST = "call `model.adapt(x, y)` with as many sequences as fit into memory, before `fit`"
 
@@ -40,6 +41,11 @@ def adapt(model: Model, x: Targets, y: Targets | None = None, *, lengths: ArrayL
     lengths : (B,) integers, optional
         Padding is not read.
 
+    Warns
+    -----
+    RuntimeWarning
+        A feature's mean is so much larger than its spread that the model's dtype does not hold the differences.
+
     Raises
     ------
     ValueError
@@ -56,7 +62,7 @@ def adapt(model: Model, x: Targets, y: Targets | None = None, *, lengths: ArrayL
         if is_list_of_sequences(x):
             x, lengths = pad(x, name="x")
         sequences, _ = check(model, x, None, lengths, None)
-        _take(model, first, sequences.x, sequences.valid)
+        _take(model, first, "x", sequences.x, sequences.valid)
     else:
         take_scales(model, prepare_data(model, x, y, None, lengths, None, losses.get("mse"), "ignore"))
 
@@ -73,13 +79,13 @@ def take_scales(model, data):
         raise ValueError(f"`standardize` must be False for arrays that lie in a file, got True: {ADAPT_FIRST}")
     batch = data.whole
     if first is not None:
-        _take(model, first, batch.sequences.x, batch.sequences.valid)
+        _take(model, first, "x", batch.sequences.x, batch.sequences.valid)
     if last is not None:
         if batch.target.dtype.kind != "f" or batch.target.shape[-1] != model.output_size:
             raise ValueError(
                 "`y` must be real numbers for a model that ends with Standardize(inverse=True), got classes"
             )
-        _take(model, last, batch.target, batch.mask)
+        _take(model, last, "y", batch.target, batch.mask)
 
 
 def loss_unit(model, loss):
@@ -129,8 +135,16 @@ def _as_made(model, k):
     return (model.buffers[f"{prefix}mean"] == 0).all() and (model.buffers[f"{prefix}scale"] == 1).all()
 
 
-def _take(model, k, values, counted):
+def _take(model, k, name, values, counted):
     mean, spread = statistics(values, counted)
+    coarse = (spread > 0) & (spread < STEPS * np.finfo(values.dtype).eps * np.abs(mean))
+    if coarse.any():
+        worst = int(coarse.argmax())
+        checks.warn(
+            f"ltc_np: `{name}` (feature {worst}) has mean {mean[worst]:.3g} and standard deviation {spread[worst]:.3g},"
+            f" less than {STEPS} steps of {values.dtype} there: subtract a number near the mean beforehand"
+            + ("" if values.dtype == np.float64 else ', or make the model with dtype="float64"')
+        )
     prefix = model.layer_stack.prefixes[k]
     model.buffers[f"{prefix}mean"], model.buffers[f"{prefix}scale"] = mean, np.where(spread > 0, spread, 1.0)
 

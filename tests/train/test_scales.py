@@ -214,3 +214,20 @@ def test_the_reported_loss_is_what_is_minimised():
     assert history["loss"][0] == pytest.approx(value + 0.1 * np.sum(weights**2) * 2500, rel=1e-12)
     change = (model.theta - before.theta) / -1e-2
     np.testing.assert_allclose(change, gradient / 2500 + 0.2 * weights, rtol=1e-9)
+
+
+def test_differences_that_the_dtype_does_not_hold_are_warned_of():
+    """Seconds since 1970: float32 knows multiples of 128 of them."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 10, 2))
+    x[..., 1] = 1.7e9 + 1000 * x[..., 1]
+    y = 1.7e9 + 1000 * rng.normal(size=(20, 10, 1))
+    layers = Standardize(), LTC(AutoNCP(8, 1)), Standardize(inverse=True)
+    with pytest.warns(RuntimeWarning, match=r'`x` \(feature 1\) has mean 1.7e\+09 .* steps of float32.*"float64"'):
+        Model(*layers, input_dim=2, seed=0).adapt(x, y - 1.7e9)
+    with pytest.warns(RuntimeWarning, match=r"`y` \(feature 0\) has mean 1.7e\+09 .* steps of float32"):
+        Model(*layers, input_dim=2, seed=0).fit(x - 1.7e9, y, standardize=True, verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Model(*layers, input_dim=2, seed=0, dtype="float64").adapt(x, y)
+        Model(*layers, input_dim=2, seed=0).adapt(x - [0, 1.699e9], y - 1.7e9)
