@@ -40,11 +40,12 @@ class RankingMetric(Metric):
         if self._kept and (y.shape[1], classes) != self._shape:
             raise ValueError(f"`y` must have {self._shape[0]} outputs as before, got {y.shape[1]}")
         self._shape = y.shape[1], classes
-        self._kept.append((y, target, weight))  # already copies: they were picked by a mask
+        # Copies: they were picked by a mask.  Weights of outputs in one batch may be those of steps in another.
+        self._kept.append((y, target, np.broadcast_to(columns(weight), y.shape)))
 
     def _value(self) -> SupportsFloat:
         y, target, weight = map(np.concatenate, zip(*self._kept, strict=True))
-        y, weight, classes = y.astype(np.float64), columns(weight), self._shape[1]
+        y, classes = y.astype(np.float64), self._shape[1]
         if classes > 1:
             y = log_odds(y)
             target = target == np.arange(classes)
@@ -52,7 +53,7 @@ class RankingMetric(Metric):
                 y, target = y[:, 1:], target[:, 1:]
         if np.isnan(y).any():
             return np.nan
-        weight = np.broadcast_to(weight, y.shape)
+        weight = weight[:, : y.shape[1]]  # all columns are one where targets are classes
         there = [(k, weight[:, k] > 0) for k in range(y.shape[1])]
         found = [self._score(y[rows, k], target[rows, k], weight[rows, k]) for k, rows in there if rows.any()]
         values: list[Any] = [value for value in found if value is not None]

@@ -83,3 +83,17 @@ def test_scores_of_float32_and_integers():
     metric = ROCAUC()
     metric.update(np.array([[0], [250], [3]], np.uint8), np.array([0, 1, 0]))  # a sign would wrap around
     assert metric.result() == 1.0
+
+
+@pytest.mark.parametrize("kind", [ROCAUC, AveragePrecision])
+def test_weights_of_outputs_and_of_steps_in_turn(kind):
+    """In one batch single targets are missing, in the next one all outputs of a step weigh alike."""
+    rng = np.random.default_rng(5)
+    y, target = rng.normal(size=(12, 2)), rng.integers(0, 2, (12, 2))
+    weight = np.ones((12, 2))
+    weight[1, 0] = weight[3, 1] = 0
+    whole, batches = kind(), kind()
+    whole.update(y, target, weight)
+    for rows in (slice(0, 6), slice(6, 12)):
+        batches.update(y[rows], target[rows], weight[rows])
+    assert batches.result() == pytest.approx(whole.result(), rel=1e-14)
