@@ -295,6 +295,8 @@ def _decode_trained(saved: Any, decoder: Decoder) -> Trained:
     trained = Trained(**saved)
     if not all(map(_is_count, trained[:3])):
         raise ValueError(f"trained has epochs, seed, number {trained[:3]!r}")
+    if not isinstance(trained.loss, (str, type(None))):
+        raise ValueError(f"trained has loss {trained.loss!r}")
     states = tuple((name, decoder.value(state)) for name, state in trained.callbacks)
     if not all(isinstance(name, str) and isinstance(state, dict) for name, state in states):
         raise ValueError("trained has callbacks that are no names with states")

@@ -43,8 +43,10 @@ def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     if name == "__init__":
         name = type(args[0]).__name__
     name = "a call of the model" if name == "__call__" else f"`{name}`"
-    own_kinds = [p for p in parameters.values() if p.name not in ("self", "cls")]
-    method = len(own_kinds) < len(parameters)
+    # A function may be the method of a class, and its first parameter then have another name than self.
+    own_name = next(iter(parameters), "") in ("self", "cls")
+    method = own_name or bool(args and hasattr(type(args[0]), function.__name__))
+    own_kinds = list(parameters.values())[method:]
     by_position = [p.name for p in own_kinds if p.kind is p.POSITIONAL_OR_KEYWORD]
     by_name = [p.name for p in own_kinds if p.kind is p.KEYWORD_ONLY]
     kinds, given, known = {p.kind for p in own_kinds}, args[method:], by_position + by_name

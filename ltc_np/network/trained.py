@@ -21,9 +21,12 @@ class Trained(NamedTuple):
         Trainings of the model that began before this one: with the same seed each has an order of its own.
     callbacks : tuple of (str, dict)
         Class and state of the callbacks that have one (`Callback.state`).
+    loss : str or None
+        Which loss it minimises (`ltc_np.losses.identity`); None in files of before this was kept.
     """
 
     epochs: int
     seed: int
     number: int = 0
     callbacks: tuple[tuple[str, State], ...] = ()
+    loss: str | None = None

@@ -30,7 +30,7 @@ def evaluate(
     *,
     dt: Targets | None = None,
     lengths: ArrayLike | None = None,
-    loss: Loss = "mse",
+    loss: Loss | None = None,
     metrics: Metrics = (),
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight = None,
@@ -39,18 +39,36 @@ def evaluate(
 ) -> dict[str, float]:
     """Loss and metrics of ``model`` on data; arguments as for `fit`.
 
+    Parameters
+    ----------
+    loss : str or callable, optional
+        Default: the one that `fit` has last minimised; ``"mse"`` for a model that has not been trained.
+
     Returns
     -------
     dict
         ``"loss"`` and each metric's name -> float.
+
+    Raises
+    ------
+    ValueError
+        Besides what `fit` raises: no ``loss`` for a model that was trained with one that has no name of the library's.
     """
-    loss = losses.get(loss)
+    loss = losses.get(_trained_with(model) if loss is None else loss)
     data = data_of(model, Arguments(x, y, dt, lengths, sample_weight), loss, missing)
     check_balanced(class_weight, data)
     objective = model.objective(data.sample().whole, loss, class_weight, None, None)
     size = checks.integer("batch_size", batch_size)
     measures = read_metrics(metrics, model, loss)
     return measure(model, data, objective, measures, size, Workspace(), check=True)
+
+
+def _trained_with(model: Model) -> str:
+    """The name of the loss that the model was trained with."""
+    name = None if model.trained is None else model.trained.loss
+    if name is not None and name not in losses.LOSSES:
+        raise ValueError(f"`loss` must be given for a model that was trained with {name}, got None")
+    return name or "mse"
 
 
 def measure(

@@ -237,10 +237,10 @@ def fit(
     if epochs <= initial_epoch:
         raise ValueError(f"`epochs` must be larger than `initial_epoch` = {initial_epoch}, got {epochs}")
     clip = _clip(clip_norm, clip_array_norm)
-    start = _start(model.trained, initial_epoch, seed)
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
     callbacks = as_callbacks(callbacks)
     loss = losses.get(loss)
+    start = _start(model.trained, initial_epoch, seed)._replace(loss=losses.identity(loss))
     measures = read_metrics(metrics, model, loss)
     given, held = Arguments(x, y, dt, lengths, sample_weight), _validation(validation_data)
     if is_stream(x):
@@ -300,7 +300,7 @@ def fit(
         callback.measured, callback.initial_epoch = measured, initial_epoch
     watched = _monitor(monitor, monitor_mode, measured)
     plan = Plan(source, validation, validation_every, initial_epoch, epochs, verbose, start)
-    best = partial(BestWeights, model, watched, keep_best, losses.identity(objective.loss), initial_epoch)
+    best = partial(BestWeights, model, watched, keep_best, start.loss, initial_epoch)
     return loop.train(Run(model, settings), plan, best)
 
 

@@ -1,9 +1,11 @@
 """Metrics in training and evaluation: what does not fit is refused before anything has changed."""
 
+import functools
+
 import numpy as np
 import pytest
 
-from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Dense, Model, metrics
+from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Dense, Model, load, losses, metrics
 from ltc_np.train import measures
 
 RNG = np.random.default_rng(0)
@@ -284,3 +286,22 @@ def test_a_loss_of_ones_own_counts_for_the_outputs_whose_targets_are_there():
     assert model.fit(lambda epoch: batches, steps_per_epoch=3, loss=own, **options)["loss"][0] == pytest.approx(
         want, rel=1e-6
     )
+
+
+def test_evaluate_takes_the_loss_of_the_training(tmp_path):
+    """Also of a file; a loss that has no name must be given, and a model that was never trained has squared errors."""
+    model = network(3)
+    before = model.evaluate(X, np.eye(3)[LABELS])
+    assert before == model.evaluate(X, np.eye(3)[LABELS], loss="mse")
+    model.fit(X, LABELS, epochs=1, loss="cross_entropy", verbose=False)
+    want = model.evaluate(X, LABELS, loss="cross_entropy", metrics=["accuracy"])
+    assert model.evaluate(X, LABELS, metrics=["accuracy"]) == want
+    model.save(tmp_path / "model.npz")
+    assert load(tmp_path / "model.npz").evaluate(X, LABELS, metrics=["accuracy"]) == want
+    model.fit(X, np.eye(3)[LABELS], epochs=1, loss=own, verbose=False)
+    with pytest.raises(ValueError, match=r"`loss` must be given for a model that was trained with .*own.*, got None"):
+        model.evaluate(X, np.eye(3)[LABELS])
+    assert model.evaluate(X, np.eye(3)[LABELS], loss=own)["loss"] == 0
+    model.fit(X, np.eye(3)[LABELS], epochs=1, loss=functools.partial(losses.huber, delta=0.1), verbose=False)
+    with pytest.raises(ValueError, match=r"trained with huber.*0\.1"):
+        model.evaluate(X, np.eye(3)[LABELS])
