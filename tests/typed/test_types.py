@@ -19,7 +19,7 @@ HERE = pathlib.Path(__file__).parent
 INTERNAL = re.compile(
     rf"{PACKAGE}\.(kernels|bench|__main__|network\.(cuda|host|stream)|cells\.(cfc_sweep|gates)"
     r"|base\.(archive|blas|threads)|train\.(arguments|run|batches|best_weights|clock|interrupt|loop|measures|order"
-    r"|progress|scales|sources|stream))\b"
+    r"|progress|scales|sources|stream|times))\b"
 )
 
 
