@@ -107,6 +107,7 @@ def predict_proba(
     batch_size: int | None = None,
     multilabel: bool = False,
 ) -> Array: ...
+@explained
 def predict_proba(
     self: Network,
     x: Any,
