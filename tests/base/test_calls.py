@@ -13,7 +13,7 @@ MISTAKES = {
     "a size in the place of another": (lambda: CfC(*(12, 32)), "`CfC` takes `units` by position, got 32 more"),
     "a typing error": (lambda: MODEL.fit(X, X, epcohs=3), "`fit` has no argument `epcohs`: did you mean `epochs`?"),
     "a name far from all": (lambda: MODEL.evaluate(X, X, q=1), "`evaluate` has no argument `q`: there are x, y, dt, "),
-    "of predict_proba": (lambda: MODEL.predict_proba(X, batch_sise=2), "`predict_proba` has no argument `batch_sise`: "),
+    "of predict_proba": (lambda: MODEL.predict_proba(X, sise=2), "`predict_proba` has no argument `sise`: "),
     "an unknown name": (lambda: Dropout(0.1, banana=1), "`Dropout` has no argument `banana`: there are rate"),
     "a state in the place of dt": (lambda: MODEL(X, X[:, 0]), "a call of the model takes `x` by position, got an "),
     "nothing": (lambda: LSTM(), "`LSTM` needs `units`, got no such argument"),

@@ -43,3 +43,13 @@ def test_shapes_are_named(model):
     ):
         with pytest.raises(ValueError, match=message):
             model.step(**arguments)
+
+
+def test_a_step_without_elapsed_time_is_one_of_1(model):
+    """Also after others, whose elapsed times lie in buffers that are used again."""
+    x, want = np.ones(3), model.step(np.ones(3), dt=1.0)
+    for _ in range(2):
+        y, state = model.step(x)
+        np.testing.assert_array_equal(y, want[0])
+        np.testing.assert_array_equal(state, want[1])
+        assert not np.array_equal(model.step(x, dt=0.1)[1], want[1])
