@@ -207,10 +207,10 @@ def draw(results, test, file):
             axes[0].plot(np.arange(result.epochs) + 1, 100 * np.array(result.validation), label=label, **style)
             by_bits = [100 * result.correct[test.streams == n].mean() for n in bits]
             axes[1].plot(bits, by_bits, label=label, **style)
-    axes[0].xaxis.get_major_locator().set_params(integer=True)
     axes[0].set(xlabel="epoch", ylabel="accuracy on the validation set, %", title="learning")
     axes[1].set(xlabel="bits of the stream", ylabel="accuracy on the test set, %", title="after training")
     for ax in axes:
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.axhline(50, color="gray", ls=":", lw=1, label="guessing")
         ax.set_ylim(40, 102)
     axes[0].legend()
