@@ -7,7 +7,7 @@ where to go and how fast.  With the elapsed time dt and the heads f1, f2, t_a, t
     no_gate   h' = g1 + s g2
     pure      h' = a - a exp(-dt (|w_tau| + |f1|)) f1
 
-in the convention of ncps for PyTorch; `CfC` lists the other two.  No step is the identity, not even at dt = 0.
+in the convention of ncps for PyTorch; `CfC` lists the other three.  No step is the identity, not even at dt = 0.
 
 Source: Hasani et al., "Closed-form continuous-time neural networks", Nature Machine Intelligence 4 (2022).
 `ltc_np.cells.cfc_sweep` runs them; docs/maths/cfc.md derives every line.
@@ -23,6 +23,7 @@ from ..base import checks
 from ..base.layout import Entry
 from . import cfc_sweep
 from .base import Layer, cell_sizes, dropout_mask
+from .cfc_variants import CONVENTIONS
 from .initial import glorot, with_init
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from ..base.workspace import Workspace
 
 MODES = ("default", "no_gate", "pure")
-VARIANTS = ("torch", "keras", "paper")
 BACKBONE_ACTIVATIONS = ("relu", "silu", "tanh", "gelu", "lecun_tanh")
 
 
@@ -60,8 +60,9 @@ class CfC(Layer):
     input_dim : int >= 1
     mode : "default", "no_gate" or "pure"
         See the equations below.
-    variant : "torch", "keras" or "paper"
-        Three conventions have been published, and weights of one mean nothing in another.
+    variant : "torch", "keras", "tf" or "paper"
+        Four conventions have been published, and weights of one mean nothing in another: those of ncps for PyTorch,
+        of ncps for Keras, of the TensorFlow code that most of the paper's results are from, and of the paper's text.
     backbone_units : int >= 1
         H: width of the backbone.
     backbone_layers : int >= 0
@@ -76,10 +77,11 @@ class CfC(Layer):
 
     Notes
     -----
-    With u the backbone's output, f1 = u @ ff1_w + ff1_b and so on, and g = tanh(f), or g = f in variant ``"keras"``:
+    With u the backbone's output, f1 = u @ ff1_w + ff1_b and so on, and g = tanh(f), but g = f in variant ``"keras"``
+    and g = 1.7159 tanh(0.666 f) in ``"tf"``:
 
     =========  =========================  =========================  =====================================
-    mode       torch                      keras                      paper
+    mode       torch                      keras, tf                  paper
     =========  =========================  =========================  =====================================
     default    (1 - s) g1 + s g2          (1 - s) g1 + s g2          (1 - s) g1 + s g2
     no_gate    g1 + s g2                  g1 + s g2                  g1 + s g2
@@ -91,7 +93,8 @@ class CfC(Layer):
     Parameters: ``backbone_w0`` (I + N, H), rows of the input before rows of the state, ``backbone_b0`` (H,),
     ``backbone_w1`` (H, H) and so on; ``ff1_w ff2_w time_a_w time_b_w`` (H, N) and ``*_b`` (N,); in pure mode ``ff1_w
     ff1_b``, ``w_tau`` and ``a`` (N,), which start at 0 and 1.  Matrices are uniform in +-sqrt(6 / (rows + columns))
-    (Glorot & Bengio 2010) and subject to weight decay, biases uniform in +-1/sqrt(rows), as in PyTorch.
+    (Glorot & Bengio 2010) and subject to weight decay; biases are 0 in ``"keras"`` and ``"tf"``, else uniform in
+    +-1/sqrt(rows), as in PyTorch.
     State: h.  Cost: B*T*((I + N)*H + 4*H*N) multiplications for one backbone layer, three times that with gradients.
 
     Examples
@@ -131,12 +134,13 @@ class CfC(Layer):
         init: Init = None,
     ) -> None:
         self.units, self.input_dim = cell_sizes(units, input_dim)
-        self.mode, self.variant = checks.one_of("mode", mode, MODES), checks.one_of("variant", variant, VARIANTS)
+        self.mode, self.variant = checks.one_of("mode", mode, MODES), checks.one_of("variant", variant, CONVENTIONS)
         self.backbone_units = checks.integer("backbone_units", backbone_units)
         self.backbone_layers = checks.integer("backbone_layers", backbone_layers, 0)
         self.backbone_activation = checks.one_of("backbone_activation", backbone_activation, BACKBONE_ACTIVATIONS)
         self.backbone_dropout = checks.number("backbone_dropout", backbone_dropout, high=1, high_open=True)
-        first = 1 if variant == "torch" else 0
+        convention = CONVENTIONS[variant]
+        first = convention.undropped
         self.dropped = range(first, self.backbone_layers) if self.backbone_dropout else range(0)
         if self.backbone_dropout and not self.dropped:
             raise ValueError(
@@ -153,9 +157,9 @@ class CfC(Layer):
         sizes = [self.input_size + self.units] + [self.backbone_units] * self.backbone_layers
         entries = []
         for k in range(self.backbone_layers):
-            entries += dense_entries(f"backbone_{{}}{k}", sizes[k], sizes[k + 1])
+            entries += dense_entries(f"backbone_{{}}{k}", sizes[k], sizes[k + 1], convention.zero_biases)
         for head in heads(mode, variant):
-            entries += dense_entries(f"{head}_{{}}", sizes[-1], self.units)
+            entries += dense_entries(f"{head}_{{}}", sizes[-1], self.units, convention.zero_biases)
         self.init, self.layout = with_init(entries + decay_entries(mode, self.units), init)
         self._seal()
 
@@ -212,12 +216,12 @@ def heads(mode: CfCMode, variant: CfCVariant) -> tuple[str, ...]:
     """Names of the heads."""
     if mode == "pure":
         return ("ff1",)
-    return ("ff1", "ff2", "time_a") if variant == "paper" else ("ff1", "ff2", "time_a", "time_b")
+    return ("ff1", "ff2", "time_a", "time_b") if CONVENTIONS[variant].time_b else ("ff1", "ff2", "time_a")
 
 
-def dense_entries(name: str, rows: int, columns: int, shape: Shape | None = None) -> list[Entry]:
+def dense_entries(name: str, rows: int, columns: int, zero_biases: bool, shape: Shape | None = None) -> list[Entry]:
     """A matrix and a bias, by ``name.format("w")`` and ``"b"``; ``shape``: of what is trained of the matrix."""
-    b = rows**-0.5
+    b = 0.0 if zero_biases else rows**-0.5
     return [
         Entry(name.format("w"), (rows, columns) if shape is None else shape, glorot(rows, columns), decay=True),
         Entry(name.format("b"), (columns,), (-b, b)),

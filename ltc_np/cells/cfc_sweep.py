@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base import blas, threads
 from ..kernels.codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE, GRADIENT_ROWS, NO_GATE
+from .cfc_variants import CONVENTIONS
 
 # Sequences in a block; products of so many rows are at BLAS's best.
 BLOCK = 32
@@ -60,10 +61,8 @@ class Prepared:
         The columns of the products.
     N, I : int
         Neurons and inputs.
-    activation, form : int
-        Their numbers in `ltc_np.kernels.codes`.
-    squash : bool
-        Whether f1 and f2 go through tanh.
+    activation, form, squash : int
+        Their numbers in `ltc_np.kernels.codes`; ``squash``: the activation of f1 and f2 (not in pure mode).
     sign : +1 or -1
         Of time_a * dt.
     tau, sign_tau, a : (N,) arrays
@@ -76,9 +75,10 @@ class Prepared:
             self.form = DECAY_OF_STATE if variant == "paper" else DECAY
         else:
             self.form = GATE if mode == "default" else NO_GATE
-        self.squash, self.sign = variant != "keras", 1 if variant == "torch" or pure else -1
+        convention = CONVENTIONS[variant]
+        self.squash, self.sign = ACTIVATIONS.index(convention.squash), 1 if pure else convention.sign
         self.activation, self.kernels = ACTIVATIONS.index(activation), kernels
-        if not pure and variant == "paper":  # time_b is 0
+        if not pure and not convention.time_b:  # it is 0
             heads = [*heads, tuple(np.zeros_like(array) for array in heads[-1])]
         weight = np.concatenate([w for w, _ in heads], axis=1)
         bias = np.concatenate([b for _, b in heads])

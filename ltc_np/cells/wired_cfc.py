@@ -15,6 +15,7 @@ from .. import kernels
 from ..base import checks
 from . import cfc, cfc_sweep
 from .base import Layer, built
+from .cfc_variants import CONVENTIONS
 from .initial import with_init
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class WiredCfC(Layer):
         init: Init = None,
     ) -> None:
         self.mode = checks.one_of("mode", mode, cfc.MODES)
-        self.variant = checks.one_of("variant", variant, cfc.VARIANTS)
+        self.variant = checks.one_of("variant", variant, CONVENTIONS)
         self.strict = checks.boolean("strict", strict)
         self.wiring = built(wiring, input_dim)
         self.input_dim = self.wiring.input_dim
@@ -164,12 +165,12 @@ class WiredCfC(Layer):
         if any(neuron not in places for neuron in range(self.output_size)):
             raise ValueError(f"`wiring` must have its motor neurons in its last layer, got {self.wiring!r}")
         self.motor = np.array([places[neuron] for neuron in range(self.output_size)])
-        entries = []
+        entries, zero_biases = [], CONVENTIONS[variant].zero_biases
         for cell in self.cells:
             for head in cfc.heads(mode, variant):
                 index = cell.index[head]
                 shape = None if index is None else index[0].shape
-                entries += cfc.dense_entries(f"{cell.name}_{head}_{{}}", *cell.shape, shape)
+                entries += cfc.dense_entries(f"{cell.name}_{head}_{{}}", *cell.shape, zero_biases, shape)
             entries += cfc.decay_entries(mode, cell.shape[1], f"{cell.name}_")
         self.init, self.layout = with_init(entries, init)
         self._seal()

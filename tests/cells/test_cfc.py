@@ -24,8 +24,9 @@ from ltc_np import (
     load,
 )
 from ltc_np.base import activations, blas
-from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, MODES, VARIANTS
+from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, MODES
 from ltc_np.cells.cfc_sweep import BLOCK
+from ltc_np.cells.cfc_variants import CONVENTIONS as VARIANTS
 
 F = {
     "relu": lambda z: max(z, 0.0),
@@ -47,11 +48,13 @@ def new_state(mode, variant, dt, h, f, w_tau, a):
     if mode == "pure":
         return a - a * math.exp(-dt * (abs(w_tau) + abs(f("ff1")))) * f("ff1")
     g1, g2 = f("ff1"), f("ff2")
-    if variant != "keras":
+    if variant == "tf":
+        g1, g2 = F["lecun_tanh"](g1), F["lecun_tanh"](g2)
+    elif variant != "keras":
         g1, g2 = math.tanh(g1), math.tanh(g2)
     if variant == "torch":
         s = logistic(f("time_a") * dt + f("time_b"))
-    elif variant == "keras":
+    elif variant in ("keras", "tf"):
         s = logistic(-f("time_a") * dt + f("time_b"))
     else:
         s = logistic(-f("time_a") * dt)
@@ -124,7 +127,10 @@ def test_every_convention_is_its_equations(mode, variant, layers, backend):
 
 
 @pytest.mark.parametrize("activation", BACKBONE_ACTIVATIONS)
-@pytest.mark.parametrize(("mode", "variant"), [("default", "torch"), ("no_gate", "keras"), ("pure", "paper")])
+@pytest.mark.parametrize(
+    ("mode", "variant"),
+    [("default", "torch"), ("no_gate", "keras"), ("pure", "paper"), ("default", "tf"), ("no_gate", "tf")],
+)
 def test_gradients_of_every_activation(activation, mode, variant, backend):
     layer = CfC(
         5, input_dim=2, mode=mode, variant=variant, backbone_units=7, backbone_layers=2, backbone_activation=activation,
@@ -170,6 +176,12 @@ def test_initial_values():
         limit = math.sqrt(6 / (rows + columns))
         assert 0.98 * limit < np.abs(p[name]).max() < limit
     assert 0.5 / math.sqrt(50) < np.abs(p["time_a_b"]).max() < 1 / math.sqrt(50)
+    for variant in VARIANTS:  # TensorFlow's layers start without biases
+        dense = CfCRNN(5, input_dim=2, variant=variant, seed=0).params
+        wired = CfCRNN(AutoNCP(8, 2), input_dim=2, variant=variant, seed=0).params
+        biases = [values for p in (dense, wired) for name, values in p.items() if name.rstrip("0").endswith("_b")]
+        assert len(biases) == (13 if variant == "paper" else 17)
+        assert all((values == 0).all() == (variant in ("keras", "tf")) for values in biases)
     assert "time_b_w" not in CfCRNN(3, input_dim=2, variant="paper").params
     pure = CfCRNN(5, input_dim=2, mode="pure", seed=0)
     assert (pure.params["a"] == 1).all()
@@ -190,7 +202,7 @@ def test_initial_values():
         ),
         (
             ({"units": 3, "input_dim": 2}, {"variant": None}),
-            "`variant` must be one of 'torch', 'keras', 'paper', got None",
+            "`variant` must be one of 'torch', 'keras', 'tf', 'paper', got None",
         ),
         (({"units": 3, "input_dim": 2}, {"backbone_layers": -1}), "`backbone_layers` must be an int >= 0"),
         (({"units": 3, "input_dim": 2}, {"backbone_activation": "sigmoid"}), "`backbone_activation` must be one of"),
@@ -298,7 +310,7 @@ def test_masks_are_the_same_on_both_backends():
 
 
 @pytest.mark.parametrize("memory", ["full", "low"])
-@pytest.mark.parametrize(("variant", "layers"), [("keras", 1), ("torch", 2), ("paper", 2)])
+@pytest.mark.parametrize(("variant", "layers"), [("keras", 1), ("torch", 2), ("paper", 2), ("tf", 2)])
 def test_gradients_with_frozen_dropout(variant, layers, memory, backend):
     model = dropping(variant, layers=layers, dtype="float64", backend=backend)
     x, dt, h0 = data(3, 4, 3, 6)
@@ -319,7 +331,8 @@ def test_gradients_with_frozen_dropout(variant, layers, memory, backend):
 def test_torch_drops_after_the_second_layer_only():
     layer = CfC(6, input_dim=3, backbone_layers=3, backbone_dropout=0.5)
     assert list(layer.dropped) == [1, 2]
-    assert list(CfC(6, input_dim=3, variant="keras", backbone_layers=2, backbone_dropout=0.5).dropped) == [0, 1]
+    for variant in ("keras", "tf", "paper"):
+        assert list(CfC(6, input_dim=3, variant=variant, backbone_layers=2, backbone_dropout=0.5).dropped) == [0, 1]
     assert not CfC(6, input_dim=3).drops
 
 

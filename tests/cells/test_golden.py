@@ -1,4 +1,5 @@
-"""Cells against ncps 1.0.1 (PyTorch), with the same weights; files by golden/make_ncps_*.py."""
+"""Cells against other implementations, with the same weights: ncps 1.0.1 (PyTorch), golden/make_ncps_*.py; a CfC also
+against the TensorFlow code of its paper, golden/make_tf_cfc.py."""
 
 import json
 
@@ -76,6 +77,17 @@ def test_cfc_is_equal_to_ncps(name, case, dtype, backend):
     else:
         cell = recipe.pop("units")
     model = CfCRNN(cell, input_dim=2, **recipe, dtype=dtype, backend=backend, seed=0)
+    for key in model.params:
+        model.params[key] = file[key]
+    check(model, file, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", golden.cases("tf_cfc"))
+def test_cfc_is_equal_to_the_code_of_its_paper(case, dtype, backend):
+    """golden/make_tf_cfc.py computes them from the equations of that code, gradients by complex steps."""
+    file, recipe = golden.read("tf_cfc", case, "case")
+    model = CfCRNN(recipe.pop("units"), input_dim=2, variant="tf", **recipe, dtype=dtype, backend=backend, seed=0)
     for key in model.params:
         model.params[key] = file[key]
     check(model, file, dtype)

@@ -81,6 +81,7 @@ ROWS = {
                 backbone_activation="silu",
             ),
             CfC(18, input_dim=2, variant="paper", backbone_layers=0),
+            CfC(17, input_dim=2, variant="tf", backbone_units=6, backbone_activation="tanh"),
         ],
     ),
     "CfC pure": Row(
@@ -92,7 +93,10 @@ ROWS = {
     ),
     "CfC dropping": Row(
         "takes_dt smooth causal drops",
-        [CfC(4, input_dim=2, backbone_units=5, backbone_layers=2, backbone_activation="gelu", backbone_dropout=0.5)],
+        [
+            CfC(4, input_dim=2, backbone_units=5, backbone_layers=2, backbone_activation="gelu", backbone_dropout=0.5),
+            CfC(3, input_dim=2, mode="no_gate", variant="tf", backbone_units=5, backbone_dropout=0.4),
+        ],
     ),
     "WiredCfC": Row(
         "takes_dt smooth causal reads_wiring",
@@ -100,6 +104,7 @@ ROWS = {
             WiredCfC(AutoNCP(8, 3), input_dim=2),
             WiredCfC(AutoNCP(8, 2), input_dim=2, strict=True, variant="paper"),
             WiredCfC(FullyConnected(5, 3), input_dim=2, mode="no_gate", variant="keras"),
+            WiredCfC(AutoNCP(7, 2), input_dim=2, variant="tf"),
         ],
     ),
     "WiredCfC pure": Row(

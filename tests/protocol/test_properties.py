@@ -137,7 +137,7 @@ def closed_forms(draw):
     N, I = draw(st.integers(1, 20)), draw(st.integers(1, 3))
     B, T = draw(st.integers(1, 40)), draw(st.integers(1, 5))
     options = {"mode": draw(st.sampled_from(["default", "no_gate", "pure"]))}
-    options |= {"variant": draw(st.sampled_from(["torch", "keras", "paper"]))}
+    options |= {"variant": draw(st.sampled_from(["torch", "keras", "tf", "paper"]))}
     options |= {"backbone_layers": draw(st.integers(0, 2)), "backbone_units": draw(st.integers(1, 20))}
     options |= {"backbone_activation": draw(st.sampled_from(["silu", "tanh", "gelu", "lecun_tanh"]))}
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -186,12 +186,13 @@ def test_padding_and_order_change_no_closed_form(case):
 @many
 @given(closed_forms())
 def test_gated_states_stay_within_their_bounds(case):
-    """|h'| <= 1 with a gate between two tanh, < 2 without."""
+    """|h'| <= 1 with a gate between two tanh, < 2 without; times 1.7159 in "tf"."""
     (*_, model), x, dt, lengths, h0 = case
     layer = model.layers[0]
     y = model(x, dt=dt, lengths=lengths, h0=h0)
     if layer.variant != "keras" and layer.mode != "pure":
-        assert np.abs(y).max(initial=0) <= (1 if layer.mode == "default" else 2) + 1e-15
+        bound = (1 if layer.mode == "default" else 2) * (1.7159 if layer.variant == "tf" else 1)
+        assert np.abs(y).max(initial=0) <= bound + 2e-15
 
 
 @st.composite

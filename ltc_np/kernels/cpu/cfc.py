@@ -3,9 +3,10 @@
 Rows are worked on by vectors, and what is left of them by the same functions on single numbers.
 """
 
-from ..codes import DECAY, DECAY_OF_STATE, GATE
+from ...base.activations import LECUN_SCALE, LECUN_SLOPE
+from ..codes import DECAY, DECAY_OF_STATE, GATE, LECUN_TANH, TANH
 from .activations import activate as _activation
-from .activations import clean_sigmoid
+from .activations import clean_sigmoid, number
 from .jit import helper, kernel
 from .simd import exp, fma, fnma, lane_sum, load, neg, sigmoid, store, tanh, vector_size, where_greater, zeros
 
@@ -43,12 +44,32 @@ def _abs(f, zero):
 
 
 @helper
+def _squash(activation, f, one):
+    """g, one of the activations that heads may have."""
+    if activation == TANH:
+        return tanh(f)
+    if activation == LECUN_TANH:
+        return number(one, LECUN_SCALE) * tanh(number(one, LECUN_SLOPE) * f)
+    return f
+
+
+@helper
+def _d_squash(activation, d_g, g, one):
+    """Adjoint of f."""
+    if activation == TANH:
+        return d_g * fnma(g, g, one)
+    if activation == LECUN_TANH:
+        y = g * number(one, 1 / LECUN_SCALE)
+        return d_g * number(one, LECUN_SCALE * LECUN_SLOPE) * fnma(y, y, one)
+    return d_g
+
+
+@helper
 def _gate(form, squash, f1, f2, time_a, time_b, d):
     """g1, g2, s and the new state."""
-    if squash:
-        f1, f2 = tanh(f1), tanh(f2)
+    g1, g2 = _squash(squash, f1, d), _squash(squash, f2, d)
     s = clean_sigmoid(fma(time_a, d, time_b), d)
-    return f1, f2, s, fma(s, f2 - f1 if form == GATE else f2, f1)
+    return g1, g2, s, fma(s, g2 - g1 if form == GATE else g2, g1)
 
 
 @helper
@@ -58,9 +79,7 @@ def _d_gate(form, squash, G, g1, g2, time_a, s, d, one):
         d_1, d_s = fnma(G, s, G), G * (g2 - g1)
     else:
         d_1, d_s = G, G * g2
-    d_2 = G * s
-    if squash:
-        d_1, d_2 = d_1 * fnma(g1, g1, one), d_2 * fnma(g2, g2, one)
+    d_1, d_2 = _d_squash(squash, d_1, g1, one), _d_squash(squash, G * s, g2, one)
     d_z = d_s * fnma(s, s, s)
     return d_1, d_2, d_z * d, d_z, d_z * time_a
 

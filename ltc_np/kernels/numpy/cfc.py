@@ -46,8 +46,7 @@ def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
         new = a + (h - a) * np.exp(-d * (tau + sigmoid(q))) * sigmoid(-q)
     else:
         g1, g2, time_a, s = (q[:, k * N : (k + 1) * N] for k in range(4))
-        if squash:
-            q[:, : 2 * N] = np.tanh(q[:, : 2 * N])
+        q[:, : 2 * N] = activations.get(ACTIVATIONS[squash])[0](q[:, : 2 * N])
         s[:] = sigmoid(time_a * d + s)
         new = g1 + s * (g2 - g1) if form == GATE else g1 + s * g2
     z_next[:, I:] = np.where((t < lengths)[:, None], new, h)
@@ -99,8 +98,8 @@ def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dire
         d_s = G * (g2 - g1 if form == GATE else g2)
         d_q[:, :N] = G * (1 - s) if form == GATE else G
         d_q[:, N : 2 * N] = G * s
-        if squash:
-            d_q[:, : 2 * N] *= 1 - q[:, : 2 * N] ** 2
+        g = q[:, : 2 * N]
+        d_q[:, : 2 * N] *= activations.get(ACTIVATIONS[squash])[1](g, g)  # all that may stand here need g only
         d_q[:, 3 * N :] = d_z = d_s * s * (1 - s)
         d_q[:, 2 * N : 3 * N] = d_z * d
         d_time = d_z * time_a
