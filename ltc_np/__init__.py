@@ -9,7 +9,21 @@ from .base.threads import get_num_threads, set_num_threads
 from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, Layer, NeuralODE, SpikingLIF, WiredCfC
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import save
-from .layers import Bidirectional, Dense, Dropout, InputMapping, MixedMemory, Residual, Standardize, register
+from .layers import (
+    GELU,
+    GLU,
+    BatchNorm,
+    Bidirectional,
+    Dense,
+    Dropout,
+    InputMapping,
+    LayerNorm,
+    MixedMemory,
+    Pooling,
+    Residual,
+    Standardize,
+    register,
+)
 from .layers.config import CellConfig
 from .model import LTCRNN, CfCRNN, Model, from_config, load
 from .network.tape import Gradients
@@ -38,6 +52,8 @@ __all__ = [
     "CTGRU",
     "CSVLogger",
     "CTRNN",
+    "GELU",
+    "GLU",
     "GRU",
     "LSTM",
     "LTC",
@@ -47,6 +63,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "AutoNCP",
+    "BatchNorm",
     "Bidirectional",
     "Callback",
     "CellConfig",
@@ -66,12 +83,14 @@ __all__ = [
     "LIFNeuronLayer",
     "LTCCell",
     "Layer",
+    "LayerNorm",
     "Layout",
     "MixedMemory",
     "Model",
     "NeuralODE",
     "PerEpoch",
     "PiecewiseConstant",
+    "Pooling",
     "RMSprop",
     "Random",
     "RandomWiring",

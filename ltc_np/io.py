@@ -92,6 +92,10 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
             "value": float(model.best.value),
             "theta": encoder.value(model.best.theta),
         }
+        if model.best.buffers is None:
+            del meta["best"]["buffers"]
+        else:
+            meta["best"]["buffers"] = encoder.value(model.best.buffers)
     if model.trained is not None:
         meta["trained"] = model.trained._asdict() | {
             "callbacks": [[name, _encode_state(name, state, encoder)] for name, state in model.trained.callbacks]
@@ -288,7 +292,10 @@ def _decode_best(saved: Any, decoder: Decoder, model: Model) -> Best:
         raise ValueError(f"best has value {value!r}, epoch {epoch!r}, mode {mode!r}")
     if not isinstance(best.loss, str) or not isinstance(best.monitor, str):
         raise ValueError(f"best has loss {best.loss!r}, monitor {best.monitor!r}")
-    return best._replace(theta=theta)
+    buffers = best.buffers
+    if buffers is not None:
+        buffers = _vector("best buffers", decoder.array(buffers), model.buffer_vector.size, model.dtype)
+    return best._replace(theta=theta, buffers=buffers)
 
 
 def _decode_trained(saved: Any, decoder: Decoder) -> Trained:

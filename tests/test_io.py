@@ -103,7 +103,7 @@ def test_how_far_a_model_is_trained_travels_with_the_file(tmp_path):
     model.best = Best(0.75, 2, "mse", model.theta + 1, "val_accuracy", "max")
     model.save(tmp_path / "m.npz")
     again = load(tmp_path / "m.npz")
-    assert again.best[:3] + again.best[4:] == model.best[:3] + model.best[4:]
+    assert again.best._replace(theta=None) == model.best._replace(theta=None)
     assert np.array_equal(again.best.theta, model.best.theta)
     assert again.trained[:3] == model.trained[:3]
     assert again.trained.callbacks[0] == model.trained.callbacks[0]
@@ -149,7 +149,7 @@ def test_files_of_before(name, backend):
     assert np.array_equal(model.theta, want["theta"])
     assert np.array_equal(model.trainable, want["trainable"])
     assert model.best.value > 0
-    assert model.best[4:] == ("val_loss", "min")
+    assert model.best[4:] == ("val_loss", "min", None)
     assert model.trained is None
     assert model.best.theta.shape == model.theta.shape
     y, state = model(want["x"], dt=want["dt"], return_state=True)

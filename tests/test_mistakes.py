@@ -63,6 +63,11 @@ CALLS = {
                    "refractory": 1.0, "surrogate": "arctan", "slope": 2.0, "tau": 5.0, "relaxed": True, "init": {}}),
     "Dense": (lib.Dense, {"outputs": 2, "activation": "tanh", "input_dim": 3}),
     "Dropout": (lib.Dropout, {"rate": 0.5, "input_dim": 3}),
+    "LayerNorm": (lib.LayerNorm, {"epsilon": 1e-3, "input_dim": 3, "init": {"scale": 0.5}}),
+    "BatchNorm": (lib.BatchNorm, {"epsilon": 1e-3, "momentum": 0.5, "input_dim": 3, "init": {"scale": 0.5}}),
+    "GELU": (lib.GELU, {"input_dim": 3}),
+    "GLU": (lib.GLU, {"input_dim": 4}),
+    "Pooling": (lib.Pooling, {"kind": "max", "input_dim": 3}),
     "InputMapping": (lib.InputMapping, {"mapping": "affine", "input_dim": 3}),
     "Standardize": (lib.Standardize, {"inverse": True, "mean": 0.5, "scale": 2.0, "input_dim": 3}),
     "Bidirectional": (lib.Bidirectional, {"layer": lib.LSTM(3, input_dim=2), "merge": "sum"}),
@@ -140,6 +145,7 @@ WRONG = {
 NUMBERS = """
     CTGRU.tau_min CTGRU.tau_ratio CTRNN.tau SpikingLIF.threshold SpikingLIF.refractory SpikingLIF.slope SpikingLIF.tau
     Standardize.scale Adam.lr Adam.epsilon AdamW.lr AdamW.epsilon AdamW.weight_decay RMSprop.lr RMSprop.epsilon SGD.lr
+    LayerNorm.epsilon BatchNorm.epsilon
     CosineDecay.lr CosineDecay.final ExponentialDecay.lr EarlyStopping.min_delta ReduceLROnPlateau.min_delta
     ReduceLROnPlateau.min_lr clip_by_global_norm.max_norm generate_spiral_data.noise huber.delta call.dt forward.dt
     loss_and_grad.dt loss_and_grad.l1 loss_and_grad.l2 step.dt predict.dt predict_proba.dt evaluate.dt fit.dt fit.l1

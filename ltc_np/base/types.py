@@ -54,6 +54,7 @@ MappingKind: TypeAlias = Literal["linear", "affine"] | None
 Activation: TypeAlias = Literal["relu", "tanh", "sigmoid", "silu", "gelu", "lecun_tanh"] | None
 Reaction: TypeAlias = Literal["error", "warn", "off"]
 Topology: TypeAlias = Literal["torch", "keras"]
+PoolingKind: TypeAlias = Literal["mean", "max", "last"]
 CfCMode: TypeAlias = Literal["default", "no_gate", "pure"]
 CfCVariant: TypeAlias = Literal["torch", "keras", "tf", "paper"]
 BackboneActivation: TypeAlias = Literal["relu", "silu", "tanh", "gelu", "lecun_tanh"]

@@ -89,6 +89,7 @@ TRAITS = {
     "reads_wiring": any,
     "bitwise_batch": all,
     "drops": any,
+    "batch_statistics": any,
     "surrogate_gradient": any,
     "may_overflow": any,
 }
@@ -133,6 +134,10 @@ class Layer(Value):
         A sequence's output has the same bits whatever the rest of the batch.
     drops : bool
         Drops values in training: the model gives such a layer's `forward` the keyword ``rng``.
+    batch_statistics : bool
+        In training outputs depend on the statistics of the whole batch (`BatchNorm`), and each optimiser step takes
+        them into the buffers (`new_buffers`).  Its `forward` is given ``rng`` too, which is None where nothing trains;
+        what the other flags say is of calls.
     surrogate_gradient : bool
         `backward` puts another function in the place of a derivative (`SpikingLIF`), so that its result is not the
         derivative of `forward`; `ltc_np.gradcheck` refuses such a layer.
@@ -164,6 +169,7 @@ class Layer(Value):
     bitwise_batch: bool = False
     open: bool = False
     drops: bool = False
+    batch_statistics: bool = False
     surrogate_gradient: bool = False
     may_overflow: bool = False
     reference_solver: str | None = None
@@ -234,7 +240,8 @@ class Layer(Value):
             What to save for `backward`: nothing (it will not follow), what makes it fast, or what takes little memory.
         workspace : Workspace
         rng : numpy.random.Generator or None
-            Only for layers with ``drops``: where they draw what to drop; None where nothing is dropped.
+            Only for layers with ``drops`` or ``batch_statistics``: where they draw what to drop; None where nothing is
+            dropped, since nothing trains.
 
         Returns
         -------
@@ -277,6 +284,14 @@ class Layer(Value):
         d_x (B, T, I), d_h0 (B, K), d_dt (B, T)
         """
         raise NotImplementedError
+
+    def new_buffers(self, buffers: Arrays, saved: Any) -> Arrays:
+        """What an optimiser step makes of the buffers, by name, after a `forward` in training that saved this.
+
+        Only layers with ``batch_statistics`` are asked.  Buffers that stay as they are may be left out; those given are
+        not to be written to.
+        """
+        return {}
 
     def defaults(self) -> dict[str, Any]:
         """See `Described`: ``init=None`` is kept as a dict of nothing."""

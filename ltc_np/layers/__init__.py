@@ -1,22 +1,32 @@
 """What goes around cells, one file a layer, and the `registry` of all layers."""
 
+from .batch_norm import BatchNorm
 from .bidirectional import Bidirectional
 from .dense import Dense
 from .dropout import Dropout
+from .gelu import GELU
+from .glu import GLU
 from .input_mapping import InputMapping
+from .layer_norm import LayerNorm
 from .mixed_memory import MixedMemory
+from .pooling import Pooling
 from .registry import LAYERS, register
 from .residual import Residual
 from .stack import Stack
 from .standardize import Standardize
 
 __all__ = [
+    "GELU",
+    "GLU",
     "LAYERS",
+    "BatchNorm",
     "Bidirectional",
     "Dense",
     "Dropout",
     "InputMapping",
+    "LayerNorm",
     "MixedMemory",
+    "Pooling",
     "Residual",
     "Stack",
     "Standardize",

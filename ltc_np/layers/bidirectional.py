@@ -184,6 +184,13 @@ class Bidirectional(Layer):
             d_dt = d_dt + reverse(d_dt_back, turned.dt, "d_dt", workspace)
         return d_x if want_x else None, np.concatenate([d_h0, d_h0_back], axis=1), d_dt
 
+    def new_buffers(self, buffers: Arrays, saved: Saved) -> Arrays:
+        return {
+            prefix + name: values
+            for prefix, own in zip(DIRECTIONS, saved.layer, strict=True)
+            for name, values in self.layer.new_buffers(part(buffers, prefix), own).items()
+        }
+
     def initial_state(self, B: int, dtype: Float) -> Array:
         return np.concatenate([self.layer.initial_state(B, dtype)] * 2, axis=1)
 

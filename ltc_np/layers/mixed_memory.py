@@ -140,6 +140,8 @@ class MixedMemory(Layer):
         self.cell = cell
         if cell.state_size < 1 or not cell.causal or "c" in cell.state_slices:
             raise ValueError(f"`cell` must be a causal layer with a state and without an LSTM's, got {cell!r}")
+        if cell.batch_statistics:  # which would be those of a single step
+            raise ValueError(f"`cell` must not have a layer with statistics of the batch, got {cell!r}")
         I = cell.input_size if I is None else I
         if self._torch and cell.input_size != I:
             raise ValueError(

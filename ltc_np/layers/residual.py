@@ -115,5 +115,8 @@ class Residual(Layer):
         )
         return d_y + d_f if want_x else None, d_h0, d_dt
 
+    def new_buffers(self, buffers: Arrays, saved: Saved) -> Arrays:
+        return self._stack.new_buffers(buffers, saved.layers)
+
     def initial_state(self, B: int, dtype: Float) -> Array:
         return self._stack.initial_state(B, dtype)

@@ -69,6 +69,7 @@ class Stack:
     reads_wiring: bool
     bitwise_batch: bool
     drops: bool
+    batch_statistics: bool
     surrogate_gradient: bool
     may_overflow: bool
 
@@ -122,17 +123,16 @@ class Stack:
     ) -> tuple[Array, Array, tuple[Any, ...]]:
         """All layers: y (B, T, O), 0 in padding; state (B, K); what backward needs.
 
-        ``valid`` is (B, T) bool, None where there is no padding; ``rng(k)`` gives layer k, if it drops, what it draws
-        from.
+        ``valid`` is (B, T) bool, None where there is no padding; ``rng(k)`` gives layer k, if it computes otherwise in
+        training, what it draws from.
         """
         states, saved, (B, T) = [], [], dt.shape
         for k, layer in enumerate(self.layers):
             own = workspace.child(k)
             start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self.states[k]])
             arguments = prepared[k], x, dt, lengths, start, keep, own
-            x, h, layer_saved = (
-                layer.forward(*arguments, rng=rng(k)) if layer.drops else layer.forward(*arguments)  # type: ignore[call-arg]
-            )
+            options: dict[str, Any] = {"rng": rng(k)} if layer.drops or layer.batch_statistics else {}
+            x, h, layer_saved = layer.forward(*arguments, **options)
             if x.shape != (B, T, layer.output_size) or h.shape != start.shape:
                 raise ValueError(
                     f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
@@ -172,6 +172,15 @@ class Stack:
         if valid is not None and d_dt is not None:
             d_dt[~valid] = 0
         return d_y, d_h0[0] if len(d_h0) == 1 else np.concatenate(d_h0, axis=1), d_dt
+
+    def new_buffers(self, buffers: Arrays, saved: tuple[Any, ...]) -> Arrays:
+        """Those that an optimiser step changes, after a `forward` in training that saved this."""
+        return {
+            prefix + name: values
+            for layer, prefix, own in zip(self.layers, self.prefixes, saved, strict=True)
+            if layer.batch_statistics
+            for name, values in layer.new_buffers(part(buffers, prefix), own).items()
+        }
 
     def initial_state(self, B: int, dtype: Float) -> Array:
         """(B, K) state at the start of a sequence."""

@@ -23,6 +23,8 @@ class Best(NamedTuple):
     monitor : str
         A name in the logs.
     mode : "min" or "max"
+    buffers : (F,) array or None
+        Those of this epoch; None where training does not change them.
     """
 
     value: float
@@ -31,3 +33,4 @@ class Best(NamedTuple):
     theta: Array
     monitor: str = "val_loss"
     mode: Mode = "min"
+    buffers: Array | None = None

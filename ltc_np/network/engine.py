@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from ..base.types import Array, Bools, Keep, LibraryLoss, Numbers
+    from ..base.types import Array, Arrays, Bools, Keep, LibraryLoss, Numbers
     from ..base.workspace import Workspace
     from ..optim.base import Optimizer
     from ..optim.clip import Clip
@@ -79,7 +79,8 @@ class Measured(NamedTuple):
     """Loss of a batch (penalties included), sum of its weights, gradient (P,), outputs, last state (B, K).
 
     Of a `Trainer` ``gradient`` is None (see `Trainer.flat`), outputs and state may be None where they are not wanted,
-    and ``finite`` says whether loss and gradient surely are.
+    and ``finite`` says whether loss and gradient surely are.  ``buffers``, by name, are those that an optimiser step
+    with this gradient changes, None where it changes none.
     """
 
     value: float
@@ -88,6 +89,7 @@ class Measured(NamedTuple):
     outputs: Array | None
     state: Array | None
     finite: bool = True
+    buffers: Arrays | None = None
 
 
 class Front(abc.ABC):
@@ -240,8 +242,8 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def update(self) -> None:
-        """Clip the gradient and make a step of the optimiser with it."""
+        """Clip the gradient and make a step of the optimiser with it; buffers change with it."""
 
     @abc.abstractmethod
     def restore(self) -> None:
-        """Give the network the parameters of before the last `update`."""
+        """Give the network the parameters and buffers of before the last `update`."""

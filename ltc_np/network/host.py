@@ -147,6 +147,10 @@ class HostEngine(Engine):
         if check:
             self.check(prepared, given.dt)
         y, state, saved = self.forward(prepared, given, keep, workspace, dropout_seed)
+        buffers = None
+        if network.layer_stack.batch_statistics and dropout_seed is not None:
+            held = network.buffer_layout.arrays(network.buffer_vector)
+            buffers = network.layer_stack.new_buffers(held, saved)
         if check:
             self.check_outputs(y, state, given.dt)
         outputs = y if network.return_sequences else last_outputs(y, given.lengths)
@@ -163,7 +167,7 @@ class HostEngine(Engine):
         gradient = self.backward(prepared, saved, given.valid, d_y, d_h, False, False, workspace).theta
         if objective.penalty is not None:
             value += objective.penalty.add(network, gradient) / objective.unit
-        return Measured(value, weight_sum, gradient, outputs, state)
+        return Measured(value, weight_sum, gradient, outputs, state, buffers=buffers)
 
     # ------------------------------------------------------------------------------- what a thread keeps
 
@@ -215,8 +219,9 @@ class HostTrainer(Trainer):
 
     def __init__(self, engine, objective, optimizer, clip, keep, workspace):
         self.engine, self.objective, self.optimizer, self.clip = engine, objective, optimizer, clip
-        self.keep, self.workspace, self.before = keep, workspace, engine.network.theta.copy()
-        self._gradient = None
+        self.keep, self.workspace = keep, workspace
+        self.before, self.buffers_before = engine.network.theta.copy(), engine.network.buffer_vector.copy()
+        self._gradient = self._buffers = None
 
     def load(self):
         pass
@@ -226,7 +231,7 @@ class HostTrainer(Trainer):
 
     def gradient(self, batch, dropout_seed, want_outputs, want_state):
         found = self.engine.loss_and_grad(batch, self.objective, self.keep, self.workspace, dropout_seed)
-        self._gradient = found.gradient
+        self._gradient, self._buffers = found.gradient, found.buffers
         # The sum of squares is quick and may overflow.
         finite = math.isfinite(found.value) and checks.surely_finite(found.gradient)
         return found._replace(gradient=None, finite=finite)
@@ -241,11 +246,14 @@ class HostTrainer(Trainer):
         network = self.engine.network
         if self.clip is not None:
             self.clip(self._gradient, network.layout)
-        self.before[:] = network.theta
+        self.before[:], self.buffers_before[:] = network.theta, network.buffer_vector
         self.optimizer.step(network, self._gradient)
+        for name, values in (self._buffers or {}).items():
+            network.buffers[name] = values
 
     def restore(self):
-        self.engine.network.theta[:] = self.before
+        network = self.engine.network
+        network.theta[:], network.buffer_vector[:] = self.before, self.buffers_before
 
 
 def _dropout_rng(seed, layer):

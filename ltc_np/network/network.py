@@ -226,7 +226,8 @@ class Network(Parameters):
             What the tape of an LTC holds: 2*T*U*N numbers a sequence, times the stages of its solver, or T*N, from
             which `backward` runs every step again (about a third slower); of a CfC: everything, or its states.
         dropout_seed : int or tuple of ints >= 0, optional
-            Drop what training drops, always the same for the same seed; default: nothing is dropped, as in calls.
+            Drop what training drops, always the same for the same seed, and take the statistics of the batch, as a
+            `BatchNorm` does in training; default: neither, as in calls.
         """
         keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
         front = self.engine.front(x)

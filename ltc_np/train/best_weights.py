@@ -42,10 +42,15 @@ class BestWeights:
             return
         self.epoch = epoch
         if self.keep:
-            best = self.monitor
-            self.model.best = Best(best.best, epoch, self.loss, self.model.theta.copy(), best.name, best.mode)
+            best, model = self.monitor, self.model
+            buffers = model.buffer_vector.copy() if model.layer_stack.batch_statistics else None
+            model.best = Best(best.best, epoch, self.loss, model.theta.copy(), best.name, best.mode, buffers)
 
     def restore(self):
         """Give the model its best weights, if there are any."""
-        if self.model.best is not None:
-            self.model.theta[:] = self.model.best.theta
+        best = self.model.best
+        if best is None:
+            return
+        self.model.theta[:] = best.theta
+        if best.buffers is not None:
+            self.model.buffer_vector[:] = best.buffers

@@ -47,7 +47,7 @@ class Run:
         self.trainer = self.engine.trainer(s.objective, s.optimizer, s.clip, s.keep, self.workspace)
         self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in s.callbacks)
         self.updated = self.diverged = self.measured = self.misfit = False
-        self.start, self.latest = model.theta.copy(), None
+        self.start, self.latest = (model.theta.copy(), model.buffer_vector.copy()), None
 
     def epoch(self, source, epoch, interrupt):
         """One optimiser step for each chunk of each batch; the logs.
@@ -63,7 +63,7 @@ class Run:
             if self.diverged:
                 self.trainer.restore()
             if self.misfit:
-                self.model.theta[:] = self.start
+                self.model.theta[:], self.model.buffer_vector[:] = self.start
 
     def _epoch(self, source, epoch, interrupt):
         total = weights = 0.0

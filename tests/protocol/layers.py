@@ -11,18 +11,23 @@ import pytest
 from ltc_np import (
     CTGRU,
     CTRNN,
+    GELU,
+    GLU,
     GRU,
     LSTM,
     LTC,
     AutoNCP,
+    BatchNorm,
     Bidirectional,
     CfC,
     Dense,
     Dropout,
     FullyConnected,
     InputMapping,
+    LayerNorm,
     MixedMemory,
     NeuralODE,
+    Pooling,
     Random,
     RandomWiring,
     Residual,
@@ -226,6 +231,43 @@ ROWS = {
     "Dropout of nothing": Row(
         "dt0_identity hull smooth causal bitwise_batch",
         [Dropout(0.0, input_dim=2)],
+    ),
+    "LayerNorm": Row(
+        "dt0_identity hull smooth causal bitwise_batch",
+        # Of two features little is left but their order: with a small epsilon there is hardly a gradient.
+        [LayerNorm(epsilon=0.5, input_dim=2), LayerNorm(epsilon=0.1, input_dim=2, init={"scale": (0.5, 2.0)})],
+    ),
+    "BatchNorm": Row(
+        "dt0_identity hull smooth causal bitwise_batch batch_statistics",
+        [BatchNorm(input_dim=2), BatchNorm(epsilon=0.1, momentum=1, input_dim=2, init={"shift": (-2.0, 2.0)})],
+    ),
+    "GELU": Row(
+        "dt0_identity hull smooth causal bitwise_batch",
+        [GELU(input_dim=2)],
+    ),
+    "GLU": Row(
+        "dt0_identity hull smooth causal bitwise_batch",
+        [GLU(input_dim=2)],
+    ),
+    "Pooling": Row(
+        "smooth causal bitwise_batch",
+        [Pooling("mean", input_dim=2)],
+    ),
+    "Pooling max": Row(
+        "causal bitwise_batch",
+        [Pooling("max", input_dim=2)],
+    ),
+    "Pooling last": Row(
+        "dt0_identity hull smooth causal bitwise_batch",
+        [Pooling("last", input_dim=2)],
+    ),
+    "Residual block": Row(
+        "smooth causal drops batch_statistics",
+        [Residual(LayerNorm(epsilon=0.3, input_dim=2), LSTM(3), BatchNorm(), GELU(), Dropout(0.2), Dense(4), GLU())],
+    ),
+    "Residual pooling": Row(
+        "smooth causal bitwise_batch",
+        [Residual(Pooling("mean", input_dim=2), LayerNorm(epsilon=0.3))],
     ),
     "Standardize": Row(
         "dt0_identity hull smooth causal bitwise_batch",
