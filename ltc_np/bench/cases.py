@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, NeuralODE, SpikingLIF
+from ..cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, LrcSSM, NeuralODE, SpikingLIF
 from ..model import Model
 from ..optim import Adam, clip_by_global_norm
 from ..wirings import AutoNCP, FullyConnected
@@ -46,6 +46,7 @@ CASES = {
     "large": Case(_dense, 128, 16, 32, 32),
     "sparse": Case(_sparse, 64, 8, 64, 64),
     "cfc": Case(CfC, 32, 4, 100, 64),
+    "lrc_ssm": Case(LrcSSM, 32, 4, 100, 64),
     "lif": Case(SpikingLIF, 32, 4, 100, 64),
     "lstm32": Case(LSTM, 32, 4, 100, 64),
     "lstm64": Case(LSTM, 64, 8, 64, 64),

@@ -5,6 +5,7 @@ from .cfc import CfC
 from .ctgru import CTGRU
 from .ctrnn import CTRNN
 from .gru import GRU
+from .lrc_ssm import LrcSSM
 from .lstm import LSTM
 from .ltc import LTC
 from .neural_ode import NeuralODE
@@ -12,7 +13,7 @@ from .spiking_lif import SpikingLIF
 from .wired_cfc import WiredCfC
 
 CELLS: dict[str, type[Layer]] = {
-    cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF)
+    cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF, LrcSSM)
 }
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LTC",
     "CfC",
     "Layer",
+    "LrcSSM",
     "NeuralODE",
     "SpikingLIF",
     "WiredCfC",

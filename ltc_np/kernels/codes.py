@@ -27,6 +27,14 @@ SURROGATES = ("fast_sigmoid", "arctan")
 FAST_SIGMOID, ARCTAN = range(2)
 
 
+# The elastance of an LRC by number: of what a sigmoid, a difference of two, or nothing makes of its argument.
+ELASTANCES = ("asymmetric", "symmetric", None)
+ASYMMETRIC, SYMMETRIC, CONSTANT = range(3)
+
+# Parameters of a unit of an LrcSSM, in the order in which kernels take them and their gradients.
+LRC_SSM_UNIT = ("gleak", "vleak", "w", "h", "mu", "sigma", "elastance_v", "elastance_b", "elastance_shift")
+
+
 # A call of Numba takes these two as plain tuples, whose fields they name: as NamedTuples it would last 0.5 us longer.
 class SpikingNeuron(NamedTuple):
     """A leaky integrate-and-fire neuron: a spike turns the potential V into keep * V + offset.

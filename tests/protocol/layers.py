@@ -24,7 +24,11 @@ from ltc_np import (
     Dropout,
     FullyConnected,
     InputMapping,
+<<<<<<< HEAD
     LayerNorm,
+=======
+    LrcSSM,
+>>>>>>> 8f8bd74 (lrc_ssm: units with liquid resistance and capacitance, each on its own)
     MixedMemory,
     NeuralODE,
     Pooling,
@@ -170,6 +174,15 @@ ROWS = {
     "SpikingLIF relaxed": Row(
         "takes_dt dt0_identity causal",
         [SpikingLIF(4, input_dim=2, recurrent=True, reset=-0.2, threshold=0.8, surrogate="arctan", relaxed=True)],
+    ),
+    "LrcSSM": Row(
+        "takes_dt dt0_identity smooth causal",
+        [
+            LrcSSM(5, input_dim=2),
+            LrcSSM(3, input_dim=2, elastance="symmetric", solver="semi_implicit", ode_unfolds=2),
+            LrcSSM(18, input_dim=2, elastance=None, solver="exponential", init={"w": (-2.0, 2.0)}),
+            LrcSSM(17, input_dim=2, solver="rk4", init={"sensory_sigma": (1.0, 3.0)}),
+        ],
     ),
     "MixedMemory": Row(
         "takes_dt smooth causal reads_wiring",

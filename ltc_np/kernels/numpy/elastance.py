@@ -1,0 +1,31 @@
+"""The elastance, or inverse capacitance, of the cells with a liquid one: the definition in NumPy.
+
+``"asymmetric"`` sigmoid(a), ``"symmetric"`` sigmoid(a + shift) - sigmoid(a - shift), None 1.
+"""
+
+import numpy as np
+
+from ...base.activations import sigmoid
+from ..codes import ASYMMETRIC, CONSTANT
+
+
+def elastance_of(kind, a, shift):
+    """Of its argument a; ``kind``: its number in `ltc_np.kernels.codes`."""
+    if kind == CONSTANT:
+        return np.ones_like(a)
+    if kind == ASYMMETRIC:
+        return sigmoid(a)
+    return sigmoid(a + shift) - sigmoid(a - shift)
+
+
+def d_elastance_of(kind, a, shift, d_epsilon):
+    """Adjoint of `elastance_of`: d_a and d_shift, of every element."""
+    none = np.zeros_like(a)
+    if kind == CONSTANT:
+        return none, none
+    if kind == ASYMMETRIC:
+        s = sigmoid(a)
+        return d_epsilon * s * (1 - s), none
+    s, r = sigmoid(a + shift), sigmoid(a - shift)
+    d_s, d_r = d_epsilon * s * (1 - s), d_epsilon * r * (1 - r)
+    return d_s - d_r, d_s + d_r
