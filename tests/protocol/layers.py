@@ -24,11 +24,8 @@ from ltc_np import (
     Dropout,
     FullyConnected,
     InputMapping,
-<<<<<<< HEAD
     LayerNorm,
-=======
     LrcSSM,
->>>>>>> 8f8bd74 (lrc_ssm: units with liquid resistance and capacitance, each on its own)
     MixedMemory,
     NeuralODE,
     Pooling,
