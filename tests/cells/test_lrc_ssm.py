@@ -9,7 +9,7 @@ from support.gradients import worst
 
 from ltc_np import Dense, LrcSSM, Model, dt_from_times, from_config, gradcheck, set_num_threads, solver_error
 from ltc_np.cells.lrc_ssm import CHUNK, MOST_SEQUENCES
-from ltc_np.kernels.codes import ELASTANCES, SOLVERS
+from ltc_np.kernels.codes import ELASTANCES, GRADIENT_ROWS, SOLVERS
 from ltc_np.kernels.numpy.elastance import elastance_of
 
 CASES = golden.cases("lrc_ssm")
@@ -176,6 +176,18 @@ def test_gradient_along_a_direction_at_a_realistic_size(memory, backend):
         assert np.array_equal(getattr(a, name), getattr(again, name))
     assert (a.h0[:5] == h0[:5]).all()
     assert (a.x[:5] == 0).all()
+
+
+def test_more_sequences_than_rows_of_a_block(backend):
+    B, T = GRADIENT_ROWS * (CHUNK + 3), 2
+    model = lively(3, 1, backend)
+    x, dt, h0 = data(B, T, 1, 3)
+    y, tape = model.forward(x, dt=dt, h0=h0)
+    g = model.backward(tape, np.cos(y))
+    some = np.arange(0, B, 997)
+    few, tape = model.forward(x[some], dt=dt[some], h0=h0[some])
+    np.testing.assert_allclose(y[some], few, rtol=1e-13)
+    np.testing.assert_allclose(g.x[some], model.backward(tape, np.cos(few)).x, rtol=1e-9, atol=1e-13)
 
 
 @pytest.mark.numba

@@ -15,8 +15,6 @@ from .ltc_solvers import advance, d_advance, d_elapsed
 from .simd import fma, fnma, lane_sum, load, load_part, sigmoid, store, store_part, tanh, vector_size, zeros
 
 VECTOR_BYTES = 64
-# Terms of a gradient that are added in the working precision.
-FLUSH_TERMS = 256
 
 
 class _Sizes(NamedTuple):
@@ -50,11 +48,10 @@ def work_size(rule, N, itemsize):
 
 
 @helper
-def _flush(sums, at, n, row):
-    """Add the first n of sums[at:] to the float64 row, and begin again at 0."""
+def _add(sums, at, n, row):
+    """Add the first n of sums[at:] to the float64 row."""
     for i in range(n):
         row[i] += sums[at + i]
-        sums[at + i] = 0
 
 
 @kernel
@@ -78,26 +75,23 @@ def d_synapses(mu, sigma, first, last, begin, end, x, s, d_s, d_x, g_mu, g_sigma
     """Shapes as above; d_s (b * steps, I), d_x (B, T, I) or empty, g_mu, g_sigma (I,) float64."""
     T, I = x.shape[1:]
     W = vector_size(x)
-    sums_mu, sums_sigma = work[:W], work[W : 2 * W]
     for k in range(0, I, W):
-        n, at, terms = I - k, k, 0
+        n, at = I - k, k
         m, q = load_part(mu, k, n), load_part(sigma, k, n)
-        store(sums_mu, 0, zeros(x))
-        store(sums_sigma, 0, zeros(x))
+        sum_mu, sum_sigma = zeros(x), zeros(x)
         for row in range(first, last):
             for t in range(begin, end):
                 start, y = (row * T + t) * I + k, load_part(s, at, n)
                 d_y = load_part(d_s, at, n) * fnma(y, y, y)
                 if d_x.size > 0:
                     store_part(d_x, start, d_y * q, n)
-                store(sums_mu, 0, fnma(d_y, q, load(sums_mu, 0)))
-                store(sums_sigma, 0, fma(d_y, load_part(x, start, n) - m, load(sums_sigma, 0)))
-                at, terms = at + I, terms + 1
-                if terms % FLUSH_TERMS == 0:
-                    _flush(sums_mu, 0, min(n, W), g_mu[k:])
-                    _flush(sums_sigma, 0, min(n, W), g_sigma[k:])
-        _flush(sums_mu, 0, min(n, W), g_mu[k:])
-        _flush(sums_sigma, 0, min(n, W), g_sigma[k:])
+                sum_mu = fnma(d_y, q, sum_mu)
+                sum_sigma = fma(d_y, load_part(x, start, n) - m, sum_sigma)
+                at += I
+        store(work, 0, sum_mu)
+        store(work, W, sum_sigma)
+        _add(work, 0, min(n, W), g_mu[k:])
+        _add(work, W, min(n, W), g_sigma[k:])
 
 
 @helper
@@ -197,7 +191,6 @@ def backward_steps(
     own = rest[: sizes.unit]
     _pack(unit, M, own)
     sums[:] = 0
-    terms = 0
     for t in range(end - 1, begin - 1, -1):
         for row in range(first, last):
             h, at = dt[row, t] / unfolds, ((row - first) * (end - begin) + t - begin) * 2 * N
@@ -258,8 +251,5 @@ def backward_steps(
                 store_part(d_drives, at + N + k, d_z, n)
             if d_dt.size > 0:
                 d_dt[row, t] = lane_sum(d_length) / unfolds
-        terms += (last - first) * K
-        if terms >= FLUSH_TERMS or t == begin:
-            terms = 0
-            for j in range(9):
-                _flush(sums, j * M, N, row_sums[j])
+    for j in range(9):
+        _add(sums, j * M, N, row_sums[j])
