@@ -66,6 +66,10 @@ class _Prepared(NamedTuple):
     weights, turned : (I, 2 * N) and (2 * N, I) arrays
         ``sensory_w`` and ``sensory_h`` side by side, and the transpose.
     kernels : module
+    kind : int
+        The number of the elastance.
+    rule : tuple
+        A `Rule`, as kernels take it.
     fastest : float or None
         The largest that epsilon sigmoid(f) can be; None where nobody asks.
     """
@@ -76,6 +80,8 @@ class _Prepared(NamedTuple):
     weights: np.ndarray
     turned: np.ndarray
     kernels: ModuleType
+    kind: int
+    rule: tuple[int, ...]
     fastest: float | None
 
 
@@ -235,9 +241,17 @@ class LrcSSM(Layer):
         weights = np.concatenate([p["sensory_w"], p["sensory_h"]], axis=1)
         none = np.zeros_like(p["w"])
         unit = np.stack([p.get(name, none) for name in LRC_SSM_UNIT])
-        turned = np.ascontiguousarray(weights.T)
-        found = kernels.load(backend, "lrc_ssm")
-        return _Prepared(unit, p["sensory_mu"], p["sensory_sigma"], weights, turned, found, self._fastest(p))
+        return _Prepared(
+            unit,
+            p["sensory_mu"],
+            p["sensory_sigma"],
+            weights,
+            np.ascontiguousarray(weights.T),
+            kernels.load(backend, "lrc_ssm"),
+            ELASTANCES.index(self.elastance),
+            tuple(self.rule),
+            self._fastest(p),
+        )
 
     def _fastest(self, p: Arrays) -> float | None:
         if self.method.limit is None or self.check_stability == "off":
@@ -260,10 +274,8 @@ class LrcSSM(Layer):
         v = workspace.array("v", B * N, dtype).reshape(B, N)
         kept = workspace.array("drives", B * T * 2 * N if keep == "full" else 0, dtype)
         v[:] = h0
-        forward_steps, rule = prepared.kernels.forward_steps, tuple(self.rule)
-        cuts, kind = _cuts(B, N), ELASTANCES.index(self.elastance)
-        workers = self._workers(B, T, len(cuts))
-        scratch = self._scratch(prepared, workers, cuts, workspace, dtype)
+        forward_steps, unit, kind, rule = prepared.kernels.forward_steps, prepared.unit, prepared.kind, prepared.rule
+        cuts, scratch = self._plan(prepared, B, T, workspace, dtype)
 
         def run(first, last, worker):
             own = scratch[worker]
@@ -271,10 +283,10 @@ class LrcSSM(Layer):
                 for block in _blocks(cut, lengths, T):
                     drives = _rows(kept, block, 2 * N, block.at) if kept.size else _rows(own.drives, block, 2 * N)
                     _drive(prepared, block, x, _rows(own.s, block, I), drives)
-                    forward_steps(prepared.unit, kind, rule, *block[:4], dt, drives, v, y, own.work)
+                    forward_steps(unit, kind, rule, *block[:4], dt, drives, v, y, own.work)
 
         with blas.one_thread():
-            threads.run(run, len(cuts), workers)
+            threads.run(run, len(cuts), len(scratch))
         return y, v, _Saved(x, dt, lengths, h0, y, kept) if keep else None
 
     def backward(
@@ -293,10 +305,8 @@ class LrcSSM(Layer):
         d_x = workspace.array("d_x", B * T * I if want_x else 0, dtype).reshape(-1, T, I)
         d_dt = workspace.array("d_dt", B * T if want_dt else 0, dtype).reshape(-1, T)
         d_v = d_h.copy()
-        backward_steps, rule = prepared.kernels.backward_steps, tuple(self.rule)
-        cuts, kind = _cuts(B, N), ELASTANCES.index(self.elastance)
-        workers = self._workers(B, T, len(cuts))
-        scratch = self._scratch(prepared, workers, cuts, workspace, dtype)
+        backward_steps, unit, kind, rule = prepared.kernels.backward_steps, prepared.unit, prepared.kind, prepared.rule
+        cuts, scratch = self._plan(prepared, B, T, workspace, dtype)
         sums = [_Sums(np.zeros((9, N)), np.zeros(I), np.zeros(I), np.zeros((I, 2 * N))) for _ in cuts]
 
         def run(first, last, worker):
@@ -308,36 +318,39 @@ class LrcSSM(Layer):
                     drives = _rows(kept, block, 2 * N, block.at) if kept.size else _rows(own.drives, block, 2 * N)
                     _drive(prepared, block, x, s, None if kept.size else drives)
                     backward_steps(
-                        prepared.unit, kind, rule, *block[:4], dt, drives, h0, y, d_y, d_v, d_drives, d_dt, total.unit,
-                        own.work,
-                    )  # fmt: skip
+                        unit, kind, rule, *block[:4], dt, drives, h0, y, d_y, d_v, d_drives, d_dt, total.unit, own.work
+                    )
                     _d_drive(prepared, block, x, s, d_drives, d_s, d_x, total, own.work)
 
         with blas.one_thread():
-            threads.run(run, len(cuts), workers)
-        unit, mu, sigma, weights = (sum(parts) for parts in zip(*sums, strict=True))
-        found = dict(zip(LRC_SSM_UNIT, unit, strict=True)) | {"sensory_mu": mu, "sensory_sigma": sigma}
+            threads.run(run, len(cuts), len(scratch))
+        ours, mu, sigma, weights = (sum(parts) for parts in zip(*sums, strict=True))
+        found = dict(zip(LRC_SSM_UNIT, ours, strict=True)) | {"sensory_mu": mu, "sensory_sigma": sigma}
         found |= {"sensory_w": weights[:, :N], "sensory_h": weights[:, N:]}
         for name in g:
             g[name] += found[name]
         return d_x if want_x else None, d_v, d_dt if want_dt else None
 
-    def _workers(self, B: int, T: int, pieces: int) -> int:
-        """Threads that share the work."""
-        return threads.share(pieces, B * T * self.units * self.rule.evaluations > PARALLEL_STEPS)
+    def _plan(
+        self, prepared: _Prepared, B: int, T: int, workspace: Workspace, dtype: Float
+    ) -> tuple[list[tuple[int, int]], list[_Scratch]]:
+        """How the sequences are cut, and what each thread works in."""
+        cuts, I, N = _cuts(B, self.units), self.input_size, self.units
+        workers = threads.share(len(cuts), B * T * N * self.rule.evaluations > PARALLEL_STEPS)
 
-    def _scratch(
-        self, prepared: _Prepared, workers: int, cuts: list[tuple[int, int]], workspace: Workspace, dtype: Float
-    ) -> list[_Scratch]:
-        """What each thread works in."""
-        rows = max(CHUNK, *(last - first for first, last in cuts))
-        I, N = self.input_size, self.units
-        work = prepared.kernels.work_size(tuple(self.rule), N, dtype.itemsize)
-        sizes = _Scratch(rows * I, rows * 2 * N, rows * I, rows * 2 * N, work)
-        return [
-            _Scratch(*(workspace.array(f"{name} {k}", size, dtype) for name, size in sizes._asdict().items()))
-            for k in range(workers)
-        ]
+        def make():
+            widest = max(last - first for first, last in cuts)
+            rows, work = (
+                min(max(CHUNK, widest), widest * T),
+                prepared.kernels.work_size(prepared.rule, N, dtype.itemsize),
+            )
+            sizes = _Scratch(rows * I, rows * 2 * N, rows * I, rows * 2 * N, work)
+            return [
+                _Scratch(*(workspace.array(f"{name} {k}", size, dtype) for name, size in sizes._asdict().items()))
+                for k in range(workers)
+            ]
+
+        return cuts, workspace.kept("scratch", (B, T, workers), make)
 
 
 def _rows(array: Array, block: _Block, width: int, at: int = 0) -> Array:
