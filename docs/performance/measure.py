@@ -3,7 +3,7 @@
     python docs/performance/measure.py
 
 One thread; each figure is G synapse evaluations per second of forward and backward together (one evaluation counted
-once), the best of five runs of some milliseconds.  `uses_posts` and `tile_width` in ltc_np/kernels/cpu/ltc.py follow
+once), the best of five runs of some milliseconds.  `uses_posts` and `tile_width` in ltc_np/kernels/cpu/tiles.py follow
 from it.  Takes about three minutes, on an idle machine.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from ltc_np import LTCRNN, AutoNCP, FullyConnected, losses, set_num_threads
 from ltc_np.base.workspace import Workspace
 from ltc_np.bench.host import machine
-from ltc_np.kernels.cpu import ltc
+from ltc_np.kernels.cpu import tiles
 from ltc_np.network.engine import Batch, Objective
 from ltc_np.network.sequences import Sequences
 
@@ -60,8 +60,8 @@ def main():
                 row = {"wiring": name, "N": N, "B": B}
                 orders = [("lanes", width) for width in (16, 32, 64) if width == 16 or width < 2 * B]
                 for order, width in orders + [("posts", 1)] * (name == "dense" and B <= 32):
-                    ltc.uses_posts = lambda N, dense, B, order=order: order == "posts"
-                    ltc.tile_width = lambda N, B, width=width: width
+                    tiles.uses_posts = lambda N, dense, B, order=order: order == "posts"
+                    tiles.tile_width = lambda N, B, width=width: width
                     row[order + ("" if order == "posts" else str(width))] = round(rate(model, B), 3)
                 print(row, flush=True)
                 rows.append(row)

@@ -28,7 +28,6 @@ from ltc_np import (
     RandomWiring,
     Wiring,
     gradcheck,
-    kernels,
     set_num_threads,
     solver_error,
 )
@@ -204,13 +203,13 @@ def test_gradients_know_that_only_ratios_of_conductance_and_capacity_count(solve
 @pytest.mark.numba
 @new
 def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
-    from ltc_np.kernels.cpu import ltc
+    from ltc_np.kernels.cpu import tiles
 
     rng = np.random.default_rng(1)
     for wiring, n in ((AutoNCP(8, 2), 70), (FullyConnected(201, 2), 3)):
         x, dt, lengths = rng.normal(size=(n, 3, 2)), rng.uniform(0, 0.1, (n, 3)), rng.integers(0, 4, n)
         for width in (16, 64):
-            monkeypatch.setattr(ltc, "tile_width", lambda N, B, width=width: width)
+            monkeypatch.setattr(tiles, "tile_width", lambda N, B, width=width: width)
             found = []
             for backend in ("numpy", "cpu"):
                 model = LTCRNN(wiring, 2, seed=0, dtype="float64", backend=backend, **options(solver))
@@ -358,8 +357,9 @@ def test_bits_do_not_depend_on_batch_order_tile_or_threads(solver, dtype, backen
         assert (streamed == state[3]).all()
         if backend == "numpy":  # which has neither tiles nor threads
             continue
-        ltc = kernels.load(backend, "ltc")
-        monkeypatch.setattr(ltc, "PARALLEL_EVALUATIONS", 0)
+        from ltc_np.kernels.cpu import tiles
+
+        monkeypatch.setattr(tiles, "PARALLEL_EVALUATIONS", 0)
         for threads in (1, 3):
             set_num_threads(threads)
             again = LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend, **options(solver))
@@ -367,7 +367,7 @@ def test_bits_do_not_depend_on_batch_order_tile_or_threads(solver, dtype, backen
             assert (again.loss_and_grad(x, y + 1, dt=dt)[1] == grad).all()
         set_num_threads(None)
         for width in (16, 64):
-            monkeypatch.setattr(ltc, "tile_width", lambda N, B, width=width: width)
+            monkeypatch.setattr(tiles, "tile_width", lambda N, B, width=width: width)
             assert (LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend, **options(solver))(x, dt=dt) == y).all()
         monkeypatch.undo()
 

@@ -200,7 +200,7 @@ def test_functions_have_the_same_bits_on_avx2_and_call_nothing(tmp_path):
 
 @pytest.mark.numba
 def test_loop_orders_and_tiles_follow_size_only():
-    from ltc_np.kernels.cpu.ltc import tile_width, uses_posts
+    from ltc_np.kernels.cpu.tiles import tile_width, uses_posts
 
     assert uses_posts(32, True, 1)
     assert uses_posts(32, True, 8)

@@ -1,40 +1,22 @@
-"""The LTC on the CPU: packs a network for the kernels, chooses loop order and tile width, spreads tiles on threads.
+"""The LTC on the CPU: packs a network for the kernels of both loop orders.
 
-`forward` and `backward` have the meaning of their namesakes in `ltc_np.kernels.numpy.ltc`, the definition.
+`forward` and `backward` have the meaning of their namesakes in `ltc_np.kernels.numpy.ltc`, the definition; they are
+those of `tiles`.
 """
 
-from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...base import threads
-from ..codes import GRADIENT_ROWS, LOG2E, NEURON, SENSORY, SYNAPSE
+from ..codes import LOG2E, NEURON, SENSORY, SYNAPSE
 from . import ltc_lanes, ltc_posts
-from .arguments import Gradients, Results, scratch
 from .jit import helper, kernel
+from .tiles import backward, forward, padded_units
 
-# Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
-PARALLEL_EVALUATIONS = 2_000_000
+__all__ = ["Circuit", "backward", "forward"]
 
 # Arrays of a dict by these names, in order.
 _neuron, _synapse, _sensory = (itemgetter(*names) for names in (NEURON, SYNAPSE, SENSORY))
-
-
-def uses_posts(N, dense, B):
-    """Posts order for dense wirings and few sequences, lanes order otherwise; the thread count has no say.
-
-    Measured: docs/decisions.md, "Loop orders".
-    """
-    return dense and min(N // 4, 8 if N <= 128 else 4) >= B
-
-
-def tile_width(N, B):
-    """Sequences in a tile of the lanes order: wide tiles amortise the gradient sums, narrow ones feed threads."""
-    if B > 256:
-        return 64
-    return 32 if B > 32 or N < 32 else 16
 
 
 @helper
@@ -116,6 +98,8 @@ class Circuit:
     epsilon : float
     """
 
+    orders, totals = (ltc_lanes, ltc_posts), 1
+
     def __init__(self, recurrent, sensory, p, gains, epsilon):
         self.recurrent, self.sensory, self.dtype = recurrent, sensory, p["cm"].dtype
         self.values = _neuron(p), (*_synapse(p), gains[0]), (*_sensory(p), gains[1])
@@ -127,6 +111,11 @@ class Circuit:
         """Synapses evaluated by a call with an x of this shape."""
         (B, T, _), (S, S_sensory) = shape, self._sizes
         return B * T * (rule.stages * rule.unfolds * S + S_sensory)
+
+    def row_size(self, posts):
+        """Sums that the gradients come from, as the kernels of either order have them."""
+        N, I = self.recurrent.n_post, self.sensory.n_pre
+        return 4 * padded_units(N, self.dtype) * (N + I + 1) if posts else 4 * (sum(self._sizes) + N)
 
     def packed(self, posts):
         """The kernels' form, for posts or for lanes order."""
@@ -144,7 +133,7 @@ class Circuit:
 
     def _pack_posts(self):
         neuron, _, _, recurrent, _, _, sensory = self.packed(False)
-        N, M = len(neuron), _padded_units(len(neuron), self.dtype)
+        N, M = len(neuron), padded_units(len(neuron), self.dtype)
 
         def planes(constants):  # (post, pre, 6) -> (6, pre, post), posts padded
             dense = constants.reshape(N, -1, 6).transpose(2, 1, 0)
@@ -160,157 +149,7 @@ class Circuit:
     def unpack(self, rows, posts, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
         if posts:  # (4, pre, post) -> (post, pre, 4), as lanes order has it
-            N, M, I = self.recurrent.n_post, _padded_units(self.recurrent.n_post, self.dtype), self.sensory.n_pre
+            N, M, I = self.recurrent.n_post, padded_units(self.recurrent.n_post, self.dtype), self.sensory.n_pre
             parts = np.split(rows.sum(axis=0), [4 * M * N, 4 * M * (N + I)])  # row by row, in order
             rows = np.concatenate([a.reshape(4, -1, M)[:, :, :N].transpose(2, 1, 0).ravel() for a in parts])[None]
         _unpack(rows, *self.values, _neuron(g), _synapse(g), _sensory(g))
-
-
-def _padded_units(N, dtype):
-    W = 64 // dtype.itemsize
-    return (N + W - 1) // W * W
-
-
-class _Cut(NamedTuple):
-    """How calls of one shape are cut: loop order, kernels, sequences in a tile, tiles, threads; what is kept.
-
-    That is ``slot`` values of all states; narrowed: whether padding of what is worked on is left out.
-    """
-
-    posts: bool
-    kernels: Any
-    width: int
-    tiles: int
-    slot: int
-    narrowed: bool
-    threads: int
-
-    @classmethod
-    def make(cls, circuit, B, n_threads):
-        recurrent, sensory = circuit.recurrent, circuit.sensory
-        N, W = recurrent.n_post, 64 // circuit.dtype.itemsize
-        if uses_posts(N, recurrent.dense and sensory.dense, B):
-            return cls(True, ltc_posts, 1, B, B * N, N % W > 0, min(B, n_threads))
-        width = tile_width(N, B)
-        tiles = -(-B // width)
-        last = B - (tiles - 1) * width
-        lanes = (tiles - 1) * width + ltc_lanes.kept_lanes(last, W)
-        return cls(False, ltc_lanes, width, tiles, lanes * N, last < W, min(tiles, n_threads))
-
-
-class _Forward(NamedTuple):
-    """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`.
-
-    Tuples are plain, as kernels take them.
-    """
-
-    cut: _Cut
-    rule: tuple
-    scratch: np.ndarray
-    kept: tuple
-    results: tuple
-
-    @classmethod
-    def make(cls, circuit, shape, rule, n_out, keep, n_threads, workspace):
-        (B, T, I), N, dtype, K = shape, circuit.recurrent.n_post, circuit.dtype, rule.evaluations
-        cut = _Cut.make(circuit, B, n_threads)
-        rows = {None: 0, "low": T, "full": T * K + 1}[keep]
-        narrowed = K if keep == "full" and cut.narrowed else 0
-        if cut.posts:
-            sizes = ltc_posts.forward_sizes(_padded_units(N, dtype), rule.stages, narrowed)
-        else:
-            sizes = ltc_lanes.forward_sizes(N, I, cut.width, rule.stages, narrowed)
-        kept = ltc_lanes.Kept(
-            states=workspace.array("states", cut.slot * rows, dtype),
-            totals=workspace.array("totals", cut.slot * T * K if keep == "full" else 0, dtype),
-        )
-        results = Results(
-            out=workspace.array("out", B * T * n_out, dtype).reshape(B, T, n_out),
-            h_last=workspace.array("h_last", B * N, dtype).reshape(B, N),
-        )
-        work = scratch(workspace, cut.threads, sizes, dtype)
-        return cls(cut, tuple(rule), work, tuple(kept), tuple(results))
-
-
-class _Backward(NamedTuple):
-    """The same for the adjoint: threads, arrays to work in, one each, and `Gradients`."""
-
-    threads: int
-    scratch: np.ndarray
-    gradients: tuple
-
-    @classmethod
-    def make(cls, circuit, shape, rule, keep, cut, want_dt, workspace):
-        (B, T, I), N, dtype = shape, circuit.recurrent.n_post, circuit.dtype
-        S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, 64 // dtype.itemsize
-        recomputed = rule.evaluations if keep == "low" or cut.narrowed else 0
-        if cut.posts:
-            M = _padded_units(N, dtype)
-            sums, sizes = 4 * M * (N + I + 1), ltc_posts.backward_sizes(N, I, M, recomputed)
-        else:
-            sums = 4 * (S + S_sensory + N)
-            sizes = ltc_lanes.backward_sizes(N, I, cut.width, S, S_sensory, W, recomputed)
-        rows = min(cut.tiles, GRADIENT_ROWS)
-        workers = min(cut.threads, rows)
-        gradients = Gradients(
-            rows=workspace.array("rows", rows * sums, np.dtype(np.float64)).reshape(rows, sums),
-            d_x=workspace.array("d_x", B * T * I, dtype).reshape(shape),
-            d_h0=workspace.array("d_h0", B * N, dtype).reshape(B, N),
-            d_dt=workspace.array("d_dt", B * T if want_dt else 0, dtype).reshape((B, T) if want_dt else (0, 0)),
-        )
-        return cls(workers, scratch(workspace, workers, sizes, dtype), tuple(gradients))
-
-
-class _Saved(NamedTuple):
-    """What `backward` needs of a call: the kernels' `Sequences` and `Kept`, and how the call was cut."""
-
-    sequences: tuple
-    kept: tuple
-    keep: str
-    cut: _Cut
-
-
-def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
-    """Run the sequences; see `ltc_np.kernels.numpy.ltc.forward`.
-
-    Parameters
-    ----------
-    circuit : Circuit
-    x (B, T, I), dt (B, T), lengths (B,) int64, h0 (B, N) : contiguous arrays of one float type
-    rule : Rule
-    n_out : int
-    keep : None, "full" or "low"
-        What to store for `backward`: nothing, (2*T*U*stages + 1)*N or T*N values a sequence.
-
-    Returns
-    -------
-    out (B, T, n_out), h_last (B, N), saved
-    """
-    n_threads = threads.get_num_threads() if circuit.evaluations(x.shape, rule) > PARALLEL_EVALUATIONS else 1
-    cut, numbers, work, kept, results = workspace.kept(
-        "forward",
-        (x.shape, rule, keep, n_threads),
-        lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, n_threads, workspace),
-    )
-    sequences, packed = (x, dt, lengths), circuit.packed(cut.posts)
-    tiles = partial(cut.kernels.forward, sequences, h0, packed, numbers, cut.width, work, kept, results)
-    threads.run(tiles, cut.tiles, cut.threads)
-    return *results, _Saved(sequences, kept, keep, cut) if keep else None
-
-
-def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
-    """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
-    sequences, kept, keep, cut = saved
-    shape = sequences[0].shape
-    workers, work, gradients = workspace.kept(
-        "backward",
-        (shape, rule, keep, cut, want_dt),
-        lambda: _Backward.make(circuit, shape, rule, keep, cut, want_dt, workspace),
-    )
-    rows, d_x, d_h0, d_dt = gradients
-    adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.posts), tuple(rule)
-    rows.fill(0)
-    parts = partial(cut.kernels.backward, sequences, adjoints, packed, numbers, cut.width, work, kept, gradients)
-    threads.run(parts, len(rows), workers)
-    circuit.unpack(rows, cut.posts, g)
-    return d_x, d_h0, d_dt if want_dt else None

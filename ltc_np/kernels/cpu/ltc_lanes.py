@@ -165,7 +165,7 @@ def _named(circuit):
 
 
 @helper
-def _lanes(B, width, W, tile):
+def tile_lanes(B, width, W, tile):
     """Sequences in this tile, and its lanes: that many rounded up to whole vectors (padding lanes have dt = 0)."""
     count = min(width, B - tile * width)
     return count, (count + W - 1) // W * W
@@ -361,7 +361,7 @@ def _step(circuit, rule, L, step, states, first, rows, totals):
 
 
 @helper
-def _flush(sums, row, at):
+def flush(sums, row, at):
     """Add the sums, over their lanes, to the float64 row from ``at`` on, and begin again at 0."""
     W = vector_size(sums)
     for s in range(sums.size // (4 * W)):
@@ -383,7 +383,7 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
     kept_rows = T * K + 1 if full else T if low else 0
     for tile in range(first, last):
         b0 = tile * width
-        count, L = _lanes(B, width, W, tile)
+        count, L = tile_lanes(B, width, W, tile)
         NL = N * L
         lanes = kept_lanes(count, W)
         NC, whole = N * lanes, lanes == L
@@ -458,7 +458,7 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
         row = rows[r]
         for tile in range(r, (B + width - 1) // width, rows.shape[0]):
             b0 = tile * width
-            count, L = _lanes(B, width, W, tile)
+            count, L = tile_lanes(B, width, W, tile)
             lanes = kept_lanes(count, W)
             NL, NC, whole = N * L, N * lanes, lanes == L
             sizes = backward_sizes(N, I, L, S, S_sensory, W, 0 if full and whole else K)
@@ -548,14 +548,14 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
                         for i in range(N):
                             begin, end = recurrent.start[i], recurrent.start[i + 1]
                             _d_synapses(recurrent, (i, i + 1), L, stage.v, d_p, d_q, d_source, post_sums, begin)
-                            _flush(post_sums[: 4 * W * (end - begin)], row, 4 * begin)
+                            flush(post_sums[: 4 * W * (end - begin)], row, 4 * begin)
                     for k in range(0, NL, W):
                         store(d_v, k, load(d_v, k) + load(d_source, k))
                 d_inputs[:] = 0
                 _d_synapses(sensory, (0, N), L, inputs, step_d_p, step_d_q, d_inputs, sensory_sums, 0)
                 terms += K * (L // W)
                 if terms >= FLUSH_TERMS or t == 0:
-                    _flush(sums, row, 0 if few else 4 * S)
+                    flush(sums, row, 0 if few else 4 * S)
                     terms = 0
                 for lane in range(count):
                     for k in range(I):

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("numba")
 
 from ltc_np import CTRNN, LTC, AutoNCP, FullyConnected, Model, NeuralODE
-from ltc_np.kernels.cpu import arguments, ltc, ltc_lanes, ltc_posts, ode
+from ltc_np.kernels.cpu import arguments, ltc_lanes, ltc_posts, ode, tiles
 
 CELLS = {
     f"{type(layer).__name__} {layer.solver} {order}": layer
@@ -42,7 +42,7 @@ def test_kernels_need_what_their_table_says_and_no_more(name, memory, B, monkeyp
         return y, g.theta, g.x, g.h0, g.dt
 
     expected = run("full")
-    for module in (ltc, ode):
+    for module in (tiles, ode):
         monkeypatch.setattr(module, "scratch", fenced)
     found = run(memory)
     assert len(fences) >= 2

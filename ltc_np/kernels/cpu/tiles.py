@@ -1,0 +1,194 @@
+"""How calls of synaptic cells are cut: chooses loop order and tile width, spreads tiles on threads, keeps arrays.
+
+The LTC and the LRC have it in common.  What it needs of a cell is its `Circuit`, effective parameters packed for the
+kernels:
+
+``recurrent``, ``sensory``, ``dtype``
+    `Synapses`, and the float type.
+``orders``
+    The modules of the lanes and of the posts order: their `forward` and `backward`, and `forward_sizes` and
+    `backward_sizes` of what these work in.
+``totals``
+    How many numbers are kept of a neuron's sums at every stage.
+``evaluations(shape, rule)``, ``packed(posts)``, ``row_size(posts)``, ``unpack(rows, posts, g)``
+    Synapses that a call evaluates, the parameters in the kernels' form for either order, how many sums the gradients
+    come from, and gradients of effective values, added to ``g``, from rows of these.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...base import threads
+from ..codes import GRADIENT_ROWS
+from .arguments import Gradients, Results, scratch
+from .ltc_lanes import Kept, kept_lanes
+
+# Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
+PARALLEL_EVALUATIONS = 2_000_000
+
+
+def uses_posts(N, dense, B):
+    """Posts order for dense wirings and few sequences, lanes order otherwise; the thread count has no say.
+
+    Measured: docs/decisions.md, "Loop orders".
+    """
+    return dense and min(N // 4, 8 if N <= 128 else 4) >= B
+
+
+def tile_width(N, B):
+    """Sequences in a tile of the lanes order: wide tiles amortise the gradient sums, narrow ones feed threads."""
+    if B > 256:
+        return 64
+    return 32 if B > 32 or N < 32 else 16
+
+
+def padded_units(N, dtype):
+    W = 64 // dtype.itemsize
+    return (N + W - 1) // W * W
+
+
+class _Cut(NamedTuple):
+    """How calls of one shape are cut: loop order, kernels, sequences in a tile, tiles, threads; what is kept.
+
+    That is ``slot`` values of all states; narrowed: whether padding of what is worked on is left out.
+    """
+
+    posts: bool
+    kernels: Any
+    width: int
+    tiles: int
+    slot: int
+    narrowed: bool
+    threads: int
+
+    @classmethod
+    def make(cls, circuit, B, n_threads):
+        recurrent, sensory, (lanes, posts) = circuit.recurrent, circuit.sensory, circuit.orders
+        N, W = recurrent.n_post, 64 // circuit.dtype.itemsize
+        if uses_posts(N, recurrent.dense and sensory.dense, B):
+            return cls(True, posts, 1, B, B * N, N % W > 0, min(B, n_threads))
+        width = tile_width(N, B)
+        tiles = -(-B // width)
+        last = B - (tiles - 1) * width
+        kept = (tiles - 1) * width + kept_lanes(last, W)
+        return cls(False, lanes, width, tiles, kept * N, last < W, min(tiles, n_threads))
+
+
+class _Forward(NamedTuple):
+    """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`.
+
+    Tuples are plain, as kernels take them.
+    """
+
+    cut: _Cut
+    rule: tuple
+    scratch: np.ndarray
+    kept: tuple
+    results: tuple
+
+    @classmethod
+    def make(cls, circuit, shape, rule, n_out, keep, n_threads, workspace):
+        (B, T, I), N, dtype, K = shape, circuit.recurrent.n_post, circuit.dtype, rule.evaluations
+        cut = _Cut.make(circuit, B, n_threads)
+        rows = {None: 0, "low": T, "full": T * K + 1}[keep]
+        narrowed = K if keep == "full" and cut.narrowed else 0
+        if cut.posts:
+            sizes = cut.kernels.forward_sizes(padded_units(N, dtype), rule.stages, narrowed)
+        else:
+            sizes = cut.kernels.forward_sizes(N, I, cut.width, rule.stages, narrowed)
+        kept = Kept(
+            states=workspace.array("states", cut.slot * rows, dtype),
+            totals=workspace.array("totals", cut.slot * T * K * circuit.totals if keep == "full" else 0, dtype),
+        )
+        results = Results(
+            out=workspace.array("out", B * T * n_out, dtype).reshape(B, T, n_out),
+            h_last=workspace.array("h_last", B * N, dtype).reshape(B, N),
+        )
+        work = scratch(workspace, cut.threads, sizes, dtype)
+        return cls(cut, tuple(rule), work, tuple(kept), tuple(results))
+
+
+class _Backward(NamedTuple):
+    """The same for the adjoint: threads, arrays to work in, one each, and `Gradients`."""
+
+    threads: int
+    scratch: np.ndarray
+    gradients: tuple
+
+    @classmethod
+    def make(cls, circuit, shape, rule, keep, cut, want_dt, workspace):
+        (B, T, I), N, dtype = shape, circuit.recurrent.n_post, circuit.dtype
+        S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, 64 // dtype.itemsize
+        recomputed = rule.evaluations if keep == "low" or cut.narrowed else 0
+        if cut.posts:
+            sizes = cut.kernels.backward_sizes(N, I, padded_units(N, dtype), recomputed)
+        else:
+            sizes = cut.kernels.backward_sizes(N, I, cut.width, S, S_sensory, W, recomputed)
+        sums = circuit.row_size(cut.posts)
+        rows = min(cut.tiles, GRADIENT_ROWS)
+        workers = min(cut.threads, rows)
+        gradients = Gradients(
+            rows=workspace.array("rows", rows * sums, np.dtype(np.float64)).reshape(rows, sums),
+            d_x=workspace.array("d_x", B * T * I, dtype).reshape(shape),
+            d_h0=workspace.array("d_h0", B * N, dtype).reshape(B, N),
+            d_dt=workspace.array("d_dt", B * T if want_dt else 0, dtype).reshape((B, T) if want_dt else (0, 0)),
+        )
+        return cls(workers, scratch(workspace, workers, sizes, dtype), tuple(gradients))
+
+
+class _Saved(NamedTuple):
+    """What `backward` needs of a call: the kernels' `Sequences` and `Kept`, and how the call was cut."""
+
+    sequences: tuple
+    kept: tuple
+    keep: str
+    cut: _Cut
+
+
+def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
+    """Run the sequences; see `forward` of the cell in `ltc_np.kernels.numpy`, the definition.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    x (B, T, I), dt (B, T), lengths (B,) int64, h0 (B, N) : contiguous arrays of one float type
+    rule : Rule
+    n_out : int
+    keep : None, "full" or "low"
+        What to store for `backward`: nothing; states and ``totals`` of every stage, ((1 + totals)*T*U*stages + 1)*N
+        values a sequence; or states of every step, T*N.
+
+    Returns
+    -------
+    out (B, T, n_out), h_last (B, N), saved
+    """
+    n_threads = threads.get_num_threads() if circuit.evaluations(x.shape, rule) > PARALLEL_EVALUATIONS else 1
+    cut, numbers, work, kept, results = workspace.kept(
+        "forward",
+        (x.shape, rule, keep, n_threads),
+        lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, n_threads, workspace),
+    )
+    sequences, packed = (x, dt, lengths), circuit.packed(cut.posts)
+    tiles = partial(cut.kernels.forward, sequences, h0, packed, numbers, cut.width, work, kept, results)
+    threads.run(tiles, cut.tiles, cut.threads)
+    return *results, _Saved(sequences, kept, keep, cut) if keep else None
+
+
+def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
+    """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
+    sequences, kept, keep, cut = saved
+    shape = sequences[0].shape
+    workers, work, gradients = workspace.kept(
+        "backward",
+        (shape, rule, keep, cut, want_dt),
+        lambda: _Backward.make(circuit, shape, rule, keep, cut, want_dt, workspace),
+    )
+    rows, d_x, d_h0, d_dt = gradients
+    adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.posts), tuple(rule)
+    rows.fill(0)
+    parts = partial(cut.kernels.backward, sequences, adjoints, packed, numbers, cut.width, work, kept, gradients)
+    threads.run(parts, len(rows), workers)
+    circuit.unpack(rows, cut.posts, g)
+    return d_x, d_h0, d_dt if want_dt else None
