@@ -6,7 +6,7 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .base.layout import Entry, Layout
 from .base.threads import get_num_threads, set_num_threads
-from .cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, Layer, LrcSSM, NeuralODE, SpikingLIF, WiredCfC
+from .cells import CTGRU, CTRNN, GRU, LRC, LSTM, LTC, CfC, Layer, LrcSSM, NeuralODE, SpikingLIF, WiredCfC
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import save
 from .layers import (
@@ -55,6 +55,7 @@ __all__ = [
     "GELU",
     "GLU",
     "GRU",
+    "LRC",
     "LSTM",
     "LTC",
     "LTCRNN",

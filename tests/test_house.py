@@ -22,7 +22,7 @@ TESTED_THROUGH = {
     for reason, names in {
         "the battery runs every layer with every backend, and these are parts of them": """
             cells.mapping cells.ode cells.time_constants layers.stack
-            kernels.cpu.activations kernels.cpu.elastance kernels.cpu.ltc_solvers
+            kernels.cpu.activations kernels.cpu.elastance kernels.cpu.lrc_neuron kernels.cpu.ltc_solvers
         """,
         "tests/kernels/cuda runs it with the emulated card": """
             bench.cuda

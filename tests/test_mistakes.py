@@ -40,6 +40,9 @@ TRAIN = {
 # Of each call: the function, and arguments that fit.
 CALLS = {
     "LTC": (lib.LTC, {"wiring": lib.AutoNCP(6, 2)} | WIRED),
+    "LRC": (lib.LRC, {"wiring": lib.AutoNCP(6, 2), "input_dim": 2, "ode_unfolds": 2, "elastance": "symmetric",
+            "elastance_by": "state", "positivity": "clip", "solver": "rk4", "check_stability": "off",
+            "input_mapping": "affine", "output_mapping": None, "init": {"w": 0.5}}),
     "LTCRNN": (lib.LTCRNN, {"wiring": lib.AutoNCP(6, 2), "input_dim": 2, "hidden_dim": 6, "output_dim": 2,
                "proj_size": 3, "mixed_memory": False, "seed": 0, "dtype": "float32", "backend": "numpy",
                "return_sequences": True}),

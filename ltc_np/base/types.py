@@ -61,6 +61,7 @@ BackboneActivation: TypeAlias = Literal["relu", "silu", "tanh", "gelu", "lecun_t
 LTCSolver: TypeAlias = Literal["semi_implicit", "euler", "rk4", "exponential"]
 CTRNNSolver: TypeAlias = Literal["semi_implicit", "euler", "rk4"]
 Elastance: TypeAlias = Literal["asymmetric", "symmetric"] | None
+ElastanceBy: TypeAlias = Literal["synapses", "state", "state_and_inputs"]
 SurrogateName: TypeAlias = Literal["fast_sigmoid", "arctan"]
 # Initial values by the name of a parameter: a range, a number or an array, or of a matrix a word and a gain.
 Init: TypeAlias = dict[str, Any] | None

@@ -5,6 +5,7 @@ from .cfc import CfC
 from .ctgru import CTGRU
 from .ctrnn import CTRNN
 from .gru import GRU
+from .lrc import LRC
 from .lrc_ssm import LrcSSM
 from .lstm import LSTM
 from .ltc import LTC
@@ -13,7 +14,7 @@ from .spiking_lif import SpikingLIF
 from .wired_cfc import WiredCfC
 
 CELLS: dict[str, type[Layer]] = {
-    cell.__name__: cell for cell in (LTC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF, LrcSSM)
+    cell.__name__: cell for cell in (LTC, LRC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF, LrcSSM)
 }
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "CTGRU",
     "CTRNN",
     "GRU",
+    "LRC",
     "LSTM",
     "LTC",
     "CfC",

@@ -41,7 +41,7 @@ def built(wiring: Wiring, input_dim: int | None) -> Wiring:
 def cell_sizes(units: int, input_dim: int | None) -> tuple[int, int | None]:
     """``units`` and ``input_dim``, which may be None, of a cell without a wiring, checked."""
     if isinstance(units, Wiring):
-        raise TypeError(f"`units` must be an int >= 1, got a wiring, {units!r}: wirings are for LTC and WiredCfC")
+        raise TypeError(f"`units` must be an int >= 1, got a wiring, {units!r}: wirings are for LTC, LRC and WiredCfC")
     if is_of_ncps(units):
         raise TypeError(f"`units` must be an int >= 1, got {_kind(units)}")
     return checks.integer("units", units), input_features(input_dim)

@@ -81,8 +81,9 @@ class CellConfig:
     Parameters
     ----------
     cell : str
-        ``"LTC"``, ``"CTRNN"``, ``"NeuralODE"``, ``"CTGRU"``, ``"SpikingLIF"``, ``"LrcSSM"``, ``"CfC"``, ``"LSTM"``,
-        ``"GRU"``, or another cell of the registry (`register`); ``"LIF"`` and ``"NODE"`` are known too.
+        ``"LTC"``, ``"LRC"``, ``"CTRNN"``, ``"NeuralODE"``, ``"CTGRU"``, ``"SpikingLIF"``, ``"LrcSSM"``, ``"CfC"``,
+        ``"LSTM"``, ``"GRU"``, or another cell of the registry (`register`); ``"LIF"``, ``"NODE"`` and ``"LRCU"`` are
+        known too.
     units : int >= 1
         Wired cells are fully connected; for other wirings use `LTCRNN` or `Model`.
     input_dim : int >= 1

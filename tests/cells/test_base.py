@@ -9,7 +9,7 @@ from ltc_np import CTGRU, CTRNN, GRU, LSTM, LTC, LTCRNN, AutoNCP, CfC, CfCRNN, N
 @pytest.mark.parametrize("cell", [LSTM, GRU, CTGRU, CTRNN, NeuralODE, SpikingLIF, CfC])
 def test_what_belongs_to_wired_cells(cell):
     """People who come from an LTC give these arguments to other cells."""
-    with pytest.raises(TypeError, match=r"`units` must be an int >= 1, got a wiring, AutoNCP.* for LTC and WiredCfC"):
+    with pytest.raises(TypeError, match=r"`units` must be an int >= 1, got a wiring, AutoNCP.* LTC, LRC and WiredCfC"):
         cell(AutoNCP(8, 2), input_dim=3)
     with pytest.raises(TypeError, match="`init` must be a dict .*, got 'time_constants'; only an LTC has that"):
         cell(4, input_dim=3, init="time_constants")

@@ -104,13 +104,14 @@ def test_vector_arithmetic_sums_and_scalars_mix():
 
 ASSEMBLY = """
     import numpy as np, re
-    from ltc_np import LTCRNN, FullyConnected, losses
-    from ltc_np.kernels.cpu import ltc_lanes, ltc_posts
+    from ltc_np import LRC, LTC, FullyConnected, Model, losses
+    from ltc_np.kernels.cpu import lrc_lanes, lrc_posts, ltc_lanes, ltc_posts
     for B in (64, 2):
-        model = LTCRNN(FullyConnected(32, 2), 3, seed=0)
-        model.loss_and_grad(np.ones((B, 3, 3)), np.ones((B, 3, 2)), dt=0.5)
-        model.backward(model.forward(np.ones((B, 3, 3)), dt=0.5)[1], np.ones((B, 3, 2)))
-    for module in (ltc_lanes, ltc_posts):
+        for cell in (LTC, LRC):
+            model = Model(cell(FullyConnected(32, 2)), input_dim=3, seed=0)
+            model.loss_and_grad(np.ones((B, 3, 3)), np.ones((B, 3, 2)), dt=0.5)
+            model.backward(model.forward(np.ones((B, 3, 3)), dt=0.5)[1], np.ones((B, 3, 2)))
+    for module in (ltc_lanes, ltc_posts, lrc_lanes, lrc_posts):
         for kernel in (module.forward, module.backward):
             (text,) = kernel.inspect_asm().values()
             packed = len(re.findall(r"vfn?m(?:add|sub)\\d+ps", text)) + len(re.findall(r"vdivps", text))
@@ -127,8 +128,8 @@ def test_kernels_are_vectorised_and_pure_float32(cpu, tmp_path):
     environment = {"NUMBA_CACHE_DIR": str(tmp_path)}  # a cached function shows no assembly
     if cpu == "haswell":
         environment |= {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
-    lines = python(ASSEMBLY, **environment).stdout.split("\n")[:4]
-    assert len(lines) == 4
+    lines = python(ASSEMBLY, **environment).stdout.split("\n")[:8]
+    assert len(lines) == 8
     for line in lines:
         _, _, packed, calls, double = line.split()
         assert int(packed) >= 10, line  # fused multiply-adds and divisions on whole vectors

@@ -14,6 +14,7 @@ from ltc_np import (
     GELU,
     GLU,
     GRU,
+    LRC,
     LSTM,
     LTC,
     AutoNCP,
@@ -71,6 +72,24 @@ ROWS = {
         [
             LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=5, solver="euler", init={"cm": 3.0}),
             LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=4, solver="rk4", init={"cm": 3.0}),
+        ],
+    ),
+    "LRC": Row(
+        "takes_dt dt0_identity smooth causal reads_wiring bitwise_batch",
+        [
+            LRC(AutoNCP(8, 3), input_dim=2, ode_unfolds=3),  # one unfold takes an input one layer of neurons further
+            LRC(
+                FullyConnected(5, 3),
+                input_dim=2,
+                elastance="symmetric",
+                positivity="clip",
+                input_mapping=None,
+                output_mapping="linear",
+            ),
+            LRC(RandomWiring(2, 3, 6, seed=0), elastance="symmetric", elastance_by="state_and_inputs", ode_unfolds=2),
+            LRC(FullyConnected(13, 2), input_dim=2, elastance_by="state", solver="semi_implicit"),  # by posts
+            LRC(AutoNCP(8, 2), input_dim=2, elastance=None, solver="exponential", ode_unfolds=3),
+            LRC(FullyConnected(17, 2), input_dim=2, elastance="symmetric", solver="rk4"),
         ],
     ),
     "CfC": Row(

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from ltc_np import CTRNN, LTC, AutoNCP, FullyConnected, Model, NeuralODE
+from ltc_np import CTRNN, LRC, LTC, AutoNCP, FullyConnected, Model, NeuralODE
 from ltc_np.kernels.cpu import arguments, ltc_lanes, ltc_posts, ode, tiles
 
 CELLS = {
@@ -15,6 +15,10 @@ CELLS = {
         (LTC(AutoNCP(12, 3), input_dim=2, solver="exponential", ode_unfolds=2), "lanes"),
         (LTC(FullyConnected(33, 3), input_dim=2, solver="rk4", ode_unfolds=2, check_stability="off"), "posts"),
         (LTC(FullyConnected(33, 3), input_dim=2, solver="exponential", ode_unfolds=2), "posts"),
+        (LRC(AutoNCP(12, 3), input_dim=2, solver="rk4", ode_unfolds=2, elastance="symmetric"), "lanes"),
+        (LRC(AutoNCP(12, 3), input_dim=2, elastance_by="state"), "lanes"),
+        (LRC(FullyConnected(33, 3), input_dim=2, solver="exponential", ode_unfolds=2), "posts"),
+        (LRC(FullyConnected(33, 3), input_dim=2, elastance=None), "posts"),
         (CTRNN(5, input_dim=2, solver="rk4", ode_unfolds=2), "tiles"),
         (NeuralODE(9, input_dim=3, solver="euler", ode_unfolds=2), "tiles"),
     )
