@@ -88,14 +88,9 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
     if model.config is not None:
         meta["config"] = model.config.to_dict()
     if model.best is not None:
-        meta["best"] = model.best._asdict() | {
-            "value": float(model.best.value),
-            "theta": encoder.value(model.best.theta),
-        }
-        if model.best.buffers is None:
-            del meta["best"]["buffers"]
-        else:
-            meta["best"]["buffers"] = encoder.value(model.best.buffers)
+        best = model.best._asdict() | {"value": float(model.best.value), "theta": encoder.value(model.best.theta)}
+        buffers = best.pop("buffers")
+        meta["best"] = best if buffers is None else best | {"buffers": encoder.value(buffers)}
     if model.trained is not None:
         meta["trained"] = model.trained._asdict() | {
             "callbacks": [[name, _encode_state(name, state, encoder)] for name, state in model.trained.callbacks]
