@@ -6,7 +6,22 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .base.layout import Entry, Layout
 from .base.threads import get_num_threads, set_num_threads
-from .cells import CTGRU, CTRNN, GRU, LRC, LSTM, LTC, CfC, Layer, LrcSSM, NeuralODE, SpikingLIF, WiredCfC
+from .cells import (
+    CTGRU,
+    CTRNN,
+    GRU,
+    LRC,
+    LSTM,
+    LTC,
+    S4D,
+    CfC,
+    Layer,
+    LiquidS4,
+    LrcSSM,
+    NeuralODE,
+    SpikingLIF,
+    WiredCfC,
+)
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import save
 from .layers import (
@@ -60,6 +75,7 @@ __all__ = [
     "LTC",
     "LTCRNN",
     "NCP",
+    "S4D",
     "SGD",
     "Adam",
     "AdamW",
@@ -86,6 +102,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "Layout",
+    "LiquidS4",
     "LrcSSM",
     "MixedMemory",
     "Model",

@@ -62,6 +62,11 @@ LTCSolver: TypeAlias = Literal["semi_implicit", "euler", "rk4", "exponential"]
 CTRNNSolver: TypeAlias = Literal["semi_implicit", "euler", "rk4"]
 Elastance: TypeAlias = Literal["asymmetric", "symmetric"] | None
 ElastanceBy: TypeAlias = Literal["synapses", "state", "state_and_inputs"]
+ModesName: TypeAlias = Literal["legs", "lin", "inv"]
+DiscretizationName: TypeAlias = Literal["zoh", "bilinear"]
+Convolution: TypeAlias = Literal["scan", "fft"]
+LiquidKind: TypeAlias = Literal["exact", "discrete", "kb", "pb"]
+LiquidName: TypeAlias = LiquidKind | None
 SurrogateName: TypeAlias = Literal["fast_sigmoid", "arctan"]
 # Initial values by the name of a parameter: a range, a number or an array, or of a matrix a word and a gain.
 Init: TypeAlias = dict[str, Any] | None

@@ -1,4 +1,4 @@
-"""How long a call takes, and how many sigmoids a processor or a card does in a second."""
+"""How long a call takes, and what a processor or a card does in a second."""
 
 import statistics
 import time
@@ -43,6 +43,21 @@ def sigmoid_rate(dtype):
         sigmoid_sum(x, row, 1000)
         best = min(best, time.perf_counter() - start)
     return 1000 * x.size / best
+
+
+def multiply_add_rate(dtype):
+    """Multiply-adds per second of one core, in registers: the best of 20."""
+    from ..kernels.cpu.rate import MULTIPLY_ADDS, multiply_add_chains
+
+    x, row = np.full(64 // np.dtype(dtype).itemsize, 0.5, dtype), np.zeros(4)
+    repeats = 100_000
+    multiply_add_chains(x, row, 1)
+    best = np.inf
+    for _ in range(20):
+        start = time.perf_counter()
+        multiply_add_chains(x, row, repeats)
+        best = min(best, time.perf_counter() - start)
+    return repeats * MULTIPLY_ADDS * x.size / best
 
 
 def card_sigmoid_rate(dtype, runs=5):

@@ -6,15 +6,18 @@ from .ctgru import CTGRU
 from .ctrnn import CTRNN
 from .gru import GRU
 from .lrc import LRC
+from .liquid_s4 import LiquidS4
 from .lrc_ssm import LrcSSM
 from .lstm import LSTM
 from .ltc import LTC
 from .neural_ode import NeuralODE
+from .s4d import S4D
 from .spiking_lif import SpikingLIF
 from .wired_cfc import WiredCfC
 
 CELLS: dict[str, type[Layer]] = {
-    cell.__name__: cell for cell in (LTC, LRC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF, LrcSSM)
+    cell.__name__: cell
+    for cell in (LTC, LRC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF, LrcSSM, S4D, LiquidS4)
 }
 
 __all__ = [
@@ -25,8 +28,10 @@ __all__ = [
     "LRC",
     "LSTM",
     "LTC",
+    "S4D",
     "CfC",
     "Layer",
+    "LiquidS4",
     "LrcSSM",
     "NeuralODE",
     "SpikingLIF",

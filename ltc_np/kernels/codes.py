@@ -22,6 +22,32 @@ MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, CROSS_ENTROPY = range(5)
 # What a step of a CfC does with its heads: modes default, no_gate and pure, the last in two ways.
 GATE, NO_GATE, DECAY, DECAY_OF_STATE = range(4)
 
+# How a state space is brought into discrete time, what its liquid term is, and their numbers.
+DISCRETIZATIONS = ("zoh", "bilinear")
+ZOH, BILINEAR = range(2)
+LIQUIDS = (None, "exact", "discrete", "kb", "pb")
+PLAIN, EXACT, DISCRETE, KB, PB = range(5)
+
+
+class Discretization(NamedTuple):
+    """How one step of a state space is made.
+
+    Attributes
+    ----------
+    kind, liquid : int
+        ``ZOH`` or ``BILINEAR``; ``PLAIN`` (none), ``EXACT``, ``DISCRETE``, ``KB`` or ``PB``.
+    degree : int
+        The longest products of inputs, of KB and PB; else 1.
+    bound : float
+        The largest magnitude of the factor on a mode; 0 for none.
+    """
+
+    kind: int
+    liquid: int
+    degree: int
+    bound: float
+
+
 # What stands for the derivative of a spike, and its number.
 SURROGATES = ("fast_sigmoid", "arctan")
 FAST_SIGMOID, ARCTAN = range(2)

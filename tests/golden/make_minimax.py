@@ -1,8 +1,10 @@
 """Minimax coefficients by Remez exchange, for ltc_np/kernels/cpu/simd.py and ltc_np/activations.py.
 
-Needs mpmath; prints for each polynomial its name, degree, error and coefficients from the constant term up, once for
+Needs mpmath; prints for each polynomial, or those named on the command line, its name, degree, error and coefficients from the constant term up, once for
 float32 and once for float64.  Not needed by the tests, which check the error of the functions themselves.
 """
+
+import sys
 
 import mpmath as mp
 
@@ -67,6 +69,18 @@ def normal_tail(t):
     return (a + CENTRE) * mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
 
 
+def sine(w):
+    """(sin(r) / r - 1) / w as a function of w = r**2."""
+    return sum((-1) ** (k + 1) * w**k / mp.factorial(2 * k + 3) for k in range(20))
+
+
+def cosine(w):
+    """(cos(r) - 1) / w as a function of w = r**2."""
+    return sum((-1) ** (k + 1) * w**k / mp.factorial(2 * k + 2) for k in range(20))
+
+
+QUARTER2 = (mp.pi / 4) ** 2
+
 POLYNOMIALS = {  # name: target, weight, interval, degrees for float32 and float64
     # 2**f, relative
     "EXP2": (lambda f: mp.power(2, f), lambda f: mp.power(2, -f), -0.5, 0.5, (5, 11)),
@@ -76,10 +90,14 @@ POLYNOMIALS = {  # name: target, weight, interval, degrees for float32 and float
     # -1 <= t <= 1, relative
     "NORMAL_TAIL": (normal_tail, lambda t: 1 / normal_tail(t), -1, 1, (11, 23)),
     "LOG1P": (log1p, lambda w: 1 / log1p(w), 0, mp.mpf(4) / 9, (4, 9)),
+    # with errors relative to sin(r) and cos(r), |r| <= pi/4
+    "SINE": (sine, lambda w: w / (1 + w * sine(w)), 0, QUARTER2, (2, 5)),
+    "COSINE": (cosine, lambda w: w / (1 + w * cosine(w)), 0, QUARTER2, (3, 6)),
 }
 
 if __name__ == "__main__":
-    for name, (target, weight, low, high, degrees) in POLYNOMIALS.items():
+    for name in sys.argv[1:] or POLYNOMIALS:
+        target, weight, low, high, degrees = POLYNOMIALS[name]
         for degree in degrees:
             coefficients, error = remez(target, weight, low, high, degree)
             print(name, degree, mp.nstr(error, 3))

@@ -21,6 +21,8 @@ ERRORS = {
     "tanh": ((1.2e-7, 2e-7), (2.3e-16, 4.5e-16)),
     "softplus": ((np.inf, 3e-7), (np.inf, 6.7e-16)),
     "expm1": ((np.inf, 1.5e-7), (np.inf, 3e-16)),
+    "sin": ((7.5e-8, np.inf), (1.5e-16, np.inf)),
+    "cos": ((7.5e-8, np.inf), (1.5e-16, np.inf)),
 }
 
 
@@ -66,7 +68,8 @@ def test_functions_at_zero_and_infinity():
         "softplus": (0, np.log(2), np.log(2), np.inf),
         "expm1": (-1, -0.0, 0, np.inf),
     }
-    for dtype in (np.float32, np.float64):
+    for dtype, limit in ((np.float32, 2.0**17), (np.float64, 2.0**46)):
+        want |= {"sin": (-np.sin(limit), 0, 0, np.sin(limit)), "cos": (np.cos(limit), 1, 1, np.cos(limit))}
         x = np.zeros(16, dtype)
         x[:4] = -np.inf, -0.0, 0, np.inf
         y = np.empty((len(FUNCTIONS), 16), dtype)
@@ -115,7 +118,7 @@ ASSEMBLY = """
         for kernel in (module.forward, module.backward):
             (text,) = kernel.inspect_asm().values()
             packed = len(re.findall(r"vfn?m(?:add|sub)\\d+ps", text)) + len(re.findall(r"vdivps", text))
-            calls = re.findall(r"\\$(?:exp2?|expm1|fma|tanh|log|log1p)f?\\b", text)  # the address that is called
+            calls = re.findall(r"\\$(?:exp2?|expm1|fma|tanh|log|log1p|sin|cos)f?\\b", text)  # the address that is called
             double = len(re.findall(r"v(?:mul|div|sub|fn?m(?:add|sub)\\d+)[ps]d\\b", text))
             print(module.__name__.split(".")[-1], kernel.__name__, packed, len(calls), double)
 """
@@ -180,7 +183,7 @@ FUNCTIONS = """
     for kernel, operands in ((vectors, "p"), (scalars, "[ps]")):  # a compiler may leave scalars as they are
         for text in kernel.inspect_asm().values():
             fused = len(re.findall(rf"vfn?m(?:add|sub)\\d+{operands}[sd]", text))
-            print(fused >= 50, len(re.findall(r"\\$(?:exp2?|expm1|fma|tanh|log|log1p)f?\\b", text)))
+            print(fused >= 50, len(re.findall(r"\\$(?:exp2?|expm1|fma|tanh|log|log1p|sin|cos)f?\\b", text)))
 """
 
 

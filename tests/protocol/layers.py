@@ -17,6 +17,7 @@ from ltc_np import (
     LRC,
     LSTM,
     LTC,
+    S4D,
     AutoNCP,
     BatchNorm,
     Bidirectional,
@@ -26,6 +27,7 @@ from ltc_np import (
     FullyConnected,
     InputMapping,
     LayerNorm,
+    LiquidS4,
     LrcSSM,
     MixedMemory,
     NeuralODE,
@@ -198,6 +200,44 @@ ROWS = {
             LrcSSM(3, input_dim=2, elastance="symmetric", solver="semi_implicit", ode_unfolds=2),
             LrcSSM(18, input_dim=2, elastance=None, solver="exponential", init={"w": (-2.0, 2.0)}),
             LrcSSM(17, input_dim=2, solver="rk4", init={"sensory_sigma": (1.0, 3.0)}),
+        ],
+    ),
+    "S4D": Row(
+        "takes_dt dt0_identity smooth causal bitwise_batch",
+        [
+            S4D(4, input_dim=2, step_min=0.1, step_max=0.5),
+            S4D(2, input_dim=2, discretization="bilinear", modes="inv", init={"b_im": (-1.0, 1.0)}),
+            S4D(6, input_dim=2, modes="lin", step_min=0.5, step_max=0.5),
+        ],
+    ),
+    "S4D by FFT": Row(
+        "takes_dt dt0_identity smooth causal",
+        [
+            S4D(4, input_dim=2, convolution="fft", step_min=0.1, step_max=0.5),
+            S4D(6, input_dim=2, convolution="fft", discretization="bilinear", step_min=0.1),
+        ],
+    ),
+    "LiquidS4": Row(
+        "takes_dt dt0_identity smooth causal bitwise_batch may_overflow",
+        [
+            LiquidS4(4, input_dim=2, step_min=0.1, step_max=0.5),
+            LiquidS4(6, input_dim=2, liquid="discrete", step_min=0.1, step_max=0.5),
+            LiquidS4(2, input_dim=2, liquid="discrete", discretization="bilinear", modes="lin"),
+        ],
+    ),
+    "LiquidS4 kernels": Row(
+        "takes_dt dt0_identity smooth causal bitwise_batch",
+        [
+            LiquidS4(4, input_dim=2, liquid="kb", liquid_degree=4, step_min=0.3, step_max=0.9),
+            LiquidS4(6, input_dim=2, liquid="pb", liquid_degree=3, step_min=0.3, step_max=0.9, modes="inv"),
+            LiquidS4(2, input_dim=2, liquid="kb", discretization="bilinear", step_min=0.1),
+        ],
+    ),
+    "LiquidS4 bounded": Row(
+        "takes_dt dt0_identity causal bitwise_batch",
+        [
+            LiquidS4(4, input_dim=2, liquid_bound=1.0, modes="lin", step_min=0.1, step_max=0.5),
+            LiquidS4(4, input_dim=2, liquid="discrete", liquid_bound=1.0, modes="lin", step_min=0.1, step_max=0.5),
         ],
     ),
     "MixedMemory": Row(

@@ -29,6 +29,9 @@ def reference(name, x):
     if name == "sigmoid":
         limit = 64 * np.log(wide.dtype.type(2))
         return 1 / (1 + np.exp(-np.clip(wide, -limit, limit)))
+    if name in ("sin", "cos"):
+        limit = 2.0**17 if x.dtype == np.float32 else 2.0**46
+        return getattr(np, name)(np.clip(wide, -limit, limit))
     if name == "softplus":
         return np.maximum(wide, 0) + np.log1p(np.exp(-np.abs(wide)))
     return {"exp": np.exp, "tanh": np.tanh, "expm1": np.expm1}[name](wide)
@@ -40,7 +43,7 @@ def measure(name, x, y):
     ``absolute``, ``relative``: (largest error, x) where the reference is a normal number; ``drop``: (largest step
     against the direction of the function, in units in the last place, x); ``nan``: how many NaN came or went;
     ``denormal``: how many denormal results of other arguments; ``beyond``: how many results are neither infinite where
-    the reference is larger than any number, nor 0 (or, of tanh and expm1, x) where it is smaller than a normal number.
+    the reference is larger than any number, nor 0 (or, of tanh, expm1 and sin, x) where it is smaller than a normal number.
     """
     info, real = np.finfo(x.dtype), ~np.isnan(x)
     found = {"nan": int((np.isnan(y) == real).sum())}
@@ -54,7 +57,8 @@ def measure(name, x, y):
         size, magnitude = np.abs(want), np.abs(y)
         large, small = want > info.max, size < info.tiny
         found["beyond"] = int(
-            (large & (y != np.inf)).sum() + (small & (y != (x if name in ("tanh", "expm1") else 0)) & (x != 0)).sum()
+            (large & (y != np.inf)).sum()
+            + (small & (y != (x if name in ("tanh", "expm1", "sin") else 0)) & (x != 0)).sum()
         )
         found["denormal"] = int(((magnitude < info.tiny) & (y != 0) & (np.abs(x) >= info.tiny)).sum())
         error = np.abs(y - want)
@@ -65,6 +69,8 @@ def measure(name, x, y):
         error[large | small] = 0
         i = int(np.argmax(error))
         found["relative"] = float(error[i]), float(x[i])
+    if name in ("sin", "cos"):  # not monotone
+        return found | {"drop": nothing}
     bits = y.view(INTEGER[y.dtype])
     order = np.where(bits < 0, np.iinfo(bits.dtype).min - bits, bits)  # counts the floats in between
     steps = np.diff(order) * (1 if name == "sigmoid2" else -1)

@@ -4,7 +4,7 @@ from ltc_np.kernels.cpu import simd
 from ltc_np.kernels.cpu.jit import kernel
 from ltc_np.kernels.cpu.simd import add_sums, fma, fnma, lane_sum, load, splat, store
 
-FUNCTIONS = ("exp2", "sigmoid2", "sigmoid", "exp", "tanh", "softplus", "expm1")
+FUNCTIONS = ("exp2", "sigmoid2", "sigmoid", "exp", "tanh", "softplus", "expm1", "sin", "cos")
 
 
 @kernel
@@ -20,6 +20,8 @@ def vectors(x, y):
         store(y, 4 * w + i, simd.tanh(v))
         store(y, 5 * w + i, simd.softplus(v))
         store(y, 6 * w + i, simd.expm1(v))
+        store(y, 7 * w + i, simd.sin(v))
+        store(y, 8 * w + i, simd.cos(v))
 
 
 @kernel
@@ -34,6 +36,8 @@ def scalars(x, y):
         y[4 * w + i] = simd.tanh(x[i])
         y[5 * w + i] = simd.softplus(x[i])
         y[6 * w + i] = simd.expm1(x[i])
+        y[7 * w + i] = simd.sin(x[i])
+        y[8 * w + i] = simd.cos(x[i])
 
 
 @kernel

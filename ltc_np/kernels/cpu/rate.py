@@ -1,7 +1,7 @@
-"""The yardstick of the benchmark: how many sigmoids one core can evaluate, and nothing else."""
+"""The yardsticks of the benchmark: how many sigmoids, or multiply-adds, one core can do, and nothing else."""
 
 from .jit import kernel
-from .simd import add_sums, load, sigmoid2, zeros
+from .simd import add_sums, fma, load, sigmoid2, zeros
 
 
 @kernel
@@ -16,3 +16,17 @@ def sigmoid_sum(x, row, repeats):
             c = c + sigmoid2(load(x, i + 2 * W))
             d = d + sigmoid2(load(x, i + 3 * W))
         add_sums(row, 0, a, b, c, d)
+
+
+@kernel
+def multiply_add_chains(x, row, repeats):
+    """Adds to row[0:4] what ``repeats`` times `MULTIPLY_ADDS` multiply-adds of a vector give, in registers."""
+    u = load(x, 0)
+    a = b = c = d = zeros(x)
+    for _ in range(repeats):
+        a, b, c, d = fma(a, u, u), fma(b, u, u), fma(c, u, u), fma(d, u, u)
+        a, b, c, d = fma(a, u, u), fma(b, u, u), fma(c, u, u), fma(d, u, u)
+    add_sums(row, 0, a, b, c, d)
+
+
+MULTIPLY_ADDS = 8

@@ -66,6 +66,23 @@ LOG1P_FLOAT64 = (
     0.00043402715599321646011, 0.000088783555495035531233, 0.000018754256632530558108, 4.1482521291562517763e-6,
     7.5322562621353021515e-7, 3.3945094043656187591e-7,
 )  # fmt: skip
+# (sin(r)/r - 1) / r**2 and (cos(r) - 1) / r**2 in powers of r**2, |r| <= pi/4: relative error of the sine 3.8e-9
+# (degree 2) and 3.7e-18 (5), of the cosine 6.4e-11 (3) and 3.9e-20 (6).
+SINE_FLOAT32 = (-0.16666654609547572723, 0.0083321607618084764244, -0.00019515283186222855706)
+SINE_FLOAT64 = (
+    -0.1666666666666663073, 0.0083333333333221185917, -0.00019841269829589540564, 2.7557313621386340157e-6,
+    -2.50507477629462228e-8, 1.5896230162360659462e-10,
+)  # fmt: skip
+COSINE_FLOAT32 = (
+    -0.49999999694475743868, 0.041666620357111120338, -0.0013886681647489943238, 0.000024383567274318708883,
+)  # fmt: skip
+COSINE_FLOAT64 = (
+    -0.4999999999999999951, 0.041666666666666469848, -0.0013888888888861999826, 0.000024801587284094581805,
+    -2.7557313117281367525e-7, 2.0875582125846679398e-9, -1.1353281194980061613e-11,
+)  # fmt: skip
+# pi/2 in two parts, and the largest argument: beyond, what is missing of pi/2 would be seen.
+QUARTER_FLOAT32 = (1.5707963705062866, -4.371138828673793e-08, 2.0**17)
+QUARTER_FLOAT64 = (1.5707963267948966, 6.123233995736766e-17, 2.0**46)
 # Of exp: ln(2) in two parts, and the arguments between which the result is a normal number.
 EXP_FLOAT32 = (0.693147182464599609375, -1.9046542999577680e-9, -87.33654022216797, 88.72283172607422)
 EXP_FLOAT64 = (0.6931471805599453094, 2.3190468138462996e-17, -708.3964185322641, 709.782712893384)
@@ -300,6 +317,20 @@ def neg(typingctx, x):
 
 
 @intrinsic
+def sqrt(typingctx, x):
+    """The square root, rounded once."""
+
+    def codegen(context, builder, sig, args):
+        scalar = "f32" if _constants(builder, args[0].type)[0] else "f64"
+        lanes = f"v{args[0].type.count}" if isinstance(args[0].type, ir.VectorType) else ""
+        kind = ir.FunctionType(args[0].type, [args[0].type])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.{lanes}{scalar}")
+        return builder.call(function, args)
+
+    return _common(x)(x), codegen
+
+
+@intrinsic
 def where_greater(typingctx, a, b, x, y):
     """x where a > b, else y (also where a or b is NaN)."""
 
@@ -515,6 +546,38 @@ def tanh(builder, x):
     return builder.select(builder.fcmp_ordered("<", magnitude, real(TINY)), x, y)
 
 
+def _turned(builder, x, quarters):
+    """The sine of x turned on by so many quarters (0: the sine, 1: the cosine)."""
+    single, integers, real, whole = _constants(builder, x.type)
+    mantissa, (high, low, largest) = (23, QUARTER_FLOAT32) if single else (52, QUARTER_FLOAT64)
+    x = _clamp(builder, x, -largest, largest)
+    magic = real(1.5 * 2.0**mantissa)
+    shifted = _fma(builder, x, real(2 / math.pi), magic)
+    n = builder.fsub(shifted, magic)
+    r = _fma(builder, n, real(-low), _fma(builder, n, real(-high), x))  # the inner one is exact
+    w = _fma(builder, r, r, real(TINY))
+    sine, cosine = (SINE_FLOAT32, COSINE_FLOAT32) if single else (SINE_FLOAT64, COSINE_FLOAT64)
+    sine = _fma(builder, r, builder.fmul(w, _polynomial(builder, sine, w)), r)
+    cosine = _fma(builder, w, _polynomial(builder, cosine, w), real(1.0))
+    quarter = builder.add(builder.bitcast(shifted, integers), whole(quarters))
+    odd = builder.icmp_signed("!=", builder.and_(quarter, whole(1)), whole(0))
+    y = builder.bitcast(builder.select(odd, cosine, sine), integers)
+    sign = builder.shl(builder.and_(quarter, whole(2)), whole(30 if single else 62))
+    return builder.bitcast(builder.xor(y, sign), x.type)
+
+
+@_unary
+def sin(builder, x):
+    """sin(x), |x| clamped to 2**17 (float32) or 2**46 (float64); absolute error 7.2e-8, 1.4e-16; of -0 it is 0."""
+    return _turned(builder, x, 0)
+
+
+@_unary
+def cos(builder, x):
+    """cos(x), |x| clamped like `sin`'s, with its error; both of one x cost little more than one."""
+    return _turned(builder, x, 1)
+
+
 @_unary
 def softplus(builder, x):
     """log(1 + exp(x)), 0 where exp(x) is; relative error 2.8e-7 (float32), 4.8e-16 (float64)."""
@@ -645,6 +708,22 @@ def add_sums(typingctx, row, index, a, b, c, d):
         return context.get_dummy_value()
 
     return types.none(row, types.intp, a, b, c, d), codegen
+
+
+@intrinsic
+def add_wide(typingctx, row, index, x):
+    """``row[index : index + width] += x``; row is float64."""
+
+    def codegen(context, builder, sig, args):
+        row, index, x = args
+        wide = ir.VectorType(ir.DoubleType(), x.type.count)
+        pointer = builder.bitcast(_address(context, builder, sig.args[0], row, index), wide.as_pointer())
+        if x.type != wide:
+            x = builder.fpext(x, wide)
+        builder.store(builder.fadd(builder.load(pointer, align=8), x), pointer, align=8)
+        return context.get_dummy_value()
+
+    return types.none(row, types.intp, x), codegen
 
 
 @intrinsic

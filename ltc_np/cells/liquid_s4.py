@@ -1,0 +1,120 @@
+"""Liquid-S4: a diagonal state space whose input also changes how the state evolves.
+
+    x' = (A + B u) x + B u,    y = 2 Re(sum C x+) + D u
+
+mode by mode.  Over a step delta = exp(log_step) dt, while u is held (phi(z) = (exp(z) - 1)/z)::
+
+    exact:     z = delta (A + B u),   x+ = exp(z) x + delta phi(z) B u
+    discrete:  x+ = (Abar + Bbar u) x + Bbar u,    with Abar, Bbar of `S4D`
+
+and the paper's approximations, whose correlations are of neighbouring inputs, u(p) = u_t u_{t-1} ... u_{t-p+1}::
+
+    kb:        x+ = Abar x + Bbar u + sum_p Bbar^p u(p)
+    pb:        x+ = Abar x + Bbar u,   y = 2 Re(sum C (x+ + sum_p Bbar^p u(p))) + D u
+
+Source: Hasani, Lechner, Wang, Chahine, Amini & Rus, "Liquid Structural State-Space Models", arXiv 2209.12951; the
+recurrence is equation (5) there.  docs/maths/liquid_s4.md derives every line, and says where the published code differs
+from the paper.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ..base import checks
+from ..kernels.codes import DISCRETIZATIONS, LIQUIDS
+from .modes import MODES
+from .state_space import StateSpaceCell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..base.types import DiscretizationName, Init, LiquidKind, ModesName
+
+KERNELS = ("kb", "pb")
+HIGHEST_DEGREE = 4
+
+
+class LiquidS4(StateSpaceCell):
+    """A layer of liquid state spaces, one for each feature that comes in.
+
+    Parameters
+    ----------
+    states, input_dim, modes, step_min, step_max, lr_scale, init
+        As for `S4D`.
+    liquid : "exact", "discrete", "kb" or "pb"
+        The exact solution over each step, right for every dt; the paper's recurrence, which takes the liquid term into
+        the discrete equation; or one of its kernels, approximations of that recurrence by products of neighbouring
+        inputs (docs/maths/liquid_s4.md says how far they are from it).
+    discretization : "zoh" or "bilinear"
+        As for `S4D`; ``"exact"`` has ``"zoh"``.
+    liquid_degree : int in 2..4
+        The longest products, of ``"kb"`` and ``"pb"``.
+    liquid_bound : float >= 1, optional
+        A large input can make a mode grow.  No step multiplies a mode by more than this: of ``"exact"`` the rate of
+        growth is limited, of ``"discrete"`` the factor shortened.  1 keeps every mode from growing;
+        `largest_multiplier` says what a model does on your data.
+
+    Notes
+    -----
+    Parameters and state are those of `S4D`; with kb and pb the state also has the last inputs, ``past``
+    (degree - 1, H).  A step with dt = 0 changes nothing: kb and pb do not count its input as a neighbour.
+    Cost: ``"exact"`` needs an exponential, a sine and a cosine for each mode and step, about ten times `S4D`'s time;
+    the others some more multiplications.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import Dense, LiquidS4, Model
+    >>> model = Model(Dense(8), LiquidS4(16), Dense(2), input_dim=3, seed=0)
+    >>> model(np.zeros((5, 7, 3)), dt=0.5).shape
+    (5, 7, 2)
+    """
+
+    liquid: LiquidKind
+    liquid_degree: int
+    liquid_bound: float | None
+
+    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
+        {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "liquid": LIQUIDS[1:]}
+    )
+
+    def __init__(
+        self,
+        states: int = 64,
+        *,
+        input_dim: int | None = None,
+        liquid: LiquidKind = "exact",
+        liquid_degree: int = 2,
+        liquid_bound: float | None = None,
+        modes: ModesName = "legs",
+        discretization: DiscretizationName = "zoh",
+        step_min: float = 0.001,
+        step_max: float = 0.1,
+        lr_scale: float = 0.1,
+        init: Init = None,
+    ) -> None:
+        checks.one_of("liquid", liquid, LIQUIDS[1:])
+        self.liquid = liquid
+        self.liquid_degree = checks.integer("liquid_degree", liquid_degree, 2, HIGHEST_DEGREE)
+        self.liquid_bound = None
+        if liquid_bound is not None:
+            self.liquid_bound = checks.number("liquid_bound", liquid_bound, 1)
+            if liquid in KERNELS:
+                raise ValueError(
+                    f'`liquid_bound` must be None with liquid="{liquid}", whose inputs multiply no mode, '
+                    f"got {liquid_bound}"
+                )
+        if liquid == "exact" and discretization != "zoh":
+            raise ValueError(
+                f'`discretization` must be "zoh" with liquid="exact", which solves the equation exactly, '
+                f"got {discretization!r}"
+            )
+        self.may_overflow = liquid not in KERNELS and (self.liquid_bound is None or self.liquid_bound > 1)
+        self.smooth = self.liquid_bound is None
+        degree = self.liquid_degree if liquid in KERNELS else 1
+        super().__init__(
+            states, input_dim, modes, discretization, step_min, step_max, lr_scale, init,
+            liquid, degree, self.liquid_bound or 0.0,
+        )  # fmt: skip

@@ -1,0 +1,147 @@
+"""Diagonal state spaces: what `S4D` and `LiquidS4` share.
+
+Each of the H channels has an input of its own and M = states/2 complex modes, of which a conjugate twin is left out::
+
+    x' = A x + B u,    y = 2 Re(sum C x) + D u,    A = -decay + i frequency
+
+Time runs at a pace that each channel learns: a step of the model's dt lasts delta = exp(log_step) dt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import kernels
+from ..base import checks
+from ..base.layout import Entry, raw
+from ..kernels.codes import DISCRETIZATIONS, LIQUIDS, Discretization
+from .base import Layer, input_features
+from .initial import with_init
+from .modes import DECAY, MODES
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Arrays, Backend, DiscretizationName, Init, Ints, Keep, LiquidName, ModesName, Shape
+    from ..base.workspace import Workspace
+
+
+class _Prepared(NamedTuple):
+    """What calls need of the parameters: the kernels' form of them, the kernels."""
+
+    space: Any
+    kernels: Any
+
+
+def _complex_part(rng: np.random.Generator, shape: Shape) -> Array:
+    """The real or imaginary part of complex normal numbers of variance 1."""
+    return rng.standard_normal(shape) * 0.5**0.5
+
+
+def _normal(rng: np.random.Generator, shape: Shape) -> Array:
+    return rng.standard_normal(shape)
+
+
+class StateSpaceCell(Layer):
+    """Base of the cells.
+
+    Parameters
+    ----------
+    states, input_dim, modes, discretization, step_min, step_max, lr_scale, init
+        As for the cells.
+    liquid : one of `LIQUIDS`
+    degree : int
+        The longest products of inputs.
+    bound : float
+        The largest magnitude of the factor on a mode, 0 for none.
+    """
+
+    states: int
+    input_dim: int | None
+    modes: ModesName
+    discretization: DiscretizationName
+    step_min: float
+    step_max: float
+    lr_scale: float
+    init: dict[str, Any]
+    rule: Discretization
+
+    takes_dt = dt0_identity = smooth = causal = bitwise_batch = True
+
+    def __init__(
+        self,
+        states: int,
+        input_dim: int | None,
+        modes: ModesName,
+        discretization: DiscretizationName,
+        step_min: float,
+        step_max: float,
+        lr_scale: float,
+        init: Init,
+        liquid: LiquidName = None,
+        degree: int = 1,
+        bound: float = 0.0,
+    ) -> None:
+        self.states = checks.integer("states", states, 2)
+        if self.states % 2:
+            raise ValueError(f"`states` must be even, since modes come in conjugate pairs, got {states}")
+        checks.one_of("modes", modes, tuple(MODES))
+        checks.one_of("discretization", discretization, DISCRETIZATIONS)
+        self.modes, self.discretization = modes, discretization
+        self.step_min = checks.number("step_min", step_min, low_open=True)
+        self.step_max = checks.number("step_max", step_max, low_open=True)
+        if self.step_min > self.step_max:
+            raise ValueError(f"`step_min` must be at most `step_max` = {step_max}, got {step_min}")
+        self.lr_scale = checks.number("lr_scale", lr_scale)
+        self.rule = Discretization(DISCRETIZATIONS.index(discretization), LIQUIDS.index(liquid), degree, bound)
+        self.input_dim = H = input_features(input_dim)
+        if H is None:
+            return self._wait(init={} if init is None else init)
+        M = self.states // 2
+        frequency, b = MODES[modes](self.states)
+
+        def each(values: Array) -> Array:
+            return np.repeat(values[:, None], H, axis=1)
+
+        own = {"lr_scale": self.lr_scale}
+        self.init, self.layout = with_init(
+            (
+                Entry("decay", (M, H), raw(DECAY, "softplus"), positivity="softplus", **own),
+                Entry("frequency", (M, H), each(frequency), **own),
+                Entry("b_re", (M, H), each(b.real), **own),
+                Entry("b_im", (M, H), each(b.imag), **own),
+                Entry("c_re", (M, H), _complex_part),
+                Entry("c_im", (M, H), _complex_part),
+                Entry("log_step", (H,), (float(np.log(self.step_min)), float(np.log(self.step_max))), **own),
+                Entry("d", (H,), _normal),
+            ),
+            init,
+        )
+        past = (degree - 1) * H
+        self.input_size, self.output_size, self.state_size = H, H, 2 * M * H + past
+        self.state_slices = {"re": slice(0, M * H), "im": slice(M * H, 2 * M * H)}
+        if past:
+            self.state_slices["past"] = slice(2 * M * H, self.state_size)
+        self._seal()
+
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
+        ssm = kernels.load(backend, "ssm")
+        return _Prepared(ssm.StateSpace(p, self.rule), ssm)
+
+    def forward(
+        self, prepared: _Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Any]:
+        return prepared.kernels.forward(prepared.space, x, dt, lengths, h0, keep, workspace)
+
+    def backward(
+        self,
+        prepared: _Prepared,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
+        return prepared.kernels.backward(prepared.space, saved, d_y, d_h, want_x, want_dt, g, workspace)

@@ -1,0 +1,262 @@
+"""Diagonal state spaces, with and without a liquid term: the definition in NumPy.
+
+`ltc_np.cells.s4d` and `ltc_np.cells.liquid_s4` have the equations; docs/maths/s4d.md and docs/maths/liquid_s4.md derive
+every line.  Arrays of modes are complex, (B, M, H): M modes of each of H channels.  An adjoint of a complex number is
+that of its real part plus i times that of its imaginary part.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..codes import BILINEAR, DISCRETE, EXACT, KB, PB
+
+# Steps between two states that are kept for the backward pass.
+CHUNK = 64
+# Below this |z| the derivative of (exp(z) - 1) / z is a sum of this many powers of z: relative error below 1e-17.
+SERIES_RADIUS, SERIES_TERMS = 0.3, 13
+
+
+class StateSpace:
+    """Effective parameters of the modes, as complex numbers.
+
+    Parameters
+    ----------
+    p : dict
+        decay, frequency, b_re, b_im, c_re, c_im (M, H), log_step, d (H,).
+    rule : Discretization
+    """
+
+    def __init__(self, p, rule):
+        self.rule = rule
+        self.a = p["frequency"] * 1j - p["decay"]
+        self.b = p["b_re"] + p["b_im"] * 1j
+        self.c = p["c_re"] + p["c_im"] * 1j
+        self.step, self.d = np.exp(p["log_step"]), p["d"]
+
+
+class State(NamedTuple):
+    """modes (B, M, H) complex, and of KB and PB the last inputs, past (B, degree - 1, H), the youngest first."""
+
+    modes: np.ndarray
+    past: np.ndarray
+
+    @classmethod
+    def of(cls, h, space):
+        """From the columns of a layer's state (B, K)."""
+        (B, _), (M, H) = h.shape, space.a.shape
+        re, im, past = np.split(h, [M * H, 2 * M * H], axis=1)
+        return cls((re + im * 1j).reshape(B, M, H), past.reshape(B, -1, H))
+
+    def columns(self):
+        """Back to (B, K)."""
+        B = len(self.modes)
+        return np.concatenate([a.reshape(B, -1) for a in (self.modes.real, self.modes.imag, self.past)], axis=1)
+
+
+def _growth(z):
+    """(E, phi): exp(z) - 1, and that divided by z."""
+    E = np.expm1(z)
+    here = z != 0
+    return E, np.where(here, E / np.where(here, z, 1), 1)
+
+
+def _slope(z, E, phi):
+    """The derivative of phi: (exp(z) - phi) / z, by its power series where that would cancel."""
+    near = np.abs(z) < SERIES_RADIUS
+    small, series = np.where(near, z, 0), 0
+    for k in range(SERIES_TERMS - 1, -1, -1):
+        series = series * small + z.real.dtype.type(1 / (math.factorial(k) * (k + 2)))
+    return np.where(near, series, (1 + E - phi) / np.where(near, 1, z))
+
+
+def _limited(rule, z):
+    """z, whose real part a bound may limit."""
+    if not (rule.bound and rule.liquid == EXACT):
+        return z
+    return np.minimum(z.real, z.real.dtype.type(np.log(rule.bound))) + z.imag * 1j
+
+
+def factors(space, delta, w):
+    """(E, phi, F) of steps of length ``delta`` at the rates w: the growth less 1, phi, and the factor on the input."""
+    z = delta * w
+    if space.rule.kind == BILINEAR:
+        phi = 1 / (1 - z / 2)
+        E = z * phi
+    else:
+        E, phi = _growth(_limited(space.rule, z))
+    return E, phi, delta * phi * space.b
+
+
+def d_factors(space, delta, w, E, phi, d_E, d_F):
+    """Adjoint of `factors`: d_w, d_b, d_delta, of every mode."""
+    z = delta * w
+    d_phi = delta * np.conj(space.b) * d_F
+    if space.rule.kind == BILINEAR:
+        d_z = np.conj(phi**2) * (d_E + d_phi / 2)
+    else:
+        limited = _limited(space.rule, z)
+        d_z = np.conj(1 + E) * d_E + np.conj(_slope(limited, E, phi)) * d_phi
+        d_z = np.where(limited.real < z.real, 0, d_z.real) + d_z.imag * 1j
+    d_delta = (np.conj(phi * space.b) * d_F + np.conj(w) * d_z).real
+    return delta * d_z, delta * np.conj(phi) * d_F, d_delta
+
+
+class _Step(NamedTuple):
+    """What a step is made of: its length in the channels' own time, the rate w, `factors`, the factor on the state
+    less 1, products of inputs and what they add."""
+
+    delta: np.ndarray
+    w: np.ndarray
+    E: np.ndarray
+    phi: np.ndarray
+    F: np.ndarray
+    factor: np.ndarray
+    products: list
+    added: object
+
+
+def _inputs(rule, u, past):
+    """u and the inputs before it, the youngest first."""
+    return [u, *(past[:, k] for k in range(rule.degree - 1))]
+
+
+def _step(space, dt, u, past):
+    """The step of ``dt`` (B,) under the inputs u (B, H)."""
+    rule = space.rule
+    delta = (dt[:, None] * space.step)[:, None]
+    u1 = u[:, None]
+    w = space.a + space.b * u1 if rule.liquid == EXACT else space.a
+    E, phi, F = factors(space, delta, w)
+    factor = E
+    if rule.liquid == DISCRETE:
+        factor = E + F * u1
+        if rule.bound:
+            by = _shrink(rule, 1 + factor)
+            factor = np.where(by < 1, (1 + factor) * by - 1, factor)
+    products, added, total = [], 0, u
+    inputs = _inputs(rule, u, past)
+    for p in range(2, rule.degree + 1):
+        total = total * inputs[p - 1]
+        products.append(total)
+        added = added + F**p * total[:, None]
+    return _Step(delta, w, E, phi, F, factor, products, added)
+
+
+def _shrink(rule, m):
+    """What the factors m are multiplied by so that none is larger than the bound."""
+    return np.minimum(1, rule.bound / np.maximum(np.abs(m), rule.bound)).astype(m.real.dtype)
+
+
+def _advance(space, step, dt, u, state):
+    """The state after a step, and the modes that are read out."""
+    modes = state.modes + (step.factor * state.modes + step.F * u[:, None])
+    if space.rule.liquid == KB:
+        modes = modes + step.added
+    seen = modes + step.added if space.rule.liquid == PB else modes
+    past = state.past
+    if past.shape[1]:
+        younger = np.concatenate([u[:, None], past[:, :-1]], axis=1)
+        past = np.where(dt[:, None, None] > 0, younger, past)
+    return State(modes, past), seen
+
+
+def _d_advance(space, step, dt, u, state, d_state, d_seen, g):
+    """Adjoint of `_step` and `_advance`: d_u (B, H), d_delta (B, H), and the adjoint of the state before.
+
+    ``d_state`` contains what the modes that are read out give it.  Gradients are added to ``g``, a dict of a, b (M, H).
+    """
+    rule, u1, F = space.rule, u[:, None], step.F
+    d_modes, d_younger = d_state
+    inputs = _inputs(rule, u, state.past)
+    d_inputs = [0 * u for _ in inputs]
+    d_F = d_modes * u1
+    d_inputs[0] = d_inputs[0] + (np.conj(F) * d_modes).real.sum(1)
+    d_added = d_modes if rule.liquid == KB else d_seen
+    for p, product in enumerate(step.products, start=2):
+        d_F = d_F + np.conj(p * F ** (p - 1)) * product[:, None] * d_added
+        d_product = (np.conj(F**p) * d_added).real.sum(1)
+        for k in range(p):
+            others = [inputs[j] for j in range(p) if j != k]
+            d_inputs[k] = d_inputs[k] + d_product * np.prod(others, axis=0)
+    d_factor = np.conj(state.modes) * d_modes
+    d_before = d_modes + np.conj(step.factor) * d_modes
+    d_E = d_factor
+    if rule.liquid == DISCRETE:
+        if rule.bound:
+            m = 1 + step.E + F * u1
+            shrink = _shrink(rule, m)
+            along = (np.conj(m) * d_factor).real / np.maximum(np.abs(m), rule.bound) ** 2
+            d_E = shrink * (d_factor - np.where(shrink < 1, m * along, 0))
+        d_F = d_F + u1 * d_E
+        d_inputs[0] = d_inputs[0] + (np.conj(F) * d_E).real.sum(1)
+    d_w, d_b, d_delta = d_factors(space, step.delta, step.w, step.E, step.phi, d_E, d_F)
+    if rule.liquid == EXACT:
+        d_b = d_b + u1 * d_w
+        d_inputs[0] = d_inputs[0] + (np.conj(space.b) * d_w).real.sum(1)
+    g["a"] += d_w.sum(0)
+    g["b"] += d_b.sum(0)
+    d_past = d_younger
+    if d_past.shape[1]:
+        moved = dt[:, None] > 0
+        d_inputs[0] = d_inputs[0] + np.where(moved, d_younger[:, 0], 0)
+        shifted = np.concatenate([d_younger[:, 1:], 0 * d_younger[:, :1]], axis=1)
+        d_past = np.where(moved[:, None], shifted, d_younger) + np.stack(d_inputs[1:], axis=1)
+    return d_inputs[0], d_delta.sum(1), State(d_before, d_past)
+
+
+def forward(space, x, dt, lengths, h0, keep, workspace):
+    """Run the sequences.
+
+    Parameters
+    ----------
+    space : StateSpace
+    x (B, T, H), dt (B, T), lengths (B,), h0 (B, K)
+        ``lengths`` need not be looked at: dt is 0 after a sequence's end, where the step is the identity.
+    keep : None, "full" or "low"
+        Whether to keep for `backward` the state before every `CHUNK` steps; it makes the others again.
+    workspace : Workspace
+
+    Returns
+    -------
+    y (B, T, H), h_last (B, K), saved
+    """
+    y, starts, state = np.empty_like(x), [], State.of(h0, space)
+    for t in range(x.shape[1]):
+        if t % CHUNK == 0:
+            starts.append(state)
+        step = _step(space, dt[:, t], x[:, t], state.past)
+        state, seen = _advance(space, step, dt[:, t], x[:, t], state)
+        y[:, t] = 2 * (space.c * seen).real.sum(1) + space.d * x[:, t]
+    return y, state.columns(), (x, dt, starts) if keep else None
+
+
+def backward(space, saved, d_y, d_h, want_x, want_dt, g, workspace):
+    """Adjoint of `forward`: d_x (B, T, H), d_h0 (B, K), d_dt (B, T); gradients are added to ``g``."""
+    x, dt, starts = saved
+    T = x.shape[1]
+    d_x, d_dt, d_state = np.empty_like(x), np.empty_like(dt), State.of(d_h, space)
+    sums = {name: np.zeros(space.a.shape, complex) for name in ("a", "b", "c")}
+    for begin in range((T - 1) // CHUNK * CHUNK, -1, -CHUNK):
+        run, state = [], starts[begin // CHUNK]
+        for t in range(begin, min(begin + CHUNK, T)):
+            step = _step(space, dt[:, t], x[:, t], state.past)
+            after, seen = _advance(space, step, dt[:, t], x[:, t], state)
+            run.append((t, step, state, seen))
+            state = after
+        for t, step, state, seen in run[::-1]:
+            d_seen = 2 * np.conj(space.c) * d_y[:, t, None]
+            sums["c"] += (2 * np.conj(seen) * d_y[:, t, None]).sum(0)
+            d_state = State(d_state.modes + d_seen, d_state.past)
+            d_u, d_delta, d_state = _d_advance(space, step, dt[:, t], x[:, t], state, d_state, d_seen, sums)
+            d_x[:, t] = d_u + space.d * d_y[:, t]
+            d_dt[:, t] = (d_delta * space.step).sum(1)
+            g["log_step"] += (d_delta * step.delta[:, 0]).sum(0)
+            g["d"] += (x[:, t] * d_y[:, t]).sum(0)
+    g["decay"] -= sums["a"].real
+    g["frequency"] += sums["a"].imag
+    for name in ("b", "c"):
+        g[f"{name}_re"] += sums[name].real
+        g[f"{name}_im"] += sums[name].imag
+    return d_x, d_state.columns(), d_dt
