@@ -256,8 +256,9 @@ def _decode_config(saved: Any, layers: Sequence[Layer], room: int) -> CellConfig
 
 
 def _units(cell: Layer) -> Any:
-    arguments = cell.config()
-    return arguments["wiring"].units if "wiring" in arguments else arguments.get("units")
+    """The size of a cell, its first argument: a number, or a wiring that has it."""
+    size, *_ = cell.config().values()
+    return size.units if isinstance(size, Wiring) else size
 
 
 def _recipe(layer: Layer) -> tuple[type[Layer], dict[str, Any]]:

@@ -35,7 +35,7 @@ CONVOLUTIONS = ("scan", "fft")
 
 
 class _Prepared(NamedTuple):
-    """What calls need of the parameters: that of the base; for the FFT, its kernels and their form of the parameters."""
+    """What calls need of the parameters: that of the base; for the FFT, its kernels and their form of them."""
 
     scan: Any
     fft: Any

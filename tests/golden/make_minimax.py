@@ -1,7 +1,8 @@
 """Minimax coefficients by Remez exchange, for ltc_np/kernels/cpu/simd.py and ltc_np/activations.py.
 
-Needs mpmath; prints for each polynomial, or those named on the command line, its name, degree, error and coefficients from the constant term up, once for
-float32 and once for float64.  Not needed by the tests, which check the error of the functions themselves.
+Needs mpmath; prints for each polynomial, or for those named on the command line, its name, degree, error and
+coefficients from the constant term up, once for float32 and once for float64.  Not needed by the tests, which check the
+error of the functions themselves.
 """
 
 import sys

@@ -118,7 +118,8 @@ ASSEMBLY = """
         for kernel in (module.forward, module.backward):
             (text,) = kernel.inspect_asm().values()
             packed = len(re.findall(r"vfn?m(?:add|sub)\\d+ps", text)) + len(re.findall(r"vdivps", text))
-            calls = re.findall(r"\\$(?:exp2?|expm1|fma|tanh|log|log1p|sin|cos)f?\\b", text)  # the address that is called
+            # the addresses that are called
+            calls = re.findall(r"\\$(?:exp2?|expm1|fma|tanh|log|log1p|sin|cos)f?\\b", text)
             double = len(re.findall(r"v(?:mul|div|sub|fn?m(?:add|sub)\\d+)[ps]d\\b", text))
             print(module.__name__.split(".")[-1], kernel.__name__, packed, len(calls), double)
 """

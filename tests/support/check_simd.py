@@ -43,7 +43,8 @@ def measure(name, x, y):
     ``absolute``, ``relative``: (largest error, x) where the reference is a normal number; ``drop``: (largest step
     against the direction of the function, in units in the last place, x); ``nan``: how many NaN came or went;
     ``denormal``: how many denormal results of other arguments; ``beyond``: how many results are neither infinite where
-    the reference is larger than any number, nor 0 (or, of tanh, expm1 and sin, x) where it is smaller than a normal number.
+    the reference is larger than any number, nor 0 (or, of tanh, expm1 and sin, x) where it is smaller than a normal
+    number.
     """
     info, real = np.finfo(x.dtype), ~np.isnan(x)
     found = {"nan": int((np.isnan(y) == real).sum())}

@@ -15,7 +15,7 @@ from .ssm import d_factors, factors
 
 def regular(dt, lengths):
     """The one length of all steps of all sequences of dt (B, T), or None: of more than one step, and all the same."""
-    B, T = dt.shape
+    T = dt.shape[1]
     used = dt[np.arange(T) < lengths[:, None]]
     if T < 2 or used.size == 0 or (used != used[0]).any():
         return None
