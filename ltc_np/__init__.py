@@ -41,6 +41,7 @@ from .layers import (
 )
 from .layers.config import CellConfig
 from .model import LTCRNN, CfCRNN, Model, from_config, load
+from .multiplier import largest_multiplier
 from .network.tape import Gradients
 from .optim import (
     SGD,
@@ -130,6 +131,7 @@ __all__ = [
     "generate_spiral_data",
     "get_num_threads",
     "gradcheck",
+    "largest_multiplier",
     "load",
     "losses",
     "metrics",

@@ -11,6 +11,7 @@ from .base import checks
 from .base.calls import explained
 from .base.workspace import Fresh
 from .cells import Layer
+from .cells.base import replaced
 from .network.network import Network
 from .network.sequences import check, read
 
@@ -170,19 +171,14 @@ def _solved(value: Any) -> list[Any]:
     return [solved for one in value for solved in _solved(one)] if isinstance(value, tuple) else []
 
 
-def _rebuilt(value: Any, fine: bool, settings: Any) -> Any:
-    """The layer with other settings of those with a solver, as far as they have them; ``fine``: by their reference."""
-    if isinstance(value, tuple):
-        return tuple(_rebuilt(one, fine, settings) for one in value)
-    if not _solved(value):
-        return value
-    config = value.config()
-    if value.reference_solver is None:
-        config = {name: _rebuilt(one, fine, settings) for name, one in config.items()}
-    else:
-        config |= {name: setting for name, setting in settings.items() if name in config}
-        config |= {"solver": value.reference_solver} if fine else {}
-    return type(value).from_config(config)
+def _with_settings(layer: Layer, fine: bool, settings: Any) -> Layer | None:
+    """A layer that has a solver with other settings, as far as it has them; ``fine``: by its reference."""
+    if layer.reference_solver is None:
+        return None
+    config = layer.config()
+    config |= {name: setting for name, setting in settings.items() if name in config}
+    config |= {"solver": layer.reference_solver} if fine else {}
+    return type(layer).from_config(config)
 
 
 class _Calls:
@@ -196,7 +192,7 @@ class _Calls:
 
     def _with(self, settings: Any, fine: bool = False) -> Network:
         model = self.model
-        layers = [_rebuilt(layer, fine, settings) for layer in model.layers]
+        layers = [replaced(layer, lambda one: _with_settings(one, fine, settings)) for layer in model.layers]
         other = Network(
             *layers, seed=0, dtype="float64", backend=model.backend, return_sequences=model.return_sequences
         )

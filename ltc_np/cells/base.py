@@ -18,7 +18,7 @@ from ..base.layout import Layout
 from ..wirings import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Shape
     from ..base.workspace import Workspace
@@ -304,3 +304,22 @@ class Layer(Value):
     def initial_state(self, B: int, dtype: Float) -> Array:
         """(B, K) state at the start of a sequence."""
         return np.zeros((B, self.state_size), dtype)
+
+
+def replaced(value: Any, change: Callable[[Layer], Layer | None]) -> Any:
+    """The layer ``value``, in which each layer, itself or inside it, has become ``change(layer)`` unless that is None.
+
+    ``value`` may also be a tuple of layers, or anything else that an argument of a layer may be, which stays.
+    """
+    if isinstance(value, tuple):
+        return tuple(replaced(one, change) for one in value)
+    if not isinstance(value, Layer):
+        return value
+    other = change(value)
+    if other is not None:
+        return other
+    config = value.config()
+    inside = {name: replaced(one, change) for name, one in config.items() if isinstance(one, (tuple, Layer))}
+    if all(one == config[name] for name, one in inside.items()):
+        return value
+    return type(value).from_config(config | inside)

@@ -144,6 +144,13 @@ def _step(space, dt, u, past):
     return _Step(delta, w, E, phi, F, factor, products, added)
 
 
+def largest_factor(space, x, dt):
+    """The largest magnitude of the factor on a mode, of all steps of x (B, T, H) and dt (B, T)."""
+    past = np.zeros((x.shape[0], space.rule.degree - 1, x.shape[2]), x.dtype)
+    steps = (_step(space, dt[:, t], x[:, t], past) for t in range(x.shape[1]))
+    return max(float(np.abs(1 + step.factor).max()) for step in steps)
+
+
 def _shrink(rule, m):
     """What the factors m are multiplied by so that none is larger than the bound."""
     return np.minimum(1, rule.bound / np.maximum(np.abs(m), rule.bound)).astype(m.real.dtype)
