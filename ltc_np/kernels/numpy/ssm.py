@@ -213,6 +213,11 @@ def _d_advance(space, step, dt, u, state, d_state, d_seen, g):
     return d_inputs[0], d_delta.sum(1), State(d_before, d_past)
 
 
+# A liquid mode may grow beyond all numbers: who calls looks at the outputs.
+QUIET = {"over": "ignore", "invalid": "ignore"}
+
+
+@np.errstate(**QUIET)
 def forward(space, x, dt, lengths, h0, keep, workspace):
     """Run the sequences.
 
@@ -239,6 +244,7 @@ def forward(space, x, dt, lengths, h0, keep, workspace):
     return y, state.columns(), (x, dt, starts) if keep else None
 
 
+@np.errstate(**QUIET)
 def backward(space, saved, d_y, d_h, want_x, want_dt, g, workspace):
     """Adjoint of `forward`: d_x (B, T, H), d_h0 (B, K), d_dt (B, T); gradients are added to ``g``."""
     x, dt, starts = saved
