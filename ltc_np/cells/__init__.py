@@ -5,8 +5,8 @@ from .cfc import CfC
 from .ctgru import CTGRU
 from .ctrnn import CTRNN
 from .gru import GRU
-from .lrc import LRC
 from .liquid_s4 import LiquidS4
+from .lrc import LRC
 from .lrc_ssm import LrcSSM
 from .lstm import LSTM
 from .ltc import LTC

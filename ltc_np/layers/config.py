@@ -82,11 +82,8 @@ class CellConfig:
     ----------
     cell : str
         ``"LTC"``, ``"LRC"``, ``"CTRNN"``, ``"NeuralODE"``, ``"CTGRU"``, ``"SpikingLIF"``, ``"LrcSSM"``, ``"CfC"``,
-        ``"LSTM"``, ``"GRU"``, or another cell of the registry (`register`); ``"LIF"``, ``"NODE"`` and ``"LRCU"`` are
-        known too.
-        ``"LTC"``, ``"CTRNN"``, ``"NeuralODE"``, ``"CTGRU"``, ``"SpikingLIF"``, ``"LrcSSM"``, ``"CfC"``, ``"LSTM"``,
-        ``"GRU"``, ``"S4D"``, ``"LiquidS4"``, or another cell of the registry (`register`); ``"LIF"`` and ``"NODE"``
-        are known too.
+        ``"LSTM"``, ``"GRU"``, ``"S4D"``, ``"LiquidS4"``, or another cell of the registry (`register`); ``"LIF"``,
+        ``"NODE"`` and ``"LRCU"`` are known too.
     units : int >= 1
         Wired cells are fully connected; for other wirings use `LTCRNN` or `Model`.  Of `S4D` and `LiquidS4`: the states
         of a channel; their channels are the inputs.

@@ -141,7 +141,7 @@ def test_no_output_knows_a_later_input(form, seed, t):
 
 @each_form
 def test_every_parameter_feels_the_liquid_term(form, backend):
-    """L2: gradients are those of the whole output (`test_finite_differences` of the battery), and not the linear ones."""
+    """L2: gradients are those of the whole output, as the battery shows, and not those of the linear part."""
     x, y = rng.normal(size=(2, 3, 20, 3))
     model = made(form, backend=backend)
     linear = S4D(6, input_dim=3, step_min=0.05, step_max=0.5, discretization=form.get("discretization", "zoh"))
