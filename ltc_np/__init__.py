@@ -40,7 +40,7 @@ from .layers import (
     register,
 )
 from .layers.config import CellConfig
-from .model import LTCRNN, CfCRNN, Model, from_config, load
+from .model import LTCRNN, CfCRNN, LiquidS4RNN, Model, from_config, load
 from .multiplier import largest_multiplier
 from .network.tape import Gradients
 from .optim import (
@@ -104,6 +104,7 @@ __all__ = [
     "LayerNorm",
     "Layout",
     "LiquidS4",
+    "LiquidS4RNN",
     "LrcSSM",
     "MixedMemory",
     "Model",

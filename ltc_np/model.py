@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import io
 from .base import checks, habits
 from .base.calls import explained
-from .cells import LTC, CfC, WiredCfC
+from .cells import LTC, S4D, CfC, LiquidS4, WiredCfC
 from .cells.base import is_of_ncps
-from .layers import Dense
+from .layers import GELU, GLU, BatchNorm, Dense, Dropout, LayerNorm, Pooling, Residual
 from .layers.config import CellConfig
 from .layers.mixed_memory import with_memory
 from .network.network import Network
@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from .base.types import Backend, DType, PathLike, Seed, Topology
+    from .base.types import Backend, DType, LiquidName, PathLike, PoolingKind, Seed, Topology
     from .cells.base import Layer
+    from .cells.liquid_s4 import LiquidS4Options
     from .cells.ltc import LTCOptions
     from .cells.wired_cfc import AnyCfCOptions
     from .network.best import Best
     from .network.trained import Trained
     from .optim.base import Optimizer
+
+# What may be said for a norm.
+NORMS: dict[str, Callable[[], Layer]] = {"layer": LayerNorm, "batch": BatchNorm}
 
 # What decides about training: on a model it would have no effect.
 FIT = dict.fromkeys([name for name in inspect.signature(fit).parameters if name not in ("model", "x", "y")], "`fit`")
@@ -208,6 +212,85 @@ class CfCRNN(Model):
         super().__init__(*layers, seed=seed, dtype=dtype, backend=backend, return_sequences=return_sequences)
 
 
+class LiquidS4RNN(Model):
+    """A deep liquid state space: a readout in, blocks of `LiquidS4` with what mixes their channels, a readout out.
+
+    A block is x + GLU(Dense(Dropout(GELU(LiquidS4(norm(x)))))), as published; ``model.layers`` shows it.
+
+    Parameters
+    ----------
+    input_dim, output_dim : int >= 1
+        Features per step, and numbers per answer.
+    channels, states, blocks : int >= 1
+        H, the width of the network; N, the states of each channel (even); how many blocks.
+    liquid : "exact", "discrete", "kb", "pb" or None
+        As for `LiquidS4`; None: none, blocks of `S4D`.
+    norm : "layer", "batch" or None
+        `LayerNorm`, `BatchNorm`, or none.
+    prenorm : bool
+        Whether it stands before the state space, inside the way around (and once more at the end), or after each block.
+    dropout : float in [0, 1)
+    pooling : "mean", "max", "last" or None
+        None: an answer at every step.  Otherwise one for each sequence, of its features so pooled over time.
+    seed, dtype, backend
+        As for `Model`.
+    **options
+        As for `LiquidS4`: liquid_degree, liquid_bound, modes, discretization, step_min, step_max, lr_scale, init.
+
+    Notes
+    -----
+    Parameters, with a norm before: (I + 1) H + blocks (3 N H + 2 H**2 + 6 H) + 2 H + (H + 1) O.  Train with a learning
+    rate of 1e-3 to 1e-2, `WarmUp` and `CosineDecay`; the state spaces learn ten times slower (``lr_scale``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LiquidS4RNN
+    >>> model = LiquidS4RNN(3, 5, channels=16, states=8, blocks=2, pooling="mean", seed=0)
+    >>> model(np.zeros((4, 100, 3))).shape
+    (4, 5)
+    """
+
+    @explained
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        *,
+        channels: int = 64,
+        states: int = 64,
+        blocks: int = 4,
+        liquid: LiquidName = "exact",
+        norm: Literal["layer", "batch"] | None = "layer",
+        prenorm: bool = True,
+        dropout: float = 0.0,
+        pooling: PoolingKind | None = None,
+        seed: Seed = None,
+        dtype: DType = "float32",
+        backend: Backend = "auto",
+        **options: Unpack[LiquidS4Options],
+    ) -> None:
+        H = checks.integer("channels", channels)
+        checks.one_of("norm", norm, (*NORMS, None))
+        prenorm = checks.boolean("prenorm", prenorm)
+
+        def block() -> list[Layer]:
+            own: dict[str, Any] = dict(options)
+            space = S4D(states, **own) if liquid is None else LiquidS4(states, liquid=liquid, **own)
+            around: list[Layer] = [space, GELU(), Dropout(dropout), Dense(2 * H), GLU()]
+            return [Residual(*normed(), *around)] if prenorm else [Residual(*around), *normed()]
+
+        def normed() -> list[Layer]:
+            return [] if norm is None else [NORMS[norm]()]
+
+        stack = [layer for _ in range(checks.integer("blocks", blocks)) for layer in block()]
+        end: list[Layer] = (normed() if prenorm else []) + ([] if pooling is None else [Pooling(pooling)])
+        super().__init__(
+            Dense(H), *stack, *end, Dense(checks.integer("output_dim", output_dim)), input_dim=input_dim,
+            seed=seed, dtype=dtype, backend=backend, return_sequences=pooling is None,
+        )  # fmt: skip
+
+
 def _one_cell(
     cell: Callable[..., Layer],
     units_or_wiring: int | Wiring,
@@ -266,7 +349,7 @@ def from_config(
     return model.described_by(config)
 
 
-KINDS = (Model, LTCRNN, CfCRNN)  # what a file may name
+KINDS = (Model, LTCRNN, CfCRNN, LiquidS4RNN)  # what a file may name
 
 
 @explained

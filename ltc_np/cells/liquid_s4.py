@@ -30,7 +30,22 @@ from .state_space import StateSpaceCell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from typing_extensions import TypedDict
+
     from ..base.types import DiscretizationName, Init, LiquidKind, ModesName
+
+    class LiquidS4Options(TypedDict, total=False):
+        """The arguments of a `LiquidS4` that models of it hand on; a test compares the two."""
+
+        liquid_degree: int
+        liquid_bound: float | None
+        modes: ModesName
+        discretization: DiscretizationName
+        step_min: float
+        step_max: float
+        lr_scale: float
+        init: Init
+
 
 KERNELS = ("kb", "pb")
 HIGHEST_DEGREE = 4

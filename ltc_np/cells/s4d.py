@@ -45,7 +45,7 @@ class _Prepared(NamedTuple):
 class _Whole(NamedTuple):
     """What `backward` needs of a call that went by the FFT: what its kernels saved, and dt (B, T)."""
 
-    call: tuple
+    call: tuple[Any, ...]
     dt: np.ndarray
 
 
@@ -126,7 +126,7 @@ class S4D(StateSpaceCell):
         return _Prepared(ssm, fft, fft.StateSpace(p, self.rule))
 
     def forward(
-        self, prepared: _Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Any]:
         if prepared.fft is not None and (one := prepared.fft.regular(dt, lengths)) is not None:
             y, h_last, saved = prepared.fft.forward(prepared.whole, x, one, lengths, h0)
@@ -135,7 +135,7 @@ class S4D(StateSpaceCell):
 
     def backward(
         self,
-        prepared: _Prepared,
+        prepared: Any,
         saved: Any,
         d_y: Array,
         d_h: Array,

@@ -124,18 +124,18 @@ class StateSpaceCell(Layer):
             self.state_slices["past"] = slice(2 * M * H, self.state_size)
         self._seal()
 
-    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Any:
         ssm = kernels.load(backend, "ssm")
         return _Prepared(ssm.StateSpace(p, self.rule), ssm)
 
     def forward(
-        self, prepared: _Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Any]:
         return prepared.kernels.forward(prepared.space, x, dt, lengths, h0, keep, workspace)
 
     def backward(
         self,
-        prepared: _Prepared,
+        prepared: Any,
         saved: Any,
         d_y: Array,
         d_h: Array,

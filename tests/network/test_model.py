@@ -23,10 +23,12 @@ from ltc_np import (
     FullyConnected,
     Layer,
     Layout,
+    LiquidS4RNN,
     Model,
     RandomWiring,
     Residual,
     gradcheck,
+    load,
 )
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
@@ -922,3 +924,61 @@ def test_habits_of_others_get_a_sentence_of_their_own():
     ) as e:
         model(Tensor())
     assert "\n" not in str(e.value)
+
+
+# ------------------------------------------------------------------------------------------------- liquid state spaces
+
+
+def parameters_of(I, H, N, blocks, O):
+    """By the docstring of `LiquidS4RNN`."""
+    return (I + 1) * H + blocks * (3 * N * H + 2 * H**2 + 6 * H) + 2 * H + (H + 1) * O
+
+
+def test_liquid_s4_rnn(tmp_path):
+    x = np.random.default_rng(0).normal(size=(4, 30, 3))
+    model = LiquidS4RNN(3, 5, channels=6, states=8, blocks=2, seed=0)
+    assert model(x).shape == (4, 30, 5)
+    assert model.layout.size == parameters_of(3, 6, 8, 2, 5)
+    one = LiquidS4RNN(3, 5, channels=6, states=8, blocks=2, pooling="mean", dropout=0.1, liquid="kb", seed=0)
+    assert one(x).shape == (4, 5)
+    lengths = np.array([30, 4, 17, 1])
+    y = one(x, lengths=lengths)
+    for b, n in enumerate(lengths):
+        np.testing.assert_allclose(y[b], one(x[b, :n]), rtol=1e-4, atol=1e-5)
+    one.save(tmp_path / "model.npz")
+    read = load(tmp_path / "model.npz")
+    assert isinstance(read, LiquidS4RNN)
+    assert np.array_equal(read(x), one(x))
+
+
+def test_liquid_s4_rnn_has_the_layers_that_it_is_told():
+    def kinds(model):
+        return [
+            [type(inner).__name__ for inner in layer.layers] if hasattr(layer, "layers") else type(layer).__name__
+            for layer in model.layers
+        ]
+
+    around = ["GELU", "Dropout", "Dense", "GLU"]
+    sizes = {"channels": 4, "states": 4, "blocks": 1, "seed": 0}
+    assert kinds(LiquidS4RNN(3, 2, **sizes)) == [
+        "Dense", ["LayerNorm", "LiquidS4", *around], "LayerNorm", "Dense",
+    ]  # fmt: skip
+    assert kinds(LiquidS4RNN(3, 2, **sizes, norm="batch", prenorm=False, pooling="max", liquid=None)) == [
+        "Dense", ["S4D", *around], "BatchNorm", "Pooling", "Dense",
+    ]  # fmt: skip
+    assert kinds(LiquidS4RNN(3, 2, **sizes, norm=None)) == ["Dense", ["LiquidS4", *around], "Dense"]
+    with pytest.raises(ValueError, match="`norm` must be one of 'layer', 'batch', None, got 'group'"):
+        LiquidS4RNN(3, 2, norm="group")
+    with pytest.raises(TypeError, match="`LiquidS4` has no argument `mode`"):
+        LiquidS4RNN(3, 2, mode="lin")
+
+
+@pytest.mark.numba
+def test_a_deep_liquid_state_space_learns():
+    """In which channel a pulse came, long ago."""
+    r = np.random.default_rng(0)
+    x, y = 0.1 * r.normal(size=(64, 120, 2)), r.integers(0, 2, 64)
+    x[np.arange(64), r.choice(30, 64), y] += 3
+    model = LiquidS4RNN(2, 2, channels=16, states=16, blocks=2, pooling="last", seed=0, backend="cpu")
+    model.fit(x, y, loss="cross_entropy", epochs=15, batch_size=8, optimizer=Adam(5e-3), seed=0, verbose=False)
+    assert model.evaluate(x, y, metrics=["accuracy"])["accuracy"] > 0.9

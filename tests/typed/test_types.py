@@ -103,6 +103,7 @@ def test_every_public_name_has_a_type(tmp_path):
 # Arguments that are handed on by name: they stand in a signature, and once more as a type.
 HANDED_ON = {
     ("cells.ltc", "LTCOptions"): [("cells.ltc", "LTC", {"wiring", "input_dim"})],
+    ("cells.liquid_s4", "LiquidS4Options"): [("cells.liquid_s4", "LiquidS4", {"states", "input_dim", "liquid"})],
     ("cells.wired_cfc", "AnyCfCOptions"): [
         ("cells.cfc", "CfC", {"units", "input_dim"}),
         ("cells.wired_cfc", "WiredCfC", {"wiring", "input_dim"}),

@@ -42,6 +42,7 @@ from ltc_np import (
     Layer,
     LayerNorm,
     Layout,
+    LiquidS4RNN,
     LTCCell,
     MixedMemory,
     Model,
@@ -59,6 +60,7 @@ from ltc_np import (
     data,
     from_config,
     gradcheck,
+    largest_multiplier,
     load,
     losses,
     metrics,
@@ -97,6 +99,8 @@ drawn = Wiring.from_edges(3, [(2, 0, 1), (0, 2, -1)], [(0, 2, 1.0)], output_dim=
 model = LTCRNN(AutoNCP(16, 2), input_dim=3, ode_unfolds=3, solver="exponential", seed=0, dtype="float64")
 closed = CfCRNN(32, input_dim=3, proj_size=2, mode="no_gate", backbone_units=64)
 wired = CfCRNN(AutoNCP(16, 2), input_dim=3, strict=True, mixed_memory="torch")
+liquid = LiquidS4RNN(3, 5, channels=32, states=16, blocks=2, pooling="mean", liquid_bound=1.5, modes="lin", seed=0)
+growth: list[float] = largest_multiplier(liquid, np.zeros((2, 9, 3)), dt=0.5)
 tutorial = LTCRNN(RandomWiring(2, 2, 8), 2, 8, 2)
 deep = Model(
     Standardize(),
