@@ -235,7 +235,8 @@ class LiquidS4RNN(Model):
     seed, dtype, backend
         As for `Model`.
     **options
-        As for `LiquidS4`: liquid_degree, liquid_bound, modes, discretization, step_min, step_max, lr_scale, init.
+        As for `LiquidS4`: liquid_degree, liquid_bound, liquid_scale, modes, discretization, step_min, step_max,
+        lr_scale, init.
 
     Notes
     -----

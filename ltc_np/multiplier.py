@@ -67,7 +67,7 @@ def largest_multiplier(
     --------
     >>> import numpy as np
     >>> from ltc_np import LiquidS4, Model, largest_multiplier
-    >>> model = Model(LiquidS4(8, input_dim=2), seed=0)
+    >>> model = Model(LiquidS4(8, input_dim=2, liquid_scale=1.0), seed=0)
     >>> x = np.random.default_rng(0).normal(size=(3, 50, 2))
     >>> [round(value, 2) for value in largest_multiplier(model, x)]
     [1.27]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
         liquid_degree: int
         liquid_bound: float | None
+        liquid_scale: float
         modes: ModesName
         discretization: DiscretizationName
         step_min: float
@@ -71,6 +72,11 @@ class LiquidS4(StateSpaceCell):
         growth is limited, of ``"discrete"`` the factor shortened.  1 keeps every mode from growing;
         `largest_multiplier` says what a model does on your data.
 
+    liquid_scale : float > 0
+        Initial factor on B, by which C is divided: the linear part begins as that of `S4D`, whatever it is, the liquid
+        one is so much weaker.  1 is as published; then random inputs make the states forget almost at once
+        (docs/maths/liquid_s4.md has figures).
+
     Notes
     -----
     Parameters and state are those of `S4D`; with kb and pb the state also has the last inputs, ``past``
@@ -90,6 +96,7 @@ class LiquidS4(StateSpaceCell):
     liquid: LiquidKind
     liquid_degree: int
     liquid_bound: float | None
+    liquid_scale: float
 
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
         {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "liquid": LIQUIDS[1:]}
@@ -103,6 +110,7 @@ class LiquidS4(StateSpaceCell):
         liquid: LiquidKind = "exact",
         liquid_degree: int = 2,
         liquid_bound: float | None = None,
+        liquid_scale: float = 0.1,
         modes: ModesName = "legs",
         discretization: DiscretizationName = "zoh",
         step_min: float = 0.001,
@@ -113,6 +121,7 @@ class LiquidS4(StateSpaceCell):
         checks.one_of("liquid", liquid, LIQUIDS[1:])
         self.liquid = liquid
         self.liquid_degree = checks.integer("liquid_degree", liquid_degree, 2, HIGHEST_DEGREE)
+        self.liquid_scale = checks.number("liquid_scale", liquid_scale, low_open=True)
         self.liquid_bound = None
         if liquid_bound is not None:
             self.liquid_bound = checks.number("liquid_bound", liquid_bound, 1)
@@ -131,5 +140,5 @@ class LiquidS4(StateSpaceCell):
         degree = self.liquid_degree if liquid in KERNELS else 1
         super().__init__(
             states, input_dim, modes, discretization, step_min, step_max, lr_scale, init,
-            liquid, degree, self.liquid_bound or 0.0,
+            liquid, degree, self.liquid_bound or 0.0, self.liquid_scale,
         )  # fmt: skip

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import kernels
 from ..base import checks
+from ..base.described import Value
 from ..base.layout import Entry, raw
 from ..kernels.codes import DISCRETIZATIONS, LIQUIDS, Discretization
 from .base import Layer, input_features
@@ -33,13 +34,16 @@ class _Prepared(NamedTuple):
     kernels: Any
 
 
-def _complex_part(rng: np.random.Generator, shape: Shape) -> Array:
-    """The real or imaginary part of complex normal numbers of variance 1."""
-    return rng.standard_normal(shape) * 0.5**0.5
+class _Normal(Value):
+    """Initial values of an entry: normal numbers of this standard deviation."""
 
+    deviation: float
 
-def _normal(rng: np.random.Generator, shape: Shape) -> Array:
-    return rng.standard_normal(shape)
+    def __init__(self, deviation: float) -> None:
+        self.deviation = deviation
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return self.deviation * rng.standard_normal(shape)
 
 
 class StateSpaceCell(Layer):
@@ -54,6 +58,8 @@ class StateSpaceCell(Layer):
         The longest products of inputs.
     bound : float
         The largest magnitude of the factor on a mode, 0 for none.
+    scale : float
+        Initial factor on B, by which C is divided.
     """
 
     states: int
@@ -81,6 +87,7 @@ class StateSpaceCell(Layer):
         liquid: LiquidName = None,
         degree: int = 1,
         bound: float = 0.0,
+        scale: float = 1.0,
     ) -> None:
         self.states = checks.integer("states", states, 2)
         if self.states % 2:
@@ -99,6 +106,8 @@ class StateSpaceCell(Layer):
             return self._wait(init={} if init is None else init)
         M = self.states // 2
         frequency, b = MODES[modes](self.states)
+        b = scale * b
+        part = _Normal(0.5**0.5 / scale)  # of complex numbers of variance 1
 
         def each(values: Array) -> Array:
             return np.repeat(values[:, None], H, axis=1)
@@ -110,10 +119,10 @@ class StateSpaceCell(Layer):
                 Entry("frequency", (M, H), each(frequency), **own),
                 Entry("b_re", (M, H), each(b.real), **own),
                 Entry("b_im", (M, H), each(b.imag), **own),
-                Entry("c_re", (M, H), _complex_part),
-                Entry("c_im", (M, H), _complex_part),
+                Entry("c_re", (M, H), part),
+                Entry("c_im", (M, H), part),
                 Entry("log_step", (H,), (float(np.log(self.step_min)), float(np.log(self.step_max))), **own),
-                Entry("d", (H,), _normal),
+                Entry("d", (H,), _Normal(1.0)),
             ),
             init,
         )

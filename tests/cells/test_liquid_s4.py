@@ -25,7 +25,7 @@ each_form = pytest.mark.parametrize("form", FORMS, ids=lambda f: "-".join(map(st
 
 
 def made(form, states=6, H=3, backend="numpy", dtype="float64", seed=1):
-    layer = LiquidS4(states, input_dim=H, step_min=0.05, step_max=0.5, **form)
+    layer = LiquidS4(states, input_dim=H, step_min=0.05, step_max=0.5, **{"liquid_scale": 1.0} | form)
     return Model(layer, seed=seed, dtype=dtype, backend=backend)
 
 
@@ -118,6 +118,17 @@ def test_where_the_rate_is_zero(backend):
     np.testing.assert_allclose(model(x, dt=2.0)[:, 0], [1.0, 2.0, 3.0, 4.0], rtol=3e-5)
     assert max(gradcheck.check(model, x, dt=2.0).values()) < 1e-6
     assert model(x[:1], dt=2.0)[0, 0] == 1.0
+
+
+def test_a_weaker_liquid_term_begins_with_the_same_linear_part(backend):
+    x = rng.normal(size=(2, 40, 3))
+    linear = Model(S4D(6, input_dim=3, step_min=0.05, step_max=0.5), seed=1, dtype="float64", backend=backend)
+    apart = []
+    for scale in (1.0, 0.1, 1e-6):
+        model = made({"liquid_scale": scale}, backend=backend)
+        apart.append(np.abs(model(x, dt=0.5) - linear(x, dt=0.5)).max())
+    assert apart[0] > 5 * apart[1] > 100 * apart[2]
+    assert apart[2] < 1e-5
 
 
 # ----------------------------------------------------------------------------- what the published code does wrong
@@ -278,7 +289,7 @@ def test_largest_multiplier_refuses():
 @pytest.mark.parametrize("form", [FORMS[0], FORMS[2], FORMS[5]], ids=["exact", "discrete", "kb"])
 def test_float32_over_20_000_steps(form):
     T = 20_000
-    layer = LiquidS4(16, input_dim=16, modes="lin", step_min=1e-4, step_max=1e-2, **form)
+    layer = LiquidS4(16, input_dim=16, modes="lin", step_min=1e-4, step_max=1e-2, liquid_scale=1.0, **form)
     single, double = (Model(layer, seed=1, dtype=dtype, backend="cpu") for dtype in ("float32", "float64"))
     double.theta = single.theta
     x = (0.3 * rng.normal(size=(1, T, 16))).astype(np.float32)

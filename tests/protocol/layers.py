@@ -220,24 +220,35 @@ ROWS = {
     "LiquidS4": Row(
         "takes_dt dt0_identity smooth causal bitwise_batch may_overflow",
         [
-            LiquidS4(4, input_dim=2, step_min=0.1, step_max=0.5),
-            LiquidS4(6, input_dim=2, liquid="discrete", step_min=0.1, step_max=0.5),
-            LiquidS4(2, input_dim=2, liquid="discrete", discretization="bilinear", modes="lin"),
+            LiquidS4(4, input_dim=2, liquid_scale=1.0, step_min=0.1, step_max=0.5),
+            LiquidS4(6, input_dim=2, liquid_scale=1.0, liquid="discrete", step_min=0.1, step_max=0.5),
+            LiquidS4(2, input_dim=2, liquid_scale=1.0, liquid="discrete", discretization="bilinear", modes="lin"),
         ],
     ),
     "LiquidS4 kernels": Row(
         "takes_dt dt0_identity smooth causal bitwise_batch",
         [
-            LiquidS4(4, input_dim=2, liquid="kb", liquid_degree=4, step_min=0.3, step_max=0.9),
-            LiquidS4(6, input_dim=2, liquid="pb", liquid_degree=3, step_min=0.3, step_max=0.9, modes="inv"),
-            LiquidS4(2, input_dim=2, liquid="kb", discretization="bilinear", step_min=0.1),
+            LiquidS4(4, input_dim=2, liquid_scale=1.0, liquid="kb", liquid_degree=4, step_min=0.3, step_max=0.9),
+            LiquidS4(
+                6, input_dim=2, liquid_scale=1.0, liquid="pb", liquid_degree=3, step_min=0.3, step_max=0.9, modes="inv"
+            ),
+            LiquidS4(2, input_dim=2, liquid_scale=1.0, liquid="kb", discretization="bilinear", step_min=0.1),
         ],
     ),
     "LiquidS4 bounded": Row(
         "takes_dt dt0_identity causal bitwise_batch",
         [
-            LiquidS4(4, input_dim=2, liquid_bound=1.0, modes="lin", step_min=0.1, step_max=0.5),
-            LiquidS4(4, input_dim=2, liquid="discrete", liquid_bound=1.0, modes="lin", step_min=0.1, step_max=0.5),
+            LiquidS4(4, input_dim=2, liquid_scale=1.0, liquid_bound=1.0, modes="lin", step_min=0.1, step_max=0.5),
+            LiquidS4(
+                4,
+                input_dim=2,
+                liquid_scale=1.0,
+                liquid="discrete",
+                liquid_bound=1.0,
+                modes="lin",
+                step_min=0.1,
+                step_max=0.5,
+            ),
         ],
     ),
     "MixedMemory": Row(
