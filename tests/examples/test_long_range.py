@@ -1,0 +1,142 @@
+"""The example of long sequences: its data, what it makes of them, its models, its command line."""
+
+import numpy as np
+import pytest
+
+from ltc_np import Pooling, Residual
+
+
+@pytest.fixture
+def long_range(example):
+    return example("long_range")
+
+
+@pytest.fixture
+def folder(rng, tmp_path):
+    """Files of the form of the recordings, of few cases and of as many samples: labels lie in one wavelength."""
+    y = np.arange(24) % 4
+    rows = {"train": np.arange(12), "valid": np.arange(12, 18), "test": np.arange(18, 24)}
+    spectra = 100 + rng.standard_normal((24, 1751, 3))
+    np.savez(tmp_path / "ethanol.npz", x=spectra.astype(np.float32), y=y, **rows)
+    eeg = 5 * rng.standard_normal((24, 896, 6))
+    np.savez(tmp_path / "scp1.npz", x=eeg.astype(np.float32), y=y % 2, **rows)
+    return tmp_path
+
+
+def test_what_is_recalled_is_in_the_cue(long_range):
+    data = long_range.recall((50, 10, 40), 200, False)
+    assert data.x.shape == (100, 220, 3)
+    signs = data.x[:, :20].mean(1) > 0
+    assert np.array_equal(signs @ [1, 2, 4], data.y)
+    assert set(data.y) == set(range(8))
+    assert np.abs(data.x[:, 20:].mean()) < 0.01  # noise knows nothing of them
+    assert (data.dt == 1).all()
+    assert [rows.size for rows in (data.train, data.valid, data.test)] == [50, 10, 40]
+    assert np.array_equal(np.concatenate([data.train, data.valid, data.test]), np.arange(100))
+
+
+def test_what_is_added_is_shown_once_in_each_half(long_range):
+    data = long_range.adding((50, 10, 40), 200, True)
+    marks = data.x[:, :, 1]
+    assert set(np.unique(marks)) == {0, 1}
+    assert (marks[:, :100].sum(1) == 20).all()
+    assert (marks[:, 100:].sum(1) == 20).all()
+    shown = (data.x[:, :, 0] * marks).sum(1) / 20
+    assert np.abs(shown - data.y).max() < 0.15  # four standard deviations of the noise's mean
+    assert np.abs(data.x[:, :, 0] * (1 - marks)).max() < 0.6
+    assert data.dt.mean() == pytest.approx(1, abs=0.05)
+    assert data.dt.std() == pytest.approx(1, abs=0.1)
+
+
+def test_recordings_are_normalised_by_the_training_set(long_range, folder):
+    data = long_range.ethanol(folder / "ethanol.npz")
+    assert data.x.shape == (24, 175, 7)
+    np.testing.assert_allclose(data.x[data.train, :, :3].mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(data.x[data.train, :, :3].std(0), 1, rtol=1e-5)
+    assert not np.allclose(data.x[data.test, :, :3].mean(0), 0, atol=1e-2)
+    assert np.array_equal(data.x[0, :, 3], np.linspace(-1, 1, 175, dtype=np.float32))
+    data = long_range.scp1(folder / "scp1.npz")
+    assert data.x.shape == (24, 112, 1)
+    assert data.x[data.train].mean() == pytest.approx(0, abs=1e-5)
+    with np.load(folder / "scp1.npz") as file:
+        means = file["x"][:, :8, 0].mean(1)
+    assert np.corrcoef(means, data.x[:, 0, 0])[0, 1] == pytest.approx(1, abs=1e-6)
+
+
+def test_bottles_are_mixed_with_their_concentrations(long_range, rng):
+    """An input whose mean is the target keeps it; what says the place stays where it is."""
+    target = rng.standard_normal((10, 1)).astype(np.float32)
+    spectra = target[:, None] + np.array([-1, 0, 1]) * np.ones((10, 5, 1))
+    x = np.concatenate([spectra, np.ones((10, 5, 4))], axis=2).astype(np.float32)
+    seen = 0
+    for given, wanted in long_range.mixed(x, target, 4, rng):
+        np.testing.assert_allclose(given[:, :, :3].mean((1, 2)), wanted[:, 0], atol=1e-6)
+        np.testing.assert_allclose(given[:, :, 3:], 1, rtol=1e-6)
+        assert np.abs(wanted - target.T).min(1).max() > 1e-3  # none is as it was
+        seen += len(given)
+    assert seen == 10
+
+
+def test_scores(long_range):
+    ethanol, recall, adding = (long_range.TASKS[name] for name in ("ethanol", "recall", "adding"))
+    y = np.array([0, 1, 2, 3])
+    target = ethanol.target(y)
+    assert target.mean() == pytest.approx(0, abs=1e-6)
+    assert ethanol.score(target + 0.1, y) == 100
+    assert ethanol.score(target[::-1], y) == 0
+    assert recall.score(np.eye(8)[[0, 1, 2, 4]], y) == 75
+    values = np.array([0.5, -1.0, 1.5])
+    assert adding.score(values[:, None], values) == 100
+    assert adding.score(np.full((3, 1), values.mean()), values) == pytest.approx(0)
+
+
+def test_models_have_as_many_parameters(long_range):
+    for name, setting in long_range.MODELS.items():
+        for task, features, steps in (("recall", 3, 2020), ("ethanol", 7, 175), ("scp1", 1, 112)):
+            model = long_range.make_model(name, long_range.TASKS[task], features, steps, 0)
+            assert abs(model.layout.size - long_range.PARAMETERS) < 700, (name, task)
+            (block,) = (layer for layer in model.layers if isinstance(layer, Residual))
+            (pool,) = (layer for layer in model.layers if isinstance(layer, Pooling))
+            last = task == "recall" or (task == "ethanol" and setting.state_space)
+            assert pool.kind == ("last" if last else "mean")
+            assert len(block.layers) == (6 if task != "recall" and not setting.state_space else 5)
+
+
+@pytest.mark.slow
+def test_the_example_recalls_and_reads_files(run_example, folder):
+    done = run_example("long_range", "--quick", "--output", "pictures", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    title, _, head, rule, *rows, _ = done.stdout.splitlines()
+    assert title == "Memory over 2,000 steps"
+    assert len({line.count("|") for line in (head, rule, *rows)}) == 1
+    assert [row.split(" | ")[0] for row in rows] == ["| Liquid-S4", "| S4D"]
+    assert all(float(row.split(" | ")[3]) > 90 for row in rows)  # of eight classes
+    assert (folder / "pictures/long_range_generated.png").read_bytes()[:4] == b"\x89PNG"
+    tiny = "--tasks", "ethanol", "scp1", "--models", "lstm", "--epochs", "1", "--seeds", "0", "1", "--no-plot"
+    done = run_example("long_range", str(folder), *tiny, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Long recordings\n\n| model | units | parameters | EthanolConcentration |")
+    assert "ethanol, lstm, seed 1: epoch 1/1, loss " in done.stderr
+
+
+def test_the_example_refuses_nonsense(long_range, folder, capsys):
+    np.savez(folder / "part.npz", x=np.zeros((2, 30, 3)))
+    for args, words in (
+        (["--tasks", "ethanol"], "DATA must be given for ethanol"),
+        ([str(folder / "nowhere"), "--tasks", "scp1"], "No such file"),
+        (["--tasks", "sums"], "--tasks: invalid choice"),
+        (["--steps", "5"], "--steps: must be at least 10, got 5"),
+        (["--models", "rnn"], "--models: invalid choice"),
+        (["--write-docs", "--quick"], "--write-docs excludes --quick"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            long_range.main(args)
+        assert stop.value.code == 2
+        out, err = capsys.readouterr()
+        assert not out
+        assert words in err.splitlines()[-1]
+    (folder / "ethanol.npz").unlink()
+    (folder / "part.npz").rename(folder / "ethanol.npz")
+    with pytest.raises(SystemExit):
+        long_range.main([str(folder), "--tasks", "ethanol"])
+    assert "y is not a file in the archive" in capsys.readouterr().err
