@@ -33,7 +33,7 @@ class _Watched(LiquidS4):
         self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Any]:
         own, space = prepared
-        self.largest.append(largest_factor(space, x, dt))
+        self.largest.append(largest_factor(space, x, dt, lengths))
         return super().forward(own, x, dt, lengths, h0, keep, workspace)
 
 

@@ -256,6 +256,15 @@ def test_the_largest_multiplier_is_that_of_the_loops():
     assert found[1] == pytest.approx(np.exp((3.0 * np.exp(p["log_step"]) * rate).max()), rel=1e-5)
 
 
+def test_padding_is_no_step_of_the_largest_multiplier():
+    """Modes that only shrink: a step of no time, as padding is, would say 1."""
+    model = Model(LiquidS4(4, input_dim=2, liquid_scale=1e-3, step_min=0.5, step_max=0.5), seed=0)
+    x, lengths = rng.normal(size=(3, 8, 2)), [8, 3, 0]
+    (found,) = largest_multiplier(model, x, lengths=lengths)
+    alone = [largest_multiplier(model, x[b, :n])[0] for b, n in enumerate(lengths) if n]
+    assert found == max(alone) < 0.9
+
+
 def test_an_overflow_is_said():
     model = made({"liquid": "exact", "modes": "lin"}, dtype="float32")
     with pytest.raises(FloatingPointError, match="finite"):

@@ -144,11 +144,11 @@ def _step(space, dt, u, past):
     return _Step(delta, w, E, phi, F, factor, products, added)
 
 
-def largest_factor(space, x, dt):
-    """The largest magnitude of the factor on a mode, of all steps of x (B, T, H) and dt (B, T)."""
+def largest_factor(space, x, dt, lengths):
+    """The largest magnitude of the factor on a mode, of the steps of x (B, T, H), dt (B, T) that ``lengths`` count."""
     past = np.zeros((x.shape[0], space.rule.degree - 1, x.shape[2]), x.dtype)
-    steps = (_step(space, dt[:, t], x[:, t], past) for t in range(x.shape[1]))
-    return max(float(np.abs(1 + step.factor).max()) for step in steps)
+    steps = ((t < lengths, _step(space, dt[:, t], x[:, t], past)) for t in range(lengths.max()))
+    return max((float(np.abs(1 + step.factor[valid]).max()) for valid, step in steps), default=0.0)
 
 
 def _shrink(rule, m):
