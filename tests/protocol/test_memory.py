@@ -14,7 +14,7 @@ NOISE = 400_000
 STEP = """
     import gc, sys
     import numpy as np
-    from ltc_np import CTRNN, LTC, AutoNCP, FullyConnected, Model, NeuralODE
+    from ltc_np import CTRNN, LRC, LTC, AutoNCP, FullyConnected, Model, NeuralODE
 
     def resident(field):
         with open("/proc/self/status") as status:
@@ -73,6 +73,13 @@ both = pytest.mark.parametrize(("memory", "T"), [("full", 10_000), ("low", 60_00
 def test_a_lone_sequence_is_stored_once(layer, memory, T):
     """The kernels work on whole vectors: 16 sequences or neurons, where one or 17 are meant."""
     check(stored(17, memory), BESIDE, layer, "float32", memory, 1, T)
+
+
+@pytest.mark.parametrize(("memory", "T", "numbers"), [("full", 30_000, 4 * 17), ("low", 60_000, 17)])
+@pytest.mark.parametrize("wiring", ["AutoNCP(17, 1)", "FullyConnected(17, 1)"])
+def test_a_lone_sequence_of_an_lrc_is_stored_once(wiring, memory, T, numbers):
+    """By docs/maths/lrc.md: v and the three numbers of its one stage, or the state before the step."""
+    check(numbers, BESIDE, f"LRC({wiring}, input_dim=1)", "float32", memory, 1, T)
 
 
 @pytest.mark.parametrize(

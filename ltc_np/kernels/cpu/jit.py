@@ -2,6 +2,7 @@
 
 * ``kernel``: an entry point called from Python: compiled on first use, cached on disk, releases the GIL.
 * ``helper``: called by kernels only; inlined, never cached by itself.
+* ``inlined``: a helper with a long body that inner loops call: LLVM, left to itself, would make it a call.
 
 Kernels allocate nothing, so they are compiled without Numba's reference counts (``_nrt=False``): around a branch those
 cost 300 cycles a neuron, half of the backward pass.  What a kernel needs to work in, its caller hands over.
@@ -158,3 +159,4 @@ def kernel(function):
 
 
 helper = numba.njit(error_model="numpy", inline="never", _nrt=False)
+inlined = numba.njit(error_model="numpy", inline="never", forceinline=True, _nrt=False)

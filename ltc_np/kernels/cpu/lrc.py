@@ -8,50 +8,72 @@ import numpy as np
 
 from ..codes import LOG2E
 from . import lrc_lanes, lrc_posts
+from .jit import helper, kernel
 from .lrc_lanes import synapse_sums
 from .lrc_neuron import KEPT
 from .tiles import backward, forward, padded_units
 
 __all__ = ["Circuit", "backward", "forward"]
 
-# Of a neuron, in the order in which kernels take them and their gradients.
+# Parameters of a neuron and of a synapse, in the order in which kernels take them and their gradients.
 NEURON = ("gleak", "vleak", "elastance_b", "elastance_v", "elastance_shift")
+SYNAPSE = ("w", "h", "mu", "sigma")
+WEIGHT = "elastance_w"
 NEURON_SUMS = 8  # sums of a neuron in the lanes order, a whole number of fours
 
 
-class _Synapses:
-    """One kind of synapse: index lists, names, and effective values; weights (0,) where the elastance has none."""
+@helper
+def _pack_synapses(values, constants):
+    w, h, mu, sigma = values
+    log2e = sigma.dtype.type(LOG2E)
+    for s in range(sigma.size):
+        scaled = sigma[s] * log2e
+        constants[s, 0] = -scaled
+        constants[s, 1] = scaled * mu[s]
+        constants[s, 2] = w[s]
+        constants[s, 3] = h[s]
+        constants[s, 4] = sigma[s]
 
-    def __init__(self, lists, prefix, p, dtype):
-        self.lists, self.names = lists, [prefix + name for name in ("w", "h", "mu", "sigma")]
-        self.values = [p[name] for name in self.names]
-        self.weight_name = prefix + "elastance_w"
-        self.weights = p.get(self.weight_name, np.zeros(0, dtype))
 
-    def constants(self):
-        """(S, 5), as `lrc_lanes.Synapses` has them."""
-        w, h, mu, sigma = self.values
-        scaled = sigma * sigma.dtype.type(LOG2E)
-        return np.stack([-scaled, scaled * mu, w, h, sigma], axis=1)
+@kernel
+def _pack(neuron_values, synapses, sensory_synapses, neuron, constants, sensory):
+    """The kernels' neuron (N, 5) and constants (S, 5) of effective values."""
+    for k in range(len(neuron_values)):
+        for i in range(neuron.shape[0]):
+            neuron[i, k] = neuron_values[k][i]
+    _pack_synapses(synapses, constants)
+    _pack_synapses(sensory_synapses, sensory)
 
-    def dense(self, M):
-        """Constants (5, n_pre, M) and weights (n_pre, M), of a kind that has all synapses; 0 for padding."""
-        N, constants = self.lists.n_post, self.constants()
-        planes = np.zeros((5, self.lists.n_pre, M), constants.dtype)
-        planes[:, :, :N] = constants.reshape(N, -1, 5).transpose(2, 1, 0)
-        weights = np.zeros((self.lists.n_pre if self.weights.size else 0, M), constants.dtype)
-        if self.weights.size:
-            weights[:, :N] = self.weights.reshape(N, -1).T
-        return planes, weights
 
-    def add_gradients(self, sums, d_weights, g):
-        """sums (S, 4), d_weights (S,): those of `lrc_lanes`."""
-        d_w, d_h, d_y, d_y_source = sums.T
-        _, _, mu, sigma = self.values
-        for name, gradient in zip(self.names, (d_w, d_h, -sigma * d_y, d_y_source - mu * d_y), strict=True):
-            g[name] += gradient
-        if self.weights.size:
-            g[self.weight_name] += d_weights
+@helper
+def _unpack_synapses(total, at, values, d_values, d_weights):
+    _, _, mu, sigma = values
+    d_w, d_h, d_mu, d_sigma = d_values
+    S = sigma.size
+    for s in range(S):
+        k = at + 4 * s
+        z, z_v = total[k + 2], total[k + 3]
+        d_w[s] += total[k]
+        d_h[s] += total[k + 1]
+        d_mu[s] -= sigma[s] * z
+        d_sigma[s] += z_v - mu[s] * z
+    for s in range(d_weights.size):
+        d_weights[s] += total[at + 4 * S + s]
+    return at + synapse_sums(S)
+
+
+@kernel
+def _unpack(rows, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d_sensory, d_sensory_weights):
+    """Gradients of the effective values, added to, from the sums of `lrc_lanes.backward`; rows[0] becomes their sum."""
+    total = rows[0]
+    for r in range(1, rows.shape[0]):
+        for k in range(total.size):
+            total[k] += rows[r, k]
+    at = _unpack_synapses(total, 0, synapses, d_synapses, d_weights)
+    at = _unpack_synapses(total, at, sensory_synapses, d_sensory, d_sensory_weights)
+    for k in range(len(d_neuron)):
+        for i in range(d_neuron[k].size):
+            d_neuron[k][i] += total[at + NEURON_SUMS * i + k]
 
 
 class Circuit:
@@ -72,9 +94,10 @@ class Circuit:
     def __init__(self, recurrent, sensory, p, elastance):
         self.recurrent, self.sensory, self.dtype = recurrent, sensory, p["gleak"].dtype
         self.elastance = elastance
-        none = np.zeros_like(p["gleak"])
-        self._neuron = np.stack([p.get(name, none) for name in NEURON])
-        self._kinds = [_Synapses(recurrent, "", p, self.dtype), _Synapses(sensory, "sensory_", p, self.dtype)]
+        none, no_weights = np.zeros_like(p["gleak"]), np.zeros(0, self.dtype)
+        self._neuron = tuple(p.get(name, none) for name in NEURON)
+        self._synapses, self._sensory = (tuple(p[kind + name] for name in SYNAPSE) for kind in ("", "sensory_"))
+        self._weights = [p.get(kind + WEIGHT, no_weights) for kind in ("", "sensory_")]
         self._packed = {}
 
     def evaluations(self, shape, rule):
@@ -96,30 +119,46 @@ class Circuit:
         return self._packed[posts]
 
     def _pack_lanes(self):
-        kinds = [(k.lists.start, k.lists.pre, k.constants(), k.weights) for k in self._kinds]
-        return (self.elastance, np.ascontiguousarray(self._neuron.T), *kinds[0], *kinds[1])
+        recurrent, sensory, (weights, sensory_weights) = self.recurrent, self.sensory, self._weights
+        neuron = np.empty((recurrent.n_post, len(NEURON)), self.dtype)
+        constants = np.empty((recurrent.pre.size, 5), self.dtype)
+        sensory_constants = np.empty((sensory.pre.size, 5), self.dtype)
+        _pack(self._neuron, self._synapses, self._sensory, neuron, constants, sensory_constants)
+        lists = recurrent.start, recurrent.pre, constants, weights
+        return (self.elastance, neuron, *lists, sensory.start, sensory.pre, sensory_constants, sensory_weights)
 
     def _pack_posts(self):
-        M = padded_units(self.recurrent.n_post, self.dtype)
+        _, neuron, _, _, recurrent, weights, _, _, sensory, sensory_weights = self.packed(False)
+        N, M = len(neuron), padded_units(len(neuron), self.dtype)
+
+        def planes(values, count):  # (post, pre, count) -> (count, pre, post), posts padded
+            dense = values.reshape(N, -1, count).transpose(2, 1, 0)
+            out = np.zeros((count, dense.shape[1], M), self.dtype)
+            out[:, :, :N] = dense
+            return out
+
         padded = np.zeros((len(NEURON), M), self.dtype)
-        padded[:, : self.recurrent.n_post] = self._neuron
-        return (self.elastance, padded, *self._kinds[0].dense(M), *self._kinds[1].dense(M))
+        padded[:, :N] = neuron.T
+        own = planes(recurrent, 5), planes(weights, 1)[0]
+        return (self.elastance, padded, *own, planes(sensory, 5), planes(sensory_weights, 1)[0])
 
     def unpack(self, rows, posts, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
+        if posts:
+            rows = self._as_lanes(rows.sum(axis=0))[None]  # row by row, in order
+        none = np.zeros(0)
+        d = [(tuple(g[kind + name] for name in SYNAPSE), g.get(kind + WEIGHT, none)) for kind in ("", "sensory_")]
+        _unpack(rows, self._synapses, self._sensory, tuple(g.get(name, none) for name in NEURON), *d[0], *d[1])
+
+    def _as_lanes(self, sums):
+        """Of posts order, (5, pre, post) of either kind and (5, post), what lanes order has."""
         N, M = self.recurrent.n_post, padded_units(self.recurrent.n_post, self.dtype)
-        rest = rows.sum(axis=0)  # row by row, in order
-        for kind in self._kinds:
-            S = kind.lists.pre.size
-            if posts:  # (5, pre, post) -> (post, pre, 5), as lanes order has it
-                size = 5 * kind.lists.n_pre * M
-                sums = rest[:size].reshape(5, -1, M)[:, :, :N].transpose(2, 1, 0).reshape(S, 5)
-                kind.add_gradients(sums[:, :4], sums[:, 4], g)
-            else:
-                size = synapse_sums(S)
-                kind.add_gradients(rest[: 4 * S].reshape(S, 4), rest[4 * S : 5 * S], g)
-            rest = rest[size:]
-        sums = rest.reshape(5, M)[:, :N] if posts else rest.reshape(N, NEURON_SUMS).T[:5]
-        for name, gradient in zip(NEURON, sums, strict=True):
-            if name in g:
-                g[name] += gradient
+        parts, at = [], 0
+        for kind in (self.recurrent, self.sensory):
+            S, size = kind.pre.size, 5 * kind.n_pre * M
+            dense = sums[at : at + size].reshape(5, -1, M)[:, :, :N].transpose(2, 1, 0).reshape(S, 5)
+            parts += [dense[:, :4].ravel(), dense[:, 4], np.zeros(synapse_sums(S) - 5 * S)]
+            at += size
+        neuron = np.zeros((N, NEURON_SUMS))
+        neuron[:, :5] = sums[at:].reshape(5, M)[:, :N].T
+        return np.concatenate([*parts, neuron.ravel()])

@@ -14,9 +14,12 @@ from .jit import helper, kernel
 from .lrc_lanes import Drives
 from .lrc_neuron import KEPT, Neuron, Stage, advance_neuron, d_advance_neuron
 from .ltc_lanes import Kept
-from .ltc_posts import FLUSH_STEPS
 from .padding import narrow, widen
 from .simd import fma, fnma, lane_sum, load, sigmoid2, splat, store, vector_size, zeros
+
+# Terms of a parameter's sum that are added in the working precision before they go to the float64 row: a step has
+# fewer than that of an LTC, and adding all sums to the row costs as much as a tenth of it.
+FLUSH_TERMS = 48
 
 
 class Synapses(NamedTuple):
@@ -349,7 +352,7 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
                     d_x[b, t, k] = d_inputs[k]
                 if want_dt:
                     d_dt[b, t] = lane_sum(d_step) / x.dtype.type(rule.unfolds)
-                if t % FLUSH_STEPS == 0:
+                if t % max(1, FLUSH_TERMS // K) == 0:
                     for k in range(all_sums.size):
                         row[k] += all_sums[k]
                     all_sums[:] = 0
