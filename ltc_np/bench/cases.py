@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..cells import CTGRU, CTRNN, GRU, LSTM, LTC, CfC, LrcSSM, NeuralODE, SpikingLIF
+from ..cells import CTGRU, CTRNN, GRU, LRC, LSTM, LTC, CfC, LrcSSM, NeuralODE, SpikingLIF
 from ..model import Model
 from ..optim import Adam, clip_by_global_norm
 from ..wirings import AutoNCP, FullyConnected
@@ -30,6 +30,10 @@ def _sparse(N, input_dim):
     return LTC(AutoNCP(N, 8, sparsity_level=0.9), input_dim=input_dim, input_mapping=None, output_mapping=None)
 
 
+def _lrc(N, input_dim):
+    return LRC(FullyConnected(N), input_dim=input_dim, input_mapping=None, output_mapping=None)
+
+
 def _ctrnn(N, input_dim):
     return CTRNN(N, input_dim=input_dim, solver="euler")
 
@@ -46,6 +50,7 @@ CASES = {
     "large": Case(_dense, 128, 16, 32, 32),
     "sparse": Case(_sparse, 64, 8, 64, 64),
     "cfc": Case(CfC, 32, 4, 100, 64),
+    "lrc": Case(_lrc, 32, 4, 100, 64),
     "lrc_ssm": Case(LrcSSM, 32, 4, 100, 64),
     "lif": Case(SpikingLIF, 32, 4, 100, 64),
     "lstm32": Case(LSTM, 32, 4, 100, 64),

@@ -15,7 +15,7 @@ import tracemalloc
 import numpy as np
 
 from ..base import threads
-from ..cells import LTC
+from ..cells import LRC, LTC
 from .cases import CASES, evaluations, problem, training_step
 from .rates import RUNS, median_seconds, sigmoid_rate
 
@@ -27,7 +27,7 @@ def measure(name, dtype, rate, runs=RUNS):
     step = training_step(model, x, y)
     layer, limit = model.layers[0], rate * threads.get_num_threads()
     synapses = work = None  # of cells that have no synapses
-    if isinstance(layer, LTC):
+    if isinstance(layer, (LTC, LRC)):
         synapses, work = layer.wiring.synapse_count, evaluations(layer, case)
     step()
     tracemalloc.start()
