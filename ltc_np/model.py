@@ -16,6 +16,7 @@ from .cells.base import is_of_ncps
 from .layers import GELU, GLU, BatchNorm, Dense, Dropout, LayerNorm, Pooling, Residual
 from .layers.config import CellConfig
 from .layers.mixed_memory import with_memory
+from .layers.pooling import KINDS as POOLINGS
 from .network.network import Network
 from .train.evaluate import evaluate
 from .train.fit import fit
@@ -235,7 +236,7 @@ class LiquidS4RNN(Model):
     seed, dtype, backend
         As for `Model`.
     **options
-        As for `LiquidS4`: liquid_degree, liquid_bound, liquid_scale, modes, discretization, step_min, step_max,
+        As for `LiquidS4`: liquid_degree, liquid_bound, liquid_scale, modes, discretization, step_min, step_max, method,
         lr_scale, init.
 
     Notes
@@ -273,12 +274,14 @@ class LiquidS4RNN(Model):
     ) -> None:
         H = checks.integer("channels", channels)
         checks.one_of("norm", norm, (*NORMS, None))
+        checks.one_of("pooling", pooling, (*POOLINGS, None))
+        rate = checks.number("dropout", dropout, high=1, high_open=True)
         prenorm = checks.boolean("prenorm", prenorm)
 
         def block() -> list[Layer]:
             own: dict[str, Any] = dict(options)
             space = S4D(states, **own) if liquid is None else LiquidS4(states, liquid=liquid, **own)
-            around: list[Layer] = [space, GELU(), Dropout(dropout), Dense(2 * H), GLU()]
+            around: list[Layer] = [space, GELU(), Dropout(rate), Dense(2 * H), GLU()]
             return [Residual(*normed(), *around)] if prenorm else [Residual(*around), *normed()]
 
         def normed() -> list[Layer]:

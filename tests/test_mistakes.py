@@ -65,7 +65,7 @@ CALLS = {
     "SpikingLIF": (lib.SpikingLIF, {"units": 4, "input_dim": 2, "recurrent": True, "threshold": 1.0, "reset": 0.0,
                    "refractory": 1.0, "surrogate": "arctan", "slope": 2.0, "tau": 5.0, "relaxed": True, "init": {}}),
     "S4D": (lib.S4D, {"states": 4, "input_dim": 2, "modes": "lin", "discretization": "bilinear", "step_min": 0.01,
-            "step_max": 0.5, "convolution": "fft", "lr_scale": 0.5, "init": {"d": 0.0}}),
+            "step_max": 0.5, "method": "fft", "lr_scale": 0.5, "init": {"d": 0.0}}),
     "LiquidS4": (lib.LiquidS4, {"states": 4, "input_dim": 2, "liquid": "discrete", "liquid_degree": 3,
                  "liquid_bound": 2.0, "liquid_scale": 0.5, "modes": "lin", "discretization": "bilinear",
                  "step_min": 0.01, "step_max": 0.5, "lr_scale": 0.5, "init": {"d": 0.0}}),
@@ -163,7 +163,8 @@ NUMBERS = """
     ReduceLROnPlateau.min_lr clip_by_global_norm.max_norm generate_spiral_data.noise huber.delta call.dt forward.dt
     loss_and_grad.dt loss_and_grad.l1 loss_and_grad.l2 step.dt predict.dt predict_proba.dt evaluate.dt fit.dt fit.l1
     fit.l2 fit.clip_norm gradcheck.check.dt gradcheck.check.step gradcheck.direction.dt gradcheck.direction.step
-    solver_error.dt solver_error.tolerance
+    solver_error.dt solver_error.tolerance S4D.step_max S4D.lr_scale LiquidS4.step_max LiquidS4.lr_scale
+    LiquidS4.liquid_bound LiquidS4.liquid_scale largest_multiplier.dt
 """
 ANY_NUMBER = """
     LSTM.forget_bias SpikingLIF.reset Standardize.mean MixedMemory.forget_bias pad.value dt_from_times.t0

@@ -6,14 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+<<<<<<< HEAD
 from ..cells import CTGRU, CTRNN, GRU, LRC, LSTM, LTC, CfC, LrcSSM, NeuralODE, SpikingLIF
+=======
+from ..cells import CTGRU, CTRNN, GRU, LSTM, LTC, S4D, CfC, LiquidS4, LrcSSM, NeuralODE, SpikingLIF
+>>>>>>> 6adc51b (docs: state spaces in the README and the decisions)
 from ..model import Model
 from ..optim import Adam, clip_by_global_norm
 from ..wirings import AutoNCP, FullyConnected
 
 
 class Case(NamedTuple):
-    """A layer of N units and I inputs, called with these, and B sequences of T steps."""
+    """A layer of N units (of a state space: states) and I inputs, called with these, and B sequences of T steps."""
 
     layer: Callable
     N: int
@@ -52,6 +56,8 @@ CASES = {
     "cfc": Case(CfC, 32, 4, 100, 64),
     "lrc": Case(_lrc, 32, 4, 100, 64),
     "lrc_ssm": Case(LrcSSM, 32, 4, 100, 64),
+    "s4d": Case(S4D, 32, 64, 256, 16),
+    "liquid_s4": Case(LiquidS4, 32, 64, 256, 16),
     "lif": Case(SpikingLIF, 32, 4, 100, 64),
     "lstm32": Case(LSTM, 32, 4, 100, 64),
     "lstm64": Case(LSTM, 64, 8, 64, 64),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypedDict
 
-    from ..base.types import DiscretizationName, Init, LiquidKind, ModesName
+    from ..base.types import DiscretizationName, Init, LiquidKind, Method, ModesName
 
     class LiquidS4Options(TypedDict, total=False):
         """The arguments of a `LiquidS4` that models of it hand on; a test compares the two."""
@@ -44,11 +44,13 @@ if TYPE_CHECKING:
         discretization: DiscretizationName
         step_min: float
         step_max: float
+        method: Method
         lr_scale: float
         init: Init
 
 
 KERNELS = ("kb", "pb")
+METHODS = ("scan", "parallel")
 HIGHEST_DEGREE = 4
 
 
@@ -72,6 +74,8 @@ class LiquidS4(StateSpaceCell):
         growth is limited, of ``"discrete"`` the factor shortened.  1 keeps every mode from growing;
         `largest_multiplier` says what a model does on your data.
 
+    method : "scan" or "parallel"
+        As for `S4D`; ``"parallel"`` is for ``"exact"`` without a bound.
     liquid_scale : float > 0
         Initial factor on B, by which C is divided: the linear part begins as that of `S4D`, whatever it is, the liquid
         one is so much weaker.  1 is as published; then random inputs make the states forget almost at once
@@ -99,7 +103,7 @@ class LiquidS4(StateSpaceCell):
     liquid_scale: float
 
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
-        {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "liquid": LIQUIDS[1:]}
+        {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "liquid": LIQUIDS[1:], "method": METHODS}
     )
 
     def __init__(
@@ -115,6 +119,7 @@ class LiquidS4(StateSpaceCell):
         discretization: DiscretizationName = "zoh",
         step_min: float = 0.001,
         step_max: float = 0.1,
+        method: Method = "scan",
         lr_scale: float = 0.1,
         init: Init = None,
     ) -> None:
@@ -135,10 +140,16 @@ class LiquidS4(StateSpaceCell):
                 f'`discretization` must be "zoh" with liquid="exact", which solves the equation exactly, '
                 f"got {discretization!r}"
             )
+        checks.one_of("method", method, METHODS)
+        if method == "parallel" and (liquid != "exact" or self.liquid_bound is not None):
+            raise ValueError(
+                '`method` must be "scan" unless liquid="exact" and liquid_bound=None: only then is it known what a '
+                'piece makes of its first state, got "parallel"'
+            )
         self.may_overflow = liquid not in KERNELS and (self.liquid_bound is None or self.liquid_bound > 1)
         self.smooth = self.liquid_bound is None
         degree = self.liquid_degree if liquid in KERNELS else 1
         super().__init__(
-            states, input_dim, modes, discretization, step_min, step_max, lr_scale, init,
+            states, input_dim, modes, discretization, step_min, step_max, lr_scale, init, method,
             liquid, degree, self.liquid_bound or 0.0, self.liquid_scale,
         )  # fmt: skip

@@ -14,11 +14,8 @@ Source: Gu, Goel, Gupta & Re, "On the Parameterization and Initialization of Dia
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .. import kernels
 from ..base import checks
 from ..kernels.codes import DISCRETIZATIONS
 from .modes import MODES
@@ -27,26 +24,10 @@ from .state_space import StateSpaceCell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..base.types import Array, Arrays, Backend, Convolution, DiscretizationName, Init, Ints, Keep, ModesName
-    from ..base.workspace import Workspace
+    from ..base.types import DiscretizationName, Init, Method, ModesName
 
 
-CONVOLUTIONS = ("scan", "fft")
-
-
-class _Prepared(NamedTuple):
-    """What calls need of the parameters: that of the base; for the FFT, its kernels and their form of them."""
-
-    scan: Any
-    fft: Any
-    whole: Any
-
-
-class _Whole(NamedTuple):
-    """What `backward` needs of a call that went by the FFT: what its kernels saved, and dt (B, T)."""
-
-    call: tuple[Any, ...]
-    dt: np.ndarray
+METHODS = ("scan", "parallel", "fft")
 
 
 class S4D(StateSpaceCell):
@@ -66,10 +47,11 @@ class S4D(StateSpaceCell):
     step_min, step_max : float > 0
         The channels' steps begin between them, spread evenly in the logarithm.  A channel remembers about
         2 / step elapsed times of 1.
-    convolution : "scan" or "fft"
-        How a whole sequence with one dt for all steps is computed: step by step, or by the fast Fourier transform, in
-        float64, with memory for all steps of a channel.  What else there is (steps of different lengths, `step`, the
-        gradient of dt) goes step by step in any case.
+    method : "scan", "parallel" or "fft"
+        How sequences are computed in which all steps last equally long: step by step; in pieces side by side, which is
+        faster for few channels and long sequences (only with ``"zoh"``); or by the fast Fourier transform, in float64,
+        with memory for all steps of a channel.  What else there is (other sequences, `step`, the gradient of dt) goes
+        step by step in any case.
     lr_scale : float >= 0
         Factor on the learning rate of decay, frequency, b and log_step; they have no weight decay.
     init : dict, optional
@@ -94,10 +76,8 @@ class S4D(StateSpaceCell):
     (5, 7, 2)
     """
 
-    convolution: Convolution
-
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
-        {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "convolution": CONVOLUTIONS}
+        {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "method": METHODS}
     )
 
     def __init__(
@@ -109,45 +89,14 @@ class S4D(StateSpaceCell):
         discretization: DiscretizationName = "zoh",
         step_min: float = 0.001,
         step_max: float = 0.1,
-        convolution: Convolution = "scan",
+        method: Method = "scan",
         lr_scale: float = 0.1,
         init: Init = None,
     ) -> None:
-        checks.one_of("convolution", convolution, CONVOLUTIONS)
-        self.convolution = convolution
-        self.bitwise_batch = convolution == "scan"  # an FFT of several sequences may round differently
-        super().__init__(states, input_dim, modes, discretization, step_min, step_max, lr_scale, init)
-
-    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
-        ssm = super().prepare(p, buffers, backend)
-        if self.convolution == "scan":
-            return _Prepared(ssm, None, None)
-        fft = kernels.load(backend, "ssm_fft")
-        return _Prepared(ssm, fft, fft.StateSpace(p, self.rule))
-
-    def forward(
-        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
-    ) -> tuple[Array, Array, Any]:
-        if prepared.fft is not None and (one := prepared.fft.regular(dt, lengths)) is not None:
-            y, h_last, saved = prepared.fft.forward(prepared.whole, x, one, lengths, h0)
-            return y, h_last, _Whole(saved, dt) if keep else None
-        return super().forward(prepared.scan, x, dt, lengths, h0, keep, workspace)
-
-    def backward(
-        self,
-        prepared: Any,
-        saved: Any,
-        d_y: Array,
-        d_h: Array,
-        g: Arrays,
-        want_x: bool,
-        want_dt: bool,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:
-        if isinstance(saved, _Whole):
-            if not want_dt:
-                return *prepared.fft.backward(prepared.whole, saved.call, d_y, d_h, g), None
-            # What a single step's length does is not in the spectra: once more, step by step.
-            x, _, lengths, h0 = saved.call
-            _, _, saved = super().forward(prepared.scan, x, saved.dt, lengths, h0, "full", workspace)
-        return super().backward(prepared.scan, saved, d_y, d_h, g, want_x, want_dt, workspace)
+        checks.one_of("method", method, METHODS)
+        if method == "parallel" and discretization != "zoh":
+            raise ValueError(
+                f'`discretization` must be "zoh" with method="parallel", whose pieces are put together by the exact '
+                f"solution, got {discretization!r}"
+            )
+        super().__init__(states, input_dim, modes, discretization, step_min, step_max, lr_scale, init, method)

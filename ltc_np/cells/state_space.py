@@ -21,17 +21,41 @@ from ..kernels.codes import DISCRETIZATIONS, LIQUIDS, Discretization
 from .base import Layer, input_features
 from .initial import with_init
 from .modes import DECAY, MODES
+from .whole import Convolution, Pieces
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, DiscretizationName, Init, Ints, Keep, LiquidName, ModesName, Shape
+    from ..base.types import (
+        Array,
+        Arrays,
+        Backend,
+        DiscretizationName,
+        Init,
+        Ints,
+        Keep,
+        LiquidName,
+        Method,
+        ModesName,
+        Shape,
+    )
     from ..base.workspace import Workspace
 
 
 class _Prepared(NamedTuple):
-    """What calls need of the parameters: the kernels' form of them, the kernels."""
+    """What calls need of the parameters: the kernels' form of them, the kernels, what takes whole sequences or None."""
 
     space: Any
     kernels: Any
+    whole: Any
+
+
+class _Whole(NamedTuple):
+    """What `backward` needs of a call that took whole sequences: what that saved, and the call's arguments."""
+
+    saved: Any
+    x: np.ndarray
+    dt: np.ndarray
+    lengths: np.ndarray
+    h0: np.ndarray
 
 
 class _Normal(Value):
@@ -53,6 +77,7 @@ class StateSpaceCell(Layer):
     ----------
     states, input_dim, modes, discretization, step_min, step_max, lr_scale, init
         As for the cells.
+    method : "scan", "parallel" or "fft"
     liquid : one of `LIQUIDS`
     degree : int
         The longest products of inputs.
@@ -70,6 +95,7 @@ class StateSpaceCell(Layer):
     step_max: float
     lr_scale: float
     init: dict[str, Any]
+    method: Method
     rule: Discretization
 
     takes_dt = dt0_identity = smooth = causal = bitwise_batch = True
@@ -84,6 +110,7 @@ class StateSpaceCell(Layer):
         step_max: float,
         lr_scale: float,
         init: Init,
+        method: Method,
         liquid: LiquidName = None,
         degree: int = 1,
         bound: float = 0.0,
@@ -92,6 +119,7 @@ class StateSpaceCell(Layer):
         self.states = checks.integer("states", states, 2)
         if self.states % 2:
             raise ValueError(f"`states` must be even, since modes come in conjugate pairs, got {states}")
+        self.method, self.bitwise_batch = method, method == "scan"
         checks.one_of("modes", modes, tuple(MODES))
         checks.one_of("discretization", discretization, DISCRETIZATIONS)
         self.modes, self.discretization = modes, discretization
@@ -135,12 +163,21 @@ class StateSpaceCell(Layer):
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Any:
         ssm = kernels.load(backend, "ssm")
-        return _Prepared(ssm.StateSpace(p, self.rule), ssm)
+        whole: Any = None
+        if self.method == "fft":
+            whole = Convolution(kernels.load(backend, "ssm_fft"), p, self.rule)
+        elif self.method == "parallel":
+            whole = Pieces(ssm, p, self.rule)
+        return _Prepared(ssm.StateSpace(p, self.rule), ssm, whole)
 
     def forward(
         self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Any]:
-        return prepared.kernels.forward(prepared.space, x, dt, lengths, h0, keep, workspace)
+        space, ssm, whole = prepared
+        if whole is not None and whole.takes(dt, lengths):
+            y, h_last, saved = whole.forward(x, dt, lengths, h0, keep)
+            return y, h_last, _Whole(saved, x, dt, lengths, h0) if keep else None
+        return ssm.forward(space, x, dt, lengths, h0, keep, workspace)
 
     def backward(
         self,
@@ -153,4 +190,11 @@ class StateSpaceCell(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        return prepared.kernels.backward(prepared.space, saved, d_y, d_h, want_x, want_dt, g, workspace)
+        space, ssm, whole = prepared
+        if isinstance(saved, _Whole):
+            if not want_dt:
+                return *whole.backward(saved.saved, d_y, d_h, g), None
+            # What the length of a single step does is lost there: once more, step by step.
+            _, *arguments = saved
+            _, _, saved = ssm.forward(space, *arguments, "full", workspace)
+        return ssm.backward(space, saved, d_y, d_h, want_x, want_dt, g, workspace)

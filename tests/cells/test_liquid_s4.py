@@ -278,6 +278,7 @@ def test_an_overflow_is_said():
         ({"liquid_degree": 5}, "`liquid_degree` must be an int in 2..4, got 5"),
         ({"liquid_bound": 0.9}, "`liquid_bound` must be a finite number >= 1, got 0.9"),
         ({"liquid_bound": 2.0, "liquid": "kb"}, '`liquid_bound` must be None with liquid="kb"'),
+        ({"method": "parallel", "liquid": "discrete"}, '`method` must be "scan" unless liquid="exact"'),
         ({"discretization": "bilinear"}, '`discretization` must be "zoh" with liquid="exact"'),
     ],
 )

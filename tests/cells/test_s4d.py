@@ -5,7 +5,8 @@ import pytest
 from support import TESTS
 from support.state_space import run
 
-from ltc_np import S4D, Adam, Dense, Model
+from ltc_np import S4D, Adam, Dense, LiquidS4, Model
+from ltc_np.base.workspace import Fresh
 from ltc_np.cells.modes import MODES
 from ltc_np.kernels.numpy.ssm import StateSpace, factors
 
@@ -149,7 +150,7 @@ def test_dt_multiplies_the_pace(backend):
 def test_the_scan_is_the_convolution(kind, lengths, backend):
     """Outputs, last states and every gradient, from a first state too; 1e-10 is the promise."""
     options = {"input_dim": 3, "discretization": kind, "step_min": 0.02, "step_max": 0.4}
-    scan, fft = (made(S4D(8, **options, convolution=c), backend) for c in ("scan", "fft"))
+    scan, fft = (made(S4D(8, **options, method=c), backend) for c in ("scan", "fft"))
     x, h0 = rng.normal(size=(4, 300, 3)), rng.normal(size=(4, scan.state_size))
     d_y, d_state = rng.normal(size=x.shape), rng.normal(size=h0.shape)
     results = []
@@ -164,7 +165,7 @@ def test_the_scan_is_the_convolution(kind, lengths, backend):
 
 def test_training_by_fft(backend):
     """Gradients of a training step go through spectra; those of `backward`, with dt, step by step."""
-    scan, fft = (made(S4D(6, input_dim=2, convolution=c), backend) for c in ("scan", "fft"))
+    scan, fft = (made(S4D(6, input_dim=2, method=c), backend) for c in ("scan", "fft"))
     x, y = rng.normal(size=(2, 5, 40, 2))
     lengths = [40, 3, 17, 40, 1]
     (a, g), (b, h) = (m.loss_and_grad(x, y, dt=0.3, lengths=lengths) for m in (scan, fft))
@@ -172,10 +173,56 @@ def test_training_by_fft(backend):
     assert np.abs(g - h).max() <= 1e-11 * np.abs(g).max()
     irregular = rng.exponential(size=(5, 40))
     np.testing.assert_array_equal(scan(x, dt=irregular), fft(x, dt=irregular))
-    scan, fft = (made(S4D(6, input_dim=2, convolution=c), backend, "float32") for c in ("scan", "fft"))
+    scan, fft = (made(S4D(6, input_dim=2, method=c), backend, "float32") for c in ("scan", "fft"))
     (a, g), (b, h) = (m.loss_and_grad(x, y, dt=0.3, lengths=lengths) for m in (scan, fft))
     assert a == pytest.approx(b, rel=1e-5)
     assert np.abs(g - h).max() <= 1e-4 * np.abs(g).max()
+
+
+# --------------------------------------------------------------------------------------------------------- pieces
+
+
+@pytest.mark.parametrize("cell", [S4D, LiquidS4])
+@pytest.mark.parametrize("T", [512, 1100])
+def test_pieces_are_the_scan(cell, T, backend):
+    """Outputs, last states and every gradient, from a first state; with steps that are left over, and with dt."""
+    scan, pieces = (made(cell(6, input_dim=3, step_max=0.05, method=m), backend) for m in ("scan", "parallel"))
+    x, h0 = rng.normal(size=(2, T, 3)), rng.normal(size=(2, scan.state_size))
+    d_y, d_state = rng.normal(size=x.shape), rng.normal(size=h0.shape)
+    results = []
+    for model in (scan, pieces):
+        y, tape = model.forward(x, dt=0.7, h0=h0)
+        g = model.backward(tape, d_y, d_state)
+        trained = model.loss_and_grad(x, d_y, dt=0.7)[1]
+        results.append([y, model(x, dt=0.7, h0=h0, return_state=True)[1], g.theta, g.x, g.h0, g.dt, trained])
+    for a, b in zip(*results, strict=True):
+        assert np.abs(a - b).max() <= 1e-12 * np.abs(a).max()
+    assert not np.array_equal(results[0][0], results[1][0])  # that it was another way
+
+
+def test_pieces_pass_their_adjoints_on(backend):
+    """Of the layer itself: gradients from a first state, without dt, where only pieces are used."""
+    layer = S4D(4, input_dim=2, method="parallel")
+    model = made(layer, backend)
+    prepared = layer.prepare(effective(model), {}, backend)
+    x, dt, lengths = rng.normal(size=(2, 600, 2)), np.full((2, 600), 0.5), np.full(2, 600)
+    h0, d_y, d_h = rng.normal(size=(2, 8)), rng.normal(size=(2, 600, 2)), rng.normal(size=(2, 8))
+    _, _, saved = layer.forward(prepared, x, dt, lengths, h0, "full", Fresh())
+    found = []
+    for want_dt in (False, True):  # with dt it goes step by step
+        g = layer.layout.arrays(np.zeros(layer.layout.size))
+        d_x, d_h0, _ = layer.backward(prepared, saved, d_y, d_h, g, True, want_dt, Fresh())
+        found.append([d_x.copy(), d_h0.copy(), *g.values()])
+    for a, b in zip(*found, strict=True):
+        assert np.abs(a - b).max() <= 1e-12 * np.abs(b).max()
+
+
+def test_where_pieces_do_not_fit_it_is_the_scan(backend):
+    scan, pieces = (made(S4D(4, input_dim=2, method=m), backend) for m in ("scan", "parallel"))
+    x = rng.normal(size=(2, 600, 2))
+    for given in ({"dt": rng.exponential(size=(2, 600))}, {"dt": 0.5, "lengths": [600, 599]}):
+        assert np.array_equal(scan(x, **given), pieces(x, **given))
+    assert np.array_equal(scan(x[:, :511], dt=0.5), pieces(x[:, :511], dt=0.5))
 
 
 # ----------------------------------------------------------------------------------------------------- precision
@@ -224,7 +271,7 @@ def test_learns_to_repeat_from_a_distance(backend):
     x = np.random.default_rng(0).normal(size=(32, 80, 1))
     y = np.roll(x, 10, axis=1)
     weight = np.broadcast_to(1.0 * (np.arange(80) >= 10), (32, 80))
-    model = Model(Dense(4), S4D(32, step_min=0.02, convolution="fft"), Dense(1), input_dim=1, seed=0, backend=backend)
+    model = Model(Dense(4), S4D(32, step_min=0.02, method="fft"), Dense(1), input_dim=1, seed=0, backend=backend)
     model.fit(x, y, sample_weight=weight, epochs=60, batch_size=8, optimizer=Adam(1e-2), seed=0, verbose=False)
     assert model.evaluate(x, y, sample_weight=weight)["loss"] < 0.2  # of a variance of 1
 
@@ -236,7 +283,11 @@ def test_learns_to_repeat_from_a_distance(backend):
         ({"states": 0}, "`states` must be an int >= 2, got 0"),
         ({"modes": "hippo"}, "`modes` must be one of 'legs', 'lin', 'inv', got 'hippo'"),
         ({"discretization": "euler"}, "`discretization` must be one of 'zoh', 'bilinear', got 'euler'"),
-        ({"convolution": "fast"}, "`convolution` must be one of 'scan', 'fft', got 'fast'"),
+        ({"method": "fast"}, "`method` must be one of 'scan', 'parallel', 'fft', got 'fast'"),
+        (
+            {"method": "parallel", "discretization": "bilinear"},
+            '`discretization` must be "zoh" with method="parallel", whose pieces',
+        ),
         ({"step_min": 0.2}, "`step_min` must be at most `step_max` = 0.1, got 0.2"),
         ({"step_min": 0.0}, "`step_min` must be a finite number > 0, got 0.0"),
         ({"lr_scale": -1}, "`lr_scale` must be a finite number >= 0, got -1"),

@@ -210,11 +210,12 @@ ROWS = {
             S4D(6, input_dim=2, modes="lin", step_min=0.5, step_max=0.5),
         ],
     ),
-    "S4D by FFT": Row(
+    "S4D whole": Row(
         "takes_dt dt0_identity smooth causal",
         [
-            S4D(4, input_dim=2, convolution="fft", step_min=0.1, step_max=0.5),
-            S4D(6, input_dim=2, convolution="fft", discretization="bilinear", step_min=0.1),
+            S4D(4, input_dim=2, method="parallel", step_min=0.1, step_max=0.5),
+            S4D(4, input_dim=2, method="fft", step_min=0.1, step_max=0.5),
+            S4D(6, input_dim=2, method="fft", discretization="bilinear", step_min=0.1),
         ],
     ),
     "LiquidS4": Row(

@@ -14,7 +14,7 @@ NOISE = 400_000
 STEP = """
     import gc, sys
     import numpy as np
-    from ltc_np import CTRNN, LRC, LTC, AutoNCP, FullyConnected, Model, NeuralODE
+    from ltc_np import CTRNN, LRC, LTC, S4D, AutoNCP, FullyConnected, LiquidS4, Model, NeuralODE
 
     def resident(field):
         with open("/proc/self/status") as status:
@@ -23,7 +23,7 @@ STEP = """
     layer, dtype, memory, call = sys.argv[1:5]
     B, T = map(int, sys.argv[5:])
     model = Model(eval(layer), seed=0, dtype=dtype, backend="cpu")
-    x = np.random.default_rng(0).normal(size=(B, T, 1)).astype(dtype)
+    x = np.random.default_rng(0).normal(size=(B, T, model.input_size)).astype(dtype)
     y = np.zeros((B, T, model.output_size), dtype)
 
     def step(T):
@@ -125,3 +125,15 @@ def test_the_long_sequence_of_the_documentation(wiring, memory, megabytes):
     """The figures of docs/performance.md; within 4 %, for they are rounded and allocators differ."""
     found = added(f"LTC({wiring}, input_dim=1)", "float32", memory, 1, 100_000, "fit")
     assert found == pytest.approx(megabytes * 1e6, rel=0.04)
+
+
+@pytest.mark.parametrize("layer", ["S4D", "LiquidS4"])
+@pytest.mark.parametrize("T", [4096, 16_384])
+def test_a_state_space_keeps_a_state_every_64_steps(layer, T):
+    """64 channels of 64 states, 4 sequences; the promise for 16,384 steps is 400 MB."""
+    B, H, N = 4, 64, 64
+    numbers = T / 64 * B * H * N  # the kept states
+    beside = 4 * B * T * H  # outputs, their adjoints, and what the loss works in
+    found = added(f"{layer}({N}, input_dim={H})", "float32", "full", B, T)
+    assert 3.9 * (numbers + beside) < found < 4.1 * (numbers + beside) + NOISE
+    assert T < 16_384 or found < 400e6
