@@ -6,11 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-<<<<<<< HEAD
-from ..cells import CTGRU, CTRNN, GRU, LRC, LSTM, LTC, CfC, LrcSSM, NeuralODE, SpikingLIF
-=======
-from ..cells import CTGRU, CTRNN, GRU, LSTM, LTC, S4D, CfC, LiquidS4, LrcSSM, NeuralODE, SpikingLIF
->>>>>>> 6adc51b (docs: state spaces in the README and the decisions)
+from ..cells import CTGRU, CTRNN, GRU, LRC, LSTM, LTC, S4D, CfC, LiquidS4, LrcSSM, NeuralODE, SpikingLIF
 from ..model import Model
 from ..optim import Adam, clip_by_global_norm
 from ..wirings import AutoNCP, FullyConnected

@@ -21,7 +21,7 @@ from ...base import threads
 from ..codes import DISCRETE, EXACT, GRADIENT_ROWS, KB, PLAIN, Discretization
 from ..numpy.ssm import CHUNK
 from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
-from .jit import helper, kernel
+from .jit import inlined, kernel
 from .simd import add_wide, fma, fnma, lane_sum, load, neg, store, vector_size, zeros
 from .ssm_steps import (
     conjugate_product,
@@ -92,7 +92,7 @@ def backward_sizes(M, degree, W):
     return BackwardSizes(C, P * C, C, K, C, P * C, P * C, C, K, 2 * (C + W), 4 * C, 4 * C, 7 * W)
 
 
-@helper
+@inlined
 def _read(x, b, begin, count, channel, lanes, out):
     """out (count, W): those channels of x (B, T, H); other lanes are left as they are, 0."""
     W = vector_size(x)
@@ -104,7 +104,7 @@ def _read(x, b, begin, count, channel, lanes, out):
                 out[t * W + k] = x[b, begin + t, channel + k]
 
 
-@helper
+@inlined
 def _read_state(h, b, H, channel, lanes, out):
     """out (rows, W) from the columns h (B, rows * H)."""
     W = vector_size(out)
@@ -113,7 +113,7 @@ def _read_state(h, b, H, channel, lanes, out):
             out[r * W + k] = h[b, r * H + channel + k]
 
 
-@helper
+@inlined
 def _write_state(state, b, H, channel, lanes, h):
     """`_read_state`, the other way."""
     W = vector_size(state)
@@ -122,13 +122,13 @@ def _write_state(state, b, H, channel, lanes, h):
             h[b, r * H + channel + k] = state[r * W + k]
 
 
-@helper
+@inlined
 def _copy(source, target):
     for k in range(0, source.size, vector_size(source)):
         store(target, k, load(source, k))
 
 
-@helper
+@inlined
 def _multiply_inputs(degree, dt, b, begin, count, u, past, recent, products):
     """products (degree - 1, C, W) of each step's input with those before it; past moves on, where time does.
 
@@ -149,7 +149,7 @@ def _multiply_inputs(degree, dt, b, begin, count, u, past, recent, products):
                 store(past, 0, load(u, t * W))
 
 
-@helper
+@inlined
 def _d_multiply_inputs(degree, dt, b, begin, count, u, recent, d_products, d_past, d_u):
     """Adjoint of `_multiply_inputs`: adds to d_u, and takes d_past back to before the chunk."""
     W, P = vector_size(u), degree - 1
@@ -172,7 +172,7 @@ def _d_multiply_inputs(degree, dt, b, begin, count, u, recent, d_products, d_pas
                     store(d_past, j * W, load(d_past, j * W) + rest)
 
 
-@helper
+@inlined
 def _add_powers(degree, fr, fi, products, k):
     """sum of F**p times the product of p inputs, p = 2, 3, ..., of the step that begins at k."""
     size = CHUNK * vector_size(products)
@@ -183,7 +183,7 @@ def _add_powers(degree, fr, fi, products, k):
     return product(fr, fi, gr, gi)
 
 
-@helper
+@inlined
 def _d_add_powers(degree, fr, fi, products, k, dr, di, d_products):
     """Adjoint of `_add_powers`: d_F; adds to d_products."""
     size, number = CHUNK * vector_size(products), products.dtype.type
@@ -199,7 +199,7 @@ def _d_add_powers(degree, fr, fi, products, k, dr, di, d_products):
     return d_fr, d_fi
 
 
-@helper
+@inlined
 def _same(dt, b, begin, t, count):
     """The end of the steps from t on that have the same dt."""
     end = t + 1
@@ -208,7 +208,7 @@ def _same(dt, b, begin, t, count):
     return end
 
 
-@helper
+@inlined
 def _steps(t, end, held, c, x, u, y, states):
     """Steps t..end-1 of a mode whose E and F are ``held``: the state x after them.
 
@@ -227,7 +227,7 @@ def _steps(t, end, held, c, x, u, y, states):
     return xr, xi
 
 
-@helper
+@inlined
 def _d_steps(t, end, held, c, l, u, d_y, states, d_u, d_held):
     """Adjoint of `_steps`: l before them; d_u is added to, d_held (C, 4, W) gets what each step gives to E and F."""
     W = vector_size(u)
@@ -245,7 +245,7 @@ def _d_steps(t, end, held, c, l, u, d_y, states, d_u, d_held):
     return lr, li
 
 
-@helper
+@inlined
 def _discrete_steps(number, bound, t, end, held, c, x, u, y, states):
     """`_steps` with the liquid term: E + F u multiplies the state."""
     W = vector_size(u)
@@ -265,7 +265,7 @@ def _discrete_steps(number, bound, t, end, held, c, x, u, y, states):
     return xr, xi
 
 
-@helper
+@inlined
 def _d_discrete_steps(number, bound, t, end, held, c, l, u, d_y, states, d_u, d_held):
     """Adjoint of `_discrete_steps`, like `_d_steps`."""
     W = vector_size(u)
@@ -289,7 +289,7 @@ def _d_discrete_steps(number, bound, t, end, held, c, l, u, d_y, states, d_u, d_
     return lr, li
 
 
-@helper
+@inlined
 def _kernel_steps(rule, t, end, held, c, x, u, products, y, states):
     """`_steps` with the products of inputs: in the state (KB) or only read out (PB)."""
     W = vector_size(u)
@@ -309,7 +309,7 @@ def _kernel_steps(rule, t, end, held, c, x, u, products, y, states):
     return xr, xi
 
 
-@helper
+@inlined
 def _d_kernel_steps(rule, t, end, held, c, l, u, products, d_y, states, d_u, d_products, d_held, sums):
     """Adjoint of `_kernel_steps`, like `_d_steps`; d_products and, of PB, the sums of C are added to."""
     W = vector_size(u)
@@ -335,7 +335,7 @@ def _d_kernel_steps(rule, t, end, held, c, l, u, products, d_y, states, d_u, d_p
     return lr, li
 
 
-@helper
+@inlined
 def _step_by_step(rule, dt, b, begin, count):
     """Whether E and F are made for every step: they depend on u, or on a dt that changes more often than not.
 
@@ -349,7 +349,7 @@ def _step_by_step(rule, dt, b, begin, count):
     return 2 * changes > count
 
 
-@helper
+@inlined
 def _exact_steps(rule, highest, pace, dt, b, begin, count, a_b, c, x, u, y, states, grown):
     """Steps 0..count-1 of a mode, each with E and F of its own: of the exact form, or plain.
 
@@ -378,7 +378,7 @@ def _exact_steps(rule, highest, pace, dt, b, begin, count, a_b, c, x, u, y, stat
     return xr, xi
 
 
-@helper
+@inlined
 def _d_exact_steps(
     rule, highest, single, pace, dt, b, begin, count, a_b, c, l, u, d_y, states, grown, d_u, d_time, sums
 ):  # fmt: skip
@@ -414,7 +414,7 @@ def _d_exact_steps(
     return lr, li
 
 
-@helper
+@inlined
 def _settle(rule, highest, single, pace, now, t, end, a_b, grown, d_held, d_time, sums):
     """Add to the sums, and unless empty to d_time (C, W), what comes of E and F of the steps t..end-1 of length now."""
     W, number = vector_size(sums), sums.dtype.type
@@ -439,7 +439,7 @@ def _settle(rule, highest, single, pace, now, t, end, a_b, grown, d_held, d_time
             store(d_time, k, fma(d_delta, pace, load(d_time, k)))
 
 
-@helper
+@inlined
 def _run(rule, highest, constants, step, dt, b, begin, count, u, products, state, m, M, y, states, grown):
     """Mode m through a chunk: its part of ``state`` moves on; y, states and grown as in `_steps` and `_exact_steps`.
 
@@ -472,7 +472,7 @@ def _run(rule, highest, constants, step, dt, b, begin, count, u, products, state
         store(states, (2 * count + 1) * W, x[1])
 
 
-@helper
+@inlined
 def _d_run(
     rule, highest, single, constants, step, dt, b, begin, count, u, products, states, grown,
     d_y, d_state, m, M, d_u, d_products, d_held, d_time, sums, row, row_step,

@@ -7,7 +7,7 @@ would be lost.
 
 from ..codes import BILINEAR
 from ..numpy.ssm import SERIES_RADIUS
-from .jit import helper
+from .jit import inlined
 from .simd import cos, expm1, fma, fnma, neg, sin, splat_like, sqrt, where_greater
 
 # Below, |z|**2 may be 0 although z is not, and (exp(z) - 1)/z is 1 but for |z|/2.
@@ -17,19 +17,19 @@ SERIES = (1 / 2, 1 / 3, 1 / 8, 1 / 30, 1 / 144, 1 / 840, 1 / 5760, 1 / 45360)
 MORE_SERIES = (1 / 403200, 1 / 3991680, 1 / 43545600, 1 / 518918400, 1 / 6706022400)
 
 
-@helper
+@inlined
 def product(ar, ai, br, bi):
     """a b."""
     return fnma(ai, bi, ar * br), fma(ai, br, ar * bi)
 
 
-@helper
+@inlined
 def conjugate_product(ar, ai, br, bi):
     """conj(a) b."""
     return fma(ai, bi, ar * br), fnma(ai, br, ar * bi)
 
 
-@helper
+@inlined
 def _growth(number, zr, zi):
     """E = exp(z) - 1 and phi = E / z."""
     one, half, smallest = number(1), number(0.5), number(SMALLEST)
@@ -44,7 +44,7 @@ def _growth(number, zr, zi):
     return er, ei, phi_r, where_greater(size, smallest, phi_i * inverse, number(0))
 
 
-@helper
+@inlined
 def _slope(number, single, zr, zi, er, ei, phi_r, phi_i):
     """The derivative of phi: (exp(z) - phi) / z, by its power series where that would cancel."""
     one, near, size = number(1), number(SERIES_RADIUS**2), fma(zr, zr, zi * zi)
@@ -64,7 +64,7 @@ def _slope(number, single, zr, zi, er, ei, phi_r, phi_i):
     )
 
 
-@helper
+@inlined
 def factors(number, kind, highest, delta, wr, wi, br, bi):
     """(E, phi, F) of a step at the rate w; Re z is at most ``highest`` where z = delta w."""
     zr, zi = delta * wr, delta * wi
@@ -80,7 +80,7 @@ def factors(number, kind, highest, delta, wr, wi, br, bi):
     return er, ei, phi_r, phi_i, delta * fr, delta * fi
 
 
-@helper
+@inlined
 def d_factors(number, single, kind, highest, delta, wr, wi, br, bi, er, ei, phi_r, phi_i, d_er, d_ei, d_fr, d_fi):
     """Adjoint of `factors`: d_w, d_b, d_delta."""
     zr, zi = delta * wr, delta * wi
@@ -104,7 +104,7 @@ def d_factors(number, single, kind, highest, delta, wr, wi, br, bi, er, ei, phi_
     return delta * d_zr, delta * d_zi, d_br, d_bi, d_delta
 
 
-@helper
+@inlined
 def elapsed(number, kind, er, ei, phi_r, phi_i, ar, ai, br, bi, d_er, d_ei, d_fr, d_fi):
     """The part d_delta of `d_factors` alone: with q = exp(z), or phi**2, dE/d_delta = A q and dF/d_delta = B q."""
     if kind == BILINEAR:
@@ -116,7 +116,7 @@ def elapsed(number, kind, er, ei, phi_r, phi_i, ar, ai, br, bi, d_er, d_ei, d_fr
     return fma(qr, sr + tr, qi * (si + ti))
 
 
-@helper
+@inlined
 def shrink(number, bound, er, ei):
     """(by, e) where 1 + e = by (1 + E), by at most 1, so that |1 + e| is at most ``bound``."""
     one = number(1)
@@ -126,7 +126,7 @@ def shrink(number, bound, er, ei):
     return by, where_greater(size, most, fma(by, mr, neg(one)), er), by * ei
 
 
-@helper
+@inlined
 def d_shrink(number, bound, er, ei, by, dr, di):
     """Adjoint of `shrink`: d_E."""
     one = number(1)
@@ -136,7 +136,7 @@ def d_shrink(number, bound, er, ei, by, dr, di):
     return by * fnma(mr, along, dr), by * fnma(ei, along, di)
 
 
-@helper
+@inlined
 def moved(xr, xi, er, ei, pr, pi):
     """x + E x + p, as two sums of which neither waits long for the state before.
 
@@ -146,7 +146,7 @@ def moved(xr, xi, er, ei, pr, pi):
     return fma(er, xr, pr) + fnma(xi, ei, xr), fma(er, xi, pi) + fma(ei, xr, xi)
 
 
-@helper
+@inlined
 def d_moved(lr, li, er, ei):
     """Adjoint of `moved` with respect to x: l + conj(E) l."""
     return fma(er, lr, lr) + ei * li, fma(er, li, li) - ei * lr
