@@ -54,11 +54,11 @@ def shares(runs, states=32, channels=64, T=1024, B=32):
         model = Model(layer("S4D" if name.startswith("S4D") else form, states, channels), seed=0)
         forward = seconds(lambda model=model, steps=steps: model(x, dt=steps), runs)
         train = seconds(lambda model=model, steps=steps: model.loss_and_grad(x, x, dt=steps), runs)
-        rate = multiply_add_rate("float32") * get_num_threads()
+        rate = multiply_add_rate("float32")
         work = B * T * channels * states / 2
         a, b = (count * work / time / rate for count, time in zip(COUNTS[form], (forward, train), strict=True))
         print(f"| {name} | {1e3 * forward:.1f} | {a:.0%} | {1e3 * train:.0f} | {b:.0%} |", flush=True)
-    print(f"\n{multiply_add_rate('float32') / 1e9:.0f} G multiply-adds a second and core")
+    print(f"\n{multiply_add_rate('float32') / 1e9:.0f} G multiply-adds a second, all threads together")
 
 
 def lengths(runs, longest):

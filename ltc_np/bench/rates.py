@@ -5,6 +5,8 @@ import time
 
 import numpy as np
 
+from ..base import threads
+
 RUNS = 20  # behind each figure, unless another number is asked for
 CARD_THREADS, CARD_REPEATS = 2**19, 2000
 
@@ -46,18 +48,23 @@ def sigmoid_rate(dtype):
 
 
 def multiply_add_rate(dtype):
-    """Multiply-adds per second of one core, in registers: the best of 20."""
+    """Multiply-adds per second of all threads together, in registers: the best of 20."""
     from ..kernels.cpu.rate import MULTIPLY_ADDS, multiply_add_chains
 
-    x, row = np.full(64 // np.dtype(dtype).itemsize, 0.5, dtype), np.zeros(4)
-    repeats = 100_000
-    multiply_add_chains(x, row, 1)
+    x, n, repeats = np.full(64 // np.dtype(dtype).itemsize, 0.5, dtype), threads.get_num_threads(), 200_000
+    row = np.zeros((n, 4))
+
+    def run(first, last, worker):
+        for k in range(first, last):
+            multiply_add_chains(x, row[k], repeats)
+
+    multiply_add_chains(x, row[0], 1)
     best = np.inf
     for _ in range(20):
         start = time.perf_counter()
-        multiply_add_chains(x, row, repeats)
+        threads.run(run, n, n)
         best = min(best, time.perf_counter() - start)
-    return repeats * MULTIPLY_ADDS * x.size / best
+    return n * repeats * MULTIPLY_ADDS * x.size / best
 
 
 def card_sigmoid_rate(dtype, runs=5):
