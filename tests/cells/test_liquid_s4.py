@@ -209,6 +209,14 @@ def test_a_step_without_time_is_no_neighbour(backend):
         assert np.array_equal(model(between, dt=dt)[dt > 0], model(x, dt=0.6))
 
 
+@pytest.mark.parametrize("form", [FORMS[5], FORMS[7]], ids=["kb", "pb"])
+def test_gradients_past_a_step_without_time(form, backend):
+    """Nor does its input get a gradient from later products."""
+    model = made(form, backend=backend)
+    x, dt = rng.normal(size=(1, 6, 3)), np.array([0.6, 0, 0.6, 0, 0, 0.9])
+    assert gradcheck.check(model, x, dt=dt[None])["x"] < 1e-6
+
+
 # --------------------------------------------------------------------------------------------------------- growth
 
 
