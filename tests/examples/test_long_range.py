@@ -1,5 +1,7 @@
 """The example of long sequences: its data, what it makes of them, its models, its command line."""
 
+import argparse
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,17 @@ def test_scores(long_range):
     values = np.array([0.5, -1.0, 1.5])
     assert adding.score(values[:, None], values) == 100
     assert adding.score(np.full((3, 1), values.mean()), values) == pytest.approx(0)
+
+
+def test_the_linear_readout(long_range, folder):
+    """What lies in a straight line is found, whatever else there is."""
+    args = argparse.Namespace(data=folder)
+    with np.load(folder / "scp1.npz") as file:
+        content = dict(file)
+    assert 0 <= long_range.linear(long_range.TASKS["scp1"], args) <= 100
+    content["x"][:, 100:108, 0] += 1000 * (2 * content["y"][:, None] - 1)
+    np.savez(folder / "scp1.npz", **content)
+    assert long_range.linear(long_range.TASKS["scp1"], args) == 100
 
 
 def test_models_have_as_many_parameters(long_range):
