@@ -13,6 +13,13 @@ from ltc_np.kernels.numpy.ssm import StateSpace, factors
 rng = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def same_numbers():
+    """The numbers of a test do not depend on which ones have run before."""
+    global rng
+    rng = np.random.default_rng(0)
+
+
 def made(layer, backend="numpy", dtype="float64", seed=1):
     return Model(layer, seed=seed, dtype=dtype, backend=backend)
 
