@@ -448,16 +448,24 @@ def draw(results, tasks, models, file):
     write(file, lambda part: figure.savefig(part, dpi=110, format="png"))
 
 
-def about(group):
+def about(group, tasks):
     """What the section says of its tasks."""
     if group is GENERATED:
-        return f"""What is left of what was seen {STEPS:,} steps ago? In "recall" three signs are shown for {CUE}
-steps, and after {STEPS:,} steps of noise (standard deviation {NOISE:g}) it is asked which they were: one of eight
-classes. In "adding" two numbers are shown for {CUE} steps each, with a mark, at any place of the first and the second
-half of {STEPS:,} steps of noise, and their sum is asked for: the score is the share of its variance that is explained.
+        recalled = f"""
+In "recall" three signs are shown for {CUE} steps, and after {STEPS:,} steps of noise (standard deviation {NOISE:g}) it is
+asked which they were: one of eight classes, of which guessing finds 12.5 %.
+"""
+        added = f"""
+In "adding" two numbers are shown for {CUE} steps each, with a mark, at any place of the first and the second half of
+{STEPS:,} steps of noise, and their sum is asked for: the score is the share of its variance that is explained.
+"""
+        asked = [text for kind, text in (("recall", recalled), ("adding", added)) if any(kind in t for t in tasks)]
+        return f"""What is left of what was seen {STEPS:,} steps ago?
+{"".join(asked)}
 "Irregular": the times between steps are exponentially distributed with mean 1, and the cells that have a notion of
-elapsed time are given them. Guessing scores 12.5 and 0. {SIZES[0]} sequences for training, {SIZES[1]} for validation,
-{SIZES[2]} for the test; the answer is that after the last step."""
+elapsed time are given them. {SIZES[0]} sequences for training, {SIZES[1]} for validation, {SIZES[2]} for the test; the
+answer is that after the last step. Trainings are short, {SIZES[0] // TASKS[tasks[0]].batch} steps of the optimiser an
+epoch: the picture shows who still learns when they end."""
     return """How much alcohol is in a bottle of whisky, by three spectra of it (EthanolConcentration: 1,751
 wavelengths; 35, 38, 40 or 45 %)? Does a patient move a cursor up or down, by the slow potentials of the cortex
 (SelfRegulationSCP1: EEG at 256 Hz, 896 samples of the first channel; the others of this file are the same samples, some
@@ -485,7 +493,7 @@ def section(results, group, tasks, args, seconds, picture):
     epochs = " and ".join(dict.fromkeys(str(args.epochs or TASKS[task].epochs) for task in tasks))
     return f"""## {TITLES[group is RECORDED]}
 
-{about(group)}
+{about(group, tasks)}
 
 Every model is `Dense(units, "gelu")`, one block {form(group, first)}
 and `Dense`, with so many units that it has about {PARAMETERS:,} parameters. State spaces have {STATES} states a channel
@@ -494,8 +502,8 @@ a sequence; the others have their default initial values, and LRC and LrcSSM the
 `"{first.solver}"`. AdamW with decay {first.decay:g}, batches of {first.batch},
 gradients clipped to norm 1, {epochs} epochs in which the learning rate falls from {MODELS[args.models[0]].rate:g}
 to 0 along half a cosine. The validation set chooses the epoch and has chosen all of this; the test set took no part.
-Test scores, mean ± standard deviation over the seeds {", ".join(map(str, args.seeds))} of weights and order,
-in %:
+Test scores in %{", mean ± standard deviation" if len(args.seeds) > 1 else ""}; seeds of weights and order:
+{", ".join(map(str, args.seeds))}.
 
 {table(results, tasks, args)}
 
