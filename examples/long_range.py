@@ -452,8 +452,8 @@ def about(group, tasks):
     """What the section says of its tasks."""
     if group is GENERATED:
         recalled = f"""
-In "recall" three signs are shown for {CUE} steps, and after {STEPS:,} steps of noise (standard deviation {NOISE:g}) it is
-asked which they were: one of eight classes, of which guessing finds 12.5 %.
+In "recall" three signs are shown for {CUE} steps, and after {STEPS:,} steps of noise (standard deviation {NOISE:g}) it
+is asked which they were: one of eight classes, of which guessing finds 12.5 %.
 """
         added = f"""
 In "adding" two numbers are shown for {CUE} steps each, with a mark, at any place of the first and the second half of
