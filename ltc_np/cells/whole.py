@@ -39,6 +39,9 @@ class _Saved(NamedTuple):
 class Convolution:
     """A linear state space by the fast Fourier transform."""
 
+    fft: Any
+    space: Any
+
     def __init__(self, fft: Any, p: Arrays, rule: Discretization) -> None:
         self.fft, self.space = fft, fft.StateSpace(p, rule)
 
@@ -65,6 +68,11 @@ class Pieces:
         Effective parameters of one piece.
     rule : Discretization
     """
+
+    ssm: Any
+    p: Arrays
+    rule: Discretization
+    single: Any
 
     def __init__(self, ssm: Any, p: Arrays, rule: Discretization) -> None:
         self.ssm, self.p, self.rule = ssm, p, rule
