@@ -145,8 +145,7 @@ def _multiply_inputs(degree, dt, b, begin, count, u, past, recent, products):
         if dt[b, begin + t] > 0:
             for k in range(P - 1, 0, -1):
                 store(past, k * W, load(past, (k - 1) * W))
-            if P > 0:
-                store(past, 0, load(u, t * W))
+            store(past, 0, load(u, t * W))
 
 
 @inlined
@@ -154,7 +153,7 @@ def _d_multiply_inputs(degree, dt, b, begin, count, u, recent, d_products, d_pas
     """Adjoint of `_multiply_inputs`: adds to d_u, and takes d_past back to before the chunk."""
     W, P = vector_size(u), degree - 1
     for t in range(count - 1, -1, -1):
-        if P > 0 and dt[b, begin + t] > 0:
+        if dt[b, begin + t] > 0:
             store(d_u, t * W, load(d_u, t * W) + load(d_past, 0))
             for k in range(P - 1):
                 store(d_past, k * W, load(d_past, (k + 1) * W))

@@ -67,6 +67,17 @@ def _turned(u, lengths):
     return np.where(at >= 0, np.take_along_axis(u, np.maximum(at, 0), axis=1), 0)
 
 
+def _grown(q, lengths):
+    """(1 + E) to the power of each sequence's length, (B, M)."""
+    beyond = q.V[:, -1] * (1 + q.E)
+    return np.concatenate([q.V, beyond[:, None]], axis=1)[:, lengths].T
+
+
+def _before(q, lengths):
+    """(1 + E) to the power of each length less 1, (B, M); of length 0 it does not matter."""
+    return q.V[:, np.maximum(lengths - 1, 0)].T
+
+
 def forward(space, x, dt, lengths, h0):
     """Run sequences whose steps all last ``dt``, a number; the rest as of `ltc_np.kernels.numpy.ssm.forward`.
 
@@ -88,12 +99,6 @@ def forward(space, x, dt, lengths, h0):
         end = _grown(q, lengths) * start + q.F * (_turned(u, lengths) @ q.V.T)
         last[:, 0, :, h], last[:, 1, :, h] = end.real, end.imag
     return y, h_last, (x, dt, lengths, h0)
-
-
-def _grown(q, lengths):
-    """(1 + E) to the power of each sequence's length, (B, M)."""
-    beyond = q.V[:, -1] * (1 + q.E)
-    return np.concatenate([q.V, beyond[:, None]], axis=1)[:, lengths].T
 
 
 def backward(space, saved, d_y, d_h, g):
@@ -148,8 +153,3 @@ def backward(space, saved, d_y, d_h, g):
         d_x[:, :, h] = d_u
         d_first[:, 0, :, h], d_first[:, 1, :, h] = d_start.real, d_start.imag
     return d_x, d_h0
-
-
-def _before(q, lengths):
-    """(1 + E) to the power of each length less 1, (B, M); of length 0 it does not matter."""
-    return q.V[:, np.maximum(lengths - 1, 0)].T
