@@ -85,8 +85,8 @@ class LiquidS4(StateSpaceCell):
     -----
     Parameters and state are those of `S4D`; with kb and pb the state also has the last inputs, ``past``
     (degree - 1, H).  A step with dt = 0 changes nothing: kb and pb do not count its input as a neighbour.
-    Cost: ``"exact"`` needs an exponential, a sine and a cosine for each mode and step, and three to six times the time of
-    `S4D` with one dt; the others need some more multiplications than that.
+    Cost: ``"exact"`` needs an exponential, a sine and a cosine for each mode and step, and three to six times the time
+    of `S4D` with one dt; the others need some more multiplications than that.
 
     Examples
     --------

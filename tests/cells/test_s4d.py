@@ -207,13 +207,24 @@ def test_pieces_are_the_scan(cell, T, backend):
     assert not np.array_equal(results[0][0], results[1][0])  # that it was another way
 
 
-def test_pieces_pass_their_adjoints_on(backend):
-    """Of the layer itself: gradients from a first state, without dt, where only pieces are used."""
-    layer = S4D(4, input_dim=2, method="parallel")
+@pytest.mark.parametrize(
+    ("method", "kind", "lengths"),
+    [
+        ("parallel", "zoh", [600, 600]),
+        ("fft", "zoh", [600, 600]),
+        ("fft", "zoh", [1, 417]),
+        ("fft", "bilinear", [600, 0]),
+    ],
+)
+def test_whole_sequences_pass_their_adjoints_on(method, kind, lengths, backend):
+    """Of the layer itself: gradients from a first state and of a last one, without dt, where only `whole` is used."""
+    layer = S4D(4, input_dim=2, method=method, discretization=kind)
     model = made(layer, backend)
     prepared = layer.prepare(effective(model), {}, backend)
-    x, dt, lengths = rng.normal(size=(2, 600, 2)), np.full((2, 600), 0.5), np.full(2, 600)
-    h0, d_y, d_h = rng.normal(size=(2, 8)), rng.normal(size=(2, 600, 2)), rng.normal(size=(2, 8))
+    lengths = np.array(lengths)
+    valid = np.arange(600) < lengths[:, None]
+    x, dt = rng.normal(size=(2, 600, 2)) * valid[:, :, None], 0.5 * valid
+    h0, d_y, d_h = rng.normal(size=(2, 8)), rng.normal(size=(2, 600, 2)) * valid[:, :, None], rng.normal(size=(2, 8))
     _, _, saved = layer.forward(prepared, x, dt, lengths, h0, "full", Fresh())
     found = []
     for want_dt in (False, True):  # with dt it goes step by step
