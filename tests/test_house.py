@@ -41,6 +41,10 @@ TESTED_THROUGH = {
         "tests/data goes through it by `windows`, `pad` and the others": """
             data.arrays
         """,
+        "tests/export/test_lower.py lowers every layer": """
+            export.lower.activations export.lower.dense export.lower.ltc export.lower.mapping export.operations
+            export.program
+        """,
         "in processes of their own: tests/bench": """
             __main__ bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate
         """,

@@ -1,0 +1,17 @@
+"""Dense layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .activations import activate
+
+if TYPE_CHECKING:
+    from ...base.types import Arrays
+    from ...layers import Dense
+    from ..program import Builder, Expr, Vector
+
+
+def lower(layer: Dense, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
+    """y = activation(W x + b)."""
+    return activate(layer.activation, b.linear(p["weight"].T, x, p["bias"]), b)

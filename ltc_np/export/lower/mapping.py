@@ -1,0 +1,17 @@
+"""Feature-wise mappings of inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...base.types import Arrays, MappingKind
+    from ..program import Expr
+
+
+def mapped(mapping: MappingKind, side: str, p: Arrays, x: Expr) -> Expr:
+    """x, x * w or x * w + b."""
+    if mapping is None:
+        return x
+    y = x * p[f"{side}_w"]
+    return y + p[f"{side}_b"] if mapping == "affine" else y

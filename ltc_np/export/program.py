@@ -1,0 +1,368 @@
+"""One time step of a model as a short list of vector operations: what every way out of the library begins with.
+
+A `Program` has variables, vectors of numbers by name: the inputs ``x``, the elapsed time ``dt``, the ``state``, which a
+step changes, the outputs ``y``, and temporary ones.  Its statements run in order:
+
+    Map         each element of a target is an expression of the same element of other vectors
+    Linear      a matrix times an expression, plus a constant
+    Synapses    two weighted sums of sigmoids over the synapses of every neuron
+    Total       the sum or the maximum of the elements of an expression
+    Repeat      statements that run several times
+
+An expression (`Expr`) is a tree of `Number`, `Constant` (a vector of the model's), `Vector` (a variable or a part of
+one) and `Apply` (an operation of `ltc_np.export.operations`); vectors of one element stand beside longer ones, as in
+NumPy.  Nothing allocates and nothing branches, so that the list can be written in any language, in fixed point too.
+`ltc_np.export.run` computes a program, and is its definition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from .operations import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import TypeAlias
+
+    Operand: TypeAlias = "Expr | float | np.ndarray"
+
+
+class Expr:
+    """A vector of ``size`` numbers that is computed element by element; Python's operators make larger ones."""
+
+    size: int
+
+    def __add__(self, other: Operand) -> Expr:
+        return apply("add", self, other)
+
+    def __radd__(self, other: Operand) -> Expr:
+        return apply("add", other, self)
+
+    def __sub__(self, other: Operand) -> Expr:
+        return apply("subtract", self, other)
+
+    def __rsub__(self, other: Operand) -> Expr:
+        return apply("subtract", other, self)
+
+    def __mul__(self, other: Operand) -> Expr:
+        return apply("multiply", self, other)
+
+    def __rmul__(self, other: Operand) -> Expr:
+        return apply("multiply", other, self)
+
+    def __truediv__(self, other: Operand) -> Expr:
+        return apply("divide", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Expr:
+        return apply("divide", other, self)
+
+    def __neg__(self) -> Expr:
+        return apply("negative", self)
+
+    # NumPy's arrays leave the operators to this class.
+    __array_ufunc__ = None
+
+
+@dataclass(frozen=True, eq=False)
+class Number(Expr):
+    """One number that the model knows."""
+
+    value: float
+    size = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Constant(Expr):
+    """A vector of numbers that the model knows, (n,) float64, and how a reader of the output may call it."""
+
+    values: np.ndarray
+    name: str
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return self.values.size
+
+
+@dataclass(frozen=True)
+class Vector(Expr):
+    """Elements ``start .. start + size - 1`` of the variable ``name``."""
+
+    name: str
+    start: int
+    size: int
+
+    def __getitem__(self, part: slice) -> Vector:
+        """A part of this one, of step 1."""
+        start, stop, _ = part.indices(self.size)
+        return Vector(self.name, self.start + start, stop - start)
+
+
+@dataclass(frozen=True, eq=False)
+class Apply(Expr):
+    """An operation of `OPERATIONS` on expressions."""
+
+    operation: str
+    arguments: tuple[Expr, ...]
+    size: int
+
+
+def expression(value: Operand) -> Expr:
+    """A number or an array (n,) as an `Expr`; those stay."""
+    if isinstance(value, Expr):
+        return value
+    if np.ndim(value) == 0:
+        return Number(float(value))
+    return Constant(np.array(value, np.float64), "constant")
+
+
+def apply(operation: str, *arguments: Operand) -> Expr:
+    """An operation on expressions, numbers and arrays; what is known already is computed now."""
+    operands = tuple(expression(value) for value in arguments)
+    needed = OPERATIONS[operation].arguments
+    if len(operands) != needed:
+        raise ValueError(f"`{operation}` takes {needed} arguments, got {len(operands)}")
+    sizes = {operand.size for operand in operands} - {1}
+    if len(sizes) > 1:
+        raise ValueError(f"`{operation}` must have operands of one size, got {sorted(sizes)}")
+    if all(isinstance(operand, Number) for operand in operands):
+        return Number(float(OPERATIONS[operation].compute(*(operand.value for operand in operands))))  # type: ignore[attr-defined]
+    return Apply(operation, operands, max(sizes, default=1))
+
+
+def leaves(expr: Expr) -> Iterator[Expr]:
+    """The numbers, constants and vectors of an expression, in order."""
+    if isinstance(expr, Apply):
+        for argument in expr.arguments:
+            yield from leaves(argument)
+    else:
+        yield expr
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """target[i] = value[i]."""
+
+    target: Vector
+    value: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """target = weights @ source + bias: ``weights`` (n, k), ``bias`` (n,), ``source`` of size k."""
+
+    target: Vector
+    weights: np.ndarray
+    bias: np.ndarray
+    source: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Synapses:
+    """Of each neuron n: first[n] = first_start[n] + sum over its synapses of first_weight s, and ``second`` likewise.
+
+    s = sigmoid(sigma (source[pre] - mu)).  The synapses of neuron n are ``start[n] .. start[n + 1] - 1``.
+
+    Attributes
+    ----------
+    first, second : Vector
+        Of N elements each, other variables than those of ``source``.
+    first_start, second_start : Expr
+        Of N elements, or of 1.
+    source : Expr
+    pre, start : (S,) and (N + 1,) int arrays
+    mu, sigma, first_weight, second_weight : (S,) arrays
+    """
+
+    first: Vector
+    second: Vector
+    first_start: Expr
+    second_start: Expr
+    source: Expr
+    pre: np.ndarray
+    start: np.ndarray
+    mu: np.ndarray
+    sigma: np.ndarray
+    first_weight: np.ndarray
+    second_weight: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Total:
+    """target[0] = the sum, or the maximum, of the elements of ``value``."""
+
+    target: Vector
+    value: Expr
+    kind: Literal["sum", "maximum"]
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat:
+    """``body`` so many times."""
+
+    count: int
+    body: tuple[Statement, ...]
+
+
+Statement = Map | Linear | Synapses | Total | Repeat
+
+
+class Stage(NamedTuple):
+    """What one layer does: its name, its statements, and its temporary variables with their sizes."""
+
+    name: str
+    statements: tuple[Statement, ...]
+    variables: dict[str, int]
+
+
+class Program(NamedTuple):
+    """A step of a model.
+
+    Attributes
+    ----------
+    input_size, output_size, state_size : int
+        Of the variables ``x``, ``y`` and ``state``.
+    takes_dt : bool
+        Whether the variable ``dt``, of one element, is read.
+    start : (K,) array
+        The state at the start of a sequence.
+    stages : tuple of Stage
+        In order.  Temporary variables have names of their own and are seen by all stages behind, too.
+    """
+
+    input_size: int
+    output_size: int
+    state_size: int
+    takes_dt: bool
+    start: np.ndarray
+    stages: tuple[Stage, ...]
+
+    @property
+    def variables(self) -> dict[str, int]:
+        """Sizes of all variables, by name."""
+        sizes = {"x": self.input_size, "dt": 1, "state": self.state_size, "y": self.output_size}
+        for stage in self.stages:
+            sizes |= stage.variables
+        return sizes
+
+
+@dataclass
+class Builder:
+    """Collects the statements of a program while layers are lowered."""
+
+    stages: list[Stage] = field(default_factory=list)
+    _statements: list[list[Statement]] = field(default_factory=lambda: [[]])
+    _variables: dict[str, int] = field(default_factory=dict)
+    _count: int = 0
+
+    def variable(self, size: int, name: str = "t") -> Vector:
+        """A new temporary variable, whose name begins with ``name``."""
+        name = f"{name}_{self._count}"
+        self._count += 1
+        self._variables[name] = size
+        return Vector(name, 0, size)
+
+    def store(self, value: Operand, name: str = "t") -> Vector:
+        """An expression's values in a new variable; a variable stays."""
+        value = expression(value)
+        if isinstance(value, Vector):
+            return value
+        return self.assign(self.variable(value.size, name), value)
+
+    def assign(self, target: Vector, value: Operand) -> Vector:
+        """target[i] = value[i], where value may read the target at i, but nowhere else."""
+        value = expression(value)
+        if value.size not in (1, target.size):
+            raise ValueError(f"{target} must be assigned {target.size} numbers, got {value.size}")
+        for leaf in leaves(value):
+            if isinstance(leaf, Vector) and leaf.name == target.name and leaf != target:
+                apart = leaf.start + leaf.size <= target.start or target.start + target.size <= leaf.start
+                if not apart:
+                    raise ValueError(f"{target} must not be assigned what reads other elements of it, {leaf}")
+        self._statements[-1].append(Map(target, value))
+        return target
+
+    def linear(
+        self, weights: np.ndarray, source: Operand, bias: Any = 0.0, target: Vector | None = None, name: str = "t"
+    ) -> Vector:
+        """weights @ source + bias, in a new variable or in ``target``."""
+        weights, source = np.asarray(weights, np.float64), expression(source)
+        if weights.shape[1] != source.size:
+            raise ValueError(f"weights of shape {weights.shape} must have as many columns as {source.size} sources")
+        target = self.variable(len(weights), name) if target is None else target
+        bias = np.broadcast_to(np.asarray(bias, np.float64), len(weights))
+        self._statements[-1].append(Linear(target, weights, bias, source))
+        return target
+
+    def synapses(
+        self,
+        lists: Any,
+        source: Operand,
+        first_start: Operand,
+        second_start: Operand,
+        *,
+        mu: np.ndarray,
+        sigma: np.ndarray,
+        first_weight: np.ndarray,
+        second_weight: np.ndarray,
+    ) -> tuple[Vector, Vector]:
+        """Both sums of `Synapses` in new variables; ``lists``: `ltc_np.wirings.synapses.Synapses`."""
+        first, second = self.variable(lists.n_post, "p"), self.variable(lists.n_post, "q")
+        arrays = (np.asarray(array, np.float64) for array in (mu, sigma, first_weight, second_weight))
+        starts = expression(first_start), expression(second_start)
+        self._statements[-1].append(
+            Synapses(first, second, *starts, expression(source), lists.pre, lists.start, *arrays)
+        )
+        return first, second
+
+    def total(self, value: Operand, kind: Literal["sum", "maximum"] = "sum") -> Vector:
+        """The sum or the maximum of the elements, in a new variable of one element."""
+        target = self.variable(1, kind)
+        self._statements[-1].append(Total(target, expression(value), kind))
+        return target
+
+    def repeat(self, count: int) -> _Repeated:
+        """``with b.repeat(6):`` what is added inside runs so many times."""
+        return _Repeated(self, count)
+
+    def open(self) -> None:
+        """Begin a list of statements inside another."""
+        self._statements.append([])
+
+    def close(self, count: int) -> None:
+        """End it: it runs ``count`` times."""
+        body = tuple(self._statements.pop())
+        self._statements[-1] += body if count == 1 else [Repeat(count, body)]
+
+    def end_stage(self, name: str) -> None:
+        """All that was added since the last stage is one."""
+        self.stages.append(Stage(name, tuple(self._statements[-1]), self._variables))
+        self._statements, self._variables = [[]], {}
+
+
+@dataclass
+class _Repeated:
+    """The block of a ``with``."""
+
+    builder: Builder
+    count: int
+
+    def __enter__(self) -> None:
+        self.builder.open()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self.builder.close(self.count)
+
+
+def statements(of: Sequence[Statement]) -> Iterator[tuple[Statement, int]]:
+    """All statements, those inside others too, each with the number of times that it runs in a step."""
+    for statement in of:
+        if isinstance(statement, Repeat):
+            for inner, count in statements(statement.body):
+                yield inner, count * statement.count
+        else:
+            yield statement, 1

@@ -1,0 +1,108 @@
+"""Compute a `Program` with NumPy: its definition, and the way to the ranges of its numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base.activations import sigmoid
+from .operations import OPERATIONS
+from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Vector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .program import Expr, Program, Statement
+
+    # Told of every value: what made it (an expression, or a statement), and the values (size, B).
+    Observer = Callable[[object, np.ndarray], None]
+
+
+class Machine:
+    """The variables of a program for B sequences at once, and what runs its statements.
+
+    Parameters
+    ----------
+    program : Program
+    B : int
+    dtype : NumPy dtype
+    observe : callable, optional
+        ``observe(node, values)`` is told of all values (size, B) of every expression and every statement.
+
+    Attributes
+    ----------
+    values : dict
+        name -> (size, B) array.
+    """
+
+    def __init__(self, program: Program, B: int, dtype: type = np.float64, observe: Observer | None = None) -> None:
+        self.program, self.dtype, self.observe = program, dtype, observe
+        self.values: dict[str, np.ndarray] = {
+            name: np.zeros((size, B), dtype) for name, size in program.variables.items()
+        }
+        self.values["state"][:] = program.start[:, None]
+
+    def step(self, x: np.ndarray, dt: np.ndarray | float = 1.0) -> np.ndarray:
+        """One step: x (B, I), dt a number or (B,); the outputs (B, O)."""
+        self.values["x"][:] = np.transpose(x)
+        self.values["dt"][:] = dt
+        for stage in self.program.stages:
+            self._run(stage.statements)
+        return self.values["y"].T.copy()
+
+    def _run(self, statements: Sequence[Statement]) -> None:
+        for statement in statements:
+            if isinstance(statement, Repeat):
+                for _ in range(statement.count):
+                    self._run(statement.body)
+                continue
+            if isinstance(statement, Map):
+                found = {statement.target: self.evaluate(statement.value)}
+            elif isinstance(statement, Linear):
+                product = statement.weights.astype(self.dtype) @ self.evaluate(statement.source)
+                found = {statement.target: product + statement.bias[:, None].astype(self.dtype)}
+            elif isinstance(statement, Synapses):
+                found = self._synapses(statement)
+            else:
+                reduce = np.add.reduce if statement.kind == "sum" else np.maximum.reduce
+                found = {statement.target: reduce(self.evaluate(statement.value), axis=0, keepdims=True)}
+            for target, values in found.items():
+                self.values[target.name][target.start : target.start + target.size] = values
+                if self.observe is not None:
+                    self.observe((statement, target), values)
+
+    def _synapses(self, own: Synapses) -> dict[Vector, np.ndarray]:
+        def column(values: np.ndarray) -> np.ndarray:
+            return values[:, None].astype(self.dtype)
+
+        sigma, weights = column(own.sigma), (column(own.first_weight), column(own.second_weight))
+        difference = self.evaluate(own.source)[own.pre] - column(own.mu)
+        s = sigmoid(sigma * difference)
+        if self.observe is not None:
+            self.observe((own, "difference"), difference)
+            self.observe((own, "argument"), sigma * difference)
+        neuron = np.repeat(np.arange(own.first.size), np.diff(own.start))
+        found = {}
+        starts = (own.first, own.first_start), (own.second, own.second_start)
+        for (target, start), weight in zip(starts, weights, strict=True):
+            sums = np.zeros((target.size, s.shape[1]), self.dtype) + self.evaluate(start)
+            np.add.at(sums, neuron, weight * s)
+            found[target] = sums
+        return found
+
+    def evaluate(self, expr: Expr) -> np.ndarray:
+        """The values (size, B) of an expression."""
+        values: np.ndarray
+        if isinstance(expr, Number):
+            values = np.full((1, 1), expr.value, self.dtype)
+        elif isinstance(expr, Constant):
+            values = expr.values[:, None].astype(self.dtype)
+        elif isinstance(expr, Vector):
+            values = self.values[expr.name][expr.start : expr.start + expr.size]
+        else:
+            assert isinstance(expr, Apply)
+            values = OPERATIONS[expr.operation].compute(*(self.evaluate(argument) for argument in expr.arguments))
+        if self.observe is not None:
+            self.observe(expr, values)
+        return values
