@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import kernels
-from .base import archive, checks
+from .base import archive, checks, files
 from .base.calls import explained
 from .base.described import same
 from .layers import Stack, codec
@@ -73,7 +73,7 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
     if not isinstance(model, Network):
         raise TypeError(f"`model` must be a model of ltc_np, got {checks.brief(model)}")
     _check_optimizer(optimizer, "made the steps")
-    archive.check_path(path)
+    files.check_path(path)
     encoder = codec.Encoder()
     meta = {
         "ltc_np": FORMAT,
@@ -133,7 +133,7 @@ def _check_optimizer(optimizer: object, what: str) -> None:
 
 def check_writable(path: PathLike) -> None:
     """Refuse a path where `save` could not write, before there is anything to lose."""
-    archive.check_writable(_as_path(path))
+    files.check_writable(_as_path(path))
 
 
 def load(

@@ -5,7 +5,6 @@ is made for anything: arrays are never compressed, hence none is larger than the
 pattern, not evaluated.
 """
 
-import contextlib
 import errno
 import math
 import os
@@ -13,9 +12,8 @@ import re
 
 import numpy as np
 
-# While a file is written it has a name of this form, in the folder where it will lie.
-BEGINNING, END = ".ltc_np-", ".tmp"
-LEFT_BEHIND = 3600  # seconds since the last write: then nobody writes any more
+from . import files
+
 # Of an array in NumPy's format 1.0: bools, numbers, text.
 MAGIC = b"\x93NUMPY\x01\x00"
 KIND = r"[<>|](?:b1|[iu][1248]|f[248]|c8|c16|[SU][1-9]\d{0,8})"
@@ -31,101 +29,36 @@ class FileError(ValueError):
 # ------------------------------------------------------------------------------------------------------------ writing
 
 
-def check_path(path):
-    """Refuse the path of a folder, and one in a folder that does not exist."""
-    if path.is_dir():
-        raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"`path` must lie in an existing folder, got {path}")
-
-
-def check_writable(path):
-    """Refuse a path where no file can be written, before there is work that would be lost."""
-    import tempfile
-
-    check_path(path)
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):  # a question of rights would not see all reasons
-            pass
-    except OSError as error:
-        raise type(error)(f"`path` must lie in a folder that takes new files, got {path}: {error.strerror}") from None
-
-
 def write(path, arrays):
     """Write ``arrays`` (name -> array) to ``path``, whole or not at all.
 
     Parameters
     ----------
     path : pathlib.Path
-        Of a new file or one to be replaced; its access rights are those of any new file.
+        See `ltc_np.base.files.write`.
     arrays : dict
         In their order.
 
     Raises
     ------
     OSError
-        With ``path``: there is no room, no right, ...; a former file is as it was.
+        As there.
     TypeError
         An array of objects or of a kind that `read` does not know.
-
-    Notes
-    -----
-    The file is written under another name, to the disk, and renamed.  A process that is killed in between leaves that
-    file behind; the next one that writes into the folder removes it once it has been untouched for an hour.  Should it
-    belong to a process that has only slept, this one finds its file gone and writes it again: so nothing is lost
-    whatever others do, on file systems without locks too.
     """
     for name, array in arrays.items():
         if not re.fullmatch(KIND, array.dtype.str):
             raise TypeError(f"`{name}` must be an array of bools, numbers or text to be saved, got dtype {array.dtype}")
-    try:
-        try:
-            now = _write(path, arrays)
-        except FileNotFoundError:
-            now = _write(path, arrays)
-    except OSError as error:
-        raise _about(path, error, "nothing was written") from None
-    _clear(path.parent, now)
 
+    def fill(file):
+        import zipfile  # slow to import, and only files need it
 
-def _write(path, arrays):
-    """Write once; the time of it by the file system's clock."""
-    import zipfile  # slow to import, and only files need it
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, (1, 0), allow_pickle=False)
 
-    temporary = path.parent / f"{BEGINNING}{os.urandom(8).hex()}{END}"
-    try:
-        with open(temporary, "xb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, (1, 0), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())  # or the name could reach the disk before what it stands for
-            now = os.fstat(file.fileno()).st_mtime
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):  # it was never made, or its folder is gone
-            os.unlink(temporary)
-        raise
-    return now
-
-
-def _clear(folder, now):
-    """Remove what processes that were killed have left behind; whatever hinders it matters to nobody."""
-    with contextlib.suppress(OSError):
-        with os.scandir(folder) as entries:
-            found = [e for e in entries if e.name.startswith(BEGINNING) and e.name.endswith(END)]
-        for entry in found:
-            with contextlib.suppress(OSError):
-                if now - entry.stat(follow_symlinks=False).st_mtime > LEFT_BEHIND:
-                    os.unlink(entry)
-
-
-def _about(path, error, consequence):
-    """The same error with the user's path instead of that of a hidden file."""
-    if error.errno is None:
-        return OSError(f"{path}: {error}; {consequence}")
-    return OSError(error.errno, f"{error.strerror}; {consequence}", str(path))
+    files.write(path, fill)
 
 
 # ------------------------------------------------------------------------------------------------------------ reading

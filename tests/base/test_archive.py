@@ -15,8 +15,9 @@ import pytest
 from support import ROOT
 from support.files import full_disk, memory, read_only_folder
 
-from ltc_np.base import archive
-from ltc_np.base.archive import FileError, check_path, check_writable, read, write
+from ltc_np.base import archive, files
+from ltc_np.base.archive import FileError, read, write
+from ltc_np.base.files import check_path, check_writable
 
 ARRAYS = {
     "text": np.array("äöü {}"),
@@ -195,11 +196,11 @@ def test_what_a_killed_process_leaves_behind_goes_with_a_later_write(path):
     killed(path)
     assert read(path)["a"].tolist() == [0, 0]
     (left,) = set(names(path)) - {"a.npz"}
-    assert left.startswith(archive.BEGINNING) and left.endswith(archive.END)
+    assert left.startswith(files.BEGINNING) and left.endswith(files.END)
     left = path.parent / left
     write(path, {"a": np.ones(2)})
     assert left.exists(), "it might belong to a process that still writes"
-    hours = time.time() - archive.LEFT_BEHIND
+    hours = time.time() - files.LEFT_BEHIND
     os.utime(left, (hours, hours + 60))
     write(path, {"a": np.ones(2)})
     assert left.exists()
