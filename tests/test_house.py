@@ -42,7 +42,8 @@ TESTED_THROUGH = {
             data.arrays
         """,
         "tests/export/test_lower.py lowers every layer": """
-            export.lower.activations export.lower.dense export.lower.ltc export.lower.mapping export.operations
+            export.lower.activations export.lower.cfc export.lower.dense export.lower.gru export.lower.lstm
+            export.lower.ltc export.lower.mapping export.lower.standardize export.lower.wired_cfc export.operations
             export.program
         """,
         "in processes of their own: tests/bench": """

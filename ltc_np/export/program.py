@@ -100,6 +100,10 @@ class Vector(Expr):
         start, stop, _ = part.indices(self.size)
         return Vector(self.name, self.start + start, stop - start)
 
+    def ends_at(self, other: Vector) -> bool:
+        """Whether the other one begins where this one ends."""
+        return self.name == other.name and self.start + self.size == other.start
+
 
 @dataclass(frozen=True, eq=False)
 class Apply(Expr):
@@ -111,26 +115,45 @@ class Apply(Expr):
 
 
 def expression(value: Operand) -> Expr:
-    """A number or an array (n,) as an `Expr`; those stay."""
+    """A number or an array (n,) as an `Expr`; those stay.  An array of equal numbers is one `Number`."""
     if isinstance(value, Expr):
         return value
-    if np.ndim(value) == 0:
-        return Number(float(value))
-    return Constant(np.array(value, np.float64), "constant")
+    values = np.array(value, np.float64).ravel()
+    if (values == values[0]).all():
+        return Number(float(values[0]))
+    return Constant(values, "constant")
 
 
 def apply(operation: str, *arguments: Operand) -> Expr:
     """An operation on expressions, numbers and arrays; what is known already is computed now."""
     operands = tuple(expression(value) for value in arguments)
-    needed = OPERATIONS[operation].arguments
+    needed, compute = OPERATIONS[operation]
     if len(operands) != needed:
         raise ValueError(f"`{operation}` takes {needed} arguments, got {len(operands)}")
     sizes = {operand.size for operand in operands} - {1}
     if len(sizes) > 1:
         raise ValueError(f"`{operation}` must have operands of one size, got {sorted(sizes)}")
-    if all(isinstance(operand, Number) for operand in operands):
-        return Number(float(OPERATIONS[operation].compute(*(operand.value for operand in operands))))  # type: ignore[attr-defined]
+    values = [known(operand) for operand in operands]
+    if all(value is not None for value in values):
+        return expression(compute(*values))
+    left_alone = NEUTRAL.get(operation)
+    if left_alone is not None and values[1] is not None and values[1].size == 1 and values[1] == left_alone:
+        return operands[0]
+    if operation in COMMUTATIVE and values[0] is not None and values[0].size == 1 and values[0] == left_alone:
+        return operands[1]
     return Apply(operation, operands, max(sizes, default=1))
+
+
+# What a number may be added to, taken from, multiplied or divided by and stay what it is.
+NEUTRAL = {"add": 0.0, "subtract": 0.0, "multiply": 1.0, "divide": 1.0}
+COMMUTATIVE = ("add", "multiply")
+
+
+def known(expr: Expr) -> np.ndarray | None:
+    """The values of an expression that the model knows, (1,) or (n,); None of others."""
+    if isinstance(expr, Number):
+        return np.array([expr.value])
+    return expr.values if isinstance(expr, Constant) else None
 
 
 def leaves(expr: Expr) -> Iterator[Expr]:
@@ -265,12 +288,29 @@ class Builder:
         self._variables[name] = size
         return Vector(name, 0, size)
 
-    def store(self, value: Operand, name: str = "t") -> Vector:
-        """An expression's values in a new variable; a variable stays."""
+    def store(self, value: Operand, name: str = "t") -> Expr:
+        """An expression's values in a new variable; variables stay, and so does what the model knows."""
         value = expression(value)
-        if isinstance(value, Vector):
-            return value
-        return self.assign(self.variable(value.size, name), value)
+        if isinstance(value, Apply):
+            return self.assign(self.variable(value.size, name), value)
+        return value
+
+    def join(self, *parts: Expr) -> Vector:
+        """Expressions one behind the other: in a new variable, unless they lie like this already."""
+        joined: list[Expr] = []
+        for part in parts:
+            last = joined[-1] if joined else None
+            if isinstance(last, Vector) and isinstance(part, Vector) and last.ends_at(part):
+                joined[-1] = Vector(last.name, last.start, last.size + part.size)
+            else:
+                joined.append(part)
+        if len(joined) == 1 and isinstance(joined[0], Vector):
+            return joined[0]
+        target, at = self.variable(sum(part.size for part in joined), "joined"), 0
+        for part in joined:
+            self.assign(target[at : at + part.size], part)
+            at += part.size
+        return target
 
     def assign(self, target: Vector, value: Operand) -> Vector:
         """target[i] = value[i], where value may read the target at i, but nowhere else."""
@@ -285,11 +325,16 @@ class Builder:
         self._statements[-1].append(Map(target, value))
         return target
 
+    def gather(self, source: Vector, indices: np.ndarray) -> Vector:
+        """Some elements of a variable: a part of it, or a new one of several parts."""
+        ends = np.flatnonzero(np.diff(indices) != 1) + 1
+        return self.join(*(source[run[0] : run[-1] + 1] for run in np.split(indices, ends)))
+
     def linear(
         self, weights: np.ndarray, source: Operand, bias: Any = 0.0, target: Vector | None = None, name: str = "t"
     ) -> Vector:
         """weights @ source + bias, in a new variable or in ``target``."""
-        weights, source = np.asarray(weights, np.float64), expression(source)
+        weights, source = np.asarray(weights, np.float64), self.store(source)
         if weights.shape[1] != source.size:
             raise ValueError(f"weights of shape {weights.shape} must have as many columns as {source.size} sources")
         target = self.variable(len(weights), name) if target is None else target
@@ -312,10 +357,8 @@ class Builder:
         """Both sums of `Synapses` in new variables; ``lists``: `ltc_np.wirings.synapses.Synapses`."""
         first, second = self.variable(lists.n_post, "p"), self.variable(lists.n_post, "q")
         arrays = (np.asarray(array, np.float64) for array in (mu, sigma, first_weight, second_weight))
-        starts = expression(first_start), expression(second_start)
-        self._statements[-1].append(
-            Synapses(first, second, *starts, expression(source), lists.pre, lists.start, *arrays)
-        )
+        starts, source = (expression(first_start), expression(second_start)), self.store(source)
+        self._statements[-1].append(Synapses(first, second, *starts, source, lists.pre, lists.start, *arrays))
         return first, second
 
     def total(self, value: Operand, kind: Literal["sum", "maximum"] = "sum") -> Vector:

@@ -1,0 +1,68 @@
+"""Any layer, and layers in a row, as statements of a `Program`.  `LOWERINGS` is filled by the package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from ...base.layout import part
+from ..program import Vector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...base.types import Arrays
+    from ...cells import Layer
+    from ...layers import Stack
+    from ..program import Builder, Expr
+
+    class Lowering(Protocol):
+        """Adds the statements of a layer's step, which change ``state``, and gives its outputs."""
+
+        def __call__(
+            self, layer: Layer, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector
+        ) -> Expr: ...
+
+
+LOWERINGS: dict[type, Callable[..., Expr]] = {}
+
+
+def lower(layer: Layer, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
+    """One step of a layer: adds its statements to ``b``, which change ``state``, and gives its outputs.
+
+    Parameters
+    ----------
+    layer : Layer
+    p, buffers : dict
+        Effective values by name, float64.
+    b : Builder
+    x : Expr
+        The layer's inputs: a part of a variable that the layer does not change, but where it says so.
+    dt : Expr
+        The elapsed time.
+    state : Vector
+        The layer's own part of the state.
+
+    Raises
+    ------
+    TypeError
+        If the layer has no lowering.
+    """
+    found = LOWERINGS.get(type(layer))  # not those of its bases, which it may change
+    if found is None:
+        known = ", ".join(sorted(kind.__name__ for kind in LOWERINGS))
+        raise TypeError(f"`model` must consist of layers that can be exported ({known}), got {layer!r}")
+    y = found(layer, p, buffers, b, x, dt, state)
+    if y.size != layer.output_size:  # numbers that are all the same
+        y = b.assign(b.variable(layer.output_size), y)
+    return y
+
+
+def lower_stack(
+    stack: Stack, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector, stages: bool = False
+) -> Expr:
+    """One step of layers in a row, as `lower`; with ``stages`` each of them is a stage of the program."""
+    for layer, prefix, where in zip(stack.layers, stack.prefixes, stack.states, strict=True):
+        x = b.store(lower(layer, part(p, prefix), part(buffers, prefix), b, x, dt, state[where]))
+        if stages:
+            b.end_stage(f"{prefix}{type(layer).__name__}")
+    return x
