@@ -1,0 +1,168 @@
+"""The two files of an export: NAME.h and NAME.c."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from .lines import Lines
+from .tables import BYTES
+from .templates import filled
+from .writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..program import Program
+    from .arithmetic import Arithmetic
+
+HEADER = """\
+/* @name: one time step of a recurrent network.
+
+@about
+*/
+#ifndef @NAME_H
+#define @NAME_H
+
+@includes
+#define @NAME_INPUTS @inputs
+#define @NAME_OUTPUTS @outputs
+#define @NAME_STATES @states
+#define @NAME_TAKES_DT @takes_dt
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the network remembers, one of these for each sequence that runs. */
+typedef struct {
+    @real values[@room];
+} @name_state;
+
+/* Begin a sequence. */
+void @name_reset(@name_state *state);
+
+/* One step: reads @NAME_INPUTS numbers at x, writes @NAME_OUTPUTS numbers at y; x and y are different arrays.@time
+void @name_step(@name_state *state, const @real *x@dt, @real *y);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+"""
+TIME = """
+   dt is the time since the step before, at least 0, in the unit that the network was trained with. */"""
+SOURCE = """\
+/* @name: one time step of a recurrent network; @name.h says more. */
+#include "@name.h"
+@includes
+@tables
+@functions
+@stages
+void @name_reset(@name_state *state)
+{
+@reset
+}
+
+void @name_step(@name_state *state, const @real *x@dt, @real *y)
+{
+@step
+}
+"""
+
+
+class Source(NamedTuple):
+    """The text of the two files, and what is known of them.
+
+    Attributes
+    ----------
+    header, source : str
+    table_bytes : int
+        Of all tables.
+    state_bytes, stack_bytes : int
+        Of the state, and of the temporary variables.
+    """
+
+    header: str
+    source: str
+    table_bytes: int
+    state_bytes: int
+    stack_bytes: int
+
+
+def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, about: str) -> Source:
+    """Write a program in C.
+
+    Parameters
+    ----------
+    program : Program
+        As `prepared` gives it.
+    name : str
+    arithmetic : Arithmetic
+    unroll : bool
+    about : str
+        What the head of the header says.
+    """
+    writer = Writer(program, name, arithmetic, unroll)
+    room = max(program.state_size, 1)  # C has no arrays of no elements
+    functions, reset = arithmetic.functions(name), _reset(program, writer)
+    values: dict[str, object] = {
+        "name": name,
+        "NAME": name.upper(),
+        "about": "\n".join(f"   {line}".rstrip() for line in about.splitlines()),
+        "real": arithmetic.c_type,
+        "inputs": program.input_size,
+        "outputs": program.output_size,
+        "states": program.state_size,
+        "room": room,
+        "takes_dt": int(program.takes_dt),
+        "dt": f", {arithmetic.c_type} dt" if program.takes_dt else "",
+        "time": TIME if program.takes_dt else " */",
+        "functions": functions,
+        "stages": writer.functions,
+        "tables": writer.tables.text,
+        "reset": reset,
+        "step": _step(program, writer),
+    }
+    header = filled(HEADER, values | {"includes": _includes(arithmetic.header_includes())})
+    includes = (*arithmetic.includes(), *(["<stdint.h>"] if writer.tables.needs_stdint else []))
+    text = filled(SOURCE, values | {"includes": _includes(includes)})
+    state, stack = (count * BYTES[arithmetic.c_type] for count in (room, writer.scratch))
+    return Source(_tidy(header), _tidy(text), writer.tables.size, state, stack)
+
+
+def _includes(names: Sequence[str]) -> str:
+    return "".join(f"#include {name}\n" for name in sorted({*names}))
+
+
+def _tidy(text: str) -> str:
+    """At most one empty line together."""
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _reset(program: Program, writer: Writer) -> str:
+    """The statements of NAME_reset."""
+    lines, start = Lines(), program.start
+    if not start.size:
+        lines.add("state->values[0] = 0;")
+    elif (start == start[0]).all():
+        with lines.block(f"for (int i = 0; i < {start.size}; i++)"):
+            lines.add(f"state->values[i] = {writer.table('start', start[:1], 'start', '0')};")
+    else:
+        with lines.block(f"for (int i = 0; i < {start.size}; i++)"):
+            lines.add(f"state->values[i] = {writer.table('start', start, 'start', 'i')};")
+    return lines.text.rstrip()
+
+
+def _step(program: Program, writer: Writer) -> str:
+    """The statements of NAME_step."""
+    lines, calls = Lines(), " ".join(writer.calls)
+    if writer.scratch:
+        lines.add(f"{writer.arithmetic.c_type} t[{writer.scratch}];")
+        lines.add("")
+    for parameter in ("state", "x", "dt", "y"):
+        if not re.search(rf"\b{parameter}\b", calls) and (parameter != "dt" or program.takes_dt):
+            lines.add(f"(void){parameter};")
+    lines.add(*writer.calls)
+    return lines.text.rstrip()

@@ -1,0 +1,239 @@
+"""Statements of a `Program` as C: loops, tables, functions; what the type of numbers decides is its arithmetic's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..program import Linear, Map, Repeat, Synapses
+from .lines import Lines
+from .names import part_of_name
+from .rows import Rows
+from .storage import places, reads, targets
+from .tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy as np
+
+    from ..program import Program, Stage, Statement, Total, Vector
+    from .arithmetic import Arithmetic, Sum
+
+# The variables of a `Program` that a caller of NAME_step hands over: as parameters, in this order, and as arguments.
+PARAMETERS = {"state": "@real *state", "x": "const @real *x", "dt": "@real dt", "y": "@real *y"}
+ARGUMENTS = {"state": "state->values", "x": "x", "dt": "dt", "y": "y", "t": "t"}
+
+
+class Writer:
+    """Writes the steps of a program.
+
+    Parameters
+    ----------
+    program : Program
+        As `prepared` gives it.
+    name : str
+        What all names of the file begin with.
+    arithmetic : Arithmetic
+    unroll : bool
+        Whether each synapse and each weight of a matrix is a line of its own, without tables.
+
+    Attributes
+    ----------
+    tables : Tables
+    scratch : int
+        Numbers on the stack.
+    functions : str
+        A static function for each stage.
+    calls : list of str
+        What NAME_step does.
+    """
+
+    def __init__(self, program: Program, name: str, arithmetic: Arithmetic, unroll: bool) -> None:
+        self.program, self.name, self.arithmetic, self.unroll = program, name, arithmetic, unroll
+        self.tables = Tables(name)
+        self._places, self.scratch = places(program)
+        self._sizes = program.variables
+        self._depth = 0
+        self._lines = Lines()
+        self.calls: list[str] = []
+        self.functions = "\n".join(self._function(k, stage) for k, stage in enumerate(program.stages))
+
+    # ------------------------------------------------------------------------------------- what an arithmetic asks for
+
+    def element(self, vector: Vector, i: str) -> str:
+        """Element ``i`` of a variable."""
+        if vector.name == "dt":
+            return "dt"
+        i = i if vector.size > 1 else "0"
+        return f"{vector.name}[{vector.start + int(i) if i.isdigit() else _sum(i, vector.start)}]"
+
+    def table(self, owner: object, values: np.ndarray, meaning: str, i: str) -> str:
+        """Element ``i`` of a table; a literal where ``i`` is a number."""
+        c_type, elements = self.arithmetic.literals(owner, values)
+        if len(elements) == 1 or i.isdigit():
+            element = elements[0 if len(elements) == 1 else int(i)]
+            return f"({element})" if element.startswith("-") else element
+        return f"{self.tables.add(c_type, elements, meaning)}[{i}]"
+
+    # -------------------------------------------------------------------------------------------------------- functions
+
+    def _function(self, number: int, stage: Stage) -> str:
+        """The static function of a stage; its call is added to `calls`."""
+        self._lines = Lines()
+        self._statements(stage.statements)
+        used = _used(stage.statements)
+        own = sorted((name for name in used if name in self._places), key=lambda name: (self._places[name], name))
+        names = [name for name in PARAMETERS if name in used]
+        c_type = self.arithmetic.c_type
+        parameters = [PARAMETERS[name].replace("@real", c_type) for name in names]
+        if own:
+            names, parameters = [*names, "t"], [*parameters, f"{c_type} *t"]
+        function = f"{self.name}_{number}_{part_of_name(stage.name.rpartition('.')[2])}"
+        self.calls.append(f"{function}({', '.join(ARGUMENTS[name] for name in names)});")
+        pointers = Lines()
+        for name in own:
+            pointers.add(f"{c_type} *const {name} = {_sum('t', self._places[name])}; /* {self._sizes[name]} */")
+        return (
+            f"/* {stage.name} */\nstatic void {function}({', '.join(parameters)})\n{{\n"
+            f"{pointers.text}{self._lines.text}}}\n"
+        )
+
+    # ------------------------------------------------------------------------------------------------------- statements
+
+    def _statements(self, statements: Sequence[Statement]) -> None:
+        for statement in statements:
+            if isinstance(statement, Repeat):
+                turn = f"u{self._depth}"
+                self._depth += 1
+                with self._lines.block(f"for (int {turn} = 0; {turn} < {statement.count}; {turn}++)"):
+                    self._statements(statement.body)
+                self._depth -= 1
+            elif isinstance(statement, Map):
+                self._map(statement)
+            elif isinstance(statement, Linear):
+                self._linear(statement)
+            elif isinstance(statement, Synapses):
+                self._synapses(statement)
+            else:
+                self._total(statement)
+
+    def _each(self, size: int, i: str) -> Iterator[str]:
+        """The index of each of ``size`` elements: a loop over ``i``, or 0 where there is one."""
+        if size == 1:
+            yield "0"
+        else:
+            with self._lines.block(f"for (int {i} = 0; {i} < {size}; {i}++)"):
+                yield i
+
+    def _map(self, statement: Map) -> None:
+        for i in self._each(statement.target.size, "i"):
+            value = self.arithmetic.assigned(statement.target, statement.value, i, self)
+            self._lines.add(f"{self.element(statement.target, i)} = {value};")
+
+    def _declare(self, name: str, sum: Sum) -> None:
+        self._lines.add(f"{sum.c_type} {name} = {sum.start};")
+
+    def _linear(self, statement: Linear) -> None:
+        """A row's sum at a time."""
+
+        def term(i: str, k: str) -> None:
+            weight = self.table((statement, "weights"), rows.values, "weights", k)
+            self._lines.add(f"sum += {self.arithmetic.linear_term(statement, weight, i, self)};")
+
+        rows = Rows.of_matrix(statement.weights)
+        for n in self._rows(rows):
+            bias = self.table((statement, "bias"), statement.bias, "bias", n)
+            sum = self.arithmetic.linear_sum(statement, bias)
+            self._declare("sum", sum)
+            self._terms(rows, n, term)
+            self._lines.add(f"{self.element(statement.target, n)} = {sum.end.format(sum='sum')};")
+
+    def _synapses(self, statement: Synapses) -> None:
+        """A neuron's two sums at a time."""
+        both = {"first": statement.first, "second": statement.second}
+
+        def part(field: str, k: str) -> str:
+            return self.table((statement, field), getattr(statement, field), field, k)
+
+        def term(i: str, k: str) -> None:
+            c_type, sigmoid = self.arithmetic.synapse_sigmoid(statement, part("sigma", k), part("mu", k), i, self)
+            lines = [f"const {c_type} s = {sigmoid};"]
+            for which in both:
+                weight = part(f"{which}_weight", k)
+                lines.append(f"{which} += {self.arithmetic.synapse_term(statement, which, weight, 's')};")
+            if self.unroll:
+                lines = [f"{{ {' '.join(lines)} }}"]
+            self._lines.add(*lines)
+
+        rows = Rows.of_lists(statement.pre, statement.start, statement.source.size)
+        for n in self._rows(rows):
+            sums = {which: self.arithmetic.synapse_sum(statement, which, n, self) for which in both}
+            for which, sum in sums.items():
+                self._declare(which, sum)
+            self._terms(rows, n, term)
+            for which, sum in sums.items():
+                self._lines.add(f"{self.element(both[which], n)} = {sum.end.format(sum=which)};")
+
+    def _total(self, statement: Total) -> None:
+        """The sum or the maximum, from element 0 on."""
+        sum, size = self.arithmetic.total_sum(statement), statement.value.size
+        term = {i: self.arithmetic.total_term(statement, i, self) for i in ("0", "i")}
+        with self._lines.block(""):
+            if statement.kind == "sum":
+                self._declare("sum", sum)
+                for i in self._each(size, "i"):
+                    self._lines.add(f"sum += {term[i]};")
+            else:
+                self._declare("sum", sum._replace(start=term["0"]))
+                if size > 1:
+                    with self._lines.block(f"for (int i = 1; i < {size}; i++)"):
+                        self._lines.add(f"const {sum.c_type} other = {term['i']};", "sum = other > sum ? other : sum;")
+            self._lines.add(f"{self.element(statement.target, '0')} = {sum.end.format(sum='sum')};")
+
+    # ------------------------------------------------------------------------------------------------------------- rows
+
+    def _rows(self, rows: Rows) -> Iterator[str]:
+        """The number of each row, in a loop or, unrolled, one block after the other."""
+        if self.unroll or rows.count == 1:
+            for n in range(rows.count):
+                with self._lines.block(""):
+                    yield str(n)
+        else:
+            first = "int n = 0" if rows.is_full else "int n = 0, k = 0"
+            with self._lines.block(f"for ({first}; n < {rows.count}; n++)"):
+                yield "n"
+
+    def _terms(self, rows: Rows, n: str, term: Callable[[str, str], None]) -> None:
+        """``term(i, k)`` for each element of row n, the k-th of the list, which stands at column i."""
+        if len(rows.columns) == 0:
+            return
+        if self.unroll:
+            for k in range(rows.start[int(n)], rows.start[int(n) + 1]):
+                term(str(rows.columns[k]), str(k))
+        elif rows.is_full:
+            with self._lines.block(f"for (int i = 0; i < {rows.width}; i++)"):
+                term("i", "i" if n == "0" else f"{n} * {rows.width} + i")
+        else:
+            column = f"{self.tables.indices(rows.columns, 'source')}[k]"
+            if n == "0":
+                head = f"for (int k = 0; k < {len(rows.columns)}; k++)"
+            else:
+                head = f"for (; k < {self.tables.indices(rows.start[1:], 'end')}[n]; k++)"
+            with self._lines.block(head):
+                term(column, "k")
+
+
+def _used(statements: Sequence[Statement]) -> set[str]:
+    """Names of the variables that statements read or set."""
+    found: set[str] = set()
+    for statement in statements:
+        if isinstance(statement, Repeat):
+            found |= _used(statement.body)
+        else:
+            found |= {vector.name for vector in (*reads(statement), *targets(statement))}
+    return found
+
+
+def _sum(text: str, number: int) -> str:
+    """text + number."""
+    return f"{text} + {number}" if number else text

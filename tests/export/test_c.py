@@ -1,0 +1,35 @@
+"""Exports in C99 against the models that they were made of."""
+
+import numpy as np
+import pytest
+from support import compilers
+from support.compilers import Compiled
+
+from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model
+from ltc_np.export import c
+from ltc_np.export.lower import program
+from ltc_np.kernels.codes import SOLVERS
+
+pytestmark = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+
+STEPS, I = 60, 3
+MODELS = {
+    **{f"LTC {solver}": [LTC(AutoNCP(9, 2), solver=solver, check_stability="off")] for solver in SOLVERS},
+    "stack": [LTC(FullyConnected(5, 4)), Dense(5, "silu"), Dense(2, "gelu")],
+    "Dense": [Dense(2, "lecun_tanh")],
+}
+
+
+@pytest.mark.parametrize("compiler", compilers.HOST)
+@pytest.mark.parametrize("unroll", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", MODELS)
+def test_it_computes_the_steps_of_its_model(name, dtype, unroll, compiler, rng, tmp_path):
+    model = Model(*MODELS[name], input_dim=I, seed=1, dtype="float64", backend="numpy")
+    export = c.write(model, tmp_path / "c", "net", dtype=dtype, unroll=unroll)
+    compiled = Compiled(program(model), export.folder, "net", compiler, dtype)
+    state, tolerance = None, 1e-5 if dtype == "float32" else 1e-13
+    for t in range(STEPS):
+        x, dt = rng.standard_normal(I).astype("float32"), np.float32(rng.exponential() * (t % 3 > 0))
+        y, state = model.step(x, dt=dt if model.takes_dt else None, state=state)
+        np.testing.assert_allclose(compiled.step(x, dt), y, rtol=tolerance, atol=tolerance)
