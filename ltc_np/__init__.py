@@ -6,6 +6,7 @@ Importing this package loads NumPy only; Numba is loaded with the first model th
 from . import data, gradcheck, losses, metrics, optim, wirings
 from .base.layout import Entry, Layout
 from .base.threads import get_num_threads, set_num_threads
+from .base.version import __version__ as __version__
 from .cells import (
     CTGRU,
     CTRNN,
@@ -61,8 +62,6 @@ from .train.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, Red
 from .train.history import History
 from .tutorial import LIFNeuronLayer, LTCCell
 from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CTGRU",

@@ -401,7 +401,7 @@ class _Repeated:
             self.builder.close(self.count)
 
 
-def statements(of: Sequence[Statement]) -> Iterator[tuple[Statement, int]]:
+def statements(of: Sequence[Statement]) -> Iterator[tuple[Map | Linear | Synapses | Total, int]]:
     """All statements, those inside others too, each with the number of times that it runs in a step."""
     for statement in of:
         if isinstance(statement, Repeat):
@@ -409,3 +409,12 @@ def statements(of: Sequence[Statement]) -> Iterator[tuple[Statement, int]]:
                 yield inner, count * statement.count
         else:
             yield statement, 1
+
+
+def written(of: Sequence[Statement]) -> list[str]:
+    """Names of the variables that statements write, in order, each once."""
+    names: dict[str, None] = {}
+    for statement, _ in statements(of):
+        targets = (statement.first, statement.second) if isinstance(statement, Synapses) else (statement.target,)
+        names |= dict.fromkeys(target.name for target in targets)
+    return list(names)

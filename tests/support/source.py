@@ -159,13 +159,15 @@ def classes(trees):
     }
 
 
-def names_as_text(trees, loader):
-    """Strings that name a class or a module of the package, outside the one loader."""
+def names_as_text(trees, loader, allowed=()):
+    """Strings that name a class or a module of the package, outside the one loader; ``allowed`` are (module, text)."""
     known = classes(trees)
     for module, tree in trees.items():
         if module == loader:
             continue
         for line, text in texts(tree):
+            if (module, text) in allowed:
+                continue
             path = re.fullmatch(rf"(?:{PACKAGE}(?=\.)|)((?:\.[A-Za-z]\w*)+)(?::\w+)?", text)
             if text in known or (path and any(other.endswith(path[1]) for other in trees)):
                 yield module, line, f"names {text!r}"

@@ -1,0 +1,86 @@
+"""ONNX graphs, run by onnxruntime, against the models that they were made of."""
+
+import numpy as np
+import pytest
+
+from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model, RandomWiring
+from ltc_np.export import onnx as export
+from ltc_np.kernels.codes import SOLVERS
+
+onnx = pytest.importorskip("onnx", reason="needs the package onnx")
+ort = pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
+
+B, T, I = 3, 7, 4
+SLOW = {"time_constants": (5, 50)}  # so that explicit solvers are stable
+STACKS = {
+    f"LTC {solver} {unfolds} {type(wiring).__name__}": [LTC(wiring, solver=solver, ode_unfolds=unfolds, init=SLOW)]
+    for solver in SOLVERS
+    for unfolds in (1, 2, 20)
+    for wiring in (AutoNCP(9, 2), FullyConnected(6, 2), RandomWiring(I, 2, 8, seed=0))
+} | {
+    "two layers": [LTC(AutoNCP(9, 4)), Dense(3, "gelu"), LTC(FullyConnected(5, 3)), Dense(2)],
+    "no state": [Dense(5, "silu"), Dense(2)],
+}
+
+
+def session(proto):
+    return ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def run(graph, **feeds):
+    names = [one.name for one in graph.get_outputs()]
+    return dict(zip(names, graph.run(names, {k: np.asarray(v, np.float32) for k, v in feeds.items()}), strict=True))
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_graph_computes_what_the_model_does(name, rng):
+    """In float32 both, in other orders: some roundings of outputs and states of about 1."""
+    model = Model(*STACKS[name], input_dim=I, seed=1, backend="numpy")
+    whole, single = session(export.to_onnx(model)), session(export.to_onnx(model, kind="step"))
+    for batch, steps in ((B, T), (1, 2), (2, 1)):  # of any size, by the same graph
+        x, h0 = rng.standard_normal((batch, steps, I)), rng.uniform(-0.5, 0.5, (batch, model.state_size))
+        dt = 0.3 * rng.exponential(size=(batch, steps)) * (rng.random((batch, steps)) > 0.2)
+        times = {"dt": dt} if model.takes_dt else {}
+        wanted = model(x, **times, h0=h0, return_state=True)
+        state = {"state": h0} if model.state_size else {}
+        found = run(whole, x=x, **times, **state)
+        for name, value in zip(("y", "last_state"), wanted, strict=True):
+            if value.size:
+                np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-5)
+        for t in range(steps):
+            one = run(single, x=x[:, t], **{k: v[:, t] for k, v in times.items()}, **state)
+            state = {"state": one["last_state"]} if state else {}
+            np.testing.assert_allclose(one["y"], found["y"][:, t], rtol=1e-5, atol=1e-5)
+
+
+def test_no_time_no_change(rng):
+    model = Model(LTC(AutoNCP(9, 2)), input_dim=I, seed=1)
+    state = rng.uniform(-0.5, 0.5, (B, 9)).astype(np.float32)
+    found = run(session(export.to_onnx(model)), x=rng.standard_normal((B, T, I)), dt=np.zeros((B, T)), state=state)
+    assert (found["last_state"] == state).all()
+
+
+def test_what_a_file_says(tmp_path):
+    """The checker's whole check, the opset, and which model it is."""
+    model = Model(LTC(AutoNCP(9, 2)), input_dim=I, seed=1)
+    export.write(model, tmp_path / "model.onnx")
+    proto = onnx.load(tmp_path / "model.onnx")
+    onnx.checker.check_model(proto, full_check=True)
+    assert [(one.domain, one.version) for one in proto.opset_import] == [("", 17)]
+    known = {one.key: one.value for one in proto.metadata_props}
+    assert known["initial_state"].split() == ["0.0"] * 9
+    assert known["layers"] == repr(model.layers[0])
+    model.theta[3] += 1
+    other = {one.key: one.value for one in export.to_onnx(model).metadata_props}
+    assert {key for key in known if known[key] != other[key]} == {"sha256"}
+
+
+def test_mistakes(tmp_path):
+    model = Model(LTC(AutoNCP(9, 2)), input_dim=I, seed=1)
+    with pytest.raises(ValueError, match="`kind` must be one of 'sequence', 'step', got 'graph'"):
+        export.to_onnx(model, kind="graph")
+    with pytest.raises(IsADirectoryError, match="`path` must be a file"):
+        export.write(model, tmp_path)
+    with pytest.raises(FileNotFoundError, match="`path` must lie in an existing folder"):
+        export.write(model, tmp_path / "none" / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
