@@ -272,6 +272,7 @@ class LiquidS4RNN(Model):
         backend: Backend = "auto",
         **options: Unpack[LiquidS4Options],
     ) -> None:
+        _known_options(options, liquid)
         H = checks.integer("channels", channels)
         checks.one_of("norm", norm, (*NORMS, None))
         checks.one_of("pooling", pooling, (*POOLINGS, None))
@@ -293,6 +294,19 @@ class LiquidS4RNN(Model):
             Dense(H), *stack, *end, Dense(checks.integer("output_dim", output_dim)), input_dim=input_dim,
             seed=seed, dtype=dtype, backend=backend, return_sequences=pooling is None,
         )  # fmt: skip
+
+
+def _known_options(options: Mapping[str, Any], liquid: LiquidName) -> None:
+    """Refuse what neither a `LiquidS4RNN` nor its state spaces take."""
+    of_liquid = list(inspect.signature(LiquidS4).parameters)
+    of_cell = of_liquid if liquid is not None else list(inspect.signature(S4D).parameters)
+    own = list(inspect.signature(LiquidS4RNN).parameters)[:-1]  # without options
+    known = [*own, *(name for name in of_cell if name not in own)]
+    for name in options:
+        if name not in known and name in of_liquid:
+            raise TypeError(f"`{name}` is of the liquid term, and with liquid=None there is none: leave it out")
+        if name not in known:
+            raise TypeError(f"`LiquidS4RNN` has no argument `{name}`: {habits.argument(name, known)}")
 
 
 def _one_cell(

@@ -54,10 +54,10 @@ def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
         if keyword not in known and inspect.Parameter.VAR_KEYWORD not in kinds:
             return f"{name} has no argument `{keyword}`: {habits.argument(keyword, known)}"
     if len(given) > len(by_position) and inspect.Parameter.VAR_POSITIONAL not in kinds:
-        takes = _listed(by_position) or "nothing"
+        takes = f"only {_listed(by_position)}" if by_position else "nothing"
         got = ", ".join(map(brief, given[len(by_position) :]))
         rest = f": give {', '.join(by_name)} by name" if by_name else ""
-        return f"{name} takes {takes} by position, got {got} more{rest}"
+        return f"{name} takes {takes} by position, got {got}{' as well' if by_position else ''}{rest}"
     missing = [
         p.name for p in own_kinds if p.default is p.empty and p.name in known[len(given) :] and p.name not in kwargs
     ]

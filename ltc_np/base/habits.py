@@ -9,15 +9,23 @@ if TYPE_CHECKING:
 
 # Names of arguments, and what others call them.
 ARGUMENTS = {
+    "channels": "d_model hidden_size hidden_dim units width",
+    "states": "d_state state_size state_dim ssm_size units",
+    "blocks": "n_layers num_layers layers depth n_blocks num_blocks",
     "units": "hidden_size hidden_dim num_units n_units neurons",
     "neuron_count": "units",
     "outputs": "units output_size output_dim out_features",
     "output_size": "output_dim out_features",
-    "output_dim": "output_size out_features",
-    "input_dim": "input_size in_features input_shape",
+    "output_dim": "output_size out_features d_output",
+    "input_dim": "input_size in_features input_shape d_input d_model",
     "activation": "nonlinearity",
     "backbone_activation": "activation",
     "backbone_dropout": "dropout",
+    "discretization": "disc discretisation",
+    "step_min": "dt_min",
+    "step_max": "dt_max",
+    "modes": "measure",
+    "pooling": "pool pool_type",
     "rate": "p dropout decay_rate gamma",
     "lr": "initial_learning_rate",
     "steps": "decay_steps T_max",
@@ -118,7 +126,9 @@ def argument(name: str, known: Sequence[str]) -> str:
     import difflib  # slow to import, and only errors need it
 
     close = difflib.get_close_matches(name, known, 1, 0.6)
-    return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return f"there are {', '.join(known)}" if known else "it takes none by name"
 
 
 def hint(name: str, table: Mapping[str, str]) -> str:

@@ -58,7 +58,8 @@ class GLU(Layer):
             return self._wait()
         if self.input_dim % 2:
             raise ValueError(
-                f"`input_dim` must be even, a half of the features and the gates of them, got {self.input_dim}"
+                "`input_dim` must be even, since one half of the features is multiplied by gates made of the other, "
+                f"got {self.input_dim}: to keep n features put Dense(2 * n) before it"
             )
         self.input_size, self.output_size = self.input_dim, self.input_dim // 2
         self._seal()

@@ -4,21 +4,25 @@ import numpy as np
 import pytest
 
 import ltc_np
-from ltc_np import LSTM, LTCRNN, AutoNCP, CfC, Dropout, Model, gradcheck, load
+from ltc_np import GELU, LSTM, LTCRNN, S4D, AutoNCP, CfC, Dropout, LiquidS4RNN, Model, Residual, gradcheck, load
 from ltc_np.base.calls import explained, misfit
 
 MODEL = LTCRNN(AutoNCP(8, 2), 3, seed=0)
 X = np.zeros((2, 4, 3))
 MISTAKES = {
-    "a size in the place of another": (lambda: CfC(*(12, 32)), "`CfC` takes `units` by position, got 32 more"),
+    "a size in another's place": (lambda: CfC(*(12, 32)), "`CfC` takes only `units` by position, got 32 as well: "),
     "a typing error": (lambda: MODEL.fit(X, X, epcohs=3), "`fit` has no argument `epcohs`: did you mean `epochs`?"),
     "a name far from all": (lambda: MODEL.evaluate(X, X, q=1), "`evaluate` has no argument `q`: there are x, y, dt, "),
     "of predict_proba": (lambda: MODEL.predict_proba(X, sise=2), "`predict_proba` has no argument `sise`: "),
     "an unknown name": (lambda: Dropout(0.1, banana=1), "`Dropout` has no argument `banana`: there are rate"),
-    "a state in the place of dt": (lambda: MODEL(X, X[:, 0]), "a call of the model takes `x` by position, got an "),
+    "a state in the place of dt": (lambda: MODEL(X, X[:, 0]), "a call of the model takes only `x` by position, got "),
+    "nothing by position": (lambda: GELU(*("tanh",)), "`GELU` takes nothing by position, got 'tanh': give input_dim"),
+    "nothing by name": (lambda: Residual(input_dim=3), "`Residual` has no argument `input_dim`: it takes none by name"),
     "nothing": (lambda: LSTM(), "`LSTM` needs `units`, got no such argument"),
     "two are missing": (lambda: gradcheck.check(), "`check` needs `model` and `x`, got no such argument"),
     "twice": (lambda: load("x", path="y"), "`load` got `path` twice, by position and by name"),
+    "a state space's size": (lambda: S4D(d_state=8), "`S4D` has no argument `d_state`: did you mean `states`?"),
+    "the layers of a model": (lambda: LiquidS4RNN(3, 2, n_layers=2), "`LiquidS4RNN` has no argument `n_layers`: did"),
     "a keyword of the model": (lambda: Model(CfC(3), sed=1), "`Model` has no argument `sed`: did you mean `seed`?"),
 }  # fmt: skip
 

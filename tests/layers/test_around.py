@@ -413,7 +413,7 @@ def test_training_files_and_resuming(tmp_path, backend):
         (
             lambda: Dropout(*(4, 0.5)),
             TypeError,
-            "`Dropout` takes `rate` by position, got 0.5 more: give input_dim by name",
+            "`Dropout` takes only `rate` by position, got 0.5 as well: give input_dim by name",
         ),
         (lambda: Dropout(2), ValueError, r"`rate` must be a finite number in \[0, 1\), got 2"),
         (lambda: Dropout(1, input_dim=2), ValueError, r"`rate` must be a finite number in \[0, 1\), got 1"),

@@ -356,7 +356,7 @@ def test_statistics_of_layers_within():
         (lambda: BatchNorm(momentum=1.5), ValueError, r"`momentum` must be a finite number in \(0, 1\], got 1\.5"),
         (lambda: LayerNorm(input_dim=3, init={"gain": 1}), ValueError, "gain"),
         (lambda: GLU(input_dim=3), ValueError, "`input_dim` must be even, .*, got 3"),
-        (lambda: Model(Dense(5), GLU(), input_dim=2), ValueError, "`input_dim` must be even, .*, got 5"),
+        (lambda: Model(Dense(5), GLU(), input_dim=2), ValueError, "`input_dim` must be even, .*, got 5: to"),
         (lambda: Pooling("sum"), ValueError, "`kind` must be one of 'mean', 'max', 'last', got 'sum'"),
         (
             lambda: MixedMemory(Residual(BatchNorm(input_dim=2), LSTM(2))),

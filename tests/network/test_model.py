@@ -969,8 +969,16 @@ def test_liquid_s4_rnn_has_the_layers_that_it_is_told():
     assert kinds(LiquidS4RNN(3, 2, **sizes, norm=None)) == ["Dense", ["LiquidS4", *around], "Dense"]
     with pytest.raises(ValueError, match="`norm` must be one of 'layer', 'batch', None, got 'group'"):
         LiquidS4RNN(3, 2, norm="group")
-    with pytest.raises(TypeError, match="`LiquidS4` has no argument `mode`"):
+    with pytest.raises(TypeError, match="`LiquidS4RNN` has no argument `mode`: did you mean `modes`"):
         LiquidS4RNN(3, 2, mode="lin")
+    with pytest.raises(TypeError, match="`LiquidS4RNN` has no argument `d_model`: did you mean `channels`"):
+        LiquidS4RNN(3, 2, d_model=32)
+    with pytest.raises(
+        TypeError, match="`LiquidS4RNN` has no argument `banana`: there are input_dim, .* liquid_bound,"
+    ):
+        LiquidS4RNN(3, 2, banana=1)
+    with pytest.raises(TypeError, match="`liquid_scale` is of the liquid term, and with liquid=None there is none"):
+        LiquidS4RNN(3, 2, liquid=None, liquid_scale=0.3)
 
 
 @pytest.mark.numba
