@@ -27,6 +27,7 @@ import pathlib
 import shlex
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -113,10 +114,25 @@ def binned(x, bins):
     return x[:, : bins * steps].reshape(count, steps, bins, channels).mean(2)
 
 
-def stored(path):
+ARRAYS = "x", "y", "train", "valid", "test"
+
+
+def stored(path, samples, channels):
     """x (n, T, C) float64, y, and the rows for training, validation and test of a file."""
-    with np.load(path, allow_pickle=False) as file:
-        x, y, *rows = (file[name] for name in ("x", "y", "train", "valid", "test"))
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            missing = [name for name in ARRAYS if name not in file]
+            found = [] if missing else [file[name] for name in ARRAYS]
+    except (ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile):  # .npy, or damaged
+        raise ValueError(f"{path.name} is no whole .npz file of arrays {', '.join(ARRAYS)}") from None
+    if missing:
+        raise ValueError(f"{path.name} must have arrays {', '.join(ARRAYS)}, got no {', '.join(missing)}")
+    x, y, *rows = found
+    if x.ndim != 3 or x.shape[1] < samples or x.shape[2] < channels or y.shape != x.shape[:1]:
+        raise ValueError(
+            f"{path.name} must have x (n, T, C), T >= {samples} and C >= {channels}, and y (n,), "
+            f"got x {x.shape} and y {y.shape}"
+        )
     return x.astype(np.float64), y, rows
 
 
@@ -125,7 +141,7 @@ def ethanol(path):
 
     So every wavelength says how this bottle differs from the others, and none which it is: that say four more features.
     """
-    x, y, rows = stored(path)
+    x, y, rows = stored(path, 10, 3)
     x = binned((x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True), 10)
     x = (x - x[rows[0]].mean(0)) / x[rows[0]].std(0)
     place = np.linspace(-1, 1, x.shape[1])
@@ -139,7 +155,7 @@ def scp1(path):
 
     The other channels of this file are the same samples, some steps ahead.
     """
-    x, y, rows = stored(path)
+    x, y, rows = stored(path, 8, 1)
     x = binned(x[:, :, :1], 8)
     x = (x - x[rows[0]].mean()) / x[rows[0]].std()
     return Data(x.astype(np.float32), np.ones(x.shape[:2], np.float32), y, *rows)
@@ -537,6 +553,8 @@ def main(argv=None):
         args.tasks, args.models, args.seeds = args.tasks or ["recall"], args.models[:2], args.seeds[:1]
         args.steps, args.epochs = min(args.steps, 200), args.epochs or 6
     args.tasks = args.tasks or list(TASKS if args.data else GENERATED)
+    if len(set(args.tasks)) < len(args.tasks):
+        parser.error("--tasks must not name one twice")
     check_arguments(parser, args)
     recorded = [task for task in args.tasks if task in RECORDED]
     if recorded and args.data is None:
@@ -544,7 +562,7 @@ def main(argv=None):
     for task in recorded:
         try:
             TASKS[task].make(args)
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, ValueError) as error:
             parser.error(f"DATA {args.data}: {error}")
     for group, title in zip((GENERATED, RECORDED), TITLES, strict=True):
         tasks = [task for task in args.tasks if task in group]
@@ -554,7 +572,8 @@ def main(argv=None):
         own = argparse.Namespace(**vars(args) | {"models": [(task, name) for task in tasks for name in args.models]})
         results = train_all(own, train, args)
         seconds = time.perf_counter() - start
-        print(f"{title}\n\n{table(results, tasks, args)}\n")
+        shown = title.replace(f"{STEPS:,}", f"{args.steps:,}")
+        print(f"{shown}\n\n{table(results, tasks, args)}\n")
         if args.no_plot:
             continue
         picture = f"long_range_{'generated' if group is GENERATED else 'recorded'}.png"

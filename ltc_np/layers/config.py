@@ -220,7 +220,10 @@ class CellConfig:
         known, needed = [f.name for f in fields(cls)], ("cell", "units", "input_dim")
         for name in values:
             if name not in known:
-                raise ValueError(f"`config` has an unknown key {name!r}; there are {', '.join(known)}")
+                raise ValueError(
+                    f"`config` has an unknown key {name!r}; there are {', '.join(known)}, which hold further arguments "
+                    "of the cell"
+                )
         for name in needed:
             if name not in values:
                 raise ValueError(f"`config` must have {', '.join(needed)}, got no {name!r}")

@@ -120,7 +120,7 @@ def test_the_example_recalls_and_reads_files(run_example, folder):
     done = run_example("long_range", "--quick", "--output", "pictures", cwd=folder)
     assert done.returncode == 0, done.stderr
     title, _, head, rule, *rows, _ = done.stdout.splitlines()
-    assert title == "Memory over 2,000 steps"
+    assert title == "Memory over 200 steps"
     assert len({line.count("|") for line in (head, rule, *rows)}) == 1
     assert [row.split(" | ")[0] for row in rows] == ["| Liquid-S4", "| S4D"]
     assert all(float(row.split(" | ")[3]) > 90 for row in rows)  # of eight classes
@@ -138,6 +138,7 @@ def test_the_example_refuses_nonsense(long_range, folder, capsys):
         (["--tasks", "ethanol"], "DATA must be given for ethanol"),
         ([str(folder / "nowhere"), "--tasks", "scp1"], "No such file"),
         (["--tasks", "sums"], "--tasks: invalid choice"),
+        (["--tasks", "recall", "recall"], "--tasks must not name one twice"),
         (["--steps", "5"], "--steps: must be at least 10, got 5"),
         (["--models", "rnn"], "--models: invalid choice"),
         (["--write-docs", "--quick"], "--write-docs excludes --quick"),
@@ -148,8 +149,30 @@ def test_the_example_refuses_nonsense(long_range, folder, capsys):
         out, err = capsys.readouterr()
         assert not out
         assert words in err.splitlines()[-1]
-    (folder / "ethanol.npz").unlink()
-    (folder / "part.npz").rename(folder / "ethanol.npz")
-    with pytest.raises(SystemExit):
-        long_range.main([str(folder), "--tasks", "ethanol"])
-    assert "y is not a file in the archive" in capsys.readouterr().err
+
+
+def test_the_example_says_what_is_wrong_with_a_file(long_range, folder, capsys):
+    file = folder / "ethanol.npz"
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    whole = file.read_bytes()
+    np.save(folder / "x.npy", arrays["x"])
+    damaged = "is no whole .npz file of arrays x, y, train, valid, test"
+    missing = "must have arrays x, y, train, valid, test, got no y, train, valid, test"
+    for write, words in (
+        (lambda: file.write_bytes(whole[:3000]), damaged),
+        (lambda: file.write_text("spectra"), damaged),
+        (lambda: (folder / "x.npy").replace(file), damaged),
+        (lambda: np.savez(file, x=arrays["x"]), missing),
+        (
+            lambda: np.savez(file, **arrays | {"x": arrays["x"][:, :, :2]}),
+            "C >= 3, and y (n,), got x (24, 1751, 2) and ",
+        ),
+        (lambda: np.savez(file, **arrays | {"x": arrays["x"][:, :, 0]}), "got x (24, 1751) and y (24,)"),
+    ):
+        write()
+        with pytest.raises(SystemExit):
+            long_range.main([str(folder), "--tasks", "ethanol"])
+        message = capsys.readouterr().err.splitlines()[-1]
+        assert f"DATA {folder}: ethanol.npz " in message
+        assert words in message

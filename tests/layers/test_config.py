@@ -325,6 +325,7 @@ def test_configurations_are_values():
         ({"options": {"epsilon": np.ones(2)}}, TypeError, r"`options\['epsilon'\]` must be a str, a number"),
         ({"options": {"epsilon": 2}}, ValueError, "`epsilon` must be a finite number"),
         ({"size": 3}, ValueError, "`config` has an unknown key 'size'; there are cell, units, input_dim, output_dim"),
+        ({"liquid": "kb"}, ValueError, "unknown key 'liquid'; .*, options, which hold further arguments of the cell"),
     ],
 )
 def test_errors(values, error, message):
