@@ -142,7 +142,8 @@ class Layer(Value):
         `backward` puts another function in the place of a derivative (`SpikingLIF`), so that its result is not the
         derivative of `forward`; `ltc_np.gradcheck` refuses such a layer.
     may_overflow : bool
-        The state may grow like a power of the number of steps, from ordinary inputs: calls look whether it is finite.
+        The state may grow like a power of the number of steps, from ordinary inputs, or is made of powers of inputs:
+        calls look whether it is finite.
     reference_solver : str or None
         Of a layer with the arguments ``solver`` and ``ode_unfolds``: the solver that `ltc_np.solver_error` compares
         with, by many unfolds.  None: the layer is no differential equation.

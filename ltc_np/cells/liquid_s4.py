@@ -68,12 +68,11 @@ class LiquidS4(StateSpaceCell):
     discretization : "zoh" or "bilinear"
         As for `S4D`; ``"exact"`` has ``"zoh"``.
     liquid_degree : int in 2..4
-        The longest products, of ``"kb"`` and ``"pb"``.
+        The longest products, of ``"kb"`` and ``"pb"``; the other forms do not look at it.
     liquid_bound : float >= 1, optional
         A large input can make a mode grow.  No step multiplies a mode by more than this: of ``"exact"`` the rate of
         growth is limited, of ``"discrete"`` the factor shortened.  1 keeps every mode from growing;
         `largest_multiplier` says what a model does on your data.
-
     method : "scan" or "parallel"
         As for `S4D`; ``"parallel"`` is for ``"exact"`` without a bound.
     liquid_scale : float > 0
@@ -146,7 +145,8 @@ class LiquidS4(StateSpaceCell):
                 '`method` must be "scan" unless liquid="exact" and liquid_bound=None: only then is it known what a '
                 'piece makes of its first state, got "parallel"'
             )
-        self.may_overflow = liquid not in KERNELS and (self.liquid_bound is None or self.liquid_bound > 1)
+        # Growing modes, or products of inputs.
+        self.may_overflow = liquid in KERNELS or self.liquid_bound is None or self.liquid_bound > 1
         self.smooth = self.liquid_bound is None
         degree = self.liquid_degree if liquid in KERNELS else 1
         super().__init__(

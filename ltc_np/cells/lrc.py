@@ -128,7 +128,7 @@ class LRC(Layer):
         large, or 1.
     elastance_by : "synapses", "state" or "state_and_inputs"
         What its argument a is a weighted sum of: as published all that has a synapse to the neuron, states and inputs;
-        the neuron's own state; this and the inputs that have a synapse to it.
+        the neuron's own state; this and the inputs that have a synapse to it.  Not looked at with ``elastance=None``.
     positivity : "softplus" or "clip"
         How gleak, the strengths w and the shift stay positive (`ltc_np.base.layout`); published is ``"clip"``.
     solver : "euler", "semi_implicit", "rk4" or "exponential"

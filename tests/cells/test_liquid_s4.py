@@ -303,6 +303,16 @@ def test_padding_is_no_step_of_the_largest_multiplier():
     assert found == max(alone) < 0.9
 
 
+@pytest.mark.parametrize("liquid", ["kb", "pb"])
+def test_an_overflow_of_products_is_said(liquid, backend):
+    """Of four inputs, each of which float32 holds; in the state, and in the output alone."""
+    layer = LiquidS4(4, input_dim=2, liquid=liquid, liquid_degree=4, step_max=1.0)
+    model = Model(layer, seed=0, backend=backend)
+    with pytest.raises(FloatingPointError, match="inputs of a smaller scale"):
+        model(np.full((1, 9, 2), 1e11))
+    assert np.isfinite(model(np.full((1, 9, 2), 1e6))).all()
+
+
 def test_an_overflow_is_said():
     model = made({"liquid": "exact", "modes": "lin"}, dtype="float32")
     with pytest.raises(FloatingPointError, match="finite"):

@@ -201,3 +201,9 @@ def test_public_names_are_described(name):
         text += thing.__init__.__doc__ or ""
     missing = [p for p in inspect.signature(thing).parameters if not re.search(rf"(?<!\w){p}(?!\w)", text)]
     assert not missing, f"the docstring of `{name}` does not mention its parameters {missing}"
+
+
+def test_the_readme_leads_to_every_page_of_mathematics():
+    links = {found[1] for found in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
+    pages = {page.relative_to(ROOT).as_posix() for page in (ROOT / "docs/maths").glob("*.md")}
+    assert pages and pages <= links

@@ -227,7 +227,7 @@ ROWS = {
         ],
     ),
     "LiquidS4 kernels": Row(
-        "takes_dt dt0_identity smooth causal bitwise_batch",
+        "takes_dt dt0_identity smooth causal bitwise_batch may_overflow",
         [
             LiquidS4(4, input_dim=2, liquid_scale=1.0, liquid="kb", liquid_degree=4, step_min=0.3, step_max=0.9),
             LiquidS4(
