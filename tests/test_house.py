@@ -47,9 +47,11 @@ TESTED_THROUGH = {
             data.arrays
         """,
         "tests/export/test_lower.py lowers every layer": """
-            export.lower.activations export.lower.cfc export.lower.dense export.lower.gru export.lower.lstm
-            export.lower.ltc export.lower.mapping export.lower.standardize export.lower.wired_cfc export.operations
-            export.program
+            export.lower.activations export.lower.around export.lower.cfc export.lower.ctgru export.lower.dense
+            export.lower.elastance export.lower.gru export.lower.lrc export.lower.lrc_ssm export.lower.lstm
+            export.lower.ltc export.lower.mapping export.lower.nested export.lower.ode export.lower.pair
+            export.lower.solvers export.lower.spiking_lif export.lower.state_space export.lower.wired_cfc
+            export.operations export.program
         """,
         "tests/export/test_c.py compiles what they write": """
             export.c.arithmetic export.c.floats export.c.folder export.c.functions export.c.lines export.c.names

@@ -136,6 +136,8 @@ def apply(operation: str, *arguments: Operand) -> Expr:
     values = [known(operand) for operand in operands]
     if all(value is not None for value in values):
         return expression(compute(*values))
+    if operation == "select" and values[0] is not None and values[0].size == 1:
+        return operands[1] if values[0] > 0 else operands[2]
     left_alone = NEUTRAL.get(operation)
     if left_alone is not None and values[1] is not None and values[1].size == 1 and values[1] == left_alone:
         return operands[0]
@@ -154,6 +156,15 @@ def known(expr: Expr) -> np.ndarray | None:
     if isinstance(expr, Number):
         return np.array([expr.value])
     return expr.values if isinstance(expr, Constant) else None
+
+
+def elements(expr: Expr, count: int) -> list[Expr]:
+    """Each of so many elements of a variable, or of what the model knows."""
+    if isinstance(expr, Vector):
+        return [expr[k : k + 1] for k in range(count)]
+    values = known(expr)
+    assert values is not None
+    return [Number(float(value)) for value in np.broadcast_to(values, count)]
 
 
 def leaves(expr: Expr) -> Iterator[Expr]:
@@ -295,6 +306,13 @@ class Builder:
             return self.assign(self.variable(value.size, name), value)
         return value
 
+    def update(self, old: Expr, value: Operand, name: str = "t") -> Expr:
+        """As `store`, but in the place of ``old``, which nobody reads any more, if that is a variable."""
+        value = expression(value)
+        if isinstance(value, Apply) and isinstance(old, Vector):
+            return self.assign(old, value)
+        return self.store(value, name)
+
     def join(self, *parts: Expr) -> Vector:
         """Expressions one behind the other: in a new variable, unless they lie like this already."""
         joined: list[Expr] = []
@@ -353,13 +371,15 @@ class Builder:
         sigma: np.ndarray,
         first_weight: np.ndarray,
         second_weight: np.ndarray,
+        targets: tuple[Vector, Vector] | None = None,
     ) -> tuple[Vector, Vector]:
-        """Both sums of `Synapses` in new variables; ``lists``: `ltc_np.wirings.synapses.Synapses`."""
-        first, second = self.variable(lists.n_post, "p"), self.variable(lists.n_post, "q")
+        """Both sums of `Synapses`, in new variables or ``targets``; ``lists``: `ltc_np.wirings.synapses.Synapses`."""
+        if targets is None:
+            targets = self.variable(lists.n_post, "p"), self.variable(lists.n_post, "q")
         arrays = (np.asarray(array, np.float64) for array in (mu, sigma, first_weight, second_weight))
         starts, source = (expression(first_start), expression(second_start)), self.store(source)
-        self._statements[-1].append(Synapses(first, second, *starts, source, lists.pre, lists.start, *arrays))
-        return first, second
+        self._statements[-1].append(Synapses(*targets, *starts, source, lists.pre, lists.start, *arrays))
+        return targets
 
     def total(self, value: Operand, kind: Literal["sum", "maximum"] = "sum") -> Vector:
         """The sum or the maximum of the elements, in a new variable of one element."""

@@ -7,10 +7,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...base import checks
-from ...cells import GRU, LSTM, LTC, CfC, WiredCfC
-from ...layers import Dense, Standardize
+from ...cells import (
+    CTGRU,
+    CTRNN,
+    GRU,
+    LRC,
+    LSTM,
+    LTC,
+    S4D,
+    CfC,
+    LiquidS4,
+    LrcSSM,
+    NeuralODE,
+    SpikingLIF,
+    WiredCfC,
+)
+from ...layers import (
+    GELU,
+    GLU,
+    BatchNorm,
+    Dense,
+    Dropout,
+    InputMapping,
+    LayerNorm,
+    MixedMemory,
+    Pooling,
+    Residual,
+    Standardize,
+)
 from ..program import Builder, Number, Program, Vector
-from . import cfc, dense, gru, lstm, ltc, standardize, wired_cfc
+from . import around, cfc, ctgru, dense, gru, lrc, lrc_ssm, lstm, ltc, nested, ode, spiking_lif, state_space, wired_cfc
 from .layers import LOWERINGS, lower_stack
 
 if TYPE_CHECKING:
@@ -19,13 +45,32 @@ if TYPE_CHECKING:
     from ..program import Expr
 
 LOWERINGS |= {
+    # cells
+    CTGRU: ctgru.lower,
+    CTRNN: ode.lower,
     CfC: cfc.lower,
-    Dense: dense.lower,
     GRU: gru.lower,
+    LRC: lrc.lower,
     LSTM: lstm.lower,
     LTC: ltc.lower,
-    Standardize: standardize.lower,
+    LiquidS4: state_space.lower,
+    LrcSSM: lrc_ssm.lower,
+    NeuralODE: ode.lower,
+    S4D: state_space.lower,
+    SpikingLIF: spiking_lif.lower,
     WiredCfC: wired_cfc.lower,
+    # what goes around them
+    BatchNorm: around.batch_norm,
+    Dense: dense.lower,
+    Dropout: around.dropout,
+    GELU: around.gelu,
+    GLU: around.glu,
+    InputMapping: around.input_mapping,
+    LayerNorm: around.layer_norm,
+    MixedMemory: nested.mixed_memory,
+    Pooling: around.pooling,
+    Residual: nested.residual,
+    Standardize: around.standardize,
 }
 
 

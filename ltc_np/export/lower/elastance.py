@@ -1,0 +1,19 @@
+"""The elastance of an LRC.  `ltc_np.kernels.numpy.elastance` has the equations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..program import apply
+
+if TYPE_CHECKING:
+    from ...base.types import Arrays, Elastance
+    from ..program import Expr
+
+
+def elastance_of(elastance: Elastance, p: Arrays, a: Expr) -> Expr:
+    """Of its argument a, which is read twice if it is symmetric; not where there is none."""
+    if elastance == "asymmetric":
+        return apply("sigmoid", a)
+    shift = p["elastance_shift"]
+    return apply("sigmoid", a + shift) - apply("sigmoid", a - shift)

@@ -1,0 +1,32 @@
+"""Layers that hold others: Residual and MixedMemory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...layers import Stack
+from .layers import lower, lower_stack
+from .lstm import remember
+
+if TYPE_CHECKING:
+    from ...base.types import Arrays
+    from ...layers import MixedMemory, Residual
+    from ..program import Builder, Expr, Vector
+
+
+def residual(layer: Residual, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
+    """x + f(x)."""
+    return x + lower_stack(Stack(layer.layers), p, buffers, b, x, dt, state)
+
+
+def mixed_memory(layer: MixedMemory, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
+    """The LSTM, whose output takes the place of the cell's state, or of its input."""
+    M, cell = layer.memory_size, layer.cell
+    h, c = state[: cell.state_size], state[cell.state_size :]
+    shown = h if layer.topology == "torch" else b.variable(M, "shown")
+    bias = p["lstm_b"] + np.repeat([0.0, layer.forget_bias, 0.0, 0.0], M)
+    remember(b, p["lstm_w_x"], p["lstm_w_h"], bias, x, h, c, shown)
+    own = {name: p[name] for name in cell.layout.slices}
+    return lower(cell, own, buffers, b, x if layer.topology == "torch" else shown, dt, h)

@@ -1,0 +1,57 @@
+"""Complex numbers as pairs of expressions.  A product reads all four parts twice: they should be stored before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..program import Number, Vector, expression
+
+if TYPE_CHECKING:
+    from ...base.types import Numbers
+    from ..program import Builder, Expr
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The real and the imaginary part."""
+
+    re: Expr
+    im: Expr
+
+    @classmethod
+    def of(cls, values: Numbers) -> Pair:
+        """Known numbers (n,)."""
+        return cls(expression(values.real), expression(values.imag))
+
+    @classmethod
+    def halves(cls, v: Vector) -> Pair:
+        """A variable that has all real parts before all imaginary ones."""
+        n = v.size // 2
+        return cls(v[:n], v[n:])
+
+    def __add__(self, other: Pair) -> Pair:
+        return Pair(self.re + other.re, self.im + other.im)
+
+    def __mul__(self, other: Pair) -> Pair:
+        re = _product(self.re, other.re) - _product(self.im, other.im)
+        return Pair(re, _product(self.re, other.im) + _product(self.im, other.re))
+
+    def store(self, b: Builder, name: str) -> Pair:
+        """Both parts in variables."""
+        return Pair(b.store(self.re, name), b.store(self.im, name))
+
+    def assign(self, b: Builder, value: Pair) -> Pair:
+        """``value`` in these variables; its imaginary part reads nothing of the real one of them."""
+        assert isinstance(self.re, Vector) and isinstance(self.im, Vector)
+        return Pair(b.assign(self.re, value.re), b.assign(self.im, value.im))
+
+    def increase(self, b: Builder, by: Pair) -> Pair:
+        """Add to these variables; ``by`` reads nothing of them."""
+        return self.assign(b, self + by)
+
+
+def _product(u: Expr, v: Expr) -> Expr:
+    """u v, where nothing is computed for a factor that is 0."""
+    none = any(isinstance(factor, Number) and factor.value == 0 for factor in (u, v))
+    return Number(0.0) if none else u * v
