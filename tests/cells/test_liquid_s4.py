@@ -278,6 +278,17 @@ def test_gradients_where_the_bound_holds(liquid, backend):
     assert max(gradcheck.check(model, x, dt=dt, h0=h0).values()) < 1e-6
 
 
+def test_the_gradient_of_no_time_where_the_bound_begins_to_hold(backend):
+    """At dt = 0 a bound of 1 holds for every longer step, and there only of modes that would grow: a right derivative."""
+    model = made({"liquid_bound": 1.0, "modes": "lin"}, states=4, H=2, backend=backend)
+    x, dt = rng.normal(size=(2, 6, 2)) * 2, np.array([[0.0, 0.5, 0.0, 0.0, 0.3, 0.0], [0.2, 0.0, 0.4, 0.6, 0.0, 0.1]])
+    h0 = rng.normal(size=(2, model.state_size))
+    p = effective(model)
+    rates = p["b_re"] * x[dt == 0][:, None] - p["decay"]
+    assert 0.2 < (rates > 0).mean() < 0.8  # both kinds
+    assert gradcheck.check(model, x, dt=dt, h0=h0)["dt"] < 1e-6
+
+
 def test_the_largest_multiplier_is_that_of_the_loops():
     model = Model(Dense(2), Residual(LayerNorm(), LiquidS4(4), Dense(2)), LiquidS4(4), input_dim=3, seed=0)
     x = rng.normal(size=(2, 8, 3))

@@ -19,7 +19,7 @@ import numpy as np
 
 from ...base import threads
 from ..codes import DISCRETE, EXACT, GRADIENT_ROWS, KB, PLAIN, Discretization
-from ..numpy.ssm import CHUNK
+from ..numpy.ssm import CHUNK, highest_rate
 from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
 from .jit import inlined, kernel
 from .simd import add_wide, fma, fnma, lane_sum, load, neg, store, vector_size, zeros
@@ -670,7 +670,7 @@ class StateSpace:
             np.ascontiguousarray(modes.reshape(CONSTANTS, self.M, blocks, W).transpose(2, 1, 0, 3)),
             np.ascontiguousarray(channels.reshape(2, blocks, W).transpose(1, 0, 2)),
             tuple(rule),
-            self.dtype.type(np.log(rule.bound) if rule.bound and rule.liquid == EXACT else np.inf),
+            highest_rate(rule, self.dtype.type),
         )
 
     def unpack(self, rows, g):

@@ -99,7 +99,8 @@ def d_factors(number, single, kind, highest, delta, wr, wi, br, bi, er, ei, phi_
         vr, vi = conjugate_product(er, ei, d_er, d_ei)
         d_zr, d_zi = conjugate_product(sr, si, d_phi_r, d_phi_i)
         d_zr, d_zi = d_zr + (vr + d_er), d_zi + (vi + d_ei)
-        d_zr = where_greater(zr, highest, number(0), d_zr)
+        # Where the bound holds; where delta and it are 0, from now on.
+        d_zr = where_greater(highest, zr, d_zr, where_greater(wr, number(0), number(0), d_zr))
     d_delta = d_delta + fma(wr, d_zr, wi * d_zi)
     return delta * d_zr, delta * d_zi, d_br, d_bi, d_delta
 

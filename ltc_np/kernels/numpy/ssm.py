@@ -71,11 +71,15 @@ def _slope(z, E, phi):
     return np.where(near, series, (1 + E - phi) / np.where(near, 1, z))
 
 
+def highest_rate(rule, real):
+    """The largest Re z that the exact form's bound allows, as a number of the type ``real``."""
+    return real(np.log(rule.bound) if rule.bound and rule.liquid == EXACT else np.inf)
+
+
 def _limited(rule, z):
     """z, whose real part a bound may limit."""
-    if not (rule.bound and rule.liquid == EXACT):
-        return z
-    return np.minimum(z.real, z.real.dtype.type(np.log(rule.bound))) + z.imag * 1j
+    most = highest_rate(rule, z.real.dtype.type)
+    return z if np.isinf(most) else np.minimum(z.real, most) + z.imag * 1j
 
 
 def factors(space, delta, w):
@@ -96,9 +100,10 @@ def d_factors(space, delta, w, E, phi, d_E, d_F):
     if space.rule.kind == BILINEAR:
         d_z = np.conj(phi**2) * (d_E + d_phi / 2)
     else:
-        limited = _limited(space.rule, z)
-        d_z = np.conj(1 + E) * d_E + np.conj(_slope(limited, E, phi)) * d_phi
-        d_z = np.where(limited.real < z.real, 0, d_z.real) + d_z.imag * 1j
+        d_z = np.conj(1 + E) * d_E + np.conj(_slope(_limited(space.rule, z), E, phi)) * d_phi
+        # Where both are 0 (delta and the logarithm of a bound of 1), the bound holds from now on if w grows.
+        held = (z.real >= highest_rate(space.rule, z.real.dtype.type)) & (w.real > 0)
+        d_z = np.where(held, 0, d_z.real) + d_z.imag * 1j
     d_delta = (np.conj(phi * space.b) * d_F + np.conj(w) * d_z).real
     return delta * d_z, delta * np.conj(phi) * d_F, d_delta
 
