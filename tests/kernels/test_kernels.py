@@ -1,8 +1,10 @@
 """The CPU kernels: the functions of simd, the machine code, the cache, loop orders and the fallbacks."""
 
+import ast
 import os
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,6 +248,20 @@ def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
     assert python(RUN, **cache).stdout != first
     helper.write_text(text)
     assert python(RUN, **cache).stdout == first
+
+
+@pytest.mark.numba
+def test_the_cache_knows_every_number_that_kernels_take_from_elsewhere():
+    """They stand in the machine code: a file that is left out could change, and old code would run on."""
+    from ltc_np.kernels.cpu import jit
+
+    found = set()
+    for path in Path(jit.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level > 1 and any(name.name.isupper() for name in node.names):
+                found.add(path.parents[node.level - 1].joinpath(*node.module.split(".")).with_suffix(".py"))
+    assert {path.name for path in found} >= {"codes.py", "activations.py", "ssm.py"}
+    assert found <= set(jit.SOURCES)
 
 
 COUNTED = (

@@ -21,9 +21,14 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 _HERE = pathlib.Path(__file__).parent
-# The last two for their coefficients and numbers.
-_SOURCES = [*sorted(_HERE.glob("*.py")), _HERE.parents[1] / "base/activations.py", _HERE.parent / "codes.py"]
-SOURCE_HASH = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in _SOURCES)).hexdigest()
+# The last three for their coefficients and numbers.
+SOURCES = [
+    *sorted(_HERE.glob("*.py")),
+    _HERE.parents[1] / "base/activations.py",
+    _HERE.parent / "codes.py",
+    _HERE.parent / "numpy/ssm.py",
+]
+SOURCE_HASH = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in SOURCES)).hexdigest()
 
 _announce = None  # called once, just before the first compilation that the disk cache cannot spare
 
