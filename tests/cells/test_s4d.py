@@ -236,10 +236,12 @@ def test_whole_sequences_pass_their_adjoints_on(method, kind, lengths, backend):
 
 
 def test_where_pieces_do_not_fit_it_is_the_scan(backend):
-    scan, pieces = (made(S4D(4, input_dim=2, method=m), backend) for m in ("scan", "parallel"))
+    scan, pieces, fft = (made(S4D(4, input_dim=2, method=m), backend) for m in ("scan", "parallel", "fft"))
     x = rng.normal(size=(2, 600, 2))
-    for given in ({"dt": rng.exponential(size=(2, 600))}, {"dt": 0.5, "lengths": [600, 599]}):
+    own = np.repeat([[0.5], [0.7]], 600, axis=1)  # regular, but not alike
+    for given in ({"dt": rng.exponential(size=(2, 600))}, {"dt": own}, {"dt": 0.5, "lengths": [600, 599]}):
         assert np.array_equal(scan(x, **given), pieces(x, **given))
+    assert np.array_equal(scan(x, dt=own), fft(x, dt=own))
     assert np.array_equal(scan(x[:, :511], dt=0.5), pieces(x[:, :511], dt=0.5))
 
 
