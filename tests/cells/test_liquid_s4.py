@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.state_space import discretized, run
 
-from ltc_np import S4D, Dense, LayerNorm, LiquidS4, Model, Residual, gradcheck, largest_multiplier, load
+from ltc_np import S4D, BatchNorm, Dense, LayerNorm, LiquidS4, Model, Residual, gradcheck, largest_multiplier, load
 
 rng = np.random.default_rng(0)
 
@@ -279,7 +279,7 @@ def test_gradients_where_the_bound_holds(liquid, backend):
 
 
 def test_the_gradient_of_no_time_where_the_bound_begins_to_hold(backend):
-    """At dt = 0 a bound of 1 holds for every longer step, and there only of modes that would grow: a right derivative."""
+    """At dt = 0 a bound of 1 holds of every longer step, for modes that would grow: it is a right derivative."""
     model = made({"liquid_bound": 1.0, "modes": "lin"}, states=4, H=2, backend=backend)
     x, dt = rng.normal(size=(2, 6, 2)) * 2, np.array([[0.0, 0.5, 0.0, 0.0, 0.3, 0.0], [0.2, 0.0, 0.4, 0.6, 0.0, 0.1]])
     h0 = rng.normal(size=(2, model.state_size))
@@ -324,8 +324,17 @@ def test_an_overflow_of_products_is_said(liquid, backend):
     assert np.isfinite(model(np.full((1, 9, 2), 1e6))).all()
 
 
-def test_an_overflow_is_said():
-    model = made({"liquid": "exact", "modes": "lin"}, dtype="float32")
+def test_the_largest_multiplier_sees_the_statistics_of_layers_before():
+    model = Model(BatchNorm(), LiquidS4(4), input_dim=2, seed=0)
+    x = rng.normal(size=(2, 8, 2))
+    (before,) = largest_multiplier(model, x, dt=3.0)
+    model.buffers["0.variance"] = 1e-4  # inputs become a hundred times as large
+    assert largest_multiplier(model, x, dt=3.0)[0] > 2 * before
+
+
+@pytest.mark.parametrize("bound", [None, 3.0])
+def test_an_overflow_is_said(bound):
+    model = made({"liquid": "exact", "modes": "lin", "liquid_bound": bound}, dtype="float32")
     with pytest.raises(FloatingPointError, match="finite"):
         model(np.full((400, 3), 100.0), dt=10.0)
 
