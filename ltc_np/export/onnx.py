@@ -322,17 +322,15 @@ class _Writer:
     def apply(self, operation: str, of: Sequence[str]) -> str:
         if operation in NODES:
             return self.node(NODES[operation], *of)
-        zero, one, half = (self.constant([[value]]) for value in (0.0, 1.0, 0.5))
         if operation == "select":
-            return self.node("Where", self.node("Greater", of[0], zero), of[1], of[2])
+            return self.node("Where", self.node("Greater", of[0], self.constant([[0.0]])), of[1], of[2])
+        one, half = self.constant([[1.0]]), self.constant([[0.5]])
         if operation == "normal_cdf":
             z = self.node("Mul", of[0], self.constant([[np.sqrt(0.5)]]))
             return self.node("Mul", self.node("Add", self.node("Erf", z), one), half)
-        if operation == "relaxed":
-            # 1 - exp(-r) is 2 t / (1 + t) with t = tanh(r / 2), without loss near 0.
-            t = self.node("Tanh", self.node("Mul", of[0], half))
-            rise = self.node("Div", self.node("Add", t, t), self.node("Add", one, t))
-            none = self.node("Equal", of[0], zero)
-            ratio = self.node("Div", rise, self.node("Where", none, one, of[0]))
-            return self.node("Where", none, one, ratio)
-        raise NotImplementedError(operation)
+        assert operation == "relaxed", operation
+        # 1 - exp(-r) is 2 t / (1 + t) with t = tanh(r / 2), without loss near 0.
+        t = self.node("Tanh", self.node("Mul", of[0], half))
+        rise = self.node("Div", self.node("Add", t, t), self.node("Add", one, t))
+        none = self.node("Equal", of[0], self.constant([[0.0]]))
+        return self.node("Where", none, one, self.node("Div", rise, self.node("Where", none, one, of[0])))

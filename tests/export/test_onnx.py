@@ -1,7 +1,10 @@
 """ONNX graphs, run by onnxruntime, against the models that they were made of."""
 
+import re
+
 import numpy as np
 import pytest
+from support import ROOT
 
 from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model, RandomWiring
 from ltc_np.export import onnx as export
@@ -84,3 +87,17 @@ def test_mistakes(tmp_path):
     with pytest.raises(FileNotFoundError, match="`path` must lie in an existing folder"):
         export.write(model, tmp_path / "none" / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "onnx.md").read_text("utf-8"), re.M | re.S)
+    exec(compile(code, "onnx.md", "exec"), {})
+
+
+def test_nothing_is_kept_that_nobody_reads(rng):
+    """Runtimes warn of constants without a reader."""
+    graph = export.to_onnx(Model(LTC(AutoNCP(9, 2), solver="exponential"), Dense(2, "gelu"), input_dim=I)).graph
+    body = graph.node[0].attribute[0].g
+    read = {name for node in (*graph.node, *body.node) for name in node.input}
+    assert {one.name for one in graph.initializer} <= read
