@@ -1,4 +1,4 @@
-"""Minimax coefficients by Remez exchange, for ltc_np/kernels/cpu/simd.py and ltc_np/activations.py.
+"""Minimax coefficients by Remez exchange, for ltc_np/base/polynomials.py and ltc_np/base/activations.py.
 
 Needs mpmath; prints for each polynomial, or for those named on the command line, its name, degree, error and
 coefficients from the constant term up, once for float32 and once for float64.  Not needed by the tests, which check the
@@ -80,6 +80,12 @@ def cosine(w):
     return sum((-1) ** (k + 1) * w**k / mp.factorial(2 * k + 2) for k in range(20))
 
 
+def tanh(w):
+    """(tanh(r) / r - 1) / w as a function of w = r**2."""
+    r = mp.sqrt(w)
+    return (mp.tanh(r) / r - 1) / w if w > mp.mpf(10) ** -20 else -mp.mpf(1) / 3
+
+
 QUARTER2 = (mp.pi / 4) ** 2
 
 POLYNOMIALS = {  # name: target, weight, interval, degrees for float32 and float64
@@ -94,6 +100,8 @@ POLYNOMIALS = {  # name: target, weight, interval, degrees for float32 and float
     # with errors relative to sin(r) and cos(r), |r| <= pi/4
     "SINE": (sine, lambda w: w / (1 + w * sine(w)), 0, QUARTER2, (2, 5)),
     "COSINE": (cosine, lambda w: w / (1 + w * cosine(w)), 0, QUARTER2, (3, 6)),
+    # with an error relative to tanh(r), |r| <= 5/8; in float32 only
+    "TANH": (tanh, lambda w: w / (1 + w * tanh(w)), 0, mp.mpf(25) / 64, (4,)),
 }
 
 if __name__ == "__main__":

@@ -63,9 +63,9 @@ class Functions:
         return f"{function}({', '.join(arguments)})"
 
     def includes(self) -> Sequence[str]:
-        """math.h, where it is used."""
-        needed = self.libm and self._called - {"minimum", "maximum", "select"}
-        return ["<math.h>"] if needed else []
+        """math.h where it is used, or stdint.h for what takes its place."""
+        calls = self._called - {"minimum", "maximum", "select"}
+        return ["<math.h>" if self.libm else "<stdint.h>"] if calls else []
 
     def text(self, name: str) -> str:
         """Definitions of what was called, and of what they call."""
@@ -74,6 +74,7 @@ class Functions:
         wanted = set(self._called)
         while more := {other for one in wanted for other in needs.get(one, ())} - wanted:
             wanted |= more
-        order = [one for one in (*own.ORDER, *WITH_LIBM) if one in wanted and one in table]
+        order = dict.fromkeys((*own.ORDER, *table))
         values = {"real": self.c_type, "name": name, "f": "f" if self.c_type == "float" else ""}
-        return "\n".join(filled(table[one], values | NUMBERS[self.c_type]) for one in dict.fromkeys(order))
+        values |= NUMBERS[self.c_type]
+        return "\n".join(filled(table[one], values) for one in order if one in wanted and one in table)
