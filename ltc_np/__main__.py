@@ -6,6 +6,7 @@ USAGE = """usage: python -m ltc_np COMMAND [options]
 
 commands:
   bench    speed of the standard cases on this machine, against the limit of its processor
+  export   a saved model as C99
 """
 
 
@@ -15,6 +16,11 @@ def main(argv):
         from .bench.command import main as bench
 
         bench(argv[1:])
+        return 0
+    if argv[:1] == ["export"]:
+        from .export.c.command import main as export
+
+        export(argv[1:])
         return 0
     wanted_help = argv in (["-h"], ["--help"])
     if argv and not wanted_help:

@@ -54,9 +54,10 @@ TESTED_THROUGH = {
             export.operations export.program
         """,
         "tests/export/test_c.py compiles what they write": """
-            export.c.arithmetic export.c.floats export.c.folder export.c.functions export.c.lines export.c.names
-            export.c.own export.c.prepare export.c.rows export.c.source export.c.storage export.c.tables
-            export.c.templates export.c.write export.c.writer
+            export.c.arithmetic export.c.beside export.c.check export.c.floats export.c.folder export.c.functions
+            export.c.groups export.c.lines export.c.names export.c.own export.c.prepare export.c.report export.c.rows
+            export.c.sizes export.c.source export.c.storage export.c.tables export.c.templates export.c.write
+            export.c.writer export.golden
         """,
         "in processes of their own: tests/bench": """
             __main__ bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate

@@ -13,6 +13,7 @@ from ltc_np.kernels.codes import SOLVERS
 pytestmark = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
 
 STEPS, I = 60, 3
+SANITIZED = ["-O1", "-fsanitize=undefined,address,float-cast-overflow", "-fno-sanitize-recover=all"]
 MODELS = {
     **{f"LTC {solver}": [LTC(AutoNCP(9, 2), solver=solver, check_stability="off")] for solver in SOLVERS},
     "stack": [LTC(FullyConnected(5, 4)), Dense(5, "silu"), Dense(2, "gelu")],
@@ -33,3 +34,21 @@ def test_it_computes_the_steps_of_its_model(name, dtype, unroll, compiler, rng, 
         x, dt = rng.standard_normal(I).astype("float32"), np.float32(rng.exponential() * (t % 3 > 0))
         y, state = model.step(x, dt=dt if model.takes_dt else None, state=state)
         np.testing.assert_allclose(compiled.step(x, dt), y, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("compiler", compilers.HOST)
+@pytest.mark.parametrize("options", [{}, {"libm": False}, {"dtype": "float64"}, {"dt": 0.3}, {"unroll": True}], ids=str)
+@pytest.mark.parametrize("name", ["stack", "LTC rk4"])
+def test_its_own_test_passes_and_can_fail(name, options, compiler, tmp_path):
+    """With sanitizers; and with another model's weights it fails."""
+    model = Model(*MODELS[name], input_dim=I, seed=1)
+    folder = c.write(model, tmp_path / "c", "net", measure=False, **options).folder
+    flags = SANITIZED
+    command = compiler, *compilers.WARNINGS, *flags, "net.c", "net_test.c", "-o", tmp_path / "test"
+    link = [] if options.get("libm") is False else ["-lm"]
+    compilers.run(*command, *link, cwd=folder)
+    assert "largest error" in compilers.run(tmp_path / "test")
+    other = c.write(Model(*MODELS[name], input_dim=I, seed=2), tmp_path / "other", "net", measure=False, **options)
+    (folder / "net.c").write_text((other.folder / "net.c").read_text())
+    compilers.run(*command, *link, cwd=folder)
+    assert compilers.status(tmp_path / "test") == 1

@@ -19,6 +19,11 @@ def run(*command, cwd=None, timeout=300):
     return done.stdout
 
 
+def status(*command):
+    """With what a command ends."""
+    return subprocess.run([str(part) for part in command], capture_output=True, timeout=300).returncode
+
+
 class Compiled:
     """An export as a shared library: one sequence that goes on from call to call.
 

@@ -45,12 +45,21 @@ class Arithmetic(Protocol):
     ----------
     c_type : str
         Of x, dt, the state, y and temporary variables.
+    described : str
+        What the head of the files says about numbers, in a sentence.
     """
 
     c_type: str
 
+    @property
+    def described(self) -> str: ...
+
     def literals(self, owner: object, values: np.ndarray) -> tuple[str, Sequence[str]]:
-        """The C type of a table and its elements as text."""
+        """The C type of a table and its elements as text.
+
+        ``owner`` is a `Constant`, (statement, name of its field), "start" for the first state, or the name of a
+        variable, "x", "dt" or "y", for golden vectors.
+        """
 
     def value(self, expr: Expr, i: str, scope: Scope) -> str:
         """Element ``i`` of an expression."""

@@ -36,6 +36,12 @@ class Floats:
         self.dtype = np.dtype(np.float32 if c_type == "float" else np.float64)
         self.used = Functions(c_type, libm)
 
+    @property
+    def described(self) -> str:
+        """What the head of the files says about numbers."""
+        functions = "those of math.h" if self.used.libm else "in the file"
+        return f"Numbers are {self.c_type}, functions {functions}."
+
     def literal(self, value: float) -> str:
         """A number, such that C reads the same bits."""
         with np.errstate(over="ignore"):

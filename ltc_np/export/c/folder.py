@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
+from ...base.files import BEGINNING, END, about
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,20 +46,31 @@ def write(folder: pathlib.Path, files: Mapping[str, str]) -> None:
 
     Everything is written under another name beside the folder first, and renamed.
     """
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".ltc_np-", suffix=".tmp", dir=folder.parent))
     try:
-        new, old = temporary / "new", temporary / "old"
-        for name, text in {**files, LIST: "".join(f"{name}\n" for name in files)}.items():
-            file = new / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8", newline="\n")
-        if folder.exists():
-            folder.rename(old)
+        temporary = pathlib.Path(tempfile.mkdtemp(prefix=BEGINNING, suffix=END, dir=folder.parent))
         try:
-            new.rename(folder)
-        except BaseException:
-            if old.exists():
-                old.rename(folder)
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            _fill(temporary / "new", files)
+            _exchange(folder, temporary / "new", temporary / "old")
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise about(folder, error, "nothing was written") from None
+
+
+def _fill(folder: pathlib.Path, files: Mapping[str, str]) -> None:
+    for name, text in {**files, LIST: "".join(f"{name}\n" for name in files)}.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _exchange(folder: pathlib.Path, new: pathlib.Path, old: pathlib.Path) -> None:
+    """Put ``new`` in the place of ``folder``, which becomes ``old``; if that fails, ``folder`` is as it was."""
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if old.exists():
+            old.rename(folder)
+        raise

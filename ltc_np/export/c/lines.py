@@ -17,7 +17,7 @@ class Lines:
 
     def add(self, *lines: str) -> None:
         """Lines at the present depth."""
-        self._lines += ["    " * self.depth + line for line in lines]
+        self._lines += [("    " * self.depth + line).rstrip() for line in lines]
 
     @contextmanager
     def block(self, head: str) -> Iterator[None]:

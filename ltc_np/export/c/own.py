@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...base import activations, polynomials
 
-# Of the numbers behind the binary point of 2 / pi, 32 bits each, behind one word of zeros: enough for the largest float.
+# 2 / pi behind the binary point, 32 bits a number, behind one word of zeros: enough for the largest float.
 TWO_OVER_PI = "0, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB"
 
 

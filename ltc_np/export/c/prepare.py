@@ -1,4 +1,4 @@
-"""A program as it is best written in C: what costs nothing there is left out, what is read often is stored."""
+"""A program as it is best written in C: what costs nothing there is left out, and loops can be joined."""
 
 from __future__ import annotations
 
@@ -7,70 +7,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..program import Apply, Constant, Linear, Map, Number, Repeat, Stage, Synapses, Total, Vector, leaves
+from ..program import Map, Repeat, Stage, Synapses, Vector, leaves
 
 if TYPE_CHECKING:
-    from ..program import Expr, Program, Statement
+    from collections.abc import Sequence
 
-CHEAP = {"add", "subtract", "multiply", "negative"}
-NEUTRAL = {"add": 0.0, "multiply": 1.0}
-
-
-def simplified(expr: Expr) -> Expr:
-    """The same, with a number for a constant whose elements are one, without factors of 1 and terms of 0."""
-    if isinstance(expr, Constant) and (expr.values == expr.values[0]).all():
-        return Number(float(expr.values[0]))
-    if isinstance(expr, Apply):
-        arguments = tuple(simplified(argument) for argument in expr.arguments)
-        neutral = NEUTRAL.get(expr.operation)
-        for one, other in (arguments, arguments[::-1]) if neutral is not None else ():
-            if isinstance(one, Number) and one.value == neutral and other.size == expr.size:
-                return other
-        return replace(expr, arguments=arguments)
-    return expr
+    from ..program import Program, Statement
 
 
-def _is_cheap(expr: Expr) -> bool:
-    """Whether an expression may be computed again for each synapse: some sums and products of one variable."""
-    if isinstance(expr, Apply):
-        return expr.operation in CHEAP and all(map(_is_cheap, expr.arguments))
-    return True
+def prepared(program: Program) -> Program:
+    """The same program for the writer, with equal numbers but for the sign of zeros."""
+    return program._replace(stages=tuple(_prepared(k, stage) for k, stage in enumerate(program.stages)))
 
 
-class _Stage:
-    """Rewrites the statements of one stage."""
+def _prepared(number: int, stage: Stage) -> Stage:
+    variables = dict(stage.variables)
 
-    def __init__(self, stage: Stage, number: int) -> None:
-        self.variables, self.number = dict(stage.variables), number
-        self.stage = Stage(stage.name, self.rewritten(stage.statements), self.variables)
-
-    def rewritten(self, statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    def rewritten(statements: Sequence[Statement]) -> tuple[Statement, ...]:
         found: list[Statement] = []
         for statement in statements:
+            before = found[-1] if found else None
             if isinstance(statement, Repeat):
-                found.append(Repeat(statement.count, self.rewritten(statement.body)))
-            elif isinstance(statement, Linear):
-                source = self._stored(simplified(statement.source), statement.target.size < 2, found)
-                found.append(replace(statement, source=source))
+                found.append(Repeat(statement.count, rewritten(statement.body)))
             elif isinstance(statement, Synapses):
-                starts = simplified(statement.first_start), simplified(statement.second_start)
-                source = simplified(statement.source)
-                source = self._stored(source, _is_cheap(source), found)
-                found.append(_live(replace(statement, source=source, first_start=starts[0], second_start=starts[1])))
-            elif isinstance(statement, Total):
-                found.append(replace(statement, value=simplified(statement.value)))
+                found.append(_live(statement))
+            elif isinstance(statement, Map) and isinstance(before, Synapses) and _replaces_source(before, statement):
+                new = Vector(f"new_{number}_{len(variables)}", 0, statement.target.size)
+                variables[new.name] = new.size
+                found += [Map(new, statement.value), Map(statement.target, new)]
             else:
-                found.append(Map(statement.target, simplified(statement.value)))
+                found.append(statement)
         return tuple(found)
 
-    def _stored(self, source: Expr, is_read_once: bool, found: list[Statement]) -> Expr:
-        """A source that is a variable, or not worth one."""
-        if isinstance(source, Vector) or is_read_once or not any(isinstance(leaf, Vector) for leaf in leaves(source)):
-            return source
-        target = Vector(f"source_{self.number}_{len(self.variables)}", 0, source.size)
-        self.variables[target.name] = source.size
-        found.append(Map(target, source))
-        return target
+    statements = rewritten(stage.statements)
+    return Stage(stage.name, statements, variables)
 
 
 def _live(own: Synapses) -> Synapses:
@@ -82,7 +52,11 @@ def _live(own: Synapses) -> Synapses:
     return replace(own, start=start, **arrays)
 
 
-def prepared(program: Program) -> Program:
-    """The same program for the writer, with equal numbers but for the sign of zeros."""
-    stages = tuple(_Stage(stage, number).stage for number, stage in enumerate(program.stages))
-    return program._replace(stages=stages)
+def _replaces_source(own: Synapses, then: Map) -> bool:
+    """Whether what is made of the two sums takes the place of their source.
+
+    Through one vector of new values the two sums of a neuron can become them at once, and need no vectors themselves.
+    """
+    sources = {leaf.name for leaf in leaves(own.source) if isinstance(leaf, Vector)}
+    read = {leaf.name for leaf in leaves(then.value) if isinstance(leaf, Vector)}
+    return then.target.name in sources and own.first.name in read and own.second.name in read

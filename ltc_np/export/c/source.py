@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from .lines import Lines
@@ -110,7 +111,7 @@ def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, ab
     values: dict[str, object] = {
         "name": name,
         "NAME": name.upper(),
-        "about": "\n".join(f"   {line}".rstrip() for line in about.splitlines()),
+        "about": _wrapped(about),
         "real": arithmetic.c_type,
         "inputs": program.input_size,
         "outputs": program.output_size,
@@ -130,6 +131,12 @@ def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, ab
     text = filled(SOURCE, values | {"includes": _includes(includes)})
     state, stack = (count * BYTES[arithmetic.c_type] for count in (room, writer.scratch))
     return Source(_tidy(header), _tidy(text), writer.tables.size, state, stack)
+
+
+def _wrapped(about: str) -> str:
+    """Lines for a comment."""
+    lines = [part for line in about.splitlines() for part in textwrap.wrap(line, 97, break_long_words=False)]
+    return "\n".join(f"   {line}" for line in lines)
 
 
 def _includes(names: Sequence[str]) -> str:

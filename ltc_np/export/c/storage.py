@@ -4,66 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..program import Linear, Map, Repeat, Synapses, Total, Vector, leaves
+from .groups import Loop, reads, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
-    from ..program import Expr, Program, Statement
-
-
-def targets(statement: Statement) -> tuple[Vector, ...]:
-    """What a statement changes; a `Repeat` is none."""
-    if isinstance(statement, Synapses):
-        return statement.first, statement.second
-    assert isinstance(statement, (Map, Linear, Total))
-    return (statement.target,)
-
-
-def expressions(statement: Statement) -> tuple[Expr, ...]:
-    """What a statement reads."""
-    if isinstance(statement, Synapses):
-        return statement.source, statement.first_start, statement.second_start
-    assert isinstance(statement, (Map, Linear, Total))
-    return (statement.source if isinstance(statement, Linear) else statement.value,)
-
-
-def reads(statement: Statement) -> Iterator[Vector]:
-    """The variables that a statement reads."""
-    for expr in expressions(statement):
-        for leaf in leaves(expr):
-            if isinstance(leaf, Vector):
-                yield leaf
+    from ..program import Program
+    from .groups import Group
 
 
 class Use(NamedTuple):
-    """At which statement, by its number in the text, a variable is used, and whether all of it is set there."""
+    """In which group, by its number in the text, a variable is used, and whether all of it is set there."""
 
     at: int
     name: str
     is_set: bool
 
 
-def _walk(of: Sequence[Statement], sizes: dict[str, int], uses: list[Use], loops: list[tuple[int, int]]) -> None:
-    for statement in of:
+def _walk(of: Sequence[Group | Loop], sizes: dict[str, int], uses: list[Use], loops: list[tuple[int, int]]) -> None:
+    for part in of:
         at = uses[-1].at + 1 if uses else 0
-        if isinstance(statement, Repeat):
-            _walk(statement.body, sizes, uses, loops)
+        if isinstance(part, Loop):
+            _walk(part.body, sizes, uses, loops)
             loops.append((at, uses[-1].at))
             continue
-        uses += [Use(at, vector.name, False) for vector in reads(statement)]
-        uses += [Use(at, vector.name, vector.size == sizes[vector.name]) for vector in targets(statement)]
+        for statement in part.statements:
+            uses += [Use(at, vector.name, False) for vector in reads(statement)]
+            uses += [Use(at, vector.name, vector.size == sizes[vector.name]) for vector in targets(statement)]
 
 
-def lifetimes(program: Program) -> dict[str, tuple[int, int]]:
-    """First and last statement, by number, between which a temporary variable must keep its values.
+def lifetimes(program: Program, stages: Sequence[Sequence[Group | Loop]]) -> dict[str, tuple[int, int]]:
+    """First and last group, by number, between which a temporary variable must keep its values.
 
-    What is set before or read behind a `Repeat`, or is handed from one turn to the next, lives through all of it.
+    What is set before or read behind a loop, or is handed from one turn to the next, lives through all of it.
     """
     uses: list[Use] = []
     loops: list[tuple[int, int]] = []
     sizes = program.variables
-    _walk([statement for stage in program.stages for statement in stage.statements], sizes, uses, loops)
+    _walk([part for stage in stages for part in stage], sizes, uses, loops)
     lives = {}
     for name in sizes.keys() - {"x", "dt", "state", "y"}:
         own = [use for use in uses if use.name == name]
@@ -78,11 +56,13 @@ def lifetimes(program: Program) -> dict[str, tuple[int, int]]:
     return lives
 
 
-def places(program: Program) -> tuple[dict[str, int], int]:
-    """Where in the array each temporary variable begins, and the size of the array."""
-    lives, sizes = lifetimes(program), program.variables
+def places(
+    program: Program, stages: Sequence[Sequence[Group | Loop]], without: Collection[str]
+) -> tuple[dict[str, int], int]:
+    """Where in the array each temporary variable but those in ``without`` begins, and the size of the array."""
+    lives, sizes = lifetimes(program, stages), program.variables
     found: dict[str, int] = {}
-    for name in sorted(lives, key=lambda name: (-sizes[name], lives[name], name)):
+    for name in sorted(lives.keys() - set(without), key=lambda name: (-sizes[name], lives[name], name)):
         first, last = lives[name]
         others = [other for other in found if lives[other][0] <= last and first <= lives[other][1]]
         at = 0

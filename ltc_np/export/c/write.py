@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import numpy as np
+
 from ...base import checks
+from ..fingerprint import fingerprint
+from ..golden import golden
 from ..lower import program as lowered
+from ..run import Machine
 from . import folder
+from .beside import beside
+from .check import check
 from .floats import Floats
 from .names import file_name, identifier
 from .prepare import prepared
+from .report import report
+from .sizes import measured
 from .source import source
 
 if TYPE_CHECKING:
     import pathlib
 
-    from ...base.types import PathLike
+    from ...base.types import ArrayLike, PathLike
     from ...model import Model
+    from ..golden import Golden
+    from ..program import Program
 
 C_TYPES: dict[str, Literal["float", "double"]] = {"float32": "float", "float64": "double"}
+# How far outputs may be from the model's, in units of their largest: besides four times what NumPy's arithmetic in the
+# same type gives, whose order of sums is another.
+ALLOWED = {"float32": 1e-5, "float64": 1e-12}
+
+LONGEST = 600  # characters of a model's description
 
 
 class Export(NamedTuple):
@@ -31,12 +48,16 @@ class Export(NamedTuple):
         Of the weights and lists of synapses, in flash.
     state_bytes, stack_bytes : int
         Of the state, which the caller keeps, and of the temporary variables of a step.
+    error : float
+        The largest difference between the outputs in arithmetic of this type, by NumPy, and the model's in float64, on
+        the golden vectors.
     """
 
     folder: pathlib.Path
     table_bytes: int
     state_bytes: int
     stack_bytes: int
+    error: float
 
 
 def write(
@@ -47,6 +68,10 @@ def write(
     dtype: Literal["float32", "float64"] = "float32",
     libm: bool = True,
     unroll: bool = False,
+    dt: float | None = None,
+    x: ArrayLike | None = None,
+    x_dt: ArrayLike | None = None,
+    measure: bool = True,
 ) -> Export:
     """Write one time step of a model as C99 to a folder.
 
@@ -64,6 +89,14 @@ def write(
         False: functions such as exp are written into the file, and no library is needed; with float32 only.
     unroll : bool
         Each synapse and each weight is a line of its own: no tables, more code.
+    dt : float, optional
+        The elapsed time of every step, where it is always the same: NAME_step then takes none.
+    x : (T, I) array_like, optional
+        Inputs of the golden vectors; default: standard normal numbers.
+    x_dt : (T,) array_like, optional
+        Their elapsed times; default: exponential with mean 1, some 0.
+    measure : bool
+        Whether cross compilers, if some are installed, say in report.md how large the code is.
 
     Returns
     -------
@@ -76,10 +109,41 @@ def write(
     OSError
         The folder cannot be written, or holds what no export wrote.
     """
-    c_type = C_TYPES[checks.one_of("dtype", dtype, C_TYPES)]
-    arithmetic = Floats(c_type, checks.boolean("libm", libm))
+    arithmetic = Floats(C_TYPES[checks.one_of("dtype", dtype, C_TYPES)], checks.boolean("libm", libm))
     name, target = identifier(name), folder.check(directory)
-    program = prepared(lowered(model))
-    text = source(program, name, arithmetic, checks.boolean("unroll", unroll), "")
-    folder.write(target, {file_name(name, "h"): text.header, file_name(name, "c"): text.source})
-    return Export(target, text.table_bytes, text.state_bytes, text.stack_bytes)
+    unroll, measure = checks.boolean("unroll", unroll), checks.boolean("measure", measure)
+    program = prepared(lowered(model, dt))
+    vectors = golden(model, program, dt, x, x_dt)
+    error = _error(program, vectors, np.dtype(dtype))
+    about = _about(model, arithmetic.described, vectors, error)
+    text = source(program, name, arithmetic, unroll, about)
+    files = {file_name(name, "h"): text.header, file_name(name, "c"): text.source}
+    sizes = measured(name, files) if measure else {}
+    others = {
+        file_name(f"{name}_test", "c"): check(name, arithmetic, vectors, ALLOWED[dtype] * vectors.scale + 4 * error),
+        "report.md": report(name, program, text, about, sizes),
+        **beside(name, arithmetic.c_type, program.takes_dt, files),
+    }
+    folder.write(target, files | others)
+    return Export(target, text.table_bytes, text.state_bytes, text.stack_bytes, error)
+
+
+def _error(program: Program, vectors: Golden, dtype: np.dtype) -> float:
+    """The largest difference of the outputs that arithmetic in ``dtype`` gives."""
+    machine = Machine(program, 1, dtype.type)
+    times = np.ones(len(vectors.x)) if vectors.dt is None else vectors.dt
+    outputs = [machine.step(x[None], dt)[0] for x, dt in zip(vectors.x, times, strict=True)]
+    return float(np.abs(np.array(outputs, np.float64) - vectors.y).max())
+
+
+def _about(model: Model, numbers: str, vectors: Golden, error: float) -> str:
+    """What the head of the files says."""
+    from ... import __version__
+
+    what = textwrap.shorten(repr(model).replace("*/", "* /"), LONGEST, placeholder=" ...")
+    return (
+        f"Written by ltc_np {__version__} from {what}\n"
+        f"with the SHA-256 {fingerprint(model)} of layers and parameters.\n"
+        f"{numbers} Over the {len(vectors.x)} steps of the test beside it the outputs, the largest of which is\n"
+        f"{np.abs(vectors.y).max():.3g}, are within {error:.1e} of those that the model computes in float64."
+    )

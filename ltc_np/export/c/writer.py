@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..program import Linear, Map, Repeat, Synapses
+from ..program import Linear, Map, Synapses, Total
+from .groups import Group, Loop, grouped, local_variables, reads, targets, walk
 from .lines import Lines
 from .names import part_of_name
 from .rows import Rows
-from .storage import places, reads, targets
+from .storage import places
 from .tables import Tables
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ..program import Program, Stage, Statement, Total, Vector
+    from ..program import Program, Vector
     from .arithmetic import Arithmetic, Sum
 
 # The variables of a `Program` that a caller of NAME_step hands over: as parameters, in this order, and as arguments.
@@ -51,19 +52,25 @@ class Writer:
     def __init__(self, program: Program, name: str, arithmetic: Arithmetic, unroll: bool) -> None:
         self.program, self.name, self.arithmetic, self.unroll = program, name, arithmetic, unroll
         self.tables = Tables(name)
-        self._places, self.scratch = places(program)
+        stages = [grouped(stage.statements) for stage in program.stages]
+        self._locals = local_variables(program, stages)
+        self._places, self.scratch = places(program, stages, self._locals)
         self._sizes = program.variables
         self._depth = 0
+        self._declared: set[str] = set()  # local variables, in the present loop
         self._lines = Lines()
         self.calls: list[str] = []
-        self.functions = "\n".join(self._function(k, stage) for k, stage in enumerate(program.stages))
+        self.functions = "\n".join(
+            self._function(k, stage.name, loops)
+            for k, (stage, loops) in enumerate(zip(program.stages, stages, strict=True))
+        )
 
     # ------------------------------------------------------------------------------------- what an arithmetic asks for
 
     def element(self, vector: Vector, i: str) -> str:
         """Element ``i`` of a variable."""
-        if vector.name == "dt":
-            return "dt"
+        if vector.name == "dt" or vector.name in self._locals:
+            return vector.name
         i = i if vector.size > 1 else "0"
         return f"{vector.name}[{vector.start + int(i) if i.isdigit() else _sum(i, vector.start)}]"
 
@@ -77,45 +84,48 @@ class Writer:
 
     # -------------------------------------------------------------------------------------------------------- functions
 
-    def _function(self, number: int, stage: Stage) -> str:
+    def _function(self, number: int, stage: str, parts: Sequence[Group | Loop]) -> str:
         """The static function of a stage; its call is added to `calls`."""
         self._lines = Lines()
-        self._statements(stage.statements)
-        used = _used(stage.statements)
+        self._parts(parts)
+        used = _used(parts)
         own = sorted((name for name in used if name in self._places), key=lambda name: (self._places[name], name))
         names = [name for name in PARAMETERS if name in used]
         c_type = self.arithmetic.c_type
         parameters = [PARAMETERS[name].replace("@real", c_type) for name in names]
         if own:
             names, parameters = [*names, "t"], [*parameters, f"{c_type} *t"]
-        function = f"{self.name}_{number}_{part_of_name(stage.name.rpartition('.')[2])}"
+        function = f"{self.name}_{number}_{part_of_name(stage.rpartition('.')[2])}"
         self.calls.append(f"{function}({', '.join(ARGUMENTS[name] for name in names)});")
         pointers = Lines()
         for name in own:
             pointers.add(f"{c_type} *const {name} = {_sum('t', self._places[name])}; /* {self._sizes[name]} */")
         return (
-            f"/* {stage.name} */\nstatic void {function}({', '.join(parameters)})\n{{\n"
-            f"{pointers.text}{self._lines.text}}}\n"
+            f"/* {stage} */\nstatic void {function}({', '.join(parameters)})\n{{\n{pointers.text}{self._lines.text}}}\n"
         )
 
     # ------------------------------------------------------------------------------------------------------- statements
 
-    def _statements(self, statements: Sequence[Statement]) -> None:
-        for statement in statements:
-            if isinstance(statement, Repeat):
+    def _parts(self, parts: Sequence[Group | Loop]) -> None:
+        for part in parts:
+            if isinstance(part, Loop):
                 turn = f"u{self._depth}"
                 self._depth += 1
-                with self._lines.block(f"for (int {turn} = 0; {turn} < {statement.count}; {turn}++)"):
-                    self._statements(statement.body)
+                with self._lines.block(f"for (int {turn} = 0; {turn} < {part.turns}; {turn}++)"):
+                    self._parts(part.body)
                 self._depth -= 1
-            elif isinstance(statement, Map):
-                self._map(statement)
-            elif isinstance(statement, Linear):
-                self._linear(statement)
-            elif isinstance(statement, Synapses):
-                self._synapses(statement)
-            else:
-                self._total(statement)
+                continue
+            self._declared.clear()
+            head, *rest = part.statements
+            maps = [statement for statement in rest if isinstance(statement, Map)]
+            if isinstance(head, Map):
+                self._maps([head, *maps])
+            elif isinstance(head, Linear):
+                self._linear(head, maps)
+            elif isinstance(head, Synapses):
+                self._synapses(head, maps)
+            elif isinstance(head, Total):
+                self._total(head)
 
     def _each(self, size: int, i: str) -> Iterator[str]:
         """The index of each of ``size`` elements: a loop over ``i``, or 0 where there is one."""
@@ -125,16 +135,25 @@ class Writer:
             with self._lines.block(f"for (int {i} = 0; {i} < {size}; {i}++)"):
                 yield i
 
-    def _map(self, statement: Map) -> None:
-        for i in self._each(statement.target.size, "i"):
-            value = self.arithmetic.assigned(statement.target, statement.value, i, self)
-            self._lines.add(f"{self.element(statement.target, i)} = {value};")
+    def _set(self, target: Vector, i: str, value: str) -> None:
+        """target[i] = value, which declares the target where it is a local variable."""
+        new = target.name in self._locals and target.name not in self._declared
+        self._declared.add(target.name)
+        self._lines.add(f"{f'{self.arithmetic.c_type} ' if new else ''}{self.element(target, i)} = {value};")
+
+    def _maps(self, statements: Sequence[Map]) -> None:
+        for i in self._each(statements[0].target.size, "i"):
+            self._map(statements, i)
+
+    def _map(self, statements: Sequence[Map], i: str) -> None:
+        for own in statements:
+            self._set(own.target, i, self.arithmetic.assigned(own.target, own.value, i, self))
 
     def _declare(self, name: str, sum: Sum) -> None:
         self._lines.add(f"{sum.c_type} {name} = {sum.start};")
 
-    def _linear(self, statement: Linear) -> None:
-        """A row's sum at a time."""
+    def _linear(self, statement: Linear, then: Sequence[Map]) -> None:
+        """A row's sum at a time, and what is made of it."""
 
         def term(i: str, k: str) -> None:
             weight = self.table((statement, "weights"), rows.values, "weights", k)
@@ -146,10 +165,11 @@ class Writer:
             sum = self.arithmetic.linear_sum(statement, bias)
             self._declare("sum", sum)
             self._terms(rows, n, term)
-            self._lines.add(f"{self.element(statement.target, n)} = {sum.end.format(sum='sum')};")
+            self._set(statement.target, n, sum.end.format(sum="sum"))
+            self._map(then, n)
 
-    def _synapses(self, statement: Synapses) -> None:
-        """A neuron's two sums at a time."""
+    def _synapses(self, statement: Synapses, then: Sequence[Map]) -> None:
+        """A neuron's two sums at a time, and what is made of them."""
         both = {"first": statement.first, "second": statement.second}
 
         def part(field: str, k: str) -> str:
@@ -172,7 +192,8 @@ class Writer:
                 self._declare(which, sum)
             self._terms(rows, n, term)
             for which, sum in sums.items():
-                self._lines.add(f"{self.element(both[which], n)} = {sum.end.format(sum=which)};")
+                self._set(both[which], n, sum.end.format(sum=which))
+            self._map(then, n)
 
     def _total(self, statement: Total) -> None:
         """The sum or the maximum, from element 0 on."""
@@ -188,7 +209,7 @@ class Writer:
                 if size > 1:
                     with self._lines.block(f"for (int i = 1; i < {size}; i++)"):
                         self._lines.add(f"const {sum.c_type} other = {term['i']};", "sum = other > sum ? other : sum;")
-            self._lines.add(f"{self.element(statement.target, '0')} = {sum.end.format(sum='sum')};")
+            self._set(statement.target, "0", sum.end.format(sum="sum"))
 
     # ------------------------------------------------------------------------------------------------------------- rows
 
@@ -196,6 +217,7 @@ class Writer:
         """The number of each row, in a loop or, unrolled, one block after the other."""
         if self.unroll or rows.count == 1:
             for n in range(rows.count):
+                self._declared.clear()
                 with self._lines.block(""):
                     yield str(n)
         else:
@@ -223,15 +245,10 @@ class Writer:
                 term(column, "k")
 
 
-def _used(statements: Sequence[Statement]) -> set[str]:
+def _used(parts: Sequence[Group | Loop]) -> set[str]:
     """Names of the variables that statements read or set."""
-    found: set[str] = set()
-    for statement in statements:
-        if isinstance(statement, Repeat):
-            found |= _used(statement.body)
-        else:
-            found |= {vector.name for vector in (*reads(statement), *targets(statement))}
-    return found
+    statements = [statement for group in walk(parts) for statement in group.statements]
+    return {vector.name for statement in statements for vector in (*reads(statement), *targets(statement))}
 
 
 def _sum(text: str, number: int) -> str:

@@ -1,0 +1,82 @@
+"""What stands beside the two files: CMakeLists.txt and an Arduino sketch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .templates import filled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CMAKE = """\
+# The library @name and its test:
+#
+#     cmake -B build && cmake --build build && ctest --test-dir build
+cmake_minimum_required(VERSION 3.13)
+project(@name C)
+
+set(CMAKE_C_STANDARD 99)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+
+add_library(@name STATIC @name.c)
+target_include_directories(@name PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+if(UNIX)
+  target_link_libraries(@name PUBLIC m)
+endif()
+
+enable_testing()
+add_executable(@name_test @name_test.c)
+target_link_libraries(@name_test PRIVATE @name)
+add_test(NAME @name_test COMMAND @name_test)
+"""
+
+SKETCH = """\
+// Runs @name on an Arduino board and prints its outputs.  Boards with an 8-bit AVR keep the tables in RAM, where
+// large networks have no room.
+#include "@name.h"
+
+static @name_state state;
+static @real x[@NAME_INPUTS];
+static @real y[@NAME_OUTPUTS];
+@before
+void setup() {
+  Serial.begin(115200);
+  @name_reset(&state);@begin
+}
+
+void loop() {
+  for (int i = 0; i < @NAME_INPUTS; i++) {
+    x[i] = 0;  // your sensors, in the units that the network was trained with
+  }
+@step
+  for (int i = 0; i < @NAME_OUTPUTS; i++) {
+    Serial.print(y[i]);
+    Serial.print(i < @NAME_OUTPUTS - 1 ? '\\t' : '\\n');
+  }
+}
+"""
+WITH_TIME = """\
+  const unsigned long now = micros();
+  @name_step(&state, x, (now - before) * (@real)1e-6, y);  // seconds, if the network was trained with seconds
+  before = now;"""
+
+
+def beside(name: str, c_type: str, takes_dt: bool, files: Mapping[str, str]) -> dict[str, str]:
+    """Files by name; ``files`` are the two of the export, which an Arduino sketch wants in its own folder."""
+    values = {
+        "name": name,
+        "NAME": name.upper(),
+        "real": c_type,
+        "before": "static unsigned long before;\n" if takes_dt else "",
+        "begin": "\n  before = micros();" if takes_dt else "",
+    }
+    step = filled(WITH_TIME, values) if takes_dt else f"  {name}_step(&state, x, y);"
+    sketch = filled(SKETCH, values | {"step": step})
+    folder = f"arduino/{name}"
+    return {
+        "CMakeLists.txt": filled(CMAKE, values),
+        f"{folder}/{name}.ino": sketch,
+        **{f"{folder}/{file}": text for file, text in files.items()},
+    }

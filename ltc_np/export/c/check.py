@@ -1,0 +1,75 @@
+"""NAME_test.c: a program that runs an export over golden vectors and says how far it is from the model."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from .templates import filled
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..golden import Golden
+    from .arithmetic import Arithmetic
+
+TEXT = """\
+/* Runs @name over @steps steps and compares its outputs with the model's; returns 0 if all are near enough. */
+#include "@name.h"
+#include <stdio.h>
+
+#define STEPS @steps
+
+@tables
+
+int main(void)
+{
+    const double bound = @bound;
+    double largest = 0;
+    @name_state state;
+    @real y[@NAME_OUTPUTS];
+    @name_reset(&state);
+    for (int t = 0; t < STEPS; t++) {
+        @name_step(&state, inputs[t]@dt, y);
+        for (int i = 0; i < @NAME_OUTPUTS; i++) {
+            const double difference = (double)y[i] - (double)outputs[t][i];
+            const double error = difference < 0 ? -difference : difference;
+            if (!(error <= largest)) { /* not a number, too */
+                largest = error;
+            }
+        }
+    }
+    printf("@name: largest error %g, allowed %g\\n", largest, bound);
+    return largest <= bound ? 0 : 1;
+}
+"""
+
+
+def check(name: str, arithmetic: Arithmetic, golden: Golden, bound: float) -> str:
+    """The text of NAME_test.c; ``bound`` is the largest error that is allowed, in units of the outputs' numbers."""
+    tables = [
+        _table(arithmetic, "inputs", "x", golden.x, f"[STEPS][{name.upper()}_INPUTS]"),
+        _table(arithmetic, "outputs", "y", golden.y, f"[STEPS][{name.upper()}_OUTPUTS]"),
+    ]
+    if golden.dt is not None:
+        tables.insert(1, _table(arithmetic, "times", "dt", golden.dt, "[STEPS]"))
+    values = {
+        "name": name,
+        "NAME": name.upper(),
+        "real": arithmetic.c_type,
+        "steps": len(golden.x),
+        "bound": f"{bound:.9g}",
+        "dt": "" if golden.dt is None else ", times[t]",
+        "tables": "\n".join(tables),
+    }
+    return filled(TEXT, values)
+
+
+def _table(arithmetic: Arithmetic, table: str, variable: str, values: np.ndarray, shape: str) -> str:
+    """``values`` as those of a variable, one row a step."""
+    rows = values if values.ndim == 2 else values[None]
+    texts = [", ".join(arithmetic.literals(variable, row)[1]) for row in rows]
+    if values.ndim == 2:
+        texts = [f"{{{text}}}," for text in texts]
+    body = "\n".join(textwrap.fill(text, 100, initial_indent="    ", subsequent_indent="     ") for text in texts)
+    return f"static const {arithmetic.c_type} {table}{shape} = {{\n{body}\n}};\n"

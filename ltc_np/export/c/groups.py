@@ -1,0 +1,111 @@
+"""Which statements share a loop: then what only they need is a local variable, not an array."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..program import Linear, Map, Repeat, Synapses, Total, Vector, leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..program import Expr, Program, Statement
+
+
+class Group(NamedTuple):
+    """Statements in one loop over the elements of their targets; all but the first are `Map`."""
+
+    statements: tuple[Statement, ...]
+
+
+class Loop(NamedTuple):
+    """``body``, in so many turns."""
+
+    turns: int
+    body: tuple[Group | Loop, ...]
+
+
+def targets(statement: Statement) -> tuple[Vector, ...]:
+    """What a statement changes; a `Repeat` is none."""
+    if isinstance(statement, Synapses):
+        return statement.first, statement.second
+    assert isinstance(statement, (Map, Linear, Total))
+    return (statement.target,)
+
+
+def expressions(statement: Statement) -> tuple[Expr, ...]:
+    """What a statement reads."""
+    if isinstance(statement, Synapses):
+        return statement.source, statement.first_start, statement.second_start
+    assert isinstance(statement, (Map, Linear, Total))
+    return (statement.source if isinstance(statement, Linear) else statement.value,)
+
+
+def reads(statement: Statement) -> Iterator[Vector]:
+    """The variables that a statement reads."""
+    for expr in expressions(statement):
+        for leaf in leaves(expr):
+            if isinstance(leaf, Vector):
+                yield leaf
+
+
+def overlap(one: Vector, other: Vector) -> bool:
+    """Whether two parts of variables have elements in common."""
+    apart = one.start + one.size <= other.start or other.start + other.size <= one.start
+    return one.name == other.name and not apart
+
+
+def _joins(group: Sequence[Statement], own: Map) -> bool:
+    """Whether a statement may run in the loop of those before it, element by element."""
+    if isinstance(group[0], Total) or own.target.size != targets(group[0])[0].size:
+        return False
+    for other in group:
+        set_there = targets(other)
+        if any(overlap(mine, theirs) and mine != theirs for mine in (own.target, *reads(own)) for theirs in set_there):
+            return False
+        for theirs in reads(other):  # at other elements too, unless it is a Map
+            if overlap(own.target, theirs) and not (isinstance(other, Map) and own.target == theirs):
+                return False
+    return True
+
+
+def grouped(statements: Sequence[Statement]) -> tuple[Group | Loop, ...]:
+    """The loops of some statements, in order."""
+    found: list[Group | Loop] = []
+    for statement in statements:
+        last = found[-1] if found else None
+        if isinstance(statement, Repeat):
+            found.append(Loop(statement.count, grouped(statement.body)))
+        elif isinstance(statement, Map) and isinstance(last, Group) and _joins(last.statements, statement):
+            found[-1] = Group((*last.statements, statement))
+        else:
+            found.append(Group((statement,)))
+    return tuple(found)
+
+
+def walk(of: Sequence[Group | Loop]) -> Iterator[Group]:
+    """All groups, those inside of loops too."""
+    for part in of:
+        if isinstance(part, Loop):
+            yield from walk(part.body)
+        else:
+            yield part
+
+
+def local_variables(program: Program, stages: Sequence[Sequence[Group | Loop]]) -> set[str]:
+    """Temporary variables that one group sets, in whole, before it reads them, and no other one uses."""
+    sizes = program.variables
+    uses: dict[str, list[tuple[int, Vector, bool]]] = {}
+    for number, group in enumerate(group for stage in stages for group in walk(stage)):
+        for statement in group.statements:
+            for vectors, is_set in ((reads(statement), False), (targets(statement), True)):
+                for vector in vectors:
+                    uses.setdefault(vector.name, []).append((number, vector, is_set))
+    found = set()
+    for name, own in uses.items():
+        _, first, is_set = own[0]
+        if name in ("x", "dt", "state", "y") or not is_set or first.size != sizes[name]:
+            continue
+        if len({number for number, _, _ in own}) == 1 and all(vector == first for _, vector, _ in own):
+            found.add(name)
+    return found

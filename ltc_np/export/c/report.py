@@ -1,0 +1,36 @@
+"""report.md: what an export takes of flash, memory and time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..counts import operations
+from .sizes import FLAGS, TARGETS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..program import Program
+    from .sizes import Size
+    from .source import Source
+
+
+def report(name: str, program: Program, source: Source, about: str, sizes: Mapping[str, Size]) -> str:
+    """The text."""
+    lines = [f"# {name}", "", *about.splitlines(), "", "## Memory", ""]
+    lines += [
+        f"* Tables of weights and synapses, in flash: {source.table_bytes} bytes.",
+        f"* State, one for each sequence that runs: {source.state_bytes} bytes.",
+        f"* Temporary numbers of a step, on the stack: {source.stack_bytes} bytes. There is no heap.",
+        "",
+    ]
+    if sizes:
+        lines += [f"Measured with `{FLAGS}`; routines that the compiler links for its target are not counted.", ""]
+        lines += ["| target | flags | flash: code and tables | state | stack |", "|---|---|---|---|---|"]
+        for target, size in sizes.items():
+            flags = TARGETS[target][1]
+            lines.append(f"| {target} | `{flags}` | {size.flash} | {source.state_bytes} | {size.stack} |")
+        lines.append("")
+    lines += ["## Operations of one step", "", "| operation | number |", "|---|---|"]
+    lines += [f"| {operation} | {number} |" for operation, number in operations(program).items()]
+    return "\n".join(lines) + "\n"

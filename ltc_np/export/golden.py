@@ -1,0 +1,84 @@
+"""Golden vectors: inputs and what the model makes of them, against which an export is checked where it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..base import checks
+
+if TYPE_CHECKING:
+    from ..base.types import ArrayLike
+    from ..model import Model
+    from .program import Program
+
+STEPS = 32  # of the golden vectors that nobody gives
+ZERO_EVERY = 8  # steps: an elapsed time of 0 is always among them
+
+
+class Golden(NamedTuple):
+    """One sequence.
+
+    Attributes
+    ----------
+    x : (T, I) array
+        Numbers that a float can hold.
+    dt : (T,) array or None
+        Elapsed times, likewise; None for a model without time or of one elapsed time.
+    y : (T, O) array
+        The outputs of the model, computed in float64.
+    """
+
+    x: np.ndarray
+    dt: np.ndarray | None
+    y: np.ndarray
+
+    @property
+    def scale(self) -> float:
+        """The largest output, or 1: what errors are compared with."""
+        return max(1.0, float(np.abs(self.y).max()))
+
+
+def golden(model: Model, program: Program, dt: float | None, x: ArrayLike | None, x_dt: ArrayLike | None) -> Golden:
+    """Run a model, in float64, over inputs and elapsed times of one's own or drawn ones.
+
+    Parameters
+    ----------
+    model : Model
+    program : Program
+        Of the model.
+    dt : float or None
+        The one elapsed time that the program was made for.
+    x : (T, I) array_like, optional
+        Default: 32 steps of standard normal numbers.
+    x_dt : (T,) array_like, optional
+        Default: exponential with mean 1, every eighth 0; only if the program takes elapsed times.
+    """
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((STEPS, program.input_size)) if x is None else checks.real("x", x)
+    if x.ndim != 2 or x.shape[1] != program.input_size or not len(x):
+        raise ValueError(f"`x` must have shape (T, {program.input_size}) with T >= 1, got {x.shape}")
+    checks.finite("x", x := x.astype(np.float32))
+    if x_dt is not None and not program.takes_dt:
+        raise ValueError("`x_dt` must be None: the exported step takes no elapsed time")
+    times = None
+    if program.takes_dt:
+        drawn = rng.exponential(size=len(x)) * (np.arange(len(x)) % ZERO_EVERY != ZERO_EVERY - 1)
+        times = (drawn if x_dt is None else checks.real("x_dt", x_dt)).astype(np.float32)
+        if times.shape != (len(x),) or not (times >= 0).all():
+            raise ValueError(f"`x_dt` must be {len(x)} elapsed times >= 0, as many as `x` has steps, got {x_dt!r:.60}")
+        checks.finite("x_dt", times)
+    exact = in_float64(model)
+    state, y = None, []
+    for t, row in enumerate(x.astype(np.float64)):
+        elapsed = dt if times is None else float(times[t])
+        out, state = exact.step(row, dt=elapsed, state=state)
+        y.append(out)
+    return Golden(x, times, np.array(y))
+
+
+def in_float64(model: Model) -> Model:
+    """The same parameters in float64, on NumPy's backend."""
+    theta, buffers = model.theta.astype(np.float64), model.buffer_vector.astype(np.float64)
+    return type(model).restored(model.layer_stack, theta, buffers, "numpy", True)
