@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from ...base import checks
-from ..fingerprint import fingerprint
 from ..golden import golden
+from ..identity import identity
 from ..lower import program as lowered
 from ..run import Machine
 from . import folder
@@ -138,12 +138,11 @@ def _error(program: Program, vectors: Golden, dtype: np.dtype) -> float:
 
 def _about(model: Model, numbers: str, vectors: Golden, error: float) -> str:
     """What the head of the files says."""
-    from ... import __version__
-
-    what = textwrap.shorten(repr(model).replace("*/", "* /"), LONGEST, placeholder=" ...")
+    known = identity(model)
+    layers = textwrap.shorten(known["layers"].replace("*/", "* /"), LONGEST, placeholder=" ...")
     return (
-        f"Written by ltc_np {__version__} from {what}\n"
-        f"with the SHA-256 {fingerprint(model)} of layers and parameters.\n"
+        f"Written by ltc_np {known['ltc_np']} from a model of {layers},\n"
+        f"whose layers and parameters have the SHA-256 {known['sha256']}.\n"
         f"{numbers} Over the {len(vectors.x)} steps of the test beside it the outputs, the largest of which is\n"
         f"{np.abs(vectors.y).max():.3g}, are within {error:.1e} of those that the model computes in float64."
     )

@@ -1,0 +1,72 @@
+/* Prints the ticks of 50 steps of the export `net`, and how many bytes of stack a step uses, whatever it calls. */
+#include <stdio.h>
+#include "net.h"
+#include "target.h"
+
+#define STEPS 50
+#define PAINTED 4096
+#define PAINT 0xA5
+
+#if NET_TAKES_DT
+#define STEP(dt) net_step(&state, x, dt, y)
+#else
+#define STEP(dt) net_step(&state, x, y)
+#endif
+
+static net_state state;
+static float x[NET_INPUTS], y[NET_OUTPUTS];
+
+/* Paints the stack below its own frame; what a call of the same depth uses is painted over. */
+static __attribute__((noinline)) void paint(void)
+{
+    volatile uint8_t below[PAINTED];
+    for (int i = 0; i < PAINTED; i++) {
+        below[i] = PAINT;
+    }
+}
+
+/* Bytes at the end of the painted ones that were painted over. */
+static __attribute__((noinline)) int used(void)
+{
+    volatile uint8_t below[PAINTED];
+    int i = 0;
+    while (i < PAINTED && below[i] == PAINT) {
+        i++;
+    }
+    return PAINTED - i;
+}
+
+static __attribute__((noinline)) void step(float dt)
+{
+    STEP(dt);
+}
+
+static __attribute__((noinline)) void nothing(float dt)
+{
+    (void)dt;
+}
+
+int main(void)
+{
+    uint32_t begin, empty, count;
+    int depth;
+    net_reset(&state);
+    for (int i = 0; i < NET_INPUTS; i++) {
+        x[i] = (float)(i % 5) * 0.25f - 0.5f;
+    }
+    paint();
+    step(0.5f);
+    depth = used();
+    begin = ticks();
+    for (volatile int i = 0; i < STEPS; i++) {
+        nothing(0.1f);
+    }
+    empty = since(begin);
+    begin = ticks();
+    for (volatile int i = 0; i < STEPS; i++) {
+        step(0.1f);
+    }
+    count = since(begin);
+    printf("%lu %d\n", (unsigned long)(count - empty), depth);
+    return 0;
+}

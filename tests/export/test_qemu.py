@@ -1,0 +1,117 @@
+"""Exports that run on emulated microcontrollers: their own test, the instructions of a step, and its stack."""
+
+import pathlib
+import shutil
+from typing import NamedTuple
+
+import pytest
+from support import compilers
+
+from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, Model
+from ltc_np.export import c
+
+HERE = pathlib.Path(__file__).parent / "targets"
+
+
+class Target(NamedTuple):
+    """A processor: how to compile and link for it, how QEMU plays it, and how many instructions a tick of it is."""
+
+    compiler: str
+    flags: str
+    qemu: str
+    sources: tuple[str, ...]
+    instructions: int
+
+
+def cortex(cpu, board, flash, ram, instructions):
+    """A Cortex-M on a board of Arm, with newlib."""
+    memory = f"-Wl,--defsym=FLASH_START={flash},--defsym=RAM_START={ram}"
+    flags = f"-mthumb {cpu} -nostartfiles --specs=rdimon.specs -T {HERE}/arm.ld {memory}"
+    return Target("arm-none-eabi-gcc", flags, f"qemu-system-arm -M {board}", ("arm.c",), instructions)
+
+
+def risc_v(bits, march, mabi):
+    """A RISC-V with picolibc."""
+    places = {"flash": "0x80000000", "flash_size": "0x200000", "ram": "0x80200000", "ram_size": "0x200000"}
+    defined = ",".join(f"--defsym=__{name}={value}" for name, value in places.items())
+    flags = (
+        f"-march={march} -mabi={mabi} -mcmodel=medany --specs=picolibc.specs --oslib=semihost --crt0=semihost "
+        f"-Wl,{defined} -T picolibc.ld"
+    )
+    return Target("riscv64-unknown-elf-gcc", flags, f"qemu-system-riscv{bits} -M virt -bios none", ("riscv.c",), 1)
+
+
+HARD = "-mfloat-abi=hard -mfpu=fpv4-sp-d16"
+TARGETS = {
+    "Cortex-M3": cortex("-mcpu=cortex-m3", "mps2-an385", "0x0", "0x20000000", 40),
+    "Cortex-M4F": cortex(f"-mcpu=cortex-m4 {HARD}", "mps2-an386", "0x0", "0x20000000", 40),
+    "Cortex-M33": cortex("-mcpu=cortex-m33+nofp", "mps2-an505", "0x10000000", "0x38000000", 50),
+    "RV32IMAC": risc_v(32, "rv32imac_zicsr", "ilp32"),
+    "RV32IMAFC": risc_v(32, "rv32imafc_zicsr", "ilp32f"),
+}
+# One instruction takes a nanosecond; what a program prints goes to the standard output.
+EMULATION = (
+    "-icount shift=0 -display none -serial none -monitor none -chardev stdio,id=out "
+    "-semihosting-config enable=on,target=native,chardev=out"
+)
+
+
+def missing(target):
+    """Why a target cannot be tried here, or None."""
+    lacking = [tool for tool in (target.compiler, target.qemu.split()[0]) if not shutil.which(tool)]
+    return f"{' and '.join(lacking)} not installed" if lacking else None
+
+
+def built(target, folder, main, output, *flags):
+    """The program of an export and a main for a target."""
+    sources = [folder / "net.c", main, *(HERE / source for source in target.sources)]
+    options = ["-std=c99", "-O2", f"-I{folder}", f"-I{HERE}", "-ffunction-sections", "-Wl,--gc-sections", *flags]
+    compilers.run(target.compiler, *options, *sources, *target.flags.split(), "-lm", "-o", output)
+    return output
+
+
+def emulated(target, program):
+    """What a program prints on its target; it must return 0."""
+    command = [*target.qemu.split(), *EMULATION.split(), "-kernel", program]
+    return compilers.run(*command, timeout=120)
+
+
+MODELS = {
+    "NCP": [LTC(AutoNCP(19, 1))],
+    "CfC": [CfC(16), Dense(1)],
+    "GRU": [GRU(16), Dense(1)],
+    "LSTM": [LSTM(16), Dense(1)],
+}
+
+
+@pytest.fixture(params=TARGETS)
+def target(request):
+    found = TARGETS[request.param]
+    if missing(found):
+        pytest.skip(missing(found))
+    return found
+
+
+@pytest.mark.parametrize("options", [{"libm": False}, {"dtype": "float64"}, {"unroll": True}], ids=str)
+def test_its_own_test_passes(target, options, tmp_path):
+    model = Model(LTC(AutoNCP(19, 1)), Dense(2, "tanh"), input_dim=5, seed=0)
+    folder = c.write(model, tmp_path / "c", "net", measure=False, **options).folder
+    program = built(target, folder, folder / "net_test.c", tmp_path / "test.elf")
+    assert emulated(target, program).startswith("net: largest error ")
+
+
+def test_a_test_that_fails_says_so(target, tmp_path):
+    model = Model(LTC(AutoNCP(9, 1)), input_dim=5, seed=0)
+    folder = c.write(model, tmp_path / "c", "net", measure=False).folder
+    text = (folder / "net_test.c").read_text()
+    (folder / "net_test.c").write_text(text.replace("bound = ", "bound = -"))
+    program = built(target, folder, folder / "net_test.c", tmp_path / "test.elf")
+    with pytest.raises(AssertionError, match="net: largest error"):
+        emulated(target, program)
+
+
+def measured(target, folder, tmp_path):
+    """(instructions, bytes of stack) of a step."""
+    program = built(target, folder, HERE / "count.c", tmp_path / "count.elf", "-Os")
+    ticks, stack = map(int, emulated(target, program).split())
+    return ticks * target.instructions // 50, stack
