@@ -51,16 +51,16 @@ TESTED_THROUGH = {
             export.lower.elastance export.lower.gru export.lower.lrc export.lower.lrc_ssm export.lower.lstm
             export.lower.ltc export.lower.mapping export.lower.nested export.lower.ode export.lower.pair
             export.lower.solvers export.lower.spiking_lif export.lower.state_space export.lower.wired_cfc
-            export.operations export.program
+            export.program
         """,
         "tests/export/test_c.py compiles what they write": """
-            export.c.arithmetic export.c.beside export.c.check export.c.floats export.c.folder export.c.functions
-            export.c.groups export.c.lines export.c.names export.c.own export.c.prepare export.c.report export.c.rows
+            export.c.arithmetic export.c.beside export.c.check 
+            export.c.groups export.c.lines export.c.own export.c.prepare export.c.report export.c.rows
             export.c.sizes export.c.source export.c.storage export.c.tables export.c.templates export.c.write
-            export.c.writer export.golden
+            export.c.writer export.golden base.polynomials
         """,
         "in processes of their own: tests/bench": """
-            __main__ bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate
+            bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate
         """,
     }.items()
     for name in names.split()

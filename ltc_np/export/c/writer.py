@@ -75,10 +75,10 @@ class Writer:
         return f"{vector.name}[{vector.start + int(i) if i.isdigit() else _sum(i, vector.start)}]"
 
     def table(self, owner: object, values: np.ndarray, meaning: str, i: str) -> str:
-        """Element ``i`` of a table; a literal where ``i`` is a number."""
+        """Element ``i`` of a table; a literal where ``i`` is a number, or where all elements are equal."""
         c_type, elements = self.arithmetic.literals(owner, values)
-        if len(elements) == 1 or i.isdigit():
-            element = elements[0 if len(elements) == 1 else int(i)]
+        if i.isdigit() or len({*elements}) == 1:
+            element = elements[int(i) if i.isdigit() and len(elements) > 1 else 0]
             return f"({element})" if element.startswith("-") else element
         return f"{self.tables.add(c_type, elements, meaning)}[{i}]"
 

@@ -1,0 +1,241 @@
+"""What an export writes beside the C, its names, its folder, its command, and what it refuses."""
+
+import errno
+import pathlib
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from support import ROOT, compilers
+
+from ltc_np import LTC, AutoNCP, Bidirectional, Dense, Model, __main__
+from ltc_np.export import c
+from ltc_np.export.c import command, folder
+from ltc_np.export.c.names import RESERVED
+from ltc_np.export.identity import identity
+
+
+@pytest.fixture
+def model():
+    return Model(LTC(AutoNCP(9, 2)), Dense(3), input_dim=4, seed=0)
+
+
+def contents(path):
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_the_same_model_gives_the_same_files(model, tmp_path):
+    """And a former export is replaced by another, whole."""
+    first = c.write(model, tmp_path / "a", "net").folder
+    c.write(model, tmp_path / "b", "former", libm=False)
+    again = c.write(model, tmp_path / "b", "net").folder
+    assert contents(first) == contents(again)
+    assert sorted(contents(first)) == sorted(
+        [".ltc_np-export", "CMakeLists.txt", "net.c", "net.h", "net_test.c", "report.md"]
+        + [f"arduino/net/net.{kind}" for kind in ("c", "h", "ino")]
+    )
+    assert [path.name for path in tmp_path.iterdir()] in (["a", "b"], ["b", "a"])  # nothing else is left
+
+
+def test_the_head_says_what_it_is(model, tmp_path):
+    export = c.write(model, tmp_path / "a", "net")
+    for file in ("net.h", "report.md"):
+        text = " ".join((export.folder / file).read_text().split())
+        assert f"Written by ltc_np {identity(model)['ltc_np']} from a model of LTC(AutoNCP(" in text
+        assert f"have the SHA-256 {identity(model)['sha256']}" in text
+        assert f"within {export.error:.1e} of those" in text
+    assert 0 < export.error < 1e-6
+
+
+def test_sizes_are_those_of_the_model(tmp_path):
+    """By hand: 3 full synapses a neuron, numbers of 4 bytes, indices of 1."""
+    model = Model(Dense(3), input_dim=50, seed=0)
+    model.params["weight"][:] = 0
+    model.params["weight"][[4, 17, 31], [0, 1, 2]] = 1.5, -2.5, 3.5
+    export = c.write(model, tmp_path / "a")
+    # three weights with their columns, three ends, no bias: that is 0
+    assert (export.table_bytes, export.state_bytes) == (3 * 4 + 3 + 3, 4)
+    report = (export.folder / "report.md").read_text()
+    assert "| multiply | 3 |" in report
+    assert f"in flash: {export.table_bytes} bytes" in report
+    full = c.write(Model(Dense(3), input_dim=50, seed=0), tmp_path / "a")
+    assert full.table_bytes == 50 * 3 * 4
+
+
+def test_synapses_without_weight_cost_nothing(tmp_path):
+    def export():
+        return c.write(model, tmp_path / "a").table_bytes
+
+    model = Model(LTC(AutoNCP(9, 2), positivity="clip"), input_dim=4, seed=0)
+    before = export()
+    model.params["w"][:5] = 0
+    after = export()
+    assert before - after == 5 * (4 * 4 + 1)
+
+
+@pytest.mark.parametrize("name", ["", "3d", "a b", "a-b", "_a", "a__b", "int", "class", "ä", "a" * 41, "../x", 'a"'])
+def test_names_must_be_identifiers(name, model, tmp_path):
+    with pytest.raises(ValueError, match="`name` must be a C identifier"):
+        c.write(model, tmp_path / "a", name)
+    assert not any(tmp_path.iterdir())
+
+
+def test_words_that_c_and_cpp_keep():
+    """Each is refused by one of the compilers as a name, so that none stands in the list by mistake."""
+    assert {"int", "class", "restrict"} <= RESERVED
+    for compiler in compilers.HOST[:1]:
+        accepted = [
+            word for word in sorted(RESERVED) if _compiles(compiler, word, "c") and _compiles(compiler, word, "c++")
+        ]
+        assert accepted == []
+
+
+def _compiles(compiler, word, language):
+    standard = {"c": "-std=c99", "c++": "-std=c++20"}[language]
+    text = f"typedef int {word}_name; static int {word}; int f(void); int f(void) {{ return {word}; }}"
+    command = [compiler, standard, "-x", language, "-fsyntax-only", "-"]
+    return subprocess.run(command, input=text, text=True, capture_output=True).returncode == 0
+
+
+BAD = [
+    ({"dtype": "float16"}, ValueError, "`dtype` must be one of"),
+    ({"dtype": "float64", "libm": False}, ValueError, "`libm` must be True with numbers of type double"),
+    ({"unroll": "yes"}, TypeError, "`unroll` must be"),
+    ({"dt": -1.0}, ValueError, "`dt` must be"),
+    ({"x": np.zeros((5, 3))}, ValueError, r"`x` must have shape \(T, 4\)"),
+    ({"x": np.full((5, 4), np.nan)}, ValueError, "`x` must be finite"),
+    ({"x_dt": [1.0, 2.0]}, ValueError, "`x_dt` must be 32 elapsed times >= 0"),
+    ({"dt": 1.0, "x_dt": [1.0]}, ValueError, "`x_dt` must be None"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "message"), BAD, ids=[message for _, _, message in BAD])
+def test_bad_arguments_get_one_line_and_nothing_is_written(options, error, message, model, tmp_path):
+    with pytest.raises(error, match=message) as caught:
+        c.write(model, tmp_path / "a", **options)
+    assert "\n" not in str(caught.value)
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_no_float_can_hold(model, tmp_path):
+    model = Model(Dense(1), input_dim=1, seed=0, dtype="float64")
+    model.params["weight"][:] = 1e300
+    with pytest.raises(ValueError, match="`model` must have numbers that float can hold"):
+        c.write(model, tmp_path / "a")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_foreign_folder_is_left_alone(model, tmp_path):
+    target = tmp_path / "a"
+    target.mkdir()
+    c.write(model, target)  # an empty one is taken
+    (target / "notes.txt").write_text("mine")
+    before = contents(target)
+    with pytest.raises(FileExistsError, match=r"which holds notes\.txt: move that away"):
+        c.write(model, target)
+    assert contents(target) == before
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileExistsError, match="got the file"):
+        c.write(model, tmp_path / "file")
+    with pytest.raises(FileNotFoundError, match="`directory` must lie in an existing folder"):
+        c.write(model, tmp_path / "no" / "a")
+    with pytest.raises(TypeError, match="`directory` must be a str or a Path, got int"):
+        c.write(model, 3)
+
+
+@pytest.mark.parametrize("fails_at", ["write", "first rename", "second rename"])
+def test_a_failure_leaves_the_former_export(fails_at, model, tmp_path, monkeypatch):
+    target = c.write(model, tmp_path / "a", "former").folder
+    before, calls = contents(target), []
+
+    def no_room(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def rename(self, other, real=pathlib.Path.rename):
+        calls.append(other)
+        if len(calls) == {"first rename": 1, "second rename": 2}[fails_at]:
+            no_room()
+        return real(self, other)
+
+    if fails_at == "write":
+        monkeypatch.setattr(pathlib.Path, "write_text", no_room)
+    else:
+        monkeypatch.setattr(pathlib.Path, "rename", rename)
+    with pytest.raises(OSError, match="No space left on device; nothing was written"):
+        c.write(model, target, "later", measure=False) if fails_at != "write" else folder.write(target, {"x": ""})
+    assert contents(target) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_command(model, tmp_path, capsys):
+    model.save(tmp_path / "model.npz")
+    expected = c.write(model, tmp_path / "expected", "net", libm=False, dt=0.5)
+    arguments = [
+        "export",
+        str(tmp_path / "model.npz"),
+        str(tmp_path / "a"),
+        "--name",
+        "net",
+        "--no-libm",
+        "--dt",
+        "0.5",
+    ]
+    assert __main__.main(arguments) == 0
+    assert contents(tmp_path / "a") == contents(expected.folder)
+    assert f"{expected.table_bytes} bytes of tables" in capsys.readouterr().out
+    command.main([*arguments[1:5], "--double", "--unroll"])
+    assert "double dt" in (tmp_path / "a" / "net.h").read_text()
+    assert "uint8_t" not in (tmp_path / "a" / "net.c").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.npz", "a"], "missing.npz"),
+        (["model.npz", "a", "--name", "3"], "`name` must be a C identifier"),
+        (["whole.npz", "a"], "`model` must be causal"),
+        (["model.npz", "a", "--double", "--no-libm"], "`libm` must be True"),
+    ],
+)
+def test_command_says_in_one_line_what_is_wrong(arguments, message, model, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model.save("model.npz")
+    Model(Bidirectional(LTC(AutoNCP(9, 2))), input_dim=4).save("whole.npz")
+    with pytest.raises(SystemExit) as caught:
+        command.main(arguments)
+    assert caught.value.code == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.skipif(not (shutil.which("cmake") and compilers.HOST), reason="cmake or a compiler is not installed")
+@pytest.mark.parametrize("options", [{}, {"libm": False}, {"dtype": "float64"}], ids=str)
+def test_cmake_builds_and_tests_it(options, model, tmp_path):
+    export = c.write(model, tmp_path / "a", "net", measure=False, **options).folder
+    compilers.run("cmake", "-S", export, "-B", tmp_path / "build")
+    compilers.run("cmake", "--build", tmp_path / "build")
+    assert "100% tests passed" in compilers.run("ctest", "--test-dir", tmp_path / "build")
+    assert (ROOT / "ltc_np").is_dir()
+
+
+ARDUINO = """
+#define A0 0
+struct Printer { void begin(long) {} template <class T> void print(T) {} } Serial;
+unsigned long micros() { return 0; }
+#include "sketch.ino"
+int main() { setup(); loop(); }
+"""
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="g++ is not installed")
+@pytest.mark.parametrize("dt", [None, 0.1])
+def test_the_sketch_is_a_program(dt, model, tmp_path):
+    """The header serves C++, and the sketch runs with an Arduino's names."""
+    export = c.write(model, tmp_path / "a", "net", measure=False, dt=dt).folder / "arduino" / "net"
+    (tmp_path / "main.cpp").write_text(ARDUINO.replace("sketch.ino", str(export / "net.ino")))
+    compilers.run("gcc", "-std=c99", "-c", export / "net.c", "-o", tmp_path / "net.o")
+    flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{export}"]
+    compilers.run("g++", *flags, tmp_path / "main.cpp", tmp_path / "net.o", "-lm", "-o", tmp_path / "main")
+    compilers.run(tmp_path / "main")
