@@ -54,7 +54,7 @@ TESTED_THROUGH = {
             export.program
         """,
         "tests/export/test_c.py compiles what they write": """
-            export.c.arithmetic export.c.beside export.c.check 
+            export.c.arithmetic export.c.beside export.c.check
             export.c.groups export.c.lines export.c.own export.c.prepare export.c.report export.c.rows
             export.c.sizes export.c.source export.c.storage export.c.tables export.c.templates export.c.write
             export.c.writer export.golden base.polynomials
