@@ -9,7 +9,8 @@ from ltc_np import S4D, Adam, Dense, LiquidS4, Model
 from ltc_np.base.workspace import Fresh
 from ltc_np.cells import modes
 from ltc_np.cells.modes import MODES
-from ltc_np.kernels.numpy.ssm import StateSpace, factors
+from ltc_np.kernels.codes import GRADIENT_ROWS
+from ltc_np.kernels.numpy.ssm import CHUNK, StateSpace, factors
 
 rng = np.random.default_rng(0)
 
@@ -244,6 +245,30 @@ def test_where_pieces_do_not_fit_it_is_the_scan(backend):
         assert np.array_equal(scan(x, **given), pieces(x, **given))
     assert np.array_equal(scan(x, dt=own), fft(x, dt=own))
     assert np.array_equal(scan(x[:, :511], dt=0.5), pieces(x[:, :511], dt=0.5))
+
+
+# ------------------------------------------------------------------------------------------------ tiles of kernels
+
+
+@pytest.mark.numba
+@pytest.mark.parametrize(
+    ("cell", "options"), [(S4D, {}), (LiquidS4, {}), (LiquidS4, {"liquid": "kb", "liquid_degree": 3})]
+)
+def test_many_channels_and_sequences_are_those_of_numpy(cell, options):
+    """Vectors of channels and a part of one, more sequences than rows of gradients, more than a chunk of steps."""
+    B, T, H = GRADIENT_ROWS + 2, CHUNK + 6, 19
+    x = rng.normal(size=(B, T, H))
+    dt, lengths = rng.exponential(size=(B, T)), rng.integers(0, T + 1, B)
+    dt[: B // 2, : T // 2] = 0.7
+    results = []
+    for backend in ("numpy", "cpu"):
+        model = made(cell(4, input_dim=H, step_max=0.5, **options), backend)
+        h0 = np.random.default_rng(1).normal(size=(B, model.state_size))
+        y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
+        g = model.backward(tape, np.cos(x), h0)
+        results.append([y, g.x, g.h0, g.dt, *model.views(g.theta).values()])
+    for a, b in zip(*results, strict=True):
+        assert np.abs(a - b).max() <= 1e-12 * np.abs(a).max()
 
 
 # ----------------------------------------------------------------------------------------------------- precision
