@@ -247,9 +247,12 @@ def test_long_steps_need_a_stable_solver(backend):
             assert np.abs(y).max() < 300
 
 
-def test_the_bound_of_the_rate_is_one():
-    """The largest rate at any state and input that the check allows for."""
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_bound_of_the_rate_is_one(sign):
+    """The largest rate at any state and input that the check allows for; a synapse that closes takes nothing off it."""
     model = lively(6, 2, elastance="symmetric", check_stability="error")
+    for name in ("w", "sensory_w"):
+        model.params[name] = sign * np.abs(model.params[name])
     layer, p = model.layers[0], model.effective
     bound = layer.prepare(p, {}, "numpy").fastest
     v = np.linspace(-30, 30, 2001)[:, None]
