@@ -1,0 +1,33 @@
+/* The loop of examples/pendulum.py closed in C: the exported network balances the pole from every start of a test.
+   For each it prints the number of samples before the pole or the cart was lost, and the last state. */
+#include <math.h>
+#include <stdio.h>
+
+#include "cart_pole.h"
+#include "pendulum.h"
+#include "pendulum_numbers.h"
+#include "pendulum_test.h"
+
+int main(void)
+{
+    for (int n = 0; n < STARTS; n++) {
+        double state[4] = {starts[n][0], starts[n][1], starts[n][2], starts[n][3]}, tilt = 0;
+        pendulum_state memory;
+        int t = 0;
+        pendulum_reset(&memory);
+        for (; t < SAMPLES && fabs(state[0]) <= TRACK && fabs(state[2]) <= FALLEN; t++) {
+            const float x[2] = {(float)(state[0] / SCALE_PLACE), (float)(state[2] / SCALE_ANGLE)};
+            float y[1];
+            pendulum_step(&memory, x, (float)(seconds[n][t] / MEAN), y);
+            if (t >= SAMPLES / 2 && fabs(state[2]) > tilt) {
+                tilt = fabs(state[2]);
+            }
+            if (t + 1 < SAMPLES) {
+                const double force = y[0] > 1 ? 1 : y[0] < -1 ? -1 : (double)y[0];
+                cart_pole_move(state, FORCE * force, seconds[n][t + 1]);
+            }
+        }
+        printf("%d %.9g %.9g %.9g %.9g %.9g\n", t, tilt, state[0], state[1], state[2], state[3]);
+    }
+    return 0;
+}
