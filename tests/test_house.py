@@ -51,12 +51,14 @@ TESTED_THROUGH = {
             export.lower.elastance export.lower.gru export.lower.lrc export.lower.lrc_ssm export.lower.lstm
             export.lower.ltc export.lower.mapping export.lower.nested export.lower.ode export.lower.pair
             export.lower.solvers export.lower.spiking_lif export.lower.state_space export.lower.wired_cfc
-            export.program
+        """,
+        "tests/export/fixed/test_quantise.py quantises every layer": """
+            export.fixed.c_text export.fixed.quantised export.fixed.ranges export.fixed.report export.fixed.translate
         """,
         "tests/export/test_c.py compiles what they write": """
             export.c.arithmetic export.c.beside export.c.check
             export.c.groups export.c.lines export.c.own export.c.prepare export.c.report export.c.rows
-            export.c.sizes export.c.source export.c.storage export.c.tables export.c.templates export.c.write
+            export.c.sizes export.c.storage export.c.tables export.c.templates export.c.write
             export.c.writer export.golden base.polynomials
         """,
         "in processes of their own: tests/bench": """

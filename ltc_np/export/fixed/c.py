@@ -1,0 +1,137 @@
+"""Integers of 32 bits in C: what the writer of `ltc_np.export.c` asks an arithmetic for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..c.arithmetic import Sum
+from ..program import Constant, Number, Vector
+from .arithmetic import LOWEST
+from .c_text import definitions, table_bytes
+from .primitives import Integer
+from .translate import FixedLinear, FixedSynapses, FixedTotal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..c.arithmetic import Scope
+    from ..program import Expr, Linear, Synapses, Total
+
+# What is an operator of C between numbers of 64 bits.
+SIGNS = {"add": "+", "subtract": "-"}
+COMPARED = {"minimum": "<", "maximum": ">"}
+CALLED = {"divide", "sqrt", "sigmoid", "tanh", "normal_cdf", "exp", "relaxed", "sin", "cos"}
+
+
+class Fixed:
+    """`ltc_np.export.c.arithmetic.Arithmetic` of an integer program."""
+
+    c_type = "int32_t"
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._called: set[str] = set()
+
+    def literals(self, owner: object, values: np.ndarray) -> tuple[str, Sequence[str]]:
+        """Tables have 16 bits where that is enough."""
+        small = np.abs(values).max(initial=0) < 2**15
+        return "int16_t" if small else "int32_t", [_literal(int(value)) for value in values.ravel()]
+
+    def value(self, expr: Expr, i: str, scope: Scope) -> str:
+        if isinstance(expr, Number):
+            return f"({_literal(int(expr.value))})" if expr.value < 0 else _literal(int(expr.value))
+        if isinstance(expr, Constant):
+            return scope.table(expr, expr.values, expr.name, i)
+        if isinstance(expr, Vector):
+            return scope.element(expr, i)
+        assert isinstance(expr, Integer)
+        a, *others = (self.value(argument, i, scope) for argument in expr.arguments)
+        n = expr.constants
+        if expr.operation in CALLED:
+            return self._call(expr.operation, a, *others, *map(str, n))
+        wide = f"(int64_t){a}"
+        if expr.operation == "rescale":
+            text = self._rescaled(a, n[0])
+        elif expr.operation in SIGNS:
+            left, right = self._rescaled(a, n[0]), self._rescaled(others[0], n[1])
+            text = self._rescaled(f"(int64_t){left} {SIGNS[expr.operation]} {right}", n[2])
+        elif expr.operation == "multiply":
+            text = self._rescaled(f"{wide} * {others[0]}", n[0])
+        elif expr.operation == "negative":
+            text = self._rescaled(f"-{wide}", n[0])
+        elif expr.operation == "absolute":
+            text = self._rescaled(f"{a} < 0 ? -{wide} : {a}", n[0])
+        elif expr.operation in COMPARED:
+            left, right = self._rescaled(a, n[0]), self._rescaled(others[0], n[1])
+            text = f"{left} {COMPARED[expr.operation]} {right} ? {left} : {right}"
+        else:
+            assert expr.operation == "select"
+            text = f"{a} > 0 ? {self._rescaled(others[0], n[0])} : {self._rescaled(others[1], n[1])}"
+        return self._call("saturated", text)
+
+    def assigned(self, target: Vector, expr: Expr, i: str, scope: Scope) -> str:
+        return self.value(expr, i, scope)
+
+    def linear_sum(self, statement: Linear, bias: str) -> Sum:
+        assert isinstance(statement, FixedLinear)
+        return self._sum(statement.shift, "" if bias == "0" else f" + {bias}")
+
+    def linear_term(self, statement: Linear, weight: str, i: str, scope: Scope) -> str:
+        return f"(int64_t){weight} * {self.value(statement.source, i, scope)}"
+
+    def synapse_sum(self, statement: Synapses, which: str, n: str, scope: Scope) -> Sum:
+        start = self.value(getattr(statement, f"{which}_start"), n, scope)
+        return self._sum(getattr(statement, f"{which}_shift"), "" if start == "0" else f" + {start}")
+
+    def synapse_sigmoid(self, statement: Synapses, sigma: str, mu: str, i: str, scope: Scope) -> tuple[str, str]:
+        assert isinstance(statement, FixedSynapses)
+        source = self.value(statement.source, i, scope)
+        if statement.source_shift:
+            source = self._call("saturated", self._rescaled(source, statement.source_shift))
+        difference = self._call("saturated", f"(int64_t){source} - {mu}")
+        argument = self._rescaled(f"(int64_t){sigma} * {difference}", statement.argument_shift)
+        return "int32_t", self._call("sigmoid", self._call("saturated", argument))
+
+    def synapse_term(self, statement: Synapses, which: str, weight: str, s: str) -> str:
+        return f"(int64_t){weight} * {s}"
+
+    def total_sum(self, statement: Total) -> Sum:
+        assert isinstance(statement, FixedTotal)
+        return self._sum(statement.shift, "")
+
+    def total_term(self, statement: Total, i: str, scope: Scope) -> str:
+        return self.value(statement.value, i, scope)
+
+    def header_includes(self) -> Sequence[str]:
+        return ["<stdint.h>"]
+
+    def includes(self) -> Sequence[str]:
+        return []
+
+    def functions(self, name: str) -> str:
+        return definitions(self._called, name)
+
+    @property
+    def table_bytes(self) -> int:
+        """Of the tables of functions that the text calls."""
+        return table_bytes(self._called, self._name)
+
+    def _sum(self, shift: int, added: str) -> Sum:
+        return Sum("int64_t", "0", self._call("saturated", f"{self._rescaled('{sum}', shift)}{added}"))
+
+    def _rescaled(self, text: str, n: int) -> str:
+        """What `ltc_np.export.fixed.arithmetic.rescaled` gives."""
+        if n == 0:
+            return text
+        return self._call("right" if n > 0 else "left", text, str(abs(n)))
+
+    def _call(self, function: str, *arguments: str) -> str:
+        self._called.add(function)
+        return f"{self._name}_{function}({', '.join(arguments)})"
+
+
+def _literal(value: int) -> str:
+    """C has no literal of the lowest number."""
+    return "INT32_MIN" if value == LOWEST else str(value)

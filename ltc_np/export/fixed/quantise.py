@@ -1,0 +1,99 @@
+"""From a model and calibration data to fixed point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...base import checks
+from ...network import sequences
+from ..c.prepare import prepared
+from ..c.source import source
+from ..lower import program as lowered
+from .bound import bound
+from .c import Fixed
+from .formats import Formats
+from .quantised import Quantised
+from .ranges import Ranges
+from .report import Memory, OutputError, Report
+from .translate import Translator
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from ...base.types import ArrayLike, Numbers
+    from ...model import Model
+
+HEADROOM = 2.0
+WEIGHT_BITS = {"int32": 31, "int16": 15}
+
+
+def quantise(
+    model: Model,
+    x: ArrayLike,
+    *,
+    dt: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    headroom: float = HEADROOM,
+    weights: Literal["int32", "int16"] = "int32",
+) -> Quantised:
+    """A model in fixed point: formats that suit its numbers on calibration data, and what error that makes.
+
+    docs/fixed_point.md says how formats are chosen, which arithmetic is done, and what the bound of an error means.
+
+    Parameters
+    ----------
+    model : Model
+        Causal, of layers that can be exported.
+    x : (B, T, I) or (T, I) array
+        Calibration data: sequences like those that the model will see.
+    dt : number, (T,) or (B, T) array, optional
+        Elapsed times.
+    lengths : (B,) array, optional
+        Of padded sequences.
+    headroom : float >= 1
+        How many times larger than on the calibration data numbers may become before they are cut off.
+    weights : "int32" or "int16"
+        Of matrices and synapses.  16 bits halve what they take in flash.
+
+    Returns
+    -------
+    Quantised
+
+    Raises
+    ------
+    TypeError, ValueError
+        Of arguments, or for a model that cannot be exported, or that overflows on the data.
+    """
+    program = prepared(lowered(model))
+    given, _ = sequences.check(model, x, dt, lengths, None)
+    headroom = checks.number("headroom", headroom, 1)
+    bits = WEIGHT_BITS[checks.one_of("weights", weights, WEIGHT_BITS)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        ranges = Ranges(program, given)
+    if not np.isfinite(ranges.outputs).all():
+        raise ValueError("`x` must be sequences on which the outputs of `model` are finite")
+    formats = Formats(program, ranges, headroom)
+    found = Quantised(model, Translator(program, ranges, formats, headroom, bits).program, formats)
+    run = found.run_checked(given)
+    valid = np.arange(run.y.shape[1]) < given.lengths[:, None]
+    error = np.abs(run.y - ranges.outputs)[valid]
+    arithmetic = Fixed("model")
+    text = source(found.program, "model", arithmetic, False, "")
+    found.report = Report(
+        errors=_errors(error, ranges.outputs[valid], bound(error, len(given.x), 2.0**-found.y_places)),
+        formats=tuple(formats.listed()),
+        saturated=run.counts,
+        headroom=headroom,
+        sequences=len(given.x),
+        steps=int(given.lengths.sum()),
+        memory=Memory(text.table_bytes + arithmetic.table_bytes, text.state_bytes, text.stack_bytes),
+    )
+    return found
+
+
+def _errors(error: Numbers, outputs: Numbers, bounds: Numbers) -> tuple[OutputError, ...]:
+    """Of all steps: error and outputs (steps, O), bounds (O,)."""
+    numbers = error.max(0), np.sqrt((error**2).mean(0)), outputs.min(0), outputs.max(0), bounds
+    return tuple(OutputError(*map(float, each)) for each in zip(*numbers, strict=True))

@@ -1,0 +1,122 @@
+"""A model in fixed point that runs in NumPy, bit for bit as its C does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ...network import sequences
+from .arithmetic import integers
+from .run import FixedMachine
+
+if TYPE_CHECKING:
+    from ...base.types import ArrayLike, Bools, Numbers
+    from ...model import Model
+    from ..program import Program
+    from .formats import Formats
+    from .report import Report
+
+
+class Run(NamedTuple):
+    """What sequences give.
+
+    Attributes
+    ----------
+    y : (B, T, O) float64 array
+        0 behind the end of a sequence.
+    state : (B, K) int64 array
+        At the end of each.
+    saturated : (B,) bool array
+        In which something did not fit into 32 bits: it leaves what was calibrated.
+    counts : dict
+        "layer, what did not fit" -> how often.
+    """
+
+    y: Numbers
+    state: Numbers
+    saturated: Bools
+    counts: dict[str, int]
+
+
+class Quantised:
+    """A model in fixed point; `ltc_np.export.fixed.quantise` makes it.
+
+    Numbers are integers of 32 bits times a power of 2, ``integer * 2**-places``.
+
+    Attributes
+    ----------
+    model : Model
+        What it was made of.
+    program : Program
+        Of integers.
+    x_places, dt_places, y_places : int
+        Binary places of inputs, elapsed times and outputs.
+    report : Report
+    """
+
+    report: Report
+
+    def __init__(self, model: Model, program: Program, formats: Formats) -> None:
+        self.model, self.program = model, program
+        self.x_places, self.dt_places, self.y_places = (int(formats.elements(name)[0]) for name in ("x", "dt", "y"))
+
+    def step(self, x_t: ArrayLike, *, dt: ArrayLike | None = None, state: Numbers | None = None) -> tuple[Any, Any]:
+        """One time step, as `Model.step`: real inputs and outputs, the state in integers.
+
+        Parameters
+        ----------
+        x_t : (I,) or (B, I) array
+        dt : number or (B,) array, optional
+            Default 1.
+        state : (K,) or (B, K) int64 array, optional
+            From the step before; default: that at the start.
+
+        Returns
+        -------
+        y_t : (O,) or (B, O) float64 array
+        state : (K,) or (B, K) int64 array
+        """
+        dtype = self.model.dtype  # what the model would compute with
+        x = np.asarray(x_t, dtype)
+        single = x.ndim == 1
+        x = np.atleast_2d(x)
+        machine = FixedMachine(self.program, len(x))
+        if state is not None:
+            machine.values["state"][:] = np.atleast_2d(state).T
+        time = np.broadcast_to(1.0 if dt is None else np.asarray(dt, dtype), len(x))
+        y = machine.step(integers(x, self.x_places), integers(time, self.dt_places)) / 2.0**self.y_places
+        after = machine.values["state"].T
+        return (y[0], after[0]) if single else (y, after)
+
+    def run(self, x: ArrayLike, *, dt: ArrayLike | None = None, lengths: ArrayLike | None = None) -> Run:
+        """Whole sequences; arguments as those of a call of the model."""
+        given, _ = sequences.check(self.model, x, dt, lengths, None)
+        return self.run_checked(given)
+
+    def run_checked(self, given: sequences.Sequences) -> Run:
+        """Whole sequences that were checked."""
+        x, dt = np.asarray(given.x, np.float64), np.asarray(given.dt, np.float64)
+        B, T, _ = x.shape
+        machine = FixedMachine(self.program, B)
+        y, state = np.zeros((B, T, self.program.output_size)), machine.values["state"]
+        beyond = np.zeros(B, bool)
+        for t in range(T):
+            machine.counted = valid = t < given.lengths
+            before = state.copy()
+            x_t, dt_t = integers(x[:, t], self.x_places), integers(dt[:, t], self.dt_places)
+            y[valid, t] = machine.step(x_t, dt_t)[valid] / 2.0**self.y_places
+            state[:, ~valid] = before[:, ~valid]
+            beyond |= valid & self._beyond(x[:, t], dt[:, t])
+        return Run(y, state.T.copy(), machine.touched | beyond, machine.saturated)
+
+    def __call__(self, x: ArrayLike, *, dt: ArrayLike | None = None, lengths: ArrayLike | None = None) -> Numbers:
+        """Outputs of whole sequences, (B, T, O), or (T, O) of one; arguments as those of a call of the model."""
+        given, single = sequences.check(self.model, x, dt, lengths, None)
+        y = self.run_checked(given).y
+        return y[0] if single else y
+
+    def _beyond(self, x: Numbers, dt: Numbers) -> Bools:
+        """Of which sequences an input does not fit: x (B, I), dt (B,)."""
+        found = np.abs(x).max(1) * 2.0**self.x_places > 2**31
+        return found | (self.program.takes_dt & (dt * 2.0**self.dt_places > 2**31))

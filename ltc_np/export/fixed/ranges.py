@@ -1,0 +1,84 @@
+"""How large the numbers of a program become on calibration data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..program import Number, Vector
+from ..run import Machine
+
+if TYPE_CHECKING:
+    from ...base.types import Numbers
+    from ...network.sequences import Sequences
+    from ..program import Program
+
+HUGE = 2.0**60  # what a state may begin with that the first step replaces: the lowest number, for a maximum
+
+
+class Ranges:
+    """The largest magnitude of everything that a program computes.
+
+    Parameters
+    ----------
+    program : Program
+    data : Sequences
+
+    Attributes
+    ----------
+    elements : dict
+        name of a variable -> (size,) array, the largest magnitude of each element.
+    outputs : (B, T, O) array
+        What the program gives, in float64; 0 behind the end of a sequence.
+    """
+
+    def __init__(self, program: Program, data: Sequences) -> None:
+        self.elements = {name: np.zeros(size) for name, size in program.variables.items()}
+        start = np.abs(program.start)
+        self.elements["state"] = np.where(start < HUGE, start, 0)
+        self._largest: dict[object, float] = {}
+        self._kept: list[object] = []  # so that no other object gets the id of one of them
+        machine = Machine(program, len(data.x), observe=self._observe)
+        self.outputs = np.zeros((*data.x.shape[:2], program.output_size))
+        for t in range(data.x.shape[1]):
+            self._valid = t < data.lengths
+            x, dt = data.x[:, t], data.dt[:, t]
+            y = machine.step(x, dt)
+            self.outputs[self._valid, t] = y[self._valid]
+            self._widen("x", slice(None), x.T)
+            self._widen("dt", slice(None), dt[None])
+
+    def of(self, key: object) -> float:
+        """Of an expression, or of what else `ltc_np.export.run` names; 0 of what never was computed."""
+        return self._largest.get(_key(key), 0.0)
+
+    def _widen(self, name: str, where: slice, values: Numbers) -> None:
+        largest = np.abs(values[:, self._valid]).max(1, initial=0) if values.shape[1] > 1 else np.abs(values[:, 0])
+        self.elements[name][where] = np.maximum(self.elements[name][where], largest)
+
+    def _observe(self, made_by: object, values: Numbers) -> None:
+        if isinstance(made_by, (Number, Vector)):
+            return
+        if isinstance(made_by, tuple) and isinstance(made_by[1], Vector):
+            target = made_by[1]
+            wide = np.broadcast_to(values, (target.size, len(self._valid)))
+            self._widen(target.name, slice(target.start, target.start + target.size), wide)
+            return
+        if values.shape[1] == len(self._valid):
+            values = values[:, self._valid]
+        key = _key(made_by)
+        if key not in self._largest:
+            self._kept.append(made_by)
+        self._largest[key] = max(self._largest.get(key, 0.0), float(np.abs(values).max(initial=0)))
+
+
+def _key(made_by: object) -> object:
+    """By identity: two equal expressions at two places may have different numbers."""
+    return (
+        tuple(map(_key, made_by))
+        if isinstance(made_by, tuple)
+        else made_by
+        if isinstance(made_by, str)
+        else id(made_by)
+    )

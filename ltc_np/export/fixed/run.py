@@ -1,0 +1,126 @@
+"""Compute an integer program with NumPy, bit for bit as its C does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..program import Constant, Map, Number, Repeat, Vector
+from .arithmetic import HIGHEST, LOWEST, rescaled, saturated
+from .functions import sigmoid
+from .primitives import PRIMITIVES, Integer
+from .translate import FixedLinear, FixedSynapses, FixedTotal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...base.types import Numbers
+    from ..program import Expr, Program, Statement
+
+
+CHOSEN = {"minimum", "maximum", "select"}
+
+
+class FixedMachine:
+    """The variables of an integer program for B sequences at once, and what runs its statements.
+
+    Parameters
+    ----------
+    program : Program
+        Of integers, as `ltc_np.export.fixed.translate.Translator` makes it.
+    B : int
+
+    Attributes
+    ----------
+    values : dict
+        name -> (size, B) int64 array.
+    saturated : dict
+        "layer, what was computed" -> how many of its numbers did not fit into 32 bits so far.
+    counted : (B,) bool array
+        Of which sequences they are counted.
+    touched : (B,) bool array
+        Of which sequences some were.
+    """
+
+    def __init__(self, program: Program, B: int) -> None:
+        self.program = program
+        self.values: dict[str, Numbers] = {
+            name: np.zeros((size, B), np.int64) for name, size in program.variables.items()
+        }
+        self.values["state"][:] = program.start[:, None]
+        self.saturated: dict[str, int] = {}
+        self.counted = np.ones(B, bool)
+        self.touched = np.zeros(B, bool)
+
+    def step(self, x: Numbers, dt: Numbers) -> Numbers:
+        """One step: x (B, I), dt (B,), int64 in the program's formats; the outputs (B, O)."""
+        self.values["x"][:] = np.transpose(x)
+        self.values["dt"][:] = dt
+        for stage in self.program.stages:
+            self._stage = stage.name
+            self._run(stage.statements)
+        return self.values["y"].T.copy()
+
+    def _run(self, statements: Sequence[Statement]) -> None:
+        for statement in statements:
+            if isinstance(statement, Repeat):
+                for _ in range(statement.count):
+                    self._run(statement.body)
+            elif isinstance(statement, Map):
+                self._set(statement.target, self.evaluate(statement.value))
+            elif isinstance(statement, FixedLinear):
+                total = statement.weights @ self.evaluate(statement.source)
+                self._set(statement.target, rescaled(total, statement.shift) + statement.bias[:, None])
+            elif isinstance(statement, FixedSynapses):
+                self._synapses(statement)
+            else:
+                assert isinstance(statement, FixedTotal)
+                reduce = np.add.reduce if statement.kind == "sum" else np.maximum.reduce
+                value = self.evaluate(statement.value)
+                self._set(statement.target, rescaled(reduce(value, axis=0, keepdims=True), statement.shift))
+
+    def _synapses(self, own: FixedSynapses) -> None:
+        source = saturated(rescaled(self.evaluate(own.source)[own.pre], own.source_shift))
+        difference = self._limited("source - mu", source - own.mu[:, None])
+        s = sigmoid(saturated(rescaled(own.sigma[:, None] * difference, own.argument_shift)))
+        neuron = np.repeat(np.arange(own.first.size), np.diff(own.start))
+        results = []
+        for which in ("first", "second"):
+            sums = np.zeros((own.first.size, s.shape[1]), np.int64)
+            np.add.at(sums, neuron, getattr(own, f"{which}_weight")[:, None] * s)
+            start = self.evaluate(getattr(own, f"{which}_start"))
+            results.append(rescaled(sums, getattr(own, f"{which}_shift")) + start)
+        for target, values in zip((own.first, own.second), results, strict=True):
+            self._set(target, values)
+
+    def _set(self, target: Vector, wide: Numbers) -> None:
+        where = slice(target.start, target.start + target.size)
+        self.values[target.name][where] = self._limited(target.name, wide)
+
+    def _limited(self, what: str, wide: Numbers, within: int = 0) -> Numbers:
+        """Limited to 32 bits; what is beyond, or so close to a limit, is counted."""
+        over = (wide < LOWEST + within) | (wide > HIGHEST - within)
+        if not over.any():
+            return wide
+        over = over & self.counted
+        self.touched |= over.any(axis=0)
+        key = f"{self._stage}, {what}"
+        self.saturated[key] = self.saturated.get(key, 0) + int(over.sum())
+        return saturated(wide)
+
+    def evaluate(self, expr: Expr) -> Numbers:
+        """The values (size, B) of an expression."""
+        if isinstance(expr, Number):
+            return np.full((1, 1), int(expr.value), np.int64)
+        if isinstance(expr, Constant):
+            return expr.values[:, None]
+        if isinstance(expr, Vector):
+            return self.values[expr.name][expr.start : expr.start + expr.size]
+        assert isinstance(expr, Integer)
+        arguments = [self.evaluate(argument) for argument in expr.arguments]
+        wide = PRIMITIVES[expr.operation].compute(*arguments, *expr.constants)
+        if expr.limits:
+            return saturated(wide)
+        # What was taken may have reached a limit before.
+        return self._limited(expr.operation, wide, within=int(expr.operation in CHOSEN))

@@ -1,0 +1,268 @@
+"""Models in fixed point: their formats, errors and bounds, and that C has their bits."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import compilers
+from support.fixed_point import in_c, made, sequences
+
+from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, FullyConnected, Model, Standardize, WiredCfC
+from ltc_np.export.fixed import quantise
+from ltc_np.export.fixed.bound import bound
+from ltc_np.export.fixed.formats import FEWEST, MOST, places_for
+from ltc_np.kernels.codes import SOLVERS
+from tests.protocol.layers import ROWS
+
+LAYERS = {
+    f"{name} {k}": layer
+    for name, row in ROWS.items()
+    for k, layer in enumerate(row.examples)
+    if layer.causal and name != "SpikingLIF relaxed"
+}
+STAY = [name for name, layer in LAYERS.items() if layer.dt0_identity and layer.takes_dt and layer.state_size]
+B, T = 6, 12
+
+
+def reference(model, x, dt=None):
+    """What the model gives, step by step, in its own type."""
+    state, y = None, []
+    for t in range(x.shape[1]):
+        out, state = model.step(x[:, t], dt=None if dt is None else dt[:, t], state=state)
+        y.append(out)
+    return np.stack(y, axis=1)
+
+
+# ------------------------------------------------------------------------------------------------------------- layers
+
+
+@pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+@pytest.mark.parametrize("name", LAYERS)
+def test_c_has_the_bits_of_numpy(name, rng, tmp_path):
+    """Also far beyond the calibration data, where numbers saturate; with UBSan."""
+    which = list(LAYERS).index(name)
+    model = made([LAYERS[name]], rng)
+    x, arguments = sequences(model, rng, B, T)
+    quantised = quantise(model, x, **arguments, weights=("int32", "int16")[which % 2])
+    x *= np.array([0.3, 1, 1, 2, 10, 1e6])[:, None, None]
+    run = quantised.run(x, **arguments)
+    compiler = compilers.HOST[which // 2 % len(compilers.HOST)]
+    y, state = in_c(quantised, tmp_path, compiler, x, arguments.get("dt"), unroll=which % 3 == 0)
+    np.testing.assert_array_equal(y, run.y)
+    np.testing.assert_array_equal(state, run.state)
+    assert run.saturated[-1]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_error_is_that_against_the_model(name, rng):
+    """And small: each layer computes with 31 bits and tables of 1e-7."""
+    model = made([LAYERS[name]], rng, backend="numpy")
+    x, arguments = sequences(model, rng, B, T)
+    quantised = quantise(model, x, **arguments)
+    wanted = reference(model, x, **arguments)
+    error = np.abs(quantised(x, **arguments) - wanted)
+    errors = quantised.report.errors
+    np.testing.assert_allclose([each.largest for each in errors], error.max((0, 1)), rtol=1e-3, atol=1e-12)
+    np.testing.assert_allclose([each.rms for each in errors], np.sqrt((error**2).mean((0, 1))), rtol=1e-3, atol=1e-12)
+    np.testing.assert_allclose([each.high for each in errors], wanted.max((0, 1)), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose([each.low for each in errors], wanted.min((0, 1)), rtol=1e-9, atol=1e-12)
+    assert max(each.relative for each in errors) < 1e-4
+    assert not quantised.report.saturated
+
+
+@pytest.mark.parametrize("name", STAY)
+def test_a_step_of_no_time_changes_no_state(name, rng):
+    model = made([LAYERS[name]], rng)
+    x, arguments = sequences(model, rng, B, T)
+    quantised = quantise(model, x, **arguments)
+    before = quantised.run(x, **arguments).state
+    _, after = quantised.step(x[:, 0], dt=0, state=before)
+    np.testing.assert_array_equal(after, before)
+    _, moved = quantised.step(x[:, 0], dt=0.5, state=before)
+    assert (moved != before).any()
+
+
+# -------------------------------------------------------------------------------------------------------- random models
+
+
+def random_layers(rng):
+    """One or two layers of a random kind and size, stable for any input."""
+
+    def one():
+        N, seed = int(rng.integers(6, 13)), int(rng.integers(1000))
+        kinds = [
+            lambda: LTC(AutoNCP(N, 2, seed=seed), ode_unfolds=int(rng.integers(1, 7))),
+            lambda: LTC(FullyConnected(N, 2), solver="exponential", ode_unfolds=2),
+            lambda: CfC(N, mode=rng.choice(["default", "no_gate", "pure"]), backbone_units=9),
+            lambda: WiredCfC(AutoNCP(N, 2, seed=seed)),
+            lambda: LSTM(N),
+            lambda: GRU(N),
+        ]
+        return kinds[rng.integers(len(kinds))]()
+
+    layers = [one() for _ in range(rng.integers(1, 3))]
+    return [*layers, Dense(2, rng.choice(["tanh", "silu", "gelu"]))] if rng.random() < 0.3 else layers
+
+
+def random_model(rng):
+    model = Model(
+        *random_layers(rng), input_dim=int(rng.integers(1, 5)), seed=int(rng.integers(2**31)), dtype="float64"
+    )
+    model.theta *= rng.uniform(0.5, 1.5)
+    return model
+
+
+def check_bound(seed):
+    """Other sequences than those of the calibration stay within the bound, unless they leave its range."""
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    x, arguments = sequences(model, rng, 16, 25)
+    quantised = quantise(model, x, **arguments)
+    x, arguments = sequences(model, rng, 8, 25)
+    run = quantised.run(x, **arguments)
+    error = np.abs(run.y - reference(model, x, **arguments)).max(1)[~run.saturated]
+    assert (error <= [each.bound for each in quantised.report.errors]).all(), (seed, model)
+    assert run.saturated.sum() <= 2
+    return quantised, run, x, arguments
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_bound_holds_for_other_sequences(seed):
+    check_bound(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+@pytest.mark.parametrize("hundred", range(1, 11))
+def test_the_bound_and_the_bits_hold_for_a_thousand_models(hundred, tmp_path):
+    for seed in range(100 * hundred, 100 * (hundred + 1)):
+        quantised, run, x, arguments = check_bound(seed)
+        compiler = compilers.HOST[seed % len(compilers.HOST)]
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        y, state = in_c(quantised, folder, compiler, x, arguments.get("dt"))
+        np.testing.assert_array_equal(y, run.y)
+        np.testing.assert_array_equal(state, run.state)
+
+
+# ----------------------------------------------------------------------------------------------------- what is promised
+
+
+@given(st.floats(1e-30, 1e30), st.sampled_from([15, 31]))
+def test_places_are_as_many_as_fit(largest, bits):
+    places = places_for(largest, bits)
+    assert FEWEST <= places <= MOST
+    if places > FEWEST:
+        assert round(largest * 2.0**places) <= 2**bits - 1
+    if places < MOST:
+        assert largest * 2.0 ** (places + 1) > 2**bits - 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(1, 8))
+def test_headroom_is_kept(seed, headroom):
+    """Inputs larger by the headroom are within the format of the inputs."""
+    rng = np.random.default_rng(seed)
+    model = Model(Dense(2), input_dim=3, seed=0)
+    x = rng.standard_normal((4, 5, 3))
+    quantised = quantise(model, x, headroom=headroom)
+    limit = 2.0 ** (31 - quantised.x_places)
+    largest = np.abs(x.astype("float32")).max() * headroom
+    assert largest <= limit <= 2 * largest * 1.001
+
+
+def test_a_state_of_two_parts_has_two_formats(rng):
+    """The memory of an LSTM may be larger than what it shows."""
+    model = Model(LSTM(5), input_dim=2, seed=0)
+    model.theta *= 3
+    quantised = quantise(model, *[rng.standard_normal((8, 60, 2))])
+    formats = [each for each in quantised.report.formats if each.name == "state"]
+    assert [each.elements for each in formats] == [((0, 5),), ((5, 10),)]
+    assert formats[0].places > formats[1].places
+
+
+def test_sixteen_bits_are_smaller_and_worse(rng):
+    model = Model(CfC(12), input_dim=2, seed=0)
+    x = rng.standard_normal((8, 20, 2))
+    wide, narrow = (quantise(model, x, weights=weights).report for weights in ("int32", "int16"))
+    assert narrow.memory.tables < 0.6 * wide.memory.tables
+    assert max(each.relative for each in narrow.errors) > 10 * max(each.relative for each in wide.errors)
+    assert max(each.relative for each in narrow.errors) < 1e-3
+
+
+def test_steps_are_the_sequence_and_lengths_end_it(rng):
+    model = Model(LTC(AutoNCP(9, 2)), input_dim=3, seed=0)
+    x, dt, lengths = rng.standard_normal((3, 7, 3)), rng.exponential(size=(3, 7)), np.array([7, 3, 0])
+    quantised = quantise(model, x, dt=dt)
+    whole, state = quantised.run(x, dt=dt), None
+    padded = quantised.run(x, dt=dt, lengths=lengths)
+    for t in range(7):
+        y, state = quantised.step(x[:, t], dt=dt[:, t], state=state)
+        np.testing.assert_array_equal(y, whole.y[:, t])
+        np.testing.assert_array_equal(padded.y[:, t], np.where((t < lengths)[:, None], y, 0))
+        ended = lengths == t + 1
+        np.testing.assert_array_equal(padded.state[ended], state[ended])
+    np.testing.assert_array_equal(state, whole.state)
+    np.testing.assert_array_equal(quantised(x[0], dt=dt[0]), whole.y[0])
+    one, single = quantised.step(x[0, 0], dt=dt[0, 0])
+    assert one.shape == (2,)
+    assert single.shape == (model.state_size,)
+
+
+def test_padding_is_not_calibrated(rng):
+    model = Model(Standardize(mean=[0.5], scale=[2.0]), Dense(1), input_dim=1, seed=0)
+    x = rng.standard_normal((2, 6, 1))
+    x[1, 3:] = 1e9
+    report = quantise(model, x, lengths=[6, 3]).report
+    assert next(each for each in report.formats if each.name == "x").largest < 10
+    assert report.steps == 9
+
+
+def test_saturated_numbers_are_counted(rng):
+    model = Model(Dense(2, "tanh"), input_dim=2, seed=0)
+    x = rng.uniform(-1, 1, (4, 5, 2))
+    quantised = quantise(model, x, headroom=1)
+    assert not quantised.report.saturated
+    assert not quantised.run(x).saturated.any()
+    x[2, 3] = 4
+    run = quantised.run(x)
+    np.testing.assert_array_equal(run.saturated, [False, False, True, False])
+
+
+def test_a_bound_grows_with_the_spread():
+    even, uneven = np.full((64, 1), 1e-6), np.full((64, 1), 1e-6)
+    uneven[:4] = 1e-4
+    unit = 2.0**-30
+    assert bound(even, 4, unit)[0] == pytest.approx(4e-6)
+    assert bound(uneven, 4, unit)[0] > 10 * 4e-4
+    assert bound(np.zeros((3, 1)), 1, unit)[0] == 4 * unit
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_solver_of_the_ltc_is_exact_to_seven_places(solver, rng):
+    model = Model(LTC(AutoNCP(19, 3), solver=solver, check_stability="off"), input_dim=4, seed=0)
+    x, arguments = sequences(model, rng, 8, 50)
+    assert max(each.relative for each in quantise(model, x, **arguments).report.errors) < 1e-6
+
+
+def test_the_report_can_be_read(rng):
+    text = str(quantise(Model(GRU(3), input_dim=2, seed=0), rng.standard_normal((4, 9, 2))).report)
+    assert "calibrated on 4 sequences, 36 steps; headroom 2" in text
+    assert "bytes: tables" in text
+    assert len(text.splitlines()) > 8
+
+
+def test_what_cannot_be_done_says_so(rng):
+    model = Model(GRU(3), input_dim=2, seed=0)
+    x = rng.standard_normal((2, 3, 2))
+    with pytest.raises(ValueError, match="`headroom` must be a finite number >= 1, got 0.5"):
+        quantise(model, x, headroom=0.5)
+    with pytest.raises(ValueError, match="`weights` must be one of 'int32', 'int16', got 'int8'"):
+        quantise(model, x, weights="int8")
+    with pytest.raises(ValueError, match="`dt` must be left out"):
+        quantise(model, x, dt=1.0)
+    with pytest.raises(ValueError, match="`x` must be"):
+        quantise(model, x[..., :1])
+    model.theta[:] = np.inf
+    with pytest.raises(ValueError, match="`x` must be sequences on which the outputs of `model` are finite"):
+        quantise(model, x)
