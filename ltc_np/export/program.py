@@ -307,9 +307,9 @@ class Builder:
         return value
 
     def update(self, old: Expr, value: Operand, name: str = "t") -> Expr:
-        """As `store`, but in the place of ``old``, which nobody reads any more, if that is a variable."""
+        """As `store`, but in the place of ``old``, which nobody reads any more, if that is a variable as long."""
         value = expression(value)
-        if isinstance(value, Apply) and isinstance(old, Vector):
+        if isinstance(value, Apply) and isinstance(old, Vector) and old.size == value.size:
             return self.assign(old, value)
         return self.store(value, name)
 

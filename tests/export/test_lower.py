@@ -1,151 +1,32 @@
 """Programs against the models that they were made of."""
 
+import re
+
 import numpy as np
 import pytest
+from support.exported import LAYERS, MAKERS, I, features, made, random_model
 
-from ltc_np import (
-    CTRNN,
-    GRU,
-    LRC,
-    LSTM,
-    LTC,
-    S4D,
-    AutoNCP,
-    Bidirectional,
-    CfC,
-    Dense,
-    FullyConnected,
-    LiquidS4,
-    LrcSSM,
-    Model,
-    NeuralODE,
-    RandomWiring,
-    SpikingLIF,
-    WiredCfC,
-)
-from ltc_np.base.activations import ACTIVATIONS
-from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, MODES
-from ltc_np.cells.cfc_variants import CONVENTIONS
-from ltc_np.cells.ctrnn import SOLVERS as CTRNN_SOLVERS
-from ltc_np.cells.lrc import ELASTANCE_BY
+from ltc_np import GRU, LTC, S4D, AutoNCP, Bidirectional, CfC, Dense, Model, SpikingLIF, Standardize
 from ltc_np.export.lower import program
 from ltc_np.export.lower.layers import LOWERINGS
+from ltc_np.export.program import Apply, Map, Number, Total, statements
 from ltc_np.export.run import Machine
-from ltc_np.kernels.codes import ELASTANCES, SOLVERS
 from ltc_np.layers.registry import LAYERS as REGISTRY
-from tests.protocol.layers import ROWS
 
-STEPS, B, I = 12, 4, 3
-LAYERS = {
-    f"LTC {solver} {type(wiring).__name__}": [LTC(wiring, solver=solver, ode_unfolds=5, check_stability="off")]
-    for solver in SOLVERS
-    for wiring in (AutoNCP(9, 2), FullyConnected(5, 2), RandomWiring(I, 2, 8, seed=0))
-}
-LAYERS |= {
-    f"Dense {activation}": [Dense(5, activation), Dense(2)]
-    for activation in ("relu", "silu", "tanh", "gelu", "lecun_tanh", "sigmoid", None)
-}
-LAYERS |= {
-    f"CfC {mode} {variant} {layers}": [CfC(5, mode=mode, variant=variant, backbone_units=7, backbone_layers=layers)]
-    for mode in MODES
-    for variant in CONVENTIONS
-    for layers in (0, 1, 2)
-}
-LAYERS |= {f"CfC {f}": [CfC(5, backbone_units=7, backbone_activation=f)] for f in BACKBONE_ACTIVATIONS}
-LAYERS |= {
-    f"WiredCfC {mode} {variant} {strict} {type(wiring).__name__}": [
-        WiredCfC(wiring, mode=mode, variant=variant, strict=strict)
-    ]
-    for mode in MODES
-    for variant in CONVENTIONS
-    for strict in (False, True)
-    for wiring in (AutoNCP(9, 2), RandomWiring(I, 2, 8, seed=0))
-}
-LAYERS |= {
-    f"LRC {solver} {elastance} {by}": [
-        LRC(wiring, ode_unfolds=unfolds, elastance=elastance, elastance_by=by, solver=solver, check_stability="off")
-    ]
-    for solver, unfolds in zip(SOLVERS, (1, 1, 2, 2), strict=True)
-    for elastance, wiring in zip(ELASTANCES, (AutoNCP(9, 2), FullyConnected(5, 2), RandomWiring(I, 2, 8)), strict=True)
-    for by in ELASTANCE_BY
-}
-LAYERS |= {
-    f"LrcSSM {solver} {elastance}": [LrcSSM(5, solver=solver, elastance=elastance, check_stability="off")]
-    for solver in SOLVERS
-    for elastance in ELASTANCES
-}
-LAYERS |= {
-    f"CTRNN {solver} {feedback} {f}": [
-        CTRNN(5, solver=solver, ode_unfolds=2, activation=f, global_feedback=feedback, check_stability="off")
-    ]
-    for solver in CTRNN_SOLVERS
-    for feedback in (False, True)
-    for f in ("tanh", "gelu")
-}
-LAYERS |= {f"NeuralODE {f}": [NeuralODE(5, ode_unfolds=2, activation=f)] for f in ACTIVATIONS}
-LAYERS |= {
-    f"{cell.__name__} {k}": [cell(6, step_min=0.1, step_max=0.9, **options)]
-    for cell, several in (
-        (S4D, [{}, {"discretization": "bilinear"}, {"modes": "lin"}]),
-        (
-            LiquidS4,
-            [
-                {"liquid": liquid, "discretization": kind, "liquid_degree": degree, "liquid_scale": 0.7}
-                for liquid, degree in (
-                    ("discrete", 2),
-                    ("kb", 2),
-                    ("kb", 3),
-                    ("kb", 4),
-                    ("pb", 2),
-                    ("pb", 3),
-                    ("pb", 4),
-                )
-                for kind in ("zoh", "bilinear")
-            ]
-            + [
-                {"liquid": liquid, "liquid_bound": bound, "liquid_scale": 1.0}
-                for liquid in ("exact", "discrete")
-                for bound in (None, 1.0, 1.3)
-            ],
-        ),
-    )
-    for k, options in enumerate(several)
-}
-LAYERS |= {"LSTM twice": [LSTM(4), LSTM(3)], "GRU twice": [GRU(4), GRU(3)]}
-LAYERS |= {
-    f"{name} {k}": [layer]
-    for name, row in ROWS.items()
-    for k, layer in enumerate(row.examples)
-    if layer.causal and name != "SpikingLIF relaxed"
-}
+STEPS, B = 12, 4
 # Layers that cannot be exported, and why.
 WITHOUT = {"Bidirectional": "reads a sequence from its end"}
 
 
-def made(layers, rng, dtype="float64"):
-    """A model without parameters or statistics that are all the same, as training leaves none."""
-    model = Model(*layers, input_dim=features(layers), seed=1, dtype=dtype, backend="numpy")
-    model.theta += 0.1 * rng.standard_normal(model.theta.size)
-    for name, values in model.buffers.items():
-        values *= rng.uniform(0.5, 2, values.shape)
-        if name.endswith("mean"):
-            values += rng.standard_normal(values.shape)
-    return model
-
-
-def compare(model, rng, dt=None):
+def compare(model, rng, dt=None, error=1e-12):
     """Outputs and states of both by other orders of the same operations in float64, so within some roundings."""
     machine, state = Machine(program(model, dt), B), None
     for t in range(STEPS):
         x, own = rng.standard_normal((B, model.input_size)), 0.3 * rng.exponential(size=B) * (t % 3 > 0)
         own = np.full(B, dt) if dt is not None else own
         y, state = model.step(x, dt=own if model.takes_dt else None, state=state)
-        np.testing.assert_allclose(machine.step(x, own), y, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(machine.values["state"].T, state, rtol=1e-12, atol=1e-12)
-
-
-def features(layers):
-    return layers[0].input_size or I
+        np.testing.assert_allclose(machine.step(x, own), y, rtol=error, atol=error)
+        np.testing.assert_allclose(machine.values["state"].T, state, rtol=error, atol=error)
 
 
 STACKS = {name: Model(*layers, input_dim=features(layers)).layer_stack for name, layers in LAYERS.items()}
@@ -158,6 +39,12 @@ def test_a_program_computes_the_steps_of_its_model(name, rng):
     compare(made(LAYERS[name], rng), rng)
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_program_computes_the_steps_of_a_model_as_it_begins(name, rng):
+    """Many parameters are all the same then, and are one number in the program."""
+    compare(Model(*LAYERS[name], input_dim=features(LAYERS[name]), seed=1, dtype="float64", backend="numpy"), rng)
+
+
 @pytest.mark.parametrize("name", TIMED)
 def test_a_program_of_one_elapsed_time_computes_them_too(name, rng):
     model = made(LAYERS[name], rng)
@@ -165,9 +52,82 @@ def test_a_program_of_one_elapsed_time_computes_them_too(name, rng):
     assert not program(model, 0.05).takes_dt
 
 
+@pytest.mark.parametrize("seed", range(250))
+def test_random_stacks(seed):
+    """Each layer passes the roundings of those before it on, and may make them larger."""
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    compare(model, rng, 0.1 if model.takes_dt and seed % 4 == 0 else None, error=1e-10)
+
+
+# One or two of each kind of cell, with states that do not grow.
+ORDINARY = """
+    LTC 0, LTC exponential 0, LTC explicit 1, LRC 0, LRC 2, CfC 0, CfC 3, CfC pure 1, WiredCfC 0, WiredCfC pure 0,
+    LSTM 0, GRU 0, CTGRU 0, CTGRU 1, CTRNN 0, CTRNN unbounded 1, LrcSSM 1, S4D 0, S4D 1, LiquidS4 0, LiquidS4 1,
+    LiquidS4 kernels 0, LiquidS4 kernels 1, LiquidS4 bounded 0, LiquidS4 bounded 1, MixedMemory 0, MixedMemory 1,
+    Residual block 0, Standardize 1
+"""
+
+
+@pytest.mark.parametrize("name", re.split(r",\s+", ORDINARY.strip()))
+def test_single_precision_is_enough(name, rng):
+    """Over 1,000 steps, some of no time: a state that forgets forgets its roundings too."""
+    found = program(Model(*LAYERS[name], input_dim=features(LAYERS[name]), seed=1, dtype="float32", backend="numpy"))
+    single, double = Machine(found, 2, np.float32), Machine(found, 2)
+    for t in range(1000):
+        x = rng.standard_normal((2, found.input_size)).astype(np.float32)
+        dt = (0.3 * rng.exponential(size=2) * (t % 10 > 0)).astype(np.float32)
+        y = double.step(x, dt)
+        np.testing.assert_allclose(single.step(x, dt), y, rtol=0, atol=1e-5 * max(1, np.abs(y).max()))
+
+
+def keys(expr):
+    """All operations in an expression, as what two equal ones have in common; and each one's size."""
+    if not isinstance(expr, Apply):
+        return getattr(expr, "value", None) if isinstance(expr, Number) else expr, []
+    own, inner = zip(*map(keys, expr.arguments), strict=True)
+    key = expr.operation, own
+    return key, [*(found for each in inner for found in each), (key, expr.size)]
+
+
+def values(found):
+    """What the statements of a program compute, but for products with matrices and synapses."""
+    for stage in found.stages:
+        for statement, _ in statements(stage.statements):
+            if isinstance(statement, (Map, Total)):
+                yield statement.value
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_statement_computes_nothing_twice(name, rng):
+    """Neither the same operation of an element, nor for each element what all have in common."""
+    model = made(LAYERS[name], rng)
+    for dt in (None, 0.1) if model.takes_dt else (None,):
+        for value in values(program(model, dt)):
+            found = keys(value)[1]
+            assert len({key for key, _ in found}) == len(found)
+            assert value.size == 1 or all(size > 1 for _, size in found)
+
+
+def operations(model, dt=None):
+    """The names of all operations of a program."""
+    return {key[0] for value in values(program(model, dt)) for key, _ in keys(value)[1]}
+
+
+def test_what_is_known_is_not_computed():
+    space = Model(S4D(4), input_dim=2, seed=0)
+    assert {"relaxed", "sin", "cos"} <= operations(space)
+    assert operations(space, dt=0.1) == {"add", "subtract", "multiply"}
+    cfc = Model(CfC(5), input_dim=2, seed=0)
+    heads = [size for dt in (None, 0.1) for name, size in program(cfc, dt).variables.items() if "heads" in name]
+    assert heads == [4 * 5, 3 * 5]
+    assert operations(Model(Dense(2), Standardize(), input_dim=2)) == set()  # a mean of 0 and a scale of 1
+
+
 def test_every_layer_has_a_lowering_or_cannot_have_one():
     assert {kind.__name__ for kind in LOWERINGS} | set(WITHOUT) == set(REGISTRY)
     assert not {kind.__name__ for kind in LOWERINGS} & set(WITHOUT)
+    assert set(MAKERS) == {kind.__name__ for kind in LOWERINGS}  # so random stacks have all of them
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -117,10 +117,10 @@ def _discrete(b: Builder, bound: float, D: Pair, a: Pair, driven: Pair, m: Pair)
         m.increase(b, D * driven.increase(b, w * m))
         return
     f = (D * w).store(b, "f")
-    length = b.store((1 + f.re) * (1 + f.re) + f.im * f.im, "length")
+    length = b.store(1 + (f.re * (2 + f.re) + f.im * f.im), "length")  # the square of that of 1 + f
     by = b.store(bound / apply("sqrt", apply("maximum", length, bound**2)), "by")
     above = length - bound**2
-    f.assign(b, Pair(apply("select", above, by * (1 + f.re) - 1, f.re), apply("select", above, by * f.im, f.im)))
+    f.assign(b, Pair(apply("select", above, by * f.re + (by - 1), f.re), apply("select", above, by * f.im, f.im)))
     m.increase(b, (f * m + D * driven).store(b, "change"))
 
 

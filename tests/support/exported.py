@@ -1,0 +1,255 @@
+"""Models for the tests of every way out of the library: a table of all layers with their options, and random stacks."""
+
+import warnings
+
+from protocol.layers import ROWS
+
+from ltc_np import (
+    CTGRU,
+    CTRNN,
+    GELU,
+    GLU,
+    GRU,
+    LRC,
+    LSTM,
+    LTC,
+    S4D,
+    AutoNCP,
+    BatchNorm,
+    CfC,
+    Dense,
+    Dropout,
+    FullyConnected,
+    InputMapping,
+    LayerNorm,
+    LiquidS4,
+    LrcSSM,
+    MixedMemory,
+    Model,
+    NeuralODE,
+    Pooling,
+    Random,
+    RandomWiring,
+    Residual,
+    SpikingLIF,
+    Standardize,
+    WiredCfC,
+)  # fmt: skip
+from ltc_np.base.activations import ACTIVATIONS
+from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, MODES
+from ltc_np.cells.cfc_variants import CONVENTIONS
+from ltc_np.cells.ctrnn import SOLVERS as CTRNN_SOLVERS
+from ltc_np.cells.lrc import ELASTANCE_BY
+from ltc_np.kernels.codes import DISCRETIZATIONS, ELASTANCES, SOLVERS
+
+I = 3  # inputs of layers that do not say how many they take
+LAYERS = {
+    f"LTC {solver} {type(wiring).__name__}": [LTC(wiring, solver=solver, ode_unfolds=5, check_stability="off")]
+    for solver in SOLVERS
+    for wiring in (AutoNCP(9, 2), FullyConnected(5, 2), RandomWiring(I, 2, 8, seed=0))
+}
+LAYERS |= {
+    f"Dense {activation}": [Dense(5, activation), Dense(2)]
+    for activation in ("relu", "silu", "tanh", "gelu", "lecun_tanh", "sigmoid", None)
+}
+LAYERS |= {
+    f"CfC {mode} {variant} {layers}": [CfC(5, mode=mode, variant=variant, backbone_units=7, backbone_layers=layers)]
+    for mode in MODES
+    for variant in CONVENTIONS
+    for layers in (0, 1, 2)
+}
+LAYERS |= {f"CfC {f}": [CfC(5, backbone_units=7, backbone_activation=f)] for f in BACKBONE_ACTIVATIONS}
+LAYERS |= {
+    f"WiredCfC {mode} {variant} {strict} {type(wiring).__name__}": [
+        WiredCfC(wiring, mode=mode, variant=variant, strict=strict)
+    ]
+    for mode in MODES
+    for variant in CONVENTIONS
+    for strict in (False, True)
+    for wiring in (AutoNCP(9, 2), RandomWiring(I, 2, 8, seed=0))
+}
+LAYERS |= {
+    f"LRC {solver} {elastance} {by}": [
+        LRC(wiring, ode_unfolds=unfolds, elastance=elastance, elastance_by=by, solver=solver, check_stability="off")
+    ]
+    for solver, unfolds in zip(SOLVERS, (1, 1, 2, 2), strict=True)
+    for elastance, wiring in zip(ELASTANCES, (AutoNCP(9, 2), FullyConnected(5, 2), RandomWiring(I, 2, 8)), strict=True)
+    for by in ELASTANCE_BY
+}
+LAYERS |= {
+    f"LrcSSM {solver} {elastance}": [LrcSSM(5, solver=solver, elastance=elastance, check_stability="off")]
+    for solver in SOLVERS
+    for elastance in ELASTANCES
+}
+LAYERS |= {
+    f"CTRNN {solver} {feedback} {f}": [
+        CTRNN(5, solver=solver, ode_unfolds=2, activation=f, global_feedback=feedback, check_stability="off")
+    ]
+    for solver in CTRNN_SOLVERS
+    for feedback in (False, True)
+    for f in ("tanh", "gelu")
+}
+LAYERS |= {f"NeuralODE {f}": [NeuralODE(5, ode_unfolds=2, activation=f)] for f in ACTIVATIONS}
+LAYERS |= {
+    f"{cell.__name__} {k}": [cell(6, step_min=0.1, step_max=0.9, **options)]
+    for cell, several in (
+        (S4D, [{}, {"discretization": "bilinear"}, {"modes": "lin"}]),
+        (
+            LiquidS4,
+            [
+                {"liquid": liquid, "discretization": kind, "liquid_degree": degree, "liquid_scale": 0.7}
+                for liquid, degree in (
+                    ("discrete", 2),
+                    ("kb", 2),
+                    ("kb", 3),
+                    ("kb", 4),
+                    ("pb", 2),
+                    ("pb", 3),
+                    ("pb", 4),
+                )
+                for kind in ("zoh", "bilinear")
+            ]
+            + [
+                {"liquid": liquid, "liquid_bound": bound, "liquid_scale": 1.0}
+                for liquid in ("exact", "discrete")
+                for bound in (None, 1.0, 1.3)
+            ],
+        ),
+    )
+    for k, options in enumerate(several)
+}
+LAYERS |= {"LSTM twice": [LSTM(4), LSTM(3)], "GRU twice": [GRU(4), GRU(3)]}
+LAYERS |= {
+    f"{name} {k}": [layer]
+    for name, row in ROWS.items()
+    for k, layer in enumerate(row.examples)
+    if layer.causal and name != "SpikingLIF relaxed"
+}
+
+
+def features(layers):
+    return layers[0].input_size or I
+
+
+def made(layers, rng, dtype="float64"):
+    """A model without parameters or statistics that are all the same, as training leaves none."""
+    model = Model(*layers, input_dim=features(layers), seed=1, dtype=dtype, backend="numpy")
+    model.theta += 0.1 * rng.standard_normal(model.theta.size)
+    for name, values in model.buffers.items():
+        values *= rng.uniform(0.5, 2, values.shape)
+        if name.endswith("mean"):
+            values += rng.standard_normal(values.shape)
+    return model
+
+
+# ---------------------------------------------------------------------------------------------- random stacks
+
+MAPPINGS = (None, "linear", "affine")
+
+
+def _wiring(rng, n):
+    O = int(rng.integers(1, 4))
+    kind = rng.integers(4)
+    if kind == 0:
+        return AutoNCP(O + int(rng.integers(3, 9)), O, seed=int(rng.integers(100)))
+    if kind == 1:
+        return FullyConnected(O + int(rng.integers(4)), O)
+    if kind == 2:
+        return Random(O + int(rng.integers(5)), O, 0.4, random_seed=int(rng.integers(100)))
+    return RandomWiring(n, O, O + int(rng.integers(6)), seed=int(rng.integers(100)))
+
+
+def _units(rng):
+    return int(rng.integers(1, 7))
+
+
+def _liquid_s4(rng, n, pick):
+    liquid = pick(("exact", "discrete", "kb", "pb"))
+    options = {"liquid_bound": pick((None, 1.0, 1.5))} if liquid in ("exact", "discrete") else {}
+    discretization = "zoh" if liquid == "exact" else pick(DISCRETIZATIONS)
+    return LiquidS4(
+        2 * _units(rng), liquid=liquid, liquid_degree=pick((2, 3, 4)), discretization=discretization,
+        modes=pick(("legs", "lin", "inv")), step_min=0.01, step_max=1.0, **options,
+    )  # fmt: skip
+
+
+# Each makes a layer from a generator, the features that it is to take, and what chooses one of several.
+MAKERS = {
+    "LTC": lambda rng, n, pick: LTC(
+        _wiring(rng, n), solver=pick(tuple(SOLVERS)), ode_unfolds=int(rng.integers(1, 5)), check_stability="off",
+        input_mapping=pick(MAPPINGS), output_mapping=pick(MAPPINGS), positivity=pick(("softplus", "clip")),
+        init={"cm": 2.0},
+    ),
+    "LRC": lambda rng, n, pick: LRC(
+        _wiring(rng, n), solver=pick(tuple(SOLVERS)), ode_unfolds=int(rng.integers(1, 3)), check_stability="off",
+        elastance=pick(ELASTANCES), elastance_by=pick(ELASTANCE_BY), input_mapping=pick(MAPPINGS),
+        output_mapping=pick(MAPPINGS),
+    ),
+    "CfC": lambda rng, n, pick: CfC(
+        _units(rng), mode=pick(MODES), variant=pick(tuple(CONVENTIONS)), backbone_units=_units(rng),
+        backbone_layers=pick((0, 1, 2)), backbone_activation=pick(BACKBONE_ACTIVATIONS),
+    ),
+    "WiredCfC": lambda rng, n, pick: WiredCfC(
+        _wiring(rng, n), mode=pick(MODES), variant=pick(tuple(CONVENTIONS)), strict=pick((False, True))
+    ),
+    "GRU": lambda rng, n, pick: GRU(_units(rng)),
+    "LSTM": lambda rng, n, pick: LSTM(_units(rng)),
+    "CTGRU": lambda rng, n, pick: CTGRU(
+        _units(rng), scales=_units(rng), tau_min=pick((0.1, 1.0)), decay=pick(("before", "after"))
+    ),
+    "CTRNN": lambda rng, n, pick: CTRNN(
+        _units(rng), solver=pick(CTRNN_SOLVERS), ode_unfolds=_units(rng), activation=pick(tuple(ACTIVATIONS)),
+        global_feedback=pick((False, True)), check_stability="off", tau=pick((0.7, 2.0)),
+    ),
+    "NeuralODE": lambda rng, n, pick: NeuralODE(
+        _units(rng), solver=pick(("rk4", "euler")), ode_unfolds=_units(rng), activation=pick(tuple(ACTIVATIONS))
+    ),
+    "LrcSSM": lambda rng, n, pick: LrcSSM(
+        _units(rng), solver=pick(tuple(SOLVERS)), ode_unfolds=pick((1, 2)), elastance=pick(ELASTANCES),
+        check_stability="off",
+    ),
+    "S4D": lambda rng, n, pick: S4D(
+        2 * _units(rng), discretization=pick(DISCRETIZATIONS), modes=pick(("legs", "lin", "inv")), step_min=0.01,
+        step_max=1.0,
+    ),
+    "LiquidS4": _liquid_s4,
+    "SpikingLIF": lambda rng, n, pick: SpikingLIF(
+        _units(rng), recurrent=pick((False, True)), reset=pick((0.0, -0.3, "subtract")), refractory=pick((0.0, 0.4)),
+        tau=2.0, init={"b": (1.0, 3.0)},
+    ),
+    "MixedMemory": lambda rng, n, pick: MixedMemory(
+        pick((LTC(AutoNCP(6, 2)), CfC(3, backbone_units=4), LRC(FullyConnected(4, 2), solver="semi_implicit"))),
+        pick(("torch", "keras")),
+    ),
+    "Residual": lambda rng, n, pick: Residual(*random_layers(rng, n, most=2), Dense(n, pick(tuple(ACTIVATIONS)))),
+    "Dense": lambda rng, n, pick: Dense(_units(rng), pick(tuple(ACTIVATIONS))),
+    "GLU": lambda rng, n, pick: Residual(Dense(2 * n), GLU()),
+    "GELU": lambda rng, n, pick: GELU(),
+    "LayerNorm": lambda rng, n, pick: LayerNorm(epsilon=0.1),
+    "BatchNorm": lambda rng, n, pick: BatchNorm(),
+    "Dropout": lambda rng, n, pick: Dropout(0.3),
+    "InputMapping": lambda rng, n, pick: InputMapping(pick(MAPPINGS)),
+    "Standardize": lambda rng, n, pick: Standardize(inverse=pick((False, True))),
+    "Pooling": lambda rng, n, pick: Pooling(pick(("mean", "max", "last"))),
+}  # fmt: skip
+
+
+def random_layers(rng, n, most=4, without=()):
+    """Some layers in a row that take n features."""
+
+    def pick(several):
+        return several[int(rng.integers(len(several)))]
+
+    names, found = sorted(set(MAKERS) - set(without)), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a random wiring may have a neuron that no input reaches
+        for _ in range(int(rng.integers(1, most + 1))):
+            found.append(MAKERS[pick(names)](rng, n, pick).with_input(n))
+            n = found[-1].output_size
+    return found
+
+
+def random_model(rng, dtype="float64", without=()):
+    """A model of some random layers with random parameters; ``without``: names of layers."""
+    n = int(rng.integers(1, 5))
+    return made(random_layers(rng, n, without=without), rng, dtype)
