@@ -34,6 +34,11 @@ class Fixed:
         self._name = name
         self._called: set[str] = set()
 
+    @property
+    def described(self) -> str:
+        """What the head of the files says about numbers."""
+        return "Numbers are integers of 32 bits times a power of 2."
+
     def literals(self, owner: object, values: np.ndarray) -> tuple[str, Sequence[str]]:
         """Tables have 16 bits where that is enough."""
         small = np.abs(values).max(initial=0) < 2**15

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..c.storage import expressions, targets
+from ..c.groups import expressions, targets
 from ..program import Apply, Map, Vector, leaves, statements
 from .arithmetic import HIGHEST
 
