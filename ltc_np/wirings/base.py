@@ -85,8 +85,7 @@ class Wiring:
     arguments : dict, optional
         For subclasses: the arguments of their constructor by name, plain JSON values.
     layers : sequence of (name, ids), optional
-        For subclasses: the neurons by layer, in order of flow, each neuron once.  Default one layer
-        "recurrent".
+        The neurons by layer, in order of flow, each neuron once.  Default one layer "recurrent".
 
     Attributes
     ----------
@@ -150,13 +149,14 @@ class Wiring:
     ) -> None:
         units = checks.integer("units", units, 1)
         output_dim = units if output_dim is None else checks.integer("output_dim", output_dim, 1, units)
+        own_layers = layers is not None
         if layers is None:
             layers = [("recurrent", range(units))]
         layers = tuple((str(name), tuple(checks.integer("id in layers", i, 0) for i in ids)) for name, ids in layers)
         if sorted(i for _, ids in layers for i in ids) != list(range(units)):
             raise ValueError(f"`layers` must hold each of the neurons 0..{units - 1} once, got {layers}")
         if arguments is None:
-            arguments = {"units": units, "output_dim": output_dim}
+            arguments = {"units": units, "output_dim": output_dim} | ({"layers": layers} if own_layers else {})
         if not isinstance(arguments, dict):
             raise TypeError(f"`arguments` must be a dict, got {arguments!r}")
         try:
@@ -223,6 +223,7 @@ class Wiring:
         sensory_edges: Iterable[tuple[int, int, float]],
         output_dim: int | None = None,
         input_dim: int | None = None,
+        layers: Iterable[tuple[str, Iterable[int]]] | None = None,
     ) -> Wiring:
         """A built wiring with the given synapses.
 
@@ -237,6 +238,8 @@ class Wiring:
             Number of motor neurons (the first ones); default N.
         input_dim : int, optional
             Number of inputs I; default the largest sensory pre + 1.
+        layers : sequence of (name, ids), optional
+            The neurons by layer, in order of flow, each neuron once.  Default one layer "recurrent".
 
         Returns
         -------
@@ -255,7 +258,7 @@ class Wiring:
         >>> wiring.sensory_gain
         array([0.5, 1. ])
         """
-        wiring = Wiring(units, output_dim)
+        wiring = Wiring(units, output_dim, layers=layers)
         recurrent = edge_lists("edges", edges, wiring.units, wiring.units)
         input_limit = 2**31 if input_dim is None else checks.integer("input_dim", input_dim, 1)
         sensory = edge_lists("sensory_edges", sensory_edges, input_limit, wiring.units)
@@ -266,7 +269,12 @@ class Wiring:
 
     @staticmethod
     @explained
-    def from_matrix(adjacency: ArrayLike, sensory_adjacency: ArrayLike, output_dim: int | None = None) -> Wiring:
+    def from_matrix(
+        adjacency: ArrayLike,
+        sensory_adjacency: ArrayLike,
+        output_dim: int | None = None,
+        layers: Iterable[tuple[str, Iterable[int]]] | None = None,
+    ) -> Wiring:
         """A built wiring with a synapse for each non-zero entry of two signed matrices.
 
         Parameters
@@ -276,6 +284,8 @@ class Wiring:
         sensory_adjacency : (I, N) array of real numbers, [input, post]
         output_dim : int, optional
             Number of motor neurons (the first ones); default N.
+        layers : sequence of (name, ids), optional
+            As for `from_edges`.
 
         Returns
         -------
@@ -293,7 +303,7 @@ class Wiring:
         recurrent = matrix_lists("adjacency", adjacency, (units, units))
         sensory = matrix_lists("sensory_adjacency", sensory_adjacency, (None, units))
         input_dim = checks.integer("rows of sensory_adjacency", sensory_adjacency.shape[0], 1)
-        return _warned(_with_edges(Wiring(units, output_dim), input_dim, (recurrent, sensory)))
+        return _warned(_with_edges(Wiring(units, output_dim, layers=layers), input_dim, (recurrent, sensory)))
 
     def _list(self, which: int, attribute: str) -> Edges:
         synapses = self._edges[which]

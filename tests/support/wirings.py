@@ -25,11 +25,21 @@ def hand_made():
     return Wiring.from_edges(4, EDGES, SENSORY_EDGES, output_dim=2, input_dim=3)
 
 
+def in_layers():
+    layers = [("first", [3, 2]), ("motor", range(2))]
+    return Wiring.from_edges(4, EDGES, SENSORY_EDGES, output_dim=2, input_dim=3, layers=layers)
+
+
 def with_gains():
     return Wiring.from_edges(3, [(0, 1, -0.5), (1, 0, 2)], [(0, 0, 1), (0, 2, 0.25)])
 
 
-BUILT = [recipe.build(3) for recipe in RECIPES] + [RandomWiring(2, 3, 5, seed=8), hand_made(), with_gains()]
+BUILT = [recipe.build(3) for recipe in RECIPES] + [
+    RandomWiring(2, 3, 5, seed=8),
+    hand_made(),
+    in_layers(),
+    with_gains(),
+]
 
 
 def name_of(wiring):

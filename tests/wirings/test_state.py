@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from support.wirings import BUILT, RECIPES, name_of, through_npz
+from support.wirings import BUILT, RECIPES, hand_made, in_layers, name_of, through_npz
 
 from ltc_np.wirings import AutoNCP, FullyConnected, RandomWiring, Wiring
 
@@ -66,6 +66,19 @@ def test_subclass_of_a_user():
     assert pickle.loads(pickle.dumps(ring)) == ring
     again = Wiring.from_state(through_npz(ring.state()))
     assert type(again) is Ring and again == ring and again.build(2) == Ring(5, gain=-0.5).build(2)
+
+
+def test_layers_of_a_wiring_made_from_edges():
+    """They are part of it: of its equality, its state, and of the same wiring made from matrices."""
+    wiring, plain = in_layers(), hand_made()
+    assert wiring.layers == (("first", (3, 2)), ("motor", (0, 1)))
+    assert wiring != plain and (wiring.adjacency_matrix == plain.adjacency_matrix).all()
+    matrices = wiring.adjacency_matrix, wiring.sensory_adjacency_matrix
+    assert Wiring.from_matrix(*matrices, 2, wiring.layers) == wiring
+    assert Wiring.from_state(wiring.state()) == pickle.loads(pickle.dumps(wiring)) == wiring
+    assert wiring.get_type_of_neuron(2) == "first"
+    with pytest.raises(ValueError, match=r"`layers` must hold each of the neurons 0\.\.3 once"):
+        Wiring.from_matrix(*matrices, 2, [("first", [3]), ("motor", [0, 1])])
 
 
 def test_state_of_a_class_that_is_not_here():
