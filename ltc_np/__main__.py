@@ -7,6 +7,7 @@ USAGE = """usage: python -m ltc_np COMMAND [options]
 commands:
   bench    speed of the standard cases on this machine, against the limit of its processor
   export   a saved model as C99
+  convert  files of ncps' state dicts to model files, and back
 """
 
 
@@ -22,6 +23,10 @@ def main(argv):
 
         export(argv[1:])
         return 0
+    if argv[:1] == ["convert"]:
+        from .interop.ncps.command import main as convert
+
+        return convert(argv[1:])
     wanted_help = argv in (["-h"], ["--help"])
     if argv and not wanted_help:
         print(f"python -m ltc_np: unknown command {argv[0]!r}", file=sys.stderr)

@@ -12,6 +12,7 @@ import pytest
 
 import ltc_np as lib
 from ltc_np import metrics
+from ltc_np.interop.ncps import from_ncps, to_ncps
 from ltc_np.train.callbacks import CSVLogger, ReduceLROnPlateau
 
 X, Y = np.random.default_rng(0).normal(size=(2, 4, 5, 3))[..., :2].astype(float)
@@ -24,6 +25,7 @@ def model(**options):
 
 
 MODEL, CLASSIFIER = model(), model(return_sequences=False)
+CLOSED_FORM = lib.CfCRNN(3, input_dim=2, backbone_units=4, backbone_layers=2, seed=0, backend="numpy")
 OUT, TAPE = MODEL.forward(X)
 WIRED = {"input_dim": 2, "ode_unfolds": 2, "epsilon": 1e-8, "positivity": "clip", "solver": "rk4",
          "check_stability": "off", "input_mapping": "affine", "output_mapping": None, "init": {"w": 0.5}}  # fmt: skip
@@ -142,6 +144,12 @@ CALLS = {
                         "h0": np.zeros((2, 6)), "step": 1e-6, "seed": 0}),
     "gradcheck.direction": (lib.gradcheck.direction, {"model": MODEL, "x": X, "dt": 0.5, "step": 1e-6, "seed": 0}),
     "solver_error": (lib.solver_error, {"model": MODEL, "x": X, "dt": 0.5, "tolerance": 0.1, "unfolds": (1, 2)}),
+    "from_ncps": (from_ncps, {"source": to_ncps(MODEL), "prefix": "", "wiring": lib.AutoNCP(6, 2), "output_dim": 2,
+                  "positivity": "softplus", "ode_unfolds": 6, "epsilon": 1e-8, "return_sequences": True,
+                  "dtype": "float32", "backend": "numpy"}),
+    "from_ncps of a CfC": (from_ncps, {"source": to_ncps(CLOSED_FORM), "mode": "default", "activation": "relu",
+                           "backbone_dropout": 0.1}),
+    "to_ncps": (to_ncps, {"model": CLOSED_FORM, "as_module": False}),
     "set_num_threads": (lib.set_num_threads, {"n": 1}),
     "register": (lib.register, {"cls": lib.Dense}),
 }  # fmt: skip

@@ -230,10 +230,22 @@ class WiredCfC(Layer):
         (rows, columns) array
             Rows: the inputs of that layer of neurons, then its own neurons; columns: these.
         """
+        cell, head = self._find(name)
+        return _matrix(cell, head, np.asarray(values))
+
+    def weights(self, name: str) -> tuple[Ints, Ints]:
+        """(rows, columns), in the matrix that `dense` shows, of the numbers of a weight that the wiring masks."""
+        cell, head = self._find(name)
+        index = cell.index[head]
+        if index is None:
+            raise ValueError(f"`name` must be a weight that is a list, got {name!r}, which is a whole matrix")
+        return index
+
+    def _find(self, name: str) -> tuple[_Cell, str]:
         for cell in self.cells:
             for head in cfc.heads(self.mode, self.variant):
                 if name == f"{cell.name}_{head}_w":
-                    return _matrix(cell, head, np.asarray(values))
+                    return cell, head
         raise ValueError(f"`name` must be a weight such as {self.cells[0].name}_ff1_w, got {name!r}")
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> list[Any]:
