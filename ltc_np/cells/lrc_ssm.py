@@ -176,8 +176,9 @@ class LrcSSM(Layer):
     it is symmetric, positive by softplus.  Initially that is 1, and all others are uniform in +-1/sqrt(units), as
     published.  The time constant of a unit is 1 / (epsilon sigmoid(f)), initially about 4, so that it forgets within
     some steps of dt = 1; ``init={"elastance_b": (-6.0, 0.0)}`` covers 4 to 800.
-    State: the N potentials ``v``, which are the output, at most max(abs(h0), 2 abs(vleak)) with euler below dt = 1, and
-    with the stable solvers.  Cost: 2*B*T*N*I multiplications, and 4 sigmoids a step, unit and stage (5 if symmetric,
+    State: the N potentials ``v``, which are the output.  With euler up to dt = 1, and with the stable solvers, they are
+    at most max(abs(h0), abs(vleak) / sigmoid(f)) for the least f that inputs can make, gleak plus the negative weights
+    sensory_w and w; there is no smaller bound, as there is for an `LRC`, whose weights are positive.  Cost: 2*B*T*N*I multiplications, and 4 sigmoids a step, unit and stage (5 if symmetric,
     3 without elastance); three times that with gradients.
 
     Examples

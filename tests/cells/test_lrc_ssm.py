@@ -247,6 +247,22 @@ def test_long_steps_need_a_stable_solver(backend):
             assert np.abs(y).max() < 300
 
 
+@pytest.mark.parametrize(("solver", "dt"), [("euler", 1.0), ("semi_implicit", 50.0), ("exponential", 50.0)])
+def test_the_bound_of_the_potentials(solver, dt, backend):
+    """That of the docstring holds, and twice vleak, which is that of an LRC, does not."""
+    x, _, h0 = data(6, 100, 3, 5)
+    above = 0
+    for seed in range(5):
+        model = lively(I=3, backend=backend, seed=seed, solver=solver, ode_unfolds=1)
+        p = model.effective
+        least = p["gleak"] + np.minimum(p["sensory_w"], 0).sum(0) + np.minimum(p["w"], 0)
+        y = np.abs(model(3 * x, dt=dt, h0=h0))
+        bound = np.maximum(np.abs(h0), np.abs(p["vleak"]) * (1 + np.exp(-least)))
+        assert (y <= bound[:, None] * (1 + 1e-12)).all()
+        above = max(above, (y / np.maximum(np.abs(h0), 2 * np.abs(p["vleak"]))[:, None]).max())
+    assert above > 1.5
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_bound_of_the_rate_is_one(sign):
     """The largest rate at any state and input that the check allows for; a synapse that closes takes nothing off it."""
