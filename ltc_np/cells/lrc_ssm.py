@@ -178,8 +178,9 @@ class LrcSSM(Layer):
     some steps of dt = 1; ``init={"elastance_b": (-6.0, 0.0)}`` covers 4 to 800.
     State: the N potentials ``v``, which are the output.  With euler up to dt = 1, and with the stable solvers, they are
     at most max(abs(h0), abs(vleak) / sigmoid(f)) for the least f that inputs can make, gleak plus the negative weights
-    sensory_w and w; there is no smaller bound, as there is for an `LRC`, whose weights are positive.  Cost: 2*B*T*N*I multiplications, and 4 sigmoids a step, unit and stage (5 if symmetric,
-    3 without elastance); three times that with gradients.
+    sensory_w and w; there is no smaller bound, as there is for an `LRC`, whose weights are positive.
+    Cost: 2*B*T*N*I multiplications, and 4 sigmoids a step, unit and stage (5 if symmetric, 3 without elastance); three
+    times that with gradients.
 
     Examples
     --------

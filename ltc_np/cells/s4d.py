@@ -50,8 +50,8 @@ class S4D(StateSpaceCell):
     method : "scan", "parallel" or "fft"
         How sequences are computed in which all steps last equally long: step by step; in pieces side by side, which is
         faster for few channels and long sequences (only with ``"zoh"``); or by the fast Fourier transform, in float64,
-        with memory for all steps of a channel.  What else there is (other sequences, `step`, the gradient of dt) goes
-        step by step in any case.
+        with memory for all steps of a channel, which is faster with ``backend="numpy"`` only.  What else there is
+        (other sequences, `step`, the gradient of dt) goes step by step in any case.
     lr_scale : float >= 0
         Factor on the learning rate of decay, frequency, b and log_step; they have no weight decay.
     init : dict, optional

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base import blas
 from ..base.workspace import Fresh
 from ..kernels.codes import EXACT
 
@@ -37,7 +38,11 @@ class _Saved(NamedTuple):
 
 
 class Convolution:
-    """A linear state space by the fast Fourier transform."""
+    """A linear state space by the fast Fourier transform.
+
+    Its products, one after another for every channel, are too small for BLAS to share among threads: on a busy machine
+    they would wait for each other longer than they compute.
+    """
 
     fft: Any
     space: Any
@@ -50,11 +55,13 @@ class Convolution:
         return self.fft.regular(dt, lengths) is not None
 
     def forward(self, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep) -> tuple[Array, Array, Any]:
-        return self.fft.forward(self.space, x, self.fft.regular(dt, lengths), lengths, h0)
+        with blas.one_thread():
+            return self.fft.forward(self.space, x, self.fft.regular(dt, lengths), lengths, h0)
 
     def backward(self, saved: Any, d_y: Array, d_h: Array, g: Arrays) -> tuple[Array, Array]:
         """Adjoint of `forward`: d_x (B, T, H), d_h0 (B, K); gradients are added to ``g``."""
-        return self.fft.backward(self.space, saved, d_y, d_h, g)
+        with blas.one_thread():
+            return self.fft.backward(self.space, saved, d_y, d_h, g)
 
 
 class Pieces:

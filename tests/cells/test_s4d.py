@@ -6,6 +6,7 @@ from support import TESTS
 from support.state_space import run
 
 from ltc_np import S4D, Adam, Dense, LiquidS4, Model
+from ltc_np.base import blas
 from ltc_np.base.workspace import Fresh
 from ltc_np.cells import modes
 from ltc_np.cells.modes import MODES
@@ -170,6 +171,28 @@ def test_the_scan_is_the_convolution(kind, lengths, backend):
         results.append([y, model(x, **given, return_state=True)[1], g.theta, g.x, g.h0, g.dt])
     for a, b in zip(*results, strict=True):
         assert np.abs(a - b).max() <= 1e-10 * np.abs(a).max()
+
+
+def test_products_of_the_convolution_run_on_one_thread(backend, monkeypatch):
+    """Of BLAS, in the forward and in the backward pass, whatever the caller has set."""
+    if blas._openblas is None:
+        pytest.skip("NumPy's BLAS is not OpenBLAS")
+    (get, set_), seen, rfft = blas._openblas, [], np.fft.rfft
+
+    def looking(*args):
+        seen.append(get())
+        return rfft(*args)
+
+    monkeypatch.setattr(np.fft, "rfft", looking)
+    before = get()
+    try:
+        set_(2)
+        made(S4D(4, input_dim=1, method="fft"), backend).loss_and_grad(np.ones((1, 5, 1)), np.ones((1, 5, 1)))
+        assert get() == 2
+    finally:
+        set_(before)
+    assert len(seen) > 2
+    assert set(seen) == {1}
 
 
 def test_training_by_fft(backend):
