@@ -5,7 +5,7 @@ import pytest
 from support import compilers
 from support.compilers import Compiled
 
-from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model
+from ltc_np import LRC, LTC, S4D, AutoNCP, Dense, FullyConnected, Model
 from ltc_np.export import c
 from ltc_np.export.lower import program
 from ltc_np.kernels.codes import SOLVERS
@@ -34,6 +34,19 @@ def test_it_computes_the_steps_of_its_model(name, dtype, unroll, compiler, rng, 
         x, dt = rng.standard_normal(I).astype("float32"), np.float32(rng.exponential() * (t % 3 > 0))
         y, state = model.step(x, dt=dt if model.takes_dt else None, state=state)
         np.testing.assert_allclose(compiled.step(x, dt), y, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["LTC", "LRC", "S4D"])
+def test_one_input_needs_no_list_of_sources(name, rng, tmp_path):
+    """Not even where some neurons, or parts of modes, do not read it; and all options may be left out."""
+    layer = {"LTC": LTC(AutoNCP(9, 2)), "LRC": LRC(AutoNCP(9, 2)), "S4D": S4D(6, modes="lin")}[name]
+    model = Model(layer, input_dim=1, seed=1, dtype="float64", backend="numpy")
+    compiled = Compiled(program(model), c.write(model, tmp_path / "c", "net").folder, "net", compilers.HOST[0])
+    state = None
+    for _ in range(STEPS):
+        x, dt = rng.standard_normal(1).astype("float32"), np.float32(rng.uniform())
+        y, state = model.step(x, dt=dt, state=state)
+        np.testing.assert_allclose(compiled.step(x, dt), y, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("compiler", compilers.HOST)

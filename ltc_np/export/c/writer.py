@@ -236,7 +236,7 @@ class Writer:
             with self._lines.block(f"for (int i = 0; i < {rows.width}; i++)"):
                 term("i", "i" if n == "0" else f"{n} * {rows.width} + i")
         else:
-            column = f"{self.tables.indices(rows.columns, 'source')}[k]"
+            column = "0" if rows.width == 1 else f"{self.tables.indices(rows.columns, 'source')}[k]"
             if n == "0":
                 head = f"for (int k = 0; k < {len(rows.columns)}; k++)"
             else:
