@@ -19,7 +19,7 @@ def main(argv):
         bench(argv[1:])
         return 0
     if argv[:1] == ["export"]:
-        from .export.c.command import main as export
+        from .export.command import main as export
 
         export(argv[1:])
         return 0

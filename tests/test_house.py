@@ -56,6 +56,9 @@ TESTED_THROUGH = {
             export.lower.ltc export.lower.mapping export.lower.nested export.lower.ode export.lower.pair
             export.lower.solvers export.lower.spiking_lif export.lower.state_space export.lower.wired_cfc
         """,
+        "tests/export/fixed/test_write.py writes folders and runs the command": """
+            export.fixed.calibration export.fixed.write
+        """,
         "tests/export/fixed/test_quantise.py quantises every layer": """
             export.fixed.c_text export.fixed.quantised export.fixed.ranges export.fixed.report export.fixed.translate
         """,

@@ -10,8 +10,8 @@ import pytest
 from support import ROOT, compilers
 
 from ltc_np import LTC, AutoNCP, Bidirectional, Dense, Model, __main__
-from ltc_np.export import c
-from ltc_np.export.c import command, folder
+from ltc_np.export import c, command
+from ltc_np.export.c import folder
 from ltc_np.export.c.names import RESERVED
 from ltc_np.export.identity import identity
 

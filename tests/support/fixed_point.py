@@ -52,7 +52,7 @@ def sequences(model, rng, B, T):
 def in_c(quantised, folder, compiler, x, dt=None, unroll=False):
     """Outputs (B, T, O) and last states (B, K), real and integer, as C computes them."""
     program = quantised.program
-    text = source(program, "net", Fixed("net"), unroll, "")
+    text = source(program, "net", Fixed("net", {}), unroll, "")
     (folder / "net.h").write_text(text.header)
     (folder / "net.c").write_text(text.source + LOOP.replace("@time", ", dt[k]" if program.takes_dt else ""))
     library = folder / f"net_{compiler}.so"
@@ -60,8 +60,8 @@ def in_c(quantised, folder, compiler, x, dt=None, unroll=False):
     B, T, _ = x.shape
     y, last = np.zeros((B, T, program.output_size), np.int32), np.zeros((B, max(program.state_size, 1)), np.int32)
     dt = np.ones((B, T)) if dt is None else dt
-    given = [integers(x, quantised.x_places), integers(dt, quantised.dt_places)]
+    given = [integers(x, quantised.places["x"]), integers(dt, quantised.places.get("dt", 0))]
     arrays = [np.ascontiguousarray(array, np.int32) for array in given] + [y, last]
     pointers = (array.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)) for array in arrays)
     ctypes.CDLL(str(library)).net_run(ctypes.c_int32(B), ctypes.c_int32(T), *pointers)
-    return y / 2.0**quantised.y_places, last[:, : program.state_size]
+    return y / 2.0 ** quantised.places["y"], last[:, : program.state_size]

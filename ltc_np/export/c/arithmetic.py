@@ -54,6 +54,10 @@ class Arithmetic(Protocol):
     @property
     def described(self) -> str: ...
 
+    @property
+    def table_bytes(self) -> int:
+        """Of the tables in `functions`."""
+
     def literals(self, owner: object, values: np.ndarray) -> tuple[str, Sequence[str]]:
         """The C type of a table and its elements as text.
 
@@ -87,6 +91,15 @@ class Arithmetic(Protocol):
 
     def total_term(self, statement: Total, i: str, scope: Scope) -> str:
         """Element ``i``, which is added to the sum, or of which the maximum is taken."""
+
+    def interface(self, name: str) -> str:
+        """What a caller must know of the numbers, in NAME.h behind its other constants."""
+
+    def from_real(self, name: str, variable: str, text: str) -> str:
+        """A number of C, ``text``, as one of the variable "x" or "dt", in the sketch."""
+
+    def to_real(self, name: str, text: str) -> str:
+        """An element of "y" as a number that can be printed, in the sketch."""
 
     def header_includes(self) -> Sequence[str]:
         """What NAME.h includes, as `"<stdint.h>"`."""

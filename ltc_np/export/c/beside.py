@@ -9,6 +9,8 @@ from .templates import filled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .arithmetic import Arithmetic
+
 CMAKE = """\
 # The library @name and its test:
 #
@@ -35,7 +37,7 @@ add_test(NAME @name_test COMMAND @name_test)
 SKETCH = """\
 // Runs @name on an Arduino board and prints its outputs.  Boards with an 8-bit AVR keep the tables in RAM, where
 // large networks have no room.
-#include "@name.h"
+@real_numbers#include "@name.h"
 
 static @name_state state;
 static @real x[@NAME_INPUTS];
@@ -48,27 +50,33 @@ void setup() {
 
 void loop() {
   for (int i = 0; i < @NAME_INPUTS; i++) {
-    x[i] = 0;  // your sensors, in the units that the network was trained with
+    x[i] = @zero;  // your sensors, in the units that the network was trained with
   }
 @step
   for (int i = 0; i < @NAME_OUTPUTS; i++) {
-    Serial.print(y[i]);
+    Serial.print(@shown);
     Serial.print(i < @NAME_OUTPUTS - 1 ? '\\t' : '\\n');
   }
 }
 """
 WITH_TIME = """\
   const unsigned long now = micros();
-  @name_step(&state, x, (now - before) * (@real)1e-6, y);  // seconds, if the network was trained with seconds
+  @name_step(&state, x, @elapsed, y);  // seconds, if the network was trained with seconds
   before = now;"""
 
 
-def beside(name: str, c_type: str, takes_dt: bool, files: Mapping[str, str]) -> dict[str, str]:
+def beside(name: str, arithmetic: Arithmetic, takes_dt: bool, files: Mapping[str, str]) -> dict[str, str]:
     """Files by name; ``files`` are the two of the export, which an Arduino sketch wants in its own folder."""
+    is_real = arithmetic.c_type in ("float", "double")
+    seconds = f"(now - before) * ({arithmetic.c_type if is_real else 'double'})1e-6"
     values = {
         "name": name,
         "NAME": name.upper(),
-        "real": c_type,
+        "real": arithmetic.c_type,
+        "real_numbers": "" if is_real else f"#define {name.upper()}_REAL  // conversions from and to real numbers\n",
+        "zero": arithmetic.from_real(name, "x", "0"),
+        "elapsed": arithmetic.from_real(name, "dt", seconds),
+        "shown": arithmetic.to_real(name, "y[i]"),
         "before": "static unsigned long before;\n" if takes_dt else "",
         "begin": "\n  before = micros();" if takes_dt else "",
     }

@@ -36,6 +36,8 @@ class Floats:
         self.dtype = np.dtype(np.float32 if c_type == "float" else np.float64)
         self.used = Functions(c_type, libm)
 
+    table_bytes = 0
+
     @property
     def described(self) -> str:
         """What the head of the files says about numbers."""
@@ -103,6 +105,15 @@ class Floats:
 
     def total_term(self, statement: Total, i: str, scope: Scope) -> str:
         return self.value(statement.value, i, scope)
+
+    def interface(self, name: str) -> str:
+        return ""
+
+    def from_real(self, name: str, variable: str, text: str) -> str:
+        return text
+
+    def to_real(self, name: str, text: str) -> str:
+        return text
 
     def header_includes(self) -> Sequence[str]:
         return []

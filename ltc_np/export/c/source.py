@@ -30,7 +30,7 @@ HEADER = """\
 #define @NAME_OUTPUTS @outputs
 #define @NAME_STATES @states
 #define @NAME_TAKES_DT @takes_dt
-
+@interface
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -126,7 +126,8 @@ def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, ab
         "reset": reset,
         "step": _step(program, writer),
     }
-    header = filled(HEADER, values | {"includes": _includes(arithmetic.header_includes())})
+    shown = {"includes": _includes(arithmetic.header_includes()), "interface": arithmetic.interface(name)}
+    header = filled(HEADER, values | shown)
     includes = (*arithmetic.includes(), *(["<stdint.h>"] if writer.tables.needs_stdint else []))
     text = filled(SOURCE, values | {"includes": _includes(includes)})
     state, stack = (count * BYTES[arithmetic.c_type] for count in (room, writer.scratch))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ...model import Model
     from ..golden import Golden
     from ..program import Program
+    from .arithmetic import Arithmetic
+    from .source import Source
 
 C_TYPES: dict[str, Literal["float", "double"]] = {"float32": "float", "float64": "double"}
 # How far outputs may be from the model's, in units of their largest: besides four times what NumPy's arithmetic in the
@@ -116,16 +118,44 @@ def write(
     vectors = golden(model, program, dt, x, x_dt)
     error = _error(program, vectors, np.dtype(dtype))
     about = _about(model, arithmetic.described, vectors, error)
+    allowed = ALLOWED[dtype] * vectors.scale + 4 * error
+    text = write_files(target, name, program, arithmetic, vectors, allowed, about, unroll, measure)
+    return Export(target, text.table_bytes, text.state_bytes, text.stack_bytes, error)
+
+
+def write_files(
+    target: pathlib.Path,
+    name: str,
+    program: Program,
+    arithmetic: Arithmetic,
+    vectors: Golden,
+    allowed: float,
+    about: str,
+    unroll: bool,
+    measure: bool,
+) -> Source:
+    """Write a folder that was checked, and tell what is in it; the other arguments are checked, too.
+
+    Parameters
+    ----------
+    vectors : Golden
+        In the arithmetic's numbers.
+    allowed : float
+        By how much the outputs of the test may differ from theirs.
+    about : str
+        What the head of the files says.
+    """
     text = source(program, name, arithmetic, unroll, about)
+    text = text._replace(table_bytes=text.table_bytes + arithmetic.table_bytes)
     files = {file_name(name, "h"): text.header, file_name(name, "c"): text.source}
     sizes = measured(name, files) if measure else {}
     others = {
-        file_name(f"{name}_test", "c"): check(name, arithmetic, vectors, ALLOWED[dtype] * vectors.scale + 4 * error),
+        file_name(f"{name}_test", "c"): check(name, arithmetic, vectors, allowed),
         "report.md": report(name, program, text, about, sizes),
-        **beside(name, arithmetic.c_type, program.takes_dt, files),
+        **beside(name, arithmetic, program.takes_dt, files),
     }
     folder.write(target, files | others)
-    return Export(target, text.table_bytes, text.state_bytes, text.stack_bytes, error)
+    return text
 
 
 def _error(program: Program, vectors: Golden, dtype: np.dtype) -> float:
@@ -137,13 +167,19 @@ def _error(program: Program, vectors: Golden, dtype: np.dtype) -> float:
         return float(np.abs(np.array(outputs, np.float64) - vectors.y).max())
 
 
-def _about(model: Model, numbers: str, vectors: Golden, error: float) -> str:
-    """What the head of the files says."""
+def origin(model: Model) -> str:
+    """Which model an export was made of, in lines for the head of its files."""
     known = identity(model)
     layers = textwrap.shorten(known["layers"].replace("*/", "* /"), LONGEST, placeholder=" ...")
     return (
         f"Written by ltc_np {known['ltc_np']} from a model of {layers},\n"
         f"whose layers and parameters have the SHA-256 {known['sha256']}.\n"
+    )
+
+
+def _about(model: Model, numbers: str, vectors: Golden, error: float) -> str:
+    """What the head of the files says."""
+    return origin(model) + (
         f"{numbers} Over the {len(vectors.x)} steps of the test beside it the outputs, the largest of which is\n"
         f"{np.abs(vectors.y).max():.3g}, are within {error:.1e} of those that the model computes in float64."
     )

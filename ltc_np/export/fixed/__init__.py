@@ -6,8 +6,9 @@ that `write` makes of it.  Inside, `ranges` measures, `formats` chooses, `transl
 `curves`), and `c` and `c_text` say the same in C.
 """
 
-from .quantise import quantise
+from .quantise import HEADROOM, quantise
 from .quantised import Quantised
 from .report import Report
+from .write import write
 
-__all__ = ["Quantised", "Report", "quantise"]
+__all__ = ["HEADROOM", "Quantised", "Report", "quantise", "write"]

@@ -26,7 +26,8 @@ def saturated(wide: Numbers) -> Numbers:
 
 def integers(values: Numbers | float, places: Numbers | int) -> Numbers:
     """Real numbers as integers with so many binary places: the nearest of 32 bits, halves away from 0."""
-    scaled = np.asarray(values, np.float64) * np.exp2(places)
+    with np.errstate(over="ignore"):  # infinity is the largest integer, too
+        scaled = np.asarray(values, np.float64) * np.exp2(places)
     return np.trunc(np.clip(scaled + np.copysign(0.5, scaled), LOWEST, HIGHEST)).astype(np.int64)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..c.arithmetic import Sum
+from ..c.templates import filled
 from ..program import Constant, Number, Vector
 from .arithmetic import LOWEST
 from .c_text import definitions, table_bytes
@@ -14,7 +15,7 @@ from .primitives import Integer
 from .translate import FixedLinear, FixedSynapses, FixedTotal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..c.arithmetic import Scope
     from ..program import Expr, Linear, Synapses, Total
@@ -25,13 +26,49 @@ COMPARED = {"minimum": "<", "maximum": ">"}
 CALLED = {"divide", "sqrt", "sigmoid", "tanh", "normal_cdf", "exp", "relaxed", "sin", "cos"}
 
 
+INTERFACE = """\
+
+/* An integer at x stands for itself times 2**-@NAME_X_PLACES; dt and y likewise. */
+@places
+
+#ifdef @NAME_REAL
+/* Conversions, for callers that have real numbers: to the nearest integer, and what is too large to the largest. */
+static inline int32_t @name_nearest(double v)
+{
+    v += v < 0 ? -0.5 : 0.5;
+    return v > -2147483648.0 ? (v < 2147483647.0 ? (int32_t)v : INT32_MAX) : INT32_MIN;
+}
+@conversions#endif
+"""
+FROM_REAL = """
+static inline int32_t @name_@variable_from_real(double v)
+{
+    return @name_nearest(v * @factor);
+}
+"""
+TO_REAL = """
+static inline double @name_y_to_real(int32_t y)
+{
+    return (double)y * @factor;
+}
+"""
+
+
 class Fixed:
-    """`ltc_np.export.c.arithmetic.Arithmetic` of an integer program."""
+    """`ltc_np.export.c.arithmetic.Arithmetic` of an integer program.
+
+    Parameters
+    ----------
+    name : str
+        What all names begin with.
+    places : dict
+        Binary places of those of "x", "dt" and "y" that there are.
+    """
 
     c_type = "int32_t"
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, places: Mapping[str, int]) -> None:
+        self._name, self._places = name, places
         self._called: set[str] = set()
 
     @property
@@ -108,6 +145,21 @@ class Fixed:
 
     def total_term(self, statement: Total, i: str, scope: Scope) -> str:
         return self.value(statement.value, i, scope)
+
+    def interface(self, name: str) -> str:
+        values = {"name": name, "NAME": name.upper()}
+        macros = [f"#define {name.upper()}_{each.upper()}_PLACES {n}" for each, n in self._places.items()]
+        conversions = []
+        for variable, n in self._places.items():
+            template, power = (TO_REAL, -n) if variable == "y" else (FROM_REAL, n)
+            conversions.append(filled(template, values | {"variable": variable, "factor": repr(2.0**power)}))
+        return filled(INTERFACE, values | {"places": "\n".join(macros), "conversions": "".join(conversions)})
+
+    def from_real(self, name: str, variable: str, text: str) -> str:
+        return f"{name}_{variable}_from_real({text})"
+
+    def to_real(self, name: str, text: str) -> str:
+        return f"{name}_y_to_real({text})"
 
     def header_includes(self) -> Sequence[str]:
         return ["<stdint.h>"]

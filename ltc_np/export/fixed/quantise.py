@@ -10,7 +10,9 @@ from ...base import checks
 from ...network import sequences
 from ..c.prepare import prepared
 from ..c.source import source
+from ..golden import STEPS, Golden
 from ..lower import program as lowered
+from .arithmetic import integers
 from .bound import bound
 from .c import Fixed
 from .formats import Formats
@@ -77,12 +79,13 @@ def quantise(
     formats = Formats(program, ranges, headroom)
     found = Quantised(model, Translator(program, ranges, formats, headroom, bits).program, formats)
     run = found.run_checked(given)
+    found.golden = _golden(found, given, run.y)
     valid = np.arange(run.y.shape[1]) < given.lengths[:, None]
     error = np.abs(run.y - ranges.outputs)[valid]
-    arithmetic = Fixed("model")
+    arithmetic = Fixed("model", found.places)
     text = source(found.program, "model", arithmetic, False, "")
     found.report = Report(
-        errors=_errors(error, ranges.outputs[valid], bound(error, len(given.x), 2.0**-found.y_places)),
+        errors=_errors(error, ranges.outputs[valid], bound(error, len(given.x), 2.0 ** -found.places["y"])),
         formats=tuple(formats.listed()),
         saturated=run.counts,
         headroom=headroom,
@@ -91,6 +94,15 @@ def quantise(
         memory=Memory(text.table_bytes + arithmetic.table_bytes, text.state_bytes, text.stack_bytes),
     )
     return found
+
+
+def _golden(found: Quantised, given: sequences.Sequences, y: Numbers) -> Golden:
+    """The first steps of the longest sequence, in integers."""
+    longest = int(np.argmax(given.lengths))
+    steps = slice(min(STEPS, int(given.lengths[longest])))
+    numbers = {"x": given.x[longest, steps], "dt": given.dt[longest, steps], "y": y[longest, steps]}
+    whole = {name: integers(numbers[name], places) for name, places in found.places.items()}
+    return Golden(whole["x"], whole.get("dt"), whole["y"])
 
 
 def _errors(error: Numbers, outputs: Numbers, bounds: Numbers) -> tuple[OutputError, ...]:

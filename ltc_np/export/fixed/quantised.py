@@ -13,6 +13,7 @@ from .run import FixedMachine
 if TYPE_CHECKING:
     from ...base.types import ArrayLike, Bools, Numbers
     from ...model import Model
+    from ..golden import Golden
     from ..program import Program
     from .formats import Formats
     from .report import Report
@@ -50,16 +51,20 @@ class Quantised:
         What it was made of.
     program : Program
         Of integers.
-    x_places, dt_places, y_places : int
-        Binary places of inputs, elapsed times and outputs.
+    places : dict
+        Binary places of the interface: "x", "dt" if the model takes elapsed times, and "y".
     report : Report
+    golden : Golden
+        Some steps of the calibration data, in integers.
     """
 
     report: Report
+    golden: Golden
 
     def __init__(self, model: Model, program: Program, formats: Formats) -> None:
         self.model, self.program = model, program
-        self.x_places, self.dt_places, self.y_places = (int(formats.elements(name)[0]) for name in ("x", "dt", "y"))
+        names = ("x", "dt", "y") if program.takes_dt else ("x", "y")
+        self.places = {name: int(formats.elements(name)[0]) for name in names}
 
     def step(self, x_t: ArrayLike, *, dt: ArrayLike | None = None, state: Numbers | None = None) -> tuple[Any, Any]:
         """One time step, as `Model.step`: real inputs and outputs, the state in integers.
@@ -85,7 +90,7 @@ class Quantised:
         if state is not None:
             machine.values["state"][:] = np.atleast_2d(state).T
         time = np.broadcast_to(1.0 if dt is None else np.asarray(dt, dtype), len(x))
-        y = machine.step(integers(x, self.x_places), integers(time, self.dt_places)) / 2.0**self.y_places
+        y = self._step(machine, x, time)
         after = machine.values["state"].T
         return (y[0], after[0]) if single else (y, after)
 
@@ -104,8 +109,7 @@ class Quantised:
         for t in range(T):
             machine.counted = valid = t < given.lengths
             before = state.copy()
-            x_t, dt_t = integers(x[:, t], self.x_places), integers(dt[:, t], self.dt_places)
-            y[valid, t] = machine.step(x_t, dt_t)[valid] / 2.0**self.y_places
+            y[valid, t] = self._step(machine, x[:, t], dt[:, t])[valid]
             state[:, ~valid] = before[:, ~valid]
             beyond |= valid & self._beyond(x[:, t], dt[:, t])
         return Run(y, state.T.copy(), machine.touched | beyond, machine.saturated)
@@ -118,5 +122,11 @@ class Quantised:
 
     def _beyond(self, x: Numbers, dt: Numbers) -> Bools:
         """Of which sequences an input does not fit: x (B, I), dt (B,)."""
-        found = np.abs(x).max(1) * 2.0**self.x_places > 2**31
-        return found | (self.program.takes_dt & (dt * 2.0**self.dt_places > 2**31))
+        found: Bools = np.abs(x).max(1) * 2.0 ** self.places["x"] > 2**31
+        return found | (dt * 2.0 ** self.places["dt"] > 2**31) if "dt" in self.places else found
+
+    def _step(self, machine: FixedMachine, x: Numbers, dt: Numbers) -> Numbers:
+        """Real outputs (B, O) of real x (B, I) and dt (B,)."""
+        time = integers(dt, self.places["dt"]) if "dt" in self.places else np.zeros(len(x), np.int64)
+        y: Numbers = machine.step(integers(x, self.places["x"]), time) / 2.0 ** self.places["y"]
+        return y

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from .formats import Format
 
+IN_WORDS = "largest", "relative", "bound"
+
 
 class OutputError(NamedTuple):
     """The error of one output against the same model in float64, on the calibration data.
@@ -77,6 +79,15 @@ class Report(NamedTuple):
     sequences: int
     steps: int
     memory: Memory
+
+    @property
+    def in_words(self) -> str:
+        """What the head of the C says."""
+        largest, relative, bound = (max(getattr(error, name) for error in self.errors) for name in IN_WORDS)
+        return (
+            f"Over {self.steps} steps of calibration data the outputs were within {largest:.1e} of those that the "
+            f"model computes in float64, {relative:.1e} of their range; the bound for other sequences is {bound:.1e}."
+        )
 
     def __str__(self) -> str:
         lines = [

@@ -57,7 +57,7 @@ def calls(operation, rng):
 @pytest.mark.parametrize("operation", PRIMITIVES)
 def test_c_has_the_bits_of_numpy(operation, compiler, rng, tmp_path):
     program = calls(operation, rng)
-    text = source(program, "net", Fixed("net"), False, "")
+    text = source(program, "net", Fixed("net", {}), False, "")
     (tmp_path / "net.h").write_text(text.header)
     # A loop around the step, so that one call is enough.
     loop = (

@@ -166,7 +166,7 @@ def test_headroom_is_kept(seed, headroom):
     model = Model(Dense(2), input_dim=3, seed=0)
     x = rng.standard_normal((4, 5, 3))
     quantised = quantise(model, x, headroom=headroom)
-    limit = 2.0 ** (31 - quantised.x_places)
+    limit = 2.0 ** (31 - quantised.places["x"])
     largest = np.abs(x.astype("float32")).max() * headroom
     assert largest <= limit <= 2 * largest * 1.001
 

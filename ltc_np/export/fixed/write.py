@@ -1,0 +1,52 @@
+"""From a model in fixed point to a folder of C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...base import checks
+from ..c import folder
+from ..c.names import identifier
+from ..c.write import Export, origin, write_files
+from .c import Fixed
+from .quantised import Quantised
+
+if TYPE_CHECKING:
+    from ...base.types import PathLike
+
+
+def write(
+    quantised: Quantised, directory: PathLike, name: str = "model", *, unroll: bool = False, measure: bool = True
+) -> Export:
+    """Write one time step of a model in fixed point as C99 to a folder.
+
+    The test beside it runs some steps of the calibration data, and allows no difference.
+
+    Parameters
+    ----------
+    quantised : Quantised
+        Of `quantise`.
+    directory, name, unroll, measure
+        As those of `ltc_np.export.c.write`.
+
+    Returns
+    -------
+    Export
+        Its error is the largest one on the calibration data.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Of arguments; nothing is written then.
+    OSError
+        The folder cannot be written, or holds what no export wrote.
+    """
+    if not isinstance(quantised, Quantised):
+        raise TypeError(f"`quantised` must be what `quantise` gives, got {checks.brief(quantised)}")
+    name, target = identifier(name), folder.check(directory)
+    unroll, measure = checks.boolean("unroll", unroll), checks.boolean("measure", measure)
+    arithmetic = Fixed(name, quantised.places)
+    about = origin(quantised.model) + f"{arithmetic.described} {quantised.report.in_words}"
+    text = write_files(target, name, quantised.program, arithmetic, quantised.golden, 0.0, about, unroll, measure)
+    error = max(each.largest for each in quantised.report.errors)
+    return Export(target, text.table_bytes, text.state_bytes, text.stack_bytes, error)

@@ -1,0 +1,139 @@
+"""Folders of fixed point: their own test, what a caller sees, the sketch, and the command."""
+
+import subprocess
+
+import numpy as np
+import pytest
+from support import compilers
+from support.fixed_point import sequences
+
+from ltc_np import GRU, LTC, AutoNCP, Dense, Model
+from ltc_np.export import command, fixed
+from ltc_np.export.fixed.arithmetic import HIGHEST, LOWEST, integers
+
+MODELS = {"LTC": [LTC(AutoNCP(9, 2)), Dense(2, "tanh")], "GRU": [GRU(5)]}
+SANITIZED = ["-O1", "-fsanitize=undefined,address,float-cast-overflow", "-fno-sanitize-recover=all"]
+needs_compiler = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+
+
+@pytest.fixture(params=MODELS)
+def quantised(request, rng):
+    model = Model(*MODELS[request.param], input_dim=3, seed=1)
+    x, arguments = sequences(model, rng, 4, 50)
+    return fixed.quantise(model, x, **arguments)
+
+
+@needs_compiler
+@pytest.mark.parametrize("compiler", compilers.HOST)
+@pytest.mark.parametrize("unroll", [False, True])
+def test_its_own_test_allows_no_difference(quantised, compiler, unroll, tmp_path):
+    folder = fixed.write(quantised, tmp_path / "c", "net", unroll=unroll, measure=False).folder
+    command = compiler, *compilers.WARNINGS, *SANITIZED, "net.c", "net_test.c", "-o", tmp_path / "test"
+    compilers.run(*command, cwd=folder)
+    assert compilers.run(tmp_path / "test") == "net: largest error 0, allowed 0\n"
+    text = (folder / "net_test.c").read_text()
+    first = text.index("outputs[STEPS]")
+    at = text.index("{{", first) if "{{" in text[first:] else text.index("{", text.index("=", first) + 4)
+    (folder / "net_test.c").write_text(text[: at + 1] + "1 + " + text[at + 1 :])
+    compilers.run(*command, cwd=folder)
+    assert compilers.status(tmp_path / "test") == 1
+
+
+CALLER = """
+#define NET_REAL
+#include "net.h"
+#include <stdio.h>
+#include <math.h>
+int main(void)
+{
+    double v;
+    while (scanf("%lf", &v) == 1) {
+        printf("%ld %.17g\\n", (long)net_x_from_real(v), net_y_to_real((int32_t)(long)net_x_from_real(v)));
+    }
+    return 0;
+}
+"""
+
+
+@needs_compiler
+def test_real_numbers_become_the_integers_of_numpy(quantised, rng, tmp_path):
+    folder = fixed.write(quantised, tmp_path / "c", "net", measure=False).folder
+    (folder / "caller.c").write_text(CALLER)
+    compilers.run(compilers.HOST[0], *compilers.WARNINGS, *SANITIZED, "caller.c", "-o", tmp_path / "caller", cwd=folder)
+    places = quantised.places["x"]
+    halves = (rng.integers(-1000, 1000, 50) + 0.5) / 2.0**places
+    v = np.concatenate([rng.standard_normal(200), halves, [0, -0.0, 1e300, -1e300, np.inf, -np.inf]])
+    text = "\n".join(map(repr, v.tolist()))
+    done = subprocess.run([tmp_path / "caller"], input=text, capture_output=True, text=True, check=True).stdout
+    found = np.array([line.split() for line in done.splitlines()], float)
+    wanted = integers(v, places)
+    np.testing.assert_array_equal(found[:, 0], wanted)
+    np.testing.assert_array_equal(found[:, 1], wanted / 2.0 ** quantised.places["y"])
+    assert {LOWEST, HIGHEST} <= {*wanted}
+
+
+def test_files_say_what_they_are(quantised, tmp_path):
+    export = fixed.write(quantised, tmp_path / "c", "net", measure=False)
+    header = (export.folder / "net.h").read_text()
+    for name, places in quantised.places.items():
+        assert f"#define NET_{name.upper()}_PLACES {places}\n" in header
+    assert ("NET_DT_PLACES" in header) == quantised.program.takes_dt
+    assert "Numbers are integers of 32 bits" in header
+    assert f"within {export.error:.1e}" in header
+    assert quantised.report.memory == (export.table_bytes, export.state_bytes, export.stack_bytes)
+    sketch = (export.folder / "arduino" / "net" / "net.ino").read_text()
+    assert sketch.index("#define NET_REAL") < sketch.index('#include "net.h"')
+    assert "x[i] = net_x_from_real(0);" in sketch
+    assert "Serial.print(net_y_to_real(y[i]));" in sketch
+
+
+def test_only_what_was_quantised_is_written(tmp_path):
+    with pytest.raises(TypeError, match="`quantised` must be what `quantise` gives, got Model"):
+        fixed.write(Model(GRU(2), input_dim=1), tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+# ------------------------------------------------------------------------------------------------------------ command
+
+
+@pytest.fixture
+def saved(tmp_path, rng):
+    """Arguments of the command, and what they stand for."""
+    model = Model(LTC(AutoNCP(9, 2)), input_dim=3, seed=1)
+    model.save(tmp_path / "model.npz")
+    x, arguments = sequences(model, rng, 4, 20)
+    np.savez(tmp_path / "data.npz", x=x, **arguments)
+    return ["model.npz", "out", "--fixed", "--calibration", "data.npz"], model, x, arguments
+
+
+def test_command(saved, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments, model, x, kwargs = saved
+    command.main([*arguments, "--name", "net", "--int16", "--headroom", "4"])
+    printed = capsys.readouterr().out
+    report = fixed.quantise(model, x, **kwargs, weights="int16", headroom=4).report
+    assert str(report) in printed
+    assert (tmp_path / "out" / "net.h").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a[:2] + a[3:], "--calibration goes with --fixed only"),
+        (lambda a: a[:3], "--fixed needs --calibration FILE"),
+        (lambda a: [*a, "--double"], "--double goes without --fixed only"),
+        (lambda a: [*a[:-1], "model.npz"], "`calibration` must hold x, and dt and lengths if wanted, got model.npz"),
+        (lambda a: [*a[:-1], "text.npz"], "`calibration` must be an .npz of arrays, got text.npz"),
+        (lambda a: [*a[:-1], "x.npy"], "`calibration` must be an .npz of arrays, got x.npy: it is a single array"),
+        (lambda a: [*a[:-1], "none.npz"], "No such file"),
+        (lambda a: [*a, "--headroom", "0"], "`headroom` must be a finite number >= 1"),
+    ],
+)
+def test_command_says_in_one_line_what_is_wrong(change, message, saved, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.npz").write_text("no arrays")
+    np.save(tmp_path / "x.npy", np.zeros((2, 2)))
+    with pytest.raises(SystemExit):
+        command.main(change(saved[0]))
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
