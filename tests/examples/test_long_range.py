@@ -103,6 +103,19 @@ def test_the_linear_readout(long_range, folder):
     assert long_range.linear(long_range.TASKS["scp1"], args) == 100
 
 
+def test_what_the_table_says_in_words(long_range, folder):
+    args = argparse.Namespace(data=folder, models=["s4d", "lstm"])
+    ridge = long_range.linear(long_range.TASKS["ethanol"], args)
+
+    def found(**tests):
+        results = {("ethanol", name): [argparse.Namespace(test=test)] for name, test in tests.items()}
+        return long_range.findings(results, ["ethanol"], args)
+
+    assert f"finds\n{ridge:.1f} %, the best network (S4D) {ridge - 1:.1f} %." in found(s4d=ridge - 1, lstm=ridge - 2)
+    assert found(s4d=ridge + 40, lstm=ridge + 30) == ""
+    assert found(s4d=ridge + 40, lstm=20.0) == "LSTM learns nothing there."
+
+
 def test_models_have_as_many_parameters(long_range):
     for name, setting in long_range.MODELS.items():
         for task, features, steps in (("recall", 3, 2020), ("ethanol", 7, 175), ("scp1", 1, 112)):
