@@ -8,7 +8,7 @@ import pytest
 from support import compilers
 
 from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, Model
-from ltc_np.export import c
+from ltc_np.export import c, fixed
 
 HERE = pathlib.Path(__file__).parent / "targets"
 
@@ -98,6 +98,17 @@ def test_its_own_test_passes(target, options, tmp_path):
     folder = c.write(model, tmp_path / "c", "net", measure=False, **options).folder
     program = built(target, folder, folder / "net_test.c", tmp_path / "test.elf")
     assert emulated(target, program).startswith("net: largest error ")
+
+
+@pytest.mark.parametrize("name", ["NCP", "CfC", "GRU", "LSTM"])
+def test_fixed_point_has_the_same_bits(target, name, rng, tmp_path):
+    """Its test allows no difference from what NumPy computes."""
+    model = Model(*MODELS[name], input_dim=5, seed=0)
+    arguments = {"dt": rng.exponential(size=(4, 40))} if model.takes_dt else {}
+    quantised = fixed.quantise(model, rng.standard_normal((4, 40, 5)), **arguments)
+    folder = fixed.write(quantised, tmp_path / "c", "net", measure=False).folder
+    program = built(target, folder, folder / "net_test.c", tmp_path / "test.elf")
+    assert emulated(target, program) == "net: largest error 0, allowed 0\n"
 
 
 def test_a_test_that_fails_says_so(target, tmp_path):

@@ -1,4 +1,5 @@
 /* Prints the ticks of 50 steps of the export `net`, and how many bytes of stack a step uses, whatever it calls. */
+#define NET_REAL
 #include <stdio.h>
 #include "net.h"
 #include "target.h"
@@ -13,8 +14,21 @@
 #define STEP(dt) net_step(&state, x, y)
 #endif
 
+#ifdef NET_X_PLACES /* fixed point */
+typedef int32_t number;
+#define X(v) net_x_from_real(v)
+#else
+typedef float number;
+#define X(v) (v)
+#endif
+#ifdef NET_DT_PLACES
+#define DT(v) net_dt_from_real(v)
+#else
+#define DT(v) (number)(v)
+#endif
+
 static net_state state;
-static float x[NET_INPUTS], y[NET_OUTPUTS];
+static number x[NET_INPUTS], y[NET_OUTPUTS];
 
 /* Paints the stack below its own frame; what a call of the same depth uses is painted over. */
 static __attribute__((noinline)) void paint(void)
@@ -36,35 +50,36 @@ static __attribute__((noinline)) int used(void)
     return PAINTED - i;
 }
 
-static __attribute__((noinline)) void step(float dt)
+static __attribute__((noinline)) void step(number dt)
 {
     STEP(dt);
 }
 
-static __attribute__((noinline)) void nothing(float dt)
+static __attribute__((noinline)) void nothing(number dt)
 {
     (void)dt;
 }
 
 int main(void)
 {
+    const number dt = DT(0.1);
     uint32_t begin, empty, count;
     int depth;
     net_reset(&state);
     for (int i = 0; i < NET_INPUTS; i++) {
-        x[i] = (float)(i % 5) * 0.25f - 0.5f;
+        x[i] = X((float)(i % 5) * 0.25f - 0.5f);
     }
     paint();
-    step(0.5f);
+    step(DT(0.5));
     depth = used();
     begin = ticks();
     for (volatile int i = 0; i < STEPS; i++) {
-        nothing(0.1f);
+        nothing(dt);
     }
     empty = since(begin);
     begin = ticks();
     for (volatile int i = 0; i < STEPS; i++) {
-        step(0.1f);
+        step(dt);
     }
     count = since(begin);
     printf("%lu %d\n", (unsigned long)(count - empty), depth);
