@@ -1,12 +1,13 @@
-"""``python -m ltc_np export MODEL DIRECTORY``: a saved model as C99, in float, double or fixed point."""
+"""``python -m ltc_np export MODEL TARGET``: a saved model as C99, in float, double or fixed point, or for web pages."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from ..model import load
-from . import c, fixed
+from . import c, fixed, web
 from .fixed.calibration import read
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write an export and say where it is."""
-    parser = argparse.ArgumentParser(prog="python -m ltc_np export", description="Write a saved model as C99.")
+    """Write an export and say where it is; what the target is called says which kind."""
+    about = "Write a saved model as C99, or as a script for web pages."
+    parser = argparse.ArgumentParser(prog="python -m ltc_np export", description=about)
     parser.add_argument("model", help="a file of Model.save")
-    parser.add_argument("directory", help="a new folder, or a former export, which is replaced")
+    parser.add_argument("target", help="a new folder, or a former export, which is replaced; or a script, FILE.js")
     parser.add_argument("--name", default="model", help="what files and names begin with; default: %(default)s")
     parser.add_argument("--unroll", action="store_true", help="a line for each synapse and weight instead of tables")
     real = parser.add_argument_group("float and double")
@@ -34,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     try:
         _check(args)
+        if _is_script(args):
+            web.write(load(args.model, backend="numpy"), args.target, args.name)
+            print(f"{args.target}: {os.path.getsize(args.target)} bytes")
+            return
         export = _fixed(args) if args.fixed else _real(args)
     except (OSError, TypeError, ValueError) as error:
         parser.error(" ".join(str(error).split()))
@@ -43,8 +49,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
 
 
+def _is_script(args: argparse.Namespace) -> bool:
+    return str(args.target).endswith(".js")
+
+
 def _check(args: argparse.Namespace) -> None:
     """Refuse options that have no effect on each other."""
+    if _is_script(args) and (args.fixed or args.unroll or args.double or args.no_libm or args.dt is not None):
+        raise ValueError(
+            "a script, FILE.js, has one form: it goes without --fixed, --unroll, --double, --no-libm and --dt"
+        )
     of_real = {"--double": args.double, "--no-libm": args.no_libm, "--dt": args.dt is not None}
     of_fixed = {"--calibration": args.calibration, "--headroom": args.headroom is not None, "--int16": args.int16}
     for option, given in (of_real if args.fixed else of_fixed).items():
@@ -57,7 +71,7 @@ def _check(args: argparse.Namespace) -> None:
 def _real(args: argparse.Namespace) -> Export:
     return c.write(
         load(args.model, backend="numpy"),
-        args.directory,
+        args.target,
         args.name,
         dtype="float64" if args.double else "float32",
         libm=not args.no_libm,
@@ -74,6 +88,6 @@ def _fixed(args: argparse.Namespace) -> Export:
         headroom=fixed.HEADROOM if args.headroom is None else args.headroom,
         weights="int16" if args.int16 else "int32",
     )
-    export = fixed.write(found, args.directory, args.name, unroll=args.unroll)
+    export = fixed.write(found, args.target, args.name, unroll=args.unroll)
     print(found.report)
     return export
