@@ -6,7 +6,7 @@ USAGE = """usage: python -m ltc_np COMMAND [options]
 
 commands:
   bench    speed of the standard cases on this machine, against the limit of its processor
-  export   a saved model as C99, or as a script for web pages
+  export   a saved model as C99, as a script for web pages, or as ONNX
   convert  files of ncps' state dicts to model files, and back
 """
 

@@ -1,93 +1,135 @@
-"""``python -m ltc_np export MODEL TARGET``: a saved model as C99, in float, double or fixed point, or for web pages."""
+"""``python -m ltc_np export MODEL TARGET``: a saved model as C99, as a script for web pages, or as ONNX."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import load
-from . import c, fixed, web
+from . import c, fixed, onnx, web
 from .fixed.calibration import read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from ..model import Model
     from .c import Export
+
+
+class _Kind(NamedTuple):
+    """A kind of export: how messages name it, the options that it has, and what writes it and says what came of it."""
+
+    title: str
+    options: tuple[str, ...]
+    write: Callable[[Model, argparse.Namespace], str]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write an export and say where it is; what the target is called says which kind."""
-    about = "Write a saved model as C99, or as a script for web pages."
+    about = "Write a saved model as C99, as a script for web pages, or as an ONNX graph."
     parser = argparse.ArgumentParser(prog="python -m ltc_np export", description=about)
     parser.add_argument("model", help="a file of Model.save")
-    parser.add_argument("target", help="a new folder, or a former export, which is replaced; or a script, FILE.js")
-    parser.add_argument("--name", default="model", help="what files and names begin with; default: %(default)s")
-    parser.add_argument("--unroll", action="store_true", help="a line for each synapse and weight instead of tables")
-    real = parser.add_argument_group("float and double")
+    parser.add_argument(
+        "target",
+        help="a new folder for C, or a former one, which is replaced; a script, FILE.js; or a graph, FILE.onnx",
+    )
+    any_c = parser.add_argument_group("C and scripts")
+    any_c.add_argument("--name", help="what files and names begin with; default: model")
+    any_c.add_argument("--unroll", action="store_true", help="C with a line for each synapse and weight, not tables")
+    real = parser.add_argument_group("C in float and double")
     real.add_argument("--double", action="store_true", help="numbers are double; default: float")
     real.add_argument("--no-libm", action="store_true", help="without math.h: its functions are written into the file")
     real.add_argument("--dt", type=float, metavar="T", help="the elapsed time of every step, if it never changes")
-    whole = parser.add_argument_group("fixed point")
+    whole = parser.add_argument_group("C in fixed point")
     whole.add_argument("--fixed", action="store_true", help="numbers are integers of 32 bits; needs --calibration")
     whole.add_argument("--calibration", metavar="FILE", help="an .npz with x, and dt and lengths as for the model")
     whole.add_argument("--headroom", type=float, metavar="H", help="how much larger numbers may become; default: 2")
     whole.add_argument("--int16", action="store_true", help="weights have 16 bits")
+    graph = parser.add_argument_group("ONNX")
+    graph.add_argument("--step", action="store_true", help="the graph of one step; default: of a whole sequence")
     args = parser.parse_args(argv)
     try:
-        _check(args)
-        if _is_script(args):
-            web.write(load(args.model, backend="numpy"), args.target, args.name)
-            print(f"{args.target}: {os.path.getsize(args.target)} bytes")
-            return
-        export = _fixed(args) if args.fixed else _real(args)
-    except (OSError, TypeError, ValueError) as error:
+        kind = _kind(args)
+        _check(args, kind)
+        print(kind.write(load(args.model, backend="numpy"), args))
+    except (OSError, ImportError, TypeError, ValueError) as error:
         parser.error(" ".join(str(error).split()))
-    print(
-        f"{export.folder}: {export.table_bytes} bytes of tables, {export.state_bytes} of state, {export.stack_bytes} "
-        f"on the stack; error {export.error:.1e}"
-    )
 
 
-def _is_script(args: argparse.Namespace) -> bool:
-    return str(args.target).endswith(".js")
+def _kind(args: argparse.Namespace) -> _Kind:
+    suffix = os.path.splitext(args.target)[1]
+    return KINDS.get(suffix, KINDS["fixed" if args.fixed else "real"])
 
 
-def _check(args: argparse.Namespace) -> None:
-    """Refuse options that have no effect on each other."""
-    if _is_script(args) and (args.fixed or args.unroll or args.double or args.no_libm or args.dt is not None):
-        raise ValueError(
-            "a script, FILE.js, has one form: it goes without --fixed, --unroll, --double, --no-libm and --dt"
-        )
-    of_real = {"--double": args.double, "--no-libm": args.no_libm, "--dt": args.dt is not None}
-    of_fixed = {"--calibration": args.calibration, "--headroom": args.headroom is not None, "--int16": args.int16}
-    for option, given in (of_real if args.fixed else of_fixed).items():
-        if given:
-            raise ValueError(f"{option} goes {'without' if args.fixed else 'with'} --fixed only")
+def _check(args: argparse.Namespace, kind: _Kind) -> None:
+    """Refuse options that would have no effect."""
+    for name, value in vars(args).items():
+        given = value is not None and value is not False  # 0.0 is given
+        if given and name not in ("model", "target", *kind.options):
+            options = ", ".join(map(_option, kind.options))
+            raise ValueError(f"{_option(name)} has no effect on {kind.title}, which has the options {options}")
     if args.fixed and not args.calibration:
         raise ValueError("--fixed needs --calibration FILE, sequences like those that the model will see")
 
 
-def _real(args: argparse.Namespace) -> Export:
-    return c.write(
-        load(args.model, backend="numpy"),
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _name(args: argparse.Namespace) -> str:
+    return "model" if args.name is None else args.name
+
+
+def _real(model: Model, args: argparse.Namespace) -> str:
+    export = c.write(
+        model,
         args.target,
-        args.name,
+        _name(args),
         dtype="float64" if args.double else "float32",
         libm=not args.no_libm,
         unroll=args.unroll,
         dt=args.dt,
     )
+    return _about(export)
 
 
-def _fixed(args: argparse.Namespace) -> Export:
-    """Say the whole report, too."""
+def _fixed(model: Model, args: argparse.Namespace) -> str:
     found = fixed.quantise(
-        load(args.model, backend="numpy"),
+        model,
         **read(args.calibration),
         headroom=fixed.HEADROOM if args.headroom is None else args.headroom,
         weights="int16" if args.int16 else "int32",
     )
-    export = fixed.write(found, args.target, args.name, unroll=args.unroll)
-    print(found.report)
-    return export
+    export = fixed.write(found, args.target, _name(args), unroll=args.unroll)
+    return f"{found.report}\n{_about(export)}"
+
+
+def _about(export: Export) -> str:
+    return (
+        f"{export.folder}: {export.table_bytes} bytes of tables, {export.state_bytes} of state, {export.stack_bytes} "
+        f"on the stack; error {export.error:.1e}"
+    )
+
+
+def _script(model: Model, args: argparse.Namespace) -> str:
+    web.write(model, args.target, _name(args))
+    return _size(args.target)
+
+
+def _graph(model: Model, args: argparse.Namespace) -> str:
+    onnx.write(model, args.target, kind="step" if args.step else "sequence")
+    return _size(args.target)
+
+
+def _size(path: str) -> str:
+    return f"{path}: {os.path.getsize(path)} bytes"
+
+
+# By the suffix of the target, or, of a folder, by the kind of numbers.
+KINDS = {
+    ".js": _Kind("a script, FILE.js", ("name",), _script),
+    ".onnx": _Kind("a graph, FILE.onnx", ("step",), _graph),
+    "real": _Kind("C in float or double", ("name", "unroll", "double", "no_libm", "dt"), _real),
+    "fixed": _Kind("C in fixed point", ("name", "unroll", "fixed", "calibration", "headroom", "int16"), _fixed),
+}

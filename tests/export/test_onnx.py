@@ -7,6 +7,7 @@ import pytest
 from support import ROOT
 
 from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model, RandomWiring
+from ltc_np.export import command
 from ltc_np.export import onnx as export
 from ltc_np.kernels.codes import SOLVERS
 
@@ -93,6 +94,25 @@ def test_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "onnx.md").read_text("utf-8"), re.M | re.S)
     exec(compile(code, "onnx.md", "exec"), {})
+
+
+def test_the_command_writes_the_same(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = Model(LTC(AutoNCP(9, 2)), input_dim=I, seed=1)
+    model.save("model.npz")
+    for options, kind in (([], "sequence"), (["--step"], "step")):
+        command.main(["model.npz", "model.onnx", *options])
+        written = (tmp_path / "model.onnx").read_bytes()
+        assert written == export.to_onnx(model, kind=kind).SerializeToString()
+        assert capsys.readouterr().out == f"model.onnx: {len(written)} bytes\n"
+    for options in (["--unroll"], ["--name", "net"], ["--dt", "0.1"], ["--fixed"]):
+        with pytest.raises(SystemExit):
+            command.main(["model.npz", "other.onnx", *options])
+        assert f"{options[0]} has no effect on a graph, FILE.onnx" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command.main(["model.npz", "folder", "--step"])
+    assert "--step has no effect on C in float or double" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.npz", "model.onnx"]
 
 
 def test_nothing_is_kept_that_nobody_reads(rng):

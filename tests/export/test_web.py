@@ -107,7 +107,7 @@ def test_the_command_refuses_what_scripts_have_not(capsys):
     for option in (["--double"], ["--no-libm"], ["--unroll"], ["--dt", "0"], ["--fixed"]):
         with pytest.raises(SystemExit):
             export(["model.npz", "network.js", *option])
-        assert "it goes without --fixed, --unroll, --double, --no-libm and --dt" in capsys.readouterr().err
+        assert "has no effect on a script, FILE.js, which has the options --name" in capsys.readouterr().err
 
 
 @CLANG

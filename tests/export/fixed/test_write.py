@@ -119,9 +119,9 @@ def test_command(saved, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a: a[:2] + a[3:], "--calibration goes with --fixed only"),
+        (lambda a: a[:2] + a[3:], "--calibration has no effect on C in float or double, which has the options"),
         (lambda a: a[:3], "--fixed needs --calibration FILE"),
-        (lambda a: [*a, "--double"], "--double goes without --fixed only"),
+        (lambda a: [*a, "--double"], "--double has no effect on C in fixed point, which has the options"),
         (lambda a: [*a[:-1], "model.npz"], "`calibration` must hold x, and dt and lengths if wanted, got model.npz"),
         (lambda a: [*a[:-1], "text.npz"], "`calibration` must be an .npz of arrays, got text.npz"),
         (lambda a: [*a[:-1], "x.npy"], "`calibration` must be an .npz of arrays, got x.npy: it is a single array"),
