@@ -17,7 +17,10 @@ FOREIGN = {
     (f"{PACKAGE}.kernels.cpu.simd", "_tm_features"): "Numba has no public list of the processor's features",
 }
 # Texts that are the name of a class by chance, with the reason.
-OTHER_NAMES = {(f"{PACKAGE}.export.onnx", "Loop"): "an operator of ONNX"}
+OTHER_NAMES = {
+    (f"{PACKAGE}.export.onnx", "Loop"): "an operator of ONNX",
+    (f"{PACKAGE}.export.command", ".onnx"): "the suffix of files",
+}
 FOREIGN |= {
     (f"{PACKAGE}.interop.ncps.source", name): "ncps' modules keep their arguments nowhere else"
     for name in ("_implicit_param_constraints", "_ode_unfolds", "_epsilon", "_wiring")
