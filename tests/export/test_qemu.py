@@ -1,14 +1,18 @@
 """Exports that run on emulated microcontrollers: their own test, the instructions of a step, and its stack."""
 
 import pathlib
+import re
 import shutil
 from typing import NamedTuple
 
+import numpy as np
 import pytest
-from support import compilers
+from support import ROOT, compilers
 
 from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, Model
 from ltc_np.export import c, fixed
+
+pytestmark = pytest.mark.slow
 
 HERE = pathlib.Path(__file__).parent / "targets"
 
@@ -76,7 +80,8 @@ def emulated(target, program):
     return compilers.run(*command, timeout=120)
 
 
-MODELS = {
+INPUTS = 32
+NETWORKS = {
     "NCP": [LTC(AutoNCP(19, 1))],
     "CfC": [CfC(16), Dense(1)],
     "GRU": [GRU(16), Dense(1)],
@@ -126,3 +131,44 @@ def measured(target, folder, tmp_path):
     program = built(target, folder, HERE / "count.c", tmp_path / "count.elf", "-Os")
     ticks, stack = map(int, emulated(target, program).split())
     return ticks * target.instructions // 50, stack
+
+
+def flash(target, folder, tmp_path):
+    """Bytes of code and tables of a step with all that the linker adds: what it takes in an application."""
+    kept = ["-nostartfiles", "-Wl,--gc-sections,-e,net_step,-u,net_reset"]
+    options = [flag for flag in target.flags.split() if flag.startswith(("-m", "--specs=pico"))]
+    command = [target.compiler, "-std=c99", "-Os", "-ffunction-sections", "-fdata-sections", *options, *kept]
+    compilers.run(*command, folder / "net.c", "-lm", "-o", tmp_path / "flash.elf")
+    sizes = compilers.run(target.compiler.replace("gcc", "size"), tmp_path / "flash.elf")
+    text, data, _ = map(int, sizes.splitlines()[1].split()[:3])
+    return text + data
+
+
+PAGE = (ROOT / "docs" / "export_c.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| (\w+) \| ([\w-]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", re.MULTILINE)
+# (network, target): flash, state and stack, instructions of a step, as the page has them
+PRINTED = {(row[0], row[1]): tuple(int(number.replace(",", "")) for number in row[2:]) for row in ROW.findall(PAGE)}
+
+
+def test_the_page_has_every_network_on_every_target():
+    assert set(PRINTED) == {(network, target) for network in NETWORKS for target in TARGETS}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_figures_of_the_page(network, target, request, tmp_path):
+    """Within 15 %, since other versions of the compilers write other code."""
+    model = Model(*NETWORKS[network], input_dim=INPUTS, seed=0)
+    export = c.write(model, tmp_path / "c", "net", libm=False, measure=False)
+    instructions, stack = measured(target, export.folder, tmp_path)
+    found = flash(target, export.folder, tmp_path), export.state_bytes + stack, instructions
+    print(f"| {network} | {request.node.callspec.params['target']} | " + " | ".join(f"{n:,}" for n in found) + " |")
+    np.testing.assert_allclose(PRINTED[network, request.node.callspec.params["target"]], found, rtol=0.15)
+
+
+def test_an_ncp_of_19_neurons_is_small(target, tmp_path):
+    """In float, without math.h: below 8 KB of flash and half a KB of memory, with what the linker adds."""
+    export = c.write(
+        Model(*NETWORKS["NCP"], input_dim=INPUTS, seed=0), tmp_path / "c", "net", libm=False, measure=False
+    )
+    assert flash(target, export.folder, tmp_path) < 8192
+    assert export.state_bytes + measured(target, export.folder, tmp_path)[1] < 512

@@ -1,0 +1,86 @@
+"""Random models of every kind in C against the models, over long sequences, with sanitizers."""
+
+import numpy as np
+import pytest
+from support import compilers, sweep
+
+from ltc_np.export.golden import in_float64
+from tests.export.test_lower import LAYERS, made
+
+pytestmark = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+
+BATCH = 48  # models in one program
+BATCHES = range(0, len(LAYERS), BATCH)
+SANITIZED = ["-O1", "-fsanitize=undefined,address,float-cast-overflow", "-fno-sanitize-recover=all"]
+# Random weights may make networks that enlarge each rounding, and states that grow without end.  Where float32 departs
+# from float64 by more than this in the library itself, in units of the largest output, nothing can be asked of C.
+OWN = 2.5e-6
+# By seed: the compiler, whether math.h serves, whether all is unrolled.
+WAYS = {0: ("gcc", True, False), 1: ("clang", True, False), 2: ("gcc", False, True), 3: ("clang", False, False)}
+
+
+def drawn(names, rng, steps):
+    """Models with weights of their own, and their inputs and elapsed times, every third of which is 0."""
+    models = [made(LAYERS[name], rng, "float32") for name in names]
+    times = [0.3 * rng.exponential(size=steps) * (np.arange(steps) % 3 > 0) for _ in models]
+    inputs = [rng.standard_normal((steps, model.input_size)) for model in models]
+    return models, [(x.astype(np.float32), dt.astype(np.float32)) for x, dt in zip(inputs, times, strict=True)]
+
+
+def truth(model, x, dt):
+    """Outputs of a model, in its dtype, or None where its state overflows."""
+    with np.errstate(all="ignore"):
+        try:
+            return model(x.astype(model.dtype), dt=dt.astype(model.dtype) if model.takes_dt else None)
+        except FloatingPointError:
+            return None
+
+
+def compared(start, seed, steps, folder, compiler, flags, libm=True, unroll=False):
+    """The part of the models of a batch that were compared; each of these must be within 1e-5 of its largest output."""
+    names = list(LAYERS)[start : start + BATCH]
+    models, inputs = drawn(names, np.random.default_rng([seed, start]), steps)
+    count = 0
+    results = sweep.outputs(models, inputs, folder, compiler, flags, libm, unroll)
+    for name, model, (x, dt), y in zip(names, models, inputs, results, strict=True):
+        exact, own = truth(in_float64(model), x, dt), truth(model, x, dt)
+        if exact is None or own is None:
+            continue
+        scale = max(1.0, np.abs(exact).max())
+        if np.abs(own - exact).max() <= OWN * scale:
+            count += 1
+            np.testing.assert_allclose(y, exact, rtol=0, atol=1e-5 * scale, err_msg=name)
+    return count / len(names)
+
+
+@pytest.mark.parametrize("start", BATCHES)
+def test_a_model_of_every_kind(start, tmp_path):
+    """Over 60 steps, in float."""
+    assert compared(start, 9, 60, tmp_path, compilers.HOST[0], ["-O1"]) >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", WAYS)
+@pytest.mark.parametrize("start", BATCHES)
+def test_a_thousand_models_over_a_thousand_steps(start, seed, tmp_path):
+    """1,144 models, of which at least nine in ten are compared: more than 1,000."""
+    compiler, libm, unroll = WAYS[seed]
+    if compiler not in compilers.HOST:
+        pytest.skip(f"{compiler} is not installed")
+    assert compared(start, seed, 1000, tmp_path, compiler, SANITIZED, libm, unroll) >= 0.9
+
+
+@pytest.mark.parametrize("libm", [True, False])
+@pytest.mark.parametrize("start", BATCHES[::3])
+def test_extreme_inputs(start, libm, tmp_path):
+    """Nothing undefined happens, and what is finite in the model's float32 is finite here."""
+    names = list(LAYERS)[start : start + BATCH]
+    models, inputs = drawn(names, np.random.default_rng(5), 40)
+    inputs = [(x * np.float32(10) ** (k % 12 - 4), dt * np.float32(1000)) for k, (x, dt) in enumerate(inputs)]
+    results, count = sweep.outputs(models, inputs, tmp_path, compilers.HOST[-1], SANITIZED, libm), 0
+    for name, model, (x, dt), y in zip(names, models, inputs, results, strict=True):
+        exact = truth(in_float64(model), x, dt)
+        if exact is not None and np.abs(exact).max() < 1e30:
+            count += 1
+            assert np.isfinite(y).all(), name
+    assert count > len(names) / 2
