@@ -231,6 +231,26 @@ def test_wrapped_modules():
         np.testing.assert_array_equal(model.theta, plain.theta)
 
 
+class Renamed(torch.nn.Module):
+    """Its keys do not say where its parts are."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = networks.CfC(I, 3)
+
+    def state_dict(self, *args, **options):
+        return {key.replace("rnn.", "elsewhere.", 1): value for key, value in super().state_dict().items()}
+
+
+def test_a_module_whose_keys_have_other_names():
+    module = Renamed()
+    with pytest.raises(
+        ValueError, match="`source` must be a module with a part 'elsewhere.', as its keys say: give its"
+    ):
+        from_ncps(module)
+    assert from_ncps(module.state_dict()).layers == from_ncps(module.rnn).layers
+
+
 def test_masks_decide_where_a_module_and_its_wiring_differ():
     """Loading a state dict changes masks of ncps, and not the wiring; outputs follow the masks."""
     rng = np.random.default_rng(2)
@@ -268,6 +288,19 @@ def test_the_wiring_of_a_module_made_here():
     assert module.wiring.get_type_of_neuron(5) == "second"
     np.testing.assert_array_equal(module.wiring.adjacency_matrix, wiring.adjacency_matrix)
     assert from_ncps(module).wiring == wiring
+
+
+def test_gains():
+    """Masks of ncps that are no zeros and ones."""
+    rng = np.random.default_rng(4)
+    wiring = Wiring.from_matrix(rng.uniform(-1, 1, (5, 5)), rng.uniform(-1, 1, (I, 5)), 2)
+    for positivity in ("softplus", "clip"):
+        model = LTCRNN(wiring, I, positivity=positivity, dtype="float64", backend="numpy", seed=0)
+        module = to_ncps(model, as_module=True)
+        same_outputs(model, module, rng)
+        again = from_ncps(module, backend="numpy")
+        np.testing.assert_array_equal(again.theta, model.theta)
+        np.testing.assert_array_equal(again.buffer_vector, model.buffer_vector)
 
 
 class Evil:

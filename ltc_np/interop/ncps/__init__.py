@@ -126,7 +126,8 @@ def to_ncps(model: Model, *, as_module: bool = False) -> Arrays | Any:
         Of one cell: an `LTC` with the solver ``"semi_implicit"``, a `CfC` or a `WiredCfC` in variant ``"torch"``; or it
         in a `MixedMemory` of topology ``"torch"``; behind a CfC may be a `Dense` without activation.
     as_module : bool
-        True: the module of ncps.torch itself, in evaluation mode; needs ncps and PyTorch (extra ``ncps``).
+        True: the module of ncps.torch itself, in evaluation mode; needs ncps and PyTorch (extra ``ncps``).  Save its
+        state dict: the class of its wiring cannot be pickled.
 
     Returns
     -------

@@ -100,9 +100,8 @@ def _plan(options: Mapping[str, Any], found: Source, inputs: int) -> wiring.Plan
 def _cell_arrays(found: Source) -> tuple[dict[str, Any], dict[str, str]]:
     """Arrays and their names in the source, by the cell's own keys."""
     cut = "rnn_cell."
-    return {k.removeprefix(cut): a for k, a in found.arrays.items()}, {
-        k.removeprefix(cut): n for k, n in found.names.items()
-    }
+    arrays = {key.removeprefix(cut): array for key, array in found.arrays.items()}
+    return arrays, {key.removeprefix(cut): name for key, name in found.names.items()}
 
 
 def _ltc(form: Form, found: Source, sizes: Mapping[str, int], options: dict[str, Any], common: dict[str, Any]) -> Model:
@@ -112,11 +111,9 @@ def _ltc(form: Form, found: Source, sizes: Mapping[str, int], options: dict[str,
             "`wiring` must be given, as the masks of the synapses were not saved (the tutorial's never are): the "
             "network's own wiring, or Wiring.from_matrix(adjacency, sensory_adjacency, output_dim), got None"
         )
-    outputs = {
-        "the output mapping": sizes.get("O"),
-        "`wiring`": plan.output_dim if plan and (strict or not form.masks) else None,
-    }
-    known = {what: count for what, count in outputs.items() if count is not None}
+    known = {"the output mapping": sizes["O"]} if "O" in sizes else {}
+    if plan is not None and (strict or not form.masks):
+        known["`wiring`"] = plan.output_dim
     output_dim = options["output_dim"] if options["output_dim"] is not None else next(iter(known.values()), None)
     if output_dim is None:
         raise ValueError("`output_dim` must be given: without an output mapping no array shows it, got None")
@@ -196,6 +193,6 @@ def _check_clipped(model: Model) -> None:
         if (values != raw).any():
             raise ValueError(
                 f'`{name}` of source must be >= {values.min():g} where `positivity` is "clip", got {raw.min():g}: give '
-                'positivity="softplus" if the network was made with implicit_param_constraints=True, else call its '
-                "apply_weight_constraints() first"
+                'positivity="softplus" if the network was made with implicit_param_constraints=True, else raise it in '
+                "the state dict (apply_weight_constraints() of ncps raises to 0)"
             )

@@ -161,7 +161,12 @@ def _first_line(error: Exception) -> str:
 def _settings(module: Any, root: str) -> tuple[dict[str, Any], Any]:
     """What the network's module says besides its state dict, and its wiring or None."""
     found = {without_wrappers(name): inner for name, inner in module.named_modules()}
-    network, said = found[root.rstrip(".")], {}
+    network = found.get(root.rstrip("."))
+    if network is None:  # hooks may give its keys any names
+        raise ValueError(
+            f"`source` must be a module with a part {root!r}, as its keys say: give its state dict instead"
+        )
+    said: dict[str, Any] = {}
     if not any(cls.__module__.partition(".")[0] == "ncps" for cls in type(network).__mro__):
         # The tutorial's layer of neurons has these, a class of one's own perhaps.
         said = {name: getattr(network, name) for name in ("ode_unfolds", "epsilon") if hasattr(network, name)}
