@@ -1,1 +1,1 @@
-"""Ways between this library and others, a module for each; a module loads the other library when it is imported."""
+"""Ways between this library and others, a module for each; another library is loaded when it is needed."""

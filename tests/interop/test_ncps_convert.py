@@ -78,6 +78,7 @@ def test_faults_are_one_line_and_leave_nothing(tmp_path, capsys):
         (STATE_DICT, "out.npz", ["--mode", "pure"], "`mode` must be left out, as the source is an LTC of ncps"),
         ("good.npz", "out.npz", [], "OUT must end in .safetensors or .pt where IN is a model file"),
         ("good.npz", "out.safetensors", ["--ode-unfolds", "3"], "--ode-unfolds must be left out where IN is a model"),
+        ("good.npz", "no/out.safetensors", [], "`path` must lie in an existing folder"),
         ("gru.npz", "out.safetensors", [], "`model` must be a network that ncps.torch has"),
         ("model.onnx", "out.npz", [], "`source` must be a file in .safetensors or"),
     ]
