@@ -66,6 +66,7 @@ def _convert(source: pathlib.Path, target: pathlib.Path, options: dict[str, Any]
             raise ValueError(f"{', '.join(given)} must be left out where IN is a model file: it says everything itself")
         if target.suffix not in (tensor_file.SUFFIX, *TORCH_FILES):
             raise ValueError(f"OUT must end in .safetensors or .pt where IN is a model file, got {target}")
+        files.check_path(target)
         model = load(source, backend="numpy")
         _write(target, model)
         name, arguments = call_of(model)
