@@ -54,10 +54,11 @@ TESTED_THROUGH = {
             data.arrays
         """,
         "tests/export/test_lower.py lowers every layer": """
-            export.lower.activations export.lower.around export.lower.cfc export.lower.ctgru export.lower.dense
-            export.lower.elastance export.lower.gru export.lower.lrc export.lower.lrc_ssm export.lower.lstm
-            export.lower.ltc export.lower.mapping export.lower.nested export.lower.ode export.lower.pair
-            export.lower.solvers export.lower.spiking_lif export.lower.state_space export.lower.wired_cfc
+            export.builder export.lower.activations export.lower.around export.lower.cfc export.lower.ctgru
+            export.lower.dense export.lower.elastance export.lower.gru export.lower.lrc export.lower.lrc_ssm
+            export.lower.lstm export.lower.ltc export.lower.mapping export.lower.nested export.lower.ode
+            export.lower.pair export.lower.solvers export.lower.spiking_lif export.lower.state_space
+            export.lower.wired_cfc
         """,
         "tests/export/fixed/test_write.py writes folders and runs the command": """
             export.fixed.calibration export.fixed.write
@@ -67,9 +68,9 @@ TESTED_THROUGH = {
         """,
         "tests/export/test_c.py compiles what they write": """
             export.c.arithmetic export.c.beside export.c.check
-            export.c.groups export.c.lines export.c.own export.c.prepare export.c.report export.c.rows
+            export.c.groups export.c.lines export.c.own export.c.report export.c.rows
             export.c.sizes export.c.storage export.c.tables export.c.templates export.c.write
-            export.c.writer export.golden base.polynomials
+            export.c.writer base.polynomials
         """,
         "in processes of their own: tests/bench": """
             bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate

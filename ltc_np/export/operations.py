@@ -27,7 +27,7 @@ class Operation(NamedTuple):
 
 
 def relaxed(r: np.ndarray) -> np.ndarray:
-    """(1 - exp(-r)) / r, which is 1 at r = 0: the mean of exp(-s) over 0 <= s <= r."""
+    """(1 - exp(-r)) / r, which is 1 at r = 0: the mean of exp(-s) for s from 0 to r, which may be negative."""
     r = np.asarray(r)
     with np.errstate(over="ignore"):
         rise = -np.expm1(-r)

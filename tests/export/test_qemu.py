@@ -108,7 +108,7 @@ def test_its_own_test_passes(target, options, tmp_path):
 @pytest.mark.parametrize("name", ["NCP", "CfC", "GRU", "LSTM"])
 def test_fixed_point_has_the_same_bits(target, name, rng, tmp_path):
     """Its test allows no difference from what NumPy computes."""
-    model = Model(*MODELS[name], input_dim=5, seed=0)
+    model = Model(*NETWORKS[name], input_dim=5, seed=0)
     arguments = {"dt": rng.exponential(size=(4, 40))} if model.takes_dt else {}
     quantised = fixed.quantise(model, rng.standard_normal((4, 40, 5)), **arguments)
     folder = fixed.write(quantised, tmp_path / "c", "net", measure=False).folder

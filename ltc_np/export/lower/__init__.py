@@ -35,7 +35,8 @@ from ...layers import (
     Residual,
     Standardize,
 )
-from ..program import Builder, Number, Program, Vector
+from ..builder import Builder
+from ..program import Number, Program, Vector
 from . import around, cfc, ctgru, dense, gru, lrc, lrc_ssm, lstm, ltc, nested, ode, spiking_lif, state_space, wired_cfc
 from .layers import LOWERINGS, lower_stack
 

@@ -9,7 +9,8 @@ from ..program import apply
 
 if TYPE_CHECKING:
     from ...base.types import Activation
-    from ..program import Builder, Expr
+    from ..builder import Builder
+    from ..program import Expr
 
 # A factor on their argument, by activation: those read it twice.
 READ_TWICE = {"silu": "sigmoid", "gelu": "normal_cdf"}

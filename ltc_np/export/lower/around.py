@@ -13,7 +13,8 @@ from .mapping import mapped
 if TYPE_CHECKING:
     from ...base.types import Arrays
     from ...layers import GELU, GLU, BatchNorm, Dropout, InputMapping, LayerNorm, Pooling, Standardize
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def standardize(layer: Standardize, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

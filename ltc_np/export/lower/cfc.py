@@ -14,7 +14,8 @@ from .activations import activate
 if TYPE_CHECKING:
     from ...base.types import Arrays, CfCMode, CfCVariant
     from ...cells import CfC
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def blend(b: Builder, mode: CfCMode, variant: CfCVariant, p: Arrays, source: Expr, dt: Expr, state: Vector) -> Vector:

@@ -13,7 +13,8 @@ from ..program import apply, elements
 if TYPE_CHECKING:
     from ...base.types import Array, Arrays
     from ...cells import CTGRU
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def _sum(terms: list[Expr]) -> Expr:

@@ -9,7 +9,8 @@ from .activations import activate
 if TYPE_CHECKING:
     from ...base.types import Arrays
     from ...layers import Dense
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def lower(layer: Dense, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

@@ -11,7 +11,8 @@ from ..program import apply
 if TYPE_CHECKING:
     from ...base.types import Arrays
     from ...cells import GRU
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def lower(layer: GRU, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ...base.types import Arrays
     from ...cells import Layer
     from ...layers import Stack
-    from ..program import Builder, Expr
+    from ..builder import Builder
+    from ..program import Expr
 
     class Lowering(Protocol):
         """Adds the statements of a layer's step, which change ``state``, and gives its outputs."""

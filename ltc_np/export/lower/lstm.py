@@ -11,7 +11,8 @@ from ..program import apply
 if TYPE_CHECKING:
     from ...base.types import Array, Arrays
     from ...cells import LSTM
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def remember(b: Builder, w_x: Array, w_h: Array, bias: Array, x: Expr, h: Vector, c: Vector, h_new: Vector) -> Vector:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from ...base.types import Array, Arrays
     from ...cells import LTC
     from ...wirings.synapses import Synapses
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def _currents(

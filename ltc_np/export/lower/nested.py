@@ -13,7 +13,8 @@ from .lstm import remember
 if TYPE_CHECKING:
     from ...base.types import Arrays
     from ...layers import MixedMemory, Residual
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def residual(layer: Residual, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

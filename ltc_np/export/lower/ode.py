@@ -12,7 +12,8 @@ from .solvers import Rates, integrate
 if TYPE_CHECKING:
     from ...base.types import Arrays
     from ...cells.ode import OdeCell
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def lower(layer: OdeCell, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

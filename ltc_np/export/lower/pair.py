@@ -9,7 +9,8 @@ from ..program import Number, Vector, expression
 
 if TYPE_CHECKING:
     from ...base.types import Numbers
-    from ..program import Builder, Expr
+    from ..builder import Builder
+    from ..program import Expr
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from ..program import Apply, Number, apply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 class Rates(NamedTuple):

@@ -25,7 +25,8 @@ from .pair import Pair
 if TYPE_CHECKING:
     from ...base.types import Arrays, Numbers
     from ...cells.state_space import StateSpaceCell
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 # Below this |z|**2 the quotient E(z)/z is a polynomial: error 8e-13, while above 2**-31 of numbers below 10 is little.
 NEAR, SERIES = 2e-4, (1.0, 1 / 2, 1 / 6, 1 / 24, 1 / 120)

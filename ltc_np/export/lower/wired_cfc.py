@@ -11,7 +11,8 @@ from .cfc import blend
 if TYPE_CHECKING:
     from ...base.types import Arrays
     from ...cells import WiredCfC
-    from ..program import Builder, Expr, Vector
+    from ..builder import Builder
+    from ..program import Expr, Vector
 
 
 def lower(layer: WiredCfC, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
