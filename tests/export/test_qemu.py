@@ -83,7 +83,7 @@ def emulated(target, program):
 INPUTS = 32
 NETWORKS = {
     "NCP": [LTC(AutoNCP(19, 1))],
-    "CfC": [CfC(16), Dense(1)],
+    "CfC": [CfC(16, backbone_units=16), Dense(1)],
     "GRU": [GRU(16), Dense(1)],
     "LSTM": [LSTM(16), Dense(1)],
 }
@@ -105,7 +105,7 @@ def test_its_own_test_passes(target, options, tmp_path):
     assert emulated(target, program).startswith("net: largest error ")
 
 
-@pytest.mark.parametrize("name", ["NCP", "CfC", "GRU", "LSTM"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_fixed_point_has_the_same_bits(target, name, rng, tmp_path):
     """Its test allows no difference from what NumPy computes."""
     model = Model(*NETWORKS[name], input_dim=5, seed=0)

@@ -13,17 +13,18 @@ BATCH = 48  # models in one program
 BATCHES = range(0, len(LAYERS), BATCH)
 SANITIZED = ["-O1", "-fsanitize=undefined,address,float-cast-overflow", "-fno-sanitize-recover=all"]
 # Random weights may make networks that enlarge each rounding, and states that grow without end.  Where float32 departs
-# from float64 by more than this in the library itself, in units of the largest output, nothing can be asked of C.
-OWN = 2.5e-6
+# from float64 in the library itself by more than this part of what is allowed, nothing can be asked of C.
+OWN = 0.25
 # By seed: the compiler, whether math.h serves, whether all is unrolled.
-WAYS = {0: ("gcc", True, False), 1: ("clang", True, False), 2: ("gcc", False, True), 3: ("clang", False, False)}
+WAYS = {0: ("gcc", True, False), 1: ("clang", False, True)}
+B = 2  # sequences of each model
 
 
 def drawn(names, rng, steps):
     """Models with weights of their own, and their inputs and elapsed times, every third of which is 0."""
     models = [made(LAYERS[name], rng, "float32") for name in names]
-    times = [0.3 * rng.exponential(size=steps) * (np.arange(steps) % 3 > 0) for _ in models]
-    inputs = [rng.standard_normal((steps, model.input_size)) for model in models]
+    times = [0.3 * rng.exponential(size=(B, steps)) * (np.arange(steps) % 3 > 0) for _ in models]
+    inputs = [rng.standard_normal((B, steps, model.input_size)) for model in models]
     return models, [(x.astype(np.float32), dt.astype(np.float32)) for x, dt in zip(inputs, times, strict=True)]
 
 
@@ -37,19 +38,21 @@ def truth(model, x, dt):
 
 
 def compared(start, seed, steps, folder, compiler, flags, libm=True, unroll=False):
-    """The part of the models of a batch that were compared; each of these must be within 1e-5 of its largest output."""
+    """The part of the models of a batch that are within 1e-5 of their largest output; the others must be excused."""
     names = list(LAYERS)[start : start + BATCH]
     models, inputs = drawn(names, np.random.default_rng([seed, start]), steps)
     count = 0
     results = sweep.outputs(models, inputs, folder, compiler, flags, libm, unroll)
     for name, model, (x, dt), y in zip(names, models, inputs, results, strict=True):
-        exact, own = truth(in_float64(model), x, dt), truth(model, x, dt)
-        if exact is None or own is None:
+        exact = truth(in_float64(model), x, dt)
+        if exact is None:
             continue
-        scale = max(1.0, np.abs(exact).max())
-        if np.abs(own - exact).max() <= OWN * scale:
+        bound = 1e-5 * max(1.0, np.abs(exact).max())
+        if np.abs(y - exact).max() <= bound:  # not where it is NaN
             count += 1
-            np.testing.assert_allclose(y, exact, rtol=0, atol=1e-5 * scale, err_msg=name)
+            continue
+        own = truth(model, x, dt)
+        assert own is None or not np.abs(own - exact).max() <= OWN * bound, name
     return count / len(names)
 
 
@@ -62,8 +65,8 @@ def test_a_model_of_every_kind(start, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", WAYS)
 @pytest.mark.parametrize("start", BATCHES)
-def test_a_thousand_models_over_a_thousand_steps(start, seed, tmp_path):
-    """1,144 models, of which at least nine in ten are compared: more than 1,000."""
+def test_a_thousand_sequences_of_a_thousand_steps(start, seed, tmp_path):
+    """572 models with 2 sequences each, of which at least nine in ten are near: more than 1,000 sequences."""
     compiler, libm, unroll = WAYS[seed]
     if compiler not in compilers.HOST:
         pytest.skip(f"{compiler} is not installed")

@@ -23,15 +23,17 @@ static int is_tame(const float *values, size_t count)
     return 1;
 }
 """
-# Of each model: all steps.  Steps of no time must leave each bit of a state where the model says so.
+# Of each model: all steps of all sequences.  Steps of no time must leave each bit of a state where the model says so.
 MODEL = """
 static void run_@name(FILE *in, FILE *out)
 {
     @name_state state, before;
     float x[@NAME_INPUTS], y[@NAME_OUTPUTS], dt;
     int changed = 0;
-    @name_reset(&state);
-    for (int t = 0; t < STEPS; t++) {
+    for (int t = 0; t < SEQUENCES * STEPS; t++) {
+        if (t % STEPS == 0) {
+            @name_reset(&state);
+        }
         if (fread(x, sizeof *x, @NAME_INPUTS, in) != @NAME_INPUTS || fread(&dt, sizeof dt, 1, in) != 1) {
             return;
         }
@@ -50,12 +52,12 @@ static void run_@name(FILE *in, FILE *out)
 
 
 def outputs(models, inputs, folder, compiler, flags=(), libm=True, unroll=False):
-    """The outputs (T, O) of each model over ``inputs``, a list of (x (T, I), dt (T,)).
+    """The outputs (B, T, O) of each model over ``inputs``, a list of (x (B, T, I), dt (B, T)).
 
     What the program prints must be nothing.
     """
-    steps = len(inputs[0][0])
-    text = [HEAD, f"#define STEPS {steps}\n"]
+    B, steps = inputs[0][1].shape
+    text = [HEAD, f"#define SEQUENCES {B}\n#define STEPS {steps}\n"]
     for k, model in enumerate(models):
         name, ready = f"m{k}", prepared(program(model))
         written = source(ready, name, Floats("float", libm), unroll, "")
@@ -70,13 +72,13 @@ def outputs(models, inputs, folder, compiler, flags=(), libm=True, unroll=False)
     (folder / "all.c").write_text("\n".join(text))
     with open(folder / "in", "wb") as file:
         for x, dt in inputs:
-            np.hstack([x, dt[:, None]]).astype(np.float32).tofile(file)
+            np.concatenate([x, dt[..., None]], axis=2).astype(np.float32).tofile(file)
     link = ["-lm"] if libm else []
     compilers.run(compiler, *compilers.WARNINGS, *flags, "all.c", "-o", "all", *link, cwd=folder, timeout=900)
     assert compilers.run(folder / "all", cwd=folder, timeout=900) == ""
     found, at = np.fromfile(folder / "out", np.float32), 0
     for model in models:
-        size = steps * model.output_size
-        yield found[at : at + size].reshape(steps, model.output_size)
+        size = B * steps * model.output_size
+        yield found[at : at + size].reshape(B, steps, model.output_size)
         at += size
     assert at == found.size
