@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cart_pole
 import numpy as np
 
-from ltc_np.export import c
+from ltc_np.export import c, fixed
 
 FOLDER = pathlib.Path(__file__).parent / "pendulum_c"
 SOURCES = "loop.c", "cart_pole.c"
@@ -21,23 +21,31 @@ NUMBERS = {
 }
 
 
+CALIBRATED, CALIBRATION_SEED = 30, 99  # starts of drives by the network, from which a fixed point takes its formats
+
+
 class Machine(NamedTuple):
     """How a program is made for a machine and run: commands, of which the first words must be installed."""
 
     compile: tuple[str, ...]
     run: tuple[str, ...]
+    is_fixed: bool = False
 
 
-MACHINES = {
-    "C on this machine": Machine(("cc",), ()),
-    "C on a Cortex-M3 (QEMU)": Machine(
-        ("arm-none-eabi-gcc", "-mcpu=cortex-m3", "-mthumb", "--specs=rdimon.specs", f"-T{FOLDER / 'cortex_m3.ld'}"),
-        (
-            "qemu-system-arm", "-M", "mps2-an385", "-nographic", "-monitor", "none", "-serial", "none",
-            "-semihosting-config", "enable=on,target=native", "-kernel",
-        ),
+HOST = Machine(("cc",), ())
+CORTEX_M3 = Machine(
+    ("arm-none-eabi-gcc", "-mcpu=cortex-m3", "-mthumb", "--specs=rdimon.specs", f"-T{FOLDER / 'cortex_m3.ld'}"),
+    (
+        "qemu-system-arm", "-M", "mps2-an385", "-nographic", "-monitor", "none", "-serial", "none",
+        "-semihosting-config", "enable=on,target=native", "-kernel",
     ),
-}  # fmt: skip
+)  # fmt: skip
+MACHINES = {
+    "float on this machine": HOST,
+    "float on a Cortex-M3 (QEMU)": CORTEX_M3,
+    "fixed point on this machine": HOST._replace(is_fixed=True),
+    "fixed point on a Cortex-M3 (QEMU)": CORTEX_M3._replace(is_fixed=True),
+}
 
 
 class Ended(NamedTuple):
@@ -71,17 +79,25 @@ def test_header(state, seconds):
     return sizes + table("starts", state) + table("seconds", seconds)
 
 
+def export(model, is_fixed, folder):
+    """The network as C in a folder, which is returned."""
+    if not is_fixed:
+        return c.write(model, folder, "pendulum", measure=False).folder
+    seen = cart_pole.drive(model, *cart_pole.test_of(CALIBRATED, CALIBRATION_SEED))
+    return fixed.write(fixed.quantise(model, seen.x, dt=seen.dt), folder, "pendulum", measure=False).folder
+
+
 def drive(model, state, seconds, machine, folder):
     """Drive from starts (n, 4) with times (n, T), as `cart_pole.drive` does, by a program with files in ``folder``."""
     folder = pathlib.Path(folder)
-    exported = c.write(model, folder / "exported", "pendulum").folder
+    exported = export(model, machine.is_fixed, folder / "exported")
     for name, text in (("pendulum_numbers.h", numbers()), ("pendulum_test.h", test_header(state, seconds))):
         (folder / name).write_text(text, encoding="utf-8")
     program = folder / "pendulum"
     sources = [FOLDER / name for name in SOURCES] + [exported / "pendulum.c"]
     if machine.run:
         sources.append(FOLDER / "cortex_m3.c")
-    places = [f"-I{place}" for place in (folder, exported, FOLDER)]
+    places = [f"-I{place}" for place in (folder, exported, FOLDER)] + ["-DFIXED"] * machine.is_fixed
     subprocess.run([*machine.compile, *WARNINGS, *places, *map(str, sources), "-o", program, "-lm"], check=True)
     done = subprocess.run([*machine.run, program], check=True, stdout=subprocess.PIPE, text=True)
     rows = np.array([line.split() for line in done.stdout.splitlines()], float)

@@ -3,10 +3,26 @@
 #include <math.h>
 #include <stdio.h>
 
+#ifdef FIXED
+#define PENDULUM_REAL /* conversions from and to double, please */
+#endif
 #include "cart_pole.h"
 #include "pendulum.h"
 #include "pendulum_numbers.h"
 #include "pendulum_test.h"
+
+/* What the network reads and writes. */
+#ifdef FIXED
+typedef int32_t number;
+#define OF_X pendulum_x_from_real
+#define OF_DT pendulum_dt_from_real
+#define TO_Y pendulum_y_to_real
+#else
+typedef float number;
+#define OF_X (number)
+#define OF_DT (number)
+#define TO_Y (double)
+#endif
 
 int main(void)
 {
@@ -16,14 +32,15 @@ int main(void)
         int t = 0;
         pendulum_reset(&memory);
         for (; t < SAMPLES && fabs(state[0]) <= TRACK && fabs(state[2]) <= FALLEN; t++) {
-            const float x[2] = {(float)(state[0] / SCALE_PLACE), (float)(state[2] / SCALE_ANGLE)};
-            float y[1];
-            pendulum_step(&memory, x, (float)(seconds[n][t] / MEAN), y);
+            const number x[2] = {OF_X(state[0] / SCALE_PLACE), OF_X(state[2] / SCALE_ANGLE)};
+            number y[1];
+            pendulum_step(&memory, x, OF_DT(seconds[n][t] / MEAN), y);
             if (t >= SAMPLES / 2 && fabs(state[2]) > tilt) {
                 tilt = fabs(state[2]);
             }
             if (t + 1 < SAMPLES) {
-                const double force = y[0] > 1 ? 1 : y[0] < -1 ? -1 : (double)y[0];
+                const double wanted = TO_Y(y[0]);
+                const double force = wanted > 1 ? 1 : wanted < -1 ? -1 : wanted;
                 cart_pole_move(state, FORCE * force, seconds[n][t + 1]);
             }
         }

@@ -1,5 +1,6 @@
 """The page of docs/live in a browser: networks that run, a hand that pushes, and nothing from elsewhere."""
 
+import importlib
 import json
 import re
 import shutil
@@ -222,3 +223,35 @@ def test_scripts_are_made_of_the_networks_beside_them():
     for name in ("pendulum", "spiral"):
         model = load(LIVE / f"{name}.npz")
         assert identity(model)["sha256"] in (LIVE / f"{name}_network.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def spiral(monkeypatch):
+    """The script that trains the spiral's network."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "scripts"))
+    return importlib.import_module("live_spiral")
+
+
+def test_the_exact_spiral_is_a_solution(spiral, rng):
+    """Its derivative is that of the page, by differences; and two steps are one."""
+    points, seconds, h = rng.normal(size=(50, 2)), rng.uniform(0, 3, 50), 1e-6
+    found = spiral.flow(points, seconds)
+    slope = (spiral.flow(points, seconds + h) - spiral.flow(points, seconds - h)) / (2 * h)
+    (x, y), r = found.T, np.hypot(*found.T)
+    radial = np.sum(slope * found, axis=1) / r
+    np.testing.assert_allclose(radial, spiral.GROWTH * r * (1 - r**2), atol=1e-7)
+    np.testing.assert_allclose((x * slope[:, 1] - y * slope[:, 0]) / r**2, 2 * np.pi / spiral.TURN, rtol=1e-7)
+    np.testing.assert_allclose(spiral.flow(found, seconds / 3), spiral.flow(points, 4 * seconds / 3), rtol=1e-10)
+    np.testing.assert_allclose(spiral.flow(points, np.zeros(50)), points)
+
+
+def test_the_spiral_s_network_errs_as_the_page_says(spiral):
+    model = load(LIVE / "spiral.npz")
+    x, seconds, y, counts = spiral.lessons(100, np.random.default_rng(1))
+    error = np.sqrt(((model(x, dt=seconds / spiral.UNIT) - y) ** 2).sum(-1)[counts > 0].mean())
+    said = re.search(
+        r"It is (0\.\d+) off \(root mean\s+square\)", (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
+    )
+    assert f"{error:.3f}" == said[1]
+    still = np.hypot(*(x - y)[counts > 0].T)
+    assert error < 0.1 * np.sqrt((still**2).mean())  # of a network that says what it is given

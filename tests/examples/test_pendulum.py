@@ -206,7 +206,15 @@ def loop(example):
     return example("pendulum_c")
 
 
-@pytest.mark.parametrize("name", ["C on this machine", "C on a Cortex-M3 (QEMU)"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "float on this machine",
+        "float on a Cortex-M3 (QEMU)",
+        "fixed point on this machine",
+        "fixed point on a Cortex-M3 (QEMU)",
+    ],
+)
 def test_the_loop_in_c_is_that_in_python(plant, loop, trained, tmp_path, name):
     machine, tried = loop.MACHINES[name], 2
     if loop.missing(machine):
@@ -217,9 +225,11 @@ def test_the_loop_in_c_is_that_in_python(plant, loop, trained, tmp_path, name):
     ended = loop.drive(trained, state, seconds, machine, tmp_path)
     np.testing.assert_array_equal(ended.lengths, driven.lengths)
     assert list(plant.upright(driven)) == list(loop.upright(ended, plant.SAMPLES)) == [True, False]
-    # Each step of the network is within 1e-5; a controlled loop does not add them up, a falling pole does.
-    np.testing.assert_allclose(ended.states[:-1], driven.states[:-1, -1], atol=1e-4)
-    np.testing.assert_allclose(ended.states[-1], driven.states[-1, -1], atol=1e-3)
+    # Outputs are within 1e-5, in fixed point 1e-3, of a force of 10 N, and a controlled loop does not add them up:
+    # its gains are about 6 N for a metre. A falling pole grows what is off by exp(4 t), here some ten times.
+    near = 2e-3 if machine.is_fixed else 2e-5
+    np.testing.assert_allclose(ended.states[:-1], driven.states[:-1, -1], atol=near)
+    np.testing.assert_allclose(ended.states[-1], driven.states[-1, -1], atol=10 * near)
 
 
 @COMPILER
@@ -234,19 +244,19 @@ def test_c_reads_the_same_bits(plant, loop):
 def test_the_example_trains_and_prints(run_example, tmp_path):
     done = run_example("pendulum", "--quick", "--no-plot", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^\| the expert \| 10 \|", done.stdout, re.M)
+    assert re.search(r"^\| the expert \| 5 \|", done.stdout, re.M)
     if shutil.which("cc"):
         assert re.search(
-            r"^\| C on this machine \| \d+ of 10; last states within [\de.-]+ of Python's", done.stdout, re.M
+            r"^\| float on this machine \| \d+ of 5; last states within [\de.-]+ of Python's", done.stdout, re.M
         )
     assert [path.name for path in tmp_path.iterdir()] == []
 
 
 @pytest.mark.slow
 def test_rounds_of_driving_teach_to_balance(plant, example):
-    """Six of the sixteen rounds; imitation of the expert's drives alone balances nothing."""
+    """Seven rounds in place of sixteen; imitation of the expert's drives alone balances nothing."""
     pendulum = example("pendulum")
-    trained = pendulum.train("ltc", 0, 2, 7, pendulum.EPOCHS)
+    trained = pendulum.train("ltc", 0, 2, pendulum.QUICK_ROUNDS, pendulum.EPOCHS)
     assert trained.curve[0] < 20
     assert max(trained.curve) == trained.curve[trained.best] > 70
     found = plant.drive(pendulum.model_of(trained, 0), *plant.test_of(50, 9))
