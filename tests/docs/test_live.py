@@ -255,3 +255,18 @@ def test_the_spiral_s_network_errs_as_the_page_says(spiral):
     assert f"{error:.3f}" == said[1]
     still = np.hypot(*(x - y)[counts > 0].T)
     assert error < 0.1 * np.sqrt((still**2).mean())  # of a network that says what it is given
+
+
+@BROWSERS
+def test_what_a_page_asks_for_elsewhere_is_found(tmp_path):
+    """A check that finds nothing is to be trusted only if it can find something."""
+    page = tmp_path / "page.html"
+    page.write_text("<!DOCTYPE html>\n<html><head></head><body></body></html>\n")
+    assert visit(page, "return 3;", 3) == 3
+    for script in (
+        "new Image().src = 'https://example.org/a.png'; await pause(0.5);",
+        "await fetch('https://example.org/').catch(() => null); await pause(0.5);",
+        "console.log('a word');",
+    ):
+        with pytest.raises(AssertionError, match=r"asked for https://example\.org|a word"):
+            visit(page, script, 3)
