@@ -118,8 +118,8 @@ class Front(abc.ABC):
         """`Answer` to what `read` gave; with ``keep`` ("full" or "low", how much) it has a tape."""
 
     @abc.abstractmethod
-    def differentiate(self, tape: Tape, d_y: Any, d_state: Any) -> Gradients:
-        """`Gradients` of what a tape recorded.
+    def differentiate(self, tape: Tape, d_y: Any, d_state: Any, want_x: bool = True, want_dt: bool = True) -> Gradients:
+        """`Gradients` of what a tape recorded; None for x and dt where they are not wanted.
 
         The adjoints are the caller's: ``d_y`` of the outputs, ``d_state`` of the last state, or None.
         """

@@ -78,7 +78,7 @@ class HostEngine(Engine):
         y = given.outputs(y)
         return Answer(y, given.state(state), Tape(self, given, prepared, saved, y.shape))
 
-    def differentiate(self, tape, d_y, d_state):
+    def differentiate(self, tape, d_y, d_state, want_x=True, want_dt=True):
         self.refuse_device(d_y)
         network, given, dtype = self.network, tape.given, self.network.dtype
         d_y = checks.real("d_y", d_y, dtype, f"an array of shape {tape.y_shape}")
@@ -91,9 +91,10 @@ class HostEngine(Engine):
         else:
             d_h = check_state(network, "d_state", d_state, d_y.shape[0], given.single)
         theta, d_x, d_h0, d_dt = self.backward(
-            tape.prepared, tape.saved, given.sequences.valid, d_y, d_h, True, network.takes_dt, Fresh()
+            tape.prepared, tape.saved, given.sequences.valid, d_y, d_h, want_x, want_dt and network.takes_dt, Fresh()
         )
-        return Gradients(theta, given.state(d_x), given.state(d_h0), given.d_elapsed(d_dt))
+        d_x = given.state(d_x) if want_x else None  # layers may give what is not asked for
+        return Gradients(theta, d_x, given.state(d_h0), given.d_elapsed(d_dt) if want_dt else None)
 
     # ----------------------------------------------------------------------------------------- inner calls
 

@@ -179,7 +179,8 @@ class DeviceForm(NamedTuple):
         """d_x and d_h0 on the device, and d_dt, which is on the host unless it is of every step."""
         stack, sequences = saved.stack, saved.sequences
         B, T, I, dtype = sequences.B, sequences.T, stack.network.input_size, stack.dtype
-        d_x = moves.batch_first(d_x, B, T, I, memory, "d_x").reshape(self.shape(B, T, I))
+        if d_x is not None:
+            d_x = moves.batch_first(d_x, B, T, I, memory, "d_x").reshape(self.shape(B, T, I))
         if d_dt is not None and len(self.dt_shape) < 2:
             d_dt = download(d_dt).reshape(T, B).sum(1, dtype=np.float64)
             d_dt = d_dt.astype(dtype) if self.dt_shape else dtype.type(d_dt.sum())

@@ -22,9 +22,10 @@ class DeviceFront(Front):
         tape = None if keep is None else Tape(self, given.form, None, saved, tuple(y.shape))
         return Answer(y, state, tape)
 
-    def differentiate(self, tape, d_y, d_state):
+    def differentiate(self, tape, d_y, d_state, want_x=True, want_dt=True):
         if not on_device(d_y):
             raise TypeError("`d_y` must lie on the GPU, as the arrays of the tape's `forward` did, got one of the host")
         adjoints = tape.given.check_adjoints(tape.saved, d_y, d_state)
-        theta, *others = calls.backward(tape.given, tape.saved, *adjoints, True, self.network.takes_dt, Fresh())
+        want_dt = want_dt and self.network.takes_dt
+        theta, *others = calls.backward(tape.given, tape.saved, *adjoints, want_x, want_dt, Fresh())
         return Gradients(self.engine.unfrozen(theta), *others)
