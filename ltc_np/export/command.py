@@ -36,11 +36,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     any_c = parser.add_argument_group("C and scripts")
     any_c.add_argument("--name", help="what files and names begin with; default: model")
+    any_c.add_argument(
+        "--dt", type=float, metavar="T", help="C for one elapsed time of every step, if it never changes"
+    )
     any_c.add_argument("--unroll", action="store_true", help="C with a line for each synapse and weight, not tables")
     real = parser.add_argument_group("C in float and double")
     real.add_argument("--double", action="store_true", help="numbers are double; default: float")
     real.add_argument("--no-libm", action="store_true", help="without math.h: its functions are written into the file")
-    real.add_argument("--dt", type=float, metavar="T", help="the elapsed time of every step, if it never changes")
     whole = parser.add_argument_group("C in fixed point")
     whole.add_argument("--fixed", action="store_true", help="numbers are integers of 32 bits; needs --calibration")
     whole.add_argument("--calibration", metavar="FILE", help="an .npz with x, and dt and lengths as for the model")
@@ -98,6 +100,7 @@ def _fixed(model: Model, args: argparse.Namespace) -> str:
     found = fixed.quantise(
         model,
         **read(args.calibration),
+        every_dt=args.dt,
         headroom=fixed.HEADROOM if args.headroom is None else args.headroom,
         weights="int16" if args.int16 else "int32",
     )
@@ -131,5 +134,5 @@ KINDS = {
     ".js": _Kind("a script, FILE.js", ("name",), _script),
     ".onnx": _Kind("a graph, FILE.onnx", ("step",), _graph),
     "real": _Kind("C in float or double", ("name", "unroll", "double", "no_libm", "dt"), _real),
-    "fixed": _Kind("C in fixed point", ("name", "unroll", "fixed", "calibration", "headroom", "int16"), _fixed),
+    "fixed": _Kind("C in fixed point", ("name", "unroll", "dt", "fixed", "calibration", "headroom", "int16"), _fixed),
 }

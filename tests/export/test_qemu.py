@@ -105,13 +105,18 @@ def test_its_own_test_passes(target, options, tmp_path):
     assert emulated(target, program).startswith("net: largest error ")
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_fixed_point_has_the_same_bits(target, name, rng, tmp_path):
+def in_fixed_point(network, folder, weights):
+    """(quantised, export) of a network, calibrated with 8 sequences of 50 steps."""
+    model, rng = Model(*NETWORKS[network], input_dim=INPUTS, seed=0), np.random.default_rng(0)
+    x, dt = rng.standard_normal((8, 50, INPUTS)), rng.exponential(size=(8, 50))
+    quantised = fixed.quantise(model, x, dt=dt if model.takes_dt else None, weights=weights)
+    return quantised, fixed.write(quantised, folder, "net", measure=False)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_fixed_point_has_the_same_bits(target, network, tmp_path):
     """Its test allows no difference from what NumPy computes."""
-    model = Model(*NETWORKS[name], input_dim=5, seed=0)
-    arguments = {"dt": rng.exponential(size=(4, 40))} if model.takes_dt else {}
-    quantised = fixed.quantise(model, rng.standard_normal((4, 40, 5)), **arguments)
-    folder = fixed.write(quantised, tmp_path / "c", "net", measure=False).folder
+    folder = in_fixed_point(network, tmp_path / "c", "int32")[1].folder
     program = built(target, folder, folder / "net_test.c", tmp_path / "test.elf")
     assert emulated(target, program) == "net: largest error 0, allowed 0\n"
 
@@ -172,3 +177,33 @@ def test_an_ncp_of_19_neurons_is_small(target, tmp_path):
     )
     assert flash(target, export.folder, tmp_path) < 8192
     assert export.state_bytes + measured(target, export.folder, tmp_path)[1] < 512
+
+
+FIXED_PAGE = (ROOT / "docs" / "fixed_point.md").read_text(encoding="utf-8")
+FIXED_ROW = re.compile(
+    r"^\| (\w+) \| (float|int32|int16) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| ([\d.e-]*) ?\|$", re.MULTILINE
+)
+FIXED = {row[:2]: (*(int(n.replace(",", "")) for n in row[2:5]), row[5]) for row in FIXED_ROW.findall(FIXED_PAGE)}
+
+
+def test_the_page_of_fixed_point_has_every_network():
+    assert set(FIXED) == {(network, kind) for network in NETWORKS for kind in ("float", "int32", "int16")}
+    for network in NETWORKS:
+        assert FIXED[network, "float"][:3] == PRINTED[network, "Cortex-M3"]
+
+
+@pytest.mark.parametrize("weights", ["int32", "int16"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_figures_of_the_page_of_fixed_point(network, weights, tmp_path):
+    """Within 15 %, as those of float; the error is that of NumPy, and the same everywhere."""
+    target = TARGETS["Cortex-M3"]
+    if missing(target):
+        pytest.skip(missing(target))
+    quantised, export = in_fixed_point(network, tmp_path / "c", weights)
+    instructions, stack = measured(target, export.folder, tmp_path)
+    found = flash(target, export.folder, tmp_path), export.state_bytes + stack, instructions
+    error = max(each.relative for each in quantised.report.errors)
+    print(f"| {network} | {weights} | " + " | ".join(f"{n:,}" for n in found) + f" | {error:.1e} |")
+    *printed, printed_error = FIXED[network, weights]
+    np.testing.assert_allclose(printed, found, rtol=0.15)
+    np.testing.assert_allclose(float(printed_error), error, rtol=0.15)

@@ -37,6 +37,7 @@ def quantise(
     *,
     dt: ArrayLike | None = None,
     lengths: ArrayLike | None = None,
+    every_dt: float | None = None,
     headroom: float = HEADROOM,
     weights: Literal["int32", "int16"] = "int32",
 ) -> Quantised:
@@ -51,9 +52,12 @@ def quantise(
     x : (B, T, I) or (T, I) array
         Calibration data: sequences like those that the model will see.
     dt : number, (T,) or (B, T) array, optional
-        Elapsed times.
+        Elapsed times of the calibration data.
     lengths : (B,) array, optional
         Of padded sequences.
+    every_dt : float, optional
+        The elapsed time of every step, where it is always the same, in place of ``dt``: the model in fixed point then
+        takes none.
     headroom : float >= 1
         How many times larger than on the calibration data numbers may become before they are cut off.
     weights : "int32" or "int16"
@@ -68,8 +72,10 @@ def quantise(
     TypeError, ValueError
         Of arguments, or for a model that cannot be exported, or that overflows on the data.
     """
-    program = prepared(lowered(model))
-    given, _ = sequences.check(model, x, dt, lengths, None)
+    if every_dt is not None and dt is not None:
+        raise ValueError("`dt` must be left out with `every_dt`, which is the elapsed time of every step")
+    program = prepared(lowered(model, every_dt))
+    given, _ = sequences.check(model, x, dt if every_dt is None else every_dt, lengths, None)
     headroom = checks.number("headroom", headroom, 1)
     bits = WEIGHT_BITS[checks.one_of("weights", weights, WEIGHT_BITS)]
     with np.errstate(over="ignore", invalid="ignore"):

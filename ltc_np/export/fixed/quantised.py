@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ...base import checks
 from ...network import sequences
 from .arithmetic import integers
 from .run import FixedMachine
@@ -82,6 +83,7 @@ class Quantised:
         y_t : (O,) or (B, O) float64 array
         state : (K,) or (B, K) int64 array
         """
+        self._check_takes_dt(dt)
         dtype = self.model.dtype  # what the model would compute with
         x = np.asarray(x_t, dtype)
         single = x.ndim == 1
@@ -96,6 +98,7 @@ class Quantised:
 
     def run(self, x: ArrayLike, *, dt: ArrayLike | None = None, lengths: ArrayLike | None = None) -> Run:
         """Whole sequences; arguments as those of a call of the model."""
+        self._check_takes_dt(dt)
         given, _ = sequences.check(self.model, x, dt, lengths, None)
         return self.run_checked(given)
 
@@ -116,9 +119,14 @@ class Quantised:
 
     def __call__(self, x: ArrayLike, *, dt: ArrayLike | None = None, lengths: ArrayLike | None = None) -> Numbers:
         """Outputs of whole sequences, (B, T, O), or (T, O) of one; arguments as those of a call of the model."""
+        self._check_takes_dt(dt)
         given, single = sequences.check(self.model, x, dt, lengths, None)
         y = self.run_checked(given).y
         return y[0] if single else y
+
+    def _check_takes_dt(self, dt: object) -> None:
+        if dt is not None and not self.program.takes_dt:
+            raise ValueError(f"`dt` must be left out: this model takes no elapsed time, got {checks.brief(dt)}")
 
     def _beyond(self, x: Numbers, dt: Numbers) -> Bools:
         """Of which sequences an input does not fit: x (B, I), dt (B,)."""

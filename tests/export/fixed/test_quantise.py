@@ -209,6 +209,22 @@ def test_steps_are_the_sequence_and_lengths_end_it(rng):
     assert single.shape == (model.state_size,)
 
 
+def test_one_elapsed_time_is_a_constant(rng):
+    """With it the program takes none, and the numbers are those of the model at that time."""
+    model = Model(LTC(AutoNCP(9, 2)), input_dim=3, seed=0, dtype="float64")
+    x = rng.standard_normal((4, 20, 3))
+    quantised = quantise(model, x, every_dt=0.25)
+    assert set(quantised.places) == {"x", "y"}
+    assert quantised.golden.dt is None
+    np.testing.assert_allclose(quantised(x), model(x, dt=0.25), rtol=0, atol=1e-7)
+    assert np.abs(quantised(x) - model(x)).max() > 1e-3
+    with pytest.raises(ValueError, match="`dt` must be left out with `every_dt`"):
+        quantise(model, x, dt=0.25, every_dt=0.25)
+    for bad in (lambda: quantised.step(x[:, 0], dt=0.25), lambda: quantised(x, dt=0.25)):
+        with pytest.raises(ValueError, match="`dt` must be left out"):
+            bad()
+
+
 def test_padding_is_not_calibrated(rng):
     model = Model(Standardize(mean=[0.5], scale=[2.0]), Dense(1), input_dim=1, seed=0)
     x = rng.standard_normal((2, 6, 1))
