@@ -21,6 +21,13 @@ PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
 MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path__, "ltc_np."))]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
+# What needs other libraries, modules and pages; `.ci/run` has a stage with those of `ltc_np.interop`.
+NEED = {f"ltc_np.interop.{name}": [name] for name in ("torch", "jax")} | {
+    "ltc_np.interop.jax_callback": ["jax"],
+    "ltc_np.bench.peers.torch_loops": ["torch"],
+    "frameworks.md": ["torch", "jax"],
+}
+
 FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(\w*)")
 LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 CODE_LINK = re.compile(r"`([\w.]+)(?:\(\))?`")
@@ -53,6 +60,12 @@ def split(text):
         prose.append(kept[0])
         examples.append(kept[1])
     return "\n".join(prose) + "\n", "\n".join(examples) + "\n"
+
+
+def skip_without(name):
+    """Skip the test of a module or a page if a library that it needs is missing."""
+    for library in NEED.get(name, ()):
+        pytest.importorskip(library, reason=f"{library} is not installed")
 
 
 def run(test):
@@ -107,6 +120,7 @@ def test_there_are_pages():
 
 @each_page
 def test_examples_of_pages(page):
+    skip_without(page.name)
     examples = split(page.read_text(encoding="utf-8"))[1]
     run(doctest.DocTestParser().get_doctest(examples, {"__name__": "__main__"}, page.name, str(page), 0))
 
@@ -182,8 +196,7 @@ def test_names_are_listed():
 def test_examples_of_docstrings(name):
     if NO_NUMBA and re.search(r"\.(cpu|cuda)(\.|$)", name):
         pytest.skip(NO_NUMBA)
-    if name == "ltc_np.bench.peers.torch_loops":
-        pytest.importorskip("torch")
+    skip_without(name)
     module = importlib.import_module(name)
     for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
         run(test)
