@@ -22,10 +22,12 @@ MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 # What needs other libraries, modules and pages; `.ci/run` has a stage with those of `ltc_np.interop`.
-NEED = {f"ltc_np.interop.{name}": [name] for name in ("torch", "jax")} | {
+NEED = {f"ltc_np.interop.{name}": [name] for name in ("torch", "jax", "nir")} | {
     "ltc_np.interop.jax_callback": ["jax"],
+    "ltc_np.interop.nir_graph": ["nir"],
     "ltc_np.bench.peers.torch_loops": ["torch"],
     "frameworks.md": ["torch", "jax"],
+    "nir.md": ["nir"],
 }
 
 FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(\w*)")

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("package", ["torch", "jax"])
+@pytest.mark.parametrize("package", ["torch", "jax", "nir"])
 def test_what_is_missing_is_named_with_its_extra(package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, f"ltc_np.interop.{package}", raising=False)
