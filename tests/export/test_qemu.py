@@ -170,6 +170,7 @@ def test_figures_of_the_page(network, target, request, tmp_path):
     np.testing.assert_allclose(PRINTED[network, request.node.callspec.params["target"]], found, rtol=0.15)
 
 
+@pytest.mark.parametrize("target", [name for name in TARGETS if name.startswith("Cortex")], indirect=True)
 def test_an_ncp_of_19_neurons_is_small(target, tmp_path):
     """In float, without math.h: below 8 KB of flash and half a KB of memory, with what the linker adds."""
     export = c.write(
