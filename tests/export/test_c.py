@@ -15,7 +15,7 @@ STEPS, I = 60, 3
 SANITIZED = ["-O1", "-fsanitize=undefined,address,float-cast-overflow", "-fno-sanitize-recover=all"]
 MODELS = {
     "LTC": [LTC(AutoNCP(9, 2))],
-    "stack": [LTC(FullyConnected(5, 4), solver="rk4"), Dense(5, "silu"), Dense(2, "gelu")],
+    "stack": [LTC(FullyConnected(5, 4), solver="exponential"), Dense(5, "silu"), Dense(2, "gelu")],
     "Dense": [Dense(2, "lecun_tanh")],
 }
 
