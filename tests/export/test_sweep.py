@@ -73,6 +73,7 @@ def test_a_thousand_sequences_of_a_thousand_steps(start, seed, tmp_path):
     assert compared(start, seed, 1000, tmp_path, compiler, SANITIZED, libm, unroll) >= 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("libm", [True, False])
 @pytest.mark.parametrize("start", BATCHES[::3])
 def test_extreme_inputs(start, libm, tmp_path):
