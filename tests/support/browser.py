@@ -11,8 +11,8 @@ BROWSER = next((name for name in ("chromium", "chromium-browser", "google-chrome
 NO_BROWSER = "there is no Chromium here"
 NO_CLANG = next((f"there is no {tool} here" for tool in ("clang", "wasm-ld") if shutil.which(tool) is None), None)
 
-# Before all scripts: frames that keep to the clock that the browser turns, the same random numbers every time, nothing
-# from the network, and a list of faults.
+# Before all scripts: frames by the clock that the browser turns, WebAssembly compiled at once (that clock does
+# not wait for another thread to do it), the same random numbers every time, nothing from the network, a list of faults.
 HEAD = """\
 <meta http-equiv="Content-Security-Policy"
   content="default-src file: data: 'unsafe-inline' 'wasm-unsafe-eval'; connect-src 'none'">
@@ -22,6 +22,10 @@ addEventListener("error", (event) => faults.push(`error: ${event.message}`));
 addEventListener("unhandledrejection", (event) => faults.push(`rejected: ${event.reason}`));
 addEventListener("securitypolicyviolation", (event) => faults.push(`asked for ${event.blockedURI}`));
 window.requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 16);
+WebAssembly.instantiate = async (bytes, imports) => {
+  const module = new WebAssembly.Module(bytes);
+  return { module, instance: new WebAssembly.Instance(module, imports) };
+};
 let seed = 1;
 Math.random = () => { seed = (seed * 48271) % 2147483647; return seed / 2147483647; };
 const pause = (seconds) => new Promise((go) => setTimeout(go, 1000 * seconds));
