@@ -21,10 +21,11 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 _HERE = pathlib.Path(__file__).parent
-# The last three for their coefficients and numbers.
+# The last four for their coefficients and numbers.
 SOURCES = [
     *sorted(_HERE.glob("*.py")),
     _HERE.parents[1] / "base/activations.py",
+    _HERE.parents[1] / "base/polynomials.py",
     _HERE.parent / "codes.py",
     _HERE.parent / "numpy/ssm.py",
 ]
