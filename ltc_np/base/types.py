@@ -19,6 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])  # a function that a decorator hands 
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 Bools: TypeAlias = npt.NDArray[np.bool_]
+Complex: TypeAlias = npt.NDArray[np.complexfloating[Any, Any]]
 Numbers: TypeAlias = npt.NDArray[Any]  # of any dtype: what was read, and not yet cast
 ArrayLike: TypeAlias = npt.ArrayLike
 Shape: TypeAlias = tuple[int, ...]

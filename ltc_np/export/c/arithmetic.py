@@ -19,12 +19,14 @@ class Scope(Protocol):
 
     def element(self, vector: Vector, i: str) -> str:
         """The C text of element ``i`` (an index expression in C) of a variable."""
+        ...
 
     def table(self, owner: object, values: np.ndarray, meaning: str, i: str) -> str:
         """The C text of element ``i`` of a table of ``values``; a literal where ``i`` is a number.
 
         ``owner`` is handed to `Arithmetic.literals`: a `Constant`, or (statement, name of its field).
         """
+        ...
 
 
 class Sum(NamedTuple):
@@ -57,6 +59,7 @@ class Arithmetic(Protocol):
     @property
     def table_bytes(self) -> int:
         """Of the tables in `functions`."""
+        ...
 
     def literals(self, owner: object, values: np.ndarray) -> tuple[str, Sequence[str]]:
         """The C type of a table and its elements as text.
@@ -64,48 +67,64 @@ class Arithmetic(Protocol):
         ``owner`` is a `Constant`, (statement, name of its field), "start" for the first state, or the name of a
         variable, "x", "dt" or "y", for golden vectors.
         """
+        ...
 
     def value(self, expr: Expr, i: str, scope: Scope) -> str:
         """Element ``i`` of an expression."""
+        ...
 
     def assigned(self, target: Vector, expr: Expr, i: str, scope: Scope) -> str:
         """The same as it is stored in ``target``."""
+        ...
 
     def linear_sum(self, statement: Linear, bias: str) -> Sum:
         """The sum of a row, which begins with ``bias``, an element of the owner (statement, "bias")."""
+        ...
 
     def linear_term(self, statement: Linear, weight: str, i: str, scope: Scope) -> str:
         """weight * source[i], what is added to that sum."""
+        ...
 
     def synapse_sum(self, statement: Synapses, which: str, n: str, scope: Scope) -> Sum:
         """The sum ``which`` ("first" or "second") of neuron ``n``."""
+        ...
 
     def synapse_sigmoid(self, statement: Synapses, sigma: str, mu: str, i: str, scope: Scope) -> tuple[str, str]:
         """C type and text of sigmoid(sigma * (source[i] - mu))."""
+        ...
 
     def synapse_term(self, statement: Synapses, which: str, weight: str, s: str) -> str:
         """weight * s, what is added to the sum ``which``; ``s`` names the variable that holds the sigmoid."""
+        ...
 
     def total_sum(self, statement: Total) -> Sum:
         """The sum of all elements; of a maximum the start is that of element 0."""
+        ...
 
     def total_term(self, statement: Total, i: str, scope: Scope) -> str:
         """Element ``i``, which is added to the sum, or of which the maximum is taken."""
+        ...
 
     def interface(self, name: str) -> str:
         """What a caller must know of the numbers, in NAME.h behind its other constants."""
+        ...
 
     def from_real(self, name: str, variable: str, text: str) -> str:
         """A number of C, ``text``, as one of the variable "x" or "dt", in the sketch."""
+        ...
 
     def to_real(self, name: str, text: str) -> str:
         """An element of "y" as a number that can be printed, in the sketch."""
+        ...
 
     def header_includes(self) -> Sequence[str]:
         """What NAME.h includes, as `"<stdint.h>"`."""
+        ...
 
     def includes(self) -> Sequence[str]:
         """What NAME.c includes for what the text written so far calls; for tables of indices the writer does."""
+        ...
 
     def functions(self, name: str) -> str:
         """Definitions of what the text written so far calls, beginning with ``name``."""
+        ...

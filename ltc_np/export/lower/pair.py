@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..program import Number, Vector, expression
 
 if TYPE_CHECKING:
-    from ...base.types import Numbers
+    from ...base.types import Complex
     from ..builder import Builder
     from ..program import Expr
 
@@ -21,7 +21,7 @@ class Pair:
     im: Expr
 
     @classmethod
-    def of(cls, values: Numbers) -> Pair:
+    def of(cls, values: Complex) -> Pair:
         """Known numbers (n,)."""
         return cls(expression(values.real), expression(values.imag))
 

@@ -23,7 +23,7 @@ from ..program import apply
 from .pair import Pair
 
 if TYPE_CHECKING:
-    from ...base.types import Arrays, Numbers
+    from ...base.types import Array, Arrays, Complex
     from ...cells.state_space import StateSpaceCell
     from ..builder import Builder
     from ..program import Expr, Vector
@@ -36,7 +36,8 @@ SMALLEST = 1e-30  # |a|, by which inputs are divided; 1 / a is a number in float
 def lower(layer: StateSpaceCell, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
     """One step of all modes, and what is read out of them."""
     rule, pace = layer.rule, np.exp(p["log_step"])
-    A, B = (p["frequency"] * 1j - p["decay"]) * pace, (p["b_re"] + p["b_im"] * 1j) * pace
+    A: Complex = (p["frequency"] * 1j - p["decay"]) * pace
+    B: Complex = (p["b_re"] + p["b_im"] * 1j) * pace
     modes, past = state[: 2 * A.size], state[2 * A.size :]
     seen = modes
     if rule.liquid == EXACT:
@@ -47,7 +48,7 @@ def lower(layer: StateSpaceCell, p: Arrays, buffers: Arrays, b: Builder, x: Expr
         else:
             A = np.where(np.abs(A) < SMALLEST, SMALLEST, A)
             z = dt * A.real, dt * (A.imag / 2)
-            D, a, B = _growth(b, b.store(z[0], "z"), b.store(z[1], "half")), Pair.of(np.ones(1)), B / A
+            D, a, B = _growth(b, b.store(z[0], "z"), b.store(z[1], "half")), Pair.of(np.ones(1, complex)), B / A
         products = _products(b, x, past, rule.degree)
         driven = [b.linear(_to_modes(B**k), product, name="driven") for k, product in enumerate(products, start=1)]
         if rule.liquid == DISCRETE:
@@ -59,7 +60,7 @@ def lower(layer: StateSpaceCell, p: Arrays, buffers: Arrays, b: Builder, x: Expr
     return b.linear(_to_modes(np.conj(C)).T, seen, name="y") + p["d"] * x
 
 
-def _to_modes(weights: Numbers) -> Numbers:
+def _to_modes(weights: Complex) -> Array:
     """(2 M H, H) of complex weights (M, H): one row for each part of a mode, real parts first."""
     M, H = weights.shape
     matrix = np.zeros((2, M, H, H))
@@ -90,7 +91,7 @@ def _growth(b: Builder, real: Expr, half: Expr) -> Pair:
     return Pair(b.update(grown, grown - turned * s), b.update(turned, turned * apply("cos", half)))
 
 
-def _bilinear(b: Builder, A: Numbers, dt: Expr) -> Pair:
+def _bilinear(b: Builder, A: Complex, dt: Expr) -> Pair:
     """dt / (1 - dt a / 2); |1 - z/2| >= 1, since modes decay."""
     re, im = b.store(1 - dt * (A.real / 2), "D"), b.store(dt * (A.imag / 2), "D")
     scale = b.store(dt / (re * re + im * im), "scale")
@@ -125,7 +126,7 @@ def _discrete(b: Builder, bound: float, D: Pair, a: Pair, driven: Pair, m: Pair)
     m.increase(b, (f * m + D * driven).store(b, "change"))
 
 
-def _exact(b: Builder, bound: float, A: Numbers, B: Numbers, x: Expr, dt: Expr, m: Pair) -> None:
+def _exact(b: Builder, bound: float, A: Complex, B: Complex, x: Expr, dt: Expr, m: Pair) -> None:
     """x+ = x + E(z)/z (z x + dt b u), with the real part of z no larger than the bound's logarithm."""
     rate = b.linear(_to_modes(B), x, np.concatenate([A.real.ravel(), A.imag.ravel()]), name="z")
     z = Pair.halves(b.assign(rate, rate * dt))
