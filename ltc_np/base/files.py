@@ -6,15 +6,23 @@ a process that has only slept, this one finds its file gone and writes it again:
 on file systems without locks too.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Callable
+    from typing import BinaryIO
 
 # While a file is written it has a name of this form, in the folder where it will lie.
 BEGINNING, END = ".ltc_np-", ".tmp"
 LEFT_BEHIND = 3600  # seconds since the last write: then nobody writes any more
 
 
-def check_path(path):
+def check_path(path: pathlib.Path) -> None:
     """Refuse the path of a folder, and one in a folder that does not exist."""
     if path.is_dir():
         raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
@@ -22,7 +30,7 @@ def check_path(path):
         raise FileNotFoundError(f"`path` must lie in an existing folder, got {path}")
 
 
-def check_writable(path):
+def check_writable(path: pathlib.Path) -> None:
     """Refuse a path where no file can be written, before there is work that would be lost."""
     import tempfile
 
@@ -34,7 +42,7 @@ def check_writable(path):
         raise type(error)(f"`path` must lie in a folder that takes new files, got {path}: {error.strerror}") from None
 
 
-def write(path, fill):
+def write(path: pathlib.Path, fill: Callable[[BinaryIO], object]) -> None:
     """Write the file ``path``, whole or not at all.
 
     Parameters
@@ -59,7 +67,7 @@ def write(path, fill):
     _clear(path.parent, now)
 
 
-def _write(path, fill):
+def _write(path: pathlib.Path, fill: Callable[[BinaryIO], object]) -> float:
     """Write once; the time of it by the file system's clock."""
     temporary = path.parent / f"{BEGINNING}{os.urandom(8).hex()}{END}"
     try:
@@ -76,7 +84,7 @@ def _write(path, fill):
     return now
 
 
-def _clear(folder, now):
+def _clear(folder: pathlib.Path, now: float) -> None:
     """Remove what processes that were killed have left behind; whatever hinders it matters to nobody."""
     with contextlib.suppress(OSError):
         with os.scandir(folder) as entries:
@@ -87,7 +95,7 @@ def _clear(folder, now):
                     os.unlink(entry)
 
 
-def about(path, error, consequence):
+def about(path: pathlib.Path, error: OSError, consequence: str) -> OSError:
     """The same error with the user's path instead of that of a hidden file."""
     if error.errno is None:
         return OSError(f"{path}: {error}; {consequence}")

@@ -16,8 +16,10 @@ from support.source import PACKAGE
 
 HERE = pathlib.Path(__file__).parent
 # Modules of which users see nothing; the list of `tool.pyright` in pyproject.toml is longer, since it is of bodies too.
+# Also a class whose base is one of PyTorch, which need not be installed.
 INTERNAL = re.compile(
-    rf"{PACKAGE}\.(kernels|bench|__main__|network\.(cuda|host|stream)|cells\.(cfc_sweep|gates)"
+    rf"{PACKAGE}\.(interop\.torch|kernels|bench|__main__|network\.(cuda|host|stream)|cells\.(cfc_sweep|gates)"
+    r"|export\.(builder|lower|run|c\.(floats|functions|lines|own|writer)|fixed\.(run|translate))"
     r"|base\.(archive|blas|threads)|train\.(arguments|run|batches|best_weights|clock|interrupt|loop|measures|order"
     r"|progress|scales|sources|stream|times))\b"
 )

@@ -25,7 +25,7 @@ def horner(coefficients: tuple[float, ...], x: str) -> str:
 
 
 # What each function calls.
-NEEDS = {
+NEEDS: dict[str, tuple[str, ...]] = {
     "power": ("word",),
     "exp": ("expm1_reduced", "power"),
     "expm1": ("expm1_reduced", "power"),

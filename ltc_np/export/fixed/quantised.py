@@ -63,9 +63,10 @@ class Quantised:
     golden: Golden
 
     def __init__(self, model: Model, program: Program, formats: Formats) -> None:
-        self.model, self.program = model, program
+        self.model: Model = model
+        self.program: Program = program
         names = ("x", "dt", "y") if program.takes_dt else ("x", "y")
-        self.places = {name: int(formats.elements(name)[0]) for name in names}
+        self.places: dict[str, int] = {name: int(formats.elements(name)[0]) for name in names}
 
     def step(self, x_t: ArrayLike, *, dt: ArrayLike | None = None, state: Numbers | None = None) -> tuple[Any, Any]:
         """One time step, as `Model.step`: real inputs and outputs, the state in integers.

@@ -34,13 +34,13 @@ class Ranges:
     """
 
     def __init__(self, program: Program, data: Sequences) -> None:
-        self.elements = {name: np.zeros(size) for name, size in program.variables.items()}
+        self.elements: dict[str, np.ndarray] = {name: np.zeros(size) for name, size in program.variables.items()}
         start = np.abs(program.start)
         self.elements["state"] = np.where(start < HUGE, start, 0)
         self._largest: dict[object, float] = {}
         self._kept: list[object] = []  # so that no other object gets the id of one of them
         machine = Machine(program, len(data.x), observe=self._observe)
-        self.outputs = np.zeros((*data.x.shape[:2], program.output_size))
+        self.outputs: np.ndarray = np.zeros((*data.x.shape[:2], program.output_size))
         for t in range(data.x.shape[1]):
             self._valid = t < data.lengths
             x, dt = data.x[:, t], data.dt[:, t]
