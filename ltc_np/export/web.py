@@ -25,39 +25,40 @@ if TYPE_CHECKING:
 COMPILER, LINKER = "clang", "wasm-ld"
 OPTIONS = "-std=c99", "-O2", "--target=wasm32", "-nostdlib", "-ffreestanding", "-Wl,--no-entry", "-Wl,--strip-all"
 
-# What the script calls: the sequence that runs, and arrays for a step's numbers.
+# What the script calls: the sequence that runs, and arrays for a step's numbers.  All that the export itself defines has
+# an underscore behind its name, so these names, which have none, are free whatever the export is called.
 CALLS = """\
 #include "@name.h"
 
 static @name_state state;
 static float x[@inputs], y[@outputs];
 
-float *network_state(void)
+float *states(void)
 {
     return state.values;
 }
 
-float *network_x(void)
+float *inputs(void)
 {
     return x;
 }
 
-float *network_y(void)
+float *outputs(void)
 {
     return y;
 }
 
-void network_reset(void)
+void begin(void)
 {
     @name_reset(&state);
 }
 
-void network_step(float dt)
+void step(float dt)
 {
     @step
 }
 """
-FUNCTIONS = "network_state", "network_x", "network_y", "network_reset", "network_step"
+FUNCTIONS = "states", "inputs", "outputs", "begin", "step"
 
 SCRIPT = """\
 /* @name: one time step of a recurrent network, as WebAssembly inside this script.
@@ -76,13 +77,13 @@ globalThis.@name = {
   async create() {
     const bytes = Uint8Array.from(atob(this.code), (letter) => letter.charCodeAt(0));
     const { instance } = await WebAssembly.instantiate(bytes);
-    const { memory, network_state, network_x, network_y, network_reset, network_step } = instance.exports;
-    const x = new Float32Array(memory.buffer, network_x(), this.inputs);
-    const y = new Float32Array(memory.buffer, network_y(), this.outputs);
-    network_reset();
+    const { memory, states, inputs, outputs, begin, step } = instance.exports;
+    const x = new Float32Array(memory.buffer, inputs(), this.inputs);
+    const y = new Float32Array(memory.buffer, outputs(), this.outputs);
+    begin();
     return {
-      state: new Float32Array(memory.buffer, network_state(), this.states),
-      reset: network_reset,
+      state: new Float32Array(memory.buffer, states(), this.states),
+      reset: begin,
       step(values, dt = 1) {
         if (values.length !== x.length) {
           throw new RangeError(`x must have ${x.length} numbers, got ${values.length}`);
@@ -91,7 +92,7 @@ globalThis.@name = {
           throw new RangeError(`dt must be at least 0, got ${dt}`);
         }
         x.set(values);
-        network_step(dt);
+        step(dt);
         return y.slice();
       },
     };

@@ -76,6 +76,14 @@ def test_the_script_says_what_it_is(tmp_path):
     assert (tmp_path / "network.js").read_text() == text
 
 
+@CLANG
+@pytest.mark.parametrize("name", ["network", "step", "x", "state", "memory"])
+def test_no_name_meets_one_of_the_script_s_own(name, tmp_path):
+    """``network`` is the name of docs/live.md."""
+    web.write(LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0), tmp_path / "network.js", name)
+    assert f"globalThis.{name} = {{" in (tmp_path / "network.js").read_text()
+
+
 def test_what_is_missing_is_named_and_nothing_written(tmp_path, monkeypatch):
     model = LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0)
     (tmp_path / "network.js").write_text("former")
