@@ -56,11 +56,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         _check(args, kind)
         print(kind.write(load(args.model, backend="numpy"), args))
     except (OSError, ImportError, TypeError, ValueError) as error:
-        parser.error(" ".join(str(error).split()))
+        parser.exit(2, f"{parser.prog}: {' '.join(str(error).split())}\n")
 
 
 def _kind(args: argparse.Namespace) -> _Kind:
-    suffix = os.path.splitext(args.target)[1]
+    suffix = os.path.splitext(args.target)[1].lower()
+    if suffix[1:] in FILES:
+        raise ValueError(f"TARGET must be a folder for C, FILE.js or FILE.onnx, got {args.target}: {FILES[suffix[1:]]}")
     return KINDS.get(suffix, KINDS["fixed" if args.fixed else "real"])
 
 
@@ -129,6 +131,16 @@ def _size(path: str) -> str:
     return f"{path}: {os.path.getsize(path)} bytes"
 
 
+IN_A_FOLDER = "an export in C is a folder with a .c, a .h and more, and --name says what they are called"
+# Targets that look like files of a kind that is not written here, and what to do instead.
+FILES = {
+    "c": IN_A_FOLDER,
+    "h": IN_A_FOLDER,
+    "nir": "`ltc_np.interop.nir.to_nir` writes NIR",
+    "npz": "`Model.save` writes it",
+    **dict.fromkeys(("pt", "pth", "safetensors"), "`python -m ltc_np convert` writes state dicts"),
+    **dict.fromkeys(("html", "wasm"), "a script, FILE.js, is what a page needs"),
+}
 # By the suffix of the target, or, of a folder, by the kind of numbers.
 KINDS = {
     ".js": _Kind("a script, FILE.js", ("name",), _script),

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 COMPILER, LINKER = "clang", "wasm-ld"
 OPTIONS = "-std=c99", "-O2", "--target=wasm32", "-nostdlib", "-ffreestanding", "-Wl,--no-entry", "-Wl,--strip-all"
 
-# What the script calls: the sequence that runs, and arrays for a step's numbers.  All that the export itself defines has
-# an underscore behind its name, so these names, which have none, are free whatever the export is called.
+# What the script calls: the sequence that runs, and arrays for a step's numbers.  All that the export defines has an
+# underscore behind its name, so these names, which have none, are free whatever the export is called.
 CALLS = """\
 #include "@name.h"
 

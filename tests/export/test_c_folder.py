@@ -196,6 +196,12 @@ def test_command(model, tmp_path, capsys):
         (["model.npz", "a", "--name", "3"], "`name` must be a C identifier"),
         (["whole.npz", "a"], "`model` must be causal"),
         (["model.npz", "a", "--double", "--no-libm"], "`libm` must be True"),
+        (["model.npz", "a", "--step"], "--step has no effect on C in float or double"),
+        (["model.npz", "a.c"], "got a.c: an export in C is a folder with a .c, a .h and more"),
+        (["model.npz", "a.H"], "got a.H: an export in C is a folder"),
+        (["model.npz", "a.nir"], "got a.nir: `ltc_np.interop.nir.to_nir` writes NIR"),
+        (["model.npz", "a.pt"], "got a.pt: `python -m ltc_np convert` writes state dicts"),
+        (["model.npz", "a.html"], "got a.html: a script, FILE.js"),
     ],
 )
 def test_command_says_in_one_line_what_is_wrong(arguments, message, model, tmp_path, capsys, monkeypatch):
@@ -205,9 +211,9 @@ def test_command_says_in_one_line_what_is_wrong(arguments, message, model, tmp_p
     with pytest.raises(SystemExit) as caught:
         command.main(arguments)
     assert caught.value.code == 2
-    *_, line = capsys.readouterr().err.splitlines()
-    assert message in line
-    assert not (tmp_path / "a").exists()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("python -m ltc_np export: ") and message in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.npz", "whole.npz"]
 
 
 @pytest.mark.skipif(not (shutil.which("cmake") and compilers.HOST), reason="cmake or a compiler is not installed")

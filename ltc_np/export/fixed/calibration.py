@@ -18,19 +18,22 @@ def read(path: PathLike) -> dict[str, Any]:
 
     Raises
     ------
+    TypeError
+        It is a single array.
     ValueError
         It is something else, or holds other arrays, too.
     OSError
         It cannot be read.
     """
+    rule = f"`calibration` must be an .npz of numbers, as `numpy.savez` writes it, got {path}"
     try:
         arrays = np.load(path, allow_pickle=False)
         if isinstance(arrays, np.ndarray):
-            raise ValueError("it is a single array")
+            raise TypeError(f"{rule}: it is a single array")
         with arrays:
             found: dict[str, Numbers] = {name: arrays[name] for name in arrays.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"`calibration` must be an .npz of arrays, got {path}: {error}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile):  # what NumPy says then is how to read such a file all the same
+        raise ValueError(f"{rule}: it is damaged, or something else, or holds objects of Python") from None
     others = sorted(set(found) - set(POSSIBLE))
     if NEEDED not in found or others:
         names = ", ".join(sorted(found))

@@ -32,8 +32,8 @@ they are those of ltc_np.interop.ncps.from_ncps, which also takes the wiring of 
 def main(argv: Sequence[str]) -> int:
     """Convert one file; the exit status."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description=DESCRIPTION)
-    parser.add_argument("source", metavar="IN", type=pathlib.Path)
-    parser.add_argument("target", metavar="OUT", type=pathlib.Path)
+    parser.add_argument("source", metavar="IN", type=pathlib.Path, help="a file of a state dict, or of Model.save")
+    parser.add_argument("target", metavar="OUT", type=pathlib.Path, help="what it becomes; replaced if it is there")
     parser.add_argument("--prefix", help="what stands before the network's keys")
     parser.add_argument("--output-dim", type=int, metavar="O", help="motor neurons of an LTC without an output mapping")
     parser.add_argument("--positivity", choices=("softplus", "clip"), help="of an LTC")

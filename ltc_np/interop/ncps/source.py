@@ -143,15 +143,16 @@ def _read_file(path: pathlib.Path) -> Mapping[str, Any]:
     except Exception as error:  # torch raises whatever its parsers meet
         raise ValueError(
             f"{path}: damaged, or it holds more than tensors, and nothing else is read: save `model.state_dict()` "
-            f"alone ({_first_line(error)})"
+            f"alone ({_first_sentence(error)})"
         ) from None
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: holds no state dict, but {checks.brief(content)}")
     return content
 
 
-def _first_line(error: Exception) -> str:
-    words = f"{type(error).__name__}: {error}".splitlines()[0]
+def _first_sentence(error: Exception) -> str:
+    """The first sentence of another package's error; what follows is advice on how to read the file all the same."""
+    words = f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0]
     return words if len(words) <= 120 else f"{words[:120]}..."
 
 

@@ -123,8 +123,12 @@ def test_command(saved, tmp_path, capsys, monkeypatch):
         (lambda a: a[:3], "--fixed needs --calibration FILE"),
         (lambda a: [*a, "--double"], "--double has no effect on C in fixed point, which has the options"),
         (lambda a: [*a[:-1], "model.npz"], "`calibration` must hold x, and dt and lengths if wanted, got model.npz"),
-        (lambda a: [*a[:-1], "text.npz"], "`calibration` must be an .npz of arrays, got text.npz"),
-        (lambda a: [*a[:-1], "x.npy"], "`calibration` must be an .npz of arrays, got x.npy: it is a single array"),
+        (
+            lambda a: [*a[:-1], "text.npz"],
+            "`numpy.savez` writes it, got text.npz: it is damaged, or something",
+        ),
+        (lambda a: [*a[:-1], "objects.npz"], "got objects.npz: it is damaged, or something else, or holds objects"),
+        (lambda a: [*a[:-1], "x.npy"], "`numpy.savez` writes it, got x.npy: it is a single array"),
         (lambda a: [*a[:-1], "none.npz"], "No such file"),
         (lambda a: [*a, "--headroom", "0"], "`headroom` must be a finite number >= 1"),
     ],
@@ -133,7 +137,9 @@ def test_command_says_in_one_line_what_is_wrong(change, message, saved, tmp_path
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.npz").write_text("no arrays")
     np.save(tmp_path / "x.npy", np.zeros((2, 2)))
+    np.savez(tmp_path / "objects.npz", x=np.array([None]))
     with pytest.raises(SystemExit):
         command.main(change(saved[0]))
-    assert message in capsys.readouterr().err.splitlines()[-1]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line and "pickle" not in line
     assert not (tmp_path / "out").exists()
