@@ -7,7 +7,7 @@ it drives after every round of learning, and the expert says what would have bee
 closed with the network's C, on this machine and on an emulated microcontroller.
 
     python examples/pendulum.py                 # some minutes; writes pendulum.png, pendulum.gif and pendulum.npz
-    python examples/pendulum.py --quick         # few rounds of one network; half a minute
+    python examples/pendulum.py --quick         # few rounds of one seed; half a minute, the first time longer
     python examples/pendulum.py --write-docs    # the full run, which also writes docs/results.md and its pictures
 
 `cart_pole.py` holds the cart, the pole and the expert, `pendulum_c.py` the way through C.

@@ -2,14 +2,15 @@
 
 import errno
 import pathlib
+import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
-from support import compilers
+from support import ROOT, compilers
 
-from ltc_np import LTC, AutoNCP, Bidirectional, Dense, Model, __main__
+from ltc_np import LTC, LTCRNN, AutoNCP, Bidirectional, Dense, Model, __main__
 from ltc_np.export import c, command
 from ltc_np.export.c import folder
 from ltc_np.export.c.names import RESERVED
@@ -223,6 +224,31 @@ def test_cmake_builds_and_tests_it(options, model, tmp_path):
     compilers.run("cmake", "-S", export, "-B", tmp_path / "build")
     compilers.run("cmake", "--build", tmp_path / "build")
     assert "100% tests passed" in compilers.run("ctest", "--test-dir", tmp_path / "build")
+
+
+MAIN = """
+#include <stdio.h>
+int main(void)
+{
+    float sensors[CONTROLLER_INPUTS] = {1, -1};
+    begin();
+    printf("%.9g", (double)control(sensors, 0.5f) + CONTROLLER_STATES + CONTROLLER_TAKES_DT + CONTROLLER_OUTPUTS);
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+def test_the_page_s_program_builds_by_the_page_s_command(tmp_path):
+    page = (ROOT / "docs" / "export_c.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```c\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (line,) = re.findall(r"^gcc .*$", page, re.MULTILINE)
+    model = LTCRNN(AutoNCP(9, 1), input_dim=2, seed=0)
+    c.write(model, tmp_path / "controller", "controller", measure=False)
+    (tmp_path / "main.c").write_text(code + MAIN)
+    compilers.run(*line.split(), *compilers.WARNINGS, cwd=tmp_path)
+    y, _ = model.step([1, -1], dt=0.5)
+    assert float(compilers.run(tmp_path / "main")) == pytest.approx(y[0] + 9 + 1 + 1, abs=1e-5)
 
 
 ARDUINO = """

@@ -1,10 +1,11 @@
 """Folders of fixed point: their own test, what a caller sees, the sketch, and the command."""
 
+import re
 import subprocess
 
 import numpy as np
 import pytest
-from support import compilers
+from support import ROOT, compilers
 from support.fixed_point import sequences
 
 from ltc_np import GRU, LTC, AutoNCP, Dense, Model
@@ -70,6 +71,44 @@ def test_real_numbers_become_the_integers_of_numpy(quantised, rng, tmp_path):
     np.testing.assert_array_equal(found[:, 0], wanted)
     np.testing.assert_array_equal(found[:, 1], wanted / 2.0 ** quantised.places["y"])
     assert {LOWEST, HIGHEST} <= {*wanted}
+
+
+FROM_PAGE = """
+#include <stdio.h>
+int main(void)
+{
+    for (int n = -2048; n < 2048; n++) {
+        if (x_of_sample((int16_t)n) != controller_x_from_real(n / 2048.0)) {
+            return 1;
+        }
+        if (n >= 0 && dt_of_ticks(n) != controller_dt_from_real(n / 1024.0)) {
+            return 2;
+        }
+    }
+    const double x[3] = {0.5, -0.25, 1};
+    controller_reset(&state);
+    printf("%.17g\\n", control(x, 0.5));
+    printf("%.17g\\n", control(x, 0.25));
+    return 0;
+}
+"""
+
+
+@needs_compiler
+def test_the_page_s_c(rng, tmp_path):
+    """What docs/fixed_point.md tells callers to write converts as the header does, and steps as the model does."""
+    page = (ROOT / "docs" / "fixed_point.md").read_text(encoding="utf-8")
+    _, *blocks = re.findall(r"^```c\n(.*?)^```", page, re.MULTILINE | re.DOTALL)  # the first are lines of a header
+    model = Model(*MODELS["LTC"], input_dim=3, seed=1)
+    x, arguments = sequences(model, rng, 4, 50)
+    quantised = fixed.quantise(model, x, **arguments)
+    folder = fixed.write(quantised, tmp_path / "c", "controller", measure=False).folder
+    (tmp_path / "main.c").write_text("".join(blocks) + FROM_PAGE)
+    sources = tmp_path / "main.c", folder / "controller.c"
+    compilers.run(compilers.HOST[0], *compilers.WARNINGS, *SANITIZED, f"-I{folder}", *sources, "-o", tmp_path / "main")
+    found = [float(number) for number in compilers.run(tmp_path / "main").split()]
+    x, dt = np.tile([[0.5, -0.25, 1]], (2, 1)), [0.5, 0.25]
+    np.testing.assert_array_equal(found, quantised(x, dt=dt)[:, 0])
 
 
 def test_files_say_what_they_are(quantised, tmp_path):
