@@ -103,6 +103,20 @@ globalThis.@name = {
 """
 
 
+# Words of JavaScript that C does not have, and what a page has already and keeps, or goes elsewhere by.
+TAKEN = """
+    arguments await debugger document eval finally frames function history in instanceof interface let location name
+    navigator null opener package parent self status super top undefined var window with yield
+"""
+
+
+def _checked(name: str) -> str:
+    """``name``, if C, JavaScript and a page leave it free."""
+    if identifier(name) in TAKEN.split():
+        raise ValueError(f"`name` must be no word of JavaScript and nothing that each page has, got {name!r}")
+    return name
+
+
 def write(model: Model, path: PathLike, name: str = "model") -> None:
     """Write a model as one JavaScript file for web pages, which works without a network and from a file.
 
@@ -116,7 +130,7 @@ def write(model: Model, path: PathLike, name: str = "model") -> None:
     path : str or Path
         Of the script; replaced if it is there.
     name : str
-        An identifier of C and JavaScript.
+        An identifier of C and JavaScript, and none that each page has, such as ``document``.
 
     Raises
     ------
@@ -131,7 +145,7 @@ def write(model: Model, path: PathLike, name: str = "model") -> None:
     >>> from ltc_np.export import web
     >>> web.write(LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0), "network.js", "network")  # doctest: +SKIP
     """
-    name, path = identifier(name), pathlib.Path(path)
+    name, path = _checked(name), pathlib.Path(path)
     files.check_writable(path)
     sizes = {"inputs": model.input_size, "outputs": model.output_size, "states": model.state_size}
     with tempfile.TemporaryDirectory() as temporary:

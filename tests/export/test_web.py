@@ -118,6 +118,14 @@ def test_the_command_refuses_what_scripts_have_not(capsys):
         assert "has no effect on a script, FILE.js, which has the options --name" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["document", "location", "function", "name"])
+def test_names_that_a_page_has_are_refused(name, tmp_path):
+    """`globalThis.location = ...` would lead away from the page."""
+    with pytest.raises(ValueError, match=f"`name` must be no word of JavaScript .* got '{name}'"):
+        web.write(LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0), tmp_path / "network.js", name)
+    assert list(tmp_path.iterdir()) == []
+
+
 @CLANG
 def test_c_that_does_not_compile_is_refused(tmp_path):
     (tmp_path / "bad.c").write_text("int f(void) { return missing(); }\n")
