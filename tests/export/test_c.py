@@ -5,7 +5,7 @@ import pytest
 from support import compilers
 from support.compilers import Compiled
 
-from ltc_np import LRC, LTC, S4D, AutoNCP, Dense, FullyConnected, Model
+from ltc_np import GRU, LRC, LTC, S4D, AutoNCP, Dense, FullyConnected, Model, Residual
 from ltc_np.export import c
 from ltc_np.export.lower import program
 
@@ -33,6 +33,48 @@ def test_it_computes_the_steps_of_its_model(name, dtype, unroll, compiler, rng, 
         x, dt = rng.standard_normal(I).astype("float32"), np.float32(rng.exponential() * (t % 3 > 0))
         y, state = model.step(x, dt=dt if model.takes_dt else None, state=state)
         np.testing.assert_allclose(compiled.step(x, dt), y, rtol=tolerance, atol=tolerance)
+
+
+PRUNED = {
+    "LTC": [LTC(AutoNCP(9, 2), positivity="clip")],
+    "Dense": [Dense(5), Dense(2)],
+    "Residual": [Residual(Dense(I))],
+    "GRU": [GRU(4)],
+}
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+@pytest.mark.parametrize("name", PRUNED)
+def test_weights_that_are_all_0(name, unroll, rng, tmp_path):
+    """As a layer that begins at 0 has them: nothing is left of what they multiply, nor of what only they read."""
+    model = Model(*PRUNED[name], input_dim=I, seed=1, dtype="float64", backend="numpy")
+    for key, values in model.params.items():
+        if key.rpartition(".")[2] in ("w", "sensory_w") or values.ndim == 2:
+            values[:] = 0
+        else:
+            values += 0.1 * rng.uniform(size=values.shape)
+    folder = c.write(model, tmp_path / "c", "net", unroll=unroll, measure=False).folder
+    for compiler in compilers.HOST:
+        compiled, state = Compiled(program(model), folder, "net", compiler), None
+        for _ in range(STEPS):
+            x, dt = rng.standard_normal(I).astype("float32"), np.float32(rng.uniform())
+            y, state = model.step(x, dt=dt if model.takes_dt else None, state=state)
+            np.testing.assert_allclose(compiled.step(x, dt), y, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [256, 257, 300])
+def test_lists_that_need_longer_indices(width, rng, tmp_path):
+    """Of more than 256 columns, and of more than 65,536 weights."""
+    model = Model(Dense(width), input_dim=width, seed=1, dtype="float64", backend="numpy")
+    weight = model.params["weight"]
+    weight[:] *= rng.uniform(size=weight.shape) < (0.75 if width == 300 else 0.05)
+    text = c.write(model, tmp_path / "c", "net", measure=False).folder / "net.c"
+    columns, ends = ("uint16_t" if width > 256 else "uint8_t"), ("int32_t" if width == 300 else "uint16_t")
+    assert f"static const {columns} net_source" in text.read_text() and f"const {ends} net_end" in text.read_text()
+    for compiler in compilers.HOST:
+        x = rng.standard_normal(width).astype("float32")
+        y = Compiled(program(model), text.parent, "net", compiler).step(x)
+        np.testing.assert_allclose(y, model.step(x)[0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["LTC", "LRC", "S4D"])

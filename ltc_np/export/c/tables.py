@@ -39,7 +39,7 @@ def index_type(largest: int) -> str:
     for c_type in ("uint8_t", "uint16_t"):
         if largest <= np.iinfo(c_type[:-2]).max:
             return c_type
-    return "uint32_t"
+    return "int32_t"  # loops count in int, and what they compare it with is as signed: smaller types become int
 
 
 class Tables:
