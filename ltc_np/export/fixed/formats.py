@@ -25,7 +25,8 @@ def places_for(largest: float, bits: int = 31) -> int:
     if largest == 0:
         return bits - 1
     highest = HIGHEST >> (31 - bits)
-    largest = min(largest, 2.0 ** (bits - FEWEST))  # of a value that is thrown away it may be infinite
+    # Of a value that is thrown away it may be infinite; a tiny one would be too small to divide by.
+    largest = min(max(largest, 2.0**-MOST), 2.0 ** (bits - FEWEST))
     places = math.floor(math.log2(highest / largest))
     while round(largest * 2.0**places) > highest:  # the logarithm was rounded
         places -= 1

@@ -60,6 +60,7 @@ class Ranges:
     def _observe(self, made_by: object, values: Numbers) -> None:
         if isinstance(made_by, (Number, Vector)):
             return
+        values = np.where(np.isnan(values), np.inf, values)  # as infinity: of what does not reach the outputs
         if isinstance(made_by, tuple) and isinstance(made_by[1], Vector):
             target = made_by[1]
             wide = np.broadcast_to(values, (target.size, len(self._valid)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support import compilers
 from support.fixed_point import in_c, made, sequences
 
-from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, FullyConnected, Model, Standardize, WiredCfC
+from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, FullyConnected, LiquidS4, Model, Standardize, WiredCfC
 from ltc_np.export.fixed import quantise
 from ltc_np.export.fixed.bound import bound
 from ltc_np.export.fixed.formats import FEWEST, MOST, places_for
@@ -148,7 +148,7 @@ def test_the_bound_and_the_bits_hold_for_a_thousand_models(hundred, tmp_path):
 # ----------------------------------------------------------------------------------------------------- what is promised
 
 
-@given(st.floats(1e-30, 1e30), st.sampled_from([15, 31]))
+@given(st.floats(5e-324, 1.7e308), st.sampled_from([15, 31]))
 def test_places_are_as_many_as_fit(largest, bits):
     places = places_for(largest, bits)
     assert FEWEST <= places <= MOST
@@ -266,6 +266,16 @@ def test_the_report_can_be_read(rng):
     assert "calibrated on 4 sequences, 36 steps; headroom 2" in text
     assert "bytes: tables" in text
     assert len(text.splitlines()) > 8
+
+
+def test_what_is_thrown_away_may_be_no_number(rng):
+    """A bound makes 1 of infinity / infinity, so that the outputs are finite."""
+    model = Model(LiquidS4(8, liquid_bound=1.0), input_dim=1, seed=0, dtype="float64")
+    model.params["b_re"][0] = 1e100
+    x = 1e6 * rng.standard_normal((2, 9, 1))
+    with np.errstate(all="ignore"):
+        found = quantise(model, x)
+    assert np.isfinite(found(x)).all()
 
 
 def test_what_cannot_be_done_says_so(rng):
