@@ -54,7 +54,7 @@ TESTED_THROUGH = {
             data.arrays
         """,
         "tests/export/test_lower.py lowers every layer": """
-            export.builder export.lower.activations export.lower.around export.lower.cfc export.lower.ctgru
+            export.lower.activations export.lower.around export.lower.cfc export.lower.ctgru
             export.lower.dense export.lower.elastance export.lower.gru export.lower.lrc export.lower.lrc_ssm
             export.lower.lstm export.lower.ltc export.lower.mapping export.lower.nested export.lower.ode
             export.lower.pair export.lower.solvers export.lower.spiking_lif export.lower.state_space
@@ -64,11 +64,11 @@ TESTED_THROUGH = {
             export.fixed.calibration export.fixed.write
         """,
         "tests/export/fixed/test_quantise.py quantises every layer": """
-            export.fixed.c_text export.fixed.quantised export.fixed.ranges export.fixed.report export.fixed.translate
+            export.fixed.c_text export.fixed.quantised export.fixed.report export.fixed.translate
         """,
         "tests/export/test_c.py compiles what they write": """
             export.c.arithmetic export.c.beside export.c.check
-            export.c.groups export.c.lines export.c.own export.c.report export.c.rows
+            export.c.groups export.c.lines export.c.own export.c.report
             export.c.sizes export.c.storage export.c.tables export.c.templates export.c.write
             export.c.writer base.polynomials
         """,
