@@ -68,8 +68,8 @@ TESTED_THROUGH = {
         """,
         "tests/export/test_c.py compiles what they write": """
             export.c.arithmetic export.c.beside export.c.check
-            export.c.groups export.c.lines export.c.own export.c.report
-            export.c.sizes export.c.storage export.c.tables export.c.templates export.c.write
+            export.c.lines export.c.own export.c.report
+            export.c.sizes export.c.tables export.c.templates export.c.write
             export.c.writer base.polynomials
         """,
         "in processes of their own: tests/bench": """
