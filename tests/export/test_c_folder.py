@@ -145,6 +145,15 @@ def test_a_foreign_folder_is_left_alone(model, tmp_path):
         c.write(model, 3)
 
 
+def test_a_link_is_left_alone(model, tmp_path):
+    """Even one to an empty folder, which would be taken for a free place."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(FileExistsError, match="`directory` must be a new folder or a former export"):
+        c.write(model, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and not any((tmp_path / "real").iterdir())
+
+
 @pytest.mark.parametrize("fails_at", ["write", "first rename", "second rename"])
 def test_a_failure_leaves_the_former_export(fails_at, model, tmp_path, monkeypatch):
     target = c.write(model, tmp_path / "a", "former").folder

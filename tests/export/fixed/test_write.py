@@ -155,6 +155,18 @@ def test_command(saved, tmp_path, capsys, monkeypatch):
     assert (tmp_path / "out" / "net.h").is_file()
 
 
+def test_command_of_one_elapsed_time_without_tables(saved, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments, model, x, _ = saved
+    np.savez("data.npz", x=x)
+    command.main([*arguments, "--dt", "0.25", "--unroll"])
+    fixed.write(fixed.quantise(model, x, every_dt=0.25), "same", unroll=True)
+    for file in ("model.h", "model.c"):
+        assert (tmp_path / "out" / file).read_text() == (tmp_path / "same" / file).read_text()
+    assert "#define MODEL_TAKES_DT 0" in (tmp_path / "out" / "model.h").read_text()
+    assert "model_source" not in (tmp_path / "out" / "model.c").read_text()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
