@@ -17,10 +17,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:no input reaches the motor neurons:UserWarning"),  # of random wirings
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),  # from inside torch.compile
 ]
-QUICK, ALL = 40, 200  # random networks of each test, in the usual run and in that of the slow tests
+QUICK, SLOW, ALL = 40, 60, 200  # random networks of each test: in the usual run, with the slow tests, with sweeps
 B, T, I = 3, 4, 2
 seeds = pytest.mark.parametrize(
-    "seed", [pytest.param(k, marks=[] if k < QUICK else pytest.mark.slow) for k in range(ALL)]
+    "seed",
+    [
+        pytest.param(k, marks=[] if k < QUICK else [pytest.mark.slow] + [pytest.mark.sweep] * (k >= SLOW))
+        for k in range(ALL)
+    ],
 )
 
 
