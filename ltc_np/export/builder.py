@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -111,10 +111,10 @@ class Builder:
         self._statements[-1].append(Synapses(*targets, *starts, source, lists.pre, lists.start, *arrays))
         return targets
 
-    def total(self, value: Operand, kind: Literal["sum", "maximum"] = "sum") -> Vector:
-        """The sum or the maximum of the elements, in a new variable of one element."""
-        target = self.variable(1, kind)
-        self._statements[-1].append(Total(target, expression(value), kind))
+    def total(self, value: Operand) -> Vector:
+        """The sum of the elements, in a new variable of one element."""
+        target = self.variable(1, "sum")
+        self._statements[-1].append(Total(target, expression(value)))
         return target
 
     def repeat(self, count: int) -> _Repeated:

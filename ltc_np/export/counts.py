@@ -36,7 +36,7 @@ def _of_statement(own: Statement) -> Iterator[tuple[str, int]]:
         for expr in (own.first_start, own.second_start, own.source):
             yield from _of_expression(expr)
     elif isinstance(own, Total):
-        yield "add" if own.kind == "sum" else "maximum", own.value.size
+        yield "add", own.value.size
         yield from _of_expression(own.value)
     elif isinstance(own, Map):
         yield from _of_expression(own.value)

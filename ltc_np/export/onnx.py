@@ -230,9 +230,7 @@ class _Writer:
 
     def total(self, own: Total) -> str:
         values = self.full(Vector("", 0, own.value.size), self.read(own.value), own.value)
-        if own.kind == "sum":
-            return self.node("ReduceSum", values, self.constant([1], np.int64), keepdims=1)
-        return self.node("ReduceMax", values, axes=[1], keepdims=1)
+        return self.node("ReduceSum", values, self.constant([1], np.int64), keepdims=1)
 
     def repeat(self, own: Repeat) -> None:
         """Copies of the body, or a Loop that carries what the body writes."""

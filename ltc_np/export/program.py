@@ -6,7 +6,7 @@ step changes, the outputs ``y``, and temporary ones.  Its statements run in orde
     Map         each element of a target is an expression of the same element of other vectors
     Linear      a matrix times an expression, plus a constant
     Synapses    two weighted sums of sigmoids over the synapses of every neuron
-    Total       the sum or the maximum of the elements of an expression
+    Total       the sum of the elements of an expression
     Repeat      statements that run several times
 
 An expression (`Expr`) is a tree of `Number`, `Constant` (a vector of the model's), `Vector` (a variable or a part of
@@ -18,7 +18,7 @@ NumPy.  Nothing allocates and nothing branches, so that the list can be written 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -226,11 +226,10 @@ class Synapses:
 
 @dataclass(frozen=True, eq=False)
 class Total:
-    """target[0] = the sum, or the maximum, of the elements of ``value``."""
+    """target[0] = the sum of the elements of ``value``."""
 
     target: Vector
     value: Expr
-    kind: Literal["sum", "maximum"]
 
 
 @dataclass(frozen=True, eq=False)

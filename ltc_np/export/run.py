@@ -65,8 +65,7 @@ class Machine:
             elif isinstance(statement, Synapses):
                 found = self._synapses(statement)
             else:
-                reduce = np.add.reduce if statement.kind == "sum" else np.maximum.reduce
-                found = {statement.target: reduce(self.evaluate(statement.value), axis=0, keepdims=True)}
+                found = {statement.target: self.evaluate(statement.value).sum(0, keepdims=True)}
             for target, values in found.items():
                 self.values[target.name][target.start : target.start + target.size] = values
                 if self.observe is not None:

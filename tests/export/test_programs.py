@@ -59,7 +59,7 @@ class Random:
             elif kind == 3:
                 self.synapses(pool, size)
             elif kind == 4:
-                pool.append(self.b.total(self.expression(pool, size), self.pick(("sum", "maximum"))))
+                pool.append(self.b.total(self.expression(pool, size)))
             elif kind == 5 and depth:
                 with self.b.repeat(int(self.rng.integers(2, 4))):
                     self.statements(pool, int(self.rng.integers(1, 6)), depth - 1)

@@ -30,7 +30,7 @@ class Scope(Protocol):
 
 
 class Sum(NamedTuple):
-    """A sum or maximum in C: the type of its variable, its first value, and what is done behind the last term.
+    """A sum in C: the type of its variable, its first value, and what is done behind the last term.
 
     ``end`` is an expression of `{sum}`, which the writer replaces by the variable's name.
     """
@@ -98,11 +98,11 @@ class Arithmetic(Protocol):
         ...
 
     def total_sum(self, statement: Total) -> Sum:
-        """The sum of all elements; of a maximum the start is that of element 0."""
+        """The sum of all elements."""
         ...
 
     def total_term(self, statement: Total, i: str, scope: Scope) -> str:
-        """Element ``i``, which is added to the sum, or of which the maximum is taken."""
+        """Element ``i``, which is added to that sum."""
         ...
 
     def interface(self, name: str) -> str:

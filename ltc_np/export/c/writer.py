@@ -196,19 +196,12 @@ class Writer:
             self._map(then, n)
 
     def _total(self, statement: Total) -> None:
-        """The sum or the maximum, from element 0 on."""
-        sum, size = self.arithmetic.total_sum(statement), statement.value.size
-        term = {i: self.arithmetic.total_term(statement, i, self) for i in ("0", "i")}
+        """The sum, from element 0 on."""
+        sum = self.arithmetic.total_sum(statement)
         with self._lines.block(""):
-            if statement.kind == "sum":
-                self._declare("sum", sum)
-                for i in self._each(size, "i"):
-                    self._lines.add(f"sum += {term[i]};")
-            else:
-                self._declare("sum", sum._replace(start=term["0"]))
-                if size > 1:
-                    with self._lines.block(f"for (int i = 1; i < {size}; i++)"):
-                        self._lines.add(f"const {sum.c_type} other = {term['i']};", "sum = other > sum ? other : sum;")
+            self._declare("sum", sum)
+            for i in self._each(statement.value.size, "i"):
+                self._lines.add(f"sum += {self.arithmetic.total_term(statement, i, self)};")
             self._set(statement.target, "0", sum.end.format(sum="sum"))
 
     # ------------------------------------------------------------------------------------------------------------- rows

@@ -76,9 +76,8 @@ class FixedMachine:
                 self._synapses(statement)
             else:
                 assert isinstance(statement, FixedTotal)
-                reduce = np.add.reduce if statement.kind == "sum" else np.maximum.reduce
-                value = self.evaluate(statement.value)
-                self._set(statement.target, rescaled(reduce(value, axis=0, keepdims=True), statement.shift))
+                total = self.evaluate(statement.value).sum(0, keepdims=True)
+                self._set(statement.target, rescaled(total, statement.shift))
 
     def _synapses(self, own: FixedSynapses) -> None:
         source = saturated(rescaled(self.evaluate(own.source)[own.pre], own.source_shift))

@@ -54,7 +54,7 @@ class FixedSynapses(Synapses):
 
 @dataclass(frozen=True, eq=False)
 class FixedTotal(Total):
-    """target[0] = the sum or maximum, of 64 bits, rescaled by ``shift``."""
+    """target[0] = the sum, of 64 bits, rescaled by ``shift``."""
 
     shift: int
 
@@ -103,7 +103,7 @@ class Translator:
             return self._synapses(statement)
         value = self.value(statement.value)
         places = self._formats.of(statement.target)
-        return FixedTotal(statement.target, value.expr, statement.kind, shift(value.places - places))
+        return FixedTotal(statement.target, value.expr, shift(value.places - places))
 
     def _weights(self, weights: Numbers, sums: Numbers) -> Value:
         """Weights in the finest format in which the sums of their magnitudes, too, fit."""
