@@ -21,6 +21,14 @@ def test_what_a_target_may_read_of_its_own_variable(read, is_allowed):
             b.assign(target, source + X[:2])
 
 
+@pytest.mark.parametrize("value", [X, X[:2]])
+def test_a_target_takes_as_many_numbers_as_it_has(value):
+    b = Builder()
+    with pytest.raises(ValueError, match=f"must be assigned 3 numbers, got {value.size}"):
+        b.assign(b.variable(3), value)
+    assert b.assign(b.variable(3), X[:1] + 1.0).size == 3  # one number fills it
+
+
 @pytest.mark.parametrize(("condition", "taken"), [(-1.0, 1), (0.0, 1), (1e-300, 0)])
 def test_a_known_condition_chooses(condition, taken):
     both = X[:2], X[2:]

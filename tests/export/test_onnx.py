@@ -10,6 +10,9 @@ from support.exported import LAYERS, made
 from ltc_np import LTC, AutoNCP, Dense, FullyConnected, Model, RandomWiring
 from ltc_np.export import command
 from ltc_np.export import onnx as export
+from ltc_np.export.builder import Builder
+from ltc_np.export.program import Program, Vector
+from ltc_np.export.run import Machine
 from ltc_np.kernels.codes import SOLVERS
 
 onnx = pytest.importorskip("onnx", reason="needs the package onnx")
@@ -63,6 +66,23 @@ def test_a_graph_computes_what_the_model_does(name, rng):
             one = run(single, x=x[:, t], **now[t], **state)
             state = {"state": one["last_state"]} if state else {}
             close(one["y"], wanted[0][:, t - 1])
+
+
+def test_one_number_fills_a_vector_and_parts_become_a_whole(monkeypatch, rng):
+    """No layer of the library needs it today, and other writers do it."""
+    b, x, y = Builder(), Vector("x", 0, I), Vector("y", 0, 3)
+    b.assign(y[1:], 2.0)
+    b.assign(y[:1], x[1:2] * x[3:4])
+    total = b.total(b.assign(b.variable(3), x[:1]))
+    whole = b.variable(4)
+    b.assign(whole[1:3], y[:2])  # what is not set is 0
+    b.linear(rng.standard_normal((3, 4)), b.store(whole + total), target=y)
+    b.end_stage("own")
+    step = Program(I, 3, 0, False, np.zeros(0), tuple(b.stages))
+    monkeypatch.setattr(export, "program", lambda model: step)
+    given = rng.standard_normal((B, I))
+    found = run(session(export.to_onnx(Model(Dense(3), input_dim=I), kind="step")), x=given)
+    close(found["y"], Machine(step, B).step(given))
 
 
 def test_no_time_no_change(rng):
