@@ -40,7 +40,7 @@ FORMAT = 2
 # Of a file: the arrays that it always has, before array0 and so on, and the entries of its JSON text.
 MEMBERS = ("meta", "theta", "buffers", "trainable")
 NEEDED = {"ltc_np", "model", "layers", "dtype", "return_sequences", "optimizer"}
-OPTIONAL = {"config", "best", "trained"}
+OPTIONAL = {"config", "best", "trained", "notes"}
 MOST_WORDS = 250  # characters of a reason, which may speak of arguments of any length
 # What comes of forms that make no sense.  Not MemoryError: a file is never larger than what it declares.
 DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
@@ -55,7 +55,7 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
     path : str or Path
         Taken as it is; ``.npz`` is customary.
     model : Model
-        Goes with how far it has been trained: its best weights, and the states of callbacks.
+        Goes with how far it has been trained: its best weights, and the states of callbacks; and with its notes.
     optimizer : Optimizer, optional
         Its moments and step count go with it, to resume training with the same bits.
 
@@ -63,7 +63,7 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
     ------
     TypeError, ValueError
         Something else than a model or an optimiser, layers that `register` does not know, parameters that are not
-        finite, a callback whose state is not plain data.  Nothing is written then.
+        finite, a callback whose state or notes that are not plain data.  Nothing is written then.
     OSError
         With ``path``: there is no room, no right, no folder.  A former file is as it was.
     """
@@ -95,6 +95,8 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
         meta["trained"] = model.trained._asdict() | {
             "callbacks": [[name, _encode_state(name, state, encoder)] for name, state in model.trained.callbacks]
         }
+    if model.notes is not None:
+        meta["notes"] = _check_notes(model.notes)
     trainable = np.zeros(0, bool) if model.trainable is None else model.trainable
     text = json.dumps(meta)
     content = dict(zip(MEMBERS, (np.array(text), model.theta, model.buffer_vector, trainable), strict=True))
@@ -108,6 +110,20 @@ def _encode_state(name: str, state: Mapping[str, Any], encoder: Encoder) -> Any:
         return encoder.value(state)
     except TypeError as error:
         raise TypeError(f"`state` of the callback {name}: {error}") from None
+
+
+def _check_notes(notes: Any) -> dict[str, Any]:
+    """``notes`` if it is a dict that JSON gives back as it is."""
+    import json
+
+    rule = "`notes` must be a dict of text, finite numbers, bools, None, and lists and dicts of these with keys of text"
+    try:
+        plain = isinstance(notes, dict) and json.loads(json.dumps(notes, allow_nan=False)) == notes
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{rule}: {checks.one_line(error)}") from None
+    if not plain:
+        raise TypeError(f"{rule}, got {checks.brief(notes)}")
+    return notes
 
 
 def _check_loadable(meta: dict[str, Any], text: str, content: Mapping[str, Numbers]) -> None:
@@ -215,6 +231,10 @@ def _rebuild(
         model.described_by(_decode_config(meta["config"], stack.layers, room))
     if "best" in meta:
         model.best = _decode_best(meta["best"], decoder, model)
+    if "notes" in meta:
+        if not isinstance(meta["notes"], dict):
+            raise ValueError(f"its notes are {checks.brief(meta['notes'])}")
+        model.notes = meta["notes"]
     if "trained" in meta:
         model.trained = _decode_trained(meta["trained"], decoder)
     state = None

@@ -78,6 +78,9 @@ class Model(Network):
         How far `fit` has come; `fit` goes on from there with `initial_epoch`.
     config : CellConfig or None
         What `from_config` made the model from.
+    notes : dict or None
+        Plain data of your own that files keep: text, finite numbers, bools, None, and lists and dicts of these, with
+        keys of text.  The command line keeps there which columns of a table a model reads.
 
     Examples
     --------
@@ -91,6 +94,7 @@ class Model(Network):
     best: Best | None = None
     trained: Trained | None = None
     config: CellConfig | None = None
+    notes: dict[str, Any] | None = None
 
     fit = fit
     evaluate = evaluate

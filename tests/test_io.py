@@ -163,3 +163,39 @@ def test_files_of_before(name, backend):
         assert found.keys() == states.keys()
         assert all(np.array_equal(found[key], states[key]) for key in states)
     assert (model.config is not None) == (name == "config")
+
+
+NOTES = {"features": ["a", "b"], "unit": 0.5, "answer": "step", "known": True, "none": None, "inner": {"n": [1, [2]]}}
+
+
+def test_notes_travel_with_the_file(tmp_path):
+    model = MODELS["ncp"]()
+    model.save(tmp_path / "without.npz")
+    assert load(tmp_path / "without.npz").notes is None
+    assert "notes" not in str(np.load(tmp_path / "without.npz")["meta"])  # files without are as they were
+    model.notes = NOTES
+    model.save(tmp_path / "with.npz")
+    again = load(tmp_path / "with.npz")
+    assert again.notes == NOTES and (again.theta == model.theta).all()
+    again.save(tmp_path / "again.npz")
+    assert load(tmp_path / "again.npz").notes == NOTES
+
+
+@pytest.mark.parametrize("notes", [[1], "text", {1: 2}, {"a": np.ones(2)}, {"a": np.nan}, {"a": (1, 2)}, {"a": MODELS}])
+def test_notes_that_are_no_plain_data_are_not_saved(notes, tmp_path):
+    model = MODELS["ncp"]()
+    model.notes = notes
+    with pytest.raises(TypeError, match="`notes` must be a dict of text"):
+        model.save(tmp_path / "m.npz")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_file_whose_notes_are_no_dict_is_damaged(tmp_path):
+    model = MODELS["ncp"]()
+    model.notes = {}
+    model.save(tmp_path / "m.npz")
+    content = dict(np.load(tmp_path / "m.npz"))
+    content["meta"] = np.array(str(content["meta"]).replace('"notes": {}', '"notes": [1]'))
+    np.savez(tmp_path / "m.npz", **content)
+    with pytest.raises(ValueError, match="damaged: its notes are"):
+        load(tmp_path / "m.npz")

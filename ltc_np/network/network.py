@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "float64")
 # Attributes that users may set, and those that make a network what it is.
-SETTABLE = ("theta", "trainable", "return_sequences", "best", "trained")
+SETTABLE = ("theta", "trainable", "return_sequences", "best", "trained", "notes")
 STRUCTURE = (
     "layers", "layout", "dtype", "backend", "engine", "layer_stack", "buffer_vector", "buffer_layout", "input_size",
     "output_size", "state_size",
