@@ -117,6 +117,8 @@ CALLS = {
     "dt_from_times": (lib.dt_from_times, {"times": np.arange(5.0), "t0": 0.0}),
     "generate_spiral_data": (lib.generate_spiral_data, {"num_points": 9, "num_turns": 2, "noise": 1.0, "seed": 0}),
     "huber": (lib.losses.huber, {"y": np.ones((2, 1)), "target": np.ones((2, 1)), "weight": np.ones(2), "delta": 1.0}),
+    "quantile": (lib.losses.quantile, {"y": np.ones((2, 2)), "target": np.ones((2, 1)), "weight": np.ones(2),
+                 "quantiles": (0.1, 0.9)}),
     "metrics.get": (metrics.get, {"metric": "mae"}),
     "losses.get": (lib.losses.get, {"loss": "mse"}),
     "call": (MODEL, {"x": X} | CALL | {"return_state": True, "return_sequences": True}),

@@ -101,6 +101,7 @@ LOSSES = {
     "mse": "mean_squared_error mse_loss mseloss squared_error l2",
     "mae": "mean_absolute_error l1_loss l1loss l1 absolute_error",
     "huber": "huber_loss huberloss smooth_l1 smooth_l1_loss smoothl1loss",
+    "quantile": "pinball pinball_loss quantile_loss quantileloss mean_pinball_loss",
     "cross_entropy": "crossentropy crossentropyloss categorical_crossentropy sparse_categorical_crossentropy log_loss",
     "binary_cross_entropy": "bce binary_crossentropy bceloss bcewithlogitsloss binary_cross_entropy_with_logits",
 }

@@ -16,8 +16,8 @@ RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR = range(7)
 SOFTPLUS, CLIP = map(POSITIVITIES.index, ("softplus", "clip"))
 
 # The losses of `ltc_np.losses` and their numbers.
-LOSSES = ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy")
-MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, CROSS_ENTROPY = range(5)
+LOSSES = ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy", "quantile")
+MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, QUANTILE = range(6)
 
 # What a step of a CfC does with its heads: modes default, no_gate and pure, the last in two ways.
 GATE, NO_GATE, DECAY, DECAY_OF_STATE = range(4)

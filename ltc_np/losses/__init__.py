@@ -21,8 +21,9 @@ from .identity import identity
 from .mae import mae
 from .mse import mse
 from .probabilities import probabilities
+from .quantile import quantile
 from .registry import LOSSES, class_count, get, has_classes, name_of, numbers, takes_weight, trusted, weight_sum
-from .targets import check_target, known_target
+from .targets import check_target, for_each_output, known_target
 from .weights import NoWeightError, normalise
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "check_target",
     "class_count",
     "cross_entropy",
+    "for_each_output",
     "get",
     "has_classes",
     "huber",
@@ -43,6 +45,7 @@ __all__ = [
     "normalise",
     "numbers",
     "probabilities",
+    "quantile",
     "read_class_weight",
     "takes_weight",
     "trusted",

@@ -20,6 +20,8 @@ from .mae import trusted as trusted_mae
 from .mse import mse
 from .mse import trusted as trusted_mse
 from .own import OwnLoss
+from .quantile import check_quantiles, quantile
+from .quantile import trusted as trusted_quantile
 from .weights import check_class_weight, sum_of_weights
 
 if TYPE_CHECKING:
@@ -58,9 +60,15 @@ _KINDS = (
     Kind(mse, trusted_mse, _step_weight_sum, _no_classes),
     Kind(mae, trusted_mae, _step_weight_sum, _no_classes),
     Kind(huber, trusted_huber, _step_weight_sum, _no_classes),
+    Kind(quantile, trusted_quantile, _step_weight_sum, _no_classes),
     Kind(cross_entropy, trusted_cross_entropy, class_weight_sum, lambda outputs: outputs),
     Kind(binary_cross_entropy, trusted_binary_cross_entropy, binary_weight_sum, lambda outputs: 2),
 )
+# What a partial may give.
+_OPTION: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "huber": ("delta", check_delta),
+    "quantile": ("quantiles", check_quantiles),
+}
 LOSSES = {kind.function.__name__: kind for kind in _KINDS}
 _KIND_OF = {id(kind.function): kind for kind in _KINDS}  # by identity: a callable of a user's need not be hashable
 
@@ -71,8 +79,9 @@ def get(loss: Loss) -> LibraryLoss:
     Parameters
     ----------
     loss : str or callable
-        ``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``, ``"binary_cross_entropy"``, in any case; one of these
-        functions, or ``functools.partial(huber, delta=...)``; or a function ``(y, target) -> (value, d_y)`` of your
+        ``"mse"``, ``"mae"``, ``"huber"``, ``"quantile"``, ``"cross_entropy"``, ``"binary_cross_entropy"``, in any
+        case; one of these functions, or ``functools.partial(huber, delta=...)`` or ``functools.partial(quantile,
+        quantiles=...)``; or a function ``(y, target) -> (value, d_y)`` of your
         own, where ``value`` is the loss of the batch, already averaged as you like, and ``d_y`` its derivative, of y's
         shape.  If its first parameter is named like a target (``y_true, y_pred``), or only the second like a
         prediction (``y, y_pred``), it gets the target first.  Yours gets all elements, padding included (y and target
@@ -86,7 +95,7 @@ def get(loss: Loss) -> LibraryLoss:
     Raises
     ------
     ValueError
-        An unknown name, a ``delta`` out of range.
+        An unknown name, a ``delta`` or ``quantiles`` out of range.
     TypeError
         Neither a name nor a callable, or one that does not take two arguments.
 
@@ -109,16 +118,28 @@ def get(loss: Loss) -> LibraryLoss:
     if library_function(loss) is None:
         return loss if isinstance(loss, OwnLoss) else OwnLoss(loss)  # type: ignore[arg-type]
     if isinstance(loss, partial):
-        if loss.args or not loss.keywords.keys() <= _options(loss.func).keys():
-            raise TypeError(f"`loss` must be a partial of huber with `delta` alone, got {loss!r}")
-        if "delta" in loss.keywords:
-            check_delta(loss.keywords["delta"])
+        name, check = _OPTION.get(loss.func.__name__, ("", repr))
+        if loss.args or not loss.keywords.keys() <= {name}:
+            known = " or ".join(f"of {kind} with `{option}` alone" for kind, (option, _) in _OPTION.items())
+            raise TypeError(f"`loss` must be a partial {known}, got {loss!r}")
+        for value in loss.keywords.values():
+            check(value)
     return loss  # type: ignore[return-value]
 
 
-def _options(function: Any) -> dict[str, Any]:
-    """What one of the library's losses takes besides arrays: name -> default."""
-    return function.__kwdefaults__ or {}
+def _option(loss: Any) -> Any:
+    """What one of the library's losses is given besides arrays, also by its default; None where it takes nothing."""
+    function: Any = library_function(loss)
+    if function.__name__ not in _OPTION:
+        return None
+    name, _ = _OPTION[function.__name__]
+    given = loss.keywords if isinstance(loss, partial) else {}
+    return given.get(name, function.__kwdefaults__[name])
+
+
+def outputs_of_a_target(loss: LibraryLoss) -> int:
+    """How many outputs of a model belong to each target: as many as `quantile` has quantiles, else 1."""
+    return len(_option(loss)) if library_function(loss) is quantile else 1
 
 
 def takes_weight(loss: Loss) -> bool:
@@ -190,11 +211,9 @@ def numbers(loss: LibraryLoss, class_weight: Array | None, outputs: int, dtype: 
     Returns
     -------
     tuple of float
-        (delta,) of `huber`; with a ``class_weight`` those of the classes; else ().
+        (delta,) of `huber`, the quantiles of `quantile`; with a ``class_weight`` those of the classes; else ().
     """
     if class_weight is not None:
         return tuple(check_class_weight(class_weight, class_count(loss, outputs), dtype))
-    if library_function(loss) is huber:
-        given: dict[str, Any] = loss.keywords if isinstance(loss, partial) else {}
-        return (given.get("delta", _options(huber)["delta"]),)
-    return ()
+    option = _option(loss)
+    return () if option is None else option if isinstance(option, tuple) else (option,)

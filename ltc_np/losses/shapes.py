@@ -50,6 +50,24 @@ def of_one_output(target: Numbers, shape: Shape) -> Numbers:
     return target[..., None] if shape[-1:] == (1,) and target.shape == shape[:-1] else target
 
 
+def of_each_quantile(argument: str, target: ArrayLike, shape: Shape, count: int) -> Numbers:
+    """A target (..., O) with each number ``count`` times, for outputs of ``shape`` (..., O ``count``).
+
+    What has that shape already stays; for O = 1 the last axis may be missing.
+    """
+    target = checks.plain(argument, target)
+    if shape[-1] % count:
+        raise ValueError(f"`quantiles` must divide the outputs, {count} of each target, got {shape[-1]} outputs")
+    if target.shape == shape:
+        return target
+    single = (*shape[:-1], shape[-1] // count)
+    found = of_one_output(target, single)
+    if found.shape != single:
+        of_one = f" or {single[:-1]}" if single[-1] == 1 else ""
+        raise ValueError(f"`{argument}` must have shape {single}{of_one}, got {target.shape}")
+    return np.repeat(found, count, axis=-1)
+
+
 def checked_regression(
     y: ArrayLike, target: ArrayLike, weight: ArrayLike | None, class_weight: object
 ) -> tuple[Array, Numbers, Numbers | None]:

@@ -9,8 +9,8 @@ import numpy as np
 from ..base import checks
 from .binary_cross_entropy import binary_cross_entropy, check_probabilities
 from .cross_entropy import check_classes, check_integers, cross_entropy
-from .registry import get, library_function
-from .shapes import of_one_output
+from .registry import get, library_function, outputs_of_a_target
+from .shapes import of_each_quantile, of_one_output
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,9 +37,10 @@ def check_target(
     y_shape : tuple of int
         (B, T, O) or (B, O), the shape of the prediction.
     target : array_like
-        Real numbers of shape ``y_shape`` for mse, mae and huber; integers or bools in 0..O-1 of shape ``y_shape[:-1]``
-        for cross_entropy; numbers in [0, 1] of shape ``y_shape`` for binary_cross_entropy; anything numeric with B as
-        first size for a function of your own.  For one output the last axis may be missing.  Nothing is broadcast.
+        Real numbers of shape ``y_shape`` for mse, mae and huber, and of (..., O / Q) for quantile with Q quantiles;
+        integers or bools in 0..O-1 of shape ``y_shape[:-1]`` for cross_entropy; numbers in [0, 1] of shape ``y_shape``
+        for binary_cross_entropy; anything numeric with B as first size for a function of your own.  For one output the
+        last axis may be missing.  Nothing is broadcast.
     dtype : float dtype
         That of the model.
     valid : bool array of shape y_shape[:-1] or of the target's, or None
@@ -73,7 +74,7 @@ def check_target(
     """
     function = get(loss)
     y_shape = tuple(y_shape)
-    target = real_target(argument, target)
+    target = real_target(argument, for_each_output(function, y_shape, argument, target))
     if valid is not None:
         valid = np.asarray(valid)
         if valid.dtype != bool or valid.shape not in (y_shape[:-1], target.shape):
@@ -82,6 +83,23 @@ def check_target(
     kind = library_function(function)
     check = _CHECKS.get(kind, _numbers) if kind is not None else _free
     return check(y_shape, target, dtype, valid, argument, kind)
+
+
+def for_each_output(loss: LibraryLoss, y_shape: Shape, argument: str, target: ArrayLike) -> ArrayLike:
+    """A target as often as outputs belong to it, for `quantile`; for other losses as it is.
+
+    Parameters
+    ----------
+    loss : callable
+        What `get` returned.
+    y_shape : tuple of int
+        (B, T, O) or (B, O), the shape of the prediction.
+    argument : str
+        What errors call the target.
+    target : array_like
+    """
+    count = 1 if library_function(loss) is None else outputs_of_a_target(loss)
+    return target if count == 1 else of_each_quantile(argument, target, y_shape, count)
 
 
 def real_target(argument: str, target: ArrayLike) -> Numbers:

@@ -68,7 +68,7 @@ def read_target(
     """Checked targets ``y`` for outputs of ``shape``, and which of the ``valid`` outputs count (None: all do)."""
     known = None
     if checks.one_of("missing", missing, ("error", "ignore")) == "ignore":
-        y, known = losses.known_target(loss, "y", y)
+        y, known = losses.known_target(loss, "y", losses.for_each_output(loss, shape, "y", y))
     target = losses.check_target(loss, shape, y, dtype, valid, "y")
     if known is None:
         return target, valid

@@ -99,6 +99,7 @@ def loss_unit(model, loss):
         return 1.0
     scale = model.buffers[f"{model.layer_stack.prefixes[last]}scale"].astype(np.float64)
     units = {"mse": 1 / np.mean(scale**2), "mae": 1 / np.mean(scale), "huber": 1 / np.mean(scale)}
+    units["quantile"] = units["mae"]
     return float(units.get(losses.name_of(loss), 1.0))
 
 
@@ -110,7 +111,7 @@ def warn_of_scales(model, data, loss):
     found, remedies = [], []
     if first is None or _as_made(model, first):
         _look("x", batch.sequences.x, batch.sequences.valid, found, remedies, "Standardize() as the first layer")
-    if losses.name_of(loss) in ("mse", "mae", "huber") and (last is None or _as_made(model, last)):
+    if losses.name_of(loss) in ("mse", "mae", "huber", "quantile") and (last is None or _as_made(model, last)):
         layer = "Standardize(inverse=True) as the last layer"
         _look("y", batch.target, batch.mask, found, remedies, layer)
     if found:

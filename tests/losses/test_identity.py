@@ -42,6 +42,8 @@ LOSSES = {
     "huber": losses.huber,
     "huber 0.1": partial(losses.huber, delta=0.1),
     "huber 0.2": partial(losses.huber, delta=0.2),
+    "quantiles": partial(losses.quantile, quantiles=(0.1, 0.9)),
+    "quantiles 0.2": partial(losses.quantile, quantiles=(0.2, 0.9)),
     "own": own,
     "own scaled": partial(own, scale=2.0),
     "own scaled more": partial(own, scale=3.0),

@@ -127,6 +127,7 @@ def test_sums_are_float64(name, weighted):
         "mse": (1.0, 2.0**12),
         "huber": (1.5, 2.0**24),
         "huber0.3": (1 / 0.3 + 0.15, 2.0**24 / 0.3),
+        "quantile0.3": (1 / 0.7, 2.0**24 / 0.7),
         "cross_entropy": (math.log(math.e - 1), 2.0**24),
         "binary_cross_entropy": (math.log(math.e - 1), 2.0**24),
     }.get(name, (1.0, 2.0**24))

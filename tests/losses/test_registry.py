@@ -19,11 +19,12 @@ from ltc_np.losses import (
     mse,
     name_of,
     numbers,
+    quantile,
 )
 
 
 def test_get():
-    for name in ("mse", "mae", "huber", "cross_entropy", "binary_cross_entropy"):
+    for name in ("mse", "mae", "huber", "quantile", "cross_entropy", "binary_cross_entropy"):
         assert get(name) is getattr(losses, name) and get(get(name)) is get(name)
     own = get(user)
     assert get(own) is own and pickle.loads(pickle.dumps(own)).function is user
@@ -34,21 +35,26 @@ def test_get():
     for name in ("MSE", "Huber", "Cross_Entropy", "BINARY_CROSS_ENTROPY"):
         assert get(name) is getattr(losses, name.lower())
     for bad in (partial(losses.mse, delta=1.0), partial(losses.huber, np.ones((2, 3))), partial(losses.huber, dleta=1)):
-        with pytest.raises(TypeError, match="`loss` must be a partial of huber with `delta` alone, got functools.par"):
+        with pytest.raises(
+            TypeError,
+            match="a partial of huber with `delta` alone or of quantile with `quantiles` alone, got",
+        ):
             get(bad)
-    with pytest.raises(ValueError, match="one of mse, mae, huber, cross_entropy, binary_cross_entropy or"):
+    with pytest.raises(ValueError, match="one of mse, mae, huber, quantile, cross_entropy, binary_cross_entropy or"):
         get("MSE ")
     with pytest.raises(TypeError, match="or a callable, got 3"):
         get(3)
 
 
 def test_what_is_known_of_each():
-    """Of the five losses and of what stands for one of them."""
-    assert [name_of(loss) for loss in (mse, mae, huber, cross_entropy, binary_cross_entropy)] == list(LOSSES)
+    """Of the six losses and of what stands for one of them."""
+    assert [name_of(loss) for loss in (mse, mae, huber, quantile, cross_entropy, binary_cross_entropy)] == list(LOSSES)
     assert name_of(partial(huber, delta=0.1)) == "huber" and name_of(user) is name_of(get(user)) is None
-    assert [class_count(get(name), 5) for name in LOSSES] == [0, 0, 0, 5, 2]
+    assert [class_count(get(name), 5) for name in LOSSES] == [0, 0, 0, 0, 5, 2]
     assert numbers(huber, None, 3, np.float32) == (1.0,)
     assert numbers(partial(huber, delta=0.25), None, 3, np.float32) == (0.25,)
+    assert numbers(quantile, None, 3, np.float32) == (0.1, 0.5, 0.9)
+    assert numbers(partial(quantile, quantiles=(0.2,)), None, 3, np.float32) == (0.2,)
     assert numbers(mse, None, 3, np.float32) == numbers(cross_entropy, None, 3, np.float32) == ()
     assert numbers(cross_entropy, [1, 2, 0.1], 3, np.float32) == (1, 2, np.float32(0.1))
     with pytest.raises(ValueError, match="`class_weight` must be 2 real numbers"):

@@ -12,6 +12,7 @@ REGRESSION = {
     "mae": get("mae"),
     "huber": get("huber"),
     "huber0.3": partial(get("huber"), delta=0.3),
+    "quantile0.3": partial(get("quantile"), quantiles=(0.3,)),
 }
 
 
@@ -34,6 +35,9 @@ def naive_element(name, y, target, a, b):
     if name.startswith("huber"):
         delta = float(name[5:] or 1)
         return (e * e / 2 if abs(e) <= delta else delta * (abs(e) - delta / 2)), 1.0
+    if name.startswith("quantile"):
+        level = float(name[8:])
+        return max(level * -e, (1 - level) * e), 1.0
     p = 1 / (1 + math.exp(-y))
     positive, negative = b[1] * target, b[0] * (1 - target)
     return -positive * math.log(p) - negative * math.log(1 - p), positive + negative

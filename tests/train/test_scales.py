@@ -1,11 +1,12 @@
 """Standardize and the statistics of data: against NumPy's, masked, constant features, files, the warning."""
 
+import functools
 import warnings
 
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, LTC, Adam, AutoNCP, Dense, Model, Standardize, load
+from ltc_np import LSTM, LTC, Adam, AutoNCP, Dense, Model, Standardize, load, losses
 from ltc_np.train.scales import statistics
 
 
@@ -187,7 +188,7 @@ def test_padding_is_not_looked_at():
     assert warned(model, x, y, lengths=np.full(20, 3))[0] == []
 
 
-@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber", functools.partial(losses.quantile, quantiles=(0.3,))])
 def test_small_targets_are_learned_as_well_as_those_of_unit_scale(loss):
     """Their gradients would be smaller than the epsilon of Adam, and a penalty would be all that counts."""
     rng = np.random.default_rng(0)

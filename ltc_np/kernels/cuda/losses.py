@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..codes import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, LOSSES, MAE, MSE
+from ..codes import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, LOSSES, MAE, MSE, QUANTILE
 from . import sums
 from .device import cuda, helper, kernel, launch_over, upload
 
@@ -23,8 +23,11 @@ def _row(n, steps, B, T, last):
 
 
 @helper
-def _element(kind, parameters, y, target):
-    """Loss of one number and its derivative; parameters: of huber delta, else weights of the two classes, or empty."""
+def _element(kind, parameters, y, target, o):
+    """Loss of output o and its derivative.
+
+    parameters: of huber delta, of quantile the quantiles, else weights of the two classes, or empty.
+    """
     real = type(y)
     zero, one = real(0), real(1)
     if kind == BINARY_CROSS_ENTROPY:
@@ -40,6 +43,10 @@ def _element(kind, parameters, y, target):
         return error * error, error + error
     if kind == MAE:
         return abs(error), one if error > zero else (-one if error < zero else zero)
+    if kind == QUANTILE:
+        level = parameters[o % parameters.size]
+        slope = one - level if error > zero else (-level if error < zero else zero)
+        return slope * error, slope
     delta = parameters[0]
     slope = min(max(error, -delta), delta)
     return slope * (error - slope * real(0.5)), slope
@@ -59,7 +66,7 @@ def elementwise(kind, parameters, y, target, weight, scale, steps, B, T, O, last
             single = weight.size > elements.size
             w = weight[to] if weight.size > 0 and not single else y.dtype.type(1)
             for o in range(O):
-                value, slope = _element(kind, parameters, y[at * O + u(o)], target[to * O + u(o)])
+                value, slope = _element(kind, parameters, y[at * O + u(o)], target[to * O + u(o)], o)
                 own = w
                 if single:
                     own = weight[to * O + u(o)]
@@ -103,7 +110,7 @@ class DeviceLoss:
     name : str
         One of `ltc_np.kernels.codes.LOSSES`.
     parameters : tuple
-        Of huber delta; of the cross-entropies the classes' weights, or () for 1.
+        Of huber delta; of quantile the quantiles; of the cross-entropies the classes' weights, or () for 1.
     dtype : numpy.dtype
     last : bool
         Whether outputs are those of each sequence's last step.

@@ -207,6 +207,7 @@ CARD_LOSSES = {
     "mse": ("mse", None),
     "mae": ("mae", None),
     "huber": ("huber", None),
+    "quantile": ("quantile", None),
     "binary": ("binary_cross_entropy", None),
     "weighted binary": ("binary_cross_entropy", [0.5, 2.0]),
     "classes": ("cross_entropy", None),
