@@ -1,0 +1,33 @@
+"""Models with other layers, and the parameters of the one they come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..base import checks
+from ..model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..cells import Layer
+
+
+def check_model(name: str, model: Any) -> Model:
+    """``model`` if it is one."""
+    if not isinstance(model, Model):
+        raise TypeError(f"`{name}` must be a Model, got {checks.brief(model)}")
+    return model
+
+
+def rebuilt(
+    model: Model,
+    layers: Sequence[Layer],
+    select: Callable[[Any], Any] = lambda vector: vector,
+    select_buffers: Callable[[Any], Any] = lambda vector: vector,
+) -> Model:
+    """A model with other layers, and in each place of its vectors what the two functions take of those of ``model``."""
+    other = Model(*layers, seed=0, dtype=model.dtype, backend=model.backend, return_sequences=model.return_sequences)
+    other.theta, other.buffer_vector[:] = select(model.theta), select_buffers(model.buffer_vector)
+    other.trainable = None if model.trainable is None else select(model.trainable)
+    return other
