@@ -72,6 +72,9 @@ TESTED_THROUGH = {
             export.c.sizes export.c.tables export.c.templates export.c.write
             export.c.writer base.polynomials
         """,
+        "tests/sklearn/test_estimators.py goes through it by `fit`, `predict` and `score`": """
+            sklearn.base sklearn.inputs sklearn.targets
+        """,
         "in processes of their own: tests/bench": """
             bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate
         """,

@@ -23,7 +23,7 @@ PACKAGE = pathlib.Path(ltc_np.__file__).parent
 def test_importing_loads_neither_numba_nor_matplotlib():
     code = (
         "import sys, ltc_np; "
-        "others = ('numba', 'llvmlite', 'matplotlib', 'tqdm', 'mpi4py', 'torch', 'jax', 'ncps'); "
+        "others = ('numba', 'llvmlite', 'matplotlib', 'tqdm', 'mpi4py', 'torch', 'jax', 'ncps', 'sklearn'); "
         "print([m for m in others if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)

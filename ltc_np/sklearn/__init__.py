@@ -1,0 +1,11 @@
+"""Liquid networks as estimators of scikit-learn (extra ``sklearn``): docs/sklearn.md."""
+
+from ..base.optional import need
+
+need("sklearn", "sklearn", "`ltc_np.sklearn`")
+
+from .base import LiquidEstimator  # noqa: E402
+from .classifier import CfCClassifier, LTCClassifier  # noqa: E402
+from .regressor import CfCRegressor, LTCRegressor  # noqa: E402
+
+__all__ = ["CfCClassifier", "CfCRegressor", "LTCClassifier", "LTCRegressor", "LiquidEstimator"]

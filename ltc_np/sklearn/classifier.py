@@ -1,0 +1,231 @@
+"""Estimators whose answers are labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+
+from .. import losses
+from ..base import checks
+from . import inputs, targets
+from .base import LiquidEstimator, LTCFields
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..base.types import Loss, Numbers
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Classifier(ClassifierMixin, LiquidEstimator):
+    """Labels, one for each sequence or for each step.
+
+    Parameters
+    ----------
+    class_weight : dict from labels to weights, "balanced", or None
+        Factors of the weights of targets; labels that are not named have 1.  "balanced" is n / (C n_c), with n_c of the
+        n targets in class c of C.
+
+    Attributes
+    ----------
+    classes_ : (C,) array
+        The labels, in order; columns of probabilities are in this order.
+    """
+
+    class_weight: Mapping[Any, float] | str | None = None
+
+    loss: ClassVar[Loss] = "cross_entropy"
+    numbers: ClassVar[bool] = False
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> Self:
+        """Train a new network.
+
+        Parameters
+        ----------
+        X : (n, T, features) array, (n, T) array or frame, or list of (T_i, features) arrays
+            Sequences; a table has one feature, whose steps are the columns.
+        y : (n,) array; (n, T) array, or list of (T_i,) arrays
+            A label, text or number, for each sequence; or one for each step.
+        sample_weight : (n,) array, or (n, T) with labels at every step, optional
+        dt : number, (T,) or (n, T) array, or list of (T_i,) arrays, optional
+            Elapsed time before each step; default 1.
+        lengths : (n,) integers, optional
+            Steps of each sequence of an array that is padded at the end.
+
+        Returns
+        -------
+        self
+        """
+        given = inputs.read(self, X, dt, lengths)
+        labels, every_step = targets.read_labels(targets.required(self, y), given, self.every_step)
+        classes, numbers = np.unique(labels, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"`y` must have at least 2 classes, got 1 class: {classes[0]!r}")
+        if self.warm_start and hasattr(self, "classes_") and list(classes) != list(self.classes_):
+            raise ValueError(
+                f"`warm_start` must be False for other classes than {self.classes_.tolist()}, got {classes.tolist()}"
+            )
+        wanted = targets.as_targets(numbers, len(classes), given, every_step)
+        weight = targets.read_weight(sample_weight, given, every_step)
+        self._train(X, given, wanted, weight, {"class_weight": self._weights(classes)})
+        self.classes_: Numbers = classes
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, dt: Any = None, lengths: Any = None
+    ) -> Self:
+        """Train for one epoch more, by the constant `learning_rate`.
+
+        The first call makes the network and takes the scales of its data; give it as many sequences as you have.
+
+        Parameters
+        ----------
+        X, y, sample_weight, dt, lengths
+            As for `fit`.
+        classes : (C,) array
+            All labels there will ever be; needed in the first call.
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "`class_weight` must be a dict or None for `partial_fit`, which sees not all targets, got 'balanced'"
+            )
+        first = not hasattr(self, "model_")
+        if first and classes is None:
+            raise ValueError("`classes` must be passed on the first call to partial_fit, got None")
+        own = np.unique(classes) if first else self.classes_
+        if classes is not None and list(np.unique(classes)) != list(own):
+            raise ValueError(f"`classes` must be those of the first call, {own.tolist()}, got {list(classes)}")
+        given = inputs.read(self, X, dt, lengths) if first else self._read(X, dt, lengths)
+        labels, every_step = targets.read_labels(targets.required(self, y), given, self.every_step)
+        if not first and every_step != self.every_step_:
+            raise ValueError("`y` must be of the form of the first call")
+        wanted = targets.as_targets(_numbers_of(labels, own), len(own), given, every_step)
+        weight = targets.read_weight(sample_weight, given, every_step)
+        self._continue(X, given, wanted, weight, {"class_weight": self._weights(own)})
+        self.classes_ = own
+        return self
+
+    def _weights(self, classes: Numbers) -> Any:
+        """``class_weight`` for `fit` of a model, which knows classes by their numbers."""
+        own = self.class_weight
+        if own is None or (isinstance(own, str) and own == "balanced"):
+            return own
+        if not isinstance(own, Mapping):
+            raise ValueError(f"`class_weight` must be a dict, 'balanced' or None, got {checks.brief(own)}")
+        numbers = {label: k for k, label in enumerate(classes.tolist())}
+        for label in own:
+            if label not in numbers:
+                raise ValueError(f"`class_weight` must name labels of y, {classes.tolist()}, got {label!r}")
+        return {numbers[label]: weight for label, weight in own.items()}
+
+    def predict_proba(self, X: Any, dt: Any = None, lengths: Any = None) -> Any:
+        """The probabilities of the classes.
+
+        Parameters
+        ----------
+        X, dt, lengths
+            As for `fit`.
+
+        Returns
+        -------
+        (n, C) array of float64; (n, T, C) or a list of (T_i, C), as the sequences came, with labels at every step
+            0 behind the end of a sequence.
+        """
+        given, logits = self._answers(X, dt, lengths)
+        p = losses.probabilities(logits)
+        if self.every_step_ and given.valid is not None:
+            p[~given.valid] = 0
+        return given.unpadded(p) if self.every_step_ else p
+
+    def predict(self, X: Any, dt: Any = None, lengths: Any = None) -> Any:
+        """The most probable labels.
+
+        Parameters
+        ----------
+        X, dt, lengths
+            As for `fit`.
+
+        Returns
+        -------
+        (n,) array of labels; (n, T) or a list of (T_i,), as the sequences came, with labels at every step
+            The first class behind the end of a sequence.
+        """
+        given, logits = self._answers(X, dt, lengths)
+        labels = self.classes_[logits.argmax(axis=-1)]
+        return given.unpadded(labels) if self.every_step_ else labels
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> float:
+        """The share of right labels, of all sequences or of all steps that count.
+
+        Parameters
+        ----------
+        X, y, sample_weight, dt, lengths
+            As for `fit`.
+        """
+        given, logits = self._answers(X, dt, lengths)
+        true, _ = targets.read_labels(targets.required(self, y), given, self.every_step_)
+        weight = targets.read_weight(sample_weight, given, self.every_step_)
+        found, weight = targets.in_rows(logits.argmax(axis=-1), weight, given, self.every_step_)
+        return float(accuracy_score(true, self.classes_[found], sample_weight=weight))
+
+
+def _numbers_of(labels: Numbers, classes: Numbers) -> Numbers:
+    """Which of the classes each label is."""
+    unknown = np.setdiff1d(labels, classes)
+    if len(unknown):
+        raise ValueError(f"`y` must have labels of the classes {classes.tolist()}, got {unknown.tolist()[0]!r}")
+    return np.searchsorted(classes, labels)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LTCClassifier(LTCFields, Classifier):
+    """Sequences to labels by a liquid time-constant network.
+
+    Parameters
+    ----------
+    wiring, ode_unfolds, time_constants
+        The LTC, as for `Recipe`.
+    units, mixed_memory, bidirectional, readout, dropout, standardize
+        The network, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
+        Its training, as for `Recipe`.
+    every_step, early_stopping, validation_fraction, n_iter_no_change, warm_start, random_state, dtype, backend, verbose
+        As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
+    class_weight : dict from labels to weights, "balanced", or None
+        Factors of the weights of targets; labels that are not named have 1.  "balanced" is n / (C n_c), with n_c of the
+        n targets in class c of C.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np.sklearn import LTCClassifier
+    >>> X = np.random.default_rng(0).normal(size=(60, 10, 1))
+    >>> y = np.where(X.sum(axis=(1, 2)) > 0, "up", "down")
+    >>> classifier = LTCClassifier(units=8, epochs=30, random_state=0).fit(X, y)
+    >>> classifier.classes_.tolist(), classifier.predict_proba(X).shape
+    (['down', 'up'], (60, 2))
+    """
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class CfCClassifier(Classifier):
+    """Sequences to labels by a closed-form continuous-time network.
+
+    Parameters
+    ----------
+    units, mixed_memory, bidirectional, readout, dropout, standardize
+        The network, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
+        Its training, as for `Recipe`.
+    every_step, early_stopping, validation_fraction, n_iter_no_change, warm_start, random_state, dtype, backend, verbose
+        As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
+    class_weight : dict from labels to weights, "balanced", or None
+        As for `LTCClassifier`.
+    """
+
+    cell: ClassVar[str] = "cfc"

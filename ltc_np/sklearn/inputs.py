@@ -1,0 +1,123 @@
+"""Sequences as users of scikit-learn give them: one array with elapsed times and lengths, whatever came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from sklearn.utils import check_array
+
+from ..base import checks, frames
+from ..data import padding
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Bools, Ints
+
+Form = Literal["sequences", "table", "list"]
+
+
+class Given(NamedTuple):
+    """Sequences in one array.
+
+    Attributes
+    ----------
+    x : (B, T, I) array
+    dt : (B, T) array of float64, 0 behind the end of a sequence; or None
+    lengths : (B,) int array, or None where all sequences are full
+    form : "sequences", "table" or "list"
+        How they came: of "list" answers at every step are a list too; "table" is (n, T), of one feature.
+    """
+
+    x: Array
+    dt: Array | None
+    lengths: Ints | None
+    form: Form
+
+    @property
+    def valid(self) -> Bools | None:
+        """(B, T): which steps lie before the end of their sequence; None for all."""
+        return None if self.lengths is None else np.arange(self.x.shape[1]) < self.lengths[:, None]
+
+    @property
+    def own_lengths(self) -> list[int]:
+        """The length of every sequence."""
+        B, T, _ = self.x.shape
+        return [T] * B if self.lengths is None else [int(n) for n in self.lengths]
+
+    @property
+    def steps(self) -> float:
+        """The usual length of a sequence."""
+        return float(np.mean(self.own_lengths))
+
+    @property
+    def duration(self) -> float | None:
+        """The usual elapsed time of a sequence; None where none was given, or all is 0."""
+        return None if self.dt is None else float(self.dt.sum(axis=1).mean()) or None
+
+    def part(self, rows: Any) -> Given:
+        """Some of the sequences, by their numbers or by a mask."""
+        dt, lengths = (None if values is None else values[rows] for values in (self.dt, self.lengths))
+        return self._replace(x=self.x[rows], dt=dt, lengths=lengths)
+
+    def unpadded(self, values: Any) -> Any:
+        """Values of every step, (B, T, ...), as the sequences came: a list where these were one."""
+        return [row[:n] for row, n in zip(values, self.own_lengths, strict=True)] if self.form == "list" else values
+
+
+def is_list(values: Any) -> bool:
+    """Whether these are sequences in a list, or in an array of objects, which is what a search makes of one."""
+    if isinstance(values, np.ndarray):
+        return values.dtype == object and values.ndim == 1 and values.size > 0 and _axes(values[0]) > 0
+    if not isinstance(values, (list, tuple)) or not len(values):
+        return False
+    axes = _axes(values[0])
+    return axes == 2 or (axes == 1 and len({len(row) for row in values if hasattr(row, "__len__")}) > 1)
+
+
+def _axes(value: Any) -> int:
+    try:
+        return np.ndim(value)
+    except ValueError:  # ragged itself: `pad` says so
+        return 2
+
+
+def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Given:
+    """`Given` of an (n, T, features) array, an (n, T) table of one feature, or a list of sequences."""
+    if is_list(X):
+        if lengths is not None:
+            raise ValueError("`lengths` must be left out for a list of sequences, got both")
+        return _read_list(X, dt)
+    x = check_array(
+        X, allow_nd=True, ensure_all_finite=lengths is None, estimator=estimator, input_name="X"
+    )  # what lies behind the end of a sequence is never read; the network looks at the rest
+    if x.ndim > 3:
+        raise ValueError(f"`X` must be (n, T, features), (n, T) or a list of (T_i, features), got shape {x.shape}")
+    form: Form = "table" if x.ndim == 2 else "sequences"
+    x = x[:, :, None] if form == "table" else x
+    B, T, _ = x.shape
+    if lengths is not None:
+        lengths = checks.lengths(lengths, B, T)[0]
+        lengths = None if (lengths == T).all() else lengths
+    if isinstance(dt, np.ndarray) and dt.dtype == object and dt.ndim == 1:  # what a search makes of a list
+        dt = list(dt)
+    return _with_times(Given(x, None, lengths, form), dt)
+
+
+def _with_times(given: Given, dt: Any) -> Given:
+    """The same with elapsed times: a number, (T,) or (B, T), or None."""
+    B, T, _ = given.x.shape
+    return (
+        given if dt is None else given._replace(dt=checks.elapsed(dt, B, T, np.dtype(np.float64), given.valid, False))
+    )
+
+
+def _read_list(X: Any, dt: Any) -> Given:
+    sequences = list(X)
+    frames.check_same_columns("X", sequences)
+    x, lengths = padding.pad(sequences, name="X")
+    x = x[:, :, None] if x.ndim == 2 else x
+    if isinstance(dt, (list, tuple)) or (isinstance(dt, np.ndarray) and dt.ndim > 0):
+        dt = list(dt)
+        padding.check_same_lengths("dt", dt, [int(n) for n in lengths])
+        dt = padding.pad(dt, name="dt")[0]
+    return _with_times(Given(x, None, None if (lengths == x.shape[1]).all() else lengths, "list"), dt)

@@ -1,0 +1,168 @@
+"""Targets and weights: one for each sequence, or one for each of its steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from ..base import checks
+from ..data import padding
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Numbers
+    from .inputs import Given
+
+
+class Targets(NamedTuple):
+    """Checked targets.
+
+    Attributes
+    ----------
+    values : (B, O) or (B, T, O) numbers; (B,) or (B, T) numbers of classes
+    every_step : bool
+        One for each step of a sequence.
+    outputs : int
+        What the network must give for them: O, or the classes.
+    flat : bool
+        Numbers that came without the axis O, which is 1.
+    """
+
+    values: Numbers
+    every_step: bool
+    outputs: int
+    flat: bool = False
+
+    def part(self, rows: Any) -> Targets:
+        """Those of some of the sequences, by their numbers or by a mask."""
+        return self._replace(values=self.values[rows])
+
+
+def as_list(values: Any) -> Any:
+    """An array of objects, as a search makes of a list, as that list; anything else as it is."""
+    return list(values) if isinstance(values, np.ndarray) and values.dtype == object and values.ndim == 1 else values
+
+
+def _of_steps(y: Any, given: Given) -> bool:
+    """Whether ``y`` is a list with one array for each sequence, as long as that."""
+    if given.form != "list" or not isinstance(y, (list, tuple)) or len(y) != len(given.x):
+        return False
+    return all(np.ndim(row) > 0 and len(row) == n for row, n in zip(y, given.own_lengths, strict=True))
+
+
+def check_count(name: str, values: Any, given: Given) -> None:
+    """Refuse values that are not as many as the sequences."""
+    if len(values) != len(given.x):
+        raise ValueError(f"`{name}` must be of the {len(given.x)} sequences of X, got {len(values)}")
+
+
+def read_numbers(y: Any, given: Given, every_step: bool | None, missing: str) -> Targets:
+    """`Targets` that are numbers; ``every_step`` None: what their form says."""
+    y = as_list(y)
+    if _of_steps(y, given) and every_step is not False:
+        values = padding.pad(y, name="y")[0]
+        values = values.astype(np.float64, copy=False)
+        return _with_outputs(values, given, True)
+    looked_at = missing == "error" and given.lengths is None
+    values = check_array(
+        y, ensure_2d=False, allow_nd=True, ensure_all_finite=looked_at or "allow-nan", dtype=np.float64,
+        ensure_min_features=0, input_name="y",
+    )  # fmt: skip
+    check_count("y", values, given)
+    if every_step is None:
+        every_step = values.ndim == 3
+    return _with_outputs(values, given, every_step)
+
+
+def _with_outputs(values: Array, given: Given, every_step: bool) -> Targets:
+    """Numbers as `Targets`, with the axis of the outputs."""
+    B, T, _ = given.x.shape
+    least = 1 + every_step
+    forms = f"(n, T) or (n, T, outputs), n = {B} and T = {T}" if every_step else f"(n,) or (n, outputs), n = {B}"
+    fits = values.ndim in (least, least + 1) and values.shape[:least] == (B, T)[:least]
+    if not fits or values.shape[-1] == 0:
+        hint = "" if every_step or values.ndim != 3 else ": `every_step` must be True for targets at every step"
+        raise ValueError(f"`y` must be {forms}, got shape {values.shape}{hint}")
+    flat = values.ndim == least
+    values = values[..., None] if flat else values
+    return Targets(values, every_step, values.shape[-1], flat)
+
+
+def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers, bool]:
+    """Labels, one after another, of all sequences or of all steps that count; and which of both.
+
+    ``every_step`` None: what their form says.
+    """
+    y = as_list(y)
+    if _of_steps(y, given) and every_step is not False:
+        labels, every_step = np.concatenate([np.asarray(row) for row in y]), True
+    else:
+        labels = check_array(
+            y, ensure_2d=False, allow_nd=True, ensure_all_finite=given.lengths is None, dtype=None, input_name="y",
+            ensure_min_features=0,
+        )  # fmt: skip
+        check_count("y", labels, given)
+        if every_step is None:
+            every_step = labels.ndim == 2 and labels.shape[1] > 1
+        if every_step:
+            B, T, _ = given.x.shape
+            if labels.shape != (B, T):
+                raise ValueError(f"`y` must be (n, T) = ({B}, {T}) with a label at every step, got {labels.shape}")
+            labels = labels.ravel() if given.valid is None else labels[given.valid]
+        else:
+            labels = column_or_1d(labels, warn=True)
+    check_classification_targets(labels)
+    return labels, every_step
+
+
+def as_targets(numbers: Numbers, classes: int, given: Given, every_step: bool) -> Targets:
+    """`Targets` of the numbers of classes, in the order of `read_labels`; 0 behind the end of a sequence."""
+    if every_step:
+        full = np.zeros(given.x.shape[:2], np.intp)
+        full[... if given.valid is None else given.valid] = (
+            numbers.reshape(full.shape) if given.valid is None else numbers
+        )
+        numbers = full
+    return Targets(numbers, every_step, classes)
+
+
+def read_weight(sample_weight: Any, given: Given, every_step: bool) -> Array | None:
+    """Weights (B,), or (B, T) where targets are of every step; None for none."""
+    if sample_weight is None:
+        return None
+    weight = as_list(sample_weight)
+    if every_step and _of_steps(weight, given):
+        weight = padding.pad(weight, name="sample_weight")[0]
+    weight = checks.real("sample_weight", weight, np.dtype(np.float64))
+    B, T, _ = given.x.shape
+    if weight.shape != (B,) and not (every_step and weight.shape == (B, T)):
+        forms = f"(n,) or (n, T) = ({B}, {T})" if every_step else f"(n,) = ({B},)"
+        raise ValueError(f"`sample_weight` must be {forms}, got shape {weight.shape}")
+    if not (weight >= 0).all():
+        raise ValueError(f"`sample_weight` must be >= 0, got {weight.min()}")
+    if not weight.any():
+        raise ValueError("`sample_weight` must have a weight that is not zero, got only zeros")
+    return weight
+
+
+def in_rows(values: Numbers, weight: Array | None, given: Given, every_step: bool) -> tuple[Numbers, Array | None]:
+    """What counts, a sequence or a step a row: values (rows, ...) of (B, ...) or (B, T, ...), and weights (rows,)."""
+    if not every_step:
+        return values, weight
+    B, T, _ = given.x.shape
+    if weight is not None:
+        weight = np.broadcast_to(weight if weight.ndim == 2 else weight[:, None], (B, T))
+    if given.valid is None:
+        return values.reshape(B * T, *values.shape[2:]), None if weight is None else weight.ravel()
+    return values[given.valid], None if weight is None else weight[given.valid]
+
+
+def required(estimator: Any, y: Any) -> Any:
+    """``y``, which must be there; the sentence is scikit-learn's."""
+    if y is None:
+        name = type(estimator).__name__
+        raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None.")
+    return y

@@ -1,0 +1,302 @@
+"""Estimators: what they learn, in which forms sequences and targets come, and what they refuse."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "ltc-np[sklearn]"')
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from ltc_np import Model, load
+from ltc_np.recipe import Recipe
+from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCClassifier, LTCRegressor
+
+REGRESSORS, CLASSIFIERS = (LTCRegressor, CfCRegressor), (LTCClassifier, CfCClassifier)
+SMALL = {"units": 6, "epochs": 3, "random_state": 0}
+
+
+@pytest.fixture
+def data(rng):
+    """Sequences (40, 9, 2), the sum of each, and whether it is more than 0."""
+    X = rng.normal(size=(40, 9, 2))
+    y = X.sum((1, 2))
+    return X, y, np.where(y > 0, "up", "down")
+
+
+@pytest.mark.parametrize("kind", REGRESSORS)
+def test_numbers_are_learned(kind, data):
+    X, y, _ = data
+    regressor = kind(units=8, epochs=60, learning_rate=0.03, random_state=0).fit(X, 1e3 * y + 5e4)
+    assert regressor.score(X, 1e3 * y + 5e4) > 0.8
+    assert regressor.predict(X).shape == (40,)
+    assert regressor.predict(X).dtype == np.float64
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_labels_are_learned(kind, data):
+    X, _, labels = data
+    classifier = kind(units=16, epochs=60, learning_rate=0.03, random_state=0).fit(X, labels)
+    assert classifier.score(X, labels) > 0.9
+    assert classifier.classes_.tolist() == ["down", "up"]
+    p = classifier.predict_proba(X)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+    assert (classifier.classes_[p.argmax(axis=1)] == classifier.predict(X)).all()
+
+
+def test_it_is_the_recipe_s_network(data):
+    """The estimator adds nothing to what `Recipe` and `Model` give."""
+    X, y, _ = data
+    regressor = LTCRegressor(**SMALL).fit(X, y)
+    model_seed, seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=2)
+    recipe = Recipe(units=6, epochs=3)
+    model = recipe.model(2, 1, steps=9.0, every_step=False, numbers=True, seed=int(model_seed))
+    recipe.fit(model, X, y, sequences=40, seed=int(seed), verbose=False)
+    assert (model.theta == regressor.model_.theta).all()
+    assert (model.predict(X)[:, 0] == regressor.predict(X)).all()
+
+
+def test_a_table_is_sequences_of_one_feature(data):
+    X, y, _ = data
+    table = LTCRegressor(**SMALL).fit(X[:, :, 0], y)
+    sequences = LTCRegressor(**SMALL).fit(X[:, :, :1], y)
+    assert (table.predict(X[:, :, 0]) == sequences.predict(X[:, :, :1])).all()
+    assert (table.n_features_in_, sequences.n_features_in_) == (9, 1)
+    with pytest.raises(ValueError, match="X has 5 features, but LTCRegressor is expecting 9 features"):
+        table.predict(X[:, :5, 0])
+    assert (table.predict(X[:, :5, :1]) == sequences.predict(X[:, :5, 0])).all()
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+def test_lists_are_padded_arrays(every_step, data, rng):
+    X, y, _ = data
+    lengths = rng.integers(2, 10, 40)
+    listed = [x[:n] for x, n in zip(X, lengths, strict=True)]
+    dt = rng.uniform(0.5, 1.5, (40, 9))
+    dts = [d[:n] for d, n in zip(dt, lengths, strict=True)]
+    if every_step:
+        y = X.cumsum(axis=1)
+        own = [row[:n] for row, n in zip(y, lengths, strict=True)]
+    else:
+        own = y
+    X[np.arange(9) >= lengths[:, None]] = np.nan  # what lies behind the end is not read
+    one = LTCRegressor(**SMALL).fit(X, y, dt=dt, lengths=lengths)
+    other = LTCRegressor(**SMALL).fit(listed, own, dt=dts)
+    assert (one.model_.theta == other.model_.theta).all()
+    assert one.score(X, y, dt=dt, lengths=lengths) == other.score(listed, own, dt=dts)
+    got, expected = other.predict(listed, dt=dts), one.predict(X, dt=dt, lengths=lengths)
+    if every_step:
+        assert [g.shape for g in got] == [(n, 2) for n in lengths]
+        assert all((g == e[:n]).all() for g, e, n in zip(got, expected, lengths, strict=True))
+    else:
+        assert (got == expected).all()
+
+
+def test_labels_at_every_step(data, rng):
+    X, _, _ = data
+    y = np.where(X.sum(axis=2) > 0, "up", "down")
+    lengths = rng.integers(2, 10, 40)
+    classifier = LTCClassifier(units=8, epochs=40, learning_rate=0.05, random_state=0).fit(X, y, lengths=lengths)
+    assert classifier.every_step_
+    assert classifier.score(X, y, lengths=lengths) > 0.9
+    valid = np.arange(9) < lengths[:, None]
+    p = classifier.predict_proba(X, lengths=lengths)
+    np.testing.assert_allclose(p.sum(axis=2), valid, rtol=1e-12)
+    right = (classifier.predict(X, lengths=lengths) == y)[valid].mean()
+    assert classifier.score(X, y, lengths=lengths) == pytest.approx(right, rel=1e-12)
+    listed = [x[:n] for x, n in zip(X, lengths, strict=True)]
+    own = [row[:n] for row, n in zip(y, lengths, strict=True)]
+    assert classifier.score(listed, own) == classifier.score(X, y, lengths=lengths)
+    assert [len(row) for row in classifier.predict(listed)] == lengths.tolist()
+
+
+def test_one_number_at_every_step_must_be_said(data):
+    X, _, _ = data
+    y = X[:, :, 0].cumsum(axis=1)
+    with pytest.raises(ValueError, match="`every_step` must be True"):
+        LTCRegressor(every_step=False, **SMALL).fit(X, y[:, :, None])
+    assert LTCRegressor(**SMALL).fit(X, y).predict(X).shape == (40, 9)  # nine answers for each sequence
+    one = LTCRegressor(every_step=True, **SMALL).fit(X, y)
+    assert one.model_.return_sequences
+    assert one.predict(X).shape == (40, 9)
+    assert (one.predict(X) == LTCRegressor(**SMALL).fit(X, y[:, :, None]).predict(X)[:, :, 0]).all()
+
+
+def test_missing_targets(data):
+    X, _, _ = data
+    y = X.cumsum(axis=1)
+    y[::3, 4] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        LTCRegressor(**SMALL).fit(X, y)
+    regressor = LTCRegressor(missing="ignore", **SMALL).fit(X, y)
+    assert np.isfinite(regressor.predict(X)).all()
+    assert np.isfinite(regressor.score(X, y))
+
+
+def test_class_weights(data):
+    X, _, labels = data
+    heavy = LTCClassifier(class_weight={"down": 1000.0}, **SMALL).fit(X, labels)
+    assert (heavy.predict(X) == "down").mean() > 0.9
+    rows = np.r_[np.flatnonzero(labels == "up")[:3], np.flatnonzero(labels == "down")]
+    X, labels = X[rows], labels[rows]
+    n = len(rows)
+    counted = {label: n / (2 * (labels == label).sum()) for label in ("up", "down")}
+    one = LTCClassifier(class_weight="balanced", **SMALL).fit(X, labels)
+    other = LTCClassifier(class_weight=counted, **SMALL).fit(X, labels)
+    np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"`class_weight` must name labels of y, \['down', 'up'\], got 'left'"):
+        LTCClassifier(class_weight={"left": 2.0}, **SMALL).fit(X, labels)
+
+
+def test_sequences_of_weight_0_are_not_there(data):
+    X, y, _ = data
+    weight = np.arange(40) % 3 * 1.0
+    rows = weight > 0
+    one = LTCRegressor(**SMALL).fit(X, y, sample_weight=weight)
+    other = LTCRegressor(**SMALL).fit(X[rows], y[rows], sample_weight=weight[rows])
+    assert (one.predict(X) == other.predict(X)).all()
+    assert one.score(X, y, sample_weight=weight) != one.score(X, y)
+
+
+def test_early_stopping_keeps_the_best(data):
+    X, _, labels = data
+    noise = np.random.default_rng(1).normal(size=40)
+    changes = {"epochs": 300, "units": 16, "early_stopping": True, "n_iter_no_change": 4, "validation_fraction": 0.25}
+    regressor = LTCRegressor(**SMALL | changes).fit(X, noise)
+    history = regressor.history_
+    assert regressor.n_iter_ == len(history.epoch) < 300
+    assert history.best_epoch == regressor.n_iter_ - 5
+    classifier = LTCClassifier(**SMALL | changes).fit(X, labels)
+    assert "val_loss" in classifier.history_
+
+
+def test_partial_fit_goes_on(data):
+    X, y, labels = data
+    regressor = LTCRegressor(units=8, learning_rate=0.03, random_state=0)
+    for _ in range(40):
+        regressor.partial_fit(X, y)
+    assert regressor.n_iter_ == 40
+    assert regressor.score(X, y) > 0.7
+    classifier = LTCClassifier(units=8, learning_rate=0.03, random_state=0)
+    with pytest.raises(ValueError, match="`classes` must be passed on the first call"):
+        classifier.partial_fit(X, labels)
+    half = labels == "up"
+    for _ in range(20):
+        classifier.partial_fit(X[half], labels[half], classes=["up", "down"])
+        classifier.partial_fit(X[~half], labels[~half])
+    assert classifier.classes_.tolist() == ["down", "up"]
+    with pytest.raises(ValueError, match="`y` must have labels of the classes"):
+        classifier.partial_fit(X, np.full(40, "left"))
+    after_fit = LTCRegressor(**SMALL).fit(X, y).partial_fit(X, y)
+    assert after_fit.n_iter_ == 4
+
+
+def test_partial_fit_is_training_resumed(data):
+    """The same bits as `fit` with a constant learning rate and one epoch after another."""
+    X, y, _ = data
+    one = LTCRegressor(schedule="constant", **SMALL).fit(X, y)
+    other = LTCRegressor(schedule="constant", **SMALL)
+    for _ in range(3):
+        other.partial_fit(X, y)
+    assert (one.model_.theta == other.model_.theta).all()
+
+
+def test_warm_start(data):
+    X, y, _ = data
+    regressor = LTCRegressor(warm_start=True, **SMALL).fit(X, y)
+    first, loss = regressor.model_, regressor.history_["loss"]
+    regressor.fit(X, y)
+    assert regressor.model_ is first
+    assert regressor.history_["loss"][0] < loss[0]
+    with pytest.raises(ValueError, match="`warm_start` must be False"):
+        regressor.fit(X, np.stack([y, y], axis=1))
+
+
+def test_pickles_and_files(data, tmp_path):
+    X, y, labels = data
+    for estimator in (LTCRegressor(**SMALL).fit(X, y), CfCClassifier(**SMALL).fit(X, labels)):
+        again = pickle.loads(pickle.dumps(estimator))
+        assert (again.predict(X) == estimator.predict(X)).all()
+        again.partial_fit(X, y if isinstance(again, LTCRegressor) else labels)
+        assert len(pickle.dumps(estimator)) < 100_000  # no scratch memory of the calls before
+        estimator.model_.save(tmp_path / "model.npz")
+        assert isinstance(load(tmp_path / "model.npz"), Model)
+
+
+def test_hyperparameters_are_the_recipe_s():
+    for kind in (*REGRESSORS, *CLASSIFIERS):
+        parameters = kind().get_params()
+        for name, value in parameters.items():
+            if name in Recipe.names():
+                assert value == getattr(Recipe(), name), name
+        only_ltc = set() if kind.cell == "ltc" else {"wiring", "ode_unfolds", "time_constants"}
+        assert set(Recipe.names()) - set(parameters) == {"cell"} | only_ltc
+        assert clone(kind(units=7)).units == 7
+        assert kind(units=7).recipe().units == 7
+        assert repr(kind(units=7)) == f"{kind.__name__}(units=7)"
+        missing = [name for name in parameters if name not in kind.__doc__]
+        assert not missing, f"{kind.__name__} does not describe {missing}"
+
+
+def test_random_state(data):
+    X, y, _ = data
+
+    def fitted(state):
+        return LTCRegressor(**SMALL | {"random_state": state}).fit(X, y).predict(X)
+
+    assert (fitted(0) == fitted(0)).all()
+    assert (fitted(0) == fitted(np.random.RandomState(0))).all()
+    assert (fitted(0) != fitted(1)).any()
+    assert (fitted(None) != fitted(None)).any()
+
+
+def test_no_dt_where_there_was_one(data, rng):
+    X, y, _ = data
+    dt = rng.uniform(0.5, 1.5, (40, 9))
+    regressor = LTCRegressor(**SMALL).fit(X, y, dt=dt)
+    with pytest.warns(RuntimeWarning, match="was trained with elapsed times `dt`, and gets none here"):
+        regressor.predict(X)
+    constants = regressor.model_.layers[1].config()["init"]["time_constants"]
+    np.testing.assert_allclose(constants, (dt.sum() / 360, dt.sum() / 40), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"X": np.zeros((40, 3, 2, 2))}, r"`X` must be \(n, T, features\), \(n, T\) or a list"),
+        ({"y": None}, "requires y to be passed, but the target y is None"),
+        ({"y": np.zeros(39)}, "`y` must be of the 40 sequences of X, got 39"),
+        ({"sample_weight": np.zeros(40)}, "got only zeros"),
+        ({"sample_weight": np.zeros((40, 9))}, r"`sample_weight` must be \(n,\) = \(40,\), got shape \(40, 9\)"),
+        ({"sample_weight": -np.ones(40)}, "`sample_weight` must be >= 0"),
+        ({"lengths": np.full(40, 10)}, r"`lengths` must lie in 0\.\.T = 0\.\.9"),
+        ({"dt": np.ones((40, 8))}, "`dt` must be a number"),
+        ({"dt": -1.0}, "`dt` must be finite, >= 0"),
+    ],
+)
+def test_refuses(change, match, data):
+    X, y, _ = data
+    regressor = LTCRegressor(**SMALL).fit(X, y)
+    before = regressor.predict(X)
+    with pytest.raises(ValueError, match=match):
+        regressor.fit(**{"X": X, "y": y} | change)
+    assert (regressor.predict(X) == before).all()  # nothing is lost
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("units", 0), ("readout", "first"), ("early_stopping", 1), ("warm_start", "yes"), ("dtype", "f2")],
+)
+def test_refuses_hyperparameters_in_fit(name, value, data):
+    X, y, _ = data
+    with pytest.raises((ValueError, TypeError), match=f"`{name}` must be"):
+        LTCRegressor(**SMALL | {name: value}).fit(X, y)
+
+
+def test_one_class_and_untrained(data):
+    X, _, _ = data
+    with pytest.raises(ValueError, match="`y` must have at least 2 classes, got 1 class"):
+        LTCClassifier().fit(X, np.ones(40))
+    with pytest.raises(NotFittedError):
+        LTCClassifier().predict(X)
