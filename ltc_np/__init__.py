@@ -3,7 +3,7 @@
 Importing this package loads NumPy only; Numba is loaded with the first model that uses it.
 """
 
-from . import data, gradcheck, losses, metrics, optim, simplify, wirings
+from . import data, gradcheck, losses, metrics, optim, plot, simplify, wirings
 from .base.layout import Entry, Layout
 from .base.threads import get_num_threads, set_num_threads
 from .base.version import __version__ as __version__
@@ -137,6 +137,7 @@ __all__ = [
     "metrics",
     "optim",
     "pad",
+    "plot",
     "register",
     "save",
     "set_num_threads",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from .. import plot
 from ..base.optional import need
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ class History(dict[str, list[float]]):
         Returns
         -------
         matplotlib.figure.Figure
-            Show it with ``matplotlib.pyplot.show()``, or save it with its ``savefig(path)``.  A vertical line marks
-            `best_epoch`.
+            Show it with ``matplotlib.pyplot.show()``, or save it with its ``savefig(path)``.  A dot marks `best_epoch`.
+            Each picture is one of `ltc_np.plot.learning_curves`.
 
         Raises
         ------
@@ -93,16 +94,12 @@ class History(dict[str, list[float]]):
         names = [name for name in self if not name.startswith("val_")]
         if not names:
             raise ValueError("`plot` needs at least one epoch, got a history without any")
-        figure, (axes,) = pyplot.subplots(1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="tight")
+        with plot.style():
+            figure, (axes,) = pyplot.subplots(
+                1, len(names), figsize=(3.15 * len(names), 2.05), squeeze=False, layout="constrained"
+            )
         for name, ax in zip(names, axes, strict=True):
-            for column, label in ((name, "training"), (f"val_{name}", "validation")):
-                if column in self:
-                    marker = "." if len(self[column]) == 1 else ""  # a line through one point is not to be seen
-                    ax.plot(self._epochs(column), self[column], marker=marker, label=label)
-            if self.best_epoch is not None:
-                ax.axvline(self.best_epoch, color="gray", linestyle=":", label="best epoch")
-            ax.set(xlabel="epoch", title=name)
-            ax.legend()
+            plot.learning_curves(self, name, ax=ax)
         return figure
 
     def __repr__(self) -> str:

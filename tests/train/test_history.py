@@ -60,9 +60,9 @@ def pyplot(monkeypatch):
 def test_a_picture_has_what_was_measured(pyplot, tmp_path):
     history = trained(metrics=["mae"], validation_every=2)
     figure = history.plot()
-    assert [ax.get_title() for ax in figure.axes] == ["loss", "mae"]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["loss", "mae"]
     for ax in figure.axes:
-        name = ax.get_title()
+        name = ax.get_ylabel()
         training, validation, best = ax.get_lines()
         assert list(training.get_xdata()) == history.epoch and list(training.get_ydata()) == history[name]
         assert list(validation.get_xdata()) == [1, 3, 4]

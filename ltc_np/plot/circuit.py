@@ -1,0 +1,291 @@
+"""The wiring of a network as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..base import checks
+from ..base.optional import need
+from ..network.network import Network
+from ..wirings import Wiring
+from .look import BLUE, GREY, VERMILION, WIDTH, drawing
+from .places import Places, curves, places
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from ..base.types import Array, ArrayLike, Ints, Numbers
+
+FEW = 150  # synapses that are drawn in full; of more the strongest are, and the others are pale
+THIN, THICK = 0.3, 1.8  # widths of the weakest and the strongest synapse, in points
+INHIBITORY = (0, (3, 1.4))  # dashes, in points
+LETTER = 0.13  # what the names take, cm a letter
+FILLS = {"inputs": "#ffffff", "inter": "#d9d9d9", "command": "#a6a6a6", "motor": "#303030"}
+
+
+class Synapses(NamedTuple):
+    """All synapses of a wiring, sensory ones first: their signed values, where their ends lie, how they are bent, and
+    whither a loop leads."""
+
+    values: Numbers
+    source: Array
+    target: Array
+    bend: Array
+    outward: Array
+
+
+def wiring(
+    network: Wiring | Network,
+    *,
+    layer: int | None = None,
+    values: ArrayLike | None = None,
+    sensory_values: ArrayLike | None = None,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Who drives whom: inputs and neurons by layer, and a line for each synapse, as wide as it is strong.
+
+    Parameters
+    ----------
+    network : Wiring or Model
+        A built wiring, or a model with one.  Strengths are a wiring's fixed gains (1 if it has none), and of a model
+        the trained ones: of an `LTC` w, with the sign of the reversal potential erev and times the gain; of an `LRC`
+        h, times the gain.
+    layer : int, optional
+        Which layer of a model with several wired ones.
+    values, sensory_values : (S,) and (S_in,) arrays, optional
+        Signed strengths to draw in the place of these, in the order of ``wiring.pre`` and ``wiring.sensory_pre``: mean
+        currents, a gradient.  Both or none of them.
+    input_names, output_names : sequence of str, optional
+        What inputs and motor neurons mean.
+    ax : matplotlib.axes.Axes, optional
+        Default: those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Excitatory synapses are blue and end in an arrow; inhibitory ones are vermilion, dashed, and end in a bar.
+        Several layers are columns; a wiring of one layer is a ring, whose dark neurons are the motor neurons.  Of more
+        than 150 synapses the strongest 150 stand out, and the others are pale.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No wiring, one that is not built, or a layer whose synapses have no single strength.
+    ImportError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from ltc_np import LTCRNN, AutoNCP, plot
+    >>> ax = plot.wiring(LTCRNN(AutoNCP(19, 2), input_dim=4, seed=0))
+    >>> len(ax.collections[0].get_paths())  # the synapses
+    67
+    """
+    built, strengths = _read(network, layer, values, sensory_values)
+    where = places(built)
+    _check_names("input_names", input_names, built.input_dim)
+    _check_names("output_names", output_names, built.output_dim)
+    synapses = _synapses(built, where, strengths)
+    low, high = where.limits
+    low[0] -= LETTER * max(map(len, map(str, input_names or ())), default=0)
+    high[0] += LETTER * max(map(len, map(str, output_names or ())), default=0)
+    with drawing(ax, WIDTH * float((high - low)[1] / (high - low)[0]), whole=True) as ax:
+        draw_synapses(ax, where, synapses)
+        draw_neurons(ax, built, where)
+        _write(ax, built, where, input_names or (), output_names or ())
+        _legend(ax, strengths)
+        frame(ax, low, high)
+    return ax
+
+
+# ------------------------------------------------------------------------------------------------ what is drawn
+
+
+def _read(network: Any, layer: int | None, values: Any, sensory_values: Any) -> tuple[Wiring, Numbers]:
+    """A built wiring, and the signed strengths of its synapses, sensory ones first."""
+    if (values is None) != (sensory_values is None):
+        raise ValueError("`values` and `sensory_values` must be given together, got only one of them")
+    if isinstance(network, Wiring):
+        if layer is not None:
+            raise ValueError(f"`layer` must be None for a wiring, got {checks.brief(layer)}")
+        built, prefix = network, None
+    elif isinstance(network, Network):
+        built, prefix = _of_layer(network, layer)
+    else:
+        raise TypeError(f"`network` must be a Wiring or a Model with one, got {checks.brief(network)}")
+    if not built.is_built:
+        raise ValueError(f"`network` must be built, got {built!r}: call its build(input_dim)")
+    counts = built.sensory_synapse_count, built.synapse_count
+    if values is not None:
+        both = [
+            checks.real(name, given, np.dtype(float))
+            for name, given in (("sensory_values", sensory_values), ("values", values))
+        ]
+        for name, given, count in zip(("sensory_values", "values"), both, counts, strict=True):
+            if given.shape != (count,):
+                raise ValueError(f"`{name}` must have one number a synapse, shape ({count},), got {given.shape}")
+            checks.finite(name, given)
+        return built, np.concatenate(both)
+    if prefix is None:
+        gains = [np.ones(n) if g is None else g for n, g in zip(counts, (built.sensory_gain, built.gain), strict=True)]
+        signs = np.sign(built.sensory_erev), np.sign(built.erev)
+        return built, np.concatenate([sign * gain for sign, gain in zip(signs, gains, strict=True)])
+    assert isinstance(network, Network)
+    return built, np.concatenate([_trained(network, prefix + kind, kind) for kind in ("sensory_", "")])
+
+
+def _of_layer(network: Network, layer: int | None) -> tuple[Wiring, str]:
+    """The wiring of a model's layer, and what the names of its parameters begin with."""
+    wired = [k for k, own in enumerate(network.layers) if own.reads_wiring]
+    if layer is None:
+        if len(wired) != 1:
+            which = f"it has {wired}: choose one by `layer`" if wired else "it has none"
+            raise ValueError(f"`network` must have one wired layer, such as LTC(AutoNCP(19, 2)); {which}")
+        (layer,) = wired
+    elif checks.integer("layer", layer, 0, len(network.layers) - 1) not in wired:
+        raise ValueError(f"`layer` must be one with a wiring, of {wired}, got {layer}")
+    built: Wiring = network.layers[layer].wiring  # type: ignore[attr-defined]
+    return built, network.layer_stack.prefixes[layer]
+
+
+def _trained(network: Network, start: str, kind: str) -> Numbers:
+    """Signed strengths of a model's synapses of one kind, from its parameters whose names begin with ``start``."""
+    found = network.effective
+    gain = network.buffers.get(f"{start}gain", 1.0)
+    if f"{start}erev" in found:
+        return np.asarray(found[f"{start}w"] * np.sign(found[f"{start}erev"]) * gain, float)
+    if f"{start}h" in found:
+        return np.asarray(found[f"{start}h"] * gain, float)
+    raise ValueError(
+        f"`network` must have one strength for each synapse, as LTC and LRC have, got {network!r}: "
+        "give `values` and `sensory_values`, or draw its wiring, plot.wiring(model.wiring)"
+    )
+
+
+def _synapses(built: Wiring, where: Places, strengths: Numbers) -> Synapses:
+    """The ends of all synapses.  Those within a column leave the straight line, or they would run over neurons."""
+    source = np.concatenate([where.inputs[built.sensory_pre], where.neurons[built.pre]])
+    target = np.concatenate([where.neurons[built.sensory_post], where.neurons[built.post]])
+    layer_of = np.zeros(built.units, int)
+    for k, (_, ids) in enumerate(built.layers):
+        layer_of[list(ids)] = k
+    within = np.concatenate([np.zeros(built.sensory_synapse_count, bool), layer_of[built.pre] == layer_of[built.post]])
+    up = target[:, 1] > source[:, 1]
+    bend = np.where(within, 0.16 if len(built.layers) == 1 else np.where(up, 0.42, -0.28), 0.03)
+    outward = np.concatenate([np.zeros_like(where.inputs[built.sensory_pre]), where.outward[built.post]])
+    return Synapses(strengths, source, target, bend, outward)
+
+
+def widths(values: Numbers) -> Array:
+    """The width of each line in points: its share of the largest, between `THIN` and `THICK`; thinner if many."""
+    size = np.abs(values)
+    share = size / max(size.max(initial=0.0), np.finfo(float).tiny)
+    return (THIN + (THICK - THIN) * share) * float(np.clip((FEW / max(size.size, 1)) ** 0.25, 0.4, 1.0))
+
+
+def opacities(values: Numbers) -> Array:
+    """How opaque each line is: of many the `FEW` strongest are, and the others are pale."""
+    size = np.abs(values)
+    if size.size <= FEW:
+        return np.full(size.size, 0.9)
+    strong = size > np.sort(size)[-FEW - 1]
+    pale = 0.25 if strong.any() else 1.5
+    return np.where(strong, 0.9, float(np.clip(pale * FEW / size.size, 0.02, 0.5)))
+
+
+# ------------------------------------------------------------------------------------------------------ drawing
+
+
+def draw_synapses(ax: Axes, where: Places, synapses: Synapses) -> Any:
+    """One collection of lines, and two of what they end in: arrows and bars."""
+    collections = need("matplotlib.collections", "plot", "`ltc_np.plot`")
+    path = need("matplotlib.path", "plot", "`ltc_np.plot`").Path
+    order: Ints = np.argsort(np.abs(synapses.values), kind="stable")  # the stronger lie on top
+    values, source, target, bend, outward = (each[order] for each in synapses)
+    mark = 0.6 * where.radius
+    inhibits = values < 0
+    lines = curves(source, target, where.radius, np.where(inhibits, 0.04, mark)[:, None], bend, outward)
+    colors = need("matplotlib.colors", "plot", "`ltc_np.plot`").to_rgba_array([BLUE, VERMILION])[inhibits.astype(int)]
+    colors[:, 3] = opacities(values)
+    wide = widths(values)
+    verts = np.stack([lines.start, lines.control, lines.end], axis=1)
+    codes = [path.MOVETO, path.CURVE3, path.CURVE3]
+    drawn = collections.PathCollection(
+        [path(v, codes) for v in verts], facecolors="none", edgecolors=colors, linewidths=wide, label="synapses",
+        linestyles=[INHIBITORY if own else "-" for own in inhibits], zorder=2,
+    )  # fmt: skip
+    ax.add_collection(drawn, autolim=False)
+    across = np.stack([-lines.arrives[:, 1], lines.arrives[:, 0]], axis=1) * mark * 0.5
+    heads = np.stack([lines.end - across, lines.end + across, lines.end + mark * lines.arrives], axis=1)
+    bars = np.stack([lines.end - 1.25 * across, lines.end + 1.25 * across], axis=1)
+    faces = {"facecolors": colors[~inhibits], "linewidths": 0, "label": "arrows"}
+    ax.add_collection(collections.PolyCollection(heads[~inhibits], zorder=3, **faces), autolim=False)
+    edges = {"colors": colors[inhibits], "linewidths": np.maximum(wide[inhibits], 0.7), "label": "bars"}
+    ax.add_collection(collections.LineCollection(bars[inhibits], zorder=3, **edges), autolim=False)
+    return drawn
+
+
+def draw_neurons(ax: Axes, built: Wiring, where: Places) -> Any:
+    """Inputs as squares, neurons as circles, darker from layer to layer; their numbers if there is room."""
+    patches = need("matplotlib.patches", "plot", "`ltc_np.plot`")
+    collections = need("matplotlib.collections", "plot", "`ltc_np.plot`")
+    r, others = where.radius, iter(("#c4c4c4", "#8c8c8c", "#b0b0b0", "#767676"))
+    line = 0.6 if where.numbered else 0.35
+    shades = {g.name: FILLS[g.name] if g.name in FILLS else next(others, "#c4c4c4") for g in where.groups}
+    squares = [patches.Rectangle((x - r, y - r), 2 * r, 2 * r) for x, y in where.inputs]
+    fills = [""] * built.units
+    for group in where.groups[1:]:
+        for i in group.members:
+            fills[i] = shades[group.name]
+    circles = [patches.Circle((x, y), r) for x, y in where.neurons]
+    ax.add_collection(
+        collections.PatchCollection(squares, facecolor="white", edgecolor="black", linewidth=line, zorder=4),
+        autolim=False,
+    )
+    drawn = collections.PatchCollection(circles, facecolor=fills, edgecolor="black", linewidth=line, zorder=4)
+    ax.add_collection(drawn, autolim=False)
+    if where.numbered:
+        for i, (x, y) in enumerate(where.neurons):
+            dark = fills[i] == FILLS["motor"]
+            color = "white" if dark else "black"
+            ax.text(x, y, str(i), color=color, fontsize=6, ha="center", va="center_baseline", zorder=5)
+    return drawn
+
+
+def _check_names(name: str, given: Any, count: int | None) -> None:
+    if given is not None and (isinstance(given, str) or len(given) != count):
+        raise ValueError(f"`{name}` must be {count} texts, one for each, got {checks.brief(given)}")
+
+
+def _write(ax: Axes, built: Wiring, where: Places, input_names: Sequence[str], output_names: Sequence[str]) -> None:
+    """Titles of the layers, and the names of inputs and motor neurons."""
+    for x, y, words in where.titles:
+        ax.text(x, y, words, ha="center", va="bottom")
+    for (x, y), name in zip(where.inputs, input_names, strict=False):
+        ax.text(x - 1.5 * where.radius, y, str(name), fontsize=6.5, va="center", ha="right")
+    for (x, y), name in zip(where.neurons[: built.output_dim], output_names, strict=False):
+        ax.text(x + 1.5 * where.radius, y, str(name), fontsize=6.5, va="center", ha="left")
+
+
+def _legend(ax: Axes, strengths: Numbers) -> None:
+    line = need("matplotlib.lines", "plot", "`ltc_np.plot`").Line2D
+    more, less = np.count_nonzero(strengths > 0), np.count_nonzero(strengths < 0)
+    handles = [
+        line([], [], color=BLUE, marker=">", markersize=3, label=f"{more} excitatory"),
+        line([], [], color=VERMILION, linestyle=INHIBITORY, marker="|", markersize=5, label=f"{less} inhibitory"),
+    ]
+    if strengths.size and np.ptp(np.abs(strengths)) > 0:
+        handles.append(line([], [], color=GREY, linewidth=THICK, label=f"widest: {np.abs(strengths).max():.3g}"))
+    ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=3)
+
+
+def frame(ax: Axes, low: Array, high: Array) -> None:
+    """Nothing but the picture, circles round."""
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+    ax.axis("off")

@@ -1,0 +1,76 @@
+"""One small example of every picture, whose numbers anybody can check, by the name of its stored image.
+
+PYTHONPATH=tests python -m support.picture_cases            # store all anew, in tests/plot/images
+PYTHONPATH=tests python -m support.picture_cases wiring     # or some
+"""
+
+import sys
+
+import numpy as np
+
+from ltc_np import LTCRNN, AutoNCP, History, Random, Wiring, plot
+from support import TESTS
+
+IMAGES = TESTS / "plot" / "images"
+
+
+def history():
+    """Six epochs; validation after every second one, best at the fourth."""
+    made = History()
+    for epoch in range(6):
+        logs = {"loss": 4.0 * 0.3**epoch, "mae": 1.0 - 0.1 * epoch}
+        made.add(epoch, logs | ({"val_loss": 5.0 * 0.3**epoch + 0.1 * epoch} if epoch % 2 else {}))
+    made.best_epoch = 3
+    return made
+
+
+def columns():
+    """A model on a wiring of three layers, with strengths that differ by much."""
+    model = LTCRNN(AutoNCP(19, 2), input_dim=4, seed=0, dtype="float64", backend="numpy")
+    model.params["w"][:] = np.linspace(-3, 3, model.params["w"].size)
+    model.params["sensory_w"][:] = np.linspace(2, -2, model.params["sensory_w"].size)
+    return model
+
+
+def ring():
+    """A wiring of one layer with each kind of synapse: to another neuron, to itself, and between two both ways."""
+    edges = [(0, 1, 1), (1, 0, -1), (2, 2, 2), (3, 4, -0.5), (4, 0, 1.5)]
+    return Wiring.from_edges(6, edges, [(0, 3, 1), (1, 5, -2), (0, 2, 1)], output_dim=2)
+
+
+def forecast():
+    """t, y, predicted."""
+    t = np.array([0.0, 0.5, 1.5, 2, 3, 4.5, 5, 6, 7, 8])
+    y = np.sin(t)
+    y[4] = np.nan
+    return t, y, 0.9 * np.sin(t + 0.1)
+
+
+def bands():
+    t, _, predicted = forecast()
+    return {0.5: (predicted - 0.2, predicted + 0.2), 0.9: (predicted - 0.5, predicted + 0.6 + 0.02 * t)}
+
+
+def three_outputs(array):
+    return np.stack([array, 1 + array, 2 - array], axis=1)
+
+
+CASES = {
+    "wiring_columns": lambda ax: plot.wiring(columns(), ax=ax),
+    "wiring_ring": lambda ax: plot.wiring(ring(), input_names=["a", "b"], output_names=["c", "d"], ax=ax),
+    "wiring_many": lambda ax: plot.wiring(Random(60, 3, 0.7).build(5), ax=ax),
+    "learning_curves": lambda ax: plot.learning_curves(history(), ax=ax),
+    "predictions": lambda ax: plot.predictions(*forecast(), intervals=bands(), ax=ax),
+    "predictions_three": lambda ax: plot.predictions(forecast()[0], *map(three_outputs, forecast()[1:]), ax=ax),
+}
+
+
+def main(names):
+    from support.pictures import render, write
+
+    for name in names or CASES:
+        write(IMAGES / f"{name}.png", render(CASES[name]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,66 @@
+"""Pictures compared with stored ones, in a way that other versions of matplotlib and of its fonts pass."""
+
+import numpy as np
+
+SIZE, DPI = (3.15, 2.1), 80  # of stored pictures, in inches
+
+
+def render(draw):
+    """The picture that ``draw(ax)`` makes, without letters: an (H, W, 3) array of 0..255.
+
+    Letters differ between versions of FreeType, and so does where a layout that makes room for them puts the axes.
+    So these have a fixed place, and what is written is tested where the numbers are.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.text import Text
+
+    from ltc_np import plot
+
+    with plot.style():
+        figure = plt.figure(figsize=SIZE, dpi=DPI)
+        draw(figure.add_axes((0.1, 0.12, 0.86, 0.8)))
+    for found in figure.findobj(Text):
+        found.set_visible(False)
+    for axes in figure.axes:
+        if axes.get_legend() is not None:
+            axes.get_legend().set_visible(False)
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[:, :, :3].astype(float)
+    plt.close(figure)
+    return pixels
+
+
+def _windows(pixels, size):
+    padded = np.pad(pixels, ((size // 2, size // 2), (size // 2, size // 2), (0, 0)), mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(0, 1))
+
+
+def difference(pixels, stored):
+    """How far a picture is from another one, 0..255, at the place where it is most.
+
+    Both are blurred (means of 3 by 3), and a pixel may have any value between the least and the largest of the 3 by 3
+    pixels around the same place of the other: what has moved by one pixel, as lines do that another version rounds
+    otherwise, is no difference.
+    """
+    if pixels.shape != stored.shape:
+        return 255.0
+    first, second = (_windows(each, 3).mean((-1, -2)) for each in (pixels, stored))
+    most = 0.0
+    for own, other in ((first, second), (second, first)):
+        around = _windows(other, 3)
+        outside = np.maximum(own - around.max((-1, -2)), around.min((-1, -2)) - own)
+        most = max(most, float(outside.max()))
+    return most
+
+
+def read(path):
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(float)
+
+
+def write(path, pixels):
+    from PIL import Image
+
+    Image.fromarray(pixels.astype(np.uint8)).save(path, optimize=True)
