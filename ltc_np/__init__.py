@@ -44,6 +44,7 @@ from .layers.config import CellConfig
 from .model import LTCRNN, CfCRNN, LiquidS4RNN, Model, from_config, load
 from .multiplier import largest_multiplier
 from .network.tape import Gradients
+from .network.trace import Trace
 from .optim import (
     SGD,
     Adam,
@@ -120,6 +121,7 @@ __all__ = [
     "SpikingLIF",
     "Standardize",
     "TensorBoard",
+    "Trace",
     "WarmUp",
     "WiredCfC",
     "Wiring",

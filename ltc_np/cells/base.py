@@ -8,19 +8,20 @@ values by name (see `ltc_np.base.layout`).  To add a cell: subclass `Layer`, dec
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from ..base import checks
 from ..base.described import Value, known
 from ..base.layout import Layout
+from ..base.workspace import Fresh
 from ..wirings import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Shape
+    from ..base.types import Array, Arrays, Backend, Bools, Float, Ints, Keep, Numbers, Shape
     from ..base.workspace import Workspace
 
 
@@ -98,6 +99,24 @@ TRAITS = {
 def combine(layers: Sequence[Layer], **others: bool) -> dict[str, bool]:
     """The traits of what consists of ``layers``, by name; ``others`` are those that it has otherwise."""
     return {name: rule(getattr(layer, name) for layer in layers) for name, rule in TRAITS.items()} | others
+
+
+class Traced(NamedTuple):
+    """What `Layer.trace` gives: outputs (B, T, O), states after every step (B, T, K), arrays (B, T, ...) by name."""
+
+    y: Array
+    states: Array
+    arrays: dict[str, Numbers]
+
+    def prefixed(self, prefix: str) -> dict[str, Numbers]:
+        """The named arrays with a prefix before their names."""
+        return {prefix + name: array for name, array in self.arrays.items()}
+
+
+def _by_sequence(array: Numbers, valid: Bools) -> Numbers:
+    """(B, T, ...) of (B * T, ...), 0 where a step is not ``valid``."""
+    array = array.reshape(*valid.shape, *array.shape[1:])
+    return np.where(valid.reshape(*valid.shape, *[1] * (array.ndim - 2)), array, array.dtype.type(0))
 
 
 class Layer(Value):
@@ -285,6 +304,56 @@ class Layer(Value):
         d_x (B, T, I), d_h0 (B, K), d_dt (B, T)
         """
         raise NotImplementedError
+
+    def observe(self, prepared: Any, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """What happens inside one step, of n steps side by side: named arrays, for `Model.trace`.
+
+        Here: nothing.  A cell computes them with the functions of its definition, so that no formula stands twice.
+
+        Parameters
+        ----------
+        prepared : object
+            From `prepare` with ``backend="numpy"``.
+        x : (n, I) array
+        dt : (n,) array
+        state : (n, K) array
+            Before each of the steps.
+
+        Returns
+        -------
+        dict
+            Name -> array with the axis of the n steps first.
+        """
+        return {}
+
+    def trace(self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array) -> Traced:
+        """`forward`, step by step, with the states after every step and what `observe` sees inside of them.
+
+        Layers that hold others, or whose outputs depend on later inputs, have their own.
+
+        Parameters
+        ----------
+        prepared, x, dt, lengths, h0
+            As for `forward`, with ``backend="numpy"``.
+
+        Returns
+        -------
+        Traced
+            All of it is 0 after a sequence's end.
+        """
+        (B, T, I), K = x.shape, self.state_size
+        y, states = np.zeros((B, T, self.output_size), x.dtype), np.zeros((B, T + 1, K), x.dtype)
+        states[:, 0] = state = h0
+        options: dict[str, Any] = {"rng": None} if self.drops or self.batch_statistics else {}
+        for t in range(T):
+            alive = lengths > t
+            now = np.ascontiguousarray(x[:, t : t + 1]), np.ascontiguousarray(dt[:, t : t + 1])
+            out, state, _ = self.forward(prepared, *now, alive.astype(np.int64), state, None, Fresh(), **options)
+            y[alive, t], states[alive, t + 1] = out[alive, 0], state[alive]
+        before = np.ascontiguousarray(states[:, :T]).reshape(B * T, K)
+        seen = self.observe(prepared, x.reshape(B * T, I), dt.reshape(B * T), before)
+        valid = np.arange(T) < lengths[:, None]
+        return Traced(y, states[:, 1:], {name: _by_sequence(a, valid) for name, a in seen.items()})
 
     def new_buffers(self, buffers: Arrays, saved: Any) -> Arrays:
         """What an optimiser step makes of the buffers, by name, after a `forward` in training that saved this.

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Init,
         Ints,
         Keep,
+        Numbers,
         Shape,
     )
     from ..base.workspace import Workspace
@@ -207,6 +208,15 @@ class CfC(Layer):
             g[f"backbone_b{k}"] += gradients.biases[k]
         add_head_gradients(self, prepared, gradients, g)
         return d_x, d_h0, d_dt
+
+    def observe(self, prepared: Any, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``ff1`` and ``ff2`` (n, N), g1 and g2 of the table, or in pure mode ``ff1``, f1 itself; ``gate`` (n, N), s.
+
+        ``tau`` (n, N) is in pure mode the time constant, 1 / (abs(w_tau) + abs(f1)) or, in variant ``"paper"``, 1 /
+        (abs(w_tau) + sigmoid(f1)); else 1 / abs(t_a), the time in which the argument of the gate changes by 1, with
+        ``time_a`` (n, N), t_a.  ``backbone_0`` (n, H) and so on are the outputs of the backbone's layers.
+        """
+        return cfc_sweep.observe(prepared, x, dt, state)[1]
 
 
 # --------------------------------------------------------------------- parts of the layer that WiredCfC shares

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base import blas, threads
+from ..base.workspace import Fresh
 from ..kernels.codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE, GRADIENT_ROWS, NO_GATE
 from .cfc_variants import CONVENTIONS
 
@@ -252,6 +253,23 @@ def forward(prepared, x, dt, lengths, h0, masks, keep, workspace):
 
     _share(run, len(cuts), prepared.multiplications(B * T), prepared.kernels)
     return y, h_last, Saved(x, time, lengths, masks, z, z_rows, features, keep) if keep else None
+
+
+def observe(prepared, x, dt, state):
+    """Of n steps side by side, x (n, I), dt (n,), state (n, N): the states after them, and what the heads gave.
+
+    ``backbone_0`` (n, H) and so on are the outputs of the backbone's layers.
+    """
+    ones = np.ones(len(dt), np.int64)
+    _, after, saved = forward(prepared, x[:, None], dt[:, None], ones, state, {}, "full", Fresh())
+
+    def joined(pick):
+        return np.concatenate([pick(features) for features in saved.features])
+
+    seen = prepared.kernels.observe(prepared.form, joined(lambda features: features.q[0]), prepared.tau)
+    for k in range(len(prepared.products) - 1):
+        seen[f"backbone_{k}"] = joined(lambda features, k=k: features.backbone[k].u[0])
+    return after, seen
 
 
 def _steps(prepared, z_rows, features, steps, block, y, keep):

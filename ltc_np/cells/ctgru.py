@@ -27,7 +27,7 @@ import numpy as np
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry
-from ..base.workspace import arrays
+from ..base.workspace import Fresh, arrays
 from .base import Layer, cell_sizes
 from .gates import (
     add_product,
@@ -43,7 +43,7 @@ from .gates import (
 from .initial import glorot, orthogonal, with_init
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep
+    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
     from ..base.workspace import Workspace
 
 ORDERS = ("before", "after")
@@ -62,6 +62,8 @@ class Prepared(NamedTuple):
         Transposes of the matrices among them.
     b : (3*N,) array
         With both scales from the middle of all scales.
+    middle : number
+        The logarithm of that time constant.
     offsets, rates : (M,) arrays
         ln(tau_k) from their middle, and 1 / tau_k.
     kernels : module
@@ -71,6 +73,7 @@ class Prepared(NamedTuple):
     p: Arrays
     turned: Arrays
     b: np.ndarray
+    middle: np.floating[Any]
     offsets: np.ndarray
     rates: np.ndarray
     kernels: ModuleType
@@ -191,10 +194,13 @@ class CTGRU(Layer):
         N, M, b = self.output_size, self.scales, p["b"].copy()
         step = math.log(self.tau_ratio)
         # From the middle of the scales: squares are smaller, and rounded less.
-        b[: 2 * N] -= b.dtype.type(math.log(self.tau_min) + step * (M - 1) / 2)
+        middle = b.dtype.type(math.log(self.tau_min) + step * (M - 1) / 2)
+        b[: 2 * N] -= middle
         offsets = (step * (np.arange(M) - (M - 1) / 2)).astype(b.dtype)
         rates = (1 / (self.tau_min * self.tau_ratio ** np.arange(M))).astype(b.dtype)
-        return Prepared(p, transposes(p, "w_x", "w_h", "w_c"), b, offsets, rates, kernels.load(backend, "ctgru"))
+        return Prepared(
+            p, transposes(p, "w_x", "w_h", "w_c"), b, middle, offsets, rates, kernels.load(backend, "ctgru")
+        )
 
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
@@ -305,3 +311,16 @@ class CTGRU(Layer):
             d_dt = np.ascontiguousarray((-(d_decays * decays) @ prepared.rates).T)
             d_dt[np.arange(T) >= lengths[:, None]] = 0
         return d_x, (d_traces * factors[0][:, :, None]).reshape(B, M * N), d_dt
+
+    def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``traces`` (n, M, N) before a step's input is read, v; ``retrieval`` and ``storage`` (n, M, N), r and s, with
+        the time constants ``retrieval_tau`` and ``storage_tau`` (n, N) that they choose; ``read`` (n, N), c;
+        ``signal`` (n, N), q; ``decay`` (n, M), exp(-dt / tau) of each scale.
+        """
+        one = x[:, None], dt[:, None], np.ones(len(x), np.int64), state
+        found: Any = self.forward(prepared, *one, "full", Fresh())
+        _, gates, c, _, v, factors, *_ = found[2]
+        seen = prepared.kernels.observe(gates[0], prepared.middle, prepared.offsets)
+        traces = v[0].reshape(len(x), self.scales, self.units)
+        decay = factors[0 if self.decay == "before" else 1]
+        return {"traces": traces, **seen, "read": c[0], "decay": decay}

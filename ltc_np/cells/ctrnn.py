@@ -24,7 +24,7 @@ from .stability import check_step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..base.types import Activation, Array, Arrays, CTRNNSolver, Init, Reaction
+    from ..base.types import Activation, Array, Arrays, CTRNNSolver, Init, Numbers, Reaction
 
 SOLVERS = ("semi_implicit", "euler", "rk4")
 
@@ -110,6 +110,10 @@ class CTRNN(OdeCell):
 
     def add_leak_gradient(self, p: Arrays, d_Q: Array, g: Arrays) -> None:
         g["tau"] -= d_Q / np.square(p["tau"], dtype=np.float64)
+
+    def observe(self, prepared: Any, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """As `OdeCell`, and ``tau`` (n, N), which does not change."""
+        return super().observe(prepared, x, dt, state) | {"tau": np.tile(prepared.p["tau"], (len(x), 1))}
 
     def check(self, prepared: Any, dt: Array) -> None:
         if self.method.limit is not None and self.check_stability != "off":

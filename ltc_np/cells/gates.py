@@ -92,6 +92,11 @@ def add_sum(g, d_z, parts):
     over_parts(run, flat.shape[1], parts)
 
 
+def blocks(gates, *names):
+    """{name: block of columns} of gates (n, ...)."""
+    return dict(zip(names, np.split(gates, len(names), axis=1), strict=True))
+
+
 def sweep(step, lengths, T, parts, states):
     """Call ``step(t, first, last)``, which takes the sequences first..last-1 through step t, for all t.
 

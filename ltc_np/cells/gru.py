@@ -20,12 +20,13 @@ import numpy as np
 from .. import kernels
 from ..base import blas
 from ..base.layout import Entry
-from ..base.workspace import arrays
+from ..base.workspace import Fresh, arrays
 from .base import Layer, cell_sizes
 from .gates import (
     Prepared,
     add_product,
     add_sum,
+    blocks,
     by_sequence,
     count_parts,
     d_project,
@@ -37,7 +38,7 @@ from .gates import (
 from .initial import glorot, orthogonal, with_init
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep
+    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
     from ..base.workspace import Workspace
 
 
@@ -171,3 +172,8 @@ class GRU(Layer):
             add_sum(g["b_hn"], d_recurrent[:, :, 2 * N :], parts)
             d_x = d_project(d_z, turned["w_x"], scratch.inputs, parts) if want_x else None
         return d_x, d_state + d_product, None
+
+    def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``reset``, ``update`` and ``candidate`` (n, N): r, z and n."""
+        _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
+        return blocks(saved.gates[0], "reset", "update", "candidate")

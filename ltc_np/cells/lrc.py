@@ -33,6 +33,7 @@ from .. import kernels
 from ..base import checks
 from ..base.activations import sigmoid
 from ..base.layout import Entry, Layout, raw
+from ..base.workspace import Fresh
 from ..kernels.codes import ELASTANCES, MOST_UNFOLDS, SOLVERS
 from ..wirings.synapses import Synapses
 from .base import Layer, built
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         Keep,
         LTCSolver,
         MappingKind,
+        Numbers,
         Reaction,
         Shape,
     )
@@ -317,6 +319,17 @@ class LRC(Layer):
         for name, gain in gains.items():
             g[name] += scaled[name] * gain
         return mapping.d_map_features(self.input_mapping, "input", saved.x, d_x, p, g, workspace), d_h0, d_dt
+
+    def observe(self, prepared: _Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``potentials`` (n, U + 1, N) before each unfold and after the last; and as it is when the last one begins
+
+        the sums ``sum_f`` and ``sum_z`` (n, N), and ``sum_a`` where there is an elastance; what the equation v' =
+        elastance (drive - conductance v) has, ``elastance``, ``drive``, vleak tanh(z), and ``conductance``,
+        sigmoid(f); ``tau`` (n, N), 1 / (elastance conductance); ``activations`` (n, S) and ``sensory_activations``, s
+        of each synapse in the order of the wiring.
+        """
+        mapped = prepared.mapping.map_features(self.input_mapping, "input", x[:, None], prepared.p, Fresh())[:, 0]
+        return prepared.kernels.observe(prepared.circuit, mapped, dt, state, self.rule)
 
     def defaults(self) -> dict[str, Any]:
         mapping = default_mapping(self.wiring)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-    from ..base.types import Array, Arrays, Backend, Elastance, Float, Init, Ints, Keep, LTCSolver, Reaction
+    from ..base.types import Array, Arrays, Backend, Elastance, Float, Init, Ints, Keep, LTCSolver, Numbers, Reaction
     from ..base.workspace import Workspace
     from ..kernels.codes import Rule, Solver
 
@@ -332,6 +332,16 @@ class LrcSSM(Layer):
         for name in g:
             g[name] += found[name]
         return d_x if want_x else None, d_v, d_dt if want_dt else None
+
+    def observe(self, prepared: _Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """As an `LRC` has it; ``activations`` (n, N) are those of the units' own synapses, s(v), and
+        ``sensory_activations`` (n, I) those of the inputs, s_k.
+        """
+        n, I, N = len(x), self.input_size, self.units
+        s, drives = np.empty((n, I), x.dtype), np.empty((n, 2 * N), x.dtype)
+        _drive(prepared, _Block(0, n, 0, 1, 0), x[:, None], s, drives)
+        seen = prepared.kernels.observe(prepared.unit, prepared.kind, prepared.rule, dt, drives, state)
+        return seen | {"sensory_activations": s}
 
     def _plan(
         self, prepared: _Prepared, B: int, T: int, workspace: Workspace, dtype: Float

@@ -20,12 +20,13 @@ import numpy as np
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry
-from ..base.workspace import arrays
+from ..base.workspace import Fresh, arrays
 from .base import Layer, cell_sizes
 from .gates import (
     Prepared,
     add_product,
     add_sum,
+    blocks,
     by_sequence,
     count_parts,
     d_project,
@@ -37,8 +38,12 @@ from .gates import (
 from .initial import glorot, orthogonal, with_init
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep
+    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
     from ..base.workspace import Workspace
+
+
+# What the blocks of columns are, in their order.
+GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
 
 
 class Saved(NamedTuple):
@@ -171,3 +176,8 @@ class LSTM(Layer):
             add_sum(g["b"], d_z, parts)
             d_x = d_project(d_z, turned["w_x"], scratch.inputs, parts) if want_x else None
         return d_x, np.concatenate([d_state, d_c], axis=1), None
+
+    def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``input_gate``, ``forget_gate``, ``candidate`` and ``output_gate`` (n, N): i, f, g and o."""
+        _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
+        return blocks(saved.gates[0], *GATES)

@@ -29,6 +29,7 @@ import numpy as np
 from .. import kernels
 from ..base import checks
 from ..base.layout import Entry, Layout, Together
+from ..base.workspace import Fresh
 from ..kernels.codes import MOST_UNFOLDS, SOLVERS
 from ..wirings import RandomWiring
 from ..wirings.synapses import Synapses
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypedDict
 
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, LTCSolver, MappingKind, Reaction
+    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, LTCSolver, MappingKind, Numbers, Reaction
     from ..base.workspace import Workspace
     from ..kernels.codes import Rule, Solver
     from ..wirings import Wiring
@@ -298,6 +299,16 @@ class LTC(Layer):
         d_motor = mapping.d_map_features(self.output_mapping, "output", saved.motor, d_y, p, g, workspace)
         d_x, d_h0, d_dt = ltc.backward(circuit, saved.ltc, d_motor, d_h, self.rule, want_dt, g, workspace)
         return mapping.d_map_features(self.input_mapping, "input", saved.x, d_x, p, g, workspace), d_h0, d_dt
+
+    def observe(self, prepared: _Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``potentials`` (n, U + 1, N) before each unfold and after the last; and as it is when the last one begins
+
+        ``conductance`` (n, N), Q, and ``tau`` (n, N), cm / Q; ``leak`` (n, N), gleak (vleak - v) - epsilon v;
+        ``currents`` (n, S) and ``sensory_currents``, w sigmoid(...) (erev - v), and ``activations`` (n, S) and
+        ``sensory_activations``, the sigmoids alone, of each synapse in the order of the wiring.
+        """
+        mapped = prepared.mapping.map_features(self.input_mapping, "input", x[:, None], prepared.p, Fresh())[:, 0]
+        return prepared.kernels.observe(prepared.circuit, mapped, dt, state, self.rule)
 
     def defaults(self) -> dict[str, Any]:
         mapping = default_mapping(self.wiring)

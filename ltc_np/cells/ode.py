@@ -21,7 +21,7 @@ from .base import Layer, cell_sizes
 from .initial import glorot, orthogonal, with_init
 
 if TYPE_CHECKING:
-    from ..base.types import Activation, Array, Arrays, Backend, Init, Ints, Keep
+    from ..base.types import Activation, Array, Arrays, Backend, Init, Ints, Keep, Numbers
     from ..base.workspace import Workspace
     from ..kernels.codes import Rule, Solver
 
@@ -136,3 +136,10 @@ class OdeCell(Layer):
         d_x, d_h0, d_dt, d_Q = ode.backward(field, saved, d_y, d_h, self.rule, want_x, want_dt, g, workspace)
         self.add_leak_gradient(p, d_Q, g)
         return d_x, d_h0, d_dt
+
+    def observe(self, prepared: _Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``potentials`` (n, U + 1, N) before each unfold and after the last; when the last begins ``drive`` (n, N), f,
+        and ``leak`` (n, N), -Q v, the sum of which is v'.
+        """
+        field, _, ode = prepared
+        return ode.observe(field, x, dt, state, self.rule)

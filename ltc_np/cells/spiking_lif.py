@@ -26,16 +26,16 @@ import numpy as np
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry, raw
-from ..base.workspace import arrays
+from ..base.workspace import Fresh, arrays
 from ..kernels.codes import FAST_SIGMOID, SURROGATES, SpikingNeuron, Surrogate
 from .base import Layer, cell_sizes
 from .gates import over_parts, transposes
 from .initial import with_init
 
 if TYPE_CHECKING:
-    from types import SimpleNamespace
+    from types import ModuleType, SimpleNamespace
 
-    from ..base.types import Array, Arrays, Backend, Float, Init, Ints, Keep, SurrogateName
+    from ..base.types import Array, Arrays, Backend, Float, Init, Ints, Keep, Numbers, SurrogateName
     from ..base.workspace import Workspace
 
 SLOPES = {"fast_sigmoid": 25.0, "arctan": 2.0}
@@ -61,16 +61,17 @@ class Prepared(NamedTuple):
         Transposes of the matrices among them.
     neuron, surrogate : tuples
         A `SpikingNeuron` and a `Surrogate`, as kernels take them.
-    forward_steps, backward_steps : functions
-        Of the kernels; the first with relaxed spikes if the layer has them.
+    kernels : module
+    forward_steps : function
+        Of the kernels; with relaxed spikes if the layer has them.
     """
 
     p: Arrays
     turned: Arrays
     neuron: tuple[Any, ...]
     surrogate: tuple[Any, ...]
+    kernels: ModuleType
     forward_steps: Callable[..., None]
-    backward_steps: Callable[..., None]
 
 
 class Saved(NamedTuple):
@@ -223,7 +224,7 @@ class SpikingLIF(Layer):
         surrogate = tuple(Surrogate(kind, number(peak), number(sharpness)))
         steps = functools.partial(found.relaxed_steps, surrogate) if self.relaxed else found.forward_steps
         turned = transposes(p, "w_x", *["w_h"] * self.recurrent)
-        return Prepared(p, turned, tuple(neuron), surrogate, steps, found.backward_steps)
+        return Prepared(p, turned, tuple(neuron), surrogate, found, steps)
 
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
@@ -283,7 +284,7 @@ class SpikingLIF(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        turned, backward_steps = prepared.turned, prepared.backward_steps
+        turned, backward_steps = prepared.turned, prepared.kernels.backward_steps
         neuron, surrogate = prepared.neuron, prepared.surrogate
         inputs, dt, current, v, rest, spikes, y = saved
         (B, T), I, N, dtype = dt.shape, self.input_size, self.output_size, y.dtype
@@ -334,6 +335,15 @@ class SpikingLIF(Layer):
         d_x = turn(blas.product(flat, turned["w_x"]).reshape(inputs.shape)) if want_x else None
         d_h0 = np.concatenate([d_states[name] for name in self.state_slices], axis=1)
         return d_x, d_h0, d_dt if want_dt else None
+
+    def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``current`` (n, N), I; ``potential`` (n, N), V, what it makes of v before a spike resets it; ``active``
+        (n, N), the part of dt that is not spent in the refractory time; ``spikes`` (n, N).
+        """
+        one = x[:, None], dt[:, None], np.ones(len(x), np.int64), state
+        y, _, saved = self.forward(prepared, *one, "full", Fresh())
+        current, v, rest = (a[0] if self.recurrent else a[:, 0] for a in (saved.current, saved.v, saved.rest))
+        return prepared.kernels.observe(prepared.neuron, dt, current, v, rest) | {"spikes": y[:, 0]}
 
     def _parts(self, B: int, T: int) -> int:
         """Parts that the work of B sequences is cut into, whatever the number of threads."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         LiquidName,
         Method,
         ModesName,
+        Numbers,
         Shape,
     )
     from ..base.workspace import Workspace
@@ -198,3 +199,10 @@ class StateSpaceCell(Layer):
             _, *arguments = saved
             _, _, saved = ssm.forward(space, *arguments, "full", workspace)
         return ssm.backward(space, saved, d_y, d_h, want_x, want_dt, g, workspace)
+
+    def observe(self, prepared: Any, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """Complex, of each of the M modes of the H channels, (n, M, H): ``modes`` after the step; ``multiplier``, what
+        the step has multiplied the mode by, and ``input_factor``, what it has multiplied the input by; ``seen``, the
+        products of C and what is read out, twice the real sum of which is y without D u.
+        """
+        return prepared.kernels.observe(prepared.space, x, dt, state)

@@ -314,6 +314,18 @@ class WiredCfC(Layer):
                 first += width
         return d_x, d_h0, d_dt
 
+    def observe(self, prepared: Any, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """As a `CfC` has it, for all neurons in the order of the state."""
+        outputs, seen, at = [], [], 0
+        for cell, own in zip(self.cells, prepared, strict=True):
+            inputs = np.concatenate([x] * cell.reads_input + [outputs[j] for j in cell.sources], axis=1)
+            before = np.ascontiguousarray(state[:, at : at + cell.units])
+            after, arrays = cfc_sweep.observe(own, inputs, dt, before)
+            outputs.append(after)
+            seen.append(arrays)
+            at += cell.units
+        return {name: np.concatenate([arrays[name] for arrays in seen], axis=1) for name in seen[0]}
+
     def defaults(self) -> dict[str, Any]:
         return super().defaults() | {"input_dim": self.wiring.input_dim}
 

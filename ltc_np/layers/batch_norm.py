@@ -12,12 +12,13 @@ import numpy as np
 
 from ..base import checks
 from ..base.layout import Entry, Layout
+from ..base.workspace import Fresh
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import with_init
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep
+    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
     from ..base.workspace import Workspace
 
 
@@ -176,3 +177,8 @@ class BatchNorm(Layer):
         return {"batches": batches} | {
             name: ((1 - share) * buffers[name] + share * new[name]).astype(buffers[name].dtype) for name in new
         }
+
+    def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``normalised`` (n, I): before ``scale`` and ``shift``."""
+        _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
+        return {"normalised": saved.u[:, 0]}

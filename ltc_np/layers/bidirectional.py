@@ -20,11 +20,12 @@ import numpy as np
 
 from ..base import checks
 from ..base.layout import Layout, part
+from ..base.workspace import Fresh
 from ..cells import Layer
-from ..cells.base import combine, own_rng
+from ..cells.base import Traced, combine, own_rng
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep
+    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers
     from ..base.workspace import Workspace
     from ..wirings import Wiring
 
@@ -184,6 +185,19 @@ class Bidirectional(Layer):
             d_dt = d_dt + reverse(d_dt_back, turned.dt, "d_dt", workspace)
         return d_x if want_x else None, np.concatenate([d_h0, d_h0_back], axis=1), d_dt
 
+    def trace(self, prepared: Both, x: Array, dt: Array, lengths: Ints, h0: Array) -> Traced:
+        """Both directions, ``forward_`` and ``backward_`` before the names; all of a step is where its x[t] is."""
+        K, turned = self.layer.state_size, mirrored(lengths, x.shape[1])
+        x_back, dt_back = (reverse(a, source, "", Fresh()) for a, source in ((x, turned.x), (dt, turned.dt)))
+        start = Both(np.ascontiguousarray(h0[:, :K]), np.ascontiguousarray(h0[:, K:]))
+        ahead = self.layer.trace(prepared.ahead, x, dt, lengths, start.ahead)
+        back = self.layer.trace(prepared.back, x_back, dt_back, lengths, start.back)
+        back_y, back_states = (_turned(turned.x, part) for part in (back.y, back.states))
+        arrays = ahead.prefixed(DIRECTIONS[0])
+        arrays |= {name: _turned(turned.x, array) for name, array in back.prefixed(DIRECTIONS[1]).items()}
+        y = ahead.y + back_y if self.merge == "sum" else np.concatenate([ahead.y, back_y], axis=2)
+        return Traced(y, np.concatenate([ahead.states, back_states], axis=2), arrays)
+
     def new_buffers(self, buffers: Arrays, saved: Saved) -> Arrays:
         return {
             prefix + name: values
@@ -211,3 +225,8 @@ def reverse(values: Array, source: Ints, name: str, workspace: Workspace) -> Arr
     """(B, T) or (B, T, F) with each step taken from ``source``."""
     out = workspace.array(f"reversed {name}", values.size, values.dtype).reshape(source.size, -1)
     return np.take(values.reshape(source.size, -1), source, axis=0, out=out, mode="clip").reshape(values.shape)
+
+
+def _turned(source: Ints, values: Numbers) -> Numbers:
+    """(B, T, ...) with each step taken from ``source``, of any type; of a trace."""
+    return np.take(values.reshape(source.size, *values.shape[2:]), source, axis=0).reshape(values.shape)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base import activations, blas, checks
 from ..base.layout import Entry
+from ..base.workspace import Fresh
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import glorot, with_init
@@ -16,7 +17,7 @@ from ..cells.initial import glorot, with_init
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..base.types import Activation, Array, Arrays, Init, Ints, Keep
+    from ..base.types import Activation, Array, Arrays, Init, Ints, Keep, Numbers
     from ..base.workspace import Workspace
 
 
@@ -99,3 +100,10 @@ class Dense(Layer):
         g["bias"] += flat.sum(0, np.float64)
         d_x = blas.product(flat, prepared["weight"].T).reshape(x.shape) if want_x else None
         return d_x, d_h, None
+
+    def observe(self, prepared: Arrays, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``argument`` (n, O) of the activation, where there is one."""
+        if self.activation is None:
+            return {}
+        _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
+        return {"argument": saved.z[:, 0]}

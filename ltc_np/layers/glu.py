@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..base.activations import sigmoid
+from ..base.workspace import Fresh
 from ..cells import Layer
 from ..cells.base import input_features
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Ints, Keep
+    from ..base.types import Array, Arrays, Backend, Ints, Keep, Numbers
     from ..base.workspace import Workspace
 
 
@@ -96,3 +97,8 @@ class GLU(Layer):
         d_b *= y
         d_b *= d_y
         return d_x, d_h, None
+
+    def observe(self, prepared: None, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``gate`` (n, O): the sigmoids."""
+        _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
+        return {"gate": saved.s[:, 0]}

@@ -12,12 +12,13 @@ import numpy as np
 
 from ..base import checks
 from ..base.layout import Entry
+from ..base.workspace import Fresh
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import with_init
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Init, Ints, Keep
+    from ..base.types import Array, Arrays, Init, Ints, Keep, Numbers
     from ..base.workspace import Workspace
 
 
@@ -109,3 +110,8 @@ class LayerNorm(Layer):
         d_x -= np.multiply(u, along, out=product)
         d_x *= rate
         return d_x.reshape(shape), d_h, None
+
+    def observe(self, prepared: Arrays, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """``normalised`` (n, I): before ``scale`` and ``shift``."""
+        _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
+        return {"normalised": saved.u}

@@ -29,12 +29,14 @@ from ..base.layout import Entry, Layout
 from ..base.workspace import arrays
 from ..cells import Layer
 from ..cells.base import combine, input_features
+from ..cells.gates import blocks
 from ..cells.initial import glorot, orthogonal
+from ..cells.lstm import GATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Topology
+    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers, Topology
     from ..base.workspace import Workspace
     from ..wirings import Wiring
 
@@ -291,6 +293,20 @@ class MixedMemory(Layer):
             d_x += np.dot(flat, prepared.w_x_turned).reshape(T, B, I)
             d_x = np.ascontiguousarray(d_x.transpose(1, 0, 2))
         return d_x if want_x else None, np.concatenate([d_state, d_c], axis=1), d_dt if self.takes_dt else None
+
+    def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """What the cell shows of its own step, and of the LSTM ``lstm_input_gate``, ``lstm_forget_gate``,
+        ``lstm_candidate``, ``lstm_output_gate`` and ``lstm_output`` (n, M).
+        """
+        n, K, M = len(x), self.cell.state_size, self.memory_size
+        before = np.ascontiguousarray(state[:, :K])
+        gates = np.dot(x, prepared.w_x)[None]
+        y, c = np.empty((2, 2, n, M), x.dtype)
+        c[0] = state[:, K:]
+        prepared.kernels.forward_step(0, 0, n, gates, np.dot(before, prepared.w_h), prepared.b, c, y)
+        read, start = (x, y[1]) if self._torch else (y[1], before)
+        memory = blocks(gates[0], *GATES) | {"output": y[1]}
+        return self.cell.observe(prepared.cell, read, dt, start) | {f"lstm_{k}": a for k, a in memory.items()}
 
     def initial_state(self, B: int, dtype: Float) -> Array:
         return np.concatenate([self.cell.initial_state(B, dtype), np.zeros((B, self.memory_size), dtype)], axis=1)

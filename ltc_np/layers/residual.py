@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..cells import Layer
-from ..cells.base import combine, own_rng
+from ..cells.base import Traced, combine, own_rng
 from .stack import Stack, connected
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep
+    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers
     from ..base.workspace import Workspace
     from ..wirings import Wiring
 
@@ -114,6 +114,21 @@ class Residual(Layer):
             prepared, saved.layers, saved.valid, d_y, d_h, g, want_x, want_dt, workspace
         )
         return d_y + d_f if want_x else None, d_h0, d_dt
+
+    def trace(self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array) -> Traced:
+        """The layers', with the names that their parameters have: ``"1.tau"`` of the second of several."""
+        passed = [each.traced for each in self._stack.trace(prepared, x, dt, lengths, h0)]
+        arrays = {
+            name: array
+            for prefix, each in zip(self._stack.prefixes, passed, strict=True)
+            for name, array in each.prefixed(prefix).items()
+        }
+        return Traced(x + passed[-1].y, np.concatenate([each.states for each in passed], axis=2), arrays)
+
+    def observe(self, prepared: Any, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+        """`trace` of sequences of one step: of a residual inside of a layer that goes step by step."""
+        traced = self.trace(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state)
+        return {name: array[:, 0] for name, array in traced.arrays.items()}
 
     def new_buffers(self, buffers: Arrays, saved: Saved) -> Arrays:
         return self._stack.new_buffers(buffers, saved.layers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..base.types import Array, Arrays, Backend, Bools, Float, Ints, Keep
     from ..base.workspace import Workspace
+    from ..cells.base import Traced
     from ..wirings import Wiring
 
 
@@ -43,6 +44,14 @@ def connected(layers: Sequence[Layer], input_dim: int | None = None) -> tuple[La
         found.append(layer)
         features = layer.output_size
     return tuple(found)
+
+
+class Passed(NamedTuple):
+    """Of one layer of a stack: its inputs (B, T, I), its part of the state at the start (B, K), and what it made."""
+
+    inputs: Array
+    h0: Array
+    traced: Traced
 
 
 class Stack:
@@ -172,6 +181,15 @@ class Stack:
         if valid is not None and d_dt is not None:
             d_dt[~valid] = 0
         return d_y, d_h0[0] if len(d_h0) == 1 else np.concatenate(d_h0, axis=1), d_dt
+
+    def trace(self, prepared: list[Any], x: Array, dt: Array, lengths: Ints, h0: Array) -> list[Passed]:
+        """What goes through each layer, with its states and what happens inside it; see `Layer.trace`."""
+        found: list[Passed] = []
+        for layer, own, columns in zip(self.layers, prepared, self.states, strict=True):
+            start = np.ascontiguousarray(h0[:, columns])
+            found.append(Passed(x, start, layer.trace(own, x, dt, lengths, start)))
+            x = found[-1].traced.y
+        return found
 
     def new_buffers(self, buffers: Arrays, saved: tuple[Any, ...]) -> Arrays:
         """Those that an optimiser step changes, after a `forward` in training that saved this."""

@@ -19,6 +19,7 @@ from .penalties import Penalty
 from .predict import predict, predict_proba
 from .sequences import check
 from .tape import Tape
+from .trace import trace
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -401,6 +402,7 @@ class Network(Parameters):
         engine.check_outputs(y, state, sequences.dt)
         return stream.write(y, state, out, single)
 
+    trace = trace
     predict = predict
     predict_proba = predict_proba
 

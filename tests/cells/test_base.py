@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from support import ROOT
 
-from ltc_np import CTGRU, CTRNN, GRU, LSTM, LTC, LTCRNN, AutoNCP, CfC, CfCRNN, NeuralODE, SpikingLIF
+from ltc_np import CTGRU, CTRNN, GRU, LSTM, LTC, LTCRNN, AutoNCP, CfC, CfCRNN, Layer, NeuralODE, SpikingLIF
 
 
 @pytest.mark.parametrize("cell", [LSTM, GRU, CTGRU, CTRNN, NeuralODE, SpikingLIF, CfC])
@@ -33,3 +34,14 @@ def test_a_wiring_of_ncps_is_told_from_ours():
     for make in (lambda: LTCRNN(theirs, 3), lambda: LTC(theirs), lambda: CfCRNN(theirs), lambda: CfC(theirs)):
         with pytest.raises(TypeError, match=remedy):
             make()
+
+
+def test_the_page_names_all_that_a_layer_may_have():
+    """Every method that a layer may override, in the table of docs/architecture.md, and `observe` in the recipe."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    recipe, table = page.split("### What a layer owes the model")
+    elsewhere = {"defaults": "of all things that are described", "with_input": "of layers made without `input_dim`"}
+    methods = {name for name, value in vars(Layer).items() if callable(value) and not name.startswith("_")}
+    missing = {name for name in methods - set(elsewhere) if f"| `{name}(" not in table}
+    assert not missing
+    assert {"observe", "trace"} <= methods and "`observe` in `cells/NAME.py`" in recipe.split("## Add a cell")[1]

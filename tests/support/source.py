@@ -262,9 +262,13 @@ def used(trees, rooms=("cells", "layers", "optim")):
     }
 
 
+# What only the definition has: a trace looks inside steps, and is made with NumPy whatever the backend.
+DEFINITION_ALONE = {"observe"}
+
+
 def unlike_siblings(trees):
     """Kernels' functions that cells use and that a backend lacks, or has with other parameters, than NumPy's."""
-    called = used(trees)
+    called = used(trees) - DEFINITION_ALONE
     for name in loaded(trees):
         definition = f"{PACKAGE}.kernels.numpy.{name}"
         if definition not in trees:

@@ -33,7 +33,8 @@ def lower(layer: CTGRU, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Exp
     """Traces lie scale by scale, and so do the weights of scales, which share one array."""
     N, M, I = layer.units, layer.scales, layer.input_size
     traces = [state[k * N : (k + 1) * N] for k in range(M)]
-    _, _, bias, offsets, rates, _ = layer.prepare(p, buffers, "numpy")
+    prepared = layer.prepare(p, buffers, "numpy")
+    bias, offsets, rates = prepared.b, prepared.offsets, prepared.rates
     fade = elements(b.store(apply("exp", dt * -rates), "fade"), M)
     before = layer.decay == "before"
     if before:

@@ -19,6 +19,22 @@ def activate(activation, u, bias, mask, d_u, keep):
     u[:] = y * mask if mask.size else y
 
 
+def pull(form, f):
+    """Of the forms of pure mode: how much the argument f adds to the rate, and the factor on what decays."""
+    return (np.abs(f), f) if form == DECAY else (sigmoid(f), sigmoid(-f))
+
+
+def observe(form, q, tau):
+    """Names for what `blend` has made of the heads; ``tau`` is the time constant, or that of the gate's argument."""
+    if form >= DECAY:
+        rate, _ = pull(form, q)
+        with np.errstate(divide="ignore"):
+            return {"ff1": q, "tau": 1 / (tau + rate)}
+    g1, g2, time_a, s = np.split(q, 4, axis=1)
+    with np.errstate(divide="ignore"):
+        return {"ff1": g1, "ff2": g2, "gate": s, "time_a": time_a, "tau": 1 / np.abs(time_a)}
+
+
 def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
     """The new state, from the heads; a sequence that has ended keeps its own.
 
@@ -40,10 +56,9 @@ def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
     I, d = x.shape[2], time[:, t, None]
     h, N = z[:, I:], z.shape[1] - I
     q += bias
-    if form == DECAY:
-        new = a - a * np.exp(-d * (tau + np.abs(q))) * q
-    elif form == DECAY_OF_STATE:
-        new = a + (h - a) * np.exp(-d * (tau + sigmoid(q))) * sigmoid(-q)
+    if form >= DECAY:
+        rate, factor = pull(form, q)
+        new = a + (-a if form == DECAY else h - a) * np.exp(-d * (tau + rate)) * factor
     else:
         g1, g2, time_a, s = (q[:, k * N : (k + 1) * N] for k in range(4))
         q[:, : 2 * N] = activations.get(ACTIVATIONS[squash])[0](q[:, : 2 * N])
@@ -79,10 +94,10 @@ def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dire
     if form >= DECAY:
         h = z[:, z.shape[1] - N :]
         f = q
+        rate, factor = pull(form, f)
         if form == DECAY:
-            rate, d_rate, factor, d_factor, base = np.abs(f), np.sign(f), f, 1, -a
+            d_rate, d_factor, base = np.sign(f), 1, -a
         else:
-            rate, factor = sigmoid(f), sigmoid(-f)
             d_rate, d_factor, base = rate * factor, -rate * factor, h - a
         e = np.exp(-d * (tau + rate))
         # new = a + base * e * factor

@@ -18,6 +18,15 @@ def d_scale_weights(weights, offsets, d_weights):
     return 2 * ((lever * d).sum(1) - (lever * weights).sum(1) * d.sum(1))
 
 
+def observe(gates, middle, offsets):
+    """Names for the gates (n, 3*N) of n steps: time constants from the logarithm of the ``middle`` one, and weights."""
+    retrieval, storage, q = np.split(gates, 3, axis=1)
+    with np.errstate(over="ignore"):
+        taus = {"retrieval_tau": np.exp(retrieval + middle), "storage_tau": np.exp(storage + middle)}
+    weights = {"retrieval": scale_weights(retrieval, offsets), "storage": scale_weights(storage, offsets)}
+    return weights | taus | {"signal": q}
+
+
 def retrieve(t, first, last, gates, recurrent, b, offsets, v, weights, c):
     """First half of step t of the sequences first..last-1, but for the products: what is read from the traces.
 

@@ -9,6 +9,14 @@ from ...base.activations import sigmoid
 from ..codes import ASYMMETRIC, CONSTANT
 
 
+def named_rates(kind, f, z, a, R, U, epsilon, vleak):
+    """The sums and what they make, by name: R = sigmoid(f), U = tanh(z), v' = epsilon (drive - conductance v)."""
+    with np.errstate(divide="ignore"):
+        tau = 1 / (epsilon * R)
+    seen = {"sum_f": f, "sum_z": z, "conductance": R, "drive": U * vleak, "tau": tau}
+    return seen if kind == CONSTANT else seen | {"sum_a": a, "elastance": epsilon}
+
+
 def elastance_of(kind, a, shift):
     """Of its argument a; ``kind``: its number in `ltc_np.kernels.codes`."""
     if kind == CONSTANT:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base.activations import sigmoid
 from ..codes import CONSTANT
-from .elastance import d_elastance_of, elastance_of
+from .elastance import d_elastance_of, elastance_of, named_rates
 from .ltc_solvers import advance, d_advance
 
 
@@ -107,6 +107,21 @@ def _step(circuit, rule, v, h, sensory):
         v, total = advance(rule.solver, stage, h * epsilon, one, U * circuit.vleak, R, base, v, total)
         history.append(v)
     return history
+
+
+def observe(circuit, x, dt, v, rule):
+    """What happens inside of n steps, from their inputs (n, I), elapsed times (n,) and the potentials before (n, N).
+
+    All but the potentials is as it is at the beginning of the last unfold, potentials[:, -2].
+    """
+    s_sensory, *sensory = _drives(circuit.sensory, x, *circuit.leak)
+    history = _step(circuit, rule, v, _unfold_length(dt[:, None], 0, rule), sensory)
+    potentials = np.stack(history[:: rule.stages], axis=1)
+    v = potentials[:, -2]
+    _, f, z, _ = _drives(circuit.recurrent, v, *sensory)
+    s, R, U, a, epsilon = _rates(circuit, v, sensory)
+    rates = named_rates(circuit.elastance, f, z, a, R, U, epsilon, circuit.vleak)
+    return {"potentials": potentials} | rates | {"activations": s, "sensory_activations": s_sensory}
 
 
 def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...base.activations import sigmoid
 from ..codes import Rule
-from .elastance import d_elastance_of, elastance_of
+from .elastance import d_elastance_of, elastance_of, named_rates
 from .ltc_solvers import advance, d_advance
 
 
@@ -50,15 +50,20 @@ def d_synapses(mu, sigma, first, last, begin, end, x, s, d_s, d_x, g_mu, g_sigma
         d_x[first:last, begin:end] = d_y * sigma
 
 
+def _sums(unit, v, f, z):
+    """s, f and z with what is the unit's own, and the argument of the elastance, at the potentials v."""
+    gleak, _, w, h, mu, sigma, elastance_v, elastance_b, _ = unit
+    s = sigmoid(sigma * (v - mu))
+    return s, f + gleak + w * s, z + gleak + h * s, elastance_v * v + elastance_b
+
+
 def _rates(unit, kind, v, f, z):
     """s, sigmoid(f), tanh(z), the argument of the elastance and the elastance, at the potentials v.
 
     f and z come without what is the unit's own.
     """
-    gleak, _, w, h, mu, sigma, elastance_v, elastance_b, shift = unit
-    s = sigmoid(sigma * (v - mu))
-    a = elastance_v * v + elastance_b
-    return s, sigmoid(f + gleak + w * s), np.tanh(z + gleak + h * s), a, elastance_of(kind, a, shift)
+    s, f, z, a = _sums(unit, v, f, z)
+    return s, sigmoid(f), np.tanh(z), a, elastance_of(kind, a, unit[-1])
 
 
 def _d_rates(unit, kind, v, s, R, U, a, d_R, d_U, d_epsilon, row_sums):
@@ -91,6 +96,21 @@ def _step(unit, kind, rule, h, v, f, z):
         v, total = advance(rule.solver, stage, h * epsilon, one, U * vleak, R, base, v, total)
         history.append(v)
     return history
+
+
+def observe(unit, kind, rule, dt, drives, v):
+    """What happens inside of n steps of dt (n,), from the sums over the inputs (n, 2*N) and the potentials before.
+
+    All but the potentials is as it is at the beginning of the last unfold, potentials[:, -2].
+    """
+    rule, (f, z) = Rule(*rule), np.split(drives, 2, axis=1)
+    history = _step(unit, kind, rule, (dt / dt.dtype.type(rule.unfolds))[:, None], v, f, z)
+    potentials = np.stack(history[:: rule.stages], axis=1)
+    v = potentials[:, -2]
+    s, sum_f, sum_z, a = _sums(unit, v, f, z)
+    _, R, U, _, epsilon = _rates(unit, kind, v, f, z)
+    rates = named_rates(kind, sum_f, sum_z, a, R, U, epsilon, unit[1])
+    return {"potentials": potentials} | rates | {"activations": s}
 
 
 def forward_steps(unit, kind, rule, first, last, begin, end, dt, drives, v, y, work):

@@ -54,6 +54,16 @@ def _step(field, x, h, rule, v):
     return history, zs
 
 
+def observe(field, x, dt, v, rule):
+    """What happens inside of n steps, from their inputs (n, I), elapsed times (n,) and the states before (n, N).
+
+    Drive and leak, whose sum is v', are those at the beginning of the last unfold, potentials[:, -2].
+    """
+    history, zs = _step(field, x, _unfold_length(dt[:, None], 0, rule), rule, v)
+    potentials = np.stack(history[:: rule.stages], axis=1)
+    return {"potentials": potentials, "drive": field.f(zs[-rule.stages]), "leak": -field.Q * potentials[:, -2]}
+
+
 def forward(field, x, dt, lengths, h0, rule, keep, workspace):
     """Run the sequences.
 

@@ -13,6 +13,13 @@ def integrate(v, rest, drive, rate, dt):
     return active, rest - wait, e, v + (drive - v) * e
 
 
+def observe(neuron, time, current, v, rest):
+    """Names for what happens in n steps of ``time`` (n,), from what they begin with, (n, N) each, and the current."""
+    drive = current + neuron[0]
+    active, _, _, V = integrate(v, rest, drive, neuron[1], time[:, None])
+    return {"current": drive, "potential": V, "active": active}
+
+
 def spike(u):
     """1 where u >= 0, else 0."""
     return np.heaviside(u, u.dtype.type(1))

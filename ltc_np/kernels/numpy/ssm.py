@@ -14,6 +14,8 @@ from ..codes import BILINEAR, DISCRETE, EXACT, KB, PB
 
 # Steps between two states that are kept for the backward pass.
 CHUNK = 64
+# A liquid mode may grow beyond all numbers: who calls looks at the outputs.
+QUIET = {"over": "ignore", "invalid": "ignore"}
 # Below this |z| the derivative of (exp(z) - 1) / z is a sum of this many powers of z: relative error below 1e-17.
 SERIES_RADIUS, SERIES_TERMS = 0.3, 13
 
@@ -149,6 +151,15 @@ def _step(space, dt, u, past):
     return _Step(delta, w, E, phi, F, factor, products, added)
 
 
+@np.errstate(**QUIET)
+def observe(space, x, dt, h):
+    """What happens in n steps, from their inputs (n, H), elapsed times (n,) and the states before, columns (n, K)."""
+    state = State.of(h, space)
+    step = _step(space, dt, x, state.past)
+    after, seen = _advance(space, step, dt, x, state)
+    return {"modes": after.modes, "multiplier": 1 + step.factor, "input_factor": step.F, "seen": space.c * seen}
+
+
 def largest_factor(space, x, dt, lengths):
     """The largest magnitude of the factor on a mode, of the steps of x (B, T, H), dt (B, T) that ``lengths`` count."""
     past = np.zeros((x.shape[0], space.rule.degree - 1, x.shape[2]), x.dtype)
@@ -216,10 +227,6 @@ def _d_advance(space, step, dt, u, state, d_state, d_seen, g):
         shifted = np.concatenate([d_younger[:, 1:], 0 * d_younger[:, :1]], axis=1)
         d_past = np.where(moved[:, None], shifted, d_younger) + np.stack(d_inputs[1:], axis=1)
     return d_inputs[0], d_delta.sum(1), State(d_before, d_past)
-
-
-# A liquid mode may grow beyond all numbers: who calls looks at the outputs.
-QUIET = {"over": "ignore", "invalid": "ignore"}
 
 
 @np.errstate(**QUIET)
