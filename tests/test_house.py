@@ -75,6 +75,10 @@ TESTED_THROUGH = {
         "tests/sklearn/test_estimators.py goes through it by `fit`, `predict` and `score`": """
             sklearn.base sklearn.inputs sklearn.targets
         """,
+        "tests/command runs every command, in this process and in others": """
+            base.command_line command.baselines command.evaluate command.gradcheck command.info command.options
+            command.outputs command.predict command.records command.roles command.scores command.split command.train
+        """,
         "in processes of their own: tests/bench": """
             bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate
         """,

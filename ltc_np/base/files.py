@@ -9,12 +9,13 @@ on file systems without locks too.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pathlib
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
 # While a file is written it has a name of this form, in the folder where it will lie.
@@ -67,21 +68,64 @@ def write(path: pathlib.Path, fill: Callable[[BinaryIO], object]) -> None:
     _clear(path.parent, now)
 
 
+def write_all(contents: Mapping[pathlib.Path, bytes]) -> None:
+    """Write several files, path -> content: each of them whole, and all of them or none.
+
+    All content is on the disk under other names before the first file gets its own; what can go wrong, such as a disk
+    that is full, goes wrong before.
+
+    Raises
+    ------
+    OSError
+        As for `write`; former files are as they were.
+    """
+    made: dict[pathlib.Path, pathlib.Path] = {}
+    try:
+        for path, content in contents.items():
+            made[path] = _new_name(path)
+            _fill(made[path], functools.partial(_put, content))
+        for path in contents:
+            os.replace(made[path], path)
+    except BaseException as error:
+        for temporary in made.values():
+            _remove(temporary)
+        if isinstance(error, OSError):
+            raise about(path, error, "nothing was written") from None
+        raise
+
+
 def _write(path: pathlib.Path, fill: Callable[[BinaryIO], object]) -> float:
     """Write once; the time of it by the file system's clock."""
-    temporary = path.parent / f"{BEGINNING}{os.urandom(8).hex()}{END}"
+    temporary = _new_name(path)
     try:
-        with open(temporary, "xb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())  # or the name could reach the disk before what it stands for
-            now = os.fstat(file.fileno()).st_mtime
+        now = _fill(temporary, fill)
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(OSError):  # it was never made, or its folder is gone
-            os.unlink(temporary)
+        _remove(temporary)
         raise
     return now
+
+
+def _new_name(path: pathlib.Path) -> pathlib.Path:
+    return path.parent / f"{BEGINNING}{os.urandom(8).hex()}{END}"
+
+
+def _fill(temporary: pathlib.Path, fill: Callable[[BinaryIO], object]) -> float:
+    """Write a new file, to the disk; the time of it by the file system's clock."""
+    with open(temporary, "xb") as file:
+        fill(file)
+        file.flush()
+        os.fsync(file.fileno())  # or the name could reach the disk before what it stands for
+        return os.fstat(file.fileno()).st_mtime
+
+
+def _put(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
+
+
+def _remove(temporary: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):  # it was never made, or its folder is gone
+        os.unlink(temporary)
 
 
 def _clear(folder: pathlib.Path, now: float) -> None:

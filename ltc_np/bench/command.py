@@ -1,19 +1,26 @@
 """``python -m ltc_np bench``: what this machine makes of the standard cases, against the limit of its processor."""
 
-import argparse
 import json
 
 from .. import kernels
 from ..base import threads
+from ..base.command_line import Parser
 from . import cuda, host
 from .cases import CARD_CASES, CASES
 from .peers import compare
 from .rates import RUNS
 
+ABOUT = """\
+What this machine makes of the standard cases, against the limit of its processor.
+
+examples:
+    python -m ltc_np bench
+    python -m ltc_np bench --cases tutorial cfc --dtypes float32"""
+
 
 def main(argv=None):
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(prog="python -m ltc_np bench", description=__doc__.split("\n")[0].replace("`", ""))
+    parser = Parser("bench", ABOUT)
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
     parser.add_argument("--backend", choices=("cpu", "cuda"), default="cpu", help="default: %(default)s")
     kinds = f"{' '.join(CASES)}, of which the first five are LTCs; of cuda: {' '.join(CARD_CASES)}; default: all"

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..base.command_line import Parser
 from ..model import load
 from . import c, fixed, onnx, web
 from .fixed.calibration import read
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
     from ..model import Model
     from .c import Export
+
+
+ABOUT = """\
+Write a saved model as C99, as a script for web pages, or as an ONNX graph.
+
+examples:
+    python -m ltc_np export model.npz controller --name controller     # a folder with C
+    python -m ltc_np export model.npz model.onnx
+    python -m ltc_np export model.npz model.js"""
 
 
 class _Kind(NamedTuple):
@@ -27,8 +37,7 @@ class _Kind(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write an export and say where it is; what the target is called says which kind."""
-    about = "Write a saved model as C99, as a script for web pages, or as an ONNX graph."
-    parser = argparse.ArgumentParser(prog="python -m ltc_np export", description=about)
+    parser = Parser("export", ABOUT)
     parser.add_argument("model", help="a file of Model.save")
     parser.add_argument(
         "target",

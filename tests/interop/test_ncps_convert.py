@@ -84,7 +84,7 @@ def test_faults_are_one_line_and_leave_nothing(tmp_path, capsys):
     ]
     for source, target, options, words in faults:
         status, out, err = run(capsys, tmp_path / source, tmp_path / target, *options)
-        assert (status, out) == (1, ""), source
+        assert (status, out) == (2, ""), source
         assert err.startswith("python -m ltc_np convert: ") and err.count("\n") == 1 and words in err, err
         assert sorted(os.listdir(tmp_path)) == before
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import pathlib
-import sys
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from ...base import files, tensor_file
+from ...base.command_line import DONE, Parser, run
 from ...base.optional import need
 from ...cells.cfc import BACKBONE_ACTIVATIONS, MODES
 from ...model import load
@@ -20,18 +18,22 @@ from .source import TORCH_FILES
 from .writing import call_of
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
-PROGRAM = "python -m ltc_np convert"
 DESCRIPTION = """\
 Convert networks of ncps.torch: a file of a state dict (.safetensors; .pt, .pth, .ckpt and .bin need PyTorch) into a
 model file (.npz), or a model file into a state dict (.safetensors, or .pt). The options say what a state dict does not;
-they are those of ltc_np.interop.ncps.from_ncps, which also takes the wiring of a network."""
+they are those of ltc_np.interop.ncps.from_ncps, which also takes the wiring of a network.
+
+examples:
+    python -m ltc_np convert network.safetensors model.npz
+    python -m ltc_np convert model.npz network.safetensors"""
 
 
 def main(argv: Sequence[str]) -> int:
     """Convert one file; the exit status."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description=DESCRIPTION)
+    parser = Parser("convert", DESCRIPTION)
     parser.add_argument("source", metavar="IN", type=pathlib.Path, help="a file of a state dict, or of Model.save")
     parser.add_argument("target", metavar="OUT", type=pathlib.Path, help="what it becomes; replaced if it is there")
     parser.add_argument("--prefix", help="what stands before the network's keys")
@@ -43,19 +45,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--activation", choices=BACKBONE_ACTIVATIONS, help="of a CfC's backbone")
     parser.add_argument("--backbone-dropout", type=float, metavar="RATE", help="of a CfC")
     parser.add_argument("--dtype", choices=DTYPES, help="default: that of the weights")
-    options = vars(parser.parse_args(argv))
+    return run(parser, _main, argv)
+
+
+def _main(args: argparse.Namespace) -> int:
+    options = vars(args)
     source, target = options.pop("source"), options.pop("target")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        try:
-            said = _convert(source, target, options)
-        except (ValueError, TypeError, OSError, ImportError) as error:
-            print(f"{PROGRAM}: {error}", file=sys.stderr)
-            return 1
-    for warning in caught:
-        print(f"{PROGRAM}: {warning.message}", file=sys.stderr)
-    print(f"{target}: {said}")
-    return 0
+    print(f"{target}: {_convert(source, target, options)}")
+    return DONE
 
 
 def _convert(source: pathlib.Path, target: pathlib.Path, options: dict[str, Any]) -> str:

@@ -1,0 +1,77 @@
+"""What all commands share: help that keeps its lines, and mistakes that are one line on standard error.
+
+Exit codes: 0, done; 1, done, and the answer is no (a gradient that is wrong, a training that diverges); 2, a mistake in
+the command line or in a file, and nothing has been written; 130, stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DONE, NO, MISTAKE, STOPPED = 0, 1, 2, 130
+# What wrong arguments and files raise; all else is a defect, and is shown as one.
+MISTAKES = (OSError, ImportError, TypeError, ValueError, MemoryError)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of a command's arguments.
+
+    Parameters
+    ----------
+    command : str
+        Its name, which follows ``python -m ltc_np``.
+    about : str
+        What it does, and examples; shown as it is.
+    """
+
+    def __init__(self, command: str, about: str) -> None:
+        shape = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog=f"python -m ltc_np {command}", description=about, formatter_class=shape)
+
+    def error(self, message: str) -> NoReturn:
+        """Say in one line what is wrong with the arguments, and exit."""
+        self.exit(MISTAKE, f"{self.prog}: {_line(message)} (--help shows how)\n")
+
+
+def run(parser: Parser, action: Callable[[argparse.Namespace], int], argv: Sequence[str] | None) -> int:
+    """Parse, act, and say in one line what went wrong; the exit status.
+
+    Warnings are lines after what the action has printed; after a mistake they are left out.
+    """
+    args = parser.parse_args(argv)
+    with warnings.catch_warnings(record=True) as caught:
+        for category in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("always", category)
+        try:
+            status = action(args)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except MISTAKES as error:
+            return _say(parser, error, MISTAKE)
+        except FloatingPointError as error:
+            return _say(parser, error, NO)
+        except KeyboardInterrupt:
+            return _say(parser, "stopped; nothing was written", STOPPED)
+    for line in dict.fromkeys(
+        _line(w.message) for w in caught if issubclass(w.category, (UserWarning, RuntimeWarning))
+    ):
+        print(f"{parser.prog}: {line}", file=sys.stderr)
+    return status
+
+
+def _say(parser: Parser, what: object, status: int) -> int:
+    print(f"{parser.prog}: {_line(what)}", file=sys.stderr)
+    return status
+
+
+def _line(what: object) -> str:
+    if isinstance(what, OSError) and what.filename is not None and what.strerror:
+        what = f"{what.filename}: {what.strerror}"
+    return " ".join(str(what).split()) or type(what).__name__

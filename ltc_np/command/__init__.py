@@ -1,0 +1,117 @@
+"""The command line: which commands there are; one file a command, and what they share."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Main = Callable[[Sequence[str]], "int | None"]
+
+USAGE = """usage: python -m ltc_np COMMAND [options]
+
+from a table to a judged network:
+  train      train a network on a table: CSV, NumPy's .npz, or Parquet
+  evaluate   how good a trained network is on a table
+  predict    its answers to a table, as a table
+  info       what a model file holds
+  plot       pictures of a network, of its training, and of what it does on a table
+
+  export     a saved model as C99, as a script for web pages, or as ONNX
+  convert    files of ncps' state dicts to model files, and back
+  gradcheck  whether the gradients of a saved model are right, by finite differences
+  bench      speed of the standard cases on this machine, against the limit of its processor
+
+example:
+  python -m ltc_np train sunspots.csv --target number --time year --horizon 1 --out sunspots.npz
+  python -m ltc_np predict sunspots.npz sunspots.csv --out next.csv
+
+`python -m ltc_np COMMAND --help` has more examples.  Exit codes: 0, done; 1, done, and the answer is no; 2, a mistake,
+said in one line, and nothing was written.
+"""
+
+
+def _train() -> Main:
+    from .train import main
+
+    return main
+
+
+def _evaluate() -> Main:
+    from .evaluate import main
+
+    return main
+
+
+def _predict() -> Main:
+    from .predict import main
+
+    return main
+
+
+def _info() -> Main:
+    from .info import main
+
+    return main
+
+
+def _gradcheck() -> Main:
+    from .gradcheck import main
+
+    return main
+
+
+def _export() -> Main:
+    from ..export.command import main
+
+    return main
+
+
+def _convert() -> Main:
+    from ..interop.ncps.command import main
+
+    return main
+
+
+def _bench() -> Main:
+    from ..bench.command import main
+
+    return main
+
+
+COMMANDS: dict[str, Callable[[], Main]] = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "predict": _predict,
+    "info": _info,
+    "export": _export,
+    "convert": _convert,
+    "gradcheck": _gradcheck,
+    "bench": _bench,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if list(argv) in (["-h"], ["--help"]):
+        print(USAGE, end="")
+        return 0
+    if not argv:
+        print(USAGE, end="", file=sys.stderr)
+        return 2
+    name, *rest = argv
+    if name not in COMMANDS:
+        import difflib
+
+        close = difflib.get_close_matches(name, COMMANDS, 1)
+        meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(COMMANDS)}"
+        print(f"python -m ltc_np: unknown command {name!r}: {meant}", file=sys.stderr)
+        return 2
+    try:
+        return COMMANDS[name]()(rest) or 0
+    except BrokenPipeError:  # who reads, such as `head`, has enough
+        sys.stderr.close()
+        return 0

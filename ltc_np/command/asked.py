@@ -1,0 +1,67 @@
+"""A model's answers to a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from . import records, split
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Ints
+    from ..model import Model
+    from .records import Records
+    from .tables import Table
+    from .task import Task
+
+
+class Asked(NamedTuple):
+    """All that a table says for a task.
+
+    Attributes
+    ----------
+    task : Task
+    records : Records
+    x, dt : lists of (T_i, I) and (T_i,) arrays, or None
+        What the network reads.
+    y : list
+        What it shall answer; see `records.answers`.
+    where : list
+        The part of each answer; see `split.parts`.
+    now : (n, O) or (n,) array
+        The targets of the table's rows.
+    """
+
+    task: Task
+    records: Records
+    x: list[Array]
+    dt: list[Array] | None
+    y: list[Any]
+    where: list[Ints]
+    now: Any
+
+    def flat(self, values: list[Any]) -> Any:
+        """Values of all answers, those of the sequences one after the other."""
+        return np.concatenate(values) if self.task.every_step else np.array(values)
+
+
+def read(task: Task, table: Table, parts: bool) -> Asked:
+    """Read a table for a task; ``parts``: as it was split in training, else all answers count as test."""
+    rows = records.read(table, task.features, task.time, task.group)
+    now = records.targets(task, table)
+    if task.missing == "error":
+        shown = now if now.ndim == 2 else now[:, None]
+        records.check_complete(table, task.target, shown)
+    y = records.answers(task, rows, now)
+    if parts:
+        where = split.parts(task, rows, None if task.every_step or task.labels is None else np.array(y))
+    else:
+        where = [np.full(len(own) if task.every_step else (), split.TEST) for own in rows.rows]
+    x, dt = records.inputs(task, table, rows)
+    return Asked(task, rows, x, dt, y, where, now)
+
+
+def outputs(model: Model, x: list[Array], dt: list[Array] | None) -> list[Array]:
+    """A model's outputs for whole sequences: (T_i, O) for each, or (O,)."""
+    return list(model.predict(x, dt=dt) if dt is not None and model.takes_dt else model.predict(x))

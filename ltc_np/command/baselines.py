@@ -1,0 +1,104 @@
+"""What a network must be better than: a mean, the most frequent class, the value before, a linear function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .split import TRAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..base.types import Array, Ints
+    from .records import Records
+    from .task import Task
+
+LAGS, MOST_COLUMNS = 8, 256  # of a linear function: rows, and numbers of these rows
+RIDGE = 1.0  # penalty, of columns with spread 1
+AT_ONCE = 65536  # rows
+
+
+def of(task: Task, records: Records, x: list[Array], y: Array, where: Ints, now: Any) -> dict[str, Array]:
+    """Name -> (N, O) outputs for all answers, fitted to those of the training part.
+
+    Parameters
+    ----------
+    x : list of (T_i, I) arrays
+        What the network reads.
+    y : (N, O) or (N,) array
+        All answers, of the sequences one after the other; NaN where there is none.
+    where : (N,) int array
+        Their parts.
+    now : (n, O) or (n,) array
+        The targets of the table's rows.
+    """
+    known = (where == TRAIN) & ~np.isnan(y if y.ndim == 1 else y.sum(1))
+    wanted = y if task.labels is None else np.eye(len(task.labels))[np.nan_to_num(y).astype(int)]
+    mean = wanted[known].mean(0)
+    if task.labels is None:
+        found = {"mean": np.broadcast_to(mean, wanted.shape)}
+    else:
+        found = {f"always {task.labels[int(mean.argmax())]}": np.broadcast_to(mean, wanted.shape)}
+    if task.horizon and task.every_step:
+        last = [_last_known(now[own]) for own in records.rows]
+        flat = np.concatenate(last)
+        ready = flat if task.labels is None else np.eye(len(task.labels))[np.nan_to_num(flat).astype(int)]
+        found["the value now"] = np.where(np.isnan(flat if flat.ndim == 2 else flat[:, None]), mean, ready)
+    found[_linear_name(task, x)] = _ridge(task, x, wanted, known)
+    return found
+
+
+def _last_known(values: Array) -> Array:
+    """Each value, or the last one before it that is known; NaN before the first."""
+    flat = values.reshape(len(values), -1)
+    last = np.maximum.accumulate(np.where(np.isnan(flat), -1, np.arange(len(flat))[:, None]), axis=0)
+    return np.where(last < 0, np.nan, np.take_along_axis(flat, np.maximum(last, 0), axis=0)).reshape(values.shape)
+
+
+def _lags(I: int) -> int:
+    return max(1, min(LAGS, MOST_COLUMNS // I))
+
+
+def _linear_name(task: Task, x: list[Array]) -> str:
+    lags = _lags(x[0].shape[1])
+    if not task.every_step:
+        return "linear, of means, spreads, ends"
+    return "linear, of the row" if lags == 1 else f"linear, of {lags} rows"
+
+
+def _columns(task: Task, x: list[Array]) -> Iterator[Array]:
+    """What the linear function reads for all answers in their order, some rows at a time."""
+    if not task.every_step:
+        yield np.stack([np.concatenate([v.mean(0), v.std(0), v[0], v[-1]]) for v in x])
+        return
+    for values in x:
+        lags = _lags(values.shape[1])
+        for first in range(0, len(values), AT_ONCE):
+            rows = np.arange(first, min(len(values), first + AT_ONCE))[:, None] - np.arange(lags)
+            yield values[np.maximum(rows, 0)].reshape(len(rows), -1)
+
+
+def _ridge(task: Task, x: list[Array], wanted: Array, known: Array) -> Array:
+    """Linear least squares with a small penalty, in closed form."""
+    count, at = known.sum(), 0
+    total: Any = 0.0
+    squares: Any = 0.0
+    for columns in _columns(task, x):
+        chosen = columns[known[at : at + len(columns)]]
+        total, squares, at = total + chosen.sum(0), squares + (chosen**2).sum(0), at + len(columns)
+    mean = total / count
+    spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    scale = np.where(spread > 1e-9 * np.maximum(1, np.abs(mean)), spread, np.inf)  # a constant column says nothing
+    center = wanted[known].mean(0)
+    gram: Any = RIDGE * np.eye(len(mean))
+    moment: Any = 0.0
+    at = 0
+    for columns in _columns(task, x):
+        rows = known[at : at + len(columns)]
+        z = (columns[rows] - mean) / scale
+        gram, moment = gram + z.T @ z, moment + z.T @ (wanted[at : at + len(columns)][rows] - center)
+        at += len(columns)
+    weights = np.linalg.solve(gram, moment)
+    return np.concatenate([(columns - mean) / scale @ weights + center for columns in _columns(task, x)])

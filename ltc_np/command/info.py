@@ -1,0 +1,99 @@
+"""``python -m ltc_np info``: what a model file holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from ..base.command_line import DONE, Parser, run
+from ..model import load
+from . import options
+from .task import KEY, Task, of_model
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from ..model import Model
+
+ABOUT = """\
+Say what a model file holds: layers, sizes, parameters, scales, and the columns of tables that the network reads.
+
+example:
+    python -m ltc_np info sunspots.npz"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Describe; the exit status."""
+    parser = Parser("info", ABOUT)
+    parser.add_argument("model", metavar="MODEL", help="a file of `train` or of Model.save")
+    options.add_json(parser)
+    return run(parser, _info, argv)
+
+
+def _info(args: argparse.Namespace) -> int:
+    model = load(args.model, backend="numpy")
+    task = of_model(model, args.model) if KEY in (model.notes or {}) else None
+    print(json.dumps(_report(model, task, args.model), indent=1) if args.json else _text(model, task, args.model))
+    return DONE
+
+
+def _report(model: Model, task: Task | None, path: str) -> dict[str, Any]:
+    return {
+        "file": path,
+        "bytes": os.path.getsize(path),
+        "class": type(model).__name__,
+        "dtype": model.dtype.name,
+        "inputs": model.input_size,
+        "outputs": model.output_size,
+        "state": model.state_size,
+        "parameters": int(model.theta.size),
+        "trainable": int(model.theta.size if model.trainable is None else model.trainable.sum()),
+        "return_sequences": model.return_sequences,
+        "takes_dt": model.takes_dt,
+        "layers": [
+            {"layer": repr(layer), "outputs": layer.output_size, "state": layer.state_size,
+             "parameters": layer.layout.size} for layer in model.layers
+        ],
+        "arrays": {name: list(values.shape) for name, values in model.params.items()},
+        "buffers": {name: values.tolist() for name, values in model.buffers.items()},
+        "epochs": None if model.trained is None else model.trained.epochs,
+        "loss": None if model.trained is None else model.trained.loss,
+        "notes": model.notes,
+    }  # fmt: skip
+
+
+def _text(model: Model, task: Task | None, path: str) -> str:
+    lines = [f"{path}: {os.path.getsize(path)} bytes, {type(model).__name__}", model.summary()]
+    answer = "at every step" if model.return_sequences else "for a whole sequence"
+    times = "elapsed times" if model.takes_dt else "no elapsed times"
+    lines.append(f"{model.input_size} inputs, {model.output_size} outputs {answer}; reads {times}")
+    if model.trained is not None:
+        best = "" if model.best is None else f", best {model.best.monitor} {model.best.value:.4g}"
+        lines.append(f"trained for {model.trained.epochs} epochs with {model.trained.loss}{best}")
+    if task is not None:
+        lines += ["", *_of_task(model, task)]
+    return "\n".join(lines)
+
+
+def _of_task(model: Model, task: Task) -> list[str]:
+    """What it is asked, with the scales of the columns."""
+    kind = "numbers" if task.labels is None else f"classes {', '.join(task.labels)}"
+    later = f", {task.horizon} rows later" if task.horizon else ""
+    lines = [f"target: {', '.join(task.target)}{later} ({kind})"]
+    if task.time is not None:
+        unit = "s" if task.dates else f"of {task.time}"
+        lines.append(
+            f"time: {task.time} ({'dates' if task.dates else 'numbers'}), an elapsed time of 1 is {task.unit:g} {unit}"
+        )
+    if task.group is not None:
+        lines.append(f"group: {task.group}")
+    lines.append(f"missing values: {task.missing}")
+    shares = f"{task.validation:g} for validation, {task.test:g} for the test"
+    lines.append(f"split by {task.by}: {shares}, seed {task.seed}")
+    scales = [values for name, values in model.buffers.items() if name.startswith("0.")]
+    for k, name in enumerate(task.features):
+        scale = "" if len(scales) != 2 else f": mean {scales[0][k]:.4g}, spread {scales[1][k]:.4g}"
+        lines.append(f"feature: {name}{scale}")
+    return lines

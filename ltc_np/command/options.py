@@ -1,0 +1,100 @@
+"""Options that several commands have, and those that are made of `Recipe`'s hyperparameters."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any
+
+from .. import kernels, recipe
+from ..recipe import Recipe
+
+if TYPE_CHECKING:
+    from ..base.command_line import Parser
+
+CHOICES = {"cell": recipe.CELLS, "wiring": recipe.WIRINGS, "readout": recipe.READOUTS, "schedule": recipe.SCHEDULES}
+
+
+def add_recipe(parser: Parser) -> None:
+    """The hyperparameters of `Recipe`, under their names, with its defaults and descriptions."""
+    group = parser.add_argument_group("the network and its training", "what is not given has the default")
+    described = _descriptions()
+    for field in dataclasses.fields(Recipe):
+        option = "--" + field.name.replace("_", "-")
+        about = f"{described.get(field.name, '')} default: {_shown(field.default)}".strip().replace("%", "%%")
+        given: dict[str, Any] = {"dest": field.name, "default": None, "help": about}
+        if isinstance(field.default, bool):
+            group.add_argument(option, action=argparse.BooleanOptionalAction, **given)
+        elif field.name in CHOICES:
+            names = ("--model", option) if field.name == "cell" else (option,)
+            group.add_argument(*names, choices=CHOICES[field.name], **given)
+        else:
+            kind = int if isinstance(field.default, int) else float
+            reads = {"time_constants": _span, "clip_norm": _number_or_none}.get(field.name, kind)
+            metavar = {"time_constants": "LOW,HIGH", int: "N", float: "X"}
+            group.add_argument(option, type=reads, metavar=metavar.get(field.name, metavar.get(kind)), **given)
+
+
+def of_recipe(args: argparse.Namespace) -> Recipe:
+    """The recipe that the options describe; errors name the options."""
+    given = {name: getattr(args, name) for name in Recipe.names() if getattr(args, name) is not None}
+    given = {name: None if value == "none" else value for name, value in given.items()}
+    try:
+        return Recipe(**given)
+    except (ValueError, TypeError) as error:
+        raise ValueError(re.sub(r"`(\w+)`", lambda m: "--" + m[1].replace("_", "-"), str(error))) from None
+
+
+def add_backend(parser: Any) -> None:
+    parser.add_argument(
+        "--backend", choices=kernels.BACKENDS, default="auto", help="what computes; default: %(default)s"
+    )
+
+
+def add_json(parser: Any) -> None:
+    parser.add_argument("--json", action="store_true", help="print what is reported as JSON")
+
+
+def add_force(parser: Any) -> None:
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
+
+
+def _descriptions() -> dict[str, str]:
+    """What the docstring of `Recipe` says of each parameter."""
+    lines = (Recipe.__doc__ or "").partition("----------\n")[2].splitlines()
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in lines:
+        head = re.match(r"    (\w+(?:, \w+)*) : ", line)
+        if head:
+            names = head[1].split(", ")
+        elif line.strip():
+            for name in names:
+                found[name] = f"{found.get(name, '')} {line.strip()}".strip().replace("`", "")
+    return found
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def _span(text: str) -> tuple[float, float] | str:
+    if text in ("auto", "none"):
+        return text
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'must be two numbers LOW,HIGH, "auto" or "none", got {text!r}') from None
+    if not 0 < low <= high < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be two numbers with 0 < LOW <= HIGH, got {text!r}")
+    return low, high
+
+
+def _number_or_none(text: str) -> float | str:
+    if text == "none":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'must be a number or "none", got {text!r}') from None

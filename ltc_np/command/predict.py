@@ -1,0 +1,81 @@
+"""``python -m ltc_np predict``: a model's answers to a table, as a table."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.command_line import DONE, Parser, run
+from ..losses.probabilities import probabilities
+from ..model import load
+from . import asked, options, outputs, records, tables
+from .task import of_model
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from ..base.types import Numbers
+    from .records import Records
+    from .tables import Table
+    from .task import Task
+
+ABOUT = """\
+Write the answers of a trained network to the rows of a table.
+
+TABLE has the columns that the network reads; the target may be missing.  The answers are a table: at every row, or one
+row for each group.  `predicted_NAME` stands for the target, H rows later where the network was trained with
+--horizon H; of classes there are also their probabilities.
+
+examples:
+    python -m ltc_np predict sunspots.npz sunspots.csv --out next.csv
+    python -m ltc_np predict vowels.npz new.parquet --out speakers.npz"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Predict; the exit status."""
+    parser = Parser("predict", ABOUT)
+    parser.add_argument("model", metavar="MODEL", help="a file of `train`")
+    parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
+    parser.add_argument("--out", required=True, metavar="FILE", help="the answers: a file .csv, .npz or .parquet")
+    options.add_force(parser)
+    options.add_json(parser)
+    options.add_backend(parser)
+    return run(parser, _predict, argv)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    tables.check_kind(args.out)
+    outputs.check({"--out": args.out}, [args.model, args.table], args.force)
+    model = load(args.model, backend=args.backend)
+    task = of_model(model, args.model)
+    table = tables.read(args.table)
+    rows = records.read(table, task.features, task.time, task.group)
+    found = asked.outputs(model, *records.inputs(task, table, rows))
+    columns = answers(task, table, rows, found)
+    outputs.write({args.out: tables.written(args.out, columns)})
+    count = len(next(iter(columns.values())))
+    report = {"file": args.out, "rows": count, "columns": list(columns)}
+    print(json.dumps(report, indent=1) if args.json else f"{args.out}: {count} rows of {', '.join(columns)}")
+    return DONE
+
+
+def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[str, Numbers]:
+    """The columns of the answers, in the order of the table's rows or of its groups."""
+    if task.every_step:
+        y = np.empty((table.rows, task.outputs), found[0].dtype)
+        for own, values in zip(rows.rows, found, strict=True):
+            y[own] = values
+        kept = [name for name in (task.group, task.time) if name is not None]
+        columns: dict[str, Numbers] = {name: table.columns[name].cells for name in kept}
+        columns = columns or {"row": np.arange(table.rows)}
+    else:
+        y, first = np.stack(found), [int(own[0]) for own in rows.rows]
+        columns = {str(task.group): table.columns[str(task.group)].cells[first]}
+    if task.labels is None:
+        return columns | {f"predicted_{name}": y[:, k] for k, name in enumerate(task.target)}
+    chances = probabilities(y)
+    columns[f"predicted_{task.target[0]}"] = np.array(task.labels, object)[y.argmax(1)]
+    return columns | {f"probability_{label}": chances[:, k] for k, label in enumerate(task.labels)}

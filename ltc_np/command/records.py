@@ -1,0 +1,138 @@
+"""The rows of a table as sequences: inputs, elapsed times, answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..data import dt_from_times, forward_fill
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Ints, Numbers
+    from .tables import Column, Table
+    from .task import Task
+
+
+class Records(NamedTuple):
+    """Sequences of rows, and what their cells hold.
+
+    Attributes
+    ----------
+    rows : list of (T_i,) int arrays
+        Rows of the table, in its order.
+    names : list of str
+        The groups, in the order of their first rows; one without a name where there are no groups.
+    x : (n, F) array
+        Features, NaN where there is no value.
+    times : (n,) array or None
+    dates : bool
+        Times are microseconds.
+    """
+
+    rows: list[Ints]
+    names: list[str]
+    x: Array
+    times: Numbers | None
+    dates: bool
+
+
+def read(table: Table, features: tuple[str, ...], time: str | None, group: str | None) -> Records:
+    """Sequences of a table; an error names the place where times do not increase."""
+    rows, names = _groups(table, group)
+    x = np.stack([table.column(name, "--features").numbers() for name in features], axis=1)
+    times, dates = None, False
+    if time is not None:
+        column = table.column(time, "--time")
+        times, dates = column.times()
+        for own, name in zip(rows, names, strict=True):
+            _check_order(column, times, own, "" if group is None else f" of {group} {name}")
+    return Records(rows, names, x, times, dates)
+
+
+def _groups(table: Table, group: str | None) -> tuple[list[Ints], list[str]]:
+    if group is None:
+        return [np.arange(table.rows)], [""]
+    column = table.column(group, "--group")
+    found: dict[str, list[int]] = {}
+    for row, word in enumerate(column.words()):
+        if word is None:
+            raise ValueError(f"column `{group}` must name a group in every row, got none {column.place(row)}")
+        found.setdefault(word, []).append(row)
+    return [np.array(own) for own in found.values()], list(found)
+
+
+def _check_order(column: Column, times: Numbers, rows: Ints, of: str) -> None:
+    steps = np.diff(times[rows])
+    wrong = np.flatnonzero(~(steps > 0))
+    if wrong.size:
+        before, after = (column.show(int(rows[wrong[0] + k])) for k in (0, 1))
+        rule = f"column `{column.name}` must increase from row to row{of}"
+        hint = "two rows have the same time" if steps[wrong[0]] == 0 else "sort the table by it"
+        raise ValueError(f"{rule}, got {after} after {before}: {hint}")
+
+
+def elapsed(records: Records) -> list[Array] | None:
+    """Elapsed times before the rows of each sequence, in the unit of the column, of dates in seconds."""
+    if records.times is None:
+        return None
+    scale = 1e-6 if records.dates else 1.0
+    return [dt_from_times(records.times[own]) * scale for own in records.rows]
+
+
+def inputs(task: Task, table: Table, records: Records) -> tuple[list[Array], list[Array] | None]:
+    """What the network reads: (T_i, I) features and (T_i,) elapsed times in the task's unit, or None."""
+    dt = elapsed(records)
+    if task.dates != records.dates:
+        kinds = ("dates", "numbers") if task.dates else ("numbers", "dates")
+        raise ValueError(f"column `{task.time}` must hold {kinds[0]} as in training, got {kinds[1]}")
+    dt = None if dt is None else [steps / task.unit for steps in dt]
+    x = [records.x[own] for own in records.rows]
+    if task.missing == "error":
+        check_complete(table, task.features, records.x)
+        return x, dt
+    filled = forward_fill(x, dt=1.0 if dt is None else dt, first=np.array(task.first))
+    if task.missing == "fill":
+        return filled.values, dt
+    return [np.concatenate(parts, axis=1) for parts in zip(*filled, strict=True)], dt
+
+
+def check_complete(table: Table, names: tuple[str, ...], values: Array) -> None:
+    """Refuse missing values, (n, columns), with the first place and the remedy."""
+    for name, column in zip(names, values.T, strict=True):
+        gone = np.flatnonzero(np.isnan(column))
+        if gone.size:
+            raise ValueError(
+                f"column `{name}` must hold a value in every row, got {gone.size} missing, the first "
+                f"{table.columns[name].place(int(gone[0]))}: --missing fill takes the last value before it, "
+                "--missing mask also tells the network; rows without a target then weigh nothing"
+            )
+
+
+def targets(task: Task, table: Table) -> Any:
+    """What the answers shall be: (n, O) numbers, NaN where missing; or (n,) floats, the number of the class."""
+    columns = [table.column(name, "--target") for name in task.target]
+    if task.labels is None:
+        return np.stack([column.numbers() for column in columns], axis=1)
+    codes = {label: float(k) for k, label in enumerate(task.labels)}
+    values = np.full(table.rows, np.nan)
+    for row, word in enumerate(columns[0].words()):
+        if word is not None and word not in codes:
+            known = ", ".join(task.labels[:8]) + (", ..." if len(task.labels) > 8 else "")
+            got = columns[0].show(row)
+            raise ValueError(f"column `{task.target[0]}` must hold a class of the training part ({known}), got {got}")
+        if word is not None:
+            values[row] = codes[word]
+    return values
+
+
+def answers(task: Task, records: Records, values: Any) -> list[Any]:
+    """Of each sequence what the network shall answer: at every row, NaN in the last ``horizon``; or once."""
+    if not task.every_step:
+        return [values[own[-1]] for own in records.rows]
+    found = []
+    for own in records.rows:
+        later = np.full_like(values[own], np.nan)
+        later[: max(0, len(own) - task.horizon)] = values[own[task.horizon :]]
+        found.append(later)
+    return found

@@ -1,0 +1,237 @@
+"""What the options of `train` say about a table's columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base import checks
+from .task import MISSING, Task
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..base.types import Array, Ints
+    from .tables import Column, Table
+
+UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+MOST_CLASSES = 1000
+
+
+def add(parser: Any) -> None:
+    """The options about columns, sequences and parts."""
+    group = parser.add_argument_group("the table", "names of columns; several have commas between them")
+    group.add_argument("--target", required=True, metavar="COLS", help="what is to be answered; text means classes")
+    group.add_argument("--time", metavar="COL", help="when a row was observed: numbers, or dates such as 2024-12-31")
+    group.add_argument("--group", metavar="COL", help="which sequence a row belongs to; default: all rows are one")
+    group.add_argument("--features", metavar="COLS", help="what the network reads; default: all other columns")
+    group.add_argument("--ignore", metavar="COLS", help="columns that --features leaves out of all others")
+    kinds = ("auto", "numbers", "classes")
+    group.add_argument(
+        "--task", choices=kinds, default="auto", help="what the target is; default: classes if it is text, else numbers"
+    )
+    group.add_argument(
+        "--answer",
+        choices=("auto", "step", "sequence"),
+        default="auto",
+        help="an answer at every row, or one for each group; default: one for each group if the target never changes "
+        "in a group",
+    )
+    group.add_argument(
+        "--horizon",
+        type=int,
+        default=0,
+        metavar="H",
+        help="the target is H rows later: a forecast, for which the features are all other columns and the target "
+        "itself; default: %(default)s, the same row",
+    )
+    group.add_argument(
+        "--missing",
+        choices=MISSING,
+        default="error",
+        help="empty cells: an error (default); fill, the last value before it; mask, this, and features that say "
+        "which values are filled and how old they are",
+    )
+    group.add_argument(
+        "--time-unit",
+        metavar="UNIT",
+        help=f"an elapsed time of 1: {', '.join(UNITS)} for dates, or a number; default: the median of training",
+    )
+    group = parser.add_argument_group("the parts, and windows for training")
+    group.add_argument(
+        "--split",
+        choices=("time", "group"),
+        help="test and validate on the last rows, or on whole groups; default: group if there are any, else time",
+    )
+    group.add_argument("--validation", type=float, default=0.15, metavar="SHARE", help="default: %(default)s")
+    group.add_argument("--test", type=float, default=0.15, metavar="SHARE", help="default: %(default)s")
+    group.add_argument(
+        "--window",
+        type=int,
+        metavar="W",
+        help="train on windows of W rows; default: whole sequences if they are several and not longer than 512 rows, "
+        "else 64 rows, or a quarter of the sequence",
+    )
+    group.add_argument(
+        "--hop", type=int, metavar="N", help="a window begins every N rows; default: so that they are many"
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn; default: %(default)s")
+
+
+def task(args: argparse.Namespace, table: Table) -> Task:
+    """The task, but for what depends on the training part."""
+    _check_numbers(args)
+    target = table.named(args.target, "--target")
+    given = {"--time": args.time, "--group": args.group}
+    for option, name in given.items():
+        if name is not None:
+            table.column(name, option)
+            if name in target:
+                raise ValueError(f"{option} must be another column than --target, got `{name}` for both")
+    if args.time is not None and args.time == args.group:
+        raise ValueError(f"--group must be another column than --time, got `{args.time}` for both")
+    special = {name for name in given.values() if name is not None}
+    features = _features(args, table, target, special)
+    classes = _is_classes(args, table, target)
+    every_step = _every_step(args, table, target)
+    if not every_step and args.horizon:
+        raise ValueError("--horizon needs an answer at every row (--answer step), got one for each group")
+    by = args.split or ("time" if args.group is None else "group")
+    if by == "group" and args.group is None:
+        raise ValueError("--split group needs --group COL, which says what the groups are")
+    if by == "time" and not every_step:
+        raise ValueError("--split time needs an answer at every row (--answer step), got one for each group")
+    return Task(
+        features=features,
+        target=target,
+        time=args.time,
+        group=args.group,
+        horizon=args.horizon,
+        every_step=every_step,
+        labels=() if classes else None,
+        missing=args.missing,
+        by=by,
+        validation=args.validation,
+        test=args.test,
+        seed=args.seed,
+    )
+
+
+def _check_numbers(args: argparse.Namespace) -> None:
+    for name, least in (("window", 2), ("hop", 1), ("horizon", 0), ("seed", 0)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise ValueError(f"--{name} must be at least {least}, got {value}")
+    for name in ("validation", "test"):
+        value = getattr(args, name)
+        if not 0 < value < 1:
+            raise ValueError(f"--{name} must be a share between 0 and 1, got {value}")
+    if args.validation + args.test >= 1:
+        got = f"{args.validation} and {args.test}"
+        raise ValueError(f"--validation and --test must leave something for the training, got {got}")
+    if args.time_unit is not None and args.time is None:
+        raise ValueError("--time-unit needs --time COL")
+    if args.hop is not None and args.window is None:
+        raise ValueError("--hop needs --window W")
+
+
+def _features(args: argparse.Namespace, table: Table, target: tuple[str, ...], special: set[str]) -> tuple[str, ...]:
+    if args.features is not None:
+        if args.ignore is not None:
+            raise ValueError("--ignore leaves columns out of all others, and --features names those to read: give one")
+        features = table.named(args.features, "--features")
+        wrong = [name for name in features if name in special]
+        if wrong:
+            raise ValueError(f"--features must not name --time or --group, got `{wrong[0]}`")
+        if not args.horizon and set(features) & set(target):
+            both = min(set(features) & set(target))
+            raise ValueError(
+                f"--features must not name the target of the same row, got `{both}`: --horizon H forecasts it"
+            )
+        return features
+    ignored = table.named(args.ignore, "--ignore") if args.ignore is not None else ()
+    left_out = special | set(ignored) | (set() if args.horizon else set(target))
+    features = tuple(name for name in table.columns if name not in left_out)
+    if not features:
+        raise ValueError(
+            f"{table.path}: no column is left for --features beside target, time and group: --horizon H reads the "
+            "target too"
+        )
+    for name in features:
+        if table.columns[name].is_text():
+            what = _first_text(table.columns[name])
+            raise ValueError(f"column `{name}` must hold numbers, got {what}: leave it out with --ignore {name}")
+    return features
+
+
+def _first_text(column: Column) -> str:
+    try:
+        column.numbers()
+    except ValueError as error:
+        return str(error).rpartition(", got ")[2]
+    raise AssertionError(column.name)
+
+
+def _is_classes(args: argparse.Namespace, table: Table, target: tuple[str, ...]) -> bool:
+    text = [name for name in target if table.columns[name].is_text()]
+    classes = args.task == "classes" or (args.task == "auto" and bool(text))
+    if args.task == "numbers" and text:
+        table.columns[text[0]].numbers()  # its error says where
+    if classes and len(target) > 1:
+        raise ValueError(
+            f"--target must be one column where it is classes, got {len(target)}, of which `{text[0]}` is text"
+            if text
+            else f"--target must be one column where it is classes, got {len(target)}"
+        )
+    return classes
+
+
+def _every_step(args: argparse.Namespace, table: Table, target: tuple[str, ...]) -> bool:
+    if args.answer == "step":
+        return True
+    if args.group is None:
+        if args.answer == "sequence":
+            raise ValueError("--answer sequence needs --group COL, which says what the sequences are")
+        return True
+    groups = table.columns[args.group].words()
+    changes = _changing(groups, [table.columns[name].words() for name in target])
+    if args.answer == "sequence" and changes is not None:
+        got = f"several in group {changes}: --answer step answers every row"
+        raise ValueError(f"--answer sequence needs one value of the target in each group, got {got}")
+    return changes is not None or bool(args.horizon) or len(set(groups)) == len(groups)
+
+
+def _changing(groups: list[str | None], columns: list[list[str | None]]) -> str | None:
+    """The first group in which a column has several values."""
+    seen: dict[str | None, tuple[str | None, ...]] = {}
+    for group, *values in zip(groups, *columns, strict=True):
+        if seen.setdefault(group, tuple(values)) != tuple(values):
+            return group
+    return None
+
+
+def labels(words: list[str | None], training: Ints, name: str) -> tuple[str, ...]:
+    """The classes of the training rows, in the order of numbers if they are all numbers, else of text."""
+    found = {word for row in training if (word := words[row]) is not None}
+    if not 2 <= len(found) <= MOST_CLASSES:
+        raise ValueError(
+            f"column `{name}` must hold 2 to {MOST_CLASSES} classes in the training part, got {len(found)}"
+        )
+    try:
+        return tuple(sorted(found, key=float))
+    except ValueError:
+        return tuple(sorted(found))
+
+
+def unit(text: str | None, dates: bool, dt: list[Array]) -> float:
+    """The elapsed time that counts as 1."""
+    if text is None:
+        return float(np.median(np.concatenate(dt)))
+    if dates and text in UNITS:
+        return UNITS[text]
+    try:
+        return checks.number("--time-unit", float(text), low_open=True)
+    except ValueError:
+        kinds = f"{', '.join(UNITS)}, or a number of seconds > 0" if dates else "a number > 0"
+        raise ValueError(f"--time-unit must be {kinds}, got {text}") from None

@@ -1,0 +1,78 @@
+"""How good answers are, and tables of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import losses, metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..base.types import Array
+    from .task import Task
+
+Scores = dict[str, float]
+
+
+def names(task: Task) -> list[str]:
+    """What is measured; the first one is what tables show."""
+    if task.labels is not None:
+        return ["accuracy", "balanced_accuracy", "cross_entropy"]
+    kinds = ("rmse", "mae", "r2")
+    return [kind if len(task.target) == 1 else f"{kind} of {name}" for kind in kinds for name in task.target]
+
+
+def score(task: Task, outputs: Array, y: Array, chosen: Array, logits: bool = True) -> Scores | None:
+    """Measures of (N, O) outputs against (N, O) or (N,) answers, those ``chosen`` and not missing; None without any.
+
+    ``logits`` False: outputs of classes only say which is the largest, so that there is no cross-entropy.
+    """
+    if task.labels is not None:
+        chosen = chosen & ~np.isnan(y)
+        if not chosen.any():
+            return None
+        outputs, classes = outputs[chosen], y[chosen].astype(int)
+        found = {name: _metric(name, outputs, classes) for name in ("accuracy", "balanced_accuracy")}
+        if logits:
+            total, weight, _ = losses.get("cross_entropy")(outputs, classes)
+            found["cross_entropy"] = float(total / weight)
+        return found
+    found, order = {}, names(task)
+    for k in range(len(task.target)):
+        known = chosen & ~np.isnan(y[:, k])
+        if not known.any():
+            return None
+        guess, truth = outputs[known, k : k + 1], y[known, k : k + 1]
+        measured = (np.sqrt(_metric("mse", guess, truth)), _metric("mae", guess, truth), _metric("r2", guess, truth))
+        for kind, value in enumerate(measured):
+            found[order[kind * len(task.target) + k]] = float(value)
+    return {name: found[name] for name in order}
+
+
+def _metric(name: str, outputs: Array, y: Array) -> float:
+    metric = metrics.get(name)
+    metric.update(outputs, y)
+    return float(metric.result())
+
+
+def table(head: Sequence[str], rows: Mapping[str, Sequence[float | str | None]]) -> str:
+    """Rows with names, numbers to the right."""
+    cells = [list(head)] + [[name, *map(shown, values)] for name, values in rows.items()]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if k else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    )
+
+
+def shown(value: float | str | None) -> str:
+    """A number in four digits."""
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:.4g}"

@@ -1,0 +1,336 @@
+"""Tables: named columns in files of CSV, of NumPy (.npz) and of Parquet.
+
+Cells stay as they are in the file until someone asks a column for numbers, times or words, so that errors name the
+place, and what is not asked for costs nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import pathlib
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..base.optional import need
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ..base.types import Array, Bools, Ints, Numbers
+
+# Cells that hold no value, in lower case.
+EMPTY = {"", "na", "n/a", "nan", "null", "none"}
+DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|\+00:?00)?)?")
+DELIMITERS = ",;\t"
+
+
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    name : str
+    cells : (n,) array
+        Text of a file of CSV; else of whatever dtype the file has.
+    place : callable
+        Where a row stands in the file, in words.
+    """
+
+    def __init__(self, name: str, cells: Numbers, place: Callable[[int], str]) -> None:
+        self.name, self.cells, self.place = name, cells, place
+
+    def missing(self) -> Bools:
+        """Where there is no value."""
+        if self.cells.dtype.kind == "f":
+            return np.isnan(self.cells)
+        if self.cells.dtype.kind in "mM":
+            return np.isnat(self.cells)
+        if self.cells.dtype.kind in "OU":
+            return np.array([_is_empty(cell) for cell in self.cells], bool)
+        return np.zeros(len(self.cells), bool)
+
+    def is_text(self) -> bool:
+        """Whether a cell holds neither a number nor nothing."""
+        return self.cells.dtype.kind in "OU" and self._first_text() is not None
+
+    def numbers(self) -> Array:
+        """(n,) float64, NaN where there is no value."""
+        if self.cells.dtype.kind in "biuf":
+            values = self.cells.astype(np.float64)
+        elif self.cells.dtype.kind in "OU":
+            bad = self._first_text()
+            if bad is not None:
+                raise ValueError(f"column `{self.name}` must hold numbers, got {self.show(bad)}")
+            values = np.array([np.nan if _is_empty(cell) else float(cell) for cell in self.cells], np.float64)
+        else:
+            raise ValueError(f"column `{self.name}` must hold numbers, got dates such as {self.show(0)}")
+        infinite = np.flatnonzero(np.isinf(values))
+        if infinite.size:
+            raise ValueError(f"column `{self.name}` must hold finite numbers, got {self.show(int(infinite[0]))}")
+        return values
+
+    def times(self) -> tuple[Numbers, bool]:
+        """(n,) int64 or float64, none missing; and whether they are dates: these are in microseconds."""
+        gone = np.flatnonzero(self.missing())
+        if gone.size:
+            raise ValueError(f"column `{self.name}` must hold a time in every row, got none {self.place(int(gone[0]))}")
+        if self.cells.dtype.kind == "M":
+            return self.cells.astype("datetime64[us]").astype(np.int64), True
+        if self.cells.dtype.kind in "OU" and DATE.fullmatch(str(self.cells[0])):
+            return self._dates(), True
+        if self.is_text():
+            raise ValueError(
+                f"column `{self.name}` must hold numbers, or dates such as 2024-12-31 or 2024-12-31T23:59:59, got "
+                f"{self.show(self._first_text() or 0)}"
+            )
+        try:  # whole numbers as such: those since 1970 in nanoseconds are too many for a float
+            return np.array([int(cell) for cell in self.cells] if self.cells.dtype.kind in "OU" else self.cells), False
+        except ValueError:
+            return self.numbers(), False
+
+    def words(self) -> list[str | None]:
+        """What the cells say, None where there is no value; 1.0 as 1."""
+        cells = self.cells
+        if cells.dtype.kind == "f" and (cells[~np.isnan(cells)] % 1 == 0).all():
+            return [None if np.isnan(cell) else str(int(cell)) for cell in cells]
+        gone = self.missing()
+        return [None if none else str(cell).strip() for cell, none in zip(cells, gone, strict=True)]
+
+    def show(self, row: int) -> str:
+        """A cell and its place."""
+        return f"{str(self.cells[row])[:40]!r} {self.place(row)}"
+
+    def _dates(self) -> Ints:
+        texts = [str(cell).strip() for cell in self.cells]
+        for row, text in enumerate(texts):
+            if not DATE.fullmatch(text):
+                raise ValueError(f"column `{self.name}` must hold dates as in its first row, got {self.show(row)}")
+        try:
+            return np.array([re.sub(r"Z|\+00:?00", "", text) for text in texts], "datetime64[us]").astype(np.int64)
+        except ValueError as error:  # the 31st of February
+            raise ValueError(f"column `{self.name}` must hold dates: {error}") from None
+
+    def _first_text(self) -> int | None:
+        for row, cell in enumerate(self.cells):
+            if not _is_empty(cell) and not _is_number(cell):
+                return row
+        return None
+
+
+def _is_empty(cell: object) -> bool:
+    return cell is None or (isinstance(cell, str) and cell.strip().lower() in EMPTY) or cell != cell
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+        return "_" not in str(cell)  # Python reads 1_000
+    except (TypeError, ValueError):
+        return False
+
+
+class Table(NamedTuple):
+    """The columns of a file, all of the same length."""
+
+    path: pathlib.Path
+    columns: dict[str, Column]
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.columns.values())).cells)
+
+    def column(self, name: str, option: str = "") -> Column:
+        """A column by its name; an error says which one may have been meant."""
+        if name in self.columns:
+            return self.columns[name]
+        close = difflib.get_close_matches(name, self.columns, 1) or [
+            other for other in self.columns if other.lower() == name.lower()
+        ]
+        meant = f"did you mean `{close[0]}`?" if close else f"it has {_some(self.columns)}"
+        raise ValueError(f"{self.path}: no column `{name}`{option and f' for {option}'}: {meant}")
+
+    def named(self, text: str, option: str) -> tuple[str, ...]:
+        """The names in an option: one, or several with commas between them."""
+        names = [text] if text in self.columns else [name.strip() for name in text.split(",")]
+        for name in names:
+            self.column(name, option)
+        if len(set(names)) < len(names):
+            raise ValueError(f"{option} must name every column once, got {text}")
+        return tuple(names)
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(f"`{name}`" for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
+
+
+def read(path: str) -> Table:
+    """The table in a file, whose kind its name says."""
+    where = pathlib.Path(path)
+    kind = _kind(where, READERS)
+    if where.is_dir():
+        raise ValueError(f"{path}: must be a file, and is a folder")
+    table = READERS[kind](where)
+    if not table.columns:
+        raise ValueError(f"{path}: has no columns")
+    if not table.rows:
+        raise ValueError(f"{path}: has no rows below the names of its columns")
+    return table
+
+
+def _kind(path: pathlib.Path, known: Mapping[str, object]) -> str:
+    kind = path.suffix.lower()
+    if kind not in known:
+        raise ValueError(f"{path}: the name of a table must end in {', '.join(known)}")
+    return kind
+
+
+def _read_csv(path: pathlib.Path) -> Table:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        try:
+            first = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(DELIMITERS, key=first.count), strict=True)
+            names = [name.strip() for name in next(reader, [])]
+            _check_names(path, names)
+            cells, lines = [], []
+            for row in reader:
+                if not row:
+                    continue
+                if len(row) != len(names):
+                    got = f"{len(row)} in line {reader.line_num}"
+                    raise ValueError(f"{path}: every line must have {len(names)} cells as the first has, got {got}")
+                cells.append(row)
+                lines.append(reader.line_num)
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}: is no text in UTF-8, so no file of CSV") from None
+        except csv.Error as error:
+            raise ValueError(f"{path}: is no file of CSV: {error} in line {reader.line_num}") from None
+
+    def place(row: int) -> str:
+        return f"in line {lines[row]}"
+
+    columns = np.array(cells, object).T if cells else np.empty((len(names), 0), object)
+    return Table(path, {name: Column(name, values, place) for name, values in zip(names, columns, strict=True)})
+
+
+def _check_names(path: pathlib.Path, names: Sequence[str]) -> None:
+    """Refuse a first line that does not name the columns."""
+    if not names:
+        raise ValueError(f"{path}: is empty")
+    if "" in names:
+        hint = "write them with to_csv(path, index=False)" if names[0] == "" else "give it one"
+        raise ValueError(f"{path}: column {names.index('') + 1} has no name in the first line: {hint}")
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{path}: has two columns `{name}`")
+    if all(map(_is_number, names)):
+        raise ValueError(f"{path}: the first line must name the columns, got {', '.join(names)[:60]}")
+
+
+def _place(row: int) -> str:
+    return f"in row {row}"
+
+
+def _read_npz(path: pathlib.Path) -> Table:
+    import zipfile
+    import zlib
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it holds one array without a name")
+            arrays = {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
+        raise ValueError(f"{path}: no file of named arrays (.npz), or damaged: {error}") from None
+    if "theta" in arrays and "meta" in arrays:
+        raise ValueError(f"{path}: is a model, and a table is wanted")
+    columns: dict[str, Numbers] = {}
+    for name, array in arrays.items():
+        if array.ndim not in (1, 2):
+            rule = "the arrays of a table are (rows,), or (rows, k) for k columns NAME_0, NAME_1, ..."
+            raise ValueError(f"{path}: {rule}, got `{name}` of shape {array.shape}")
+        rows = list(array.T) if array.ndim == 2 else []
+        parts = {name: array} if array.ndim == 1 else {f"{name}_{k}": part for k, part in enumerate(rows)}
+        if parts.keys() & columns.keys():
+            raise ValueError(f"{path}: has two columns `{min(parts.keys() & columns.keys())}`")
+        columns |= parts
+    lengths = {len(array) for array in columns.values()}
+    if len(lengths) > 1:
+        shown = ", ".join(f"`{name}` {len(array)}" for name, array in list(columns.items())[:6])
+        raise ValueError(f"{path}: the arrays of a table must have equally many rows, got {shown}")
+    for name, array in columns.items():
+        if array.dtype.kind not in "biufMU":
+            raise ValueError(f"{path}: column `{name}` must hold numbers, dates or text, got dtype {array.dtype}")
+    return Table(path, {name: Column(name, array, _place) for name, array in columns.items()})
+
+
+def _read_parquet(path: pathlib.Path) -> Table:
+    parquet = need("pyarrow.parquet", "cli", f"reading {path}")
+    with open(path, "rb"):  # its errors name the file
+        pass
+    try:
+        table = parquet.read_table(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: no file of Parquet, or damaged: {error}") from None
+    arrays = {name: table[name].combine_chunks() for name in table.column_names}
+    if len(arrays) < len(table.column_names):
+        raise ValueError(f"{path}: has two columns of the same name")
+    for name, array in arrays.items():
+        array = array.dictionary_decode() if hasattr(array, "dictionary_decode") else array
+        arrays[name] = array.to_numpy(zero_copy_only=False)
+    return Table(path, {name: Column(name, array, _place) for name, array in arrays.items()})
+
+
+READERS: dict[str, Callable[[pathlib.Path], Table]] = {".csv": _read_csv, ".npz": _read_npz, ".parquet": _read_parquet}
+
+# ------------------------------------------------------------------------------------------------------------ writing
+
+
+def check_kind(path: str) -> None:
+    """Refuse a name that is none of a table, and a kind whose library is missing."""
+    if _kind(pathlib.Path(path), WRITERS) == ".parquet":
+        need("pyarrow.parquet", "cli", f"writing {path}")
+
+
+def written(path: str, columns: Mapping[str, Numbers]) -> bytes:
+    """The content of a file with these columns, of the kind that its name says."""
+    return WRITERS[_kind(pathlib.Path(path), WRITERS)](columns)
+
+
+def _csv(columns: Mapping[str, Numbers]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    # str, not repr: of float32 the shortest text that reads as the same number
+    writer.writerows(zip(*(map(str, column) for column in columns.values()), strict=True))
+    return text.getvalue().encode()
+
+
+def _npz(columns: Mapping[str, Numbers]) -> bytes:
+    content = io.BytesIO()
+    named: dict[str, Any] = {name: _plain(column) for name, column in columns.items()}
+    np.savez(content, **named)
+    return content.getvalue()
+
+
+def _parquet(columns: Mapping[str, Numbers]) -> bytes:
+    parquet, arrow = need("pyarrow.parquet", "cli", "Parquet"), need("pyarrow", "cli", "Parquet")
+    content = io.BytesIO()
+    parquet.write_table(arrow.table({name: arrow.array(_plain(column)) for name, column in columns.items()}), content)
+    return content.getvalue()
+
+
+def _plain(column: Numbers) -> Numbers:
+    """Text as an array of text."""
+    return column.astype(str) if column.dtype.kind == "O" else column
+
+
+WRITERS: dict[str, Callable[[Mapping[str, Numbers]], bytes]] = {".csv": _csv, ".npz": _npz, ".parquet": _parquet}

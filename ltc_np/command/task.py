@@ -1,0 +1,97 @@
+"""What a model that is trained on a table is asked: which columns it reads, and what its answers mean.
+
+It is kept with the model's file, as `Model.notes`, so that a new table needs no options.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+KEY = "table"  # in the notes of a model
+MISSING = ("error", "fill", "mask")
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A question about the rows of a table.
+
+    Attributes
+    ----------
+    features, target : tuple of str
+        Columns.
+    time, group : str or None
+        Columns: when a row was observed, and to which sequence it belongs.
+    horizon : int >= 0
+        How many rows later the target is.
+    every_step : bool
+        An answer at every row, or else one for each sequence.
+    labels : tuple of str or None
+        The classes, in the order of the outputs; None where the target is numbers.
+    missing : "error", "fill" or "mask"
+        What is done about features without a value.
+    first : tuple of float
+        What stands for each feature until it is observed: its mean over the training part.
+    dates : bool
+        Times are dates.
+    unit : float
+        What an elapsed time of 1 is: in the unit of the column, or, of dates, in seconds.
+    by, validation, test, seed
+        How the table was split: "time" or "group", the shares of the two parts, and the seed.
+    """
+
+    features: tuple[str, ...]
+    target: tuple[str, ...]
+    time: str | None = None
+    group: str | None = None
+    horizon: int = 0
+    every_step: bool = True
+    labels: tuple[str, ...] | None = None
+    missing: str = "error"
+    first: tuple[float, ...] = ()
+    dates: bool = False
+    unit: float = 1.0
+    by: str = "time"
+    validation: float = 0.15
+    test: float = 0.15
+    seed: int = 0
+
+    @property
+    def inputs(self) -> int:
+        """Features per step of the network."""
+        return len(self.features) * (3 if self.missing == "mask" else 1)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers per answer of the network."""
+        return len(self.target) if self.labels is None else len(self.labels)
+
+    def notes(self) -> dict[str, Any]:
+        """In plain data, for `Model.notes`."""
+        values = dataclasses.asdict(self)
+        return {KEY: {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}}
+
+    def replace(self, **changes: Any) -> Task:
+        """The same but for some attributes."""
+        return dataclasses.replace(self, **changes)
+
+
+def of_model(model: Model, path: str) -> Task:
+    """The task that a model was trained for, or a ValueError that names its file."""
+    saved = None if model.notes is None else model.notes.get(KEY)
+    if saved is None:
+        raise ValueError(
+            f"{path}: was not trained by `python -m ltc_np train`, so it does not say which columns it reads"
+        )
+    try:
+        given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items()}
+        task = Task(**given)
+        fits = (model.input_size, model.output_size) == (task.inputs, task.outputs)
+    except (TypeError, AttributeError):
+        fits = False
+    if not fits:
+        raise ValueError(f"{path}: its notes do not say which columns the model reads, or are of another model")
+    return task

@@ -1,0 +1,218 @@
+"""``python -m ltc_np train``: from a table to a judged model."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..base.command_line import DONE, Parser, run
+from . import baselines, options, outputs, records, roles, scores, split, tables
+from .asked import Asked
+from .asked import outputs as outputs_of
+from .split import PARTS
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from ..model import Model
+    from ..recipe import Recipe
+    from ..train.history import History
+    from .tables import Table
+    from .task import Task
+
+ABOUT = """\
+Train a network on a table and say how good it is, beside baselines that may win.
+
+TABLE is a file of CSV with names in its first line, of NumPy (.npz, one array a column) or of Parquet.  A row is what
+was observed at one time; rows of a sequence stand in the order of time.  The last rows, or some groups, are kept for
+the test; others choose the best weights.  The model remembers which columns it reads, so that `predict`, `evaluate`
+and `plot` need nothing but its file and a table.
+
+examples:
+  next year's number of sunspots, from all numbers before:
+    python -m ltc_np train sunspots.csv --target number --time year --horizon 1 --out sunspots.npz
+  a temperature from other sensors, at irregular times:
+    python -m ltc_np train oven.csv --target temperature --time seconds --features power,fan --out oven.npz
+  who speaks, one answer for each utterance:
+    python -m ltc_np train vowels.csv --target speaker --group utterance --model cfc --out vowels.npz"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train; the exit status."""
+    parser = Parser("train", ABOUT)
+    parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
+    parser.add_argument("--out", required=True, metavar="MODEL.npz", help="the model's file")
+    parser.add_argument("--picture", metavar="FILE", help="a .png, .svg or .pdf; default: MODEL.png with matplotlib")
+    parser.add_argument("--no-picture", action="store_true", help="draw none")
+    options.add_force(parser)
+    options.add_json(parser)
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    roles.add(parser)
+    parser.add_argument("--balanced", action="store_true", help="every class weighs the same, however rare it is")
+    options.add_recipe(parser)
+    options.add_backend(parser)
+    return run(parser, _train, argv)
+
+
+class Result(NamedTuple):
+    """A trained model, and what came of it."""
+
+    model: Model
+    asked: Asked
+    history: History
+    found: dict[str, list[scores.Scores | None]]
+    outputs: Any
+
+
+def _train(args: argparse.Namespace) -> int:
+    recipe = options.of_recipe(args)
+    if pathlib.Path(args.out).suffix.lower() != ".npz":
+        raise ValueError(f"--out must be a file MODEL.npz, got {args.out}")
+    outputs.check({"--out": args.out}, [args.table], args.force)
+    table = tables.read(args.table)
+    task = roles.task(args, table)
+    if args.balanced and task.labels is None:
+        raise ValueError("--balanced needs classes, got a target that is numbers (--task classes)")
+    asked = prepare(task, table, args.time_unit)
+    result = _fitted(asked, recipe, args)
+    outputs.write({args.out: outputs.saved(result.model)})
+    report = _report(result, args)
+    print(json.dumps(report, indent=1) if args.json else _text(result, report, args))
+    return DONE
+
+
+def prepare(task: Task, table: Table, time_unit: str | None) -> Asked:
+    """Read the table, split it, and complete the task by what the training part says."""
+    rows = records.read(table, task.features, task.time, task.group)
+    last = [int(own[-1]) for own in rows.rows]
+    words = table.columns[task.target[0]].words() if task.labels is not None else []
+    codes = None
+    if task.labels is not None and not task.every_step:
+        codes = np.unique([words[row] or "" for row in last], return_inverse=True)[1]
+    where = split.parts(task, rows, codes)
+    if task.missing == "error":
+        records.check_complete(table, task.features, rows.x)
+    read = [own[: split.length(part, len(own))] for own, part in zip(rows.rows, where, strict=True)]
+    if task.labels is not None:
+        known = [int(own[-1]) for own in read if len(own)] if not task.every_step else np.concatenate(read)
+        task = task.replace(labels=roles.labels(words, np.array(known), task.target[0]))
+    dt = records.elapsed(rows)
+    if dt is not None:
+        seen = [steps[: len(own)] for steps, own in zip(dt, read, strict=True)]
+        task = task.replace(dates=rows.dates, unit=roles.unit(time_unit, rows.dates, seen))
+    if task.missing != "error":
+        task = task.replace(first=_means(task, rows.x[np.concatenate(read)]))
+    now = records.targets(task, table)
+    if task.missing == "error":
+        records.check_complete(table, task.target, now if now.ndim == 2 else now[:, None])
+    x, dt = records.inputs(task, table, rows)
+    return Asked(task, rows, x, dt, records.answers(task, rows, now), where, now)
+
+
+def _means(task: Task, x: Any) -> tuple[float, ...]:
+    """The mean of each feature over the training part."""
+    for name, column in zip(task.features, x.T, strict=True):
+        if np.isnan(column).all():
+            raise ValueError(f"column `{name}` must hold a value in the training part, got none: --ignore {name}")
+    return tuple(float(mean) for mean in np.nanmean(x, axis=0))
+
+
+def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> Result:
+    task = asked.task
+    window, hop = split.windows(split.lengths(asked.x, asked.where), args.window, args.hop)
+    train = split.training(task, asked.x, asked.dt, asked.y, asked.where, window, hop)
+    warm_up = window or max(map(len, train.x))
+    held = split.validation(task, asked.x, asked.dt, asked.y, asked.where, warm_up)
+    steps = float(np.mean([len(x) for x in train.x]))
+    duration = None if train.dt is None else float(np.mean([dt.sum() for dt in train.dt]))
+    model = recipe.model(
+        task.inputs,
+        task.outputs,
+        steps=steps,
+        every_step=task.every_step,
+        numbers=task.labels is None,
+        duration=duration,
+        seed=args.seed,
+        backend=args.backend,
+    )
+    if train.dt is not None and not model.takes_dt:
+        train, held = train._replace(dt=None), held._replace(dt=None)
+        if not args.quiet:
+            print(f"{recipe.cell} takes no elapsed times: --time only says that rows are in order", file=sys.stderr)
+    history = recipe.fit(
+        model,
+        train.x,
+        train.y,
+        sequences=len(train.x),
+        dt=train.dt,
+        validation_data={"x": held.x, "y": held.y} | ({} if held.dt is None else {"dt": held.dt}),
+        loss="mse" if task.labels is None else "cross_entropy",
+        class_weight="balanced" if args.balanced else None,
+        missing="ignore",
+        seed=args.seed,
+        verbose=0 if args.quiet else "auto",
+    )
+    model.notes = task.notes()
+    found = outputs_of(model, asked.x, asked.dt)
+    return Result(model, asked, history, _scores(asked, recipe, found), found)
+
+
+def _scores(asked: Asked, recipe: Recipe, found: list[Any]) -> dict[str, list[scores.Scores | None]]:
+    """Measures of the network and of baselines, for each part."""
+    y, where = asked.flat(asked.y), asked.flat(asked.where)
+    given = baselines.of(asked.task, asked.records, asked.x, y, where, asked.now)
+    guesses = {f"{recipe.cell}, {recipe.units} units": asked.flat(found)} | given
+    return {
+        name: [scores.score(asked.task, guess, y, where == part, name not in given) for part in range(len(PARTS))]
+        for name, guess in guesses.items()
+    }
+
+
+def _report(result: Result, args: argparse.Namespace) -> dict[str, Any]:
+    history, where = result.history, result.asked.flat(result.asked.where)
+    return {
+        "model": args.out,
+        "network": repr(result.model),
+        "parameters": int(result.model.theta.size),
+        "epochs": len(history.epoch),
+        "best_epoch": history.best_epoch,
+        "stopped": history.stopped,
+        "seconds": round(history.seconds, 3),
+        "answers": {name: int((where == PARTS.index(name)).sum()) for name in PARTS},
+        "scores": {name: dict(zip(PARTS, found, strict=True)) for name, found in result.found.items()},
+    }
+
+
+def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> str:
+    task = result.asked.task
+    what = scores.names(task)
+    shown = what[:1] if task.labels is not None else what[: len(task.target)]
+    lines = []
+    for name in shown:
+        head = name if " of " in name or task.labels is not None else f"{name} of {task.target[0]}"
+        rows = {who: [None if s is None else s[name] for s in found] for who, found in result.found.items()}
+        lines.append(scores.table([head, *PARTS], rows) + "\n")
+    lines.append(_verdict(result, shown[0], task.labels is not None))
+    answers = ", ".join(f"{n} {name}" for name, n in report["answers"].items())
+    seconds = f"{report['epochs']} epochs in {report['seconds']:.1f} s, best after {report['best_epoch']}"
+    lines.append(f"answers: {answers}; {seconds}")
+    lines.append(f"{args.out}: {report['parameters']} parameters")
+    return "\n".join(lines)
+
+
+def _verdict(result: Result, name: str, larger: bool) -> str:
+    """Whether the network is better than the best baseline, on the test part."""
+    found = {who: parts[-1][name] for who, parts in result.found.items() if parts[-1] is not None}
+    if len(found) < 2:
+        return "the test part has no answers to judge by"
+    (network, own), *others = found.items()
+    best, value = (max if larger else min)(others, key=lambda item: item[1])
+    if own == value:
+        return f"on the test part {network} is as good as `{best}`"
+    better = own > value if larger else own < value
+    return f"on the test part {network} is {'better' if better else 'WORSE'} than the best baseline, `{best}`"
