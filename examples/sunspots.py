@@ -1,10 +1,12 @@
 """Sunspots: how many next year?  A small LTC against a linear autoregression, on data as they come.
 
-FILE is a text file of lines "year,number", one year after the other, with or without a line of names: the yearly
-numbers of 1700 to 2008, which the Python package `statsmodels` has in statsmodels/datasets/sunspots/sunspots.csv.
+FILE is a text file of lines "year,number", one year after the other, with or without a line of names.  The yearly
+numbers of 1700 to 2008 come with the Python package `statsmodels`, which the extra `examples` brings; then FILE need
+not be named.
 
-    python examples/sunspots.py FILE                 # a minute
-    python examples/sunspots.py FILE --write-docs    # the same, which also writes docs/results.md and its picture
+    python examples/sunspots.py                 # a minute
+    python examples/sunspots.py FILE            # with a file of your own
+    python examples/sunspots.py --write-docs    # the same, which also writes docs/results.md and its picture
 
 The years up to 1939 are for training, the 69 from 1940 for the test; every forecast knows all numbers before its year.
 The recipe: `Standardize` as the first and the last layer, so that numbers of 0 to 190 go in and come out as they are;
@@ -19,6 +21,7 @@ import sys
 import textwrap
 import time
 
+import data_files
 import numpy as np
 from comparison import add_arguments, check_arguments, machine, mean_sd, put_section, train_all, write
 
@@ -156,7 +159,7 @@ Written on {datetime.date.today():%d %B %Y} by
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", metavar="FILE", help='text file of lines "year,number"; see above')
+    parser.add_argument("file", metavar="FILE", nargs="?", help='text file of lines "year,number"; see above')
     add_arguments(parser, MODELS, tuple(MODELS), [0, 1, 2, 3, 4])
     parser.add_argument("--quick", action="store_true", help="10 epochs, one seed")
     args = parser.parse_args(argv)
@@ -164,9 +167,13 @@ def main(argv=None):
     args.command = shlex.join(["python", "examples/sunspots.py", *("FILE" if w == args.file else w for w in given)])
     check_arguments(parser, args)
     try:
-        years, numbers = read(args.file)
+        (file,) = data_files.chosen([args.file], data_files.SUNSPOTS)
+    except FileNotFoundError as problem:
+        parser.error(f"FILE: {problem}")
+    try:
+        years, numbers = read(file)
     except (OSError, ValueError) as problem:
-        parser.error(f"FILE {args.file}: {problem}")
+        parser.error(f"FILE {file}: {problem}")
     if args.quick:
         args.seeds = args.seeds[:1]
     args.epochs = args.epochs or (10 if args.quick else EPOCHS)

@@ -60,6 +60,31 @@ def test_the_answer_is_the_mean_over_the_steps(vowels, rng):
     assert accuracy == (geometric.argmax(1) == y).mean()
 
 
+def test_the_linear_classifier_solves_its_equations(vowels, utterances, rng):
+    """At the least of |T - 1 m - X W|^2 + penalty |W|^2 its derivative is 0; and nothing of what is asked is learnt."""
+    x, y = utterances
+    known = np.array([np.concatenate([u.mean(0), u.std(0), u[0], u[-1]]) for u in x])
+    np.testing.assert_array_equal(vowels.statistics(x), known)
+    known = (known - known.mean(0)) / known.std(0)
+    wanted, scored = np.eye(9)[y], vowels.ridge(x, y, x, 10.0)
+    weights = np.linalg.lstsq(known, scored - wanted.mean(0), rcond=None)[0]  # 180 utterances, 48 numbers: unique
+    np.testing.assert_allclose(known.T @ (scored - wanted) + 10 * weights, 0, atol=1e-9 * len(x))
+    assert np.array_equal(vowels.ridge(x, y, [*x[:3], 9 * x[3]], 10.0)[:3], scored[:3])
+
+
+def test_the_penalty_is_that_of_the_least_error_in_the_folds(vowels, utterances, monkeypatch):
+    x, y = utterances
+    errors = {0.1: 0.5, 1.0: 0.2, 10.0: 0.1, 100.0: 0.3}
+
+    def ridge(x, y, test_x, penalty):
+        assert len(x) == 144 and len(test_x) == 36
+        return np.eye(9)[[truth[id(u)] for u in test_x]] + errors[penalty]
+
+    truth = {id(u): k for u, k in zip(x, y, strict=True)}
+    monkeypatch.setattr(vowels, "ridge", ridge)
+    assert vowels.chosen_penalty(x, y) == (10.0, 1.0)
+
+
 @pytest.mark.slow
 def test_the_example_tells_speakers_apart(run_example, utterances, tmp_path):
     x, y = utterances
@@ -81,7 +106,7 @@ def test_the_example_refuses_nonsense(vowels, utterances, tmp_path, capsys):
     (tmp_path / "ragged.ts").write_text(f"@data\n{'1,2:' * 11}3:1\n")
     (tmp_path / "tenth.ts").write_text(f"@data\n{'1,2:' * 12}10\n")
     for args, words in (
-        ([good], "the following arguments are required: TEST"),
+        ([good], "TRAIN and TEST: give the paths of all 2 files"),
         ([good, "nowhere.ts"], "TEST nowhere.ts: [Errno 2] No such file"),
         ([str(tmp_path / "empty.ts"), good], "must have lines of utterances after @data"),
         ([str(tmp_path / "text.ts"), good], "line 2 must be channels and a class"),

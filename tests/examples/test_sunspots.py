@@ -69,7 +69,6 @@ def test_the_example_refuses_nonsense(sunspots, file, tmp_path, capsys):
     (tmp_path / "hole.csv").write_text("\n".join(lines[:100] + lines[101:]))
     (tmp_path / "old.csv").write_text("\n".join(lines[:200]))
     for args, words in (
-        ([], "the following arguments are required: FILE"),
         (["nowhere.csv"], "FILE nowhere.csv: [Errno 2] No such file"),
         ([str(tmp_path / "empty.csv")], 'must have lines "year,number"'),
         ([str(tmp_path / "text.csv")], 'must have lines "year,number"'),
