@@ -5,7 +5,7 @@ and asked for the place at each of them: without the elapsed times, as if all we
 as the time that their own differential equation runs (`dt`); or both.  A linear forecast stands beside them, which
 first puts the force on a regular grid along straight lines.
 
-    python examples/irregular_sampling.py                 # ten networks, three seeds each, some 15 minutes on 2 cores
+    python examples/irregular_sampling.py                 # ten networks, three seeds each, some 5 minutes on 2 cores
     python examples/irregular_sampling.py --quick         # three networks, few epochs, one seed; half a minute
     python examples/irregular_sampling.py --write-docs    # the full run, which also writes docs/results.md
 
@@ -39,7 +39,7 @@ from ltc_np import (
 )
 
 TITLE = "Irregular sampling"
-UNITS, TRAINED, TESTED, EPOCHS, BATCH, RATE = 32, 400, 300, 150, 16, 0.01
+UNITS, TRAINED, TESTED, EPOCHS, BATCH, RATE = 32, 400, 300, 60, 16, 0.01
 MEAN = 0.3  # s between samples of the training, which is the networks' unit of time
 MEANS = 0.15, 0.3, 0.6  # s, of the tests
 CELLS = {"ltc": LTC(FullyConnected(UNITS)), "cfc": CfC(UNITS), "gru": GRU(UNITS)}
