@@ -44,7 +44,7 @@ def add(parser: Any) -> None:
         default=0,
         metavar="H",
         help="the target is H rows later: a forecast, for which the features are all other columns and the target "
-        "itself; default: %(default)s, the same row",
+        "itself if it is numbers; default: %(default)s, the same row",
     )
     group.add_argument(
         "--missing",
@@ -151,7 +151,8 @@ def _features(args: argparse.Namespace, table: Table, target: tuple[str, ...], s
             )
         return features
     ignored = table.named(args.ignore, "--ignore") if args.ignore is not None else ()
-    left_out = special | set(ignored) | (set() if args.horizon else set(target))
+    left_out = special | set(ignored)
+    left_out |= {name for name in target if not args.horizon or table.columns[name].is_text()}
     features = tuple(name for name in table.columns if name not in left_out)
     if not features:
         raise ValueError(
@@ -199,6 +200,8 @@ def _every_step(args: argparse.Namespace, table: Table, target: tuple[str, ...])
     if args.answer == "sequence" and changes is not None:
         got = f"several in group {changes}: --answer step answers every row"
         raise ValueError(f"--answer sequence needs one value of the target in each group, got {got}")
+    if args.answer == "sequence":
+        return False
     return changes is not None or bool(args.horizon) or len(set(groups)) == len(groups)
 
 

@@ -244,10 +244,11 @@ def _read_npz(path: pathlib.Path) -> Table:
     import zlib
 
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
+        with open(path, "rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
                 raise ValueError("it holds one array without a name")
-            arrays = {name: file[name] for name in file.files}
+            arrays = {name: loaded[name] for name in loaded.files}
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: no file of named arrays (.npz), or damaged: {error}") from None
     if "theta" in arrays and "meta" in arrays:
