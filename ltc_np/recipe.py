@@ -18,13 +18,13 @@ from .optim import AdamW, CosineDecay
 from .wirings import AutoNCP, FullyConnected
 
 if TYPE_CHECKING:
-    from .base.types import Backend, DType, PoolingKind, Seed
+    from .base.types import Backend, DType, PoolingKind, ReadoutKind, Seed
     from .cells.base import Layer
     from .train.history import History
 
 CELLS = ("ltc", "cfc", "lstm", "gru")
 WIRINGS = ("full", "ncp")
-READOUTS = KINDS  # how one answer comes of all steps
+READOUTS = ("auto", *KINDS)  # how one answer comes of all steps
 SCHEDULES = ("constant", "cosine")
 
 
@@ -48,8 +48,10 @@ class Recipe:
         Put an LSTM beside the cell.
     bidirectional : bool
         Where a whole sequence gets one answer: read it in both directions.  Has no effect where every step gets one.
-    readout : "last", "mean" or "max"
-        Where a whole sequence gets one answer: what of the cell's outputs over time is read.
+    readout : "auto", "last", "mean" or "max"
+        Where a whole sequence gets one answer: what of the cell's outputs over time is read.  "auto" is the last one of
+        an LTC with ``time_constants``, which remembers that long, and the mean where a cell may forget or reads in both
+        directions.
     dropout : float in [0, 1)
         Share of the cell's outputs that are dropped in training.
     standardize : bool
@@ -71,7 +73,7 @@ class Recipe:
     time_constants: tuple[float, float] | str | None = "auto"
     mixed_memory: bool = False
     bidirectional: bool = False
-    readout: PoolingKind = "mean"
+    readout: ReadoutKind = "auto"
     dropout: float = 0.0
     standardize: bool = True
     learning_rate: float = 0.01
@@ -79,7 +81,7 @@ class Recipe:
     weight_decay: float = 0.01
     clip_norm: float | None = 1.0
     epochs: int = 100
-    batch_size: int = 32
+    batch_size: int = 16
 
     def __post_init__(self) -> None:
         for name, known in (("cell", CELLS), ("wiring", WIRINGS), ("readout", READOUTS), ("schedule", SCHEDULES)):
@@ -137,8 +139,8 @@ class Recipe:
             cell = Bidirectional(cell)
         layers: list[Layer] = [Standardize()] if self.standardize else []
         layers += [cell]
-        if not every_step and self.readout != "last":
-            layers += [Pooling(self.readout)]
+        if not every_step and self._pooling != "last":
+            layers += [Pooling(self._pooling)]
         if self.dropout:
             layers += [Dropout(self.dropout)]
         layers += [Dense(outputs)]
@@ -162,6 +164,13 @@ class Recipe:
             "standardize": self.standardize,
         }
         return model.fit(x, y, **(settings | more))
+
+    @property
+    def _pooling(self) -> PoolingKind:
+        if self.readout != "auto":
+            return self.readout
+        remembers = self.cell == "ltc" and self.time_constants is not None
+        return "last" if remembers and not self.bidirectional else "mean"
 
     def _cell(self, step: float, duration: float) -> Layer:
         if self.cell == "ltc":

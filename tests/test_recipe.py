@@ -20,6 +20,18 @@ def test_layers():
     assert parts(every, every_step=True) == ["Standardize", "MixedMemory", "Dropout", "Dense", "Standardize"]
 
 
+def test_the_readout_is_that_of_what_remembers():
+    def pools(**changes):
+        return "Pooling" in parts(Recipe(**changes))
+
+    assert not pools()
+    assert pools(time_constants=None)
+    assert pools(bidirectional=True)
+    assert all(pools(cell=cell) for cell in CELLS if cell != "ltc")
+    assert not pools(cell="cfc", readout="last")
+    assert pools(readout="max")
+
+
 def test_time_constants_reach_over_a_sequence():
     model = Recipe().model(3, 2, steps=20, every_step=False, numbers=True, duration=5.0)
     assert model.layers[1].config()["init"] == {"time_constants": (0.25, 5.0)}

@@ -56,6 +56,7 @@ Activation: TypeAlias = Literal["relu", "tanh", "sigmoid", "silu", "gelu", "lecu
 Reaction: TypeAlias = Literal["error", "warn", "off"]
 Topology: TypeAlias = Literal["torch", "keras"]
 PoolingKind: TypeAlias = Literal["mean", "max", "last"]
+ReadoutKind: TypeAlias = Literal["auto", "mean", "max", "last"]
 CfCMode: TypeAlias = Literal["default", "no_gate", "pure"]
 CfCVariant: TypeAlias = Literal["torch", "keras", "tf", "paper"]
 BackboneActivation: TypeAlias = Literal["relu", "silu", "tanh", "gelu", "lecun_tanh"]

@@ -27,7 +27,7 @@ from ..train.callbacks import EarlyStopping
 from . import inputs
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, DType, Loss, PoolingKind
+    from ..base.types import Array, Backend, DType, Loss, ReadoutKind
     from ..model import Model
     from ..train.history import History
     from .inputs import Given
@@ -83,7 +83,7 @@ class LiquidEstimator(BaseEstimator):
     units: int = DEFAULT.units
     mixed_memory: bool = DEFAULT.mixed_memory
     bidirectional: bool = DEFAULT.bidirectional
-    readout: PoolingKind = DEFAULT.readout
+    readout: ReadoutKind = DEFAULT.readout
     dropout: float = DEFAULT.dropout
     standardize: bool = DEFAULT.standardize
     learning_rate: float = DEFAULT.learning_rate
