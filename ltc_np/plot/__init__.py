@@ -9,5 +9,18 @@ from .circuit import wiring
 from .forecast import predictions
 from .learning import learning_curves
 from .look import style
+from .spikes import spike_raster
+from .states import states
+from .synaptic import currents
+from .tau import time_constants
 
-__all__ = ["learning_curves", "predictions", "style", "wiring"]
+__all__ = [
+    "currents",
+    "learning_curves",
+    "predictions",
+    "spike_raster",
+    "states",
+    "style",
+    "time_constants",
+    "wiring",
+]

@@ -8,7 +8,7 @@ import inspect
 
 import numpy as np
 import pytest
-from support.picture_cases import CASES, IMAGES, bands, columns, forecast, history, ring
+from support.picture_cases import CASES, IMAGES, bands, columns, forecast, history, ring, spiking, traced
 from support.pictures import difference, read, render
 
 from ltc_np import plot
@@ -59,6 +59,20 @@ def higher(made):
     return made
 
 
+def changed(name, trace, value):
+    """A trace with one number of one sequence changed."""
+    own = trace.layers[0]
+    array = own.state if name == "state" else own.arrays[name]
+    array[0, 6, 4] += value
+    return trace
+
+
+def one_more(trace):
+    silent = np.argwhere(trace["spikes"][0] == 0)[20]
+    trace["spikes"][(0, *silent)] = 1
+    return trace
+
+
 T, Y, PREDICTED = forecast()
 MUTATIONS = {
     "a synapse has another sign": ("wiring_ring", lambda ax: plot.wiring(ring(), **turned(), ax=ax)),
@@ -73,6 +87,11 @@ MUTATIONS = {
         "predictions",
         lambda ax: plot.predictions(T, Y, PREDICTED, intervals={0.9: bands()[0.9]}, ax=ax),
     ),
+    "one step of one neuron": ("states", lambda ax: plot.states(changed("state", traced(), 0.3), ax=ax)),
+    "a line of three": ("states_three", lambda ax: plot.states(traced(), neurons=[0, 6, 11], sequence=1, ax=ax)),
+    "a time constant": ("time_constants", lambda ax: plot.time_constants(changed("tau", traced(), 20.0), ax=ax)),
+    "currents of another neuron": ("currents", lambda ax: plot.currents(traced(), 4, ax=ax)),
+    "a spike more": ("spike_raster", lambda ax: plot.spike_raster(one_more(spiking()), ax=ax)),
 }
 
 

@@ -1,5 +1,6 @@
 """How all pictures look: legible at 8 cm, nothing over anything else, and nothing of a user's settings changed."""
 
+import functools
 import subprocess
 import sys
 
@@ -16,8 +17,9 @@ from ltc_np import plot
 from ltc_np.plot.look import BLUE, LINES, VERMILION
 
 
+@functools.cache
 def own_figure(name):
-    """A picture on a figure of its own, drawn."""
+    """A picture on a figure of its own, drawn once for all tests."""
     ax = CASES[name](None)
     ax.figure.canvas.draw()
     return ax

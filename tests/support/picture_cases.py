@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from ltc_np import LTCRNN, AutoNCP, History, Random, Wiring, plot
+from ltc_np import LTC, LTCRNN, AutoNCP, Dense, History, Model, Random, SpikingLIF, Wiring, plot
 from support import TESTS
 
 IMAGES = TESTS / "plot" / "images"
@@ -55,6 +55,21 @@ def three_outputs(array):
     return np.stack([array, 1 + array, 2 - array], axis=1)
 
 
+def traced(model=None, **options):
+    """A trace of two sequences of unequal length with irregular elapsed times."""
+    if model is None:
+        layer = LTC(AutoNCP(12, 2), init={"time_constants": (1.0, 30.0)})
+        model = Model(layer, Dense(1), input_dim=3, seed=0, dtype="float64", backend="numpy")
+    rng = np.random.default_rng(3)
+    x, dt = rng.normal(size=(2, 15, 3)), rng.uniform(0.2, 2.0, (2, 15))
+    return model.trace(x, dt=dt, lengths=[15, 9], **options)
+
+
+def spiking():
+    layer = SpikingLIF(7, tau=2.0, init={"w_x": (-0.5, 1.5), "b": (0.2, 1.0)})
+    return traced(Model(layer, input_dim=3, seed=0, dtype="float64", backend="numpy"))
+
+
 CASES = {
     "wiring_columns": lambda ax: plot.wiring(columns(), ax=ax),
     "wiring_ring": lambda ax: plot.wiring(ring(), input_names=["a", "b"], output_names=["c", "d"], ax=ax),
@@ -62,6 +77,11 @@ CASES = {
     "learning_curves": lambda ax: plot.learning_curves(history(), ax=ax),
     "predictions": lambda ax: plot.predictions(*forecast(), intervals=bands(), ax=ax),
     "predictions_three": lambda ax: plot.predictions(forecast()[0], *map(three_outputs, forecast()[1:]), ax=ax),
+    "states": lambda ax: plot.states(traced(), ax=ax),
+    "states_three": lambda ax: plot.states(traced(), neurons=[0, 5, 11], sequence=1, ax=ax),
+    "time_constants": lambda ax: plot.time_constants(traced(), ax=ax),
+    "currents": lambda ax: plot.currents(traced(), 3, ax=ax),
+    "spike_raster": lambda ax: plot.spike_raster(spiking(), ax=ax),
 }
 
 
