@@ -2,7 +2,19 @@
 
 from .closed_form import ClosedForm, closed_form
 from .distil import distil
+from .prune import prune
 from .result import Error, Kept, Row, Simplified, Size
 from .unfolds import fewer_unfolds
 
-__all__ = ["ClosedForm", "Error", "Kept", "Row", "Simplified", "Size", "closed_form", "distil", "fewer_unfolds"]
+__all__ = [
+    "ClosedForm",
+    "Error",
+    "Kept",
+    "Row",
+    "Simplified",
+    "Size",
+    "closed_form",
+    "distil",
+    "fewer_unfolds",
+    "prune",
+]
