@@ -5,7 +5,7 @@ and asked for the place at each of them: without the elapsed times, as if all we
 as the time that their own differential equation runs (`dt`); or both.  A linear forecast stands beside them, which
 first puts the force on a regular grid along straight lines.
 
-    python examples/irregular_sampling.py                 # ten networks, three seeds each, some 5 minutes on 2 cores
+    python examples/irregular_sampling.py                 # ten networks, two seeds each, some 5 minutes on 2 cores
     python examples/irregular_sampling.py --quick         # three networks, few epochs, one seed; half a minute
     python examples/irregular_sampling.py --write-docs    # the full run, which also writes docs/results.md
 
@@ -217,7 +217,7 @@ Written on {datetime.date.today():%d %B %Y} by
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, MODELS, tuple(MODELS), [0, 1, 2])
+    add_arguments(parser, MODELS, tuple(MODELS), [0, 1])
     parser.add_argument("--quick", action="store_true", help="three networks, 10 epochs, one seed")
     args = parser.parse_args(argv)
     args.command = shlex.join(["python", "examples/irregular_sampling.py", *(sys.argv[1:] if argv is None else argv)])

@@ -5,6 +5,7 @@ environment variable LTC_NP_EXAMPLE, for instance LTC_NP_EXAMPLE="--quick", and 
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import shlex
@@ -63,6 +64,15 @@ def options(description, *files):
     if not notebook:
         matplotlib.use("Agg")
     return chosen
+
+
+@contextlib.contextmanager
+def one_line(options):
+    """What is wrong with a file inside of this block ends the example with one line."""
+    try:
+        yield
+    except (OSError, ValueError) as problem:
+        options.stop(str(problem))
 
 
 def picture(figure, options, name):
