@@ -79,6 +79,9 @@ TESTED_THROUGH = {
             base.command_line command.baselines command.evaluate command.gradcheck command.info command.options
             command.outputs command.predict command.records command.roles command.scores command.split command.train
         """,
+        "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
+            sklearn.ahead sklearn.backtest sklearn.framing sklearn.windows
+        """,
         "in processes of their own: tests/bench": """
             bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate
         """,

@@ -27,6 +27,8 @@ NEED = {f"ltc_np.interop.{name}": [name] for name in ("torch", "jax", "nir")} | 
     "ltc_np.interop.nir_graph": ["nir"],
     "ltc_np.bench.peers.torch_loops": ["torch"],
     "ltc_np.sklearn": ["sklearn"],
+    "ltc_np.sklearn.forecaster": ["sklearn"],
+    "forecasting.md": ["sklearn"],
     "sklearn.md": ["sklearn"],
     "frameworks.md": ["torch", "jax"],
     "nir.md": ["nir"],

@@ -1,0 +1,346 @@
+"""Series continued by a liquid network: docs/forecasting.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .. import losses
+from ..base import checks
+from ..losses.quantile import check_quantiles
+from ..recipe import Recipe
+from ..train.callbacks import EarlyStopping
+from . import curves, rollout
+from .ahead import Ahead, Asked, read_past
+from .backtest import Backtest, measure, origins
+from .framing import frame_of
+from .series import read
+from .windows import cuts, held_out, training, window_and_hop
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..base.types import Array, Backend, DType
+    from ..model import Model
+    from ..train.history import History
+    from .framing import Prepared
+    from .windows import Windows
+
+DEFAULT = Recipe()
+STRATEGIES = "direct", "recursive"
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+PATIENCE = 20
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LiquidForecaster(BaseEstimator):
+    """Series continued by a network with one liquid cell.
+
+    The network reads a series step by step and answers at every step with quantiles of what comes next, so that one
+    series gives many targets; it never reads what comes later.
+
+    Parameters
+    ----------
+    strategy : "direct" or "recursive"
+        "direct": the network answers all steps of the horizon at once.  "recursive": it answers the next step, reads
+        its median as if it had been observed, and so on; then any horizon may be asked for.
+    quantiles : tuple of two or more increasing floats in (0, 1) with 0.5 among them, or None
+        What is learned of each step, by the pinball loss; the forecast is the median, others lie between them
+        or beyond (linear in the quantiles of a normal distribution).  None: only a forecast, by the mean squared error.
+    validation_fraction : float in [0, 1)
+        Share of each series, at its end, that is held out at first: it says after how many epochs to stop, and how much
+        wider or narrower quantiles must be to cover what they should.  Then the network is trained anew with all.
+        0: nothing is held out, all epochs are trained, and quantiles stay as they were learned, which is too narrow
+        where a network knows its series by heart.
+    window : int >= 2, optional
+        Steps that the network reads before it answers, and the length of the sequences in training.  Default: 64, or
+        twice the horizon and the lag of `difference` together if that is more, and at most half of the longest series.
+    difference : int >= 1, optional
+        The network reads differences to the value so many steps before, and forecasts the difference to the seasonal
+        naive forecast: for trends 1, for months of a year 12.  Default: values as they are.
+    in_advance : bool
+        Exogenous values of the steps that are forecast are known, and given to `predict`; otherwise those of the past
+        are read only, and the strategy must be "direct".
+    paths : int >= 1
+        Of the strategy "recursive": how many continuations are drawn for quantiles.
+    cell, units, wiring, ode_unfolds, time_constants, mixed_memory, dropout, standardize
+        The network, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
+        Its training, as for `Recipe`.
+    random_state : int, RandomState or None
+        Of initial values, of the order of windows, of what is dropped, and of the paths.
+    dtype, backend
+        As for `Model`.
+    verbose : bool, 0, 1 or 2
+        As for `fit` of `Model`.
+
+    Attributes
+    ----------
+    model_ : Model
+        The network; ``model_.save(path)`` writes it to a file.
+    history_ : History
+        Of the training.
+    horizon_ : int
+    n_iter_ : int
+        Epochs of the training.
+    network_ : Network
+        The model and how it is used: its `Frame` says what it reads at a step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np.sklearn import LiquidForecaster
+    >>> series = np.sin(np.arange(200) * 0.3)
+    >>> forecaster = LiquidForecaster(units=8, epochs=30, random_state=0).fit(series, horizon=5)
+    >>> forecaster.predict().shape, forecaster.predict_interval(coverage=0.9).shape
+    ((5,), (5, 2))
+    >>> bool(np.abs(forecaster.predict() - np.sin(np.arange(200, 205) * 0.3)).max() < 0.5)
+    True
+    """
+
+    strategy: str = "direct"
+    quantiles: tuple[float, ...] | None = LEVELS
+    validation_fraction: float = 0.2
+    window: int | None = None
+    difference: int | None = None
+    in_advance: bool = True
+    paths: int = 500
+    cell: str = DEFAULT.cell
+    units: int = DEFAULT.units
+    wiring: str = DEFAULT.wiring
+    ode_unfolds: int = DEFAULT.ode_unfolds
+    time_constants: tuple[float, float] | str | None = DEFAULT.time_constants
+    mixed_memory: bool = DEFAULT.mixed_memory
+    dropout: float = DEFAULT.dropout
+    standardize: bool = DEFAULT.standardize
+    learning_rate: float = DEFAULT.learning_rate
+    schedule: str = DEFAULT.schedule
+    weight_decay: float = DEFAULT.weight_decay
+    clip_norm: float | None = DEFAULT.clip_norm
+    epochs: int = DEFAULT.epochs
+    batch_size: int = DEFAULT.batch_size
+    random_state: Any = None
+    dtype: DType = "float32"
+    backend: Backend = "auto"
+    verbose: bool | int = False
+
+    def recipe(self) -> Recipe:
+        """The `Recipe` of these hyperparameters, which are checked by it."""
+        return Recipe(**{name: getattr(self, name) for name in Recipe.names() if hasattr(self, name)})
+
+    def fit(self, series: Any, horizon: int = 1, exogenous: Any = None, *, dt: Any = None) -> Self:
+        """Train a new network.
+
+        Parameters
+        ----------
+        series : (T,) or (T, F) array or frame, or a list of these of any lengths
+            NaN is a value that is missing: it is no target, and the network reads the last one that is known, and which
+            ones are.
+        horizon : int >= 1
+            Steps to forecast.
+        exogenous : (T, E) or (T,) array, or a list of these, optional
+            What else is known at each step.
+        dt : number, (T,) array, or a list of these, optional
+            Elapsed time before each step, of irregular series; default 1.
+
+        Returns
+        -------
+        self
+        """
+        self._check(exogenous)
+        horizon = checks.integer("horizon", horizon)
+        data = read("series", series, exogenous, dt)
+        frame = frame_of(data, horizon if self.strategy == "direct" else 1, self.difference or 0, self.in_advance)
+        prepared = [frame.prepare(one) for one in data.series]
+        window, hop = window_and_hop(frame, prepared, horizon, self.window)
+        levels = (0.5,) if self.quantiles is None else check_quantiles(self.quantiles)
+        rng = check_random_state(self.random_state)
+        seeds = rng.randint(np.iinfo(np.int32).max, size=3)
+        network = rollout.Network(None, frame, window, levels, np.zeros(()))  # type: ignore[arg-type]
+        ends = cuts(frame, prepared, self.validation_fraction)
+        epochs, held = self.epochs, held_out(frame, prepared, ends, window)
+        if held is not None:
+            known = [one.until(end) for one, end in zip(prepared, ends, strict=True)]
+            model, history = self._train(network, training(frame, known, window, hop), seeds, epochs, held)
+            epochs = int(np.argmin(history["val_loss"])) + 1
+            network = network._replace(model=model).calibrated(held)
+        model, history = self._train(network, training(frame, prepared, window, hop), seeds, epochs)
+        self.model_, self.history_, self.horizon_, self.n_iter_ = model, history, horizon, epochs
+        self.network_ = network._replace(model=model)
+        self._ends = [one.last(window + frame.lag) for one in prepared]
+        self._form, self._path_seed = (data.listed, data.flat), int(seeds[2])
+        return self
+
+    def _check(self, exogenous: Any) -> None:
+        """Refuse what neither the recipe nor `read` checks."""
+        if exogenous is not None and self.strategy == "recursive" and not self.in_advance:
+            raise ValueError(
+                "`strategy` must be 'direct' for exogenous values that are not known in advance, got 'recursive', "
+                "which would need those of the steps it has forecast"
+            )
+        checks.one_of("strategy", self.strategy, STRATEGIES)
+        checks.boolean("in_advance", self.in_advance)
+        checks.integer("paths", self.paths)
+        checks.number("validation_fraction", self.validation_fraction, high=1, high_open=True)
+        for name, least in (("window", 2), ("difference", 1)):
+            if getattr(self, name) is not None:
+                checks.integer(name, getattr(self, name), least)
+        if self.quantiles is not None and (len(check_quantiles(self.quantiles)) < 2 or 0.5 not in self.quantiles):
+            raise ValueError(f"`quantiles` must be two or more, 0.5 among them, got {self.quantiles}")
+
+    def _train(
+        self, network: rollout.Network, windows: Windows, seeds: Any, epochs: int, held: Windows | None = None
+    ) -> tuple[Model, History]:
+        """A network that has learned from windows; the weights of the epoch that is best for those held out."""
+        recipe, frame, B = self.recipe(), network.frame, len(windows.x)
+        model = recipe.model(
+            frame.features, windows.y.shape[2] * len(network.levels), steps=float(windows.lengths.mean()),
+            duration=None if windows.dt is None else float(windows.dt.sum() / B) or None, every_step=True, numbers=True,
+            seed=int(seeds[0]), dtype=self.dtype, backend=self.backend,
+        )  # fmt: skip
+        loss: Any = "mse" if self.quantiles is None else partial(losses.quantile, quantiles=network.levels)
+        settings: dict[str, Any] = {"loss": loss, "missing": "ignore", "seed": int(seeds[1]), "verbose": self.verbose}
+        if held is not None:
+            settings |= {"validation_data": held.data(), "callbacks": [EarlyStopping(PATIENCE)]}
+        return model, recipe.fit(model, sequences=B, epochs=epochs, **windows.data(), **settings)
+
+    def predict(self, horizon: int | None = None, past: Any = None, **ahead: Any) -> Any:
+        """The forecast: the median, or the mean without `quantiles`.
+
+        Parameters
+        ----------
+        horizon : int >= 1, optional
+            Steps to forecast; default as in `fit`, which is the most that the strategy "direct" can.
+        past : (T,) or (T, F) array or frame, or a list of these, optional
+            What was observed before the first forecast; the last `window` steps are read.  Default: the series of
+            `fit`, which are continued.
+        exogenous : (horizon, E) array, or a list of these
+            Exogenous values of the steps that are forecast, if they are known in advance.  The strategy "direct" reads
+            them, and ``dt``, of all steps of the horizon of `fit`.
+        dt : number or (horizon,) array, or a list of these
+            Elapsed time before each of them, if `fit` had elapsed times.
+        past_exogenous, past_dt
+            Of the steps of ``past``, if `fit` had such values.
+
+        Returns
+        -------
+        (horizon,) or (horizon, F) array, as the past was; a list of these for a list
+        """
+        asked = self._asked(horizon, past, ahead)
+        return asked.shaped(self._medians(asked.ends, asked.horizon))
+
+    def predict_quantiles(
+        self, levels: Any = (0.1, 0.5, 0.9), horizon: int | None = None, past: Any = None, **ahead: Any
+    ) -> Any:
+        """Quantiles of what may come.
+
+        Parameters
+        ----------
+        levels : (n,) numbers in (0, 1)
+            Also others than those that were learned.
+        horizon, past, exogenous, dt, past_exogenous, past_dt
+            As for `predict`.
+
+        Returns
+        -------
+        (horizon, n) or (horizon, F, n) array, or a list of these
+        """
+        wanted = curves.check_levels("levels", levels)
+        asked = self._asked(horizon, past, ahead)
+        return asked.shaped(self._quantiles(asked.ends, asked.horizon, wanted))
+
+    def predict_interval(
+        self, coverage: float = 0.9, horizon: int | None = None, past: Any = None, **ahead: Any
+    ) -> Any:
+        """Where what comes lies with probability ``coverage``, with as much below as above.
+
+        Parameters
+        ----------
+        coverage : float in (0, 1)
+        horizon, past, exogenous, dt, past_exogenous, past_dt
+            As for `predict`.
+
+        Returns
+        -------
+        (horizon, 2) or (horizon, F, 2) array, or a list of these
+            The lower and the upper end.
+        """
+        return self.predict_quantiles(curves.ends("coverage", coverage), horizon, past, **ahead)
+
+    def backtest(
+        self,
+        series: Any,
+        start: int,
+        exogenous: Any = None,
+        *,
+        dt: Any = None,
+        season: int = 1,
+        step: int = 1,
+        coverage: float = 0.9,
+    ) -> Backtest:
+        """Forecasts from many times of a series, each from what was known then, beside naive ones.
+
+        The network is not trained anew: give `fit` the part before ``start`` alone, else it has seen the answers.
+
+        Parameters
+        ----------
+        series, exogenous, dt
+            As for `fit`; each series of a list is gone through.
+        start : int
+            The step of the first forecast; from the steps before it comes the unit of the scaled error.
+        season : int >= 1
+            Steps of a season, for the seasonal naive forecast.
+        step : int >= 1
+            Steps from one time to the next.
+        coverage : float in (0, 1)
+            Of the intervals whose true coverage is counted.
+
+        Returns
+        -------
+        Backtest
+            Errors for each step of the horizon; ``print`` shows a table.
+        """
+        check_is_fitted(self)
+        frame, H = self.network_.frame, self.horizon_
+        data = read("series", series, exogenous, dt)
+        prepared = read_past("series", data, frame)
+        times = origins(prepared, start, H, step, max(frame.lag, season) + 1)
+        ends = [(prepared[k], T) for k, T in times]
+        within = None if self.quantiles is None else self._quantiles(ends, H, curves.ends("coverage", coverage))
+        return measure(prepared, times, self._medians(ends, H), within, start, season)
+
+    def _asked(self, horizon: Any, past: Any, ahead: dict[str, Any]) -> Asked:
+        """What a call asks for, checked."""
+        check_is_fitted(self)
+        horizon = checks.integer("horizon", self.horizon_ if horizon is None else horizon)
+        direct = self.strategy == "direct"
+        if direct and horizon > self.horizon_:
+            most = self.horizon_
+            raise ValueError(f"`horizon` must be at most that of fit, {most}, with strategy 'direct', got {horizon}")
+        steps = self.horizon_ if direct else horizon
+        return Ahead.read(ahead).asked(horizon, steps, past, self._ends, self._form, self.network_.frame)
+
+    def _medians(self, ends: list[tuple[Prepared, int]], horizon: int) -> Array:
+        """(B, horizon, F)."""
+        choose = rollout.median(self.network_)
+        if self.strategy == "recursive":
+            return rollout.recursive(self.network_, ends, horizon, choose)
+        return choose(rollout.direct(self.network_, ends))[:, :horizon]
+
+    def _quantiles(self, ends: list[tuple[Prepared, int]], horizon: int, levels: Array) -> Array:
+        """(B, horizon, F, n)."""
+        if self.quantiles is None:
+            raise ValueError("`quantiles` must be given to forecast them, or intervals, got None")
+        if self.strategy == "direct":
+            found = rollout.direct(self.network_, ends)[:, :horizon]
+            return curves.at_scores(self.network_.levels, found, curves.scores(levels))
+        rng = np.random.RandomState(self._path_seed)
+        choose = rollout.drawn(self.network_, rng)
+        paths = (rollout.recursive(self.network_, [end], horizon, choose, self.paths) for end in ends)
+        return np.stack([np.moveaxis(np.quantile(own, levels, axis=0), 0, -1) for own in paths])

@@ -1,0 +1,125 @@
+"""Forecasts of a trained network: all steps ahead at once, or one after the other.
+
+Each returns quantiles (B, steps, F, Q) in the units of the series, or values (B, steps, F); B is a number of series, or
+of ends of one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from .curves import at_scores
+from .framing import Frame, Prepared, contexts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..base.types import Array, Ints
+    from ..model import Model
+    from .windows import Windows
+
+
+class Network(NamedTuple):
+    """A trained network and how it is used.
+
+    Attributes
+    ----------
+    model : Model
+    frame : Frame
+    window : int
+        Steps that it reads before it answers.
+    levels : tuple of float
+        The quantiles that it has learned.
+    shifts : (ahead, F, Q) array, or () for 0
+        What is added to them, in the units of the series.
+    """
+
+    model: Model
+    frame: Frame
+    window: int
+    levels: tuple[float, ...]
+    shifts: Array
+
+    def rows(self, ends: list[tuple[Prepared, int]]) -> list[tuple[Prepared, Ints]]:
+        """The steps to read before the end ``T`` of each series, which is the step of the first forecast."""
+        return [(series, np.arange(max(self.frame.lag, T - self.window), T)) for series, T in ends]
+
+    def curves(self, y: Array) -> Array:
+        """Outputs (B, ahead F Q) as quantiles (B, ahead, F, Q), put in order."""
+        shape = len(y), self.frame.ahead, len(self.frame.first), len(self.levels)
+        return np.sort(np.asarray(y, np.float64).reshape(shape) + self.shifts, axis=-1)
+
+    def calibrated(self, held: Windows) -> Network:
+        """With shifts after which a share p of what was held out lies below the quantile p; the median stays.
+
+        A shift is a number of mean absolute errors, which differ from step to step ahead and from value to value; the
+        number is the same for all of them, since there is little that was held out.
+        """
+        last = np.arange(len(held.x)), held.lengths - 1
+        found = self.curves(self.model.predict(held.x, dt=held.dt, lengths=held.lengths)[last])
+        error = held.y[last].reshape(found.shape[:-1])[..., None] - found
+        middle = self.levels.index(0.5)
+        known = ~np.isnan(error[..., middle])
+        size = np.where(known, np.abs(error[..., middle]), 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        size = np.where(size > 0, size, size.mean())[..., None]
+        if not size.all():
+            return self  # nothing was wrong
+        share = [np.nanquantile((error / size)[..., q], p) for q, p in enumerate(self.levels)]
+        share[middle] = 0.0
+        return self._replace(shifts=size * share)
+
+
+def direct(network: Network, ends: list[tuple[Prepared, int]]) -> Array:
+    """Quantiles (B, A, F, Q) of the steps after the ends of series."""
+    frame = network.frame
+    x, dt, lengths = contexts(frame, network.rows(ends))
+    y = network.model.predict(x, dt=dt, lengths=lengths)[np.arange(len(x)), lengths - 1]
+    naive = np.concatenate([frame.naive(series.values[:T], np.array([T - 1])) for series, T in ends])
+    return network.curves(y) + naive[..., None]
+
+
+def recursive(
+    network: Network, ends: list[tuple[Prepared, int]], horizon: int, choose: Callable[[Array], Array], copies: int = 1
+) -> Array:
+    """Values (B * copies, horizon, F), each of which the network reads before the next.
+
+    ``choose`` makes one value of the quantiles (B * copies, F, Q) of a difference d; every series has as many paths as
+    ``copies``, one after the other.
+    """
+    frame, model = network.frame, network.model
+    x, dt, lengths = contexts(frame, network.rows(ends))
+    y, state = model(x, dt=dt, lengths=lengths, return_sequences=False, return_state=True)
+    y, state = np.repeat(y, copies, axis=0), np.repeat(state, copies, axis=0)
+    # The values that differences are to: a column for each of the last steps, then for each of the forecasts.
+    back = max(1, frame.lag)
+    values = np.repeat(np.stack([series.values[T - back : T] for series, T in ends]), copies, axis=0)
+    known = np.repeat(np.stack([series.known[T - back : T] for series, T in ends]), copies, axis=0)
+    values = np.concatenate([values, np.zeros((len(values), horizon, values.shape[2]))], axis=1)
+    known = np.concatenate([known, np.ones((len(known), horizon, known.shape[2]), bool)], axis=1)
+    for h in range(horizon):
+        d = choose(network.curves(y)[:, 0])
+        values[:, back + h] = d + (values[:, h] if frame.lag else 0)
+        if h + 1 == horizon:
+            break
+        seen = known[:, back + h] & (known[:, h] if frame.lag else True)
+        x = np.concatenate(
+            [
+                frame.join(d[k : k + copies], seen[k : k + copies], series, np.full(copies, T + h))
+                for k, (series, T) in zip(range(0, len(d), copies), ends, strict=True)
+            ]
+        )
+        elapsed = np.repeat([series.dt[T + h] for series, T in ends], copies) if frame.timed else None  # type: ignore
+        y, state = model.step(x, dt=elapsed, state=state)
+    return values[:, back:]
+
+
+def median(network: Network) -> Callable[[Array], Array]:
+    """Chooses the median."""
+    return lambda curves: at_scores(network.levels, curves, np.zeros(1))[..., 0]
+
+
+def drawn(network: Network, rng: np.random.RandomState) -> Callable[[Array], Array]:
+    """Draws a value with the quantiles that were learned, each value of a step by itself."""
+    return lambda curves: at_scores(network.levels, curves, rng.standard_normal((*curves.shape[:-1], 1)))[..., 0]
