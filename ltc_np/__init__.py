@@ -3,7 +3,7 @@
 Importing this package loads NumPy only; Numba is loaded with the first model that uses it.
 """
 
-from . import data, gradcheck, losses, metrics, optim, plot, simplify, wirings
+from . import analysis, data, gradcheck, losses, metrics, optim, plot, simplify, wirings
 from .base.layout import Entry, Layout
 from .base.threads import get_num_threads, set_num_threads
 from .base.version import __version__ as __version__
@@ -125,6 +125,7 @@ __all__ = [
     "WarmUp",
     "WiredCfC",
     "Wiring",
+    "analysis",
     "clip_by_array_norm",
     "clip_by_global_norm",
     "data",

@@ -104,6 +104,7 @@ TYPES_OF_ABOVE = {
         "functions that become methods of a `Model`": ("train.fit", "train.evaluate", "train.scales"),
         "what users find in `Callback.model`": ("train.callbacks.base",),
         "files hold models": ("io",),
+        "it evaluates models": ("analysis.lesion",),
     }.items()
     for module in modules
 }

@@ -324,9 +324,9 @@ class LRC(Layer):
         """``potentials`` (n, U + 1, N) before each unfold and after the last; and as it is when the last one begins
 
         the sums ``sum_f`` and ``sum_z`` (n, N), and ``sum_a`` where there is an elastance; what the equation v' =
-        elastance (drive - conductance v) has, ``elastance``, ``drive``, vleak tanh(z), and ``conductance``,
-        sigmoid(f); ``tau`` (n, N), 1 / (elastance conductance); ``activations`` (n, S) and ``sensory_activations``, s
-        of each synapse in the order of the wiring.
+        elastance (drive - conductance v) has, ``elastance``, ``drive``, vleak tanh(z), ``conductance``, sigmoid(f), and
+        ``slope``, v'; ``tau`` (n, N), 1 / (elastance conductance); ``activations`` (n, S) and ``sensory_activations``,
+        s of each synapse in the order of the wiring.
         """
         mapped = prepared.mapping.map_features(self.input_mapping, "input", x[:, None], prepared.p, Fresh())[:, 0]
         return prepared.kernels.observe(prepared.circuit, mapped, dt, state, self.rule)

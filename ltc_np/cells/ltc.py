@@ -303,7 +303,7 @@ class LTC(Layer):
     def observe(self, prepared: _Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """``potentials`` (n, U + 1, N) before each unfold and after the last; and as it is when the last one begins
 
-        ``conductance`` (n, N), Q, and ``tau`` (n, N), cm / Q; ``leak`` (n, N), gleak (vleak - v) - epsilon v;
+        ``conductance`` (n, N), Q; ``tau``, cm / Q; ``slope``, dv/dt; ``leak``, gleak (vleak - v) - epsilon v;
         ``currents`` (n, S) and ``sensory_currents``, w sigmoid(...) (erev - v), and ``activations`` (n, S) and
         ``sensory_activations``, the sigmoids alone, of each synapse in the order of the wiring.
         """

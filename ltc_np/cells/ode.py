@@ -139,7 +139,7 @@ class OdeCell(Layer):
 
     def observe(self, prepared: _Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """``potentials`` (n, U + 1, N) before each unfold and after the last; when the last begins ``drive`` (n, N), f,
-        and ``leak`` (n, N), -Q v, the sum of which is v'.
+        ``leak`` (n, N), -Q v, and their sum, ``slope``, v'.
         """
         field, _, ode = prepared
         return ode.observe(field, x, dt, state, self.rule)

@@ -207,6 +207,7 @@ def test_an_ltc_synapse_by_synapse(key, solver):
                 assert trace["leak"][b, t, i] == pytest.approx(leak, rel=1e-12, abs=1e-15)
                 assert trace["conductance"][b, t, i] == pytest.approx(Q[i], rel=1e-13)
                 assert trace["tau"][b, t, i] == pytest.approx(p["cm"][i] / Q[i], rel=1e-13)
+                assert trace["slope"][b, t, i] == pytest.approx((leak + flow[i]) / p["cm"][i], rel=1e-11, abs=1e-13)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -129,6 +129,7 @@ def test_liquid_capacitance(layer, elastance):
     else:
         assert not {"elastance", "sum_a"} & set(run.layer.arrays)
     near(run["tau"], 1 / (epsilon * run["conductance"]))
+    near(run.after, v + d * run["slope"])
     near(run.after, v + d * epsilon * (run["drive"] - run["conductance"] * v))
     near(run["potentials"][:, :, -1], run.after)
     s, s_inputs = run["activations"], run["sensory_activations"]
@@ -178,6 +179,7 @@ def test_vector_fields(layer):
     run = Run(layer)
     p, v = run.p, run["potentials"][:, :, -2]
     recurrent = v @ p["w_h"] if "w_h" in p else 0
+    near(run["slope"], run["drive"] + run["leak"])
     near(run["drive"], np.tanh(run.x @ p["w_x"] + recurrent + p["b"]))
     if isinstance(layer, CTRNN):
         near(run["tau"], np.tile(p["tau"], (B, T, 1)))

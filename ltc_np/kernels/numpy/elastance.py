@@ -9,11 +9,12 @@ from ...base.activations import sigmoid
 from ..codes import ASYMMETRIC, CONSTANT
 
 
-def named_rates(kind, f, z, a, R, U, epsilon, vleak):
-    """The sums and what they make, by name: R = sigmoid(f), U = tanh(z), v' = epsilon (drive - conductance v)."""
+def named_rates(kind, v, f, z, a, R, U, epsilon, vleak):
+    """The sums at v and what they make, by name: R = sigmoid(f), U = tanh(z), v' = epsilon (U vleak - R v)."""
+    drive = U * vleak
     with np.errstate(divide="ignore"):
         tau = 1 / (epsilon * R)
-    seen = {"sum_f": f, "sum_z": z, "conductance": R, "drive": U * vleak, "tau": tau}
+    seen = {"sum_f": f, "sum_z": z, "conductance": R, "drive": drive, "tau": tau, "slope": epsilon * (drive - R * v)}
     return seen if kind == CONSTANT else seen | {"sum_a": a, "elastance": epsilon}
 
 

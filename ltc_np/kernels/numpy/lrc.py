@@ -120,7 +120,7 @@ def observe(circuit, x, dt, v, rule):
     v = potentials[:, -2]
     _, f, z, _ = _drives(circuit.recurrent, v, *sensory)
     s, R, U, a, epsilon = _rates(circuit, v, sensory)
-    rates = named_rates(circuit.elastance, f, z, a, R, U, epsilon, circuit.vleak)
+    rates = named_rates(circuit.elastance, v, f, z, a, R, U, epsilon, circuit.vleak)
     return {"potentials": potentials} | rates | {"activations": s, "sensory_activations": s_sensory}
 
 

@@ -109,7 +109,7 @@ def observe(unit, kind, rule, dt, drives, v):
     v = potentials[:, -2]
     s, sum_f, sum_z, a = _sums(unit, v, f, z)
     _, R, U, _, epsilon = _rates(unit, kind, v, f, z)
-    rates = named_rates(kind, sum_f, sum_z, a, R, U, epsilon, unit[1])
+    rates = named_rates(kind, v, sum_f, sum_z, a, R, U, epsilon, unit[1])
     return {"potentials": potentials} | rates | {"activations": s}
 
 

@@ -99,14 +99,14 @@ def _step(circuit, rule, v, h, P_sensory, Q_sensory):
 def observe(circuit, x, dt, v, rule):
     """What happens inside of n steps, from their inputs (n, I), elapsed times (n,) and the potentials before (n, N).
 
-    Conductance, currents, leak and openings are those at the beginning of the last unfold, potentials[:, -2]: the sum
-    of a neuron's currents and its leak is cm dv/dt there.
+    All but the potentials is as it is at the beginning of the last unfold, potentials[:, -2].  The sum of a neuron's
+    currents and its leak is cm dv/dt there, and slope is dv/dt.
     """
     s_sensory, a_sensory, P_sensory, Q_sensory = _currents(circuit.sensory, x, circuit.leak_p, circuit.leak_q)
     history = _step(circuit, rule, v, _unfold_length(dt[:, None], 0, rule), P_sensory, Q_sensory)
     potentials = np.stack(history[:: rule.stages], axis=1)
     v = potentials[:, -2]
-    s, a, _, Q = _currents(circuit.recurrent, v, P_sensory, Q_sensory)
+    s, a, P, Q = _currents(circuit.recurrent, v, P_sensory, Q_sensory)
 
     def current(synapses, a):
         return a * (synapses.erev - v[:, synapses.lists.post])
@@ -115,6 +115,7 @@ def observe(circuit, x, dt, v, rule):
         "potentials": potentials,
         "conductance": Q,
         "tau": circuit.cm / Q,
+        "slope": (P - Q * v) / circuit.cm,
         "leak": circuit.leak_p - circuit.leak_q * v,
         "currents": current(circuit.recurrent, a),
         "sensory_currents": current(circuit.sensory, a_sensory),

@@ -57,11 +57,12 @@ def _step(field, x, h, rule, v):
 def observe(field, x, dt, v, rule):
     """What happens inside of n steps, from their inputs (n, I), elapsed times (n,) and the states before (n, N).
 
-    Drive and leak, whose sum is v', are those at the beginning of the last unfold, potentials[:, -2].
+    Drive and leak, and their sum, the slope v', are those at the beginning of the last unfold, potentials[:, -2].
     """
     history, zs = _step(field, x, _unfold_length(dt[:, None], 0, rule), rule, v)
     potentials = np.stack(history[:: rule.stages], axis=1)
-    return {"potentials": potentials, "drive": field.f(zs[-rule.stages]), "leak": -field.Q * potentials[:, -2]}
+    drive, leak = field.f(zs[-rule.stages]), -field.Q * potentials[:, -2]
+    return {"potentials": potentials, "drive": drive, "leak": leak, "slope": drive + leak}
 
 
 def forward(field, x, dt, lengths, h0, rule, keep, workspace):
