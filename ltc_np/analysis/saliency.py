@@ -60,7 +60,7 @@ def saliency(
     >>> import numpy as np
     >>> from ltc_np import LTCRNN, AutoNCP, analysis
     >>> model = LTCRNN(AutoNCP(16, 2), input_dim=3, seed=0)
-    >>> analysis.saliency(model, np.zeros((7, 3)), dt=0.5, step=4)[5:].any()
+    >>> bool(analysis.saliency(model, np.zeros((7, 3)), dt=0.5, step=4)[5:].any())
     False
     """
     y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, return_sequences=True)
