@@ -102,18 +102,22 @@ class ClosedForm(Layer):
         (B, T, _), v = x.shape, h0
         motor = np.empty((B, T, self.output_size), x.dtype)
         for t in range(T):
-            h = dt[:, t, None]
-            kinds = [
-                (synapses, synapses.sigma * (source[:, synapses.lists.pre] - synapses.mu))
-                for synapses, source in ((circuit.recurrent, v), (circuit.sensory, mapped[:, t]))
-            ]
-            new = _published(circuit, h, v, kinds) if self.formula == "published" else _frozen(
-                circuit, h, v, kinds, solvers
-            )  # fmt: skip
+            with np.errstate(over="ignore", invalid="ignore"):  # the published formula may grow; the model looks
+                new = self._step(circuit, dt[:, t, None], v, mapped[:, t], solvers)
             live = (t < lengths)[:, None]  # behind the end of a sequence dt is 0, where not every formula stays
             v = np.where(live, new, v)
             motor[:, t] = v[:, : self.output_size]
         return mapping.map_features(self.layer.output_mapping, "output", motor, p, workspace), v, None
+
+    def _step(self, circuit: Any, h: Array, v: Array, x: Array, solvers: Any) -> Array:
+        """v (B, N) after h (B, 1), with the inputs x (B, I)."""
+        kinds = [
+            (synapses, synapses.sigma * (source[:, synapses.lists.pre] - synapses.mu))
+            for synapses, source in ((circuit.recurrent, v), (circuit.sensory, x))
+        ]
+        if self.formula == "published":
+            return _published(circuit, h, v, kinds)
+        return _frozen(circuit, h, v, kinds, solvers)
 
     def backward(self, *args: Any, **keywords: Any) -> NoReturn:
         raise NotImplementedError(

@@ -10,7 +10,7 @@ from ..base import checks
 from ..base.calls import explained
 from ..base.layout import part, raw
 from .rebuilt import check_model, rebuilt
-from .result import Data, Kept, Row, error_of, simplified, size_of
+from .result import Data, Kept, Row, measured, simplified, size_of
 from .shrink import can_shrink, shrink
 from .use import uses
 
@@ -117,7 +117,7 @@ def prune(
 
     def judged(other: Model) -> float:
         if error is None:
-            return error_of(data.outputs(other), wanted).relative
+            return measured(other, data, wanted).relative
         return checks.number("error", error(other), -np.inf)
 
     kept = {k: _everything(model.layers[k]) for k in wired}

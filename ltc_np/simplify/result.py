@@ -148,13 +148,15 @@ class Simplified(NamedTuple):
         Parameters
         ----------
         x, dt, lengths
-            As for a call.
+            As for a call; a model without elapsed time is not told ``dt``.
         """
+        data = Data(x, dt, lengths)
         times: dict[str, list[float]] = {"model": [], "original": []}
         for trial in range(TRIALS + 1):  # the first one compiles and prepares
             for name, taken in times.items():
+                model = getattr(self, name)
                 begun = time.perf_counter()
-                getattr(self, name)(x, dt=dt, lengths=lengths)
+                model(**data.told(model))
                 taken += [time.perf_counter() - begun] if trial else []
         return min(times["model"]) / min(times["original"])
 
@@ -202,6 +204,16 @@ def error_of(y: Array, wanted: Array) -> Error:
     return Error(largest, rms, rms / spread)
 
 
+def measured(model: Network, data: Data, wanted: Array) -> Error:
+    """The `Error` of a model on data; infinite where its state overflows."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            y = data.outputs(model)
+    except FloatingPointError:
+        return Error(np.inf, np.inf, np.inf)
+    return error_of(y, wanted)
+
+
 def size_of(model: Network) -> Size:
     """The `Size` of a network."""
     synapses, evaluations = map(sum, zip(*map(_synapses, model.layers), strict=True))
@@ -227,5 +239,5 @@ def _synapses(value: Any) -> tuple[int, int]:
 
 def simplified(original: Model, model: Model, data: Data, **others: Any) -> Simplified:
     """The result for two models and the data to compare them on."""
-    error = error_of(data.outputs(model), data.outputs(original))
+    error = measured(model, data, data.outputs(original))
     return Simplified(model, original, error, size_of(original), size_of(model), **others)

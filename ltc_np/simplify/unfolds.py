@@ -13,7 +13,7 @@ from ..cells.base import replaced
 from ..kernels.codes import SOLVERS
 from ..solver_error import solver_error
 from .rebuilt import check_model, rebuilt
-from .result import Data, Row, error_of, simplified, size_of
+from .result import Data, Row, measured, simplified, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,7 +97,7 @@ def fewer_unfolds(
 
     def judged(other: Model) -> float:
         if error is None:
-            return error_of(data.outputs(other), wanted_outputs).relative
+            return measured(other, data, wanted_outputs).relative
         return checks.number("error", error(other), -np.inf)
 
     # solver_error settles its reference to a hundredth of what it is told is wanted.

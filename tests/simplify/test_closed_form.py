@@ -183,6 +183,17 @@ def test_sizes_and_error():
     assert "outputs differ by" in repr(result)
 
 
+def test_what_overflows_has_an_infinite_error():
+    """On the data the state grows by a factor of some synapses a step."""
+    model = LTCRNN(FullyConnected(19, 8), 3, seed=0, init="time_constants")
+    x = np.random.default_rng(0).normal(size=(2, 200, 3))
+    result = closed_form(model, x, dt=0.01, formula="published")
+    assert result.error == (np.inf, np.inf, np.inf)
+    with pytest.raises(FloatingPointError, match="overflows"):
+        result.model(x, dt=0.01)
+    assert closed_form(model, x, dt=0.01).error.relative < 0.1
+
+
 def test_refusals():
     model = LTCRNN(AutoNCP(8, 2), 3, seed=0)
     x = np.zeros((2, 3, 3))
