@@ -166,6 +166,19 @@ def yearly(folder, fold, sizes):
     return Split(learnt(FIRST_VALID), valid, learnt(first_test), test)
 
 
+SEEN = 30  # years of a window with one answer
+
+
+def window(folder, fold, sizes):
+    """The same as one answer to each window of the 30 years before."""
+    years, numbers = sunspots.read(folder / "sunspots.csv")
+    cases = np.lib.stride_tricks.sliding_window_view(numbers.astype(np.float32), SEEN + 1)
+    asked = years[SEEN:]
+    valid, test = asked >= FIRST_VALID, asked >= sunspots.FIRST_TEST_YEAR
+    rows = np.flatnonzero(~valid), np.flatnonzero(valid & ~test), np.flatnonzero(test)
+    return cut({"x": cases[:, :SEEN, None], "y": cases[:, SEEN:]}, *rows)
+
+
 def spectra(folder, fold, sizes):
     """Means of 50 wavelengths, normalised in each spectrum and then at every wavelength; see long_range.py."""
     x, y, rows = long_range.stored(folder / "ethanol.npz", 50, 3)
@@ -243,6 +256,7 @@ TASKS = [
     Task("gunpoint", partial(archived, "GunPoint", 2), 80, "GunPoint, one step in two: 75 steps", classes=2),
     Task("power", partial(archived, "ItalyPowerDemand", 1), 100, "ItalyPowerDemand, 24 steps", classes=2),
     Task("sunspots", yearly, 100, "sunspots, the number of the next year", every_step=True),
+    Task("window", window, 60, f"sunspots, the number of the next year as the answer to the {SEEN} years before"),
     Task(
         "adding", adding, 10, f"the sum of two marked numbers in {STEPS} steps of noise; 320 sequences, 10 epochs",
         sizes=(320, 100, 500), small=(32, 16, 16),

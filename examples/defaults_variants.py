@@ -47,7 +47,7 @@ TIMES = [
     *one("time_constants", None, of_ltc=True),
     Variant("time constants from a tenth of a step", extra="fast", of_ltc=True),
 ]
-READOUTS = one("readout", "last", "mean", "max", of_whole=True)
+READOUTS = one("readout", "last", "mean", "max", "last+mean", of_whole=True)
 RATES = one("learning_rate", 0.003, 0.03)
 # What made no difference, or was worse, in the first look.
 MINOR = [

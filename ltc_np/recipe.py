@@ -7,11 +7,11 @@ examples/defaults.py compares recipes; docs/training.md says what to change firs
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .base import checks
 from .cells import GRU, LSTM, LTC, CfC
-from .layers import Bidirectional, Dense, Dropout, MixedMemory, Pooling, Standardize
+from .layers import Bidirectional, Dense, Dropout, MixedMemory, Pooling, Residual, Standardize
 from .layers.pooling import KINDS
 from .model import Model
 from .optim import AdamW, CosineDecay
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CELLS = ("ltc", "cfc", "lstm", "gru")
 WIRINGS = ("full", "ncp")
-READOUTS = ("auto", *KINDS)  # how one answer comes of all steps
+READOUTS = ("auto", "last+mean", *KINDS)  # how one answer comes of all steps
 SCHEDULES = ("constant", "cosine")
 
 
@@ -48,10 +48,10 @@ class Recipe:
         Put an LSTM beside the cell.
     bidirectional : bool
         Where a whole sequence gets one answer: read it in both directions.  Has no effect where every step gets one.
-    readout : "auto", "last", "mean" or "max"
+    readout : "auto", "last", "mean", "max" or "last+mean"
         Where a whole sequence gets one answer: what of the cell's outputs over time is read.  "auto" is the last one of
-        an LTC with ``time_constants``, which remembers that long, and the mean where a cell may forget or reads in both
-        directions.
+        an LTC with ``time_constants``, which remembers that long; where a cell may forget or reads in both directions,
+        it is the mean for classes, and for numbers, which may be a forecast, the sum of both.
     dropout : float in [0, 1)
         Share of the cell's outputs that are dropped in training.
     standardize : bool
@@ -139,8 +139,8 @@ class Recipe:
             cell = Bidirectional(cell)
         layers: list[Layer] = [Standardize()] if self.standardize else []
         layers += [cell]
-        if not every_step and self._pooling != "last":
-            layers += [Pooling(self._pooling)]
+        if not every_step:
+            layers += self._pooled(numbers)
         if self.dropout:
             layers += [Dropout(self.dropout)]
         layers += [Dense(outputs)]
@@ -165,12 +165,14 @@ class Recipe:
         }
         return model.fit(x, y, **(settings | more))
 
-    @property
-    def _pooling(self) -> PoolingKind:
-        if self.readout != "auto":
-            return self.readout
-        remembers = self.cell == "ltc" and self.time_constants is not None
-        return "last" if remembers and not self.bidirectional else "mean"
+    def _pooled(self, numbers: bool) -> list[Layer]:
+        """The layers that make one answer of all steps."""
+        remembers = self.cell == "ltc" and self.time_constants is not None and not self.bidirectional
+        of_others: ReadoutKind = "last+mean" if numbers else "mean"
+        kind = ("last" if remembers else of_others) if self.readout == "auto" else self.readout
+        if kind == "last+mean":
+            return [Residual(Pooling("mean"))]
+        return [] if kind == "last" else [Pooling(cast("PoolingKind", kind))]
 
     def _cell(self, step: float, duration: float) -> Layer:
         if self.cell == "ltc":

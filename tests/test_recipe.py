@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ltc_np import Model
 from ltc_np.recipe import CELLS, Recipe
 
 
@@ -21,15 +22,30 @@ def test_layers():
 
 
 def test_the_readout_is_that_of_what_remembers():
-    def pools(**changes):
-        return "Pooling" in parts(Recipe(**changes))
+    def readout(numbers=False, **changes):
+        (found,) = set(parts(Recipe(**changes), numbers=numbers)) & {"Pooling", "Residual"} or {"last"}
+        return found
 
-    assert not pools()
-    assert pools(time_constants=None)
-    assert pools(bidirectional=True)
-    assert all(pools(cell=cell) for cell in CELLS if cell != "ltc")
-    assert not pools(cell="cfc", readout="last")
-    assert pools(readout="max")
+    assert readout() == readout(numbers=True) == "last"
+    for changes in ({"time_constants": None}, {"bidirectional": True}, {"cell": "cfc"}, {"cell": "lstm"}):
+        assert readout(**changes) == "Pooling"
+        assert readout(numbers=True, **changes) == "Residual"
+    assert readout(cell="cfc", readout="last") == "last"
+    assert readout(readout="max") == "Pooling"
+    assert readout(readout="last+mean") == "Residual"
+
+
+def test_last_and_mean():
+    """The sum of the cell's last output and of their mean, before the readout; within lengths."""
+    x = np.random.default_rng(0).normal(size=(2, 6, 3))
+    model = Recipe(cell="gru", units=4, standardize=False).model(3, 2, steps=6, every_step=False, numbers=True, seed=0)
+    cell = Model(*model.layers[:1], input_dim=3, dtype=model.dtype)
+    cell.theta = model.theta[: cell.theta.size]
+    lengths = [6, 4]
+    for row, length, found in zip(x, lengths, model(x, lengths=lengths), strict=True):
+        states = cell(row[:length])
+        weights, bias = (model.params[name] for name in model.params if name.startswith("2."))
+        np.testing.assert_allclose(found, (states[-1] + states.mean(0)) @ weights + bias, rtol=1e-5, atol=1e-6)
 
 
 def test_time_constants_reach_over_a_sequence():
