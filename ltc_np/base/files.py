@@ -83,7 +83,7 @@ def write_all(contents: Mapping[pathlib.Path, bytes]) -> None:
     try:
         for path, content in contents.items():
             made[path] = _new_name(path)
-            _fill(made[path], functools.partial(_put, content))
+            _fill(made[path], functools.partial(put, content))
         for path in contents:
             os.replace(made[path], path)
     except BaseException as error:
@@ -119,7 +119,8 @@ def _fill(temporary: pathlib.Path, fill: Callable[[BinaryIO], object]) -> float:
         return os.fstat(file.fileno()).st_mtime
 
 
-def _put(content: bytes, file: BinaryIO) -> None:
+def put(content: bytes, file: BinaryIO) -> None:
+    """Write the content of a file."""
     file.write(content)
 
 

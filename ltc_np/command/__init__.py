@@ -63,6 +63,12 @@ def _gradcheck() -> Main:
     return main
 
 
+def _plot() -> Main:
+    from .plot import main
+
+    return main
+
+
 def _export() -> Main:
     from ..export.command import main
 
@@ -86,6 +92,7 @@ COMMANDS: dict[str, Callable[[], Main]] = {
     "evaluate": _evaluate,
     "predict": _predict,
     "info": _info,
+    "plot": _plot,
     "export": _export,
     "convert": _convert,
     "gradcheck": _gradcheck,

@@ -26,7 +26,7 @@ def of(task: Task, records: Records, x: list[Array], y: Array, where: Ints, now:
     Parameters
     ----------
     x : list of (T_i, I) arrays
-        What the network reads.
+        What the network reads, and elapsed times if there are any.
     y : (N, O) or (N,) array
         All answers, of the sequences one after the other; NaN where there is none.
     where : (N,) int array

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..model import Model
 
-KEY = "table"  # in the notes of a model
+KEY, HISTORY = "table", "history"  # in the notes of a model
 MISSING = ("error", "fill", "mask")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pathlib
 import sys
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base.command_line import DONE, Parser, run
-from . import baselines, options, outputs, records, roles, scores, split, tables
+from . import baselines, options, outputs, pictures, records, roles, scores, split, tables
 from .asked import Asked
 from .asked import outputs as outputs_of
-from .split import PARTS
+from .split import PARTS, TEST
+from .task import HISTORY
 
 if TYPE_CHECKING:
     import argparse
@@ -59,6 +61,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(parser, _train, argv)
 
 
+def _picture(args: argparse.Namespace) -> str | None:
+    """Where the picture goes; None without matplotlib if nobody has asked for it."""
+    if args.no_picture:
+        if args.picture is not None:
+            raise ValueError("--picture and --no-picture must not be given both: choose one")
+        return None
+    if args.picture is not None:
+        pictures.check_kind("--picture", args.picture)
+        return str(args.picture)
+    return str(pathlib.Path(args.out).with_suffix(".png")) if importlib.util.find_spec("matplotlib") else None
+
+
 class Result(NamedTuple):
     """A trained model, and what came of it."""
 
@@ -73,15 +87,19 @@ def _train(args: argparse.Namespace) -> int:
     recipe = options.of_recipe(args)
     if pathlib.Path(args.out).suffix.lower() != ".npz":
         raise ValueError(f"--out must be a file MODEL.npz, got {args.out}")
-    outputs.check({"--out": args.out}, [args.table], args.force)
+    picture = _picture(args)
+    outputs.check({"--out": args.out, "--picture": picture}, [args.table], args.force)
     table = tables.read(args.table)
     task = roles.task(args, table)
     if args.balanced and task.labels is None:
         raise ValueError("--balanced needs classes, got a target that is numbers (--task classes)")
     asked = prepare(task, table, args.time_unit)
     result = _fitted(asked, recipe, args)
-    outputs.write({args.out: outputs.saved(result.model)})
-    report = _report(result, args)
+    contents = {args.out: outputs.saved(result.model)}
+    if picture is not None:
+        contents[picture] = _drawn(picture, result)
+    outputs.write(contents)
+    report = _report(result, args) | {"picture": picture}
     print(json.dumps(report, indent=1) if args.json else _text(result, report, args))
     return DONE
 
@@ -144,20 +162,24 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> Result:
         train, held = train._replace(dt=None), held._replace(dt=None)
         if not args.quiet:
             print(f"{recipe.cell} takes no elapsed times: --time only says that rows are in order", file=sys.stderr)
-    history = recipe.fit(
-        model,
-        train.x,
-        train.y,
-        sequences=len(train.x),
-        dt=train.dt,
-        validation_data={"x": held.x, "y": held.y} | ({} if held.dt is None else {"dt": held.dt}),
-        loss="mse" if task.labels is None else "cross_entropy",
-        class_weight="balanced" if args.balanced else None,
-        missing="ignore",
-        seed=args.seed,
-        verbose=0 if args.quiet else "auto",
-    )
-    model.notes = task.notes()
+    try:
+        history = recipe.fit(
+            model,
+            train.x,
+            train.y,
+            sequences=len(train.x),
+            dt=train.dt,
+            validation_data={"x": held.x, "y": held.y} | ({} if held.dt is None else {"dt": held.dt}),
+            loss="mse" if task.labels is None else "cross_entropy",
+            class_weight="balanced" if args.balanced else None,
+            missing="ignore",
+            seed=args.seed,
+            verbose=0 if args.quiet else "auto",
+        )
+    except FloatingPointError as error:
+        what, _, _ = str(error).partition(";")
+        raise FloatingPointError(f"the training diverged, {what}: lower --learning-rate or set --clip-norm") from None
+    model.notes = task.notes() | {HISTORY: pictures.noted(history)}
     found = outputs_of(model, asked.x, asked.dt)
     return Result(model, asked, history, _scores(asked, recipe, found), found)
 
@@ -165,12 +187,30 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> Result:
 def _scores(asked: Asked, recipe: Recipe, found: list[Any]) -> dict[str, list[scores.Scores | None]]:
     """Measures of the network and of baselines, for each part."""
     y, where = asked.flat(asked.y), asked.flat(asked.where)
-    given = baselines.of(asked.task, asked.records, asked.x, y, where, asked.now)
+    x = asked.x
+    if asked.dt is not None:  # a baseline may know elapsed times too
+        x = [np.concatenate([own, dt[:, None]], axis=1) for own, dt in zip(asked.x, asked.dt, strict=True)]
+    given = baselines.of(asked.task, asked.records, x, y, where, asked.now)
     guesses = {f"{recipe.cell}, {recipe.units} units": asked.flat(found)} | given
     return {
         name: [scores.score(asked.task, guess, y, where == part, name not in given) for part in range(len(PARTS))]
         for name, guess in guesses.items()
     }
+
+
+def _drawn(path: str, result: Result) -> bytes:
+    """The learning curve, and answers of the test part beside the truth."""
+    read, where = result.asked, result.asked.where
+    drawn = [pictures.learning((result.model.notes or {})[HISTORY])]
+    if read.task.labels is not None or not read.task.every_step:
+        chosen = [k for k, part in enumerate(where) if (part == TEST).any()]
+        y = [np.where(where[k] == TEST, read.y[k], np.nan) if read.task.every_step else read.y[k] for k in chosen]
+        read = read._replace(y=y)
+        drawn.append(pictures.answers(read, [result.outputs[k] for k in chosen]))
+    elif len(read.task.target) <= pictures.MOST_TARGETS:
+        k = next(k for k, part in enumerate(where) if (part == TEST).any())
+        drawn.append(pictures.answers(read, result.outputs, read.records.names[k] if read.task.group else None))
+    return pictures.drawn(path, drawn)
 
 
 def _report(result: Result, args: argparse.Namespace) -> dict[str, Any]:
@@ -202,6 +242,10 @@ def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> s
     seconds = f"{report['epochs']} epochs in {report['seconds']:.1f} s, best after {report['best_epoch']}"
     lines.append(f"answers: {answers}; {seconds}")
     lines.append(f"{args.out}: {report['parameters']} parameters")
+    if report["picture"] is not None:
+        lines.append(f"{report['picture']}: learning curve, and answers beside the truth")
+    elif not args.no_picture:
+        lines.append('no picture without matplotlib: pip install "ltc-np[cli]"')
     return "\n".join(lines)
 
 

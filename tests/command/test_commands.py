@@ -2,12 +2,17 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from support import ROOT
 from support.tables import SMALL, waves, words, write_csv
 
-from ltc_np import load
+from ltc_np import LTCRNN, AutoNCP, Model, SpikingLIF, load
+from ltc_np.command import COMMANDS, USAGE, asked, split, tables, task
 
 
 def rows_of(path):
@@ -114,7 +119,8 @@ def test_test_groups_do_not_reach_the_weights(here, ltc):
     write_csv(here / "a.csv", columns)
     options = ["--target", "word", "--group", "who", *SMALL]
     assert ltc("train", "a.csv", "--out", "a.npz", *options)[0] == 0
-    kept = {who for who, part in parts_of_groups(here, ltc).items() if part == "test"}
+    read = asked.read(task.of_model(load("a.npz"), "a.npz"), tables.read("a.csv"), parts=True)
+    kept = {who for who, part in zip(read.records.names, read.where, strict=True) if part == split.TEST}
     assert len(kept) == 4  # of 24
     for column in ("a", "b"):
         columns[column] = [99.0 if who in kept else v for who, v in zip(columns["who"], columns[column], strict=True)]
@@ -124,13 +130,100 @@ def test_test_groups_do_not_reach_the_weights(here, ltc):
     assert (a.theta == b.theta).all() and (a.buffer_vector == b.buffer_vector).all()
 
 
-def parts_of_groups(here, ltc):
-    """Group -> part, by what `evaluate` says of a.npz on tables that lack a group's answers."""
-    from ltc_np.command import asked, tables, task
+def test_info_says_what_is_asked(trained, ltc):
+    status, out, err = ltc("info", trained / "waves.npz")
+    assert (status, err) == (0, "")
+    model = load(trained / "waves.npz")
+    for words_of_it in (
+        f"{model.layout.size} parameters",
+        "target: heat, 2 rows later (numbers)",
+        "time: time (numbers), an elapsed time of 1 is ",
+        "split by time: 0.15 for validation, 0.15 for the test, seed 0",
+        "trained for 2 epochs with mse",
+    ):
+        assert words_of_it in out, words_of_it
+    power = np.array(rows_of(trained / "waves.csv")["power"], float)[:54]
+    windows = np.concatenate([power[k : k + 13] for k in range(42)])  # a quarter of the 54 rows, from each on
+    assert f"feature: power: mean {windows.mean():.4g}, spread {windows.std():.4g}" in out
+    found = json.loads(ltc("info", trained / "words.npz", "--json")[1])
+    assert found["notes"]["table"]["labels"] == ["down", "flat", "up"]
+    assert found["parameters"] == load(trained / "words.npz").theta.size
+    assert found["buffers"]["0.mean"] == load(trained / "words.npz").buffers["0.mean"].tolist()
 
-    model = load("a.npz")
-    read = asked.read(task.of_model(model, "a.npz"), tables.read("a.csv"), parts=True)
-    return {
-        who: ("train", "validation", "test")[int(part)]
-        for who, part in zip(read.records.names, read.where, strict=True)
-    }
+
+def test_info_of_any_model(here, ltc):
+    LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").save("m.npz")
+    status, out, _ = ltc("info", "m.npz")
+    assert status == 0 and "3 inputs, 2 outputs at every step; reads elapsed times" in out and "target" not in out
+
+
+def test_gradcheck(trained, here, ltc):
+    for name in ("drive", "words"):
+        status, out, err = ltc("gradcheck", trained / f"{name}.npz", "--steps", "3")
+        assert (status, err) == (0, "") and "within the tolerance 1e-05" in out
+    # No difference is exact: with a tolerance that nothing can have the answer is no, which is another thing than 2.
+    status, out, err = ltc("gradcheck", trained / "drive.npz", "--tolerance", "1e-300", "--json")
+    assert (status, err) == (1, "")
+    found = json.loads(out)
+    assert not found["right"] and max(found["errors"].values()) < 1e-5
+    assert {"x", "h0", "dt"} <= set(found["errors"])
+    Model(SpikingLIF(3, input_dim=2), seed=0, backend="numpy").save("spikes.npz")
+    status, _, err = ltc("gradcheck", "spikes.npz")
+    assert status == 2 and "surrogate" in err
+
+
+def test_a_training_that_diverges_is_answer_1(here, ltc):
+    write_csv(here / "a.csv", waves())
+    options = [*SMALL, "--learning-rate", "1e30", "--no-standardize", "--clip-norm", "none", "--epochs", "20"]
+    status, out, err = ltc("train", "a.csv", "--target", "heat", "--out", "m.npz", *options)
+    assert (status, out) == (1, ""), err
+    assert err.count("\n") == 1 and "the training diverged, loss nan" in err
+    assert [path.name for path in here.iterdir()] == ["a.csv"]
+
+
+def test_files_are_replaced_with_force_only(trained, here, ltc):
+    line = ["predict", trained / "drive.npz", trained / "waves.csv", "--out", "p.csv"]
+    assert ltc(*line)[0] == 0
+    before = (here / "p.csv").read_bytes()
+    (here / "p.csv").write_text("mine")
+    assert ltc(*line)[0] == 2 and (here / "p.csv").read_text() == "mine"
+    assert ltc(*line, "--force")[0] == 0 and (here / "p.csv").read_bytes() == before
+
+
+def test_help_teaches_by_example(ltc):
+    assert ltc("--help") == (0, USAGE, "")
+    for command in COMMANDS:
+        assert f"  {command} " in USAGE
+        status, out, _ = ltc(command, "--help")
+        assert status == 0 and "example" in out and f"python -m ltc_np {command} " in out
+    status, out, err = ltc()
+    assert (status, out, err) == (2, "", USAGE)
+
+
+def test_help_loads_numpy_only_and_commands_are_loaded_one_by_one():
+    """The help needs no command, and no command another library before it is used."""
+    code = """if True:
+        import sys
+        from ltc_np.command import COMMANDS, main
+        main(["--help"])
+        assert not [m for m in sys.modules if m.startswith("ltc_np.command.")], "help"
+        for get in COMMANDS.values():
+            get()
+        others = ("numba", "matplotlib", "pandas", "pyarrow", "tqdm", "torch", "sklearn")
+        print([m for m in others if m in sys.modules])
+    """
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert done.stdout.endswith("[]\n")
+
+
+def test_a_reader_that_has_enough(trained):
+    """`... | head -1` ends a command without a word."""
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    info = [sys.executable, "-u", "-m", "ltc_np", "info", "waves.npz", "--json"]
+    first = subprocess.Popen(info, cwd=trained, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first.stdout.readline()
+    first.stdout.close()
+    assert first.stderr.read() == ""
+    first.stderr.close()
+    first.wait()

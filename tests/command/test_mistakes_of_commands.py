@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from support import ROOT
-from support.tables import SMALL, waves, words, write_csv
+from support.tables import SMALL, change, waves, words, write_csv
 
 from ltc_np import LTCRNN, AutoNCP, load
 
@@ -182,20 +182,29 @@ MISTAKES = {
         ["gradcheck", "drive.npz", "--tolerance", "nan"],
         "must be a number between 0 and 1, got nan",
     ),
+    "picture of a kind": (["plot", "drive.npz", "waves.csv", "--out", "p.gif"], "--out must end in .png, .svg, .pdf"),
+    "picture of no group": (
+        ["plot", "words.npz", "--group", "g1", "--out", "p.png"],
+        "--group has no effect on",
+    ),
+    "picture without a table": (["plot", "drive.npz", "--what", "predictions", "--out", "p.png"], "needs TABLE"),
+    "picture of an unknown group": (
+        ["plot", "drive.npz", "waves.csv", "--group", "g1", "--out", "p.png"],
+        "--group must be a group of the table (it has none), got g1",
+    ),
+    "picture of one row": (["plot", "drive.npz", "waves.csv", "--last", "1", "--out", "p.png"], "--last must be at"),
+    "wiring of none": (["plot", "words.npz", "--out", "p.png"], "python -m ltc_np plot: "),
+    "learning of none": (["plot", "plain.npz", "--what", "learning", "--out", "p.png"], "it has no learning curve"),
+    "picture of what": (
+        ["plot", "waves.npz", "--out", "p.png", "--what", "loss"],
+        "argument --what: invalid choice: 'loss'",
+    ),
+    "picture and none": ([*TRAIN, "--picture", "p.png"], "--picture and --no-picture must not be given both"),
     "export of nothing": (["export", "nothing.npz", "c"], "No such file or directory"),
     "convert of nothing": (["convert", "nothing.safetensors", "new.npz"], "nothing.safetensors: No such file"),
     "bench": (["bench", "--runs", "0"], "--runs must be at least 1"),
 }
 IN_A_PROCESS = ("no option", "ragged", "window too long", "newer model", "unknown command", "out is there")
-
-
-def change(columns, **cells):
-    """A copy of columns with {name: {row: value}} changed."""
-    columns = {name: list(values) for name, values in columns.items()}
-    for name, values in cells.items():
-        for row, value in values.items():
-            columns[name][row] = value
-    return columns
 
 
 @pytest.fixture(scope="module")

@@ -39,3 +39,12 @@ def words(seed=0, n=24):
             for name, value in zip(found, row, strict=True):
                 found[name].append(value if isinstance(value, str) else round(float(value), 4))
     return found
+
+
+def change(columns, **cells):
+    """A copy of columns with {name: {row: value}} changed."""
+    columns = {name: list(values) for name, values in columns.items()}
+    for name, values in cells.items():
+        for row, value in values.items():
+            columns[name][row] = value
+    return columns

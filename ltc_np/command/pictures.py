@@ -1,0 +1,153 @@
+"""Pictures of a training, and of what a model does on a table."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import plot
+from ..base.optional import need
+from ..train.history import History
+from .split import PARTS, TEST, TRAIN, VALIDATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+
+    from ..base.types import Array, Ints, Numbers
+    from .asked import Asked
+
+KINDS = (".png", ".svg", ".pdf")
+SIZE = 16.0, 6.5  # cm of one picture, the width of a page
+DOTS = 200  # an inch
+DAY = 86400e6  # microseconds
+MOST_TARGETS = 6
+LAST = 200  # rows of a series that are to be told apart
+
+
+def check_kind(option: str, path: str) -> None:
+    """Refuse a name that is none of a picture, and pictures without matplotlib."""
+    if pathlib.Path(path).suffix.lower() not in KINDS:
+        raise ValueError(f"{option} must end in {', '.join(KINDS)}, got {path}")
+    need("matplotlib", "cli", "drawing")
+
+
+def drawn(path: str, draw: Sequence[Callable[[Axes], Any]]) -> bytes:
+    """The content of a file with pictures one above the other."""
+    figure = need("matplotlib.figure", "cli", "drawing").Figure
+    width, height = SIZE
+    with plot.style():
+        page = figure(figsize=(width / 2.54, height * len(draw) / 2.54), layout="constrained", dpi=DOTS)
+        for ax, own in zip(np.ravel(page.subplots(len(draw), 1)), draw, strict=True):
+            own(ax)
+        content = io.BytesIO()
+        page.savefig(content, format=pathlib.Path(path).suffix[1:].lower())
+    return content.getvalue()
+
+
+def noted(history: History) -> dict[str, Any]:
+    """A history in plain data, for the notes of a model."""
+    return {"epoch": history.epoch, "val_epoch": history.val_epoch, "best_epoch": history.best_epoch,
+            "measured": dict(history)}  # fmt: skip
+
+
+def learning(saved: dict[str, Any]) -> Callable[[Axes], Any]:
+    """Draws the learning curves of `noted`."""
+    history = History()
+    history.epoch, history.val_epoch, history.best_epoch = saved["epoch"], saved["val_epoch"], saved["best_epoch"]
+    history.update(saved["measured"])
+    return lambda ax: plot.learning_curves(history, ax=ax)
+
+
+def answers(asked: Asked, outputs: list[Array], group: str | None = None, last: int = LAST) -> Callable[[Axes], Any]:
+    """Draws answers beside the truth: over time, or all in one picture where a sequence has one answer."""
+    task = asked.task
+    if task.labels is not None:
+        return lambda ax: _confusion(asked, outputs, ax)
+    if not task.every_step:
+        return lambda ax: _scatter(asked, outputs, ax)
+    k = sequence(asked, group)
+    own, H = asked.records.rows[k], task.horizon
+    if len(task.target) > MOST_TARGETS:
+        raise ValueError(f"at most {MOST_TARGETS} targets fit into one picture, got {len(task.target)}")
+    beyond = np.full((H, len(task.target)), np.nan)  # before the first forecast, and after the last true value
+    truth, guess = np.concatenate([asked.now[own], beyond]), np.concatenate([beyond, outputs[k]])
+    t = _times(asked, k)
+    if H:
+        t = np.concatenate([t, t[-1] + np.arange(1, H + 1) * (np.median(np.diff(t)) if len(t) > 1 else 1)])
+    begins = {part: when for part, when in _begins(asked.where[k], t, H).items() if when >= t[-last - H :][0]}
+    truth, guess, t = truth[-last - H :], guess[-last - H :], t[-last - H :]
+    one = len(task.target) == 1
+
+    def draw(ax: Axes) -> None:
+        flat = (truth[:, 0], guess[:, 0]) if one else (truth, guess)
+        plot.predictions(t, *flat, names=task.target, ax=ax)
+        if asked.records.dates:
+            ax.xaxis_date()
+        name = f", {task.group} {asked.records.names[k]}" if task.group else ""
+        ax.set_xlabel((task.time or "row") + name)
+        for part, when in begins.items():
+            ax.axvline(when, color="gray", linestyle=":", linewidth=0.8)
+            ax.text(when, 1, f" {part}", transform=ax.get_xaxis_transform(), va="top", color="gray", fontsize="small")
+
+    return draw
+
+
+def _begins(where: Ints, t: Numbers, H: int) -> dict[str, Any]:
+    """When the targets of the validation and of the test begin, if the table was split by time."""
+    if not (where == TRAIN).any() or not (where == TEST).any():
+        return {}
+    return {PARTS[part]: t[H:][where == part][0] for part in (VALIDATION, TEST)}
+
+
+def sequence(asked: Asked, group: str | None) -> int:
+    """Which sequence a group is; the first one for None."""
+    names = asked.records.names
+    if group is None:
+        return 0
+    if group not in names or asked.task.group is None:
+        known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        raise ValueError(f"--group must be a group of the table ({known or 'it has none'}), got {group}")
+    return names.index(group)
+
+
+def _times(asked: Asked, k: int) -> Numbers:
+    """When the rows were observed; of dates, in matplotlib's days."""
+    own, times = asked.records.rows[k], asked.records.times
+    if times is None:
+        return np.arange(len(own), dtype=float)
+    return times[own] / DAY if asked.records.dates else times[own].astype(float)
+
+
+def _confusion(asked: Asked, outputs: list[Array], ax: Axes) -> None:
+    """How often each class was taken for each."""
+    labels, y = asked.task.labels or (), asked.flat(asked.y)
+    known = ~np.isnan(y)
+    guess = asked.flat(outputs).argmax(1)[known]
+    counts = np.zeros((len(labels), len(labels)), int)
+    np.add.at(counts, (y[known].astype(int), guess), 1)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    ticks = np.arange(len(labels))
+    ax.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > 3 else 0)
+    ax.set_yticks(ticks, labels)
+    ax.set(xlabel=f"predicted {asked.task.target[0]}", ylabel=f"true {asked.task.target[0]}")
+    if len(labels) <= 12:
+        for at in np.ndindex(counts.shape):
+            dark = share[at] > 0.5
+            ax.text(at[1], at[0], str(counts[at]), ha="center", va="center", color="white" if dark else "black")
+
+
+def _scatter(asked: Asked, outputs: list[Array], ax: Axes) -> None:
+    """Each answer over the truth."""
+    y, guess = asked.flat(asked.y), asked.flat(outputs)
+    for k, name in enumerate(asked.task.target):
+        ax.plot(y[:, k], guess[:, k], ".", label=name)
+    ends = [np.nanmin(y), np.nanmax(y)]
+    ax.plot(ends, ends, color="black", linewidth=0.6, label="as it is")
+    ax.set(xlabel="true", ylabel="predicted")
+    ax.legend()

@@ -1,0 +1,81 @@
+"""``python -m ltc_np plot``: pictures of a model, of its training, and of what it does on a table."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from .. import plot
+from ..base.command_line import DONE, Parser, run
+from ..model import load
+from . import asked, options, outputs, pictures, tables
+from .task import HISTORY, of_model
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from ..model import Model
+
+ABOUT = """\
+Draw a picture of a network: of what it does on a table, of itself, or of its training.
+
+  predictions      answers beside the truth (default with TABLE); of classes, which was taken for which
+  wiring           which neuron drives which, and how strongly (default without TABLE)
+  learning         the loss over the epochs of the training
+
+examples:
+    python -m ltc_np plot sunspots.npz sunspots.csv --out forecast.png
+    python -m ltc_np plot sunspots.npz --what learning --out learning.svg"""
+OF_A_TABLE, OF_ITSELF = ("predictions",), ("wiring", "learning")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw; the exit status."""
+    parser = Parser("plot", ABOUT)
+    parser.add_argument("model", metavar="MODEL", help="a file of `train`; a wiring also of Model.save")
+    parser.add_argument("table", metavar="TABLE", nargs="?", help="a file .csv, .npz or .parquet")
+    parser.add_argument("--what", choices=(*OF_A_TABLE, *OF_ITSELF), help="which picture; see above")
+    parser.add_argument("--out", required=True, metavar="FILE", help=f"the picture: a file {', '.join(pictures.KINDS)}")
+    parser.add_argument("--group", metavar="NAME", help="which sequence of the table; default: the first one")
+    parser.add_argument(
+        "--last", type=int, metavar="N", help=f"draw the last N rows of it; default: {pictures.LAST}, or fewer"
+    )
+    options.add_force(parser)
+    options.add_json(parser)
+    return run(parser, _plot, argv)
+
+
+def _plot(args: argparse.Namespace) -> int:
+    what = args.what or ("wiring" if args.table is None else "predictions")
+    if what in OF_A_TABLE and args.table is None:
+        raise ValueError(f"--what {what} needs TABLE, on which the network runs")
+    if what in OF_ITSELF:
+        for name, value in (("TABLE", args.table), ("--group", args.group), ("--last", args.last)):
+            if value is not None:
+                raise ValueError(f"{name} has no effect on --what {what}, got {value}")
+    if args.last is not None and args.last < 2:
+        raise ValueError(f"--last must be at least 2, got {args.last}")
+    pictures.check_kind("--out", args.out)
+    outputs.check({"--out": args.out}, [path for path in (args.model, args.table) if path], args.force)
+    model = load(args.model, backend="auto" if what == "predictions" else "numpy")
+    draw = _of_itself(what, model, args.model) if what in OF_ITSELF else _of_a_table(what, model, args)
+    outputs.write({args.out: pictures.drawn(args.out, [draw])})
+    print(json.dumps({"file": args.out, "what": what}) if args.json else f"{args.out}: {what} of {args.model}")
+    return DONE
+
+
+def _of_itself(what: str, model: Model, path: str) -> Callable[..., Any]:
+    notes = model.notes or {}
+    if what == "learning":
+        if HISTORY not in notes:
+            raise ValueError(f"{path}: was not trained by `python -m ltc_np train`, so it has no learning curve")
+        return pictures.learning(notes[HISTORY])
+    return lambda ax: plot.wiring(model, ax=ax)
+
+
+def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[..., Any]:
+    task = of_model(model, args.model)
+    read = asked.read(task, tables.read(args.table), parts=False)
+    last = args.last or pictures.LAST
+    return pictures.answers(read, asked.outputs(model, read.x, read.dt), args.group, last)

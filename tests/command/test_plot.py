@@ -1,0 +1,107 @@
+"""Pictures from the command line: what is in the files, and what they are drawn of."""
+
+import numpy as np
+import pytest
+from support.tables import SMALL, waves, write_csv
+
+from ltc_np import load
+from ltc_np.command import asked, pictures, tables
+from ltc_np.command.task import of_model
+
+pyplot = pytest.importorskip("matplotlib.pyplot")
+image = pytest.importorskip("matplotlib.image")
+
+
+def test_kinds_of_files(trained, here, ltc):
+    beginnings = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    for kind, beginning in beginnings.items():
+        status, out, err = ltc("plot", trained / "waves.npz", trained / "waves.csv", "--out", f"p.{kind}")
+        assert (status, err) == (0, "") and out.startswith(f"p.{kind}: predictions of ")
+        assert (here / f"p.{kind}").read_bytes().startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("waves", ["waves.csv", "--last", "20"]),
+        ("words", ["words.csv"]),
+        ("waves", ["--what", "wiring"]),
+        ("words", ["--what", "learning"]),
+    ],
+    ids=str,
+)
+def test_pictures(model, options, trained, here, ltc):
+    options = [trained / option if str(option).endswith(".csv") else option for option in options]
+    status, _, err = ltc("plot", trained / f"{model}.npz", *options, "--out", "p.png")
+    assert (status, err) == (0, "")
+    pixels = image.imread(here / "p.png")
+    height, width = pixels.shape[:2]
+    assert abs(width - 16 / 2.54 * 200) < 2 and height > 400
+    assert 0.005 < (pixels[..., :3].min(-1) < 0.9).mean() < 0.6  # something is drawn, on white
+
+
+def test_forecasts_stand_where_they_are_about(trained):
+    """The answer at a row is drawn H rows later, the last ones after the table's end; parts are marked."""
+    model = load(trained / "waves.npz")
+    task = of_model(model, "m")
+    read = asked.read(task, tables.read(str(trained / "waves.csv")), parts=True)
+    found = asked.outputs(model, read.x, read.dt)
+    figure, ax = pyplot.subplots()
+    pictures.answers(read, found)(ax)
+    truth, guess, *marks = (line.get_xydata() for line in ax.get_lines())
+    heat, t = np.array(waves()["heat"]), np.array(waves()["time"])
+    assert len(truth) == len(guess) == 82
+    assert (truth[:80, 1] == heat).all() and np.isnan(truth[80:, 1]).all()
+    assert np.isnan(guess[:2, 1]).all() and (guess[2:, 1] == found[0][:, 0]).all()
+    assert (guess[:80, 0] == t).all() and (np.diff(guess[79:, 0]) > 0).all()
+    assert [mark[0, 0] for mark in marks] == [t[56], t[68]]
+    assert [text.get_text().strip() for text in ax.texts] == ["validation", "test"]
+    pyplot.close(figure)
+
+
+def test_the_counts_of_classes(trained):
+    model = load(trained / "words.npz")
+    read = asked.read(of_model(model, "m"), tables.read(str(trained / "words.csv")), parts=False)
+    found = asked.outputs(model, read.x, read.dt)
+    figure, ax = pyplot.subplots()
+    pictures.answers(read, found)(ax)
+    counts = np.array([int(text.get_text()) for text in ax.texts]).reshape(3, 3)
+    guess = np.array(found).argmax(1)
+    assert counts.tolist() == [
+        [int(((guess == j) & (np.array(read.y) == i)).sum()) for j in range(3)] for i in range(3)
+    ]
+    pyplot.close(figure)
+
+
+def test_train_draws_beside_its_model(here, ltc):
+    write_csv(here / "waves.csv", waves())
+    options = [option for option in SMALL if option != "--no-picture"]
+    line = ["train", "waves.csv", "--target", "heat", "--time", "time", *options]
+    assert ltc(*line, "--out", "m.npz")[0] == 0
+    assert sorted(path.name for path in here.iterdir()) == ["m.npz", "m.png", "waves.csv"]
+    status, _, err = ltc(*line, "--out", "other.npz", "--picture", "m.png")
+    assert status == 2 and "--picture: m.png is there already: give --force" in err
+    assert sorted(path.name for path in here.iterdir()) == ["m.npz", "m.png", "waves.csv"]
+    assert ltc(*line, "--out", "other.npz", "--picture", "p.svg")[0] == 0
+    assert sorted(path.name for path in here.iterdir()) == ["m.npz", "m.png", "other.npz", "p.svg", "waves.csv"]
+
+
+def test_a_full_disk_leaves_no_half(here, ltc, monkeypatch):
+    """The picture cannot be written, so the model is not there either."""
+    from ltc_np.base import files
+
+    write_csv(here / "waves.csv", waves())
+    options = [option for option in SMALL if option != "--no-picture"]
+    put, seen = files.put, []
+
+    def full(content, file):
+        seen.append(file.name)
+        if len(seen) == 2:
+            raise OSError(28, "No space left on device")
+        put(content, file)
+
+    monkeypatch.setattr(files, "put", full)
+    status, out, err = ltc("train", "waves.csv", "--target", "heat", *options, "--features", "power", "--out", "m.npz")
+    assert (status, out) == (2, "") and len(seen) == 2
+    assert err == "python -m ltc_np train: m.png: No space left on device; nothing was written\n"
+    assert sorted(path.name for path in here.iterdir()) == ["waves.csv"]

@@ -1,0 +1,227 @@
+"""What `train` makes of tables: times, windows, missing values, kinds of files; and what it leaves."""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+from support.tables import SMALL, change, waves, words, write_csv
+
+from ltc_np import load
+from ltc_np.command import asked, split, tables
+from ltc_np.command.task import of_model
+from ltc_np.data import forward_fill
+
+WAVES = ["--target", "heat", "--time", "time"]
+
+
+def trained_on(ltc, columns, *options, name="table"):
+    """The model of a training on a table, and its report."""
+    write_csv(pathlib.Path(f"{name}.csv"), columns)
+    status, out, err = ltc("train", f"{name}.csv", "--out", f"{name}.npz", "--force", "--json", *options, *SMALL)
+    assert status == 0, err
+    return load(f"{name}.npz"), json.loads(out)
+
+
+def test_the_same_table_in_every_kind_of_file(here, ltc):
+    model, _ = trained_on(ltc, waves(), *WAVES)
+    np.savez("table2.npz", **{name: np.array(values) for name, values in waves().items()})
+    assert ltc("train", "table2.npz", "--out", "other.npz", *WAVES, *SMALL)[0] == 0
+    assert (load("other.npz").theta == model.theta).all()
+    text = (here / "table.csv").read_text()
+    (here / "semicolons.csv").write_text("\ufeff" + text.replace(",", ";").replace("\n", "\r\n"), encoding="utf-8")
+    assert ltc("train", "semicolons.csv", "--out", "other.npz", "--force", *WAVES, *SMALL)[0] == 0
+    assert (load("other.npz").theta == model.theta).all()
+
+
+def test_parquet(here, ltc):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = waves() | {"word": ["a", "b"] * 40}
+    parquet.write_table(pyarrow.table(columns), "table.parquet")
+    assert ltc("train", "table.parquet", "--out", "m.npz", "--ignore", "word", *WAVES, *SMALL)[0] == 0
+    model, _ = trained_on(ltc, waves(), *WAVES)
+    assert (load("m.npz").theta == model.theta).all()
+    assert ltc("predict", "m.npz", "table.parquet", "--out", "p.parquet")[0] == 0
+    assert ltc("predict", "m.npz", "table.parquet", "--out", "p.npz")[0] == 0
+    found = parquet.read_table("p.parquet")
+    assert (found["predicted_heat"].to_numpy() == np.load("p.npz")["predicted_heat"]).all()
+
+
+def test_without_pyarrow_the_line_says_what_to_install(here, ltc, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    (here / "table.parquet").write_bytes(b"PAR1")
+    status, out, err = ltc("train", "table.parquet", "--out", "m.npz", *WAVES)
+    assert (status, out) == (2, "")
+    assert err == 'python -m ltc_np train: reading table.parquet needs pyarrow: pip install "ltc-np[cli]"\n'
+
+
+def test_dates_are_elapsed_times(here, ltc):
+    """Hours from one row to the next, as dates and as numbers: the same training, if the unit is an hour in both."""
+    hours = np.cumsum(np.random.default_rng(3).integers(1, 9, 80))
+    dates = [str(np.datetime64("2024-02-27T22:00:00") + np.timedelta64(int(h), "h")).replace("T", " ") for h in hours]
+    by_number, _ = trained_on(ltc, waves() | {"time": hours.tolist()}, *WAVES, "--time-unit", "1")
+    by_date, _ = trained_on(ltc, waves() | {"time": dates}, *WAVES, "--time-unit", "h", name="dates")
+    assert (by_number.theta == by_date.theta).all()
+    assert by_date.notes["table"]["unit"] == 3600 and by_date.notes["table"]["dates"]
+    usual, _ = trained_on(ltc, waves() | {"time": dates}, *WAVES, name="usual")
+    first = np.diff(hours[:56], prepend=2 * hours[0] - hours[1])
+    assert usual.notes["table"]["unit"] == 3600 * np.median(first)
+    assert ltc("predict", "dates.npz", "dates.csv", "--out", "p.csv")[0] == 0
+    assert (here / "p.csv").read_text().splitlines()[1].startswith(f"{dates[0]},")
+
+
+def test_missing_values(here, ltc):
+    table = change(waves(), power={0: None, 3: None, 4: "nan", 79: None}, heat={10: None, 70: "NA"})
+    power = np.array([np.nan if v is None or v == "nan" else v for v in table["power"]], float)[:, None]
+    mean = power[np.arange(56)][~np.isnan(power[:56])].mean()
+    for how in ("fill", "mask"):
+        model, report = trained_on(ltc, table, *WAVES, "--missing", how, name=how)
+        notes = model.notes["table"]
+        assert notes["first"] == pytest.approx([mean])
+        read = asked.read(of_model(model, "m"), tables.read(f"{how}.csv"), parts=True)
+        filled = forward_fill(power, dt=read.dt[0], first=notes["first"])
+        wanted = filled.values if how == "fill" else np.concatenate(filled, axis=1)
+        assert (read.x[0] == wanted).all() and model.input_size == wanted.shape[1]
+        assert report["answers"] == {"train": 56, "validation": 12, "test": 12}
+        assert ltc("predict", f"{how}.npz", f"{how}.csv", "--out", f"{how}_p.csv")[0] == 0
+    # what is missing in the target is not compared with anything
+    _, out, _ = ltc("evaluate", "fill.npz", "fill.csv", "--part", "test", "--json")
+    y = load("fill.npz")(forward_fill(power, first=[mean]).values, dt=read.dt[0])[68:, 0]
+    heat = np.array([np.nan if v in (None, "NA") else v for v in table["heat"]], float)[68:]
+    known = ~np.isnan(heat)
+    assert known.sum() == 11
+    wanted = np.sqrt(((y[known].astype(float) - heat[known]) ** 2).mean())
+    assert json.loads(out)["scores"]["rmse"] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_windows(here, ltc):
+    """The windows are those of the training rows, and each is a sequence of `fit`."""
+    assert split.windows([56], None, None) == (14, 1)
+    assert split.windows([5000], None, None) == (64, 19)
+    assert split.windows([100000], None, None) == (64, 32)
+    assert split.windows([20] * 30, None, None) == (None, 1)
+    assert split.windows([56], 20, 7) == (20, 7)
+    model, report = trained_on(ltc, waves(), *WAVES, "--window", "20", "--hop", "7")
+    assert report["answers"]["train"] == 56
+    task = of_model(model, "m")
+    read = asked.read(task, tables.read("table.csv"), parts=True)
+    found = split.training(task, read.x, read.dt, read.y, read.where, 20, 7)
+    assert [len(x) for x in found.x] == [20] * 6  # from 0, 7, ..., 35 of 56 rows
+    for k, (x, dt, y) in enumerate(zip(found.x, found.dt, found.y, strict=True)):
+        rows = slice(7 * k, 7 * k + 20)
+        assert (x == read.x[0][rows]).all() and (dt == read.dt[0][rows]).all() and (y == read.y[0][rows]).all()
+    held = split.validation(task, read.x, read.dt, read.y, read.where, 20)
+    assert len(held.x[0]) == 20 + 12 and np.isnan(held.y[0][:20]).all()
+    assert (held.y[0][20:, 0] == np.array(waves()["heat"])[56:68]).all()
+
+
+def test_every_group_is_cut_by_time_or_stays_whole(here, ltc):
+    table = {name: values * 5 for name, values in waves(n=40).items()}
+    table["who"] = [f"g{k // 40}" for k in range(200)]
+    order = np.random.default_rng(0).permutation(5)
+    mixed = np.argsort([order[k // 40] + 5 * (k % 40) for k in range(200)])  # rows of groups between each other
+    table = {name: [values[k] for k in mixed] for name, values in table.items()}
+    for by, counts in (("time", [5 * 28, 5 * 6, 5 * 6]), ("group", [3 * 40, 40, 40])):
+        _, report = trained_on(ltc, table, *WAVES, "--group", "who", "--split", by)
+        assert list(report["answers"].values()) == counts
+    # all groups are alike, so answers are too, in the rows where they stand in the table
+    assert ltc("predict", "table.npz", "table.csv", "--out", "p.npz")[0] == 0
+    with np.load("p.npz") as found:
+        assert found["who"].tolist() == table["who"]
+        values = {who: found["predicted_heat"][found["who"] == who] for who in set(table["who"])}
+    assert all((own == values["g0"]).all() for own in values.values())
+
+
+def test_several_targets_and_cells(here, ltc):
+    columns = waves() | {"two": [2 * v + 1 for v in waves()["heat"]]}
+    options = ["--target", "heat,two", "--time", "time", "--horizon", "1"]
+    for cell in ("gru", "ltc"):
+        model, report = trained_on(ltc, columns, *options, "--model", cell)
+        assert model.output_size == 2 and model.input_size == 3
+        assert set(report["scores"]["mean"]["test"]) == {
+            f"{kind} of {name}" for kind in ("rmse", "mae", "r2") for name in ("heat", "two")
+        }
+    assert ltc("predict", "table.npz", "table.csv", "--out", "p.csv")[1].endswith("predicted_heat, predicted_two\n")
+
+
+def test_classes_at_every_row(here, ltc):
+    columns = waves() | {"state": ["hot" if v > 0 else "cold" for v in waves()["heat"]]}
+    model, report = trained_on(ltc, columns, "--target", "state", "--features", "power", "--balanced")
+    assert model.return_sequences and model.notes["table"]["labels"] == ["cold", "hot"]
+    assert report["scores"]["linear, of 8 rows"]["test"]["accuracy"] > 0.5
+    assert "cross_entropy" not in report["scores"]["linear, of 8 rows"]["test"]
+    assert ltc("predict", "table.npz", "table.csv", "--out", "p.csv")[0] == 0
+
+
+def test_numbers_for_whole_groups(here, ltc):
+    columns = words(n=90)
+    columns["slope"] = [{"down": -1.5, "flat": 0, "up": 1.5}[word] for word in columns.pop("word")]
+    model, report = trained_on(ltc, columns, "--target", "slope", "--group", "who", "--time", "t")
+    assert not model.return_sequences
+    assert report["scores"]["linear, of means, spreads, ends"]["test"]["r2"] > 0.8
+    assert report["answers"] == {"train": 62, "validation": 14, "test": 14}
+
+
+def test_classes_that_are_numbers(here, ltc):
+    columns = words()
+    columns["word"] = [{"down": 10, "flat": 9, "up": 2}[word] for word in columns["word"]]
+    model, _ = trained_on(ltc, columns, "--target", "word", "--group", "who", "--task", "classes")
+    assert model.notes["table"]["labels"] == ["2", "9", "10"]
+
+
+def test_baselines(here, ltc):
+    """Against the same numbers made another way."""
+    _, report = trained_on(ltc, waves(), *WAVES, "--horizon", "2")
+    heat = np.array(waves()["heat"])
+    test = slice(68, 80)
+    mean, now = heat[2:56].mean(), heat[66:78]
+    found = {name: parts["test"] for name, parts in report["scores"].items()}
+    assert found["mean"]["rmse"] == pytest.approx(np.sqrt(((heat[test] - mean) ** 2).mean()))
+    assert found["the value now"]["rmse"] == pytest.approx(np.sqrt(((heat[test] - now) ** 2).mean()))
+    t = np.array(waves()["time"])
+    dt = np.diff(t, prepend=2 * t[0] - t[1])
+    x = np.stack([waves()["power"], waves()["heat"], dt], 1)
+    rows = np.stack([x[np.maximum(np.arange(80) - lag, 0)] for lag in range(8)], 1)
+    columns = rows.reshape(80, 24)
+    train = columns[:54]
+    z = (columns - train.mean(0)) / train.std(0)
+    y = heat[2:56]
+    # ridge regression as least squares with rows added
+    tall = np.concatenate([z[:54], np.eye(24)]), np.concatenate([y - y.mean(), np.zeros(24)])
+    guess = z[66:78] @ np.linalg.lstsq(*tall, rcond=None)[0] + y.mean()
+    assert found["linear, of 8 rows"]["rmse"] == pytest.approx(np.sqrt(((heat[test] - guess) ** 2).mean()), rel=1e-6)
+
+
+def test_the_seed_decides(here, ltc):
+    first, _ = trained_on(ltc, waves(), *WAVES)
+    again, _ = trained_on(ltc, waves(), *WAVES)
+    other, _ = trained_on(ltc, waves(), *WAVES, "--seed", "1")
+    assert (first.theta == again.theta).all() and not (first.theta == other.theta).all()
+
+
+def test_every_hyperparameter_is_an_option(here, ltc):
+    """Each reaches the recipe under its name."""
+    from ltc_np.base.command_line import Parser
+    from ltc_np.command import options
+    from ltc_np.recipe import Recipe
+
+    given = {"cell": "cfc", "units": 5, "wiring": "ncp", "ode_unfolds": 2, "time_constants": (0.5, 4.0),
+             "mixed_memory": True, "bidirectional": True, "readout": "last", "dropout": 0.25, "standardize": False,
+             "learning_rate": 0.5, "schedule": "constant", "weight_decay": 0.125, "clip_norm": None, "epochs": 7,
+             "batch_size": 3}  # fmt: skip
+    assert set(given) == set(Recipe.names())
+    line = []
+    for name, value in given.items():
+        option = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            line.append(option if value else option.replace("--", "--no-"))
+        else:
+            text = {None: "none", (0.5, 4.0): "0.5,4"}.get(value, str(value))
+            line += [option, text]
+    parser = Parser("train", "")
+    options.add_recipe(parser)
+    assert options.of_recipe(parser.parse_args(line)) == Recipe(**given)
+    assert options.of_recipe(parser.parse_args([])) == Recipe()
+    assert "Neurons of the cell. default: 32" in " ".join(parser.format_help().split())
