@@ -16,18 +16,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..model import Model
+    from .asked import Asked
 
 ABOUT = """\
 Draw a picture of a network: of what it does on a table, of itself, or of its training.
 
   predictions      answers beside the truth (default with TABLE); of classes, which was taken for which
+  states           the state of every neuron over time
+  time-constants   how quickly every neuron follows its drive, over time
   wiring           which neuron drives which, and how strongly (default without TABLE)
   learning         the loss over the epochs of the training
 
 examples:
     python -m ltc_np plot sunspots.npz sunspots.csv --out forecast.png
-    python -m ltc_np plot sunspots.npz --what learning --out learning.svg"""
-OF_A_TABLE, OF_ITSELF = ("predictions",), ("wiring", "learning")
+    python -m ltc_np plot sunspots.npz --what learning --out learning.svg
+    python -m ltc_np plot vowels.npz vowels.csv --what states --group 7 --out states.png"""
+OF_A_TABLE, OF_ITSELF = ("predictions", "states", "time-constants"), ("wiring", "learning")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,4 +82,19 @@ def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[.
     task = of_model(model, args.model)
     read = asked.read(task, tables.read(args.table), parts=False)
     last = args.last or pictures.LAST
-    return pictures.answers(read, asked.outputs(model, read.x, read.dt), args.group, last)
+    if what == "predictions":
+        return pictures.answers(read, asked.outputs(model, read.x, read.dt), args.group, last)
+    traced = trace(model, read, pictures.sequence(read, args.group), last)
+    layer = max(range(len(model.layers)), key=lambda k: model.layers[k].state_size)
+    draw = plot.states if what == "states" else plot.time_constants
+    return lambda ax: draw(traced, layer=layer, ax=ax)
+
+
+def trace(model: Model, read: Asked, k: int, last: int) -> Any:
+    """What happens on the last rows of a sequence, from the state in which those before leave the network."""
+    x, dt = read.x[k], None if read.dt is None or not model.takes_dt else read.dt[k]
+    first = max(0, len(x) - last)
+    h0 = None
+    if first:
+        _, h0 = model(x[:first], dt=None if dt is None else dt[:first], return_state=True)
+    return model.trace(x[first:], None if dt is None else dt[first:], h0=h0)

@@ -5,7 +5,7 @@ import pytest
 from support.tables import SMALL, waves, write_csv
 
 from ltc_np import load
-from ltc_np.command import asked, pictures, tables
+from ltc_np.command import asked, pictures, plot, tables
 from ltc_np.command.task import of_model
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
@@ -25,6 +25,9 @@ def test_kinds_of_files(trained, here, ltc):
     [
         ("waves", ["waves.csv", "--last", "20"]),
         ("words", ["words.csv"]),
+        ("drive", ["waves.csv", "--what", "states"]),
+        ("drive", ["waves.csv", "--what", "time-constants", "--last", "30"]),
+        ("words", ["words.csv", "--what", "states", "--group", "g7"]),
         ("waves", ["--what", "wiring"]),
         ("words", ["--what", "learning"]),
     ],
@@ -37,7 +40,9 @@ def test_pictures(model, options, trained, here, ltc):
     pixels = image.imread(here / "p.png")
     height, width = pixels.shape[:2]
     assert abs(width - 16 / 2.54 * 200) < 2 and height > 400
-    assert 0.005 < (pixels[..., :3].min(-1) < 0.9).mean() < 0.6  # something is drawn, on white
+    assert (
+        0.005 < (pixels[..., :3].min(-1) < 0.9).mean() < 0.9
+    )  # something is drawn, on white; a map of colours fills its axes
 
 
 def test_forecasts_stand_where_they_are_about(trained):
@@ -105,3 +110,13 @@ def test_a_full_disk_leaves_no_half(here, ltc, monkeypatch):
     assert (status, out) == (2, "") and len(seen) == 2
     assert err == "python -m ltc_np train: m.png: No space left on device; nothing was written\n"
     assert sorted(path.name for path in here.iterdir()) == ["waves.csv"]
+
+
+def test_states_of_the_last_rows_are_those_of_the_whole_sequence(trained):
+    """The trace begins in the state in which the rows before have left the network."""
+    model = load(trained / "drive.npz", backend="numpy")
+    read = asked.read(of_model(model, "m"), tables.read(str(trained / "waves.csv")), parts=False)
+    whole, end = (plot.trace(model, read, 0, last) for last in (1000, 30))
+    assert end.x.shape == (30, 1) and whole.x.shape == (80, 1)
+    np.testing.assert_allclose(end.layers[1].state, whole.layers[1].state[-30:], rtol=1e-6)
+    assert np.abs(whole.layers[1].state[:30] - end.layers[1].state).max() > 1e-3
