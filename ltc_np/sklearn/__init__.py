@@ -6,7 +6,16 @@ need("sklearn", "sklearn", "`ltc_np.sklearn`")
 
 from .base import LiquidEstimator  # noqa: E402
 from .classifier import CfCClassifier, LTCClassifier  # noqa: E402
+from .expected import expected_failed_checks  # noqa: E402
 from .forecaster import LiquidForecaster  # noqa: E402
 from .regressor import CfCRegressor, LTCRegressor  # noqa: E402
 
-__all__ = ["CfCClassifier", "CfCRegressor", "LTCClassifier", "LTCRegressor", "LiquidEstimator", "LiquidForecaster"]
+__all__ = [
+    "CfCClassifier",
+    "CfCRegressor",
+    "LTCClassifier",
+    "LTCRegressor",
+    "LiquidEstimator",
+    "LiquidForecaster",
+    "expected_failed_checks",
+]

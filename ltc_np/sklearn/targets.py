@@ -114,7 +114,8 @@ def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers,
             labels = labels.ravel() if given.valid is None else labels[given.valid]
         else:
             labels = column_or_1d(labels, warn=True)
-    check_classification_targets(labels)
+    if labels.dtype.kind not in "biuSU":  # which are classes whatever they hold; looking takes time
+        check_classification_targets(labels)
     return labels, every_step
 
 
