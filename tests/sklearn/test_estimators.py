@@ -300,3 +300,16 @@ def test_one_class_and_untrained(data):
         LTCClassifier().fit(X, np.ones(40))
     with pytest.raises(NotFittedError):
         LTCClassifier().predict(X)
+
+
+def test_a_weight_is_a_repetition_in_one_batch(data, rng):
+    """With all sequences in one batch, and scales that do not depend on them."""
+    X, y, labels = data
+    weight = rng.integers(0, 4, 40)
+    rows = np.repeat(np.arange(40), weight)
+    settings = SMALL | {"batch_size": 200, "standardize": False, "dtype": "float64"}
+    for kind, wanted, answer in ((LTCRegressor, y, "predict"), (LTCClassifier, labels, "predict_proba")):
+        one = kind(**settings).fit(X, wanted, sample_weight=weight)
+        other = kind(**settings).fit(X[rows], wanted[rows])
+        # rounding of sums in another order, through three steps of Adam
+        np.testing.assert_allclose(getattr(one, answer)(X), getattr(other, answer)(X), rtol=1e-9)
