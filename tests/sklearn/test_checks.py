@@ -14,8 +14,8 @@ from ltc_np.sklearn.expected import ALWAYS, IN_FLOAT32
 
 # Small, so that a check takes little time, and large enough for those that ask for a good score: one of ten steps of a
 # table says the number, and two steps the class.
-REGRESSOR = {"readout": "last", "dtype": "float64"}
-CLASSIFIER = {"units": 8, "epochs": 20, "learning_rate": 0.05, "dtype": "float64"}
+REGRESSOR = {"readout": "last", "batch_size": 32, "dtype": "float64"}  # whatever the defaults become
+CLASSIFIER = {"units": 8, "epochs": 20, "learning_rate": 0.05, "batch_size": 32, "dtype": "float64"}
 ESTIMATORS = [
     LTCRegressor(units=8, epochs=40, learning_rate=0.03, mixed_memory=True, **REGRESSOR),
     LTCClassifier(**CLASSIFIER),
