@@ -30,6 +30,8 @@ from .rebuilt import check_model, rebuilt
 from .result import Data, simplified
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
     from ..base.workspace import Workspace
     from ..kernels.codes import Rule
@@ -53,24 +55,29 @@ class ClosedForm(Layer):
 
     Parameters
     ----------
-    layer : LTC
-        Whose parameters it has; its solver and unfolds are not looked at.
+    ltc : dict
+        The arguments of the LTC whose parameters it has (`LTC.config`); its solver and unfolds are not looked at.
     formula : "published" or "frozen"
+
+    Attributes
+    ----------
+    layer : LTC
 
     Notes
     -----
     It computes with NumPy, and has no gradients: train the `LTC`, or let another model learn from it (`distil`).  With
-    "published" a step of dt = 0 changes the state, and the state may leave the hull of the potentials.
+    ``"published"`` a step of dt = 0 changes the state, and the state may leave the hull of the potentials.
     """
 
-    layer: LTC
+    # Not the layer itself: what looks for an LTC inside of other layers shall not find it here.
+    ltc: dict[str, Any]
     formula: Literal["published", "frozen"]
+    layer: LTC
     rule: Rule
 
-    def __init__(self, layer: LTC, formula: Literal["published", "frozen"] = "frozen") -> None:
-        if not isinstance(layer, LTC):
-            raise TypeError(f"`layer` must be an LTC, got {checks.brief(layer)}")
-        self.layer, self.formula = layer, checks.one_of("formula", formula, FORMULAS)
+    def __init__(self, ltc: Mapping[str, Any], formula: Literal["published", "frozen"] = "frozen") -> None:
+        self.layer = layer = LTC.from_config(ltc)
+        self.ltc, self.formula = layer.config(), checks.one_of("formula", formula, FORMULAS)
         if layer.open:
             return self._wait()
         for name in ("input_size", "output_size", "state_size", "state_slices", "layout", "buffers"):
@@ -81,7 +88,7 @@ class ClosedForm(Layer):
         self._seal()
 
     def with_input(self, features: int) -> ClosedForm:
-        return ClosedForm(self.layer.with_input(features), self.formula) if self.open else self  # type: ignore[arg-type]
+        return ClosedForm(self.layer.with_input(features).config(), self.formula) if self.open else self
 
     @property
     def wiring(self) -> Wiring:
@@ -188,7 +195,7 @@ def closed_form(
     """
     check_model("model", model)
     checks.one_of("formula", formula, FORMULAS)
-    layers = replaced(model.layers, lambda one: ClosedForm(one, formula) if isinstance(one, LTC) else None)
+    layers = replaced(model.layers, lambda one: ClosedForm(one.config(), formula) if isinstance(one, LTC) else None)
     if layers == model.layers:
         raise ValueError(f"`model` must have an LTC, of which there is a closed form, got {model!r}")
     return simplified(model, rebuilt(model, layers), Data(x, dt, lengths))

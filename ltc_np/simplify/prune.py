@@ -9,7 +9,7 @@ import numpy as np
 from ..base import checks
 from ..base.calls import explained
 from ..base.layout import part, raw
-from .rebuilt import check_model, rebuilt
+from .rebuilt import check_function, check_model, rebuilt
 from .result import Data, Kept, Row, measured, simplified, size_of
 from .shrink import can_shrink, shrink
 from .use import uses
@@ -99,6 +99,8 @@ def prune(
     True
     """
     check_model("model", model)
+    check_function("error", error)
+    check_function("fine_tune", fine_tune)
     if keep is None and tolerance is None:
         raise ValueError(
             "`keep` or `tolerance` must be given: how small the model shall be, or how good it must remain"
@@ -118,7 +120,7 @@ def prune(
     def judged(other: Model) -> float:
         if error is None:
             return measured(other, data, wanted).relative
-        return checks.number("error", error(other), -np.inf)
+        return checks.number("result of error", error(other), -np.inf)
 
     kept = {k: _everything(model.layers[k]) for k in wired}
     total = count = sum(map(_count, kept.values()))

@@ -20,6 +20,12 @@ def check_model(name: str, model: Any) -> Model:
     return model
 
 
+def check_function(name: str, function: Any) -> None:
+    """Refuse what is neither None nor a function."""
+    if not (function is None or callable(function)):
+        raise TypeError(f"`{name}` must be a function of a model, or None, got {checks.brief(function)}")
+
+
 def rebuilt(
     model: Model,
     layers: Sequence[Layer],

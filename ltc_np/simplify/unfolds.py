@@ -12,7 +12,7 @@ from ..cells import Layer
 from ..cells.base import replaced
 from ..kernels.codes import SOLVERS
 from ..solver_error import solver_error
-from .rebuilt import check_model, rebuilt
+from .rebuilt import check_function, check_model, rebuilt
 from .result import Data, Row, measured, simplified, size_of
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def fewer_unfolds(
     (54, 22)
     """
     check_model("model", model)
+    check_function("error", error)
     tolerance = checks.number("tolerance", tolerance)
     layers: list[Any] = [layer for layer in _inside(model.layers) if layer.reference_solver is not None]
     if not layers:
@@ -98,7 +99,7 @@ def fewer_unfolds(
     def judged(other: Model) -> float:
         if error is None:
             return measured(other, data, wanted_outputs).relative
-        return checks.number("error", error(other), -np.inf)
+        return checks.number("result of error", error(other), -np.inf)
 
     # solver_error settles its reference to a hundredth of what it is told is wanted.
     settled, most = 1e-2 * float(np.abs(wanted_outputs).max(initial=1e-30)), max(n.rule.evaluations for n in layers)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from support.ltc_networks import WIRINGS, make
 
-from ltc_np import LTC, LTCRNN, AutoNCP, Bidirectional, Dense, FullyConnected, Model, Standardize, Wiring
-from ltc_np.simplify import ClosedForm, closed_form
+from ltc_np import LTC, LTCRNN, AutoNCP, Bidirectional, Dense, FullyConnected, Model, Standardize, Wiring, solver_error
+from ltc_np.simplify import ClosedForm, closed_form, fewer_unfolds
 
 
 def naive(model, x, dt, formula):
@@ -194,6 +194,19 @@ def test_what_overflows_has_an_infinite_error():
     assert closed_form(model, x, dt=0.01).error.relative < 0.1
 
 
+def test_the_layer_is_described_by_its_arguments():
+    layer = ClosedForm(LTC(AutoNCP(8, 2), epsilon=0.1).config(), "published")
+    assert layer.open
+    built = layer.with_input(3)
+    assert built == ClosedForm(LTC(AutoNCP(8, 2), epsilon=0.1, input_dim=3).config(), "published")
+    assert built == ClosedForm.from_config(built.config())
+    assert built != ClosedForm(built.ltc)
+    assert (built.input_size, built.output_size, built.state_size) == (3, 2, 8)
+    assert built.layer.epsilon == 0.1
+    assert (built.hull, built.dt0_identity, built.may_overflow) == (False, False, True)
+    assert (ClosedForm(built.ltc).hull, ClosedForm(built.ltc).dt0_identity) == (True, True)
+
+
 def test_refusals():
     model = LTCRNN(AutoNCP(8, 2), 3, seed=0)
     x = np.zeros((2, 3, 3))
@@ -203,9 +216,14 @@ def test_refusals():
         closed_form(model.layers[0], x)
     with pytest.raises(ValueError, match="`model` must have an LTC, of which there is a closed form, got"):
         closed_form(Model(Dense(2), input_dim=3, seed=0), x)
-    with pytest.raises(TypeError, match="`layer` must be an LTC, got"):
-        ClosedForm(Dense(2))
+    with pytest.raises(TypeError, match="no argument `units`"):
+        ClosedForm({"units": 2})
     other = closed_form(model, x).model
+    for again in (lambda: closed_form(other, x), lambda: solver_error(other, x), lambda: fewer_unfolds(other, x, 0.1)):
+        with pytest.raises(ValueError, match="`model` must have a"):  # no LTC, no solver
+            again()
+    with pytest.raises(ValueError, match="`model` must consist of registered layers"):
+        other.save("closed.npz")
     with pytest.raises(NotImplementedError, match="a closed form has no gradients: train the LTC"):
         other.fit(x, np.zeros((2, 3, 2)), verbose=False)
     with pytest.raises(ValueError, match="`x` must be"):
