@@ -1,9 +1,12 @@
 """Estimators: what they learn, in which forms sequences and targets come, and what they refuse."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from support import ROOT
 
 pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "ltc-np[sklearn]"')
 from sklearn.base import clone
@@ -66,6 +69,21 @@ def test_a_table_is_sequences_of_one_feature(data):
     with pytest.raises(ValueError, match="X has 5 features, but LTCRegressor is expecting 9 features"):
         table.predict(X[:, :5, 0])
     assert (table.predict(X[:, :5, :1]) == sequences.predict(X[:, :5, 0])).all()
+
+
+def test_frames_keep_the_names_of_their_columns(data):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    X, y, _ = data
+    names = [f"t{k}" for k in range(9)]
+    frame = pandas.DataFrame(X[:, :, 0], columns=names)
+    regressor = LTCRegressor(**SMALL).fit(frame, pandas.Series(y))
+    assert regressor.feature_names_in_.tolist() == names
+    assert (regressor.predict(frame) == LTCRegressor(**SMALL).fit(X[:, :, :1], y).predict(X[:, :, :1])).all()
+    with pytest.raises(ValueError, match="feature names should match those that were passed during fit"):
+        regressor.predict(frame[names[::-1]])
+    listed = [pandas.DataFrame(x, columns=["a", "b"]) for x in X]
+    assert (LTCRegressor(**SMALL).fit(listed, y).predict(listed) == LTCRegressor(**SMALL).fit(X, y).predict(X)).all()
+    assert not hasattr(regressor.fit(X, y), "feature_names_in_")
 
 
 @pytest.mark.parametrize("every_step", [False, True])
@@ -313,3 +331,14 @@ def test_a_weight_is_a_repetition_in_one_batch(data, rng):
         other = kind(**settings).fit(X[rows], wanted[rows])
         # rounding of sums in another order, through three steps of Adam
         np.testing.assert_allclose(getattr(one, answer)(X), getattr(other, answer)(X), rtol=1e-9)
+
+
+def test_without_scikit_learn_one_line_says_how_to_get_it():
+    code = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "import ltc_np\n"
+        "try:\n    import ltc_np.sklearn\n"
+        "except ImportError as error:\n    print(error)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert out.stdout.strip() == '`ltc_np.sklearn` needs sklearn: pip install "ltc-np[sklearn]"'

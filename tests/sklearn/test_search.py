@@ -146,6 +146,9 @@ def test_jobs_give_the_same_scores(backend, data):
     alone = GridSearchCV(LTCRegressor(**SMALL), GRID, cv=2).fit(X, y)
     with parallel_config(backend=backend, n_jobs=2):
         together = GridSearchCV(LTCRegressor(**SMALL), GRID, cv=2).fit(X, y)
+        trained = cross_validate(LTCRegressor(**SMALL), X, y, cv=2, return_estimator=True)["estimator"]
+    here = cross_validate(LTCRegressor(**SMALL), X, y, cv=2, return_estimator=True)["estimator"]
+    assert all((one.predict(X) == other.predict(X)).all() for one, other in zip(trained, here, strict=True))
     for name in ("mean_test_score", "std_test_score"):
         np.testing.assert_array_equal(alone.cv_results_[name], together.cv_results_[name])
     assert (alone.predict(X) == together.predict(X)).all()
