@@ -9,11 +9,13 @@ from .. import plot
 from ..base.command_line import DONE, Parser, run
 from ..model import load
 from . import asked, options, outputs, pictures, tables
-from .task import HISTORY, of_model
+from .task import HISTORY, KEY, of_model
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
 
     from ..model import Model
     from .asked import Asked
@@ -75,7 +77,10 @@ def _of_itself(what: str, model: Model, path: str) -> Callable[..., Any]:
         if HISTORY not in notes:
             raise ValueError(f"{path}: was not trained by `python -m ltc_np train`, so it has no learning curve")
         return pictures.learning(notes[HISTORY])
-    return lambda ax: plot.wiring(model, ax=ax)
+    names = of_model(model, path).features if KEY in notes else None
+    if names is not None and len(names) != model.input_size:  # of a mask every feature stands there three times
+        names = None
+    return lambda ax: plot.wiring(model, input_names=names, ax=ax)
 
 
 def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[..., Any]:
@@ -87,7 +92,14 @@ def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[.
     traced = trace(model, read, pictures.sequence(read, args.group), last)
     layer = max(range(len(model.layers)), key=lambda k: model.layers[k].state_size)
     draw = plot.states if what == "states" else plot.time_constants
-    return lambda ax: draw(traced, layer=layer, ax=ax)
+
+    def drawn(ax: Axes) -> None:
+        draw(traced, layer=layer, ax=ax)
+        if task.time is not None and traced.dt is not None:
+            unit = f"{task.unit:.4g} s" if task.dates else f"{task.unit:.4g}"
+            ax.set_xlabel(f"{task.time} since the row before the first one drawn, in units of {unit}")
+
+    return drawn
 
 
 def trace(model: Model, read: Asked, k: int, last: int) -> Any:
