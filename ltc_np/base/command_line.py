@@ -28,11 +28,14 @@ class Parser(argparse.ArgumentParser):
         Its name, which follows ``python -m ltc_np``.
     about : str
         What it does, and examples; shown as it is.
+    usage : str, optional
+        What must be given, where a list of all options would be too long to be read.
     """
 
-    def __init__(self, command: str, about: str) -> None:
-        shape = argparse.RawDescriptionHelpFormatter
-        super().__init__(prog=f"python -m ltc_np {command}", description=about, formatter_class=shape)
+    def __init__(self, command: str, about: str, usage: str | None = None) -> None:
+        program, shape = f"python -m ltc_np {command}", argparse.RawDescriptionHelpFormatter
+        usage = None if usage is None else f"{program} {usage} [options]"
+        super().__init__(prog=program, usage=usage, description=about, formatter_class=shape)
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong with the arguments, and exit."""

@@ -28,7 +28,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate; the exit status."""
-    parser = Parser("evaluate", ABOUT)
+    parser = Parser("evaluate", ABOUT, "MODEL TABLE")
     parser.add_argument("model", metavar="MODEL", help="a file of `train`")
     parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
     parser.add_argument(

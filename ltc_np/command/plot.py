@@ -38,7 +38,7 @@ OF_A_TABLE, OF_ITSELF = ("predictions", "states", "time-constants"), ("wiring", 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw; the exit status."""
-    parser = Parser("plot", ABOUT)
+    parser = Parser("plot", ABOUT, "MODEL [TABLE] --out FILE")
     parser.add_argument("model", metavar="MODEL", help="a file of `train`; a wiring also of Model.save")
     parser.add_argument("table", metavar="TABLE", nargs="?", help="a file .csv, .npz or .parquet")
     parser.add_argument("--what", choices=(*OF_A_TABLE, *OF_ITSELF), help="which picture; see above")

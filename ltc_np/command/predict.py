@@ -36,7 +36,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Predict; the exit status."""
-    parser = Parser("predict", ABOUT)
+    parser = Parser("predict", ABOUT, "MODEL TABLE --out FILE")
     parser.add_argument("model", metavar="MODEL", help="a file of `train`")
     parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
     parser.add_argument("--out", required=True, metavar="FILE", help="the answers: a file .csv, .npz or .parquet")

@@ -46,7 +46,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train; the exit status."""
-    parser = Parser("train", ABOUT)
+    parser = Parser("train", ABOUT, "TABLE --target COLS --out MODEL.npz")
     parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
     parser.add_argument("--out", required=True, metavar="MODEL.npz", help="the model's file")
     parser.add_argument("--picture", metavar="FILE", help="a .png, .svg or .pdf; default: MODEL.png with matplotlib")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,11 +60,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     whole.add_argument("--int16", action="store_true", help="weights have 16 bits")
     graph = parser.add_argument_group("ONNX")
     graph.add_argument("--step", action="store_true", help="the graph of one step; default: of a whole sequence")
+    parser.add_argument("--json", action="store_true", help="print what is reported as JSON")
     args = parser.parse_args(argv)
+    as_json = vars(args).pop("json")
     try:
         kind = _kind(args)
         _check(args, kind)
-        print(kind.write(load(args.model, backend="numpy"), args))
+        said = kind.write(load(args.model, backend="numpy"), args)
+        print(json.dumps({"model": args.model, "target": args.target, "report": said}) if as_json else said)
     except (OSError, ImportError, TypeError, ValueError) as error:
         parser.exit(2, f"{parser.prog}: {' '.join(str(error).split())}\n")
 

@@ -404,3 +404,22 @@ def test_an_error_of_the_disk_is_none_of_the_file(path, monkeypatch):
         read(path)
     assert caught.value.errno == errno.EIO
     assert caught.value.filename == str(path)
+
+
+def test_several_files_are_written_all_or_none(tmp_path, monkeypatch):
+    a, b = tmp_path / "a", tmp_path / "b"
+    files.write_all({a: b"1", b: b"2"})
+    assert (a.read_bytes(), b.read_bytes()) == (b"1", b"2")
+    put, seen = files.put, []
+
+    def full(content, file):
+        put(content, file)
+        seen.append(content)
+        if len(seen) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "put", full)
+    with pytest.raises(OSError, match="No space left on device; nothing was written") as caught:
+        files.write_all({a: b"3", b: b"4"})
+    assert caught.value.filename == str(b)
+    assert (a.read_bytes(), b.read_bytes()) == (b"1", b"2") and names(a) == ["a", "b"]

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from support import ROOT
+from support.files import read_only_folder
 from support.tables import SMALL, waves, words, write_csv
 
 from ltc_np import LTCRNN, AutoNCP, Model, SpikingLIF, load
@@ -227,3 +228,23 @@ def test_a_reader_that_has_enough(trained):
     assert first.stderr.read() == ""
     first.stderr.close()
     first.wait()
+
+
+def test_export_and_convert_report_as_json(trained, here, ltc):
+    status, out, err = ltc("export", trained / "drive.npz", "m.js", "--json")
+    assert (status, err) == (0, "") and json.loads(out)["report"].startswith("m.js: ")
+    LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").save("m.npz")
+    status, out, err = ltc("convert", "m.npz", "m.safetensors", "--json")
+    assert status == 0 and json.loads(out)["file"] == "m.safetensors"
+
+
+def test_a_folder_without_the_right_to_write(trained, here, ltc):
+    with read_only_folder() as folder:
+        for line in (
+            ["train", trained / "waves.csv", "--target", "heat", *SMALL, "--out", folder / "m.npz"],
+            ["predict", trained / "drive.npz", trained / "waves.csv", "--out", folder / "p.csv"],
+        ):
+            status, out, err = ltc(*line)
+            assert (status, out) == (2, "") and err.count("\n") == 1
+            assert "--out must lie in a folder that takes new files" in err and "Permission denied" in err
+        assert not [*folder.iterdir()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -45,13 +46,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--activation", choices=BACKBONE_ACTIVATIONS, help="of a CfC's backbone")
     parser.add_argument("--backbone-dropout", type=float, metavar="RATE", help="of a CfC")
     parser.add_argument("--dtype", choices=DTYPES, help="default: that of the weights")
+    parser.add_argument("--json", action="store_true", help="print what is reported as JSON")
     return run(parser, _main, argv)
 
 
 def _main(args: argparse.Namespace) -> int:
     options = vars(args)
-    source, target = options.pop("source"), options.pop("target")
-    print(f"{target}: {_convert(source, target, options)}")
+    source, target, as_json = (options.pop(name) for name in ("source", "target", "json"))
+    said = _convert(source, target, options)
+    print(json.dumps({"file": str(target), "holds": said}) if as_json else f"{target}: {said}")
     return DONE
 
 
