@@ -248,7 +248,7 @@ TASKS = [
     ),
     Task(
         "ethanol", spectra, 30, "EthanolConcentration, every 50 wavelengths averaged: 35 steps; no part of the search, "
-        "since no network learnt anything", classes=4, searched=False,
+        "since LTC, CfC and LSTM learnt nothing in a first trial", classes=4, searched=False,
     ),
     Task("scp1", cortex, 20, "SelfRegulationSCP1, channel 0, every 16 samples averaged: 56 steps", classes=2),
     Task("vowels", partial(archived, "JapaneseVowels", 1), 40, "JapaneseVowels, 7 to 29 steps", classes=9),
