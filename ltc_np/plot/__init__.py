@@ -5,19 +5,27 @@ are numbers from elsewhere: a wiring, what `fit` measured, `Model.trace`, `ltc_n
 the first picture.
 """
 
+from .animation import animate
 from .circuit import wiring
 from .forecast import predictions
+from .lags import gradient_by_lag
 from .learning import learning_curves
 from .look import style
+from .portrait import phase_portrait
+from .sensitivity import saliency
 from .spikes import spike_raster
 from .states import states
 from .synaptic import currents
 from .tau import time_constants
 
 __all__ = [
+    "animate",
     "currents",
+    "gradient_by_lag",
     "learning_curves",
+    "phase_portrait",
     "predictions",
+    "saliency",
     "spike_raster",
     "states",
     "style",

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 ROWS = 22  # a column with more neurons becomes several, side by side
 WIDE, TALL = 6.6, 6.6  # of the neurons' places, at most
-RADIUS = 0.18  # of a neuron where there is room for its number
-ROUND = 0.31  # radius of a neuron, as a share of the distance of two: there must be room for a line and its arrow
+RADIUS = 0.2  # of a neuron where there is room for its number
+ROUND = 0.345  # radius of a neuron, as a share of the distance of two: there must be room for a line and its arrow
 RING = 1.6, 2.6  # radius of the smallest and the largest ring
 SENSORY = "inputs"
 
@@ -71,7 +71,7 @@ def _block(count: int) -> tuple[Ints, Ints, int, int]:
 def _columns(wiring: Wiring, layers: list[tuple[str, Ints]]) -> Places:
     groups = [Group(SENSORY, np.arange(wiring.input_dim or 0))] + [Group(name, ids) for name, ids in layers if ids.size]
     blocks = [_block(group.members.size) for group in groups]
-    pitch = min(0.52, TALL / max(rows for *_, rows in blocks))
+    pitch = min(0.56, TALL / max(rows for *_, rows in blocks))
     radius = min(RADIUS, ROUND * pitch)
     inside = 1.15 * pitch  # between the columns of a block
     gap = (WIDE - inside * sum(columns - 1 for *_, columns, _ in blocks)) / max(len(blocks) - 1, 1)
@@ -101,7 +101,7 @@ def _ring(wiring: Wiring) -> Places:
     angle = -2 * np.pi * (np.arange(N) - (O - 1) / 2) / N  # the motor neurons come first, and lie at the right
     outward = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     neurons = ring * outward
-    tall = min(2 * ring, 0.52 * (I - 1))
+    tall = min(2 * ring, 0.56 * (I - 1))
     inputs = np.stack([np.full(I, -ring - 2.0), np.linspace(tall / 2, -tall / 2, I)], axis=1)
     groups = [Group(SENSORY, np.arange(I))]
     if N > O:

@@ -8,10 +8,24 @@ import inspect
 
 import numpy as np
 import pytest
-from support.picture_cases import CASES, IMAGES, bands, columns, forecast, history, ring, spiking, traced
+from support.picture_cases import (
+    CASES,
+    IMAGES,
+    bands,
+    columns,
+    forecast,
+    history,
+    influences,
+    plane,
+    reaches,
+    ring,
+    spiking,
+    traced,
+)
 from support.pictures import difference, read, render
 
 from ltc_np import plot
+from ltc_np.plot import wiring
 
 # Of 255. A line of one point that is gone, or is elsewhere by more than a pixel, makes 60 and more
 # (`test_the_comparison_sees`); matplotlib 3.7.5 makes of all pictures what 3.11.2 has made: 0.
@@ -75,8 +89,8 @@ def one_more(trace):
 
 T, Y, PREDICTED = forecast()
 MUTATIONS = {
-    "a synapse has another sign": ("wiring_ring", lambda ax: plot.wiring(ring(), **turned(), ax=ax)),
-    "some synapses are stronger": ("wiring_columns", lambda ax: plot.wiring(stronger(), ax=ax)),
+    "a synapse has another sign": ("wiring_ring", lambda ax: wiring(ring(), **turned(), ax=ax)),
+    "some synapses are stronger": ("wiring_columns", lambda ax: wiring(stronger(), ax=ax)),
     "a loss is higher": ("learning_curves", lambda ax: plot.learning_curves(higher(history()), ax=ax)),
     "another epoch was best": ("learning_curves", lambda ax: plot.learning_curves(later(history()), ax=ax)),
     "a prediction is 0.1 off": (
@@ -91,6 +105,13 @@ MUTATIONS = {
     "a line of three": ("states_three", lambda ax: plot.states(traced(), neurons=[0, 6, 11], sequence=1, ax=ax)),
     "a time constant": ("time_constants", lambda ax: plot.time_constants(changed("tau", traced(), 20.0), ax=ax)),
     "currents of another neuron": ("currents", lambda ax: plot.currents(traced(), 4, ax=ax)),
+    "the end of another step": ("saliency", lambda ax: plot.saliency(influences(), step=7, ax=ax)),
+    "a network reaches less far": (
+        "gradient_by_lag",
+        lambda ax: plot.gradient_by_lag(reaches() | {"long": 0.5 * 0.75 ** np.arange(12.0)}, ax=ax),
+    ),
+    "another neuron": ("phase_portrait", lambda ax: plot.phase_portrait(plane(), (4, 8), trace=traced(), ax=ax)),
+    "no trace": ("phase_portrait", lambda ax: plot.phase_portrait(plane(), (4, 7), ax=ax)),
     "a spike more": ("spike_raster", lambda ax: plot.spike_raster(one_more(spiking()), ax=ax)),
 }
 

@@ -7,7 +7,7 @@ import pytest
 from support.picture_cases import columns, ring
 
 from ltc_np import LRC, LTC, LTCRNN, AutoNCP, Bidirectional, Dense, Model, Random, RandomWiring, WiredCfC, Wiring, plot
-from ltc_np.plot import circuit
+from ltc_np.plot import strokes
 from ltc_np.plot.look import BLUE, VERMILION
 from ltc_np.plot.places import curves, places
 
@@ -54,7 +54,7 @@ def check(ax, wiring, values, sensory_values):
     shares = np.array([wanted[pair][0] for pair in found])
     widths = np.array([width for width, *_ in found.values()])
     # Linear in the strength: the width of nothing, and as much more as the share of the strongest.
-    scale = min(1.0, (circuit.FEW / len(found)) ** 0.25)
+    scale = min(1.0, (strokes.FEW / len(found)) ** 0.25)
     np.testing.assert_allclose(widths, scale * (0.3 + 1.5 * shares), rtol=1e-12)
     for pair, (_, sign, dashed) in found.items():
         assert sign == wanted[pair][1] and dashed == (sign < 0), pair

@@ -5,6 +5,7 @@ PYTHONPATH=tests python -m support.picture_cases wiring     # or some
 """
 
 import sys
+from typing import NamedTuple
 
 import numpy as np
 
@@ -70,6 +71,40 @@ def spiking():
     return traced(Model(layer, input_dim=3, seed=0, dtype="float64", backend="numpy"))
 
 
+def influences():
+    """(T, I) derivatives, of an output at step 6."""
+    values = np.outer(0.8 ** np.arange(7)[::-1], [1.0, -0.5, 0.1])
+    return np.concatenate([values, np.zeros((3, 3))])
+
+
+def reaches():
+    return {"short": 0.1 ** np.arange(20.0), "long": 0.5 * 0.8 ** np.arange(12.0), "none": np.r_[1.0, np.zeros(9)]}
+
+
+def plane():
+    """A rotation around (0.2, -0.1) that shrinks: both nullclines are straight lines through this point."""
+    first, second = np.linspace(-1, 1, 9), np.linspace(-0.5, 0.5, 6)
+    x, y = (first - 0.2)[:, None], (second + 0.1)[None]
+    slopes = np.stack([-0.5 * x + 2 * y, -2 * x - 0.5 * y + 0 * x])
+    return Plane(
+        first,
+        second,
+        slopes,
+        np.stack([0.2 + 4 * (second + 0.1), second], 1),
+        np.stack([first, -0.1 - 4 * (first - 0.2)], 1),
+    )
+
+
+class Plane(NamedTuple):
+    """The attributes of `ltc_np.analysis.Nullclines`."""
+
+    first: np.ndarray
+    second: np.ndarray
+    slopes: np.ndarray
+    first_still: np.ndarray
+    second_still: np.ndarray
+
+
 CASES = {
     "wiring_columns": lambda ax: plot.wiring(columns(), ax=ax),
     "wiring_ring": lambda ax: plot.wiring(ring(), input_names=["a", "b"], output_names=["c", "d"], ax=ax),
@@ -81,6 +116,9 @@ CASES = {
     "states_three": lambda ax: plot.states(traced(), neurons=[0, 5, 11], sequence=1, ax=ax),
     "time_constants": lambda ax: plot.time_constants(traced(), ax=ax),
     "currents": lambda ax: plot.currents(traced(), 3, ax=ax),
+    "saliency": lambda ax: plot.saliency(influences(), step=6, names=["a", "b", "c"], ax=ax),
+    "gradient_by_lag": lambda ax: plot.gradient_by_lag(reaches(), ax=ax),
+    "phase_portrait": lambda ax: plot.phase_portrait(plane(), (4, 7), trace=traced(), layer=0, ax=ax),
     "spike_raster": lambda ax: plot.spike_raster(spiking(), ax=ax),
 }
 
