@@ -78,6 +78,8 @@ def _place(step: int, T: int, lengths: ArrayLike | None) -> int | Ints:
     """The step of each sequence."""
     ends = None if lengths is None else np.asarray(lengths)
     shortest = T if ends is None else int(ends.min())
+    if not shortest:
+        raise ValueError("`lengths` must be >= 1 for a saliency, got 0: a sequence without steps has no output")
     step = checks.integer("step", step, -shortest, shortest - 1)  # one that all sequences have
     if ends is None or step >= 0:
         return step

@@ -135,8 +135,8 @@ def trace(
     Notes
     -----
     It is computed with the NumPy definition, in the model's dtype, whatever its backend: outputs and states are those
-    of a call up to rounding, and nothing is dropped.  Cost: that of two calls with ``backend="numpy"``, the first step
-    by step, and memory for all that it gives: of an LTC B*T*((U + 5)*N + 2*(S + S_sensory)) numbers.
+    of a call up to rounding, and nothing is dropped.  Cost: that of about three calls with ``backend="numpy"``, and
+    memory for all that it gives: of an LTC B*T*((U + 6)*N + 2*(S + S_sensory)) numbers.
 
     Examples
     --------

@@ -81,6 +81,8 @@ def test_saliency_refuses(data):
             analysis.saliency(model, x, dt, step=step)
     with pytest.raises(ValueError, match=r"`step` must be an int in -3\.\.2, got 3"):
         analysis.saliency(model, x, dt, step=3, lengths=lengths)
+    with pytest.raises(ValueError, match="`lengths` must be >= 1 for a saliency, got 0"):
+        analysis.saliency(model, x, dt, lengths=[6, 0, 1, 2])
     with pytest.raises(ValueError, match=r"`output` must be an int in 0\.\.1, got 2"):
         analysis.saliency(model, x, dt, output=2)
     with pytest.raises(TypeError, match="has no argument `steps`"):
@@ -144,6 +146,13 @@ def test_gradient_by_lag_of_one_sequence(data):
     for of in ("input", "state"):
         whole = analysis.gradient_by_lag(model, x, dt, of=of)
         np.testing.assert_allclose(analysis.gradient_by_lag(model, x[1], dt[1], of=of), whole[1], rtol=1e-10)
+
+
+def test_a_sequence_without_steps_has_no_gradients(data):
+    x, dt, _ = data
+    for of in ("input", "state"):
+        found = analysis.gradient_by_lag(model_of(), x, dt, of=of, lengths=[6, 0, 1, 2])
+        assert not found[1].any() and (found > 0).sum() == 9
 
 
 def test_gradients_smaller_than_float32_knows():

@@ -8,7 +8,21 @@ from protocol.calls import given
 from protocol.layers import each
 from support.ltc_networks import WIRINGS, make
 
-from ltc_np import LSTM, LTC, LTCRNN, AutoNCP, CfC, Dense, FullyConnected, Model, Standardize, Trace
+from ltc_np import (
+    LSTM,
+    LTC,
+    LTCRNN,
+    AutoNCP,
+    CfC,
+    Dense,
+    Entry,
+    FullyConnected,
+    Layer,
+    Layout,
+    Model,
+    Standardize,
+    Trace,
+)
 from ltc_np.network.trace import LayerTrace
 
 # Sums of a few numbers in another order.
@@ -164,6 +178,47 @@ def test_it_follows_the_parameters(rng):
     model.theta = model.theta * 1.1
     np.testing.assert_array_equal(model.trace(x).y, model(x))
     assert not np.array_equal(before, model(x))
+
+
+class Leaky(Layer):
+    """A layer of a user's own, without anything for traces: a leak that does not look at its workspace."""
+
+    takes_dt = causal = True
+
+    def __init__(self):
+        self.input_size = self.output_size = self.state_size = 2
+        self.layout = Layout((Entry("rate", (2,), 0.3),))
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+        y, h = np.empty_like(x), h0
+        for t in range(x.shape[1]):
+            h = h + (x[:, t] - h) * (1 - np.exp(-prepared["rate"] * dt[:, t, None]))
+            y[:, t] = h
+        return y, h, None
+
+
+def test_a_layer_of_your_own(rng):
+    """It shows its states without a line for that."""
+    model = Model(Leaky(), Dense(1), seed=0, dtype="float64")
+    x, dt = rng.normal(size=(3, 5, 2)), rng.uniform(0, 1, (3, 5))
+    trace = model.trace(x, dt, lengths=[5, 0, 2])
+    alike(trace.y, model(x, dt=dt, lengths=[5, 0, 2]))
+    np.testing.assert_array_equal(trace.layers[0].state, trace.layers[0].outputs)
+    assert not trace.layers[0].arrays
+
+
+def test_a_model_of_a_card(emulator, rng):
+    """Whatever the backend: the definition on the host, to the bit.  An array that lies on a card is refused."""
+    models = [LTCRNN(AutoNCP(8, 3), 2, seed=0, backend=backend) for backend in ("cuda", "numpy")]
+    x = rng.normal(size=(3, 4, 2)).astype(np.float32)
+    a, b = (model.trace(x, 0.5)["currents"] for model in models)
+    np.testing.assert_array_equal(a, b)
+
+    class OnCard:
+        __cuda_array_interface__ = None
+
+    with pytest.raises(TypeError, match="`x` must lie on the host for a trace"):
+        models[0].trace(OnCard())
 
 
 # --------------------------------------------------------------------------------------------------- the LTC
