@@ -221,6 +221,34 @@ def test_what_is_lost_of_an_lrc_and_of_a_wired_cfc_by_hand():
     np.testing.assert_allclose(np.ravel(uses(cfc, [0], Data(x, None, None), True)[0].loss), wanted / wanted.mean())
 
 
+def test_what_is_lost_of_a_wired_cfc_in_layers():
+    """The state has the layers in the order of flow, and the wiring numbers the motor neurons first."""
+    model = Model(WiredCfC(AutoNCP(12, 3), strict=True), input_dim=3, seed=0, dtype="float64")
+    layer, wiring = model.layers[0], model.layers[0].wiring
+    x = np.random.default_rng(0).normal(size=(4, 6, 3))
+    loss = uses(model, [0], Data(x, None, None), True)[0].loss[0]
+    command = wiring.layers[1][1]
+    weights = [
+        layer.dense(f"motor_{head}_w", model.params[f"motor_{head}_w"]) for head in ("ff1", "ff2", "time_a", "time_b")
+    ]
+    total = np.abs(weights).sum(0)[: len(command)]  # rows: command neurons, then the motor neurons themselves
+    state = np.abs(model.trace(x).layers[0].state[:, :, layer.state_slices["command"]]).mean((0, 1))
+    wanted = {
+        (neuron, motor): state[k] * total[k, motor]
+        for k, neuron in enumerate(command)
+        for motor in range(3)
+        if total[k, motor]
+    }
+    found = {
+        (int(pre), int(post)): value
+        for pre, post, value in zip(wiring.pre, wiring.post, loss, strict=True)
+        if post < 3 and pre in command
+    }
+    assert found.keys() == wanted.keys()
+    ratio = np.array([found[key] / wanted[key] for key in found])
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-12)
+
+
 def test_neurons_without_a_way_to_an_output_go():
     """2 -> 1 -> 0 (motor); 3 <-> 4 lead nowhere once 3 -> 1 is gone."""
     edges = [(2, 1, 1), (1, 0, 1), (3, 4, 1), (4, 3, 1), (3, 1, 1)]
@@ -248,7 +276,7 @@ def test_neurons_without_a_way_to_an_output_go():
 
 
 def test_a_constant_conductance_is_not_lost():
-    wiring = Wiring.from_edges(1, [], [(0, 0, -1), (1, 0, 1)])
+    wiring = Wiring.from_edges(1, [], [(0, 0, -0.5), (1, 0, 1)])  # one with a gain
     for positivity in ("softplus", "clip"):
         model = LTCRNN(wiring, seed=0, dtype="float64", positivity=positivity)
         model.params["sensory_w"][0] = 0.05
