@@ -145,12 +145,12 @@ def draw(found, rival, file):
 
     figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
     colours = {"ltc": "#0072b2", "cfc": "#d55e00", "gru": "#009e73"}
-    styles = {"untold": ":", "input": "--", "dt": "-", "both": "-."}
+    styles = {"untold": ":x", "input": "--s", "dt": "-o", "both": "-.D"}
     for name, own in found.items():
         cell, way = name.split("_")
         mean = 100 * np.mean([one for one, _ in own], axis=0)
-        axes.plot(1000 * np.array(MEANS), mean, styles[way], color=colours[cell], marker="o", label=MODELS[name].title)
-    axes.plot(1000 * np.array(MEANS), 100 * np.array(rival), "k-s", label="ridge regression")
+        axes.plot(1000 * np.array(MEANS), mean, styles[way], color=colours[cell], label=MODELS[name].title)
+    axes.plot(1000 * np.array(MEANS), 100 * np.array(rival), "k-", lw=2.5, label="ridge regression")
     axes.set(
         xscale="log",
         yscale="log",

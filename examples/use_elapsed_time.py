@@ -38,8 +38,8 @@ print(f"{100 * short:.0f} % of the samples come within 0.1 s of the one before, 
 # ## A baseline that could win
 #
 # Resampling is what one does without a network: draw straight lines between the samples, read them off on a regular
-# grid of 0.1 s, and let ridge regression find the place from the force of the last ten seconds. For a spring that does
-# not stiffen this would be almost perfect.
+# grid of 0.1 s, and let ridge regression find the place from the force of the last ten seconds. It suffers from what
+# happens between the samples, and it cannot know that the spring stiffens.
 
 # %%
 errors = {"ridge": [stiff_spring.error(stiff_spring.linear(known, own), own) for own in tests.values()]}
@@ -119,11 +119,12 @@ worked.picture(figure, options, "use_elapsed_time")
 # ## What to take home
 #
 # Without the times the network is lost, whatever its size: the same forces at other times move the mass to other
-# places. Given as an input or as `dt`, they help about equally where samples come as often as in training. `dt` by
-# itself holds the newest input for the whole interval, which is right for switches and orders, but only roughly right
-# for a force that changes gradually, and the more so the longer the interval. With both, the network can correct for
-# that: so where you have irregular data, give `dt`, and try it as an input too. When samples are so rare that the force
-# changes much in between, no method sees what it does, and one that draws straight lines may win.
+# places. Given as an input they help a little more where samples come as often as in training, and as `dt` where they
+# come more often. `dt` by itself holds the newest input for the whole interval, which is right for switches and orders,
+# but only roughly right for a force that changes gradually, and the more so the longer the interval. With both, the
+# network can correct for that: so where you have irregular data, give `dt`, and try it as an input too. Where samples
+# are so rare that the force changes much in between, no method sees what it does, and all are nearly as bad as the
+# straight lines.
 #
 # `python examples/irregular_sampling.py` repeats this with more seeds, and with CfC and GRU: [its
 # results](../docs/results.md#irregular-sampling).
