@@ -90,8 +90,8 @@ def test_gru():
 @pytest.mark.parametrize("decay", ["before", "after"])
 def test_ctgru(decay):
     M, N = 3, 4
-    run = Run(CTGRU(N, input_dim=I, scales=M, tau_min=0.5, tau_ratio=2.0, decay=decay))
-    taus = 0.5 * 2.0 ** np.arange(M)
+    run = Run(CTGRU(N, input_dim=I, scales=M, tau_min=0.3, tau_ratio=2.0, decay=decay))
+    taus = 0.3 * 2.0 ** np.arange(M)
     traces = run.before.reshape(B, T, M, N)
     near(run["decay"], np.exp(-run.dt[:, :, None] / taus))
     fade = run["decay"][:, :, :, None]
