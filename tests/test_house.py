@@ -82,6 +82,9 @@ TESTED_THROUGH = {
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
             sklearn.ahead sklearn.backtest sklearn.framing sklearn.windows
         """,
+        "tests/aeon and tests/sktime make classes by it": """
+            sklearn.wrapped
+        """,
         "in processes of their own: tests/bench": """
             bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate
         """,

@@ -87,7 +87,7 @@ class Ahead:
             why = "which are not known in advance" if frame.exogenous else "since fit had none"
             raise ValueError(f"`exogenous` must be left out, {why}, got {checks.brief(self.exogenous)}")
         others = series.for_each("exogenous", self.exogenous, prepared, listed)
-        times = series.for_each("dt", self.dt, prepared, listed and np.ndim(self.dt) > 0)
+        times = series.for_each("dt", self.dt, prepared, listed)
         found = []
         for k, (one, more, elapsed) in enumerate(zip(prepared, others, times, strict=True)):
             at = f"[{k}]" if listed else ""

@@ -66,9 +66,15 @@ class Network(NamedTuple):
         size = np.where(size > 0, size, size.mean())[..., None]
         if not size.all():
             return self  # nothing was wrong
-        share = [np.nanquantile((error / size)[..., q], p) for q, p in enumerate(self.levels)]
+        share = [np.nanquantile((error / size)[..., q], among(p, len(found))) for q, p in enumerate(self.levels)]
         share[middle] = 0.0
         return self._replace(shifts=size * share)
+
+
+def among(p: float, count: int) -> float:
+    """The share of ``count`` values below which the next one lies with probability p: farther out than p."""
+    outer = min(1.0, max(p, 1 - p) * (count + 1) / count)
+    return outer if p > 0.5 else 1 - outer
 
 
 def direct(network: Network, ends: list[tuple[Prepared, int]]) -> Array:

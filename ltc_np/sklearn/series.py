@@ -63,7 +63,7 @@ def read(name: str, values: Any, exogenous: Any, dt: Any, prefix: str = "") -> C
     listed = is_list(values) or (isinstance(values, np.ndarray) and values.ndim == 3)
     rows = list(values) if listed else [values]
     others = for_each(f"{prefix}exogenous", exogenous, rows, listed)
-    times = [dt] * len(rows) if listed and np.ndim(dt) == 0 else for_each(f"{prefix}dt", dt, rows, listed)
+    times = for_each(f"{prefix}dt", dt, rows, listed)
     found, axes = [], []
     for k, (own, more, elapsed) in enumerate(zip(rows, others, times, strict=True)):
         at = f"[{k}]" if listed else ""
@@ -89,8 +89,8 @@ def read(name: str, values: Any, exogenous: Any, dt: Any, prefix: str = "") -> C
 
 
 def for_each(name: str, values: Any, rows: Sequence[Any], listed: bool) -> list[Any]:
-    """What belongs to each of the series: of a list of them a list too, and None is for all."""
-    if not listed or values is None:
+    """What belongs to each of the series: of a list of them a list too; a number and None are for all."""
+    if not listed or values is None or np.isscalar(values):
         return [values] * len(rows)
     if not isinstance(values, (list, tuple, np.ndarray)) or len(values) != len(rows):
         got = len(values) if hasattr(values, "__len__") else checks.brief(values)

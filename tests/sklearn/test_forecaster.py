@@ -133,8 +133,9 @@ def test_what_is_held_out_says_when_to_stop_and_how_wide_intervals_are(strategy)
         sizes.append(np.abs(y[T : T + A] - curve[:, :, 1]))
         below.append(np.where(np.isnan(y[T : T + A, :, None]), np.nan, y[T : T + A, :, None] <= curve + shifts))
     share = np.nanmean(below, axis=(0, 1, 2))
-    # an empirical quantile lies between two of its values
-    np.testing.assert_allclose(share[[0, 2]], [0.1, 0.9], atol=1.0 / (2 * A * len(below) - A))
+    # so far out that the next of n + 1 times would lie there; an empirical quantile lies between two of its values
+    outer = 0.9 * (len(below) + 1) / len(below)
+    np.testing.assert_allclose(share[[0, 2]], [1 - outer, outer], atol=1.0 / (2 * A * len(below) - A))
     # the same number of mean errors everywhere
     number = shifts / np.nanmean(sizes, axis=0)[..., None]
     np.testing.assert_allclose(number, np.broadcast_to(number[0, 0], number.shape), rtol=1e-9)
@@ -253,6 +254,25 @@ def test_several_series_are_each_as_alone():
     for own, one in zip(many, found, strict=True):
         np.testing.assert_allclose(forecaster.predict(past=own), one, rtol=1e-12)
         np.testing.assert_allclose(forecaster.predict(past=own[-12:]), one, rtol=1e-12)
+
+
+def test_what_belongs_to_several_series():
+    """Each has its own exogenous values and elapsed times; a number is for all of them."""
+    y, e, dt = problem()
+    forecaster = LiquidForecaster(**SMALL).fit([y, y[:30]], 3, [e, e[:30]], dt=[dt, dt[:30]])
+    ahead = {"exogenous": [e[:3], e[3:6]], "dt": [np.full(3, 0.5), np.full(3, 2.0)]}
+    found = forecaster.predict(**ahead)
+    for k, n in enumerate((60, 30)):
+        past = {"past": y[:n], "past_exogenous": e[:n], "past_dt": dt[:n]}
+        own = forecaster.predict(**past, **{name: values[k] for name, values in ahead.items()})
+        np.testing.assert_allclose(found[k], own, rtol=1e-12)
+    same = forecaster.predict(exogenous=ahead["exogenous"], dt=0.5)
+    np.testing.assert_array_equal(same[0], found[0])
+    even = LiquidForecaster(**SMALL).fit([y, y[:30]], 3, dt=0.5)
+    np.testing.assert_array_equal(
+        even.model_.theta,
+        LiquidForecaster(**SMALL).fit([y, y[:30]], 3, dt=[np.full(60, 0.5), np.full(30, 0.5)]).model_.theta,
+    )
 
 
 def test_missing_values_are_no_targets_and_are_filled_forward():

@@ -1,0 +1,102 @@
+"""Liquid networks as estimators of aeon (extra ``aeon``): docs/aeon_sktime.md.
+
+Collections are (case, channel, time) arrays, or lists of (channel, time) arrays of unequal length.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .base.optional import need
+
+need("aeon", "aeon", "`ltc_np.aeon`")
+
+from aeon.classification import BaseClassifier  # noqa: E402
+from aeon.regression import BaseRegressor  # noqa: E402
+
+from . import sklearn  # noqa: E402
+from .sklearn.wrapped import around  # noqa: E402
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .base.types import Numbers
+
+__all__ = ["CfCClassifier", "CfCRegressor", "LTCClassifier", "LTCRegressor"]
+
+TAGS: dict[str, Any] = {
+    "capability:multivariate": True,
+    "capability:unequal_length": True,
+    "X_inner_type": ["np-list", "numpy3D"],
+    "algorithm_type": "deeplearning",
+}
+# Answers at every step and going on with a network are not what aeon's estimators do.
+NOT_CHOSEN = ("every_step", "warm_start")
+# Of the library's own check_estimator: what fails, and why.  Nothing does.
+EXPECTED_FAILURES: dict[str, str] = {}
+
+
+def sequences(X: Any) -> Any:
+    """A collection as (case, time, channel) array, or as a list of (time, channel) arrays."""
+    return [one.T for one in X] if isinstance(X, list) else X.transpose(0, 2, 1)
+
+
+class _Liquid:
+    """What both kinds have in common."""
+
+    _tags: ClassVar[dict[str, Any]] = TAGS
+
+    def _fit(self, X: Any, y: Any) -> Self:
+        self.estimator_ = self.wrapped().fit(sequences(X), y)  # type: ignore[attr-defined]
+        return self
+
+    def _predict(self, X: Any) -> Numbers:
+        return self.estimator_.predict(sequences(X))
+
+    @classmethod
+    def _get_test_params(cls, parameter_set: str = "default") -> dict[str, Any]:
+        return {"units": 4, "epochs": 2}
+
+
+class _Classifier(_Liquid, BaseClassifier):
+    def _predict_proba(self, X: Any) -> Numbers:
+        return self.estimator_.predict_proba(sequences(X))
+
+
+class _Regressor(_Liquid, BaseRegressor):
+    pass
+
+
+@around(sklearn.LTCClassifier, NOT_CHOSEN)
+class LTCClassifier(_Classifier):
+    """Series to labels by a liquid time-constant network; hyperparameters are those of `ltc_np.sklearn.LTCClassifier`.
+
+    Attributes
+    ----------
+    estimator_ : ltc_np.sklearn.LTCClassifier
+        Its ``model_`` is the network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np.aeon import LTCClassifier
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 30))  # (case, channel, time)
+    >>> y = np.where(X[:, 0].mean(axis=-1) > 0, "up", "down")
+    >>> LTCClassifier(units=4, epochs=2, random_state=0).fit(X, y).predict(X).shape
+    (20,)
+    """
+
+
+@around(sklearn.CfCClassifier, NOT_CHOSEN)
+class CfCClassifier(_Classifier):
+    """Series to labels by a closed-form network; hyperparameters are those of `ltc_np.sklearn.CfCClassifier`."""
+
+
+@around(sklearn.LTCRegressor, NOT_CHOSEN)
+class LTCRegressor(_Regressor):
+    """Series to numbers by a liquid time-constant network; hyperparameters: `ltc_np.sklearn.LTCRegressor`."""
+
+
+@around(sklearn.CfCRegressor, NOT_CHOSEN)
+class CfCRegressor(_Regressor):
+    """Series to numbers by a closed-form network; hyperparameters are those of `ltc_np.sklearn.CfCRegressor`."""

@@ -1,0 +1,204 @@
+"""Liquid networks as estimators of sktime (extra ``sktime``): docs/aeon_sktime.md.
+
+Collections are of any kind that sktime knows, such as (case, channel, time) arrays or frames with an index of cases and
+times, of unequal length too; series are those of pandas.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from .base.optional import need
+
+need("sktime", "sktime", "`ltc_np.sktime`")
+
+import pandas as pd  # noqa: E402
+from sktime.classification.base import BaseClassifier  # noqa: E402
+from sktime.forecasting.base import BaseForecaster  # noqa: E402
+from sktime.regression.base import BaseRegressor  # noqa: E402
+
+from . import sklearn  # noqa: E402
+from .sklearn.wrapped import around  # noqa: E402
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .base.types import Numbers
+
+__all__ = ["CfCClassifier", "CfCRegressor", "LTCClassifier", "LTCRegressor", "LiquidForecaster"]
+
+# Answers at every step and going on with a network are not what sktime's estimators do.
+NOT_CHOSEN = ("every_step", "warm_start")
+# Of the library's own check_estimator: what fails, and why.  Nothing does.
+EXPECTED_FAILURES: dict[str, str] = {}
+SMALL = {"units": 4, "epochs": 2}  # for the library's tests
+SMALL_MIXED = SMALL | {"mixed_memory": True, "random_state": 0}
+
+
+def sequences(X: list[pd.DataFrame]) -> list[Numbers]:
+    """A collection, a list of frames (time, channel), as arrays."""
+    return [one.to_numpy(dtype=np.float64) for one in X]
+
+
+class _Liquid:
+    """What classifiers and regressors have in common."""
+
+    _tags: ClassVar[dict[str, Any]] = {
+        "X_inner_mtype": "df-list",
+        "capability:multivariate": True,
+        "capability:unequal_length": True,
+        "capability:categorical_in_X": False,
+        "capability:random_state": True,
+    }
+
+    def _fit(self, X: Any, y: Any) -> Self:
+        self.estimator_ = self.wrapped().fit(sequences(X), y)  # type: ignore[attr-defined]
+        return self
+
+    def _predict(self, X: Any) -> Numbers:
+        return self.estimator_.predict(sequences(X))
+
+    @classmethod
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
+        """Hyperparameters for sktime's tests."""
+        return [SMALL, SMALL_MIXED]
+
+
+class _Classifier(_Liquid, BaseClassifier):
+    _tags: ClassVar[dict[str, Any]] = _Liquid._tags | {"capability:predict_proba": True}
+
+    def _predict_proba(self, X: Any) -> Numbers:
+        return self.estimator_.predict_proba(sequences(X))
+
+
+class _Regressor(_Liquid, BaseRegressor):
+    pass
+
+
+@around(sklearn.LTCClassifier, NOT_CHOSEN)
+class LTCClassifier(_Classifier):
+    """Series to labels by a liquid time-constant network; hyperparameters are those of `ltc_np.sklearn.LTCClassifier`.
+
+    Attributes
+    ----------
+    estimator_ : ltc_np.sklearn.LTCClassifier
+        Its ``model_`` is the network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np.sktime import LTCClassifier
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 30))  # (case, channel, time)
+    >>> y = np.where(X[:, 0].mean(axis=-1) > 0, "up", "down")
+    >>> LTCClassifier(units=4, epochs=2, random_state=0).fit(X, y).predict(X).shape
+    (20,)
+    """
+
+
+@around(sklearn.CfCClassifier, NOT_CHOSEN)
+class CfCClassifier(_Classifier):
+    """Series to labels by a closed-form network; hyperparameters are those of `ltc_np.sklearn.CfCClassifier`.
+
+    Examples
+    --------
+    >>> from ltc_np.sktime import CfCClassifier
+    >>> CfCClassifier(units=4).get_params()["units"]
+    4
+    """
+
+
+@around(sklearn.LTCRegressor, NOT_CHOSEN)
+class LTCRegressor(_Regressor):
+    """Series to numbers by a liquid time-constant network; hyperparameters are those of `ltc_np.sklearn.LTCRegressor`.
+
+    Examples
+    --------
+    >>> from ltc_np.sktime import LTCRegressor
+    >>> LTCRegressor(units=4).get_params()["units"]
+    4
+    """
+
+
+@around(sklearn.CfCRegressor, NOT_CHOSEN)
+class CfCRegressor(_Regressor):
+    """Series to numbers by a closed-form network; hyperparameters are those of `ltc_np.sklearn.CfCRegressor`.
+
+    Examples
+    --------
+    >>> from ltc_np.sktime import CfCRegressor
+    >>> CfCRegressor(units=4).get_params()["units"]
+    4
+    """
+
+
+@around(sklearn.LiquidForecaster, ("in_advance",))
+class LiquidForecaster(BaseForecaster):
+    """Series continued by a liquid network; hyperparameters are those of `ltc_np.sklearn.LiquidForecaster`.
+
+    The forecasting horizon must be given to `fit`, and lie after the series.  Exogenous values are those of the steps
+    that are forecast; steps of the horizon for which there are none get those of the nearest step before, or after.
+
+    Attributes
+    ----------
+    estimator_ : ltc_np.sklearn.LiquidForecaster
+        Its ``model_`` is the network.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from ltc_np.sktime import LiquidForecaster
+    >>> y = pd.Series(np.sin(np.arange(60) * 0.5))
+    >>> forecaster = LiquidForecaster(units=4, epochs=2, random_state=0).fit(y, fh=[1, 2, 3])
+    >>> forecaster.predict().shape, forecaster.predict_interval(coverage=0.9).shape
+    ((3,), (3, 2))
+    """
+
+    _tags: ClassVar[dict[str, Any]] = {
+        "y_inner_mtype": "pd.DataFrame",
+        "X_inner_mtype": "pd.DataFrame",
+        "capability:multivariate": True,
+        "capability:exogenous": True,
+        "capability:missing_values": False,
+        "capability:insample": False,
+        "capability:pred_int": True,
+        "capability:pred_int:insample": False,
+        "capability:categorical_in_X": False,
+        "capability:random_state": True,
+        "requires-fh-in-fit": True,
+    }
+
+    def _fit(self, y: Any, X: Any, fh: Any) -> Self:
+        self._names, last = y.columns, int(np.asarray(fh.to_relative(self.cutoff)).max())
+        exogenous = None if X is None or not X.shape[1] else X.to_numpy(np.float64)
+        self._exogenous = 0 if exogenous is None else exogenous.shape[1]
+        self.estimator_ = self.wrapped().fit(y.to_numpy(np.float64), last, exogenous)
+        return self
+
+    def _ahead(self, fh: Any, X: Any) -> tuple[Any, dict[str, Any]]:
+        """The steps that are asked for, from 0, and what is known of all steps up to the last."""
+        steps = np.asarray(fh.to_relative(self.cutoff), int)
+        if not self._exogenous:
+            return steps - 1, {}
+        horizon = self.estimator_.horizon_
+        index = fh.__class__(np.arange(1, horizon + 1), is_relative=True).to_absolute_index(self.cutoff)
+        rows = X.reindex(index).ffill().bfill()
+        return steps - 1, {"exogenous": rows.to_numpy(np.float64)}
+
+    def _predict(self, fh: Any, X: Any) -> pd.DataFrame:
+        steps, known = self._ahead(fh, X)
+        found = self.estimator_.predict(**known)[steps]
+        return pd.DataFrame(found, index=fh.to_absolute_index(self.cutoff), columns=self._names)
+
+    def _predict_quantiles(self, fh: Any, X: Any, alpha: Any) -> pd.DataFrame:
+        steps, known = self._ahead(fh, X)
+        found = self.estimator_.predict_quantiles(alpha, **known)[steps]
+        columns = pd.MultiIndex.from_product([self._get_varnames(), alpha])
+        return pd.DataFrame(found.reshape(len(steps), -1), index=fh.to_absolute_index(self.cutoff), columns=columns)
+
+    @classmethod
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
+        """Hyperparameters for sktime's tests."""
+        small = SMALL | {"random_state": 0}
+        return [small, small | {"cell": "cfc", "strategy": "recursive", "paths": 20, "difference": 1}]
