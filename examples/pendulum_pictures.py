@@ -21,13 +21,12 @@ def draw(driven, shares, curves, file):
     for title, (means, share) in shares.items():
         times.plot(1000 * np.array(means), share, marker="o", label=title)
     times.set(title="who stays upright", xlabel="mean time between samples, ms", ylabel="% of the starts")
-    times.legend(loc="lower left")
-    for k, (title, own) in enumerate(curves.items()):
+    for k, own in enumerate(curves.values()):
         for curve in own:
-            line = learning.plot(np.arange(len(curve)) + 1, curve, color=f"C{k + 1}", lw=1)[0]
-        line.set_label(title)
+            learning.plot(np.arange(len(curve)) + 1, curve, color=f"C{k + 1}", lw=1)
     learning.set(title="learning", xlabel="round", ylabel="% upright of the starts for choosing")
-    learning.legend(loc="lower right")
+    # One legend for both, below: these networks have the same colours in each, and the expert learns nothing.
+    figure.legend(*times.get_legend_handles_labels(), loc="outside lower right", ncols=len(shares), frameon=False)
     figure.savefig(file, dpi=100, format="png")
 
 

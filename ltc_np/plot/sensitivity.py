@@ -71,7 +71,7 @@ def saliency(
         edges, word = np.concatenate([[0.0], np.cumsum(elapsed)]), "time"
     if names is not None and (isinstance(names, str) or len(names) != I):
         raise ValueError(f"`names` must be {I} texts, one for each input, got {checks.brief(names)}")
-    at = None if step is None else edges[checks.integer("step", step, -T, T - 1) % T + 1]
+    at = None if step is None else float(edges[checks.integer("step", step, -T, T - 1) % T + 1])
     with drawing(ax) as ax:
         draw_map(ax, edges, array, [str(i) for i in range(I)] if names is None else list(names), "dy / dx", word)
         if at is not None:
