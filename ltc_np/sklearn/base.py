@@ -125,7 +125,8 @@ class LiquidEstimator(BaseEstimator):
             validate_data(self, X, reset=False, skip_check_array=True)
         if given.x.shape[2] != self.model_.input_size:
             got, has = given.x.shape[2], self.model_.input_size
-            raise ValueError(f"`X` must have the {has} features of a step that were seen in fit, got {got}")
+            hint = ": one sequence is X[None]" if given.form == "table" and given.x.shape[1] == has else ""
+            raise ValueError(f"`X` must have the {has} features of a step that were seen in fit, got {got}{hint}")
         if dt is None and self._elapsed:
             checks.warn(
                 f"{type(self).__name__} was trained with elapsed times `dt`, and gets none here, which means 1: is "
@@ -155,7 +156,7 @@ class LiquidEstimator(BaseEstimator):
     ) -> None:
         """Train a network, and keep it; ``more`` goes to `fit` of the model."""
         seen = _seen(X, given)
-        recipe, rng = self.recipe(), check_random_state(self.random_state)
+        recipe, rng = self.recipe(), _generator(self.random_state)
         model_seed, seed = _seeds(rng)
         settings: dict[str, Any] = {"loss": self.loss, "seed": seed, "verbose": self.verbose, **more}
         given, targets, weight = _that_count(given, targets, weight)
@@ -186,7 +187,7 @@ class LiquidEstimator(BaseEstimator):
             model, optimizer = self.model_, self._optimizer
             model.best = None  # of another training
         else:
-            model_seed, settings["seed"] = _seeds(check_random_state(self.random_state))
+            model_seed, settings["seed"] = _seeds(_generator(self.random_state))
             model, optimizer = self._new_model(recipe, given, targets, model_seed), None
         optimizer = optimizer or AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
         done = _epochs_of(model)
@@ -244,6 +245,15 @@ def _seen(X: Any, given: Given) -> Any:
     else:
         seen.n_features_in_ = given.x.shape[2]
     return seen
+
+
+def _generator(random_state: Any) -> Any:
+    """The `RandomState` of a ``random_state``."""
+    try:
+        return check_random_state(random_state)
+    except ValueError:
+        got = checks.brief(random_state)
+        raise ValueError(f"`random_state` must be an int, a RandomState or None, got {got}") from None
 
 
 def _epochs_of(model: Model) -> int:

@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 
 from ..base import checks, frames
 from ..data import padding
+from ..network.sequences import MISSING
 
 if TYPE_CHECKING:
     from ..base.types import Array, Bools, Ints
@@ -87,9 +88,7 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Given:
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
         return _read_list(X, dt)
-    x = check_array(
-        X, allow_nd=True, ensure_all_finite=lengths is None, estimator=estimator, input_name="X"
-    )  # what lies behind the end of a sequence is never read; the network looks at the rest
+    x = check_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
     if x.ndim > 3:
         raise ValueError(f"`X` must be (n, T, features), (n, T) or a list of (T_i, features), got shape {x.shape}")
     form: Form = "table" if x.ndim == 2 else "sequences"
@@ -97,15 +96,23 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Given:
     B, T, _ = x.shape
     if lengths is not None:
         lengths = checks.lengths(lengths, B, T)[0]
-        lengths = None if (lengths == T).all() else lengths
     if isinstance(dt, np.ndarray) and dt.dtype == object and dt.ndim == 1:  # what a search makes of a list
         dt = list(dt)
-    return _with_times(Given(x, None, lengths, form), dt)
+    return _checked(x, dt, lengths, form)
 
 
-def _with_times(given: Given, dt: Any) -> Given:
-    """The same with elapsed times: a number, (T,) or (B, T), or None."""
-    B, T, _ = given.x.shape
+def _checked(x: Array, dt: Any, lengths: Ints | None, form: Form) -> Given:
+    """`Given` of an array and elapsed times: a number, (T,) or (B, T), or None."""
+    B, T, _ = x.shape
+    given = Given(x, None, None if lengths is None or (lengths == T).all() else lengths, form)
+    if not checks.surely_finite(
+        x
+    ):  # quick; scikit-learn's own check looks into padding, and its advice is no help here
+        wrong = ~np.isfinite(x) if given.valid is None else ~np.isfinite(x) & given.valid[:, :, None]
+        if wrong.any():
+            where = tuple(int(k) for k in np.argwhere(wrong)[0])
+            where, got = where[:2] if form == "table" else where, x[where]
+            raise ValueError(f"`X` must have no NaN and no inf, got {got} at index {where}{MISSING}")
     return (
         given if dt is None else given._replace(dt=checks.elapsed(dt, B, T, np.dtype(np.float64), given.valid, False))
     )
@@ -120,4 +127,4 @@ def _read_list(X: Any, dt: Any) -> Given:
         dt = list(dt)
         padding.check_same_lengths("dt", dt, [int(n) for n in lengths])
         dt = padding.pad(dt, name="dt")[0]
-    return _with_times(Given(x, None, None if (lengths == x.shape[1]).all() else lengths, "list"), dt)
+    return _checked(x, dt, lengths, "list")

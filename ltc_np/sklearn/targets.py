@@ -43,7 +43,21 @@ class Targets(NamedTuple):
 
 def as_list(values: Any) -> Any:
     """An array of objects, as a search makes of a list, as that list; anything else as it is."""
-    return list(values) if isinstance(values, np.ndarray) and values.dtype == object and values.ndim == 1 else values
+    of_objects = isinstance(values, np.ndarray) and values.dtype == object and values.ndim == 1 and values.size > 0
+    return list(values) if of_objects and np.ndim(values[0]) > 0 else values
+
+
+def _said(every_step: bool | None) -> bool | None:
+    return None if every_step is None else checks.boolean("every_step", every_step)
+
+
+def _refuse_ragged(y: Any) -> None:
+    """A plain sentence about a list of arrays of unequal length that are not those of the sequences."""
+    if isinstance(y, (list, tuple)) and len({np.shape(row)[:1] for row in y}) > 1:
+        raise ValueError(
+            "`y` must have one target for each sequence, or be a list of arrays as long as the sequences of a list X, "
+            "got a list of arrays of other lengths"
+        )
 
 
 def _of_steps(y: Any, given: Given) -> bool:
@@ -61,11 +75,14 @@ def check_count(name: str, values: Any, given: Given) -> None:
 
 def read_numbers(y: Any, given: Given, every_step: bool | None, missing: str) -> Targets:
     """`Targets` that are numbers; ``every_step`` None: what their form says."""
-    y = as_list(y)
+    y, every_step = as_list(y), _said(every_step)
     if _of_steps(y, given) and every_step is not False:
         values = padding.pad(y, name="y")[0]
         values = values.astype(np.float64, copy=False)
         return _with_outputs(values, given, True)
+    _refuse_ragged(y)
+    if np.asarray(y).dtype.kind in "SU":
+        raise ValueError("`y` must be numbers, got text: of labels make a classifier")
     looked_at = missing == "error" and given.lengths is None
     values = check_array(
         y, ensure_2d=False, allow_nd=True, ensure_all_finite=looked_at or "allow-nan", dtype=np.float64,
@@ -96,10 +113,11 @@ def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers,
 
     ``every_step`` None: what their form says.
     """
-    y = as_list(y)
+    y, every_step = as_list(y), _said(every_step)
     if _of_steps(y, given) and every_step is not False:
         labels, every_step = np.concatenate([np.asarray(row) for row in y]), True
     else:
+        _refuse_ragged(y)
         labels = check_array(
             y, ensure_2d=False, allow_nd=True, ensure_all_finite=given.lengths is None, dtype=None, input_name="y",
             ensure_min_features=0,
@@ -110,7 +128,10 @@ def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers,
         if every_step:
             B, T, _ = given.x.shape
             if labels.shape != (B, T):
-                raise ValueError(f"`y` must be (n, T) = ({B}, {T}) with a label at every step, got {labels.shape}")
+                raise ValueError(
+                    f"`y` must be (n,) = ({B},), or (n, T) = ({B}, {T}) with a label at every step, got shape "
+                    f"{labels.shape}: of indicators take y.argmax(axis=1)"
+                )
             labels = labels.ravel() if given.valid is None else labels[given.valid]
         else:
             labels = column_or_1d(labels, warn=True)

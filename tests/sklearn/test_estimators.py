@@ -291,6 +291,12 @@ def test_no_dt_where_there_was_one(data, rng):
         ({"lengths": np.full(40, 10)}, r"`lengths` must lie in 0\.\.T = 0\.\.9"),
         ({"dt": np.ones((40, 8))}, "`dt` must be a number"),
         ({"dt": -1.0}, "`dt` must be finite, >= 0"),
+        (
+            {"X": np.full((40, 9), np.nan)},
+            r"`X` must have no NaN and no inf, got nan at index \(0, 0\); .*forward_fill",
+        ),
+        ({"y": np.full(40, "up")}, "`y` must be numbers, got text: of labels make a classifier"),
+        ({"y": [np.ones(2 + k % 3) for k in range(40)]}, "`y` must have one target for each sequence, or be a list"),
     ],
 )
 def test_refuses(change, match, data):
@@ -304,12 +310,28 @@ def test_refuses(change, match, data):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("units", 0), ("readout", "first"), ("early_stopping", 1), ("warm_start", "yes"), ("dtype", "f2")],
+    [
+        ("units", 0),
+        ("readout", "first"),
+        ("early_stopping", 1),
+        ("warm_start", "yes"),
+        ("dtype", "f2"),
+        ("every_step", "yes"),
+        ("random_state", "x"),
+    ],
 )
 def test_refuses_hyperparameters_in_fit(name, value, data):
     X, y, _ = data
     with pytest.raises((ValueError, TypeError), match=f"`{name}` must be"):
         LTCRegressor(**SMALL | {name: value}).fit(X, y)
+
+
+def test_one_sequence_needs_an_axis(data):
+    X, y, _ = data
+    regressor = LTCRegressor(**SMALL).fit(X, y)
+    with pytest.raises(ValueError, match=r"`X` must have the 2 features .* got 1: one sequence is X\[None\]"):
+        regressor.predict(X[0])
+    assert (regressor.predict(X[:1]) == regressor.predict(X)[:1]).all()
 
 
 def test_one_class_and_untrained(data):
