@@ -8,12 +8,14 @@ it is made smaller in every way that `ltc_np.simplify` has.  Errors are on seque
 
 import functools
 import pathlib
+import tempfile
 import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from ltc_np import GRU, LTC, LTCRNN, Adam, CfC, CosineDecay, Dense, FullyConnected, Model, Standardize, Wiring, plot
+from ltc_np.export import c
 from ltc_np.simplify import closed_form, distil, fewer_unfolds, prune
 
 IMAGE = pathlib.Path(__file__).parents[1] / "images" / "simplify.png"
@@ -169,7 +171,12 @@ def main():
     cuts(model)
     print("the same, and 20 epochs of training after each cut")
     cuts(model, fine_tune=lambda one: one.fit(x, y, dt=dt, **options(20, 0.005)))
-    draw(model, prune(model, x[:64], dt=dt[:64], tolerance=0.1))
+    result = prune(model, x[:64], dt=dt[:64], tolerance=0.1)
+    with tempfile.TemporaryDirectory() as folder:
+        for one in (model, result.model):
+            export = c.write(one, pathlib.Path(folder) / "c", "net", libm=False, measure=False)
+            print(f"in C: {export.table_bytes} bytes of tables")
+    draw(model, result)
 
 
 def draw(model, result):

@@ -86,7 +86,8 @@ def prune(
     magnitude counts, with it its standard deviation, since its mean conductance is not lost.  Of an LRC it is the mean
     opening times w + abs(h), and the mean magnitude of the source times abs(elastance_w); of a WiredCfC the mean
     magnitude of the source times the sum of those of the weights.  Where several layers are wired, each is measured in
-    units of its own mean.  Cost: a trace of ``x``, with NumPy, for every cut; some typical sequences are enough.
+    units of its own mean.  Cost: a trace of ``x``, with NumPy, for every cut, and the memory of
+    one (`Model.trace`); some typical sequences are enough.
 
     Examples
     --------

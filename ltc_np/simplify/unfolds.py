@@ -111,7 +111,7 @@ def fewer_unfolds(
         for n in (n for n in numbers if n not in exact.refused):
             other = _with(model, name, n)
             own = judged(other)
-            row = Row(f"{name}, {n} unfolds", size_of(other), own, {"solver_error": exact.errors[n]})
+            row = Row(f"{name}, {n} unfold{'s' * (n > 1)}", size_of(other), own, {"solver_error": exact.errors[n]})
             tried.append((stages * n, own, other, row))
     tried.sort(key=lambda one: one[:2])
     found = next((other for _, own, other, _ in tried if own <= tolerance), model)
