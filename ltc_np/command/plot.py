@@ -9,7 +9,7 @@ from .. import plot
 from ..base.command_line import DONE, Parser, run
 from ..model import load
 from . import asked, options, outputs, pictures, tables
-from .task import HISTORY, KEY, of_model
+from .task import KEY, history_of, of_model
 
 if TYPE_CHECKING:
     import argparse
@@ -72,12 +72,9 @@ def _plot(args: argparse.Namespace) -> int:
 
 
 def _of_itself(what: str, model: Model, path: str) -> Callable[..., Any]:
-    notes = model.notes or {}
     if what == "learning":
-        if HISTORY not in notes:
-            raise ValueError(f"{path}: was not trained by `python -m ltc_np train`, so it has no learning curve")
-        return pictures.learning(notes[HISTORY])
-    names = of_model(model, path).features if KEY in notes else None
+        return pictures.learning(history_of(model, path))
+    names = of_model(model, path).features if KEY in (model.notes or {}) else None
     if names is not None and len(names) != model.input_size:  # of a mask every feature stands there three times
         names = None
     return lambda ax: plot.wiring(model, input_names=names, ax=ax)

@@ -249,7 +249,7 @@ def _read_npz(path: pathlib.Path) -> Table:
             if isinstance(loaded, np.ndarray):
                 raise ValueError("it holds one array without a name")
             arrays = {name: loaded[name] for name in loaded.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path}: no file of named arrays (.npz), or damaged: {error}") from None
     if "theta" in arrays and "meta" in arrays:
         raise ValueError(f"{path}: is a model, and a table is wanted")

@@ -6,6 +6,7 @@ It is kept with the model's file, as `Model.notes`, so that a new table needs no
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -89,9 +90,65 @@ def of_model(model: Model, path: str) -> Task:
     try:
         given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items()}
         task = Task(**given)
-        fits = (model.input_size, model.output_size) == (task.inputs, task.outputs)
+        fits = _is_a_task(task) and _is_of(task, model)
     except (TypeError, AttributeError):
         fits = False
     if not fits:
         raise ValueError(f"{path}: its notes do not say which columns the model reads, or are of another model")
     return task
+
+
+def _is_a_task(task: Task) -> bool:
+    """Whether every attribute is what `Task` says; notes may come from anywhere."""
+    classes = task.labels is None or (_are_names(task.labels) and len(task.labels) > 1 and len(task.target) == 1)
+    groups = task.group is not None or (task.every_step and task.by == "time")
+    return (
+        _are_names(task.features)
+        and _are_names(task.target)
+        and all(name is None or type(name) is str for name in (task.time, task.group))
+        and all(type(number) is int and number >= 0 for number in (task.horizon, task.seed))
+        and all(type(answer) is bool for answer in (task.every_step, task.dates))
+        and all(type(share) is float and 0 < share < 1 for share in (task.validation, task.test))
+        and task.validation + task.test < 1
+        and type(task.unit) is float
+        and 0 < task.unit < math.inf
+        and task.missing in MISSING
+        and type(task.first) is tuple
+        and all(type(mean) is float and math.isfinite(mean) for mean in task.first)
+        and len(task.first) == (0 if task.missing == "error" else len(task.features))
+        and task.by in ("time", "group")
+        and classes
+        and groups
+        and (task.every_step or not task.horizon)
+    )
+
+
+def _are_names(values: object) -> bool:
+    return type(values) is tuple and len(values) > 0 and all(type(name) is str for name in values)
+
+
+def _is_of(task: Task, model: Model) -> bool:
+    """Whether a model has the inputs and answers of a task."""
+    sizes = (model.input_size, model.output_size) == (task.inputs, task.outputs)
+    return sizes and model.return_sequences == task.every_step
+
+
+def history_of(model: Model, path: str) -> dict[str, Any]:
+    """The learning curves that `train` has kept with a model, or a ValueError that names its file."""
+    saved = (model.notes or {}).get(HISTORY)
+    if saved is None:
+        raise ValueError(f"{path}: was not trained by `python -m ltc_np train`, so it has no learning curve")
+    try:
+        epochs = [saved["epoch"], saved["val_epoch"]]
+        curves = saved["measured"].items()
+        fits = all(type(k) is int for own in epochs for k in own) and type(saved["best_epoch"]) in (int, type(None))
+        fits = fits and "loss" in saved["measured"] and saved["best_epoch"] in (None, *saved["epoch"])
+        fits = fits and all(
+            len(values) == len(epochs[name.startswith("val_")]) and all(type(v) in (int, float) for v in values)
+            for name, values in curves
+        )
+    except (TypeError, KeyError, AttributeError):
+        fits = False
+    if not fits:
+        raise ValueError(f"{path}: its notes hold no learning curve")
+    return dict(saved)

@@ -319,3 +319,34 @@ def test_the_same_files_without_the_mistake(broken, here, ltc):
         table = broken / arguments[1]
         assert ltc("train", table, *arguments[2:-1], here / f"{table.stem}.npz", *SMALL)[0] == 0
         assert load(here / f"{table.stem}.npz").notes["table"]
+
+
+# Values that entries of notes cannot have, whatever they are of.
+ODD = [None, True, -1, 1e300, "x", [], [1], {"a": 1}, [["a"]], ["power", "heat", "power"]]
+LINES = (["evaluate", "m.npz"], ["predict", "m.npz", "--out", "p.csv"], ["info", "m.npz"])
+
+
+@pytest.mark.parametrize("name", ["waves", "words"])
+def test_notes_of_strangers(name, trained, here, ltc):
+    """Each entry is replaced by what it cannot be: a line for each command, or what another task would answer."""
+    model = load(trained / f"{name}.npz", backend="numpy")
+    notes, refused = model.notes, 0
+    for key in notes["table"]:
+        for value in ODD:
+            model.notes = {"table": notes["table"] | {key: value}}
+            model.save("m.npz")
+            for line in LINES:
+                table = [] if line[0] == "info" else [trained / f"{name}.csv"]
+                status, _, err = ltc(*line[:2], *table, *line[2:], *(["--force"] if line[0] == "predict" else []))
+                assert status == 0 or (status == 2 and err.count("\n") == 1), (key, value, err)
+                refused += status == 2
+    assert refused > 0.8 * len(notes["table"]) * len(ODD) * len(LINES)
+    for value in ODD[1:]:
+        for key in notes["history"]:
+            model.notes = {"history": notes["history"] | {key: value}}
+            model.save("m.npz")
+            status, _, err = ltc("plot", "m.npz", "--what", "learning", "--out", "p.png", "--force")
+            assert (status, err) == (2, "python -m ltc_np plot: m.npz: its notes hold no learning curve\n"), (
+                key,
+                value,
+            )
