@@ -742,8 +742,8 @@ def test_settings_of_layers_cannot_be_set_on_a_model():
     for name in ("ode_unfolds", "solver", "wiring", "takes_dt"):
         with pytest.raises(AttributeError, match=f"`{name}` belongs to a layer"):
             setattr(model, name, 3)
-    model.note = "one's own"
-    assert model.note == "one's own"
+    model.remark = "one's own"
+    assert model.remark == "one's own"
 
 
 def test_effective_values():
