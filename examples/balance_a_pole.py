@@ -133,8 +133,8 @@ for seconds, states in zip(driven.seconds, driven.states, strict=True):
     left.plot(np.cumsum(seconds), np.degrees(states[:, 2]), color="#0072b2", lw=0.6, alpha=0.5)
 left.set(xlim=(0, 5), ylim=(-36, 36), xlabel="s", ylabel="angle, degrees", title=f"the LTC, {tried} starts")
 right.plot(np.arange(rounds) + 1, curve, "o-", color="#0072b2", label="LTC")
-for style, title in ((":", "differences"), ("--", "the expert")):
-    right.axhline(shares[title][0], color="k", ls=style, lw=1, label=title)
+right.axhline(shares["differences"][0], color="#d55e00", ls="--", lw=1.5, label="differences")
+right.xaxis.get_major_locator().set_params(integer=True)
 right.set(xlabel="rounds", ylabel="% of the starts upright", title="learning", ylim=(-3, 103))
 right.legend()
 worked.picture(figure, options, "balance_a_pole")
