@@ -12,16 +12,17 @@ from ..network.network import Network
 from ..wirings import Wiring
 from .look import BLUE, GREY, VERMILION, WIDTH, drawing
 from .places import Places, places
-from .strokes import INHIBITORY, draw_neurons, draw_synapses, frame, synapses_of, widths
+from .strokes import INHIBITORY, crowded, draw_neurons, draw_synapses, frame, synapses_of, widths, write_titles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-    from ..base.types import ArrayLike, Numbers
+    from ..base.types import Array, ArrayLike, Numbers
 
-LETTER = 0.13  # what the names take, cm a letter
+LETTER, LINE = 0.135, 0.24  # what a letter and a line of the names take, in cm
+NAMES = 0.55  # of the width, that names may take
 
 
 def wiring(
@@ -75,18 +76,16 @@ def wiring(
     """
     built, strengths = _read(network, layer, values, sensory_values)
     where = places(built)
-    _check_names("input_names", input_names, built.input_dim)
-    _check_names("output_names", output_names, built.output_dim)
+    left = _check_names("input_names", input_names, where.inputs)
+    right = _check_names("output_names", output_names, where.neurons[: built.output_dim])
+    low, high = _with_room(where, left, right)
     synapses = synapses_of(built, where, strengths)
-    low, high = where.limits
-    low[0] -= LETTER * max(map(len, map(str, input_names or ())), default=0)
-    high[0] += LETTER * max(map(len, map(str, output_names or ())), default=0)
     with drawing(ax, WIDTH * float((high - low)[1] / (high - low)[0]), whole=True) as ax:
+        frame(ax, low, high)
         draw_synapses(ax, where, synapses)
         draw_neurons(ax, built, where)
         _write(ax, built, where, input_names or (), output_names or ())
         _legend(ax, strengths)
-        frame(ax, low, high)
     return ax
 
 
@@ -157,15 +156,34 @@ def _trained(network: Network, start: str, kind: str) -> Numbers:
 # ------------------------------------------------------------------------------------------------------ drawing
 
 
-def _check_names(name: str, given: Any, count: int | None) -> None:
-    if given is not None and (isinstance(given, str) or len(given) != count):
-        raise ValueError(f"`{name}` must be {count} texts, one for each, got {checks.brief(given)}")
+def _check_names(name: str, given: Any, spots: Array) -> float:
+    """What the names take beside the neurons, in cm."""
+    if given is None:
+        return 0.0
+    if isinstance(given, str) or len(given) != len(spots):
+        raise ValueError(f"`{name}` must be {len(spots)} texts, one for each, got {checks.brief(given)}")
+    if np.diff(np.sort(spots[:, 1])).min(initial=LINE) < LINE:
+        raise ValueError(f"`{name}` must be left out here: {len(spots)} names beside each other have no room")
+    return LETTER * max(len(str(own)) for own in given)
+
+
+def _with_room(where: Places, left: float, right: float) -> tuple[Array, Array]:
+    """The corners of the picture with names of so many cm at both sides, which do not shrink with what they are at."""
+    if left + right > NAMES * WIDTH:
+        most, got = int(NAMES * WIDTH / LETTER), round((left + right) / LETTER)
+        raise ValueError(f"`input_names` and `output_names` must together be at most {most} letters wide, got {got}")
+    low, high = where.limits
+    scale = (high - low)[0] / (1 - (left + right) / WIDTH) / WIDTH
+    low[0] -= left * scale
+    high[0] += right * scale
+    high[1] += scale * (LINE if crowded(where, 1 / scale) else 0)
+    return low, high
 
 
 def _write(ax: Axes, built: Wiring, where: Places, input_names: Sequence[str], output_names: Sequence[str]) -> None:
     """Titles of the layers, and the names of inputs and motor neurons."""
-    for x, y, words in where.titles:
-        ax.text(x, y, words, ha="center", va="bottom")
+    low, high = ax.get_xlim()
+    write_titles(ax, where, WIDTH / (high - low))
     for (x, y), name in zip(where.inputs, input_names, strict=False):
         ax.text(x - 1.5 * where.radius, y, str(name), fontsize=6.5, va="center", ha="right")
     for (x, y), name in zip(where.neurons[: built.output_dim], output_names, strict=False):

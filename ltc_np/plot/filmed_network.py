@@ -10,7 +10,7 @@ from ..base.optional import need
 from .look import BLACK, BLUE, CENTIMETRE, GREY, LINES, VERMILION, WIDTH, diverging
 from .moments import layer_of, moments
 from .places import places
-from .strokes import THIN, draw_neurons, draw_synapses, frame, synapses_of
+from .strokes import THIN, draw_neurons, draw_synapses, frame, synapses_of, write_titles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,9 +50,8 @@ def scene(trace: Trace, layer: int | None, sequence: int) -> tuple[Figure, int, 
         number.set_color("black")
     for marks in lines.marks if has_currents else ():
         marks.set_visible(False)  # colours are those of the currents, whose sign may change
-    for x, y, words in where.titles:
-        ax.text(x, y, words, ha="center", va="bottom")
     frame(ax, low, high)
+    write_titles(ax, where, WIDTH / float((high - low)[0]))
     for k in range(trace.x.shape[-1]):
         strip.plot(when.edges[1:], when.of(trace.x)[:, k], color=GREY, linewidth=0.6)
     for k, column in enumerate(when.of(trace.y).T):

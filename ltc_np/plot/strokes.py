@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -128,6 +129,19 @@ def draw_neurons(ax: Axes, built: Wiring, where: Places) -> Any:
             color = "white" if dark else "black"
             ax.text(x, y, str(i), color=color, fontsize=6, ha="center", va="center_baseline", zorder=5)
     return drawn
+
+
+def crowded(where: Places, scale: float) -> bool:
+    """Whether titles would touch each other, where a unit of `Places` is ``scale`` cm of the picture."""
+    ends = [(scale * x, 0.08 * len(words) + 0.05) for x, _, words in where.titles]
+    return any(x + half > other - its for (x, half), (other, its) in pairwise(ends))
+
+
+def write_titles(ax: Axes, where: Places, scale: float) -> None:
+    """The titles of the groups; every second one a line higher if they would touch each other."""
+    higher = 0.24 / scale if crowded(where, scale) else 0.0
+    for k, (x, y, words) in enumerate(where.titles):
+        ax.text(x, y + k % 2 * higher, words, ha="center", va="bottom")
 
 
 def frame(ax: Axes, low: Array, high: Array) -> None:

@@ -10,7 +10,7 @@ from ltc_np.plot import gradient_by_lag, phase_portrait, saliency
 def test_saliency_is_what_was_given():
     ax = saliency(influences(), step=6, names=["a", "b", "c"])
     mesh = ax.collections[0]
-    np.testing.assert_array_equal(mesh.get_array(), influences().T)
+    np.testing.assert_array_equal(mesh.get_array().reshape(3, 10), influences().T)
     assert mesh.get_coordinates()[0, :, 0].tolist() == list(range(11))
     assert (mesh.norm.vmin, mesh.norm.vmax) == (-1.0, 1.0)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]

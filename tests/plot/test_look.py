@@ -13,8 +13,15 @@ from matplotlib.text import Text
 from support import ROOT
 from support.picture_cases import CASES
 
-from ltc_np import plot
+from ltc_np import AutoNCP, plot
 from ltc_np.plot.look import BLUE, LINES, VERMILION
+
+
+def settings():
+    return {name: value for name, value in matplotlib.rcParams.items() if not name.startswith("backend")}
+
+
+BEFORE = settings()  # of any picture: tests are collected before the first one runs
 
 
 @functools.cache
@@ -80,18 +87,29 @@ def test_no_legend_lies_over_the_data(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_given_axes_come_back_and_settings_stay(name):
-    before = dict(matplotlib.rcParams)
     _, (ax, other) = plt.subplots(1, 2)
     assert CASES[name](ax) is ax
     assert not other.has_data()
-    assert dict(matplotlib.rcParams) == before
+    assert settings() == BEFORE
+
+
+def test_long_names_and_titles_of_a_wiring_have_room():
+    wiring = AutoNCP(40, 3).build(20)
+    names = {"input_names": [f"feature {i}" for i in range(20)], "output_names": ["a long name", "b", "c"]}
+    ax = plot.wiring(wiring, **names)
+    ax.figure.canvas.draw()
+    written, canvas = boxes(ax), ax.figure.bbox
+    for k, (one, box) in enumerate(written):
+        assert box.x0 >= canvas.x0 and box.x1 <= canvas.x1 and box.y1 <= canvas.y1, one
+        for other, its in written[k + 1 :]:
+            # Boxes have the height of a line, letters less.
+            assert not box.overlaps(its) or min(box.y1, its.y1) - max(box.y0, its.y0) < 3, (one, other)
 
 
 def test_style_ends_with_its_block():
-    before = dict(matplotlib.rcParams)
     with plot.style():
         assert matplotlib.rcParams["font.size"] == 7
-    assert dict(matplotlib.rcParams) == before
+    assert settings() == BEFORE
 
 
 def luminance(color):

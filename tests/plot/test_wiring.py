@@ -192,6 +192,16 @@ def test_what_is_refused():
         ),
         (lambda: plot.wiring(model, input_names=["a"]), ValueError, r"`input_names` must be 2 texts"),
         (lambda: plot.wiring(model, output_names="a"), ValueError, r"`output_names` must be 1 texts"),
+        (
+            lambda: plot.wiring(AutoNCP(8, 1).build(40), input_names=["a"] * 40),
+            ValueError,
+            "`input_names` must be left out here: 40 names beside each other have no room",
+        ),
+        (
+            lambda: plot.wiring(model, output_names=["a" * 40]),
+            ValueError,
+            "must together be at most 32 letters wide, got 40",
+        ),
         (lambda: plot.wiring(model, ax=3), TypeError, "`ax` must be one Axes of matplotlib or None, got 3"),
         (
             lambda: plot.wiring(Model(WiredCfC(AutoNCP(8, 1)), input_dim=2, backend="numpy")),

@@ -6,10 +6,11 @@ SIZE, DPI = (3.15, 2.1), 80  # of stored pictures, in inches
 
 
 def render(draw):
-    """The picture that ``draw(ax)`` makes, without letters: an (H, W, 3) array of 0..255.
+    """The picture that ``draw(ax)`` makes, without letters and ticks: an (H, W, 3) array of 0..255.
 
     Letters differ between versions of FreeType, and so does where a layout that makes room for them puts the axes.
-    So these have a fixed place, and what is written is tested where the numbers are.
+    So these have a fixed place, and what is written is tested where the numbers are.  Where ticks stand, matplotlib
+    decides anew from time to time.
     """
     import matplotlib.pyplot as plt
     from matplotlib.text import Text
@@ -22,6 +23,8 @@ def render(draw):
     for found in figure.findobj(Text):
         found.set_visible(False)
     for axes in figure.axes:
+        axes.tick_params(which="both", length=0)
+        axes.grid(False)
         if axes.get_legend() is not None:
             axes.get_legend().set_visible(False)
     figure.canvas.draw()
