@@ -11,8 +11,8 @@ from .base.optional import need
 
 need("aeon", "aeon", "`ltc_np.aeon`")
 
-from aeon.classification import BaseClassifier  # noqa: E402
-from aeon.regression import BaseRegressor  # noqa: E402
+from aeon.classification import BaseClassifier  # noqa: E402  # pyright: ignore[reportMissingImports]
+from aeon.regression import BaseRegressor  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from . import sklearn  # noqa: E402
 from .sklearn.wrapped import around  # noqa: E402

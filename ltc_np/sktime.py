@@ -15,9 +15,9 @@ from .base.optional import need
 need("sktime", "sktime", "`ltc_np.sktime`")
 
 import pandas as pd  # noqa: E402
-from sktime.classification.base import BaseClassifier  # noqa: E402
-from sktime.forecasting.base import BaseForecaster  # noqa: E402
-from sktime.regression.base import BaseRegressor  # noqa: E402
+from sktime.classification.base import BaseClassifier  # noqa: E402  # pyright: ignore[reportMissingImports]
+from sktime.forecasting.base import BaseForecaster  # noqa: E402  # pyright: ignore[reportMissingImports]
+from sktime.regression.base import BaseRegressor  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from . import sklearn  # noqa: E402
 from .sklearn.wrapped import around  # noqa: E402
@@ -228,4 +228,4 @@ def _numbers(frame: pd.DataFrame | None) -> Numbers | None:
 
 def _joined(before: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     """Rows of both, in order; of steps that are in both, those of the later one."""
-    return pd.concat([before[~before.index.isin(later.index)], later]).sort_index()
+    return pd.concat([before.loc[~before.index.isin(later.index)], later]).sort_index()

@@ -57,7 +57,7 @@ class Backtest:
     def table(self) -> dict[str, list[float]]:
         """Columns of equal length, one row for each step ahead, for pandas."""
         columns = {name: getattr(self, name) for name in ("mae", "naive_mae", "seasonal_mae", "mase", "coverage")}
-        steps = {"step": [k + 1 for k in range(len(self.mae))]}
+        steps: dict[str, Any] = {"step": [k + 1 for k in range(len(self.mae))]}
         return steps | {name: values.tolist() for name, values in columns.items() if values is not None}
 
     def __str__(self) -> str:
