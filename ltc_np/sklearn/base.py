@@ -239,7 +239,7 @@ class LTCFields:
 
 def _seen(X: Any, given: Given) -> Any:
     """An estimator that has the attributes of scikit-learn that say what the inputs were."""
-    seen = BaseEstimator()
+    seen: Any = BaseEstimator()
     if given.form == "table":
         validate_data(seen, X, reset=True, skip_check_array=True)
     else:

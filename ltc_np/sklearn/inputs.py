@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..base.types import Array, Bools, Ints
 
 Form = Literal["sequences", "table", "list"]
+as_array: Any = check_array  # type checkers take its defaults for the only types that it takes
 
 
 class Given(NamedTuple):
@@ -88,7 +89,7 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Given:
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
         return _read_list(X, dt)
-    x = check_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
+    x = as_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
     if x.ndim > 3:
         raise ValueError(f"`X` must be (n, T, features), (n, T) or a list of (T_i, features), got shape {x.shape}")
     form: Form = "table" if x.ndim == 2 else "sequences"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from ..base import checks
 from ..data import padding
+from .inputs import as_array
 
 if TYPE_CHECKING:
     from ..base.types import Array, Numbers
@@ -84,13 +84,13 @@ def read_numbers(y: Any, given: Given, every_step: bool | None, missing: str) ->
     if np.asarray(y).dtype.kind in "SU":
         raise ValueError("`y` must be numbers, got text: of labels make a classifier")
     looked_at = missing == "error" and given.lengths is None
-    values = check_array(
+    values = as_array(
         y, ensure_2d=False, allow_nd=True, ensure_all_finite=looked_at or "allow-nan", dtype=np.float64,
         ensure_min_features=0, input_name="y",
     )  # fmt: skip
     check_count("y", values, given)
     if every_step is None:
-        every_step = values.ndim == 3
+        every_step = bool(values.ndim == 3)
     return _with_outputs(values, given, every_step)
 
 
@@ -118,13 +118,13 @@ def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers,
         labels, every_step = np.concatenate([np.asarray(row) for row in y]), True
     else:
         _refuse_ragged(y)
-        labels = check_array(
+        labels = as_array(
             y, ensure_2d=False, allow_nd=True, ensure_all_finite=given.lengths is None, dtype=None, input_name="y",
             ensure_min_features=0,
         )  # fmt: skip
         check_count("y", labels, given)
         if every_step is None:
-            every_step = labels.ndim == 2 and labels.shape[1] > 1
+            every_step = bool(labels.ndim == 2 and labels.shape[1] > 1)
         if every_step:
             B, T, _ = given.x.shape
             if labels.shape != (B, T):
