@@ -80,7 +80,7 @@ def _columns(task: Task, x: list[Array]) -> Iterator[Array]:
             yield values[np.maximum(rows, 0)].reshape(len(rows), -1)
 
 
-def _ridge(task: Task, x: list[Array], wanted: Array, known: Array) -> Array:
+def _ridge(task: Task, x: list[Array], wanted: Array, known: Bools) -> Array:
     """Linear least squares with a small penalty, in closed form."""
     count, at = known.sum(), 0
     total: Any = 0.0

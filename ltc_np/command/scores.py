@@ -11,7 +11,7 @@ from .. import losses, metrics
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..base.types import Array
+    from ..base.types import Array, Bools
     from .task import Task
 
 Scores = dict[str, float]
@@ -25,7 +25,7 @@ def names(task: Task) -> list[str]:
     return [kind if len(task.target) == 1 else f"{kind} of {name}" for kind in kinds for name in task.target]
 
 
-def score(task: Task, outputs: Array, y: Array, chosen: Array, logits: bool = True) -> Scores | None:
+def score(task: Task, outputs: Array, y: Array, chosen: Bools, logits: bool = True) -> Scores | None:
     """Measures of (N, O) outputs against (N, O) or (N,) answers, those ``chosen`` and not missing; None without any.
 
     ``logits`` False: outputs of classes only say which is the largest, so that there is no cross-entropy.
