@@ -11,7 +11,7 @@ from .split import TRAIN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..base.types import Array, Ints
+    from ..base.types import Array, Bools, Ints
     from .records import Records
     from .task import Task
 
