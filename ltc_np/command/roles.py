@@ -119,7 +119,7 @@ def task(args: argparse.Namespace, table: Table) -> Task:
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
-    for name, least in (("window", 2), ("hop", 1), ("horizon", 0), ("seed", 0)):
+    for name, least in (("window", 2), ("hop", 1), ("horizon", 0), ("seed", 0), ("patience", 1)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise ValueError(f"--{name} must be at least {least}, got {value}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base.command_line import DONE, Parser, run
+from ..train.callbacks import EarlyStopping
 from . import baselines, options, outputs, pictures, records, roles, scores, split, tables
 from .asked import Asked
 from .asked import outputs as outputs_of
@@ -55,6 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     roles.add(parser)
+    parser.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="stop when the loss of the validation part has not fallen for N epochs; default: train for all --epochs; "
+        "the weights of the best epoch are kept either way",
+    )
     parser.add_argument("--balanced", action="store_true", help="every class weighs the same, however rare it is")
     options.add_recipe(parser)
     options.add_backend(parser)
@@ -173,6 +181,7 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> Result:
             loss="mse" if task.labels is None else "cross_entropy",
             class_weight="balanced" if args.balanced else None,
             missing="ignore",
+            callbacks=[] if args.patience is None else [EarlyStopping(args.patience)],
             seed=args.seed,
             verbose=0 if args.quiet else "auto",
         )
@@ -239,7 +248,9 @@ def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> s
         lines.append(scores.table([head, *PARTS], rows) + "\n")
     lines.append(_verdict(result, shown[0], task.labels is not None))
     answers = ", ".join(f"{n} {name}" for name, n in report["answers"].items())
-    seconds = f"{report['epochs']} epochs in {report['seconds']:.1f} s, best after {report['best_epoch']}"
+    seconds = f"{report['epochs']} epochs in {report['seconds']:.1f} s"
+    if report["best_epoch"] is not None:  # counted from 0
+        seconds += f", best after {report['best_epoch'] + 1}"
     lines.append(f"answers: {answers}; {seconds}")
     lines.append(f"{args.out}: {report['parameters']} parameters")
     if report["picture"] is not None:

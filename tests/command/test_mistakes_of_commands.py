@@ -85,6 +85,8 @@ MISTAKES = {
     "share": ([*TRAIN, "--test", "1.5"], "--test must be a share between 0 and 1, got 1.5"),
     "share NaN": ([*TRAIN, "--validation", "nan"], "--validation must be a share between 0 and 1, got nan"),
     "shares": ([*TRAIN, "--test", "0.6", "--validation", "0.4"], "must leave something for the training"),
+    "patience": ([*TRAIN, "--patience", "0"], "--patience must be at least 1, got 0"),
+    "patience in words": ([*TRAIN, "--patience", "1.5"], "argument --patience: invalid int value: '1.5'"),
     "seed": ([*TRAIN, "--seed", "-1"], "--seed must be at least 0, got -1"),
     "unit without time": ([*WORDS, "--time-unit", "s"], "--time-unit needs --time COL"),
     "unit of numbers": ([*TRAIN, "--time-unit", "h"], "--time-unit must be a number > 0, got h"),

@@ -16,10 +16,10 @@ from ltc_np.data import forward_fill
 WAVES = ["--target", "heat", "--time", "time"]
 
 
-def trained_on(ltc, columns, *options, name="table"):
+def trained_on(ltc, columns, *options, name="table", more=()):
     """The model of a training on a table, and its report."""
     write_csv(pathlib.Path(f"{name}.csv"), columns)
-    status, out, err = ltc("train", f"{name}.csv", "--out", f"{name}.npz", "--force", "--json", *options, *SMALL)
+    status, out, err = ltc("train", f"{name}.csv", "--out", f"{name}.npz", "--force", "--json", *options, *SMALL, *more)
     assert status == 0, err
     return load(f"{name}.npz"), json.loads(out)
 
@@ -225,3 +225,33 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     assert options.of_recipe(parser.parse_args(line)) == Recipe(**given)
     assert options.of_recipe(parser.parse_args([])) == Recipe()
     assert "Neurons of the cell. default: 32" in " ".join(parser.format_help().split())
+
+
+def test_patience(here, ltc):
+    """The training ends N epochs after the best one, with the weights of that one."""
+    line = [*WAVES, "--schedule", "constant", "--learning-rate", "0.3"]
+    whole, long = trained_on(ltc, waves(), *line, more=["--epochs", "40"])
+    assert long["epochs"] == 40
+    val = whole.notes["history"]["measured"]["val_loss"]
+    for patience in (1, 3):
+        best = [k for k in range(40) if val[k] < min(val[:k], default=np.inf)]
+        last = next(k for k in range(40) if k - max(b for b in best if b <= k) == patience)
+        assert 2 * patience < last < 39 or patience == 1
+        model, report = trained_on(ltc, waves(), *line, "--patience", patience, more=["--epochs", "40"])
+        assert report["epochs"] == last + 1 and report["best_epoch"] == last - patience  # counted from 0
+        assert model.notes["history"]["measured"]["val_loss"] == val[: last + 1]
+        assert min(val[: last + 1]) == val[report["best_epoch"]]
+        _, out, _ = ltc(
+            "train",
+            "table.csv",
+            "--out",
+            "again.npz",
+            *line,
+            "--patience",
+            patience,
+            *SMALL,
+            "--epochs",
+            "40",
+            "--force",
+        )
+        assert f"; {last + 1} epochs in " in out and f"best after {last + 1 - patience}\n" in out
