@@ -48,7 +48,7 @@ class Asked(NamedTuple):
 
 def read(task: Task, table: Table, parts: bool) -> Asked:
     """Read a table for a task; ``parts``: as it was split in training, else all answers count as test."""
-    rows = records.read(table, task.features, task.time, task.group)
+    rows = records.read(table, task)
     now = records.targets(task, table)
     if task.missing == "error":
         shown = now if now.ndim == 2 else now[:, None]

@@ -87,6 +87,8 @@ def _of_task(model: Model, task: Task) -> list[str]:
         lines.append(
             f"time: {task.time} ({'dates' if task.dates else 'numbers'}), an elapsed time of 1 is {task.unit:g} {unit}"
         )
+    if task.dt is not None:
+        lines.append(f"elapsed times: {task.dt}, of which {task.unit:g} is 1")
     if task.group is not None:
         lines.append(f"group: {task.group}")
     lines.append(f"missing values: {task.missing}")

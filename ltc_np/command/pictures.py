@@ -89,7 +89,7 @@ def answers(asked: Asked, outputs: list[Array], group: str | None = None, last: 
         if asked.records.dates:
             ax.xaxis_date()
         name = f", {task.group} {asked.records.names[k]}" if task.group else ""
-        ax.set_xlabel((task.time or "row") + name)
+        ax.set_xlabel((task.time or (f"sum of {task.dt}" if task.dt else "row")) + name)
         for part, when in begins.items():
             ax.axvline(when, color="gray", linestyle=":", linewidth=0.8)
             ax.text(when, 1, f" {part}", transform=ax.get_xaxis_transform(), va="top", color="gray", fontsize="small")
@@ -118,6 +118,8 @@ def sequence(asked: Asked, group: str | None) -> int:
 def _times(asked: Asked, k: int) -> Numbers:
     """When the rows were observed; of dates, in matplotlib's days."""
     own, times = asked.records.rows[k], asked.records.times
+    if asked.records.steps is not None:
+        return np.cumsum(asked.records.steps[own])
     if times is None:
         return np.arange(len(own), dtype=float)
     return times[own] / DAY if asked.records.dates else times[own].astype(float)

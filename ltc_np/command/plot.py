@@ -92,9 +92,11 @@ def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[.
 
     def drawn(ax: Axes) -> None:
         draw(traced, layer=layer, ax=ax)
-        if task.time is not None and traced.dt is not None:
+        if (task.time or task.dt) and traced.dt is not None:
             unit = f"{task.unit:.4g} s" if task.dates else f"{task.unit:.4g}"
-            ax.set_xlabel(f"{task.time} since the row before the first one drawn, in units of {unit}")
+            ax.set_xlabel(
+                f"{task.time or f'sum of {task.dt}'} since the row before the first one drawn, in units of {unit}"
+            )
 
     return drawn
 

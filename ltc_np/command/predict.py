@@ -52,7 +52,7 @@ def _predict(args: argparse.Namespace) -> int:
     model = load(args.model, backend=args.backend)
     task = of_model(model, args.model)
     table = tables.read(args.table)
-    rows = records.read(table, task.features, task.time, task.group)
+    rows = records.read(table, task)
     found = asked.outputs(model, *records.inputs(task, table, rows))
     columns = answers(task, table, rows, found)
     outputs.write({args.out: tables.written(args.out, columns)})
@@ -68,7 +68,7 @@ def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[s
         y = np.empty((table.rows, task.outputs), found[0].dtype)
         for own, values in zip(rows.rows, found, strict=True):
             y[own] = values
-        kept = [name for name in (task.group, task.time) if name is not None]
+        kept = [name for name in (task.group, task.time, task.dt) if name is not None]
         columns: dict[str, Numbers] = {name: table.columns[name].cells for name in kept}
         columns = columns or {"row": np.arange(table.rows)}
     else:

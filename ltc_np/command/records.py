@@ -28,6 +28,8 @@ class Records(NamedTuple):
     times : (n,) array or None
     dates : bool
         Times are microseconds.
+    steps : (n,) array or None
+        Elapsed times before the rows, where the table has them instead of times.
     """
 
     rows: list[Ints]
@@ -35,19 +37,33 @@ class Records(NamedTuple):
     x: Array
     times: Numbers | None
     dates: bool
+    steps: Array | None
 
 
-def read(table: Table, features: tuple[str, ...], time: str | None, group: str | None) -> Records:
+def read(table: Table, task: Task) -> Records:
     """Sequences of a table; an error names the place where times do not increase."""
+    time, group = task.time, task.group
     rows, names = _groups(table, group)
-    x = np.stack([table.column(name, "--features").numbers() for name in features], axis=1)
+    x = np.stack([table.column(name, "--features").numbers() for name in task.features], axis=1)
     times, dates = None, False
     if time is not None:
         column = table.column(time, "--time")
         times, dates = column.times()
         for own, name in zip(rows, names, strict=True):
             _check_order(column, times, own, "" if group is None else f" of {group} {name}")
-    return Records(rows, names, x, times, dates)
+    steps = None if task.dt is None else _steps(table.column(task.dt, "--dt"))
+    return Records(rows, names, x, times, dates, steps)
+
+
+def _steps(column: Column) -> Array:
+    steps = column.numbers()
+    wrong = np.flatnonzero(~(steps >= 0))
+    if wrong.size:
+        row = int(wrong[0])
+        raise ValueError(f"column `{column.name}` must hold an elapsed time >= 0 in every row, got {column.show(row)}")
+    if not steps.any():
+        raise ValueError(f"column `{column.name}` must hold an elapsed time > 0 in some row, got only 0")
+    return steps
 
 
 def _groups(table: Table, group: str | None) -> tuple[list[Ints], list[str]]:
@@ -74,6 +90,8 @@ def _check_order(column: Column, times: Numbers, rows: Ints, of: str) -> None:
 
 def elapsed(records: Records) -> list[Array] | None:
     """Elapsed times before the rows of each sequence, in the unit of the column, of dates in seconds."""
+    if records.steps is not None:
+        return [records.steps[own] for own in records.rows]
     if records.times is None:
         return None
     scale = 1e-6 if records.dates else 1.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
+from .arrays import SEQUENCE, STEPS
 from .task import MISSING, Task
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def add(parser: Any) -> None:
     group = parser.add_argument_group("the table", "names of columns; several have commas between them")
     group.add_argument("--target", required=True, metavar="COLS", help="what is to be answered; text means classes")
     group.add_argument("--time", metavar="COL", help="when a row was observed: numbers, or dates such as 2024-12-31")
+    group.add_argument("--dt", metavar="COL", help="instead of --time: the time since the row before, >= 0")
     group.add_argument("--group", metavar="COL", help="which sequence a row belongs to; default: all rows are one")
     group.add_argument("--features", metavar="COLS", help="what the network reads; default: all other columns")
     group.add_argument("--ignore", metavar="COLS", help="columns that --features leaves out of all others")
@@ -56,7 +58,8 @@ def add(parser: Any) -> None:
     group.add_argument(
         "--time-unit",
         metavar="UNIT",
-        help=f"an elapsed time of 1: {', '.join(UNITS)} for dates, or a number; default: the median of training",
+        help=f"an elapsed time of 1: {', '.join(UNITS)} for dates, or a number; default: the median of training, but 1 "
+        "of --dt",
     )
     group = parser.add_argument_group("the parts, and windows for training")
     group.add_argument(
@@ -83,22 +86,34 @@ def task(args: argparse.Namespace, table: Table) -> Task:
     """The task, but for what depends on the training part."""
     _check_numbers(args)
     target = table.named(args.target, "--target")
-    given = {"--time": args.time, "--group": args.group}
+    group, dt = args.group, args.dt
+    if table.sequences:
+        if group is not None:
+            raise ValueError(f"--group must not be given for {table.path}, whose arrays are sequences, got {group}")
+        group, dt = SEQUENCE, dt or (STEPS if args.time is None and STEPS in table.columns else None)
+    if args.time is not None and dt is not None:
+        raise ValueError(f"--time and --dt must not be given both, got {args.time} and {dt}")
+    given = {"--time": args.time, "--dt": dt, "--group": group}
     for option, name in given.items():
         if name is not None:
             table.column(name, option)
             if name in target:
                 raise ValueError(f"{option} must be another column than --target, got `{name}` for both")
-    if args.time is not None and args.time == args.group:
-        raise ValueError(f"--group must be another column than --time, got `{args.time}` for both")
+    for option, name in (("--time", args.time), ("--dt", dt)):
+        if name is not None and name == group:
+            raise ValueError(f"--group must be another column than {option}, got `{name}` for both")
+    if args.time_unit is not None and args.time is None and dt is None:
+        raise ValueError("--time-unit needs --time COL or --dt COL")
     special = {name for name in given.values() if name is not None}
+    if table.sequences:
+        special |= {STEPS} & table.columns.keys()  # beside --time
     features = _features(args, table, target, special)
     classes = _is_classes(args, table, target)
-    every_step = _every_step(args, table, target)
+    every_step = _every_step(args.answer, bool(args.horizon), group, table, target)
     if not every_step and args.horizon:
         raise ValueError("--horizon needs an answer at every row (--answer step), got one for each group")
-    by = args.split or ("time" if args.group is None else "group")
-    if by == "group" and args.group is None:
+    by = args.split or ("time" if group is None else "group")
+    if by == "group" and group is None:
         raise ValueError("--split group needs --group COL, which says what the groups are")
     if by == "time" and not every_step:
         raise ValueError("--split time needs an answer at every row (--answer step), got one for each group")
@@ -106,7 +121,8 @@ def task(args: argparse.Namespace, table: Table) -> Task:
         features=features,
         target=target,
         time=args.time,
-        group=args.group,
+        dt=dt,
+        group=group,
         horizon=args.horizon,
         every_step=every_step,
         labels=() if classes else None,
@@ -130,8 +146,6 @@ def _check_numbers(args: argparse.Namespace) -> None:
     if args.validation + args.test >= 1:
         got = f"{args.validation} and {args.test}"
         raise ValueError(f"--validation and --test must leave something for the training, got {got}")
-    if args.time_unit is not None and args.time is None:
-        raise ValueError("--time-unit needs --time COL")
     if args.hop is not None and args.window is None:
         raise ValueError("--hop needs --window W")
 
@@ -143,7 +157,7 @@ def _features(args: argparse.Namespace, table: Table, target: tuple[str, ...], s
         features = table.named(args.features, "--features")
         wrong = [name for name in features if name in special]
         if wrong:
-            raise ValueError(f"--features must not name --time or --group, got `{wrong[0]}`")
+            raise ValueError(f"--features must not name --time, --dt or --group, got `{wrong[0]}`")
         if not args.horizon and set(features) & set(target):
             both = min(set(features) & set(target))
             raise ValueError(
@@ -188,21 +202,21 @@ def _is_classes(args: argparse.Namespace, table: Table, target: tuple[str, ...])
     return classes
 
 
-def _every_step(args: argparse.Namespace, table: Table, target: tuple[str, ...]) -> bool:
-    if args.answer == "step":
+def _every_step(answer: str, forecast: bool, group: str | None, table: Table, target: tuple[str, ...]) -> bool:
+    if answer == "step":
         return True
-    if args.group is None:
-        if args.answer == "sequence":
+    if group is None:
+        if answer == "sequence":
             raise ValueError("--answer sequence needs --group COL, which says what the sequences are")
         return True
-    groups = table.columns[args.group].words()
+    groups = table.columns[group].words()
     changes = _changing(groups, [table.columns[name].words() for name in target])
-    if args.answer == "sequence" and changes is not None:
+    if answer == "sequence" and changes is not None:
         got = f"several in group {changes}: --answer step answers every row"
         raise ValueError(f"--answer sequence needs one value of the target in each group, got {got}")
-    if args.answer == "sequence":
+    if answer == "sequence":
         return False
-    return changes is not None or bool(args.horizon) or len(set(groups)) == len(groups)
+    return changes is not None or forecast or len(set(groups)) == len(groups)
 
 
 def _changing(groups: list[str | None], columns: list[list[str | None]]) -> str | None:

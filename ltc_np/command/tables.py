@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base.optional import need
+from .arrays import are_sequences, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -138,6 +139,8 @@ class Table(NamedTuple):
 
     path: pathlib.Path
     columns: dict[str, Column]
+    families: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - a NamedTuple's default; array -> its columns
+    sequences: bool = False  # the rows are the steps of sequences, which the column `SEQUENCE` numbers
 
     @property
     def rows(self) -> int:
@@ -155,7 +158,10 @@ class Table(NamedTuple):
 
     def named(self, text: str, option: str) -> tuple[str, ...]:
         """The names in an option: one, or several with commas between them."""
-        names = [text] if text in self.columns else [name.strip() for name in text.split(",")]
+        given = [text] if text in self.columns else [name.strip() for name in text.split(",")]
+        names = [
+            own for name in given for own in ((name,) if name in self.columns else self.families.get(name, (name,)))
+        ]
         for name in names:
             self.column(name, option)
         if len(set(names)) < len(names):
@@ -253,16 +259,31 @@ def _read_npz(path: pathlib.Path) -> Table:
         raise ValueError(f"{path}: no file of named arrays (.npz), or damaged: {error}") from None
     if "theta" in arrays and "meta" in arrays:
         raise ValueError(f"{path}: is a model, and a table is wanted")
+    place, sequences = _place, are_sequences(arrays)
+    if sequences:
+        try:
+            arrays, of_row, step = rows_of(arrays)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+        def place(row: int) -> str:
+            return f"in sequence {of_row[row]}, step {step[row]}"
+
     columns: dict[str, Numbers] = {}
+    families: dict[str, tuple[str, ...]] = {}
     for name, array in arrays.items():
         if array.ndim not in (1, 2):
-            rule = "the arrays of a table are (rows,), or (rows, k) for k columns NAME_0, NAME_1, ..."
+            rule = (
+                "the arrays of a table are (rows,), or (rows, k) for k columns NAME_0, NAME_1, ..., "
+                "and sequences are in `x` (B, T, I)"
+            )
             raise ValueError(f"{path}: {rule}, got `{name}` of shape {array.shape}")
         rows = list(array.T) if array.ndim == 2 else []
         parts = {name: array} if array.ndim == 1 else {f"{name}_{k}": part for k, part in enumerate(rows)}
         if parts.keys() & columns.keys():
             raise ValueError(f"{path}: has two columns `{min(parts.keys() & columns.keys())}`")
         columns |= parts
+        families[name] = tuple(parts)
     lengths = {len(array) for array in columns.values()}
     if len(lengths) > 1:
         shown = ", ".join(f"`{name}` {len(array)}" for name, array in list(columns.items())[:6])
@@ -270,7 +291,8 @@ def _read_npz(path: pathlib.Path) -> Table:
     for name, array in columns.items():
         if array.dtype.kind not in "biufMU":
             raise ValueError(f"{path}: column `{name}` must hold numbers, dates or text, got dtype {array.dtype}")
-    return Table(path, {name: Column(name, array, _place) for name, array in columns.items()})
+    cells = {name: Column(name, array, place) for name, array in columns.items()}
+    return Table(path, cells, families, sequences)
 
 
 def _read_parquet(path: pathlib.Path) -> Table:

@@ -24,8 +24,8 @@ class Task:
     ----------
     features, target : tuple of str
         Columns.
-    time, group : str or None
-        Columns: when a row was observed, and to which sequence it belongs.
+    time, dt, group : str or None
+        Columns: when a row was observed, or else the time since the row before; and to which sequence it belongs.
     horizon : int >= 0
         How many rows later the target is.
     every_step : bool
@@ -47,6 +47,7 @@ class Task:
     features: tuple[str, ...]
     target: tuple[str, ...]
     time: str | None = None
+    dt: str | None = None
     group: str | None = None
     horizon: int = 0
     every_step: bool = True
@@ -105,7 +106,8 @@ def _is_a_task(task: Task) -> bool:
     return (
         _are_names(task.features)
         and _are_names(task.target)
-        and all(name is None or type(name) is str for name in (task.time, task.group))
+        and all(name is None or type(name) is str for name in (task.time, task.dt, task.group))
+        and (task.time is None or task.dt is None)
         and all(type(number) is int and number >= 0 for number in (task.horizon, task.seed))
         and all(type(answer) is bool for answer in (task.every_step, task.dates))
         and all(type(share) is float and 0 < share < 1 for share in (task.validation, task.test))

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 ABOUT = """\
 Train a network on a table and say how good it is, beside baselines that may win.
 
-TABLE is a file of CSV with names in its first line, of NumPy (.npz, one array a column) or of Parquet.  A row is what
+TABLE is a file of CSV with names in its first line, of NumPy (.npz, one array a column; or sequences x (B, T, I),
+y, dt, lengths) or of Parquet.  A row is what
 was observed at one time; rows of a sequence stand in the order of time.  The last rows, or some groups, are kept for
 the test; others choose the best weights.  The model remembers which columns it reads, so that `predict`, `evaluate`
 and `plot` need nothing but its file and a table.
@@ -42,7 +43,9 @@ examples:
   a temperature from other sensors, at irregular times:
     python -m ltc_np train oven.csv --target temperature --time seconds --features power,fan --out oven.npz
   who speaks, one answer for each utterance:
-    python -m ltc_np train vowels.csv --target speaker --group utterance --model cfc --out vowels.npz"""
+    python -m ltc_np train vowels.csv --target speaker --group utterance --model cfc --out vowels.npz
+  sequences in arrays as `fit` takes them, with labels y (B,):
+    python -m ltc_np train sequences.npz --target y --task classes --out model.npz"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,7 +117,7 @@ def _train(args: argparse.Namespace) -> int:
 
 def prepare(task: Task, table: Table, time_unit: str | None) -> Asked:
     """Read the table, split it, and complete the task by what the training part says."""
-    rows = records.read(table, task.features, task.time, task.group)
+    rows = records.read(table, task)
     last = [int(own[-1]) for own in rows.rows]
     words = table.columns[task.target[0]].words() if task.labels is not None else []
     codes = None
@@ -130,7 +133,9 @@ def prepare(task: Task, table: Table, time_unit: str | None) -> Asked:
     dt = records.elapsed(rows)
     if dt is not None:
         seen = [steps[: len(own)] for steps, own in zip(dt, read, strict=True)]
-        task = task.replace(dates=rows.dates, unit=roles.unit(time_unit, rows.dates, seen))
+        task = task.replace(
+            dates=rows.dates, unit=roles.unit(time_unit or ("1" if task.dt is not None else None), rows.dates, seen)
+        )
     if task.missing != "error":
         task = task.replace(first=_means(task, rows.x[np.concatenate(read)]))
     now = records.targets(task, table)
@@ -169,7 +174,7 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> Result:
     if train.dt is not None and not model.takes_dt:
         train, held = train._replace(dt=None), held._replace(dt=None)
         if not args.quiet:
-            print(f"{recipe.cell} takes no elapsed times: --time only says that rows are in order", file=sys.stderr)
+            print(f"{recipe.cell} takes no elapsed times: they only say that rows are in order", file=sys.stderr)
     try:
         history = recipe.fit(
             model,

@@ -69,7 +69,10 @@ MISTAKES = {
     "unknown ignored": ([*TRAIN, "--ignore", "pow"], "no column `pow` for --ignore: did you mean `power`?"),
     "twice a feature": ([*TRAIN, "--features", "power,power"], "--features must name every column once"),
     "target in features": ([*TRAIN, "--features", "power,heat"], "--features must not name the target of the same row"),
-    "time in features": ([*TRAIN, "--features", "time"], "--features must not name --time or --group, got `time`"),
+    "time in features": (
+        [*TRAIN, "--features", "time"],
+        "--features must not name --time, --dt or --group, got `time`",
+    ),
     "target is the time": ([*TRAIN[:5], "heat", *TRAIN[6:]], "--time must be another column than --target"),
     "target is the group": ([*TRAIN, "--group", "heat"], "--group must be another column than --target"),
     "group is the time": ([*TRAIN, "--group", "time"], "--group must be another column than --time"),
