@@ -55,7 +55,8 @@ def read(task: Task, table: Table, parts: bool) -> Asked:
         records.check_complete(table, task.target, shown)
     y = records.answers(task, rows, now)
     if parts:
-        where = split.parts(task, rows, None if task.every_step or task.labels is None else np.array(y))
+        words = table.column(task.target[0], "--target").words() if task.labels is not None else []
+        where = split.parts(task, rows, words)
     else:
         where = [np.full(len(own) if task.every_step else (), split.TEST) for own in rows.rows]
     x, dt = records.inputs(task, table, rows)

@@ -17,15 +17,18 @@ WINDOW, FEW, SHORT = 64, 8, 512  # of windows that nobody asked for
 MANY = 256  # windows are rather as many as this than apart
 
 
-def parts(task: Task, records: Records, codes: Numbers | None) -> list[Ints]:
+def parts(task: Task, records: Records, words: list[str | None]) -> list[Ints]:
     """The part of each answer: (T_i,), -1 where there is none; or () for one answer of a sequence.
 
     By time, every sequence has its first rows in the training, its last ones in the test: what counts is the row that
-    the target is in.  By group, whole sequences belong to a part; of classes (``codes``, one a sequence) each part
-    has its share.
+    the target is in.  By group, whole sequences belong to a part; of classes, which ``words`` says of the table's rows,
+    each part has its share.  They are told apart by their words: which of them are known is not known before.
     """
     if task.by == "time":
         return [_by_time(task, len(own), name) for own, name in zip(records.rows, records.names, strict=True)]
+    codes = None
+    if task.labels is not None and not task.every_step:
+        codes = np.unique([words[own[-1]] or "" for own in records.rows], return_inverse=True)[1]
     of_group = _by_group(task, len(records.rows), codes)
     if not task.every_step:
         return [np.array(part) for part in of_group]

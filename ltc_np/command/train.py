@@ -118,12 +118,8 @@ def _train(args: argparse.Namespace) -> int:
 def prepare(task: Task, table: Table, time_unit: str | None) -> Asked:
     """Read the table, split it, and complete the task by what the training part says."""
     rows = records.read(table, task)
-    last = [int(own[-1]) for own in rows.rows]
     words = table.columns[task.target[0]].words() if task.labels is not None else []
-    codes = None
-    if task.labels is not None and not task.every_step:
-        codes = np.unique([words[row] or "" for row in last], return_inverse=True)[1]
-    where = split.parts(task, rows, codes)
+    where = split.parts(task, rows, words)
     if task.missing == "error":
         records.check_complete(table, task.features, rows.x)
     read = [own[: split.length(part, len(own))] for own, part in zip(rows.rows, where, strict=True)]

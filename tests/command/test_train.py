@@ -255,3 +255,16 @@ def test_patience(here, ltc):
             "--force",
         )
         assert f"; {last + 1} epochs in " in out and f"best after {last + 1 - patience}\n" in out
+
+
+def test_evaluate_has_the_parts_of_train(here, ltc):
+    """Whatever the order of classes is: 10 is after 9 as a number, and before it as text; and some have none."""
+    columns = words()
+    columns["word"] = [{"down": 10, "flat": 9, "up": 2}[word] for word in columns["word"]]
+    columns = change(columns, word={k: None for k, who in enumerate(columns["who"]) if who in ("g2", "g9")})
+    line = ["--target", "word", "--group", "who", "--task", "classes", "--missing", "fill", "--answer", "sequence"]
+    _, report = trained_on(ltc, columns, *line)
+    network = report["scores"]["ltc, 4 units"]
+    for part in ("train", "validation", "test"):
+        status, out, _ = ltc("evaluate", "table.npz", "table.csv", "--part", part, "--json")
+        assert status == 0 and json.loads(out)["scores"] == network[part]
