@@ -183,14 +183,16 @@ def _leak(model: Model, k: int, pair: tuple[Bools, Bools], conductance: Any) -> 
     layer: Any = model.layers[k]
     prefix, wiring = model.layer_stack.prefixes[k], layer.wiring
     p, raws = part(dict(model.effective), prefix), part(dict(model.params), prefix)
-    total = p["gleak"].astype(np.float64)
-    pull, lost = total * p["vleak"], np.zeros(wiring.units, bool)
+    own = p["gleak"].astype(np.float64)
+    more, pull = np.zeros(wiring.units), own * p["vleak"]
     for kind, post, stays, mean in zip(
         ("", "sensory_"), (wiring.post, wiring.sensory_post), pair, conductance, strict=True
     ):
         gone = np.where(stays, 0.0, mean)
-        total += np.bincount(post, gone, wiring.units)
+        more += np.bincount(post, gone, wiring.units)
         pull += np.bincount(post, gone * p[f"{kind}erev"], wiring.units)
-        lost[post[~stays]] = True
+    # A neuron that has lost nothing keeps its own, also if it has no leak, which by "clip" may be 0.
+    lost = more > 0
+    total = np.where(lost, own + more, 1.0)
     new = {"gleak": raw(total, layer.positivity), "vleak": pull / total}
     return {name: np.where(lost, values, raws[name]) for name, values in new.items()}

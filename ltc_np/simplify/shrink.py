@@ -56,7 +56,8 @@ def shrink(layer: Any, recurrent: Bools, sensory: Bools) -> Smaller:
         places: dict[str, Any] = wired_cfc.places(layer, smaller, kept)
     else:
         places = {entry.name: _places(entry.name, kept) for entry in (*layer.layout.entries, *layer.buffers.entries)}
-    return Smaller(smaller, _flat(layer.layout, places), _flat(layer.buffers, places), kept)
+    # Gains of which only those of 1 are kept are gone: a wiring has none where all are 1.
+    return Smaller(smaller, _flat(layer.layout, places), _flat(layer.buffers, places, smaller.buffers.slices), kept)
 
 
 def _wiring(wiring: Wiring, kept: Kept, alive: Bools, groups: Any) -> Wiring:
@@ -87,7 +88,11 @@ def _places(name: str, kept: Kept) -> Any:
     return kept.synapses if name in SYNAPTIC else kept.neurons
 
 
-def _flat(layout: Any, places: dict[str, Any]) -> Ints:
-    """Places in the flat vector of a layout."""
-    parts = [np.arange(where.start, where.stop)[places[name]] for name, (where, _) in layout.slices.items()]
+def _flat(layout: Any, places: dict[str, Any], names: Any = None) -> Ints:
+    """Places in the flat vector of a layout, of all its arrays or of those with these names."""
+    parts = [
+        np.arange(where.start, where.stop)[places[name]]
+        for name, (where, _) in layout.slices.items()
+        if names is None or name in names
+    ]
     return np.concatenate([*parts, np.zeros(0, int)]).astype(int)

@@ -13,8 +13,10 @@ from ltc_np import (
     Dense,
     FullyConnected,
     LrcSSM,
+    MixedMemory,
     Model,
     NeuralODE,
+    Residual,
     Standardize,
     analysis,
 )
@@ -92,6 +94,21 @@ def test_a_neuron_that_never_stands_still():
     plane = analysis.nullclines(model, (0, 1), [0.0], points=3)
     assert plane.first_still.shape == plane.second_still.shape == (0, 2)
     assert plane.slopes.dtype == np.float32 and (plane.slopes > 0.9).all()
+
+
+def test_an_ltc_beside_an_lstm_is_no_plane(rng):
+    """Its cell steps from, or by, what the LSTM says, so that slopes are no function of the potentials alone."""
+    for topology in ("torch", "keras"):
+        model = Model(MixedMemory(LTC(FullyConnected(3, 1)), topology=topology), input_dim=2, seed=0)
+        for layer in (None, 0):
+            with pytest.raises(ValueError, match="`layer` must be a differential equation, .* got MixedMemory"):
+                analysis.nullclines(model, (0, 1), np.zeros(2), layer=layer)
+
+
+def test_around_a_differential_equation_the_plane_is_the_same():
+    inside, model = (Model(own, input_dim=2, seed=0) for own in (CTRNN(2), Residual(CTRNN(2))))
+    for a, b in zip(*(analysis.nullclines(m, (0, 1), [0.3, -0.2], points=5) for m in (inside, model)), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_what_is_refused():

@@ -27,11 +27,11 @@ def rms(difference):
     return np.sqrt(np.mean(difference**2))
 
 
-@pytest.mark.parametrize("held_out", [0.0, 0.1, 0.3])
+@pytest.mark.parametrize("held_out", [0.0, 0.1, 0.13, 0.3])
 def test_is_the_fit_that_it_says(teacher, held_out):
     """The same training, written out; and the errors, from the outputs."""
     model, by_hand = student(), student()
-    held = {0.0: 0, 0.1: 2, 0.3: 6}[held_out]
+    held = {0.0: 0, 0.1: 2, 0.13: 3, 0.3: 6}[held_out]
     lessons = teacher(X, dt=DT, lengths=LENGTHS)
     y = lessons + RNG.normal(size=lessons.shape)
     y[3:, 2] = np.nan
@@ -42,6 +42,8 @@ def test_is_the_fit_that_it_says(teacher, held_out):
     options = OPTIONS | ({"validation_data": parts} if held else {})
     by_hand.fit(X[shown], lessons[shown], dt=DT[shown], lengths=LENGTHS[shown], **options)
     assert (model.theta == by_hand.theta).all()
+    if held:
+        assert (model.best.epoch, model.best.value) == (by_hand.best.epoch, by_hand.best.value)
     assert result.model is model
     assert result.original is teacher
 

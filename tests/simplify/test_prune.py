@@ -221,6 +221,20 @@ def test_what_is_lost_of_an_lrc_and_of_a_wired_cfc_by_hand():
     np.testing.assert_allclose(np.ravel(uses(cfc, [0], Data(x, None, None), True)[0].loss), wanted / wanted.mean())
 
 
+def test_what_is_lost_of_an_lrc_counts_its_gains():
+    """A gain multiplies what a synapse adds to both sums, and not its part of the elastance."""
+    found = []
+    for gain in (1.0, 0.25):
+        wiring = Wiring.from_edges(1, [], [(0, 0, -gain), (1, 0, 1)])
+        model = Model(LRC(wiring, elastance="asymmetric"), seed=0, dtype="float64")
+        model.params["sensory_elastance_w"] = [0.0, -0.7]
+        model.params["sensory_h"] = [-0.3, 0.4]
+        x = np.random.default_rng(0).normal(size=(2, 6, 2))
+        loss = uses(model, [0], Data(x, None, None), True)[0].loss[1]
+        found.append(loss[0] / loss[1])
+    assert found[1] == pytest.approx(found[0] / 4, rel=1e-12)
+
+
 def test_what_is_lost_of_a_wired_cfc_in_layers():
     """The state has the layers in the order of flow, and the wiring numbers the motor neurons first."""
     model = Model(WiredCfC(AutoNCP(12, 3), strict=True), input_dim=3, seed=0, dtype="float64")
@@ -287,6 +301,20 @@ def test_a_constant_conductance_is_not_lost():
         assert prune(model, x, keep=0.5, dt=0.8, compensate=False).error.largest > 1e-3
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_neuron_without_a_leak_that_loses_nothing_stays():
+    """Synapses of strength 0 go first, and there is no mean of what they pulled to."""
+    model = LTCRNN(FullyConnected(3), 2, seed=0, dtype="float64", positivity="clip", backend="numpy")
+    model.params["gleak"] = 0.0
+    model.params["w"] = 0.0
+    x = np.random.default_rng(0).normal(size=(2, 5, 2))
+    result = prune(model, x, keep=6 / 15, step=1)
+    assert result.kept[0].synapses.size == 0 and result.kept[0].sensory_synapses.size == 6
+    for name in ("gleak", "vleak"):
+        assert (result.model.params[name] == model.params[name]).all()
+    assert (result.model(x) == model(x)).all()
+
+
 def test_leaks_by_loops():
     model, x, dt, lengths = make("dense", "numpy", ode_unfolds=1)
     result = prune(model, x, keep=0.6, step=1, dt=dt, lengths=lengths)
@@ -345,6 +373,28 @@ def test_tolerance_and_table(trained):
     assert len(none.kept[1].synapses) == 64
 
 
+@pytest.mark.filterwarnings("error")
+def test_of_synapses_that_do_alike_the_first_go():
+    """In one step of one sequence no current changes: all losses are 0, and there is no mean to measure them by."""
+    options = {"ode_unfolds": 1, "seed": 0, "dtype": "float64", "backend": "numpy"}
+    model = LTCRNN(FullyConnected(9), 3, **options)  # all motor: no neuron goes
+    x = np.random.default_rng(0).normal(size=(1, 1, 3))
+    assert not any(values.any() for values in uses(model, [0], Data(x, None, None), True)[0].loss)
+    result = prune(model, x, keep=68 / 108, step=1)
+    assert result.kept[0].synapses.tolist() == list(range(40, 81))
+    assert result.kept[0].sensory_synapses.tolist() == list(range(27))
+    assert result.error.largest < 1e-14  # and the leak takes over all of what they did
+
+
+@NO_INPUT
+def test_a_cut_removes_a_share_of_the_whole_model():
+    model = LTCRNN(FullyConnected(5), 3, seed=0, dtype="float64", backend="numpy")  # all motor: no neuron goes
+    x = np.random.default_rng(0).normal(size=(4, 6, 3))
+    result = prune(model, x, keep=0.05, step=0.3)
+    assert [row.size.synapses for row in result.table] == [28, 16, 4, 2]
+    assert prune(model, x, keep=1e-9, step=1).after.synapses == 1
+
+
 def test_other_layers_stay(trained):
     x, _ = smooth()
     theta = trained.theta.copy()
@@ -377,6 +427,44 @@ def test_gains_of_a_wiring_stay_with_their_synapses():
     assert (result.model.buffers["sensory_gain"] == model.buffers["sensory_gain"][kept.sensory_synapses]).all()
     assert (result.model.wiring.gain == model.wiring.gain[kept.synapses]).all()
     assert result.model.layers[0].input_mapping is None
+
+
+@NO_INPUT
+@pytest.mark.parametrize("kind", [LTC, LRC])
+def test_gains_are_gone_where_all_that_is_kept_have_1(kind):
+    """A wiring without other gains has none, and neither has its layer a buffer for them."""
+    edges, sensory = [(0, 0, 1), (1, 0, -0.5), (0, 1, 1), (1, 1, -1)], [(0, 0, 0.25), (0, 1, 1)]
+    model = Model(kind(Wiring.from_edges(2, edges, sensory, output_dim=2)), seed=0, dtype="float64")
+    assert model.buffers.keys() == {"gain", "sensory_gain"}
+    names = ("w", "h", "elastance_w") if kind is LRC else ("w",)
+    for name in names:
+        softplus = name == "w" and model.layers[0].positivity == "softplus"
+        for prefix, at in (("", int(np.argmin(model.wiring.gain))), ("sensory_", 0)):
+            model.params[prefix + name][at] = -1e4 if softplus else 0
+    x = np.random.default_rng(0).normal(size=(2, 5, 1))
+    result = prune(model, x, keep=4 / 6, step=1)
+    assert not result.model.buffers and result.model.wiring.gain is None
+    assert len(result.kept[0].synapses) == 3 and result.kept[0].sensory_synapses.tolist() == [1]
+    np.testing.assert_allclose(result.model(x), model(x), rtol=0, atol=1e-15)
+
+
+@NO_INPUT
+def test_buffers_of_all_layers_stay_with_them():
+    layers = (
+        Standardize(mean=0.1),
+        LTC(RandomWiring(2, 2, 6, seed=0)),
+        Standardize(mean=0.2),
+        LTC(RandomWiring(2, 2, 7, seed=1)),
+    )
+    model = Model(*layers, input_dim=2, seed=0, dtype="float64", backend="numpy")
+    x = np.random.default_rng(0).normal(size=(3, 5, 2))
+    result = prune(model, x, keep=0.5)
+    for name, values in result.model.buffers.items():
+        place, own = name.split(".")
+        kept = result.kept.get(int(place))
+        at = {"gain": kept.synapses, "sensory_gain": kept.sensory_synapses}[own] if kept else slice(None)
+        np.testing.assert_array_equal(values, model.buffers[name][at])
+    assert "3.gain" in result.model.buffers
 
 
 def test_two_layers_are_cut_alike():

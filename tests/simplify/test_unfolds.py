@@ -54,6 +54,21 @@ def test_the_cheapest_within_the_tolerance(tolerance):
     assert [row.size.evaluations for row in result.table] == sorted(row.size.evaluations for row in result.table)
 
 
+def test_the_tolerance_itself_is_within_it_and_the_better_of_equal_cost_wins():
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0, dtype="float64")
+    for solvers in (["semi_implicit", "exponential"], ["exponential", "semi_implicit"]):
+        table = fewer_unfolds(model, X, 0.0, dt=0.7, solvers=solvers).table
+        one, two = (row for row in table if row.what in ("exponential, 1 unfold", "semi_implicit, 2 unfolds"))
+        assert one.size.evaluations == two.size.evaluations and one.error < two.error
+        assert one.error < min(row.error for row in table if row.size.evaluations < one.size.evaluations)
+        for tolerance in (one.error, 2 * two.error):
+            cheapest = next(row for row in table if row.error <= tolerance)
+            layer = fewer_unfolds(model, X, tolerance, dt=0.7, solvers=solvers).model.layers[0]
+            assert cheapest.what.startswith(f"{layer.solver}, {layer.ode_unfolds} unfold")
+        layer = fewer_unfolds(model, X, one.error, dt=0.7, solvers=solvers).model.layers[0]
+        assert one.what == f"{layer.solver}, {layer.ode_unfolds} unfold"
+
+
 def test_default_solvers_are_the_stable_ones():
     assert STABLE == ("semi_implicit", "exponential")
 
