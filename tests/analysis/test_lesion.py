@@ -99,11 +99,22 @@ def test_neurons_that_are_not_heard(kind, data):
     np.testing.assert_allclose(*states, rtol=0, atol=1e-13)  # they still hear the others
 
 
+def test_neurons_and_synapses_at_once():
+    """All of both are silent, in whatever order they are asked for."""
+    model = Model(LTC(FullyConnected(4, 1)), input_dim=2, seed=1, dtype="float64")
+    found = analysis.lesion(model, neurons=2, synapses=[0, 1])
+    twice = analysis.lesion(analysis.lesion(model, synapses=[0, 1]), neurons=2)
+    np.testing.assert_array_equal(found.theta, twice.theta)
+    silent = np.flatnonzero(found.params["w"] != model.params["w"])
+    assert silent.tolist() == sorted({0, 1, *np.flatnonzero(model.wiring.pre == 2).tolist()})
+
+
 CELLS = {
     "LTC": (LTC(AutoNCP(8, 3), ode_unfolds=2), 8),
     "LTC, no mapping": (LTC(RandomWiring(2, 3, 6, seed=0), ode_unfolds=2), 6),
     "LRC": (LRC(FullyConnected(5, 3), ode_unfolds=2), 5),
     "CfC": (CfC(5, backbone_units=7, backbone_layers=2), 5),
+    "CfC, one layer": (CfC(5, backbone_units=7, backbone_layers=1), 5),
     "CfC without backbone": (CfC(5, backbone_layers=0), 5),
     "CTRNN": (CTRNN(5), 5),
     "NeuralODE": (NeuralODE(5, ode_unfolds=2), 5),
