@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import Model
+from ltc_np import AdamW, CosineDecay, Model
 from ltc_np.recipe import CELLS, Recipe
 
 
@@ -51,6 +51,33 @@ def test_last_and_mean():
 def test_time_constants_reach_over_a_sequence():
     model = Recipe().model(3, 2, steps=20, every_step=False, numbers=True, duration=5.0)
     assert model.layers[1].config()["init"] == {"time_constants": (0.25, 5.0)}
+    model = Recipe().model(3, 2, steps=10, every_step=False, numbers=True, duration=0.5)
+    assert model.layers[1].config()["init"] == {"time_constants": (0.05, 0.5)}
+
+
+def test_what_fit_is_told():
+    """The rate falls until the last batch of the last epoch, also a smaller one; what is given goes first."""
+
+    class Told:
+        def fit(self, x, y, **settings):
+            self.x, self.y, self.settings = x, y, settings
+
+    told = Told()
+    recipe = Recipe(epochs=3, batch_size=4, learning_rate=0.2, weight_decay=0.3, clip_norm=None, standardize=False)
+    recipe.fit(told, "x", "y", sequences=9, batch_size=7, seed=5)
+    optimizer = told.settings.pop("optimizer")
+    assert (told.x, told.y) == ("x", "y")
+    assert told.settings == {"epochs": 3, "batch_size": 7, "clip_norm": None, "standardize": False, "seed": 5}
+    assert optimizer.config() == AdamW(CosineDecay(0.2, 9), weight_decay=0.3).config()
+    Recipe(schedule="constant", learning_rate=0.2).fit(told, "x", "y", sequences=9)
+    assert told.settings["optimizer"].config() == AdamW(0.2, weight_decay=0.01).config()
+
+
+def test_the_fewest_neurons_of_an_ncp():
+    """One motor neuron in four, but at least one."""
+    for units, motor in ((4, 1), (8, 2), (11, 2)):
+        model = Recipe(wiring="ncp", units=units).model(3, 2, steps=6, every_step=True, numbers=True)
+        assert (model.wiring.units, model.wiring.output_dim) == (units, motor)
 
 
 @pytest.mark.parametrize("cell", CELLS)

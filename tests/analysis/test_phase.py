@@ -16,6 +16,7 @@ from ltc_np import (
     MixedMemory,
     Model,
     NeuralODE,
+    Pooling,
     Residual,
     Standardize,
     analysis,
@@ -108,6 +109,24 @@ def test_an_ltc_beside_an_lstm_is_no_plane(rng):
 def test_around_a_differential_equation_the_plane_is_the_same():
     inside, model = (Model(own, input_dim=2, seed=0) for own in (CTRNN(2), Residual(CTRNN(2))))
     for a, b in zip(*(analysis.nullclines(m, (0, 1), [0.3, -0.2], points=5) for m in (inside, model)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_layers_before_it_have_a_state_of_their_own(rng):
+    """Columns are those of the layer that is meant; layers before begin where the model does."""
+    model = Model(CTRNN(3), CTRNN(2), Dense(1), input_dim=2, seed=0, dtype="float64")
+    x, state = rng.normal(size=2), rng.normal(size=5)
+    plane = analysis.nullclines(model, (1, 0), x, state=state, points=3, layer=1)
+    p = model.effective
+    for i in range(3):
+        for j in range(3):
+            v = np.array([plane.second[j], plane.first[i]])
+            slope = np.tanh(state[:3] @ p["1.w_x"] + v @ p["1.w_h"] + p["1.b"]) - v / p["1.tau"]
+            np.testing.assert_allclose(plane.slopes[:, i, j], slope[[1, 0]], rtol=1e-12, atol=1e-14)
+    inside = Model(CTRNN(2), input_dim=2, seed=0)
+    pooled = Model(Pooling("max"), CTRNN(2), input_dim=2, seed=0)
+    x = [-0.7, -0.2]  # the largest so far, of a sequence that begins with it
+    for a, b in zip(*(analysis.nullclines(m, (0, 1), x, points=3) for m in (inside, pooled)), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

@@ -172,6 +172,23 @@ def test_potentials_at_every_unfold(layer):
                 near(potentials[b, t, u + 1], after)
 
 
+@pytest.mark.parametrize("layer", [LRC(AutoNCP(8, 3), input_dim=I, ode_unfolds=3, solver="rk4"),
+                                   LrcSSM(4, input_dim=I, ode_unfolds=3, solver="rk4")],
+                         ids=lambda layer: type(layer).__name__)  # fmt: skip
+def test_a_liquid_capacitance_is_seen_when_the_last_unfold_begins(layer):
+    """Where a single Euler step from these potentials has the same sums and slopes."""
+    run = Run(layer)
+    begin = run["potentials"][:, :, -2]
+    assert np.abs(begin - run["potentials"][:, :, 0]).max() > 1e-3
+    one = Model(type(layer).from_config(layer.config() | {"ode_unfolds": 1, "solver": "euler"}), dtype="float64")
+    one.theta = run.model.theta
+    for b in range(B):
+        for t in range(T):
+            seen = one.trace(run.x[b, t : t + 1], 0.0, h0=begin[b, t])
+            for name in set(run.layer.arrays) - {"potentials"}:
+                near(run[name][b, t], seen[name][0])
+
+
 @pytest.mark.parametrize("layer", [CTRNN(5, input_dim=I, solver="rk4", tau=2.0, ode_unfolds=2),
                                    CTRNN(5, input_dim=I, global_feedback=False), NeuralODE(5, input_dim=I)],
                          ids=["CTRNN", "CTRNN alone", "NeuralODE"])  # fmt: skip
