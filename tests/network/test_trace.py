@@ -108,7 +108,7 @@ def test_a_sequence_alone(layer):
     model = Model(layer, seed=0, dtype="float64", backend="numpy")
     whole = arrays_of(model.trace(data.x, data.dt, lengths=data.lengths, h0=data.h0))
     one = model.trace(data.x[0], **({} if data.dt is None else {"dt": data.dt[0]}), h0=data.h0[0])
-    assert one.lengths == 5 and one.layers[0].h0.shape == (layer.state_size,)
+    assert np.shape(one.lengths) == () and one.lengths == 5 and one.layers[0].h0.shape == (layer.state_size,)
     for name, array in arrays_of(one).items():
         # A time constant may be large, where what it is the inverse of is rounded near 0.
         alike(*(1 / a for a in (array, whole[name][0])) if name.endswith("tau") else (array, whole[name][0]))
@@ -160,6 +160,21 @@ def test_arguments_are_checked():
     explicit = LTCRNN(AutoNCP(8, 3), 2, solver="euler", ode_unfolds=1, seed=0)
     with pytest.raises(ValueError, match="`dt` must keep"):
         explicit.trace(np.zeros((3, 4, 2)), 50.0)
+
+
+def test_an_overflow_is_reported_as_by_a_call(rng):
+    options = {"solver": "euler", "ode_unfolds": 1, "check_stability": "off", "seed": 0, "dtype": "float64"}
+    model, x = LTCRNN(AutoNCP(8, 3), 2, backend="numpy", **options), rng.normal(size=(3, 300, 2))
+    for run in (model, model.trace):
+        with np.errstate(all="ignore"), pytest.raises(FloatingPointError):
+            run(x, dt=50.0)
+
+
+def test_what_is_given_is_not_what_is_kept(rng):
+    x, dt, lengths = rng.normal(size=(3, 4, 2)), rng.uniform(0, 1, (3, 4)), np.array([4, 2, 3])
+    trace = stack().trace(x, dt, lengths=lengths)
+    for mine, kept in ((x, trace.x), (dt, trace.dt), (lengths, trace.lengths)):
+        assert not np.may_share_memory(mine, kept)
 
 
 def test_the_model_is_as_before(rng):
