@@ -31,9 +31,10 @@ from multiprocessing import get_context
 
 from comparison import number, put_section
 from defaults_baselines import baselines
-from defaults_table import Results, search_table, section, test_table
+from defaults_section import section
+from defaults_table import Results, search_table, test_table, tested
 from defaults_tasks import TASKS
-from defaults_variants import FIRST, ROUNDS, defaults, job
+from defaults_variants import FIRST, NOW, ROUNDS, job
 
 from ltc_np.recipe import CELLS
 
@@ -54,7 +55,7 @@ def test(cells, tasks, seeds):
     """The trainings of the test, and the baselines."""
     for seed in seeds:
         for cell in cells:
-            yield from (job(task, FIRST, defaults(cell), seed, "test") for task in tasks)
+            yield from (NOW.job(task, cell, seed) for task in tasks)
     for task in tasks:
         yield from baselines(task)
 
@@ -124,7 +125,7 @@ def main(argv=None):
             parser.error(str(problem))
     for own in rounds:
         print(search_table(results, own, tasks), end="\n\n")
-    print(test_table(results, tasks, seeds))
+    print(test_table(tested(results, tasks, seeds), tasks))
     if args.write_docs:
         put_section(*section(results, tasks, rounds, seeds))
 

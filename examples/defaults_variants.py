@@ -8,7 +8,7 @@ import numpy as np
 from defaults_tasks import Task
 
 from ltc_np import AdamW, CosineDecay, WarmUp, set_num_threads
-from ltc_np.recipe import Recipe
+from ltc_np.recipe import CELLS, STEPS, Recipe, enough_epochs
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Variant:
         Hyperparameters of the recipe.
     extra : str
         What no recipe has: "each", every step is asked for the answer, and answers are averaged; "warm-up", the
-        learning rate rises in the first tenth of the training; "fast", time constants from a tenth of a step.
+        learning rate rises in the first tenth of the training; "fast", time constants from a tenth of a step; a
+        number: so many epochs that the optimiser makes as many steps, and at least 20; "auto": by the recipe's rule,
+        but with the task's epochs in the place of 100.
     of_ltc : bool
         Only an LTC has it.
     of_whole : bool
@@ -71,6 +73,13 @@ MAJOR = [
     *one("schedule", "constant"),
     *one("batch_size", 8, 16, 32),
 ]
+SHORTEST = 20  # epochs of what follows
+# How long, and how fast: together, since a smaller rate needs more steps.
+LENGTHS = [
+    Variant(f"{steps:,} steps, learning rate {rate}", {"learning_rate": rate}, extra=str(steps))
+    for steps in (1000, 2000)
+    for rate in (0.01, 0.003)
+]
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,10 @@ ROUNDS = [
     # There for comparison: each with the rate and the readout that suit it.
     Round(replace(BETTER, cell="lstm", readout="mean"), (*READOUTS, *RATES), (0, 1)),
     Round(replace(BETTER, cell="gru", readout="mean"), (*READOUTS, *RATES), (0, 1)),
+    *(
+        Round(replace(BETTER, cell=cell, readout="last" if cell == "ltc" else "auto"), LENGTHS, (0, 1, 2))
+        for cell in CELLS
+    ),
 ]
 
 
@@ -110,9 +123,34 @@ ROUNDS = [
 OTHERS = {"lstm": {"readout": "max"}, "gru": {"readout": "last+mean", "units": 37}}
 
 
-def defaults(cell):
-    """The recipe of a cell in the test: the library's defaults, and for comparison the others' best."""
-    return Recipe(cell=cell, **OTHERS.get(cell, {}))
+LONG = ("xor",)  # its own epochs make more steps than the recipe's rule asks for
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The recipes of one reading of the test sets.
+
+    Attributes
+    ----------
+    length : Variant
+        How long is trained.
+    """
+
+    length: Variant
+
+    def recipe(self, cell):
+        """The library's defaults, and of LSTM and GRU what was best for them."""
+        return Recipe(cell=cell, **OTHERS.get(cell, {}))
+
+    def job(self, task, cell, seed):
+        """A training of the test: of another length only where that is what the recipe's rule makes longer."""
+        length = FIRST if task.every_step or task.name in LONG else self.length
+        return job(task, length, self.recipe(cell), seed, "test")
+
+
+# The first reading was of the defaults before epochs were counted in steps.
+BEFORE = Reading(FIRST)
+NOW = Reading(Variant("the defaults", extra=f"auto, {STEPS} steps"))
 
 
 @dataclass(frozen=True)
@@ -156,7 +194,20 @@ def job(task, variant, base, seed, judge="valid"):
     recipe = replace(base, **variant.changes | {"epochs": task.epochs})
     if variant is not FIRST and recipe == replace(base, epochs=recipe.epochs) and not variant.extra:
         return None
-    return Job(task, recipe, seed, judge, variant.extra)
+    extra = variant.extra
+    if extra.isdigit():
+        extra = str(min(int(extra), task.most_steps))
+    return Job(task, recipe, seed, judge, extra)
+
+
+def trained_for(job, sequences):
+    """The epochs of a training on so many sequences."""
+    size, most = job.recipe.batch_size, job.task.most_steps
+    if job.extra.isdigit():
+        return enough_epochs(sequences, size, int(job.extra), SHORTEST)
+    if job.extra.startswith("auto"):
+        return min(enough_epochs(sequences, size, fewest=job.recipe.epochs), most // -(-sequences // size))
+    return job.recipe.epochs
 
 
 def usual(known):
@@ -202,7 +253,8 @@ def network(job, known):
 
 def learn(job, known):
     """A trained network."""
-    task, recipe, model = job.task, job.recipe, network(job, known)
+    task, model = job.task, network(job, known)
+    recipe = replace(job.recipe, epochs=trained_for(job, len(known["x"])))
     known = {name: array for name, array in known.items() if name != "dt" or model.takes_dt}
     if job.extra == "each":
         steps = known["x"].shape[1]

@@ -26,6 +26,20 @@ CELLS = ("ltc", "cfc", "lstm", "gru")
 WIRINGS = ("full", "ncp")
 READOUTS = ("auto", "last+mean", *KINDS)  # how one answer comes of all steps
 SCHEDULES = ("constant", "cosine")
+FEWEST, STEPS = 100, 1000  # of `epochs="auto"`: epochs, steps of the optimiser
+
+
+def enough_epochs(sequences: int, batch_size: int, steps: int = STEPS, fewest: int = FEWEST) -> int:
+    """The epochs in which the optimiser makes ``steps`` steps, one for each batch; at least ``fewest``."""
+    batches = -(-sequences // batch_size)
+    return max(fewest, -(-steps // batches))
+
+
+def auto(name: str, value: object) -> bool:
+    """Whether ``value`` is "auto"; another text is refused."""
+    if isinstance(value, str) and value != "auto":
+        raise ValueError(f'`{name}` must be a number or "auto", got {value!r}')
+    return isinstance(value, str)
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,10 @@ class Recipe:
         Of `AdamW`.
     clip_norm : float > 0 or None
         Largest norm of a gradient.
-    epochs, batch_size : int >= 1
+    epochs : int >= 1 or "auto"
+        "auto" is 100, and more where few sequences have one answer each: as many as 1,000 steps of the optimiser take,
+        one for each batch.
+    batch_size : int >= 1
     """
 
     cell: str = "ltc"
@@ -80,14 +97,16 @@ class Recipe:
     schedule: str = "cosine"
     weight_decay: float = 0.01
     clip_norm: float | None = 1.0
-    epochs: int = 100
+    epochs: int | str = "auto"
     batch_size: int = 16
 
     def __post_init__(self) -> None:
         for name, known in (("cell", CELLS), ("wiring", WIRINGS), ("readout", READOUTS), ("schedule", SCHEDULES)):
             checks.one_of(name, getattr(self, name), known)
-        for name in ("units", "ode_unfolds", "epochs", "batch_size"):
+        for name in ("units", "ode_unfolds", "batch_size"):
             checks.integer(name, getattr(self, name))
+        if not auto("epochs", self.epochs):
+            checks.integer("epochs", self.epochs)
         for name in ("mixed_memory", "bidirectional", "standardize"):
             checks.boolean(name, getattr(self, name))
         checks.number("dropout", self.dropout, high=1, high_open=True)
@@ -148,16 +167,23 @@ class Recipe:
             layers += [Standardize(inverse=True)]
         return Model(*layers, input_dim=inputs, seed=seed, dtype=dtype, backend=backend, return_sequences=every_step)
 
+    def epochs_for(self, sequences: int, *, every_step: bool) -> int:
+        """The number of epochs of a training on so many sequences, of answers at every step or one for each."""
+        if not isinstance(self.epochs, str):
+            return self.epochs
+        return FEWEST if every_step else enough_epochs(sequences, self.batch_size)
+
     def fit(self, model: Model, x: Any, y: Any, *, sequences: int, **more: Any) -> History:
         """Train ``model`` on ``sequences`` sequences; ``more`` goes to `fit` of the model."""
+        epochs = self.epochs_for(sequences, every_step=model.return_sequences)
         batches = -(-sequences // self.batch_size)
         rate = self.learning_rate
         optimizer = AdamW(
-            CosineDecay(rate, self.epochs * batches) if self.schedule == "cosine" else rate,
+            CosineDecay(rate, epochs * batches) if self.schedule == "cosine" else rate,
             weight_decay=self.weight_decay,
         )
         settings: dict[str, Any] = {
-            "epochs": self.epochs,
+            "epochs": epochs,
             "batch_size": self.batch_size,
             "optimizer": optimizer,
             "clip_norm": self.clip_norm,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ltc_np import AdamW, CosineDecay, Model
-from ltc_np.recipe import CELLS, Recipe
+from ltc_np.recipe import CELLS, FEWEST, STEPS, Recipe
 
 
 def parts(recipe, **changes):
@@ -59,6 +59,8 @@ def test_what_fit_is_told():
     """The rate falls until the last batch of the last epoch, also a smaller one; what is given goes first."""
 
     class Told:
+        return_sequences = False
+
         def fit(self, x, y, **settings):
             self.x, self.y, self.settings = x, y, settings
 
@@ -90,9 +92,39 @@ def test_learns_a_sum(cell):
     assert model.evaluate(x, y, metrics=["r2"])["r2"] > 0.5
 
 
+@pytest.mark.parametrize("batch_size", [1, 16, 64])
+@pytest.mark.parametrize("sequences", [1, 7, 33, 500, 40_000])
+def test_epochs_are_as_many_as_the_steps_take(sequences, batch_size):
+    """By counting batches: no epoch less would make the steps."""
+    epochs = Recipe(batch_size=batch_size).epochs_for(sequences, every_step=False)
+    batches = len(range(0, sequences, batch_size))
+    assert epochs == FEWEST or (epochs - 1) * batches < STEPS
+    assert epochs >= FEWEST and epochs * batches >= STEPS
+    assert Recipe(batch_size=batch_size).epochs_for(sequences, every_step=True) == FEWEST
+    assert Recipe(epochs=7).epochs_for(sequences, every_step=False) == 7
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_automatic_training_is_the_one_it_stands_for(cell, rng, monkeypatch):
+    """Also its learning rate, which falls to 0 in the last of these epochs."""
+    monkeypatch.setattr("ltc_np.recipe.enough_epochs", lambda sequences, batch_size: 2 + -(-sequences // batch_size))
+    x, y = rng.standard_normal((9, 5, 2)), rng.standard_normal((9, 1))
+    found = []
+    for changes in ({}, {"epochs": 5}):
+        recipe = Recipe(cell=cell, units=4, batch_size=4, **changes)
+        model = recipe.model(2, 1, steps=5, every_step=False, numbers=True, seed=0)
+        history = recipe.fit(model, x, y, sequences=9, seed=0, verbose=False)
+        assert len(history.epoch) == 5
+        found.append(model.theta)
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("cell", "rnn"), ("readout", "first"), ("units", 0), ("dropout", 1.0), ("epochs", 2.5), ("clip_norm", 0.0)],
+    [
+        *(("cell", "rnn"), ("readout", "first"), ("units", 0), ("dropout", 1.0), ("clip_norm", 0.0)),
+        *(("epochs", 2.5), ("epochs", 0), ("epochs", "many"), ("learning_rate", 0.0)),
+    ],
 )
 def test_refuses(name, value):
     with pytest.raises((ValueError, TypeError), match=f"`{name}` must be"):

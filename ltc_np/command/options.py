@@ -11,6 +11,8 @@ from .. import kernels, recipe
 from ..recipe import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..base.command_line import Parser
 
 CHOICES = {"cell": recipe.CELLS, "wiring": recipe.WIRINGS, "readout": recipe.READOUTS, "schedule": recipe.SCHEDULES}
@@ -30,8 +32,8 @@ def add_recipe(parser: Parser) -> None:
             names = ("--model", option) if field.name == "cell" else (option,)
             group.add_argument(*names, choices=CHOICES[field.name], **given)
         else:
-            kind = int if isinstance(field.default, int) else float
-            reads = {"time_constants": _span, "clip_norm": _number_or_none}.get(field.name, kind)
+            kind = int if isinstance(field.default, int) or field.name == "epochs" else float
+            reads = READS.get(field.name, kind)
             metavar = {"time_constants": "LOW,HIGH", int: "N", float: "X"}
             group.add_argument(option, type=reads, metavar=metavar.get(field.name, metavar.get(kind)), **given)
 
@@ -91,10 +93,21 @@ def _span(text: str) -> tuple[float, float] | str:
     return low, high
 
 
-def _number_or_none(text: str) -> float | str:
-    if text == "none":
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f'must be a number or "none", got {text!r}') from None
+def _or(word: str, kind: type[int] | type[float]) -> Callable[[str], float | str]:
+    """Reads a number, or a word."""
+
+    def read(text: str) -> float | str:
+        try:
+            return text if text == word else kind(text)
+        except ValueError:
+            what = "an int" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f'must be {what} or "{word}", got {text!r}') from None
+
+    return read
+
+
+READS = {
+    "time_constants": _span,
+    "clip_norm": _or("none", float),
+    "epochs": _or("auto", int),
+}

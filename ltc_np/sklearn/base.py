@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import checks
 from ..optim import AdamW
-from ..recipe import Recipe
+from ..recipe import Recipe, auto
 from ..train.callbacks import EarlyStopping
 from . import inputs
 
@@ -53,8 +53,8 @@ class LiquidEstimator(BaseEstimator):
         Hold out sequences, stop when their loss does not improve any more, and keep the best weights.
     validation_fraction : float in (0, 1)
         How many of the sequences are held out for that.
-    n_iter_no_change : int >= 1
-        Epochs without an improvement after which training stops.
+    n_iter_no_change : int >= 1 or "auto"
+        Epochs without an improvement after which training stops; "auto" is a tenth of ``epochs``, and at least 10.
     warm_start : bool
         `fit` goes on with the network that is there, and with the scales it has standardised by.
     random_state : int, RandomState or None
@@ -90,12 +90,12 @@ class LiquidEstimator(BaseEstimator):
     schedule: str = DEFAULT.schedule
     weight_decay: float = DEFAULT.weight_decay
     clip_norm: float | None = DEFAULT.clip_norm
-    epochs: int = DEFAULT.epochs
+    epochs: int | str = DEFAULT.epochs
     batch_size: int = DEFAULT.batch_size
     every_step: bool | None = None
     early_stopping: bool = False
     validation_fraction: float = 0.1
-    n_iter_no_change: int = 10
+    n_iter_no_change: int | str = "auto"
     warm_start: bool = False
     random_state: Any = None
     dtype: DType = "float32"
@@ -162,12 +162,13 @@ class LiquidEstimator(BaseEstimator):
         given, targets, weight = _that_count(given, targets, weight)
         held = self._held_out(given, targets, rng)
         if held is not None:
-            patience = checks.integer("n_iter_no_change", self.n_iter_no_change)
             own = None if weight is None else weight[held]
             settings["validation_data"] = _data(given.part(held), targets.part(held), own)
-            settings["callbacks"] = [EarlyStopping(patience)]
             rows = np.setdiff1d(np.arange(len(given.x)), held)
             given, targets, weight = given.part(rows), targets.part(rows), None if weight is None else weight[rows]
+            settings["callbacks"] = [
+                EarlyStopping(self._patience(recipe.epochs_for(len(rows), every_step=targets.every_step)))
+            ]
         model = self._warm(given, targets) if checks.boolean("warm_start", self.warm_start) else None
         if model is None:
             model = self._new_model(recipe, given, targets, model_seed)
@@ -215,6 +216,11 @@ class LiquidEstimator(BaseEstimator):
         share = checks.number("validation_fraction", self.validation_fraction, high=1, low_open=True, high_open=True)
         classes = None if self.numbers or targets.every_step else targets.values
         return train_test_split(np.arange(len(given.x)), test_size=share, random_state=rng, stratify=classes)[1]
+
+    def _patience(self, epochs: int) -> int:
+        """Of early stopping, in epochs."""
+        own = self.n_iter_no_change
+        return max(10, epochs // 10) if auto("n_iter_no_change", own) else checks.integer("n_iter_no_change", own)
 
     # -------------------------------------------------------------------------------------------------- answers
 

@@ -123,7 +123,7 @@ class LiquidForecaster(BaseEstimator):
     schedule: str = DEFAULT.schedule
     weight_decay: float = DEFAULT.weight_decay
     clip_norm: float | None = DEFAULT.clip_norm
-    epochs: int = DEFAULT.epochs
+    epochs: int | str = DEFAULT.epochs
     batch_size: int = DEFAULT.batch_size
     random_state: Any = None
     dtype: DType = "float32"
@@ -164,7 +164,7 @@ class LiquidForecaster(BaseEstimator):
         seeds = rng.randint(np.iinfo(np.int32).max, size=3)
         network = rollout.Network(None, frame, window, levels, np.zeros(()))  # type: ignore[arg-type]
         ends = cuts(frame, prepared, self.validation_fraction)
-        epochs, held = self.epochs, held_out(frame, prepared, ends, window)
+        epochs, held = self.recipe().epochs_for(len(prepared), every_step=True), held_out(frame, prepared, ends, window)
         if held is not None:
             known = [one.until(end) for one, end in zip(prepared, ends, strict=True)]
             model, history = self._train(network, training(frame, known, window, hop), seeds, epochs, held)

@@ -117,7 +117,7 @@ MISTAKES = {
     "new class in the test": (of("late.csv"), "column `heat` must hold a class of the training part (cold, warm), got"),
     "balanced numbers": ([*TRAIN, "--balanced"], "--balanced needs classes"),
     "epochs": ([*TRAIN, "--epochs", "-3"], "--epochs must be an int >= 1, got -3"),
-    "epochs in words": ([*TRAIN, "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
+    "epochs in words": ([*TRAIN, "--epochs", "many"], "argument --epochs: must be an int or \"auto\", got 'many'"),
     "units": ([*TRAIN, "--units", "0"], "--units must be an int >= 1, got 0"),
     "rate NaN": ([*TRAIN, "--learning-rate", "nan"], "--learning-rate must be a finite number > 0, got nan"),
     "dropout": ([*TRAIN, "--dropout", "1"], "--dropout must be a finite number in [0, 1), got 1.0"),

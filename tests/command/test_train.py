@@ -224,6 +224,7 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     options.add_recipe(parser)
     assert options.of_recipe(parser.parse_args(line)) == Recipe(**given)
     assert options.of_recipe(parser.parse_args([])) == Recipe()
+    assert options.of_recipe(parser.parse_args(["--epochs", "auto"])) == Recipe()
     assert "Neurons of the cell. default: 32" in " ".join(parser.format_help().split())
 
 

@@ -187,6 +187,23 @@ def test_early_stopping_keeps_the_best(data):
     assert history.best_epoch == regressor.n_iter_ - 5
     classifier = LTCClassifier(**SMALL | changes).fit(X, labels)
     assert "val_loss" in classifier.history_
+    patient = LTCRegressor(**SMALL | changes | {"n_iter_no_change": "auto"}).fit(X, noise)
+    assert patient.history_.best_epoch == patient.n_iter_ - 31  # a tenth of 300, and the best one itself
+
+
+def test_automatic_hyperparameters(data, monkeypatch):
+    """Epochs are those of the rule (here a quicker one) without sequences that are held out; `clone` keeps "auto"."""
+    X, y, _ = data
+    monkeypatch.setattr("ltc_np.recipe.enough_epochs", lambda sequences, batch_size: sequences // batch_size)
+    regressor = CfCRegressor(units=4, batch_size=4, random_state=0)
+    assert clone(regressor).get_params()["epochs"] == "auto"
+    assert regressor.fit(X, y).n_iter_ == 10
+    explicit = clone(regressor).set_params(epochs=10).fit(X, y)
+    np.testing.assert_array_equal(regressor.predict(X), explicit.predict(X))
+    held = clone(regressor).set_params(early_stopping=True, validation_fraction=0.5).fit(X, y)
+    assert held.n_iter_ == 5
+    one, other = (clone(own).partial_fit(X, y) for own in (regressor, explicit))
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
 
 
 def test_partial_fit_goes_on(data):
