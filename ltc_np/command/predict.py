@@ -10,7 +10,7 @@ import numpy as np
 from ..base.command_line import DONE, Parser, run
 from ..losses.probabilities import probabilities
 from ..model import load
-from . import asked, options, outputs, records, tables
+from . import asked, later, options, outputs, records, tables
 from .task import of_model
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Write the answers of a trained network to the rows of a table.
 
 TABLE has the columns that the network reads; the target may be missing.  The answers are a table: at every row, or one
 row for each group.  `predicted_NAME` stands for the target, H rows later where the network was trained with
---horizon H; of classes there are also their probabilities.
+--horizon H, at the time in the column TIME_of_target; of classes there are also their probabilities.
 
 examples:
     python -m ltc_np predict sunspots.npz sunspots.csv --out next.csv
@@ -71,6 +71,8 @@ def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[s
         kept = [name for name in (task.group, task.time, task.dt) if name is not None]
         columns: dict[str, Numbers] = {name: table.columns[name].cells for name in kept}
         columns = columns or {"row": np.arange(table.rows)}
+        if task.horizon and task.time is not None:
+            columns[f"{task.time}_of_target"] = later.times(table.columns[task.time], rows, task.horizon)
     else:
         y, first = np.stack(found), [int(own[0]) for own in rows.rows]
         columns = {str(task.group): table.columns[str(task.group)].cells[first]}

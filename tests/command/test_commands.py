@@ -44,7 +44,8 @@ def test_predictions_are_those_of_the_model_to_the_bit(trained, here, ltc):
         target = "heat"
         status, out, err = ltc("predict", trained / f"{name}.npz", trained / "waves.csv", "--out", f"{name}.csv")
         assert (status, err) == (0, ""), err
-        assert out == f"{name}.csv: 80 rows of time, predicted_{target}\n"
+        columns = "time, time_of_target" if horizon else "time"
+        assert out == f"{name}.csv: 80 rows of {columns}, predicted_{target}\n"
         found = rows_of(f"{name}.csv")
         assert found["time"] == rows_of(trained / "waves.csv")["time"]
         y = load(trained / f"{name}.npz")(sequence(features, trained), dt=steps(trained, horizon))

@@ -1,0 +1,67 @@
+"""For which time a forecast is: that of the row that it is about, or, after the last row, what regular steps say."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..base.types import Numbers
+    from .records import Records
+    from .tables import Column
+
+ROUNDING = 8  # times that were computed or written in decimals are equally far apart within so many units of rounding
+
+
+def times(column: Column, records: Records, horizon: int) -> Numbers:
+    """(n,) cells of the column ``horizon`` rows later; those after the end of a sequence are empty if its steps differ.
+
+    Text stays text; else numbers are float64 with NaN for none, and dates have NaT.
+    """
+    clock = np.asarray(records.times)
+    text = column.cells.dtype.kind in "OU"
+    kind: tuple[Any, Any] = (
+        (object, "") if text else ("datetime64[us]", "NaT") if records.dates else (np.float64, np.nan)
+    )
+    dtype, empty = kind
+    found: Numbers = np.full(len(column.cells), empty, dtype)
+    for own in records.rows:
+        here = max(0, len(own) - horizon)
+        found[own[:here]] = column.cells[own[horizon:]]
+        step = _step(clock[own])
+        if step is not None:
+            after = clock[own[-1]] + step * (np.arange(here, len(own)) + horizon - len(own) + 1)
+            found[own[here:]] = (
+                _shown(after, str(column.cells[own[-1]]), records.dates) if text else _cells(after, records)
+            )
+    return found
+
+
+def _step(times: Numbers) -> float | int | None:
+    """What is between any two times, if it is the same."""
+    steps = np.diff(times)
+    if not steps.size:
+        return None
+    if times.dtype.kind in "iu":
+        return int(steps[0]) if (steps == steps[0]).all() else None
+    near = ROUNDING * np.spacing(np.abs(times).max())
+    return float((times[-1] - times[0]) / len(steps)) if np.ptp(steps) <= near else None
+
+
+def _cells(after: Numbers, records: Records) -> Numbers:
+    return after.astype("datetime64[us]") if records.dates else after
+
+
+def _shown(after: Numbers, like: str, dates: bool) -> list[str]:
+    """Times as text, dates in the form of another one."""
+    if not dates:
+        return [str(t) if after.dtype.kind in "iu" else f"{t:.12g}" for t in after]
+    found, zone = [], "".join(re.findall(r"(?:Z|\+00:?00)$", like))
+    for t in np.array(after, "datetime64[us]"):
+        text = str(t).removesuffix(".000000")
+        if len(like) == 10 and text.endswith("T00:00:00"):
+            text = text[:10]
+        found.append(text.replace("T", " " if " " in like else "T") + zone)
+    return found
