@@ -31,12 +31,6 @@ __all__ = ["CfCClassifier", "CfCRegressor", "LTCClassifier", "LTCRegressor", "Li
 
 # Answers at every step and going on with a network are not what sktime's estimators do.
 NOT_CHOSEN = ("every_step", "warm_start")
-# Of the library's own check_estimator: what fails for a class, and why.
-EXPECTED_FAILURES: dict[str, dict[str, str]] = {
-    "LiquidForecaster": {
-        "test__y_remember_data": "it keeps the last steps, which it reads for a forecast, and not the whole series",
-    }
-}
 SMALL = {"units": 4, "epochs": 2}  # for the library's tests
 SMALL_MIXED = SMALL | {"mixed_memory": True, "random_state": 0}
 
@@ -220,6 +214,14 @@ class LiquidForecaster(BaseForecaster):
         """Hyperparameters for sktime's tests."""
         small = SMALL | {"random_state": 0}
         return [small, small | {"cell": "cfc", "strategy": "recursive", "paths": 20, "difference": 1}]
+
+
+# Of the library's own check_estimator: what fails for a class, and why.
+EXPECTED_FAILURES: dict[str, dict[str, str]] = {
+    LiquidForecaster.__name__: {
+        "test__y_remember_data": "it keeps the last steps, which it reads for a forecast, and not the whole series",
+    }
+}
 
 
 def _numbers(frame: pd.DataFrame | None) -> Numbers | None:

@@ -172,9 +172,10 @@ def test_an_overflow_is_reported_as_by_a_call(rng):
 
 def test_what_is_given_is_not_what_is_kept(rng):
     x, dt, lengths = rng.normal(size=(3, 4, 2)), rng.uniform(0, 1, (3, 4)), np.array([4, 2, 3])
-    trace = stack().trace(x, dt, lengths=lengths)
-    for mine, kept in ((x, trace.x), (dt, trace.dt), (lengths, trace.lengths)):
-        assert not np.may_share_memory(mine, kept)
+    for more in ({"lengths": lengths}, {}):
+        trace = stack().trace(x, dt, **more)
+        for mine, kept in ((x, trace.x), (dt, trace.dt), (lengths, trace.lengths)):
+            assert not np.may_share_memory(mine, kept)
 
 
 def test_the_model_is_as_before(rng):
