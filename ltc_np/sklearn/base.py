@@ -156,7 +156,7 @@ class LiquidEstimator(BaseEstimator):
     ) -> None:
         """Train a network, and keep it; ``more`` goes to `fit` of the model."""
         seen = _seen(X, given)
-        recipe, rng = self.recipe(), _generator(self.random_state)
+        recipe, rng = self.recipe(), generator(self.random_state)
         model_seed, seed = _seeds(rng)
         settings: dict[str, Any] = {"loss": self.loss, "seed": seed, "verbose": self.verbose, **more}
         given, targets, weight = _that_count(given, targets, weight)
@@ -188,9 +188,10 @@ class LiquidEstimator(BaseEstimator):
             model, optimizer = self.model_, self._optimizer
             model.best = None  # of another training
         else:
-            model_seed, settings["seed"] = _seeds(_generator(self.random_state))
+            model_seed, settings["seed"] = _seeds(generator(self.random_state))
             model, optimizer = self._new_model(recipe, given, targets, model_seed), None
-        optimizer = optimizer or AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = optimizer or AdamW()
+        optimizer.lr, optimizer.weight_decay = recipe.learning_rate, recipe.weight_decay
         done = _epochs_of(model)
         settings |= {"optimizer": optimizer, "initial_epoch": done, "epochs": done + 1}
         history = recipe.fit(model, sequences=len(given.x), **_data(given, targets, weight), **settings)
@@ -253,7 +254,7 @@ def _seen(X: Any, given: Given) -> Any:
     return seen
 
 
-def _generator(random_state: Any) -> Any:
+def generator(random_state: Any) -> Any:
     """The `RandomState` of a ``random_state``."""
     try:
         return check_random_state(random_state)

@@ -104,6 +104,8 @@ class Regressor(RegressorMixin, LiquidEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> float:
         """The coefficient of determination R², over all sequences or over all steps that count.
 
+        Of several outputs it is the mean, each over the targets of its own that are not missing.
+
         Parameters
         ----------
         X, y, sample_weight, dt, lengths
@@ -114,8 +116,17 @@ class Regressor(RegressorMixin, LiquidEstimator):
         weight = targets.read_weight(sample_weight, given, self.every_step_)
         true, weight = targets.in_rows(wanted.values, weight, given, self.every_step_)
         found, _ = targets.in_rows(found, None, given, self.every_step_)
-        known = ~np.isnan(true).any(axis=1)
-        return float(r2_score(true[known], found[known], sample_weight=None if weight is None else weight[known]))
+        known = ~np.isnan(true)
+        if self.missing == "error" and not known.all():
+            raise ValueError('`y` must be finite, got NaN: for targets that are missing give missing="ignore"')
+        return float(
+            np.mean(
+                [
+                    r2_score(true[rows, k], found[rows, k], sample_weight=None if weight is None else weight[rows])
+                    for k, rows in enumerate(known.T)
+                ]
+            )
+        )
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -136,7 +136,11 @@ def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers,
         else:
             labels = column_or_1d(labels, warn=True)
     if labels.dtype.kind not in "biuSU":  # which are classes whatever they hold; looking takes time
-        check_classification_targets(labels)
+        try:
+            check_classification_targets(labels)
+        except TypeError:  # from sorting them
+            kinds = " and ".join(sorted({type(label).__name__ for label in labels.tolist()}))
+            raise ValueError(f"`y` must have labels of one kind, all text or all numbers, got {kinds}") from None
     return labels, every_step
 
 

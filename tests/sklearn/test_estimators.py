@@ -237,6 +237,17 @@ def test_partial_fit_is_training_resumed(data):
     assert (one.model_.theta == other.model_.theta).all()
 
 
+def test_partial_fit_takes_a_new_learning_rate(data):
+    """Also one that was set after the first call; what AdamW has gathered stays."""
+    X, y, _ = data
+    regressor = LTCRegressor(**SMALL, dtype="float64").partial_fit(X, y)
+    before = regressor.model_.theta.copy()
+    regressor.set_params(learning_rate=1e-9, weight_decay=0.5).partial_fit(X, y)
+    assert np.abs(regressor.model_.theta - before).max() < 1e-7  # three steps of Adam, each of about the rate
+    assert regressor._optimizer.t == 6
+    assert regressor._optimizer.weight_decay == 0.5
+
+
 def test_warm_start(data):
     X, y, _ = data
     regressor = LTCRegressor(warm_start=True, **SMALL).fit(X, y)
@@ -257,6 +268,27 @@ def test_pickles_and_files(data, tmp_path):
         assert len(pickle.dumps(estimator)) < 100_000  # no scratch memory of the calls before
         estimator.model_.save(tmp_path / "model.npz")
         assert isinstance(load(tmp_path / "model.npz"), Model)
+
+
+def test_a_score_is_of_the_targets_that_are_there(data):
+    """Of each output those of its own; and NaN is an error where it is one in `fit`."""
+    X, y, _ = data
+    wanted, weight = np.stack([y, y**2], axis=1), np.linspace(1, 2, 40)
+    wanted[::2, 0], wanted[1::2, 1] = np.nan, np.nan  # never both
+    regressor = LTCRegressor(missing="ignore", **SMALL).fit(X, wanted)
+    found, own = regressor.predict(X), []
+    for k, rows in enumerate((slice(1, None, 2), slice(0, None, 2))):
+        true, w = wanted[rows, k], weight[rows]
+        center = (w * true).sum() / w.sum()
+        own.append(1 - (w * (true - found[rows, k]) ** 2).sum() / (w * (true - center) ** 2).sum())
+    assert regressor.score(X, wanted, sample_weight=weight) == pytest.approx(np.mean(own), rel=1e-12)
+    steps, lengths = X.cumsum(axis=1), np.full(40, 7)
+    steps[:, 7:] = np.nan
+    regressor = LTCRegressor(**SMALL).fit(X, steps, lengths=lengths)
+    assert np.isfinite(regressor.score(X, steps, lengths=lengths))
+    steps[3, 2] = np.nan
+    with pytest.raises(ValueError, match="`y` must be finite, got NaN: for targets that are missing give missing="):
+        regressor.score(X, steps, lengths=lengths)
 
 
 def test_hyperparameters_are_the_recipe_s():
@@ -355,6 +387,8 @@ def test_one_class_and_untrained(data):
     X, _, _ = data
     with pytest.raises(ValueError, match="`y` must have at least 2 classes, got 1 class"):
         LTCClassifier().fit(X, np.ones(40))
+    with pytest.raises(ValueError, match="`y` must have labels of one kind, all text or all numbers, got int and str"):
+        LTCClassifier().fit(X, np.array(["up", 1] * 20, dtype=object))
     with pytest.raises(NotFittedError):
         LTCClassifier().predict(X)
 
