@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .. import losses
@@ -19,6 +18,7 @@ from ..train.callbacks import EarlyStopping
 from . import curves, rollout
 from .ahead import Ahead, Asked, read_past
 from .backtest import Backtest, measure, origins
+from .base import generator
 from .framing import frame_of
 from .series import read
 from .windows import cuts, held_out, training, window_and_hop
@@ -160,9 +160,10 @@ class LiquidForecaster(BaseEstimator):
         prepared = [frame.prepare(one) for one in data.series]
         window, hop = window_and_hop(frame, prepared, horizon, self.window)
         levels = (0.5,) if self.quantiles is None else check_quantiles(self.quantiles)
-        rng = check_random_state(self.random_state)
+        rng = generator(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=3)
-        network = rollout.Network(None, frame, window, levels, np.zeros(()))  # type: ignore[arg-type]
+        recursive = self.strategy == "recursive"
+        network = rollout.Network(None, frame, window, levels, np.zeros(()), recursive)  # type: ignore[arg-type]
         ends = cuts(frame, prepared, self.validation_fraction)
         epochs, held = self.recipe().epochs_for(len(prepared), every_step=True), held_out(frame, prepared, ends, window)
         if held is not None:
@@ -312,14 +313,14 @@ class LiquidForecaster(BaseEstimator):
         prepared = read_past("series", data, frame)
         times = origins(prepared, start, H, step, max(frame.lag, season) + 1)
         ends = [(prepared[k], T) for k, T in times]
-        within = None if self.quantiles is None else self._quantiles(ends, H, curves.ends("coverage", coverage))
+        within = None if not self.network_.spreads else self._quantiles(ends, H, curves.ends("coverage", coverage))
         return measure(prepared, times, self._medians(ends, H), within, start, season)
 
     def _asked(self, horizon: Any, past: Any, ahead: dict[str, Any]) -> Asked:
         """What a call asks for, checked."""
         check_is_fitted(self)
         horizon = checks.integer("horizon", self.horizon_ if horizon is None else horizon)
-        direct = self.strategy == "direct"
+        direct = not self.network_.recursive
         if direct and horizon > self.horizon_:
             most = self.horizon_
             raise ValueError(f"`horizon` must be at most that of fit, {most}, with strategy 'direct', got {horizon}")
@@ -329,15 +330,15 @@ class LiquidForecaster(BaseEstimator):
     def _medians(self, ends: list[tuple[Prepared, int]], horizon: int) -> Array:
         """(B, horizon, F)."""
         choose = rollout.median(self.network_)
-        if self.strategy == "recursive":
+        if self.network_.recursive:
             return rollout.recursive(self.network_, ends, horizon, choose)
         return choose(rollout.direct(self.network_, ends))[:, :horizon]
 
     def _quantiles(self, ends: list[tuple[Prepared, int]], horizon: int, levels: Array) -> Array:
         """(B, horizon, F, n)."""
-        if self.quantiles is None:
+        if not self.network_.spreads:
             raise ValueError("`quantiles` must be given to forecast them, or intervals, got None")
-        if self.strategy == "direct":
+        if not self.network_.recursive:
             found = rollout.direct(self.network_, ends)[:, :horizon]
             return curves.at_scores(self.network_.levels, found, curves.scores(levels))
         rng = np.random.RandomState(self._path_seed)

@@ -34,6 +34,8 @@ class Network(NamedTuple):
         The quantiles that it has learned.
     shifts : (ahead, F, Q) array, or () for 0
         What is added to them, in the units of the series.
+    recursive : bool
+        It answers the next step alone, and reads its own answer for the one after it.
     """
 
     model: Model
@@ -41,6 +43,12 @@ class Network(NamedTuple):
     window: int
     levels: tuple[float, ...]
     shifts: Array
+    recursive: bool
+
+    @property
+    def spreads(self) -> bool:
+        """Whether it has learned quantiles, and not one number alone."""
+        return len(self.levels) > 1
 
     def rows(self, ends: list[tuple[Prepared, int]]) -> list[tuple[Prepared, Ints]]:
         """The steps to read before the end ``T`` of each series, which is the step of the first forecast."""

@@ -329,6 +329,21 @@ def test_an_estimator_among_others():
     assert not np.array_equal(other, found)
 
 
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_a_trained_forecaster_answers_as_it_was_trained(strategy):
+    """Whatever is set for the next training."""
+    y = series()
+    forecaster = LiquidForecaster(strategy=strategy, paths=7, **SMALL).fit(y, 3)
+    found, curves = forecaster.predict(), forecaster.predict_quantiles()
+    other = {"direct": "recursive", "recursive": "direct"}[strategy]
+    forecaster.set_params(strategy=other, quantiles=None, difference=4, window=9, in_advance=False, units=3)
+    np.testing.assert_array_equal(forecaster.predict(), found)
+    np.testing.assert_array_equal(forecaster.predict_quantiles(), curves)
+    assert forecaster.backtest(y, 50).coverage is not None
+    forecaster.fit(y, 3).set_params(quantiles=LEVELS)
+    assert forecaster.backtest(y, 50).coverage is None
+
+
 def test_scales_are_taken_care_of():
     """Values of millions far from 0, as of unit scale."""
     y = series(200)
@@ -396,6 +411,7 @@ REFUSED = {
     "coverage": (lambda: made().predict_interval(90), r"`coverage` must be a finite number in \(0, 1\), got 90"),
     "start": (lambda: made().backtest(Y, 0), "`start` must be"),
     "start of a season": (lambda: made().backtest(Y, 12, season=12), "`start` must be at least 13"),
+    "random state": (lambda: made(random_state="x"), "`random_state` must be an int, a RandomState or None, got 'x'"),
     "late start": (
         lambda: made().backtest(Y, 58),
         "`start` must leave 3 steps of a series",
