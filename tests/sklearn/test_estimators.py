@@ -11,6 +11,7 @@ from support import ROOT
 pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "ltc-np[sklearn]"')
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import train_test_split
 
 from ltc_np import Model, load
 from ltc_np.recipe import Recipe
@@ -206,6 +207,50 @@ def test_automatic_hyperparameters(data, monkeypatch):
     np.testing.assert_array_equal(one.predict(X), other.predict(X))
 
 
+def held_out(labels=None, state=0):
+    """Numbers of the sequences that are held out of 40: a quarter, of classes in equal shares."""
+    rng = np.random.RandomState(state)
+    rng.randint(np.iinfo(np.int32).max, size=2)  # the seeds of the network and of its training
+    return train_test_split(np.arange(40), test_size=0.25, random_state=rng, stratify=labels)[1]
+
+
+@pytest.mark.parametrize("state", [0, 3])
+@pytest.mark.parametrize("kind", [LTCRegressor, LTCClassifier])
+def test_nothing_is_learned_from_what_is_held_out(kind, state, data, rng):
+    """Neither weights nor scales: the network is that of a training without it, which is judged by it, weights and all."""
+    X, y, labels = data
+    numbers = kind is LTCRegressor
+    y, weight, lengths = y if numbers else labels, rng.uniform(0.5, 2, 40), rng.integers(3, 10, 40)
+    settings = SMALL | {"random_state": state, "schedule": "constant", "dtype": "float64"}
+    held = held_out(None if numbers else labels, state)
+    rows = np.setdiff1d(np.arange(40), held)
+    stopping = kind(early_stopping=True, validation_fraction=0.25, **settings)
+    stopping.fit(X, y, sample_weight=weight, lengths=lengths)
+    judged = stopping.history_["val_loss"]
+    best = int(np.argmin(judged))
+    alone = kind(**settings | {"epochs": best + 1})
+    alone.fit(X[rows], y[rows], sample_weight=weight[rows], lengths=lengths[rows])
+    np.testing.assert_array_equal(stopping.history_["loss"][: best + 1], alone.history_["loss"])
+    np.testing.assert_array_equal(stopping.model_.theta, alone.model_.theta)
+    outputs = alone.model_.predict(X[held], lengths=lengths[held])
+    if numbers:
+        each = (outputs[:, 0] - y[held]) ** 2
+    else:
+        each = np.log(np.exp(outputs).sum(axis=1)) - outputs[np.arange(10), (y[held] == "up").astype(int)]
+    assert judged[best] == pytest.approx((weight[held] * each).sum() / weight[held].sum(), rel=1e-12)
+
+
+def test_a_warm_start_keeps_its_scales(data):
+    """And goes on with other data in other units."""
+    X, y, _ = data
+    regressor = LTCRegressor(warm_start=True, **SMALL).fit(X, y)
+    scales = {name: np.copy(values) for name, values in regressor.model_.buffers.items()}
+    assert scales
+    regressor.fit(5 * X + 3, 7 * y - 1)
+    for name, values in regressor.model_.buffers.items():
+        np.testing.assert_array_equal(values, scales[name])
+
+
 def test_partial_fit_goes_on(data):
     X, y, labels = data
     regressor = LTCRegressor(units=8, learning_rate=0.03, random_state=0)
@@ -223,8 +268,20 @@ def test_partial_fit_goes_on(data):
     assert classifier.classes_.tolist() == ["down", "up"]
     with pytest.raises(ValueError, match="`y` must have labels of the classes"):
         classifier.partial_fit(X, np.full(40, "left"))
-    after_fit = LTCRegressor(**SMALL).fit(X, y).partial_fit(X, y)
+    after_fit = LTCRegressor(early_stopping=True, **SMALL).fit(X, y)
+    assert after_fit.model_.best is not None
+    after_fit.partial_fit(X, y)
     assert after_fit.n_iter_ == 4
+    assert after_fit.model_.best is None  # which was that of the training before
+
+
+def test_partial_fit_leaves_out_what_weighs_nothing(data):
+    """Of its scales too."""
+    X, y, _ = data
+    X[:5], y[:5], weight = 1e3, -1e4, np.ones(40)
+    weight[:5] = 0
+    one = LTCRegressor(**SMALL).partial_fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(one.predict(X[5:]), LTCRegressor(**SMALL).partial_fit(X[5:], y[5:]).predict(X[5:]))
 
 
 def test_partial_fit_is_training_resumed(data):
