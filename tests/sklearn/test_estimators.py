@@ -217,7 +217,7 @@ def held_out(labels=None, state=0):
 @pytest.mark.parametrize("state", [0, 3])
 @pytest.mark.parametrize("kind", [LTCRegressor, LTCClassifier])
 def test_nothing_is_learned_from_what_is_held_out(kind, state, data, rng):
-    """Neither weights nor scales: the network is that of a training without it, which is judged by it, weights and all."""
+    """Neither weights nor scales: the network is that of a training without it, judged by it, weights and all."""
     X, y, labels = data
     numbers = kind is LTCRegressor
     y, weight, lengths = y if numbers else labels, rng.uniform(0.5, 2, 40), rng.integers(3, 10, 40)
