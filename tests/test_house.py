@@ -76,8 +76,8 @@ TESTED_THROUGH = {
             sklearn.base sklearn.inputs sklearn.targets
         """,
         "tests/command runs every command, in this process and in others": """
-            command.baselines command.evaluate command.gradcheck command.info
-            command.outputs command.predict command.records command.roles command.scores command.train
+            command.evaluate command.gradcheck command.info
+            command.outputs command.predict command.scores command.train
         """,
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
             sklearn.ahead sklearn.backtest sklearn.framing sklearn.windows
