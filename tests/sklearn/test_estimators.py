@@ -472,3 +472,31 @@ def test_without_scikit_learn_one_line_says_how_to_get_it():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert out.stdout.strip() == '`ltc_np.sklearn` needs sklearn: pip install "ltc-np[sklearn]"'
+
+
+def test_scores_of_labels_count_weights(data, rng):
+    """Of sequences, of padded steps, and of steps in lists."""
+    X, _, labels = data
+    weight, lengths = rng.uniform(0, 1, (40, 9)), rng.integers(2, 10, 40)
+    one = LTCClassifier(**SMALL).fit(X, labels)
+    right = one.predict(X) == labels
+    expected = weight[right, 0].sum() / weight[:, 0].sum()
+    assert one.score(X, labels, sample_weight=weight[:, 0]) == pytest.approx(expected, rel=1e-12)
+    labels, valid = np.where(X.sum(axis=2) > 0, "up", "down"), np.arange(9) < lengths[:, None]
+    one = LTCClassifier(**SMALL).fit(X, labels, lengths=lengths)
+    right = (one.predict(X, lengths=lengths) == labels) & valid
+    expected = weight[right].sum() / weight[valid].sum()
+    assert one.score(X, labels, sample_weight=weight, lengths=lengths) == pytest.approx(expected, rel=1e-12)
+    parts = [[a[:n] for a, n in zip(values, lengths, strict=True)] for values in (X, labels, weight)]
+    assert one.score(parts[0], parts[1], sample_weight=parts[2]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_what_goes_on_needs_the_same_labels(data):
+    X, _, labels = data
+    with pytest.raises(ValueError, match="`warm_start` must be False for other classes than"):
+        LTCClassifier(warm_start=True, **SMALL).fit(X, labels).fit(X, np.where(labels == "up", "left", "down"))
+    classifier = LTCClassifier(**SMALL).partial_fit(X, labels, classes=["down", "up"])
+    with pytest.raises(ValueError, match="`classes` must be those of the first call"):
+        classifier.partial_fit(X, labels, classes=["down", "left"])
+    with pytest.raises(ValueError, match="`y` must be of the form of the first call"):
+        classifier.partial_fit(X, np.where(X.sum(axis=2) > 0, "up", "down"))
