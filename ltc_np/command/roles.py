@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ..base.types import Array, Ints
-    from .tables import Column, Table
+    from .tables import Table
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 MOST_CLASSES = 1000
@@ -174,25 +174,19 @@ def _features(args: argparse.Namespace, table: Table, target: tuple[str, ...], s
             "target too"
         )
     for name in features:
-        if table.columns[name].is_text():
-            what = _first_text(table.columns[name])
-            raise ValueError(f"column `{name}` must hold numbers, got {what}: leave it out with --ignore {name}")
+        column = table.columns[name]
+        if column.is_text():
+            dates = args.time is None and column.starts_with_a_date()
+            other = f"--time {name} if these are the times" if dates else "empty the cell if its value is missing"
+            raise ValueError(column.no_numbers(f"leave it out with --ignore {name}, or {other}"))
     return features
-
-
-def _first_text(column: Column) -> str:
-    try:
-        column.numbers()
-    except ValueError as error:
-        return str(error).rpartition(", got ")[2]
-    raise AssertionError(column.name)
 
 
 def _is_classes(args: argparse.Namespace, table: Table, target: tuple[str, ...]) -> bool:
     text = [name for name in target if table.columns[name].is_text()]
     classes = args.task == "classes" or (args.task == "auto" and bool(text))
-    if args.task == "numbers" and text:
-        table.columns[text[0]].numbers()  # its error says where
+    if text and (args.task == "numbers" or (args.task == "auto" and table.columns[text[0]].has_commas())):
+        raise ValueError(table.columns[text[0]].no_numbers())
     if classes and len(target) > 1:
         raise ValueError(
             f"--target must be one column where it is classes, got {len(target)}, of which `{text[0]}` is text"

@@ -46,7 +46,8 @@ def _by_time(task: Task, n: int, name: str) -> Ints:
         of = f"group {name}" if name else "the table"
         more = "" if not task.horizon else f", with {task.horizon} before the first target"
         hint = ": --split group takes whole groups" if name else ""
-        raise ValueError(f"{of} has {n} rows, too few for a training, a validation and a test part{more}{hint}")
+        rows = "1 row" if n == 1 else f"{n} rows"
+        raise ValueError(f"{of} has {rows}, too few for a training, a validation and a test part{more}{hint}")
     where = np.full(n, -1)
     for t in range(n - task.horizon):
         where[t] = np.searchsorted(ends, t + task.horizon, side="right")

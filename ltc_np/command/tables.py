@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base import checks
 from ..base.optional import need
 from .arrays import are_sequences, rows_of
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # Cells that hold no value, in lower case.
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|\+00:?00)?)?")
+# A number as it is written where the comma is the decimal point, or stands between thousands: 3,14 and 1,234.5.
+COMMA = re.compile(r"[+-]?[\d.]*\d,\d[\d.,]*(?:[eE][+-]?\d+)?")
 DELIMITERS = ",;\t"
 
 
@@ -63,16 +66,36 @@ class Column:
         if self.cells.dtype.kind in "biuf":
             values = self.cells.astype(np.float64)
         elif self.cells.dtype.kind in "OU":
-            bad = self._first_text()
-            if bad is not None:
-                raise ValueError(f"column `{self.name}` must hold numbers, got {self.show(bad)}")
+            if self._first_text() is not None:
+                raise ValueError(self.no_numbers())
             values = np.array([np.nan if _is_empty(cell) else float(cell) for cell in self.cells], np.float64)
         else:
             raise ValueError(f"column `{self.name}` must hold numbers, got dates such as {self.show(0)}")
         infinite = np.flatnonzero(np.isinf(values))
         if infinite.size:
             raise ValueError(f"column `{self.name}` must hold finite numbers, got {self.show(int(infinite[0]))}")
+        limit = checks.largest(np.dtype("float32"))  # networks that are trained on tables compute in it
+        large = np.flatnonzero(np.abs(values) > limit)
+        if large.size:
+            rule = f"must hold numbers of at most {limit:.1e}, got {self.show(int(large[0]))}"
+            raise ValueError(f"column `{self.name}` {rule}: write it in a larger unit, or empty cells that are wrong")
         return values
+
+    def starts_with_a_date(self) -> bool:
+        """Whether the text of the first cell is a date."""
+        return self.cells.dtype.kind in "OU" and DATE.fullmatch(str(self.cells[0]).strip()) is not None
+
+    def has_commas(self) -> bool:
+        """Whether the first cell that Python reads as text is a number with a comma in it."""
+        bad = self._first_text() if self.cells.dtype.kind in "OU" else None
+        return bad is not None and COMMA.fullmatch(str(self.cells[bad]).strip()) is not None
+
+    def no_numbers(self, remedy: str = "") -> str:
+        """The error of a column with text where numbers should be; of numbers with commas it says the remedy itself."""
+        if self.has_commas():
+            remedy = "write numbers with a decimal point and without other commas, such as 3.14"
+        got = self.show(self._first_text() or 0)
+        return f"column `{self.name}` must hold numbers, got {got}{remedy and f': {remedy}'}"
 
     def times(self) -> tuple[Numbers, bool]:
         """(n,) int64 or float64, none missing; and whether they are dates: these are in microseconds."""
@@ -81,12 +104,12 @@ class Column:
             raise ValueError(f"column `{self.name}` must hold a time in every row, got none {self.place(int(gone[0]))}")
         if self.cells.dtype.kind == "M":
             return self.cells.astype("datetime64[us]").astype(np.int64), True
-        if self.cells.dtype.kind in "OU" and DATE.fullmatch(str(self.cells[0])):
+        if self.starts_with_a_date():
             return self._dates(), True
         if self.is_text():
             raise ValueError(
                 f"column `{self.name}` must hold numbers, or dates such as 2024-12-31 or 2024-12-31T23:59:59, got "
-                f"{self.show(self._first_text() or 0)}"
+                f"{self.show(self._first_text() or 0)}: write all of them in one of these forms"
             )
         try:  # whole numbers as such: those since 1970 in nanoseconds are too many for a float
             return np.array([int(cell) for cell in self.cells] if self.cells.dtype.kind in "OU" else self.cells), False
@@ -216,7 +239,7 @@ def _read_csv(path: pathlib.Path) -> Table:
                 cells.append(row)
                 lines.append(reader.line_num)
         except UnicodeDecodeError:
-            raise ValueError(f"{path}: is no text in UTF-8, so no file of CSV") from None
+            raise ValueError(f"{path}: is no text in UTF-8, so no file of CSV: save it as UTF-8") from None
         except csv.Error as error:
             raise ValueError(f"{path}: is no file of CSV: {error} in line {reader.line_num}") from None
 
@@ -236,7 +259,7 @@ def _check_names(path: pathlib.Path, names: Sequence[str]) -> None:
         raise ValueError(f"{path}: column {names.index('') + 1} has no name in the first line: {hint}")
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"{path}: has two columns `{name}`")
+            raise ValueError(f"{path}: has two columns `{name}`: give each a name of its own in the first line")
     if all(map(_is_number, names)):
         raise ValueError(f"{path}: the first line must name the columns, got {', '.join(names)[:60]}")
 

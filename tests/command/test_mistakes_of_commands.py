@@ -35,8 +35,8 @@ MISTAKES = {
     "no header": (of("numbers.csv"), "numbers.csv: the first line must name the columns, got 1, 2, 3"),
     "nameless column": (of("index.csv"), "column 1 has no name in the first line: write them with to_csv(path, index"),
     "ragged": (of("ragged.csv"), "ragged.csv: every line must have 3 cells as the first has, got 2 in line 4"),
-    "twice a name": (of("twice.csv"), "twice.csv: has two columns `heat`"),
-    "no text": (of("binary.csv"), "binary.csv: is no text in UTF-8"),
+    "twice a name": (of("twice.csv"), "twice.csv: has two columns `heat`: give each a name"),
+    "no text": (of("binary.csv"), "binary.csv: is no text in UTF-8, so no file of CSV: save it as UTF-8"),
     "open quote": (of("quote.csv"), "quote.csv: is no file of CSV: unexpected end of data"),
     "text in a feature": (of("text.csv"), "column `power` must hold numbers, got 'high' in line 5: leave it out with"),
     "text in a named feature": (
@@ -44,6 +44,21 @@ MISTAKES = {
         "`power` must hold numbers, got 'high' in line 5",
     ),
     "text as numbers": (of("texts.csv", "--task", "numbers"), "column `heat` must hold numbers, got 'warm' in line 3"),
+    "hole in words": (of("text.csv"), "--ignore power, or empty the cell if its value is missing"),
+    "comma in a feature": (
+        of("comma.csv"),
+        "column `power` must hold numbers, got '0,5' in line 2: write numbers with a decimal point",
+    ),
+    "comma in a target": (
+        of("commas.csv"),
+        "column `heat` must hold numbers, got '-1,5' in line 2: write numbers with a decimal point",
+    ),
+    "commas between thousands": (of("thousands.csv"), "got '1,234.5' in line 6: write numbers with a decimal point"),
+    "too large": (of("large.csv"), "column `power` must hold numbers of at most 1.8e+19, got '1e+30' in line 3"),
+    "times without --time": (
+        ["train", "days.csv", "--target", "heat", "--out", "new.npz"],
+        "leave it out with --ignore time, or --time time if these are the times",
+    ),
     "text in a time": (
         of("clock.csv"),
         "column `time` must hold numbers, or dates such as 2024-12-31 or 2024-12-31T23",
@@ -96,7 +111,7 @@ MISTAKES = {
     "unit NaN": ([*TRAIN, "--time-unit", "nan"], "--time-unit must be a number > 0, got nan"),
     "group of one row": (
         ["train", "single.csv", "--target", "heat", "--group", "who", "--split", "time", "--out", "new.npz"],
-        "group c has 1 rows, too few for a training, a validation and a test part: --split group takes whole groups",
+        "group c has 1 row, too few for a training, a validation and a test part: --split group takes whole groups",
     ),
     "two groups": (
         ["train", "pair.csv", "--target", "heat", "--group", "who", "--out", "new.npz"],
@@ -241,6 +256,10 @@ def broken(tmp_path_factory, trained):
     changed = {
         "text.csv": change(table, power={3: "high"}),
         "texts.csv": change(table, heat={1: "warm"}),
+        "comma.csv": change(table, power=dict.fromkeys(range(n), '"0,5"')),
+        "commas.csv": change(table, heat={k: ('"-1,5"', '"1,5"')[k % 2] for k in range(n)}),  # classes otherwise
+        "thousands.csv": change(table, heat={4: '"1,234.5"'}),
+        "large.csv": change(table, power={1: "1e+30"}),
         "clock.csv": change(table, time={0: "noon"}),
         "dates.csv": {"time": [*days[:2], "3 o'clock"[:3], *days[3:]], "power": range(28), "heat": range(28)},
         "february.csv": {"time": ["2024-02-01", "2024-02-31", *days[2:]], "power": range(28), "heat": range(28)},
