@@ -65,7 +65,7 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         labels, every_step = targets.read_labels(targets.required(self, y), given, self.every_step)
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
-            raise ValueError(f"`y` must have at least 2 classes, got 1 class: {classes[0]!r}")
+            raise ValueError(f"`y` must have at least 2 classes, got 1 class: {classes.tolist()[0]!r}")
         if self.warm_start and hasattr(self, "classes_") and list(classes) != list(self.classes_):
             raise ValueError(
                 f"`warm_start` must be False for other classes than {self.classes_.tolist()}, got {classes.tolist()}"
