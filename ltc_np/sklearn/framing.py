@@ -157,6 +157,12 @@ def frame_of(data: Collection, ahead: int, lag: int, in_advance: bool) -> Frame:
         if len(one.values) < least:
             at = f"[{k}]" if data.listed else ""
             raise ValueError(f"`series{at}` must have at least {least} steps, got {len(one.values)}")
+    most = max(len(one.values) for one in data.series) - lag - 1
+    if ahead > most:  # outputs of the steps beyond would never be told an answer
+        raise ValueError(
+            f"`horizon` must be at most {most}, so that the longest series has a value so far ahead, got {ahead}: "
+            "strategy='recursive' goes further"
+        )
     return frame
 
 

@@ -372,6 +372,11 @@ REFUSED = {
     "difference": (lambda: made(difference=0), "`difference` must be an int >= 1"),
     "horizon": (lambda: LiquidForecaster(**SMALL).fit(Y, 0), "`horizon` must be an int >= 1"),
     "short": (lambda: LiquidForecaster(**SMALL).fit(Y[:1], 1), "`series` must have at least 2 steps, got 1"),
+    "horizon beyond the series": (
+        lambda: LiquidForecaster(**SMALL).fit([Y[:9], Y[:8]], 9),
+        "`horizon` must be at most 8, so that the longest series has a value so far ahead, got 9: strategy='recursive'",
+    ),
+    "horizon beyond the lag": (lambda: made(Y[:8], difference=5), "`horizon` must be at most 2"),
     "short for the lag": (lambda: made([Y, Y[:3]], difference=5), r"`series\[1\]` must have at least 7 steps, got 3"),
     "infinity": (lambda: made(np.array([1.0, np.inf, 2.0])), "`series` must be finite, or NaN"),
     "all missing": (lambda: made(np.full(20, np.nan)), "must have a value that is known of every feature"),
