@@ -65,7 +65,8 @@ def _report(model: Model, task: Task | None, path: str) -> dict[str, Any]:
 
 
 def _text(model: Model, task: Task | None, path: str) -> str:
-    lines = [f"{path}: {os.path.getsize(path)} bytes, {type(model).__name__}", model.summary()]
+    summary = model.summary().removesuffix(f", backend {model.backend}")  # a file has none; the one of this command
+    lines = [f"{path}: {os.path.getsize(path)} bytes, {type(model).__name__}", summary]
     answer = "at every step" if model.return_sequences else "for a whole sequence"
     times = "elapsed times" if model.takes_dt else "no elapsed times"
     lines.append(f"{model.input_size} inputs, {model.output_size} outputs {answer}; reads {times}")

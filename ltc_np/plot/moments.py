@@ -58,8 +58,9 @@ def layer_of(trace: Trace, layer: int | None, has: Any, what: str) -> LayerTrace
     fit = [k for k, each in enumerate(trace.layers) if has(each)]
     if layer is None:
         if len(fit) != 1:
-            there = f"layers {fit} have: choose one by `layer`" if fit else f"no layer has, of\n{trace!r}"
-            raise ValueError(f"`trace` must have one layer with {what}, {' '.join(there.split())}")
+            names = ", ".join(type(each.layer).__name__ for each in trace.layers)
+            there = f"layers {fit} have: choose one by `layer`" if fit else f"no layer has, of a model of {names}"
+            raise ValueError(f"`trace` must have one layer with {what}, {there}")
         return trace.layers[fit[0]]
     if checks.integer("layer", layer, 0, len(trace.layers) - 1) not in fit:
         raise ValueError(f"`layer` must be one with {what}, of {fit}, got {layer}")

@@ -157,6 +157,7 @@ def test_info_of_any_model(here, ltc):
     LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").save("m.npz")
     status, out, _ = ltc("info", "m.npz")
     assert status == 0 and "3 inputs, 2 outputs at every step; reads elapsed times" in out and "target" not in out
+    assert "float32\n" in out and "backend" not in out  # a file has none
 
 
 def test_gradcheck(trained, here, ltc):

@@ -167,7 +167,7 @@ def test_what_is_refused():
     frozen = Model(LTC(AutoNCP(8, 2)), input_dim=2, backend="numpy").trace(np.ones((4, 2)), dt=0)
     for call, error, message in (
         (lambda: states(np.ones(3)), TypeError, r"`trace` must be what `model.trace\(x\)` gives, got an array"),
-        (lambda: time_constants(lstm), ValueError, "one layer with time constants 'tau', no layer has, of Trace of"),
+        (lambda: time_constants(lstm), ValueError, "time constants 'tau', no layer has, of a model of LSTM, Dense"),
         (lambda: currents(lstm, 0), ValueError, r"one layer with synaptic currents \(LTC\), no layer has"),
         (lambda: spike_raster(trace), ValueError, "one layer with spikes, no layer has"),
         (lambda: states(two), ValueError, r"one layer with a state, layers \[0, 1\] have: choose one by `layer`"),
