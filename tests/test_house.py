@@ -20,7 +20,6 @@ FOREIGN = {
 OTHER_NAMES = {
     (f"{PACKAGE}.export.onnx", "Loop"): "an operator of ONNX",
     (f"{PACKAGE}.export.command", ".onnx"): "the suffix of files",
-    (f"{PACKAGE}.sktime", "LiquidForecaster"): "its own class, in the list of the checks that fail",
 }
 FOREIGN |= {
     (f"{PACKAGE}.interop.ncps.source", name): "ncps' modules keep their arguments nowhere else"
