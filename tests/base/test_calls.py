@@ -38,7 +38,7 @@ def test_mistakes_are_explained_in_one_line(key):
 
 
 # Results, base classes and errors, which users do not make, and functions without arguments that have a name.
-PLAIN = ("Callback", "Filled", "Gradients", "History", "Layer", "SolverError", "get_num_threads", "register")
+PLAIN = ("Callback", "Filled", "Gradients", "History", "Layer", "SolverError", "Trace", "get_num_threads", "register")
 PUBLIC = [getattr(module, name) for module in (ltc_np, ltc_np.data) for name in module.__all__ if name not in PLAIN]
 
 

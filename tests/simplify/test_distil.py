@@ -33,7 +33,7 @@ def test_is_the_fit_that_it_says(teacher, held_out):
     model, by_hand = student(), student()
     held = {0.0: 0, 0.1: 2, 0.13: 3, 0.3: 6}[held_out]
     lessons = teacher(X, dt=DT, lengths=LENGTHS)
-    y = lessons + RNG.normal(size=lessons.shape)
+    y = lessons + np.random.default_rng(2).normal(size=lessons.shape)
     y[3:, 2] = np.nan
     result = distil(teacher, model, X, dt=DT, lengths=LENGTHS, y=y, held_out=held_out, **OPTIONS)
     shown, other = slice(0, 20 - held), slice(20 - held if held else 0, 20)
@@ -66,10 +66,11 @@ def test_a_student_of_the_same_kind_becomes_the_teacher():
     """From nearby it finds the way back: an error that is reported as small is small."""
     teacher = Model(LSTM(3), Dense(2), input_dim=3, seed=0)
     model = Model(LSTM(3), Dense(2), input_dim=3, seed=0)
-    model.theta = teacher.theta + 0.05 * RNG.normal(size=teacher.theta.size)
+    model.theta = teacher.theta + 0.02 * np.random.default_rng(1).normal(size=teacher.theta.size)
     options = OPTIONS | {"epochs": 150, "optimizer": Adam(0.003)}
     result = distil(teacher, model, X, **options)
-    assert result.error.relative < 0.3 * result.table[0].error < 0.1
+    assert result.error.relative < 0.3 * result.table[0].error
+    assert result.error.relative < 0.03
 
 
 def test_models_of_last_outputs_learn_from_every_step(teacher):
