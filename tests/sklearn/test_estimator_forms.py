@@ -1,0 +1,125 @@
+"""What the forms of sequences, targets and weights mean for the numbers of the estimators."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "ltc-np[sklearn]"')
+from sklearn.exceptions import DataConversionWarning
+
+from ltc_np.sklearn import LTCClassifier, LTCRegressor
+
+SMALL = {"units": 4, "epochs": 1, "random_state": 0, "dtype": "float64"}
+STILL = SMALL | {"learning_rate": 1e-12, "batch_size": 100}  # the network of before the training, in one batch
+
+
+@pytest.fixture
+def data(rng):
+    """Sequences (12, 5, 2), a number and a label for each step of them."""
+    X = rng.normal(size=(12, 5, 2))
+    y = X.sum(axis=2).cumsum(axis=1)
+    return X, y, np.where(y > 0, "up", "down")
+
+
+def constants(estimator):
+    return estimator.model_.layers[1].config()["init"]["time_constants"]
+
+
+# ------------------------------------------------------------------------------------------------------ sequences
+
+
+def test_the_usual_length_is_the_mean(data):
+    X, y, _ = data
+    lengths = np.array([1, 2, 3, 4, 5, 5] * 2)
+    assert constants(LTCRegressor(**SMALL).fit(X, y[:, 0], lengths=lengths)) == pytest.approx((1, 20 / 6), rel=1e-12)
+
+
+def test_where_no_time_passes_steps_count(data):
+    X, y, _ = data
+    assert constants(LTCRegressor(**SMALL).fit(X, y[:, 0], dt=0.0)) == pytest.approx((1, 5), rel=1e-12)
+
+
+def test_a_list_of_numbers_in_rows_of_other_lengths(data):
+    """Is sequences of one feature; of one length it is a table."""
+    X, y, _ = data
+    lengths = np.arange(12) % 4 + 2
+    rows = [x[:n, 0] for x, n in zip(X, lengths, strict=True)]
+    one = LTCRegressor(**SMALL).fit(rows, y[:, 0])
+    other = LTCRegressor(**SMALL).fit(X[:, :, :1], y[:, 0], lengths=lengths)
+    np.testing.assert_array_equal(one.model_.theta, other.model_.theta)
+    np.testing.assert_array_equal(one.predict(rows), other.predict(X[:, :, :1], lengths=lengths))
+    assert LTCRegressor(**SMALL).fit(list(X[:, :, 0]), y[:, 0]).n_features_in_ == 5
+
+
+# -------------------------------------------------------------------------------------------------------- targets
+
+
+def test_a_column_of_labels_is_one_for_each_sequence(data):
+    X, _, labels = data
+    flat = LTCClassifier(**SMALL).fit(X, labels[:, -1])
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
+        column = LTCClassifier(**SMALL).fit(X, labels[:, -1:])
+    assert not column.every_step_
+    np.testing.assert_array_equal(column.predict_proba(X), flat.predict_proba(X))
+
+
+def test_a_score_is_of_the_answers_that_were_trained(data):
+    """Whatever `every_step` is set for the next training."""
+    X, y, labels = data
+    for kind, wanted in ((LTCRegressor, y), (LTCClassifier, labels)):
+        one = kind(every_step=True, **SMALL).fit(X, wanted)
+        score = one.score(X, wanted)
+        for every_step in (None, False):
+            assert one.set_params(every_step=every_step).score(X, wanted) == score
+
+
+def test_what_goes_on_needs_targets_of_the_same_form(data):
+    X, y, _ = data
+    regressor = LTCRegressor(**SMALL).partial_fit(X, y[:, 0])
+    for other in (y[:, :, None], y[:, :2]):
+        with pytest.raises(ValueError, match="`y` must be of the form of the first call"):
+            regressor.partial_fit(X, other)
+    assert regressor.n_iter_ == 1
+
+
+def test_classes_cannot_be_balanced_part_by_part(data):
+    X, _, labels = data
+    classifier = LTCClassifier(class_weight="balanced", **SMALL)
+    with pytest.raises(ValueError, match="`class_weight` must be a dict or None for `partial_fit`"):
+        classifier.partial_fit(X, labels[:, -1], classes=["down", "up"])
+
+
+def test_a_warm_start_needs_the_same_features(data):
+    X, y, _ = data
+    regressor = LTCRegressor(warm_start=True, **SMALL).fit(X, y[:, 0])
+    with pytest.raises(ValueError, match=r"are \(1, 1, False\), those of the network \(2, 1, False\)"):
+        regressor.fit(X[:, :, :1], y[:, 0])
+
+
+# -------------------------------------------------------------------------------------------------------- weights
+
+
+def test_a_weight_of_a_sequence_is_that_of_its_steps(data, rng):
+    X, y, labels = data
+    weight = rng.uniform(0, 1, 12)
+    each = np.repeat(weight[:, None], 5, axis=1)
+    regressor = LTCRegressor(every_step=True, **SMALL).fit(X, y)
+    error, center = (y - regressor.predict(X)) ** 2, (each * y).sum() / each.sum()
+    wanted = 1 - (each * error).sum() / (each * (y - center) ** 2).sum()
+    assert regressor.score(X, y, sample_weight=weight) == pytest.approx(wanted, rel=1e-12)
+    classifier = LTCClassifier(**SMALL).fit(X, labels)
+    wanted = each[classifier.predict(X) == labels].sum() / each.sum()
+    assert classifier.score(X, labels, sample_weight=weight) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_sequence_counts_while_one_of_its_steps_does(data, rng):
+    """In the loss and in the scales; one of weight 0 at all steps is not there."""
+    X, y, _ = data
+    weight = rng.uniform(0.5, 1, (12, 5))
+    weight[np.arange(12), np.arange(12) % 5] = 0
+    weight[3] = 0
+    regressor = LTCRegressor(every_step=True, **STILL).fit(X, y, sample_weight=weight)
+    wanted = (weight * (regressor.predict(X) - y) ** 2).sum() / weight.sum()
+    assert regressor.history_["loss"][0] == pytest.approx(wanted, rel=1e-8)  # a step of 1e-12 was made
+    rows = np.arange(12) != 3
+    without = LTCRegressor(every_step=True, **STILL).fit(X[rows], y[rows], sample_weight=weight[rows])
+    np.testing.assert_array_equal(regressor.model_.theta, without.model_.theta)
