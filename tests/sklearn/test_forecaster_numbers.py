@@ -151,6 +151,11 @@ def test_time_constants_are_those_of_the_windows(timed, rng):
     np.testing.assert_allclose(constants, (duration / 16, duration), rtol=1e-12)
 
 
+def test_where_no_time_passes_steps_count(rng):
+    forecaster = LiquidForecaster(**SMALL | {"window": 40}).fit(rng.normal(size=25), 1, dt=0.0)
+    assert forecaster.model_.layers[1].config()["init"]["time_constants"] == pytest.approx((1, 24), rel=1e-12)
+
+
 # -------------------------------------------------------------------------------------------------------- windows
 
 
