@@ -31,8 +31,8 @@ __all__ = ["CfCClassifier", "CfCRegressor", "LTCClassifier", "LTCRegressor", "Li
 
 # Answers at every step and going on with a network are not what sktime's estimators do.
 NOT_CHOSEN = ("every_step", "warm_start")
-SMALL = {"units": 4, "epochs": 2}  # for the library's tests
-SMALL_MIXED = SMALL | {"mixed_memory": True, "random_state": 0}
+SMALL: dict[str, Any] = {"units": 4, "epochs": 2}  # for the library's tests
+SMALL_MIXED: dict[str, Any] = SMALL | {"mixed_memory": True, "random_state": 0}
 
 
 def sequences(X: list[pd.DataFrame]) -> list[Numbers]:
@@ -168,6 +168,7 @@ class LiquidForecaster(BaseForecaster):
         "capability:update": True,
         "requires-fh-in-fit": True,
     }
+    estimator_: sklearn.LiquidForecaster
     _config: ClassVar[dict[str, Any]] = {"remember_data": False}  # what is read for a forecast is kept here
 
     def _fit(self, y: Any, X: Any, fh: Any) -> Self:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # A raw value whose effective one is the least that there is by softplus, in float32 and in float64.
 SILENT = -1000.0
 # The strengths of a synapse, by the cell; a sensory one has the prefix.
-STRENGTHS = {LTC: ("w",), LRC: ("w", "h", "elastance_w")}
+STRENGTHS: dict[type[Layer], tuple[str, ...]] = {LTC: ("w",), LRC: ("w", "h", "elastance_w")}
 RECURRENT = (CTRNN, NeuralODE, LSTM, GRU)  # whose neurons hear each other by ``w_h`` (N, ...)
 KINDS = ("neurons", "synapses", "sensory_synapses")
 

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
     from ..base.command_line import Parser
 
-CHOICES = {"cell": recipe.CELLS, "wiring": recipe.WIRINGS, "readout": recipe.READOUTS, "schedule": recipe.SCHEDULES}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "cell": recipe.CELLS,
+    "wiring": recipe.WIRINGS,
+    "readout": recipe.READOUTS,
+    "schedule": recipe.SCHEDULES,
+}
 
 
 def add_recipe(parser: Parser) -> None:
@@ -106,7 +111,7 @@ def _or(word: str, kind: type[int] | type[float]) -> Callable[[str], float | str
     return read
 
 
-READS = {
+READS: dict[str, Callable[[str], Any]] = {
     "time_constants": _span,
     "clip_norm": _or("none", float),
     "epochs": _or("auto", int),
