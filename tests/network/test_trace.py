@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from protocol.calls import given
 from protocol.layers import each
+from support.backends import BACKENDS
 from support.ltc_networks import WIRINGS, make
 
 from ltc_np import (
@@ -54,7 +55,7 @@ def test_outputs_and_states_are_those_of_calls(layer, dtype):
     """Of the compiled backend, too: padding, elapsed times, initial states; seven sequences, one of length 0."""
     data = given(layer, B=7, dtype=dtype)
     options = {"dt": data.dt, "lengths": data.lengths, "h0": data.h0}
-    for backend in ("numpy", "cpu"):
+    for backend in BACKENDS:
         model = Model(layer, seed=0, dtype=dtype, backend=backend)
         trace = model.trace(data.x, **options)
         y, state = model(data.x, return_state=True, return_sequences=True, **options)
