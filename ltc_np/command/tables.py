@@ -44,6 +44,10 @@ class Column:
         Where a row stands in the file, in words.
     """
 
+    name: str
+    cells: Numbers
+    place: Callable[[int], str]
+
     def __init__(self, name: str, cells: Numbers, place: Callable[[int], str]) -> None:
         self.name, self.cells, self.place = name, cells, place
 

@@ -142,8 +142,10 @@ class LiquidEstimator(BaseEstimator):
             elif hasattr(self, name):
                 delattr(self, name)
         self._table, self._elapsed, self._optimizer = given.form == "table", given.dt is not None, optimizer
-        self.model_, self.history_, self.every_step_ = model, history, targets.every_step
-        self.n_iter_ = _epochs_of(model)
+        self.model_: Model = model
+        self.history_: History = history
+        self.every_step_: bool = targets.every_step
+        self.n_iter_: int = _epochs_of(model)
 
     def _new_model(self, recipe: Recipe, given: Given, targets: Targets, seed: int) -> Model:
         return recipe.model(

@@ -172,8 +172,11 @@ class LiquidForecaster(BaseEstimator):
             epochs = int(np.argmin(history["val_loss"])) + 1
             network = network._replace(model=model).calibrated(held)
         model, history = self._train(network, training(frame, prepared, window, hop), seeds, epochs)
-        self.model_, self.history_, self.horizon_, self.n_iter_ = model, history, horizon, epochs
-        self.network_ = network._replace(model=model)
+        self.model_: Model = model
+        self.history_: History = history
+        self.horizon_: int = horizon
+        self.n_iter_: int = epochs
+        self.network_: rollout.Network = network._replace(model=model)
         self._ends = [one.last(window + frame.lag) for one in prepared]
         self._form, self._path_seed = (data.listed, data.flat), int(seeds[2])
         return self
