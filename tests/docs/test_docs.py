@@ -190,7 +190,7 @@ def section(page, title):
 def test_names_are_listed():
     """Words that arguments take stand in the table of names, and those of a configuration on its page."""
     solvers, functions = tuple(SOLVERS), tuple(filter(None, ACTIVATIONS))
-    names = section("index.md", "What has a name")
+    names = section("guides/arguments.md", "Accepted values")
     for word in (*CELLS, *solvers, *functions, *SURROGATES, *ORDERS, "concat", "sum", "time_constants"):
         assert f'"{word}"' in names, word
     keys = section("ltc_se.md", "The configuration")

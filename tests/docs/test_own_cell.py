@@ -1,4 +1,4 @@
-"""The cell of one's own that docs/index.md shows: taken from the page, and used as a user does."""
+"""The cell of one's own that docs/guides/own.md shows: taken from the page, and used as a user does."""
 
 import doctest
 import json
@@ -13,7 +13,7 @@ from ltc_np import LTC, Adam, Dense, FullyConnected, MixedMemory, Model, from_co
 @pytest.fixture
 def source():
     """The example's code."""
-    page = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "guides" / "own.md").read_text(encoding="utf-8")
     examples = doctest.DocTestParser().get_examples(page)
     before = next(e.source for e in examples if "import Entry, Layer, Layout" in e.source)
     (code,) = (e.source for e in examples if "class MGU(" in e.source)

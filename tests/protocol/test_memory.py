@@ -63,7 +63,7 @@ def added(layer, dtype, memory, B, T, call="loss_and_grad"):
 
 
 def stored(N, memory):
-    """Numbers a sequence and time step, by docs/index.md: v and Q of six unfolds, or the state before the step."""
+    """Numbers a sequence and step, by docs/guides/long_sequences.md: v and Q of six unfolds, or the state before it."""
     return 2 * 6 * N if memory == "full" else N
 
 
