@@ -1,4 +1,4 @@
-"""What the site adds to MkDocs: formulas without a network, pages of sources, sessions of Python that are coloured as such."""
+"""What the site adds to MkDocs: formulas without a network, pages of sources, and colours for sessions of Python."""
 
 import re
 import sys

@@ -1,7 +1,7 @@
 """Files of other projects that the site serves itself, so that it needs no network: fetched by npm once, then cached.
 
-`PACKAGES` pins each by version and checksum.  The cache is the folder ``LTC_NP_SITE_CACHE``, by default ``.cache/site`` in
-the root of the checkout.  To take a newer version, change its line; the error tells the new checksum.
+`PACKAGES` pins each by version and checksum.  The cache is the folder ``LTC_NP_SITE_CACHE``, by default ``.cache/site``
+in the root of the checkout.  To take a newer version, change its line; the error tells the new checksum.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ def archive(name: str) -> Path:
             found.rename(path)
     checksum = hashlib.sha512(path.read_bytes()).hexdigest()
     if checksum != package.sha512:
-        raise VendorError(f"{path} has the checksum {checksum}, not that of {Path(__file__).name}: remove it, or pin it")
+        raise VendorError(f"{path} has the checksum {checksum}, not the pinned one: remove it, or pin this one")
     return path
 
 
@@ -67,7 +67,11 @@ def fetch(package: str, folder: str) -> None:
     """Let npm put an archive into a folder."""
     try:
         subprocess.run(
-            ["npm", "pack", package, "--pack-destination", folder], check=True, capture_output=True, text=True, cwd=folder
+            ["npm", "pack", package, "--pack-destination", folder],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=folder,
         )
     except FileNotFoundError:
         raise VendorError(f"building the site fetches {package} by npm, which is not installed: install npm") from None

@@ -55,7 +55,7 @@ def site(tmp_path_factory):
     """The folder of the built site."""
     for module in ("material", "mkdocstrings_handlers", "pymdownx"):
         if importlib.util.find_spec(module) is None:
-            pytest.skip(f"needs {module}: pip install -e \".[docs]\"")
+            pytest.skip(f'needs {module}: pip install -e ".[docs]"')
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "-q", "--strict", "-f", "docs/mkdocs.yml", "-d", folder]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
