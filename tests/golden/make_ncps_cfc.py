@@ -15,7 +15,8 @@ c (B, T, O), d (B, K)
     loss = sum(y * c) + sum(hT * d).
 backbone_w0, backbone_b0, ff1_w, ff1_b, ff2_w, ..., w_tau, a
     Parameters.  Those of ncps, with its matrices transposed: rows are what a layer reads, [input; state], columns what
-    it gives.  backbone.0, .2 (.3 with dropout), ... become backbone_*0, 1, ...; A becomes a, w_tau loses an axis.
+    it gives.  backbone.0, .2, .4 (.5 with dropout), ... become backbone_*0, 1, 2, ...; A becomes a; w_tau loses an
+    axis.
 inter_ff1_w, ...
     The same of each layer of a wiring; of the masked matrices ff1 and ff2 the weights that the mask keeps, sorted by
     (column, row).  ncps gives all neurons of a wiring of one layer; y and c here are those of the motor neurons.
