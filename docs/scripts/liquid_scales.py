@@ -51,7 +51,8 @@ def main():
         ("discrete, bilinear", "bilinear", "discrete"),
     ):
         print("| {} | {:.0e} | {:.0e} |".format(name, *fastest_mode(rule, liquid)))
-    print("\n| liquid term | " + " | ".join(f"seed {seed}" for seed in range(SEEDS)) + " |\n" + "|---" * (SEEDS + 1) + "|")
+    print("\n| liquid term | " + " | ".join(f"seed {seed}" for seed in range(SEEDS)) + " |")
+    print("|---" * (SEEDS + 1) + "|")
     for name, options in (
         ("none", {"liquid": None}),
         *((f"scale {scale}", {"liquid_scale": scale}) for scale in (0.1, 0.3, 1.0)),
