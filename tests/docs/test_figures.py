@@ -353,3 +353,38 @@ def test_ncp_graph(figure):
     assert {layer[int(i)] for i in sparse.sensory_post} == {"inter"}
     ways = {(layer[int(i)], layer[int(j)]) for i, j in zip(sparse.pre, sparse.post, strict=True)}
     assert ways == {("inter", "command"), ("command", "command"), ("command", "motor")}
+
+
+def test_loss_shapes(figure):
+    """Values and slopes by the formulas of docs/maths/losses.md."""
+    script = figure("loss_shapes")
+    e = np.linspace(-2.5, 2.5, 11) + 0.01
+    clipped = np.clip(e, -1, 1)
+    pinball = np.where(e > 0, 0.1, -0.9)
+    want = (e**2, 2 * e), (np.abs(e), np.sign(e)), (clipped * (e - clipped / 2), clipped), (pinball * e, pinball)
+    for loss, (value, slope) in zip(script.OF_NUMBERS.values(), want, strict=True):
+        np.testing.assert_allclose(script.elements(loss, e, 0.0), (value, slope), rtol=1e-12)
+    found = script.elements(importlib.import_module("ltc_np.losses").binary_cross_entropy, e, 1.0)
+    np.testing.assert_allclose(found, (-np.log(sigmoid(e)), sigmoid(e) - 1), rtol=1e-12)
+    value, slope = script.squared(e)
+    np.testing.assert_allclose(slope, (script.squared(e + 1e-6)[0] - script.squared(e - 1e-6)[0]) / 2e-6, atol=1e-9)
+
+
+def test_optimiser_paths(figure):
+    """Ways by the formulas of docs/maths/optimisers.md; what the caption says of their order."""
+    script, steps = figure("optimiser_paths"), 60
+    ways = {kind: script.way(kind, steps) for kind in script.KINDS}
+    factor = (1 - 2 / 21 * np.array([1.0, 20.0])) ** np.arange(steps + 1)[:, None]
+    np.testing.assert_allclose(ways["gradient descent"], script.START * factor, rtol=1e-9)
+    theta, b, m, v = script.START.copy(), 0.0, 0.0, 0.0
+    root = (20**0.5 - 1) / (20**0.5 + 1)
+    for t in range(1, steps + 1):
+        b = root**2 * b + np.array([1.0, 20.0]) * theta
+        theta = theta - (1 + root) ** 2 / 20 * b
+        np.testing.assert_allclose(ways["momentum"][t], theta, rtol=1e-7, atol=1e-12)
+        g = np.array([1.0, 20.0]) * ways["Adam"][t - 1]
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        change = 0.3 * m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        np.testing.assert_allclose(ways["Adam"][t], ways["Adam"][t - 1] - change, atol=1e-9)
+    end = {kind: script.valley(way[-1]) for kind, way in ways.items()}
+    assert end["momentum"] < 1e-9 * end["gradient descent"] and end["Adam"] > end["gradient descent"]
