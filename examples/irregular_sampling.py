@@ -5,7 +5,7 @@ and asked for the place at each of them: without the elapsed times, as if all we
 as the time that their own differential equation runs (`dt`); or both.  A linear forecast stands beside them, which
 first puts the force on a regular grid along straight lines.
 
-    python examples/irregular_sampling.py                 # ten networks, two seeds each, some 5 minutes on 2 cores
+    python examples/irregular_sampling.py                 # ten networks, two seeds each, some 15 minutes on 2 cores
     python examples/irregular_sampling.py --quick         # three networks, few epochs, one seed; half a minute
     python examples/irregular_sampling.py --write-docs    # the full run, which also writes docs/results.md
 
