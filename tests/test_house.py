@@ -76,7 +76,7 @@ TESTED_THROUGH = {
             sklearn.base sklearn.inputs sklearn.targets
         """,
         "tests/command runs every command, in this process and in others": """
-            command.evaluate command.gradcheck command.info
+            command.columns command.evaluate command.gradcheck command.info
             command.outputs command.predict command.scores command.train
         """,
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """

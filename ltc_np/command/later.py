@@ -9,8 +9,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ..base.types import Numbers
+    from .columns import Column
     from .records import Records
-    from .tables import Column
 
 ROUNDING = 8  # times that were computed or written in decimals are equally far apart within so many units of rounding
 

@@ -10,7 +10,8 @@ from ..data import dt_from_times, forward_fill
 
 if TYPE_CHECKING:
     from ..base.types import Array, Ints, Numbers
-    from .tables import Column, Table
+    from .columns import Column
+    from .tables import Table
     from .task import Task
 
 

@@ -1,8 +1,4 @@
-"""Tables: named columns in files of CSV, of NumPy (.npz) and of Parquet.
-
-Cells stay as they are in the file until someone asks a column for numbers, times or words, so that errors name the
-place, and what is not asked for costs nothing.
-"""
+"""Tables: named columns in files of CSV, of NumPy (.npz) and of Parquet, read and written."""
 
 from __future__ import annotations
 
@@ -10,155 +6,20 @@ import csv
 import difflib
 import io
 import pathlib
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..base import checks
 from ..base.optional import need
 from .arrays import are_sequences, rows_of
+from .columns import Column, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ..base.types import Array, Bools, Ints, Numbers
+    from ..base.types import Numbers
 
-# Cells that hold no value, in lower case.
-EMPTY = {"", "na", "n/a", "nan", "null", "none"}
-DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|\+00:?00)?)?")
-# A number as it is written where the comma is the decimal point, or stands between thousands: 3,14 and 1,234.5.
-COMMA = re.compile(r"[+-]?[\d.]*\d,\d[\d.,]*(?:[eE][+-]?\d+)?")
 DELIMITERS = ",;\t"
-
-
-class Column:
-    """A column of a table.
-
-    Parameters
-    ----------
-    name : str
-    cells : (n,) array
-        Text of a file of CSV; else of whatever dtype the file has.
-    place : callable
-        Where a row stands in the file, in words.
-    """
-
-    name: str
-    cells: Numbers
-    place: Callable[[int], str]
-
-    def __init__(self, name: str, cells: Numbers, place: Callable[[int], str]) -> None:
-        self.name, self.cells, self.place = name, cells, place
-
-    def missing(self) -> Bools:
-        """Where there is no value."""
-        if self.cells.dtype.kind == "f":
-            return np.isnan(self.cells)
-        if self.cells.dtype.kind in "mM":
-            return np.isnat(self.cells)
-        if self.cells.dtype.kind in "OU":
-            return np.array([_is_empty(cell) for cell in self.cells], bool)
-        return np.zeros(len(self.cells), bool)
-
-    def is_text(self) -> bool:
-        """Whether a cell holds neither a number nor nothing."""
-        return self.cells.dtype.kind in "OU" and self._first_text() is not None
-
-    def numbers(self) -> Array:
-        """(n,) float64, NaN where there is no value."""
-        if self.cells.dtype.kind in "biuf":
-            values = self.cells.astype(np.float64)
-        elif self.cells.dtype.kind in "OU":
-            if self._first_text() is not None:
-                raise ValueError(self.no_numbers())
-            values = np.array([np.nan if _is_empty(cell) else float(cell) for cell in self.cells], np.float64)
-        else:
-            raise ValueError(f"column `{self.name}` must hold numbers, got dates such as {self.show(0)}")
-        infinite = np.flatnonzero(np.isinf(values))
-        if infinite.size:
-            raise ValueError(f"column `{self.name}` must hold finite numbers, got {self.show(int(infinite[0]))}")
-        limit = checks.largest(np.dtype("float32"))  # networks that are trained on tables compute in it
-        large = np.flatnonzero(np.abs(values) > limit)
-        if large.size:
-            rule = f"must hold numbers of at most {limit:.1e}, got {self.show(int(large[0]))}"
-            raise ValueError(f"column `{self.name}` {rule}: write it in a larger unit, or empty cells that are wrong")
-        return values
-
-    def starts_with_a_date(self) -> bool:
-        """Whether the text of the first cell is a date."""
-        return self.cells.dtype.kind in "OU" and DATE.fullmatch(str(self.cells[0]).strip()) is not None
-
-    def has_commas(self) -> bool:
-        """Whether the first cell that Python reads as text is a number with a comma in it."""
-        bad = self._first_text() if self.cells.dtype.kind in "OU" else None
-        return bad is not None and COMMA.fullmatch(str(self.cells[bad]).strip()) is not None
-
-    def no_numbers(self, remedy: str = "") -> str:
-        """The error of a column with text where numbers should be; of numbers with commas it says the remedy itself."""
-        if self.has_commas():
-            remedy = "write numbers with a decimal point and without other commas, such as 3.14"
-        got = self.show(self._first_text() or 0)
-        return f"column `{self.name}` must hold numbers, got {got}{remedy and f': {remedy}'}"
-
-    def times(self) -> tuple[Numbers, bool]:
-        """(n,) int64 or float64, none missing; and whether they are dates: these are in microseconds."""
-        gone = np.flatnonzero(self.missing())
-        if gone.size:
-            raise ValueError(f"column `{self.name}` must hold a time in every row, got none {self.place(int(gone[0]))}")
-        if self.cells.dtype.kind == "M":
-            return self.cells.astype("datetime64[us]").astype(np.int64), True
-        if self.starts_with_a_date():
-            return self._dates(), True
-        if self.is_text():
-            raise ValueError(
-                f"column `{self.name}` must hold numbers, or dates such as 2024-12-31 or 2024-12-31T23:59:59, got "
-                f"{self.show(self._first_text() or 0)}: write all of them in one of these forms"
-            )
-        try:  # whole numbers as such: those since 1970 in nanoseconds are too many for a float
-            return np.array([int(cell) for cell in self.cells] if self.cells.dtype.kind in "OU" else self.cells), False
-        except ValueError:
-            return self.numbers(), False
-
-    def words(self) -> list[str | None]:
-        """What the cells say, None where there is no value; 1.0 as 1."""
-        cells = self.cells
-        if cells.dtype.kind == "f" and (cells[~np.isnan(cells)] % 1 == 0).all():
-            return [None if np.isnan(cell) else str(int(cell)) for cell in cells]
-        gone = self.missing()
-        return [None if none else str(cell).strip() for cell, none in zip(cells, gone, strict=True)]
-
-    def show(self, row: int) -> str:
-        """A cell and its place."""
-        return f"{str(self.cells[row])[:40]!r} {self.place(row)}"
-
-    def _dates(self) -> Ints:
-        texts = [str(cell).strip() for cell in self.cells]
-        for row, text in enumerate(texts):
-            if not DATE.fullmatch(text):
-                raise ValueError(f"column `{self.name}` must hold dates as in its first row, got {self.show(row)}")
-        try:
-            return np.array([re.sub(r"Z|\+00:?00", "", text) for text in texts], "datetime64[us]").astype(np.int64)
-        except ValueError as error:  # the 31st of February
-            raise ValueError(f"column `{self.name}` must hold dates: {error}") from None
-
-    def _first_text(self) -> int | None:
-        for row, cell in enumerate(self.cells):
-            if not _is_empty(cell) and not _is_number(cell):
-                return row
-        return None
-
-
-def _is_empty(cell: object) -> bool:
-    return cell is None or (isinstance(cell, str) and cell.strip().lower() in EMPTY) or cell != cell
-
-
-def _is_number(cell: Any) -> bool:
-    try:
-        float(cell)
-        return "_" not in str(cell)  # Python reads 1_000
-    except (TypeError, ValueError):
-        return False
 
 
 class Table(NamedTuple):
@@ -264,7 +125,7 @@ def _check_names(path: pathlib.Path, names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"{path}: has two columns `{name}`: give each a name of its own in the first line")
-    if all(map(_is_number, names)):
+    if all(map(is_number, names)):
         raise ValueError(f"{path}: the first line must name the columns, got {', '.join(names)[:60]}")
 
 
