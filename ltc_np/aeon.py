@@ -5,7 +5,7 @@ Collections are (case, channel, time) arrays, or lists of (channel, time) arrays
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from .base.optional import need
 
@@ -15,12 +15,7 @@ from aeon.classification import BaseClassifier  # noqa: E402  # pyright: ignore[
 from aeon.regression import BaseRegressor  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from . import sklearn  # noqa: E402
-from .sklearn.wrapped import around  # noqa: E402
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from .base.types import Numbers
+from .sklearn.wrapped import Wrapped, WrappedClassifier, around  # noqa: E402
 
 __all__ = ["CfCClassifier", "CfCRegressor", "LTCClassifier", "LTCRegressor"]
 
@@ -36,31 +31,23 @@ NOT_CHOSEN = ("every_step", "warm_start")
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
 
 
-def sequences(X: Any) -> Any:
-    """A collection as (case, time, channel) array, or as a list of (time, channel) arrays."""
-    return [one.T for one in X] if isinstance(X, list) else X.transpose(0, 2, 1)
-
-
-class _Liquid:
+class _Liquid(Wrapped):
     """What both kinds have in common."""
 
     _tags: ClassVar[dict[str, Any]] = TAGS
 
-    def _fit(self, X: Any, y: Any) -> Self:
-        self.estimator_ = self.wrapped().fit(sequences(X), y)  # type: ignore[attr-defined]
-        return self
-
-    def _predict(self, X: Any) -> Numbers:
-        return self.estimator_.predict(sequences(X))
+    @staticmethod
+    def _sequences(X: Any) -> Any:
+        """A collection as (case, time, channel) array, or as a list of (time, channel) arrays."""
+        return [one.T for one in X] if isinstance(X, list) else X.transpose(0, 2, 1)
 
     @classmethod
     def _get_test_params(cls, parameter_set: str = "default") -> dict[str, Any]:
         return {"units": 4, "epochs": 2}
 
 
-class _Classifier(_Liquid, BaseClassifier):
-    def _predict_proba(self, X: Any) -> Numbers:
-        return self.estimator_.predict_proba(sequences(X))
+class _Classifier(WrappedClassifier, _Liquid, BaseClassifier):
+    pass
 
 
 class _Regressor(_Liquid, BaseRegressor):

@@ -20,7 +20,7 @@ from sktime.forecasting.base import BaseForecaster  # noqa: E402  # pyright: ign
 from sktime.regression.base import BaseRegressor  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from . import sklearn  # noqa: E402
-from .sklearn.wrapped import around  # noqa: E402
+from .sklearn.wrapped import Wrapped, WrappedClassifier, around  # noqa: E402
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,12 +35,7 @@ SMALL: dict[str, Any] = {"units": 4, "epochs": 2}  # for the library's tests
 SMALL_MIXED: dict[str, Any] = SMALL | {"mixed_memory": True, "random_state": 0}
 
 
-def sequences(X: list[pd.DataFrame]) -> list[Numbers]:
-    """A collection, a list of frames (time, channel), as arrays."""
-    return [one.to_numpy(dtype=np.float64) for one in X]
-
-
-class _Liquid:
+class _Liquid(Wrapped):
     """What classifiers and regressors have in common."""
 
     _tags: ClassVar[dict[str, Any]] = {
@@ -51,12 +46,10 @@ class _Liquid:
         "capability:random_state": True,
     }
 
-    def _fit(self, X: Any, y: Any) -> Self:
-        self.estimator_ = self.wrapped().fit(sequences(X), y)  # type: ignore[attr-defined]
-        return self
-
-    def _predict(self, X: Any) -> Numbers:
-        return self.estimator_.predict(sequences(X))
+    @staticmethod
+    def _sequences(X: list[pd.DataFrame]) -> list[Numbers]:
+        """A collection, a list of frames (time, channel), as arrays."""
+        return [one.to_numpy(dtype=np.float64) for one in X]
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
@@ -64,11 +57,8 @@ class _Liquid:
         return [SMALL, SMALL_MIXED]
 
 
-class _Classifier(_Liquid, BaseClassifier):
+class _Classifier(WrappedClassifier, _Liquid, BaseClassifier):
     _tags: ClassVar[dict[str, Any]] = _Liquid._tags | {"capability:predict_proba": True}
-
-    def _predict_proba(self, X: Any) -> Numbers:
-        return self.estimator_.predict_proba(sequences(X))
 
 
 class _Regressor(_Liquid, BaseRegressor):

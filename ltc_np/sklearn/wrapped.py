@@ -10,7 +10,40 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..base.types import A
+    from typing_extensions import Self
+
+    from ..base.types import A, Numbers
+
+
+class Wrapped:
+    """What learns by an estimator that it holds, of sequences that it makes of the collections of its library.
+
+    Attributes
+    ----------
+    estimator_ : estimator of `ltc_np.sklearn`
+    """
+
+    estimator_: Any
+    wrapped: Callable[[], Any]  # by `around`
+
+    @staticmethod
+    def _sequences(X: Any) -> Any:
+        """A collection as an estimator takes it."""
+        raise NotImplementedError
+
+    def _fit(self, X: Any, y: Any) -> Self:
+        self.estimator_ = self.wrapped().fit(self._sequences(X), y)
+        return self
+
+    def _predict(self, X: Any) -> Numbers:
+        return self.estimator_.predict(self._sequences(X))
+
+
+class WrappedClassifier(Wrapped):
+    """The same with probabilities."""
+
+    def _predict_proba(self, X: Any) -> Numbers:
+        return self.estimator_.predict_proba(self._sequences(X))
 
 
 def around(estimator: type, without: tuple[str, ...] = ()) -> Callable[[type[A]], type[A]]:
