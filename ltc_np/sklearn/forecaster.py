@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..base.types import Array, Backend, DType
     from ..model import Model
     from ..train.history import History
-    from .framing import Prepared
+    from .framing import Frame, Prepared
     from .windows import Windows
 
 DEFAULT = Recipe()
@@ -163,20 +163,20 @@ class LiquidForecaster(BaseEstimator):
         rng = generator(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=3)
         recursive = self.strategy == "recursive"
-        network = rollout.Network(None, frame, window, levels, np.zeros(()), recursive)  # type: ignore[arg-type]
+        shifts: Array = np.zeros(())
         ends = cuts(frame, prepared, self.validation_fraction)
         epochs, held = self.recipe().epochs_for(len(prepared), every_step=True), held_out(frame, prepared, ends, window)
         if held is not None:
             known = [one.until(end) for one, end in zip(prepared, ends, strict=True)]
-            model, history = self._train(network, training(frame, known, window, hop), seeds, epochs, held)
+            model, history = self._train(frame, levels, training(frame, known, window, hop), seeds, epochs, held)
             epochs = int(np.argmin(history["val_loss"])) + 1
-            network = network._replace(model=model).calibrated(held)
-        model, history = self._train(network, training(frame, prepared, window, hop), seeds, epochs)
+            shifts = rollout.Network(model, frame, window, levels, shifts, recursive).calibrated(held).shifts
+        model, history = self._train(frame, levels, training(frame, prepared, window, hop), seeds, epochs)
         self.model_: Model = model
         self.history_: History = history
         self.horizon_: int = horizon
         self.n_iter_: int = epochs
-        self.network_: rollout.Network = network._replace(model=model)
+        self.network_: rollout.Network = rollout.Network(model, frame, window, levels, shifts, recursive)
         self._ends = [one.last(window + frame.lag) for one in prepared]
         self._form, self._path_seed = (data.listed, data.flat), int(seeds[2])
         return self
@@ -199,16 +199,22 @@ class LiquidForecaster(BaseEstimator):
             raise ValueError(f"`quantiles` must be two or more, 0.5 among them, got {self.quantiles}")
 
     def _train(
-        self, network: rollout.Network, windows: Windows, seeds: Any, epochs: int, held: Windows | None = None
+        self,
+        frame: Frame,
+        levels: tuple[float, ...],
+        windows: Windows,
+        seeds: Any,
+        epochs: int,
+        held: Windows | None = None,
     ) -> tuple[Model, History]:
         """A network that has learned from windows; the weights of the epoch that is best for those held out."""
-        recipe, frame, B = self.recipe(), network.frame, len(windows.x)
+        recipe, B = self.recipe(), len(windows.x)
         model = recipe.model(
-            frame.features, windows.y.shape[2] * len(network.levels), steps=float(windows.lengths.mean()),
+            frame.features, windows.y.shape[2] * len(levels), steps=float(windows.lengths.mean()),
             duration=None if windows.dt is None else float(windows.dt.sum() / B) or None, every_step=True, numbers=True,
             seed=int(seeds[0]), dtype=self.dtype, backend=self.backend,
         )  # fmt: skip
-        loss: Any = "mse" if self.quantiles is None else partial(losses.quantile, quantiles=network.levels)
+        loss: Any = "mse" if self.quantiles is None else partial(losses.quantile, quantiles=levels)
         settings: dict[str, Any] = {"loss": loss, "missing": "ignore", "seed": int(seeds[1]), "verbose": self.verbose}
         if held is not None:
             settings |= {"validation_data": held.data(), "callbacks": [EarlyStopping(PATIENCE)]}
