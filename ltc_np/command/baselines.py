@@ -53,8 +53,8 @@ def of(task: Task, records: Records, x: list[Array], y: Array, where: Ints, now:
 def _last_known(values: Array) -> Array:
     """Each value, or the last one before it that is known; NaN before the first."""
     flat = values.reshape(len(values), -1)
-    last = np.maximum.accumulate(np.where(np.isnan(flat), -1, np.arange(len(flat))[:, None]), axis=0)
-    return np.where(last < 0, np.nan, np.take_along_axis(flat, np.maximum(last, 0), axis=0)).reshape(values.shape)
+    last = np.maximum.accumulate(np.where(np.isnan(flat), 0, np.arange(len(flat))[:, None]), axis=0)
+    return np.take_along_axis(flat, last, axis=0).reshape(values.shape)
 
 
 def _lags(I: int) -> int:

@@ -247,7 +247,7 @@ def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> s
         head = name if " of " in name or task.labels is not None else f"{name} of {task.target[0]}"
         rows = {who: [None if s is None else s[name] for s in found] for who, found in result.found.items()}
         lines.append(scores.table([head, *PARTS], rows) + "\n")
-    lines.append(_verdict(result, shown[0], task.labels is not None))
+    lines.append(verdict(result.found, shown[0], task.labels is not None))
     answers = ", ".join(f"{n} {name}" for name, n in report["answers"].items())
     seconds = f"{report['epochs']} epochs in {report['seconds']:.1f} s"
     if report["best_epoch"] is not None:  # counted from 0
@@ -261,9 +261,9 @@ def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> s
     return "\n".join(lines)
 
 
-def _verdict(result: Result, name: str, larger: bool) -> str:
-    """Whether the network is better than the best baseline, on the test part."""
-    found = {who: parts[-1][name] for who, parts in result.found.items() if parts[-1] is not None}
+def verdict(measured: dict[str, list[scores.Scores | None]], name: str, larger: bool) -> str:
+    """Whether the network, the first of those who were measured, is better than the best baseline on the test part."""
+    found = {who: parts[-1][name] for who, parts in measured.items() if parts[-1] is not None}
     if len(found) < 2:
         return "the test part has no answers to judge by"
     (network, own), *others = found.items()

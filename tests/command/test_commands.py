@@ -144,9 +144,10 @@ def test_info_says_what_is_asked(trained, ltc):
         "trained for 2 epochs with mse",
     ):
         assert words_of_it in out, words_of_it
-    power = np.array(rows_of(trained / "waves.csv")["power"], float)[:54]
-    windows = np.concatenate([power[k : k + 13] for k in range(42)])  # a quarter of the 54 rows, from each on
-    assert f"feature: power: mean {windows.mean():.4g}, spread {windows.std():.4g}" in out
+    for name in ("power", "heat"):
+        column = np.array(rows_of(trained / "waves.csv")[name], float)[:54]
+        windows = np.concatenate([column[k : k + 13] for k in range(42)])  # a quarter of the 54 rows, from each on
+        assert f"feature: {name}: mean {windows.mean():.4g}, spread {windows.std():.4g}" in out
     found = json.loads(ltc("info", trained / "words.npz", "--json")[1])
     assert found["notes"]["table"]["labels"] == ["down", "flat", "up"]
     assert found["parameters"] == load(trained / "words.npz").theta.size

@@ -6,7 +6,7 @@ from support.tables import SMALL, waves, write_csv
 
 from ltc_np import load
 from ltc_np.command import asked, pictures, plot, tables
-from ltc_np.command.task import of_model
+from ltc_np.command.task import Task, of_model
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 image = pytest.importorskip("matplotlib.image")
@@ -119,3 +119,33 @@ def test_states_of_the_last_rows_are_those_of_the_whole_sequence(trained):
     assert end.x.shape == (30, 1) and whole.x.shape == (80, 1)
     np.testing.assert_allclose(end.layers[1].state, whole.layers[1].state[-30:], rtol=1e-6)
     assert np.abs(whole.layers[1].state[:30] - end.layers[1].state).max() > 1e-3
+
+
+def drawn_answers(read, outputs):
+    """The axes that `answers` has drawn in."""
+    figure, ax = pyplot.subplots()
+    pictures.answers(read, outputs)(ax)
+    pyplot.close(figure)
+    return ax
+
+
+def test_dates_stand_where_matplotlib_has_them(here):
+    dates = np.datetime64("2024-02-28T18:00:00") + np.cumsum([0, 5, 13, 29]) * np.timedelta64(1, "h")
+    write_csv(here / "d.csv", {"t": dates.tolist(), "a": [1.0, 2, 3, 4], "y": [4.0, 3, 2, 1]})
+    task = Task(features=("a",), target=("y",), time="t", dates=True)
+    read = asked.read(task, tables.read("d.csv"), parts=False)
+    ax = drawn_answers(read, [np.zeros((4, 1))])
+    wanted = pytest.importorskip("matplotlib.dates").date2num(dates)
+    np.testing.assert_allclose(ax.get_lines()[0].get_xdata(), wanted, rtol=0, atol=1e-9)  # 0.1 ms
+
+
+def test_numbers_of_groups_stand_over_the_truth(here):
+    columns = {"g": ["a", "a", "b", "c"], "x": [1.0, 2, 3, 4], "y": [5.0, 5, 7, 9], "z": [1.0, 1, 2, 3]}
+    write_csv(here / "g.csv", columns)
+    task = Task(features=("x",), target=("y", "z"), group="g", every_step=False, by="group")
+    outputs = np.array([[50.0, 10.0], [70.0, 20.0], [90.0, 30.0]])
+    ax = drawn_answers(asked.read(task, tables.read("g.csv"), parts=False), list(outputs))
+    y, z, line = (line.get_xydata().tolist() for line in ax.get_lines())
+    assert (y, z) == ([[5, 50], [7, 70], [9, 90]], [[1, 10], [2, 20], [3, 30]])
+    assert line == [[1, 1], [9, 9]] and (ax.get_xlabel(), ax.get_ylabel()) == ("true", "predicted")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["y", "z", "as it is"]

@@ -12,6 +12,7 @@ from ltc_np import load
 from ltc_np.command import asked, split, tables
 from ltc_np.command.task import of_model
 from ltc_np.data import forward_fill
+from ltc_np.recipe import Recipe
 
 WAVES = ["--target", "heat", "--time", "time"]
 
@@ -269,3 +270,57 @@ def test_evaluate_has_the_parts_of_train(here, ltc):
     for part in ("train", "validation", "test"):
         status, out, _ = ltc("evaluate", "table.npz", "table.csv", "--part", part, "--json", "--backend", "numpy")
         assert status == 0 and json.loads(out)["scores"] == network[part]
+
+
+def test_the_training_is_that_of_the_recipe(here, ltc):
+    """Rows by hand: windows of 20 from every 7th row, elapsed times in units of their median, 20 rows to warm up."""
+    model, _ = trained_on(ltc, waves(), *WAVES, "--window", "20", "--hop", "7", "--seed", "3")
+    t, power, heat = (np.array(waves()[name]) for name in ("time", "power", "heat"))
+    dt = np.diff(t, prepend=2 * t[0] - t[1])
+    dt /= np.median(dt[:56])
+    cuts = [slice(k, k + 20) for k in range(0, 37, 7)]
+    held = heat[36:68].copy()
+    held[:20] = np.nan
+    recipe = Recipe(units=4, ode_unfolds=1, epochs=2)
+    duration = np.mean([dt[cut].sum() for cut in cuts])
+    own = recipe.model(1, 1, steps=20, every_step=True, numbers=True, duration=duration, seed=3, backend="numpy")
+    history = recipe.fit(
+        own, np.stack([power[cut] for cut in cuts])[..., None], np.stack([heat[cut] for cut in cuts])[..., None],
+        sequences=6, dt=np.stack([dt[cut] for cut in cuts]), loss="mse", seed=3, missing="ignore",
+        validation_data={"x": power[None, 36:68, None], "y": held[None, :, None], "dt": dt[None, 36:68]},
+    )  # fmt: skip
+    assert (model.theta == own.theta).all()
+    assert model.notes["history"]["measured"]["val_loss"] == history["val_loss"]
+
+
+def test_a_sequence_that_is_validated_warms_up_as_long_as_the_longest_of_training(here, ltc):
+    """Without windows: 8 sequences of 40 rows, the first 28 of which train, so that all 28 come before the next 6."""
+    columns = {name: values * 8 for name, values in waves(n=40).items()} | {"who": [f"g{k // 40}" for k in range(320)]}
+    trained_on(ltc, columns, *WAVES, "--group", "who", "--split", "time")
+    model = load("table.npz", backend="numpy")
+    read = asked.read(of_model(model, "m"), tables.read("table.csv"), parts=True)
+    heat = np.array(waves(n=40)["heat"])[28:34]
+    guess = model(np.stack(read.x)[:, :34], dt=np.stack(read.dt)[:, :34])[:, 28:, 0]
+    measured = model.notes["history"]["measured"]["val_loss"][model.notes["history"]["best_epoch"]]
+    assert measured == pytest.approx(((guess - heat) ** 2).mean(), rel=1e-5)
+
+
+def test_balanced_classes_weigh_the_same(here, ltc):
+    """As `fit` has it for sequences one by one: rare classes count more than often ones."""
+    columns = words(n=60)
+    columns["word"] = ["flat" if word == "up" else word for word in columns["word"]]
+    line = ["--target", "word", "--group", "who", "--balanced"]
+    model, _ = trained_on(ltc, columns, *line)
+    task = of_model(model, "m")
+    read = asked.read(task, tables.read("table.csv"), parts=True)
+    parts = [[k for k, own in enumerate(read.where) if own == part] for part in (split.TRAIN, split.VALIDATION)]
+    (x, y), held = ([[read.x[k] for k in own], np.array([read.y[k] for k in own], int)] for own in parts)
+    recipe = Recipe(units=4, ode_unfolds=1, epochs=2)
+    steps = np.mean([len(own) for own in x])
+    thetas = []
+    for weight in ("balanced", None):
+        own = recipe.model(3, 2, steps=steps, every_step=False, numbers=False, seed=0, backend="numpy")
+        recipe.fit(own, x, y, sequences=len(x), loss="cross_entropy", class_weight=weight, seed=0,
+                   validation_data={"x": held[0], "y": held[1]})  # fmt: skip
+        thetas.append(own.theta)
+    assert (model.theta == thetas[0]).all() and not (model.theta == thetas[1]).all()
