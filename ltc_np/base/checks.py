@@ -221,7 +221,13 @@ def lengths(values: ArrayLike | None, B: int, T: int) -> tuple[Ints, Bools | Non
     if not array.any():
         raise ValueError("`lengths` must not be all 0, got only empty sequences")
     array = array.astype(np.int64)
-    return array, None if (array == T).all() else np.arange(T) < array[:, None]
+    return array, None if (array == T).all() else before_end(array, T)
+
+
+def before_end(lengths: Ints, T: int) -> Bools:
+    """(B, T): which steps lie before the end of their sequence, of lengths (B,) from 0 to T."""
+    narrow = np.min_scalar_type(T)  # which NumPy compares several times as fast
+    return np.arange(T, dtype=narrow) < lengths.astype(narrow)[:, None]
 
 
 def elapsed(values: ArrayLike | None, B: int, T: int, dtype: Float, valid: Bools | None, single: bool) -> Array:

@@ -38,7 +38,7 @@ class Given(NamedTuple):
     @property
     def valid(self) -> Bools | None:
         """(B, T): which steps lie before the end of their sequence; None for all."""
-        return None if self.lengths is None else np.arange(self.x.shape[1]) < self.lengths[:, None]
+        return None if self.lengths is None else checks.before_end(self.lengths, self.x.shape[1])
 
     @property
     def own_lengths(self) -> list[int]:
@@ -54,7 +54,7 @@ class Given(NamedTuple):
     @property
     def duration(self) -> float | None:
         """The usual elapsed time of a sequence; None where none was given, or all is 0."""
-        return None if self.dt is None else float(self.dt.sum(axis=1).mean()) or None
+        return None if self.dt is None else float(self.dt.sum() / len(self.dt)) or None
 
     def part(self, rows: Any) -> Given:
         """Some of the sequences, by their numbers or by a mask."""
@@ -64,6 +64,14 @@ class Given(NamedTuple):
     def unpadded(self, values: Any) -> Any:
         """Values of every step, (B, T, ...), as the sequences came: a list where these were one."""
         return [row[:n] for row, n in zip(values, self.own_lengths, strict=True)] if self.form == "list" else values
+
+
+def is_plain(values: Any, kinds: str) -> bool:
+    """Whether this is an array of dtypes of such kinds, in whose form `check_array` would find nothing to refuse.
+
+    That function takes a fifth of a millisecond to say so, which is as long as all other checks take.
+    """
+    return type(values) is np.ndarray and values.ndim > 0 and len(values) > 0 and values.dtype.kind in kinds
 
 
 def is_list(values: Any) -> bool:
@@ -89,7 +97,10 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Given:
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
         return _read_list(X, dt)
-    x = as_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
+    if is_plain(X, "fiu") and X.ndim == 3:
+        x = X
+    else:
+        x = as_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
     if x.ndim > 3:
         raise ValueError(f"`X` must be (n, T, features), (n, T) or a list of (T_i, features), got shape {x.shape}")
     form: Form = "table" if x.ndim == 2 else "sequences"
@@ -106,17 +117,16 @@ def _checked(x: Array, dt: Any, lengths: Ints | None, form: Form) -> Given:
     """`Given` of an array and elapsed times: a number, (T,) or (B, T), or None."""
     B, T, _ = x.shape
     given = Given(x, None, None if lengths is None or (lengths == T).all() else lengths, form)
-    if not checks.surely_finite(
-        x
-    ):  # quick; scikit-learn's own check looks into padding, and its advice is no help here
-        wrong = ~np.isfinite(x) if given.valid is None else ~np.isfinite(x) & given.valid[:, :, None]
+    valid = given.valid
+    if not checks.surely_finite(x):  # scikit-learn's own check looks into padding, and its advice is no help here
+        wrong = ~np.isfinite(x) if valid is None else ~np.isfinite(x) & valid[:, :, None]
         if wrong.any():
             where = tuple(int(k) for k in np.argwhere(wrong)[0])
             where, got = where[:2] if form == "table" else where, x[where]
             raise ValueError(f"`X` must have no NaN and no inf, got {got} at index {where}{MISSING}")
-    return (
-        given if dt is None else given._replace(dt=checks.elapsed(dt, B, T, np.dtype(np.float64), given.valid, False))
-    )
+    if dt is None:
+        return given
+    return given._replace(dt=checks.elapsed(dt, B, T, np.dtype(np.float64), valid, False))
 
 
 def _read_list(X: Any, dt: Any) -> Given:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from ..base import checks
 from ..data import padding
-from .inputs import as_array
+from .inputs import as_array, is_plain
 
 if TYPE_CHECKING:
     from ..base.types import Array, Numbers
@@ -84,10 +84,13 @@ def read_numbers(y: Any, given: Given, every_step: bool | None, missing: str) ->
     if np.asarray(y).dtype.kind in "SU":
         raise ValueError("`y` must be numbers, got text: of labels make a classifier")
     looked_at = missing == "error" and given.lengths is None
-    values = as_array(
-        y, ensure_2d=False, allow_nd=True, ensure_all_finite=looked_at or "allow-nan", dtype=np.float64,
-        ensure_min_features=0, input_name="y",
-    )  # fmt: skip
+    if is_plain(y, "f") and y.dtype == np.float64 and checks.surely_finite(y):
+        values = y
+    else:
+        values = as_array(
+            y, ensure_2d=False, allow_nd=True, ensure_all_finite=looked_at or "allow-nan", dtype=np.float64,
+            ensure_min_features=0, input_name="y",
+        )  # fmt: skip
     check_count("y", values, given)
     if every_step is None:
         every_step = bool(values.ndim == 3)
@@ -118,10 +121,13 @@ def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers,
         labels, every_step = np.concatenate([np.asarray(row) for row in y]), True
     else:
         _refuse_ragged(y)
-        labels = as_array(
-            y, ensure_2d=False, allow_nd=True, ensure_all_finite=given.lengths is None, dtype=None, input_name="y",
-            ensure_min_features=0,
-        )  # fmt: skip
+        if is_plain(y, "biuU"):
+            labels = y
+        else:
+            labels = as_array(
+                y, ensure_2d=False, allow_nd=True, ensure_all_finite=given.lengths is None, dtype=None, input_name="y",
+                ensure_min_features=0,
+            )  # fmt: skip
         check_count("y", labels, given)
         if every_step is None:
             every_step = bool(labels.ndim == 2 and labels.shape[1] > 1)
@@ -134,7 +140,7 @@ def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers,
                 )
             labels = labels.ravel() if given.valid is None else labels[given.valid]
         else:
-            labels = column_or_1d(labels, warn=True)
+            labels = labels if labels.ndim == 1 else column_or_1d(labels, warn=True)
     if labels.dtype.kind not in "biuSU":  # which are classes whatever they hold; looking takes time
         try:
             check_classification_targets(labels)
