@@ -142,6 +142,7 @@ def test_info_says_what_is_asked(trained, ltc):
         "time: time (numbers), an elapsed time of 1 is ",
         "split by time: 0.15 for validation, 0.15 for the test, seed 0",
         "trained for 2 epochs with mse",
+        "2 inputs, 1 output at every step; reads elapsed times",
     ):
         assert words_of_it in out, words_of_it
     for name in ("power", "heat"):
