@@ -172,6 +172,8 @@ class Layer(Value):
         Other names of the literature, for configurations.
     former_names : dict
         What arguments were called in files of format 1: former name -> present one.
+    not_saved : str
+        Of a layer that no file holds: what to save in its place.
     """
 
     input_size: int = 0
@@ -196,6 +198,7 @@ class Layer(Value):
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({})
     also_called: tuple[str, ...] = ()
     former_names: Mapping[str, str] = MappingProxyType({})
+    not_saved: str = ""
 
     def __repr__(self) -> str:
         if known(self) is None:  # of one's own, that does not keep its arguments

@@ -67,6 +67,8 @@ class Encoder:
     def layer(self, layer: Layer) -> list[Any]:
         """The form of a layer: name and arguments."""
         name = type(layer).__name__
+        if layer.not_saved:
+            raise ValueError(f"`model` must consist of layers that can be saved, got {name}: {layer.not_saved}")
         if LAYERS.get(name) is not type(layer):
             raise ValueError(
                 f"`model` must consist of registered layers ({', '.join(LAYERS)}) to be saved, got {name}: for a layer "

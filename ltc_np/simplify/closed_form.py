@@ -69,6 +69,7 @@ class ClosedForm(Layer):
     ``"published"`` a step of dt = 0 changes the state, and the state may leave the hull of the potentials.
     """
 
+    not_saved = "save the model that it was made from, or what `ltc_np.simplify.fewer_unfolds` makes of that model"
     # Not the layer itself: what looks for an LTC inside of other layers shall not find it here.
     ltc: dict[str, Any]
     formula: Literal["published", "frozen"]

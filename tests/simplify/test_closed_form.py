@@ -222,8 +222,14 @@ def test_refusals():
     for again in (lambda: closed_form(other, x), lambda: solver_error(other, x), lambda: fewer_unfolds(other, x, 0.1)):
         with pytest.raises(ValueError, match="`model` must have a"):  # no LTC, no solver
             again()
-    with pytest.raises(ValueError, match="`model` must consist of registered layers"):
-        other.save("closed.npz")
+    for closed in (
+        other,
+        closed_form(Model(Bidirectional(LTC(AutoNCP(8, 2))), Dense(1), input_dim=3, seed=0), x).model,
+    ):
+        with pytest.raises(
+            ValueError, match="got ClosedForm: save the model that it was made from, or what .*unfolds`"
+        ):
+            closed.save("closed.npz")
     with pytest.raises(NotImplementedError, match="a closed form has no gradients: train the LTC"):
         other.fit(x, np.zeros((2, 3, 2)), verbose=False)
     with pytest.raises(ValueError, match="`x` must be"):
