@@ -26,6 +26,7 @@ CELLS = ("ltc", "cfc", "lstm", "gru")
 WIRINGS = ("full", "ncp")
 READOUTS = ("auto", "last+mean", *KINDS)  # how one answer comes of all steps
 SCHEDULES = ("constant", "cosine")
+TRAINING = ("learning_rate", "schedule", "weight_decay", "clip_norm", "epochs", "batch_size")
 FEWEST, STEPS = 100, 1000  # of `epochs="auto"`: epochs, steps of the optimiser
 
 
@@ -119,6 +120,10 @@ class Recipe:
     def names(cls) -> tuple[str, ...]:
         """The names of the hyperparameters."""
         return tuple(f.name for f in fields(cls))
+
+    def of_network(self) -> dict[str, Any]:
+        """The hyperparameters that a network is made by, and which it keeps; all others are those of its training."""
+        return {name: getattr(self, name) for name in self.names() if name not in TRAINING}
 
     def model(
         self,

@@ -142,10 +142,24 @@ class LiquidEstimator(BaseEstimator):
             elif hasattr(self, name):
                 delattr(self, name)
         self._table, self._elapsed, self._optimizer = given.form == "table", given.dt is not None, optimizer
+        self._made_by = self._of_network()
         self.model_: Model = model
         self.history_: History = history
         self.every_step_: bool = targets.every_step
         self.n_iter_: int = _epochs_of(model)
+
+    def _of_network(self) -> dict[str, Any]:
+        """The hyperparameters that a network is made by."""
+        return self.recipe().of_network() | {"dtype": self.dtype, "backend": self.backend}
+
+    def _check_of_network(self) -> None:
+        """Refuse hyperparameters that were changed, and of which a network that goes on would take no notice."""
+        for name, value in self._of_network().items():
+            if value != self._made_by[name]:
+                raise ValueError(
+                    f"`{name}` must stay {self._made_by[name]!r}, by which the network was made that goes on, got "
+                    f"{value!r}: for a new network call `fit` with warm_start=False"
+                )
 
     def _new_model(self, recipe: Recipe, given: Given, targets: Targets, seed: int) -> Model:
         return recipe.model(
@@ -187,6 +201,7 @@ class LiquidEstimator(BaseEstimator):
         settings: dict[str, Any] = {"loss": self.loss, "verbose": self.verbose, **more}
         given, targets, weight = _that_count(given, targets, weight)
         if hasattr(self, "model_"):
+            self._check_of_network()
             model, optimizer = self.model_, self._optimizer
             model.best = None  # of another training
         else:
@@ -210,6 +225,7 @@ class LiquidEstimator(BaseEstimator):
                 f"`warm_start` must be False for data of other sizes: features, outputs and answers at every step are "
                 f"{sizes}, those of the network {own}"
             )
+        self._check_of_network()
         return self.model_
 
     def _held_out(self, given: Given, targets: Targets, rng: Any) -> Any:

@@ -305,6 +305,23 @@ def test_partial_fit_takes_a_new_learning_rate(data):
     assert regressor._optimizer.weight_decay == 0.5
 
 
+@pytest.mark.parametrize("name", [name for name in Recipe().of_network() if name != "cell"] + ["dtype", "backend"])
+def test_a_network_that_goes_on_stays_as_it_was_made(data, name):
+    """Its own hyperparameters are refused if they have changed; those of the training may change."""
+    X, y = data[:2]
+    other = {"units": 5, "wiring": "ncp", "ode_unfolds": 7, "time_constants": None, "readout": "mean", "dropout": 0.5,
+             "dtype": "float64", "backend": "auto"}  # fmt: skip
+    small = SMALL | {"backend": "numpy"}
+    for regressor, method in ((LTCRegressor(**small), "partial_fit"), (LTCRegressor(warm_start=True, **small), "fit")):
+        own = getattr(getattr(regressor, method)(X, y).set_params(learning_rate=1e-3), method)(X, y)
+        network, before = own.model_, getattr(own, name)
+        changed = own.set_params(**{name: other.get(name, not before)})
+        with pytest.raises(ValueError, match=f"`{name}` must stay {before!r}, .*: for a new network call `fit`"):
+            getattr(changed, method)(X, y)
+        assert changed.model_ is network
+        assert changed.set_params(warm_start=False, backend="numpy").fit(X, y).model_ is not network
+
+
 def test_warm_start(data):
     X, y, _ = data
     regressor = LTCRegressor(warm_start=True, **SMALL).fit(X, y)
