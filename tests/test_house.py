@@ -77,7 +77,7 @@ TESTED_THROUGH = {
         """,
         "tests/command runs every command, in this process and in others": """
             command.columns command.evaluate command.gradcheck command.info
-            command.outputs command.predict command.scores command.train
+            command.outputs command.predict
         """,
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
             sklearn.ahead sklearn.backtest
