@@ -4,6 +4,7 @@ Numbers are compared with formulas that are written here from the pages, not wit
 """
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from support import ROOT
 
 matplotlib = pytest.importorskip("matplotlib")
+Image = pytest.importorskip("PIL.Image")
 
 DOCS = ROOT / "docs"
 SCRIPTS = DOCS / "scripts" / "figures"
@@ -87,20 +89,33 @@ def faults(drawn):
             yield f"{text.get_text()!r} is cut off"
 
 
+def stored(name):
+    """The sample of the figure in docs/images/maths."""
+    with Image.open(DOCS / "images" / "maths" / f"{name}.png") as image:
+        return json.loads(image.text["sample"])
+
+
+def agree(first, second):
+    """Whether two samples say the same, but for rounding."""
+    if first["texts"] != second["texts"] or len(first["lines"]) != len(second["lines"]):
+        return False
+    pairs = [(np.array(a), np.array(b)) for a, b in zip(first["lines"], second["lines"], strict=True)]
+    return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-9, equal_nan=True) for a, b in pairs)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_every_script_draws_what_can_be_read(figure, name, tmp_path):
+def test_every_script_draws_what_can_be_read_and_is_stored(figure, name):
+    """After a change of the library or of a script: `python docs/scripts/figures`, and look at them."""
     book = figure("book")
-    drawn = book.make(figure(name).draw, quick=True)
-    assert drawn.axes
+    drawn = book.make(figure(name).draw)
     assert not list(faults(drawn))
-    book.save(drawn, tmp_path / "drawn.png")
-    assert (tmp_path / "drawn.png").stat().st_size > 2000
+    assert agree(book.sample(drawn), stored(name))
 
 
 def test_what_cannot_be_read_is_found(figure):
     """A check that finds nothing is to be trusted only if it can find something."""
 
-    def draw(quick):
+    def draw():
         drawn, axes = figure("book").panels(10, 5)
         axes.text(0.5, 0.5, "small", fontsize=4)
         axes.text(0.9, 0.5, "a long text that leaves the figure").set_in_layout(False)
@@ -110,9 +125,18 @@ def test_what_cannot_be_read_is_found(figure):
     assert [fault.split("'")[1].split()[0] for fault in found] == ["small", "a"]
 
 
+def test_another_figure_is_found(figure):
+    wanted = stored("amplification")
+    for change in (lambda own: own["lines"][3][2].__setitem__(1, 0.3), lambda own: own["texts"].pop()):
+        other = stored("amplification")
+        assert agree(other, wanted)
+        change(other)
+        assert not agree(other, wanted)
+
+
 def test_the_commands(tmp_path):
     """One script by itself; and that the folder's command knows all."""
-    command = [sys.executable, SCRIPTS / "amplification.py", "--quick", "--output", tmp_path / "new"]
+    command = [sys.executable, SCRIPTS / "amplification.py", "--output", tmp_path / "new"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["amplification.png"]

@@ -19,8 +19,8 @@ def factors(solver, r):
     return model(np.zeros((len(r), 1, 1)), dt=r[:, None], h0=np.ones((len(r), 1)))[:, 0, 0]
 
 
-def draw(quick):
-    r = np.linspace(0, LONGEST, 10 if quick else 400)
+def draw():
+    r = np.linspace(0, LONGEST, 400)
     figure, axes = panels(10, 6.5)
     axes.axhspan(1, 3, color=GREY, alpha=0.2, linewidth=0)
     axes.axhspan(-3, -1, color=GREY, alpha=0.2, linewidth=0)

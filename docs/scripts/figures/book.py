@@ -1,24 +1,26 @@
 """What the figures of the mathematics share: their style, their width, the network of two neurons, and their files.
 
-A figure is a script of this folder with a function ``draw(quick)`` that gives a matplotlib Figure, and becomes
+A figure is a script of this folder with a function ``draw()`` that gives a matplotlib Figure, and becomes
 docs/images/maths/NAME.png.  Its numbers come from functions beside ``draw``, which tests/docs/test_figures.py compares
 with formulas of their own.
 """
 
 import argparse
+import json
 import pathlib
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ltc_np import LTCRNN, Wiring, plot
 from ltc_np.plot.look import BLACK, BLUE, CENTIMETRE, DASHES, GREEN, GREY, LINES, ORANGE, PURPLE, SKY, VERMILION
 
 __all__ = [
     "BLACK", "BLUE", "DASHES", "GREEN", "GREY", "LINES", "ORANGE", "PURPLE", "SKY", "VERMILION",
-    "main", "make", "panels", "save", "signed", "size", "two_neurons",
+    "main", "make", "panels", "sample", "save", "signed", "size", "two_neurons",
 ]  # fmt: skip
 
 IMAGES = pathlib.Path(__file__).parents[2] / "images" / "maths"
@@ -40,21 +42,35 @@ def panels(width, height, rows=1, columns=1, **options):
     return plt.subplots(rows, columns, figsize=size(width, height), layout="constrained", **options)
 
 
-def make(draw, quick=False):
+def make(draw):
     """The Figure of a script's ``draw``, in the style of `ltc_np.plot`."""
     matplotlib.use("Agg")
     with plot.style():
-        figure = draw(quick)
+        figure = draw()
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # inches: a dark page begins at the edge
     return figure
 
 
+def sample(figure):
+    """What a figure says: seven points of each line, to five digits, and the texts that are not those of ticks."""
+    lines, texts = [], []
+    for axes in figure.axes:
+        for line in axes.lines:
+            points = np.asarray(line.get_xydata(), float)
+            some = points[np.linspace(0, len(points) - 1, min(7, len(points))).round().astype(int)]
+            lines.append([[float(f"{value:.5g}") for value in point] for point in some])
+        texts += [text.get_text() for text in (*axes.texts, axes.title, axes.xaxis.label, axes.yaxis.label)]
+    return {"lines": lines, "texts": texts}
+
+
 def save(figure, file):
-    """Write a figure on white, which a dark page shows as a card, and close it."""
+    """Write a figure on white, which a dark page shows as a card, with its `sample` in the file, and close it."""
     figure.canvas.draw()
+    said = PngInfo()
+    said.add_itxt("sample", json.dumps(sample(figure)), zip=True)
     pixels = np.asarray(figure.canvas.buffer_rgba())[:, :, :3]
     file.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+    Image.fromarray(pixels).quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True, pnginfo=said)
     plt.close(figure)
 
 
@@ -62,11 +78,10 @@ def main(draws, description):
     """The command of a script: ``draws`` has its functions by the name of the file."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--output", type=pathlib.Path, default=IMAGES, metavar="DIR", help="default: %(default)s")
-    parser.add_argument("--quick", action="store_true", help="fewer points and steps, to see whether it runs")
     args = parser.parse_args()
     for name, draw in draws.items():
         file = args.output / f"{name}.png"
-        save(make(draw, args.quick), file)
+        save(make(draw), file)
         print("wrote", file, flush=True)
 
 

@@ -24,8 +24,8 @@ def steps(dt):
     return trace["gate"][:, 0], trace.y[:, 0]
 
 
-def draw(quick):
-    dt = np.linspace(0, LONGEST, 10 if quick else 300)
+def draw():
+    dt = np.linspace(0, LONGEST, 300)
     gates, states = steps(dt)
     figure, (left, right) = panels(14, 6, columns=2)
     for k, (a, b) in enumerate(GATES):

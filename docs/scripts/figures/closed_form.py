@@ -29,8 +29,8 @@ def formula(t):
     return model(np.zeros((len(t), 1, 1)), dt=t[:, None], h0=np.full((len(t), 1), START))[:, 0, 0]
 
 
-def draw(quick):
-    t = np.linspace(0, LONGEST, 10 if quick else 300)
+def draw():
+    t = np.linspace(0, LONGEST, 300)
     figure, axes = panels(10, 6)
     axes.plot(t, exact(t), color=BLUE, label="exact solution")
     axes.plot(t, formula(t), color=VERMILION, linestyle=DASHES[1], label="closed form")

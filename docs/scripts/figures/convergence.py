@@ -20,8 +20,8 @@ def errors(unfolds):
     return {solver: np.array([np.abs(end(solver, U) - exact).max() for U in unfolds]) for solver in ORDERS}
 
 
-def draw(quick):
-    unfolds = np.array([2, 4, 8] if quick else [1, 2, 4, 8, 16, 32, 64, 128, 256])
+def draw():
+    unfolds = np.array([1, 2, 4, 8, 16, 32, 64, 128, 256])
     found = errors(unfolds)
     figure, axes = panels(10, 7.5)
     for k, (solver, order) in enumerate(ORDERS.items()):

@@ -30,8 +30,8 @@ def after_one_event(chosen, dt):
     return trace["storage"][0, 0, :, 0], trace["traces"][:, 1, :, 0]
 
 
-def draw(quick):
-    dt = np.geomspace(0.05, 300, 10 if quick else 200)
+def draw():
+    dt = np.geomspace(0.05, 300, 200)
     tau = time_constants()
     figure, axes = panels(14, 9.5, rows=2, columns=2, width_ratios=(2, 3))
     for (left, right), chosen in zip(axes, CHOSEN, strict=True):

@@ -23,9 +23,9 @@ def reach(lag):
     return {name: np.median(analysis.gradient_by_lag(model, x), axis=0) for name, model in models(lag).items()}
 
 
-def draw(quick):
+def draw():
     figure, axes = panels(10, 6.5)
-    plot.gradient_by_lag(reach(20 if quick else LAG), ax=axes)
+    plot.gradient_by_lag(reach(LAG), ax=axes)
     axes.set(xlabel="steps back (lag)", ylabel="size of the derivative of\nthe last state by an input")
     return figure
 

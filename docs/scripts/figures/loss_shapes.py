@@ -27,14 +27,14 @@ def squared(y):
     return (p - 1) ** 2, 2 * (p - 1) * p * (1 - p)
 
 
-def draw(quick):
-    y = np.linspace(-2.5, 2.5, 21 if quick else 501)
+def draw():
+    y = np.linspace(-2.5, 2.5, 501)
     figure, ((left, right), (left_slope, right_slope)) = panels(14, 9, rows=2, columns=2, sharex="col")
     for k, (name, loss) in enumerate(OF_NUMBERS.items()):
         value, slope = elements(loss, y, 0.0)
         left.plot(y, value, color=LINES[k], linestyle=DASHES[k], label=name)
         left_slope.plot(y, slope, color=LINES[k], linestyle=DASHES[k])
-    logit = np.linspace(-8, 4, 21 if quick else 501)
+    logit = np.linspace(-8, 4, 501)
     found = {"cross-entropy": elements(losses.binary_cross_entropy, logit, 1.0), "squared error of p": squared(logit)}
     for k, (name, (value, slope)) in enumerate(found.items()):
         right.plot(logit, value, color=LINES[k], linestyle=DASHES[k], label=name)

@@ -25,8 +25,8 @@ def neuron(kind, shift, a):
     return trace["elastance"][:, 0, 0], trace["tau"][:, 0, 0]
 
 
-def draw(quick):
-    a = np.linspace(-6, 6, 13 if quick else 301)
+def draw():
+    a = np.linspace(-6, 6, 301)
     figure, (left, right) = panels(14, 6, columns=2)
     for k, (kind, shift) in enumerate(KINDS):
         elastance, tau = neuron(kind, shift, a)

@@ -68,7 +68,7 @@ def panel(axes, topology):
     axes.axis("off")
 
 
-def draw(quick):
+def draw():
     figure, both = panels(14, 8.4, columns=2)
     for axes, topology in zip(both, CIRCUITS, strict=True):
         panel(axes, topology)

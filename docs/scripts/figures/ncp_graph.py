@@ -22,7 +22,7 @@ def synapses(wiring):
     return wiring.synapse_count + wiring.sensory_synapse_count
 
 
-def draw(quick):
+def draw():
     figure, (left, right) = plt.subplots(1, 2, figsize=size(13.8, 7.2), layout="constrained")
     for axes, wiring, name in ((left, sparse(), "NCP"), (right, dense(), "all connected")):
         plot.wiring(wiring, ax=axes)

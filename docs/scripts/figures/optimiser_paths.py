@@ -34,7 +34,7 @@ def valley(theta):
     return (CURVATURES * theta**2).sum(axis=-1) / 2
 
 
-def draw(quick):
+def draw():
     figure, (left, right) = panels(14, 6.5, columns=2)
     first, second = np.meshgrid(np.linspace(-4.5, 1.5, 80), np.linspace(-1.8, 1.8, 60))
     levels = 10.0 ** np.arange(-2, 2, 0.5)

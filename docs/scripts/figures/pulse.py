@@ -36,8 +36,8 @@ def bounds():
     return c / (g + w), c / g
 
 
-def draw(quick):
-    t, x, v, tau = course(0.5 if quick else 0.02)
+def draw():
+    t, x, v, tau = course(0.02)
     figure, (top, middle, bottom) = panels(10, 8.4, rows=3, sharex=True, height_ratios=(1, 2, 2))
     top.plot(t, x, color=BLACK)
     top.set(ylabel="input x", yticks=(0, 1), ylim=(-0.15, 1.15))

@@ -18,8 +18,8 @@ def openings(v, mu, sigma):
     return model.trace(np.tile(v[:, None], n), dt=0.0)["sensory_activations"]
 
 
-def draw(quick):
-    v = np.linspace(-0.6, 1.2, 20 if quick else 400)
+def draw():
+    v = np.linspace(-0.6, 1.2, 400)
     figure, (left, right) = panels(14, 5.4, columns=2, sharey=True)
     for axes, title, values, found in (
         (left, rf"where it opens: $\mu$ (at $\sigma$ = {AT_SIGMA:g})", MU, openings(v, MU, [AT_SIGMA] * len(MU))),

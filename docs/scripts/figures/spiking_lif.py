@@ -42,9 +42,9 @@ def surrogate(name, u):
     return model.backward(tape, np.ones((len(u), 1, 1))).x[:, 0, 0]
 
 
-def draw(quick):
+def draw():
     figure, axes = plt.subplot_mosaic("tt;rs", figsize=size(14, 9.5), layout="constrained")
-    t, v, spikes = potential(0.1 if quick else 0.01)
+    t, v, spikes = potential(0.01)
     above, raster, shapes = axes["t"], axes["r"], axes["s"]
     above.axvspan(BEGINS, ENDS, color=GREY, alpha=0.15, linewidth=0)
     above.plot(t, v, color=BLUE)
@@ -53,9 +53,9 @@ def draw(quick):
     above.vlines(spikes, 1.12, 1.3, color=LINES[1])
     above.text(BEGINS, 1.34, "spikes", color=LINES[1], va="bottom")
     above.set(xlabel="time", ylabel="potential", xlim=(0, LASTS), ylim=(-0.05, 1.5), title="one neuron")
-    plot.spike_raster(population(0.1 if quick else 0.02), ax=raster)
+    plot.spike_raster(population(0.02), ax=raster)
     raster.set_title(f"{NEURONS} neurons, the last one driven most")
-    u = np.linspace(-1, 1, 21 if quick else 401)
+    u = np.linspace(-1, 1, 401)
     for k, name in enumerate(SURROGATES):
         shapes.plot(u, surrogate(name, u), color=LINES[k], linestyle=DASHES[k], label=name.replace("_", " "))
     shapes.set(xlabel="potential above the threshold, u", title="surrogate derivatives", xlim=(-1, 1))

@@ -24,8 +24,8 @@ def poles_and_kernel(modes, length):
     return trace["multiplier"][0, :, 0], trace.y[:, 0]
 
 
-def draw(quick):
-    length = 10 if quick else LENGTH
+def draw():
+    length = LENGTH
     figure, axes = panels(14, 8.4, rows=2, columns=3)
     circle = np.exp(1j * np.linspace(0, np.pi, 200))
     for (above, below), modes in zip(axes.T, KINDS, strict=True):

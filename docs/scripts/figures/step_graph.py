@@ -85,7 +85,7 @@ def panel(axes, numbers, colour, back):
     axes.axis("off")
 
 
-def draw(quick):
+def draw():
     figure, (above, below) = panels(11.5, 15.6, rows=2)
     values = forward()
     panel(above, values, BLUE, False)

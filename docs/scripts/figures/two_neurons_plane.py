@@ -17,10 +17,10 @@ def plane(points):
     return analysis.nullclines(two_neurons(), (0, 1), [INPUT], low=-1.0, high=1.0, points=points)
 
 
-def draw(quick):
-    steps = 20 if quick else 400
+def draw():
+    steps = 400
     figure, axes = panels(9, 8)
-    plot.phase_portrait(plane(9 if quick else 61), (0, 1), trace=way(STARTS[0], steps), ax=axes)
+    plot.phase_portrait(plane(61), (0, 1), trace=way(STARTS[0], steps), ax=axes)
     for start in STARTS[1:]:
         states = np.concatenate([[start], way(start, steps).layers[0].state])
         axes.plot(*states.T, color=BLACK, linewidth=0.9, linestyle=(0, (4, 1.5)))
