@@ -34,19 +34,50 @@ def network(N, seed, solver, init):
     )  # fmt: skip
 
 
+def conductance(model, x, v):
+    """Q of every neuron with these inputs and potentials, (B, N)."""
+    p, wiring = model.effective, model.wiring
+    Q = np.tile(p["gleak"], (len(x), 1))
+    for kind, source in (("", v), ("sensory_", x)):
+        pre, post = getattr(wiring, kind + "pre"), getattr(wiring, kind + "post")
+        a = p[kind + "w"] / (1 + np.exp(-p[kind + "sigma"] * (source[:, pre] - p[kind + "mu"])))
+        np.add.at(Q, (slice(None), post), a)
+    return Q
+
+
 def speed_up(model, x, v):
     """How many times shorter time constants are with these inputs and potentials than at rest, (B, N)."""
-    p, wiring = model.effective, model.wiring
+    return conductance(model, x, v) / conductance(model, 0 * x, 0 * v)
 
-    def conductance(x, v):
-        Q = np.tile(p["gleak"], (len(x), 1))
-        for kind, source in (("", v), ("sensory_", x)):
-            pre, post = getattr(wiring, kind + "pre"), getattr(wiring, kind + "post")
-            a = p[kind + "w"] / (1 + np.exp(-p[kind + "sigma"] * (source[:, pre] - p[kind + "mu"])))
-            np.add.at(Q, (slice(None), post), a)
-        return Q
 
-    return conductance(x, v) / conductance(0 * x, 0 * v)
+def one_step(N, solver):
+    """Of the 21st step with the usual values: Q/c, spectral radius of the Jacobian, and |J u| / |u|: medians."""
+    found = []
+    for seed in range(NETWORKS):
+        rng, model = np.random.default_rng(seed), network(N, seed, solver, None)
+        for x in rng.standard_normal((2, 21, INPUTS)):
+            _, v = model(x[:-1], return_state=True)
+            _, tape = model.forward(np.tile(x[-1], (N, 1, 1)), h0=np.tile(v, (N, 1)))
+            jacobian = model.backward(tape, np.eye(N)[:, None]).h0  # row i: the derivatives of potential i
+            u = rng.standard_normal(N)
+            radius = np.abs(np.linalg.eigvals(jacobian)).max()
+            ratio = np.median(conductance(model, x[-1:], v[None]) / model.effective["cm"])
+            found.append((ratio, radius, np.linalg.norm(jacobian @ u) / np.linalg.norm(u)))
+    return np.median(found, axis=0)
+
+
+def step_table():
+    """Markdown."""
+    lines = [
+        "| N | $Q/c$ | $e^{-Q/c}$ | $(1 + Q/6c)^{-6}$ | solver | spectral radius | random direction |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for N in SIZES:
+        for solver in SOLVERS:
+            ratio, radius, shrink = one_step(N, solver)
+            frozen = f"{ratio:.2g} | {power(np.exp(-ratio))} | {power((1 + ratio / 6) ** -6)}"
+            lines.append(f"| {N} | {frozen} | `{solver}` | {radius:.1e} | {shrink:.1e} |")
+    return "\n".join(lines)
 
 
 def gradients(N, solver, init):
@@ -119,6 +150,7 @@ def adding(init, rate, seed):
 
 
 def main():
+    print(step_table(), flush=True)
     found = {}
     for N in SIZES:
         for name, init in INITS.items():
