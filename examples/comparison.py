@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from ltc_np import get_num_threads
 from ltc_np.bench import host
 
+SHORTENED = "--quick: this run is shortened; its results show that the example works, not how good the networks are"
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 
 
@@ -51,6 +52,8 @@ def check_arguments(parser, args):
     for name in ("models", "seeds"):
         if len(set(getattr(args, name))) < len(getattr(args, name)):
             parser.error(f"--{name} must not name one twice")
+    if args.quick:
+        print(SHORTENED, file=sys.stderr)
     args.jobs = min(args.jobs, len(args.models) * len(args.seeds))
     args.output = DOCS / "images" if args.write_docs else args.output or pathlib.Path()
     if args.no_plot:

@@ -29,7 +29,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context
 
-from comparison import number, put_section
+from comparison import SHORTENED, number, put_section
 from defaults_baselines import baselines
 from defaults_section import section
 from defaults_table import Results, search_table, test_table, tested
@@ -108,6 +108,7 @@ def main(argv=None):
     tasks = [task for task in TASKS if task.name in args.tasks]
     rounds, seeds = ROUNDS, SEEDS
     if args.quick:
+        print(SHORTENED, file=sys.stderr)
         tasks = [replace(task, epochs=2, sizes=task.small) for task in tasks if task.small]
         rounds, seeds = [replace(own, variants=own.variants[:2], seeds=(0,)) for own in ROUNDS], (0,)
     for task in tasks:

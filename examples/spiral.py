@@ -12,6 +12,7 @@ and on stretches of the path that a second network never saw.
 
 import argparse
 import pathlib
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -146,6 +147,7 @@ def main(argv=None):
     parser.add_argument("--progress", action="store_true", help="show a progress bar")
     args = parser.parse_args(argv)
     if args.quick:
+        print("--quick: 100 epochs show that the example works, not how good the network is", file=sys.stderr)
         args.epochs = min(args.epochs, 100)
     if args.epochs < 1 or args.seed < 0:
         parser.error("--epochs must be at least 1 and --seed at least 0")

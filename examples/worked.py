@@ -11,7 +11,7 @@ import pathlib
 import shlex
 import sys
 
-from comparison import write
+from comparison import SHORTENED, write
 
 from ltc_np.base.optional import need
 
@@ -63,6 +63,8 @@ def options(description, *files):
         parser.error(str(problem))
     if not notebook:
         matplotlib.use("Agg")
+    if chosen.quick:
+        print(SHORTENED, file=sys.stderr)
     return chosen
 
 

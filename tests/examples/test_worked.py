@@ -12,12 +12,14 @@ def worked(example):
     return example("worked")
 
 
-def test_a_script_takes_options_from_its_command_line(worked, monkeypatch, tmp_path):
+def test_a_script_takes_options_from_its_command_line(worked, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("sys.argv", ["one.py", "data.csv", "--quick", "--output", str(tmp_path / "new")])
     monkeypatch.setenv(worked.VARIABLE, "--no-such-option")  # which is for notebooks
     options = worked.options("An example.", ("FILE", "data"), ("OTHER", "more"))
     assert (options.files, options.quick) == (["data.csv", None], True)
     assert (tmp_path / "new").is_dir()
+    printed = capsys.readouterr()
+    assert printed.out == "" and "--quick: this run is shortened" in printed.err
 
 
 def test_a_notebook_takes_options_from_the_environment(worked, monkeypatch, tmp_path):
