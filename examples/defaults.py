@@ -31,10 +31,11 @@ from multiprocessing import get_context
 
 from comparison import SHORTENED, number, put_section
 from defaults_baselines import baselines
+from defaults_readings import NOW
 from defaults_section import section
 from defaults_table import Results, search_table, test_table, tested
 from defaults_tasks import TASKS
-from defaults_variants import FIRST, NOW, ROUNDS, job
+from defaults_variants import ROUNDS, job
 
 from ltc_np.recipe import CELLS
 
@@ -48,7 +49,7 @@ def search(rounds, tasks):
         for own in rounds:
             for seed in own.seeds[place : place + 1]:
                 for task in tasks:
-                    yield from (job(task, variant, own.base, seed) for variant in (FIRST, *own.variants))
+                    yield from (job(task, variant, own.base, seed) for variant in (own.first, *own.variants))
 
 
 def test(cells, tasks, seeds):

@@ -5,7 +5,8 @@ import json
 import numpy as np
 from comparison import mean_sd
 from defaults_baselines import baselines
-from defaults_variants import FIRST, NOW, job
+from defaults_readings import NOW
+from defaults_variants import job
 
 from ltc_np.recipe import CELLS
 
@@ -36,9 +37,9 @@ class Results:
         return self._found.get(self._name(own.key()))
 
 
-def pairs(results, variant, base, task, seeds):
-    """Errors of a variant and of its base, (seeds, 2), of seeds where both are there."""
-    jobs = [[job(task, own, base, seed) for own in (variant, FIRST)] for seed in seeds]
+def pairs(results, variant, own, task):
+    """Errors of a variant and of what it is a variant of, (seeds, 2), of seeds where both are there."""
+    jobs = [[job(task, each, own.base, seed) for each in (variant, own.first)] for seed in own.seeds]
     lines = [[own and results.get(own) for own in pair] for pair in jobs]
     return np.array([[max(line["error"], FLOOR) for line in pair] for pair in lines if None not in pair]).reshape(-1, 2)
 
@@ -56,7 +57,7 @@ def effect(errors):
 
 def effects(results, variant, own, tasks):
     """`effect` by task, of those tasks for which there is something to compare."""
-    found = {task: pairs(results, variant, own.base, task, own.seeds) for task in tasks}
+    found = {task: pairs(results, variant, own, task) for task in tasks}
     return {task: effect(errors) for task, errors in found.items() if len(errors)}
 
 
@@ -74,8 +75,8 @@ MARKS = {-1: "**{:.2f}**", 0: "{:.2f}", 1: "*{:.2f}*"}
 def search_table(results, own, tasks):
     """Markdown: a row for each variant of a round; errors as a share of those of the recipe it differs from."""
     lines = head(NAMES[own.base.cell], *(task.name for task in tasks), "mean", "better / worse")
-    errors = [pairs(results, FIRST, own.base, task, own.seeds) for task in tasks]
-    lines.append(row(FIRST.title, *(f"{known[:, 1].mean():.3f}" if len(known) else "" for known in errors), "", ""))
+    errors = [pairs(results, own.first, own, task) for task in tasks]
+    lines.append(row(own.first.title, *(f"{known[:, 1].mean():.3f}" if len(known) else "" for known in errors), "", ""))
     for variant in own.variants:
         found = effects(results, variant, own, tasks)
         if found:

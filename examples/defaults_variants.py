@@ -24,7 +24,7 @@ class Variant:
         What no recipe has: "each", every step is asked for the answer, and answers are averaged; "warm-up", the
         learning rate rises in the first tenth of the training; "fast", time constants from a tenth of a step; a
         number: so many epochs that the optimiser makes as many steps, and at least 20; "auto": by the recipe's rule,
-        but with the task's epochs in the place of 100.
+        but with the task's epochs in the place of 100; "auto, kept": and a CfC starts by `remember`.
     of_ltc : bool
         Only an LTC has it.
     of_whole : bool
@@ -82,6 +82,29 @@ LENGTHS = [
 ]
 
 
+LONGER = Variant(FIRST.title, extra=f"auto, {STEPS} steps")
+
+
+def without_backbone(title="", kept=False, **changes):
+    """A variant of a CfC whose heads read input and state, trained as long as the recipe's rule says."""
+    extra = LONGER.extra + ", kept" * kept
+    return Variant(f"no backbone{title and ', '}{title}", {"backbone_units": 0, **changes}, extra=extra)
+
+
+BACKBONES = [
+    *(replace(own, extra=LONGER.extra) for own in one("learning_rate", 0.003)),
+    *(replace(own, extra=LONGER.extra) for own in one("backbone_units", 32, 16)),
+    without_backbone(),
+    *(without_backbone(f"learning rate {rate}", learning_rate=rate) for rate in (0.005, 0.02)),
+    *(replace(without_backbone(f"readout {kind}", readout=kind), of_whole=True) for kind in ("max", "last+mean")),
+    without_backbone("dropout 0.1", dropout=0.1),
+    without_backbone("batch size 8", batch_size=8),
+    without_backbone("units 64", units=64),
+    without_backbone("state kept", kept=True),
+    without_backbone("mixed memory", mixed_memory=True),
+]
+
+
 @dataclass(frozen=True)
 class Round:
     """A recipe, and what is tried in its place.
@@ -91,18 +114,21 @@ class Round:
     base : Recipe
     variants : tuple of Variant
     seeds : tuple of int
+    first : Variant
+        The recipe itself, and how long it is trained.
     """
 
     base: Recipe
     variants: tuple
     seeds: tuple
+    first: Variant = FIRST
 
 
 # Spelled out, so that the comparison stays what it is when the library's defaults change.
 START = Recipe(
-    cell="ltc", units=32, wiring="full", ode_unfolds=3, time_constants="auto", mixed_memory=False, bidirectional=False,
-    readout="last", dropout=0.0, standardize=True, learning_rate=0.01, schedule="cosine", weight_decay=0.01,
-    clip_norm=1.0, batch_size=32,
+    cell="ltc", units=32, wiring="full", ode_unfolds=3, time_constants="auto", backbone_units=128, mixed_memory=False,
+    bidirectional=False, readout="last", dropout=0.0, standardize=True, learning_rate=0.01, schedule="cosine",
+    weight_decay=0.01, clip_norm=1.0, batch_size=32,
 )  # fmt: skip
 BETTER = replace(START, batch_size=16)
 ROUNDS = [
@@ -116,41 +142,11 @@ ROUNDS = [
         Round(replace(BETTER, cell=cell, readout="last" if cell == "ltc" else "auto"), LENGTHS, (0, 1, 2))
         for cell in CELLS
     ),
+    Round(replace(BETTER, cell="cfc", readout="auto"), BACKBONES, (0, 1, 2), LONGER),
 ]
 
 
-# LSTM and GRU with what suited them best in the search, and the GRU with as many parameters as the LTC.
-OTHERS = {"lstm": {"readout": "max"}, "gru": {"readout": "last+mean", "units": 37}}
-
-
 LONG = ("xor",)  # its own epochs make more steps than the recipe's rule asks for
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The recipes of one reading of the test sets.
-
-    Attributes
-    ----------
-    length : Variant
-        How long is trained.
-    """
-
-    length: Variant
-
-    def recipe(self, cell):
-        """The library's defaults, and of LSTM and GRU what was best for them."""
-        return Recipe(cell=cell, **OTHERS.get(cell, {}))
-
-    def job(self, task, cell, seed):
-        """A training of the test: of another length only where that is what the recipe's rule makes longer."""
-        length = FIRST if task.every_step or task.name in LONG else self.length
-        return job(task, length, self.recipe(cell), seed, "test")
-
-
-# The first reading was of the defaults before epochs were counted in steps.
-BEFORE = Reading(FIRST)
-NOW = Reading(Variant("the defaults", extra=f"auto, {STEPS} steps"))
 
 
 @dataclass(frozen=True)
@@ -195,6 +191,8 @@ def job(task, variant, base, seed, judge="valid"):
     if variant is not FIRST and recipe == replace(base, epochs=recipe.epochs) and not variant.extra:
         return None
     extra = variant.extra
+    if extra.startswith("auto") and (task.every_step or task.name in LONG):  # which the rule does not make longer
+        extra = extra.removeprefix(LONGER.extra).removeprefix(", ")
     if extra.isdigit():
         extra = str(min(int(extra), task.most_steps))
     return Job(task, recipe, seed, judge, extra)
@@ -240,7 +238,7 @@ def network(job, known):
     steps, duration = usual(known)
     if job.extra == "fast":
         recipe = replace(recipe, time_constants=(0.1 * duration / steps, duration))
-    return recipe.model(
+    model = recipe.model(
         known["x"].shape[2],
         task.classes or known["y"].shape[-1],
         steps=steps,
@@ -249,6 +247,23 @@ def network(job, known):
         numbers=not task.classes,
         seed=job.seed,
     )
+    if job.extra.endswith("kept"):
+        remember(model, duration / steps, duration)
+    return model
+
+
+def remember(model, step, duration):
+    """Let a CfC of a recipe without a backbone begin with neurons that keep their state, as long as tau each.
+
+    The argument of g1 is the state before the step and what the input adds; g2 is new, and the gate lets in 1 - exp(-
+    step / tau) of it, but 9 / 10 at most.  tau is from ``step`` to ``duration`` in equal ratios.
+    """
+    values = model.params
+    units = values["1.ff1_b"].size
+    values["1.ff1_w"][-units:] = np.eye(units)
+    values["1.ff1_b"][:] = 0
+    share = np.minimum(1 - np.exp(-step / np.geomspace(step, max(step, duration), units)), 0.9)
+    values["1.time_b_b"][:] = np.log(share / (1 - share))
 
 
 def learn(job, known):

@@ -59,6 +59,8 @@ class Recipe:
     time_constants : "auto", (low, high) or None
         Of an LTC: the range of its neurons' time constants at the beginning, in units of dt; "auto" is from one step
         to the length of the sequences; None: the initial values of ncps, whose memory is short.
+    backbone_units : int >= 0
+        Of a CfC: width of the dense layer that its heads read; 0: there is none, and they read input and state.
     mixed_memory : bool
         Put an LSTM beside the cell.
     bidirectional : bool
@@ -89,6 +91,7 @@ class Recipe:
     wiring: str = "full"
     ode_unfolds: int = 3
     time_constants: tuple[float, float] | str | None = "auto"
+    backbone_units: int = 0
     mixed_memory: bool = False
     bidirectional: bool = False
     readout: ReadoutKind = "auto"
@@ -106,6 +109,7 @@ class Recipe:
             checks.one_of(name, getattr(self, name), known)
         for name in ("units", "ode_unfolds", "batch_size"):
             checks.integer(name, getattr(self, name))
+        checks.integer("backbone_units", self.backbone_units, 0)
         if not auto("epochs", self.epochs):
             checks.integer("epochs", self.epochs)
         for name in ("mixed_memory", "bidirectional", "standardize"):
@@ -210,7 +214,10 @@ class Recipe:
             span = (step, max(step, duration)) if self.time_constants == "auto" else self.time_constants
             init = None if span is None else {"time_constants": span}
             return LTC(self._wiring(), ode_unfolds=self.ode_unfolds, init=init)
-        return {"cfc": CfC, "lstm": LSTM, "gru": GRU}[self.cell](self.units)
+        if self.cell == "cfc":
+            layers, width = min(self.backbone_units, 1), max(self.backbone_units, 1)
+            return CfC(self.units, backbone_layers=layers, backbone_units=width)
+        return {"lstm": LSTM, "gru": GRU}[self.cell](self.units)
 
     def _wiring(self) -> Any:
         if self.wiring == "ncp":

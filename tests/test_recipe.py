@@ -55,6 +55,17 @@ def test_time_constants_reach_over_a_sequence():
     assert model.layers[1].config()["init"] == {"time_constants": (0.05, 0.5)}
 
 
+def test_the_backbone_of_a_cfc():
+    """By the number of weights: without one, each of four heads reads 3 inputs and 5 states."""
+
+    def weights(**changes):
+        model = Recipe(cell="cfc", units=5, **changes).model(3, 2, steps=9, every_step=False, numbers=False, seed=0)
+        return sum(array.size for name, array in model.params.items() if name.startswith("1.") and array.ndim == 2)
+
+    assert weights() == weights(backbone_units=0) == 4 * 8 * 5
+    assert weights(backbone_units=7) == 8 * 7 + 4 * 7 * 5
+
+
 def test_what_fit_is_told():
     """The rate falls until the last batch of the last epoch, also a smaller one; what is given goes first."""
 
@@ -123,7 +134,7 @@ def test_automatic_training_is_the_one_it_stands_for(cell, rng, monkeypatch):
     ("name", "value"),
     [
         *(("cell", "rnn"), ("readout", "first"), ("units", 0), ("dropout", 1.0), ("clip_norm", 0.0)),
-        *(("epochs", 2.5), ("epochs", 0), ("epochs", "many"), ("learning_rate", 0.0)),
+        *(("backbone_units", -1), ("epochs", 2.5), ("epochs", 0), ("epochs", "many"), ("learning_rate", 0.0)),
     ],
 )
 def test_refuses(name, value):

@@ -262,6 +262,15 @@ class LTCFields:
     cell: ClassVar[str] = "ltc"
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
+class CfCFields:
+    """The hyperparameters that only a CfC has."""
+
+    backbone_units: int = DEFAULT.backbone_units
+
+    cell: ClassVar[str] = "cfc"
+
+
 def _seen(X: Any, given: Given) -> Any:
     """An estimator that has the attributes of scikit-learn that say what the inputs were."""
     seen: Any = BaseEstimator()

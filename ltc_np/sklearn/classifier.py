@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score
 from .. import losses
 from ..base import checks
 from . import inputs, targets
-from .base import LiquidEstimator, LTCFields
+from .base import CfCFields, LiquidEstimator, LTCFields
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -213,11 +213,13 @@ class LTCClassifier(LTCFields, Classifier):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class CfCClassifier(Classifier):
+class CfCClassifier(CfCFields, Classifier):
     """Sequences to labels by a closed-form continuous-time network.
 
     Parameters
     ----------
+    backbone_units
+        The CfC, as for `Recipe`.
     units, mixed_memory, bidirectional, readout, dropout, standardize
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
@@ -227,5 +229,3 @@ class CfCClassifier(Classifier):
     class_weight : dict from labels to weights, "balanced", or None
         As for `LTCClassifier`.
     """
-
-    cell: ClassVar[str] = "cfc"

@@ -69,7 +69,7 @@ class LiquidForecaster(BaseEstimator):
         are read only, and the strategy must be "direct".
     paths : int >= 1
         Of the strategy "recursive": how many continuations are drawn for quantiles.
-    cell, units, wiring, ode_unfolds, time_constants, mixed_memory, dropout, standardize
+    cell, units, wiring, ode_unfolds, time_constants, backbone_units, mixed_memory, dropout, standardize
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
@@ -116,6 +116,7 @@ class LiquidForecaster(BaseEstimator):
     wiring: str = DEFAULT.wiring
     ode_unfolds: int = DEFAULT.ode_unfolds
     time_constants: tuple[float, float] | str | None = DEFAULT.time_constants
+    backbone_units: int = DEFAULT.backbone_units
     mixed_memory: bool = DEFAULT.mixed_memory
     dropout: float = DEFAULT.dropout
     standardize: bool = DEFAULT.standardize

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from . import inputs, targets
-from .base import LiquidEstimator, LTCFields
+from .base import CfCFields, LiquidEstimator, LTCFields
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -159,11 +159,13 @@ class LTCRegressor(LTCFields, Regressor):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class CfCRegressor(Regressor):
+class CfCRegressor(CfCFields, Regressor):
     """Sequences to numbers by a closed-form continuous-time network.
 
     Parameters
     ----------
+    backbone_units
+        The CfC, as for `Recipe`.
     units, mixed_memory, bidirectional, readout, dropout, standardize
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
@@ -173,5 +175,3 @@ class CfCRegressor(Regressor):
     missing : "error" or "ignore"
         What NaN in y means: an error, or a target that is missing and weighs nothing.
     """
-
-    cell: ClassVar[str] = "cfc"

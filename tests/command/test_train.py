@@ -209,9 +209,9 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     from ltc_np.recipe import Recipe
 
     given = {"cell": "cfc", "units": 5, "wiring": "ncp", "ode_unfolds": 2, "time_constants": (0.5, 4.0),
-             "mixed_memory": True, "bidirectional": True, "readout": "last", "dropout": 0.25, "standardize": False,
-             "learning_rate": 0.5, "schedule": "constant", "weight_decay": 0.125, "clip_norm": None, "epochs": 7,
-             "batch_size": 3}  # fmt: skip
+             "backbone_units": 24, "mixed_memory": True, "bidirectional": True, "readout": "last", "dropout": 0.25,
+             "standardize": False, "learning_rate": 0.5, "schedule": "constant", "weight_decay": 0.125,
+             "clip_norm": None, "epochs": 7, "batch_size": 3}  # fmt: skip
     assert set(given) == set(Recipe.names())
     line = []
     for name, value in given.items():

@@ -170,6 +170,23 @@ def test_what_no_recipe_has_is_trained_too(variants, tasks, extra):
     assert plain["parameters"] == other["parameters"]
 
 
+def test_a_cfc_that_starts_with_a_state_that_is_kept(variants, tasks):
+    """After an impulse, without inputs: neurons of long time constants hold most of it, a usual start nothing."""
+    task, base = replace(named(tasks, "xor"), epochs=1), replace(variants.BETTER, cell="cfc", backbone_units=0)
+    x = np.zeros((1, 30, 2), np.float32)
+    known = {"x": np.concatenate([x, x]), "y": np.zeros(2, int)}
+    known["x"][0, 0] = 1
+
+    def left(extra):
+        model = variants.network(variants.Job(task, base, 0, extra=extra), known)
+        state = model.trace(known["x"]).layers[1].state
+        gap = np.abs(state[0] - state[1])
+        return gap[-1, -8:].mean() / gap[0, -8:].mean()
+
+    assert left("kept") > 0.3
+    assert left("") < 1e-3
+
+
 def test_answers_of_all_steps_are_averaged_within_lengths(variants, tasks, rng):
     task = replace(named(tasks, "xor"), classes=3)
     model = Recipe(cell="lstm", units=4).model(2, 3, steps=5, every_step=True, numbers=False, seed=0)

@@ -48,7 +48,7 @@ def test_check_estimator(estimator):
 
 @pytest.mark.slow
 @pytest.mark.numba
-@pytest.mark.parametrize("kind", [LTCClassifier, CfCClassifier, LTCRegressor])  # docs/sklearn.md: a CfC's score
+@pytest.mark.parametrize("kind", [LTCClassifier, CfCClassifier, LTCRegressor, CfCRegressor])
 def test_check_estimator_of_defaults(kind):
     found = results(kind())
     assert found["failed"] == set()

@@ -371,8 +371,8 @@ def test_hyperparameters_are_the_recipe_s():
         for name, value in parameters.items():
             if name in Recipe.names():
                 assert value == getattr(Recipe(), name), name
-        only_ltc = set() if kind.cell == "ltc" else {"wiring", "ode_unfolds", "time_constants"}
-        assert set(Recipe.names()) - set(parameters) == {"cell"} | only_ltc
+        of_the_other = {"backbone_units"} if kind.cell == "ltc" else {"wiring", "ode_unfolds", "time_constants"}
+        assert set(Recipe.names()) - set(parameters) == {"cell"} | of_the_other
         assert clone(kind(units=7)).units == 7
         assert kind(units=7).recipe().units == 7
         assert repr(kind(units=7)) == f"{kind.__name__}(units=7)"
