@@ -23,7 +23,17 @@ LENGTHS_CHOSEN = textwrap.fill(
     120,
 )
 
-BACKBONES_CHOSEN = textwrap.fill("TODO", 120)
+BACKBONES_CHOSEN = textwrap.fill(
+    "What becomes of it: a recipe's CfC has no backbone. No row is better on most tasks and worse on none, so this "
+    "choice has a price. Without the backbone event-based XOR and ItalyPowerDemand are learnt, and GunPoint by some "
+    "of the starts, in less than half the time, and with about a quarter of the parameters. JapaneseVowels and the "
+    "forecast from a window are worse: their training sets are learnt by heart now. Another rate, smaller batches, "
+    "dropout, 64 units and initial values that keep the state are no better in the mean. The largest value as readout "
+    "is better on classes by a little, and useless for the forecast. Mixed memory has the smallest mean error, but it "
+    "is an LSTM that remembers in the CfC's place: it takes more than four times as long, has twice as many "
+    "parameters, and is worse on ItalyPowerDemand than the CfC alone. So it stays a choice.",
+    120,
+)
 
 
 def won_by_baselines(results, tasks, seeds):
