@@ -92,7 +92,7 @@ class Pooling(Layer):
         if self.kind == "last":
             y[:] = x
             return y, h0, None
-        valid, m0 = np.arange(T) < lengths[:, None], h0[:, :I]
+        valid, m0 = checks.before_end(lengths, T), h0[:, :I]
         m = m0.copy()
         if self.kind == "max":
             r = workspace.array("r", x.size if keep else 0, np.dtype(bool)).reshape(B, -1, I)

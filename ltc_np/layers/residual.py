@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base import checks
 from ..cells import Layer
 from ..cells.base import Traced, combine, own_rng
 from .stack import Stack, connected
@@ -93,7 +94,7 @@ class Residual(Layer):
         rng: np.random.Generator | None = None,
     ) -> tuple[Array, Array, Saved | None]:
         T = x.shape[1]
-        valid = None if (lengths == T).all() else np.arange(T) < lengths[:, None]
+        valid = None if (lengths == T).all() else checks.before_end(lengths, T)
         f, h, saved = self._stack.forward(prepared, x, dt, lengths, valid, h0, keep, workspace, lambda k: own_rng(rng))
         # An array of its own: a layer may need its output again.
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)

@@ -22,7 +22,7 @@ def warn_of_times(data: Batches) -> None:
     if not len(rows):
         return
     dt, lengths = dt[rows], lengths[rows]
-    valid = np.arange(dt.shape[1]) < lengths[:, None]
+    valid = checks.before_end(lengths, dt.shape[1])
     last = dt[np.arange(len(dt)), lengths - 1]
     grows = ((np.diff(dt) >= 0) | ~valid[:, 1:]).all() and (last > dt[:, 0]).all()
     if grows:  # elapsed times that grow do so as on a logarithmic scale

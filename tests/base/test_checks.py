@@ -94,3 +94,13 @@ def test_words():
     ):
         with pytest.raises(error, match="`w` must be one of 'a', 'b', got"):
             checks.one_of("w", value, ("a", "b"))
+
+
+@pytest.mark.parametrize("T", [1, 255, 256, 257, 65536])
+def test_steps_before_the_end(T):
+    """One by one; the lengths that are compared are as narrow as T allows."""
+    lengths = np.array([0, 1, T // 2, T - 1, T])
+    valid = checks.before_end(lengths, T)
+    assert valid.shape == (5, T) and valid.dtype == bool
+    for row, n in zip(valid, lengths, strict=True):
+        assert row[:n].all() and not row[n:].any()
