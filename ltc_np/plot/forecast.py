@@ -81,7 +81,7 @@ def predictions(
     if not 1 <= O <= MOST:
         raise ValueError(f"`y` must have 1..{MOST} outputs in one picture, got {O}: choose some of them, y[:, :3]")
     if names is not None and len(names) != O:
-        raise ValueError(f"`names` must be one for each of the {O} outputs, got {len(names)}")
+        raise ValueError(f"`names` must be as many as the outputs, {O}, got {len(names)}")
     bands = _bands(intervals, len(t), O)
     line = need("matplotlib.lines", "plot", "`ltc_np.plot`").Line2D
     with drawing(ax) as ax:

@@ -103,5 +103,5 @@ def test_predictions_refuse():
             predictions(t, y, predicted, intervals=intervals)
     with pytest.raises(ValueError, match="`intervals` must be of one output, got them with 3"):
         predictions(t, three_outputs(y), three_outputs(predicted), intervals=bands())
-    with pytest.raises(ValueError, match="`names` must be one for each of the 1 outputs, got 2"):
+    with pytest.raises(ValueError, match="`names` must be as many as the outputs, 1, got 2"):
         predictions(t, y, predicted, names=["a", "b"])
