@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from support import ROOT
 
+from ltc_np import LTCRNN, FullyConnected
+
 matplotlib = pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")
 
@@ -255,13 +257,47 @@ def test_amplification(figure):
 
 
 def test_convergence(figure):
-    """Errors are those to a solution of our own, and fall with the slopes that are drawn."""
+    """Errors are those to a solution of our own and its differences, and fall with the slopes that are drawn."""
     script = figure("convergence")
     unfolds = np.array([32, 64])
     exact = runge_kutta(lambda v: slopes(v, script.INPUT), np.array(script.START), script.TIME, 2000)
-    np.testing.assert_allclose(script.end("rk4", 4096), exact, atol=1e-13)
+    potentials, gradient = script.end("rk4", 4096)
+    np.testing.assert_allclose(potentials, exact, atol=1e-13)
+    for k in range(2):
+        moved = 1e-5 * np.eye(2)[k]
+        more, less = (
+            runge_kutta(lambda v: slopes(v, script.INPUT), np.array(script.START) + sign * moved, script.TIME, 2000)
+            for sign in (1, -1)
+        )
+        assert gradient[k] == pytest.approx((more - less).sum() / 2e-5, abs=1e-9)
     for solver, (first, second) in script.errors(unfolds).items():
-        assert np.log2(first / second) == pytest.approx(script.ORDERS[solver], abs=0.1), solver
+        np.testing.assert_allclose(np.log2(first / second), script.ORDERS[solver], atol=0.15, err_msg=solver)
+
+
+def test_stability_regions(figure):
+    """On the real axis the factors are those of the library's solvers; eigenvalues are those of the page's Jacobian."""
+    script, solver = figure("stability_regions"), figure("amplification").factors
+    r = np.linspace(0, 4, 9)
+    for name, factor in script.FACTORS.items():
+        np.testing.assert_allclose(factor(-r), solver(name.lower().replace("-", "_"), r), rtol=1e-12, atol=1e-14)
+    for N in (8, 32):
+        own = {"dtype": "float64", "epsilon": 0.0, "input_mapping": None, "output_mapping": None}
+        model = LTCRNN(FullyConnected(N), 2, solver="exponential", ode_unfolds=1, seed=0, **own)
+        x = np.random.default_rng(0).normal(size=(20, 2))
+        v, p, wiring = model(x)[-1], model.effective, model.wiring
+        s = sigmoid(p["sigma"] * (v[wiring.pre] - p["mu"]))
+        b = p["sensory_w"] * sigmoid(p["sensory_sigma"] * (x[-1][wiring.sensory_pre] - p["sensory_mu"]))
+        Q = p["gleak"] + np.bincount(wiring.post, p["w"] * s, N) + np.bincount(wiring.sensory_post, b, N)
+        M = np.zeros((N, N))
+        M[wiring.post, wiring.pre] = p["w"] * p["sigma"] * s * (1 - s) * (p["erev"] - v[wiring.post])
+        want = np.linalg.eigvals((M - np.diag(Q)) / p["cm"][:, None])
+        found = script.eigenvalues(N)
+        distance = np.abs(found[:, None] - want).min(axis=0)
+        assert distance.max() < 1e-3
+    small, large = (script.eigenvalues(N) / script.UNFOLDS for N in (8, 128))
+    for name, factor in script.FACTORS.items():  # what the caption says
+        assert np.abs(factor(small)).max() < 1, name
+        assert (np.abs(factor(large)).max() < 1) == (name in ("exponential", "semi-implicit")), name
 
 
 def test_cfc_gate(figure):
