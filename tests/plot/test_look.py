@@ -9,9 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.text import Text
 from support import ROOT
 from support.picture_cases import CASES
+from support.pictures import cut_off, overlaps, under_legend, written
 
 from ltc_np import AutoNCP, plot
 from ltc_np.plot.look import BLUE, LINES, VERMILION
@@ -32,57 +32,24 @@ def own_figure(name):
     return ax
 
 
-def boxes(ax):
-    """(text, box in pixels) of all that is written."""
-    out_of_view = set()  # ticks that matplotlib knows and does not draw
-    for axes in ax.figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
-                if not axes.axison or not low <= tick.get_loc() <= high:
-                    out_of_view |= {tick.label1, tick.label2}
-    found = [t for t in ax.figure.findobj(Text) if t.get_visible() and t.get_text().strip() and t not in out_of_view]
-    return [(t, t.get_window_extent()) for t in found]
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_pictures_are_legible_at_half_a_page(name):
     ax = own_figure(name)
     assert isinstance(ax, Axes)
     width, height = ax.figure.get_size_inches() * 2.54
     assert width == pytest.approx(8.0) and height < 9.5
-    written = boxes(ax)
-    assert min(text.get_fontsize() for text, _ in written) >= 6
-    canvas = ax.figure.bbox
-    for text, box in written:
-        assert box.x0 >= canvas.x0 - 1 and box.x1 <= canvas.x1 + 1, text
-        assert box.y0 >= canvas.y0 - 1 and box.y1 <= canvas.y1 + 1, text
+    assert min(text.get_fontsize() for text, _ in written(ax.figure)) >= 6
+    assert not cut_off(ax.figure)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_no_text_lies_over_another(name):
-    written = boxes(own_figure(name))
-    for k, (one, box) in enumerate(written):
-        for other, its in written[k + 1 :]:
-            overlap = min(box.x1, its.x1) - max(box.x0, its.x0), min(box.y1, its.y1) - max(box.y0, its.y0)
-            assert min(overlap) < 1, (one, other)
+    assert not list(overlaps(own_figure(name).figure))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_no_legend_lies_over_the_data(name):
-    ax = own_figure(name)
-    legend = ax.get_legend()
-    if legend is None:
-        return
-    box = legend.get_window_extent()
-    for collection in ax.collections:
-        for path in collection.get_paths():
-            points = path.cleaned(transform=collection.get_transform(), curves=False).vertices
-            assert not box.count_contains(points), collection
-    for line in ax.get_lines():
-        points = line.get_transform().transform(line.get_xydata())
-        seen = [point for point in points if ax.bbox.contains(*point) or not line.get_clip_on()]
-        assert not box.count_contains(seen or [(-1, -1)]), line
+    assert not list(under_legend(own_figure(name)))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -98,12 +65,8 @@ def test_long_names_and_titles_of_a_wiring_have_room():
     names = {"input_names": [f"feature {i}" for i in range(20)], "output_names": ["a long name", "b", "c"]}
     ax = plot.wiring(wiring, **names)
     ax.figure.canvas.draw()
-    written, canvas = boxes(ax), ax.figure.bbox
-    for k, (one, box) in enumerate(written):
-        assert box.x0 >= canvas.x0 and box.x1 <= canvas.x1 and box.y1 <= canvas.y1, one
-        for other, its in written[k + 1 :]:
-            # Boxes have the height of a line, letters less.
-            assert not box.overlaps(its) or min(box.y1, its.y1) - max(box.y0, its.y0) < 3, (one, other)
+    assert not cut_off(ax.figure)
+    assert not list(overlaps(ax.figure, least=3))  # boxes have the height of a line, letters less
 
 
 def test_style_ends_with_its_block():

@@ -67,3 +67,50 @@ def write(path, pixels):
     from PIL import Image
 
     Image.fromarray(pixels.astype(np.uint8)).save(path, optimize=True)
+
+
+def written(figure):
+    """(text, box in pixels) of all that is written in a figure that has been drawn."""
+    from matplotlib.text import Text
+
+    out_of_view = set()  # ticks that matplotlib knows and does not draw
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                if not axes.axison or not low <= tick.get_loc() <= high:
+                    out_of_view |= {tick.label1, tick.label2}
+    found = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and t not in out_of_view]
+    return [(t, t.get_window_extent()) for t in found]
+
+
+def cut_off(figure):
+    """Texts that do not lie within the figure."""
+    canvas = figure.bbox.padded(1)
+    return [t for t, box in written(figure) if not (canvas.contains(*box.min) and canvas.contains(*box.max))]
+
+
+def overlaps(figure, least=1):
+    """Pairs of texts that lie over each other, by so many pixels each way."""
+    texts = written(figure)
+    for k, (one, box) in enumerate(texts):
+        for other, its in texts[k + 1 :]:
+            sides = min(box.x1, its.x1) - max(box.x0, its.x0), min(box.y1, its.y1) - max(box.y0, its.y0)
+            if min(sides) >= least:
+                yield one, other
+
+
+def under_legend(ax):
+    """Lines and other shapes of the data that an Axes' legend lies over."""
+    if (legend := ax.get_legend()) is None:
+        return
+    box = legend.get_window_extent()
+    for collection in ax.collections:
+        for path in collection.get_paths():
+            if box.count_contains(path.cleaned(transform=collection.get_transform(), curves=False).vertices):
+                yield collection
+    for line in ax.get_lines():
+        points = line.get_transform().transform(line.get_xydata())
+        seen = [point for point in points if ax.bbox.contains(*point) or not line.get_clip_on()]
+        if box.count_contains(seen or [(-1, -1)]):
+            yield line
