@@ -69,7 +69,7 @@ class Given(NamedTuple):
 def is_plain(values: Any, kinds: str) -> bool:
     """Whether this is an array of dtypes of such kinds, in whose form `check_array` would find nothing to refuse.
 
-    That function takes a fifth of a millisecond to say so, which is as long as all other checks take.
+    That function takes 0.15 ms to say so after a training, as long as the check of 200,000 numbers for NaN.
     """
     return type(values) is np.ndarray and values.ndim > 0 and len(values) > 0 and values.dtype.kind in kinds
 
