@@ -1,0 +1,108 @@
+"""The pages of the API: every public name stands there, and each page leads to what explains it."""
+
+import ast
+import importlib
+import re
+
+import pytest
+from support import ROOT
+
+PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
+ENTRY = re.compile(r"^::: ([\w.]+)((?:\n {4}.*)*)", re.MULTILINE)
+ENTRIES = {name: options for page in PAGES for name, options in ENTRY.findall(page.read_text(encoding="utf-8"))}
+OTHERS = ("aeon", "sktime", "sklearn", "torch", "jax", "nir")  # libraries that some modules need
+INSIDE = ("kernels", "train.callbacks")  # the former is no part of the API, the latter's names are those of ltc_np
+
+
+def exports(path):
+    """The literal ``__all__`` of a file, or None."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return ast.literal_eval(node.value)
+    return None
+
+
+def modules():
+    """(name, ``__all__``) of every module that has one."""
+    for path in sorted((ROOT / "ltc_np").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found = exports(path)
+        if found is not None and not name.removeprefix("ltc_np.").startswith(INSIDE):
+            yield name, found
+
+
+def thing(name):
+    """The object of a full name; None where another library would be needed."""
+    if any(part in name.split(".") for part in OTHERS):
+        return None
+    parts = name.split(".")
+    for k in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:k]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[k:]:
+            found = getattr(found, part)
+        return found
+    raise AssertionError(name)
+
+
+def documented(entries):
+    """Full names, and the objects, that some entry is about."""
+    names = set(entries)
+    for module, exported in modules():
+        if "members: false" not in entries.get(module, "members: false"):
+            names |= {f"{module}.{name}" for name in exported}
+    return names, {id(found) for found in map(thing, names) if found is not None}
+
+
+def missing(module, exported, names, things):
+    """Public names without an entry; a module of the package counts by its own names."""
+    for name in exported:
+        full = f"{module}.{name}"
+        if full in names or full in (*MODULES, "ltc_np.gradcheck"):
+            continue
+        if thing(module) is None or id(getattr(thing(module), name)) not in things:
+            yield full
+
+
+MODULES = dict(modules())
+
+
+@pytest.fixture(scope="module")
+def known():
+    return documented(ENTRIES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_public_names_have_an_entry(module, known):
+    assert not list(missing(module, MODULES[module], *known))
+
+
+def test_modules_without_a_list_have_entries():
+    assert "ltc_np.gradcheck" in ENTRIES
+
+
+def test_missing_entries_are_found():
+    fewer = {name: options for name, options in ENTRIES.items() if name not in ("ltc_np.LTC", "ltc_np.sktime")}
+    known = documented(fewer)
+    assert list(missing("ltc_np", MODULES["ltc_np"], *known)) == ["ltc_np.LTC"]
+    assert "ltc_np.sktime.LTCRegressor" in missing("ltc_np.sktime", MODULES["ltc_np.sktime"], *known)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "index.md"], ids=lambda page: page.name)
+def test_pages_lead_to_what_explains_them(page):
+    text = page.read_text(encoding="utf-8")
+    assert re.search(r"\]\(\.\./[\w/]+\.md", text), "a link to a guide or to the mathematics"
+    assert page.name in (page.parent / "index.md").read_text(encoding="utf-8")
+
+
+def test_every_page_of_a_cell_is_linked():
+    """With the mathematics of every cell, around cells, of solvers and wirings."""
+    linked = {name for page in PAGES for name in re.findall(r"\(\.\./maths/(\w+)\.md", page.read_text("utf-8"))}
+    assert {page.stem for page in (ROOT / "docs" / "maths").glob("*.md")} - linked == {
+        "bibliography",
+        "ltc_example",
+        "symbols",
+    }
