@@ -1,6 +1,7 @@
 """The numbers of the figures, by formulas that are written here from the pages, not those of the library."""
 
 import importlib
+import math
 
 import numpy as np
 import pytest
@@ -307,3 +308,64 @@ def test_optimiser_paths(figure):
         np.testing.assert_allclose(ways["Adam"][t], ways["Adam"][t - 1] - change, atol=1e-9)
     end = {kind: script.valley(way[-1]) for kind, way in ways.items()}
     assert end["momentum"] < 1e-9 * end["gradient descent"] and end["Adam"] > end["gradient descent"]
+
+
+def test_three_leaks(figure):
+    """The three exact solutions while the input is 1, and after it."""
+    script, dt = figure("three_leaks"), 0.1
+    p = figure("pulse").VALUES
+    t, x, states = script.responses(dt)
+    assert (t[x > 0].min(), t[x > 0].max()) == (pytest.approx(script.BEGINS + dt), pytest.approx(script.ENDS))
+    during = x > 0
+    since = (t - script.BEGINS)[during]
+    np.testing.assert_allclose(states["neural ODE"][during], 0.2 * since, rtol=1e-10)
+    np.testing.assert_allclose(states["neural ODE"][t > script.ENDS], 0.2 * 4, rtol=1e-10)
+    np.testing.assert_allclose(states["CT-RNN"][during], 0.2 * 5 * (1 - np.exp(-since / 5)), rtol=1e-8)
+    after = t > script.ENDS + dt / 2
+    peak = states["CT-RNN"][during][-1]
+    np.testing.assert_allclose(states["CT-RNN"][after], peak * np.exp(-(t[after] - script.ENDS) / 5), rtol=1e-8)
+    for which, level in ((during, 1.0), (after, 0.0)):
+        a = p["sensory_w"] * sigmoid(p["sensory_sigma"] * (level - p["sensory_mu"]))
+        rest, v = a / (p["gleak"] + a), states["LTC"][which]
+        np.testing.assert_allclose(v[1:], rest + (v[:-1] - rest) * np.exp(-dt * (p["gleak"] + a)), rtol=1e-10)
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+def test_gated_memory(figure, cell):
+    """What is stored fades by the gate's value in each step."""
+    script = figure("gated_memory")
+    for gate in script.GATES:
+        found = script.course(cell, gate)
+        steps = np.arange(script.STEPS)
+        want = np.where(steps >= script.EVENT, 0.8 * float(gate) ** (steps - script.EVENT), 0.0)
+        np.testing.assert_allclose(found, want, atol=1e-7)
+
+
+def test_activations(figure):
+    """Values by formulas, derivatives by differences."""
+    function, a = figure("activations").function, np.array([-3.1, -0.7, 0.2, 1.9])
+    phi = np.array([(1 + math.erf(z / math.sqrt(2))) / 2 for z in a])
+    want = {
+        "tanh": np.tanh(a), "lecun_tanh": 1.7159 * np.tanh(0.666 * a), "relu": np.maximum(a, 0), "silu": a * sigmoid(a),
+        "gelu": a * phi,
+    }  # fmt: skip
+    assert set(figure("activations").NAMES) == set(want)
+    for name, values in want.items():
+        np.testing.assert_allclose(function(name, a)[0], values, rtol=1e-12, err_msg=name)
+        difference = (function(name, a + 1e-6)[0] - function(name, a - 1e-6)[0]) / 2e-6
+        np.testing.assert_allclose(function(name, a)[1], difference, rtol=1e-8, err_msg=name)
+
+
+def test_liquid_modes(figure):
+    """By the page's formulas for the three forms."""
+    script, u = figure("liquid_modes"), np.array([-2.0, 0.0, 1.5])
+    h = script.STEP
+    for form in script.FORMS:
+        found, A, B = script.multipliers(form, u)
+        z, bu = h * A, u[:, None] * B
+        want = {
+            "exact": np.exp(h * (A + bu)),
+            "discrete, zero-order hold": np.exp(z) + h * (np.exp(z) - 1) / z * bu,
+            "discrete, bilinear": (1 + z / 2 + h * bu) / (1 - z / 2),
+        }[form]
+        np.testing.assert_allclose(found, np.abs(want), rtol=1e-9, err_msg=form)
