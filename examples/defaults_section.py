@@ -152,7 +152,8 @@ def section(results, tasks, rounds, seeds):
         TITLE,
         f"""## {TITLE}
 
-An estimator with its defaults should be a good network. So they were chosen by their errors on {len(searched)} tasks,
+An estimator with its defaults should be a good network. So
+they were chosen by their errors on {len(searched)} tasks (`examples/defaults.py`),
 and are tested on these and on {", ".join(task.name for task in tasks if not task.searched)} against other cells and
 against what may win. [Training liquid networks](training.md) says what follows for a task of your own.
 
