@@ -4,8 +4,8 @@
 
 Gradients: 8 random networks of each size, all neurons connected, 16 sequences of 501 standard normal inputs each, in
 float64; the loss is the last potentials times a random unit vector.  Training: the adding problem, with several
-strengths of the synapses.  Takes some four minutes on one core; rounding aside the gradients are the same on every
-machine.
+strengths of the synapses, and with time constants that conductances or capacitances carry.  Takes some eight minutes
+on one core; rounding aside the gradients are the same on every machine.
 """
 
 import pathlib
@@ -130,7 +130,21 @@ def plot(found):
     plt.close(figure)
 
 
-def adding(init, rate, seed):
+def by_capacitance(params, positivity):
+    """Multiply c, g and all w of every neuron by its time constant at rest: c becomes that, and Q becomes 1."""
+    p = {name: np.log1p(np.exp(raw)) if positivity == "softplus" else raw.copy() for name, raw in params.items()}
+    N, I = len(params["0.cm"]), len(params["0.input_w"])
+    post = {"0.w": np.repeat(np.arange(N), N), "0.sensory_w": np.repeat(np.arange(N), I)}
+    Q = p["0.gleak"].copy()
+    for name, mu, sigma in (("0.w", "0.mu", "0.sigma"), ("0.sensory_w", "0.sensory_mu", "0.sensory_sigma")):
+        np.add.at(Q, post[name], p[name] / (1 + np.exp(params[sigma] * params[mu])))
+    tau = p["0.cm"] / Q
+    for name in ("0.cm", "0.gleak", "0.w", "0.sensory_w"):
+        value = p[name] * tau[post.get(name, slice(None))]
+        params[name] = value + np.log(-np.expm1(-value)) if positivity == "softplus" else value
+
+
+def adding(init, rate, seed, positivity="softplus", capacitance=False):
     """Mean squared error on unseen sequences of the adding problem: the sum of two numbers, marked among ADDING."""
 
     def sequences(count, rng):
@@ -141,8 +155,10 @@ def adding(init, rate, seed):
         return x, x.prod(axis=2).sum(axis=1, keepdims=True)
 
     (x, y), (x_test, y_test) = (sequences(count, np.random.default_rng(k)) for k, count in enumerate((2000, 1000)))
-    layer = LTC(FullyConnected(16), input_dim=2, solver="exponential", ode_unfolds=3, init=init)
+    layer = LTC(FullyConnected(16), input_dim=2, solver="exponential", ode_unfolds=3, init=init, positivity=positivity)
     model = Model(layer, Dense(1), seed=seed, return_sequences=False)
+    if capacitance:
+        by_capacitance(model.params, positivity)
     epochs, batch = 30, 32
     optimizer = Adam(CosineDecay(rate, epochs * -(-len(x) // batch)))
     model.fit(x, y, epochs=epochs, batch_size=batch, optimizer=optimizer, clip_norm=1.0, seed=seed, verbose=False)
@@ -170,6 +186,12 @@ def main():
         errors = [f"{adding(span if strength else None, 0.03, seed):.4f}" for seed in range(3)]
         title = f"time constants, strength {strength:g}" if strength else "default"
         print(f"| {title} | {power(far[0])} | {power(far[1])} | {', '.join(errors)} |", flush=True)
+    time_constants.STRENGTH = usual
+    for positivity in ("softplus", "clip"):
+        for carrier in ("conductances", "capacitance"):
+            errors = [adding(span, 0.03, seed, positivity, carrier == "capacitance") for seed in range(8)]
+            listed = ", ".join(f"{error:.4f}" for error in errors)
+            print(f"| {positivity} | {carrier} | {listed} | {np.median(errors):.4f} |", flush=True)
 
 
 if __name__ == "__main__":
