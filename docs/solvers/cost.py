@@ -17,7 +17,7 @@ UNFOLDS = {"exponential": 3, "semi_implicit": 6}
 NETWORKS = {
     "dense, N = 32, T = 100": (FullyConnected(32), 100),
     "dense, N = 64, T = 64": (FullyConnected(64), 64),
-    "AutoNCP(64, 8), T = 64": (AutoNCP(64, 8, sparsity_level=0.9), 64),
+    "AutoNCP(64, 8, sparsity_level=0.9), T = 64": (AutoNCP(64, 8, sparsity_level=0.9), 64),
 }
 BATCH, INPUTS, PAIRS = 64, 4, 25
 
