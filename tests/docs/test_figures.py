@@ -35,7 +35,8 @@ def test_scripts_files_and_pages_belong_together():
     found = list(embedded())
     assert {name for _, _, name, _ in found} == files
     everywhere = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("**/*.md"))
-    assert len(re.findall(r"images/maths/[\w.]+\)", everywhere)) == len(found), "a figure without a caption"
+    shown = re.findall(r"images/maths/[\w.]+\)(?!\])", everywhere)  # but for those of the gallery, which are links
+    assert len(shown) == len(found), "a figure without a caption"
 
 
 @pytest.mark.parametrize("page, alt, name, caption", list(embedded()))

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from support import ROOT
 
 from ltc_np import LTCRNN, FullyConnected
 
@@ -273,6 +274,8 @@ def test_ncp_graph(figure):
     assert {layer[int(i)] for i in sparse.sensory_post} == {"inter"}
     ways = {(layer[int(i)], layer[int(j)]) for i, j in zip(sparse.pre, sparse.post, strict=True)}
     assert ways == {("inter", "command"), ("command", "command"), ("command", "motor")}
+    gallery = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    assert f"with {script.synapses(sparse)} synapses, and with {script.synapses(dense)}." in gallery
 
 
 def test_loss_shapes(figure):
