@@ -96,6 +96,7 @@ class Tab:
     def scheme(self, scheme):
         """Let the system ask for "light" or "dark" colours."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.run("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => go())))")  # the page knows
 
     def open(self, url, seconds=60):
         """Go to an address, and wait until it is loaded."""
@@ -108,8 +109,9 @@ class Tab:
             events.append(self.browser.message(seconds))
 
     def run(self, script):
-        """The value of an expression, which may be a promise."""
-        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        """The value of an expression, which may be a promise; as if the reader had asked for it."""
+        options = {"awaitPromise": True, "returnByValue": True, "userGesture": True}
+        answer = self.call("Runtime.evaluate", expression=script, **options)
         if "exceptionDetails" in answer:
             raise BrowserError(json.dumps(answer["exceptionDetails"])[:500])
         return answer["result"].get("value")

@@ -1,7 +1,10 @@
 // Run in each page by crawl.py: what a reader would stumble over, as plain data.
 (async () => {
   await document.fonts.ready;
-  await new Promise((go) => setTimeout(go, 0));
+  const still = document.createElement("style"); // colours that are on their way to others are no colours to measure
+  still.textContent = "* { transition: none !important; animation: none !important }";
+  document.head.append(still);
+  await new Promise((go) => requestAnimationFrame(() => setTimeout(go, 0)));
   const faults = [];
   const name = (element) => {
     const text = element.textContent.trim().replace(/\s+/g, " ").slice(0, 40);

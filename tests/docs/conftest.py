@@ -1,15 +1,25 @@
-"""What tests of the documentation share."""
+"""The built site, for the tests that look into it."""
 
-import importlib
+import importlib.util
+import os
+import subprocess
+import sys
 
 import pytest
 from support import ROOT
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """Imports a script of docs/scripts/figures by its name; what it draws is closed afterwards."""
-    pyplot = pytest.importorskip("matplotlib.pyplot")
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "scripts" / "figures"))
-    yield importlib.import_module
-    pyplot.close("all")
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of the built site."""
+    for module in ("material", "mkdocstrings_handlers", "pymdownx"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f'needs {module}: pip install -e ".[docs]"')
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", "docs/mkdocs.yml", "-d", folder]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "LTC_NP_REPO_URL": "https://example.org/some/ltc_np"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    if "npm could not fetch" in done.stderr or "npm, which is not installed" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+    return folder

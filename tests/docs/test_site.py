@@ -1,17 +1,14 @@
-"""The pages as MkDocs builds them: every formula reaches MathJax as it was written."""
+"""The pages as MkDocs builds them: formulas as they were written, entries of the API, links to the repository."""
 
 import html.parser
-import importlib.util
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from support import ROOT
 
 PAGES = sorted((ROOT / "docs").glob("**/*.md"))
 SILENT = ("code", "pre", "script", "style")  # MathJax does not look into them
+pytestmark = pytest.mark.xdist_group("site")
 VOID = ("area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")
 
 
@@ -51,20 +48,32 @@ def written(page):
     return re.findall(r"\$\$(.+?)\$\$|\$(.+?)\$", text, re.DOTALL)
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The folder of the built site."""
-    for module in ("material", "mkdocstrings_handlers", "pymdownx"):
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f'needs {module}: pip install -e ".[docs]"')
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", "docs/mkdocs.yml", "-d", folder]
-    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "LTC_NP_REPO_URL": "https://example.org/some/ltc_np"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
-    if "npm could not fetch" in done.stderr or "npm, which is not installed" in done.stderr:
-        pytest.skip(done.stderr)
-    assert done.returncode == 0, done.stderr
-    return folder
+def test_entries_of_the_api_are_rendered(site):
+    found = set()
+    for page in (site / "api").glob("*.html"):
+        found |= set(re.findall(r'id="(ltc_np[\w.]*)"', page.read_text(encoding="utf-8")))
+    entries = set()
+    for page in (ROOT / "docs" / "api").glob("*.md"):
+        entries |= set(re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE))
+    assert len(entries) > 100 and entries <= found, entries - found
+    assert {"ltc_np.Model.step", "ltc_np.sktime.LiquidForecaster"} <= found
+
+
+def test_entries_lead_to_their_source(site):
+    cells = (site / "api" / "cells.html").read_text(encoding="utf-8")
+    path, line = re.search(r'href="\.\./source/(ltc_np/cells/ltc\.py)\.html#L(\d+)"', cells).groups()
+    assert (ROOT / path).read_text(encoding="utf-8").splitlines()[int(line) - 1].startswith("class LTC(")
+    assert f'id="L{line}"' in (site / "source" / f"{path}.html").read_text(encoding="utf-8")
+
+
+def test_pages_lead_to_where_they_are_edited(site):
+    page = (site / "maths" / "ltc.html").read_text(encoding="utf-8")
+    assert "https://example.org/some/ltc_np/edit/main/docs/maths/ltc.md" in page
+
+
+def test_sessions_are_coloured_as_such(site):
+    page = (site / "index.html").read_text(encoding="utf-8")
+    assert '<span class="gp">&gt;&gt;&gt; </span>' in page and '<span class="go">True</span>' in page
 
 
 def test_formulas_are_whole(site):
