@@ -96,7 +96,7 @@ class Tab:
     def scheme(self, scheme):
         """Let the system ask for "light" or "dark" colours."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.run("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => go())))")  # the page knows
+        self.run("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => go())))")  # it knows
 
     def open(self, url, seconds=60):
         """Go to an address, and wait until it is loaded."""
