@@ -278,17 +278,26 @@ steps and observations, is that of this epoch's weights.
 
 ![Learning curves and test errors](images/half_cheetah.png)
 
-"Test error" is the mean squared error, mean ± standard deviation over the seeds {", ".join(map(str, args.seeds))} (of
-initial weights and order); "published" is over five. Settings are those of the paper's code where it says: the LTC has
-{MODELS["ltc"].layers[0].ode_unfolds} semi-implicit unfolds and clipped positive parameters, the CT-RNN 6 Euler steps of
-0.1 and a fixed time constant of 1, the Neural ODE 6 Runge-Kutta steps of 0.1, the CT-GRU 8 time scales and, unlike that
-code, its paper's decay exp(-1/tau), which comes after each step as published; "decay first" has it before, as is this
-library's default, so that an output is not yet faded. The CfC is younger than the table and has its default values
-here. "LTC, tuned" leaves the protocol: {tuned.layers[0].output_size} units and a readout with a hidden layer of as many
-(silu), default initial values, inputs scaled to mean 0 and variance 1, {tuned.tuned} epochs in which the learning rate
-falls to 0 along half a cosine, gradients clipped to norm 1; it was chosen by its validation error (one seed) among a
-dozen other LTCs, LSTMs and CfCs. "CPU s" is the processor's time for one training, "s" the clock's, which counts other
-work on the machine too.
+"Test error" is the mean squared error: the mean ± the standard deviation over the seeds
+{", ".join(map(str, args.seeds))}, which decide the initial weights and the order of the data. "Published" is over
+five seeds. "CPU s" is the processor's time for one training; "s" is the clock's, which counts other work on the machine too.
+
+Settings are those of the paper's code, where the code gives them:
+
+- the LTC has {MODELS["ltc"].layers[0].ode_unfolds} semi-implicit unfolds and clipped positive parameters;
+- the CT-RNN takes 6 Euler steps of 0.1 and has a fixed time constant of 1;
+- the neural ODE takes 6 Runge-Kutta steps of 0.1;
+- the CT-GRU has 8 time scales. Its memory decays by exp(-1/tau) after each step, as in the paper, but not in
+  its code. In "decay first" it decays before the step, which is this library's default: then the output
+  has not faded yet;
+- the CfC is younger than the table, and has its default values.
+
+"LTC, tuned" leaves this protocol. It has {tuned.layers[0].output_size} units and a readout with a hidden
+layer of as many units (silu), default initial values, and inputs scaled to mean 0 and variance 1. It
+trains for {tuned.tuned} epochs,
+in which the learning rate falls to 0 along half a cosine, with gradients clipped to norm 1. It
+was chosen by its validation error with one seed, among a
+dozen other LTCs, LSTMs and CfCs.
 
 Written on {datetime.date.today():%d %B %Y} by
 
