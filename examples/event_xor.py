@@ -231,18 +231,18 @@ notion of elapsed time also get it as `dt`, in units of {TIME_UNIT} bits; the LS
 `Dense(2, input_dim=units)`, sees the output after the last event; the loss is the cross-entropy.
 
 The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series" (arXiv
-2006.04418), the published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature
+2006.04418). The published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature
 Machine Intelligence 4, 2022), after up to 200 epochs. In their code an event comes where the bit changes, with the time
-since the event before; here it is a whole run. There the bit is the only input beside the elapsed time, which is
-in units of {PAD} bits. So the published figures are of another form of the task, with less to go by, and what
-stands here does not repeat them.
+since the event before; here an event is a whole run. There the bit is the only input beside the elapsed time, which is
+in units of {PAD} bits. So the published figures belong to another form of the task, in which a model is told less. This
+comparison does not repeat them.
 
-Training: {args.train_size:,} sequences, of which {VALIDATION:.0%} are kept aside and choose the weights (smallest loss
-over the epochs). Test: {test.y.size:,} more, read once, at the end; always giving the same answer is right in
-{constant:.2%} of them. For every model Adam with a learning rate that falls to 0 along half a cosine, batches of
-{BATCH}, gradients clipped to norm {CLIP:g}; no dropout, no weight decay, no curriculum. The
-backbone of a CfC is one layer of {BACKBONE["backbone_units"]} ({BACKBONE["backbone_activation"]}), the LTC is fully
-connected, mixed memory has the topology `"torch"`.
+There are {args.train_size:,} sequences for training. Of these {VALIDATION:.0%} are kept aside and choose the weights,
+those of the epoch with the smallest loss. The test has {test.y.size:,} more sequences, which are read once, at the
+end. Whoever always gives the same answer is right in {constant:.2%} of them. Every model is trained by Adam with a
+learning rate that falls to 0 along half a cosine, in batches of {BATCH}, with gradients clipped to norm {CLIP:g}, and
+without dropout, weight decay or a curriculum. The backbone of a CfC is one layer of {BACKBONE["backbone_units"]}
+({BACKBONE["backbone_activation"]}), the LTC is fully connected, and mixed memory has the topology `"torch"`.
 
 {table(results, args.bits)}
 
