@@ -250,7 +250,8 @@ def test_the_spiral_s_network_errs_as_the_page_says(spiral):
     x, seconds, y, counts = spiral.lessons(100, np.random.default_rng(1))
     error = np.sqrt(((model(x, dt=seconds / spiral.UNIT) - y) ** 2).sum(-1)[counts > 0].mean())
     said = re.search(
-        r"It is (0\.\d+) off \(root mean\s+square\)", (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
+        r"its error after one step is (0\.\d+) \(root mean\s+square\)",
+        (ROOT / "docs" / "live.md").read_text(encoding="utf-8"),
     )
     assert f"{error:.3f}" == said[1]
     still = np.hypot(*(x - y)[counts > 0].T)
