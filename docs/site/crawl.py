@@ -26,15 +26,16 @@ def crawl(folder):
         tab = browser.tab()
         for width, height in WINDOWS:
             tab.size(width, height)
+            schemes = ["light", "dark"]
             for page in pages:
-                tab.scheme("light")
                 tab.open(page.as_uri())
-                for scheme in ("light", "dark"):
+                for scheme in schemes:
                     tab.scheme(scheme)
                     found = tab.run(LOOK)
                     faults += [(page, f"{width} {scheme}", fault) for fault in found["faults"]]
                 faults += [(page, f"{width}", fault) for fault in tab.faults()]
                 anchors[page], links[page] = set(found["anchors"]), found["links"]
+                schemes.reverse()  # the next page begins with the colours of this one's end
                 formulas += found["formulas"] if (width, height) == WINDOWS[0] else 0
     faults += [(page, "", f"dead link: {link}") for page in pages for link in dead(links[page], anchors)]
     lines = [f"{page.relative_to(Path(folder).resolve())}: {where} {fault}" for page, where, fault in faults]
