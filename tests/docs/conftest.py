@@ -1,5 +1,6 @@
-"""The built site, for the tests that look into it."""
+"""What tests of the documentation share: the built site, and scripts of figures."""
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -23,3 +24,12 @@ def site(tmp_path_factory):
         pytest.skip(done.stderr)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture
+def figure(monkeypatch):
+    """Imports a script of docs/scripts/figures by its name; what it draws is closed afterwards."""
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "scripts" / "figures"))
+    yield importlib.import_module
+    pyplot.close("all")
