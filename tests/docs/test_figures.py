@@ -72,7 +72,12 @@ def agree(first, second):
     return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-9, equal_nan=True) for a, b in pairs)
 
 
-@pytest.mark.parametrize("name", NAMES)
+# 300 steps of 32 outputs' gradients take NumPy's backend two minutes.
+SLOW_IN_NUMPY = ("gradient_flow",)
+EACH = [pytest.param(name, marks=pytest.mark.numba if name in SLOW_IN_NUMPY else ()) for name in NAMES]
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_every_script_draws_what_can_be_read_and_is_stored(figure, name):
     """After a change of the library or of a script: `python docs/scripts/figures`, and look at them."""
     book = figure("book")
