@@ -180,20 +180,22 @@ def section(found, rival, args, seconds):
     """The text of docs/results.md on this task."""
     low, high = stiff_spring.FREQUENCIES
     prose = f"""\
-Where is a mass on a spring, if one knows the force that drives it? The spring stiffens: s'' = -w²(s + s³) - 2zws' +
-af(t), w/2π = {stiff_spring.OMEGA / 2 / np.pi:g} Hz, z = {stiff_spring.DAMPING:g}, a = {stiff_spring.DRIVE:g}. The force
-is a sum of three sines of random sizes, and frequencies between {low:g} and {high:g} Hz. It is given at
-{stiff_spring.STEPS} random times, exponentially distributed; the place at each of them is asked for.
+Where is a mass on a spring, if one knows the force that drives it? The spring becomes stiffer the farther it is
+stretched: s'' = -w²(s + s³) - 2zws' + af(t), where w/2π = {stiff_spring.OMEGA / 2 / np.pi:g} Hz, z =
+{stiff_spring.DAMPING:g}, a = {stiff_spring.DRIVE:g}. The force is a sum of three sines of random sizes, with
+frequencies between {low:g} and {high:g} Hz. It is given at {stiff_spring.STEPS} random times, with exponentially
+distributed times between them. The place of the mass at each of these times is asked for.
 
-Networks of {UNITS} units and a dense readout learn from {TRAINED} recordings with {1000 * MEAN:.0f} ms between samples
-on average, and are tested on {TESTED} others for each mean. "No times": as if all samples lay equally far apart. "As an
-input": the time since the sample before is one more input. "dt": it is how long the cell's own equation runs. Adam with
-a learning rate that falls from {RATE:g} to 0, batches of {BATCH}, {args.epochs} epochs, gradients clipped to norm 1.
-The ridge regression sees the force of the last {stiff_spring.GRID * stiff_spring.LAGS:.0f} s on a regular grid of
+Networks of {UNITS} units and a dense readout learn from {TRAINED} recordings with {1000 * MEAN:.0f} ms between
+samples on average, and are tested on {TESTED} others for each mean. "No times" means that the network is told nothing
+of the times, as if all samples lay equally far apart. "As an input" means that the time since the sample before is
+one more input. "dt" means that the cell's own equation runs for that time. Adam has a learning rate that falls from
+{RATE:g} to 0 and runs for {args.epochs} epochs in batches of {BATCH}, with gradients clipped to norm 1. The ridge
+regression sees the force of the last {stiff_spring.GRID * stiff_spring.LAGS:.0f} s on a regular grid of
 {1000 * stiff_spring.GRID:.0f} ms, taken from straight lines between the samples.
 
-Root mean square error in % of the places' own, mean ± standard deviation over the seeds
-{", ".join(map(str, args.seeds))} of weights and order:"""
+The table has the root mean square error in % of the root mean square of the places, as mean ± standard deviation over
+the seeds {", ".join(map(str, args.seeds))} of weights and order:"""
     prose = "\n\n".join(textwrap.fill(part, 120) for part in prose.split("\n\n"))
     return f"""## {TITLE}
 

@@ -187,14 +187,15 @@ def section(text, chosen, found, linear, tested, args, seconds):
     )
     return f"""## {TITLE}
 
-Which of nine speakers has said /ae/? Utterances of 7 to 29 steps of 12 cepstral coefficients (Kudo, Toyama and Shimbo,
-1999; the UEA archive's split: 270 for training, 370 for the test), given as lists of sequences of unequal length.
+Which of nine speakers has said /ae/? The data are utterances of 7 to 29 steps of 12 cepstral coefficients (Kudo,
+Toyama and Shimbo, 1999), given as lists of sequences of unequal length. The split is that of the UEA archive: 270 for
+training, 370 for the test.
 
 The model is `Standardize()`, `Dropout(0.1)`, `Bidirectional` of a cell of {UNITS} units, `Dropout(0.5)` and
 `Dense({SPEAKERS})`; `fit(standardize=True)` takes the scale of the inputs from the training data. Every step is a
 sample of its utterance's speaker; the answer is the class with the largest mean of the log probabilities over the
-steps. AdamW with decay {DECAY:g}, a learning rate that falls from {RATE:g} to 0 along half a cosine, batches of
-{BATCH}, {args.epochs} epochs, gradients clipped to norm {CLIP:g}.
+steps. It is trained by AdamW with decay {DECAY:g} and a learning rate that falls from {RATE:g} to 0 along half a
+cosine, for {args.epochs} epochs in batches of {BATCH}, with gradients clipped to norm {CLIP:g}.
 
 The cell was chosen by the cross-entropy in {FOLDS} folds of the training set; the test set took no part:
 

@@ -177,23 +177,23 @@ def section(tables, args, seconds):
     )
     text = f"""\
 A pole of {2 * cart_pole.HALF:g} m and {cart_pole.POLE:g} kg turns without friction on a cart of {cart_pole.CART:g} kg,
-which a motor pushes with at most {cart_pole.FORCE:.0f} N along a track of {cart_pole.TRACK} m to either side. A sample
-comes {least} ms after the one before at the earliest, and then at a random time: exponential, with a mean of {mean} ms
-in all, cut at {most} ms. The force is constant in between.
+which a motor pushes with at most {cart_pole.FORCE:.0f} N along a track of {cart_pole.TRACK} m to either side. The time
+between two samples is {least} ms plus an exponentially distributed random time, {mean} ms on average and {most} ms at
+most. The force is constant in between.
 
 The expert is a linear-quadratic regulator, which knows the place, the angle and both speeds. The network,
 `LTCRNN(AutoNCP(19, 1), input_dim=2)`, {network(0).theta.size} parameters, is shown the place and the angle and told
-the time since the sample before; it must find the speeds itself. It imitates the expert's force: {args.rounds} rounds
-of {args.epochs} epochs (Adam, batches of {BATCH}, gradients clipped to norm 1), the first on {2 * DRIVES} drives of the
-expert, each of the others also on {DRIVES} drives of its own in which the expert says what would have been right
-(DAgger). Drives have {LESSON} samples, means between {quick} and {slow} ms, and random pushes. Other starts choose the
-round ({CHOOSING} at each of three means); the test took no part.
+the time since the sample before; it must find the speeds itself. It learns to imitate the expert's force in
+{args.rounds} rounds of {args.epochs} epochs (Adam, batches of {BATCH}, gradients clipped to norm 1). The first round
+has {2 * DRIVES} drives of the expert. Each later round adds {DRIVES} drives of the network itself, for which the
+expert says what would have been right (DAgger). A drive has {LESSON} samples, a mean time between {quick} and {slow}
+ms, and random pushes. Other starts choose the best round ({CHOOSING} at each of three means); the test took no part.
 
-The test has {args.tried} random starts: place, angle and speeds uniform within {place:g} m, {np.degrees(angle):.0f}°,
-{speed:g} m/s and {turn:g} rad/s of 0; {SAMPLES} samples, {SAMPLES * MEAN:.0f} s. A start counts if the pole never tilts
-by {np.degrees(cart_pole.FALLEN):.0f}°, the cart never leaves the track, and in the whole second half the pole is within
-{np.degrees(cart_pole.UPRIGHT):.0f}° of upright. Seeds {", ".join(map(str, args.seeds))}; angle and place: root mean
-square in the second half."""
+The test has {args.tried} random starts. Place, angle and speeds are uniform within {place:g} m,
+{np.degrees(angle):.0f}°, {speed:g} m/s and {turn:g} rad/s of 0, and a drive has {SAMPLES} samples, {SAMPLES * MEAN:.0f}
+s. A start counts if the pole never tilts by {np.degrees(cart_pole.FALLEN):.0f}°, the cart never leaves the track, and
+in the whole second half the pole is within {np.degrees(cart_pole.UPRIGHT):.0f}° of upright. The trainings have the
+seeds {", ".join(map(str, args.seeds))}. Angle and place are root mean squares in the second half."""
     paragraphs = "\n\n".join(textwrap.fill(part, 120) for part in text.split("\n\n"))
     tried, by_time = tables
     return f"""## {TITLE}
@@ -207,8 +207,8 @@ square in the second half."""
 The loop in C is one program of the plant (`examples/pendulum_c/`) and the network of seed {args.seeds[0]} as
 `ltc_np.export.c` and `ltc_np.export.fixed` write it, the latter calibrated on {pendulum_c.CALIBRATED} other drives.
 
-What the elapsed time is good for shows when samples come more or less often. Starts that stay upright, in %, mean over
-the seeds:
+What the elapsed time is good for is seen when samples come more or less often. The table has the share of starts that
+stay upright, in %, as the mean over the seeds:
 
 {by_time}
 

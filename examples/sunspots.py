@@ -130,16 +130,17 @@ def section(found, years, numbers, first, args, seconds):
     )
     return f"""## {TITLE}
 
-How many sunspots will there be next year? Yearly numbers, {years[0]:.0f} to {years[first - 1]:.0f} for training and
-{years[first]:.0f} to {years[-1]:.0f} for the test; every forecast knows all numbers before its year. The model is
-`Standardize()`, `LTC(FullyConnected({UNITS}))`, `Dense(1)` and `Standardize(inverse=True)`, trained with
-`fit(standardize=True)` on the numbers as they are: windows of {WINDOW} years, one every {HOP}, of which the first
-{WARM_UP} weigh nothing, Huber's loss, AdamW with decay {DECAY:g} and a learning rate that falls from {RATE:g} to 0,
-batches of {BATCH}, {args.epochs} epochs, gradients clipped to norm 1. Size, decay and loss were chosen by the error in
-1900 to 1939 of models that were trained on the years before. AR(p) is a linear function of the last p numbers, fitted
-by least squares.
+How many sunspots will there be next year? The data are yearly numbers, {years[0]:.0f} to {years[first - 1]:.0f} for
+training and {years[first]:.0f} to {years[-1]:.0f} for the test. Every forecast knows all numbers before its year. The
+model is `Standardize()`, `LTC(FullyConnected({UNITS}))`, `Dense(1)` and `Standardize(inverse=True)`, trained with
+`fit(standardize=True)` on the numbers as they are. It learns from windows of {WINDOW} years, one every {HOP}, of
+which the first {WARM_UP} weigh nothing. The loss is Huber's. AdamW has decay {DECAY:g} and a learning rate that falls
+from {RATE:g} to 0, and runs for {args.epochs} epochs in batches of {BATCH}, with gradients clipped to norm 1. Size,
+decay and loss were chosen by the error in 1900 to 1939 of models that were trained on the years before. AR(p) is a
+linear function of the last p numbers, fitted by least squares.
 
-Mean absolute error, of the LTC mean ± standard deviation over the seeds {", ".join(map(str, args.seeds))}:
+The table has the mean absolute error; that of the LTC is the mean ± standard deviation over the seeds
+{", ".join(map(str, args.seeds))}:
 
 {table(found, test)}
 
