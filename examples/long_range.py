@@ -490,26 +490,28 @@ In "recall" three signs are shown for {CUE} steps, and after {STEPS:,} steps of 
 is asked which they were: one of eight classes, of which guessing finds 12.5 %.
 """
         added = f"""
-In "adding" two numbers are shown for {CUE} steps each, with a mark, at any place of the first and the second half of
-{STEPS:,} steps of noise, and their sum is asked for: the score is the share of its variance that is explained.
+In "adding" two numbers are shown for {CUE} steps each, together with a mark, one at any place of the first half and
+one at any place of the second half of {STEPS:,} steps of noise. Their sum is asked for, and the score is the share of
+its variance that is explained.
 """
         asked = [text for kind, text in (("recall", recalled), ("adding", added)) if any(kind in t for t in tasks)]
         return f"""What is left of what was seen {STEPS:,} steps ago?
 {"".join(asked)}
-"Irregular": the times between steps are exponentially distributed with mean 1, and the cells that have a notion of
-elapsed time are given them. {SIZES[0]} sequences for training, {SIZES[1]} for validation, {SIZES[2]} for the test; the
-answer is that after the last step. Trainings are short, {SIZES[0] // TASKS[tasks[0]].batch} steps of the optimiser an
-epoch: the picture shows who still learns when they end."""
-    return """How much alcohol is in a bottle of whisky, by three spectra of it (EthanolConcentration: 1,751
-wavelengths; 35, 38, 40 or 45 %)? Does a patient move a cursor up or down, by the slow potentials of the cortex
+"Irregular" means that the times between steps are exponentially distributed with mean 1, and that the cells that have
+a notion of elapsed time are given them. There are {SIZES[0]} sequences for training, {SIZES[1]} for validation and
+{SIZES[2]} for the test. The answer is the output after the last step. Trainings are short, with
+{SIZES[0] // TASKS[tasks[0]].batch} steps of the optimiser in an epoch; the picture shows which models still learn when
+they end."""
+    return """How much alcohol do three spectra of a bottle of whisky show (EthanolConcentration: 1,751
+wavelengths; 35, 38, 40 or 45 %)? Do the slow potentials of the cortex show whether a patient moves a cursor up or down
 (SelfRegulationSCP1: EEG at 256 Hz, 896 samples of the first channel; the others of this file are the same samples, some
-steps ahead)? Both are data of the UEA archive, here a part of it (448 and 467 cases) with a split of its own, so that
-no published figure can be compared; one case of the test sets is 1.1 %.
+steps ahead)? Both data sets are from the UEA archive. This is only a part of them (448 and 467 cases) with a split of
+our own, so that no published figure can be compared. One case of the test sets is 1.1 %.
 
 The spectra are normalised one by one, averaged over 10 wavelengths (175 steps), and then normalised at every wavelength
-by the training set; four more features say the place. The network gives the concentration, a number, and the answer is
-the nearest of the four; in training bottles are mixed in pairs, with their concentrations, and their three spectra
-change places. The EEG is averaged over 8 samples (112 steps) and normalised as a whole."""
+by the training set; four more features tell the place in the spectrum. The network gives the concentration, a number,
+and the answer is the nearest of the four. In training, bottles are mixed in pairs, together with their concentrations,
+and their three spectra change places. The EEG is averaged over 8 samples (112 steps) and normalised as a whole."""
 
 
 def form(group, task):
@@ -532,13 +534,13 @@ def section(results, group, tasks, args, seconds, picture):
 
 Every model is `Dense(units, "gelu")`, one block {form(group, first)}
 and `Dense`, with so many units that it has about {PARAMETERS:,} parameters. State spaces have {STATES} states a channel
-and begin with memories from some steps to several sequences, the LTC with time constants from one step to the length of
-a sequence; the others have their default initial values, and LRC and LrcSSM the solver
-`"{first.solver}"`. AdamW with decay {first.decay:g}, batches of {first.batch},
-gradients clipped to norm 1, {epochs} epochs in which the learning rate falls from {MODELS[args.models[0]].rate:g}
-to 0 along half a cosine. The validation set chooses the epoch and has chosen all of this; the test set took no part.
-Test scores in %{", mean ± standard deviation" if len(args.seeds) > 1 else ""}; seeds of weights and order:
-{", ".join(map(str, args.seeds))}.
+and begin with memories from some steps to several sequences. The LTC begins with time constants from one step to the
+length of a sequence; the others have their default initial values. LRC and LrcSSM have the solver `"{first.solver}"`.
+All are trained by AdamW with decay {first.decay:g}, in batches of {first.batch}, with gradients clipped to norm 1, for
+{epochs} epochs, in which the learning rate falls from {MODELS[args.models[0]].rate:g} to 0 along half a cosine.
+The validation set chooses the epoch, and has chosen these settings; the test set took no part.
+The table has the test scores in %{", as mean ± standard deviation" if len(args.seeds) > 1 else ""}. The seeds of
+weights and order are {", ".join(map(str, args.seeds))}.
 
 {table(results, tasks, args)}
 
