@@ -41,7 +41,7 @@ def test_files_that_are_no_models(tmp_path):
     with pytest.raises(IsADirectoryError, match="`path` must be a file"):
         load(tmp_path)
     for write, words in (
-        (lambda file: np.save(file, np.ones(3)), "no model file, or damaged: its directory cannot be read"),
+        (lambda file: np.save(file, np.ones(3)), "not a model file, or a damaged one: its directory cannot be read"),
         (
             lambda file: np.savez(file, a=np.ones(3)),
             "no model file of ltc_np: it has no meta.npy that describes a model",

@@ -101,7 +101,7 @@ def read(path):
 
 
 def _reason(where, error):
-    return f"no model file, or damaged: {where} cannot be read ({error})"
+    return f"not a model file, or a damaged one: {where} cannot be read ({error})"
 
 
 def _check_members(members, size):
@@ -110,11 +110,11 @@ def _check_members(members, size):
     for member in members:
         name = member.filename
         if not name.endswith(".npy"):
-            raise FileError(f"no model file, or damaged: it has a part {name!r:.40}")
+            raise FileError(f"not a model file, or a damaged one: it has a part {name!r:.40}")
         if name in names:
             raise FileError(f"damaged: it has {name!r:.40} twice")
         if member.compress_type != 0 or member.compress_size != member.file_size:
-            raise FileError(f"no model file, or damaged: {name!r:.40} is compressed")
+            raise FileError(f"not a model file, or a damaged one: {name!r:.40} is compressed")
         names.add(name)
     declared = sum(member.file_size for member in members)
     if declared > size:

@@ -7,9 +7,10 @@ the command line or in a file, and nothing has been written; 130, stopped by Ctr
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 import warnings
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +37,16 @@ class Parser(argparse.ArgumentParser):
         program, shape = f"python -m ltc_np {command}", argparse.RawDescriptionHelpFormatter
         usage = None if usage is None else f"{program} {usage} [options]"
         super().__init__(prog=program, usage=usage, description=about, formatter_class=shape)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; of an option that there is not, say which one may have been meant."""
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            given = unknown[0].partition("=")[0]
+            close = difflib.get_close_matches(given, self._option_string_actions, 1)
+            meant = f": did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong with the arguments, and exit."""

@@ -45,14 +45,14 @@ def read(table: Table, task: Task) -> Records:
     """Sequences of a table; an error names the place where times do not increase."""
     time, group = task.time, task.group
     rows, names = _groups(table, group)
-    x = np.stack([table.column(name, "--features").numbers() for name in task.features], axis=1)
+    x = np.stack([table.column(name, "the model's --features").numbers() for name in task.features], axis=1)
     times, dates = None, False
     if time is not None:
-        column = table.column(time, "--time")
+        column = table.column(time, "the model's --time")
         times, dates = column.times()
         for own, name in zip(rows, names, strict=True):
             _check_order(column, times, own, "" if group is None else f" of {group} {name}")
-    steps = None if task.dt is None else _steps(table.column(task.dt, "--dt"))
+    steps = None if task.dt is None else _steps(table.column(task.dt, "the model's --dt"))
     return Records(rows, names, x, times, dates, steps)
 
 
@@ -70,7 +70,7 @@ def _steps(column: Column) -> Array:
 def _groups(table: Table, group: str | None) -> tuple[list[Ints], list[str]]:
     if group is None:
         return [np.arange(table.rows)], [""]
-    column = table.column(group, "--group")
+    column = table.column(group, "the model's --group")
     found: dict[str, list[int]] = {}
     for row, word in enumerate(column.words()):
         if word is None:
@@ -130,7 +130,7 @@ def check_complete(table: Table, names: tuple[str, ...], values: Array) -> None:
 
 def targets(task: Task, table: Table) -> Any:
     """What the answers shall be: (n, O) numbers, NaN where missing; or (n,) floats, the number of the class."""
-    columns = [table.column(name, "--target") for name in task.target]
+    columns = [table.column(name, "the model's --target") for name in task.target]
     if task.labels is None:
         return np.stack([column.numbers() for column in columns], axis=1)
     codes = {label: float(k) for k, label in enumerate(task.labels)}

@@ -45,7 +45,7 @@ def _by_time(task: Task, n: int, name: str) -> Ints:
     if ends[0] <= task.horizon or ends[1] == ends[0] or ends[2] == ends[1]:
         of = f"group {name}" if name else "the table"
         more = "" if not task.horizon else f", with {task.horizon} before the first target"
-        hint = ": --split group takes whole groups" if name else ""
+        hint = ": --split group takes whole groups" if name else ": give more rows"
         rows = "1 row" if n == 1 else f"{n} rows"
         raise ValueError(f"{of} has {rows}, too few for a training, a validation and a test part{more}{hint}")
     where = np.full(n, -1)

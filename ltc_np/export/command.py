@@ -39,9 +39,10 @@ class _Kind(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> None:
     """Write an export and say where it is; what the target is called says which kind."""
     parser = Parser("export", ABOUT)
-    parser.add_argument("model", help="a file of Model.save")
+    parser.add_argument("model", metavar="MODEL", help="a file of Model.save")
     parser.add_argument(
         "target",
+        metavar="TARGET",
         help="a new folder for C, or a former one, which is replaced; a script, FILE.js; or a graph, FILE.onnx",
     )
     any_c = parser.add_argument_group("C and scripts")

@@ -100,7 +100,12 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Given:
     if is_plain(X, "fiu") and X.ndim == 3:
         x = X
     else:
-        x = as_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
+        try:
+            x = as_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
+        except ValueError:
+            if frames.is_pandas(X):
+                frames.array("X", X)  # its error names the column that does not hold numbers
+            raise
     if x.ndim > 3:
         raise ValueError(f"`X` must be (n, T, features), (n, T) or a list of (T_i, features), got shape {x.shape}")
     form: Form = "table" if x.ndim == 2 else "sequences"

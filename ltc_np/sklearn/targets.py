@@ -82,15 +82,20 @@ def read_numbers(y: Any, given: Given, every_step: bool | None, missing: str) ->
         return _with_outputs(values, given, True)
     _refuse_ragged(y)
     if np.asarray(y).dtype.kind in "SU":
-        raise ValueError("`y` must be numbers, got text: of labels make a classifier")
+        raise ValueError("`y` must be numbers, got text: for labels take LTCClassifier or CfCClassifier")
     looked_at = missing == "error" and given.lengths is None
     if is_plain(y, "f") and y.dtype == np.float64 and checks.surely_finite(y):
         values = y
     else:
-        values = as_array(
-            y, ensure_2d=False, allow_nd=True, ensure_all_finite=looked_at or "allow-nan", dtype=np.float64,
-            ensure_min_features=0, input_name="y",
-        )  # fmt: skip
+        try:
+            values = as_array(
+                y, ensure_2d=False, allow_nd=True, ensure_all_finite=looked_at or "allow-nan", dtype=np.float64,
+                ensure_min_features=0, input_name="y",
+            )  # fmt: skip
+        except ValueError as error:
+            if "NaN" not in str(error):
+                raise
+            raise ValueError(f'{error} For targets that are missing give missing="ignore".') from None
     check_count("y", values, given)
     if every_step is None:
         every_step = bool(values.ndim == 3)

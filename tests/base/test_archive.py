@@ -319,7 +319,7 @@ def test_files_that_are_something_else(path):
         read(path.with_name("none"))
     for content in (b"", b"hello", whole[: len(whole) // 2], whole[:-30], whole[30:]):
         path.write_bytes(content)
-        with pytest.raises(FileError, match="^no model file, or damaged: .* cannot be read"):
+        with pytest.raises(FileError, match="^not a model file, or a damaged one: .* cannot be read"):
             read(path)
     np.savez_compressed(path, a=np.ones(3))
     with pytest.raises(FileError, match="'a.npy' is compressed"):

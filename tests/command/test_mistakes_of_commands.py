@@ -26,7 +26,8 @@ MISTAKES = {
     "no option": (["train"], "the following arguments are required: TABLE, --out, --target"),
     "unknown command": (["trian"], "unknown command 'trian': did you mean train?"),
     "strange command": (["zzz"], "unknown command 'zzz': there are train, evaluate, predict"),
-    "unknown option": ([*TRAIN, "--epoch-count", "3"], "unrecognized arguments: --epoch-count 3"),
+    "unknown option": ([*TRAIN, "--zzz", "3"], "unrecognized arguments: --zzz 3 (--help shows how)"),
+    "misspelt option": ([*TRAIN, "--epcohs=3"], "unrecognized arguments: --epcohs=3: did you mean --epochs?"),
     "missing table": (of("nothing.csv"), "nothing.csv: No such file or directory"),
     "folder for a table": (of("folder.csv"), "folder.csv: must be a file, and is a folder"),
     "unknown kind": (of("table.xlsx"), "table.xlsx: the name of a table must end in .csv, .npz, .parquet"),
@@ -98,7 +99,10 @@ MISTAKES = {
     "hop alone": ([*TRAIN, "--hop", "3"], "--hop needs --window W"),
     "hop of none": ([*TRAIN, "--window", "9", "--hop", "0"], "--hop must be at least 1, got 0"),
     "horizon back": ([*TRAIN, "--horizon", "-1"], "--horizon must be at least 0, got -1"),
-    "horizon too far": ([*TRAIN, "--horizon", "60"], "too few for a training, a validation and a test part, with 60"),
+    "horizon too far": (
+        [*TRAIN, "--horizon", "60"],
+        "too few for a training, a validation and a test part, with 60 before the first target: give more rows",
+    ),
     "horizon of groups": ([*WORDS, "--answer", "sequence", "--horizon", "1"], "--horizon needs an answer at every row"),
     "share": ([*TRAIN, "--test", "1.5"], "--test must be a share between 0 and 1, got 1.5"),
     "share NaN": ([*TRAIN, "--validation", "nan"], "--validation must be a share between 0 and 1, got nan"),
@@ -166,8 +170,8 @@ MISTAKES = {
     "missing model": (["info", "nothing.npz"], "nothing.npz: No such file or directory"),
     "folder for a model": (["info", "folder.npz"], "`path` must be a file, got the folder folder.npz"),
     "table for a model": (["evaluate", "table.npz", "waves.csv"], "table.npz: no model file of ltc_np: it has no meta"),
-    "csv for a model": (["info", "waves.csv"], "waves.csv: no model file, or damaged"),
-    "model cut short": (["info", "cut.npz"], "cut.npz: no model file, or damaged"),
+    "csv for a model": (["info", "waves.csv"], "waves.csv: not a model file, or a damaged one"),
+    "model cut short": (["info", "cut.npz"], "cut.npz: not a model file, or a damaged one"),
     "pickled model": (["info", "pickled.npz"], "pickled.npz: damaged: "),
     "newer model": (["info", "newer.npz"], "newer.npz: format 99 cannot be read, this version of ltc_np knows 1 to 2"),
     "model without a task": (
@@ -180,7 +184,7 @@ MISTAKES = {
     ),
     "wrong table": (
         ["predict", "drive.npz", "words.csv", "--out", "new.csv"],
-        "words.csv: no column `power` for --features",
+        "words.csv: no column `power` for the model's --features",
     ),
     "numbers for dates": (
         ["predict", "drive.npz", "days.csv", "--out", "new.csv"],
@@ -196,7 +200,10 @@ MISTAKES = {
     ),
     "answers over a file": (["predict", "drive.npz", "waves.csv", "--out", "text.csv"], "text.csv is there already"),
     "part": (["evaluate", "drive.npz", "waves.csv", "--part", "tests"], "argument --part: invalid choice: 'tests'"),
-    "no target": (["evaluate", "drive.npz", "targetless.csv"], "targetless.csv: no column `heat` for --target"),
+    "no target": (
+        ["evaluate", "drive.npz", "targetless.csv"],
+        "no column `heat` for the model's --target",
+    ),
     "gradient steps": (["gradcheck", "drive.npz", "--steps", "0"], "--steps must be at least 1, got 0"),
     "gradient tolerance": (
         ["gradcheck", "drive.npz", "--tolerance", "nan"],

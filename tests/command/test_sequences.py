@@ -216,9 +216,12 @@ def test_a_mistake_is_one_line(name, here, ltc):
 def test_other_files_for_the_model(here, ltc):
     train(ltc, GOOD, name="m")
     for given, words in (
-        ({"x": GOOD["x"]}, "no column `dt` for --dt"),
-        ({"x": GOOD["x"][..., :1], "dt": GOOD["dt"]}, "no column `x_1` for --features: did you mean `x_0`?"),
-        ({"x": np.zeros((B, T))}, "for --"),
+        ({"x": GOOD["x"]}, "no column `dt` for the model's --dt"),
+        (
+            {"x": GOOD["x"][..., :1], "dt": GOOD["dt"]},
+            "`x_1` for the model's --features: did you mean `x_0`?",
+        ),
+        ({"x": np.zeros((B, T))}, "for the model's --"),
     ):
         np.savez("other.npz", **given)
         status, out, err = ltc("predict", "m.npz", "other.npz", "--out", "p.csv")

@@ -82,6 +82,8 @@ def test_frames_keep_the_names_of_their_columns(data):
     assert (regressor.predict(frame) == LTCRegressor(**SMALL).fit(X[:, :, :1], y).predict(X[:, :, :1])).all()
     with pytest.raises(ValueError, match="feature names should match those that were passed during fit"):
         regressor.predict(frame[names[::-1]])
+    with pytest.raises(TypeError, match="`X` must be real numbers, got .*, column 'day'"):
+        regressor.fit(frame.assign(day="Monday"), y)
     listed = [pandas.DataFrame(x, columns=["a", "b"]) for x in X]
     assert (LTCRegressor(**SMALL).fit(listed, y).predict(listed) == LTCRegressor(**SMALL).fit(X, y).predict(X)).all()
     assert not hasattr(regressor.fit(X, y), "feature_names_in_")
@@ -418,7 +420,8 @@ def test_no_dt_where_there_was_one(data, rng):
             {"X": np.full((40, 9), np.nan)},
             r"`X` must have no NaN and no inf, got nan at index \(0, 0\); .*forward_fill",
         ),
-        ({"y": np.full(40, "up")}, "`y` must be numbers, got text: of labels make a classifier"),
+        ({"y": np.full(40, "up")}, "`y` must be numbers, got text: for labels take LTCClassifier or CfCClassifier"),
+        ({"y": np.full(40, np.nan)}, 'contains NaN. For targets that are missing give missing="ignore"'),
         ({"y": [np.ones(2 + k % 3) for k in range(40)]}, "`y` must have one target for each sequence, or be a list"),
     ],
 )
