@@ -251,7 +251,7 @@ int main(void)
 def test_the_page_s_program_builds_by_the_page_s_command(tmp_path):
     page = (ROOT / "docs" / "export_c.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"^```c\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (line,) = re.findall(r"^gcc .*$", page, re.MULTILINE)
+    (line,) = re.findall(r"^```sh\n(gcc .*)$", page, re.MULTILINE)
     model = LTCRNN(AutoNCP(9, 1), input_dim=2, seed=0)
     c.write(model, tmp_path / "controller", "controller", measure=False)
     (tmp_path / "main.c").write_text(code + MAIN)
