@@ -80,25 +80,32 @@ def _columns(task: Task, x: list[Array]) -> Iterator[Array]:
             yield values[np.maximum(rows, 0)].reshape(len(rows), -1)
 
 
+def _known_rows(task: Task, x: list[Array], wanted: Array, known: Bools) -> Iterator[tuple[Array, Array]]:
+    """What the linear function reads and should answer where the answer is known, some rows at a time."""
+    at = 0
+    for columns in _columns(task, x):
+        own = slice(at, at + len(columns))
+        yield columns[known[own]], wanted[own][known[own]]
+        at += len(columns)
+
+
 def _ridge(task: Task, x: list[Array], wanted: Array, known: Bools) -> Array:
     """Linear least squares with a small penalty, in closed form."""
-    count, at = known.sum(), 0
+    count = known.sum()
+    origin = next(columns[0] for columns, _ in _known_rows(task, x, wanted, known) if len(columns))
     total: Any = 0.0
     squares: Any = 0.0
-    for columns in _columns(task, x):
-        chosen = columns[known[at : at + len(columns)]]
-        total, squares, at = total + chosen.sum(0), squares + (chosen**2).sum(0), at + len(columns)
-    mean = total / count
-    spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    scale = np.where(spread > 1e-9 * np.maximum(1, np.abs(mean)), spread, np.inf)  # a constant column says nothing
+    for columns, _ in _known_rows(task, x, wanted, known):
+        moved = columns - origin  # so that squares lose no digits where a column has a huge offset
+        total, squares = total + moved.sum(0), squares + (moved**2).sum(0)
+    spread = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
+    mean = origin + total / count
+    scale = np.where(spread > 1e-12 * np.abs(mean), spread, np.inf)  # a constant column says nothing
     center = wanted[known].mean(0)
     gram: Any = RIDGE * np.eye(len(mean))
     moment: Any = 0.0
-    at = 0
-    for columns in _columns(task, x):
-        rows = known[at : at + len(columns)]
-        z = (columns[rows] - mean) / scale
-        gram, moment = gram + z.T @ z, moment + z.T @ (wanted[at : at + len(columns)][rows] - center)
-        at += len(columns)
+    for columns, answers in _known_rows(task, x, wanted, known):
+        z = (columns - mean) / scale
+        gram, moment = gram + z.T @ z, moment + z.T @ (answers - center)
     weights = np.linalg.solve(gram, moment)
     return np.concatenate([(columns - mean) / scale @ weights + center for columns in _columns(task, x)])

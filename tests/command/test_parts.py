@@ -89,6 +89,16 @@ def test_a_linear_function_of_whole_sequences(wanted):
     assert error[160:].std() < 0.02 * y.std()
 
 
+@pytest.mark.parametrize(("factor", "offset"), [(1.0, 2.0**31), (2.0**-40, 0.0), (2.0**40, 0.0)])
+def test_a_linear_function_does_not_depend_on_units(factor, offset):
+    """Such as seconds since 1970, or farads.  2**31 + x keeps 21 binary digits behind the point."""
+    rng = np.random.default_rng(0)
+    x, y, where = rng.normal(size=(60, 1)), rng.normal(size=(60, 1)), rng.integers(0, 3, 60)
+    wanted = linear(NUMBERS, of_rows(60), [x], y, where)
+    found = linear(NUMBERS, of_rows(60), [factor * x + offset], y, where)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 if offset else 1e-12)
+
+
 @pytest.mark.parametrize("before", [0.0, 0.3, -1e6])
 def test_a_column_that_was_constant_says_nothing(before):
     rng = np.random.default_rng(0)
