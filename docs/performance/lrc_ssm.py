@@ -7,25 +7,13 @@ machine only make a call slower.  Sixteen units of one sequence are one vector, 
 64 units of 8 sequences are many that do not wait for each other.  Takes some seconds.
 """
 
-import time
-
 import numpy as np
 
 from ltc_np import LrcSSM, Model, set_num_threads
 from ltc_np.bench.host import machine
-from ltc_np.bench.rates import sigmoid_rate
+from ltc_np.bench.rates import processor_seconds, sigmoid_rate
 
 T, I, CALLS = 512, 8, 400
-
-
-def least_seconds(call):
-    call()
-    found = []
-    for _ in range(CALLS):
-        start = time.thread_time()
-        call()
-        found.append(time.thread_time() - start)
-    return min(found)
 
 
 def main():
@@ -37,9 +25,9 @@ def main():
     for B, N in ((1, 16), (8, 64)):
         model = Model(LrcSSM(N), input_dim=I, seed=0)
         x = np.random.default_rng(0).normal(size=(B, T, I)).astype(np.float32)
-        forward = least_seconds(lambda model=model, x=x: model(x))
+        forward = processor_seconds(lambda model=model, x=x: model(x), CALLS)
         y, tape = model.forward(x)
-        backward = least_seconds(lambda model=model, tape=tape, y=y: model.backward(tape, y))
+        backward = processor_seconds(lambda model=model, tape=tape, y=y: model.backward(tape, y), CALLS)
         print(f"| {B} | {N} | {1e9 * forward / y.size:.1f} | {1e9 * backward / y.size:.1f} |")
 
 

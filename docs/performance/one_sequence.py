@@ -6,25 +6,14 @@ Memory is the peak of NumPy's arrays above those that were there before; times a
 least of three runs, so that other work on the machine matters little.
 """
 
-import time
 import tracemalloc
 
 import numpy as np
 
 from ltc_np import LTCRNN, AutoNCP, FullyConnected, set_num_threads
+from ltc_np.bench.rates import processor_seconds
 
 T, N, INPUTS = 100_000, 32, 4
-
-
-def least(function, runs=3):
-    """Seconds of the processor."""
-    function()
-    seconds = []
-    for _ in range(runs):
-        start = time.process_time()
-        function()
-        seconds.append(time.process_time() - start)
-    return min(seconds)
 
 
 def peak(function):
@@ -50,7 +39,9 @@ def main():
                 model.loss_and_grad(x, y, memory=memory)
 
             megabytes = peak(train)  # first: arrays are kept for the next call
-            print(f"{type(wiring).__name__}, memory={memory!r}: {least(train):.2f} s, {megabytes:.0f} MB")
+            print(
+                f"{type(wiring).__name__}, memory={memory!r}: {processor_seconds(train, 3):.2f} s, {megabytes:.0f} MB"
+            )
     model = LTCRNN(AutoNCP(19, 1), 32, seed=0)
     state, x_t = np.zeros(19, "float32"), np.zeros(32, "float32")
 
@@ -58,9 +49,8 @@ def main():
         for _ in range(1000):
             model.step(x_t, state=state)
 
-    print(
-        f"step, {model.wiring.synapse_count + model.wiring.sensory_synapse_count} synapses: {least(steps) * 1e3:.0f} µs"
-    )
+    synapses = model.wiring.synapse_count + model.wiring.sensory_synapse_count
+    print(f"step, {synapses} synapses: {processor_seconds(steps, 3) * 1e3:.0f} µs")
 
 
 if __name__ == "__main__":

@@ -5,32 +5,21 @@
 Times are the least processor time of one thread, which others on the machine disturb less than a clock.
 """
 
-import time
-
 import numpy as np
 
 from ltc_np import S4D, LiquidS4, Model, set_num_threads
+from ltc_np.bench.rates import processor_seconds
 
 STATES, LONG = 32, 65_536
 # Steps, channels, sequences; how often each is run, and how often the loop in Python.
 SIZES = ((1024, 64, 32, 5, 1), (16_384, 16, 1, 20, 2), (LONG, 1, 1, 20, 1))
 
 
-def milliseconds(function, runs):
-    function()
-    found = []
-    for _ in range(runs):
-        start = time.thread_time()
-        function()
-        found.append(time.thread_time() - start)
-    return 1e3 * min(found)
-
-
 def both(layer, x, runs, backend="cpu"):
     """Of a call, and of a loss with its gradient."""
     model = Model(layer, seed=0, backend=backend)
-    forward = milliseconds(lambda: model(x), runs)
-    return forward, milliseconds(lambda: model.loss_and_grad(x, x), runs)
+    forward = 1e3 * processor_seconds(lambda: model(x), runs)
+    return forward, 1e3 * processor_seconds(lambda: model.loss_and_grad(x, x), runs)
 
 
 def pieces():

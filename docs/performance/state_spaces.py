@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from ltc_np import S4D, LiquidS4, Model, set_num_threads
-from ltc_np.bench.rates import multiply_add_rate
+from ltc_np.bench.rates import multiply_add_rate, processor_seconds
 
 # Of a mode and step: forward, and with gradients (which runs forward twice).
 COUNTS = {"S4D": (8, 30), "discrete": (10, 38), "exact": (61, 215)}
@@ -36,17 +36,6 @@ def seconds(function, runs):
         function()
         found.append(time.perf_counter() - start)
     return statistics.median(found)
-
-
-def processor_seconds(function, runs):
-    """The least processor time of a call of one thread, which others on the machine disturb less than a clock."""
-    function()
-    found = []
-    for _ in range(runs):
-        start = time.thread_time()
-        function()
-        found.append(time.thread_time() - start)
-    return min(found)
 
 
 def shares(runs, states=32, channels=64, T=1024, B=32):

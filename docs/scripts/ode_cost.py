@@ -6,23 +6,11 @@ N = 32, I = 4, T = 100, 64 sequences, 6 unfolds, float32, gradient clipping and 
 least of 40 steps.  Takes ten seconds.
 """
 
-import time
-
 from ltc_np import set_num_threads
 from ltc_np.bench.cases import CASES, problem, training_step
-from ltc_np.bench.rates import multiply_add_rate
+from ltc_np.bench.rates import multiply_add_rate, processor_seconds
 
 STEPS, STAGES = 40, {"ctrnn": 1, "neural_ode": 4}
-
-
-def least_seconds(step):
-    step()
-    found = []
-    for _ in range(STEPS):
-        start = time.process_time()
-        step()
-        found.append(time.process_time() - start)
-    return min(found)
 
 
 def main():
@@ -35,7 +23,7 @@ def main():
         model, x, y = problem(CASES[name], "float32")
         evaluations = model.layers[0].ode_unfolds * stages * T * B * N
         products = 3 * evaluations * N  # v W, and backward two products of the same size
-        took = least_seconds(training_step(model, x, y))
+        took = processor_seconds(training_step(model, x, y), STEPS)
         limit = products / rate
         print(
             f"| `{type(model.layers[0]).__name__}`, `{model.layers[0].solver}` | {products / 1e6:.0f} million "
