@@ -28,6 +28,7 @@ import numba
 import numpy as np
 from numba.core.caching import FunctionCache
 
+from ltc_np.kernels.cpu.jit import CacheFiles
 from ltc_np.kernels.cuda import device
 from support import ROOT
 
@@ -153,18 +154,32 @@ def _enclosed(function):
     return tuple(found)
 
 
+class _Files(CacheFiles):
+    """One for each of the forms that one function is rewritten to."""
+
+    def named_by(self, key):
+        *_, enclosed = key
+        return *super().named_by(key), enclosed
+
+
 class _Cache(FunctionCache):
     """Numba's disk cache, keyed also by all that a rewritten function calls and encloses, which its code does not show.
 
-    Only threads of kernels and what runs them are kept: helpers are part of them.
+    Only threads of kernels and what runs them are kept: helpers are part of them.  Numba's own files would not do: it
+    writes its index first, and whoever reads that before the file behind a number is replaced gets what an older Numba,
+    or an older source, had put there.
     """
 
     def __init__(self, function, enclosed):
         super().__init__(function)
         self.enclosed = enclosed
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig, codegen):
         return *super()._index_key(sig, codegen), _SOURCE_HASH, self.enclosed
+
+    def file(self, sig, codegen):
+        return self._cache_file.path(self._index_key(sig, codegen))
 
 
 def _compile(function, enclosed):
@@ -219,6 +234,13 @@ _emulated = functools.cache(_Emulated)
 def barriers(kernel):
     """Lines of a kernel's barriers."""
     return _emulated(kernel.py_func, None, False).barriers
+
+
+def kept_in(kernel, without=None):
+    """Files of the compiled threads of a kernel, one for each signature that has been used."""
+    thread = _emulated(kernel.py_func, without, True).thread
+    codegen = thread.targetctx.codegen()
+    return [thread._cache.file(signature, codegen) for signature in thread.signatures]
 
 
 # ------------------------------------------------------------------------------------------------------ execution

@@ -56,7 +56,7 @@ def _hash(content):
     return hashlib.sha256(content).digest()
 
 
-class _Files(IndexDataCacheFile):
+class CacheFiles(IndexDataCacheFile):
     """A file for each signature and target of a kernel: a hash of the whole key, one of the machine code, and that.
 
     Numba numbers its files and keeps the keys in an index.  Two processes that compile at the same time, one for
@@ -68,9 +68,13 @@ class _Files(IndexDataCacheFile):
         super().__init__(folder, base, source_stamp)
         self._folder, self._base = pathlib.Path(folder), base
 
-    def _path(self, key):
-        signature, target, *_ = key  # not the sources: what they became is replaced
-        name = _hash(repr((signature, target)).encode()).hex()[:16]
+    def named_by(self, key):
+        """The part of a key that names a file: not the sources, since what they became is replaced."""
+        signature, target, *_ = key
+        return signature, target
+
+    def path(self, key):
+        name = _hash(repr(self.named_by(key)).encode()).hex()[:16]
         return self._folder / f"{self._base}.{name}.nbc"
 
     def _seal(self, key):
@@ -78,12 +82,12 @@ class _Files(IndexDataCacheFile):
 
     def save(self, key, data):
         code = self._dump(data)
-        with self._open_for_write(str(self._path(key))) as f:
+        with self._open_for_write(str(self.path(key))) as f:
             f.write(self._seal(key) + _hash(code) + code)
 
     def load(self, key):
         try:
-            content = self._path(key).read_bytes()
+            content = self.path(key).read_bytes()
         except FileNotFoundError:
             return None
         seal = self._seal(key)
@@ -106,7 +110,7 @@ class _SourceKeyedCache(FunctionCache):
 
     def __init__(self, function):
         super().__init__(function)
-        self._cache_file = _Files(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
+        self._cache_file = CacheFiles(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig, codegen):
         return *super()._index_key(sig, codegen), SOURCE_HASH

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from support.emulator import ORDERS, ROUGH, Divergence, Race, barriers, run
+from support.emulator import ORDERS, ROUGH, Divergence, Race, barriers, kept_in, run
 
 from ltc_np.kernels.cuda.device import cuda, exp2, helper, kernel, reciprocal
 
@@ -176,3 +176,12 @@ def test_instructions_are_as_rough_as_the_hardware_may_be(compiled):
     y = np.zeros(6, np.float32)
     run(functions, 1, 3, (x, y), compiled=compiled)
     np.testing.assert_array_equal(y, [0, np.inf, np.nan, 0, 0, np.nan])
+
+
+def test_every_form_is_kept_in_a_file_of_its_own():
+    """A process must never find another form, or what another Numba made, under the name that it looks for."""
+    first, _ = barriers(reduction)
+    sums("forward"), sums("forward", without=first)
+    ((whole,), (without,)) = kept_in(reduction), kept_in(reduction, first)
+    assert whole != without
+    assert whole.is_file() and without.is_file()
