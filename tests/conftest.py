@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 from support import ROOT
 from support.backends import NO_NUMBA
+from support.trust import Trust, command_of
+
+
+def pytest_addoption(parser):
+    parser.addoption("--write-trust", action="store_true", help="write the figures of docs/trust.md; not with xdist")
 
 
 def pytest_configure(config):
@@ -66,6 +71,16 @@ def registry():
     for table, known in zip(tables, before, strict=True):
         table.clear()
         table.update(known)
+
+
+@pytest.fixture(scope="session")
+def trust(pytestconfig):
+    """Takes figures for docs/trust.md, and writes them if that is asked for."""
+    if not pytestconfig.getoption("--write-trust"):
+        return Trust(None)
+    if hasattr(pytestconfig, "workerinput"):
+        raise pytest.UsageError("--write-trust: leave out -n, since workers would write to one file at the same time")
+    return Trust(command_of(pytestconfig.invocation_params.args))
 
 
 @pytest.fixture

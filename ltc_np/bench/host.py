@@ -89,6 +89,14 @@ def machine():
     }
 
 
+def in_words(m):
+    """What `machine` found, as a line of text."""
+    return (
+        f"{m['cpu']}, {m['instruction_set']}, {m['threads']} threads, Python {m['python']}, NumPy {m['numpy']}, "
+        f"Numba {m['numba']}"
+    )
+
+
 def run(cases, dtypes, runs):
     """All figures."""
     rates = {dtype: sigmoid_rate(dtype) for dtype in dtypes}
@@ -100,8 +108,7 @@ def table(result):
     """The result as text."""
     m, rates = result["machine"], result["sigmoid_rate"]
     lines = [
-        f"{m['cpu']}, {m['instruction_set']}, {m['threads']} threads, Python {m['python']}, NumPy {m['numpy']}, "
-        f"Numba {m['numba']}",
+        in_words(m),
         "limit: " + ", ".join(f"{rate / 1e9:.2f} G sigmoids/s a core in {dtype}" for dtype, rate in rates.items()),
         "",
         f"{'case':<10} {'dtype':<8} {'N':>4} {'I':>3} {'T':>4} {'B':>3} {'synapses':>8} "

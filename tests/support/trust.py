@@ -1,0 +1,81 @@
+"""The figures of docs/trust.md.  Tests measure them; with `pytest --write-trust` they also write them down.
+
+A test asserts what it asserts with and without the option, and gives its figures to the fixture ``trust``:
+
+    def test_nothing_is_lost_by_kill_9(trust):
+        ...
+        assert lost == 0
+        trust.record("checkpoints", {"trainings killed": kills, "steps lost": lost})
+
+With the option they go to docs/trust/PART.json, where they take the place of figures of the same name, and the table of
+that part in the page is made anew.  A part is a block between ``<!-- trust: PART -->`` and ``<!-- end -->``, which the
+page must have.  A script writes by ``Trust(command).record(...)``.
+"""
+
+import datetime
+import json
+import re
+
+from support import ROOT
+
+FOLDER, PAGE = ROOT / "docs" / "trust", ROOT / "docs" / "trust.md"
+BLOCK = re.compile(r"<!-- trust: (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
+
+
+class Trust:
+    """Figures of one run.
+
+    Parameters
+    ----------
+    command : str or None
+        By which anybody can measure them again; None: nothing is written.
+    """
+
+    def __init__(self, command):
+        self.command = command
+
+    def record(self, part, figures):
+        """Write ``figures`` (what it is -> a number or a text) of a part, if this run writes."""
+        if self.command is None:
+            return
+        from ltc_np.bench.host import in_words, machine  # which need Numba
+
+        FOLDER.mkdir(exist_ok=True)
+        path, day = FOLDER / f"{part}.json", datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        source = {"command": self.command, "date": day, "machine": in_words(machine())}
+        known |= {what: {"figure": figure, **source} for what, figure in figures.items()}
+        path.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def command_of(arguments):
+    """The command of a run of pytest, without what only changes what it prints."""
+    return " ".join(["pytest", *(a if " " not in a else f'"{a}"' for a in arguments if a not in ("-q", "-x", "-v"))])
+
+
+def filled(page):
+    """The page with the table of every part that has figures; a part without them keeps its block empty."""
+
+    def block(match):
+        path = FOLDER / f"{match[1]}.json"
+        text = table(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else ""
+        return f"<!-- trust: {match[1]} -->\n{text}<!-- end -->"
+
+    return BLOCK.sub(block, page)
+
+
+def table(known):
+    """Figures as Markdown, and below them by what commands, when and where they were measured."""
+    lines = ["| what | figure |", "|---|---|"]
+    lines += [f"| {what} | {shown(found['figure'])} |" for what, found in known.items()]
+    sources = dict.fromkeys((found["command"], found["date"], found["machine"]) for found in known.values())
+    lines += ["", *(f"Measured by `{command}` on {day}, {machine}." for command, day, machine in sources)]
+    return "\n".join(lines) + "\n"
+
+
+def shown(figure):
+    """A figure as the page has it."""
+    if isinstance(figure, bool) or not isinstance(figure, (int, float)):
+        return str(figure)
+    return f"{figure:,}" if isinstance(figure, int) else f"{figure:.3g}"
