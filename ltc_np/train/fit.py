@@ -21,6 +21,7 @@ from .callbacks import as_callbacks
 from .loop import Plan
 from .measures import check_measures, read_metrics
 from .monitor import MODES, Monitor
+from .position import Position
 from .progress import check_verbose
 from .run import Run, Settings
 from .scales import ADAPT_FIRST, loss_unit, take_scales, warn_of_scales
@@ -301,7 +302,7 @@ def fit(
     watched = _monitor(monitor, monitor_mode, measured)
     plan = Plan(source, validation, validation_every, initial_epoch, epochs, verbose, start)
     best = partial(BestWeights, model, watched, keep_best, start.loss, initial_epoch)
-    return loop.train(Run(model, settings), plan, best)
+    return loop.train(Run(model, settings, Position(initial_epoch)), plan, best)
 
 
 def _start(trained, initial_epoch, seed):

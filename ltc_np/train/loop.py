@@ -78,8 +78,8 @@ def train(run: Run, plan, make_best) -> History:
 def _epochs(run, plan, best, history, clock, display, interrupt):
     """All epochs; why there are no more of them."""
     model, callbacks = run.model, run.settings.callbacks
-    for epoch in range(plan.initial_epoch, plan.epochs):
-        logs = run.epoch(plan.train, epoch, interrupt)
+    for epoch in range(run.at.epoch, plan.epochs):
+        logs = run.epoch(plan.train, interrupt, lambda: None)
         if logs is None:
             run.check_last_step(plan.train, epoch)
             return f"interrupted after {epoch} epochs and a part of the next one"

@@ -16,6 +16,7 @@ from ..optim.clip import Clip
 from .callbacks.base import Callback
 from .evaluate import measure, share
 from .measures import results, show
+from .position import Position
 
 
 class Settings(NamedTuple):
@@ -39,25 +40,26 @@ def key(seed, k, number):
 
 
 class Run:
-    """The parts of one call of `fit`."""
+    """The parts of one call of `fit`; ``at`` is the `Position` of the next step."""
 
-    def __init__(self, model, settings):
+    def __init__(self, model, settings, at):
         s = self.settings = settings
+        self.at = at
         self.model, self.engine, self.workspace = model, model.engine, Workspace()
         self.trainer = self.engine.trainer(s.objective, s.optimizer, s.clip, s.keep, self.workspace)
         self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in s.callbacks)
         self.updated = self.diverged = self.measured = self.misfit = False
         self.start, self.latest = (model.theta.copy(), model.buffer_vector.copy()), None
 
-    def epoch(self, source, epoch, interrupt):
-        """One optimiser step for each chunk of each batch; the logs.
+    def epoch(self, source, interrupt, look):
+        """One optimiser step for each chunk of each batch, from where training is; the logs.
 
-        None if training was interrupted before the last step.
+        None if training was interrupted before the last step.  Between two steps ``look()`` is called.
         """
-        self.settings.optimizer.epoch = epoch  # which schedules per epoch count
+        self.settings.optimizer.epoch = self.at.epoch  # which schedules per epoch count
         self.trainer.load()
         try:
-            return self._epoch(source, epoch, interrupt)
+            return self._epoch(source, interrupt, look)
         finally:
             self.trainer.store()
             if self.diverged:
@@ -65,26 +67,35 @@ class Run:
             if self.misfit:
                 self.model.theta[:], self.model.buffer_vector[:] = self.start
 
-    def _epoch(self, source, epoch, interrupt):
-        total = weights = 0.0
-        s, looked_at = self.settings, None
-        tbptt, rng = s.tbptt, np.random.default_rng(key(s.seed, epoch, s.number))
-        for batch, data, rows in source.epoch(epoch, rng):
+    def _epoch(self, source, interrupt, look):
+        s, begin = self.settings, self.at
+        epoch, total, weights = begin.epoch, begin.total, begin.weights
+        chunks, rng = source.chunks(s.tbptt), np.random.default_rng(key(s.seed, epoch, s.number))
+        looked_at = source.whole if begin.is_inside else None
+        for batch, data, rows in source.epoch(epoch, rng, begin.batch):
             if data is not looked_at:
                 self.check_elapsed(data, epoch, batch)
                 looked_at = data
-            chunks, state = -(-data.steps // (tbptt or data.steps)), None
-            for chunk, steps in enumerate(data.chunks(rows, tbptt)):
+            first, state = (begin.chunk, begin.state) if batch == begin.batch else (0, None)
+            for chunk, steps in enumerate(data.chunks(rows, s.tbptt)):
+                if chunk < first:
+                    continue
+                step = (epoch * source.batches + batch) * chunks + chunk
+                self.at = Position(epoch, batch, chunk, step, total, weights, state)
+                look()
                 if interrupt.asked:
                     return None
-                step = (epoch * source.batches + batch) * chunks + chunk
-                where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if tbptt else "")
+                where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if s.tbptt else "")
                 value, weight, state = self.step(data.take(rows, steps, state), step, where)
                 total += value * weight
                 weights += weight
+        done = (epoch + 1) * source.batches * chunks
+        self.at = Position(epoch, source.batches, 0, done, total, weights)
+        look()
         with self.measuring():
             values = results(self.settings.metrics)
         self.measured = True
+        self.at = Position(epoch + 1, step=done)
         return {"loss": losses.normalise(total, weights), **values}
 
     def check_elapsed(self, data, epoch, batch):

@@ -27,14 +27,16 @@ class Mapped:
     ----------
     count : int
         Sequences in all.
+    steps : int
+        Of the longest.
     lengths : (B,) array
     """
 
     def __init__(self, model, arguments, loss, missing):
         self.model, self.arguments, self.loss, self.missing = model, arguments, loss, missing
-        self.count, T = np.shape(arguments.x)[:2]
+        self.count, self.steps = np.shape(arguments.x)[:2]
         lengths = arguments.lengths
-        self.lengths = checks.lengths(None if lengths is None else lengths, self.count, T)[0]
+        self.lengths = checks.lengths(None if lengths is None else lengths, self.count, self.steps)[0]
 
     def sample(self):
         """`Batches` of the first sequences that count."""
@@ -82,13 +84,22 @@ class Shuffled(NamedTuple):
         whole, rest = divmod(self.data.count, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def epoch(self, epoch, rng):
+    @property
+    def whole(self):
+        """`Batches` of all sequences, None where they are read some at a time."""
+        return self.data if isinstance(self.data, Batches) else None
+
+    def chunks(self, size):
+        """How many chunks of ``size`` steps a batch has; one if that is None."""
+        return 1 if size is None else -(-self.data.steps // size)
+
+    def epoch(self, epoch, rng, first=0):
         """The number of every batch of an epoch, `Batches` that have it, and which sequences of them are the batch.
 
-        What is random is drawn from ``rng``.
+        What is random is drawn from ``rng``.  Those before batch ``first`` have been taken already.
         """
         rows = self._order(rng)
-        for batch in range(self.batches):
+        for batch in range(first, self.batches):
             part = slice(batch * self.batch_size, min((batch + 1) * self.batch_size, self.data.count))
             found = self.data.at(part if rows is None else rows[part])
             if found is not None:

@@ -40,13 +40,19 @@ class Stream:
         if callable(given):
             _check_takes_epoch(given)
 
-    def epoch(self, epoch, rng):
-        """As of `Shuffled`; the order is the user's."""
+    whole = None  # as of `Shuffled`
+
+    def chunks(self, size):
+        """As of `Shuffled`; batches of a user's own are never cut."""
+        return 1
+
+    def epoch(self, epoch, rng, first=0):
+        """As of `Shuffled`; the order is the user's.  An iterator stands at batch ``first`` already."""
         given = self.given(epoch) if callable(self.given) else self.given
         if not hasattr(given, "__iter__"):
             raise TypeError(f"`x` must return the batches of an epoch, got {checks.describe(given)} for epoch {epoch}")
         batches = iter(given)
-        for batch in range(self.batches):
+        for batch in range(first if hasattr(self.given, "__next__") else 0, self.batches):
             item = next(batches, END)
             if item is END:
                 once = "; an iterator can be gone through once: give a function of the epoch that makes one"
@@ -54,6 +60,8 @@ class Stream:
                     f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch, got {batch} in epoch {epoch}"
                     + (once if hasattr(self.given, "__next__") else "")
                 )
+            if batch < first:
+                continue
             try:
                 data = self.read(item)
             except losses.NoWeightError:  # all its targets are missing
