@@ -1,8 +1,8 @@
 """Named arrays in one file, an ``.npz`` of NumPy: written whole or not at all, and read with nothing taken on trust.
 
 A file may be damaged, cut short, or made to do harm.  So what it declares is compared with what is there before room
-is made for anything: arrays are never compressed, hence none is larger than the file, and their headers are read by a
-pattern, not evaluated.
+is made for anything, and headers of arrays are read by a pattern, not evaluated.  What `write` made is never
+compressed, hence no array is larger than the file; of what `numpy.savez_compressed` made, `MOST_GROWTH` is the limit.
 """
 
 import errno
@@ -15,10 +15,19 @@ import numpy as np
 from . import files
 
 # Of an array in NumPy's format 1.0: bools, numbers, text.
-MAGIC = b"\x93NUMPY\x01\x00"
+NUMPY = b"\x93NUMPY"
+MAGIC = NUMPY + b"\x01\x00"
 KIND = r"[<>|](?:b1|[iu][1248]|f[248]|c8|c16|[SU][1-9]\d{0,8})"
 SHAPE = r"\(((?:\d{1,18}, ?)*(?:\d{1,18})?)\)"
-HEADER = re.compile(rf"\{{'descr': '({KIND})', 'fortran_order': (True|False), 'shape': {SHAPE}, \}} *\n")
+# Beside these, `numpy.savez` writes dates and longer numbers.
+FOREIGN = rf"{KIND}|[<>|][fc](?:12|16|24|32)|[<>][mM]8(?:\[\d{{0,9}}[a-zA-Z]{{1,2}}\])?"
+HEADER = r"\{{'descr': '({kind})', 'fortran_order': (True|False), 'shape': {shape}, \}} *\n"
+STORED, DEFLATED = 0, 8  # how a member of a zip file is packed
+# What is compressed may become so much larger, and as large as `FREE` in any case: zeros shrink to a thousandth.
+MOST_GROWTH, FREE = 100, 2**28
+# The last member that `write` makes: the `digest` of the others.  Each has a checksum of 32 bits of its own; this one
+# says that they are those that were written together, under these names.
+DIGEST = "digest"
 CHUNK = 2**20  # bytes that are read at once
 
 
@@ -49,6 +58,7 @@ def write(path, arrays):
     for name, array in arrays.items():
         if not re.fullmatch(KIND, array.dtype.str):
             raise TypeError(f"`{name}` must be an array of bools, numbers or text to be saved, got dtype {array.dtype}")
+    arrays = {**arrays, DIGEST: np.array(digest(arrays))}
 
     def fill(file):
         import zipfile  # slow to import, and only files need it
@@ -61,71 +71,104 @@ def write(path, arrays):
     files.write(path, fill)
 
 
+def digest(arrays):
+    """SHA-256 of the names, kinds, shapes and values of arrays, whatever their order in the file and in memory."""
+    import hashlib
+
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        found.update(f"{name} {little.dtype.str} {array.shape} ".encode())
+        found.update(little.reshape(-1).view(np.uint8))
+    return found.hexdigest()
+
+
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-def read(path):
+def read(path, foreign=False):
     """The arrays of a file, by name.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    foreign : bool
+        True: also what `write` does not make, and `numpy.savez` and `numpy.savez_compressed` do.
 
     Raises
     ------
     FileError
-        It is no file of `write`, or not a whole one.  Nothing larger than the file has been allocated.
+        It is no such file, or not a whole one.  Nothing larger than the file has been allocated, or than what its
+        compressed parts may become.
     OSError
         It cannot be opened or read.
     """
     import struct
     import zipfile
+    import zlib
 
-    foreign = (zipfile.BadZipFile, struct.error, RuntimeError, ValueError, EOFError, OverflowError)
+    damage = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, EOFError, OverflowError)
+    what = "file of named arrays (.npz)" if foreign else "model file"
     with open(path, "rb") as file:
         where = "its directory"
+        if foreign and file.read(len(NUMPY)) == NUMPY:
+            raise FileError(f"no {what}: it holds one array without a name")
         try:
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
-                _check_members(members, os.fstat(file.fileno()).st_size)
+                _check_members(members, os.fstat(file.fileno()).st_size, what, foreign)
                 arrays = {}
                 for member in members:
                     where = member.filename
                     with archive.open(member) as stream:
-                        arrays[where.removesuffix(".npy")] = _read_array(where, stream, member.file_size)
-                return arrays
+                        arrays[where.removesuffix(".npy")] = _read_array(where, stream, member.file_size, foreign)
         except FileError:
             raise
-        except foreign as error:
-            raise FileError(_reason(where, error)) from None
+        except damage as error:
+            raise FileError(_reason(what, where, error)) from None
         except OSError as error:
             if error.errno == errno.EINVAL:  # a place before the file's beginning
-                raise FileError(_reason(where, error)) from None
+                raise FileError(_reason(what, where, error)) from None
             raise OSError(error.errno, error.strerror, str(path)) from None
+    if not foreign and DIGEST in arrays:
+        wanted = arrays.pop(DIGEST)
+        if wanted.shape or str(wanted) != digest(arrays):
+            raise FileError("damaged: its parts are not those that were written together (their digest differs)")
+    return arrays
 
 
-def _reason(where, error):
-    return f"not a model file, or a damaged one: {where} cannot be read ({error})"
+def _reason(what, where, error):
+    return f"not a {what}, or a damaged one: {where} cannot be read ({error})"
 
 
-def _check_members(members, size):
-    """Refuse what `write` never makes: other members than arrays, some twice, compressed, more than the file holds."""
+def _check_members(members, size, what, foreign):
+    """Refuse what is never made: other members than arrays, some twice, compressed, more than the file can hold."""
     names = set()
     for member in members:
         name = member.filename
         if not name.endswith(".npy"):
-            raise FileError(f"not a model file, or a damaged one: it has a part {name!r:.40}")
+            raise FileError(f"not a {what}, or a damaged one: it has a part {name!r:.40}")
         if name in names:
             raise FileError(f"damaged: it has {name!r:.40} twice")
-        if member.compress_type != 0 or member.compress_size != member.file_size:
-            raise FileError(f"not a model file, or a damaged one: {name!r:.40} is compressed")
+        whole = member.compress_type == STORED and member.compress_size == member.file_size
+        if not whole and not (foreign and member.compress_type == DEFLATED):
+            raise FileError(f"not a {what}, or a damaged one: {name!r:.40} is compressed")
         names.add(name)
     declared = sum(member.file_size for member in members)
-    if declared > size:
+    most = max(FREE, MOST_GROWTH * size) if any(member.compress_type for member in members) else size
+    if declared > most:
         raise FileError(f"damaged, or cut short: its parts have {declared} bytes, and the file has {size}")
 
 
-def _read_array(name, stream, size):
+def _read_array(name, stream, size, foreign):
     """The array of a member of so many bytes."""
     start = stream.read(len(MAGIC) + 2)
     length = int.from_bytes(start[len(MAGIC) :], "little")
-    header = HEADER.fullmatch(stream.read(length).decode("latin1"))
+    text = stream.read(length).decode("latin1")
+    header = re.fullmatch(HEADER.format(kind=FOREIGN if foreign else KIND, shape=SHAPE), text)
+    if text.startswith("{'descr': '|O'"):
+        raise FileError(f"damaged: {name} has an unknown header: objects of Python, which are not read")
     if not start.startswith(MAGIC) or header is None:
         raise FileError(f"damaged: {name} has an unknown header")
     dtype, shape = np.dtype(header[1]), tuple(map(int, re.findall(r"\d+", header[3])))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,10 +24,27 @@ BEGINNING, END = ".ltc_np-", ".tmp"
 LEFT_BEHIND = 3600  # seconds since the last write: then nobody writes any more
 
 
+def check_readable(path: pathlib.Path, argument: str = "path") -> None:
+    """Refuse what is there and is no file: a folder, a pipe, whose other end may never speak, a device without an end.
+
+    Raises
+    ------
+    OSError
+        In words that name the argument.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # who opens it says what is wrong
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"`{argument}` must be a file, got the folder {path}")
+    if not stat.S_ISREG(mode):
+        raise OSError(f"`{argument}` must be a file, got the pipe, socket or device {path}")
+
+
 def check_path(path: pathlib.Path) -> None:
-    """Refuse the path of a folder, and one in a folder that does not exist."""
-    if path.is_dir():
-        raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
+    """Refuse the path of a folder or a device, which would be replaced, and one in a folder that does not exist."""
+    check_readable(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"`path` must lie in an existing folder, got {path}")
 

@@ -47,6 +47,7 @@ def read(path: pathlib.Path) -> dict[str, Numbers]:
     OSError
         It cannot be opened or read.
     """
+    files.check_readable(path)
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
@@ -60,7 +61,10 @@ def read(path: pathlib.Path) -> dict[str, Numbers]:
         if begin != end or stop > len(data) or math.prod(shape) * itemsize != stop - begin:
             _refuse(path, f"{name!r:.60} of shape {shape} lies at {begin} to {stop} of {len(data)} bytes, behind {end}")
         end = stop
-        array = np.ndarray(shape, "<u2" if dtype == BFLOAT16 else DTYPES[dtype], data, begin).copy()
+        try:
+            array = np.ndarray(shape, "<u2" if dtype == BFLOAT16 else DTYPES[dtype], data, begin).copy()
+        except ValueError:  # sizes beyond what an address can be, beside one of 0
+            _refuse(path, f"{name!r:.60} has the shape {shape!s:.60}")
         if dtype == BFLOAT16:
             array = (array.astype(np.uint32) << np.uint32(16)).view(np.float32)
         found[name] = array

@@ -6,10 +6,12 @@ import csv
 import difflib
 import io
 import pathlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base import archive, files
 from ..base.optional import need
 from .arrays import are_sequences, rows_of
 from .columns import Column, is_number
@@ -69,8 +71,7 @@ def read(path: str) -> Table:
     """The table in a file, whose kind its name says."""
     where = pathlib.Path(path)
     kind = _kind(where, READERS)
-    if where.is_dir():
-        raise ValueError(f"{path}: must be a file, and is a folder")
+    files.check_readable(where, "TABLE")
     table = READERS[kind](where)
     if not table.columns:
         raise ValueError(f"{path}: has no columns")
@@ -122,9 +123,9 @@ def _check_names(path: pathlib.Path, names: Sequence[str]) -> None:
     if "" in names:
         hint = "write them with to_csv(path, index=False)" if names[0] == "" else "give it one"
         raise ValueError(f"{path}: column {names.index('') + 1} has no name in the first line: {hint}")
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{path}: has two columns `{name}`: give each a name of its own in the first line")
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise ValueError(f"{path}: has two columns `{name}`: give each a name of its own in the first line")
     if all(map(is_number, names)):
         raise ValueError(f"{path}: the first line must name the columns, got {', '.join(names)[:60]}")
 
@@ -134,17 +135,10 @@ def _place(row: int) -> str:
 
 
 def _read_npz(path: pathlib.Path) -> Table:
-    import zipfile
-    import zlib
-
     try:
-        with open(path, "rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                raise ValueError("it holds one array without a name")
-            arrays = {name: loaded[name] for name in loaded.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError) as error:
-        raise ValueError(f"{path}: no file of named arrays (.npz), or damaged: {error}") from None
+        arrays = archive.read(path, foreign=True)
+    except archive.FileError as error:
+        raise ValueError(f"{path}: {error}") from None
     if "theta" in arrays and "meta" in arrays:
         raise ValueError(f"{path}: is a model, and a table is wanted")
     place, sequences = _place, are_sequences(arrays)

@@ -225,6 +225,7 @@ def from_nir(
 
 def _read(path: pathlib.Path) -> Any:
     """The graph of a file."""
+    files.check_readable(path, "graph")
     if not path.is_file():
         raise FileNotFoundError(f"`graph` must be a file, there is none at {path}")
     try:

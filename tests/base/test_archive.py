@@ -17,7 +17,7 @@ from support.files import full_disk, memory, read_only_folder
 
 from ltc_np.base import archive, files
 from ltc_np.base.archive import FileError, read, write
-from ltc_np.base.files import check_path, check_writable
+from ltc_np.base.files import check_path, check_readable, check_writable
 
 ARRAYS = {
     "text": np.array("äöü {}"),
@@ -50,6 +50,7 @@ def test_round_trip(path):
     found = read(path)
     assert list(found) == list(ARRAYS)
     with np.load(path) as others:  # any program that knows NumPy's files can read them
+        assert others.files == [*ARRAYS, archive.DIGEST]
         for name, array in ARRAYS.items():
             assert np.array_equal(others[name], array)
             assert np.array_equal(found[name], array)
@@ -69,6 +70,95 @@ def test_arrays_larger_than_what_is_read_at_once(path, rng):
     array = rng.normal(size=(archive.CHUNK // 8) + 3)
     write(path, {"a": array})
     assert np.array_equal(read(path)["a"], array)
+
+
+def test_parts_of_two_files_are_no_file(path):
+    """Each has its own checksum, and all of them are right; but they were not written together."""
+    write(path, {"a": np.ones(3), "b": np.zeros(3)})
+    with np.load(path) as file:
+        content = dict(file)
+    for wrong in (
+        {"a": content["b"], "b": content["a"]},
+        {"a": np.zeros(3)},
+        {"a": np.ones(3, np.float32)},
+        {"a": np.ones((3, 1))},
+        {"c": np.ones(3)},
+        {"digest": np.array("0" * 64)},
+        {"digest": np.array([str(content["digest"])])},
+        {"digest": np.zeros(3)},
+    ):
+        np.savez(path, **(content | wrong))
+        with pytest.raises(FileError, match=r"^damaged: its parts are not those .* \(their digest differs\)$"):
+            read(path)
+    np.savez(path, **{name: content[name] for name in ("digest", "b", "a")})  # their order says nothing
+    assert read(path)["a"].tolist() == [1, 1, 1]
+    np.savez(path, a=np.zeros(3))  # nor must there be one
+    assert read(path)["a"].tolist() == [0, 0, 0]
+
+
+def test_the_digest_is_that_of_the_values(path):
+    """Not of how they lie in memory; SHA-256 of what the docstring says, so that other programs can compute it."""
+    import hashlib
+
+    a = np.arange(6.0).reshape(2, 3)
+    wanted = hashlib.sha256(b"a <f8 (2, 3) " + a.astype("<f8").tobytes() + b"b |b1 () " + b"\x01").hexdigest()
+    for same in (a, np.asfortranarray(a), a.astype(">f8"), np.repeat(a, 2, axis=1)[:, ::2]):
+        assert archive.digest({"b": np.array(True), "a": same}) == wanted
+
+
+# ----------------------------------------------------------------------------------------------- files of `numpy.savez`
+
+
+FOREIGN = ARRAYS | {
+    "digest": np.arange(3),
+    "days": np.array(["2024-01-31", "2024-02-29"], "M8[D]"),
+    "steps": np.array([1, 2], "m8[25s]"),
+    "long": np.ones(2, np.longdouble),
+}
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_tables_of_numpy_are_read(save, path):
+    save(path, **FOREIGN)
+    found = read(path, foreign=True)
+    assert list(found) == list(FOREIGN)
+    for name, array in FOREIGN.items():
+        assert found[name].dtype == array.dtype.newbyteorder("=") and np.array_equal(found[name], array)
+
+
+def test_what_numpy_can_write_and_is_no_table(path):
+    for content, words in (
+        ({"a": np.array([{}])}, "a.npy has an unknown header: objects of Python, which are not read"),
+        ({"a": np.array([(1, 2.0)], "i4,f8")}, "a.npy has an unknown header"),
+    ):
+        np.savez(path, **content)
+        with pytest.raises(FileError, match=f"^damaged: {words}$"):
+            read(path, foreign=True)
+    with open(path, "wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(FileError, match="^no file of named arrays .*: it holds one array without a name$"):
+        read(path, foreign=True)
+    packed(path, ("a.npy", member()), compression=zipfile.ZIP_BZIP2)
+    with pytest.raises(FileError, match="'a.npy' is compressed"):
+        read(path, foreign=True)
+
+
+def test_what_is_compressed_grows_within_limits(path, monkeypatch):
+    zeros = member(shape="(100000,)", data=bytes(800_000))
+    packed(path, ("a.npy", zeros), compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 2000
+    assert read(path, foreign=True)["a"].size == 100_000
+    monkeypatch.setattr(archive, "FREE", 2**16)
+    with memory() as most, pytest.raises(FileError, match="^damaged, or cut short: its parts have 8000.. bytes, and"):
+        read(path, foreign=True)
+    assert most() < 2**18
+    # A part that says that it is small ends where it says, and has another checksum then.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.npy", zeros)
+        file.getinfo("a.npy").file_size = 2000
+    with memory() as most, pytest.raises(FileError):
+        read(path, foreign=True)
+    assert most() < 2**18
 
 
 @pytest.mark.parametrize(
@@ -175,6 +265,23 @@ def test_paths_that_cannot_be_written(tmp_path):
             check(tmp_path / "none" / "a.npz")
         check(tmp_path / "a.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_and_devices_are_no_files(tmp_path):
+    """One waits for ever, another never ends; and as root, who renames upon it, no device would be left."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "link", pathlib.Path("/dev/zero"), pathlib.Path("/dev/null")):
+        for check in (check_readable, check_path, check_writable):
+            with pytest.raises(OSError, match=f"^`path` must be a file, got the pipe, socket or device {path}$"):
+                check(path)
+    check_readable(tmp_path / "none")  # whoever opens it says so
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "link to a file").symlink_to(tmp_path / "file")
+    check_readable(tmp_path / "link to a file")
+    with pytest.raises(IsADirectoryError, match="^`source` must be a file, got the folder"):
+        check_readable(tmp_path, "source")
 
 
 def killed(path):
@@ -371,7 +478,7 @@ def test_damaged_directories(offset, values, words, path):
 
 def test_parts_that_lie_upon_each_other(path):
     """A small file whose directory speaks of the same bytes a thousand times."""
-    write(path, {"a": np.ones(1000)})
+    packed(path, ("a.npy", member(shape="(1000,)", data=bytes(8000))))
     data = path.read_bytes()
     at, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
     entry = data[at:end]

@@ -88,6 +88,7 @@ BAD = {
     "negative": ({"w": entry([-1], 0, 4)}, {}),
     "huge": ({"w": entry([HUGE], 0, 4 * HUGE)}, {}),
     "huge and empty": ({"w": entry([HUGE, 4, 0], 0, 4)}, {}),
+    "huge beside nothing": ({"w": entry([HUGE, 4, 0], 0, 0), "v": entry([2], 0, 8)}, {}),
     "many axes": ({"w": entry([1] * 50, 0, 4)}, {}),
     "another size": ({"w": entry([2], 0, 4)}, {}),
     "overlap": ({"w": entry([2], 0, 8), "v": entry([1], 4, 8)}, {}),

@@ -188,7 +188,7 @@ MISTAKES = {
     "missing dt": (changed("dt", (7, 2), np.nan), [], "got 'nan' in sequence 7, step 2"),
     "no time": ({"dt": np.zeros((B, T))}, [], "column `dt` must hold an elapsed time > 0 in some row, got only 0"),
     "complex": ({"x": GOOD["x"] * 1j}, [], "column `x_0` must hold numbers, dates or text, got dtype complex128"),
-    "objects": ({"y": np.array([{}] * B, object)}, [], "no file of named arrays (.npz), or damaged: Object arrays"),
+    "objects": ({"y": np.array([{}] * B, object)}, [], "damaged: y.npy has an unknown header: objects of Python"),
     "its name": ({"sequence": np.arange(B)}, [], "no array may be named `sequence`"),
     "two names": ({"x_0": GOOD["y"]}, [], "has two columns `x_0`"),
     "no sequence": ({name: values[:0] for name, values in GOOD.items()}, [], "bad.npz: has no rows"),

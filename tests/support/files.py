@@ -16,9 +16,10 @@ MOST_WORDS = 300  # of an error, behind the path
 
 
 def edited(source, target, change):
-    """``target`` is ``source`` after ``change(meta, content)``: the description and the arrays."""
+    """``target`` is ``source`` after ``change(meta, content)``: the description and the arrays; without a digest."""
     with np.load(source) as file:
         content = dict(file)
+    del content["digest"]
     meta = json.loads(str(content["meta"]))
     change(meta, content)
     content["meta"] = np.array(json.dumps(meta))

@@ -30,7 +30,9 @@ def check(path: PathLike) -> pathlib.Path:
         raise FileExistsError(f"`directory` must be a new folder or a former export, got the file {path}")
     if folder.is_dir():
         listing = folder / LIST
-        own = {LIST, *listing.read_text(encoding="utf-8").splitlines()} if listing.is_file() else set()
+        # Of a list that is damaged the names are those of no file, which then counts as a foreign one.
+        text = listing.read_text(encoding="utf-8", errors="replace") if listing.is_file() else ""
+        own = {LIST, *text.splitlines()}
         present = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
         foreign = sorted(present - own)
         if foreign:

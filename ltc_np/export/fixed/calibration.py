@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
+import pathlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ...base import archive, files
 
 if TYPE_CHECKING:
     from ...base.types import Numbers, PathLike
@@ -18,22 +18,18 @@ def read(path: PathLike) -> dict[str, Any]:
 
     Raises
     ------
-    TypeError
-        It is a single array.
     ValueError
         It is something else, or holds other arrays, too.
     OSError
         It cannot be read.
     """
     rule = f"`calibration` must be an .npz of numbers, as `numpy.savez` writes it, got {path}"
+    where = pathlib.Path(path)
+    files.check_readable(where, "calibration")
     try:
-        arrays = np.load(path, allow_pickle=False)
-        if isinstance(arrays, np.ndarray):
-            raise TypeError(f"{rule}: it is a single array")
-        with arrays:
-            found: dict[str, Numbers] = {name: arrays[name] for name in arrays.files}
-    except (ValueError, EOFError, zipfile.BadZipFile):  # what NumPy says then is how to read such a file all the same
-        raise ValueError(f"{rule}: it is damaged, or something else, or holds objects of Python") from None
+        found: dict[str, Numbers] = archive.read(where, foreign=True)
+    except archive.FileError as error:
+        raise ValueError(f"{rule}: {error}") from None
     others = sorted(set(found) - set(POSSIBLE))
     if NEEDED not in found or others:
         names = ", ".join(sorted(found))

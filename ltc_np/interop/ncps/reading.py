@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,17 @@ OPTIONS: dict[Cell, dict[str, Any]] = {
 
 def model_of(source: Any, prefix: str | None, given: dict[str, Any], dtype: DType | None, backend: Backend) -> Model:
     """The model that `from_ncps` returns; ``given``: its other arguments, None where they were left out."""
+    if not isinstance(source, (str, os.PathLike)):
+        return _model_of(source, prefix, given, dtype, backend)
+    try:
+        return _model_of(source, prefix, given, dtype, backend)
+    except (ValueError, TypeError) as error:  # of a file that is one of many, its name is half of what is wrong
+        if str(source) in str(error):
+            raise
+        raise (ValueError if isinstance(error, ValueError) else TypeError)(f"{os.fspath(source)}: {error}") from None
+
+
+def _model_of(source: Any, prefix: str | None, given: dict[str, Any], dtype: DType | None, backend: Backend) -> Model:
     found = read(source, prefix)
     given = given | _agreed(given, found.said)
     form = keys.form_of(found.arrays, given["mode"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...base import checks, tensor_file
+from ...base import checks, files, tensor_file
 from ...base.optional import need
 from .keys import roots
 
@@ -123,8 +123,7 @@ def _array(name: str, value: Any) -> Numbers:
 
 def _read_file(path: pathlib.Path) -> Mapping[str, Any]:
     """The state dict of a file; nothing in it is run."""
-    if path.is_dir():
-        raise IsADirectoryError(f"`source` must be a file, got the folder {path}")
+    files.check_readable(path, "source")
     if path.suffix == tensor_file.SUFFIX:
         return tensor_file.read(path)
     if path.suffix not in TORCH_FILES:
