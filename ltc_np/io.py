@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 # In format 1 arguments had other names (`Layer.former_names`), `Best` was always of the validation loss, and there was
-# no `Trained`.
-FORMAT = 2
+# no `Trained`; before format 3 there was no `archive.digest`.
+FORMAT = 3
 # Of a file: the arrays that it always has, before array0 and so on, and the entries of its JSON text.
 MEMBERS = ("meta", "theta", "buffers", "trainable")
 NEEDED = {"ltc_np", "model", "layers", "dtype", "return_sequences", "optimizer"}
@@ -161,8 +161,7 @@ def load(
     """
     path = _as_path(path)
     _check_optimizer(optimizer, "is to go on")
-    if path.is_dir():
-        raise IsADirectoryError(f"`path` must be a file, got the folder {path}")
+    files.check_readable(path)
     backend = kernels.resolve(backend)
     try:
         content = archive.read(path)
