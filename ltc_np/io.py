@@ -1,20 +1,22 @@
 """Files: a model (and an optimiser's state) in one ``.npz``, written atomically, read without running code.
 
 The file holds flat arrays and one JSON text that names them: layers by registry name and arguments, wirings by
-their edges (never by a random generator run again).
+their edges (never by a random generator run again).  A checkpoint of `fit` is such a file too; it also says how far a
+training is, and has a checksum over all of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import kernels
-from .base import archive, checks, files
+from .base import archive, checks, files, seal
 from .base.calls import explained
 from .base.described import same
 from .layers import Stack, codec
@@ -26,7 +28,7 @@ from .optim import Optimizer
 from .wirings import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .base.types import Backend, Numbers, PathLike
     from .cells.base import Layer
@@ -40,7 +42,7 @@ FORMAT = 3
 # Of a file: the arrays that it always has, before array0 and so on, and the entries of its JSON text.
 MEMBERS = ("meta", "theta", "buffers", "trainable")
 NEEDED = {"ltc_np", "model", "layers", "dtype", "return_sequences", "optimizer"}
-OPTIONAL = {"config", "best", "trained", "notes"}
+OPTIONAL = {"config", "best", "trained", "notes", "training"}
 MOST_WORDS = 250  # characters of a reason, which may speak of arguments of any length
 # What comes of forms that make no sense.  Not MemoryError: a file is never larger than what it declares.
 DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
@@ -67,13 +69,29 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
     OSError
         With ``path``: there is no room, no right, no folder.  A former file is as it was.
     """
-    import json  # slow to import, and only files need it
-
     path = _as_path(path)
     if not isinstance(model, Network):
         raise TypeError(f"`model` must be a model of ltc_np, got {checks.brief(model)}")
     _check_optimizer(optimizer, "made the steps")
     files.check_path(path)
+    archive.write(path, _content(model, optimizer, None))
+
+
+def checkpoint(model: Model, optimizer: Optimizer, training: Mapping[str, Any]) -> dict[str, Numbers]:
+    """The arrays of what `save` writes, of how far a training is (plain data), and a checksum over all of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As of `save`.
+    """
+    return seal.sealed(_content(model, optimizer, training))
+
+
+def _content(model: Model, optimizer: Optimizer | None, training: Mapping[str, Any] | None) -> dict[str, Numbers]:
+    """The arrays of a file, by name."""
+    import json  # slow to import, and only files need it
+
     encoder = codec.Encoder()
     meta = {
         "ltc_np": FORMAT,
@@ -97,12 +115,14 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
         }
     if model.notes is not None:
         meta["notes"] = _check_notes(model.notes)
+    if training is not None:
+        meta["training"] = encoder.value(training)
     trainable = np.zeros(0, bool) if model.trainable is None else model.trainable
     text = json.dumps(meta)
     content = dict(zip(MEMBERS, (np.array(text), model.theta, model.buffer_vector, trainable), strict=True))
     content |= {f"array{k}": array for k, array in enumerate(encoder.arrays)}
     _check_loadable(meta, text, content)
-    archive.write(path, content)
+    return content
 
 
 def _encode_state(name: str, state: Mapping[str, Any], encoder: Encoder) -> Any:
@@ -163,18 +183,58 @@ def load(
     _check_optimizer(optimizer, "is to go on")
     files.check_readable(path)
     backend = kernels.resolve(backend)
-    try:
+    with _of_file(path):
         content = archive.read(path)
-        meta = _read_meta(content)
-        model, state = _rebuild(meta, content, kinds, backend)
+        found = _rebuild(content, kinds, backend)
         if optimizer is not None:
-            _restore(optimizer, meta["optimizer"], state, model)
+            _restore(optimizer, found)
+    return found.model
+
+
+class Found(NamedTuple):
+    """What a file holds: a model; of its optimiser the class's name and the state, or None; of a checkpoint, how far
+    its training is, or None."""
+
+    model: Any
+    optimizer: str | None
+    state: dict[str, Any] | None
+    training: dict[str, Any] | None
+
+
+def read_checkpoint(path: pathlib.Path) -> dict[str, Numbers]:
+    """The arrays of a file, which `checkpoint` gave.
+
+    Raises
+    ------
+    ValueError
+        It is not whole.
+    """
+    with _of_file(path):
+        content = archive.read(path)
+        if not seal.is_whole(content):
+            raise archive.FileError("damaged: its checksum is not that of what it holds")
+    return content
+
+
+def load_checkpoint(path: pathlib.Path, content: Mapping[str, Numbers], kind: type[Model], backend: Backend) -> Found:
+    """`Found` in what `read_checkpoint` gave."""
+    with _of_file(path):
+        found = _rebuild(content, (kind,), backend)
+        if found.training is None or found.state is None:
+            raise ValueError("it does not say how far a training is")
+    return found
+
+
+@contextlib.contextmanager
+def _of_file(path: pathlib.Path) -> Iterator[None]:
+    """Errors about what a file holds begin with its path."""
+    try:
+        yield
     except archive.FileError as error:
         raise ValueError(f"{path}: {_shortened(str(error))}") from None
     except DAMAGE as error:
         words = str(error) if isinstance(error, ValueError) else checks.one_line(error)
         raise ValueError(f"{path}: damaged: {_shortened(words)}") from None
-    return model
 
 
 def _shortened(words: str) -> str:
@@ -199,7 +259,7 @@ def _read_meta(content: Mapping[str, Numbers]) -> dict[str, Any]:
     if type(version) is not int or not 1 <= version <= FORMAT:
         known = f"this version of ltc_np knows 1 to {FORMAT}: update ltc_np"
         raise archive.FileError(f"format {version!r:.20} cannot be read, {known}")
-    parts = {*MEMBERS, *(f"array{k}" for k in range(len(content) - len(MEMBERS)))}
+    parts = {*MEMBERS, *_array_names(content)}
     lacking = (parts - {*content}) | (NEEDED - {*meta})
     surplus = ({*content} - parts) | ({*meta} - NEEDED - OPTIONAL)
     if lacking or surplus:
@@ -207,16 +267,22 @@ def _read_meta(content: Mapping[str, Numbers]) -> dict[str, Any]:
     return meta
 
 
+def _array_names(content: Mapping[str, Numbers]) -> list[str]:
+    """Names of the arrays that the JSON text refers to, if all are there."""
+    return [f"array{k}" for k in range(len(content) - len(MEMBERS))]
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
 
 
-def _rebuild(
-    meta: dict[str, Any], content: Mapping[str, Numbers], kinds: Sequence[type[Model]], backend: Backend
-) -> tuple[Model, dict[str, Any] | None]:
-    """The model, and the state of its optimiser or None."""
-    room = _room(content)
-    decoder = codec.Decoder([content[f"array{k}"] for k in range(len(content) - len(MEMBERS))], room)
+def _rebuild(content: Mapping[str, Numbers], kinds: Sequence[type[Model]], backend: Backend) -> Found:
+    """What the arrays of a file stand for."""
+    if seal.SEAL in content and not seal.is_whole(content):
+        raise archive.FileError("damaged: its checksum is not that of what it holds")
+    content = {name: array for name, array in content.items() if name != seal.SEAL}
+    meta, room = _read_meta(content), _room(content)
+    decoder = codec.Decoder([content[name] for name in _array_names(content)], room)
     stack = Stack(tuple(map(decoder.layer, meta["layers"])))
     dtype = np.dtype(checks.one_of("dtype", meta["dtype"], DTYPES))
     theta = _vector("theta", content["theta"], stack.layout.size, dtype)
@@ -236,16 +302,20 @@ def _rebuild(
         model.notes = meta["notes"]
     if "trained" in meta:
         model.trained = _decode_trained(meta["trained"], decoder)
-    state = None
+    name = state = training = None
     if meta["optimizer"] is not None:
         name, state = meta["optimizer"]
         state = decoder.value(state)
         if not isinstance(name, str) or not isinstance(state, dict):
             raise ValueError(f"its optimiser {name!r:.40} has no state")
+    if "training" in meta:
+        training = decoder.value(meta["training"])
+        if not isinstance(training, dict):
+            raise ValueError(f"its training is {checks.brief(training)}")
     unused = set(range(len(decoder.arrays))) - decoder.used
     if unused:
         raise ValueError(f"nothing refers to array{min(unused)}")
-    return model, state
+    return Found(model, name, state, training)
 
 
 def _vector(name: str, values: Numbers, size: int, dtype: np.dtype[Any]) -> Numbers:
@@ -286,17 +356,20 @@ def _recipe(layer: Layer) -> tuple[type[Layer], dict[str, Any]]:
     return type(layer), {n: a.recipe if isinstance(a, Wiring) else a for n, a in arguments.items()}
 
 
-def _restore(optimizer: Optimizer, saved: Any, state: dict[str, Any] | None, model: Model) -> None:
+def _restore(optimizer: Optimizer, found: Found) -> None:
     """Let an optimiser go on from the state in a file."""
-    if state is None:
+    if found.state is None:
         raise archive.FileError("holds no state of an optimiser: leave out `optimizer`")
-    if type(optimizer).__name__ != saved[0]:
+    if type(optimizer).__name__ != found.optimizer:
         got = type(optimizer).__name__
-        raise archive.FileError(f"holds the state of an optimiser of type {saved[0]:.40}, `optimizer` is of type {got}")
+        raise archive.FileError(
+            f"holds the state of an optimiser of type {found.optimizer:.40}, `optimizer` is of type {got}"
+        )
     for name in optimizer.moment_names:
-        if name in state:
-            _vector(f"{name} of the optimiser", state[name], model.theta.size, model.dtype)
-    optimizer.load_state(state)
+        if name in found.state:
+            theta = found.model.theta
+            _vector(f"{name} of the optimiser", found.state[name], theta.size, theta.dtype)
+    optimizer.load_state(found.state)
 
 
 def _decode_best(saved: Any, decoder: Decoder, model: Model) -> Best:

@@ -83,6 +83,7 @@ def write(path: pathlib.Path, fill: Callable[[BinaryIO], object]) -> None:
             now = _write(path, fill)
     except OSError as error:
         raise about(path, error, "nothing was written") from None
+    _sync(path.parent)
     _clear(path.parent, now)
 
 
@@ -104,6 +105,7 @@ def write_all(contents: Mapping[pathlib.Path, bytes]) -> None:
             _fill(made[path], functools.partial(put, content))
         for path in contents:
             os.replace(made[path], path)
+            _sync(path.parent)
     except BaseException as error:
         for temporary in made.values():
             _remove(temporary)
@@ -145,6 +147,16 @@ def put(content: bytes, file: BinaryIO) -> None:
 def _remove(temporary: pathlib.Path) -> None:
     with contextlib.suppress(OSError):  # it was never made, or its folder is gone
         os.unlink(temporary)
+
+
+def _sync(folder: pathlib.Path) -> None:
+    """Bring the names in a folder to the disk, where a system can; what they stand for is there already."""
+    with contextlib.suppress(OSError):  # Windows opens no folders, and some file systems have no such call
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _clear(folder: pathlib.Path, now: float) -> None:

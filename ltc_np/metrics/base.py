@@ -11,7 +11,7 @@ from ..base.described import Described
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..base.types import Array, ArrayLike, Mode, Numbers, OwnMetricFunction
+    from ..base.types import Array, ArrayLike, Mode, Numbers, OwnMetricFunction, State
 
 
 class Metric(Described):
@@ -117,10 +117,33 @@ class Metric(Described):
         """Forget everything."""
         self._seen = False
 
+    def state(self) -> State:
+        """What it has seen since the last ``reset``, for `load_state`: a checkpoint of `fit` may be written then.
+
+        Returns
+        -------
+        dict of str to plain data
+            All attributes but the arguments of the constructor.  A metric whose attributes are no plain data (None,
+            bools, numbers, text, arrays, and lists, tuples and dicts of these) defines this and `load_state`.
+        """
+        return {name: value for name, value in vars(self).items() if name not in self.arguments()}
+
+    def load_state(self, state: State) -> None:
+        """Go on from a `state`, of which a file gives tuples for lists."""
+        self.reset()
+        for name, value in state.items():
+            is_list = isinstance(getattr(self, name, None), list)
+            setattr(self, name, list(value) if is_list else value)
+
 
 if TYPE_CHECKING:
     MetricLike: TypeAlias = str | Metric | type[Metric] | OwnMetricFunction
     Metrics: TypeAlias = MetricLike | Sequence[MetricLike] | None
+
+
+def together(kept: list[Any]) -> list[Any]:
+    """Batches that a metric has kept, each a tuple of arrays, as one: a file then has few arrays."""
+    return [tuple(map(np.concatenate, zip(*kept, strict=True)))] if kept else []
 
 
 def columns(weight: Array) -> Array:

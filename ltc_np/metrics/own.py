@@ -8,12 +8,12 @@ import numpy as np
 
 from .. import losses
 from ..base import order
-from .base import Metric
+from .base import Metric, together
 from .classification import decide
 
 if TYPE_CHECKING:
     from ..base.order import Order
-    from ..base.types import Array, LibraryLoss, Mode, Numbers, OwnMetricFunction
+    from ..base.types import Array, LibraryLoss, Mode, Numbers, OwnMetricFunction, State
 
 # What a parameter of these names gets where the target has classes; others get the outputs, logits.
 DECISIONS, PROBABILITIES = {"y_pred", "labels_pred"}, {"y_score", "y_prob", "y_proba"}
@@ -79,6 +79,9 @@ class OwnMetric(Metric):
             got = f"an array of shape {np.shape(value)}" if np.ndim(value) else f"{kind} {value!r:.40}"
             raise TypeError(f"{self.name} must return a real number, got {got}")
         return value
+
+    def state(self) -> State:
+        return {"_seen": self._seen, "_kept": together(self._kept), "_weight": self._weight}
 
     def _has_classes(self, target: Numbers) -> bool:
         if self.loss is None or not losses.takes_weight(self.loss):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
-from .base import Metric, columns
+from .base import Metric, columns, together
 from .classification import truth
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Bools, Mode, Numbers
+    from ..base.types import Array, Bools, Mode, Numbers, State
 
 
 class RankingMetric(Metric):
@@ -42,6 +42,9 @@ class RankingMetric(Metric):
         self._shape = y.shape[1], classes
         # Copies: they were picked by a mask.  Weights of outputs in one batch may be those of steps in another.
         self._kept.append((y, target, np.broadcast_to(columns(weight), y.shape)))
+
+    def state(self) -> State:
+        return super().state() | {"_kept": together(self._kept)}
 
     def _value(self) -> SupportsFloat:
         y, target, weight = map(np.concatenate, zip(*self._kept, strict=True))

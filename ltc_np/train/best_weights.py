@@ -46,6 +46,17 @@ class BestWeights:
             buffers = model.buffer_vector.copy() if model.layer_stack.batch_statistics else None
             model.best = Best(best.best, epoch, self.loss, model.theta.copy(), best.name, best.mode, buffers)
 
+    def state(self):
+        """What ``model.best`` does not hold; plain data, for `load_state`."""
+        return {"epoch": self.epoch, "monitor": None if self.monitor is None else self.monitor.state()}
+
+    def load_state(self, state):
+        """Go on from a `state`; nothing is known where something else is monitored now."""
+        told, monitor = state["monitor"], self.monitor
+        if monitor is not None and told is not None and (told["monitor"], told["mode"]) == (monitor.name, monitor.mode):
+            self.epoch = state["epoch"]
+            monitor.load_state(told)
+
     def restore(self):
         """Give the model its best weights, if there are any."""
         best = self.model.best

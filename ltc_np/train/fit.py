@@ -18,12 +18,14 @@ from . import loop
 from .arguments import Arguments, split
 from .best_weights import BestWeights
 from .callbacks import as_callbacks
+from .checkpoints import open_folder
 from .loop import Plan
 from .measures import check_measures, read_metrics
 from .monitor import MODES, Monitor
 from .position import Position
 from .progress import check_verbose
 from .run import Run, Settings
+from .saved import Resumed
 from .scales import ADAPT_FIRST, loss_unit, take_scales, warn_of_scales
 from .sources import Shuffled, check_balanced, data_of
 from .stream import NO_DATA, Stream, is_stream
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         Memory,
         Missing,
         MonitorMode,
+        PathLike,
         Penalties,
         Seed,
         Targets,
@@ -85,6 +88,10 @@ def fit(
     monitor_mode: MonitorMode = "auto",
     callbacks: Callbacks = (),
     initial_epoch: int = 0,
+    checkpoint: PathLike | None = None,
+    every: int | None = None,
+    keep_last: int = 3,
+    resume: bool = False,
     verbose: bool | Literal[0, 1, 2, "auto"] = "auto",
 ) -> History:
     """Train ``model`` in place.
@@ -166,6 +173,16 @@ def fit(
         Where to resume: with model and optimiser state from a file of `Checkpoint` and the same data, training goes on
         with the same bits.  The seed and the states of callbacks are in the file too; without `seed` it is that one.
         (A model saved after `fit` has the best weights, not the last ones.)
+    checkpoint : str or Path, optional
+        A folder, made if it is not there, for files ``step-00000120.npz`` that hold all of the training as it was when
+        so many steps were done; see Notes.
+    every : int >= 1, optional
+        Steps from one checkpoint to the next, counted as for `Callback.on_batch_end`.  Default: one at the end of each
+        epoch.
+    keep_last : int >= 1
+        How many checkpoints remain; older ones are removed when a new one is on the disk.
+    resume : bool
+        Go on from the newest checkpoint of the folder; where there is none, begin.
     verbose : bool, 0, 1, 2 or "auto"
         On standard error: nothing (False, 0), a bar with losses and the time that is left if tqdm is installed, else
         about ten lines (True, 1, "auto"), or a line an epoch (2).  The time for compiling is left out of that estimate.
@@ -179,7 +196,7 @@ def fit(
     RuntimeWarning
         A training is resumed with another `initial_epoch` than the model has epochs behind it, so that callbacks begin
         anew; or the best weights so far are forgotten, since something else is monitored now.  Data are far from unit
-        scale, or ``dt`` looks like time stamps.
+        scale, or ``dt`` looks like time stamps.  The newest checkpoint is not whole, so that the one before is taken.
 
     Raises
     ------
@@ -190,6 +207,12 @@ def fit(
         one step, and the other chunks would have none), or that has a layer whose outputs depend on later inputs.
         Before any epoch: steps that have become too long for an explicit solver.  A metric that does not fit; if it is
         a function of your own that fails at its first call, the model gets the parameters of before the training.
+        A folder ``checkpoint`` that holds checkpoints, without ``resume``; with it, those of another network,
+        optimiser, loss, seed, data of another size, or other arguments that say which step is next; or none that is
+        whole.
+    OSError
+        A checkpoint cannot be written, because the disk is full or for another reason: those before it are as they
+        were, and the model keeps its parameters.
 
     Notes
     -----
@@ -214,6 +237,20 @@ def fit(
     come: shuffle where you make them.  An iterator is gone on with in the next epoch, an iterable is begun anew, and
     what it has beyond ``steps_per_epoch`` is not used.  Training that is resumed has the same bits if the batches are
     the same: a function of the epoch sees to that, while an iterator must be brought to the right place first.
+
+    With ``checkpoint`` a training that was cut off, at any step and in any way, goes on with ``resume=True`` as if it
+    had never stopped: with the same data and arguments it ends with the same bits and the same history.  A checkpoint
+    holds parameters, buffers, what is frozen, the optimiser's moments, step count and learning rate, the seed, the
+    place in the epoch and in the batch, sums and metrics of the epoch so far, best weights, states of callbacks, and
+    the history.  Model and optimiser take all of it.  Each is written under another name, to the disk, and renamed, and
+    has a checksum over its content; a file that is not whole is named in a warning, and called ``*.damaged`` from then
+    on.  A training that was finished returns its history at once.  Of batches, those of the epoch that were done are
+    left out; an iterator must stand at the batch that comes next, whose number, counted from the first epoch, is that
+    in the file's name.
+
+    While there are checkpoints, SIGTERM, by which clusters end a process, ends training as Ctrl-C does, under the same
+    conditions, with ``stopped`` "terminated after ..."; a second one ends the process at once.  Both write a checkpoint
+    when the present step is done.
     """
     epochs = checks.integer("epochs", epochs)
     batch_size = checks.integer("batch_size", batch_size)
@@ -241,9 +278,18 @@ def fit(
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
     callbacks = as_callbacks(callbacks)
     loss = losses.get(loss)
-    start = _start(model.trained, initial_epoch, seed)._replace(loss=losses.identity(loss))
+    folder = open_folder(checkpoint, every, keep_last, resume)
+    newest = None if folder is None else folder.newest()
+    resumed = None if newest is None else Resumed.read(newest, model)
+    if resumed is None:
+        start = _start(model.trained, initial_epoch, seed)._replace(loss=losses.identity(loss))
+        at = Position(initial_epoch)
+    else:
+        at, start = resumed.saved.position, resumed.trained._replace(callbacks=resumed.saved.callbacks)
+        initial_epoch = at.epoch
     measures = read_metrics(metrics, model, loss)
     given, held = Arguments(x, y, dt, lengths, sample_weight), _validation(validation_data)
+    sizes: dict[str, Any]
     if is_stream(x):
         _check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight)
         if standardize:
@@ -255,7 +301,7 @@ def fit(
             warn_of_times(batches)
 
         source = Stream(model, x, steps_per_epoch, loss, missing, look)
-        seen = NO_DATA
+        whole, sizes = NO_DATA, {"steps_per_epoch": source.batches}
     else:
         if steps_per_epoch is not None:
             got, of_list = checks.brief(steps_per_epoch), "; a list is data: of batches give `lambda epoch: batches`"
@@ -278,12 +324,23 @@ def fit(
         if tbptt is not None:
             _check_tbptt(model, seen)
         check_measures(measures, model, seen, whole=seen is train)
-        if standardize and initial_epoch == 0:
+        source = Shuffled(train, batch_size, drop_last, shuffle, group_by_length)
+        whole = seen.whole
+        sizes = {
+            "sequences": train.count, "time steps": train.steps, "batch_size": batch_size, "drop_last": drop_last,
+            "shuffle": shuffle, "group_by_length": group_by_length, "tbptt": tbptt,
+        }  # fmt: skip
+    same = sizes | {"loss": losses.identity(loss), "metrics": tuple(measures)}
+    if resumed is not None:
+        drawn = seed is None or isinstance(seed, np.random.Generator)
+        resumed.check(model, optimizer, None if drawn else checks.seed("seed", seed), same)
+        resumed.give(model, optimizer)
+    if not is_stream(x):
+        if standardize and initial_epoch == 0 and resumed is None:
             take_scales(model, train)
         warn_of_scales(model, seen, loss)
         warn_of_times(seen)
-        source, seen = Shuffled(train, batch_size, drop_last, shuffle, group_by_length), seen.whole
-    objective = model.objective(seen, loss, class_weight, l1, l2)._replace(unit=loss_unit(model, loss))
+    objective = model.objective(whole, loss, class_weight, l1, l2)._replace(unit=loss_unit(model, loss))
     validation = None
     if held is not None:
         with _of_validation("validation_data" if validation_split is None else "validation_split"):
@@ -300,9 +357,10 @@ def fit(
         callback.model, callback.optimizer = model, optimizer
         callback.measured, callback.initial_epoch = measured, initial_epoch
     watched = _monitor(monitor, monitor_mode, measured)
-    plan = Plan(source, validation, validation_every, initial_epoch, epochs, verbose, start)
+    plan = Plan(source, validation, validation_every, epochs, verbose, start, same, folder, resumed)
     best = partial(BestWeights, model, watched, keep_best, start.loss, initial_epoch)
-    return loop.train(Run(model, settings, Position(initial_epoch)), plan, best)
+    run = Run(model, settings, at)
+    return loop.finished(plan, best) or loop.train(run, plan, best)
 
 
 def _start(trained, initial_epoch, seed):

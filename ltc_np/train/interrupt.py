@@ -1,4 +1,4 @@
-"""Ctrl-C during training."""
+"""Signals during training: Ctrl-C, and the one by which clusters end a process."""
 
 import contextlib
 import os
@@ -6,31 +6,48 @@ import signal
 import threading
 
 MESSAGE = b"\nltc_np: training ends after this batch; Ctrl-C once more to raise KeyboardInterrupt now\n"
+TERMINATED = b"\nltc_np: training ends after this batch and its checkpoint; SIGTERM once more ends the process now\n"
 
 
 class Interrupt:
-    """A context in which the first Ctrl-C (SIGINT) only sets ``asked``; the next one is Python's own again.
+    """A context in which the first signal only sets ``asked``; the next one does what it did before.
 
     In the main thread only, the only one that signals reach; and a program that has a handler of its own keeps it.
+
+    Parameters
+    ----------
+    terminates : bool
+        Whether SIGTERM is such a signal too, and not only Ctrl-C (SIGINT).
+
+    Attributes
+    ----------
+    asked : "", "interrupted" or "terminated"
+        What the last signal has done to the training.
     """
 
-    def __init__(self):
-        self.asked, self.before = False, None
+    def __init__(self, terminates=False):
+        self.asked, self.before, self.terminates = "", {}, terminates
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            now = signal.getsignal(signal.SIGINT)
-            if now is signal.default_int_handler:
-                self.before = now
-                signal.signal(signal.SIGINT, self._note)
+            self._take(signal.SIGINT, signal.default_int_handler)
+            if self.terminates:
+                self._take(signal.SIGTERM, signal.SIG_DFL)
         return self
 
+    def _take(self, number, usual):
+        """Note a signal from now on, if what happens is what usually does."""
+        if signal.getsignal(number) is usual:
+            self.before[number] = usual
+            signal.signal(number, self._note)
+
     def _note(self, number, frame):
-        self.asked = True
-        signal.signal(signal.SIGINT, self.before)
+        self.asked = "terminated" if number == signal.SIGTERM else "interrupted"
+        signal.signal(number, self.before[number])
         with contextlib.suppress(OSError):  # there may be no terminal
-            os.write(2, MESSAGE)  # `print` may be in the middle of another line
+            os.write(2, TERMINATED if number == signal.SIGTERM else MESSAGE)  # `print` may be in the middle of a line
 
     def __exit__(self, *error):
-        if self.before is not None and signal.getsignal(signal.SIGINT) == self._note:
-            signal.signal(signal.SIGINT, self.before)
+        for number, usual in self.before.items():
+            if signal.getsignal(number) == self._note:
+                signal.signal(number, usual)

@@ -9,15 +9,20 @@ from ..network.trained import Trained
 from .batches import Batches
 from .best_weights import BestWeights
 from .callbacks.base import load_states, states
+from .checkpoints import Checkpoints
 from .clock import Clock
 from .history import History
 from .interrupt import Interrupt
 from .progress import progress
+from .recorder import Recorder
 from .run import Run
+from .saved import Resumed
 from .sources import Mapped, Shuffled
 from .stream import Stream
 
 COMPILING = "ltc_np: compiling kernels once (some seconds; kept on disk for the next run)"
+
+ALL_DONE = "all epochs done"
 
 
 class Plan(NamedTuple):
@@ -27,18 +32,24 @@ class Plan(NamedTuple):
     ----------
     train : Shuffled or Stream
     validation : Batches, Mapped or None
-    validation_every, initial_epoch, epochs, verbose : int
+    validation_every, epochs, verbose : int
     start : Trained
         Where it begins; ``callbacks`` are the states that they go on from.
+    same : dict
+        `Saved.same`.
+    folder : Checkpoints or None
+    resumed : Resumed or None
     """
 
     train: Shuffled | Stream
     validation: Batches | Mapped | None
     validation_every: int
-    initial_epoch: int
     epochs: int
     verbose: int
     start: Trained
+    same: dict
+    folder: Checkpoints | None
+    resumed: Resumed | None
 
 
 def train(run: Run, plan, make_best) -> History:
@@ -51,12 +62,20 @@ def train(run: Run, plan, make_best) -> History:
     make_best : callable
         Gives the `BestWeights`, when callbacks have begun.
     """
-    model, callbacks = run.model, run.settings.callbacks
+    model, callbacks, optimizer = run.model, run.settings.callbacks, run.settings.optimizer
     with _begun(callbacks):
         load_states(callbacks, plan.start.callbacks)
-        model.trained = plan.start._replace(callbacks=states(callbacks))
         best: BestWeights = make_best()
-        history, clock = History(), Clock(plan.epochs - plan.initial_epoch)
+        history, clock, first_lr = History(), Clock(plan.epochs - run.at.epoch), optimizer.lr
+        if plan.resumed is None:
+            model.trained = plan.start._replace(callbacks=states(callbacks))
+        else:
+            saved = plan.resumed.saved
+            best.load_state(saved.best)
+            run.load_share(saved.shares[0])
+            history, first_lr = saved.history, saved.rates.first
+        recorder = Recorder(plan.folder, run, plan.same, best, history, clock, first_lr)
+        recorder.begin()
         display = progress(clock, plan.verbose)
         try:
             with (
@@ -64,42 +83,65 @@ def train(run: Run, plan, make_best) -> History:
                 model.engine.announced(lambda: display.line(COMPILING)),
                 # What overflows is seen and reported by `Run.check_finite`, not by NumPy's warnings.
                 np.errstate(over="ignore", invalid="ignore"),
-                Interrupt() as interrupt,
+                Interrupt(terminates=plan.folder is not None) as interrupt,
             ):
-                history.stopped = _epochs(run, plan, best, history, clock, display, interrupt)
+                history.stopped = _epochs(run, plan, best, history, recorder, display, interrupt)
         finally:
             display.close()
             if not run.diverged:
                 best.restore()
-            history.best_epoch, history.seconds = best.epoch, clock.elapsed
+            history.best_epoch, history.seconds = best.epoch, recorder.seconds
     return history
 
 
-def _epochs(run, plan, best, history, clock, display, interrupt):
+def finished(plan, make_best) -> History | None:
+    """The history of a training that nothing is left of, where the checkpoint says so; the model has its best weights.
+
+    None where there is something to do.
+    """
+    if plan.resumed is None:
+        return None
+    saved, best = plan.resumed.saved, make_best()
+    if saved.ended != "callback" and saved.position.epoch < plan.epochs:
+        return None
+    best.restore()
+    if saved.ended != "callback":
+        saved.history.stopped = ALL_DONE
+    return saved.history
+
+
+def _epochs(run, plan, best, history, recorder, display, interrupt):
     """All epochs; why there are no more of them."""
     model, callbacks = run.model, run.settings.callbacks
     for epoch in range(run.at.epoch, plan.epochs):
-        logs = run.epoch(plan.train, interrupt, lambda: None)
+        logs = run.epoch(plan.train, interrupt, lambda: recorder.look(interrupt.asked))
         if logs is None:
             run.check_last_step(plan.train, epoch)
-            return f"interrupted after {epoch} epochs and a part of the next one"
+            return f"{interrupt.asked} after {epoch} epochs and a part of the next one"
         if plan.validation and ((epoch + 1) % plan.validation_every == 0 or epoch + 1 == plan.epochs):
             results = run.evaluate(plan.validation)
             run.check_finite(results["loss"], "validation loss")
             logs |= {f"val_{name}": value for name, value in results.items()}
         best.look(epoch, logs)
         history.add(epoch, logs)
-        clock.epoch()
+        recorder.clock.epoch()
         display.epoch(epoch, logs)
         stops = [callback for callback in callbacks if _is_true(callback.on_epoch_end(epoch, logs))]
         model.trained = model.trained._replace(epochs=epoch + 1, callbacks=states(callbacks))
         stops += [callback for callback in callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
         if stops or interrupt.asked:
             break
+        if epoch + 1 < plan.epochs:
+            recorder.look_after_epoch()
     run.check_last_step(plan.train, epoch)
     if stops:
-        return f"stopped by {type(stops[0]).__name__} after {epoch + 1} epochs"
-    return f"interrupted after {epoch + 1} epochs" if interrupt.asked else "all epochs done"
+        history.stopped, ended = f"stopped by {type(stops[0]).__name__} after {epoch + 1} epochs", "callback"
+    elif interrupt.asked:
+        history.stopped, ended = f"{interrupt.asked} after {epoch + 1} epochs", ""
+    else:
+        history.stopped, ended = ALL_DONE, "epochs"
+    recorder.write(ended)
+    return history.stopped
 
 
 def _is_true(answer):

@@ -51,6 +51,19 @@ class Run:
         self.updated = self.diverged = self.measured = self.misfit = False
         self.start, self.latest = (model.theta.copy(), model.buffer_vector.copy()), None
 
+    def share(self):
+        """What of a checkpoint depends on this process's share of the data; plain data, for `load_share`."""
+        return {
+            "metrics": {name: metric.state() for name, metric in self.settings.metrics.items()},
+            "state": self.at.state,
+        }
+
+    def load_share(self, share):
+        """Go on from a `share`."""
+        for name, metric in self.settings.metrics.items():
+            metric.load_state(share["metrics"][name])
+        self.at = self.at._replace(state=share["state"])
+
     def epoch(self, source, interrupt, look):
         """One optimiser step for each chunk of each batch, from where training is; the logs.
 

@@ -4,6 +4,7 @@ import errno
 import os
 import pathlib
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -197,7 +198,8 @@ def test_the_content_is_on_the_disk_before_it_gets_its_name(path, monkeypatch):
     calls, (fsync, replace) = [], (os.fsync, os.replace)
 
     def synced(descriptor):
-        calls.append(("fsync", os.fstat(descriptor).st_size))
+        found = os.fstat(descriptor)
+        calls.append(("fsync", "folder" if stat.S_ISDIR(found.st_mode) else found.st_size))
         fsync(descriptor)
 
     def renamed(source, target):
@@ -209,7 +211,8 @@ def test_the_content_is_on_the_disk_before_it_gets_its_name(path, monkeypatch):
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", renamed)
     write(path, ARRAYS)
-    assert calls == [("fsync", path.stat().st_size), ("replace", path.stat().st_size)]
+    size = path.stat().st_size
+    assert calls == [("fsync", size), ("replace", size), ("fsync", "folder")]  # and then the name
 
 
 @pytest.mark.parametrize("free", [0, 100, 4000])

@@ -1,0 +1,152 @@
+"""The folder in which a training keeps checkpoints: their names, the newest whole one, and which are removed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pathlib
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from .. import io
+from ..base import archive, checks, files
+
+if TYPE_CHECKING:
+    from ..base.types import Numbers, PathLike
+
+NAME = re.compile(r"step-(\d{8,})\.npz")
+DAMAGED = ".damaged"  # is added to the name of a file that is not whole, which is then no checkpoint any more
+
+
+class Content(NamedTuple):
+    """A checkpoint that is whole: its path, and its arrays as `io.read_checkpoint` gives them."""
+
+    path: pathlib.Path
+    arrays: dict[str, Numbers]
+
+
+class Checkpoints:
+    """A folder of checkpoints ``step-00000120.npz``, named by the steps that the training had made.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    every : int or None
+        Steps from one to the next; None: they are due when epochs end.
+    keep_last : int
+        How many remain.
+    """
+
+    def __init__(self, folder: pathlib.Path, every: int | None, keep_last: int) -> None:
+        self.folder, self.every, self.keep_last = folder, every, keep_last
+
+    def numbered(self) -> list[tuple[int, pathlib.Path]]:
+        """Number and path of each, in order."""
+        found = ((NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
+        return sorted((int(match[1]), path) for match, path in found if match)
+
+    def newest(self) -> Content | None:
+        """The newest one that is whole; None where there is none at all.
+
+        Those that are not whole are named in a warning, and get another name.
+
+        Raises
+        ------
+        ValueError
+            None of them is whole.
+        OSError
+            One cannot be read.
+        """
+        paths = [path for _, path in reversed(self.numbered())]
+        wrong: list[str] = []
+        for path in paths:
+            try:
+                content = Content(path, io.read_checkpoint(path))
+            except (ValueError, OSError) as error:
+                if isinstance(error, OSError) and error.errno != errno.EIO:  # which is what a bad disk says
+                    raise
+                wrong.append(str(error))
+                continue
+            for damaged in paths[: len(wrong)]:
+                os.replace(damaged, f"{damaged}{DAMAGED}")
+            if wrong:
+                checks.warn(
+                    f"ltc_np: training goes on from the checkpoint {path}, since newer ones are not whole and are now "
+                    f"called *{DAMAGED}: {'; '.join(wrong)}"
+                )
+            return content
+        if wrong:
+            raise ValueError(
+                f"`checkpoint` must have a checkpoint that is whole to resume from, got {'; '.join(wrong)}: remove "
+                "what is there to begin anew, or take another folder"
+            )
+        return None
+
+    def is_due(self, last: int, step: int) -> bool:
+        """Whether one is due at a step, where the last one was of step ``last``."""
+        return self.every is not None and step // self.every > last // self.every
+
+    def write(self, step: int, arrays: dict[str, Numbers]) -> None:
+        """Write one, what `io.checkpoint` gave, whole or not at all; then remove the oldest beyond ``keep_last``.
+
+        Raises
+        ------
+        OSError
+            There is no room, no right, ...; those that were there are as they were.
+        """
+        path = self.folder / f"step-{step:08d}.npz"
+        try:
+            archive.write(path, arrays)
+        except OSError as error:
+            raise _told(path, error) from None
+        for _, old in self.numbered()[: -self.keep_last]:
+            old.unlink(missing_ok=True)
+
+
+def _told(path: pathlib.Path, error: OSError) -> OSError:
+    """The error, and what has become of everything else."""
+    rest = "the checkpoints before it are as they were, and training ended with the parameters of then"
+    return OSError(error.errno, f"{error.strerror}; {rest}", str(path))
+
+
+def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, resume: bool) -> Checkpoints | None:
+    """`Checkpoints` for the arguments of `fit`, None without; the folder is made.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument that does not fit; a folder that has checkpoints, of a training that is not resumed.
+    OSError
+        The folder cannot be made, or takes no files.
+    """
+    resume, keep_last = checks.boolean("resume", resume), checks.integer("keep_last", keep_last)
+    if every is not None:
+        every = checks.integer("every", every)
+    if checkpoint is None:
+        for name, value in (("every", every), ("resume", resume or None)):
+            if value is not None:
+                raise ValueError(f"`{name}` must be left out without a folder `checkpoint`, got {value}")
+        return None
+    if not isinstance(checkpoint, (str, os.PathLike)):
+        raise TypeError(f"`checkpoint` must be a folder, a str or a Path, got {checks.brief(checkpoint)}")
+    folder = pathlib.Path(checkpoint)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"`checkpoint` must be a folder, got the file {folder}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise type(error)(
+            f"`checkpoint` must be a folder that is there or can be made, got {folder}: {error}"
+        ) from None
+    found = Checkpoints(folder, every, keep_last)
+    numbered = found.numbered()
+    if numbered and not resume:
+        raise ValueError(
+            f"`checkpoint` must be a folder without checkpoints, got {folder} with {numbered[-1][1].name}: give "
+            "resume=True to go on from there, or another folder"
+        )
+    try:
+        files.check_writable(folder / "step")
+    except OSError as error:
+        raise type(error)(f"`checkpoint` must be a folder that takes new files, got {folder}: {error}") from None
+    return found

@@ -1,0 +1,103 @@
+"""Checkpoints while a training runs: when one is due, and of what it is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import io
+from ..base import checks
+from .callbacks.base import states
+from .saved import Rates, Saved
+
+if TYPE_CHECKING:
+    from ..base.types import Numbers
+    from .best_weights import BestWeights
+    from .checkpoints import Checkpoints
+    from .clock import Clock
+    from .history import History
+
+
+class Recorder:
+    """Writes checkpoints of a training; without a folder, none.
+
+    Parameters
+    ----------
+    folder : Checkpoints or None
+    run : Run
+    same : dict
+        `Saved.same`.
+    best : BestWeights
+    history : History
+        Its ``seconds`` are those before this call.
+    clock : Clock
+    first_lr : float or schedule
+        That of the optimiser when training began.
+    """
+
+    def __init__(
+        self,
+        folder: Checkpoints | None,
+        run: Any,
+        same: dict[str, Any],
+        best: BestWeights,
+        history: History,
+        clock: Clock,
+        first_lr: Any,
+    ) -> None:
+        self.folder, self.run, self.same, self.best, self.history = folder, run, same, best, history
+        self.clock, self.first_lr, self.before = clock, first_lr, history.seconds
+        self.last, self.warned = run.at.step, False
+
+    @property
+    def seconds(self) -> float:
+        """What the training has taken, with the calls before this one."""
+        return self.before + self.clock.elapsed
+
+    def begin(self) -> None:
+        """Refuse what could not be written, before there is anything to lose."""
+        if self.folder is not None:
+            self._content("")
+
+    def look(self, asked: object) -> None:
+        """Between two steps: write if it is due, or if training was asked to end."""
+        if self.folder is not None and (asked or self.folder.is_due(self.last, self.run.at.step)):
+            self.write()
+
+    def look_after_epoch(self) -> None:
+        """Between two epochs."""
+        if self.folder is not None and self.folder.every is None:
+            self.write()
+        else:
+            self.look(False)
+
+    def write(self, ended: str = "") -> None:
+        """Write one now; ``ended`` as of `Saved`."""
+        if self.folder is None:
+            return
+        self.run.trainer.store()
+        self.last = self.run.at.step
+        if self._is_finite():
+            self.folder.write(self.last, self._content(ended))
+        elif not self.warned:
+            self.warned = True
+            checks.warn(
+                f"ltc_np: no checkpoint is written at step {self.last}, since parameters, buffers or moments of the "
+                "optimiser are not finite"
+            )
+
+    def _is_finite(self) -> bool:
+        """Whether a file of it could be read again; if not, the next step will say what is wrong."""
+        model, optimizer = self.run.model, self.run.settings.optimizer
+        arrays = (model.theta, model.buffer_vector, *optimizer.moments.values())
+        return all(bool(np.isfinite(array).all()) for array in arrays)
+
+    def _content(self, ended: str) -> dict[str, Numbers]:
+        run, optimizer, history = self.run, self.run.settings.optimizer, self.history
+        history.best_epoch, history.seconds = self.best.epoch, self.seconds
+        saved = Saved(
+            self.same, run.at, (run.share(),), states(run.settings.callbacks), self.best.state(), history,
+            Rates.of(optimizer, self.first_lr), ended,
+        )  # fmt: skip
+        return io.checkpoint(run.model, optimizer, saved.plain())

@@ -1,0 +1,189 @@
+"""What a checkpoint says of a training, beside the model and the optimiser's state: written, compared, taken again."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import io
+from ..base import checks
+from ..base.described import same
+from .history import History
+from .position import Position
+
+if TYPE_CHECKING:
+    from ..base.types import State
+    from ..io import Found
+    from ..model import Model
+    from ..network.trained import Trained
+    from ..optim.base import Optimizer
+    from .checkpoints import Content
+
+ENDED = ("", "epochs", "callback")
+
+
+class Rates(NamedTuple):
+    """Of the optimiser, beside its state: the epoch that it was asked with, its learning rate now and when training
+    began; None for a schedule, which counts by itself."""
+
+    epoch: int | None
+    now: float | None
+    first: float | None
+
+    @classmethod
+    def of(cls, optimizer: Optimizer, first: Any) -> Rates:
+        """Those of an optimiser that had ``first`` as its ``lr`` when training began."""
+        now = optimizer.lr
+        return cls(optimizer.epoch, None if callable(now) else now, None if callable(first) else first)
+
+    def give(self, optimizer: Optimizer) -> None:
+        """Let the optimiser go on; a learning rate that is another one than at the beginning was set by hand."""
+        optimizer.epoch = self.epoch
+        if self.now is not None and not callable(optimizer.lr) and optimizer.lr == self.first:
+            optimizer.lr = self.now
+
+
+class Saved(NamedTuple):
+    """How far a training is.
+
+    Attributes
+    ----------
+    same : dict
+        Arguments that must be the same when it is resumed, by the names of `fit`.
+    position : Position
+        Without its state, which is among ``shares``.
+    shares : tuple of dict
+        What depends on a process's share of the data, for each process: ``metrics``, the states of metrics by name, and
+        ``state``, that of the position.
+    callbacks : tuple of (str, dict)
+        As of `Trained`, but of now.
+    best : dict
+        `BestWeights.state`.
+    history : History
+    rates : Rates
+    ended : "", "epochs" or "callback"
+        What has ended it, if anything has for good.
+    """
+
+    same: dict[str, Any]
+    position: Position
+    shares: tuple[State, ...]
+    callbacks: tuple[tuple[str, State], ...]
+    best: State
+    history: History
+    rates: Rates
+    ended: str
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data, for a file."""
+        history = self.history
+        return self._asdict() | {
+            "position": self.position._replace(state=None)._asdict(),
+            "rates": self.rates._asdict(),
+            "history": {
+                "epoch": np.array(history.epoch, np.int64),
+                "val_epoch": np.array(history.val_epoch, np.int64),
+                "columns": {name: np.array(values, np.float64) for name, values in history.items()},
+                "best_epoch": history.best_epoch,
+                "stopped": history.stopped,
+                "seconds": history.seconds,
+            },
+        }
+
+    @classmethod
+    def of_plain(cls, plain: dict[str, Any]) -> Saved:
+        """Inverse of `plain`.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            Something is not as `plain` makes it.
+        """
+        position, rates = Position(**plain["position"]), Rates(**plain["rates"])
+        for name in ("epoch", "batch", "chunk", "step"):
+            checks.integer(name, getattr(position, name), 0)
+        for name in ("total", "weights"):
+            checks.number(name, getattr(position, name), -math.inf)
+        history, told = History(), plain["history"]
+        history.epoch, history.val_epoch = told["epoch"].tolist(), told["val_epoch"].tolist()
+        history.update({name: values.tolist() for name, values in told["columns"].items()})
+        history.best_epoch, history.stopped, history.seconds = (
+            told[name] for name in ("best_epoch", "stopped", "seconds")
+        )
+        checks.one_of("ended", plain["ended"], ENDED)
+        return cls(**plain | {"position": position, "rates": rates, "history": history})
+
+
+class Resumed(NamedTuple):
+    """A checkpoint that a training goes on from: the file, what it holds, and what it says of the training."""
+
+    content: Content
+    found: Found
+    saved: Saved
+
+    @classmethod
+    def read(cls, content: Content, model: Model) -> Resumed:
+        """What the content of a checkpoint stands for; nothing is done with the model."""
+        found = io.load_checkpoint(content.path, content.arrays, type(model), model.backend)
+        try:
+            if found.model.trained is None:
+                raise ValueError("it does not say what the model was trained with")
+            return cls(content, found, Saved.of_plain(found.training or {}))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{content.path}: damaged: {checks.one_line(error)}") from None
+
+    @property
+    def trained(self) -> Trained:
+        """That of the model when the checkpoint was written."""
+        return self.found.model.trained
+
+    def check(self, model: Model, optimizer: Optimizer, seed: int | None, now: dict[str, Any]) -> None:
+        """Refuse to go on with another network, optimiser, seed or other arguments.
+
+        Parameters
+        ----------
+        model, optimizer
+        seed : int or None
+            None: that of the checkpoint is taken.
+        now : dict
+            As ``Saved.same``, of this call.
+        """
+        before = self.saved.same | {"optimizer": self.found.optimizer} | _network(self.found.model)
+        now = now | {"optimizer": type(optimizer).__name__} | _network(model)
+        if seed is not None:
+            before, now = before | {"seed": self.trained.seed}, now | {"seed": seed}
+        names = [name for name in now if not same(before.get(name), now[name])]
+        if names:
+            told = ", ".join(_told(name, _shown(before.get(name)), _shown(now[name])) for name in names)
+            raise ValueError(
+                f"`checkpoint` must hold a training with the same arguments to resume it, got {self.content.path} with "
+                f"{told}: give these, or another folder"
+            )
+
+    def give(self, model: Model, optimizer: Optimizer) -> None:
+        """Let model and optimiser be as they were when the checkpoint was written."""
+        was = self.found.model
+        model.theta[:], model.buffer_vector[:] = was.theta, was.buffer_vector
+        model.trainable, model.best, model.trained = was.trainable, was.best, was.trained
+        optimizer.load_state(self.found.state or {})
+        self.saved.rates.give(optimizer)
+
+
+def _network(model: Model) -> dict[str, Any]:
+    """What makes a network, for comparison."""
+    return {
+        "layers": model.layers,
+        "dtype": model.dtype.name,
+        "return_sequences": model.return_sequences,
+    }
+
+
+def _told(name: str, before: str, now: str) -> str:
+    return f"{name} {before} (now {now})" if before != now else f"{name} {before} (now with other numbers inside)"
+
+
+def _shown(value: object) -> str:
+    text = ", ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

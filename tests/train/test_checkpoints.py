@@ -1,0 +1,132 @@
+"""`fit(..., checkpoint=)`: a training that was cut off anywhere goes on with the same bits and the same history."""
+
+import re
+
+import numpy as np
+import pytest
+
+from ltc_np import (
+    LTC,
+    SGD,
+    Adam,
+    AutoNCP,
+    Callback,
+    Dense,
+    Dropout,
+    EarlyStopping,
+    Model,
+    ReduceLROnPlateau,
+    load,
+)  # fmt: skip
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(20, 6, 2))
+Y = np.cumsum(X, axis=1) / 3
+HELD = {"x": X[:7], "y": Y[:7] - 0.4 * X[:7]}
+
+
+def network(seed=0, units=8):
+    layers = LTC(AutoNCP(units, 4)), Dropout(0.2), Dense(2)
+    return Model(*layers, input_dim=2, seed=seed, backend="numpy")
+
+
+class Cut(Exception):
+    """What ends a training as a crash would."""
+
+
+class Cuts(Callback):
+    """Ends training after some step, with an error."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_batch_end(self, step, logs):
+        if step == self.step:
+            raise Cut
+
+
+OPTIONS = {
+    "epochs": 4, "batch_size": 6, "seed": 3, "validation_data": HELD, "metrics": ["mae", "r2"], "verbose": 0,
+}  # fmt: skip
+
+
+def trained(folder=None, cut=None, model=None, resume=True, **options):
+    """A model and the history of its training; None where it was cut off."""
+    model = network() if model is None else model
+    optimizer = options.pop("optimizer", None) or Adam(0.05)
+    callbacks = [ReduceLROnPlateau(1, factor=0.5), EarlyStopping(50), *([] if cut is None else [Cuts(cut)])]
+    if folder is not None:
+        options |= {"checkpoint": folder, "resume": resume}
+    try:
+        history = model.fit(X, Y, optimizer=optimizer, callbacks=callbacks, **OPTIONS | options)
+    except Cut:
+        return model, optimizer, None
+    return model, optimizer, history
+
+
+def text(model, optimizer, history):
+    """All that a training leaves behind but the seconds, to the bit."""
+    best, state = model.best, optimizer.state()
+    return repr((
+        model.theta.tobytes(), model.buffer_vector.tobytes(), optimizer.lr, optimizer.epoch,
+        {name: np.asarray(values).tobytes() for name, values in state.items()},
+        None if best is None else best._replace(theta=best.theta.tobytes()), model.trained,
+        dict(history), history.epoch, history.val_epoch, history.best_epoch, history.stopped,
+    ))  # fmt: skip
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("tbptt", [None, 2])
+@pytest.mark.parametrize("every", [None, 1, 5])
+def test_a_training_that_is_cut_off_goes_on_with_the_same_bits(every, tbptt, tmp_path):
+    """In the first epoch, in the middle of a batch with tbptt, at borders of epochs, several times."""
+    whole = text(*trained(tbptt=tbptt))
+    for cut in (0, 1, 7, 8, 11, 15, None):
+        found = trained(tmp_path, cut, every=every, tbptt=tbptt)
+    assert text(*found) == whole
+    again = trained(tmp_path, every=every, tbptt=tbptt)  # nothing is left to be done
+    assert text(*again) == whole
+
+
+def test_the_last_ones_are_kept_and_a_checkpoint_is_a_model(tmp_path):
+    trained(tmp_path, 9, every=2, keep_last=2)
+    assert names(tmp_path) == ["step-00000006.npz", "step-00000008.npz"]
+    optimizer = Adam()
+    model = load(tmp_path / "step-00000008.npz", optimizer=optimizer)
+    assert optimizer.t == 8 and model.trained.epochs == 1  # it was written before the validation of the second one
+    trained(tmp_path, 9, every=3, keep_last=1)
+    assert names(tmp_path) == ["step-00000009.npz"]
+
+
+def test_a_folder_with_checkpoints_is_not_written_to(tmp_path):
+    trained(tmp_path / "a" / "b", 5, resume=False)
+    before = names(tmp_path / "a" / "b")
+    with pytest.raises(ValueError, match="without checkpoints, got .*b with step-00000004.npz: give resume=True to go"):
+        trained(tmp_path / "a" / "b", resume=False)
+    assert names(tmp_path / "a" / "b") == before == ["step-00000004.npz"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"batch_size": 5}, "batch_size 6 (now 5)"),
+        ({"seed": 4}, "seed 3 (now 4)"),
+        ({"metrics": ["r2"]}, "metrics 'mae', 'r2' (now 'r2')"),
+        ({"loss": "mae"}, "loss 'mse' (now 'mae')"),
+        ({"tbptt": 3}, "tbptt None (now 3)"),
+        ({"optimizer": SGD(0.05)}, "optimizer 'Adam' (now 'SGD')"),
+        ({"shuffle": False, "drop_last": True}, "drop_last False (now True), shuffle True (now False)"),
+        ({"validation_data": None, "validation_split": 0.25}, "sequences 20 (now 15)"),
+        ({"model": network(units=9)}, "AutoNCP(units=9, output_size=4"),
+        ({"model": Model(*network().layers, input_dim=2, dtype="float64")}, "dtype 'float32' (now 'float64')"),
+    ],
+)
+def test_another_training_is_refused(options, words, tmp_path):
+    trained(tmp_path, 5)
+    before = names(tmp_path)
+    with pytest.raises(ValueError, match=f"must hold a training with the same arguments.*{re.escape(words)}"):
+        trained(tmp_path, **options)
+    assert names(tmp_path) == before
