@@ -2,7 +2,7 @@
 
 The file holds flat arrays and one JSON text that names them: layers by registry name and arguments, wirings by
 their edges (never by a random generator run again).  A checkpoint of `fit` is such a file too; it also says how far a
-training is, and has a checksum over all of it.
+training is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import kernels
-from .base import archive, checks, files, seal
+from .base import archive, checks, files
 from .base.calls import explained
 from .base.described import same
 from .layers import Stack, codec
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .base.types import Backend, Numbers, PathLike
     from .cells.base import Layer
-    from .layers.codec import Decoder, Encoder
+    from .layers.codec import Decoder
     from .model import Model
 
 
@@ -78,14 +78,14 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
 
 
 def checkpoint(model: Model, optimizer: Optimizer, training: Mapping[str, Any]) -> dict[str, Numbers]:
-    """The arrays of what `save` writes, of how far a training is (plain data), and a checksum over all of them.
+    """The arrays that `save` writes, and how far a training is (plain data) with them.
 
     Raises
     ------
     TypeError, ValueError
         As of `save`.
     """
-    return seal.sealed(_content(model, optimizer, training))
+    return _content(model, optimizer, training)
 
 
 def _content(model: Model, optimizer: Optimizer | None, training: Mapping[str, Any] | None) -> dict[str, Numbers]:
@@ -110,8 +110,10 @@ def _content(model: Model, optimizer: Optimizer | None, training: Mapping[str, A
         buffers = best.pop("buffers")
         meta["best"] = best if buffers is None else best | {"buffers": encoder.value(buffers)}
     if model.trained is not None:
+        for name, state in model.trained.callbacks:
+            codec.check_plain(f"`state` of the callback {name}", state)
         meta["trained"] = model.trained._asdict() | {
-            "callbacks": [[name, _encode_state(name, state, encoder)] for name, state in model.trained.callbacks]
+            "callbacks": [[name, encoder.value(state)] for name, state in model.trained.callbacks]
         }
     if model.notes is not None:
         meta["notes"] = _check_notes(model.notes)
@@ -123,13 +125,6 @@ def _content(model: Model, optimizer: Optimizer | None, training: Mapping[str, A
     content |= {f"array{k}": array for k, array in enumerate(encoder.arrays)}
     _check_loadable(meta, text, content)
     return content
-
-
-def _encode_state(name: str, state: Mapping[str, Any], encoder: Encoder) -> Any:
-    try:
-        return encoder.value(state)
-    except TypeError as error:
-        raise TypeError(f"`state` of the callback {name}: {error}") from None
 
 
 def _check_notes(notes: Any) -> dict[str, Any]:
@@ -210,10 +205,7 @@ def read_checkpoint(path: pathlib.Path) -> dict[str, Numbers]:
         It is not whole.
     """
     with _of_file(path):
-        content = archive.read(path)
-        if not seal.is_whole(content):
-            raise archive.FileError("damaged: its checksum is not that of what it holds")
-    return content
+        return archive.read(path)
 
 
 def load_checkpoint(path: pathlib.Path, content: Mapping[str, Numbers], kind: type[Model], backend: Backend) -> Found:
@@ -278,9 +270,6 @@ def _listed(names: Iterable[str]) -> str:
 
 def _rebuild(content: Mapping[str, Numbers], kinds: Sequence[type[Model]], backend: Backend) -> Found:
     """What the arrays of a file stand for."""
-    if seal.SEAL in content and not seal.is_whole(content):
-        raise archive.FileError("damaged: its checksum is not that of what it holds")
-    content = {name: array for name, array in content.items() if name != seal.SEAL}
     meta, room = _read_meta(content), _room(content)
     decoder = codec.Decoder([content[name] for name in _array_names(content)], room)
     stack = Stack(tuple(map(decoder.layer, meta["layers"])))

@@ -77,6 +77,14 @@ class Encoder:
         return [name, self.value(layer.config())]
 
 
+def check_plain(name: str, value: Any) -> None:
+    """Refuse a value that has no form, by a name for it."""
+    try:
+        Encoder().value(value)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+
+
 class Decoder:
     """Inverse of `Encoder`.  Anything may be wrong with a form, and the errors may be of any kind; but nothing is built
     that the file has no numbers for.

@@ -98,15 +98,14 @@ class Checkpoints:
         try:
             archive.write(path, arrays)
         except OSError as error:
-            raise _told(path, error) from None
+            told = f"{error.strerror}, and the checkpoints before it are as they were"
+            raise OSError(error.errno, told, str(path)) from None
+        self.remove_old()
+
+    def remove_old(self) -> None:
+        """Remove the oldest beyond ``keep_last``, when the newest is known to be whole."""
         for _, old in self.numbered()[: -self.keep_last]:
             old.unlink(missing_ok=True)
-
-
-def _told(path: pathlib.Path, error: OSError) -> OSError:
-    """The error, and what has become of everything else."""
-    rest = "the checkpoints before it are as they were, and training ended with the parameters of then"
-    return OSError(error.errno, f"{error.strerror}; {rest}", str(path))
 
 
 def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, resume: bool) -> Checkpoints | None:
@@ -135,9 +134,7 @@ def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise type(error)(
-            f"`checkpoint` must be a folder that is there or can be made, got {folder}: {error}"
-        ) from None
+        raise type(error)(f"`checkpoint` must be a folder that can be made, got {folder}: {error.strerror}") from None
     found = Checkpoints(folder, every, keep_last)
     numbered = found.numbered()
     if numbered and not resume:

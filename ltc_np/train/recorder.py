@@ -59,6 +59,7 @@ class Recorder:
         """Refuse what could not be written, before there is anything to lose."""
         if self.folder is not None:
             self._content("")
+            self.folder.remove_old()  # who goes on with fewer of them may need the room
 
     def look(self, asked: object) -> None:
         """Between two steps: write if it is due, or if training was asked to end."""

@@ -9,6 +9,7 @@ import numpy as np
 from .. import losses
 from ..base import checks
 from ..base.workspace import Workspace
+from ..layers import codec
 from ..network.engine import Objective
 from ..network.outputs import last_outputs
 from ..optim import Optimizer, global_norm
@@ -53,10 +54,10 @@ class Run:
 
     def share(self):
         """What of a checkpoint depends on this process's share of the data; plain data, for `load_share`."""
-        return {
-            "metrics": {name: metric.state() for name, metric in self.settings.metrics.items()},
-            "state": self.at.state,
-        }
+        found = {name: metric.state() for name, metric in self.settings.metrics.items()}
+        for name, state in found.items():
+            codec.check_plain(f"`state` of the metric {name}", state)
+        return {"metrics": found, "state": self.at.state}
 
     def load_share(self, share):
         """Go on from a `share`."""

@@ -9,7 +9,7 @@ from support.backends import BACKENDS
 from support.processes import python
 
 from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Checkpoint, load
-from ltc_np.train.interrupt import MESSAGE, Interrupt
+from ltc_np.train.interrupt import MESSAGE, TERMINATED, Interrupt
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of POSIX")
 
@@ -26,18 +26,18 @@ def small():
 class Presses(Callback):
     """Presses Ctrl-C after some steps, or at the end of some epochs, and writes down all that happens."""
 
-    def __init__(self, *steps, epochs=()):
-        self.steps, self.epochs, self.seen = steps, epochs, []
+    def __init__(self, *steps, epochs=(), number=signal.SIGINT):
+        self.steps, self.epochs, self.seen, self.number = steps, epochs, [], number
 
     def on_batch_end(self, step, logs):
         self.seen.append(step)
         if step in self.steps:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self.number)
 
     def on_epoch_end(self, epoch, logs):
         self.seen.append(f"epoch {epoch}")
         if epoch in self.epochs:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self.number)
 
     def on_train_end(self):
         self.seen.append("end")
@@ -247,3 +247,97 @@ def test_a_process_that_gets_the_signal_from_outside(times):
     wanted = ["True interrupted True", "True"] if times == 1 else ["KeyboardInterrupt True", "True"]
     assert done.stdout.splitlines() == wanted
     assert done.stderr.strip() == MESSAGE.decode().strip()
+
+
+# ----------------------------------------------------------------------------------------------- with checkpoints
+
+
+def newest(folder):
+    return max(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "message"),
+    [(signal.SIGINT, "interrupted", MESSAGE), (signal.SIGTERM, "terminated", TERMINATED)],
+    ids=["SIGINT", "SIGTERM"],
+)
+@pytest.mark.parametrize("step", [6, 7, 8])
+def test_a_checkpoint_is_written_and_training_goes_on_from_it(number, word, message, step, tmp_path, capfd):
+    """After a step inside of an epoch, and after its last one, which is validated."""
+    x, y = sines()
+    options, whole, model = OPTIONS | {"validation_data": (x, -y), "metrics": "mae"}, small(), small()
+    expected = whole.fit(x, y, **options | {"optimizer": SGD(0.1)})
+    presses = Presses(step, number=number)
+    history = model.fit(
+        x, y, callbacks=presses, checkpoint=tmp_path, every=100, **options | {"optimizer": SGD(0.1)}
+    )  # fmt: skip
+    epochs = (step + 1) // 3
+    assert history.stopped == f"{word} after {epochs} epochs" + ("" if step == 8 else " and a part of the next one")
+    assert capfd.readouterr().err == message.decode()
+    assert presses.seen[-1] == "end" and history.epoch == list(range(epochs))
+    assert np.array_equal(model.theta, model.best.theta)
+    assert newest(tmp_path) == f"step-{step + 1:08d}.npz"
+    again = small()
+    history = again.fit(x, y, checkpoint=tmp_path, resume=True, **options | {"optimizer": SGD(0.1)})
+    assert np.array_equal(again.theta, whole.theta)
+    assert (history, history.stopped) == (expected, expected.stopped)
+
+
+def test_the_signal_of_clusters_is_left_alone_without_checkpoints():
+    with Interrupt():
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with Interrupt(terminates=True) as interrupt:
+        signal.raise_signal(signal.SIGTERM)
+        assert interrupt.asked == "terminated"
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # the next one ends the process
+        signal.raise_signal(signal.SIGINT)
+        assert interrupt.asked == "interrupted"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with Interrupt(terminates=True):
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN  # as a parent process may want it
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_process_that_is_terminated_from_outside(times, tmp_path):
+    """The first signal lets it write a checkpoint and go on behind `fit`; the second ends it."""
+    done = python(
+        """
+        import os, signal, sys, threading, time
+        import numpy as np
+        from ltc_np import LTCRNN, AutoNCP
+
+        x = np.random.default_rng(0).normal(size=(64, 20, 1))
+        model = LTCRNN(AutoNCP(16, 1), 1, seed=0, backend="numpy")
+        times, began = int(sys.argv[2]), threading.Event()
+
+        def ends():
+            began.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            while times == 2 and signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+                time.sleep(0.001)
+            if times == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=ends).start()
+
+        def note(epoch, logs):
+            began.set()
+            while times == 2:
+                time.sleep(0.01)
+
+        history = model.fit(x, x, epochs=10**6, callbacks=note, checkpoint=sys.argv[1], every=10**6, verbose=0)
+        print(history.stopped.split()[0], os.listdir(sys.argv[1]) != [])
+        """,
+        arguments=[str(tmp_path), str(times)],
+        timeout=120,
+        check=False,
+    )
+    assert done.stderr.strip() == TERMINATED.decode().strip()
+    if times == 1:
+        assert (done.returncode, done.stdout.strip()) == (0, "terminated True")
+    else:
+        assert (done.returncode, done.stdout.strip()) == (-signal.SIGTERM, "")

@@ -1,0 +1,53 @@
+"""Processes that are killed in the middle of a training: nothing that was on the disk is lost, and no bit differs."""
+
+import json
+import os
+
+import pytest
+from support.processes import python
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes that fork")
+
+
+def found(*arguments):
+    """What a function of `support.crashes` found, in a process of its own."""
+    done = python("import sys\nfrom support import crashes\ncrashes.main(*sys.argv[1:])", arguments=list(arguments))
+    return json.loads(done.stdout)
+
+
+def at_random(folder, trust, kills, what):
+    """With two checkpoints kept, one after every step or after every fourth: SIGKILL from outside, at any moment."""
+    counts = {}
+    for every in (1, 4):
+        part = found("killed_at_random", str(folder), str(kills // 2), str(every), "2", str(kills + every))
+        counts = {name: counts.get(name, 0) + number for name, number in part.items()}
+        folder = folder / "next"
+        folder.mkdir()
+    assert counts["killed"] == kills and counts["finished"] >= 2
+    assert counts["different"] == counts["steps lost"] == 0
+    trust.record("checkpoints", {
+        f"trainings killed by SIGKILL at a random moment and resumed ({what})": counts["killed"],
+        f"of these trainings, finished and compared with one that was never killed ({what})": counts["finished"],
+        f"of these, with another bit in weights, moments or history ({what})": counts["different"],
+        f"steps lost that were in a checkpoint ({what})": counts["steps lost"],
+    })  # fmt: skip
+
+
+def test_kill_at_random_moments(tmp_path, trust):
+    at_random(tmp_path, trust, 20, "in every run")
+
+
+@pytest.mark.slow
+def test_kill_at_many_random_moments(tmp_path, trust):
+    at_random(tmp_path, trust, 400, "in the long run")
+
+
+def test_kill_at_every_call_on_the_way_to_a_file(tmp_path, trust):
+    """Before each time that a file is opened, brought to the disk, renamed, closed or removed."""
+    counts = found("killed_at_every_call", str(tmp_path), "9", "1")
+    assert counts["killed"] > 10
+    assert counts["different"] == counts["older"] == 0
+    trust.record("checkpoints", {
+        "trainings killed before each call of the system by which a checkpoint is written": counts["killed"],
+        "of these, resumed with another bit": counts["different"],
+    })  # fmt: skip
