@@ -5,7 +5,7 @@ import pytest
 from support import TESTS
 from support.state_space import run
 
-from ltc_np import S4D, Adam, Dense, LiquidS4, Model
+from ltc_np import S4D, Adam, Dense, LiquidS4, Model, gradcheck
 from ltc_np.base import blas
 from ltc_np.base.workspace import Fresh
 from ltc_np.cells import modes
@@ -260,6 +260,14 @@ def test_whole_sequences_pass_their_adjoints_on(method, kind, lengths, backend):
         assert np.abs(a - b).max() <= 1e-12 * np.abs(b).max()
 
 
+@pytest.mark.parametrize("dt", [(0.5, 0.2), (0.2, 0.5)])
+def test_steps_of_two_lengths_are_no_convolution(dt):
+    """Neither those that become shorter nor those that become longer."""
+    scan, fft = (made(S4D(4, input_dim=2, method=m), "numpy") for m in ("scan", "fft"))
+    x, times = rng.normal(size=(2, 20, 2)), np.repeat(dt, 10)
+    assert np.array_equal(scan(x, dt=times), fft(x, dt=times))
+
+
 def test_where_pieces_do_not_fit_it_is_the_scan(backend):
     scan, pieces, fft = (made(S4D(4, input_dim=2, method=m), backend) for m in ("scan", "parallel", "fft"))
     x = rng.normal(size=(2, 600, 2))
@@ -292,6 +300,12 @@ def test_many_channels_and_sequences_are_those_of_numpy(cell, options):
         results.append([y, g.x, g.h0, g.dt, *model.views(g.theta).values()])
     for a, b in zip(*results, strict=True):
         assert np.abs(a - b).max() <= 1e-12 * np.abs(a).max()
+
+
+def test_whole_chunks_of_steps(backend):
+    """A sequence that ends where a chunk of steps ends has no further one."""
+    model = made(S4D(4, input_dim=2), backend)
+    assert gradcheck.direction(model, rng.normal(size=(2, 2 * CHUNK, 2)), dt=0.3) < 1e-6
 
 
 # ----------------------------------------------------------------------------------------------------- precision

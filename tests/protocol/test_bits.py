@@ -9,7 +9,7 @@ from protocol.layers import ROWS
 from support.backends import BACKENDS
 
 import ltc_np
-from ltc_np import CTRNN, LTC, AutoNCP, FullyConnected, Model, NeuralODE, set_num_threads
+from ltc_np import CTRNN, LRC, LTC, AutoNCP, FullyConnected, Model, NeuralODE, set_num_threads
 from ltc_np.base import threads
 
 both = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -125,6 +125,7 @@ def test_nothing_given_is_changed_and_a_tape_may_be_used_twice(layer, backend):
         LTC(FullyConnected(4, 2), input_dim=2, solver="rk4", init={"cm": 5.0}),
         CTRNN(5, input_dim=2),
         NeuralODE(4, input_dim=2),
+        LRC(AutoNCP(8, 3), input_dim=2),
     ],
     ids=lambda layer: type(layer).__name__,
 )

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ltc_np import LTC, LTCRNN, SGD, AutoNCP, Callback, Checkpoint, Dense, Dropout, Model, load
-from ltc_np.train.stream import is_stream
+from ltc_np import LTC, LTCRNN, SGD, AutoNCP, Callback, Checkpoint, Dense, Dropout, Model, load, losses
+from ltc_np.train.stream import Stream, is_stream
 
 
 def small(backend="auto", **options):
@@ -199,6 +199,15 @@ def test_the_scale_of_the_first_batch_is_looked_at():
     x, y = next(made(0))
     with pytest.warns(RuntimeWarning, match="`x` .* has mean .*: make the model with Standardize"):
         small().fit(Again([(x + 100, y)] * 2), steps_per_epoch=2, epochs=2, verbose=False)
+
+
+def test_only_the_first_batch_is_looked_at():
+    """Metrics are shown zeros then, and would begin anew in the middle of an epoch."""
+    seen, batches = [], list(made(0))
+    source = Stream(small("numpy"), batches, None, losses.get("mse"), "error", seen.append)
+    for epoch in range(2):
+        assert [data.count for _, data, _ in source.epoch(epoch, None)] == [2, 3, 4]
+    assert [data.count for data in seen] == [2]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from ltc_np import (
     Checkpoint,
     CosineDecay,
     Dense,
+    Dropout,
     EarlyStopping,
     MixedMemory,
     Model,
@@ -449,6 +450,20 @@ def test_metrics_begin_anew_and_have_different_names():
         small().evaluate(x, y, metrics=["mse", "mse"])
 
 
+def test_metrics_are_those_of_one_epoch_and_of_no_padding():
+    """The mean square is also the loss: of each epoch, and of what `evaluate` is shown."""
+    x, y = sines(n=6, T=8)
+    lengths = [8, 3, 5, 1, 8, 2]
+    model = small("numpy")
+    history = model.fit(
+        x, y, lengths=lengths, epochs=3, batch_size=6, optimizer=SGD(0.1), metrics=["mse"], seed=0, verbose=False
+    )  # fmt: skip
+    assert history["mse"] == pytest.approx(history["loss"], rel=1e-5)
+    assert history["mse"][2] < 0.99 * history["mse"][0]
+    found = model.evaluate(x, y, lengths=lengths, metrics=["mse"], batch_size=4)
+    assert found["mse"] == pytest.approx(found["loss"], rel=1e-5)
+
+
 def test_resuming_remembers_the_best_weights(tmp_path):
     x, y = sines()
     options = {"batch_size": 8, "seed": 3, "verbose": False, "validation_data": (x, -y)}
@@ -604,6 +619,21 @@ def test_steps_of_chunks_end_with_the_sequences(monkeypatch):
     first = [0, 1, 2, 3, 6, 7]  # three chunks a batch: all, one of the second, two of the third
     assert steps.steps == first + [step + 9 for step in first]
     assert calls == [(2, 4, 1), (2, 4, 1), (2, 2, 1), (2, 4, 1), (2, 4, 1), (2, 3, 1)] * 2 + [(2, 4, 1)]
+
+
+def test_every_chunk_drops_its_own():
+    seen = []
+
+    def loss(y, target):
+        seen.append(np.abs(y) > 1e-6)  # the bias moves by less
+        return float(y.sum()), np.ones_like(y)
+
+    model = Model(Dropout(0.5), Dense(1), input_dim=1, seed=0, backend="numpy")
+    model.params["1.bias"] = 0
+    x = np.ones((1, 60, 1))
+    model.fit(x, x, tbptt=20, loss=loss, optimizer=SGD(1e-30), seed=0, verbose=False)
+    masks = [mask.tobytes() for mask in seen if 0 < mask.sum() < mask.size]
+    assert len(masks) == len(set(masks)) == 3
 
 
 def test_chunks_without_class_weight_carry_the_state_and_count_in_metrics(backend):
