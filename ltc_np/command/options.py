@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -69,11 +70,12 @@ def add_force(parser: Any) -> None:
 
 def _descriptions() -> dict[str, str]:
     """What the docstring of `Recipe` says of each parameter."""
-    lines = (Recipe.__doc__ or "").partition("----------\n")[2].splitlines()
+    text = inspect.cleandoc(Recipe.__doc__ or "")  # Python 3.13 itself takes the indentation away
+    lines = text.partition("----------\n")[2].splitlines()
     found: dict[str, str] = {}
     names: list[str] = []
     for line in lines:
-        head = re.match(r"    (\w+(?:, \w+)*) : ", line)
+        head = re.match(r"(\w+(?:, \w+)*) : ", line)
         if head:
             names = head[1].split(", ")
         elif line.strip():

@@ -1,6 +1,7 @@
 """What follows from the arguments of a constructor: config, repr, equality."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_traits_of_several_layers():
 def test_every_trait_is_false_unless_declared_and_documented():
     for name in TRAITS:
         assert getattr(Layer, name) is False
-        assert f"\n    {name} : bool\n" in Layer.__doc__
+        assert f"\n{name} : bool\n" in inspect.cleandoc(Layer.__doc__)
     declared = {name for name, value in vars(Layer).items() if value is False}
     assert declared == {*TRAITS, "open"}
 
