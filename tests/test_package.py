@@ -3,10 +3,8 @@
 import pathlib
 import subprocess
 import sys
-import tarfile
 import threading
 import time
-import zipfile
 
 import numpy as np
 import pytest
@@ -149,18 +147,3 @@ def test_a_layout_of_any_size_takes_no_room():
     layout = Layout((Entry("w", (2**40, 2**40)), Entry("b", (3,), trainable=False)))
     assert layout.size == 2**80 + 3
     assert layout.slices["b"] == (slice(2**80, 2**80 + 3), (3,))
-
-
-def test_that_it_is_typed_is_said_in_what_is_installed(tmp_path):
-    """Type checkers look for the file py.typed beside the modules."""
-    wheel = pytest.importorskip(
-        "hatchling.builders.wheel", reason='hatchling is not installed: pip install "ltc-np[dev]"'
-    )
-    sdist = pytest.importorskip("hatchling.builders.sdist")
-    root = PACKAGE.parent
-    (built,) = wheel.WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
-    with zipfile.ZipFile(built) as file:
-        assert "ltc_np/py.typed" in file.namelist()
-    (built,) = sdist.SdistBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
-    with tarfile.open(built) as file:
-        assert any(name.endswith("/ltc_np/py.typed") for name in file.getnames())

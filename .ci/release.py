@@ -1,0 +1,337 @@
+#!/usr/bin/env python3
+"""Everything of a release up to the upload, which stays a human's.
+
+    python3 .ci/release.py [--dry] [--output dist] [--tests "tests/base tests/data"]
+
+It works on a clone of the last commit, so nothing that is only in this folder gets into a package.  `--dry` allows
+changes that are not committed, a section of the changelog without a date, and a tag that exists; all else is done as
+for a release.
+"""
+
+import argparse
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import uuid
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TOOLS = ["build", "twine>=6", "cffconvert", "cyclonedx-python-lib[json-validation]"]
+# What the sdist has besides the files that git knows below these.
+IN_SDIST = ["ltc_np", "tests", "examples", "docs", "README.md", "LICENSE", "pyproject.toml", ".gitignore"]
+IN_DIST_INFO = ["METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"]
+KINDS = {".py", ".typed"}  # of the files of the package; another kind must be thought about, and then added here
+# Run against the installed wheel, where they need nothing but NumPy, Numba, pytest and hypothesis.
+TESTS = ["tests/base", "tests/cells/test_golden.py", "tests/data", "tests/losses", "tests/metrics", "tests/optim"]
+TESTS += ["tests/wirings", "tests/test_io.py", "tests/test_recipe.py", "tests/test_tutorial.py"]
+TESTS += ["tests/protocol/test_files.py", "tests/protocol/test_gradients.py"]
+LATEST = re.compile(r"^## (\d+\.\d+\.\d+) - (\S+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+SCHEMA = """
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(open(sys.argv[1], encoding="utf-8").read())
+sys.exit(str(error) if error else 0)
+"""
+
+
+class Refused(Exception):
+    """What must be put right before a release, in one line."""
+
+
+def say(*command, **options):
+    """What a command says; Refused if it fails."""
+    done = subprocess.run([*map(str, command)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    if done.returncode:
+        raise Refused(f"{' '.join(map(str, command))[:300]}\n{done.stdout[-6000:]}")
+    return done.stdout.strip()
+
+
+def need(right, message):
+    if not right:
+        raise Refused(message)
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# ------------------------------------------------------------------------------------------------ what must agree
+
+
+def version_of(root):
+    return re.search(r'^__version__ = "(.*)"$', (root / "ltc_np/base/version.py").read_text(encoding="utf-8"), re.M)[1]
+
+
+def agreed(version, changelog, citation, dry=False):
+    """The date of the release; version, changelog and citation say the same."""
+    found = LATEST.search(changelog)
+    need(found, "docs/changelog.md has no section `## VERSION - DATE`")
+    need(found[1] == version, f"the changelog's first section is {found[1]}, ltc_np/base/version.py says {version}")
+    need("### Upgrade" in found[3], f"the changelog's section {version} has no notes `### Upgrade from ...`")
+    cited = re.search(r"^version: (.*)$", citation, re.MULTILINE)
+    need(cited and cited[1] == version, f"docs/CITATION.cff must have the line `version: {version}`")
+    if found[2] == "unreleased":
+        need(dry, f"the changelog's section {version} must have a date in the place of `unreleased`")
+        return None
+    date = datetime.date.fromisoformat(found[2])
+    cited = re.search(r"^date-released: (.*)$", citation, re.MULTILINE)
+    need(cited and cited[1] == found[2], f"docs/CITATION.cff must have the line `date-released: {date}`")
+    return date
+
+
+def check_tree(version, dry):
+    """The commit that is released."""
+    changed = say("git", "status", "--porcelain", cwd=ROOT)
+    need(dry or not changed, f"commit or remove what is not committed:\n{changed}")
+    need(dry or not say("git", "tag", "--list", f"v{version}", cwd=ROOT), f"the tag v{version} exists")
+    return say("git", "rev-parse", "HEAD", cwd=ROOT)
+
+
+# ------------------------------------------------------------------------------------------------ packages
+
+
+def wheel_names(tracked, version):
+    """What the wheel must hold, no more and no less."""
+    return {name for name in tracked if name.startswith("ltc_np/")} | {
+        f"ltc_np-{version}.dist-info/{name}" for name in IN_DIST_INFO
+    }
+
+
+def sdist_names(tracked, version):
+    """What the sdist must hold, no more and no less."""
+    kept = {name for name in tracked if name.split("/")[0] in IN_SDIST}
+    return {f"ltc_np-{version}/{name}" for name in (*kept, "PKG-INFO")}
+
+
+def compare(what, found, wanted):
+    """Refused if the names differ, or if one of the package has a kind that nobody has thought about."""
+    need(len(found) == len(set(found)), f"{what} holds names twice")
+    missing, more = sorted(wanted - set(found)), sorted(set(found) - wanted)
+    need(not missing and not more, f"{what}: not there: {missing[:9]}; there but not wanted: {more[:9]}")
+    odd = [name for name in found if re.match(r"(ltc_np-[^/]*/)?ltc_np/", name) and Path(name).suffix not in KINDS]
+    need(not odd, f"{what}: files of another kind than {sorted(KINDS)}: {odd[:9]}")
+
+
+def names_in(package):
+    if package.suffix == ".whl":
+        with zipfile.ZipFile(package) as file:
+            return file.namelist()
+    with tarfile.open(package) as file:
+        return [member.name for member in file.getmembers() if not member.isdir()]
+
+
+def build(tools, commit, folder):
+    """An sdist, a wheel made from it, and a wheel made from a clone, which must be the same."""
+    clone = folder / "clone"
+    say("git", "clone", "-q", "--no-hardlinks", ROOT, clone)
+    say("git", "checkout", "-q", commit, cwd=clone)
+    epoch = say("git", "log", "-1", "--format=%ct", commit, cwd=clone)
+    env = os.environ | {"SOURCE_DATE_EPOCH": epoch}
+    say(tools / "python", "-m", "build", "-o", folder / "from_sdist", clone, env=env)
+    say(tools / "python", "-m", "build", "--wheel", "-o", folder / "from_clone", clone, env=env)
+    (sdist,), (wheel,) = (folder / "from_sdist").glob("*.tar.gz"), (folder / "from_sdist").glob("*.whl")
+    direct = folder / "from_clone" / wheel.name
+    need(sha256(direct) == sha256(wheel), "the wheel made from the sdist is not the one made from the checkout")
+    return sdist, wheel, say("git", "ls-files", cwd=clone).splitlines()
+
+
+# ------------------------------------------------------------------------------------------------ the installed package
+
+
+def size_of(folder):
+    """Bytes of the files in an environment's packages, without pip and what only was compiled there."""
+    (packages,) = folder.glob("lib/python*/site-packages")
+    skipped = ("pip", "setuptools", "_distutils_hack", "pkg_resources")
+    return sum(
+        path.stat().st_size
+        for top in packages.iterdir()
+        if not top.name.startswith(skipped)
+        for path in ([top] if top.is_file() else top.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+
+
+def installed(env, packages, report, *options):
+    """Makes an environment and installs; its Python and its size in bytes."""
+    say(sys.executable, "-m", "venv", env)
+    pip = [env / "bin/python", "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
+    say(*pip, "--report", report, *options, *packages)
+    return env / "bin/python", size_of(env)
+
+
+def test(python, folder, selection):
+    """The last line of pytest, run in a folder that has tests and no package."""
+    say(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "pytest", "hypothesis")
+    where = say(python, "-c", "import ltc_np; print(ltc_np.__file__)", cwd=folder)
+    need(str(python.parents[1]) in where, f"what would be tested is not what was installed: {where}")
+    said = say(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *selection, cwd=folder)
+    need(re.search(r"\d+ passed", said), f"no test ran: {said[-500:]}")
+    return said.splitlines()[-1]
+
+
+# ------------------------------------------------------------------------------------------------ what goes with it
+
+
+def bill(report, wheel, version, stamp):
+    """A CycloneDX 1.6 bill of materials of the wheel and of what pip installed with it, from pip's own report."""
+    parts, needs = [], {}
+    for item in report["install"]:
+        meta, found = item["metadata"], item["download_info"]["archive_info"]["hashes"]["sha256"]
+        name = re.sub(r"[-_.]+", "-", meta["name"]).lower()
+        ours = name == "ltc-np"
+        part = {
+            "type": "library",
+            "bom-ref": f"pkg:pypi/{name}@{meta['version']}",
+            "name": name,
+            "version": meta["version"],
+            "purl": f"pkg:pypi/{name}@{meta['version']}",
+            "hashes": [{"alg": "SHA-256", "content": sha256(wheel) if ours else found}],
+        }
+        if meta.get("license_expression"):
+            part["licenses"] = [{"expression": meta["license_expression"]}]
+        elif meta.get("license"):
+            part["licenses"] = [{"license": {"name": meta["license"].splitlines()[0][:100]}}]
+        parts.append((ours, part))
+        wanted = [r for r in meta.get("requires_dist", ()) if "extra ==" not in r]
+        needs[part["bom-ref"]] = {re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", r)[0]).lower() for r in wanted}
+    refs = {part["name"]: part["bom-ref"] for _, part in parts}
+    (mine,) = (part for ours, part in parts if ours)
+    need(mine["version"] == version, f"pip has installed {mine['version']}")
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, sha256(wheel))}",
+        "version": 1,
+        "metadata": {"timestamp": stamp, "component": mine},
+        "components": [part for ours, part in parts if not ours],
+        "dependencies": [
+            {"ref": ref, "dependsOn": sorted(refs[name] for name in names if name in refs)}
+            for ref, names in needs.items()
+        ],
+    }
+
+
+class Steps:
+    """Says what has been done, one line a step."""
+
+    def __init__(self):
+        self.figures = {}
+
+    @contextlib.contextmanager
+    def __call__(self, what):
+        print(f"... {what}", flush=True)
+        yield
+        print(f"    done: {what}", flush=True)
+
+
+def release(given, scratch):
+    """All steps; the figures of docs/trust.md."""
+    step, figures = Steps(), {}
+    version = version_of(ROOT)
+    with step("version, changelog and citation agree; the tree is clean"):
+        commit = check_tree(version, given.dry)
+        texts = ((ROOT / name).read_text(encoding="utf-8") for name in ("docs/changelog.md", "docs/CITATION.cff"))
+        date = agreed(version, *texts, given.dry)
+    with step("tools"):
+        say(sys.executable, "-m", "venv", scratch / "tools")
+        tools = scratch / "tools/bin"
+        say(tools / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *TOOLS)
+        say(tools / "cffconvert", "--validate", "-i", ROOT / "docs/CITATION.cff")
+    with step("sdist and wheel, twice; the wheel from the sdist is that from the checkout"):
+        sdist, wheel, tracked = build(tools, commit, scratch / "first")
+        again = build(tools, commit, scratch / "second")
+        for one, other in zip((sdist, wheel), again[:2], strict=True):
+            need(sha256(one) == sha256(other), f"two builds of {one.name} differ")
+        figures |= {"size of the wheel": f"{wheel.stat().st_size / 1e6:.2f} MB, {len(names_in(wheel))} files"}
+        figures |= {"size of the sdist": f"{sdist.stat().st_size / 1e6:.1f} MB, {len(names_in(sdist))} files"}
+        figures |= {"builds of wheel and sdist that differ from the first, of two": 0}
+    with step("their contents are those of the lists"):
+        compare(wheel.name, names_in(wheel), wheel_names(tracked, version))
+        compare(sdist.name, names_in(sdist), sdist_names(tracked, version))
+    with step("twine check --strict"):
+        say(tools / "twine", "check", "--strict", sdist, wheel)
+    with step("the wheel in a fresh environment, tests of the sdist in a folder without the package"):
+        with tarfile.open(sdist) as file:
+            file.extractall(scratch / "sdist", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        (folder,) = (scratch / "sdist").iterdir()
+        shutil.rmtree(folder / "ltc_np")
+        python, size = installed(scratch / "whole", [wheel], scratch / "report.json")
+        figures |= {"installed, with NumPy and Numba": f"{size / 1e6:.0f} MB"}
+        figures |= {"tests of the sdist against the installed wheel": test(python, folder, given.tests)}
+    with step("the wheel with NumPy alone"):
+        numpy_only, bare = scratch / "numpy", [wheel, "numpy"]
+        python, size = installed(numpy_only, bare, scratch / "numpy.json", "--no-deps")
+        figures |= {"installed, with NumPy alone": f"{size / 1e6:.0f} MB"}
+        figures |= {"the same with NumPy alone": test(python, folder, given.tests)}
+    with step("bill of materials, checksums"):
+        given.output.mkdir(parents=True, exist_ok=True)
+        stamp = datetime.datetime.fromtimestamp(
+            int(say("git", "log", "-1", "--format=%ct", commit, cwd=ROOT)), datetime.timezone.utc
+        ).strftime("%Y-%m-%dT%H:%M:%SZ")
+        report = json.loads((scratch / "report.json").read_text(encoding="utf-8"))
+        sbom = given.output / f"ltc_np-{version}.cdx.json"
+        sbom.write_text(json.dumps(bill(report, wheel, version, stamp), indent=2) + "\n", encoding="utf-8")
+        say(tools / "python", "-c", SCHEMA, sbom)
+        shutil.copy(sdist, given.output), shutil.copy(wheel, given.output)
+        files = [given.output / name for name in (sdist.name, wheel.name, sbom.name)]
+        lines = "".join(f"{sha256(path)}  {path.name}\n" for path in files)
+        (given.output / "SHA256SUMS").write_text(lines, encoding="utf-8")
+    print(f"\n{lines}\nin {given.output}: what stands in SHA256SUMS.  Nothing has been uploaded or tagged.")
+    print("\n".join(f"{what}: {figure}" for what, figure in figures.items()))
+    print(next_steps(version, commit, date, given.output))
+    return figures
+
+
+def next_steps(version, commit, date, output):
+    """What is left to a human, as commands."""
+    lines = []
+    if date is None:
+        lines += [
+            f"write the day in the place of `unreleased` in docs/changelog.md ({version}), and as `date-released` in "
+            "docs/CITATION.cff; commit; run this again without --dry"
+        ]
+    if not os.environ.get("LTC_NP_REPO_URL"):
+        lines += [
+            "if there is a public repository: LTC_NP_REPO_URL=ADDRESS, for links on the package's page; run again"
+        ]
+    lines += [
+        f"git tag -s v{version} {commit[:12]} -m 'ltc_np {version}' && git push origin v{version}",
+        f"twine upload {output}/ltc_np-{version}.tar.gz {output}/ltc_np-{version}-py3-none-any.whl",
+        f"attach {output}/ltc_np-{version}.cdx.json and {output}/SHA256SUMS to the release of the tag",
+        f"pip install ltc-np=={version} on another machine",
+    ]
+    return "\nNext, by hand:\n" + "\n".join(f"{k}. {line}" for k, line in enumerate(lines, 1))
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dry", action="store_true", help="allow what only a real release must have")
+    parser.add_argument("--output", type=Path, default=ROOT / "dist", help="default: dist")
+    parser.add_argument("--tests", type=str.split, default=TESTS, help="what pytest runs against the installed wheel")
+    parser.add_argument("--write-trust", action="store_true", help="write the figures to docs/trust.md; needs ltc_np")
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            figures = release(given, Path(name))
+        except Refused as refused:
+            sys.exit(f"no release: {refused}")
+    if given.write_trust:
+        sys.path.insert(0, str(ROOT / "tests"))
+        from support.trust import Trust
+
+        Trust("python .ci/release.py --dry --write-trust").record("release", figures)
+
+
+if __name__ == "__main__":
+    main()

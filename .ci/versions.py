@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Tests the package's wheel with every Python of this machine that Numba has wheels for.
+
+    python3 .ci/versions.py [--json FILE] [--python 3.12]
+
+Each Python runs with the newest dependencies and with the lowest that it can have, the newest one also as it is
+documented without Numba.  The oldest Python with the lowest dependencies runs a wider part of the suite.  What is not
+there is named.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# The lowest versions of the dependencies for which PyPI has wheels, by Python.  The first are those of pyproject.toml.
+LOWEST = {
+    "3.10": {"numpy": "1.24.0", "numba": "0.59.0"},
+    "3.11": {"numpy": "1.24.0", "numba": "0.59.0"},
+    "3.12": {"numpy": "1.26.0", "numba": "0.59.0"},
+    "3.13": {"numpy": "2.1.0", "numba": "0.61.0"},
+    "3.14": {"numpy": "2.3.2", "numba": "0.63.0"},
+}
+NEWEST = {"numpy": None, "numba": None}
+WITHOUT_NUMBA = {"numpy": None}
+HELP = "tests/command/test_train.py::test_every_hyperparameter_is_an_option"
+# Golden values on both backends, model files of former versions, the ground floor, wirings, help made of docstrings.
+QUICK = ["tests/base", "tests/wirings", "tests/cells/test_golden.py", "tests/test_io.py", HELP]
+QUICK += ["-k", "not float64 and not round_trip and not cuda"]
+WIDE = [*(f"tests/test_{name}.py" for name in ("io", "mistakes", "package", "tutorial"))]
+WIDE += [f"tests/{name}" for name in ("base", "data", "losses", "metrics", "wirings", "cells/test_golden.py")]
+WIDE += ["tests/kernels/test_kernels.py", "tests/network/test_walk.py", "tests/protocol/test_files.py", HELP]
+NAMES = "import sys, venv, ensurepip; print('.'.join(map(str, sys.version_info[:3])))"
+VERSIONS = """
+import importlib.metadata as m
+print(*(f"{n} {m.version(n)}" for n in ("numpy", "numba") if any(m.distributions(name=n))), sep=", ")
+"""
+
+
+class Failed(Exception):
+    """A step of a leg, with what it said."""
+
+
+@dataclasses.dataclass
+class Leg:
+    python: str  # as "3.12"
+    interpreter: str
+    kind: str
+    dependencies: dict
+    selection: list
+    workers: bool = False
+    versions: str = ""
+    outcome: str = ""
+
+    @property
+    def name(self):
+        return f"Python {self.python}, {self.kind}"
+
+
+def say(*command, **options):
+    """What a command says; `Failed` with its last lines if it fails."""
+    done = subprocess.run([*map(str, command)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    if done.returncode:
+        raise Failed(f"{' '.join(map(str, command))[:200]}\n" + "\n".join(done.stdout.splitlines()[-60:]))
+    return done.stdout.strip()
+
+
+def interpreters(pythons=tuple(LOWEST), environ=os.environ):
+    """{version: its first interpreter that works}, from PATH and then from pyenv."""
+    pyenv = Path(environ.get("PYENV_ROOT") or Path(environ.get("HOME", "/"), ".pyenv"), "versions")
+    found = {}
+    for python in pythons:
+        candidates = [shutil.which(f"python{python}", path=environ.get("PATH", ""))]
+        candidates += sorted(pyenv.glob(f"{python}.*/bin/python"), key=lambda p: int(p.parts[-3].split(".")[2]))
+        for candidate in filter(None, candidates):
+            try:
+                version = say(candidate, "-c", NAMES, timeout=60)
+            except (Failed, OSError, subprocess.TimeoutExpired):
+                continue  # a shim without its Python, or one without venv
+            if version.startswith(f"{python}."):
+                found[python] = str(candidate)
+                break
+    return found
+
+
+def legs(found):
+    """What is run with these interpreters, the longest first."""
+    all_legs = []
+    for python, interpreter in found.items():
+        lowest = Leg(python, interpreter, "lowest", LOWEST[python], QUICK)
+        if not all_legs:
+            lowest.selection, lowest.workers = WIDE, True
+        all_legs += [lowest, Leg(python, interpreter, "newest", NEWEST, QUICK)]
+    if found:
+        python, interpreter = [*found.items()][-1]
+        all_legs.append(Leg(python, interpreter, "without Numba", WITHOUT_NUMBA, QUICK))
+    return all_legs
+
+
+def run(leg, wheel, folder, scratch):
+    """Installs and tests in an environment of its own; sets what came of it."""
+    env = scratch / f"{leg.python}-{leg.kind.replace(' ', '-')}"
+    python = env / "bin" / "python"
+    packages = [name + (f"=={version}" if version else "") for name, version in leg.dependencies.items()]
+    try:
+        say(leg.interpreter, "-m", "venv", env)
+        pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        if leg.dependencies is WITHOUT_NUMBA:
+            say(*pip, "--no-deps", wheel, *packages)
+            say(*pip, "pytest", "hypothesis")
+        else:
+            say(*pip, f"{wheel}[test]" if leg.workers else wheel, "pytest", "hypothesis", *packages)
+        leg.versions = say(python, "-c", VERSIONS)
+        pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *leg.selection]
+        said = say(*pytest, *(["-n", "auto", "--dist", "loadgroup"] if leg.workers else []), cwd=folder)
+        where = say(python, "-c", "import ltc_np; print(ltc_np.__file__)", cwd=folder)
+        if not Path(where).is_relative_to(env):
+            raise Failed(f"what was tested is not what was installed: {where}")
+        leg.outcome = said.splitlines()[-1]
+    except Failed as error:
+        leg.outcome = f"FAILED: {error}"
+    shutil.rmtree(env, ignore_errors=True)
+    print(f"{leg.name}: {leg.versions}: {leg.outcome}", flush=True)
+
+
+def tests_without_package(folder):
+    """Copies what git knows, except the package, so that tests find the installed one."""
+    listed = say("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0")
+    for name in filter(None, listed):
+        if not name.startswith(("ltc_np/", ".")) and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write what was tested to this file")
+    parser.add_argument("--python", action="append", choices=LOWEST, help="only this one; may be given again")
+    given = parser.parse_args(arguments)
+    wanted = given.python or [*LOWEST]
+    found = interpreters(wanted)
+    missing = [python for python in wanted if python not in found]
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        (scratch / "tests").mkdir()
+        tests_without_package(scratch / "tests")
+        say(sys.executable, "-m", "venv", scratch / "build")
+        say(scratch / "build/bin/python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", scratch, ROOT)
+        (wheel,) = scratch.glob("*.whl")
+        all_legs = legs(found)
+        alone = [leg for leg in all_legs if leg.workers]
+        for leg in alone:
+            run(leg, wheel, scratch / "tests", scratch)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            others = [leg for leg in all_legs if not leg.workers]
+            [*pool.map(lambda leg: run(leg, wheel, scratch / "tests", scratch), others)]
+    for python in missing:
+        print(f"NOT RUN: there is no Python {python} here")
+    if given.json:
+        tested = {leg.name: {"versions": leg.versions, "outcome": leg.outcome} for leg in all_legs}
+        given.json.write_text(json.dumps({"tested": tested, "untested": missing}, indent=1) + "\n", encoding="utf-8")
+    failed = [leg.name for leg in all_legs if leg.outcome.startswith("FAILED")]
+    if failed or not all_legs:
+        sys.exit(f"failed: {', '.join(failed) or 'there is no Python to test with'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""What is around a release: the scripts of .ci, the workflow, the citation, and what the packages hold."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+if not (ROOT / ".ci").is_dir():
+    pytest.skip("the scripts of .ci are in the checkout only", allow_module_level=True)
+
+
+def script(name):
+    """A script of .ci as a module."""
+    spec = importlib.util.spec_from_file_location(f"ci_{name}", ROOT / ".ci" / f"{name}.py")
+    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+release, versions = script("release"), script("versions")
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+VERSION = release.version_of(ROOT)
+CHANGELOG = "# Changelog\n\n## 1.2.0 - 2026-11-27\n\n### Upgrade from 1.1\n\nNothing.\n\n## 1.1.0 - 2026-11-25\n"
+CITATION = "version: 1.2.0\ndate-released: 2026-11-27\n"
+
+
+# ------------------------------------------------------------------------------------------------ what must agree
+
+
+def test_version_changelog_and_citation_agree():
+    texts = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("changelog.md", "CITATION.cff")]
+    release.agreed(VERSION, *texts, dry=True)
+    assert str(release.agreed("1.2.0", CHANGELOG, CITATION)) == "2026-11-27"
+
+
+DAY, UPGRADE = "2026-11-27", "### Upgrade from 1.1"
+
+
+@pytest.mark.parametrize(
+    ("changelog", "citation", "message"),
+    [
+        ("# Changelog\n", CITATION, "no section"),
+        (CHANGELOG.replace("1.2.0", "1.3.0"), CITATION, "first section is 1.3.0, ltc_np/base/version.py says 1.2.0"),
+        (CHANGELOG.replace(UPGRADE, "### Added"), CITATION, "has no notes `### Upgrade"),
+        (CHANGELOG.replace("1.1.0 - ", f"{UPGRADE} ").replace(UPGRADE, "", 1), CITATION, "has no notes `### Upgrade"),
+        (CHANGELOG, CITATION.replace("1.2.0", "1.1.0"), "must have the line `version: 1.2.0`"),
+        (CHANGELOG.replace(DAY, "unreleased"), CITATION, "must have a date in the place of `unreleased`"),
+        (CHANGELOG, "version: 1.2.0\n", "must have the line `date-released: 2026-11-27`"),
+        (CHANGELOG, CITATION.replace("-27", "-26"), "must have the line `date-released: 2026-11-27`"),
+    ],
+)
+def test_a_release_is_refused(changelog, citation, message):
+    with pytest.raises(release.Refused, match=re.escape(message)):
+        release.agreed("1.2.0", changelog, citation)
+
+
+def test_what_is_left_to_a_human_is_said(monkeypatch):
+    monkeypatch.delenv("LTC_NP_REPO_URL", raising=False)
+    said = release.next_steps("1.2.0", "0123456789abcdef", None, Path("dist"))
+    assert "in the place of `unreleased`" in said and "LTC_NP_REPO_URL" in said
+    assert "git tag -s v1.2.0 0123456789ab" in said
+    assert "twine upload dist/ltc_np-1.2.0.tar.gz dist/ltc_np-1.2.0-py3-none-any.whl" in said
+    monkeypatch.setenv("LTC_NP_REPO_URL", "https://example.org/x")
+    said = release.next_steps("1.2.0", "0123456789abcdef", "2026-11-27", Path("dist"))
+    assert "unreleased" not in said and "LTC_NP_REPO_URL" not in said
+
+
+# ------------------------------------------------------------------------------------------------ packages
+
+
+def test_packages_hold_what_the_lists_say(tmp_path):
+    """Type checkers look for the file py.typed beside the modules, which is in the lists too."""
+    wheel = pytest.importorskip(
+        "hatchling.builders.wheel", reason='hatchling is not installed: pip install "ltc-np[dev]"'
+    )
+    sdist = pytest.importorskip("hatchling.builders.sdist")
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    tracked = [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
+    assert "ltc_np/py.typed" in tracked
+    for builder, names in ((wheel.WheelBuilder, release.wheel_names), (sdist.SdistBuilder, release.sdist_names)):
+        (built,) = builder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+        release.compare(built, release.names_in(Path(built)), names(tracked, VERSION))
+
+
+WHEEL = release.wheel_names(["ltc_np/a.py", "ltc_np/py.typed", "tests/b.py", "docs/c.md"], "1.2.0")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda names: [*names, "tests/b.py"], "there but not wanted: ['tests/b.py']"),
+        (lambda names: [*names, "ltc_np/__pycache__/a.cpython-311.pyc"], "not wanted: ['ltc_np/__pycache__"),
+        (lambda names: [n for n in names if n != "ltc_np/py.typed"], "not there: ['ltc_np/py.typed']"),
+        (lambda names: [*names, "ltc_np/a.py"], "names twice"),
+    ],
+)
+def test_other_contents_are_seen(change, message):
+    release.compare("a wheel", sorted(WHEEL), WHEEL)
+    with pytest.raises(release.Refused, match=re.escape(message)):
+        release.compare("a wheel", change(sorted(WHEEL)), WHEEL)
+
+
+@pytest.mark.parametrize("start", ["ltc_np/", "ltc_np-1.2.0/ltc_np/"])
+def test_another_kind_of_file_is_seen_though_git_knows_it(start):
+    names = {f"{start}a.py", f"{start}data.npz"}
+    with pytest.raises(release.Refused, match="files of another kind"):
+        release.compare("a package", sorted(names), names)
+
+
+def test_the_bill_of_materials_has_what_was_installed(tmp_path):
+    def item(name, needs, digest="a" * 64, **licence):
+        meta = {"name": name, "version": "1.2.0" if name == "ltc-np" else "9.0", "requires_dist": needs, **licence}
+        return {"metadata": meta, "download_info": {"archive_info": {"hashes": {"sha256": digest}}}}
+
+    wheel = tmp_path / "w.whl"
+    wheel.write_bytes(b"a wheel")
+    report = [item("ltc-np", ["numpy>=1.24", 'pytest; extra == "test"'], license_expression="Apache-2.0")]
+    report += [item("NumPy", [], "b" * 64, license="BSD\nCopyright (c) and so on")]
+    made = release.bill({"install": report}, wheel, "1.2.0", "2026-11-27T00:00:00Z")
+    mine, (numpy,) = made["metadata"]["component"], made["components"]
+    assert mine["purl"] == "pkg:pypi/ltc-np@1.2.0" and mine["licenses"] == [{"expression": "Apache-2.0"}]
+    assert mine["hashes"] == [{"alg": "SHA-256", "content": release.sha256(wheel)}]
+    assert numpy["name"] == "numpy" and numpy["hashes"][0]["content"] == "b" * 64
+    assert numpy["licenses"] == [{"license": {"name": "BSD"}}]
+    assert made["dependencies"][0] == {"ref": mine["bom-ref"], "dependsOn": [numpy["bom-ref"]]}
+    assert made == release.bill({"install": report}, wheel, "1.2.0", "2026-11-27T00:00:00Z")
+    with pytest.raises(release.Refused, match="pip has installed 1.2.0"):
+        release.bill({"install": report}, wheel, "1.3.0", "2026-11-27T00:00:00Z")
+
+
+def test_the_page_of_the_package_has_links_that_work_elsewhere(monkeypatch):
+    pytest.importorskip("hatchling", reason='hatchling is not installed: pip install "ltc-np[dev]"')
+    spec = importlib.util.spec_from_file_location("project_page", ROOT / "docs/scripts/project_page.py")
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for address in ("", "https://example.org/someone/ltc_np/"):
+        monkeypatch.setenv("LTC_NP_REPO_URL", address)
+        metadata = {"version": "1.2.0"}
+        page.ProjectPage(str(ROOT), {}).update(metadata)
+        text = metadata["readme"]["text"]
+        if not address:
+            assert "urls" not in metadata and text == readme
+            continue
+        assert set(metadata["urls"]) == {"Source", "Documentation", "Changelog", "Issues"}
+        assert metadata["urls"]["Changelog"] == f"{address}blob/v1.2.0/docs/changelog.md"
+        links = re.findall(r"\]\(([^)]+)\)", text)
+        assert len(links) > 50 and all(link.startswith("https://") for link in links)
+    for name in page.PAGES.values():
+        assert (ROOT / name).is_file()
+
+
+# ------------------------------------------------------------------------------------------------ versions of Python
+
+
+def test_the_project_names_the_versions_that_are_tested():
+    named = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', PROJECT)
+    assert named == [*versions.LOWEST]
+    assert f'requires-python = ">={named[0]}"' in PROJECT
+    declared = dict(re.findall(r'"(numpy|numba)>=([\d.]+)"', PROJECT))
+    assert {name: version.rpartition(".")[0] for name, version in versions.LOWEST[named[0]].items()} == declared
+
+
+def test_pythons_are_found_on_the_path_and_in_pyenv(tmp_path):
+    def python(path, says):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{says}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    first = python(tmp_path / "bin/python3.10", "echo 3.10.1")
+    python(tmp_path / "bin/python3.11", "exit 127")  # a shim of pyenv without its Python
+    python(tmp_path / "bin/python3.12", "echo 3.11.9")
+    python(tmp_path / "pyenv/versions/3.10.9/bin/python", "echo 3.10.9")
+    second = python(tmp_path / "pyenv/versions/3.11.7/bin/python", "echo 3.11.7")
+    environ = {"PATH": str(tmp_path / "bin"), "PYENV_ROOT": str(tmp_path / "pyenv")}
+    assert versions.interpreters(environ=environ) == {"3.10": first, "3.11": second}
+    assert versions.interpreters(["3.14"], environ) == {}
+
+
+def test_every_python_runs_with_the_newest_and_the_lowest():
+    legs = versions.legs({"3.11": "a", "3.13": "b"})
+    assert [leg.name for leg in legs] == [
+        "Python 3.11, lowest", "Python 3.11, newest", "Python 3.13, lowest", "Python 3.13, newest",
+        "Python 3.13, without Numba",
+    ]  # fmt: skip
+    assert [leg.workers for leg in legs] == [True, False, False, False, False]
+    assert legs[2].dependencies == versions.LOWEST["3.13"]
+    for part in {*versions.WIDE, *versions.QUICK, *release.TESTS}:
+        assert not part.startswith("tests/") or (ROOT / part.partition("::")[0]).exists()
+    path, _, name = versions.HELP.partition("::")
+    assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------------------ what runs it
+
+
+@pytest.mark.parametrize("arguments", [["quick"], ["long", "long"], ["--help"]])
+def test_an_unknown_job_is_refused(arguments):
+    done = subprocess.run(["bash", str(ROOT / ".ci/run"), *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"usage: .ci/run [long], got: {' '.join(arguments)}\n"
+
+
+def test_the_workflow_runs_the_same_with_pinned_actions_and_few_rights():
+    yaml = pytest.importorskip("yaml", reason='PyYAML is not installed: pip install "ltc-np[dev]"')
+    text = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    events = workflow[True]  # YAML 1.1 reads `on` so
+    assert set(events) == {"push", "pull_request", "schedule", "workflow_dispatch"}
+    assert events["push"] == {"branches": ["main"]}
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job
+        for step in job["steps"]:
+            assert "uses" not in step or re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"]), step
+    steps = workflow["jobs"]["ci"]["steps"]
+    assert steps[0]["with"]["persist-credentials"] is False
+    assert sorted(steps[1]["with"]["python-version"].split()) == sorted(versions.LOWEST)
+    assert steps[-1]["run"] == '.ci/run "${JOB:-ordinary}"'  # no expression is pasted into a shell
+    assert events["workflow_dispatch"]["inputs"]["job"]["options"] == ["ordinary", "long"]
+
+
+def test_the_citation_is_plain_and_complete():
+    yaml = pytest.importorskip("yaml", reason='PyYAML is not installed: pip install "ltc-np[dev]"')
+    citation = yaml.safe_load((ROOT / "docs/CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors", "version", "license", "type"} <= set(citation)
+    assert citation["license"] == re.search(r'^license = "(.*)"$', PROJECT, re.MULTILINE)[1]
+    assert all(work["authors"] and work["title"] and work["year"] for work in citation["references"])
+    assert isinstance(citation["version"], str)
