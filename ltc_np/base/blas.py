@@ -8,19 +8,18 @@ BLAS, or on Windows, nothing is done.
 
 import contextlib
 import ctypes
-import os
 import threading
 
 import numpy as np
 
-from . import threads
+from . import forks, threads
 
 # Rows of a product that one thread takes at a time, and multiplications (about 0.2 ms) from which others help.
 ROWS, PARALLEL_PRODUCTS = 256, 10_000_000
 
 _NAMES = ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads64_")
 _NAMES += ("openblas_{}_num_threads",)
-_lock = threading.Lock()
+_lock = forks.wait_for(threading.RLock())
 _state = {"users": 0, "threads": 1}
 
 
@@ -43,17 +42,14 @@ def _functions():
 _openblas = _functions()
 
 
-def _after_fork():
-    """Nobody in a new process is inside `one_thread`, and the lock may have been held by a thread that is not here."""
-    global _lock
-    _lock = threading.Lock()
+def _without_users():
+    """Nobody in a new process is inside `one_thread`."""
     if _state["users"] and _state["threads"] > 1:
         _openblas[1](_state["threads"])
     _state["users"] = 0
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+forks.afterwards(_without_users)
 
 
 @contextlib.contextmanager

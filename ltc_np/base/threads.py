@@ -9,28 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import itertools
 import os
 import threading
 from queue import SimpleQueue
 from typing import Any
 
-from . import checks
+from . import checks, forks
 from .calls import explained
 
+# Jobs that may wait for one worker.  It is that far behind while it is in a long piece of another caller's.
+BACKLOG = 100
+
 _state: dict[str, Any] = {"threads": None, "workers": []}
-_lock = threading.Lock()
+_lock = forks.wait_for(threading.RLock())
 
 
-def _after_fork() -> None:
-    """Threads do not survive a fork, and the lock may have been held by one of them."""
-    global _lock
-    _lock = threading.Lock()
-    _state["workers"] = []
+def _without_workers():
+    _state["workers"] = []  # threads do not survive a fork
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+forks.afterwards(_without_workers)
 
 
 def available() -> int:
@@ -62,22 +60,62 @@ def set_num_threads(n: int | None) -> None:
 
 
 class _Job:
-    """Pieces of work that several threads take in turn."""
+    """Pieces of work that several threads take in turn; it counts under a lock, and so without a GIL too."""
 
     def __init__(self, function, count, n):
         pieces = min(count, 4 * n)
-        self.function, self.n_pieces = function, pieces
-        self.cuts = [count * k // pieces for k in range(pieces + 1)]
-        self._tickets = itertools.count()  # next() of it is atomic
-        self.done = SimpleQueue()  # of pieces that others have done: None or an error
+        self._function, self._n_pieces = function, pieces
+        self._cuts = [count * k // pieces for k in range(pieces + 1)]
+        self._lock, self._taken, self._busy = threading.Lock(), 0, 0
+        self._ended = SimpleQueue()  # wakes the caller when a helper has ended a piece
+        self.errors = []
 
-    def take(self):
+    def _take(self, helper):
         """The number of a piece that nobody else has taken, or None."""
-        piece = next(self._tickets)
-        return piece if piece < self.n_pieces else None
+        with self._lock:
+            piece = self._taken
+            if piece == self._n_pieces:
+                return None
+            self._taken += 1
+            self._busy += helper
+            return piece
 
-    def work(self, piece, worker):
-        self.function(self.cuts[piece], self.cuts[piece + 1], worker)
+    def _work(self, piece, worker):
+        self._function(self._cuts[piece], self._cuts[piece + 1], worker)
+
+    def lead(self):
+        """The caller's share."""
+        while (piece := self._take(False)) is not None:
+            self._work(piece, 0)
+
+    def help(self, worker):
+        """The share of another thread."""
+        while (piece := self._take(True)) is not None:
+            try:
+                self._work(piece, worker)
+            except BaseException as error:  # handed to the caller, who raises it
+                self.errors.append(error)
+                self._leave()
+            finally:
+                with self._lock:
+                    self._busy -= 1
+                self._ended.put(None)
+
+    def _leave(self):
+        """Nobody takes what is left."""
+        with self._lock:
+            self._taken = self._n_pieces
+
+    def finish(self):
+        """Wait for the helpers that are at work: nobody may still be writing to the caller's arrays."""
+        try:
+            self._leave()
+            while self._busy:
+                self._ended.get()
+        finally:
+            if self._busy:  # Ctrl-C, or another handler of signals that raises
+                self.finish()
+            self._function = None  # it holds arrays, and this job may still lie in the inbox of a busy worker
 
 
 class _Worker(threading.Thread):
@@ -93,20 +131,17 @@ class _Worker(threading.Thread):
             job, cores = self.inbox.get()
             if cores is not None:
                 _bind(0, cores)  # placed is placed; from here on the scheduler may do as it likes
-            while (piece := job.take()) is not None:
-                try:
-                    job.work(piece, self.k)
-                except BaseException as error:  # handed to the caller, who raises it
-                    job.done.put(error)
-                else:
-                    job.done.put(None)
+            job.help(self.k)
             job = None  # a sleeping worker keeps nothing alive
 
 
 def _workers(n):
+    """Up to n of them: fewer where the system starts no more threads, or Python none while it ends."""
     with _lock:
         workers = _state["workers"]
-        workers += [_Worker(k) for k in range(len(workers) + 1, n + 1)]
+        with contextlib.suppress(RuntimeError):
+            while len(workers) < n:
+                workers.append(_Worker(len(workers) + 1))
         return workers[:n]
 
 
@@ -149,19 +184,15 @@ def run(function, count, n):
         function(0, count, 0)
         return
     job, places = _Job(function, count, n), _places(n - 1)
-    for k, worker in enumerate(_workers(n - 1)):
-        if places is not None:
-            _bind(worker.native_id, places[1][k : k + 1])
-        worker.inbox.put((job, None if places is None else places[0]))
-    others, errors = job.n_pieces, []
-    while (piece := job.take()) is not None:
-        others -= 1
-        if not errors:  # after an error the rest is taken and left
-            try:
-                job.work(piece, 0)
-            except BaseException as error:
-                errors.append(error)
-    # Nobody may still be writing to the caller's arrays.
-    errors += [error for error in (job.done.get() for _ in range(others)) if error is not None]
-    if errors:
-        raise errors[0]
+    try:
+        for k, worker in enumerate(_workers(n - 1)):
+            if worker.inbox.qsize() >= BACKLOG:
+                continue
+            if places is not None:
+                _bind(worker.native_id, places[1][k : k + 1])
+            worker.inbox.put((job, None if places is None else places[0]))
+        job.lead()
+    finally:
+        job.finish()
+    if job.errors:
+        raise job.errors[0]

@@ -4,10 +4,14 @@ import functools
 import importlib
 import importlib.util
 import os
+import threading
 
-from ..base import checks
+from ..base import checks, forks
 
 BACKENDS = ("auto", "numpy", "cpu", "cuda")
+
+# Held while modules are imported and warnings given: once, however many threads ask.
+_lock = forks.wait_for(threading.RLock())
 
 
 @functools.cache
@@ -16,7 +20,8 @@ def _why_not_cpu():
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return "NUMBA_DISABLE_JIT is set"
     try:
-        importlib.import_module("ltc_np.kernels.cpu.jit")
+        with _lock:
+            importlib.import_module("ltc_np.kernels.cpu.jit")
     except Exception as error:  # Numba fails in many ways, e.g. with a NumPy that is too new for it
         return checks.one_line(error)
     return None
@@ -30,7 +35,12 @@ def _why_not_cuda():
     return importlib.import_module("ltc_np.kernels.cuda.device").why_not()
 
 
-_warn_once = functools.cache(checks.warn)
+_warn = functools.cache(checks.warn)
+
+
+def _warn_once(message):
+    with _lock:
+        _warn(message)
 
 
 def resolve(backend):
@@ -74,5 +84,6 @@ def load(backend, name):
         if importlib.util.find_spec(module) is not None:
             if found != backend:
                 _warn_once(f"ltc_np: no {backend} kernel for {name}; that of {found} is used")
-            return importlib.import_module(module)
+            with _lock:
+                return importlib.import_module(module)
     raise ModuleNotFoundError(f"no kernels called {name!r}")

@@ -99,12 +99,15 @@ class HostEngine(Engine):
     # ----------------------------------------------------------------------------------------- inner calls
 
     def prepare(self, workspace):
+        return self._prepared(workspace, self.network.theta, self.network.buffer_vector)
+
+    def _prepared(self, workspace, theta, buffer_vector):
         network = self.network
         values, p = workspace.views("values", network.layout, network.dtype)
-        network.layout.effective(network.theta, out=values)
+        network.layout.effective(theta, out=values)
         fixed, buffers = workspace.views("buffers", network.buffer_layout, network.dtype)
         if fixed.size:
-            fixed[:] = network.buffer_vector
+            fixed[:] = buffer_vector
         return Prepared(values, network.layer_stack.prepare(p, buffers, network.backend))
 
     def check(self, prepared, dt):
@@ -177,7 +180,9 @@ class HostEngine(Engine):
         remembered, version = getattr(self._local, "remembered", None), self.network.parameter_version()
         if remembered is None or remembered.version != version:
             remembered = self._local.remembered = None  # given back before its successor is made
-            remembered = self._local.remembered = Remembered(version, self.prepare(Fresh()), {})
+            # Of the parameters of that version: another thread may be changing those of the network.
+            values = (np.frombuffer(held, self.network.dtype) for held in version)
+            remembered = self._local.remembered = Remembered(version, self._prepared(Fresh(), *values), {})
         return remembered
 
     def stream(self, B):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -91,8 +91,8 @@ class Parameters:
         """Named views of any flat vector of theta's length: a gradient, an optimiser's moments."""
         return self.layout.views(vector)
 
-    def parameter_version(self) -> Any:
-        """What tells whether parameters or buffers have changed since."""
+    def parameter_version(self) -> tuple[bytes, bytes]:
+        """The parameters and the buffers as bytes, which tell whether any have changed since."""
         return self._theta.tobytes(), self.buffer_vector.tobytes()
 
     def _select(self, names: tuple[str, ...]) -> Bools:

@@ -19,6 +19,9 @@ import warnings
 
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+from numba.core.compiler_lock import global_compiler_lock
+
+from ...base import forks
 
 _HERE = pathlib.Path(__file__).parent
 # The last four for their coefficients and numbers.
@@ -31,24 +34,27 @@ SOURCES = [
 ]
 SOURCE_HASH = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in SOURCES)).hexdigest()
 
-_announce = None  # called once, just before the first compilation that the disk cache cannot spare
+forks.wait_for(global_compiler_lock)
+
+# Called once each, just before the first compilation that the disk cache cannot spare; several threads may train.
+_announced = []
 
 
 @contextlib.contextmanager
 def announce(function):
     """Call ``function()`` once if a kernel has to be compiled inside the ``with`` block."""
-    global _announce
-    _announce = function
+    _announced.append(function)
     try:
         yield
     finally:
-        _announce = None
+        with contextlib.suppress(ValueError):  # it has been called
+            _announced.remove(function)
 
 
 def _say_compiling():
-    global _announce
-    if _announce is not None:
-        function, _announce = _announce, None
+    functions = list(_announced)
+    _announced.clear()
+    for function in functions:
         function()
 
 
