@@ -5,7 +5,7 @@ import json
 from .. import kernels
 from ..base import threads
 from ..base.command_line import Parser
-from . import cuda, host
+from . import cuda, host, streams
 from .cases import CARD_CASES, CASES
 from .peers import compare
 from .rates import RUNS
@@ -15,7 +15,8 @@ What this machine makes of the standard cases, against the limit of its processo
 
 examples:
     python -m ltc_np bench
-    python -m ltc_np bench --cases tutorial cfc --dtypes float32"""
+    python -m ltc_np bench --cases tutorial cfc --dtypes float32
+    python -m ltc_np bench --cases streams --threads 4"""
 
 
 def main(argv=None):
@@ -23,8 +24,10 @@ def main(argv=None):
     parser = Parser("bench", ABOUT)
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
     parser.add_argument("--backend", choices=("cpu", "cuda"), default="cpu", help="default: %(default)s")
-    kinds = f"{' '.join(CASES)}, of which the first five are LTCs; of cuda: {' '.join(CARD_CASES)}; default: all"
-    parser.add_argument("--cases", nargs="+", choices={**CASES, **CARD_CASES}, metavar="CASE", help=kinds)
+    on_host = [*CASES, host.STREAMS]
+    kinds = f"{' '.join(on_host)}, of which the first five are LTCs and the last is the latency of "
+    kinds += f"{streams.STREAMS:,} streams; of cuda: {' '.join(CARD_CASES)}; default: all"
+    parser.add_argument("--cases", nargs="+", choices={*on_host, *CARD_CASES}, metavar="CASE", help=kinds)
     parser.add_argument(
         "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"], help="default: both"
     )
@@ -44,7 +47,7 @@ def main(argv=None):
         parser.error("--runs must be at least 1")
     if args.threads is not None and args.threads < 1:
         parser.error("--threads must be at least 1")
-    known = CARD_CASES if args.backend == "cuda" else CASES
+    known = CARD_CASES if args.backend == "cuda" else on_host
     cases = args.cases or list(known)
     if not set(cases) <= set(known):
         parser.error(f"--cases of {args.backend} are {' '.join(known)}, got {' '.join(cases)}")

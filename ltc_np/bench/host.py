@@ -16,8 +16,11 @@ import numpy as np
 
 from ..base import threads
 from ..cells import LRC, LTC
+from . import streams
 from .cases import CASES, evaluations, problem, training_step
 from .rates import RUNS, median_seconds, sigmoid_rate
+
+STREAMS = "streams"  # the case that is no training
 
 
 def measure(name, dtype, rate, runs=RUNS):
@@ -100,8 +103,11 @@ def in_words(m):
 def run(cases, dtypes, runs):
     """All figures."""
     rates = {dtype: sigmoid_rate(dtype) for dtype in dtypes}
-    rows = [measure(name, dtype, rates[dtype], runs) for dtype in dtypes for name in cases]
-    return {"machine": machine(), "sigmoid_rate": rates, "cases": rows, "start": start_times()}
+    rows = [measure(name, dtype, rates[dtype], runs) for dtype in dtypes for name in cases if name != STREAMS]
+    found = {"machine": machine(), "sigmoid_rate": rates, "cases": rows}
+    if STREAMS in cases:
+        found[STREAMS] = [row for dtype in dtypes for row in streams.measure(dtype)]
+    return found | {"start": start_times()}
 
 
 def table(result):
@@ -123,6 +129,8 @@ def table(result):
             f"{synapses:>8} {row['forward_ms']:>10.3f} {forward:>8} {row['train_ms']:>9.3f} {train:>8} "
             f"{row['memory_mib']:>6.1f}"
         )
+    if result.get(STREAMS):
+        lines += ["", *streams.table(result[STREAMS])]
     start = result["start"]
     lines += [
         "",

@@ -1,0 +1,153 @@
+"""Many streams of one model, stepped one at a time by several threads: how long a step takes.
+
+A server has this load: measurements come in one by one, each for a state of its own.  A step of one stream is too small
+to be shared among threads, so every thread steps streams of its own, in turn.  Its time includes the waiting for
+Python's lock.
+"""
+
+import threading
+import time
+from array import array
+from typing import NamedTuple
+
+import numpy as np
+
+from ..base import threads
+from ..model import LTCRNN
+from ..wirings import AutoNCP
+
+STREAMS, SECONDS = 1000, 5.0
+UNITS, INPUTS = 19, 32  # a network of the size that drives a car in the literature
+PERCENTS = (50, 90, 99, 99.9)
+
+_BITS = 5  # a bin is at most 1/32 wide
+
+
+class Latencies:
+    """Counts of times in bins, of the same memory however many there are."""
+
+    def __init__(self):
+        self._counts, self.largest = array("q", bytes(8 * (64 << _BITS))), 0
+
+    def add(self, nanoseconds):
+        shift = max(nanoseconds.bit_length() - _BITS - 1, 0)
+        self._counts[(shift << _BITS) + (nanoseconds >> shift)] += 1
+        if nanoseconds > self.largest:
+            self.largest = nanoseconds
+
+    def join(self, other):
+        """Take in those of another thread."""
+        for k, count in enumerate(other._counts):
+            self._counts[k] += count
+        self.largest = max(self.largest, other.largest)
+
+    @property
+    def count(self):
+        return sum(self._counts)
+
+    def percentile(self, percent):
+        """The upper end of the bin that this share of the times reaches; nanoseconds."""
+        wanted, seen = self.count * percent / 100, 0
+        for k, count in enumerate(self._counts):
+            seen += count
+            if count and seen >= wanted:
+                shift = max((k >> _BITS) - 1, 0)
+                return min(((k - (shift << _BITS)) + 1 << shift) - 1, self.largest)
+        return self.largest
+
+
+class Load(NamedTuple):
+    """What has been done: every stream of thread k has made rounds[k] steps, of which states (streams, K) are left."""
+
+    latencies: Latencies
+    rounds: list
+    owned: list
+    states: np.ndarray
+    seconds: float
+
+
+def network(dtype="float32"):
+    """The model of the streams."""
+    return LTCRNN(AutoNCP(UNITS, 1), INPUTS, seed=0, dtype=dtype)
+
+
+def rows(dtype):
+    """The inputs that all streams go through, again and again, each from a place of its own; see `row_of`."""
+    return np.random.default_rng(0).standard_normal((64, INPUTS)).astype(dtype)
+
+
+def row_of(stream, step):
+    """Which row of inputs a stream gets in a step."""
+    return (7 * stream + step) % 64
+
+
+def load(model, streams, n_threads, seconds):
+    """Step the streams by so many threads for so long."""
+    x, K = list(rows(model.dtype)), model.state_size
+    states = np.tile(model.initial_state(), (streams, 1))
+    y = np.empty((streams, model.output_size), model.dtype)
+    outs = [(y[k], states[k]) for k in range(streams)]
+    owned = [range(streams * k // n_threads, streams * (k + 1) // n_threads) for k in range(n_threads)]
+    rounds, latencies, barrier = [0] * n_threads, [Latencies() for _ in range(n_threads)], threading.Barrier(n_threads)
+    began, errors, clock = [], [], time.perf_counter_ns
+
+    def work(me):
+        try:
+            add, step = latencies[me].add, model.step
+            step(x[0], out=(np.empty(model.output_size, model.dtype), np.empty(K, model.dtype)))  # prepares the thread
+            if barrier.wait() == 0:
+                began.append(clock())
+            end = clock() + seconds * 1e9
+            while clock() < end:
+                for stream in owned[me]:
+                    row, out = x[row_of(stream, rounds[me])], outs[stream]
+                    start = clock()
+                    step(row, state=out[1], out=out)
+                    add(clock() - start)
+                rounds[me] += 1
+        except BaseException as error:
+            errors.append(error)
+            barrier.abort()
+
+    workers = [threading.Thread(target=work, args=(k,)) for k in range(n_threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if errors:
+        raise errors[0]
+    for other in latencies[1:]:
+        latencies[0].join(other)
+    return Load(latencies[0], rounds, owned, states, (clock() - began[0]) / 1e9)
+
+
+def measure(dtype, seconds=SECONDS, streams=STREAMS):
+    """A row for one thread, and one for as many as the library uses."""
+    found = []
+    for n in dict.fromkeys((1, threads.get_num_threads())):
+        done = load(network(dtype), streams, n, seconds)
+        times = {f"p{percent}_us": done.latencies.percentile(percent) / 1e3 for percent in PERCENTS}
+        found.append(
+            {
+                **{"dtype": dtype, "streams": streams, "threads": n, "seconds": done.seconds},
+                **{"steps": done.latencies.count, "steps_per_second": done.latencies.count / done.seconds},
+                **times,
+                "max_us": done.latencies.largest / 1e3,
+            }
+        )
+    return found
+
+
+def table(found):
+    """The rows as lines of text."""
+    names = [f"p{percent}" for percent in PERCENTS] + ["max"]
+    lines = [
+        f"{'streams':<10} {'dtype':<8} {'threads':>7} {'steps/s':>9} " + " ".join(f"{n + ' us':>9}" for n in names)
+    ]
+    for row in found:
+        lines.append(
+            f"{row['streams']:<10} {row['dtype']:<8} {row['threads']:>7} {row['steps_per_second']:>9,.0f} "
+            + " ".join(f"{row[f'{name}_us']:>9.1f}" for name in names)
+        )
+    lines.append(f"each stream is one step at a time of AutoNCP({UNITS}, 1) with {INPUTS} inputs")
+    return lines
