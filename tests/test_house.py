@@ -106,7 +106,7 @@ TYPES_OF_ABOVE = {
     for reason, modules in {
         "functions that become methods of a `Model`": ("train.fit", "train.evaluate", "train.scales"),
         "what users find in `Callback.model`": ("train.callbacks.base",),
-        "files hold models": ("io",),
+        "files hold models": ("io", "train.saved"),
         "it evaluates models": ("analysis.lesion",),
     }.items()
     for module in modules

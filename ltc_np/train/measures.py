@@ -48,9 +48,12 @@ def check_measures(measures, model, data, whole=True):
 
     The library's are shown all targets, with outputs of 0; so are functions of a user's own, which are not called: what
     these make of targets only they know.  ``whole``: there are no other data, which might have what a metric needs.
+    Copies are shown them: a training that is resumed goes on with metrics that have seen batches.
     """
     kinds = OwnMetric, *metrics.METRICS.values()
-    known = {name: metric for name, metric in measures.items() if isinstance(metric, kinds)}
+    known = {name: copy.copy(metric) for name, metric in measures.items() if isinstance(metric, kinds)}
+    for metric in known.values():
+        metric.reset()
     _, target, _, mask = data.whole
     if not known or (mask is not None and not mask.any()):
         return
@@ -63,7 +66,6 @@ def check_measures(measures, model, data, whole=True):
     for metric in known.values():
         if whole and not isinstance(metric, OwnMetric):
             metric.result()
-        metric.reset()
 
 
 def show(measures, outputs, target, mask):
