@@ -496,9 +496,10 @@ def test_parts_that_lie_upon_each_other(path):
         read(path)
 
 
-def test_a_stream_that_ends_too_early(path, monkeypatch):
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_stream_that_ends_too_early(share, path, monkeypatch):
     write(path, ARRAYS)
-    monkeypatch.setattr(zipfile.ZipExtFile, "readinto", lambda stream, data: 0)
+    monkeypatch.setattr(zipfile.ZipExtFile, "readinto", lambda stream, data: int(share * len(data)))
     with pytest.raises(FileError, match="^damaged, or cut short: text.npy ends too early"):
         read(path)
 

@@ -43,7 +43,8 @@ BAD = (SURVIVED, GONE, BROKEN)
 # Sources whose text is part of the key of compiled kernels: a changed one gets a cache of its own, so that what was
 # compiled for the others stays.
 COMPILED = ("ltc_np/kernels/c*", "ltc_np/kernels/numpy/ssm.py", "ltc_np/base/[ap]*.py")
-PYTEST = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not gpu"]
+WARM = HERE / "warm.py"
+PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not gpu"]
 
 
 @dataclasses.dataclass
@@ -107,40 +108,50 @@ class Tree:
     """A copy of the tree that is changed, and run in."""
 
     def __init__(self, root, folder, limit):
-        self.folder, self.cache, self.limit = folder / "tree", folder / "cache", limit
+        self.folder, self.cache, self.limit, self.warm = folder / "tree", folder / "cache", limit, None
         skip = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "node_modules", "site")
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(root, self.folder, ignore=skip)
 
     def run(self, tests, cache=None, limit=None):
         """Exit status and output of pytest, or None where it ran into the time limit."""
+        output = self.folder.parent / "output"
+        if self.warm is None or self.warm.poll() is not None:
+            self.start()
+        order = {"arguments": [*PYTEST, *tests], "cache": str(cache or self.cache), "output": str(output)}
+        print(json.dumps(order), file=self.warm.stdin, flush=True)
+        pid, late = int(self.warm.stdout.readline()), threading.Event()
+
+        def stop():
+            late.set()
+            end(pid)
+
+        timer = threading.Timer(limit or threading.TIMEOUT_MAX, stop)
+        timer.start()
+        try:
+            status = int(self.warm.stdout.readline())
+        finally:
+            timer.cancel()
+            end(pid)  # what a test has started must not outlive it
+        return (None, "the time limit") if late.is_set() else (status, output.read_text(encoding="utf-8"))
+
+    def start(self):
+        """The process that runs pytest, in the copy."""
         environment = os.environ | {
             "PYTHONPATH": str(self.folder),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "NUMBA_CACHE_DIR": str(cache or self.cache),
             "MPLBACKEND": "Agg",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # to load them takes longer than most of the tests
         }
-        # A process group of its own: what a test has started must not outlive it.
-        process = subprocess.Popen(
-            [*PYTEST, *tests],
-            cwd=self.folder,
-            env=environment,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            output, _ = process.communicate(timeout=limit)
-            return process.returncode, output
-        except subprocess.TimeoutExpired:
-            return None, "the time limit"
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        command = [sys.executable, "-B", str(WARM)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.warm = subprocess.Popen(command, cwd=self.folder, env=environment, **pipes)
+
+    def close(self):
+        if self.warm is not None:
+            self.warm.stdin.close()
+            self.warm.wait()
+            self.warm.stdout.close()
 
     def why_not(self, tests):
         """What the tests say where they do not all run and pass on the sources as they are; None where they do."""
@@ -168,6 +179,11 @@ class Tree:
                 path.write_text(text, encoding="utf-8")
                 os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # kernels' caches look at it
         return {None: HUNG, 0: SURVIVED, 1: CAUGHT}.get(status, BROKEN), output
+
+
+def end(group):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def groups(mutations):
@@ -218,8 +234,8 @@ def run(mutations, *, root=ROOT, folder, jobs=2, limit=600, say=print):
         return mutation, verdict, seconds
 
     def work(k):
-        tree, found = Tree(root, folder / str(k), limit), []
-        with contextlib.suppress(queue.Empty):
+        found = []
+        with contextlib.closing(Tree(root, folder / str(k), limit)) as tree, contextlib.suppress(queue.Empty):
             while True:
                 group = waiting.get_nowait()
                 broken = tree.why_not(list(dict.fromkeys(test for m in group for test in m.tests)))

@@ -2,7 +2,6 @@
 
 import functools
 import re
-import sys
 
 import pytest
 from mutation import run
@@ -50,15 +49,18 @@ def test_every_mutation_can_be_made_and_names_tests():
     assert {name: what for name, what in found.items() if what} == {}
 
 
-# In the place of pytest, of which every start takes a second: exit statuses are pytest's.
+# In the place of `warm`, which takes a second to import what it needs; exit statuses are pytest's.
 SHORT = """
-import sys
-try:
-    from sums import total
-except SyntaxError:
-    sys.exit(2)
-print("1 passed")
-sys.exit(total(1, 2, 0) != 3)
+import json, subprocess, sys
+program = "import sys; from sums import total; print('1 passed'); sys.exit(total(1, 2, 0) != 3)"
+for line in sys.stdin:
+    run = subprocess.Popen(
+        [sys.executable, "-B", "-S", "-c", program],
+        stdout=open(json.loads(line)["output"], "w"), stderr=subprocess.STDOUT, start_new_session=True,
+    )
+    print(run.pid, flush=True)
+    run.wait()
+    print(2 if "SyntaxError" in open(json.loads(line)["output"]).read() else run.returncode, flush=True)
 """
 
 
@@ -67,7 +69,8 @@ def made(tmp_path, monkeypatch):
     """A tree of a file, in which changes of (name, old, new) are listed: what becomes of each, and what is said."""
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "sums.py").write_text("def total(a, b, c):\n    d = a + b\n    return d + c\n")
-    monkeypatch.setattr(run, "PYTEST", [sys.executable, "-S", "-c", SHORT])
+    (tmp_path / "short.py").write_text(SHORT)
+    monkeypatch.setattr(run, "WARM", tmp_path / "short.py")
 
     def judge(*changes):
         mutations, said = run.parse("\n".join(WORDS.format(name=n, old=a, new=b) for n, a, b in changes)), []
