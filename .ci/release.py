@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -330,7 +331,7 @@ def main(arguments=None):
         sys.path.insert(0, str(ROOT / "tests"))
         from support.trust import Trust
 
-        Trust("python .ci/release.py --dry --write-trust").record("release", figures)
+        Trust(shlex.join(["python", ".ci/release.py", *(arguments or sys.argv[1:])])).record("release", figures)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests the package's wheel with every Python of this machine that Numba has wheels for.
 
-    python3 .ci/versions.py [--json FILE] [--python 3.12]
+    python3 .ci/versions.py [--python 3.12] [--quick] [--write-trust]
 
 Each Python runs with the newest dependencies and with the lowest that it can have, the newest one also as it is
 documented without Numba.  The oldest Python with the lowest dependencies runs a wider part of the suite.  What is not
@@ -11,8 +11,8 @@ there is named.
 import argparse
 import concurrent.futures
 import dataclasses
-import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -90,12 +90,12 @@ def interpreters(pythons=tuple(LOWEST), environ=os.environ):
     return found
 
 
-def legs(found):
-    """What is run with these interpreters, the longest first."""
+def legs(found, quick=False):
+    """What is run with these interpreters, the longest first, which `quick` makes like the others."""
     all_legs = []
     for python, interpreter in found.items():
         lowest = Leg(python, interpreter, "lowest", LOWEST[python], QUICK)
-        if not all_legs:
+        if not all_legs and not quick:
             lowest.selection, lowest.workers = WIDE, True
         all_legs += [lowest, Leg(python, interpreter, "newest", NEWEST, QUICK)]
     if found:
@@ -111,7 +111,7 @@ def run(leg, wheel, folder, scratch):
     packages = [name + (f"=={version}" if version else "") for name, version in leg.dependencies.items()]
     try:
         say(leg.interpreter, "-m", "venv", env)
-        pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        pip = [python, "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
         if leg.dependencies is WITHOUT_NUMBA:
             say(*pip, "--no-deps", wheel, *packages)
             say(*pip, "pytest", "hypothesis")
@@ -139,9 +139,16 @@ def tests_without_package(folder):
             shutil.copyfile(ROOT / name, folder / name)
 
 
+def figures(all_legs, missing):
+    """What docs/trust.md says of them."""
+    tested = {f"{leg.name} ({leg.versions})": leg.outcome for leg in all_legs}
+    return tested | {"Python that was not there, and so not tested": ", ".join(missing) or "none"}
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write what was tested to this file")
+    parser.add_argument("--quick", action="store_true", help="the same few tests for all, the oldest Python too")
+    parser.add_argument("--write-trust", action="store_true", help="write the figures to docs/trust.md; needs ltc_np")
     parser.add_argument("--python", action="append", choices=LOWEST, help="only this one; may be given again")
     given = parser.parse_args(arguments)
     wanted = given.python or [*LOWEST]
@@ -154,7 +161,7 @@ def main(arguments=None):
         say(sys.executable, "-m", "venv", scratch / "build")
         say(scratch / "build/bin/python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", scratch, ROOT)
         (wheel,) = scratch.glob("*.whl")
-        all_legs = legs(found)
+        all_legs = legs(found, given.quick)
         alone = [leg for leg in all_legs if leg.workers]
         for leg in alone:
             run(leg, wheel, scratch / "tests", scratch)
@@ -163,12 +170,15 @@ def main(arguments=None):
             [*pool.map(lambda leg: run(leg, wheel, scratch / "tests", scratch), others)]
     for python in missing:
         print(f"NOT RUN: there is no Python {python} here")
-    if given.json:
-        tested = {leg.name: {"versions": leg.versions, "outcome": leg.outcome} for leg in all_legs}
-        given.json.write_text(json.dumps({"tested": tested, "untested": missing}, indent=1) + "\n", encoding="utf-8")
     failed = [leg.name for leg in all_legs if leg.outcome.startswith("FAILED")]
     if failed or not all_legs:
         sys.exit(f"failed: {', '.join(failed) or 'there is no Python to test with'}")
+    if given.write_trust:
+        sys.path.insert(0, str(ROOT / "tests"))
+        from support.trust import Trust
+
+        command = shlex.join(["python", ".ci/versions.py", *(arguments or sys.argv[1:])])
+        Trust(command).record("release", figures(all_legs, missing))
 
 
 if __name__ == "__main__":

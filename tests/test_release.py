@@ -192,9 +192,15 @@ def test_every_python_runs_with_the_newest_and_the_lowest():
         "Python 3.13, without Numba",
     ]  # fmt: skip
     assert [leg.workers for leg in legs] == [True, False, False, False, False]
+    assert not any(leg.workers for leg in versions.legs({"3.11": "a", "3.13": "b"}, quick=True))
     assert legs[2].dependencies == versions.LOWEST["3.13"]
     for part in {*versions.WIDE, *versions.QUICK, *release.TESTS}:
         assert not part.startswith("tests/") or (ROOT / part.partition("::")[0]).exists()
+    for leg in legs:
+        leg.versions, leg.outcome = "numpy 2", "3 passed"
+    written = versions.figures(legs, ["3.14"])
+    assert written["Python 3.13, without Numba (numpy 2)"] == "3 passed" and len(written) == 6
+    assert written["Python that was not there, and so not tested"] == "3.14"
     path, _, name = versions.HELP.partition("::")
     assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
 
