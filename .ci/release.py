@@ -26,7 +26,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = ["build", "twine>=6", "cffconvert", "cyclonedx-python-lib[json-validation]"]
+TOOLS = ["build", "hatchling>=1.27", "twine>=6", "cyclonedx-python-lib[json-validation]>=9"]
 # What the sdist has besides the files that git knows below these.
 IN_SDIST = ["ltc_np", "tests", "examples", "docs", "README.md", "LICENSE", "pyproject.toml", ".gitignore"]
 IN_DIST_INFO = ["METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"]
@@ -138,8 +138,8 @@ def build(tools, commit, folder):
     say("git", "checkout", "-q", commit, cwd=clone)
     epoch = say("git", "log", "-1", "--format=%ct", commit, cwd=clone)
     env = os.environ | {"SOURCE_DATE_EPOCH": epoch}
-    say(tools / "python", "-m", "build", "-o", folder / "from_sdist", clone, env=env)
-    say(tools / "python", "-m", "build", "--wheel", "-o", folder / "from_clone", clone, env=env)
+    say(tools / "python", "-m", "build", "--no-isolation", "-o", folder / "from_sdist", clone, env=env)
+    say(tools / "python", "-m", "build", "--no-isolation", "--wheel", "-o", folder / "from_clone", clone, env=env)
     (sdist,), (wheel,) = (folder / "from_sdist").glob("*.tar.gz"), (folder / "from_sdist").glob("*.whl")
     direct = folder / "from_clone" / wheel.name
     need(sha256(direct) == sha256(wheel), "the wheel made from the sdist is not the one made from the checkout")
@@ -162,12 +162,12 @@ def size_of(folder):
     )
 
 
-def installed(env, packages, report, *options):
-    """Makes an environment and installs; its Python and its size in bytes."""
+def environment(env, *arguments):
+    """Makes an environment, in which pip installs; the folder of its programs."""
     say(sys.executable, "-m", "venv", env)
     pip = [env / "bin/python", "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
-    say(*pip, "--report", report, *options, *packages)
-    return env / "bin/python", size_of(env)
+    say(*pip, *arguments)
+    return env / "bin"
 
 
 def test(python, folder, selection):
@@ -245,10 +245,9 @@ def release(given, scratch):
         texts = ((ROOT / name).read_text(encoding="utf-8") for name in ("docs/changelog.md", "docs/CITATION.cff"))
         date = agreed(version, *texts, given.dry)
     with step("tools"):
-        say(sys.executable, "-m", "venv", scratch / "tools")
-        tools = scratch / "tools/bin"
-        say(tools / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *TOOLS)
-        say(tools / "cffconvert", "--validate", "-i", ROOT / "docs/CITATION.cff")
+        tools = environment(scratch / "tools", *TOOLS)
+        citation = environment(scratch / "citation", "cffconvert")  # it needs another jsonschema than the rest
+        say(citation / "cffconvert", "--validate", "-i", ROOT / "docs/CITATION.cff")
     with step("sdist and wheel, twice; the wheel from the sdist is that from the checkout"):
         sdist, wheel, tracked = build(tools, commit, scratch / "first")
         again = build(tools, commit, scratch / "second")
@@ -267,14 +266,13 @@ def release(given, scratch):
             file.extractall(scratch / "sdist", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         (folder,) = (scratch / "sdist").iterdir()
         shutil.rmtree(folder / "ltc_np")
-        python, size = installed(scratch / "whole", [wheel], scratch / "report.json")
-        figures |= {"installed, with NumPy and Numba": f"{size / 1e6:.0f} MB"}
-        figures |= {"tests of the sdist against the installed wheel": test(python, folder, given.tests)}
+        whole = environment(scratch / "whole", "--report", scratch / "report.json", wheel)
+        figures |= {"installed, with NumPy and Numba": f"{size_of(scratch / 'whole') / 1e6:.0f} MB"}
+        figures |= {"tests of the sdist against the installed wheel": test(whole / "python", folder, given.tests)}
     with step("the wheel with NumPy alone"):
-        numpy_only, bare = scratch / "numpy", [wheel, "numpy"]
-        python, size = installed(numpy_only, bare, scratch / "numpy.json", "--no-deps")
-        figures |= {"installed, with NumPy alone": f"{size / 1e6:.0f} MB"}
-        figures |= {"the same with NumPy alone": test(python, folder, given.tests)}
+        bare = environment(scratch / "bare", "--no-deps", wheel, "numpy")
+        figures |= {"installed, with NumPy alone": f"{size_of(scratch / 'bare') / 1e6:.0f} MB"}
+        figures |= {"the same tests with NumPy alone": test(bare / "python", folder, given.tests)}
     with step("bill of materials, checksums"):
         given.output.mkdir(parents=True, exist_ok=True)
         stamp = datetime.datetime.fromtimestamp(
