@@ -288,7 +288,7 @@ def _rebuild(content: Mapping[str, Numbers], kinds: Sequence[type[Model]], backe
     if "notes" in meta:
         if not isinstance(meta["notes"], dict):
             raise ValueError(f"its notes are {checks.brief(meta['notes'])}")
-        model.notes = meta["notes"]
+        model.notes = _check_notes(meta["notes"])  # JSON's text may say NaN, which would not be saved again
     if "trained" in meta:
         model.trained = _decode_trained(meta["trained"], decoder)
     name = state = training = None

@@ -200,3 +200,7 @@ def test_a_file_whose_notes_are_no_dict_is_damaged(tmp_path):
     np.savez(tmp_path / "m.npz", **content)
     with pytest.raises(ValueError, match="damaged: its notes are"):
         load(tmp_path / "m.npz")
+    content["meta"] = np.array(str(content["meta"]).replace('"notes": [1]', '"notes": {"a": NaN}'))
+    np.savez(tmp_path / "m.npz", **content)
+    with pytest.raises(ValueError, match="m.npz: damaged: .*finite numbers"):
+        load(tmp_path / "m.npz")

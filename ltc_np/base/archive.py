@@ -139,7 +139,7 @@ def read(path, foreign=False):
 
 
 def _reason(what, where, error):
-    return f"not a {what}, or a damaged one: {where} cannot be read ({error})"
+    return f"not a {what}, or a damaged one: {where:.60} cannot be read ({error!s:.100})"
 
 
 def _check_members(members, size, what, foreign):
@@ -147,7 +147,7 @@ def _check_members(members, size, what, foreign):
     names = set()
     for member in members:
         name = member.filename
-        if not name.endswith(".npy"):
+        if not name.endswith(".npy") or not name.isprintable():
             raise FileError(f"not a {what}, or a damaged one: it has a part {name!r:.40}")
         if name in names:
             raise FileError(f"damaged: it has {name!r:.40} twice")
@@ -163,6 +163,7 @@ def _check_members(members, size, what, foreign):
 
 def _read_array(name, stream, size, foreign):
     """The array of a member of so many bytes."""
+    name = name[:60]
     start = stream.read(len(MAGIC) + 2)
     length = int.from_bytes(start[len(MAGIC) :], "little")
     text = stream.read(length).decode("latin1")
@@ -186,4 +187,11 @@ def _read_array(name, stream, size, foreign):
     if dtype.kind == "b" and data.max(initial=0) > 1:
         raise FileError(f"damaged: {name} holds what is neither true nor false")
     array = array.astype(dtype.newbyteorder("="), copy=False)
+    if dtype.kind == "U" and not _is_text(array.reshape(-1).view(np.uint32)):
+        raise FileError(f"damaged: {name} holds what is no text")
     return array.T if turned else array
+
+
+def _is_text(codes):
+    """Whether Python can make text of these numbers: all of them are characters, and no halves of one."""
+    return not ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any()

@@ -43,8 +43,13 @@ def check_readable(path: pathlib.Path, argument: str = "path") -> None:
 
 
 def check_path(path: pathlib.Path) -> None:
-    """Refuse the path of a folder or a device, which would be replaced, and one in a folder that does not exist."""
+    """Refuse the path of a folder, of a device or of a protected file, and one in a folder that does not exist.
+
+    All but the folders would be replaced: renaming asks only for rights to the folder in which they lie.
+    """
     check_readable(path)
+    if path.exists() and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(f"`path` must be a file that may be replaced, got {path}, which is read-only")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"`path` must lie in an existing folder, got {path}")
 

@@ -118,5 +118,5 @@ def initial_values(init: Init, shapes: Mapping[str, Shape]) -> dict[str, Any]:
     for name in init or {}:
         if name not in shapes:
             note = "; only an LTC has that" if name == TIME_CONSTANTS else ""
-            raise ValueError(f"`init` has an unknown parameter {name!r}; there are {', '.join(shapes)}{note}")
+            raise ValueError(f"`init` has an unknown parameter {name!r:.60}; there are {', '.join(shapes)}{note}")
     return {name: initial(name, value, shapes[name]) for name, value in (init or {}).items()}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..base.types import Array, Bools, Ints, Numbers
 
+LARGEST = 2**62  # of times as whole numbers
 # Cells that hold no value, in lower case.
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|\+00:?00)?)?")
@@ -108,15 +109,24 @@ class Column:
                 f"column `{self.name}` must hold numbers, or dates such as 2024-12-31 or 2024-12-31T23:59:59, got "
                 f"{self.show(self._first_text() or 0)}: write all of them in one of these forms"
             )
-        try:  # whole numbers as such: those since 1970 in nanoseconds are too many for a float
-            return np.array([int(cell) for cell in self.cells] if self.cells.dtype.kind in "OU" else self.cells), False
-        except ValueError:
+        numbers: Any = self.cells
+        if numbers.dtype.kind in "OU":
+            try:
+                numbers = [int(cell) for cell in numbers]
+            except ValueError:
+                return self.numbers(), False
+        elif numbers.dtype.kind == "f":
             return self.numbers(), False
+        # Whole numbers as such: those since 1970 in nanoseconds are too many for a float.  As int64, since differences
+        # of shorter or unsigned ones may be other numbers; of larger ones these may be too.
+        fits = int(min(numbers)) >= -LARGEST and int(max(numbers)) <= LARGEST
+        return (np.array(numbers, np.int64) if fits else self.numbers()), False
 
     def words(self) -> list[str | None]:
         """What the cells say, None where there is no value; 1.0 as 1."""
         cells = self.cells
-        if cells.dtype.kind == "f" and (cells[~np.isnan(cells)] % 1 == 0).all():
+        # An infinite number is no whole one, and NumPy warns of its remainder.
+        if cells.dtype.kind == "f" and not np.isinf(cells).any() and (cells[~np.isnan(cells)] % 1 == 0).all():
             return [None if np.isnan(cell) else str(int(cell)) for cell in cells]
         gone = self.missing()
         return [None if none else str(cell).strip() for cell, none in zip(cells, gone, strict=True)]

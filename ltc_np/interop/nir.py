@@ -191,7 +191,14 @@ def from_nir(
     """
     unit = checks.number("time_unit", time_unit, low_open=True)
     if isinstance(graph, (str, os.PathLike)):
-        graph = _read(pathlib.Path(graph))
+        read = _read(pathlib.Path(graph))
+        try:
+            return from_nir(
+                read, time_unit=unit, surrogate=surrogate, slope=slope, dtype=dtype, backend=backend,
+                return_sequences=return_sequences,
+            )  # fmt: skip
+        except (ValueError, TypeError) as error:
+            raise (ValueError if isinstance(error, ValueError) else TypeError)(f"{os.fspath(graph)}: {error}") from None
     if not isinstance(graph, nir.NIRGraph):
         raise TypeError(f"`graph` must be a nir.NIRGraph or the path of a file, got {checks.brief(graph)}")
     layers: list[Layer] = []

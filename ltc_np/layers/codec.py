@@ -150,7 +150,7 @@ class Decoder:
                 "with its class before loading"
             )
         arguments = self._value(arguments)
-        if _is_ours(LAYERS[name]) and any(isinstance(a, Wiring) and not a.is_built for a in arguments.values()):
+        if is_ours(LAYERS[name]) and any(isinstance(a, Wiring) and not a.is_built for a in arguments.values()):
             raise ValueError(f"the wiring of {name} has no synapses")  # they would be drawn, however many
         names = LAYERS[name].former_names
         layer = LAYERS[name].from_config({names.get(key, key): argument for key, argument in arguments.items()})
@@ -198,7 +198,8 @@ def check_count(owner: str, argument: str, number: int, room: int) -> None:
     most = max(room, ALWAYS)
     if abs(number) > most and not argument.endswith(COSTLESS):
         got = f"{number}" if abs(number) < 10**20 else "one of many digits"
-        raise ValueError(f"`{argument:.40}` of {owner} must be <= {most} where {room} numbers are stored, got {got}")
+        where = f" where {room} numbers are stored" if room else ""
+        raise ValueError(f"`{argument:.40}` of {owner} must be <= {most}{where}, got {got}")
 
 
 def _counts(form: Any, owner: str | None, argument: str) -> Iterator[tuple[str, str, int]]:
@@ -209,7 +210,7 @@ def _counts(form: Any, owner: str | None, argument: str) -> Iterator[tuple[str, 
         kind, inner = _kind(form)
         if kind == "layer":
             name, arguments = inner
-            yield from _counts(arguments, name if _is_ours(LAYERS.get(name)) else None, "")
+            yield from _counts(arguments, name if is_ours(LAYERS.get(name)) else None, "")
         elif kind == "wiring":
             yield from _wiring_counts(inner)
         elif kind == "dict":
@@ -225,11 +226,11 @@ def _wiring_counts(state: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     if neurons != state["units"]:
         raise ValueError(f"a wiring has {state['units']!r:.20} units, and layers of {neurons}")
     arguments, name = parse(state["arguments"]), state["class"]
-    if _is_ours(getattr(wirings, name, None)):
+    if is_ours(getattr(wirings, name, None)):
         yield from ((name, a, n) for a, n in [*arguments.items(), ("input_dim", state["input_dim"])] if type(n) is int)
 
 
-def _is_ours(cls: object) -> bool:
+def is_ours(cls: object) -> bool:
     """Whether a class is of this package."""
     return isinstance(cls, type) and cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 

@@ -13,7 +13,7 @@ from ..base.calls import explained
 from ..cells import CELLS
 from ..kernels.codes import SOLVERS
 from ..wirings import FullyConnected
-from . import Dense, InputMapping
+from . import Dense, InputMapping, codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +33,9 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "activation": ("activation", "backbone_activation"),
 }
 LINEAR = "linear"  # the configuration's word for no activation
+# A configuration may come from a file, in which a number may be anything, and a network grows with its square.
+MOST_WEIGHTS = 2**26  # of one matrix or wiring: 8,192 units
+MOST_PARAMETERS = 2**28  # of the network, 1 GB in float32
 
 
 def aliases(field: str) -> dict[str, str]:
@@ -85,7 +88,8 @@ class CellConfig:
         ``"LSTM"``, ``"GRU"``, ``"S4D"``, ``"LiquidS4"``, or another cell of the registry (`register`); ``"LIF"``,
         ``"NODE"`` and ``"LRCU"`` are known too.
     units : int >= 1
-        Wired cells are fully connected; for other wirings use `LTCRNN` or `Model`.  Of `S4D` and `LiquidS4`: the states
+        At most about 8,000, so that no number in a file asks for all memory. Wired cells are fully connected; for other
+        wirings use `LTCRNN` or `Model`.  Of `S4D` and `LiquidS4`: the states
         of a channel; their channels are the inputs.
     input_dim : int >= 1
     output_dim : int >= 1, optional
@@ -144,6 +148,7 @@ class CellConfig:
         put("input_dim", checks.integer("input_dim", self.input_dim))
         if self.output_dim is not None:
             put("output_dim", checks.integer("output_dim", self.output_dim))
+        self._check_size()
         put("input_mapping", _word("input_mapping", self.input_mapping, INPUT_MAPPINGS))
         for name in ("solver", "activation"):
             value, known = getattr(self, name), words(name, self.cell)
@@ -159,6 +164,15 @@ class CellConfig:
                 value = getattr(cell, argument)
                 put(name, LINEAR if name == "activation" and value is None else value)
 
+    def _check_size(self) -> None:
+        weights = self.units * (self.units + self.input_dim + (self.output_dim or 0))
+        if weights > MOST_WEIGHTS:
+            got = f"{weights}" if weights < 10**20 else "a number of many digits"
+            raise ValueError(
+                f"`units` * (`units` + `input_dim` + `output_dim`) must be <= {MOST_WEIGHTS} in a configuration, got "
+                f"{got}: make larger networks of layers, as Model(GRU(units))"
+            )
+
     def _arguments(self) -> Mapping[str, inspect.Parameter]:
         return inspect.signature(CELLS[self.cell]).parameters
 
@@ -173,9 +187,13 @@ class CellConfig:
         known = [n for n, p in self._arguments().items() if p.kind is p.KEYWORD_ONLY and n not in own]
         for name, value in self.options.items():
             if name not in known:
-                raise ValueError(f"`options` of {self.cell} may have {', '.join(known) or 'nothing'}, got {name!r}")
+                raise ValueError(f"`options` of {self.cell} may have {', '.join(known) or 'nothing'}, got {name!r:.60}")
             if value is not None and not isinstance(value, (bool, int, float, str)):
-                raise TypeError(f"`options[{name!r}]` must be a str, a number, a bool or None, got {value!r}")
+                got = checks.brief(value)
+                raise TypeError(f"`options[{name!r}]` must be a str, a number, a bool or None, got {got}")
+            # As in files: a cell of one's own may have numbers that are no sizes.
+            if type(value) is int and codec.is_ours(CELLS[self.cell]):
+                codec.check_count("options", name, value, 0)
         return _FrozenDict(self.options)
 
     def _cell(self) -> Layer:
@@ -199,12 +217,15 @@ class CellConfig:
         return cell(size, input_dim=self.input_dim, **given)
 
     def layers(self) -> list[Layer]:
-        """The layers of the network."""
+        """The layers of the network, which has no more than `MOST_PARAMETERS`."""
         layers, mapping = [self._cell()], INPUT_MAPPINGS[self.input_mapping]
         if mapping is not None and "input_mapping" not in self._arguments():
             layers.insert(0, InputMapping(mapping, input_dim=self.input_dim))
         if self.output_dim is not None:
             layers.append(Dense(self.output_dim, input_dim=layers[-1].output_size))
+        count = sum(layer.layout.size for layer in layers)
+        if count > MOST_PARAMETERS:
+            raise ValueError(f"`config` must describe at most {MOST_PARAMETERS} parameters, got {count}")
         return layers
 
     def to_dict(self) -> dict[str, Any]:
@@ -221,8 +242,8 @@ class CellConfig:
         for name in values:
             if name not in known:
                 raise ValueError(
-                    f"`config` has an unknown key {name!r}; there are {', '.join(known)}, which hold further arguments "
-                    "of the cell"
+                    f"`config` has an unknown key {name!r:.60}; there are {', '.join(known)}, which hold further "
+                    "arguments of the cell"
                 )
         for name in needed:
             if name not in values:
@@ -252,7 +273,7 @@ def _word(name: str, value: Any, known: Iterable[Any], elsewhere: Iterable[str] 
     if found is None:
         shown = [[repr(word), *(f"(or {a!r})" for a, w in others.items() if w == word)] for word in known]
         wrong = ValueError if isinstance(value, str) else TypeError
-        raise wrong(f"`{name}` must be one of {', '.join(map(' '.join, shown))}, got {value!r}")
+        raise wrong(f"`{name}` must be one of {', '.join(map(' '.join, shown))}, got {checks.brief(value)}")
     return found
 
 

@@ -409,6 +409,9 @@ DAMAGED = {
     "too many axes": member(shape=f"({'1, ' * 99}3)"),
     "a bool that is 2": member(descr="'|b1'", data=b"\1\0\2"),
     "text of nothing": member(descr="'<U0'", data=b""),
+    "text of no characters": member(descr="'<U2'", data=b"a\0\0\0" * 3 + b"\xff\xff\xff\xff" * 3),
+    "text beyond the last character": member(descr="'<U2'", data=b"a\0\0\0" * 5 + b"\0\0\x11\0"),
+    "text of half a character": member(descr="'>U2'", data=b"\0\0\0a" * 5 + b"\0\0\xd8\0"),
 }
 
 
@@ -434,8 +437,12 @@ def test_files_that_are_something_else(path):
     np.savez_compressed(path, a=np.ones(3))
     with pytest.raises(FileError, match="'a.npy' is compressed"):
         read(path)
-    packed(path, ("a.txt", b"hello"))
-    with pytest.raises(FileError, match="it has a part 'a.txt'"):
+    for name in ("a.txt", "../a\n.npy", "\u202ea.npy"):
+        packed(path, (name, b"hello"))
+        with pytest.raises(FileError, match="^not a model file, .*: it has a part '"):
+            read(path)
+    packed(path, ("x" * 5000 + ".npy", b"hello"))
+    with pytest.raises(FileError, match="^damaged: x{60} has an unknown header$"):
         read(path)
     with pytest.warns(UserWarning, match="Duplicate"):
         packed(path, ("a.npy", member()), ("a.npy", member()))

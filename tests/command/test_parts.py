@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ltc_np import LTCRNN, FullyConnected
-from ltc_np.command import baselines, records, roles, scores, split, train
+from ltc_np.command import baselines, records, roles, scores, split, tables, train
+from ltc_np.command.columns import Column
 from ltc_np.command.task import Task, of_model
 
 WORDS = Task(features=("a",), target=("w",), group="g", every_step=False, labels=("no", "yes"), by="group")
@@ -168,3 +169,35 @@ def test_shares_that_leave_no_training_are_of_no_task():
         else:
             with pytest.raises(ValueError, match="do not say which columns"):
                 of_model(model, "m")
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted"),
+    [
+        (np.array([5, 3], np.uint8), [5, 3]),  # whose difference, as they are, would be 254
+        (np.array([-100, 100], np.int8), [-100, 100]),
+        (np.array([False, True]), [0, 1]),
+        (np.array([2**63, 0], np.uint64), [2.0**63, 0.0]),
+        (np.array(["3", "9223372036854775808"], object), [3.0, 2.0**63]),
+        (np.array(["1700000000000000001"], object), [1700000000000000001]),
+    ],
+)
+def test_differences_of_times_are_exact(cells, wanted):
+    times, dates = Column("time", cells, "in row {}".format).times()
+    assert not dates and times.tolist() == wanted
+    assert times.dtype == (np.int64 if type(wanted[0]) is int else np.float64)
+
+
+def test_a_first_line_of_very_many_names(tmp_path):
+    """It took time in the square of them: these would take minutes."""
+    path, names = tmp_path / "wide.csv", [f"c{k}" for k in range(50_000)]
+    path.write_text(",".join(names) + "\n" + ",".join(["1"] * 50_000) + "\n")
+    assert [*tables.read(str(path)).columns] == names
+    path.write_text(",".join([*names, "c7"]) + "\n")
+    with pytest.raises(ValueError, match="wide.csv: has two columns `c7`"):
+        tables.read(str(path))
+
+
+def test_words_of_numbers():
+    for cells, wanted in (([1.0, 2.0, np.nan], ["1", "2", None]), ([1.0, np.inf, np.nan], ["1.0", "inf", None])):
+        assert Column("who", np.array(cells), "in row {}".format).words() == wanted

@@ -145,6 +145,14 @@ def test_a_foreign_folder_is_left_alone(model, tmp_path):
         c.write(model, 3)
 
 
+def test_a_list_that_is_damaged(model, tmp_path):
+    """Then nobody knows whose the files are."""
+    c.write(model, tmp_path / "a", "net", measure=False)
+    (tmp_path / "a" / ".ltc_np-export").write_bytes(b"\xff\xfe\0net.c")
+    with pytest.raises(FileExistsError, match="must be a new folder or a former export, got .* which holds"):
+        c.write(model, tmp_path / "a", "net", measure=False)
+
+
 def test_a_link_is_left_alone(model, tmp_path):
     """Even one to an empty folder, which would be taken for a free place."""
     (tmp_path / "real").mkdir()

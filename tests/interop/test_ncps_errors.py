@@ -21,6 +21,7 @@ from ltc_np import (
     WiredCfC,
     Wiring,
 )
+from ltc_np.base import tensor_file
 from ltc_np.interop.ncps import from_ncps, to_ncps
 
 
@@ -115,6 +116,18 @@ def test_random_damage_gives_one_line():
             assert "\n" not in str(error)
             assert str(error).startswith("`"), error
     assert refusals > 200
+
+
+def test_what_is_in_a_file_is_said_with_its_path(tmp_path):
+    path, (_, state_dict, _, _, _) = tmp_path / "net.safetensors", case("cfc_default")
+    wrong = {key: value for key, value in state_dict.items() if "ff1" not in key}
+    tensor_file.write(path, wrong, {})
+    assert refused(path, "it lacks rnn_cell.ff1.bias").startswith(f"{path}: `source` must be the state dict")
+    tensor_file.write(path, state_dict, {})
+    assert refused(path, positivity="clip").startswith(f"{path}: `positivity` must be left out")
+    assert refused(path, wiring=7).startswith(f"{path}: `wiring` must be left out")
+    path.write_bytes(b"")
+    assert refused(path).count(str(path)) == 1
 
 
 SOURCES = {

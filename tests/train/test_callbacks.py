@@ -297,6 +297,33 @@ def test_a_resumed_training_goes_on_with_its_table(tmp_path):
     assert path.read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("damaged", "words"),
+    [
+        (b"epoch,loss\n0,\xff\n", "is damaged: 'utf-8' codec can't decode"),
+        (b"\xff\xfeepoch,loss\n", "is damaged: 'utf-8' codec can't decode"),
+        (b'"' + b"x" * 200_000 + b'"\n', "is damaged: field larger than field limit"),
+        (b"\xc2\xb2\n", "begins with"),
+    ],
+)
+def test_a_table_that_is_damaged_is_left_alone(damaged, words, tmp_path):
+    x, y = sines()
+    path, model = tmp_path / "log.csv", small()
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=f"^`path` must hold a table .*log.csv {words}"):
+        model.fit(x, y, epochs=3, initial_epoch=2, callbacks=CSVLogger(path), verbose=0)
+    assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("number", ["\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_a_number_of_an_epoch_that_is_none(number, tmp_path):
+    x, y = sines()
+    path, model = tmp_path / "log.csv", small()
+    path.write_text(f"epoch,loss\n0,0.5\n{number},0.5\n", encoding="utf-8")
+    model.fit(x, y, epochs=3, initial_epoch=2, callbacks=CSVLogger(path), verbose=0)
+    assert [line[0] for line in rows(path)] == ["epoch", "0", "2"]
+
+
 def test_a_table_is_on_disk_after_every_epoch(tmp_path):
     path, lengths = tmp_path / "log.csv", []
     x, y = sines()

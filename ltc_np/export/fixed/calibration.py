@@ -32,6 +32,6 @@ def read(path: PathLike) -> dict[str, Any]:
         raise ValueError(f"{rule}: {error}") from None
     others = sorted(set(found) - set(POSSIBLE))
     if NEEDED not in found or others:
-        names = ", ".join(sorted(found))
+        names = ", ".join(name[:40] for name in sorted(found)[:6])
         raise ValueError(f"`calibration` must hold x, and dt and lengths if wanted, got {path} with {names}")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ...io import check_writable
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...base.types import Logs, PathLike
+
+
+NUMBER = re.compile("[0-9]{1,18}")  # of an epoch
 
 
 class CSVLogger(Callback):
@@ -61,12 +65,20 @@ class CSVLogger(Callback):
 
     def _go_to_the_epochs_of_before(self) -> None:
         """Keep the lines before ``initial_epoch``, up to the first that is not whole."""
+        try:
+            self._cut()
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"`path` must hold a table to resume from, {self.path} is damaged: {error}") from None
+
+    def _cut(self) -> None:
         header = self._read()
         if header != self.columns:
             wanted = self.separator.join(self.columns)
-            raise ValueError(f"`path` must hold a table of {wanted} to resume from, {self.path} begins with {header}")
+            raise ValueError(
+                f"`path` must hold a table of {wanted} to resume from, {self.path} begins with {header!r:.200}"
+            )
         end = self.file.tell()
-        while (row := self._read()) and len(row) == len(self.columns) and row[0].isdigit():
+        while (row := self._read()) and len(row) == len(self.columns) and NUMBER.fullmatch(row[0]):
             if int(row[0]) >= self.initial_epoch:
                 break
             end = self.file.tell()
