@@ -150,7 +150,8 @@ class Layer(Value):
         It was made without ``input_dim``: it has its arguments, but neither sizes nor a layout.  A model infers them
         from the layer before (`with_input`).
     bitwise_batch : bool
-        A sequence's output has the same bits whatever the rest of the batch.
+        A sequence's output has the same bits whatever the rest of the batch.  (Of state spaces with the kernels of the
+        CPU: NumPy's products of complex numbers depend on the place in an array, by a rounding.)
     drops : bool
         Drops values in training: the model gives such a layer's `forward` the keyword ``rng``.
     batch_statistics : bool

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from protocol.calls import given, results, same_bits, whole
 from protocol.layers import ROWS
-from support.backends import BACKENDS
+from support.parallel import always_parallel
 
 import ltc_np
 from ltc_np import CTRNN, LRC, LTC, AutoNCP, FullyConnected, Model, NeuralODE, set_num_threads
-from ltc_np.base import threads
 
 both = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -33,34 +32,21 @@ def test_a_sequence_has_the_same_bits_in_every_batch(layer, backend, dtype):
         assert np.array_equal(np.concatenate(pieces), y)
 
 
-@pytest.fixture
-def always_parallel(monkeypatch):
-    """Work is shared among threads however small it is; gives the largest number of helpers that was asked for."""
-    asked, workers = [0], threads._workers
-    monkeypatch.setattr(threads, "_workers", lambda n: (asked.append(n), workers(n))[1])
-    for name in ("ltc", "ode", "cfc"):
-        ltc_np.kernels.load(BACKENDS[-1], name)
-    for module in [m for name, m in sys.modules.items() if name.startswith("ltc_np.")]:
-        for threshold in [name for name in vars(module) if name.startswith("PARALLEL_")]:
-            monkeypatch.setattr(module, threshold, 0)
-    yield lambda: max(asked)
-    set_num_threads(None)
-
-
 @both
 @pytest.mark.host
-def test_threads(layer, backend, dtype, always_parallel):
+def test_threads(layer, backend, dtype):
     """Outputs, states, gradients and losses; three tiles of the widest kind and a part of one."""
     model, some = Model(layer, seed=0, dtype=dtype, backend=backend), given(layer, 200, 6, dtype)
     found = []
-    for n in (1, 2, 5):
-        set_num_threads(n)
-        loss, gradient = model.loss_and_grad(some.x, some.d_y, dt=some.dt, lengths=some.lengths)
-        found.append(results(model, some) | {"loss": loss, "gradient": gradient})
+    with always_parallel() as most:
+        for n in (1, 2, 5):
+            set_num_threads(n)
+            loss, gradient = model.loss_and_grad(some.x, some.d_y, dt=some.dt, lengths=some.lengths)
+            found.append(results(model, some) | {"loss": loss, "gradient": gradient})
     same_bits(found[0], found[1])
     same_bits(found[0], found[2])
     if backend == "cpu" and isinstance(layer, (LTC, CTRNN, NeuralODE)):  # the others' products go to BLAS
-        assert always_parallel() == 4
+        assert most() == 4
 
 
 @pytest.mark.parametrize("seed", [None, 1])

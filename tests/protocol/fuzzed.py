@@ -1,0 +1,433 @@
+"""What holds of every `Case`, whatever its numbers."""
+
+import collections
+import functools
+import warnings
+
+import numpy as np
+from protocol.calls import parts as parts_of
+from support.parallel import always_parallel
+
+from ltc_np import LTC, S4D, SGD, LiquidS4, Model, set_num_threads
+
+# Up to here adjoints and outputs leave room for the products in which they stand, with factors of up to 1e9 each.
+ROOM = {np.dtype("float32"): 1e15, np.dtype("float64"): 1e150}
+MESSAGES = (  # of the errors that are allowed: of an unstable solver, and of a state that overflows
+    ("ValueError", "`dt` must keep"),
+    ("FloatingPointError", "outputs and states must be finite"),
+)
+COUNTS = collections.Counter()  # of cases, of those in which a property was looked at, and of what was excused
+LARGEST = {}  # differences
+
+
+# A learning rate that changes no parameter.
+TINY = {np.dtype("float32"): 1e-38, np.dtype("float64"): 1e-200}
+TAME = 1e9  # larger outputs and states are looked at for whether they are finite, and for their bits
+ULPS = 8  # by which a potential may leave its hull
+
+
+def seen(what, count=1):
+    COUNTS[what] += count
+
+
+def at_most(what, value):
+    LARGEST[what] = max(LARGEST.get(what, 0.0), value)
+
+
+class Refused(Exception):
+    """The model says that it cannot compute the case, with an error that is documented."""
+
+
+class Beyond(Exception):
+    """The gradients of the case are larger than the largest number."""
+
+
+def attempt(function, *args, **kwargs):
+    """What a call gives, `Refused` for a documented error."""
+    try:
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+    except (ValueError, FloatingPointError) as error:
+        if not any(type(error).__name__ == kind and str(error).startswith(text) for kind, text in MESSAGES):
+            raise
+        raise Refused(str(error)) from None
+
+
+def call(model, case, **changes):
+    """(y, state) with some arguments changed."""
+    some = case._replace(**changes)
+    return attempt(model, some.x, dt=some.dt, lengths=some.lengths, h0=some.h0, return_state=True)
+
+
+def everything(model, case, memory="full"):
+    """Outputs, states and all gradients, by one pass forwards and one backwards."""
+    engine, given = model.engine, (case.x, case.dt, case.lengths, case.h0)
+    y, state, tape = attempt(lambda: engine.call(engine.read(*given, True, own=True), memory))
+    with np.errstate(all="ignore"):
+        g = model.backward(tape, case.d_y, case.d_state)
+    found = {"y": y, "state": state, "d_x": g.x, "d_h0": g.h0, "d_dt": g.dt, "d_theta": g.theta}
+    return {name: np.asarray(a) for name, a in found.items() if a is not None}
+
+
+def magnitude(array):
+    return np.abs(array).max(initial=0)
+
+
+def same_bits(found, wanted, what):
+    for name, a in found.items():
+        assert np.array_equal(a, wanted[name], equal_nan=True), (what, name)
+
+
+def promises_bits(case, backend):
+    """Whether a sequence has the same bits whatever the batch.
+
+    NumPy rounds products of complex numbers otherwise where an array does not fill its vectors.
+    """
+    layers = [part for layer in case.stack.layers for part in parts_of(layer)]
+    return case.stack.bitwise_batch and not (backend == "numpy" and any(isinstance(p, (S4D, LiquidS4)) for p in layers))
+
+
+def equal(case, bounds, found, wanted, name, what, backend):
+    """The same bits where all layers promise it, else the same up to roundings."""
+    if promises_bits(case, backend):
+        assert np.array_equal(found, wanted), (what, name)
+    else:
+        error = magnitude(found - wanted)
+        assert bounds.near(name, error / 2), (what, name, error)
+
+
+def again(model, dtype, backend):
+    """The model in another dtype, or with another backend."""
+    other = Model(*model.layers, input_dim=model.input_size, seed=0, dtype=dtype, backend=backend)
+    other.theta, other.buffer_vector[:] = model.theta, model.buffer_vector
+    return other
+
+
+def definition(case, backend="numpy"):
+    """The model in float64, and in NumPy, which defines it."""
+    return again(case.model, "float64", backend)
+
+
+def shaken(exact, case, eps, rng):
+    """Outputs, states and gradients where every number that goes in is another one, by some of its last bits."""
+
+    def shake(a):
+        return a * (1 + eps * rng.standard_normal(a.shape))
+
+    theta = exact.theta.copy()
+    try:
+        exact.theta = shake(theta)
+        exact.project()
+        return everything(exact, case._replace(x=shake(case.x), h0=shake(case.h0)))
+    finally:
+        exact.theta = theta
+
+
+class Bounds:
+    """How far results may lie from those of the definition: what shaking of all numbers makes of them, several times.
+
+    A result of rounded operations is that of numbers that differ in their last bits, and no more can be asked of it.
+    """
+
+    def __init__(self, case, exact, results):
+        self.case, self.exact, self.results, self.eps = case, exact, results, np.finfo(case.model.dtype).eps
+        weight = sum(np.abs(d * results[name]).sum() for name, d in (("y", case.d_y), ("state", case.d_state)))
+        # Of a sigmoid s that is nearly 1 there is left of 1 - s what rounding leaves: an error in terms of full size.
+        self.floor = 16 * self.eps * weight * max(1.0, magnitude(exact.theta))
+
+    @functools.cached_property
+    def noise(self):
+        rng, most = np.random.default_rng(0), dict.fromkeys(self.results, 0.0)
+        for _ in range(4):
+            other = shaken(self.exact, self.case, 4 * self.eps, rng)
+            most = {name: max(most[name], magnitude(other[name] - a)) for name, a in self.results.items()}
+        seen("shaken")
+        return most
+
+    def near(self, name, error):
+        """Whether an error of a result is one of rounding."""
+        floor = self.floor * name.startswith("d_")
+        most = 256 * self.eps * magnitude(self.results[name]) + floor + 1e-30
+        return error <= most or error <= most + 16 * self.noise[name]
+
+    def check(self, found, what):
+        for name, a in found.items():
+            error, largest = magnitude(a - self.results[name]), magnitude(self.results[name])
+            assert self.near(name, error), (what, name, error, largest)
+            if "noise" not in vars(self) and name in ("y", "state") and largest > 0:
+                at_most(f"difference of {a.dtype} from the definition", error / largest)
+
+
+def largest_adjoint(exact, case):
+    """The largest adjoint of a state before any step: where gradients overflow it says why."""
+    most, d_state = 0.0, case.d_state
+    valid = np.arange(case.x.shape[1]) < case.lengths[:, None]
+    state, tapes, dt = case.h0, [], case.elapsed()
+    for t in range(case.x.shape[1]):
+        now = {"lengths": valid[:, t].astype(int), "dt": None if dt is None else dt[:, t : t + 1]}
+        x = case.x[:, t : t + 1]
+        if valid[:, t].any():
+            tapes.append((t, exact.forward(x, h0=state, **now)[1]))
+            state = exact(x, h0=state, return_state=True, **now)[1]
+    for t, tape in reversed(tapes):
+        if not magnitude(d_state) < exact.dtype.type(1e150):
+            return np.inf
+        g = exact.backward(tape, case.d_y[:, t : t + 1], d_state)
+        d_state, most = g.h0, max(most, magnitude(g.h0), magnitude(g.theta), magnitude(g.x))
+    return most
+
+
+# ----------------------------------------------------------------------------------------------------- properties
+
+
+def finite(case, results):
+    """Finite numbers give finite outputs and states."""
+    for backend, found in results.items():
+        for name in ("y", "state"):
+            assert np.isfinite(found[name]).all(), (backend, name)
+
+
+def finite_gradients(case, results, bounds):
+    """Finite numbers give finite gradients, but where these themselves are too large."""
+    for backend, found in results.items():
+        wrong = [name for name, a in found.items() if not np.isfinite(a).all()]
+        if wrong:
+            assert case.stack.causal, (backend, wrong)
+            with np.errstate(all="ignore"):
+                adjoint = largest_adjoint(bounds.exact, case)
+            assert not adjoint < ROOM[case.model.dtype], (backend, wrong, adjoint)
+            raise Beyond
+
+
+def hull(case, results):
+    """A neuron's potential lies between its start, 0 and the potentials that pull at it, up to a few ulp."""
+    layers = zip(case.stack.layers, case.stack.states, case.stack.prefixes, strict=True)
+    for layer, columns, prefix in layers:
+        if type(layer) is not LTC or not layer.hull:
+            continue
+        p = {name: case.model.params[prefix + name] for name in ("vleak", "erev", "sensory_erev")}
+        low, high = np.minimum(case.h0[:, columns], 0), np.maximum(case.h0[:, columns], 0)
+        for values, post in (
+            (p["vleak"], np.arange(layer.state_size)),
+            (p["erev"], layer.recurrent.post),
+            (p["sensory_erev"], layer.sensory.post),
+        ):
+            np.minimum.at(low.T, post, values[:, None])
+            np.maximum.at(high.T, post, values[:, None])
+        ulp = np.finfo(case.model.dtype).eps * np.maximum(-low, high)
+        for backend, found in results.items():
+            beyond = np.maximum(low - found["state"][:, columns], found["state"][:, columns] - high)
+            assert (beyond <= ULPS * ulp).all(), (backend, beyond.max())
+            at_most("ulp beyond the hull", float((beyond[ulp > 0] / ulp[ulp > 0]).max(initial=0)))
+        seen("hull")
+
+
+def agreement(case, results, bounds):
+    """What the definition gives in float64, within what roundings make of it."""
+    for backend, found in results.items():
+        bounds.check(found, backend)
+    seen("agreement")
+
+
+def threads(case, results):
+    """The same bits for every number of threads, however little work there is."""
+    if case.model.backend != "cpu":
+        return
+    with always_parallel():
+        for n in (1, 3):
+            set_num_threads(n)
+            same_bits(everything(case.model, case), results["cpu"], f"{n} threads")
+    seen("threads")
+
+
+def low_memory(case, results):
+    """The same bits where steps run again in the backward pass."""
+    for backend, model in case.chosen():
+        same_bits(everything(model, case, "low"), results[backend], f"low memory, {backend}")
+    seen("low memory")
+
+
+def no_time(case, results):
+    """Steps of no time change nothing, and hand adjoints on as they are."""
+    if not (case.stack.dt0_identity and case.stack.takes_dt):
+        return
+    for backend, model in case.chosen():
+        zero = case._replace(dt=np.zeros((), model.dtype), d_y=np.zeros_like(case.d_y))
+        assert np.array_equal(call(model, zero)[1], case.h0), backend
+        assert np.array_equal(everything(model, zero)["d_h0"], case.d_state), backend
+    seen("no time")
+
+
+def padding(case, results):
+    """What lies behind the end of a sequence is not read, whatever it is; and gives 0."""
+    behind = np.arange(case.x.shape[1]) >= case.lengths[:, None]
+    x, dt = case.x.copy(), case.dt
+    x[behind] = np.nan
+    if dt is not None and dt.ndim == 2:
+        dt = dt.copy()
+        dt[behind] = np.nan
+    for backend, model in case.chosen():
+        found = everything(model, case._replace(x=x, dt=dt))
+        same_bits(found, results[backend], f"padding, {backend}")
+        for name in ("y", "d_x"):
+            assert not found[name][behind].any(), (backend, name)
+        none = case.lengths == 0
+        assert np.array_equal(found["state"][none], case.h0[none]), backend
+    seen("padding")
+
+
+def alone(case, results, bounds):
+    """A sequence alone is the one in the batch."""
+    dt, (b, other) = case.elapsed(), (int(case.lengths.argmax()), int(np.argsort(case.lengths)[len(case.lengths) // 2]))
+    for backend, model in case.chosen():
+        for k in {b, other}:
+            n = case.lengths[k]
+            if n == 0:
+                continue
+            own = None if dt is None else dt[k, :n]
+            y, state = attempt(model, case.x[k, :n], dt=own, h0=case.h0[k], return_state=True)
+            equal(case, bounds, y, results[backend]["y"][k, :n], "y", "alone", backend)
+            equal(case, bounds, state, results[backend]["state"][k], "state", "alone", backend)
+    seen("alone")
+
+
+def parts(case, results, bounds):
+    """A sequence in two parts is the whole, with its gradients."""
+    T, dt = case.x.shape[1], case.elapsed()
+    if not case.stack.causal or T == 1:
+        return
+    cut = 1 + T // 3
+    pieces = []
+    for steps in (slice(0, cut), slice(cut, T)):
+        lengths = np.clip(case.lengths - steps.start, 0, steps.stop - steps.start)
+        own = None if dt is None else np.ascontiguousarray(dt[:, steps])
+        pieces.append(case._replace(x=case.x[:, steps], dt=own, lengths=lengths, d_y=case.d_y[:, steps]))
+    for backend, model in case.chosen():
+        first, second = pieces
+        y, middle = call(model, first)
+        later, end = call(model, second._replace(h0=middle))
+        what, whole = "parts", results[backend]
+        equal(case, bounds, np.concatenate([y, later], axis=1), whole["y"], "y", what, backend)
+        equal(case, bounds, end, whole["state"], "state", what, backend)
+        g_second = everything(model, second._replace(h0=middle))
+        if not all(magnitude(a) < ROOM[model.dtype] for a in g_second.values()):
+            continue
+        g_first = everything(model, first._replace(d_state=g_second["d_h0"]))
+        found = {name: g_first[name] + g_second[name] for name in ("d_theta",)} | {"d_h0": g_first["d_h0"]}
+        found["d_x"] = np.concatenate([g_first["d_x"], g_second["d_x"]], axis=1)
+        bounds.check(found, what)
+    seen("parts")
+
+
+def steps(case, results, bounds):
+    """A stream of single steps is the sequence."""
+    if not case.stack.causal:
+        return
+    dt = case.elapsed()
+    for backend, model in case.chosen():
+        state = case.h0
+        for t in range(case.lengths.max()):
+            now = None if dt is None else dt[:, t] * (case.lengths > t)
+            y, after = attempt(model.step, case.x[:, t], dt=now, state=state)
+            alive = case.lengths > t
+            equal(case, bounds, y[alive], results[backend]["y"][alive, t], "y", "step", backend)
+            state = np.where(alive[:, None], after, state)
+        equal(case, bounds, state, results[backend]["state"], "state", "step", backend)
+    seen("steps")
+
+
+def truncated(case, results, bounds):
+    """The loss of chunks, with the state carried from one to the next, is that of the whole."""
+    if not case.stack.causal or case.stack.drops or case.stack.batch_statistics:
+        return
+    model, given = case.chosen()[0][1], {"dt": case.dt, "lengths": case.lengths}
+    value, gradient = attempt(model.loss_and_grad, case.x, case.d_y, **given)
+    if not (magnitude(gradient) < ROOM[model.dtype] and value < ROOM[model.dtype]):
+        return
+    trained = again(model, model.dtype, model.backend)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of data far from unit scale
+        history = trained.fit(
+            case.x, case.d_y, **given, tbptt=1 + case.x.shape[1] // 3, batch_size=len(case.x), epochs=1,
+            optimizer=SGD(TINY[model.dtype]), shuffle=False, keep_best=False, verbose=False,
+        )  # fmt: skip
+    assert np.isfinite(trained.theta).all()
+    error = abs(history["loss"][0] - value) - 1e4 * bounds.eps * value
+    slope = 2 * (magnitude(case.d_y) + magnitude(bounds.results["y"]))
+    assert error <= 0 or bounds.near("y", error / slope), (history["loss"][0], value)
+    seen("tbptt")
+
+
+def _from_kinks(model):
+    """Which parameters lie away from the bound at which they are clipped."""
+    away = np.ones(model.theta.size, bool)
+    for entry in model.layout.entries:
+        if entry.positivity == "clip":
+            where = model.layout.slices[entry.name][0]
+            away[where] = model.theta[where] > entry.bound + 1e-3 * np.abs(model.theta[where])
+    return away
+
+
+def direction(case, results, bounds):
+    """The gradient along a random direction is a quotient of differences, where two of these agree on it."""
+    tame = all(magnitude(a) < 1e100 for a in bounds.results.values())
+    if not tame or case.stack.surrogate_gradient:
+        return
+    exact = definition(case, case.model.backend)
+    theta, rng = exact.theta.copy(), np.random.default_rng(1)
+    ways = {"theta": theta * rng.standard_normal(theta.size) * _from_kinks(exact)} | {
+        name: a * rng.standard_normal(a.shape) for name, a in (("x", case.x), ("h0", case.h0))
+    }
+    if case.dt is not None:
+        ways["dt"] = case.elapsed() * rng.uniform(0.5, 1, case.x.shape[:2])
+    valid = np.arange(case.x.shape[1]) < case.lengths[:, None]
+
+    def value(h):
+        exact.theta = theta + h * ways["theta"]
+        dt = None if case.dt is None else case.elapsed() + h * ways["dt"]
+        y, state = call(exact, case._replace(x=case.x + h * ways["x"], dt=dt, h0=case.h0 + h * ways["h0"]))
+        return (case.d_y * y * valid[..., None]).sum(dtype=float) + (case.d_state * state).sum(dtype=float)
+
+    g = everything(exact, case)
+    if case.dt is not None:
+        g["d_dt"] = everything(exact, case._replace(dt=case.elapsed()))["d_dt"]
+    products = [np.ravel(g["d_" + name] * way) for name, way in ways.items()]
+    analytic, scale = sum(a.sum() for a in products), sum(np.abs(a).sum() for a in products)
+    size = np.abs(case.d_y * bounds.results["y"]).sum() + np.abs(case.d_state * bounds.results["state"]).sum()
+    estimates = []
+    try:
+        for h in (1e-4, 3e-5, 1e-5):
+            estimates.append((value(h) - value(-h)) / (2 * h))
+            estimates[-1] = (4 * (value(h / 2) - value(-h / 2)) / h - estimates[-1]) / 3
+    finally:
+        exact.theta = theta
+    spread = max(estimates) - min(estimates)
+    rounding = 1e-15 * size / 1e-5
+    if not spread + rounding <= 1e-5 * scale:  # a kink, a fold, or nothing but rounding
+        return
+    assert abs(analytic - estimates[1]) <= 4 * spread + rounding + 1e-7 * scale, (analytic, estimates, scale)
+    seen("direction")
+
+
+def check(case):
+    """All of it, of one case."""
+    seen("cases")
+    exact = definition(case)
+    try:
+        results = {backend: everything(model, case) for backend, model in case.models.items()}
+        wanted = results.get("numpy") if exact.dtype == case.model.dtype else None
+        wanted = wanted or everything(exact, case)
+    except Refused:
+        seen("refused by the documented error")
+        return
+    for rule in (finite, hull, padding, *(() if case.cut else (no_time, threads, low_memory))):
+        rule(case, results)
+    if any(magnitude(wanted[name]) > TAME for name in ("y", "state")):
+        seen("beyond 1e9")  # of an explicit solver whose steps are too long, or of a power of inputs
+        return
+    bounds = Bounds(case, exact, wanted)
+    try:
+        for rule in (finite_gradients, agreement, *((alone, parts, steps, truncated) if case.cut else (direction,))):
+            rule(case, results, bounds)
+    except Beyond:
+        seen("gradients beyond the largest number")

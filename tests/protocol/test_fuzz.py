@@ -1,0 +1,58 @@
+"""Random models and sequences at the edge of what is allowed: what must hold of every one of them.
+
+With `pytest -m fuzz` the cases are new ones every time.  Hypothesis makes what fails as small as it can, and prints
+what reproduces it; it also remembers it, and begins with it the next time.
+"""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from protocol.cases import AROUND, FAMILIES, cases
+from protocol.fuzzed import COUNTS, LARGEST, check
+from support.backends import BACKENDS
+from support.exported import MAKERS
+
+from ltc_np.layers import LAYERS
+
+FEW, MANY = 104, 4200  # cases of each family: 520 and 21,000
+options = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+each = pytest.mark.parametrize("family", FAMILIES)
+# In so many of a family's cases of an ordinary run, at least, a property was looked at; those that no family need have.
+SHARES = {"padding": 0.6, "agreement": 0.5, "low memory": 0.2, "alone": 0.2, "steps": 0.1, "parts": 0.05, "tbptt": 0.1}
+
+
+@pytest.fixture(autouse=True)
+def counted():
+    COUNTS.clear()
+    LARGEST.clear()
+
+
+def test_every_registered_layer_is_drawn():
+    assert set(MAKERS) | AROUND == set(LAYERS)
+
+
+@each
+def test_numbers(family):
+    """The same cases every time."""
+
+    @settings(options, max_examples=FEW, derandomize=True)
+    @given(cases(family, BACKENDS))
+    def run(case):
+        check(case)
+
+    run()
+    assert COUNTS["cases"] >= FEW
+    for what, share in SHARES.items():
+        assert COUNTS[what] >= share * COUNTS["cases"], what
+    assert COUNTS["direction"] > 0
+
+
+@pytest.mark.fuzz
+@each
+def test_many_numbers(family, trust):
+    @settings(options, max_examples=MANY, print_blob=True)
+    @given(cases(family, BACKENDS))
+    def run(case):
+        check(case)
+
+    run()
+    trust.record("numbers", {f"{family}: {what}": figure for what, figure in {**COUNTS, **LARGEST}.items()})
