@@ -10,12 +10,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import platform
 import threading
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import checks, forks
 from .calls import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Jobs that may wait for one worker.  It is that far behind while it is in a long piece of another caller's.
 BACKLOG = 100
@@ -57,6 +61,38 @@ def set_num_threads(n: int | None) -> None:
     n = None if n is None else checks.integer("n", n)
     with _lock:
         _state["threads"] = n
+
+
+@contextlib.contextmanager
+def at_most(n: int) -> Iterator[None]:
+    """A context in which large calls use ``n`` threads, at most as many as else, unless `set_num_threads` was told."""
+    before = _state["threads"]
+    if before is None:
+        _state["threads"] = min(n, available())
+    try:
+        yield
+    finally:
+        _state["threads"] = before
+
+
+def cores() -> tuple[str, frozenset[int]]:
+    """The machine of this process, by a name that no other has, and the cores that it may use."""
+    try:
+        numbers = os.sched_getaffinity(0)
+    except AttributeError:  # macOS, Windows
+        numbers = set(range(os.cpu_count() or 1))
+    return platform.node(), frozenset(numbers)
+
+
+def part_of_cores(everyone: list[tuple[str, frozenset[int]]], k: int) -> int:
+    """Threads for process ``k`` of several, of which `cores` is given: a core counts in part for each who may use it.
+
+    So processes that are bound to cores of their own use all of these, and those that are not share the machine.
+    """
+    machine, own = everyone[k]
+    users = [each for name, each in everyone if name == machine]
+    parts = sum(1 / sum(core in each for each in users) for core in own)
+    return max(1, int(parts + 1e-9))  # four quarters may add up to a little less than 1
 
 
 class _Job:

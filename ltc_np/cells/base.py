@@ -66,9 +66,23 @@ def input_features(input_dim: int | None) -> int | None:
     return None if input_dim is None else checks.integer("input_dim", input_dim)
 
 
+class PartOfBatch(np.random.Generator):
+    """A generator for the layers of a process that has a part of a batch: ``count`` rows, of which some from ``first``.
+
+    What depends on the row is drawn as for the whole batch (`dropout_mask`).
+    """
+
+    def __init__(self, bits: np.random.BitGenerator, first: int, count: int) -> None:
+        super().__init__(bits)
+        self.first, self.count = int(first), int(count)
+
+
 def own_rng(rng: np.random.Generator | None) -> np.random.Generator | None:
     """A generator for one layer or mask: how much is drawn from it changes nothing for others.  None for None."""
-    return None if rng is None else np.random.Generator(np.random.Philox(int(rng.integers(2**63))))
+    if rng is None:
+        return None
+    bits = np.random.Philox(int(rng.integers(2**63)))
+    return PartOfBatch(bits, rng.first, rng.count) if isinstance(rng, PartOfBatch) else np.random.Generator(bits)
 
 
 def dropout_mask(rng: np.random.Generator, rate: float, shape: Shape, dtype: Float) -> Array:
@@ -76,7 +90,25 @@ def dropout_mask(rng: np.random.Generator, rate: float, shape: Shape, dtype: Flo
 
     ``shape`` has time first: then the factors of a step are the same however many steps, of padding, come behind it.
     """
-    return (own_rng(rng).random(shape, np.float32) >= rate) * dtype.type(1 / (1 - rate))
+    own: Any = own_rng(rng)
+    drawn = _rows_of(own, shape) if isinstance(own, PartOfBatch) else own.random(shape, np.float32)
+    return (drawn >= rate) * dtype.type(1 / (1 - rate))
+
+
+# The float32 numbers that Philox makes of one value of its counter: 4 words of 64 bits, each for two.
+AT_ONCE = 8
+
+
+def _rows_of(rng: PartOfBatch, shape: Shape) -> Array:
+    """What would be drawn for a whole batch, (T, rng.count, F), of which the rows from ``rng.first`` on: (T, B, F)."""
+    T, B, F = shape
+    drawn, counter = np.empty((T, B * F), np.float32), 0
+    for t in range(T):
+        place, over = divmod((t * rng.count + rng.first) * F, AT_ONCE)
+        rng.bit_generator.advance(place - counter)  # type: ignore[attr-defined]
+        drawn[t] = rng.random(over + B * F, np.float32)[over:]
+        counter = place + -(-(over + B * F) // AT_ONCE)
+    return drawn.reshape(shape)
 
 
 # What a layer declares (`Layer` says what it means), and when it is true of several layers together: where it is true

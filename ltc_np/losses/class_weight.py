@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def read_class_weight(
-    loss: LibraryLoss, class_weight: ClassWeight, outputs: int, dtype: Float, target: Numbers, mask: Numbers | None
+    loss: LibraryLoss,
+    class_weight: ClassWeight,
+    outputs: int,
+    dtype: Float,
+    target: Numbers,
+    mask: Numbers | None,
+    of_all: Callable[[Array], Array] = lambda counts: counts,
 ) -> Array | None:
     """The weights of classes as an array.
 
@@ -35,6 +41,8 @@ def read_class_weight(
         From `check_target`: what "balanced" counts.  A probability counts for both classes, for each in part.
     mask : array of the steps' or of the target's shape, or None
         Elements count where it is > 0; None is everywhere.
+    of_all : callable
+        What makes of the counts (C,) of these targets those of all, where these are a part.
 
     Returns
     -------
@@ -64,7 +72,7 @@ def read_class_weight(
         raise ValueError(f"`class_weight` must be None for a loss without classes, got {checks.brief(class_weight)}")
     if isinstance(class_weight, str):
         checks.one_of("class_weight", class_weight, ("balanced",))
-        class_weight = _balanced(size, target if mask is None else target[mask > 0])
+        class_weight = _balanced(of_all(_counts(size, target if mask is None else target[mask > 0])))
     elif isinstance(class_weight, Mapping):
         class_weight = _by_class(size, class_weight)
     return check_class_weight(class_weight, size, dtype)
@@ -80,16 +88,18 @@ def _by_class(size: int, weights: Mapping[int, float]) -> Array:
     return found
 
 
-def _balanced(size: int, target: Numbers) -> Array:
+def _counts(size: int, target: Numbers) -> Array:
     if target.dtype.kind == "f":
         positive = np.sum(target, dtype=np.float64)
-        counts = np.array([target.size - positive, positive])
-    else:
-        counts = np.bincount(target.ravel(), minlength=size)
+        return np.array([target.size - positive, positive])
+    return np.bincount(target.ravel(), minlength=size).astype(np.float64)
+
+
+def _balanced(counts: Array) -> Array:
     if not counts.all():
         missing = int(np.argmin(counts))
         raise ValueError(
             f'`class_weight` of "balanced" needs an element of every class, got none of class {missing}: give the '
             "weights as a dict"
         )
-    return target.size / (size * counts)
+    return counts.sum() / (counts.size * counts)

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 
 class Metric(Described):
-    """Base of all metrics; a new one defines ``reset``, ``_add(y, target, weight)`` and ``_value()``.
+    """Base of all metrics; a new one defines ``reset``, ``_add(y, target, weight)`` and ``_value()``, and for
+    `fit` with ``comm`` also ``_merge(state)``.
 
     ``_add`` gets what has a positive weight, without batch and time axes: y (n, O), target (n,) or (n, O),
-    weight (n,) float64.  ``_value`` is called after at least one element.  ``reset`` makes new arrays and lists instead
+    weight (n,) float64.  ``_value`` is called after at least one element; ``_merge`` takes the `state` of another
+    object, also before any element.  ``reset`` makes new arrays and lists instead
     of emptying the old ones: `fit` and `evaluate` count with shallow copies, so that one object may serve several calls
     at once.
 
@@ -135,6 +137,20 @@ class Metric(Described):
             is_list = isinstance(getattr(self, name, None), list)
             setattr(self, name, list(value) if is_list else value)
 
+    @property
+    def mergeable(self) -> bool:
+        """Whether `merge` may be called."""
+        return type(self)._merge is not Metric._merge
+
+    def merge(self, state: State) -> None:
+        """Take in what another object of this class has seen, its `state`, as if this one had seen it too."""
+        if state["_seen"]:
+            self._merge(state)
+            self._seen = True
+
+    def _merge(self, state: State) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must define `_merge` to be merged")
+
 
 if TYPE_CHECKING:
     MetricLike: TypeAlias = str | Metric | type[Metric] | OwnMetricFunction
@@ -173,3 +189,6 @@ class MeanMetric(Metric):
 
     def _value(self) -> float:
         return self._sum / self._weight
+
+    def _merge(self, state: State) -> None:
+        self._sum, self._weight = self._sum + state["_sum"], self._weight + state["_weight"]

@@ -9,7 +9,7 @@ import numpy as np
 from .base import MeanMetric, Metric, columns
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Mode, Numbers
+    from ..base.types import Array, Mode, Numbers, State
 
 
 def truth(name: str, y: Numbers, target: Numbers) -> tuple[Numbers, int]:
@@ -99,9 +99,14 @@ class CountMetric(Metric):
         if classes > 1:  # one column per class
             decision, target = (k == np.arange(classes) for k in (decision, target))
         cases = decision & target, decision & ~target, ~decision & target, ~decision & ~target
-        counts = np.stack([np.sum(columns(weight) * case, axis=0) for case in cases])
+        self._merge_counts(np.stack([np.sum(columns(weight) * case, axis=0) for case in cases]), classes > 1)
+
+    def _merge(self, state: State) -> None:
+        self._merge_counts(state["_counts"], state["_by_class"])
+
+    def _merge_counts(self, counts: Array, by_class: bool) -> None:
         if self._counts is None:
-            self._by_class = classes > 1
+            self._by_class = by_class
             self._counts = np.zeros_like(counts)
         if counts.shape != self._counts.shape:
             before = self._counts.shape[1]

@@ -57,6 +57,15 @@ class OwnMetric(Metric):
         self._kept, self._weight = [], None
 
     def _add(self, y: Numbers, target: Numbers, weight: Array) -> None:
+        self._check_weight(weight)
+        self._kept.append((y, target, weight))  # already copies: they were picked by a mask
+
+    def _merge(self, state: State) -> None:
+        for y, target, weight in state["_kept"]:
+            self._add(y, target, weight)
+
+    def _check_weight(self, weight: Array) -> None:
+        """Refuse weights that differ, for a function that takes none."""
         if not self.order.takes_weight:
             first = weight[0] if self._weight is None else self._weight
             if (weight != first).any():
@@ -65,7 +74,6 @@ class OwnMetric(Metric):
                     f"`weight` must be 0 or one number for {self.name}, which takes no `sample_weight`, got {got}"
                 )
             self._weight = first
-        self._kept.append((y, target, weight))  # already copies: they were picked by a mask
 
     def _value(self) -> SupportsFloat:
         y, target, weight = map(np.concatenate, zip(*self._kept, strict=True))

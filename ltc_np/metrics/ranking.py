@@ -37,11 +37,17 @@ class RankingMetric(Metric):
 
     def _add(self, y: Numbers, target: Numbers, weight: Array) -> None:
         target, classes = truth(self.name, y, target)
-        if self._kept and (y.shape[1], classes) != self._shape:
-            raise ValueError(f"`y` must have {self._shape[0]} outputs as before, got {y.shape[1]}")
-        self._shape = y.shape[1], classes
         # Copies: they were picked by a mask.  Weights of outputs in one batch may be those of steps in another.
-        self._kept.append((y, target, np.broadcast_to(columns(weight), y.shape)))
+        self._merge_kept([(y, target, np.broadcast_to(columns(weight), y.shape))], (y.shape[1], classes))
+
+    def _merge(self, state: State) -> None:
+        self._merge_kept(state["_kept"], tuple(state["_shape"]))
+
+    def _merge_kept(self, kept: Any, shape: tuple[int, int]) -> None:
+        if self._kept and shape != self._shape:
+            raise ValueError(f"`y` must have {self._shape[0]} outputs as before, got {shape[0]}")
+        self._shape = shape
+        self._kept += kept
 
     def state(self) -> State:
         return super().state() | {"_kept": together(self._kept)}

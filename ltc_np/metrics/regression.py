@@ -9,7 +9,7 @@ import numpy as np
 from .base import MeanMetric, Metric, columns
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Mode, Numbers
+    from ..base.types import Array, Mode, Numbers, State
 
 
 def _errors(name: str, y: Numbers, target: Numbers) -> tuple[Array, Numbers]:
@@ -105,14 +105,30 @@ class R2(Metric):
         self._origin = np.where(np.isnan(self._origin) & there, first, self._origin)
         offset = target - np.where(np.isnan(self._origin), 0.0, self._origin)
         batch_mean = np.sum(weight * offset, axis=0) / np.where(there, batch_weight, 1.0)
-        between = batch_mean - self._mean
-        total = self._weight + batch_weight
-        share = batch_weight / np.where(total > 0, total, 1.0)
-        self._spread += np.sum(weight * (offset - batch_mean) ** 2, axis=0)
+        self._residual += np.sum(weight * error**2, axis=0)
+        self._merge_spread(batch_weight, batch_mean, np.sum(weight * (offset - batch_mean) ** 2, axis=0))
+
+    def _merge_spread(self, weight: Array, mean: Array, spread: Array) -> None:
+        """Take in a sum of weights, a mean from the origin and a spread around it, (O,) each."""
+        between = mean - self._mean
+        total = self._weight + weight
+        share = weight / np.where(total > 0, total, 1.0)
+        self._spread += spread
         self._spread += between**2 * (self._weight * share)
         self._mean += between * share
         self._weight = total
-        self._residual += np.sum(weight * error**2, axis=0)
+
+    def _merge(self, state: State) -> None:
+        origin, weight, mean, spread, residual = (
+            state[name] for name in ("_origin", "_weight", "_mean", "_spread", "_residual")
+        )
+        if self._origin is None:
+            self._origin = np.full(origin.size, np.nan)
+            self._weight, self._mean, self._spread, self._residual = np.zeros((4, origin.size))
+        self._origin = np.where(np.isnan(self._origin), origin, self._origin)
+        shift = np.where(np.isnan(origin), 0.0, origin - self._origin)
+        self._residual += residual
+        self._merge_spread(weight, mean + shift, spread)
 
     def _value(self) -> SupportsFloat:
         constant = self._spread == 0

@@ -75,6 +75,17 @@ class Objective(NamedTuple):
     unit: float = 1.0
 
 
+class Dropped(NamedTuple):
+    """What layers drop by: a seed, and which rows, ``count`` in all, of which the batch has some from ``first``.
+
+    So parts of a batch that are computed by several processes drop what the whole would.
+    """
+
+    seed: tuple[int, ...]
+    first: int
+    count: int
+
+
 class Measured(NamedTuple):
     """Loss of a batch (penalties included), sum of its weights, gradient (P,), outputs, last state (B, K).
 
@@ -163,7 +174,7 @@ class Engine(Front):
         sequences: Sequences,
         keep: Keep,
         workspace: Workspace,
-        dropout_seed: tuple[int, ...] | None = None,
+        dropout_seed: tuple[int, ...] | Dropped | None = None,
     ) -> tuple[Array, Array, Any]:
         """Outputs (B, T, O), 0 in padding, the last states (B, K), and what `backward` needs, None without ``keep``.
 
@@ -191,7 +202,7 @@ class Engine(Front):
         objective: Objective,
         keep: Keep,
         workspace: Workspace,
-        dropout_seed: tuple[int, ...] | None = None,
+        dropout_seed: tuple[int, ...] | Dropped | None = None,
         check: bool = False,
     ) -> Measured:
         """`Measured` of one `Batch`; ``check``: elapsed times and outputs are looked at, as in public calls."""
@@ -218,6 +229,11 @@ class Trainer(abc.ABC):
     `store` brings back what steps have made of them, so that others may look.
     """
 
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """Numbers in the gradient."""
+
     @abc.abstractmethod
     def load(self) -> None:
         """Take parameters, moments, and what is frozen."""
@@ -228,7 +244,7 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def gradient(
-        self, batch: Batch, dropout_seed: tuple[int, ...] | None, want_outputs: bool, want_state: bool
+        self, batch: Batch, dropout_seed: tuple[int, ...] | Dropped | None, want_outputs: bool, want_state: bool
     ) -> Measured:
         """`Measured` of a batch, whose gradient stays here until `update`."""
 
@@ -238,7 +254,7 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def replace(self, gradient: Array) -> None:
-        """Take this gradient (P,), an array of the host, in the place of the one that `gradient` left."""
+        """Take this gradient (P,), an array of the host, in the place of the one that `gradient` left, if it did."""
 
     @abc.abstractmethod
     def update(self) -> None:

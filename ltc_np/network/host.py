@@ -10,7 +10,8 @@ import numpy as np
 from .. import kernels, losses
 from ..base import checks
 from ..base.workspace import Fresh, Workspace
-from .engine import Adjoints, Answer, Engine, Measured, Trainer
+from ..cells.base import PartOfBatch
+from .engine import Adjoints, Answer, Dropped, Engine, Measured, Trainer
 from .outputs import d_last_outputs, last_outputs
 from .sequences import check_state, read
 from .stream import Stream
@@ -229,6 +230,10 @@ class HostTrainer(Trainer):
         self.before, self.buffers_before = engine.network.theta.copy(), engine.network.buffer_vector.copy()
         self._gradient = self._buffers = None
 
+    @property
+    def size(self):
+        return self.engine.network.layout.size
+
     def load(self):
         pass
 
@@ -246,7 +251,7 @@ class HostTrainer(Trainer):
         return self._gradient
 
     def replace(self, gradient):
-        self._gradient[:] = gradient
+        self._gradient = np.array(gradient, self.engine.network.dtype)
 
     def update(self):
         network = self.engine.network
@@ -266,6 +271,8 @@ def _dropout_rng(seed, layer):
     """The random numbers that layer number ``layer`` drops by, or None."""
     if seed is None:
         return None
+    part = seed if isinstance(seed, Dropped) else None
+    seed = part.seed if part else seed
     # NumPy takes a seed that ends in zeros for the shorter one, so the length goes before.
-    sequence = np.random.SeedSequence((len(seed), *seed), spawn_key=(layer,))
-    return np.random.Generator(np.random.Philox(sequence))
+    numbers = np.random.Philox(np.random.SeedSequence((len(seed), *seed), spawn_key=(layer,)))
+    return PartOfBatch(numbers, part.first, part.count) if part else np.random.Generator(numbers)

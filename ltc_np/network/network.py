@@ -22,6 +22,8 @@ from .tape import Tape
 from .trace import trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Self
 
     from ..base.types import (
@@ -343,14 +345,20 @@ class Network(Parameters):
         return Batch(sequences, target, weight, valid if weight is None else weight)
 
     def objective(
-        self, batch: Batch, loss: LibraryLoss, class_weight: ClassWeight, l1: Penalties, l2: Penalties
+        self,
+        batch: Batch,
+        loss: LibraryLoss,
+        class_weight: ClassWeight,
+        l1: Penalties,
+        l2: Penalties,
+        of_all: Callable[[Array], Array] = lambda counts: counts,
     ) -> Objective:
-        """`Objective` of what a user gave; ``batch`` is all data that it is for."""
+        """`Objective` of what a user gave; ``batch`` is all data that it is for, or see `losses.read_class_weight`."""
         if losses.has_classes(loss):
             check_logits(self.layers, f"the loss {losses.name_of(loss)}")
         weights = losses.read_class_weight(
-            loss, class_weight, self.output_size, self.dtype, batch.target, batch.mask
-        )  # fmt: skip
+            loss, class_weight, self.output_size, self.dtype, batch.target, batch.mask, of_all
+        )
         return Objective(loss, weights, self.penalty(l1, l2))
 
     def penalty(self, l1: Penalties, l2: Penalties) -> Penalty | None:

@@ -12,7 +12,9 @@ from ..base.calls import explained
 from ..base.workspace import Workspace
 from ..network.outputs import last_outputs
 from .arguments import Arguments
+from .division import cut
 from .measures import read_metrics, results, show
+from .ranks import ALONE, Alone
 from .sources import check_balanced, data_of
 
 if TYPE_CHECKING:
@@ -79,13 +81,15 @@ def measure(
     batch_size: int,
     workspace: Workspace,
     check: bool = False,
+    ranks: Alone = ALONE,
 ) -> dict[str, float]:
-    """Loss (without penalties) and metrics on `Batches` or `Mapped` sequences."""
+    """Loss (without penalties) and metrics on `Batches` or `Mapped` sequences, of which every rank takes a part."""
     engine, loss = model.engine, losses.trusted(objective.loss)
     prepared, looked_at = engine.prepare(workspace), None
     total = weights = 0.0
-    for first in range(0, data.count, batch_size):
-        found = data.at(slice(first, first + batch_size))
+    start, stop = (0, data.count) if ranks.shares else cut(data.count, ranks.rank, ranks.size)
+    for first in range(start, stop, batch_size):
+        found = data.at(slice(first, min(first + batch_size, stop)))
         if found is None:
             continue
         batches, rows = found
@@ -105,7 +109,8 @@ def measure(
         weights += own
         if measures:
             show(measures, y, target, mask)
-    return {"loss": losses.normalise(total, weights), **results(measures)}
+    total, weights = (sum(numbers) for numbers in zip(*ranks.every((total, weights)), strict=True))
+    return {"loss": losses.normalise(total, weights), **results(measures, ranks)}
 
 
 def share(loss: LibraryLoss, weight_sum: float, outputs: Array, mask: Array | None) -> Any:

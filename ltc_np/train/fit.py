@@ -15,15 +15,18 @@ from ..network.network import check_memory
 from ..network.trained import Trained
 from ..optim.clip import Clip
 from . import loop
+from .agreement import check_arguments
 from .arguments import Arguments, split
 from .best_weights import BestWeights
 from .callbacks import as_callbacks
 from .checkpoints import open_folder
+from .division import Division
 from .loop import Plan
-from .measures import check_measures, read_metrics
+from .measures import check_measures, check_mergeable, read_metrics
 from .monitor import MODES, Monitor
 from .position import Position
 from .progress import check_verbose
+from .ranks import across_ranks
 from .run import Run, Settings
 from .saved import Resumed
 from .scales import ADAPT_FIRST, loss_unit, take_scales, warn_of_scales
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         ArrayLike,
         BatchSource,
         ClassWeight,
+        Communicator,
         Loss,
         Memory,
         Missing,
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
 
 
 @explained
+@across_ranks
 def fit(
     model: Model,
     x: Targets | BatchSource,
@@ -92,6 +97,8 @@ def fit(
     every: int | None = None,
     keep_last: int = 3,
     resume: bool = False,
+    comm: Communicator | None = None,
+    shares: bool = False,
     verbose: bool | Literal[0, 1, 2, "auto"] = "auto",
 ) -> History:
     """Train ``model`` in place.
@@ -183,6 +190,11 @@ def fit(
         How many checkpoints remain; older ones are removed when a new one is on the disk.
     resume : bool
         Go on from the newest checkpoint of the folder; where there is none, begin.
+    comm : communicator of mpi4py, optional
+        Such as ``MPI.COMM_WORLD``: all its ranks call `fit` and train one model together, each with a part of every
+        batch.  See Notes and the guide "Training on several machines".
+    shares : bool
+        With ``comm``: every rank gives sequences of its own, also for validation, instead of the same ones.
     verbose : bool, 0, 1, 2 or "auto"
         On standard error: nothing (False, 0), a bar with losses and the time that is left if tqdm is installed, else
         about ten lines (True, 1, "auto"), or a line an epoch (2).  The time for compiling is left out of that estimate.
@@ -252,6 +264,8 @@ def fit(
     conditions, with ``stopped`` "terminated after ..."; a second one ends the process at once.  Both write a checkpoint
     when the present step is done.
     """
+    ranks: Any = comm  # by `across_ranks`
+    check_arguments(ranks, locals())
     epochs = checks.integer("epochs", epochs)
     batch_size = checks.integer("batch_size", batch_size)
     if tbptt is not None:
@@ -276,18 +290,24 @@ def fit(
         raise ValueError(f"`epochs` must be larger than `initial_epoch` = {initial_epoch}, got {epochs}")
     clip = _clip(clip_norm, clip_array_norm)
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
-    callbacks = as_callbacks(callbacks)
+    callbacks = [callback for callback in as_callbacks(callbacks) if ranks.first or not callback.first_rank_only]
+    verbose = verbose if ranks.first else 0
     loss = losses.get(loss)
-    folder = open_folder(checkpoint, every, keep_last, resume)
-    newest = None if folder is None else folder.newest()
+    ranks.share_start(model, optimizer)
+    folder = ranks.at_first(lambda: open_folder(checkpoint, every, keep_last, resume))
+    newest = None if folder is None else ranks.at_first(folder.newest)
     resumed = None if newest is None else Resumed.read(newest, model)
     if resumed is None:
-        start = _start(model.trained, initial_epoch, seed)._replace(loss=losses.identity(loss))
+        start = ranks.at_first(lambda: _start(model.trained, initial_epoch, seed))
+        start = start._replace(loss=losses.identity(loss))
         at = Position(initial_epoch)
     else:
         at, start = resumed.saved.position, resumed.trained._replace(callbacks=resumed.saved.callbacks)
         initial_epoch = at.epoch
     measures = read_metrics(metrics, model, loss)
+    if ranks.size > 1:
+        check_mergeable(measures)
+        _check_ranks(model, ranks.shares, group_by_length)
     given, held = Arguments(x, y, dt, lengths, sample_weight), _validation(validation_data)
     sizes: dict[str, Any]
     if is_stream(x):
@@ -297,10 +317,11 @@ def fit(
 
         def look(batches):
             check_measures(measures, model, batches, whole=False)
-            warn_of_scales(model, batches, loss)
-            warn_of_times(batches)
+            if ranks.first:
+                warn_of_scales(model, batches, loss)
+                warn_of_times(batches)
 
-        source = Stream(model, x, steps_per_epoch, loss, missing, look)
+        source = Stream(model, x, steps_per_epoch, loss, missing, look, ranks)
         whole, sizes = NO_DATA, {"steps_per_epoch": source.batches}
     else:
         if steps_per_epoch is not None:
@@ -314,21 +335,22 @@ def fit(
             if held is not None:
                 raise ValueError("`validation_split` and `validation_data` must not be given both: choose one")
             given, held = split(given, validation_split)
-        train = data_of(model, given, loss, missing)
-        if drop_last and train.count < batch_size:
+        train = data_of(model, given, loss, missing, not ranks.shares)
+        division = Division(ranks, train.count, batch_size, drop_last)
+        if not division.batches:
             raise ValueError(
-                f"`batch_size` must be at most the {train.count} sequences with `drop_last`, got {batch_size}"
+                f"`batch_size` must be at most the {division.count} sequences with `drop_last`, got {batch_size}"
             )
         check_balanced(class_weight, train)
         seen = train.sample()
         if tbptt is not None:
             _check_tbptt(model, seen)
-        check_measures(measures, model, seen, whole=seen is train)
-        source = Shuffled(train, batch_size, drop_last, shuffle, group_by_length)
+        check_measures(measures, model, seen, whole=seen is train and not ranks.shares)
+        source = Shuffled(train, division, shuffle, group_by_length)
         whole = seen.whole
         sizes = {
-            "sequences": train.count, "time steps": train.steps, "batch_size": batch_size, "drop_last": drop_last,
-            "shuffle": shuffle, "group_by_length": group_by_length, "tbptt": tbptt,
+            "sequences": division.count, "time steps": max(ranks.every(train.steps)), "batch_size": batch_size,
+            "drop_last": drop_last, "shuffle": shuffle, "group_by_length": group_by_length, "tbptt": tbptt,
         }  # fmt: skip
     same = sizes | {"loss": losses.identity(loss), "metrics": tuple(measures)}
     if resumed is not None:
@@ -337,16 +359,18 @@ def fit(
         resumed.give(model, optimizer)
     if not is_stream(x):
         if standardize and initial_epoch == 0 and resumed is None:
-            take_scales(model, train)
-        warn_of_scales(model, seen, loss)
-        warn_of_times(seen)
-    objective = model.objective(whole, loss, class_weight, l1, l2)._replace(unit=loss_unit(model, loss))
+            take_scales(model, train, ranks)
+            ranks.share_start(model, optimizer)  # the last digits, if processors are of different kinds
+        if ranks.first:
+            warn_of_scales(model, seen, loss)
+            warn_of_times(seen)
+    objective = model.objective(whole, loss, class_weight, l1, l2, ranks.counts)._replace(unit=loss_unit(model, loss))
     validation = None
     if held is not None:
         with _of_validation("validation_data" if validation_split is None else "validation_split"):
-            validation = data_of(model, held, loss, missing)
+            validation = data_of(model, held, loss, missing, not ranks.shares)
             sample = validation.sample()
-            check_measures(measures, model, sample, whole=sample is validation)
+            check_measures(measures, model, sample, whole=sample is validation and not ranks.shares)
     settings = Settings(
         objective, optimizer, clip, batch_size, tbptt, keep, measures, callbacks, start.seed, start.number
     )  # fmt: skip
@@ -359,8 +383,20 @@ def fit(
     watched = _monitor(monitor, monitor_mode, measured)
     plan = Plan(source, validation, validation_every, epochs, verbose, start, same, folder, resumed)
     best = partial(BestWeights, model, watched, keep_best, start.loss, initial_epoch)
-    run = Run(model, settings, at)
+    run = Run(model, settings, at, ranks)
     return loop.finished(plan, best) or loop.train(run, plan, best)
+
+
+def _check_ranks(model, shares, group_by_length):
+    """Refuse what cannot be computed on several ranks."""
+    layer = next((layer for layer in model.layers if layer.batch_statistics), None)
+    if layer is not None:
+        raise ValueError(
+            f"`comm` needs layers without statistics of a batch, which no rank has as a whole, got {layer!r}: take "
+            "LayerNorm, or train on one rank"
+        )
+    if shares and group_by_length:
+        raise ValueError("`group_by_length` must be False with `shares`: no rank knows the lengths of others, got True")
 
 
 def _start(trained, initial_epoch, seed):

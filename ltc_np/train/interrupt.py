@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 
+BY_SIGINT, BY_SIGTERM = "interrupted", "terminated"  # what a signal has done to a training
 MESSAGE = b"\nltc_np: training ends after this batch; Ctrl-C once more to raise KeyboardInterrupt now\n"
 TERMINATED = b"\nltc_np: training ends after this batch and its checkpoint; SIGTERM once more ends the process now\n"
 
@@ -42,7 +43,7 @@ class Interrupt:
             signal.signal(number, self._note)
 
     def _note(self, number, frame):
-        self.asked = "terminated" if number == signal.SIGTERM else "interrupted"
+        self.asked = BY_SIGTERM if number == signal.SIGTERM else BY_SIGINT
         signal.signal(number, self.before[number])
         with contextlib.suppress(OSError):  # there may be no terminal
             os.write(2, TERMINATED if number == signal.SIGTERM else MESSAGE)  # `print` may be in the middle of a line

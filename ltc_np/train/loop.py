@@ -72,7 +72,7 @@ def train(run: Run, plan, make_best) -> History:
         else:
             saved = plan.resumed.saved
             best.load_state(saved.best)
-            run.load_share(saved.shares[0])
+            run.load_shares(saved.shares)
             history, first_lr = saved.history, saved.rates.first
         recorder = Recorder(plan.folder, run, plan.same, best, history, clock, first_lr)
         recorder.begin()
@@ -83,9 +83,10 @@ def train(run: Run, plan, make_best) -> History:
                 model.engine.announced(lambda: display.line(COMPILING)),
                 # What overflows is seen and reported by `Run.check_finite`, not by NumPy's warnings.
                 np.errstate(over="ignore", invalid="ignore"),
-                Interrupt(terminates=plan.folder is not None) as interrupt,
+                Interrupt(terminates=plan.folder is not None or run.ranks.size > 1) as interrupt,
             ):
-                history.stopped = _epochs(run, plan, best, history, recorder, display, interrupt)
+                asked = run.ranks.watching(interrupt)
+                history.stopped = _epochs(run, plan, best, history, recorder, display, asked)
         finally:
             display.close()
             if not run.diverged:
@@ -129,13 +130,14 @@ def _epochs(run, plan, best, history, recorder, display, interrupt):
         stops = [callback for callback in callbacks if _is_true(callback.on_epoch_end(epoch, logs))]
         model.trained = model.trained._replace(epochs=epoch + 1, callbacks=states(callbacks))
         stops += [callback for callback in callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
-        if stops or interrupt.asked:
+        stopped = run.ranks.epoch_done(model, type(stops[0]).__name__ if stops else "")
+        if stopped or interrupt.asked:
             break
         if epoch + 1 < plan.epochs:
             recorder.look_after_epoch()
     run.check_last_step(plan.train, epoch)
-    if stops:
-        history.stopped, ended = f"stopped by {type(stops[0]).__name__} after {epoch + 1} epochs", "callback"
+    if stopped:
+        history.stopped, ended = f"stopped by {stopped} after {epoch + 1} epochs", "callback"
     elif interrupt.asked:
         history.stopped, ended = f"{interrupt.asked} after {epoch + 1} epochs", ""
     else:

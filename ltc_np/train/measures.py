@@ -8,6 +8,7 @@ from .. import losses, metrics
 from ..base import checks
 from ..metrics.own import OwnMetric
 from ..network.outputs import check_logits
+from .ranks import ALONE
 
 CHECKED = 1 << 18  # numbers that `check_measures` makes up at once
 
@@ -75,9 +76,27 @@ def show(measures, outputs, target, mask):
         metric.update(outputs, target, mask)
 
 
-def results(measures):
-    """The metrics' values; they begin anew."""
-    values = {name: metric.result() for name, metric in measures.items()}
+def results(measures, ranks=ALONE):
+    """The metrics' values, of what all ranks have shown them; they begin anew."""
+    others = ranks.of_others([metric.state() for metric in measures.values()]) if ranks.size > 1 else []
+
+    def merged():
+        for states in others:
+            for metric, of_another in zip(measures.values(), states, strict=True):
+                metric.merge(of_another)
+        return {name: metric.result() for name, metric in measures.items()}
+
+    values = ranks.at_first(merged)
     for metric in measures.values():
         metric.reset()
     return values
+
+
+def check_mergeable(measures):
+    """Refuse metrics of a user's own that cannot be merged."""
+    for metric in measures.values():
+        if not metric.mergeable:
+            raise ValueError(
+                f"`metrics` must define `_merge` with `comm`, since every rank sees only a part of the "
+                f"data, got {type(metric).__name__}: give a function of (y, target), or evaluate afterwards"
+            )

@@ -12,7 +12,7 @@ from .callbacks.base import states
 from .saved import Rates, Saved
 
 if TYPE_CHECKING:
-    from ..base.types import Numbers
+    from ..base.types import Numbers, State
     from .best_weights import BestWeights
     from .checkpoints import Checkpoints
     from .clock import Clock
@@ -58,8 +58,8 @@ class Recorder:
     def begin(self) -> None:
         """Refuse what could not be written, before there is anything to lose."""
         if self.folder is not None:
-            self._content("")
-            self.folder.remove_old()  # who goes on with fewer of them may need the room
+            self._content("", (self.run.share(),))
+            self.run.ranks.at_first(self.folder.remove_old)  # who goes on with fewer of them may need the room
 
     def look(self, asked: object) -> None:
         """Between two steps: write if it is due, or if training was asked to end."""
@@ -80,7 +80,9 @@ class Recorder:
         self.run.trainer.store()
         self.last = self.run.at.step
         if self._is_finite():
-            self.folder.write(self.last, self._content(ended))
+            own, ranks = self.run.share(), self.run.ranks
+            shares = own, *ranks.of_others(own)
+            ranks.at_first(lambda: self.folder.write(self.last, self._content(ended, shares)))
         elif not self.warned:
             self.warned = True
             checks.warn(
@@ -94,11 +96,11 @@ class Recorder:
         arrays = (model.theta, model.buffer_vector, *optimizer.moments.values())
         return all(bool(np.isfinite(array).all()) for array in arrays)
 
-    def _content(self, ended: str) -> dict[str, Numbers]:
+    def _content(self, ended: str, shares: tuple[State, ...]) -> dict[str, Numbers]:
         run, optimizer, history = self.run, self.run.settings.optimizer, self.history
         history.best_epoch, history.seconds = self.best.epoch, self.seconds
         saved = Saved(
-            self.same, run.at, (run.share(),), states(run.settings.callbacks), self.best.state(), history,
+            self.same, run.at, shares, states(run.settings.callbacks), self.best.state(), history,
             Rates.of(optimizer, self.first_lr), ended,
         )  # fmt: skip
         return io.checkpoint(run.model, optimizer, saved.plain())

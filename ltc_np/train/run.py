@@ -4,13 +4,11 @@ import math
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import numpy as np
-
 from .. import losses
 from ..base import checks
 from ..base.workspace import Workspace
 from ..layers import codec
-from ..network.engine import Objective
+from ..network.engine import Dropped, Objective
 from ..network.outputs import last_outputs
 from ..optim import Optimizer, global_norm
 from ..optim.clip import Clip
@@ -18,6 +16,7 @@ from .callbacks.base import Callback
 from .evaluate import measure, share
 from .measures import results, show
 from .position import Position
+from .ranks import ALONE, Own
 
 
 class Settings(NamedTuple):
@@ -43,9 +42,9 @@ def key(seed, k, number):
 class Run:
     """The parts of one call of `fit`; ``at`` is the `Position` of the next step."""
 
-    def __init__(self, model, settings, at):
+    def __init__(self, model, settings, at, ranks=ALONE):
         s = self.settings = settings
-        self.at = at
+        self.at, self.ranks = at, ranks
         self.model, self.engine, self.workspace = model, model.engine, Workspace()
         self.trainer = self.engine.trainer(s.objective, s.optimizer, s.clip, s.keep, self.workspace)
         self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in s.callbacks)
@@ -59,8 +58,14 @@ class Run:
             codec.check_plain(f"`state` of the metric {name}", state)
         return {"metrics": found, "state": self.at.state}
 
-    def load_share(self, share):
-        """Go on from a `share`."""
+    def load_shares(self, shares):
+        """Go on from the `share` of each rank; between two epochs that of others is as good."""
+        if len(shares) != self.ranks.size and self.at.is_inside:
+            raise ValueError(
+                f"`checkpoint` must be resumed by the {len(shares)} ranks that wrote it, since it is of the middle of "
+                f"an epoch, got {self.ranks.size}"
+            )
+        share = shares[min(self.ranks.rank, len(shares) - 1)]
         for name, metric in self.settings.metrics.items():
             metric.load_state(share["metrics"][name])
         self.at = self.at._replace(state=share["state"])
@@ -84,30 +89,32 @@ class Run:
     def _epoch(self, source, interrupt, look):
         s, begin = self.settings, self.at
         epoch, total, weights = begin.epoch, begin.total, begin.weights
-        chunks, rng = source.chunks(s.tbptt), np.random.default_rng(key(s.seed, epoch, s.number))
+        chunks, rng = source.chunks(s.tbptt), self.ranks.rng(key(s.seed, epoch, s.number))
         looked_at = source.whole if begin.is_inside else None
-        for batch, data, rows in source.epoch(epoch, rng, begin.batch):
-            if data is not looked_at:
+        for batch, data, rows, place in source.epoch(epoch, rng, begin.batch):
+            if data is not None and data is not looked_at:
                 self.check_elapsed(data, epoch, batch)
                 looked_at = data
-            first, state = (begin.chunk, begin.state) if batch == begin.batch else (0, None)
-            for chunk, steps in enumerate(data.chunks(rows, s.tbptt)):
-                if chunk < first:
-                    continue
+            chunk, state = (begin.chunk, begin.state) if batch == begin.batch else (0, None)
+            parts = [] if data is None else list(data.chunks(rows, s.tbptt))
+            more = chunk < len(parts) or self.ranks.size > 1
+            while more:
                 step = (epoch * source.batches + batch) * chunks + chunk
                 self.at = Position(epoch, batch, chunk, step, total, weights, state)
                 look()
                 if interrupt.asked:
                     return None
                 where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if s.tbptt else "")
-                value, weight, state = self.step(data.take(rows, steps, state), step, where)
+                own = data.take(rows, parts[chunk], state) if chunk < len(parts) else None
+                chunk += 1
+                value, weight, state, more = self.step(own, place, step, where, chunk < len(parts))
                 total += value * weight
                 weights += weight
         done = (epoch + 1) * source.batches * chunks
         self.at = Position(epoch, source.batches, 0, done, total, weights)
         look()
         with self.measuring():
-            values = results(self.settings.metrics)
+            values = results(self.settings.metrics, self.ranks)
         self.measured = True
         self.at = Position(epoch + 1, step=done)
         return {"loss": losses.normalise(total, weights), **values}
@@ -130,41 +137,49 @@ class Run:
             self.misfit = not self.measured
             raise
 
-    def step(self, batch, step, where):
-        """One optimiser step: the loss before it, its weight (0 if no step was made) and the last state."""
-        s, mask = self.settings, batch.mask
-        if mask is not None and not mask.any():
-            return 0.0, 0.0, self.forward(batch.sequences)[1]
-        try:
-            found = self.change(batch, step, f" at step {step} ({where})")
-        except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
-            outputs, state = self.forward(batch.sequences)
-            value = weight = 0.0
-        else:
-            value, outputs, state = found.value, found.outputs, found.state
-            weight = share(s.objective.loss, found.weight, outputs, mask)
-        if s.metrics:
+    def step(self, batch, place, step, where, more=False):
+        """One optimiser step of all ranks: the loss before it, its weight, the last state, whether chunks follow.
+
+        ``batch`` is this rank's part, None where it has none, and ``place`` where that is in the whole; ``more``: it
+        has another chunk.  The weight is 0 if no step was made.
+        """
+        s = self.settings
+        own = Own() if batch is None else self.differentiate(batch, place, step)
+        found = self.ranks.combined(self.trainer, own, more)
+        if found.weight:
+            if not found.finite:
+                where = f" at step {step} ({where})"
+                self.check_finite(found.value, "loss", self.trainer.flat(), where, own.outputs)
+            self.trainer.update()
+            self.updated, self.latest = True, batch if own.weight else self.latest
+        if s.metrics and batch is not None and (batch.mask is None or batch.mask.any()):
             with self.measuring():
-                show(s.metrics, outputs, batch.target, mask)
-        if weight:
+                show(s.metrics, own.outputs, batch.target, batch.mask)
+        if found.weight:
             if self.watched:
                 self.trainer.store()
             for callback in s.callbacks:
-                callback.on_batch_end(step, {"loss": value})
+                callback.on_batch_end(step, {"loss": found.value})
             if self.watched:
                 self.trainer.load()
-        return value, weight, state
+        return found.value, found.weight, own.state, found.more
 
-    def change(self, batch, step, where):
-        """`Measured` of a batch before an optimiser step with its gradient."""
-        s, trainer = self.settings, self.trainer
-        dropout_seed = key(s.seed, step, s.number)
-        found = trainer.gradient(batch, dropout_seed, bool(s.metrics), s.tbptt is not None)
-        if not found.finite:
-            self.check_finite(found.value, "loss", trainer.flat(), where, found.outputs)
-        trainer.update()
-        self.updated, self.latest = True, batch
-        return found
+    def differentiate(self, batch, place, step):
+        """`Own` of a batch; its gradient is then in the trainer."""
+        s, mask = self.settings, batch.mask
+        nothing = mask is not None and not mask.any()
+        if not nothing:
+            seed = key(s.seed, step, s.number)
+            seed = seed if self.ranks.size == 1 else Dropped(seed, *place)
+            try:
+                found = self.trainer.gradient(batch, seed, bool(s.metrics), s.tbptt is not None)
+            except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
+                pass
+            else:
+                weight = share(s.objective.loss, found.weight, found.outputs, mask)
+                return Own(found.value, weight, found.finite, found.outputs, found.state)
+        outputs, state = self.forward(batch.sequences)
+        return Own(outputs=outputs, state=state)
 
     def check_finite(self, value, what, gradient=None, where="", outputs=None):
         """Stop on a loss or gradient that is not finite, with the parameters of before the last step.
@@ -208,14 +223,16 @@ class Run:
         """
         s = self.settings
         batch = source.first_that_counts(s.batch_size, s.tbptt) or self.latest
-        if batch is None:  # no step has been made
-            return
-        outputs, _ = self.forward(batch.sequences)
-        loss = losses.trusted(s.objective.loss)
-        total, _, _ = loss(outputs, batch.target, batch.weight, s.objective.class_weight)
-        self.check_finite(total, "loss", where=f" after the last step (epoch {epoch})", outputs=outputs)
+        total, outputs = 0.0, None
+        if batch is not None:  # a step has been made, with something of this rank
+            outputs, _ = self.forward(batch.sequences)
+            loss = losses.trusted(s.objective.loss)
+            total, _, _ = loss(outputs, batch.target, batch.weight, s.objective.class_weight)
+        self.check_finite(
+            self.ranks.worst(total), "loss", where=f" after the last step (epoch {epoch})", outputs=outputs
+        )
 
     def evaluate(self, data):
         """Loss and metrics of validation data."""
         s = self.settings
-        return measure(self.model, data, s.objective, s.metrics, s.batch_size, self.workspace)
+        return measure(self.model, data, s.objective, s.metrics, s.batch_size, self.workspace, ranks=self.ranks)

@@ -13,6 +13,7 @@ from ..data.padding import is_list_of_sequences, pad
 from ..layers import Standardize
 from ..network.sequences import check
 from .batches import Batches, prepare_data
+from .ranks import ALONE
 
 if TYPE_CHECKING:
     from ..base.types import ArrayLike, Targets
@@ -67,8 +68,8 @@ def adapt(model: Model, x: Targets, y: Targets | None = None, *, lengths: ArrayL
         take_scales(model, prepare_data(model, x, y, None, lengths, None, losses.get("mse"), "ignore"))
 
 
-def take_scales(model, data):
-    """`adapt` with checked `Batches` of all data."""
+def take_scales(model, data, ranks=ALONE):
+    """`adapt` with checked `Batches` of all data, or of this rank's share of them."""
     first, last = _layers(model)
     if first is None and last is None:
         raise ValueError(
@@ -79,13 +80,13 @@ def take_scales(model, data):
         raise ValueError(f"`standardize` must be False for arrays that lie in a file, got True: {ADAPT_FIRST}")
     batch = data.whole
     if first is not None:
-        _take(model, first, "x", batch.sequences.x, batch.sequences.valid)
+        _take(model, first, "x", batch.sequences.x, batch.sequences.valid, ranks)
     if last is not None:
         if batch.target.dtype.kind != "f" or batch.target.shape[-1] != model.output_size:
             raise ValueError(
                 "`y` must be real numbers for a model that ends with Standardize(inverse=True), got classes"
             )
-        _take(model, last, "y", batch.target, batch.mask)
+        _take(model, last, "y", batch.target, batch.mask, ranks)
 
 
 def loss_unit(model, loss):
@@ -136,8 +137,11 @@ def _as_made(model, k):
     return (model.buffers[f"{prefix}mean"] == 0).all() and (model.buffers[f"{prefix}scale"] == 1).all()
 
 
-def _take(model, k, name, values, counted):
-    mean, spread = statistics(values, counted)
+def _take(model, k, name, values, counted, ranks=ALONE):
+    if ranks.shares:
+        mean, spread = merged(ranks.every(moments(values, counted)), np.finfo(values.dtype).eps)
+    else:
+        mean, spread = statistics(values, counted)
     coarse = (spread > 0) & (spread < STEPS * np.finfo(values.dtype).eps * np.abs(mean))
     if coarse.any():
         worst = int(coarse.argmax())
@@ -155,22 +159,44 @@ def statistics(values, counted):
 
     ``counted`` is a mask of their shape, or of that without the last axis, or None.
     """
+    _, mean, spread = moments(values, counted)
+    return mean, _not_constant(mean, spread, np.finfo(values.dtype).eps)
+
+
+def _not_constant(mean, spread, eps):
+    """``spread``, 0 where it is nothing but rounding."""
+    return np.where(spread > eps * np.abs(mean), spread, 0.0)
+
+
+def merged(parts, eps):
+    """`statistics` of all data, of the `moments` of their parts (Chan, Golub and LeVeque 1979)."""
+    counts, means, spreads = (np.stack(values) for values in zip(*parts, strict=True))
+    share = counts / np.maximum(counts.sum(0), 1)
+    origin = means[counts.argmax(0), np.arange(means.shape[1])]  # offsets of a constant feature are 0, exactly
+    mean = origin + (share * (means - origin)).sum(0)
+    unit = np.maximum(np.maximum(spreads, np.abs(means - mean)).max(0), np.finfo(np.float64).tiny)
+    spread = unit * np.sqrt((share * ((spreads / unit) ** 2 + ((means - mean) / unit) ** 2)).sum(0))
+    return mean, _not_constant(mean, spread, eps)
+
+
+def moments(values, counted):
+    """How many values of each feature count, their mean and standard deviation, (F,) each; as of `statistics`."""
     values = values.reshape(-1, values.shape[-1])
     if counted is None:
         counted = np.ones(values.shape, bool)
     else:
         counted = np.broadcast_to(counted.reshape(len(values), -1) != 0, values.shape)
-    count = np.maximum(counted.sum(0), 1)
+    count = counted.sum(0)
+    among = np.maximum(count, 1)
     # Offsets from a value that counts: of a constant feature they are 0, exactly.
     origin = values[counted.argmax(0), np.arange(values.shape[1])].astype(np.float64)
     origin[~counted.any(0)] = 0
     offsets = np.where(counted, values - origin, 0.0)
     unit = np.maximum(np.abs(offsets).max(0), np.finfo(np.float64).tiny)  # squares of 1e200 would overflow
     offsets /= unit
-    mean = offsets.sum(0) / count
-    spread = unit * np.sqrt((np.where(counted, offsets - mean, 0) ** 2).sum(0) / count)
-    mean = unit * mean + origin
-    return mean, np.where(spread > np.finfo(values.dtype).eps * np.abs(mean), spread, 0.0)
+    mean = offsets.sum(0) / among
+    spread = unit * np.sqrt((np.where(counted, offsets - mean, 0) ** 2).sum(0) / among)
+    return count, unit * mean + origin, spread
 
 
 def _look(name, values, counted, found, remedies, layer):

@@ -8,13 +8,17 @@ from .. import losses
 from ..base import checks
 from . import order
 from .batches import Batches, prepare_data, prepare_part
+from .division import Division, Place
 
 
-def data_of(model, arguments, loss, missing):
-    """`Batches` of `Arguments`, or `Mapped` ones where an array lies in a file; the loss is from `losses.get`."""
+def data_of(model, arguments, loss, missing, whole=True):
+    """`Batches` of `Arguments`, or `Mapped` ones where an array lies in a file; the loss is from `losses.get`.
+
+    ``whole``: there are no other data, whose weights theirs are compared with.
+    """
     if any(isinstance(values, np.memmap) for values in arguments):
         return Mapped(model, arguments.checked(), loss, missing)
-    return prepare_data(model, *arguments, loss, missing)
+    return prepare_data(model, *arguments, loss, missing) if whole else prepare_part(model, arguments, loss, missing)
 
 
 SAMPLE = 32  # sequences that are read at once to see whether arguments fit
@@ -61,28 +65,38 @@ class Mapped:
         return None
 
 
+class Drawn(NamedTuple):
+    """A batch of an epoch: its number, `Batches` that have this rank's part, which sequences these are, their `Place`.
+
+    ``data`` is None where this rank has nothing that counts.
+    """
+
+    batch: int
+    data: Batches | None
+    rows: object
+    place: Place
+
+
 class Shuffled(NamedTuple):
     """Batches of sequences that lie in arrays.
 
     Attributes
     ----------
     data : Batches or Mapped
-    batch_size : int
-    drop_last, shuffle, by_length : bool
+    division : Division
+    shuffle, by_length : bool
         As for `fit`.
     """
 
     data: Batches | Mapped
-    batch_size: int
-    drop_last: bool
+    division: Division
     shuffle: bool
     by_length: bool
 
     @property
     def batches(self):
         """How many an epoch has."""
-        whole, rest = divmod(self.data.count, self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        return self.division.batches
 
     @property
     def whole(self):
@@ -90,30 +104,32 @@ class Shuffled(NamedTuple):
         return self.data if isinstance(self.data, Batches) else None
 
     def chunks(self, size):
-        """How many chunks of ``size`` steps a batch has; one if that is None."""
-        return 1 if size is None else -(-self.data.steps // size)
+        """How many chunks of ``size`` steps a batch has; one if that is None.  Of the longest sequence of all ranks."""
+        return 1 if size is None else -(-max(self.division.ranks.every(self.data.steps)) // size)
 
     def epoch(self, epoch, rng, first=0):
-        """The number of every batch of an epoch, `Batches` that have it, and which sequences of them are the batch.
+        """`Drawn` of every batch of an epoch in which something counts, or may count on another rank.
 
         What is random is drawn from ``rng``.  Those before batch ``first`` have been taken already.
         """
-        rows = self._order(rng)
+        rows, alone = self._order(rng), self.division.ranks.size == 1
         for batch in range(first, self.batches):
-            part = slice(batch * self.batch_size, min((batch + 1) * self.batch_size, self.data.count))
-            found = self.data.at(part if rows is None else rows[part])
-            if found is not None:
-                yield batch, *found
+            part, place = self.division.of_batch(batch)
+            found = None
+            if part.stop > part.start:
+                found = self.data.at(part if rows is None else rows[part])
+            if found is not None or not alone:
+                yield Drawn(batch, *(found or (None, None)), place)
 
     def _order(self, rng):
         """The sequences in their order, None for that of the data."""
         if self.by_length:
-            return order.grouped(self.data.lengths, self.batch_size, rng)
+            return order.grouped(self.data.lengths, self.division.batch_size, rng)
         return order.shuffled(self.data.lengths, rng) if self.shuffle else None
 
     def first_that_counts(self, count, size):
         """A `Batch` to look at the loss, or None: the last one that was trained on."""
-        return self.data.first_that_counts(count, size)
+        return None if self.division.ranks.shares else self.data.first_that_counts(count, size)
 
 
 def check_balanced(class_weight, data):

@@ -8,6 +8,9 @@ from ..base import checks
 from ..network.engine import Batch
 from .arguments import Arguments
 from .batches import prepare_part
+from .division import Place
+from .ranks import ALONE
+from .sources import Drawn
 
 END = object()
 NO_DATA = Batch(None, None, None, None)  # what is known of batches that have not come yet
@@ -26,17 +29,20 @@ class Stream:
         As for `prepare_data`.
     look : callable
         ``look(batches)`` is called with the `Batches` of the first batch, before anything is done with it.
+    ranks : Alone
+        Each gives its part of every batch; one that has given all that it has waits for the others.
     """
 
-    def __init__(self, model, given, batches, loss, missing, look):
+    def __init__(self, model, given, batches, loss, missing, look, ranks=ALONE):
         self.model, self.given, self.loss, self.missing, self.look = model, given, loss, missing, look
+        self.ranks = ranks
         if batches is None:
             if not hasattr(given, "__len__"):
                 raise ValueError(
                     "`steps_per_epoch` must be given for batches of which the number is not known, got None"
                 )
             batches = len(given)
-        self.batches = checks.integer("steps_per_epoch", batches)
+        self.batches = max(ranks.every(checks.integer("steps_per_epoch", batches)))
         if callable(given):
             _check_takes_epoch(given)
 
@@ -54,21 +60,28 @@ class Stream:
         batches = iter(given)
         for batch in range(first if hasattr(self.given, "__next__") else 0, self.batches):
             item = next(batches, END)
-            if item is END:
+            if batch < first:
+                continue
+            data, count = (None, 0) if item is END else self._counted(item, f"`x`, batch {batch} of epoch {epoch}")
+            counts = self.ranks.every(count)
+            if item is END and not any(counts):
                 once = "; an iterator can be gone through once: give a function of the epoch that makes one"
                 raise ValueError(
                     f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch, got {batch} in epoch {epoch}"
                     + (once if hasattr(self.given, "__next__") else "")
                 )
-            if batch < first:
-                continue
-            try:
-                data = self.read(item)
-            except losses.NoWeightError:  # all its targets are missing
-                continue
-            except (ValueError, TypeError) as error:
-                raise type(error)(f"`x`, batch {batch} of epoch {epoch}: {error}") from None
-            yield batch, data, slice(0, data.count)
+            if data is not None or self.ranks.size > 1:
+                yield Drawn(batch, data, slice(0, count), Place(sum(counts[: self.ranks.rank]), sum(counts)))
+
+    def _counted(self, item, where):
+        """`Batches` of what the user gave for one, None where all its targets are missing, and how many sequences."""
+        try:
+            data = self.read(item)
+        except losses.NoWeightError:
+            return None, len(item["x"] if isinstance(item, dict) else item[0])
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{where}: {error}") from None
+        return data, data.count
 
     def read(self, item):
         """`Batches` of what the user gave for one."""

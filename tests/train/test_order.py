@@ -7,6 +7,8 @@ from ltc_np import LSTM, SGD, Checkpoint, Dense, Model, load
 from ltc_np.network.host import HostEngine
 from ltc_np.train import order
 from ltc_np.train.batches import prepare_data
+from ltc_np.train.division import Division
+from ltc_np.train.ranks import ALONE
 from ltc_np.train.sources import Shuffled
 
 
@@ -111,7 +113,8 @@ def test_only_what_is_shuffled_is_grouped():
 @pytest.mark.parametrize(("drop_last", "batches"), [(False, 3), (True, 2)])
 def test_batches_are_counted(drop_last, batches):
     x, y, _ = data(np.random.default_rng(0), 5, 4)
-    source = Shuffled(prepare_data(model(), x, y, None, None, None, "mse", "error"), 2, drop_last, True, False)
-    taken = [rows for _, _, rows in source.epoch(0, np.random.default_rng(0))]
+    data_of_five = prepare_data(model(), x, y, None, None, None, "mse", "error")
+    source = Shuffled(data_of_five, Division(ALONE, 5, 2, drop_last), True, False)
+    taken = [drawn.rows for drawn in source.epoch(0, np.random.default_rng(0))]
     assert source.batches == len(taken) == batches
     assert np.concatenate(taken).tolist() == np.random.default_rng(0).permutation(5)[: 4 if drop_last else 5].tolist()

@@ -22,5 +22,5 @@ def test_batches_that_are_done_are_not_taken_again(kind):
     model = LTCRNN(AutoNCP(8, 1), 1, seed=0, backend="numpy")
     x = {"function": given, "iterable": given(2), "iterator": iter(given(2)[1:])}[kind]
     stream = Stream(model, x, 4, losses.get("mse"), "error", None)
-    found = [(batch, round(data.whole.sequences.x.item(), 6)) for batch, data, _ in stream.epoch(2, None, first=1)]
+    found = [(batch, round(data.whole.sequences.x.item(), 6)) for batch, data, _, _ in stream.epoch(2, None, first=1)]
     assert found == [(1, 2.1), (2, 2.2), (3, 2.3)]

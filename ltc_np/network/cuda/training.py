@@ -54,6 +54,10 @@ class CudaTrainer(Trainer):
         self.totals = empty(3, np.float64)  # loss, squared norm of the gradient, penalties
         self.ahead, self.norm = False, None
 
+    @property
+    def size(self):
+        return self.network.layout.size
+
     def load(self):
         self.optimizer.bind(self.network.theta)
         self.stack.parameters.load()

@@ -35,12 +35,16 @@ class Callback(Described):
         The names that logs will hold, and which value of each is better; None where nobody has said.
     initial_epoch : int
         More than 0 if the training is resumed.
+    first_rank_only : bool
+        What a class says of itself: where `fit` trains on several ranks (``comm``), it is called on rank 0 only, since
+        it writes or shows something.  All others are called on every rank, with the same logs.
     """
 
     model: Model = None  # type: ignore[assignment]  # until a training begins
     optimizer: Optimizer = None  # type: ignore[assignment]
     measured: Measured = MappingProxyType({})
     initial_epoch: int = 0
+    first_rank_only: bool = False
 
     def on_train_begin(self) -> None:
         """Before the first batch."""

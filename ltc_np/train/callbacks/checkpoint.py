@@ -36,6 +36,8 @@ class Checkpoint(Callback):
     watched: Monitor | None
     due: bool
 
+    first_rank_only = True
+
     def __init__(
         self,
         path: PathLike,

@@ -41,6 +41,8 @@ class CSVLogger(Callback):
     writer: Any
     columns: list[str]
 
+    first_rank_only = True
+
     def __init__(self, path: PathLike, separator: str = ",") -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"`path` must be a str or Path, got {path!r}")

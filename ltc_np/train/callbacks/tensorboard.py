@@ -32,6 +32,8 @@ class TensorBoard(Callback):
     folder: PathLike
     writer: Any
 
+    first_rank_only = True
+
     def __init__(self, folder: PathLike) -> None:
         if not isinstance(folder, (str, os.PathLike)):
             raise TypeError(f"`folder` must be a str or Path, got {folder!r}")

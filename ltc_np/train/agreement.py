@@ -1,0 +1,66 @@
+"""What must be the same on every rank of a training, in words that can be compared."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import losses
+from ..base.version import __version__
+from .ranks import SAME_DATA
+from .stream import is_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .ranks import Alone
+
+# Each rank may have its own: what belongs to its data, and what it shows.
+OWN = {"model", "comm", "callbacks", "verbose", "seed", "steps_per_epoch", "validation_data", *SAME_DATA}
+ROWS = 16  # sequences of which a checksum is taken
+
+
+def check_arguments(ranks: Alone, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments of `fit` that differ between ranks; of the same data some sequences are looked at."""
+    if ranks.size == 1:
+        return
+    model, x = arguments["model"], arguments["x"]
+    words = {name: _plain(value) for name, value in arguments.items() if name not in OWN}
+    if callable(arguments["loss"]):
+        words["loss"] = losses.identity(losses.get(arguments["loss"]))
+    words["validation_data"] = "None" if arguments["validation_data"] is None else "some"
+    words["model"] = _plain((model, model.layers, model.theta.size, model.dtype, model.backend))
+    words["model.trainable"] = _print(model.trainable)
+    words["the version of ltc_np"] = __version__
+    if is_stream(x):
+        words["x"] = "batches"
+    elif not ranks.shares:
+        words |= {name: _print(arguments[name]) for name in SAME_DATA}
+    ranks.check_same(words)
+
+
+def _plain(value: Any) -> str:
+    """What an argument is, without addresses."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def _print(values: Any) -> str:
+    """Kind, size and a checksum of some rows."""
+    if values is None or np.isscalar(values):
+        return repr(values)
+    if isinstance(values, (list, tuple)):
+        rows = [_print(values[k]) for k in _some(len(values))]
+        return f"a list of {len(values)} with checksum {zlib.crc32(repr(rows).encode()):08x}"
+    as_it_is = isinstance(values, np.memmap) or hasattr(values, "__cuda_array_interface__")
+    array = values if as_it_is else np.asarray(values)
+    text = f"{array.dtype} of shape {array.shape}"
+    if isinstance(array, np.ndarray) and array.ndim and array.dtype != object:
+        text += f" with checksum {zlib.crc32(np.ascontiguousarray(array[_some(len(array))]).tobytes()):08x}"
+    return text
+
+
+def _some(count: int) -> Any:
+    return np.linspace(0, count - 1, min(count, ROWS)).astype(int)

@@ -1,0 +1,133 @@
+"""Real `mpiexec` with 1, 2 and 4 ranks; needs mpi4py and an MPI (``pip install "ltc-np[mpi]" mpich``)."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import ROOT
+from support.backends import NO_NUMBA
+
+pytest.importorskip("mpi4py", reason="mpi4py is not installed")
+BESIDE = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
+if BESIDE is None:
+    pytest.skip("there is no mpiexec", allow_module_level=True)
+
+CASES = Path(__file__).with_name("mpi_cases.py")
+EXACT, ROUNDED = 1e-13, 1e-6  # float64: sums in another order; float32: the same, of gradients that were rounded
+COMPARED = dict.fromkeys(["everything", "nested", "few", "mapped", "own_loss", "own_shares", "own_batches"], EXACT)
+COMPARED |= {"classes": ROUNDED, "compiled": EXACT}
+
+
+def mpiexec(ranks, script, *arguments, timeout=120):
+    """Run a script on ``ranks`` ranks of this machine, more than it has cores if need be, without a network."""
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    # Open MPI else refuses root, and more ranks than cores.
+    env |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    env |= {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
+    command = [BESIDE, "-n", str(ranks), sys.executable, "-m", "mpi4py", str(script), *map(str, arguments)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.fixture(scope="module", params=[1, 2, 4])
+def found(request, tmp_path_factory):
+    """(ranks, what mpi_cases.py has found)."""
+    cases = [] if request.param != 4 else [*list(COMPARED)[:-1], "interrupted"]
+    if NO_NUMBA or request.param == 1:
+        cases = [name for name in [*COMPARED, "errors", "callbacks", "interrupted"] if name != "compiled"]
+    done = mpiexec(request.param, CASES, tmp_path_factory.mktemp("ranks"), *cases, timeout=300)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")] or [None]
+    assert line is not None, done.stderr
+    return request.param, json.loads(line.removeprefix("FOUND "))
+
+
+@pytest.mark.parametrize("case", COMPARED)
+def test_the_same_as_one_process(found, case, trust):
+    ranks, results = found
+    if case not in results:
+        pytest.skip("not tried with this number of ranks, or without Numba")
+    result = results[case]
+    assert result["same on all"] and result["names"]
+    assert result["apart"] <= (0 if ranks == 1 and case != "own_shares" else COMPARED[case])
+    assert result["moved"] > 1e-3
+    if case in ("everything", "classes"):
+        dtype = "float64" if case == "everything" else "float32"
+        trust.record("clusters", {f"{ranks} ranks against one process, {dtype}, largest difference": result["apart"]})
+
+
+def test_errors_of_all_ranks_can_be_caught(found):
+    ranks, results = found
+    if ranks != 2:
+        pytest.skip("with two ranks")
+    errors = results["errors"]
+    wanted = {
+        "batch_size": "ValueError: `batch_size` must be the same on every rank, got 4 on rank 0 and 5 on rank 1",
+        "x": "ValueError: `x` must be the same on every rank, got float64 of shape (13, 9, 3)",
+        "shares": "ValueError: `group_by_length` must be False with `shares`",
+        "statistics": "ValueError: `comm` needs layers without statistics of a batch",
+        "diverged": "FloatingPointError: loss nan",
+        "parted": "RuntimeError: the parameters of rank 1 are not those of rank 0 any more",
+        "metric": "ValueError: `metrics` must define `_merge` with `comm`",
+    }
+    assert set(errors) == set(wanted)
+    for name, text in wanted.items():
+        assert len(set(errors[name])) == 1, name
+        assert errors[name][0].startswith(text), name
+
+
+def test_callbacks_see_the_same_and_files_are_written_once(found):
+    ranks, results = found
+    if "callbacks" not in results:
+        pytest.skip("not with four ranks")
+    result = results["callbacks"]
+    assert result["logs"] == 1
+    assert result["stopped"] == ["stopped by FunctionCallback after 3 epochs"] * ranks
+    assert result["files"] == ["own0.csv", "own0.npz"]
+    assert result["threads"] == [max(1, result["cores"] // ranks)] * ranks
+    assert result["after"] == [result["cores"]] * ranks
+
+
+def test_a_signal_on_one_rank_ends_all_after_the_step(found):
+    ranks, results = found
+    assert results["interrupted"]["stopped"] == ["interrupted after 1 epochs and a part of the next one"] * ranks
+    assert results["interrupted"]["same on all"]
+
+
+FAILING = """
+import os, signal, sys
+import numpy as np
+from mpi4py import MPI
+from ltc_np import Dense, LTC, AutoNCP, Model
+
+rank, how = MPI.COMM_WORLD.Get_rank(), sys.argv[1]
+x, y = np.ones((8, 4, 2)), np.zeros((8, 4, 1))
+
+def fail(epoch, logs):
+    if epoch == 2 and rank == 1:
+        if how == "raise":
+            raise KeyError("lost")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+model = Model(LTC(AutoNCP(6, 1, seed=0)), input_dim=2, backend="numpy", seed=0)
+model.fit(x, y, epochs=10**6, comm=MPI.COMM_WORLD, callbacks=fail, verbose=False)
+"""
+
+
+@pytest.mark.parametrize("how", ["raise", "kill -9"])
+def test_a_rank_that_fails_ends_all(how, tmp_path, trust):
+    """Without it the others would wait for ever."""
+    script = tmp_path / "failing.py"
+    script.write_text(FAILING)
+    start = time.monotonic()
+    done = mpiexec(2, script, how, timeout=100)
+    assert done.returncode != 0
+    if how == "raise":
+        assert "ltc_np: rank 1 of 2 ends the training of all" in done.stderr
+        assert "KeyError: 'lost'" in done.stderr
+    trust.record(
+        "clusters", {f"seconds until all ranks had ended after `{how}` on one": round(time.monotonic() - start)}
+    )

@@ -1,0 +1,182 @@
+"""What ranks say to each other, with threads for ranks; and the parts of a batch."""
+
+import numpy as np
+import pytest
+from support import ranks as fake
+
+from ltc_np import LTC, Adam, AutoNCP, Dense, Model
+from ltc_np.base import threads
+from ltc_np.cells.base import PartOfBatch, dropout_mask
+from ltc_np.metrics import METRICS, OwnMetric
+from ltc_np.train import agreement
+from ltc_np.train.division import Division, Place, cut, merged
+from ltc_np.train.ranks import ALONE, of_communicator
+from ltc_np.train.scales import merged as merged_scales
+from ltc_np.train.scales import moments, statistics
+
+
+def test_parts_of_a_batch_cover_it():
+    for count in range(9):
+        ends = [cut(count, rank, 4) for rank in range(4)]
+        assert [first for first, _ in ends] == [0] + [last for _, last in ends[:-1]]
+        assert ends[-1][1] == count
+        assert {last - first for first, last in ends} <= {count // 4, -(-count // 4)}
+
+
+@pytest.mark.parametrize("counts", [[1], [5, 8], [1, 30, 3, 9], [7, 7, 7]])
+def test_shares_are_taken_in_proportion(counts):
+    """Every batch is full, takes each sequence once, and no rank is far from its share."""
+    total = sum(counts)
+    found = merged(counts, np.arange(total + 1))
+    assert (found.sum(0) == np.arange(total + 1)).all()
+    assert set(np.diff(found, axis=1).ravel()) <= {0, 1}
+    assert (found[:, -1] == counts).all()
+    due = np.outer(counts, np.arange(total + 1)) / total
+    assert np.abs(found - due).max() <= (1 + len(counts)) / 2  # every rank may be half a sequence off
+
+
+def test_divisions_of_ranks_make_whole_batches():
+    def divided(comm):
+        ranks = of_communicator(comm, True)
+        with ranks.together():
+            division = Division(ranks, [4, 9, 1][ranks.rank], 4, False)
+            return [division.of_batch(batch) for batch in range(division.batches)]
+
+    found = fake.run(3, divided)
+    assert len(found[0]) == 4
+    for batch in zip(*found, strict=True):
+        sizes = [rows.stop - rows.start for rows, _ in batch]
+        assert [place for _, place in batch] == [Place(sum(sizes[:k]), sum(sizes)) for k in range(3)]
+    assert [sum(place.whole for _, place in found[0])] == [14]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_part_drops_what_the_whole_batch_would(dtype, rng):
+    for _ in range(30):
+        T, N, F = (int(n) for n in rng.integers(1, 9, 3))
+        first = int(rng.integers(0, N))
+        B = int(rng.integers(1, N - first + 1))
+        whole, part = (np.random.Philox(7) for _ in range(2))
+        mask = dropout_mask(np.random.Generator(whole), 0.4, (T + 1, N, F), np.dtype(dtype))
+        own = dropout_mask(PartOfBatch(part, first, N), 0.4, (T, B, F), np.dtype(dtype))
+        np.testing.assert_array_equal(own, mask[:T, first : first + B])
+
+
+@pytest.mark.parametrize("name", [*METRICS, "own"])
+def test_merged_metrics_are_those_of_all(name, rng):
+    def made():
+        return METRICS[name]() if name in METRICS else OwnMetric(lambda y, target: float(np.abs(y - target).mean()))
+
+    real = name in ("mse", "mae", "r2", "own")
+    y = rng.normal(size=(30, 2))
+    target = 1e6 + rng.normal(size=(30, 2)) if real else rng.integers(0, 2, 30)
+    weight = np.ones(30) if name == "own" else rng.integers(0, 3, 30).astype(float)
+    whole, parts = made(), [made() for _ in range(4)]
+    whole.update(y, target, weight)
+    for part, rows in zip(parts, (slice(0, 5), slice(5, 5), slice(5, 29), slice(29, 30)), strict=True):
+        if rows.stop > rows.start:
+            part.update(y[rows], target[rows], weight[rows])
+    for other in parts[1:]:
+        parts[0].merge(other.state())
+    np.testing.assert_allclose(parts[0].result(), whole.result(), rtol=1e-12)  # sums in another order
+
+
+def test_scales_of_parts_are_those_of_all(rng):
+    values = rng.normal(size=(50, 3)) * [1, 1e-3, 0] + [0, 1e5, 7]
+    counted = (rng.random((50, 1)) < 0.6).astype(float)
+    parts = [moments(values[rows], counted[rows]) for rows in (slice(0, 3), slice(3, 40), slice(40, 50))]
+    mean, spread = merged_scales(parts, np.finfo(float).eps)
+    wanted = statistics(values, counted)
+    np.testing.assert_allclose(mean, wanted[0], rtol=1e-14)
+    np.testing.assert_allclose(spread, wanted[1], rtol=1e-9)  # 1e5 and 1e-3 leave 8 digits fewer
+    assert spread[2] == 0
+
+
+def test_threads_are_the_cores_of_a_rank():
+    a = frozenset(range(8))
+    assert threads.part_of_cores([("one", a)] * 4, 2) == 2
+    assert threads.part_of_cores([("one", a)] * 3 + [("two", a)], 3) == 8
+    assert threads.part_of_cores([("one", frozenset({0, 1})), ("one", frozenset({2, 3, 4}))], 1) == 3
+    assert threads.part_of_cores([("one", a)] * 20, 0) == 1
+    assert threads.part_of_cores([threads.cores()], 0) >= 1
+    before = threads.get_num_threads()
+    with threads.at_most(1):
+        assert threads.get_num_threads() == 1
+    assert threads.get_num_threads() == before
+
+
+def test_what_is_no_communicator_is_refused():
+    with pytest.raises(TypeError, match=r"`comm` must be a communicator of mpi4py.* got 3 without Get_rank, Get_size"):
+        of_communicator(3, False)
+    with pytest.raises(ValueError, match="`shares` must be False without `comm`, got True"):
+        of_communicator(None, True)
+    assert of_communicator(None, False) is ALONE
+    assert fake.run(1, lambda comm: of_communicator(comm, False)) == [ALONE]
+
+
+def small(**options):
+    layers = LTC(AutoNCP(6, 3, seed=1), input_dim=2, ode_unfolds=2), Dense(2, input_dim=3)
+    return Model(*layers, dtype="float64", **options)
+
+
+def test_an_error_of_one_rank_ends_all(rng, capsys):
+    """Nobody is left waiting, and the rank that failed says why."""
+    x, y = rng.normal(size=(5, 4, 2)), rng.normal(size=(5, 4, 2))
+
+    def trained(comm):
+        def fail(epoch, logs):
+            if comm.Get_rank() == 1:
+                raise KeyError("lost")
+
+        small(backend="numpy").fit(x, y, comm=comm, epochs=3, callbacks=fail, verbose=False)
+
+    found = fake.run(3, trained)
+    assert [type(error) for error in found] == [fake.Aborted] * 3
+    printed = capsys.readouterr().err
+    assert "ltc_np: rank 1 of 3 ends the training of all" in printed
+    assert "KeyError: 'lost'" in printed
+
+
+def test_an_error_of_rank_0_alone_is_one_of_all(rng):
+    def told(comm):
+        ranks = of_communicator(comm, False)
+        with ranks.together():
+            ranks.at_first(lambda: 1 / 0)
+
+    assert [type(error) for error in fake.run(2, told)] == [ZeroDivisionError] * 2
+
+
+def test_words_of_arguments_have_no_addresses():
+    def found(**options):
+        given = dict.fromkeys(agreement.SAME_DATA) | {
+            "model": small(backend="numpy"),
+            "loss": "mse",
+            "validation_data": None,
+        }
+        ranks = type("Two", (), {"size": 2, "shares": False, "check_same": lambda self, words: said.append(words)})()
+        agreement.check_arguments(ranks, given | {"x": np.zeros((2, 3, 2)), **options})
+
+    said = []
+    found(optimizer=Adam(lambda step: 0.1))
+    assert "0x" not in str(said[0])
+    found(x=[np.zeros((3, 2)), np.ones((2, 2))])
+    assert said[1]["x"].startswith("a list of 2 with checksum")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cuda"])
+def test_a_card_for_each_rank_makes_the_training_of_one(backend, request, rng):
+    """`Trainer.flat` and `replace` of each engine, in `fit` itself; float64, sums in another order."""
+    if backend == "cuda":
+        request.getfixturevalue("emulator")
+    x, y, lengths = rng.normal(size=(5, 4, 2)), rng.normal(size=(5, 4, 2)), np.array([4, 1, 3, 2, 4])
+
+    def trained(comm):
+        model = small(backend=backend, seed=0 if comm is None else comm.Get_rank())
+        options = {"batch_size": 3, "epochs": 2, "seed": 1, "clip_norm": 0.1, "l2": 0.01, "verbose": False}
+        model.fit(x, y, lengths=lengths, optimizer=Adam(0.05), comm=comm, **options)
+        return model.theta
+
+    alone, found = trained(None), fake.run(2, trained)
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_allclose(found[0], alone, rtol=0, atol=1e-12)
+    assert np.abs(alone - small(backend="numpy", seed=0).theta).max() > 0.05
