@@ -9,6 +9,7 @@ from ltc_np import (
     LTC,
     Adam,
     AutoNCP,
+    BatchNorm,
     Bidirectional,
     CfC,
     Dense,
@@ -193,6 +194,16 @@ def test_gradients_of_a_way_around(layers, backend):
     model = Model(Residual(*layers), Dense(2), seed=1, dtype="float64", backend=backend)
     dt = times(3, 4) if model.takes_dt else None
     assert worst(model, normal(3, 4, 3), dt=dt, lengths=[4, 0, 2], step=1e-5) < 1e-6
+
+
+def test_padding_inside_of_a_way_around():
+    """Layers within see 0 there, as in a stack: the statistics of a batch are those of its steps alone."""
+    model = Model(Residual(Dense(2), BatchNorm()), input_dim=2, seed=0, dtype="float64")
+    model.params["0.bias"] = 1.0
+    x, lengths = normal(3, 4, 2), [4, 2, 1]
+    y = model.forward(x, lengths=lengths, dropout_seed=0)[0]
+    wide = model.forward(np.pad(x, ((0, 0), (0, 3), (0, 0))), lengths=lengths, dropout_seed=0)[0]
+    np.testing.assert_allclose(wide[:, :4], y, rtol=1e-12)
 
 
 def test_names_states_and_wiring_of_a_way_around():

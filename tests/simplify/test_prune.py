@@ -180,7 +180,9 @@ def test_what_is_lost_by_loops(compensate):
     model = LTCRNN(FullyConnected(5), 2, seed=0, dtype="float64", ode_unfolds=1)  # all motor: no neuron goes
     _, x, dt, lengths = make("dense", "numpy")
     model.params["input_b"] = 0.3
+    model.params["erev"] *= 0.1  # so that currents change their direction
     found = naive_currents(model, x, dt, lengths)
+    assert ((found[""][0].min(0) < 0) & (found[""][0].max(0) > 0)).any()
     loss = {kind: current.std(0) if compensate else np.abs(current).mean(0) for kind, (current, _) in found.items()}
     mean = np.concatenate([*loss.values()]).mean()
     use = uses(model, [0], Data(x, dt, lengths), compensate)[0]

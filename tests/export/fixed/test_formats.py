@@ -40,6 +40,20 @@ def test_what_a_state_becomes_has_its_format(way):
     assert formats.of(between) == formats.of(STATE)
 
 
+def test_a_chain_of_variables_has_one_format():
+    """What a state becomes is found from its end: the first of the chain only when the second is known."""
+    b = Builder()
+    first = b.store(STATE + 1000.0 * X, "first")
+    second = b.store(first - 500.0 * X, "second")
+    b.assign(STATE, second - 499.0 * X)
+    b.assign(Vector("y", 0, 1), STATE)
+    b.end_stage("one")
+    program = Program(1, 1, 1, False, np.zeros(1), tuple(b.stages))
+    data = SimpleNamespace(x=np.ones((1, 2, 1)), dt=np.ones((1, 2)), lengths=np.array([2]))
+    formats = Formats(program, Ranges(program, data), 2.0)
+    assert formats.of(first) == formats.of(second) == formats.of(STATE)
+
+
 def test_what_no_state_becomes_has_a_format_of_its_own():
     b = Builder()
     large = b.store(1000.0 * X, "large")

@@ -245,6 +245,16 @@ def test_saturated_numbers_are_counted(rng):
     np.testing.assert_array_equal(run.saturated, [False, False, True, False])
 
 
+def test_what_a_model_makes_of_padding_counts_nowhere(rng):
+    """Of the 0 that stands there it makes a number far outside of the others: in no format, and not as saturated."""
+    model = Model(Standardize(mean=[1000.0]), Dense(1), input_dim=1, seed=0)
+    x = 1000 + rng.uniform(-1, 1, (2, 6, 1))
+    quantised = quantise(model, x, lengths=[6, 3])
+    assert next(each for each in quantised.report.formats if each.name == "y").largest < 10
+    assert not any(quantised.report.saturated.values())
+    assert not quantised.run(x, lengths=[6, 3]).saturated.any()
+
+
 def test_a_bound_grows_with_the_spread():
     even, uneven = np.full((64, 1), 1e-6), np.full((64, 1), 1e-6)
     uneven[:4] = 1e-4
