@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..base.command_line import DONE, Parser, run
+from ..base.command_line import DONE, STOPPED, Parser, run
 from ..train.callbacks import EarlyStopping
 from . import baselines, options, outputs, pictures, records, roles, scores, split, tables
 from .asked import Asked
@@ -66,6 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="stop when the loss of the validation part has not fallen for N epochs; default: train for all --epochs; "
         "the weights of the best epoch are kept either way",
     )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="DIR",
+        help="a folder for checkpoints of the training, one at the end of each epoch",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the newest checkpoint in DIR; where there is none, begin"
+    )
     parser.add_argument("--balanced", action="store_true", help="every class weighs the same, however rare it is")
     options.add_recipe(parser)
     options.add_backend(parser)
@@ -84,6 +92,14 @@ def _picture(args: argparse.Namespace) -> str | None:
     return str(pathlib.Path(args.out).with_suffix(".png")) if importlib.util.find_spec("matplotlib") else None
 
 
+def _check_checkpoint(args: argparse.Namespace) -> None:
+    """Refuse what `fit` would refuse, in the words of the command line."""
+    if args.resume and args.checkpoint is None:
+        raise ValueError("--resume needs the folder to go on from: --checkpoint DIR")
+    if not args.resume and args.checkpoint is not None and any(pathlib.Path(args.checkpoint).glob("step-*.npz")):
+        raise ValueError(f"--checkpoint {args.checkpoint} holds checkpoints: give --resume, or another folder")
+
+
 class Result(NamedTuple):
     """A trained model, and what came of it."""
 
@@ -98,6 +114,7 @@ def _train(args: argparse.Namespace) -> int:
     recipe = options.of_recipe(args)
     if pathlib.Path(args.out).suffix.lower() != ".npz":
         raise ValueError(f"--out must be a file MODEL.npz, got {args.out}")
+    _check_checkpoint(args)
     picture = _picture(args)
     outputs.check({"--out": args.out, "--picture": picture}, [args.table], args.force)
     table = tables.read(args.table)
@@ -106,6 +123,9 @@ def _train(args: argparse.Namespace) -> int:
         raise ValueError("--balanced needs classes, got a target that is numbers (--task classes)")
     asked = prepare(task, table, args.time_unit)
     result = _fitted(asked, recipe, args)
+    if result.history.stopped.startswith("terminated"):  # whoever did it waits for the end, not for scores
+        print(f"{result.history.stopped}; --resume goes on from {args.checkpoint}", file=sys.stderr)
+        return STOPPED
     contents = {args.out: outputs.saved(result.model)}
     if picture is not None:
         contents[picture] = _drawn(picture, result)
@@ -184,6 +204,8 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> Result:
             missing="ignore",
             callbacks=[] if args.patience is None else [EarlyStopping(args.patience)],
             seed=args.seed,
+            checkpoint=args.checkpoint,
+            resume=args.resume,
             verbose=0 if args.quiet else "auto",
         )
     except FloatingPointError as error:

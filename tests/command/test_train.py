@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import signal
 import sys
 
 import numpy as np
@@ -13,6 +14,7 @@ from ltc_np.command import asked, split, tables
 from ltc_np.command.task import of_model
 from ltc_np.data import forward_fill
 from ltc_np.recipe import Recipe
+from ltc_np.train.run import Run
 
 WAVES = ["--target", "heat", "--time", "time"]
 
@@ -324,3 +326,27 @@ def test_balanced_classes_weigh_the_same(here, ltc):
                    validation_data={"x": held[0], "y": held[1]})  # fmt: skip
         thetas.append(own.theta)
     assert (model.theta == thetas[0]).all() and not (model.theta == thetas[1]).all()
+
+
+def test_a_training_that_is_terminated_goes_on(here, ltc, monkeypatch):
+    """By SIGTERM, as on a cluster: a checkpoint is left, no model; the same command with --resume ends as without."""
+    whole, _ = trained_on(ltc, waves(), *WAVES)
+    command = "train", "table.csv", "--out", "m.npz", "--checkpoint", "run", *WAVES, *SMALL
+    inner = Run.step
+
+    def terminated(self, batch, step, where):
+        if step == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return inner(self, batch, step, where)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "step", terminated)
+        status, out, err = ltc(*command)
+    assert (status, out) == (130, "") and not (here / "m.npz").exists()
+    assert "terminated after " in err and err.endswith("--resume goes on from run\n")
+    status, out, err = ltc(*command)
+    assert (status, out) == (2, "") and "--checkpoint run holds checkpoints: give --resume, or another folder" in err
+    status, out, err = ltc("train", "table.csv", "--out", "m.npz", "--resume", *WAVES, *SMALL)
+    assert (status, out) == (2, "") and "--resume needs the folder to go on from: --checkpoint DIR" in err
+    assert ltc(*command, "--resume")[0] == 0
+    assert (load("m.npz").theta == whole.theta).all()
