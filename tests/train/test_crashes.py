@@ -11,7 +11,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes that 
 
 def found(*arguments):
     """What a function of `support.crashes` found, in a process of its own."""
-    done = python("import sys\nfrom support import crashes\ncrashes.main(*sys.argv[1:])", arguments=list(arguments))
+    run = "import sys\nfrom support import crashes\ncrashes.main(*sys.argv[1:])"
+    done = python(run, arguments=list(arguments), timeout=1200)
     return json.loads(done.stdout)
 
 
@@ -39,7 +40,7 @@ def test_kill_at_random_moments(tmp_path, trust):
 
 @pytest.mark.slow
 def test_kill_at_many_random_moments(tmp_path, trust):
-    at_random(tmp_path, trust, 400, "in the long run")
+    at_random(tmp_path, trust, 200, "in the long run")
 
 
 def test_kill_at_every_call_on_the_way_to_a_file(tmp_path, trust):
