@@ -206,7 +206,7 @@ def test_only_the_first_batch_is_looked_at():
     seen, batches = [], list(made(0))
     source = Stream(small("numpy"), batches, None, losses.get("mse"), "error", seen.append)
     for epoch in range(2):
-        assert [data.count for _, data, _ in source.epoch(epoch, None)] == [2, 3, 4]
+        assert [drawn.data.count for drawn in source.epoch(epoch, None)] == [2, 3, 4]
     assert [data.count for data in seen] == [2]
 
 
