@@ -27,28 +27,28 @@ class Latencies:
     """Counts of times in bins, of the same memory however many there are."""
 
     def __init__(self):
-        self._counts, self.largest = array("q", bytes(8 * (64 << _BITS))), 0
+        self.counts, self.largest = array("q", bytes(8 * (64 << _BITS))), 0
 
     def add(self, nanoseconds):
         shift = max(nanoseconds.bit_length() - _BITS - 1, 0)
-        self._counts[(shift << _BITS) + (nanoseconds >> shift)] += 1
+        self.counts[(shift << _BITS) + (nanoseconds >> shift)] += 1
         if nanoseconds > self.largest:
             self.largest = nanoseconds
 
     def join(self, other):
         """Take in those of another thread."""
-        for k, count in enumerate(other._counts):
-            self._counts[k] += count
+        for k, count in enumerate(other.counts):
+            self.counts[k] += count
         self.largest = max(self.largest, other.largest)
 
     @property
     def count(self):
-        return sum(self._counts)
+        return sum(self.counts)
 
     def percentile(self, percent):
         """The upper end of the bin that this share of the times reaches; nanoseconds."""
         wanted, seen = self.count * percent / 100, 0
-        for k, count in enumerate(self._counts):
+        for k, count in enumerate(self.counts):
             seen += count
             if count and seen >= wanted:
                 shift = max((k >> _BITS) - 1, 0)

@@ -2,12 +2,9 @@
 
 import json
 import os
-import sys
 
 import pytest
 from support.processes import within
-
-from ltc_np.bench.streams import Latencies
 
 STREAMS, THREADS = 1000, 2
 ROOM = 1 << 20  # bytes that a process may grow by: 32 bytes, the least that malloc gives, a step would be more
@@ -91,20 +88,3 @@ def test_for_a_minute(trust):
             "1,000 streams for a minute: threads and file handles that were left": "0",
         },
     )
-
-
-def test_percentiles_are_those_of_all_numbers():
-    import numpy as np
-
-    rng, times = np.random.default_rng(0), Latencies()
-    numbers = [0, 1, 31, 32, 33, *(2 ** rng.uniform(0, 40, 2000)).astype(int).tolist()]
-    halves = times, Latencies()
-    for k, number in enumerate(numbers):
-        halves[k % 2].add(number)
-    times.join(halves[1])
-    assert times.count == len(numbers) and times.largest == max(numbers)
-    for percent in (0.1, 1, 50, 90, 99, 99.9, 100):
-        want = np.percentile(numbers, percent, method="inverted_cdf")
-        assert want <= times.percentile(percent) <= want * (1 + 1 / 32)
-    assert Latencies().percentile(50) == 0
-    assert sys.getsizeof(times._counts) < 20_000

@@ -448,6 +448,22 @@ def test_compiling_is_announced_in_one_line(tmp_path):
     assert warm.count("compiling kernels") == 0
 
 
+@pytest.mark.numba
+def test_trainings_at_the_same_time_are_all_told_once_of_compiling():
+    from ltc_np.kernels.cpu import jit
+
+    told = []
+    with jit.announce(lambda: told.append("first")):
+        with jit.announce(lambda: told.append("second")):
+            pass  # one that is over is not told, and takes nothing from the others
+        with jit.announce(lambda: told.append("third")):
+            jit._say_compiling()
+            jit._say_compiling()
+        jit._say_compiling()
+    jit._say_compiling()
+    assert told == ["first", "third"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_it_works_after_a_fork_and_beside_threads():
     code = """
