@@ -3,6 +3,7 @@
 Started by `run`.  Each line of the input, JSON, is a run: ``arguments`` of pytest, the folder ``cache`` for compiled
 kernels, a file for the ``output``.  What is answered is the number of the process, which leads a group of its own, and
 when it has ended its exit status.  The library itself is not imported before a run, since its sources change between.
+With ``--numpy`` there is no Numba.
 """
 
 import importlib
@@ -12,6 +13,8 @@ import sys
 
 import pytest
 
+if "--numpy" in sys.argv:
+    sys.modules["numba"] = None  # as if it were not installed
 for name in ("numpy", "numba", "hypothesis"):
     try:
         importlib.import_module(name)
@@ -27,7 +30,7 @@ def one(arguments, cache, output):
     os.dup2(file, 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ["NUMBA_CACHE_DIR"] = cache  # for processes that a test starts
-    if "numba" in sys.modules:
+    if sys.modules.get("numba"):
         sys.modules["numba"].config.CACHE_DIR = cache
     status = int(pytest.main(arguments))
     sys.stdout.flush()
