@@ -122,7 +122,7 @@ def test_the_bill_of_materials_has_what_was_installed(tmp_path):
     wheel = tmp_path / "w.whl"
     wheel.write_bytes(b"a wheel")
     report = [item("ltc-np", ["numpy>=1.24", 'pytest; extra == "test"'], license_expression="Apache-2.0")]
-    report += [item("NumPy", [], "b" * 64, license="BSD\nCopyright (c) and so on")]
+    report += [item("NumPy", ['ltc-np; extra == "test"'], "b" * 64, license="BSD\nCopyright (c) and so on")]
     made = release.bill({"install": report}, wheel, "1.2.0", "2026-11-27T00:00:00Z")
     mine, (numpy,) = made["metadata"]["component"], made["components"]
     assert mine["purl"] == "pkg:pypi/ltc-np@1.2.0" and mine["licenses"] == [{"expression": "Apache-2.0"}]
@@ -130,6 +130,7 @@ def test_the_bill_of_materials_has_what_was_installed(tmp_path):
     assert numpy["name"] == "numpy" and numpy["hashes"][0]["content"] == "b" * 64
     assert numpy["licenses"] == [{"license": {"name": "BSD"}}]
     assert made["dependencies"][0] == {"ref": mine["bom-ref"], "dependsOn": [numpy["bom-ref"]]}
+    assert made["dependencies"][1] == {"ref": numpy["bom-ref"], "dependsOn": []}  # an extra is no dependency
     assert made == release.bill({"install": report}, wheel, "1.2.0", "2026-11-27T00:00:00Z")
     with pytest.raises(release.Refused, match="pip has installed 1.2.0"):
         release.bill({"install": report}, wheel, "1.3.0", "2026-11-27T00:00:00Z")
