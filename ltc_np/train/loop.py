@@ -1,6 +1,6 @@
 """The epochs of one call of `fit`: steps, validation, best weights, callbacks, until something ends them."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -64,15 +64,17 @@ def train(run: Run, plan, make_best) -> History:
     """
     model, callbacks, optimizer = run.model, run.settings.callbacks, run.settings.optimizer
     with _begun(callbacks):
-        load_states(callbacks, plan.start.callbacks)
+        with nullcontext() if plan.resumed is None else plan.resumed.believed():
+            load_states(callbacks, plan.start.callbacks)
         best: BestWeights = make_best()
         history, clock, first_lr = History(), Clock(plan.epochs - run.at.epoch), optimizer.lr
         if plan.resumed is None:
             model.trained = plan.start._replace(callbacks=states(callbacks))
         else:
             saved = plan.resumed.saved
-            best.load_state(saved.best)
-            run.load_shares(saved.shares)
+            with plan.resumed.believed():
+                best.load_state(saved.best)
+                run.load_shares(saved.shares)
             history, first_lr = saved.history, saved.rates.first
         recorder = Recorder(plan.folder, run, plan.same, best, history, clock, first_lr)
         recorder.begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ from .history import History
 from .position import Position
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
     from ..base.types import State
     from ..io import Found
     from ..model import Model
@@ -127,12 +131,14 @@ class Resumed(NamedTuple):
     def read(cls, content: Content, model: Model) -> Resumed:
         """What the content of a checkpoint stands for; nothing is done with the model."""
         found = io.load_checkpoint(content.path, content.arrays, type(model), model.backend)
-        try:
+        with _believed(content):
             if found.model.trained is None:
                 raise ValueError("it does not say what the model was trained with")
             return cls(content, found, Saved.of_plain(found.training or {}))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{content.path}: damaged: {checks.one_line(error)}") from None
+
+    def believed(self) -> AbstractContextManager[None]:
+        """While states of the file are taken over: what they do not fit is an error about the file."""
+        return _believed(self.content)
 
     @property
     def trained(self) -> Trained:
@@ -165,10 +171,19 @@ class Resumed(NamedTuple):
     def give(self, model: Model, optimizer: Optimizer) -> None:
         """Let model and optimiser be as they were when the checkpoint was written."""
         was = self.found.model
+        with self.believed():
+            optimizer.load_state(self.found.state or {})
+            self.saved.rates.give(optimizer)
         model.theta[:], model.buffer_vector[:] = was.theta, was.buffer_vector
         model.trainable, model.best, model.trained = was.trainable, was.best, was.trained
-        optimizer.load_state(self.found.state or {})
-        self.saved.rates.give(optimizer)
+
+
+@contextmanager
+def _believed(content: Content) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"{content.path}: damaged: {checks.one_line(error)}") from error
 
 
 def _network(model: Model) -> dict[str, Any]:
