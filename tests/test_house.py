@@ -42,7 +42,7 @@ TESTED_THROUGH = {
             network.predict network.stream network.tape
         """,
         "tests/train/test_train.py goes through `fit` and `evaluate`": """
-            train.best_weights train.evaluate train.fit train.loop train.monitor train.recorder train.run
+            train.best_weights train.evaluate train.fit train.loop train.monitor train.recorder
         """,
         "tests/optim and tests/losses take each by its name, or through what it is the base of": """
             base.sums losses.shapes optim.base
@@ -61,7 +61,7 @@ TESTED_THROUGH = {
             export.lower.wired_cfc
         """,
         "tests/export/fixed/test_write.py writes folders and runs the command": """
-            export.fixed.calibration export.fixed.write
+            export.fixed.write
         """,
         "tests/export/fixed/test_quantise.py quantises every layer": """
             export.fixed.c_text export.fixed.quantised export.fixed.report export.fixed.translate
@@ -76,7 +76,7 @@ TESTED_THROUGH = {
             sklearn.base sklearn.inputs sklearn.targets
         """,
         "tests/command runs every command, in this process and in others": """
-            command.columns command.evaluate command.gradcheck command.info
+            command.evaluate command.gradcheck command.info
             command.outputs command.predict
         """,
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
