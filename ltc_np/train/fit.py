@@ -384,7 +384,8 @@ def fit(
     plan = Plan(source, validation, validation_every, epochs, verbose, start, same, folder, resumed)
     best = partial(BestWeights, model, watched, keep_best, start.loss, initial_epoch)
     run = Run(model, settings, at, ranks)
-    return loop.finished(plan, best) or loop.train(run, plan, best)
+    history = loop.finished(plan, best)
+    return loop.train(run, plan, best) if history is None else history
 
 
 def _check_ranks(model, shares, group_by_length):
