@@ -289,18 +289,19 @@ def main(arguments=None):
     bad = [f"{verdict}: {mutation.name}" for mutation, verdict, _ in results if verdict in BAD]
     print("\n".join(bad or ["every one is caught, or equivalent"]))
     if options.write_trust:
-        write(found, {mutation.list for mutation in listed() if mutation not in chosen}, options.only)
+        write(found, {mutation.list for mutation in listed() if mutation not in chosen}, options)
     return int(bool(bad))
 
 
-def write(found, cut, only):
+def write(found, cut, options):
     """Write the figures of the lists that were tried as a whole; those of ``cut`` were not."""
     sys.path[:0] = [str(ROOT), str(HERE.parent)]
     from support.trust import Trust
 
-    command = " ".join(["python tests/mutation/run.py", *([] if only == "*" else [f"--only {only}"]), "--write-trust"])
+    chosen = [] if options.only == "*" else [f"--only {options.only}"]
+    command = ["python tests/mutation/run.py", *chosen, *["--numpy"] * options.numpy, "--write-trust"]
     whole = {f"`{name}`": words for name, words in found.items() if name not in cut}
-    Trust(command).record("mutations", whole)
+    Trust(" ".join(command)).record("mutations", whole)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from ltc_np import (
     gradcheck,
     load,
 )
+from ltc_np.network.host import HostEngine
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 Y = np.random.default_rng(1).normal(size=(3, 4, 2))
@@ -232,6 +233,23 @@ def test_public_calls_return_fresh_arrays(model):
     held = x.copy()
     model.loss_and_grad(x, Y, lengths=[4, 2, 1])
     assert np.array_equal(x, held)
+
+
+def test_a_list_is_predicted_in_groups(monkeypatch):
+    """Each sequence begins with its own state, and no group is larger than memory allows."""
+    model, rng = LTCRNN(AutoNCP(8, 3), 2, seed=0, dtype="float64", backend="numpy"), np.random.default_rng(0)
+    xs, h0 = [rng.normal(size=(n, 2)) for n in (5, 2, 7, 1, 3)], rng.normal(size=(5, 8))
+    wanted, sizes, forward = [model(x, h0=h) for x, h in zip(xs, h0, strict=True)], [], HostEngine.forward
+
+    def counted(self, *args):
+        sizes.append(len(args[1].x))
+        return forward(self, *args)
+
+    monkeypatch.setattr(HostEngine, "forward", counted)
+    monkeypatch.setattr(HostEngine, "sequences_at_once", lambda engine, steps: 2)
+    for found, want in zip(model.predict(xs, h0=h0), wanted, strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-12)
+    assert sizes == [2, 2, 1]
 
 
 def test_predict_in_batches(model):
