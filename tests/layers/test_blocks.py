@@ -129,6 +129,12 @@ def test_the_first_maximum_has_the_gradient():
         assert g.h0.tolist() == [[d_h0]]
 
 
+def test_padding_is_no_maximum():
+    x = np.array([[[-2.0], [-1.0], [0.0], [0.0]]])
+    _, state = Model(Pooling("max", input_dim=1), seed=0)(x, lengths=[2], return_state=True)
+    assert state.ravel().tolist() == [-1.0]
+
+
 def test_a_negative_maximum_is_no_zero():
     model = Model(Pooling("max", input_dim=1), seed=0)
     assert model(-np.ones((2, 3, 1)), lengths=[3, 1])[:, 0].tolist() == [[-1], [-1]]
