@@ -22,8 +22,8 @@ from support.mutated import FORMATS, LIMIT, MOST_GROWTH
 SILENT = 120  # seconds of the clock without a word from the process, of which every file takes milliseconds
 # How many files of a format are tried by `pytest -m fuzz`.
 MANY = {
-    "model": 1500, "checkpoint": 1000, "training": 600, "old model": 700, "safetensors": 1500, "table csv": 1500,
-    "table npz": 1500, "calibration": 700, "log": 700, "config": 1300,
+    "model": 1200, "checkpoint": 800, "training": 200, "old model": 600, "safetensors": 1200, "table csv": 2000,
+    "table npz": 1500, "calibration": 1000, "log": 1000, "config": 1000,
 }  # fmt: skip
 
 

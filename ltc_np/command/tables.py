@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..base.types import Numbers
 
 DELIMITERS = ",;\t"
+MOST_WORDS = 600  # characters of an error, beside the path
 
 
 class Table(NamedTuple):
@@ -72,7 +73,13 @@ def read(path: str) -> Table:
     where = pathlib.Path(path)
     kind = _kind(where, READERS)
     files.check_readable(where, "TABLE")
-    table = READERS[kind](where)
+    try:
+        table = READERS[kind](where)
+    except ValueError as error:  # which may quote names of any length
+        words = " ".join(str(error).split())
+        raise ValueError(
+            words if len(words) <= len(path) + MOST_WORDS else f"{words[: len(path) + MOST_WORDS]}..."
+        ) from None
     if not table.columns:
         raise ValueError(f"{path}: has no columns")
     if not table.rows:

@@ -1,5 +1,6 @@
 """`fit(..., checkpoint=)`: a training that was cut off anywhere goes on with the same bits and the same history."""
 
+import json
 import re
 
 import numpy as np
@@ -18,6 +19,7 @@ from ltc_np import (
     ReduceLROnPlateau,
     load,
 )  # fmt: skip
+from ltc_np.base import archive
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 6, 2))
@@ -130,3 +132,37 @@ def test_another_training_is_refused(options, words, tmp_path):
     with pytest.raises(ValueError, match=f"must hold a training with the same arguments.*{re.escape(words)}"):
         trained(tmp_path, **options)
     assert names(tmp_path) == before
+
+
+def changed(path, *place, value):
+    """Another value at a place in the description, the checksums made right again."""
+    content = archive.read(path)
+    meta = inner = json.loads(str(content["meta"]))
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    archive.write(path, content | {"meta": np.array(json.dumps(meta))})
+
+
+TRAINING = "training", "dict"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ((*TRAINING, "best"), {"dict": {}}),
+        ((*TRAINING, "best", "dict", "monitor"), {"dict": {"monitor": "val_loss"}}),
+        ((*TRAINING, "shares"), {"tuple": [3]}),
+        ((*TRAINING, "callbacks"), {"tuple": ["abc"]}),
+        ((*TRAINING, "position", "dict", "step"), -1),
+        ((*TRAINING, "rates"), {"dict": {}}),
+        (("optimizer", 1, "dict", "v"), "x"),
+        (("optimizer", 1, "dict", "t"), "x"),
+    ],
+)
+def test_states_that_do_not_fit_are_an_error_about_the_file(place, value, tmp_path):
+    trained(tmp_path, 9, every=4, keep_last=1)
+    (path,) = tmp_path.iterdir()
+    changed(path, *place, value=value)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: damaged: "):
+        trained(tmp_path)
