@@ -5,6 +5,7 @@ import pytest
 from support import golden
 
 from ltc_np import Adam, Dense, Model, SpikingLIF, gradcheck, load, set_num_threads
+from ltc_np.cells.spiking_lif import FLUSH_STEPS
 
 CASES = golden.cases("spiking_lif")
 OPTIONS = [
@@ -128,6 +129,12 @@ def test_gradient_along_a_direction_at_a_realistic_size(options):
     )
     x, dt = rng.normal(size=(33, 20, 3)), rng.uniform(0.1, 1, (33, 20))
     assert gradcheck.direction(model, x, dt=dt, lengths=rng.integers(0, 21, 33)) < 1e-6
+
+
+def test_gradients_of_more_steps_than_are_summed_at_once():
+    model = Model(SpikingLIF(3, input_dim=2, relaxed=True), seed=0, dtype="float64", backend="numpy")
+    x = np.random.default_rng(0).normal(size=(2, FLUSH_STEPS + 44, 2))
+    assert gradcheck.direction(model, x, dt=0.5) < 1e-6
 
 
 @pytest.mark.parametrize("reset", [0.0, "subtract"])

@@ -242,14 +242,14 @@ def test_a_list_is_predicted_in_groups(monkeypatch):
     wanted, sizes, forward = [model(x, h0=h) for x, h in zip(xs, h0, strict=True)], [], HostEngine.forward
 
     def counted(self, *args):
-        sizes.append(len(args[1].x))
+        sizes.append(args[1].x.shape[:2])
         return forward(self, *args)
 
     monkeypatch.setattr(HostEngine, "forward", counted)
     monkeypatch.setattr(HostEngine, "sequences_at_once", lambda engine, steps: 2)
     for found, want in zip(model.predict(xs, h0=h0), wanted, strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-12)
-    assert sizes == [2, 2, 1]
+    assert sizes == [(2, 5), (2, 7), (1, 3)]  # each padded to its own longest
 
 
 def test_predict_in_batches(model):
