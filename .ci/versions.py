@@ -31,9 +31,11 @@ LOWEST = {
 NEWEST = {"numpy": None, "numba": None}
 WITHOUT_NUMBA = {"numpy": None}
 HELP = "tests/command/test_train.py::test_every_hyperparameter_is_an_option"
-# Golden values on both backends, model files of former versions, the ground floor, wirings, help made of docstrings.
-QUICK = ["tests/base", "tests/wirings", "tests/cells/test_golden.py", "tests/test_io.py", HELP]
-QUICK += ["-k", "not float64 and not round_trip and not cuda"]
+# Golden values, of which those of float32 also compiled, model files of former versions, the ground floor, wirings, and
+# help made of docstrings.  Most of the time compiles kernels, so few are needed.
+FILES = "tests/test_io.py::test_files_of_before"
+QUICK = ["tests/base", "tests/wirings", "tests/cells/test_golden.py", FILES, HELP]
+QUICK += ["-k", "not float64 and not cuda and not (files_of_before and cpu)"]
 WIDE = [*(f"tests/test_{name}.py" for name in ("io", "mistakes", "package", "tutorial"))]
 WIDE += [f"tests/{name}" for name in ("base", "data", "losses", "metrics", "wirings", "cells/test_golden.py")]
 WIDE += ["tests/kernels/test_kernels.py", "tests/network/test_walk.py", "tests/protocol/test_files.py", HELP]
