@@ -33,25 +33,35 @@ def mpiexec(ranks, script, *arguments, timeout=120):
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
 
 
-@pytest.fixture(scope="module", params=[1, 2, 4])
-def found(request, tmp_path_factory):
-    """(ranks, what mpi_cases.py has found)."""
-    cases = {1: ["everything", "classes", "interrupted"], 4: [*list(COMPARED)[:-1], "interrupted"]}.get(
-        request.param, ()
-    )
-    if NO_NUMBA and not cases:
-        cases = [*list(COMPARED)[:-1], "errors", "callbacks", "interrupted"]
-    done = mpiexec(request.param, CASES, tmp_path_factory.mktemp("ranks"), *cases, timeout=300)
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")] or [None]
-    assert line is not None, done.stderr
-    return request.param, json.loads(line.removeprefix("FOUND "))
+# What is tried with how many ranks; what is compiled only where Numba is.
+TRIED = {
+    1: ["everything", "classes", "interrupted"],
+    2: [*([name for name in COMPARED if not (NO_NUMBA and name == "compiled")]), "errors", "callbacks", "interrupted"],
+    4: [*(name for name in COMPARED if name != "compiled"), "interrupted"],
+}
 
 
-@pytest.mark.parametrize("case", COMPARED)
-def test_the_same_as_one_process(found, case, trust):
-    ranks, results = found
-    if case not in results:
-        pytest.skip("not tried with this number of ranks, or without Numba")
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What mpi_cases.py finds with a number of ranks; each is started once."""
+    known = {}
+
+    def of(ranks):
+        if ranks not in known:
+            done = mpiexec(ranks, CASES, tmp_path_factory.mktemp("ranks"), *TRIED[ranks], timeout=300)
+            (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")] or [None]
+            assert line is not None, done.stderr
+            known[ranks] = json.loads(line.removeprefix("FOUND "))
+        return known[ranks]
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("ranks", "case"), [(ranks, case) for ranks, cases in TRIED.items() for case in cases if case in COMPARED]
+)
+def test_the_same_as_one_process(ranks, case, found, trust):
+    results = found(ranks)
     result = results[case]
     assert result["same on all"] and result["names"]
     assert result["apart"] <= (0 if ranks == 1 else COMPARED[case])
@@ -62,9 +72,7 @@ def test_the_same_as_one_process(found, case, trust):
 
 
 def test_errors_of_all_ranks_can_be_caught(found):
-    ranks, results = found
-    if ranks != 2:
-        pytest.skip("with two ranks")
+    results = found(2)
     errors = results["errors"]
     wanted = {
         "batch_size": "ValueError: `batch_size` must be the same on every rank, got 4 on rank 0 and 5 on rank 1",
@@ -82,9 +90,7 @@ def test_errors_of_all_ranks_can_be_caught(found):
 
 
 def test_callbacks_see_the_same_and_files_are_written_once(found):
-    ranks, results = found
-    if "callbacks" not in results:
-        pytest.skip("with two ranks")
+    ranks, results = 2, found(2)
     result = results["callbacks"]
     assert result["logs"] == 1
     assert result["stopped"] == ["stopped by FunctionCallback after 3 epochs"] * ranks
@@ -93,8 +99,9 @@ def test_callbacks_see_the_same_and_files_are_written_once(found):
     assert result["after"] == [result["cores"]] * ranks
 
 
-def test_a_signal_on_one_rank_ends_all_after_the_step(found):
-    ranks, results = found
+@pytest.mark.parametrize("ranks", TRIED)
+def test_a_signal_on_one_rank_ends_all_after_the_step(ranks, found):
+    results = found(ranks)
     signals = ["interrupted"] if ranks == 1 else ["interrupted", "terminated"]
     wanted = [[f"{asked} after 1 epochs and a part of the next one"] * ranks for asked in signals]
     assert results["interrupted"]["stopped"] == wanted
