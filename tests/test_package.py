@@ -103,7 +103,7 @@ class HeldJob:
     def __init__(self, event):
         self.event = event
 
-    def take(self):
+    def help(self, worker):
         self.event.wait(10)
 
 

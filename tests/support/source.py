@@ -252,13 +252,13 @@ def loaded(trees, rooms=("cells", "layers", "optim")):
 
 
 def used(trees, rooms=("cells", "layers", "optim")):
-    """Names of all members that cells, layers and optimisers use of other things."""
+    """Names of all members that cells, layers and optimisers use of other things but random numbers."""
     return {
         node.attr
         for module, tree in trees.items()
         if room(module) in rooms
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
+        if isinstance(node, ast.Attribute) and getattr(node.value, "attr", None) != "bit_generator"
     }
 
 
