@@ -29,8 +29,9 @@ def check_arguments(ranks: Alone, arguments: Mapping[str, Any]) -> None:
         return
     model, x = arguments["model"], arguments["x"]
     words = {name: _plain(value) for name, value in arguments.items() if name not in OWN}
-    if callable(arguments["loss"]):
-        words["loss"] = losses.identity(losses.get(arguments["loss"]))
+    loss: Any = arguments["loss"]
+    if not isinstance(loss, str):
+        words["loss"] = losses.identity(losses.get(loss))
     words["validation_data"] = "None" if arguments["validation_data"] is None else "some"
     words["model"] = _plain((model, model.layers, model.theta.size, model.dtype, model.backend))
     words["model.trainable"] = _print(model.trainable)

@@ -75,14 +75,15 @@ class Recorder:
 
     def write(self, ended: str = "") -> None:
         """Write one now; ``ended`` as of `Saved`."""
-        if self.folder is None:
+        folder = self.folder
+        if folder is None:
             return
         self.run.trainer.store()
         self.last = self.run.at.step
         if self._is_finite():
             own, ranks = self.run.share(), self.run.ranks
             shares = own, *ranks.of_others(own)
-            ranks.at_first(lambda: self.folder.write(self.last, self._content(ended, shares)))
+            ranks.at_first(lambda: folder.write(self.last, self._content(ended, shares)))
         elif not self.warned:
             self.warned = True
             checks.warn(
