@@ -9,7 +9,9 @@ below 4.5, and links that lead nowhere; the exit code is then 1.
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from browser import NAME, Browser
@@ -20,36 +22,54 @@ LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 
 def crawl(folder):
     """Every fault of the pages of a folder, one text each; and how many pages and formulas there are."""
-    pages = sorted(path for path in Path(folder).resolve().rglob("*.html") if path.name != "404.html")  # of a server
+    folder = Path(folder).resolve()
+    pages = sorted(path for path in folder.rglob("*.html") if path.name != "404.html")  # of a server
+    with ThreadPoolExecutor(len(WINDOWS)) as pool:  # a browser each
+        windows = list(pool.map(lambda window: read(pages, *window), WINDOWS))
+    faults = [fault for window in windows for fault in window.faults]
+    for window in windows:
+        faults += [(page, "", f"dead link: {link}") for page in pages for link in dead(window, page)]
+    lines = [f"{page.relative_to(folder)}: {where} {fault}" for page, where, fault in faults]
+    return list(dict.fromkeys(lines)), len(pages), windows[0].formulas
+
+
+class Window(NamedTuple):
+    """What has been seen in a window: faults as (page, where, what); of each page its anchors and links; formulas."""
+
+    faults: list
+    anchors: dict
+    links: dict
+    formulas: int
+
+
+def read(pages, width, height):
+    """All pages in a `Window` of this size."""
     faults, anchors, links, formulas = [], {}, {}, 0
     with Browser() as browser:
         tab = browser.tab()
-        for width, height in WINDOWS:
-            tab.size(width, height)
-            schemes = ["light", "dark"]
-            for page in pages:
-                tab.open(page.as_uri())
-                for scheme in schemes:
-                    tab.scheme(scheme)
-                    found = tab.run(LOOK)
-                    faults += [(page, f"{width} {scheme}", fault) for fault in found["faults"]]
-                faults += [(page, f"{width}", fault) for fault in tab.faults()]
-                anchors[page], links[page] = set(found["anchors"]), found["links"]
-                schemes.reverse()  # the next page begins with the colours of this one's end
-                formulas += found["formulas"] if (width, height) == WINDOWS[0] else 0
-    faults += [(page, "", f"dead link: {link}") for page in pages for link in dead(links[page], anchors)]
-    lines = [f"{page.relative_to(Path(folder).resolve())}: {where} {fault}" for page, where, fault in faults]
-    return list(dict.fromkeys(lines)), len(pages), formulas
+        tab.size(width, height)
+        schemes = ["light", "dark"]
+        for page in pages:
+            tab.open(page.as_uri())
+            for scheme in schemes:
+                tab.scheme(scheme)
+                found = tab.run(LOOK)
+                faults += [(page, f"{width} {scheme}", fault) for fault in found["faults"]]
+            faults += [(page, f"{width}", fault) for fault in tab.faults()]
+            anchors[page], links[page] = set(found["anchors"]), found["links"]
+            schemes.reverse()  # the next page begins with the colours of this one's end
+            formulas += found["formulas"]
+    return Window(faults, anchors, links, formulas)
 
 
-def dead(links, anchors):
-    """Links to files that are not there, and to places that a page does not have."""
-    for link in dict.fromkeys(links):
+def dead(window, page):
+    """Links of a page to files that are not there, and to places that a page does not have."""
+    for link in dict.fromkeys(window.links[page]):
         address, place = urldefrag(link)
         if urlsplit(address).scheme != "file":
             continue
         path = Path(unquote(urlsplit(address).path))
-        if not path.is_file() or (place and path in anchors and unquote(place) not in anchors[path]):
+        if not path.is_file() or (place and unquote(place) not in window.anchors.get(path, {unquote(place)})):
             yield link
 
 

@@ -38,7 +38,7 @@ def test_kill_at_random_moments(tmp_path, trust):
     at_random(tmp_path, trust, 20, "in every run")
 
 
-@pytest.mark.slow
+@pytest.mark.fuzz
 def test_kill_at_many_random_moments(tmp_path, trust):
     at_random(tmp_path, trust, 200, "in the long run")
 

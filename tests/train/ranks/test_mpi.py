@@ -68,7 +68,7 @@ def test_the_same_as_one_process(ranks, case, found, trust):
     assert result["moved"] > 1e-3
     if case in ("everything", "classes"):
         dtype = "float64" if case == "everything" else "float32"
-        trust.record("clusters", {f"{ranks} ranks against one process, {dtype}, largest difference": result["apart"]})
+        trust.record("clusters", {f"ranks: {ranks}, {dtype}: largest difference from one process": result["apart"]})
 
 
 def test_errors_of_all_ranks_can_be_caught(found):
