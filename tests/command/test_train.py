@@ -334,10 +334,10 @@ def test_a_training_that_is_terminated_goes_on(here, ltc, monkeypatch):
     command = "train", "table.csv", "--out", "m.npz", "--checkpoint", "run", *WAVES, *SMALL
     inner = Run.step
 
-    def terminated(self, batch, step, where):
+    def terminated(self, batch, place, step, *others):
         if step == 2:
             signal.raise_signal(signal.SIGTERM)
-        return inner(self, batch, step, where)
+        return inner(self, batch, place, step, *others)
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "step", terminated)
