@@ -190,7 +190,7 @@ for _ in range(int(sys.argv[3])):
 """
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.fuzz)])
 def test_two_processes_save_while_a_third_one_loads(count, tmp_path):
     path = tmp_path / "m.npz"
     model_of(1.0).save(path)

@@ -40,7 +40,7 @@ def test_a_pool_of_processes(method, tmp_path):
     assert within(900, POOL, arguments=[method, BACKEND], files=tmp_path) == "True 4\n"
 
 
-@pytest.mark.slow
+@pytest.mark.fuzz
 def test_joblib(tmp_path):
     pytest.importorskip("joblib")
     out = within(
@@ -186,7 +186,7 @@ def test_a_fork_while_another_thread_loads_numba():
 
 
 @pytest.mark.numba
-@pytest.mark.slow
+@pytest.mark.fuzz
 def test_processes_that_begin_together_with_an_empty_cache(tmp_path):
     out = within(
         900,

@@ -10,7 +10,7 @@ from support.processes import within
 
 LAYERS = ("omp", "tbb", "workqueue")
 
-pytestmark = [pytest.mark.numba, pytest.mark.slow]
+pytestmark = [pytest.mark.numba, pytest.mark.fuzz]
 
 PROGRAM = """
     import sys, threading

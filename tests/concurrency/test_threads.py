@@ -80,7 +80,7 @@ def test_parameters_that_change_and_come_back_are_noticed():
 
 
 @pytest.mark.numba
-@pytest.mark.slow
+@pytest.mark.fuzz
 def test_the_first_compilation_in_several_threads(tmp_path):
     """Of the same kernels and of others, with an empty cache; each is compiled once."""
     out = within(
