@@ -223,17 +223,22 @@ def parameters(function):
     return ast.unparse(a)
 
 
-def defined(module, trees):
-    """{name: definition} of the functions and classes that a module has at its top, also those it imports."""
-    found = {}
+def defined(module, trees, known):
+    """{name: definition} of the functions and classes that a module has at its top, also those it imports.
+
+    ``known`` has those of modules that have been asked for, and gets this one's.
+    """
+    if module in known:
+        return known[module]
+    found = known[module] = {}
     for node in trees[module].body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found[node.name] = node
     for _, other, names in imports(module, trees):
+        theirs = defined(other, trees, known) if other in trees else {}
         for name in names:
-            definition = defined(other, trees).get(name) if other != module and other in trees else None
-            if definition is not None:
-                found.setdefault(name, definition)
+            if name in theirs:
+                found.setdefault(name, theirs[name])
     return found
 
 
@@ -268,13 +273,13 @@ DEFINITION_ALONE = {"observe"}
 
 def unlike_siblings(trees):
     """Kernels' functions that cells use and that a backend lacks, or has with other parameters, than NumPy's."""
-    called = used(trees) - DEFINITION_ALONE
+    called, known = used(trees) - DEFINITION_ALONE, {}
     for name in loaded(trees):
         definition = f"{PACKAGE}.kernels.numpy.{name}"
         if definition not in trees:
             yield definition, 1, "is missing: a cell loads it"
             continue
-        wanted = {f: d for f, d in defined(definition, trees).items() if f in called}
+        wanted = {f: d for f, d in defined(definition, trees, known).items() if f in called}
         for backend in BACKENDS[1:]:
             module = f"{PACKAGE}.kernels.{backend}.{name}"
             if module not in trees:
@@ -283,7 +288,7 @@ def unlike_siblings(trees):
                 node.name for node in trees[module].body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"
             }
             # What a module imports for itself may be called like something that cells use of others, as `exp` of NumPy.
-            has = {f: d for f, d in defined(module, trees).items() if f in wanted or (f in called and f in own)}
+            has = {f: d for f, d in defined(module, trees, known).items() if f in wanted or (f in called and f in own)}
             for f in sorted({*wanted, *has}):
                 if f not in has or f not in wanted:
                     yield module, 1, f"{f} is only in {'numpy' if f in wanted else backend}"
