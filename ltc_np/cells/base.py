@@ -74,7 +74,8 @@ class PartOfBatch(np.random.Generator):
 
     def __init__(self, bits: np.random.BitGenerator, first: int, count: int) -> None:
         super().__init__(bits)
-        self.first, self.count = int(first), int(count)
+        self.first: int = int(first)
+        self.count: int = int(count)
 
 
 def own_rng(rng: np.random.Generator | None) -> np.random.Generator | None:

@@ -131,9 +131,9 @@ def test_more_sequences_than_a_vector_take_whole_vectors(memory, T):
 @pytest.mark.parametrize("wiring", ["AutoNCP(32, 1)", "FullyConnected(32, 1)"])
 @pytest.mark.parametrize(("memory", "megabytes"), [("full", 161), ("low", 20)])
 def test_the_long_sequence_of_the_documentation(wiring, memory, megabytes):
-    """The figures of docs/performance.md; within 4 %, for they are rounded and allocators differ."""
+    """The figures of docs/performance.md; within 6 %, for they are rounded, and allocators and threads differ."""
     found = added(f"LTC({wiring}, input_dim=1)", "float32", memory, 1, 100_000, "fit")
-    assert found == pytest.approx(megabytes * 1e6, rel=0.04)
+    assert found == pytest.approx(megabytes * 1e6, rel=0.06)
 
 
 @pytest.mark.parametrize("layer", ["S4D", "LiquidS4"])
