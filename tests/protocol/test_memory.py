@@ -128,12 +128,17 @@ def test_more_sequences_than_a_vector_take_whole_vectors(memory, T):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wiring", ["AutoNCP(32, 1)", "FullyConnected(32, 1)"])
-@pytest.mark.parametrize(("memory", "megabytes"), [("full", 161), ("low", 20)])
+@pytest.mark.parametrize(
+    ("wiring", "memory", "megabytes"),
+    [
+        ("AutoNCP(32, 1)", "full", 161), ("AutoNCP(32, 1)", "low", 20),
+        ("FullyConnected(32, 1)", "full", 161), ("FullyConnected(32, 1)", "low", 19.4),
+    ],
+)  # fmt: skip
 def test_the_long_sequence_of_the_documentation(wiring, memory, megabytes):
-    """The figures of docs/performance.md; within 6 %, for they are rounded, and allocators and threads differ."""
-    found = added(f"LTC({wiring}, input_dim=1)", "float32", memory, 1, 100_000, "fit")
-    assert found == pytest.approx(megabytes * 1e6, rel=0.06)
+    """The figures of docs/performance.md; the median of three within 4 %: they are rounded, and allocators differ."""
+    found = [added(f"LTC({wiring}, input_dim=1)", "float32", memory, 1, 100_000, "fit") for _ in range(3)]
+    assert sorted(found)[1] == pytest.approx(megabytes * 1e6, rel=0.04)
 
 
 @pytest.mark.parametrize("layer", ["S4D", "LiquidS4"])
@@ -145,5 +150,7 @@ def test_a_state_space_keeps_a_state_every_64_steps(layer, T):
     beside = 4 * B * T * H  # outputs, their adjoints, and what the loss works in
     found = added(f"{layer}({N}, input_dim={H})", "float32", "full", B, T)
     # The peak has one array less where a thread, on a busy machine, comes to its work only when another has ended.
-    assert 3.9 * (numbers + 3 * B * T * H) < found < 4.1 * (numbers + beside) + NOISE
+    one_less = numbers + 3 * B * T * H
+    whole = 3.9 * (numbers + beside) < found < 4.1 * (numbers + beside) + NOISE
+    assert whole or 3.9 * one_less < found < 4.1 * one_less
     assert T < 16_384 or found < 400e6
