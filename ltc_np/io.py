@@ -190,7 +190,7 @@ class Found(NamedTuple):
     """What a file holds: a model; of its optimiser the class's name and the state, or None; of a checkpoint, how far
     its training is, or None."""
 
-    model: Any
+    model: Model
     optimizer: str | None
     state: dict[str, Any] | None
     training: dict[str, Any] | None

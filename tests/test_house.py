@@ -106,6 +106,7 @@ TYPES_OF_ABOVE = {
     for reason, modules in {
         "functions that become methods of a `Model`": ("train.fit", "train.evaluate", "train.scales"),
         "what users find in `Callback.model`": ("train.callbacks.base",),
+        "parts of the training of a `Model`": ("train.best_weights", "train.ranks", "train.run"),
         "files hold models": ("io", "train.saved"),
         "it evaluates models": ("analysis.lesion",),
     }.items()

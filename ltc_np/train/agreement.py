@@ -16,6 +16,7 @@ from .stream import is_stream
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..base.types import Ints
     from .ranks import Alone
 
 # Each rank may have its own: what belongs to its data, and what it shows.
@@ -29,7 +30,7 @@ def check_arguments(ranks: Alone, arguments: Mapping[str, Any]) -> None:
         return
     model, x = arguments["model"], arguments["x"]
     words = {name: _plain(value) for name, value in arguments.items() if name not in OWN}
-    loss: Any = arguments["loss"]
+    loss = arguments["loss"]
     if not isinstance(loss, str):
         words["loss"] = losses.identity(losses.get(loss))
     words["validation_data"] = "None" if arguments["validation_data"] is None else "some"
@@ -63,5 +64,5 @@ def _print(values: Any) -> str:
     return text
 
 
-def _some(count: int) -> Any:
+def _some(count: int) -> Ints:
     return np.linspace(0, count - 1, min(count, ROWS)).astype(int)

@@ -1,34 +1,39 @@
 """Data as a user gave them: how many sequences there are, and those of some rows."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..data.padding import is_list_of_sequences
 
+if TYPE_CHECKING:
+    from ..base.types import ArrayLike, Ints, Targets
+
 
 class Arguments(NamedTuple):
     """The arguments of `fit` that are data, not yet checked but for the number of sequences, see `checked`."""
 
-    x: object
-    y: object
-    dt: object = None
-    lengths: object = None
-    sample_weight: object = None
+    x: Targets
+    y: Targets
+    dt: Targets | None = None
+    lengths: ArrayLike | None = None
+    sample_weight: Targets | None = None
 
     @property
-    def count(self):
+    def count(self) -> int:  # type: ignore[override]  # a tuple has one too, which nobody needs here
         """Sequences in all."""
         return len(self.x)
 
-    def checked(self):
+    def checked(self) -> Arguments:
         """These, or an error where x is no batch of sequences, or others are not as many as x has."""
         x, count = self.x, None
         if is_list_of_sequences(x):
             count = len(x)
-        elif np.ndim(checks.plain("x", x, "(B, T, I) or a list of (T_i, I)")) == 3:
-            count = np.shape(x)[0]
+        elif (array := checks.plain("x", x, "(B, T, I) or a list of (T_i, I)")).ndim == 3:
+            count = len(array)
         if not count:
             raise ValueError(f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}")
         for name in ("y", "lengths", "sample_weight", *(["dt"] if self._own_times() else [])):
@@ -40,7 +45,7 @@ class Arguments(NamedTuple):
                 raise ValueError(f"`{name}` must be of the {count} sequences of x, got {found}")
         return self
 
-    def part(self, rows):
+    def part(self, rows: slice | Ints) -> Arguments:
         """`Arguments` of some of the sequences, by a slice or indices; of arrays in a file only these are read."""
         dt = _rows("dt", self.dt, rows) if self._own_times() else self.dt
         x, y, _, lengths, sample_weight = (
@@ -48,21 +53,21 @@ class Arguments(NamedTuple):
         )
         return Arguments(x, y, dt, lengths, sample_weight)
 
-    def _own_times(self):
+    def _own_times(self) -> bool:
         """Whether each sequence has elapsed times of its own."""
         if isinstance(self.dt, (list, tuple)):
             return isinstance(self.x, (list, tuple)) or any(np.ndim(row) for row in self.dt)
         return np.ndim(self.dt) == 2
 
 
-def _rows(name, values, rows):
+def _rows(name: str, values: Any, rows: slice | Ints) -> Any:
     if isinstance(values, (list, tuple)):
         return [values[k] for k in np.arange(len(values))[rows]]
     array = values if isinstance(values, np.memmap) else checks.plain(name, values)  # which would forget the file
     return array[rows] if array.ndim else values
 
 
-def split(arguments, fraction):
+def split(arguments: Arguments, fraction: float) -> tuple[Arguments, Arguments]:
     """`Arguments` for training and for validation: the last sequences, ``fraction`` of all."""
     fraction = checks.number("validation_split", fraction, high=1, low_open=True, high_open=True)
     count = arguments.checked().count

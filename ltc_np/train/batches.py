@@ -1,6 +1,8 @@
 """Data, checked once and cut into batches and, for truncated backpropagation, these into chunks of steps."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +12,13 @@ from ..data.padding import check_same_lengths, is_list_of_sequences, pad
 from ..network.engine import Batch
 from ..network.outputs import is_ordinary
 from ..network.sequences import Sequences, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..base.types import Array, ArrayLike, Ints, LibraryLoss, Missing, Numbers, Shape, Targets
+    from ..network.network import Network
+    from .arguments import Arguments
 
 
 class Batches(NamedTuple):
@@ -29,34 +38,34 @@ class Batches(NamedTuple):
     cuts: bool
 
     @property
-    def count(self):
+    def count(self) -> int:  # type: ignore[override]  # a tuple has one too, which nobody needs here
         """Sequences in all."""
         return self.whole.sequences.x.shape[0]
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """Steps of the longest."""
         return self.whole.sequences.x.shape[1]
 
     @property
-    def dt(self):
+    def dt(self) -> Array:
         """All elapsed times."""
         return self.whole.sequences.dt
 
     @property
-    def lengths(self):
+    def lengths(self) -> Ints:
         """Those of all sequences."""
         return self.whole.sequences.lengths
 
-    def sample(self):
+    def sample(self) -> Batches:
         """`Batches` of which one may tell whether other arguments fit: these."""
         return self
 
-    def at(self, rows):
+    def at(self, rows: slice | Ints) -> tuple[Batches, slice | Ints]:
         """`Batches` with these sequences in them, and where."""
         return self, rows
 
-    def take(self, rows, steps=None, h0=None):
+    def take(self, rows: slice | Ints, steps: slice | None = None, h0: Array | None = None) -> Batch:
         """`Batch` of a slice or of indices of the sequences: whole, or a slice of their steps from the state ``h0``."""
         (x, dt, lengths, valid, start), target, weight, mask = self.whole
         T = self.steps
@@ -65,7 +74,7 @@ class Batches(NamedTuple):
         if self.cuts:
             steps = slice(steps.start, steps.start + int(lengths.max()))
 
-        def cut(a, in_time=True):
+        def cut(a: Numbers | None, in_time: bool = True) -> Any:
             if a is None:
                 return None
             return np.ascontiguousarray(a[rows, steps]) if in_time and steps != slice(0, T) else a[rows]
@@ -75,14 +84,14 @@ class Batches(NamedTuple):
         sequences = Sequences(cut(x), cut(dt), lengths, cut(valid), h0)
         return Batch(sequences, *(cut(a, self.in_time) for a in (target, weight, mask)))
 
-    def first_that_counts(self, count, size):
+    def first_that_counts(self, count: int, size: int | None) -> Batch:
         """`Batch` of ``count`` sequences, the first that weigh anything: a chunk of ``size`` steps (None: all)."""
         rows, mask = np.arange(self.count), self.whole.mask
         if mask is not None:
             rows = np.flatnonzero(mask.reshape(rows.size, -1).any(axis=1))
         return self.take(rows[:count], next(self.chunks(rows[:count], size)))
 
-    def chunks(self, rows, size):
+    def chunks(self, rows: slice | Ints, size: int | None) -> Iterator[slice | None]:
         """Steps for `take`: chunks of ``size`` (None: whole), up to the last that weighs anything."""
         T, mask = self.steps, self.whole.mask
         if mask is None:
@@ -96,7 +105,16 @@ class Batches(NamedTuple):
             yield slice(first, first + size) if size else None
 
 
-def prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing):
+def prepare_data(
+    model: Network,
+    x: Targets,
+    y: Targets,
+    dt: Targets | None,
+    lengths: ArrayLike | None,
+    sample_weight: Targets | None,
+    loss: LibraryLoss,
+    missing: Missing,
+) -> Batches:
     """`Batches` of arrays, or of lists of unequal sequences; the loss is from `losses.get`."""
     names = frames.columns(x)
     if is_list_of_sequences(x):
@@ -115,11 +133,12 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing):
             sample_weight = pad(sample_weight, name="sample_weight")[0]
     elif lengths is not None and model.return_sequences:
         y = _padded("y", y, lengths, checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").shape)
-    if checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").ndim == 2:
+    array = checks.plain("x", x, "(B, T, I) or a list of (T_i, I)")
+    if array.ndim == 2:
         batch = "[x] is a list of one" if frames.is_pandas(x) else "x[None] is a batch of one"
-        if model.input_size == 1 and np.shape(x)[1] != 1:
+        if model.input_size == 1 and array.shape[1] != 1:
             batch = "sequences of one feature are x[..., None]"
-        raise ValueError(f"`x` must be (B, T, I) or a list of (T_i, I), got shape {np.shape(x)}; {batch}")
+        raise ValueError(f"`x` must be (B, T, I) or a list of (T_i, I), got shape {array.shape}; {batch}")
     sequences, _ = check(model, x, dt, lengths, None, names=names)
     whole = model.make_batch(sequences, y, loss, sample_weight, missing)
     # A loss of one's own sees the padding, and how much there is.
@@ -127,7 +146,7 @@ def prepare_data(model, x, y, dt, lengths, sample_weight, loss, missing):
     return Batches(whole, model.return_sequences, cuts)
 
 
-def prepare_part(model, arguments, loss, missing):
+def prepare_part(model: Network, arguments: Arguments, loss: LibraryLoss, missing: Missing) -> Batches:
     """`prepare_data` of `Arguments` that are a part of the data, whose weights are compared with those of others."""
     data, given = prepare_data(model, *arguments, loss, missing), arguments.sample_weight
     for weight in given if isinstance(given, (list, tuple)) else () if given is None else (given,):
@@ -141,7 +160,7 @@ def prepare_part(model, arguments, loss, missing):
     return data
 
 
-def _padded(name, values, lengths, shape):
+def _padded(name: str, values: Targets, lengths: ArrayLike, shape: Shape) -> Targets:
     """A list of sequences of unequal length for a padded x of this shape, padded as it is; anything else as it is."""
     of_steps = isinstance(values, (list, tuple)) and len(shape) == 3 and all(np.ndim(v) for v in values)
     if not of_steps or all(len(v) == shape[1] for v in values):

@@ -1,7 +1,16 @@
 """The weights with the best value of what is monitored."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..base import checks
 from ..network.best import Best
+
+if TYPE_CHECKING:
+    from ..base.types import Logs, State
+    from ..model import Model
+    from .monitor import Monitor
 
 
 class BestWeights:
@@ -19,9 +28,20 @@ class BestWeights:
     loss : str
         `ltc_np.losses.identity` of the loss.
     initial_epoch : int
+
+    Attributes
+    ----------
+    epoch : int or None
+        The best one so far, from 0.
     """
 
-    def __init__(self, model, monitor, keep, loss, initial_epoch):
+    model: Model
+    monitor: Monitor | None
+    keep: bool
+    loss: str
+    epoch: int | None
+
+    def __init__(self, model: Model, monitor: Monitor | None, keep: bool, loss: str, initial_epoch: int) -> None:
         self.model, self.monitor, self.loss = model, monitor, loss
         self.keep, self.epoch = keep and monitor is not None, None
         best, model.best = model.best, None
@@ -36,7 +56,7 @@ class BestWeights:
                 f"{best.monitor} with the loss {best.loss}, and what is monitored now is {now}"
             )
 
-    def look(self, epoch, logs):
+    def look(self, epoch: int, logs: Logs) -> None:
         """After an epoch."""
         if self.monitor is None or not self.monitor.improves(logs):
             return
@@ -44,20 +64,21 @@ class BestWeights:
         if self.keep:
             best, model = self.monitor, self.model
             buffers = model.buffer_vector.copy() if model.layer_stack.batch_statistics else None
-            model.best = Best(best.best, epoch, self.loss, model.theta.copy(), best.name, best.mode, buffers)
+            value: float = best.best  # type: ignore[assignment]  # since it improves
+            model.best = Best(value, epoch, self.loss, model.theta.copy(), best.name, best.mode, buffers)
 
-    def state(self):
+    def state(self) -> State:
         """What ``model.best`` does not hold; plain data, for `load_state`."""
         return {"epoch": self.epoch, "monitor": None if self.monitor is None else self.monitor.state()}
 
-    def load_state(self, state):
+    def load_state(self, state: State) -> None:
         """Go on from a `state`; nothing is known where something else is monitored now."""
         told, monitor = state["monitor"], self.monitor
         if monitor is not None and told is not None and (told["monitor"], told["mode"]) == (monitor.name, monitor.mode):
             self.epoch = state["epoch"]
             monitor.load_state(told)
 
-    def restore(self):
+    def restore(self) -> None:
         """Give the model its best weights, if there are any."""
         best = self.model.best
         if best is None:

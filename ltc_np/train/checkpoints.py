@@ -37,6 +37,10 @@ class Checkpoints:
         How many remain.
     """
 
+    folder: pathlib.Path
+    every: int | None
+    keep_last: int
+
     def __init__(self, folder: pathlib.Path, every: int | None, keep_last: int) -> None:
         self.folder, self.every, self.keep_last = folder, every, keep_last
 

@@ -1,8 +1,14 @@
 """How long a training will take."""
 
+from __future__ import annotations
+
 import contextlib
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 class Clock:
@@ -16,34 +22,50 @@ class Clock:
         How many there will be.
     now : callable
         Seconds from anywhere.
+
+    Attributes
+    ----------
+    done : int
+        Epochs that were counted.
+    start, first : float
+        The time at the beginning, and what the first epoch took, without compiling.
+    compiling : callable
+        Seconds that compiling has taken so far.
     """
 
-    def __init__(self, epochs, now=time.monotonic):
+    epochs: int
+    now: Callable[[], float]
+    done: int
+    start: float
+    first: float
+    compiling: Callable[[], float]
+
+    def __init__(self, epochs: int, now: Callable[[], float] = time.monotonic) -> None:
         self.epochs, self.now, self.done = epochs, now, 0
         self.start, self.compiling, self.first = now(), lambda: 0.0, 0.0
 
     @property
-    def elapsed(self):
+    def elapsed(self) -> float:
         """Seconds since training began, compiling included."""
         return self.now() - self.start
 
-    def epoch(self):
+    def epoch(self) -> None:
         """Count an epoch."""
         self.done += 1
         if self.done == 1:
             self.first = self._busy()
 
-    def _busy(self):
+    def _busy(self) -> float:
         return self.elapsed - self.compiling()
 
     @property
-    def left(self):
+    def left(self) -> float:
         """Seconds until all epochs are done; asked after at least one."""
         mean = self.first if self.done == 1 else (self._busy() - self.first) / (self.done - 1)
         return mean * (self.epochs - self.done)
 
     @contextlib.contextmanager
-    def without_compiling(self):
+    def without_compiling(self) -> Iterator[None]:
         """A context in which what Numba needs for compiling is measured, so that it can be left out."""
         if sys.modules.get("numba") is None:
             yield

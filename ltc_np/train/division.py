@@ -40,7 +40,18 @@ class Division:
     ----------
     count, batches : int
         Sequences of all ranks, and batches of an epoch.
+    bounds : (batches + 1,) array
+        Where batches begin and end, in sequences of all ranks.
+    owned : (ranks, batches + 1) array or None
+        How many of each rank's sequences stand before each of the ``bounds``; None where all have the same data.
     """
+
+    ranks: Alone
+    count: int
+    batch_size: int
+    batches: int
+    bounds: Ints
+    owned: Ints | None
 
     def __init__(self, ranks: Alone, count: int, batch_size: int, drop_last: bool) -> None:
         counts = ranks.every(count) if ranks.shares else [count]

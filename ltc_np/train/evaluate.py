@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,10 +18,11 @@ from .ranks import ALONE, Alone
 from .sources import check_balanced, data_of
 
 if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, ClassWeight, LibraryLoss, Loss, Missing, Targets
+    from ..base.types import Array, ArrayLike, ClassWeight, LibraryLoss, Loss, Missing, Numbers, Targets
     from ..metrics.base import Metric, Metrics
     from ..model import Model
     from ..network.engine import Objective
+    from .sources import Data
 
 
 @explained
@@ -75,7 +76,7 @@ def _trained_with(model: Model) -> str:
 
 def measure(
     model: Model,
-    data: Any,
+    data: Data,
     objective: Objective,
     measures: dict[str, Metric],
     batch_size: int,
@@ -113,10 +114,10 @@ def measure(
     return {"loss": losses.normalise(total, weights), **results(measures, ranks)}
 
 
-def share(loss: LibraryLoss, weight_sum: float, outputs: Array, mask: Array | None) -> Any:
+def share(loss: LibraryLoss, weight_sum: float, outputs: Array, mask: Numbers | None) -> float:
     """What a batch weighs in a mean over batches: a loss of one's own counts for its outputs."""
     if losses.takes_weight(loss):
         return weight_sum
     if mask is None:
         return outputs.size
-    return np.count_nonzero(mask) * (1 if mask.ndim == outputs.ndim else outputs.shape[-1])
+    return int(np.count_nonzero(mask)) * (1 if mask.ndim == outputs.ndim else outputs.shape[-1])

@@ -1,13 +1,30 @@
 """Signals during training: Ctrl-C, and the one by which clusters end a process."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal
 import threading
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from typing_extensions import Self
+
+    Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
 
 BY_SIGINT, BY_SIGTERM = "interrupted", "terminated"  # what a signal has done to a training
 MESSAGE = b"\nltc_np: training ends after this batch; Ctrl-C once more to raise KeyboardInterrupt now\n"
 TERMINATED = b"\nltc_np: training ends after this batch and its checkpoint; SIGTERM once more ends the process now\n"
+
+
+class HasAsked(Protocol):
+    """What says in ``asked`` whether training has to end: an `Interrupt`, or all ranks together."""
+
+    asked: str
 
 
 class Interrupt:
@@ -26,29 +43,33 @@ class Interrupt:
         What the last signal has done to the training.
     """
 
-    def __init__(self, terminates=False):
+    asked: str
+    before: dict[int, Handler]
+    terminates: bool
+
+    def __init__(self, terminates: bool = False) -> None:
         self.asked, self.before, self.terminates = "", {}, terminates
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._take(signal.SIGINT, signal.default_int_handler)
             if self.terminates:
                 self._take(signal.SIGTERM, signal.SIG_DFL)
         return self
 
-    def _take(self, number, usual):
+    def _take(self, number: signal.Signals, usual: Handler) -> None:
         """Note a signal from now on, if what happens is what usually does."""
         if signal.getsignal(number) is usual:
             self.before[number] = usual
             signal.signal(number, self._note)
 
-    def _note(self, number, frame):
+    def _note(self, number: int, frame: FrameType | None) -> None:
         self.asked = BY_SIGTERM if number == signal.SIGTERM else BY_SIGINT
         signal.signal(number, self.before[number])
         with contextlib.suppress(OSError):  # there may be no terminal
             os.write(2, TERMINATED if number == signal.SIGTERM else MESSAGE)  # `print` may be in the middle of a line
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         for number, usual in self.before.items():
             if signal.getsignal(number) == self._note:
                 signal.signal(number, usual)

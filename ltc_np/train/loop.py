@@ -1,24 +1,32 @@
 """The epochs of one call of `fit`: steps, validation, best weights, callbacks, until something ends them."""
 
+from __future__ import annotations
+
 from contextlib import contextmanager, nullcontext
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..network.trained import Trained
-from .batches import Batches
-from .best_weights import BestWeights
 from .callbacks.base import load_states, states
-from .checkpoints import Checkpoints
 from .clock import Clock
 from .history import History
 from .interrupt import Interrupt
 from .progress import progress
 from .recorder import Recorder
-from .run import Run
-from .saved import Resumed
-from .sources import Mapped, Shuffled
-from .stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..network.trained import Trained
+    from .best_weights import BestWeights
+    from .callbacks.base import Callback
+    from .checkpoints import Checkpoints
+    from .interrupt import HasAsked
+    from .progress import Silent
+    from .run import Run
+    from .saved import Resumed
+    from .sources import Data, Shuffled
+    from .stream import Stream
 
 COMPILING = "ltc_np: compiling kernels once (some seconds; kept on disk for the next run)"
 
@@ -42,17 +50,17 @@ class Plan(NamedTuple):
     """
 
     train: Shuffled | Stream
-    validation: Batches | Mapped | None
+    validation: Data | None
     validation_every: int
     epochs: int
     verbose: int
     start: Trained
-    same: dict
+    same: dict[str, Any]
     folder: Checkpoints | None
     resumed: Resumed | None
 
 
-def train(run: Run, plan, make_best) -> History:
+def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History:
     """Carry out a plan.
 
     Parameters
@@ -66,7 +74,7 @@ def train(run: Run, plan, make_best) -> History:
     with _begun(callbacks):
         with nullcontext() if plan.resumed is None else plan.resumed.believed():
             load_states(callbacks, plan.start.callbacks)
-        best: BestWeights = make_best()
+        best = make_best()
         history, clock, first_lr = History(), Clock(plan.epochs - run.at.epoch), optimizer.lr
         if plan.resumed is None:
             model.trained = plan.start._replace(callbacks=states(callbacks))
@@ -97,7 +105,7 @@ def train(run: Run, plan, make_best) -> History:
     return history
 
 
-def finished(plan, make_best) -> History | None:
+def finished(plan: Plan, make_best: Callable[[], BestWeights]) -> History | None:
     """The history of a training that nothing is left of, where the checkpoint says so; the model has its best weights.
 
     None where there is something to do.
@@ -113,7 +121,15 @@ def finished(plan, make_best) -> History | None:
     return saved.history
 
 
-def _epochs(run, plan, best, history, recorder, display, interrupt):
+def _epochs(
+    run: Run,
+    plan: Plan,
+    best: BestWeights,
+    history: History,
+    recorder: Recorder,
+    display: Silent,
+    interrupt: HasAsked,
+) -> str:
     """All epochs; why there are no more of them."""
     model, callbacks = run.model, run.settings.callbacks
     for epoch in range(run.at.epoch, plan.epochs):
@@ -148,13 +164,13 @@ def _epochs(run, plan, best, history, recorder, display, interrupt):
     return history.stopped
 
 
-def _is_true(answer):
+def _is_true(answer: object) -> bool:
     """Whether a callback says that training is to stop: True itself, and no number, text or array."""
     return isinstance(answer, (bool, np.bool_)) and bool(answer)
 
 
 @contextmanager
-def _begun(callbacks):
+def _begun(callbacks: Sequence[Callback]) -> Iterator[None]:
     """The time in which callbacks are told of training; those that began are told of its end, whatever happens."""
     begun = []
     try:

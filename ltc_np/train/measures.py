@@ -1,6 +1,9 @@
 """The metrics of a training or an evaluation: read, looked at beforehand, shown batches, asked for their values."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,10 +13,17 @@ from ..metrics.own import OwnMetric
 from ..network.outputs import check_logits
 from .ranks import ALONE
 
+if TYPE_CHECKING:
+    from ..base.types import Array, LibraryLoss, Numbers
+    from ..metrics.base import Metric, Metrics
+    from ..network.network import Network
+    from .batches import Batches
+    from .ranks import Alone
+
 CHECKED = 1 << 18  # numbers that `check_measures` makes up at once
 
 
-def read_metrics(given, model, loss):
+def read_metrics(given: Metrics, model: Network, loss: LibraryLoss) -> dict[str, Metric]:
     """Metrics by name, of what a user gave for ``metrics``; the loss is from `losses.get`."""
     if given is None or isinstance(given, str) or callable(given) or isinstance(given, metrics.Metric):
         given = () if given is None else (given,)
@@ -44,14 +54,14 @@ def read_metrics(given, model, loss):
     return measures
 
 
-def check_measures(measures, model, data, whole=True):
+def check_measures(measures: dict[str, Metric], model: Network, data: Batches, whole: bool = True) -> None:
     """Refuse metrics that do not fit the targets of `Batches`, before a training changes anything.
 
     The library's are shown all targets, with outputs of 0; so are functions of a user's own, which are not called: what
     these make of targets only they know.  ``whole``: there are no other data, which might have what a metric needs.
     Copies are shown them: a training that is resumed goes on with metrics that have seen batches.
     """
-    kinds = OwnMetric, *metrics.METRICS.values()
+    kinds: tuple[type[Metric], ...] = OwnMetric, *metrics.METRICS.values()
     known = {name: copy.copy(metric) for name, metric in measures.items() if isinstance(metric, kinds)}
     for metric in known.values():
         metric.reset()
@@ -69,18 +79,18 @@ def check_measures(measures, model, data, whole=True):
             metric.result()
 
 
-def show(measures, outputs, target, mask):
+def show(measures: dict[str, Metric], outputs: Array, target: Numbers, mask: Numbers | None) -> None:
     """Show a batch to every metric; it may keep the outputs, which else lie in a workspace."""
     outputs = outputs.copy()
     for metric in measures.values():
         metric.update(outputs, target, mask)
 
 
-def results(measures, ranks=ALONE):
+def results(measures: dict[str, Metric], ranks: Alone = ALONE) -> dict[str, float]:
     """The metrics' values, of what all ranks have shown them; they begin anew."""
     others = ranks.of_others([metric.state() for metric in measures.values()]) if ranks.size > 1 else []
 
-    def merged():
+    def merged() -> dict[str, float]:
         for states in others:
             for metric, of_another in zip(measures.values(), states, strict=True):
                 metric.merge(of_another)
@@ -92,7 +102,7 @@ def results(measures, ranks=ALONE):
     return values
 
 
-def check_mergeable(measures):
+def check_mergeable(measures: dict[str, Metric]) -> None:
     """Refuse metrics of a user's own that cannot be merged."""
     for metric in measures.values():
         if not metric.mergeable:

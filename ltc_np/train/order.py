@@ -1,17 +1,24 @@
 """In which order the sequences of an epoch are taken."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..base.types import Ints
 
 # Batches whose sequences are sorted together: more of them leave less padding, fewer mix better.
 POOL = 32
 
 
-def shuffled(lengths, rng):
+def shuffled(lengths: Ints, rng: np.random.Generator) -> Ints:
     """Any order; ``lengths`` (B,) only say how many sequences there are."""
     return rng.permutation(len(lengths))
 
 
-def grouped(lengths, batch_size, rng):
+def grouped(lengths: Ints, batch_size: int, rng: np.random.Generator) -> Ints:
     """An order in which sequences of like length stand in one batch.
 
     The sequences are shuffled and cut into pools of `POOL` batches; in each pool they are sorted by length, stably, so

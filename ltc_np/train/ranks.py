@@ -24,10 +24,11 @@ from .interrupt import BY_SIGINT, BY_SIGTERM
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..base.types import Array, Communicator, F
+    from ..base.types import A, Array, Communicator, F
+    from ..model import Model
     from ..network.engine import Trainer
-    from ..network.network import Network
     from ..optim.base import Optimizer
+    from .interrupt import HasAsked
 
 NEEDED = ("Get_rank", "Get_size", "Dup", "Free", "Allreduce", "bcast", "gather", "allgather", "Ibarrier", "Abort")
 GRACE = 3.0  # seconds in which an error that is one of all ranks comes to all of them
@@ -74,22 +75,24 @@ class Alone:
         Every rank was given sequences of its own, instead of the same ones.
     """
 
-    rank, size, shares = 0, 1, False
+    rank: int = 0
+    size: int = 1
+    shares: bool = False
 
     @property
     def first(self) -> bool:
         """Whether this is rank 0, which shows and writes."""
         return self.rank == 0
 
-    def every(self, value: Any) -> list[Any]:
+    def every(self, value: A) -> list[A]:
         """The value of every rank, on every rank."""
         return [value]
 
-    def of_others(self, value: Any) -> list[Any]:
+    def of_others(self, value: A) -> list[A]:
         """The values of the other ranks on rank 0, nothing elsewhere."""
         return []
 
-    def at_first(self, function: Callable[[], Any]) -> Any:
+    def at_first(self, function: Callable[[], A]) -> A:
         """What ``function()`` gives on rank 0, or the error that it raises there; nobody else calls it."""
         return function()
 
@@ -107,11 +110,11 @@ class Alone:
         """The mean of all ranks' losses and gradients by their weights; the trainer has that gradient now."""
         return Found(own.value, own.weight, own.finite, more)
 
-    def watching(self, interrupt: Any) -> Any:
+    def watching(self, interrupt: HasAsked) -> HasAsked:
         """Something whose ``asked`` says as that of `Interrupt` what has ended the training, the same on every rank."""
         return interrupt
 
-    def epoch_done(self, model: Network, stopped: str) -> str:
+    def epoch_done(self, model: Model, stopped: str) -> str:
         """Who wants to stop after this epoch, "" if nobody does; and whether all have the same parameters still."""
         return stopped
 
@@ -119,7 +122,7 @@ class Alone:
         """The value of the first rank on which it is not finite, else this rank's own."""
         return value
 
-    def share_start(self, model: Network, optimizer: Optimizer) -> None:
+    def share_start(self, model: Model, optimizer: Optimizer) -> None:
         """Begin with what rank 0 has: parameters, moments, how far the model is trained."""
 
     def check_same(self, words: dict[str, str]) -> None:
@@ -131,7 +134,7 @@ class Alone:
         yield
 
 
-ALONE = Alone()
+ALONE: Alone = Alone()
 
 
 class Ranks(Alone):
@@ -140,22 +143,26 @@ class Ranks(Alone):
     Calls that say or ask something must be made by all ranks, in the same order.
     """
 
+    comm: Communicator
+    errors: Communicator
+    interrupt: HasAsked
+    asked: str
+
     def __init__(self, comm: Communicator, shares: bool) -> None:
         self.rank, self.size, self.shares = comm.Get_rank(), comm.Get_size(), shares
         # Of our own, so that nothing mixes with what the caller sends; errors meet where nothing else is waited for.
         self.comm, self.errors = comm.Dup(), comm.Dup()
-        self.interrupt: Any = None
         self.asked = ""
 
-    def every(self, value: Any) -> list[Any]:
+    def every(self, value: A) -> list[A]:
         return self.comm.allgather(value)
 
-    def of_others(self, value: Any) -> list[Any]:
+    def of_others(self, value: A) -> list[A]:
         found = self.comm.gather(value, 0)
-        return found[1:] if self.first else []
+        return [] if found is None else found[1:]  # only rank 0 gets any
 
-    def at_first(self, function: Callable[[], Any]) -> Any:
-        answer: Any = None
+    def at_first(self, function: Callable[[], A]) -> A:
+        answer: tuple[A | None, Exception | None] | None = None
         if self.first:
             try:
                 answer = function(), None
@@ -184,11 +191,11 @@ class Ranks(Alone):
             trainer.replace(total[:P])
         return Found(value, weight, doubts == 0, chunks > 0)
 
-    def watching(self, interrupt: Any) -> Any:
+    def watching(self, interrupt: HasAsked) -> HasAsked:
         self.interrupt = interrupt
         return self
 
-    def epoch_done(self, model: Network, stopped: str) -> str:
+    def epoch_done(self, model: Model, stopped: str) -> str:
         own = zlib.crc32(model.theta.tobytes()), stopped, self.interrupt.asked
         prints, names, requests = zip(*self.every(own), strict=True)
         for rank, found in enumerate(prints):
@@ -203,8 +210,8 @@ class Ranks(Alone):
     def worst(self, value: float) -> float:
         return next((each for each in self.every(value) if not np.isfinite(each)), value)
 
-    def share_start(self, model: Network, optimizer: Optimizer) -> None:
-        own = model.theta, model.buffer_vector, optimizer.state(), model.trained, model.best  # type: ignore[attr-defined]
+    def share_start(self, model: Model, optimizer: Optimizer) -> None:
+        own = model.theta, model.buffer_vector, optimizer.state(), model.trained, model.best
         theta, buffers, state, trained, best = self.comm.bcast(own if self.first else None, 0)
         if not self.first:
             model.theta[:], model.buffer_vector[:] = theta, buffers

@@ -12,11 +12,12 @@ from .callbacks.base import states
 from .saved import Rates, Saved
 
 if TYPE_CHECKING:
-    from ..base.types import Numbers, State
+    from ..base.types import Numbers, Rate, State
     from .best_weights import BestWeights
     from .checkpoints import Checkpoints
     from .clock import Clock
     from .history import History
+    from .run import Run
 
 
 class Recorder:
@@ -34,17 +35,37 @@ class Recorder:
     clock : Clock
     first_lr : float or schedule
         That of the optimiser when training began.
+
+    Attributes
+    ----------
+    before : float
+        Seconds that the calls before this one took.
+    last : int
+        The step of the last checkpoint, or at which training begins.
+    warned : bool
+        Whether there was a warning that numbers are not finite.
     """
+
+    folder: Checkpoints | None
+    run: Run
+    same: dict[str, Any]
+    best: BestWeights
+    history: History
+    clock: Clock
+    first_lr: Rate | None
+    before: float
+    last: int
+    warned: bool
 
     def __init__(
         self,
         folder: Checkpoints | None,
-        run: Any,
+        run: Run,
         same: dict[str, Any],
         best: BestWeights,
         history: History,
         clock: Clock,
-        first_lr: Any,
+        first_lr: Rate | None,
     ) -> None:
         self.folder, self.run, self.same, self.best, self.history = folder, run, same, best, history
         self.clock, self.first_lr, self.before = clock, first_lr, history.seconds

@@ -1,22 +1,40 @@
 """One call of `fit`, epoch by epoch, step by step."""
 
+from __future__ import annotations
+
 import math
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import losses
 from ..base import checks
 from ..base.workspace import Workspace
 from ..layers import codec
-from ..network.engine import Dropped, Objective
+from ..network.engine import Dropped
 from ..network.outputs import last_outputs
-from ..optim import Optimizer, global_norm
-from ..optim.clip import Clip
+from ..optim import global_norm
 from .callbacks.base import Callback
 from .evaluate import measure, share
 from .measures import results, show
 from .position import Position
 from .ranks import ALONE, Own
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..base.types import Array, Keep, Logs, State
+    from ..metrics.base import Metric
+    from ..model import Model
+    from ..network.engine import Batch, Engine, Objective, Trainer
+    from ..network.sequences import Sequences
+    from ..optim import Optimizer
+    from ..optim.clip import Clip
+    from .batches import Batches
+    from .division import Place
+    from .interrupt import HasAsked
+    from .ranks import Alone
+    from .sources import Data, Shuffled
+    from .stream import Stream
 
 
 class Settings(NamedTuple):
@@ -27,22 +45,53 @@ class Settings(NamedTuple):
     clip: Clip | None
     batch_size: int
     tbptt: int | None
-    keep: str
-    metrics: dict
-    callbacks: list
+    keep: Keep
+    metrics: dict[str, Metric]
+    callbacks: list[Callback]
     seed: int
     number: int
 
 
-def key(seed, k, number):
+def key(seed: int, k: int, number: int) -> tuple[int, ...]:
     """What random numbers are drawn by: those of epoch or step ``k``, in the training with this number of a model."""
     return (seed, k, number) if number else (seed, k)
 
 
 class Run:
-    """The parts of one call of `fit`; ``at`` is the `Position` of the next step."""
+    """The parts of one call of `fit`.
 
-    def __init__(self, model, settings, at, ranks=ALONE):
+    Attributes
+    ----------
+    at : Position
+        Of the next step.
+    watched : bool
+        Whether a callback is called after every step.
+    updated, measured : bool
+        Whether a step has been made, and whether metrics have given values.
+    diverged, misfit : bool
+        Whether a loss or gradient was not finite, and whether a metric did not fit: both end the training.
+    start : tuple of arrays
+        Parameters and buffers of before the training.
+    latest : Batch or None
+        The last one with a step, of which this rank had a part.
+    """
+
+    model: Model
+    settings: Settings
+    at: Position
+    ranks: Alone
+    engine: Engine
+    workspace: Workspace
+    trainer: Trainer
+    watched: bool
+    updated: bool
+    measured: bool
+    diverged: bool
+    misfit: bool
+    start: tuple[Array, Array]
+    latest: Batch | None
+
+    def __init__(self, model: Model, settings: Settings, at: Position, ranks: Alone = ALONE) -> None:
         s = self.settings = settings
         self.at, self.ranks = at, ranks
         self.model, self.engine, self.workspace = model, model.engine, Workspace()
@@ -51,14 +100,14 @@ class Run:
         self.updated = self.diverged = self.measured = self.misfit = False
         self.start, self.latest = (model.theta.copy(), model.buffer_vector.copy()), None
 
-    def share(self):
+    def share(self) -> State:
         """What of a checkpoint depends on this process's share of the data; plain data, for `load_share`."""
         found = {name: metric.state() for name, metric in self.settings.metrics.items()}
         for name, state in found.items():
             codec.check_plain(f"`state` of the metric {name}", state)
         return {"metrics": found, "state": self.at.state}
 
-    def load_shares(self, shares):
+    def load_shares(self, shares: tuple[State, ...]) -> None:
         """Go on from the `share` of each rank; between two epochs that of others is as good."""
         if len(shares) != self.ranks.size and self.at.is_inside:
             raise ValueError(
@@ -70,7 +119,7 @@ class Run:
             metric.load_state(share["metrics"][name])
         self.at = self.at._replace(state=share["state"])
 
-    def epoch(self, source, interrupt, look):
+    def epoch(self, source: Shuffled | Stream, interrupt: HasAsked, look: Callable[[], None]) -> Logs | None:
         """One optimiser step for each chunk of each batch, from where training is; the logs.
 
         None if training was interrupted before the last step.  Between two steps ``look()`` is called.
@@ -86,7 +135,7 @@ class Run:
             if self.misfit:
                 self.model.theta[:], self.model.buffer_vector[:] = self.start
 
-    def _epoch(self, source, interrupt, look):
+    def _epoch(self, source: Shuffled | Stream, interrupt: HasAsked, look: Callable[[], None]) -> Logs | None:
         s, begin = self.settings, self.at
         epoch, total, weights = begin.epoch, begin.total, begin.weights
         chunks, rng = source.chunks(s.tbptt), self.ranks.rng(key(s.seed, epoch, s.number))
@@ -119,7 +168,7 @@ class Run:
         self.at = Position(epoch + 1, step=done)
         return {"loss": losses.normalise(total, weights), **values}
 
-    def check_elapsed(self, data, epoch, batch):
+    def check_elapsed(self, data: Batches, epoch: int, batch: int) -> None:
         """Let the layers look at the elapsed times that are to come."""
         self.trainer.store()
         try:
@@ -129,7 +178,7 @@ class Run:
             raise ValueError(f"{error} ({before}; the model has the parameters of then)") from None
 
     @contextmanager
-    def measuring(self):
+    def measuring(self) -> Iterator[None]:
         """While metrics compute: one that fails before it has given a value does not fit, and nothing shall change."""
         try:
             yield
@@ -137,7 +186,9 @@ class Run:
             self.misfit = not self.measured
             raise
 
-    def step(self, batch, place, step, where, more=False):
+    def step(
+        self, batch: Batch | None, place: Place, step: int, where: str, more: bool = False
+    ) -> tuple[float, float, Array | None, bool]:
         """One optimiser step of all ranks: the loss before it, its weight, the last state, whether chunks follow.
 
         ``batch`` is this rank's part, None where it has none, and ``place`` where that is in the whole; ``more``: it
@@ -164,7 +215,7 @@ class Run:
                 self.trainer.load()
         return found.value, found.weight, own.state, found.more
 
-    def differentiate(self, batch, place, step):
+    def differentiate(self, batch: Batch, place: Place, step: int) -> Own:
         """`Own` of a batch; its gradient is then in the trainer."""
         s, mask = self.settings, batch.mask
         nothing = mask is not None and not mask.any()
@@ -181,7 +232,9 @@ class Run:
         outputs, state = self.forward(batch.sequences)
         return Own(outputs=outputs, state=state)
 
-    def check_finite(self, value, what, gradient=None, where="", outputs=None):
+    def check_finite(
+        self, value: float, what: str, gradient: Array | None = None, where: str = "", outputs: Array | None = None
+    ) -> None:
         """Stop on a loss or gradient that is not finite, with the parameters of before the last step.
 
         ``outputs``, where they are known, tell an overflow from a loss of a user's own that is not finite by itself:
@@ -209,14 +262,14 @@ class Run:
             )
         raise FloatingPointError(f"{what} {value:g}{norm}{where}; {advice}")
 
-    def forward(self, sequences):
+    def forward(self, sequences: Sequences) -> tuple[Array, Array]:
         """What the model now says of some sequences, and their last state."""
         self.trainer.store()
         prepared = self.engine.prepare(self.workspace)
         y, state, _ = self.engine.forward(prepared, sequences, None, self.workspace)
         return y if self.model.return_sequences else last_outputs(y, sequences.lengths), state
 
-    def check_last_step(self, source, epoch):
+    def check_last_step(self, source: Shuffled | Stream, epoch: int) -> None:
         """No batch follows the last step, so the loss is looked at once more: of the first sequences that count.
 
         Where they would have to be read again, it is that of the last batch with a step.
@@ -232,7 +285,7 @@ class Run:
             self.ranks.worst(total), "loss", where=f" after the last step (epoch {epoch})", outputs=outputs
         )
 
-    def evaluate(self, data):
+    def evaluate(self, data: Data) -> dict[str, float]:
         """Loss and metrics of validation data."""
         s = self.settings
         return measure(self.model, data, s.objective, s.metrics, s.batch_size, self.workspace, ranks=self.ranks)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from ..base.types import State
+    from ..base.types import Rate, State
     from ..io import Found
     from ..model import Model
     from ..network.trained import Trained
@@ -37,7 +37,7 @@ class Rates(NamedTuple):
     first: float | None
 
     @classmethod
-    def of(cls, optimizer: Optimizer, first: Any) -> Rates:
+    def of(cls, optimizer: Optimizer, first: Rate | None) -> Rates:
         """Those of an optimiser that had ``first`` as its ``lr`` when training began."""
         now = optimizer.lr
         return cls(optimizer.epoch, None if callable(now) else now, None if callable(first) else first)
@@ -143,7 +143,7 @@ class Resumed(NamedTuple):
     @property
     def trained(self) -> Trained:
         """That of the model when the checkpoint was written."""
-        return self.found.model.trained
+        return self.found.model.trained  # type: ignore[return-value]  # `read` has looked
 
     def check(self, model: Model, optimizer: Optimizer, seed: int | None, now: dict[str, Any]) -> None:
         """Refuse to go on with another network, optimiser, seed or other arguments.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,8 +16,15 @@ from .batches import Batches, prepare_data
 from .ranks import ALONE
 
 if TYPE_CHECKING:
-    from ..base.types import ArrayLike, Targets
+    from collections.abc import Sequence
+
+    from ..base.types import Array, ArrayLike, LibraryLoss, Numbers, Targets
     from ..model import Model
+    from ..network.network import Network
+    from .ranks import Alone
+    from .sources import Data
+
+    Moments: TypeAlias = tuple[Array, Array, Array]
 
 # Beyond this a network with the usual initial values and learning rates hardly learns: its synapses saturate, or the
 # loss is too small or too large for a step to matter.  Measured: docs/decisions.md, "Data far from unit scale".
@@ -68,7 +75,7 @@ def adapt(model: Model, x: Targets, y: Targets | None = None, *, lengths: ArrayL
         take_scales(model, prepare_data(model, x, y, None, lengths, None, losses.get("mse"), "ignore"))
 
 
-def take_scales(model, data, ranks=ALONE):
+def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
     """`adapt` with checked `Batches` of all data, or of this rank's share of them."""
     first, last = _layers(model)
     if first is None and last is None:
@@ -89,7 +96,7 @@ def take_scales(model, data, ranks=ALONE):
         _take(model, last, "y", batch.target, batch.mask, ranks)
 
 
-def loss_unit(model, loss):
+def loss_unit(model: Network, loss: LibraryLoss) -> float:
     """What the gradient of a loss is multiplied by in training: it is then that of targets with spread 1.
 
     Otherwise a target with spread 1e-5 would have gradients below the epsilon of `Adam`, and for one with spread 1e3
@@ -104,7 +111,7 @@ def loss_unit(model, loss):
     return float(units.get(losses.name_of(loss), 1.0))
 
 
-def warn_of_scales(model, data, loss):
+def warn_of_scales(model: Network, data: Batches, loss: LibraryLoss) -> None:
     """One warning where inputs or targets of `Batches` are far from unit scale and no layer takes care of it."""
     first, last = _layers(model)
     rows = np.linspace(0, data.count - 1, min(data.count, SAMPLE)).astype(int)
@@ -123,7 +130,7 @@ def warn_of_scales(model, data, loss):
         )
 
 
-def _layers(model):
+def _layers(model: Network) -> tuple[int | None, int | None]:
     """The numbers of the first layer and of the last one, where they standardize x and bring y back; None elsewhere."""
     layers = model.layers
     first = 0 if isinstance(layers[0], Standardize) and not layers[0].inverse else None
@@ -131,13 +138,13 @@ def _layers(model):
     return first, last
 
 
-def _as_made(model, k):
+def _as_made(model: Network, k: int) -> bool:
     """Whether layer k still changes nothing."""
     prefix = model.layer_stack.prefixes[k]
     return (model.buffers[f"{prefix}mean"] == 0).all() and (model.buffers[f"{prefix}scale"] == 1).all()
 
 
-def _take(model, k, name, values, counted, ranks=ALONE):
+def _take(model: Network, k: int, name: str, values: Array, counted: Numbers | None, ranks: Alone = ALONE) -> None:
     if ranks.shares:
         mean, spread = merged(ranks.every(moments(values, counted)), np.finfo(values.dtype).eps)
     else:
@@ -154,7 +161,7 @@ def _take(model, k, name, values, counted, ranks=ALONE):
     model.buffers[f"{prefix}mean"], model.buffers[f"{prefix}scale"] = mean, np.where(spread > 0, spread, 1.0)
 
 
-def statistics(values, counted):
+def statistics(values: Array, counted: Numbers | None) -> tuple[Array, Array]:
     """Mean and standard deviation (F,) of values (..., F), in float64; 0 for a feature that is constant up to rounding.
 
     ``counted`` is a mask of their shape, or of that without the last axis, or None.
@@ -163,12 +170,12 @@ def statistics(values, counted):
     return mean, _not_constant(mean, spread, np.finfo(values.dtype).eps)
 
 
-def _not_constant(mean, spread, eps):
+def _not_constant(mean: Array, spread: Array, eps: np.floating[Any]) -> Array:
     """``spread``, 0 where it is nothing but rounding."""
     return np.where(spread > eps * np.abs(mean), spread, 0.0)
 
 
-def merged(parts, eps):
+def merged(parts: Sequence[Moments], eps: np.floating[Any]) -> tuple[Array, Array]:
     """`statistics` of all data, of the `moments` of their parts (Chan, Golub and LeVeque 1979)."""
     counts, means, spreads = (np.stack(values) for values in zip(*parts, strict=True))
     share = counts / np.maximum(counts.sum(0), 1)
@@ -179,7 +186,7 @@ def merged(parts, eps):
     return mean, _not_constant(mean, spread, eps)
 
 
-def moments(values, counted):
+def moments(values: Array, counted: Numbers | None) -> Moments:
     """How many values of each feature count, their mean and standard deviation, (F,) each; as of `statistics`."""
     values = values.reshape(-1, values.shape[-1])
     if counted is None:
@@ -199,7 +206,7 @@ def moments(values, counted):
     return count, unit * mean + origin, spread
 
 
-def _look(name, values, counted, found, remedies, layer):
+def _look(name: str, values: Array, counted: Numbers | None, found: list[str], remedies: list[str], layer: str) -> None:
     """Say of the feature that is farthest from unit scale, if one is."""
     mean, spread = statistics(values, counted)
     least, most = SPREADS

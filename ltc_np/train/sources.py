@@ -1,6 +1,8 @@
 """Where a training takes its batches from, epoch by epoch: arrays, or arrays in files."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -10,8 +12,16 @@ from . import order
 from .batches import Batches, prepare_data, prepare_part
 from .division import Division, Place
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def data_of(model, arguments, loss, missing, whole=True):
+    from ..base.types import ClassWeight, Ints, LibraryLoss, Missing
+    from ..network.engine import Batch
+    from ..network.network import Network
+    from .arguments import Arguments
+
+
+def data_of(model: Network, arguments: Arguments, loss: LibraryLoss, missing: Missing, whole: bool = True) -> Data:
     """`Batches` of `Arguments`, or `Mapped` ones where an array lies in a file; the loss is from `losses.get`.
 
     ``whole``: there are no other data, whose weights theirs are compared with.
@@ -36,13 +46,21 @@ class Mapped:
     lengths : (B,) array
     """
 
-    def __init__(self, model, arguments, loss, missing):
+    model: Network
+    arguments: Arguments
+    loss: LibraryLoss
+    missing: Missing
+    count: int
+    steps: int
+    lengths: Ints
+
+    def __init__(self, model: Network, arguments: Arguments, loss: LibraryLoss, missing: Missing) -> None:
         self.model, self.arguments, self.loss, self.missing = model, arguments, loss, missing
-        self.count, self.steps = np.shape(arguments.x)[:2]
+        self.count, self.steps = np.shape(arguments.x)[:2]  # type: ignore[misc]  # not of a number
         lengths = arguments.lengths
         self.lengths = checks.lengths(None if lengths is None else lengths, self.count, self.steps)[0]
 
-    def sample(self):
+    def sample(self) -> Batches:
         """`Batches` of the first sequences that count."""
         parts = (self.at(slice(first, first + SAMPLE)) for first in range(0, self.count, SAMPLE))
         found = next((part for part in parts if part is not None), None)
@@ -50,7 +68,7 @@ class Mapped:
             raise ValueError("`y` must have at least one target that counts, got NaN for all of them")
         return found[0]
 
-    def at(self, rows):
+    def at(self, rows: slice | Ints) -> tuple[Batches, slice] | None:
         """`Batches` of these sequences, and that it is all of them; None where none has a step or a target."""
         if not self.lengths[rows].any():
             return None
@@ -60,9 +78,12 @@ class Mapped:
             return None
         return data, slice(0, data.count)
 
-    def first_that_counts(self, count, size):
+    def first_that_counts(self, count: int, size: int | None) -> None:
         """None: who wants to look at a batch takes the last one that was read."""
         return None
+
+
+Data: TypeAlias = Batches | Mapped
 
 
 class Drawn(NamedTuple):
@@ -73,7 +94,7 @@ class Drawn(NamedTuple):
 
     batch: int
     data: Batches | None
-    rows: object
+    rows: slice | Ints | None
     place: Place
 
 
@@ -88,26 +109,26 @@ class Shuffled(NamedTuple):
         As for `fit`.
     """
 
-    data: Batches | Mapped
+    data: Data
     division: Division
     shuffle: bool
     by_length: bool
 
     @property
-    def batches(self):
+    def batches(self) -> int:
         """How many an epoch has."""
         return self.division.batches
 
     @property
-    def whole(self):
+    def whole(self) -> Batches | None:
         """`Batches` of all sequences, None where they are read some at a time."""
         return self.data if isinstance(self.data, Batches) else None
 
-    def chunks(self, size):
+    def chunks(self, size: int | None) -> int:
         """How many chunks of ``size`` steps a batch has; one if that is None.  Of the longest sequence of all ranks."""
         return 1 if size is None else -(-max(self.division.ranks.every(self.data.steps)) // size)
 
-    def epoch(self, epoch, rng, first=0):
+    def epoch(self, epoch: int, rng: np.random.Generator, first: int = 0) -> Iterator[Drawn]:
         """`Drawn` of every batch of an epoch in which something counts, or may count on another rank.
 
         What is random is drawn from ``rng``.  Those before batch ``first`` have been taken already.
@@ -119,20 +140,21 @@ class Shuffled(NamedTuple):
             if part.stop > part.start:
                 found = self.data.at(part if rows is None else rows[part])
             if found is not None or not alone:
-                yield Drawn(batch, *(found or (None, None)), place)
+                data, which = found or (None, None)
+                yield Drawn(batch, data, which, place)
 
-    def _order(self, rng):
+    def _order(self, rng: np.random.Generator) -> Ints | None:
         """The sequences in their order, None for that of the data."""
         if self.by_length:
             return order.grouped(self.data.lengths, self.division.batch_size, rng)
         return order.shuffled(self.data.lengths, rng) if self.shuffle else None
 
-    def first_that_counts(self, count, size):
+    def first_that_counts(self, count: int, size: int | None) -> Batch | None:
         """A `Batch` to look at the loss, or None: the last one that was trained on."""
         return None if self.division.ranks.shares else self.data.first_that_counts(count, size)
 
 
-def check_balanced(class_weight, data):
+def check_balanced(class_weight: ClassWeight, data: Data | None) -> None:
     """Refuse class weights that depend on all targets, where these are not at hand."""
     if isinstance(class_weight, str) and not isinstance(data, Batches):
         raise ValueError(

@@ -1,7 +1,10 @@
 """Batches that a user gives, from an iterator, an iterable, or a function of the epoch."""
 
+from __future__ import annotations
+
 import contextlib
 import inspect
+from typing import TYPE_CHECKING, Any
 
 from .. import losses
 from ..base import checks
@@ -11,6 +14,16 @@ from .batches import prepare_part
 from .division import Place
 from .ranks import ALONE
 from .sources import Drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+
+    from ..base.types import BatchSource, LibraryLoss, Missing, Targets
+    from ..network.network import Network
+    from .batches import Batches
+    from .ranks import Alone
 
 END = object()
 NO_DATA = Batch(None, None, None, None)  # what is known of batches that have not come yet
@@ -33,7 +46,24 @@ class Stream:
         Each gives its part of every batch; one that has given all that it has waits for the others.
     """
 
-    def __init__(self, model, given, batches, loss, missing, look, ranks=ALONE):
+    model: Network
+    given: BatchSource
+    batches: int
+    loss: LibraryLoss
+    missing: Missing
+    look: Callable[[Batches], None] | None
+    ranks: Alone
+
+    def __init__(
+        self,
+        model: Network,
+        given: BatchSource,
+        batches: int | None,
+        loss: LibraryLoss,
+        missing: Missing,
+        look: Callable[[Batches], None] | None,
+        ranks: Alone = ALONE,
+    ) -> None:
         self.model, self.given, self.loss, self.missing, self.look = model, given, loss, missing, look
         self.ranks = ranks
         if batches is None:
@@ -46,13 +76,13 @@ class Stream:
         if callable(given):
             _check_takes_epoch(given)
 
-    whole = None  # as of `Shuffled`
+    whole: None = None  # as of `Shuffled`
 
-    def chunks(self, size):
+    def chunks(self, size: int | None) -> int:
         """As of `Shuffled`; batches of a user's own are never cut."""
         return 1
 
-    def epoch(self, epoch, rng, first=0):
+    def epoch(self, epoch: int, rng: np.random.Generator, first: int = 0) -> Iterator[Drawn]:
         """As of `Shuffled`; the order is the user's.  An iterator stands at batch ``first`` already."""
         given = self.given(epoch) if callable(self.given) else self.given
         if not hasattr(given, "__iter__"):
@@ -73,7 +103,7 @@ class Stream:
             if data is not None or self.ranks.size > 1:
                 yield Drawn(batch, data, slice(0, count), Place(sum(counts[: self.ranks.rank]), sum(counts)))
 
-    def _counted(self, item, where):
+    def _counted(self, item: Any, where: str) -> tuple[Batches | None, int]:
         """`Batches` of what the user gave for one, None where all its targets are missing, and how many sequences."""
         try:
             data = self.read(item)
@@ -83,7 +113,7 @@ class Stream:
             raise type(error)(f"{where}: {error}") from None
         return data, data.count
 
-    def read(self, item):
+    def read(self, item: Any) -> Batches:
         """`Batches` of what the user gave for one."""
         if isinstance(item, (tuple, list)) and len(item) == 2:
             item = dict(zip(("x", "y"), item, strict=True))
@@ -99,12 +129,12 @@ class Stream:
             self.look = None
         return data
 
-    def first_that_counts(self, count, size):
+    def first_that_counts(self, count: int, size: int | None) -> None:
         """None: the last batch."""
         return None
 
 
-def _check_takes_epoch(function):
+def _check_takes_epoch(function: Callable[[int], Any]) -> None:
     """Refuse a function that cannot be called with an epoch alone."""
     with contextlib.suppress(ValueError):  # of a builtin that does not tell its arguments
         try:
@@ -114,7 +144,7 @@ def _check_takes_epoch(function):
             raise TypeError(f"`x` must be a function of the epoch, lambda epoch: ..., got {got}") from None
 
 
-def is_stream(x):
+def is_stream(x: Targets | BatchSource) -> bool:
     """Whether ``x`` gives batches, and is no data itself."""
     data = isinstance(x, (list, tuple, str, dict)) or hasattr(x, "__array__") or hasattr(x, "__cuda_array_interface__")
     return not data and (callable(x) or hasattr(x, "__iter__"))

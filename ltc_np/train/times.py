@@ -24,7 +24,7 @@ def warn_of_times(data: Batches) -> None:
     dt, lengths = dt[rows], lengths[rows]
     valid = checks.before_end(lengths, dt.shape[1])
     last = dt[np.arange(len(dt)), lengths - 1]
-    grows = ((np.diff(dt) >= 0) | ~valid[:, 1:]).all() and (last > dt[:, 0]).all()
+    grows = bool(((np.diff(dt) >= 0) | ~valid[:, 1:]).all() and (last > dt[:, 0]).all())
     if grows:  # elapsed times that grow do so as on a logarithmic scale
         faster = (np.diff(dt, 2) > 0) | ~valid[:, 2:]
         grows = not faster.all()

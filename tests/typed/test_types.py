@@ -20,8 +20,7 @@ HERE = pathlib.Path(__file__).parent
 INTERNAL = re.compile(
     rf"{PACKAGE}\.(interop\.torch|kernels|bench|__main__|network\.(cuda|host|stream)|cells\.(cfc_sweep|gates)"
     r"|export\.(builder|lower|run|c\.(floats|functions|lines|own|writer)|fixed\.(run|translate))"
-    r"|base\.(archive|blas|threads)|simplify\.wired_cfc|train\.(agreement|arguments|checkpoints|run|batches|best_weights|clock|interrupt|loop"
-    r"|measures|order|division|evaluate\.measure|position|progress|ranks|recorder|saved|scales|sources|stream|times))\b"
+    r"|base\.(archive|blas|threads)|simplify\.wired_cfc)\b"
 )
 
 
