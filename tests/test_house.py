@@ -38,8 +38,8 @@ TESTED_THROUGH = {
             bench.cuda
         """,
         "tests/network/test_model.py calls all of it as `Model` does, and test_walk.py says by which way": """
-            network.engines network.network network.parameters network.penalties
-            network.predict network.stream network.tape
+            network.attributes network.engines network.loss network.network network.parameters network.penalties
+            network.predict network.step network.stream network.tape
         """,
         "tests/train/test_train.py goes through `fit` and `evaluate`": """
             train.best_weights train.evaluate train.fit train.loop train.monitor train.recorder

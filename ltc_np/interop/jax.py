@@ -9,8 +9,7 @@ import numpy as np
 from ..base import checks
 from ..base.calls import explained
 from ..base.optional import need
-from ..network.network import check_memory
-from ..network.sequences import read
+from ..network.sequences import check_memory, read
 from .functional import at, check_theta, checked, run
 from .jax_callback import callback
 

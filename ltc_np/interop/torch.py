@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.calls import explained
 from ..base.checks import boolean
 from ..base.optional import need
-from ..network.network import check_memory
+from ..network.sequences import check_memory
 from .functional import at, checked, new_buffers, random_layers, run
 
 if TYPE_CHECKING:

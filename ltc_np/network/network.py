@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from .. import kernels, losses
-from ..base import checks, habits
+from ..base import checks
 from ..base.calls import explained
-from ..cells.base import TRAITS
 from ..layers import Stack
 from . import engines
+from .attributes import Attributes
 from .engine import Batch, Objective
+from .loss import loss_and_grad
 from .outputs import check_logits, output_weight, read_target, target_shape, valid_outputs
 from .parameters import Parameters
 from .penalties import Penalty
 from .predict import predict, predict_proba
-from .sequences import check
+from .sequences import check_dropout_seed, check_memory
+from .step import step
 from .tape import Tape
 from .trace import trace
 
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
         DType,
         Float,
         LibraryLoss,
-        Loss,
         Memory,
         Missing,
         Penalties,
@@ -48,15 +49,9 @@ if TYPE_CHECKING:
     from .tape import Gradients
 
 DTYPES = ("float32", "float64")
-# Attributes that users may set, and those that make a network what it is.
-SETTABLE = ("theta", "trainable", "return_sequences", "best", "trained", "notes")
-STRUCTURE = (
-    "layers", "layout", "dtype", "backend", "engine", "layer_stack", "buffer_vector", "buffer_layout", "input_size",
-    "output_size", "state_size",
-)  # fmt: skip
 
 
-class Network(Parameters):
+class Network(Attributes, Parameters):
     """A stack of layers with its parameters: what `Model` is without training and files.
 
     `Model` describes the arguments and the attributes.  What a network has besides, such as ``engine`` and
@@ -232,7 +227,7 @@ class Network(Parameters):
             Drop what training drops, always the same for the same seed, and take the statistics of the batch, as a
             `BatchNorm` does in training; default: neither, as in calls.
         """
-        keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
+        keep, dropout_seed = check_memory(memory), check_dropout_seed(dropout_seed)
         front = self.engine.front(x)
         given = front.read(x, dt, lengths, h0, self._sequences(return_sequences), own=True)
         y, _, tape = front.call(given, keep, dropout_seed)
@@ -262,71 +257,13 @@ class Network(Parameters):
             raise ValueError(f"`tape` must come from this model's own `forward`, got one of {tape.front.network!r}")
         return tape.front.differentiate(tape, d_y, d_state)
 
-    @explained
-    def loss_and_grad(
-        self,
-        x: ArrayLike,
-        y: ArrayLike,
-        *,
-        dt: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        h0: ArrayLike | None = None,
-        loss: Loss = "mse",
-        sample_weight: ArrayLike | None = None,
-        class_weight: ClassWeight = None,
-        l1: Penalties = None,
-        l2: Penalties = None,
-        missing: Missing = "error",
-        memory: Memory = "full",
-        dropout_seed: DropoutSeed = None,
-    ) -> tuple[float, Array]:
-        """Loss of a batch and its gradient with respect to theta.
+    loss_and_grad = loss_and_grad
+    step = step
+    trace = trace
+    predict = predict
+    predict_proba = predict_proba
 
-        Parameters
-        ----------
-        x, dt, lengths, h0
-            As for a call.
-        y : array
-            Targets: of the output's shape, where the last axis may be missing if the model has one output; or integers
-            or bools without this axis, classes, for ``"cross_entropy"``.
-        loss : str or callable
-            A name from `ltc_np.losses`, in any case, or ``(y, target) -> (value, d_y)``; see `ltc_np.losses.get`.
-        sample_weight : (B,) or (B, T) array, optional
-            Weights >= 0; the loss is sum(w*l) / sum(w) over the valid elements.
-        class_weight : (C,) array, dict class -> weight, or "balanced", optional
-            Factors >= 0 for the weights of elements, by their class; what a dict does not name has 1.  ``"balanced"``
-            is n / (C n_c), with n_c of the n valid elements of ``y`` in class c.  C is the number of outputs, or 2 for
-            ``"binary_cross_entropy"``.
-        l1, l2 : number or dict name -> number, optional
-            Penalties l1*sum|p| + l2*sum p^2 on effective values; a number means every parameter.
-        missing : "error" or "ignore"
-            What NaN in ``y`` means: an error, or a target that is missing and weighs 0, also one of several of a step.
-            Classes may then be whole floats.  A loss of your own must leave NaN out itself.
-        memory : "full" or "low"
-            As for `forward`; the gradient is the same bits.
-        dropout_seed : int or tuple of ints >= 0, optional
-            As for `forward`; `fit` takes (its seed, the number of the optimiser step), and in a second training of the
-            same model its number as a third.
-
-        Returns
-        -------
-        loss : float
-            Penalties included.
-        grad : (P,) array
-            0 for frozen parameters.
-        """
-        keep, dropout_seed = check_memory(memory), _check_dropout_seed(dropout_seed)
-        engine = self.engine
-        workspace = engine.take_workspace()
-        try:
-            sequences, single = check(self, x, dt, lengths, h0, workspace)
-            loss, y = losses.get(loss), checks.plain("y", y)[None] if single else y
-            batch = self.make_batch(sequences, y, loss, sample_weight, missing)
-            objective = self.objective(batch, loss, class_weight, l1, l2)
-            found = engine.loss_and_grad(batch, objective, keep, workspace, dropout_seed, check=True)
-        finally:
-            engine.put_back(workspace)
-        return found.value, found.gradient  # type: ignore[return-value]
+    # --------------------------------------------------------------------------- targets, and what is minimised
 
     def make_batch(
         self,
@@ -365,55 +302,6 @@ class Network(Parameters):
         """Checked penalties, or None; see `loss_and_grad`."""
         return Penalty.read(self.layout, l1, l2)
 
-    @explained
-    def step(
-        self,
-        x_t: ArrayLike,
-        *,
-        dt: ArrayLike | None = None,
-        state: ArrayLike | None = None,
-        out: tuple[Array, Array] | None = None,
-    ) -> tuple[Array, Array]:
-        """One time step, for streams: ``(y_t, state)``.
-
-        The same as the sequence call: to the bit for layers with the flag ``bitwise_batch`` (`LTC`), else up to
-        rounding.  While theta does not change its prepared form is kept.  An error for models whose outputs depend on
-        later inputs (`Bidirectional`).
-
-        Parameters
-        ----------
-        x_t : (I,) array, or (B, I)
-        dt : number, or (B,) array for a batch, optional
-            Elapsed time since the step before.  Default 1.
-        state : (K,) or (B, K) array, optional
-            From the step before; default `initial_state`.
-        out : tuple of arrays (y_t, state), optional
-            Where to put the result, and what is returned: (O,) or (B, O), and (K,) or (B, K), of the model's dtype.
-            The state given may be the same array.  With it, and arrays of the model's dtype, nothing is allocated.
-        """
-        if not self.layer_stack.causal:
-            raise ValueError(
-                "`step` needs layers whose outputs depend on no later input (flag `causal`), got "
-                f"{next(layer for layer in self.layers if not layer.causal)!r}: call the model on whole sequences"
-            )
-        x = x_t
-        if type(x) is not np.ndarray or x.dtype != self.dtype:
-            x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})", True)
-        single = x.ndim == 1
-        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size or x.size == 0:
-            raise ValueError(f"`x_t` must be ({self.input_size},) or (B, {self.input_size}), got shape {x.shape}")
-        engine = self.engine
-        prepared, stream = engine.stream(1 if single else x.shape[0])
-        sequences = stream.read(x, dt, state, single)
-        engine.check(prepared, sequences.dt)
-        y, state, _ = engine.forward(prepared, sequences, None, stream.workspace)
-        engine.check_outputs(y, state, sequences.dt)
-        return stream.write(y, state, out, single)
-
-    trace = trace
-    predict = predict
-    predict_proba = predict_proba
-
     # ------------------------------------------------------------------------------------------- as an object
 
     def summary(self) -> str:
@@ -433,51 +321,6 @@ class Network(Parameters):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))}, dtype={self.dtype.name!r})"
 
-    if not TYPE_CHECKING:  # for which a model with `__getattr__` would have every attribute
-
-        def __getattr__(self, name: str) -> Any:
-            if name in habits.ATTRIBUTES:
-                raise AttributeError(f"`{name}` is nothing that a model has: {habits.ATTRIBUTES[name]}")
-            return super().__getattribute__(name)  # again, for its error: it may be that of a property
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if "engine" in vars(self):
-            self._check_settable(name)
-        if name == "return_sequences":
-            value = checks.boolean(name, value)
-        super().__setattr__(name, value)
-
-    def _check_settable(self, name: str) -> None:
-        """Refuse to set what a model is made of, and what looks like another name: it would have no effect."""
-        if name in STRUCTURE:
-            raise AttributeError(
-                f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"
-            )
-        if name in SETTABLE or name.startswith("_"):
-            return
-        if name == "config" or name in TRAITS or any(name in vars(layer) for layer in self.layers):
-            raise AttributeError(
-                f"`{name}` belongs to a layer and cannot be set: make a new model with it and copy the parameters "
-                "(new.theta = model.theta)"
-            )
-        known = getattr(type(self), name, None)
-        if isinstance(known, property) and known.fset is None:
-            raise AttributeError(
-                f"`{name}` of a model cannot be set: change what is in it, or all parameters by `theta`"
-            )
-        if name in habits.ATTRIBUTES and self.is_the_library_s():
-            raise AttributeError(f"`{name}` is nothing that a model has: {habits.ATTRIBUTES[name]}")
-        import difflib  # slow to import, and only errors need it
-
-        close = difflib.get_close_matches(name, SETTABLE, 1, cutoff=0.8)
-        if close and known is None and self.is_the_library_s():
-            raise AttributeError(f"`{name}` is nothing that a model has, did you mean `{close[0]}`?")
-
-    @classmethod
-    def is_the_library_s(cls) -> bool:
-        """False for a class that a user has derived, whose attributes are the user's own affair."""
-        return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
-
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         del state["engine"]
@@ -491,15 +334,3 @@ class Network(Parameters):
         except ImportError:  # where this is unpickled numba or the GPU may be missing
             self.backend = kernels.resolve("auto")
         self.engine = engines.make(self)
-
-
-def check_memory(memory: Memory) -> Memory:
-    """``memory`` if it is one of the two words."""
-    return checks.one_of("memory", memory, ("full", "low"))
-
-
-def _check_dropout_seed(seed: DropoutSeed) -> tuple[int, ...] | None:
-    """``seed`` as a tuple of ints, or None."""
-    if seed is None:
-        return None
-    return tuple(checks.integer("dropout_seed", s, 0) for s in (seed if isinstance(seed, tuple) else (seed,)))

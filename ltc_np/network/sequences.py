@@ -17,7 +17,7 @@ from .outputs import d_last_outputs, last_outputs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..base.types import Array, ArrayLike, Bools, Ints, Shape
+    from ..base.types import Array, ArrayLike, Bools, DropoutSeed, Ints, Memory, Shape
     from ..base.workspace import Workspace
     from .network import Network
 
@@ -185,3 +185,18 @@ def check(
     else:
         dt = checks.elapsed(dt, B, T, dtype, valid, single)
     return Sequences(x, dt, lengths, valid, check_state(network, "h0", h0, B, single)), single
+
+
+# ------------------------------------------------------------------------- how a call with a tape is to be made
+
+
+def check_memory(memory: Memory) -> Memory:
+    """``memory`` if it is one of the two words."""
+    return checks.one_of("memory", memory, ("full", "low"))
+
+
+def check_dropout_seed(seed: DropoutSeed) -> tuple[int, ...] | None:
+    """``seed`` as a tuple of ints, or None."""
+    if seed is None:
+        return None
+    return tuple(checks.integer("dropout_seed", s, 0) for s in (seed if isinstance(seed, tuple) else (seed,)))

@@ -11,7 +11,7 @@ import numpy as np
 from .. import losses, optim
 from ..base import checks
 from ..base.calls import explained
-from ..network.network import check_memory
+from ..network.sequences import check_memory
 from ..network.trained import Trained
 from ..optim.clip import Clip
 from . import loop

@@ -1,0 +1,60 @@
+"""One time step of a network: the method `step`.  What it keeps between calls is in `ltc_np.network.stream`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base import checks
+from ..base.calls import explained
+
+if TYPE_CHECKING:
+    from ..base.types import Array, ArrayLike
+    from .network import Network
+
+
+@explained
+def step(
+    self: Network,
+    x_t: ArrayLike,
+    *,
+    dt: ArrayLike | None = None,
+    state: ArrayLike | None = None,
+    out: tuple[Array, Array] | None = None,
+) -> tuple[Array, Array]:
+    """One time step, for streams: ``(y_t, state)``.
+
+    The same as the sequence call: to the bit for layers with the flag ``bitwise_batch`` (`LTC`), else up to
+    rounding.  While theta does not change its prepared form is kept.  An error for models whose outputs depend on
+    later inputs (`Bidirectional`).
+
+    Parameters
+    ----------
+    x_t : (I,) array, or (B, I)
+    dt : number, or (B,) array for a batch, optional
+        Elapsed time since the step before.  Default 1.
+    state : (K,) or (B, K) array, optional
+        From the step before; default `initial_state`.
+    out : tuple of arrays (y_t, state), optional
+        Where to put the result, and what is returned: (O,) or (B, O), and (K,) or (B, K), of the model's dtype.
+        The state given may be the same array.  With it, and arrays of the model's dtype, nothing is allocated.
+    """
+    if not self.layer_stack.causal:
+        raise ValueError(
+            "`step` needs layers whose outputs depend on no later input (flag `causal`), got "
+            f"{next(layer for layer in self.layers if not layer.causal)!r}: call the model on whole sequences"
+        )
+    x = x_t
+    if type(x) is not np.ndarray or x.dtype != self.dtype:
+        x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})", True)
+    single = x.ndim == 1
+    if x.ndim not in (1, 2) or x.shape[-1] != self.input_size or x.size == 0:
+        raise ValueError(f"`x_t` must be ({self.input_size},) or (B, {self.input_size}), got shape {x.shape}")
+    engine = self.engine
+    prepared, stream = engine.stream(1 if single else x.shape[0])
+    sequences = stream.read(x, dt, state, single)
+    engine.check(prepared, sequences.dt)
+    y, state, _ = engine.forward(prepared, sequences, None, stream.workspace)
+    engine.check_outputs(y, state, sequences.dt)
+    return stream.write(y, state, out, single)
