@@ -103,6 +103,18 @@ class Clip(NamedTuple):
     norm: float
     per_array: bool = False
 
+    @classmethod
+    def read(cls, clip_norm: float | None, clip_array_norm: float | None) -> Clip | None:
+        """What `fit` was given by these names, None for neither."""
+        if clip_norm is not None and clip_array_norm is not None:
+            got = f"{checks.brief(clip_norm)} and {checks.brief(clip_array_norm)}"
+            raise ValueError(f"`clip_norm` and `clip_array_norm` must not be given both, got {got}: choose one")
+        if clip_norm is not None:
+            return cls(checks.number("clip_norm", clip_norm, low_open=True))
+        if clip_array_norm is not None:
+            return cls(checks.number("clip_array_norm", clip_array_norm, low_open=True), per_array=True)
+        return None
+
     def __call__(self, grad: Array, layout: Layout) -> None:
         """Clip the flat gradient of a layout in place."""
         if self.per_array:

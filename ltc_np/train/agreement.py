@@ -1,4 +1,4 @@
-"""What must be the same on every rank of a training, in words that can be compared."""
+"""Whether several ranks can train together: what all of them must have, and what must be the same on each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import losses
 from ..base.version import __version__
+from .measures import check_mergeable
 from .ranks import SAME_DATA
 from .stream import is_stream
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..base.types import Ints
+    from ..metrics.base import Metric
+    from ..network.network import Network
     from .ranks import Alone
 
 # Each rank may have its own: what belongs to its data, and what it shows.
@@ -42,6 +45,21 @@ def check_arguments(ranks: Alone, arguments: Mapping[str, Any]) -> None:
     elif not ranks.shares:
         words |= {name: _print(arguments[name]) for name in SAME_DATA}
     ranks.check_same(words)
+
+
+def check_ranks(ranks: Alone, model: Network, measures: dict[str, Metric], group_by_length: bool) -> None:
+    """Refuse what several ranks cannot compute together."""
+    if ranks.size == 1:
+        return
+    check_mergeable(measures)
+    layer = next((layer for layer in model.layers if layer.batch_statistics), None)
+    if layer is not None:
+        raise ValueError(
+            f"`comm` needs layers without statistics of a batch, which no rank has as a whole, got {layer!r}: take "
+            "LayerNorm, or train on one rank"
+        )
+    if ranks.shares and group_by_length:
+        raise ValueError("`group_by_length` must be False with `shares`: no rank knows the lengths of others, got True")
 
 
 def _plain(value: Any) -> str:

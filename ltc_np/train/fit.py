@@ -1,8 +1,7 @@
-"""`fit`: its arguments, and what is wrong with them."""
+"""`fit`: its arguments, checked, and made into a plan that `loop` carries out."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,27 +11,25 @@ from .. import losses, optim
 from ..base import checks
 from ..base.calls import explained
 from ..network.sequences import check_memory
-from ..network.trained import Trained
 from ..optim.clip import Clip
 from . import loop
-from .agreement import check_arguments
+from .agreement import check_arguments, check_ranks
 from .arguments import Arguments, split
 from .best_weights import BestWeights
 from .callbacks import as_callbacks
 from .checkpoints import open_folder
-from .division import Division
+from .given import Reader, check_arrays, check_stream, read_validation
 from .loop import Plan
-from .measures import check_measures, check_mergeable, read_metrics
-from .monitor import MODES, Monitor
-from .position import Position
+from .measures import read_metrics
+from .monitor import of_best_weights
+from .position import Position, beginning
 from .progress import check_verbose
 from .ranks import across_ranks
 from .run import Run, Settings
 from .saved import Resumed
-from .scales import ADAPT_FIRST, loss_unit, take_scales, warn_of_scales
-from .sources import Shuffled, check_balanced, data_of
-from .stream import NO_DATA, Stream, is_stream
-from .times import warn_of_times
+from .scales import loss_unit, take_scales
+from .sources import Shuffled
+from .stream import NO_DATA, is_stream
 
 if TYPE_CHECKING:
     from ..base.types import (
@@ -54,6 +51,7 @@ if TYPE_CHECKING:
     from ..optim.base import Optimizer
     from .callbacks.base import Callbacks
     from .history import History
+    from .stream import Stream
 
 
 @explained
@@ -288,7 +286,7 @@ def fit(
     initial_epoch = checks.integer("initial_epoch", initial_epoch, 0)
     if epochs <= initial_epoch:
         raise ValueError(f"`epochs` must be larger than `initial_epoch` = {initial_epoch}, got {epochs}")
-    clip = _clip(clip_norm, clip_array_norm)
+    clip = Clip.read(clip_norm, clip_array_norm)
     optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
     callbacks = [callback for callback in as_callbacks(callbacks) if ranks.first or not callback.first_rank_only]
     verbose = verbose if ranks.first else 0
@@ -298,79 +296,47 @@ def fit(
     newest = None if folder is None else ranks.at_first(folder.newest)
     resumed = None if newest is None else Resumed.read(newest, model)
     if resumed is None:
-        start = ranks.at_first(lambda: _start(model.trained, initial_epoch, seed))
+        start = ranks.at_first(lambda: beginning(model.trained, initial_epoch, seed))
         start = start._replace(loss=losses.identity(loss))
         at = Position(initial_epoch)
     else:
         at, start = resumed.saved.position, resumed.trained._replace(callbacks=resumed.saved.callbacks)
         initial_epoch = at.epoch
     measures = read_metrics(metrics, model, loss)
-    if ranks.size > 1:
-        check_mergeable(measures)
-        _check_ranks(model, ranks.shares, group_by_length)
-    given, held = Arguments(x, y, dt, lengths, sample_weight), _validation(validation_data)
+    check_ranks(ranks, model, measures, group_by_length)
+    given, held = Arguments(x, y, dt, lengths, sample_weight), read_validation(validation_data)
+    reader = Reader(model, loss, missing, measures, ranks)
+    source: Shuffled | Stream
     sizes: dict[str, Any]
     if is_stream(x):
-        _check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight)
-        if standardize:
-            raise ValueError(f"`standardize` must be False with an `x` that gives batches, got True: {ADAPT_FIRST}")
-
-        def look(batches):
-            check_measures(measures, model, batches, whole=False)
-            if ranks.first:
-                warn_of_scales(model, batches, loss)
-                warn_of_times(batches)
-
-        source = Stream(model, x, steps_per_epoch, loss, missing, look, ranks)
-        whole, sizes = NO_DATA, {"steps_per_epoch": source.batches}
+        check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight, standardize)
+        source, seen = reader.stream(x, steps_per_epoch), None
+        sizes = {"steps_per_epoch": source.batches}
     else:
-        if steps_per_epoch is not None:
-            got, of_list = checks.brief(steps_per_epoch), "; a list is data: of batches give `lambda epoch: batches`"
-            rule = "`steps_per_epoch` is for an `x` that gives batches"
-            raise ValueError(f"{rule}, got {got}{of_list if isinstance(x, list) else ''}")
-        if y is None:
-            of_list = ": of batches give `lambda epoch: batches`" if isinstance(x, (list, tuple)) else ""
-            raise TypeError(f"`y` must be given with an `x` that gives no batches, got None{of_list}")
+        check_arrays(given, steps_per_epoch, validation_split, held)
         if validation_split is not None:
-            if held is not None:
-                raise ValueError("`validation_split` and `validation_data` must not be given both: choose one")
             given, held = split(given, validation_split)
-        train = data_of(model, given, loss, missing, not ranks.shares)
-        division = Division(ranks, train.count, batch_size, drop_last)
-        if not division.batches:
-            raise ValueError(
-                f"`batch_size` must be at most the {division.count} sequences with `drop_last`, got {batch_size}"
-            )
-        check_balanced(class_weight, train)
-        seen = train.sample()
-        if tbptt is not None:
-            _check_tbptt(model, seen)
-        check_measures(measures, model, seen, whole=seen is train and not ranks.shares)
-        source = Shuffled(train, division, shuffle, group_by_length)
-        whole = seen.whole
+        source, seen = reader.shuffled(given, batch_size, drop_last, shuffle, group_by_length, class_weight, tbptt)
         sizes = {
-            "sequences": division.count, "time steps": max(ranks.every(train.steps)), "batch_size": batch_size,
-            "drop_last": drop_last, "shuffle": shuffle, "group_by_length": group_by_length, "tbptt": tbptt,
+            "sequences": source.division.count, "time steps": max(ranks.every(source.data.steps)),
+            "batch_size": batch_size, "drop_last": drop_last, "shuffle": shuffle, "group_by_length": group_by_length,
+            "tbptt": tbptt,
         }  # fmt: skip
     same = sizes | {"loss": losses.identity(loss), "metrics": tuple(measures)}
     if resumed is not None:
         drawn = seed is None or isinstance(seed, np.random.Generator)
         resumed.check(model, optimizer, None if drawn else checks.seed("seed", seed), same)
         resumed.give(model, optimizer)
-    if not is_stream(x):
+    if isinstance(source, Shuffled):
         if standardize and initial_epoch == 0 and resumed is None:
-            take_scales(model, train, ranks)
+            take_scales(model, source.data, ranks)
             ranks.share_start(model, optimizer)  # the last digits, if processors are of different kinds
-        if ranks.first:
-            warn_of_scales(model, seen, loss)
-            warn_of_times(seen)
+        reader.warn(seen)
+    whole = NO_DATA if seen is None else seen.whole
     objective = model.objective(whole, loss, class_weight, l1, l2, ranks.counts)._replace(unit=loss_unit(model, loss))
     validation = None
     if held is not None:
-        with _of_validation("validation_data" if validation_split is None else "validation_split"):
-            validation = data_of(model, held, loss, missing, not ranks.shares)
-            sample = validation.sample()
-            check_measures(measures, model, sample, whole=sample is validation and not ranks.shares)
+        validation = reader.validation(held, "validation_data" if validation_split is None else "validation_split")
     settings = Settings(
         objective, optimizer, clip, batch_size, tbptt, keep, measures, callbacks, start.seed, start.number
     )  # fmt: skip
@@ -380,113 +346,9 @@ def fit(
     for callback in callbacks:
         callback.model, callback.optimizer = model, optimizer
         callback.measured, callback.initial_epoch = measured, initial_epoch
-    watched = _monitor(monitor, monitor_mode, measured)
+    watched = of_best_weights(monitor, monitor_mode, measured)
     plan = Plan(source, validation, validation_every, epochs, verbose, start, same, folder, resumed)
     best = partial(BestWeights, model, watched, keep_best, start.loss, initial_epoch)
     run = Run(model, settings, at, ranks)
     history = loop.finished(plan, best)
     return loop.train(run, plan, best) if history is None else history
-
-
-def _check_ranks(model, shares, group_by_length):
-    """Refuse what cannot be computed on several ranks."""
-    layer = next((layer for layer in model.layers if layer.batch_statistics), None)
-    if layer is not None:
-        raise ValueError(
-            f"`comm` needs layers without statistics of a batch, which no rank has as a whole, got {layer!r}: take "
-            "LayerNorm, or train on one rank"
-        )
-    if shares and group_by_length:
-        raise ValueError("`group_by_length` must be False with `shares`: no rank knows the lengths of others, got True")
-
-
-def _start(trained, initial_epoch, seed):
-    """`Trained` of the beginning of a training; ``trained`` is the model's own."""
-    seed = checks.seed("seed", seed)
-    if trained is None or initial_epoch == 0:
-        number = 0 if trained is None else trained.number + 1
-        seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed
-        return Trained(initial_epoch, seed, number)
-    start = trained._replace(epochs=initial_epoch, seed=trained.seed if seed is None else seed)
-    if trained.epochs == initial_epoch:
-        return start
-    checks.warn(
-        f"`initial_epoch` is {initial_epoch}, but the model has been trained for {trained.epochs} epochs: callbacks "
-        "begin anew, instead of going on as they were then"
-    )
-    return start._replace(callbacks=())
-
-
-def _monitor(name, mode, measured):
-    """The `Monitor` of the best weights, None if there is nothing to monitor."""
-    checks.one_of("monitor_mode", mode, MODES)
-    if name is None:
-        name = "val_loss"
-        if name not in measured:
-            return None
-    return Monitor(name, mode, measured)
-
-
-def _clip(clip_norm, clip_array_norm):
-    """The arguments as a `Clip`, None without."""
-    if clip_norm is not None and clip_array_norm is not None:
-        got = f"{checks.brief(clip_norm)} and {checks.brief(clip_array_norm)}"
-        raise ValueError(f"`clip_norm` and `clip_array_norm` must not be given both, got {got}: choose one")
-    if clip_norm is not None:
-        return Clip(checks.number("clip_norm", clip_norm, low_open=True))
-    if clip_array_norm is not None:
-        return Clip(checks.number("clip_array_norm", clip_array_norm, low_open=True), per_array=True)
-    return None
-
-
-def _check_tbptt(model, data):
-    """Refuse what cannot be cut into chunks of steps."""
-    if not model.return_sequences:
-        raise ValueError("`tbptt` needs a model that gives an output at every step, got one of return_sequences=False")
-    for layer in model.layers:
-        if not layer.causal:
-            raise ValueError(f"`tbptt` needs layers whose flag `causal` is True, got {layer!r}")
-    B, T, shape = data.count, data.steps, data.whole.target.shape
-    if shape[1:2] != (T,):
-        raise ValueError(f"`y` must be (B, T, ...) = ({B}, {T}, ...) with `tbptt`, got shape {shape}")
-
-
-def _check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight):
-    """Refuse what is for data that are at hand as a whole."""
-    others = given._asdict() | {"validation_split": validation_split, "tbptt": tbptt}
-    del others["x"]
-    for name, value in others.items():
-        if value is not None:
-            hint = f": a batch is (x, y) or a dict, which may have {name}" if name in Arguments._fields else ""
-            raise ValueError(f"`{name}` must be left out where `x` gives batches, got {checks.brief(value)}{hint}")
-    for name, value in (("drop_last", drop_last), ("group_by_length", group_by_length)):
-        if value:
-            raise ValueError(f"`{name}` must be left out where `x` gives batches, got True")
-    check_balanced(class_weight, None)
-
-
-def _validation(data):
-    """`Arguments` of ``validation_data``, None for None."""
-    if data is None:
-        return None
-    if isinstance(data, (tuple, list)) and len(data) == 2:
-        data = dict(zip(("x", "y"), data, strict=True))
-    known = Arguments._fields
-    rule = f"`validation_data` must be (x, y), or a dict with x, y and maybe {', '.join(known[2:])}"
-    if not isinstance(data, dict):
-        more = isinstance(data, (tuple, list)) and len(data) > 2
-        hint = ": say in a dict what the third one is" if more else ""
-        got = f"a {type(data).__name__} of {len(data)}" if isinstance(data, (tuple, list)) else checks.brief(data)
-        raise (ValueError if isinstance(data, (tuple, list)) else TypeError)(f"{rule}, got {got}{hint}")
-    if not {"x", "y"} <= set(data) <= set(known):
-        raise ValueError(f"{rule}, got a dict with {', '.join(map(str, data)) or 'nothing'}")
-    return Arguments(**data)
-
-
-@contextmanager
-def _of_validation(argument):
-    """Errors say that it is the data of validation that do not fit."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"`{argument}`: {error}") from None

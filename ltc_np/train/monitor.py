@@ -77,3 +77,13 @@ class Monitor:
             )
         best = state.get("best")
         self.best = None if best is None else checks.number("state['best']", best, -math.inf)
+
+
+def of_best_weights(name: str | None, mode: MonitorMode, measured: Measured) -> Monitor | None:
+    """The `Monitor` of the best weights, None if there is nothing to monitor."""
+    checks.one_of("monitor_mode", mode, MODES)
+    if name is None:
+        name = "val_loss"
+        if name not in measured:
+            return None
+    return Monitor(name, mode, measured)

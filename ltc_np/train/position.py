@@ -1,11 +1,16 @@
-"""Where a training is."""
+"""Where a training begins, and where it is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from ..base import checks
+from ..network.trained import Trained
+
 if TYPE_CHECKING:
-    from ..base.types import Array
+    from ..base.types import Array, Seed
 
 
 class Position(NamedTuple):
@@ -36,3 +41,21 @@ class Position(NamedTuple):
     def is_inside(self) -> bool:
         """Whether the epoch has begun."""
         return self.batch > 0 or self.chunk > 0
+
+
+def beginning(trained: Trained | None, initial_epoch: int, seed: Seed) -> Trained:
+    """`Trained` of the beginning of a training; ``trained`` is the model's own."""
+    given = checks.seed("seed", seed)
+    if trained is None or initial_epoch == 0:
+        number = 0 if trained is None else trained.number + 1
+        if given is None:
+            given = int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]  # an int, if none is given
+        return Trained(initial_epoch, given, number)
+    start = trained._replace(epochs=initial_epoch, seed=trained.seed if given is None else given)
+    if trained.epochs == initial_epoch:
+        return start
+    checks.warn(
+        f"`initial_epoch` is {initial_epoch}, but the model has been trained for {trained.epochs} epochs: callbacks "
+        "begin anew, instead of going on as they were then"
+    )
+    return start._replace(callbacks=())
