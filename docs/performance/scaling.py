@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ltc_np.train.ranks import FLAGS
+
 FILE = Path(__file__).with_suffix(".json")
 STEPS, SIZES, BATCHES, PER_RANK, TOTAL = 64, (344, 4096, 65536, 1 << 20), (8, 32, 128), 64, 128
 # A cluster as people have it, assumed: seconds a message, and a byte (100 Gbit/s).
@@ -84,8 +86,8 @@ def fitted(one, two):
 
 
 def summed(p, parameters, alpha, beta):
-    """Seconds of an Allreduce on p ranks: 2 log2 p messages, of 2 (p - 1) / p of the numbers in all."""
-    return 0.0 if p == 1 else 2 * math.ceil(math.log2(p)) * alpha + 2 * (p - 1) / p * beta * 8 * (parameters + 6)
+    """Seconds of the sum of gradients on p ranks: 2 log2 p messages, of 2 (p - 1) / p of the numbers in all."""
+    return 0.0 if p == 1 else 2 * math.ceil(math.log2(p)) * alpha + 2 * (p - 1) / p * beta * 8 * (parameters + FLAGS)
 
 
 def predicted(p, batch, found, alpha, beta):

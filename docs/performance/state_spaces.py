@@ -10,12 +10,11 @@ polynomials need.  JAX is looked at if it is installed.
 import argparse
 import importlib.util
 import statistics
-import time
 
 import numpy as np
 
 from ltc_np import S4D, LiquidS4, Model, set_num_threads
-from ltc_np.bench.rates import multiply_add_rate, processor_seconds
+from ltc_np.bench.rates import multiply_add_rate, processor_seconds, times
 
 # Of a mode and step: forward, and with gradients (which runs forward twice).
 COUNTS = {"S4D": (8, 30), "discrete": (10, 38), "exact": (61, 215)}
@@ -29,13 +28,7 @@ def layer(form, states, channels):
 
 def seconds(function, runs):
     """The median time of a call."""
-    function()
-    found = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        function()
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+    return statistics.median(times(function, runs))
 
 
 def shares(runs, states=32, channels=64, T=1024, B=32):

@@ -81,6 +81,29 @@ def row_of(stream, step):
     return (7 * stream + step) % 64
 
 
+def in_threads(work, n_threads):
+    """Run ``work(k, barrier)`` in so many threads; the first error of one ends who waits at the barrier, and is raised.
+
+    The barrier is one for all of them, so that they can begin at the same moment when each is ready.
+    """
+    barrier, errors = threading.Barrier(n_threads), []
+
+    def run(k):
+        try:
+            work(k, barrier)
+        except BaseException as error:
+            errors.append(error)
+            barrier.abort()
+
+    workers = [threading.Thread(target=run, args=(k,)) for k in range(n_threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if errors:
+        raise errors[0]
+
+
 def load(model, streams, n_threads, seconds):
     """Step the streams by so many threads for so long."""
     x, K = list(rows(model.dtype)), model.state_size
@@ -88,34 +111,24 @@ def load(model, streams, n_threads, seconds):
     y = np.empty((streams, model.output_size), model.dtype)
     outs = [(y[k], states[k]) for k in range(streams)]
     owned = [range(streams * k // n_threads, streams * (k + 1) // n_threads) for k in range(n_threads)]
-    rounds, latencies, barrier = [0] * n_threads, [Latencies() for _ in range(n_threads)], threading.Barrier(n_threads)
-    began, errors, clock = [], [], time.perf_counter_ns
+    rounds, latencies = [0] * n_threads, [Latencies() for _ in range(n_threads)]
+    began, clock = [], time.perf_counter_ns
 
-    def work(me):
-        try:
-            add, step = latencies[me].add, model.step
-            step(x[0], out=(np.empty(model.output_size, model.dtype), np.empty(K, model.dtype)))  # prepares the thread
-            if barrier.wait() == 0:
-                began.append(clock())
-            end = clock() + seconds * 1e9
-            while clock() < end:
-                for stream in owned[me]:
-                    row, out = x[row_of(stream, rounds[me])], outs[stream]
-                    start = clock()
-                    step(row, state=out[1], out=out)
-                    add(clock() - start)
-                rounds[me] += 1
-        except BaseException as error:
-            errors.append(error)
-            barrier.abort()
+    def work(me, barrier):
+        add, step = latencies[me].add, model.step
+        step(x[0], out=(np.empty(model.output_size, model.dtype), np.empty(K, model.dtype)))  # prepares the thread
+        if barrier.wait() == 0:
+            began.append(clock())
+        end = clock() + seconds * 1e9
+        while clock() < end:
+            for stream in owned[me]:
+                row, out = x[row_of(stream, rounds[me])], outs[stream]
+                start = clock()
+                step(row, state=out[1], out=out)
+                add(clock() - start)
+            rounds[me] += 1
 
-    workers = [threading.Thread(target=work, args=(k,)) for k in range(n_threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if errors:
-        raise errors[0]
+    in_threads(work, n_threads)
     for other in latencies[1:]:
         latencies[0].join(other)
     return Load(latencies[0], rounds, owned, states, (clock() - began[0]) / 1e9)

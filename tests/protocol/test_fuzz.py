@@ -36,16 +36,15 @@ def test_every_registered_layer_is_drawn():
     assert set(MAKERS) | AROUND == set(LAYERS)
 
 
+def run(family, **more):
+    """Check cases of a family; a function for Hypothesis may not be one that pytest finds."""
+    settings(options, **more)(given(cases(family, BACKENDS))(lambda case: check(case)))()
+
+
 @each
 def test_numbers(family, trust):
     """The same cases every time."""
-
-    @settings(options, max_examples=FEW, derandomize=True)
-    @given(cases(family, BACKENDS))
-    def run(case):
-        check(case)
-
-    run()
+    run(family, max_examples=FEW, derandomize=True)
     assert COUNTS["cases"] >= FEW
     for what, share in SHARES.items():
         assert COUNTS[what] >= share * COUNTS["cases"], what
@@ -56,10 +55,6 @@ def test_numbers(family, trust):
 @pytest.mark.fuzz
 @each
 def test_many_numbers(family, trust):
-    @settings(options, max_examples=MANY, print_blob=True)
-    @given(cases(family, BACKENDS))
-    def run(case):
-        check(case)
-
-    run()
+    """New cases every time."""
+    run(family, max_examples=MANY, print_blob=True)
     record(trust, family, "new ones")

@@ -29,7 +29,8 @@ from ltc_np import (
     MixedMemory,
     Model,
     load,
-)
+)  # fmt: skip
+from ltc_np.bench.streams import in_threads
 
 B, T, I = 36, 7, 3  # large enough for pieces on several threads where that is forced; all sizes differ
 
@@ -151,22 +152,12 @@ def share_among_threads():
 
 def together(jobs, patience=100):
     """Run functions in threads that begin at the same moment; the first error, if there is one."""
-    barrier, errors = threading.Barrier(len(jobs)), []
 
-    def run(job):
-        try:
-            barrier.wait(patience)
-            job()
-        except BaseException as error:
-            errors.append(error)
+    def work(k, barrier):
+        barrier.wait(patience)
+        jobs[k]()
 
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    in_threads(work, len(jobs))
 
 
 def shared_models(backend, n_threads, rounds, switch=1e-5):

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from ltc_np import LTC, Adam, AutoNCP, Dense, Dropout, EarlyStopping, Model, ReduceLROnPlateau
+from support.trainings import left_behind
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(12, 5, 2))
@@ -32,12 +33,7 @@ def train(folder=None, epochs=EPOCHS, **options):
         X, Y, validation_data=(X[:5], Y[:5] - 0.4 * X[:5]), metrics=["mae"], epochs=epochs, batch_size=4, tbptt=2,
         optimizer=optimizer, callbacks=callbacks, seed=3, verbose=0, **options,
     )  # fmt: skip
-    state = optimizer.state()
-    return repr((
-        model.theta.tobytes(), model.best.epoch, model.best.theta.tobytes(), model.trained, state.pop("t"),
-        {name: moment.tobytes() for name, moment in state.items()}, optimizer.lr, dict(history), history.epoch,
-        history.val_epoch, history.best_epoch, history.stopped,
-    ))  # fmt: skip
+    return left_behind(model, optimizer, history)
 
 
 def forked(work):

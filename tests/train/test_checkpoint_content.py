@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from support.trainings import Cut, Cuts, left_behind
 
 from ltc_np import (
     LTC,
@@ -34,30 +35,8 @@ CLASSES = rng.integers(0, 2, (20, 6))
 OPTIONS = {"epochs": 3, "batch_size": 6, "seed": 3, "verbose": 0}
 
 
-class Cut(Exception):
-    pass
-
-
-class Cuts(Callback):
-    def __init__(self, step):
-        self.step = step
-
-    def on_batch_end(self, step, logs):
-        if step == self.step:
-            raise Cut
-
-
 def small(outputs=2, **options):
     return LTCRNN(AutoNCP(7, outputs), 2, seed=0, backend="numpy", **options)
-
-
-def text(model, optimizer, history):
-    moments = {name: np.asarray(values).tobytes() for name, values in optimizer.state().items()}
-    best = model.best and (model.best.epoch, model.best.theta.tobytes(), str(model.best.buffers))
-    return repr((
-        model.theta.tobytes(), model.buffer_vector.tobytes(), optimizer.lr, moments, best, model.trained, dict(history),
-        history.epoch, history.val_epoch, history.best_epoch, history.stopped,
-    ))  # fmt: skip
 
 
 def parted(folder, make=small, cuts=(4, 6), optimizer=lambda: Adam(0.05), every=1, **options):
@@ -79,7 +58,7 @@ def parted(folder, make=small, cuts=(4, 6), optimizer=lambda: Adam(0.05), every=
                 history = model.fit(x, y, optimizer=now, **OPTIONS | own)
             except Cut:
                 continue
-            found.append(text(model, now, history))
+            found.append(left_behind(model, now, history))
     return found
 
 
@@ -376,7 +355,7 @@ def test_on_a_card(tmp_path, emulator):
         layers = LTC(AutoNCP(6, 2, seed=1), ode_unfolds=1), Dense(2)
         model, optimizer = Model(*layers, input_dim=2, seed=0, backend="cuda"), Adam(0.05)
         history = model.fit(X[:4, :4], Y[:4, :4], optimizer=optimizer, **OPTIONS | options | more)
-        return text(model, optimizer, history)
+        return left_behind(model, optimizer, history)
 
     whole = part()
     assert part(checkpoint=tmp_path, every=1, keep_last=9) == whole

@@ -5,13 +5,13 @@ import re
 
 import numpy as np
 import pytest
+from support.trainings import Cut, Cuts, left_behind
 
 from ltc_np import (
     LTC,
     SGD,
     Adam,
     AutoNCP,
-    Callback,
     Dense,
     Dropout,
     EarlyStopping,
@@ -30,21 +30,6 @@ HELD = {"x": X[:7], "y": Y[:7] - 0.4 * X[:7]}
 def network(seed=0, units=8):
     layers = LTC(AutoNCP(units, 4)), Dropout(0.2), Dense(2)
     return Model(*layers, input_dim=2, seed=seed, backend="numpy")
-
-
-class Cut(Exception):
-    """What ends a training as a crash would."""
-
-
-class Cuts(Callback):
-    """Ends training after some step, with an error."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def on_batch_end(self, step, logs):
-        if step == self.step:
-            raise Cut
 
 
 OPTIONS = {
@@ -66,17 +51,6 @@ def trained(folder=None, cut=None, model=None, resume=True, **options):
     return model, optimizer, history
 
 
-def text(model, optimizer, history):
-    """All that a training leaves behind but the seconds, to the bit."""
-    best, state = model.best, optimizer.state()
-    return repr((
-        model.theta.tobytes(), model.buffer_vector.tobytes(), optimizer.lr, optimizer.epoch,
-        {name: np.asarray(values).tobytes() for name, values in state.items()},
-        None if best is None else best._replace(theta=best.theta.tobytes()), model.trained,
-        dict(history), history.epoch, history.val_epoch, history.best_epoch, history.stopped,
-    ))  # fmt: skip
-
-
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -85,12 +59,12 @@ def names(folder):
 @pytest.mark.parametrize("every", [None, 1, 5])
 def test_a_training_that_is_cut_off_goes_on_with_the_same_bits(every, tbptt, tmp_path):
     """In the first epoch, in the middle of a batch with tbptt, at borders of epochs, several times."""
-    whole = text(*trained(tbptt=tbptt))
+    whole = left_behind(*trained(tbptt=tbptt))
     for cut in (0, 1, 7, 8, 11, 15, None):
         found = trained(tmp_path, cut, every=every, tbptt=tbptt)
-    assert text(*found) == whole
+    assert left_behind(*found) == whole
     again = trained(tmp_path, every=every, tbptt=tbptt)  # nothing is left to be done
-    assert text(*again) == whole
+    assert left_behind(*again) == whole
 
 
 def test_the_last_ones_are_kept_and_a_checkpoint_is_a_model(tmp_path):
