@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from support.exported import LAYERS, MAKERS, I, features, made, random_model
 
-from ltc_np import GRU, LTC, S4D, AutoNCP, Bidirectional, CfC, Dense, Model, SpikingLIF, Standardize
+from ltc_np import GRU, LTC, S4D, AutoNCP, Bidirectional, CfC, Dense, LrcSSM, Model, SpikingLIF, Standardize
+from ltc_np.base.layout import raw
 from ltc_np.export.lower import program
 from ltc_np.export.lower.layers import LOWERINGS
 from ltc_np.export.program import Apply, Map, Number, Total, statements
@@ -79,6 +80,17 @@ def test_single_precision_is_enough(name, rng):
         dt = (0.3 * rng.exponential(size=2) * (t % 10 > 0)).astype(np.float32)
         y = double.step(x, dt)
         np.testing.assert_allclose(single.step(x, dt), y, rtol=0, atol=1e-5 * max(1, np.abs(y).max()))
+
+
+def test_a_narrow_symmetric_elastance_keeps_its_digits(rng):
+    """In steps as long as it makes the units slow.  A difference of sigmoids would be noise."""
+    model = Model(LrcSSM(5, elastance="symmetric", check_stability="off"), input_dim=I, seed=1, dtype="float32")
+    model.params["elastance_shift"] = raw(np.full(5, 1e-6), "softplus")
+    found = program(model)
+    single, double = Machine(found, 2, np.float32), Machine(found, 2)
+    for _ in range(3):
+        x, dt = rng.standard_normal((2, I)).astype(np.float32), np.full(2, 1e6, np.float32)
+        np.testing.assert_allclose(single.step(x, dt), double.step(x, dt), rtol=1e-5)
 
 
 def keys(expr):

@@ -140,8 +140,7 @@ def _parameters(model, rng, powers, steep, spread):
     for entry in model.layout.entries:
         name, shape = entry.name.rpartition(".")[2], entry.shape
         if entry.positivity is not None:
-            own = (-1, 1) if name == "elastance_shift" else powers
-            positive = np.maximum(_between(rng, own, shape), entry.bound)
+            positive = np.maximum(_between(rng, powers, shape), entry.bound)
             values[entry.name] = raw(positive, entry.positivity)
         elif name.endswith("sigma"):
             values[entry.name] = rng.choice([-1, 1], shape) * _between(rng, (-2, steep), shape)

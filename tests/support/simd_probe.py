@@ -1,6 +1,8 @@
 """Small kernels through which the tests reach the functions of `ltc_np.kernels.cpu.simd`."""
 
+from ltc_np.kernels.codes import SYMMETRIC
 from ltc_np.kernels.cpu import simd
+from ltc_np.kernels.cpu.elastance import d_elastance_of, elastance_of, gap
 from ltc_np.kernels.cpu.jit import kernel
 from ltc_np.kernels.cpu.simd import add_sums, fma, fnma, lane_sum, load, splat, store
 
@@ -60,3 +62,16 @@ def sums(a, b, row):
     va, vb = load(a, 0), load(b, 0)
     add_sums(row, 2, va, vb, va * va, va * vb)
     return lane_sum(va)
+
+
+@kernel
+def symmetric_elastance(a, shift, found):
+    """found (3, size): the elastance and its derivatives by a and by shift; size is a multiple of 64 bytes."""
+    one = a.dtype.type(1)
+    for i in range(0, a.size, 64 // a.itemsize):
+        delta = load(shift, i)
+        epsilon, s, r = elastance_of(SYMMETRIC, load(a, i), delta, gap(delta), one)
+        d_a, d_shift = d_elastance_of(epsilon, s, r, splat(one))
+        store(found, i, epsilon)
+        store(found, a.size + i, d_a)
+        store(found, 2 * a.size + i, d_shift)

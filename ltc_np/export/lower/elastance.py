@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..program import apply
 
 if TYPE_CHECKING:
@@ -16,4 +18,4 @@ def elastance_of(elastance: Elastance, p: Arrays, a: Expr) -> Expr:
     if elastance == "asymmetric":
         return apply("sigmoid", a)
     shift = p["elastance_shift"]
-    return apply("sigmoid", a + shift) - apply("sigmoid", a - shift)
+    return apply("sigmoid", a + shift) * apply("sigmoid", shift - a) * -np.expm1(-2 * shift)

@@ -3,24 +3,32 @@
 from ..codes import ASYMMETRIC, SYMMETRIC
 from .activations import clean_sigmoid
 from .jit import helper
-from .simd import fnma, splat_like
+from .simd import expm1, fnma, neg, splat_like
 
 
 @helper
-def elastance_of(kind, a, shift, one):
-    """Of its argument a: the elastance, and the sigmoids that it consists of, which `d_elastance_of` takes."""
+def gap(shift):
+    """1 - exp(-2 shift), a factor of a symmetric elastance that is made once for each neuron."""
+    return neg(expm1(neg(shift + shift)))
+
+
+@helper
+def elastance_of(kind, a, shift, factor, one):
+    """Of its argument a; ``factor`` is the `gap` of ``shift``.
+
+    The elastance, and two sigmoids, or 1 in their place: `d_elastance_of` takes all three.
+    """
+    c = splat_like(one, a)
     if kind == ASYMMETRIC:
         s = clean_sigmoid(a, one)
-        return s, s, s - s
+        return s, s, c
     if kind == SYMMETRIC:
-        s, r = clean_sigmoid(a + shift, one), clean_sigmoid(a - shift, one)
-        return s - r, s, r
-    c = splat_like(one, a)
-    return c, c, c - c
+        s, r = clean_sigmoid(a + shift, one), clean_sigmoid(shift - a, one)
+        return s * r * factor, s, r
+    return c, c, c
 
 
 @helper
-def d_elastance_of(s, r, d_epsilon):
-    """Adjoint of `elastance_of`: d_a and d_shift.  Where there is no sigmoid, s (1 - s) is 0."""
-    d_s, d_r = d_epsilon * fnma(s, s, s), d_epsilon * fnma(r, r, r)
-    return d_s - d_r, d_s + d_r
+def d_elastance_of(epsilon, s, r, d_epsilon):
+    """Adjoint of `elastance_of`: d_a and d_shift, which means nothing where there is no shift."""
+    return d_epsilon * (epsilon * (r - s)), d_epsilon * (fnma(s, s, s) + fnma(r, r, r))

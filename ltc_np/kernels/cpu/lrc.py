@@ -8,6 +8,7 @@ import numpy as np
 
 from ..codes import LOG2E
 from . import lrc_lanes, lrc_posts
+from .elastance import gap
 from .jit import helper, kernel
 from .lrc_lanes import synapse_sums
 from .lrc_neuron import KEPT
@@ -15,7 +16,8 @@ from .tiles import backward, forward, padded_units
 
 __all__ = ["Circuit", "backward", "forward"]
 
-# Parameters of a neuron and of a synapse, in the order in which kernels take them and their gradients.
+# Parameters of a neuron and of a synapse, in the order in which kernels take them and their gradients; a neuron's last
+# one is followed by its `gap`.
 NEURON = ("gleak", "vleak", "elastance_b", "elastance_v", "elastance_shift")
 SYNAPSE = ("w", "h", "mu", "sigma")
 WEIGHT = "elastance_w"
@@ -37,10 +39,13 @@ def _pack_synapses(values, constants):
 
 @kernel
 def _pack(neuron_values, synapses, sensory_synapses, neuron, constants, sensory):
-    """The kernels' neuron (N, 5) and constants (S, 5) of effective values."""
-    for k in range(len(neuron_values)):
+    """The kernels' neuron (N, 6) and constants (S, 5) of effective values."""
+    count = len(neuron_values)
+    for k in range(count):
         for i in range(neuron.shape[0]):
             neuron[i, k] = neuron_values[k][i]
+    for i in range(neuron.shape[0]):
+        neuron[i, count] = gap(neuron[i, count - 1])
     _pack_synapses(synapses, constants)
     _pack_synapses(sensory_synapses, sensory)
 
@@ -120,7 +125,7 @@ class Circuit:
 
     def _pack_lanes(self):
         recurrent, sensory, (weights, sensory_weights) = self.recurrent, self.sensory, self._weights
-        neuron = np.empty((recurrent.n_post, len(NEURON)), self.dtype)
+        neuron = np.empty((recurrent.n_post, len(NEURON) + 1), self.dtype)
         constants = np.empty((recurrent.pre.size, 5), self.dtype)
         sensory_constants = np.empty((sensory.pre.size, 5), self.dtype)
         _pack(self._neuron, self._synapses, self._sensory, neuron, constants, sensory_constants)
@@ -137,7 +142,7 @@ class Circuit:
             out[:, :, :N] = dense
             return out
 
-        padded = np.zeros((len(NEURON), M), self.dtype)
+        padded = np.zeros((len(NEURON) + 1, M), self.dtype)
         padded[:, :N] = neuron.T
         own = planes(recurrent, 5), planes(weights, 1)[0]
         return (self.elastance, padded, *own, planes(sensory, 5), planes(sensory_weights, 1)[0])

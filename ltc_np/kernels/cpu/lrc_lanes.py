@@ -43,7 +43,7 @@ class Synapses(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """A circuit: number of its elastance, neuron (N, 5) of `Neuron`, `Synapses`."""
+    """A circuit: number of its elastance, neuron (N, 6) of `Neuron`, `Synapses`."""
 
     elastance: int
     neuron: np.ndarray
@@ -154,7 +154,7 @@ def _named(circuit):
 @helper
 def _neuron(circuit, i):
     values = circuit.neuron
-    return Neuron(values[i, 0], values[i, 1], values[i, 2], values[i, 3], values[i, 4])
+    return Neuron(values[i, 0], values[i, 1], values[i, 2], values[i, 3], values[i, 4], values[i, 5])
 
 
 @helper

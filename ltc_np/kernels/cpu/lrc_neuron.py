@@ -19,13 +19,14 @@ KEPT = 3
 
 
 class Neuron(NamedTuple):
-    """Parameters of a neuron: gleak, vleak, and of the elastance bias, weight of the own state, shift."""
+    """Parameters of a neuron: gleak, vleak, and of the elastance bias, weight of the own state, shift and its `gap`."""
 
     leak: object
     vleak: object
     bias: object
     weight: object
     shift: object
+    gap: object
 
 
 class Stage(NamedTuple):
@@ -47,7 +48,7 @@ def advance_neuron(kind, solver, neuron, stage, k, h, f, z, a, total):
     one, size = stage.v.dtype.type(1), stage.v.size
     a = a + neuron.weight * load_like(stage.v, k, a)
     R, U = sigmoid(f), fnma(one + one, sigmoid(neg(z + z)), one)  # tanh(z), cheaper where an absolute error will do
-    epsilon, _, _ = elastance_of(kind, a, neuron.shift, one)
+    epsilon, _, _ = elastance_of(kind, a, neuron.shift, neuron.gap, one)
     length = h * epsilon
     new = advance(solver, stage.number, k, length, one, neuron.vleak * U, R, stage.base, stage.v, total)
     store(stage.new, k, new)
@@ -65,14 +66,14 @@ def d_advance_neuron(kind, solver, neuron, stage, k, h, d_v, d_base, d_end):
     """
     one, size = stage.v.dtype.type(1), stage.v.size
     R, U, a = load_like(stage.kept, k, h), load_like(stage.kept, size + k, h), load_like(stage.kept, 2 * size + k, h)
-    epsilon, s, r = elastance_of(kind, a, neuron.shift, one)
+    epsilon, s, r = elastance_of(kind, a, neuron.shift, neuron.gap, one)
     v, P, length = load_like(stage.v, k, h), neuron.vleak * U, h * epsilon
     scaled, flow = d_elapsed(solver, stage.number, k, length, one, P, R, stage.base, stage.v, stage.new, d_v, d_end)
     d_P, d_R, _, _ = d_advance(
         solver, stage.number, k, length, one, R, stage.base, stage.v, stage.new, d_v, d_base, d_end
     )
     d_length = scaled * flow
-    d_a, d_shift = d_elastance_of(s, r, d_length * h)
+    d_a, d_shift = d_elastance_of(epsilon, s, r, d_length * h)
     store(d_v, k, load_like(d_v, k, h) + d_a * neuron.weight)
     d_z = d_P * neuron.vleak * fnma(U, U, one)
     return d_R * fnma(R, R, R), d_z, d_a, d_length * epsilon, d_P * U, d_a * v, d_shift

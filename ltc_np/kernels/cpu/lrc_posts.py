@@ -33,7 +33,7 @@ class Synapses(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """A circuit: number of its elastance, neuron (5, M) of `Neuron`, `Synapses`."""
+    """A circuit: number of its elastance, neuron (6, M) of `Neuron`, `Synapses`."""
 
     elastance: int
     neuron: np.ndarray
@@ -115,7 +115,8 @@ def _named(circuit):
 @helper
 def _neuron(circuit, i):
     values = circuit.neuron
-    return Neuron(load(values[0], i), load(values[1], i), load(values[2], i), load(values[3], i), load(values[4], i))
+    leak, vleak, bias = load(values[0], i), load(values[1], i), load(values[2], i)
+    return Neuron(leak, vleak, bias, load(values[3], i), load(values[4], i), load(values[5], i))
 
 
 @helper

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..codes import Rule
 from .activations import clean_sigmoid
 from .arguments import cut, table
-from .elastance import d_elastance_of, elastance_of
+from .elastance import d_elastance_of, elastance_of, gap
 from .jit import helper, kernel
 from .ltc_solvers import advance, d_advance, d_elapsed
 from .simd import fma, fnma, lane_sum, load, load_part, sigmoid, store, store_part, tanh, vector_size, zeros
@@ -22,7 +22,7 @@ class _Sizes(NamedTuple):
 
     Potentials at the begin of each stage and the last one; what the rates consist of, by stage; sums of rk4; adjoints
     of the potential and, of solvers with several stages, of an unfold's first and last; sums of gradients, and the
-    parameters (9, M).
+    parameters (10, M).
     """
 
     history: int
@@ -38,7 +38,7 @@ class _Sizes(NamedTuple):
 @table
 def _sizes(K, M, W):
     """K: stages of a step; M: units, whole vectors of them."""
-    return _Sizes((K + 1) * W, 6 * K * W, W, W, W, W, 9 * M, 9 * M)
+    return _Sizes((K + 1) * W, 6 * K * W, W, W, W, W, 9 * M, 10 * M)
 
 
 def work_size(rule, N, itemsize):
@@ -96,11 +96,13 @@ def d_synapses(mu, sigma, first, last, begin, end, x, s, d_s, d_x, g_mu, g_sigma
 
 @helper
 def _pack(unit, M, own):
-    """own (9, M) becomes unit (9, N), and 0 behind it: then whole vectors of it can be read."""
+    """own (10, M) becomes unit (9, N) and the `gap` of its last row, and 0 behind them: whole vectors are read."""
     own[:] = 0
     for j in range(9):
         for i in range(unit.shape[1]):
             own[j * M + i] = unit[j, i]
+    for i in range(unit.shape[1]):
+        own[9 * M + i] = gap(unit[8, i])
 
 
 @helper
@@ -112,19 +114,19 @@ def _rates(unit, kind, k, M, v, f, z):
     one = unit.dtype.type(1)
     s = sigmoid(load(unit, 5 * M + k) * (v - load(unit, 4 * M + k)))
     a = fma(load(unit, 6 * M + k), v, load(unit, 7 * M + k))
-    epsilon, e_s, e_r = elastance_of(kind, a, load(unit, 8 * M + k), one)
+    epsilon, e_s, e_r = elastance_of(kind, a, load(unit, 8 * M + k), load(unit, 9 * M + k), one)
     R = clean_sigmoid(fma(load(unit, 2 * M + k), s, f), one)
     return s, R, tanh(fma(load(unit, 3 * M + k), s, z)), epsilon, e_s, e_r
 
 
 @helper
-def _d_rates(unit, k, M, v, s, R, U, e_s, e_r, d_R, d_U, d_epsilon, sums):
+def _d_rates(unit, k, M, v, s, R, U, epsilon, e_s, e_r, d_R, d_U, d_epsilon, sums):
     """Adjoint of `_rates`: d_v, d_f and d_z; the gradients of the unit are added to sums (9, M)."""
     one = unit.dtype.type(1)
     d_f, d_z = d_R * fnma(R, R, R), d_U * fnma(U, U, one)
     sigma = load(unit, 5 * M + k)
     d_y = fma(d_f, load(unit, 2 * M + k), d_z * load(unit, 3 * M + k)) * fnma(s, s, s)
-    d_a, d_shift = d_elastance_of(e_s, e_r, d_epsilon)
+    d_a, d_shift = d_elastance_of(epsilon, e_s, e_r, d_epsilon)
     store(sums, k, load(sums, k) + (d_f + d_z))
     at = k + 2 * M
     store(sums, at, fma(d_f, s, load(sums, at)))
@@ -150,7 +152,7 @@ def forward_steps(unit, kind, rule, first, last, begin, end, dt, drives, v, y, w
     T, N = y.shape[1:]
     W, one, unfolds = vector_size(v), v.dtype.type(1), v.dtype.type(rule.unfolds)
     M = (N + W - 1) // W * W
-    now, base, total, own = work[:W], work[W : 2 * W], work[2 * W : 3 * W], work[3 * W : 3 * W + 9 * M]
+    now, base, total, own = work[:W], work[W : 2 * W], work[2 * W : 3 * W], work[3 * W : 3 * W + 10 * M]
     _pack(unit, M, own)
     for t in range(begin, end):
         for row in range(first, last):
@@ -242,7 +244,7 @@ def backward_steps(
                     d_length = fma(d_h, epsilon, d_length)
                     store(sums, M + k, fma(d_P, U, load(sums, M + k)))
                     d_potential, d_f_now, d_z_now = _d_rates(
-                        own, k, M, load(before, 0), s, R, U, e_s, e_r, d_R, d_P * vleak, d_h * h, sums
+                        own, k, M, load(before, 0), s, R, U, epsilon, e_s, e_r, d_R, d_P * vleak, d_h * h, sums
                     )
                     store(d_now, 0, load(d_now, 0) + d_potential)
                     d_f, d_z = d_f + d_f_now, d_z + d_z_now

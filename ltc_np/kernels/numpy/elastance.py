@@ -1,6 +1,7 @@
 """The elastance, or inverse capacitance, of the cells with a liquid one: the definition in NumPy.
 
-``"asymmetric"`` sigmoid(a), ``"symmetric"`` sigmoid(a + shift) - sigmoid(a - shift), None 1.
+``"asymmetric"`` sigmoid(a), ``"symmetric"`` sigmoid(a + shift) - sigmoid(a - shift), None 1.  Of the difference, which
+would cancel where it is small, the product sigmoid(a + shift) sigmoid(shift - a) (1 - exp(-2 shift)) is computed.
 """
 
 import numpy as np
@@ -24,7 +25,7 @@ def elastance_of(kind, a, shift):
         return np.ones_like(a)
     if kind == ASYMMETRIC:
         return sigmoid(a)
-    return sigmoid(a + shift) - sigmoid(a - shift)
+    return sigmoid(a + shift) * sigmoid(shift - a) * -np.expm1(-2 * shift)
 
 
 def d_elastance_of(kind, a, shift, d_epsilon):
@@ -35,6 +36,5 @@ def d_elastance_of(kind, a, shift, d_epsilon):
     if kind == ASYMMETRIC:
         s = sigmoid(a)
         return d_epsilon * s * (1 - s), none
-    s, r = sigmoid(a + shift), sigmoid(a - shift)
-    d_s, d_r = d_epsilon * s * (1 - s), d_epsilon * r * (1 - r)
-    return d_s - d_r, d_s + d_r
+    s, r = sigmoid(a + shift), sigmoid(shift - a)
+    return d_epsilon * elastance_of(kind, a, shift) * (r - s), d_epsilon * (s * (1 - s) + r * (1 - r))
