@@ -78,7 +78,7 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
 
 
 def checkpoint(model: Model, optimizer: Optimizer, training: Mapping[str, Any]) -> dict[str, Numbers]:
-    """The arrays that `save` writes, and how far a training is (plain data) with them.
+    """The arrays that `save` writes, together with how far a training is (plain data).
 
     Raises
     ------
@@ -187,8 +187,8 @@ def load(
 
 
 class Found(NamedTuple):
-    """What a file holds: a model; of its optimiser the class's name and the state, or None; of a checkpoint, how far
-    its training is, or None."""
+    """What a file holds: a model; the class and the state of its optimiser, None if there is none; how far the training
+    is, None if the file is no checkpoint."""
 
     model: Model
     optimizer: str | None
@@ -197,19 +197,19 @@ class Found(NamedTuple):
 
 
 def read_checkpoint(path: pathlib.Path) -> dict[str, Numbers]:
-    """The arrays of a file, which `checkpoint` gave.
+    """The arrays of a file that was written with what `checkpoint` gave.
 
     Raises
     ------
     ValueError
-        It is not whole.
+        The file is damaged.
     """
     with _of_file(path):
         return archive.read(path)
 
 
 def load_checkpoint(path: pathlib.Path, content: Mapping[str, Numbers], kind: type[Model], backend: Backend) -> Found:
-    """`Found` in what `read_checkpoint` gave."""
+    """The `Found` of the arrays that `read_checkpoint` gave."""
     with _of_file(path):
         found = _rebuild(content, (kind,), backend)
         if found.training is None or found.state is None:

@@ -3,7 +3,8 @@
     python docs/performance/scaling.py            # writes scaling.json, prints the tables of docs/performance.md
     python docs/performance/scaling.py --tables   # prints them again
 
-Needs mpi4py and `mpiexec`.  A time is the fastest tenth of many: on a machine with other work the rest is theirs.
+Needs mpi4py and `mpiexec`.  A time is the fastest tenth of many: on a machine that has other work, the other times are
+longer because of it.
 """
 
 import datetime
@@ -21,17 +22,17 @@ from ltc_np.train.ranks import FLAGS
 
 FILE = Path(__file__).with_suffix(".json")
 STEPS, SIZES, BATCHES, PER_RANK, TOTAL = 64, (344, 4096, 65536, 1 << 20), (8, 32, 128), 64, 128
-# A cluster as people have it, assumed: seconds a message, and a byte (100 Gbit/s).
+# What is assumed of a usual cluster: seconds for a message, and for a byte (100 Gbit/s).
 NETWORK = {"alpha": 2e-6, "beta": 1 / 12.5e9}
 
 
 def fast(times):
-    """The fastest tenth's slowest."""
+    """The time that a tenth of all are faster than."""
     return float(np.quantile(times, 0.1))
 
 
 def measured():
-    """What one rank measures; rank 0 prints it."""
+    """Measure on all ranks; rank 0 prints what was found."""
     from mpi4py import MPI
 
     import ltc_np
@@ -78,7 +79,7 @@ def fitted(one, two):
     """Seconds of a step without sequences and for each sequence; of a message and of a byte."""
     batches = np.array([*map(float, one["alone"])])
     times = np.array([*one["alone"].values()])
-    # Relative errors count the same, so that small batches are not lost.
+    # Relative errors have equal weights, so that small batches count too.
     (fixed, each), *_ = np.linalg.lstsq(np.stack([1 / times, batches / times], 1), np.ones(times.size), rcond=None)
     sizes, sums = (np.array([*map(float, values)]) for values in (two["sums"], two["sums"].values()))
     (alpha, beta), *_ = np.linalg.lstsq(np.stack([1 / sums, 8 * sizes / sums], 1), np.ones(sums.size), rcond=None)

@@ -23,16 +23,17 @@ SHAPE = r"\(((?:\d{1,18}, ?)*(?:\d{1,18})?)\)"
 FOREIGN = rf"{KIND}|[<>|][fc](?:12|16|24|32)|[<>][mM]8(?:\[\d{{0,9}}[a-zA-Z]{{1,2}}\])?"
 HEADER = r"\{{'descr': '({kind})', 'fortran_order': (True|False), 'shape': {shape}, \}} *\n"
 STORED, DEFLATED = 0, 8  # how a member of a zip file is packed
-# What is compressed may become so much larger, and as large as `FREE` in any case: zeros shrink to a thousandth.
+# Compressed data may become this many times as large as the file, and `FREE` bytes in any case: zeros shrink to a
+# thousandth.
 MOST_GROWTH, FREE = 100, 2**28
-# The last member that `write` makes: the `digest` of the others.  Each has a checksum of 32 bits of its own; this one
-# says that they are those that were written together, under these names.
+# The last member that `write` makes: the `digest` of the others.  Each member has a checksum of 32 bits of its own; the
+# digest says that all of them were written together, under these names.
 DIGEST = "digest"
 CHUNK = 2**20  # bytes that are read at once
 
 
 class FileError(ValueError):
-    """What is wrong with a file, in words that go behind its path."""
+    """What is wrong with a file, in words that can follow its path."""
 
 
 # ------------------------------------------------------------------------------------------------------------ writing
@@ -94,13 +95,13 @@ def read(path, foreign=False):
     ----------
     path : pathlib.Path
     foreign : bool
-        True: also what `write` does not make, and `numpy.savez` and `numpy.savez_compressed` do.
+        True: also accept what `numpy.savez` and `numpy.savez_compressed` make, and `write` does not.
 
     Raises
     ------
     FileError
-        It is no such file, or not a whole one.  Nothing larger than the file has been allocated, or than what its
-        compressed parts may become.
+        It is no such file, or it is damaged.  No more memory was taken than the size of the file, or than the limit of
+        its compressed parts.
     OSError
         It cannot be opened or read.
     """
@@ -143,7 +144,8 @@ def _reason(what, where, error):
 
 
 def _check_members(members, size, what, foreign):
-    """Refuse what is never made: other members than arrays, some twice, compressed, more than the file can hold."""
+    """Refuse what `write` never makes: members that are no arrays, that come twice, are compressed, or are larger than
+    the file."""
     names = set()
     for member in members:
         name = member.filename
@@ -193,5 +195,5 @@ def _read_array(name, stream, size, foreign):
 
 
 def _is_text(codes):
-    """Whether Python can make text of these numbers: all of them are characters, and no halves of one."""
+    """Whether Python can make text of these numbers: each is a whole character, and none is half of a pair."""
     return not ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any()

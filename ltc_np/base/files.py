@@ -25,12 +25,13 @@ LEFT_BEHIND = 3600  # seconds since the last write: then nobody writes any more
 
 
 def check_readable(path: pathlib.Path, argument: str = "path") -> None:
-    """Refuse what is there and is no file: a folder, a pipe, whose other end may never speak, a device without an end.
+    """Refuse a path that exists and is no file: a folder, a pipe that may never send anything, a device that never
+    ends.
 
     Raises
     ------
     OSError
-        In words that name the argument.
+        The message names the argument.
     """
     try:
         mode = os.stat(path).st_mode
@@ -45,7 +46,8 @@ def check_readable(path: pathlib.Path, argument: str = "path") -> None:
 def check_path(path: pathlib.Path) -> None:
     """Refuse the path of a folder, of a device or of a protected file, and one in a folder that does not exist.
 
-    All but the folders would be replaced: renaming asks only for rights to the folder in which they lie.
+    Renaming would replace devices and protected files too: the system only asks for rights to the folder in which they
+    lie.
     """
     check_readable(path)
     if path.exists() and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -155,7 +157,8 @@ def _remove(temporary: pathlib.Path) -> None:
 
 
 def _sync(folder: pathlib.Path) -> None:
-    """Bring the names in a folder to the disk, where a system can; what they stand for is there already."""
+    """Bring the names in a folder to the disk, where the system can do this; the content of the files is there
+    already."""
     with contextlib.suppress(OSError):  # Windows opens no folders, and some file systems have no such call
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,8 +1,8 @@
-"""What a fork waits for.
+"""Locks that a fork waits for, so that a new process never finds one of them taken.
 
-A new process that is forked has one thread, that of the fork, and copies of all locks as they are at that moment.  What
-another thread holds then, nobody in the new process would give back.  So a fork takes the locks that stand here first,
-in their order, and both processes give them back.
+A forked process has only one thread, and copies of all locks as they are at that moment.  If another thread held a
+lock, nobody in the new process would ever give it back.  So a fork first takes the locks that are listed here, in their
+order, and afterwards both processes give them back.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ class _Lock(Protocol):
 
 
 L = TypeVar("L", bound=_Lock)
-_locks: list[_Lock] = [threading.RLock()]  # the first is of forks themselves: several threads may fork
+_locks: list[_Lock] = [threading.RLock()]  # the first one lets only one thread fork at a time
 _held: list[_Lock] = []
 
 
 def wait_for(lock: L) -> L:
-    """The lock, which no fork cuts off from now on.
+    """Return the lock, after adding it to those that every fork waits for.
 
-    One that can be taken twice by its thread: the thread of the fork may hold it.  Whoever holds it may take those that
-    come later here, and none that came before.
+    It must be one that a thread can take twice, since the thread that forks may hold it already.  A thread that holds
+    it may take locks that were added later, but none that were added before.
     """
     _locks.append(lock)
     return lock

@@ -21,7 +21,7 @@ from .calls import explained
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Jobs that may wait for one worker.  It is that far behind while it is in a long piece of another caller's.
+# Jobs that may wait for one worker.  So many can come while it is busy with a long piece of another caller.
 BACKLOG = 100
 
 _state: dict[str, Any] = {"threads": None, "workers": []}
@@ -65,7 +65,7 @@ def set_num_threads(n: int | None) -> None:
 
 @contextlib.contextmanager
 def at_most(n: int) -> Iterator[None]:
-    """A context in which large calls use ``n`` threads, at most as many as else, unless `set_num_threads` was told."""
+    """A context in which large calls use at most ``n`` threads, unless `set_num_threads` was called."""
     before = _state["threads"]
     if before is None:
         _state["threads"] = min(n, available())
@@ -85,9 +85,10 @@ def cores() -> tuple[str, frozenset[int]]:
 
 
 def part_of_cores(everyone: list[tuple[str, frozenset[int]]], k: int) -> int:
-    """Threads for process ``k`` of several, of which `cores` is given: a core counts in part for each who may use it.
+    """Threads for process ``k`` of several; ``everyone`` has the `cores` of each.  A core that p of them may use counts
+    as 1/p.
 
-    So processes that are bound to cores of their own use all of these, and those that are not share the machine.
+    So processes that are bound to cores of their own use all of these cores, and the others share the machine.
     """
     machine, own = everyone[k]
     users = [each for name, each in everyone if name == machine]
@@ -96,7 +97,8 @@ def part_of_cores(everyone: list[tuple[str, frozenset[int]]], k: int) -> int:
 
 
 class _Job:
-    """Pieces of work that several threads take in turn; it counts under a lock, and so without a GIL too."""
+    """Pieces of work that several threads take in turn.  They are counted under a lock, which also works without a
+    GIL."""
 
     def __init__(self, function, count, n):
         pieces = min(count, 4 * n)
@@ -120,12 +122,12 @@ class _Job:
         self._function(self._cuts[piece], self._cuts[piece + 1], worker)
 
     def lead(self):
-        """The caller's share."""
+        """Work on pieces in the thread of the caller, until none is left."""
         while (piece := self._take(False)) is not None:
             self._work(piece, 0)
 
     def help(self, worker):
-        """The share of another thread."""
+        """Work on pieces in another thread, until none is left."""
         while (piece := self._take(True)) is not None:
             try:
                 self._work(piece, worker)
@@ -138,12 +140,12 @@ class _Job:
                 self._ended.put(None)
 
     def _leave(self):
-        """Nobody takes what is left."""
+        """Let nobody take the pieces that are left."""
         with self._lock:
             self._taken = self._n_pieces
 
     def finish(self):
-        """Wait for the helpers that are at work: nobody may still be writing to the caller's arrays."""
+        """Wait until no helper is at work, since it might still write to the caller's arrays."""
         try:
             self._leave()
             while self._busy:
@@ -172,7 +174,7 @@ class _Worker(threading.Thread):
 
 
 def _workers(n):
-    """Up to n of them: fewer where the system starts no more threads, or Python none while it ends."""
+    """Up to n workers.  There are fewer if the system starts no more threads, or if Python is about to end."""
     with _lock:
         workers = _state["workers"]
         with contextlib.suppress(RuntimeError):

@@ -1,7 +1,7 @@
 """Many streams of one model, stepped one at a time by several threads: how long a step takes.
 
-A server has this load: measurements come in one by one, each for a state of its own.  A step of one stream is too small
-to be shared among threads, so every thread steps streams of its own, in turn.  Its time includes the waiting for
+This is the load of a server: measurements come in one by one, each for a state of its own.  A step of one stream is too
+small to be shared among threads, so every thread steps streams of its own, in turn.  Its time includes the waiting for
 Python's lock.
 """
 
@@ -24,7 +24,7 @@ _BITS = 5  # a bin is at most 1/32 wide
 
 
 class Latencies:
-    """Counts of times in bins, of the same memory however many there are."""
+    """How many times fall into each bin; it takes the same memory however many times are counted."""
 
     def __init__(self):
         self.counts, self.largest = array("q", bytes(8 * (64 << _BITS))), 0
@@ -36,7 +36,7 @@ class Latencies:
             self.largest = nanoseconds
 
     def join(self, other):
-        """Take in those of another thread."""
+        """Add the counts of another thread."""
         for k, count in enumerate(other.counts):
             self.counts[k] += count
         self.largest = max(self.largest, other.largest)
@@ -57,7 +57,8 @@ class Latencies:
 
 
 class Load(NamedTuple):
-    """What has been done: every stream of thread k has made rounds[k] steps, of which states (streams, K) are left."""
+    """What was done: every stream of thread k has made rounds[k] steps; ``states`` (streams, K) are those after the
+    last step."""
 
     latencies: Latencies
     rounds: list
@@ -82,9 +83,10 @@ def row_of(stream, step):
 
 
 def in_threads(work, n_threads):
-    """Run ``work(k, barrier)`` in so many threads; the first error of one ends who waits at the barrier, and is raised.
+    """Run ``work(k, barrier)`` in so many threads.  If one fails, no thread goes on waiting at the barrier, and its
+    error is raised.
 
-    The barrier is one for all of them, so that they can begin at the same moment when each is ready.
+    All of them share the barrier, so that they can begin at the same moment, when each of them is ready.
     """
     barrier, errors = threading.Barrier(n_threads), []
 

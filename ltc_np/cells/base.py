@@ -67,9 +67,10 @@ def input_features(input_dim: int | None) -> int | None:
 
 
 class PartOfBatch(np.random.Generator):
-    """A generator for the layers of a process that has a part of a batch: ``count`` rows, of which some from ``first``.
+    """A generator for a process that has only a part of a batch: its rows are number ``first`` and the next ones, of
+    ``count``.
 
-    What depends on the row is drawn as for the whole batch (`dropout_mask`).
+    `dropout_mask` then gives the rows that it would give for the whole batch.
     """
 
     def __init__(self, bits: np.random.BitGenerator, first: int, count: int) -> None:
@@ -96,12 +97,12 @@ def dropout_mask(rng: np.random.Generator, rate: float, shape: Shape, dtype: Flo
     return (drawn >= rate) * dtype.type(1 / (1 - rate))
 
 
-# The float32 numbers that Philox makes of one value of its counter: 4 words of 64 bits, each for two.
+# How many float32 numbers Philox makes from one value of its counter: 4 words of 64 bits, of which each gives two.
 AT_ONCE = 8
 
 
 def _rows_of(rng: PartOfBatch, shape: Shape) -> Array:
-    """What would be drawn for a whole batch, (T, rng.count, F), of which the rows from ``rng.first`` on: (T, B, F)."""
+    """The rows from ``rng.first`` on, (T, B, F), of what would be drawn for the whole batch, (T, rng.count, F)."""
     T, B, F = shape
     drawn, counter = np.empty((T, B * F), np.float32), 0
     for t in range(T):
@@ -183,8 +184,9 @@ class Layer(Value):
         It was made without ``input_dim``: it has its arguments, but neither sizes nor a layout.  A model infers them
         from the layer before (`with_input`).
     bitwise_batch : bool
-        A sequence's output has the same bits whatever the rest of the batch.  (Of state spaces with the kernels of the
-        CPU: NumPy's products of complex numbers depend on the place in an array, by a rounding.)
+        A sequence's output has the same bits whatever else is in the batch.  (For state spaces this holds with the
+        kernels of the CPU only: in NumPy a product of complex numbers may be rounded in another way at another place in
+        the array.)
     drops : bool
         Drops values in training: the model gives such a layer's `forward` the keyword ``rng``.
     batch_statistics : bool

@@ -78,7 +78,7 @@ class Encoder:
 
 
 def check_plain(name: str, value: Any) -> None:
-    """Refuse a value that has no form, by a name for it."""
+    """Refuse a value that cannot be saved; the error calls it by ``name``."""
     try:
         Encoder().value(value)
     except TypeError as error:

@@ -33,7 +33,8 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "activation": ("activation", "backbone_activation"),
 }
 LINEAR = "linear"  # the configuration's word for no activation
-# A configuration may come from a file, in which a number may be anything, and a network grows with its square.
+# A configuration may come from a file, in which a number may be as large as it likes, while memory grows with its
+# square.
 MOST_WEIGHTS = 2**26  # of one matrix or wiring: 8,192 units
 MOST_PARAMETERS = 2**28  # of the network, 1 GB in float32
 
@@ -88,9 +89,9 @@ class CellConfig:
         ``"LSTM"``, ``"GRU"``, ``"S4D"``, ``"LiquidS4"``, or another cell of the registry (`register`); ``"LIF"``,
         ``"NODE"`` and ``"LRCU"`` are known too.
     units : int >= 1
-        At most about 8,000, so that no number in a file asks for all memory. Wired cells are fully connected; for other
-        wirings use `LTCRNN` or `Model`.  Of `S4D` and `LiquidS4`: the states
-        of a channel; their channels are the inputs.
+        At most about 8,000, so that no number in a file can ask for all memory.  Wired cells are fully connected; for
+        other wirings use `LTCRNN` or `Model`.  For `S4D` and `LiquidS4` it is the number of states of a channel; their
+        channels are the inputs.
     input_dim : int >= 1
     output_dim : int >= 1, optional
         Outputs of a linear readout (`Dense`); default: none, the outputs are the cell's.
@@ -191,7 +192,7 @@ class CellConfig:
             if value is not None and not isinstance(value, (bool, int, float, str)):
                 got = checks.brief(value)
                 raise TypeError(f"`options[{name!r}]` must be a str, a number, a bool or None, got {got}")
-            # As in files: a cell of one's own may have numbers that are no sizes.
+            # As for files.  In a cell of your own a number need not be a size.
             if type(value) is int and codec.is_ours(CELLS[self.cell]):
                 codec.check_count("options", name, value, 0)
         return _FrozenDict(self.options)

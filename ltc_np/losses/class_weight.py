@@ -42,7 +42,7 @@ def read_class_weight(
     mask : array of the steps' or of the target's shape, or None
         Elements count where it is > 0; None is everywhere.
     of_all : callable
-        What makes of the counts (C,) of these targets those of all, where these are a part.
+        If these targets are only a part of all: makes the counts (C,) of all targets from the counts of these.
 
     Returns
     -------

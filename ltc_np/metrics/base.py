@@ -18,11 +18,10 @@ class Metric(Described):
     """Base of all metrics; a new one defines ``reset``, ``_add(y, target, weight)`` and ``_value()``, and for
     `fit` with ``comm`` also ``_merge(state)``.
 
-    ``_add`` gets what has a positive weight, without batch and time axes: y (n, O), target (n,) or (n, O),
-    weight (n,) float64.  ``_value`` is called after at least one element; ``_merge`` takes the `state` of another
-    object, also before any element.  ``reset`` makes new arrays and lists instead
-    of emptying the old ones: `fit` and `evaluate` count with shallow copies, so that one object may serve several calls
-    at once.
+    ``_add`` gets what has a positive weight, without batch and time axes: y (n, O), target (n,) or (n, O), weight (n,)
+    float64.  ``_value`` is called after at least one element; ``_merge`` takes the `state` of another object; it may be
+    called before any element.  ``reset`` makes new arrays and lists instead of emptying the old ones: `fit` and
+    `evaluate` count with shallow copies, so that one object may serve several calls at once.
 
     Attributes
     ----------
@@ -120,18 +119,19 @@ class Metric(Described):
         self._seen = False
 
     def state(self) -> State:
-        """What it has seen since the last ``reset``, for `load_state`: a checkpoint of `fit` may be written then.
+        """What it has seen since the last ``reset``, for `load_state`; `fit` saves it in checkpoints inside an epoch.
 
         Returns
         -------
         dict of str to plain data
-            All attributes but the arguments of the constructor.  A metric whose attributes are no plain data (None,
-            bools, numbers, text, arrays, and lists, tuples and dicts of these) defines this and `load_state`.
+            All attributes except the arguments of the constructor.  If the attributes of a metric are not plain data
+            (None, bools, numbers, text, arrays, and lists, tuples and dicts of these), it must define this method and
+            `load_state`.
         """
         return {name: value for name, value in vars(self).items() if name not in self.arguments()}
 
     def load_state(self, state: State) -> None:
-        """Go on from a `state`, of which a file gives tuples for lists."""
+        """Go on from a `state`; if it comes from a file, lists have become tuples."""
         self.reset()
         for name, value in state.items():
             is_list = isinstance(getattr(self, name, None), list)
@@ -143,7 +143,7 @@ class Metric(Described):
         return type(self)._merge is not Metric._merge
 
     def merge(self, state: State) -> None:
-        """Take in what another object of this class has seen, its `state`, as if this one had seen it too."""
+        """Add what another object of this class has seen (its `state`), as if this one had seen it too."""
         if state["_seen"]:
             self._merge(state)
             self._seen = True
@@ -158,7 +158,7 @@ if TYPE_CHECKING:
 
 
 def together(kept: list[Any]) -> list[Any]:
-    """Batches that a metric has kept, each a tuple of arrays, as one: a file then has few arrays."""
+    """All batches that a metric has kept, each a tuple of arrays, joined to one, so that a file has few arrays."""
     return [tuple(map(np.concatenate, zip(*kept, strict=True)))] if kept else []
 
 

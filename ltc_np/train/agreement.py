@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from ..network.network import Network
     from .ranks import Alone
 
-# Each rank may have its own: what belongs to its data, and what it shows.
+# What may differ between ranks: what belongs to the data of a rank, and what it shows.
 OWN = {"model", "comm", "callbacks", "verbose", "seed", "steps_per_epoch", "validation_data", *SAME_DATA}
-ROWS = 16  # sequences of which a checksum is taken
+ROWS = 16  # of how many sequences a checksum is taken
 
 
 def check_arguments(ranks: Alone, arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments of `fit` that differ between ranks; of the same data some sequences are looked at."""
+    """Refuse arguments of `fit` that differ between ranks.  Where all must have the same data, some sequences are
+    compared."""
     if ranks.size == 1:
         return
     model, x = arguments["model"], arguments["x"]
@@ -63,12 +64,12 @@ def check_ranks(ranks: Alone, model: Network, measures: dict[str, Metric], group
 
 
 def _plain(value: Any) -> str:
-    """What an argument is, without addresses."""
+    """An argument as text, without addresses in memory, which differ from rank to rank."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _print(values: Any) -> str:
-    """Kind, size and a checksum of some rows."""
+    """Data as text: kind, size, and a checksum of some rows."""
     if values is None or np.isscalar(values):
         return repr(values)
     if isinstance(values, (list, tuple)):

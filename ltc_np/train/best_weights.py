@@ -68,11 +68,11 @@ class BestWeights:
             model.best = Best(value, epoch, self.loss, model.theta.copy(), best.name, best.mode, buffers)
 
     def state(self) -> State:
-        """What ``model.best`` does not hold; plain data, for `load_state`."""
+        """What a checkpoint needs besides ``model.best``; plain data, for `load_state`."""
         return {"epoch": self.epoch, "monitor": None if self.monitor is None else self.monitor.state()}
 
     def load_state(self, state: State) -> None:
-        """Go on from a `state`; nothing is known where something else is monitored now."""
+        """Go on from a `state`; it is left aside if something else is monitored now."""
         told, monitor = state["monitor"], self.monitor
         if monitor is not None and told is not None and (told["monitor"], told["mode"]) == (monitor.name, monitor.mode):
             self.epoch = state["epoch"]

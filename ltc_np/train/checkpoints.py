@@ -1,4 +1,5 @@
-"""The folder in which a training keeps checkpoints: their names, the newest whole one, and which are removed."""
+"""The folder in which a training keeps its checkpoints: their names, which is the newest whole one, and which are
+removed."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..base.types import Numbers, PathLike
 
 NAME = re.compile(r"step-(\d{8,})\.npz")
-DAMAGED = ".damaged"  # is added to the name of a file that is not whole, which is then no checkpoint any more
+DAMAGED = ".damaged"  # is added to the name of a damaged file, which is then not taken for a checkpoint any more
 
 
 class Content(NamedTuple):
@@ -26,15 +27,15 @@ class Content(NamedTuple):
 
 
 class Checkpoints:
-    """A folder of checkpoints ``step-00000120.npz``, named by the steps that the training had made.
+    """A folder of checkpoints such as ``step-00000120.npz``, whose names say how many steps the training had made.
 
     Parameters
     ----------
     folder : pathlib.Path
     every : int or None
-        Steps from one to the next; None: they are due when epochs end.
+        Steps from one checkpoint to the next; None: one at the end of each epoch.
     keep_last : int
-        How many remain.
+        How many checkpoints remain.
     """
 
     folder: pathlib.Path
@@ -45,21 +46,21 @@ class Checkpoints:
         self.folder, self.every, self.keep_last = folder, every, keep_last
 
     def numbered(self) -> list[tuple[int, pathlib.Path]]:
-        """Number and path of each, in order."""
+        """The number and the path of each checkpoint, in order."""
         found = ((NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
         return sorted((int(match[1]), path) for match, path in found if match)
 
     def newest(self) -> Content | None:
-        """The newest one that is whole; None where there is none at all.
+        """The newest checkpoint that is whole; None if the folder has no checkpoints.
 
-        Those that are not whole are named in a warning, and get another name.
+        A warning names those that are damaged, and they are renamed.
 
         Raises
         ------
         ValueError
-            None of them is whole.
+            There are checkpoints, but all of them are damaged.
         OSError
-            One cannot be read.
+            A file cannot be read.
         """
         paths = [path for _, path in reversed(self.numbered())]
         wrong: list[str] = []
@@ -87,16 +88,17 @@ class Checkpoints:
         return None
 
     def is_due(self, last: int, step: int) -> bool:
-        """Whether one is due at a step, where the last one was of step ``last``."""
+        """Whether a checkpoint is due at ``step``, if the last one was written at step ``last``."""
         return self.every is not None and step // self.every > last // self.every
 
     def write(self, step: int, arrays: dict[str, Numbers]) -> None:
-        """Write one, what `io.checkpoint` gave, whole or not at all; then remove the oldest beyond ``keep_last``.
+        """Write what `io.checkpoint` gave, whole or not at all; then remove the oldest files, so that ``keep_last``
+        remain.
 
         Raises
         ------
         OSError
-            There is no room, no right, ...; those that were there are as they were.
+            The disk is full, a right is missing, or the like; the checkpoints that were there are as they were.
         """
         path = self.folder / f"step-{step:08d}.npz"
         try:
@@ -107,18 +109,18 @@ class Checkpoints:
         self.remove_old()
 
     def remove_old(self) -> None:
-        """Remove the oldest beyond ``keep_last``, when the newest is known to be whole."""
+        """Remove the oldest files, so that ``keep_last`` remain; to be called when the newest is known to be whole."""
         for _, old in self.numbered()[: -self.keep_last]:
             old.unlink(missing_ok=True)
 
 
 def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, resume: bool) -> Checkpoints | None:
-    """`Checkpoints` for the arguments of `fit`, None without; the folder is made.
+    """`Checkpoints` for the arguments of `fit`, None if no folder was given; the folder is made.
 
     Raises
     ------
     TypeError, ValueError
-        An argument that does not fit; a folder that has checkpoints, of a training that is not resumed.
+        An argument that does not fit; or the folder has checkpoints, and the training is not to be resumed.
     OSError
         The folder cannot be made, or takes no files.
     """

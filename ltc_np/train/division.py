@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """Where a rank's sequences stand in a batch of ``whole`` sequences: the number of the ``first``."""
+    """Where a rank's sequences stand in a batch: the number of their ``first`` one, and how many the ``whole`` batch
+    has."""
 
     first: int
     whole: int
@@ -23,9 +24,9 @@ class Place(NamedTuple):
 class Division:
     """Which sequences of each batch are this rank's.
 
-    Where all ranks have the same data a batch is cut into parts of nearly equal size, in its order.  Where each has its
-    own, every batch takes of each as many as it has in proportion, and is full: imagine each rank's sequences spread
-    evenly over the epoch, and all of them merged.
+    If all ranks have the same data, each batch is cut into parts of nearly equal size, in its order.  If each rank has
+    data of its own, every batch takes sequences of all ranks in proportion to how many each has, and is full.  To do
+    so, imagine the sequences of each rank spread evenly over the epoch, and all of them merged.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ class Division:
         self.owned = merged(counts, self.bounds) if ranks.shares else None
 
     def of_batch(self, batch: int) -> tuple[slice, Place]:
-        """Which sequences of this rank's order, a slice, and their `Place`."""
+        """Which sequences of this rank's order belong to a batch, as a slice, and their `Place` in it."""
         start, stop = self.bounds[batch : batch + 2].tolist()
         if self.owned is None:
             rank, size = self.ranks.rank, self.ranks.size

@@ -216,13 +216,13 @@ def fit(
         An argument that does not fit; ``tbptt`` for a model that gives only last outputs (the target then belongs to
         one step, and the other chunks would have none), or that has a layer whose outputs depend on later inputs.
         Before any epoch: steps that have become too long for an explicit solver.  A metric that does not fit; if it is
-        a function of your own that fails at its first call, the model gets the parameters of before the training.
-        A folder ``checkpoint`` that holds checkpoints, without ``resume``; with it, those of another network,
-        optimiser, loss, seed, data of another size, or other arguments that say which step is next; or none that is
-        whole.
+        a function of your own that fails at its first call, the model gets the parameters of before the training.  The
+        folder ``checkpoint`` holds checkpoints, and ``resume`` is False.  Or it is True, and they are those of another
+        network, optimiser, loss or seed, of data of another size, or of other arguments that decide which step is next;
+        or all of them are damaged.
     OSError
-        A checkpoint cannot be written, because the disk is full or for another reason: those before it are as they
-        were, and the model keeps its parameters.
+        A checkpoint cannot be written, because the disk is full or for another reason.  The checkpoints before it are
+        as they were, and the model keeps its parameters.
 
     Notes
     -----
@@ -252,15 +252,15 @@ def fit(
     had never stopped: with the same data and arguments it ends with the same bits and the same history.  A checkpoint
     holds parameters, buffers, what is frozen, the optimiser's moments, step count and learning rate, the seed, the
     place in the epoch and in the batch, sums and metrics of the epoch so far, best weights, states of callbacks, and
-    the history.  Model and optimiser take all of it.  Each is written under another name, to the disk, and renamed, and
-    has a checksum over its content; a file that is not whole is named in a warning, and called ``*.damaged`` from then
-    on.  A training that was finished returns its history at once.  Of batches, those of the epoch that were done are
-    left out; an iterator must stand at the batch that comes next, whose number, counted from the first epoch, is that
-    in the file's name.
+    the history.  Model and optimiser take all of it.  Each file is written to the disk under another name and then
+    renamed, and it has a checksum over its content.  If a file is damaged, a warning names it, and it is renamed to
+    ``*.damaged``.  A training that was finished returns its history at once.  If ``x`` gives batches, those of this
+    epoch that are already done are taken and skipped; but an iterator must already stand at the next batch, whose
+    number, counted from the first epoch, is in the name of the file.
 
-    While there are checkpoints, SIGTERM, by which clusters end a process, ends training as Ctrl-C does, under the same
-    conditions, with ``stopped`` "terminated after ..."; a second one ends the process at once.  Both write a checkpoint
-    when the present step is done.
+    With ``checkpoint``, SIGTERM, by which clusters end a process, ends the training as Ctrl-C does, under the same
+    conditions; ``stopped`` is then "terminated after ...".  A second SIGTERM ends the process at once.  After both
+    signals a checkpoint is written when the present step is done.
     """
     ranks: Any = comm  # by `across_ranks`
     check_arguments(ranks, locals())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
 
-BY_SIGINT, BY_SIGTERM = "interrupted", "terminated"  # what a signal has done to a training
+BY_SIGINT, BY_SIGTERM = "interrupted", "terminated"  # what a signal does to a training
 MESSAGE = b"\nltc_np: training ends after this batch; Ctrl-C once more to raise KeyboardInterrupt now\n"
 TERMINATED = b"\nltc_np: training ends after this batch and its checkpoint; SIGTERM once more ends the process now\n"
 
@@ -28,19 +28,20 @@ class HasAsked(Protocol):
 
 
 class Interrupt:
-    """A context in which the first signal only sets ``asked``; the next one does what it did before.
+    """A context in which the first signal only sets ``asked``; a second one has the usual effect.
 
-    In the main thread only, the only one that signals reach; and a program that has a handler of its own keeps it.
+    This works in the main thread only, since Python handles signals there.  A program that has a handler of its own
+    keeps it.
 
     Parameters
     ----------
     terminates : bool
-        Whether SIGTERM is such a signal too, and not only Ctrl-C (SIGINT).
+        Whether it also holds for SIGTERM, and not only for Ctrl-C (SIGINT).
 
     Attributes
     ----------
     asked : "", "interrupted" or "terminated"
-        What the last signal has done to the training.
+        What the last signal has done to the training; "" if there was none.
     """
 
     asked: str
@@ -58,7 +59,7 @@ class Interrupt:
         return self
 
     def _take(self, number: signal.Signals, usual: Handler) -> None:
-        """Note a signal from now on, if what happens is what usually does."""
+        """Take over a signal, if the program has left its handler as Python has it."""
         if signal.getsignal(number) is usual:
             self.before[number] = usual
             signal.signal(number, self._note)

@@ -106,9 +106,10 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
 
 
 def finished(plan: Plan, make_best: Callable[[], BestWeights]) -> History | None:
-    """The history of a training that nothing is left of, where the checkpoint says so; the model has its best weights.
+    """The history of a training of which nothing is left to do, as its checkpoint says; the model gets its best
+    weights.
 
-    None where there is something to do.
+    None if there is something to do.
     """
     if plan.resumed is None:
         return None

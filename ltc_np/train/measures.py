@@ -59,7 +59,7 @@ def check_measures(measures: dict[str, Metric], model: Network, data: Batches, w
 
     The library's are shown all targets, with outputs of 0; so are functions of a user's own, which are not called: what
     these make of targets only they know.  ``whole``: there are no other data, which might have what a metric needs.
-    Copies are shown them: a training that is resumed goes on with metrics that have seen batches.
+    Copies of the metrics are used, since in a training that is resumed they have seen batches already.
     """
     kinds: tuple[type[Metric], ...] = OwnMetric, *metrics.METRICS.values()
     known = {name: copy.copy(metric) for name, metric in measures.items() if isinstance(metric, kinds)}
@@ -87,7 +87,7 @@ def show(measures: dict[str, Metric], outputs: Array, target: Numbers, mask: Num
 
 
 def results(measures: dict[str, Metric], ranks: Alone = ALONE) -> dict[str, float]:
-    """The metrics' values, of what all ranks have shown them; they begin anew."""
+    """The values of metrics after what all ranks have shown them; the metrics then begin anew."""
     others = ranks.of_others([metric.state() for metric in measures.values()]) if ranks.size > 1 else []
 
     def merged() -> dict[str, float]:
@@ -103,7 +103,7 @@ def results(measures: dict[str, Metric], ranks: Alone = ALONE) -> dict[str, floa
 
 
 def check_mergeable(measures: dict[str, Metric]) -> None:
-    """Refuse metrics of a user's own that cannot be merged."""
+    """Refuse metrics that cannot be merged, such as a user's own without `_merge`."""
     for metric in measures.values():
         if not metric.mergeable:
             raise ValueError(

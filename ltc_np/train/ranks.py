@@ -1,8 +1,9 @@
 """The processes ("ranks") that train one model together: what they tell each other, and how they end together.
 
-Every rank has the whole model and makes the same steps; only the sequences are shared out.  Whatever decides how a
-training goes on (a gradient, a loss, a metric, a request to stop) is what all ranks have found together, so that they
-never part.  All that ranks say to each other stands in this file; `Alone` is the training without others.
+Every rank has the whole model and makes the same steps; only the sequences are shared out.  Whatever decides how the
+training goes on (a gradient, a loss, a metric, a request to stop) is found by all ranks together, so that all of them
+always take the same way.  Everything that ranks say to each other is in this file.  `Alone` is a training with one
+process.
 """
 
 from __future__ import annotations
@@ -31,20 +32,21 @@ if TYPE_CHECKING:
     from .interrupt import HasAsked
 
 NEEDED = ("Get_rank", "Get_size", "Dup", "Free", "Allreduce", "bcast", "gather", "allgather", "Ibarrier", "Abort")
-GRACE = 3.0  # seconds in which an error that is one of all ranks comes to all of them
+GRACE = 3.0  # seconds in which an error that all ranks have is expected on each of them
 SAME_DATA = ("x", "y", "dt", "lengths", "sample_weight")  # arguments that are data
-FLAGS = 6  # numbers behind the gradient in what is summed: loss, weight, doubts, two kinds of signals, more to come
+FLAGS = 6  # numbers that are summed with the gradient: loss, weight, doubts, two kinds of signals, more chunks
 
 
 class Own(NamedTuple):
-    """What this rank has found of its part of a batch, whose gradient is in the trainer.
+    """What this rank has found for its part of a batch; the gradient is in the trainer.
 
     Attributes
     ----------
     value, weight : float
-        The loss, and what it weighs in the mean over all ranks; 0 where nothing counts, and then there is no gradient.
+        The loss, and its weight in the mean over all ranks.  The weight is 0 if nothing counts; then there is no
+        gradient.
     finite : bool
-        Loss and gradient surely are.
+        Whether loss and gradient are surely finite.
     outputs, state : array or None
     """
 
@@ -56,7 +58,8 @@ class Own(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What all ranks have found of a batch, whose gradient is now in every trainer; ``more``: it has another chunk."""
+    """What all ranks have found for a batch; its gradient is now in every trainer.  ``more``: another chunk of it
+    follows."""
 
     value: float
     weight: float
@@ -65,14 +68,14 @@ class Found(NamedTuple):
 
 
 class Alone:
-    """One process; `Ranks` says what the calls are for.
+    """A training with one process.  It has the methods of `Ranks`, which here have nobody to ask.
 
     Attributes
     ----------
     rank, size : int
         Which of how many.
     shares : bool
-        Every rank was given sequences of its own, instead of the same ones.
+        Whether every rank was given sequences of its own, instead of the same ones.
     """
 
     rank: int = 0
@@ -97,11 +100,11 @@ class Alone:
         return function()
 
     def counts(self, own: Array) -> Array:
-        """How often something is in all data, from how often it is in this rank's."""
+        """How often something occurs in all data, from how often it occurs in the data of this rank."""
         return np.sum(self.every(own), axis=0) if self.shares else own
 
     def rng(self, key: tuple[int, ...]) -> np.random.Generator:
-        """Random numbers of an order; ranks with sequences of their own have other ones."""
+        """Random numbers for the order of sequences.  Ranks that have sequences of their own draw different ones."""
         if self.shares and not self.first:
             return np.random.default_rng(np.random.SeedSequence(key, spawn_key=(self.rank,)))
         return np.random.default_rng(key)
@@ -111,11 +114,13 @@ class Alone:
         return Found(own.value, own.weight, own.finite, more)
 
     def watching(self, interrupt: HasAsked) -> HasAsked:
-        """Something whose ``asked`` says as that of `Interrupt` what has ended the training, the same on every rank."""
+        """Something whose ``asked`` is the same on every rank, and says like that of `Interrupt` what has ended the
+        training."""
         return interrupt
 
     def epoch_done(self, model: Model, stopped: str) -> str:
-        """Who wants to stop after this epoch, "" if nobody does; and whether all have the same parameters still."""
+        """Who wants to stop after this epoch, "" if nobody does.  It also checks that all ranks still have the same
+        parameters."""
         return stopped
 
     def worst(self, value: float) -> float:
@@ -123,7 +128,7 @@ class Alone:
         return value
 
     def share_start(self, model: Model, optimizer: Optimizer) -> None:
-        """Begin with what rank 0 has: parameters, moments, how far the model is trained."""
+        """Take what rank 0 has: parameters, moments, how far the model is trained."""
 
     def check_same(self, words: dict[str, str]) -> None:
         """An error on every rank if an argument, by name and as text, is not the same on all."""
@@ -150,7 +155,7 @@ class Ranks(Alone):
 
     def __init__(self, comm: Communicator, shares: bool) -> None:
         self.rank, self.size, self.shares = comm.Get_rank(), comm.Get_size(), shares
-        # Of our own, so that nothing mixes with what the caller sends; errors meet where nothing else is waited for.
+        # Communicators of our own, so that nothing mixes with what the caller sends; one of them is for errors only.
         self.comm, self.errors = comm.Dup(), comm.Dup()
         self.asked = ""
 
@@ -174,7 +179,8 @@ class Ranks(Alone):
         return value
 
     def combined(self, trainer: Trainer, own: Own, more: bool) -> Found:
-        # One message: w g, w l, w, and what has to be known of others.  Sums are float64, whatever the model's dtype.
+        # One message: weight times gradient, weight times loss, the weight, and flags of which all ranks must know.
+        # Sums are float64, whatever the model's dtype.
         P = trainer.size
         mine, total = np.zeros(P + FLAGS), np.empty(P + FLAGS)
         if own.weight:
@@ -245,7 +251,8 @@ class Ranks(Alone):
         self._free()
 
     def _all_failed(self) -> bool:
-        """Whether every rank comes here within `GRACE` seconds: then each raises its error, as a program alone does."""
+        """Whether every rank comes here within `GRACE` seconds: then each raises its error, as a training with one
+        process does."""
         request, until = self.errors.Ibarrier(), time.monotonic() + GRACE
         while not request.Test():
             if time.monotonic() > until:
@@ -258,12 +265,12 @@ class Ranks(Alone):
         self.errors.Free()
 
     def _cores(self) -> int:
-        """This rank's part of the cores that it may use; those that it has to itself, where ranks are bound to some."""
+        """How many threads this rank takes, by the cores that it may use and those that others may use too."""
         return threads.part_of_cores(self.every(threads.cores()), self.rank)
 
 
 def _sendable(error: Exception) -> Exception:
-    """An error that other processes can be given: itself, if its class can be made again of what it says."""
+    """An error that can be sent to other processes: the error itself, if it can be pickled."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
@@ -272,7 +279,7 @@ def _sendable(error: Exception) -> Exception:
 
 
 def of_communicator(comm: Communicator | None, shares: bool) -> Alone:
-    """The `Ranks` of a communicator, `Alone` for None and for one rank."""
+    """The `Ranks` of a communicator; `ALONE` for None and for a communicator of one rank."""
     shares = checks.boolean("shares", shares)
     if comm is None:
         if shares:
@@ -288,7 +295,8 @@ def of_communicator(comm: Communicator | None, shares: bool) -> Alone:
 
 
 def across_ranks(function: F) -> F:
-    """A decorator: the function gets, as ``comm``, the `Alone` that its arguments ``comm`` and ``shares`` ask for."""
+    """A decorator: instead of a communicator, the function gets as ``comm`` the `Alone` or `Ranks` that belongs to
+    it."""
 
     @functools.wraps(function)
     def call(*args: Any, comm: Communicator | None = None, shares: bool = False, **keywords: Any) -> Any:

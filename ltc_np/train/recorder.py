@@ -1,4 +1,4 @@
-"""Checkpoints while a training runs: when one is due, and of what it is made."""
+"""Checkpoints while a training runs: when one is due, and what it is made of."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Writes checkpoints of a training; without a folder, none.
+    """Writes the checkpoints of a training; it does nothing without a folder.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Recorder:
         `Saved.same`.
     best : BestWeights
     history : History
-        Its ``seconds`` are those before this call.
+        Its ``seconds`` are those that earlier calls took.
     clock : Clock
     first_lr : float or schedule
         That of the optimiser when training began.
@@ -73,29 +73,29 @@ class Recorder:
 
     @property
     def seconds(self) -> float:
-        """What the training has taken, with the calls before this one."""
+        """Seconds that the training has taken, together with the calls before this one."""
         return self.before + self.clock.elapsed
 
     def begin(self) -> None:
-        """Refuse what could not be written, before there is anything to lose."""
+        """Refuse a training whose checkpoints could not be written, before there is anything to lose."""
         if self.folder is not None:
             self._content("", (self.run.share(),))
-            self.run.ranks.at_first(self.folder.remove_old)  # who goes on with fewer of them may need the room
+            self.run.ranks.at_first(self.folder.remove_old)  # if fewer shall remain, their room may be needed
 
     def look(self, asked: object) -> None:
-        """Between two steps: write if it is due, or if training was asked to end."""
+        """Between two steps: write a checkpoint if one is due, or if training was asked to end."""
         if self.folder is not None and (asked or self.folder.is_due(self.last, self.run.at.step)):
             self.write()
 
     def look_after_epoch(self) -> None:
-        """Between two epochs."""
+        """Between two epochs: write a checkpoint if one is due."""
         if self.folder is not None and self.folder.every is None:
             self.write()
         else:
             self.look(False)
 
     def write(self, ended: str = "") -> None:
-        """Write one now; ``ended`` as of `Saved`."""
+        """Write a checkpoint now; ``ended`` is that of `Saved`."""
         folder = self.folder
         if folder is None:
             return
@@ -113,7 +113,8 @@ class Recorder:
             )
 
     def _is_finite(self) -> bool:
-        """Whether a file of it could be read again; if not, the next step will say what is wrong."""
+        """Whether a checkpoint could be read again: all numbers are finite.  If not, the next step will say what is
+        wrong."""
         model, optimizer = self.run.model, self.run.settings.optimizer
         arrays = (model.theta, model.buffer_vector, *optimizer.moments.values())
         return all(bool(np.isfinite(array).all()) for array in arrays)

@@ -101,14 +101,14 @@ class Run:
         self.start, self.latest = (model.theta.copy(), model.buffer_vector.copy()), None
 
     def share(self) -> State:
-        """What of a checkpoint depends on this process's share of the data; plain data, for `load_share`."""
+        """The part of a checkpoint that depends on this process's part of the data; plain data, for `load_shares`."""
         found = {name: metric.state() for name, metric in self.settings.metrics.items()}
         for name, state in found.items():
             codec.check_plain(f"`state` of the metric {name}", state)
         return {"metrics": found, "state": self.at.state}
 
     def load_shares(self, shares: tuple[State, ...]) -> None:
-        """Go on from the `share` of each rank; between two epochs that of others is as good."""
+        """Go on from the `share` of each rank.  Between two epochs the share of another rank is as good."""
         if len(shares) != self.ranks.size and self.at.is_inside:
             raise ValueError(
                 f"`checkpoint` must be resumed by the {len(shares)} ranks that wrote it, since it is of the middle of "
@@ -122,7 +122,7 @@ class Run:
     def epoch(self, source: Shuffled | Stream, interrupt: HasAsked, look: Callable[[], None]) -> Logs | None:
         """One optimiser step for each chunk of each batch, from where training is; the logs.
 
-        None if training was interrupted before the last step.  Between two steps ``look()`` is called.
+        None if training was interrupted before the last step.  ``look()`` is called between any two steps.
         """
         self.settings.optimizer.epoch = self.at.epoch  # which schedules per epoch count
         self.trainer.load()
@@ -179,7 +179,8 @@ class Run:
 
     @contextmanager
     def measuring(self) -> Iterator[None]:
-        """While metrics compute: one that fails before it has given a value does not fit, and nothing shall change."""
+        """A context for metrics that compute.  One that fails before it has ever given a value does not fit; then the
+        training changes nothing."""
         try:
             yield
         except Exception:
@@ -189,10 +190,11 @@ class Run:
     def step(
         self, batch: Batch | None, place: Place, step: int, where: str, more: bool = False
     ) -> tuple[float, float, Array | None, bool]:
-        """One optimiser step of all ranks: the loss before it, its weight, the last state, whether chunks follow.
+        """One optimiser step of all ranks.  Returns the loss before it, its weight, the last state, and whether chunks
+        follow.
 
-        ``batch`` is this rank's part, None where it has none, and ``place`` where that is in the whole; ``more``: it
-        has another chunk.  The weight is 0 if no step was made.
+        ``batch`` is this rank's part, None if it has none; ``place`` is where it stands in the whole batch; ``more``
+        says whether this rank has another chunk.  The weight is 0 if no step was made.
         """
         s = self.settings
         own = Own() if batch is None else self.differentiate(batch, place, step)

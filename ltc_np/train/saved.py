@@ -1,4 +1,5 @@
-"""What a checkpoint says of a training, beside the model and the optimiser's state: written, compared, taken again."""
+"""What a checkpoint says about a training, besides the model and the optimiser's state: how it is written, compared
+with a call, and taken over."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ ENDED = ("", "epochs", "callback")
 
 
 class Rates(NamedTuple):
-    """Of the optimiser, beside its state: the epoch that it was asked with, its learning rate now and when training
-    began; None for a schedule, which counts by itself."""
+    """What to know of the optimiser besides its state: the epoch for its schedules, its learning rate now, and the one
+    when training began.  A rate is None if it is a schedule, which counts by itself."""
 
     epoch: int | None
     now: float | None
@@ -43,7 +44,8 @@ class Rates(NamedTuple):
         return cls(optimizer.epoch, None if callable(now) else now, None if callable(first) else first)
 
     def give(self, optimizer: Optimizer) -> None:
-        """Let the optimiser go on; a learning rate that is another one than at the beginning was set by hand."""
+        """Let the optimiser go on.  If its learning rate is not the one of the beginning, it was set by hand, and is
+        kept."""
         optimizer.epoch = self.epoch
         if self.now is not None and not callable(optimizer.lr) and optimizer.lr == self.first:
             optimizer.lr = self.now
@@ -59,8 +61,8 @@ class Saved(NamedTuple):
     position : Position
         Without its state, which is among ``shares``.
     shares : tuple of dict
-        What depends on a process's share of the data, for each process: ``metrics``, the states of metrics by name, and
-        ``state``, that of the position.
+        What depends on the part of the data that a process has, one dict for each process: ``metrics``, the states of
+        metrics by name, and ``state``, that of the position.
     callbacks : tuple of (str, dict)
         As of `Trained`, but of now.
     best : dict
@@ -68,7 +70,7 @@ class Saved(NamedTuple):
     history : History
     rates : Rates
     ended : "", "epochs" or "callback"
-        What has ended it, if anything has for good.
+        What has ended the training for good; "" if nothing has.
     """
 
     same: dict[str, Any]
@@ -121,7 +123,7 @@ class Saved(NamedTuple):
 
 
 class Resumed(NamedTuple):
-    """A checkpoint that a training goes on from: the file, what it holds, and what it says of the training."""
+    """A checkpoint from which a training goes on: the file, what it holds, and what it says about the training."""
 
     content: Content
     found: Found
@@ -129,7 +131,7 @@ class Resumed(NamedTuple):
 
     @classmethod
     def read(cls, content: Content, model: Model) -> Resumed:
-        """What the content of a checkpoint stands for; nothing is done with the model."""
+        """Read the content of a checkpoint; ``model`` is not changed."""
         found = io.load_checkpoint(content.path, content.arrays, type(model), model.backend)
         with _believed(content):
             if found.model.trained is None:
@@ -137,12 +139,12 @@ class Resumed(NamedTuple):
             return cls(content, found, Saved.of_plain(found.training or {}))
 
     def believed(self) -> AbstractContextManager[None]:
-        """While states of the file are taken over: what they do not fit is an error about the file."""
+        """A context in which states of the file are taken over: if one does not fit, the error is about the file."""
         return _believed(self.content)
 
     @property
     def trained(self) -> Trained:
-        """That of the model when the checkpoint was written."""
+        """``model.trained`` as it was when the checkpoint was written."""
         return self.found.model.trained  # type: ignore[return-value]  # `read` has looked
 
     def check(self, model: Model, optimizer: Optimizer, seed: int | None, now: dict[str, Any]) -> None:
@@ -152,7 +154,7 @@ class Resumed(NamedTuple):
         ----------
         model, optimizer
         seed : int or None
-            None: that of the checkpoint is taken.
+            None: take that of the checkpoint.
         now : dict
             As ``Saved.same``, of this call.
         """

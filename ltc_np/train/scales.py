@@ -76,7 +76,7 @@ def adapt(model: Model, x: Targets, y: Targets | None = None, *, lengths: ArrayL
 
 
 def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
-    """`adapt` with checked `Batches` of all data, or of this rank's share of them."""
+    """`adapt` with checked `Batches` of all data, or of this rank's part of them."""
     first, last = _layers(model)
     if first is None and last is None:
         raise ValueError(
@@ -171,12 +171,12 @@ def statistics(values: Array, counted: Numbers | None) -> tuple[Array, Array]:
 
 
 def _not_constant(mean: Array, spread: Array, eps: np.floating[Any]) -> Array:
-    """``spread``, 0 where it is nothing but rounding."""
+    """``spread``, with 0 where it is only rounding."""
     return np.where(spread > eps * np.abs(mean), spread, 0.0)
 
 
 def merged(parts: Sequence[Moments], eps: np.floating[Any]) -> tuple[Array, Array]:
-    """`statistics` of all data, of the `moments` of their parts (Chan, Golub and LeVeque 1979)."""
+    """`statistics` of all data, from the `moments` of their parts (Chan, Golub and LeVeque 1979)."""
     counts, means, spreads = (np.stack(values) for values in zip(*parts, strict=True))
     share = counts / np.maximum(counts.sum(0), 1)
     origin = means[counts.argmax(0), np.arange(means.shape[1])]  # offsets of a constant feature are 0, exactly
@@ -187,7 +187,8 @@ def merged(parts: Sequence[Moments], eps: np.floating[Any]) -> tuple[Array, Arra
 
 
 def moments(values: Array, counted: Numbers | None) -> Moments:
-    """How many values of each feature count, their mean and standard deviation, (F,) each; as of `statistics`."""
+    """How many values of each feature count, their mean, and their standard deviation, (F,) each; arguments as of
+    `statistics`."""
     values = values.reshape(-1, values.shape[-1])
     if counted is None:
         counted = np.ones(values.shape, bool)

@@ -79,7 +79,7 @@ class Mapped:
         return data, slice(0, data.count)
 
     def first_that_counts(self, count: int, size: int | None) -> None:
-        """None: who wants to look at a batch takes the last one that was read."""
+        """None, since a file would have to be read again: whoever wants to look at a batch takes the last one."""
         return None
 
 
@@ -87,9 +87,10 @@ Data: TypeAlias = Batches | Mapped
 
 
 class Drawn(NamedTuple):
-    """A batch of an epoch: its number, `Batches` that have this rank's part, which sequences these are, their `Place`.
+    """A batch of an epoch: its number, the `Batches` that have this rank's part of it, which rows of them it is, and
+    the `Place` of this part in the whole batch.
 
-    ``data`` is None where this rank has nothing that counts.
+    ``data`` is None if this rank has nothing that counts.
     """
 
     batch: int
@@ -125,7 +126,7 @@ class Shuffled(NamedTuple):
         return self.data if isinstance(self.data, Batches) else None
 
     def chunks(self, size: int | None) -> int:
-        """How many chunks of ``size`` steps a batch has; one if that is None.  Of the longest sequence of all ranks."""
+        """How many chunks of ``size`` steps the longest sequence of all ranks has; one if ``size`` is None."""
         return 1 if size is None else -(-max(self.division.ranks.every(self.data.steps)) // size)
 
     def epoch(self, epoch: int, rng: np.random.Generator, first: int = 0) -> Iterator[Drawn]:

@@ -43,7 +43,7 @@ class Stream:
     look : callable
         ``look(batches)`` is called with the `Batches` of the first batch, before anything is done with it.
     ranks : Alone
-        Each gives its part of every batch; one that has given all that it has waits for the others.
+        Each rank gives its part of every batch; a rank that has nothing left waits for the others.
     """
 
     model: Network
@@ -104,7 +104,8 @@ class Stream:
                 yield Drawn(batch, data, slice(0, count), Place(sum(counts[: self.ranks.rank]), sum(counts)))
 
     def _counted(self, item: Any, where: str) -> tuple[Batches | None, int]:
-        """`Batches` of what the user gave for one, None where all its targets are missing, and how many sequences."""
+        """`Batches` made from one item of the user, None if all its targets are missing, and how many sequences it
+        has."""
         try:
             data = self.read(item)
         except losses.NoWeightError:
@@ -114,7 +115,7 @@ class Stream:
         return data, data.count
 
     def read(self, item: Any) -> Batches:
-        """`Batches` of what the user gave for one."""
+        """`Batches` made from one item of the user."""
         if isinstance(item, (tuple, list)) and len(item) == 2:
             item = dict(zip(("x", "y"), item, strict=True))
         if not isinstance(item, dict) or not {"x", "y"} <= set(item) <= set(Arguments._fields):

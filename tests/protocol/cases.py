@@ -1,7 +1,7 @@
 """Random models and sequences at the edge of what is allowed, drawn by hypothesis.
 
-What is made is drawn, so that a failure becomes small: layers, wirings, sizes, dtype, orders of magnitude, the form of
-dt and lengths.  The numbers come from a seed, which is drawn too.
+Hypothesis draws layers, wirings, sizes, the dtype, orders of magnitude, and the forms of dt and lengths, so that it can
+make a failing case small.  The numbers themselves come from a seed, which it draws too.
 """
 
 import warnings
@@ -14,15 +14,15 @@ from support.exported import MAKERS, random_layers
 from ltc_np import NCP, AutoNCP, Bidirectional, FullyConnected, MixedMemory, Model, Random, Wiring
 from ltc_np.base.layout import raw
 
-# Powers of ten between which values lie: those of positive parameters (conductances, capacities, strengths), and dt.
+# The powers of ten between which positive parameters (conductances, capacities, strengths) and dt lie.
 POSITIVE, ELAPSED = (-6, 3), (-9, 6)
 CHOICE_OF_B, CHOICE_OF_T = (1, 2, 3, 4, 5, 17), (1, 2, 3, 4, 6, 8)
 FAMILIES = ("LTC", "LRC", "layer", "stack", "around")
-AROUND = {"Bidirectional"}  # what `_layers` puts around the layers that `MAKERS` make
+AROUND = {"Bidirectional"}  # layers that `_layers` puts around those that `MAKERS` make
 
 
 class Drawn:
-    """Hypothesis in the place of a generator of random numbers, for what makes layers."""
+    """Has the methods of a random generator that functions which make layers need, but lets Hypothesis choose."""
 
     def __init__(self, draw):
         self._draw = draw
@@ -38,8 +38,8 @@ class Drawn:
 class Case(NamedTuple):
     """A model in its dtype for each of the backends, and the arguments of a call.
 
-    ``backend`` is the one that is looked at more closely, and ``cut`` says how: at what becomes of sequences that are
-    cut in pieces, or at other ways to compute the whole.
+    ``backend`` is the one that is checked more closely.  If ``cut``, sequences are cut in pieces and the results
+    compared; otherwise the whole is computed in other ways.
     """
 
     models: dict
@@ -58,7 +58,7 @@ class Case(NamedTuple):
 
     @property
     def model(self):
-        """That of the last backend, the fastest."""
+        """The model of the last backend, which is the fastest."""
         return list(self.models.values())[-1]
 
     def chosen(self):
@@ -83,7 +83,7 @@ def _edges(rng, n_pre, N):
 
 
 def _wiring(rng, n, N):
-    """A wiring of about N neurons, of every kind that there is."""
+    """A wiring of about N neurons, of any kind."""
     O, seed = 1 + rng.integers(N), rng.integers(100)
     kind = rng.pick(("dense", "edges", "sparse", "NCP", "Random", "one way"))
     if kind == "edges":
@@ -101,7 +101,7 @@ def _wiring(rng, n, N):
 
 
 def _with(layer, **arguments):
-    """The layer with other arguments, of which it takes those that it has."""
+    """The layer with other values for those of the arguments that it has."""
     own = layer.config()
     return type(layer).from_config(own | {name: value for name, value in arguments.items() if name in own})
 
@@ -135,7 +135,7 @@ def _between(rng, powers, shape):
 
 
 def _parameters(model, rng, powers, steep, spread):
-    """New parameters: positive ones between two powers of ten, the slopes of sigmoids up to ``steep``."""
+    """New parameters: positive ones lie between two powers of ten, and the slopes of sigmoids go up to ``steep``."""
     values = model.params
     for entry in model.layout.entries:
         name, shape = entry.name.rpartition(".")[2], entry.shape
@@ -159,7 +159,7 @@ def _elapsed(rng, kind, form, powers, B, T):
 
 @st.composite
 def cases(draw, family, backends, small=False):
-    """A `Case`; ``small``: of few sequences, steps and units, for what is slow."""
+    """A strategy for a `Case`; ``small``: with few sequences, steps and units, for checks that are slow."""
     rng = Drawn(draw)
     n, N = 1 + rng.integers(4), rng.pick((1, 2, 3, 5, 8) if small else (1, 2, 3, 4, 5, 8, 13, 20))
     B, T = rng.pick(CHOICE_OF_B[: 4 if small else None]), rng.pick(CHOICE_OF_T[: 3 if small else None])

@@ -1,4 +1,4 @@
-"""What holds of every `Case`, whatever its numbers."""
+"""Properties that every `Case` must have, whatever its numbers are."""
 
 import collections
 import functools
@@ -10,20 +10,22 @@ from support.parallel import always_parallel
 
 from ltc_np import LTC, S4D, SGD, LiquidS4, Model, set_num_threads
 
-# Up to here adjoints and outputs leave room for the products in which they stand, with factors of up to 1e9 each.
+# Adjoints and outputs up to this size can be multiplied by the other factors of a product, up to 1e9 each, without an
+# overflow.
 ROOM = {np.dtype("float32"): 1e15, np.dtype("float64"): 1e150}
-MESSAGES = (  # of the errors that are allowed: of an unstable solver, and of a state that overflows
+MESSAGES = (  # how allowed errors begin: that of an unstable solver, and that of a state that overflows
     ("ValueError", "`dt` must keep"),
     ("FloatingPointError", "outputs and states must be finite"),
 )
-COUNTS = collections.Counter()  # of cases, of those in which a property was looked at, and of what was excused
-LARGEST = {}  # differences
+# How many cases there were, in how many each property was checked, how many were excused; the largest differences.
+COUNTS = collections.Counter()
+LARGEST = {}
 
 
-# A learning rate that changes no parameter.
+# A learning rate so small that it changes no parameter.
 TINY = {np.dtype("float32"): 1e-38, np.dtype("float64"): 1e-200}
-TAME = 1e9  # larger outputs and states are looked at for whether they are finite, and for their bits
-ULPS = 8  # by which a potential may leave its hull
+TAME = 1e9  # of larger outputs and states only their bits are checked, and whether they are finite
+ULPS = 8  # by how many a potential may leave its hull
 
 
 def seen(what, count=1):
@@ -35,15 +37,15 @@ def at_most(what, value):
 
 
 class Refused(Exception):
-    """The model says that it cannot compute the case, with an error that is documented."""
+    """The model refuses the case, with an error that is documented."""
 
 
 class Beyond(Exception):
-    """The gradients of the case are larger than the largest number."""
+    """The gradients of the case are larger than the largest number of the dtype."""
 
 
 def attempt(function, *args, **kwargs):
-    """What a call gives, `Refused` for a documented error."""
+    """The result of a call; `Refused` is raised for a documented error."""
     try:
         with np.errstate(all="ignore"):
             return function(*args, **kwargs)
@@ -60,7 +62,7 @@ def call(model, case, **changes):
 
 
 def everything(model, case, memory="full"):
-    """Outputs, states and all gradients, by one pass forwards and one backwards."""
+    """Outputs, states and all gradients, from one forward and one backward pass."""
     engine, given = model.engine, (case.x, case.dt, case.lengths, case.h0)
     y, state, tape = attempt(lambda: engine.call(engine.read(*given, True, own=True), memory))
     with np.errstate(all="ignore"):
@@ -79,16 +81,17 @@ def same_bits(found, wanted, what):
 
 
 def promises_bits(case, backend):
-    """Whether a sequence has the same bits whatever the batch.
+    """Whether a sequence has the same bits in every batch.
 
-    NumPy rounds products of complex numbers otherwise where an array does not fill its vectors.
+    NumPy may round products of complex numbers in another way at the end of an array, which does not fill a vector
+    register.
     """
     layers = [part for layer in case.stack.layers for part in parts_of(layer)]
     return case.stack.bitwise_batch and not (backend == "numpy" and any(isinstance(p, (S4D, LiquidS4)) for p in layers))
 
 
 def equal(case, bounds, found, wanted, name, what, backend):
-    """The same bits where all layers promise it, else the same up to roundings."""
+    """Assert the same bits if all layers promise this, otherwise the same numbers up to rounding."""
     if promises_bits(case, backend):
         assert np.array_equal(found, wanted), (what, name)
     else:
@@ -104,12 +107,12 @@ def again(model, dtype, backend):
 
 
 def definition(case, backend="numpy"):
-    """The model in float64, and in NumPy, which defines it."""
+    """The model in float64 and, unless another backend is given, with NumPy, which defines what it computes."""
     return again(case.model, "float64", backend)
 
 
 def shaken(exact, case, eps, rng):
-    """Outputs, states and gradients where every number that goes in is another one, by some of its last bits."""
+    """Outputs, states and gradients when every number that goes in is changed in its last bits."""
 
     def shake(a):
         return a * (1 + eps * rng.standard_normal(a.shape))
@@ -124,15 +127,15 @@ def shaken(exact, case, eps, rng):
 
 
 class Bounds:
-    """How far results may lie from those of the definition: what shaking of all numbers makes of them, several times.
+    """How far results may lie from those of the definition: a few times as far as they move when all inputs are shaken.
 
-    A result of rounded operations is that of numbers that differ in their last bits, and no more can be asked of it.
+    Rounded operations give the exact result for numbers that differ in their last bits; more cannot be asked of them.
     """
 
     def __init__(self, case, exact, results):
         self.case, self.exact, self.results, self.eps = case, exact, results, np.finfo(case.model.dtype).eps
         weight = sum(np.abs(d * results[name]).sum() for name, d in (("y", case.d_y), ("state", case.d_state)))
-        # Of a sigmoid s that is nearly 1 there is left of 1 - s what rounding leaves: an error in terms of full size.
+        # If a sigmoid s is nearly 1, most of 1 - s is rounding, so the error is one in terms of full size.
         self.floor = 16 * self.eps * weight * max(1.0, magnitude(exact.theta))
 
     @functools.cached_property
@@ -145,7 +148,7 @@ class Bounds:
         return most
 
     def near(self, name, error):
-        """Whether an error of a result is one of rounding."""
+        """Whether an error of a result is no larger than rounding explains."""
         floor = self.floor * name.startswith("d_")
         most = 256 * self.eps * magnitude(self.results[name]) + floor + 1e-30
         return error <= most or error <= most + 16 * self.noise[name]
@@ -159,7 +162,7 @@ class Bounds:
 
 
 def largest_adjoint(exact, case):
-    """The largest adjoint of a state before any step: where gradients overflow it says why."""
+    """The largest adjoint of a state, over all steps; it explains why gradients overflow."""
     most, d_state = 0.0, case.d_state
     valid = np.arange(case.x.shape[1]) < case.lengths[:, None]
     state, tapes, dt = case.h0, [], case.elapsed()
@@ -188,7 +191,7 @@ def finite(case, results):
 
 
 def finite_gradients(case, results, bounds):
-    """Finite numbers give finite gradients, but where these themselves are too large."""
+    """Finite numbers give finite gradients, unless the gradients themselves are too large for the dtype."""
     for backend, found in results.items():
         wrong = [name for name, a in found.items() if not np.isfinite(a).all()]
         if wrong:
@@ -200,7 +203,7 @@ def finite_gradients(case, results, bounds):
 
 
 def hull(case, results):
-    """A neuron's potential lies between its start, 0 and the potentials that pull at it, up to a few ulp."""
+    """A neuron's potential lies in the hull of its start, 0, and the potentials that pull at it, up to a few ulp."""
     layers = zip(case.stack.layers, case.stack.states, case.stack.prefixes, strict=True)
     for layer, columns, prefix in layers:
         if type(layer) is not LTC or not layer.hull:
@@ -223,14 +226,14 @@ def hull(case, results):
 
 
 def agreement(case, results, bounds):
-    """What the definition gives in float64, within what roundings make of it."""
+    """All backends give what the definition gives in float64, up to rounding."""
     for backend, found in results.items():
         bounds.check(found, backend)
     seen("agreement")
 
 
 def threads(case, results):
-    """The same bits for every number of threads, however little work there is."""
+    """The bits are the same for every number of threads, even for little work."""
     if case.model.backend != "cpu":
         return
     with always_parallel():
@@ -241,14 +244,14 @@ def threads(case, results):
 
 
 def low_memory(case, results):
-    """The same bits where steps run again in the backward pass."""
+    """The bits are the same if the backward pass runs the steps again."""
     for backend, model in case.chosen():
         same_bits(everything(model, case, "low"), results[backend], f"low memory, {backend}")
     seen("low memory")
 
 
 def no_time(case, results):
-    """Steps of no time change nothing, and hand adjoints on as they are."""
+    """Steps with dt = 0 change nothing, and pass adjoints on unchanged."""
     if not (case.stack.dt0_identity and case.stack.takes_dt):
         return
     for backend, model in case.chosen():
@@ -259,7 +262,7 @@ def no_time(case, results):
 
 
 def padding(case, results):
-    """What lies behind the end of a sequence is not read, whatever it is; and gives 0."""
+    """What lies after the end of a sequence is never read, and its outputs are 0."""
     behind = np.arange(case.x.shape[1]) >= case.lengths[:, None]
     x, dt = case.x.copy(), case.dt
     x[behind] = np.nan
@@ -277,7 +280,7 @@ def padding(case, results):
 
 
 def alone(case, results, bounds):
-    """A sequence alone is the one in the batch."""
+    """A sequence alone gives the same as in the batch."""
     dt, (b, other) = case.elapsed(), (int(case.lengths.argmax()), int(np.argsort(case.lengths)[len(case.lengths) // 2]))
     for backend, model in case.chosen():
         for k in {b, other}:
@@ -292,7 +295,7 @@ def alone(case, results, bounds):
 
 
 def parts(case, results, bounds):
-    """A sequence in two parts is the whole, with its gradients."""
+    """A sequence in two parts, with the state carried, gives the same as the whole, gradients included."""
     T, dt = case.x.shape[1], case.elapsed()
     if not case.stack.causal or T == 1:
         return
@@ -320,7 +323,7 @@ def parts(case, results, bounds):
 
 
 def steps(case, results, bounds):
-    """A stream of single steps is the sequence."""
+    """Single steps, one after another, give the same as the sequence."""
     if not case.stack.causal:
         return
     dt = case.elapsed()
@@ -337,7 +340,7 @@ def steps(case, results, bounds):
 
 
 def truncated(case, results, bounds):
-    """The loss of chunks, with the state carried from one to the next, is that of the whole."""
+    """The loss over chunks, with the state carried from one to the next, is the loss of the whole."""
     if not case.stack.causal or case.stack.drops or case.stack.batch_statistics:
         return
     model, given = case.chosen()[0][1], {"dt": case.dt, "lengths": case.lengths}
@@ -359,7 +362,7 @@ def truncated(case, results, bounds):
 
 
 def _from_kinks(model):
-    """Which parameters lie away from the bound at which they are clipped."""
+    """Which parameters do not lie near the bound at which they are clipped."""
     away = np.ones(model.theta.size, bool)
     for entry in model.layout.entries:
         if entry.positivity == "clip":
@@ -369,7 +372,7 @@ def _from_kinks(model):
 
 
 def direction(case, results, bounds):
-    """The gradient along a random direction is a quotient of differences, where two of these agree on it."""
+    """The gradient along a random direction equals a quotient of differences, if several such quotients agree."""
     tame = all(magnitude(a) < 1e100 for a in bounds.results.values())
     if not tame or case.stack.surrogate_gradient:
         return
@@ -410,7 +413,7 @@ def direction(case, results, bounds):
 
 
 def check(case):
-    """All of it, of one case."""
+    """Check all properties of one case."""
     seen("cases")
     exact = definition(case)
     try:
@@ -423,7 +426,7 @@ def check(case):
     for rule in (finite, hull, padding, *(() if case.cut else (no_time, threads, low_memory))):
         rule(case, results)
     if any(magnitude(wanted[name]) > TAME for name in ("y", "state")):
-        seen("beyond 1e9")  # of an explicit solver whose steps are too long, or of a power of inputs
+        seen("beyond 1e9")  # an explicit solver whose steps are too long does this, or a power of inputs
         return
     bounds = Bounds(case, exact, wanted)
     try:

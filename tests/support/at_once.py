@@ -1,6 +1,6 @@
-"""What threads and processes do with models at the same time, and the digests of its bits.
+"""What threads and processes do with models at the same time, and digests of the results, bit for bit.
 
-`tests/concurrency` runs it in processes of its own.
+`tests/concurrency` runs it in separate processes.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from ltc_np import (
 )  # fmt: skip
 from ltc_np.bench.streams import in_threads
 
-B, T, I = 36, 7, 3  # large enough for pieces on several threads where that is forced; all sizes differ
+B, T, I = 36, 7, 3  # all differ, and are large enough to be shared among threads by `share_among_threads`
 
 _folder = tempfile.TemporaryDirectory()  # removed when the process ends
 
@@ -44,11 +44,11 @@ class Case(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     dt: np.ndarray | None
-    path: pathlib.Path  # of a file that it may be saved to
+    path: pathlib.Path  # where it may be saved
 
 
 def cases(backend):
-    """Models of every kind of kernels and of every way through BLAS, by name."""
+    """Models by name, so that every kind of kernels runs and every way through BLAS is taken."""
     stacks = {
         "LTC by lanes": [LTC(AutoNCP(16, 3))],
         "LTC by posts": [LTC(FullyConnected(32, 2), ode_unfolds=2)],
@@ -94,7 +94,8 @@ def _gradients(case):
 
 
 def _file(case):
-    """Saved, all threads to the same path, and loaded: whole files, whoever comes last."""
+    """Save the model, all threads to the same path, and load it: the file must be whole, whichever thread was the
+    last."""
     case.model.save(case.path)
     return [load(case.path, backend=case.model.backend).theta]
 
@@ -118,7 +119,7 @@ USES = {
 
 
 def digest(arrays):
-    """Of the bits of arrays and numbers."""
+    """A digest of the bits of arrays and numbers."""
     found = hashlib.sha256()
     for array in arrays:
         found.update(np.ascontiguousarray(array).tobytes())
@@ -131,7 +132,7 @@ def uses(case):
 
 
 def digests(backend="auto", names=None):
-    """(case, use) -> digest, one after another in this thread."""
+    """The digest of each (case, use), computed one after another in this thread."""
     found = {}
     for name, case in cases(backend).items():
         if names is None or name in names:
@@ -141,7 +142,8 @@ def digests(backend="auto", names=None):
 
 
 def share_among_threads():
-    """All work on the pool, however small it is, so that small models go that way too."""
+    """From now on share all work among threads, even if it is small, so that small models are computed in this way
+    too."""
     from ltc_np.base import threads
 
     def share(count, parallel, share=threads.share):
@@ -151,7 +153,7 @@ def share_among_threads():
 
 
 def together(jobs, patience=100):
-    """Run functions in threads that begin at the same moment; the first error, if there is one."""
+    """Run functions in threads that begin at the same moment; the first error, if there is one, is raised."""
 
     def work(k, barrier):
         barrier.wait(patience)
@@ -161,7 +163,8 @@ def together(jobs, patience=100):
 
 
 def shared_models(backend, n_threads, rounds, switch=1e-5):
-    """Threads use the same models in all ways while another one changes the number of threads: (calls, differences)."""
+    """Let threads use the same models in all ways, while another thread changes the number of threads: (calls,
+    differences)."""
     from ltc_np import set_num_threads
 
     before = sys.getswitchinterval()

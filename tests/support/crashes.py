@@ -1,6 +1,6 @@
 """Trainings in processes that are killed, at random moments or at every step of the way to a file.
 
-A process forks for each training, so that none of them has to import anything; `support.processes.python` runs it.
+`support.processes.python` runs this file.  It forks a process for each training, so that none has to import anything.
 """
 
 import builtins
@@ -37,7 +37,7 @@ def train(folder=None, epochs=EPOCHS, **options):
 
 
 def forked(work):
-    """The number of a new process that does some work, and nothing else of this one."""
+    """The number of a new process that only does some work, and then ends."""
     number = os.fork()
     if number == 0:
         try:
@@ -57,19 +57,19 @@ def write_result(run, result, at=None, **options):
 
 
 def newest(folder):
-    """The largest number of a checkpoint, 0 without any."""
+    """The largest number of a checkpoint, 0 if there is none."""
     return max((int(path.stem[5:]) for path in folder.glob("step-*.npz")), default=0)
 
 
 def killed_at_random(folder, kills, every, keep_last, seed):
     """Kill trainings by SIGKILL, each at a random moment, until so many were killed; every one is resumed.
 
-    A training that comes to its end is compared with one that was never interrupted; then a new one begins.
+    When a training comes to its end, it is compared with one that was never interrupted; then a new one begins.
     """
     draw, whole = random.Random(seed), train()
     begin = time.monotonic()
     train()
-    longest = time.monotonic() - begin  # of one that is not killed
+    longest = time.monotonic() - begin  # seconds of a training that is not killed
     found = {"killed": 0, "finished": 0, "different": 0, "steps lost": 0}
     while found["killed"] < kills or not found["finished"]:
         run, result = folder / str(found["finished"]), folder / f"{found['finished']}.txt"
@@ -81,7 +81,7 @@ def killed_at_random(folder, kills, every, keep_last, seed):
         _, status = os.waitpid(number, 0)
         if os.WIFSIGNALED(status):
             found["killed"] += 1
-            found["steps lost"] += max(0, before - newest(run))  # of those that were on the disk
+            found["steps lost"] += max(0, before - newest(run))  # steps that were on the disk and were lost
         else:
             assert status == 0
             found["finished"] += 1
@@ -89,7 +89,7 @@ def killed_at_random(folder, kills, every, keep_last, seed):
     return found
 
 
-# Calls on the way to a file: before each of them, which is after the one before, a process may end.
+# The calls by which a file is written.  A process may be killed before each of them, and so after each of them.
 CALLS = {os: ("open", "fsync", "replace", "unlink", "close"), builtins: ("open",)}
 
 
@@ -113,11 +113,11 @@ class Dies:
 
 
 def killed_at_every_call(folder, every, keep_last):
-    """Kill trainings before call after call on the way to files, as far as there are calls; each is then resumed.
+    """Kill a training before each call by which files are written, one training for each call; each is then resumed.
 
-    Who is killed later must not leave an older checkpoint behind.
+    A training that is killed later must not leave an older checkpoint behind.
     """
-    epochs = 2  # with two files, of which the second replaces the first
+    epochs = 2  # the training writes two files, of which the second replaces the first
     whole, found = train(epochs=epochs), {"killed": 0, "different": 0, "older": 0}
     at, last = 1, 0
     while True:

@@ -1,6 +1,7 @@
-"""What may become of a changed file, in a process of its own whose memory is limited: the formats, and the judge.
+"""What may happen when a changed file is read: the formats, and the judge, in a process whose memory is limited.
 
-A case is a format and a number; its file follows from these.  It is read as users read it.  Right is
+A case is a format and a number, from which its file follows.  The file is read as users read it.  What comes out is
+right if it is
 
 - what the file was before, to the bit; or
 - one error: a ValueError or an OSError, in one line, which names the file (of a table, or its column and line; of a
@@ -9,7 +10,8 @@ A case is a format and a number; its file follows from these.  It is read as use
   what the file says now, as a second, simple reader finds it; or of a model something that is sound: finite,
   of the right sizes, computing, and the same after it was written and read.
 
-All else is wrong: another exception or a warning, other values, a process that ends or that says nothing for a time.
+Everything else is wrong: another exception or a warning, other values, a process that ends, or one that says nothing
+for too long.
 """
 
 import argparse
@@ -39,9 +41,10 @@ from ltc_np.interop.ncps import from_ncps, to_ncps
 from support import GOLDEN, mutations
 from support.ncps_files import case as ncps_case
 
-MOST_WORDS = 1500  # of an error; that of a state dict names all keys that are wrong
+MOST_WORDS = 1500  # characters of an error; that about a state dict names all keys that are wrong
 LIMIT = 192 * 2**20  # bytes of address space beyond what the process has when it begins
-# Of one file: seconds of the processor, and bytes for every byte of it, beside what the interpreter itself takes.
+# Limits for one file: seconds of the processor, and bytes of memory for every byte of it, besides what the interpreter
+# takes.
 SLOW, MOST_GROWTH, FREE = 10.0, 30, 8 * 2**20
 
 
@@ -55,16 +58,16 @@ class Format(NamedTuple):
     Attributes
     ----------
     make : callable
-        Of a folder: writes sound files into it, and returns their paths.
+        ``make(folder)`` writes sound files into a folder, and returns their paths.
     read : callable
-        Of a path: what users get, in plain data that can be compared.
+        ``read(path)`` gives what users get, as plain data that can be compared.
     changes : tuple of callables
-        Beside those of bytes.
+        Changes that know the format, besides those of bytes.
     sound : callable
-        Of (path, what was read): raises `Wrong` unless it is what the file says now.  None: what is read is always what
-        the file was, unless a change knows the format.
+        ``sound(path, found)`` raises `Wrong` unless what was read is what the file says now.  None: what is read must
+        be what the file was before, unless a change knows the format.
     checked : bool
-        All of the file is under checksums, which changes of bytes do not make right again.
+        Whether checksums cover all of the file; changes of bytes do not make them right again.
     """
 
     make: Callable[[pathlib.Path], list]
@@ -75,7 +78,7 @@ class Format(NamedTuple):
 
 
 def plain(value):
-    """Anything as nested tuples, numbers to the bit."""
+    """Any data as nested tuples, with numbers to the bit."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "O":
             return "objects", value.shape, tuple(map(repr, value.flat))
@@ -106,7 +109,7 @@ def _wired(layer):
 
 
 def check_model(model, path):
-    """A model that may be another one than it was, but must be one."""
+    """The model may be a different one than before, but it must be a sound one."""
     vectors = [model.theta, model.buffer_vector, *([model.best.theta] if model.best else [])]
     if not all(np.isfinite(vector).all() for vector in vectors):
         raise Wrong("a model that is not finite")
@@ -123,7 +126,7 @@ def check_model(model, path):
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 y = model(np.zeros((2, 3, model.input_size)), **steps)
-        except FloatingPointError:  # parameters of 1e30 are finite, and states soon are not
+        except FloatingPointError:  # with parameters of 1e30, which are finite, states soon are not
             return
         except ValueError as error:
             if not str(error).startswith("`dt` must keep"):  # an explicit solver that would not be stable
@@ -207,7 +210,7 @@ def _train(folder, epochs=3, **options):
 
 
 def read_training(path):
-    """What a training becomes that is resumed where the newest checkpoint is this file, and the one before is whole."""
+    """What a training gives that is resumed, if the newest checkpoint is this file and the one before it is whole."""
     folder = path.with_name("resumed")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -532,7 +535,8 @@ def used(field):
 
 
 def main():
-    """Try cases of formats; a line each, so that who reads them knows which one has ended the process; then figures."""
+    """Try cases of formats.  A line is printed for each, so that the reader knows which one has ended the process; then
+    come figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("first", type=int)

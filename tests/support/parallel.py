@@ -1,4 +1,4 @@
-"""Calls that share their work among threads however small it is."""
+"""Calls that share their work among threads, even if it is small."""
 
 import contextlib
 import sys
@@ -12,7 +12,8 @@ from support.backends import BACKENDS
 
 @contextlib.contextmanager
 def always_parallel():
-    """Until its end; gives a function that tells the largest number of helpers that was asked for."""
+    """A context in which calls share all work; it gives a function that tells the largest number of helpers asked
+    for."""
     asked, workers = [0], threads._workers
     for name in ("ltc", "ode", "cfc"):
         ltc_np.kernels.load(BACKENDS[-1], name)

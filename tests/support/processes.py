@@ -27,16 +27,16 @@ def python(code, *, arguments=(), root=ROOT, check=True, warnings=None, timeout=
 
 
 def within(seconds, code, *, python=sys.executable, arguments=(), files=None, **environment):
-    """What code prints in a new process; one that takes longer fails with the stacks of all its threads.
+    """What code prints in a new process.  If it takes too long, the test fails with the stacks of all its threads.
 
-    For what may wait for ever.  ``files`` is a folder for the code, as a module that other processes can
-    import: of `multiprocessing`, which starts them from there.  Processes that are left behind are ended.
+    It is for code that may wait for ever.  ``files`` is a folder for the code, so that it is a module that processes of
+    `multiprocessing` can import.  Processes that are left behind are ended.
     """
     env = {name: value for name, value in os.environ.items() if name != "NUMBA_DISABLE_JIT"}
     path = os.pathsep.join([str(ROOT), str(TESTS)])
     env |= {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1", **environment}
     limit = f"import faulthandler\nfaulthandler.dump_traceback_later({seconds}, exit=True)\n"
-    # A fork of a process with threads is what is tried here; Python 3.12 and later warn of it.
+    # Python 3.12 and later warn of a fork of a process with threads, which is what is tried here.
     limit += "import warnings\nwarnings.filterwarnings('ignore', '.*multi-threaded, use of fork', DeprecationWarning)\n"
     code = limit + textwrap.dedent(code)
     source = ["-c", code]

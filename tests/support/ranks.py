@@ -1,6 +1,6 @@
-"""Ranks that are threads of this process: a communicator without MPI, for tests of what ranks say to each other.
+"""Ranks as threads of this process: a communicator without MPI, for tests of what ranks say to each other.
 
-Only one of them runs at a time, until it waits for the others, so that it does not matter what is shared by threads.
+Only one of them runs at a time, until it waits for the others.  So it does not matter what threads share.
 """
 
 import copy
@@ -14,7 +14,7 @@ class Aborted(BaseException):
 
 
 class _Job:
-    """What the ranks of one `run` share; who runs holds ``turn``."""
+    """What the ranks of one `run` share; the rank that runs holds the lock ``turn``."""
 
     def __init__(self):
         self.turn, self.aborted = threading.Condition(), None

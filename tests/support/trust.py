@@ -7,9 +7,9 @@ A test asserts what it asserts with and without the option, and gives its figure
         assert lost == 0
         trust.record("checkpoints", {"trainings killed": kills, "steps lost": lost})
 
-With the option they go to docs/trust/PART.json, where they take the place of figures of the same name, and the table of
-that part in the page is made anew.  A part is a block between ``<!-- trust: PART -->`` and ``<!-- end -->``, which the
-page must have.  A script writes by ``Trust(command).record(...)``.
+With the option they go to docs/trust/PART.json, where they replace figures of the same name, and the table of that part
+in the page is made anew.  A part is a block between ``<!-- trust: PART -->`` and ``<!-- end -->``, which the page must
+have.  A script writes its figures by ``Trust(command).record(...)``.
 """
 
 import datetime
@@ -28,7 +28,7 @@ class Trust:
     Parameters
     ----------
     command : str or None
-        By which anybody can measure them again; None: nothing is written.
+        The command by which anybody can measure the figures again; None: nothing is written.
     """
 
     def __init__(self, command):
