@@ -31,7 +31,7 @@ TESTED_THROUGH = {
     for reason, names in {
         "the battery runs every layer with every backend, and these are parts of them": """
             cells.mapping cells.ode cells.state_space cells.time_constants cells.whole layers.stack
-            kernels.cpu.activations kernels.cpu.elastance kernels.cpu.lrc_neuron kernels.cpu.ltc_solvers
+            kernels.cpu.activations kernels.cpu.lrc_neuron kernels.cpu.ltc_solvers
             kernels.cpu.ssm_steps
         """,
         "tests/kernels/cuda runs it with the emulated card": """
@@ -285,3 +285,11 @@ def test_the_top_level_holds_only_what_is_fixed():
         pytest.skip("not a git checkout")
     top = {line.split("/")[0] for line in tracked.stdout.splitlines()}
     assert {name for name in top if not name.startswith(".")} <= fixed
+
+
+@pytest.mark.xdist_group("group")
+def test_tests_of_a_group_share_a_worker(request):
+    """Where pytest-xdist cannot tell which tests are a group, nothing fails, but every worker makes what it shares."""
+    if not request.config.getoption("loadgroup", False):
+        pytest.skip("needs pytest-xdist and --dist loadgroup")
+    assert request.node.nodeid.endswith("@group"), "this pytest-xdist does not fit this pytest: install another of them"
