@@ -1,7 +1,8 @@
-"""Files that are changed at random and on purpose: never a crash, a hang, much memory, or another content than theirs.
+"""Files that are changed at random and on purpose: reading one never crashes, hangs, takes much memory, or gives wrong
+content.
 
-support/mutated.py says what is right and what is wrong.  A case that fails is named by its format and its seed, and its
-file is left where the message says; `python -m support.mutated FOLDER SEED 1 FORMAT` in tests/ tries it alone.
+support/mutated.py says what is right and what is wrong.  If a case fails, the message names its format and its seed,
+and where its file is left; `python -m support.mutated FOLDER SEED 1 FORMAT` in tests/ tries it alone.
 """
 
 import json
@@ -19,7 +20,7 @@ if not sys.platform.startswith("linux"):
 
 from support.mutated import FORMATS, LIMIT, MOST_GROWTH
 
-SILENT = 120  # seconds of the clock without a word from the process, of which every file takes milliseconds
+SILENT = 120  # seconds without a word from the process; every file should take milliseconds
 # How many files of a format are tried by `pytest -m fuzz`.
 MANY = {
     "model": 1200, "checkpoint": 800, "training": 200, "old model": 600, "safetensors": 1200, "table csv": 2000,
@@ -65,7 +66,8 @@ def tried(folder, first, count, formats):
 def test_some_files_of_every_format(tmp_path):
     figures = tried(tmp_path, 0, 40, FORMATS)
     for name, found in figures.items():
-        # Where nothing is refused the changes are none; damaged checkpoints of a training are passed over.
+        # If no file is refused, the changes do not work; damaged checkpoints of a training are passed over, not
+        # refused.
         assert found["same" if name == "training" else "refused"] > 10, name
 
 
@@ -76,7 +78,7 @@ def test_many_files_of_every_format(tmp_path, trust):
     for name, count in MANY.items():
         figures |= tried(tmp_path / name.replace(" ", "_"), 1000, count, [name])
     seconds = time.perf_counter() - start
-    for outcome in ("same", "other", "refused"):  # each is reached, or the judge has nothing to judge
+    for outcome in ("same", "other", "refused"):  # each answer must occur, or the judge has nothing to judge
         assert sum(found[outcome] for found in figures.values()) > 100
     told = {"same": "as before", "other": "as what they say now", "refused": "refused"}
     rows = {

@@ -1,4 +1,5 @@
-"""`save` where it cannot write, or not alone: a clear error, and whatever was there is there."""
+"""`save` when it cannot write, or when others write too: the error is clear, and what was there before is still
+there."""
 
 import errno
 import io
@@ -30,7 +31,7 @@ def kept(folder):
 
 
 class Disk:
-    """Stands for a disk that takes some calls of the system, and has no room at the next one."""
+    """Stands for a disk that accepts some calls of the system and has no room at the next one."""
 
     def __init__(self, monkeypatch):
         self.calls, self.fails_at = [], None
@@ -48,7 +49,7 @@ class Disk:
             def close(self):
                 if not self.closed:
                     super().close()
-                    disk.called("close")  # a disk in the network says it here
+                    disk.called("close")  # a disk on the network reports it only here
 
         monkeypatch.setattr(files, "open", File, raising=False)
         monkeypatch.setattr(os, "fsync", lambda number: (disk.called("fsync"), fsync(number)))
@@ -76,14 +77,14 @@ def test_a_disk_that_is_full_at_any_moment(name, tmp_path, monkeypatch):
     write(path, 1)
     calls, renamed = list(disk.calls), disk.calls.index("replace")
     assert {*calls} == {"open", "write", "fsync", "replace", "close"} and renamed >= 4
-    # When a file has its name, the folder is brought to the disk; what fails there is nothing that could be undone.
+    # When a file has got its name, the folder is brought to the disk; if that fails, nothing can be undone any more.
     before_that = [k for k, pair in enumerate(pairwise(["", *calls])) if pair != ("replace", "fsync")]
     for disk.fails_at in before_that:
         disk.calls.clear()
         with pytest.raises(OSError, match="No space left on device; nothing was written") as caught:
             write(path, 2)
         assert caught.value.errno == errno.ENOSPC and pathlib.Path(caught.value.filename).parent == tmp_path
-        if name != "several" or disk.fails_at <= renamed:  # between two renamings there is no way back
+        if name != "several" or disk.fails_at <= renamed:  # after the first of two renamings there is no way back
             assert kept(tmp_path) == before, disk.calls
     disk.calls.clear()
     disk.fails_at = len(calls) - 1
@@ -92,7 +93,7 @@ def test_a_disk_that_is_full_at_any_moment(name, tmp_path, monkeypatch):
 
 
 def test_a_small_disk(tmp_path):
-    """A real one, of 256 kB, which takes the small model and not the large one."""
+    """A real disk of 256 kB, on which the small model has room and the large one has not."""
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(tmp_path)], capture_output=True, text=True
     ) if hasattr(os, "geteuid") and os.geteuid() == 0 else None  # fmt: skip
@@ -132,7 +133,7 @@ def test_where_nobody_may_write():
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="other rights than POSIX's")
 def test_a_file_that_is_protected():
-    """Renaming upon it would need only the right to write into the folder."""
+    """To rename another file onto it, the right to write into the folder would be enough."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         path = pathlib.Path(folder) / "m.npz"
@@ -140,7 +141,7 @@ def test_a_file_that_is_protected():
         path.chmod(0o444)
         user = os.geteuid()
         try:
-            if user == 0:  # who may write everything
+            if user == 0:  # root may write everything
                 os.seteuid(65534)
             with pytest.raises(PermissionError, match="^`path` must be a file that may be replaced, got .*m.npz"):
                 model_of(2.0).save(path)
@@ -150,7 +151,8 @@ def test_a_file_that_is_protected():
 
 
 def test_links(tmp_path):
-    """A link is replaced by the file, and what it leads to stays as it is: no link leads a write to somewhere else."""
+    """A link is replaced by the file, and what it leads to stays as it is: no link can direct a write to somewhere
+    else."""
     target, link = tmp_path / "target.npz", tmp_path / "link.npz"
     model_of(1.0).save(target)
     link.symlink_to(target)

@@ -190,7 +190,7 @@ def _read_array(name, stream, size, foreign):
         raise FileError(f"damaged: {name} holds what is neither true nor false")
     array = array.astype(dtype.newbyteorder("="), copy=False)
     if dtype.kind == "U" and not _is_text(array.reshape(-1).view(np.uint32)):
-        raise FileError(f"damaged: {name} holds what is no text")
+        raise FileError(f"damaged: {name} holds something that is not text")
     return array.T if turned else array
 
 

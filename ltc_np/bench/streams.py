@@ -164,5 +164,5 @@ def table(found):
             f"{row['streams']:<10} {row['dtype']:<8} {row['threads']:>7} {row['steps_per_second']:>9,.0f} "
             + " ".join(f"{row[f'{name}_us']:>9.1f}" for name in names)
         )
-    lines.append(f"each stream is one step at a time of AutoNCP({UNITS}, 1) with {INPUTS} inputs")
+    lines.append(f"all streams step one AutoNCP({UNITS}, 1) with {INPUTS} inputs, each by itself")
     return lines

@@ -56,7 +56,7 @@ def check_ranks(ranks: Alone, model: Network, measures: dict[str, Metric], group
     layer = next((layer for layer in model.layers if layer.batch_statistics), None)
     if layer is not None:
         raise ValueError(
-            f"`comm` needs layers without statistics of a batch, which no rank has as a whole, got {layer!r}: take "
+            f"`comm` needs layers without statistics of a batch, since no rank has a whole batch, got {layer!r}: take "
             "LayerNorm, or train on one rank"
         )
     if ranks.shares and group_by_length:

@@ -111,8 +111,8 @@ class Run:
         """Go on from the `share` of each rank.  Between two epochs the share of another rank is as good."""
         if len(shares) != self.ranks.size and self.at.is_inside:
             raise ValueError(
-                f"`checkpoint` must be resumed by the {len(shares)} ranks that wrote it, since it is of the middle of "
-                f"an epoch, got {self.ranks.size}"
+                f"`checkpoint` must be resumed by the {len(shares)} ranks that wrote it, since it was written in the "
+                f"middle of an epoch, got {self.ranks.size}"
             )
         share = shares[min(self.ranks.rank, len(shares) - 1)]
         for name, metric in self.settings.metrics.items():

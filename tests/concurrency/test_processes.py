@@ -36,7 +36,7 @@ POOL = """
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pool_of_processes(method, tmp_path):
-    """Models go there by pickle, and are called, trained and stepped there."""
+    """Models are sent to other processes by pickle, and are called, trained and stepped there."""
     assert within(900, POOL, arguments=[method, BACKEND], files=tmp_path) == "True 4\n"
 
 
@@ -118,7 +118,8 @@ def test_many_forks_while_other_threads_compute(trust):
 @forks
 @pytest.mark.numba
 def test_a_fork_while_another_thread_compiles(tmp_path):
-    """Without what forks wait for, the new process would wait for ever: it has the compiler's lock of that thread."""
+    """If forks did not wait, the new process would wait for ever, since it has a copy of the compiler's lock that the
+    thread holds."""
     (tmp_path / "slow.py").write_text(
         "from ltc_np.kernels.cpu.jit import kernel\n\n\n"
         "@kernel\ndef first(a):\n    for i in range(len(a)):\n        a[i] = a[i] * 2 + 1\n\n\n"

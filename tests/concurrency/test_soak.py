@@ -7,7 +7,8 @@ import pytest
 from support.processes import within
 
 STREAMS, THREADS = 1000, 2
-ROOM = 1 << 20  # bytes that a process may grow by: 32 bytes, the least that malloc gives, a step would be more
+# Bytes that the process may grow by; one block of 32 bytes a step, the least that malloc gives, would be more.
+ROOM = 1 << 20
 
 PROGRAM = """
     import gc, json, os, sys, threading, tracemalloc
@@ -57,7 +58,7 @@ pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="ne
 
 
 def soak(seconds):
-    """Run it and check what must hold; what was found."""
+    """Run the streams, check what must hold, and return what was found."""
     found = json.loads(within(600 + 20 * seconds, PROGRAM, arguments=[seconds, STREAMS, THREADS]))
     assert min(found["rounds"]) >= 1
     assert found["steps"] == STREAMS // THREADS * sum(found["rounds"])

@@ -1,4 +1,5 @@
-"""Numba's threading layers: this library has its own threads, so they make no difference, whatever a user's do."""
+"""Numba's threading layers: this library has threads of its own, so they make no difference, whatever functions of a
+user do."""
 
 import functools
 import os
@@ -74,7 +75,7 @@ def skip_without(layer):
 
 @functools.cache
 def alone():
-    """The digests of a process that nothing else runs in."""
+    """The digests from a process in which nothing else runs."""
     return within(
         900,
         """
@@ -95,7 +96,7 @@ def test_the_layer_makes_no_difference_and_functions_of_a_user_run_beside(layer,
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_after_a_fork_of_a_process_whose_own_functions_have_run(layer, tmp_path):
-    """GNU's OpenMP ends a new process that runs such functions again; this library runs there all the same."""
+    """GNU's OpenMP ends a forked process that runs such functions again; this library works there all the same."""
     skip_without(layer)
     out = within(
         900,

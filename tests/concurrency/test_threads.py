@@ -1,4 +1,4 @@
-"""Models used from many threads: the bits of one thread, whatever the others do."""
+"""Models used from many threads: each gets the bits of a single thread, whatever the others do."""
 
 import subprocess
 import sys
@@ -19,7 +19,8 @@ SHARED = """
 
 
 def test_models_are_shared_while_the_number_of_threads_changes():
-    """All calls, `step` and `fit` of copies, of seven models, by four threads that change 500 times as often."""
+    """Four threads make all calls of seven models, `step`, and `fit` of copies; Python changes threads 500 times as
+    often as usual."""
     calls, differing = within(900, SHARED, arguments=[BACKEND, 4, 1]).split(" ", 1)
     assert int(calls) == 4 * 62
     assert differing == "[]\n"
@@ -57,7 +58,7 @@ def test_a_tape_may_be_used_by_several_threads_at_once():
 
 
 def test_parameters_that_change_and_come_back_are_noticed():
-    """What a thread keeps prepared is of the parameters of its version, also if those change while it prepares."""
+    """What a thread keeps prepared belongs to one version of the parameters, even if they change while it prepares."""
     import numpy as np
 
     from ltc_np import LTCRNN, AutoNCP
@@ -82,7 +83,7 @@ def test_parameters_that_change_and_come_back_are_noticed():
 @pytest.mark.numba
 @pytest.mark.fuzz
 def test_the_first_compilation_in_several_threads(tmp_path):
-    """Of the same kernels and of others, with an empty cache; each is compiled once."""
+    """Threads compile the same kernels and different ones, with an empty cache; each kernel is compiled once."""
     out = within(
         900,
         """
@@ -136,7 +137,7 @@ def test_models_that_are_the_first_in_several_threads_warn_once():
 
 
 def test_threads_that_come_and_go_leave_nothing():
-    """Each thread keeps the parameters prepared, buffers of streams, and a workspace: until it ends."""
+    """A thread keeps prepared parameters, buffers of streams, and a workspace, until it ends."""
     out = within(
         900,
         """
@@ -166,12 +167,12 @@ def test_threads_that_come_and_go_leave_nothing():
         arguments=[BACKEND],
     )
     leak, count = map(int, out.split())
-    assert leak < 64  # bytes a thread: what is kept takes thousands
+    assert leak < 64  # bytes for each thread; what a thread keeps takes thousands
     assert count == 1
 
 
 def test_the_process_ends_while_threads_compute():
-    """Daemons of a program that ends: no crash, and nobody waits for them."""
+    """The threads are daemons of a program that ends: it does not crash, and does not wait for them."""
     program = """
         import sys, threading, time
         import numpy as np

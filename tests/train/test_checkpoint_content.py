@@ -40,7 +40,7 @@ def small(outputs=2, **options):
 
 
 def parted(folder, make=small, cuts=(4, 6), optimizer=lambda: Adam(0.05), every=1, **options):
-    """The text of a training without interruptions, and of one that was cut off after some steps.
+    """What a training without interruptions leaves behind, and one that was cut off after some steps and resumed.
 
     Values of ``options`` that begin with ``make_`` are called for every part.
     """
@@ -63,7 +63,7 @@ def parted(folder, make=small, cuts=(4, 6), optimizer=lambda: Adam(0.05), every=
 
 
 def test_classes_and_all_their_metrics(tmp_path):
-    """Those that keep all elements, too; in the middle of an epoch they have seen some batches."""
+    """Also metrics that keep all elements.  In the middle of an epoch they have seen some batches."""
 
     def own_score(y_true, y_pred):
         return float((y_true == y_pred).mean())
@@ -90,7 +90,7 @@ def test_numbers_missing_targets_and_weights(tmp_path):
 
 @pytest.mark.parametrize("kind", ["function", "iterable", "iterator"])
 def test_batches_of_a_user_s_own(kind, tmp_path):
-    """An iterator is brought to the batch that comes next, which the name of the file tells."""
+    """An iterator must stand at the next batch, whose number is in the name of the file."""
 
     def batches(epoch):
         return [(X[5 * k : 5 * k + 5] + epoch, Y[5 * k : 5 * k + 5]) for k in range(4)]
@@ -110,7 +110,7 @@ def test_batches_of_a_user_s_own(kind, tmp_path):
 
 
 class Again:
-    """An iterable that is no list, which would be data."""
+    """An iterable that is not a list, since a list would be taken for data."""
 
     def __init__(self, batches):
         self.batches = batches
@@ -276,7 +276,7 @@ def test_a_learning_rate_that_was_changed_by_hand_is_kept(now, given, wanted):
 
 
 class Odd(Metric):
-    """Its state is no plain data."""
+    """A callback whose state is not plain data."""
 
     name, mode = "odd", "min"
 
@@ -310,7 +310,8 @@ def test_states_that_are_no_plain_data_are_refused_before_the_first_step(tmp_pat
 
 
 def test_a_step_that_diverges_is_not_written(tmp_path):
-    """What could not be read again is not kept; the next step says what is wrong, and the folder has the one before."""
+    """A checkpoint that could not be read again is not written.  The next step says what is wrong, and the folder keeps
+    the checkpoint before."""
     optimizer, model = SGD(0.1), small()
 
     class Lifts(Callback):
@@ -338,7 +339,7 @@ def test_another_monitor_begins_anew(tmp_path):
 
 
 def test_without_best_weights_the_best_epoch_is_known(tmp_path):
-    """The first one, by a value that only falls."""
+    """The first epoch is the best one, since the monitored value only falls."""
     whole, parts = parted(tmp_path, monitor="loss", monitor_mode="max", keep_best=False)
     assert parts == whole
     assert whole.endswith("0, 'all epochs done')")
@@ -348,7 +349,8 @@ def test_without_best_weights_the_best_epoch_is_known(tmp_path):
 
 
 def test_on_a_card(tmp_path, emulator):
-    """Parameters and moments are brought back before a file is written, also where no callback looks at steps."""
+    """Parameters and moments are brought back from the card before a file is written, even if no callback looks at
+    steps."""
     options = {"batch_size": 2, "epochs": 2, "tbptt": 2}
 
     def part(**more):

@@ -48,7 +48,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def folder(written, tmp_path):
-    """A copy of it."""
+    """A copy of the folder that `written` gives."""
     return shutil.copytree(written, tmp_path / "run")
 
 
@@ -71,7 +71,7 @@ def damages(content, draw):
 
 
 def test_a_newest_file_that_is_damaged_is_never_taken_for_a_whole_one(written, tmp_path, trust):
-    """Either its content is what it was, since nothing that counts was hit, or the one before is taken."""
+    """Either its content is as it was, since nothing that counts was hit, or the checkpoint before is taken."""
     last, before = written / WRITTEN[2], written / WRITTEN[1]
     whole = archive.read(last)
     path, kept = tmp_path / WRITTEN[2], tmp_path / f"{WRITTEN[2]}.damaged"
@@ -120,7 +120,7 @@ def test_a_training_goes_on_from_the_one_before(damaged, folder):
     assert history.epoch == [0, 1, 2, 3, 4]
     left = [name for name in names(folder) if name.endswith(".damaged")]
     assert left == [f"{name}.damaged" for name in WRITTEN[3 - damaged :]]
-    assert len(names(folder)) == 3 + damaged  # they do not count among the last ones
+    assert len(names(folder)) == 3 + damaged  # damaged files do not count among those that are kept
 
 
 def test_none_that_is_whole_is_an_error(folder):
@@ -134,7 +134,7 @@ def test_none_that_is_whole_is_an_error(folder):
 
 
 def test_a_file_that_cannot_be_read_is_no_damage(folder, monkeypatch):
-    """A right that lacks comes back; a bad disk does not."""
+    """A missing right may come back, so the file is kept; a bad disk does not recover."""
     read = archive.read
 
     def refused(path, number):
@@ -178,7 +178,8 @@ class Full(io.FileIO):
 
 
 def test_a_disk_that_is_full_at_any_write(tmp_path, monkeypatch, trust):
-    """The error names the file; the checkpoints before are whole, the model has the parameters of then; it goes on."""
+    """The error names the file, the checkpoints before are whole, and the model has the parameters of that moment; then
+    the training goes on."""
     monkeypatch.setattr(files, "open", lambda path, mode: io.BufferedRandom(Full(path, mode + "+")), raising=False)
     Full.left, steps = 10**9, {"batch_size": len(X)}
     whole, expected = fit(tmp_path / "whole", **steps)
@@ -191,7 +192,7 @@ def test_a_disk_that_is_full_at_any_write(tmp_path, monkeypatch, trust):
         assert caught.value.errno == errno.ENOSPC
         failed += 1
         left = names(run)
-        assert left == wanted[: len(left)]  # whole ones, and nothing that was begun
+        assert left == wanted[: len(left)]  # only whole files, and none that was only begun
         thetas.append(model.theta.tobytes())
         Full.left = 10**9
         model, history = fit(run, resume=True, **steps)
@@ -213,7 +214,7 @@ def test_a_disk_that_fails_later(call, tmp_path, monkeypatch):
 
 
 def test_a_real_disk_that_is_full(tmp_path):
-    """A file system in memory of 64 kB, and a limit of the size of files."""
+    """A file system of 64 kB in memory, and a limit for the size of files."""
     if (
         os.name != "posix"
         or subprocess.run(
@@ -230,7 +231,7 @@ def test_a_real_disk_that_is_full(tmp_path):
         assert left and all(name.startswith("step-") for name in left)
         found = Checkpoints(tmp_path / "run", None, 1).newest()
         assert found.path.name == left[-1]
-        assert not np.array_equal(found.arrays["theta"], model.theta)  # that of one step before
+        assert not np.array_equal(found.arrays["theta"], model.theta)  # the parameters of one step before
         again, _ = fit(tmp_path / "run", resume=True, keep_last=1, epochs=10, every=10_000)
     finally:
         subprocess.run(["umount", "-l", tmp_path], check=True)
@@ -248,7 +249,7 @@ def test_a_limit_of_the_size_of_files(tmp_path):
 
 
 def test_folders_that_take_no_files(tmp_path):
-    """Before anything is done."""
+    """They are refused before anything is done."""
     model, rule = small(), "`checkpoint` must be a folder that (takes new files|can be made)"
     theta = model.theta.copy()
     with read_only_folder() as folder:

@@ -38,7 +38,7 @@ OPTIONS = {
 
 
 def trained(folder=None, cut=None, model=None, resume=True, **options):
-    """A model and the history of its training; None where it was cut off."""
+    """The model, its optimiser, and the history; None for the history if the training was cut off."""
     model = network() if model is None else model
     optimizer = options.pop("optimizer", None) or Adam(0.05)
     callbacks = [ReduceLROnPlateau(1, factor=0.5), EarlyStopping(50), *([] if cut is None else [Cuts(cut)])]
@@ -58,7 +58,7 @@ def names(folder):
 @pytest.mark.parametrize("tbptt", [None, 2])
 @pytest.mark.parametrize("every", [None, 1, 5])
 def test_a_training_that_is_cut_off_goes_on_with_the_same_bits(every, tbptt, tmp_path):
-    """In the first epoch, in the middle of a batch with tbptt, at borders of epochs, several times."""
+    """Cut off in the first epoch, in the middle of a batch with tbptt, between epochs, and several times."""
     whole = left_behind(*trained(tbptt=tbptt))
     for cut in (0, 1, 7, 8, 11, 15, None):
         found = trained(tmp_path, cut, every=every, tbptt=tbptt)
@@ -109,7 +109,7 @@ def test_another_training_is_refused(options, words, tmp_path):
 
 
 def changed(path, *place, value):
-    """Another value at a place in the description, the checksums made right again."""
+    """Write another value into the description of a file, and make its checksums right again."""
     content = archive.read(path)
     meta = inner = json.loads(str(content["meta"]))
     for key in place[:-1]:

@@ -10,14 +10,15 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes that 
 
 
 def found(*arguments):
-    """What a function of `support.crashes` found, in a process of its own."""
+    """What a function of `support.crashes` found, run in a separate process."""
     run = "import sys\nfrom support import crashes\ncrashes.main(*sys.argv[1:])"
     done = python(run, arguments=list(arguments), timeout=1200)
     return json.loads(done.stdout)
 
 
 def at_random(folder, trust, kills, what):
-    """With two checkpoints kept, one after every step or after every fourth: SIGKILL from outside, at any moment."""
+    """SIGKILL comes from outside, at any moment.  Two checkpoints are kept, written after every step or after every
+    fourth."""
     counts = {}
     for every in (1, 4):
         part = found("killed_at_random", str(folder), str(kills // 2), str(every), "2", str(kills + every))
@@ -44,7 +45,7 @@ def test_kill_at_many_random_moments(tmp_path, trust):
 
 
 def test_kill_at_every_call_on_the_way_to_a_file(tmp_path, trust):
-    """Before each time that a file is opened, brought to the disk, renamed, closed or removed."""
+    """The process is killed each time before a file is opened, brought to the disk, renamed, closed or removed."""
     counts = found("killed_at_every_call", str(tmp_path), "9", "1")
     assert counts["killed"] > 10
     assert counts["different"] == counts["older"] == 0

@@ -263,7 +263,7 @@ def newest(folder):
 )
 @pytest.mark.parametrize("step", [6, 7, 8])
 def test_a_checkpoint_is_written_and_training_goes_on_from_it(number, word, message, step, tmp_path, capfd):
-    """After a step inside of an epoch, and after its last one, which is validated."""
+    """After a step inside an epoch, and after the last step of an epoch, which is then validated."""
     x, y = sines()
     options, whole, model = OPTIONS | {"validation_data": (x, -y), "metrics": "mae"}, small(), small()
     expected = whole.fit(x, y, **options | {"optimizer": SGD(0.1)})
@@ -296,14 +296,14 @@ def test_the_signal_of_clusters_is_left_alone_without_checkpoints():
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         with Interrupt(terminates=True):
-            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN  # as a parent process may want it
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN  # as a parent process may have set it
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_process_that_is_terminated_from_outside(times, tmp_path):
-    """The first signal lets it write a checkpoint and go on behind `fit`; the second ends it."""
+    """After the first signal it writes a checkpoint, and goes on after `fit`; the second signal ends it."""
     done = python(
         """
         import os, signal, sys, threading, time

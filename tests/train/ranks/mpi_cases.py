@@ -1,7 +1,8 @@
-"""Trainings on several ranks, beside the same ones on one: started by test_mpi.py with ``mpiexec``, prints JSON.
+"""Trainings on several ranks, and the same trainings on one.  test_mpi.py starts this file with ``mpiexec``; it prints
+JSON.
 
-Every case gives numbers of which each test says what they must be; "apart" is the largest difference of parameters
-and logs from those of one process, relative to the largest parameter.
+Every case gives numbers, and the tests say what they must be.  "apart" is the largest difference of parameters and logs
+from those of one process, relative to the largest parameter.
 """
 
 import json
@@ -43,7 +44,8 @@ def data():
 
 
 def network(*layers, dtype="float64", backend="numpy", **options):
-    return Model(*layers, input_dim=I, seed=RANK, dtype=dtype, backend=backend, **options)  # each begins otherwise
+    # Every rank begins with other parameters.
+    return Model(*layers, input_dim=I, seed=RANK, dtype=dtype, backend=backend, **options)
 
 
 def liquid(*more, **options):
@@ -107,7 +109,7 @@ def classes():
 
 
 def nested():
-    """Layers in layers drop what they drop in one process."""
+    """Layers inside layers drop what they would drop in one process."""
     x, y, lengths = data()
     make = lambda: network(  # noqa: E731
         Residual(Dropout(0.5), Dense(I)),
@@ -157,7 +159,7 @@ def mapped():
 
 
 def own_loss():
-    """A user's own loss is a mean over elements; each rank's counts for its elements."""
+    """A user's own loss is a mean over elements; that of each rank counts for as many elements as the rank has."""
     x, y, _ = data()
 
     def loss(y, target):
@@ -168,7 +170,7 @@ def own_loss():
 
 
 def own_shares():
-    """Uneven shares, balanced classes over all of them, learned scales; one process is given the same batches."""
+    """Uneven shares, classes balanced over all of them, and learned scales; one process is given the same batches."""
     from ltc_np.train.division import merged
 
     x, _, lengths = data()
@@ -280,7 +282,7 @@ def errors():
 
 
 def callbacks():
-    """They have the same logs; files are written by rank 0; any of them stops all."""
+    """Callbacks get the same logs; rank 0 writes files; any callback stops all ranks."""
     x, y, _ = data()
     seen, threads = [], []
 
@@ -303,7 +305,8 @@ def callbacks():
 
 
 def interrupted():
-    """A signal on one rank, Ctrl-C or that of a cluster, ends all after the step, with the same parameters."""
+    """A signal on one rank (Ctrl-C, or the one that clusters send) ends all ranks after the step, with the same
+    parameters."""
     x, y, _ = data()
     models, reasons = [], []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -314,7 +317,7 @@ def interrupted():
                     os.kill(os.getpid(), number)
 
         if SIZE == 1 and number == signal.SIGTERM:
-            continue  # which ends a process alone, unless there are checkpoints
+            continue  # which ends a single process at once, unless there are checkpoints
         models.append(liquid())
         options = {"batch_size": 5, "epochs": 9, "callbacks": Signal(), "verbose": False}
         reasons.append(COMM.allgather(models[-1].fit(x, y, comm=COMM, **options).stopped))

@@ -18,22 +18,23 @@ if BESIDE is None:
     pytest.skip("there is no mpiexec", allow_module_level=True)
 
 CASES = Path(__file__).with_name("mpi_cases.py")
-EXACT, ROUNDED = 1e-13, 1e-6  # float64: sums in another order; float32: the same, of gradients that were rounded
+EXACT, ROUNDED = 1e-13, 1e-6  # float64: sums in another order; float32: gradients are rounded too
 COMPARED = dict.fromkeys(["everything", "nested", "few", "mapped", "own_loss", "own_shares", "own_batches"], EXACT)
 COMPARED |= {"classes": ROUNDED, "compiled": EXACT}
 
 
 def mpiexec(ranks, script, *arguments, timeout=120):
-    """Run a script on ``ranks`` ranks of this machine, more than it has cores if need be, without a network."""
+    """Run a script on ``ranks`` ranks of this machine, even if there are more ranks than cores, and without a
+    network."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    # Open MPI else refuses root, and more ranks than cores.
+    # Otherwise Open MPI refuses root, and more ranks than cores.
     env |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     env |= {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
     command = [BESIDE, "-n", str(ranks), sys.executable, "-m", "mpi4py", str(script), *map(str, arguments)]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
 
 
-# What is tried with how many ranks; what is compiled only where Numba is.
+# Which cases are tried with how many ranks; those that are compiled only if Numba is there.
 TRIED = {
     1: ["everything", "classes", "interrupted"],
     2: [*([name for name in COMPARED if not (NO_NUMBA and name == "compiled")]), "errors", "callbacks", "interrupted"],
@@ -130,7 +131,7 @@ model.fit(x, y, epochs=10**6, comm=MPI.COMM_WORLD, callbacks=fail, verbose=False
 
 @pytest.mark.parametrize("how", ["raise", "kill -9"])
 def test_a_rank_that_fails_ends_all(how, tmp_path, trust):
-    """Without it the others would wait for ever."""
+    """If the job did not end, the other ranks would wait for ever."""
     script = tmp_path / "failing.py"
     script.write_text(FAILING)
     start = time.monotonic()

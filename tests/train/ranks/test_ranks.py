@@ -1,4 +1,4 @@
-"""What ranks say to each other, with threads for ranks; and the parts of a batch."""
+"""What ranks say to each other, with threads in the place of ranks; and the parts of a batch."""
 
 import numpy as np
 import pytest
@@ -120,7 +120,7 @@ def small(**options):
 
 
 def test_an_error_of_one_rank_ends_all(rng, capsys):
-    """Nobody is left waiting, and the rank that failed says why."""
+    """No rank is left waiting, and the rank that failed says why."""
     x, y = rng.normal(size=(5, 4, 2)), rng.normal(size=(5, 4, 2))
 
     def trained(comm):
@@ -165,7 +165,7 @@ def test_words_of_arguments_have_no_addresses():
 
 @pytest.mark.parametrize("backend", ["numpy", "cuda"])
 def test_a_card_for_each_rank_makes_the_training_of_one(backend, request, rng):
-    """`Trainer.flat` and `replace` of each engine, in `fit` itself; float64, sums in another order."""
+    """`fit` uses `Trainer.flat` and `replace` of each engine.  In float64 only the order of sums differs."""
     if backend == "cuda":
         request.getfixturevalue("emulator")
     x, y, lengths = rng.normal(size=(5, 4, 2)), rng.normal(size=(5, 4, 2)), np.array([4, 1, 3, 2, 4])
