@@ -91,7 +91,7 @@ def test_many_files_of_every_format(tmp_path, trust):
         **rows,
         "address space that a process could have beyond that of the interpreter, MB": LIMIT // 2**20,
         "largest growth for one file, MB": max(found["memory"] for found in figures.values()) / 2**20,
-        "most that a file could take in a test, bytes for each of its own": MOST_GROWTH,
+        "limit of memory in the test, bytes for each byte of a file": MOST_GROWTH,
         "slowest file, s of the processor": max(found["slowest"] for found in figures.values()),
         "the whole, s": round(seconds),
     })  # fmt: skip

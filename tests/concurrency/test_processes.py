@@ -112,7 +112,10 @@ def test_forks_while_other_threads_compute():
 def test_many_forks_while_other_threads_compute(trust):
     n = 500
     assert within(3000, FORKS, arguments=[BACKEND, n]) == f"{n} {{0}}\n"
-    trust.record("concurrency", {"forks beside threads that compute, with other bits or no end": f"{n:,}, 0"})
+    trust.record(
+        "concurrency",
+        {"forks while other threads compute, and how many of them gave other bits or never ended": f"{n:,}, 0"},
+    )
 
 
 @forks

@@ -84,7 +84,7 @@ def test_for_a_minute(trust):
     trust.record(
         "concurrency",
         {
-            "1,000 streams for a minute: steps, streams with other bits than alone": f"{found['steps']:,}, 0",
+            "1,000 streams for a minute: steps, and streams with other bits than alone": f"{found['steps']:,}, 0",
             "1,000 streams for a minute: growth of the process": f"{max(grown, 0) // 1024:,} KiB",
             "1,000 streams for a minute: threads and file handles that were left": "0",
         },

@@ -32,7 +32,10 @@ def test_models_are_shared_for_long(trust):
     calls, differing = within(3000, SHARED, arguments=[BACKEND, threads, rounds]).split(" ", 1)
     assert int(calls) == threads * rounds * 62
     assert differing == "[]\n"
-    trust.record("concurrency", {"calls of shared models by 8 threads, with other bits": f"{int(calls):,}, 0"})
+    trust.record(
+        "concurrency",
+        {"calls of shared models by 8 threads, and how many of them gave other bits": f"{int(calls):,}, 0"},
+    )
 
 
 def test_a_tape_may_be_used_by_several_threads_at_once():

@@ -93,8 +93,8 @@ def test_a_newest_file_that_is_damaged_is_never_taken_for_a_whole_one(written, t
     assert tried - unharmed > 200
     trust.record("checkpoints", {
         "newest checkpoints damaged (bits, cuts, bytes)": tried,
-        "of these, taken for whole with another content": 0,
-        "of these, taken since what was hit says nothing": unharmed,
+        "of these, read with wrong content as if they were whole": 0,
+        "of these, still used, since the damage hit nothing that counts": unharmed,
     })  # fmt: skip
 
 

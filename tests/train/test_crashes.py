@@ -31,7 +31,7 @@ def at_random(folder, trust, kills, what):
         f"trainings killed by SIGKILL at a random moment and resumed ({what})": counts["killed"],
         f"of these trainings, finished and compared with one that was never killed ({what})": counts["finished"],
         f"of these, with another bit in weights, moments or history ({what})": counts["different"],
-        f"steps lost that were in a checkpoint ({what})": counts["steps lost"],
+        f"steps that were in a checkpoint and were lost ({what})": counts["steps lost"],
     })  # fmt: skip
 
 
