@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -33,18 +34,18 @@ def check_arguments(ranks: Alone, arguments: Mapping[str, Any]) -> None:
     if ranks.size == 1:
         return
     model, x = arguments["model"], arguments["x"]
-    words = {name: _plain(value) for name, value in arguments.items() if name not in OWN}
+    words = {name: as_text(value) for name, value in arguments.items() if name not in OWN}
     loss = arguments["loss"]
     if not isinstance(loss, str):
         words["loss"] = losses.identity(losses.get(loss))
     words["validation_data"] = "None" if arguments["validation_data"] is None else "some"
-    words["model"] = _plain((model, model.layers, model.theta.size, model.dtype, model.backend))
-    words["model.trainable"] = _print(model.trainable)
+    words["model"] = as_text((model, model.layers, model.theta.size, model.dtype, model.backend))
+    words["model.trainable"] = fingerprint(model.trainable)
     words["the version of ltc_np"] = __version__
     if is_stream(x):
         words["x"] = "batches"
     elif not ranks.shares:
-        words |= {name: _print(arguments[name]) for name in SAME_DATA}
+        words |= {name: fingerprint(arguments[name]) for name in SAME_DATA}
     ranks.check_same(words)
 
 
@@ -63,17 +64,19 @@ def check_ranks(ranks: Alone, model: Network, measures: dict[str, Metric], group
         raise ValueError("`group_by_length` must be False with `shares`: no rank knows the lengths of others, got True")
 
 
-def _plain(value: Any) -> str:
+def as_text(value: Any) -> str:
     """An argument as text, without addresses in memory, which differ from rank to rank."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
-def _print(values: Any) -> str:
+def fingerprint(values: Any) -> str:
     """Data as text: kind, size, and a checksum of some rows."""
+    if isinstance(values, numbers.Real):
+        return repr(float(values))
     if values is None or np.isscalar(values):
         return repr(values)
     if isinstance(values, (list, tuple)):
-        rows = [_print(values[k]) for k in _some(len(values))]
+        rows = [fingerprint(values[k]) for k in _some(len(values))]
         return f"a list of {len(values)} with checksum {zlib.crc32(repr(rows).encode()):08x}"
     as_it_is = isinstance(values, np.memmap) or hasattr(values, "__cuda_array_interface__")
     array = values if as_it_is else np.asarray(values)

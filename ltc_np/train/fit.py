@@ -26,7 +26,7 @@ from .position import Position, beginning
 from .progress import check_verbose
 from .ranks import across_ranks
 from .run import Run, Settings
-from .saved import Resumed
+from .saved import Resumed, settings_of
 from .scales import loss_unit, take_scales
 from .sources import Shuffled
 from .stream import NO_DATA, is_stream
@@ -218,8 +218,8 @@ def fit(
         Before any epoch: steps that have become too long for an explicit solver.  A metric that does not fit; if it is
         a function of your own that fails at its first call, the model gets the parameters of before the training.  The
         folder ``checkpoint`` holds checkpoints, and ``resume`` is False.  Or it is True, and they are those of another
-        network, optimiser, loss or seed, of data of another size, or of other arguments that decide which step is next;
-        or all of them are damaged.
+        network, optimiser, loss or seed, of other data, or of other arguments that change the steps, as the guide lists
+        them; or all of them are damaged.
     OSError
         A checkpoint cannot be written, because the disk is full or for another reason.  The checkpoints before it are
         as they were, and the model keeps its parameters.
@@ -305,6 +305,7 @@ def fit(
     measures = read_metrics(metrics, model, loss)
     check_ranks(ranks, model, measures, group_by_length)
     given, held = Arguments(x, y, dt, lengths, sample_weight), read_validation(validation_data)
+    compared = None if is_stream(x) or ranks.shares else given
     reader = Reader(model, loss, missing, measures, ranks)
     source: Shuffled | Stream
     sizes: dict[str, Any]
@@ -323,6 +324,9 @@ def fit(
             "tbptt": tbptt,
         }  # fmt: skip
     same = sizes | {"loss": losses.identity(loss), "metrics": tuple(measures)}
+    if folder is not None:
+        penalties = {"l1": l1, "l2": l2, "clip_norm": clip_norm, "clip_array_norm": clip_array_norm}
+        same["settings"] = settings_of(optimizer, penalties, class_weight, compared)
     if resumed is not None:
         drawn = seed is None or isinstance(seed, np.random.Generator)
         resumed.check(model, optimizer, None if drawn else checks.seed("seed", seed), same)

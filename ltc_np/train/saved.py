@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import io
 from ..base import checks
-from ..base.described import same
+from ..base.described import known, same
+from .agreement import as_text, fingerprint
 from .history import History
 from .position import Position
 
@@ -19,11 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from ..base.types import Rate, State
+    from ..base.types import ClassWeight, Rate, State
     from ..io import Found
     from ..model import Model
     from ..network.trained import Trained
     from ..optim.base import Optimizer
+    from .arguments import Arguments
     from .checkpoints import Content
 
 ENDED = ("", "epochs", "callback")
@@ -51,13 +54,51 @@ class Rates(NamedTuple):
             optimizer.lr = self.now
 
 
+def settings_of(
+    optimizer: Optimizer, numbers: dict[str, Any], class_weight: ClassWeight, data: Arguments | None
+) -> dict[str, Any]:
+    """Arguments that change what a step does, in a form that a file can hold.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        As it was given.  A learning rate that is a number is left out: it may be set to another one when training is
+        resumed, see `Rates`.
+    numbers : dict
+        Arguments that are numbers, dicts of numbers, or None.
+    class_weight
+        As of `fit`.
+    data : Arguments or None
+        None where they cannot be compared.
+    """
+    own = dict(known(optimizer) or {})
+    for name in {"lr", "learning_rate"} & own.keys():
+        own[name] = optimizer.lr if callable(optimizer.lr) else "a number"
+    found = {f"optimizer.{name}": _setting(value) for name, value in own.items()}
+    found |= {name: _setting(value) for name, value in numbers.items()}
+    given = {"class_weight": class_weight} | ({} if data is None else data._asdict())
+    for name, value in given.items():
+        found[name] = _setting(value) if isinstance(value, (dict, str, type(None))) else fingerprint(value)
+    return found
+
+
+def _setting(value: Any) -> Any:
+    """Plain data: numbers and text as they are, and what is known of anything else by its text."""
+    if isinstance(value, dict):
+        return {str(name): _setting(inner) for name, inner in value.items()}
+    if isinstance(value, (bool, np.bool_, str, type(None))):
+        return value
+    return float(value) if isinstance(value, Real) else as_text(value)
+
+
 class Saved(NamedTuple):
     """How far a training is.
 
     Attributes
     ----------
     same : dict
-        Arguments that must be the same when it is resumed, by the names of `fit`.
+        Arguments that must be the same when it is resumed, by the names of `fit`.  Among them ``settings``, a dict, as
+        `settings_of` gives them, which files of former versions do not have.
     position : Position
         Without its state, which is among ``shares``.
     shares : tuple of dict
@@ -158,7 +199,10 @@ class Resumed(NamedTuple):
         now : dict
             As ``Saved.same``, of this call.
         """
-        before = self.saved.same | {"optimizer": self.found.optimizer} | _network(self.found.model)
+        told, given = self.saved.same.get("settings", {}), now["settings"]
+        now = now | {name: value for name, value in given.items() if name in told}
+        del now["settings"]
+        before = self.saved.same | told | {"optimizer": self.found.optimizer} | _network(self.found.model)
         now = now | {"optimizer": type(optimizer).__name__} | _network(model)
         if seed is not None:
             before, now = before | {"seed": self.trained.seed}, now | {"seed": seed}

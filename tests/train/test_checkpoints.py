@@ -12,6 +12,7 @@ from ltc_np import (
     SGD,
     Adam,
     AutoNCP,
+    CosineDecay,
     Dense,
     Dropout,
     EarlyStopping,
@@ -108,6 +109,48 @@ def test_another_training_is_refused(options, words, tmp_path):
     assert names(tmp_path) == before
 
 
+DATA = {"x": X, "y": Y, "dt": np.full((20, 6), 0.5), "lengths": np.full(20, 6), "sample_weight": np.ones(20)}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        ({}, {"l1": 0.01}, "l1 None (now 0.01)"),
+        ({"l2": {"2.weight": 1}}, {"l2": {"2.weight": 0.5}}, "l2 {'2.weight': 1.0} (now {'2.weight': 0.5})"),
+        ({}, {"clip_norm": 1}, "clip_norm None (now 1.0)"),
+        ({"clip_array_norm": 2.0}, {"clip_array_norm": 1.0}, "clip_array_norm 2.0 (now 1.0)"),
+        ({}, {"optimizer": Adam(0.05, beta1=0.5)}, "optimizer.beta1 0.9 (now 0.5)"),
+        ({}, {"optimizer": Adam(CosineDecay(0.05, steps=9))}, "optimizer.lr 'a number' (now 'CosineDecay("),
+        (
+            {"optimizer": Adam(CosineDecay(0.05, steps=9))}, {"optimizer": Adam(CosineDecay(0.05, steps=8))},
+            "optimizer.lr 'CosineDecay(",
+        ),
+        *(({}, {name: DATA[name] * 2}, f"{name} 'float64 of shape {DATA[name].shape} with checksum")
+          for name in ("x", "y")),
+        ({}, {"dt": 0.5}, "dt None (now '0.5')"),
+        ({"dt": DATA["dt"]}, {"dt": DATA["dt"] * 2}, "dt 'float64 of shape (20, 6) with checksum"),
+        ({"lengths": DATA["lengths"]}, {"lengths": DATA["lengths"] - 1}, "lengths 'int64 of shape (20,) with"),
+        ({}, {"sample_weight": DATA["sample_weight"]}, "sample_weight None (now 'float64 of shape (20,) with"),
+    ],
+)  # fmt: skip
+def test_other_settings_and_data_are_refused(before, now, words, tmp_path):
+    """Whatever changes the next step, though not which one it is."""
+
+    def part(**options):
+        optimizer = options.pop("optimizer", None) or Adam(0.05)
+        given = {"x": X, "y": Y, "validation_data": None, "metrics": (), "epochs": 2} | options
+        return network().fit(
+            **OPTIONS | given, optimizer=optimizer, checkpoint=tmp_path, resume=True,
+        )  # fmt: skip
+
+    part(**before, epochs=1)
+    files = names(tmp_path)
+    with pytest.raises(ValueError, match=f"must hold a training with the same arguments.*{re.escape(words)}"):
+        part(**before | now)
+    assert names(tmp_path) == files
+    part(**before)
+
+
 def changed(path, *place, value):
     """Write another value into the description of a file, and make its checksums right again."""
     content = archive.read(path)
@@ -119,6 +162,26 @@ def changed(path, *place, value):
 
 
 TRAINING = "training", "dict"
+
+
+def test_what_a_former_version_did_not_write_is_not_compared(tmp_path):
+    trained(tmp_path, 9, every=4, keep_last=1)
+    (path,) = tmp_path.iterdir()
+    content = archive.read(path)
+    meta = json.loads(str(content["meta"]))
+    del meta["training"]["dict"]["same"]["dict"]["settings"]
+    archive.write(path, content | {"meta": np.array(json.dumps(meta))})
+    assert trained(tmp_path, l1=0.1)[2].stopped == "all epochs done"
+    with pytest.raises(ValueError, match=re.escape("l1 0.1 (now 0.2)")):
+        trained(tmp_path, l1=0.2)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.05])
+def test_another_number_as_learning_rate_is_taken(rate, tmp_path):
+    """So that an optimiser whose learning rate has fallen may be given again, as after Ctrl-C in a notebook."""
+    trained(tmp_path, 9)
+    _, optimizer, history = trained(tmp_path, optimizer=Adam(rate))
+    assert history.stopped == "all epochs done" and optimizer.lr <= rate
 
 
 @pytest.mark.parametrize(
