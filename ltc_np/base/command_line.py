@@ -71,8 +71,8 @@ def run(parser: Parser, action: Callable[[argparse.Namespace], int], argv: Seque
             return _say(parser, error, MISTAKE)
         except FloatingPointError as error:
             return _say(parser, error, NO)
-        except KeyboardInterrupt:
-            return _say(parser, "stopped; nothing was written", STOPPED)
+        except KeyboardInterrupt as stop:  # an action that leaves something says what it leaves
+            return _say(parser, f"stopped; {stop}" if stop.args else "stopped; nothing was written", STOPPED)
     for line in dict.fromkeys(
         _line(w.message) for w in caught if issubclass(w.category, (UserWarning, RuntimeWarning))
     ):

@@ -137,7 +137,12 @@ def _is_of(task: Task, model: Model) -> bool:
 
 def history_of(model: Model, path: str) -> dict[str, Any]:
     """The learning curves that `train` has kept with a model, or a ValueError that names its file."""
-    saved = (model.notes or {}).get(HISTORY)
+    notes = model.notes or {}
+    saved = notes.get(HISTORY)
+    if saved is None and KEY in notes:
+        raise ValueError(
+            f"{path}: is a checkpoint, which holds no learning curve: take the file that `train` --out names"
+        )
     if saved is None:
         raise ValueError(f"{path}: was not trained by `python -m ltc_np train`, so it has no learning curve")
     try:

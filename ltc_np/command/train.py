@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.command_line import DONE, STOPPED, Parser, run
 from ..train.callbacks import EarlyStopping
+from ..train.interrupt import BY_SIGINT, BY_SIGTERM
 from . import baselines, options, outputs, pictures, records, roles, scores, split, tables
 from .asked import Asked
 from .asked import outputs as outputs_of
@@ -92,11 +93,22 @@ def _picture(args: argparse.Namespace) -> str | None:
     return str(pathlib.Path(args.out).with_suffix(".png")) if importlib.util.find_spec("matplotlib") else None
 
 
+def _has_checkpoints(folder: str | None) -> bool:
+    return folder is not None and any(pathlib.Path(folder).glob("step-*.npz"))
+
+
+def _left(args: argparse.Namespace) -> str:
+    """What a training leaves that has ended without a model."""
+    if _has_checkpoints(args.checkpoint):
+        return f"no model was written, and --resume goes on from {args.checkpoint}"
+    return "nothing was written"
+
+
 def _check_checkpoint(args: argparse.Namespace) -> None:
     """Refuse what `fit` would refuse, in the words of the command line."""
     if args.resume and args.checkpoint is None:
         raise ValueError("--resume needs the folder to go on from: --checkpoint DIR")
-    if not args.resume and args.checkpoint is not None and any(pathlib.Path(args.checkpoint).glob("step-*.npz")):
+    if not args.resume and _has_checkpoints(args.checkpoint):
         raise ValueError(f"--checkpoint {args.checkpoint} holds checkpoints: give --resume, or another folder")
 
 
@@ -111,6 +123,14 @@ class Result(NamedTuple):
 
 
 def _train(args: argparse.Namespace) -> int:
+    try:
+        return _done(args)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_left(args)) from None
+
+
+def _done(args: argparse.Namespace) -> int:
+    """Train, judge and write; the exit status."""
     recipe = options.of_recipe(args)
     if pathlib.Path(args.out).suffix.lower() != ".npz":
         raise ValueError(f"--out must be a file MODEL.npz, got {args.out}")
@@ -122,10 +142,14 @@ def _train(args: argparse.Namespace) -> int:
     if args.balanced and task.labels is None:
         raise ValueError("--balanced needs classes, got a target that is numbers (--task classes)")
     asked = prepare(task, table, args.time_unit)
-    result = _fitted(asked, recipe, args)
-    if result.history.stopped.startswith("terminated"):  # whoever did it waits for the end, not for scores
-        print(f"{result.history.stopped}; --resume goes on from {args.checkpoint}", file=sys.stderr)
+    model, history = _fitted(asked, recipe, args)
+    if history.stopped.startswith(BY_SIGTERM):  # whoever did it waits for the end, not for scores
+        print(f"{history.stopped}; {_left(args)}", file=sys.stderr)
         return STOPPED
+    if not history.epoch:  # nothing was measured that a report could show
+        print(f"{BY_SIGINT} before the first epoch was done; {_left(args)}", file=sys.stderr)
+        return STOPPED
+    result = _judged(asked, recipe, model, history)
     contents = {args.out: outputs.saved(result.model)}
     if picture is not None:
         contents[picture] = _drawn(picture, result)
@@ -169,7 +193,7 @@ def _means(task: Task, x: Any) -> tuple[float, ...]:
     return tuple(float(mean) for mean in np.nanmean(x, axis=0))
 
 
-def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> Result:
+def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> tuple[Model, History]:
     task = asked.task
     window, hop = split.windows(split.lengths(asked.x, asked.where), args.window, args.hop)
     train = split.training(task, asked.x, asked.dt, asked.y, asked.where, window, hop)
@@ -191,6 +215,7 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> Result:
         train, held = train._replace(dt=None), held._replace(dt=None)
         if not args.quiet:
             print(f"{recipe.cell} takes no elapsed times: they only say that rows are in order", file=sys.stderr)
+    model.notes = task.notes()  # before the training, so that its checkpoints have them too
     try:
         history = recipe.fit(
             model,
@@ -211,7 +236,11 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> Result:
     except FloatingPointError as error:
         what, _, _ = str(error).partition(";")
         raise FloatingPointError(f"the training diverged, {what}: lower --learning-rate or set --clip-norm") from None
-    model.notes = task.notes() | {HISTORY: pictures.noted(history)}
+    return model, history
+
+
+def _judged(asked: Asked, recipe: Recipe, model: Model, history: History) -> Result:
+    model.notes = asked.task.notes() | {HISTORY: pictures.noted(history)}
     found = outputs_of(model, asked.x, asked.dt)
     return Result(model, asked, history, _scores(asked, recipe, found), found)
 
@@ -275,6 +304,9 @@ def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> s
     if report["best_epoch"] is not None:  # counted from 0
         seconds += f", best after {report['best_epoch'] + 1}"
     lines.append(f"answers: {answers}; {seconds}")
+    if report["stopped"].startswith(BY_SIGINT):
+        more = f"; --resume --force goes on from {args.checkpoint}" if _has_checkpoints(args.checkpoint) else ""
+        lines.append(f"{report['stopped']}{more}")
     lines.append(f"{args.out}: {report['parameters']} parameters")
     if report["picture"] is not None:
         lines.append(f"{report['picture']}: learning curve, and answers beside the truth")

@@ -343,10 +343,86 @@ def test_a_training_that_is_terminated_goes_on(here, ltc, monkeypatch):
         patch.setattr(Run, "step", terminated)
         status, out, err = ltc(*command)
     assert (status, out) == (130, "") and not (here / "m.npz").exists()
-    assert "terminated after " in err and err.endswith("--resume goes on from run\n")
+    assert "terminated after " in err and err.endswith("; no model was written, and --resume goes on from run\n")
     status, out, err = ltc(*command)
     assert (status, out) == (2, "") and "--checkpoint run holds checkpoints: give --resume, or another folder" in err
     status, out, err = ltc("train", "table.csv", "--out", "m.npz", "--resume", *WAVES, *SMALL)
     assert (status, out) == (2, "") and "--resume needs the folder to go on from: --checkpoint DIR" in err
     assert ltc(*command, "--resume")[0] == 0
     assert (load("m.npz").theta == whole.theta).all()
+
+
+@pytest.fixture
+def pressed(monkeypatch, ltc):
+    """Trains on waves.csv, with Ctrl-C before each of some steps: (exit status, standard output, standard error)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    inner = Run.step
+    write_csv(pathlib.Path("waves.csv"), waves())
+
+    def run(*steps, times=1, options=()):
+        def stopped(self, batch, place, step, *others):
+            for _ in range(times if step in steps else 0):
+                signal.raise_signal(signal.SIGINT)
+            return inner(self, batch, place, step, *others)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Run, "step", stopped)
+            return ltc("train", "waves.csv", "--out", "m.npz", *WAVES, *SMALL, "--window", "14", *options)
+
+    yield run
+    signal.signal(signal.SIGINT, before)
+
+
+KEPT = ["--checkpoint", "run"]
+STEPS = 3  # of an epoch: 43 windows of 14 of 56 rows, in batches of 16
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_no_model(here, pressed):
+    """There is nothing to report; with checkpoints the training goes on where it was."""
+    status, out, err = pressed(1)
+    assert (status, out) == (130, "") and not (here / "m.npz").exists()
+    assert err.splitlines()[-1] == "interrupted before the first epoch was done; nothing was written"
+    status, out, err = pressed(1, options=KEPT)
+    assert (status, out) == (130, "") and not (here / "m.npz").exists()
+    told = "interrupted before the first epoch was done; no model was written, and --resume goes on from run"
+    assert err.splitlines()[-1] == told
+    assert [path.name for path in (here / "run").iterdir()] == ["step-00000002.npz"]
+    assert pressed(options=[*KEPT, "--resume"])[0] == 0
+    resumed = load("m.npz").theta
+    assert pressed(options=["--force"])[0] == 0
+    assert (load("m.npz").theta == resumed).all()
+
+
+@pytest.mark.parametrize("options", [[], KEPT], ids=["alone", "checkpoints"])
+def test_ctrl_c_in_a_later_epoch_is_reported(options, here, pressed):
+    """The model of the epochs that are done is written, and the report says that more were asked for."""
+    status, out, _ = pressed(STEPS, options=options)
+    assert status == 0 and load("m.npz").notes["history"]["epoch"] == [0]
+    told = "interrupted after 1 epochs and a part of the next one"
+    assert (told + ("; --resume --force goes on from run" if options else "")) in out.splitlines()
+    assert "interrupted" not in pressed(options=[*options, "--force", *["--resume"] * bool(options)])[1]
+    assert load("m.npz").notes["history"]["epoch"] == [0, 1]
+
+
+def test_a_second_ctrl_c_says_what_is_left(here, pressed):
+    status, out, err = pressed(STEPS, times=2)
+    assert (status, out) == (130, "") and err.endswith("train: stopped; nothing was written\n")
+    status, out, err = pressed(STEPS, times=2, options=KEPT)
+    assert (status, out) == (130, "") and not (here / "m.npz").exists()
+    assert err.endswith("train: stopped; no model was written, and --resume goes on from run\n")
+    assert list((here / "run").iterdir())
+
+
+def test_a_checkpoint_is_asked_as_a_model(here, ltc, pressed):
+    """It says which columns it reads; it has no learning curve, which comes with the model."""
+    assert pressed(options=KEPT)[0] == 0
+    path = f"run/step-{2 * STEPS:08d}.npz"
+    x, dt = (
+        np.array(waves()["power"])[:, None],
+        asked.read(of_model(load("m.npz"), "m"), tables.read("waves.csv"), False).dt,
+    )
+    assert ltc("predict", path, "waves.csv", "--out", "p.npz", "--backend", "numpy")[0] == 0
+    assert (np.load("p.npz")["predicted_heat"] == load(path, backend="numpy")(x, dt=dt[0])[:, 0]).all()
+    assert ltc("evaluate", path, "waves.csv", "--backend", "numpy")[0] == 0
+    status, _, err = ltc("plot", path, "--what", "learning", "--out", "p.png")
+    assert status == 2 and "step-00000006.npz: is a checkpoint, which holds no learning curve: take the file" in err
