@@ -161,6 +161,19 @@ def changed(path, *place, value):
     archive.write(path, content | {"meta": np.array(json.dumps(meta))})
 
 
+@pytest.mark.parametrize(("cut", "begun"), [(5, 2), (8, 2), (9, 3), (None, 4)])
+def test_fewer_epochs_than_were_begun_are_refused(cut, begun, tmp_path):
+    """Four batches an epoch: in the middle of one the weights belong to more of them than the history."""
+    trained(tmp_path, cut, every=1)
+    before, model = names(tmp_path), network()
+    theta = model.theta.copy()
+    words = f"`epochs` must be at least {begun}, as many as the checkpoint has begun, got {begun - 1}"
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        trained(tmp_path, model=model, epochs=begun - 1)
+    assert np.array_equal(model.theta, theta) and names(tmp_path) == before
+    assert trained(tmp_path, epochs=begun)[2].epoch == list(range(begun))
+
+
 TRAINING = "training", "dict"
 
 
