@@ -58,14 +58,19 @@ def check_path(path: pathlib.Path) -> None:
 
 def check_writable(path: pathlib.Path) -> None:
     """Refuse a path where no file can be written, before there is work that would be lost."""
-    import tempfile
-
     check_path(path)
     try:
-        with tempfile.TemporaryFile(dir=path.parent):  # a question of rights would not see all reasons
-            pass
+        check_takes_files(path.parent)
     except OSError as error:
         raise type(error)(f"`path` must lie in a folder that takes new files, got {path}: {error.strerror}") from None
+
+
+def check_takes_files(folder: pathlib.Path) -> None:
+    """Make a file in a folder, and remove it; the error of the system if that fails."""
+    import tempfile
+
+    with tempfile.TemporaryFile(dir=folder):  # a question of rights would not see all reasons
+        pass
 
 
 def write(path: pathlib.Path, fill: Callable[[BinaryIO], object]) -> None:

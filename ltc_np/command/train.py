@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import pathlib
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -94,7 +95,7 @@ def _picture(args: argparse.Namespace) -> str | None:
 
 
 def _has_checkpoints(folder: str | None) -> bool:
-    return folder is not None and any(pathlib.Path(folder).glob("step-*.npz"))
+    return folder is not None and any(pathlib.Path(os.path.expanduser(folder)).glob("step-*.npz"))
 
 
 def _left(args: argparse.Namespace) -> str:
@@ -108,6 +109,8 @@ def _check_checkpoint(args: argparse.Namespace) -> None:
     """Refuse what `fit` would refuse, in the words of the command line."""
     if args.resume and args.checkpoint is None:
         raise ValueError("--resume needs the folder to go on from: --checkpoint DIR")
+    if args.checkpoint == "":
+        raise ValueError("--checkpoint must be a folder, got ''")
     if not args.resume and _has_checkpoints(args.checkpoint):
         raise ValueError(f"--checkpoint {args.checkpoint} holds checkpoints: give --resume, or another folder")
 

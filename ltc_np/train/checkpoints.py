@@ -134,7 +134,9 @@ def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, 
         return None
     if not isinstance(checkpoint, (str, os.PathLike)):
         raise TypeError(f"`checkpoint` must be a folder, a str or a Path, got {checks.brief(checkpoint)}")
-    folder = pathlib.Path(checkpoint)
+    if not os.fspath(checkpoint):  # which would be the current folder
+        raise ValueError("`checkpoint` must be a folder, got ''")
+    folder = pathlib.Path(os.path.expanduser(checkpoint))
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"`checkpoint` must be a folder, got the file {folder}")
     try:
@@ -149,7 +151,8 @@ def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, 
             "resume=True to go on from there, or another folder"
         )
     try:
-        files.check_writable(folder / "step")
+        files.check_takes_files(folder)
     except OSError as error:
-        raise type(error)(f"`checkpoint` must be a folder that takes new files, got {folder}: {error}") from None
+        told = f"`checkpoint` must be a folder that takes new files, got {folder}: {error.strerror}"
+        raise type(error)(told) from None
     return found

@@ -179,8 +179,8 @@ def fit(
         with the same bits.  The seed and the states of callbacks are in the file too; without `seed` it is that one.
         (A model saved after `fit` has the best weights, not the last ones.)
     checkpoint : str or Path, optional
-        A folder, made if it is not there, for files ``step-00000120.npz`` that hold all of the training as it was when
-        so many steps were done; see Notes.
+        A folder, made if it is not there (``~`` is the home folder), for files ``step-00000120.npz`` that hold all of
+        the training as it was when so many steps were done; see Notes.
     every : int >= 1, optional
         Steps from one checkpoint to the next, counted as for `Callback.on_batch_end`.  Default: one at the end of each
         epoch.

@@ -348,6 +348,12 @@ def test_a_training_that_is_terminated_goes_on(here, ltc, monkeypatch):
     assert (status, out) == (2, "") and "--checkpoint run holds checkpoints: give --resume, or another folder" in err
     status, out, err = ltc("train", "table.csv", "--out", "m.npz", "--resume", *WAVES, *SMALL)
     assert (status, out) == (2, "") and "--resume needs the folder to go on from: --checkpoint DIR" in err
+    status, out, err = ltc("train", "table.csv", "--out", "m.npz", "--checkpoint", "", *WAVES, *SMALL)
+    assert (status, out) == (2, "") and "--checkpoint must be a folder, got ''" in err
+    monkeypatch.setenv("HOME", str(here))
+    monkeypatch.setenv("USERPROFILE", str(here))
+    status, out, err = ltc("train", "table.csv", "--out", "m.npz", "--checkpoint", "~/run", *WAVES, *SMALL)
+    assert (status, out) == (2, "") and "--checkpoint ~/run holds checkpoints: give --resume, or another folder" in err
     assert ltc(*command, "--resume")[0] == 0
     assert (load("m.npz").theta == whole.theta).all()
 

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import random
+import re
 import shutil
 import subprocess
 
@@ -250,11 +251,12 @@ def test_a_limit_of_the_size_of_files(tmp_path):
 
 def test_folders_that_take_no_files(tmp_path):
     """They are refused before anything is done."""
-    model, rule = small(), "`checkpoint` must be a folder that (takes new files|can be made)"
+    model = small()
     theta = model.theta.copy()
     with read_only_folder() as folder:
-        for path in (folder, folder / "a" / "b"):
-            with pytest.raises(PermissionError, match=rule):
+        for path, rule in ((folder, "takes new files"), (folder / "a" / "b", "can be made")):
+            told = f"`checkpoint` must be a folder that {rule}, got {path}: Permission denied"
+            with pytest.raises(PermissionError, match=f"^{re.escape(told)}$"):
                 fit(path, model)
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError, match="`checkpoint` must be a folder, got the file"):
@@ -264,10 +266,19 @@ def test_folders_that_take_no_files(tmp_path):
     assert np.array_equal(model.theta, theta) and model.trained is None
 
 
+def test_a_folder_in_the_home_folder(tmp_path, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    fit("~/run", epochs=1)
+    assert names(tmp_path) == ["run"] and names(tmp_path / "run") == WRITTEN[:1]
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
         ({"checkpoint": 3}, TypeError, "`checkpoint` must be a folder, a str or a Path, got 3"),
+        ({"checkpoint": ""}, ValueError, "^`checkpoint` must be a folder, got ''$"),
         ({"checkpoint": "run", "every": 0}, ValueError, "`every` must be an int >= 1, got 0"),
         ({"checkpoint": "run", "every": 1.5}, TypeError, "`every` must be an int >= 1, got 1.5"),
         ({"checkpoint": "run", "keep_last": 0}, ValueError, "`keep_last` must be an int >= 1, got 0"),
