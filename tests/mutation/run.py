@@ -269,6 +269,8 @@ def main(arguments=None):
     parser.add_argument("--list", action="store_true", help="print the mutations and run nothing")
     parser.add_argument("--write-trust", action="store_true", help="write the figures into docs/trust.md")
     options = parser.parse_args(arguments)
+    if options.jobs < 1:
+        parser.error(f"--jobs must be at least 1, got {options.jobs}")
     pattern = f"*{options.only}*"
     chosen = [m for m in listed() if any(fnmatch.fnmatch(text, pattern) for text in (m.name, m.file, m.list))]
     if options.numpy:

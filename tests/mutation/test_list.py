@@ -119,3 +119,11 @@ def test_a_reason_in_the_place_of_tests():
     assert mutation.applied("c = 1\na + b\n") == "c = 1\nb + a\n"
     assert mutation.applied("c = 1\na + b\n\nc = 1\na + b\n") is None
     assert run.groups([mutation]) == [[mutation]]
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_some_must_run_at_a_time(jobs, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run.main(["--jobs", str(jobs)])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.endswith(f"error: --jobs must be at least 1, got {jobs}\n")
