@@ -43,7 +43,8 @@ class Parser(argparse.ArgumentParser):
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
             given = unknown[0].partition("=")[0]
-            close = difflib.get_close_matches(given, self._option_string_actions, 1)
+            options = [name for name in self._option_string_actions if name.startswith("--") and name != "--help"]
+            close = _meant(given, options)
             meant = f": did you mean {close[0]}?" if close else ""
             self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
         return found
@@ -83,6 +84,13 @@ def run(parser: Parser, action: Callable[[argparse.Namespace], int], argv: Seque
 def _say(parser: Parser, what: object, status: int) -> int:
     print(f"{parser.prog}: {_line(what)}", file=sys.stderr)
     return status
+
+
+def _meant(given: str, options: list[str]) -> list[str]:
+    """The option that an unknown one may stand for: the one of these initials, as --lr, or one of like letters."""
+    given = f"--{given.lstrip('-')}" if given.startswith("-") else given
+    initials = (name for name in options if "--" + "".join(word[:1] for word in name.split("-")) == given)
+    return list(initials)[:1] or difflib.get_close_matches(given, options, 1)
 
 
 def _line(what: object) -> str:

@@ -27,6 +27,11 @@ MISTAKES = {
     "unknown command": (["trian"], "unknown command 'trian': did you mean train?"),
     "strange command": (["zzz"], "unknown command 'zzz': there are train, evaluate, predict"),
     "unknown option": ([*TRAIN, "--zzz", "3"], "unrecognized arguments: --zzz 3 (--help shows how)"),
+    "initials of an option": (
+        [*TRAIN, "--lr", "0.5"],
+        "unrecognized arguments: --lr 0.5: did you mean --learning-rate?",
+    ),
+    "one dash for two": ([*TRAIN, "-lr", "0.5"], "unrecognized arguments: -lr 0.5: did you mean --learning-rate?"),
     "misspelt option": ([*TRAIN, "--epcohs=3"], "unrecognized arguments: --epcohs=3: did you mean --epochs?"),
     "missing table": (of("nothing.csv"), "nothing.csv: No such file or directory"),
     "folder for a table": (of("folder.csv"), "`TABLE` must be a file, got the folder folder.csv"),
