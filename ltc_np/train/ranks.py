@@ -285,11 +285,20 @@ def of_communicator(comm: Communicator | None, shares: bool) -> Alone:
         if shares:
             raise ValueError("`shares` must be False without `comm`, got True: give the communicator of the ranks")
         return ALONE
+    if isinstance(comm, type):  # a class has all methods too
+        raise TypeError(
+            f"`comm` must be a communicator, such as MPI.COMM_WORLD, got the class {comm.__name__}: give an object"
+        )
     missing = [name for name in NEEDED if not callable(getattr(comm, name, None))]
     if missing:
         raise TypeError(
             "`comm` must be a communicator of mpi4py, such as MPI.COMM_WORLD, or have its methods, got "
             f"{checks.brief(comm)} without {', '.join(missing)}"
+        )
+    if not comm:
+        raise ValueError(
+            "`comm` must be a communicator that this process belongs to, got MPI.COMM_NULL: call this only on the "
+            "processes that belong to it"
         )
     return Ranks(comm, shares) if comm.Get_size() > 1 else ALONE
 

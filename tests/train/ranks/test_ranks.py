@@ -105,9 +105,28 @@ def test_threads_are_the_cores_of_a_rank():
     assert threads.get_num_threads() == before
 
 
+class Null(fake.Threads):
+    """Like MPI.COMM_NULL, which has all methods of a communicator, and is false."""
+
+    def __init__(self):
+        pass
+
+    def __bool__(self):
+        return False
+
+    def Get_size(self):
+        raise RuntimeError("MPI_Comm_size: Null communicator")
+
+
 def test_what_is_no_communicator_is_refused():
     with pytest.raises(TypeError, match=r"`comm` must be a communicator of mpi4py.* got 3 without Get_rank, Get_size"):
         of_communicator(3, False)
+    with pytest.raises(TypeError, match="`comm` must be a communicator, such as MPI.COMM_WORLD, got the class Thr"):
+        of_communicator(fake.Threads, False)
+    with pytest.raises(
+        ValueError, match="`comm` must be .* that this process belongs to, got MPI.COMM_NULL: call this"
+    ):
+        of_communicator(Null(), False)
     with pytest.raises(ValueError, match="`shares` must be False without `comm`, got True"):
         of_communicator(None, True)
     assert of_communicator(None, False) is ALONE
