@@ -70,8 +70,9 @@ def symmetric_elastance(a, shift, found):
     one = a.dtype.type(1)
     for i in range(0, a.size, 64 // a.itemsize):
         delta = load(shift, i)
-        epsilon, s, r = elastance_of(SYMMETRIC, load(a, i), delta, gap(delta), one)
-        d_a, d_shift = d_elastance_of(epsilon, s, r, splat(one))
+        factor = gap(delta)
+        epsilon, s, r = elastance_of(SYMMETRIC, load(a, i), delta, factor, one)
+        d_a, d_shift = d_elastance_of(epsilon, s, r, factor, one, splat(one))
         store(found, i, epsilon)
         store(found, a.size + i, d_a)
         store(found, 2 * a.size + i, d_shift)

@@ -3,7 +3,7 @@
 from ..codes import ASYMMETRIC, SYMMETRIC
 from .activations import clean_sigmoid
 from .jit import helper
-from .simd import expm1, fnma, neg, splat_like
+from .simd import expm1, fma, neg, splat_like
 
 
 @helper
@@ -29,6 +29,7 @@ def elastance_of(kind, a, shift, factor, one):
 
 
 @helper
-def d_elastance_of(epsilon, s, r, d_epsilon):
+def d_elastance_of(epsilon, s, r, factor, one, d_epsilon):
     """Adjoint of `elastance_of`: d_a and d_shift, which means nothing where there is no shift."""
-    return d_epsilon * (epsilon * (r - s)), d_epsilon * (fnma(s, s, s) + fnma(r, r, r))
+    both = s * r * (one - factor)
+    return d_epsilon * (epsilon * (r - s)), d_epsilon * fma(epsilon, (one - s) + (one - r), both + both)

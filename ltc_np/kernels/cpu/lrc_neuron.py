@@ -12,7 +12,7 @@ import numpy as np
 from .elastance import d_elastance_of, elastance_of
 from .jit import inlined
 from .ltc_solvers import advance, d_advance, d_elapsed
-from .simd import fnma, load_like, neg, sigmoid, store
+from .simd import fnma, load_like, sigmoid, store, tanh
 
 # Of a neuron and stage: sigmoid(f), tanh(z) and a are kept for the backward pass.
 KEPT = 3
@@ -47,7 +47,7 @@ def advance_neuron(kind, solver, neuron, stage, k, h, f, z, a, total):
     """The state that a stage ends with, which it stores; ``total`` is changed by rk4."""
     one, size = stage.v.dtype.type(1), stage.v.size
     a = a + neuron.weight * load_like(stage.v, k, a)
-    R, U = sigmoid(f), fnma(one + one, sigmoid(neg(z + z)), one)  # tanh(z), cheaper where an absolute error will do
+    R, U = sigmoid(f), tanh(z)
     epsilon, _, _ = elastance_of(kind, a, neuron.shift, neuron.gap, one)
     length = h * epsilon
     new = advance(solver, stage.number, k, length, one, neuron.vleak * U, R, stage.base, stage.v, total)
@@ -73,7 +73,7 @@ def d_advance_neuron(kind, solver, neuron, stage, k, h, d_v, d_base, d_end):
         solver, stage.number, k, length, one, R, stage.base, stage.v, stage.new, d_v, d_base, d_end
     )
     d_length = scaled * flow
-    d_a, d_shift = d_elastance_of(epsilon, s, r, d_length * h)
+    d_a, d_shift = d_elastance_of(epsilon, s, r, neuron.gap, one, d_length * h)
     store(d_v, k, load_like(d_v, k, h) + d_a * neuron.weight)
     d_z = d_P * neuron.vleak * fnma(U, U, one)
     return d_R * fnma(R, R, R), d_z, d_a, d_length * epsilon, d_P * U, d_a * v, d_shift

@@ -126,7 +126,7 @@ def _d_rates(unit, k, M, v, s, R, U, epsilon, e_s, e_r, d_R, d_U, d_epsilon, sum
     d_f, d_z = d_R * fnma(R, R, R), d_U * fnma(U, U, one)
     sigma = load(unit, 5 * M + k)
     d_y = fma(d_f, load(unit, 2 * M + k), d_z * load(unit, 3 * M + k)) * fnma(s, s, s)
-    d_a, d_shift = d_elastance_of(epsilon, e_s, e_r, d_epsilon)
+    d_a, d_shift = d_elastance_of(epsilon, e_s, e_r, load(unit, 9 * M + k), one, d_epsilon)
     store(sums, k, load(sums, k) + (d_f + d_z))
     at = k + 2 * M
     store(sums, at, fma(d_f, s, load(sums, at)))

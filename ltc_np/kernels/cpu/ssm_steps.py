@@ -49,7 +49,7 @@ def _slope(number, single, zr, zi, er, ei, phi_r, phi_i):
     """The derivative of phi: (exp(z) - phi) / z, by its power series where that would cancel."""
     one, near, size = number(1), number(SERIES_RADIUS**2), fma(zr, zr, zi * zi)
     inverse = one / where_greater(size, near, size, near)
-    far_r, far_i = conjugate_product(zr, zi, one + (er - phi_r), ei - phi_i)
+    far_r, far_i = conjugate_product(zr, zi, (one + er) - phi_r, ei - phi_i)
     # sum c_k z**k of real c_k is b_0 - conj(z) b_1, where b_k = c_k + 2 Re(z) b_{k+1} - |z|**2 b_{k+2}
     twice = zr + zr
     b, last = splat_like(number(0), zr), splat_like(number(0), zr)

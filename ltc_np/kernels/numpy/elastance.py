@@ -37,4 +37,6 @@ def d_elastance_of(kind, a, shift, d_epsilon):
         s = sigmoid(a)
         return d_epsilon * s * (1 - s), none
     s, r = sigmoid(a + shift), sigmoid(shift - a)
-    return d_epsilon * elastance_of(kind, a, shift) * (r - s), d_epsilon * (s * (1 - s) + r * (1 - r))
+    epsilon = elastance_of(kind, a, shift)
+    d_shift = d_epsilon * (epsilon * ((1 - s) + (1 - r)) + 2 * s * r * np.exp(-2 * shift))
+    return d_epsilon * epsilon * (r - s), d_shift

@@ -58,8 +58,13 @@ class State(NamedTuple):
 
 
 def _growth(z):
-    """(E, phi): exp(z) - 1, and that divided by z."""
-    E = np.expm1(z)
+    """(E, phi): exp(z) - 1, and that divided by z.
+
+    E is put together so that it is exactly -1 where nothing is left of exp(z): gradients have factors 1 + E.
+    """
+    p, sine, cosine = np.expm1(z.real), np.sin(z.imag / 2), np.cos(z.imag / 2)
+    turned = 2 * sine * (p + 1)
+    E = p - sine * turned + cosine * turned * 1j
     here = z != 0
     return E, np.where(here, E / np.where(here, z, 1), 1)
 
