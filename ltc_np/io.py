@@ -213,7 +213,9 @@ def load_checkpoint(path: pathlib.Path, content: Mapping[str, Numbers], kind: ty
     with _of_file(path):
         found = _rebuild(content, (kind,), backend)
         if found.training is None or found.state is None:
-            raise ValueError("it does not say how far a training is")
+            raise archive.FileError(
+                "is no checkpoint, since it holds a model without a training: call it otherwise, or give another folder"
+            )
     return found
 
 

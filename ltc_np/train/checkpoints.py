@@ -145,6 +145,12 @@ def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, 
         raise type(error)(f"`checkpoint` must be a folder that can be made, got {folder}: {error.strerror}") from None
     found = Checkpoints(folder, every, keep_last)
     numbered = found.numbered()
+    for _, path in numbered:
+        if path.is_dir():
+            raise IsADirectoryError(
+                f"`checkpoint` must be a folder where only checkpoints have names such as theirs, got the folder "
+                f"{path}: call it otherwise, or give another folder"
+            )
     if numbered and not resume:
         raise ValueError(
             f"`checkpoint` must be a folder without checkpoints, got {folder} with {numbered[-1][1].name}: give "

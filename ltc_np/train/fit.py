@@ -330,9 +330,7 @@ def fit(
     if resumed is not None:
         drawn = seed is None or isinstance(seed, np.random.Generator)
         resumed.check(model, optimizer, None if drawn else checks.seed("seed", seed), same)
-        begun = at.epoch + at.is_inside
-        if epochs < begun:
-            raise ValueError(f"`epochs` must be at least {begun}, as many as the checkpoint has begun, got {epochs}")
+        resumed.check_place(epochs, ranks.size)
         resumed.give(model, optimizer)
     if isinstance(source, Shuffled):
         if standardize and initial_epoch == 0 and resumed is None:

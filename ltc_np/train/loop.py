@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -72,8 +72,7 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
     """
     model, callbacks, optimizer = run.model, run.settings.callbacks, run.settings.optimizer
     with _begun(callbacks):
-        with nullcontext() if plan.resumed is None else plan.resumed.believed():
-            load_states(callbacks, plan.start.callbacks)
+        load_states(callbacks, plan.start.callbacks)
         best = make_best()
         history, clock, first_lr = History(), Clock(plan.epochs - run.at.epoch), optimizer.lr
         if plan.resumed is None:

@@ -160,6 +160,11 @@ class Saved(NamedTuple):
             told[name] for name in ("best_epoch", "stopped", "seconds")
         )
         checks.one_of("ended", plain["ended"], ENDED)
+        if not isinstance(plain["shares"], tuple):
+            raise TypeError(f"its shares are {checks.brief(plain['shares'])}")
+        for name, state in plain["callbacks"]:
+            if not isinstance(name, str) or not isinstance(state, dict):
+                raise TypeError(f"its callbacks are {checks.brief(plain['callbacks'])}")
         return cls(**plain | {"position": position, "rates": rates, "history": history})
 
 
@@ -212,6 +217,18 @@ class Resumed(NamedTuple):
             raise ValueError(
                 f"`checkpoint` must hold a training with the same arguments to resume it, got {self.content.path} with "
                 f"{told}: give these, or another folder"
+            )
+
+    def check_place(self, epochs: int, ranks: int) -> None:
+        """Refuse fewer epochs than have begun, and in the middle of an epoch another number of ranks."""
+        at, wrote = self.saved.position, len(self.saved.shares)
+        begun = at.epoch + at.is_inside
+        if epochs < begun:
+            raise ValueError(f"`epochs` must be at least {begun}, as many as the checkpoint has begun, got {epochs}")
+        if ranks != wrote and at.is_inside:
+            raise ValueError(
+                f"`checkpoint` must be resumed by as many ranks as wrote {self.content.path}, which are {wrote}, since "
+                f"it was written in the middle of an epoch, got {ranks}: start {wrote} until the epoch has ended"
             )
 
     def give(self, model: Model, optimizer: Optimizer) -> None:

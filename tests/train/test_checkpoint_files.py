@@ -266,6 +266,24 @@ def test_folders_that_take_no_files(tmp_path):
     assert np.array_equal(model.theta, theta) and model.trained is None
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_is_called_like_a_checkpoint(folder, resume):
+    (folder / "step-00000012.npz").mkdir()
+    words = f"where only checkpoints have names such as theirs, got the folder {folder / 'step-00000012.npz'}: call it"
+    with pytest.raises(IsADirectoryError, match=re.escape(words)):
+        fit(folder, resume=resume)
+    assert names(folder) == [*WRITTEN, "step-00000012.npz"]
+
+
+def test_a_model_that_is_called_like_a_checkpoint(folder):
+    path = folder / "step-00000012.npz"
+    small().save(path)
+    words = f"{path}: is no checkpoint, since it holds a model without a training: call it otherwise, or give another"
+    with pytest.raises(ValueError, match=f"^{re.escape(words)}"):
+        fit(folder, resume=True)
+    assert names(folder) == [*WRITTEN, path.name]
+
+
 def test_a_folder_in_the_home_folder(tmp_path, monkeypatch):
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))

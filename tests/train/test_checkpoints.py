@@ -12,6 +12,7 @@ from ltc_np import (
     SGD,
     Adam,
     AutoNCP,
+    Callback,
     CosineDecay,
     Dense,
     Dropout,
@@ -216,3 +217,37 @@ def test_states_that_do_not_fit_are_an_error_about_the_file(place, value, tmp_pa
     changed(path, *place, value=value)
     with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: damaged: "):
         trained(tmp_path)
+
+
+def test_another_number_of_ranks_in_the_middle_of_an_epoch_is_no_damage(tmp_path):
+    trained(tmp_path, 5, every=1, keep_last=1)
+    (path,) = tmp_path.iterdir()
+    (share,) = json.loads(str(archive.read(path)["meta"]))["training"]["dict"]["shares"]["tuple"]
+    changed(path, *TRAINING, "shares", value={"tuple": [share, share]})
+    words = (
+        f"`checkpoint` must be resumed by as many ranks as wrote {path}, which are 2, since it was written in the "
+        "middle of an epoch, got 1: start 2 until the epoch has ended"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
+        trained(tmp_path)
+
+
+class Faulty(Callback):
+    """A callback with a fault of its own."""
+
+    def state(self):
+        return {"mean": 3}
+
+    def load_state(self, state):
+        self.mean = state["men"]
+
+
+def test_a_fault_of_a_callback_is_no_damage_of_the_file(tmp_path):
+    def part(**options):
+        return network().fit(X, Y, callbacks=Faulty(), checkpoint=tmp_path, resume=True, **OPTIONS | options)
+
+    part(epochs=1)
+    words = "`load_state` of the callback Faulty does not take what was saved: KeyError: 'men'"
+    with pytest.raises(ValueError, match=f"^{words}$") as caught:
+        part()
+    assert isinstance(caught.value.__cause__, KeyError)

@@ -155,4 +155,9 @@ def load_states(callbacks: Iterable[Callback], saved: Iterable[tuple[str, State]
         own = waiting.get(type(callback).__name__)
         state = own.pop(0) if own else {}
         if state:
-            callback.load_state(state)
+            try:
+                callback.load_state(state)
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                who = type(callback).__name__
+                told = checks.one_line(error)
+                raise ValueError(f"`load_state` of the callback {who} does not take what was saved: {told}") from error
