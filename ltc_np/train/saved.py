@@ -263,5 +263,5 @@ def _told(name: str, before: str, now: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = ", ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
+    text = ", ".join(map(repr, value)) or "none" if isinstance(value, tuple) else repr(value)
     return text if len(text) <= 200 else f"{text[:200]}..."

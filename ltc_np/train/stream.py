@@ -87,18 +87,19 @@ class Stream:
         given = self.given(epoch) if callable(self.given) else self.given
         if not hasattr(given, "__iter__"):
             raise TypeError(f"`x` must return the batches of an epoch, got {checks.describe(given)} for epoch {epoch}")
-        batches = iter(given)
-        for batch in range(first if hasattr(self.given, "__next__") else 0, self.batches):
+        batches, got = iter(given), first if hasattr(self.given, "__next__") else 0
+        for batch in range(got, self.batches):
             item = next(batches, END)
+            got += item is not END
             if batch < first:
                 continue
             data, count = (None, 0) if item is END else self._counted(item, f"`x`, batch {batch} of epoch {epoch}")
-            counts = self.ranks.every(count)
+            counts, most = zip(*self.ranks.every((count, got)), strict=True)
             if item is END and not any(counts):
                 once = "; an iterator can be gone through once: give a function of the epoch that makes one"
+                rule = f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch"
                 raise ValueError(
-                    f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch, got {batch} in epoch {epoch}"
-                    + (once if hasattr(self.given, "__next__") else "")
+                    f"{rule}, got {max(most)} in epoch {epoch}" + (once if hasattr(self.given, "__next__") else "")
                 )
             if data is not None or self.ranks.size > 1:
                 yield Drawn(batch, data, slice(0, count), Place(sum(counts[: self.ranks.rank]), sum(counts)))

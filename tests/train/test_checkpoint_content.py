@@ -109,6 +109,18 @@ def test_batches_of_a_user_s_own(kind, tmp_path):
     assert parts == whole
 
 
+@pytest.mark.parametrize("given", [0, 1, 2])
+def test_fewer_batches_than_were_done_are_counted(given, tmp_path):
+    def batches(count):
+        return lambda epoch: [(X[:5], Y[:5])] * count
+
+    options = {"checkpoint": tmp_path, "every": 1, "resume": True, "steps_per_epoch": 4} | OPTIONS
+    with pytest.raises(Cut):
+        small().fit(batches(4), optimizer=Adam(0.05), callbacks=Cuts(6), **options)
+    with pytest.raises(ValueError, match=f"`steps_per_epoch` = 4 batches an epoch, got {given} in epoch 1"):
+        small().fit(batches(given), optimizer=Adam(0.05), **options)
+
+
 class Again:
     """An iterable that is not a list, since a list would be taken for data."""
 

@@ -93,6 +93,7 @@ def test_a_folder_with_checkpoints_is_not_written_to(tmp_path):
         ({"batch_size": 5}, "batch_size 6 (now 5)"),
         ({"seed": 4}, "seed 3 (now 4)"),
         ({"metrics": ["r2"]}, "metrics 'mae', 'r2' (now 'r2')"),
+        ({"metrics": ()}, "metrics 'mae', 'r2' (now none)"),
         ({"loss": "mae"}, "loss 'mse' (now 'mae')"),
         ({"tbptt": 3}, "tbptt None (now 3)"),
         ({"optimizer": SGD(0.05)}, "optimizer 'Adam' (now 'SGD')"),
