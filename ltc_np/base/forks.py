@@ -22,7 +22,16 @@ class _Lock(Protocol):
 
 L = TypeVar("L", bound=_Lock)
 _locks: list[_Lock] = [threading.RLock()]  # the first one lets only one thread fork at a time
-_held: list[_Lock] = []
+
+
+class _Held(threading.local):
+    """The locks that this thread has taken for a fork: when it has given back the first, another thread takes them."""
+
+    def __init__(self) -> None:
+        self.locks: list[_Lock] = []
+
+
+_held = _Held()
 
 
 def wait_for(lock: L) -> L:
@@ -44,12 +53,12 @@ def afterwards(function: Callable[[], None]) -> None:
 def _take() -> None:
     for lock in _locks:
         lock.acquire()
-        _held.append(lock)
+        _held.locks.append(lock)
 
 
 def _give_back() -> None:
-    while _held:
-        _held.pop().release()
+    while _held.locks:
+        _held.locks.pop().release()
 
 
 if hasattr(os, "register_at_fork"):
