@@ -205,7 +205,7 @@ def read_checkpoint(path: pathlib.Path) -> dict[str, Numbers]:
         The file is damaged.
     """
     with _of_file(path):
-        return archive.read(path)
+        return archive.read(path, signed=True)
 
 
 def load_checkpoint(path: pathlib.Path, content: Mapping[str, Numbers], kind: type[Model], backend: Backend) -> Found:

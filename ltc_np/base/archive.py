@@ -88,7 +88,7 @@ def digest(arrays):
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-def read(path, foreign=False):
+def read(path, foreign=False, signed=False):
     """The arrays of a file, by name.
 
     Parameters
@@ -96,6 +96,9 @@ def read(path, foreign=False):
     path : pathlib.Path
     foreign : bool
         True: also accept what `numpy.savez` and `numpy.savez_compressed` make, and `write` does not.
+    signed : bool
+        True: refuse a file without the `digest` of its arrays, which `write` has not always made.  A damaged list of
+        contents may leave it out, with other arrays, and nothing else would be wrong.
 
     Raises
     ------
@@ -132,6 +135,8 @@ def read(path, foreign=False):
             if error.errno == errno.EINVAL:  # a place before the file's beginning
                 raise FileError(_reason(what, where, error)) from None
             raise OSError(error.errno, error.strerror, str(path)) from None
+    if signed and DIGEST not in arrays:
+        raise FileError("damaged: the digest of its parts is missing")
     if not foreign and DIGEST in arrays:
         wanted = arrays.pop(DIGEST)
         if wanted.shape or str(wanted) != digest(arrays):
