@@ -313,3 +313,17 @@ def test_saved_and_configured(tmp_path):
     assert config.cell == "LRC"
     (layer,) = from_config(config).layers
     assert layer == LRC(FullyConnected(5), input_dim=2, solver="semi_implicit", elastance="symmetric")
+
+
+@pytest.mark.numba
+@pytest.mark.parametrize("wiring", [AutoNCP(8, 2), FullyConnected(4, 2)], ids=["lanes", "posts"])
+def test_a_small_drive_keeps_its_digits(wiring):
+    """From rest a neuron goes where tanh of its drive leads, which is right to a relative error."""
+    x, y = np.ones((1, 3, 2)), []
+    for backend in ("numpy", "cpu"):
+        model = Model(LRC(wiring, input_dim=2), seed=0, dtype="float64", backend=backend)
+        for name in ("gleak", "h", "sensory_h"):
+            model.params[name] = model.params[name] - 20 if name == "gleak" else model.params[name] * 1e-9
+        y.append(model(x, h0=np.zeros((1, model.state_size))))
+    assert 0 < np.abs(y[0]).max() < 1e-7
+    np.testing.assert_allclose(y[1], y[0], rtol=1e-12)  # 1 - 2 sigmoid(-2z) is off by 1e-16, here 1e-8 of it
