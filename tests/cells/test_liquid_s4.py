@@ -153,7 +153,8 @@ def test_where_the_rate_is_zero(backend):
 def test_gradients_of_a_step_after_which_nothing_is_left(backend):
     """1 + E and 1 + E - phi are then almost nothing, and the gradient has them times the length of the step."""
     init = {"decay": -13.8, "frequency": -0.11, "b_re": 3.0, "b_im": 1.4, "log_step": 5.3, "d": 1.3}
-    x, h0, d_y = np.array([[[-0.17]]], "f4"), np.array([[-0.9, 0.5, 0.4, -0.1]], "f4"), np.ones((1, 1, 1), "f4")
+    x = np.linspace(-0.3, -0.1, 40, dtype="f4")[:, None, None]
+    h0, d_y = np.tile(np.array([-0.9, 0.5, 0.4, -0.1], "f4"), (40, 1)), np.ones((40, 1, 1), "f4")
     found = []
     for dtype in ("float32", "float64"):
         model = Model(LiquidS4(2, input_dim=1, init=init), seed=0, dtype=dtype, backend=backend)
