@@ -149,6 +149,24 @@ def test_exponential_is_exact_where_conductances_stand_still(dtype, backend):
         np.testing.assert_allclose(model.views(g.theta)["cm"], want, rtol=0, atol=tolerance * 4)
 
 
+@pytest.mark.parametrize(("dtype", "dt", "tolerance"), [("float32", 1e-10, 1e-5), ("float64", 1e-18, 1e-13)])
+def test_exponential_has_the_leak_s_gradient_after_next_to_no_time(dtype, dt, tolerance, backend):
+    """From 0, with a leak that pulls to 0, v+ = P h/cm (1 - Q h/cm / 2): what a leak does is of second order.
+
+    The steps are so short that 1 + h Q / cm is 1.  P has terms of either sign, so that it loses a digit or two.
+    """
+    model = LTCRNN(FullyConnected(3), 2, seed=0, solver="exponential", ode_unfolds=1, dtype=dtype, backend=backend,
+                   positivity="clip", epsilon=0.0, input_mapping=None, output_mapping=None)  # fmt: skip
+    for name in ("sigma", "sensory_sigma", "vleak"):
+        model.params[name] = 0.0
+    p, wiring = {name: values.astype(np.float64) for name, values in model.params.items()}, model.wiring
+    P = np.bincount(wiring.post, p["w"] * p["erev"] / 2, 3)
+    P += np.bincount(wiring.sensory_post, p["sensory_w"] * p["sensory_erev"] / 2, 3)
+    y, tape = model.forward(np.ones((1, 2)), dt=dt)
+    found = model.views(model.backward(tape, np.ones_like(y)).theta)["gleak"]
+    np.testing.assert_allclose(found, -P * (dt / p["cm"]) ** 2 / 2, rtol=tolerance)
+
+
 # -------------------------------------------------------------------------------------------------- gradients
 
 
@@ -206,7 +224,7 @@ def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
     from ltc_np.kernels.cpu import tiles
 
     rng = np.random.default_rng(1)
-    for wiring, n in ((AutoNCP(8, 2), 70), (FullyConnected(201, 2), 3)):
+    for wiring, n in ((AutoNCP(8, 2), 70), (FullyConnected(201, 2), 5)):  # four go by posts order
         x, dt, lengths = rng.normal(size=(n, 3, 2)), rng.uniform(0, 0.1, (n, 3)), rng.integers(0, 4, n)
         for width in (16, 64):
             monkeypatch.setattr(tiles, "tile_width", lambda N, B, width=width: width)

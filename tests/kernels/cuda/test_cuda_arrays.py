@@ -242,6 +242,25 @@ def test_losses(name, weighted, last, rng):
     np.testing.assert_allclose(moves.take_steps(found, B, T, memory), d_y, rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_a_sequence_without_steps_has_no_last_output_to_lose_by(loss, rng):
+    """What stands in its place in outputs and targets is not read: here numbers that are none, and a class too many."""
+    O, lengths, some, memory, total = 3, np.array([T, 0, 2]), [0, 2], Memory(), upload(np.zeros(1))
+    y, target = rng.normal(size=(B, T, O)), rng.normal(size=(B, O)) if loss == "mse" else np.array([0, O, 1])
+    y[1] = np.nan
+    function = losses.get(loss)
+    wanted, weight_sum, d_last = function(last_outputs(y[some], lengths[some]), target[some], None, None)
+    d_y = np.zeros_like(y)
+    d_y[some] = d_last_outputs(d_last, lengths[some], T) / weight_sum
+    numbers = losses.numbers(function, None, O, np.dtype("float64"))
+    given = sequences.DeviceSequences(None, None, upload(lengths), T, B, True)
+    on_device = card_losses.DeviceLoss(loss, numbers, np.dtype("float64"), True)
+    put = moves.put_steps("y", y, memory)
+    found = on_device.run(put, upload(target), upload(np.zeros(0)), weight_sum, given, total, memory)
+    np.testing.assert_allclose(download(total), wanted, rtol=1e-12)
+    np.testing.assert_allclose(moves.take_steps(found, B, T, memory), d_y, rtol=1e-11, atol=1e-14)
+
+
 # --------------------------------------------------------------------------------------------------- of the LTC
 
 
