@@ -78,7 +78,7 @@ def test_parts_of_two_files_are_no_file(path):
     write(path, {"a": np.ones(3), "b": np.zeros(3)})
     with np.load(path) as file:
         content = dict(file)
-    for wrong in (
+    others = (
         {"a": content["b"], "b": content["a"]},
         {"a": np.zeros(3)},
         {"a": np.ones(3, np.float32)},
@@ -87,8 +87,10 @@ def test_parts_of_two_files_are_no_file(path):
         {"digest": np.array("0" * 64)},
         {"digest": np.array([str(content["digest"])])},
         {"digest": np.zeros(3)},
-    ):
-        np.savez(path, **(content | wrong))
+    )
+    renamed = {"a": content["a"], "c": content["b"], "digest": content["digest"]}
+    for wrong in (renamed, *(content | other for other in others)):
+        np.savez(path, **wrong)
         with pytest.raises(FileError, match=r"^damaged: its parts are not those .* \(their digest differs\)$"):
             read(path)
     np.savez(path, **{name: content[name] for name in ("digest", "b", "a")})  # their order says nothing

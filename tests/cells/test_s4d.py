@@ -329,6 +329,19 @@ def test_float32_over_20_000_steps(irregular):
         assert np.abs(single.views(g)[name] - want).max() <= 1e-4 * np.abs(want).max(), name
 
 
+def test_the_growth_of_short_and_long_steps_keeps_its_digits():
+    """E = exp(z) - 1 and E / z, against more digits: within 16 roundings of what they are, for small and large z."""
+    from ltc_np.kernels.numpy import ssm
+
+    angle = np.exp(1j * np.linspace(0, 2 * np.pi, 50))
+    for radius in (1e-9, 1e-3, 0.3, 2.0):
+        z = radius * angle
+        wide = z.astype(np.clongdouble)
+        phi = sum(wide**k / np.longdouble(_factorial(k + 1)) for k in range(40))
+        for found, exact in zip(ssm._growth(z), (wide * phi, phi), strict=True):
+            assert np.abs(found / exact - 1).max() < 16 * np.finfo(float).eps, radius
+
+
 def test_the_derivative_of_phi_where_the_series_ends():
     """On both sides of the radius, against more digits."""
     from ltc_np.kernels.numpy import ssm

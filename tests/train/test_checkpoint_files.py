@@ -166,6 +166,15 @@ def test_a_file_that_cannot_be_read_is_no_damage(folder, monkeypatch):
     assert names(folder) == [*WRITTEN, f"{WRITTEN[2]}.damaged"]
 
 
+def test_a_hundred_million_steps_are_more_than_one_less(folder):
+    for name, number in zip(WRITTEN, (99_999_999, 100_000_000, 100_000_001), strict=True):
+        (folder / name).rename(folder / f"step-{number:08d}.npz")
+    found = Checkpoints(folder, None, 2)
+    assert found.newest().path.name == "step-100000001.npz"
+    found.remove_old()
+    assert names(folder) == ["step-100000000.npz", "step-100000001.npz"]
+
+
 def test_other_files_are_left_alone(tmp_path):
     for name in ("notes.txt", "step-1.npz", "step-00000001.npz.tmp", "step-00000002.csv", "best.npz"):
         (tmp_path / name).write_text("mine")

@@ -129,6 +129,7 @@ DATA = {"x": X, "y": Y, "dt": np.full((20, 6), 0.5), "lengths": np.full(20, 6), 
         ),
         *(({}, {name: DATA[name] * 2}, f"{name} 'float64 of shape {DATA[name].shape} with checksum")
           for name in ("x", "y")),
+        ({}, {"x": np.concatenate([X[:-1], 2 * X[-1:]])}, "x 'float64 of shape (20, 6, 2) with checksum"),
         ({}, {"dt": 0.5}, "dt None (now '0.5')"),
         ({"dt": DATA["dt"]}, {"dt": DATA["dt"] * 2}, "dt 'float64 of shape (20, 6) with checksum"),
         ({"lengths": DATA["lengths"]}, {"lengths": DATA["lengths"] - 1}, "lengths 'int64 of shape (20,) with"),
@@ -231,6 +232,15 @@ def test_another_number_of_ranks_in_the_middle_of_an_epoch_is_no_damage(tmp_path
     )
     with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
         trained(tmp_path)
+
+
+def test_another_number_of_ranks_between_epochs_goes_on(tmp_path):
+    whole = left_behind(*trained())
+    trained(tmp_path, 9, keep_last=1)
+    (path,) = tmp_path.iterdir()
+    (share,) = json.loads(str(archive.read(path)["meta"]))["training"]["dict"]["shares"]["tuple"]
+    changed(path, *TRAINING, "shares", value={"tuple": [share, share]})
+    assert left_behind(*trained(tmp_path)) == whole
 
 
 class Faulty(Callback):
