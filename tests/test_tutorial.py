@@ -115,7 +115,9 @@ def test_the_example_refuses_nonsense(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("schedule", "bar"), [("constant", 2e-4), ("cosine", 5e-5)])
+@pytest.mark.parametrize(
+    ("schedule", "bar"), [("constant", 2e-4), pytest.param("cosine", 5e-5, marks=pytest.mark.sweep)]
+)
 def test_the_spiral_is_learned(schedule, bar):
     """The full 2000 epochs over 5 seeds; median error on the whole path, of the weights that the example keeps."""
     spec = importlib.util.spec_from_file_location("spiral", EXAMPLE)

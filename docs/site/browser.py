@@ -82,7 +82,7 @@ class Tab:
     """One page at a time, with everything that goes wrong in it."""
 
     def __init__(self, browser, session):
-        self.browser, self.session = browser, session
+        self.browser, self.session, self.colours = browser, session, None
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
@@ -95,6 +95,9 @@ class Tab:
 
     def scheme(self, scheme):
         """Let the system ask for "light" or "dark" colours."""
+        if scheme == self.colours:
+            return
+        self.colours = scheme
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.run("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => go())))")  # it knows
 

@@ -2,13 +2,14 @@
 
     python docs/site/crawl.py site
 
-Each page is opened in a wide and in a narrow window, in light and in dark colours.  Listed are errors of scripts and
+Each page is seen in a wide and in a narrow window, in light and in dark colours.  Listed are errors of scripts and
 requests, requests to the network, formulas that are not rendered, what is wider than its window, text with a contrast
 below 4.5, and links that lead nowhere; the exit code is then 1.
 """
 
 import sys
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,60 +17,74 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from browser import NAME, Browser
 
-WINDOWS = ((1280, 900), (390, 844))
+# Sizes of the window and colours; one of the two changes from each to the next, and from the last to the first.
+VIEWS = (((1280, 900), "light"), ((1280, 900), "dark"), ((390, 844), "dark"), ((390, 844), "light"))
+BROWSERS = 2  # at the same time, each with its share of the pages
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
+
+
+class Look(NamedTuple):
+    """What is seen of a page in one of the `VIEWS`."""
+
+    page: Path
+    view: tuple
+    faults: list
+    links: list
+    anchors: list
+    formulas: int
 
 
 def crawl(folder):
     """Every fault of the pages of a folder, one text each; and how many pages and formulas there are."""
     folder = Path(folder).resolve()
     pages = sorted(path for path in folder.rglob("*.html") if path.name != "404.html")  # of a server
-    with ThreadPoolExecutor(len(WINDOWS)) as pool:  # a browser each
-        windows = list(pool.map(lambda window: read(pages, *window), WINDOWS))
-    faults = [fault for window in windows for fault in window.faults]
-    for window in windows:
-        faults += [(page, "", f"dead link: {link}") for page in pages for link in dead(window, page)]
-    lines = [f"{page.relative_to(folder)}: {where} {fault}" for page, where, fault in faults]
-    return list(dict.fromkeys(lines)), len(pages), windows[0].formulas
+    with ThreadPoolExecutor(BROWSERS) as pool:
+        shares = pool.map(read, [pages[k::BROWSERS] for k in range(BROWSERS)])
+        looks = [look for share in shares for look in share]
+    lines = []
+    for view in VIEWS:
+        seen = {look.page: look for look in looks if look.view == view}
+        (width, _), scheme = view
+        for page, look in seen.items():
+            faults = [f"{width} {scheme} {fault}" for fault in look.faults]
+            faults += [f"dead link: {link}" for link in dead(look, seen)]
+            lines += [f"{page.relative_to(folder)}: {fault}" for fault in faults]
+    return list(dict.fromkeys(lines)), len(pages), sum(look.formulas for look in looks if look.view == VIEWS[0])
 
 
-class Window(NamedTuple):
-    """What has been seen in a window: faults as (page, where, what); of each page its anchors and links; formulas."""
+def read(pages):
+    """The pages in every view, as a list of `Look`.
 
-    faults: list
-    anchors: dict
-    links: dict
-    formulas: int
-
-
-def read(pages, width, height):
-    """All pages in a `Window` of this size."""
-    faults, anchors, links, formulas = [], {}, {}, 0
+    A page is loaded once and then seen in all views, since loading takes most of the time.  The next page is loaded in
+    the view in which this one was seen last, so that a quarter of the pages are loaded in each.
+    """
+    looks, views = [], deque(VIEWS)
     with Browser() as browser:
         tab = browser.tab()
-        tab.size(width, height)
-        schemes = ["light", "dark"]
         for page in pages:
+            size, scheme = views[0]
+            tab.size(*size)
+            tab.scheme(scheme)
             tab.open(page.as_uri())
-            for scheme in schemes:
+            for view in views:
+                size, scheme = view
+                tab.size(*size)
                 tab.scheme(scheme)
                 found = tab.run(LOOK)
-                faults += [(page, f"{width} {scheme}", fault) for fault in found["faults"]]
-            faults += [(page, f"{width}", fault) for fault in tab.faults()]
-            anchors[page], links[page] = set(found["anchors"]), found["links"]
-            schemes.reverse()  # the next page begins with the colours of this one's end
-            formulas += found["formulas"]
-    return Window(faults, anchors, links, formulas)
+                looks.append(Look(page, view, **found))
+            looks[-1].faults.extend(tab.faults())
+            views.rotate(1)
+    return looks
 
 
-def dead(window, page):
-    """Links of a page to files that are not there, and to places that a page does not have."""
-    for link in dict.fromkeys(window.links[page]):
+def dead(look, seen):
+    """Links of a page to files that are not there, and to places that a page does not have, where all were ``seen``."""
+    for link in dict.fromkeys(look.links):
         address, place = urldefrag(link)
         if urlsplit(address).scheme != "file":
             continue
         path = Path(unquote(urlsplit(address).path))
-        if not path.is_file() or (place and unquote(place) not in window.anchors.get(path, {unquote(place)})):
+        if not path.is_file() or (place and path in seen and unquote(place) not in seen[path].anchors):
             yield link
 
 

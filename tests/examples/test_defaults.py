@@ -270,6 +270,7 @@ def test_what_is_finished_is_found_again(example, tmp_path, tasks, variants, tab
 
 
 @pytest.mark.slow
+@pytest.mark.sweep
 def test_quick_run(run_example, tmp_path):
     done = run_example("defaults", "--quick", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

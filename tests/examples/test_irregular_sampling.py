@@ -115,6 +115,7 @@ def test_who_is_best_is_said(sampling):
 
 
 @pytest.mark.slow
+@pytest.mark.sweep
 def test_the_example_shows_what_time_is_good_for(run_example, tmp_path):
     done = run_example("irregular_sampling", "--quick", "--epochs", "20", "--output", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -241,6 +241,7 @@ def test_c_reads_the_same_bits(plant, loop):
 
 
 @pytest.mark.slow
+@pytest.mark.sweep
 def test_the_example_trains_and_prints(run_example, tmp_path):
     done = run_example("pendulum", "--quick", "--no-plot", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -47,6 +47,7 @@ def test_check_estimator(estimator):
 
 
 @pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.numba
 @pytest.mark.parametrize("kind", [LTCClassifier, CfCClassifier, LTCRegressor, CfCRegressor])
 def test_check_estimator_of_defaults(kind):
