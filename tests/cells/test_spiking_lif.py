@@ -208,6 +208,18 @@ def test_gradient_of_an_elapsed_time_of_zero(backend):
         assert g.h0.tolist() == [1, 2, 0, 0]
 
 
+def test_a_waiting_neuron_hands_its_adjoint_on_exactly(backend):
+    """Longer refractory than the step, it does nothing but wait; a small tau does not drown that."""
+    model = Model(SpikingLIF(1, input_dim=1, tau=1e-6, refractory=1.0), seed=0, backend=backend)
+    model.params["b"] = 0.7
+    d_rest = np.float32(0.003)
+    for dt in (0.25, 0.5, 1.0):
+        _, tape = model.forward(np.zeros((1, 1)), dt=dt, h0=[0.3, 0.75])
+        g = model.backward(tape, np.ones((1, 1)), [1.0, d_rest])
+        assert g.dt == (-d_rest if dt < 0.75 else -g.h0[1])  # a longer wait is a shorter time to be active
+        assert (g.h0[1] == d_rest) == (dt < 0.75)
+
+
 def test_recurrent_spikes_wait_for_elapsed_time(backend):
     """A step with dt = 0 gives no spike and does not use up those that are on their way."""
     model = lively(backend=backend, recurrent=True, refractory=0.3)

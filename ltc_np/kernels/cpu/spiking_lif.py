@@ -107,10 +107,9 @@ def backward_steps(
                 sum_rate = fma(decay, active, sum_rate)
                 store_part(d_current, at, d_drive, n)
                 d_V = fnma(d_V, e, d_V)
-                d_wait = neg(d_active) - d_left
-                d_r = d_left + where_greater(dt, r, where_greater(zero, r, zero, d_wait), zero)
+                d_r = where_greater(dt, r, where_greater(zero, r, d_left, neg(d_active)), d_left)
                 if d_dt.size > 0:
-                    d_dt[row, t] += lane_sum(d_active + where_greater(r, dt, d_wait, zero))
+                    d_dt[row, t] += lane_sum(where_greater(r, dt, neg(d_left), d_active))
             store_part(d_v, state, d_V, n)
             store_part(d_rest, state, d_r, n)
             store_part(d_rate, state, sum_rate, n)

@@ -120,8 +120,9 @@ def backward_steps(
         d_current[rows, t] = d_V * e
         d_rate[rows] += decay * active
         d_v[rows] = d_V * (1 - e)
-        d_wait = -d_active - d_left
-        ends = (rest[rows, t] >= 0) & (rest[rows, t] < dt)  # in this step: then wait is rest, else 0 or dt
-        d_rest[rows] = d_left + np.where(ends, d_wait, 0)
+        # Where the refractory time ends in the step, wait is rest; else it is 0 or dt.  Nothing cancels: d_active is
+        # large where tau is small.
+        ends = (rest[rows, t] >= 0) & (rest[rows, t] < dt)
+        d_rest[rows] = np.where(ends, -d_active, d_left)
         if d_dt.size > 0:
-            d_dt[rows, t] = (d_active + np.where(rest[rows, t] > dt, d_wait, 0)).sum(1)
+            d_dt[rows, t] = np.where(rest[rows, t] > dt, -d_left, d_active).sum(1)
