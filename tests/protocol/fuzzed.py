@@ -448,7 +448,7 @@ def direction(case, results, bounds):
         exact.theta = theta
     spread = max(estimates) - min(estimates)
     rounding = 1e-15 * size / 1e-5
-    # A saturated sigmoid stays 2**-64 above 0, so that its derivative is as large, and not 0 as that of what is constant.
+    # A saturated sigmoid stays 2**-64 above 0, and its derivative is as large, though nothing changes any more.
     paths = sum(np.abs(way).sum() for way in ways.values()) * (1 + magnitude(case.x)) * (1 + magnitude(theta))
     saturated = 2.0**-64 * paths * (magnitude(case.d_y) + magnitude(case.d_state))
     if not spread + rounding + saturated <= 1e-5 * scale:  # a kink, a fold, or nothing but rounding
