@@ -47,11 +47,11 @@ class Arguments(NamedTuple):
 
     def part(self, rows: slice | Ints) -> Arguments:
         """`Arguments` of some of the sequences, by a slice or indices; of arrays in a file only these are read."""
-        dt = _rows("dt", self.dt, rows) if self._own_times() else self.dt
-        x, y, _, lengths, sample_weight = (
-            None if values is None else _rows(name, values, rows) for name, values in self._asdict().items()
-        )
-        return Arguments(x, y, dt, lengths, sample_weight)
+        shared = () if self._own_times() else ("dt",)  # a number or (T,), which is that of all sequences
+        return Arguments(*(
+            values if values is None or name in shared else _rows(name, values, rows)
+            for name, values in self._asdict().items()
+        ))  # fmt: skip
 
     def _own_times(self) -> bool:
         """Whether each sequence has elapsed times of its own."""

@@ -49,7 +49,14 @@ def test_training_from_files_is_training_from_arrays(in_file, backend):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"group_by_length": True}, {"tbptt": 2}, {"shuffle": False, "drop_last": True}]
+    "options",
+    [
+        {},
+        {"group_by_length": True},
+        {"tbptt": 2},
+        {"shuffle": False, "drop_last": True},
+        {"dt": np.array([0.5, 2, 0, 1, 0.3])},  # of all sequences, of which there are more than steps
+    ],
 )
 def test_padded_sequences_from_files(options, in_file):
     """Empty ones too, a whole batch of them; sums of the loss are in another order where a batch has no padding."""
