@@ -105,7 +105,7 @@ def measure(
             engine.check_outputs(y, state, sequences.dt)
         y = y if model.return_sequences else last_outputs(y, sequences.lengths)
         part, part_weight, _ = loss(y, target, weight, objective.class_weight)
-        own = share(objective.loss, part_weight, y, mask)
+        own = share(objective.loss, part_weight, y, target)
         total += part if own == part_weight else part * own
         weights += own
         if measures:
@@ -114,10 +114,9 @@ def measure(
     return {"loss": losses.normalise(total, weights), **results(measures, ranks)}
 
 
-def share(loss: LibraryLoss, weight_sum: float, outputs: Array, mask: Numbers | None) -> float:
-    """What a batch weighs in a mean over batches: a loss of one's own counts for its outputs."""
+def share(loss: LibraryLoss, weight_sum: float, outputs: Array, target: Numbers) -> float:
+    """What a batch weighs in a mean over batches: a loss of one's own counts for the outputs that it can look at, which
+    are all but those of missing targets, so those in padding too."""
     if losses.takes_weight(loss):
         return weight_sum
-    if mask is None:
-        return outputs.size
-    return int(np.count_nonzero(mask)) * (1 if mask.ndim == outputs.ndim else outputs.shape[-1])
+    return int(np.count_nonzero(target == target)) * outputs.size / target.size

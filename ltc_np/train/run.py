@@ -224,7 +224,7 @@ class Run:
             except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
                 pass
             else:
-                weight = share(s.objective.loss, found.weight, found.outputs, mask)
+                weight = share(s.objective.loss, found.weight, found.outputs, batch.target)
                 return Own(found.value, weight, found.finite, found.outputs, found.state)
         outputs, state = self.forward(batch.sequences)
         return Own(outputs=outputs, state=state)

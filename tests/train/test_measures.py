@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from support import ranks
 
 from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Dense, Model, load, losses, metrics
 from ltc_np.train import measures
@@ -286,6 +287,28 @@ def test_a_loss_of_ones_own_counts_for_the_outputs_whose_targets_are_there():
     assert model.fit(lambda epoch: batches, steps_per_epoch=3, loss=own, **options)["loss"][0] == pytest.approx(
         want, rel=1e-6
     )
+
+
+def test_a_loss_of_ones_own_counts_for_the_padding_that_it_sees():
+    """A mean over all elements is then the same whatever the batches are, in one process and on several ranks."""
+
+    def own(outputs, target):
+        return float(np.mean((outputs - target) ** 2)), 2 * (outputs - target) / outputs.size
+
+    lengths, y = np.array([4, 1, 1, 1, 2, 3, 1, 4, 1, 1, 1, 1]), np.concatenate([REAL, REAL], axis=-1)
+    model = LTCRNN(AutoNCP(8, 2), input_dim=2, seed=0, backend="numpy")
+    outputs = model(X, lengths=lengths)
+    there = (np.arange(4) < lengths[:, None])[..., None]
+    want = np.sum(there * (outputs - y) ** 2) / y.size
+    options = {"lengths": lengths, "loss": own, "batch_size": 5}
+    assert model.evaluate(X, y, **options)["loss"] == pytest.approx(want, rel=1e-6)
+
+    def trained(comm):
+        return model.fit(X, y, shuffle=False, optimizer=SGD(1e-30), comm=comm, verbose=False, **options)["loss"]
+
+    assert trained(None) == pytest.approx([want], rel=1e-6)
+    for found in ranks.run(2, trained):
+        assert found == pytest.approx([want], rel=1e-6)
 
 
 def test_evaluate_takes_the_loss_of_the_training(tmp_path):
