@@ -27,6 +27,10 @@ class Arguments(NamedTuple):
         """Sequences in all."""
         return len(self.x)
 
+    def is_empty(self) -> bool:
+        """Whether there is no sequence, or none that has a step."""
+        return not self.count or (self.lengths is not None and not np.any(self.lengths))
+
     def checked(self) -> Arguments:
         """These, or an error where x is no batch of sequences, or others are not as many as x has."""
         x, count = self.x, None

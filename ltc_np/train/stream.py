@@ -94,8 +94,10 @@ class Stream:
             if batch < first:
                 continue
             data, count = (None, 0) if item is END else self._counted(item, f"`x`, batch {batch} of epoch {epoch}")
-            counts, most = zip(*self.ranks.every((count, got)), strict=True)
-            if item is END and not any(counts):
+            counts, most, ended = zip(*self.ranks.every((count, got, item is END)), strict=True)
+            if not any(counts) and not all(ended):
+                raise ValueError(f"`x`, batch {batch} of epoch {epoch}: some rank must have a sequence, got none on all")
+            if not any(counts):
                 once = "; an iterator can be gone through once: give a function of the epoch that makes one"
                 rule = f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch"
                 raise ValueError(
@@ -105,27 +107,21 @@ class Stream:
                 yield Drawn(batch, data, slice(0, count), Place(sum(counts[: self.ranks.rank]), sum(counts)))
 
     def _counted(self, item: Any, where: str) -> tuple[Batches | None, int]:
-        """`Batches` made from one item of the user, None if all its targets are missing, and how many sequences it
-        has."""
+        """`Batches` made from one item of the user, None if nothing of it counts, and how many sequences it has."""
         try:
-            data = self.read(item)
+            given = _arguments(item)
+            if self.ranks.size > 1 and given.is_empty():  # which is an error only if nobody has more
+                return None, given.count
+            data = self.read(given)
         except losses.NoWeightError:
-            return None, len(item["x"] if isinstance(item, dict) else item[0])
+            return None, given.count
         except (ValueError, TypeError) as error:
             raise type(error)(f"{where}: {error}") from None
         return data, data.count
 
-    def read(self, item: Any) -> Batches:
-        """`Batches` made from one item of the user."""
-        if isinstance(item, (tuple, list)) and len(item) == 2:
-            item = dict(zip(("x", "y"), item, strict=True))
-        if not isinstance(item, dict) or not {"x", "y"} <= set(item) <= set(Arguments._fields):
-            got = f"a dict with {', '.join(map(str, item))}" if isinstance(item, dict) else checks.describe(item)
-            if isinstance(item, (tuple, list)) and len(item) > 2:
-                got += ": say in a dict what the third one is"
-            more = ", ".join(Arguments._fields[2:])
-            raise ValueError(f"a batch must be (x, y), or a dict with x, y and maybe {more}, got {got}")
-        data = prepare_part(self.model, Arguments(**item), self.loss, self.missing)
+    def read(self, given: Arguments) -> Batches:
+        """`Batches` of one item of the user, made and checked."""
+        data = prepare_part(self.model, given, self.loss, self.missing)
         if self.look is not None:
             self.look(data)
             self.look = None
@@ -134,6 +130,19 @@ class Stream:
     def first_that_counts(self, count: int, size: int | None) -> None:
         """None: the last batch."""
         return None
+
+
+def _arguments(item: Any) -> Arguments:
+    """`Arguments` of a batch as a user gives it."""
+    if isinstance(item, (tuple, list)) and len(item) == 2:
+        item = dict(zip(("x", "y"), item, strict=True))
+    if not isinstance(item, dict) or not {"x", "y"} <= set(item) <= set(Arguments._fields):
+        got = f"a dict with {', '.join(map(str, item))}" if isinstance(item, dict) else checks.describe(item)
+        if isinstance(item, (tuple, list)) and len(item) > 2:
+            got += ": say in a dict what the third one is"
+        more = ", ".join(Arguments._fields[2:])
+        raise ValueError(f"a batch must be (x, y), or a dict with x, y and maybe {more}, got {got}")
+    return Arguments(**item)
 
 
 def _check_takes_epoch(function: Callable[[int], Any]) -> None:

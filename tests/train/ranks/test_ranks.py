@@ -165,6 +165,42 @@ def test_an_error_of_rank_0_alone_is_one_of_all(rng):
     assert [type(error) for error in fake.run(2, told)] == [ZeroDivisionError] * 2
 
 
+def test_a_rank_may_have_nothing_of_a_batch(rng):
+    """Neither a sequence of it, nor one that has a step; the second batch is smaller than there are ranks."""
+    x, y = rng.normal(size=(2, 6, 4, 2))
+    lengths = np.array([4, 0, 2, 3, 0, 1])
+
+    def trained(comm=None):
+        def batches(epoch):
+            for rows in (slice(0, 4), slice(4, 6)):
+                own = slice(None) if comm is None else slice(comm.Get_rank(), None, 3)
+                yield {"x": x[rows][own], "y": y[rows][own], "lengths": lengths[rows][own]}
+
+        model = Model(LTC(AutoNCP(8, 2), input_dim=2), dtype="float64", backend="numpy", seed=0)
+        history = model.fit(batches, steps_per_epoch=2, epochs=3, metrics=["mae"], comm=comm, verbose=0)
+        return model.theta, history
+
+    theta, history = trained()
+    for found, told in fake.run(3, trained):
+        # Sums of three parts and of one differ by rounding.
+        np.testing.assert_allclose(found, theta, rtol=0, atol=1e-12)
+        for name, values in history.items():
+            np.testing.assert_allclose(told[name], values, rtol=1e-12)
+
+
+def test_some_rank_must_have_something_of_a_batch(rng):
+    x = rng.normal(size=(3, 4, 2))
+
+    def trained(comm):
+        batches = [x, x[:0]] if comm.Get_rank() else [x]  # one has an empty batch, the other has no more
+        model = Model(LTC(AutoNCP(8, 2), input_dim=2), backend="numpy", seed=0)
+        model.fit(lambda epoch: iter([(b, b) for b in batches]), steps_per_epoch=2, comm=comm, verbose=0)
+
+    for error in fake.run(2, trained):
+        assert isinstance(error, ValueError)
+        assert str(error) == "`x`, batch 1 of epoch 0: some rank must have a sequence, got none on all"
+
+
 def test_words_of_arguments_have_no_addresses():
     def found(**options):
         given = dict.fromkeys(agreement.SAME_DATA) | {
