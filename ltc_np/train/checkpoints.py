@@ -15,7 +15,7 @@ from ..base import archive, checks, files
 if TYPE_CHECKING:
     from ..base.types import Numbers, PathLike
 
-NAME = re.compile(r"step-(\d{8,})\.npz")
+NAME = re.compile(r"step-([0-9]{8,})\.npz")
 DAMAGED = ".damaged"  # is added to the name of a damaged file, which is then not taken for a checkpoint any more
 
 
@@ -146,9 +146,10 @@ def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, 
     found = Checkpoints(folder, every, keep_last)
     numbered = found.numbered()
     for _, path in numbered:
-        if path.is_dir():
-            raise IsADirectoryError(
-                f"`checkpoint` must be a folder where only checkpoints have names such as theirs, got the folder "
+        if path.exists() and not path.is_file():  # a pipe may never send anything
+            error, kind = (IsADirectoryError, "folder") if path.is_dir() else (OSError, "pipe, socket or device")
+            raise error(
+                f"`checkpoint` must be a folder where only checkpoints have names such as theirs, got the {kind} "
                 f"{path}: call it otherwise, or give another folder"
             )
     if numbered and not resume:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BY_SIGINT, BY_SIGTERM = "interrupted", "terminated"  # what a signal does to a training
 MESSAGE = b"\nltc_np: training ends after this batch; Ctrl-C once more to raise KeyboardInterrupt now\n"
-TERMINATED = b"\nltc_np: training ends after this batch and its checkpoint; SIGTERM once more ends the process now\n"
+TERMINATED = b"\nltc_np: training ends after this batch; SIGTERM once more ends the process now\n"
 
 
 class HasAsked(Protocol):

@@ -96,7 +96,9 @@ class Stream:
             data, count = (None, 0) if item is END else self._counted(item, f"`x`, batch {batch} of epoch {epoch}")
             counts, most, ended = zip(*self.ranks.every((count, got, item is END)), strict=True)
             if not any(counts) and not all(ended):
-                raise ValueError(f"`x`, batch {batch} of epoch {epoch}: some rank must have a sequence, got none on all")
+                raise ValueError(
+                    f"`x`, batch {batch} of epoch {epoch}: some rank must have a sequence, got none on all"
+                )
             if not any(counts):
                 once = "; an iterator can be gone through once: give a function of the epoch that makes one"
                 rule = f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch"

@@ -297,6 +297,23 @@ def test_a_folder_that_is_called_like_a_checkpoint(folder, resume):
     assert names(folder) == [*WRITTEN, "step-00000012.npz"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+def test_a_pipe_that_is_called_like_a_checkpoint(folder):
+    """Reading it would wait for ever."""
+    os.mkfifo(folder / "step-00000012.npz")
+    words = f"where only checkpoints have names such as theirs, got the pipe, socket or device {folder}"
+    with pytest.raises(OSError, match=re.escape(words)):
+        fit(folder, resume=True)
+
+
+def test_names_of_checkpoints_have_plain_digits(folder):
+    """Digits of other scripts are digits for Python too."""
+    (folder / "step-\uff10\uff10\uff10\uff10\uff10\uff10\uff19\uff19.npz").write_text("not a checkpoint")
+    before = names(folder)
+    fit(folder, resume=True)
+    assert names(folder) == before
+
+
 def test_a_model_that_is_called_like_a_checkpoint(folder):
     path = folder / "step-00000012.npz"
     small().save(path)
