@@ -147,8 +147,8 @@ def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, 
     numbered = found.numbered()
     for _, path in numbered:
         if path.exists() and not path.is_file():  # a pipe may never send anything
-            error, kind = (IsADirectoryError, "folder") if path.is_dir() else (OSError, "pipe, socket or device")
-            raise error(
+            kind, known = ("folder", IsADirectoryError) if path.is_dir() else ("pipe, socket or device", OSError)
+            raise known(
                 f"`checkpoint` must be a folder where only checkpoints have names such as theirs, got the {kind} "
                 f"{path}: call it otherwise, or give another folder"
             )
