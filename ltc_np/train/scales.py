@@ -149,7 +149,9 @@ def _take(model: Network, k: int, name: str, values: Array, counted: Numbers | N
         mean, spread = merged(ranks.every(moments(values, counted)), np.finfo(values.dtype).eps)
     else:
         mean, spread = statistics(values, counted)
-    coarse = (spread > 0) & (spread < STEPS * np.finfo(values.dtype).eps * np.abs(mean))
+    step = np.finfo(values.dtype).eps * np.abs(mean)
+    # Where a step is 1 or more, what is constant now may have differed before it was rounded.
+    coarse = ((spread > 0) | (step >= 1)) & (spread < STEPS * step)
     if coarse.any():
         worst = int(coarse.argmax())
         checks.warn(

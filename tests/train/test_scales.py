@@ -227,7 +227,10 @@ def test_differences_that_the_dtype_does_not_hold_are_warned_of():
     with pytest.warns(RuntimeWarning, match=r'`x` \(feature 1\) has mean 1.7e\+09 .* steps of float32.*"float64"'):
         Model(*layers, input_dim=2, seed=0).adapt(x, y - 1.7e9)
     with pytest.warns(RuntimeWarning, match=r"`y` \(feature 0\) has mean 1.7e\+09 .* steps of float32"):
-        Model(*layers, input_dim=2, seed=0).fit(x - 1.7e9, y, standardize=True, verbose=False)
+        Model(*layers, input_dim=2, seed=0).fit(x - [0, 1.7e9], y, standardize=True, verbose=False)
+    y = 1.7e9 + rng.normal(size=(20, 10, 1))  # all of them are one number in float32
+    with pytest.warns(RuntimeWarning, match=r"`y` \(feature 0\) has mean 1.7e\+09 and standard deviation 0, less"):
+        Model(*layers, input_dim=2, seed=0).adapt(x - [0, 1.7e9], y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Model(*layers, input_dim=2, seed=0, dtype="float64").adapt(x, y)
