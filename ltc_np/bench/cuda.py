@@ -42,7 +42,7 @@ def forward_seconds(name, dtype, runs):
 
     model, sequences, _ = problem(name, dtype)
     memory, stack = Memory(), DeviceStack(model)
-    stack.parameters.load()
+    stack.parameters.load(model.theta, model.buffer_vector)
     stack.prepare()
     given = HostCall(sequences).put(stack, memory)
 

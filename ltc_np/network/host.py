@@ -181,10 +181,13 @@ class HostEngine(Engine):
         remembered, version = getattr(self._local, "remembered", None), self.network.parameter_version()
         if remembered is None or remembered.version != version:
             remembered = self._local.remembered = None  # given back before its successor is made
-            # Of the parameters of that version: another thread may be changing those of the network.
-            values = (np.frombuffer(held, self.network.dtype) for held in version)
-            remembered = self._local.remembered = Remembered(version, self._prepared(Fresh(), *values), {})
+            prepared = self._prepared(Fresh(), *self.arrays_of(version))
+            remembered = self._local.remembered = Remembered(version, prepared, {})
         return remembered
+
+    def arrays_of(self, version):
+        """Parameters and buffers of this version: those of the network may be changed by another thread meanwhile."""
+        return tuple(np.frombuffer(held, self.network.dtype) for held in version)
 
     def stream(self, B):
         """(`Prepared`, `Stream` of B sequences) for `step`."""

@@ -42,7 +42,7 @@ class CudaEngine(HostEngine):
         if held is None or held.version != version:
             held = self._local.stack = None  # given back before its successor is made
             stack = DeviceStack(self.network)
-            stack.parameters.load()
+            stack.parameters.load(*self.arrays_of(version))
             stack.prepare()
             held = self._local.stack = _Held(version, stack)
         return held.stack

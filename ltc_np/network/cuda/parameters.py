@@ -18,8 +18,10 @@ class DeviceParameters:
         Raw and effective values; d(loss)/d(theta).
     d_values : (P,) float64
         d(loss)/d(values).
+    fixed : array on the device
+        The network's buffers: what is not trained.
     p, g, buffers : dicts of device arrays by name
-        Parts of values, of d_values, and of what is not trained.
+        Parts of values, of d_values, and of fixed.
     positivity, bound, frozen : (P,)
         As the kernels of `ltc_np.kernels.cuda.optim` read them.
     """
@@ -35,15 +37,16 @@ class DeviceParameters:
         self.theta, self.values, self.gradient = (empty(P, dtype) for _ in range(3))
         self.d_values, self.frozen = empty(P, np.float64), upload(np.zeros(P, np.int8))
         self.no_rates = upload(np.zeros(0))
-        fixed = upload(network.buffer_vector)
+        self.fixed = upload(np.zeros(network.buffer_layout.size, dtype))
         self.p, self.g, self.buffers = (
             {name: array[where] for name, (where, _) in of.slices.items()}
-            for array, of in ((self.values, layout), (self.d_values, layout), (fixed, network.buffer_layout))
+            for array, of in ((self.values, layout), (self.d_values, layout), (self.fixed, network.buffer_layout))
         )
 
-    def load(self):
-        """Take theta from the host."""
-        overwrite(self.theta, self.network.theta)
+    def load(self, theta, fixed):
+        """Take the parameters and the buffers of the host."""
+        overwrite(self.theta, theta)
+        overwrite(self.fixed, fixed)
 
     def freeze(self):
         """Take from the host what of theta is frozen: `differentiate` makes its gradient 0."""

@@ -60,7 +60,7 @@ class CudaTrainer(Trainer):
 
     def load(self):
         self.optimizer.bind(self.network.theta)
-        self.stack.parameters.load()
+        self.stack.parameters.load(self.network.theta, self.network.buffer_vector)
         self.stack.parameters.freeze()
         self.ahead = False
         for name, array in self.moments.items():

@@ -8,7 +8,7 @@ pytest.importorskip("numba")
 from support.card import pair
 from support.cuda_uses import OnDevice
 
-from ltc_np import LTC, SGD, Adam, AdamW, AutoNCP, Dense, FullyConnected, Model, Residual, losses
+from ltc_np import LTC, SGD, Adam, AdamW, AutoNCP, Dense, FullyConnected, Model, RandomWiring, Residual, losses
 from ltc_np.base.workspace import Fresh, Workspace
 from ltc_np.kernels import codes
 from ltc_np.kernels.cuda import optim
@@ -65,7 +65,7 @@ def test_the_engine_knows_what_runs_on_the_card():
 def test_parameters_follow_the_hosts(rng):
     model = stacked()
     own = DeviceParameters(model)
-    own.load()
+    own.load(model.theta, model.buffer_vector)
     own.prepare()
     for name, values in model.effective.items():
         np.testing.assert_allclose(download(own.p[name]), values.ravel(), rtol=1e-14)
@@ -101,6 +101,27 @@ def test_arrays_of_the_host_and_of_the_device_give_the_same_bits(dtype, sequence
     for host, card in zip(*found, strict=True):
         assert np.array_equal(host, card)
         assert host.any()
+
+
+@pytest.mark.parametrize("changed", ["theta", "buffer_vector"])
+def test_a_stack_has_the_parameters_and_buffers_of_its_version(changed, rng):
+    """Even if another thread changes them while the stack is made: it is used again when they have come back."""
+    layer = LTC(RandomWiring(3, 2, 5, seed=1), input_dim=3, ode_unfolds=1)  # whose gains are buffers
+    (_, model), x = pair(layer), rng.normal(size=(2, 2, 3))
+    want, version, values = pair(layer)[1](x), model.parameter_version, getattr(model, changed)
+    before = values.copy()
+
+    def another_thread_writes():
+        found = version()
+        values[:] = 0.5
+        return found
+
+    vars(model)["parameter_version"] = another_thread_writes  # between the version and what is loaded of it
+    made = model.engine.stack()
+    del vars(model)["parameter_version"]
+    values[:] = before
+    assert np.array_equal(model(x), want)
+    assert model.engine.stack() is made
 
 
 def test_a_call_is_planned_with_its_backward_pass(rng, monkeypatch):
