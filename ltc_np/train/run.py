@@ -13,7 +13,7 @@ from ..layers import codec
 from ..network.engine import Dropped
 from ..network.outputs import last_outputs
 from ..optim import global_norm
-from .callbacks.base import Callback
+from .callbacks.base import Callback, taken_over
 from .evaluate import measure, share
 from .measures import results, show
 from .position import Position
@@ -104,6 +104,8 @@ class Run:
         """The part of a checkpoint that depends on this process's part of the data; plain data, for `load_shares`."""
         found = {name: metric.state() for name, metric in self.settings.metrics.items()}
         for name, state in found.items():
+            if not isinstance(state, dict):
+                raise TypeError(f"`state` of the metric {name} must return a dict, got {checks.brief(state)}")
             codec.check_plain(f"`state` of the metric {name}", state)
         return {"metrics": found, "state": self.at.state}
 
@@ -111,7 +113,8 @@ class Run:
         """Go on from the `share` of each rank.  Between two epochs the share of another rank is as good."""
         share = shares[min(self.ranks.rank, len(shares) - 1)]
         for name, metric in self.settings.metrics.items():
-            metric.load_state(share["metrics"][name])
+            with taken_over(f"the metric {name}"):
+                metric.load_state(share["metrics"][name])
         self.at = self.at._replace(state=share["state"])
 
     def epoch(self, source: Shuffled | Stream, interrupt: HasAsked, look: Callable[[], None]) -> Logs | None:

@@ -160,8 +160,15 @@ class Saved(NamedTuple):
             told[name] for name in ("best_epoch", "stopped", "seconds")
         )
         checks.one_of("ended", plain["ended"], ENDED)
-        if not isinstance(plain["shares"], tuple):
+        metrics = set(plain["same"]["metrics"])
+        if not isinstance(plain["shares"], tuple) or not plain["shares"]:
             raise TypeError(f"its shares are {checks.brief(plain['shares'])}")
+        for share in plain["shares"]:
+            states = share["metrics"]
+            if states.keys() != metrics or not all(isinstance(state, dict) for state in states.values()):
+                raise ValueError(f"its states of metrics are {checks.brief(states)}")
+            if not isinstance(share["state"], (np.ndarray, type(None))):
+                raise TypeError(f"its state of a batch is {checks.brief(share['state'])}")
         for name, state in plain["callbacks"]:
             if not isinstance(name, str) or not isinstance(state, dict):
                 raise TypeError(f"its callbacks are {checks.brief(plain['callbacks'])}")

@@ -286,7 +286,7 @@ def test_a_learning_rate_that_was_changed_by_hand_is_kept(now, given, wanted):
 
 
 class Odd(Metric):
-    """A callback whose state is not plain data."""
+    """A metric whose state is not plain data."""
 
     name, mode = "odd", "min"
 
@@ -301,6 +301,13 @@ class Odd(Metric):
         return 0.0
 
 
+class Lists(Odd):
+    """A metric whose state is no dict."""
+
+    def state(self):
+        return [3]
+
+
 class OddCallback(Callback):
     def state(self):
         return {"a": {1, 2}}
@@ -309,6 +316,7 @@ class OddCallback(Callback):
 def test_states_that_are_no_plain_data_are_refused_before_the_first_step(tmp_path):
     for options, words in (
         ({"metrics": Odd()}, "`state` of the metric odd: what is saved must be plain data"),
+        ({"metrics": Lists()}, r"`state` of the metric odd must return a dict, got \[3\]"),
         ({"callbacks": OddCallback()}, "`state` of the callback OddCallback: what is saved must be plain data"),
     ):
         model = small()

@@ -22,6 +22,7 @@ from ltc_np import (
     load,
 )  # fmt: skip
 from ltc_np.base import archive
+from ltc_np.metrics import MSE
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 6, 2))
@@ -178,6 +179,7 @@ def test_fewer_epochs_than_were_begun_are_refused(cut, begun, tmp_path):
 
 
 TRAINING = "training", "dict"
+SHARE = *TRAINING, "shares", "tuple", 0, "dict"
 
 
 def test_what_a_former_version_did_not_write_is_not_compared(tmp_path):
@@ -205,7 +207,12 @@ def test_another_number_as_learning_rate_is_taken(rate, tmp_path):
     [
         ((*TRAINING, "best"), {"dict": {}}),
         ((*TRAINING, "best", "dict", "monitor"), {"dict": {"monitor": "val_loss"}}),
+        ((*TRAINING, "shares"), {"tuple": []}),
         ((*TRAINING, "shares"), {"tuple": [3]}),
+        ((*SHARE, "metrics"), {"dict": {}}),
+        ((*SHARE, "metrics", "dict", "r2"), 3),
+        ((*SHARE, "metrics", "dict", "r2"), None),
+        ((*SHARE, "state"), "x"),
         ((*TRAINING, "callbacks"), {"tuple": ["abc"]}),
         ((*TRAINING, "position", "dict", "step"), -1),
         ((*TRAINING, "rates"), {"dict": {}}),
@@ -262,3 +269,29 @@ def test_a_fault_of_a_callback_is_no_damage_of_the_file(tmp_path):
     with pytest.raises(ValueError, match=f"^{words}$") as caught:
         part()
     assert isinstance(caught.value.__cause__, KeyError)
+
+
+class FaultyMetric(MSE):
+    """A metric with a fault of its own."""
+
+    def load_state(self, state):
+        super().load_state({"_sum": state["_total"]})
+
+
+@pytest.mark.parametrize("cut", [None, 6])
+def test_a_fault_of_a_metric_is_no_damage_of_the_file(cut, tmp_path):
+    """Between two epochs and inside one: all checkpoints stay, and a metric without the fault goes on from the last."""
+    options = OPTIONS | {"checkpoint": tmp_path, "resume": True, "every": 1}
+    given = options | {"metrics": FaultyMetric()}
+    if cut is None:
+        network().fit(X, Y, **given | {"epochs": 1})
+    else:
+        with pytest.raises(Cut):
+            network().fit(X, Y, callbacks=Cuts(cut), **given)
+    before, model = names(tmp_path), network()
+    words = "`load_state` of the metric mse does not take what was saved: KeyError: '_total'"
+    with pytest.raises(ValueError, match=f"^{words}$") as caught:
+        model.fit(X, Y, **given)
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert names(tmp_path) == before
+    assert network().fit(X, Y, **options | {"metrics": MSE()}).stopped == "all epochs done"

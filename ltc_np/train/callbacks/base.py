@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -155,9 +155,15 @@ def load_states(callbacks: Iterable[Callback], saved: Iterable[tuple[str, State]
         own = waiting.get(type(callback).__name__)
         state = own.pop(0) if own else {}
         if state:
-            try:
+            with taken_over(f"the callback {type(callback).__name__}"):
                 callback.load_state(state)
-            except (ValueError, TypeError, LookupError, AttributeError) as error:
-                who = type(callback).__name__
-                told = checks.one_line(error)
-                raise ValueError(f"`load_state` of the callback {who} does not take what was saved: {told}") from error
+
+
+@contextlib.contextmanager
+def taken_over(who: str) -> Iterator[None]:
+    """A context in which ``who`` takes a state that was saved: what goes wrong is no damage of the file."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        told = checks.one_line(error)
+        raise ValueError(f"`load_state` of {who} does not take what was saved: {told}") from error
