@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import pathlib
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..base.command_line import DONE, STOPPED, Parser, run
 from ..train.callbacks import EarlyStopping
+from ..train.checkpoints import folder_of, numbered
 from ..train.interrupt import BY_SIGINT, BY_SIGTERM
 from . import baselines, options, outputs, pictures, records, roles, scores, split, tables
 from .asked import Asked
@@ -95,7 +95,7 @@ def _picture(args: argparse.Namespace) -> str | None:
 
 
 def _has_checkpoints(folder: str | None) -> bool:
-    return folder is not None and any(pathlib.Path(os.path.expanduser(folder)).glob("step-*.npz"))
+    return folder is not None and bool(numbered(folder_of(folder)))
 
 
 def _left(args: argparse.Namespace) -> str:

@@ -45,11 +45,6 @@ class Checkpoints:
     def __init__(self, folder: pathlib.Path, every: int | None, keep_last: int) -> None:
         self.folder, self.every, self.keep_last = folder, every, keep_last
 
-    def numbered(self) -> list[tuple[int, pathlib.Path]]:
-        """The number and the path of each checkpoint, in order."""
-        found = ((NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
-        return sorted((int(match[1]), path) for match, path in found if match)
-
     def newest(self) -> Content | None:
         """The newest checkpoint that is whole; None if the folder has no checkpoints.
 
@@ -62,7 +57,7 @@ class Checkpoints:
         OSError
             A file cannot be read.
         """
-        paths = [path for _, path in reversed(self.numbered())]
+        paths = [path for _, path in reversed(numbered(self.folder))]
         wrong: list[str] = []
         for path in paths:
             try:
@@ -110,8 +105,21 @@ class Checkpoints:
 
     def remove_old(self) -> None:
         """Remove the oldest files, so that ``keep_last`` remain; to be called when the newest is known to be whole."""
-        for _, old in self.numbered()[: -self.keep_last]:
+        for _, old in numbered(self.folder)[: -self.keep_last]:
             old.unlink(missing_ok=True)
+
+
+def folder_of(checkpoint: PathLike) -> pathlib.Path:
+    """The folder that a user means, ``~`` being the home folder."""
+    return pathlib.Path(os.path.expanduser(checkpoint))
+
+
+def numbered(folder: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
+    """The number and the path of each checkpoint in a folder, in order; none if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    found = ((NAME.fullmatch(path.name), path) for path in folder.iterdir())
+    return sorted((int(match[1]), path) for match, path in found if match)
 
 
 def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, resume: bool) -> Checkpoints | None:
@@ -136,7 +144,7 @@ def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, 
         raise TypeError(f"`checkpoint` must be a folder, a str or a Path, got {checks.brief(checkpoint)}")
     if not os.fspath(checkpoint):  # which would be the current folder
         raise ValueError("`checkpoint` must be a folder, got ''")
-    folder = pathlib.Path(os.path.expanduser(checkpoint))
+    folder = folder_of(checkpoint)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"`checkpoint` must be a folder, got the file {folder}")
     try:
@@ -144,17 +152,17 @@ def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, 
     except OSError as error:
         raise type(error)(f"`checkpoint` must be a folder that can be made, got {folder}: {error.strerror}") from None
     found = Checkpoints(folder, every, keep_last)
-    numbered = found.numbered()
-    for _, path in numbered:
+    there = numbered(folder)
+    for _, path in there:
         if path.exists() and not path.is_file():  # a pipe may never send anything
             kind, known = ("folder", IsADirectoryError) if path.is_dir() else ("pipe, socket or device", OSError)
             raise known(
                 f"`checkpoint` must be a folder where only checkpoints have names such as theirs, got the {kind} "
                 f"{path}: call it otherwise, or give another folder"
             )
-    if numbered and not resume:
+    if there and not resume:
         raise ValueError(
-            f"`checkpoint` must be a folder without checkpoints, got {folder} with {numbered[-1][1].name}: give "
+            f"`checkpoint` must be a folder without checkpoints, got {folder} with {there[-1][1].name}: give "
             "resume=True to go on from there, or another folder"
         )
     try:

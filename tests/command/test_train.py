@@ -358,6 +358,16 @@ def test_a_training_that_is_terminated_goes_on(here, ltc, monkeypatch):
     assert (load("m.npz").theta == whole.theta).all()
 
 
+def test_files_of_other_names_are_no_checkpoints(here, ltc):
+    """As for `fit`: a folder that holds only such files is taken, without --resume."""
+    write_csv(here / "table.csv", waves())
+    (here / "run").mkdir()
+    (here / "run" / "step-1.npz").write_text("mine")
+    command = "train", "table.csv", "--out", "m.npz", "--checkpoint", "run", *WAVES, *SMALL
+    assert ltc(*command)[0] == 0
+    assert len(list((here / "run").iterdir())) > 1
+
+
 @pytest.fixture
 def pressed(monkeypatch, ltc):
     """Trains on waves.csv, with Ctrl-C before each of some steps: (exit status, standard output, standard error)."""
