@@ -141,6 +141,11 @@ def _in_one_line(value: object, length: int) -> str:
     return " ".join(repr(value).split())[:length]
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things, of which ``what`` is one: 1 step, 2 steps."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def describe(value: object) -> str:
     """What ``value`` is, in a few words: an array's dtype and shape, a tuple's length, else type and value."""
     if isinstance(value, np.ndarray):

@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from ..base.checks import counted
 from ..base.command_line import DONE, Parser, run
 from ..model import load
 from . import options
@@ -69,19 +70,15 @@ def _text(model: Model, task: Task | None, path: str) -> str:
     lines = [f"{path}: {os.path.getsize(path)} bytes, {type(model).__name__}", summary]
     answer = "at every step" if model.return_sequences else "for a whole sequence"
     times = "elapsed times" if model.takes_dt else "no elapsed times"
-    sizes = f"{_counted(model.input_size, 'input')}, {_counted(model.output_size, 'output')}"
+    sizes = f"{counted(model.input_size, 'input')}, {counted(model.output_size, 'output')}"
     lines.append(f"{sizes} {answer}; reads {times}")
     if model.trained is not None:
         best = "" if model.best is None else f", best {model.best.monitor} {model.best.value:.4g}"
-        lines.append(f"trained for {model.trained.epochs} epochs with {model.trained.loss}{best}")
+        epochs = counted(model.trained.epochs, "epoch")
+        lines.append(f"trained for {epochs} with {model.trained.loss}{best}")
     if task is not None:
         lines += ["", *_of_task(model, task)]
     return "\n".join(lines)
-
-
-def _counted(n: int, what: str) -> str:
-    """1 output, 2 outputs."""
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _of_task(model: Model, task: Task) -> list[str]:

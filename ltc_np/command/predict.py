@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.checks import counted
 from ..base.command_line import DONE, Parser, run
 from ..losses.probabilities import probabilities
 from ..model import load
@@ -58,7 +59,7 @@ def _predict(args: argparse.Namespace) -> int:
     outputs.write({args.out: tables.written(args.out, columns)})
     count = len(next(iter(columns.values())))
     report = {"file": args.out, "rows": count, "columns": list(columns)}
-    print(json.dumps(report, indent=1) if args.json else f"{args.out}: {count} rows of {', '.join(columns)}")
+    print(json.dumps(report, indent=1) if args.json else f"{args.out}: {counted(count, 'row')} of {', '.join(columns)}")
     return DONE
 
 

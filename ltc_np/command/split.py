@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base.checks import counted
+
 if TYPE_CHECKING:
     from ..base.types import Array, Ints, Numbers
     from .records import Records
@@ -46,7 +48,7 @@ def _by_time(task: Task, n: int, name: str) -> Ints:
         of = f"group {name}" if name else "the table"
         more = "" if not task.horizon else f", with {task.horizon} before the first target"
         hint = ": --split group takes whole groups" if name else ": give more rows"
-        rows = "1 row" if n == 1 else f"{n} rows"
+        rows = counted(n, "row")
         raise ValueError(f"{of} has {rows}, too few for a training, a validation and a test part{more}{hint}")
     where = np.full(n, -1)
     for t in range(n - task.horizon):

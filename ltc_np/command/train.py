@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base.checks import counted
 from ..base.command_line import DONE, STOPPED, Parser, run
 from ..train.callbacks import EarlyStopping
 from ..train.checkpoints import folder_of, numbered
@@ -303,7 +304,7 @@ def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> s
         lines.append(scores.table([head, *PARTS], rows) + "\n")
     lines.append(verdict(result.found, shown[0], task.labels is not None))
     answers = ", ".join(f"{n} {name}" for name, n in report["answers"].items())
-    seconds = f"{report['epochs']} epochs in {report['seconds']:.1f} s"
+    seconds = f"{counted(report['epochs'], 'epoch')} in {report['seconds']:.1f} s"
     if report["best_epoch"] is not None:  # counted from 0
         seconds += f", best after {report['best_epoch'] + 1}"
     lines.append(f"answers: {answers}; {seconds}")

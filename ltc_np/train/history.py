@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .. import plot
+from ..base.checks import counted
 from ..base.optional import need
 
 if TYPE_CHECKING:
@@ -104,4 +105,4 @@ class History(dict[str, list[float]]):
 
     def __repr__(self) -> str:
         last = "  ".join(f"{name} {values[-1]:.4g}" for name, values in self.items())
-        return f"<History: {len(self.epoch)} epochs, {self.seconds:.1f} s, {self.stopped}; last {last}>"
+        return f"<History: {counted(len(self.epoch), 'epoch')}, {self.seconds:.1f} s, {self.stopped}; last {last}>"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base.checks import counted
 from .callbacks.base import load_states, states
 from .clock import Clock
 from .history import History
@@ -136,7 +137,7 @@ def _epochs(
         logs = run.epoch(plan.train, interrupt, lambda: recorder.look(interrupt.asked))
         if logs is None:
             run.check_last_step(plan.train, epoch)
-            return f"{interrupt.asked} after {epoch} epochs and a part of the next one"
+            return f"{interrupt.asked} after {counted(epoch, 'epoch')} and a part of the next one"
         if plan.validation and ((epoch + 1) % plan.validation_every == 0 or epoch + 1 == plan.epochs):
             results = run.evaluate(plan.validation)
             run.check_finite(results["loss"], "validation loss")
@@ -154,10 +155,11 @@ def _epochs(
         if epoch + 1 < plan.epochs:
             recorder.look_after_epoch()
     run.check_last_step(plan.train, epoch)
+    done = counted(epoch + 1, "epoch")
     if stopped:
-        history.stopped, ended = f"stopped by {stopped} after {epoch + 1} epochs", "callback"
+        history.stopped, ended = f"stopped by {stopped} after {done}", "callback"
     elif interrupt.asked:
-        history.stopped, ended = f"{interrupt.asked} after {epoch + 1} epochs", ""
+        history.stopped, ended = f"{interrupt.asked} after {done}", ""
     else:
         history.stopped, ended = ALL_DONE, "epochs"
     recorder.write(ended)

@@ -54,8 +54,9 @@ def beginning(trained: Trained | None, initial_epoch: int, seed: Seed) -> Traine
     start = trained._replace(epochs=initial_epoch, seed=trained.seed if given is None else given)
     if trained.epochs == initial_epoch:
         return start
+    epochs = checks.counted(trained.epochs, "epoch")
     checks.warn(
-        f"`initial_epoch` is {initial_epoch}, but the model has been trained for {trained.epochs} epochs: callbacks "
-        "begin anew, instead of going on as they were then"
+        f"`initial_epoch` is {initial_epoch}, but the model has been trained for {epochs}: callbacks begin anew, "
+        "instead of going on as they were then"
     )
     return start._replace(callbacks=())

@@ -414,7 +414,7 @@ def test_ctrl_c_in_a_later_epoch_is_reported(options, here, pressed):
     """The model of the epochs that are done is written, and the report says that more were asked for."""
     status, out, _ = pressed(STEPS, options=options)
     assert status == 0 and load("m.npz").notes["history"]["epoch"] == [0]
-    told = "interrupted after 1 epochs and a part of the next one"
+    told = "interrupted after 1 epoch and a part of the next one"
     assert (told + ("; --resume --force goes on from run" if options else "")) in out.splitlines()
     assert "interrupted" not in pressed(options=[*options, "--force", *["--resume"] * bool(options)])[1]
     assert load("m.npz").notes["history"]["epoch"] == [0, 1]

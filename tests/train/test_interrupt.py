@@ -192,7 +192,7 @@ def test_one_inside_of_another_leaves_it_in_charge():
             assert history.stopped == "all epochs done"
 
     history = small().fit(x, y, callbacks=inner, **OPTIONS)
-    assert history.stopped == "interrupted after 1 epochs"
+    assert history.stopped == "interrupted after 1 epoch"
 
 
 def test_a_signal_that_comes_before_or_after_is_python_s():

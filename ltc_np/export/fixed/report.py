@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...base.checks import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -84,14 +86,16 @@ class Report(NamedTuple):
     def in_words(self) -> str:
         """What the head of the C says."""
         largest, relative, bound = (max(getattr(error, name) for error in self.errors) for name in IN_WORDS)
+        steps = counted(self.steps, "step")
         return (
-            f"Over {self.steps} steps of calibration data the outputs were within {largest:.1e} of those that the "
+            f"Over {steps} of calibration data the outputs were within {largest:.1e} of those that the "
             f"model computes in float64, {relative:.1e} of their range; the bound for other sequences is {bound:.1e}."
         )
 
     def __str__(self) -> str:
+        data = f"{counted(self.sequences, 'sequence')}, {counted(self.steps, 'step')}"
         lines = [
-            f"fixed point, calibrated on {self.sequences} sequences, {self.steps} steps; headroom {self.headroom:g}",
+            f"fixed point, calibrated on {data}; headroom {self.headroom:g}",
             "output     lowest    highest  largest error  (of range)        rms      bound",
         ]
         for k, error in enumerate(self.errors):
@@ -103,6 +107,6 @@ class Report(NamedTuple):
         for each in self.formats:
             elements = ", ".join(f"{start}-{stop - 1}" for start, stop in each.elements)
             lines.append(f"{each.name:16s} {elements:>12s} {each.largest:10.4g} {each.places:14d}")
-        lines += [f"saturated: {what}: {count} times" for what, count in self.saturated.items()]
+        lines += [f"saturated: {what}: {counted(count, 'time')}" for what, count in self.saturated.items()]
         lines.append(f"bytes: tables {self.memory.tables}, state {self.memory.state}, stack {self.memory.stack}")
         return "\n".join(lines)

@@ -104,7 +104,7 @@ def test_callbacks_see_the_same_and_files_are_written_once(found):
 def test_a_signal_on_one_rank_ends_all_after_the_step(ranks, found):
     results = found(ranks)
     signals = ["interrupted"] if ranks == 1 else ["interrupted", "terminated"]
-    wanted = [[f"{asked} after 1 epochs and a part of the next one"] * ranks for asked in signals]
+    wanted = [[f"{asked} after 1 epoch and a part of the next one"] * ranks for asked in signals]
     assert results["interrupted"]["stopped"] == wanted
     assert results["interrupted"]["same on all"]
 
