@@ -280,6 +280,7 @@ def _drawn(path: str, result: Result) -> bytes:
 
 def _report(result: Result, args: argparse.Namespace) -> dict[str, Any]:
     history, where = result.history, result.asked.flat(result.asked.where)
+    interrupted = history.stopped.startswith(BY_SIGINT)
     return {
         "model": args.out,
         "network": repr(result.model),
@@ -287,6 +288,7 @@ def _report(result: Result, args: argparse.Namespace) -> dict[str, Any]:
         "epochs": len(history.epoch),
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
+        "resume": args.checkpoint if interrupted and _has_checkpoints(args.checkpoint) else None,
         "seconds": round(history.seconds, 3),
         "answers": {name: int((where == PARTS.index(name)).sum()) for name in PARTS},
         "scores": {name: dict(zip(PARTS, found, strict=True)) for name, found in result.found.items()},
@@ -309,7 +311,7 @@ def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> s
         seconds += f", best after {report['best_epoch'] + 1}"
     lines.append(f"answers: {answers}; {seconds}")
     if report["stopped"].startswith(BY_SIGINT):
-        more = f"; --resume --force goes on from {args.checkpoint}" if _has_checkpoints(args.checkpoint) else ""
+        more = "" if report["resume"] is None else f"; --resume --force goes on from {report['resume']}"
         lines.append(f"{report['stopped']}{more}")
     lines.append(f"{args.out}: {report['parameters']} parameters")
     if report["picture"] is not None:

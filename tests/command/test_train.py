@@ -416,6 +416,8 @@ def test_ctrl_c_in_a_later_epoch_is_reported(options, here, pressed):
     assert status == 0 and load("m.npz").notes["history"]["epoch"] == [0]
     told = "interrupted after 1 epoch and a part of the next one"
     assert (told + ("; --resume --force goes on from run" if options else "")) in out.splitlines()
+    report = json.loads(pressed(STEPS, options=["--checkpoint", "other"] * bool(options) + ["--force", "--json"])[1])
+    assert (report["stopped"], report["resume"]) == (told, "other" if options else None)
     assert "interrupted" not in pressed(options=[*options, "--force", *["--resume"] * bool(options)])[1]
     assert load("m.npz").notes["history"]["epoch"] == [0, 1]
 
