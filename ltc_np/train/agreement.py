@@ -18,7 +18,7 @@ from .stream import is_stream
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..base.types import Ints
+    from ..base.types import Ints, Numbers
     from ..metrics.base import Metric
     from ..network.network import Network
     from .ranks import Alone
@@ -70,20 +70,52 @@ def as_text(value: Any) -> str:
 
 
 def fingerprint(values: Any) -> str:
-    """Data as text: kind, size, and a checksum of some rows."""
+    """Data as text: kind, size, and a checksum of some rows.
+
+    A list of arrays, one array, and one in a file have the same text if they hold the same.
+    """
     if isinstance(values, numbers.Real):
         return repr(float(values))
     if values is None or np.isscalar(values):
         return repr(values)
-    if isinstance(values, (list, tuple)):
-        rows = [fingerprint(values[k]) for k in _some(len(values))]
-        return f"a list of {len(values)} with checksum {zlib.crc32(repr(rows).encode()):08x}"
-    as_it_is = isinstance(values, np.memmap) or hasattr(values, "__cuda_array_interface__")
-    array = values if as_it_is else np.asarray(values)
-    text = f"{array.dtype} of shape {array.shape}"
-    if isinstance(array, np.ndarray) and array.ndim and array.dtype != object:
-        text += f" with checksum {zlib.crc32(np.ascontiguousarray(array[_some(len(array))]).tobytes()):08x}"
-    return text
+    if not isinstance(values, (list, tuple)):
+        values = values if isinstance(values, np.memmap) or _is_on_card(values) else np.asarray(values)
+        if _is_on_card(values) or not values.ndim or values.dtype == object:
+            return _kind(values)
+    elif len(values) and not isinstance(values[0], (list, tuple)) and not np.ndim(values[0]):
+        values = np.asarray(values)
+    rows = [_row(values[k]) for k in _some(len(values))]
+    if len({(row.dtype, row.shape) for row in rows}) == 1 and _are_equally_long(values):
+        text = f"{rows[0].dtype} of shape {(len(values), *rows[0].shape)}"
+    else:
+        text = f"{len(values)} arrays of several kinds or shapes"
+    checksum = 0
+    for row in rows:
+        checksum = zlib.crc32(np.ascontiguousarray(row).tobytes(), zlib.crc32(_kind(row).encode(), checksum))
+    return f"{text} with checksum {checksum:08x}"
+
+
+def _kind(values: Any) -> str:
+    return f"{values.dtype} of shape {values.shape}"
+
+
+def _is_on_card(values: Any) -> bool:
+    return hasattr(values, "__cuda_array_interface__")
+
+
+def _row(values: Any) -> Numbers:
+    """An array, of text where numbers cannot be had."""
+    if _is_on_card(values):
+        return np.asarray(_kind(values))
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        return np.asarray(as_text(values))
+    return np.asarray(as_text(values)) if array.dtype == object else array
+
+
+def _are_equally_long(values: Any) -> bool:
+    return isinstance(values, np.ndarray) or len({len(row) for row in values}) == 1
 
 
 def _some(count: int) -> Ints:

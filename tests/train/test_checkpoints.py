@@ -250,6 +250,30 @@ def test_another_number_of_ranks_between_epochs_goes_on(tmp_path):
     assert left_behind(*trained(tmp_path)) == whole
 
 
+@pytest.mark.parametrize("before", ["array", "list", "memory map"])
+def test_the_same_data_in_another_container_are_the_same(before, tmp_path):
+    """An array, a list of arrays, and an array in a file: the training that goes on has the bits of one without."""
+
+    def part(kind, **options):
+        given = {"x": X, "y": Y, "dt": DATA["dt"], "sample_weight": DATA["dt"]}
+        if kind == "list":
+            given = {name: list(values) for name, values in given.items()}
+        elif kind == "memory map":
+            for name, values in given.items():
+                np.save(tmp_path / f"{name}.npy", values)
+            given = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in given}
+        model = network()
+        history = model.fit(**OPTIONS | given | options, optimizer=Adam(0.05))
+        return model.theta.tobytes(), history
+
+    whole = part("array")
+    for kind in ("array", "list", "memory map"):
+        folder = {"checkpoint": tmp_path / kind, "resume": True, "every": 1}
+        with pytest.raises(Cut):
+            part(before, callbacks=Cuts(6), **folder)
+        assert part(kind, **folder) == whole
+
+
 class Faulty(Callback):
     """A callback with a fault of its own."""
 

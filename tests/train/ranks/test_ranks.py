@@ -215,7 +215,29 @@ def test_words_of_arguments_have_no_addresses():
     found(optimizer=Adam(lambda step: 0.1))
     assert "0x" not in str(said[0])
     found(x=[np.zeros((3, 2)), np.ones((2, 2))])
-    assert said[1]["x"].startswith("a list of 2 with checksum")
+    assert said[1]["x"].startswith("2 arrays of several kinds or shapes with checksum ")
+
+
+def test_fingerprints_are_of_the_content(rng, tmp_path):
+    """Not of what holds it; what differs in kind, shape or a number that is looked at differs."""
+    x, fingerprint = rng.normal(size=(3, 4, 2)), agreement.fingerprint
+    np.save(tmp_path / "x.npy", x)
+    same = x, list(x), tuple(x), x.tolist(), [row.tolist() for row in x], np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert {fingerprint(each) for each in same} == {fingerprint(x)}
+    assert fingerprint(x).startswith("float64 of shape (3, 4, 2) with checksum ")
+    assert fingerprint([1, 2.5]) == fingerprint(np.array([1, 2.5])) == fingerprint([np.array(1.0), np.array(2.5)])
+    one, short = x.copy(), [*x[:2], x[2, :3]]
+    one[1, 2, 0] += 1e-9
+    objects = [np.array([None, k]) for k in range(2)]
+    others = [
+        x, one, x.astype("float32"), x[:2], x[:, :, :1], x.reshape(3, 2, 4), x[0], x[0, 0], x.T, short,
+        [*x[:2], x[2, :3] + 1], [[1], [2, 3]], [[1], [2, 4]], objects, objects[::-1], [], 1.0, None, "balanced",
+    ]  # fmt: skip
+    assert len({fingerprint(each) for each in others}) == len(others)
+    assert fingerprint(short).startswith("3 arrays of several kinds or shapes with checksum ")
+    many = [np.zeros(2)] * 100
+    many[1] = np.zeros(3)  # not looked at, but its length is
+    assert fingerprint(many) != fingerprint([np.zeros(2)] * 100)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "cuda"])
