@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import losses
+from ..base.described import known
 from ..base.version import __version__
 from .measures import check_mergeable
 from .ranks import SAME_DATA
@@ -39,14 +40,29 @@ def check_arguments(ranks: Alone, arguments: Mapping[str, Any]) -> None:
     if not isinstance(loss, str):
         words["loss"] = losses.identity(losses.get(loss))
     words["validation_data"] = "None" if arguments["validation_data"] is None else "some"
-    words["model"] = as_text((model, model.layers, model.theta.size, model.dtype, model.backend))
-    words["model.trainable"] = fingerprint(model.trainable)
     words["the version of ltc_np"] = __version__
+    words |= of_model(model)
     if is_stream(x):
         words["x"] = "batches"
     elif not ranks.shares:
         words |= {name: fingerprint(arguments[name]) for name in SAME_DATA}
     ranks.check_same(words)
+
+
+def of_model(model: Network) -> dict[str, str]:
+    """What makes a model, attribute by attribute, as text; layers by their arguments."""
+    words = {"model": type(model).__name__, "len(model.layers)": str(len(model.layers))}
+    for k, layer in enumerate(model.layers):
+        words[f"model.layers[{k}]"] = type(layer).__name__
+        arguments = known(layer) or {"config": as_text(layer)}
+        words |= {f"model.layers[{k}].{name}": _argument(value) for name, value in arguments.items()}
+    for name in ("dtype", "backend", "return_sequences", "input_size"):
+        words[f"model.{name}"] = str(getattr(model, name))
+    return words | {"model.theta.size": str(model.theta.size), "model.trainable": fingerprint(model.trainable)}
+
+
+def _argument(value: Any) -> str:
+    return fingerprint(value) if isinstance(value, np.ndarray) else as_text(value)
 
 
 def check_ranks(ranks: Alone, model: Network, measures: dict[str, Metric], group_by_length: bool) -> None:

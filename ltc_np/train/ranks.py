@@ -225,15 +225,18 @@ class Ranks(Alone):
             optimizer.load_state(state)
 
     def check_same(self, words: dict[str, str]) -> None:
-        everyone = self.every(words)
-        for name, text in everyone[0].items():
-            for rank, others in enumerate(everyone):
-                if others.get(name) != text:
-                    hint = "; with `shares=True` each gives its own sequences" if name in SAME_DATA else ""
-                    raise ValueError(
-                        f"`{name}` must be the same on every rank, got {text} on rank 0 and {others.get(name)} on "
-                        f"rank {rank}{hint}"
-                    )
+        first, *others = self.every(words)
+        for rank, own in enumerate(others, 1):
+            names = [name for name in first if own.get(name) != first[name]]
+            if not names:
+                continue
+            name, count = names[0], len(names) - 1
+            more = f" ({checks.counted(count, 'more difference')})" if count else ""
+            hint = "; with `shares=True` each gives its own sequences" if name in SAME_DATA else ""
+            raise ValueError(
+                f"`{name}` must be the same on every rank, got {first[name]} on rank 0 and {own.get(name)} on rank "
+                f"{rank}{more}{hint}"
+            )
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:

@@ -1,10 +1,12 @@
 """What ranks say to each other, with threads in the place of ranks; and the parts of a batch."""
 
+import re
+
 import numpy as np
 import pytest
 from support import ranks as fake
 
-from ltc_np import LTC, Adam, AutoNCP, Dense, Model
+from ltc_np import LSTM, LTC, Adam, AutoNCP, Dense, Model
 from ltc_np.base import threads
 from ltc_np.cells.base import PartOfBatch, dropout_mask
 from ltc_np.metrics import METRICS, OwnMetric
@@ -216,6 +218,51 @@ def test_words_of_arguments_have_no_addresses():
     assert "0x" not in str(said[0])
     found(x=[np.zeros((3, 2)), np.ones((2, 2))])
     assert said[1]["x"].startswith("2 arrays of several kinds or shapes with checksum ")
+
+
+def liquid(seed=1, unfolds=2):
+    return LTC(AutoNCP(6, 3, seed=seed), ode_unfolds=unfolds)
+
+
+@pytest.mark.parametrize(
+    ("others", "name", "before", "now", "more"),
+    [
+        ([liquid(unfolds=3), Dense(2)], "model.layers[0].ode_unfolds", "2", "3", ""),
+        ([liquid(2, 3), Dense(2, "tanh")], "model.layers[0].wiring", "AutoNCP(.*seed=1.*", "AutoNCP(.*seed=2.*", 2),
+        ([liquid(), LSTM(2)], "model.layers[1]", "Dense", "LSTM", ".*"),
+        ([LTC(AutoNCP(6, 2, seed=1))], "len(model.layers)", "2", "1", ".*"),
+    ],
+)
+def test_of_models_that_differ_the_first_difference_is_named(others, name, before, now, more):
+    def trained(comm):
+        layers = others if comm.Get_rank() == 1 else (liquid(), Dense(2))
+        model = Model(*layers, input_dim=2, dtype="float64", backend="numpy")
+        model.fit(np.ones((4, 3, 2)), np.ones((4, 3, 2)), comm=comm, verbose=False)
+
+    words = f"`{name}` must be the same on every rank, got {before} on rank 0 and {now} on rank 1"
+    words += f" ({more} more differences)" if more else ""
+    pattern = re.escape(words).replace(re.escape(".*"), ".*")
+    for error in fake.run(3, trained):
+        assert type(error) is ValueError
+        assert re.fullmatch(pattern, str(error)) and len(str(error)) < 250
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("dtype", {"dtype": "float32"}),
+        pytest.param("backend", {"backend": "cpu"}, marks=pytest.mark.numba),
+        ("return_sequences", {"return_sequences": False}),
+        ("trainable", {}),
+    ],
+)
+def test_an_attribute_in_which_models_differ_is_named(name, options):
+    given = {"input_dim": 2, "dtype": "float64", "backend": "numpy"}
+    one, other = Model(liquid(), Dense(2), **given), Model(liquid(), Dense(2), **given | options)
+    if name == "trainable":
+        other.freeze("0.w")
+    found = agreement.of_model(one), agreement.of_model(other)
+    assert [key for key, text in found[0].items() if found[1][key] != text] == [f"model.{name}"]
 
 
 def test_fingerprints_are_of_the_content(rng, tmp_path):
