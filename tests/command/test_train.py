@@ -354,6 +354,8 @@ def test_a_training_that_is_terminated_goes_on(here, ltc, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(here))
     status, out, err = ltc("train", "table.csv", "--out", "m.npz", "--checkpoint", "~/run", *WAVES, *SMALL)
     assert (status, out) == (2, "") and "--checkpoint ~/run holds checkpoints: give --resume, or another folder" in err
+    status, out, err = ltc(*command, "--resume", "--weight-decay", "0.5")
+    assert (status, out) == (2, "") and "optimizer.weight_decay 0.01 (now 0.5): give these, or another folder" in err
     assert ltc(*command, "--resume")[0] == 0
     assert (load("m.npz").theta == whole.theta).all()
 

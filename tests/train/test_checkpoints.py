@@ -11,6 +11,7 @@ from ltc_np import (
     LTC,
     SGD,
     Adam,
+    AdamW,
     AutoNCP,
     Callback,
     CosineDecay,
@@ -123,6 +124,7 @@ DATA = {"x": X, "y": Y, "dt": np.full((20, 6), 0.5), "lengths": np.full(20, 6), 
         ({}, {"clip_norm": 1}, "clip_norm None (now 1.0)"),
         ({"clip_array_norm": 2.0}, {"clip_array_norm": 1.0}, "clip_array_norm 2.0 (now 1.0)"),
         ({}, {"optimizer": Adam(0.05, beta1=0.5)}, "optimizer.beta1 0.9 (now 0.5)"),
+        ({"optimizer": AdamW(0.05)}, {"optimizer": AdamW(0.05, weight_decay=0.1)}, "weight_decay 0.01 (now 0.1)"),
         ({}, {"optimizer": Adam(CosineDecay(0.05, steps=9))}, "optimizer.lr 'a number' (now 'CosineDecay("),
         (
             {"optimizer": Adam(CosineDecay(0.05, steps=9))}, {"optimizer": Adam(CosineDecay(0.05, steps=8))},
@@ -248,6 +250,42 @@ def test_another_number_of_ranks_between_epochs_goes_on(tmp_path):
     (share,) = json.loads(str(archive.read(path)["meta"]))["training"]["dict"]["shares"]["tuple"]
     changed(path, *TRAINING, "shares", value={"tuple": [share, share]})
     assert left_behind(*trained(tmp_path)) == whole
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (None, "balanced", "class_weight None (now 'balanced')"),
+        ({0: 1, 1: 2}, {0: 2, 1: 1}, "class_weight {'0': 1.0, '1': 2.0} (now {'0': 2.0, '1': 1.0})"),
+        ([1.0, 2.0], [2.0, 1.0], "class_weight 'float64 of shape (2,) with checksum"),
+        ([1.0, 2.0], None, "class_weight 'float64 of shape (2,) with checksum"),
+    ],
+)
+def test_other_class_weights_are_refused(before, now, words, tmp_path):
+    def part(class_weight, **options):
+        labels = (Y[:, :, 0] > 0).astype(int)
+        given = {"loss": "cross_entropy", "metrics": (), "validation_data": None, "checkpoint": tmp_path}
+        network().fit(X, labels, class_weight=class_weight, **OPTIONS | given | options)
+
+    part(before, epochs=1)
+    with pytest.raises(ValueError, match=f"same arguments.*{re.escape(words)}"):
+        part(now, resume=True)
+    part(np.array(before) if isinstance(before, list) else before, resume=True)
+
+
+@pytest.mark.parametrize("name", ["x", "y", "dt", "sample_weight"])
+def test_other_data_in_files_are_refused(name, tmp_path):
+    def part(**others):
+        given = {"x": X, "y": Y, "dt": DATA["dt"], "sample_weight": DATA["dt"]} | others
+        for key, values in given.items():
+            np.save(tmp_path / f"{key}.npy", values)
+        files = {key: np.load(tmp_path / f"{key}.npy", mmap_mode="r") for key in given}
+        network().fit(**OPTIONS | files, checkpoint=tmp_path / "run", resume=True, every=1)
+
+    part()
+    with pytest.raises(ValueError, match=f"same arguments.*with {name} 'float64 of shape .*'float64 of shape"):
+        part(**{name: {"x": X, "y": Y}.get(name, DATA["dt"]) * 2})
+    part()
 
 
 @pytest.mark.parametrize("before", ["array", "list", "memory map"])
