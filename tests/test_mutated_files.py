@@ -18,7 +18,10 @@ from support import ROOT, TESTS
 if not sys.platform.startswith("linux"):
     pytest.skip("the limits of memory are those of Linux", allow_module_level=True)
 
+from support import mutated, mutations
 from support.mutated import FORMATS, LIMIT, MOST_GROWTH
+
+from ltc_np.base import archive
 
 SILENT = 120  # seconds without a word from the process; every file should take milliseconds
 # How many files of a format are tried by `pytest -m fuzz`.
@@ -69,6 +72,19 @@ def test_some_files_of_every_format(tmp_path):
         # If no file is refused, the changes do not work; damaged checkpoints of a training are passed over, not
         # refused.
         assert found["same" if name == "training" else "refused"] > 10, name
+
+
+def test_the_judge_notices_a_checkpoint_that_is_taken_without_its_digest(tmp_path, monkeypatch):
+    """Its list of contents leaves out the digest, and all else is as it was: only who has read it can tell."""
+    (path,), (content,), (known,) = mutated.prepared("training", tmp_path)
+    members = [member for member in mutations.members_of(content) if member.name != f"{archive.DIGEST}.npy"]
+    path.write_bytes(mutations.zipped(members))
+    with pytest.warns(RuntimeWarning, match="the digest of its parts is missing"):
+        assert mutated.attempt("training", path, known, True) == "same"  # as from the checkpoint before
+    read = archive.read
+    monkeypatch.setattr(archive, "read", lambda path, **options: read(path))
+    with pytest.raises(mutated.Wrong, match="has not the digest of its content"):
+        mutated.attempt("training", path, known, True)
 
 
 @pytest.mark.fuzz

@@ -34,7 +34,7 @@ import numpy as np
 
 import ltc_np
 from ltc_np import SGD, Adam, Checkpoint, CSVLogger, EarlyStopping, Model, from_config, load
-from ltc_np.base import tensor_file
+from ltc_np.base import archive, tensor_file
 from ltc_np.command import columns, tables, task
 from ltc_np.export.fixed import calibration
 from ltc_np.interop.ncps import from_ncps, to_ncps
@@ -221,8 +221,18 @@ def read_training(path):
         model, optimizer, history = _train(folder, resume=True)
     except ValueError as error:
         raise ValueError(str(error).replace(str(newest), str(path))) from None
+    was_taken = not newest.with_name(f"{newest.name}.damaged").exists()
+    if was_taken and not is_signed(path):
+        raise Wrong("a checkpoint was taken that has not the digest of its content")
     check_model(model, path)
     return [model.theta, list(model.best), optimizer.state(), dict(history), history.epoch]
+
+
+def is_signed(path):
+    """Whether a file has the digest of its arrays, as NumPy's own reader finds them."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return str(arrays.pop(archive.DIGEST, None)) == archive.digest(arrays)
 
 
 def older(folder):
@@ -545,7 +555,7 @@ def main():
     args = parser.parse_args()
     mutations.bomb()
     warnings.simplefilter("ignore")
-    ready = [_prepared(name, args.folder / name.replace(" ", "_")) for name in args.formats]
+    ready = [prepared(name, args.folder / name.replace(" ", "_")) for name in args.formats]
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", UserWarning)
     warnings.filterwarnings("ignore", "ltc_np: training goes on from", RuntimeWarning)
@@ -556,7 +566,7 @@ def main():
         print(f"done {json.dumps(figures)}", flush=True)
 
 
-def _prepared(name, folder):
+def prepared(name, folder):
     """Paths of the cases, the contents of sound files, and what they are read as."""
     form = FORMATS[name]
     (folder / "sound").mkdir(parents=True)
