@@ -183,6 +183,21 @@ def test(python, folder, selection):
 # ------------------------------------------------------------------------------------------------ what goes with it
 
 
+def licences(meta):
+    """Those that a package's metadata name, as CycloneDX wants them.
+
+    A license may be a text of many lines, whose first one is seldom its name; classifiers tell it then.
+    """
+    if meta.get("license_expression"):
+        return [{"expression": meta["license_expression"]}]
+    told = (meta.get("license") or "").strip()
+    lines = [] if told == "UNKNOWN" else told.splitlines()
+    classified = [name.split(" :: ")[-1] for name in meta.get("classifier", ()) if name.startswith("License :: ")]
+    classified = [name for name in classified if name != "OSI Approved"]  # which does not say what was approved
+    names = lines if len(lines) == 1 else classified or lines[:1] or ["NOASSERTION"]
+    return [{"license": {"name": name[:100]}} for name in names]
+
+
 def bill(report, wheel, version, stamp):
     """A CycloneDX 1.6 bill of materials of the wheel and of what pip installed with it, from pip's own report."""
     parts, needs = [], {}
@@ -197,11 +212,8 @@ def bill(report, wheel, version, stamp):
             "version": meta["version"],
             "purl": f"pkg:pypi/{name}@{meta['version']}",
             "hashes": [{"alg": "SHA-256", "content": sha256(wheel) if ours else found}],
+            "licenses": licences(meta),
         }
-        if meta.get("license_expression"):
-            part["licenses"] = [{"expression": meta["license_expression"]}]
-        elif meta.get("license"):
-            part["licenses"] = [{"license": {"name": meta["license"].splitlines()[0][:100]}}]
         parts.append((ours, part))
         wanted = [r for r in meta.get("requires_dist", ()) if "extra ==" not in r]
         needs[part["bom-ref"]] = {re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", r)[0]).lower() for r in wanted}

@@ -128,12 +128,31 @@ def test_the_bill_of_materials_has_what_was_installed(tmp_path):
     assert mine["purl"] == "pkg:pypi/ltc-np@1.2.0" and mine["licenses"] == [{"expression": "Apache-2.0"}]
     assert mine["hashes"] == [{"alg": "SHA-256", "content": release.sha256(wheel)}]
     assert numpy["name"] == "numpy" and numpy["hashes"][0]["content"] == "b" * 64
-    assert numpy["licenses"] == [{"license": {"name": "BSD"}}]
+    assert numpy["licenses"] == [{"license": {"name": "BSD"}}]  # the first line, where nothing else tells
     assert made["dependencies"][0] == {"ref": mine["bom-ref"], "dependsOn": [numpy["bom-ref"]]}
     assert made["dependencies"][1] == {"ref": numpy["bom-ref"], "dependsOn": []}  # an extra is no dependency
     assert made == release.bill({"install": report}, wheel, "1.2.0", "2026-11-27T00:00:00Z")
     with pytest.raises(release.Refused, match="pip has installed 1.2.0"):
         release.bill({"install": report}, wheel, "1.3.0", "2026-11-27T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("meta", "names"),
+    [
+        ({"license_expression": "MIT", "license": "other", "classifier": ["License :: OSI Approved"]}, None),
+        ({"license": "Apache 2.0", "classifier": ["License :: OSI Approved :: MIT License"]}, ["Apache 2.0"]),
+        ({"license": "=====\nBSD", "classifier": ["License :: OSI Approved :: BSD License"]}, ["BSD License"]),
+        ({"license": "UNKNOWN", "classifier": ["License :: OSI Approved :: MIT License"]}, ["MIT License"]),
+        ({"classifier": [f"License :: OSI Approved :: {name}" for name in ("A", "B")] + ["Topic :: C"]}, ["A", "B"]),
+        ({"license": " \nBSD\nCopyright", "classifier": ["License :: OSI Approved"]}, ["BSD"]),
+        ({"license": "UNKNOWN"}, ["NOASSERTION"]),
+        ({"license": "", "classifier": []}, ["NOASSERTION"]),
+        ({}, ["NOASSERTION"]),
+    ],
+)
+def test_the_bill_says_every_licence_that_the_metadata_know(meta, names):
+    wanted = [{"expression": "MIT"}] if names is None else [{"license": {"name": name}} for name in names]
+    assert release.licences(meta) == wanted
 
 
 def test_the_page_of_the_package_has_links_that_work_elsewhere(monkeypatch):
