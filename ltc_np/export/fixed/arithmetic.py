@@ -64,7 +64,7 @@ def rooted(a: Numbers, n: int) -> Numbers:
     """sqrt(a 2**n), to the nearest, of a number of 32 bits and n <= 31; 0 where a is negative."""
     v = np.maximum(a, 0)
     v = v << n if n >= 0 else rescaled(v, -n)
-    root = np.sqrt(v.astype(np.float64)).astype(np.int64)  # of at most 62 bits: it may be 1 too small or too large
-    root = np.where(root * root > v, root - 1, root)
-    root = np.where((root + 1) * (root + 1) <= v, root + 1, root)
+    # Up to 2**53 this is the floor.  Above, the root of the rounded v may round to the next integer or to the one
+    # before; but v, of at most 62 bits, is then within 2**10 of that integer's square, so it is the nearest one of all.
+    root = np.sqrt(v.astype(np.float64)).astype(np.int64)
     return np.where(v - root * root > root, root + 1, root)

@@ -66,6 +66,15 @@ def test_rooted(a, n):
     assert (2 * found - 1) ** 2 < 4 * v < (2 * found + 1) ** 2 or found == v == 0
 
 
+def test_rooted_beside_squares_and_halves(rng):
+    """Where the root of a rounded number may be the next integer, or the one before."""
+    k = np.unique(np.concatenate([np.arange(1, 2000), rng.integers(2**26, 2**31, 5000), 2**31 - np.arange(1, 2000)]))
+    apart = np.array([0, 1, 2, 255, 256, 257, 511, 512, 1023, 1024])[:, None]
+    for near, root in ((k * k + apart, k), (k * k - apart, k), (k * k + k, k), (k * k + k + 1, k + 1)):
+        v, root = (a[(near >= 0) & (np.abs(near - root * root) <= root)] for a in np.broadcast_arrays(near, root))
+        assert np.array_equal(rooted(v, 0), root - (v == root * root - root))
+
+
 # ----------------------------------------------------------------------------------------------------------- functions
 
 
