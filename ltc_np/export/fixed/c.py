@@ -118,7 +118,8 @@ class Fixed:
 
     def linear_sum(self, statement: Linear, bias: str) -> Sum:
         assert isinstance(statement, FixedLinear)
-        return self._sum(statement.shift, "" if bias == "0" else f" + {bias}")
+        added = "" if bias == "0" else f" + {self._rescaled(bias, statement.bias_shift)}"
+        return self._sum(statement.shift, added)
 
     def linear_term(self, statement: Linear, weight: str, i: str, scope: Scope) -> str:
         return f"(int64_t){weight} * {self.value(statement.source, i, scope)}"

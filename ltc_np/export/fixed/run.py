@@ -71,7 +71,8 @@ class FixedMachine:
                 self._set(statement.target, self.evaluate(statement.value))
             elif isinstance(statement, FixedLinear):
                 total = statement.weights @ self.evaluate(statement.source)
-                self._set(statement.target, rescaled(total, statement.shift) + statement.bias[:, None])
+                bias = rescaled(statement.bias[:, None], statement.bias_shift)
+                self._set(statement.target, rescaled(total, statement.shift) + bias)
             elif isinstance(statement, FixedSynapses):
                 self._synapses(statement)
             else:

@@ -27,9 +27,11 @@ LIFT = 30  # at most so many places finer than its result is a sum computed
 
 @dataclass(frozen=True, eq=False)
 class FixedLinear(Linear):
-    """target = rescaled(weights @ source, shift) + bias, integers; the sum has 64 bits, and cannot need more."""
+    """target = rescaled(weights @ source, shift) + rescaled(bias, bias_shift), integers; the sum has 64 bits, and
+    cannot need more.  ``bias_shift`` is negative where the bias is too large for the format of the target, else 0."""
 
     shift: int
+    bias_shift: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +118,10 @@ class Translator:
         source, out = self.value(own.source), self._formats.of(own.target)
         weights = self._weights(own.weights, np.abs(own.weights).sum(1))
         assert isinstance(weights.expr, Constant)
-        bias = integers(own.bias, out)
+        bias_places = min(out, places_for(float(np.abs(own.bias).max(initial=0))))
+        bias, shift_of_bias = integers(own.bias, bias_places), shift(bias_places - out)
         places = weights.places + source.places
-        return FixedLinear(own.target, weights.expr.values, bias, source.expr, shift(places - out))
+        return FixedLinear(own.target, weights.expr.values, bias, source.expr, shift(places - out), shift_of_bias)
 
     def _synapses(self, own: Synapses) -> FixedSynapses:
         source = self.value(own.source)

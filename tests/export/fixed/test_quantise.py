@@ -245,6 +245,22 @@ def test_saturated_numbers_are_counted(rng):
     np.testing.assert_array_equal(run.saturated, [False, False, True, False])
 
 
+@pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+@pytest.mark.parametrize("size", [1.0, 1000.0, 1e5])
+def test_a_bias_may_be_larger_than_the_outputs(size, rng, tmp_path):
+    """As where inputs are all near 1 and hardly differ: the bias takes away what the weights make of 1."""
+    model = Model(Dense(2), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    model.params["weight"][:], model.params["bias"][:] = [[size, 1], [0.5, -size]], [-size, size]
+    x = 1 + 0.5 / size * rng.uniform(-1, 1, (4, 50, 2))
+    quantised = quantise(model, x)
+    run = quantised.run(x)
+    assert not run.saturated.any() and not quantised.report.saturated
+    # Half a unit each of a weight, 2**-30 size, of an input times its weight, 2**-30 size, of the bias, and of y.
+    assert np.abs(run.y - model(x)).max() < 4 * size * 2.0**-30
+    y, _ = in_c(quantised, tmp_path, compilers.HOST[0], x)
+    np.testing.assert_array_equal(y, run.y)
+
+
 def test_what_a_model_makes_of_padding_counts_nowhere(rng):
     """Of the 0 that stands there it makes a number far outside of the others: in no format, and not as saturated."""
     model = Model(Standardize(mean=[1000.0]), Dense(1), input_dim=1, seed=0)
