@@ -64,6 +64,24 @@ class Arguments(NamedTuple):
         return np.ndim(self.dt) == 2
 
 
+def arguments_of(what: str, given: Any) -> Arguments:
+    """`Arguments` that a user gave as (x, y), or as a dict; errors call them ``what``."""
+    known = Arguments._fields
+    rule, hint = f"{what} must be (x, y), or a dict with x, y and maybe {', '.join(known[2:])}", ""
+    if isinstance(given, (tuple, list)):
+        if len(given) == 2:
+            return Arguments(*given)
+        got = f"a {type(given).__name__} of {len(given)}"
+        hint = ": say in a dict what the third one is" if len(given) > 2 else ""
+    elif isinstance(given, dict):
+        if {"x", "y"} <= set(given) <= set(known):
+            return Arguments(**given)
+        got = f"a dict with {', '.join(map(str, given)) or 'nothing'}"
+    else:
+        raise TypeError(f"{rule}, got {checks.brief(given)}")
+    raise ValueError(f"{rule}, got {got}{hint}")
+
+
 def _rows(name: str, values: Any, rows: slice | Ints) -> Any:
     if isinstance(values, (list, tuple)):
         return [values[k] for k in np.arange(len(values))[rows]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base import checks
-from .arguments import Arguments
+from .arguments import Arguments, arguments_of
 from .division import Division
 from .measures import check_measures
 from .scales import ADAPT_FIRST, warn_of_scales
@@ -138,20 +138,7 @@ def check_arrays(
 
 def read_validation(data: Any) -> Arguments | None:
     """`Arguments` of ``validation_data``, None for None."""
-    if data is None:
-        return None
-    if isinstance(data, (tuple, list)) and len(data) == 2:
-        data = dict(zip(("x", "y"), data, strict=True))
-    known = Arguments._fields
-    rule = f"`validation_data` must be (x, y), or a dict with x, y and maybe {', '.join(known[2:])}"
-    if not isinstance(data, dict):
-        more = isinstance(data, (tuple, list)) and len(data) > 2
-        hint = ": say in a dict what the third one is" if more else ""
-        got = f"a {type(data).__name__} of {len(data)}" if isinstance(data, (tuple, list)) else checks.brief(data)
-        raise (ValueError if isinstance(data, (tuple, list)) else TypeError)(f"{rule}, got {got}{hint}")
-    if not {"x", "y"} <= set(data) <= set(known):
-        raise ValueError(f"{rule}, got a dict with {', '.join(map(str, data)) or 'nothing'}")
-    return Arguments(**data)
+    return None if data is None else arguments_of("`validation_data`", data)
 
 
 def _check_tbptt(model: Network, data: Batches) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import losses
 from ..base import checks
 from ..network.engine import Batch
-from .arguments import Arguments
+from .arguments import arguments_of
 from .batches import prepare_part
 from .division import Place
 from .ranks import ALONE
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..base.types import BatchSource, LibraryLoss, Missing, Targets
     from ..network.network import Network
+    from .arguments import Arguments
     from .batches import Batches
     from .ranks import Alone
 
@@ -111,7 +112,7 @@ class Stream:
     def _counted(self, item: Any, where: str) -> tuple[Batches | None, int]:
         """`Batches` made from one item of the user, None if nothing of it counts, and how many sequences it has."""
         try:
-            given = _arguments(item)
+            given = arguments_of("a batch", item)
             if self.ranks.size > 1 and given.is_empty():  # which is an error only if nobody has more
                 return None, given.count
             data = self.read(given)
@@ -132,19 +133,6 @@ class Stream:
     def first_that_counts(self, count: int, size: int | None) -> None:
         """None: the last batch."""
         return None
-
-
-def _arguments(item: Any) -> Arguments:
-    """`Arguments` of a batch as a user gives it."""
-    if isinstance(item, (tuple, list)) and len(item) == 2:
-        item = dict(zip(("x", "y"), item, strict=True))
-    if not isinstance(item, dict) or not {"x", "y"} <= set(item) <= set(Arguments._fields):
-        got = f"a dict with {', '.join(map(str, item))}" if isinstance(item, dict) else checks.describe(item)
-        if isinstance(item, (tuple, list)) and len(item) > 2:
-            got += ": say in a dict what the third one is"
-        more = ", ".join(Arguments._fields[2:])
-        raise ValueError(f"a batch must be (x, y), or a dict with x, y and maybe {more}, got {got}")
-    return Arguments(**item)
 
 
 def _check_takes_epoch(function: Callable[[int], Any]) -> None:
