@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 NORMS: dict[str, Callable[[], Layer]] = {"layer": LayerNorm, "batch": BatchNorm}
 
 # What decides about training: on a model it would have no effect.
-FIT = dict.fromkeys([name for name in inspect.signature(fit).parameters if name not in ("model", "x", "y")], "`fit`")
+OWN = ("model", "x", "y", "parallel_time")  # of which the last is the model's, too
+FIT = dict.fromkeys([name for name in inspect.signature(fit).parameters if name not in OWN], "`fit`")
 FIT |= dict.fromkeys(("lr", "learning_rate", "weight_decay", "momentum"), "the optimiser that `fit` is given")
 
 
@@ -78,6 +79,12 @@ class Model(Network):
         How far `fit` has come; `fit` goes on from there with `initial_epoch`.
     config : CellConfig or None
         What `from_config` made the model from.
+    parallel_time : ParallelTime
+        How long sequences are cut into chunks that run side by side, in calls that do not say it themselves; it may be
+        set to what calls take: ``"auto"``, False (so it begins), a number of chunks, or a `ParallelTime`.
+    last_parallel : tuple of Report
+        What the last call made of that, for each layer whose sequences were cut: ``layer``, ``chunks``, ``steps`` of a
+        chunk, ``early``, ``repeated`` and ``repeated_backward``.
     notes : dict or None
         Plain data of your own that files keep: text, finite numbers, bools, None, and lists and dicts of these, with
         keys of text.  The command line keeps there which columns of a table a model reads.

@@ -63,7 +63,7 @@ def saliency(
     >>> bool(analysis.saliency(model, np.zeros((7, 3)), dt=0.5, step=4)[5:].any())
     False
     """
-    y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, return_sequences=True)
+    y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, return_sequences=True, parallel_time=False)
     output = checks.integer("output", output, 0, y.shape[-1] - 1)
     d_y, T = np.zeros_like(y), y.shape[-2]
     place = _place(step, T, lengths)
@@ -157,7 +157,7 @@ def _by_input(
     model: Network, x: ArrayLike, dt: ArrayLike | None, lengths: ArrayLike | None, h0: ArrayLike | None
 ) -> Array:
     """d y[last] / d x[t], (B, T, O, I)."""
-    y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, return_sequences=False)
+    y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, return_sequences=False, parallel_time=False)
     rows = []
     for k in range(y.shape[-1]):
         d_y = np.zeros_like(y)

@@ -126,13 +126,16 @@ TRAITS = {
     "drops": any,
     "batch_statistics": any,
     "surrogate_gradient": any,
+    "contracting": all,  # of those that have a state
     "may_overflow": any,
 }
 
 
 def combine(layers: Sequence[Layer], **others: bool) -> dict[str, bool]:
     """The traits of what consists of ``layers``, by name; ``others`` are those that it has otherwise."""
-    return {name: rule(getattr(layer, name) for layer in layers) for name, rule in TRAITS.items()} | others
+    found = {name: rule(getattr(layer, name) for layer in layers) for name, rule in TRAITS.items()}
+    states = [layer.contracting for layer in layers if layer.state_size]
+    return found | {"contracting": bool(states) and all(states)} | others
 
 
 class Traced(NamedTuple):
@@ -196,6 +199,9 @@ class Layer(Value):
     surrogate_gradient : bool
         `backward` puts another function in the place of a derivative (`SpikingLIF`), so that its result is not the
         derivative of `forward`; `ltc_np.gradcheck` refuses such a layer.
+    contracting : bool
+        Two runs from different states come together, on ordinary inputs and within ordinary times: long sequences may
+        be cut into chunks that run side by side (`ltc_np.layers.parallel`).
     may_overflow : bool
         The state may grow like a power of the number of steps, from ordinary inputs, or is made of powers of inputs:
         calls look whether it is finite.
@@ -229,6 +235,7 @@ class Layer(Value):
     drops: bool = False
     batch_statistics: bool = False
     surrogate_gradient: bool = False
+    contracting: bool = False
     may_overflow: bool = False
     reference_solver: str | None = None
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({})

@@ -118,7 +118,7 @@ class CfC(Layer):
     init: dict[str, Any]
     dropped: range
 
-    takes_dt = causal = True
+    takes_dt = causal = contracting = True
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"backbone_activation": BACKBONE_ACTIVATIONS})
 
     def __init__(

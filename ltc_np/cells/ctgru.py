@@ -152,7 +152,7 @@ class CTGRU(Layer):
     decay: Literal["before", "after"]
     init: dict[str, Any]
 
-    takes_dt = smooth = causal = True
+    takes_dt = smooth = causal = contracting = True
 
     def __init__(
         self,

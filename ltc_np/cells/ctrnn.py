@@ -77,6 +77,7 @@ class CTRNN(OdeCell):
     check_stability: Reaction
     tau: float
 
+    contracting = True
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
         {"solver": SOLVERS, "activation": tuple(ACTIVATIONS)}
     )

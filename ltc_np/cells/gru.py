@@ -87,7 +87,7 @@ class GRU(Layer):
     input_dim: int | None
     init: dict[str, Any]
 
-    smooth = causal = True
+    smooth = causal = contracting = True
 
     def __init__(self, units: int, *, input_dim: int | None = None, init: Init = None) -> None:
         N, I = cell_sizes(units, input_dim)

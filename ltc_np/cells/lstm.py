@@ -91,7 +91,7 @@ class LSTM(Layer):
     forget_bias: float
     init: dict[str, Any]
 
-    smooth = causal = True
+    smooth = causal = contracting = True
 
     def __init__(
         self, units: int, *, input_dim: int | None = None, forget_bias: float = 1.0, init: Init = None

@@ -172,7 +172,7 @@ class LTC(Layer):
     recurrent: Synapses
     sensory: Synapses
 
-    takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = True
+    takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = contracting = True
     reference_solver: str | None = "exponential"
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"solver": tuple(SOLVERS)})
 

@@ -132,7 +132,7 @@ class WiredCfC(Layer):
     cells: list[_Cell]
     motor: Ints
 
-    takes_dt = causal = reads_wiring = True
+    takes_dt = causal = reads_wiring = contracting = True
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from .glu import GLU
 from .input_mapping import InputMapping
 from .layer_norm import LayerNorm
 from .mixed_memory import MixedMemory
+from .parallel import ParallelTime
 from .pooling import Pooling
 from .registry import LAYERS, register
 from .residual import Residual
@@ -26,6 +27,7 @@ __all__ = [
     "InputMapping",
     "LayerNorm",
     "MixedMemory",
+    "ParallelTime",
     "Pooling",
     "Residual",
     "Stack",

@@ -108,7 +108,7 @@ class Bidirectional(Layer):
             Layout(tuple(entry for prefix in DIRECTIONS for entry in layout.prefixed(prefix)))
             for layout in (layer.layout, layer.buffers)
         )
-        vars(self).update(combine([layer], causal=False))
+        vars(self).update(combine([layer], causal=False, contracting=False))
         self._seal()
 
     def with_input(self, features: int) -> Bidirectional:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from ..base.layout import Layout, part
 from ..cells import Layer
 from ..cells.base import combine, input_features
+from . import parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from ..base.workspace import Workspace
     from ..cells.base import Traced
     from ..wirings import Wiring
+    from .parallel import Parallel
 
 
 def connected(layers: Sequence[Layer], input_dim: int | None = None) -> tuple[Layer, ...]:
@@ -80,6 +83,7 @@ class Stack:
     drops: bool
     batch_statistics: bool
     surrogate_gradient: bool
+    contracting: bool
     may_overflow: bool
 
     def __init__(self, layers: Sequence[Layer], input_dim: int | None = None) -> None:
@@ -129,11 +133,12 @@ class Stack:
         keep: Keep,
         workspace: Workspace,
         rng: Callable[[int], np.random.Generator | None],
+        cutting: Parallel | None = None,
     ) -> tuple[Array, Array, tuple[Any, ...]]:
         """All layers: y (B, T, O), 0 in padding; state (B, K); what backward needs.
 
         ``valid`` is (B, T) bool, None where there is no padding; ``rng(k)`` gives layer k, if it computes otherwise in
-        training, what it draws from.
+        training, what it draws from; by ``cutting``, if it is given, long sequences are cut into chunks.
         """
         states, saved, (B, T) = [], [], dt.shape
         for k, layer in enumerate(self.layers):
@@ -141,7 +146,10 @@ class Stack:
             start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self.states[k]])
             arguments = prepared[k], x, dt, lengths, start, keep, own
             options: dict[str, Any] = {"rng": rng(k)} if layer.drops or layer.batch_statistics else {}
-            x, h, layer_saved = layer.forward(*arguments, **options)
+            if cutting is not None and parallel.wants(layer) and options.get("rng") is None:
+                x, h, layer_saved = parallel.forward(k, layer, *arguments, cutting)
+            else:
+                x, h, layer_saved = layer.forward(*arguments, **options)
             if x.shape != (B, T, layer.output_size) or h.shape != start.shape:
                 raise ValueError(
                     f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
@@ -170,7 +178,9 @@ class Stack:
         d_dt = None
         for k in range(len(self.layers) - 1, -1, -1):
             d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, self.states[k]])
-            d_y, d_h0[k], d_layer_dt = self.layers[k].backward(
+            layer: Any = self.layers[k]
+            run = partial(parallel.backward, layer) if isinstance(saved[k], parallel.Chunked) else layer.backward
+            d_y, d_h0[k], d_layer_dt = run(
                 prepared[k], saved[k], d_y, d_state, part(g, self.prefixes[k]), want_x or k > 0, want_dt,
                 workspace.child(k),
             )  # fmt: skip

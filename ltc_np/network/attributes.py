@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..base import checks, habits
 from ..cells.base import TRAITS
+from ..layers import parallel
 
 if TYPE_CHECKING:
     from ..cells.base import Layer
 
 # Attributes that users may set, and those that make a network what it is.
-SETTABLE = ("theta", "trainable", "return_sequences", "best", "trained", "notes")
+SETTABLE = ("theta", "trainable", "return_sequences", "parallel_time", "best", "trained", "notes")
 STRUCTURE = (
     "layers", "layout", "dtype", "backend", "engine", "layer_stack", "buffer_vector", "buffer_layout", "input_size",
     "output_size", "state_size",
@@ -35,10 +36,14 @@ class Attributes:
             self._check_settable(name)
         if name == "return_sequences":
             value = checks.boolean(name, value)
+        if name == "parallel_time":
+            value = parallel.read(value)
         super().__setattr__(name, value)
 
     def _check_settable(self, name: str) -> None:
         """Refuse to set what a model is made of, and what looks like another name: it would have no effect."""
+        if name == "last_parallel":
+            return
         if name in STRUCTURE:
             raise AttributeError(
                 f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"

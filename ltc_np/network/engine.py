@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..base.types import Array, Arrays, Bools, Keep, LibraryLoss, Numbers
     from ..base.workspace import Workspace
+    from ..layers.parallel import ParallelTime
     from ..optim.base import Optimizer
     from ..optim.clip import Clip
     from .network import Network
@@ -125,7 +126,13 @@ class Front(abc.ABC):
         """
 
     @abc.abstractmethod
-    def call(self, given: Any, keep: Keep = None, dropout_seed: tuple[int, ...] | None = None) -> Answer:
+    def call(
+        self,
+        given: Any,
+        keep: Keep = None,
+        dropout_seed: tuple[int, ...] | None = None,
+        parallel_time: ParallelTime | None = None,
+    ) -> Answer:
         """`Answer` to what `read` gave; with ``keep`` ("full" or "low", how much) it has a tape."""
 
     @abc.abstractmethod
@@ -175,10 +182,12 @@ class Engine(Front):
         keep: Keep,
         workspace: Workspace,
         dropout_seed: tuple[int, ...] | Dropped | None = None,
+        parallel_time: ParallelTime | None = None,
     ) -> tuple[Array, Array, Any]:
         """Outputs (B, T, O), 0 in padding, the last states (B, K), and what `backward` needs, None without ``keep``.
 
-        As of a layer; arrays may lie in the workspace.  With a seed, layers that drop in training do.
+        As of a layer; arrays may lie in the workspace.  With a seed, layers that drop in training do.  Sequences are
+        cut as ``parallel_time`` says, or the network.
         """
 
     @abc.abstractmethod
@@ -204,6 +213,7 @@ class Engine(Front):
         workspace: Workspace,
         dropout_seed: tuple[int, ...] | Dropped | None = None,
         check: bool = False,
+        parallel_time: ParallelTime | None = None,
     ) -> Measured:
         """`Measured` of one `Batch`; ``check``: elapsed times and outputs are looked at, as in public calls."""
 

@@ -11,6 +11,7 @@ from .. import kernels, losses
 from ..base import checks
 from ..base.workspace import Fresh, Workspace
 from ..cells.base import PartOfBatch
+from ..layers.parallel import Parallel
 from .engine import Adjoints, Answer, Dropped, Engine, Measured, Trainer
 from .outputs import d_last_outputs, last_outputs
 from .sequences import check_state, read
@@ -67,10 +68,10 @@ class HostEngine(Engine):
         )
         return given._replace(sequences=arrays._replace(x=x, h0=h0))
 
-    def call(self, given, keep=None, dropout_seed=None):
+    def call(self, given, keep=None, dropout_seed=None, parallel_time=None):
         prepared, dt = self.remembered().prepared, given.sequences.dt
         self.check(prepared, dt)
-        y, state, saved = self.forward(prepared, given.sequences, keep, Fresh(), dropout_seed)
+        y, state, saved = self.forward(prepared, given.sequences, keep, Fresh(), dropout_seed, parallel_time)
         self.check_outputs(y, state, dt)
         if keep is None:
             return Answer(given.outputs(y), given.state(state), None)
@@ -125,10 +126,18 @@ class HostEngine(Engine):
                 f"{dt.max():.4g}: take shorter steps, inputs of a smaller scale, or smaller weights"
             )
 
-    def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
-        return self.network.layer_stack.forward(
-            prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k)
+    def forward(self, prepared, sequences, keep, workspace, dropout_seed=None, parallel_time=None):
+        network = self.network
+        settings, reports = parallel_time or network.parallel_time, ()
+        cutting = Parallel(settings) if settings.concerns(sequences.dt.shape) else None
+        found = network.layer_stack.forward(
+            prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k), cutting
         )
+        if cutting is not None:
+            reports = tuple(cutting.reports)
+        if reports != network.last_parallel:
+            network.last_parallel = reports
+        return found
 
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
         layout = self.network.layout
@@ -146,12 +155,12 @@ class HostEngine(Engine):
             gradient[~self.network.trainable] = 0
         return gradient
 
-    def loss_and_grad(self, batch, objective, keep, workspace, dropout_seed=None, check=False):
+    def loss_and_grad(self, batch, objective, keep, workspace, dropout_seed=None, check=False, parallel_time=None):
         network, (given, target, weight, _) = self.network, batch
         prepared = self.prepare(workspace)
         if check:
             self.check(prepared, given.dt)
-        y, state, saved = self.forward(prepared, given, keep, workspace, dropout_seed)
+        y, state, saved = self.forward(prepared, given, keep, workspace, dropout_seed, parallel_time)
         buffers = None
         if network.layer_stack.batch_statistics and dropout_seed is not None:
             held = network.buffer_layout.arrays(network.buffer_vector)

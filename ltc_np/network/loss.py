@@ -11,6 +11,7 @@ from .sequences import check, check_dropout_seed, check_memory
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike, ClassWeight, DropoutSeed, Loss, Memory, Missing, Penalties
+    from ..layers.parallel import CutTime
     from .network import Network
 
 
@@ -31,12 +32,13 @@ def loss_and_grad(
     missing: Missing = "error",
     memory: Memory = "full",
     dropout_seed: DropoutSeed = None,
+    parallel_time: CutTime = None,
 ) -> tuple[float, Array]:
     """Loss of a batch and its gradient with respect to theta.
 
     Parameters
     ----------
-    x, dt, lengths, h0
+    x, dt, lengths, h0, parallel_time
         As for a call.
     y : array
         Targets: of the output's shape, where the last axis may be missing if the model has one output; or integers
@@ -75,7 +77,7 @@ def loss_and_grad(
         loss, y = losses.get(loss), checks.plain("y", y)[None] if single else y
         batch = self.make_batch(sequences, y, loss, sample_weight, missing)
         objective = self.objective(batch, loss, class_weight, l1, l2)
-        found = engine.loss_and_grad(batch, objective, keep, workspace, dropout_seed, check=True)
+        found = engine.loss_and_grad(batch, objective, keep, workspace, dropout_seed, True, self.cutting(parallel_time))
     finally:
         engine.put_back(workspace)
     return found.value, found.gradient  # type: ignore[return-value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from .. import kernels, losses
 from ..base import checks
 from ..base.calls import explained
-from ..layers import Stack
+from ..layers import Stack, parallel
+from ..layers.parallel import ParallelTime
 from . import engines
 from .attributes import Attributes
 from .engine import Batch, Objective
@@ -24,7 +26,7 @@ from .tape import Tape
 from .trace import trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
 
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         Seed,
     )
     from ..cells.base import Layer
+    from ..layers.parallel import CutTime, Report
     from ..wirings import Wiring
     from .engine import Engine
     from .sequences import Sequences
@@ -68,6 +71,8 @@ class Network(Attributes, Parameters):
     output_size: int
     state_size: int
     engine: Engine
+    parallel_time: ParallelTime = parallel.read(False)
+    last_parallel: tuple[Report, ...] = ()
 
     @explained
     def __init__(
@@ -140,6 +145,7 @@ class Network(Attributes, Parameters):
         h0: ArrayLike | None = None,
         return_state: Literal[False] = False,
         return_sequences: bool | None = None,
+        parallel_time: CutTime = None,
     ) -> Array: ...
     @overload
     def __call__(
@@ -151,6 +157,7 @@ class Network(Attributes, Parameters):
         h0: ArrayLike | None = None,
         return_state: Literal[True],
         return_sequences: bool | None = None,
+        parallel_time: CutTime = None,
     ) -> tuple[Array, Array]: ...
     @explained
     def __call__(
@@ -162,6 +169,7 @@ class Network(Attributes, Parameters):
         h0: ArrayLike | None = None,
         return_state: bool = False,
         return_sequences: bool | None = None,
+        parallel_time: CutTime = None,
     ) -> Array | tuple[Array, Array]:
         """Outputs for whole sequences; keeps nothing for a backward pass.
 
@@ -181,6 +189,9 @@ class Network(Attributes, Parameters):
             Return ``(y, state)``: the state after each sequence's last valid step.
         return_sequences : bool, optional
             Override the model's own.
+        parallel_time : "auto", False, int or ParallelTime, optional
+            Override the model's own: whether a long sequence is cut into chunks that run side by side, and how many
+            (docs/guides/long_sequences.md).  Outputs are the same; of layers with ``bitwise_batch`` to the bit.
 
         Returns
         -------
@@ -196,8 +207,21 @@ class Network(Attributes, Parameters):
         with_state = checks.boolean("return_state", return_state)
         front = self.engine.front(x)
         given = front.read(x, dt, lengths, h0, self._sequences(return_sequences))
-        y, state, _ = front.call(given)
+        y, state, _ = front.call(given, parallel_time=self.cutting(parallel_time))
         return (y, state) if with_state else y
+
+    def cutting(self, override: CutTime) -> ParallelTime:
+        """The checked ``parallel_time`` of a call, or the network's own for None."""
+        return self.parallel_time if override is None else parallel.read(override)
+
+    @contextmanager
+    def cut_as(self, parallel_time: ParallelTime) -> Iterator[None]:
+        """A context in which this is the network's ``parallel_time``."""
+        before, self.parallel_time = self.parallel_time, parallel_time
+        try:
+            yield
+        finally:
+            self.parallel_time = before
 
     def _sequences(self, override: bool | None) -> bool:
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)
@@ -213,12 +237,13 @@ class Network(Attributes, Parameters):
         return_sequences: bool | None = None,
         memory: Memory = "full",
         dropout_seed: DropoutSeed = None,
+        parallel_time: CutTime = None,
     ) -> tuple[Array, Tape]:
         """`__call__` that keeps a tape: ``(y, tape)`` for `backward`.
 
         Parameters
         ----------
-        x, dt, lengths, h0, return_sequences
+        x, dt, lengths, h0, return_sequences, parallel_time
             As for a call.
         memory : "full" or "low"
             What the tape of an LTC holds: 2*T*U*N numbers a sequence, times the stages of its solver, or T*N, from
@@ -230,7 +255,7 @@ class Network(Attributes, Parameters):
         keep, dropout_seed = check_memory(memory), check_dropout_seed(dropout_seed)
         front = self.engine.front(x)
         given = front.read(x, dt, lengths, h0, self._sequences(return_sequences), own=True)
-        y, _, tape = front.call(given, keep, dropout_seed)
+        y, _, tape = front.call(given, keep, dropout_seed, self.cutting(parallel_time))
         return y, tape
 
     @explained

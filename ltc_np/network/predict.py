@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..base.types import Array, ArrayLike, Bools, HasArray, Targets
+    from ..layers.parallel import CutTime
     from .network import Network
 
 
@@ -30,6 +31,7 @@ def predict(
     lengths: None = None,
     h0: ArrayLike | None = None,
     batch_size: int | None = None,
+    parallel_time: CutTime = None,
 ) -> list[Array] | Array: ...
 @overload
 def predict(
@@ -40,6 +42,7 @@ def predict(
     lengths: ArrayLike | None = None,
     h0: ArrayLike | None = None,
     batch_size: int | None = None,
+    parallel_time: CutTime = None,
 ) -> Array: ...
 @explained
 def predict(
@@ -50,6 +53,7 @@ def predict(
     lengths: Any = None,
     h0: ArrayLike | None = None,
     batch_size: int | None = None,
+    parallel_time: CutTime = None,
 ) -> list[Array] | Array:
     """Outputs of many sequences, a bounded number at a time.
 
@@ -62,23 +66,25 @@ def predict(
         As for a call.
     batch_size : int, optional
         Sequences at a time; default as many as keep memory around 4 million numbers.
+    parallel_time
+        As for a call.
     """
     if isinstance(x, np.memmap) and x.ndim == 3:
-        return _of_file(self, x, dt, lengths, h0, batch_size)
+        return _of_file(self, x, dt, lengths, h0, batch_size, parallel_time)
     if padding.is_list_of_sequences(x):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
-        return _of_list(self, x, dt, h0, batch_size)
+        return _of_list(self, x, dt, h0, batch_size, parallel_time)
     engine = self.engine
     given = read(self, x, dt, lengths, h0, self.return_sequences)
     B, T, _ = given.sequences.x.shape
     n = engine.sequences_at_once(T) if batch_size is None else checks.integer("batch_size", batch_size)
-    workspace, parts = Workspace(), []
+    workspace, parts, cutting = Workspace(), [], self.cutting(parallel_time)
     prepared = engine.prepare(workspace)
     engine.check(prepared, given.sequences.dt)
     for first in range(0, B, n):
         part = given.part(slice(first, first + n))
-        y, state, _ = engine.forward(prepared, part.sequences, None, workspace)
+        y, state, _ = engine.forward(prepared, part.sequences, None, workspace, parallel_time=cutting)
         engine.check_outputs(y, state, part.sequences.dt)
         # y may lie in the workspace, which the next part writes to.
         parts.append(part.outputs(y.copy() if self.return_sequences else y))
@@ -167,7 +173,15 @@ def predict_proba(
     return p
 
 
-def _of_file(network: Network, x: Any, dt: Any, lengths: ArrayLike | None, h0: Any, batch_size: int | None) -> Array:
+def _of_file(
+    network: Network,
+    x: Any,
+    dt: Any,
+    lengths: ArrayLike | None,
+    h0: Any,
+    batch_size: int | None,
+    parallel_time: CutTime,
+) -> Array:
     """`predict` for a (B, T, I) array in a file, of which some sequences at a time are read."""
     B, T, _ = x.shape
     n = network.engine.sequences_at_once(T) if batch_size is None else checks.integer("batch_size", batch_size)
@@ -183,12 +197,17 @@ def _of_file(network: Network, x: Any, dt: Any, lengths: ArrayLike | None, h0: A
             continue
         own_dt, own_h0 = (np.asarray(values)[rows] if np.ndim(values) == 2 else values for values in (dt, h0))
         outputs.append(
-            predict(network, np.asarray(x[rows]), dt=own_dt, lengths=lengths[rows], h0=own_h0, batch_size=n)
+            predict(
+                network, np.asarray(x[rows]), dt=own_dt, lengths=lengths[rows], h0=own_h0, batch_size=n,
+                parallel_time=parallel_time,
+            )
         )  # fmt: skip
     return np.concatenate(outputs)
 
 
-def _of_list(network: Network, x: Any, dt: Any, h0: Any, batch_size: int | None) -> list[Array] | Array:
+def _of_list(
+    network: Network, x: Any, dt: Any, h0: Any, batch_size: int | None, parallel_time: CutTime
+) -> list[Array] | Array:
     """`predict` for a list of (T_i, I): padded in groups, so that one long sequence does not lengthen all."""
     I, O, dtype, every = network.input_size, network.output_size, network.dtype, network.return_sequences
     frames.check_same_columns("x", x)
@@ -224,7 +243,9 @@ def _of_list(network: Network, x: Any, dt: Any, h0: Any, batch_size: int | None)
         padded, own = padding.pad(x[first:last], name="x")
         part_dt = padding.pad(dt[first:last], name="dt")[0] if isinstance(dt, (list, tuple)) else dt
         start = None if h0 is None else h0[first:last]
-        y = predict(network, padded, dt=part_dt, lengths=own, h0=start, batch_size=batch_size)
+        y = predict(
+            network, padded, dt=part_dt, lengths=own, h0=start, batch_size=batch_size, parallel_time=parallel_time
+        )
         outputs += [y[b, :n].copy() for b, n in enumerate(own)] if every else list(y)
         first = last
     return outputs if every else np.stack(outputs)

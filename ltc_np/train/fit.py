@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Seed,
         Targets,
     )
+    from ..layers.parallel import CutTime
     from ..metrics.base import Metrics
     from ..model import Model
     from ..optim.base import Optimizer
@@ -69,6 +70,7 @@ def fit(
     drop_last: bool = False,
     tbptt: int | None = None,
     memory: Memory = "full",
+    parallel_time: CutTime = None,
     optimizer: str | Optimizer | None = None,
     loss: Loss = "mse",
     metrics: Metrics = (),
@@ -125,6 +127,8 @@ def fit(
         Truncated backpropagation through time: steps of a chunk; see Notes.  Default: whole sequences.
     memory : "full" or "low"
         As for `Model.forward`: ``"low"`` runs every time step again in the backward pass and keeps no unfolds.
+    parallel_time : "auto", False, int or ParallelTime, optional
+        As for a call: during the training, and for its validation, in the place of the model's own.
     optimizer : Optimizer or name, optional
         Default ``Adam(1e-3)``.
     loss : str or callable
@@ -268,7 +272,7 @@ def fit(
     batch_size = checks.integer("batch_size", batch_size)
     if tbptt is not None:
         tbptt = checks.integer("tbptt", tbptt)
-    keep = check_memory(memory)
+    keep, cutting = check_memory(memory), model.cutting(parallel_time)
     verbose = check_verbose(verbose)
     shuffle, keep_best, drop_last, group_by_length, standardize = (
         checks.boolean(name, value)
@@ -356,4 +360,7 @@ def fit(
     best = partial(BestWeights, model, watched, keep_best, start.loss, initial_epoch)
     run = Run(model, settings, at, ranks)
     history = loop.finished(plan, best)
-    return loop.train(run, plan, best) if history is None else history
+    if history is not None:
+        return history
+    with model.cut_as(cutting):
+        return loop.train(run, plan, best)

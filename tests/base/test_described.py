@@ -130,7 +130,7 @@ def test_layers_are_values():
 
 class Declared(Layer):
     def __init__(self, *traits):
-        self.traits = traits
+        self.traits, self.state_size = traits, 1
         for name in traits:
             setattr(self, name, True)
 

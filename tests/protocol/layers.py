@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 ROWS = {
     "LTC": Row(
-        "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch",
+        "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch contracting",
         [
             LTC(AutoNCP(8, 3), input_dim=2),
             LTC(
@@ -66,18 +66,18 @@ ROWS = {
         ],
     ),
     "LTC exponential": Row(
-        "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch",
+        "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch contracting",
         [LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=3, solver="exponential")],
     ),
     "LTC explicit": Row(
-        "takes_dt dt0_identity smooth causal reads_wiring bitwise_batch",
+        "takes_dt dt0_identity smooth causal reads_wiring bitwise_batch contracting",
         [
             LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=5, solver="euler", init={"cm": 3.0}),
             LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=4, solver="rk4", init={"cm": 3.0}),
         ],
     ),
     "LRC": Row(
-        "takes_dt dt0_identity smooth causal reads_wiring bitwise_batch",
+        "takes_dt dt0_identity smooth causal reads_wiring bitwise_batch contracting",
         [
             LRC(AutoNCP(8, 3), input_dim=2, ode_unfolds=3),  # one unfold takes an input one layer of neurons further
             LRC(
@@ -95,7 +95,7 @@ ROWS = {
         ],
     ),
     "CfC": Row(
-        "takes_dt smooth causal",
+        "takes_dt smooth causal contracting",
         [
             CfC(5, input_dim=2, backbone_units=17),
             CfC(
@@ -112,21 +112,21 @@ ROWS = {
         ],
     ),
     "CfC pure": Row(
-        "takes_dt causal",
+        "takes_dt causal contracting",
         [
             CfC(3, input_dim=2, mode="pure", backbone_units=6, backbone_activation="tanh", init={"w_tau": (0.2, 0.5)}),
             CfC(17, input_dim=2, mode="pure", variant="paper", backbone_units=6, init={"w_tau": (-0.5, -0.2)}),
         ],
     ),
     "CfC dropping": Row(
-        "takes_dt smooth causal drops",
+        "takes_dt smooth causal drops contracting",
         [
             CfC(4, input_dim=2, backbone_units=5, backbone_layers=2, backbone_activation="gelu", backbone_dropout=0.5),
             CfC(3, input_dim=2, mode="no_gate", variant="tf", backbone_units=5, backbone_dropout=0.4),
         ],
     ),
     "WiredCfC": Row(
-        "takes_dt smooth causal reads_wiring",
+        "takes_dt smooth causal reads_wiring contracting",
         [
             WiredCfC(AutoNCP(8, 3), input_dim=2),
             WiredCfC(AutoNCP(8, 2), input_dim=2, strict=True, variant="paper"),
@@ -135,19 +135,19 @@ ROWS = {
         ],
     ),
     "WiredCfC pure": Row(
-        "takes_dt causal reads_wiring",
+        "takes_dt causal reads_wiring contracting",
         [WiredCfC(Random(5, 2, 0.5), input_dim=2, strict=True, mode="pure", init={"recurrent_w_tau": 0.3})],
     ),
     "LSTM": Row(
-        "smooth causal",
+        "smooth causal contracting",
         [LSTM(5, input_dim=2), LSTM(3, input_dim=2, forget_bias=0.0), LSTM(20, input_dim=2, init={"b": (-0.5, 0.5)})],
     ),
     "GRU": Row(
-        "smooth causal",
+        "smooth causal contracting",
         [GRU(5, input_dim=2), GRU(3, input_dim=2, init={"b_hn": (-0.5, 0.5)}), GRU(20, input_dim=2)],
     ),
     "CTGRU": Row(
-        "takes_dt smooth causal",
+        "takes_dt smooth causal contracting",
         [
             CTGRU(5, input_dim=2),
             CTGRU(3, input_dim=2, scales=1, decay="after"),
@@ -155,13 +155,13 @@ ROWS = {
         ],
     ),
     "CTRNN": Row(
-        "takes_dt dt0_identity smooth causal bitwise_batch",
+        "takes_dt dt0_identity smooth causal bitwise_batch contracting",
         [
             CTRNN(5, input_dim=2),
         ],
     ),
     "CTRNN unbounded": Row(
-        "takes_dt dt0_identity smooth causal bitwise_batch may_overflow",
+        "takes_dt dt0_identity smooth causal bitwise_batch contracting may_overflow",
         [
             CTRNN(2, input_dim=2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn", tau=2.0),
             CTRNN(17, input_dim=2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)}),
@@ -253,7 +253,7 @@ ROWS = {
         ],
     ),
     "MixedMemory": Row(
-        "takes_dt smooth causal reads_wiring",
+        "takes_dt smooth causal reads_wiring contracting",
         [
             MixedMemory(LTC(FullyConnected(5, 3), input_dim=2, ode_unfolds=2)),
             MixedMemory(
@@ -282,11 +282,11 @@ ROWS = {
         [Bidirectional(MixedMemory(LTC(FullyConnected(3, 2), input_dim=2, ode_unfolds=1)))],
     ),
     "Residual": Row(
-        "takes_dt dt0_identity hull smooth causal reads_wiring",
+        "takes_dt dt0_identity hull smooth causal reads_wiring contracting",
         [Residual(LTC(AutoNCP(6, 3), input_dim=2, ode_unfolds=2), Dense(2, "tanh"))],
     ),
     "Residual LTC": Row(
-        "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch drops",
+        "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch drops contracting",
         [Residual(LTC(FullyConnected(4, 2), input_dim=2, ode_unfolds=3), Dropout(0.5))],
     ),
     "Residual Dense": Row(
@@ -343,7 +343,7 @@ ROWS = {
         [Pooling("last", input_dim=2)],
     ),
     "Residual block": Row(
-        "smooth causal drops batch_statistics",
+        "smooth causal drops batch_statistics contracting",
         [Residual(LayerNorm(epsilon=0.3, input_dim=2), LSTM(3), BatchNorm(), GELU(), Dropout(0.2), Dense(4), GLU())],
     ),
     "Residual pooling": Row(

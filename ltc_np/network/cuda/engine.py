@@ -61,9 +61,10 @@ class CudaEngine(HostEngine):
         """Let every layer look at the elapsed times, on the host, that are to come."""
         self.check(self.remembered().prepared, dt)
 
-    def forward(self, prepared, sequences, keep, workspace, dropout_seed=None):
+    def forward(self, prepared, sequences, keep, workspace, dropout_seed=None, parallel_time=None):
         if self.unknown is not None:
-            return super().forward(prepared, sequences, keep, workspace, dropout_seed)
+            return super().forward(prepared, sequences, keep, workspace, dropout_seed, parallel_time)
+        self.network.last_parallel = ()  # the card runs them as they stand
         return calls.forward(HostCall(sequences), self.stack(), keep, workspace)
 
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):

@@ -1,0 +1,117 @@
+"""The argument ``parallel_time``, and what a model says of its last call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ...base import checks
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from ...base.types import Shape
+    from ...cells.base import Layer
+
+    CutTime: TypeAlias = "ParallelTime | int | Literal['auto', False] | None"  # the argument ``parallel_time``
+
+AT_ONCE = 32  # sequences, chunks included, that fill the lanes and the threads of a processor
+FEWEST = 4  # chunks that are worth it
+SHORTEST = 2048  # steps of a sequence in which the probe costs little
+
+
+@dataclass(frozen=True)
+class ParallelTime:
+    """How long sequences are cut into chunks that run side by side.
+
+    Parameters
+    ----------
+    chunks : "auto" or int >= 1
+        Chunks of each sequence.  ``"auto"``: as many as fill the processor and are worth it, for the data; none, where
+        sequences are short or many, or the layer does not forget fast enough.
+    tolerance : float >= 0
+        How far the two states at a border may differ, relative to the largest number of the state.  0: not at all, so
+        that layers with the flag ``bitwise_batch`` give the bits that they give without chunks; others, whose products
+        are rounded in another way at another size of the batch, agree to 1e-6 (float32) or 1e-13 (float64).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np import LTCRNN, AutoNCP, ParallelTime
+    >>> model, x = LTCRNN(AutoNCP(19, 2), 3, seed=0), np.random.default_rng(0).normal(size=(5000, 3))
+    >>> y = model(x, parallel_time=ParallelTime(chunks=8))
+    >>> bool((y == model(x, parallel_time=False)).all())
+    True
+    """
+
+    chunks: int | Literal["auto"] = "auto"
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.chunks != "auto":
+            object.__setattr__(self, "chunks", checks.integer("chunks", self.chunks))
+        object.__setattr__(self, "tolerance", checks.number("tolerance", self.tolerance))
+
+    def concerns(self, shape: Shape) -> bool:
+        """Whether sequences of this shape (B, T) may be cut at all."""
+        B, T = shape
+        if self.chunks == "auto":
+            return T >= SHORTEST and B * FEWEST <= AT_ONCE
+        return min(self.chunks, T) > 1
+
+
+def read(parallel_time: object) -> ParallelTime:
+    """The checked argument; False is one chunk."""
+    if isinstance(parallel_time, ParallelTime):
+        return parallel_time
+    if parallel_time is False:
+        return ParallelTime(chunks=1)
+    if isinstance(parallel_time, str) and parallel_time == "auto":
+        return ParallelTime()
+    if isinstance(parallel_time, (int, np.integer)) and not isinstance(parallel_time, bool) and parallel_time >= 1:
+        return ParallelTime(chunks=int(parallel_time))
+    raise ValueError(
+        '`parallel_time` must be "auto", False, a number of chunks >= 1 or a ParallelTime(...), got '
+        f"{checks.brief(parallel_time)}"
+    )
+
+
+@dataclass
+class Report:
+    """What was made of the sequences of one layer.
+
+    Attributes
+    ----------
+    layer : int
+        Its number in the model.
+    chunks, steps : int
+        How many chunks of how many steps a sequence was cut into.
+    early : int
+        Steps by which a chunk's run begins early, and after which two runs from different states agreed.
+    repeated : int
+        Chunks that ran again, since they had begun from a state that was not the right one.
+    repeated_backward : int or None
+        How often all chunks ran again backwards; None before `Model.backward`.
+    """
+
+    layer: int
+    chunks: int
+    steps: int
+    early: int
+    repeated: int = 0
+    repeated_backward: int | None = None
+
+
+@dataclass
+class Parallel:
+    """Of one call: the settings, and a `Report` of each layer whose sequences were cut."""
+
+    settings: ParallelTime
+    reports: list[Report] = field(default_factory=list)
+
+
+def wants(layer: Layer) -> bool:
+    """Whether sequences of this layer may be cut, where it draws nothing."""
+    return layer.contracting and layer.state_size > 0

@@ -1,0 +1,144 @@
+"""Forward and adjoint in chunks; tests/protocol/test_parallel_time.py has every layer."""
+
+import numpy as np
+import pytest
+
+from ltc_np import LTC, LTCRNN, AutoNCP, Dense, FullyConnected, Model, ParallelTime
+from ltc_np.base.workspace import Fresh
+from ltc_np.layers.parallel.chunks import plan
+
+# Of gradients: sums over other groups of steps.
+ROUNDING = {"float32": 3e-6, "float64": 1e-13}
+
+
+def network(time_constants=(1, 5), dtype="float64", backend="numpy", wiring=None):
+    init = {"time_constants": time_constants}
+    return LTCRNN(wiring or AutoNCP(8, 2), 2, seed=0, dtype=dtype, backend=backend, init=init)
+
+
+def sequence(T, B=1, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(B, T, 2)), rng.uniform(0.5, 1.5, (B, T)), rng.normal(size=(B, T, 2))
+
+
+def both(model, x, dt, d_y, parallel_time, **more):
+    """Outputs, last states and gradients as the sequence stands, and in chunks."""
+    found = []
+    for way in (False, parallel_time):
+        y, tape = model.forward(x, dt=dt, parallel_time=way, **more)
+        state = model(x, dt=dt, parallel_time=way, return_state=True)[1]
+        found.append((y, state, model.backward(tape, d_y)))
+    return found
+
+
+def compare(one, other, most, bits=True):
+    for a, b in zip(one[:2], other[:2], strict=True):
+        assert np.array_equal(a, b) or (not bits and np.abs(a - b).max() <= most * np.abs(a).max())
+    # Adjoints that have all but vanished may vanish: errors are small beside the largest of all.
+    largest = max(np.abs(a).max() for a in one[2])
+    for a, b in zip(one[2], other[2], strict=True):
+        assert np.abs(a - b).max() <= most * (largest if a is one[2].h0 else np.abs(a).max())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("B", [1, 3])
+def test_a_long_sequence_is_cut_where_that_is_worth_it(dtype, B, backend):
+    """Without a word from the user, to the bit; nothing runs twice, since the probe has found how long it remembers."""
+    model, (x, dt, d_y) = network(dtype=dtype, backend=backend), sequence(3000, B)
+    compare(*both(model, x, dt, d_y, "auto"), ROUNDING[dtype])
+    (report,) = model.last_parallel
+    assert report.chunks >= 4 and report.chunks * report.steps >= 3000 and report.early <= report.steps / 2
+    assert report.repeated == 0
+
+
+def test_a_long_memory_leaves_the_sequence_as_it_stands():
+    model, (x, dt, d_y) = network((2000, 2000)), sequence(3000)
+    compare(*both(model, x, dt, d_y, "auto"), 0)
+    assert model.last_parallel == ()
+
+
+def test_chunks_that_began_from_a_wrong_state_run_again():
+    """Where chunks are asked for, although much is remembered."""
+    model, (x, dt, d_y) = network((300, 300)), sequence(600)
+    compare(*both(model, x, dt, d_y, 6), ROUNDING["float64"])
+    assert model.last_parallel[0].repeated >= 5
+    _, tape = model.forward(x, dt=dt, parallel_time=6)
+    model.backward(tape, d_y)
+    assert 1 <= model.last_parallel[0].repeated_backward <= 6
+
+
+def test_what_the_probe_did_not_see_is_found_at_the_border():
+    """Almost no time passes in a part of the data, between the places of the probe."""
+    model, (x, dt, d_y) = network(), sequence(8000)
+    dt[:, 4200:4700] = 1e-7
+    compare(*both(model, x, dt, d_y, "auto"), ROUNDING["float64"])
+    (report,) = model.last_parallel
+    assert report.repeated >= 1
+
+
+def test_a_tolerance_is_kept_and_costs_less():
+    model, (x, dt, d_y) = network((20, 20)), sequence(4000)
+    strict, loose = ParallelTime(8), ParallelTime(8, tolerance=1e-4)
+    one, other = both(model, x, dt, d_y, loose)
+    assert 0 < np.abs(one[0] - other[0]).max() <= 1e-3 * np.abs(one[0]).max()
+    early = model.last_parallel[0].early
+    model(x, dt=dt, parallel_time=strict)
+    assert early < model.last_parallel[0].early
+
+
+@pytest.mark.parametrize("chunks", [2, 3, 8, 1000])
+def test_sequences_of_any_length(chunks):
+    """0 and 1 among them; states of their ends; adjoints of the last states go where the sequences end."""
+    model, (x, dt, d_y) = network((3, 30)), sequence(90, 6)
+    lengths, d_state = [0, 1, 45, 46, 89, 90], np.random.default_rng(3).normal(size=(6, 8))
+    found = []
+    for way in (False, chunks):
+        y, tape = model.forward(x, dt=dt, lengths=lengths, parallel_time=way)
+        _, state = model(x, dt=dt, lengths=lengths, parallel_time=way, return_state=True)
+        found.append((y, state, model.backward(tape, d_y, d_state)))
+    compare(*found, ROUNDING["float64"])
+    assert np.array_equal(found[1][2].h0[0], d_state[0])
+
+
+def test_outputs_of_the_last_step_and_one_elapsed_time():
+    model, (x, _, _) = network(), sequence(700, 2)
+    model.return_sequences = False
+    one, other = both(model, x, 0.7, np.array([[1.0, -2.0], [0.5, 0.0]]), 7)
+    compare(one, other, ROUNDING["float64"])
+    assert np.ndim(other[2].dt) == 0
+
+
+@pytest.mark.parametrize("memory", ["full", "low"])
+def test_gradients_are_those_of_finite_differences(memory):
+    """Not only those of the sequence as it stands: along a direction of parameters, inputs and times together."""
+    model = Model(LTC(FullyConnected(4, 2)), Dense(1), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    (x, dt, _), rng = sequence(400), np.random.default_rng(5)
+    d_y = rng.normal(size=(1, 400, 1))
+    _, tape = model.forward(x, dt=dt, memory=memory, parallel_time=4)
+    g = model.backward(tape, d_y)
+    along = rng.normal(size=model.theta.shape), rng.normal(size=x.shape), rng.normal(size=dt.shape)
+    slope = sum(np.sum(a * b) for a, b in zip((g.theta, g.x, g.dt), along, strict=True))
+    theta, values = model.theta.copy(), []
+    for h in (1e-6, -1e-6):
+        model.theta = theta + h * along[0]
+        values.append(np.sum(d_y * model(x + h * along[1], dt=dt + h * along[2], parallel_time=False)))
+    assert slope == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-6)  # h^2 and rounding / h: some 1e-9
+
+
+def test_a_tape_may_be_used_twice():
+    model, (x, dt, d_y) = network(), sequence(300)
+    _, tape = model.forward(x, dt=dt, parallel_time=5)
+    first, again = model.backward(tape, d_y), model.backward(tape, d_y)
+    for a, b in zip(first, again, strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(("B", "T", "chunks"), [(1, 6000, 32), (2, 6000, 16), (5, 6000, 6), (1, 2100, 32)])
+def test_chunks_and_sequences_together_fill_the_processor(B, T, chunks):
+    """Unless they would be shorter than twice the steps that each begins early."""
+    model, (x, dt, _) = network((1, 2), dtype="float32"), sequence(T, B)
+    (layer,), prepared = model.layers, model.engine.prepare(Fresh()).layers[0]
+    given = x.astype("float32"), dt.astype("float32"), np.full(B, T), model.initial_state(B)
+    cut = plan(layer, prepared, *given, "auto", 0.0, Fresh())
+    assert cut.chunks == pytest.approx(min(chunks, T / (2 * cut.early)), abs=1)
+    assert cut.early <= cut.steps / 2
