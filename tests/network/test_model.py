@@ -241,9 +241,9 @@ def test_a_list_is_predicted_in_groups(monkeypatch):
     xs, h0 = [rng.normal(size=(n, 2)) for n in (5, 2, 7, 1, 3)], rng.normal(size=(5, 8))
     wanted, sizes, forward = [model(x, h0=h) for x, h in zip(xs, h0, strict=True)], [], HostEngine.forward
 
-    def counted(self, *args):
+    def counted(self, *args, **more):
         sizes.append(args[1].x.shape[:2])
-        return forward(self, *args)
+        return forward(self, *args, **more)
 
     monkeypatch.setattr(HostEngine, "forward", counted)
     monkeypatch.setattr(HostEngine, "sequences_at_once", lambda engine, steps: 2)

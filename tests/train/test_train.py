@@ -910,8 +910,8 @@ def test_a_newcomer_s_mistakes_get_a_line():
             call()
 
 
-def test_a_loss_of_ones_own_weighs_batches_by_their_valid_outputs():
-    """In `evaluate`, with unequal batches of ragged sequences."""
+def test_a_loss_of_ones_own_weighs_batches_by_the_outputs_that_it_sees():
+    """In `evaluate`, with unequal batches of ragged sequences: padding too, as in one batch of them all."""
     x, y = sines(n=5, T=6)
     lengths, model = np.array([6, 1, 2, 5, 3]), small()
     seen = []
@@ -922,7 +922,8 @@ def test_a_loss_of_ones_own_weighs_batches_by_their_valid_outputs():
         return value, 2 * (outputs - target) / outputs.size
 
     found = model.evaluate(x, y, lengths=lengths, loss=own, batch_size=2)["loss"]
-    assert found == pytest.approx(np.average(seen, weights=[7, 7, 3]), rel=1e-6)
+    assert found == pytest.approx(np.average(seen, weights=[12, 12, 6]), rel=1e-6)
+    assert found == pytest.approx(model.evaluate(x, y, lengths=lengths, loss=own)["loss"], rel=1e-6)
 
 
 def test_divergence_leaves_the_last_good_parameters_not_the_best():

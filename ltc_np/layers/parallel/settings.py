@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...base import checks
+from ...base.calls import explained
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -46,13 +47,15 @@ class ParallelTime:
     True
     """
 
-    chunks: int | Literal["auto"] = "auto"
-    tolerance: float = 0.0
+    chunks: int | Literal["auto"]
+    tolerance: float
 
-    def __post_init__(self) -> None:
-        if self.chunks != "auto":
-            object.__setattr__(self, "chunks", checks.integer("chunks", self.chunks))
-        object.__setattr__(self, "tolerance", checks.number("tolerance", self.tolerance))
+    @explained
+    def __init__(self, chunks: int | Literal["auto"] = "auto", tolerance: float = 0.0) -> None:
+        if chunks != "auto":
+            chunks = checks.integer("chunks", chunks)
+        object.__setattr__(self, "chunks", chunks)
+        object.__setattr__(self, "tolerance", checks.number("tolerance", tolerance))
 
     def concerns(self, shape: Shape) -> bool:
         """Whether sequences of this shape (B, T) may be cut at all."""
