@@ -120,7 +120,8 @@ def rounded(change):
 
     A gradient has a factor s (1 - s) or 1 - u**2, in which the last bits of a number near 1 are much, and that of a
     capacity has the factor v - new, in which the last bits of potentials that hardly move are much.  A stage moves away
-    from its first potential by a sum, so the last bits of a large one stay in a new one that is small.
+    from its first potential by a sum, so the last bits of a large one stay in a new one that is small.  Whether a factor
+    is larger than its bound can be a question of the last bits, too.
     """
 
     def sigmoid(own, a):
@@ -130,6 +131,13 @@ def rounded(change):
     def advance(own, solver, stage, h, cm, P, Q, base, *others):
         new, total = own(solver, stage, h, cm, P, Q, base, *others)
         return new + (change(base) - base), total
+
+    def integrate(own, v, *others):
+        *rest, new = own(v, *others)
+        return *rest, new + (change(v) - v)
+
+    def _shrink(own, rule, factor):
+        return own(rule, change(factor))
 
     def factors(own, *arguments):
         return [change(a) for a in own(*arguments)]
@@ -144,7 +152,7 @@ def rounded(change):
     with contextlib.ExitStack() as stack:
         stack.enter_context(unittest.mock.patch.object(np, "tanh", tanh))
         for name, module in list(sys.modules.items()):
-            for function in (sigmoid, advance, d_advance, factors):
+            for function in (sigmoid, advance, d_advance, integrate, factors, _shrink):
                 own = getattr(module, function.__name__, None)
                 if name.startswith("ltc_np.kernels.numpy.") and own is not None:
                     other = functools.partial(function, own)
