@@ -120,8 +120,8 @@ def rounded(change):
 
     A gradient has a factor s (1 - s) or 1 - u**2, in which the last bits of a number near 1 are much, and that of a
     capacity has the factor v - new, in which the last bits of potentials that hardly move are much.  A stage moves away
-    from its first potential by a sum, so the last bits of a large one stay in a new one that is small.  Whether a factor
-    is larger than its bound can be a question of the last bits, too.
+    from its first potential by a sum, so the last bits of a large one stay in a new one that is small.  Whether a
+    factor is larger than its bound can be a question of the last bits, too.
     """
 
     def sigmoid(own, a):
