@@ -24,18 +24,15 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Without Numba compiled backends are left out; and which worker runs what.
+    """Without Numba compiled backends are left out.
 
-    Emulated kernels are compiled anew in every process: what uses them goes to one worker.  So does a file: neighbours
-    use the same kernels, which two workers would compile at the same time.
+    Emulated kernels are compiled anew in every process: what uses them goes to one worker.
     """
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         emulated = "emulator" in getattr(item, "fixturenames", ()) or params.get("backend") == "cuda"
         if emulated:
             item.add_marker(pytest.mark.xdist_group("card"))
-        elif not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if NO_NUMBA and (emulated or params.get("backend") == "cpu" or item.get_closest_marker("numba")):
             item.add_marker(pytest.mark.skip(reason=NO_NUMBA))
 
