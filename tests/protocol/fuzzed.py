@@ -190,8 +190,17 @@ class Bounds:
 
     @functools.cached_property
     def noise(self):
+        return self.moved(4)
+
+    @functools.cached_property
+    def rare_noise(self):
+        """Of a kink, such as that of a bound, few changes may happen to be on the other side."""
+        return self.moved(64)
+
+    def moved(self, times):
+        """How far each result moves, at most, in so many changes."""
         rng, most = np.random.default_rng(0), dict.fromkeys(self.results, 0.0)
-        for _ in range(4):
+        for _ in range(times):
             other = shaken(self.exact, self.case, 4 * self.eps, rng)
             most = {name: max(most[name], magnitude(other[name] - a)) for name, a in self.results.items()}
         seen("shaken")
@@ -201,13 +210,17 @@ class Bounds:
         """Whether an error of a result is no larger than rounding explains."""
         floor = self.floor * name.startswith("d_")
         most = 256 * self.eps * magnitude(self.results[name]) + floor + 1e-30
-        return error <= most or error <= most + 16 * self.noise[name]
+        return (
+            error <= most
+            or error <= most + 16 * self.noise[name]  # which takes time
+            or error <= most + 16 * self.rare_noise[name]
+        )
 
     def check(self, found, what):
         for name, a in found.items():
             error, largest = magnitude(a - self.results[name]), magnitude(self.results[name])
             assert self.near(name, error), (what, name, error, largest)
-            if "noise" not in vars(self) and name in ("y", "state") and largest > 0:
+            if "noise" not in vars(self) and name in ("y", "state") and self.eps * largest > 1e-30:
                 at_most(f"difference of {a.dtype} from the definition", error / largest)
 
 
