@@ -42,8 +42,6 @@ class Attributes:
 
     def _check_settable(self, name: str) -> None:
         """Refuse to set what a model is made of, and what looks like another name: it would have no effect."""
-        if name == "last_parallel":
-            return
         if name in STRUCTURE:
             raise AttributeError(
                 f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"

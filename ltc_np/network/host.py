@@ -128,15 +128,12 @@ class HostEngine(Engine):
 
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None, parallel_time=None):
         network = self.network
-        settings, reports = parallel_time or network.parallel_time, ()
+        settings = parallel_time or network.parallel_time
         cutting = Parallel(settings) if settings.concerns(sequences.dt.shape) else None
         found = network.layer_stack.forward(
             prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k), cutting
         )
-        if cutting is not None:
-            reports = tuple(cutting.reports)
-        if reports != network.last_parallel:
-            network.last_parallel = reports
+        network.note_parallel(() if cutting is None else tuple(cutting.reports))
         return found
 
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):

@@ -214,6 +214,10 @@ class Network(Attributes, Parameters):
         """The checked ``parallel_time`` of a call, or the network's own for None."""
         return self.parallel_time if override is None else parallel.read(override)
 
+    def note_parallel(self, reports: tuple[Report, ...]) -> None:
+        """Keep what the last call made of its sequences; `Model.backward` will add to these very reports."""
+        vars(self)["last_parallel"] = reports
+
     @contextmanager
     def cut_as(self, parallel_time: ParallelTime) -> Iterator[None]:
         """A context in which this is the network's ``parallel_time``."""

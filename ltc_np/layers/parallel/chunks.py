@@ -47,7 +47,7 @@ def forward(
     workspace: Workspace,
     parallel: Parallel,
 ) -> tuple[Array, Array, Any]:
-    """`forward` of a layer that `wants`, in chunks where that is worth it; ``saved`` is then a `Chunked`."""
+    """`forward` of a layer whose sequences may be cut, in chunks where that is worth it: ``saved`` is `Chunked`."""
     chunks, tolerance = parallel.settings.chunks, parallel.settings.tolerance
     tolerance = tolerance if layer.bitwise_batch else max(tolerance, ROUNDING[x.dtype.name])
     given = prepared, x, dt, lengths, h0

@@ -92,7 +92,7 @@ class Report:
     chunks, steps : int
         How many chunks of how many steps a sequence was cut into.
     early : int
-        Steps by which a chunk's run begins early, and after which two runs from different states agreed.
+        Steps by which a chunk's run begins early.
     repeated : int
         Chunks that ran again, since they had begun from a state that was not the right one.
     repeated_backward : int or None
@@ -116,5 +116,5 @@ class Parallel:
 
 
 def wants(layer: Layer) -> bool:
-    """Whether sequences of this layer may be cut, where it draws nothing."""
+    """Whether sequences of this layer may be cut.  Where it drops values, in training, the stack leaves them whole."""
     return layer.contracting and layer.state_size > 0

@@ -64,7 +64,7 @@ class CudaEngine(HostEngine):
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None, parallel_time=None):
         if self.unknown is not None:
             return super().forward(prepared, sequences, keep, workspace, dropout_seed, parallel_time)
-        self.network.last_parallel = ()  # the card runs them as they stand
+        self.network.note_parallel(())  # the card runs them as they stand
         return calls.forward(HostCall(sequences), self.stack(), keep, workspace)
 
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):

@@ -18,6 +18,7 @@ class DeviceFront(Front):
         return DeviceCall.read(self.engine, x, dt, lengths, h0, return_sequences)
 
     def call(self, given, keep=None, dropout_seed=None, parallel_time=None):
+        self.network.note_parallel(())  # the card runs them as they stand
         y, state, saved = calls.forward(given, self.engine.stack(), keep, Fresh())
         tape = None if keep is None else Tape(self, given.form, None, saved, tuple(y.shape))
         return Answer(y, state, tape)

@@ -104,3 +104,13 @@ def test_steps_take_no_notice():
         out, own = model.step(x[t], state=own)
         assert np.array_equal(out, y[t])
     assert np.array_equal(own, state)
+
+
+def test_a_backward_pass_adds_to_the_reports_of_its_own_forward():
+    """Although the call before was cut in the same way."""
+    model, x = LTCRNN(AutoNCP(5, 2), 2, seed=0, backend="numpy"), np.random.default_rng(0).normal(size=(60, 2))
+    model(x, parallel_time=3)
+    y, tape = model.forward(x, parallel_time=3)
+    assert model.last_parallel[0].repeated_backward is None
+    model.backward(tape, y)
+    assert model.last_parallel[0].repeated_backward is not None
