@@ -136,7 +136,7 @@ def entries():
     for name, module in list(sys.modules.items()):
         if name.startswith("ltc_np.kernels.cpu."):
             for key, value in vars(module).items():
-                if hasattr(value, "signatures") and value.py_func.__module__ == name:
+                if hasattr(value, "signatures") and not isinstance(value, type) and value.py_func.__module__ == name:
                     found[f"{name.rpartition('.')[2]}.{key}"] = value
     return found
 

@@ -20,6 +20,7 @@ import warnings
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher
 
 from ...base import forks
 
@@ -174,5 +175,23 @@ def kernel(function):
     return dispatcher
 
 
-helper = numba.njit(error_model="numpy", inline="never", _nrt=False)
-inlined = numba.njit(error_model="numpy", inline="never", forceinline=True, _nrt=False)
+class _Inner(CPUDispatcher):
+    """A function without the wrappers for calls from Python: to compile them would take a fifth of the time."""
+
+    def __call__(self, *args, **kwargs):  # it would jump to address 0
+        raise TypeError(f"`{self.__name__}` is a helper: only kernels can call it")
+
+
+def _inner(**options):
+    def decorate(function):
+        dispatcher = numba.njit(
+            error_model="numpy", inline="never", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options
+        )(function)
+        dispatcher.__class__ = _Inner
+        return dispatcher
+
+    return decorate
+
+
+helper = _inner()
+inlined = _inner(forceinline=True)

@@ -51,20 +51,20 @@ def _pack(neuron_values, synapses, sensory_synapses, neuron, constants, sensory)
 
 
 @helper
-def _unpack_synapses(total, at, values, d_values, d_weights):
+def _unpack_synapses(total, values, d_values, d_weights):
     _, _, mu, sigma = values
     d_w, d_h, d_mu, d_sigma = d_values
     S = sigma.size
     for s in range(S):
-        k = at + 4 * s
+        k = 4 * s
         z, z_v = total[k + 2], total[k + 3]
         d_w[s] += total[k]
         d_h[s] += total[k + 1]
         d_mu[s] -= sigma[s] * z
         d_sigma[s] += z_v - mu[s] * z
     for s in range(d_weights.size):
-        d_weights[s] += total[at + 4 * S + s]
-    return at + synapse_sums(S)
+        d_weights[s] += total[4 * S + s]
+    return synapse_sums(S)
 
 
 @kernel
@@ -74,8 +74,8 @@ def _unpack(rows, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d
     for r in range(1, rows.shape[0]):
         for k in range(total.size):
             total[k] += rows[r, k]
-    at = _unpack_synapses(total, 0, synapses, d_synapses, d_weights)
-    at = _unpack_synapses(total, at, sensory_synapses, d_sensory, d_sensory_weights)
+    at = _unpack_synapses(total[:], synapses, d_synapses, d_weights)
+    at += _unpack_synapses(total[at:], sensory_synapses, d_sensory, d_sensory_weights)
     for k in range(len(d_neuron)):
         for i in range(d_neuron[k].size):
             d_neuron[k][i] += total[at + NEURON_SUMS * i + k]

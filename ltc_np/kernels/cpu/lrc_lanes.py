@@ -21,10 +21,11 @@ from .simd import (
     fnma,
     load,
     load_like,
-    load_pair,
+    load_unit,
     sigmoid2,
     splat_like,
     store,
+    unit_size,
     vector_size,
 )
 
@@ -217,17 +218,12 @@ def _d_drives(synapses, i, lane, L, source, df, dz, da, d_source, sums):
 
 
 @helper
-def _d_synapses(synapses, N, L, source, d, d_source, sums):
+def _d_synapses(synapses, N, L, source, d, d_source, sums, pairs):
     """`_d_drives` of all posts, in all lanes."""
-    W = vector_size(source)
     for i in range(N):
-        k = i * L
-        for lane in range(0, L - W, 2 * W):
-            df, dz, da = load_pair(d.f, k + lane), load_pair(d.z, k + lane), load_pair(d.a, k + lane)
-            _d_drives(synapses, i, lane, L, source, df, dz, da, d_source, sums)
-        if L & W:
-            lane = L - W
-            df, dz, da = load(d.f, k + lane), load(d.z, k + lane), load(d.a, k + lane)
+        for lane in range(0, L, unit_size(source, pairs)):
+            k = i * L + lane
+            df, dz, da = load_unit(d.f, k, pairs), load_unit(d.z, k, pairs), load_unit(d.a, k, pairs)
             _d_drives(synapses, i, lane, L, source, df, dz, da, d_source, sums)
 
 
@@ -272,18 +268,16 @@ def _d_stage(circuit, solver, i, lane, L, hl, stage, d_v, d_base, d_end, d, step
 
 
 @helper
-def _step(circuit, rule, L, step, states, first, rows, totals):
+def _step(circuit, rule, L, step, states, first, rows, totals, pairs):
     """All unfolds of one time step, from row ``first`` of states on, (rows, N, L) taken round; the last row's number.
 
     ``totals`` is (K, 3, N, L) or empty.
     """
-    N, W, h = circuit.neuron.shape[0], vector_size(step.h), step.h
+    N, unit = circuit.neuron.shape[0], unit_size(step.h, pairs)
     NL = N * L
     for i in range(N):
-        for lane in range(0, L - W, 2 * W):
-            _sensory_drives(circuit, i, lane, L, load_pair(h, lane), step)
-        if L & W:
-            _sensory_drives(circuit, i, L - W, L, load(h, L - W), step)
+        for lane in range(0, L, unit):
+            _sensory_drives(circuit, i, lane, L, load_unit(step.h, lane, pairs), step)
     now = first
     base = states[now * NL : (now + 1) * NL]
     for u in range(rule.unfolds * rule.stages):
@@ -295,30 +289,31 @@ def _step(circuit, rule, L, step, states, first, rows, totals):
             base = v
         stage = Stage(number, base, v, new, totals[u * KEPT * NL : (u + 1) * KEPT * NL])
         for i in range(N):
-            for lane in range(0, L - W, 2 * W):
-                _stage(circuit, rule.solver, i, lane, L, load_pair(h, lane), step, stage)
-            if L & W:
-                _stage(circuit, rule.solver, i, L - W, L, load(h, L - W), step, stage)
+            for lane in range(0, L, unit):
+                _stage(circuit, rule.solver, i, lane, L, load_unit(step.h, lane, pairs), step, stage)
         now = after
     return now
 
 
 @kernel
-def forward(sequences, h0, circuit, rule, width, work, kept, results, first, last, worker):
+def forward(sequences, h0, circuit, rule, tiles, work, kept, results, first, last, worker):
     """Tiles first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
     x, dt, steps = Sequences(*sequences)
     circuit, rule, kept, results = _named(circuit), Rule(*rule), Kept(*kept), Results(*results)
     out, h_last = results.out, results.h_last
     (B, T, I), N, O, K = x.shape, h0.shape[1], out.shape[2], rule.unfolds * rule.stages
-    W = vector_size(x)
+    width, begin, end, pairs = tiles
+    W, unit = vector_size(x), unit_size(x, pairs)
     full = kept.totals.size > 0
     low = kept.states.size > 0 and not full
     kept_rows = T * K + 1 if full else T if low else 0
-    for tile in range(first, last):
+    zero = np.int64(0)  # as in `ltc_lanes`
+    for tile in range(max(first, begin), min(last, end)):
         b0 = tile * width
-        count, L = tile_lanes(B, width, W, tile)
+        count = min(width, B - b0)
+        L = tile_lanes(count, unit)
         NL = N * L
-        lanes = kept_lanes(count, W)
+        lanes = kept_lanes(count, W, L)
         NC, whole = N * lanes, lanes == L
         sizes = forward_sizes(N, I, L, rule.stages, K if full and not whole else 0)
         h, rest = cut(work[worker], sizes.h)
@@ -341,7 +336,7 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
                 history[i * L + lane] = h0[b0 + lane, i] if lane < count else 0
         if full and not whole:
             narrow(history, L, states[:NC], lanes)
-        now = 0
+        now = zero
         longest = longest_of(steps, b0, count)
         out[b0 : b0 + count, longest:] = 0
         for t in range(longest):
@@ -351,12 +346,12 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
             at = (b0 * N * T + t * NC) * K * KEPT
             if full and whole:
                 totals = kept.totals[at : at + K * KEPT * NC]
-            now = _step(circuit, rule, L, step, history, now, rows, totals)
+            now = _step(circuit, rule, L, step, history, now, rows, totals, pairs)
             if full and not whole:
                 narrow(history[NL:], L, states[(t * K + 1) * NC : ((t + 1) * K + 1) * NC], lanes)
                 narrow(totals, L, kept.totals[at : at + K * KEPT * NC], lanes)
                 widen(history[K * NL : (K + 1) * NL], L, history, L)
-                now = 0
+                now = zero
             for lane in range(count):
                 for o in range(O):
                     out[b0 + lane, t, o] = history[(now * N + o) * L + lane]
@@ -366,7 +361,7 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
 
 
 @kernel
-def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, first, last, worker):
+def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, first, last, worker):
     """Adjoint of `forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
     rows (R, -): the sums of `_d_drive` of recurrent and of sensory synapses, `synapse_sums` of them, then per neuron
@@ -378,10 +373,12 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
     rows, d_x, d_h0, d_dt = Gradients(*gradients)
     recurrent, sensory = circuit.recurrent, circuit.sensory
     (B, T, I), N, O, K = x.shape, d_h.shape[1], d_out.shape[2], rule.unfolds * rule.stages
-    W = vector_size(x)
+    width, begin, end, pairs = tiles
+    W, unit = vector_size(x), unit_size(x, pairs)
     S, S_sensory = recurrent.pre.size, sensory.pre.size
     want_dt = d_dt.size > 0
     full = kept.totals.size > 0
+    zero = np.int64(0)  # as in `ltc_lanes`
     sizes = backward_sizes(N, I, width, S, S_sensory, W, K)
     sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
@@ -389,10 +386,13 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
     sums[:] = 0
     for r in range(first, last):
         row = rows[r]
-        for tile in range(r, (B + width - 1) // width, rows.shape[0]):
+        for tile in range(r, end, rows.shape[0]):
+            if tile < begin:
+                continue
             b0 = tile * width
-            count, L = tile_lanes(B, width, W, tile)
-            lanes = kept_lanes(count, W)
+            count = min(width, B - b0)
+            L = tile_lanes(count, unit)
+            lanes = kept_lanes(count, W, L)
             NL, NC, whole = N * L, N * lanes, lanes == L
             sizes = backward_sizes(N, I, L, S, S_sensory, W, 0 if full and whole else K)
             h, rest = cut(tile_work, sizes.h)
@@ -446,7 +446,7 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
                 else:
                     at = b0 * N * T + t * NC
                     widen(kept.states[at : at + NC], lanes, history, L)
-                    _step(circuit, rule, L, step, history, 0, K + 1, totals)
+                    _step(circuit, rule, L, step, history, zero, K + 1, totals, pairs)
                 for lane in range(count):
                     for o in range(O):
                         d_v[o * L + lane] += d_out[b0 + lane, t, o]
@@ -464,23 +464,18 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
                         totals[u * KEPT * NL : (u + 1) * KEPT * NL],
                     )
                     for i in range(N):
-                        for lane in range(0, L - W, 2 * W):
+                        for lane in range(0, L, unit):
                             _d_stage(
-                                circuit, rule.solver, i, lane, L, load_pair(h, lane), stage, d_v, d_base, d_end,
-                                d, step_d, d_step, neuron_sums,
-                            )  # fmt: skip
-                        if L & W:
-                            _d_stage(
-                                circuit, rule.solver, i, L - W, L, load(h, L - W), stage, d_v, d_base, d_end,
+                                circuit, rule.solver, i, lane, L, load_unit(h, lane, pairs), stage, d_v, d_base, d_end,
                                 d, step_d, d_step, neuron_sums,
                             )  # fmt: skip
                     d_source[:] = 0
-                    _d_synapses(recurrent, N, L, stage.v, d, d_source, recurrent_sums)
+                    _d_synapses(recurrent, N, L, stage.v, d, d_source, recurrent_sums, pairs)
                     for k in range(0, NL, W):
                         store(d_v, k, load(d_v, k) + load(d_source, k))
                 d_inputs[:] = 0
-                _d_synapses(sensory, N, L, inputs, step_d, d_inputs, sensory_sums)
-                terms += K * (L // W)
+                _d_synapses(sensory, N, L, inputs, step_d, d_inputs, sensory_sums, pairs)
+                terms += K * (tile_lanes(count, W) // W)
                 if terms >= FLUSH_TERMS or t == 0:
                     flush(sums, row, 0)
                     terms = 0

@@ -198,7 +198,7 @@ def _step(circuit, rule, M, inputs, h, step, states, first, rows, totals):
 
 
 @kernel
-def forward(sequences, h0, circuit, rule, width, work, kept, results, first, last, worker):
+def forward(sequences, h0, circuit, rule, tiles, work, kept, results, first, last, worker):
     """Sequences first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
     x, dt, steps = Sequences(*sequences)
     circuit, rule, kept, results = _named(circuit), Rule(*rule), Kept(*kept), Results(*results)
@@ -249,7 +249,7 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
 
 
 @kernel
-def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, first, last, worker):
+def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, first, last, worker):
     """Adjoint of `forward`: sequences r, r + R, ... into gradient row r, for r = first..last-1.
 
     rows (R, 5*M*(N + I + 1)): the recurrent sums of `_d_drives` as (5, N, M), the sensory ones (5, I, M), then (5, M)

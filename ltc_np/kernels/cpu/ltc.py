@@ -48,9 +48,9 @@ def _pack(neuron_values, synapses, sensory_synapses, epsilon, neuron, constants,
 
 
 @helper
-def _unpack_synapses(total, at, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev):
+def _unpack_synapses(total, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev):
     for s in range(sigma.size):
-        k = at + 4 * s
+        k = 4 * s
         r, y_p, z, z_v = total[k], total[k + 1], total[k + 2], total[k + 3]
         m = gain[s] if gain.size else sigma.dtype.type(1)
         strength = w[s] * m
@@ -69,11 +69,11 @@ def _unpack(rows, neuron_values, synapses, sensory_synapses, d_neuron, d_synapse
             total[k] += rows[r, k]
     w, mu, sigma, erev, gain = synapses
     d_w, d_mu, d_sigma, d_erev = d_synapses
-    _unpack_synapses(total, 0, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
+    _unpack_synapses(total[:], w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
     at = 4 * sigma.size
     w, mu, sigma, erev, gain = sensory_synapses
     d_w, d_mu, d_sigma, d_erev = d_sensory
-    _unpack_synapses(total, at, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
+    _unpack_synapses(total[at:], w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
     at += 4 * sigma.size
     _, gleak, vleak = neuron_values
     d_cm, d_gleak, d_vleak = d_neuron

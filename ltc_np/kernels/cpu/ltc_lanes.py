@@ -2,11 +2,12 @@
 
 Arrays of a tile are (feature, lane), lanes innermost, flat.  A synapse's constants are scalars, every lane of the
 vector unit is busy whatever the wiring, and a sparse wiring is nothing but a shorter list.  Lanes are worked on by
-pairs of vectors: two chains of dependent instructions side by side keep the processor busier than one.
+pairs of vectors, since two chains of dependent instructions side by side keep the processor busier than one; a tile of
+one vector by single ones.  That is another kernel, so that a call compiles no more than it needs.
 
 Arguments beside those of `arguments`, everywhere:
     h0 (B, N);  circuit: `Packed`, flat;  rule: `ltc_np.kernels.codes.Rule`, K = U*stages
-    width: sequences in a tile
+    tiles: ``(width, begin, end, pairs)``: sequences in a tile, the tiles to work on, and None for those of one vector
     work (workers, -): in row ``worker`` the numbers of `forward_sizes` or `backward_sizes`, to work in
     kept: `Kept`
 """
@@ -28,10 +29,11 @@ from .simd import (
     fnma,
     load,
     load_like,
-    load_pair,
+    load_unit,
     sigmoid2,
     splat_like,
     store,
+    unit_size,
     vector_size,
 )
 
@@ -164,21 +166,20 @@ def _named(circuit):
     return Packed(neuron, Synapses(start, pre, constants), Synapses(sensory_start, sensory_pre, sensory_constants))
 
 
-@helper
-def tile_lanes(B, width, W, tile):
-    """Sequences in this tile, and its lanes: that many rounded up to whole vectors (padding lanes have dt = 0)."""
-    count = min(width, B - tile * width)
-    return count, (count + W - 1) // W * W
+@table
+def tile_lanes(count, unit):
+    """Lanes of a tile of so many sequences: whole units (padding lanes have dt = 0)."""
+    return (count + unit - 1) // unit * unit
 
 
 @table
-def kept_lanes(count, W):
+def kept_lanes(count, W, L):
     """Lanes of a tile of so many sequences that are kept for the backward pass: all, or without padding if one vector.
 
     A lone sequence would be kept 16 times; several vectors hold less than twice what is in them, and copying them would
     take up to 6 % of a training step.
     """
-    return count if count < W else (count + W - 1) // W * W
+    return count if count <= W else L
 
 
 @helper
@@ -239,17 +240,10 @@ def _d_current(synapses, s, lane, L, source, y, dp, dq, d_source, sums, first):
 
 @helper
 def _d_currents(synapses, i, lane, L, source, dp, dq, d_source, sums, first):
-    """Adjoint of `_currents` in the lanes of dp and dq."""
-    for s in range(synapses.start[i], synapses.start[i + 1]):
-        y = _sigmoid(synapses, s, lane, L, source, dp)
-        _d_current(synapses, s, lane, L, source, y, dp, dq, d_source, sums, first)
+    """Adjoint of `_currents` in the lanes of dp and dq.
 
-
-@helper
-def _d_currents_ahead(synapses, i, lane, L, source, dp, dq, d_source, sums, first):
-    """`_d_currents` with every sigmoid computed before what its predecessor's is needed for.
-
-    Two vectors fill the processor's window; it does not look ahead to the next synapse by itself.  One vector does not.
+    Every sigmoid is computed before what its predecessor's is needed for: a pair of vectors fills the processor's
+    window, so that it does not look ahead to the next synapse by itself.
     """
     begin, end = synapses.start[i], synapses.start[i + 1]
     if begin == end:
@@ -262,17 +256,11 @@ def _d_currents_ahead(synapses, i, lane, L, source, dp, dq, d_source, sums, firs
 
 
 @helper
-def _d_synapses(synapses, posts, L, source, d_p, d_q, d_source, sums, first):
+def _d_synapses(synapses, posts, L, source, d_p, d_q, d_source, sums, first, pairs):
     """`_d_currents` of the posts (from, to), in all lanes."""
-    W = vector_size(source)
     for i in range(posts[0], posts[1]):
-        lane = 0
-        while lane + W < L:
-            dp, dq = load_pair(d_p, i * L + lane), load_pair(d_q, i * L + lane)
-            _d_currents_ahead(synapses, i, lane, L, source, dp, dq, d_source, sums, first)
-            lane += 2 * W
-        if lane < L:
-            dp, dq = load(d_p, i * L + lane), load(d_q, i * L + lane)
+        for lane in range(0, L, unit_size(source, pairs)):
+            dp, dq = load_unit(d_p, i * L + lane, pairs), load_unit(d_q, i * L + lane, pairs)
             _d_currents(synapses, i, lane, L, source, dp, dq, d_source, sums, first)
 
 
@@ -330,17 +318,15 @@ def _add_d_elapsed(circuit, solver, i, lane, L, hl, inputs, stage, d_v, d_end, d
 
 
 @helper
-def _step(circuit, rule, L, step, states, first, rows, totals):
+def _step(circuit, rule, L, step, states, first, rows, totals, pairs):
     """All unfolds of one time step, from row ``first`` of states on, (rows, N, L) taken round; the last row's number.
 
     ``totals`` is (K, N, L) or empty.
     """
-    N, W, h = circuit.neuron.shape[0], vector_size(step.h), step.h
+    N, unit = circuit.neuron.shape[0], unit_size(step.h, pairs)
     for i in range(N):
-        for lane in range(0, L - W, 2 * W):
-            _sensory_currents(circuit, i, lane, L, load_pair(h, lane), step)
-        if L & W:
-            _sensory_currents(circuit, i, L - W, L, load(h, L - W), step)
+        for lane in range(0, L, unit):
+            _sensory_currents(circuit, i, lane, L, load_unit(step.h, lane, pairs), step)
     now = first
     base = states[now * N * L : (now + 1) * N * L]
     for u in range(rule.unfolds * rule.stages):
@@ -352,10 +338,8 @@ def _step(circuit, rule, L, step, states, first, rows, totals):
             base = v
         stage = Stage(number, base, v, new, totals[u * N * L : (u + 1) * N * L])
         for i in range(N):
-            for lane in range(0, L - W, 2 * W):
-                _stage(circuit, rule.solver, i, lane, L, load_pair(h, lane), step, stage)
-            if L & W:
-                _stage(circuit, rule.solver, i, L - W, L, load(h, L - W), step, stage)
+            for lane in range(0, L, unit):
+                _stage(circuit, rule.solver, i, lane, L, load_unit(step.h, lane, pairs), step, stage)
         now = after
     return now
 
@@ -371,21 +355,24 @@ def flush(sums, row, at):
 
 
 @kernel
-def forward(sequences, h0, circuit, rule, width, work, kept, results, first, last, worker):
+def forward(sequences, h0, circuit, rule, tiles, work, kept, results, first, last, worker):
     """Tiles first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
     x, dt, steps = Sequences(*sequences)
     circuit, rule, kept, results = _named(circuit), Rule(*rule), Kept(*kept), Results(*results)
     out, h_last = results.out, results.h_last
     (B, T, I), N, O, K = x.shape, h0.shape[1], out.shape[2], rule.unfolds * rule.stages
-    W = vector_size(x)
+    width, begin, end, pairs = tiles
+    W, unit = vector_size(x), unit_size(x, pairs)
     full = kept.totals.size > 0
     low = kept.states.size > 0 and not full
     kept_rows = T * K + 1 if full else T if low else 0
-    for tile in range(first, last):
+    zero = np.int64(0)  # a literal 0 would be a type of its own, for which the helpers would be compiled once more
+    for tile in range(max(first, begin), min(last, end)):
         b0 = tile * width
-        count, L = tile_lanes(B, width, W, tile)
+        count = min(width, B - b0)
+        L = tile_lanes(count, unit)
         NL = N * L
-        lanes = kept_lanes(count, W)
+        lanes = kept_lanes(count, W, L)
         NC, whole = N * lanes, lanes == L
         sizes = forward_sizes(N, I, L, rule.stages, K if full and not whole else 0)
         h, rest = cut(work[worker], sizes.h)
@@ -407,7 +394,7 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
                 history[i * L + lane] = h0[b0 + lane, i] if lane < count else 0
         if full and not whole:
             narrow(history, L, states[:NC], lanes)
-        now = 0
+        now = zero
         longest = longest_of(steps, b0, count)
         out[b0 : b0 + count, longest:] = 0
         for t in range(longest):
@@ -417,12 +404,12 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
             at = (b0 * N * T + t * NC) * K
             if full and whole:
                 totals = kept.totals[at : at + K * NC]
-            now = _step(circuit, rule, L, step, history, now, rows, totals)
+            now = _step(circuit, rule, L, step, history, now, rows, totals, pairs)
             if full and not whole:
                 narrow(history[NL:], L, states[(t * K + 1) * NC : ((t + 1) * K + 1) * NC], lanes)
                 narrow(totals, L, kept.totals[at : at + K * NC], lanes)
                 widen(history[K * NL : (K + 1) * NL], L, history, L)
-                now = 0
+                now = zero
             for lane in range(count):
                 for o in range(O):
                     out[b0 + lane, t, o] = history[(now * N + o) * L + lane]
@@ -432,7 +419,7 @@ def forward(sequences, h0, circuit, rule, width, work, kept, results, first, las
 
 
 @kernel
-def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, first, last, worker):
+def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, first, last, worker):
     """Adjoint of `forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
     rows (R, 4*(S + S_sensory + N)): the sums of `_d_current`, then per neuron d_p, d_q, d_cm, 0.
@@ -443,10 +430,12 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
     rows, d_x, d_h0, d_dt = Gradients(*gradients)
     neuron, recurrent, sensory = circuit
     (B, T, I), N, O, K = x.shape, d_h.shape[1], d_out.shape[2], rule.unfolds * rule.stages
-    W = vector_size(x)
+    width, begin, end, pairs = tiles
+    W, unit = vector_size(x), unit_size(x, pairs)
     S, S_sensory = recurrent.pre.size, sensory.pre.size
     want_dt = d_dt.size > 0
     full, few = kept.totals.size > 0, S <= FEW_SYNAPSES
+    zero = np.int64(0)  # as in `forward`
     sizes = backward_sizes(N, I, width, S, S_sensory, W, K)
     sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
@@ -456,10 +445,13 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
     post_sums[:] = 0
     for r in range(first, last):
         row = rows[r]
-        for tile in range(r, (B + width - 1) // width, rows.shape[0]):
+        for tile in range(r, end, rows.shape[0]):
+            if tile < begin:
+                continue
             b0 = tile * width
-            count, L = tile_lanes(B, width, W, tile)
-            lanes = kept_lanes(count, W)
+            count = min(width, B - b0)
+            L = tile_lanes(count, unit)
+            lanes = kept_lanes(count, W, L)
             NL, NC, whole = N * L, N * lanes, lanes == L
             sizes = backward_sizes(N, I, L, S, S_sensory, W, 0 if full and whole else K)
             h, rest = cut(tile_work, sizes.h)
@@ -508,7 +500,7 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
                 else:
                     at = b0 * N * T + t * NC
                     widen(kept.states[at : at + NC], lanes, history, L)
-                    _step(circuit, rule, L, step, history, 0, K + 1, totals)
+                    _step(circuit, rule, L, step, history, zero, K + 1, totals, pairs)
                 for lane in range(count):
                     for o in range(O):
                         d_v[o * L + lane] += d_out[b0 + lane, t, o]
@@ -526,34 +518,29 @@ def backward(sequences, adjoints, circuit, rule, width, work, kept, gradients, f
                     )
                     if want_dt:
                         for i in range(N):
-                            for lane in range(0, L, W):
-                                _add_d_elapsed(
-                                    circuit, rule.solver, i, lane, L, load(h, lane), inputs, stage, d_v, d_end, d_step
-                                )
+                            for lane in range(0, L, unit):
+                                hl = load_unit(h, lane, pairs)
+                                _add_d_elapsed(circuit, rule.solver, i, lane, L, hl, inputs, stage, d_v, d_end, d_step)
                     for i in range(N):
-                        for lane in range(0, L - W, 2 * W):
+                        for lane in range(0, L, unit):
+                            hl = load_unit(h, lane, pairs)
                             _d_stage(
-                                neuron[i, 0], rule.solver, i * L + lane, load_pair(h, lane), stage, d_v, d_base, d_end,
-                                d_p, d_q, step_d_p, step_d_q, neuron_sums, 4 * W * i,
-                            )  # fmt: skip
-                        if L & W:
-                            _d_stage(
-                                neuron[i, 0], rule.solver, (i + 1) * L - W, load(h, L - W), stage, d_v, d_base, d_end,
+                                neuron[i, 0], rule.solver, i * L + lane, hl, stage, d_v, d_base, d_end,
                                 d_p, d_q, step_d_p, step_d_q, neuron_sums, 4 * W * i,
                             )  # fmt: skip
                     d_source[:] = 0
                     if few:
-                        _d_synapses(recurrent, (0, N), L, stage.v, d_p, d_q, d_source, recurrent_sums, 0)
+                        _d_synapses(recurrent, (zero, N), L, stage.v, d_p, d_q, d_source, recurrent_sums, zero, pairs)
                     else:
                         for i in range(N):
-                            begin, end = recurrent.start[i], recurrent.start[i + 1]
-                            _d_synapses(recurrent, (i, i + 1), L, stage.v, d_p, d_q, d_source, post_sums, begin)
-                            flush(post_sums[: 4 * W * (end - begin)], row, 4 * begin)
+                            s, behind = recurrent.start[i], recurrent.start[i + 1]
+                            _d_synapses(recurrent, (i, i + 1), L, stage.v, d_p, d_q, d_source, post_sums, s, pairs)
+                            flush(post_sums[: 4 * W * (behind - s)], row, 4 * s)
                     for k in range(0, NL, W):
                         store(d_v, k, load(d_v, k) + load(d_source, k))
                 d_inputs[:] = 0
-                _d_synapses(sensory, (0, N), L, inputs, step_d_p, step_d_q, d_inputs, sensory_sums, 0)
-                terms += K * (L // W)
+                _d_synapses(sensory, (zero, N), L, inputs, step_d_p, step_d_q, d_inputs, sensory_sums, zero, pairs)
+                terms += K * (tile_lanes(count, W) // W)
                 if terms >= FLUSH_TERMS or t == 0:
                     flush(sums, row, 0 if few else 4 * S)
                     terms = 0

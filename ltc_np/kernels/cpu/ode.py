@@ -276,7 +276,7 @@ def _forward(sequences, h0, field, rule, work, kept, results, first, last, worke
     for tile in range(first, last):
         b0 = tile * L
         count = min(L, B - b0)
-        lanes = kept_lanes(count, W)
+        lanes = kept_lanes(count, W, L)
         narrowed = full and lanes < L
         z = rest[: forward_sizes(I, M, L, rule.stages, K if narrowed else 0).z]
         h[:] = 0
@@ -346,7 +346,7 @@ def _backward(sequences, adjoints, field, rule, slots, work, kept, gradients, fi
         for tile in range(r, (B + L - 1) // L, rows.shape[0]):
             b0 = tile * L
             count = min(L, B - b0)
-            lanes = kept_lanes(count, W)
+            lanes = kept_lanes(count, W, L)
             longest = longest_of(steps, b0, count)
             if lanes < L:  # what is made wide again begins with 0 as padding
                 unused = max(0, slots - longest) * K * size
@@ -458,7 +458,7 @@ class _Forward(NamedTuple):
         M, L = padded(N), 128 // dtype.itemsize
         tiles = -(-B // L)
         workers = min(tiles, n_threads)
-        lanes = kept_lanes(B - (tiles - 1) * L, L // 2)
+        lanes = kept_lanes(B - (tiles - 1) * L, L // 2, L)
         slot = ((tiles - 1) * L + lanes) * T * M
         narrowed = K if keep == "full" and lanes < L else 0
         kept = Kept(

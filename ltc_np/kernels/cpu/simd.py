@@ -159,6 +159,28 @@ def load_pair(typingctx, array, index):
     return _load(Vector(array.dtype, 2), array)
 
 
+def _parts_of(pairs):
+    return 1 if isinstance(pairs, types.NoneType) else 2
+
+
+@intrinsic
+def unit_size(typingctx, array, pairs):
+    """Elements of what `load_unit` loads, a constant to the compiler."""
+    lanes = Vector(array.dtype, _parts_of(pairs)).width
+
+    def codegen(context, builder, sig, args):
+        return context.get_constant(types.intp, lanes)
+
+    return types.intp(array, pairs), codegen
+
+
+@intrinsic
+def load_unit(typingctx, array, index, pairs):
+    """`load_pair`, or `load` where ``pairs`` is None: a kernel is compiled for one of them."""
+    vector, codegen = _load(Vector(array.dtype, _parts_of(pairs)), array)
+    return vector.return_type(*vector.args, pairs), codegen
+
+
 @intrinsic
 def load_like(typingctx, array, index, like):
     """`load` or `load_pair`, as ``like`` is one vector or a pair."""

@@ -23,7 +23,7 @@ import numpy as np
 from ...base import threads
 from ..codes import GRADIENT_ROWS
 from .arguments import Gradients, Results, scratch
-from .ltc_lanes import Kept, kept_lanes
+from .ltc_lanes import Kept, kept_lanes, tile_lanes
 
 # Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
 PARALLEL_EVALUATIONS = 2_000_000
@@ -52,13 +52,15 @@ def padded_units(N, dtype):
 class _Cut(NamedTuple):
     """How calls of one shape are cut: loop order, kernels, sequences in a tile, tiles, threads; what is kept.
 
-    That is ``slot`` values of all states; narrowed: whether padding of what is worked on is left out.
+    ``groups``: the kernels' argument ``tiles``, one for tiles of several vectors and one for a last tile of one vector.
+    ``slot``: how many values are kept of all states; narrowed: whether padding of what is worked on is left out.
     """
 
     posts: bool
     kernels: Any
     width: int
     tiles: int
+    groups: tuple
     slot: int
     narrowed: bool
     threads: int
@@ -68,12 +70,31 @@ class _Cut(NamedTuple):
         recurrent, sensory, (lanes, posts) = circuit.recurrent, circuit.sensory, circuit.orders
         N, W = recurrent.n_post, 64 // circuit.dtype.itemsize
         if uses_posts(N, recurrent.dense and sensory.dense, B):
-            return cls(True, posts, 1, B, B * N, N % W > 0, min(B, n_threads))
+            return cls(True, posts, 1, B, ((1, 0, B, None),), B * N, N % W > 0, min(B, n_threads))
         width = tile_width(N, B)
         tiles = -(-B // width)
         last = B - (tiles - 1) * width
-        kept = (tiles - 1) * width + kept_lanes(last, W)
-        return cls(False, lanes, width, tiles, kept * N, last < W, min(tiles, n_threads))
+        kept = (tiles - 1) * width + kept_lanes(last, W, tile_lanes(last, 2 * W))
+        groups = cls.alike(width, tiles, (width > W, last > W))
+        return cls(False, lanes, width, tiles, groups, kept * N, last < W, min(tiles, n_threads))
+
+    @staticmethod
+    def alike(width, tiles, several):
+        """``groups`` where the tiles and the last one have several vectors each, or not."""
+        by_pairs, last_by_pairs = (1 if more else None for more in several)
+        if tiles == 1 or by_pairs == last_by_pairs:
+            return ((width, 0, tiles, last_by_pairs),)
+        return (width, 0, tiles - 1, by_pairs), (width, tiles - 1, tiles, last_by_pairs)
+
+    def run(self, kernel, parts, threads_used, before, after):
+        """``kernel(*before, group, *after, first, last, worker)`` of each group, for so many parts."""
+        calls = [partial(kernel, *before, group, *after) for group in self.groups]
+
+        def each(first, last, worker):
+            for call in calls:
+                call(first, last, worker)
+
+        threads.run(calls[0] if len(calls) == 1 else each, parts, threads_used)
 
 
 class _Forward(NamedTuple):
@@ -171,8 +192,7 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
         lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, n_threads, workspace),
     )
     sequences, packed = (x, dt, lengths), circuit.packed(cut.posts)
-    tiles = partial(cut.kernels.forward, sequences, h0, packed, numbers, cut.width, work, kept, results)
-    threads.run(tiles, cut.tiles, cut.threads)
+    cut.run(cut.kernels.forward, cut.tiles, cut.threads, (sequences, h0, packed, numbers), (work, kept, results))
     return *results, _Saved(sequences, kept, keep, cut) if keep else None
 
 
@@ -188,7 +208,6 @@ def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
     rows, d_x, d_h0, d_dt = gradients
     adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.posts), tuple(rule)
     rows.fill(0)
-    parts = partial(cut.kernels.backward, sequences, adjoints, packed, numbers, cut.width, work, kept, gradients)
-    threads.run(parts, len(rows), workers)
+    cut.run(cut.kernels.backward, len(rows), workers, (sequences, adjoints, packed, numbers), (work, kept, gradients))
     circuit.unpack(rows, cut.posts, g)
     return d_x, d_h0, d_dt if want_dt else None

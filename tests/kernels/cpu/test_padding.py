@@ -1,5 +1,6 @@
 """Padding is left out and put back: the numbers of every row, and nothing beside them."""
 
+import re
 import sys
 
 import numpy as np
@@ -8,7 +9,12 @@ from support.processes import python
 
 pytest.importorskip("numba")
 
-from ltc_np.kernels.cpu.padding import narrow, widen
+import numba
+
+from ltc_np.kernels.cpu import padding
+
+narrow = numba.njit(lambda wide, L, kept, lanes: padding.narrow(wide, L, kept, lanes))
+widen = numba.njit(lambda kept, lanes, wide, L: padding.widen(kept, lanes, wide, L))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -40,8 +46,11 @@ def test_the_kernels_may_hand_over_more_than_is_kept():
 
 GUARDED = """
     import ctypes, mmap
+    import numba
     import numpy as np
-    from ltc_np.kernels.cpu.padding import narrow, widen
+    from ltc_np.kernels.cpu import padding
+    narrow = numba.njit(lambda wide, L, kept, lanes: padding.narrow(wide, L, kept, lanes))
+    widen = numba.njit(lambda kept, lanes, wide, L: padding.widen(kept, lanes, wide, L))
     pages = np.frombuffer(mmap.mmap(-1, 2 * mmap.PAGESIZE), np.float32)
     end = pages.size // 2
     assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(pages[end:].ctypes.data), mmap.PAGESIZE, 0) == 0
@@ -57,3 +66,9 @@ GUARDED = """
 def test_nothing_behind_the_last_row_is_read():
     """What is kept may end where the process's memory ends."""
     assert "alive" in python(GUARDED).stdout
+
+
+def test_helpers_say_that_only_kernels_can_call_them():
+    """They have no machine code for it: without the message the process would end."""
+    with pytest.raises(TypeError, match=re.escape("`narrow` is a helper: only kernels can call it")):
+        padding.narrow(np.ones(16), 16, np.ones(2), 2)

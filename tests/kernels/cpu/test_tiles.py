@@ -1,0 +1,51 @@
+"""How a call is cut into tiles: each sequence once, by the kernel for its tile, and room for what is kept of it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from ltc_np import LRC, LTC, AutoNCP, Model
+from ltc_np.kernels.cpu import tiles
+
+
+def sparse(N, dtype):
+    recurrent = SimpleNamespace(n_post=N, dense=False)
+    return SimpleNamespace(recurrent=recurrent, sensory=recurrent, orders=("lanes", "posts"), dtype=np.dtype(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("N", [3, 40])
+def test_every_tile_belongs_to_the_kernel_for_its_size(N, dtype):
+    W = 64 // np.dtype(dtype).itemsize
+    for B in range(1, 400):
+        cut, found = tiles._Cut.make(sparse(N, dtype), B, 2), []
+        for width, begin, end, pairs in cut.groups:
+            assert width == cut.width
+            for tile in range(begin, end):
+                count = min(width, B - tile * width)
+                found.append(count)
+                assert (pairs is None) == (count <= W), (B, tile)
+        assert len(found) == cut.tiles
+        assert sum(found) == B
+        # All lanes of what is worked on by pairs; of a single vector those that sequences are in.
+        kept = [count if count <= W else -(-count // (2 * W)) * 2 * W for count in found]
+        assert cut.slot == N * sum(kept)
+
+
+@pytest.mark.parametrize("cell", [LTC, LRC])
+@pytest.mark.parametrize(("dtype", "B"), [("float32", 33), ("float32", 300), ("float64", 25), ("float64", 290)])
+def test_a_sequence_has_the_same_bits_in_every_tile(cell, dtype, B):
+    """33 and 25 sequences end with one vector behind tiles of pairs, 300 and 290 with a pair that is half full."""
+    rng = np.random.default_rng(0)
+    model = Model(cell(AutoNCP(12, 3), input_dim=2), seed=0, dtype=dtype, backend="cpu")
+    x, d_y = rng.normal(size=(B, 4, 2)).astype(dtype), rng.normal(size=(B, 4, 3)).astype(dtype)
+    y, tape = model.forward(x)
+    d_x = model.backward(tape, d_y).x
+    alone = np.concatenate([model(x[k : k + 1]) for k in range(B)])
+    assert np.array_equal(y, alone)
+    for k in (0, B - 1):
+        _, tape = model.forward(x[k : k + 1])
+        assert np.array_equal(model.backward(tape, d_y[k : k + 1]).x[0], d_x[k])
