@@ -81,7 +81,7 @@ class Model(Network):
         What `from_config` made the model from.
     parallel_time : ParallelTime
         How long sequences are cut into chunks that run side by side, in calls that do not say it themselves; it may be
-        set to what calls take: ``"auto"``, False (so it begins), a number of chunks, or a `ParallelTime`.
+        set to what calls take: ``"auto"`` (so it begins), False, a number of chunks, or a `ParallelTime`.
     last_parallel : tuple of Report
         What the last call made of that, for each layer whose sequences were cut: ``layer``, ``chunks``, ``steps`` of a
         chunk, ``early``, ``repeated`` and ``repeated_backward``.

@@ -71,7 +71,7 @@ class Network(Attributes, Parameters):
     output_size: int
     state_size: int
     engine: Engine
-    parallel_time: ParallelTime = parallel.read(False)
+    parallel_time: ParallelTime = parallel.read("auto")
     last_parallel: tuple[Report, ...] = ()
 
     @explained

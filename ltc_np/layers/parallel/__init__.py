@@ -10,7 +10,8 @@ The adjoint is linear, and forgets at the same rate.  Backwards each chunk gets 
 just behind it, and the borders are verified again.
 
 * `settings`: the argument ``parallel_time``, and what a model says of its last call;
-* `probe`: after how many steps two runs from different states agree, measured at some places of the data;
+* `task`: a layer and what it is to run;
+* `probe`: after how many steps two runs from different states agree, and an adjoint has faded, at some places;
 * `cut`: which steps belong to which chunk;
 * `chunks`: forward, and the adjoint.
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 class Cut(NamedTuple):
     """B sequences of T steps in chunks of equal length, of which all but the first are run from some steps earlier.
 
-    Arrays of chunks have the axes (B, chunks, steps, ...); `flat` makes of them those of a batch.
+    Arrays of chunks have the axes (B, chunks, steps, ...); `flat` makes of them those of a batch.  A *window* is the
+    ``early`` steps before a border, in which a state is found, or behind it, in which an adjoint is: as many as there
+    are, if that is fewer.
     """
 
     B: int
@@ -26,7 +28,7 @@ class Cut(NamedTuple):
     def of(cls, B: int, T: int, chunks: int, early: int) -> Cut:
         """Into at most so many chunks, none of which is empty."""
         steps = -(-T // chunks)
-        return cls(B, T, -(-T // steps), steps, min(early, steps))
+        return cls(B, T, -(-T // steps), steps, early)
 
     def split(self, array: Array) -> Array:
         """(B, T, ...) as (B, chunks, steps, ...), 0 behind the end."""
@@ -43,12 +45,29 @@ class Cut(NamedTuple):
         return np.ascontiguousarray(array[:, : self.T])
 
     def by_chunk(self, array: Array) -> Array:
-        """(B * chunks, K) as (B, chunks, K)."""
-        return array.reshape(self.B, -1, array.shape[-1])
+        """(B * chunks, ...) as (B, chunks, ...): the inverse of `flat`."""
+        return array.reshape(self.B, -1, *array.shape[1:])
 
-    def lengths(self, lengths: Ints, first: int, steps: int) -> Ints:
-        """(B, chunks) valid steps of the windows of so many steps that begin ``first`` steps after each chunk does."""
-        return np.clip(lengths[:, None] - np.arange(self.chunks) * self.steps - first, 0, steps)
+    def lengths(self, lengths: Ints) -> Ints:
+        """(B, chunks) valid steps of the chunks."""
+        return np.clip(lengths[:, None] - np.arange(self.chunks) * self.steps, 0, self.steps)
+
+    def before(self, lengths: Ints) -> tuple[Ints, Ints]:
+        """Of the windows before the borders: first steps (chunks - 1,), and valid steps (B, chunks - 1)."""
+        border = np.arange(1, self.chunks) * self.steps
+        first = np.maximum(border - self.early, 0)
+        return first, np.clip(lengths[:, None] - first, 0, border - first)
+
+    def behind(self, lengths: Ints) -> tuple[Ints, Ints]:
+        """The same of the windows behind the borders."""
+        first = np.arange(1, self.chunks) * self.steps
+        return first, np.clip(lengths[:, None] - first, 0, self.early)
+
+    def windows(self, array: Array, first: Ints) -> Array:
+        """(B * (chunks - 1), early, ...): windows of an array of chunks that have these first steps."""
+        whole = array.reshape(self.B, -1, *array.shape[3:])
+        steps = np.minimum(first[:, None] + np.arange(self.early), whole.shape[1] - 1)
+        return flat(whole[:, steps])
 
     def last(self, lengths: Ints) -> Ints:
         """(B,) the chunk in which each sequence ends."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from ...base.types import Array, Bools, Ints
+    from ...base.types import Array, Bools, Ints, Keep
     from ...base.workspace import Workspace
-    from ...cells.base import Layer
+    from .task import Task
 
 FIRST = 32  # steps that bring the states apart, and before the first look
-PLACES = 4  # in the data, at most
-STEPS_OF_A_PLACE = 4096  # of all sequences: where there are fewer, the probe would cost too much
+PLACES = 8  # in the data: two runs of each fill a vector, and a step takes hardly longer than with one
 
 
 def agree(a: Array, b: Array, tolerance: float) -> Bools:
@@ -28,52 +27,86 @@ def agree(a: Array, b: Array, tolerance: float) -> Bools:
     return np.abs(a - b).max(-1) <= tolerance * size
 
 
-def memory(
-    layer: Layer,
-    prepared: Any,
-    x: Array,
-    dt: Array,
-    lengths: Ints,
-    h0: Array,
-    tolerance: float,
-    most: int,
-    workspace: Workspace,
-) -> int | None:
+def memory(task: Task, tolerance: float, most: int, workspace: Workspace) -> int | None:
     """Steps, at most ``most``, after which two runs agree at every place; None if they do not, or surely will not.
 
     One run begins at the place and from the initial state, the other `FIRST` steps before it: they meet the same inputs
     in states as different as those of the data are.
     """
-    rows = np.flatnonzero(lengths >= FIRST + most)
-    if rows.size == 0:
+    places = Places.of(task, FIRST + most)
+    if places is None:
         return None
-    count = min(PLACES, max(1, int(lengths[rows].sum()) // STEPS_OF_A_PLACE))
-    rows = rows[np.linspace(0, rows.size - 1, count).astype(int)]
-    places = ((lengths[rows] - FIRST - most) * np.linspace(0, 1, count)).astype(int)
-    start = h0[rows]
-
-    def run(states: Array, steps: int, after: int) -> Array:
-        where = rows[:, None], places[:, None] + np.arange(after, after + steps)
-        pairs = len(states) // count  # 1 before there are two
-        inputs = np.concatenate([x[where]] * pairs), np.concatenate([dt[where]] * pairs)
-        full = np.full(len(states), steps, np.int64)
-        return layer.forward(prepared, *inputs, full, states, None, workspace)[1].copy()
-
-    states = np.concatenate([start, run(start, FIRST, 0)])
+    start = task.h0[places.rows]
+    states = np.concatenate([start, places.run(task, start, 0, FIRST, None, workspace)[1]])
     done, apart, steps = 0, math.inf, FIRST
     while done < most:
         steps = min(steps, most - done)
-        states = run(states, steps, FIRST + done)
+        states = places.run(task, states, FIRST + done, steps, None, workspace)[1].copy()
         done += steps
-        one, other = states[:count], states[count:]
+        one, other = np.split(states, 2)
         if agree(one, other, tolerance).all():
             return done
         before, apart = apart, float(np.abs(one - other).max())
-        size = float(np.abs(states).max()) * max(tolerance, float(np.finfo(x.dtype).eps))
+        size = float(np.abs(states).max()) * max(tolerance, float(np.finfo(task.x.dtype).eps))
         if _steps_left(before, apart, size, steps) > 2 * (most - done):
             return None
-        steps = done
+        steps = max(FIRST, done // 4)
     return None
+
+
+def fading(task: Task, keep: Keep, steps: int, most: int, left: float, workspace: Workspace) -> int | None:
+    """At least ``steps``, at most ``most``: after how many, backwards, ``left`` of an adjoint is left at every place.
+
+    States may agree although something is left of their difference that is small beside them.  An adjoint adds up what
+    many outputs say, and there it may be large.
+    """
+    for _ in range(2):
+        places = Places.of(task, FIRST + steps) if steps <= most else None
+        if places is None:
+            return None
+        state = places.run(task, task.h0[places.rows], 0, FIRST, None, workspace)[1].copy()
+        y, _, tape = places.run(task, state, FIRST, steps, keep, workspace)
+        d_h = np.random.default_rng(0).normal(size=state.shape).astype(state.dtype)
+        nothing = task.layer.layout.arrays(np.zeros(task.layer.layout.size))
+        d_start = task.layer.backward(
+            task.prepared, tape, np.zeros_like(y), d_h, nothing, False, False, workspace.child("adjoint")
+        )[1]
+        ratio = float((np.abs(d_start).max(1) / np.abs(d_h).max(1)).max(initial=0))
+        if ratio <= left:
+            return steps
+        if not ratio < 1:
+            return None
+        steps = 1 + int(1.1 * steps * math.log(left) / math.log(ratio))
+    return None
+
+
+class Places(NamedTuple):
+    """`PLACES` places of the data, spread over sequences and time: rows, and first steps."""
+
+    rows: Ints
+    first: Ints
+
+    @classmethod
+    def of(cls, task: Task, steps: int) -> Places | None:
+        """With so many steps behind each; None if no sequence is that long."""
+        rows = np.flatnonzero(task.lengths >= steps)
+        if rows.size == 0:
+            return None
+        rows = rows[np.linspace(0, rows.size - 1, PLACES).astype(int)]
+        return cls(rows, ((task.lengths[rows] - steps) * np.linspace(0, 1, PLACES)).astype(int))
+
+    def run(
+        self, task: Task, states: Array, after: int, steps: int, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Any]:
+        """Run ``steps`` steps from ``after`` each place on; of one or of several states for each."""
+        where, times = (
+            (self.rows[:, None], self.first[:, None] + np.arange(after, after + steps)),
+            len(states) // len(self.rows),
+        )
+        x, dt = (np.concatenate([array[where]] * times) for array in (task.x, task.dt))
+        return task._replace(x=x, dt=dt, lengths=np.full(len(states), steps, np.int64), h0=states).forward(
+            keep, workspace
+        )
 
 
 def _steps_left(before: float, apart: float, size: float, steps: int) -> float:

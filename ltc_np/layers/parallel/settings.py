@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     CutTime: TypeAlias = "ParallelTime | int | Literal['auto', False] | None"  # the argument ``parallel_time``
 
-AT_ONCE = 32  # sequences, chunks included, that fill the lanes and the threads of a processor
+AT_ONCE = 64  # sequences, chunks included, that fill the lanes and the threads of a processor
 FEWEST = 4  # chunks that are worth it
 SHORTEST = 2048  # steps of a sequence in which the probe costs little
 
@@ -97,6 +97,9 @@ class Report:
         Chunks that ran again, since they had begun from a state that was not the right one.
     repeated_backward : int or None
         How often all chunks ran again backwards; None before `Model.backward`.
+    as_it_stands : bool
+        Whether the chunks were given up in the end, and the sequences computed as they stand, since states or adjoints
+        did not come to agree.
     """
 
     layer: int
@@ -105,6 +108,7 @@ class Report:
     early: int
     repeated: int = 0
     repeated_backward: int | None = None
+    as_it_stands: bool = False
 
 
 @dataclass

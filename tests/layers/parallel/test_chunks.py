@@ -1,11 +1,13 @@
 """Forward and adjoint in chunks; tests/protocol/test_parallel_time.py has every layer."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from ltc_np import LTC, LTCRNN, AutoNCP, Dense, FullyConnected, Model, ParallelTime
-from ltc_np.base.workspace import Fresh
-from ltc_np.layers.parallel.chunks import plan
+from ltc_np.layers.parallel.chunks import AGAIN, STEP, most_useful
+from ltc_np.layers.parallel.settings import AT_ONCE
 
 # Of gradients: sums over other groups of steps.
 ROUNDING = {"float32": 3e-6, "float64": 1e-13}
@@ -43,12 +45,12 @@ def compare(one, other, most, bits=True):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("B", [1, 3])
 def test_a_long_sequence_is_cut_where_that_is_worth_it(dtype, B, backend):
-    """Without a word from the user, to the bit; nothing runs twice, since the probe has found how long it remembers."""
+    """Without a word from the user, to the bit; few chunks run twice, as the probe has seen how long it remembers."""
     model, (x, dt, d_y) = network(dtype=dtype, backend=backend), sequence(3000, B)
     compare(*both(model, x, dt, d_y, "auto"), ROUNDING[dtype])
     (report,) = model.last_parallel
-    assert report.chunks >= 4 and report.chunks * report.steps >= 3000 and report.early <= report.steps / 2
-    assert report.repeated == 0
+    assert report.chunks >= 4 and report.chunks * report.steps >= 3000 and report.early <= 3000 / 8
+    assert report.repeated <= B * report.chunks / 8  # the last bits may take long to agree: where, is chance
 
 
 def test_a_long_memory_leaves_the_sequence_as_it_stands():
@@ -70,7 +72,7 @@ def test_chunks_that_began_from_a_wrong_state_run_again():
 def test_what_the_probe_did_not_see_is_found_at_the_border():
     """Almost no time passes in a part of the data, between the places of the probe."""
     model, (x, dt, d_y) = network(), sequence(8000)
-    dt[:, 4200:4700] = 1e-7
+    dt[:, 4600:5100] = 1e-7
     compare(*both(model, x, dt, d_y, "auto"), ROUNDING["float64"])
     (report,) = model.last_parallel
     assert report.repeated >= 1
@@ -133,12 +135,52 @@ def test_a_tape_may_be_used_twice():
         assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize(("B", "T", "chunks"), [(1, 6000, 32), (2, 6000, 16), (5, 6000, 6), (1, 2100, 32)])
-def test_chunks_and_sequences_together_fill_the_processor(B, T, chunks):
-    """Unless they would be shorter than twice the steps that each begins early."""
-    model, (x, dt, _) = network((1, 2), dtype="float32"), sequence(T, B)
-    (layer,), prepared = model.layers, model.engine.prepare(Fresh()).layers[0]
-    given = x.astype("float32"), dt.astype("float32"), np.full(B, T), model.initial_state(B)
-    cut = plan(layer, prepared, *given, "auto", 0.0, Fresh())
-    assert cut.chunks == pytest.approx(min(chunks, T / (2 * cut.early)), abs=1)
-    assert cut.early <= cut.steps / 2
+@pytest.mark.parametrize(("B", "T", "early"), [(1, 6000, 40), (2, 6000, 40), (5, 6000, 300), (1, 100_000, 4000)])
+def test_as_many_chunks_as_take_the_shortest_time(B, T, early):
+    def time(chunks):
+        return (T / chunks + early) * (STEP + B * chunks)
+
+    chunks = most_useful(B, T, early)
+    assert B * chunks <= AT_ONCE
+    assert time(chunks) <= min(time(c) for c in range(1, AT_ONCE // B + 1)) * 1.001
+    assert time(chunks) < time(1) / 2
+
+
+def test_a_window_may_be_longer_than_a_chunk():
+    model, (x, dt, d_y) = network((20, 20)), sequence(20_000)
+    compare(*both(model, x, dt, d_y, "auto"), ROUNDING["float64"])
+    (report,) = model.last_parallel
+    assert report.early > report.steps and report.repeated <= 1
+
+
+@pytest.mark.parametrize("B", [1, 3])
+def test_adjoints_that_do_not_come_to_agree_are_those_of_the_sequence(B):
+    """Ten chunks of a layer that forgets nothing within a chunk: after some runs it is computed as it stands."""
+    model, (x, dt, d_y) = network((3000, 3000)), sequence(400, B)
+    one, other = both(model, x, dt, d_y, 10)
+    compare(one, other, 0)
+    (report,) = model.last_parallel
+    assert report.repeated >= 9 and not report.as_it_stands  # of the call
+    _, tape = model.forward(x, dt=dt, parallel_time=10)
+    model.backward(tape, d_y)
+    assert model.last_parallel[0].as_it_stands and model.last_parallel[0].repeated_backward == AGAIN
+
+
+class Noisy(LTC):
+    """No two calls round the last state alike, and by more than fades."""
+
+    bitwise_batch, calls = False, itertools.count()
+
+    def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
+        y, h, saved = super().forward(prepared, x, dt, lengths, h0, keep, workspace)
+        return y, h * (1 + 1e-3 * (next(self.calls) % 7)), saved
+
+
+def test_states_that_do_not_come_to_agree_are_those_of_the_sequence():
+    model = Model(Noisy(AutoNCP(8, 2), input_dim=2), seed=0, dtype="float64", backend="numpy")
+    x, dt, d_y = sequence(400)
+    (y, _, g), (y_again, _, g_again) = both(model, x, dt, d_y, 10)
+    assert np.array_equal(y, y_again)
+    assert all(np.array_equal(a, b) for a, b in zip(g, g_again, strict=True))
+    model.forward(x, dt=dt, parallel_time=10)
+    assert model.last_parallel[0].as_it_stands

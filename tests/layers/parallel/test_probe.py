@@ -3,28 +3,34 @@
 import numpy as np
 import pytest
 
-from ltc_np import LTCRNN, AutoNCP
+from ltc_np import CTGRU, LTC, AutoNCP, Model
 from ltc_np.base.workspace import Fresh
-from ltc_np.layers.parallel.probe import agree, memory
+from ltc_np.layers.parallel.probe import agree, fading, memory
+from ltc_np.layers.parallel.task import Task
 
 
-def measured(time_constants, most=2000, dtype="float64", tolerance=1e-9, dt=1.0, lengths=(6000,)):
-    model = LTCRNN(
-        AutoNCP(8, 2), 2, seed=0, dtype=dtype, backend="numpy", init={"time_constants": time_constants}
-    )  # fmt: skip
+def task(layer, dtype="float64", dt=1.0, lengths=(6000,)):
+    model = Model(layer, seed=0, dtype=dtype, backend="numpy")
+    (own,), prepared = model.layers, model.engine.prepare(Fresh()).layers[0]
     x = np.random.default_rng(0).normal(size=(len(lengths), 6000, 2)).astype(dtype)
-    (layer,), prepared = model.layers, model.engine.prepare(Fresh())
-    dt = np.full(x.shape[:2], dt, dtype)
     start = model.initial_state(len(lengths))
-    return memory(layer, prepared.layers[0], x, dt, np.array(lengths), start, tolerance, most, Fresh())
+    return Task(own, prepared, x, np.full(x.shape[:2], dt, dtype), np.array(lengths), start)
+
+
+def liquid(time_constants):
+    return LTC(AutoNCP(8, 2), input_dim=2, init={"time_constants": time_constants})
+
+
+def measured(time_constants, most=2000, tolerance=1e-9, **more):
+    return memory(task(liquid(time_constants), **more), tolerance, most, Fresh())
 
 
 def test_memory_grows_with_the_time_constants():
     found = [measured((tau, tau)) for tau in (1, 4, 16)]
     assert found == sorted(found)
-    # exp(-t / tau) = 1e-9 after 21 tau; a quicker one while inputs open synapses.  Powers of two are tried.
+    # exp(-t / tau) = 1e-9 after 21 tau; a quicker one while inputs open synapses.  Looks are a quarter apart.
     assert 32 <= found[0] <= 64
-    assert 64 <= found[2] <= 21 * 16 * 2
+    assert 64 <= found[2] <= 21 * 16 * 5 / 4
 
 
 def test_longer_steps_forget_in_fewer():
@@ -43,6 +49,36 @@ def test_what_remembers_longer_than_is_asked_for():
 def test_short_sequences_are_not_asked():
     assert measured((1, 1), lengths=(10, 6000, 0)) == measured((1, 1), lengths=(6000,))
     assert measured((1, 1), lengths=(10, 20)) is None
+
+
+def adjoint_left(given, steps):
+    """The largest part of an adjoint that is left after the first so many steps, by unit adjoints one by one."""
+    K = given.h0.shape[1]
+    x, dt = (np.repeat(array[:1, :steps], K, 0) for array in (given.x, given.dt))
+    several = given._replace(x=x, dt=dt, lengths=np.full(K, steps), h0=np.zeros((K, K)))
+    y, _, tape = several.forward("full", Fresh())
+    nothing = given.layer.layout.arrays(np.zeros(given.layer.layout.size))
+    d_h0 = given.layer.backward(given.prepared, tape, np.zeros_like(y), np.eye(K), nothing, False, False, Fresh())[1]
+    return np.abs(d_h0).sum(1).max()
+
+
+@pytest.mark.parametrize("keep", ["full", "low"])
+def test_what_is_left_of_an_adjoint(keep):
+    given = task(liquid((16, 16)))
+    steps = fading(given, keep, 10, 3000, 1e-6, Fresh())
+    assert adjoint_left(given, steps) < 1e-4  # of all adjoints together, and from another place
+    assert adjoint_left(given, steps // 4) > 1e-6
+    assert fading(given, keep, 600, 3000, 1e-6, Fresh()) == 600
+    assert fading(given, keep, 10, steps - 1, 1e-6, Fresh()) is None
+    assert fading(task(liquid((1000, 1000))), keep, 10, 3000, 1e-6, Fresh()) is None
+
+
+def test_an_adjoint_may_be_remembered_longer_than_a_state():
+    """A CT-GRU has traces of long time constants: small in the difference of two states, large in an adjoint."""
+    given = task(CTGRU(4, input_dim=2), dtype="float32")
+    forgotten = memory(given, 1e-6, 3000, Fresh())
+    needed = fading(given, "full", forgotten, 3000, 1e-6, Fresh())
+    assert needed is None or needed > forgotten
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1e-6])

@@ -30,7 +30,7 @@ def test_what_it_may_not_be(wrong):
     if wrong is not None:  # of a call: the model's own
         with pytest.raises(ValueError, match=r"^`parallel_time` must be"):
             model(np.ones((3, 2)), parallel_time=wrong)
-    assert model.parallel_time == ParallelTime(chunks=1)
+    assert model.parallel_time == ParallelTime()
 
 
 @pytest.mark.parametrize("wrong", [{"chunks": 0}, {"chunks": "all"}, {"tolerance": -1e-9}, {"tolerance": np.nan}])
@@ -42,8 +42,8 @@ def test_errors_name_the_argument(wrong):
 
 def test_long_and_few_sequences_are_cut():
     auto, seven = ParallelTime(), ParallelTime(chunks=7)
-    assert auto.concerns((1, 2048)) and auto.concerns((8, 2048))
-    assert not auto.concerns((1, 2047)) and not auto.concerns((9, 2048))
+    assert auto.concerns((1, 2048)) and auto.concerns((16, 2048))
+    assert not auto.concerns((1, 2047)) and not auto.concerns((17, 2048))
     assert seven.concerns((1, 2)) and seven.concerns((1000, 2))
     assert not seven.concerns((1, 1)) and not ParallelTime(chunks=1).concerns((1, 10_000))
 
@@ -78,7 +78,7 @@ def test_a_training_has_its_own():
     arguments = {"loss": loss, "epochs": 2, "verbose": False, "validation_data": (x, np.zeros((2, 60, 2)))}
     model.fit(x, np.zeros((2, 60, 2)), parallel_time=4, **arguments)
     assert seen and all(chunks == [4] for chunks in seen)
-    assert model.parallel_time == ParallelTime(chunks=1)
+    assert model.parallel_time == ParallelTime()
     with pytest.raises(ValueError, match="`parallel_time` must be"):
         model.fit(x, np.zeros((2, 60, 2)), parallel_time=0, **arguments)
 
