@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base import checks
 from ..base.calls import explained
 from .arrays import is_list_of_arrays, real
 from .padding import pad
@@ -45,6 +46,11 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np
     ValueError
         No observation, wrong shapes, times that are not finite or decrease.
 
+    Warns
+    -----
+    RuntimeWarning
+        Times are equal that may have been rounded to one number: seconds since 1970 are multiples of 128 in float32.
+
     Examples
     --------
     >>> dt_from_times([10.0, 10.5, 12.0]).tolist()
@@ -77,6 +83,9 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np
     return dt[0] if one else pad(dt)[0]
 
 
+COARSE = 64  # times whose steps are that many roundings at most may have been rounded to equal ones
+
+
 def _signed(times: Numbers) -> Numbers:
     """As int64 or float64, in which differences neither wrap around nor are rounded to float32."""
     return times.astype(np.int64 if times.dtype.kind in "biu" else np.float64)
@@ -94,8 +103,14 @@ def _differences(name: str, times: Numbers, start: Any) -> npt.NDArray[np.float6
     if not len(times):
         return np.zeros(0)
     # unsigned differences would wrap around, and those of float32 be rounded
+    apart = float(np.spacing(np.abs(times).max())) if times.dtype.kind == "f" else 0.0
     times = _signed(times)
     steps = np.diff(times)
+    if len(steps) and steps.min() == 0 and 0 < steps.max() <= COARSE * apart:
+        checks.warn(
+            f"ltc_np: `{name}` has equal times, and numbers of this dtype and size are {apart:.3g} apart: give times "
+            "as float64 or integers, or from a later origin, before they are rounded"
+        )
     if (steps < 0).any():
         where = int(np.argmax(steps < 0)) + 1
         got = f"{times[where]} after {times[where - 1]} at {where}"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..base.types import Numbers, PathLike
 
 NAME = re.compile(r"step-([0-9]{8,})\.npz")
+LOST = errno.EIO, errno.ENOENT  # what a bad disk says, and a link to a file that is gone
 DAMAGED = ".damaged"  # is added to the name of a damaged file, which is then not taken for a checkpoint any more
 
 
@@ -63,7 +64,7 @@ class Checkpoints:
             try:
                 content = Content(path, io.read_checkpoint(path))
             except (ValueError, OSError) as error:
-                if isinstance(error, OSError) and error.errno != errno.EIO:  # which is what a bad disk says
+                if isinstance(error, OSError) and error.errno not in LOST:
                     raise
                 wrong.append(str(error))
                 continue
@@ -95,7 +96,7 @@ class Checkpoints:
         OSError
             The disk is full, a right is missing, or the like; the checkpoints that were there are as they were.
         """
-        path = self.folder / f"step-{step:08d}.npz"
+        path = self.folder / name_of(step)
         try:
             archive.write(path, arrays)
         except OSError as error:
@@ -107,6 +108,11 @@ class Checkpoints:
         """Remove the oldest files, so that ``keep_last`` remain; to be called when the newest is known to be whole."""
         for _, old in numbered(self.folder)[: -self.keep_last]:
             old.unlink(missing_ok=True)
+
+
+def name_of(step: int) -> str:
+    """The name of the checkpoint that is written when a training has made so many steps."""
+    return f"step-{step:08d}.npz"
 
 
 def folder_of(checkpoint: PathLike) -> pathlib.Path:

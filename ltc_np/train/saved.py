@@ -14,6 +14,7 @@ from .. import io
 from ..base import checks
 from ..base.described import known, same
 from .agreement import as_text, fingerprint
+from .checkpoints import name_of
 from .history import History
 from .position import Position
 
@@ -189,7 +190,13 @@ class Resumed(NamedTuple):
         with _believed(content):
             if found.model.trained is None:
                 raise ValueError("it does not say what the model was trained with")
-            return cls(content, found, Saved.of_plain(found.training or {}))
+            saved = Saved.of_plain(found.training or {})
+        if content.path.name != name_of(saved.position.step):  # or this would be the newest for ever
+            raise ValueError(
+                "`checkpoint` must have its files under the names that the training gave them, got "
+                f"{content.path}, which is {name_of(saved.position.step)}: rename it, or remove the copy"
+            )
+        return cls(content, found, saved)
 
     def believed(self) -> AbstractContextManager[None]:
         """A context in which states of the file are taken over: if one does not fit, the error is about the file."""

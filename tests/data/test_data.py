@@ -233,6 +233,17 @@ def test_dt_keeps_digits():
     assert dt_from_times(small).tolist() == [float(small[1]) - float(small[0])] * 2
 
 
+def test_dt_of_times_that_were_rounded():
+    seconds = 1_700_000_000 + np.arange(0, 600, 30)
+    with pytest.warns(
+        RuntimeWarning, match="`times` has equal times, and numbers of this dtype and size are 128 apart"
+    ):
+        assert dt_from_times(seconds.astype(np.float32)).max() == 128
+    assert (dt_from_times(seconds.astype(float)) == 30).all()
+    assert dt_from_times(np.array([0, 1, 1, 2.5], np.float32)).tolist() == [1, 1, 0, 1.5]  # two at once are no mistake
+    assert dt_from_times(np.full(3, 5, np.float32)).tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("times", "t0", "error", "message"),
     [

@@ -137,6 +137,21 @@ def test_a_training_goes_on_from_the_one_before(damaged, folder):
     assert len(names(folder)) == 3 + damaged  # damaged files do not count among those that are kept
 
 
+def test_a_link_to_a_file_that_is_gone_is_damage(folder):
+    (folder / WRITTEN[2]).unlink()
+    (folder / WRITTEN[2]).symlink_to(folder / "elsewhere.npz")
+    with pytest.warns(RuntimeWarning, match=rf"goes on from the checkpoint .*{WRITTEN[1]}"):
+        fit(folder, resume=True)
+    assert f"{WRITTEN[2]}.damaged" in names(folder)
+
+
+def test_a_copy_under_a_higher_number_is_refused(folder):
+    """It would remain the newest, whatever the training writes."""
+    shutil.copy(folder / WRITTEN[0], folder / "step-00000900.npz")
+    with pytest.raises(ValueError, match=rf"names that the training gave them, got .*900.npz, which is {WRITTEN[0]}"):
+        fit(folder, resume=True)
+
+
 def test_none_that_is_whole_is_an_error(folder):
     for name in WRITTEN:
         (folder / name).write_bytes(b"")
