@@ -223,7 +223,11 @@ def test_loop_orders_and_tiles_follow_size_only():
     assert uses_posts(32, True, 1)
     assert uses_posts(32, True, 8)
     assert not uses_posts(32, True, 16)
-    assert not any(uses_posts(32, False, B) for B in (1, 4, 64))
+    assert not any(uses_posts(32, False, B, W) for B in (1, 4, 12, 64) for W in (None, 16))
+    padded = [B for B in range(1, 65) if uses_posts(64, True, B, 16)]
+    assert padded == [*range(1, 13), *range(17, 25)]
+    assert [B for B in range(9, 65) if uses_posts(64, True, B, 8)] == [9, 10, 11, 12, 17, 18]
+    assert not any(uses_posts(N, True, 24, W) for N, W in ((31, 16), (129, 16), (65, 8), (64, None)))
     assert {tile_width(N, B) for N in (2, 8, 64, 512) for B in (1, 16, 40, 1000)} == {16, 32, 64}
 
 

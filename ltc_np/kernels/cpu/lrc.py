@@ -94,7 +94,7 @@ class Circuit:
         Its number in `ltc_np.kernels.codes`.
     """
 
-    orders, totals = (lrc_lanes, lrc_posts), KEPT
+    orders, totals, posts_for_few_lanes = (lrc_lanes, lrc_posts), KEPT, False
 
     def __init__(self, recurrent, sensory, p, elastance):
         self.recurrent, self.sensory, self.dtype = recurrent, sensory, p["gleak"].dtype

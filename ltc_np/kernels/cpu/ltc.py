@@ -98,7 +98,7 @@ class Circuit:
     epsilon : float
     """
 
-    orders, totals = (ltc_lanes, ltc_posts), 1
+    orders, totals, posts_for_few_lanes = (ltc_lanes, ltc_posts), 1, True
 
     def __init__(self, recurrent, sensory, p, gains, epsilon):
         self.recurrent, self.sensory, self.dtype = recurrent, sensory, p["cm"].dtype

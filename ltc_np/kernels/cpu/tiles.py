@@ -10,6 +10,8 @@ kernels:
     `backward_sizes` of what these work in.
 ``totals``
     How many numbers are kept of a neuron's sums at every stage.
+``posts_for_few_lanes``
+    Whether posts order is faster where many lanes would be padding; see `uses_posts`.
 ``evaluations(shape, rule)``, ``packed(posts)``, ``row_size(posts)``, ``unpack(rows, posts, g)``
     Synapses that a call evaluates, the parameters in the kernels' form for either order, how many sums the gradients
     come from, and gradients of effective values, added to ``g``, from rows of these.
@@ -29,11 +31,14 @@ from .ltc_lanes import Kept, kept_lanes, tile_lanes
 PARALLEL_EVALUATIONS = 2_000_000
 
 
-def uses_posts(N, dense, B):
+def uses_posts(N, dense, B, few_lanes=None):
     """Posts order for dense wirings and few sequences, lanes order otherwise; the thread count has no say.
 
-    Measured: docs/decisions.md, "Loop orders".
+    ``few_lanes``: lanes of a vector, of a cell for which posts order is faster where a quarter of them or more would be
+    padding.  Measured: docs/decisions.md, "Loop orders".
     """
+    if few_lanes and 32 <= N <= 8 * few_lanes and B <= 24 and 3 * tile_lanes(B, few_lanes) >= 4 * B:
+        return dense
     return dense and min(N // 4, 8 if N <= 128 else 4) >= B
 
 
@@ -69,7 +74,7 @@ class _Cut(NamedTuple):
     def make(cls, circuit, B, n_threads):
         recurrent, sensory, (lanes, posts) = circuit.recurrent, circuit.sensory, circuit.orders
         N, W = recurrent.n_post, 64 // circuit.dtype.itemsize
-        if uses_posts(N, recurrent.dense and sensory.dense, B):
+        if uses_posts(N, recurrent.dense and sensory.dense, B, W if circuit.posts_for_few_lanes else None):
             return cls(True, posts, 1, B, ((1, 0, B, None),), B * N, N % W > 0, min(B, n_threads))
         width = tile_width(N, B)
         tiles = -(-B // width)

@@ -13,7 +13,13 @@ from ltc_np.kernels.cpu import tiles
 
 def sparse(N, dtype):
     recurrent = SimpleNamespace(n_post=N, dense=False)
-    return SimpleNamespace(recurrent=recurrent, sensory=recurrent, orders=("lanes", "posts"), dtype=np.dtype(dtype))
+    return SimpleNamespace(
+        recurrent=recurrent,
+        sensory=recurrent,
+        orders=("lanes", "posts"),
+        posts_for_few_lanes=True,
+        dtype=np.dtype(dtype),
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
