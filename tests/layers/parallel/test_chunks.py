@@ -102,6 +102,16 @@ def test_sequences_of_any_length(chunks):
     assert np.array_equal(found[1][2].h0[0], d_state[0])
 
 
+def test_adjoints_of_last_states_are_known_behind_a_border():
+    """Of sequences that end 7 and 30 steps behind one, within the window: nothing has to run again."""
+    model, (x, dt, d_y) = network((3, 3)), sequence(1200, 3)
+    lengths, d_state = [1200, 607, 630], np.random.default_rng(3).normal(size=(3, 8))
+    _, tape = model.forward(x, dt=dt, lengths=lengths, parallel_time=4)
+    model.backward(tape, d_y, d_state)
+    assert model.last_parallel[0].early > 30
+    assert model.last_parallel[0].repeated_backward == 0
+
+
 def test_outputs_of_the_last_step_and_one_elapsed_time():
     model, (x, _, _) = network(), sequence(700, 2)
     model.return_sequences = False
@@ -135,7 +145,7 @@ def test_a_tape_may_be_used_twice():
         assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize(("B", "T", "early"), [(1, 6000, 40), (2, 6000, 40), (5, 6000, 300), (1, 100_000, 4000)])
+@pytest.mark.parametrize(("B", "T", "early"), [(1, 6000, 40), (2, 6000, 40), (4, 100_000, 6250), (1, 100_000, 4000)])
 def test_as_many_chunks_as_take_the_shortest_time(B, T, early):
     def time(chunks):
         return (T / chunks + early) * (STEP + B * chunks)
@@ -147,10 +157,10 @@ def test_as_many_chunks_as_take_the_shortest_time(B, T, early):
 
 
 def test_a_window_may_be_longer_than_a_chunk():
-    model, (x, dt, d_y) = network((20, 20)), sequence(20_000)
-    compare(*both(model, x, dt, d_y, "auto"), ROUNDING["float64"])
+    model, (x, dt, d_y) = network((12, 12), "float32"), sequence(5000)
+    compare(*both(model, x, dt, d_y, "auto"), ROUNDING["float32"])
     (report,) = model.last_parallel
-    assert report.early > report.steps and report.repeated <= 1
+    assert report.early > report.steps and report.repeated <= report.chunks / 8
 
 
 @pytest.mark.parametrize("B", [1, 3])

@@ -33,6 +33,15 @@ def test_memory_grows_with_the_time_constants():
     assert 64 <= found[2] <= 21 * 16 * 5 / 4
 
 
+def test_every_place_must_agree():
+    """Nothing is forgotten at the last of them, where no time passes."""
+    given = task(liquid((1, 1)))
+    needed = memory(given, 1e-9, 200, Fresh())
+    given.dt[:, -200:] = 0
+    assert needed is not None and memory(given, 1e-9, 200, Fresh()) is None
+    assert fading(given, "full", 100, 400, 1e-6, Fresh()) is None
+
+
 def test_longer_steps_forget_in_fewer():
     assert measured((16, 16), dt=4.0) <= measured((16, 16)) / 2
 
