@@ -20,11 +20,12 @@ BESIDE = 11
 NOISE = 300_000
 
 
-def added(layer, dtype, memory, B, T, call="loss_and_grad"):
+def added(layer, dtype, memory, B, T, call="loss_and_grad", parallel_time=False):
     """Bytes that a training step of a new model adds at its peak; its kernels are loaded before."""
 
     def step():
         model = Model(layer(), seed=0, dtype=dtype, backend="cpu")
+        model.parallel_time = parallel_time
         if call == "fit":
             model.fit(x, y, epochs=1, batch_size=B, memory=memory, verbose=False)
         else:
@@ -69,6 +70,13 @@ each = pytest.mark.parametrize("layer", [sparse, dense])
 def test_a_lone_sequence_is_stored_once(layer, memory, T):
     """The kernels work on whole vectors: 16 sequences or neurons, where one or 17 are meant."""
     check(stored(17, memory), BESIDE, layer, "float32", memory, 1, T)
+
+
+@each
+def test_chunks_take_three_times_the_memory_at_most(layer):
+    """By docs/guides/long_sequences.md: the steps before and behind the borders are run once more."""
+    whole, chunks = (added(layer, "float32", "full", 1, 10_000, parallel_time=way) for way in (False, "auto"))
+    assert whole < chunks < 3 * whole
 
 
 @pytest.mark.parametrize(("memory", "T", "numbers"), [("full", 30_000, 4 * 17), ("low", 60_000, 17)])
