@@ -1,4 +1,4 @@
-"""What one long sequence costs an LTC: memory and processor time of a training step, and the time of `Model.step`.
+"""What one long sequence costs an LTC as it stands: memory and processor time of a training step, and of `Model.step`.
 
     python docs/performance/one_sequence.py
 
@@ -33,6 +33,7 @@ def main():
     for wiring in (FullyConnected(N, 1), AutoNCP(N, 1)):
         for memory in ("full", "low"):
             model = LTCRNN(wiring, INPUTS, seed=0)
+            model.parallel_time = False
             model.loss_and_grad(x[:, :1], y[:, :1], memory=memory)  # compiles
 
             def train(model=model, memory=memory):
