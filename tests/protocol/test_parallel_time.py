@@ -5,6 +5,9 @@ import pytest
 from protocol.calls import close, given, results, same_bits
 
 from ltc_np import Model
+from ltc_np.base.workspace import Fresh
+from ltc_np.layers.parallel.probe import Places, fading
+from ltc_np.layers.parallel.task import Task
 
 # Ten times what may be left at a border, where products of other sizes are rounded in another way.
 ROUNDING = {"float32": 1e-5, "float64": 1e-12}
@@ -29,3 +32,23 @@ def test_chunks_are_the_sequence(layer, backend):
             assert np.array_equal(found["y"], wanted["y"])
             assert np.array_equal(found["state"], wanted["state"])
         close(found, wanted, ROUNDING[dtype], ROUNDING[dtype])
+
+
+@pytest.mark.host
+def test_the_probe_runs_backwards_through_every_layer(layer, backend):
+    """And what it finds is enough: another adjoint at the same places has faded too, but for its direction."""
+    model, some = Model(layer, seed=0, dtype="float64", backend=backend), given(layer, 2, 300, dtype="float64")
+    (own,) = model.layers
+    if not own.contracting:
+        return
+    dt = np.broadcast_to(np.asarray(1.0 if some.dt is None else some.dt, float), (2, 300)).copy()
+    prepared, full = model.engine.prepare(Fresh()).layers[0], np.full(2, 300)
+    task = Task(own, prepared, some.x, dt, full, model.initial_state(2))
+    steps = fading(task, "full", 8, 150, 1e-6, Fresh())
+    if steps is None:
+        return
+    places = Places.of(task, steps)
+    y, state, tape = places.run(task, task.h0[places.rows], 0, steps, "full", Fresh())
+    d_h, nothing = np.ones_like(state), own.layout.arrays(np.zeros(own.layout.size))
+    d_start = own.backward(prepared, tape, np.zeros_like(y), d_h, nothing, False, False, Fresh())[1]
+    assert np.abs(d_start).max() < 1e-4
