@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .task import Task
+
 if TYPE_CHECKING:
     from ...base.types import Array, Bools, Ints, Keep
     from ...base.workspace import Workspace
-    from .task import Task
 
 FIRST = 32  # steps that bring the states apart, and before the first look
 PLACES = 8  # in the data: two runs of each fill a vector, and a step takes hardly longer than with one
@@ -55,7 +56,9 @@ def memory(task: Task, tolerance: float, most: int, workspace: Workspace) -> int
 
 
 def fading(task: Task, keep: Keep, steps: int, most: int, left: float, workspace: Workspace) -> int | None:
-    """At least ``steps``, at most ``most``: after how many, backwards, ``left`` of an adjoint is left at every place.
+    """How many steps backwards it takes until at most the share ``left`` of an adjoint remains, at every place.
+
+    The answer is at least ``steps``; it is None if more than ``most`` are needed.
 
     States may agree although something is left of their difference that is small beside them.  An adjoint adds up what
     many outputs say, and there it may be large.
@@ -98,15 +101,11 @@ class Places(NamedTuple):
     def run(
         self, task: Task, states: Array, after: int, steps: int, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Any]:
-        """Run ``steps`` steps from ``after`` each place on; of one or of several states for each."""
-        where, times = (
-            (self.rows[:, None], self.first[:, None] + np.arange(after, after + steps)),
-            len(states) // len(self.rows),
-        )
-        x, dt = (np.concatenate([array[where]] * times) for array in (task.x, task.dt))
-        return task._replace(x=x, dt=dt, lengths=np.full(len(states), steps, np.int64), h0=states).forward(
-            keep, workspace
-        )
+        """Run so many steps, beginning ``after`` steps behind each place, from one state or several for each place."""
+        where, repeats = self.first[:, None] + np.arange(after, after + steps), len(states) // len(self.rows)
+        x, dt = (np.concatenate([array[self.rows[:, None], where]] * repeats) for array in (task.x, task.dt))
+        lengths = np.full(len(states), steps, np.int64)
+        return Task(task.layer, task.prepared, x, dt, lengths, states).forward(keep, workspace)
 
 
 def _steps_left(before: float, apart: float, size: float, steps: int) -> float:
