@@ -202,6 +202,9 @@ class Layer(Value):
     contracting : bool
         Two runs from different states come together, on ordinary inputs and within ordinary times: long sequences may
         be cut into chunks that run side by side (`ltc_np.layers.parallel`).
+    cuts_inside : bool
+        Not itself, but a layer in it may be cut: `forward` takes the keyword ``cut``, a function that is called with
+        that layer and the arguments of its `forward`.
     may_overflow : bool
         The state may grow like a power of the number of steps, from ordinary inputs, or is made of powers of inputs:
         calls look whether it is finite.
@@ -236,6 +239,7 @@ class Layer(Value):
     batch_statistics: bool = False
     surrogate_gradient: bool = False
     contracting: bool = False
+    cuts_inside: bool = False
     may_overflow: bool = False
     reference_solver: str | None = None
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({})

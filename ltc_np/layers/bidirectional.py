@@ -14,6 +14,7 @@ docs/maths/around.md derives the gradients.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -23,8 +24,11 @@ from ..base.layout import Layout, part
 from ..base.workspace import Fresh
 from ..cells import Layer
 from ..cells.base import Traced, combine, own_rng
+from . import parallel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers
     from ..base.workspace import Workspace
     from ..wirings import Wiring
@@ -108,7 +112,8 @@ class Bidirectional(Layer):
             Layout(tuple(entry for prefix in DIRECTIONS for entry in layout.prefixed(prefix)))
             for layout in (layer.layout, layer.buffers)
         )
-        vars(self).update(combine([layer], causal=False, contracting=False))
+        # Both directions together forget nothing: each may be cut by itself.
+        vars(self).update(combine([layer], causal=False, contracting=False), cuts_inside=parallel.wants(layer))
         self._seal()
 
     def with_input(self, features: int) -> Bidirectional:
@@ -134,10 +139,12 @@ class Bidirectional(Layer):
         h0: Array,
         keep: Keep,
         workspace: Workspace,
+        cut: Callable[..., Any] | None = None,
         **options: Any,
     ) -> tuple[Array, Array, Saved | None]:
         (B, T, _), K, O = x.shape, self.layer.state_size, self.layer.output_size
-        run, own, turned = self.layer.forward, Both(*map(workspace.child, DIRECTIONS)), mirrored(lengths, T)
+        own, turned = Both(*map(workspace.child, DIRECTIONS)), mirrored(lengths, T)
+        run = self.layer.forward if cut is None else partial(cut, self.layer)
         x_back, dt_back = reverse(x, turned.x, "x", workspace), reverse(dt, turned.dt, "dt", workspace)
         start = Both(np.ascontiguousarray(h0[:, :K]), np.ascontiguousarray(h0[:, K:]))
         drawn = Both(*({name: own_rng(rng) for name, rng in options.items()} for _ in DIRECTIONS))
@@ -166,7 +173,7 @@ class Bidirectional(Layer):
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
         K, O, turned = self.layer.state_size, self.layer.output_size, saved.mirror
-        run, own = self.layer.backward, Both(*map(workspace.child, DIRECTIONS))
+        run, own = partial(parallel.adjoint, self.layer), Both(*map(workspace.child, DIRECTIONS))
         g_own = Both(*(part(g, prefix) for prefix in DIRECTIONS))
         d_ahead = d_back = d_y
         if self.merge == "concat":

@@ -146,10 +146,14 @@ class Stack:
             start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self.states[k]])
             arguments = prepared[k], x, dt, lengths, start, keep, own
             options: dict[str, Any] = {"rng": rng(k)} if layer.drops or layer.batch_statistics else {}
-            if cutting is not None and parallel.wants(layer) and options.get("rng") is None:
-                x, h, layer_saved = parallel.forward(k, layer, *arguments, cutting)
-            else:
-                x, h, layer_saved = layer.forward(*arguments, **options)
+            run = layer.forward
+            if cutting is not None and options.get("rng") is None:
+                cut = partial(parallel.forward, k, cutting)
+                if parallel.wants(layer):
+                    run, options = partial(cut, layer), {}
+                elif layer.cuts_inside:
+                    options = {"cut": cut}
+            x, h, layer_saved = run(*arguments, **options)
             if x.shape != (B, T, layer.output_size) or h.shape != start.shape:
                 raise ValueError(
                     f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
@@ -178,11 +182,9 @@ class Stack:
         d_dt = None
         for k in range(len(self.layers) - 1, -1, -1):
             d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, self.states[k]])
-            layer: Any = self.layers[k]
-            run = partial(parallel.backward, layer) if isinstance(saved[k], parallel.Chunked) else layer.backward
-            d_y, d_h0[k], d_layer_dt = run(
-                prepared[k], saved[k], d_y, d_state, part(g, self.prefixes[k]), want_x or k > 0, want_dt,
-                workspace.child(k),
+            d_y, d_h0[k], d_layer_dt = parallel.adjoint(
+                self.layers[k], prepared[k], saved[k], d_y, d_state, part(g, self.prefixes[k]), want_x or k > 0,
+                want_dt, workspace.child(k),
             )  # fmt: skip
             if d_layer_dt is not None:
                 d_dt = d_layer_dt if d_dt is None else d_dt + d_layer_dt

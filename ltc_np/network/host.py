@@ -11,7 +11,7 @@ from .. import kernels, losses
 from ..base import checks
 from ..base.workspace import Fresh, Workspace
 from ..cells.base import PartOfBatch
-from ..layers.parallel import Parallel
+from ..layers.parallel import PROCESSOR, Parallel
 from .engine import Adjoints, Answer, Dropped, Engine, Measured, Trainer
 from .outputs import d_last_outputs, last_outputs
 from .sequences import check_state, read
@@ -40,7 +40,7 @@ class Remembered(NamedTuple):
 class HostEngine(Engine):
     """See `Engine`."""
 
-    most_numbers = PREDICT_NUMBERS
+    most_numbers, width = PREDICT_NUMBERS, PROCESSOR
 
     def __init__(self, network):
         super().__init__(network)
@@ -127,14 +127,17 @@ class HostEngine(Engine):
             )
 
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None, parallel_time=None):
-        network = self.network
-        settings = parallel_time or network.parallel_time
-        cutting = Parallel(settings) if settings.concerns(sequences.dt.shape) else None
+        network, cutting = self.network, self.cutting(sequences, parallel_time)
         found = network.layer_stack.forward(
             prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k), cutting
         )
         network.note_parallel(() if cutting is None else tuple(cutting.reports))
         return found
+
+    def cutting(self, sequences, parallel_time):
+        """`Parallel` for a call with these `Sequences`, None where they stay whole in any case."""
+        settings = parallel_time or self.network.parallel_time
+        return Parallel(settings, self.width) if settings.concerns(sequences.dt.shape, self.width) else None
 
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
         layout = self.network.layout

@@ -23,8 +23,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .chunks import Chunked as Chunked
+from .chunks import adjoint as adjoint
 from .chunks import backward as backward
 from .chunks import forward as forward
+from .settings import CARD as CARD
+from .settings import PROCESSOR as PROCESSOR
 from .settings import Parallel as Parallel
 from .settings import ParallelTime as ParallelTime
 from .settings import Report as Report
@@ -33,3 +36,4 @@ from .settings import wants as wants
 
 if TYPE_CHECKING:
     from .settings import CutTime as CutTime
+    from .settings import Width as Width

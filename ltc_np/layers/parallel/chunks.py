@@ -9,22 +9,19 @@ import numpy as np
 
 from .cut import Cut, flat
 from .probe import agree, fading, memory
-from .settings import AT_ONCE, FEWEST, Report
+from .settings import FEWEST, Report
 from .task import Task
 
 if TYPE_CHECKING:
     from ...base.types import Array, Arrays, Bools, Ints, Keep
     from ...base.workspace import Workspace
     from ...cells.base import Layer
-    from .settings import Parallel
+    from .settings import Parallel, Width
 
 # Relative: what products that are rounded in another way leave between two states or adjoints, and what may be left
 # between two adjoints where all products are rounded alike.
 ROUNDING = {"float32": 1e-6, "float64": 1e-13}
 ADJOINT = {"float32": 3e-7, "float64": 1e-13}
-# The time of one step of a batch, in units of what one sequence adds: `STEP` plus the number of sequences.  A step of
-# AutoNCP(19, 2) takes 3.6 us plus 0.1 us for each sequence (Zen 3, two threads, float32).
-STEP = 36
 # How often all chunks may run again backwards before the sequences are computed as they stand.
 AGAIN = 4
 
@@ -43,7 +40,8 @@ class Chunked(NamedTuple):
 
 
 def forward(
-    number: int,
+    number: int | None,
+    parallel: Parallel,
     layer: Layer,
     prepared: Any,
     x: Array,
@@ -52,12 +50,11 @@ def forward(
     h0: Array,
     keep: Keep,
     workspace: Workspace,
-    parallel: Parallel,
 ) -> tuple[Array, Array, Any]:
     """`forward` of a layer whose sequences may be cut, in chunks where that is worth it: ``saved`` is `Chunked`."""
     task, settings = Task(layer, prepared, x, dt, lengths, h0), parallel.settings
     tolerance = settings.tolerance if layer.bitwise_batch else max(settings.tolerance, ROUNDING[x.dtype.name])
-    cut = plan(task, settings.chunks, tolerance, keep, workspace.child("probe"))
+    cut = plan(task, settings.chunks, tolerance, keep, parallel.width, workspace.child("probe"))
     if cut is None:
         return task.forward(keep, workspace)
     report = Report(number, cut.chunks, cut.steps, cut.early)
@@ -65,7 +62,7 @@ def forward(
     return _forward(task, cut, tolerance, keep, report, workspace)
 
 
-def plan(task: Task, chunks: Any, tolerance: float, keep: Keep, workspace: Workspace) -> Cut | None:
+def plan(task: Task, chunks: Any, tolerance: float, keep: Keep, width: Width, workspace: Workspace) -> Cut | None:
     """How sequences are cut; None where they are not."""
     B, T = task.dt.shape
     if chunks == "auto":
@@ -75,18 +72,18 @@ def plan(task: Task, chunks: Any, tolerance: float, keep: Keep, workspace: Works
         early *= 2  # the probe has looked at a few places only, and the last bits may take long to agree
         if keep:
             early = fading(task, keep, early, T // (2 * FEWEST), _bound(task.layer, task.x), workspace)
-        return None if early is None else Cut.of(B, T, most_useful(B, T, early), early)
+        return None if early is None else Cut.of(B, T, most_useful(B, T, early, width), early)
     steps = -(-T // chunks)
     early = memory(task, tolerance, min(steps, T - 1), workspace)
     return Cut.of(B, T, chunks, steps if early is None else early)
 
 
-def most_useful(B: int, T: int, early: int) -> int:
+def most_useful(B: int, T: int, early: int, width: Width) -> int:
     """Chunks of a sequence with which it takes the shortest time.
 
-    T / chunks + early steps are computed one after another, and the time of each grows with `STEP` + B * chunks.
+    T / chunks + early steps are computed one after another, and the time of each grows with width.step + B * chunks.
     """
-    return max(1, min(AT_ONCE // B, round(math.sqrt(STEP * T / (B * early)))))
+    return max(1, min(width.at_once // B, round(math.sqrt(width.step * T / (B * early)))))
 
 
 def _bound(layer: Layer, array: Array) -> float:
@@ -173,6 +170,13 @@ def backward(
         g[name] += array
     d_x, d_dt = (None if array is None else cut.joined(array) for array in (d_x, d_dt))
     return d_x, d_starts[:, 0].copy(), d_dt
+
+
+def adjoint(layer: Layer, prepared: Any, saved: Any, *arguments: Any) -> tuple[Array | None, Array, Array | None]:
+    """`backward` of a layer, in chunks where its `forward` was."""
+    if isinstance(saved, Chunked):
+        return backward(layer, prepared, saved, *arguments)
+    return layer.backward(prepared, saved, *arguments)
 
 
 def _adjoints_at_ends(

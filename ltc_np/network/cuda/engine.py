@@ -6,7 +6,11 @@ layer by layer through the host, with the kernels that the loader finds for each
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ...base import checks
+from ...layers import parallel
+from ..engine import Adjoints
 from ..host import HostEngine
 from . import calls
 from .device_arrays import on_device
@@ -15,6 +19,7 @@ from .host_arrays import HostCall, HostForm
 from .layers import unknown
 from .stack import DeviceStack
 from .training import CudaTrainer, why_not
+from .whole import WholeNetwork
 
 
 class _Held(NamedTuple):
@@ -32,6 +37,9 @@ class CudaEngine(HostEngine):
     def __init__(self, network):
         super().__init__(network)
         self.unknown = unknown(network.layers)  # the first layer that the card does not know
+        self.whole = WholeNetwork(network)
+        if self.unknown is None:
+            self.width = parallel.CARD
 
     def stack(self):
         """The network as it is now, on the card.
@@ -64,13 +72,32 @@ class CudaEngine(HostEngine):
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None, parallel_time=None):
         if self.unknown is not None:
             return super().forward(prepared, sequences, keep, workspace, dropout_seed, parallel_time)
-        self.network.note_parallel(())  # the card runs them as they stand
-        return calls.forward(HostCall(sequences), self.stack(), keep, workspace)
+        x, dt, lengths, _, h0 = sequences
+        stack, cutting = self.stack(), self.cutting(sequences, parallel_time)
+        if cutting is None:
+            found, reports = calls.forward(HostCall(sequences), stack, keep, workspace), ()
+        else:
+            found = parallel.forward(None, cutting, self.whole, stack, x, dt, lengths, h0, keep, workspace)
+            reports = tuple(cutting.reports)
+        self.network.note_parallel(reports)
+        return found
+
+    def cutting(self, sequences, parallel_time):
+        may_be_cut = self.unknown is not None or parallel.wants(self.network.layer_stack)
+        return super().cutting(sequences, parallel_time) if may_be_cut else None
 
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):
         if self.unknown is not None:
             return super().backward(prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace)
-        found = calls.backward(HostForm(), saved, d_y, d_h, want_x, want_dt, workspace)
+        if isinstance(saved, parallel.Chunked):
+            layout, stack = self.network.layout, saved.layer.stack
+            theta = np.zeros(layout.size)
+            d_x, d_h0, d_dt = parallel.backward(
+                self.whole, stack, saved, d_y, d_h, layout.arrays(theta), want_x, want_dt, workspace
+            )
+            found = Adjoints(theta.astype(self.network.dtype), d_x, d_h0, d_dt)
+        else:
+            found = calls.backward(HostForm(), saved, d_y, d_h, want_x, want_dt, workspace)
         return found._replace(theta=self.unfrozen(found.theta))
 
     def trainer(self, objective, optimizer, clip, keep, workspace):

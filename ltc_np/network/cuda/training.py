@@ -39,6 +39,7 @@ class CudaTrainer(Trainer):
 
     def __init__(self, network, objective, optimizer, clip, keep, workspace):
         self.network, self.optimizer, self.clip, self.keep = network, optimizer, clip, keep
+        self.objective, self.workspace = objective, workspace
         self.stack, self.memory = DeviceStack(network), memory_of(workspace)
         P, dtype, O, layout = network.layout.size, network.dtype, network.output_size, network.layout
         loss, class_weight, penalty = objective.loss, objective.class_weight, objective.penalty
@@ -85,6 +86,9 @@ class CudaTrainer(Trainer):
         self.norm = global_norm(gradient)
 
     def gradient(self, batch, dropout_seed, want_outputs, want_state):
+        if self.network.engine.cutting(batch.sequences, None) is not None:
+            return self._of_long_sequences(batch)
+        self.network.note_parallel(())
         given = HostCall(batch.sequences)
         B, T, key = given.size
         weight_sum = self.weight_sum(batch.target, batch.weight)
@@ -105,6 +109,13 @@ class CudaTrainer(Trainer):
             outputs = last_outputs(outputs, batch.sequences.lengths)
         finite = math.isfinite(value) and math.isfinite(self.norm)
         return Measured(value, weight_sum, None, outputs, state, finite)
+
+    def _of_long_sequences(self, batch):
+        """Through the host, which cuts them into chunks: beside what these save, the copies cost little."""
+        self.store()
+        found = self.network.engine.loss_and_grad(batch, self.objective, self.keep, self.workspace)
+        self.replace(found.gradient)
+        return found._replace(gradient=None, finite=math.isfinite(found.value) and math.isfinite(self.norm))
 
     def _run(self, given, batch, weight_sum, keep, memory, want_outputs, want_state):
         """What `totals` then holds; outputs of every step and last states, or None."""

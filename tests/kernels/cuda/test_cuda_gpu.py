@@ -52,6 +52,17 @@ def test_training_equals_numpy(name, rng):
     train_both(name, rng)
 
 
+def test_long_sequences_in_chunks_keep_their_bits(rng):
+    model, x = pair(LTC(AutoNCP(19, 2, seed=1), input_dim=2), dtype="float32")[1], rng.normal(size=(2, 5000, 2))
+    (y, tape), d_y = model.forward(x), rng.normal(size=(2, 5000, 2))
+    assert model.last_parallel[0].chunks >= 4
+    theta = model.backward(tape, d_y).theta
+    whole, tape = model.forward(x, parallel_time=False)
+    assert np.array_equal(y, whole) and model.last_parallel == ()
+    want = model.backward(tape, d_y).theta
+    np.testing.assert_allclose(theta, want, atol=1e-5 * np.abs(want).max())
+
+
 def test_what_cannot_fit_is_refused():
     model = pair(LTC(FullyConnected(512), input_dim=512, ode_unfolds=100_000), dtype="float64")[1]
     with pytest.raises(MemoryError, match="on the GPU, of which .* are free"):

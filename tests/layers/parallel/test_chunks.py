@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ltc_np import LTC, LTCRNN, AutoNCP, Dense, FullyConnected, Model, ParallelTime
-from ltc_np.layers.parallel.chunks import AGAIN, STEP, most_useful
-from ltc_np.layers.parallel.settings import AT_ONCE
+from ltc_np.layers.parallel import CARD, PROCESSOR
+from ltc_np.layers.parallel.chunks import AGAIN, most_useful
 
 # Of gradients: sums over other groups of steps.
 ROUNDING = {"float32": 3e-6, "float64": 1e-13}
@@ -145,14 +145,15 @@ def test_a_tape_may_be_used_twice():
         assert np.array_equal(a, b)
 
 
+@pytest.mark.parametrize("width", [PROCESSOR, CARD])
 @pytest.mark.parametrize(("B", "T", "early"), [(1, 6000, 40), (2, 6000, 40), (4, 100_000, 6250), (1, 100_000, 4000)])
-def test_as_many_chunks_as_take_the_shortest_time(B, T, early):
+def test_as_many_chunks_as_take_the_shortest_time(B, T, early, width):
     def time(chunks):
-        return (T / chunks + early) * (STEP + B * chunks)
+        return (T / chunks + early) * (width.step + B * chunks)
 
-    chunks = most_useful(B, T, early)
-    assert B * chunks <= AT_ONCE
-    assert time(chunks) <= min(time(c) for c in range(1, AT_ONCE // B + 1)) * 1.001
+    chunks = most_useful(B, T, early, width)
+    assert B * chunks <= width.at_once
+    assert time(chunks) <= min(time(c) for c in range(1, width.at_once // B + 1)) * 1.001
     assert time(chunks) < time(1) / 2
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from ltc_np import LSTM, LTC, LTCRNN, AutoNCP, Dense, Dropout, Model, ParallelTime, Residual
 from ltc_np.layers import parallel
+from ltc_np.layers.parallel import PROCESSOR
 
 
 @pytest.mark.parametrize(
@@ -42,10 +43,10 @@ def test_errors_name_the_argument(wrong):
 
 def test_long_and_few_sequences_are_cut():
     auto, seven = ParallelTime(), ParallelTime(chunks=7)
-    assert auto.concerns((1, 2048)) and auto.concerns((16, 2048))
-    assert not auto.concerns((1, 2047)) and not auto.concerns((17, 2048))
-    assert seven.concerns((1, 2)) and seven.concerns((1000, 2))
-    assert not seven.concerns((1, 1)) and not ParallelTime(chunks=1).concerns((1, 10_000))
+    assert auto.concerns((1, 2048), PROCESSOR) and auto.concerns((16, 2048), PROCESSOR)
+    assert not auto.concerns((1, 2047), PROCESSOR) and not auto.concerns((17, 2048), PROCESSOR)
+    assert seven.concerns((1, 2), PROCESSOR) and seven.concerns((1000, 2), PROCESSOR)
+    assert not seven.concerns((1, 1), PROCESSOR) and not ParallelTime(chunks=1).concerns((1, 10_000), PROCESSOR)
 
 
 def test_a_call_overrides_the_model_s_own():
