@@ -13,9 +13,8 @@ from ltc_np.layers.parallel.chunks import AGAIN, most_useful
 ROUNDING = {"float32": 3e-6, "float64": 1e-13}
 
 
-def network(time_constants=(1, 5), dtype="float64", backend="numpy", wiring=None):
-    init = {"time_constants": time_constants}
-    return LTCRNN(wiring or AutoNCP(8, 2), 2, seed=0, dtype=dtype, backend=backend, init=init)
+def network(time_constants=(1, 5), dtype="float64"):
+    return LTCRNN(AutoNCP(8, 2), 2, seed=0, dtype=dtype, init={"time_constants": time_constants})
 
 
 def sequence(T, B=1, seed=0):
@@ -44,9 +43,9 @@ def compare(one, other, most, bits=True):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("B", [1, 3])
-def test_a_long_sequence_is_cut_where_that_is_worth_it(dtype, B, backend):
+def test_a_long_sequence_is_cut_where_that_is_worth_it(dtype, B):
     """Without a word from the user, to the bit; few chunks run twice, as the probe has seen how long it remembers."""
-    model, (x, dt, d_y) = network(dtype=dtype, backend=backend), sequence(3000, B)
+    model, (x, dt, d_y) = network(dtype=dtype), sequence(3000, B)
     compare(*both(model, x, dt, d_y, "auto"), ROUNDING[dtype])
     (report,) = model.last_parallel
     assert report.chunks >= 4 and report.chunks * report.steps >= 3000 and report.early <= 3000 / 8
@@ -123,7 +122,7 @@ def test_outputs_of_the_last_step_and_one_elapsed_time():
 @pytest.mark.parametrize("memory", ["full", "low"])
 def test_gradients_are_those_of_finite_differences(memory):
     """Not only those of the sequence as it stands: along a direction of parameters, inputs and times together."""
-    model = Model(LTC(FullyConnected(4, 2)), Dense(1), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    model = Model(LTC(FullyConnected(4, 2)), Dense(1), input_dim=2, seed=0, dtype="float64")
     (x, dt, _), rng = sequence(400), np.random.default_rng(5)
     d_y = rng.normal(size=(1, 400, 1))
     _, tape = model.forward(x, dt=dt, memory=memory, parallel_time=4)
@@ -188,7 +187,7 @@ class Noisy(LTC):
 
 
 def test_states_that_do_not_come_to_agree_are_those_of_the_sequence():
-    model = Model(Noisy(AutoNCP(8, 2), input_dim=2), seed=0, dtype="float64", backend="numpy")
+    model = Model(Noisy(AutoNCP(8, 2), input_dim=2), seed=0, dtype="float64")
     x, dt, d_y = sequence(400)
     (y, _, g), (y_again, _, g_again) = both(model, x, dt, d_y, 10)
     assert np.array_equal(y, y_again)

@@ -10,7 +10,7 @@ from ltc_np.layers.parallel.task import Task
 
 
 def task(layer, dtype="float64", dt=1.0, lengths=(6000,)):
-    model = Model(layer, seed=0, dtype=dtype, backend="numpy")
+    model = Model(layer, seed=0, dtype=dtype)
     (own,), prepared = model.layers, model.engine.prepare(Fresh()).layers[0]
     x = np.random.default_rng(0).normal(size=(len(lengths), 6000, 2)).astype(dtype)
     start = model.initial_state(len(lengths))
