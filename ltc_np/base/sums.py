@@ -19,8 +19,8 @@ def sum_of_squares(array: Numbers) -> float:
     No thread of BLAS's takes part: the bits are the same for any number of them, and none goes on spinning, for
     milliseconds, on a core that this library's threads need.
     """
+    if array.size <= SERIAL:
+        return float(np.vdot(array, array))  # the product that takes any shape and does not warn of overflow
     flat = array.reshape(-1)
-    if flat.size <= SERIAL:
-        return float(np.vdot(flat, flat))  # the product that does not warn of overflow
     parts = (flat[k : k + SERIAL] for k in range(0, flat.size, SERIAL))
     return sum(float(np.vdot(part, part)) for part in parts)

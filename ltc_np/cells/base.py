@@ -355,6 +355,34 @@ class Layer(Value):
         """
         raise NotImplementedError
 
+    def stepper(
+        self, prepared: Any, x: Array, dt: Array, h0: Array, workspace: Workspace
+    ) -> Callable[[], tuple[Array, Array]]:
+        """`forward` of single steps, for streams: a function without arguments that returns y (B, 1, O) and h_last.
+
+        Parameters
+        ----------
+        x (B, 1, I), dt (B, 1), h0 (B, K) : arrays
+            The function reads what they hold when it is called.
+        """
+        lengths = np.ones(len(x), np.int64)
+
+        def step() -> tuple[Array, Array]:
+            y, h, _ = self.forward(prepared, x, dt, lengths, h0, None, workspace)
+            self.check_results(y, h, dt)
+            return y, h
+
+        return step
+
+    def check_results(self, y: Array, h: Array, dt: Array) -> None:
+        """Refuse outputs and last states of a `forward` that have not the shapes that were promised."""
+        B, T = dt.shape
+        if y.shape != (B, T, self.output_size) or h.shape != (B, self.state_size):
+            raise ValueError(
+                f"forward of layer {self!r} must return outputs {(B, T, self.output_size)} and states "
+                f"{(B, self.state_size)}, got {y.shape} and {h.shape}"
+            )
+
     def observe(self, prepared: Any, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """What happens inside one step, of n steps side by side: named arrays, for `Model.trace`.
 

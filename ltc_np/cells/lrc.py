@@ -39,7 +39,7 @@ from ..wirings.synapses import Synapses
 from .base import Layer, built
 from .initial import glorot, initial_values, orthogonal
 from .ltc import INIT, default_mapping
-from .mapping import check_mapping, mapping_shapes
+from .mapping import bound_step, check_mapping, mapping_shapes
 from .stability import check_step
 
 if TYPE_CHECKING:
@@ -300,6 +300,14 @@ class LRC(Layer):
         motor, h, saved = lrc.forward(circuit, mapped, dt, lengths, h0, self.rule, self.output_size, keep, workspace)
         y = mapping.map_features(self.output_mapping, "output", motor, p, workspace)
         return y, h, _Saved(x, motor, saved) if keep else None
+
+    def stepper(
+        self, prepared: _Prepared, x: Array, dt: Array, h0: Array, workspace: Workspace
+    ) -> Callable[[], tuple[Array, Array]]:
+        step = None
+        if type(self).forward is LRC.forward:  # a class derived from this one may compute something else
+            step = bound_step(self, prepared, x, dt, h0, workspace)
+        return step or super().stepper(prepared, x, dt, h0, workspace)
 
     def backward(
         self,

@@ -36,11 +36,11 @@ from ..wirings.synapses import Synapses
 from . import time_constants
 from .base import Layer, built
 from .initial import initial_values
-from .mapping import check_mapping, mapping_shapes
+from .mapping import bound_step, check_mapping, mapping_shapes
 from .stability import check_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import TypedDict
 
@@ -283,6 +283,14 @@ class LTC(Layer):
         motor, h, saved = ltc.forward(circuit, mapped, dt, lengths, h0, self.rule, self.output_size, keep, workspace)
         y = mapping.map_features(self.output_mapping, "output", motor, p, workspace)
         return y, h, _Saved(x, motor, saved) if keep else None
+
+    def stepper(
+        self, prepared: _Prepared, x: Array, dt: Array, h0: Array, workspace: Workspace
+    ) -> Callable[[], tuple[Array, Array]]:
+        step = None
+        if type(self).forward is LTC.forward:  # a class derived from this one may compute something else
+            step = bound_step(self, prepared, x, dt, h0, workspace)
+        return step or super().stepper(prepared, x, dt, h0, workspace)
 
     def backward(
         self,

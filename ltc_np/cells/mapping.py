@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base import checks
 
 if TYPE_CHECKING:
-    from ..base.types import A, MappingKind, Shape
+    from collections.abc import Callable
+
+    from ..base.types import A, Array, MappingKind, Shape
+    from ..base.workspace import Workspace
 
 MAPPINGS = (None, "linear", "affine")
 
@@ -21,3 +24,26 @@ def mapping_shapes(mapping: MappingKind, side: str, size: int) -> dict[str, Shap
     """Shapes of a mapping's parameters by name; w starts at 1, b at 0."""
     names = {None: (), "linear": ("w",), "affine": ("w", "b")}[mapping]
     return {f"{side}_{name}": (size,) for name in names}
+
+
+def bound_step(
+    layer: Any, prepared: Any, x: Array, dt: Array, h0: Array, workspace: Workspace
+) -> Callable[[], tuple[Array, Array]] | None:
+    """`Layer.stepper` of a cell between two mappings, where its kernels can be bound: those of the CPU alone can."""
+    if not hasattr(prepared.kernels, "bind"):
+        return None
+    bind, p = prepared.mapping.bind, prepared.p
+    mapped, before = bind(layer.input_mapping, "input", x, p, workspace)
+    bound = prepared.kernels.bind(prepared.circuit, mapped, dt, h0, layer.rule, layer.output_size, workspace)
+    if bound is None:
+        return None
+    motor, h, run = bound
+    y, after = bind(layer.output_mapping, "output", motor, p, workspace)
+    calls = (*before, *run, *after)
+
+    def step() -> tuple[Array, Array]:
+        for call in calls:
+            call()
+        return y, h
+
+    return step

@@ -173,17 +173,18 @@ class Bidirectional(Layer):
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
         K, O, turned = self.layer.state_size, self.layer.output_size, saved.mirror
-        run, own = partial(parallel.adjoint, self.layer), Both(*map(workspace.child, DIRECTIONS))
+        own = Both(*map(workspace.child, DIRECTIONS))
+        run = Both(*(parallel.adjoint(self.layer, each) for each in saved.layer))
         g_own = Both(*(part(g, prefix) for prefix in DIRECTIONS))
         d_ahead = d_back = d_y
         if self.merge == "concat":
             d_ahead, d_back = np.ascontiguousarray(d_y[:, :, :O]), np.ascontiguousarray(d_y[:, :, O:])
         d_back = reverse(d_back, turned.x, "d_back", workspace)
         d_last = Both(np.ascontiguousarray(d_h[:, :K]), np.ascontiguousarray(d_h[:, K:]))
-        d_x, d_h0, d_dt = run(
+        d_x, d_h0, d_dt = run.ahead(
             prepared.ahead, saved.layer.ahead, d_ahead, d_last.ahead, g_own.ahead, want_x, want_dt, own.ahead
         )
-        d_x_back, d_h0_back, d_dt_back = run(
+        d_x_back, d_h0_back, d_dt_back = run.back(
             prepared.back, saved.layer.back, d_back, d_last.back, g_own.back, want_x, want_dt, own.back
         )
         if want_x:  # swapping places is its own adjoint

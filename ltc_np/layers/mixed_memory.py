@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from ..wirings import Wiring
 
 TOPOLOGIES = ("torch", "keras")
+FEW_STEPS = 4  # for fewer `Layer.stepper` is not worth it
+NONE = np.empty(0, np.int64)
 
 
 class Prepared(NamedTuple):
@@ -220,23 +222,47 @@ class MixedMemory(Layer):
         inputs[:] = x.transpose(1, 0, 2)
         np.dot(inputs.reshape(T * B, I), prepared.w_x, out=gates.reshape(T * B, 4 * M))
         states[0], c[0] = h0[:, :K], h0[:, K:]
-        dt, saved = np.ascontiguousarray(dt.T), []
+        dt, saved, shortest = np.ascontiguousarray(dt.T), [], lengths.min(initial=T)
+        as_usual = keep or T < FEW_STEPS or options.get("rng") is not None
+        bound = None if as_usual else self._bound(prepared, B, workspace)
         for t in range(T):
             np.dot(states[t], w_h, out=recurrent)
             forward_step(t, 0, B, gates, recurrent, b, c, y)
-            alive = lengths > t
-            ended = np.flatnonzero(~alive)
-            c[t + 1, ended] = c[t, ended]
-            y[t + 1, ended] = states[t, ended] if self._torch else 0
+            ended = np.flatnonzero(lengths <= t) if t >= shortest else NONE
+            if ended.size:
+                c[t + 1, ended] = c[t, ended]
+                y[t + 1, ended] = states[t, ended] if self._torch else 0
             read, start = (inputs[t], y[t + 1]) if self._torch else (y[t + 1], states[t])
-            output, state, step_saved = self.cell.forward(
-                prepared.cell, read[:, None], dt[t][:, None], alive.astype(np.int64), start, keep,
-                workspace.child(t if keep else 0), **options,
-            )  # fmt: skip
+            if bound is None:
+                output, state, step_saved = self.cell.forward(
+                    prepared.cell, read[:, None], dt[t][:, None], (lengths > t).astype(np.int64), start, keep,
+                    workspace.child(t if keep else 0), **options,
+                )  # fmt: skip
+                saved.append(step_saved)
+            else:  # which knows no lengths
+                output, state = bound(read, dt[t], start)
+                state[ended] = states[t, ended]
             outputs[:, t], states[t + 1] = output[:, 0], state
-            saved.append(step_saved)
         h_last = np.concatenate([states[T], c[T]], axis=1)
         return outputs, h_last, Saved(inputs, gates, states, c, lengths, saved) if keep else None
+
+    def _bound(
+        self, prepared: Prepared, B: int, workspace: Workspace
+    ) -> Callable[[Array, Array, Array], tuple[Array, Array]]:
+        """A step of the cell where nothing is kept: a function of x (B, I), dt (B,) and the state (B, K)."""
+        own, cell = workspace.child("step"), self.cell
+        now = own.kept(
+            "step",
+            B,
+            lambda: arrays(prepared.w_x.dtype, x=(B, 1, cell.input_size), dt=(B, 1), state=(B, cell.state_size)),
+        )
+        step = cell.stepper(prepared.cell, now.x, now.dt, now.state, own.child("cell"))
+
+        def run(x: Array, dt: Array, state: Array) -> tuple[Array, Array]:
+            now.x[:, 0], now.dt[:, 0], now.state[...] = x, dt, state
+            return step()
+
+        return run
 
     @blas.one_thread()
     def backward(
@@ -264,6 +290,7 @@ class MixedMemory(Layer):
         nothing, recurrent = np.zeros((B, M), c.dtype), np.empty((B, K), c.dtype)
         d_cell = {name: g[name] for name in self.cell.layout.slices}
         d_x[:] = 0
+        shortest = lengths.min(initial=T)
         for t in range(T - 1, -1, -1):
             d_read, d_start, d_step = self.cell.backward(
                 prepared.cell, steps[t], d_output[t][:, None], d_state, d_cell, want_x or not self._torch, want_dt,
@@ -273,18 +300,20 @@ class MixedMemory(Layer):
                 d_dt[:, t] = d_step[:, 0]
             if self._torch and want_x:
                 d_x[t] = d_read[:, 0]
-            ended = np.flatnonzero(lengths <= t)
-            d_c_after = d_c[ended]
             d_hidden[t] = d_start if self._torch else d_read[:, 0]
+            ended = np.flatnonzero(lengths <= t) if t >= shortest else NONE
+            d_c_after = d_c[ended]
             backward_step(t, 0, B, gates, c, d_hidden, nothing, d_c, d_z)
-            d_z[t, ended] = 0
-            d_c[ended] = d_c_after
+            if ended.size:
+                d_z[t, ended] = 0
+                d_c[ended] = d_c_after
             np.dot(d_z[t], w_h_turned, out=recurrent)
-            if self._torch:  # where a sequence has ended y was the state itself
-                recurrent[ended] = d_start[ended]
-                d_state[:] = recurrent
-            else:
+            if not self._torch:
                 np.add(d_start, recurrent, out=d_state)
+                continue
+            if ended.size:  # there y was the state itself
+                recurrent[ended] = d_start[ended]
+            d_state[:] = recurrent
         flat = d_z.reshape(T * B, 4 * M)
         g["lstm_w_x"] += np.dot(inputs.reshape(T * B, I).T, flat)
         g["lstm_w_h"] += np.dot(states[:T].reshape(T * B, K).T, flat)

@@ -140,7 +140,7 @@ class Stack:
         ``valid`` is (B, T) bool, None where there is no padding; ``rng(k)`` gives layer k, if it computes otherwise in
         training, what it draws from; by ``cutting``, if it is given, long sequences are cut into chunks.
         """
-        states, saved, (B, T) = [], [], dt.shape
+        states, saved = [], []
         for k, layer in enumerate(self.layers):
             own = workspace.child(k)
             start = h0 if len(self.layers) == 1 else np.ascontiguousarray(h0[:, self.states[k]])
@@ -154,16 +154,33 @@ class Stack:
                 elif layer.cuts_inside:
                     options = {"cut": cut}
             x, h, layer_saved = run(*arguments, **options)
-            if x.shape != (B, T, layer.output_size) or h.shape != start.shape:
-                raise ValueError(
-                    f"forward of layer {layer!r} must return outputs {(*dt.shape, layer.output_size)} and states "
-                    f"{start.shape}, got {x.shape} and {h.shape}"
-                )
+            layer.check_results(x, h, dt)
             if valid is not None:
                 x[~valid] = 0
             states.append(h)
             saved.append(layer_saved)
         return x, states[0] if len(states) == 1 else np.concatenate(states, axis=1), tuple(saved)
+
+    def stepper(
+        self, prepared: list[Any], x: Array, dt: Array, h0: Array, workspace: Workspace
+    ) -> Callable[[], tuple[Array, Array]]:
+        """Of all layers; see `Layer.stepper`."""
+        if len(self.layers) == 1:
+            return self.layers[0].stepper(prepared[0], x, dt, h0, workspace.child(0))
+        B, state, passed = len(x), np.empty_like(h0), []
+        for k, (layer, columns) in enumerate(zip(self.layers, self.states, strict=True)):
+            start = np.empty((B, layer.state_size), h0.dtype)
+            given = np.empty((B, 1, layer.output_size), x.dtype)
+            passed.append((layer.stepper(prepared[k], x, dt, start, workspace.child(k)), columns, start, given))
+            x = given
+
+        def step() -> tuple[Array, Array]:
+            for run, columns, start, given in passed:
+                start[...] = h0[:, columns]
+                given[...], state[:, columns] = run()
+            return given, state
+
+        return step
 
     def backward(
         self,
@@ -182,9 +199,10 @@ class Stack:
         d_dt = None
         for k in range(len(self.layers) - 1, -1, -1):
             d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, self.states[k]])
-            d_y, d_h0[k], d_layer_dt = parallel.adjoint(
-                self.layers[k], prepared[k], saved[k], d_y, d_state, part(g, self.prefixes[k]), want_x or k > 0,
-                want_dt, workspace.child(k),
+            run = parallel.adjoint(self.layers[k], saved[k])
+            d_y, d_h0[k], d_layer_dt = run(
+                prepared[k], saved[k], d_y, d_state, part(g, self.prefixes[k]), want_x or k > 0, want_dt,
+                workspace.child(k),
             )  # fmt: skip
             if d_layer_dt is not None:
                 d_dt = d_layer_dt if d_dt is None else d_dt + d_layer_dt

@@ -204,8 +204,15 @@ class HostEngine(Engine):
         stream = remembered.streams.get(B)
         if stream is None:
             remembered.streams.clear()  # those of other batch sizes
-            stream = remembered.streams[B] = Stream(self.network, B)
+            stream = Stream(self.network, B)
+            stream.run = self.stepper(remembered.prepared, stream.sequences, stream.workspace)
+            remembered.streams[B] = stream
         return remembered.prepared, stream
+
+    def stepper(self, prepared, sequences, workspace):
+        """A function that computes one step of `Sequences` whose arrays stay the same; see `Layer.stepper`."""
+        x, dt, _, _, h0 = sequences
+        return self.network.layer_stack.stepper(prepared.layers, x, dt, h0, workspace)
 
     def take_workspace(self):
         """This thread's workspace, its own until it is put back: a loss of the caller's may come here again."""

@@ -53,8 +53,10 @@ def step(
         raise ValueError(f"`x_t` must be ({self.input_size},) or (B, {self.input_size}), got shape {x.shape}")
     engine = self.engine
     prepared, stream = engine.stream(1 if single else x.shape[0])
-    sequences = stream.read(x, dt, state, single)
-    engine.check(prepared, sequences.dt)
-    y, state, _ = engine.forward(prepared, sequences, None, stream.workspace)
-    engine.check_outputs(y, state, sequences.dt)
+    stream.read(x, dt, state, single)
+    engine.check(prepared, stream.dt)
+    y, state = stream.run()
+    if self.last_parallel:
+        self.note_parallel(())  # a step is never cut
+    engine.check_outputs(y, state, stream.dt)
     return stream.write(y, state, out, single)

@@ -1,14 +1,31 @@
 """One time step at a time: what `Network.step` keeps between its calls, so that a call allocates nothing."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..base import checks
 from ..base.workspace import Workspace
 from .sequences import Sequences, check_takes_dt, state_shape
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Stream:
-    """A thread's buffers for steps of B sequences of one network."""
+    """A thread's buffers for steps of B sequences of one network.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        The step that was read last.
+    run : function
+        Computes it: y (B, 1, O) and the state (B, K), in arrays that the next step may write to.  Made by the engine.
+    """
+
+    run: Callable[[], tuple[np.ndarray, np.ndarray]]
 
     def __init__(self, network, B):
         self.network, self.B, self.dtype = network, B, network.dtype
@@ -18,17 +35,20 @@ class Stream:
         self.x = self.both[: B * I].reshape(B, 1, I)
         self.state = self.both[B * I :].reshape(B, K)
         self.now = self.x[:, 0]
-        self.dt = np.empty((B, 1), self.dtype)
+        self.dt, self.ones = np.ones((B, 1), self.dtype), True
         self.start = network.starting_state(B)
         self.sequences = Sequences(self.x, self.dt, np.ones(B, np.int64), None, self.state)
-        self.sequences_without_dt = self.sequences._replace(dt=np.ones((B, 1), self.dtype))
         self.workspace = Workspace()
         self.largest = float(checks.largest(self.dtype))
 
     def read(self, x_t, dt, state, single):
-        """Check the arguments of a step and copy them to the buffers: the `Sequences` of one step."""
+        """Check the arguments of a step and copy them to the buffers."""
         if dt is not None:
+            self.ones = False
             self._read_dt(dt, single)
+        elif not self.ones:
+            self.ones = True
+            self.dt.fill(1)
         if state is None:
             state = self.start[0] if single else self.start
         elif type(state) is not np.ndarray or state.dtype != self.dtype:
@@ -40,7 +60,6 @@ class Stream:
         if not checks.surely_finite(self.both):
             checks.finite("x_t", self.x)
             checks.finite("state", self.state)
-        return self.sequences_without_dt if dt is None else self.sequences
 
     def _read_dt(self, dt, single):
         check_takes_dt(self.network, dt)

@@ -219,6 +219,22 @@ def test_dropout_of_the_cell(topology, backend):
     assert abs((values[0] - values[1]) / (2 * step) - gradient @ way) < 1e-6 * np.abs(gradient * way).sum()
 
 
+@each_topology
+@each_cell
+@pytest.mark.parametrize("T", [3, 9])
+def test_a_call_that_keeps_nothing_is_one_that_does(make, topology, T, backend, rng):
+    """Which binds the cell to arrays of its own, once there are some steps; also behind the end of a sequence."""
+    model = Model(MixedMemory(make(3), topology), seed=0, dtype="float64", backend=backend)
+    x, dt, h0 = rng.normal(size=(4, T, 3)), rng.uniform(0, 1, (4, T)), rng.normal(size=(4, model.state_size))
+    lengths = [T, 2, 0, T - 1]
+    y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
+    want, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
+    saved = tape.saved[0]
+    np.testing.assert_array_equal(y, want)
+    np.testing.assert_array_equal(state, np.concatenate([saved.states[-1], saved.c[-1]], axis=1))
+    np.testing.assert_array_equal(state[2], h0[2])
+
+
 def test_a_cell_without_time():
     """Any cell with a state will do, here one of a user's own."""
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import LTCRNN, AutoNCP
+from ltc_np import GRU, LRC, LTC, LTCRNN, AutoNCP, Dense, FullyConnected, MixedMemory, Model
 
 
 @pytest.fixture
@@ -53,3 +53,72 @@ def test_a_step_without_elapsed_time_is_one_of_1(model):
         np.testing.assert_array_equal(y, want[0])
         np.testing.assert_array_equal(state, want[1])
         assert not np.array_equal(model.step(x, dt=0.1)[1], want[1])
+
+
+@pytest.mark.parametrize("make", [LTC, LRC])
+@pytest.mark.parametrize("mapping", [None, "linear", "affine"])
+@pytest.mark.parametrize("B", [1, 3, 600])
+def test_a_bound_step_is_the_sequence(make, mapping, B, rng):
+    """Whatever stands around the kernels, with many sequences, on which several threads work, and after a change."""
+    layer = make(FullyConnected(24, 2), input_dim=3, input_mapping=mapping, output_mapping=mapping, ode_unfolds=6)
+    model = Model(layer, seed=0, dtype="float64")
+    for values in model.params.values():
+        values *= rng.uniform(0.9, 1.1, values.shape)
+    x, dt, state = rng.normal(size=(B, 4, 3)), rng.uniform(0, 2, (B, 4)), rng.normal(size=(B, 24))
+    for _ in range(2):
+        want = model(x, dt=dt, h0=state, return_state=True)
+        now, found = state, []
+        for t in range(4):
+            y, now = model.step(x[:, t], dt=dt[:, t], state=now)
+            found.append(y)
+        np.testing.assert_array_equal(np.stack(found, 1), want[0])
+        np.testing.assert_array_equal(now, want[1])
+        model.theta *= 1.1
+
+
+@pytest.mark.parametrize("B", [None, 3])
+def test_steps_of_several_layers_are_the_sequence(B, backend, rng):
+    layers = LTC(AutoNCP(8, 3)), Dense(5, "tanh"), GRU(4), MixedMemory(LTC(FullyConnected(6, 2), ode_unfolds=2))
+    model = Model(*layers, input_dim=3, seed=0, dtype="float64", backend=backend)
+    whole = (5,) if B is None else (B, 5)
+    x, dt = rng.normal(size=(*whole, 3)), rng.uniform(0, 2, whole)
+    state = rng.normal(size=(*whole[:-1], model.state_size))
+    y, last = model(x, dt=dt, h0=state, return_state=True)
+    for t in range(5):
+        found, state = model.step(x[..., t, :], dt=dt[..., t], state=state)
+        np.testing.assert_allclose(found, y[..., t, :], rtol=1e-12)  # products of other sizes
+    np.testing.assert_allclose(state, last, rtol=1e-12)
+
+
+def test_a_step_of_a_class_of_one_s_own_is_its_own_forward(rng):
+    class Doubled(LTC):
+        def forward(self, *given):
+            y, h, saved = super().forward(*given)
+            return 2 * y, h, saved
+
+    x = rng.normal(size=3)
+    for layers in ((), (Dense(2),)):
+        model = Model(Doubled(AutoNCP(8, 2)), *layers, input_dim=3, seed=0, dtype="float64")
+        y, state = model.step(x)
+        want, last = model(x[None], return_state=True)
+        np.testing.assert_allclose(y, want[0], rtol=1e-13)
+        np.testing.assert_array_equal(state, last)
+
+
+def test_a_step_of_a_layer_with_results_of_other_shapes_is_refused():
+    class Wide(Dense):
+        def forward(self, *given, **options):
+            y, h, saved = super().forward(*given, **options)
+            return np.concatenate([y, y], axis=2), h, saved
+
+    for layers in ((Wide(2),), (Dense(4), Wide(2), Dense(1))):
+        with pytest.raises(ValueError, match=r"forward of layer .* must return outputs \(1, 1, 2\) and states"):
+            Model(*layers, input_dim=3, seed=0).step(np.ones(3))
+
+
+def test_a_step_is_a_last_call_without_chunks():
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0)
+    model(np.ones((50, 3)), parallel_time=5)
+    assert model.last_parallel
+    model.step(np.ones(3))
+    assert model.last_parallel == ()

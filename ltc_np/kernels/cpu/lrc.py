@@ -12,9 +12,9 @@ from .elastance import gap
 from .jit import helper, kernel
 from .lrc_lanes import synapse_sums
 from .lrc_neuron import KEPT
-from .tiles import backward, forward, padded_units
+from .tiles import backward, bind, forward, padded_units
 
-__all__ = ["Circuit", "backward", "forward"]
+__all__ = ["Circuit", "backward", "bind", "forward"]
 
 # Parameters of a neuron and of a synapse, in the order in which kernels take them and their gradients; a neuron's last
 # one is followed by its `gap`.

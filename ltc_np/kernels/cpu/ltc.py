@@ -11,9 +11,9 @@ import numpy as np
 from ..codes import LOG2E, NEURON, SENSORY, SYNAPSE
 from . import ltc_lanes, ltc_posts
 from .jit import helper, kernel
-from .tiles import backward, forward, padded_units
+from .tiles import backward, bind, forward, padded_units
 
-__all__ = ["Circuit", "backward", "forward"]
+__all__ = ["Circuit", "backward", "bind", "forward"]
 
 # Arrays of a dict by these names, in order.
 _neuron, _synapse, _sensory = (itemgetter(*names) for names in (NEURON, SYNAPSE, SENSORY))

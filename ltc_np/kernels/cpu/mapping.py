@@ -1,9 +1,9 @@
 """Feature-wise mappings, as in `ltc_np.kernels.numpy.mapping`.
 
-The adjoint is NumPy's: in the forward of a single step (`Model.step`) NumPy's overhead would show, and nowhere else.
+The adjoint is NumPy's: in the forward of few steps NumPy's overhead would show, and nowhere else.
 """
 
-from ..numpy.mapping import d_map_features  # noqa: F401  (called by cells)
+from ..numpy.mapping import bind, d_map_features  # noqa: F401  (called by cells)
 from .jit import kernel
 
 

@@ -201,6 +201,24 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
     return *results, _Saved(sequences, kept, keep, cut) if keep else None
 
 
+def bind(circuit, x, dt, h0, rule, n_out, workspace):
+    """`forward` of single steps, x (B, 1, I), in arrays that stay the same: the results, and what computes them.
+
+    The calls of Python between two steps, and the looks for what they need, would take longer than the step.
+
+    Returns
+    -------
+    out (B, 1, n_out), h_last (B, N), a list of functions without arguments; None for so many sequences that several
+    threads may share them
+    """
+    if circuit.evaluations(x.shape, rule) > PARALLEL_EVALUATIONS:
+        return None
+    cut, numbers, work, kept, results = _Forward.make(circuit, x.shape, rule, n_out, None, 1, workspace)
+    before = (x, dt, np.ones(len(x), np.int64)), h0, circuit.packed(cut.posts), numbers
+    after = work, kept, results, 0, cut.tiles, 0
+    return *results, [partial(cut.kernels.forward, *before, group, *after) for group in cut.groups]
+
+
 def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
     """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
     sequences, kept, keep, cut = saved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from .settings import FEWEST, Report
 from .task import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...base.types import Array, Arrays, Bools, Ints, Keep
     from ...base.workspace import Workspace
     from ...cells.base import Layer
@@ -172,11 +175,9 @@ def backward(
     return d_x, d_starts[:, 0].copy(), d_dt
 
 
-def adjoint(layer: Layer, prepared: Any, saved: Any, *arguments: Any) -> tuple[Array | None, Array, Array | None]:
-    """`backward` of a layer, in chunks where its `forward` was."""
-    if isinstance(saved, Chunked):
-        return backward(layer, prepared, saved, *arguments)
-    return layer.backward(prepared, saved, *arguments)
+def adjoint(layer: Layer, saved: Any) -> Callable[..., tuple[Array | None, Array, Array | None]]:
+    """`backward` of a layer, in chunks if its `forward`, which saved this, was."""
+    return partial(backward, layer) if isinstance(saved, Chunked) else layer.backward
 
 
 def _adjoints_at_ends(

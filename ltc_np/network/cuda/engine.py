@@ -82,6 +82,11 @@ class CudaEngine(HostEngine):
         self.network.note_parallel(reports)
         return found
 
+    def stepper(self, prepared, sequences, workspace):
+        if self.unknown is not None:
+            return super().stepper(prepared, sequences, workspace)
+        return lambda: calls.forward(HostCall(sequences), self.stack(), None, workspace)[:2]
+
     def cutting(self, sequences, parallel_time):
         may_be_cut = self.unknown is not None or parallel.wants(self.network.layer_stack)
         return super().cutting(sequences, parallel_time) if may_be_cut else None
