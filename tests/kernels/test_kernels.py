@@ -233,10 +233,11 @@ def test_loop_orders_and_tiles_follow_size_only():
 
 # ---------------------------------------------------------------------------------------- cache and fallbacks
 
+# Of a layer whose kernels compile quickly: a cache does not know what it holds.
 RUN = """
     import sys, numpy as np
-    from ltc_np import LTCRNN, AutoNCP
-    model = LTCRNN(AutoNCP(8, 2), 2, seed=0)
+    from ltc_np import GRU, Model
+    model = Model(GRU(8), input_dim=2, seed=0)
     print(model.backend, float(np.abs(model(np.ones((2, 3, 2)))).sum()))
 """
 
@@ -282,8 +283,8 @@ def test_the_cache_knows_every_number_that_kernels_take_from_elsewhere():
 COUNTED = (
     RUN
     + """
-    from ltc_np.kernels.cpu import ltc_lanes
-    (stats,) = [ltc_lanes.forward.stats]
+    from ltc_np.kernels.cpu import gru
+    stats = gru.forward_step.stats
     print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
     """
 )
@@ -454,8 +455,8 @@ def test_a_cell_without_a_fast_kernel_warns_once_and_uses_numpy(tmp_path, monkey
 def test_compiling_is_announced_in_one_line(tmp_path):
     code = """
         import numpy as np
-        from ltc_np import LTCRNN, AutoNCP
-        LTCRNN(AutoNCP(8, 2), 2, seed=0).fit(np.ones((4, 3, 2)), np.ones((4, 3, 2)), epochs=1)
+        from ltc_np import GRU, Dense, Model
+        Model(GRU(8), Dense(2), input_dim=2, seed=0).fit(np.ones((4, 3, 2)), np.ones((4, 3, 2)), epochs=1)
     """
     cold = python(code, NUMBA_CACHE_DIR=str(tmp_path)).stderr
     warm = python(code, NUMBA_CACHE_DIR=str(tmp_path)).stderr
