@@ -47,6 +47,7 @@ def test_short_streams_are_made_too(xor):
 
 
 @pytest.mark.slow
+@pytest.mark.sweep
 def test_quick_training_ends_above_chance(run_example, tmp_path):
     """10,000 guesses are right in 50 % +- 0.5: all models have learnt something."""
     done = run_example("event_xor", "--quick", "--no-plot", cwd=tmp_path)

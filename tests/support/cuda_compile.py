@@ -106,16 +106,11 @@ def _all_kernels(dtype, cc):
     return [compile_kernel(kernel, types, cc, threads) for (kernel, types), threads in launches(dtype).items()]
 
 
-@functools.cache
-def everything():
-    """dtype -> `Compiled`, of every kernel on every architecture."""
-    tasks = [(dtype, cc) for cc in ARCHITECTURES for dtype in ("float32", "float64")]
+def everything(dtype):
+    """`Compiled`, of every kernel on every architecture."""
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        found = list(pool.map(_all_kernels, *zip(*tasks, strict=True)))
-    return {
-        dtype: [code for (of, _), codes in zip(tasks, found, strict=True) if of == dtype for code in codes]
-        for dtype in ("float32", "float64")
-    }
+        found = pool.map(_all_kernels, [dtype] * len(ARCHITECTURES), ARCHITECTURES)
+        return [code for codes in found for code in codes]
 
 
 def why_not():
@@ -202,7 +197,7 @@ def sequences(kernel):
 
 
 def main():
-    for code in everything()["float32"]:
+    for code in everything("float32"):
         if code.per_sigmoid:
             loops = ", ".join(f"{n:.1f}" for n in sorted(code.per_sigmoid))
             name = "{}, {} to a thread, sm_{}{}".format(code.kernel, code.sequences, *code.cc)

@@ -100,7 +100,7 @@ def test_machine_code(dtype):
     if reason is not None:
         pytest.skip(reason)
     wrong, seen = [], {}
-    codes = cuda_compile.everything()[dtype]
+    codes = cuda_compile.everything(dtype)
     for code in codes:
         registers = -(-code.registers // 8) * 8  # what the hardware hands out
         float64_by_accident = ".f64" in code.ptx and not any("float64" in t for t in code.types)
