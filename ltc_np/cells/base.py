@@ -355,6 +355,11 @@ class Layer(Value):
         """
         raise NotImplementedError
 
+    @property
+    def untrained(self) -> dict[str, Any]:
+        """The keywords of `forward` where nothing trains."""
+        return {"rng": None} if self.drops or self.batch_statistics else {}
+
     def stepper(
         self, prepared: Any, x: Array, dt: Array, h0: Array, workspace: Workspace
     ) -> Callable[[], tuple[Array, Array]]:
@@ -365,10 +370,10 @@ class Layer(Value):
         x (B, 1, I), dt (B, 1), h0 (B, K) : arrays
             The function reads what they hold when it is called.
         """
-        lengths = np.ones(len(x), np.int64)
+        lengths, options = np.ones(len(x), np.int64), self.untrained
 
         def step() -> tuple[Array, Array]:
-            y, h, _ = self.forward(prepared, x, dt, lengths, h0, None, workspace)
+            y, h, _ = self.forward(prepared, x, dt, lengths, h0, None, workspace, **options)
             self.check_results(y, h, dt)
             return y, h
 
@@ -419,10 +424,9 @@ class Layer(Value):
         Traced
             All of it is 0 after a sequence's end.
         """
-        (B, T, I), K = x.shape, self.state_size
+        (B, T, I), K, options = x.shape, self.state_size, self.untrained
         y, states = np.zeros((B, T, self.output_size), x.dtype), np.zeros((B, T + 1, K), x.dtype)
         states[:, 0] = state = h0
-        options: dict[str, Any] = {"rng": None} if self.drops or self.batch_statistics else {}
         for t in range(T):
             alive = lengths > t
             now = np.ascontiguousarray(x[:, t : t + 1]), np.ascontiguousarray(dt[:, t : t + 1])

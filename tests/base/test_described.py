@@ -148,7 +148,7 @@ def test_every_trait_is_false_unless_declared_and_documented():
         assert getattr(Layer, name) is False
         assert f"\n{name} : bool\n" in inspect.cleandoc(Layer.__doc__)
     declared = {name for name, value in vars(Layer).items() if value is False}
-    assert declared == {*TRAITS, "open"}
+    assert declared == {*TRAITS, "open", "cuts_inside"}
 
 
 def test_equal_values_have_equal_hashes():

@@ -235,6 +235,13 @@ def test_a_call_that_keeps_nothing_is_one_that_does(make, topology, T, backend, 
     np.testing.assert_array_equal(state[2], h0[2])
 
 
+def test_batches_of_several_sizes_share_a_workspace(rng):
+    model = Model(MixedMemory(LTC(FullyConnected(5, 3), input_dim=3, ode_unfolds=2)), seed=0, dtype="float64")
+    x = rng.normal(size=(7, 6, 3))
+    found = np.concatenate([model.predict(x[:4], batch_size=3), model.predict(x[4:], batch_size=2)])
+    np.testing.assert_allclose(found, model(x), rtol=1e-12)  # products of other sizes
+
+
 def test_a_cell_without_time():
     """Any cell with a state will do, here one of a user's own."""
 

@@ -57,7 +57,7 @@ def test_a_step_without_elapsed_time_is_one_of_1(model):
 
 @pytest.mark.parametrize("make", [LTC, LRC])
 @pytest.mark.parametrize("mapping", [None, "linear", "affine"])
-@pytest.mark.parametrize("B", [1, 3, 600])
+@pytest.mark.parametrize("B", [1, 3, 33, 600])
 def test_a_bound_step_is_the_sequence(make, mapping, B, rng):
     """Whatever stands around the kernels, with many sequences, on which several threads work, and after a change."""
     layer = make(FullyConnected(24, 2), input_dim=3, input_mapping=mapping, output_mapping=mapping, ode_unfolds=6)
@@ -90,8 +90,9 @@ def test_steps_of_several_layers_are_the_sequence(B, backend, rng):
     np.testing.assert_allclose(state, last, rtol=1e-12)
 
 
-def test_a_step_of_a_class_of_one_s_own_is_its_own_forward(rng):
-    class Doubled(LTC):
+@pytest.mark.parametrize("kind", [LTC, LRC])
+def test_a_step_of_a_class_of_one_s_own_is_its_own_forward(kind, rng):
+    class Doubled(kind):
         def forward(self, *given):
             y, h, saved = super().forward(*given)
             return 2 * y, h, saved
@@ -122,3 +123,35 @@ def test_a_step_is_a_last_call_without_chunks():
     assert model.last_parallel
     model.step(np.ones(3))
     assert model.last_parallel == ()
+
+
+def test_a_step_after_a_wrong_one_is_right(model):
+    want = model.step(np.ones(3))
+    for wrong in ({"dt": np.nan}, {"dt": -1.0}, {"state": np.full(8, np.nan)}):
+        with pytest.raises(ValueError, match="must be finite"):
+            model.step(np.ones(3), **wrong)
+        for found, one in zip(model.step(np.ones(3)), want, strict=True):
+            np.testing.assert_array_equal(found, one)
+
+
+def test_steps_that_are_too_long_are_refused(backend):
+    """As those of a sequence are; and states that overflow all the same."""
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0, backend=backend, solver="euler")
+    model.step(np.ones(3), dt=0.1)
+    with pytest.raises(ValueError, match="euler"):
+        model.step(np.ones(3), dt=1e4)
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0, backend=backend, solver="euler", check_stability="off")
+    with pytest.raises(FloatingPointError, match="must be finite"), np.errstate(all="ignore"):
+        model.step(np.ones(3), dt=1e15)
+
+
+def test_layers_that_want_to_know_whether_one_trains_are_told():
+    class Told(Dense):
+        drops = True
+
+        def forward(self, *given, rng):
+            assert rng is None
+            return super().forward(*given)
+
+    model = Model(Told(2), input_dim=3, seed=0)
+    np.testing.assert_array_equal(model.step(np.ones(3))[0], model(np.ones((1, 3)))[0])

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .cut import Cut, flat
-from .probe import agree, fading, memory
+from .probe import agree, fading, largest, memory
 from .settings import FEWEST, Report
-from .task import Task
+from .task import Task, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ def _forward(
     starts[:, 1:] = cut.by_chunk(early.forward(None, workspace.child("early"))[1])
 
     def apart(ends: Array) -> Bools:
-        return cut.borders(lengths) & ~agree(ends[:, :-1], starts[:, 1:], tolerance)
+        return cut.borders(lengths) & ~agree(ends[:, :-1], starts[:, 1:], tolerance, task.parts)
 
     pieces = flat(x), flat(dt), flat(own)
     for _ in range(2):  # where a chunk ran again, what is kept for `backward` comes from another run of all
@@ -119,7 +119,7 @@ def _forward(
         if not wrong.any():
             break
         y = y.copy()
-        while wrong.any():
+        for _ in range(cut.chunks):  # after so many each chunk has followed the right one
             row, chunk = np.nonzero(wrong)
             starts[row, chunk + 1] = ends[row, chunk]
             chunk = chunk + 1
@@ -127,6 +127,11 @@ def _forward(
             y[row, chunk], ends[row, chunk], _ = again.forward(None, workspace.child("again"))
             wrong = apart(ends)
             report.repeated += len(row)
+            if not wrong.any():
+                break
+        else:
+            report.as_it_stands = True
+            return task.forward(keep, workspace)
         if not keep:
             break
     else:  # rounded in another way by themselves than all together, and that does not fade
@@ -158,8 +163,9 @@ def backward(
             prepared, saved.layer, flat(d_y), flat(d_ends), sums, want_x, want_dt, workspace.child("chunks")
         )
         d_starts = cut.by_chunk(d_starts)
-        apart = np.abs(d_starts[:, 1:] - d_ends[:, :-1])[borders].max(initial=0)
-        if not apart > _bound(layer, d_h) * np.abs(d_starts).max():
+        apart = np.abs(d_starts[:, 1:] - d_ends[:, :-1])[borders].max(0, initial=0)
+        size = largest(np.abs(d_starts).max((0, 1), initial=0), parts_of(layer))
+        if not (apart > _bound(layer, d_h) * size).any():
             break
         if report.repeated_backward == AGAIN:
             report.as_it_stands = True

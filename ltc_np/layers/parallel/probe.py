@@ -12,20 +12,35 @@ from .task import Task
 if TYPE_CHECKING:
     from ...base.types import Array, Bools, Ints, Keep
     from ...base.workspace import Workspace
+    from .task import Parts
 
 FIRST = 32  # steps that bring the states apart, and before the first look
 PLACES = 8  # in the data: two runs of each fill a vector, and a step takes hardly longer than with one
 
 
-def agree(a: Array, b: Array, tolerance: float) -> Bools:
-    """Whether states (..., K) agree: all numbers, or to ``tolerance`` relative to the largest of them.
+def agree(a: Array, b: Array, tolerance: float, parts: Parts) -> Bools:
+    """Whether states (..., K) agree: all numbers, or to ``tolerance`` relative to the largest of their part.
 
-    With a NaN in the same place in both they do: nothing is won by computing it again.
+    With a NaN in the same place in both they do, or the same infinity: nothing is won by computing it again.
     """
+    near = (a == b) | (np.isnan(a) & np.isnan(b))
     if tolerance == 0:
-        return ((a == b) | (np.isnan(a) & np.isnan(b))).all(-1)
-    size = np.maximum(np.abs(a), np.abs(b)).max(-1)
-    return np.abs(a - b).max(-1) <= tolerance * size
+        return near.all(-1)
+    size, apart = largest(np.fmax(np.abs(a), np.abs(b)), parts), np.full(a.shape, np.inf)
+    np.subtract(a, b, out=apart, where=~near)
+    return (near | (np.abs(apart) <= tolerance * size)).all(-1)
+
+
+def largest(sizes: Array, parts: Parts) -> Array:
+    """(..., K): of each number the largest finite one of its part of the state.
+
+    So that what is large in one layer, or is measured in another unit, hides nothing in another.
+    """
+    found = np.zeros_like(sizes)
+    for part in parts:
+        own = sizes[..., part]
+        found[..., part] = np.where(np.isfinite(own), own, 0).max(-1, keepdims=True, initial=0)
+    return found
 
 
 def memory(task: Task, tolerance: float, most: int, workspace: Workspace) -> int | None:
@@ -45,7 +60,7 @@ def memory(task: Task, tolerance: float, most: int, workspace: Workspace) -> int
         states = places.run(task, states, FIRST + done, steps, None, workspace)[1].copy()
         done += steps
         one, other = np.split(states, 2)
-        if agree(one, other, tolerance).all():
+        if agree(one, other, tolerance, task.parts).all():
             return done
         before, apart = apart, float(np.abs(one - other).max())
         size = float(np.abs(states).max()) * max(tolerance, float(np.finfo(task.x.dtype).eps))

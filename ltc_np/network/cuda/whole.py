@@ -16,7 +16,9 @@ class WholeNetwork:
     """
 
     def __init__(self, network):
-        self.layout, self.bitwise_batch = network.layout, network.layer_stack.bitwise_batch
+        stack = network.layer_stack
+        self.layout, self.bitwise_batch = network.layout, stack.bitwise_batch
+        self.state_size, self.state_slices, self.untrained = stack.state_size, stack.state_slices, {}
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):
         T = dt.shape[1]

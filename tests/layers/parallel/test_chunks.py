@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from ltc_np import LTC, LTCRNN, AutoNCP, Dense, FullyConnected, Model, ParallelTime
+from ltc_np import LSTM, LTC, LTCRNN, AutoNCP, Bidirectional, Dense, FullyConnected, Model, ParallelTime, Residual
+from ltc_np.layers import parallel
 from ltc_np.layers.parallel import CARD, PROCESSOR
 from ltc_np.layers.parallel.chunks import AGAIN, most_useful
 
@@ -194,3 +195,57 @@ def test_states_that_do_not_come_to_agree_are_those_of_the_sequence():
     assert all(np.array_equal(a, b) for a, b in zip(g, g_again, strict=True))
     model.forward(x, dt=dt, parallel_time=10)
     assert model.last_parallel[0].as_it_stands
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("tolerance", [0.0, 1e-6])
+@pytest.mark.parametrize("layer", [LTC(AutoNCP(8, 2)), LSTM(4)])
+def test_states_that_are_not_finite_end_the_search(layer, tolerance):
+    model = Model(layer, input_dim=2, seed=0, dtype="float64")
+    x, dt, _ = sequence(60)
+    dt = {"dt": dt} if model.takes_dt else {}
+    model.theta[:] = np.nan
+    for way in (False, ParallelTime(4, tolerance)):
+        assert np.isnan(model(x, **dt, parallel_time=way)).all()
+
+
+def test_large_states_of_one_layer_hide_nothing_in_another():
+    """In a Residual, which is cut as a whole: the first layer has potentials of 1e5, the second remembers."""
+    large = LTC(FullyConnected(3, 2), ode_unfolds=1)
+    small = LTC(FullyConnected(3, 2), ode_unfolds=1, init={"time_constants": (50, 50)})
+    model = Model(Residual(large, Dense(2, "tanh"), small), input_dim=2, seed=0, dtype="float64")
+    for name in ("0.erev", "0.sensory_erev"):
+        model.params[name][...] *= 1e5
+    x, dt, d_y = sequence(600)
+    (y, _, g), (y_again, _, g_again) = both(model, x, dt, d_y, 12)
+    np.testing.assert_allclose(y_again, y, atol=1e-12 * np.abs(y).max())
+    assert model.last_parallel[0].repeated >= 5
+    for name, want in model.views(g.theta).items():
+        found = model.views(g_again.theta)[name]
+        np.testing.assert_allclose(found, want, atol=1e-9 * np.abs(want).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("whole", [0, 1])
+def test_one_direction_may_be_cut_and_the_other_not(whole, monkeypatch):
+    model = Model(Bidirectional(LTC(AutoNCP(8, 2))), input_dim=2, seed=0, dtype="float64")
+    x, dt, _ = sequence(200)
+    d_y, plan, calls = np.random.default_rng(1).normal(size=(1, 200, 4)), parallel.chunks.plan, itertools.count()
+    monkeypatch.setattr(parallel.chunks, "plan", lambda *given: None if next(calls) % 2 == whole else plan(*given))
+    compare(*both(model, x, dt, d_y, 5), ROUNDING["float64"])
+    model(x, dt=dt, parallel_time=5)
+    assert len(model.last_parallel) == 1
+
+
+def test_layers_that_want_to_know_whether_one_trains_are_told():
+    class Told(LTC):
+        drops = True
+
+        def forward(self, *given, rng):
+            assert rng is None
+            return super().forward(*given)
+
+    model = Model(Told(AutoNCP(8, 2)), input_dim=2, seed=0, dtype="float64")
+    x, dt, _ = sequence(60)
+    y = model(x, dt=dt, parallel_time=4)
+    assert len(model.last_parallel) == 1
+    assert np.array_equal(y, model(x, dt=dt, parallel_time=False))

@@ -5,8 +5,10 @@ import pytest
 
 from ltc_np import CTGRU, LTC, AutoNCP, Model
 from ltc_np.base.workspace import Fresh
-from ltc_np.layers.parallel.probe import agree, fading, memory
+from ltc_np.layers.parallel.probe import agree, fading, largest, memory
 from ltc_np.layers.parallel.task import Task
+
+WHOLE = (slice(None),)
 
 
 def task(layer, dtype="float64", dt=1.0, lengths=(6000,)):
@@ -94,7 +96,25 @@ def test_an_adjoint_may_be_remembered_longer_than_a_state():
 def test_states_agree(tolerance):
     a = np.array([[1.0, 2.0], [1.0, np.nan], [1.0, 2.0], [0.0, 0.0]])
     b = np.array([[1.0, 2.0], [1.0, np.nan], [1.0, 2.0 + 3e-6], [0.0, 0.0]])
-    found = agree(a, b, tolerance)
+    found = agree(a, b, tolerance, WHOLE)
     assert found[[0, 3]].all() and not found[2]
-    assert agree(a[2], b[2], 2e-6)
-    assert not agree(a[2], b[2], 1e-6)
+    assert agree(a[2], b[2], 2e-6, WHOLE)
+    assert not agree(a[2], b[2], 1e-6, WHOLE)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-6])
+def test_what_is_not_finite_agrees_with_itself(tolerance):
+    bad = np.array([[np.nan, 1.0], [np.inf, 1.0], [-np.inf, 1.0], [np.nan, 1.0], [np.inf, 1.0], [np.inf, 1.0]])
+    other = bad.copy()
+    other[3:, 0] = 1.0, 1.0, -np.inf
+    assert agree(bad, other, tolerance, WHOLE).tolist() == [True, True, True, False, False, False]
+    other[:3, 1] = 2.0  # beside an infinity
+    assert not agree(bad, other, tolerance, WHOLE).any()
+
+
+def test_what_is_large_in_one_part_hides_nothing_in_another():
+    a, b = np.array([[1e6, 1.0, 2.0]]), np.array([[1e6 + 0.5, 1.0, 2.0 + 1e-3]])
+    assert agree(a, b, 1e-6, WHOLE)
+    assert not agree(a, b, 1e-6, (slice(0, 1), slice(1, 3)))
+    assert agree(a, b, 1e-3, (slice(0, 1), slice(1, 3)))
+    assert largest(a, (slice(0, 1), slice(1, 3))).tolist() == [[1e6, 2.0, 2.0]]

@@ -156,3 +156,37 @@ def test_training_in_chunks_is_training(lengths, rng, monkeypatch):
         np.testing.assert_allclose(model.theta, other.theta, rtol=1e-8, atol=1e-11)
         for name, values in history.items():
             np.testing.assert_allclose(histories[2][name], values, rtol=1e-8, err_msg=name)
+
+
+def test_gradients_are_those_of_the_parameters_of_their_forward(rng):
+    model = networks()[1]
+    x, dt, d_y = sequences(1, rng)
+    _, tape = model.forward(x, dt=dt, parallel_time=CHUNKS)
+    want = model.backward(tape, d_y).theta
+    model.theta *= 1.1
+    assert np.array_equal(model.backward(tape, d_y).theta, want)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_training_in_chunks_that_diverges_says_so(rng):
+    model = networks()[1]
+    x, dt, y = sequences(1, rng)
+    with pytest.raises(FloatingPointError, match="nan|inf"):
+        model.fit(x, 1e150 * y, dt=dt, optimizer=SGD(1e300), epochs=3, parallel_time=CHUNKS, verbose=False)
+
+
+def test_large_states_and_small_adjoints_hide_nothing_in_another_layer(rng):
+    """The network is cut as a whole; what its layers have is judged by itself."""
+    first = LTC(FullyConnected(3, 2), input_dim=2, ode_unfolds=1, init={"time_constants": (50, 50)})
+    second = LTC(FullyConnected(3, 2), input_dim=2, ode_unfolds=1, init={"time_constants": (1, 2)})
+    model = pair(first, Dense(2, "tanh", input_dim=2), second)[1]
+    model.params["1.weight"][...] *= 1e-4
+    model.params["2.erev"][...] *= 1e4
+    x, d_y, found = rng.normal(size=(1, 600, 2)), rng.normal(size=(1, 600, 2)), []
+    for way in (False, 12):
+        y, tape = model.forward(x, parallel_time=way)
+        found.append((y, model.views(model.backward(tape, d_y).theta)))
+    (y, g), (y_again, g_again) = found
+    np.testing.assert_allclose(y_again, y, atol=1e-12 * np.abs(y).max())
+    for name, want in g.items():
+        np.testing.assert_allclose(g_again[name], want, atol=1e-10 * np.abs(want).max(), err_msg=name)
