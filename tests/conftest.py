@@ -102,6 +102,6 @@ def run_example():
     def run(name, *args, cwd):
         command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), *args]
         env = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
-        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=900)
 
     return run
