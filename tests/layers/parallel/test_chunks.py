@@ -209,20 +209,15 @@ def test_states_that_are_not_finite_end_the_search(layer, tolerance):
         assert np.isnan(model(x, **dt, parallel_time=way)).all()
 
 
-def test_large_states_of_one_layer_hide_nothing_in_another():
-    """In a Residual, which is cut as a whole: the first layer has potentials of 1e5, the second remembers."""
-    large = LTC(FullyConnected(3, 2), ode_unfolds=1)
-    small = LTC(FullyConnected(3, 2), ode_unfolds=1, init={"time_constants": (50, 50)})
-    model = Model(Residual(large, Dense(2, "tanh"), small), input_dim=2, seed=0, dtype="float64")
-    for name in ("0.erev", "0.sensory_erev"):
-        model.params[name][...] *= 1e5
+def test_small_adjoints_of_one_layer_are_not_hidden_by_those_of_another():
+    """In a Residual, which is cut as a whole: the first layer remembers, and little of it reaches the outputs."""
+    first = LTC(FullyConnected(3, 2), ode_unfolds=1, init={"time_constants": (50, 50)})
+    second = LTC(FullyConnected(3, 2), ode_unfolds=1, init={"time_constants": (1, 2)})
+    model = Model(Residual(first, Dense(2, "tanh"), second), input_dim=2, seed=0, dtype="float32")
+    model.params["1.weight"][...] *= 0.01
     x, dt, d_y = sequence(600)
-    (y, _, g), (y_again, _, g_again) = both(model, x, dt, d_y, 12)
-    np.testing.assert_allclose(y_again, y, atol=1e-12 * np.abs(y).max())
-    assert model.last_parallel[0].repeated >= 5
-    for name, want in model.views(g.theta).items():
-        found = model.views(g_again.theta)[name]
-        np.testing.assert_allclose(found, want, atol=1e-9 * np.abs(want).max(), err_msg=name)
+    found = [model.views(one[2].theta)["0.w"] for one in both(model, x, dt, d_y, 12)]
+    np.testing.assert_allclose(found[1], found[0], atol=1e-5 * np.abs(found[0]).max())  # 2e-4 if they are
 
 
 @pytest.mark.parametrize("whole", [0, 1])

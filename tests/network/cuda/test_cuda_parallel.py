@@ -8,11 +8,12 @@ pytest.importorskip("numba")
 from support.card import pair
 from support.cuda_uses import OnDevice
 
-from ltc_np import LTC, SGD, AutoNCP, Dense, FullyConnected, Model, ParallelTime, Residual
-from ltc_np.base.workspace import Fresh
+from ltc_np import LTC, SGD, AutoNCP, Dense, FullyConnected, Model, ParallelTime, Residual, losses
+from ltc_np.base.workspace import Fresh, Workspace
 from ltc_np.layers import parallel
 from ltc_np.layers.parallel import Chunked
 from ltc_np.network.cuda.whole import WholeNetwork
+from ltc_np.network.engine import Objective
 
 pytestmark = pytest.mark.usefixtures("emulator")
 T, CHUNKS = 60, 4
@@ -159,12 +160,27 @@ def test_training_in_chunks_is_training(lengths, rng, monkeypatch):
 
 
 def test_gradients_are_those_of_the_parameters_of_their_forward(rng):
-    model = networks()[1]
+    """Where chunks are given up backwards, all runs once more; the parameters have changed since."""
+    model = networks((300, 300))[1]
     x, dt, d_y = sequences(1, rng)
-    _, tape = model.forward(x, dt=dt, parallel_time=CHUNKS)
+    _, tape = model.forward(x, dt=dt, parallel_time=10)
     want = model.backward(tape, d_y).theta
+    assert model.last_parallel[0].as_it_stands
     model.theta *= 1.1
     assert np.array_equal(model.backward(tape, d_y).theta, want)
+
+
+def test_a_gradient_in_chunks_that_is_not_finite_is_told(rng):
+    model = networks()[1]
+    x, dt, y = sequences(1, rng)
+    batch = model.make_batch(model.engine.read(x, dt, None, None, True).sequences, y, "mse", None)
+    model.parallel_time = CHUNKS
+    trainer = model.engine.trainer(Objective(losses.get("mse"), None, None), SGD(0.1), None, "full", Workspace())
+    for factor, finite in ((1.0, True), (np.nan, False)):
+        model.theta *= factor
+        trainer.load()
+        with np.errstate(invalid="ignore"):
+            assert trainer.gradient(batch, None, False, False).finite is finite
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -175,18 +191,14 @@ def test_a_training_in_chunks_that_diverges_says_so(rng):
         model.fit(x, 1e150 * y, dt=dt, optimizer=SGD(1e300), epochs=3, parallel_time=CHUNKS, verbose=False)
 
 
-def test_large_states_and_small_adjoints_hide_nothing_in_another_layer(rng):
-    """The network is cut as a whole; what its layers have is judged by itself."""
+def test_small_adjoints_of_one_layer_are_not_hidden_by_those_of_another(rng):
+    """The network is cut as a whole; what each of its layers has is judged by itself."""
     first = LTC(FullyConnected(3, 2), input_dim=2, ode_unfolds=1, init={"time_constants": (50, 50)})
     second = LTC(FullyConnected(3, 2), input_dim=2, ode_unfolds=1, init={"time_constants": (1, 2)})
-    model = pair(first, Dense(2, "tanh", input_dim=2), second)[1]
-    model.params["1.weight"][...] *= 1e-4
-    model.params["2.erev"][...] *= 1e4
-    x, d_y, found = rng.normal(size=(1, 600, 2)), rng.normal(size=(1, 600, 2)), []
+    model = pair(first, Dense(2, "tanh", input_dim=2), second, dtype="float32")[1]
+    model.params["1.weight"][...] *= 0.01
+    x, found = rng.normal(size=(1, 600, 2)), []
     for way in (False, 12):
         y, tape = model.forward(x, parallel_time=way)
-        found.append((y, model.views(model.backward(tape, d_y).theta)))
-    (y, g), (y_again, g_again) = found
-    np.testing.assert_allclose(y_again, y, atol=1e-12 * np.abs(y).max())
-    for name, want in g.items():
-        np.testing.assert_allclose(g_again[name], want, atol=1e-10 * np.abs(want).max(), err_msg=name)
+        found.append(model.views(model.backward(tape, np.cos(y)).theta)["0.w"])
+    np.testing.assert_allclose(found[1], found[0], atol=1e-5 * np.abs(found[0]).max())  # 3e-4 if they are
