@@ -173,13 +173,13 @@ def test_gradients_are_those_of_the_parameters_of_their_forward(rng):
 def test_a_gradient_in_chunks_that_is_not_finite_is_told(rng):
     model = networks()[1]
     x, dt, y = sequences(1, rng)
-    batch = model.make_batch(model.engine.read(x, dt, None, None, True).sequences, y, "mse", None)
-    model.parallel_time = CHUNKS
-    trainer = model.engine.trainer(Objective(losses.get("mse"), None, None), SGD(0.1), None, "full", Workspace())
-    for factor, finite in ((1.0, True), (np.nan, False)):
-        model.theta *= factor
-        trainer.load()
-        with np.errstate(invalid="ignore"):
+    model.parallel_time, objective = CHUNKS, Objective(losses.get("mse"), None, None)
+    trainer = model.engine.trainer(objective, SGD(0.1), None, "full", Workspace())
+    trainer.load()
+    for factor, finite in ((1.0, True), (1.1e154, False)):  # whose squares overflow in the sum
+        given = model.engine.read(x, dt, None, None, True).sequences
+        batch = model.make_batch(given, factor * y, "mse", None)
+        with np.errstate(all="ignore"):
             assert trainer.gradient(batch, None, False, False).finite is finite
 
 
