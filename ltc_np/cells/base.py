@@ -374,19 +374,10 @@ class Layer(Value):
 
         def step() -> tuple[Array, Array]:
             y, h, _ = self.forward(prepared, x, dt, lengths, h0, None, workspace, **options)
-            self.check_results(y, h, dt)
+            check_results(self, y, h, dt)
             return y, h
 
         return step
-
-    def check_results(self, y: Array, h: Array, dt: Array) -> None:
-        """Refuse outputs and last states of a `forward` that have not the shapes that were promised."""
-        B, T = dt.shape
-        if y.shape != (B, T, self.output_size) or h.shape != (B, self.state_size):
-            raise ValueError(
-                f"forward of layer {self!r} must return outputs {(B, T, self.output_size)} and states "
-                f"{(B, self.state_size)}, got {y.shape} and {h.shape}"
-            )
 
     def observe(self, prepared: Any, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """What happens inside one step, of n steps side by side: named arrays, for `Model.trace`.
@@ -475,3 +466,13 @@ def replaced(value: Any, change: Callable[[Layer], Layer | None]) -> Any:
     if all(one == config[name] for name, one in inside.items()):
         return value
     return type(value).from_config(config | inside)
+
+
+def check_results(layer: Layer, y: Array, h: Array, dt: Array) -> None:
+    """Refuse outputs and last states of a `forward` that have not the shapes that were promised."""
+    B, T = dt.shape
+    if y.shape != (B, T, layer.output_size) or h.shape != (B, layer.state_size):
+        raise ValueError(
+            f"forward of layer {layer!r} must return outputs {(B, T, layer.output_size)} and states "
+            f"{(B, layer.state_size)}, got {y.shape} and {h.shape}"
+        )

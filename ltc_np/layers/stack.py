@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.layout import Layout, part
 from ..cells import Layer
-from ..cells.base import combine, input_features
+from ..cells.base import check_results, combine, input_features
 from . import parallel
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Stack:
                 elif layer.cuts_inside:
                     options = {"cut": cut}
             x, h, layer_saved = run(*arguments, **options)
-            layer.check_results(x, h, dt)
+            check_results(layer, x, h, dt)
             if valid is not None:
                 x[~valid] = 0
             states.append(h)
