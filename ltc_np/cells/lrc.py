@@ -301,14 +301,6 @@ class LRC(Layer):
         y = mapping.map_features(self.output_mapping, "output", motor, p, workspace)
         return y, h, _Saved(x, motor, saved) if keep else None
 
-    def stepper(
-        self, prepared: _Prepared, x: Array, dt: Array, h0: Array, workspace: Workspace
-    ) -> Callable[[], tuple[Array, Array]]:
-        step = None
-        if type(self).forward is LRC.forward:  # a class derived from this one may compute something else
-            step = bound_step(self, prepared, x, dt, h0, workspace)
-        return step or super().stepper(prepared, x, dt, h0, workspace)
-
     def backward(
         self,
         prepared: _Prepared,
@@ -327,6 +319,12 @@ class LRC(Layer):
         for name, gain in gains.items():
             g[name] += scaled[name] * gain
         return mapping.d_map_features(self.input_mapping, "input", saved.x, d_x, p, g, workspace), d_h0, d_dt
+
+    def stepper(
+        self, prepared: _Prepared, x: Array, dt: Array, h0: Array, workspace: Workspace
+    ) -> Callable[[], tuple[Array, Array]]:
+        arguments = prepared, x, dt, h0, workspace
+        return bound_step(self, LRC, *arguments) or super().stepper(*arguments)
 
     def observe(self, prepared: _Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """``potentials`` (n, U + 1, N) before each unfold and after the last; and as it is when the last one begins

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from ..base.types import A, Array, MappingKind, Shape
     from ..base.workspace import Workspace
+    from .base import Layer
 
 MAPPINGS = (None, "linear", "affine")
 
@@ -27,10 +28,13 @@ def mapping_shapes(mapping: MappingKind, side: str, size: int) -> dict[str, Shap
 
 
 def bound_step(
-    layer: Any, prepared: Any, x: Array, dt: Array, h0: Array, workspace: Workspace
+    layer: Any, kind: type[Layer], prepared: Any, x: Array, dt: Array, h0: Array, workspace: Workspace
 ) -> Callable[[], tuple[Array, Array]] | None:
-    """`Layer.stepper` of a cell between two mappings, where its kernels can be bound: those of the CPU alone can."""
-    if not hasattr(prepared.kernels, "bind"):
+    """`Layer.stepper` of a cell of this kind between two mappings; None where its kernels cannot be bound.
+
+    Those of the CPU alone can.  A class derived from ``kind`` with a `forward` of its own may compute something else.
+    """
+    if type(layer).forward is not kind.forward or not hasattr(prepared.kernels, "bind"):
         return None
     bind, p = prepared.mapping.bind, prepared.p
     mapped, before = bind(layer.input_mapping, "input", x, p, workspace)

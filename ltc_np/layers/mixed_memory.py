@@ -246,24 +246,6 @@ class MixedMemory(Layer):
         h_last = np.concatenate([states[T], c[T]], axis=1)
         return outputs, h_last, Saved(inputs, gates, states, c, lengths, saved) if keep else None
 
-    def _bound(
-        self, prepared: Prepared, B: int, workspace: Workspace
-    ) -> Callable[[Array, Array, Array], tuple[Array, Array]]:
-        """A step of the cell where nothing is kept: a function of x (B, I), dt (B,) and the state (B, K)."""
-        own, cell = workspace.child("step"), self.cell
-        now = own.kept(
-            "step",
-            B,
-            lambda: arrays(prepared.w_x.dtype, x=(B, 1, cell.input_size), dt=(B, 1), state=(B, cell.state_size)),
-        )
-        step = cell.stepper(prepared.cell, now.x, now.dt, now.state, own.child("cell"))
-
-        def run(x: Array, dt: Array, state: Array) -> tuple[Array, Array]:
-            now.x[:, 0], now.dt[:, 0], now.state[...] = x, dt, state
-            return step()
-
-        return run
-
     @blas.one_thread()
     def backward(
         self,
@@ -322,6 +304,24 @@ class MixedMemory(Layer):
             d_x += np.dot(flat, prepared.w_x_turned).reshape(T, B, I)
             d_x = np.ascontiguousarray(d_x.transpose(1, 0, 2))
         return d_x if want_x else None, np.concatenate([d_state, d_c], axis=1), d_dt if self.takes_dt else None
+
+    def _bound(
+        self, prepared: Prepared, B: int, workspace: Workspace
+    ) -> Callable[[Array, Array, Array], tuple[Array, Array]]:
+        """A step of the cell where nothing is kept: a function of x (B, I), dt (B,) and the state (B, K)."""
+        own, cell = workspace.child("step"), self.cell
+        now = own.kept(
+            "step",
+            B,
+            lambda: arrays(prepared.w_x.dtype, x=(B, 1, cell.input_size), dt=(B, 1), state=(B, cell.state_size)),
+        )
+        step = cell.stepper(prepared.cell, now.x, now.dt, now.state, own.child("cell"))
+
+        def run(x: Array, dt: Array, state: Array) -> tuple[Array, Array]:
+            now.x[:, 0], now.dt[:, 0], now.state[...] = x, dt, state
+            return step()
+
+        return run
 
     def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """What the cell shows of its own step, and of the LSTM ``lstm_input_gate``, ``lstm_forget_gate``,

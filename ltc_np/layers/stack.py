@@ -161,27 +161,6 @@ class Stack:
             saved.append(layer_saved)
         return x, states[0] if len(states) == 1 else np.concatenate(states, axis=1), tuple(saved)
 
-    def stepper(
-        self, prepared: list[Any], x: Array, dt: Array, h0: Array, workspace: Workspace
-    ) -> Callable[[], tuple[Array, Array]]:
-        """Of all layers; see `Layer.stepper`."""
-        if len(self.layers) == 1:
-            return self.layers[0].stepper(prepared[0], x, dt, h0, workspace.child(0))
-        B, state, passed = len(x), np.empty_like(h0), []
-        for k, (layer, columns) in enumerate(zip(self.layers, self.states, strict=True)):
-            start = np.empty((B, layer.state_size), h0.dtype)
-            given = np.empty((B, 1, layer.output_size), x.dtype)
-            passed.append((layer.stepper(prepared[k], x, dt, start, workspace.child(k)), columns, start, given))
-            x = given
-
-        def step() -> tuple[Array, Array]:
-            for run, columns, start, given in passed:
-                start[...] = h0[:, columns]
-                given[...], state[:, columns] = run()
-            return given, state
-
-        return step
-
     def backward(
         self,
         prepared: list[Any],
@@ -211,6 +190,27 @@ class Stack:
         if valid is not None and d_dt is not None:
             d_dt[~valid] = 0
         return d_y, d_h0[0] if len(d_h0) == 1 else np.concatenate(d_h0, axis=1), d_dt
+
+    def stepper(
+        self, prepared: list[Any], x: Array, dt: Array, h0: Array, workspace: Workspace
+    ) -> Callable[[], tuple[Array, Array]]:
+        """Of all layers; see `Layer.stepper`."""
+        if len(self.layers) == 1:
+            return self.layers[0].stepper(prepared[0], x, dt, h0, workspace.child(0))
+        B, state, passed = len(x), np.empty_like(h0), []
+        for k, (layer, columns) in enumerate(zip(self.layers, self.states, strict=True)):
+            start = np.empty((B, layer.state_size), h0.dtype)
+            given = np.empty((B, 1, layer.output_size), x.dtype)
+            passed.append((layer.stepper(prepared[k], x, dt, start, workspace.child(k)), columns, start, given))
+            x = given
+
+        def step() -> tuple[Array, Array]:
+            for run, columns, start, given in passed:
+                start[...] = h0[:, columns]
+                given[...], state[:, columns] = run()
+            return given, state
+
+        return step
 
     def trace(self, prepared: list[Any], x: Array, dt: Array, lengths: Ints, h0: Array) -> list[Passed]:
         """What goes through each layer, with its states and what happens inside it; see `Layer.trace`."""

@@ -21,6 +21,8 @@ class Stream:
     ----------
     sequences : Sequences
         The step that was read last.
+    ones : bool
+        Whether all elapsed times in the buffer are 1, as they are for a step without any.
     run : function
         Computes it: y (B, 1, O) and the state (B, K), in arrays that the next step may write to.  Made by the engine.
     """

@@ -201,6 +201,23 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
     return *results, _Saved(sequences, kept, keep, cut) if keep else None
 
 
+def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
+    """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
+    sequences, kept, keep, cut = saved
+    shape = sequences[0].shape
+    workers, work, gradients = workspace.kept(
+        "backward",
+        (shape, rule, keep, cut, want_dt),
+        lambda: _Backward.make(circuit, shape, rule, keep, cut, want_dt, workspace),
+    )
+    rows, d_x, d_h0, d_dt = gradients
+    adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.posts), tuple(rule)
+    rows.fill(0)
+    cut.run(cut.kernels.backward, len(rows), workers, (sequences, adjoints, packed, numbers), (work, kept, gradients))
+    circuit.unpack(rows, cut.posts, g)
+    return d_x, d_h0, d_dt if want_dt else None
+
+
 def bind(circuit, x, dt, h0, rule, n_out, workspace):
     """`forward` of single steps, x (B, 1, I), in arrays that stay the same: the results, and what computes them.
 
@@ -217,20 +234,3 @@ def bind(circuit, x, dt, h0, rule, n_out, workspace):
     before = (x, dt, np.ones(len(x), np.int64)), h0, circuit.packed(cut.posts), numbers
     after = work, kept, results, 0, cut.tiles, 0
     return *results, [partial(cut.kernels.forward, *before, group, *after) for group in cut.groups]
-
-
-def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
-    """Adjoint of `forward`: d_x (B, T, I), d_h0 (B, N), d_dt (B, T) or None; parameter gradients are added to ``g``."""
-    sequences, kept, keep, cut = saved
-    shape = sequences[0].shape
-    workers, work, gradients = workspace.kept(
-        "backward",
-        (shape, rule, keep, cut, want_dt),
-        lambda: _Backward.make(circuit, shape, rule, keep, cut, want_dt, workspace),
-    )
-    rows, d_x, d_h0, d_dt = gradients
-    adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.posts), tuple(rule)
-    rows.fill(0)
-    cut.run(cut.kernels.backward, len(rows), workers, (sequences, adjoints, packed, numbers), (work, kept, gradients))
-    circuit.unpack(rows, cut.posts, g)
-    return d_x, d_h0, d_dt if want_dt else None
