@@ -11,6 +11,8 @@ from support import ROOT
 from support.backends import NO_NUMBA
 from support.trust import Trust, command_of
 
+from ltc_np.cells.base import Layer
+
 
 def pytest_addoption(parser):
     parser.addoption("--write-trust", action="store_true", help="write the figures of docs/trust.md; not with xdist")
@@ -26,13 +28,18 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Without Numba compiled backends are left out.
 
-    Emulated kernels are compiled anew in every process: what uses them goes to one worker.
+    Workers that call a kernel at the same time would each compile it, so tests of one cell go to one worker.  Emulated
+    kernels are compiled anew in every process: what uses them goes to one worker, too.
     """
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         emulated = "emulator" in getattr(item, "fixturenames", ()) or params.get("backend") == "cuda"
         if emulated:
             item.add_marker(pytest.mark.xdist_group("card"))
+        elif isinstance(params.get("layer"), Layer):
+            item.add_marker(pytest.mark.xdist_group(type(params["layer"]).__name__.lower()))
+        elif item.path.parent.name == "cells":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem.removeprefix("test_").replace("_", "")))
         if NO_NUMBA and (emulated or params.get("backend") == "cpu" or item.get_closest_marker("numba")):
             item.add_marker(pytest.mark.skip(reason=NO_NUMBA))
 

@@ -2,14 +2,14 @@
 
     python docs/site/crawl.py site
 
-Each page is seen in a wide and in a narrow window, in light and in dark colours.  Listed are errors of scripts and
-requests, requests to the network, formulas that are not rendered, what is wider than its window, text with a contrast
-below 4.5, and links that lead nowhere; the exit code is then 1.
+Each page is seen in a wide and in a narrow window, in light and in dark colours; of the pages of sources, which are
+made alike, a quarter in each of these four views.  Listed are errors of scripts and requests, requests to the network,
+formulas that are not rendered, what is wider than its window, text with a contrast below 4.5, and links that lead
+nowhere; the exit code is then 1.
 """
 
 import sys
 import time
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 from browser import NAME, Browser
 
 # Sizes of the window and colours; one of the two changes from each to the next, and from the last to the first.
-VIEWS = (((1280, 900), "light"), ((1280, 900), "dark"), ((390, 844), "dark"), ((390, 844), "light"))
+VIEWS = [((1280, 900), "light"), ((1280, 900), "dark"), ((390, 844), "dark"), ((390, 844), "light")]
 BROWSERS = 2  # at the same time, each with its share of the pages
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 
@@ -38,53 +38,55 @@ def crawl(folder):
     """Every fault of the pages of a folder, one text each; and how many pages and formulas there are."""
     folder = Path(folder).resolve()
     pages = sorted(path for path in folder.rglob("*.html") if path.name != "404.html")  # of a server
+    tours = [(page, tour(page.relative_to(folder), k)) for k, page in enumerate(pages)]
     with ThreadPoolExecutor(BROWSERS) as pool:
-        shares = pool.map(read, [pages[k::BROWSERS] for k in range(BROWSERS)])
+        shares = pool.map(read, [tours[k::BROWSERS] for k in range(BROWSERS)])
         looks = [look for share in shares for look in share]
+    looks.sort(key=lambda look: (VIEWS.index(look.view), look.page))
+    anchors = {look.page: set(look.anchors) for look in looks}
     lines = []
-    for view in VIEWS:
-        seen = {look.page: look for look in looks if look.view == view}
-        (width, _), scheme = view
-        for page, look in seen.items():
-            faults = [f"{width} {scheme} {fault}" for fault in look.faults]
-            faults += [f"dead link: {link}" for link in dead(look, seen)]
-            lines += [f"{page.relative_to(folder)}: {fault}" for fault in faults]
-    return list(dict.fromkeys(lines)), len(pages), sum(look.formulas for look in looks if look.view == VIEWS[0])
+    for look in looks:
+        (width, _), scheme = look.view
+        faults = [f"{width} {scheme} {fault}" for fault in look.faults]
+        faults += [f"dead link: {link}" for link in dead(look, anchors)]
+        lines += [f"{look.page.relative_to(folder)}: {fault}" for fault in faults]
+    formulas = {look.page: look.formulas for look in looks}
+    return list(dict.fromkeys(lines)), len(pages), sum(formulas.values())
 
 
-def read(pages):
-    """The pages in every view, as a list of `Look`.
+def tour(name, k):
+    """The views in which the page number ``k`` of a site is seen; a quarter of the pages are loaded in each view."""
+    first = k % len(VIEWS)
+    views = VIEWS[first:] + VIEWS[:first]
+    return views[:1] if name.parts[0] == "source" else views
 
-    A page is loaded once and then seen in all views, since loading takes most of the time.  The next page is loaded in
-    the view in which this one was seen last, so that a quarter of the pages are loaded in each.
-    """
-    looks, views = [], deque(VIEWS)
+
+def read(tours):
+    """Pages with their views, as a list of `Look`; loading takes most of the time, so a page is loaded once."""
+    looks = []
     with Browser() as browser:
         tab = browser.tab()
-        for page in pages:
-            size, scheme = views[0]
-            tab.size(*size)
-            tab.scheme(scheme)
-            tab.open(page.as_uri())
+        for page, views in tours:
             for view in views:
                 size, scheme = view
                 tab.size(*size)
                 tab.scheme(scheme)
+                if view == views[0]:
+                    tab.open(page.as_uri())
                 found = tab.run(LOOK)
                 looks.append(Look(page, view, **found))
             looks[-1].faults.extend(tab.faults())
-            views.rotate(1)
     return looks
 
 
-def dead(look, seen):
-    """Links of a page to files that are not there, and to places that a page does not have, where all were ``seen``."""
+def dead(look, anchors):
+    """Links of a page to files that are not there, and to places that are none of their page's ``anchors``."""
     for link in dict.fromkeys(look.links):
         address, place = urldefrag(link)
         if urlsplit(address).scheme != "file":
             continue
         path = Path(unquote(urlsplit(address).path))
-        if not path.is_file() or (place and path in seen and unquote(place) not in seen[path].anchors):
+        if not path.is_file() or (place and path in anchors and unquote(place) not in anchors[path]):
             yield link
 
 

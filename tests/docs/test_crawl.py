@@ -1,6 +1,7 @@
 """The check of the built site finds what it is there for: one small page a fault; a page without faults has none."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from support import ROOT
@@ -66,3 +67,9 @@ def test_fault_is_found(faults, name):
 
 def test_the_window_decides(faults):
     assert all(line.startswith("wide.html: 390 ") for line in faults["wide"])
+
+
+def test_pages_of_sources_share_the_views():
+    views = [crawl.tour(Path("source/ltc_np/page.html"), k) for k in range(8)]
+    assert views == [[view] for view in crawl.VIEWS] * 2
+    assert sorted(crawl.tour(Path("maths/page.html"), 3)) == sorted(crawl.VIEWS)
