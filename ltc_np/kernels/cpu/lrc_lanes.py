@@ -21,10 +21,12 @@ from .simd import (
     fnma,
     load,
     load_like,
+    load_sum,
     load_unit,
     sigmoid2,
     splat_like,
     store,
+    sum_size,
     unit_size,
     vector_size,
 )
@@ -134,7 +136,7 @@ def synapse_sums(S):
 
 @table
 def backward_sizes(N, I, L, S, S_sensory, W, recomputed):
-    """``recomputed``: stages of a step that is run again or made wide again, 0 if it is kept as it is."""
+    """``W``: lanes of a sum; ``recomputed``: stages of a step that is run again or made wide again, 0 if it is kept."""
     NL = N * L
     return BackwardSizes(
         W * synapse_sums(S), W * synapse_sums(S_sensory), 8 * W * N,
@@ -187,19 +189,19 @@ def _d_drive(synapses, s, lane, L, source, y, df, dz, da, d_source, sums):
     synapses: da*source.
     """
     _, pre, constants, weights = synapses
-    W, j, S = vector_size(source), pre[s] * L + lane, pre.size
+    W, j, S = sum_size(source), pre[s] * L + lane, pre.size
     v = load_like(source, j, df)
     r = y * fma(df, constants[s, 2], dz * constants[s, 3])
     d_y = fnma(r, y, r)
     d_v = fma(d_y, constants[s, 4], load_like(d_source, j, df))
     k = 4 * W * s
-    store(sums, k, add_product(load(sums, k), y, df))
-    store(sums, k + W, add_product(load(sums, k + W), y, dz))
-    store(sums, k + 2 * W, add_parts(load(sums, k + 2 * W), d_y))
-    store(sums, k + 3 * W, add_product(load(sums, k + 3 * W), d_y, v))
+    store(sums, k, add_product(load_sum(sums, k), y, df))
+    store(sums, k + W, add_product(load_sum(sums, k + W), y, dz))
+    store(sums, k + 2 * W, add_parts(load_sum(sums, k + 2 * W), d_y))
+    store(sums, k + 3 * W, add_product(load_sum(sums, k + 3 * W), d_y, v))
     if weights.size > 0:
         k = W * (4 * S + s)
-        store(sums, k, add_product(load(sums, k), da, v))
+        store(sums, k, add_product(load_sum(sums, k), da, v))
         d_v = fma(da, weights[s], d_v)
     store(d_source, j, d_v)
 
@@ -249,7 +251,7 @@ def _stage(circuit, solver, i, lane, L, hl, step, stage):
 @helper
 def _d_stage(circuit, solver, i, lane, L, hl, stage, d_v, d_base, d_end, d, step_d, d_step, sums):
     """Adjoint of `_stage` as far as f, z and a, in the lanes of hl; adds to d_step, and to the sums of its neuron."""
-    W, k, at = vector_size(d_v), i * L + lane, 8 * vector_size(d_v) * i
+    W, k, at = sum_size(d_v), i * L + lane, 8 * sum_size(d_v) * i
     df, dz, da, dh, d_vleak, d_weight, d_shift = d_advance_neuron(
         circuit.elastance, solver, _neuron(circuit, i), stage, k, hl, d_v, d_base, d_end
     )
@@ -260,11 +262,11 @@ def _d_stage(circuit, solver, i, lane, L, hl, stage, d_v, d_base, d_end, d, step
     store(step_d.z, k, load_like(step_d.z, k, hl) + dz)
     store(step_d.a, k, load_like(step_d.a, k, hl) + da)
     store(d_step, lane, load_like(d_step, lane, hl) + dh)
-    store(sums, at, add_parts(load(sums, at), df + dz))
-    store(sums, at + W, add_parts(load(sums, at + W), d_vleak))
-    store(sums, at + 2 * W, add_parts(load(sums, at + 2 * W), da))
-    store(sums, at + 3 * W, add_parts(load(sums, at + 3 * W), d_weight))
-    store(sums, at + 4 * W, add_parts(load(sums, at + 4 * W), d_shift))
+    store(sums, at, add_parts(load_sum(sums, at), df + dz))
+    store(sums, at + W, add_parts(load_sum(sums, at + W), d_vleak))
+    store(sums, at + 2 * W, add_parts(load_sum(sums, at + 2 * W), da))
+    store(sums, at + 3 * W, add_parts(load_sum(sums, at + 3 * W), d_weight))
+    store(sums, at + 4 * W, add_parts(load_sum(sums, at + 4 * W), d_shift))
 
 
 @helper
@@ -379,7 +381,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
     want_dt = d_dt.size > 0
     full = kept.totals.size > 0
     zero = np.int64(0)  # as in `ltc_lanes`
-    sizes = backward_sizes(N, I, width, S, S_sensory, W, K)
+    sizes = backward_sizes(N, I, width, S, S_sensory, sum_size(x), K)
     sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
     sensory_sums, neuron_sums = cut(rest, sizes.sensory_sums)
@@ -394,7 +396,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
             L = tile_lanes(count, unit)
             lanes = kept_lanes(count, W, L)
             NL, NC, whole = N * L, N * lanes, lanes == L
-            sizes = backward_sizes(N, I, L, S, S_sensory, W, 0 if full and whole else K)
+            sizes = backward_sizes(N, I, L, S, S_sensory, sum_size(x), 0 if full and whole else K)
             h, rest = cut(tile_work, sizes.h)
             inputs, rest = cut(rest, sizes.inputs)
             f, rest = cut(rest, sizes.f)
@@ -475,7 +477,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
                         store(d_v, k, load(d_v, k) + load(d_source, k))
                 d_inputs[:] = 0
                 _d_synapses(sensory, N, L, inputs, step_d, d_inputs, sensory_sums, pairs)
-                terms += K * (tile_lanes(count, W) // W)
+                terms += K * (tile_lanes(count, W) // sum_size(x))
                 if terms >= FLUSH_TERMS or t == 0:
                     flush(sums, row, 0)
                     terms = 0

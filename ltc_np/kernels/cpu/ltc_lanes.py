@@ -29,10 +29,13 @@ from .simd import (
     fnma,
     load,
     load_like,
+    load_sum,
     load_unit,
+    prefetch,
     sigmoid2,
     splat_like,
     store,
+    sum_size,
     unit_size,
     vector_size,
 )
@@ -149,7 +152,7 @@ class BackwardSizes(NamedTuple):
 
 @table
 def backward_sizes(N, I, L, S, S_sensory, W, recomputed):
-    """``recomputed``: stages of a step that is run again or made wide again, 0 if it is kept as it is."""
+    """``W``: lanes of a sum; ``recomputed``: stages of a step that is run again or made wide again, 0 if it is kept."""
     few, NL = S <= FEW_SYNAPSES, N * L
     return BackwardSizes(
         4 * W * S if few else 0, 4 * W * S_sensory, 4 * W * N, 0 if few else 4 * W * N,
@@ -226,16 +229,16 @@ def _d_current(synapses, s, lane, L, source, y, dp, dq, d_source, sums, first):
     synapse ``first``.
     """
     _, pre, constants = synapses
-    W, j = vector_size(source), pre[s] * L + lane
+    W, j = sum_size(source), pre[s] * L + lane
     v = load_like(source, j, dp)
     r = y * fma(dp, constants[s, 4], dq)
     z = fnma(r, y, r)
     store(d_source, j, fma(z, constants[s, 5], load_like(d_source, j, dp)))
     k = 4 * W * (s - first)
-    store(sums, k, add_parts(load(sums, k), r))
-    store(sums, k + W, add_product(load(sums, k + W), y, dp))
-    store(sums, k + 2 * W, add_parts(load(sums, k + 2 * W), z))
-    store(sums, k + 3 * W, add_product(load(sums, k + 3 * W), z, v))
+    store(sums, k, add_parts(load_sum(sums, k), r))
+    store(sums, k + W, add_product(load_sum(sums, k + W), y, dp))
+    store(sums, k + 2 * W, add_parts(load_sum(sums, k + 2 * W), z))
+    store(sums, k + 3 * W, add_product(load_sum(sums, k + 3 * W), z, v))
 
 
 @helper
@@ -287,11 +290,13 @@ def _stage(circuit, solver, i, lane, L, hl, step, stage):
 
 @helper
 def _d_stage(cm, solver, k, hl, stage, d_v, d_base, d_end, d_p, d_q, step_d_p, step_d_q, sums, at):
-    """Adjoint of `_stage` as far as p and q, in the lanes of hl; the three sums of its neuron begin at ``at``.
+    """Adjoint of `_stage` as far as p and q, in the lanes of hl; ``at``: where its neuron's sum for cm is.
 
     ``d_v`` becomes the adjoint of the state before the stage, its part through the synapses left out.
     """
-    W = vector_size(d_v)
+    # The next call is for the stage before, whose numbers nothing has read since the forward pass.
+    prefetch(stage.v, k - stage.v.size)
+    prefetch(stage.total, k - stage.total.size)
     q = load_like(stage.total, k, hl)
     dp, dq, scaled, change = d_advance(
         solver, stage.number, k, hl, cm, q, stage.base, stage.v, stage.new, d_v, d_base, d_end
@@ -300,9 +305,19 @@ def _d_stage(cm, solver, k, hl, stage, d_v, d_base, d_end, d_p, d_q, step_d_p, s
     store(d_q, k, dq)
     store(step_d_p, k, load_like(step_d_p, k, hl) + dp)
     store(step_d_q, k, load_like(step_d_q, k, hl) + dq)
-    store(sums, at, add_parts(load(sums, at), dp))
-    store(sums, at + W, add_parts(load(sums, at + W), dq))
-    store(sums, at + 2 * W, add_product(load(sums, at + 2 * W), scaled, change))
+    store(sums, at, add_product(load_sum(sums, at), scaled, change))
+
+
+@helper
+def _d_leaks(N, L, d_p, d_q, sums, pairs):
+    """Adds the adjoints of P and Q of a time step to every neuron's sums, which its leak's gradients come from."""
+    W = sum_size(d_p)
+    for i in range(N):
+        at = 4 * W * i
+        for lane in range(0, L, unit_size(d_p, pairs)):
+            dp, dq = load_unit(d_p, i * L + lane, pairs), load_unit(d_q, i * L + lane, pairs)
+            store(sums, at, add_parts(load_sum(sums, at), dp))
+            store(sums, at + W, add_parts(load_sum(sums, at + W), dq))
 
 
 @helper
@@ -347,10 +362,10 @@ def _step(circuit, rule, L, step, states, first, rows, totals, pairs):
 @helper
 def flush(sums, row, at):
     """Add the sums, over their lanes, to the float64 row from ``at`` on, and begin again at 0."""
-    W = vector_size(sums)
+    W = sum_size(sums)
     for s in range(sums.size // (4 * W)):
-        k = 4 * W * s
-        add_sums(row, at + 4 * s, load(sums, k), load(sums, k + W), load(sums, k + 2 * W), load(sums, k + 3 * W))
+        a, b, c, d = 4 * W * s, 4 * W * s + W, 4 * W * s + 2 * W, 4 * W * s + 3 * W
+        add_sums(row, at + 4 * s, load_sum(sums, a), load_sum(sums, b), load_sum(sums, c), load_sum(sums, d))
     sums[:] = 0
 
 
@@ -436,7 +451,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
     want_dt = d_dt.size > 0
     full, few = kept.totals.size > 0, S <= FEW_SYNAPSES
     zero = np.int64(0)  # as in `forward`
-    sizes = backward_sizes(N, I, width, S, S_sensory, W, K)
+    sizes = backward_sizes(N, I, width, S, S_sensory, sum_size(x), K)
     sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
     sensory_sums, neuron_sums = cut(rest, sizes.sensory_sums)
@@ -453,7 +468,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
             L = tile_lanes(count, unit)
             lanes = kept_lanes(count, W, L)
             NL, NC, whole = N * L, N * lanes, lanes == L
-            sizes = backward_sizes(N, I, L, S, S_sensory, W, 0 if full and whole else K)
+            sizes = backward_sizes(N, I, L, S, S_sensory, sum_size(x), 0 if full and whole else K)
             h, rest = cut(tile_work, sizes.h)
             inputs, rest = cut(rest, sizes.inputs)
             P, rest = cut(rest, sizes.P)
@@ -522,11 +537,10 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
                                 hl = load_unit(h, lane, pairs)
                                 _add_d_elapsed(circuit, rule.solver, i, lane, L, hl, inputs, stage, d_v, d_end, d_step)
                     for i in range(N):
-                        for lane in range(0, L, unit):
-                            hl = load_unit(h, lane, pairs)
+                        for lane in range(0, L, W):  # for pairs there are too few registers
                             _d_stage(
-                                neuron[i, 0], rule.solver, i * L + lane, hl, stage, d_v, d_base, d_end,
-                                d_p, d_q, step_d_p, step_d_q, neuron_sums, 4 * W * i,
+                                neuron[i, 0], rule.solver, i * L + lane, load(h, lane), stage, d_v, d_base, d_end,
+                                d_p, d_q, step_d_p, step_d_q, neuron_sums, sum_size(x) * (4 * i + 2),
                             )  # fmt: skip
                     d_source[:] = 0
                     if few:
@@ -535,12 +549,13 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
                         for i in range(N):
                             s, behind = recurrent.start[i], recurrent.start[i + 1]
                             _d_synapses(recurrent, (i, i + 1), L, stage.v, d_p, d_q, d_source, post_sums, s, pairs)
-                            flush(post_sums[: 4 * W * (behind - s)], row, 4 * s)
+                            flush(post_sums[: 4 * sum_size(x) * (behind - s)], row, 4 * s)
                     for k in range(0, NL, W):
                         store(d_v, k, load(d_v, k) + load(d_source, k))
+                _d_leaks(N, L, step_d_p, step_d_q, neuron_sums, pairs)
                 d_inputs[:] = 0
                 _d_synapses(sensory, (zero, N), L, inputs, step_d_p, step_d_q, d_inputs, sensory_sums, zero, pairs)
-                terms += K * (tile_lanes(count, W) // W)
+                terms += K * (tile_lanes(count, W) // sum_size(x))
                 if terms >= FLUSH_TERMS or t == 0:
                     flush(sums, row, 0 if few else 4 * S)
                     terms = 0

@@ -42,6 +42,8 @@ from ...base.polynomials import (
 )
 
 VECTOR_BYTES = 64
+# Of sums over lanes: to read and write half a vector takes half the memory, and no sum is a longer chain.
+SUM_BYTES = 32
 LOG2_E = math.log2(math.e)
 # Added to arguments where a denormal would otherwise enter or leave a multiplication, up to ten times slower; too small
 # to change a result.
@@ -58,11 +60,11 @@ EXP_FLOAT64 = (0.6931471805599453094, 2.3190468138462996e-17, -708.3964185322641
 
 
 class Vector(types.Type):
-    """Numba's type of one 64-byte vector, or of a pair of them."""
+    """Numba's type of one 64-byte vector, of a pair of them, or of half of one."""
 
-    def __init__(self, dtype, parts=1):
+    def __init__(self, dtype, size=VECTOR_BYTES):
         self.dtype = dtype
-        self.width = parts * VECTOR_BYTES * 8 // dtype.bitwidth
+        self.width = size * 8 // dtype.bitwidth
         super().__init__(name=f"Vector({dtype} x {self.width})")
 
 
@@ -156,17 +158,34 @@ def load(typingctx, array, index):
 @intrinsic
 def load_pair(typingctx, array, index):
     """`load` of two neighbouring vectors as one value: the processor works on both in turn."""
-    return _load(Vector(array.dtype, 2), array)
+    return _load(Vector(array.dtype, 2 * VECTOR_BYTES), array)
 
 
-def _parts_of(pairs):
-    return 1 if isinstance(pairs, types.NoneType) else 2
+@intrinsic
+def load_sum(typingctx, array, index):
+    """Half of a vector, as sums over lanes are kept: `add_parts` and `add_product` add the lanes of a vector to it."""
+    return _load(Vector(array.dtype, SUM_BYTES), array)
+
+
+@intrinsic
+def sum_size(typingctx, array):
+    """Elements of what `load_sum` loads, a constant to the compiler."""
+    lanes = Vector(array.dtype, SUM_BYTES).width
+
+    def codegen(context, builder, sig, args):
+        return context.get_constant(types.intp, lanes)
+
+    return types.intp(array), codegen
+
+
+def _size_of(pairs):
+    return VECTOR_BYTES if isinstance(pairs, types.NoneType) else 2 * VECTOR_BYTES
 
 
 @intrinsic
 def unit_size(typingctx, array, pairs):
     """Elements of what `load_unit` loads, a constant to the compiler."""
-    lanes = Vector(array.dtype, _parts_of(pairs)).width
+    lanes = Vector(array.dtype, _size_of(pairs)).width
 
     def codegen(context, builder, sig, args):
         return context.get_constant(types.intp, lanes)
@@ -177,7 +196,7 @@ def unit_size(typingctx, array, pairs):
 @intrinsic
 def load_unit(typingctx, array, index, pairs):
     """`load_pair`, or `load` where ``pairs`` is None: a kernel is compiled for one of them."""
-    vector, codegen = _load(Vector(array.dtype, _parts_of(pairs)), array)
+    vector, codegen = _load(Vector(array.dtype, _size_of(pairs)), array)
     return vector.return_type(*vector.args, pairs), codegen
 
 
@@ -203,11 +222,28 @@ def store(typingctx, array, index, value):
     return types.none(array, types.intp, value), codegen
 
 
-def _parts(builder, x, single):
-    """The 64-byte vectors that make up x."""
-    if x.type == single:
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Have the cache line of ``array[index]`` read from memory meanwhile; the index may lie outside."""
+
+    def codegen(context, builder, sig, args):
+        number = ir.IntType(32)
+        byte = ir.IntType(8).as_pointer()
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, number, number, number]), "llvm.prefetch.p0i8"
+        )
+        pointer = builder.bitcast(_address(context, builder, sig.args[0], *args), byte)
+        builder.call(function, [pointer, number(0), number(3), number(1)])  # to read, keep in all caches, data
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), codegen
+
+
+def _parts(builder, x, kind):
+    """The vectors of a type that make up x."""
+    if x.type == kind:
         return [x]
-    return [_pick(builder, x, None, range(k, k + single.count)) for k in range(0, x.type.count, single.count)]
+    return [_pick(builder, x, None, range(k, k + kind.count)) for k in range(0, x.type.count, kind.count)]
 
 
 def _fma(builder, x, y, z):
@@ -262,10 +298,13 @@ def fma(typingctx, x, y, z):
 
 @intrinsic
 def add_product(typingctx, total, x, y):
-    """total + x * y, rounded once; of pairs the first product is added and then the second: one fixed order."""
+    """total + the parts of x * y, as `add_parts` adds them; a part that is added by itself is rounded once."""
 
     def codegen(context, builder, sig, args):
         total, x, y = args
+        if x.type.count > 2 * total.type.count:
+            (x, more), (y, other) = _halves(builder, x), _halves(builder, y)
+            return _add_parts(builder, total, _fma(builder, more, other, builder.fmul(x, y)))
         for part, other in zip(_parts(builder, x, total.type), _parts(builder, y, total.type), strict=True):
             total = _fma(builder, part, other, total)
         return total
@@ -275,15 +314,24 @@ def add_product(typingctx, total, x, y):
 
 @intrinsic
 def add_parts(typingctx, total, x):
-    """total + x; of a pair the first vector is added and then the second: one fixed order."""
+    """total + the parts of x that are as wide, in a fixed order: of a pair the two vectors are added first."""
 
     def codegen(context, builder, sig, args):
-        total, x = args
-        for part in _parts(builder, x, total.type):
-            total = builder.fadd(total, part)
-        return total
+        return _add_parts(builder, *args)
 
     return total(total, x), codegen
+
+
+def _add_parts(builder, total, x):
+    if x.type.count > 2 * total.type.count:
+        x = builder.fadd(*_halves(builder, x))
+    for part in _parts(builder, x, total.type):
+        total = builder.fadd(total, part)
+    return total
+
+
+def _halves(builder, x):
+    return _parts(builder, x, ir.VectorType(x.type.element, x.type.count // 2))
 
 
 @intrinsic

@@ -26,6 +26,7 @@ from ...base import threads
 from ..codes import GRADIENT_ROWS
 from .arguments import Gradients, Results, scratch
 from .ltc_lanes import Kept, kept_lanes, tile_lanes
+from .simd import SUM_BYTES
 
 # Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
 PARALLEL_EVALUATIONS = 2_000_000
@@ -146,7 +147,7 @@ class _Backward(NamedTuple):
     @classmethod
     def make(cls, circuit, shape, rule, keep, cut, want_dt, workspace):
         (B, T, I), N, dtype = shape, circuit.recurrent.n_post, circuit.dtype
-        S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, 64 // dtype.itemsize
+        S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, SUM_BYTES // dtype.itemsize
         recomputed = rule.evaluations if keep == "low" or cut.narrowed else 0
         if cut.posts:
             sizes = cut.kernels.backward_sizes(N, I, padded_units(N, dtype), recomputed)
