@@ -11,7 +11,7 @@ import numpy as np
 
 from ltc_np import LrcSSM, Model, set_num_threads
 from ltc_np.bench.host import machine
-from ltc_np.bench.rates import processor_seconds, sigmoid_rate
+from ltc_np.bench.rates import processor_seconds, sigmoids
 
 T, I, CALLS = 512, 8, 400
 
@@ -20,7 +20,8 @@ def main():
     set_num_threads(1)
     found = machine()
     print(f"{found['cpu']}, {found['instruction_set'] or 'no AVX-512'}, Numba {found['numba']}, 1 thread, float32")
-    print(f"T = {T}, I = {I}, Euler's rule, one unfold; four sigmoids {4e9 / sigmoid_rate('float32'):.1f} ns")
+    run, count = sigmoids("float32", 1)
+    print(f"T = {T}, I = {I}, Euler's rule, one unfold; four sigmoids {4e9 * processor_seconds(run) / count:.1f} ns")
     print("| sequences | units | forward, ns | backward, ns |\n|---|---|---|---|")
     for B, N in ((1, 16), (8, 64)):
         model = Model(LrcSSM(N), input_dim=I, seed=0)

@@ -1,8 +1,8 @@
 """What the processor makes of the standard cases, against its limit.
 
 An LTC's work is one sigmoid per live synapse and unfold, two when it is trained.  So the limit is the rate at which the
-kernels' own sigmoid runs over an array in cache, times the threads.  Everything is measured in one run; each figure is
-the median of `RUNS` runs, the limit the best of 20.
+kernels' own sigmoid runs over an array in cache, in all threads at once.  Every run of a case follows one of the
+sigmoids, and each figure is the median of `RUNS` such pairs.
 """
 
 import os
@@ -18,17 +18,17 @@ from ..base import threads
 from ..cells import LRC, LTC
 from . import streams
 from .cases import CASES, evaluations, problem, training_step
-from .rates import RUNS, median_seconds, sigmoid_rate
+from .rates import RUNS, beside, sigmoids
 
 STREAMS = "streams"  # the case that is no training
 
 
-def measure(name, dtype, rate, runs=RUNS):
+def measure(name, dtype, runs=RUNS):
     """One row: times of a forward call and of a whole training step."""
     case = CASES[name]
     model, x, y = problem(case, dtype)
     step = training_step(model, x, y)
-    layer, limit = model.layers[0], rate * threads.get_num_threads()
+    layer, (yardstick, count) = model.layers[0], sigmoids(dtype, threads.get_num_threads())
     synapses = work = None  # of cells that have no synapses
     if isinstance(layer, (LTC, LRC)):
         synapses, work = layer.wiring.synapse_count, evaluations(layer, case)
@@ -37,7 +37,8 @@ def measure(name, dtype, rate, runs=RUNS):
     training_step(problem(case, dtype)[0], x, y)()  # of a model with no workspace yet
     memory = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    forward, train = median_seconds(lambda: model(x), runs), median_seconds(step, runs)
+    forward, before_forward, forward_ratio = beside(lambda: model(x), yardstick, runs)
+    train, before_train, train_ratio = beside(step, yardstick, runs)
     return {
         "case": name,
         "dtype": dtype,
@@ -46,8 +47,9 @@ def measure(name, dtype, rate, runs=RUNS):
         "evaluations": work,
         "forward_ms": forward * 1e3,
         "train_ms": train * 1e3,
-        "forward_share": work and work / forward / limit,
-        "train_share": work and 2 * work / train / limit,
+        "forward_share": work and work / count / forward_ratio,
+        "train_share": work and 2 * work / count / train_ratio,
+        "sigmoid_rates": [count / before_forward, count / before_train],
         "memory_mib": memory / 2**20,
     }
 
@@ -102,9 +104,8 @@ def in_words(m):
 
 def run(cases, dtypes, runs):
     """All figures."""
-    rates = {dtype: sigmoid_rate(dtype) for dtype in dtypes}
-    rows = [measure(name, dtype, rates[dtype], runs) for dtype in dtypes for name in cases if name != STREAMS]
-    found = {"machine": machine(), "sigmoid_rate": rates, "cases": rows}
+    rows = [measure(name, dtype, runs) for dtype in dtypes for name in cases if name != STREAMS]
+    found = {"machine": machine(), "cases": rows}
     if STREAMS in cases:
         found[STREAMS] = [row for dtype in dtypes for row in streams.measure(dtype)]
     return found | {"start": start_times()}
@@ -112,10 +113,11 @@ def run(cases, dtypes, runs):
 
 def table(result):
     """The result as text."""
-    m, rates = result["machine"], result["sigmoid_rate"]
-    lines = [
-        in_words(m),
-        "limit: " + ", ".join(f"{rate / 1e9:.2f} G sigmoids/s a core in {dtype}" for dtype, rate in rates.items()),
+    lines = [in_words(result["machine"])]
+    for dtype in dict.fromkeys(row["dtype"] for row in result["cases"]):
+        rates = [rate / 1e9 for row in result["cases"] if row["dtype"] == dtype for rate in row["sigmoid_rates"]]
+        lines.append(f"limit: {min(rates):.2f} to {max(rates):.2f} G sigmoids/s of all threads together in {dtype}")
+    lines += [
         "",
         f"{'case':<10} {'dtype':<8} {'N':>4} {'I':>3} {'T':>4} {'B':>3} {'synapses':>8} "
         f"{'forward ms':>10} {'of limit':>8} {'train ms':>9} {'of limit':>8} {'MiB':>6}",

@@ -27,12 +27,6 @@ def seconds(function, calls):
     return (time.perf_counter() - start) / calls
 
 
-def median_seconds(function, runs=RUNS):
-    """Median time of one call over ``runs`` runs."""
-    calls = calls_per_run(function)
-    return statistics.median(seconds(function, calls) for _ in range(runs))
-
-
 def processor_seconds(function, runs=RUNS):
     """The least processor time of a call of one thread, which others on the machine disturb less than a clock."""
     return min(times(function, runs, time.thread_time))
@@ -49,18 +43,28 @@ def times(function, runs, clock=time.perf_counter):
     return found
 
 
-def sigmoid_rate(dtype):
-    """Sigmoids per second of one core, over 4,096 numbers in cache: the best of 20."""
+def beside(function, yardstick, runs=RUNS):
+    """Median times of a call of a function, and of the yardstick, and of how many times longer the first takes.
+
+    Their runs take turns, since what a processor shared with others does in a second may change by a third in minutes.
+    """
+    calls, of_yardstick = calls_per_run(function), calls_per_run(yardstick)
+    pairs = [(seconds(yardstick, of_yardstick), seconds(function, calls)) for _ in range(runs)]
+    times = [statistics.median(column) for column in zip(*pairs, strict=True)]
+    return times[1], times[0], statistics.median(taken / known for known, taken in pairs)
+
+
+def sigmoids(dtype, n_threads, repeats=1000):
+    """A function in which each of the threads sums sigmoids of 4,096 numbers in cache, and how many it computes."""
     from ..kernels.cpu.rate import sigmoid_sum
 
-    x, row = np.linspace(-8, 8, 4096).astype(dtype), np.zeros(4)
-    sigmoid_sum(x, row, 1)
-    best = np.inf
-    for _ in range(20):
-        start = time.perf_counter()
-        sigmoid_sum(x, row, 1000)
-        best = min(best, time.perf_counter() - start)
-    return 1000 * x.size / best
+    x, rows = np.linspace(-8, 8, 4096).astype(dtype), np.zeros((n_threads, 8))  # a cache line each
+
+    def part(first, last, worker):
+        for k in range(first, last):
+            sigmoid_sum(x, rows[k], repeats)
+
+    return lambda: threads.run(part, n_threads, n_threads), n_threads * repeats * x.size
 
 
 def multiply_add_rate(dtype):

@@ -29,14 +29,16 @@ def test_a_short_run():
     tutorial = result["cases"][0]
     assert tutorial["evaluations"] == 32 * 3 * (6 * 64 + 16)
     assert tutorial["synapses"] == 64
-    rate = result["sigmoid_rate"]["float32"]
-    share = tutorial["evaluations"] / (tutorial["forward_ms"] * 1e-3) / rate
+    rates = tutorial["sigmoid_rates"]  # of one run each
+    share = tutorial["evaluations"] / (tutorial["forward_ms"] * 1e-3) / rates[0]
     assert tutorial["forward_share"] == pytest.approx(share, rel=1e-9)
+    share = 2 * tutorial["evaluations"] / (tutorial["train_ms"] * 1e-3) / rates[1]
+    assert tutorial["train_share"] == pytest.approx(share, rel=1e-9)
     assert 0 < tutorial["memory_mib"] < 10
     assert 0 < result["start"]["import_s"] < result["start"]["warm_s"]
     text = host.table(result)
     assert text.count("\n") == 10
-    assert "G sigmoids/s a core in float32" in text
+    assert "G sigmoids/s of all threads together in float32" in text
 
 
 def test_usage():
