@@ -1,6 +1,7 @@
 r"""Draw the figures of docs/performance.md, and write its tables, from the .json files beside this one.
 
-python -m ltc_np bench --dtypes float32 --json > docs/performance/bench.json
+python -m ltc_np bench --dtypes float32 --json \
+    --cases tutorial small medium large sparse ltc-cuda cfc lstm32 lstm64 lstm128 > docs/performance/bench.json
 python -m ltc_np bench --dtypes float32 --peers --json \
     --cases tutorial small medium large sparse cfc lstm32 lstm64 lstm128 > docs/performance/peers.json
 python -m ltc_np bench --dtypes float32 --peers --json \
