@@ -2,10 +2,10 @@
 
     python docs/site/crawl.py site
 
-Each page is seen in a wide and in a narrow window, in light and in dark colours; of the pages of sources, which are
-made alike, a quarter in each of these four views.  Listed are errors of scripts and requests, requests to the network,
-formulas that are not rendered, what is wider than its window, text with a contrast below 4.5, and links that lead
-nowhere; the exit code is then 1.
+Each page is seen in a wide and in a narrow window, once in light and once in dark colours; pages of sources, which are
+made alike, in one of these views each.  Listed are errors of scripts and requests, requests to the network, formulas
+that are not rendered, what is wider than its window, text with a contrast below 4.5, and links that lead nowhere; the
+exit code is then 1.
 """
 
 import sys
@@ -17,7 +17,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from browser import NAME, Browser
 
-# Sizes of the window and colours; one of the two changes from each to the next, and from the last to the first.
+# Sizes of the window and colours; a page is seen in one and in the next but one, in which both are others.
 VIEWS = [((1280, 900), "light"), ((1280, 900), "dark"), ((390, 844), "dark"), ((390, 844), "light")]
 BROWSERS = 2  # at the same time, each with its share of the pages
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
@@ -56,8 +56,7 @@ def crawl(folder):
 
 def tour(name, k):
     """The views in which the page number ``k`` of a site is seen; a quarter of the pages are loaded in each view."""
-    first = k % len(VIEWS)
-    views = VIEWS[first:] + VIEWS[:first]
+    views = [VIEWS[k % 4], VIEWS[(k + 2) % 4]]
     return views[:1] if name.parts[0] == "source" else views
 
 

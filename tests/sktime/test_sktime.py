@@ -23,7 +23,9 @@ E = pd.DataFrame(RNG.normal(size=(60, 1)), index=MONTHS, columns=["price"])
 
 
 @pytest.mark.filterwarnings("ignore")  # of the library's own, on its own data
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.sweep] * name.startswith("LTC")) for name in NAMES]
+)
 def test_the_library_s_own_checks(name):
     found = check_estimator(getattr(ltc_np.sktime, name), verbose=False)
     results = {check: result for check, result in found.items() if result != "PASSED"}
