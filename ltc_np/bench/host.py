@@ -138,7 +138,8 @@ def table(result):
         "",
         f"import {start['import_s']:.2f} s, first gradient after {start['cold_s']:.1f} s with an empty cache, "
         f"{start['warm_s']:.1f} s with a filled one",
-        "train: loss_and_grad, clipping and Adam by the public calls; limit: one sigmoid an evaluation forward, two "
-        "in training, on all threads; MiB: what the arrays of one training step take",
+        "train: loss_and_grad, clipping and Adam by the public calls; of limit: the part of the time that sigmoids "
+        "alone would take, one for each synapse and unfold, two in training, at the rate measured beside each run; "
+        "every figure is the median of the runs; MiB: what the arrays of one training step take",
     ]
     return "\n".join(lines)
