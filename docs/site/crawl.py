@@ -17,7 +17,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from browser import NAME, Browser
 
-# Sizes of the window and colours; a page is seen in one and in the next but one, in which both are others.
+# Sizes of the window and colours.  A page is seen in two that differ in both: the first and third, or the others.
 VIEWS = [((1280, 900), "light"), ((1280, 900), "dark"), ((390, 844), "dark"), ((390, 844), "light")]
 BROWSERS = 2  # at the same time, each with its share of the pages
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")

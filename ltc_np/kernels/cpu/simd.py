@@ -42,7 +42,7 @@ from ...base.polynomials import (
 )
 
 VECTOR_BYTES = 64
-# Of sums over lanes: to read and write half a vector takes half the memory, and no sum is a longer chain.
+# Sums over lanes are half a vector: they are read and written for every evaluation, and half takes half the memory.
 SUM_BYTES = 32
 LOG2_E = math.log2(math.e)
 # Added to arguments where a denormal would otherwise enter or leave a multiplication, up to ten times slower; too small
