@@ -80,7 +80,7 @@ TESTED_THROUGH = {
             command.outputs command.predict
         """,
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
-            sklearn.ahead sklearn.backtest
+            sklearn.ahead
         """,
         "tests/aeon and tests/sktime make classes by it": """
             sklearn.wrapped

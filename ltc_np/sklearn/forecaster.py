@@ -15,7 +15,7 @@ from ..base import checks
 from ..losses.quantile import check_quantiles
 from ..recipe import Recipe
 from ..train.callbacks import EarlyStopping
-from . import curves, rollout
+from . import conformal, curves, rollout
 from .ahead import Ahead, Asked, read_past
 from .backtest import Backtest, measure, origins
 from .base import generator
@@ -55,9 +55,10 @@ class LiquidForecaster(BaseEstimator):
         or beyond (linear in the quantiles of a normal distribution).  None: only a forecast, by the mean squared error.
     validation_fraction : float in [0, 1)
         Share of each series, at its end, that is held out at first: it says after how many epochs to stop, and how much
-        wider or narrower quantiles must be to cover what they should.  Then the network is trained anew with all.
-        0: nothing is held out, all epochs are trained, and quantiles stay as they were learned, which is too narrow
-        where a network knows its series by heart.
+        wider or narrower intervals must be to cover what they should (split conformal prediction: docs/forecasting.md),
+        for each step ahead by itself.  Intervals for 90 % need 9 values at the last step ahead, for 95 % 19.  Then the
+        network is trained anew with all.  0: nothing is held out, all epochs are trained, and quantiles stay as they
+        were learned, which is too narrow where a network knows its series by heart.
     window : int >= 2, optional
         Steps that the network reads before it answers, and the length of the sequences in training.  Default: 64, or
         twice the horizon and the lag of `difference` together if that is more, and at most half of the longest series.
@@ -165,19 +166,21 @@ class LiquidForecaster(BaseEstimator):
         seeds = rng.randint(np.iinfo(np.int32).max, size=3)
         recursive = self.strategy == "recursive"
         shifts: Array = np.zeros(())
+        errors = np.zeros((frame.ahead, len(frame.first)), int) if self.validation_fraction else None
         ends = cuts(frame, prepared, self.validation_fraction)
         epochs, held = self.recipe().epochs_for(len(prepared), every_step=True), held_out(frame, prepared, ends, window)
         if held is not None:
             known = [one.until(end) for one, end in zip(prepared, ends, strict=True)]
             model, history = self._train(frame, levels, training(frame, known, window, hop), seeds, epochs, held)
             epochs = int(np.argmin(history["val_loss"])) + 1
-            shifts = rollout.Network(model, frame, window, levels, shifts, recursive).calibrated(held).shifts
+            network = rollout.Network(model, frame, window, levels, shifts, errors, recursive).calibrated(held)
+            shifts, errors = network.shifts, network.errors
         model, history = self._train(frame, levels, training(frame, prepared, window, hop), seeds, epochs)
         self.model_: Model = model
         self.history_: History = history
         self.horizon_: int = horizon
         self.n_iter_: int = epochs
-        self.network_: rollout.Network = rollout.Network(model, frame, window, levels, shifts, recursive)
+        self.network_: rollout.Network = rollout.Network(model, frame, window, levels, shifts, errors, recursive)
         self._ends = [one.last(window + frame.lag) for one in prepared]
         self._form, self._path_seed = (data.listed, data.flat), int(seeds[2])
         return self
@@ -251,6 +254,9 @@ class LiquidForecaster(BaseEstimator):
     ) -> Any:
         """Quantiles of what may come.
 
+        Those of p and 1 - p are the ends of an interval, which are moved by the same number: what is promised is the
+        share between them, and not how much of the rest is below.
+
         Parameters
         ----------
         levels : (n,) numbers in (0, 1)
@@ -261,6 +267,11 @@ class LiquidForecaster(BaseEstimator):
         Returns
         -------
         (horizon, n) or (horizon, F, n) array, or a list of these
+
+        Warns
+        -----
+        RuntimeWarning
+            Too few values were held out for quantiles so far out.
         """
         wanted = curves.check_levels("levels", levels)
         asked = self._asked(horizon, past, ahead)
@@ -269,7 +280,7 @@ class LiquidForecaster(BaseEstimator):
     def predict_interval(
         self, coverage: float = 0.9, horizon: int | None = None, past: Any = None, **ahead: Any
     ) -> Any:
-        """Where what comes lies with probability ``coverage``, with as much below as above.
+        """Where what comes lies with probability ``coverage``: quantiles with as much below as above.
 
         Parameters
         ----------
@@ -281,6 +292,11 @@ class LiquidForecaster(BaseEstimator):
         -------
         (horizon, 2) or (horizon, F, 2) array, or a list of these
             The lower and the upper end.
+
+        Warns
+        -----
+        RuntimeWarning
+            Too few values were held out for this coverage; docs/forecasting.md says what the ends are then.
         """
         return self.predict_quantiles(curves.ends("coverage", coverage), horizon, past, **ahead)
 
@@ -348,6 +364,8 @@ class LiquidForecaster(BaseEstimator):
         """(B, horizon, F, n)."""
         if not self.network_.spreads:
             raise ValueError("`quantiles` must be given to forecast them, or intervals, got None")
+        if self.network_.errors is not None:
+            conformal.warn_of_few(levels, self.network_.errors[:horizon])
         if not self.network_.recursive:
             found = rollout.direct(self.network_, ends)[:, :horizon]
             return curves.at_scores(self.network_.levels, found, curves.scores(levels))

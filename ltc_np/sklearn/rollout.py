@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from . import conformal
 from .curves import at_scores
 from .framing import Frame, Prepared, contexts
 
@@ -34,6 +35,8 @@ class Network(NamedTuple):
         The quantiles that it has learned.
     shifts : (ahead, F, Q) array, or () for 0
         What is added to them, in the units of the series.
+    errors : (ahead, F) int array, or None
+        How many values that were held out say it; None where nothing was to be held out.
     recursive : bool
         It answers the next step alone, and reads its own answer for the one after it.
     """
@@ -43,6 +46,7 @@ class Network(NamedTuple):
     window: int
     levels: tuple[float, ...]
     shifts: Array
+    errors: Ints | None
     recursive: bool
 
     @property
@@ -60,29 +64,11 @@ class Network(NamedTuple):
         return np.sort(np.asarray(y, np.float64).reshape(shape) + self.shifts, axis=-1)
 
     def calibrated(self, held: Windows) -> Network:
-        """With shifts after which a share p of what was held out lies below the quantile p; the median stays.
-
-        A shift is a number of mean absolute errors, which differ from step to step ahead and from value to value; the
-        number is the same for all of them, since there is little that was held out.
-        """
+        """With shifts after which intervals cover what was held out as often as they should, at every step ahead."""
         last = np.arange(len(held.x)), held.lengths - 1
         found = self.curves(self.model.predict(held.x, dt=held.dt, lengths=held.lengths)[last])
-        error = held.y[last].reshape(found.shape[:-1])[..., None] - found
-        middle = self.levels.index(0.5)
-        known = ~np.isnan(error[..., middle])
-        size = np.where(known, np.abs(error[..., middle]), 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        size = np.where(size > 0, size, size.mean())[..., None]
-        if not size.all():
-            return self  # nothing was wrong
-        share = [np.nanquantile((error / size)[..., q], among(p, len(found))) for q, p in enumerate(self.levels)]
-        share[middle] = 0.0
-        return self._replace(shifts=size * share)
-
-
-def among(p: float, count: int) -> float:
-    """The share of ``count`` values below which the next one lies with probability p: farther out than p."""
-    outer = min(1.0, max(p, 1 - p) * (count + 1) / count)
-    return outer if p > 0.5 else 1 - outer
+        shifts, errors = conformal.shifts(self.levels, found, held.y[last].reshape(found.shape[:-1]))
+        return self._replace(shifts=shifts, errors=errors)
 
 
 def direct(network: Network, ends: list[tuple[Prepared, int]]) -> Array:

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "ltc-np[sklearn]"')
 
-from ltc_np.sklearn import LiquidForecaster, rollout, windows
+from ltc_np.sklearn import LiquidForecaster, backtest, rollout, windows
 from ltc_np.sklearn.framing import Frame, Prepared
 from ltc_np.sklearn.series import Series
 
@@ -74,6 +74,32 @@ def test_a_backtest_begins_after_the_lag(rng):
     assert np.isfinite(forecaster.backtest(np.arange(30.0), 6).mae).all()
 
 
+def test_the_last_forecast_of_a_backtest_ends_with_its_series():
+    """Forecasts of 3 steps, of 10 and of 8; one every two steps from 4 on."""
+    _, ten = plain(np.zeros(10))
+    _, eight = plain(np.zeros(8))
+    assert backtest.origins([ten, eight], 5, 3, 1, 1) == [(0, 5), (0, 6), (0, 7), (1, 5)]
+    assert backtest.origins([ten, eight], 4, 3, 2, 1) == [(0, 4), (0, 6), (1, 4)]
+    with pytest.raises(ValueError, match="must leave 3 steps of a series, of which the longest has 10, got 8"):
+        backtest.origins([ten, eight], 8, 3, 1, 1)
+
+
+def test_coverage_by_hand():
+    """Ends belong to the interval, and what is missing is neither inside nor outside; three forecasts of 2 steps."""
+    _, series = plain([0, 0, 1, 2, np.nan, 4])
+    series = series._replace(known=~np.isnan(series.values), values=np.nan_to_num(series.values, nan=2.0))
+    intervals = np.array([[[1, 3], [2.5, 9]], [[0, 2], [0, 9]], [[0, 9], [4, 4]]], float)[:, :, None]
+    found = backtest.measure([series], [(0, 2), (0, 3), (0, 4)], np.zeros((3, 2, 1)), intervals, 2, 1)
+    assert found.coverage.tolist() == [1.0, 0.5]  # 1 and 2 inside, 2 outside and 4 inside
+
+
+def test_a_backtest_needs_a_value_at_every_step(rng):
+    y = np.r_[rng.normal(size=20), 1.0, np.nan, 3.0]
+    forecaster = LiquidForecaster(**SMALL).fit(y[:20], 3)
+    with pytest.raises(ValueError, match="`series` must have values that are known at every step ahead, got NaN only"):
+        forecaster.backtest(y, 20)
+
+
 # ------------------------------------------------------------------------------------------------------ forecasts
 
 
@@ -98,28 +124,53 @@ def test_recursive_with_all_that_there_is(lag, rng):
     np.testing.assert_allclose(found, values[T:], rtol=1e-9)  # the same sums in another order
 
 
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_a_past_shorter_than_the_window_is_read_from_the_lag_on(strategy, rng):
+    """Of 8 steps, with differences to 5 before, three can be read; those before the first are not the last ones."""
+    settings = SMALL | {"quantiles": LEVELS, "difference": 5, "strategy": strategy}
+    forecaster = LiquidForecaster(**settings).fit(rng.normal(size=30), 2)
+    past = rng.normal(size=8)
+    out, state = forecaster.model_((past[5:] - past[:3])[:, None], return_state=True)
+    if strategy == "direct":
+        wanted = np.sort(out[-1].reshape(2, 3))[:, 1] + past[3:5]
+    else:
+        first = np.sort(out[-1])[1]
+        wanted = np.array([first, np.sort(forecaster.model_.step(np.array([first]), state=state)[0])[1]]) + past[3:5]
+    np.testing.assert_allclose(forecaster.predict(past=past), wanted, rtol=1e-9)
+
+
+def test_paths_of_several_series_are_their_own(rng):
+    """Copies of each stand one after the other, and go on from the state of their series."""
+    many = [rng.normal(size=(T, 2)) for T in (20, 13)]
+    forecaster = LiquidForecaster(**SMALL | {"strategy": "recursive", "quantiles": LEVELS}).fit(many, 1)
+    network = forecaster.network_
+    ends = [(network.frame.prepare(Series(y, np.zeros((len(y), 0)), None)), len(y)) for y in many]
+    found = rollout.recursive(network, ends, 4, rollout.median(network), 3)
+    np.testing.assert_allclose(found, np.repeat(forecaster.predict(4), 3, axis=0), rtol=1e-9)
+
+
+def test_values_of_a_step_are_drawn_each_by_itself(rng):
+    frame, _ = plain([0.0])
+    network = rollout.Network(None, frame, 2, LEVELS, np.zeros(()), None, True)
+    found = rollout.drawn(network, np.random.RandomState(0))(np.broadcast_to([-1.0, 0.0, 1.0], (3, 2, 3)))
+    assert found.shape == (3, 2) and len(np.unique(found)) == 6
+
+
+def test_paths_are_drawn_with_the_random_state(rng):
+    y = rng.normal(size=30)
+    found = []
+    for state in (0, 0, 1):
+        forecaster = LiquidForecaster(**SMALL | {"strategy": "recursive", "paths": 5}).fit(y, 1)
+        other = LiquidForecaster(**SMALL | {"strategy": "recursive", "paths": 5, "random_state": state}).fit(y, 1)
+        other.network_ = forecaster.network_  # the same network: only what is drawn may differ
+        found.append(other.predict_quantiles(horizon=3))
+    assert np.array_equal(found[0], found[1]) and not np.allclose(found[0], found[2])
+
+
 def test_quantiles_are_put_in_order_after_they_are_moved():
     frame, _ = plain([0.0])
-    network = rollout.Network(None, frame, 2, LEVELS, np.array([[[3.0, 0.0, -1.0]]]), False)
+    network = rollout.Network(None, frame, 2, LEVELS, np.array([[[3.0, 0.0, -1.0]]]), None, False)
     assert network.curves(np.array([[0.0, 1.0, 5.0], [-9.0, 1.0, 0.0]])).tolist() == [[[[1, 3, 4]]], [[[-6, -1, 1]]]]
-
-
-def test_where_nothing_was_wrong_the_size_of_errors_is_the_mean():
-    """Of the second step, which is always right; the first is off by +-1 and +-3, half of which is the mean."""
-
-    class Known:
-        def predict(self, x, dt, lengths):
-            return np.zeros((len(x), 1, 2 * 3))
-
-    frame, _ = plain([0.0], ahead=2)
-    errors = np.array([-3.0, -1.0, 1.0, 3.0])
-    y = np.stack([errors, np.zeros(4)], axis=1)[:, None]
-    held = windows.Windows(np.zeros((4, 1, 1)), y, None, np.ones(4, int))
-    network = rollout.Network(Known(), frame, 2, LEVELS, np.zeros(()), False).calibrated(held)
-    ratio = np.r_[errors / 2, np.zeros(4)]  # sizes are 2, and 1 = (2 + 0) / 2
-    # so far out that the next of five would lie there: 0.9 * 5 / 4 is more than all
-    wanted = np.array([[2.0], [1.0]]) * [ratio.min(), 0, ratio.max()]
-    np.testing.assert_allclose(network.shifts[:, 0], wanted, rtol=1e-12)
 
 
 def test_training_takes_as_many_epochs_as_were_best():
@@ -184,11 +235,30 @@ def test_what_is_held_out_is_taken_from_all_of_it():
     assert found.y[:, -1, 0].tolist() == list(range(100, 600, 2))
 
 
+def test_what_is_held_out_is_read_from_the_lag_on():
+    """Squares, with differences to 5 before, from the step 8 on: windows of at most 4 begin at the step 5."""
+    frame, series = plain(np.arange(12) ** 2, lag=5)
+    found = windows.held_out(frame, [series], [8], 4)
+    assert found.lengths.tolist() == [3, 4, 4, 4]
+    assert found.x[:, 0, 0].tolist() == [25, 25, 36 - 1, 49 - 4]
+    last = found.y[np.arange(4), found.lengths - 1, 0]
+    assert last.tolist() == [t**2 - (t - 5) ** 2 for t in (8, 9, 10, 11)]
+
+
 def test_series_are_cut_where_enough_is_left_to_learn_from():
     """A lag of 2, a step, and 3 steps ahead."""
     frame, eight = plain(np.zeros(8), lag=2, ahead=3)
     _, nine = plain(np.zeros(9), lag=2, ahead=3)
     assert windows.cuts(frame, [eight, nine], 0.25) == [8, 7]
+    assert windows.cuts(frame, [nine], 0.12) == [8]  # one step is enough to judge by
+
+
+def test_what_is_not_known_cannot_be_held_out():
+    frame, series = plain(np.arange(20))
+    series.known[15:] = False
+    assert windows.held_out(frame, [series], [15], 5) is None
+    series.known[18] = True
+    assert np.nansum(windows.held_out(frame, [series], [15], 5).y) == 18
 
 
 # --------------------------------------------------------------------------------------------------------- series
