@@ -41,6 +41,22 @@ def test_the_most_frequent_class_of_the_training():
     assert "always yes" in found and (found["always yes"].argmax(1) == 1).all()
 
 
+def test_the_last_rows_of_a_group_have_no_target():
+    """Two rows later: of five rows three have one, of one row none."""
+    task = Task(features=("a",), target=("y",), group="g", horizon=2, by="group")
+    found = split.parts(task, of_rows(5, 1, 4), [None] * 10)
+    part = [own[0] for own in found if len(own) > 2]
+    assert [own.tolist() for own in found] == [[part[0]] * 3 + [-1] * 2, [-1], [part[1]] * 2 + [-1] * 2]
+    assert set(part) <= {split.TRAIN, split.VALIDATION, split.TEST}
+
+
+def test_windows_of_the_training_end_with_it():
+    """Where windows and their distance fit, the newest row is in one; rows that are fewer than a window are one."""
+    ends = {(n, hop): [(cut.start, cut.stop) for cut in split._cuts(n, 4, hop)] for n in (3, 4, 10) for hop in (2, 3)}
+    assert ends[10, 2] == [(0, 4), (2, 6), (4, 8), (6, 10)] and ends[10, 3] == [(0, 4), (3, 7), (6, 10)]
+    assert ends[4, 2] == [(0, 4)] and ends[3, 2] == [(0, 3)]
+
+
 @pytest.mark.parametrize("rare", ["a", "z"])
 def test_the_only_group_of_a_class_stays_in_the_training(rare):
     """Whether its class comes first or last in their order."""
@@ -201,3 +217,10 @@ def test_a_first_line_of_very_many_names(tmp_path):
 def test_words_of_numbers():
     for cells, wanted in (([1.0, 2.0, np.nan], ["1", "2", None]), ([1.0, np.inf, np.nan], ["1.0", "inf", None])):
         assert Column("who", np.array(cells), "in row {}".format).words() == wanted
+
+
+def test_what_python_alone_reads_as_a_number_is_text():
+    """1_000 may be a name; what people write as numbers is one, with spaces too."""
+    column = Column("who", np.array(["1_000", "2_000"], object), "in row {}".format)
+    assert column.is_text() and column.words() == ["1_000", "2_000"]
+    assert not Column("who", np.array(["1e3", " -2.5 ", "NA", "inf"], object), "in row {}".format).is_text()

@@ -242,6 +242,10 @@ def test_dt_of_times_that_were_rounded():
     assert (dt_from_times(seconds.astype(float)) == 30).all()
     assert dt_from_times(np.array([0, 1, 1, 2.5], np.float32)).tolist() == [1, 1, 0, 1.5]  # two at once are no mistake
     assert dt_from_times(np.full(3, 5, np.float32)).tolist() == [0, 0, 0]
+    far = np.float32(2**30) + 128 * np.array([0, 0, 64], np.float32)  # steps of 64 roundings are the longest suspected
+    with pytest.warns(RuntimeWarning, match="has equal times"):
+        assert dt_from_times(far)[-1] == 64 * 128
+    assert dt_from_times(far + np.array([0, 0, 128], np.float32))[-1] == 65 * 128
 
 
 @pytest.mark.parametrize(

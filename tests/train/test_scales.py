@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ltc_np import LSTM, LTC, Adam, AutoNCP, Dense, Model, Standardize, load, losses
-from ltc_np.train.scales import statistics
+from ltc_np.train.scales import loss_unit, statistics
 
 
 def network(**options):
@@ -86,6 +86,16 @@ def test_training_in_the_units_of_the_data_is_that_of_unit_data():
     np.testing.assert_allclose(scaled, 128 * plain + 1024, rtol=1e-9)
     np.testing.assert_allclose(scaled_loss, 128**2 * loss, rtol=1e-9)
     np.testing.assert_allclose(scaled_r2, r2, rtol=1e-7)
+
+
+def test_the_unit_of_a_loss_of_outputs_with_different_scales():
+    """Scales 1 and 3: the mean of the squares is 5 and not 2 * 2, the mean 2."""
+    model = Model(Dense(2), Standardize(inverse=True), input_dim=3, seed=0)
+    model.buffers["1.scale"] = [1.0, 3.0]
+    found = {name: loss_unit(model, losses.get(name)) for name in ("mse", "mae", "huber", "cross_entropy")}
+    found["quantile"] = loss_unit(model, functools.partial(losses.quantile, quantiles=(0.5,)))
+    wanted = {"mse": 1 / 5, "mae": 1 / 2, "huber": 1 / 2, "quantile": 1 / 2, "cross_entropy": 1.0}
+    assert found == pytest.approx(wanted, rel=1e-12)
 
 
 def test_step_and_predict_are_the_call():

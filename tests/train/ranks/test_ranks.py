@@ -37,6 +37,11 @@ def test_shares_are_taken_in_proportion(counts):
     assert np.abs(found - due).max() <= (1 + len(counts)) / 2  # every rank may be half a sequence off
 
 
+def test_what_a_rank_has_stands_in_the_middle_of_its_share():
+    """By hand: one sequence stands at 1/2; of three those at 1/6, 1/2 and 5/6; the first rank before the second."""
+    assert merged([1, 3], np.arange(5)).tolist() == [[0, 0, 1, 1, 1], [0, 1, 1, 2, 3]]
+
+
 def test_divisions_of_ranks_make_whole_batches():
     def divided(comm):
         ranks = of_communicator(comm, True)
