@@ -167,6 +167,29 @@ def test_paths_are_drawn_with_the_random_state(rng):
     assert np.array_equal(found[0], found[1]) and not np.allclose(found[0], found[2])
 
 
+def test_a_forecast_has_the_form_of_its_past(rng):
+    y = rng.normal(size=30)
+    for own in (y, y[:, None]):
+        forecaster = LiquidForecaster(**SMALL).fit(own, 2)
+        assert forecaster.predict(past=y).shape == (2,) and forecaster.predict(past=y[:, None]).shape == (2, 1)
+
+
+def test_the_order_of_windows_is_drawn_with_the_random_state(rng):
+    """The same initial values, and batches in another order."""
+
+    class Chosen(np.random.RandomState):
+        order = 1
+
+        def randint(self, *args, **kwargs):
+            return np.array([1, self.order, 3])
+
+    y, found, state = rng.normal(size=30), [], Chosen()
+    for state.order in (1, 1, 2):
+        options = SMALL | {"random_state": state, "batch_size": 4}
+        found.append(LiquidForecaster(**options).fit(y, 2).model_.theta)
+    assert np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
+
+
 def test_quantiles_are_put_in_order_after_they_are_moved():
     frame, _ = plain([0.0])
     network = rollout.Network(None, frame, 2, LEVELS, np.array([[[3.0, 0.0, -1.0]]]), None, False)
