@@ -58,6 +58,7 @@ class Writer:
         self._sizes = program.variables
         self._depth = 0
         self._declared: set[str] = set()  # local variables, in the present loop
+        self._written: dict[object, tuple[str, Sequence[str]]] = {}  # what an arithmetic made of tables, by owner
         self._lines = Lines()
         self.calls: list[str] = []
         self.functions = "\n".join(
@@ -76,7 +77,9 @@ class Writer:
 
     def table(self, owner: object, values: np.ndarray, meaning: str, i: str) -> str:
         """Element ``i`` of a table; a literal where ``i`` is a number, or where all elements are equal."""
-        c_type, elements = self.arithmetic.literals(owner, values)
+        if owner not in self._written:  # once, however often: unrolled, every element is asked for by itself
+            self._written[owner] = self.arithmetic.literals(owner, values)
+        c_type, elements = self._written[owner]
         if i.isdigit() or len({*elements}) == 1:
             element = elements[int(i) if i.isdigit() and len(elements) > 1 else 0]
             return f"({element})" if element.startswith("-") else element
