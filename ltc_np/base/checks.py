@@ -130,6 +130,19 @@ def largest(dtype: np.dtype[Any]) -> Any:
     return np.finfo(dtype).max ** 0.5
 
 
+def must_know(where: str, name: str, value: object, known: Iterable[object]) -> None:
+    """Refuse what the code in the module ``where`` has no form of; it must never take one that it has instead.
+
+    ``known`` is written out there, so that a word or number which the library learns elsewhere is not taken for known.
+    """
+    if value not in (known := tuple(known)):
+        words = ", ".join(map(repr, known))
+        raise ValueError(
+            f"`{name}` must be one of {words}, which are all that {where} knows, got {brief(value)}: "
+            f"use one of them, or write that one there"
+        )
+
+
 def brief(value: object) -> str:
     """``value`` in a few words, for errors."""
     shape = getattr(value, "shape", ())

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..base import blas, threads
+from ..base import blas, checks, threads
 from ..base.workspace import Fresh
 from ..kernels.codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE, GRADIENT_ROWS, NO_GATE
 from .cfc_variants import CONVENTIONS
@@ -71,6 +71,8 @@ class Prepared:
     """
 
     def __init__(self, mode, variant, activation, backbone, heads, w_tau, a, kernels: ModuleType):
+        checks.must_know(__name__, "mode", mode, ("default", "no_gate", "pure"))
+        checks.must_know(__name__, "variant", variant, ("torch", "keras", "tf", "paper"))
         pure = mode == "pure"
         if pure:
             self.form = DECAY_OF_STATE if variant == "paper" else DECAY

@@ -270,6 +270,7 @@ class LRC(Layer):
         self.buffers = Layout(tuple(Entry(k, v.shape, v, trainable=False) for k, v in gains.items() if v is not None))
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
+        kernels.check_known(backend, solver=self.method.name, elastance=self.elastance)
         lrc, mapping = kernels.load(backend, "lrc"), kernels.load(backend, "mapping")
         gains = {name: buffers[f"{kind}gain"] for kind in ("", "sensory_") if f"{kind}gain" in buffers
                  for name in (f"{kind}w", f"{kind}h")}  # fmt: skip

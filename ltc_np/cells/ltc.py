@@ -257,6 +257,7 @@ class LTC(Layer):
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
         none = np.zeros(0, p["cm"].dtype)
         gains = buffers.get("gain", none), buffers.get("sensory_gain", none)
+        kernels.check_known(backend, solver=self.method.name)
         ltc, mapping = kernels.load(backend, "ltc"), kernels.load(backend, "mapping")
         circuit = ltc.Circuit(self.recurrent, self.sensory, p, gains, self.epsilon)
         return _Prepared(circuit, p, ltc, mapping, self._fastest(p, gains))

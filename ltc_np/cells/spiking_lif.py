@@ -209,6 +209,7 @@ class SpikingLIF(Layer):
         self._seal()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
+        checks.must_know(__name__, "surrogate", self.surrogate, ("fast_sigmoid", "arctan"))
         found, number = kernels.load(backend, "spiking_lif"), p["w_x"].dtype.type
         keep, offset = (1, -self.threshold) if self.reset == "subtract" else (0, self.reset)
         kind = SURROGATES.index(self.surrogate)

@@ -17,7 +17,7 @@ from .. import kernels
 from ..base import checks
 from ..base.described import Value
 from ..base.layout import Entry, raw
-from ..kernels.codes import DISCRETIZATIONS, LIQUIDS, Discretization
+from ..kernels.codes import BILINEAR, DISCRETE, DISCRETIZATIONS, EXACT, KB, LIQUIDS, PB, PLAIN, ZOH, Discretization
 from .base import Layer, input_features
 from .initial import with_init
 from .modes import DECAY, MODES
@@ -163,6 +163,9 @@ class StateSpaceCell(Layer):
         self._seal()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Any:
+        # For the kernels of all backends, which know them by number.
+        checks.must_know(__name__, "discretization", self.rule.kind, (ZOH, BILINEAR))
+        checks.must_know(__name__, "liquid", self.rule.liquid, (PLAIN, EXACT, DISCRETE, KB, PB))
         ssm = kernels.load(backend, "ssm")
         whole: Any = None
         if self.method == "fft":

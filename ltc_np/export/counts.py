@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .program import Apply, Linear, Map, Synapses, Total, statements
+from .program import Apply, Linear, Map, Synapses, Total, assert_kind, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,8 @@ def _of_statement(own: Statement) -> Iterator[tuple[str, int]]:
     elif isinstance(own, Total):
         yield "add", own.value.size
         yield from _of_expression(own.value)
-    elif isinstance(own, Map):
+    else:
+        assert_kind(own, Map)
         yield from _of_expression(own.value)
 
 

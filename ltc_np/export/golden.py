@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.workspace import Fresh
+from .agreement import agreed
 
 if TYPE_CHECKING:
-    from ..base.types import ArrayLike
+    from ..base.types import ArrayLike, Numbers
     from ..model import Model
     from .program import Program
 
 STEPS = 32  # of the golden vectors that nobody gives
+MOST_HALVINGS = 40  # of drawn elapsed times
 ZERO_EVERY = 8  # steps: an elapsed time of 0 is always among them
 
 
@@ -41,7 +45,7 @@ class Golden(NamedTuple):
 
 
 def golden(model: Model, program: Program, dt: float | None, x: ArrayLike | None, x_dt: ArrayLike | None) -> Golden:
-    """Run a model, in float64, over inputs and elapsed times of one's own or drawn ones.
+    """Run a model, in float64, over inputs and elapsed times of one's own or drawn ones, and its program beside it.
 
     Parameters
     ----------
@@ -53,7 +57,8 @@ def golden(model: Model, program: Program, dt: float | None, x: ArrayLike | None
     x : (T, I) array_like, optional
         Default: 32 steps of standard normal numbers.
     x_dt : (T,) array_like, optional
-        Default: uniform from 0 to 1, every eighth 0; only if the program takes elapsed times.
+        Default: uniform from 0 to 1, or to what an explicit solver takes, every eighth 0; only if the program takes
+        elapsed times.
     """
     rng = np.random.default_rng(0)
     x = rng.standard_normal((STEPS, program.input_size)) if x is None else checks.real("x", x)
@@ -62,21 +67,31 @@ def golden(model: Model, program: Program, dt: float | None, x: ArrayLike | None
     checks.finite("x", x := x.astype(np.float32))
     if x_dt is not None and not program.takes_dt:
         raise ValueError("`x_dt` must be None: the exported step takes no elapsed time")
-    times = None
+    times, exact = None, in_float64(model)
     if program.takes_dt:
         # Below 1, which every cell takes as it is published: the LRC's explicit step is stable below 2.
         drawn = rng.uniform(size=len(x)) * (np.arange(len(x)) % ZERO_EVERY != ZERO_EVERY - 1)
-        times = (drawn if x_dt is None else checks.real("x_dt", x_dt)).astype(np.float32)
+        times = (_taken(exact, drawn) if x_dt is None else checks.real("x_dt", x_dt)).astype(np.float32)
         if times.shape != (len(x),) or not (times >= 0).all():
             raise ValueError(f"`x_dt` must be {len(x)} elapsed times >= 0, as many as `x` has steps, got {x_dt!r:.60}")
         checks.finite("x_dt", times)
-    exact = in_float64(model)
-    state, y = None, []
-    for t, row in enumerate(x.astype(np.float64)):
-        elapsed = dt if times is None else float(times[t])
-        out, state = exact.step(row, dt=elapsed, state=state)
-        y.append(out)
-    return Golden(x, times, np.array(y))
+    every = [dt] * len(x) if times is None else times.astype(np.float64)
+    return Golden(x, times, agreed(exact, program, x.astype(np.float64), every))
+
+
+def _taken(exact: Model, drawn: Numbers) -> Numbers:
+    """Elapsed times so short that the model takes them: where an explicit solver refuses longer ones."""
+    prepared = exact.engine.prepare(Fresh())
+    for halvings in range(MOST_HALVINGS):
+        times = drawn * 2.0**-halvings
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                exact.engine.check(prepared, times[None].astype(np.float64))
+            except ValueError:
+                continue
+        return times
+    return drawn  # the first step says what is wrong
 
 
 def in_float64(model: Model) -> Model:

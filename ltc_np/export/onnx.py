@@ -13,16 +13,17 @@ import numpy as np
 
 from ..base import checks, files
 from ..base.optional import need
+from .golden import golden
 from .identity import identity
 from .lower import program
-from .program import Apply, Constant, Linear, Map, Number, Synapses, Total, Vector, leaves, written
+from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Total, Vector, assert_kind, leaves, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..base.types import PathLike
     from ..model import Model
-    from .program import Expr, Program, Repeat, Statement
+    from .program import Expr, Program, Statement
 
 OPSET = 17
 IR_VERSION = 8  # the one that came with this opset: older runtimes read it
@@ -67,6 +68,10 @@ def to_onnx(model: Model, *, kind: Literal["sequence", "step"] = "sequence") -> 
     onnx = need("onnx", "onnx", "to_onnx")
     checks.one_of("kind", kind, ("sequence", "step"))
     step = program(model)
+    try:
+        golden(model, step, None, None, None)  # refuses a program that computes something else
+    except FloatingPointError as error:
+        checks.warn(f"the graph was not compared with the model, which overflows on drawn inputs: {error}")
     graph = _sequence(onnx, step) if kind == "sequence" else _step(onnx, step)
     proto = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="ltc_np"
@@ -204,6 +209,7 @@ class _Writer:
             elif isinstance(statement, Total):
                 self.put(statement.target, self.total(statement))
             else:
+                assert_kind(statement, Repeat)
                 self.repeat(statement)
 
     def synapses(self, own: Synapses) -> None:
@@ -326,7 +332,7 @@ class _Writer:
         if operation == "normal_cdf":
             z = self.node("Mul", of[0], self.constant([[np.sqrt(0.5)]]))
             return self.node("Mul", self.node("Add", self.node("Erf", z), one), half)
-        assert operation == "relaxed", operation
+        checks.must_know(__name__, "operation", operation, (*NODES, "select", "normal_cdf", "relaxed"))
         # 1 - exp(-r) is 2 t / (1 + t) with t = tanh(r / 2), without loss near 0.
         t = self.node("Tanh", self.node("Mul", of[0], half))
         rise = self.node("Div", self.node("Add", t, t), self.node("Add", one, t))

@@ -240,6 +240,12 @@ class Repeat:
     body: tuple[Statement, ...]
 
 
+def assert_kind(statement: object, kind: type) -> None:
+    """Behind all other kinds of statements: one that a reader of programs does not know is never taken for another."""
+    if not isinstance(statement, kind):
+        raise TypeError(f"`program` must have statements that are known here, got {type(statement).__name__}")
+
+
 Statement = Map | Linear | Synapses | Total | Repeat
 
 

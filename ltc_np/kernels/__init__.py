@@ -9,6 +9,13 @@ import threading
 from ..base import checks, forks
 
 BACKENDS = ("auto", "numpy", "cpu", "cuda")
+# What compiled kernels know by number, in words: they branch without a way to say that there is no such number.
+COMPILED = {
+    "solver": ("semi_implicit", "euler", "rk4", "exponential"),
+    "elastance": (None, "asymmetric", "symmetric"),
+    "activation": (None, "relu", "silu", "tanh", "gelu", "lecun_tanh", "sigmoid"),
+    "loss": ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy", "quantile"),
+}
 
 # Held while modules are imported and warnings given: once, however many threads ask.
 _lock = forks.wait_for(threading.RLock())
@@ -69,6 +76,16 @@ def resolve(backend):
 def on_host(backend):
     """The backend of what a model leaves to the host: that of the CPU beside a card, else its own."""
     return "cpu" if backend == "cuda" else backend
+
+
+def check_known(backend, **words):
+    """Refuse a word of which the compiled kernels have no form: by its number alone they would take another one.
+
+    NumPy's kernels ask themselves.
+    """
+    if backend != "numpy":
+        for name, word in words.items():
+            checks.must_know(f"{__name__}.{backend}", name, word, COMPILED[name])
 
 
 @functools.cache

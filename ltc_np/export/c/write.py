@@ -25,7 +25,7 @@ from .source import source
 if TYPE_CHECKING:
     import pathlib
 
-    from ...base.types import ArrayLike, PathLike
+    from ...base.types import ArrayLike, Numbers, PathLike
     from ...model import Model
     from ..golden import Golden
     from ..program import Program
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from .source import Source
 
 C_TYPES: dict[str, Literal["float", "double"]] = {"float32": "float", "float64": "double"}
-# How far outputs may be from the model's, in units of their largest: besides four times what NumPy's arithmetic in the
-# same type gives, whose order of sums is another.
+# How far outputs may be from the model's, in units of their largest: besides four times what rounding to the same type
+# changes in NumPy, whose order of sums is another.
 ALLOWED = {"float32": 1e-5, "float64": 1e-12}
+FINER = {"float32": 1.0, "float64": 2.0**-29}  # a rounding, in units of those of float32
 
 LONGEST = 600  # characters of a model's description
 
@@ -116,9 +117,10 @@ def write(
     unroll, measure = checks.boolean("unroll", unroll), checks.boolean("measure", measure)
     program = prepared(lowered(model, dt))
     vectors = golden(model, program, dt, x, x_dt)
-    error = _error(program, vectors, np.dtype(dtype))
+    outputs = {name: _outputs(program, vectors, np.dtype(name)) for name in ALLOWED}
+    error = _largest(outputs[dtype], vectors.y)
     about = _about(model, arithmetic.described, vectors, error)
-    allowed = ALLOWED[dtype] * vectors.scale + 4 * error
+    allowed = ALLOWED[dtype] * vectors.scale + 4 * FINER[dtype] * _rounding(**outputs)
     text = write_files(target, name, program, arithmetic, vectors, allowed, about, unroll, measure)
     return Export(target, text.table_bytes, text.state_bytes, text.stack_bytes, error)
 
@@ -158,13 +160,25 @@ def write_files(
     return text
 
 
-def _error(program: Program, vectors: Golden, dtype: np.dtype) -> float:
-    """The largest difference of the outputs that arithmetic in ``dtype`` gives."""
+def _outputs(program: Program, vectors: Golden, dtype: np.dtype) -> Numbers:
+    """Those of the golden vectors' inputs (T, O) by arithmetic in ``dtype``."""
     machine = Machine(program, 1, dtype.type)
     times = np.ones(len(vectors.x)) if vectors.dt is None else vectors.dt
     with np.errstate(over="ignore", invalid="ignore"):  # numbers that are too large are refused where they are written
         outputs = [machine.step(x[None], dt)[0] for x, dt in zip(vectors.x, times, strict=True)]
-        return float(np.abs(np.array(outputs, np.float64) - vectors.y).max())
+    return np.array(outputs, np.float64)
+
+
+def _largest(some: Numbers, others: Numbers) -> float:
+    """Difference of theirs."""
+    with np.errstate(invalid="ignore"):
+        return float(np.abs(some - others).max())
+
+
+def _rounding(float32: Numbers, float64: Numbers) -> float:
+    """What rounding to float32 changes at most in the program's outputs: it alone, so no error of it is excused."""
+    both = np.isfinite(float32) & np.isfinite(float64)
+    return _largest(np.where(both, float32, 0), np.where(both, float64, 0))
 
 
 def origin(model: Model) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..program import Linear, Map, Synapses, Total
+from ..program import Linear, Map, Synapses, Total, assert_kind
 from .groups import Group, Loop, grouped, local_variables, reads, targets, walk
 from .lines import Lines
 from .names import part_of_name
@@ -127,7 +127,8 @@ class Writer:
                 self._linear(head, maps)
             elif isinstance(head, Synapses):
                 self._synapses(head, maps)
-            elif isinstance(head, Total):
+            else:
+                assert_kind(head, Total)
                 self._total(head)
 
     def _each(self, size: int, i: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...base import checks
 from ..c.arithmetic import Sum
 from ..c.templates import filled
 from ..program import Constant, Number, Vector
@@ -109,7 +110,7 @@ class Fixed:
             left, right = self._rescaled(a, n[0]), self._rescaled(others[0], n[1])
             text = f"{left} {COMPARED[expr.operation]} {right} ? {left} : {right}"
         else:
-            assert expr.operation == "select"
+            checks.must_know(__name__, "operation", expr.operation, ("select",))
             text = f"{a} > 0 ? {self._rescaled(others[0], n[0])} : {self._rescaled(others[1], n[1])}"
         return self._call("saturated", text)
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from ...base import checks
 from ...network import sequences
+from ..agreement import agreed
 from ..c.prepare import prepared
 from ..c.source import source
-from ..golden import STEPS, Golden
+from ..golden import STEPS, Golden, in_float64
 from ..lower import program as lowered
 from .arithmetic import integers
 from .bound import bound
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ...base.types import ArrayLike, Numbers
     from ...model import Model
+    from ..program import Program
 
 HEADROOM = 2.0
 WEIGHT_BITS = {"int32": 31, "int16": 15}
@@ -82,6 +84,7 @@ def quantise(
         ranges = Ranges(program, given)
     if not np.isfinite(ranges.outputs).all():
         raise ValueError("`x` must be sequences on which the outputs of `model` are finite")
+    _check_program(model, program, given)
     formats = Formats(program, ranges, headroom)
     found = Quantised(model, Translator(program, ranges, formats, headroom, bits).program, formats)
     run = found.run_checked(given)
@@ -100,6 +103,15 @@ def quantise(
         memory=Memory(text.table_bytes + arithmetic.table_bytes, text.state_bytes, text.stack_bytes),
     )
     return found
+
+
+def _check_program(model: Model, program: Program, given: sequences.Sequences) -> None:
+    """Refuse a program, which errors are measured against, that computes something else than its model."""
+    longest = int(np.argmax(given.lengths))
+    steps = slice(min(STEPS, int(given.lengths[longest])))
+    dt = given.dt[longest, steps].astype(np.float64) if model.takes_dt else [None] * STEPS
+    x = given.x[longest, steps].astype(np.float64)
+    agreed(in_float64(model), program, x, dt[: len(x)])
 
 
 def _golden(found: Quantised, given: sequences.Sequences, y: Numbers) -> Golden:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..program import Constant, Map, Number, Repeat, Vector
+from ..program import Constant, Map, Number, Repeat, Vector, assert_kind
 from .arithmetic import HIGHEST, LOWEST, rescaled, saturated
 from .functions import sigmoid
 from .primitives import PRIMITIVES, Integer
@@ -76,7 +76,7 @@ class FixedMachine:
             elif isinstance(statement, FixedSynapses):
                 self._synapses(statement)
             else:
-                assert isinstance(statement, FixedTotal)
+                assert_kind(statement, FixedTotal)
                 total = self.evaluate(statement.value).sum(0, keepdims=True)
                 self._set(statement.target, rescaled(total, statement.shift))
 

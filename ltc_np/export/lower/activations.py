@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...base import activations
+from ...base import activations, checks
 from ..program import apply
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # A factor on their argument, by activation: those read it twice.
 READ_TWICE = {"silu": "sigmoid", "gelu": "normal_cdf"}
+KNOWN = (None, "tanh", "sigmoid", "relu", "lecun_tanh", *READ_TWICE)
 
 
 def activate(name: Activation, z: Expr, b: Builder) -> Expr:
@@ -26,5 +27,6 @@ def activate(name: Activation, z: Expr, b: Builder) -> Expr:
         return apply("maximum", z, 0.0)
     if name == "lecun_tanh":
         return activations.LECUN_SCALE * apply("tanh", activations.LECUN_SLOPE * z)
+    checks.must_know(__name__, "activation", name, KNOWN)
     z = b.store(z)
     return z * apply(READ_TWICE[name], z)

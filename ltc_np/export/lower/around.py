@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...base import checks
 from ..program import apply
 from .activations import activate
 from .mapping import mapped
@@ -68,6 +69,7 @@ def pooling(layer: Pooling, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt:
     pool = state[: x.size]
     if layer.kind == "max":
         return b.assign(pool, apply("maximum", x, pool))
+    checks.must_know(__name__, "kind", layer.kind, ("last", "max", "mean"))
     count = state[x.size :]
     b.assign(count, count + 1.0)
     share = b.store(1.0 / count, "share")

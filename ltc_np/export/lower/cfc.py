@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...base import checks
 from ...cells.cfc import heads
 from ...cells.cfc_variants import CONVENTIONS
 from ..program import Number, apply
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 def blend(b: Builder, mode: CfCMode, variant: CfCVariant, p: Arrays, source: Expr, dt: Expr, state: Vector) -> Vector:
     """The new state from what the heads read; ``p``: their weights and biases, and in pure mode w_tau and a."""
+    checks.must_know(__name__, "mode", mode, ("default", "no_gate", "pure"))
+    checks.must_know(__name__, "variant", variant, ("torch", "keras", "tf", "paper"))
     weights = {name: p[f"{name}_w"].T for name in heads(mode, variant)}
     biases = {name: p[f"{name}_b"] for name in weights}
     if mode == "pure":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...base import checks
 from ..program import apply, elements
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def _exponentials(b: Builder, a: Expr, offsets: Array, into: list[Vector], large
 
 def lower(layer: CTGRU, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
     """Traces lie scale by scale, and so do the weights of scales, which share one array."""
+    checks.must_know(__name__, "decay", layer.decay, ("before", "after"))
     N, M, I = layer.units, layer.scales, layer.input_size
     traces = [state[k * N : (k + 1) * N] for k in range(M)]
     prepared = layer.prepare(p, buffers, "numpy")

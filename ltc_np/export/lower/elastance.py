@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...base import checks
 from ..program import apply
 
 if TYPE_CHECKING:
@@ -17,5 +18,6 @@ def elastance_of(elastance: Elastance, p: Arrays, a: Expr) -> Expr:
     """Of its argument a, which is read twice if it is symmetric; not where there is none."""
     if elastance == "asymmetric":
         return apply("sigmoid", a)
+    checks.must_know(__name__, "elastance", elastance, ("asymmetric", "symmetric"))
     shift = p["elastance_shift"]
     return apply("sigmoid", a + shift) * apply("sigmoid", shift - a) * -np.expm1(-2 * shift)

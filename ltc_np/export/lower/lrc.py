@@ -65,5 +65,5 @@ def lower(layer: LRC, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr,
         return Rates(vleak * apply("tanh", z), apply("sigmoid", f), h)
 
     h = b.store(dt / layer.ode_unfolds, "h")
-    integrate(b, layer.method.number, layer.ode_unfolds, h, state, rates)
+    integrate(b, layer.method.name, layer.ode_unfolds, h, state, rates)
     return mapped(layer.output_mapping, "output", p, state[: layer.output_size])

@@ -34,5 +34,5 @@ def lower(layer: LrcSSM, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Ex
         return Rates(p["vleak"] * apply("tanh", z), apply("sigmoid", f), h)
 
     h = b.store(dt / layer.ode_unfolds, "h")
-    integrate(b, layer.method.number, layer.ode_unfolds, h, state, rates)
+    integrate(b, layer.method.name, layer.ode_unfolds, h, state, rates)
     return state

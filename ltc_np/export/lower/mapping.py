@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...base import checks
+
 if TYPE_CHECKING:
     from ...base.types import Arrays, MappingKind
     from ..program import Expr
@@ -13,5 +15,6 @@ def mapped(mapping: MappingKind, side: str, p: Arrays, x: Expr) -> Expr:
     """x, x * w or x * w + b."""
     if mapping is None:
         return x
+    checks.must_know(__name__, "mapping", mapping, (None, "linear", "affine"))
     y = x * p[f"{side}_w"]
     return y + p[f"{side}_b"] if mapping == "affine" else y

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...base import checks
 from ...layers import Stack
 from .layers import lower, lower_stack
 from .lstm import remember
@@ -24,6 +25,7 @@ def residual(layer: Residual, p: Arrays, buffers: Arrays, b: Builder, x: Expr, d
 
 def mixed_memory(layer: MixedMemory, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
     """The LSTM, whose output takes the place of the cell's state, or of its input."""
+    checks.must_know(__name__, "topology", layer.topology, ("torch", "keras"))
     M, cell = layer.memory_size, layer.cell
     h, c = state[: cell.state_size], state[cell.state_size :]
     shown = h if layer.topology == "torch" else b.variable(M, "shown")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...kernels.codes import EULER, SEMI_IMPLICIT
 from ..program import expression
 from .activations import READ_TWICE, activate
 from .solvers import Rates, integrate
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
 
 def lower(layer: OdeCell, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
     """The product with the inputs once, and without feedback P too; then all unfolds."""
-    Q, h, solver = expression(layer.leak(p)), b.store(dt / layer.ode_unfolds, "h"), layer.method.number
-    if solver == SEMI_IMPLICIT:  # as Q is always the same, Euler's rule for another length
-        h, solver = b.store(h / (1 + h * Q), "length"), EULER
+    Q, h, solver = expression(layer.leak(p)), b.store(dt / layer.ode_unfolds, "h"), layer.method.name
+    if solver == "semi_implicit":  # as Q is always the same, Euler's rule for another length
+        h, solver = b.store(h / (1 + h * Q), "length"), "euler"
     from_inputs = b.linear(p["w_x"].T, x, p["b"], name="z")
     if "w_h" not in p:
         P = b.update(from_inputs, activate(layer.activation, from_inputs, b))

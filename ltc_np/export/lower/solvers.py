@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...kernels.codes import EULER, EXPONENTIAL_PART, RK4, RK4_REACH, RK4_WEIGHT, SEMI_IMPLICIT
+from ...base import checks
+from ...kernels.codes import EXPONENTIAL_PART, RK4_REACH, RK4_WEIGHT
 from ..program import Apply, Number, apply
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ class Rates(NamedTuple):
     length: Expr
 
 
-def integrate(b: Builder, solver: int, unfolds: int, h: Expr, v: Vector, rates: Callable[[Expr], Rates]) -> None:
+def integrate(b: Builder, solver: str, unfolds: int, h: Expr, v: Vector, rates: Callable[[Expr], Rates]) -> None:
     """All unfolds of a step.
 
     Parameters
     ----------
     b : Builder
-    solver : int
-        Its number in `ltc_np.kernels.codes`.
+    solver : str
+        Its name in `ltc_np.kernels.codes`.
     unfolds : int
     h : Expr
         The length of an unfold, known or in a variable.
@@ -48,15 +49,16 @@ def integrate(b: Builder, solver: int, unfolds: int, h: Expr, v: Vector, rates: 
     rates : callable
         ``rates(length)`` adds the statements that compute `Rates` at v, for an unfold so long.
     """
-    if solver == EULER:
+    checks.must_know(__name__, "solver", solver, ("semi_implicit", "euler", "rk4", "exponential"))
+    if solver == "euler":
         with b.repeat(unfolds):
             P, Q, length = rates(h)
             b.assign(v, v + _flow(P, Q, v) * length)
-    elif solver == SEMI_IMPLICIT:
+    elif solver == "semi_implicit":
         with b.repeat(unfolds):
             P, Q, length = _stored(b, rates(h), {})
             b.assign(v, v + (P - Q * v) * (length / (1 + length * Q)))
-    elif solver == RK4:
+    elif solver == "rk4":
         base, slope, total = (b.variable(v.size, name) for name in ("base", "slope", "total"))
         with b.repeat(unfolds):
             b.assign(base, v)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...base import checks
 from ..program import apply
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ def lower(layer: SpikingLIF, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt
     """The potential without a spike, then whether there is one, then what it changes."""
     if layer.relaxed:
         raise TypeError(f"`model` must not have relaxed spikes, which are for tests, got {layer!r}")
+    if isinstance(layer.reset, str):
+        checks.must_know(__name__, "reset", layer.reset, ("subtract",))
     parts = {name: state[where] for name, where in layer.state_slices.items()}
     v, rest, spikes = parts["v"], parts.get("rest"), parts.get("spikes")
     if spikes is None:

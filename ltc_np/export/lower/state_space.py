@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...kernels.codes import BILINEAR, DISCRETE, EXACT, PB
+from ...base import checks
+from ...kernels.codes import BILINEAR, DISCRETE, EXACT, KB, PB, PLAIN, ZOH
 from ..program import apply
 from .pair import Pair
 
@@ -36,6 +37,8 @@ SMALLEST = 1e-30  # |a|, by which inputs are divided; 1 / a is a number in float
 def lower(layer: StateSpaceCell, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
     """One step of all modes, and what is read out of them."""
     rule, pace = layer.rule, np.exp(p["log_step"])
+    checks.must_know(__name__, "discretization", rule.kind, (ZOH, BILINEAR))
+    checks.must_know(__name__, "liquid", rule.liquid, (PLAIN, EXACT, DISCRETE, KB, PB))
     A: Complex = (p["frequency"] * 1j - p["decay"]) * pace
     B: Complex = (p["b_re"] + p["b_im"] * 1j) * pace
     modes, past = state[: 2 * A.size], state[2 * A.size :]

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from .. import check_known
 from ..codes import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, LOSSES, MAE, MSE, QUANTILE
 from . import sums
 from .device import cuda, helper, kernel, launch_over, upload
@@ -117,6 +118,7 @@ class DeviceLoss:
     """
 
     def __init__(self, name, parameters, dtype, last):
+        check_known("cuda", loss=name)
         self.kind, self.dtype, self.last = LOSSES.index(name), dtype, last
         self.parameters = upload(np.array(parameters, dtype))
 

@@ -6,8 +6,9 @@ would cancel where it is small, the product sigmoid(a + shift) sigmoid(shift - a
 
 import numpy as np
 
+from ...base import checks
 from ...base.activations import sigmoid
-from ..codes import ASYMMETRIC, CONSTANT
+from ..codes import ASYMMETRIC, CONSTANT, SYMMETRIC
 
 
 def named_rates(kind, v, f, z, a, R, U, epsilon, vleak):
@@ -25,6 +26,7 @@ def elastance_of(kind, a, shift):
         return np.ones_like(a)
     if kind == ASYMMETRIC:
         return sigmoid(a)
+    checks.must_know(__name__, "elastance", kind, (ASYMMETRIC, SYMMETRIC, CONSTANT))
     return sigmoid(a + shift) * sigmoid(shift - a) * -np.expm1(-2 * shift)
 
 

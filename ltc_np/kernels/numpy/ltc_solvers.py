@@ -17,8 +17,10 @@ Source: Hasani et al., AAAI 2021, and its code; Hochbruck & Ostermann, "Exponent
 
 import numpy as np
 
+from ...base import checks
 from ..codes import (
     EULER,
+    EXPONENTIAL,
     EXPONENTIAL_PART,
     LARGEST_DECAY,
     RK4,
@@ -26,6 +28,8 @@ from ..codes import (
     RK4_WEIGHT,
     SEMI_IMPLICIT,
 )
+
+KNOWN = (SEMI_IMPLICIT, EULER, RK4, EXPONENTIAL)
 
 
 def advance(solver, stage, h, cm, P, Q, base, v, total):
@@ -57,6 +61,7 @@ def advance(solver, stage, h, cm, P, Q, base, v, total):
         slope = (P - Q * v) * (h / cm)
         total = (base if stage == 0 else total) + RK4_WEIGHT[stage] * slope
         return (total if stage == 3 else base + RK4_REACH[stage] * slope), total
+    checks.must_know(__name__, "solver", solver, KNOWN)
     _, _, rate, _ = _relax(EXPONENTIAL_PART[stage] * h, cm, Q)
     return base + (P - Q * base) * rate, None
 
@@ -104,6 +109,7 @@ def d_advance(solver, stage, h, cm, P, Q, base, v, new, d_new, d_base, d_end):
         d_cm = d_new / cm * (base - new)
         d_v = -d_P * Q
         return d_P, d_Q, d_cm, q * (P - Q * v), d_v if stage else d_base + d_v, d_base, d_end
+    checks.must_know(__name__, "solver", solver, KNOWN)
     part = EXPONENTIAL_PART[stage]
     r, rise, rate, ratio = _relax(part * h, cm, Q)
     decay, stiff = np.exp(-r), r > 1

@@ -4,6 +4,8 @@ from functools import partial
 
 import numpy as np
 
+from ...base import checks
+
 
 def map_features(mapping, side, x, p, workspace):
     """x (B, T, features) mapped.
@@ -19,6 +21,7 @@ def map_features(mapping, side, x, p, workspace):
     """
     if mapping is None:
         return x
+    checks.must_know(__name__, "mapping", mapping, ("linear", "affine"))
     y = workspace.array(f"mapped_{side}", x.size, x.dtype).reshape(x.shape)
     np.multiply(x, p[f"{side}_w"], out=y)
     return np.add(y, p[f"{side}_b"], out=y) if mapping == "affine" else y

@@ -1,0 +1,267 @@
+"""Exports refuse a program that is not the model's, and what the lowering does not know."""
+
+import re
+from dataclasses import replace
+from importlib import import_module
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from support.exported import LAYERS, features, made
+
+from ltc_np import CTRNN, LTC, S4D, AutoNCP, Dense, FullyConnected, Model, Standardize
+from ltc_np.base import activations
+from ltc_np.cells.cfc_sweep import Prepared
+from ltc_np.export import agreement, c, fixed, onnx
+from ltc_np.export import golden as vectors
+from ltc_np.export.builder import Builder
+from ltc_np.export.lower import activations as activating
+from ltc_np.export.lower import program, solvers
+from ltc_np.export.lower.cfc import blend
+from ltc_np.export.lower.elastance import elastance_of
+from ltc_np.export.lower.mapping import mapped
+from ltc_np.export.program import Linear, Vector
+from ltc_np.kernels import check_known, codes
+from ltc_np.kernels.numpy import elastance, ltc, ltc_solvers
+from ltc_np.kernels.numpy.mapping import map_features
+
+I = 3
+writing = import_module("ltc_np.export.c.write")  # whose name in the package is that of its function
+REFUSED = "`model` must be computed by its export as by itself, but "
+
+
+def network(*layers, dtype="float32"):
+    return Model(*layers, input_dim=I, seed=1, dtype=dtype, backend="numpy")
+
+
+def heun(solver, stage, h, cm, P, Q, base, v, total):
+    slope = (P - Q * v) * (h / cm)
+    return (v + slope, slope) if stage == 0 else (base + (total + slope) / 2, None)
+
+
+@pytest.fixture
+def with_heun(monkeypatch):
+    """A model by a solver that somebody added to NumPy's kernels, and to nothing else."""
+    monkeypatch.setitem(codes.SOLVERS, "heun", codes.Solver("heun", 9, 2, 2, False, None))
+    monkeypatch.setattr(ltc, "advance", heun)
+    monkeypatch.setattr(LTC, "words", {"solver": tuple(codes.SOLVERS)})
+    return lambda backend: Model(LTC(AutoNCP(9, 2), solver="heun"), input_dim=I, seed=1, backend=backend)
+
+
+WAYS = {
+    "c": lambda model, path: c.write(model, path),
+    "fixed": lambda model, path: fixed.quantise(model, np.ones((2, 4, I), np.float32)),
+    "onnx": lambda model, path: onnx.write(model, path),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_solver_that_the_lowering_does_not_know(way, with_heun, tmp_path):
+    if way == "onnx":
+        pytest.importorskip("onnx")
+    model = with_heun("numpy")
+    model.step(np.ones(I))
+    known = "'semi_implicit', 'euler', 'rk4', 'exponential', which are all that ltc_np.export.lower.solvers knows"
+    with pytest.raises(
+        ValueError, match=f"`solver` must be one of {known}, got 'heun': use one of them, or write that"
+    ):
+        WAYS[way](model, tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_solver_that_kernels_do_not_know(with_heun, monkeypatch):
+    monkeypatch.setattr(ltc, "advance", ltc_solvers.advance)
+    model = with_heun("numpy")
+    with pytest.raises(ValueError, match="`solver` must be one of .* ltc_np.kernels.numpy.ltc_solvers knows, got 9"):
+        model.step(np.ones(I))
+    for backend in ("cpu", "cuda"):
+        with pytest.raises(ValueError, match=f"`solver` must be one of .*ltc_np.kernels.{backend} knows, got 'heun'"):
+            model.layers[0].prepare(model.effective, model.buffers, backend)
+
+
+NOT_KNOWN = {
+    "activation": lambda: activating.activate("softsign", Vector("x", 0, 2), Builder()),
+    "mapping": lambda: mapped("cubic", "input", {}, None),
+    "elastance": lambda: elastance_of("other", {}, None),
+    "mode": lambda: blend(None, "other", "torch", {}, None, None, None),
+    "variant": lambda: blend(None, "pure", "other", {}, None, None, None),
+    "mode of the sweep": lambda: Prepared("other", "torch", "tanh", [], [], None, None, None),
+    "variant of the sweep": lambda: Prepared("pure", "other", "tanh", [], [], None, None, None),
+    "elastance in NumPy": lambda: elastance.elastance_of(7, np.zeros(2), 1.0),
+    "mapping in NumPy": lambda: map_features("cubic", "input", None, {}, None),
+    "solver backwards": lambda: ltc_solvers.d_advance(7, *([None] * 11)),
+    "elastance compiled": lambda: check_known("cpu", elastance="other"),
+    "activation compiled": lambda: check_known("cuda", activation="softsign"),
+    "loss compiled": lambda: check_known("cuda", loss="hinge"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_KNOWN)
+def test_what_is_not_known_is_not_taken_for_the_last_one(name):
+    with pytest.raises(
+        ValueError, match=f"`{name.split()[0]}` must be one of .*, which are all that ltc_np.* knows, got"
+    ):
+        NOT_KNOWN[name]()
+
+
+@pytest.mark.parametrize("attribute", ["kind", "liquid"])
+def test_a_rule_of_a_state_space_that_nobody_knows(attribute, monkeypatch):
+    model = network(S4D(4, modes="lin"))
+    layer = model.layers[0]
+    monkeypatch.setattr(layer, "rule", layer.rule._replace(**{attribute: 7}))
+    for use in (lambda: program(model), lambda: layer.prepare(model.effective, model.buffers, "cpu")):
+        with pytest.raises(ValueError, match="must be one of .* knows, got 7"):
+            use()
+
+
+def test_the_words_that_compiled_kernels_know_are_those_of_their_numbers():
+    from ltc_np.kernels import COMPILED
+
+    assert COMPILED["solver"] == tuple(sorted(codes.SOLVERS, key=lambda name: codes.SOLVERS[name].number))
+    assert set(COMPILED["elastance"]) == set(codes.ELASTANCES)
+    assert set(COMPILED["activation"]) == set(codes.ACTIVATIONS) == set(activating.KNOWN)
+    assert COMPILED["loss"] == codes.LOSSES
+
+
+def weighed_in(patch, size):
+    """All products with matrices by 1 + size times their weights."""
+    own = Builder.linear
+
+    def linear(self, weights, *arguments, **named):
+        return own(self, np.asarray(weights) * (1 + size), *arguments, **named)
+
+    patch.setattr(Builder, "linear", linear)
+
+
+FAULTS = {
+    "exponential": (
+        [LTC(AutoNCP(9, 2), solver="exponential")],
+        lambda patch, size: patch.setattr(solvers, "EXPONENTIAL_PART", (0.5 * (1 + size), 1.0)),
+    ),
+    "rk4": (
+        [LTC(AutoNCP(9, 2), solver="rk4"), Dense(2)],
+        lambda patch, size: patch.setattr(solvers, "RK4_WEIGHT", (1 / 6, 1 / 3, 1 / 3, (1 + size) / 6)),
+    ),
+    "lecun_tanh": (
+        [CTRNN(5, activation="lecun_tanh")],
+        lambda patch, size: patch.setattr(
+            activating,
+            "activations",
+            SimpleNamespace(LECUN_SCALE=activations.LECUN_SCALE, LECUN_SLOPE=activations.LECUN_SLOPE * (1 + size)),
+        ),
+    ),
+    "matrices": ([Dense(4, "silu"), LTC(FullyConnected(5, 2))], weighed_in),
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "size"), [("matrices", 1e-1), ("lecun_tanh", 1e-6), *((fault, 1e-4) for fault in FAULTS)]
+)
+def test_a_wrong_lowering_is_refused_by_itself(fault, size, tmp_path, monkeypatch):
+    """By every way out, however small: in float64 there is nothing but roundings."""
+    layers, broken = FAULTS[fault]
+    model, x = network(*layers), np.random.default_rng(0).standard_normal((2, 9, I)).astype(np.float32)
+    c.write(model, tmp_path / "right", measure=False)
+    broken(monkeypatch, size)
+    for way in (
+        lambda: c.write(model, tmp_path / "c"),
+        lambda: c.write(model, tmp_path / "c", dtype="float64", dt=0.5 if model.takes_dt else None),
+        lambda: fixed.quantise(model, x),
+    ):
+        with pytest.raises(ValueError, match=REFUSED):
+            way()
+    assert [path.name for path in tmp_path.iterdir()] == ["right"]
+
+
+def test_onnx_compares_too(monkeypatch):
+    pytest.importorskip("onnx")
+    layers, broken = FAULTS["exponential"]
+    model = network(*layers)
+    broken(monkeypatch, 1e-4)
+    with pytest.raises(ValueError, match=REFUSED + r"the state of layers\[0\], LTC"):
+        onnx.to_onnx(model)
+
+
+def changed(of, row):
+    """A program whose last matrix has one row that is wrong by 1e-4."""
+    *others, stage, outputs = of.stages
+    found = []
+    for statement in stage.statements:
+        if isinstance(statement, Linear):
+            weights = statement.weights.copy()
+            weights[row] *= 1 + 1e-4
+            statement = replace(statement, weights=weights)
+        found.append(statement)
+    return of._replace(stages=(*others, stage._replace(statements=tuple(found)), outputs))
+
+
+def test_each_output_is_judged_by_its_own_size():
+    """One of 1e-12 beside one of 1e12."""
+    model = network(LTC(AutoNCP(9, 2)), Dense(2), dtype="float64")
+    model.params["1.weight"][:] *= [1e-12, 1e12]
+    model.params["1.bias"][:] = 0
+    of = program(model)
+    assert np.ptp(np.log10(np.abs(vectors.golden(model, of, None, None, None).y).max(0))) > 20
+    for row in (0, 1):
+        with pytest.raises(ValueError, match=f"{REFUSED}output {row} would be off by"):
+            vectors.golden(model, changed(of, row), None, None, None)
+
+
+def test_the_bound_of_the_own_test_does_not_grow_with_a_fault(tmp_path, monkeypatch):
+    """Even if nothing had refused the program, its test would."""
+    model = network(LTC(AutoNCP(9, 2)), Dense(2))
+    of = program(model)
+
+    def bound(dtype, now):
+        monkeypatch.setattr(writing, "lowered", lambda model, dt: now)
+        folder = c.write(model, tmp_path / "c", dtype=dtype, measure=False).folder
+        return float(re.search(r"bound = (\S+);", (folder / "model_test.c").read_text())[1])
+
+    right = {dtype: bound(dtype, of) for dtype in ("float32", "float64")}
+    monkeypatch.setattr(agreement, "OWN_SIZE", 1.0)
+    for dtype, allowed in right.items():
+        assert bound(dtype, changed(of, 0)) == pytest.approx(allowed, rel=0.02)
+    assert right["float32"] < 2e-5 and right["float64"] < 2e-12
+
+
+SAMPLE = [*list(LAYERS)[::40], "LiquidS4 bounded 0", "LiquidS4 14", "CTGRU 0"]
+
+
+def agrees(name):
+    rng = np.random.default_rng(0)
+    for dtype in ("float32", "float64"):
+        model = made(LAYERS[name], rng, dtype)
+        vectors.golden(model, program(model), None, None, None)
+    model = Model(*LAYERS[name], input_dim=features(LAYERS[name]), seed=1, backend="numpy")
+    vectors.golden(model, program(model), None, None, None)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_programs_of_models_agree_with_them(name):
+    agrees(name)
+
+
+@pytest.mark.slow
+def test_all_programs_agree():
+    for name in LAYERS:
+        agrees(name)
+
+
+def test_large_means_and_exact_zeros():
+    """Where terms cancel, roundings are large beside the result, and right programs are not refused."""
+    mean, scale = np.full(I, 1e6), np.full(I, 1e-3)
+    model = network(Standardize(mean=mean, scale=scale), Dense(4), Dense(2))
+    model.params["2.weight"][2:] = -model.params["2.weight"][:2]
+    model.params["1.weight"][:, 2:] = model.params["1.weight"][:, :2]
+    model.params["2.bias"][:] = 0
+    found = vectors.golden(model, program(model), None, 1e6 + np.random.default_rng(0).standard_normal((9, I)), None)
+    assert np.abs(found.y).max() < 1
+
+
+def test_drawn_elapsed_times_are_those_that_an_explicit_solver_takes(tmp_path):
+    model = network(CTRNN(4, solver="euler", ode_unfolds=1, tau=0.01))
+    with pytest.raises(ValueError, match="`dt` must keep h/tau < 2"):
+        model.step(np.ones(I), dt=0.5)
+    drawn = vectors.golden(model, program(model), None, None, None).dt
+    assert 0.005 < drawn.max() < 0.02 and (drawn == 0).sum() == 4
+    c.write(model, tmp_path / "c", measure=False)
