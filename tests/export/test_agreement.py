@@ -108,7 +108,7 @@ def test_what_is_not_known_is_not_taken_for_the_last_one(name):
 def test_a_rule_of_a_state_space_that_nobody_knows(attribute, monkeypatch):
     model = network(S4D(4, modes="lin"))
     layer = model.layers[0]
-    monkeypatch.setattr(layer, "rule", layer.rule._replace(**{attribute: 7}))
+    monkeypatch.setitem(vars(layer), "rule", layer.rule._replace(**{attribute: 7}))
     for use in (lambda: program(model), lambda: layer.prepare(model.effective, model.buffers, "cpu")):
         with pytest.raises(ValueError, match="must be one of .* knows, got 7"):
             use()
