@@ -221,3 +221,29 @@ def test_two_processes_save_while_a_third_one_loads(count, tmp_path):
             saver.stdout.close()
             saver.wait()
     assert [*kept(tmp_path)] == ["m.npz"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no access rights of this kind")
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_a_file_that_is_replaced_keeps_its_rights(tmp_path, mode):
+    """A new one has those that the umask leaves; what is private stays so while it is written."""
+    path, seen = tmp_path / "model.npz", []
+
+    def fill(file):
+        seen.append(os.stat(file.name).st_mode & 0o777)
+        file.write(b"new")
+
+    before = os.umask(0o027)
+    try:
+        files.write(path, fill)
+        assert path.stat().st_mode & 0o777 == 0o640
+        path.chmod(mode)
+        files.write(path, fill)
+        assert (seen[-1], path.stat().st_mode & 0o777) == (mode, mode)
+        other = tmp_path / "new.csv"
+        files.write_all({path: b"again", other: b"other"})
+        assert (path.stat().st_mode & 0o777, other.stat().st_mode & 0o777) == (mode, 0o640)
+        save(path, model_of(1.0))
+        assert path.stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)

@@ -79,7 +79,7 @@ def write(path: pathlib.Path, fill: Callable[[BinaryIO], object]) -> None:
     Parameters
     ----------
     path : pathlib.Path
-        Of a new file or one to be replaced; its access rights are those of any new file.
+        Of a new file, or of one to be replaced, whose access rights stay.
     fill : callable
         ``fill(file)`` writes what it holds to a binary file; it may be called twice.
 
@@ -114,7 +114,7 @@ def write_all(contents: Mapping[pathlib.Path, bytes]) -> None:
     try:
         for path, content in contents.items():
             made[path] = _new_name(path)
-            _fill(made[path], functools.partial(put, content))
+            _fill(path, made[path], functools.partial(put, content))
         for path in contents:
             os.replace(made[path], path)
             _sync(path.parent)
@@ -130,7 +130,7 @@ def _write(path: pathlib.Path, fill: Callable[[BinaryIO], object]) -> float:
     """Write once; the time of it by the file system's clock."""
     temporary = _new_name(path)
     try:
-        now = _fill(temporary, fill)
+        now = _fill(path, temporary, fill)
         os.replace(temporary, path)
     except BaseException:
         _remove(temporary)
@@ -142,9 +142,11 @@ def _new_name(path: pathlib.Path) -> pathlib.Path:
     return path.parent / f"{BEGINNING}{os.urandom(8).hex()}{END}"
 
 
-def _fill(temporary: pathlib.Path, fill: Callable[[BinaryIO], object]) -> float:
-    """Write a new file, to the disk; the time of it by the file system's clock."""
+def _fill(path: pathlib.Path, temporary: pathlib.Path, fill: Callable[[BinaryIO], object]) -> float:
+    """Write a new file, to the disk, in the place of ``path``; the time of it by the file system's clock."""
     with open(temporary, "xb") as file:
+        with contextlib.suppress(OSError):  # there is no former file, or the file system knows no rights
+            os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))  # before there is anything to read
         fill(file)
         file.flush()
         os.fsync(file.fileno())  # or the name could reach the disk before what it stands for
