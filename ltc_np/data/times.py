@@ -71,7 +71,7 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np
         rows = [times] if one else list(times)
     starts: Any = [None] * len(rows)
     if t0 is not None:
-        t0 = _signed(real("t0", t0))
+        t0 = _wide(real("t0", t0))
         if t0.shape not in ((), (len(rows),)) or (one and t0.ndim):
             rule = "a number" if one else f"a number or {(len(rows),)}"
             raise ValueError(f"`t0` must be {rule}, got shape {t0.shape}")
@@ -86,15 +86,18 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np
 COARSE = 64  # times whose steps are that many roundings at most may have been rounded to equal ones
 
 
-def _signed(times: Numbers) -> Numbers:
-    """As int64 or float64, in which differences neither wrap around nor are rounded to float32."""
-    return times.astype(np.int64 if times.dtype.kind in "biu" else np.float64)
+def _wide(times: Numbers) -> Numbers:
+    """Floats as float64, in which differences are not rounded to float32; integers as they are."""
+    with np.errstate(over="ignore"):  # of wider floats, which are refused then
+        return times.astype(np.float64) if times.dtype.kind == "f" else times
 
 
 def _differences(name: str, times: Numbers, start: Any) -> npt.NDArray[np.float64]:
     """`dt_from_times` of one sequence (T,), which may be empty."""
     if times.ndim != 1:
         raise ValueError(f"`{name}` must be (T,), got shape {times.shape}")
+    apart = float(np.spacing(np.abs(times).max())) if times.dtype.kind == "f" and len(times) else 0.0
+    times = _wide(times)
     if not np.isfinite(times).all():
         where = int(np.argmin(np.isfinite(times)))
         raise ValueError(f"`{name}` must be finite, got {times[where]} at {where}")
@@ -102,25 +105,36 @@ def _differences(name: str, times: Numbers, start: Any) -> npt.NDArray[np.float6
         raise ValueError(f"`t0` must be finite, got {start}")
     if not len(times):
         return np.zeros(0)
-    # unsigned differences would wrap around, and those of float32 be rounded
-    apart = float(np.spacing(np.abs(times).max())) if times.dtype.kind == "f" else 0.0
-    times = _signed(times)
-    steps = np.diff(times)
+    before, after = times[:-1], times[1:]
+    if (after < before).any():
+        where = int(np.argmax(after < before)) + 1
+        raise ValueError(f"`{name}` must not decrease, got {times[where]} after {times[where - 1]} at {where}")
+    if times.dtype.kind == "f":
+        steps = _apart(name, after, before)
+    else:  # the unsigned difference is right whatever integers wrap around
+        steps = after.astype(np.uint64) - before.astype(np.uint64)
     if len(steps) and steps.min() == 0 and 0 < steps.max() <= COARSE * apart:
         checks.warn(
             f"ltc_np: `{name}` has equal times, and numbers of this dtype and size are {apart:.3g} apart: give times "
             "as float64 or integers, or from a later origin, before they are rounded"
         )
-    if (steps < 0).any():
-        where = int(np.argmax(steps < 0)) + 1
-        got = f"{times[where]} after {times[where - 1]} at {where}"
-        raise ValueError(f"`{name}` must not decrease, got {got}")
     if start is None:
         first = steps[0] if len(steps) else 1.0
     else:
         # Less a float, an integer would be rounded to one: by up to 128 ns in nanoseconds since 1970.
-        whole = times.dtype.kind == "i" and float(start).is_integer()
-        first = float(int(times[0]) - int(start)) if whole else times[0] - start
+        whole = times.dtype.kind != "f" and float(start).is_integer()
+        first = float(int(times[0]) - int(start)) if whole else float(_apart(name, times[:1], start)[0])
         if first < 0:
             raise ValueError(f"`t0` must be at most `{name}[0]` = {times[0]}, got {start}")
-    return np.concatenate([[first], steps]).astype(np.float64)
+    return np.concatenate([[first], steps.astype(np.float64)])
+
+
+def _apart(name: str, after: Numbers, before: Numbers) -> Numbers:
+    """The difference of two floats or arrays of them, which float64 must hold."""
+    with np.errstate(over="ignore"):
+        steps = after - before
+    if np.isinf(steps).any():
+        where = int(np.argmax(np.isinf(steps)))
+        got = f"{after[where]} after {np.broadcast_to(before, after.shape)[where]}"
+        raise ValueError(f"`{name}` must have differences that float64 holds, got {got}: take a coarser unit of time")
+    return steps

@@ -248,6 +248,14 @@ def test_dt_of_times_that_were_rounded():
     assert dt_from_times(far + np.array([0, 0, 128], np.float32))[-1] == 65 * 128
 
 
+def test_integers_of_64_bits_do_not_wrap_around():
+    widest = np.array([-(2**63), 2**63 - 1])
+    assert dt_from_times(widest).tolist() == [2.0**64, 2.0**64]
+    unsigned = np.array([2, 2**63 + 2048, 2**64 - 2048], np.uint64)
+    assert dt_from_times(unsigned, t0=np.uint64(1)).tolist() == [1.0, 2.0**63 + 2046, 2.0**63 - 4096]
+    assert dt_from_times(unsigned[1:], t0=unsigned[1] - np.uint64(5)).tolist() == [5.0, 2.0**63 - 4096]
+
+
 @pytest.mark.parametrize(
     ("times", "t0", "error", "message"),
     [
@@ -259,6 +267,19 @@ def test_dt_of_times_that_were_rounded():
             r"`times\[1\]` must not decrease, got 1.0 after 2.0 at 1",
         ),
         (np.array([3, 2], np.uint8), None, ValueError, "`times` must not decrease, got 2 after 3 at 1"),
+        (
+            [0.0, -1.5e308, 1.5e308],
+            None,
+            ValueError,
+            "`times` must not decrease, got -1.5e.308 after 0.0 at 1",
+        ),
+        (
+            [-1.5e308, 1.5e308],
+            None,
+            ValueError,
+            r"`times` must have differences that float64 holds, got 1.5e\+308 after -1.5e\+308: take a coarser unit",
+        ),
+        ([1.5e308], -1.5e308, ValueError, r"`times` must have differences that float64 holds, got 1.5e\+308 after -1"),
         ([1.0, np.nan, np.inf], None, ValueError, "`times` must be finite, got nan at 1"),
         ([[1.0], [1.0, np.inf]], None, ValueError, r"`times\[1\]` must be finite, got inf at 1"),
         ([1.0, 2.0], 1.5, ValueError, r"`t0` must be at most `times\[0\]` = 1.0, got 1.5"),
