@@ -104,6 +104,7 @@ class TorchModel(torch.nn.Module):
         self.theta = torch.nn.Parameter(torch.from_numpy(model.theta.copy()))
         self.register_buffer("buffer_vector", torch.from_numpy(model.buffer_vector.copy()))
 
+    @torch.compiler.disable  # what is no tensor inside cannot be traced: `torch.compile` compiles what is around it
     @explained
     def forward(
         self, x: Any, *, dt: Any = None, lengths: Any = None, h0: Any = None, return_state: bool = False

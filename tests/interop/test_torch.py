@@ -451,3 +451,20 @@ def test_errors_are_the_library_s_in_one_line(rng):
         module.theta[0] = np.nan
     with pytest.raises(ValueError, match="`theta` must be finite"):
         module(x)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the compiler's own
+def test_a_compiled_module_calls_the_model_as_it_is(rng):
+    """The tracer cannot look inside: it goes round, and gives the same numbers."""
+    module = TorchModel(NETWORKS["LTC"](backend="numpy"))
+    whole = torch.nn.Sequential(torch.nn.Linear(I, I), module)
+    compiled, x = torch.compile(whole, backend="eager"), torch.from_numpy(rng.normal(size=(B, T, I)).astype("f"))
+    for one in (whole, compiled):
+        one.zero_grad()
+        y = one(x)
+        y.sum().backward()
+        found = y.detach(), module.theta.grad.clone(), whole[0].weight.grad.clone()
+        if one is whole:
+            expected = found
+    for a, b in zip(found, expected, strict=True):
+        assert torch.equal(a, b)
