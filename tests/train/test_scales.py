@@ -245,3 +245,22 @@ def test_differences_that_the_dtype_does_not_hold_are_warned_of():
         warnings.simplefilter("error")
         Model(*layers, input_dim=2, seed=0, dtype="float64").adapt(x, y)
         Model(*layers, input_dim=2, seed=0).adapt(x - [0, 1.699e9], y - 1.7e9)
+
+
+@pytest.mark.parametrize(("loss", "spread"), [("mse", 1e-20), ("huber", 1e-20), ("mae", 1e-39), ("quantile", 1e-39)])
+def test_a_spread_whose_losses_are_nothing_is_refused(loss, spread, rng):
+    """Squares of 1e-20 are 0 in float32; what is larger trains, and in float64 so does this."""
+    x, y = rng.normal(size=(3, 4, 2)), rng.normal(size=(3, 4, 1))
+    for dtype, size, refused in (
+        ("float32", spread, True),
+        ("float32", 1e3 * spread, False),
+        ("float64", spread, False),
+    ):
+        model = Model(Dense(1, input_dim=2), Standardize(inverse=True), seed=0, dtype=dtype, backend="numpy")
+        options = {"epochs": 1, "standardize": True, "verbose": False, "loss": loss}
+        if refused:
+            words = f"`y` must have a standard deviation of at least 1.*e-.* for the loss {loss} in float32, .*, got "
+            with pytest.raises(ValueError, match=words):
+                model.fit(x, size * y, **options)
+        else:
+            assert 0 < model.fit(x, size * y, **options)["loss"][0] < 100 * size
