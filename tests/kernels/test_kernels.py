@@ -63,14 +63,13 @@ def test_functions_at_zero_and_infinity():
     from support.simd_probe import FUNCTIONS, vectors
 
     want = {  # of -inf, -0.0, 0.0, inf
-        "sigmoid2": (1, 0.5, 0.5, 2.0**-64),
-        "sigmoid": (2.0**-64, 0.5, 0.5, 1),
         "exp": (0, 1, 1, np.inf),
         "tanh": (-1, -0.0, 0, 1),
         "softplus": (0, np.log(2), np.log(2), np.inf),
         "expm1": (-1, -0.0, 0, np.inf),
     }
-    for dtype, limit in ((np.float32, 2.0**17), (np.float64, 2.0**46)):
+    for dtype, limit, least in ((np.float32, 2.0**17, 2.0**-80), (np.float64, 2.0**46, 2.0**-600)):
+        want |= {"sigmoid2": (1, 0.5, 0.5, least), "sigmoid": (least, 0.5, 0.5, 1)}
         want |= {"sin": (-np.sin(limit), 0, 0, np.sin(limit)), "cos": (np.cos(limit), 1, 1, np.cos(limit))}
         x = np.zeros(16, dtype)
         x[:4] = -np.inf, -0.0, 0, np.inf
@@ -258,7 +257,9 @@ def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
     assert first.startswith("cpu ")
     helper = package / "ltc_np/kernels/cpu/simd.py"
     text = helper.read_text()
-    changed = text.replace("SATURATION = 64.0", "SATURATION = 1.0")  # sigmoids between 1/3 and 2/3
+    changed = text.replace(
+        "SATURATION_FLOAT32, SATURATION_FLOAT64 = 80.0, 600.0", "SATURATION_FLOAT32 = SATURATION_FLOAT64 = 1.0"
+    )  # sigmoids between 1/3 and 2/3
     assert changed != text
     helper.write_text(changed)
     assert python(RUN, **cache).stdout != first

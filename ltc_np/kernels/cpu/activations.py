@@ -14,7 +14,7 @@ def number(like, value):
 
 @helper
 def clean_sigmoid(z, like):
-    """`sigmoid`, but 0 for its smallest value, which times a large z or elapsed time would not vanish."""
+    """`sigmoid`, but 0 up to 2**-64: times a large z or elapsed time its smallest value would not vanish."""
     s = sigmoid(z)
     return where_greater(s, number(like, 2.0**-64), s, like - like)
 

@@ -48,8 +48,9 @@ LOG2_E = math.log2(math.e)
 # Added to arguments where a denormal would otherwise enter or leave a multiplication, up to ten times slower; too small
 # to change a result.
 TINY = 2.0**-60
-# A sigmoid is never smaller than 2**-64: products of much smaller ones would be denormal.
-SATURATION = 64.0
+# A sigmoid is never smaller than 2**-80 (float32) or 2**-600 (float64): products of much smaller ones would be
+# denormal, and of the largest inputs, 2**64 and 2**512, even these leave no gradient.
+SATURATION_FLOAT32, SATURATION_FLOAT64 = 80.0, 600.0
 
 # pi/2 in two parts, and the largest argument: beyond, what is missing of pi/2 would be seen.
 QUARTER_FLOAT32 = (1.5707963705062866, -4.371138828673793e-08, 2.0**17)
@@ -493,11 +494,11 @@ def _avx512(builder, name, *operands):
 
 def _sigmoid2(builder, x):
     single, _, real, _ = _constants(builder, x.type)
-    one = real(1.0)
+    one, saturation = real(1.0), SATURATION_FLOAT32 if single else SATURATION_FLOAT64
     if not (isinstance(x.type, ir.VectorType) and _has_avx512()):
-        return builder.fdiv(one, _fma(builder, *_exp2_factors(builder, x, SATURATION), one))
+        return builder.fdiv(one, _fma(builder, *_exp2_factors(builder, x, saturation), one))
     # The same bits with fewer instructions: scaling is exact, and needs no lower clamp.
-    limit = real(SATURATION)
+    limit = real(saturation)
     x = builder.select(builder.fcmp_ordered("<", limit, x), limit, x)
     whole = _avx512(builder, "rndscale", x, ir.Constant(ir.IntType(32), 8))
     power = _polynomial(builder, EXP2_FLOAT32 if single else EXP2_FLOAT64, builder.fsub(x, whole))
@@ -508,14 +509,14 @@ def _sigmoid2(builder, x):
 def sigmoid2(builder, x):
     """1 / (1 + 2**x), the sigmoid of -x*ln(2): the kernels fold -log2(e) into the synapse's constants.
 
-    |x| is clamped to 64.
+    |x| is clamped to 80 (float32) or 600 (float64).
     """
     return _sigmoid2(builder, x)
 
 
 @_unary
 def sigmoid(builder, x):
-    """1 / (1 + exp(-x)), between 2**-64 and 1; absolute error 1.2e-7 (float32), 1.7e-16 (float64)."""
+    """1 / (1 + exp(-x)), at least 2**-80 (float32) or 2**-600 (float64); absolute error 1.2e-7, 1.7e-16."""
     real = _constants(builder, x.type)[2]
     return _sigmoid2(builder, _fma(builder, x, real(-LOG2_E), real(TINY)))
 

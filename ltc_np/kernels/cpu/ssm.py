@@ -19,7 +19,7 @@ import numpy as np
 
 from ...base import threads
 from ..codes import DISCRETE, EXACT, GRADIENT_ROWS, KB, PLAIN, Discretization
-from ..numpy.ssm import CHUNK, highest_rate
+from ..numpy.ssm import CHUNK, LARGE, highest_rate
 from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
 from .jit import inlined, kernel
 from .simd import add_wide, fma, fnma, lane_sum, load, neg, store, vector_size, zeros
@@ -33,6 +33,7 @@ from .ssm_steps import (
     moved,
     product,
     shrink,
+    unit_of,
 )
 
 # Below this many steps of modes per call (about 0.3 ms) a second thread may cost more than it brings; and how many
@@ -42,13 +43,22 @@ PARALLEL_STEPS, EXACT_STEPS = 2_000_000, 8
 CONSTANTS = 6
 
 
+class Limits(NamedTuple):
+    """Of z, the rate of a mode times the length of a step: the largest Re z of the exact form; the square of the |z|
+    beyond which it is squared in another unit; that unit."""
+
+    highest: float
+    square: float
+    unit: float
+
+
 class Space(NamedTuple):
-    """modes and channels, as above; the rule; the largest Re z of the exact form."""
+    """modes and channels, as above; the rule; the `Limits`."""
 
     modes: np.ndarray
     channels: np.ndarray
     rule: tuple
-    highest: float
+    limits: tuple
 
 
 class ForwardSizes(NamedTuple):
@@ -245,7 +255,7 @@ def _d_steps(t, end, held, c, l, u, d_y, states, d_u, d_held):
 
 
 @inlined
-def _discrete_steps(number, bound, t, end, held, c, x, u, y, states):
+def _discrete_steps(number, bound, limits, t, end, held, c, x, u, y, states):
     """`_steps` with the liquid term: E + F u multiplies the state."""
     W = vector_size(u)
     (er, ei, fr, fi), (cr, ci), (xr, xi) = held, c, x
@@ -257,7 +267,7 @@ def _discrete_steps(number, bound, t, end, held, c, x, u, y, states):
         pr, pi = fr * v, fi * v
         mr, mi = er + pr, ei + pi
         if bound > number(0):
-            _, mr, mi = shrink(number, bound, mr, mi)
+            _, mr, mi = shrink(number, bound, limits[1:], mr, mi)
         xr, xi = moved(xr, xi, mr, mi, pr, pi)
         if y.size > 0:
             store(y, k, fma(cr, xr, fnma(xi, ci, load(y, k))))
@@ -265,7 +275,7 @@ def _discrete_steps(number, bound, t, end, held, c, x, u, y, states):
 
 
 @inlined
-def _d_discrete_steps(number, bound, t, end, held, c, l, u, d_y, states, d_u, d_held):
+def _d_discrete_steps(number, bound, limits, t, end, held, c, l, u, d_y, states, d_u, d_held):
     """Adjoint of `_discrete_steps`, like `_d_steps`."""
     W = vector_size(u)
     (er, ei, fr, fi), (cr, ci), (lr, li) = held, c, l
@@ -275,8 +285,8 @@ def _d_discrete_steps(number, bound, t, end, held, c, l, u, d_y, states, d_u, d_
         mr, mi = fma(fr, v, er), fma(fi, v, ei)
         d_er, d_ei = conjugate_product(load(states, 2 * k), load(states, 2 * k + W), lr, li)
         if bound > number(0):
-            by, sr, si = shrink(number, bound, mr, mi)
-            d_er, d_ei = d_shrink(number, bound, mr, mi, by, d_er, d_ei)
+            by, sr, si = shrink(number, bound, limits[1:], mr, mi)
+            d_er, d_ei = d_shrink(number, limits[1:], mr, mi, by, d_er, d_ei)
             mr, mi = sr, si
         sr, si = lr + d_er, li + d_ei
         store(d_u, k, fma(fr, sr, fma(fi, si, load(d_u, k))))
@@ -349,7 +359,7 @@ def _step_by_step(rule, dt, b, begin, count):
 
 
 @inlined
-def _exact_steps(rule, highest, pace, dt, b, begin, count, a_b, c, x, u, y, states, grown):
+def _exact_steps(rule, limits, pace, dt, b, begin, count, a_b, c, x, u, y, states, grown):
     """Steps 0..count-1 of a mode, each with E and F of its own: of the exact form, or plain.
 
     grown (C, 4, W), unless empty, gets E and phi of each.
@@ -365,7 +375,7 @@ def _exact_steps(rule, highest, pace, dt, b, begin, count, a_b, c, x, u, y, stat
             store(states, 2 * k, xr)
             store(states, 2 * k + W, xi)
         wr, wi, delta = fma(sr, v, ar), fma(si, v, ai), pace * dt[b, begin + t]
-        er, ei, phi_r, phi_i, fr, fi = factors(number, rule.kind, highest, delta, wr, wi, br, bi)
+        er, ei, phi_r, phi_i, fr, fi = factors(number, rule.kind, limits, delta, wr, wi, br, bi)
         if grown.size > 0:
             store(grown, 4 * k, er)
             store(grown, 4 * k + W, ei)
@@ -379,7 +389,7 @@ def _exact_steps(rule, highest, pace, dt, b, begin, count, a_b, c, x, u, y, stat
 
 @inlined
 def _d_exact_steps(
-    rule, highest, single, pace, dt, b, begin, count, a_b, c, l, u, d_y, states, grown, d_u, d_time, sums
+    rule, limits, single, pace, dt, b, begin, count, a_b, c, l, u, d_y, states, grown, d_u, d_time, sums
 ):  # fmt: skip
     """Adjoint of `_exact_steps`: l before them; d_u, unless empty d_time (C, W), and the sums are added to."""
     W, number = vector_size(u), u.dtype.type
@@ -397,7 +407,7 @@ def _d_exact_steps(
         d_er, d_ei = conjugate_product(load(states, 2 * k), load(states, 2 * k + W), lr, li)
         wr, wi = fma(sr, v, ar), fma(si, v, ai)
         d_wr, d_wi, d_br, d_bi, d_delta = d_factors(
-            number, single, rule.kind, highest, delta, wr, wi, br, bi,
+            number, single, rule.kind, limits, delta, wr, wi, br, bi,
             er, ei, phi_r, phi_i, d_er, d_ei, v * lr, v * li,
         )  # fmt: skip
         store(d_u, k, fma(sr, d_wr, fma(si, d_wi, d_v)))
@@ -414,7 +424,7 @@ def _d_exact_steps(
 
 
 @inlined
-def _settle(rule, highest, single, pace, now, t, end, a_b, grown, d_held, d_time, sums):
+def _settle(rule, limits, single, pace, now, t, end, a_b, grown, d_held, d_time, sums):
     """Add to the sums, and unless empty to d_time (C, W), what comes of E and F of the steps t..end-1 of length now."""
     W, number = vector_size(sums), sums.dtype.type
     (ar, ai, br, bi), (er, ei, phi_r, phi_i) = a_b, grown
@@ -423,7 +433,7 @@ def _settle(rule, highest, single, pace, now, t, end, a_b, grown, d_held, d_time
         d_er, d_ei = d_er + load(d_held, k), d_ei + load(d_held, k + W)
         d_fr, d_fi = d_fr + load(d_held, k + 2 * W), d_fi + load(d_held, k + 3 * W)
     d_ar, d_ai, d_br, d_bi, d_delta = d_factors(
-        number, single, rule.kind, highest, pace * now, ar, ai, br, bi, er, ei, phi_r, phi_i, d_er, d_ei, d_fr, d_fi
+        number, single, rule.kind, limits, pace * now, ar, ai, br, bi, er, ei, phi_r, phi_i, d_er, d_ei, d_fr, d_fi
     )
     store(sums, 0, load(sums, 0) + d_ar)
     store(sums, W, load(sums, W) + d_ai)
@@ -431,15 +441,16 @@ def _settle(rule, highest, single, pace, now, t, end, a_b, grown, d_held, d_time
     store(sums, 3 * W, load(sums, 3 * W) + d_bi)
     store(sums, 4 * W, fma(d_delta, now, load(sums, 4 * W)))
     if d_time.size > 0:
+        unit = unit_of(number, limits[1:], pace * now * ar, pace * now * ai)
         for k in range(t * W, end * W, W):
             d_er, d_ei = load(d_held, 4 * k), load(d_held, 4 * k + W)
             d_fr, d_fi = load(d_held, 4 * k + 2 * W), load(d_held, 4 * k + 3 * W)
-            d_delta = elapsed(number, rule.kind, er, ei, phi_r, phi_i, ar, ai, br, bi, d_er, d_ei, d_fr, d_fi)
+            d_delta = elapsed(number, rule.kind, unit, er, ei, phi_r, phi_i, ar, ai, br, bi, d_er, d_ei, d_fr, d_fi)
             store(d_time, k, fma(d_delta, pace, load(d_time, k)))
 
 
 @inlined
-def _run(rule, highest, constants, step, dt, b, begin, count, u, products, state, m, M, y, states, grown):
+def _run(rule, limits, constants, step, dt, b, begin, count, u, products, state, m, M, y, states, grown):
     """Mode m through a chunk: its part of ``state`` moves on; y, states and grown as in `_steps` and `_exact_steps`.
 
     states gets the last one too.
@@ -450,15 +461,15 @@ def _run(rule, highest, constants, step, dt, b, begin, count, u, products, state
     re, im, t = m * W, (M + m) * W, 0
     x = load(state, re), load(state, im)
     if _step_by_step(rule, dt, b, begin, count):
-        x = _exact_steps(rule, highest, pace, dt, b, begin, count, a_b, c, x, u, y, states, grown)
+        x = _exact_steps(rule, limits, pace, dt, b, begin, count, a_b, c, x, u, y, states, grown)
         t = count
     while t < count:
         end = _same(dt, b, begin, t, count)
         ar, ai, br, bi = a_b
-        er, ei, _, _, fr, fi = factors(number, rule.kind, highest, pace * dt[b, begin + t], ar, ai, br, bi)
+        er, ei, _, _, fr, fi = factors(number, rule.kind, limits, pace * dt[b, begin + t], ar, ai, br, bi)
         held = er, ei, fr, fi
         if rule.liquid == DISCRETE:
-            x = _discrete_steps(number, number(rule.bound), t, end, held, c, x, u, y, states)
+            x = _discrete_steps(number, number(rule.bound), limits, t, end, held, c, x, u, y, states)
         elif rule.degree > 1:
             x = _kernel_steps(rule, t, end, held, c, x, u, products, y, states)
         else:
@@ -473,7 +484,7 @@ def _run(rule, highest, constants, step, dt, b, begin, count, u, products, state
 
 @inlined
 def _d_run(
-    rule, highest, single, constants, step, dt, b, begin, count, u, products, states, grown,
+    rule, limits, single, constants, step, dt, b, begin, count, u, products, states, grown,
     d_y, d_state, m, M, d_u, d_products, d_held, d_time, sums, row, row_step,
 ):  # fmt: skip
     """Adjoint of `_run`: d_state moves back; d_u, d_products and, unless empty, d_time (C, W) are added to.
@@ -489,7 +500,7 @@ def _d_run(
         store(sums, k * W, zeros(u))
     if _step_by_step(rule, dt, b, begin, count):
         l = _d_exact_steps(
-            rule, highest, single, pace, dt, b, begin, count, a_b, c, l, u, d_y, states, grown, d_u, d_time, sums
+            rule, limits, single, pace, dt, b, begin, count, a_b, c, l, u, d_y, states, grown, d_u, d_time, sums
         )
         end = 0
     while end > 0:
@@ -498,17 +509,17 @@ def _d_run(
         while t > 0 and dt[b, begin + t - 1] == now:
             t -= 1
         ar, ai, br, bi = a_b
-        er, ei, phi_r, phi_i, fr, fi = factors(number, rule.kind, highest, pace * now, ar, ai, br, bi)
+        er, ei, phi_r, phi_i, fr, fi = factors(number, rule.kind, limits, pace * now, ar, ai, br, bi)
         held = er, ei, fr, fi
         if rule.liquid == DISCRETE:
-            l = _d_discrete_steps(number, number(rule.bound), t, end, held, c, l, u, d_y, states, d_u, d_held)
+            l = _d_discrete_steps(number, number(rule.bound), limits, t, end, held, c, l, u, d_y, states, d_u, d_held)
         elif rule.degree > 1:
             l = _d_kernel_steps(
                 rule, t, end, held, c, l, u, products, d_y, states, d_u, d_products, d_held, sums
             )  # fmt: skip
         else:
             l = _d_steps(t, end, held, c, l, u, d_y, states, d_u, d_held)
-        _settle(rule, highest, single, pace, now, t, end, a_b, (er, ei, phi_r, phi_i), d_held, d_time, sums)
+        _settle(rule, limits, single, pace, now, t, end, a_b, (er, ei, phi_r, phi_i), d_held, d_time, sums)
         end = t
     store(d_state, re, l[0])
     store(d_state, im, l[1])
@@ -529,7 +540,7 @@ def _forward(sequences, h0, space, work, starts, results, first, last, worker):
     """Tiles first..last-1: tile k is block k % blocks of sequence k // blocks."""
     x, dt, steps = Sequences(*sequences)
     space, results = Space(*space), Results(*results)
-    modes, channels, rule, highest = space.modes, space.channels, Discretization(*space.rule), space.highest
+    modes, channels, rule, limits = space.modes, space.channels, Discretization(*space.rule), space.limits
     blocks, M, H, W = modes.shape[0], modes.shape[1], x.shape[2], vector_size(x)
     sizes = forward_sizes(M, rule.degree, W)
     u, rest = cut(work[worker], sizes.u)
@@ -555,7 +566,7 @@ def _forward(sequences, h0, space, work, starts, results, first, last, worker):
                 store(y, t * W, load(channels[block, 1], 0) * load(u, t * W))
             for m in range(M):
                 _run(
-                    rule, highest, modes[block, m], channels[block, 0], dt, b, begin, count, u, products,
+                    rule, limits, modes[block, m], channels[block, 0], dt, b, begin, count, u, products,
                     state, m, M, y, none, none,
                 )  # fmt: skip
             for t in range(count):
@@ -576,7 +587,7 @@ def _backward(sequences, adjoints, space, work, starts, d_dt, gradients, first, 
     x, dt, steps = Sequences(*sequences)
     d_out, d_h = Adjoints(*adjoints)
     space = Space(*space)
-    modes, channels, rule, highest = space.modes, space.channels, Discretization(*space.rule), space.highest
+    modes, channels, rule, limits = space.modes, space.channels, Discretization(*space.rule), space.limits
     rows, d_x, d_h0, _ = Gradients(*gradients)
     blocks, M, B, H, W = modes.shape[0], modes.shape[1], x.shape[0], x.shape[2], vector_size(x)
     single = x.itemsize == 4
@@ -629,11 +640,11 @@ def _backward(sequences, adjoints, space, work, starts, d_dt, gradients, first, 
                 for m in range(M):
                     constants = modes[block, m]
                     _run(
-                        rule, highest, constants, channels[block, 0], dt, b, begin, count, u, products,
+                        rule, limits, constants, channels[block, 0], dt, b, begin, count, u, products,
                         state, m, M, none, states, grown,
                     )  # fmt: skip
                     _d_run(
-                        rule, highest, single, constants, channels[block, 0], dt, b, begin, count, u, products,
+                        rule, limits, single, constants, channels[block, 0], dt, b, begin, count, u, products,
                         states, grown, d_y, d_state, m, M, d_u, d_products, d_held, d_times, sums,
                         row[CONSTANTS * m * W :], row[CONSTANTS * M * W :],
                     )  # fmt: skip
@@ -666,11 +677,12 @@ class StateSpace:
             modes[k, :, : self.H] = values
         channels = np.zeros((2, blocks * W), self.dtype)
         channels[0, : self.H], channels[1, : self.H] = self.step, p["d"]
+        large, unit = LARGE[self.dtype.itemsize]
         self.packed = (
             np.ascontiguousarray(modes.reshape(CONSTANTS, self.M, blocks, W).transpose(2, 1, 0, 3)),
             np.ascontiguousarray(channels.reshape(2, blocks, W).transpose(1, 0, 2)),
             tuple(rule),
-            highest_rate(rule, self.dtype.type),
+            tuple(Limits(*map(self.dtype.type, (highest_rate(rule, float), large**2, unit)))),
         )
 
     def unpack(self, rows, g):

@@ -16,6 +16,9 @@ from ..codes import BILINEAR, DISCRETE, EXACT, KB, PB
 CHUNK = 64
 # A liquid mode may grow beyond all numbers: who calls looks at the outputs.
 QUIET = {"over": "ignore", "invalid": "ignore"}
+# Of numbers by their size in bytes.  What is divided by the square of z, beyond the first |z|, takes z in another unit,
+# the second, a power of two: then no square overflows, and nothing that is divided by one is lost as a denormal number.
+LARGE = {4: (2.0**40, 2.0**-84), 8: (2.0**300, 2.0**-660)}
 # Below this |z| the derivative of (exp(z) - 1) / z is a sum of this many powers of z: relative error below 1e-17.
 SERIES_RADIUS, SERIES_TERMS = 0.3, 13
 
@@ -65,17 +68,24 @@ def _growth(z):
     p, sine, cosine = np.expm1(z.real), np.sin(z.imag / 2), np.cos(z.imag / 2)
     turned = 2 * sine * (p + 1)
     E = p - sine * turned + cosine * turned * 1j
-    here = z != 0
+    limits = np.finfo(z.real.dtype)
+    here = np.abs(z) > limits.tiny / limits.eps  # 1 / z would overflow for a denormal z, and phi is 1 + z/2
     return E, np.where(here, E / np.where(here, z, 1), 1)
 
 
-def _slope(z, E, phi):
-    """The derivative of phi: (exp(z) - phi) / z, by its power series where that would cancel."""
+def _unit(z):
+    """What z is multiplied by where its square is needed: 1, or see `LARGE`."""
+    large, unit = LARGE[z.real.itemsize]
+    return np.where(np.abs(z) > large, z.real.dtype.type(unit), z.real.dtype.type(1))
+
+
+def _slope(z, E, phi, unit):
+    """The derivative of phi, (exp(z) - phi) / z, divided by ``unit`` twice; by a power series where it would cancel."""
     near = np.abs(z) < SERIES_RADIUS
     small, series = np.where(near, z, 0), 0
     for k in range(SERIES_TERMS - 1, -1, -1):
         series = series * small + z.real.dtype.type(1 / (math.factorial(k) * (k + 2)))
-    return np.where(near, series, (1 + E - phi) / np.where(near, 1, z))
+    return np.where(near, series, (1 + E - phi) / unit / np.where(near, 1, z * unit))
 
 
 def highest_rate(rule, real):
@@ -101,18 +111,30 @@ def factors(space, delta, w):
 
 
 def d_factors(space, delta, w, E, phi, d_E, d_F):
-    """Adjoint of `factors`: d_w, d_b, d_delta, of every mode."""
+    """Adjoint of `factors`: d_w, d_b, d_delta, of every mode.
+
+    With q = exp(z), or phi**2, dE/d_delta = w q and dF/d_delta = b q; the bound of the exact form takes part of both.
+    """
     z = delta * w
-    d_phi = delta * np.conj(space.b) * d_F
+    limited = z if space.rule.kind == BILINEAR else _limited(space.rule, z)
+    unit = _unit(limited)
+    short = delta * unit
+    d_phi = short * np.conj(space.b) * d_F  # times unit
     if space.rule.kind == BILINEAR:
-        d_z = np.conj(phi**2) * (d_E + d_phi / 2)
+        q = (phi / unit) ** 2
+        d_z = np.conj(q) * (d_E * unit + d_phi / 2)  # divided by unit
+        d_delta = np.conj(q) * unit * (np.conj(w) * d_E + np.conj(space.b) * d_F) * unit
     else:
-        d_z = np.conj(1 + E) * d_E + np.conj(_slope(_limited(space.rule, z), E, phi)) * d_phi
+        q, slope = 1 + E, np.conj(_slope(limited, E, phi, unit))
+        d_z = np.conj(q) * d_E / unit + slope * d_phi
         # Where both are 0 (delta and the logarithm of a bound of 1), the bound holds from now on if w grows.
-        held = (z.real >= highest_rate(space.rule, z.real.dtype.type)) & (w.real > 0)
+        most = highest_rate(space.rule, z.real.dtype.type)
+        held = (z.real >= most) & (w.real > 0)
         d_z = np.where(held, 0, d_z.real) + d_z.imag * 1j
-    d_delta = (np.conj(phi * space.b) * d_F + np.conj(w) * d_z).real
-    return delta * d_z, delta * np.conj(phi) * d_F, d_delta
+        rate = np.where(held, 0, w.real) - w.imag * 1j
+        d_delta = np.conj(q) * (rate * d_E + np.conj(space.b) * d_F)
+        d_delta = d_delta - np.where(held, most, 0) * slope * unit * np.conj(space.b) * d_F * unit
+    return short * d_z, delta * np.conj(phi) * d_F, d_delta.real
 
 
 class _Step(NamedTuple):
@@ -214,8 +236,9 @@ def _d_advance(space, step, dt, u, state, d_state, d_seen, g):
     if rule.liquid == DISCRETE:
         if rule.bound:
             m = 1 + step.E + F * u1
-            shrink = _shrink(rule, m)
-            along = (np.conj(m) * d_factor).real / np.maximum(np.abs(m), rule.bound) ** 2
+            shrink, unit = _shrink(rule, m), _unit(m)
+            m = m * unit
+            along = (np.conj(m) * d_factor).real / np.maximum(np.abs(m), rule.bound * unit) ** 2
             d_E = shrink * (d_factor - np.where(shrink < 1, m * along, 0))
         d_F = d_F + u1 * d_E
         d_inputs[0] = d_inputs[0] + (np.conj(F) * d_E).real.sum(1)
