@@ -127,7 +127,6 @@ TRAITS = {
     "batch_statistics": any,
     "surrogate_gradient": any,
     "contracting": all,  # of those that have a state
-    "may_overflow": any,
 }
 
 
@@ -205,9 +204,6 @@ class Layer(Value):
     cuts_inside : bool
         Not itself, but a layer in it may be cut: `forward` takes the keyword ``cut``, a function that is called with
         that layer and the arguments of its `forward`.
-    may_overflow : bool
-        The state may grow like a power of the number of steps, from ordinary inputs, or is made of powers of inputs:
-        calls look whether it is finite.
     reference_solver : str or None
         Of a layer with the arguments ``solver`` and ``ode_unfolds``: the solver that `ltc_np.solver_error` compares
         with, by many unfolds.  None: the layer is no differential equation.
@@ -240,7 +236,6 @@ class Layer(Value):
     surrogate_gradient: bool = False
     contracting: bool = False
     cuts_inside: bool = False
-    may_overflow: bool = False
     reference_solver: str | None = None
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({})
     also_called: tuple[str, ...] = ()

@@ -103,7 +103,6 @@ class CTRNN(OdeCell):
         entry = Entry("tau", (units,), raw(self.tau, "softplus"), positivity="softplus")
         super().__init__(
             units, input_dim, solver, SOLVERS, ode_unfolds, activation, self.global_feedback, (entry,), init,
-            unchecked=check_stability != "error",
         )  # fmt: skip
 
     def leak(self, p: Arrays) -> Array:

@@ -145,8 +145,6 @@ class LiquidS4(StateSpaceCell):
                 '`method` must be "scan" unless liquid="exact" and liquid_bound=None: only then is it known what a '
                 'piece makes of its first state, got "parallel"'
             )
-        # Growing modes, or products of inputs.
-        self.may_overflow = liquid in KERNELS or self.liquid_bound is None or self.liquid_bound > 1
         self.smooth = self.liquid_bound is None
         degree = self.liquid_degree if liquid in KERNELS else 1
         super().__init__(

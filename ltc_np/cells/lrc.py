@@ -220,7 +220,6 @@ class LRC(Layer):
         self.positivity, self.solver, self.check_stability = positivity, solver, check_stability
         self.method = SOLVERS[solver]
         self.rule = self.method.rule(self.ode_unfolds)
-        self.may_overflow = self.method.limit is not None and check_stability != "error"
         self.input_mapping = default if input_mapping == "default" else input_mapping
         self.output_mapping = default if output_mapping == "default" else output_mapping
         if not wiring.is_built:

@@ -223,7 +223,6 @@ class LrcSSM(Layer):
         self.check_stability = checks.one_of("check_stability", check_stability, ("error", "warn", "off"))
         self.method = SOLVERS[solver]
         self.rule = self.method.rule(self.ode_unfolds)
-        self.may_overflow = self.method.limit is not None and check_stability != "error"
         self.units, self.input_dim = N, I
         if I is None:
             return self._wait(init={} if init is None else init)

@@ -207,7 +207,6 @@ class LTC(Layer):
         self.method = SOLVERS[solver]
         self.rule = self.method.rule(self.ode_unfolds)
         self.hull = self.method.hull
-        self.may_overflow = self.method.limit is not None and check_stability != "error"
         self.input_mapping = default if input_mapping == "default" else input_mapping
         self.output_mapping = default if output_mapping == "default" else output_mapping
         if not wiring.is_built:

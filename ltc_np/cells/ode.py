@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ..base.workspace import Workspace
     from ..kernels.codes import Rule, Solver
 
-BOUNDED = ("tanh", "sigmoid", "lecun_tanh")  # activations with which a state grows with time at most
-
 
 class _Prepared(NamedTuple):
     """What calls need of the parameters: the kernels' form of them, they themselves, the kernels."""
@@ -52,8 +50,6 @@ class OdeCell(Layer):
         Further parameters.
     init : dict or None
         As for the cells.
-    unchecked : bool
-        Steps too long for an explicit solver are not refused.
     """
 
     units: int
@@ -79,7 +75,6 @@ class OdeCell(Layer):
         feedback: bool,
         entries: tuple[Entry, ...],
         init: Init,
-        unchecked: bool = False,
     ) -> None:
         N, I = cell_sizes(units, input_dim)
         self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds, most=MOST_UNFOLDS)
@@ -88,7 +83,6 @@ class OdeCell(Layer):
         self.solver, self.method, self.activation = solver, SOLVERS[solver], activation
         self.rule = self.method.rule(self.ode_unfolds)
         self.smooth = activation != "relu"
-        self.may_overflow = activation not in BOUNDED or (unchecked and self.method.limit is not None)
         self.units, self.input_dim = N, I
         if I is None:
             return self._wait(init={} if init is None else init)

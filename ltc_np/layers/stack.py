@@ -84,7 +84,6 @@ class Stack:
     batch_statistics: bool
     surrogate_gradient: bool
     contracting: bool
-    may_overflow: bool
 
     def __init__(self, layers: Sequence[Layer], input_dim: int | None = None) -> None:
         self.layers = layers = connected(layers, input_dim)

@@ -160,7 +160,7 @@ class Engine(Front):
 
     @abc.abstractmethod
     def check_outputs(self, y: Array, state: Array, dt: Array) -> None:
-        """Refuse outputs and states that have overflown, in networks with a layer whose state may."""
+        """Refuse outputs and states that have overflown."""
 
     @abc.abstractmethod
     def stream(self, B: int) -> tuple[Any, Stream]:

@@ -20,6 +20,8 @@ from .tape import Gradients, Tape
 
 # `predict` takes as many sequences at once as keep its arrays about this many numbers large.
 PREDICT_NUMBERS = 4_000_000
+# What overflows is looked for in the results, and said once.
+QUIET = {"over": "ignore", "invalid": "ignore"}
 
 
 class Prepared(NamedTuple):
@@ -96,7 +98,9 @@ class HostEngine(Engine):
             tape.prepared, tape.saved, given.sequences.valid, d_y, d_h, want_x, want_dt and network.takes_dt, Fresh()
         )
         d_x = given.state(d_x) if want_x else None  # layers may give what is not asked for
-        return Gradients(theta, d_x, given.state(d_h0), given.d_elapsed(d_dt) if want_dt else None)
+        found = Gradients(theta, d_x, given.state(d_h0), given.d_elapsed(d_dt) if want_dt else None)
+        self.check_gradients(**found._asdict())
+        return found
 
     # ----------------------------------------------------------------------------------------- inner calls
 
@@ -116,21 +120,38 @@ class HostEngine(Engine):
         self.network.layer_stack.check(prepared.layers, dt)
 
     def check_outputs(self, y, state, dt):
-        """Refuse what has overflown, in networks with a layer whose state may."""
-        if not self.network.layer_stack.may_overflow or (checks.surely_finite(y) and checks.surely_finite(state)):
+        """Refuse what has overflown."""
+        if checks.surely_finite(y) and checks.surely_finite(state):
             return
-        if not (np.isfinite(y).all() and np.isfinite(state).all()):
-            layer = next(layer for layer in self.network.layers if layer.may_overflow)
-            raise FloatingPointError(
-                f"outputs and states must be finite, but the state of {layer!r} overflows, for `dt` up to "
-                f"{dt.max():.4g}: take shorter steps, inputs of a smaller scale, or smaller weights"
-            )
+        ends = np.isfinite(state).all(axis=tuple(range(state.ndim - 1)))
+        if ends.all() and np.isfinite(y).all():
+            return
+        stack = self.network.layer_stack
+        found = [layer for layer, part in zip(stack.layers, stack.states, strict=True) if not ends[part].all()]
+        what = f"the state of {found[0]!r} overflows" if found else f"an output of {stack.layers[-1]!r} overflows"
+        steps, remedy = "", ""
+        if self.network.takes_dt:
+            steps, remedy = f", for `dt` up to {dt.max():.4g}", "shorter steps, "
+        raise FloatingPointError(
+            f"outputs and states must be finite in {self.network.dtype}, but {what}{steps}: take {remedy}inputs of a "
+            "smaller scale, or smaller weights"
+        )
+
+    def check_gradients(self, **found):
+        """Refuse gradients that have overflown, by name; they may where outputs do not."""
+        for name, array in found.items():
+            if array is not None and not checks.surely_finite(array) and not np.isfinite(array).all():
+                raise FloatingPointError(
+                    f"gradients must be finite in {self.network.dtype}, but that of `{name}` overflows: take inputs "
+                    "or `d_y` of a smaller scale, or smaller weights"
+                )
 
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None, parallel_time=None):
         network, cutting = self.network, self.cutting(sequences, parallel_time)
-        found = network.layer_stack.forward(
-            prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k), cutting
-        )
+        with np.errstate(**QUIET):
+            found = network.layer_stack.forward(
+                prepared.layers, *sequences, keep, workspace, lambda k: _dropout_rng(dropout_seed, k), cutting
+            )
         network.note_parallel(() if cutting is None else tuple(cutting.reports))
         return found
 
@@ -143,10 +164,11 @@ class HostEngine(Engine):
         layout = self.network.layout
         d_values, g = workspace.views("gradient", layout, np.float64)
         d_values.fill(0)
-        d_x, d_h0, d_dt = self.network.layer_stack.backward(
-            prepared.layers, saved, valid, d_y, d_h, g, want_x, want_dt, workspace
-        )
-        gradient = layout.d_effective(prepared.values, d_values).astype(self.network.dtype)
+        with np.errstate(**QUIET):
+            d_x, d_h0, d_dt = self.network.layer_stack.backward(
+                prepared.layers, saved, valid, d_y, d_h, g, want_x, want_dt, workspace
+            )
+            gradient = layout.d_effective(prepared.values, d_values).astype(self.network.dtype)
         return Adjoints(self.unfrozen(gradient), d_x, d_h0, d_dt)
 
     def unfrozen(self, gradient):
@@ -179,6 +201,8 @@ class HostEngine(Engine):
             d_y = np.where(given.valid[:, :, None], d_y, network.dtype.type(0))
         d_h = np.zeros(state.shape, state.dtype)
         gradient = self.backward(prepared, saved, given.valid, d_y, d_h, False, False, workspace).theta
+        if check:
+            self.check_gradients(theta=gradient)
         if objective.penalty is not None:
             value += objective.penalty.add(network, gradient) / objective.unit
         return Measured(value, weight_sum, gradient, outputs, state, buffers=buffers)
@@ -212,7 +236,8 @@ class HostEngine(Engine):
     def stepper(self, prepared, sequences, workspace):
         """A function that computes one step of `Sequences` whose arrays stay the same; see `Layer.stepper`."""
         x, dt, _, _, h0 = sequences
-        return self.network.layer_stack.stepper(prepared.layers, x, dt, h0, workspace)
+        run = self.network.layer_stack.stepper(prepared.layers, x, dt, h0, workspace)
+        return np.errstate(**QUIET)(run) if self.network.backend == "numpy" else run
 
     def take_workspace(self):
         """This thread's workspace, its own until it is put back: a loss of the caller's may come here again."""

@@ -202,7 +202,7 @@ class Network(Attributes, Parameters):
         ValueError, TypeError
             An argument that does not fit, or steps too long for an explicit solver.
         FloatingPointError
-            The state of a layer that may (`NeuralODE` with relu) overflows.  So do the other calls.
+            Outputs or states overflow.  So do the other calls.
         """
         with_state = checks.boolean("return_state", return_state)
         front = self.engine.front(x)

@@ -85,7 +85,7 @@ class ClosedForm(Layer):
             setattr(self, name, getattr(layer, name))
         self.rule = SOLVERS["exponential"].rule(1)._replace(stages=1)
         frozen = formula == "frozen"
-        vars(self).update(combine([layer], dt0_identity=frozen, hull=frozen, may_overflow=not frozen))
+        vars(self).update(combine([layer], dt0_identity=frozen, hull=frozen))
         self._seal()
 
     def with_input(self, features: int) -> ClosedForm:

@@ -250,28 +250,6 @@ def test_large_but_finite_outputs_are_not_refused(backend):
     assert (model(np.full((1, 1, 1), 1e10), dt=1e18) > 9e27).all()  # whose square is infinite in float32
 
 
-def test_which_cells_may_overflow():
-    unlimited = {"solver": "euler", "check_stability": "off"}
-    for layer in (
-        NeuralODE(3, input_dim=2, activation="gelu"),
-        CTRNN(3, input_dim=2, activation=None),
-        CTRNN(3, input_dim=2, **unlimited),
-        LTC(AutoNCP(6, 2), input_dim=2, **unlimited),
-        MixedMemory(CTRNN(3, input_dim=2, activation="silu")),
-        Bidirectional(NeuralODE(3, input_dim=2, activation="relu")),
-    ):
-        assert layer.may_overflow, layer
-    for layer in (
-        NeuralODE(3, input_dim=2),
-        CTRNN(3, input_dim=2, solver="rk4"),
-        CTRNN(3, input_dim=2, check_stability="off"),  # its solver is stable
-        LTC(AutoNCP(6, 2), input_dim=2, solver="euler"),
-        LTC(AutoNCP(6, 2), input_dim=2, check_stability="off"),
-        Dense(2, input_dim=2),
-    ):
-        assert not layer.may_overflow, layer
-
-
 def test_initial_values():
     model = Model(CTRNN(6, input_dim=3), seed=0, dtype="float64")
     np.testing.assert_allclose(model.params["w_h"] @ model.params["w_h"].T, np.eye(6), atol=1e-14)

@@ -161,7 +161,7 @@ ROWS = {
         ],
     ),
     "CTRNN unbounded": Row(
-        "takes_dt dt0_identity smooth causal bitwise_batch contracting may_overflow",
+        "takes_dt dt0_identity smooth causal bitwise_batch contracting",
         [
             CTRNN(2, input_dim=2, solver="euler", ode_unfolds=3, activation="sigmoid", check_stability="warn", tau=2.0),
             CTRNN(17, input_dim=2, solver="rk4", ode_unfolds=2, activation="gelu", init={"tau": (0.5, 2.0)}),
@@ -219,7 +219,7 @@ ROWS = {
         ],
     ),
     "LiquidS4": Row(
-        "takes_dt dt0_identity smooth causal bitwise_batch may_overflow",
+        "takes_dt dt0_identity smooth causal bitwise_batch",
         [
             LiquidS4(4, input_dim=2, liquid_scale=1.0, step_min=0.1, step_max=0.5),
             LiquidS4(6, input_dim=2, liquid_scale=1.0, liquid="discrete", step_min=0.1, step_max=0.5),
@@ -227,7 +227,7 @@ ROWS = {
         ],
     ),
     "LiquidS4 kernels": Row(
-        "takes_dt dt0_identity smooth causal bitwise_batch may_overflow",
+        "takes_dt dt0_identity smooth causal bitwise_batch",
         [
             LiquidS4(4, input_dim=2, liquid_scale=1.0, liquid="kb", liquid_degree=4, step_min=0.3, step_max=0.9),
             LiquidS4(

@@ -203,7 +203,7 @@ def test_the_layer_is_described_by_its_arguments():
     assert built != ClosedForm(built.ltc)
     assert (built.input_size, built.output_size, built.state_size) == (3, 2, 8)
     assert built.layer.epsilon == 0.1
-    assert (built.hull, built.dt0_identity, built.may_overflow) == (False, False, True)
+    assert (built.hull, built.dt0_identity) == (False, False)
     assert (ClosedForm(built.ltc).hull, ClosedForm(built.ltc).dt0_identity) == (True, True)
 
 
