@@ -102,11 +102,11 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_what_overflows_is_said_by_every_call(name, backend):
     """Of any layer: a state, or outputs of a layer that has none."""
-    x = np.full((B, T, I), 1e19)
+    x = np.full((B, T, I), 1.8e19)
     space, dense = (Model(layer, input_dim=I, seed=0, backend=backend) for layer in (S4D(4), Dense(2)))
     space.params["decay"], space.params["frequency"] = -40.0, 0.0
     space.params["log_step"] = 3.0
-    space.params["b_re"] = dense.params["weight"] = 1e19
+    space.params["b_re"] = dense.params["weight"] = 1.8e19
     for model, words in (
         (space, "the state of S4D.* overflows, for `dt` up to 1"),
         (dense, "an output of Dense"),
