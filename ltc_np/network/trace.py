@@ -158,7 +158,8 @@ def trace(
     prepared = twin.engine.prepare(Fresh())
     twin.engine.check(prepared, sequences.dt)
     x, dt, lengths, _, h0 = sequences
-    passed = self.layer_stack.trace(prepared.layers, x.copy(), dt, lengths, h0.copy())
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is looked for below, and said once
+        passed = self.layer_stack.trace(prepared.layers, x.copy(), dt, lengths, h0.copy())
     states = np.concatenate([one.traced.states for one in passed], axis=-1)
     twin.engine.check_outputs(passed[-1].traced.y, states, dt)
     own = given.state if given.single else lambda array: array
