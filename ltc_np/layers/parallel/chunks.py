@@ -8,25 +8,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .agree import apart_by, largest, near, rounding, smallest
 from .cut import Cut, flat
-from .probe import agree, fading, largest, memory
+from .probe import fading, memory, steps_left
 from .settings import FEWEST, Report
-from .task import Task, parts_of
+from .task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ...base.types import Array, Arrays, Bools, Ints, Keep
     from ...base.workspace import Workspace
     from ...cells.base import Layer
     from .settings import Parallel, Width
 
-# Relative: what products that are rounded in another way leave between two states or adjoints, and what may be left
-# between two adjoints where all products are rounded alike.
-ROUNDING = {"float32": 1e-6, "float64": 1e-13}
-ADJOINT = {"float32": 3e-7, "float64": 1e-13}
 # How often all chunks may run again backwards before the sequences are computed as they stand.
-AGAIN = 4
+AGAIN = 6
+# Of a number that is computed three more times, rounded in another way: it may be as wrong as so many times the largest
+# of the differences, which chance alone hardly ever exceeds (some 1e-5); but by no more than so many times `rounding`,
+# relative to the largest that the same neuron has at the borders of the sequence.
+TIMES, MOST = 30, 8
+# What an adjoint is multiplied by so that all of it is rounded in another way; and random signs for inputs.
+SCALES = (1 / 3, 1 / 5, 1 / 7)
 
 
 class Chunked(NamedTuple):
@@ -56,7 +59,7 @@ def forward(
 ) -> tuple[Array, Array, Any]:
     """`forward` of a layer whose sequences may be cut, in chunks where that is worth it: ``saved`` is `Chunked`."""
     task, settings = Task(layer, prepared, x, dt, lengths, h0), parallel.settings
-    tolerance = settings.tolerance if layer.bitwise_batch else max(settings.tolerance, ROUNDING[x.dtype.name])
+    tolerance = settings.tolerance if layer.bitwise_batch else max(settings.tolerance, rounding(x.dtype))
     cut = plan(task, settings.chunks, tolerance, keep, parallel.width, workspace.child("probe"))
     if cut is None:
         return task.forward(keep, workspace)
@@ -74,7 +77,7 @@ def plan(task: Task, chunks: Any, tolerance: float, keep: Keep, width: Width, wo
             return None
         early *= 2  # the probe has looked at a few places only, and the last bits may take long to agree
         if keep:
-            early = fading(task, keep, early, T // (2 * FEWEST), _bound(task.layer, task.x), workspace)
+            early = fading(task, keep, early, T // (2 * FEWEST), rounding(task.x.dtype), workspace)
         return None if early is None else Cut.of(B, T, most_useful(B, T, early, width), early)
     steps = -(-T // chunks)
     early = memory(task, tolerance, min(steps, T - 1), workspace)
@@ -89,11 +92,6 @@ def most_useful(B: int, T: int, early: int, width: Width) -> int:
     return max(1, min(width.at_once // B, round(math.sqrt(width.step * T / (B * early)))))
 
 
-def _bound(layer: Layer, array: Array) -> float:
-    """What may be left between two adjoints, relative to the largest."""
-    return (ADJOINT if layer.bitwise_batch else ROUNDING)[array.dtype.name]
-
-
 def _forward(
     task: Task, cut: Cut, tolerance: float, keep: Keep, report: Report, workspace: Workspace
 ) -> tuple[Array, Array, Any]:
@@ -104,11 +102,19 @@ def _forward(
     first, before = cut.before(lengths)
     anywhere = flat(np.repeat(h0[:, None], cut.chunks - 1, 1))
     windows = cut.windows(x, first), cut.windows(dt, first), flat(before), anywhere
-    early = Task(task.layer, task.prepared, *windows)
-    starts[:, 1:] = cut.by_chunk(early.forward(None, workspace.child("early"))[1])
+    early, own_workspace = Task(task.layer, task.prepared, *windows), workspace.child("early")
+    starts[:, 1:] = found = cut.by_chunk(early.forward(None, own_workspace)[1]).copy()
+    floor: Array | None = None
 
     def apart(ends: Array) -> Bools:
-        return cut.borders(lengths) & ~agree(ends[:, :-1], starts[:, 1:], tolerance, task.parts)
+        nonlocal floor
+        agree = near(ends[:, :-1], starts[:, 1:], tolerance)
+        agree[~cut.borders(lengths)] = True
+        if tolerance > 0 and not agree.all():
+            if floor is None:
+                floor = _rounding_of_states(early, found, own_workspace)
+            agree |= apart_by(ends[:, :-1], starts[:, 1:]) <= floor
+        return ~agree.all(-1)
 
     pieces = flat(x), flat(dt), flat(own)
     for _ in range(2):  # where a chunk ran again, what is kept for `backward` comes from another run of all
@@ -155,7 +161,9 @@ def backward(
     """Adjoint of a `forward` in chunks."""
     cut, report, borders = saved.cut, saved.report, saved.cut.borders(saved.lengths)
     d_y = cut.split(d_y)
-    d_ends = _adjoints_at_ends(layer, prepared, saved, d_y, d_h, g, workspace.child("late"))
+    late = _Late(layer, prepared, saved, d_y, d_h, g, workspace.child("late"))
+    d_ends, floor = late.at_ends(), None
+    bound, left = rounding(d_h.dtype), math.inf
     report.repeated_backward = 0
     while True:
         sums = {name: np.zeros_like(array) for name, array in g.items()}
@@ -163,11 +171,17 @@ def backward(
             prepared, saved.layer, flat(d_y), flat(d_ends), sums, want_x, want_dt, workspace.child("chunks")
         )
         d_starts = cut.by_chunk(d_starts)
-        apart = np.abs(d_starts[:, 1:] - d_ends[:, :-1])[borders].max(0, initial=0)
-        size = largest(np.abs(d_starts).max((0, 1), initial=0), parts_of(layer))
-        if not (apart > _bound(layer, d_h) * size).any():
+        agree = near(d_starts[:, 1:], d_ends[:, :-1], bound)
+        agree[~borders] = True
+        if not agree.all():
+            apart = apart_by(d_starts[:, 1:], d_ends[:, :-1])
+            floor = late.rounding() if floor is None else floor
+            agree |= apart <= floor
+        if agree.all():
             break
-        if report.repeated_backward == AGAIN:
+        before, left = left, float(np.max(apart, where=~agree & (apart < math.inf), initial=0))
+        runs = steps_left(before, left, bound * smallest(d_h.dtype), 1)
+        if report.repeated_backward + runs > AGAIN:
             report.as_it_stands = True
             x, dt, d_y = (cut.joined(flat(array)) for array in (saved.x, saved.dt, d_y))
             whole = Task(layer, prepared, x, dt, saved.lengths, saved.starts[:, 0].copy())
@@ -186,22 +200,65 @@ def adjoint(layer: Layer, saved: Any) -> Callable[..., tuple[Array | None, Array
     return partial(backward, layer) if isinstance(saved, Chunked) else layer.backward
 
 
-def _adjoints_at_ends(
-    layer: Layer, prepared: Any, saved: Chunked, d_y: Array, d_h: Array, g: Arrays, workspace: Workspace
-) -> Array:
-    """Adjoints (B, chunks, K) of the states at the ends of the chunks, from the steps just behind these."""
-    cut = saved.cut
-    first, behind = cut.behind(saved.lengths)
-    windows = cut.windows(saved.x, first), cut.windows(saved.dt, first), flat(behind), flat(saved.starts[:, 1:])
-    tape = Task(layer, prepared, *windows).forward(saved.keep, workspace)[2]
-    # Behind the window nothing is known, unless the sequence ends in it: then it is what was given.
-    ends_in_it = saved.lengths[:, None] <= first + cut.early
-    d_behind = np.where(ends_in_it[:, :, None], d_h[:, None], d_h.dtype.type(0))
-    nothing = {name: np.zeros_like(array) for name, array in g.items()}  # these steps are counted by their own chunk
-    d_starts = layer.backward(
-        prepared, tape, cut.windows(d_y, first), flat(d_behind), nothing, False, False, workspace
-    )[1]
-    d_ends = np.zeros((cut.B, cut.chunks, d_h.shape[1]), d_h.dtype)
-    d_ends[:, :-1] = np.where(cut.borders(saved.lengths)[:, :, None], cut.by_chunk(d_starts), d_ends[:, :-1])
-    d_ends[np.arange(cut.B), cut.last(saved.lengths)] = d_h
-    return d_ends
+class _Late:
+    """The steps just behind the borders, from which the adjoints at the ends of the chunks are found."""
+
+    def __init__(
+        self, layer: Layer, prepared: Any, saved: Chunked, d_y: Array, d_h: Array, g: Arrays, workspace: Workspace
+    ) -> None:
+        self.saved, self.d_h = saved, d_h
+        cut = saved.cut
+        first, behind = cut.behind(saved.lengths)
+        windows = cut.windows(saved.x, first), cut.windows(saved.dt, first), flat(behind), flat(saved.starts[:, 1:])
+        tape = Task(layer, prepared, *windows).forward(saved.keep, workspace)[2]
+        # Behind the window nothing is known, unless the sequence ends in it: then it is what was given.
+        ends_in_it = saved.lengths[:, None] <= first + cut.early
+        d_behind = flat(np.where(ends_in_it[:, :, None], d_h[:, None], d_h.dtype.type(0)))
+        d_windows = cut.windows(d_y, first)
+        nothing = {name: np.zeros_like(array) for name, array in g.items()}  # their own chunks count these steps
+
+        def at_borders(scale: float = 1.0) -> Array:
+            """(B, chunks - 1, K) adjoints, computed ``scale`` times as large and given back as they are."""
+            factor = d_h.dtype.type(scale)
+            found = layer.backward(
+                prepared, tape, d_windows * factor, d_behind * factor, nothing, False, False, workspace
+            )[1]
+            return cut.by_chunk(found) / factor
+
+        self._at_borders = at_borders
+        self._found = at_borders()
+
+    def at_ends(self) -> Array:
+        """(B, chunks, K) adjoints of the states at the ends of the chunks."""
+        cut, lengths = self.saved.cut, self.saved.lengths
+        d_ends = np.zeros((cut.B, cut.chunks, self.d_h.shape[1]), self.d_h.dtype)
+        d_ends[:, :-1] = np.where(cut.borders(lengths)[:, :, None], self._found, d_ends[:, :-1])
+        d_ends[np.arange(cut.B), cut.last(lengths)] = self.d_h
+        return d_ends
+
+    def rounding(self) -> Array:
+        """(B, chunks - 1, K) how wrong adjoints at the borders may be by rounding alone.
+
+        An adjoint is linear, so it is the same when it is computed a third as large, but for its rounding.
+        """
+        return by_rounding(self._found, (self._at_borders(scale) for scale in SCALES))
+
+
+def _rounding_of_states(early: Task, found: Array, workspace: Workspace) -> Array:
+    """How wrong the states that were ``found`` from the steps before borders may be by rounding alone.
+
+    As wrong as they become when each input changes by one unit of its last place.
+    """
+    rng, unit = np.random.default_rng(0), np.finfo(early.x.dtype).eps  # of its own type
+
+    def nudged() -> Array:
+        signs = rng.choice(np.array([-1, 1], early.x.dtype), early.x.shape)
+        return early._replace(x=early.x * (1 + unit * signs)).forward(None, workspace)[1].reshape(found.shape)
+
+    return by_rounding(found, (nudged() for _ in SCALES))
+
+
+def by_rounding(found: Array, again: Iterable[Array]) -> Array:
+    """How wrong numbers (B, borders, K) may be: they were computed ``again``, rounded in another way each time."""
+    own = largest(np.abs(found).swapaxes(0, 1))[:, None]
+    return np.minimum(TIMES * largest(apart_by(each, found) for each in again), MOST * rounding(found.dtype) * own)

@@ -7,40 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .agree import apart_by, near, smallest
 from .task import Task
 
 if TYPE_CHECKING:
-    from ...base.types import Array, Bools, Ints, Keep
+    from ...base.types import Array, Ints, Keep
     from ...base.workspace import Workspace
-    from .task import Parts
 
 FIRST = 32  # steps that bring the states apart, and before the first look
 PLACES = 8  # in the data: two runs of each fill a vector, and a step takes hardly longer than with one
-
-
-def agree(a: Array, b: Array, tolerance: float, parts: Parts) -> Bools:
-    """Whether states (..., K) agree: all numbers, or to ``tolerance`` relative to the largest of their part.
-
-    With a NaN in the same place in both they do, or the same infinity: nothing is won by computing it again.
-    """
-    near = (a == b) | (np.isnan(a) & np.isnan(b))
-    if tolerance == 0:
-        return near.all(-1)
-    size, apart = largest(np.fmax(np.abs(a), np.abs(b)), parts), np.full(a.shape, np.inf)
-    np.subtract(a, b, out=apart, where=~near)
-    return (near | (np.abs(apart) <= tolerance * size)).all(-1)
-
-
-def largest(sizes: Array, parts: Parts) -> Array:
-    """(..., K): of each number the largest finite one of its part of the state.
-
-    So that what is large in one layer, or is measured in another unit, hides nothing in another.
-    """
-    found = np.zeros_like(sizes)
-    for part in parts:
-        own = sizes[..., part]
-        found[..., part] = np.where(np.isfinite(own), own, 0).max(-1, keepdims=True, initial=0)
-    return found
 
 
 def memory(task: Task, tolerance: float, most: int, workspace: Workspace) -> int | None:
@@ -60,11 +35,11 @@ def memory(task: Task, tolerance: float, most: int, workspace: Workspace) -> int
         states = places.run(task, states, FIRST + done, steps, None, workspace)[1].copy()
         done += steps
         one, other = np.split(states, 2)
-        if agree(one, other, tolerance, task.parts).all():
+        if _agree(one, other, tolerance):
             return done
         before, apart = apart, float(np.abs(one - other).max())
         size = float(np.abs(states).max()) * max(tolerance, float(np.finfo(task.x.dtype).eps))
-        if _steps_left(before, apart, size, steps) > 2 * (most - done):
+        if steps_left(before, apart, size, steps) > 2 * (most - done):
             return None
         steps = max(FIRST, done // 4)
     return None
@@ -123,8 +98,18 @@ class Places(NamedTuple):
         return Task(task.layer, task.prepared, x, dt, lengths, states).forward(keep, workspace)
 
 
-def _steps_left(before: float, apart: float, size: float, steps: int) -> float:
+def steps_left(before: float, apart: float, size: float, steps: int) -> float:
     """How many more it takes until states that came nearer by before / apart in some steps are ``size`` apart."""
     if not before < math.inf or not apart > size:
         return 0.0
     return math.log(apart / size) * steps / math.log(before / apart) if before > apart else math.inf
+
+
+def _agree(one: Array, other: Array, tolerance: float) -> bool:
+    """Whether states at the places agree, to ``tolerance`` relative to the largest number of the same component."""
+    agree = near(one, other, tolerance)
+    if tolerance > 0:
+        sizes = np.fmax(np.abs(one), np.abs(other))
+        size = np.max(sizes, axis=0, where=np.isfinite(sizes), initial=smallest(one.dtype))
+        agree |= apart_by(one, other) <= tolerance * size
+    return bool(agree.all())

@@ -5,10 +5,8 @@ import pytest
 
 from ltc_np import CTGRU, LTC, AutoNCP, Model
 from ltc_np.base.workspace import Fresh
-from ltc_np.layers.parallel.probe import agree, fading, largest, memory
+from ltc_np.layers.parallel.probe import _agree, fading, memory
 from ltc_np.layers.parallel.task import Task
-
-WHOLE = (slice(None),)
 
 
 def task(layer, dtype="float64", dt=1.0, lengths=(6000,)):
@@ -30,9 +28,10 @@ def measured(time_constants, most=2000, tolerance=1e-9, **more):
 def test_memory_grows_with_the_time_constants():
     found = [measured((tau, tau)) for tau in (1, 4, 16)]
     assert found == sorted(found)
-    # exp(-t / tau) = 1e-9 after 21 tau; a quicker one while inputs open synapses.  Looks are a quarter apart.
+    # exp(-t / tau) = 1e-9 after 21 tau, or 25 where a neuron is fifty times smaller than what it forgets; a quicker one
+    # while inputs open synapses.  Looks are a quarter apart.
     assert 32 <= found[0] <= 64
-    assert 64 <= found[2] <= 21 * 16 * 5 / 4
+    assert 64 <= found[2] <= 25 * 16 * 5 / 4
 
 
 def test_every_place_must_agree():
@@ -84,37 +83,19 @@ def test_what_is_left_of_an_adjoint(keep):
     assert fading(task(liquid((1000, 1000))), keep, 10, 3000, 1e-6, Fresh()) is None
 
 
-def test_an_adjoint_may_be_remembered_longer_than_a_state():
-    """A CT-GRU has traces of long time constants: small in the difference of two states, large in an adjoint."""
+def test_small_states_may_be_remembered_longer_than_large_ones():
+    """A CT-GRU has traces of long time constants, which are small beside the others: by their own size they last."""
     given = task(CTGRU(4, input_dim=2), dtype="float32")
-    forgotten = memory(given, 1e-6, 3000, Fresh())
-    needed = fading(given, "full", forgotten, 3000, 1e-6, Fresh())
-    assert needed is None or needed > forgotten
+    assert memory(given, 1e-6, 3000, Fresh()) is None
+    assert fading(given, "full", 32, 3000, 1e-6, Fresh()) is None
 
 
-@pytest.mark.parametrize("tolerance", [0.0, 1e-6])
-def test_states_agree(tolerance):
-    a = np.array([[1.0, 2.0], [1.0, np.nan], [1.0, 2.0], [0.0, 0.0]])
-    b = np.array([[1.0, 2.0], [1.0, np.nan], [1.0, 2.0 + 3e-6], [0.0, 0.0]])
-    found = agree(a, b, tolerance, WHOLE)
-    assert found[[0, 3]].all() and not found[2]
-    assert agree(a[2], b[2], 2e-6, WHOLE)
-    assert not agree(a[2], b[2], 1e-6, WHOLE)
-
-
-@pytest.mark.parametrize("tolerance", [0.0, 1e-6])
-def test_what_is_not_finite_agrees_with_itself(tolerance):
-    bad = np.array([[np.nan, 1.0], [np.inf, 1.0], [-np.inf, 1.0], [np.nan, 1.0], [np.inf, 1.0], [np.inf, 1.0]])
-    other = bad.copy()
-    other[3:, 0] = 1.0, 1.0, -np.inf
-    assert agree(bad, other, tolerance, WHOLE).tolist() == [True, True, True, False, False, False]
-    other[:3, 1] = 2.0  # beside an infinity
-    assert not agree(bad, other, tolerance, WHOLE).any()
-
-
-def test_what_is_large_in_one_part_hides_nothing_in_another():
-    a, b = np.array([[1e6, 1.0, 2.0]]), np.array([[1e6 + 0.5, 1.0, 2.0 + 1e-3]])
-    assert agree(a, b, 1e-6, WHOLE)
-    assert not agree(a, b, 1e-6, (slice(0, 1), slice(1, 3)))
-    assert agree(a, b, 1e-3, (slice(0, 1), slice(1, 3)))
-    assert largest(a, (slice(0, 1), slice(1, 3))).tolist() == [[1e6, 2.0, 2.0]]
+def test_small_states_of_a_place_are_judged_beside_their_own_neuron_s():
+    """Not beside another neuron's: that one is a million times as large, and agrees to the tolerance."""
+    one = np.array([[1e6, 1.0], [2e6, 1e-9]])
+    other = np.array([[1e6, 1.0], [2e6 + 1, 2e-9]])
+    assert _agree(one, other, 1e-6)
+    other[0, 1] += 1e-3
+    assert not _agree(one, other, 1e-6)
+    assert not _agree(one, np.array([[1e6, 1.0], [np.nan, 1e-9]]), 1e-6)
+    assert not _agree(one, one + np.array([[0, 0], [0, 1e-20]]), 0.0)
