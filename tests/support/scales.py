@@ -85,7 +85,8 @@ class Case:
         self.way = way or int(rng.integers(2, 9))
         self.x, self.dt = rng.normal(size=(self.B, T, FEATURES)), rng.uniform(0.3, 1.5, (self.B, T))
         self.lengths = np.where(rng.random(self.B) < 0.7, T, rng.integers(0, T + 1, self.B))
-        self.d_y, self.d_state = rng.normal(size=(self.B, T, self.outputs)), None
+        self.lengths[0] = max(self.lengths[0], 1)  # not all empty
+        self.d_y = rng.normal(size=(self.B, T, self.outputs))
         self._silence(T)
         self._weigh(T)
         self.scales = 10.0 ** rng.uniform(-12, 12, 40) if rng.random() < 0.8 else np.ones(40)

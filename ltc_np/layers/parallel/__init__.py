@@ -7,10 +7,11 @@ chunk runs again from the right state, until all borders agree.  So the result i
 to the bit for layers with `bitwise_batch`, else to rounding, or to a tolerance that is asked for.
 
 The adjoint is linear, and forgets at the same rate.  Backwards each chunk gets the adjoint at its end from the steps
-just behind it, and the borders are verified again.
+just behind it, and the borders are verified again: to rounding, each number by its own size.
 
 * `settings`: the argument ``parallel_time``, and what a model says of its last call;
 * `task`: a layer and what it is to run;
+* `agree`: whether two states or adjoints are the same;
 * `probe`: after how many steps two runs from different states agree, and an adjoint has faded, at some places;
 * `cut`: which steps belong to which chunk;
 * `chunks`: forward, and the adjoint.

@@ -54,9 +54,9 @@ class ParallelTime:
         Chunks of each sequence.  ``"auto"``: as many as fill the processor and are worth it, for the data; none, where
         sequences are short or many, or the layer does not forget fast enough.
     tolerance : float >= 0
-        How far the two states at a border may differ, relative to the largest number of their layer.  0: not at all, so
-        that layers with the flag ``bitwise_batch`` give the bits that they give without chunks; others, whose products
-        are rounded in another way at another size of the batch, agree to 1e-6 (float32) or 1e-13 (float64).
+        How far each number of the two states at a border may differ, relative to itself.  0: not at all, so that layers
+        with the flag ``bitwise_batch`` give the bits that they give without chunks; others, whose products are rounded
+        in another way at another size of the batch, agree to rounding.
 
     Examples
     --------
