@@ -114,7 +114,8 @@ def _forward(
             if floor is None:
                 floor = _rounding_of_states(early, found, own_workspace)
             agree |= apart_by(ends[:, :-1], starts[:, 1:]) <= floor
-        return ~agree.all(-1)
+        wrong: Bools = ~agree.all(-1)
+        return wrong
 
     pieces = flat(x), flat(dt), flat(own)
     for _ in range(2):  # where a chunk ran again, what is kept for `backward` comes from another run of all
