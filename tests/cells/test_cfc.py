@@ -451,6 +451,31 @@ def test_strict_is_the_sum_over_synapses(wiring, mode, variant, backend):
         assert max(gradcheck.check(model, x, dt=dt, h0=h0, lengths=[4, 0, 2]).values()) < 1e-6
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_training_of_layers_that_read_the_input_and_others(variant, backend):
+    """It asks for no gradient of the input, which yet takes its columns among what a layer reads."""
+    layer = WiredCfC(Skips(), input_dim=2, variant=variant, strict=True)
+    assert [(cell.reads_input, cell.sources) for cell in layer.cells] == [(True, []), (True, [0]), (True, [0, 1])]
+    model = Model(layer, seed=0, dtype="float64", backend=backend)
+    randomise(model)
+    x, dt, _ = data(3, 4, 2, layer.state_size)
+    target, lengths = np.random.default_rng(2).normal(size=(3, 4, 2)), [4, 0, 2]
+    _, gradient = model.loss_and_grad(x, target, dt=dt, lengths=lengths)
+    y, tape = model.forward(x, dt=dt, lengths=lengths)
+    d_y = 2 * (y - target) / (6 * 2)  # 6 steps of two outputs
+    np.testing.assert_allclose(gradient, model.backward(tape, d_y).theta, rtol=1e-12, atol=1e-15)
+    theta, step, found = model.theta.copy(), 1e-6, []
+    for k in range(theta.size):
+        ends = []
+        for sign in (1, -1):
+            model.theta[:] = theta
+            model.theta[k] += sign * step
+            error = (model(x, dt=dt, lengths=lengths) - target)[[0] * 4 + [2] * 2, [0, 1, 2, 3, 0, 1]]
+            ends.append((error**2).mean())
+        found.append((ends[0] - ends[1]) / (2 * step))
+    np.testing.assert_allclose(gradient, found, rtol=0, atol=1e-8)  # of a loss near 1: 1e-16 / step and step**2
+
+
 def test_layers_joined_by_a_synapse_back():
     assert [cell.name for cell in WiredCfC(Skips(), input_dim=2, strict=True).cells] == ["inter", "command", "motor"]
     layer = WiredCfC(Skips(back=True), input_dim=2, strict=True)

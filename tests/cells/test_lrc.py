@@ -326,3 +326,28 @@ def test_a_small_drive_keeps_its_digits(wiring):
         y.append(model(x, h0=np.zeros((1, model.state_size))))
     assert 0 < np.abs(y[0]).max() < 1e-7
     np.testing.assert_allclose(y[1], y[0], rtol=1e-12)  # 1 - 2 sigmoid(-2z) is off by 1e-16, here 1e-8 of it
+
+
+@pytest.mark.numba
+@pytest.mark.parametrize(
+    ("wiring", "steps", "options"),
+    [(FullyConnected(8, 2), 4_608, {"solver": "exponential", "ode_unfolds": 48}), (AutoNCP(8, 2), 20_000, {})],
+    ids=["posts", "lanes"],
+)
+def test_long_float32_gradients_follow_float64(wiring, steps, options):
+    """In either order of loops sums go to float64 before they are long: after so many terms, not so many steps.
+
+    The target lies far off, so that most sums have terms of one sign.
+    """
+    x = np.random.default_rng(0).normal(size=(1, steps, 2)).astype(np.float32)
+    target = (np.random.default_rng(1).normal(size=(1, steps, 2)) + 3).astype(np.float32)
+    found = []
+    for dtype in ("float64", "float32"):
+        model = Model(LRC(wiring, **options), input_dim=2, seed=0, dtype=dtype, backend="cpu")
+        model.theta = model.theta.astype(np.float32)  # the same values for both
+        model.parallel_time = False
+        found.append(model.views(model.loss_and_grad(x, target)[1]))
+    for name, exact in found[0].items():
+        # An elastance multiplies the slope of the state, which is positive as often as negative: digits cancel.
+        allowed = 2e-5 if "elastance" in name else 2e-6
+        assert np.abs(found[1][name] - exact).max() <= allowed * np.abs(exact).max(), name

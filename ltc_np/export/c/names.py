@@ -6,14 +6,15 @@ import re
 
 from ...base import checks
 
-# Of C99 and C++, so that the header serves both.
+# Of C99 and C++20, so that the header serves both.
 WORDS = """
-    alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const const_cast
-    constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern false float for
-    friend goto if inline int long main mutable namespace new noexcept not not_eq nullptr operator or or_eq private
-    protected public register reinterpret_cast requires restrict return short signed sizeof static static_assert
-    static_cast struct switch template this thread_local throw true try typedef typeid typename union unsigned using
-    virtual void volatile wchar_t while xor xor_eq
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class co_await
+    co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default delete do
+    double dynamic_cast else enum explicit export extern false float for friend goto if inline int long main mutable
+    namespace new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast
+    requires restrict return short signed sizeof static static_assert static_cast struct switch template this
+    thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor
+    xor_eq
 """
 RESERVED = frozenset(WORDS.split())
 LONGEST = 40  # characters: with what is put behind it a name stays below the 63 that C99 tells apart
