@@ -347,8 +347,9 @@ def test_the_largest_multiplier_sees_the_statistics_of_layers_before():
     assert largest_multiplier(model, x, dt=3.0)[0] > 2 * before
 
 
-@pytest.mark.parametrize("bound", [None, 3.0])
+@pytest.mark.parametrize("bound", [None, 3.0, 1.5])
 def test_an_overflow_is_said(bound):
+    """Any bound above 1 lets states grow without an end."""
     model = made({"liquid": "exact", "modes": "lin", "liquid_bound": bound}, dtype="float32")
     with pytest.raises(FloatingPointError, match="finite"):
         model(np.full((400, 3), 100.0), dt=10.0)

@@ -10,6 +10,7 @@ from ltc_np.command import baselines, records, roles, scores, split, tables, tra
 from ltc_np.command.columns import Column
 from ltc_np.command.task import Task, of_model
 
+NUMBERS = Task(features=("a",), target=("y",))
 WORDS = Task(features=("a",), target=("w",), group="g", every_step=False, labels=("no", "yes"), by="group")
 
 
@@ -66,14 +67,69 @@ def test_the_only_group_of_a_class_stays_in_the_training(rare):
         assert where[0] == split.TRAIN
 
 
+@pytest.mark.parametrize(
+    ("n", "shares", "test"), [(20, (0.1, 0.3), (6, 2)), (4, (0.1, 0.1), (1, 1)), (3, (0.4, 0.2), (1, 1))]
+)
+def test_every_part_has_a_group(n, shares, test):
+    """As many as its share says, which for validation and test differ; one if that is none."""
+    task = NUMBERS.replace(group="g", by="group", every_step=False, validation=shares[0], test=shares[1])
+    where = np.array(split.parts(task, of_groups([""] * n), [""] * n))
+    assert ((where == split.TEST).sum(), (where == split.VALIDATION).sum()) == test
+
+
+def test_parts_by_time():
+    """By hand: of 20 rows 14 are of the training, 3 of the validation, 3 of the test; what counts is the target's."""
+    (where,) = split.parts(NUMBERS, of_rows(20), [])
+    assert where.tolist() == [0] * 14 + [1] * 3 + [2] * 3
+    (where,) = split.parts(NUMBERS.replace(horizon=2), of_rows(20), [])
+    assert where.tolist() == [0] * 12 + [1] * 3 + [2] * 3 + [-1] * 2
+    (where,) = split.parts(NUMBERS.replace(horizon=13), of_rows(20), [])
+    assert where.tolist() == [0] + [1] * 3 + [2] * 3 + [-1] * 13
+    with pytest.raises(ValueError, match="has 20 rows, too few .*, with 14 before the first target"):
+        split.parts(NUMBERS.replace(horizon=14), of_rows(20), [])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "window", "hop", "wanted"),
+    [
+        ([512] * 8, None, None, (None, 1)),  # so many, and not too long: whole
+        ([100] * 7, None, None, (25, 2)),  # a quarter, and 256 windows of 700 rows
+        ([100] * 7 + [513], None, None, (64, 4)),
+        ([3000] * 2, None, None, (64, 23)),
+        ([20_000], None, None, (64, 32)),  # windows lap by half at least
+        ([7], None, None, (2, 1)),
+        ([2], None, None, (None, 1)),
+        ([30, 10], 30, None, (30, 1)),
+        ([300, 900], 10, None, (10, 4)),
+        ([30, 10], 4, 7, (4, 7)),
+    ],
+)
+def test_windows_that_nobody_asked_for(lengths, window, hop, wanted):
+    assert split.windows(lengths, window, hop) == wanted
+
+
+def test_a_window_is_no_longer_than_the_longest_sequence():
+    with pytest.raises(ValueError, match="--window must be at most 30, .* got 31"):
+        split.windows([30, 10], 31, None)
+
+
+@pytest.mark.parametrize(("warm_up", "begin"), [(0, 14), (3, 11), (50, 0)])
+def test_the_validation_begins_some_rows_before(warm_up, begin):
+    """Rows that have no targets there; the targets themselves, which others read too, stay as they are."""
+    x, dt, y = np.arange(20.0)[:, None], np.arange(20.0) + 0.5, np.arange(20.0)[:, None] + 100
+    where = split.parts(NUMBERS, of_rows(20), [])
+    found = split.validation(NUMBERS, [x], [dt], [y], where, warm_up)
+    assert found.x[0][:, 0].tolist() == list(range(begin, 17))
+    assert found.dt[0].tolist() == [k + 0.5 for k in range(begin, 17)]
+    np.testing.assert_array_equal(found.y[0][:, 0], [np.nan] * (14 - begin) + [114, 115, 116])
+    assert y[:, 0].tolist() == list(range(100, 120))
+
+
 def of_rows(*lengths):
     """Sequences one after the other, with a target at every row."""
     ends = np.cumsum((0, *lengths))
     rows = [np.arange(*own) for own in itertools.pairwise(ends)]
     return records.Records(rows, [str(k) for k in range(len(rows))], np.zeros((ends[-1], 1)), *[None] * 3)
-
-
-NUMBERS = Task(features=("a",), target=("y",))
 
 
 def linear(task, rows, x, y, where):

@@ -24,6 +24,7 @@ from ltc_np import (
     Residual,
     load,
 )
+from ltc_np.base.workspace import Fresh
 
 
 def normal(*shape, seed=0):
@@ -156,6 +157,21 @@ def test_elapsed_time_weighs_nothing_in_the_mean():
         Model(Pooling("mean", input_dim=1), seed=0)(np.ones((1, 2, 1)), dt=1.0)
 
 
+@pytest.mark.parametrize("kind", [LayerNorm, BatchNorm])
+def test_long_float32_gradients_of_norms(kind):
+    """Terms of one sign, which a sum in float32 would lose digits of; also statistics of so many steps."""
+    T = 20_000
+    x = np.array([0.3, 1.1, -0.7]) + np.array([1.0, 0.1, 1.0]) * normal(1, T, 3)
+    found = []
+    for dtype in ("float64", "float32"):
+        model = Model(kind(input_dim=3), seed=0, dtype=dtype, backend="numpy")
+        y, tape = model.forward(x.astype(np.float32), dropout_seed=0)
+        g = model.backward(tape, np.where(y > 0, 0.3, -0.3))  # times y all are positive
+        found.append((g.theta, model.backward(tape, np.full_like(y, 0.3)).theta[3:]))
+    for exact, single in zip(*found, strict=True):
+        np.testing.assert_allclose(single, exact, rtol=1e-6)
+
+
 # ------------------------------------------------------------------------------------------------ BatchNorm
 
 LENGTHS = np.array([5, 0, 2, 4])
@@ -265,6 +281,17 @@ def test_statistics_that_are_kept(tbptt):
     assert model.buffers["batches"][0] == batches
     np.testing.assert_allclose(model.buffers["mean"], mean, rtol=1e-12)
     np.testing.assert_allclose(model.buffers["variance"], variance, rtol=1e-12)
+
+
+def test_a_batch_without_a_step_has_no_statistics():
+    """Its loss has no weight, so `fit` makes no step of it; a model in a loop of one's own may come to one."""
+    model = model_of(BatchNorm(input_dim=2))
+    layer, before = model.layers[0], dict(model.buffers)
+    prepared = layer.prepare(model.params, model.buffers, "numpy")
+    for lengths, changed in (([3, 1], True), ([0, 0], False)):
+        x = np.where((np.arange(4) < np.array(lengths)[:, None])[:, :, None], normal(2, 4, 2), 0)
+        given = (prepared, x, None, np.array(lengths), np.zeros((2, 0)), "full", Fresh(), np.random.default_rng(0))
+        assert bool(layer.new_buffers(before, layer.forward(*given)[2])) == changed
 
 
 def trained(epochs, path=None, *, initial_epoch=0, model=None, optimizer=None, **options):

@@ -149,8 +149,10 @@ def test_spikes_stand_at_the_end_of_their_steps(sequence):
     found = {(round(segment[0, 0], 9), round(segment[:, 1].mean(), 9)) for segment in marks.get_segments()}
     step, neuron = np.nonzero(spikes)
     assert found == {(round(t, 9), float(i)) for t, i in zip(edges(trace, sequence)[1:][step], neuron, strict=True)}
-    (some,) = spike_raster(trace, neurons=[4, 2], sequence=sequence).collections
+    ax = spike_raster(trace, neurons=[4, 2], sequence=sequence)
+    (some,) = ax.collections
     assert len(some.get_segments()) == spikes[:, [4, 2]].sum()
+    assert labels(ax) == ["4", "2"]
 
 
 def test_many_rows_are_not_all_named():

@@ -180,24 +180,25 @@ def test_memory_is_used_again():
 
 def test_effective_values_and_their_gradient(rng):
     entries = [
-        Entry("a", (3,)),
-        Entry("b", (3,), positivity="softplus"),
-        Entry("c", (3,), positivity="clip", bound=0.5),
+        Entry("a", (4,)),
+        Entry("b", (4,), positivity="softplus"),
+        Entry("c", (4,), positivity="clip", bound=0.5),
     ]
-    layout, theta, d = Layout(tuple(entries)), np.tile([-60.0, 0.0, 3.0], 3), rng.normal(size=9)
-    positivity, bound = np.repeat([0, codes.SOFTPLUS, codes.CLIP], 3).astype(np.int8), np.repeat([0, 0, 0.5], 3)
-    values, gradient, none = upload(np.empty(9)), upload(np.empty(9)), upload(np.zeros(0))
-    frozen = np.zeros(9, np.int8)
-    frozen[4] = 1
+    # Below -354 a softplus is at its least value.
+    layout, theta, d = Layout(tuple(entries)), np.tile([-400.0, -60.0, 0.0, 3.0], 3), rng.normal(size=12)
+    positivity, bound = np.repeat([0, codes.SOFTPLUS, codes.CLIP], 4).astype(np.int8), np.repeat([0, 0, 0.5], 4)
+    values, gradient, none = upload(np.empty(12)), upload(np.empty(12)), upload(np.zeros(0))
+    frozen = np.zeros(12, np.int8)
+    frozen[6] = 1
     given = {"positivity": upload(positivity), "values": values}
-    launch_over(9, optim.effective, theta=upload(theta), bound=upload(bound), least=np.float64(1e-154), **given)
+    launch_over(12, optim.effective, theta=upload(theta), bound=upload(bound), least=LEAST[8], **given)
     wanted = layout.effective(theta)
     np.testing.assert_allclose(download(values), wanted, rtol=1e-14)
     given |= {"d_values": upload(d), "frozen": upload(frozen), "gradient": gradient}
-    launch_over(9, optim.d_effective, **given, l1=none, l2=none)
+    launch_over(12, optim.d_effective, **given, l1=none, l2=none)
     np.testing.assert_allclose(download(gradient), layout.d_effective(wanted, d.copy()) * (frozen == 0), rtol=1e-14)
-    rates = rng.uniform(size=(2, 9))
-    launch_over(9, optim.d_effective, **given, l1=upload(rates[0]), l2=upload(rates[1]))
+    rates = rng.uniform(size=(2, 12))
+    launch_over(12, optim.d_effective, **given, l1=upload(rates[0]), l2=upload(rates[1]))
     d_penalty = rates[0] * np.sign(wanted) + rates[1] * 2 * wanted
     expected = layout.d_effective(wanted, d + d_penalty) * (frozen == 0)
     np.testing.assert_allclose(download(gradient), expected, rtol=1e-12)

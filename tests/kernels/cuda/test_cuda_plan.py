@@ -12,6 +12,7 @@ from support.cuda_uses import OnDevice
 from ltc_np import LTC, Adam, Dense, FullyConnected, Model, Residual, losses
 from ltc_np.base.workspace import Workspace
 from ltc_np.kernels.cuda import device, ltc, ltc_sweeps, plan
+from ltc_np.kernels.cuda.memory import Memory
 from ltc_np.network.engine import Objective
 
 STACKS = {
@@ -170,6 +171,25 @@ def test_memory_that_is_held_for_other_shapes_is_given_back(emulator, peaks):
         call(model, 20)
         call(model, 40)  # fits as "low" only
     assert machine.peak <= enough
+
+
+def test_what_is_granted_is_granted_for_one_size(emulator):
+    """A call of the same kind with more steps, more sequences, or another keep, is looked at anew."""
+
+    def choice(keep, batch, steps):
+        def call(what, own):
+            own.array("steps", batch * steps * (100 if what == "full" else 1), np.float64)
+
+        return plan.choose(call, keep, batch, steps, ("of this model",), memory)
+
+    emulator(memory=2**17)
+    memory = Memory()
+    assert [choice("full", 3, steps) for steps in (10, 100, 10)] == ["full", "low", "full"]
+    assert [choice("full", batch, 10) for batch in (3, 30, 3)] == ["full", "low", "full"]
+    assert [choice(keep, 3, 10) for keep in ("low", "full")] == ["low", "full"]
+    for batch, steps in ((3, 10_000), (3_000, 10)):
+        with pytest.raises(MemoryError, match=f"^{batch} sequences of {steps} steps need"):
+            choice("full", batch, steps)
 
 
 def test_what_is_kept_for_later_calls_is_given_back(emulator):

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from support import ranks as fake
 
-from ltc_np import LSTM, LTC, Adam, AutoNCP, Dense, Model
+from ltc_np import LSTM, LTC, Adam, AutoNCP, BatchNorm, Callback, Dense, Model
 from ltc_np.base import threads
 from ltc_np.cells.base import PartOfBatch, dropout_mask
 from ltc_np.metrics import METRICS, OwnMetric
+from ltc_np.network.best import Best
+from ltc_np.network.trained import Trained
 from ltc_np.train import agreement
 from ltc_np.train.division import Division, Place, cut, merged
-from ltc_np.train.ranks import ALONE, of_communicator
+from ltc_np.train.interrupt import BY_SIGINT, BY_SIGTERM
+from ltc_np.train.ranks import ALONE, Found, Own, of_communicator
 from ltc_np.train.scales import merged as merged_scales
 from ltc_np.train.scales import moments, statistics
 
@@ -138,6 +141,17 @@ def test_what_is_no_communicator_is_refused():
         of_communicator(None, True)
     assert of_communicator(None, False) is ALONE
     assert fake.run(1, lambda comm: of_communicator(comm, False)) == [ALONE]
+
+
+def of_ranks(size, function, shares=False):
+    """What ``function(ranks)`` gives, or raises, on each of them."""
+
+    def call(comm):
+        ranks = of_communicator(comm, shares)
+        with ranks.together():
+            return function(ranks)
+
+    return fake.run(size, call)
 
 
 def small(**options):
@@ -309,3 +323,200 @@ def test_a_card_for_each_rank_makes_the_training_of_one(backend, request, rng):
     np.testing.assert_array_equal(*found)
     np.testing.assert_allclose(found[0], alone, rtol=0, atol=1e-12)
     assert np.abs(alone - small(backend="numpy", seed=0).theta).max() > 0.05
+
+
+def test_moments_of_rank_0_are_those_of_all(rng):
+    """A training goes on with an optimiser that has moments of its own on each rank, or none."""
+    x, y = rng.normal(size=(2, 5, 4, 2))
+
+    def trained(comm):
+        rank = 0 if comm is None else comm.Get_rank()
+        model, optimizer = small(backend="numpy", seed=0), Adam(0.05)
+        if rank < 2:
+            model.fit(x[rank:], -y[rank:], optimizer=optimizer, seed=rank, verbose=False)
+        model.fit(x, y, optimizer=optimizer, initial_epoch=1, epochs=2, seed=1, comm=comm, verbose=False)
+        return model.theta, optimizer.state()
+
+    (theta, state), found = trained(None), fake.run(3, trained)
+    for own, moments_and_step in found:
+        np.testing.assert_array_equal(own, found[0][0])
+        np.testing.assert_allclose(own, theta, rtol=0, atol=1e-12)  # sums in another order
+        assert moments_and_step.keys() == state.keys()
+        for name, values in state.items():
+            np.testing.assert_allclose(moments_and_step[name], values, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_either_all_ranks_validate_or_none(shares):
+    """Or one would wait for ever for what the other does not say."""
+    x, model = np.zeros((2, 3, 2)), small(backend="numpy")
+
+    def checked(ranks):
+        given = dict.fromkeys(agreement.SAME_DATA) | {"model": model, "loss": "mse", "x": x}
+        agreement.check_arguments(ranks, given | {"validation_data": (x, x) if ranks.first else None})
+
+    for error in of_ranks(2, checked, shares):
+        assert type(error) is ValueError
+        assert "`validation_data` must be the same on every rank, got some on rank 0 and None on rank 1" in str(error)
+
+
+def test_steps_are_counted_alike_where_sequences_are_longer_on_one_rank(rng):
+    """By the chunks of the longest one; whatever is drawn in a step is drawn by its number."""
+
+    def trained(comm):
+        T, seen = (3, 9)[comm.Get_rank()], []
+
+        class Steps(Callback):
+            def on_batch_end(self, step, logs):
+                seen.append((step, logs["loss"]))
+
+        x, y = rng.normal(size=(2, 4, T, 2))
+        small(backend="numpy", seed=0).fit(
+            x, y, batch_size=4, tbptt=2, seed=1, comm=comm, shares=True, callbacks=Steps(), verbose=False
+        )
+        return seen
+
+    one, other = fake.run(2, trained)
+    assert one == other
+    assert [step for step, _ in one] == list(range(10))  # two batches of five chunks
+
+
+class Stub:
+    """A trainer with a gradient, and what it was replaced by."""
+
+    size = 2
+
+    def __init__(self, *gradient):
+        self.gradient = np.array(gradient)
+
+    def flat(self):
+        return self.gradient
+
+    def replace(self, gradient):
+        self.gradient = gradient.copy()
+
+
+class Asked:
+    """In the place of `Interrupt`: what has been asked for."""
+
+    def __init__(self, asked):
+        self.asked = asked
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        (("", "", ""), ""),
+        (("", BY_SIGINT, ""), BY_SIGINT),
+        (("", "", BY_SIGTERM), BY_SIGTERM),
+        ((BY_SIGINT, "", BY_SIGTERM), BY_SIGTERM),  # which ends the process soon
+    ],
+)
+def test_a_signal_to_one_rank_is_one_to_all(asked, wanted):
+    """After a step, and after an epoch; of a rank without a part of the batch too."""
+
+    def told(ranks):
+        own = ranks.watching(Asked(asked[ranks.rank]))
+        ranks.combined(Stub(1.0, 2.0), Own(), False)
+        after_step, ranks.asked = own.asked, "nobody has looked"
+        ranks.epoch_done(small(backend="numpy", seed=0), "")
+        return after_step, bool(own.asked)
+
+    assert of_ranks(3, told) == [(wanted, bool(wanted))] * 3
+
+
+def test_what_all_ranks_have_found_for_a_batch():
+    """By hand: the mean by weights, a doubt of one, a chunk more of one; and a rank without a part has no gradient."""
+    parts = [Own(1.0, 3.0, True), Own(7.0, 1.0, False), Own(99.0, 0.0, True)]
+
+    def found(ranks):
+        ranks.watching(Asked(""))
+        trainer = Stub(*[(1.0, 0.0), (5.0, 8.0), (np.nan, np.nan)][ranks.rank])
+        return ranks.combined(trainer, parts[ranks.rank], ranks.rank == 2), trainer.gradient.tolist()
+
+    assert of_ranks(3, found) == [(Found(2.5, 4.0, False, True), [2.0, 2.0])] * 3
+
+
+def test_what_ranks_find_together():
+    """The counts of all where each has data of its own, the first value that is not finite, who wants to stop."""
+
+    def found(ranks):
+        model = small(backend="numpy", seed=0)
+        ranks.watching(Asked(""))
+        return (
+            ranks.counts(np.array([1, ranks.rank])).tolist(),
+            ranks.worst([1.0, np.inf, np.nan][ranks.rank]),
+            ranks.epoch_done(model, ["", "One", "Another"][ranks.rank]),
+            ranks.of_others(ranks.rank),
+        )
+
+    assert of_ranks(3, found, shares=True) == [
+        ([3, 3], np.inf, "One", [1, 2] if rank == 0 else []) for rank in range(3)
+    ]
+    assert [own[0] for own in of_ranks(3, found)] == [[1, rank] for rank in range(3)]
+
+
+def test_parameters_that_have_come_apart_are_seen():
+    """On any rank: a callback has changed them there."""
+
+    def ended(ranks):
+        ranks.watching(Asked(""))
+        model = small(backend="numpy", seed=0)
+        if ranks.rank == 2:
+            model.theta[3] += 1e-12
+        ranks.epoch_done(model, "")
+
+    for error in of_ranks(3, ended):
+        assert type(error) is RuntimeError and "the parameters of rank 2 are not those of rank 0" in str(error)
+
+
+def test_what_differs_on_any_rank_is_refused():
+    def checked(ranks):
+        ranks.check_same({"lr": "0.1" if ranks.rank < 2 else "0.2", "y": "same"})
+
+    for error in of_ranks(3, checked):
+        assert type(error) is ValueError
+        assert "`lr` must be the same on every rank, got 0.1 on rank 0 and 0.2 on rank 2" in str(error)
+
+
+def test_orders_of_ranks():
+    """Ranks with the same data draw the same; those with data of their own do not, and rank 0 draws as one alone."""
+
+    def drawn(ranks):
+        return ranks.rng((1, 2)).integers(2**32)
+
+    alone = ALONE.rng((1, 2)).integers(2**32)
+    assert of_ranks(3, drawn) == [alone] * 3
+    own = of_ranks(3, drawn, shares=True)
+    assert own[0] == alone and len(set(own)) == 3
+
+
+def test_all_of_a_model_is_that_of_rank_0():
+    """Parameters, buffers, how far it is trained, its best weights."""
+
+    def shared(ranks):
+        model = Model(Dense(2), BatchNorm(), input_dim=2, backend="numpy", seed=ranks.rank)
+        model.buffers["1.mean"] = ranks.rank
+        model.trained = Trained(ranks.rank, 5, ranks.rank)
+        model.best = Best(0.5, ranks.rank, "mse", model.theta.copy(), "loss", "min", None)
+        optimizer = Adam(0.1)
+        ranks.share_start(model, optimizer)
+        return model.theta.tolist(), model.buffer_vector.tolist(), model.trained, model.best.epoch
+
+    found = of_ranks(3, shared)
+    assert found[1] == found[2] == found[0] and found[0][2:] == (Trained(0, 5, 0), 0)
+
+
+def test_what_ranks_cannot_do_together_is_refused():
+    def checked(ranks):
+        agreement.check_ranks(ranks, small(backend="numpy"), {}, ranks.shares)
+
+    assert of_ranks(2, checked) == [None] * 2
+    for error in of_ranks(2, checked, shares=True):
+        assert "`group_by_length` must be False with `shares`" in str(error)
+
+    def with_statistics(ranks):
+        agreement.check_ranks(ranks, Model(BatchNorm(), input_dim=2, backend="numpy"), {}, False)
+
+    for error in of_ranks(2, with_statistics):
+        assert "`comm` needs layers without statistics of a batch" in str(error)
