@@ -294,6 +294,35 @@ def test_update_refuses(name, y, target, weight, error, message):
         get(name).update(y, target, weight)
 
 
+def test_a_state_takes_the_place_of_all_that_was_seen():
+    """Also one that does not name everything, such as that of a metric of a user's own which has seen nothing."""
+
+    class Count(metrics.Metric):
+        name = "count"
+
+        def reset(self):
+            super().reset()
+            self.count = 0
+
+        def _add(self, y, target, weight):
+            self.count += len(y)
+
+        def _value(self):
+            return self.count
+
+        def state(self):
+            return super().state() if self.count else {}
+
+    metric, other = Count(), Count()
+    nothing = metric.state()
+    metric.update(np.zeros((3, 1)), np.zeros(3))
+    other.load_state(metric.state())
+    assert other.result() == 3
+    other.load_state(nothing)
+    with pytest.raises(ValueError, match="must see an element"):
+        other.result()
+
+
 @pytest.mark.parametrize("name", ["r2", "f1", "balanced_accuracy", "roc_auc", "average_precision"])
 def test_outputs_may_not_change(name):
     metric = get(name)

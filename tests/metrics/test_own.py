@@ -190,6 +190,17 @@ def test_weights_are_given_to_who_takes_them():
     assert given.weight is None and given.y_true.size == 5
 
 
+def test_a_state_holds_the_weight_that_was_seen():
+    """A function without weights takes one number only, also after a training was resumed."""
+    first, again = (get(lambda y, target: float(np.abs(y - target).mean())) for _ in range(2))
+    first.update(np.ones((2, 1)), np.zeros((2, 1)), np.full(2, 0.5))
+    again.load_state(first.state())
+    again.update(np.zeros((2, 1)), np.zeros((2, 1)), np.full(2, 0.5))
+    assert again.result() == 0.5
+    with pytest.raises(ValueError, match=r"`weight` must be 0 or one number .*, got 0\.5 and 2"):
+        again.update(np.ones((2, 1)), np.zeros((2, 1)), np.full(2, 2.0))
+
+
 def test_names_say_what_is_better():
     given = Given()
     assert get(given.accuracy_score).mode == "max" and get(given.hinge_loss).mode == "min"

@@ -1,13 +1,16 @@
 """What ranks say to each other, with threads in the place of ranks; and the parts of a batch."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
 from support import ranks as fake
+from support.trainings import Cut, Cuts
 
 from ltc_np import LSTM, LTC, Adam, AutoNCP, BatchNorm, Callback, Dense, Model
 from ltc_np.base import threads
+from ltc_np.base.version import __version__
 from ltc_np.cells.base import PartOfBatch, dropout_mask
 from ltc_np.metrics import METRICS, OwnMetric
 from ltc_np.network.best import Best
@@ -186,6 +189,21 @@ def test_an_error_of_rank_0_alone_is_one_of_all(rng):
     assert [type(error) for error in fake.run(2, told)] == [ZeroDivisionError] * 2
 
 
+def test_an_error_that_cannot_be_sent_is_told(rng):
+    """One that holds what belongs to its process, such as a lock."""
+
+    class Own(Exception):
+        def __init__(self, text):
+            super().__init__(text)
+            self.lock = threading.Lock()
+
+    def fail():
+        raise Own("the disk is full")
+
+    for error in of_ranks(2, lambda ranks: ranks.at_first(fail)):
+        assert type(error) is RuntimeError and str(error) == "Own: the disk is full"
+
+
 def test_a_rank_may_have_nothing_of_a_batch(rng):
     """Neither a sequence of it, nor one that has a step; the second batch is smaller than there are ranks."""
     x, y = rng.normal(size=(2, 6, 4, 2))
@@ -235,6 +253,7 @@ def test_words_of_arguments_have_no_addresses():
     said = []
     found(optimizer=Adam(lambda step: 0.1))
     assert "0x" not in str(said[0])
+    assert said[0]["the version of ltc_np"] == __version__
     found(x=[np.zeros((3, 2)), np.ones((2, 2))])
     assert said[1]["x"].startswith("2 arrays of several kinds or shapes with checksum ")
 
@@ -301,6 +320,11 @@ def test_fingerprints_are_of_the_content(rng, tmp_path):
     ]  # fmt: skip
     assert len({fingerprint(each) for each in others}) == len(others)
     assert fingerprint(short).startswith("3 arrays of several kinds or shapes with checksum ")
+    long = np.zeros((40, 2))
+    for row in (0, 39):  # whatever lies between, both ends are looked at
+        changed = long.copy()
+        changed[row] = 1
+        assert fingerprint(changed) != fingerprint(long)
     many = [np.zeros(2)] * 100
     many[1] = np.zeros(3)  # not looked at, but its length is
     assert fingerprint(many) != fingerprint([np.zeros(2)] * 100)
@@ -346,6 +370,25 @@ def test_moments_of_rank_0_are_those_of_all(rng):
             np.testing.assert_allclose(moments_and_step[name], values, rtol=0, atol=1e-12)
 
 
+def test_ranks_go_on_in_the_middle_of_a_batch(rng, tmp_path):
+    """Each with its own state of the chunk before and its own sums of metrics: with the same bits."""
+    x, y = rng.normal(size=(2, 6, 5, 2))
+
+    def trained(comm, cut=None, **options):
+        model = small(backend="numpy", seed=0)
+        history = model.fit(
+            x, y, batch_size=4, epochs=2, tbptt=2, seed=1, metrics=["mae"], comm=comm, verbose=False,
+            callbacks=[] if cut is None else Cuts(cut), **options,
+        )  # fmt: skip
+        return model.theta.tolist(), dict(history)
+
+    whole = fake.run(2, trained)
+    resumed = {"checkpoint": tmp_path, "every": 1, "resume": True}
+    for cut in (2, 7):  # inside the first batch, and inside the first one of the second epoch
+        assert [type(error) for error in fake.run(2, lambda comm, cut=cut: trained(comm, cut, **resumed))] == [Cut] * 2
+    assert fake.run(2, lambda comm: trained(comm, **resumed)) == whole
+
+
 @pytest.mark.parametrize("shares", [False, True])
 def test_either_all_ranks_validate_or_none(shares):
     """Or one would wait for ever for what the other does not say."""
@@ -358,6 +401,23 @@ def test_either_all_ranks_validate_or_none(shares):
     for error in of_ranks(2, checked, shares):
         assert type(error) is ValueError
         assert "`validation_data` must be the same on every rank, got some on rank 0 and None on rank 1" in str(error)
+
+
+@pytest.mark.parametrize("scales", [(2.0, 2.0), (2.0, 3.0)])
+def test_losses_of_ones_own_are_compared_by_what_they_hold(scales):
+    """Two functions of one text, which differ in a number that it reads."""
+
+    def scaled(scale):
+        return lambda y, target: (scale * float(((y - target) ** 2).mean()), scale * 2 * (y - target) / y.size)
+
+    x, model, loss = np.zeros((2, 3, 2)), small(backend="numpy"), [scaled(scale) for scale in scales]
+
+    def checked(ranks):
+        given = dict.fromkeys(agreement.SAME_DATA) | {"model": model, "x": x, "validation_data": None}
+        agreement.check_arguments(ranks, given | {"loss": loss[ranks.rank]})
+
+    for error in of_ranks(2, checked):
+        assert error is None if scales[0] == scales[1] else "`loss` must be the same on every rank" in str(error)
 
 
 def test_steps_are_counted_alike_where_sequences_are_longer_on_one_rank(rng):
