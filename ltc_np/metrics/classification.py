@@ -50,6 +50,15 @@ def decide(name: str, y: Numbers, target: Numbers) -> tuple[Numbers, Numbers, in
     return y.argmax(axis=1)[:, None] if classes > 1 else y > 0, target, classes
 
 
+def check_as_before(before: tuple[int, bool], now: tuple[int, bool]) -> None:
+    """Refuse a batch that does not go together with those before: (outputs, whether targets are classes of them)."""
+    if now[0] != before[0]:
+        raise ValueError(f"`y` must have {before[0]} outputs as before, got {now[0]}")
+    if now[1] != before[1]:
+        kinds = ("a value for every output", "one class for all outputs")
+        raise ValueError(f"`target` must be {kinds[before[1]]} as before, got {kinds[now[1]]}: take two metrics")
+
+
 class Accuracy(MeanMetric):
     """Share of correct decisions, sum_i w_i [decision_i == target_i] / sum_i w_i.
 
@@ -108,9 +117,7 @@ class CountMetric(Metric):
         if self._counts is None:
             self._by_class = by_class
             self._counts = np.zeros_like(counts)
-        if counts.shape != self._counts.shape:
-            before = self._counts.shape[1]
-            raise ValueError(f"`y` must have {before} outputs as before, got {counts.shape[1]}")
+        check_as_before((self._counts.shape[1], self._by_class), (counts.shape[1], by_class))
         self._counts += counts
 
     def _value(self) -> SupportsFloat:

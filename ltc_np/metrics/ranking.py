@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 import numpy as np
 
 from .base import Metric, columns, together
-from .classification import truth
+from .classification import check_as_before, truth
 
 if TYPE_CHECKING:
     from ..base.types import Array, Bools, Mode, Numbers, State
@@ -44,8 +44,8 @@ class RankingMetric(Metric):
         self._merge_kept(state["_kept"], tuple(state["_shape"]))
 
     def _merge_kept(self, kept: Any, shape: tuple[int, int]) -> None:
-        if self._kept and shape != self._shape:
-            raise ValueError(f"`y` must have {self._shape[0]} outputs as before, got {shape[0]}")
+        if self._kept:
+            check_as_before((self._shape[0], self._shape[1] > 1), (shape[0], shape[1] > 1))
         self._shape = shape
         self._kept += kept
 

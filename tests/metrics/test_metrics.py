@@ -331,6 +331,20 @@ def test_outputs_may_not_change(name):
         metric.update(np.zeros((3, 3)), np.eye(3))
 
 
+@pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "roc_auc", "average_precision"])
+def test_kinds_of_targets_may_not_change(name):
+    """Counts of classes and of outputs that decide by themselves have one shape, and mean different things."""
+    y, kinds = np.array([[1.0, -1.0], [-1.0, 2.0], [0.5, 0.0]]), (np.array([0, 1, 1]), np.eye(3)[:, :2])
+    rules = "one class for all outputs", "a value for every output"
+    for first in (0, 1):
+        metric, other = get(name), get(name)
+        metric.update(y, kinds[first])
+        other.update(y, kinds[1 - first])
+        for call in (lambda m=metric, t=kinds[1 - first]: m.update(y, t), lambda m=metric, o=other: m.merge(o.state())):
+            with pytest.raises(ValueError, match=f"`target` must be {rules[first]} as before, got {rules[1 - first]}"):
+                call()
+
+
 def test_get():
     for name in metrics.METRICS:
         metric = get(name)

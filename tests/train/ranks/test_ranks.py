@@ -374,18 +374,19 @@ def test_ranks_go_on_in_the_middle_of_a_batch(rng, tmp_path):
     """Each with its own state of the chunk before and its own sums of metrics: with the same bits."""
     x, y = rng.normal(size=(2, 6, 5, 2))
 
-    def trained(comm, cut=None, **options):
+    def trained(comm, last=None, **options):
         model = small(backend="numpy", seed=0)
         history = model.fit(
             x, y, batch_size=4, epochs=2, tbptt=2, seed=1, metrics=["mae"], comm=comm, verbose=False,
-            callbacks=[] if cut is None else Cuts(cut), **options,
+            callbacks=[] if last is None else Cuts(last), **options,
         )  # fmt: skip
         return model.theta.tolist(), dict(history)
 
     whole = fake.run(2, trained)
     resumed = {"checkpoint": tmp_path, "every": 1, "resume": True}
-    for cut in (2, 7):  # inside the first batch, and inside the first one of the second epoch
-        assert [type(error) for error in fake.run(2, lambda comm, cut=cut: trained(comm, cut, **resumed))] == [Cut] * 2
+    for step in (2, 7):  # inside the first batch, and inside the first one of the second epoch
+        errors = fake.run(2, lambda comm, step=step: trained(comm, step, **resumed))
+        assert [type(error) for error in errors] == [Cut] * 2
     assert fake.run(2, lambda comm: trained(comm, **resumed)) == whole
 
 
