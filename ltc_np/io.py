@@ -19,6 +19,7 @@ from . import kernels
 from .base import archive, checks, files
 from .base.calls import explained
 from .base.described import same
+from .base.visible import visible
 from .layers import Stack, codec
 from .layers.config import CellConfig
 from .network.best import Best
@@ -232,7 +233,7 @@ def _of_file(path: pathlib.Path) -> Iterator[None]:
 
 
 def _shortened(words: str) -> str:
-    words = " ".join(words.split())
+    words = visible(" ".join(words.split()))
     return words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}..."
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from . import frames
 from .sums import sum_of_squares
+from .visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +45,7 @@ def text(name: str, value: object) -> str:
 
 def one_line(error: BaseException) -> str:
     """An exception in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return visible(" ".join(f"{type(error).__name__}: {error}".split()))
 
 
 def plain(name: str, values: object, expected: str = "an array of real numbers") -> Numbers:

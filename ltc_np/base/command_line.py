@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from .visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +54,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong with the arguments, and exit."""
-        self.exit(MISTAKE, f"{self.prog}: {_line(message)} (--help shows how)\n")
+        self.exit(MISTAKE, f"{self.prog}: {line(message)} (--help shows how)\n")
 
 
 def run(parser: Parser, action: Callable[[argparse.Namespace], int], argv: Sequence[str] | None) -> int:
@@ -74,15 +77,13 @@ def run(parser: Parser, action: Callable[[argparse.Namespace], int], argv: Seque
             return _say(parser, error, NO)
         except KeyboardInterrupt as stop:  # an action that leaves something says what it leaves
             return _say(parser, f"stopped; {stop}" if stop.args else "stopped; nothing was written", STOPPED)
-    for line in dict.fromkeys(
-        _line(w.message) for w in caught if issubclass(w.category, (UserWarning, RuntimeWarning))
-    ):
-        print(f"{parser.prog}: {line}", file=sys.stderr)
+    for told in dict.fromkeys(line(w.message) for w in caught if issubclass(w.category, (UserWarning, RuntimeWarning))):
+        print(f"{parser.prog}: {told}", file=sys.stderr)
     return status
 
 
 def _say(parser: Parser, what: object, status: int) -> int:
-    print(f"{parser.prog}: {_line(what)}", file=sys.stderr)
+    print(f"{parser.prog}: {line(what)}", file=sys.stderr)
     return status
 
 
@@ -93,7 +94,16 @@ def _meant(given: str, options: list[str]) -> list[str]:
     return list(initials)[:1] or difflib.get_close_matches(given, options, 1)
 
 
-def _line(what: object) -> str:
+def report(said: Any, lines: Sequence[str], as_json: bool) -> None:
+    """Print what a command has found: as JSON, which writes control characters as text, or as lines.
+
+    A line stays one, whatever names of files and tables are in it.
+    """
+    print(json.dumps(said, indent=1) if as_json else "\n".join(map(visible, lines)))
+
+
+def line(what: object) -> str:
+    """What went wrong in one line, with nothing that moves a terminal's cursor."""
     if isinstance(what, OSError) and what.filename is not None and what.strerror:
         what = f"{what.filename}: {what.strerror}"
-    return " ".join(str(what).split()) or type(what).__name__
+    return visible(" ".join(str(what).split())) or type(what).__name__

@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..base.command_line import Parser
+from ..base.command_line import Parser, line
 from ..model import load
 from . import c, fixed, onnx, web
 from .fixed.calibration import read
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         said = kind.write(load(args.model, backend="numpy"), args)
         print(json.dumps({"model": args.model, "target": args.target, "report": said}) if as_json else said)
     except (OSError, ImportError, TypeError, ValueError) as error:
-        parser.exit(2, f"{parser.prog}: {' '.join(str(error).split())}\n")
+        parser.exit(2, f"{parser.prog}: {line(error)}\n")
 
 
 def _kind(args: argparse.Namespace) -> _Kind:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.optional import need
+from ..base.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,9 @@ def chain_of(graph: Any) -> Iterator[tuple[str, Affine | None]]:
         chain.append(name)
     if len(edges) != len(chain) + 1 or name not in outputs or len(chain) + 2 + len(aside) != len(graph.nodes):
         rule = "a chain from its Input to its Output, besides what leads from a LIF back to it"
-        raise ValueError(f"`graph` must be {rule}, got the edges {', '.join(f'{a} -> {b}' for a, b in edges)}")
+        raise ValueError(
+            f"`graph` must be {rule}, got the edges {', '.join(f'{visible(a)} -> {visible(b)}' for a, b in edges)}"
+        )
     if not chain:
         raise ValueError("`graph` must have nodes between its Input and its Output, got none")
     for name in chain:

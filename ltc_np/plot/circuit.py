@@ -8,9 +8,10 @@ import numpy as np
 
 from ..base import checks
 from ..base.optional import need
+from ..base.visible import visible
 from ..network.network import Network
 from ..wirings import Wiring
-from .look import BLUE, GREY, VERMILION, WIDTH, drawing
+from .look import BLUE, GREY, VERMILION, WIDTH, drawing, legend, plain
 from .places import Places, places
 from .strokes import INHIBITORY, crowded, draw_neurons, draw_synapses, frame, synapses_of, widths, write_titles
 
@@ -164,7 +165,7 @@ def _check_names(name: str, given: Any, spots: Array) -> float:
         raise ValueError(f"`{name}` must be {len(spots)} texts, one for each, got {checks.brief(given)}")
     if np.diff(np.sort(spots[:, 1])).min(initial=LINE) < LINE:
         raise ValueError(f"`{name}` must be left out here: {len(spots)} names beside each other have no room")
-    return LETTER * max(len(str(own)) for own in given)
+    return LETTER * max(len(visible(own)) for own in given)
 
 
 def _with_room(where: Places, left: float, right: float) -> tuple[Array, Array]:
@@ -185,9 +186,9 @@ def _write(ax: Axes, built: Wiring, where: Places, input_names: Sequence[str], o
     low, high = ax.get_xlim()
     write_titles(ax, where, WIDTH / (high - low))
     for (x, y), name in zip(where.inputs, input_names, strict=False):
-        ax.text(x - 1.5 * where.radius, y, str(name), fontsize=6.5, va="center", ha="right")
+        ax.text(x - 1.5 * where.radius, y, plain(name), fontsize=6.5, va="center", ha="right")
     for (x, y), name in zip(where.neurons[: built.output_dim], output_names, strict=False):
-        ax.text(x + 1.5 * where.radius, y, str(name), fontsize=6.5, va="center", ha="left")
+        ax.text(x + 1.5 * where.radius, y, plain(name), fontsize=6.5, va="center", ha="left")
 
 
 def _legend(ax: Axes, strengths: Numbers) -> None:
@@ -201,4 +202,4 @@ def _legend(ax: Axes, strengths: Numbers) -> None:
         handles.append(
             line([], [], color=GREY, linewidth=widths(strengths).max(), label=f"widest: {np.abs(strengths).max():.3g}")
         )
-    ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=3)
+    legend(ax, handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=3)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.optional import need
-from .look import BLACK, BLUE, DASHES, LINES, drawing, legend_above
+from .look import BLACK, BLUE, DASHES, LINES, drawing, legend_above, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def predictions(
         handles = ax.get_legend_handles_labels()[0][-len(bands) :] if bands else []
         for k in range(O):
             color, dark = LINES[k], BLACK if O == 1 else LINES[k]
-            name = names[k] if names is not None else f"output {k}" if O > 1 else "output"
+            name = plain(names[k]) if names is not None else f"output {k}" if O > 1 else "output"
             ax.plot(t, y[:, k], color=dark, **TRUE, label=f"true {name}")
             ax.plot(t, predicted[:, k], color=color, linestyle=DASHES[k % 5], zorder=3, label=f"predicted {name}")
             if O > 1:
@@ -101,7 +101,7 @@ def predictions(
             handles.insert(1, line([], [], color=BLUE, label="predicted"))
         ax.set_xlabel("time")
         if O == 1 and names is not None:
-            ax.set_ylabel(names[0])
+            ax.set_ylabel(plain(names[0]))
         ax.margins(x=0.01)
         legend_above(ax, handles)
     return ax

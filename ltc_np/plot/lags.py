@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from .look import DASHES, GREY, LINES, drawing, legend_above
+from .look import DASHES, GREY, LINES, drawing, legend_above, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,11 +68,12 @@ def gradient_by_lag(norms: ArrayLike | Mapping[str, ArrayLike], *, ax: Axes | No
     every = np.concatenate(list(curves.values()))
     if not every.any():
         raise ValueError("`norms` must not be all 0: a logarithmic axis shows no zeros")
+    handles = []
     with drawing(ax) as ax:
         for k, (name, array) in enumerate(curves.items()):
             dashes = DASHES[k % len(DASHES)]
             seen = np.where(array > 0, array, np.nan)
-            ax.plot(np.arange(array.size), seen, color=LINES[k], linestyle=dashes, label=name)
+            handles += ax.plot(np.arange(array.size), seen, color=LINES[k], linestyle=dashes, label=plain(name))
         ax.set_yscale("log")
         ax.set_ylim(max(every[every > 0].min() / 2, every.max() * SPAN), every.max() * 2)
         ax.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.4)
@@ -80,5 +81,5 @@ def gradient_by_lag(norms: ArrayLike | Mapping[str, ArrayLike], *, ax: Axes | No
         ax.set(xlabel="steps back", ylabel="size of the gradient")
         ax.margins(x=0.01)
         if isinstance(norms, Mapping):
-            legend_above(ax)
+            legend_above(ax, handles)
     return ax

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..base import checks
-from .look import BLUE, GREY, VERMILION, drawing, legend_above
+from .look import BLUE, GREY, VERMILION, drawing, legend_above, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def learning_curves(history: Measured, name: str = "loss", *, ax: Axes | None = 
             ax.set_yscale("log")
         ax.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.4)
         ax.locator_params(axis="x", integer=True)
-        ax.set(xlabel="epoch", ylabel=name)
+        ax.set(xlabel="epoch", ylabel=plain(name))
         legend_above(ax)
     return ax
 

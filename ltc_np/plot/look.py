@@ -15,6 +15,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.optional import need
+from ..base.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,8 @@ STYLE = MappingProxyType(
         "lines.linewidth": 1.0,
         "lines.scale_dashes": False,
         "savefig.dpi": "figure",
+        "text.parse_math": True,  # of the numbers of logarithmic axes; `plain` says what is no mathematics
+        "text.usetex": False,
         "xtick.labelsize": 6.5,
         "xtick.major.size": 2.5,
         "xtick.major.width": 0.6,
@@ -108,13 +111,28 @@ def drawing(ax: Axes | None, height: float = HEIGHT, whole: bool = False) -> Ite
         yield ax
 
 
+def plain(text: object) -> str:
+    r"""A user's text, for matplotlib: shown letter by letter, and what lies between two $ is no mathematics.
+
+    All names that a picture is given (of columns, classes, outputs, metrics, networks, layers) go through here.
+    """
+    return visible(text).replace("$", r"\$")  # an escaped $ is one, and what lies between two of them is text
+
+
+def legend(ax: Axes, handles: list[Any], **place: Any) -> None:
+    """A legend of these, also of those whose names begin with "_", which matplotlib leaves out by itself."""
+    drawn = ax.legend(handles, [str(k) for k in range(len(handles))], **place)
+    for entry, handle in zip(drawn.get_texts(), handles, strict=True):
+        entry.set_text(handle.get_label())
+
+
 def legend_above(ax: Axes, handles: list[Any] | None = None) -> None:
     """A legend between the axes and the top of the figure, where it covers nothing; in as many rows as it needs."""
     if handles is None:
         handles = list(ax.get_legend_handles_labels()[0])
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = int(np.clip(ENTRIES // (0.96 + 0.125 * longest), 1, 4))
-    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=columns)
+    legend(ax, handles, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=columns)
 
 
 def diverging() -> Colormap:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
-from .look import BLACK, drawing
+from .look import BLACK, drawing, plain
 from .moments import draw_map
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def saliency(
         raise ValueError(f"`names` must be {I} texts, one for each input, got {checks.brief(names)}")
     at = None if step is None else float(edges[checks.integer("step", step, -T, T - 1) % T + 1])
     with drawing(ax) as ax:
-        draw_map(ax, edges, array, [str(i) for i in range(I)] if names is None else list(names), "dy / dx", word)
+        draw_map(
+            ax, edges, array, [str(i) for i in range(I)] if names is None else [*map(plain, names)], "dy / dx", word
+        )
         if at is not None:
             ax.axvline(at, color=BLACK, linewidth=0.8, linestyle=(0, (2, 1.5)))
         ax.set_ylabel("input" if names is None else "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base.optional import need
-from .look import BLUE, VERMILION
+from .look import BLUE, VERMILION, plain
 from .places import Places, curves
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def write_titles(ax: Axes, where: Places, scale: float) -> None:
     """The titles of the groups; every second one a line higher if they would touch each other."""
     higher = 0.24 / scale if crowded(where, scale) else 0.0
     for k, (x, y, words) in enumerate(where.titles):
-        ax.text(x, y + k % 2 * higher, words, ha="center", va="bottom")
+        ax.text(x, y + k % 2 * higher, plain(words), ha="center", va="bottom")
 
 
 def frame(ax: Axes, low: Array, high: Array) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
+from ..base.visible import visible
 
 if TYPE_CHECKING:
     from ..base.types import Logs
@@ -86,7 +87,7 @@ class Bar(Silent):
 
 def describe(logs: Logs) -> str:
     """``loss 0.0123  val_loss 0.0234``."""
-    return "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
+    return "  ".join(f"{visible(name)} {value:.4g}" for name, value in logs.items())
 
 
 def check_verbose(verbose: object) -> int:

@@ -1,6 +1,8 @@
 """How all pictures look: legible at 8 cm, nothing over anything else, and nothing of a user's settings changed."""
 
 import functools
+import inspect
+import re
 import subprocess
 import sys
 
@@ -13,8 +15,9 @@ from support import ROOT
 from support.picture_cases import CASES
 from support.pictures import cut_off, overlaps, under_legend, written
 
-from ltc_np import AutoNCP, plot
-from ltc_np.plot.look import BLUE, LINES, VERMILION
+from ltc_np import AutoNCP, Wiring, plot
+from ltc_np.plot.look import BLUE, LINES, VERMILION, plain
+from ltc_np.train.history import History
 
 
 def settings():
@@ -114,3 +117,66 @@ def test_importing_loads_no_matplotlib():
     code = "import sys, ltc_np.plot; print('matplotlib' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert out.stdout.strip() == "False"
+
+
+ODD = "_$_2023_$\x1b[31m\n"  # mathematics that is none, a name that matplotlib hides, an escape sequence, a line's end
+
+
+def with_odd_names(ax):
+    """Of each function that is given texts, a picture; None where they are not drawn."""
+    measured = History()
+    measured.epoch, measured.val_epoch, measured.best_epoch = [0, 1], [], None
+    measured[ODD] = [1.0, 2.0]
+    ncp = AutoNCP(5, 1).build(2)
+    t = np.arange(3.0)
+    return {
+        "gradient_by_lag": lambda: plot.gradient_by_lag({ODD: t + 1, f"a{ODD}": t + 2}, ax=ax),
+        "learning_curves": lambda: plot.learning_curves(measured, ODD, ax=ax),
+        "predictions": lambda: plot.predictions(t, *np.ones((2, 3, 2)), names=[ODD, f"a{ODD}"], ax=ax),
+        "saliency": lambda: plot.saliency(np.ones((3, 2)), names=[ODD, f"a{ODD}"], ax=ax),
+        "wiring": lambda: plot.wiring(ncp, input_names=["a", "$_$"], output_names=[ODD], ax=ax),
+        "time_constants": None,  # which of a layer's arrays
+    }
+
+
+@pytest.mark.parametrize("name", with_odd_names(None))
+def test_no_text_of_a_user_s_is_mathematics(name):
+    """It would be an error when the picture is drawn.  What is shown are the letters, on axes of a user too."""
+    if with_odd_names(None)[name] is None:
+        return
+    for given in (None, plt.subplots()[1]):
+        ax = with_odd_names(given)[name]()
+        ax.figure.canvas.draw()
+        legend = [] if ax.get_legend() is None else ax.get_legend().get_texts()
+        texts = [*legend, *ax.texts, ax.xaxis.label, ax.yaxis.label, *ax.get_yticklabels()]
+        odd = [text.get_text() for text in texts if "2023" in text.get_text()]
+        assert odd and all(r"_\$_2023_\$\x1b[31m\n" in text for text in odd)
+
+
+def test_texts_of_all_functions_are_tried():
+    """Whatever takes texts of a user is among the cases above."""
+    takes = {name for name in plot.__all__ if re.search(r"\bstr\b", str(inspect.signature(getattr(plot, name))))}
+    assert takes == set(with_odd_names(None))
+
+
+def test_layers_of_a_wiring_may_have_any_names():
+    layers = [(f"inter{ODD}", [1, 2]), (f"motor{ODD}", [0])]
+    wiring = Wiring.from_matrix(np.ones((3, 3)), np.ones((2, 3)), output_dim=1, layers=layers)
+    ax = plot.wiring(wiring)
+    ax.figure.canvas.draw()
+    assert r"2 inter_\$_2023_\$\x1b[31m\n" in [text.get_text() for text in ax.texts]
+
+
+def test_plain_text_is_shown_letter_by_letter():
+    """As matplotlib itself takes it: a text without mathematics has one reading."""
+    for text in ("a", "$", "$$", "a_$x$_b", "\\$x$", "\\", "\\alpha $\\alpha$", "100 % & #"):
+        shown, mathematics = plt.figure().text(0, 0, plain(text))._preprocess_math(plain(text))
+        assert (shown, mathematics) == (text, False)
+
+
+def test_a_user_s_tex_is_not_asked(monkeypatch):
+    """`text.usetex` would read every name as LaTeX."""
+    monkeypatch.setitem(matplotlib.rcParams, "text.usetex", True)
+    monkeypatch.setitem(matplotlib.rcParams, "text.parse_math", False)
+    ax = plot.predictions([0.0, 1], [1.0, 2], [1.0, 2], names=["a_b"])
+    assert not ax.yaxis.label.get_usetex() and ax.yaxis.label.get_parse_math()

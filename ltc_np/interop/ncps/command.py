@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
 from ...base import files, tensor_file
-from ...base.command_line import DONE, Parser, run
+from ...base.command_line import DONE, Parser, report, run
 from ...base.optional import need
 from ...cells.cfc import BACKBONE_ACTIVATIONS, MODES
 from ...model import load
@@ -54,7 +53,7 @@ def _main(args: argparse.Namespace) -> int:
     options = vars(args)
     source, target, as_json = (options.pop(name) for name in ("source", "target", "json"))
     said = _convert(source, target, options)
-    print(json.dumps({"file": str(target), "holds": said}) if as_json else f"{target}: {said}")
+    report({"file": str(target), "holds": said}, [f"{target}: {said}"], as_json)
     return DONE
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...base import checks
+from ...base.visible import visible
 from ...layers import MixedMemory
 from ...model import LTCRNN, CfCRNN
 from . import keys, wiring
@@ -90,7 +91,7 @@ def _check(form: Form, parts: Mapping[str, Part], sizes: Mapping[str, int], foun
         elif not np.isfinite(arrays[key]).all():
             infinite.append(names[key])
     kinds = {"lacks": missing, "has too much": unknown, "has misshapen": misshapen, "has NaN or infinity in": infinite}
-    faults = [f"{words} {', '.join(sorted(some))}" for words, some in kinds.items() if some]
+    faults = [f"{words} {', '.join(sorted(map(visible, some)))}" for words, some in kinds.items() if some]
     if not faults:
         return
     hint = ""

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...base import checks, files, tensor_file
 from ...base.optional import need
+from ...base.visible import visible
 from .keys import roots
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _root(names: list[str], prefix: str | None) -> str:
     found = roots(names)
     there = ", ".join(map(repr, found))
     if not found:
-        some = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+        some = ", ".join(map(visible, names[:6])) + (", ..." if len(names) > 6 else "")
         raise ValueError(
             "`source` must be the state dict of an LTC or a CfC of ncps.torch, of one of their cells, or of the "
             f"tutorial's LTC, got the keys {some or 'none at all'}"
