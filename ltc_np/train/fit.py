@@ -26,7 +26,7 @@ from .position import Position, beginning
 from .progress import check_verbose
 from .ranks import across_ranks
 from .run import Run, Settings
-from .saved import Resumed, settings_of
+from .saved import Resumed, data_to_compare, settings_of
 from .scales import loss_unit, take_scales
 from .sources import Shuffled
 from .stream import NO_DATA, is_stream
@@ -309,7 +309,7 @@ def fit(
     measures = read_metrics(metrics, model, loss)
     check_ranks(ranks, model, measures, group_by_length)
     given, held = Arguments(x, y, dt, lengths, sample_weight), read_validation(validation_data)
-    compared = None if is_stream(x) or ranks.shares else given
+    compared = {} if ranks.shares else data_to_compare(None if is_stream(x) else given, held)
     reader = Reader(model, loss, missing, measures, ranks)
     source: Shuffled | Stream
     sizes: dict[str, Any]
@@ -329,8 +329,11 @@ def fit(
         }  # fmt: skip
     same = sizes | {"loss": losses.identity(loss), "metrics": tuple(measures)}
     if folder is not None:
-        penalties = {"l1": l1, "l2": l2, "clip_norm": clip_norm, "clip_array_norm": clip_array_norm}
-        same["settings"] = settings_of(optimizer, penalties, class_weight, compared)
+        numbers = {
+            "l1": l1, "l2": l2, "clip_norm": clip_norm, "clip_array_norm": clip_array_norm, "missing": missing,
+            "validation_split": validation_split, "validation_every": validation_every, "keep_best": keep_best,
+        }  # fmt: skip
+        same["settings"] = settings_of(optimizer, numbers, class_weight, compared)
     if resumed is not None:
         drawn = seed is None or isinstance(seed, np.random.Generator)
         resumed.check(model, optimizer, None if drawn else checks.seed("seed", seed), same)

@@ -56,9 +56,9 @@ class Rates(NamedTuple):
 
 
 def settings_of(
-    optimizer: Optimizer, numbers: dict[str, Any], class_weight: ClassWeight, data: Arguments | None
+    optimizer: Optimizer, numbers: dict[str, Any], class_weight: ClassWeight, data: dict[str, Any]
 ) -> dict[str, Any]:
-    """Arguments that change what a step does, in a form that a file can hold.
+    """Arguments that change what a step does or which weights are the best, in a form that a file can hold.
 
     Parameters
     ----------
@@ -66,21 +66,28 @@ def settings_of(
         As it was given.  A learning rate that is a number is left out: it may be set to another one when training is
         resumed, see `Rates`.
     numbers : dict
-        Arguments that are numbers, dicts of numbers, or None.
+        Arguments that are numbers, text, dicts of numbers, or None.
     class_weight
         As of `fit`.
-    data : Arguments or None
-        None where they cannot be compared.
+    data : dict
+        Those that can be compared, by name: of `data_to_compare`.
     """
     own = dict(known(optimizer) or {})
     for name in {"lr", "learning_rate"} & own.keys():
         own[name] = optimizer.lr if callable(optimizer.lr) else "a number"
     found = {f"optimizer.{name}": _setting(value) for name, value in own.items()}
     found |= {name: _setting(value) for name, value in numbers.items()}
-    given = {"class_weight": class_weight} | ({} if data is None else data._asdict())
-    for name, value in given.items():
+    for name, value in ({"class_weight": class_weight} | data).items():
         found[name] = _setting(value) if isinstance(value, (dict, str, type(None))) else fingerprint(value)
     return found
+
+
+def data_to_compare(training: Arguments | None, validation: Arguments | None) -> dict[str, Any]:
+    """The data of a training and of its validation, by name; ``training`` is None where they come as batches."""
+    found = {} if training is None else training._asdict()
+    if validation is None:
+        return found | {"validation_data": None}
+    return found | {"validation_data": "some"} | {f"validation_data.{k}": v for k, v in validation._asdict().items()}
 
 
 def _setting(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """`fit(..., checkpoint=)`: a training that was cut off anywhere goes on with the same bits and the same history."""
 
+import inspect
 import json
 import re
 
@@ -137,6 +138,14 @@ DATA = {"x": X, "y": Y, "dt": np.full((20, 6), 0.5), "lengths": np.full(20, 6), 
         ({"dt": DATA["dt"]}, {"dt": DATA["dt"] * 2}, "dt 'float64 of shape (20, 6) with checksum"),
         ({"lengths": DATA["lengths"]}, {"lengths": DATA["lengths"] - 1}, "lengths 'int64 of shape (20,) with"),
         ({}, {"sample_weight": DATA["sample_weight"]}, "sample_weight None (now 'float64 of shape (20,) with"),
+        ({}, {"missing": "ignore"}, "missing 'error' (now 'ignore')"),
+        ({}, {"validation_every": 2}, "validation_every 1.0 (now 2.0)"),
+        ({}, {"keep_best": False}, "keep_best True (now False)"),
+        ({}, {"validation_data": HELD}, "validation_data None (now 'some')"),
+        ({"validation_data": HELD}, {"validation_data": None}, "validation_data 'some' (now None)"),
+        ({"validation_data": HELD}, {"validation_data": HELD | {"y": HELD["y"] * 2}}, "validation_data.y 'float64"),
+        ({"validation_data": HELD}, {"validation_data": HELD | {"dt": 0.5}}, "validation_data.dt None (now '0.5')"),
+        ({"validation_split": 0.2}, {"validation_split": 0.21}, "validation_split 0.2 (now 0.21)"),
     ],
 )  # fmt: skip
 def test_other_settings_and_data_are_refused(before, now, words, tmp_path):
@@ -155,6 +164,33 @@ def test_other_settings_and_data_are_refused(before, now, words, tmp_path):
         part(**before | now)
     assert names(tmp_path) == files
     part(**before)
+
+
+# Arguments of `fit` with which a training may be resumed that are not those with which it began.
+MAY_DIFFER = {
+    "epochs",  # more of them go on; fewer than have begun are refused
+    "seed",  # None is that of the checkpoint; another number is refused
+    "steps_per_epoch",  # compared where `x` gives batches
+    "memory", "parallel_time",  # how a step is computed, not which
+    "monitor", "monitor_mode",  # another one is warned of: the best weights so far are forgotten
+    "callbacks",  # which take their states by their classes
+    "standardize", "initial_epoch",  # of the beginning; the checkpoint has the scales and the place
+    "checkpoint", "every", "keep_last", "resume",  # where the files lie, and how many
+    "comm", "shares",  # more ranks or fewer may go on, see tests/train/ranks
+    "verbose",
+}  # fmt: skip
+
+
+def test_every_argument_is_compared_or_may_differ(tmp_path):
+    """So that a new argument of `fit` is not forgotten here."""
+    path = tmp_path / "step-00000004.npz"
+    network().fit(X, Y, **OPTIONS | {"epochs": 1}, checkpoint=tmp_path)
+    same = json.loads(str(archive.read(path)["meta"]))["training"]["dict"]["same"]["dict"]
+    compared = {name.partition(".")[0] for name in (*same, *same["settings"]["dict"])}
+    arguments = set(inspect.signature(Model.fit).parameters) - {"self"}
+    arguments.remove("model")  # is compared layer by layer, see above
+    assert compared - {"settings", "sequences", "time steps"} == arguments - MAY_DIFFER
+    assert arguments >= MAY_DIFFER
 
 
 def changed(path, *place, value):
