@@ -27,8 +27,10 @@ class Asked(NamedTuple):
         What the network reads.
     y : list
         What it shall answer; see `records.answers`.
+    of_rows : list of (T_i,) int arrays
+        The part of each row; see `split.of_rows`.
     where : list
-        The part of each answer; see `split.parts`.
+        The part of each answer; see `split.of_answers`.
     now : (n, O) or (n,) array
         The targets of the table's rows.
     """
@@ -38,6 +40,7 @@ class Asked(NamedTuple):
     x: list[Array]
     dt: list[Array] | None
     y: list[Any]
+    of_rows: list[Ints]
     where: list[Ints]
     now: Any
 
@@ -56,11 +59,13 @@ def read(task: Task, table: Table, parts: bool) -> Asked:
     y = records.answers(task, rows, now)
     if parts:
         words = table.column(task.target[0], "--target").words() if task.labels is not None else []
-        where = split.parts(task, rows, words)
+        of_rows = split.of_rows(task, rows, words)
+        where = split.of_answers(task, of_rows)
     else:
-        where = [np.full(len(own) if task.every_step else (), split.TEST) for own in rows.rows]
+        of_rows = [np.full(len(own), split.TEST) for own in rows.rows]
+        where = [own if task.every_step else own[0] for own in of_rows]
     x, dt = records.inputs(task, table, rows)
-    return Asked(task, rows, x, dt, y, where, now)
+    return Asked(task, rows, x, dt, y, of_rows, where, now)
 
 
 def outputs(model: Model, x: list[Array], dt: list[Array] | None) -> list[Array]:

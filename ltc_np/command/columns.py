@@ -22,6 +22,7 @@ LARGEST = 2**62  # of times as whole numbers
 # Cells that hold no value, in lower case.
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|\+00:?00)?)?")
+ZONE = re.compile(r"(?:Z|\+00:?00)$")  # UTC; others are no dates here
 # A number as it is written where the comma is the decimal point, or stands between thousands: 3,14 and 1,234.5.
 COMMA = re.compile(r"[+-]?[\d.]*\d,\d[\d.,]*(?:[eE][+-]?\d+)?")
 
@@ -137,11 +138,17 @@ class Column:
 
     def _dates(self) -> Ints:
         texts = [str(cell).strip() for cell in self.cells]
-        for row, text in enumerate(texts):
+        local = [ZONE.sub("", text) for text in texts]
+        zoned = len(local[0]) < len(texts[0])
+        for row, (text, own) in enumerate(zip(texts, local, strict=True)):
             if not DATE.fullmatch(text):
                 raise ValueError(f"column `{self.name}` must hold dates as in its first row, got {self.show(row)}")
+            if (len(own) < len(text)) != zoned:
+                first = f"{self.show(0)} {'with' if zoned else 'without'} one"
+                rule = f"column `{self.name}` must name the time zone of every date or of none, got {first} and"
+                raise ValueError(f"{rule} {self.show(row)}: write Z behind all of them if all are UTC")
         try:
-            return np.array([re.sub(r"Z|\+00:?00", "", text) for text in texts], "datetime64[us]").astype(np.int64)
+            return np.array(local, "datetime64[us]").astype(np.int64)
         except ValueError as error:  # the 31st of February
             raise ValueError(f"column `{self.name}` must hold dates: {error}") from None
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from ..base.command_line import DONE, Parser, run
+import numpy as np
+
+from ..base.checks import counted, warn
+from ..base.command_line import DONE, Parser, report, run
 from ..model import load
-from . import asked, options, scores, tables
+from . import asked, kept, options, scores, split, tables
 from .split import PARTS, TEST
 from .task import of_model
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    from .asked import Asked
 
 ABOUT = """\
 Measure how good a trained network is on a table, which has the columns of training and the target.
@@ -42,14 +46,52 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(args: argparse.Namespace) -> int:
     model = load(args.model, backend=args.backend)
     task = of_model(model, args.model)
-    read = asked.read(task, tables.read(args.table), parts=args.part != "all")
+    blocks = kept.of_model(model, args.model)
+    table, rows = tables.read(args.table), None
+    told: list[str] = []
+    if args.part == "all":
+        read = asked.read(task, table, parts=False)
+    elif blocks is not None:
+        read, rows, told = _as_in_training(args, asked.read(task, table, parts=False), blocks)
+    else:
+        read = asked.read(task, table, parts=True)
+        warn(
+            f"{args.model} does not say which rows of its table were for which part (a former version wrote it, or it "
+            f"was too large a table): {args.table} was split anew, which is right only if it is that table, in the "
+            "same order and without new rows"
+        )
     y, where = read.flat(read.y), read.flat(read.where)
     chosen = where == (TEST if args.part == "all" else PARTS.index(args.part))
     found = scores.score(task, read.flat(asked.outputs(model, read.x, read.dt)), y, chosen)
     if found is None:
         raise ValueError(f"{args.table}: no row of it has an answer to compare with")
-    if args.json:
-        print(json.dumps({"model": args.model, "table": args.table, "part": args.part, "scores": found}, indent=1))
-    else:
-        print(scores.table([args.part, ""], {name: [value] for name, value in found.items()}))
+    said = {"model": args.model, "table": args.table, "part": args.part, "scores": found, "rows": rows}
+    lines = scores.table([args.part, ""], {name: [value] for name, value in found.items()})
+    report(said, [*lines, *told], args.json)
     return DONE
+
+
+def _as_in_training(
+    args: argparse.Namespace, read: Asked, blocks: dict[str, list[kept.Block]]
+) -> tuple[Asked, dict[str, int], list[str]]:
+    """A table with the parts that its rows had in training, how many there are of each, and what is to be told."""
+    parts = kept.find(blocks, read)
+    flat = np.concatenate(parts)
+    counts = np.bincount(np.where(flat < 0, len(PARTS), flat), minlength=len(PARTS) + 1)
+    rows = dict(zip((*PARTS, "new"), counts.tolist(), strict=True))
+    wanted = sum(count for _, count, _ in blocks[args.part])
+    rows["missing"] = wanted - rows[args.part]
+    if not rows[args.part]:
+        of = f"the {counted(wanted, 'row')} that were the {args.part} part when {args.model}"
+        raise ValueError(
+            f"{args.table}: holds none of {of} was trained: give the table of the training, which may have grown or be "
+            "sorted otherwise, or measure all rows with --part all"
+        )
+    told = []
+    if rows["new"]:
+        told.append(f"{counted(rows['new'], 'row')} of {args.table} are in no part: new since the training, or changed")
+    if rows["missing"]:
+        told.append(
+            f"{rows['missing']} of the {counted(wanted, 'row')} of the {args.part} part are missing, or changed"
+        )
+    return read._replace(of_rows=parts, where=split.of_answers(read.task, parts)), rows, told

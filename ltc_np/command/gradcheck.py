@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.command_line import DONE, NO, Parser, run
+from ..base.command_line import DONE, NO, Parser, report, run
 from ..gradcheck import check
 from ..model import Model, load
 from . import options, scores
@@ -61,9 +60,8 @@ def _check(args: argparse.Namespace) -> int:
     found = {name: float(error) for name, error in check(model, x, dt=dt, seed=args.seed).items()}
     worst = max(found.values())
     right = worst <= args.tolerance
-    if args.json:
-        print(json.dumps({"model": args.model, "tolerance": args.tolerance, "right": right, "errors": found}, indent=1))
-    else:
-        print(scores.table(["gradient", "relative error"], {name: [error] for name, error in found.items()}))
-        print(f"largest {worst:.1e}, {'within' if right else 'LARGER THAN'} the tolerance {args.tolerance:g}")
+    said = {"model": args.model, "tolerance": args.tolerance, "right": right, "errors": found}
+    told = f"largest {worst:.1e}, {'within' if right else 'LARGER THAN'} the tolerance {args.tolerance:g}"
+    rows = scores.table(["gradient", "relative error"], {name: [error] for name, error in found.items()})
+    report(said, [*rows, told], args.json)
     return DONE if right else NO

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
 from ..base.checks import counted
-from ..base.command_line import DONE, Parser, run
+from ..base.command_line import DONE, Parser, report, run
 from ..model import load
-from . import options
+from . import kept, options
 from .task import KEY, Task, of_model
 
 if TYPE_CHECKING:
@@ -36,11 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _info(args: argparse.Namespace) -> int:
     model = load(args.model, backend="numpy")
     task = of_model(model, args.model) if KEY in (model.notes or {}) else None
-    print(json.dumps(_report(model, task, args.model), indent=1) if args.json else _text(model, task, args.model))
+    report(_report(model, task, args.model), _text(model, task, args.model), args.json)
     return DONE
 
 
 def _report(model: Model, task: Task | None, path: str) -> dict[str, Any]:
+    notes, rows = model.notes, None
+    parts = kept.of_model(model, path)
+    if notes is not None and parts is not None:  # digests say nothing to a reader
+        notes = {name: value for name, value in notes.items() if name != kept.KEY}
+        rows = {part: sum(count for _, count, _ in blocks) for part, blocks in parts.items()}
     return {
         "file": path,
         "bytes": os.path.getsize(path),
@@ -61,13 +65,14 @@ def _report(model: Model, task: Task | None, path: str) -> dict[str, Any]:
         "buffers": {name: values.tolist() for name, values in model.buffers.items()},
         "epochs": None if model.trained is None else model.trained.epochs,
         "loss": None if model.trained is None else model.trained.loss,
-        "notes": model.notes,
+        "notes": notes,
+        "rows": rows,
     }  # fmt: skip
 
 
-def _text(model: Model, task: Task | None, path: str) -> str:
+def _text(model: Model, task: Task | None, path: str) -> list[str]:
     summary = model.summary().removesuffix(f", backend {model.backend}")  # a file has none; the one of this command
-    lines = [f"{path}: {os.path.getsize(path)} bytes, {type(model).__name__}", summary]
+    lines = [f"{path}: {os.path.getsize(path)} bytes, {type(model).__name__}", *summary.split("\n")]
     answer = "at every step" if model.return_sequences else "for a whole sequence"
     times = "elapsed times" if model.takes_dt else "no elapsed times"
     sizes = f"{counted(model.input_size, 'input')}, {counted(model.output_size, 'output')}"
@@ -78,7 +83,7 @@ def _text(model: Model, task: Task | None, path: str) -> str:
         lines.append(f"trained for {epochs} with {model.trained.loss}{best}")
     if task is not None:
         lines += ["", *_of_task(model, task)]
-    return "\n".join(lines)
+    return lines
 
 
 def _of_task(model: Model, task: Task) -> list[str]:

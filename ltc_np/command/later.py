@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .columns import ZONE
 
 if TYPE_CHECKING:
     from ..base.types import Numbers
@@ -58,7 +59,7 @@ def _shown(after: Numbers, like: str, dates: bool) -> list[str]:
     """Times as text, dates in the form of another one."""
     if not dates:
         return [str(t) if after.dtype.kind in "iu" else f"{t:.12g}" for t in after]
-    found, zone = [], "".join(re.findall(r"(?:Z|\+00:?00)$", like))
+    found, zone = [], "".join(ZONE.findall(like))
     for t in np.array(after, "datetime64[us]"):
         text = str(t).removesuffix(".000000")
         if len(like) == 10 and text.endswith("T00:00:00"):

@@ -1,4 +1,4 @@
-"""What commands write: checked before the work, and either all of it is there in the end or nothing."""
+"""What commands write: checked before the work, and each file whole or not at all."""
 
 from __future__ import annotations
 

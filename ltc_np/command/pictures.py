@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import plot
 from ..base.optional import need
+from ..plot.look import legend, plain
 from ..train.history import History
 from .split import PARTS, TEST, TRAIN, VALIDATION
 
@@ -89,7 +90,7 @@ def answers(asked: Asked, outputs: list[Array], group: str | None = None, last: 
         if asked.records.dates:
             ax.xaxis_date()
         name = f", {task.group} {asked.records.names[k]}" if task.group else ""
-        ax.set_xlabel((task.time or (f"sum of {task.dt}" if task.dt else "row")) + name)
+        ax.set_xlabel(plain((task.time or (f"sum of {task.dt}" if task.dt else "row")) + name))
         for part, when in begins.items():
             ax.axvline(when, color="gray", linestyle=":", linewidth=0.8)
             ax.text(when, 1, f" {part}", transform=ax.get_xaxis_transform(), va="top", color="gray", fontsize="small")
@@ -134,10 +135,10 @@ def _confusion(asked: Asked, outputs: list[Array], ax: Axes) -> None:
     np.add.at(counts, (y[known].astype(int), guess), 1)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    ticks = np.arange(len(labels))
-    ax.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > 3 else 0)
-    ax.set_yticks(ticks, labels)
-    ax.set(xlabel=f"predicted {asked.task.target[0]}", ylabel=f"true {asked.task.target[0]}")
+    ticks, words, name = np.arange(len(labels)), [plain(label) for label in labels], plain(asked.task.target[0])
+    ax.set_xticks(ticks, words, rotation=90 if max(map(len, labels)) > 3 else 0)
+    ax.set_yticks(ticks, words)
+    ax.set(xlabel=f"predicted {name}", ylabel=f"true {name}")
     if len(labels) <= 12:
         for at in np.ndindex(counts.shape):
             dark = share[at] > 0.5
@@ -147,9 +148,10 @@ def _confusion(asked: Asked, outputs: list[Array], ax: Axes) -> None:
 def _scatter(asked: Asked, outputs: list[Array], ax: Axes) -> None:
     """Each answer over the truth."""
     y, guess = asked.flat(asked.y), asked.flat(outputs)
+    handles = []
     for k, name in enumerate(asked.task.target):
-        ax.plot(y[:, k], guess[:, k], ".", label=name)
+        handles += ax.plot(y[:, k], guess[:, k], ".", label=plain(name))
     ends = [np.nanmin(y), np.nanmax(y)]
-    ax.plot(ends, ends, color="black", linewidth=0.6, label="as it is")
+    handles += ax.plot(ends, ends, color="black", linewidth=0.6, label="as it is")
     ax.set(xlabel="true", ylabel="predicted")
-    ax.legend()
+    legend(ax, handles)

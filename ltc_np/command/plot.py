@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from .. import plot
-from ..base.command_line import DONE, Parser, run
+from ..base.command_line import DONE, Parser, report, run
 from ..model import load
+from ..plot.look import plain
 from . import asked, options, outputs, pictures, tables
 from .task import KEY, history_of, of_model
 
@@ -67,7 +67,7 @@ def _plot(args: argparse.Namespace) -> int:
     model = load(args.model, backend="auto" if what == "predictions" else "numpy")
     draw = _of_itself(what, model, args.model) if what in OF_ITSELF else _of_a_table(what, model, args)
     outputs.write({args.out: pictures.drawn(args.out, [draw])})
-    print(json.dumps({"file": args.out, "what": what}) if args.json else f"{args.out}: {what} of {args.model}")
+    report({"file": args.out, "what": what}, [f"{args.out}: {what} of {args.model}"], args.json)
     return DONE
 
 
@@ -94,9 +94,8 @@ def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[.
         draw(traced, layer=layer, ax=ax)
         if (task.time or task.dt) and traced.dt is not None:
             unit = f"{task.unit:.4g} s" if task.dates else f"{task.unit:.4g}"
-            ax.set_xlabel(
-                f"{task.time or f'sum of {task.dt}'} since the row before the first one drawn, in units of {unit}"
-            )
+            clock = plain(task.time or f"sum of {task.dt}")
+            ax.set_xlabel(f"{clock} since the row before the first one drawn, in units of {unit}")
 
     return drawn
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.checks import counted
-from ..base.command_line import DONE, Parser, run
+from ..base.command_line import DONE, Parser, report, run
 from ..losses.probabilities import probabilities
 from ..model import load
 from . import asked, later, options, outputs, records, tables
@@ -58,8 +57,8 @@ def _predict(args: argparse.Namespace) -> int:
     columns = answers(task, table, rows, found)
     outputs.write({args.out: tables.written(args.out, columns)})
     count = len(next(iter(columns.values())))
-    report = {"file": args.out, "rows": count, "columns": list(columns)}
-    print(json.dumps(report, indent=1) if args.json else f"{args.out}: {counted(count, 'row')} of {', '.join(columns)}")
+    said = {"file": args.out, "rows": count, "columns": list(columns)}
+    report(said, [f"{args.out}: {counted(count, 'row')} of {', '.join(columns)}"], args.json)
     return DONE
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import losses, metrics
+from ..base.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,17 +59,17 @@ def _metric(name: str, outputs: Array, y: Array) -> float:
     return float(metric.result())
 
 
-def table(head: Sequence[str], rows: Mapping[str, Sequence[float | str | None]]) -> str:
-    """Rows with names, numbers to the right."""
-    cells = [list(head)] + [[name, *map(shown, values)] for name, values in rows.items()]
+def table(head: Sequence[str], rows: Mapping[str, Sequence[float | str | None]]) -> list[str]:
+    """Lines of rows with names, numbers to the right."""
+    cells = [list(map(visible, head))] + [[visible(name), *map(shown, values)] for name, values in rows.items()]
     widths = [max(len(row[k]) for row in cells) for k in range(len(head))]
-    return "\n".join(
+    return [
         "  ".join(
             cell.rjust(width) if k else cell.ljust(width)
             for k, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in cells
-    )
+    ]
 
 
 def shown(value: float | str | None) -> str:

@@ -19,12 +19,12 @@ WINDOW, FEW, SHORT = 64, 8, 512  # of windows that nobody asked for
 MANY = 256  # windows are rather as many as this than apart
 
 
-def parts(task: Task, records: Records, words: list[str | None]) -> list[Ints]:
-    """The part of each answer: (T_i,), -1 where there is none; or () for one answer of a sequence.
+def of_rows(task: Task, records: Records, words: list[str | None]) -> list[Ints]:
+    """The part of each row, (T_i,).
 
-    By time, every sequence has its first rows in the training, its last ones in the test: what counts is the row that
-    the target is in.  By group, whole sequences belong to a part; of classes, which ``words`` says of the table's rows,
-    each part has its share.  They are told apart by their words: which of them are known is not known before.
+    By time, every sequence has its first rows in the training, its last ones in the test.  By group, whole sequences
+    belong to a part; of classes, which ``words`` says of the table's rows, each part has its share.  They are told
+    apart by their words: which of them are known is not known before.
     """
     if task.by == "time":
         return [_by_time(task, len(own), name) for own, name in zip(records.rows, records.names, strict=True)]
@@ -32,14 +32,17 @@ def parts(task: Task, records: Records, words: list[str | None]) -> list[Ints]:
     if task.labels is not None and not task.every_step:
         codes = np.unique([words[own[-1]] or "" for own in records.rows], return_inverse=True)[1]
     of_group = _by_group(task, len(records.rows), codes)
+    return [np.full(len(own), part) for own, part in zip(records.rows, of_group, strict=True)]
+
+
+def of_answers(task: Task, parts: list[Ints]) -> list[Ints]:
+    """The part of each answer, of those of the rows: (T_i,), -1 where there is none; or () for one of a sequence.
+
+    What counts is the row that the target is in; one answer of a sequence belongs to a part if all its rows do.
+    """
     if not task.every_step:
-        return [np.array(part) for part in of_group]
-    found = []
-    for own, part in zip(records.rows, of_group, strict=True):
-        where = np.full(len(own), part)
-        where[max(0, len(own) - task.horizon) :] = -1
-        found.append(where)
-    return found
+        return [own[0] if (own == own[0]).all() else np.array(-1) for own in parts]
+    return [np.concatenate([own[task.horizon :], np.full(min(task.horizon, len(own)), -1)]) for own in parts]
 
 
 def _by_time(task: Task, n: int, name: str) -> Ints:
@@ -50,10 +53,7 @@ def _by_time(task: Task, n: int, name: str) -> Ints:
         hint = ": --split group takes whole groups" if name else ": give more rows"
         rows = counted(n, "row")
         raise ValueError(f"{of} has {rows}, too few for a training, a validation and a test part{more}{hint}")
-    where = np.full(n, -1)
-    for t in range(n - task.horizon):
-        where[t] = np.searchsorted(ends, t + task.horizon, side="right")
-    return where
+    return np.searchsorted(ends, np.arange(n), side="right")
 
 
 def _by_group(task: Task, n: int, codes: Numbers | None) -> Ints:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base import archive, files
+from ..base.checks import counted, warn
 from ..base.optional import need
+from ..base.visible import visible
 from .arrays import are_sequences, rows_of
 from .columns import Column, is_number
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ..base.types import Numbers
 
 DELIMITERS = ",;\t"
+FORMULAS = "=+-@\uff1d\uff0b\uff0d\uff20"  # what a formula begins with, the wide forms too
 MOST_WORDS = 600  # characters of an error, beside the path
 
 
@@ -76,7 +79,7 @@ def read(path: str) -> Table:
     try:
         table = READERS[kind](where)
     except ValueError as error:  # which may quote names of any length
-        words = " ".join(str(error).split())
+        words = visible(" ".join(str(error).split()))
         raise ValueError(
             words if len(words) <= len(path) + MOST_WORDS else f"{words[: len(path) + MOST_WORDS]}..."
         ) from None
@@ -218,12 +221,25 @@ def written(path: str, columns: Mapping[str, Numbers]) -> bytes:
 
 
 def _csv(columns: Mapping[str, Numbers]) -> bytes:
+    _warn_of_formulas(columns)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     # str, not repr: of float32 the shortest text that reads as the same number
     writer.writerows(zip(*(map(str, column) for column in columns.values()), strict=True))
     return text.getvalue().encode()
+
+
+def _warn_of_formulas(columns: Mapping[str, Numbers]) -> None:
+    """Tell of text that spreadsheets run.  It is written as it is, since other programs shall read the same names."""
+    texts = [*columns, *(str(cell) for column in columns.values() if column.dtype.kind in "OU" for cell in column)]
+    found = [text for text in texts if text.lstrip()[:1] in FORMULAS and text.strip() and not is_number(text)]
+    if found:
+        count = counted(len(found), "cell")
+        warn(
+            f"{count} of the table may be run as formulas by a spreadsheet, such as {found[0][:40]!r}: import it there "
+            "as text, or write .npz or .parquet"
+        )
 
 
 def _npz(columns: Mapping[str, Numbers]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import pathlib
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,15 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base.checks import counted
-from ..base.command_line import DONE, STOPPED, Parser, run
+from ..base.command_line import DONE, MISTAKES, STOPPED, Parser, line, report, run
+from ..model import load
 from ..train.callbacks import EarlyStopping
 from ..train.checkpoints import folder_of, numbered
 from ..train.interrupt import BY_SIGINT, BY_SIGTERM
-from . import baselines, options, outputs, pictures, records, roles, scores, split, tables
+from . import baselines, kept, options, outputs, pictures, records, roles, scores, split, tables
 from .asked import Asked
 from .asked import outputs as outputs_of
 from .split import PARTS, TEST
-from .task import HISTORY
+from .task import HISTORY, KEY
 
 if TYPE_CHECKING:
     import argparse
@@ -116,25 +116,51 @@ def _check_checkpoint(args: argparse.Namespace) -> None:
         raise ValueError(f"--checkpoint {args.checkpoint} holds checkpoints: give --resume, or another folder")
 
 
-class Result(NamedTuple):
-    """A trained model, and what came of it."""
+Measured = dict[str, list[scores.Scores | None]]  # of the network and of each baseline, for each part
+
+
+def _check_resumed(folder: str, notes: dict[str, Any]) -> None:
+    """Refuse to go on with another question about the table, or with other rows; `fit` compares the rest."""
+    for _, path in reversed(numbered(folder_of(folder))):
+        try:
+            saved = load(path, backend="numpy").notes or {}
+        except (OSError, ValueError):  # `fit` says what is wrong with it, and takes the one before
+            continue
+        before, now = saved.get(KEY) or {}, notes[KEY]
+        told = [f"{name} {before[name]!r} (now {now[name]!r})" for name in before if before[name] != now.get(name)]
+        if kept.KEY in saved and saved[kept.KEY] != notes.get(kept.KEY):
+            told.append("other rows, or rows in another order or part")
+        if told:
+            raise ValueError(f"--resume must go on with the same question and table, got {path} with {', '.join(told)}")
+        return
+
+
+class Trained(NamedTuple):
+    """A model whose file has been written, and what it was made of; ``picture`` is where one shall be."""
 
     model: Model
     asked: Asked
     history: History
-    found: dict[str, list[scores.Scores | None]]
-    outputs: Any
+    recipe: Recipe
+    picture: str | None
 
 
 def _train(args: argparse.Namespace) -> int:
+    """Train and write the model; then, whatever may fail, there is the model."""
     try:
-        return _done(args)
+        trained = _trained(args)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_left(args)) from None
+    if trained is None:
+        return STOPPED
+    try:
+        return _judged(trained, args)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{args.out} is written") from None
 
 
-def _done(args: argparse.Namespace) -> int:
-    """Train, judge and write; the exit status."""
+def _trained(args: argparse.Namespace) -> Trained | None:
+    """Train and write the model; None if the training was stopped and there is none."""
     recipe = options.of_recipe(args)
     if pathlib.Path(args.out).suffix.lower() != ".npz":
         raise ValueError(f"--out must be a file MODEL.npz, got {args.out}")
@@ -149,17 +175,34 @@ def _done(args: argparse.Namespace) -> int:
     model, history = _fitted(asked, recipe, args)
     if history.stopped.startswith(BY_SIGTERM):  # whoever did it waits for the end, not for scores
         print(f"{history.stopped}; {_left(args)}", file=sys.stderr)
-        return STOPPED
+        return None
     if not history.epoch:  # nothing was measured that a report could show
         print(f"{BY_SIGINT} before the first epoch was done; {_left(args)}", file=sys.stderr)
-        return STOPPED
-    result = _judged(asked, recipe, model, history)
-    contents = {args.out: outputs.saved(result.model)}
+        return None
+    model.notes = (model.notes or {}) | {HISTORY: pictures.noted(history)}
+    outputs.write({args.out: outputs.saved(model)})
+    return Trained(model, asked, history, recipe, picture)
+
+
+def _judged(trained: Trained, args: argparse.Namespace) -> int:
+    """Judge a model, draw, and report; the exit status."""
+    asked, failed = trained.asked, None
+    try:
+        found = outputs_of(trained.model, asked.x, asked.dt)
+        measured = _scores(asked, trained.recipe, found)
+    except MISTAKES as error:
+        raise ValueError(f"{args.out} is written, but was not judged: {line(error)}") from error
+    picture = trained.picture
     if picture is not None:
-        contents[picture] = _drawn(picture, result)
-    outputs.write(contents)
-    report = _report(result, args) | {"picture": picture}
-    print(json.dumps(report, indent=1) if args.json else _text(result, report, args))
+        try:
+            outputs.write({picture: _drawn(picture, trained, found)})
+        except MISTAKES as error:
+            picture, failed = None, error
+    told = _report(trained, measured, args) | {"picture": picture}
+    report(told, _text(asked.task, measured, told, args), args.json)
+    if failed is not None:
+        why = line(failed).removesuffix("; nothing was written")  # the model was
+        raise ValueError(f"{args.out} is written, but without its picture: {why}")
     return DONE
 
 
@@ -167,7 +210,8 @@ def prepare(task: Task, table: Table, time_unit: str | None) -> Asked:
     """Read the table, split it, and complete the task by what the training part says."""
     rows = records.read(table, task)
     words = table.columns[task.target[0]].words() if task.labels is not None else []
-    where = split.parts(task, rows, words)
+    of_rows = split.of_rows(task, rows, words)
+    where = split.of_answers(task, of_rows)
     if task.missing == "error":
         records.check_complete(table, task.features, rows.x)
     read = [own[: split.length(part, len(own))] for own, part in zip(rows.rows, where, strict=True)]
@@ -186,7 +230,7 @@ def prepare(task: Task, table: Table, time_unit: str | None) -> Asked:
     if task.missing == "error":
         records.check_complete(table, task.target, now if now.ndim == 2 else now[:, None])
     x, dt = records.inputs(task, table, rows)
-    return Asked(task, rows, x, dt, records.answers(task, rows, now), where, now)
+    return Asked(task, rows, x, dt, records.answers(task, rows, now), of_rows, where, now)
 
 
 def _means(task: Task, x: Any) -> tuple[float, ...]:
@@ -219,7 +263,9 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> tuple[Mod
         train, held = train._replace(dt=None), held._replace(dt=None)
         if not args.quiet:
             print(f"{recipe.cell} takes no elapsed times: they only say that rows are in order", file=sys.stderr)
-    model.notes = task.notes()  # before the training, so that its checkpoints have them too
+    model.notes = task.notes() | kept.noted(asked)  # before the training, so that its checkpoints have them too
+    if args.resume:
+        _check_resumed(args.checkpoint, model.notes)
     try:
         history = recipe.fit(
             model,
@@ -243,13 +289,7 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> tuple[Mod
     return model, history
 
 
-def _judged(asked: Asked, recipe: Recipe, model: Model, history: History) -> Result:
-    model.notes = asked.task.notes() | {HISTORY: pictures.noted(history)}
-    found = outputs_of(model, asked.x, asked.dt)
-    return Result(model, asked, history, _scores(asked, recipe, found), found)
-
-
-def _scores(asked: Asked, recipe: Recipe, found: list[Any]) -> dict[str, list[scores.Scores | None]]:
+def _scores(asked: Asked, recipe: Recipe, found: list[Any]) -> Measured:
     """Measures of the network and of baselines, for each part."""
     y, where = asked.flat(asked.y), asked.flat(asked.where)
     x = asked.x
@@ -263,48 +303,47 @@ def _scores(asked: Asked, recipe: Recipe, found: list[Any]) -> dict[str, list[sc
     }
 
 
-def _drawn(path: str, result: Result) -> bytes:
+def _drawn(path: str, trained: Trained, found: list[Any]) -> bytes:
     """The learning curve, and answers of the test part beside the truth."""
-    read, where = result.asked, result.asked.where
-    drawn = [pictures.learning((result.model.notes or {})[HISTORY])]
+    read, where = trained.asked, trained.asked.where
+    drawn = [pictures.learning((trained.model.notes or {})[HISTORY])]
     if read.task.labels is not None or not read.task.every_step:
         chosen = [k for k, part in enumerate(where) if (part == TEST).any()]
         y = [np.where(where[k] == TEST, read.y[k], np.nan) if read.task.every_step else read.y[k] for k in chosen]
         read = read._replace(y=y)
-        drawn.append(pictures.answers(read, [result.outputs[k] for k in chosen]))
+        drawn.append(pictures.answers(read, [found[k] for k in chosen]))
     elif len(read.task.target) <= pictures.MOST_TARGETS:
         k = next(k for k, part in enumerate(where) if (part == TEST).any())
-        drawn.append(pictures.answers(read, result.outputs, read.records.names[k] if read.task.group else None))
+        drawn.append(pictures.answers(read, found, read.records.names[k] if read.task.group else None))
     return pictures.drawn(path, drawn)
 
 
-def _report(result: Result, args: argparse.Namespace) -> dict[str, Any]:
-    history, where = result.history, result.asked.flat(result.asked.where)
+def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> dict[str, Any]:
+    history, where = trained.history, trained.asked.flat(trained.asked.where)
     interrupted = history.stopped.startswith(BY_SIGINT)
     return {
         "model": args.out,
-        "network": repr(result.model),
-        "parameters": int(result.model.theta.size),
+        "network": repr(trained.model),
+        "parameters": int(trained.model.theta.size),
         "epochs": len(history.epoch),
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
         "resume": args.checkpoint if interrupted and _has_checkpoints(args.checkpoint) else None,
         "seconds": round(history.seconds, 3),
         "answers": {name: int((where == PARTS.index(name)).sum()) for name in PARTS},
-        "scores": {name: dict(zip(PARTS, found, strict=True)) for name, found in result.found.items()},
+        "scores": {name: dict(zip(PARTS, found, strict=True)) for name, found in measured.items()},
     }
 
 
-def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> str:
-    task = result.asked.task
+def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse.Namespace) -> list[str]:
     what = scores.names(task)
     shown = what[:1] if task.labels is not None else what[: len(task.target)]
     lines = []
     for name in shown:
         head = name if " of " in name or task.labels is not None else f"{name} of {task.target[0]}"
-        rows = {who: [None if s is None else s[name] for s in found] for who, found in result.found.items()}
-        lines.append(scores.table([head, *PARTS], rows) + "\n")
-    lines.append(verdict(result.found, shown[0], task.labels is not None))
+        rows = {who: [None if s is None else s[name] for s in found] for who, found in measured.items()}
+        lines += [*scores.table([head, *PARTS], rows), ""]
+    lines.append(verdict(measured, shown[0], task.labels is not None))
     answers = ", ".join(f"{n} {name}" for name, n in report["answers"].items())
     seconds = f"{counted(report['epochs'], 'epoch')} in {report['seconds']:.1f} s"
     if report["best_epoch"] is not None:  # counted from 0
@@ -316,12 +355,12 @@ def _text(result: Result, report: dict[str, Any], args: argparse.Namespace) -> s
     lines.append(f"{args.out}: {report['parameters']} parameters")
     if report["picture"] is not None:
         lines.append(f"{report['picture']}: learning curve, and answers beside the truth")
-    elif not args.no_picture:
+    elif not args.no_picture and not importlib.util.find_spec("matplotlib"):
         lines.append('no picture without matplotlib: pip install "ltc-np[cli]"')
-    return "\n".join(lines)
+    return lines
 
 
-def verdict(measured: dict[str, list[scores.Scores | None]], name: str, larger: bool) -> str:
+def verdict(measured: Measured, name: str, larger: bool) -> str:
     """Whether the network, the first of those who were measured, is better than the best baseline on the test part."""
     found = {who: parts[-1][name] for who, parts in measured.items() if parts[-1] is not None}
     if len(found) < 2:

@@ -113,7 +113,9 @@ def test_the_test_part_does_not_reach_the_weights(here, ltc):
         assert scores["mean"]["test"]["rmse"] > 0
     (a, seen), (b, also) = found
     assert (a.theta == b.theta).all() and (a.buffer_vector == b.buffer_vector).all()
+    of_a, of_b = (model.notes.pop("parts") for model in (a, b))
     assert seen == also and a.notes == b.notes
+    assert [name for name in of_a if of_a[name] != of_b[name]] == ["test"]
 
 
 def test_test_groups_do_not_reach_the_weights(here, ltc):
@@ -252,3 +254,26 @@ def test_a_folder_without_the_right_to_write(trained, here, ltc):
             assert (status, out) == (2, "") and err.count("\n") == 1
             assert "--out must lie in a folder that takes new files" in err and "Permission denied" in err
         assert not [*folder.iterdir()]
+
+
+def test_text_that_a_spreadsheet_would_run_is_told_of(here, ltc):
+    """It is written as it is, so that a program reads the names that the model has; numbers are no formulas."""
+    odd = '=HYPERLINK("http://x","y")'
+    columns = words()
+    names = {"down": odd, "flat": "-x", "up": "@SUM(1)"}
+    columns["word"] = ['"' + names[word].replace('"', '""') + '"' for word in columns["word"]]
+    columns["who"] = ["-" + who[1:] for who in columns["who"]]  # which are numbers
+    write_csv(here / "t.csv", columns)
+    assert ltc("train", "t.csv", "--target", "word", "--group", "who", "--out", "m.npz", *SMALL)[0] == 0
+    for path in ("p.csv", "p.npz"):
+        status, _, err = ltc("predict", "m.npz", "t.csv", "--out", path)
+        found = tables.read(path)
+        assert status == 0 and set(found.columns["predicted_word"].words()) <= set(names.values())
+        assert list(found.columns)[-3:] == [f"probability_{name}" for name in sorted(names.values())]
+        first = found.columns["predicted_word"].words()[0]
+        line = f"24 cells of the table may be run as formulas by a spreadsheet, such as {first!r}"
+        assert err == (
+            f"python -m ltc_np predict: {line}: import it there as text, or write .npz or .parquet\n"
+            if path == "p.csv"
+            else ""
+        )

@@ -70,6 +70,12 @@ MISTAKES = {
         "column `time` must hold numbers, or dates such as 2024-12-31 or 2024-12-31T23",
     ),
     "no date": (of("dates.csv"), "column `time` must hold dates as in its first row, got '3 o' in line 4"),
+    "a zone of some dates": (
+        of("zones.csv"),
+        "column `time` must name the time zone of every date or of none, got '2024-01-01 08:00' in line 2 without one "
+        "and '2024-01-02 08:00Z' in line 3: write Z behind all of them if all are UTC",
+    ),
+    "no zone of some dates": (of("zoned.csv"), "got '2024-01-01T08:00+00:00' in line 2 with one and '2024-01-03' in"),
     "no such day": (of("february.csv"), "column `time` must hold dates: "),
     "missing target": (
         of("gap.csv"),
@@ -274,6 +280,16 @@ def broken(tmp_path_factory, trained):
         "large.csv": change(table, power={1: "1e+30"}),
         "clock.csv": change(table, time={0: "noon"}),
         "dates.csv": {"time": [*days[:2], "3 o'clock"[:3], *days[3:]], "power": range(28), "heat": range(28)},
+        "zones.csv": {
+            "time": [f"{day} 08:00{'Z' * (k % 2)}" for k, day in enumerate(days)],
+            "power": range(28),
+            "heat": range(28),
+        },
+        "zoned.csv": {
+            "time": [f"{days[0]}T08:00+00:00", f"{days[1]}T08:00Z", *days[2:]],
+            "power": range(28),
+            "heat": range(28),
+        },
         "february.csv": {"time": ["2024-02-01", "2024-02-31", *days[2:]], "power": range(28), "heat": range(28)},
         "days.csv": {"time": days, "power": range(28), "heat": range(28)},
         "gap.csv": change(table, heat={5: None}),

@@ -28,7 +28,7 @@ def of_groups(words):
 def test_parts_of_groups():
     """Each part has its share of every class, other seeds draw other groups, and rare classes are in the test too."""
     words = ["no"] * 80 + ["yes"] * 20
-    found = [np.array(split.parts(WORDS.replace(seed=seed), of_groups(words), words)) for seed in (0, 0, 1)]
+    found = [np.concatenate(split.of_rows(WORDS.replace(seed=seed), of_groups(words), words)) for seed in (0, 0, 1)]
     for where in found:
         assert [(where[:80] == part).sum() for part in range(3)] == [56, 12, 12]
         assert [(where[80:] == part).sum() for part in range(3)] == [14, 3, 3]
@@ -63,8 +63,8 @@ def test_the_only_group_of_a_class_stays_in_the_training(rare):
     """Whether its class comes first or last in their order."""
     words = [rare] + ["often"] * 9
     for seed in range(5):
-        where = split.parts(WORDS.replace(seed=seed), of_groups(words), words)
-        assert where[0] == split.TRAIN
+        where = split.of_rows(WORDS.replace(seed=seed), of_groups(words), words)
+        assert (where[0] == split.TRAIN).all()
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,8 @@ def test_train_draws_beside_its_model(here, ltc):
     assert sorted(path.name for path in here.iterdir()) == ["m.npz", "m.png", "other.npz", "p.svg", "waves.csv"]
 
 
-def test_a_full_disk_leaves_no_half(here, ltc, monkeypatch):
-    """The picture cannot be written, so the model is not there either."""
+def test_a_full_disk_takes_the_picture_not_the_model(here, ltc, monkeypatch):
+    """What the training has brought is written first and reported; the error says what is there."""
     from ltc_np.base import files
 
     write_csv(here / "waves.csv", waves())
@@ -106,9 +106,10 @@ def test_a_full_disk_leaves_no_half(here, ltc, monkeypatch):
 
     monkeypatch.setattr(files, "put", full)
     status, out, err = ltc("train", "waves.csv", "--target", "heat", *options, "--features", "power", "--out", "m.npz")
-    assert (status, out) == (2, "") and len(seen) == 2
-    assert err == "python -m ltc_np train: m.png: No space left on device; nothing was written\n"
-    assert sorted(path.name for path in here.iterdir()) == ["waves.csv"]
+    assert status == 2 and len(seen) == 2 and out.endswith("m.npz: 107 parameters\n")
+    told = "m.npz is written, but without its picture: m.png: No space left on device"
+    assert err == f"python -m ltc_np train: {told}\n"
+    assert sorted(path.name for path in here.iterdir()) == ["m.npz", "waves.csv"] and load("m.npz").notes["history"]
 
 
 def test_states_of_the_last_rows_are_those_of_the_whole_sequence(trained):
@@ -149,3 +150,46 @@ def test_numbers_of_groups_stand_over_the_truth(here):
     assert (y, z) == ([[5, 50], [7, 70], [9, 90]], [[1, 10], [2, 20], [3, 30]])
     assert line == [[1, 1], [9, 9]] and (ax.get_xlabel(), ax.get_ylabel()) == ("true", "predicted")
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["y", "z", "as it is"]
+
+
+ODD = "_$_2023_$\x1b[31m"  # mathematics that is none, a name that matplotlib hides, and an escape sequence
+
+
+def odd_task(**changes):
+    return Task(features=(f"x{ODD}",), target=(f"y{ODD}", ODD), time=f"t{ODD}", group=f"g{ODD}", **changes)
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs"),
+    [
+        (odd_task(), [np.ones((2, 2))] * 2),
+        (odd_task(every_step=False, by="group"), np.ones((2, 2))),
+        (odd_task(every_step=False, by="group", labels=(f"1{ODD}", ODD)).replace(target=(f"y{ODD}",)), np.eye(2)),
+    ],
+    ids=["over time", "one answer each", "classes"],
+)
+def test_names_of_a_table_are_no_mathematics(task, outputs, here):
+    """A picture in which one were would be an error when it is drawn."""
+    classes = task.labels is not None
+    columns = {f"g{ODD}": [ODD, ODD, "b", "b"], f"t{ODD}": [1, 2, 1, 2], f"x{ODD}": [1, 2, 3, 4]}
+    columns |= {f"y{ODD}": [ODD, ODD, f"1{ODD}", f"1{ODD}"] if classes else [5, 5, 7, 7], ODD: [0, 0, 1, 1]}
+    write_csv(here / "odd.csv", columns)
+    ax = drawn_answers(asked.read(task, tables.read("odd.csv"), parts=False), list(outputs))
+    ax.figure.canvas.draw()
+    legend = [] if ax.get_legend() is None else ax.get_legend().get_texts()
+    shown = [t.get_text() for t in (ax.xaxis.label, ax.yaxis.label, *legend, *ax.get_xticklabels())]
+    odd = [text for text in shown if "2023" in text]
+    assert len(odd) > 1 and all(r"\$_2023_\$\x1b[31m" in text for text in odd)
+
+
+def test_names_of_a_table_in_other_pictures(trained, here, ltc):
+    """Of the states and of the wiring; and a whole training with such names."""
+    columns = dict(zip((f"t{ODD}", f"x{ODD}", ODD), waves(n=30).values(), strict=True))
+    write_csv(here / "odd.csv", columns)
+    options = [option for option in SMALL if option != "--no-picture"]
+    line = ["train", "odd.csv", "--target", ODD, "--time", f"t{ODD}", "--out", "odd.npz", "--picture", "odd.svg"]
+    status, out, err = ltc(*line, *options)
+    assert (status, err) == (0, "") and out.startswith(r"rmse of _$_2023_$\x1b[31m ") and "\x1b" not in out
+    for what in (["odd.csv", "--what", "states"], ["--what", "wiring"]):
+        status, _, err = ltc("plot", "odd.npz", *what, "--out", "p.svg", "--force")
+        assert (status, err) == (0, "")

@@ -356,6 +356,15 @@ def test_a_training_that_is_terminated_goes_on(here, ltc, monkeypatch):
     assert (status, out) == (2, "") and "--checkpoint ~/run holds checkpoints: give --resume, or another folder" in err
     status, out, err = ltc(*command, "--resume", "--weight-decay", "0.5")
     assert (status, out) == (2, "") and "optimizer.weight_decay 0.01 (now 0.5): give these, or another folder" in err
+    status, out, err = ltc(*command, "--resume", "--missing", "fill")  # there is none missing: x is the same
+    assert (status, out) == (2, "") and err.count("\n") == 1
+    assert "--resume must go on with the same question and table, got run/step-0000000" in err
+    assert err.endswith("with missing 'error' (now 'fill'), first [] (now [" + err.rpartition("[")[2])
+    table = (here / "table.csv").read_text()
+    write_csv(here / "table.csv", change(waves(), heat={79: 1.0}))  # the test's last row: `fit` does not see it
+    status, out, err = ltc(*command, "--resume")
+    assert (status, out) == (2, "") and err.endswith("npz with other rows, or rows in another order or part\n")
+    (here / "table.csv").write_text(table)
     assert ltc(*command, "--resume")[0] == 0
     assert (load("m.npz").theta == whole.theta).all()
 

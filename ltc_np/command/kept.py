@@ -1,0 +1,111 @@
+"""Which rows of a table have trained a model, chosen its weights and judged it: kept with its file, by what they hold.
+
+A table may be sorted otherwise later, or have grown.  So the file says of every block, the rows of one sequence that
+belong to one part, where it begins, how many rows it has, and a digest of them: of the columns that the model reads,
+and of the target.  Names of groups and the order of sequences do not count.  The beginning is a time, or the number of
+the row in its sequence where a table has no times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .split import PARTS
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Ints
+    from ..model import Model
+    from .asked import Asked
+
+KEY = "parts"  # in the notes of a model
+MOST = 100_000  # blocks, some megabytes: of more there is no note
+BYTES = 8  # of a digest
+
+Block = tuple[float, int, str]  # where it begins, its rows, and their digest
+
+
+def noted(asked: Asked) -> dict[str, Any]:
+    """The parts of a table that was split, in plain data, for the notes of a model; nothing if they are too many."""
+    found: dict[str, list[list[Any]]] = {name: [] for name in PARTS}
+    for own, parts, begins in zip(_contents(asked), asked.of_rows, _beginnings(asked), strict=True):
+        borders = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
+        for first, end in itertools.pairwise(borders):
+            digest = _digests(own[first:], [end - first])[end - first]
+            found[PARTS[parts[first]]].append([begins[first], end - first, digest])
+    return {KEY: found} if sum(map(len, found.values())) <= MOST else {}
+
+
+def of_model(model: Model, path: str) -> dict[str, list[Block]] | None:
+    """The blocks of each part; None of a file that has none; a ValueError that names the file if they are no blocks."""
+    saved = (model.notes or {}).get(KEY)
+    if saved is None:
+        return None
+    try:
+        found = {name: [_block(*block) for block in saved[name]] for name in PARTS}
+    except (TypeError, KeyError, ValueError):
+        raise ValueError(f"{path}: its notes do not say which rows were for which part") from None
+    return found
+
+
+def _block(begins: Any, rows: Any, digest: Any) -> Block:
+    if type(begins) is not float or type(rows) is not int or rows < 1 or type(digest) is not str:
+        raise TypeError
+    return begins, rows, digest
+
+
+def find(blocks: dict[str, list[Block]], asked: Asked) -> list[Ints]:
+    """The part of each row of each sequence, (T_i,); -1 of rows that are none of these blocks.
+
+    Sequences that hold the same are told apart by nothing, so of these as many are of each part as there were.
+    """
+    left: dict[Block, list[int]] = defaultdict(list)  # the parts of blocks that have not been found yet
+    sizes: dict[float, set[int]] = defaultdict(set)
+    for part, name in enumerate(PARTS):
+        for block in blocks[name]:
+            left[block].append(part)
+            sizes[block[0]].add(block[1])
+    found = []
+    for own, begins in zip(_contents(asked), _beginnings(asked), strict=True):
+        parts = np.full(len(own), -1)
+        first = 0
+        while first < len(own):
+            known = sorted(n for n in sizes.get(begins[first], ()) if n <= len(own) - first)
+            there = [(begins[first], n, digest) for n, digest in _digests(own[first:], known).items()]
+            hits = [block for block in there if left.get(block)]
+            rows = 1
+            if hits:  # the longest, since a block may begin as a shorter one does
+                rows = hits[-1][1]
+                parts[first : first + rows] = left[hits[-1]].pop(0)
+            first += rows
+        found.append(parts)
+    return found
+
+
+def _contents(asked: Asked) -> list[Array]:
+    """What the rows of each sequence hold, (T_i, columns), with one kind of zero and of NaN."""
+    records, now = asked.records, asked.now
+    clock = records.times if records.steps is None else records.steps
+    columns = [*([] if clock is None else [clock]), records.x, now]
+    values = np.column_stack(columns).astype("<f8") + 0.0
+    values[np.isnan(values)] = np.nan
+    return [values[own] for own in records.rows]
+
+
+def _beginnings(asked: Asked) -> list[list[float]]:
+    """What tells where a block begins, of the rows of each sequence."""
+    times = asked.records.times
+    return [(np.arange(len(own)) if times is None else times[own]).astype(float).tolist() for own in asked.records.rows]
+
+
+def _digests(rows: Array, counts: list[int]) -> dict[int, str]:
+    """Digests of the first so many rows, for counts that rise."""
+    state, found, before = hashlib.blake2b(digest_size=BYTES), {}, 0
+    for count in counts:
+        state.update(rows[before:count].tobytes())
+        found[count], before = state.hexdigest(), count
+    return found
