@@ -321,6 +321,12 @@ def test_a_reason_is_no_longer_than_a_line(folder):
     assert attempt(folder / "bad.npz") is None
 
 
+def test_a_reason_controls_no_terminal(folder):
+    """What the file says is shown, and does nothing."""
+    change = put("optimizer", 0, value="A\x1b[2J\u202e")
+    refused(folder, change, r"holds the state of an optimiser of type A\\x1b\[2J\\u202e, ", optimizer=Adam(0.01))
+
+
 def test_a_reason_of_several_lines_becomes_one(tmp_path, registry):
     register(Steps)
     Model(Steps(1)).save(tmp_path / "m.npz")

@@ -178,6 +178,13 @@ def test_where_a_block_begins_counts():
     assert found[0].tolist() == [-1, -1, 1, 1, 2]
 
 
+def test_the_target_counts():
+    """A row whose target has changed is another one, though the network reads the same."""
+    read = read_of([3], [1, 2, 3], [0, 0, 2])
+    blocks = blocks_of(read)
+    assert kept.find(blocks, read._replace(now=np.array([[1.0], [2], [4]])))[0].tolist() == [0, 0, -1]
+
+
 def test_zeros_and_missing_values_are_of_one_kind():
     """A table that has been through another program has other bits in them."""
     other = np.array([np.float64(-0.0), -np.nan])

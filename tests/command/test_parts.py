@@ -280,3 +280,16 @@ def test_what_python_alone_reads_as_a_number_is_text():
     column = Column("who", np.array(["1_000", "2_000"], object), "in row {}".format)
     assert column.is_text() and column.words() == ["1_000", "2_000"]
     assert not Column("who", np.array(["1e3", " -2.5 ", "NA", "inf"], object), "in row {}".format).is_text()
+
+
+def test_parts_of_answers():
+    """An answer at a row is of the part of its target; one for a sequence needs all rows of it in one part."""
+    parts = [np.array(own) for own in ([0, 0, 1, 2, -1], [2])]
+    found = split.of_answers(NUMBERS.replace(horizon=2), parts)
+    assert [own.tolist() for own in found] == [[1, 2, -1, -1, -1], [-1]]
+    assert [own.tolist() for own in split.of_answers(NUMBERS, parts)] == [own.tolist() for own in parts]
+    assert [int(own) for own in split.of_answers(WORDS, [np.array(own) for own in ([1, 1], [0, 0, -1], [2])])] == [
+        1,
+        -1,
+        2,
+    ]
