@@ -69,7 +69,7 @@ def test_new_groups_are_of_no_part(trained, evaluate, by_training, ltc, here):
     count = len(new["who"])
     assert found["scores"] == pytest.approx(wanted["scores"], rel=1e-6)
     assert found["rows"] == wanted["rows"] | {"new": count}
-    _, out, _ = ltc("evaluate", trained / "words.npz", here / "t.csv", "--part", "test")
+    _, out, _ = ltc("evaluate", trained / "words.npz", here / "t.csv", "--part", "test", "--backend", "numpy")
     assert (
         out.splitlines()[-1] == f"{count} rows of {here / 't.csv'} are in no part: new since the training, or changed"
     )
@@ -113,7 +113,7 @@ def test_a_file_that_does_not_say_so(trained, here, ltc):
     model = load(trained / "waves.npz")
     del model.notes["parts"]
     model.save(here / "old.npz")
-    new, old = (ltc("evaluate", path, "waves.csv", "--part", "test") for path in (trained / "waves.npz", "old.npz"))
+    new, old = (ltc("evaluate", path, "waves.csv", *TEST[:2], *TEST[3:]) for path in (trained / "waves.npz", "old.npz"))
     assert old[:2] == new[:2] and new[2] == "" and old[2].count("\n") == 1
     assert "old.npz does not say which rows of its table were for which part" in old[2]
     assert "right only if it is that table, in the same order and without new rows" in old[2]
@@ -129,7 +129,7 @@ def test_notes_that_are_none(parts, trained, here, ltc):
     model = load(trained / "waves.npz")
     model.notes["parts"] = parts
     model.save(here / "odd.npz")
-    status, _, err = ltc("evaluate", "odd.npz", "waves.csv", "--part", "test")
+    status, _, err = ltc("evaluate", "odd.npz", "waves.csv", "--part", "test", "--backend", "numpy")
     assert (status, err) == (
         2,
         "python -m ltc_np evaluate: odd.npz: its notes do not say which rows were for which part\n",
@@ -172,6 +172,8 @@ def test_where_a_block_begins_counts():
     """Of equal rows, without times those with the same numbers; with times those of the same times."""
     blocks = blocks_of(read_of([6], [5] * 6, [0, 0, 0, 1, 1, 2]))
     assert kept.find(blocks, read_of([6], [5] * 6, [0] * 6))[0].tolist() == [0, 0, 0, 1, 1, 2]
+    blocks = blocks_of(read_of([6], range(6), [0, 0, 0, 1, 1, 2]))
+    assert kept.find(blocks, read_of([5], range(1, 6), [0] * 5))[0].tolist() == [-1] * 5
     times = np.arange(6.0)
     blocks = blocks_of(read_of([6], [5] * 6, [0, 0, 0, 1, 1, 2], times))
     found = kept.find(blocks, read_of([5], [5] * 5, [0] * 5, times[1:]))
