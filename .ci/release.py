@@ -175,7 +175,8 @@ def test(python, folder, selection):
     say(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "pytest", "hypothesis")
     where = say(python, "-c", "import ltc_np; print(ltc_np.__file__)", cwd=folder)
     need(str(python.parents[1]) in where, f"what would be tested is not what was installed: {where}")
-    said = say(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *selection, cwd=folder)
+    pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not (slow or fuzz)"]
+    said = say(*pytest, *selection, cwd=folder)
     need(re.search(r"\d+ passed", said), f"no test ran: {said[-500:]}")
     return said.splitlines()[-1]
 

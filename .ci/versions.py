@@ -121,7 +121,7 @@ def run(leg, wheel, folder, scratch):
         else:
             say(*pip, f"{wheel}[test]" if leg.workers else wheel, "pytest", "hypothesis", *packages)
         leg.versions = say(python, "-c", VERSIONS)
-        pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *leg.selection]
+        pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not (slow or fuzz)", *leg.selection]
         said = say(*pytest, *(["-n", "auto", "--dist", "loadgroup"] if leg.workers else []), cwd=folder)
         where = say(python, "-c", "import ltc_np; print(ltc_np.__file__)", cwd=folder)
         if not Path(where).is_relative_to(env):

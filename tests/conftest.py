@@ -5,28 +5,41 @@ import os
 import subprocess
 import sys
 
+import hypothesis
 import numpy as np
 import pytest
-from support import ROOT
+from support import ROOT, tiers
 from support.backends import NO_NUMBA
 from support.trust import Trust, command_of
 
 from ltc_np.cells.base import Layer
 
+# Without a database nothing is written into the checkout, which may be read-only.
+COMMON = {"deadline": None, "database": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("few", max_examples=20, **COMMON)
+hypothesis.settings.register_profile("many", max_examples=150, **COMMON)
+hypothesis.settings.load_profile("few")
+
 
 def pytest_addoption(parser):
     parser.addoption("--write-trust", action="store_true", help="write the figures of docs/trust.md; not with xdist")
+    parser.addoption("--budget", type=float, metavar="SECONDS", help="fail tests that take more processor time")
+    parser.addoption("--sample", type=int, default=0, metavar="SEED", help="draw other cases than those of seed 0")
 
 
 def pytest_configure(config):
     """Without Numba models are made with NumPy's backend, and the package says so."""
+    if config.getoption("--budget") is not None:
+        from support.budget import Budget  # it asks the system for processor times, which Windows has not
+
+        config.pluginmanager.register(Budget(config.getoption("--budget")))
     if NO_NUMBA:
         config.addinivalue_line("filterwarnings", "ignore:ltc_np. no working numba:RuntimeWarning")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Without Numba compiled backends are left out.
+def pytest_collection_modifyitems(config, items):
+    """Marks what the README's command leaves out; without Numba compiled backends are left out everywhere.
 
     Workers that call a kernel at the same time would each compile it, so tests of one cell go to one worker.  Emulated
     kernels are compiled anew in every process: what uses them goes to one worker, too.
@@ -36,12 +49,24 @@ def pytest_collection_modifyitems(items):
         emulated = "emulator" in getattr(item, "fixturenames", ()) or params.get("backend") == "cuda"
         if emulated:
             item.add_marker(pytest.mark.xdist_group("card"))
+            if params.get("backend") == "cuda" or not tiers.named(item):
+                item.add_marker("card")
         elif isinstance(params.get("layer"), Layer):
             item.add_marker(pytest.mark.xdist_group(type(params["layer"]).__name__.lower()))
+        elif item.path.parent.name == "bench":  # it measures LTCs
+            item.add_marker(pytest.mark.xdist_group("ltc"))
+        elif item.path.name == "test_house.py" and not item.get_closest_marker(
+            "xdist_group"
+        ):  # which reads all sources once
+            item.add_marker(pytest.mark.xdist_group("house"))
         elif item.path.parent.name == "cells":
             item.add_marker(pytest.mark.xdist_group(item.path.stem.removeprefix("test_").replace("_", "")))
         if NO_NUMBA and (emulated or params.get("backend") == "cpu" or item.get_closest_marker("numba")):
             item.add_marker(pytest.mark.skip(reason=NO_NUMBA))
+        for tools in item.iter_markers("tools"):
+            if missing := tiers.lacking(tools):
+                item.add_marker(pytest.mark.skip(reason=missing))
+    tiers.mark(items, config.getoption("--sample"))
 
 
 @pytest.fixture(params=["numpy", "cpu"])

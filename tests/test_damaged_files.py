@@ -469,6 +469,7 @@ def flip(path, bits, make):
     return loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [small_model, checkpoint])
 def test_some_flipped_bits(make, tmp_path):
     path = tmp_path / "m.npz"

@@ -66,6 +66,7 @@ def tried(folder, first, count, formats):
     return figures
 
 
+@pytest.mark.slow
 def test_some_files_of_every_format(tmp_path):
     figures = tried(tmp_path, 0, 40, FORMATS)
     for name, found in figures.items():

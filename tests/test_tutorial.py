@@ -101,6 +101,7 @@ def test_the_example_runs_and_writes_its_pictures(tmp_path):
     assert drop.sub("", done.stdout).split() == drop.sub("", again.stdout).split()  # same seed, same numbers
 
 
+@pytest.mark.slow
 def test_the_example_refuses_nonsense(tmp_path):
     for args, words in (
         (["--epochs", "0"], "--epochs must be at least 1"),

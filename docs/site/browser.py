@@ -9,7 +9,8 @@ import signal
 import tempfile
 import time
 
-NAME = next((name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None)
+NAMES = "chromium", "chromium-browser", "google-chrome"
+NAME = next((name for name in NAMES if shutil.which(name)), None)
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",

@@ -19,6 +19,7 @@ def test_a_lock_is_handed_through():
         forks._locks.remove(lock)
 
 
+@pytest.mark.slow
 def test_the_new_process_has_no_lock_that_nobody_gives_back():
     """Of several threads that fork, while another one holds the locks most of the time."""
     out = within(
@@ -65,6 +66,7 @@ def test_the_new_process_has_no_lock_that_nobody_gives_back():
     assert out == "True True []\n"
 
 
+@pytest.mark.slow
 def test_what_a_new_process_begins_with():
     out = within(
         60,

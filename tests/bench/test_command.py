@@ -41,6 +41,7 @@ def test_a_short_run():
     assert "G sigmoids/s of all threads together in float32" in text
 
 
+@pytest.mark.slow
 def test_usage():
     assert run("--help").returncode == 0
     assert "bench" in run("--help").stdout

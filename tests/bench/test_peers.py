@@ -53,6 +53,7 @@ def test_a_peer_with_other_numbers_is_an_error(name, monkeypatch):
         steps.build("jax", "tutorial", "one way")
 
 
+@pytest.mark.slow
 def test_a_worker_answers_and_reports():
     with Worker("ltc_np", 1) as worker:
         assert all(0 < seconds < 1 for seconds in worker.ask("tutorial", runs=2))
@@ -64,6 +65,7 @@ def test_a_worker_answers_and_reports():
     assert worker.process.returncode is not None
 
 
+@pytest.mark.slow
 def test_memory_of_a_step_is_that_of_its_arrays():
     with Worker("ltc_np", 1) as worker:
         memory = worker.ask("medium", runs=None)

@@ -177,13 +177,13 @@ def test_initial_values():
         assert 0.98 * limit < np.abs(p[name]).max() < limit
     assert 0.5 / math.sqrt(50) < np.abs(p["time_a_b"]).max() < 1 / math.sqrt(50)
     for variant in VARIANTS:  # TensorFlow's layers start without biases
-        dense = CfCRNN(5, input_dim=2, variant=variant, seed=0).params
-        wired = CfCRNN(AutoNCP(8, 2), input_dim=2, variant=variant, seed=0).params
+        dense = CfCRNN(5, input_dim=2, variant=variant, seed=0, dtype="float64").params
+        wired = CfCRNN(AutoNCP(8, 2), input_dim=2, variant=variant, seed=0, dtype="float64").params
         biases = [values for p in (dense, wired) for name, values in p.items() if name.rstrip("0").endswith("_b")]
         assert len(biases) == (13 if variant == "paper" else 17)
         assert all((values == 0).all() == (variant in ("keras", "tf")) for values in biases)
     assert "time_b_w" not in CfCRNN(3, input_dim=2, variant="paper").params
-    pure = CfCRNN(5, input_dim=2, mode="pure", seed=0)
+    pure = CfCRNN(5, input_dim=2, mode="pure", seed=0, dtype="float64")
     assert (pure.params["a"] == 1).all()
     assert (pure.params["w_tau"] == 0).all()
     x = np.ones((2, 3, 2))

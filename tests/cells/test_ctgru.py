@@ -144,6 +144,7 @@ def test_initial_values():
     assert p["b"].tolist() == [np.log(0.5)] * 12 + [0] * 6
 
 
+@pytest.mark.slow
 def test_it_learns_how_long_ago_something_was(tmp_path):
     """One event, then a wait: only the elapsed time tells the two classes apart."""
     rng = np.random.default_rng(0)

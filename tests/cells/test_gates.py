@@ -47,6 +47,7 @@ def test_gradient_along_a_direction_at_a_realistic_size(cell):
     assert gradcheck.direction(model, x, dt=times(model, rng, 64, 30), lengths=lengths) < 1e-6
 
 
+@pytest.mark.slow
 @cells
 def test_the_same_bits_for_every_number_of_threads(cell, backend):
     """The batch is cut by its size alone, and is cut here."""
@@ -85,6 +86,7 @@ def test_count_parts():
     assert gates.count_parts(1000, 800) == 3
 
 
+@pytest.mark.slow
 @cells
 def test_it_learns_what_needs_memory(cell, tmp_path):
     """The first of ten inputs, asked for at the end."""

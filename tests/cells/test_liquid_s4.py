@@ -150,6 +150,7 @@ def test_where_the_rate_is_zero(backend):
     assert model(x[:1], dt=2.0)[0, 0] == 1.0
 
 
+@pytest.mark.single
 def test_gradients_of_a_step_after_which_nothing_is_left(backend):
     """1 + E and 1 + E - phi are then almost nothing, and the gradient has them times the length of the step."""
     init = {"decay": -13.8, "frequency": -0.11, "b_re": 3.0, "b_im": 1.4, "log_step": 5.3, "d": 1.3}
@@ -305,12 +306,13 @@ def test_the_gradient_of_no_time_where_the_bound_begins_to_hold(backend):
 
 
 def test_the_largest_multiplier_is_that_of_the_loops():
-    model = Model(Dense(2), Residual(LayerNorm(), LiquidS4(4), Dense(2)), LiquidS4(4), input_dim=3, seed=0)
+    layers = Dense(2), Residual(LayerNorm(), LiquidS4(4), Dense(2)), LiquidS4(4)
+    model = Model(*layers, input_dim=3, seed=0, dtype="float64")
     x = rng.normal(size=(2, 8, 3))
     found = largest_multiplier(model, x, dt=3.0)
     assert len(found) == 2
     layer = model.layers[2]
-    u = Model(*model.layers[:2], seed=0)
+    u = Model(*model.layers[:2], seed=0, dtype="float64")
     u.theta = model.theta[: u.theta.size]
     inner = u(x, dt=3.0).astype(float)
     last = Model(layer, seed=0)
@@ -347,6 +349,7 @@ def test_the_largest_multiplier_sees_the_statistics_of_layers_before():
     assert largest_multiplier(model, x, dt=3.0)[0] > 2 * before
 
 
+@pytest.mark.single
 @pytest.mark.parametrize("bound", [None, 3.0, 1.5])
 def test_an_overflow_is_said(bound):
     """Any bound above 1 lets states grow without an end."""
@@ -379,6 +382,7 @@ def test_largest_multiplier_refuses():
         largest_multiplier(S4D(4, input_dim=2), np.zeros((3, 2)))
 
 
+@pytest.mark.single
 @pytest.mark.numba
 @pytest.mark.parametrize("form", [FORMS[0], FORMS[2], FORMS[5]], ids=["exact", "discrete", "kb"])
 def test_float32_over_20_000_steps(form):

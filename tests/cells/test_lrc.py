@@ -186,6 +186,7 @@ def test_initial_values_are_those_published():
     )
 
 
+@pytest.mark.single
 @each_kind
 def test_step_is_the_sequence_and_bits_do_not_depend_on_the_batch(options, backend):
     rng = np.random.default_rng(0)
@@ -302,7 +303,7 @@ def test_options_are_checked():
 
 
 def test_saved_and_configured(tmp_path):
-    model = Model(LRC(AutoNCP(8, 2), elastance="symmetric", solver="exponential"), input_dim=2, seed=0)
+    model = Model(LRC(AutoNCP(8, 2), elastance="symmetric", solver="exponential"), input_dim=2, seed=0, dtype="float64")
     model.save(tmp_path / "m.npz")
     again = load(tmp_path / "m.npz")
     assert again.layers == model.layers

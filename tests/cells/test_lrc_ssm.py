@@ -192,7 +192,7 @@ def test_more_sequences_than_rows_of_a_block(backend):
 
 @pytest.mark.numba
 def test_threads_change_no_bit():
-    model = lively(64, 3, "cpu", dtype="float32")
+    model = lively(64, 3, "cpu")
     x, dt, h0 = data(12, 400, 3, 64)
     found = []
     for n in (1, 2):
@@ -206,6 +206,7 @@ def test_threads_change_no_bit():
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.single
 @pytest.mark.numba
 @pytest.mark.parametrize("elastance", ["asymmetric", "symmetric"])
 def test_float32_over_20000_steps(elastance):

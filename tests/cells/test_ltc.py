@@ -149,6 +149,7 @@ def test_gradients_of_tiles_of_any_width(wiring, n, width, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * np.abs(a).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "wiring", "steps"),
     [("cpu", FullyConnected(8, 2), 20_000), ("cpu", AutoNCP(8, 2), 20_000), ("numpy", AutoNCP(8, 2), 1_000)],
@@ -169,6 +170,7 @@ def test_long_float32_gradients_follow_float64(backend, wiring, steps):
         assert np.abs(a - b).max() <= 2e-6 * np.abs(a).max(), name
 
 
+@pytest.mark.single
 @pytest.mark.numba
 def test_float32_adjoints_keep_their_digits():
     """Small steps: N tiny adjoints against one large one. Large steps: P - Q v cancels near the fixed point."""

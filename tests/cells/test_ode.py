@@ -152,6 +152,7 @@ def test_one_unfold_by_hand(backend):
         assert model(np.ones((1, 1, 1)), dt=0.4, h0=[[3.0]])[0, 0, 0] == pytest.approx(want, rel=1e-15)
 
 
+@pytest.mark.single
 @each_rule
 @pytest.mark.parametrize("activation", [None, "sigmoid"])
 def test_no_time_no_change(cell, solver, activation, backend):
@@ -165,7 +166,7 @@ def test_no_time_no_change(cell, solver, activation, backend):
 
 def test_units_on_their_own(backend):
     """Without feedback no unit's state reaches another, and there are no recurrent weights."""
-    model = drawn(CTRNN(5, input_dim=2, global_feedback=False), backend=backend)
+    model = drawn(CTRNN(5, input_dim=2, global_feedback=False), dtype="float64", backend=backend)
     assert list(model.params) == ["w_x", "b", "tau"]
     x, dt, _ = data()
     h0 = np.zeros((3, 5))
@@ -175,6 +176,7 @@ def test_units_on_their_own(backend):
     assert differ.tolist() == [False, False, True, False, False]
 
 
+@pytest.mark.slow
 @each_rule
 def test_solver_error_is_the_distance_to_a_fine_solution(cell, solver, backend):
     x, dt, lengths = data(T=6)
@@ -220,6 +222,7 @@ def test_suggested_unfolds_of_an_explicit_solver_are_allowed():
     assert found.suggested == 2
 
 
+@pytest.mark.single
 def test_what_overflows_is_refused(backend):
     model = Model(NeuralODE(4, input_dim=2, activation="relu"), Dense(1), seed=0, backend=backend)
     x, y = np.ones((3, 20, 2)), np.zeros((3, 20, 1))
@@ -244,6 +247,7 @@ def test_what_overflows_is_refused(backend):
     assert "learning rate" not in str(error.value)
 
 
+@pytest.mark.single
 def test_large_but_finite_outputs_are_not_refused(backend):
     model = Model(NeuralODE(2, input_dim=1, activation=None, solver="euler", ode_unfolds=1), seed=0, backend=backend)
     model.params["w_h"], model.params["w_x"] = 0.0, 1.0
@@ -319,7 +323,7 @@ def test_the_time_constants_are_trained_or_frozen():
     """The published code computes a trainable time constant and then uses another."""
     x, dt, _ = data(16, 10)
     y = np.random.default_rng(2).normal(size=(16, 10, 5))
-    model = Model(CTRNN(5, input_dim=2), seed=0)
+    model = Model(CTRNN(5, input_dim=2), seed=0, dtype="float64")
     assert np.abs(model.views(model.loss_and_grad(x, y, dt=dt)[1])["tau"]).min() > 1e-5
     model.freeze("tau")
     before = {name: values.copy() for name, values in model.params.items()}
@@ -329,6 +333,7 @@ def test_the_time_constants_are_trained_or_frozen():
         assert np.array_equal(values, before[name]) == (name == "tau")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "law"),
     [(CTRNN(12, input_dim=1), lambda s: np.exp(-s)), (NeuralODE(12, input_dim=1, ode_unfolds=2), lambda s: s)],
@@ -446,6 +451,7 @@ def test_feedback_is_a_bool():
         CTRNN(5, input_dim=2, global_feedback=1)
 
 
+@pytest.mark.single
 def test_long_float32_gradients(backend):
     """All sums go to float64 after some steps; a constant input is the worst case, all terms have one sign.
 

@@ -195,6 +195,7 @@ def test_products_of_the_convolution_run_on_one_thread(backend, monkeypatch):
     assert set(seen) == {1}
 
 
+@pytest.mark.single
 def test_training_by_fft(backend):
     """Gradients of a training step go through spectra; those of `backward`, with dt, step by step."""
     scan, fft = (made(S4D(6, input_dim=2, method=c), backend) for c in ("scan", "fft"))
@@ -311,6 +312,7 @@ def test_whole_chunks_of_steps(backend):
 # ----------------------------------------------------------------------------------------------------- precision
 
 
+@pytest.mark.single
 @pytest.mark.numba
 @pytest.mark.parametrize("irregular", [False, True])
 def test_float32_over_20_000_steps(irregular):
@@ -374,6 +376,7 @@ def _factorial(k):
 # -------------------------------------------------------------------------------------------------- use, refusals
 
 
+@pytest.mark.slow
 def test_learns_to_repeat_from_a_distance(backend):
     """The input of 10 steps ago; a linear memory of 16 modes can."""
     x = np.random.default_rng(0).normal(size=(32, 80, 1))

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.backends import BACKENDS
 from support.gradients import worst
@@ -113,6 +113,7 @@ def test_order_of_convergence(solver, reference, backend):
     assert abs(orders[1] - order) <= abs(orders[0] - order) + 0.01, orders
 
 
+@pytest.mark.slow
 def test_all_solve_the_same_equation(reference):
     x, dt, v, want = reference
     for solver in SOLVERS:
@@ -218,6 +219,7 @@ def test_gradients_know_that_only_ratios_of_conductance_and_capacity_count(solve
     assert abs(sum(parts)) < 1e-12 * sum(map(abs, parts))
 
 
+@pytest.mark.slow
 @pytest.mark.numba
 @new
 def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
@@ -257,6 +259,7 @@ def test_backends_agree(key, solver, dtype, tolerance):
         assert np.abs(a - b).max(initial=0) <= tolerance * np.abs(b).max(initial=0), name
 
 
+@pytest.mark.single
 @pytest.mark.numba
 @pytest.mark.parametrize(("dt", "tolerance"), [(0.01, 1e-5), (10.0, 2e-5), (100.0, 1e-4)])
 def test_float32_adjoints_of_the_exponential_keep_their_digits(dt, tolerance):
@@ -277,6 +280,7 @@ def test_float32_adjoints_of_the_exponential_keep_their_digits(dt, tolerance):
             assert np.abs(a - b).max() <= tolerance * np.abs(b).max(), name
 
 
+@pytest.mark.slow
 @new
 def test_long_float32_gradients_follow_float64(solver, backend):
     steps = 10_000 if backend == "cpu" else 300
@@ -332,7 +336,6 @@ def test_extreme_capacities_and_times(backend):
         assert (model(np.ones((2, 1, 2)), dt=0.0, h0=h0, return_state=True)[1] == h0).all()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32),
     dtype=st.sampled_from(["float32", "float64"]),
@@ -529,6 +532,7 @@ def test_every_layer_of_a_stack_is_asked(around):
 # ------------------------------------------------------------------------------------------------ solver_error
 
 
+@pytest.mark.slow
 @every
 def test_solver_error_is_the_distance_to_the_solution(solver, reference, backend):
     x, dt, v, want = reference

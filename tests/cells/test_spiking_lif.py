@@ -288,6 +288,7 @@ def test_repr_does_not_show_the_defaults_that_were_given():
     )
 
 
+@pytest.mark.slow
 def test_it_learns_which_input_came_first(tmp_path):
     """Two channels of events; the label is the one whose events lead."""
     rng = np.random.default_rng(0)
@@ -332,6 +333,7 @@ def test_errors(arguments, error, message):
         SpikingLIF(**({"units": 5, "input_dim": 2} | arguments))
 
 
+@pytest.mark.single
 def test_long_float32_gradients(backend):
     """The gradients of b and tau go to float64 after some steps: constant input gives terms of one sign.
 

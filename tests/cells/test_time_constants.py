@@ -199,6 +199,7 @@ def test_gradients_survive_hundreds_of_steps(N, solver, unfolds):
     assert inputs[:10].max() < 1e-30
 
 
+@pytest.mark.slow
 def test_a_network_learns_to_remember():
     """The sign of the first input, 100 steps and as many noisy inputs later: certain, where the default guesses."""
     rng = np.random.default_rng(0)

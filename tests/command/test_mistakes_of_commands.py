@@ -353,6 +353,7 @@ def test_a_mistake_is_one_line(name, broken, ltc, monkeypatch):
 GIVEN = {"epochs", "epochs in words", "units", "backend"}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", IN_A_PROCESS)
 def test_a_mistake_is_one_line_in_a_process_too(name, broken):
     arguments, words_of_it = MISTAKES[name]
@@ -379,6 +380,7 @@ ODD = [None, True, -1, 1e300, "x", [], [1], {"a": 1}, [["a"]], ["power", "heat",
 LINES = (["evaluate", "m.npz"], ["predict", "m.npz", "--out", "p.csv"], ["info", "m.npz"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["waves", "words"])
 def test_notes_of_strangers(name, trained, here, ltc):
     """Each entry is replaced by what it cannot be: a line for each command, or what another task would answer."""

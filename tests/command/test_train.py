@@ -231,6 +231,7 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     assert "Neurons of the cell. default: 32" in " ".join(parser.format_help().split())
 
 
+@pytest.mark.slow
 def test_patience(here, ltc):
     """The training ends N epochs after the best one, with the weights of that one."""
     line = [*WAVES, "--schedule", "constant", "--learning-rate", "0.3"]

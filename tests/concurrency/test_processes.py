@@ -34,6 +34,7 @@ POOL = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pool_of_processes(method, tmp_path):
     """Models are sent to other processes by pickle, and are called, trained and stepped there."""
@@ -102,6 +103,7 @@ FORKS = """
 """
 
 
+@pytest.mark.slow
 @forks
 def test_forks_while_other_threads_compute():
     assert within(900, FORKS, arguments=[BACKEND, 20]) == "20 {0}\n"
@@ -118,6 +120,7 @@ def test_many_forks_while_other_threads_compute(trust):
     )
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.numba
 def test_a_fork_while_another_thread_compiles(tmp_path):
@@ -164,6 +167,7 @@ def test_a_fork_while_another_thread_compiles(tmp_path):
     assert out == "0\n"
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.numba
 def test_a_fork_while_another_thread_loads_numba():

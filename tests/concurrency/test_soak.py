@@ -71,6 +71,7 @@ def soak(seconds):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.numba
 def test_for_seconds():
     soak(3)

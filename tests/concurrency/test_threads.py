@@ -18,6 +18,7 @@ SHARED = """
 """
 
 
+@pytest.mark.slow
 def test_models_are_shared_while_the_number_of_threads_changes():
     """Four threads make all calls of seven models, `step`, and `fit` of copies; Python changes threads 500 times as
     often as usual."""
@@ -38,6 +39,7 @@ def test_models_are_shared_for_long(trust):
     )
 
 
+@pytest.mark.slow
 def test_a_tape_may_be_used_by_several_threads_at_once():
     out = within(
         900,
@@ -139,6 +141,7 @@ def test_models_that_are_the_first_in_several_threads_warn_once():
     assert out == "6 1 True\n"
 
 
+@pytest.mark.slow
 def test_threads_that_come_and_go_leave_nothing():
     """A thread keeps prepared parameters, buffers of streams, and a workspace, until it ends."""
     out = within(
@@ -174,6 +177,7 @@ def test_threads_that_come_and_go_leave_nothing():
     assert count == 1
 
 
+@pytest.mark.slow
 def test_the_process_ends_while_threads_compute():
     """The threads are daemons of a program that ends: it does not crash, and does not wait for them."""
     program = """

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ltc_np import data
@@ -50,7 +50,6 @@ def test_spiral_refuses(arguments, error, message):
         generate_spiral_data(*arguments)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.integers(0, 6), min_size=1, max_size=3),
     st.integers(1, 4),
@@ -126,7 +125,6 @@ def test_windows_refuses(arguments, error, message):
         windows(*arguments)
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.integers(0, 5), min_size=1, max_size=4).filter(any),
     st.booleans(),
@@ -198,7 +196,6 @@ def test_pad_to_a_number_of_steps():
             pad([[1, 2], [3]], steps=steps)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.floats(0, 10), min_size=1, max_size=5), min_size=1, max_size=4), st.booleans())
 def test_dt_adds_up_to_the_times(steps, given_start):
     times = [np.cumsum(row) for row in steps]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ltc_np import LTCRNN, AutoNCP
@@ -27,7 +27,6 @@ def by_loop(x, dt, first):
     return values, mask, since
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 3), st.integers(1, 6), st.integers(1, 3), st.sampled_from(["number", "steps", "all"]))
 def test_against_a_loop(B, T, I, kind):
     rng = np.random.default_rng(B + 10 * T + 100 * I)

@@ -18,6 +18,7 @@ def blocks(language):
 
 
 @pytest.mark.numba
+@pytest.mark.tools("clang", "wasm-ld")
 def test_the_page_s_commands(tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
     monkeypatch.chdir(tmp_path)

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "docs" / "site"))
 import browser
 import crawl
 
-pytestmark = pytest.mark.skipif(browser.NAME is None, reason="there is no Chromium here")
+pytestmark = pytest.mark.tools(" ".join(browser.NAMES))
 
 RIGHT = """
 <style>

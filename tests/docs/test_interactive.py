@@ -7,14 +7,14 @@ import shutil
 import numpy as np
 import pytest
 from support import ROOT
-from support.browser import BROWSER, NO_BROWSER, visit
+from support.browser import NAMES, visit
 
 from ltc_np import LTCRNN, Wiring, analysis
 from ltc_np.kernels.codes import SOLVERS
 
 FOLDER = ROOT / "docs" / "interactive"
 PAGES = "neuron", "solver", "two_neurons"
-BROWSERS = pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+BROWSERS = pytest.mark.tools(" ".join(NAMES))
 EXACT = {"epsilon": 0.0, "positivity": "clip", "dtype": "float64", "check_stability": "off", "input_mapping": None}
 SYNAPSE = {"w": "w", "mu": "mu", "sigma": "sigma", "E": "erev"}  # names in the page, and in the library
 

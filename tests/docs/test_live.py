@@ -8,13 +8,13 @@ import shutil
 import numpy as np
 import pytest
 from support import ROOT
-from support.browser import BROWSER, NO_BROWSER, visit
+from support.browser import NAMES, visit
 
 from ltc_np import load
 from ltc_np.export.identity import identity
 
 LIVE = ROOT / "docs" / "live"
-BROWSERS = pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+BROWSERS = pytest.mark.tools(" ".join(NAMES))
 READY = "while (!live.pendulum || !live.spiral) { await pause(0.05); }\n"
 POINTER = """\
 const point = (kind, canvas, x, y) => {

@@ -9,7 +9,7 @@ from support import ROOT
 
 from ltc_np import load
 
-COMPILER = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here")
+COMPILER = pytest.mark.tools("cc")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from ltc_np import GRU, LRC, LTC, S4D, AutoNCP, Dense, FullyConnected, Model, Re
 from ltc_np.export import c
 from ltc_np.export.lower import program
 
-pytestmark = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+pytestmark = pytest.mark.tools("gcc clang")
 
 STEPS, I = 60, 3
 SANITIZED = ["-O1", "-fsanitize=undefined,address,float-cast-overflow", "-fno-sanitize-recover=all"]

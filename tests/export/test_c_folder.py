@@ -3,7 +3,6 @@
 import errno
 import pathlib
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -256,7 +255,7 @@ def test_command_says_in_one_line_what_is_wrong(arguments, message, model, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.npz", "whole.npz"]
 
 
-@pytest.mark.skipif(not (shutil.which("cmake") and compilers.HOST), reason="cmake or a compiler is not installed")
+@pytest.mark.tools("cmake", "gcc clang")
 @pytest.mark.parametrize("options", [{}, {"libm": False}, {"dtype": "float64"}], ids=str)
 def test_cmake_builds_and_tests_it(options, model, tmp_path):
     export = c.write(model, tmp_path / "a", "net", measure=False, **options).folder
@@ -277,7 +276,7 @@ int main(void)
 """
 
 
-@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+@pytest.mark.tools("gcc")
 def test_the_page_s_program_builds_by_the_page_s_command(tmp_path):
     page = (ROOT / "docs" / "export_c.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"^```c\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
@@ -299,7 +298,7 @@ int main() { setup(); loop(); }
 """
 
 
-@pytest.mark.skipif(not shutil.which("g++"), reason="g++ is not installed")
+@pytest.mark.tools("gcc", "g++")
 @pytest.mark.parametrize("dt", [None, 0.1])
 def test_the_sketch_is_a_program(dt, model, tmp_path):
     """The header serves C++, and the sketch runs with an Arduino's names."""

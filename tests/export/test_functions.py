@@ -11,7 +11,7 @@ from ltc_np.export.c.floats import OPERATORS
 from ltc_np.export.c.functions import OF_LIBM, Functions
 from ltc_np.export.operations import OPERATIONS
 
-pytestmark = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+pytestmark = pytest.mark.tools("gcc clang")
 
 # The true values, by the host's functions of double, whose own error is below a millionth of a float's last place.
 TRUE = {

@@ -15,7 +15,7 @@ from support.exported import made, random_layers
 from ltc_np.export.golden import in_float64
 from tests.export.test_sweep import OWN, truth
 
-pytestmark = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+pytestmark = pytest.mark.tools("gcc clang")
 
 BATCH, BATCHES = 50, 200  # models in one program, and programs
 SEED = int(os.environ.get("FUZZ_SEED", secrets.randbits(32)))

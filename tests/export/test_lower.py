@@ -40,12 +40,14 @@ def test_a_program_computes_the_steps_of_its_model(name, rng):
     compare(made(LAYERS[name], rng), rng)
 
 
+@pytest.mark.few(50)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_program_computes_the_steps_of_a_model_as_it_begins(name, rng):
     """Many parameters are all the same then, and are one number in the program."""
     compare(Model(*LAYERS[name], input_dim=features(LAYERS[name]), seed=1, dtype="float64", backend="numpy"), rng)
 
 
+@pytest.mark.few(50)
 @pytest.mark.parametrize("name", TIMED)
 def test_a_program_of_one_elapsed_time_computes_them_too(name, rng):
     model = made(LAYERS[name], rng)
@@ -53,6 +55,7 @@ def test_a_program_of_one_elapsed_time_computes_them_too(name, rng):
     assert not program(model, 0.05).takes_dt
 
 
+@pytest.mark.few(30)
 @pytest.mark.parametrize("seed", range(250))
 def test_random_stacks(seed):
     """Each layer passes the roundings of those before it on, and may make them larger."""
@@ -70,6 +73,7 @@ ORDINARY = """
 """
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", re.split(r",\s+", ORDINARY.strip()))
 def test_single_precision_is_enough(name, rng):
     """Over 1,000 steps, some of no time: a state that forgets forgets its roundings too."""

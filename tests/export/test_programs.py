@@ -93,7 +93,7 @@ class Random:
         return Program(3, pool[-1].size, 5, True, self.rng.standard_normal(5), tuple(self.b.stages))
 
 
-@pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+@pytest.mark.tools("gcc clang")
 def test_random_programs(tmp_path):
     """In double, within roundings of sums of another order; every third is unrolled."""
     programs, text = [Random(np.random.default_rng(seed)).program() for seed in range(COUNT)], []

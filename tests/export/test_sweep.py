@@ -7,7 +7,7 @@ from support import compilers, sweep
 from ltc_np.export.golden import in_float64
 from tests.export.test_lower import LAYERS, made
 
-pytestmark = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+pytestmark = pytest.mark.tools("gcc clang")
 
 BATCH = 48  # models in one program
 BATCHES = range(0, len(LAYERS), BATCH)

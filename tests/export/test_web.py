@@ -5,13 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
-from support.browser import BROWSER, NO_BROWSER, NO_CLANG, visit
+from support.browser import NAMES, visit
 
 from ltc_np import GRU, LTC, LTCRNN, AutoNCP, Dense, Model
 from ltc_np.export import web
 from ltc_np.export.command import main as export
 
-CLANG = pytest.mark.skipif(NO_CLANG is not None, reason=NO_CLANG or "")
+CLANG = pytest.mark.tools("clang", "wasm-ld")
 PAGE = '<!DOCTYPE html>\n<html><head></head><body><script src="network.js"></script></body></html>\n'
 RUN = """\
 const { inputs, dt } = %s;
@@ -39,7 +39,7 @@ MODELS = {
 
 
 @CLANG
-@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+@pytest.mark.tools(" ".join(NAMES))
 @pytest.mark.parametrize("name", MODELS)
 def test_the_page_s_numbers_are_those_of_step(name, tmp_path, rng):
     model = MODELS[name]()

@@ -89,6 +89,7 @@ def test_faults_are_one_line_and_leave_nothing(tmp_path, capsys):
         assert sorted(os.listdir(tmp_path)) == before
 
 
+@pytest.mark.slow
 def test_it_is_a_command(tmp_path):
     CfCRNN(3, input_dim=2, seed=0).save(tmp_path / "model.npz")
     env = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -84,6 +84,7 @@ def test_every_key_is_needed_and_every_shape(name):
             assert key in refused(longer, **options)
 
 
+@pytest.mark.slow
 def test_random_damage_gives_one_line():
     """Keys renamed, lost, doubled, arrays cut and turned: a ValueError or a TypeError in one line, or a model."""
     rng = np.random.default_rng(0)

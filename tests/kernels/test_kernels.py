@@ -307,6 +307,7 @@ def test_second_process_loads_the_cache(filled):
     assert (counts, counts_again) == ("0 1", "1 0")
 
 
+@pytest.mark.slow
 @pytest.mark.numba
 def test_processes_that_compile_at_the_same_time_keep_what_they_compiled(tmp_path):
     """Two caches of one kernel, as of two processes: each saves a signature, file by file in step with the other."""
@@ -388,6 +389,7 @@ def test_a_damaged_cache_is_replaced_with_one_warning(damage, filled, tmp_path):
     assert mended.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["disabled", "missing", "too old for this numpy"])
 def test_without_a_working_numba_everything_works_with_one_warning(broken, tmp_path):
     environment, root = {}, ROOT
@@ -481,6 +483,7 @@ def test_trainings_at_the_same_time_are_all_told_once_of_compiling():
     assert told == ["first", "third"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_it_works_after_a_fork_and_beside_threads():
     code = """

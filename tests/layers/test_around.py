@@ -102,6 +102,7 @@ def test_swapping_places():
         assert np.array_equal(places.reshape(-1)[places], np.arange(15).reshape(3, 5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "merge", "B", "T"),
     [

@@ -74,6 +74,7 @@ HERE = {"__name__": "__main__"}
 exec(SOURCE, HERE)
 
 
+@pytest.mark.slow
 def test_another_process_says_the_same():
     """With other addresses and another order of sets."""
     for hashing in ("1", "2"):

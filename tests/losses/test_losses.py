@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.losses import ALL, class_weights, naive, problem
 
@@ -174,7 +174,6 @@ def test_binary_targets_of_one_output():
         np.testing.assert_array_equal(got[2], expected[2])
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(ALL)), st.floats(-5, 5))
 def test_properties(seed, name, shift):
     """Never negative; convex, so above every tangent; cross-entropy does not see a common shift of the

@@ -101,6 +101,7 @@ def test_missing_targets_weigh_nothing(last):
     np.testing.assert_allclose(gradient, model.backward(tape, d_y / weight_sum).theta, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_network_learns_the_quantiles_of_noise_that_grows():
     """Of uniform noise as wide as x they are known; outputs and targets have a scale of their own."""
     rng = np.random.default_rng(0)

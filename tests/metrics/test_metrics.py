@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ltc_np import metrics
@@ -135,7 +135,6 @@ def problem(kind, n, rng):
     return y, rng.integers(0, max(size, 2), n)
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3)), min_size=1, max_size=4),

@@ -1,6 +1,6 @@
 """Mutation testing: small wrong changes of the sources, one at a time, each of which the named tests must notice.
 
-    python tests/mutation/run.py [--only PATTERN] [--numpy] [--jobs 2] [--list]
+    python tests/mutation/run.py [--only PATTERN] [--numpy] [--readme] [--jobs 2] [--list]
 
 The changes stand in tests/mutation/list/*.diff; docs/contributing.md says how to add one.  They are made in copies of
 the tree in a temporary folder, never in the checkout.  First the named tests run on the sources as they are and must
@@ -11,6 +11,9 @@ pass; then each change is made, its tests run, and it is taken back.  A change i
 * GONE: its text is no longer in the file, once;
 * BROKEN: the named tests did not run, so the change says nothing about them;
 * equivalent: the list gives the reason why no test can see it, and nothing runs.
+
+With ``--readme`` only tests that the README's command runs count: the named ones among them, or, where a change names
+none of these, all that the command runs of the files with the named ones.
 
 The exit status is 1 when one survived, is gone or is broken.
 """
@@ -43,7 +46,9 @@ BAD = (SURVIVED, GONE, BROKEN)
 # compiled for the others stays.
 COMPILED = ("ltc_np/kernels/c*", "ltc_np/kernels/numpy/ssm.py", "ltc_np/base/[ap]*.py")
 WARM = HERE / "warm.py"
-PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not gpu"]
+PYTEST = ["-x", "-q", "-p", "no:cacheprovider"]
+CI = ["-m", "not (gpu or sweep or fuzz)"]  # what `.ci/run` runs; without it, what the README's command does
+NO_TEST = 5  # pytest's exit status where none was selected
 
 
 @dataclasses.dataclass
@@ -106,9 +111,9 @@ def listed(folder=LISTS):
 class Tree:
     """A copy of the tree that is changed, and run in."""
 
-    def __init__(self, root, folder, limit, options):
+    def __init__(self, root, folder, limit, options, marks):
         self.folder, self.cache, self.limit, self.warm = folder / "tree", folder / "cache", limit, None
-        self.options = options
+        self.options, self.marks = options, marks
         skip = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "node_modules", "site")
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(root, self.folder, ignore=skip)
@@ -118,7 +123,7 @@ class Tree:
         output = self.folder.parent / "output"
         if self.warm is None or self.warm.poll() is not None:
             self.start()
-        order = {"arguments": [*PYTEST, *tests], "cache": str(cache or self.cache), "output": str(output)}
+        order = {"arguments": [*PYTEST, *self.marks, *tests], "cache": str(cache or self.cache), "output": str(output)}
         print(json.dumps(order), file=self.warm.stdin, flush=True)
         pid, late = int(self.warm.stdout.readline()), threading.Event()
 
@@ -158,7 +163,7 @@ class Tree:
         if not tests:
             return None
         status, output = self.run(tests)
-        return output if status != 0 else None
+        return output if status not in (0, NO_TEST) else None
 
     def judge(self, mutation):
         """What becomes of a mutation, and what pytest said."""
@@ -178,12 +183,26 @@ class Tree:
             finally:
                 path.write_text(text, encoding="utf-8")
                 os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # kernels' caches look at it
-        return {None: HUNG, 0: SURVIVED, 1: CAUGHT}.get(status, BROKEN), output
+        return {None: HUNG, 0: SURVIVED, 1: CAUGHT, NO_TEST: SURVIVED}.get(status, BROKEN), output
 
 
 def end(group):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
+
+
+def of_the_readme(mutation, names):
+    """A mutation with those tests that the README's command has by these names: its own, or all of their files."""
+    own = [test for test in mutation.tests if any(name == test or name.startswith(f"{test}[") for name in names)]
+    files = dict.fromkeys(test.partition("::")[0] for test in mutation.tests)
+    return dataclasses.replace(mutation, tests=tuple(own or files))
+
+
+def names_of_the_readme(root=ROOT):
+    """The names of all tests of the README's command."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
+    said = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    return {line.partition("@")[0] for line in said.splitlines() if "::" in line}
 
 
 def groups(mutations):
@@ -212,7 +231,7 @@ class Caught:
             self.path.write_text(json.dumps(self.known), encoding="utf-8")
 
 
-def run(mutations, *, root=ROOT, folder, jobs=2, limit=600, options=(), say=print):
+def run(mutations, *, root=ROOT, folder, jobs=2, limit=600, options=(), marks=CI, say=print):
     """Judge all of them: (mutation, verdict, seconds) each; copies of the tree are made in ``folder``."""
     folder.mkdir(exist_ok=True)
     waiting, caught = queue.SimpleQueue(), Caught(root, folder)
@@ -235,7 +254,10 @@ def run(mutations, *, root=ROOT, folder, jobs=2, limit=600, options=(), say=prin
 
     def work(k):
         found = []
-        with contextlib.closing(Tree(root, folder / str(k), limit, options)) as tree, contextlib.suppress(queue.Empty):
+        with (
+            contextlib.closing(Tree(root, folder / str(k), limit, options, marks)) as tree,
+            contextlib.suppress(queue.Empty),
+        ):
             while True:
                 group = waiting.get_nowait()
                 broken = tree.why_not(list(dict.fromkeys(test for m in group for test in m.tests)))
@@ -266,6 +288,7 @@ def main(arguments=None):
     parser.add_argument("--limit", type=int, default=600, help="seconds that the tests of one may take")
     parser.add_argument("--folder", type=pathlib.Path, help="keep what is known here, to go on from it in the next run")
     parser.add_argument("--numpy", action="store_true", help="only those that need no Numba, which is hidden: quick")
+    parser.add_argument("--readme", action="store_true", help="only by tests that the README's command runs")
     parser.add_argument("--list", action="store_true", help="print the mutations and run nothing")
     parser.add_argument("--write-trust", action="store_true", help="write the figures into docs/trust.md")
     options = parser.parse_args(arguments)
@@ -284,14 +307,19 @@ def main(arguments=None):
     with tempfile.TemporaryDirectory(prefix="mutation-") as scratch:
         folder = options.folder or pathlib.Path(scratch)
         say, warm = functools.partial(print, flush=True), ["--numpy"] if options.numpy else []
-        results = run(chosen, folder=folder, jobs=options.jobs, limit=options.limit, options=warm, say=say)
+        if options.readme:
+            names = names_of_the_readme()
+            chosen = [of_the_readme(mutation, names) for mutation in chosen]
+        how = {"jobs": options.jobs, "limit": options.limit, "options": warm, "marks": [] if options.readme else CI}
+        results = run(chosen, folder=folder, say=say, **how)
     found = figures(results)
     for name, words in found.items():
         print(f"{name}: {words}")
     bad = [f"{verdict}: {mutation.name}" for mutation, verdict, _ in results if verdict in BAD]
     print("\n".join(bad or ["every one is caught, or equivalent"]))
     if options.write_trust:
-        write(found, {mutation.list for mutation in listed() if mutation not in chosen}, options)
+        names = {mutation.name for mutation in chosen}
+        write(found, {mutation.list for mutation in listed() if mutation.name not in names}, options)
     return int(bool(bad))
 
 
@@ -301,8 +329,10 @@ def write(found, cut, options):
     from support.trust import Trust
 
     chosen = [] if options.only == "*" else [f"--only {options.only}"]
-    command = ["python tests/mutation/run.py", *chosen, *["--numpy"] * options.numpy, "--write-trust"]
-    whole = {f"`{name}`": words for name, words in found.items() if name not in cut}
+    chosen += ["--numpy"] * options.numpy + ["--readme"] * options.readme
+    command = ["python tests/mutation/run.py", *chosen, "--write-trust"]
+    by = ", by the README's command" if options.readme else ""
+    whole = {f"`{name}`{by}": words for name, words in found.items() if name not in cut}
     Trust(" ".join(command)).record("mutations", whole)
 
 

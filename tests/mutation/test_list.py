@@ -121,6 +121,15 @@ def test_a_reason_in_the_place_of_tests():
     assert run.groups([mutation]) == [[mutation]]
 
 
+def test_the_tests_of_the_readme_are_the_named_ones_among_them_or_those_of_their_files():
+    named = run.Mutation("some", tests=("tests/a.py::test_a", "tests/a.py::test_b[1]", "tests/b.py::test_c"))
+    assert run.of_the_readme(named, {"tests/a.py::test_a[x]", "tests/b.py::test_c"}).tests == named.tests[::2]
+    assert run.of_the_readme(named, {"tests/a.py::test_b[12]", "tests/a.py::test_ab"}).tests == (
+        "tests/a.py",
+        "tests/b.py",
+    )
+
+
 @pytest.mark.parametrize("jobs", [0, -1])
 def test_some_must_run_at_a_time(jobs, capsys):
     with pytest.raises(SystemExit) as stop:

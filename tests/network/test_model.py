@@ -252,6 +252,7 @@ def test_a_list_is_predicted_in_groups(monkeypatch):
     assert sizes == [(2, 5), (2, 7), (1, 3)]  # each padded to its own longest
 
 
+@pytest.mark.slow
 def test_predict_in_batches(model):
     for batch_size in (1, 2, None):
         assert np.array_equal(model.predict(X, dt=0.5, batch_size=batch_size), model(X, dt=0.5))
@@ -999,6 +1000,7 @@ def test_liquid_s4_rnn_has_the_layers_that_it_is_told():
         LiquidS4RNN(3, 2, liquid=None, liquid_scale=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.numba
 def test_a_deep_liquid_state_space_learns():
     """In which channel a pulse came, long ago."""

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ltc_np import Dense, Model
@@ -14,7 +14,6 @@ dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 @dtypes
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-1e4, 1e4, width=32), max_size=20), st.floats(1e-3, 1e3))
 def test_clip(dtype, values, max_norm):
     grad = np.array(values, dtype)

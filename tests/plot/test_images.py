@@ -116,6 +116,7 @@ MUTATIONS = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("what", MUTATIONS)
 def test_the_comparison_sees(what):
     name, draw = MUTATIONS[what]

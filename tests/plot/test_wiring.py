@@ -60,6 +60,7 @@ def check(ax, wiring, values, sensory_values):
         assert sign == wanted[pair][1] and dashed == (sign < 0), pair
 
 
+@pytest.mark.slow
 def test_of_a_model_by_trained_strengths():
     model = columns()
     model.params["erev"][:7] *= -1  # training may turn a synapse

@@ -52,7 +52,7 @@ def test_threads(layer, backend, dtype):
 @pytest.mark.parametrize("seed", [None, 1])
 def test_a_workspace_in_use_again_changes_nothing(layer, backend, seed):
     """Training calls with alternating shapes: no array of one call may leak into the next."""
-    batches = [given(layer, B, T, "float32", seed=B) for B, T in ((3, 4), (7, 2), (3, 4), (18, 7))]
+    batches = [given(layer, B, T, "float64", seed=B) for B, T in ((3, 4), (7, 2), (3, 4), (18, 7))]
 
     def loss_and_grad(model, some):
         return model.loss_and_grad(some.x, some.d_y, dt=some.dt, lengths=some.lengths, dropout_seed=seed)
@@ -60,8 +60,8 @@ def test_a_workspace_in_use_again_changes_nothing(layer, backend, seed):
     if seed is not None and not (layer.drops or layer.batch_statistics):
         return
     batches = batches[: 4 if backend != "cuda" else 3]
-    once = [loss_and_grad(Model(layer, seed=0, backend=backend), some) for some in batches]
-    model = Model(layer, seed=0, backend=backend)
+    once = [loss_and_grad(Model(layer, seed=0, dtype="float64", backend=backend), some) for some in batches]
+    model = Model(layer, seed=0, dtype="float64", backend=backend)
     for _ in range(2):
         for some, (value, gradient) in zip(batches, once, strict=True):
             again = loss_and_grad(model, some)
@@ -70,15 +70,15 @@ def test_a_workspace_in_use_again_changes_nothing(layer, backend, seed):
 
 
 def test_a_training_has_the_same_bits_twice(layer, backend):
-    some = given(layer, 7, 4, "float32")
+    some = given(layer, 7, 4, "float64")
     found = []
     for _ in range(2):
-        model = Model(layer, seed=0, backend=backend)
+        model = Model(layer, seed=0, dtype="float64", backend=backend)
         with np.errstate(all="ignore"):
             model.fit(some.x, some.d_y, dt=some.dt, lengths=some.lengths, epochs=2, batch_size=3, seed=0, verbose=False)
         found.append(model.theta.copy())
     assert np.array_equal(*found)
-    assert layer.layout.size == 0 or not np.array_equal(found[0], Model(layer, seed=0).theta)
+    assert layer.layout.size == 0 or not np.array_equal(found[0], Model(layer, seed=0, dtype="float64").theta)
 
 
 @both
@@ -149,6 +149,7 @@ def forms(x, dtype):
     return x, frozen, np.asfortranarray(x), x[:, ::-1], x.astype(">f8"), (10 * x).astype(int), x.tolist(), offset
 
 
+@pytest.mark.slow
 @pytest.mark.numba
 @pytest.mark.parametrize("name", ROWS)
 def test_one_signature_for_each_dtype(name):

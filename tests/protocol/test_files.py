@@ -15,10 +15,7 @@ from ltc_np import Adam, Dense, Model, load
 
 def trained(layer, backend):
     """A model with parameters that are not its initial ones, one of them frozen."""
-    model, some = (
-        Model(layer, Dense(2), seed=0, backend=backend),
-        given(layer, 4, 4, "float32"),
-    )
+    model, some = Model(layer, Dense(2), seed=0, dtype="float64", backend=backend), given(layer, 4, 4, "float64")
     model.freeze(next(iter(model.params)))
     optimizer = Adam(1e-2)
     model.fit(some.x, some.d_y[:, :, :1].repeat(2, 2), dt=some.dt, lengths=some.lengths, epochs=1, optimizer=optimizer,
@@ -59,11 +56,11 @@ def test_copies(layer, backend):
 
 @each
 def test_resumed_training_has_the_same_bits(layer, tmp_path):
-    some = given(layer, 7, 4, "float32")
+    some = given(layer, 7, 4, "float64")
     options = {"dt": some.dt, "lengths": some.lengths, "batch_size": 3, "seed": 4, "verbose": False}
-    once = Model(layer, seed=0)
+    once = Model(layer, seed=0, dtype="float64")
     once.fit(some.x, some.d_y, epochs=2, optimizer=Adam(1e-2), **options)
-    part, optimizer = Model(layer, seed=0), Adam(1e-2)
+    part, optimizer = Model(layer, seed=0, dtype="float64"), Adam(1e-2)
     part.fit(some.x, some.d_y, epochs=1, optimizer=optimizer, **options)
     part.save(tmp_path / "model.npz", optimizer)
     optimizer = Adam(1e-2)
@@ -121,6 +118,7 @@ def check_edits(layer, folder, count):
             assert most() < 10 * bad.stat().st_size + 2**20, (place, value)  # the latter: Python's own objects
 
 
+@pytest.mark.few(20)
 @each
 def test_a_file_that_says_something_else(layer, tmp_path):
     check_edits(layer, tmp_path, 25)

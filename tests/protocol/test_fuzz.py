@@ -44,6 +44,7 @@ def run(family, **more):
     settings(options, **more)(given(cases(family, BACKENDS))(lambda case: check(case)))()
 
 
+@pytest.mark.slow
 @each
 def test_numbers(family, trust):
     """The same cases every time."""

@@ -26,6 +26,7 @@ def test_finite_differences(layer, backend):
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.together("layer", "backend")
 def test_backends_agree(layer, backend, dtype):
     """Outputs, states and every gradient; whole tiles and parts of them, sequences of all lengths."""
     if (backend, dtype) == ("numpy", "float64"):
@@ -68,6 +69,7 @@ def test_gradients_of_layers_in_a_row(layer, backend):
 
 
 @pytest.mark.host
+@pytest.mark.single
 def test_float32_follows_float64_over_many_steps(layer, backend):
     """A constant input is the worst case for sums over steps: all terms have one sign."""
     if layer.surrogate_gradient:  # a spike that comes one step later is no rounding

@@ -65,6 +65,7 @@ both = pytest.mark.parametrize(("memory", "T"), [("full", 10_000), ("low", 60_00
 each = pytest.mark.parametrize("layer", [sparse, dense])
 
 
+@pytest.mark.single
 @both
 @each
 def test_a_lone_sequence_is_stored_once(layer, memory, T):
@@ -72,6 +73,7 @@ def test_a_lone_sequence_is_stored_once(layer, memory, T):
     check(stored(17, memory), BESIDE, layer, "float32", memory, 1, T)
 
 
+@pytest.mark.single
 @each
 def test_chunks_take_three_times_the_memory_at_most(layer):
     """By docs/guides/long_sequences.md: the steps before and behind the borders are run once more."""
@@ -79,6 +81,7 @@ def test_chunks_take_three_times_the_memory_at_most(layer):
     assert whole < chunks < 3 * whole
 
 
+@pytest.mark.single
 @pytest.mark.parametrize(("memory", "T", "numbers"), [("full", 30_000, 4 * 17), ("low", 60_000, 17)])
 @pytest.mark.parametrize("wiring", [AutoNCP, FullyConnected])
 def test_a_lone_sequence_of_an_lrc_is_stored_once(wiring, memory, T, numbers):
@@ -86,6 +89,7 @@ def test_a_lone_sequence_of_an_lrc_is_stored_once(wiring, memory, T, numbers):
     check(numbers, BESIDE, lambda: LRC(wiring(17, 1), input_dim=1), "float32", memory, 1, T)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layer", "full", "low"), [(CTRNN, 7, 1), (NeuralODE, 25, 1)])
 @pytest.mark.parametrize(("memory", "T"), [("full", 10_000), ("low", 20_000)])
 def test_a_lone_sequence_of_matrix_cells_is_stored_once(layer, full, low, memory, T):
@@ -127,6 +131,7 @@ def test_the_long_sequence_of_the_documentation(wiring, memory, megabytes):
     assert abs(found - megabytes * 1e6) < 0.2e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [S4D, LiquidS4])
 @pytest.mark.parametrize("T", [4096, 16_384])
 def test_a_state_space_keeps_a_state_every_64_steps(layer, T):
@@ -135,5 +140,5 @@ def test_a_state_space_keeps_a_state_every_64_steps(layer, T):
     numbers = T / 64 * B * H * N  # the kept states
     beside = 4 * B * T * H  # outputs, their adjoints, and what the loss works in
     found = added(lambda: layer(N, input_dim=H), "float32", "full", B, T)
-    assert 4 * (numbers + beside) < found < 4.1 * (numbers + beside)
+    assert 4 * (numbers + beside) < found < 4.05 * (numbers + beside) + NOISE
     assert T < 16_384 or found < 400e6

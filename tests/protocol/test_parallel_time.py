@@ -13,25 +13,25 @@ from ltc_np.layers.parallel.task import Task
 ROUNDING = {"float32": 1e-5, "float64": 1e-12}
 
 
-def test_chunks_are_the_sequence(layer, backend):
+@pytest.mark.parametrize(("chunks", "dtype"), [(5, "float32"), (5, "float64"), (40, "float64")])
+def test_chunks_are_the_sequence(layer, backend, chunks, dtype):
     """Of any lengths, from any state, with adjoints of the last one; short chunks do not forget, and run again."""
-    for dtype, chunks in (("float32", 5), ("float64", 5), ("float64", 40)):
-        model = Model(layer, seed=0, dtype=dtype, backend=backend)
-        some = given(layer, 4, 37, dtype=dtype)
-        model.parallel_time = False
-        wanted = results(model, some)
-        assert model.last_parallel == ()
-        model.parallel_time = chunks
-        found = results(model, some)
-        reports = 2 if layer.cuts_inside else int(layer.contracting)  # those of both directions
-        assert [report.chunks for report in model.last_parallel] == [min(chunks, 37)] * reports
-        if not reports:
-            same_bits(found, wanted)
-            continue
-        if layer.bitwise_batch:
-            assert np.array_equal(found["y"], wanted["y"])
-            assert np.array_equal(found["state"], wanted["state"])
-        close(found, wanted, ROUNDING[dtype], ROUNDING[dtype])
+    model = Model(layer, seed=0, dtype=dtype, backend=backend)
+    some = given(layer, 4, 37, dtype=dtype)
+    model.parallel_time = False
+    wanted = results(model, some)
+    assert model.last_parallel == ()
+    model.parallel_time = chunks
+    found = results(model, some)
+    reports = 2 if layer.cuts_inside else int(layer.contracting)  # those of both directions
+    assert [report.chunks for report in model.last_parallel] == [min(chunks, 37)] * reports
+    if not reports:
+        same_bits(found, wanted)
+        return
+    if layer.bitwise_batch:
+        assert np.array_equal(found["y"], wanted["y"])
+        assert np.array_equal(found["state"], wanted["state"])
+    close(found, wanted, ROUNDING[dtype], ROUNDING[dtype])
 
 
 @pytest.mark.host

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.backends import BACKENDS
 
 from ltc_np import CTGRU, GRU, LSTM, LTC, LTCRNN, CfC, CfCRNN, FullyConnected, MixedMemory, Model, Wiring
-
-many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -51,7 +49,6 @@ def rounding(terms, step):
 
 
 @pytest.mark.numba
-@many
 @given(networks())
 def test_backends_agree(case):
     (slow, fast), x, dt, lengths, h0 = case
@@ -65,7 +62,6 @@ def test_backends_agree(case):
         close(getattr(g_fast, name), getattr(g, name))
 
 
-@many
 @given(networks())
 def test_padding_order_of_the_batch_and_splits_change_nothing(case):
     (*_, model), x, dt, lengths, h0 = case
@@ -86,7 +82,6 @@ def test_padding_order_of_the_batch_and_splits_change_nothing(case):
         assert np.array_equal(end, state[b])
 
 
-@many
 @given(networks())
 def test_hull(case):
     """The state stays between the smallest and the largest of its start, 0, vleak and erev."""
@@ -108,7 +103,6 @@ def extrapolated(difference, step):
     return (4 * fine - coarse) / 3
 
 
-@many
 @given(networks())
 def test_gradient_along_a_direction(case):
     (*_, model), x, dt, lengths, h0 = case
@@ -152,7 +146,6 @@ def closed_forms(draw):
 
 
 @pytest.mark.numba
-@many
 @given(closed_forms())
 def test_backends_agree_on_closed_forms(case):
     (slow, fast), x, dt, lengths, h0 = case
@@ -166,7 +159,6 @@ def test_backends_agree_on_closed_forms(case):
         close(getattr(g_fast, name), getattr(g, name))
 
 
-@many
 @given(closed_forms())
 def test_padding_and_order_change_no_closed_form(case):
     """Up to the roundings of a product of another size."""
@@ -183,7 +175,6 @@ def test_padding_and_order_change_no_closed_form(case):
             assert np.array_equal(state[b], h0[b])
 
 
-@many
 @given(closed_forms())
 def test_gated_states_stay_within_their_bounds(case):
     """|h'| <= 1 with a gate between two tanh, < 2 without; times 1.7159 in "tf"."""
@@ -226,7 +217,6 @@ def memories(draw):
 
 
 @pytest.mark.numba
-@many
 @given(memories())
 def test_backends_with_memory_agree(case):
     (slow, fast), x, dt, lengths, h0 = case
@@ -241,7 +231,6 @@ def test_backends_with_memory_agree(case):
             close(getattr(g_fast, name), getattr(g, name))
 
 
-@many
 @given(memories())
 def test_padding_and_splits_change_nothing_with_memory(case):
     """Sequences alone, and in two pieces; products by BLAS may round in another order."""
@@ -260,7 +249,6 @@ def test_padding_and_splits_change_nothing_with_memory(case):
         close(middle, state[b])
 
 
-@many
 @given(memories())
 def test_gradient_along_a_direction_with_memory(case):
     (*_, model), x, dt, lengths, h0 = case

@@ -36,19 +36,20 @@ def test_relu_is_not_smooth():
     assert Dense(3, "gelu", input_dim=2).smooth
 
 
-def test_sizes_and_state(layer, backend):
-    model = Model(layer, seed=0, backend=backend)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sizes_and_state(layer, backend, dtype):
+    model = Model(layer, seed=0, dtype=dtype, backend=backend)
     x, dt, *_ = whole(layer)
     y, state = model(x, dt=dt, return_state=True)
     assert y.shape == (3, 5, layer.output_size)
     assert state.shape == (3, layer.state_size)
-    assert y.dtype == state.dtype == np.float32
+    assert y.dtype == state.dtype == dtype
     covered = [i for s in layer.state_slices.values() for i in range(*s.indices(layer.state_size))]
     assert sorted(covered) == list(range(layer.state_size))
 
 
 def test_elapsed_time(layer, backend):
-    model = Model(layer, seed=0, backend=backend)
+    model = Model(layer, seed=0, dtype="float64", backend=backend)
     x = whole(layer).x
     if not layer.takes_dt:
         with pytest.raises(ValueError, match="`dt` must be left out"):
@@ -90,7 +91,7 @@ def test_hull(layer, backend, dtype):
 
 
 def test_causal(layer, backend):
-    model = Model(layer, seed=0, backend=backend)
+    model = Model(layer, seed=0, dtype="float64", backend=backend)
     x, dt, *_ = whole(layer)
     later = x.copy()
     later[:, 3:] += 1

@@ -36,6 +36,7 @@ def results(estimator):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.numba  # NumPy's backend takes minutes for hundreds of trainings
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
 def test_check_estimator(estimator):

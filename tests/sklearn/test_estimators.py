@@ -307,6 +307,7 @@ def test_partial_fit_takes_a_new_learning_rate(data):
     assert regressor._optimizer.weight_decay == 0.5
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", [name for name in Recipe().of_network() if name != "cell"] + ["dtype", "backend"])
 def test_a_network_that_goes_on_stays_as_it_was_made(data, name):
     """Its own hyperparameters are refused if they have changed; those of the training may change."""

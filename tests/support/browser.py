@@ -7,9 +7,8 @@ import shutil
 import subprocess
 import tempfile
 
-BROWSER = next((name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None)
-NO_BROWSER = "there is no Chromium here"
-NO_CLANG = next((f"there is no {tool} here" for tool in ("clang", "wasm-ld") if shutil.which(tool) is None), None)
+NAMES = "chromium", "chromium-browser", "google-chrome"
+BROWSER = next((name for name in NAMES if shutil.which(name)), None)
 
 # Before all scripts: frames by the clock that the browser turns, WebAssembly compiled at once (that clock does
 # not wait for another thread to do it), the same random numbers every time, nothing from the network, a list of faults.

@@ -9,7 +9,6 @@ import numpy as np
 FLAGS = "-std=c99 -Wall -Wextra -Werror -pedantic -Wconversion -Wshadow -Wdouble-promotion -Wundef"
 WARNINGS = FLAGS.split()
 HOST = [name for name in ("gcc", "clang") if shutil.which(name)]
-NO_COMPILER = "there is neither gcc nor clang here"
 
 
 def run(*command, cwd=None, timeout=300):

@@ -324,6 +324,7 @@ def test_other_data_in_files_are_refused(name, tmp_path):
     part()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("before", ["array", "list", "memory map"])
 def test_the_same_data_in_another_container_are_the_same(before, tmp_path):
     """An array, a list of arrays, and an array in a file: the training that goes on has the bits of one without."""

@@ -35,6 +35,7 @@ def at_random(folder, trust, kills, what):
     })  # fmt: skip
 
 
+@pytest.mark.slow
 def test_kill_at_random_moments(tmp_path, trust):
     at_random(tmp_path, trust, 20, "in every run")
 
@@ -44,6 +45,7 @@ def test_kill_at_many_random_moments(tmp_path, trust):
     at_random(tmp_path, trust, 200, "in the long run")
 
 
+@pytest.mark.slow
 def test_kill_at_every_call_on_the_way_to_a_file(tmp_path, trust):
     """The process is killed each time before a file is opened, brought to the disk, renamed, closed or removed."""
     counts = found("killed_at_every_call", str(tmp_path), "9", "1")

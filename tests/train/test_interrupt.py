@@ -203,6 +203,7 @@ def test_a_signal_that_comes_before_or_after_is_python_s():
     assert not interrupt.asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_process_that_gets_the_signal_from_outside(times):
     """From another thread, in the middle of training."""
@@ -301,6 +302,7 @@ def test_the_signal_of_clusters_is_left_alone_without_checkpoints():
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_process_that_is_terminated_from_outside(times, tmp_path):
     """After the first signal it writes a checkpoint, and goes on after `fit`; the second signal ends it."""

@@ -91,6 +91,7 @@ def train(name, initial_epoch):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [1, 5, 9])
 def test_a_new_process_goes_on_with_the_same_bits(epochs, tmp_path):
     """With every callback that has a state, dropout, no seed given, and losses that have no name."""

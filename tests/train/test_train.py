@@ -45,6 +45,7 @@ def small(backend="auto", **options):
     return LTCRNN(AutoNCP(8, 1), 1, seed=0, backend=backend, **options)
 
 
+@pytest.mark.slow
 def test_it_learns_and_reports(backend):
     x, y = sines()
     model = small(backend)

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.wirings import BUILT, name_of, through_npz, with_gains
 
@@ -70,7 +70,6 @@ def graphs(draw):
     return units, inputs, draw(st.integers(1, units)), edges, sensory_edges, draw(st.randoms())
 
 
-@settings(max_examples=150, deadline=None)
 @given(graphs())
 def test_any_edges(graph):
     units, inputs, output_dim, edges, sensory_edges, random = graph

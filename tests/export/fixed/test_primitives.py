@@ -13,7 +13,7 @@ from ltc_np.export.fixed.primitives import PRIMITIVES, integer
 from ltc_np.export.fixed.run import FixedMachine
 from ltc_np.export.program import Map, Program, Stage, Vector
 
-pytestmark = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+pytestmark = pytest.mark.tools("gcc clang")
 
 CASES, VARIANTS = 3000, 40
 EDGES = np.array([LOWEST, LOWEST + 1, -(2**30), -3, -2, -1, 0, 1, 2, 3, 2**30, HIGHEST - 1, HIGHEST])

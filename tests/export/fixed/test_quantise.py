@@ -36,7 +36,7 @@ def reference(model, x, dt=None):
 # ------------------------------------------------------------------------------------------------------------- layers
 
 
-@pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+@pytest.mark.tools("gcc clang")
 @pytest.mark.parametrize("name", LAYERS)
 def test_c_has_the_bits_of_numpy(name, rng, tmp_path):
     """Also far beyond the calibration data, where numbers saturate; with UBSan."""
@@ -53,6 +53,7 @@ def test_c_has_the_bits_of_numpy(name, rng, tmp_path):
     assert run.saturated[-1]
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_error_is_that_against_the_model(name, rng):
     """And small: each layer computes with 31 bits and tables of 1e-7."""
@@ -70,6 +71,7 @@ def test_the_error_is_that_against_the_model(name, rng):
     assert not quantised.report.saturated
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("name", STAY)
 def test_a_step_of_no_time_changes_no_state(name, rng):
     model = made([LAYERS[name]], rng)
@@ -126,13 +128,14 @@ def check_bound(seed):
     return quantised, run, x, arguments
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("seed", range(20))
 def test_the_bound_holds_for_other_sequences(seed):
     check_bound(seed)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+@pytest.mark.tools("gcc clang")
 @pytest.mark.parametrize("hundred", [1, *(pytest.param(k, marks=pytest.mark.sweep) for k in range(2, 11))])
 def test_the_bound_and_the_bits_hold_for_a_thousand_models(hundred, tmp_path):
     for seed in range(100 * hundred, 100 * (hundred + 1)):
@@ -245,7 +248,7 @@ def test_saturated_numbers_are_counted(rng):
     np.testing.assert_array_equal(run.saturated, [False, False, True, False])
 
 
-@pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+@pytest.mark.tools("gcc clang")
 @pytest.mark.parametrize("size", [1.0, 1000.0, 1e5])
 def test_a_bias_may_be_larger_than_the_outputs(size, rng, tmp_path):
     """As where inputs are all near 1 and hardly differ: the bias takes away what the weights make of 1."""

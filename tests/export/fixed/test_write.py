@@ -14,7 +14,7 @@ from ltc_np.export.fixed.arithmetic import HIGHEST, LOWEST, integers
 
 MODELS = {"LTC": [LTC(AutoNCP(9, 2)), Dense(2, "tanh")], "GRU": [GRU(5)]}
 SANITIZED = ["-O1", "-fsanitize=undefined,address,float-cast-overflow", "-fno-sanitize-recover=all"]
-needs_compiler = pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+needs_compiler = pytest.mark.tools("gcc clang")
 
 
 @pytest.fixture(params=MODELS)

@@ -62,6 +62,7 @@ GUARDED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="uses mprotect")
 def test_nothing_behind_the_last_row_is_read():
     """What is kept may end where the process's memory ends."""

@@ -9,6 +9,8 @@ from support.emulator import ORDERS, ROUGH, Divergence, Race, barriers, kept_in,
 
 from ltc_np.kernels.cuda.device import cuda, exp2, helper, kernel, reciprocal
 
+pytestmark = pytest.mark.card
+
 ROOM = 64
 
 

@@ -19,6 +19,8 @@ from support.processes import python
 from ltc_np import LTC, FullyConnected, Model, kernels
 from ltc_np.kernels.cuda import device, ltc, ltc_sweeps
 
+pytestmark = pytest.mark.card
+
 DTYPES = ("float32", "float64")
 as_python = pytest.mark.skipif(not AS_PYTHON, reason="kernels run as Python need NumPy 2")
 

@@ -20,6 +20,8 @@ from ltc_np.network.engine import Batch, Objective
 from ltc_np.network.sequences import Sequences
 from ltc_np.optim import SGD, RMSprop
 
+pytestmark = pytest.mark.card
+
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("case", CASES)
@@ -42,6 +44,7 @@ def test_sizes(dtype, emulator, monkeypatch, rng):
         compare(rng, layer, B, T, dtype, [T, *rng.integers(0, T + 1, B - 1)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["semi_implicit", "rk4"])
 def test_bits_depend_neither_on_what_is_kept_nor_on_tiles_nor_on_thread_order(solver, emulator, monkeypatch):
     """Segments of two steps, ten of them; sequences and whole tiles end within and between them."""

@@ -15,7 +15,7 @@ from ltc_np.layers.parallel import Chunked
 from ltc_np.network.cuda.whole import WholeNetwork
 from ltc_np.network.engine import Objective
 
-pytestmark = pytest.mark.usefixtures("emulator")
+pytestmark = [pytest.mark.card, pytest.mark.usefixtures("emulator")]
 T, CHUNKS = 60, 4
 
 

@@ -1,0 +1,90 @@
+"""Which tests the README's command runs (docs/contributing.md, "How tests are run"); the others have marks.
+
+The command runs every kind of case once.  A test whose parameters are multiplied has more cases than kinds: of these it
+runs a sample in which every value of every parameter occurs, and all that the lists of mutations name, since these are
+known to catch a fault.  The other cases have the mark ``thorough``.  ``--sample SEED`` draws another sample.
+"""
+
+import functools
+import hashlib
+import re
+import shutil
+
+from support import TESTS
+
+FOLDERS = {"docs": "docs", "examples": "docs"}  # folders of tests, and the mark of all that is in them
+
+
+@functools.cache
+def named_by_mutations():
+    """The tests that the lists of mutations name, as pytest writes them."""
+    lists = (path.read_text(encoding="utf-8") for path in (TESTS / "mutation" / "list").glob("*.diff"))
+    return {
+        name for text in lists for name in re.findall(r"^(?:tests:|  )\s*(tests/\S+\.py::.*\S)", text, re.MULTILINE)
+    }
+
+
+def lacking(tools):
+    """Which programs a mark ``tools`` asks for in vain: one of those in each of its texts; None if all are there."""
+    missing = [" or ".join(names.split()) for names in tools.args if not any(map(shutil.which, names.split()))]
+    return f"needs {' and '.join(missing)}: the packages of the system have it" if missing else None
+
+
+def mark(items, seed):
+    """Marks what the README's command leaves out."""
+    cases = {}
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        if folder in FOLDERS:
+            item.add_marker(FOLDERS[folder])
+        elif _compiles_twice(item):
+            item.add_marker("thorough")
+        elif hasattr(item, "callspec"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for some in cases.values():
+        for item in _left_out(some, seed):
+            item.add_marker("thorough")
+
+
+def _compiles_twice(item):
+    """Whether a test runs compiled kernels in float32, which float64 has compiled already."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    single = params.get("dtype") == "float32" or item.get_closest_marker("single") is not None
+    return single and params.get("backend") != "numpy"
+
+
+def _left_out(items, seed):
+    """The cases of one test without which every value of its parameters still occurs."""
+    few, taken, left = items[0].get_closest_marker("few"), set(), []
+    for k, item in enumerate(sorted(items, key=lambda item: _order(item, seed))):
+        values = _values(item)
+        enough = k >= few.args[0] if few else values <= taken
+        if enough and not named(item):
+            left.append(item)
+        taken |= values
+    return left
+
+
+def _values(item):
+    """What a case is made of; the parameters of one table of rows, or of a mark ``together``, are one value."""
+    params = item.callspec.params
+    tables = [mark.args[0] for mark in item.iter_markers("parametrize")]
+    tables += [",".join(mark.args) for mark in item.iter_markers("together")]
+    tables = [[n.strip() for n in table.split(",")] if isinstance(table, str) else [*table] for table in tables]
+    alone = [[n] for n in params if not any(n in table for table in tables)]
+    return {(*table, *(id(params[n]) for n in table)) for table in tables + alone if params.keys() >= {*table}}
+
+
+def _order(item, seed):
+    """First what is named, then by chance."""
+    return not named(item), hashlib.sha256(f"{seed} {name(item)}".encode()).digest()
+
+
+def named(item):
+    """Whether a list of mutations names a case."""
+    return name(item) in named_by_mutations()
+
+
+def name(item):
+    """The name of a test without the group of pytest-xdist."""
+    return item.nodeid.partition("@")[0] if item.get_closest_marker("xdist_group") else item.nodeid
