@@ -42,7 +42,7 @@ TESTED_THROUGH = {
             network.predict network.step network.stream network.tape
         """,
         "tests/train/test_train.py goes through `fit` and `evaluate`": """
-            train.best_weights train.evaluate train.fit train.given train.loop train.monitor train.recorder
+            train.evaluate train.fit train.given train.loop train.recorder
         """,
         "tests/optim and tests/losses take each by its name, or through what it is the base of": """
             base.sums losses.shapes optim.base

@@ -8,9 +8,9 @@ import pytest
 from support import ranks as fake
 from support.trainings import Cut, Cuts
 
+import ltc_np
 from ltc_np import LSTM, LTC, Adam, AutoNCP, BatchNorm, Callback, Dense, Model
 from ltc_np.base import threads
-from ltc_np.base.version import __version__
 from ltc_np.cells.base import PartOfBatch, dropout_mask
 from ltc_np.metrics import METRICS, OwnMetric
 from ltc_np.network.best import Best
@@ -253,7 +253,7 @@ def test_words_of_arguments_have_no_addresses():
     said = []
     found(optimizer=Adam(lambda step: 0.1))
     assert "0x" not in str(said[0])
-    assert said[0]["the version of ltc_np"] == __version__
+    assert said[0]["the version of ltc_np"] == ltc_np.__version__
     found(x=[np.zeros((3, 2)), np.ones((2, 2))])
     assert said[1]["x"].startswith("2 arrays of several kinds or shapes with checksum ")
 
