@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -35,6 +36,15 @@ def pytest_configure(config):
         config.pluginmanager.register(Budget(config.getoption("--budget")))
     if NO_NUMBA:
         config.addinivalue_line("filterwarnings", "ignore:ltc_np. no working numba:RuntimeWarning")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Files whose tests the README's command leaves out are not even read by it, unless they are asked for by name."""
+    options = config.getini("addopts")
+    by_default = config.option.markexpr == options[options.index("-m") + 1]
+    asked = [pathlib.Path(arg.partition("::")[0]).resolve() for arg in config.args]
+    by_name = any(path.is_relative_to(collection_path) for path in asked)
+    return True if by_default and not by_name and tiers.left_out(collection_path) else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -286,6 +286,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.few(40)
 @pytest.mark.parametrize("key", CHANGES)
 def test_an_inconsistent_file(key, folder):
     change, words = CHANGES[key]

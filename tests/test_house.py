@@ -54,10 +54,10 @@ TESTED_THROUGH = {
             data.arrays
         """,
         "tests/export/test_lower.py lowers every layer": """
-            export.lower.activations export.lower.around export.lower.cfc export.lower.ctgru
-            export.lower.dense export.lower.elastance export.lower.gru export.lower.lrc export.lower.lrc_ssm
-            export.lower.lstm export.lower.ltc export.lower.mapping export.lower.nested export.lower.ode
-            export.lower.pair export.lower.solvers export.lower.spiking_lif export.lower.state_space
+            export.lower.around export.lower.ctgru
+            export.lower.dense export.lower.gru export.lower.lrc export.lower.lrc_ssm
+            export.lower.lstm export.lower.ltc export.lower.nested export.lower.ode
+            export.lower.pair export.lower.spiking_lif export.lower.state_space
             export.lower.wired_cfc
         """,
         "tests/export/fixed/test_write.py writes folders and runs the command": """
@@ -69,7 +69,7 @@ TESTED_THROUGH = {
         "tests/export/test_c.py compiles what they write": """
             export.c.arithmetic export.c.beside export.c.check
             export.c.lines export.c.own export.c.report
-            export.c.sizes export.c.tables export.c.templates export.c.write
+            export.c.sizes export.c.tables export.c.templates
             export.c.writer base.polynomials
         """,
         "tests/sklearn/test_estimators.py goes through it by `fit`, `predict` and `score`": """

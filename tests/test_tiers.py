@@ -88,6 +88,12 @@ def test_names_are_those_of_the_lists():
     assert any(name.endswith("]") for name in names) and any(" " in name for name in names)
 
 
+def test_further_examples_are_left_out(monkeypatch):
+    cases = [Item(f"LTC-{k}", {"layer": LAYERS[k]}, *[pytest.mark.further] * (k > 0)) for k in range(3)]
+    monkeypatch.setattr(tiers, "named_by_mutations", lambda: {cases[2].nodeid})
+    assert kept(cases) == cases[::2]
+
+
 def test_few_of_many_that_are_alike():
     seeds = range(50)
     mark = pytest.mark.parametrize("seed", seeds), pytest.mark.few(4)

@@ -114,6 +114,7 @@ def test_bits_do_not_depend_on_the_batch(wiring, dtype, backend):
     assert (streamed == state[3]).all()
 
 
+@pytest.mark.slow
 def test_low_memory_follows_steps_and_not_unfolds(backend):
     peaks = {}
     x = np.zeros((8, 200 if backend == "cpu" else 60, 2))

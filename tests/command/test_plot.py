@@ -12,6 +12,7 @@ pyplot = pytest.importorskip("matplotlib.pyplot")
 image = pytest.importorskip("matplotlib.image")
 
 
+@pytest.mark.slow
 def test_kinds_of_files(trained, here, ltc):
     beginnings = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
     for kind, beginning in beginnings.items():

@@ -102,7 +102,7 @@ def test_words_that_c_and_cpp_keep():
     assert set(C99.split()) | set(CPP.split()) | {"main"} == RESERVED
 
 
-@pytest.mark.skipif(not compilers.HOST, reason=compilers.NO_COMPILER)
+@pytest.mark.tools("gcc clang")
 def test_compilers_refuse_the_words_that_are_kept():
     """Each is refused by a compiler as a name, in C or in C++, so that none stands in the lists by mistake."""
     word, compiler = "net", compilers.HOST[0]

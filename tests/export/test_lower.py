@@ -35,6 +35,7 @@ TIMED = [name for name, stack in STACKS.items() if stack.takes_dt]
 STAY = [name for name in TIMED if STACKS[name].dt0_identity and STACKS[name].state_size]
 
 
+@pytest.mark.few(150)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_program_computes_the_steps_of_its_model(name, rng):
     compare(made(LAYERS[name], rng), rng)
@@ -114,6 +115,7 @@ def values(found):
                 yield statement.value
 
 
+@pytest.mark.few(60)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_statement_computes_nothing_twice(name, rng):
     """Neither the same operation of an element, nor for each element what all have in common."""
@@ -146,6 +148,7 @@ def test_every_layer_has_a_lowering_or_cannot_have_one():
     assert set(MAKERS) == {kind.__name__ for kind in LOWERINGS}  # so random stacks have all of them
 
 
+@pytest.mark.few(60)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", STAY)
 def test_a_step_of_no_time_changes_no_state_that_it_must_not(name, dtype, rng):

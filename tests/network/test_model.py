@@ -115,6 +115,7 @@ def test_initial_ranges_are_the_literature_s():
     assert set(tutorial.buffers) == {"gain", "sensory_gain"}
 
 
+@pytest.mark.few(1)
 def test_freeze(stack):
     names = ("0.w", "1.weight")
     stack.freeze(*names)
@@ -295,6 +296,7 @@ def test_step_sees_changed_parameters(model):
     assert state.shape == (3, 8)
 
 
+@pytest.mark.slow
 def test_several_threads_share_a_model(model):
     want, wrong = model(X), []
     grad = model.loss_and_grad(X, Y)[1]

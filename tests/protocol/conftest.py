@@ -26,7 +26,7 @@ def pytest_generate_tests(metafunc):
         for backend in ("numpy", "cpu", "cuda"):
             if backend == "cuda" and (host or not on_card(layer)):
                 continue
-            marks = [pytest.mark.filterwarnings(f"ignore:{known}") for known in FALLS_BACK]
+            marks = [*case.marks, *(pytest.mark.filterwarnings(f"ignore:{known}") for known in FALLS_BACK)]
             cases.append(pytest.param(layer, backend, id=f"{case.id}-{backend}", marks=marks))
     metafunc.parametrize(("layer", "backend"), cases)
 

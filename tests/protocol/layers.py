@@ -371,5 +371,10 @@ ROWS = {
         [Dense(3, "relu", input_dim=2)],
     ),
 }
-CASES = [pytest.param(layer, id=f"{name}-{k}") for name, row in ROWS.items() for k, layer in enumerate(row.examples)]
+# The first example of a row is its kind; the README's command leaves the others out.
+CASES = [
+    pytest.param(layer, id=f"{name}-{k}", marks=[pytest.mark.further] * (k > 0))
+    for name, row in ROWS.items()
+    for k, layer in enumerate(row.examples)
+]
 each = pytest.mark.parametrize("layer", CASES)

@@ -30,6 +30,11 @@ def lacking(tools):
     return f"needs {' and '.join(missing)}: the packages of the system have it" if missing else None
 
 
+def left_out(path):
+    """Whether the README's command runs nothing in a folder of tests, or in a file."""
+    return path.parent == TESTS and path.name in FOLDERS
+
+
 def mark(items, seed):
     """Marks what the README's command leaves out."""
     cases = {}
@@ -37,7 +42,7 @@ def mark(items, seed):
         folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
         if folder in FOLDERS:
             item.add_marker(FOLDERS[folder])
-        elif _compiles_twice(item):
+        elif _compiles_twice(item) or (item.get_closest_marker("further") and not named(item)):
             item.add_marker("thorough")
         elif hasattr(item, "callspec"):
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)

@@ -124,6 +124,7 @@ HANDED_ON = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", HANDED_ON, ids=[name for _, name in HANDED_ON])
 def test_arguments_that_are_handed_on_have_the_types_of_the_constructor(options):
     def class_of(module, name):
