@@ -354,7 +354,7 @@ def test_the_derivative_of_phi_where_the_series_ends():
         E, phi = ssm._growth(z)
         wide = z.astype(np.clongdouble)
         exact = sum(wide**k / (np.longdouble(_factorial(k)) * (k + 2)) for k in range(40))
-        assert np.abs(ssm._slope(z, E, phi) - exact).max() < 1e-14
+        assert np.abs(ssm._slope(z, E, phi, 1) - exact).max() < 1e-14
 
 
 @pytest.mark.numba

@@ -45,7 +45,7 @@ def test_the_most_frequent_class_of_the_training():
 def test_the_last_rows_of_a_group_have_no_target():
     """Two rows later: of five rows three have one, of one row none."""
     task = Task(features=("a",), target=("y",), group="g", horizon=2, by="group")
-    found = split.parts(task, of_rows(5, 1, 4), [None] * 10)
+    found = parts_of(task, of_rows(5, 1, 4), [None] * 10)
     part = [own[0] for own in found if len(own) > 2]
     assert [own.tolist() for own in found] == [[part[0]] * 3 + [-1] * 2, [-1], [part[1]] * 2 + [-1] * 2]
     assert set(part) <= {split.TRAIN, split.VALIDATION, split.TEST}
@@ -73,20 +73,20 @@ def test_the_only_group_of_a_class_stays_in_the_training(rare):
 def test_every_part_has_a_group(n, shares, test):
     """As many as its share says, which for validation and test differ; one if that is none."""
     task = NUMBERS.replace(group="g", by="group", every_step=False, validation=shares[0], test=shares[1])
-    where = np.array(split.parts(task, of_groups([""] * n), [""] * n))
+    where = np.array(parts_of(task, of_groups([""] * n), [""] * n))
     assert ((where == split.TEST).sum(), (where == split.VALIDATION).sum()) == test
 
 
 def test_parts_by_time():
     """By hand: of 20 rows 14 are of the training, 3 of the validation, 3 of the test; what counts is the target's."""
-    (where,) = split.parts(NUMBERS, of_rows(20), [])
+    (where,) = parts_of(NUMBERS, of_rows(20), [])
     assert where.tolist() == [0] * 14 + [1] * 3 + [2] * 3
-    (where,) = split.parts(NUMBERS.replace(horizon=2), of_rows(20), [])
+    (where,) = parts_of(NUMBERS.replace(horizon=2), of_rows(20), [])
     assert where.tolist() == [0] * 12 + [1] * 3 + [2] * 3 + [-1] * 2
-    (where,) = split.parts(NUMBERS.replace(horizon=13), of_rows(20), [])
+    (where,) = parts_of(NUMBERS.replace(horizon=13), of_rows(20), [])
     assert where.tolist() == [0] + [1] * 3 + [2] * 3 + [-1] * 13
     with pytest.raises(ValueError, match="has 20 rows, too few .*, with 14 before the first target"):
-        split.parts(NUMBERS.replace(horizon=14), of_rows(20), [])
+        parts_of(NUMBERS.replace(horizon=14), of_rows(20), [])
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,17 @@ def test_a_window_is_no_longer_than_the_longest_sequence():
 def test_the_validation_begins_some_rows_before(warm_up, begin):
     """Rows that have no targets there; the targets themselves, which others read too, stay as they are."""
     x, dt, y = np.arange(20.0)[:, None], np.arange(20.0) + 0.5, np.arange(20.0)[:, None] + 100
-    where = split.parts(NUMBERS, of_rows(20), [])
+    where = parts_of(NUMBERS, of_rows(20), [])
     found = split.validation(NUMBERS, [x], [dt], [y], where, warm_up)
     assert found.x[0][:, 0].tolist() == list(range(begin, 17))
     assert found.dt[0].tolist() == [k + 0.5 for k in range(begin, 17)]
     np.testing.assert_array_equal(found.y[0][:, 0], [np.nan] * (14 - begin) + [114, 115, 116])
     assert y[:, 0].tolist() == list(range(100, 120))
+
+
+def parts_of(task, found, words):
+    """The part of each answer, of those of the rows."""
+    return split.of_answers(task, split.of_rows(task, found, words))
 
 
 def of_rows(*lengths):

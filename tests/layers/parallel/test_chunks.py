@@ -219,7 +219,8 @@ def test_states_that_are_not_finite_end_the_search(layer, tolerance):
     dt = {"dt": dt} if model.takes_dt else {}
     model.theta[:] = np.nan
     for way in (False, ParallelTime(4, tolerance)):
-        assert np.isnan(model(x, **dt, parallel_time=way)).all()
+        with pytest.raises(FloatingPointError, match="outputs and states must be finite"):
+            model(x, **dt, parallel_time=way)
 
 
 def test_small_adjoints_of_one_layer_are_not_hidden_by_those_of_another():
