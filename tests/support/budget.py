@@ -13,15 +13,15 @@ import pytest
 class Budget:
     """The plugin; registered where the option is given."""
 
-    def __init__(self, seconds):
-        self.seconds = seconds
+    def __init__(self, seconds, clock=None):
+        self.seconds, self.clock = seconds, clock or _processor_time
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item):
-        before = _processor_time()
+        before = self.clock()
         with _compiling() as compiled:
             result = yield
-        spent = _processor_time() - before - sum(compiled)
+        spent = self.clock() - before - sum(compiled)
         if spent > self.seconds:
             pytest.fail(
                 f"it took {spent:.1f} s of processor time beside compiling, and has a budget of {self.seconds:g} s: "
