@@ -186,6 +186,7 @@ def test_initial_values_are_those_published():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.single
 @each_kind
 def test_step_is_the_sequence_and_bits_do_not_depend_on_the_batch(options, backend):

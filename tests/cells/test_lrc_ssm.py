@@ -138,6 +138,7 @@ def test_orders_of_convergence(solver, backend):
     assert 0.8 * 2**order < coarse / half < 1.25 * 2**order
 
 
+@pytest.mark.slow
 def test_solver_error_measures_it():
     found = solver_error(lively(solver="semi_implicit"), data(3, 4, 2, 5)[0], tolerance=1e-3)
     assert found.reference_solver == "exponential"

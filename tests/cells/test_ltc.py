@@ -128,6 +128,7 @@ def test_low_memory_follows_steps_and_not_unfolds(backend):
     assert peaks["low"] < 0.4 * peaks["full"], peaks
 
 
+@pytest.mark.slow
 @pytest.mark.numba
 @pytest.mark.parametrize("width", [16, 32, 64])
 @pytest.mark.parametrize(

@@ -184,6 +184,7 @@ def test_gradients_of_every_coordinate(key, solver, backend):
     assert worst(model, x, dt=dt, lengths=lengths) < 1e-6
 
 
+@pytest.mark.slow
 @new
 @pytest.mark.parametrize("dt", [0.0, 0.05, 5.0])
 def test_gradients_of_small_and_large_steps(solver, dt, backend):
@@ -360,6 +361,7 @@ def test_hull_of_the_exponential(seed, dtype, dt, unfolds, backend):
     assert state.max() <= ends.max() + slack
 
 
+@pytest.mark.slow
 @new
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits_do_not_depend_on_batch_order_tile_or_threads(solver, dtype, backend, monkeypatch):

@@ -74,6 +74,7 @@ ORDINARY = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.few(6)
 @pytest.mark.parametrize("name", re.split(r",\s+", ORDINARY.strip()))
 def test_single_precision_is_enough(name, rng):

@@ -109,6 +109,7 @@ def test_mappings(mapping):
     assert [name.removeprefix("0.") for name in lstm.params if "input_" in name] == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mapping", [None, "linear", "affine"])
 def test_the_layer_is_the_mapping_of_the_ltc(mapping, backend):
     wiring = FullyConnected(5, 3)

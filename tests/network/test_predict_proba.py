@@ -43,6 +43,7 @@ def test_all_forms(outputs, last, multilabel):
         np.testing.assert_allclose(found[b], padded[b] if last else padded[b, :n], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_it_learns_the_share_of_a_class():
     """With inputs that say nothing, the probability is the share of the class in the data."""
     x, labels = np.zeros((40, 1, 2)), np.arange(40) % 4 == 0

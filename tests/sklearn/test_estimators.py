@@ -180,6 +180,7 @@ def test_sequences_of_weight_0_are_not_there(data):
     assert one.score(X, y, sample_weight=weight) != one.score(X, y)
 
 
+@pytest.mark.slow
 def test_early_stopping_keeps_the_best(data):
     X, _, labels = data
     noise = np.random.default_rng(1).normal(size=40)
@@ -307,6 +308,7 @@ def test_partial_fit_takes_a_new_learning_rate(data):
     assert regressor._optimizer.weight_decay == 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.few(3)
 @pytest.mark.parametrize("name", [name for name in Recipe().of_network() if name != "cell"] + ["dtype", "backend"])
 def test_a_network_that_goes_on_stays_as_it_was_made(data, name):

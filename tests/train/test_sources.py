@@ -197,6 +197,7 @@ def test_what_a_mapped_sample_is(in_file):
 # ------------------------------------------------------------------------------------------ validation_split
 
 
+@pytest.mark.slow
 def test_the_last_sequences_are_held_out(backend, in_file):
     """As if they had been given by themselves, in every form of the data."""
     x, y = problem()

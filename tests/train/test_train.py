@@ -297,6 +297,7 @@ def test_early_stopping_callbacks_and_functions():
     assert steps.ends == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [Adam, AdamW])
 def test_interrupted_and_resumed_training_has_the_same_bits(optimizer, tmp_path, backend):
     x, y = sines()
@@ -562,6 +563,7 @@ def test_chunks_without_weight_carry_the_state(backend):
     assert np.abs(by_fit.theta - without.theta).max() > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("K", [11, 100])
 def test_one_chunk_is_the_whole_sequence(K, backend):
     def own(y, target):

@@ -283,6 +283,7 @@ def test_a_bound_grows_with_the_spread():
     assert bound(np.zeros((3, 1)), 1, unit)[0] == 4 * unit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_of_the_ltc_is_exact_to_seven_places(solver, rng):
     model = Model(LTC(AutoNCP(19, 3), solver=solver, check_stability="off"), input_dim=4, seed=0)
