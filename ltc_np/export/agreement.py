@@ -29,7 +29,7 @@ OWN_SIZE = 2.0**-32
 OF_ROUNDING = 2.0**-14
 
 
-def agreed(exact: Model, program: Program, x: Numbers, times: Sequence[float | None]) -> Numbers:
+def agreed(exact: Model, program: Program, x: Numbers, times: Sequence[float | None] | Numbers) -> Numbers:
     """The outputs (T, O) of a model, which its program has, too.
 
     Parameters

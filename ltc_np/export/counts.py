@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .program import Apply, Linear, Map, Synapses, Total, assert_kind, statements
+from .program import Apply, Linear, Map, Synapses, Total, of_kind, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +39,7 @@ def _of_statement(own: Statement) -> Iterator[tuple[str, int]]:
         yield "add", own.value.size
         yield from _of_expression(own.value)
     else:
-        assert_kind(own, Map)
-        yield from _of_expression(own.value)
+        yield from _of_expression(of_kind(own, Map).value)
 
 
 def _of_expression(expr: Expr) -> Iterator[tuple[str, int]]:

@@ -16,7 +16,7 @@ from ..base.optional import need
 from .golden import golden
 from .identity import identity
 from .lower import program
-from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Total, Vector, assert_kind, leaves, written
+from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Total, Vector, leaves, of_kind, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -209,7 +209,7 @@ class _Writer:
             elif isinstance(statement, Total):
                 self.put(statement.target, self.total(statement))
             else:
-                assert_kind(statement, Repeat)
+                statement = of_kind(statement, Repeat)
                 self.repeat(statement)
 
     def synapses(self, own: Synapses) -> None:

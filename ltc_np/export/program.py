@@ -18,7 +18,7 @@ NumPy.  Nothing allocates and nothing branches, so that the list can be written 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -240,10 +240,14 @@ class Repeat:
     body: tuple[Statement, ...]
 
 
-def assert_kind(statement: object, kind: type) -> None:
-    """Behind all other kinds of statements: one that a reader of programs does not know is never taken for another."""
+K = TypeVar("K")
+
+
+def of_kind(statement: object, kind: type[K]) -> K:
+    """The statement; behind all other kinds: one that a reader of programs does not know is never taken for another."""
     if not isinstance(statement, kind):
         raise TypeError(f"`program` must have statements that are known here, got {type(statement).__name__}")
+    return statement
 
 
 Statement = Map | Linear | Synapses | Total | Repeat

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.activations import sigmoid
 from .operations import OPERATIONS
-from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Total, Vector, assert_kind
+from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Total, Vector, of_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ class Machine:
             elif isinstance(statement, Synapses):
                 found = self._synapses(statement)
             else:
-                assert_kind(statement, Total)
+                statement = of_kind(statement, Total)
                 found = {statement.target: self.evaluate(statement.value).sum(0, keepdims=True)}
             for target, values in found.items():
                 self.values[target.name][target.start : target.start + target.size] = values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..program import Linear, Map, Synapses, Total, assert_kind
+from ..program import Linear, Map, Synapses, Total, of_kind
 from .groups import Group, Loop, grouped, local_variables, reads, targets, walk
 from .lines import Lines
 from .names import part_of_name
@@ -128,8 +128,7 @@ class Writer:
             elif isinstance(head, Synapses):
                 self._synapses(head, maps)
             else:
-                assert_kind(head, Total)
-                self._total(head)
+                self._total(of_kind(head, Total))
 
     def _each(self, size: int, i: str) -> Iterator[str]:
         """The index of each of ``size`` elements: a loop over ``i``, or 0 where there is one."""

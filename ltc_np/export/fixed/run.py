@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..program import Constant, Map, Number, Repeat, Vector, assert_kind
+from ..program import Constant, Map, Number, Repeat, Vector, of_kind
 from .arithmetic import HIGHEST, LOWEST, rescaled, saturated
 from .functions import sigmoid
 from .primitives import PRIMITIVES, Integer
@@ -76,9 +76,9 @@ class FixedMachine:
             elif isinstance(statement, FixedSynapses):
                 self._synapses(statement)
             else:
-                assert_kind(statement, FixedTotal)
-                total = self.evaluate(statement.value).sum(0, keepdims=True)
-                self._set(statement.target, rescaled(total, statement.shift))
+                own = of_kind(statement, FixedTotal)
+                total = self.evaluate(own.value).sum(0, keepdims=True)
+                self._set(own.target, rescaled(total, own.shift))
 
     def _synapses(self, own: FixedSynapses) -> None:
         source = saturated(rescaled(self.evaluate(own.source)[own.pre], own.source_shift))

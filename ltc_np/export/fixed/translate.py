@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..program import Apply, Constant, Linear, Map, Number, Repeat, Stage, Synapses, Total, Vector, assert_kind
+from ..program import Apply, Constant, Linear, Map, Number, Repeat, Stage, Synapses, Total, Vector, of_kind
 from . import functions
 from .arithmetic import integers, shift
 from .curves import ONE_BITS
@@ -103,7 +103,7 @@ class Translator:
             return self._linear(statement)
         if isinstance(statement, Synapses):
             return self._synapses(statement)
-        assert_kind(statement, Total)
+        statement = of_kind(statement, Total)
         value = self.value(statement.value)
         places = self._formats.of(statement.target)
         return FixedTotal(statement.target, value.expr, shift(value.places - places))

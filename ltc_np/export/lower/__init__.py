@@ -98,7 +98,7 @@ def program(model: Model, dt: float | None = None) -> Program:
         raise ValueError(f"`dt` must be None, since no layer of the model takes elapsed times, got {dt!r}")
     b, stack = Builder(), model.layer_stack
     # Made positive in float64, whatever the model's own dtype: rounded once, where they are written.
-    p: Arrays = model.layout.views(model.layout.effective(model.theta.astype(np.float64)))
+    p: Arrays = dict(model.layout.views(model.layout.effective(model.theta.astype(np.float64))))
     buffers: Arrays = {name: values.astype(np.float64) for name, values in model.buffers.items()}
     time: Expr = Vector("dt", 0, 1) if dt is None else Number(checks.number("dt", dt))
     x, state = Vector("x", 0, model.input_size), Vector("state", 0, model.state_size)
