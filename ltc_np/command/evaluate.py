@@ -78,7 +78,7 @@ def _as_in_training(
     parts = kept.find(blocks, read)
     flat = np.concatenate(parts)
     counts = np.bincount(np.where(flat < 0, len(PARTS), flat), minlength=len(PARTS) + 1)
-    rows = dict(zip((*PARTS, "new"), counts.tolist(), strict=True))
+    rows: dict[str, int] = {**dict(zip(PARTS, counts.tolist(), strict=False)), "new": int(counts[-1])}
     wanted = sum(count for _, count, _ in blocks[args.part])
     rows["missing"] = wanted - rows[args.part]
     if not rows[args.part]:
