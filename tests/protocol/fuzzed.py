@@ -16,9 +16,10 @@ from ltc_np import LTC, S4D, SGD, LiquidS4, Model, set_num_threads
 # Adjoints and outputs up to this size can be multiplied by the other factors of a product, up to 1e9 each, without an
 # overflow.
 ROOM = {np.dtype("float32"): 1e15, np.dtype("float64"): 1e150}
-MESSAGES = (  # how allowed errors begin: that of an unstable solver, and that of a state that overflows
+MESSAGES = (  # how allowed errors begin: that of an unstable solver, and those of what overflows
     ("ValueError", "`dt` must keep"),
     ("FloatingPointError", "outputs and states must be finite"),
+    ("FloatingPointError", "gradients must be finite"),
 )
 # How many cases there were, in how many each property was checked, how many were excused; the largest differences.
 COUNTS = collections.Counter()

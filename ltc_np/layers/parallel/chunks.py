@@ -180,8 +180,10 @@ def backward(
             agree |= apart <= floor
         if agree.all():
             break
-        before, left = left, float(np.max(apart, where=~agree & (apart < math.inf), initial=0))
-        runs = steps_left(before, left, bound * smallest(d_h.dtype), 1)
+        # How far the worst number is beyond what it may be apart; after as many runs as borders none is.
+        allowed = np.maximum(bound * np.maximum(np.abs(d_ends[:, :-1]), smallest(d_h.dtype)), floor)
+        before, left = left, float(np.max(apart / allowed, where=~agree & (apart < math.inf), initial=1))
+        runs = min(steps_left(before, left, 1.0, 1), cut.chunks - 1 - report.repeated_backward)
         if report.repeated_backward + runs > AGAIN:
             report.as_it_stands = True
             x, dt, d_y = (cut.joined(flat(array)) for array in (saved.x, saved.dt, d_y))
