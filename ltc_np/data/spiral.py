@@ -60,6 +60,8 @@ def generate_spiral_data(
     checks.number("num_turns", num_turns, -math.inf)
     checks.number("noise", noise)
     try:
+        if np.ndim(seed) > 1:  # which NumPy takes before 2.5
+            raise ValueError
         rng = np.random.default_rng(seed)
     except (TypeError, ValueError):
         raise ValueError(f"`seed` must be an int >= 0, a Generator or None, got {seed!r}") from None
