@@ -60,7 +60,7 @@ def generate_spiral_data(
     checks.number("num_turns", num_turns, -math.inf)
     checks.number("noise", noise)
     try:
-        if np.ndim(seed) > 1:  # which NumPy takes before 2.5
+        if np.ndim(seed) > 1:  # type: ignore[arg-type]  # which NumPy takes before 2.5
             raise ValueError
         rng = np.random.default_rng(seed)
     except (TypeError, ValueError):
