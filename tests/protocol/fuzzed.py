@@ -12,6 +12,7 @@ from protocol.calls import parts as parts_of
 from support.parallel import always_parallel
 
 from ltc_np import LTC, S4D, SGD, LiquidS4, Model, set_num_threads
+from ltc_np.network.host import HostEngine
 
 # Adjoints and outputs up to this size can be multiplied by the other factors of a product, up to 1e9 each, without an
 # overflow.
@@ -69,10 +70,15 @@ def everything(model, case, memory="full"):
     """Outputs, states and all gradients, from one forward and one backward pass."""
     engine, given = model.engine, (case.x, case.dt, case.lengths, case.h0)
     y, state, tape = attempt(lambda: engine.call(engine.read(*given, True, own=True), memory))
-    with np.errstate(all="ignore"):
-        g = model.backward(tape, case.d_y, case.d_state)
+    g = backward(model, tape, case.d_y, case.d_state)
     found = {"y": y, "state": state, "d_x": g.x, "d_h0": g.h0, "d_dt": g.dt, "d_theta": g.theta}
     return {name: np.asarray(a) for name, a in found.items() if a is not None}
+
+
+def backward(model, tape, d_y, d_state):
+    """Gradients that may be infinite: `finite_gradients` asks whether they must be, which no model does."""
+    with np.errstate(all="ignore"), unittest.mock.patch.object(HostEngine, "check_gradients"):
+        return model.backward(tape, d_y, d_state)
 
 
 def magnitude(array):
@@ -239,7 +245,7 @@ def largest_adjoint(exact, case):
     for t, tape in reversed(tapes):
         if not magnitude(d_state) < exact.dtype.type(1e150):
             return np.inf
-        g = exact.backward(tape, case.d_y[:, t : t + 1], d_state)
+        g = backward(exact, tape, case.d_y[:, t : t + 1], d_state)
         d_state, most = g.h0, max(most, magnitude(g.h0), magnitude(g.theta), magnitude(g.x))
     return most
 
