@@ -135,20 +135,31 @@ class Synapses:
         self.n_pre, self.n_post = n_pre, n_post
         self.dense = self.pre.size == n_pre * n_post
         self._by_pre = np.argsort(self.pre, kind="stable")
+        # Both sums are taken once a stage of a solver, so where their segments lie is worked out here.
+        self._to_post = _segments(self.post)
+        self._to_pre = _segments(self.pre[self._by_pre])
 
     @staticmethod
-    def _sum(values: Array, keys: Ints, n: int) -> Array:
+    def _sum(values: Array, segments: tuple[Ints, Ints], n: int) -> Array:
+        begins, keys = segments
+        if 0 < n == keys.size:
+            return np.add.reduceat(values, begins, axis=1)
         # reduceat returns an element, not 0, for an empty segment: reduce over the keys that occur.
         total = np.zeros((values.shape[0], n), values.dtype)
         if keys.size:
-            begins = np.flatnonzero(np.diff(keys, prepend=-1))
-            total[:, keys[begins]] = np.add.reduceat(values, begins, axis=1)
+            total[:, keys] = np.add.reduceat(values, begins, axis=1)
         return total
 
     def sum_to_post(self, values: Array) -> Array:
         """(B, S) -> (B, n_post): each neuron's sum over its incoming synapses."""
-        return self._sum(values, self.post, self.n_post)
+        return self._sum(values, self._to_post, self.n_post)
 
     def sum_to_pre(self, values: Array) -> Array:
         """(B, S) -> (B, n_pre): each source's sum over its outgoing synapses."""
-        return self._sum(values[:, self._by_pre], self.pre[self._by_pre], self.n_pre)
+        return self._sum(values[:, self._by_pre], self._to_pre, self.n_pre)
+
+
+def _segments(keys: Ints) -> tuple[Ints, Ints]:
+    """Of sorted keys: where a new one begins, and which."""
+    begins = np.flatnonzero(np.diff(keys, prepend=-1))
+    return begins, keys[begins]
