@@ -123,7 +123,7 @@ def test_automatic_training_is_the_one_it_stands_for(cell, rng, monkeypatch):
     found = []
     for changes in ({}, {"epochs": 5}):
         recipe = Recipe(cell=cell, units=4, batch_size=4, **changes)
-        model = recipe.model(2, 1, steps=5, every_step=False, numbers=True, seed=0)
+        model = recipe.model(2, 1, steps=5, every_step=False, numbers=True, seed=0, backend="numpy")
         history = recipe.fit(model, x, y, sequences=9, seed=0, verbose=False)
         assert len(history.epoch) == 5
         found.append(model.theta)

@@ -53,6 +53,7 @@ def compare(found, expected, rtol, least):
         np.testing.assert_allclose(array, want, rtol=0, atol=rtol * size + least, err_msg=name)
 
 
+@pytest.mark.single
 @pytest.mark.parametrize("size", [1e-30, 1.0])
 @pytest.mark.parametrize("dt", [1e-44, 1e-38, 1e-30, 1e-10, 1e10, 1e18, 1.8e19])
 @pytest.mark.parametrize("name", STATE_SPACES)
@@ -66,28 +67,28 @@ def test_state_spaces_in_float32(name, dt, size, backend):
     compare(results(model, x, dt), results(in_float64(model), x, float(dt)), RTOL["float32"], least)
 
 
+@pytest.mark.parametrize("dtype", LONGEST)
 @pytest.mark.parametrize("name", ["zoh", "bilinear"])
-def test_state_spaces_after_very_long_times(name, backend):
+def test_state_spaces_after_very_long_times(name, backend, dtype):
     """A step without end: the exact rule forgets all, and the mode is -B u / A; the other one reflects."""
-    for dtype in ("float32", "float64"):
-        model = Model(STATE_SPACES[name], seed=1, dtype=dtype, backend=backend)
-        x, p = np.random.default_rng(0).normal(size=(B, 1, I)), model.effective
-        _, state = model(x, dt=LONGEST[dtype], return_state=True)
-        a, b = 1j * p["frequency"].astype(float) - p["decay"], p["b_re"].astype(float) + 1j * p["b_im"]
-        mode = -(1 if name == "zoh" else 2) * (b / a) * x  # E is -1, or -2
-        want = np.concatenate([mode.real.reshape(B, -1), mode.imag.reshape(B, -1)], axis=1)
-        np.testing.assert_allclose(state, want, rtol=1e-5 if dtype == "float32" else 1e-12, err_msg=dtype)
+    model = Model(STATE_SPACES[name], seed=1, dtype=dtype, backend=backend)
+    x, p = np.random.default_rng(0).normal(size=(B, 1, I)), model.effective
+    _, state = model(x, dt=LONGEST[dtype], return_state=True)
+    a, b = 1j * p["frequency"].astype(float) - p["decay"], p["b_re"].astype(float) + 1j * p["b_im"]
+    mode = -(1 if name == "zoh" else 2) * (b / a) * x  # E is -1, or -2
+    want = np.concatenate([mode.real.reshape(B, -1), mode.imag.reshape(B, -1)], axis=1)
+    np.testing.assert_allclose(state, want, rtol=1e-5 if dtype == "float32" else 1e-12)
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e18), ("float64", 1e150)])
 @pytest.mark.parametrize("name", SATURATED)
-def test_saturated_gates_have_no_gradient(name, backend):
+def test_saturated_gates_have_no_gradient(name, dtype, size, backend):
     """The smallest sigmoid times the largest input must be small too: the definition's is 0."""
-    for dtype, size in (("float32", 1e18), ("float64", 1e150)):
-        model = Model(SATURATED[name], seed=1, dtype=dtype, backend=backend)
-        x = size * np.sign(np.random.default_rng(0).normal(size=(B, T, I)))
-        exact = Model(*model.layers, seed=1, dtype=dtype, backend="numpy")
-        exact.theta[:] = model.theta
-        compare(results(model, x, 0.5), results(exact, x, 0.5), RTOL[dtype], 1e-4)
+    model = Model(SATURATED[name], seed=1, dtype=dtype, backend=backend)
+    x = size * np.sign(np.random.default_rng(0).normal(size=(B, T, I)))
+    exact = Model(*model.layers, seed=1, dtype=dtype, backend="numpy")
+    exact.theta[:] = model.theta
+    compare(results(model, x, 0.5), results(exact, x, 0.5), RTOL[dtype], 1e-4)
 
 
 CALLS = {
@@ -100,6 +101,7 @@ CALLS = {
 
 
 # A step of a stream does not turn NumPy's own warnings off: that would take a tenth of its time.
+@pytest.mark.single
 @pytest.mark.filterwarnings("ignore:overflow encountered in dot:RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_what_overflows_is_said_by_every_call(name, backend):

@@ -324,13 +324,14 @@ def test_the_largest_multiplier_is_that_of_the_loops():
 
 def test_padding_is_no_step_of_the_largest_multiplier():
     """Modes that only shrink: a step of no time, as padding is, would say 1."""
-    model = Model(LiquidS4(4, input_dim=2, liquid_scale=1e-3, step_min=0.5, step_max=0.5), seed=0)
+    model = Model(LiquidS4(4, input_dim=2, liquid_scale=1e-3, step_min=0.5, step_max=0.5), seed=0, dtype="float64")
     x, lengths = rng.normal(size=(3, 8, 2)), [8, 3, 0]
     (found,) = largest_multiplier(model, x, lengths=lengths)
     alone = [largest_multiplier(model, x[b, :n])[0] for b, n in enumerate(lengths) if n]
     assert found == max(alone) < 0.9
 
 
+@pytest.mark.single
 @pytest.mark.parametrize("liquid", ["kb", "pb"])
 def test_an_overflow_of_products_is_said(liquid, backend):
     """Of four inputs, each of which float32 holds; in the state, and in the output alone."""
@@ -342,7 +343,7 @@ def test_an_overflow_of_products_is_said(liquid, backend):
 
 
 def test_the_largest_multiplier_sees_the_statistics_of_layers_before():
-    model = Model(BatchNorm(), LiquidS4(4), input_dim=2, seed=0)
+    model = Model(BatchNorm(), LiquidS4(4), input_dim=2, seed=0, dtype="float64")
     x = rng.normal(size=(2, 8, 2))
     (before,) = largest_multiplier(model, x, dt=3.0)
     model.buffers["0.variance"] = 1e-4  # inputs become a hundred times as large

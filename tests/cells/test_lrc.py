@@ -331,6 +331,7 @@ def test_a_small_drive_keeps_its_digits(wiring):
 
 
 @pytest.mark.numba
+@pytest.mark.single
 @pytest.mark.parametrize(
     ("wiring", "steps", "options"),
     [(FullyConnected(8, 2), 4_608, {"solver": "exponential", "ode_unfolds": 48}), (AutoNCP(8, 2), 20_000, {})],

@@ -378,13 +378,13 @@ def test_steps_too_long_for_an_explicit_solver_are_refused(solver, backend):
 
 def test_stability_may_be_a_warning_or_nobody_s_business():
     x = np.ones((2, 4, 2))
-    warned = drawn(CTRNN(5, input_dim=2, solver="euler", ode_unfolds=1, check_stability="warn"))
+    warned = drawn(CTRNN(5, input_dim=2, solver="euler", ode_unfolds=1, check_stability="warn"), dtype="float64")
     with pytest.warns(RuntimeWarning, match="`dt` must keep h/tau") as caught:
         y = warned(x, dt=9.0)
     assert caught[0].filename == __file__
-    assert (drawn(CTRNN(5, input_dim=2, solver="euler", ode_unfolds=1, check_stability="off"))(x, dt=9.0) == y).all()
-    drawn(CTRNN(5, input_dim=2, ode_unfolds=1))(x, dt=1e6)
-    drawn(NeuralODE(5, input_dim=2, ode_unfolds=1))(x, dt=1e6)
+    assert (drawn(CTRNN(5, input_dim=2, solver="euler", ode_unfolds=1, check_stability="off"), dtype="float64")(x, dt=9.0) == y).all()
+    drawn(CTRNN(5, input_dim=2, ode_unfolds=1), dtype="float64")(x, dt=1e6)
+    drawn(NeuralODE(5, input_dim=2, ode_unfolds=1), dtype="float64")(x, dt=1e6)
 
 
 def test_the_semi_implicit_rule_is_stable(backend):

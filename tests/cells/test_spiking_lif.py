@@ -210,9 +210,9 @@ def test_gradient_of_an_elapsed_time_of_zero(backend):
 
 def test_a_waiting_neuron_hands_its_adjoint_on_exactly(backend):
     """Longer refractory than the step, it does nothing but wait; a small tau does not drown that."""
-    model = Model(SpikingLIF(1, input_dim=1, tau=1e-6, refractory=1.0), seed=0, backend=backend)
+    model = Model(SpikingLIF(1, input_dim=1, tau=1e-15, refractory=1.0), seed=0, dtype="float64", backend=backend)
     model.params["b"] = 0.7
-    d_rest = np.float32(0.003)
+    d_rest = 0.003
     for dt in (0.25, 0.5, 1.0):
         _, tape = model.forward(np.zeros((1, 1)), dt=dt, h0=[0.3, 0.75])
         g = model.backward(tape, np.ones((1, 1)), [1.0, d_rest])
@@ -244,7 +244,7 @@ def test_the_same_bits_for_every_number_of_threads(options, backend):
     assert layer._parts(B, T) > 1
     assert layer._parts(15, T) == 1
     x, y, lengths = rng.normal(size=(B, T, 3)), rng.normal(size=(B, T, N)), rng.integers(0, T + 1, B)
-    model, results = Model(layer, seed=0, backend=backend), []
+    model, results = Model(layer, seed=0, dtype="float64", backend=backend), []
     try:
         for n in (1, 2, 5):
             set_num_threads(n)
@@ -265,7 +265,7 @@ def test_initial_values():
         assert 0.9 * limit < np.abs(model.params[name]).max() <= limit
     assert (model.params["b"] == 0).all()
     # White input of unit variance: fluctuations of 0.7 thresholds, and neither silence nor a storm.
-    rate = Model(SpikingLIF(100, input_dim=8), seed=0)(np.random.default_rng(0).normal(size=(8, 200, 8))).mean()
+    rate = Model(SpikingLIF(100, input_dim=8), seed=0, dtype="float64")(np.random.default_rng(0).normal(size=(8, 200, 8))).mean()
     assert 0.005 < rate < 0.1
 
 

@@ -48,7 +48,7 @@ def test_every_cell(cell, tmp_path):
     """Made from plain words, with what was left out in its place, the same through JSON and files."""
     sizes = sizes_of(cell)
     given = {"cell": cell.lower(), **sizes, "output_dim": 3, "input_mapping": "linear"}
-    model = from_config(given, seed=0)
+    model = from_config(given, seed=0, dtype="float64")
     config = model.config
     assert config == CellConfig(**given)
     assert (config.cell, config.units, config.input_dim, config.output_dim) == (cell, sizes["units"], 2, 3)
@@ -59,7 +59,7 @@ def test_every_cell(cell, tmp_path):
     assert model(X).shape == (3, 4, 3)
     plain = json.loads(json.dumps(config.to_dict()))
     assert plain == config.to_dict()
-    again = from_config(plain, seed=0)
+    again = from_config(plain, seed=0, dtype="float64")
     assert again.config == config
     assert np.array_equal(again.theta, model.theta)
     model.save(tmp_path / "model.npz")

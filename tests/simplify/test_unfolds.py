@@ -76,7 +76,7 @@ def test_default_solvers_are_the_stable_ones():
 def test_inside_stacks():
     model = Model(
         Standardize(mean=1.0), LTC(AutoNCP(8, 2)), Bidirectional(CTRNN(4, solver="rk4", ode_unfolds=2)), Dense(2),
-        input_dim=3, seed=0,
+        input_dim=3, seed=0, dtype="float64",
     )  # fmt: skip
     model.freeze("1")
     result = fewer_unfolds(model, X, 10.0, lengths=[12, 3, 0, 7])

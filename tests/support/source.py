@@ -25,6 +25,12 @@ def parse(texts):
 
 
 @functools.cache
+def nodes(tree):
+    """All nodes of a tree; rules look through the same trees again and again."""
+    return tuple(ast.walk(tree))
+
+
+@functools.cache
 def package():
     """{module: tree} of `ltc_np`."""
     found = {}
@@ -51,7 +57,7 @@ def imports(module, trees, for_checkers=True):
     """
     inside = module.split(".") if is_folder(module, trees) else module.split(".")[:-1]
     left_out = set() if for_checkers else only_for_checkers(trees[module])
-    for node in ast.walk(trees[module]):
+    for node in nodes(trees[module]):
         if node in left_out:
             continue
         if isinstance(node, ast.Import):
@@ -75,7 +81,7 @@ def imports(module, trees, for_checkers=True):
 
 def only_for_checkers(tree):
     """What stands under ``if TYPE_CHECKING``."""
-    blocks = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    blocks = [n for n in nodes(tree) if isinstance(n, ast.If) and getattr(n.test, "id", None) == "TYPE_CHECKING"]
     return {node for block in blocks for statement in block.body for node in ast.walk(statement)}
 
 
@@ -132,19 +138,19 @@ def circles(trees):
 def docstrings(tree):
     """The nodes of a tree's docstrings, and of texts that stand alone."""
     return {
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        node.value for node in nodes(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
 
 
 def texts(tree):
     """(line, text) of the strings of a tree, without docstrings and `__all__`."""
     left_out = docstrings(tree)
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, (ast.Assign, ast.AugAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets):
                 left_out |= set(ast.walk(node.value))
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in left_out:
             yield node.lineno, node.value
 
@@ -154,7 +160,7 @@ def classes(trees):
     return {
         node.name
         for tree in trees.values()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ClassDef) and node.name[0] != "_"
     }
 
@@ -176,13 +182,13 @@ def names_as_text(trees, loader, allowed=()):
 def foreign_underscores(trees, allowed=()):
     """Underscore members of another object, and underscore names of another module; ``allowed`` are (module, name)."""
     for module, tree in trees.items():
-        own = {"self", "cls"} | {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-        for node in ast.walk(tree):
+        own = {"self", "cls"} | {node.name for node in nodes(tree) if isinstance(node, ast.ClassDef)}
+        for node in nodes(tree):
             if isinstance(node, ast.Attribute) and re.match(r"_(?!_)", node.attr) and node.attr not in NAMED_TUPLE:
                 value = node.value
                 mine = isinstance(value, ast.Name) and value.id in own
                 mine |= isinstance(value, ast.Call) and ast.unparse(value.func) in ("super", "type")
-                mine |= ast.unparse(value) == "self.__class__"
+                mine |= isinstance(value, ast.Attribute) and ast.unparse(value) == "self.__class__"
                 if not mine and (module, node.attr) not in allowed:
                     yield module, node.lineno, ast.unparse(node)
             elif isinstance(node, ast.ImportFrom):
@@ -199,10 +205,10 @@ def backend_lines(trees, rooms=("cells", "layers")):
         for line, text in texts(tree):
             if text in BACKENDS:
                 yield module, line, f"names {text!r}"
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Compare):
                 for side in (node.left, *node.comparators):
-                    if ast.unparse(side).split(".")[-1] == "backend":
+                    if "backend" in (getattr(side, "attr", None), getattr(side, "id", None)):
                         yield module, node.lineno, ast.unparse(node)
         for line, other, _ in imports(module, trees):
             if other.startswith(tuple(f"{PACKAGE}.kernels.{b}" for b in BACKENDS)):
@@ -248,8 +254,8 @@ def loaded(trees, rooms=("cells", "layers", "optim")):
     for module, tree in trees.items():
         if room(module) not in rooms:
             continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "load" and len(node.args) == 2:
+        for node in nodes(tree):
+            if isinstance(node, ast.Call) and len(node.args) == 2 and ast.unparse(node.func).split(".")[-1] == "load":
                 name = node.args[1]
                 if isinstance(name, ast.Constant):
                     found[name.value].add(module)
@@ -262,7 +268,7 @@ def used(trees, rooms=("cells", "layers", "optim")):
         node.attr
         for module, tree in trees.items()
         if room(module) in rooms
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Attribute) and getattr(node.value, "attr", None) != "bit_generator"
     }
 
@@ -302,7 +308,7 @@ def second_tables(trees, home):
     words = {"semi_implicit", "euler", "rk4", "exponential"}
     words |= {text for _, text in texts(trees[home])} if home in trees else set()
     for module, tree in trees.items():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, float) and abs(node.value - LOG2E) < 1e-6:
                 once["log2(e)"].append((module, node.lineno))
             if isinstance(node, ast.Assign):

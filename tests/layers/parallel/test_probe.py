@@ -83,6 +83,7 @@ def test_what_is_left_of_an_adjoint(keep):
     assert fading(task(liquid((1000, 1000))), keep, 10, 3000, 1e-6, Fresh()) is None
 
 
+@pytest.mark.single
 def test_small_states_may_be_remembered_longer_than_large_ones():
     """A CT-GRU has traces of long time constants, which are small beside the others: by their own size they last."""
     given = task(CTGRU(4, input_dim=2), dtype="float32")
