@@ -74,7 +74,8 @@ CALLS = {
     "LiquidS4RNN": (lib.LiquidS4RNN, {"input_dim": 2, "output_dim": 3, "channels": 4, "states": 4, "blocks": 2,
                     "liquid": "kb", "norm": "batch", "prenorm": False, "dropout": 0.1, "pooling": "mean", "seed": 0,
                     "dtype": "float32", "backend": "numpy"}),
-    "largest_multiplier": (lib.largest_multiplier, {"model": lib.Model(lib.LiquidS4(4, input_dim=2), seed=0, dtype="float64"), "x": X,
+    "largest_multiplier": (lib.largest_multiplier, {
+                           "model": lib.Model(lib.LiquidS4(4, input_dim=2), seed=0, dtype="float64"), "x": X,
                            "dt": 0.5, "lengths": [5, 4, 3, 2]}),
     "Dense": (lib.Dense, {"outputs": 2, "activation": "tanh", "input_dim": 3}),
     "Dropout": (lib.Dropout, {"rate": 0.5, "input_dim": 3}),

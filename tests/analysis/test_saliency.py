@@ -108,6 +108,7 @@ def test_gradient_by_lag_of_inputs(dtype, data):
         assert not found[b, n:].any()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "layers",
     [

@@ -265,7 +265,8 @@ def test_initial_values():
         assert 0.9 * limit < np.abs(model.params[name]).max() <= limit
     assert (model.params["b"] == 0).all()
     # White input of unit variance: fluctuations of 0.7 thresholds, and neither silence nor a storm.
-    rate = Model(SpikingLIF(100, input_dim=8), seed=0, dtype="float64")(np.random.default_rng(0).normal(size=(8, 200, 8))).mean()
+    model = Model(SpikingLIF(100, input_dim=8), seed=0, dtype="float64")
+    rate = model(np.random.default_rng(0).normal(size=(8, 200, 8))).mean()
     assert 0.005 < rate < 0.1
 
 

@@ -957,10 +957,11 @@ def parameters_of(I, H, N, blocks, O):
 
 def test_liquid_s4_rnn(tmp_path):
     x = np.random.default_rng(0).normal(size=(4, 30, 3))
-    model = LiquidS4RNN(3, 5, channels=6, states=8, blocks=2, seed=0, dtype="float64")
+    sizes = {"channels": 6, "states": 8, "blocks": 2, "seed": 0, "dtype": "float64"}
+    model = LiquidS4RNN(3, 5, **sizes)
     assert model(x).shape == (4, 30, 5)
     assert model.layout.size == parameters_of(3, 6, 8, 2, 5)
-    one = LiquidS4RNN(3, 5, channels=6, states=8, blocks=2, pooling="mean", dropout=0.1, liquid="kb", seed=0, dtype="float64")
+    one = LiquidS4RNN(3, 5, **sizes, pooling="mean", dropout=0.1, liquid="kb")
     assert one(x).shape == (4, 5)
     lengths = np.array([30, 4, 17, 1])
     y = one(x, lengths=lengths)

@@ -19,6 +19,8 @@ from ltc_np import AutoNCP, Wiring, plot
 from ltc_np.plot.look import BLUE, LINES, VERMILION, plain
 from ltc_np.train.history import History
 
+pytestmark = pytest.mark.xdist_group("look")  # pictures are drawn once
+
 
 def settings():
     return {name: value for name, value in matplotlib.rcParams.items() if not name.startswith("backend")}

@@ -261,7 +261,7 @@ def test_partial_fit_goes_on(data):
         regressor.partial_fit(X, y)
     assert regressor.n_iter_ == 40
     assert regressor.score(X, y) > 0.7
-    classifier = LTCClassifier(units=8, learning_rate=0.03, random_state=0)
+    classifier = LTCClassifier(units=8, learning_rate=0.03, batch_size=40, random_state=0)
     with pytest.raises(ValueError, match="`classes` must be passed on the first call"):
         classifier.partial_fit(X, labels)
     half = labels == "up"

@@ -137,9 +137,7 @@ def circles(trees):
 
 def docstrings(tree):
     """The nodes of a tree's docstrings, and of texts that stand alone."""
-    return {
-        node.value for node in nodes(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
+    return {node.value for node in nodes(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
 
 
 def texts(tree):

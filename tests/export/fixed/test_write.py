@@ -155,6 +155,7 @@ def test_command(saved, tmp_path, capsys, monkeypatch):
     assert (tmp_path / "out" / "net.h").is_file()
 
 
+@pytest.mark.slow
 def test_command_of_one_elapsed_time_without_tables(saved, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments, model, x, _ = saved

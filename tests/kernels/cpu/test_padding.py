@@ -13,6 +13,7 @@ import numba
 
 from ltc_np.kernels.cpu import padding
 
+pytestmark = pytest.mark.xdist_group("padding")  # what is compiled here is compiled anew in every process
 narrow = numba.njit(lambda wide, L, kept, lanes: padding.narrow(wide, L, kept, lanes))
 widen = numba.njit(lambda kept, lanes, wide, L: padding.widen(kept, lanes, wide, L))
 
