@@ -35,7 +35,7 @@ TIMED = [name for name, stack in STACKS.items() if stack.takes_dt]
 STAY = [name for name in TIMED if STACKS[name].dt0_identity and STACKS[name].state_size]
 
 
-@pytest.mark.few(150)
+@pytest.mark.few(100)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_program_computes_the_steps_of_its_model(name, rng):
     compare(made(LAYERS[name], rng), rng)

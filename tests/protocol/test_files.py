@@ -118,7 +118,7 @@ def check_edits(layer, folder, count):
             assert most() < 10 * bad.stat().st_size + 2**20, (place, value)  # the latter: Python's own objects
 
 
-@pytest.mark.few(20)
+@pytest.mark.few(12)
 @each
 def test_a_file_that_says_something_else(layer, tmp_path):
     check_edits(layer, tmp_path, 25)

@@ -39,7 +39,7 @@ def mark(items, seed):
     """Marks what the README's command leaves out."""
     cases = {}
     for item in items:
-        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        folder = _folder(item.path)
         if folder in FOLDERS:
             item.add_marker(FOLDERS[folder])
         elif _compiles_twice(item) or (item.get_closest_marker("further") and not named(item)):
@@ -49,6 +49,12 @@ def mark(items, seed):
     for some in cases.values():
         for item in _left_out(some, seed):
             item.add_marker("thorough")
+
+
+@functools.cache
+def _folder(path):
+    """The folder of the tests that a file lies in."""
+    return path.relative_to(TESTS).parts[0] if path.is_relative_to(TESTS) else ""
 
 
 def _compiles_twice(item):

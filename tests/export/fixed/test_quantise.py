@@ -53,7 +53,7 @@ def test_c_has_the_bits_of_numpy(name, rng, tmp_path):
     assert run.saturated[-1]
 
 
-@pytest.mark.few(20)
+@pytest.mark.few(12)
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_error_is_that_against_the_model(name, rng):
     """And small: each layer computes with 31 bits and tables of 1e-7."""
