@@ -47,6 +47,18 @@ def pytest_ignore_collect(collection_path, config):
     return True if by_default and not by_name and tiers.left_out(collection_path) else None
 
 
+# Workers that read the same files at the same time would each compile all of them, the first time; so every second one
+# begins with the last file, and finds what the others have compiled.
+FROM_THE_END = os.environ.get("PYTEST_XDIST_WORKER", "gw0")[-1] in "13579"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector):
+    report = (yield).get_result()
+    if FROM_THE_END and not isinstance(collector, (pytest.Module, pytest.Class)):
+        report.result.reverse()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Marks what the README's command leaves out; without Numba compiled backends are left out everywhere.
@@ -54,6 +66,8 @@ def pytest_collection_modifyitems(config, items):
     Workers that call a kernel at the same time would each compile it, so tests of one cell go to one worker.  Emulated
     kernels are compiled anew in every process: what uses them goes to one worker, too.
     """
+    if FROM_THE_END:
+        items.sort(key=lambda item: item.path.parts)  # all workers have the same order
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         emulated = "emulator" in getattr(item, "fixturenames", ()) or params.get("backend") == "cuda"

@@ -244,7 +244,7 @@ def named_by_tests():
     """Modules that a test names, or whose names it imports."""
     import importlib
 
-    found = set()
+    found, imported = set(), set()
     for path in TESTS.rglob("*.py"):
         if path.parent == TESTS / "typed" and not path.name.startswith("test_"):
             continue  # only type checkers read it
@@ -252,13 +252,14 @@ def named_by_tests():
         found |= set(re.findall(rf"{PACKAGE}(?:\.\w+)+", text))
         for module, names in re.findall(rf"from ({PACKAGE}[.\w]*) import (\([^)]*\)|[^\n(]*)", text):
             found.add(module)
-            for name in re.findall(r"\w+", re.sub(r" as \w+", "", names)):
-                found.add(f"{module}.{name}")
-                try:
-                    thing = getattr(importlib.import_module(module), name, None)
-                except ImportError:
-                    continue
-                found.add(getattr(thing, "__module__", None))
+            imported |= {(module, name) for name in re.findall(r"\w+", re.sub(r" as \w+", "", names))}
+    for module, name in imported:
+        found.add(f"{module}.{name}")
+        try:
+            thing = getattr(importlib.import_module(module), name, None)
+        except ImportError:
+            continue
+        found.add(getattr(thing, "__module__", None))
     return found
 
 
