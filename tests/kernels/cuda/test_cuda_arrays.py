@@ -135,6 +135,7 @@ def test_features(affine, rng):
     assert features.backward(x_d, w_d, upload(d_y), False, d_w, d_b, "x", memory) is None
 
 
+@pytest.mark.card
 @pytest.mark.parametrize("name", codes.ACTIVATIONS)
 def test_dense(name, rng):
     from ltc_np.base.workspace import Fresh
@@ -220,6 +221,7 @@ WEIGHED = [(name, weighted) for name in CARD_LOSSES for weighted in (None, "step
 WEIGHED = [case for case in WEIGHED if case[1] != "outputs" or "classes" not in case[0]]  # which have one number a step
 
 
+@pytest.mark.card
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize(("name", "weighted"), WEIGHED)
 def test_losses(name, weighted, last, rng):
