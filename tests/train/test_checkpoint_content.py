@@ -36,7 +36,7 @@ OPTIONS = {"epochs": 3, "batch_size": 6, "seed": 3, "verbose": 0}
 
 
 def small(outputs=2, **options):
-    return LTCRNN(AutoNCP(7, outputs), 2, seed=0, backend="numpy", **options)
+    return LTCRNN(AutoNCP(7, outputs), 2, ode_unfolds=2, seed=0, backend="numpy", **options)
 
 
 def parted(folder, make=small, cuts=(4, 6), optimizer=lambda: Adam(0.05), every=1, **options):

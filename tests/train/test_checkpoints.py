@@ -33,7 +33,7 @@ HELD = {"x": X[:7], "y": Y[:7] - 0.4 * X[:7]}
 
 
 def network(seed=0, units=8):
-    layers = LTC(AutoNCP(units, 4)), Dropout(0.2), Dense(2)
+    layers = LTC(AutoNCP(units, 4), ode_unfolds=2), Dropout(0.2), Dense(2)
     return Model(*layers, input_dim=2, seed=seed, backend="numpy")
 
 
