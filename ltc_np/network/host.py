@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import kernels, losses
 from ..base import checks
+from ..base.sums import sum_of_squares
 from ..base.workspace import Fresh, Workspace
 from ..cells.base import PartOfBatch
 from ..layers.parallel import PROCESSOR, Parallel
@@ -121,7 +122,7 @@ class HostEngine(Engine):
 
     def check_outputs(self, y, state, dt):
         """Refuse what has overflown."""
-        if checks.surely_finite(y) and checks.surely_finite(state):
+        if math.isfinite(sum_of_squares(y) + sum_of_squares(state)):  # of a step, where calls of functions count
             return
         ends = np.isfinite(state).all(axis=tuple(range(state.ndim - 1)))
         if ends.all() and np.isfinite(y).all():
