@@ -224,6 +224,18 @@ def test_the_bound_of_the_own_test_does_not_grow_with_a_fault(tmp_path, monkeypa
     assert right["float32"] < 2e-5 and right["float64"] < 2e-12
 
 
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_the_bound_of_the_own_test_is_that_of_the_outputs(size, tmp_path):
+    """A step that returns nothing but 0 would pass otherwise, where outputs are small."""
+    model = network(LTC(AutoNCP(9, 2)), Dense(2))
+    model.params["1.weight"][:] *= size
+    model.params["1.bias"][:] = 0
+    y = vectors.golden(model, program(model), None, None, None).y
+    folder = c.write(model, tmp_path / "c", measure=False).folder
+    bound = float(re.search(r"bound = (\S+);", (folder / "model_test.c").read_text())[1])
+    assert 1e-5 <= bound / np.abs(y).max() < 2e-5
+
+
 SAMPLE = [*list(LAYERS)[::40], "LiquidS4 bounded 0", "LiquidS4 14", "CTGRU 0"]
 
 

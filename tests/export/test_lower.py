@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.exported import LAYERS, MAKERS, I, features, made, random_model
 
-from ltc_np import GRU, LTC, S4D, AutoNCP, Bidirectional, CfC, Dense, LrcSSM, Model, SpikingLIF, Standardize
+from ltc_np import GRU, LTC, S4D, AutoNCP, Bidirectional, CfC, Dense, LiquidS4, LrcSSM, Model, SpikingLIF, Standardize
 from ltc_np.base.layout import raw
 from ltc_np.export.lower import program
 from ltc_np.export.lower.layers import LOWERINGS
@@ -39,6 +39,18 @@ STAY = [name for name in TIMED if STACKS[name].dt0_identity and STACKS[name].sta
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_program_computes_the_steps_of_its_model(name, rng):
     compare(made(LAYERS[name], rng), rng)
+
+
+@pytest.mark.parametrize("liquid", [None, "exact", "discrete", "kb", "pb"])
+def test_small_inputs_keep_their_digits(liquid, rng):
+    """What they do is not found again as a difference of numbers that are much larger."""
+    layer = S4D(4) if liquid is None else LiquidS4(4, liquid=liquid)
+    model, size = Model(layer, input_dim=2, seed=0, dtype="float64"), 1e-9
+    machine, state = Machine(program(model), B), None
+    for _ in range(STEPS):
+        x, dt = size * rng.standard_normal((B, 2)), rng.uniform(size=B)
+        y, state = model.step(x, dt=dt, state=state)
+        np.testing.assert_allclose(machine.step(x, dt), y, rtol=0, atol=1e-13 * size)
 
 
 @pytest.mark.few(50)

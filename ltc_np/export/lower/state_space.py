@@ -131,13 +131,11 @@ def _discrete(b: Builder, bound: float, D: Pair, a: Pair, driven: Pair, m: Pair)
 
 def _exact(b: Builder, bound: float, A: Complex, B: Complex, x: Expr, dt: Expr, m: Pair) -> None:
     """x+ = x + E(z)/z (z x + dt b u), with the real part of z no larger than the bound's logarithm."""
-    rate = b.linear(_to_modes(B), x, np.concatenate([A.real.ravel(), A.imag.ravel()]), name="z")
-    z = Pair.halves(b.assign(rate, rate * dt))
-    drive = z + Pair(dt * -A.real, dt * -A.imag)
-    if bound:
-        drive = drive.store(b, "drive")
-        z = Pair(b.update(z.re, apply("minimum", z.re, np.log(bound))), z.im)
-    g = (z * m + drive).store(b, "g")
+    drive = b.linear(_to_modes(B), x, name="drive")  # not taken from z, of which small inputs are the last digits
+    drive = Pair.halves(b.assign(drive, drive * dt))
+    re = drive.re + dt * A.real.ravel()
+    z = Pair(apply("minimum", re, np.log(bound)) if bound else re, drive.im + dt * A.imag.ravel()).store(b, "z")
+    g = drive.increase(b, z * m)
     E = _growth(b, z.re, b.store(z.im / 2, "half"))
     square = b.store(z.re * z.re + z.im * z.im, "square")
     # Knuth's rule for a real polynomial at a complex number, The Art of Computer Programming, section 4.6.4.
