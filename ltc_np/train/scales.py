@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Moments: TypeAlias = tuple[Array, Array, Array]
 
 # Beyond this a network with the usual initial values and learning rates hardly learns: its synapses saturate, or the
-# loss is too small or too large for a step to matter.  Measured: docs/decisions.md, "Data far from unit scale".
+# loss is too small or too large for a step to matter.  See docs/decisions/training.md, "Data far from unit scale".
 LARGEST_MEAN, SPREADS = 10.0, (0.01, 10.0)
 # The power of the targets' spread that a loss's gradient is divided by, and that of an error in its value.
 UNITS = {"mse": (2, 2), "mae": (1, 1), "huber": (1, 2), "quantile": (1, 1)}

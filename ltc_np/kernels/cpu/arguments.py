@@ -1,7 +1,7 @@
 """What kernels are called with, and what they work in.
 
 A kernel takes plain tuples and gives their elements names at its top: Numba needs 3 microseconds more to read the named
-tuples of a call than plain ones (docs/decisions.md).
+tuples of a call than plain ones (docs/decisions/kernels.md).
 """
 
 from typing import NamedTuple

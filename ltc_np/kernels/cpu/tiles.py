@@ -36,7 +36,7 @@ def uses_posts(N, dense, B, few_lanes=None):
     """Posts order for dense wirings and few sequences, lanes order otherwise; the thread count has no say.
 
     ``few_lanes``: lanes of a vector, of a cell for which posts order is faster where a quarter of them or more would be
-    padding.  Measured: docs/decisions.md, "Loop orders".
+    padding.  Measured: docs/decisions/ltc.md, "Loop orders".
     """
     if few_lanes and 32 <= N <= 8 * few_lanes and B <= 24 and 3 * tile_lanes(B, few_lanes) >= 4 * B:
         return dense

@@ -2,7 +2,7 @@
 
 * ``kernel``: an entry point, compiled for the types of its arguments when it is first launched; ``threads=`` says how
   large a block may be.  It takes its arguments one by one, and `launch` takes them by name: Numba needs 40 microseconds
-  more for a launch whose arrays come in tuples (docs/decisions.md).
+  more for a launch whose arrays come in tuples (docs/decisions/cuda.md).
 * ``helper``: called by kernels only; inlined.
 * ``instruction``: a function for which the hardware has an instruction.
 
