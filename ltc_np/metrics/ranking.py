@@ -74,14 +74,21 @@ class RankingMetric(Metric):
 def log_odds(y: Array) -> Array:
     """log(p / (1 - p)) of the softmax p of logits (n, O), O >= 2: it orders as p does, but never rounds to a tie.
 
-    With y_o - log(sum of exp(y) over the other outputs), summed from both sides, so that nothing cancels.
+    With y_o - log(sum of exp(y) over the other outputs), summed from both sides, so that nothing cancels; in the order
+    of their sizes, so that equal p come of equal numbers in whatever outputs these stand.
     """
+    order = np.argsort(y, axis=1, kind="stable")
+    y = np.take_along_axis(y, order, axis=1)
     before = np.logaddexp.accumulate(y, axis=1)
     after = np.logaddexp.accumulate(y[:, ::-1], axis=1)[:, ::-1]
     others = np.empty_like(y)
     others[:, 0], others[:, -1] = after[:, 1], before[:, -2]
     others[:, 1:-1] = np.logaddexp(before[:, :-2], after[:, 2:])
-    return y - others
+    larger = np.concatenate([np.ones((len(y), 1), bool), y[:, 1:] > y[:, :-1]], axis=1)
+    first = np.maximum.accumulate(np.where(larger, np.arange(y.shape[1]), 0), axis=1)  # of outputs that are equal
+    odds = np.empty_like(y)
+    np.put_along_axis(odds, order, y - np.take_along_axis(others, first, axis=1), axis=1)
+    return odds
 
 
 def _steps(score: Array, positive: Bools, weight: Array) -> list[Array]:

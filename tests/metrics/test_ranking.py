@@ -79,6 +79,20 @@ def test_log_odds():
     np.testing.assert_allclose(log_odds(np.array([[100.0, 0.0, 0.0]]))[0, 0], 100 - np.log(2), rtol=1e-15)
 
 
+@pytest.mark.parametrize("O", [3, 5, 8])
+def test_equal_probabilities_have_equal_odds(O):
+    """The same logits in other outputs: no sum of the others is rounded otherwise in another order, nor among equals."""
+    rng = np.random.default_rng(O)
+    for y in (rng.normal(size=(200, O)), rng.integers(0, 3, (200, O)).astype(float)):
+        places = np.argsort(rng.random(y.shape), axis=1)
+        odds, moved = log_odds(y), log_odds(np.take_along_axis(y, places, axis=1))
+        assert (np.take_along_axis(odds, places, axis=1) == moved).all()
+        assert ((odds[:, :, None] == odds[:, None]) >= (y[:, :, None] == y[:, None])).all()
+    y, metric = np.array([[0.0, 1, 2, 3, 4], [0, 4, 2, 3, 1]]), ROCAUC()
+    metric.update(y, np.array([0, 1]))
+    assert metric.result() == 0.75  # a tie of the first output, and the second decides
+
+
 def test_scores_of_float32_and_integers():
     metric = ROCAUC()
     metric.update(np.array([[0], [250], [3]], np.uint8), np.array([0, 1, 0]))  # a sign would wrap around
