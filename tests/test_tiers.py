@@ -47,6 +47,24 @@ def test_every_value_occurs():
     assert len(LAYERS) <= len(found) <= len(LAYERS) + 2
 
 
+def test_every_two_values_occur_in_what_ci_runs():
+    """Of 7 times 2 times 2 cases 14 are enough for that, and one chosen after the other takes a few more."""
+    items = product()
+    tiers.mark(items, 0)
+    left = [item for item in items if not item.iter_markers("product")]
+    for one, other in itertools.combinations(("layer", "backend", "dtype"), 2):
+
+        def both(item, one=one, other=other):
+            return id(item.callspec.params[one]), id(item.callspec.params[other])
+
+        assert {both(item) for item in left} == {both(item) for item in items}
+    assert 14 <= len(left) <= 20
+    assert all(item.iter_markers("thorough") for item in items if item.iter_markers("product"))
+    some = [Item(str(seed), {"seed": seed}, pytest.mark.few(3)) for seed in range(50)]
+    tiers.mark(some, 0)
+    assert sum(not item.iter_markers("product") for item in some) == 3 * tiers.FURTHER
+
+
 def test_float32_runs_with_numpy_only():
     """Kernels of both types would take twice the time to compile."""
     assert ("cpu", "float32") not in [
@@ -80,6 +98,9 @@ def test_what_a_mutation_names_is_kept(monkeypatch):
     left = {item.nodeid for item in product()} - {item.nodeid for item in kept(product())}
     compiled = {item.nodeid for item in product() if [*item.callspec.params.values()][1:] == ["cpu", "float32"]}
     assert left & names == compiled & names
+    items = product()
+    tiers.mark(items, 0)
+    assert not names & {item.nodeid for item in items if item.iter_markers("product")}
 
 
 def test_names_are_those_of_the_lists():

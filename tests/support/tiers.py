@@ -2,16 +2,20 @@
 
 The command runs every kind of case once.  A test whose parameters are multiplied has more cases than kinds: of these it
 runs a sample in which every value of every parameter occurs, and all that the lists of mutations name, since these are
-known to catch a fault.  The other cases have the mark ``thorough``.  ``--sample SEED`` draws another sample.
+known to catch a fault.  The other cases have the mark ``thorough``; `.ci/run` runs so many of them that every two
+values occur together, and those without which they still do have the mark ``product``, too.  ``--sample SEED`` draws
+others.
 """
 
 import functools
 import hashlib
+import itertools
 import re
 import shutil
 
 from support import TESTS
 
+FURTHER = 4  # `.ci/run` runs so many times as many of the cases of a mark ``few`` as the README's command
 FOLDERS = {"docs": "docs", "examples": "docs"}  # folders of tests, and the mark of all that is in them
 
 
@@ -37,8 +41,10 @@ def left_out(path):
 
 def mark(items, seed):
     """Marks what the README's command leaves out."""
-    cases = {}
+    cases, every = {}, {}
     for item in items:
+        if hasattr(item, "callspec"):
+            every.setdefault(item.nodeid.partition("[")[0], []).append(item)
         folder = _folder(item.path)
         if folder in FOLDERS:
             item.add_marker(FOLDERS[folder])
@@ -49,6 +55,9 @@ def mark(items, seed):
     for some in cases.values():
         for item in _left_out(some, seed):
             item.add_marker("thorough")
+    for some in every.values():
+        for item in _products(some, seed):
+            item.add_marker("product")
 
 
 @functools.cache
@@ -76,11 +85,25 @@ def _left_out(items, seed):
     return left
 
 
-def _values(item):
+def _products(items, seed):
+    """The cases of one test without which every two values of its parameters still occur together."""
+    few, taken, left = items[0].get_closest_marker("few"), set(), []
+    later = {id(item): item.get_closest_marker("thorough") is not None for item in items}
+    for k, item in enumerate(sorted(items, key=lambda item: (later[id(item)], *_order(item, seed)))):
+        values = _values(item, together=False)
+        pairs = {frozenset(pair) for pair in itertools.combinations(values, min(2, len(values)))}
+        enough = k >= FURTHER * few.args[0] if few else pairs <= taken
+        if enough and later[id(item)] and not named(item):
+            left.append(item)
+        taken |= pairs
+    return left
+
+
+def _values(item, together=True):
     """What a case is made of; the parameters of one table of rows, or of a mark ``together``, are one value."""
     params = item.callspec.params
     tables = [mark.args[0] for mark in item.iter_markers("parametrize")]
-    tables += [",".join(mark.args) for mark in item.iter_markers("together")]
+    tables += [",".join(mark.args) for mark in item.iter_markers("together") if together]
     tables = [[n.strip() for n in table.split(",")] if isinstance(table, str) else [*table] for table in tables]
     alone = [[n] for n in params if not any(n in table for table in tables)]
     return {(*table, *(id(params[n]) for n in table)) for table in tables + alone if params.keys() >= {*table}}
