@@ -15,7 +15,7 @@ from support.trust import Trust, command_of
 
 from ltc_np.cells.base import Layer
 
-# Without a database nothing is written into the checkout, which may be read-only.
+# Without a database no test fails where the checkout is read-only.
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 hypothesis.settings.register_profile("few", max_examples=20, **COMMON)
 hypothesis.settings.register_profile("many", max_examples=150, **COMMON)
@@ -36,15 +36,29 @@ def pytest_configure(config):
         config.pluginmanager.register(Budget(config.getoption("--budget")))
     if NO_NUMBA:
         config.addinivalue_line("filterwarnings", "ignore:ltc_np. no working numba:RuntimeWarning")
+    asked = config.invocation_params.args
+    if config.args and all("::" in arg for arg in config.args) and not any(arg.startswith("-m") for arg in asked):
+        config.option.markexpr = ""  # a test that is named runs, whatever marks it has
+
+
+def _by_default(config):
+    """Whether the marks that are to run are those of the README's command."""
+    options = config.getini("addopts")
+    return config.option.markexpr == options[options.index("-m") + 1]
 
 
 def pytest_ignore_collect(collection_path, config):
     """Files whose tests the README's command leaves out are not even read by it, unless they are asked for by name."""
-    options = config.getini("addopts")
-    by_default = config.option.markexpr == options[options.index("-m") + 1]
     asked = [pathlib.Path(arg.partition("::")[0]).resolve() for arg in config.args]
     by_name = any(path.is_relative_to(collection_path) for path in asked)
-    return True if by_default and not by_name and tiers.left_out(collection_path) else None
+    return True if _by_default(config) and not by_name and tiers.left_out(collection_path) else None
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Says what to do where marks have left out everything that was asked for."""
+    ran = any(terminalreporter.stats.get(what) for what in ("passed", "failed", "skipped", "error"))
+    if terminalreporter.stats.get("deselected") and not ran and _by_default(config):
+        terminalreporter.write_line('Such tests run where their marks are named: `-m ""` runs all of what is asked for')
 
 
 # Workers that read the same files at the same time would each compile all of them, the first time; so every second one
@@ -55,7 +69,7 @@ FROM_THE_END = os.environ.get("PYTEST_XDIST_WORKER", "gw0")[-1] in "13579"
 @pytest.hookimpl(hookwrapper=True)
 def pytest_make_collect_report(collector):
     report = (yield).get_result()
-    if FROM_THE_END and not isinstance(collector, (pytest.Module, pytest.Class)):
+    if FROM_THE_END and not isinstance(collector, (pytest.Session, pytest.Module, pytest.Class)):
         report.result.reverse()
 
 
@@ -66,7 +80,7 @@ def pytest_collection_modifyitems(config, items):
     Workers that call a kernel at the same time would each compile it, so tests of one cell go to one worker.  Emulated
     kernels are compiled anew in every process: what uses them goes to one worker, too.
     """
-    if FROM_THE_END:
+    if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.path.parts)  # all workers have the same order
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}

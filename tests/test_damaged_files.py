@@ -486,7 +486,7 @@ def test_some_flipped_bits(make, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [small_model, checkpoint])
+@pytest.mark.parametrize("make", [small_model, pytest.param(checkpoint, marks=pytest.mark.sweep)])
 def test_every_flipped_bit(make, tmp_path):
     path = tmp_path / "m.npz"
     make(path)

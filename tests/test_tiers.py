@@ -1,10 +1,12 @@
 """What the README's command leaves out: never a value of a parameter, never a case that is known to catch a fault."""
 
 import itertools
+import subprocess
+import sys
 import types
 
 import pytest
-from support import TESTS, budget, tiers
+from support import ROOT, TESTS, budget, tiers
 
 
 class Item:
@@ -151,3 +153,24 @@ def test_a_budget_is_of_processor_time_without_compiling(seconds, monkeypatch):
     with pytest.raises(pytest.fail.Exception if seconds < 1.25 else StopIteration) as caught:
         run.send("result")
     assert "took 1.2 s" in str(caught.value) if seconds < 1.25 else caught.value.value == "result"
+
+
+PAGE, NAME = "tests/docs/test_docs.py", "test_the_readme_leads_to_every_page_of_mathematics"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ([f"{PAGE}::{NAME}"], "1 passed"),
+        (["-n", "2", f"{PAGE}::{NAME}"], "1 passed"),
+        (["-m", "not docs", f"{PAGE}::{NAME}"], "1 deselected"),
+        ([PAGE], '`-m ""` runs all of what is asked for'),
+        (["-n", "2", "tests/test_tiers.py", "tests/data/test_data.py", "-k", "few or pad"], " passed"),
+    ],
+    ids=["by name", "by name, workers", "by marks", "nothing", "files in any order"],
+)
+def test_what_is_asked_for(arguments, wanted):
+    """A test that is named runs, whatever its marks; workers that read files from both ends agree on their order."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    assert wanted in subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout

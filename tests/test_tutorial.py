@@ -115,10 +115,8 @@ def test_the_example_refuses_nonsense(tmp_path):
     assert "--animate" in run_example("--help", cwd=tmp_path).stdout
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("schedule", "bar"), [("constant", 2e-4), pytest.param("cosine", 5e-5, marks=pytest.mark.sweep)]
-)
+@pytest.mark.sweep
+@pytest.mark.parametrize(("schedule", "bar"), [("constant", 2e-4), ("cosine", 5e-5)])
 def test_the_spiral_is_learned(schedule, bar):
     """The full 2000 epochs over 5 seeds; median error on the whole path, of the weights that the example keeps."""
     spec = importlib.util.spec_from_file_location("spiral", EXAMPLE)

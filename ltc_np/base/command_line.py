@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import os
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -105,5 +106,5 @@ def report(said: Any, lines: Sequence[str], as_json: bool) -> None:
 def line(what: object) -> str:
     """What went wrong in one line, with nothing that moves a terminal's cursor."""
     if isinstance(what, OSError) and what.filename is not None and what.strerror:
-        what = f"{what.filename}: {what.strerror}"
+        what = f"{visible(os.fsdecode(what.filename))}: {what.strerror}"
     return visible(" ".join(str(what).split())) or type(what).__name__

@@ -1,9 +1,9 @@
 """Which rows of a table have trained a model, chosen its weights and judged it: kept with its file, by what they hold.
 
-A table may be sorted otherwise later, or have grown.  So the file says of every block, the rows of one sequence that
-belong to one part, where it begins, how many rows it has, and a digest of them: of the columns that the model reads,
-and of the target.  Names of groups and the order of sequences do not count.  The beginning is a time, or the number of
-the row in its sequence where a table has no times.
+The groups of a table may stand in another order later, or it has grown.  So the file says of every block, the rows of
+one sequence that belong to one part, where it begins, how many rows it has, and a digest of them: of the columns that
+the model reads, and of the target.  Names of groups and the order of sequences do not count.  The beginning is a time,
+or the number of the row in its sequence where a table has no times.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.command_line import Parser, line
+from ..base.visible import visible
 from ..model import load
 from . import c, fixed, onnx, web
 from .fixed.calibration import read
@@ -126,8 +127,8 @@ def _fixed(model: Model, args: argparse.Namespace) -> str:
 
 def _about(export: Export) -> str:
     return (
-        f"{export.folder}: {export.table_bytes} bytes of tables, {export.state_bytes} of state, {export.stack_bytes} "
-        f"on the stack; error {export.error:.1e}"
+        f"{visible(export.folder)}: {export.table_bytes} bytes of tables, {export.state_bytes} of state, "
+        f"{export.stack_bytes} on the stack; error {export.error:.1e}"
     )
 
 
@@ -142,7 +143,7 @@ def _graph(model: Model, args: argparse.Namespace) -> str:
 
 
 def _size(path: str) -> str:
-    return f"{path}: {os.path.getsize(path)} bytes"
+    return f"{visible(path)}: {os.path.getsize(path)} bytes"
 
 
 IN_A_FOLDER = "an export in C is a folder with a .c, a .h and more, and --name says what they are called"

@@ -17,6 +17,7 @@ def run(*args):
 
 @pytest.mark.numba
 @pytest.mark.slow
+@pytest.mark.sweep
 def test_a_short_run():
     done = run(
         *("bench", "--runs", "1", "--cases", "tutorial", "sparse", "cfc", "lstm32"),

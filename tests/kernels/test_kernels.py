@@ -145,6 +145,7 @@ def test_kernels_are_vectorised_and_pure_float32(tmp_path):
 
 @pytest.mark.numba
 @pytest.mark.slow
+@pytest.mark.sweep
 def test_kernels_for_avx2_are_vectorised_and_pure_float32(wider, tmp_path):
     are_vectorised_and_pure_float32(tmp_path, **HASWELL)
 

@@ -81,7 +81,7 @@ def test_log_odds():
 
 @pytest.mark.parametrize("O", [3, 5, 8])
 def test_equal_probabilities_have_equal_odds(O):
-    """The same logits in other outputs: no sum of the others is rounded otherwise in another order, nor among equals."""
+    """The same logits in other outputs: no sum of the others is rounded otherwise, nor among equals."""
     rng = np.random.default_rng(O)
     for y in (rng.normal(size=(200, O)), rng.integers(0, 3, (200, O)).astype(float)):
         places = np.argsort(rng.random(y.shape), axis=1)

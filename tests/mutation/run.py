@@ -29,6 +29,7 @@ import json
 import os
 import pathlib
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -198,6 +199,11 @@ def of_the_readme(mutation, names):
     return dataclasses.replace(mutation, tests=tuple(own or files))
 
 
+def marks_of_the_readme(root=ROOT):
+    """``-m`` and the marks of the README's command, which a test that is named would run without."""
+    return ["-m", re.search(r"-m '([^']*)'", (root / "pyproject.toml").read_text(encoding="utf-8"))[1]]
+
+
 def names_of_the_readme(root=ROOT):
     """The names of all tests of the README's command."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
@@ -307,10 +313,13 @@ def main(arguments=None):
     with tempfile.TemporaryDirectory(prefix="mutation-") as scratch:
         folder = options.folder or pathlib.Path(scratch)
         say, warm = functools.partial(print, flush=True), ["--numpy"] if options.numpy else []
+        marks = CI
         if options.readme:
-            names = names_of_the_readme()
+            say("which tests the README's command has")
+            names, marks = names_of_the_readme(), marks_of_the_readme()
             chosen = [of_the_readme(mutation, names) for mutation in chosen]
-        how = {"jobs": options.jobs, "limit": options.limit, "options": warm, "marks": [] if options.readme else CI}
+        how = {"jobs": options.jobs, "limit": options.limit, "options": warm, "marks": marks}
+        say("first the named tests run on the sources as they are, and kernels are compiled")
         results = run(chosen, folder=folder, say=say, **how)
     found = figures(results)
     for name, words in found.items():

@@ -124,6 +124,7 @@ def test_a_file_that_says_something_else(layer, tmp_path):
     check_edits(layer, tmp_path, 25)
 
 
+@pytest.mark.few(4)
 @each
 @pytest.mark.slow
 def test_a_file_that_says_many_other_things(layer, tmp_path):
