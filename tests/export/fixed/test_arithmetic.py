@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ltc_np.base.activations import normal_cdf, sigmoid
@@ -49,6 +49,7 @@ def test_saturated(v):
 
 
 @given(NUMBERS, NUMBERS, st.integers(-31, 61))
+@example(3, 2, 0)
 def test_divided(a, b, n):
     found = int(divided(one(a), one(b), n)[0])
     if b == 0:
