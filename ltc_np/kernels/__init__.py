@@ -7,11 +7,13 @@ import os
 import threading
 
 from ..base import checks, forks
+from .codes import TABLEAUS
 
 BACKENDS = ("auto", "numpy", "cpu", "cuda")
 # What compiled kernels know by number, in words: they branch without a way to say that there is no such number.
+# Written out, so that a row that `codes` gets is not taken for a branch; but tableaus need none.
 COMPILED = {
-    "solver": ("semi_implicit", "euler", "rk4", "exponential"),
+    "solver": ("semi_implicit", "euler", "exponential", *TABLEAUS),
     "elastance": (None, "asymmetric", "symmetric"),
     "activation": (None, "relu", "silu", "tanh", "gelu", "lecun_tanh", "sigmoid"),
     "loss": ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy", "quantile"),

@@ -123,6 +123,10 @@ class Solver(NamedTuple):
         The state stays in the convex hull of its start, the potentials of leak and synapses, and 0, for every h.
     limit : float or None
         Largest h Q / cm at which errors do not grow; None where they never do.
+    reach, weight : tuple of float
+        The tableau of an explicit rule of Runge and Kutta: of each stage, how far the next one goes from the unfold's
+        begin with its slope, in h, and the slope's weight in the unfold.  The last reach is 0, the others are not.
+        Empty where a solver has functions of its own.
     """
 
     name: str
@@ -131,26 +135,46 @@ class Solver(NamedTuple):
     order: int
     hull: bool
     limit: float | None
+    reach: tuple[float, ...] = ()
+    weight: tuple[float, ...] = ()
 
     def rule(self, unfolds: int) -> Rule:
         """The `Rule` of this solver with so many unfolds."""
         return Rule(self.number, self.stages, unfolds)
 
 
-SEMI_IMPLICIT, EULER, RK4, EXPONENTIAL = range(4)
+# Solvers with functions of their own in `ltc_solvers` of every backend, and how many there are.
+SEMI_IMPLICIT, EULER, EXPONENTIAL = range(3)
+OWN = 3
+
+
+def explicit(rows: dict[str, tuple[int, float, tuple[float, ...], tuple[float, ...]]]) -> list[Solver]:
+    """Solvers from their tableaus alone, by name: (order, limit, reach, weight); see `Solver`."""
+    return [
+        Solver(name, OWN + k, len(reach), order, False, limit, reach, weight)
+        for k, (name, (order, limit, reach, weight)) in enumerate(rows.items())
+    ]
+
+
 SOLVERS = {
     solver.name: solver
     for solver in (
         Solver("semi_implicit", SEMI_IMPLICIT, 1, 1, True, None),
         Solver("euler", EULER, 1, 1, False, 2.0),
-        Solver("rk4", RK4, 4, 4, False, 2.785),  # where the polynomial 1 - r + r**2/2 - r**3/6 + r**4/24 passes 1
+        *explicit({
+            # The limit is where the polynomial 1 - r + r**2/2 - r**3/6 + r**4/24 passes 1.
+            "rk4": (4, 2.785, (1 / 2, 1 / 2, 1.0, 0.0), (1 / 6, 1 / 3, 1 / 3, 1 / 6)),
+        }),
         Solver("exponential", EXPONENTIAL, 2, 2, True, None),
     )
-}
+}  # fmt: skip
 MOST_UNFOLDS = 10**6  # of a time step; kernels count the evaluations in 32 bits
-# Of rk4: how far a stage goes with its slope, in h, and the slope's weight in the step.
-RK4_REACH = (1 / 2, 1 / 2, 1.0, 0.0)
-RK4_WEIGHT = (1 / 6, 1 / 3, 1 / 3, 1 / 6)
+# The tableaus, and all of them in a row, as compiled kernels read them: stage k of the solver numbered n stands at
+# (n - OWN) MOST_STAGES + k.
+TABLEAUS = {name: solver for name, solver in SOLVERS.items() if solver.reach}
+MOST_STAGES = max(solver.stages for solver in TABLEAUS.values())
+REACH = tuple(x for s in TABLEAUS.values() for x in s.reach + (0.0,) * (MOST_STAGES - s.stages))
+WEIGHT = tuple(x for s in TABLEAUS.values() for x in s.weight + (0.0,) * (MOST_STAGES - s.stages))
 # Of exponential: a stage's length in h, and the largest r of e**-r, which is 0 beyond, in float32 and float64.
 EXPONENTIAL_PART = (0.5, 1.0)
 LARGEST_DECAY = 1024

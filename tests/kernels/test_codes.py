@@ -6,27 +6,60 @@ import pytest
 from ltc_np.kernels.codes import (
     EXPONENTIAL_PART,
     LARGEST_DECAY,
+    MOST_STAGES,
     NEURON,
-    RK4_REACH,
-    RK4_WEIGHT,
+    OWN,
+    REACH,
     SENSORY,
     SOLVERS,
     SYNAPSE,
+    TABLEAUS,
+    WEIGHT,
     Rule,
 )
 
 
 def test_a_rule_says_how_often_a_step_evaluates_its_synapses():
-    assert SOLVERS["rk4"].rule(3) == Rule(solver=2, stages=4, unfolds=3)
+    assert SOLVERS["rk4"].rule(3) == Rule(solver=SOLVERS["rk4"].number, stages=4, unfolds=3)
     assert SOLVERS["rk4"].rule(3).evaluations == 12
-    assert [solver.number for solver in SOLVERS.values()] == [0, 1, 2, 3]
+    assert sorted(solver.number for solver in SOLVERS.values()) == list(range(len(SOLVERS)))
+    assert all(solver.name == name and (solver.number >= OWN) == (name in TABLEAUS) for name, solver in SOLVERS.items())
 
 
-@pytest.mark.parametrize("degree", [0, 1, 2, 3])
-def test_coefficients_of_rk4_integrate_polynomials_exactly(degree):
-    """The stages stand at 0, then where the stage before reaches; weights are those of Simpson's rule."""
-    at = np.array([0.0, *RK4_REACH[:3]])
-    assert np.dot(RK4_WEIGHT, at**degree) == pytest.approx(1 / (degree + 1), rel=1e-15)
+explicit = pytest.mark.parametrize("solver", TABLEAUS.values(), ids=TABLEAUS)
+
+
+@explicit
+def test_a_tableau_integrates_polynomials_exactly(solver):
+    """The stages stand at 0, then where the stage before reaches."""
+    *reach, last = solver.reach
+    assert last == 0 and min(reach) > 0 and len(solver.weight) == solver.stages
+    at = np.array([0.0, *reach])
+    for degree in range(solver.order):
+        assert np.dot(solver.weight, at**degree) == pytest.approx(1 / (degree + 1), rel=1e-15)
+
+
+@explicit
+def test_errors_grow_beyond_the_limit_of_a_tableau(solver):
+    """One unfold of v' = -v: by how much it multiplies a difference."""
+
+    def factor(r):
+        v = total = 1.0
+        for reach, weight in zip(solver.reach, solver.weight, strict=True):
+            total, v = total - weight * r * v, 1 - reach * r * v
+        return total
+
+    assert abs(factor(solver.limit)) <= 1 + 1e-3
+    assert abs(factor(0.999 * solver.limit)) < 1
+    assert abs(factor(1.001 * solver.limit)) > 1
+    assert np.exp(-1e-3) == pytest.approx(factor(1e-3), rel=1e-3 ** (solver.order + 1))
+
+
+@explicit
+def test_compiled_kernels_find_a_tableau(solver):
+    for stage in range(solver.stages):
+        k = (solver.number - OWN) * MOST_STAGES + stage
+        assert (REACH[k], WEIGHT[k]) == (solver.reach[stage], solver.weight[stage])
 
 
 def test_coefficients_of_the_exponential_solver():

@@ -164,11 +164,12 @@ def are_vectorised_and_pure_float32(cache, **environment):
 BITS = """
     import hashlib, numpy as np
     from ltc_np import LTCRNN, FullyConnected, AutoNCP
+    from ltc_np.kernels.codes import SOLVERS
     rng, digest = np.random.default_rng(0), hashlib.sha256()
     for wiring in (FullyConnected(24, 3), AutoNCP(24, 3)):
         for B in (3, 40):
             x, dt = rng.normal(size=(B, 9, 4)), rng.uniform(0, 2, (B, 9))
-            for solver in ("semi_implicit", "euler", "rk4", "exponential"):
+            for solver in SOLVERS:
                 model = LTCRNN(wiring, 4, seed=0, solver=solver, ode_unfolds=40, check_stability="off")
                 y, tape = model.forward(x, dt=dt)
                 g = model.backward(tape, y)

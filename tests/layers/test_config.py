@@ -28,6 +28,7 @@ from ltc_np import (
     load,
 )
 from ltc_np.cells import CELLS
+from ltc_np.kernels.codes import SOLVERS
 from ltc_np.layers.config import words as words_of
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
@@ -75,7 +76,7 @@ def test_every_cell(cell, tmp_path):
 def test_solvers_are_those_of_the_cell(cell):
     """What its class takes is taken here, by its names and the published ones, and nothing else."""
     taken = []
-    for solver in ("semi_implicit", "euler", "rk4", "exponential"):
+    for solver in SOLVERS:
         wiring = FullyConnected(5) if "wiring" in settings(cell) else 5
         try:
             layer = CELLS[cell](wiring, input_dim=2, solver=solver, ode_unfolds=3)

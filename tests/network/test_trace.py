@@ -24,11 +24,11 @@ from ltc_np import (
     Standardize,
     Trace,
 )
+from ltc_np.kernels.codes import SOLVERS
 from ltc_np.network.trace import LayerTrace
 
 # Sums of a few numbers in another order.
 TOLERANCE = {"float64": 1e-13, "float32": 1e-5}
-SOLVERS = ("semi_implicit", "euler", "rk4", "exponential")
 
 
 def alike(a, b, dtype="float64", times=1):
@@ -250,7 +250,7 @@ def sigmoid(z):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_an_ltc_synapse_by_synapse(key, solver):
     """Q, tau, leak, openings and currents by loops over Python's floats, from the potentials before the last unfold."""
-    options = {} if solver in ("semi_implicit", "exponential") else {"check_stability": "off"}
+    options = {} if SOLVERS[solver].limit is None else {"check_stability": "off"}
     model, x, dt, lengths = make(key, "numpy", solver=solver, ode_unfolds=3, **options)
     trace, wiring, p = model.trace(x, dt, lengths=lengths), model.wiring, model.effective
     gains = {"": wiring.gain, "sensory_": wiring.sensory_gain}

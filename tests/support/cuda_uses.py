@@ -8,9 +8,9 @@ from unittest import mock
 import numpy as np
 
 from ltc_np import LTC, AdamW, AutoNCP, Dense, FullyConnected, Model, RandomWiring, optim
+from ltc_np.kernels.codes import SOLVERS
 from ltc_np.kernels.cuda import device, rate
 
-SOLVERS = ("semi_implicit", "euler", "rk4", "exponential")
 ACTIVATIONS = (None, "relu", "tanh", "sigmoid", "silu", "gelu", "lecun_tanh")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...base import checks
-from ...kernels.codes import EXPONENTIAL_PART, RK4_REACH, RK4_WEIGHT
+from ...kernels.codes import EXPONENTIAL_PART, TABLEAUS, Solver
 from ..program import Apply, Number, apply
 
 if TYPE_CHECKING:
@@ -49,8 +49,10 @@ def integrate(b: Builder, solver: str, unfolds: int, h: Expr, v: Vector, rates: 
     rates : callable
         ``rates(length)`` adds the statements that compute `Rates` at v, for an unfold so long.
     """
-    checks.must_know(__name__, "solver", solver, ("semi_implicit", "euler", "rk4", "exponential"))
-    if solver == "euler":
+    checks.must_know(__name__, "solver", solver, ("semi_implicit", "euler", "exponential", *TABLEAUS))
+    if solver in TABLEAUS:
+        _explicit(b, TABLEAUS[solver], unfolds, h, v, rates)
+    elif solver == "euler":
         with b.repeat(unfolds):
             P, Q, length = rates(h)
             b.assign(v, v + _flow(P, Q, v) * length)
@@ -58,16 +60,6 @@ def integrate(b: Builder, solver: str, unfolds: int, h: Expr, v: Vector, rates: 
         with b.repeat(unfolds):
             P, Q, length = _stored(b, rates(h), {})
             b.assign(v, v + (P - Q * v) * (length / (1 + length * Q)))
-    elif solver == "rk4":
-        base, slope, total = (b.variable(v.size, name) for name in ("base", "slope", "total"))
-        with b.repeat(unfolds):
-            b.assign(base, v)
-            for stage, (weight, reach) in enumerate(zip(RK4_WEIGHT, RK4_REACH, strict=True)):
-                P, Q, length = rates(h)
-                b.assign(slope, _flow(P, Q, v) * length)
-                b.assign(v if reach == 0 else total, (total if stage else base) + weight * slope)
-                if reach > 0:
-                    b.assign(v, base + reach * slope)
     else:
         base = b.variable(v.size, "base")
         variables: dict[str, Vector] = {}
@@ -77,6 +69,19 @@ def integrate(b: Builder, solver: str, unfolds: int, h: Expr, v: Vector, rates: 
             for part in parts:
                 P, Q, length = _stored(b, rates(part), variables)
                 b.assign(v, base + (P - Q * base) * (length * apply("relaxed", length * Q)))
+
+
+def _explicit(b: Builder, solver: Solver, unfolds: int, h: Expr, v: Vector, rates: Callable[[Expr], Rates]) -> None:
+    """A rule of Runge and Kutta, from its tableau."""
+    base, slope, total = (b.variable(v.size, name) for name in ("base", "slope", "total"))
+    with b.repeat(unfolds):
+        b.assign(base, v)
+        for stage, (weight, reach) in enumerate(zip(solver.weight, solver.reach, strict=True)):
+            P, Q, length = rates(h)
+            b.assign(slope, _flow(P, Q, v) * length)
+            b.assign(v if reach == 0 else total, (total if stage else base) + weight * slope)
+            if reach > 0:
+                b.assign(v, base + reach * slope)
 
 
 def _stored(b: Builder, rates: Rates, variables: dict[str, Vector]) -> Rates:

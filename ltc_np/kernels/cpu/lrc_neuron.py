@@ -44,7 +44,7 @@ class Stage(NamedTuple):
 
 @inlined
 def advance_neuron(kind, solver, neuron, stage, k, h, f, z, a, total):
-    """The state that a stage ends with, which it stores; ``total`` is changed by rk4."""
+    """The state that a stage ends with, which it stores; ``total`` is changed by solvers with a tableau."""
     one, size = stage.v.dtype.type(1), stage.v.size
     a = a + neuron.weight * load_like(stage.v, k, a)
     R, U = sigmoid(f), tanh(z)

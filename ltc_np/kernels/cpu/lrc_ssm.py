@@ -20,9 +20,9 @@ VECTOR_BYTES = 64
 class _Sizes(NamedTuple):
     """Of what the kernels work in, in numbers.
 
-    Potentials at the begin of each stage and the last one; what the rates consist of, by stage; sums of rk4; adjoints
-    of the potential and, of solvers with several stages, of an unfold's first and last; sums of gradients, and the
-    parameters (10, M).
+    Potentials at the begin of each stage and the last one; what the rates consist of, by stage; sums of tableaus;
+    adjoints of the potential and, of solvers with several stages, of an unfold's first and last; sums of gradients, and
+    the parameters (10, M).
     """
 
     history: int

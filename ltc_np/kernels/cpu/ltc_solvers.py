@@ -5,22 +5,16 @@ h, p and q are vectors, cm a vector or a number; the potentials and their adjoin
 and the following are meant.
 """
 
-from ..codes import EULER, EXPONENTIAL_PART, LARGEST_DECAY, RK4, RK4_REACH, RK4_WEIGHT, SEMI_IMPLICIT
+from ..codes import EULER, EXPONENTIAL_PART, LARGEST_DECAY, MOST_STAGES, OWN, REACH, SEMI_IMPLICIT, WEIGHT
 from .jit import helper
 from .simd import exp, expm1, fma, fnma, load_like, neg, store, where_greater
 
 
 @helper
-def _rk4(stage, array):
-    """How far a stage goes with its slope, in h, and the slope's weight in the step."""
-    real = array.dtype.type
-    if stage == 0:
-        return real(RK4_REACH[0]), real(RK4_WEIGHT[0])
-    if stage == 1:
-        return real(RK4_REACH[1]), real(RK4_WEIGHT[1])
-    if stage == 2:
-        return real(RK4_REACH[2]), real(RK4_WEIGHT[2])
-    return real(RK4_REACH[3]), real(RK4_WEIGHT[3])
+def _tableau(solver, stage, array):
+    """How far a stage goes with its slope, in h, and the slope's weight in the unfold."""
+    real, k = array.dtype.type, (solver - OWN) * MOST_STAGES + stage
+    return real(REACH[k]), real(WEIGHT[k])
 
 
 @helper
@@ -42,19 +36,19 @@ def _relax(h, cm, q, array):
 
 @helper
 def advance(solver, stage, k, h, cm, p, q, base, v, total):
-    """The potential that one stage ends with; ``total`` is changed by rk4."""
+    """The potential that one stage ends with; ``total`` is changed by solvers with a tableau."""
     now = load_like(v, k, q)
     if solver == SEMI_IMPLICIT:
         return fma(fnma(q, now, p), h / fma(h, q, cm), now)
     if solver == EULER:
         return fma(fnma(q, now, p), h / cm, now)
     first = load_like(base, k, q)
-    if solver == RK4:
-        reach, weight = _rk4(stage, v)
+    if solver >= OWN:
+        reach, weight = _tableau(solver, stage, v)
         slope = fnma(q, now, p) * (h / cm)
         sum_ = fma(weight, slope, load_like(total, k, q) if stage else first)
         store(total, k, sum_)
-        return fma(reach, slope, first) if stage < 3 else sum_
+        return fma(reach, slope, first) if reach > 0 else sum_
     limit, _, rise, some = _relax(_part(stage, v) * h, cm, q, v)
     rate = where_greater(some, v.dtype.type(1), rise / q, limit)
     return fma(fnma(q, first, p), rate, first)
@@ -79,13 +73,13 @@ def d_advance(solver, stage, k, h, cm, q, base, v, new, d_v, d_base, d_end):
         store(d_v, k, fnma(dp, q, d_new))
         return dp, neg(dp * now), scaled, now - end
     first = load_like(base, k, q)
-    if solver == RK4:
-        reach, weight = _rk4(stage, d_v)
-        if stage == 3:
+    if solver >= OWN:
+        reach, weight = _tableau(solver, stage, d_v)
+        if reach > 0:
+            d_first = load_like(d_base, k, q) + d_new
+        else:
             store(d_end, k, d_new)
             d_first = d_new
-        else:
-            d_first = load_like(d_base, k, q) + d_new
         store(d_base, k, d_first)
         dp = h * (fma(weight, load_like(d_end, k, q), reach * d_new) / cm)
         store(d_v, k, neg(dp * q) if stage else fnma(dp, q, d_first))
@@ -115,9 +109,9 @@ def d_elapsed(solver, stage, k, h, cm, p, q, base, v, new, d_v, d_end):
         return d_new / fma(h, q, cm), where_greater(h * q, cm, cm * (end - now) / h, fnma(q, end, p))
     if solver == EULER:
         return d_new / cm, fnma(q, now, p)
-    if solver == RK4:
-        reach, weight = _rk4(stage, d_v)
-        return fma(weight, d_new if stage == 3 else load_like(d_end, k, q), reach * d_new) / cm, fnma(q, now, p)
+    if solver >= OWN:
+        reach, weight = _tableau(solver, stage, d_v)
+        return fma(weight, load_like(d_end, k, q) if reach > 0 else d_new, reach * d_new) / cm, fnma(q, now, p)
     part = _part(stage, d_v)
     _, r, rise, _ = _relax(part * h, cm, q, d_v)
     change = end - load_like(base, k, q)

@@ -6,21 +6,15 @@ the forms of those in `ltc_np.kernels.cpu.ltc_solvers`: exact at h = 0, and with
 
 import math
 
-from ..codes import EULER, EXPONENTIAL_PART, LARGEST_DECAY, RK4, RK4_REACH, RK4_WEIGHT, SEMI_IMPLICIT
+from ..codes import EULER, EXPONENTIAL_PART, LARGEST_DECAY, MOST_STAGES, OWN, REACH, SEMI_IMPLICIT, WEIGHT
 from .device import helper
 
 
 @helper
-def _rk4(stage, like):
-    """How far a stage goes with its slope, in h, and the slope's weight in the step."""
-    real = type(like)
-    if stage == 0:
-        return real(RK4_REACH[0]), real(RK4_WEIGHT[0])
-    if stage == 1:
-        return real(RK4_REACH[1]), real(RK4_WEIGHT[1])
-    if stage == 2:
-        return real(RK4_REACH[2]), real(RK4_WEIGHT[2])
-    return real(RK4_REACH[3]), real(RK4_WEIGHT[3])
+def _tableau(solver, stage, like):
+    """How far a stage goes with its slope, in h, and the slope's weight in the unfold."""
+    real, k = type(like), (solver - OWN) * MOST_STAGES + stage
+    return real(REACH[k]), real(WEIGHT[k])
 
 
 @helper
@@ -46,16 +40,16 @@ def _relax(h, cm, q):
 
 @helper
 def advance(solver, stage, h, cm, p, q, base, v, total):
-    """The potential that one stage ends with, and rk4's running sum."""
+    """The potential that one stage ends with, and the running sum of solvers with a tableau."""
     if solver == SEMI_IMPLICIT:
         return v + (p - q * v) * (h / (cm + h * q)), total
     if solver == EULER:
         return v + (p - q * v) * (h / cm), total
-    if solver == RK4:
-        reach, weight = _rk4(stage, v)
+    if solver >= OWN:
+        reach, weight = _tableau(solver, stage, v)
         slope = (p - q * v) * (h / cm)
         total = (total if stage else base) + weight * slope
-        return base + reach * slope if stage < 3 else total, total
+        return base + reach * slope if reach > 0 else total, total
     _, _, rate, _ = _relax(_part(stage, v) * h, cm, q)
     return base + (p - q * base) * rate, total
 
@@ -78,13 +72,13 @@ def d_advance(solver, stage, h, cm, q, base, v, new, d_new, d_base, d_end):
         scaled = d_new / cm
         d_p = h * scaled
         return d_p, -d_p * v, scaled * (v - new), d_new - d_p * q, d_base, d_end
-    if solver == RK4:
-        reach, weight = _rk4(stage, v)
-        if stage == 3:
+    if solver >= OWN:
+        reach, weight = _tableau(solver, stage, v)
+        if reach > 0:
+            d_base = d_base + d_new
+        else:
             d_end = d_new
             d_base = d_new
-        else:
-            d_base = d_base + d_new
         d_p = h * ((weight * d_end + reach * d_new) / cm)
         d_v = -d_p * q if stage else d_base - d_p * q
         return d_p, -d_p * v, d_new / cm * (base - new), d_v, d_base, d_end
@@ -109,8 +103,8 @@ def d_elapsed_scale(solver, stage, h, cm, q, d_new, d_end):
         return d_new / (cm + h * q)
     if solver == EULER:
         return d_new / cm
-    if solver == RK4:
-        reach, weight = _rk4(stage, q)
+    if solver >= OWN:
+        reach, weight = _tableau(solver, stage, q)
         return (weight * d_end + reach * d_new) / cm
     return _part(stage, q) * d_new / cm
 
@@ -121,7 +115,7 @@ def d_elapsed_flow(solver, stage, h, cm, p, q, base, v, new):
     if solver == SEMI_IMPLICIT:
         # P - Q*new, twice: the second form is exact at h = 0, the first does not cancel where h*q is large.
         return cm * (new - v) / h if h * q > cm else p - q * new
-    if solver in (EULER, RK4):
+    if solver == EULER or solver >= OWN:
         return p - q * v
     r, rise, _, _ = _relax(_part(stage, q) * h, cm, q)
     return (new - base) * q * math.exp(-r) / rise if r > type(q)(1) else p - q * new

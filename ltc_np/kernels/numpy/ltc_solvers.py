@@ -7,8 +7,8 @@ The forward and its adjoint stand here for one stage; the loops over unfolds and
 
 * ``semi_implicit``: P and Q at the old v, v implicit, v+ = v + h (P - Q v) / (cm + h Q).  The "fused" step of the
   paper's code, ncps and the tutorial.
-* ``euler`` and ``rk4``: the explicit rule and the classical rule of Runge and Kutta, the "explicit" and "RK4" solvers
-  of the paper's code.
+* ``euler`` and those with a tableau: explicit rules.  Euler's and the classical one of Runge and Kutta, ``rk4``, are
+  the "explicit" and "RK4" solvers of the paper's code.
 * ``exponential``: the exponential midpoint rule.  With P and Q frozen the equation is linear and is solved exactly;
   they are frozen at the middle of the unfold, which the same step of half the length reaches.
 
@@ -18,18 +18,10 @@ Source: Hasani et al., AAAI 2021, and its code; Hochbruck & Ostermann, "Exponent
 import numpy as np
 
 from ...base import checks
-from ..codes import (
-    EULER,
-    EXPONENTIAL,
-    EXPONENTIAL_PART,
-    LARGEST_DECAY,
-    RK4,
-    RK4_REACH,
-    RK4_WEIGHT,
-    SEMI_IMPLICIT,
-)
+from ..codes import EULER, EXPONENTIAL, EXPONENTIAL_PART, LARGEST_DECAY, SEMI_IMPLICIT, TABLEAUS
 
-KNOWN = (SEMI_IMPLICIT, EULER, RK4, EXPONENTIAL)
+EXPLICIT = {solver.number: solver for solver in TABLEAUS.values()}
+KNOWN = (SEMI_IMPLICIT, EULER, EXPONENTIAL, *EXPLICIT)
 
 
 def advance(solver, stage, h, cm, P, Q, base, v, total):
@@ -47,7 +39,7 @@ def advance(solver, stage, h, cm, P, Q, base, v, total):
     base : (B, N)
         The potential before the unfold.
     total : (B, N) or None
-        What the stage before returned, for rk4; None in the first.
+        What the stage before returned, for solvers with a tableau; None in the first.
 
     Returns
     -------
@@ -57,10 +49,11 @@ def advance(solver, stage, h, cm, P, Q, base, v, total):
         return v + (P - Q * v) * (h / (cm + h * Q)), None
     if solver == EULER:
         return v + (P - Q * v) * (h / cm), None
-    if solver == RK4:
+    if solver in EXPLICIT:
+        reach, weight = EXPLICIT[solver].reach[stage], EXPLICIT[solver].weight[stage]
         slope = (P - Q * v) * (h / cm)
-        total = (base if stage == 0 else total) + RK4_WEIGHT[stage] * slope
-        return (total if stage == 3 else base + RK4_REACH[stage] * slope), total
+        total = (base if stage == 0 else total) + weight * slope
+        return (base + reach * slope if reach else total), total
     checks.must_know(__name__, "solver", solver, KNOWN)
     _, _, rate, _ = _relax(EXPONENTIAL_PART[stage] * h, cm, Q)
     return base + (P - Q * base) * rate, None
@@ -97,13 +90,14 @@ def d_advance(solver, stage, h, cm, P, Q, base, v, new, d_new, d_base, d_end):
         d_Q = -d_P * v
         d_cm = q * (v - new)
         return d_P, d_Q, d_cm, q * (P - Q * v), d_new - d_P * Q, None, None
-    if solver == RK4:
-        if stage == 3:
-            d_end = d_base = d_new
-            q = RK4_WEIGHT[3] * d_new / cm
-        else:
+    if solver in EXPLICIT:
+        reach, weight = EXPLICIT[solver].reach[stage], EXPLICIT[solver].weight[stage]
+        if reach:
             d_base = d_base + d_new
-            q = (RK4_WEIGHT[stage] * d_end + RK4_REACH[stage] * d_new) / cm
+            q = (weight * d_end + reach * d_new) / cm
+        else:
+            d_end = d_base = d_new
+            q = weight * d_new / cm
         d_P = h * q
         d_Q = -d_P * v
         d_cm = d_new / cm * (base - new)
