@@ -428,7 +428,7 @@ def test_the_semi_implicit_rule_is_stable(backend):
             ValueError,
             "got 'semi_implicit', which is implicit in the leak: a NeuralODE has",
         ),
-        (NeuralODE, {"solver": "heun"}, ValueError, "`solver` must be one of 'rk4', 'euler', got 'heun'"),
+        (NeuralODE, {"solver": "nystrom"}, ValueError, "`solver` must be one of 'rk4', 'euler', got 'nystrom'"),
         (NeuralODE, {"init": {"tau": 1.0}}, ValueError, "`init` has an unknown parameter 'tau'; there are w_x, w_h, b"),
     ],
 )

@@ -424,8 +424,8 @@ def test_files_from_before_the_solvers_are_semi_implicit(tmp_path):
 
 def test_options_are_checked_and_passed_on():
     for name in ("solver", "check_stability"):
-        for bad in ("midpoint", None, 3, ["euler"]):
-            with pytest.raises(ValueError if bad == "midpoint" else TypeError, match=f"`{name}` must be one of '"):
+        for bad in ("nystrom", None, 3, ["euler"]):
+            with pytest.raises(ValueError if bad == "nystrom" else TypeError, match=f"`{name}` must be one of '"):
                 LTC(AutoNCP(8, 2), input_dim=2, **{name: bad})
     wiring = RandomWiring(2, 2, 8, seed=0)
     x, v = np.ones((3, 2)), np.zeros((3, 8))

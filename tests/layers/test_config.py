@@ -284,11 +284,15 @@ def test_configurations_are_values():
         ({"input_dim": 2.0}, TypeError, "`input_dim` must be an int >= 1, got 2.0"),
         ({"output_dim": True}, TypeError, "`output_dim` must be an int >= 1, got True"),
         (
-            {"cell": "ctrnn", "solver": "heun"},
+            {"cell": "ctrnn", "solver": "nystrom"},
             ValueError,
-            "`solver` must be one of 'semi_implicit', 'euler' .or 'explicit'., 'rk4' .or 'runge_kutta'., got 'heun'",
+            "`solver` must be one of 'semi_implicit', 'euler' .or 'explicit'., 'rk4' .or 'runge_kutta'., got 'nystrom'",
         ),
-        ({"cell": "node", "solver": "heun"}, ValueError, "one of 'rk4' .or 'runge_kutta'., 'euler' .or 'explicit'., g"),
+        (
+            {"cell": "node", "solver": "nystrom"},
+            ValueError,
+            "one of 'rk4' .or 'runge_kutta'., 'euler' .or 'explicit'., g",
+        ),
         ({"solver": 3}, TypeError, "`solver` must be one of 'semi_implicit', .*, got 3"),
         ({"cell": "cfc", "solver": "rk4"}, ValueError, "`solver` must be left out: CfC has none, got 'rk4'"),
         ({"cell": "lstm", "ode_unfolds": 6}, ValueError, "`ode_unfolds` must be left out: LSTM has none, got 6"),
@@ -367,6 +371,6 @@ def test_configurations_that_are_none():
 
 def test_a_damaged_configuration_in_a_file(tmp_path):
     from_config({"cell": "ltc", **SIZES}, seed=0).save(tmp_path / "m.npz")
-    edited(tmp_path / "m.npz", tmp_path / "bad.npz", lambda meta, content: meta["config"].update(solver="heun"))
+    edited(tmp_path / "m.npz", tmp_path / "bad.npz", lambda meta, content: meta["config"].update(solver="nystrom"))
     with pytest.raises(ValueError, match="bad.npz: damaged: `solver` must be one of"):
         load(tmp_path / "bad.npz")

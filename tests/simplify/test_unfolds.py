@@ -119,7 +119,7 @@ def test_refusals():
     for arguments, options, error, text in (
         ((model, X, -1), {}, ValueError, "`tolerance` must be"),
         ((model, X, 0.1), {"solvers": "rk4"}, TypeError, "`solvers` must be a sequence of names"),
-        ((model, X, 0.1), {"solvers": ["heun"]}, ValueError, "`solvers` must be .* got 'heun'"),
+        ((model, X, 0.1), {"solvers": ["nystrom"]}, ValueError, "`solvers` must be .* got 'nystrom'"),
         ((model, X, 0.1), {"error": lambda _: "low"}, TypeError, "`result of error` must be"),
         ((Model(Dense(2), input_dim=3, seed=0), X, 0.1), {}, ValueError, "`model` must have a layer with a solver"),
         ((Model(NeuralODE(4), input_dim=3, seed=0), X, 0.1), {}, ValueError, r"all layers know \(euler, rk4\)"),
