@@ -131,8 +131,8 @@ def _discrete(b: Builder, bound: float, D: Pair, a: Pair, driven: Pair, m: Pair)
 
 def _exact(b: Builder, bound: float, A: Complex, B: Complex, x: Expr, dt: Expr, m: Pair) -> None:
     """x+ = x + E(z)/z (z x + dt b u), with the real part of z no larger than the bound's logarithm."""
-    drive = b.linear(_to_modes(B), x, name="drive")  # not taken from z, of which small inputs are the last digits
-    drive = Pair.halves(b.assign(drive, drive * dt))
+    driven = b.linear(_to_modes(B), x, name="drive")  # not taken from z, of which small inputs are the last digits
+    drive = Pair.halves(b.assign(driven, driven * dt))
     re = drive.re + dt * A.real.ravel()
     z = Pair(apply("minimum", re, np.log(bound)) if bound else re, drive.im + dt * A.imag.ravel()).store(b, "z")
     g = drive.increase(b, z * m)
