@@ -84,8 +84,8 @@ def _as_in_training(
     if not rows[args.part]:
         of = f"the {counted(wanted, 'row')} that were the {args.part} part when {args.model}"
         raise ValueError(
-            f"{args.table}: holds none of {of} was trained: give the table of the training, which may have grown or be "
-            "sorted otherwise, or measure all rows with --part all"
+            f"{args.table}: holds none of {of} was trained: give the table of the training, with the rows of each "
+            "group in the same order, or measure all rows with --part all"
         )
     told = []
     if rows["new"]:
