@@ -115,6 +115,7 @@ def test_the_example_refuses_nonsense(tmp_path):
     assert "--animate" in run_example("--help", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.sweep
 @pytest.mark.parametrize(("schedule", "bar"), [("constant", 2e-4), ("cosine", 5e-5)])
 def test_the_spiral_is_learned(schedule, bar):

@@ -143,34 +143,25 @@ class Solver(NamedTuple):
         return Rule(self.number, self.stages, unfolds)
 
 
-# Solvers with functions of their own in `ltc_solvers` of every backend, and how many there are.
-SEMI_IMPLICIT, EULER, EXPONENTIAL = range(3)
-OWN = 3
-
-
-def explicit(rows: dict[str, tuple[int, float, tuple[float, ...], tuple[float, ...]]]) -> list[Solver]:
-    """Solvers from their tableaus alone, by name: (order, limit, reach, weight); see `Solver`."""
-    return [
-        Solver(name, OWN + k, len(reach), order, False, limit, reach, weight)
-        for k, (name, (order, limit, reach, weight)) in enumerate(rows.items())
-    ]
-
-
+# The first three have functions of their own in `ltc_solvers` of every backend; from the last number on all solvers
+# have a tableau.
+SEMI_IMPLICIT, EULER, EXPONENTIAL, FIRST_TABLEAU = range(4)
 SOLVERS = {
     solver.name: solver
     for solver in (
         Solver("semi_implicit", SEMI_IMPLICIT, 1, 1, True, None),
         Solver("euler", EULER, 1, 1, False, 2.0),
-        *explicit({
-            # The limit is where the polynomial 1 - r + r**2/2 - r**3/6 + r**4/24 passes 1.
-            "rk4": (4, 2.785, (1 / 2, 1 / 2, 1.0, 0.0), (1 / 6, 1 / 3, 1 / 3, 1 / 6)),
-        }),
+        # The limit is where the polynomial 1 - r + r**2/2 - r**3/6 + r**4/24 passes 1.
+        Solver(
+            "rk4", FIRST_TABLEAU, 4, 4, False, 2.785,
+            reach=(1 / 2, 1 / 2, 1.0, 0.0), weight=(1 / 6, 1 / 3, 1 / 3, 1 / 6),
+        ),
         Solver("exponential", EXPONENTIAL, 2, 2, True, None),
     )
 }  # fmt: skip
 MOST_UNFOLDS = 10**6  # of a time step; kernels count the evaluations in 32 bits
-# The tableaus, and all of them in a row, as compiled kernels read them: stage k of the solver numbered n stands at
-# (n - OWN) MOST_STAGES + k.
+# The tableaus, in the order of the solvers' numbers n, and all of them in a row, as compiled kernels read them: stage k
+# stands at (n - FIRST_TABLEAU) MOST_STAGES + k.
 TABLEAUS = {name: solver for name, solver in SOLVERS.items() if solver.reach}
 MOST_STAGES = max(solver.stages for solver in TABLEAUS.values())
 REACH = tuple(x for s in TABLEAUS.values() for x in s.reach + (0.0,) * (MOST_STAGES - s.stages))

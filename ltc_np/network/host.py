@@ -122,7 +122,8 @@ class HostEngine(Engine):
 
     def check_outputs(self, y, state, dt):
         """Refuse what has overflown."""
-        if math.isfinite(sum_of_squares(y) + sum_of_squares(state)):  # of a step, where calls of functions count
+        # One number says it of both, and without a function for each: every step of a stream comes here.
+        if math.isfinite(sum_of_squares(y) + sum_of_squares(state)):
             return
         ends = np.isfinite(state).all(axis=tuple(range(state.ndim - 1)))
         if ends.all() and np.isfinite(y).all():

@@ -208,11 +208,12 @@ def test_gradient_of_an_elapsed_time_of_zero(backend):
         assert g.h0.tolist() == [1, 2, 0, 0]
 
 
-def test_a_waiting_neuron_hands_its_adjoint_on_exactly(backend):
+@pytest.mark.parametrize(("dtype", "tau"), [("float32", 1e-6), ("float64", 1e-15)])
+def test_a_waiting_neuron_hands_its_adjoint_on_exactly(dtype, tau, backend):
     """Longer refractory than the step, it does nothing but wait; a small tau does not drown that."""
-    model = Model(SpikingLIF(1, input_dim=1, tau=1e-15, refractory=1.0), seed=0, dtype="float64", backend=backend)
+    model = Model(SpikingLIF(1, input_dim=1, tau=tau, refractory=1.0), seed=0, dtype=dtype, backend=backend)
     model.params["b"] = 0.7
-    d_rest = 0.003
+    d_rest = np.dtype(dtype).type(0.003)
     for dt in (0.25, 0.5, 1.0):
         _, tape = model.forward(np.zeros((1, 1)), dt=dt, h0=[0.3, 0.75])
         g = model.backward(tape, np.ones((1, 1)), [1.0, d_rest])
@@ -236,7 +237,8 @@ def test_recurrent_spikes_wait_for_elapsed_time(backend):
 
 
 @each_option
-def test_the_same_bits_for_every_number_of_threads(options, backend):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_same_bits_for_every_number_of_threads(dtype, options, backend):
     """The batch is cut by its size alone, and is cut here."""
     rng = np.random.default_rng(0)
     B, T, N = 70, 90, 96
@@ -244,7 +246,7 @@ def test_the_same_bits_for_every_number_of_threads(options, backend):
     assert layer._parts(B, T) > 1
     assert layer._parts(15, T) == 1
     x, y, lengths = rng.normal(size=(B, T, 3)), rng.normal(size=(B, T, N)), rng.integers(0, T + 1, B)
-    model, results = Model(layer, seed=0, dtype="float64", backend=backend), []
+    model, results = Model(layer, seed=0, dtype=dtype, backend=backend), []
     try:
         for n in (1, 2, 5):
             set_num_threads(n)

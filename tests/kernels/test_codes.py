@@ -5,10 +5,10 @@ import pytest
 
 from ltc_np.kernels.codes import (
     EXPONENTIAL_PART,
+    FIRST_TABLEAU,
     LARGEST_DECAY,
     MOST_STAGES,
     NEURON,
-    OWN,
     REACH,
     SENSORY,
     SOLVERS,
@@ -23,7 +23,9 @@ def test_a_rule_says_how_often_a_step_evaluates_its_synapses():
     assert SOLVERS["rk4"].rule(3) == Rule(solver=SOLVERS["rk4"].number, stages=4, unfolds=3)
     assert SOLVERS["rk4"].rule(3).evaluations == 12
     assert sorted(solver.number for solver in SOLVERS.values()) == list(range(len(SOLVERS)))
-    assert all(solver.name == name and (solver.number >= OWN) == (name in TABLEAUS) for name, solver in SOLVERS.items())
+    for name, solver in SOLVERS.items():
+        assert solver.name == name
+        assert (solver.number >= FIRST_TABLEAU) == (name in TABLEAUS)
 
 
 explicit = pytest.mark.parametrize("solver", TABLEAUS.values(), ids=TABLEAUS)
@@ -58,7 +60,7 @@ def test_errors_grow_beyond_the_limit_of_a_tableau(solver):
 @explicit
 def test_compiled_kernels_find_a_tableau(solver):
     for stage in range(solver.stages):
-        k = (solver.number - OWN) * MOST_STAGES + stage
+        k = (solver.number - FIRST_TABLEAU) * MOST_STAGES + stage
         assert (REACH[k], WEIGHT[k]) == (solver.reach[stage], solver.weight[stage])
 
 

@@ -5,7 +5,7 @@ h, p and q are vectors, cm a vector or a number; the potentials and their adjoin
 and the following are meant.
 """
 
-from ..codes import EULER, EXPONENTIAL_PART, LARGEST_DECAY, MOST_STAGES, OWN, REACH, SEMI_IMPLICIT, WEIGHT
+from ..codes import EULER, EXPONENTIAL_PART, FIRST_TABLEAU, LARGEST_DECAY, MOST_STAGES, REACH, SEMI_IMPLICIT, WEIGHT
 from .jit import helper
 from .simd import exp, expm1, fma, fnma, load_like, neg, store, where_greater
 
@@ -13,7 +13,7 @@ from .simd import exp, expm1, fma, fnma, load_like, neg, store, where_greater
 @helper
 def _tableau(solver, stage, array):
     """How far a stage goes with its slope, in h, and the slope's weight in the unfold."""
-    real, k = array.dtype.type, (solver - OWN) * MOST_STAGES + stage
+    real, k = array.dtype.type, (solver - FIRST_TABLEAU) * MOST_STAGES + stage
     return real(REACH[k]), real(WEIGHT[k])
 
 
@@ -43,7 +43,7 @@ def advance(solver, stage, k, h, cm, p, q, base, v, total):
     if solver == EULER:
         return fma(fnma(q, now, p), h / cm, now)
     first = load_like(base, k, q)
-    if solver >= OWN:
+    if solver >= FIRST_TABLEAU:
         reach, weight = _tableau(solver, stage, v)
         slope = fnma(q, now, p) * (h / cm)
         sum_ = fma(weight, slope, load_like(total, k, q) if stage else first)
@@ -73,7 +73,7 @@ def d_advance(solver, stage, k, h, cm, q, base, v, new, d_v, d_base, d_end):
         store(d_v, k, fnma(dp, q, d_new))
         return dp, neg(dp * now), scaled, now - end
     first = load_like(base, k, q)
-    if solver >= OWN:
+    if solver >= FIRST_TABLEAU:
         reach, weight = _tableau(solver, stage, d_v)
         if reach > 0:
             d_first = load_like(d_base, k, q) + d_new
@@ -109,7 +109,7 @@ def d_elapsed(solver, stage, k, h, cm, p, q, base, v, new, d_v, d_end):
         return d_new / fma(h, q, cm), where_greater(h * q, cm, cm * (end - now) / h, fnma(q, end, p))
     if solver == EULER:
         return d_new / cm, fnma(q, now, p)
-    if solver >= OWN:
+    if solver >= FIRST_TABLEAU:
         reach, weight = _tableau(solver, stage, d_v)
         return fma(weight, load_like(d_end, k, q) if reach > 0 else d_new, reach * d_new) / cm, fnma(q, now, p)
     part = _part(stage, d_v)

@@ -6,14 +6,14 @@ the forms of those in `ltc_np.kernels.cpu.ltc_solvers`: exact at h = 0, and with
 
 import math
 
-from ..codes import EULER, EXPONENTIAL_PART, LARGEST_DECAY, MOST_STAGES, OWN, REACH, SEMI_IMPLICIT, WEIGHT
+from ..codes import EULER, EXPONENTIAL_PART, FIRST_TABLEAU, LARGEST_DECAY, MOST_STAGES, REACH, SEMI_IMPLICIT, WEIGHT
 from .device import helper
 
 
 @helper
 def _tableau(solver, stage, like):
     """How far a stage goes with its slope, in h, and the slope's weight in the unfold."""
-    real, k = type(like), (solver - OWN) * MOST_STAGES + stage
+    real, k = type(like), (solver - FIRST_TABLEAU) * MOST_STAGES + stage
     return real(REACH[k]), real(WEIGHT[k])
 
 
@@ -45,7 +45,7 @@ def advance(solver, stage, h, cm, p, q, base, v, total):
         return v + (p - q * v) * (h / (cm + h * q)), total
     if solver == EULER:
         return v + (p - q * v) * (h / cm), total
-    if solver >= OWN:
+    if solver >= FIRST_TABLEAU:
         reach, weight = _tableau(solver, stage, v)
         slope = (p - q * v) * (h / cm)
         total = (total if stage else base) + weight * slope
@@ -72,7 +72,7 @@ def d_advance(solver, stage, h, cm, q, base, v, new, d_new, d_base, d_end):
         scaled = d_new / cm
         d_p = h * scaled
         return d_p, -d_p * v, scaled * (v - new), d_new - d_p * q, d_base, d_end
-    if solver >= OWN:
+    if solver >= FIRST_TABLEAU:
         reach, weight = _tableau(solver, stage, v)
         if reach > 0:
             d_base = d_base + d_new
@@ -103,7 +103,7 @@ def d_elapsed_scale(solver, stage, h, cm, q, d_new, d_end):
         return d_new / (cm + h * q)
     if solver == EULER:
         return d_new / cm
-    if solver >= OWN:
+    if solver >= FIRST_TABLEAU:
         reach, weight = _tableau(solver, stage, q)
         return (weight * d_end + reach * d_new) / cm
     return _part(stage, q) * d_new / cm
@@ -115,7 +115,7 @@ def d_elapsed_flow(solver, stage, h, cm, p, q, base, v, new):
     if solver == SEMI_IMPLICIT:
         # P - Q*new, twice: the second form is exact at h = 0, the first does not cancel where h*q is large.
         return cm * (new - v) / h if h * q > cm else p - q * new
-    if solver == EULER or solver >= OWN:
+    if solver == EULER or solver >= FIRST_TABLEAU:
         return p - q * v
     r, rise, _, _ = _relax(_part(stage, q) * h, cm, q)
     return (new - base) * q * math.exp(-r) / rise if r > type(q)(1) else p - q * new

@@ -134,6 +134,7 @@ def test_the_bound_holds_for_other_sequences(seed):
     check_bound(seed)
 
 
+@pytest.mark.slow
 @pytest.mark.sweep
 @pytest.mark.tools("gcc clang")
 @pytest.mark.parametrize("hundred", range(1, 11))
