@@ -11,7 +11,7 @@ import contextlib
 import math
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from .base.types import Backend, Numbers, PathLike
     from .cells.base import Layer
     from .layers.codec import Decoder
-    from .model import Model
 
+N = TypeVar("N", bound=Network)
 
 # In format 1 arguments had other names (`Layer.former_names`), `Best` was always of the validation loss, and there was
 # no `Trained`; before format 3 there was no `archive.digest`.
@@ -50,7 +50,7 @@ DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, Arithmeti
 
 
 @explained
-def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> None:
+def save(path: PathLike, model: Network, optimizer: Optimizer | None = None) -> None:
     """Write ``model`` to ``path``, whole or not at all.
 
     Parameters
@@ -78,7 +78,7 @@ def save(path: PathLike, model: Model, optimizer: Optimizer | None = None) -> No
     archive.write(path, _content(model, optimizer, None))
 
 
-def checkpoint(model: Model, optimizer: Optimizer, training: Mapping[str, Any]) -> dict[str, Numbers]:
+def checkpoint(model: Network, optimizer: Optimizer, training: Mapping[str, Any]) -> dict[str, Numbers]:
     """The arrays that `save` writes, together with how far a training is (plain data).
 
     Raises
@@ -89,7 +89,7 @@ def checkpoint(model: Model, optimizer: Optimizer, training: Mapping[str, Any]) 
     return _content(model, optimizer, training)
 
 
-def _content(model: Model, optimizer: Optimizer | None, training: Mapping[str, Any] | None) -> dict[str, Numbers]:
+def _content(model: Network, optimizer: Optimizer | None, training: Mapping[str, Any] | None) -> dict[str, Numbers]:
     """The arrays of a file, by name."""
     import json  # slow to import, and only files need it
 
@@ -168,9 +168,7 @@ def check_writable(path: PathLike) -> None:
     files.check_writable(_as_path(path))
 
 
-def load(
-    path: PathLike, kinds: Sequence[type[Model]], backend: Backend = "auto", optimizer: Optimizer | None = None
-) -> Model:
+def load(path: PathLike, kinds: Sequence[type[N]], backend: Backend = "auto", optimizer: Optimizer | None = None) -> N:
     """Read a model that `save` wrote; see `ltc_np.load`.
 
     ``kinds`` are the classes of models that a file may name; the first serves for names that are not among them.
@@ -184,14 +182,14 @@ def load(
         found = _rebuild(content, kinds, backend)
         if optimizer is not None:
             _restore(optimizer, found)
-    return found.model
+    return found.model  # type: ignore[return-value]  # `_rebuild` makes one of these kinds
 
 
 class Found(NamedTuple):
     """What a file holds: a model; the class and the state of its optimiser, None if there is none; how far the training
     is, None if the file is no checkpoint."""
 
-    model: Model
+    model: Network
     optimizer: str | None
     state: dict[str, Any] | None
     training: dict[str, Any] | None
@@ -209,7 +207,7 @@ def read_checkpoint(path: pathlib.Path) -> dict[str, Numbers]:
         return archive.read(path, signed=True)
 
 
-def load_checkpoint(path: pathlib.Path, content: Mapping[str, Numbers], kind: type[Model], backend: Backend) -> Found:
+def load_checkpoint(path: pathlib.Path, content: Mapping[str, Numbers], kind: type[Network], backend: Backend) -> Found:
     """The `Found` of the arrays that `read_checkpoint` gave."""
     with _of_file(path):
         found = _rebuild(content, (kind,), backend)
@@ -271,7 +269,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
 
 
-def _rebuild(content: Mapping[str, Numbers], kinds: Sequence[type[Model]], backend: Backend) -> Found:
+def _rebuild(content: Mapping[str, Numbers], kinds: Sequence[type[Network]], backend: Backend) -> Found:
     """What the arrays of a file stand for."""
     meta, room = _read_meta(content), _room(content)
     decoder = codec.Decoder([content[name] for name in _array_names(content)], room)
@@ -364,7 +362,7 @@ def _restore(optimizer: Optimizer, found: Found) -> None:
     optimizer.load_state(found.state)
 
 
-def _decode_best(saved: Any, decoder: Decoder, model: Model) -> Best:
+def _decode_best(saved: Any, decoder: Decoder, model: Network) -> Best:
     best = Best(*saved) if isinstance(saved, list) else Best(**saved)  # a list in format 1
     theta = _vector("best", decoder.array(best.theta), model.theta.size, model.dtype)
     value, epoch, mode = best.value, best.epoch, best.mode

@@ -1,6 +1,6 @@
 """The facade: models, with everything that users do with them.
 
-`Model` is a `Network` (layers, parameters, calls) to which training, evaluation and files are attached.
+`Model` is a `Network` (layers, parameters, calls) with evaluation and files (`ModelBase`), to which `fit` is attached.
 """
 
 from __future__ import annotations
@@ -17,24 +17,20 @@ from .layers import GELU, GLU, BatchNorm, Dense, Dropout, LayerNorm, Pooling, Re
 from .layers.config import CellConfig
 from .layers.mixed_memory import with_memory
 from .layers.pooling import KINDS as POOLINGS
-from .network.network import Network
-from .train.evaluate import evaluate
 from .train.fit import fit
-from .train.scales import adapt
+from .train.model_base import ModelBase
 from .wirings import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
     from .base.types import Backend, DType, LiquidName, PathLike, PoolingKind, Seed, Topology
     from .cells.base import Layer
     from .cells.liquid_s4 import LiquidS4Options
     from .cells.ltc import LTCOptions
     from .cells.wired_cfc import AnyCfCOptions
-    from .network.best import Best
-    from .network.trained import Trained
     from .optim.base import Optimizer
 
 # What may be said for a norm.
@@ -46,7 +42,7 @@ FIT = dict.fromkeys([name for name in inspect.signature(fit).parameters if name 
 FIT |= dict.fromkeys(("lr", "learning_rate", "weight_decay", "momentum"), "the optimiser that `fit` is given")
 
 
-class Model(Network):
+class Model(ModelBase):
     """A stack of layers with its parameters.
 
     Parameters
@@ -98,28 +94,12 @@ class Model(Network):
     (5, 7, 2)
     """
 
-    best: Best | None = None
-    trained: Trained | None = None
-    config: CellConfig | None = None
-    notes: dict[str, Any] | None = None
-
     fit = fit
-    evaluate = evaluate
-    adapt = adapt
-
-    def save(self, path: PathLike, optimizer: Optimizer | None = None) -> None:
-        """Write the model to one ``.npz`` file; see `ltc_np.save`."""
-        io.save(path, self, optimizer)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in FIT and "engine" in vars(self) and self.is_the_library_s():
             raise AttributeError(f"`{name}` is nothing that a model has: it is an argument of {FIT[name]}")
         super().__setattr__(name, value)
-
-    def described_by(self, config: CellConfig) -> Self:
-        """This model, which remembers the configuration it was made from; users cannot set it."""
-        vars(self)["config"] = config
-        return self
 
 
 class LTCRNN(Model):

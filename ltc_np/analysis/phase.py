@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..base.types import Array, ArrayLike
-    from ..network.network import Network
+    from ..model import Model
 
 # How often the way between two lines of the grid is halved: what is left of it is near the rounding of float64.
 BISECTIONS = 40
@@ -43,7 +43,7 @@ class Nullclines(NamedTuple):
 
 @explained
 def nullclines(
-    model: Network,
+    model: Model,
     neurons: Sequence[int],
     x: ArrayLike,
     *,
@@ -120,7 +120,7 @@ def nullclines(
     return Nullclines(grid, grid.copy(), field, _still(0, field, grid, slopes), _still(1, field, grid, slopes))
 
 
-def _vector(model: Network, name: str, values: ArrayLike, size: int) -> Array:
+def _vector(model: Model, name: str, values: ArrayLike, size: int) -> Array:
     array = checks.real(name, values, model.dtype, f"({size},)")
     if array.shape != (size,):
         raise ValueError(f"`{name}` must have shape ({size},), got {array.shape}")

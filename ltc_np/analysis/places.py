@@ -9,10 +9,10 @@ import numpy as np
 from ..base import checks
 
 if TYPE_CHECKING:
-    from ..network.network import Network
+    from ..model import Model
 
 
-def layer_of(model: Network, layer: int | None, name: str) -> tuple[int, int]:
+def layer_of(model: Model, layer: int | None, name: str) -> tuple[int, int]:
     """The place of a layer whose trace has the array ``name``, and how many neurons that has; None: the only one."""
     blank = model.trace(np.zeros((1, model.input_size), model.dtype), 0.0 if model.takes_dt else None)
     found = {k: own.arrays[name].shape[-1] for k, own in enumerate(blank.layers) if name in own.arrays}

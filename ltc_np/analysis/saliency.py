@@ -11,12 +11,12 @@ from ..base.calls import explained
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike, Ints
-    from ..network.network import Network
+    from ..model import Model
 
 
 @explained
 def saliency(
-    model: Network,
+    model: Model,
     x: ArrayLike,
     dt: ArrayLike | None = None,
     *,
@@ -88,7 +88,7 @@ def _place(step: int, T: int, lengths: ArrayLike | None) -> int | Ints:
 
 @explained
 def gradient_by_lag(
-    model: Network,
+    model: Model,
     x: ArrayLike,
     dt: ArrayLike | None = None,
     *,
@@ -148,13 +148,13 @@ def gradient_by_lag(
     return found[0] if single else found
 
 
-def _in_float64(model: Network) -> Network:
+def _in_float64(model: Model) -> Model:
     theta, buffers = model.theta.astype(np.float64), model.buffer_vector.astype(np.float64)
     return model.restored(model.layer_stack, theta, buffers, model.backend, True)
 
 
 def _by_input(
-    model: Network, x: ArrayLike, dt: ArrayLike | None, lengths: ArrayLike | None, h0: ArrayLike | None
+    model: Model, x: ArrayLike, dt: ArrayLike | None, lengths: ArrayLike | None, h0: ArrayLike | None
 ) -> Array:
     """d y[last] / d x[t], (B, T, O, I)."""
     y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, return_sequences=False, parallel_time=False)
@@ -168,7 +168,7 @@ def _by_input(
 
 
 def _by_state(
-    model: Network, x: ArrayLike, dt: ArrayLike | None, lengths: ArrayLike | None, h0: ArrayLike | None
+    model: Model, x: ArrayLike, dt: ArrayLike | None, lengths: ArrayLike | None, h0: ArrayLike | None
 ) -> Array:
     """d h[last] / d h[t], h[t] the state after step t: (B, T, K, K)."""
     if not model.layer_stack.causal or not model.state_size:

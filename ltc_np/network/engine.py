@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from ..layers.parallel import ParallelTime
     from ..optim.base import Optimizer
     from ..optim.clip import Clip
-    from .network import Network
     from .penalties import Penalty
     from .stream import Stream
+    from .structure import Structure
     from .tape import Gradients, Tape
 
 
@@ -109,13 +109,13 @@ class Front(abc.ABC):
 
     Parameters
     ----------
-    network : Network
+    network : Structure
         Of which it reads layers, parameters and sizes; engines keep what belongs to a thread, never parameters.
     """
 
-    network: Network
+    network: Structure
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Structure) -> None:
         self.network = network
 
     @abc.abstractmethod

@@ -8,10 +8,10 @@ from .host import HostEngine
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .network import Network
+    from .structure import Structure
 
 
-def make(network: Network) -> Engine:
+def make(network: Structure) -> Engine:
     """The engine for a network's backend."""
     if network.backend == "cuda":
         from .cuda.engine import CudaEngine  # loads Numba

@@ -1,8 +1,7 @@
-"""Networks: layers, their parameters and the engine that computes, behind the calls that users make."""
+"""Networks: layers with their parameters, and the engine that computes for them, behind the calls that users make."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -10,23 +9,17 @@ import numpy as np
 from .. import kernels, losses
 from ..base import checks
 from ..base.calls import explained
-from ..layers import Stack, parallel
-from ..layers.parallel import ParallelTime
+from ..layers import Stack
 from . import engines
-from .attributes import Attributes
 from .engine import Batch, Objective
-from .loss import loss_and_grad
 from .outputs import check_logits, output_weight, read_target, target_shape, valid_outputs
-from .parameters import Parameters
 from .penalties import Penalty
-from .predict import predict, predict_proba
 from .sequences import check_dropout_seed, check_memory
-from .step import step
+from .structure import Structure
 from .tape import Tape
-from .trace import trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from typing_extensions import Self
 
@@ -37,7 +30,6 @@ if TYPE_CHECKING:
         ClassWeight,
         DropoutSeed,
         DType,
-        Float,
         LibraryLoss,
         Memory,
         Missing,
@@ -45,8 +37,7 @@ if TYPE_CHECKING:
         Seed,
     )
     from ..cells.base import Layer
-    from ..layers.parallel import CutTime, Report
-    from ..wirings import Wiring
+    from ..layers.parallel import CutTime
     from .engine import Engine
     from .sequences import Sequences
     from .tape import Gradients
@@ -54,25 +45,14 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float64")
 
 
-class Network(Attributes, Parameters):
-    """A stack of layers with its parameters: what `Model` is without training and files.
+class Network(Structure):
+    """A stack of layers with its parameters, and what computes for it: calls, and their gradients.
 
-    `Model` describes the arguments and the attributes.  What a network has besides, such as ``engine`` and
-    ``layer_stack``, is meant for other modules of this package.
+    `Model` describes the arguments and the attributes, and has more methods.  What a network has besides, such as
+    ``engine`` and ``layer_stack``, is meant for other modules of this package.
     """
 
-    layers: tuple[Layer, ...]
-    dtype: Float
-    backend: Backend
-    return_sequences: bool
-    layer_stack: Stack
-    takes_dt: bool
-    input_size: int
-    output_size: int
-    state_size: int
     engine: Engine
-    parallel_time: ParallelTime = parallel.read("auto")
-    last_parallel: tuple[Report, ...] = ()
 
     @explained
     def __init__(
@@ -109,29 +89,6 @@ class Network(Attributes, Parameters):
         cls._hold(network, stack.layout, stack.buffers, theta, buffers)
         network.engine = engines.make(network)
         return network
-
-    def _describe(self, stack: Stack, dtype: Float, backend: Backend, return_sequences: bool) -> None:
-        """What a network is besides its parameters."""
-        self.layers, self.dtype, self.backend, self.return_sequences = stack.layers, dtype, backend, return_sequences
-        self.layer_stack, self.takes_dt = stack, stack.takes_dt
-        self.input_size, self.output_size, self.state_size = stack.input_size, stack.output_size, stack.state_size
-
-    @property
-    def wiring(self) -> Wiring:
-        """The built wiring of the only layer that has one, with ``pre post sensory_pre sensory_post``."""
-        return self.layer_stack.wiring
-
-    # --------------------------------------------------------------------------------------------------- states
-
-    def starting_state(self, B: int) -> Array:
-        """The state that B sequences start from, (B, K)."""
-        return self.layer_stack.initial_state(B, self.dtype)
-
-    def initial_state(self, batch_size: int | None = None) -> Array:
-        """The state a sequence starts from: (B, K), or (K,) without ``batch_size``."""
-        B = 1 if batch_size is None else checks.integer("batch_size", batch_size)
-        state = self.starting_state(B)
-        return state[0] if batch_size is None else state
 
     # ---------------------------------------------------------------------------------------------------- calls
 
@@ -210,23 +167,6 @@ class Network(Attributes, Parameters):
         y, state, _ = front.call(given, parallel_time=self.cutting(parallel_time))
         return (y, state) if with_state else y
 
-    def cutting(self, override: CutTime) -> ParallelTime:
-        """The checked ``parallel_time`` of a call, or the network's own for None."""
-        return self.parallel_time if override is None else parallel.read(override)
-
-    def note_parallel(self, reports: tuple[Report, ...]) -> None:
-        """Keep what the last call made of its sequences; `Model.backward` will add to these very reports."""
-        vars(self)["last_parallel"] = reports
-
-    @contextmanager
-    def cut_as(self, parallel_time: ParallelTime) -> Iterator[None]:
-        """A context in which this is the network's ``parallel_time``."""
-        before, self.parallel_time = self.parallel_time, parallel_time
-        try:
-            yield
-        finally:
-            self.parallel_time = before
-
     def _sequences(self, override: bool | None) -> bool:
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)
 
@@ -286,12 +226,6 @@ class Network(Attributes, Parameters):
             raise ValueError(f"`tape` must come from this model's own `forward`, got one of {tape.front.network!r}")
         return tape.front.differentiate(tape, d_y, d_state)
 
-    loss_and_grad = loss_and_grad
-    step = step
-    trace = trace
-    predict = predict
-    predict_proba = predict_proba
-
     # --------------------------------------------------------------------------- targets, and what is minimised
 
     def make_batch(
@@ -333,23 +267,6 @@ class Network(Attributes, Parameters):
 
     # ------------------------------------------------------------------------------------------- as an object
 
-    def summary(self) -> str:
-        """A table of layers, states and parameters as text."""
-        lines = [f"{'layer':<44} {'output':>7} {'state':>6} {'parameters':>10}"]
-        for layer in self.layers:
-            name = repr(layer)
-            name = name if len(name) <= 44 else name[:41] + "..."
-            lines.append(f"{name:<44} {layer.output_size:>7} {layer.state_size:>6} {layer.layout.size:>10,}")
-        count = self.layout.size if self.trainable is None else int(self.trainable.sum())
-        lines.append(f"{self.layout.size:,} parameters, {count:,} trainable, {self.dtype.name}, backend {self.backend}")
-        if self.trainable is not None:
-            frozen = [name for name, (where, _) in self.layout.slices.items() if not self.trainable[where].any()]
-            lines.append(f"frozen: {', '.join(frozen)}")
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(repr, self.layers))}, dtype={self.dtype.name!r})"
-
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         del state["engine"]
@@ -357,9 +274,9 @@ class Network(Attributes, Parameters):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
         try:
-            kernels.resolve(self.backend)
+            kernels.resolve(state["backend"])
         except ImportError:  # where this is unpickled numba or the GPU may be missing
-            self.backend = kernels.resolve("auto")
+            state = state | {"backend": kernels.resolve("auto")}
+        self.__dict__.update(state)
         self.engine = engines.make(self)

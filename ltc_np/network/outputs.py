@@ -10,11 +10,11 @@ from .. import losses
 from ..base import checks
 from ..layers.dense import Dense
 from ..layers.standardize import Standardize
+from .structure import Structure
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike, Bools, Float, Ints, LibraryLoss, Missing, Numbers, Shape
     from ..cells.base import Layer
-    from .network import Network
 
 
 def last_outputs(y: Array, lengths: Ints) -> Array:
@@ -39,7 +39,7 @@ def valid_outputs(valid: Bools | None, lengths: Ints, return_sequences: bool) ->
     return None if lengths.all() else lengths > 0
 
 
-def target_shape(model: Network, B: int, T: int, y: object) -> Shape:
+def target_shape(model: Structure, B: int, T: int, y: object) -> Shape:
     """The shape of outputs for a target ``y``; an error if it is plainly meant for a model of the other kind."""
     O, given = model.output_size, getattr(y, "shape", None)
     sequences, last = (B, T, O), (B, O)

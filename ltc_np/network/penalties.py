@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..base import checks
+from ..base.layout import Layout
+from .parameters import Parameters
 
 if TYPE_CHECKING:
-    from ..base.layout import Layout
     from ..base.types import Array, Penalties
-    from .network import Network
 
 
 class Penalty(NamedTuple):
@@ -43,7 +43,7 @@ class Penalty(NamedTuple):
             rates[("l1", "l2").index(kind), where] += factor
         return rates
 
-    def add(self, model: Network, gradient: Array) -> float:
+    def add(self, model: Parameters, gradient: Array) -> float:
         """Add the terms' gradient in place (frozen parameters stay 0); return their value."""
         values = model.layout.effective(model.theta)
         d_values, total = np.zeros(values.size), 0.0

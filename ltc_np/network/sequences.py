@@ -13,13 +13,13 @@ import numpy as np
 from ..base import checks, frames
 from ..base.workspace import Fresh
 from .outputs import d_last_outputs, last_outputs
+from .structure import Structure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..base.types import Array, ArrayLike, Bools, DropoutSeed, Ints, Memory, Shape
     from ..base.workspace import Workspace
-    from .network import Network
 
 # What errors about a NaN in the inputs say besides.
 MISSING = "; where values are missing, `ltc_np.data.forward_fill` fills them in and says since when"
@@ -116,7 +116,7 @@ def check_shape(
     return 1, shape[0], True
 
 
-def check_takes_dt(network: Network, dt: object) -> None:
+def check_takes_dt(network: Structure, dt: object) -> None:
     """Refuse elapsed times for a network that does not know them."""
     if dt is not None and not network.takes_dt:
         raise ValueError(
@@ -129,7 +129,7 @@ def state_shape(K: int, B: int, single: bool) -> tuple[Shape, str]:
     return ((K,), f"({K},)") if single else ((B, K), f"(B, K) = ({B}, {K})")
 
 
-def check_state(network: Network, name: str, state: ArrayLike | None, B: int, single: bool) -> Array:
+def check_state(network: Structure, name: str, state: ArrayLike | None, B: int, single: bool) -> Array:
     """A state as (B, K); None is the state at the start."""
     if state is None:
         return network.starting_state(B)
@@ -142,7 +142,7 @@ def check_state(network: Network, name: str, state: ArrayLike | None, B: int, si
 
 
 def read(
-    network: Network,
+    network: Structure,
     x: Any,
     dt: ArrayLike | None,
     lengths: ArrayLike | None,
@@ -155,7 +155,7 @@ def read(
 
 
 def check(
-    network: Network,
+    network: Structure,
     x: Any,
     dt: ArrayLike | None,
     lengths: ArrayLike | None,

@@ -9,7 +9,7 @@ from ..network.best import Best
 
 if TYPE_CHECKING:
     from ..base.types import Logs, State
-    from ..model import Model
+    from ..network.network import Network
     from .monitor import Monitor
 
 
@@ -35,13 +35,13 @@ class BestWeights:
         The best one so far, from 0.
     """
 
-    model: Model
+    model: Network
     monitor: Monitor | None
     keep: bool
     loss: str
     epoch: int | None
 
-    def __init__(self, model: Model, monitor: Monitor | None, keep: bool, loss: str, initial_epoch: int) -> None:
+    def __init__(self, model: Network, monitor: Monitor | None, keep: bool, loss: str, initial_epoch: int) -> None:
         self.model, self.monitor, self.loss = model, monitor, loss
         self.keep, self.epoch = keep and monitor is not None, None
         best, model.best = model.best, None

@@ -20,14 +20,14 @@ from .sources import check_balanced, data_of
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike, ClassWeight, LibraryLoss, Loss, Missing, Numbers, Targets
     from ..metrics.base import Metric, Metrics
-    from ..model import Model
     from ..network.engine import Objective
+    from ..network.network import Network
     from .sources import Data
 
 
 @explained
 def evaluate(
-    model: Model,
+    model: Network,
     x: Targets,
     y: Targets,
     *,
@@ -66,7 +66,7 @@ def evaluate(
     return measure(model, data, objective, measures, size, Workspace(), check=True)
 
 
-def _trained_with(model: Model) -> str:
+def _trained_with(model: Network) -> str:
     """The name of the loss that the model was trained with."""
     name = None if model.trained is None else model.trained.loss
     if name is not None and name not in losses.LOSSES:
@@ -75,7 +75,7 @@ def _trained_with(model: Model) -> str:
 
 
 def measure(
-    model: Model,
+    model: Network,
     data: Data,
     objective: Objective,
     measures: dict[str, Metric],

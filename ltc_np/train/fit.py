@@ -48,17 +48,17 @@ if TYPE_CHECKING:
     )
     from ..layers.parallel import CutTime
     from ..metrics.base import Metrics
-    from ..model import Model
     from ..optim.base import Optimizer
     from .callbacks.base import Callbacks
     from .history import History
+    from .model_base import ModelBase
     from .stream import Stream
 
 
 @explained
 @across_ranks
 def fit(
-    model: Model,
+    model: ModelBase,
     x: Targets | BatchSource,
     y: Targets | None = None,
     *,

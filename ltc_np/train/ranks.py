@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..base.types import A, Array, Communicator, F
-    from ..model import Model
     from ..network.engine import Trainer
+    from ..network.network import Network
     from ..optim.base import Optimizer
     from .interrupt import HasAsked
 
@@ -118,7 +118,7 @@ class Alone:
         training."""
         return interrupt
 
-    def epoch_done(self, model: Model, stopped: str) -> str:
+    def epoch_done(self, model: Network, stopped: str) -> str:
         """Who wants to stop after this epoch, "" if nobody does.  It also checks that all ranks still have the same
         parameters."""
         return stopped
@@ -127,7 +127,7 @@ class Alone:
         """The value of the first rank on which it is not finite, else this rank's own."""
         return value
 
-    def share_start(self, model: Model, optimizer: Optimizer) -> None:
+    def share_start(self, model: Network, optimizer: Optimizer) -> None:
         """Take what rank 0 has: parameters, moments, how far the model is trained."""
 
     def check_same(self, words: dict[str, str]) -> None:
@@ -201,7 +201,7 @@ class Ranks(Alone):
         self.interrupt = interrupt
         return self
 
-    def epoch_done(self, model: Model, stopped: str) -> str:
+    def epoch_done(self, model: Network, stopped: str) -> str:
         own = zlib.crc32(model.theta.tobytes()), stopped, self.interrupt.asked
         prints, names, requests = zip(*self.every(own), strict=True)
         for rank, found in enumerate(prints):
@@ -216,7 +216,7 @@ class Ranks(Alone):
     def worst(self, value: float) -> float:
         return next((each for each in self.every(value) if not np.isfinite(each)), value)
 
-    def share_start(self, model: Model, optimizer: Optimizer) -> None:
+    def share_start(self, model: Network, optimizer: Optimizer) -> None:
         own = model.theta, model.buffer_vector, optimizer.state(), model.trained, model.best
         theta, buffers, state, trained, best = self.comm.bcast(own if self.first else None, 0)
         if not self.first:

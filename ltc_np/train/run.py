@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from ..base.types import Array, Keep, Logs, State
     from ..metrics.base import Metric
-    from ..model import Model
     from ..network.engine import Batch, Engine, Objective, Trainer
     from ..network.sequences import Sequences
     from ..optim import Optimizer
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from .batches import Batches
     from .division import Place
     from .interrupt import HasAsked
+    from .model_base import ModelBase
     from .ranks import Alone
     from .sources import Data, Shuffled
     from .stream import Stream
@@ -76,7 +76,7 @@ class Run:
         The last one with a step, of which this rank had a part.
     """
 
-    model: Model
+    model: ModelBase
     settings: Settings
     at: Position
     ranks: Alone
@@ -91,7 +91,7 @@ class Run:
     start: tuple[Array, Array]
     latest: Batch | None
 
-    def __init__(self, model: Model, settings: Settings, at: Position, ranks: Alone = ALONE) -> None:
+    def __init__(self, model: ModelBase, settings: Settings, at: Position, ranks: Alone = ALONE) -> None:
         s = self.settings = settings
         self.at, self.ranks = at, ranks
         self.model, self.engine, self.workspace = model, model.engine, Workspace()

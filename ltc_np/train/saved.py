@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..base.types import ClassWeight, Rate, State
     from ..io import Found
-    from ..model import Model
+    from ..network.network import Network
     from ..network.trained import Trained
     from ..optim.base import Optimizer
     from .arguments import Arguments
@@ -191,7 +191,7 @@ class Resumed(NamedTuple):
     saved: Saved
 
     @classmethod
-    def read(cls, content: Content, model: Model) -> Resumed:
+    def read(cls, content: Content, model: Network) -> Resumed:
         """Read the content of a checkpoint; ``model`` is not changed."""
         found = io.load_checkpoint(content.path, content.arrays, type(model), model.backend)
         with _believed(content):
@@ -214,7 +214,7 @@ class Resumed(NamedTuple):
         """``model.trained`` as it was when the checkpoint was written."""
         return self.found.model.trained  # type: ignore[return-value]  # `read` has looked
 
-    def check(self, model: Model, optimizer: Optimizer, seed: int | None, now: dict[str, Any]) -> None:
+    def check(self, model: Network, optimizer: Optimizer, seed: int | None, now: dict[str, Any]) -> None:
         """Refuse to go on with another network, optimiser, seed or other arguments.
 
         Parameters
@@ -252,7 +252,7 @@ class Resumed(NamedTuple):
                 f"it was written in the middle of an epoch, got {ranks}: start {wrote} until the epoch has ended"
             )
 
-    def give(self, model: Model, optimizer: Optimizer) -> None:
+    def give(self, model: Network, optimizer: Optimizer) -> None:
         """Let model and optimiser be as they were when the checkpoint was written."""
         was = self.found.model
         with self.believed():
@@ -270,7 +270,7 @@ def _believed(content: Content) -> Iterator[None]:
         raise ValueError(f"{content.path}: damaged: {checks.one_line(error)}") from error
 
 
-def _network(model: Model) -> dict[str, Any]:
+def _network(model: Network) -> dict[str, Any]:
     """What makes a network, for comparison."""
     return {
         "layers": model.layers,

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..base.types import Array, ArrayLike, LibraryLoss, Numbers, Targets
-    from ..model import Model
     from ..network.network import Network
     from .ranks import Alone
     from .sources import Data
@@ -37,7 +36,7 @@ ADAPT_FIRST = "call `model.adapt(x, y)` with as many sequences as fit into memor
 
 
 @explained
-def adapt(model: Model, x: Targets, y: Targets | None = None, *, lengths: ArrayLike | None = None) -> None:
+def adapt(model: Network, x: Targets, y: Targets | None = None, *, lengths: ArrayLike | None = None) -> None:
     """Take mean and spread of data into the `Standardize` layers of ``model``.
 
     The first layer takes those of ``x``, a last one with ``inverse=True`` those of ``y``; every feature by itself, over

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -10,7 +11,6 @@ import numpy as np
 
 from ..base import checks
 from ..base.calls import explained
-from .summary import summary
 from .synapses import SAVED, array_of, checked_edges, edge_lists, matrix_lists
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from ..base.types import Array, ArrayLike, Ints, Numbers, Seed
     from .synapses import Edges
+
+
+FLOW = ("inter", "command", "motor")  # the order in which a summary names types
 
 
 class NotBuiltError(AttributeError):
@@ -440,7 +443,23 @@ class Wiring:
         polarity  22 excitatory, 19 inhibitory
         fan-in    1 to 7 synapses per neuron
         """
-        return summary(self)
+        N, types = self.units, Counter(self.get_type_of_neuron(i) for i in range(self.units))
+        flow = [name for name in FLOW if name in types] + [name for name in types if name not in FLOW]
+        lines = [repr(self), f"neurons   {N}: " + ", ".join(f"{types[name]} {name}" for name in flow)]
+        inputs = self.input_dim
+        if inputs is None:
+            return "\n".join([*lines, "inputs    not known before build(input_dim)"])
+        S, S_in = self.synapse_count, self.sensory_synapse_count
+        # What a synapse does is the sign of its reversal potential, which in RandomWiring is not the polarity's.
+        positive = np.count_nonzero(self.erev > 0) + np.count_nonzero(self.sensory_erev > 0)
+        fan_in = np.bincount(np.concatenate([self.post, self.sensory_post]), minlength=N)
+        lines += [
+            f"inputs    {inputs}",
+            f"synapses  {S} recurrent ({S / N**2:.1%} of dense), {S_in} sensory ({S_in / (inputs * N):.1%} of dense)",
+            f"polarity  {positive} excitatory, {S + S_in - positive} inhibitory",
+            f"fan-in    {fan_in.min()} to {fan_in.max()} synapses per neuron",
+        ]
+        return "\n".join(lines)
 
     @property
     def recipe(self) -> tuple[Any, ...]:

@@ -50,16 +50,13 @@ def is_folder(module, trees):
     return any(other.startswith(f"{module}.") for other in trees)
 
 
-def imports(module, trees, for_checkers=True):
-    """(line, imported module, names) of every import of the package's own modules, also of those inside functions.
+def imports(module, trees):
+    """(line, imported module, names) of every import of the package's own modules.
 
-    ``for_checkers``: also those that only type checkers read, which import nothing.
+    Those inside functions count, and those that only type checkers read: a reader follows them too.
     """
     inside = module.split(".") if is_folder(module, trees) else module.split(".")[:-1]
-    left_out = set() if for_checkers else only_for_checkers(trees[module])
     for node in nodes(trees[module]):
-        if node in left_out:
-            continue
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == PACKAGE:
@@ -79,60 +76,49 @@ def imports(module, trees, for_checkers=True):
                 yield node.lineno, base, tuple(names)
 
 
-def only_for_checkers(tree):
-    """What stands under ``if TYPE_CHECKING``."""
-    blocks = [n for n in nodes(tree) if isinstance(n, ast.If) and getattr(n.test, "id", None) == "TYPE_CHECKING"]
-    return {node for block in blocks for statement in block.body for node in ast.walk(statement)}
-
-
 def room(module):
     """The part of the package that a module belongs to: its folder or file directly below `ltc_np`."""
     return [*module.split("."), "__init__"][1]
 
 
-def upward(trees, floors, types=()):
-    """Imports that do not point to a lower floor; ``floors`` are lists of rooms, from the bottom.
-
-    ``types``: (module, other) of which the first may name the other's types.
-    """
+def upward(trees, floors):
+    """Imports that do not point to a lower floor; ``floors`` are lists of rooms, from the bottom."""
     floor = {name: k for k, names in enumerate(floors) for name in names}
     for module in trees:
         if room(module) not in floor:
             yield module, 1, f"{room(module)} stands on no floor"
             continue
-        known = {other for one, other in types if one == module}
-        real = {(line, other) for line, other, _ in imports(module, trees, for_checkers=False)}
         for line, other, _ in imports(module, trees):
-            if other in known and (line, other) not in real:
-                continue
             if room(other) != room(module) and floor.get(room(other), len(floors)) >= floor[room(module)]:
                 yield module, line, f"imports {other}"
 
 
 def circles(trees):
-    """Modules that import each other, directly or around; one line for each circle.
+    """Modules that import each other, directly or around, and rooms that do; one line for each circle."""
+    files = {m: {o for _, o, _ in imports(m, trees) if o in trees and o != m} for m in trees}
+    rooms = collections.defaultdict(set)
+    for module, others in files.items():
+        rooms[room(module)] |= {room(other) for other in others} - {room(module)}
+    for circle in strongly_connected(files):
+        yield circle[0], 1, f"in a circle: {', '.join(circle)}"
+    for circle in strongly_connected(rooms):
+        yield f"{PACKAGE}.{circle[0]}", 1, f"rooms in a circle: {', '.join(circle)}"
 
-    Types go around: what is only for checkers is not imported.
-    """
-    graph = {m: {o for _, o, _ in imports(m, trees, for_checkers=False) if o in trees and o != m} for m in trees}
-    reach = {}
 
-    def reachable(module):
-        if module not in reach:
-            found, todo = set(), [module]
-            while todo:
-                for other in graph[todo.pop()] - found:
-                    found.add(other)
-                    todo.append(other)
-            reach[module] = found
-        return reach[module]
+def strongly_connected(graph):
+    """The circles of a graph, {node: those it points to}: of each the nodes, in alphabetical order."""
 
-    seen = set()
-    for module in trees:
-        if module in reachable(module) and module not in seen:
-            circle = sorted(m for m in reachable(module) if module in reachable(m))
-            seen.update(circle)
-            yield module, 1, f"in a circle: {', '.join(circle)}"
+    @functools.cache
+    def reachable(node):
+        found, todo = set(), [node]
+        while todo:
+            for other in graph[todo.pop()] - found:
+                found.add(other)
+                todo.append(other)
+        return found
+
+    found = {tuple(sorted(o for o in reachable(n) if n in reachable(o))) for n in graph if n in reachable(n)}
+    return sorted(found)
 
 
 def docstrings(tree):

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from ...base.types import Shape
     from ...cells.base import Layer
-    from ..stack import Stack
 
     CutTime: TypeAlias = "ParallelTime | int | Literal['auto', False] | None"  # the argument ``parallel_time``
 
@@ -141,8 +140,8 @@ class Parallel:
     reports: list[Report] = field(default_factory=list)
 
 
-def wants(layer: Layer | Stack) -> bool:
-    """Whether sequences of this layer, or of layers in a row, may be cut.
+def wants(layer: Layer) -> bool:
+    """Whether sequences of this layer may be cut.
 
     Where it drops values, in training, the stack leaves them whole.
     """

@@ -88,7 +88,7 @@ class CudaEngine(HostEngine):
         return lambda: calls.forward(HostCall(sequences), self.stack(), None, workspace)[:2]
 
     def cutting(self, sequences, parallel_time):
-        may_be_cut = self.unknown is not None or parallel.wants(self.network.layer_stack)
+        may_be_cut = self.unknown is not None or parallel.wants(self.whole)
         return super().cutting(sequences, parallel_time) if may_be_cut else None
 
     def backward(self, prepared, saved, valid, d_y, d_h, want_x, want_dt, workspace):

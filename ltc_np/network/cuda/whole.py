@@ -17,7 +17,7 @@ class WholeNetwork:
 
     def __init__(self, network):
         stack = network.layer_stack
-        self.layout, self.bitwise_batch = network.layout, stack.bitwise_batch
+        self.layout, self.bitwise_batch, self.contracting = network.layout, stack.bitwise_batch, stack.contracting
         self.state_size, self.state_slices, self.untrained = stack.state_size, stack.state_slices, {}
 
     def forward(self, prepared, x, dt, lengths, h0, keep, workspace):

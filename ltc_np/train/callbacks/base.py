@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...base.types import Logs, Measured, State
-    from ...model import Model
     from ...optim.base import Optimizer
+    from ..model_base import ModelBase
 
 
 class Callback(Described):
@@ -40,7 +40,7 @@ class Callback(Described):
         it writes or shows something.  All others are called on every rank, with the same logs.
     """
 
-    model: Model = None  # type: ignore[assignment]  # until a training begins
+    model: ModelBase = None  # type: ignore[assignment]  # until a training begins
     optimizer: Optimizer = None  # type: ignore[assignment]
     measured: Measured = MappingProxyType({})
     initial_epoch: int = 0

@@ -1,0 +1,34 @@
+"""What `fit` and its callbacks work on: a model, but for `fit` itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import io
+from ..network.loss import loss_and_grad
+from ..network.network import Network
+from ..network.predict import predict, predict_proba
+from ..network.step import step
+from ..network.trace import trace
+from .evaluate import evaluate
+from .scales import adapt
+
+if TYPE_CHECKING:
+    from ..base.types import PathLike
+    from ..optim.base import Optimizer
+
+
+class ModelBase(Network):
+    """Base of `Model`: a network with what else users do with it, each thing a file."""
+
+    loss_and_grad = loss_and_grad
+    step = step
+    trace = trace
+    predict = predict
+    predict_proba = predict_proba
+    evaluate = evaluate
+    adapt = adapt
+
+    def save(self, path: PathLike, optimizer: Optimizer | None = None) -> None:
+        """Write the model to one ``.npz`` file; see `ltc_np.save`."""
+        io.save(path, self, optimizer)
