@@ -11,6 +11,7 @@ import contextlib
 import math
 import os
 import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,7 +21,9 @@ from .base import archive, checks, files
 from .base.calls import explained
 from .base.described import same
 from .base.visible import visible
+from .cells.base import Layer
 from .layers import Stack, codec
+from .layers.codec import Decoder
 from .layers.config import CellConfig
 from .network.best import Best
 from .network.network import DTYPES, Network
@@ -29,11 +32,7 @@ from .optim import Optimizer
 from .wirings import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
     from .base.types import Backend, Numbers, PathLike
-    from .cells.base import Layer
-    from .layers.codec import Decoder
 
 N = TypeVar("N", bound=Network)
 

@@ -6,32 +6,30 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import io
 from .base import checks, habits
 from .base.calls import explained
 from .cells import LTC, S4D, CfC, LiquidS4, WiredCfC
-from .cells.base import is_of_ncps
+from .cells.base import Layer, is_of_ncps
 from .layers import GELU, GLU, BatchNorm, Dense, Dropout, LayerNorm, Pooling, Residual
 from .layers.config import CellConfig
 from .layers.mixed_memory import with_memory
 from .layers.pooling import KINDS as POOLINGS
+from .optim.base import Optimizer
 from .train.fit import fit
 from .train.model_base import ModelBase
 from .wirings import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from typing_extensions import Unpack
 
     from .base.types import Backend, DType, LiquidName, PathLike, PoolingKind, Seed, Topology
-    from .cells.base import Layer
     from .cells.liquid_s4 import LiquidS4Options
     from .cells.ltc import LTCOptions
     from .cells.wired_cfc import AnyCfCOptions
-    from .optim.base import Optimizer
 
 # What may be said for a norm.
 NORMS: dict[str, Callable[[], Layer]] = {"layer": LayerNorm, "batch": BatchNorm}

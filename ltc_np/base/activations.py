@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,6 @@ import numpy as np
 from . import checks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .types import Activation, Array
 
 # (a + 4) exp(a**2 / 2) Phi(-a) for a >= 0 in powers of (a - 4) / (a + 4), Phi the normal distribution; relative error

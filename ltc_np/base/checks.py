@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Iterable, Sequence
 from numbers import Real
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +21,6 @@ from .sums import sum_of_squares
 from .visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from types import FrameType
-
     from .types import A, Array, ArrayLike, Bools, Float, Ints, Numbers
 
 UNIT = "divide by a unit such as np.timedelta64(1, 's')"

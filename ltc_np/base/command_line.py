@@ -12,12 +12,10 @@ import json
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from .visible import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 DONE, NO, MISTAKE, STOPPED = 0, 1, 2, 130
 # What wrong arguments and files raise; all else is a defect, and is shown as one.

@@ -12,12 +12,11 @@ import contextlib
 import functools
 import os
 import stat
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     import pathlib
-    from collections.abc import Callable, Mapping
-    from typing import BinaryIO
 
 # While a file is written it has a name of this form, in the folder where it will lie.
 BEGINNING, END = ".ltc_np-", ".tmp"

@@ -8,7 +8,7 @@ here and nowhere else, outside every time loop.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,8 +18,6 @@ from . import checks
 from .described import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from typing_extensions import Self
 
     from .types import A, Array, ArrayLike, Arrays, Bools, Float, Numbers, Positivity, Shape

@@ -16,6 +16,7 @@ import json
 import math
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -23,8 +24,6 @@ import numpy as np
 from . import files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .types import Numbers
 
 SUFFIX = ".safetensors"

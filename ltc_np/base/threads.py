@@ -12,14 +12,12 @@ import ctypes
 import os
 import platform
 import threading
+from collections.abc import Iterator
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import checks, forks
 from .calls import explained
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Jobs that may wait for one worker.  So many can come while it is busy with a long piece of another caller.
 BACKLOG = 100

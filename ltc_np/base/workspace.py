@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+from .layout import Layout
 
-    from .layout import Layout
+if TYPE_CHECKING:
     from .types import Numbers, Shape
 
 
@@ -30,9 +30,7 @@ def arrays(dtype: np.dtype[Any], **shapes: Shape) -> SimpleNamespace:
 class Workspace:
     """Arrays that one caller reuses from call to call (a training loop, a stream); never shared between threads."""
 
-    keeps: bool
-
-    keeps = True
+    keeps: bool = True
 
     def __init__(self) -> None:
         self._arrays, self._kept = {}, {}

@@ -16,23 +16,22 @@ training on several machines: whoever sums gradients takes `flat` of every train
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..base.workspace import Workspace
+from ..layers.parallel import ParallelTime
+from ..optim.base import Optimizer
+from ..optim.clip import Clip
+from .penalties import Penalty
 from .sequences import Sequences
+from .stream import Stream
+from .structure import Structure
+from .tape import Gradients, Tape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from ..base.types import Array, Arrays, Bools, Keep, LibraryLoss, Numbers
-    from ..base.workspace import Workspace
-    from ..layers.parallel import ParallelTime
-    from ..optim.base import Optimizer
-    from ..optim.clip import Clip
-    from .penalties import Penalty
-    from .stream import Stream
-    from .structure import Structure
-    from .tape import Gradients, Tape
 
 
 class Answer(NamedTuple):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from .engine import Engine
 from .host import HostEngine
-
-if TYPE_CHECKING:
-    from .engine import Engine
-    from .structure import Structure
+from .structure import Structure
 
 
 def make(network: Structure) -> Engine:

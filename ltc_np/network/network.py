@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -9,18 +10,17 @@ import numpy as np
 from .. import kernels, losses
 from ..base import checks
 from ..base.calls import explained
+from ..cells.base import Layer
 from ..layers import Stack
 from . import engines
-from .engine import Batch, Objective
+from .engine import Batch, Engine, Objective
 from .outputs import check_logits, output_weight, read_target, target_shape, valid_outputs
 from .penalties import Penalty
-from .sequences import check_dropout_seed, check_memory
+from .sequences import Sequences, check_dropout_seed, check_memory
 from .structure import Structure
-from .tape import Tape
+from .tape import Gradients, Tape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Self
 
     from ..base.types import (
@@ -36,11 +36,7 @@ if TYPE_CHECKING:
         Penalties,
         Seed,
     )
-    from ..cells.base import Layer
     from ..layers.parallel import CutTime
-    from .engine import Engine
-    from .sequences import Sequences
-    from .tape import Gradients
 
 DTYPES = ("float32", "float64")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
+from ..base.layout import Layout, Views
 
 if TYPE_CHECKING:
-    from ..base.layout import Layout, Views
     from ..base.types import Array, ArrayLike, Bools, Float
 
 

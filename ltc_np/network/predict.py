@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -11,15 +12,13 @@ from ..base import checks, frames
 from ..base.calls import explained
 from ..base.workspace import Workspace
 from ..data import padding
+from .network import Network
 from .outputs import check_logits, valid_outputs
 from .sequences import MISSING, check_state, read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..base.types import Array, ArrayLike, Bools, HasArray, Targets
     from ..layers.parallel import CutTime
-    from .network import Network
 
 
 @overload

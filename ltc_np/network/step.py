@@ -8,10 +8,10 @@ import numpy as np
 
 from ..base import checks
 from ..base.calls import explained
+from .network import Network
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike
-    from .network import Network
 
 
 @explained

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
 from ..base import checks
 from ..base.workspace import Workspace
 from .sequences import Sequences, check_takes_dt, state_shape
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Stream:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..base import checks, habits
-from ..cells.base import TRAITS
-from ..layers import parallel
+from ..cells.base import TRAITS, Layer
+from ..layers import Stack, parallel
+from ..layers.config import CellConfig
+from ..wirings import Wiring
+from .best import Best
 from .parameters import Parameters
+from .trained import Trained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from typing_extensions import Self
 
     from ..base.types import Array, Backend, Float
-    from ..cells.base import Layer
-    from ..layers import Stack
-    from ..layers.config import CellConfig
     from ..layers.parallel import CutTime, ParallelTime, Report
-    from ..wirings import Wiring
-    from .best import Best
-    from .trained import Trained
 
 # Attributes that users may set, and those that make a network what it is.
 SETTABLE = ("theta", "trainable", "return_sequences", "parallel_time", "best", "trained", "notes")

@@ -7,6 +7,7 @@ definition, whatever the network's backend.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,15 +16,13 @@ import numpy as np
 
 from ..base.calls import explained
 from ..base.workspace import Fresh
+from ..cells.base import Layer
+from ..layers.stack import Passed
+from .network import Network
 from .sequences import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from ..base.types import Array, ArrayLike, Ints, Numbers
-    from ..cells.base import Layer
-    from ..layers.stack import Passed
-    from .network import Network
 
 
 @dataclass(frozen=True, eq=False)

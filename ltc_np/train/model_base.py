@@ -10,12 +10,12 @@ from ..network.network import Network
 from ..network.predict import predict, predict_proba
 from ..network.step import step
 from ..network.trace import trace
+from ..optim.base import Optimizer
 from .evaluate import evaluate
 from .scales import adapt
 
 if TYPE_CHECKING:
     from ..base.types import PathLike
-    from ..optim.base import Optimizer
 
 
 class ModelBase(Network):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,15 +12,12 @@ import numpy as np
 
 from ..base import checks
 from ..base.calls import explained
-from .synapses import SAVED, array_of, checked_edges, edge_lists, matrix_lists
+from .synapses import SAVED, Edges, array_of, checked_edges, edge_lists, matrix_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from typing_extensions import Self
 
     from ..base.types import Array, ArrayLike, Ints, Numbers, Seed
-    from .synapses import Edges
 
 
 FLOW = ("inter", "command", "motor")  # the order in which a summary names types

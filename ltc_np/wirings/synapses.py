@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,8 +10,6 @@ import numpy as np
 from ..base import checks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..base.types import Array, ArrayLike, Ints, Numbers
 
 SAVED = ("pre", "post", "value", "erev")  # the columns of a list of synapses in files
