@@ -55,7 +55,7 @@ class Entry(Value):
     name : str
     shape : tuple of int
     init : (low, high), number, array, callable or Together
-        Uniform range, constant, the values themselves, or ``init(rng, shape) -> array``; `Together` with other entries.
+        Uniform range, constant, the values, or ``init(rng, shape) -> array``; `Together` with other entries.
     positivity : None, "softplus" or "clip"
         ``"softplus"``: effective = log(1 + exp(raw)).  ``"clip"``: effective = max(raw, bound), gradient passed
         straight through, and `Layout.project` moves raw back to the bound after an optimiser step.

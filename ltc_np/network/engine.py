@@ -3,8 +3,8 @@
 A network has one engine and asks nothing else.  Two levels of calls:
 
 * *public* ones take what the user gave, whole: `read` checks it and notes its form, `call` answers, `differentiate`
-  gives gradients.  They are those of a `Front`: that for arrays of the host is the engine itself, and there may be
-  another for arrays that lie on a card.
+  gives gradients.  They are those of a `Front`: that for arrays of the host is the engine itself, and there may
+  be another for arrays that lie on a card.
 * *inner* ones take checked arrays of the host: `prepare` makes of the parameters what every call needs, `forward` runs
   sequences, `backward` is its adjoint, `loss_and_grad` is both around a loss.  Streams, predictions, evaluation and
   training without a card are made of these.
