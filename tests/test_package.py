@@ -142,6 +142,14 @@ def test_layout():
         Layout((Entry("a", (1,)), Entry("a", (1,))))
 
 
+def test_the_former_name_of_replace_warns():
+    entry = Entry("w", (2, 3), init=(0, 1), positivity="softplus", decay=True)
+    with pytest.warns(FutureWarning, match=r"Entry.replace\(...\)"):
+        old = entry.but(name="v", init=2.0)
+    assert old == entry.replace(name="v", init=2.0) != entry
+    assert (old.name, old.shape, old.init, old.positivity, old.decay) == ("v", (2, 3), 2.0, "softplus", True)
+
+
 def test_a_layout_of_any_size_takes_no_room():
     """So that what a file describes can be compared with what it holds."""
     layout = Layout((Entry("w", (2**40, 2**40)), Entry("b", (3,), trainable=False)))

@@ -94,9 +94,14 @@ class Entry(Value):
         self.name, self.shape, self.init, self.positivity, self.bound = name, shape, init, positivity, bound
         self.trainable, self.decay, self.lr_scale = trainable, decay, lr_scale
 
-    def but(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """An entry like this one, with other values of some arguments."""
         return type(self)(**{**self.config(), **changes})
+
+    def but(self, **changes: Any) -> Self:
+        """The former name of `replace`."""
+        checks.warn("`Entry.but(...)` is called `Entry.replace(...)` now", FutureWarning)
+        return self.replace(**changes)
 
     @property
     def size(self) -> int:
@@ -246,7 +251,7 @@ class Layout(Value):
 
     def prefixed(self, prefix: str) -> tuple[Entry, ...]:
         """The entries with ``prefix`` before their names; `part` finds them again."""
-        return tuple(e.but(name=prefix + e.name) for e in self.entries)
+        return tuple(e.replace(name=prefix + e.name) for e in self.entries)
 
     def initial(self, rng: np.random.Generator, dtype: Float) -> Array:
         """A new vector of initial raw values, drawn entry by entry in order."""

@@ -61,7 +61,7 @@ def with_init(entries: Iterable[Entry], init: Init) -> tuple[dict[str, Any], Lay
             return DRAWS[word](entry.shape, gain)
         return value
 
-    return init, Layout(tuple(e.but(init=of(e)) for e in entries))
+    return init, Layout(tuple(e.replace(init=of(e)) for e in entries))
 
 
 def _is_draw(value: object) -> bool:

@@ -248,7 +248,7 @@ class LTC(Layer):
         }
         if span is not None:
             draw = partial(time_constants.draw, wiring, entries, span, self.epsilon)
-            entries = entries | {k: entries[k].but(init=Together(draw, k)) for k in time_constants.NAMES}
+            entries = entries | {k: entries[k].replace(init=Together(draw, k)) for k in time_constants.NAMES}
         self.layout = Layout(tuple(entries.values()))
         gains = {"gain": wiring.gain, "sensory_gain": wiring.sensory_gain}
         self.buffers = Layout(tuple(Entry(k, v.shape, v, trainable=False) for k, v in gains.items() if v is not None))
