@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import plot
 from ..base.optional import need
-from ..plot.look import legend, plain
+from ..plot.styling import legend, plain
 from ..train.history import History
 from .split import PARTS, TEST, TRAIN, VALIDATION
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .. import plot
 from ..base.command_line import DONE, Parser, report, run
 from ..model import load
-from ..plot.look import plain
+from ..plot.styling import plain
 from . import asked, options, outputs, pictures, tables
 from .task import KEY, history_of, of_model
 

@@ -10,13 +10,10 @@ from .circuit import wiring
 from .forecast import predictions
 from .lags import gradient_by_lag
 from .learning import learning_curves
-from .look import style
 from .portrait import phase_portrait
 from .sensitivity import saliency
-from .spikes import spike_raster
-from .states import states
-from .synaptic import currents
-from .tau import time_constants
+from .styling import style
+from .traces import currents, spike_raster, states, time_constants
 
 __all__ = [
     "animate",

@@ -12,7 +12,7 @@ from ..base import checks, files
 from ..base.optional import need
 from ..network.trace import Trace
 from . import filmed_network, filmed_training
-from .look import style
+from .styling import matplotlib_module, style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,7 @@ def animate(
             figure, count, show = filmed_training.scene(source, y, t, history)
         figure.set_dpi(DPI)
         chosen = np.unique(np.linspace(0, count - 1, min(frames, count)).round().astype(int))
-        module = need("matplotlib.animation", "plot", "`ltc_np.plot`")
+        module = matplotlib_module("animation")
 
         def frame(k: int) -> list[Any]:
             with style():
@@ -129,7 +129,7 @@ def _write(moving: FuncAnimation, path: pathlib.Path, per_second: float) -> None
     image = need("PIL.Image", "plot", "`animate(..., file=...)`")
     pictures: list[Any] = []
 
-    class Film(need("matplotlib.animation", "plot", "`ltc_np.plot`").AbstractMovieWriter):  # type: ignore[misc]
+    class Film(matplotlib_module("animation").AbstractMovieWriter):  # type: ignore[misc]
         """Keeps the frames."""
 
         def setup(self, fig: Any, outfile: Any, dpi: Any = None) -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from ..base.optional import need
 from ..base.visible import visible
 from ..network.network import Network
 from ..wirings import Wiring
-from .look import BLUE, GREY, VERMILION, WIDTH, drawing, legend, plain
-from .places import Places, places
+from .positions import Positions, positions
 from .strokes import INHIBITORY, crowded, draw_neurons, draw_synapses, frame, synapses_of, widths, write_titles
+from .styling import BLUE, GREY, VERMILION, WIDTH, drawing, legend, matplotlib_module, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +75,7 @@ def wiring(
     67
     """
     built, strengths = _read(network, layer, values, sensory_values)
-    where = places(built)
+    where = positions(built)
     left = _check_names("input_names", input_names, where.inputs)
     right = _check_names("output_names", output_names, where.neurons[: built.output_dim])
     low, high = _with_room(where, left, right)
@@ -168,7 +167,7 @@ def _check_names(name: str, given: Any, spots: Array) -> float:
     return LETTER * max(len(visible(own)) for own in given)
 
 
-def _with_room(where: Places, left: float, right: float) -> tuple[Array, Array]:
+def _with_room(where: Positions, left: float, right: float) -> tuple[Array, Array]:
     """The corners of the picture with names of so many cm at both sides, which do not shrink with what they are at."""
     if left + right > NAMES * WIDTH:
         most, got = int(NAMES * WIDTH / LETTER), round((left + right) / LETTER)
@@ -181,7 +180,7 @@ def _with_room(where: Places, left: float, right: float) -> tuple[Array, Array]:
     return low, high
 
 
-def _write(ax: Axes, built: Wiring, where: Places, input_names: Sequence[str], output_names: Sequence[str]) -> None:
+def _write(ax: Axes, built: Wiring, where: Positions, input_names: Sequence[str], output_names: Sequence[str]) -> None:
     """Titles of the layers, and the names of inputs and motor neurons."""
     low, high = ax.get_xlim()
     write_titles(ax, where, WIDTH / (high - low))
@@ -192,7 +191,7 @@ def _write(ax: Axes, built: Wiring, where: Places, input_names: Sequence[str], o
 
 
 def _legend(ax: Axes, strengths: Numbers) -> None:
-    line = need("matplotlib.lines", "plot", "`ltc_np.plot`").Line2D
+    line = matplotlib_module("lines").Line2D
     more, less = np.count_nonzero(strengths > 0), np.count_nonzero(strengths < 0)
     handles = [
         line([], [], color=BLUE, marker=">", markersize=3, label=f"{more} excitatory"),

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.optional import need
-from .look import BLACK, BLUE, CENTIMETRE, GREY, LINES, VERMILION, WIDTH, diverging
 from .moments import layer_of, moments
-from .places import places
+from .positions import positions
 from .strokes import THIN, draw_neurons, draw_synapses, frame, synapses_of, write_titles
+from .styling import BLACK, BLUE, CENTIMETRE, GREY, LINES, VERMILION, WIDTH, diverging, matplotlib_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +29,14 @@ def scene(trace: Trace, layer: int | None, sequence: int) -> tuple[Figure, int, 
     own = layer_of(trace, layer, lambda each: each.layer.reads_wiring and hasattr(each.layer, "wiring"), "a wiring")
     built: Any = own.layer.wiring  # type: ignore[attr-defined]
     state = when.of(own.state)[:, : built.units]
-    where = places(built)
+    where = positions(built)
     flows = np.zeros((when.steps, built.sensory_synapse_count + built.synapse_count))
     has_currents = "currents" in own.arrays
     if has_currents:
         flows = np.concatenate([when.of(own.arrays[name]) for name in ("sensory_currents", "currents")], axis=1)
     low, high = where.limits
     tall = WIDTH * float((high - low)[1] / (high - low)[0])
-    pyplot = need("matplotlib.pyplot", "plot", "`ltc_np.plot`")
+    pyplot = matplotlib_module("pyplot")
     figure = pyplot.figure(figsize=(WIDTH * CENTIMETRE, (tall + STRIP) * CENTIMETRE))
     share = STRIP / (tall + STRIP)
     ax = figure.add_axes((0, share, 1, 1 - share))
@@ -59,7 +58,7 @@ def scene(trace: Trace, layer: int | None, sequence: int) -> tuple[Figure, int, 
     now = strip.axvline(when.edges[1], color=BLACK, linewidth=0.8)
     strip.set(xlabel=when.word, xlim=(when.edges[0], when.edges[-1]))
     colors, largest, most = diverging(), np.abs(state).max() or 1.0, np.abs(flows).max() or 1.0
-    to_rgba = need("matplotlib.colors", "plot", "`ltc_np.plot`").to_rgba_array([BLUE, VERMILION])
+    to_rgba = matplotlib_module("colors").to_rgba_array([BLUE, VERMILION])
 
     def show(k: int) -> list[Any]:
         now.set_xdata([when.edges[k + 1]] * 2)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from ..base.optional import need
 from .forecast import MOST, TRUE
 from .learning import learning_curves
-from .look import BLACK, CENTIMETRE, DASHES, GREY, HEIGHT, LINES, WIDTH
+from .styling import BLACK, CENTIMETRE, DASHES, GREY, HEIGHT, LINES, WIDTH, matplotlib_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +34,7 @@ def scene(source: Any, y: Any, t: Any, history: Any) -> tuple[Figure, int, Calla
     if history is not None and len(getattr(history, "epoch", ())) != F:
         got = len(getattr(history, "epoch", ()))
         raise ValueError(f"`history` must have an epoch for each of the {F} predictions, got {got}")
-    pyplot = need("matplotlib.pyplot", "plot", "`ltc_np.plot`")
+    pyplot = matplotlib_module("pyplot")
     heights = [HEIGHT] if history is None else [HEIGHT, LOSSES]
     size = WIDTH * CENTIMETRE, sum(heights) * CENTIMETRE
     figure, axes = pyplot.subplots(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from ..base.optional import need
-from .look import BLACK, BLUE, DASHES, LINES, drawing, legend_above, plain
+from .styling import BLACK, BLUE, DASHES, LINES, drawing, legend_above, matplotlib_module, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +82,7 @@ def predictions(
     if names is not None and len(names) != O:
         raise ValueError(f"`names` must be as many as the outputs, {O}, got {len(names)}")
     bands = _bands(intervals, len(t), O)
-    line = need("matplotlib.lines", "plot", "`ltc_np.plot`").Line2D
+    line = matplotlib_module("lines").Line2D
     with drawing(ax) as ax:
         for k, (share, low, high) in enumerate(bands):
             color = _paler(BLUE, 0.2 + 0.22 * k)
@@ -109,7 +108,7 @@ def predictions(
 
 def _paler(color: str, share: float) -> Any:
     """A share of a colour, the rest white."""
-    rgb = need("matplotlib.colors", "plot", "`ltc_np.plot`").to_rgb(color)
+    rgb = matplotlib_module("colors").to_rgb(color)
     return tuple(1 - share * (1 - part) for part in rgb)
 
 

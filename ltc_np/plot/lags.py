@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from .look import DASHES, GREY, LINES, drawing, legend_above, plain
+from .styling import DASHES, GREY, LINES, drawing, legend_above, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

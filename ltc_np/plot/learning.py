@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..base import checks
-from .look import BLUE, GREY, VERMILION, drawing, legend_above, plain
+from .styling import BLUE, GREY, VERMILION, drawing, legend_above, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

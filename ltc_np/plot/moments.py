@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base import checks
 from ..network.trace import LayerTrace, Trace
-from .look import DASHES, LINES, diverging, legend_above
+from .styling import DASHES, LINES, diverging, legend_above
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -102,10 +102,16 @@ def draw_map(
     else:
         look = {"norm": norm}
     drawn = ax.pcolormesh(edges, rows, values.T, rasterized=True, **look)
-    every = -(-len(names) // LABELS)
-    ax.set_yticks(range(0, len(names), every), [names[k] for k in range(0, len(names), every)])
-    ax.set(ylim=(len(names) - 0.5, -0.5), xlim=(edges[0], edges[-1]), xlabel=word)
+    name_rows(ax, names)
+    ax.set(xlim=(edges[0], edges[-1]), xlabel=word)
     ax.tick_params(axis="y", length=0)
     bar = ax.figure.colorbar(drawn, ax=ax, label=label, pad=0.02, aspect=25)
     bar.outline.set_visible(False)
     return drawn
+
+
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Names of rows from the top down, of many every second, third, ... one, so that at most `LABELS` are shown."""
+    every = -(-len(names) // LABELS)
+    ax.set_yticks(range(0, len(names), every), names[::every])
+    ax.set_ylim(len(names) - 0.5, -0.5)

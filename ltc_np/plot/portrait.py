@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ..base import checks
-from .look import BLACK, BLUE, GREY, VERMILION, drawing, legend_above
 from .moments import layer_of, moments
+from .styling import BLACK, BLUE, GREY, VERMILION, drawing, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

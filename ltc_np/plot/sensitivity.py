@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
-from .look import BLACK, drawing, plain
 from .moments import draw_map
+from .styling import BLACK, drawing, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..base.optional import need
-from .look import BLUE, VERMILION, plain
-from .places import Places, curves
+from .positions import Positions, curves
+from .styling import BLUE, VERMILION, matplotlib_module, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +41,7 @@ class Lines(NamedTuple):
     order: Ints
 
 
-def synapses_of(built: Wiring, where: Places, strengths: Numbers) -> Synapses:
+def synapses_of(built: Wiring, where: Positions, strengths: Numbers) -> Synapses:
     """The ends of all synapses.  Those within a column leave the straight line, or they would run over neurons."""
     source = np.concatenate([where.inputs[built.sensory_pre], where.neurons[built.pre]])
     target = np.concatenate([where.neurons[built.sensory_post], where.neurons[built.post]])
@@ -73,16 +72,16 @@ def opacities(values: Numbers) -> Array:
     return np.where(strong, 0.9, float(np.clip(pale * FEW / size.size, 0.02, 0.5)))
 
 
-def draw_synapses(ax: Axes, where: Places, synapses: Synapses) -> Lines:
+def draw_synapses(ax: Axes, where: Positions, synapses: Synapses) -> Lines:
     """One collection of lines, and two of what they end in: arrows and bars."""
-    collections = need("matplotlib.collections", "plot", "`ltc_np.plot`")
-    path = need("matplotlib.path", "plot", "`ltc_np.plot`").Path
+    collections = matplotlib_module("collections")
+    path = matplotlib_module("path").Path
     order: Ints = np.argsort(np.abs(synapses.values), kind="stable")  # the stronger lie on top
     values, source, target, bend, outward = (each[order] for each in synapses)
     mark = 0.5 * where.radius
     inhibits = values < 0
     lines = curves(source, target, where.radius, np.where(inhibits, 0.04, mark)[:, None], bend, outward)
-    colors = need("matplotlib.colors", "plot", "`ltc_np.plot`").to_rgba_array([BLUE, VERMILION])[inhibits.astype(int)]
+    colors = matplotlib_module("colors").to_rgba_array([BLUE, VERMILION])[inhibits.astype(int)]
     colors[:, 3] = opacities(values)
     wide = widths(values)
     verts = np.stack([lines.start, lines.control, lines.end], axis=1)
@@ -104,10 +103,10 @@ def draw_synapses(ax: Axes, where: Places, synapses: Synapses) -> Lines:
     return Lines(drawn, marks, order)
 
 
-def draw_neurons(ax: Axes, built: Wiring, where: Places) -> Any:
+def draw_neurons(ax: Axes, built: Wiring, where: Positions) -> Any:
     """Inputs as squares, neurons as circles, darker from layer to layer; their numbers if there is room."""
-    patches = need("matplotlib.patches", "plot", "`ltc_np.plot`")
-    collections = need("matplotlib.collections", "plot", "`ltc_np.plot`")
+    patches = matplotlib_module("patches")
+    collections = matplotlib_module("collections")
     r, others = where.radius, iter(("#c4c4c4", "#8c8c8c", "#b0b0b0", "#767676"))
     line = 0.6 if where.numbered else 0.35
     shades = {g.name: FILLS[g.name] if g.name in FILLS else next(others, "#c4c4c4") for g in where.groups}
@@ -131,13 +130,13 @@ def draw_neurons(ax: Axes, built: Wiring, where: Places) -> Any:
     return drawn
 
 
-def crowded(where: Places, scale: float) -> bool:
-    """Whether titles would touch each other, where a unit of `Places` is ``scale`` cm of the picture."""
+def crowded(where: Positions, scale: float) -> bool:
+    """Whether titles would touch each other, where a unit of `Positions` is ``scale`` cm of the picture."""
     ends = [(scale * x, 0.08 * len(words) + 0.05) for x, _, words in where.titles]
     return any(x + half > other - its for (x, half), (other, its) in pairwise(ends))
 
 
-def write_titles(ax: Axes, where: Places, scale: float) -> None:
+def write_titles(ax: Axes, where: Positions, scale: float) -> None:
     """The titles of the groups; every second one a line higher if they would touch each other."""
     higher = 0.24 / scale if crowded(where, scale) else 0.0
     for k, (x, y, words) in enumerate(where.titles):

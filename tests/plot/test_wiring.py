@@ -8,8 +8,8 @@ from support.picture_cases import columns, ring
 
 from ltc_np import LRC, LTC, LTCRNN, AutoNCP, Bidirectional, Dense, Model, Random, RandomWiring, WiredCfC, Wiring, plot
 from ltc_np.plot import strokes
-from ltc_np.plot.look import BLUE, VERMILION
-from ltc_np.plot.places import curves, places
+from ltc_np.plot.positions import curves, positions
+from ltc_np.plot.styling import BLUE, VERMILION
 
 
 def read(ax):
@@ -28,7 +28,7 @@ def nearest(points, centres):
 
 def drawn(ax, wiring):
     """{(pre, post): (width, sign, dashed)}; inputs count from 1000."""
-    where = places(wiring)
+    where = positions(wiring)
     starts, ends, widths, colors, dashes = read(ax)
     import matplotlib.colors
 
@@ -125,7 +125,7 @@ def test_of_many_synapses_the_strongest_stand_out():
 
 def test_lines_end_at_rims_with_marks():
     ax = plot.wiring(columns())
-    wiring, where = columns().wiring, places(columns().wiring)
+    wiring, where = columns().wiring, positions(columns().wiring)
     starts, *_ = read(ax)
     centres = np.concatenate([where.neurons, where.inputs])
     np.testing.assert_allclose(np.hypot(*(starts - centres[nearest(starts, centres)]).T), where.radius, rtol=1e-9)
@@ -141,7 +141,7 @@ def test_lines_end_at_rims_with_marks():
     "wiring", [AutoNCP(19, 1).build(8), AutoNCP(128, 4).build(6), Random(128, 3, 0.9).build(4), ring()]
 )
 def test_neurons_have_places_of_their_own(wiring):
-    where = places(wiring)
+    where = positions(wiring)
     centres = np.concatenate([where.neurons, where.inputs])
     distance = np.hypot(*(centres[:, None] - centres[None]).transpose(2, 0, 1)) + 9 * np.eye(len(centres))
     assert distance.min() > 2.2 * where.radius
@@ -152,7 +152,7 @@ def test_neurons_have_places_of_their_own(wiring):
 
 def test_layers_stand_in_columns_from_left_to_right():
     wiring = AutoNCP(128, 4).build(6)
-    where = places(wiring)
+    where = positions(wiring)
     x = [where.inputs[:, 0]] + [where.neurons[list(ids), 0] for _, ids in wiring.layers]
     for left, right in pairwise(x):
         assert left.max() < right.min()
@@ -166,7 +166,7 @@ def test_a_curve_bends_to_its_right():
 
 def test_names_of_inputs_and_outputs():
     ax = plot.wiring(ring(), input_names=["up", "down"], output_names=["left", "right"])
-    where = places(ring())
+    where = positions(ring())
     found = {text.get_text(): text.get_position() for text in ax.texts}
     assert found["up"][1] == where.inputs[0, 1] and found["down"][1] == where.inputs[1, 1]
     assert found["left"][1] == where.neurons[0, 1] and found["right"][1] == where.neurons[1, 1]

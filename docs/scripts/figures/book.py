@@ -16,7 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ltc_np import LTCRNN, Wiring, plot
-from ltc_np.plot.look import BLACK, BLUE, CENTIMETRE, DASHES, GREEN, GREY, LINES, ORANGE, PURPLE, SKY, VERMILION
+from ltc_np.plot.styling import BLACK, BLUE, CENTIMETRE, DASHES, GREEN, GREY, LINES, ORANGE, PURPLE, SKY, VERMILION
 
 __all__ = [
     "BLACK", "BLUE", "DASHES", "GREEN", "GREY", "LINES", "ORANGE", "PURPLE", "SKY", "VERMILION",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..wirings import Wiring
 
 ROWS = 22  # a column with more neurons becomes several, side by side
-WIDE, TALL = 6.6, 6.6  # of the neurons' places, at most
+WIDE, TALL = 6.6, 6.6  # of the neurons, at most
 RADIUS = 0.2  # of a neuron where there is room for its number
 ROUND = 0.345  # radius of a neuron, as a share of the distance of two: there must be room for a line and its arrow
 RING = 1.6, 2.6  # radius of the smallest and the largest ring
@@ -25,7 +25,7 @@ class Group(NamedTuple):
     members: Ints
 
 
-class Places(NamedTuple):
+class Positions(NamedTuple):
     """Centres of inputs (I, 2) and neurons (N, 2), the radius of all, the groups, where their titles stand, and the
     directions (N, 2) in which a synapse of a neuron with itself leads out."""
 
@@ -43,7 +43,7 @@ class Places(NamedTuple):
 
     @property
     def limits(self) -> tuple[Array, Array]:
-        """The corners of the picture: all places, and room for titles above and a legend below."""
+        """The corners of the picture: all neurons, and room for titles above and a legend below."""
         every = np.concatenate([self.inputs, self.neurons])
         low, high = every.min(0) - 0.8, every.max(0) + 0.8
         high[1] = self.titles[0][1] + 0.45
@@ -54,7 +54,7 @@ class Places(NamedTuple):
         return low, high
 
 
-def places(wiring: Wiring) -> Places:
+def positions(wiring: Wiring) -> Positions:
     """Columns, inputs at the left, for a wiring of several layers; for one layer a ring beside the inputs."""
     members = [(name, np.array(ids)) for name, ids in wiring.layers]
     return _columns(wiring, members) if len(members) > 1 else _ring(wiring)
@@ -68,7 +68,7 @@ def _block(count: int) -> tuple[Ints, Ints, int, int]:
     return column, row, columns, rows
 
 
-def _columns(wiring: Wiring, layers: list[tuple[str, Ints]]) -> Places:
+def _columns(wiring: Wiring, layers: list[tuple[str, Ints]]) -> Positions:
     groups = [Group(SENSORY, np.arange(wiring.input_dim or 0))] + [Group(name, ids) for name, ids in layers if ids.size]
     blocks = [_block(group.members.size) for group in groups]
     pitch = min(0.56, TALL / max(rows for *_, rows in blocks))
@@ -90,10 +90,10 @@ def _columns(wiring: Wiring, layers: list[tuple[str, Ints]]) -> Places:
         titles.append((x + inside * (columns - 1) / 2, height / 2 + 0.25, f"{count} {name}"))
         x += inside * (columns - 1) + gap
     outward = np.tile([np.sqrt(0.5), np.sqrt(0.5)], (wiring.units, 1))
-    return Places(inputs, neurons, radius, groups, titles, outward)
+    return Positions(inputs, neurons, radius, groups, titles, outward)
 
 
-def _ring(wiring: Wiring) -> Places:
+def _ring(wiring: Wiring) -> Positions:
     N, I, O = wiring.units, wiring.input_dim or 0, wiring.output_dim
     ring = float(np.clip(0.62 * N / (2 * np.pi), *RING))
     pitch = min(2 * ring * np.sin(np.pi / max(N, 2)), TALL / max(I, 1))
@@ -110,7 +110,7 @@ def _ring(wiring: Wiring) -> Places:
     top = ring + 3.4 * radius
     words = f"{N} motor" if N == O else f"{N - O} inter, {O} motor"
     titles = [(-ring - 2.0, top, f"{I} {'input' if I == 1 else SENSORY}"), (0.0, top, words)]
-    return Places(inputs, neurons, radius, groups, titles, outward)
+    return Positions(inputs, neurons, radius, groups, titles, outward)
 
 
 class Curves(NamedTuple):

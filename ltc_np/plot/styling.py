@@ -66,6 +66,11 @@ STYLE = MappingProxyType(
 )
 
 
+def matplotlib_module(name: str) -> Any:
+    """A module of matplotlib, which the first picture loads; an error says how to install it."""
+    return need(f"matplotlib.{name}", "plot", "`ltc_np.plot`")
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """The look of this package's pictures, for figures that you make inside: ``with style(): ...``.
@@ -97,14 +102,14 @@ def drawing(ax: Axes | None, height: float = HEIGHT, whole: bool = False) -> Ite
     """The style, and inside of it ``ax``, or the axes of a new figure ``height`` cm high: all of it if ``whole``."""
     with style():
         if ax is None:
-            pyplot = need("matplotlib.pyplot", "plot", "`ltc_np.plot`")
+            pyplot = matplotlib_module("pyplot")
             size = WIDTH * CENTIMETRE, height * CENTIMETRE
             if whole:
                 ax = pyplot.figure(figsize=size).add_axes((0, 0, 1, 1))
             else:
                 ax = pyplot.subplots(figsize=size, layout="constrained")[1]
         else:
-            kind = need("matplotlib.axes", "plot", "`ltc_np.plot`").Axes
+            kind = matplotlib_module("axes").Axes
             if not isinstance(ax, kind):
                 raise TypeError(f"`ax` must be one Axes of matplotlib or None, got {checks.brief(ax)}")
         assert ax is not None
@@ -137,7 +142,7 @@ def legend_above(ax: Axes, handles: list[Any] | None = None) -> None:
 
 def diverging() -> Colormap:
     """Vermilion for less than 0, white, blue for more."""
-    colors = need("matplotlib.colors", "plot", "`ltc_np.plot`")
+    colors = matplotlib_module("colors")
     dark_low, dark_high = "#7a3300", "#003a5c"
     ramp = [dark_low, VERMILION, "#f6c9a6", "#ffffff", "#a9d3ec", BLUE, dark_high]
     return colors.LinearSegmentedColormap.from_list("ltc_np", ramp)

@@ -16,7 +16,7 @@ from support.picture_cases import CASES
 from support.pictures import cut_off, overlaps, under_legend, written
 
 from ltc_np import AutoNCP, Wiring, plot
-from ltc_np.plot.look import BLUE, LINES, VERMILION, plain
+from ltc_np.plot.styling import BLUE, LINES, VERMILION, plain
 from ltc_np.train.history import History
 
 pytestmark = pytest.mark.xdist_group("look")  # pictures are drawn once
