@@ -2,16 +2,14 @@
 
 An estimator of another kind derives from `LiquidEstimator`, as a dataclass with fields for what its users may choose.
 It says three things: ``cell`` (of the recipe), ``loss`` (a name, or a function of the library's kind) and ``numbers``
-(whether answers are numbers in the units of the targets, or logits).  It turns what users give into `Given` and
-`Targets`, calls ``self._train(X, given, targets, weight)`` in its `fit`, and ``self._answers(X, dt, lengths)`` in its
-`predict`.
+(whether answers are numbers in the units of the targets, or logits).  And it defines three methods: ``_targets`` makes
+`Targets` of what users want learned, ``_settings`` is what `fit` of the model is told besides, and `predict` calls
+``self._answers(X, dt, lengths)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -24,21 +22,48 @@ from ..base import checks
 from ..optim import AdamW
 from ..recipe import Recipe, auto
 from ..train.callbacks import EarlyStopping
-from . import inputs
+from . import inputs, targets
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, DType, Loss, ReadoutKind
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
+    from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind
     from ..model import Model
     from ..train.history import History
-    from .inputs import Given
+    from .inputs import Inputs
     from .targets import Targets
 
 DEFAULT = Recipe()
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LiquidEstimator(BaseEstimator):
+class RecipeEstimator(BaseEstimator):
+    """The hyperparameters of any network and of its training, by the names of `Recipe`."""
+
+    units: int = DEFAULT.units
+    mixed_memory: bool = DEFAULT.mixed_memory
+    dropout: float = DEFAULT.dropout
+    standardize: bool = DEFAULT.standardize
+    learning_rate: float = DEFAULT.learning_rate
+    schedule: str = DEFAULT.schedule
+    weight_decay: float = DEFAULT.weight_decay
+    clip_norm: float | None = DEFAULT.clip_norm
+    epochs: int | str = DEFAULT.epochs
+    batch_size: int = DEFAULT.batch_size
+    random_state: Any = None
+    dtype: DType = "float32"
+    backend: Backend = "auto"
+    verbose: bool | int = False
+
+    def recipe(self) -> Recipe:
+        """The `Recipe` of these hyperparameters, which are checked by it."""
+        return Recipe(**{name: getattr(self, name) for name in Recipe.names() if hasattr(self, name)})
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LiquidEstimator(RecipeEstimator):
     """Base of the estimators: a `Recipe`, and what scikit-learn's users expect around it.
 
     Parameters
@@ -80,27 +105,13 @@ class LiquidEstimator(BaseEstimator):
         Whether the network answers at every step.
     """
 
-    units: int = DEFAULT.units
-    mixed_memory: bool = DEFAULT.mixed_memory
     bidirectional: bool = DEFAULT.bidirectional
     readout: ReadoutKind = DEFAULT.readout
-    dropout: float = DEFAULT.dropout
-    standardize: bool = DEFAULT.standardize
-    learning_rate: float = DEFAULT.learning_rate
-    schedule: str = DEFAULT.schedule
-    weight_decay: float = DEFAULT.weight_decay
-    clip_norm: float | None = DEFAULT.clip_norm
-    epochs: int | str = DEFAULT.epochs
-    batch_size: int = DEFAULT.batch_size
     every_step: bool | None = None
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int | str = "auto"
     warm_start: bool = False
-    random_state: Any = None
-    dtype: DType = "float32"
-    backend: Backend = "auto"
-    verbose: bool | int = False
 
     cell: ClassVar[str] = DEFAULT.cell
     loss: ClassVar[Loss]
@@ -113,39 +124,83 @@ class LiquidEstimator(BaseEstimator):
 
     # ------------------------------------------------------------------------------------------------- training
 
-    def recipe(self) -> Recipe:
-        """The `Recipe` of these hyperparameters, which are checked by it."""
-        own = {name: getattr(self, name) for name in Recipe.names() if hasattr(self, name)}
-        return Recipe(**own)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> Self:
+        """Train a new network.
 
-    def _read(self, X: Any, dt: Any, lengths: Any) -> Given:
+        Parameters
+        ----------
+        X : (n, T, features) array, (n, T) array or frame, or list of (T_i, features) arrays
+            Sequences; a table has one feature, whose steps are the columns.
+        y : array or list
+            What is to be learned of each sequence: a regressor takes numbers, (n,) or (n, outputs), a classifier
+            labels, text or numbers, (n,).  Or of each step: (n, T, outputs) numbers, (n, T) labels, or a list of
+            arrays (T_i,), of numbers also (T_i, outputs); and (n, T) numbers with ``every_step=True``.
+        sample_weight : (n,) array, or (n, T) with targets at every step, optional
+        dt : number, (T,) or (n, T) array, or list of (T_i,) arrays, optional
+            Elapsed time before each step; default 1.
+        lengths : (n,) integers, optional
+            Steps of each sequence of an array that is padded at the end.
+
+        Returns
+        -------
+        self
+        """
+        data = inputs.read(self, X, dt, lengths)
+        wanted = self._targets(y, data)
+        weight = targets.read_weight(sample_weight, data, wanted.every_step)
+        self._train(X, data, wanted, weight)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, dt: Any, lengths: Any, classes: Numbers | None) -> Self:
+        """Train for one epoch more; the first call makes the network."""
+        first = not hasattr(self, "model_")
+        data = inputs.read(self, X, dt, lengths) if first else self._read(X, dt, lengths)
+        wanted = self._targets(y, data, classes)
+        if not first and (wanted.outputs, wanted.every_step) != (self.model_.output_size, self.every_step_):
+            raise ValueError("`y` must be of the form of the first call")
+        weight = targets.read_weight(sample_weight, data, wanted.every_step)
+        self._continue(X, data, wanted, weight)
+        return self
+
+    def _targets(self, y: Any, data: Inputs, classes: Numbers | None = None) -> Targets:
+        """Checked targets; of labels those of the ``classes``, None: of those that are in y."""
+        raise NotImplementedError
+
+    def _settings(self, wanted: Targets) -> Mapping[str, Any]:
+        """What `fit` of the model is told besides."""
+        raise NotImplementedError
+
+    def _read(self, X: Any, dt: Any, lengths: Any) -> Inputs:
         """Sequences for a network that is there, which they must fit."""
-        given = inputs.read(self, X, dt, lengths)
-        if given.form == "table" and self._table:
+        data = inputs.read(self, X, dt, lengths)
+        if data.form == "table" and self._table:
             validate_data(self, X, reset=False, skip_check_array=True)
-        if given.x.shape[2] != self.model_.input_size:
-            got, has = given.x.shape[2], self.model_.input_size
-            hint = ": one sequence is X[None]" if given.form == "table" and given.x.shape[1] == has else ""
+        if data.x.shape[2] != self.model_.input_size:
+            got, has = data.x.shape[2], self.model_.input_size
+            hint = ": one sequence is X[None]" if data.form == "table" and data.x.shape[1] == has else ""
             raise ValueError(f"`X` must have the {has} features of a step that were seen in fit, got {got}{hint}")
         if dt is None and self._elapsed:
             checks.warn(
                 f"{type(self).__name__} was trained with elapsed times `dt`, and gets none here, which means 1: is "
                 "`dt` routed to this method too?"
             )
-        return given
+        return data
 
-    def _keep(self, seen: Any, given: Given, targets: Targets, model: Model, history: History, optimizer: Any) -> None:
+    def _keep(self, seen: Any, data: Inputs, wanted: Targets, model: Model, history: History, optimizer: Any) -> None:
         """Set all attributes of a trained estimator; before, nothing has changed but the network that goes on."""
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(seen, name):
                 setattr(self, name, getattr(seen, name))
             elif hasattr(self, name):
                 delattr(self, name)
-        self._table, self._elapsed, self._optimizer = given.form == "table", given.dt is not None, optimizer
+        self._table, self._elapsed, self._optimizer = data.form == "table", data.dt is not None, optimizer
         self._made_by = self._of_network()
         self.model_: Model = model
         self.history_: History = history
-        self.every_step_: bool = targets.every_step
+        self.every_step_: bool = wanted.every_step
+        self._flat = wanted.flat
+        if wanted.classes is not None:
+            self.classes_: Numbers = wanted.classes
         self.n_iter_: int = _epochs_of(model)
 
     def _of_network(self) -> dict[str, Any]:
@@ -161,94 +216,90 @@ class LiquidEstimator(BaseEstimator):
                     f"{value!r}: for a new network call `fit` with warm_start=False"
                 )
 
-    def _new_model(self, recipe: Recipe, given: Given, targets: Targets, seed: int) -> Model:
+    def _new_model(self, recipe: Recipe, data: Inputs, wanted: Targets, seed: int) -> Model:
         return recipe.model(
-            given.x.shape[2], targets.outputs, steps=given.steps, duration=given.duration, seed=seed,
-            every_step=targets.every_step, numbers=self.numbers, dtype=self.dtype, backend=self.backend,
+            data.x.shape[2], wanted.outputs, steps=data.steps, duration=data.duration, seed=seed,
+            every_step=wanted.every_step, numbers=self.numbers, dtype=self.dtype, backend=self.backend,
         )  # fmt: skip
 
-    def _train(
-        self, X: Any, given: Given, targets: Targets, weight: Array | None, more: Mapping[str, Any] = NOTHING
-    ) -> None:
-        """Train a network, and keep it; ``more`` goes to `fit` of the model."""
-        seen = _seen(X, given)
+    def _train(self, X: Any, data: Inputs, wanted: Targets, weight: Array | None) -> None:
+        """Train a network, and keep it."""
+        seen = _seen(X, data)
         recipe, rng = self.recipe(), generator(self.random_state)
         model_seed, seed = _seeds(rng)
-        settings: dict[str, Any] = {"loss": self.loss, "seed": seed, "verbose": self.verbose, **more}
-        given, targets, weight = _that_count(given, targets, weight)
-        held = self._held_out(given, targets, rng)
+        settings: dict[str, Any] = {"loss": self.loss, "seed": seed, "verbose": self.verbose, **self._settings(wanted)}
+        data, wanted, weight = _that_count(data, wanted, weight)
+        held = self._held_out(data, wanted, rng)
         if held is not None:
-            own = None if weight is None else weight[held]
-            settings["validation_data"] = _data(given.part(held), targets.part(held), own)
-            rows = np.setdiff1d(np.arange(len(given.x)), held)
-            given, targets, weight = given.part(rows), targets.part(rows), None if weight is None else weight[rows]
+            of_held = None if weight is None else weight[held]
+            settings["validation_data"] = _fit_arguments(data.part(held), wanted.part(held), of_held)
+            rows = np.setdiff1d(np.arange(len(data.x)), held)
+            data, wanted, weight = data.part(rows), wanted.part(rows), None if weight is None else weight[rows]
             settings["callbacks"] = [
-                EarlyStopping(self._patience(recipe.epochs_for(len(rows), every_step=targets.every_step)))
+                EarlyStopping(self._patience(recipe.epochs_for(len(rows), every_step=wanted.every_step)))
             ]
-        model = self._warm(given, targets) if checks.boolean("warm_start", self.warm_start) else None
+        model = self._warm(data, wanted) if checks.boolean("warm_start", self.warm_start) else None
         if model is None:
-            model = self._new_model(recipe, given, targets, model_seed)
+            model = self._new_model(recipe, data, wanted, model_seed)
         else:  # its weights belong to its scales
             settings["standardize"] = False
-        history = recipe.fit(model, sequences=len(given.x), **_data(given, targets, weight), **settings)
-        self._keep(seen, given, targets, model, history, None)
+        history = recipe.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
+        self._keep(seen, data, wanted, model, history, None)
 
-    def _continue(
-        self, X: Any, given: Given, targets: Targets, weight: Array | None, more: Mapping[str, Any] = NOTHING
-    ) -> None:
+    def _continue(self, X: Any, data: Inputs, wanted: Targets, weight: Array | None) -> None:
         """One epoch more with these sequences, by a constant learning rate."""
-        recipe, seen = self.recipe(), _seen(X, given)
-        settings: dict[str, Any] = {"loss": self.loss, "verbose": self.verbose, **more}
-        given, targets, weight = _that_count(given, targets, weight)
+        recipe, seen = self.recipe(), _seen(X, data)
+        settings: dict[str, Any] = {"loss": self.loss, "verbose": self.verbose, **self._settings(wanted)}
+        data, wanted, weight = _that_count(data, wanted, weight)
         if hasattr(self, "model_"):
             self._check_of_network()
             model, optimizer = self.model_, self._optimizer
             model.best = None  # of another training
         else:
             model_seed, settings["seed"] = _seeds(generator(self.random_state))
-            model, optimizer = self._new_model(recipe, given, targets, model_seed), None
+            model, optimizer = self._new_model(recipe, data, wanted, model_seed), None
         optimizer = optimizer or AdamW()
         optimizer.lr, optimizer.weight_decay = recipe.learning_rate, recipe.weight_decay
         done = _epochs_of(model)
         settings |= {"optimizer": optimizer, "initial_epoch": done, "epochs": done + 1}
-        history = recipe.fit(model, sequences=len(given.x), **_data(given, targets, weight), **settings)
-        self._keep(seen, given, targets, model, history, optimizer)
+        history = recipe.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
+        self._keep(seen, data, wanted, model, history, optimizer)
 
-    def _warm(self, given: Given, targets: Targets) -> Model | None:
+    def _warm(self, data: Inputs, wanted: Targets) -> Model | None:
         """The network that is there, if there is one."""
         if not hasattr(self, "model_"):
             return None
-        sizes = given.x.shape[2], targets.outputs, targets.every_step
-        own = self.model_.input_size, self.model_.output_size, self.every_step_
-        if sizes != own:
+        sizes = data.x.shape[2], wanted.outputs, wanted.every_step
+        before = self.model_.input_size, self.model_.output_size, self.every_step_
+        if sizes != before:
             raise ValueError(
                 f"`warm_start` must be False for data of other sizes: features, outputs and answers at every step are "
-                f"{sizes}, those of the network {own}"
+                f"{sizes}, those of the network {before}"
             )
         self._check_of_network()
         return self.model_
 
-    def _held_out(self, given: Given, targets: Targets, rng: Any) -> Any:
+    def _held_out(self, data: Inputs, wanted: Targets, rng: Any) -> Any:
         """The numbers of the sequences for early stopping, None without."""
         if not checks.boolean("early_stopping", self.early_stopping):
             return None
         share = checks.number("validation_fraction", self.validation_fraction, high=1, low_open=True, high_open=True)
-        classes = None if self.numbers or targets.every_step else targets.values
-        return train_test_split(np.arange(len(given.x)), test_size=share, random_state=rng, stratify=classes)[1]
+        classes = None if self.numbers or wanted.every_step else wanted.values
+        return train_test_split(np.arange(len(data.x)), test_size=share, random_state=rng, stratify=classes)[1]
 
     def _patience(self, epochs: int) -> int:
         """Of early stopping, in epochs."""
-        own = self.n_iter_no_change
-        return max(10, epochs // 10) if auto("n_iter_no_change", own) else checks.integer("n_iter_no_change", own)
+        given = self.n_iter_no_change
+        return max(10, epochs // 10) if auto("n_iter_no_change", given) else checks.integer("n_iter_no_change", given)
 
     # -------------------------------------------------------------------------------------------------- answers
 
-    def _answers(self, X: Any, dt: Any, lengths: Any) -> tuple[Given, Array]:
+    def _answers(self, X: Any, dt: Any, lengths: Any) -> tuple[Inputs, Array]:
         """The sequences, and the network's outputs for them in float64: (B, O) or (B, T, O)."""
         check_is_fitted(self)
-        given = self._read(X, dt, lengths)
-        y = self.model_.predict(given.x, dt=given.dt, lengths=given.lengths)
-        return given, np.asarray(y, np.float64)
+        data = self._read(X, dt, lengths)
+        y = self.model_.predict(data.x, dt=data.dt, lengths=data.lengths)
+        return data, np.asarray(y, np.float64)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -259,8 +310,6 @@ class LTCFields:
     ode_unfolds: int = DEFAULT.ode_unfolds
     time_constants: tuple[float, float] | str | None = DEFAULT.time_constants
 
-    cell: ClassVar[str] = "ltc"
-
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CfCFields:
@@ -268,16 +317,14 @@ class CfCFields:
 
     backbone_units: int = DEFAULT.backbone_units
 
-    cell: ClassVar[str] = "cfc"
 
-
-def _seen(X: Any, given: Given) -> Any:
+def _seen(X: Any, data: Inputs) -> Any:
     """An estimator that has the attributes of scikit-learn that say what the inputs were."""
     seen: Any = BaseEstimator()
-    if given.form == "table":
+    if data.form == "table":
         validate_data(seen, X, reset=True, skip_check_array=True)
     else:
-        seen.n_features_in_ = given.x.shape[2]
+        seen.n_features_in_ = data.x.shape[2]
     return seen
 
 
@@ -300,16 +347,16 @@ def _seeds(rng: Any) -> list[int]:
     return [int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=2)]
 
 
-def _that_count(given: Given, targets: Targets, weight: Array | None) -> tuple[Given, Targets, Array | None]:
+def _that_count(data: Inputs, wanted: Targets, weight: Array | None) -> tuple[Inputs, Targets, Array | None]:
     """Without the sequences of weight 0."""
     if weight is None or weight.all():
-        return given, targets, weight
+        return data, wanted, weight
     rows = weight.reshape(len(weight), -1).any(axis=1)
-    return given.part(rows), targets.part(rows), weight[rows]
+    return data.part(rows), wanted.part(rows), weight[rows]
 
 
-def _data(given: Given, targets: Targets, weight: Array | None) -> dict[str, Any]:
+def _fit_arguments(data: Inputs, wanted: Targets, weight: Array | None) -> dict[str, Any]:
     """The arguments of `fit` of a model that are data."""
     return {
-        "x": given.x, "y": targets.values, "dt": given.dt, "lengths": given.lengths, "sample_weight": weight,
+        "x": data.x, "y": wanted.values, "dt": data.dt, "lengths": data.lengths, "sample_weight": weight,
     }  # fmt: skip

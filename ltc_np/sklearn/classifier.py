@@ -12,13 +12,15 @@ from sklearn.metrics import accuracy_score
 
 from .. import losses
 from ..base import checks
-from . import inputs, targets
+from . import targets
 from .base import CfCFields, LiquidEstimator, LTCFields
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ..base.types import Loss, Numbers
+    from .inputs import Inputs
+    from .targets import Targets
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -42,40 +44,6 @@ class Classifier(ClassifierMixin, LiquidEstimator):
     loss: ClassVar[Loss] = "cross_entropy"
     numbers: ClassVar[bool] = False
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> Self:
-        """Train a new network.
-
-        Parameters
-        ----------
-        X : (n, T, features) array, (n, T) array or frame, or list of (T_i, features) arrays
-            Sequences; a table has one feature, whose steps are the columns.
-        y : (n,) array; (n, T) array, or list of (T_i,) arrays
-            A label, text or number, for each sequence; or one for each step.
-        sample_weight : (n,) array, or (n, T) with labels at every step, optional
-        dt : number, (T,) or (n, T) array, or list of (T_i,) arrays, optional
-            Elapsed time before each step; default 1.
-        lengths : (n,) integers, optional
-            Steps of each sequence of an array that is padded at the end.
-
-        Returns
-        -------
-        self
-        """
-        given = inputs.read(self, X, dt, lengths)
-        labels, every_step = targets.read_labels(targets.required(self, y), given, self.every_step)
-        classes, numbers = np.unique(labels, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(f"`y` must have at least 2 classes, got 1 class: {classes.tolist()[0]!r}")
-        if self.warm_start and hasattr(self, "classes_") and list(classes) != list(self.classes_):
-            raise ValueError(
-                f"`warm_start` must be False for other classes than {self.classes_.tolist()}, got {classes.tolist()}"
-            )
-        wanted = targets.as_targets(numbers, len(classes), given, every_step)
-        weight = targets.read_weight(sample_weight, given, every_step)
-        self._train(X, given, wanted, weight, {"class_weight": self._weights(classes)})
-        self.classes_: Numbers = classes
-        return self
-
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, dt: Any = None, lengths: Any = None
     ) -> Self:
@@ -97,31 +65,38 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         first = not hasattr(self, "model_")
         if first and classes is None:
             raise ValueError("`classes` must be passed on the first call to partial_fit, got None")
-        own = np.unique(classes) if first else self.classes_
-        if classes is not None and list(np.unique(classes)) != list(own):
-            raise ValueError(f"`classes` must be those of the first call, {own.tolist()}, got {list(classes)}")
-        given = inputs.read(self, X, dt, lengths) if first else self._read(X, dt, lengths)
-        labels, every_step = targets.read_labels(targets.required(self, y), given, self.every_step)
-        if not first and every_step != self.every_step_:
-            raise ValueError("`y` must be of the form of the first call")
-        wanted = targets.as_targets(_numbers_of(labels, own), len(own), given, every_step)
-        weight = targets.read_weight(sample_weight, given, every_step)
-        self._continue(X, given, wanted, weight, {"class_weight": self._weights(own)})
-        self.classes_ = own
-        return self
+        known = np.unique(classes) if first else self.classes_
+        if classes is not None and list(np.unique(classes)) != list(known):
+            raise ValueError(f"`classes` must be those of the first call, {known.tolist()}, got {list(classes)}")
+        return self._partial_fit(X, y, sample_weight, dt, lengths, known)
+
+    def _targets(self, y: Any, data: Inputs, classes: Numbers | None = None) -> Targets:
+        labels, every_step = targets.read_labels(targets.required(self, y), data, self.every_step)
+        if classes is None:
+            classes = np.unique(labels)
+            if len(classes) < 2:
+                raise ValueError(f"`y` must have at least 2 classes, got 1 class: {classes.tolist()[0]!r}")
+            if self.warm_start and hasattr(self, "classes_") and list(classes) != list(self.classes_):
+                before, got = self.classes_.tolist(), classes.tolist()
+                raise ValueError(f"`warm_start` must be False for other classes than {before}, got {got}")
+        return targets.as_targets(_numbers_of(labels, classes), classes, data, every_step)
+
+    def _settings(self, wanted: Targets) -> Mapping[str, Any]:
+        assert wanted.classes is not None
+        return {"class_weight": self._weights(wanted.classes)}
 
     def _weights(self, classes: Numbers) -> Any:
         """``class_weight`` for `fit` of a model, which knows classes by their numbers."""
-        own = self.class_weight
-        if own is None or (isinstance(own, str) and own == "balanced"):
-            return own
-        if not isinstance(own, Mapping):
-            raise ValueError(f"`class_weight` must be a dict, 'balanced' or None, got {checks.brief(own)}")
+        chosen = self.class_weight
+        if chosen is None or (isinstance(chosen, str) and chosen == "balanced"):
+            return chosen
+        if not isinstance(chosen, Mapping):
+            raise ValueError(f"`class_weight` must be a dict, 'balanced' or None, got {checks.brief(chosen)}")
         numbers = {label: k for k, label in enumerate(classes.tolist())}
-        for label in own:
+        for label in chosen:
             if label not in numbers:
                 raise ValueError(f"`class_weight` must name labels of y, {classes.tolist()}, got {label!r}")
-        return {numbers[label]: weight for label, weight in own.items()}
+        return {numbers[label]: weight for label, weight in chosen.items()}
 
     def predict_proba(self, X: Any, dt: Any = None, lengths: Any = None) -> Any:
         """The probabilities of the classes.
@@ -136,11 +111,11 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         (n, C) array of float64; (n, T, C) or a list of (T_i, C), as the sequences came, with labels at every step
             0 behind the end of a sequence.
         """
-        given, logits = self._answers(X, dt, lengths)
+        data, logits = self._answers(X, dt, lengths)
         p = losses.probabilities(logits)
-        if self.every_step_ and given.valid is not None:
-            p[~given.valid] = 0
-        return given.unpadded(p) if self.every_step_ else p
+        if self.every_step_ and data.valid is not None:
+            p[~data.valid] = 0
+        return data.unpadded(p) if self.every_step_ else p
 
     def predict(self, X: Any, dt: Any = None, lengths: Any = None) -> Any:
         """The most probable labels.
@@ -155,9 +130,9 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         (n,) array of labels; (n, T) or a list of (T_i,), as the sequences came, with labels at every step
             The first class behind the end of a sequence.
         """
-        given, logits = self._answers(X, dt, lengths)
+        data, logits = self._answers(X, dt, lengths)
         labels = self.classes_[logits.argmax(axis=-1)]
-        return given.unpadded(labels) if self.every_step_ else labels
+        return data.unpadded(labels) if self.every_step_ else labels
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> float:
         """The share of right labels, of all sequences or of all steps that count.
@@ -167,10 +142,10 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         X, y, sample_weight, dt, lengths
             As for `fit`.
         """
-        given, logits = self._answers(X, dt, lengths)
-        true, _ = targets.read_labels(targets.required(self, y), given, self.every_step_)
-        weight = targets.read_weight(sample_weight, given, self.every_step_)
-        found, weight = targets.in_rows(logits.argmax(axis=-1), weight, given, self.every_step_)
+        data, logits = self._answers(X, dt, lengths)
+        true, _ = targets.read_labels(targets.required(self, y), data, self.every_step_)
+        weight = targets.read_weight(sample_weight, data, self.every_step_)
+        found, weight = targets.in_rows(logits.argmax(axis=-1), weight, data, self.every_step_)
         return float(accuracy_score(true, self.classes_[found], sample_weight=weight))
 
 
@@ -211,6 +186,8 @@ class LTCClassifier(LTCFields, Classifier):
     (['down', 'up'], (60, 2))
     """
 
+    cell: ClassVar[str] = "ltc"
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CfCClassifier(CfCFields, Classifier):
@@ -229,3 +206,5 @@ class CfCClassifier(CfCFields, Classifier):
     class_weight : dict from labels to weights, "balanced", or None
         As for `LTCClassifier`.
     """
+
+    cell: ClassVar[str] = "cfc"

@@ -7,18 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .. import losses
 from ..base import checks
 from ..losses.quantile import check_quantiles
-from ..recipe import Recipe
 from ..train.callbacks import EarlyStopping
 from . import conformal, curves, rollout
 from .ahead import Ahead, Asked, read_past
 from .backtest import Backtest, measure, origins
-from .base import generator
+from .base import DEFAULT, CfCFields, LTCFields, RecipeEstimator, generator
 from .framing import frame_of
 from .series import read
 from .windows import cuts, held_out, training, window_and_hop
@@ -26,20 +24,19 @@ from .windows import cuts, held_out, training, window_and_hop
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..base.types import Array, Backend, DType
+    from ..base.types import Array
     from ..model import Model
     from ..train.history import History
     from .framing import Frame, Prepared
     from .windows import Windows
 
-DEFAULT = Recipe()
 STRATEGIES = "direct", "recursive"
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 PATIENCE = 20
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LiquidForecaster(BaseEstimator):
+class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
     """Series continued by a network with one liquid cell.
 
     The network reads a series step by step and answers at every step with quantiles of what comes next, so that one
@@ -113,28 +110,6 @@ class LiquidForecaster(BaseEstimator):
     in_advance: bool = True
     paths: int = 500
     cell: str = DEFAULT.cell
-    units: int = DEFAULT.units
-    wiring: str = DEFAULT.wiring
-    ode_unfolds: int = DEFAULT.ode_unfolds
-    time_constants: tuple[float, float] | str | None = DEFAULT.time_constants
-    backbone_units: int = DEFAULT.backbone_units
-    mixed_memory: bool = DEFAULT.mixed_memory
-    dropout: float = DEFAULT.dropout
-    standardize: bool = DEFAULT.standardize
-    learning_rate: float = DEFAULT.learning_rate
-    schedule: str = DEFAULT.schedule
-    weight_decay: float = DEFAULT.weight_decay
-    clip_norm: float | None = DEFAULT.clip_norm
-    epochs: int | str = DEFAULT.epochs
-    batch_size: int = DEFAULT.batch_size
-    random_state: Any = None
-    dtype: DType = "float32"
-    backend: Backend = "auto"
-    verbose: bool | int = False
-
-    def recipe(self) -> Recipe:
-        """The `Recipe` of these hyperparameters, which are checked by it."""
-        return Recipe(**{name: getattr(self, name) for name in Recipe.names() if hasattr(self, name)})
 
     def fit(self, series: Any, horizon: int = 1, exogenous: Any = None, *, dt: Any = None) -> Self:
         """Train a new network.

@@ -18,7 +18,7 @@ Form = Literal["sequences", "table", "list"]
 as_array: Any = check_array  # type checkers take its defaults for the only types that it takes
 
 
-class Given(NamedTuple):
+class Inputs(NamedTuple):
     """Sequences in one array.
 
     Attributes
@@ -56,7 +56,7 @@ class Given(NamedTuple):
         """The usual elapsed time of a sequence; None where none was given, or all is 0."""
         return None if self.dt is None else float(self.dt.sum() / len(self.dt)) or None
 
-    def part(self, rows: Any) -> Given:
+    def part(self, rows: Any) -> Inputs:
         """Some of the sequences, by their numbers or by a mask."""
         dt, lengths = (None if values is None else values[rows] for values in (self.dt, self.lengths))
         return self._replace(x=self.x[rows], dt=dt, lengths=lengths)
@@ -91,8 +91,8 @@ def _axes(value: Any) -> int:
         return 2
 
 
-def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Given:
-    """`Given` of an (n, T, features) array, an (n, T) table of one feature, or a list of sequences."""
+def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Inputs:
+    """`Inputs` of an (n, T, features) array, an (n, T) table of one feature, or a list of sequences."""
     if is_list(X):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
@@ -118,11 +118,11 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Given:
     return _checked(x, dt, lengths, form)
 
 
-def _checked(x: Array, dt: Any, lengths: Ints | None, form: Form) -> Given:
-    """`Given` of an array and elapsed times: a number, (T,) or (B, T), or None."""
+def _checked(x: Array, dt: Any, lengths: Ints | None, form: Form) -> Inputs:
+    """`Inputs` of an array and elapsed times: a number, (T,) or (B, T), or None."""
     B, T, _ = x.shape
-    given = Given(x, None, None if lengths is None or (lengths == T).all() else lengths, form)
-    valid = given.valid
+    found = Inputs(x, None, None if lengths is None or (lengths == T).all() else lengths, form)
+    valid = found.valid
     if not checks.surely_finite(x):  # scikit-learn's own check looks into padding, and its advice is no help here
         wrong = ~np.isfinite(x) if valid is None else ~np.isfinite(x) & valid[:, :, None]
         if wrong.any():
@@ -130,11 +130,11 @@ def _checked(x: Array, dt: Any, lengths: Ints | None, form: Form) -> Given:
             where, got = where[:2] if form == "table" else where, x[where]
             raise ValueError(f"`X` must have no NaN and no inf, got {got} at index {where}{MISSING}")
     if dt is None:
-        return given
-    return given._replace(dt=checks.elapsed(dt, B, T, np.dtype(np.float64), valid, False))
+        return found
+    return found._replace(dt=checks.elapsed(dt, B, T, np.dtype(np.float64), valid, False))
 
 
-def _read_list(X: Any, dt: Any) -> Given:
+def _read_list(X: Any, dt: Any) -> Inputs:
     sequences = list(X)
     frames.check_same_columns("X", sequences)
     x, lengths = padding.pad(sequences, name="X")

@@ -9,14 +9,16 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from . import inputs, targets
+from . import targets
 from .base import CfCFields, LiquidEstimator, LTCFields
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Self
 
-    from ..base.types import Loss, Missing
-    from .inputs import Given
+    from ..base.types import Loss, Missing, Numbers
+    from .inputs import Inputs
     from .targets import Targets
 
 
@@ -40,49 +42,18 @@ class Regressor(RegressorMixin, LiquidEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> Self:
-        """Train a new network.
-
-        Parameters
-        ----------
-        X : (n, T, features) array, (n, T) array or frame, or list of (T_i, features) arrays
-            Sequences; a table has one feature, whose steps are the columns.
-        y : (n,) or (n, outputs) array; (n, T, outputs) array, or list of (T_i,) or (T_i, outputs) arrays
-            One target for each sequence; or one for each step, and also (n, T) with ``every_step=True``.
-        sample_weight : (n,) array, or (n, T) with targets at every step, optional
-        dt : number, (T,) or (n, T) array, or list of (T_i,) arrays, optional
-            Elapsed time before each step; default 1.
-        lengths : (n,) integers, optional
-            Steps of each sequence of an array that is padded at the end.
-
-        Returns
-        -------
-        self
-        """
-        given = inputs.read(self, X, dt, lengths)
-        wanted = self._targets(y, given)
-        weight = targets.read_weight(sample_weight, given, wanted.every_step)
-        self._train(X, given, wanted, weight, {"missing": self.missing})
-        self._flat = wanted.flat
-        return self
-
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> Self:
         """Train for one epoch more, by the constant `learning_rate`; arguments are those of `fit`.
 
         The first call makes the network and takes the scales of its data; give it as many sequences as you have.
         """
-        first = not hasattr(self, "model_")
-        given = inputs.read(self, X, dt, lengths) if first else self._read(X, dt, lengths)
-        wanted = self._targets(y, given)
-        if not first and (wanted.outputs, wanted.every_step) != (self.model_.output_size, self.every_step_):
-            raise ValueError("`y` must be of the form of the first call")
-        weight = targets.read_weight(sample_weight, given, wanted.every_step)
-        self._continue(X, given, wanted, weight, {"missing": self.missing})
-        self._flat = wanted.flat
-        return self
+        return self._partial_fit(X, y, sample_weight, dt, lengths, None)
 
-    def _targets(self, y: Any, given: Given) -> Targets:
-        return targets.read_numbers(targets.required(self, y), given, self.every_step, self.missing)
+    def _targets(self, y: Any, data: Inputs, classes: Numbers | None = None) -> Targets:
+        return targets.read_numbers(targets.required(self, y), data, self.every_step, self.missing)
+
+    def _settings(self, wanted: Targets) -> Mapping[str, Any]:
+        return {"missing": self.missing}
 
     def predict(self, X: Any, dt: Any = None, lengths: Any = None) -> Any:
         """The answers.
@@ -97,9 +68,9 @@ class Regressor(RegressorMixin, LiquidEstimator):
         (n,) or (n, outputs) array of float64; (n, T), (n, T, outputs) or a list, as the targets were
             0 behind the end of a sequence.
         """
-        given, y = self._answers(X, dt, lengths)
+        data, y = self._answers(X, dt, lengths)
         y = y[..., 0] if self._flat else y
-        return given.unpadded(y) if self.every_step_ else y
+        return data.unpadded(y) if self.every_step_ else y
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> float:
         """The coefficient of determination R², over all sequences or over all steps that count.
@@ -111,11 +82,11 @@ class Regressor(RegressorMixin, LiquidEstimator):
         X, y, sample_weight, dt, lengths
             As for `fit`.
         """
-        given, found = self._answers(X, dt, lengths)
-        wanted = targets.read_numbers(targets.required(self, y), given, self.every_step_, self.missing)
-        weight = targets.read_weight(sample_weight, given, self.every_step_)
-        true, weight = targets.in_rows(wanted.values, weight, given, self.every_step_)
-        found, _ = targets.in_rows(found, None, given, self.every_step_)
+        data, found = self._answers(X, dt, lengths)
+        wanted = targets.read_numbers(targets.required(self, y), data, self.every_step_, self.missing)
+        weight = targets.read_weight(sample_weight, data, self.every_step_)
+        true, weight = targets.in_rows(wanted.values, weight, data, self.every_step_)
+        found, _ = targets.in_rows(found, None, data, self.every_step_)
         known = ~np.isnan(true)
         if self.missing == "error" and not known.all():
             raise ValueError('`y` must be finite, got NaN: for targets that are missing give missing="ignore"')
@@ -157,6 +128,8 @@ class LTCRegressor(LTCFields, Regressor):
     True
     """
 
+    cell: ClassVar[str] = "ltc"
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CfCRegressor(CfCFields, Regressor):
@@ -175,3 +148,5 @@ class CfCRegressor(CfCFields, Regressor):
     missing : "error" or "ignore"
         What NaN in y means: an error, or a target that is missing and weighs nothing.
     """
+
+    cell: ClassVar[str] = "cfc"

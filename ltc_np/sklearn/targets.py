@@ -14,7 +14,7 @@ from .inputs import as_array, is_plain
 
 if TYPE_CHECKING:
     from ..base.types import Array, Numbers
-    from .inputs import Given
+    from .inputs import Inputs
 
 
 class Targets(NamedTuple):
@@ -29,12 +29,15 @@ class Targets(NamedTuple):
         What the network must give for them: O, or the classes.
     flat : bool
         Numbers that came without the axis O, which is 1.
+    classes : (outputs,) array, or None
+        The labels that the numbers of classes stand for.
     """
 
     values: Numbers
     every_step: bool
     outputs: int
     flat: bool = False
+    classes: Numbers | None = None
 
     def part(self, rows: Any) -> Targets:
         """Those of some of the sequences, by their numbers or by a mask."""
@@ -60,30 +63,30 @@ def _refuse_ragged(y: Any) -> None:
         )
 
 
-def _of_steps(y: Any, given: Given) -> bool:
+def _of_steps(y: Any, data: Inputs) -> bool:
     """Whether ``y`` is a list with one array for each sequence, as long as that."""
-    if given.form != "list" or not isinstance(y, (list, tuple)) or len(y) != len(given.x):
+    if data.form != "list" or not isinstance(y, (list, tuple)) or len(y) != len(data.x):
         return False
-    return all(np.ndim(row) > 0 and len(row) == n for row, n in zip(y, given.own_lengths, strict=True))
+    return all(np.ndim(row) > 0 and len(row) == n for row, n in zip(y, data.own_lengths, strict=True))
 
 
-def check_count(name: str, values: Any, given: Given) -> None:
+def check_count(name: str, values: Any, data: Inputs) -> None:
     """Refuse values that are not as many as the sequences."""
-    if len(values) != len(given.x):
-        raise ValueError(f"`{name}` must be of the {len(given.x)} sequences of X, got {len(values)}")
+    if len(values) != len(data.x):
+        raise ValueError(f"`{name}` must be of the {len(data.x)} sequences of X, got {len(values)}")
 
 
-def read_numbers(y: Any, given: Given, every_step: bool | None, missing: str) -> Targets:
+def read_numbers(y: Any, data: Inputs, every_step: bool | None, missing: str) -> Targets:
     """`Targets` that are numbers; ``every_step`` None: what their form says."""
     y, every_step = as_list(y), _said(every_step)
-    if _of_steps(y, given) and every_step is not False:
+    if _of_steps(y, data) and every_step is not False:
         values = padding.pad(y, name="y")[0]
         values = values.astype(np.float64, copy=False)
-        return _with_outputs(values, given, True)
+        return _with_outputs(values, data, True)
     _refuse_ragged(y)
     if np.asarray(y).dtype.kind in "SU":
         raise ValueError("`y` must be numbers, got text: for labels take LTCClassifier or CfCClassifier")
-    looked_at = missing == "error" and given.lengths is None
+    looked_at = missing == "error" and data.lengths is None
     if is_plain(y, "f") and y.dtype == np.float64 and checks.surely_finite(y):
         values = y
     else:
@@ -96,15 +99,15 @@ def read_numbers(y: Any, given: Given, every_step: bool | None, missing: str) ->
             if "NaN" not in str(error):
                 raise
             raise ValueError(f'{error} For targets that are missing give missing="ignore".') from None
-    check_count("y", values, given)
+    check_count("y", values, data)
     if every_step is None:
         every_step = bool(values.ndim == 3)
-    return _with_outputs(values, given, every_step)
+    return _with_outputs(values, data, every_step)
 
 
-def _with_outputs(values: Array, given: Given, every_step: bool) -> Targets:
+def _with_outputs(values: Array, data: Inputs, every_step: bool) -> Targets:
     """Numbers as `Targets`, with the axis of the outputs."""
-    B, T, _ = given.x.shape
+    B, T, _ = data.x.shape
     least = 1 + every_step
     forms = f"(n, T) or (n, T, outputs), n = {B} and T = {T}" if every_step else f"(n,) or (n, outputs), n = {B}"
     fits = values.ndim in (least, least + 1) and values.shape[:least] == (B, T)[:least]
@@ -116,13 +119,13 @@ def _with_outputs(values: Array, given: Given, every_step: bool) -> Targets:
     return Targets(values, every_step, values.shape[-1], flat)
 
 
-def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers, bool]:
+def read_labels(y: Any, data: Inputs, every_step: bool | None) -> tuple[Numbers, bool]:
     """Labels, one after another, of all sequences or of all steps that count; and which of both.
 
     ``every_step`` None: what their form says.
     """
     y, every_step = as_list(y), _said(every_step)
-    if _of_steps(y, given) and every_step is not False:
+    if _of_steps(y, data) and every_step is not False:
         labels, every_step = np.concatenate([np.asarray(row) for row in y]), True
     else:
         _refuse_ragged(y)
@@ -130,20 +133,20 @@ def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers,
             labels = y
         else:
             labels = as_array(
-                y, ensure_2d=False, allow_nd=True, ensure_all_finite=given.lengths is None, dtype=None, input_name="y",
+                y, ensure_2d=False, allow_nd=True, ensure_all_finite=data.lengths is None, dtype=None, input_name="y",
                 ensure_min_features=0,
             )  # fmt: skip
-        check_count("y", labels, given)
+        check_count("y", labels, data)
         if every_step is None:
             every_step = bool(labels.ndim == 2 and labels.shape[1] > 1)
         if every_step:
-            B, T, _ = given.x.shape
+            B, T, _ = data.x.shape
             if labels.shape != (B, T):
                 raise ValueError(
                     f"`y` must be (n,) = ({B},), or (n, T) = ({B}, {T}) with a label at every step, got shape "
                     f"{labels.shape}: of indicators take y.argmax(axis=1)"
                 )
-            labels = labels.ravel() if given.valid is None else labels[given.valid]
+            labels = labels.ravel() if data.valid is None else labels[data.valid]
         else:
             labels = labels if labels.ndim == 1 else column_or_1d(labels, warn=True)
     if labels.dtype.kind not in "biuSU":  # which are classes whatever they hold; looking takes time
@@ -155,26 +158,24 @@ def read_labels(y: Any, given: Given, every_step: bool | None) -> tuple[Numbers,
     return labels, every_step
 
 
-def as_targets(numbers: Numbers, classes: int, given: Given, every_step: bool) -> Targets:
+def as_targets(numbers: Numbers, classes: Numbers, data: Inputs, every_step: bool) -> Targets:
     """`Targets` of the numbers of classes, in the order of `read_labels`; 0 behind the end of a sequence."""
     if every_step:
-        full = np.zeros(given.x.shape[:2], np.intp)
-        full[... if given.valid is None else given.valid] = (
-            numbers.reshape(full.shape) if given.valid is None else numbers
-        )
+        full = np.zeros(data.x.shape[:2], np.intp)
+        full[... if data.valid is None else data.valid] = numbers.reshape(full.shape) if data.valid is None else numbers
         numbers = full
-    return Targets(numbers, every_step, classes)
+    return Targets(numbers, every_step, len(classes), classes=classes)
 
 
-def read_weight(sample_weight: Any, given: Given, every_step: bool) -> Array | None:
+def read_weight(sample_weight: Any, data: Inputs, every_step: bool) -> Array | None:
     """Weights (B,), or (B, T) where targets are of every step; None for none."""
     if sample_weight is None:
         return None
     weight = as_list(sample_weight)
-    if every_step and _of_steps(weight, given):
+    if every_step and _of_steps(weight, data):
         weight = padding.pad(weight, name="sample_weight")[0]
     weight = checks.real("sample_weight", weight, np.dtype(np.float64))
-    B, T, _ = given.x.shape
+    B, T, _ = data.x.shape
     if weight.shape != (B,) and not (every_step and weight.shape == (B, T)):
         forms = f"(n,) or (n, T) = ({B}, {T})" if every_step else f"(n,) = ({B},)"
         raise ValueError(f"`sample_weight` must be {forms}, got shape {weight.shape}")
@@ -185,16 +186,16 @@ def read_weight(sample_weight: Any, given: Given, every_step: bool) -> Array | N
     return weight
 
 
-def in_rows(values: Numbers, weight: Array | None, given: Given, every_step: bool) -> tuple[Numbers, Array | None]:
+def in_rows(values: Numbers, weight: Array | None, data: Inputs, every_step: bool) -> tuple[Numbers, Array | None]:
     """What counts, a sequence or a step a row: values (rows, ...) of (B, ...) or (B, T, ...), and weights (rows,)."""
     if not every_step:
         return values, weight
-    B, T, _ = given.x.shape
+    B, T, _ = data.x.shape
     if weight is not None:
         weight = np.broadcast_to(weight if weight.ndim == 2 else weight[:, None], (B, T))
-    if given.valid is None:
+    if data.valid is None:
         return values.reshape(B * T, *values.shape[2:]), None if weight is None else weight.ravel()
-    return values[given.valid], None if weight is None else weight[given.valid]
+    return values[data.valid], None if weight is None else weight[data.valid]
 
 
 def required(estimator: Any, y: Any) -> Any:
