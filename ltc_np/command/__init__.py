@@ -33,71 +33,34 @@ said in one line, and nothing was written.
 """
 
 
-def _train() -> Main:
-    from .train import main
+COMMANDS = ("train", "evaluate", "predict", "info", "plot", "export", "convert", "gradcheck", "bench")
 
+
+def main_of(command: str) -> Main:
+    """The function that runs a command, which alone is loaded."""
+    main: Main
+    match command:
+        case "train":
+            from .train import main
+        case "evaluate":
+            from .evaluate import main
+        case "predict":
+            from .predict import main
+        case "info":
+            from .info import main
+        case "plot":
+            from .plot import main
+        case "export":
+            from ..export.command import main
+        case "convert":
+            from ..interop.ncps.command import main
+        case "gradcheck":
+            from .gradcheck import main
+        case "bench":
+            from ..bench.command import main
+        case _:
+            raise ValueError(f"`command` must be one of {', '.join(COMMANDS)}, got {command!r}")
     return main
-
-
-def _evaluate() -> Main:
-    from .evaluate import main
-
-    return main
-
-
-def _predict() -> Main:
-    from .predict import main
-
-    return main
-
-
-def _info() -> Main:
-    from .info import main
-
-    return main
-
-
-def _gradcheck() -> Main:
-    from .gradcheck import main
-
-    return main
-
-
-def _plot() -> Main:
-    from .plot import main
-
-    return main
-
-
-def _export() -> Main:
-    from ..export.command import main
-
-    return main
-
-
-def _convert() -> Main:
-    from ..interop.ncps.command import main
-
-    return main
-
-
-def _bench() -> Main:
-    from ..bench.command import main
-
-    return main
-
-
-COMMANDS: dict[str, Callable[[], Main]] = {
-    "train": _train,
-    "evaluate": _evaluate,
-    "predict": _predict,
-    "info": _info,
-    "plot": _plot,
-    "export": _export,
-    "convert": _convert,
-    "gradcheck": _gradcheck,
-    "bench": _bench,
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"python -m ltc_np: unknown command {name!r}: {meant}", file=sys.stderr)
         return 2
     try:
-        return COMMANDS[name]()(rest) or 0
+        return main_of(name)(rest) or 0
     except BrokenPipeError:  # who reads, such as `head`, has enough
         sys.stderr.close()
         return 0

@@ -9,7 +9,7 @@ import numpy as np
 from ..base.checks import counted, warn
 from ..base.command_line import DONE, Parser, report, run
 from ..model import load
-from . import asked, kept, options, scores, split, tables
+from . import kept, options, scores, split, tables, task_data
 from .split import PARTS, TEST
 from .task import of_model
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from .asked import Asked
+    from .task_data import TaskData
 
 ABOUT = """\
 Measure how good a trained network is on a table, which has the columns of training and the target.
@@ -50,11 +50,11 @@ def _evaluate(args: argparse.Namespace) -> int:
     table, rows = tables.read(args.table), None
     told: list[str] = []
     if args.part == "all":
-        read = asked.read(task, table, parts=False)
+        read = task_data.read(task, table, parts=False)
     elif blocks is not None:
-        read, rows, told = _as_in_training(args, asked.read(task, table, parts=False), blocks)
+        read, rows, told = _as_in_training(args, task_data.read(task, table, parts=False), blocks)
     else:
-        read = asked.read(task, table, parts=True)
+        read = task_data.read(task, table, parts=True)
         warn(
             f"{args.model} does not say which rows of its table were for which part (a former version wrote it, or it "
             f"was too large a table): {args.table} was split anew, which is right only if it is that table, in the "
@@ -62,7 +62,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         )
     y, where = read.flat(read.y), read.flat(read.where)
     chosen = where == (TEST if args.part == "all" else PARTS.index(args.part))
-    found = scores.score(task, read.flat(asked.outputs(model, read.x, read.dt)), y, chosen)
+    found = scores.score(task, read.flat(task_data.outputs(model, read.x, read.dt)), y, chosen)
     if found is None:
         raise ValueError(f"{args.table}: no row of it has an answer to compare with")
     said = {"model": args.model, "table": args.table, "part": args.part, "scores": found, "rows": rows}
@@ -72,8 +72,8 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _as_in_training(
-    args: argparse.Namespace, read: Asked, blocks: dict[str, list[kept.Block]]
-) -> tuple[Asked, dict[str, int], list[str]]:
+    args: argparse.Namespace, read: TaskData, blocks: dict[str, list[kept.Block]]
+) -> tuple[TaskData, dict[str, int], list[str]]:
     """A table with the parts that its rows had in training, how many there are of each, and what is to be told."""
     parts = kept.find(blocks, read)
     flat = np.concatenate(parts)

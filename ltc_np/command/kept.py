@@ -20,7 +20,7 @@ from .split import PARTS
 if TYPE_CHECKING:
     from ..base.types import Array, Ints
     from ..model import Model
-    from .asked import Asked
+    from .task_data import TaskData
 
 KEY = "parts"  # in the notes of a model
 MOST = 100_000  # blocks, some megabytes: of more there is no note
@@ -29,10 +29,10 @@ BYTES = 8  # of a digest
 Block = tuple[float, int, str]  # where it begins, its rows, and their digest
 
 
-def noted(asked: Asked) -> dict[str, Any]:
+def noted(data: TaskData) -> dict[str, Any]:
     """The parts of a table that was split, in plain data, for the notes of a model; nothing if they are too many."""
     found: dict[str, list[list[Any]]] = {name: [] for name in PARTS}
-    for own, parts, begins in zip(_contents(asked), asked.of_rows, _beginnings(asked), strict=True):
+    for own, parts, begins in zip(_contents(data), data.of_rows, _beginnings(data), strict=True):
         borders = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
         for first, end in itertools.pairwise(borders):
             digest = _digests(own[first:], [end - first])[end - first]
@@ -58,7 +58,7 @@ def _block(begins: Any, rows: Any, digest: Any) -> Block:
     return begins, rows, digest
 
 
-def find(blocks: dict[str, list[Block]], asked: Asked) -> list[Ints]:
+def find(blocks: dict[str, list[Block]], data: TaskData) -> list[Ints]:
     """The part of each row of each sequence, (T_i,); -1 of rows that are none of these blocks.
 
     Sequences that hold the same are told apart by nothing, so of these as many are of each part as there were.
@@ -70,7 +70,7 @@ def find(blocks: dict[str, list[Block]], asked: Asked) -> list[Ints]:
             left[block].append(part)
             sizes[block[0]].add(block[1])
     found = []
-    for own, begins in zip(_contents(asked), _beginnings(asked), strict=True):
+    for own, begins in zip(_contents(data), _beginnings(data), strict=True):
         parts = np.full(len(own), -1)
         first = 0
         while first < len(own):
@@ -86,9 +86,9 @@ def find(blocks: dict[str, list[Block]], asked: Asked) -> list[Ints]:
     return found
 
 
-def _contents(asked: Asked) -> list[Array]:
+def _contents(data: TaskData) -> list[Array]:
     """What the rows of each sequence hold, (T_i, columns), with one kind of zero and of NaN."""
-    records, now = asked.records, asked.now
+    records, now = data.records, data.now
     clock = records.times if records.steps is None else records.steps
     columns = [*([] if clock is None else [clock]), records.x, now]
     values = np.column_stack(columns).astype("<f8") + 0.0
@@ -96,10 +96,10 @@ def _contents(asked: Asked) -> list[Array]:
     return [values[own] for own in records.rows]
 
 
-def _beginnings(asked: Asked) -> list[list[float]]:
+def _beginnings(data: TaskData) -> list[list[float]]:
     """What tells where a block begins, of the rows of each sequence."""
-    times = asked.records.times
-    return [(np.arange(len(own)) if times is None else times[own]).astype(float).tolist() for own in asked.records.rows]
+    times = data.records.times
+    return [(np.arange(len(own)) if times is None else times[own]).astype(float).tolist() for own in data.records.rows]
 
 
 def _digests(rows: Array, counts: list[int]) -> dict[int, str]:

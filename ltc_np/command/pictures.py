@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..base.types import Array, Ints, Numbers
-    from .asked import Asked
+    from .task_data import TaskData
 
 KINDS = (".png", ".svg", ".pdf")
 SIZE = 16.0, 6.5  # cm of one picture, the width of a page
@@ -64,32 +64,32 @@ def learning(saved: dict[str, Any]) -> Callable[[Axes], Any]:
     return lambda ax: plot.learning_curves(history, ax=ax)
 
 
-def answers(asked: Asked, outputs: list[Array], group: str | None = None, last: int = LAST) -> Callable[[Axes], Any]:
+def answers(data: TaskData, outputs: list[Array], group: str | None = None, last: int = LAST) -> Callable[[Axes], Any]:
     """Draws answers beside the truth: over time, or all in one picture where a sequence has one answer."""
-    task = asked.task
+    task = data.task
     if task.labels is not None:
-        return lambda ax: _confusion(asked, outputs, ax)
+        return lambda ax: _confusion(data, outputs, ax)
     if not task.every_step:
-        return lambda ax: _scatter(asked, outputs, ax)
-    k = sequence(asked, group)
-    own, H = asked.records.rows[k], task.horizon
+        return lambda ax: _scatter(data, outputs, ax)
+    k = sequence(data, group)
+    own, H = data.records.rows[k], task.horizon
     if len(task.target) > MOST_TARGETS:
         raise ValueError(f"at most {MOST_TARGETS} targets fit into one picture, got {len(task.target)}")
     beyond = np.full((H, len(task.target)), np.nan)  # before the first forecast, and after the last true value
-    truth, guess = np.concatenate([asked.now[own], beyond]), np.concatenate([beyond, outputs[k]])
-    t = _times(asked, k)
+    truth, guess = np.concatenate([data.now[own], beyond]), np.concatenate([beyond, outputs[k]])
+    t = _times(data, k)
     if H:
         t = np.concatenate([t, t[-1] + np.arange(1, H + 1) * (np.median(np.diff(t)) if len(t) > 1 else 1)])
-    begins = {part: when for part, when in _begins(asked.where[k], t, H).items() if when >= t[-last - H :][0]}
+    begins = {part: when for part, when in _begins(data.where[k], t, H).items() if when >= t[-last - H :][0]}
     truth, guess, t = truth[-last - H :], guess[-last - H :], t[-last - H :]
     one = len(task.target) == 1
 
     def draw(ax: Axes) -> None:
         flat = (truth[:, 0], guess[:, 0]) if one else (truth, guess)
         plot.predictions(t, *flat, names=task.target, ax=ax)
-        if asked.records.dates:
+        if data.records.dates:
             ax.xaxis_date()
-        name = f", {task.group} {asked.records.names[k]}" if task.group else ""
+        name = f", {task.group} {data.records.names[k]}" if task.group else ""
         ax.set_xlabel(plain((task.time or (f"sum of {task.dt}" if task.dt else "row")) + name))
         for part, when in begins.items():
             ax.axvline(when, color="gray", linestyle=":", linewidth=0.8)
@@ -105,37 +105,37 @@ def _begins(where: Ints, t: Numbers, H: int) -> dict[str, Any]:
     return {PARTS[part]: t[H:][where == part][0] for part in (VALIDATION, TEST)}
 
 
-def sequence(asked: Asked, group: str | None) -> int:
+def sequence(data: TaskData, group: str | None) -> int:
     """Which sequence a group is; the first one for None."""
-    names = asked.records.names
+    names = data.records.names
     if group is None:
         return 0
-    if group not in names or asked.task.group is None:
+    if group not in names or data.task.group is None:
         known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         raise ValueError(f"--group must be a group of the table ({known or 'it has none'}), got {group}")
     return names.index(group)
 
 
-def _times(asked: Asked, k: int) -> Numbers:
+def _times(data: TaskData, k: int) -> Numbers:
     """When the rows were observed; of dates, in matplotlib's days."""
-    own, times = asked.records.rows[k], asked.records.times
-    if asked.records.steps is not None:
-        return np.cumsum(asked.records.steps[own])
+    own, times = data.records.rows[k], data.records.times
+    if data.records.steps is not None:
+        return np.cumsum(data.records.steps[own])
     if times is None:
         return np.arange(len(own), dtype=float)
-    return times[own] / DAY if asked.records.dates else times[own].astype(float)
+    return times[own] / DAY if data.records.dates else times[own].astype(float)
 
 
-def _confusion(asked: Asked, outputs: list[Array], ax: Axes) -> None:
+def _confusion(data: TaskData, outputs: list[Array], ax: Axes) -> None:
     """How often each class was taken for each."""
-    labels, y = asked.task.labels or (), asked.flat(asked.y)
+    labels, y = data.task.labels or (), data.flat(data.y)
     known = ~np.isnan(y)
-    guess = asked.flat(outputs).argmax(1)[known]
+    guess = data.flat(outputs).argmax(1)[known]
     counts = np.zeros((len(labels), len(labels)), int)
     np.add.at(counts, (y[known].astype(int), guess), 1)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    ticks, words, name = np.arange(len(labels)), [plain(label) for label in labels], plain(asked.task.target[0])
+    ticks, words, name = np.arange(len(labels)), [plain(label) for label in labels], plain(data.task.target[0])
     ax.set_xticks(ticks, words, rotation=90 if max(map(len, labels)) > 3 else 0)
     ax.set_yticks(ticks, words)
     ax.set(xlabel=f"predicted {name}", ylabel=f"true {name}")
@@ -145,11 +145,11 @@ def _confusion(asked: Asked, outputs: list[Array], ax: Axes) -> None:
             ax.text(at[1], at[0], str(counts[at]), ha="center", va="center", color="white" if dark else "black")
 
 
-def _scatter(asked: Asked, outputs: list[Array], ax: Axes) -> None:
+def _scatter(data: TaskData, outputs: list[Array], ax: Axes) -> None:
     """Each answer over the truth."""
-    y, guess = asked.flat(asked.y), asked.flat(outputs)
+    y, guess = data.flat(data.y), data.flat(outputs)
     handles = []
-    for k, name in enumerate(asked.task.target):
+    for k, name in enumerate(data.task.target):
         handles += ax.plot(y[:, k], guess[:, k], ".", label=plain(name))
     ends = [np.nanmin(y), np.nanmax(y)]
     handles += ax.plot(ends, ends, color="black", linewidth=0.6, label="as it is")

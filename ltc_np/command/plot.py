@@ -8,7 +8,7 @@ from .. import plot
 from ..base.command_line import DONE, Parser, report, run
 from ..model import load
 from ..plot.styling import plain
-from . import asked, options, outputs, pictures, tables
+from . import options, outputs, pictures, tables, task_data
 from .task import KEY, history_of, of_model
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..model import Model
-    from .asked import Asked
+    from .task_data import TaskData
 
 ABOUT = """\
 Draw a picture of a network: of what it does on a table, of itself, or of its training.
@@ -82,10 +82,10 @@ def _of_itself(what: str, model: Model, path: str) -> Callable[..., Any]:
 
 def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[..., Any]:
     task = of_model(model, args.model)
-    read = asked.read(task, tables.read(args.table), parts=False)
+    read = task_data.read(task, tables.read(args.table), parts=False)
     last = args.last or pictures.LAST
     if what == "predictions":
-        return pictures.answers(read, asked.outputs(model, read.x, read.dt), args.group, last)
+        return pictures.answers(read, task_data.outputs(model, read.x, read.dt), args.group, last)
     traced = trace(model, read, pictures.sequence(read, args.group), last)
     layer = max(range(len(model.layers)), key=lambda k: model.layers[k].state_size)
     draw = plot.states if what == "states" else plot.time_constants
@@ -100,7 +100,7 @@ def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[.
     return drawn
 
 
-def trace(model: Model, read: Asked, k: int, last: int) -> Any:
+def trace(model: Model, read: TaskData, k: int, last: int) -> Any:
     """What happens on the last rows of a sequence, from the state in which those before leave the network."""
     x, dt = read.x[k], None if read.dt is None or not model.takes_dt else read.dt[k]
     first = max(0, len(x) - last)

@@ -10,7 +10,7 @@ from ..base.checks import counted
 from ..base.command_line import DONE, Parser, report, run
 from ..losses.probabilities import probabilities
 from ..model import load
-from . import asked, later, options, outputs, records, tables
+from . import forecast_times, options, outputs, records, tables, task_data
 from .task import of_model
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _predict(args: argparse.Namespace) -> int:
     task = of_model(model, args.model)
     table = tables.read(args.table)
     rows = records.read(table, task)
-    found = asked.outputs(model, *records.inputs(task, table, rows))
+    found = task_data.outputs(model, *records.inputs(task, table, rows))
     columns = answers(task, table, rows, found)
     outputs.write({args.out: tables.written(args.out, columns)})
     count = len(next(iter(columns.values())))
@@ -72,7 +72,7 @@ def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[s
         columns: dict[str, Numbers] = {name: table.columns[name].cells for name in kept}
         columns = columns or {"row": np.arange(table.rows)}
         if task.horizon and task.time is not None:
-            columns[f"{task.time}_of_target"] = later.times(table.columns[task.time], rows, task.horizon)
+            columns[f"{task.time}_of_target"] = forecast_times.times(table.columns[task.time], rows, task.horizon)
     else:
         y, first = np.stack(found), [int(own[0]) for own in rows.rows]
         columns = {str(task.group): table.columns[str(task.group)].cells[first]}

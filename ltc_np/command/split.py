@@ -83,10 +83,15 @@ def training(
 ) -> Sequences:
     """The training part, cut into windows of ``window`` rows if that is a number, one every ``hop`` rows."""
     cuts = [(k, cut) for k, own in enumerate(where) for cut in _cuts(length(own, len(x[k])), window, hop)]
-    targets = [y[k][cut] if task.every_step else y[k] for k, cut in cuts]
+    return _sequences(task, x, dt, [(k, cut, y[k][cut] if task.every_step else y[k]) for k, cut in cuts])
+
+
+def _sequences(task: Task, x: list[Array], dt: list[Array] | None, found: list[tuple[int, slice, Any]]) -> Sequences:
+    """Some rows of some sequences, and their targets: (number of the sequence, rows, target)."""
+    targets = [target for _, _, target in found]
     return Sequences(
-        [x[k][cut] for k, cut in cuts],
-        None if dt is None else [dt[k][cut] for k, cut in cuts],
+        [x[k][cut] for k, cut, _ in found],
+        None if dt is None else [dt[k][cut] for k, cut, _ in found],
         targets if task.every_step else np.array(targets),
     )
 
@@ -135,9 +140,4 @@ def validation(
         target = y[k][cut].copy()
         target[own[cut] != VALIDATION] = np.nan
         found.append((k, cut, target))
-    targets = [target for _, _, target in found]
-    return Sequences(
-        [x[k][cut] for k, cut, _ in found],
-        None if dt is None else [dt[k][cut] for k, cut, _ in found],
-        targets if task.every_step else np.array(targets),
-    )
+    return _sequences(task, x, dt, found)

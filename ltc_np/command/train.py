@@ -15,9 +15,7 @@ from ..model import load
 from ..train.callbacks import EarlyStopping
 from ..train.checkpoints import folder_of, numbered
 from ..train.interrupt import BY_SIGINT, BY_SIGTERM
-from . import baselines, kept, options, outputs, pictures, records, roles, scores, split, tables
-from .asked import Asked
-from .asked import outputs as outputs_of
+from . import baselines, kept, options, outputs, pictures, records, roles, scores, split, tables, task_data
 from .split import PARTS, TEST
 from .task import HISTORY, KEY
 
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from ..train.history import History
     from .tables import Table
     from .task import Task
+    from .task_data import TaskData
 
 ABOUT = """\
 Train a network on a table and say how good it is, beside baselines that may win.
@@ -139,7 +138,7 @@ class Trained(NamedTuple):
     """A model whose file has been written, and what it was made of; ``picture`` is where one shall be."""
 
     model: Model
-    asked: Asked
+    data: TaskData
     history: History
     recipe: Recipe
     picture: str | None
@@ -171,8 +170,8 @@ def _trained(args: argparse.Namespace) -> Trained | None:
     task = roles.task(args, table)
     if args.balanced and task.labels is None:
         raise ValueError("--balanced needs classes, got a target that is numbers (--task classes)")
-    asked = prepare(task, table, args.time_unit)
-    model, history = _fitted(asked, recipe, args)
+    data = prepare(task, table, args.time_unit)
+    model, history = _fitted(data, recipe, args)
     if history.stopped.startswith(BY_SIGTERM):  # whoever did it waits for the end, not for scores
         print(f"{history.stopped}; {_left(args)}", file=sys.stderr)
         return None
@@ -181,15 +180,15 @@ def _trained(args: argparse.Namespace) -> Trained | None:
         return None
     model.notes = (model.notes or {}) | {HISTORY: pictures.noted(history)}
     outputs.write({args.out: outputs.saved(model)})
-    return Trained(model, asked, history, recipe, picture)
+    return Trained(model, data, history, recipe, picture)
 
 
 def _judged(trained: Trained, args: argparse.Namespace) -> int:
     """Judge a model, draw, and report; the exit status."""
-    asked, failed = trained.asked, None
+    data, failed = trained.data, None
     try:
-        found = outputs_of(trained.model, asked.x, asked.dt)
-        measured = _scores(asked, trained.recipe, found)
+        found = task_data.outputs(trained.model, data.x, data.dt)
+        measured = _scores(data, trained.recipe, found)
     except MISTAKES as error:
         raise ValueError(f"{args.out} is written, but was not judged: {line(error)}") from error
     picture = trained.picture
@@ -199,24 +198,24 @@ def _judged(trained: Trained, args: argparse.Namespace) -> int:
         except MISTAKES as error:
             picture, failed = None, error
     told = _report(trained, measured, args) | {"picture": picture}
-    report(told, _text(asked.task, measured, told, args), args.json)
+    report(told, _text(data.task, measured, told, args), args.json)
     if failed is not None:
         why = line(failed).removesuffix("; nothing was written")  # the model was
         raise ValueError(f"{args.out} is written, but without its picture: {why}")
     return DONE
 
 
-def prepare(task: Task, table: Table, time_unit: str | None) -> Asked:
+def prepare(task: Task, table: Table, time_unit: str | None) -> TaskData:
     """Read the table, split it, and complete the task by what the training part says."""
     rows = records.read(table, task)
-    words = table.columns[task.target[0]].words() if task.labels is not None else []
-    of_rows = split.of_rows(task, rows, words)
-    where = split.of_answers(task, of_rows)
+    of_rows = task_data.parts_of_rows(task, table, rows)
     if task.missing == "error":
         records.check_complete(table, task.features, rows.x)
+    where = split.of_answers(task, of_rows)
     read = [own[: split.length(part, len(own))] for own, part in zip(rows.rows, where, strict=True)]
     if task.labels is not None:
         known = [int(own[-1]) for own in read if len(own)] if not task.every_step else np.concatenate(read)
+        words = table.columns[task.target[0]].words()
         task = task.replace(labels=roles.labels(words, np.array(known), task.target[0]))
     dt = records.elapsed(rows)
     if dt is not None:
@@ -226,11 +225,7 @@ def prepare(task: Task, table: Table, time_unit: str | None) -> Asked:
         )
     if task.missing != "error":
         task = task.replace(first=_means(task, rows.x[np.concatenate(read)]))
-    now = records.targets(task, table)
-    if task.missing == "error":
-        records.check_complete(table, task.target, now if now.ndim == 2 else now[:, None])
-    x, dt = records.inputs(task, table, rows)
-    return Asked(task, rows, x, dt, records.answers(task, rows, now), of_rows, where, now)
+    return task_data.of_records(task, table, rows, of_rows)
 
 
 def _means(task: Task, x: Any) -> tuple[float, ...]:
@@ -241,12 +236,12 @@ def _means(task: Task, x: Any) -> tuple[float, ...]:
     return tuple(float(mean) for mean in np.nanmean(x, axis=0))
 
 
-def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> tuple[Model, History]:
-    task = asked.task
-    window, hop = split.windows(split.lengths(asked.x, asked.where), args.window, args.hop)
-    train = split.training(task, asked.x, asked.dt, asked.y, asked.where, window, hop)
+def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[Model, History]:
+    task = data.task
+    window, hop = split.windows(split.lengths(data.x, data.where), args.window, args.hop)
+    train = split.training(task, data.x, data.dt, data.y, data.where, window, hop)
     warm_up = window or max(map(len, train.x))
-    held = split.validation(task, asked.x, asked.dt, asked.y, asked.where, warm_up)
+    held = split.validation(task, data.x, data.dt, data.y, data.where, warm_up)
     steps = float(np.mean([len(x) for x in train.x]))
     duration = None if train.dt is None else float(np.mean([dt.sum() for dt in train.dt]))
     model = recipe.model(
@@ -263,7 +258,7 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> tuple[Mod
         train, held = train._replace(dt=None), held._replace(dt=None)
         if not args.quiet:
             print(f"{recipe.cell} takes no elapsed times: they only say that rows are in order", file=sys.stderr)
-    model.notes = task.notes() | kept.noted(asked)  # before the training, so that its checkpoints have them too
+    model.notes = task.notes() | kept.noted(data)  # before the training, so that its checkpoints have them too
     if args.resume:
         _check_resumed(args.checkpoint, model.notes)
     try:
@@ -289,23 +284,23 @@ def _fitted(asked: Asked, recipe: Recipe, args: argparse.Namespace) -> tuple[Mod
     return model, history
 
 
-def _scores(asked: Asked, recipe: Recipe, found: list[Any]) -> Measured:
+def _scores(data: TaskData, recipe: Recipe, found: list[Any]) -> Measured:
     """Measures of the network and of baselines, for each part."""
-    y, where = asked.flat(asked.y), asked.flat(asked.where)
-    x = asked.x
-    if asked.dt is not None:  # a baseline may know elapsed times too
-        x = [np.concatenate([own, dt[:, None]], axis=1) for own, dt in zip(asked.x, asked.dt, strict=True)]
-    given = baselines.of(asked.task, asked.records, x, y, where, asked.now)
-    guesses = {f"{recipe.cell}, {recipe.units} units": asked.flat(found)} | given
+    y, where = data.flat(data.y), data.flat(data.where)
+    x = data.x
+    if data.dt is not None:  # a baseline may know elapsed times too
+        x = [np.concatenate([own, dt[:, None]], axis=1) for own, dt in zip(data.x, data.dt, strict=True)]
+    given = baselines.of(data.task, data.records, x, y, where, data.now)
+    guesses = {f"{recipe.cell}, {recipe.units} units": data.flat(found)} | given
     return {
-        name: [scores.score(asked.task, guess, y, where == part, name not in given) for part in range(len(PARTS))]
+        name: [scores.score(data.task, guess, y, where == part, name not in given) for part in range(len(PARTS))]
         for name, guess in guesses.items()
     }
 
 
 def _drawn(path: str, trained: Trained, found: list[Any]) -> bytes:
     """The learning curve, and answers of the test part beside the truth."""
-    read, where = trained.asked, trained.asked.where
+    read, where = trained.data, trained.data.where
     drawn = [pictures.learning((trained.model.notes or {})[HISTORY])]
     if read.task.labels is not None or not read.task.every_step:
         chosen = [k for k, part in enumerate(where) if (part == TEST).any()]
@@ -319,7 +314,7 @@ def _drawn(path: str, trained: Trained, found: list[Any]) -> bytes:
 
 
 def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> dict[str, Any]:
-    history, where = trained.history, trained.asked.flat(trained.asked.where)
+    history, where = trained.history, trained.data.flat(trained.data.where)
     interrupted = history.stopped.startswith(BY_SIGINT)
     return {
         "model": args.out,

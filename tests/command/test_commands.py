@@ -13,7 +13,7 @@ from support.files import read_only_folder
 from support.tables import SMALL, waves, words, write_csv
 
 from ltc_np import LTCRNN, AutoNCP, Model, SpikingLIF, load
-from ltc_np.command import COMMANDS, USAGE, asked, split, tables, task
+from ltc_np.command import COMMANDS, USAGE, split, tables, task, task_data
 
 
 def rows_of(path):
@@ -123,7 +123,7 @@ def test_test_groups_do_not_reach_the_weights(here, ltc):
     write_csv(here / "a.csv", columns)
     options = ["--target", "word", "--group", "who", *SMALL]
     assert ltc("train", "a.csv", "--out", "a.npz", *options)[0] == 0
-    read = asked.read(task.of_model(load("a.npz"), "a.npz"), tables.read("a.csv"), parts=True)
+    read = task_data.read(task.of_model(load("a.npz"), "a.npz"), tables.read("a.csv"), parts=True)
     kept = {who for who, part in zip(read.records.names, read.where, strict=True) if part == split.TEST}
     assert len(kept) == 4  # of 24
     for column in ("a", "b"):
@@ -211,11 +211,11 @@ def test_help_loads_numpy_only_and_commands_are_loaded_one_by_one():
     """The help needs no command, and no command another library before it is used."""
     code = """if True:
         import sys
-        from ltc_np.command import COMMANDS, main
+        from ltc_np.command import COMMANDS, main, main_of
         main(["--help"])
         assert not [m for m in sys.modules if m.startswith("ltc_np.command.")], "help"
-        for get in COMMANDS.values():
-            get()
+        for command in COMMANDS:
+            main_of(command)
         others = ("numba", "matplotlib", "pandas", "pyarrow", "tqdm", "torch", "sklearn")
         print([m for m in others if m in sys.modules])
     """

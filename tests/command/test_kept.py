@@ -8,7 +8,7 @@ import pytest
 from support.tables import change, waves, words, write_csv
 
 from ltc_np import load
-from ltc_np.command import asked, kept, records, tables
+from ltc_np.command import kept, records, tables, task_data
 from ltc_np.command.task import of_model
 
 TEST = ("--part", "test", "--json", "--backend", "numpy")
@@ -78,7 +78,7 @@ def test_new_groups_are_of_no_part(trained, evaluate, by_training, ltc, here):
 def test_one_changed_cell_takes_its_group_out(trained, evaluate, by_training):
     columns, wanted = words(), by_training("words.npz", "words.csv")
     model = load(trained / "words.npz")
-    read = asked.read(of_model(model, "m"), tables.read(str(trained / "words.csv")), parts=True)
+    read = task_data.read(of_model(model, "m"), tables.read(str(trained / "words.csv")), parts=True)
     k = [int(part) for part in read.where].index(2)
     first, count = int(read.records.rows[k][0]), len(read.records.rows[k])
     found = evaluate("words.npz", change(columns, b={first: 7.0}))
@@ -143,7 +143,7 @@ def read_of(lengths, values, parts, times=None):
     values = np.array(values, float)[:, None]
     table = records.Records(rows, [""] * len(rows), values, times, False, None)
     of_rows = [np.array(parts)[own] for own in rows]
-    return asked.Asked(None, table, [], None, [], of_rows, [], values)
+    return task_data.TaskData(None, table, [], None, [], of_rows, [], values)
 
 
 def blocks_of(read):

@@ -5,7 +5,7 @@ import pytest
 from support.tables import SMALL, waves, write_csv
 
 from ltc_np import load
-from ltc_np.command import asked, pictures, plot, tables
+from ltc_np.command import pictures, plot, tables, task_data
 from ltc_np.command.task import Task, of_model
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
@@ -49,8 +49,8 @@ def test_forecasts_stand_where_they_are_about(trained):
     """The answer at a row is drawn H rows later, the last ones after the table's end; parts are marked."""
     model = load(trained / "waves.npz")
     task = of_model(model, "m")
-    read = asked.read(task, tables.read(str(trained / "waves.csv")), parts=True)
-    found = asked.outputs(model, read.x, read.dt)
+    read = task_data.read(task, tables.read(str(trained / "waves.csv")), parts=True)
+    found = task_data.outputs(model, read.x, read.dt)
     figure, ax = pyplot.subplots()
     pictures.answers(read, found)(ax)
     truth, guess, *marks = (line.get_xydata() for line in ax.get_lines())
@@ -66,8 +66,8 @@ def test_forecasts_stand_where_they_are_about(trained):
 
 def test_the_counts_of_classes(trained):
     model = load(trained / "words.npz")
-    read = asked.read(of_model(model, "m"), tables.read(str(trained / "words.csv")), parts=False)
-    found = asked.outputs(model, read.x, read.dt)
+    read = task_data.read(of_model(model, "m"), tables.read(str(trained / "words.csv")), parts=False)
+    found = task_data.outputs(model, read.x, read.dt)
     figure, ax = pyplot.subplots()
     pictures.answers(read, found)(ax)
     counts = np.array([int(text.get_text()) for text in ax.texts]).reshape(3, 3)
@@ -116,7 +116,7 @@ def test_a_full_disk_takes_the_picture_not_the_model(here, ltc, monkeypatch):
 def test_states_of_the_last_rows_are_those_of_the_whole_sequence(trained):
     """The trace begins in the state in which the rows before have left the network."""
     model = load(trained / "drive.npz", backend="numpy")
-    read = asked.read(of_model(model, "m"), tables.read(str(trained / "waves.csv")), parts=False)
+    read = task_data.read(of_model(model, "m"), tables.read(str(trained / "waves.csv")), parts=False)
     whole, end = (plot.trace(model, read, 0, last) for last in (1000, 30))
     assert end.x.shape == (30, 1) and whole.x.shape == (80, 1)
     np.testing.assert_allclose(end.layers[1].state, whole.layers[1].state[-30:], rtol=1e-6)
@@ -135,7 +135,7 @@ def test_dates_stand_where_matplotlib_has_them(here):
     dates = np.datetime64("2024-02-28T18:00:00") + np.cumsum([0, 5, 13, 29]) * np.timedelta64(1, "h")
     write_csv(here / "d.csv", {"t": dates.tolist(), "a": [1.0, 2, 3, 4], "y": [4.0, 3, 2, 1]})
     task = Task(features=("a",), target=("y",), time="t", dates=True)
-    read = asked.read(task, tables.read("d.csv"), parts=False)
+    read = task_data.read(task, tables.read("d.csv"), parts=False)
     ax = drawn_answers(read, [np.zeros((4, 1))])
     wanted = pytest.importorskip("matplotlib.dates").date2num(dates)
     np.testing.assert_allclose(ax.get_lines()[0].get_xdata(), wanted, rtol=0, atol=1e-9)  # 0.1 ms
@@ -146,7 +146,7 @@ def test_numbers_of_groups_stand_over_the_truth(here):
     write_csv(here / "g.csv", columns)
     task = Task(features=("x",), target=("y", "z"), group="g", every_step=False, by="group")
     outputs = np.array([[50.0, 10.0], [70.0, 20.0], [90.0, 30.0]])
-    ax = drawn_answers(asked.read(task, tables.read("g.csv"), parts=False), list(outputs))
+    ax = drawn_answers(task_data.read(task, tables.read("g.csv"), parts=False), list(outputs))
     y, z, line = (line.get_xydata().tolist() for line in ax.get_lines())
     assert (y, z) == ([[5, 50], [7, 70], [9, 90]], [[1, 10], [2, 20], [3, 30]])
     assert line == [[1, 1], [9, 9]] and (ax.get_xlabel(), ax.get_ylabel()) == ("true", "predicted")
@@ -175,7 +175,7 @@ def test_names_of_a_table_are_no_mathematics(task, outputs, here):
     columns = {f"g{ODD}": [ODD, ODD, "b", "b"], f"t{ODD}": [1, 2, 1, 2], f"x{ODD}": [1, 2, 3, 4]}
     columns |= {f"y{ODD}": [ODD, ODD, f"1{ODD}", f"1{ODD}"] if classes else [5, 5, 7, 7], ODD: [0, 0, 1, 1]}
     write_csv(here / "odd.csv", columns)
-    ax = drawn_answers(asked.read(task, tables.read("odd.csv"), parts=False), list(outputs))
+    ax = drawn_answers(task_data.read(task, tables.read("odd.csv"), parts=False), list(outputs))
     ax.figure.canvas.draw()
     legend = [] if ax.get_legend() is None else ax.get_legend().get_texts()
     shown = [t.get_text() for t in (ax.xaxis.label, ax.yaxis.label, *legend, *ax.get_xticklabels())]

@@ -7,7 +7,7 @@ import pytest
 from support.tables import SMALL, write_csv
 
 from ltc_np import load
-from ltc_np.command import arrays, asked, split, tables
+from ltc_np.command import arrays, split, tables, task_data
 from ltc_np.command.task import of_model
 
 B, T = 20, 9
@@ -62,7 +62,7 @@ def test_answers_are_those_of_the_model_for_the_arrays(here, ltc):
 def test_whole_sequences_are_kept_for_the_test(here, ltc):
     given = sequences()
     model, _ = train(ltc, given, name="a")
-    read = asked.read(of_model(model, "m"), tables.read("a_data.npz"), parts=True)
+    read = task_data.read(of_model(model, "m"), tables.read("a_data.npz"), parts=True)
     kept = [k for k, part in enumerate(read.where) if part == split.TEST]
     assert len(kept) == 3 and [len(x) for x in read.x] == given["lengths"].tolist()
     for name in ("x", "y", "dt"):
@@ -86,7 +86,7 @@ def test_the_same_rows_as_a_table(here, ltc):
     assert load("t.npz").notes["table"]["unit"] == 1.0
     # another unit of time is another training, with elapsed times divided by it
     assert ltc(*line, "--time-unit", "2", "--out", "u.npz")[0] == 0
-    read = asked.read(of_model(load("u.npz"), "u"), tables.read("t.csv"), parts=True)
+    read = task_data.read(of_model(load("u.npz"), "u"), tables.read("t.csv"), parts=True)
     assert (read.dt[0] == given["dt"][0, : given["lengths"][0]] / 2).all()
     assert "elapsed times: wait, of which 2 is 1" in ltc("info", "u.npz")[1]
 
@@ -145,9 +145,9 @@ def test_time_in_a_picture_is_the_sum_of_elapsed_times(here, ltc):
     given = sequences()
     given["y"] = np.nancumsum(given["x"][..., 0], 1)
     model, _ = train(ltc, given)
-    read = asked.read(of_model(model, "m"), tables.read("m_data.npz"), parts=False)
+    read = task_data.read(of_model(model, "m"), tables.read("m_data.npz"), parts=False)
     figure, ax = pyplot.subplots()
-    pictures.answers(read, asked.outputs(model, read.x, read.dt), "3")(ax)
+    pictures.answers(read, task_data.outputs(model, read.x, read.dt), "3")(ax)
     n = given["lengths"][3]
     np.testing.assert_allclose(ax.get_lines()[1].get_xdata(), given["dt"][3, :n].cumsum(), rtol=1e-12)
     assert ax.get_xlabel() == "sum of dt, sequence 3"

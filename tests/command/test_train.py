@@ -10,7 +10,7 @@ import pytest
 from support.tables import SMALL, change, waves, words, write_csv
 
 from ltc_np import load
-from ltc_np.command import asked, split, tables
+from ltc_np.command import split, tables, task_data
 from ltc_np.command.task import of_model
 from ltc_np.data import forward_fill
 from ltc_np.recipe import Recipe
@@ -83,7 +83,7 @@ def test_missing_values(here, ltc):
         model, report = trained_on(ltc, table, *WAVES, "--missing", how, name=how)
         notes = model.notes["table"]
         assert notes["first"] == pytest.approx([mean])
-        read = asked.read(of_model(model, "m"), tables.read(f"{how}.csv"), parts=True)
+        read = task_data.read(of_model(model, "m"), tables.read(f"{how}.csv"), parts=True)
         filled = forward_fill(power, dt=read.dt[0], first=notes["first"])
         wanted = filled.values if how == "fill" else np.concatenate(filled, axis=1)
         assert (read.x[0] == wanted).all() and model.input_size == wanted.shape[1]
@@ -109,7 +109,7 @@ def test_windows(here, ltc):
     model, report = trained_on(ltc, waves(), *WAVES, "--window", "20", "--hop", "7")
     assert report["answers"]["train"] == 56
     task = of_model(model, "m")
-    read = asked.read(task, tables.read("table.csv"), parts=True)
+    read = task_data.read(task, tables.read("table.csv"), parts=True)
     found = split.training(task, read.x, read.dt, read.y, read.where, 20, 7)
     assert [len(x) for x in found.x] == [20] * 6  # from 0, 7, ..., 35 of 56 rows
     for k, (x, dt, y) in enumerate(zip(found.x, found.dt, found.y, strict=True)):
@@ -301,7 +301,7 @@ def test_a_sequence_that_is_validated_warms_up_as_long_as_the_longest_of_trainin
     columns = {name: values * 8 for name, values in waves(n=40).items()} | {"who": [f"g{k // 40}" for k in range(320)]}
     trained_on(ltc, columns, *WAVES, "--group", "who", "--split", "time")
     model = load("table.npz", backend="numpy")
-    read = asked.read(of_model(model, "m"), tables.read("table.csv"), parts=True)
+    read = task_data.read(of_model(model, "m"), tables.read("table.csv"), parts=True)
     heat = np.array(waves(n=40)["heat"])[28:34]
     guess = model(np.stack(read.x)[:, :34], dt=np.stack(read.dt)[:, :34])[:, 28:, 0]
     measured = model.notes["history"]["measured"]["val_loss"][model.notes["history"]["best_epoch"]]
@@ -315,7 +315,7 @@ def test_balanced_classes_weigh_the_same(here, ltc):
     line = ["--target", "word", "--group", "who", "--balanced"]
     model, _ = trained_on(ltc, columns, *line)
     task = of_model(model, "m")
-    read = asked.read(task, tables.read("table.csv"), parts=True)
+    read = task_data.read(task, tables.read("table.csv"), parts=True)
     parts = [[k for k, own in enumerate(read.where) if own == part] for part in (split.TRAIN, split.VALIDATION)]
     (x, y), held = ([[read.x[k] for k in own], np.array([read.y[k] for k in own], int)] for own in parts)
     recipe = Recipe(units=4, ode_unfolds=1, epochs=2)
@@ -449,7 +449,7 @@ def test_a_checkpoint_is_asked_as_a_model(here, ltc, pressed):
     path = f"run/step-{2 * STEPS:08d}.npz"
     x, dt = (
         np.array(waves()["power"])[:, None],
-        asked.read(of_model(load("m.npz"), "m"), tables.read("waves.csv"), False).dt,
+        task_data.read(of_model(load("m.npz"), "m"), tables.read("waves.csv"), False).dt,
     )
     assert ltc("predict", path, "waves.csv", "--out", "p.npz", "--backend", "numpy")[0] == 0
     assert (np.load("p.npz")["predicted_heat"] == load(path, backend="numpy")(x, dt=dt[0])[:, 0]).all()

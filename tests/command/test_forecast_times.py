@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from support.tables import SMALL, waves, write_csv
 
-from ltc_np.command import later, records, tables
+from ltc_np.command import forecast_times, records, tables
 from ltc_np.command.task import Task
 
 
 def later_of(path, horizon, group=None):
     table = tables.read(str(path))
     task = Task(features=("power",), target=("heat",), time="time", group=group, horizon=horizon)
-    return later.times(table.columns["time"], records.read(table, task), horizon).tolist()
+    return forecast_times.times(table.columns["time"], records.read(table, task), horizon).tolist()
 
 
 def write(path, times, **more):

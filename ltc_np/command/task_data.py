@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .task import Task
 
 
-class Asked(NamedTuple):
+class TaskData(NamedTuple):
     """All that a table says for a task.
 
     Attributes
@@ -49,23 +49,27 @@ class Asked(NamedTuple):
         return np.concatenate(values) if self.task.every_step else np.array(values)
 
 
-def read(task: Task, table: Table, parts: bool) -> Asked:
+def read(task: Task, table: Table, parts: bool) -> TaskData:
     """Read a table for a task; ``parts``: as it was split in training, else all answers count as test."""
     rows = records.read(table, task)
+    all_test = [np.full(len(row), split.TEST) for row in rows.rows]
+    return of_records(task, table, rows, parts_of_rows(task, table, rows) if parts else all_test)
+
+
+def parts_of_rows(task: Task, table: Table, rows: Records) -> list[Ints]:
+    """The part of each row, (T_i,), as a table is split for a task."""
+    words = table.column(task.target[0], "the model's --target").words() if task.labels is not None else []
+    return split.of_rows(task, rows, words)
+
+
+def of_records(task: Task, table: Table, rows: Records, of_rows: list[Ints]) -> TaskData:
+    """What a task reads of the rows, and its answers, which belong to the parts that the rows belong to."""
     now = records.targets(task, table)
     if task.missing == "error":
-        shown = now if now.ndim == 2 else now[:, None]
-        records.check_complete(table, task.target, shown)
-    y = records.answers(task, rows, now)
-    if parts:
-        words = table.column(task.target[0], "--target").words() if task.labels is not None else []
-        of_rows = split.of_rows(task, rows, words)
-        where = split.of_answers(task, of_rows)
-    else:
-        of_rows = [np.full(len(own), split.TEST) for own in rows.rows]
-        where = [own if task.every_step else own[0] for own in of_rows]
+        records.check_complete(table, task.target, now if now.ndim == 2 else now[:, None])
     x, dt = records.inputs(task, table, rows)
-    return Asked(task, rows, x, dt, y, of_rows, where, now)
+    y, where = records.answers(task, rows, now), split.of_answers(task, of_rows)
+    return TaskData(task, rows, x, dt, y, of_rows, where, now)
 
 
 def outputs(model: Model, x: list[Array], dt: list[Array] | None) -> list[Array]:
