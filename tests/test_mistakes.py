@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import ltc_np as lib
-from ltc_np import metrics
+from ltc_np import metrics, optim
 from ltc_np.interop.ncps import from_ncps, to_ncps
 from ltc_np.train.callbacks import CSVLogger, ReduceLROnPlateau
 
@@ -166,9 +166,11 @@ WRONG = {
     "a dict": {"no such name": 1},
     "a class": dict,
 }
-NUMBERS = """
+RATES = " ".join(f"{kind.__name__}.lr" for kind in optim.OPTIMIZERS.values())  # which may be a schedule, any callable
+NUMBERS = f"""
+    {RATES}
     CTGRU.tau_min CTGRU.tau_ratio CTRNN.tau SpikingLIF.threshold SpikingLIF.refractory SpikingLIF.slope SpikingLIF.tau
-    Standardize.scale Adam.lr Adam.epsilon AdamW.lr AdamW.epsilon AdamW.weight_decay RMSprop.lr RMSprop.epsilon SGD.lr
+    Standardize.scale Adam.epsilon AdamW.epsilon AdamW.weight_decay RMSprop.epsilon
     LayerNorm.epsilon BatchNorm.epsilon
     CosineDecay.lr CosineDecay.final ExponentialDecay.lr EarlyStopping.min_delta ReduceLROnPlateau.min_delta
     ReduceLROnPlateau.min_lr clip_by_global_norm.max_norm generate_spiral_data.noise huber.delta call.dt forward.dt
@@ -189,7 +191,7 @@ TAKEN = {
     "NaN": "pad.value",
     "a word": "AdamW.decay EarlyStopping.monitor Checkpoint.path Checkpoint.monitor ReduceLROnPlateau.monitor "
     "CSVLogger.path save.path",  # names are looked at when training begins
-    "a class": "Adam.lr AdamW.lr RMSprop.lr SGD.lr PerEpoch.schedule WarmUp.schedule",  # may be called
+    "a class": f"{RATES} PerEpoch.schedule WarmUp.schedule",  # may be called
     "a list in a list": "pad.sequences dt_from_times.times",
 }
 TAKEN = {wrong: set(names.split()) for wrong, names in TAKEN.items()}
@@ -244,6 +246,11 @@ def test_the_arguments_that_fit(tmp_path, monkeypatch):
     (tmp_path / "nowhere").mkdir()
     for function, arguments in CALLS.values():
         function(**arguments)
+
+
+def test_every_optimiser_and_schedule_is_tried():
+    kinds = {name for name in optim.__all__ if isinstance(getattr(optim, name), type)}
+    assert kinds - {"Optimizer"} <= CALLS.keys()
 
 
 def test_there_are_thousands():

@@ -20,17 +20,12 @@ norm that `clip_by_global_norm` returns, or the loss, tells before it is too lat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .adam import Adam, AdamW
 from .base import Optimizer
 from .clip import clip_by_array_norm, clip_by_global_norm, global_norm
 from .rmsprop import RMSprop
 from .schedules import CosineDecay, ExponentialDecay, PerEpoch, PiecewiseConstant, WarmUp
 from .sgd import SGD
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "SGD",
@@ -49,7 +44,7 @@ __all__ = [
     "global_norm",
 ]
 
-OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
+OPTIMIZERS: dict[str, type[Optimizer]] = {cls.__name__.lower(): cls for cls in (Adam, AdamW, RMSprop, SGD)}
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:
@@ -84,4 +79,4 @@ def get(optimizer: str | Optimizer) -> Optimizer:
     name = optimizer.lower()
     if name not in OPTIMIZERS:
         raise ValueError(f"{rule}, got {optimizer!r}")
-    return SGD(0.01) if name == "sgd" else OPTIMIZERS[name]()
+    return OPTIMIZERS[name](OPTIMIZERS[name].usual_lr or 0.01)

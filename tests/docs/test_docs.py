@@ -11,6 +11,7 @@ from support import ROOT
 from support.backends import NO_NUMBA
 
 import ltc_np
+from ltc_np import optim
 from ltc_np.base.activations import ACTIVATIONS
 from ltc_np.cells import CELLS
 from ltc_np.cells.ctgru import ORDERS
@@ -193,6 +194,8 @@ def test_names_are_listed():
     names = section("guides/arguments.md", "Accepted values")
     for word in (*CELLS, *solvers, *functions, *SURROGATES, *ORDERS, "concat", "sum", "time_constants"):
         assert f'"{word}"' in names, word
+    for name in {name for name in optim.__all__ if inspect.isclass(getattr(optim, name))} - {"Optimizer"}:
+        assert f"`{name}`" in names, name
     keys = section("ltc_se.md", "The configuration")
     aliases = [alias for field in ("cell", "solver") for alias in config.aliases(field)]
     for word in (*CELLS, *solvers, *functions, *config.INPUT_MAPPINGS, *aliases, "linear", "time_constants"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.backends import NO_NUMBA
 
-from ltc_np import SGD, Adam, RMSprop
+from ltc_np import SGD, Adam, RMSprop, optim
 from ltc_np.kernels.numpy import adam, rmsprop, sgd
 
 TWINS = {
@@ -27,6 +27,11 @@ def cpu_twin(module):
     from ltc_np.kernels.cpu import sgd as cpu_sgd
 
     return {adam: cpu_adam, rmsprop: cpu_rmsprop, sgd: cpu_sgd}[module]
+
+
+def test_every_kernel_is_compared():
+    kernels = {optimizer.kernel for optimizer in optim.OPTIMIZERS.values()} - {None}
+    assert kernels == {optimizer.kernel for _, optimizer in TWINS.values()}
 
 
 @pytest.mark.parametrize("name", TWINS)

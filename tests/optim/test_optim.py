@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.flat import FlatModel as Model
 
+import ltc_np
 from ltc_np import LTC, AutoNCP, Dense, Entry, Layout, optim
 from ltc_np import Model as Network
 from ltc_np.optim import (
@@ -522,7 +523,7 @@ def test_hyperparameters_may_change_between_steps():
         (
             lambda: get("adagrad"),
             ValueError,
-            "`optimizer` must be an Optimizer or one of adam, adamw, rmsprop, sgd",
+            f"`optimizer` must be an Optimizer or one of {', '.join(optim.OPTIMIZERS)}, got 'adagrad'",
         ),
         (
             lambda: get(Adam),
@@ -538,14 +539,21 @@ def test_arguments_are_checked(make, error, message):
 
 
 def test_get():
-    for name, cls in {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}.items():
+    for name, cls in optim.OPTIMIZERS.items():
+        assert name == cls.__name__.lower() and f'``"{name}"``' in get.__doc__
         assert type(get(name)) is cls and get(name) is not get(name)
         assert type(get(name.upper())) is cls and type(get(cls.__name__)) is cls
+        assert get(name).lr == (0.01 if cls.usual_lr is None else cls.usual_lr)
     optimizer = Adam()
     assert get(optimizer) is optimizer
 
 
-@pytest.mark.parametrize("kind", [Adam, AdamW, RMSprop, SGD])
+def test_every_optimiser_has_examples_and_is_public():
+    assert {type(make()) for make in OPTIMIZERS.values()} == set(optim.OPTIMIZERS.values())
+    assert all(getattr(ltc_np, cls.__name__) is cls for cls in optim.OPTIMIZERS.values())
+
+
+@pytest.mark.parametrize("kind", optim.OPTIMIZERS.values())
 def test_the_learning_rate_has_two_names(kind):
     schedule = CosineDecay(0.1, 5)
     for rate in (0.25, schedule):
