@@ -42,7 +42,7 @@ def of(task: Task, records: Records, x: list[Array], y: Array, where: Ints, now:
     else:
         found = {f"always {task.labels[int(mean.argmax())]}": np.broadcast_to(mean, wanted.shape)}
     if task.horizon and task.every_step:
-        last = [_last_known(now[own]) for own in records.rows]
+        last = [_last_known(now[sequence]) for sequence in records.rows]
         flat = np.concatenate(last)
         ready = flat if task.labels is None else np.eye(len(task.labels))[np.nan_to_num(flat).astype(int)]
         found["the value now"] = np.where(np.isnan(flat if flat.ndim == 2 else flat[:, None]), mean, ready)
@@ -84,8 +84,8 @@ def _known_rows(task: Task, x: list[Array], wanted: Array, known: Bools) -> Iter
     """What the linear function reads and should answer where the answer is known, some rows at a time."""
     at = 0
     for columns in _columns(task, x):
-        own = slice(at, at + len(columns))
-        yield columns[known[own]], wanted[own][known[own]]
+        part = slice(at, at + len(columns))
+        yield columns[known[part]], wanted[part][known[part]]
         at += len(columns)
 
 

@@ -140,10 +140,10 @@ class Column:
         texts = [str(cell).strip() for cell in self.cells]
         local = [ZONE.sub("", text) for text in texts]
         zoned = len(local[0]) < len(texts[0])
-        for row, (text, own) in enumerate(zip(texts, local, strict=True)):
+        for row, (text, stripped) in enumerate(zip(texts, local, strict=True)):
             if not DATE.fullmatch(text):
                 raise ValueError(f"column `{self.name}` must hold dates as in its first row, got {self.show(row)}")
-            if (len(own) < len(text)) != zoned:
+            if (len(stripped) < len(text)) != zoned:
                 first = f"{self.show(0)} {'with' if zoned else 'without'} one"
                 rule = f"column `{self.name}` must name the time zone of every date or of none, got {first} and"
                 raise ValueError(f"{rule} {self.show(row)}: write Z behind all of them if all are UTC")

@@ -28,14 +28,14 @@ def times(column: Column, records: Records, horizon: int) -> Numbers:
     )
     dtype, empty = kind
     found: Numbers = np.full(len(column.cells), empty, dtype)
-    for own in records.rows:
-        here = max(0, len(own) - horizon)
-        found[own[:here]] = column.cells[own[horizon:]]
-        step = _step(clock[own])
+    for sequence in records.rows:
+        here = max(0, len(sequence) - horizon)
+        found[sequence[:here]] = column.cells[sequence[horizon:]]
+        step = _step(clock[sequence])
         if step is not None:
-            after = clock[own[-1]] + step * (np.arange(here, len(own)) + horizon - len(own) + 1)
-            found[own[here:]] = (
-                _shown(after, str(column.cells[own[-1]]), records.dates) if text else _cells(after, records)
+            after = clock[sequence[-1]] + step * (np.arange(here, len(sequence)) + horizon - len(sequence) + 1)
+            found[sequence[here:]] = (
+                _shown(after, str(column.cells[sequence[-1]]), records.dates) if text else _cells(after, records)
             )
     return found
 

@@ -32,10 +32,10 @@ Block = tuple[float, int, str]  # where it begins, its rows, and their digest
 def noted(data: TaskData) -> dict[str, Any]:
     """The parts of a table that was split, in plain data, for the notes of a model; nothing if they are too many."""
     found: dict[str, list[list[Any]]] = {name: [] for name in PARTS}
-    for own, parts, begins in zip(_contents(data), data.of_rows, _beginnings(data), strict=True):
+    for content, parts, begins in zip(_contents(data), data.of_rows, _beginnings(data), strict=True):
         borders = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
         for first, end in itertools.pairwise(borders):
-            digest = _digests(own[first:], [end - first])[end - first]
+            digest = _digests(content[first:], [end - first])[end - first]
             found[PARTS[parts[first]]].append([begins[first], end - first, digest])
     return {KEY: found} if sum(map(len, found.values())) <= MOST else {}
 
@@ -70,12 +70,12 @@ def find(blocks: dict[str, list[Block]], data: TaskData) -> list[Ints]:
             left[block].append(part)
             sizes[block[0]].add(block[1])
     found = []
-    for own, begins in zip(_contents(data), _beginnings(data), strict=True):
-        parts = np.full(len(own), -1)
+    for content, begins in zip(_contents(data), _beginnings(data), strict=True):
+        parts = np.full(len(content), -1)
         first = 0
-        while first < len(own):
-            known = sorted(n for n in sizes.get(begins[first], ()) if n <= len(own) - first)
-            there = [(begins[first], n, digest) for n, digest in _digests(own[first:], known).items()]
+        while first < len(content):
+            known = sorted(n for n in sizes.get(begins[first], ()) if n <= len(content) - first)
+            there = [(begins[first], n, digest) for n, digest in _digests(content[first:], known).items()]
             hits = [block for block in there if left.get(block)]
             rows = 1
             if hits:  # the longest, since a block may begin as a shorter one does
@@ -93,13 +93,14 @@ def _contents(data: TaskData) -> list[Array]:
     columns = [*([] if clock is None else [clock]), records.x, now]
     values = np.column_stack(columns).astype("<f8") + 0.0
     values[np.isnan(values)] = np.nan
-    return [values[own] for own in records.rows]
+    return [values[rows] for rows in records.rows]
 
 
 def _beginnings(data: TaskData) -> list[list[float]]:
     """What tells where a block begins, of the rows of each sequence."""
     times = data.records.times
-    return [(np.arange(len(own)) if times is None else times[own]).astype(float).tolist() for own in data.records.rows]
+    begins = [np.arange(len(rows)) if times is None else times[rows] for rows in data.records.rows]
+    return [values.astype(float).tolist() for values in begins]
 
 
 def _digests(rows: Array, counts: list[int]) -> dict[int, str]:

@@ -43,8 +43,8 @@ def drawn(path: str, draw: Sequence[Callable[[Axes], Any]]) -> bytes:
     width, height = SIZE
     with plot.style():
         page = figure(figsize=(width / 2.54, height * len(draw) / 2.54), layout="constrained", dpi=DOTS)
-        for ax, own in zip(np.ravel(page.subplots(len(draw), 1)), draw, strict=True):
-            own(ax)
+        for ax, draw_one in zip(np.ravel(page.subplots(len(draw), 1)), draw, strict=True):
+            draw_one(ax)
         content = io.BytesIO()
         page.savefig(content, format=pathlib.Path(path).suffix[1:].lower())
     return content.getvalue()
@@ -72,11 +72,11 @@ def answers(data: TaskData, outputs: list[Array], group: str | None = None, last
     if not task.every_step:
         return lambda ax: _scatter(data, outputs, ax)
     k = sequence(data, group)
-    own, H = data.records.rows[k], task.horizon
+    rows, H = data.records.rows[k], task.horizon
     if len(task.target) > MOST_TARGETS:
         raise ValueError(f"at most {MOST_TARGETS} targets fit into one picture, got {len(task.target)}")
     beyond = np.full((H, len(task.target)), np.nan)  # before the first forecast, and after the last true value
-    truth, guess = np.concatenate([data.now[own], beyond]), np.concatenate([beyond, outputs[k]])
+    truth, guess = np.concatenate([data.now[rows], beyond]), np.concatenate([beyond, outputs[k]])
     t = _times(data, k)
     if H:
         t = np.concatenate([t, t[-1] + np.arange(1, H + 1) * (np.median(np.diff(t)) if len(t) > 1 else 1)])
@@ -118,12 +118,12 @@ def sequence(data: TaskData, group: str | None) -> int:
 
 def _times(data: TaskData, k: int) -> Numbers:
     """When the rows were observed; of dates, in matplotlib's days."""
-    own, times = data.records.rows[k], data.records.times
+    rows, times = data.records.rows[k], data.records.times
     if data.records.steps is not None:
-        return np.cumsum(data.records.steps[own])
+        return np.cumsum(data.records.steps[rows])
     if times is None:
-        return np.arange(len(own), dtype=float)
-    return times[own] / DAY if data.records.dates else times[own].astype(float)
+        return np.arange(len(rows), dtype=float)
+    return times[rows] / DAY if data.records.dates else times[rows].astype(float)
 
 
 def _confusion(data: TaskData, outputs: list[Array], ax: Axes) -> None:

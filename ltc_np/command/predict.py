@@ -66,15 +66,15 @@ def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[s
     """The columns of the answers, in the order of the table's rows or of its groups."""
     if task.every_step:
         y = np.empty((table.rows, task.outputs), found[0].dtype)
-        for own, values in zip(rows.rows, found, strict=True):
-            y[own] = values
+        for sequence, values in zip(rows.rows, found, strict=True):
+            y[sequence] = values
         kept = [name for name in (task.group, task.time, task.dt) if name is not None]
         columns: dict[str, Numbers] = {name: table.columns[name].cells for name in kept}
         columns = columns or {"row": np.arange(table.rows)}
         if task.horizon and task.time is not None:
             columns[f"{task.time}_of_target"] = forecast_times.times(table.columns[task.time], rows, task.horizon)
     else:
-        y, first = np.stack(found), [int(own[0]) for own in rows.rows]
+        y, first = np.stack(found), [int(sequence[0]) for sequence in rows.rows]
         columns = {str(task.group): table.columns[str(task.group)].cells[first]}
     if task.labels is None:
         return columns | {f"predicted_{name}": y[:, k] for k, name in enumerate(task.target)}

@@ -50,8 +50,8 @@ def read(table: Table, task: Task) -> Records:
     if time is not None:
         column = table.column(time, "the model's --time")
         times, dates = column.times()
-        for own, name in zip(rows, names, strict=True):
-            _check_order(column, times, own, "" if group is None else f" of {group} {name}")
+        for sequence, name in zip(rows, names, strict=True):
+            _check_order(column, times, sequence, "" if group is None else f" of {group} {name}")
     steps = None if task.dt is None else _steps(table.column(task.dt, "the model's --dt"))
     return Records(rows, names, x, times, dates, steps)
 
@@ -76,7 +76,7 @@ def _groups(table: Table, group: str | None) -> tuple[list[Ints], list[str]]:
         if word is None:
             raise ValueError(f"column `{group}` must name a group in every row, got none {column.place(row)}")
         found.setdefault(word, []).append(row)
-    return [np.array(own) for own in found.values()], list(found)
+    return [np.array(sequence) for sequence in found.values()], list(found)
 
 
 def _check_order(column: Column, times: Numbers, rows: Ints, of: str) -> None:
@@ -92,11 +92,11 @@ def _check_order(column: Column, times: Numbers, rows: Ints, of: str) -> None:
 def elapsed(records: Records) -> list[Array] | None:
     """Elapsed times before the rows of each sequence, in the unit of the column, of dates in seconds."""
     if records.steps is not None:
-        return [records.steps[own] for own in records.rows]
+        return [records.steps[sequence] for sequence in records.rows]
     if records.times is None:
         return None
     scale = 1e-6 if records.dates else 1.0
-    return [dt_from_times(records.times[own]) * scale for own in records.rows]
+    return [dt_from_times(records.times[sequence]) * scale for sequence in records.rows]
 
 
 def inputs(task: Task, table: Table, records: Records) -> tuple[list[Array], list[Array] | None]:
@@ -106,7 +106,7 @@ def inputs(task: Task, table: Table, records: Records) -> tuple[list[Array], lis
         kinds = ("dates", "numbers") if task.dates else ("numbers", "dates")
         raise ValueError(f"column `{task.time}` must hold {kinds[0]} as in training, got {kinds[1]}")
     dt = None if dt is None else [steps / task.unit for steps in dt]
-    x = [records.x[own] for own in records.rows]
+    x = [records.x[sequence] for sequence in records.rows]
     if task.missing == "error":
         check_complete(table, task.features, records.x)
         return x, dt
@@ -148,10 +148,10 @@ def targets(task: Task, table: Table) -> Any:
 def answers(task: Task, records: Records, values: Any) -> list[Any]:
     """Of each sequence what the network shall answer: at every row, NaN in the last ``horizon``; or once."""
     if not task.every_step:
-        return [values[own[-1]] for own in records.rows]
+        return [values[sequence[-1]] for sequence in records.rows]
     found = []
-    for own in records.rows:
-        later = np.full_like(values[own], np.nan)
-        later[: max(0, len(own) - task.horizon)] = values[own[task.horizon :]]
+    for sequence in records.rows:
+        later = np.full_like(values[sequence], np.nan)
+        later[: max(0, len(sequence) - task.horizon)] = values[sequence[task.horizon :]]
         found.append(later)
     return found

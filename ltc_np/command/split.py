@@ -27,12 +27,12 @@ def of_rows(task: Task, records: Records, words: list[str | None]) -> list[Ints]
     apart by their words: which of them are known is not known before.
     """
     if task.by == "time":
-        return [_by_time(task, len(own), name) for own, name in zip(records.rows, records.names, strict=True)]
+        return [_by_time(task, len(sequence), name) for sequence, name in zip(records.rows, records.names, strict=True)]
     codes = None
     if task.labels is not None and not task.every_step:
-        codes = np.unique([words[own[-1]] or "" for own in records.rows], return_inverse=True)[1]
+        codes = np.unique([words[sequence[-1]] or "" for sequence in records.rows], return_inverse=True)[1]
     of_group = _by_group(task, len(records.rows), codes)
-    return [np.full(len(own), part) for own, part in zip(records.rows, of_group, strict=True)]
+    return [np.full(len(sequence), part) for sequence, part in zip(records.rows, of_group, strict=True)]
 
 
 def of_answers(task: Task, parts: list[Ints]) -> list[Ints]:
@@ -41,8 +41,8 @@ def of_answers(task: Task, parts: list[Ints]) -> list[Ints]:
     What counts is the row that the target is in; one answer of a sequence belongs to a part if all its rows do.
     """
     if not task.every_step:
-        return [own[0] if (own == own[0]).all() else np.array(-1) for own in parts]
-    return [np.concatenate([own[task.horizon :], np.full(min(task.horizon, len(own)), -1)]) for own in parts]
+        return [part[0] if (part == part[0]).all() else np.array(-1) for part in parts]
+    return [np.concatenate([part[task.horizon :], np.full(min(task.horizon, len(part)), -1)]) for part in parts]
 
 
 def _by_time(task: Task, n: int, name: str) -> Ints:
@@ -82,7 +82,7 @@ def training(
     task: Task, x: list[Array], dt: list[Array] | None, y: list[Any], where: list[Ints], window: int | None, hop: int
 ) -> Sequences:
     """The training part, cut into windows of ``window`` rows if that is a number, one every ``hop`` rows."""
-    cuts = [(k, cut) for k, own in enumerate(where) for cut in _cuts(length(own, len(x[k])), window, hop)]
+    cuts = [(k, cut) for k, part in enumerate(where) for cut in _cuts(length(part, len(x[k])), window, hop)]
     return _sequences(task, x, dt, [(k, cut, y[k][cut] if task.every_step else y[k]) for k, cut in cuts])
 
 
@@ -103,7 +103,7 @@ def length(where: Ints, n: int) -> int:
 
 def lengths(x: list[Array], where: list[Ints]) -> list[int]:
     """Rows of each sequence that the training reads, where there are any."""
-    return [n for n in (length(own, len(values)) for own, values in zip(where, x, strict=True)) if n]
+    return [n for n in (length(part, len(values)) for part, values in zip(where, x, strict=True)) if n]
 
 
 def _cuts(n: int, window: int | None, hop: int) -> list[slice]:
@@ -129,8 +129,8 @@ def validation(
 ) -> Sequences:
     """The validation part; by time, each sequence begins ``warm_up`` rows before, which have no targets there."""
     found: list[tuple[int, slice, Any]] = []
-    for k, own in enumerate(where):
-        (rows,) = np.nonzero(np.atleast_1d(own == VALIDATION))
+    for k, part in enumerate(where):
+        (rows,) = np.nonzero(np.atleast_1d(part == VALIDATION))
         if not rows.size:
             continue
         if not task.every_step:
@@ -138,6 +138,6 @@ def validation(
             continue
         cut = slice(max(0, int(rows[0]) - warm_up), int(rows[-1]) + 1)
         target = y[k][cut].copy()
-        target[own[cut] != VALIDATION] = np.nan
+        target[part[cut] != VALIDATION] = np.nan
         found.append((k, cut, target))
     return _sequences(task, x, dt, found)

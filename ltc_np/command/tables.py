@@ -53,9 +53,8 @@ class Table(NamedTuple):
     def named(self, text: str, option: str) -> tuple[str, ...]:
         """The names in an option: one, or several with commas between them."""
         given = [text] if text in self.columns else [name.strip() for name in text.split(",")]
-        names = [
-            own for name in given for own in ((name,) if name in self.columns else self.families.get(name, (name,)))
-        ]
+        families = self.families | {name: (name,) for name in self.columns}
+        names = [column for name in given for column in families.get(name, (name,))]
         for name in names:
             self.column(name, option)
         if len(set(names)) < len(names):

@@ -148,7 +148,7 @@ def history_of(model: Model, path: str) -> dict[str, Any]:
     try:
         epochs = [saved["epoch"], saved["val_epoch"]]
         curves = saved["measured"].items()
-        fits = all(type(k) is int for own in epochs for k in own) and type(saved["best_epoch"]) in (int, type(None))
+        fits = all(type(k) is int for k in epochs[0] + epochs[1]) and type(saved["best_epoch"]) in (int, type(None))
         fits = fits and "loss" in saved["measured"] and saved["best_epoch"] in (None, *saved["epoch"])
         fits = fits and all(
             len(values) == len(epochs[name.startswith("val_")]) and all(type(v) in (int, float) for v in values)

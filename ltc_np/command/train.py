@@ -212,14 +212,14 @@ def prepare(task: Task, table: Table, time_unit: str | None) -> TaskData:
     if task.missing == "error":
         records.check_complete(table, task.features, rows.x)
     where = split.of_answers(task, of_rows)
-    read = [own[: split.length(part, len(own))] for own, part in zip(rows.rows, where, strict=True)]
+    read = [sequence[: split.length(part, len(sequence))] for sequence, part in zip(rows.rows, where, strict=True)]
     if task.labels is not None:
-        known = [int(own[-1]) for own in read if len(own)] if not task.every_step else np.concatenate(read)
+        known = np.concatenate(read) if task.every_step else [int(sequence[-1]) for sequence in read if len(sequence)]
         words = table.columns[task.target[0]].words()
         task = task.replace(labels=roles.labels(words, np.array(known), task.target[0]))
     dt = records.elapsed(rows)
     if dt is not None:
-        seen = [steps[: len(own)] for steps, own in zip(dt, read, strict=True)]
+        seen = [steps[: len(sequence)] for steps, sequence in zip(dt, read, strict=True)]
         task = task.replace(
             dates=rows.dates, unit=roles.unit(time_unit or ("1" if task.dt is not None else None), rows.dates, seen)
         )
@@ -289,7 +289,7 @@ def _scores(data: TaskData, recipe: Recipe, found: list[Any]) -> Measured:
     y, where = data.flat(data.y), data.flat(data.where)
     x = data.x
     if data.dt is not None:  # a baseline may know elapsed times too
-        x = [np.concatenate([own, dt[:, None]], axis=1) for own, dt in zip(data.x, data.dt, strict=True)]
+        x = [np.concatenate([values, dt[:, None]], axis=1) for values, dt in zip(data.x, data.dt, strict=True)]
     given = baselines.of(data.task, data.records, x, y, where, data.now)
     guesses = {f"{recipe.cell}, {recipe.units} units": data.flat(found)} | given
     return {
@@ -360,9 +360,9 @@ def verdict(measured: Measured, name: str, larger: bool) -> str:
     found = {who: parts[-1][name] for who, parts in measured.items() if parts[-1] is not None}
     if len(found) < 2:
         return "the test part has no answers to judge by"
-    (network, own), *others = found.items()
+    (network, score), *others = found.items()
     best, value = (max if larger else min)(others, key=lambda item: item[1])
-    if own == value:
+    if score == value:
         return f"on the test part {network} is as good as `{best}`"
-    better = own > value if larger else own < value
+    better = score > value if larger else score < value
     return f"on the test part {network} is {'better' if better else 'WORSE'} than the best baseline, `{best}`"
