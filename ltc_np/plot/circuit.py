@@ -127,7 +127,7 @@ def _read(network: Any, layer: int | None, values: Any, sensory_values: Any) -> 
 
 def _of_layer(network: Network, layer: int | None) -> tuple[Wiring, str]:
     """The wiring of a model's layer, and what the names of its parameters begin with."""
-    wired = [k for k, own in enumerate(network.layers) if own.reads_wiring]
+    wired = [k for k, each in enumerate(network.layers) if each.reads_wiring]
     if layer is None:
         if len(wired) != 1:
             which = f"it has {wired}: choose one by `layer`" if wired else "it has none"
@@ -164,7 +164,7 @@ def _check_names(name: str, given: Any, spots: Array) -> float:
         raise ValueError(f"`{name}` must be {len(spots)} texts, one for each, got {checks.brief(given)}")
     if np.diff(np.sort(spots[:, 1])).min(initial=LINE) < LINE:
         raise ValueError(f"`{name}` must be left out here: {len(spots)} names beside each other have no room")
-    return LETTER * max(len(visible(own)) for own in given)
+    return LETTER * max(len(visible(text)) for text in given)
 
 
 def _with_room(where: Positions, left: float, right: float) -> tuple[Array, Array]:

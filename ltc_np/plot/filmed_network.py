@@ -26,14 +26,14 @@ STRIP = 2.2  # height of the inputs' and outputs' strip, in cm
 def scene(trace: Trace, layer: int | None, sequence: int) -> tuple[Figure, int, Callable[[int], list[Any]]]:
     """The figure, how many frames it has, and what draws one of them: a frame is a step."""
     when = moments(trace, sequence)
-    own = layer_of(trace, layer, lambda each: each.layer.reads_wiring and hasattr(each.layer, "wiring"), "a wiring")
-    built: Any = own.layer.wiring  # type: ignore[attr-defined]
-    state = when.of(own.state)[:, : built.units]
+    traced = layer_of(trace, layer, lambda each: each.layer.reads_wiring and hasattr(each.layer, "wiring"), "a wiring")
+    built: Any = traced.layer.wiring  # type: ignore[attr-defined]
+    state = when.of(traced.state)[:, : built.units]
     where = positions(built)
     flows = np.zeros((when.steps, built.sensory_synapse_count + built.synapse_count))
-    has_currents = "currents" in own.arrays
+    has_currents = "currents" in traced.arrays
     if has_currents:
-        flows = np.concatenate([when.of(own.arrays[name]) for name in ("sensory_currents", "currents")], axis=1)
+        flows = np.concatenate([when.of(traced.arrays[name]) for name in ("sensory_currents", "currents")], axis=1)
     low, high = where.limits
     tall = WIDTH * float((high - low)[1] / (high - low)[0])
     pyplot = matplotlib_module("pyplot")

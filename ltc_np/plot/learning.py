@@ -66,7 +66,7 @@ def learning_curves(history: Measured, name: str = "loss", *, ax: Axes | None = 
     if not all(hasattr(history, what) for what in ("epoch", "val_epoch", "best_epoch")):
         raise TypeError(f"`history` must be what `fit` has returned, got {checks.brief(history)}")
     checks.text("name", name)
-    known: list[Any] = [own for own in history if not own.startswith("val_")]  # type: ignore[attr-defined]
+    known: list[Any] = [quantity for quantity in history if not quantity.startswith("val_")]  # type: ignore[attr-defined]
     if name not in known:
         raise ValueError(f"`name` must be one of what was measured, {', '.join(map(repr, known))}, got {name!r}")
     curves: list[tuple[str, str, Any, list[int], list[float]]] = [("training", BLUE, "-", history.epoch, history[name])]

@@ -87,11 +87,11 @@ def phase_portrait(
     way = None
     if trace is not None:
         when = moments(trace, sequence)
-        own = layer_of(trace, layer, lambda each: each.state.shape[-1] > 0, "a state")
-        width = own.state.shape[-1]
+        traced = layer_of(trace, layer, lambda each: each.state.shape[-1] > 0, "a state")
+        width = traced.state.shape[-1]
         columns = [checks.integer("neurons", i, 0, width - 1) for i in neurons]
-        start = own.h0 if when.sequence is None else own.h0[when.sequence]
-        way = np.concatenate([start[None, columns], when.of(own.state)[:, columns]])
+        start = traced.h0 if when.sequence is None else traced.h0[when.sequence]
+        way = np.concatenate([start[None, columns], when.of(traced.state)[:, columns]])
     with drawing(ax, 6.6) as ax:
         x, y = (slice((len(line) - 1) % _every(line) // 2, None, _every(line)) for line in (plane.first, plane.second))
         along, up = np.asarray(plane.slopes, float)[:, x, y]

@@ -88,7 +88,7 @@ def draw_synapses(ax: Axes, where: Positions, synapses: Synapses) -> Lines:
     codes = [path.MOVETO, path.CURVE3, path.CURVE3]
     drawn = collections.PathCollection(
         [path(v, codes) for v in verts], facecolors="none", edgecolors=colors, linewidths=wide, label="synapses",
-        linestyles=[INHIBITORY if own else "-" for own in inhibits], zorder=2,
+        linestyles=[INHIBITORY if inhibitory else "-" for inhibitory in inhibits], zorder=2,
     )  # fmt: skip
     ax.add_collection(drawn, autolim=False)
     across = np.stack([-lines.arrives[:, 1], lines.arrives[:, 0]], axis=1) * mark * 0.5

@@ -67,9 +67,9 @@ def states(
     2
     """
     when = moments(trace, sequence)
-    own = layer_of(trace, layer, lambda each: each.state.shape[-1] > 0, "a state")
-    columns = chosen("neurons", neurons, own.state.shape[-1])
-    values = when.of(own.state)[:, columns]
+    traced = layer_of(trace, layer, lambda each: each.state.shape[-1] > 0, "a state")
+    columns = chosen("neurons", neurons, traced.state.shape[-1])
+    values = when.of(traced.state)[:, columns]
     names = [str(i) for i in columns]
     with drawing(ax) as ax:
         if len(columns) <= FEW:
@@ -123,8 +123,8 @@ def spike_raster(
     >>> ax = plot.spike_raster(trace)
     """
     when = moments(trace, sequence)
-    own = layer_of(trace, layer, lambda each: "spikes" in each.arrays, "spikes")
-    fired = when.of(own.arrays["spikes"]) > 0
+    traced = layer_of(trace, layer, lambda each: "spikes" in each.arrays, "spikes")
+    fired = when.of(traced.arrays["spikes"]) > 0
     rows = chosen("neurons", neurons, fired.shape[1])
     step, row = np.nonzero(fired[:, rows])
     with drawing(ax) as ax:
@@ -172,10 +172,12 @@ def currents(trace: Trace, neuron: int, *, layer: int | None = None, sequence: i
     ['1', '2', 'leak']
     """
     when = moments(trace, sequence)
-    own = layer_of(trace, layer, lambda each: all(kind in each.arrays for kind in CURRENTS), "synaptic currents (LTC)")
-    wiring: Any = own.layer.wiring  # type: ignore[attr-defined]
+    traced = layer_of(
+        trace, layer, lambda each: all(kind in each.arrays for kind in CURRENTS), "synaptic currents (LTC)"
+    )
+    wiring: Any = traced.layer.wiring  # type: ignore[attr-defined]
     neuron = checks.integer("neuron", neuron, 0, wiring.units - 1)
-    sensory, recurrent, leak = (when.of(own.arrays[kind]) for kind in CURRENTS)
+    sensory, recurrent, leak = (when.of(traced.arrays[kind]) for kind in CURRENTS)
     from_inputs, from_neurons = wiring.sensory_post == neuron, wiring.post == neuron
     values = np.concatenate([sensory[:, from_inputs], recurrent[:, from_neurons], leak[:, [neuron]]], axis=1)
     names = [f"in {i}" for i in wiring.sensory_pre[from_inputs]] + [str(i) for i in wiring.pre[from_neurons]]
@@ -234,8 +236,8 @@ def time_constants(
     """
     when = moments(trace, sequence)
     checks.text("name", name)
-    own = layer_of(trace, layer, lambda each: name in each.arrays, f"time constants {name!r}")
-    values = np.asarray(when.of(own.arrays[name]), float)
+    traced = layer_of(trace, layer, lambda each: name in each.arrays, f"time constants {name!r}")
+    values = np.asarray(when.of(traced.arrays[name]), float)
     if values.ndim != 2:
         raise ValueError(f"`name` must be of an array with one number a neuron, got {name!r} with {values.shape[1:]}")
     columns = chosen("neurons", neurons, values.shape[1])

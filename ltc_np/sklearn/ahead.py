@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .series import Collection
 
 
-class Asked(NamedTuple):
-    """A forecast that is asked for.
+class Request(NamedTuple):
+    """A forecast that is requested.
 
     Attributes
     ----------
@@ -59,9 +59,9 @@ class Ahead:
                 raise TypeError(f"a forecast has no argument `{name}`; it has {', '.join(known)}")
         return cls(**given)
 
-    def asked(
+    def request(
         self, horizon: int, steps: int, past: Any, ends: list[Prepared], form: tuple[bool, bool], frame: Frame
-    ) -> Asked:
+    ) -> Request:
         """A forecast after ``past``, or after the ends of the series of fit; ``steps``: those that are read ahead."""
         if past is None:
             for name in ("past_exogenous", "past_dt"):
@@ -76,7 +76,7 @@ class Ahead:
                     at = f"[{k}]" if listed else ""
                     raise ValueError(f"`past{at}` must have more than {frame.lag} steps, got {len(one.values)}")
         later = self._later(prepared, steps, frame, listed)
-        return Asked(horizon, [(one.going_on(*more), len(one.values)) for one, more in later], listed, flat)
+        return Request(horizon, [(one.going_on(*more), len(one.values)) for one, more in later], listed, flat)
 
     def _later(
         self, prepared: Sequence[Prepared], steps: int, frame: Frame, listed: bool
@@ -116,4 +116,4 @@ def read_past(name: str, data: Collection, frame: Frame, prefix: str = "") -> li
     if one.exogenous.shape[1] != E:
         raise ValueError(f"`{prefix}exogenous` must have {E} values a step, as in fit, got {one.exogenous.shape[1]}")
     check_timed(f"{prefix}dt", one.dt, frame)
-    return [frame.prepare(own) for own in data.series]
+    return [frame.prepare(one) for one in data.series]

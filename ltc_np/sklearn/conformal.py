@@ -66,10 +66,10 @@ def shifts(learned: tuple[float, ...], values: Array, truth: Array) -> tuple[Arr
         low, high = np.moveaxis(at_scores(learned, values, np.concatenate([-out, out])), -1, 0)
         error = np.sort(np.maximum(low - truth, truth - high), axis=0)  # NaN comes last
         rank = ranks(level, count)
-        own = np.take_along_axis(error, np.clip(rank, 1, np.maximum(count, 1))[None] - 1, axis=0)[0]
-        own = np.where(count > 0, own, -np.inf)
-        own = np.where(rank > count, np.maximum.accumulate(own, axis=0), own)
-        found[..., q] = np.sign(level - 0.5) * np.where(np.isfinite(own), own, 0.0)
+        shift = np.take_along_axis(error, np.clip(rank, 1, np.maximum(count, 1))[None] - 1, axis=0)[0]
+        shift = np.where(count > 0, shift, -np.inf)
+        shift = np.where(rank > count, np.maximum.accumulate(shift, axis=0), shift)
+        found[..., q] = np.sign(level - 0.5) * np.where(np.isfinite(shift), shift, 0.0)
     return found, count
 
 

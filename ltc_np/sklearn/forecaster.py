@@ -14,7 +14,7 @@ from ..base import checks
 from ..losses.quantile import check_quantiles
 from ..train.callbacks import EarlyStopping
 from . import conformal, curves, rollout
-from .ahead import Ahead, Asked, read_past
+from .ahead import Ahead, Request, read_past
 from .backtest import Backtest, measure, origins
 from .base import DEFAULT, CfCFields, LTCFields, RecipeEstimator, generator
 from .framing import frame_of
@@ -221,8 +221,8 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         -------
         (horizon,) or (horizon, F) array, as the past was; a list of these for a list
         """
-        asked = self._asked(horizon, past, ahead)
-        return asked.shaped(self._medians(asked.ends, asked.horizon))
+        request = self._request(horizon, past, ahead)
+        return request.shaped(self._medians(request.ends, request.horizon))
 
     def predict_quantiles(
         self, levels: Any = (0.1, 0.5, 0.9), horizon: int | None = None, past: Any = None, **ahead: Any
@@ -249,8 +249,8 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
             Too few values were held out for quantiles so far out.
         """
         wanted = curves.check_levels("levels", levels)
-        asked = self._asked(horizon, past, ahead)
-        return asked.shaped(self._quantiles(asked.ends, asked.horizon, wanted))
+        request = self._request(horizon, past, ahead)
+        return request.shaped(self._quantiles(request.ends, request.horizon, wanted))
 
     def predict_interval(
         self, coverage: float = 0.9, horizon: int | None = None, past: Any = None, **ahead: Any
@@ -317,7 +317,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         within = None if not self.network_.spreads else self._quantiles(ends, H, curves.ends("coverage", coverage))
         return measure(prepared, times, self._medians(ends, H), within, start, season)
 
-    def _asked(self, horizon: Any, past: Any, ahead: dict[str, Any]) -> Asked:
+    def _request(self, horizon: Any, past: Any, ahead: dict[str, Any]) -> Request:
         """What a call asks for, checked."""
         check_is_fitted(self)
         horizon = checks.integer("horizon", self.horizon_ if horizon is None else horizon)
@@ -326,7 +326,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
             most = self.horizon_
             raise ValueError(f"`horizon` must be at most that of fit, {most}, with strategy 'direct', got {horizon}")
         steps = self.horizon_ if direct else horizon
-        return Ahead.read(ahead).asked(horizon, steps, past, self._ends, self._form, self.network_.frame)
+        return Ahead.read(ahead).request(horizon, steps, past, self._ends, self._form, self.network_.frame)
 
     def _medians(self, ends: list[tuple[Prepared, int]], horizon: int) -> Array:
         """(B, horizon, F)."""
@@ -347,4 +347,4 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         rng = np.random.RandomState(self._path_seed)
         choose = rollout.drawn(self.network_, rng)
         paths = (rollout.recursive(self.network_, [end], horizon, choose, self.paths) for end in ends)
-        return np.stack([np.moveaxis(np.quantile(own, levels, axis=0), 0, -1) for own in paths])
+        return np.stack([np.moveaxis(np.quantile(path, levels, axis=0), 0, -1) for path in paths])

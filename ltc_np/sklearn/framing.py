@@ -182,6 +182,6 @@ def contexts(frame: Frame, rows: list[tuple[Prepared, Ints]]) -> tuple[Array, Ar
 def padded(rows: list[Array], value: float) -> Array:
     """Arrays (T_i, ...) as one (B, T, ...)."""
     found = np.full((len(rows), max(map(len, rows)), *rows[0].shape[1:]), value)
-    for own, row in zip(found, rows, strict=True):
-        own[: len(row)] = row
+    for filled, row in zip(found, rows, strict=True):
+        filled[: len(row)] = row
     return found

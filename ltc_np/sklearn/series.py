@@ -65,13 +65,13 @@ def read(name: str, values: Any, exogenous: Any, dt: Any, prefix: str = "") -> C
     others = for_each(f"{prefix}exogenous", exogenous, rows, listed)
     times = for_each(f"{prefix}dt", dt, rows, listed)
     found, axes = [], []
-    for k, (own, more, elapsed) in enumerate(zip(rows, others, times, strict=True)):
+    for k, (given, more, elapsed) in enumerate(zip(rows, others, times, strict=True)):
         at = f"[{k}]" if listed else ""
-        array = checks.real(f"{name}{at}", own, np.dtype(np.float64), "(T,) or (T, features)")
+        array = checks.real(f"{name}{at}", given, np.dtype(np.float64), "(T,) or (T, features)")
         axes.append(array.ndim)
         array = array[:, None] if array.ndim == 1 else array
         if array.ndim != 2 or array.size == 0:
-            raise ValueError(f"`{name}{at}` must be (T,) or (T, features) with T > 0, got shape {np.shape(own)}")
+            raise ValueError(f"`{name}{at}` must be (T,) or (T, features) with T > 0, got shape {np.shape(given)}")
         if np.isinf(array).any():
             raise ValueError(f"`{name}{at}` must be finite, or NaN where a value is missing, got an infinity")
         T = len(array)

@@ -82,6 +82,6 @@ def held_out(frame: Frame, prepared: list[Prepared], ends: list[int], length: in
         return None
     x, dt, lengths = contexts(frame, rows)
     y = np.full((*x.shape[:2], frame.ahead * len(frame.first)), np.nan)
-    for own, (one, at) in zip(y, rows, strict=True):
-        own[len(at) - 1] = frame.targets(one, at[-1:]).ravel()
+    for target, (one, at) in zip(y, rows, strict=True):
+        target[len(at) - 1] = frame.targets(one, at[-1:]).ravel()
     return None if np.isnan(y).all() else Windows(x, y, dt, lengths)

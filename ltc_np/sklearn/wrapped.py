@@ -54,8 +54,8 @@ def around(estimator: type, without: tuple[str, ...] = ()) -> Callable[[type[A]]
     """
     chosen = {f.name: f.default for f in fields(estimator) if f.name not in without}
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=d) for name, d in chosen.items()]
-    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    signature = inspect.Signature([own, *parameters])
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    signature = inspect.Signature([itself, *parameters])
 
     def decorate(cls: type[A]) -> type[A]:
         def __init__(self: Any, **given: Any) -> None:

@@ -2,11 +2,11 @@
 
 import os
 import statistics
-import time
 from functools import partial
 from importlib import metadata, util
 
 from ...base import checks
+from ..rates import times
 from .check import check
 from .jax import FORMULATIONS, jax_step
 from .ncps import ncps_step
@@ -28,13 +28,7 @@ def _torch_seconds(step, runs):
 
 
 def _jax_seconds(step, runs):
-    step()
-    found = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        step()  # waits for the result
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+    return statistics.median(times(step, runs))  # a step waits for its result
 
 
 def ncps_why_not():
