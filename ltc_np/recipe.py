@@ -18,14 +18,22 @@ from .optim import AdamW, CosineDecay
 from .wirings import AutoNCP, FullyConnected
 
 if TYPE_CHECKING:
-    from .base.types import Backend, DType, PoolingKind, ReadoutKind, Seed
+    from collections.abc import Callable
+
+    from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed
     from .cells.base import Layer
     from .train.history import History
+    from .wirings import Wiring
 
 CELLS = ("ltc", "cfc", "lstm", "gru")
-WIRINGS = ("full", "ncp")
+# Of so many neurons.
+WIRINGS: dict[str, Callable[[int], Wiring]] = {
+    "full": FullyConnected,
+    "ncp": lambda units: AutoNCP(units, max(1, units // 4)),
+}
 READOUTS = ("auto", "last+mean", *KINDS)  # how one answer comes of all steps
-SCHEDULES = ("constant", "cosine")
+# From a rate at the beginning, over so many steps.
+SCHEDULES: dict[str, Callable[[float, int], Rate]] = {"constant": lambda rate, steps: rate, "cosine": CosineDecay}
 TRAINING = ("learning_rate", "schedule", "weight_decay", "clip_norm", "epochs", "batch_size")
 FEWEST, STEPS = 100, 1000  # of `epochs="auto"`: epochs, steps of the optimiser
 
@@ -186,11 +194,8 @@ class Recipe:
         """Train ``model`` on ``sequences`` sequences; ``more`` goes to `fit` of the model."""
         epochs = self.epochs_for(sequences, every_step=model.return_sequences)
         batches = -(-sequences // self.batch_size)
-        rate = self.learning_rate
-        optimizer = AdamW(
-            CosineDecay(rate, epochs * batches) if self.schedule == "cosine" else rate,
-            weight_decay=self.weight_decay,
-        )
+        rate = SCHEDULES[self.schedule](self.learning_rate, epochs * batches)
+        optimizer = AdamW(rate, weight_decay=self.weight_decay)
         settings: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": self.batch_size,
@@ -213,13 +218,8 @@ class Recipe:
         if self.cell == "ltc":
             span = (step, max(step, duration)) if self.time_constants == "auto" else self.time_constants
             init = None if span is None else {"time_constants": span}
-            return LTC(self._wiring(), ode_unfolds=self.ode_unfolds, init=init)
+            return LTC(WIRINGS[self.wiring](self.units), ode_unfolds=self.ode_unfolds, init=init)
         if self.cell == "cfc":
             layers, width = min(self.backbone_units, 1), max(self.backbone_units, 1)
             return CfC(self.units, backbone_layers=layers, backbone_units=width)
         return {"lstm": LSTM, "gru": GRU}[self.cell](self.units)
-
-    def _wiring(self) -> Any:
-        if self.wiring == "ncp":
-            return AutoNCP(self.units, max(1, self.units // 4))
-        return FullyConnected(self.units)

@@ -66,6 +66,16 @@ def test_the_backbone_of_a_cfc():
     assert weights(backbone_units=7) == 8 * 7 + 4 * 7 * 5
 
 
+@pytest.mark.parametrize("name", ["cell", "wiring", "schedule", "readout"])
+def test_a_word_that_has_no_row_is_no_other_word(name):
+    """A new word of a list that nobody has written for must not be taken for one that is there."""
+    recipe = Recipe(epochs=1)
+    object.__setattr__(recipe, name, "new")
+    with pytest.raises((KeyError, ValueError), match="'new'"):
+        model = recipe.model(3, 2, steps=9, every_step=False, numbers=True, backend="numpy")
+        recipe.fit(model, np.zeros((2, 9, 3)), np.zeros((2, 2)), sequences=2, verbose=False)
+
+
 def test_what_fit_is_told():
     """The rate falls until the last batch of the last epoch, also a smaller one; what is given goes first."""
 

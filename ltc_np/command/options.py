@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "cell": recipe.CELLS,
-    "wiring": recipe.WIRINGS,
+    "wiring": tuple(recipe.WIRINGS),
     "readout": recipe.READOUTS,
-    "schedule": recipe.SCHEDULES,
+    "schedule": tuple(recipe.SCHEDULES),
 }
 
 

@@ -111,9 +111,8 @@ def inputs(task: Task, table: Table, records: Records) -> tuple[list[Array], lis
         check_complete(table, task.features, records.x)
         return x, dt
     filled = forward_fill(x, dt=1.0 if dt is None else dt, first=np.array(task.first))
-    if task.missing == "fill":
-        return filled.values, dt
-    return [np.concatenate(parts, axis=1) for parts in zip(*filled, strict=True)], dt
+    masked = [np.concatenate(parts, axis=1) for parts in zip(*filled, strict=True)]
+    return {"fill": filled.values, "mask": masked}[task.missing], dt
 
 
 def check_complete(table: Table, names: tuple[str, ...], values: Array) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base import checks
 from .arrays import SEQUENCE, STEPS
-from .task import MISSING, Task
+from .task import MISSING, SPLITS, Task
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 MOST_CLASSES = 1000
+DEFAULTS_OF_A_TASK = "horizon", "missing", "validation", "test", "seed"
 
 
 def add(parser: Any) -> None:
@@ -43,7 +44,6 @@ def add(parser: Any) -> None:
     group.add_argument(
         "--horizon",
         type=int,
-        default=0,
         metavar="H",
         help="the target is H rows later: a forecast, for which the features are all other columns and the target "
         "itself if it is numbers; default: %(default)s, the same row",
@@ -51,7 +51,6 @@ def add(parser: Any) -> None:
     group.add_argument(
         "--missing",
         choices=MISSING,
-        default="error",
         help="empty cells: an error (default); fill, the last value before it; mask, this, and features that say "
         "which values are filled and how old they are",
     )
@@ -64,11 +63,11 @@ def add(parser: Any) -> None:
     group = parser.add_argument_group("the parts, and windows for training")
     group.add_argument(
         "--split",
-        choices=("time", "group"),
+        choices=SPLITS,
         help="test and validate on the last rows, or on whole groups; default: group if there are any, else time",
     )
-    group.add_argument("--validation", type=float, default=0.15, metavar="SHARE", help="default: %(default)s")
-    group.add_argument("--test", type=float, default=0.15, metavar="SHARE", help="default: %(default)s")
+    group.add_argument("--validation", type=float, metavar="SHARE", help="default: %(default)s")
+    group.add_argument("--test", type=float, metavar="SHARE", help="default: %(default)s")
     group.add_argument(
         "--window",
         type=int,
@@ -79,7 +78,8 @@ def add(parser: Any) -> None:
     group.add_argument(
         "--hop", type=int, metavar="N", help="a window begins every N rows; default: so that they are many"
     )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn; default: %(default)s")
+    group.add_argument("--seed", type=int, metavar="N", help="of all that is drawn; default: %(default)s")
+    parser.set_defaults(**{name: getattr(Task, name) for name in DEFAULTS_OF_A_TASK})
 
 
 def task(args: argparse.Namespace, table: Table) -> Task:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..base.checks import counted
+from ..base import checks
 
 if TYPE_CHECKING:
     from ..base.types import Array, Ints, Numbers
@@ -28,6 +28,7 @@ def of_rows(task: Task, records: Records, words: list[str | None]) -> list[Ints]
     """
     if task.by == "time":
         return [_by_time(task, len(sequence), name) for sequence, name in zip(records.rows, records.names, strict=True)]
+    checks.one_of("by", task.by, ("group",))
     codes = None
     if task.labels is not None and not task.every_step:
         codes = np.unique([words[sequence[-1]] or "" for sequence in records.rows], return_inverse=True)[1]
@@ -51,7 +52,7 @@ def _by_time(task: Task, n: int, name: str) -> Ints:
         of = f"group {name}" if name else "the table"
         more = "" if not task.horizon else f", with {task.horizon} before the first target"
         hint = ": --split group takes whole groups" if name else ": give more rows"
-        rows = counted(n, "row")
+        rows = checks.counted(n, "row")
         raise ValueError(f"{of} has {rows}, too few for a training, a validation and a test part{more}{hint}")
     return np.searchsorted(ends, np.arange(n), side="right")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 KEY, HISTORY = "table", "history"  # in the notes of a model
 MISSING = ("error", "fill", "mask")
+SPLITS = ("time", "group")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _is_a_task(task: Task) -> bool:
         and type(task.first) is tuple
         and all(type(mean) is float and math.isfinite(mean) for mean in task.first)
         and len(task.first) == (0 if task.missing == "error" else len(task.features))
-        and task.by in ("time", "group")
+        and task.by in SPLITS
         and classes
         and groups
         and (task.every_step or not task.horizon)

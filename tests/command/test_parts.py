@@ -35,6 +35,15 @@ def test_parts_of_groups():
     assert (found[0] == found[1]).all() and (found[0] != found[2]).any()
 
 
+def test_words_of_a_task_that_nobody_has_written_for():
+    """A new way to split or to fill must not be taken for one that is there."""
+    with pytest.raises(ValueError, match="`by` must be .*group.*, got 'new'"):
+        split.of_rows(NUMBERS.replace(by="new"), of_groups(["?"] * 9), [])
+    table = tables.Table(None, {"a": Column("a", np.zeros(3), str)})
+    with pytest.raises(KeyError, match="new"):
+        records.inputs(NUMBERS.replace(missing="new", first=(0.0,)), table, records.read(table, NUMBERS))
+
+
 def test_the_most_frequent_class_of_the_training():
     """What the test holds does not count."""
     y, where = np.array([0.0, 1, 1, 0, 0, 0]), np.array([0, 0, 0, 2, 2, 2])
