@@ -5,13 +5,11 @@ are numbers from elsewhere: a wiring, what `fit` measured, `Model.trace`, `ltc_n
 the first picture.
 """
 
+from .analyses import gradient_by_lag, phase_portrait, saliency
 from .animation import animate
 from .circuit import wiring
 from .forecast import predictions
-from .lags import gradient_by_lag
 from .learning import learning_curves
-from .portrait import phase_portrait
-from .sensitivity import saliency
 from .styling import style
 from .traces import currents, spike_raster, states, time_constants
 
