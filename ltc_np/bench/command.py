@@ -1,10 +1,10 @@
 """``python -m ltc_np bench``: what this machine makes of the standard cases, against the limit of its processor."""
 
-import json
+from functools import partial
 
 from .. import kernels
 from ..base import threads
-from ..base.command_line import Parser
+from ..base.command_line import DONE, Parser, report, run
 from . import cuda, host, streams
 from .cases import CARD_CASES, CASES
 from .peers import compare
@@ -18,16 +18,17 @@ examples:
     python -m ltc_np bench --cases tutorial cfc --dtypes float32
     python -m ltc_np bench --cases streams --threads 4"""
 
+HOST_CASES = (*CASES, host.STREAMS)
+
 
 def main(argv=None):
-    """Run the benchmark and print it."""
+    """Run the benchmark and print it; the exit status."""
     parser = Parser("bench", ABOUT)
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use; default: all cores")
     parser.add_argument("--backend", choices=("cpu", "cuda"), default="cpu", help="default: %(default)s")
-    on_host = [*CASES, host.STREAMS]
-    kinds = f"{' '.join(on_host)}, of which the first five are LTCs and the last is the latency of "
+    kinds = f"{' '.join(HOST_CASES)}, of which the first five are LTCs and the last is the latency of "
     kinds += f"{streams.STREAMS:,} streams; of cuda: {' '.join(CARD_CASES)}; default: all"
-    parser.add_argument("--cases", nargs="+", choices={*on_host, *CARD_CASES}, metavar="CASE", help=kinds)
+    parser.add_argument("--cases", nargs="+", choices={*HOST_CASES, *CARD_CASES}, metavar="CASE", help=kinds)
     parser.add_argument(
         "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32", "float64"], help="default: both"
     )
@@ -42,12 +43,15 @@ def main(argv=None):
         "--peers", action="store_true", help="time ncps, JAX and PyTorch as well, those that are installed"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    args = parser.parse_args(argv)
-    if args.runs < 1:
-        parser.error("--runs must be at least 1")
-    if args.threads is not None and args.threads < 1:
-        parser.error("--threads must be at least 1")
-    known = CARD_CASES if args.backend == "cuda" else on_host
+    return run(parser, partial(_bench, parser), argv)
+
+
+def _bench(parser, args):
+    """Measure, and report; the exit status."""
+    for name, value in (("runs", args.runs), ("threads", args.threads)):
+        if value is not None and value < 1:
+            parser.error(f"--{name} must be at least 1")
+    known = CARD_CASES if args.backend == "cuda" else HOST_CASES
     cases = args.cases or list(known)
     if not set(cases) <= set(known):
         parser.error(f"--cases of {args.backend} are {' '.join(known)}, got {' '.join(cases)}")
@@ -56,13 +60,15 @@ def main(argv=None):
         if reason is not None:
             parser.error(reason)
         result = cuda.run(cases, args.dtypes, args.runs, args.peers)
-        print(json.dumps(result, indent=1) if args.json else cuda.table(result))
-        return
-    if kernels.resolve("auto") != "cpu":
-        parser.error("the benchmark is of the cpu backend, which needs a working numba")
-    threads.set_num_threads(args.threads)
-    result, text = host.run(cases, args.dtypes, args.runs), ""
-    if args.peers:
-        result["peers"] = compare.compare(cases, threads.get_num_threads(), args.runs)
-        text = "\n\n" + compare.table(result["peers"])
-    print(json.dumps(result, indent=1) if args.json else host.table(result) + text)
+        text = cuda.table(result)
+    else:
+        if kernels.resolve("auto") != "cpu":
+            parser.error("the benchmark is of the cpu backend, which needs a working numba")
+        threads.set_num_threads(args.threads)
+        result = host.run(cases, args.dtypes, args.runs)
+        text = host.table(result)
+        if args.peers:
+            result["peers"] = compare.compare(cases, threads.get_num_threads(), args.runs)
+            text += "\n\n" + compare.table(result["peers"])
+    report(result, text.split("\n"), args.json)
+    return DONE

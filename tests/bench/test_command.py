@@ -52,6 +52,16 @@ def test_usage():
 
 
 @pytest.mark.numba
+def test_ctrl_c_is_one_line(monkeypatch, capsys):
+    def pressed(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(host, "run", pressed)
+    assert command.main(["--cases", "tutorial"]) == 130
+    assert capsys.readouterr() == ("", "python -m ltc_np bench: stopped; nothing was written\n")
+
+
+@pytest.mark.numba
 def test_without_peers_the_option_says_what_to_install(monkeypatch, capsys):
     find_spec = importlib.util.find_spec
     absent = {package for packages in known.PACKAGES.values() for package in packages}
