@@ -2,9 +2,9 @@
 
 An estimator of another kind derives from `LiquidEstimator`, as a dataclass with fields for what its users may choose.
 It says three things: ``cell`` (of the recipe), ``loss`` (a name, or a function of the library's kind) and ``numbers``
-(whether answers are numbers in the units of the targets, or logits).  And it defines three methods: ``_targets`` makes
-`Targets` of what users want learned, ``_settings`` is what `fit` of the model is told besides, and `predict` calls
-``self._answers(X, dt, lengths)``.
+(whether answers are numbers in the units of the targets, or logits).  And it defines ``_targets``, which makes
+`Targets` of what users want learned, and `predict`, which calls ``self._answers(X, dt, lengths)``.  What `fit` of the
+model is told besides stands in ``_settings``.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class LiquidEstimator(RecipeEstimator):
 
     def _settings(self, wanted: Targets) -> Mapping[str, Any]:
         """What `fit` of the model is told besides."""
-        raise NotImplementedError
+        return {}
 
     def _read(self, X: Any, dt: Any, lengths: Any) -> Inputs:
         """Sequences for a network that is there, which they must fit."""

@@ -1,8 +1,11 @@
 """Estimators: what they learn, in which forms sequences and targets come, and what they refuse."""
 
+import inspect
 import pickle
+import re
 import subprocess
 import sys
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
@@ -15,7 +18,8 @@ from sklearn.model_selection import train_test_split
 
 from ltc_np import Model, load
 from ltc_np.recipe import Recipe
-from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCClassifier, LTCRegressor
+from ltc_np.sklearn import CfCClassifier, CfCRegressor, LiquidEstimator, LiquidForecaster, LTCClassifier, LTCRegressor
+from ltc_np.sklearn.targets import read_numbers
 
 REGRESSORS, CLASSIFIERS = (LTCRegressor, CfCRegressor), (LTCClassifier, CfCClassifier)
 SMALL = {"units": 6, "epochs": 3, "random_state": 0}
@@ -36,6 +40,37 @@ def test_numbers_are_learned(kind, data):
     assert regressor.score(X, 1e3 * y + 5e4) > 0.8
     assert regressor.predict(X).shape == (40,)
     assert regressor.predict(X).dtype == np.float64
+
+
+@pytest.mark.parametrize("kind", [*REGRESSORS, *CLASSIFIERS, LiquidEstimator, LiquidForecaster])
+def test_every_hyperparameter_is_described(kind):
+    """In the class itself, where `help` and the site look; those of a recipe have its defaults."""
+    section = re.search(r"^Parameters\n-+\n(.*?)(?:\n\n|\Z)", inspect.getdoc(kind), re.MULTILINE | re.DOTALL)[1]
+    groups = re.findall(r"^(\w[\w, ]*\w)(?: :.*)?$", section, re.MULTILINE)
+    assert sorted(", ".join(groups).split(", ")) == sorted(field.name for field in fields(kind))
+    for field in fields(kind):
+        if field.name in Recipe.names():
+            assert field.default == getattr(Recipe(), field.name)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Own(LiquidEstimator):
+    """An estimator of another kind, as the beginning of `ltc_np.sklearn.base` says."""
+
+    cell, loss, numbers = "gru", "huber", True
+
+    def _targets(self, y, data, classes=None):
+        return read_numbers(y, data, self.every_step, "error")
+
+    def predict(self, X, dt=None, lengths=None):
+        return self._answers(X, dt, lengths)[1][:, 0]
+
+
+def test_an_estimator_of_another_kind(data):
+    X, y, _ = data
+    own = clone(Own(units=8, epochs=60, random_state=0)).fit(X, y)
+    assert np.corrcoef(own.predict(X), y)[0, 1] > 0.9
+    assert own.model_.trained.loss == "huber" and type(own.model_.layers[1]).__name__ == "GRU"
 
 
 @pytest.mark.parametrize("kind", CLASSIFIERS)
