@@ -3,7 +3,12 @@
 Importing this package loads NumPy only; Numba is loaded with the first model that uses it.
 """
 
-from . import analysis, data, gradcheck, losses, metrics, optim, plot, simplify, wirings
+import sys
+
+from . import analysis, data, losses, metrics, optim, plot, simplify, wirings
+from .analysis import gradcheck
+from .analysis.multiplier import largest_multiplier
+from .analysis.solver_error import SolverError, solver_error
 from .base.layout import Entry, Layout
 from .base.threads import get_num_threads, set_num_threads
 from .base.version import __version__ as __version__
@@ -43,7 +48,6 @@ from .layers import (
 )
 from .layers.config import CellConfig
 from .model import LTCRNN, CfCRNN, LiquidS4RNN, Model, from_config, load
-from .multiplier import largest_multiplier
 from .network.tape import Gradients
 from .network.trace import Trace
 from .optim import (
@@ -59,7 +63,6 @@ from .optim import (
     clip_by_array_norm,
     clip_by_global_norm,
 )
-from .solver_error import SolverError, solver_error
 from .train.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau, TensorBoard
 from .train.history import History
 from .tutorial import LIFNeuronLayer, LTCCell
@@ -151,3 +154,5 @@ __all__ = [
     "windows",
     "wirings",
 ]
+
+sys.modules[f"{__name__}.gradcheck"] = gradcheck  # ``import ltc_np.gradcheck`` goes on working

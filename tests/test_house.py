@@ -20,6 +20,7 @@ FOREIGN = {
 OTHER_NAMES = {
     (f"{PACKAGE}.export.onnx", "Loop"): "an operator of ONNX",
     (f"{PACKAGE}.export.command", ".onnx"): "the suffix of files",
+    (PACKAGE, ".gradcheck"): "the path by which the pages name the module",
 }
 FOREIGN |= {
     (f"{PACKAGE}.interop.ncps.source", name): "ncps' modules keep their arguments nowhere else"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..analysis.gradcheck import check
 from ..base.command_line import DONE, NO, Parser, report, run
-from ..gradcheck import check
 from ..model import Model, load
 from . import options, scores
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..analysis.solver_error import solver_error
 from ..base import checks
 from ..base.calls import explained
 from ..cells import Layer
 from ..cells.base import replaced
 from ..kernels.codes import SOLVERS
-from ..solver_error import solver_error
 from .rebuilt import check_function, check_model, rebuilt
 from .result import Data, Row, measured, simplified, size_of
 

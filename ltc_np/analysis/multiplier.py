@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .base.calls import explained
-from .cells import Layer, LiquidS4
-from .cells.base import replaced
-from .kernels.numpy.ssm import StateSpace, largest_factor
-from .network.network import Network
+from ..base.calls import explained
+from ..cells import Layer, LiquidS4
+from ..cells.base import replaced
+from ..kernels.numpy.ssm import StateSpace, largest_factor
+from ..network.network import Network
 
 if TYPE_CHECKING:
-    from .base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
-    from .base.workspace import Workspace
+    from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
+    from ..base.workspace import Workspace
 
 
 class _Watched(LiquidS4):

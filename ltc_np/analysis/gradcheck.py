@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .base import checks
-from .base.calls import explained
-from .cells.base import Layer
-from .network.network import Network
-from .network.sequences import check as sequences_of
+from ..base import checks
+from ..base.calls import explained
+from ..cells.base import Layer
+from ..network.network import Network
+from ..network.sequences import check as sequences_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .base.types import Array, ArrayLike, Arrays
+    from ..base.types import Array, ArrayLike, Arrays
 
 
 def _function(

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ltc_np import CTRNN, Model, gradcheck
+from ltc_np import CTRNN, Model
+from ltc_np.analysis import gradcheck
 
 
 def wrong(change):
@@ -114,3 +115,13 @@ def test_arguments_are_those_of_a_call(arguments, error, message):
         with pytest.raises(error, match=message) as caught:
             function(CTRNN(4, input_dim=2), **{"x": X} | arguments)
         assert "\n" not in str(caught.value)
+
+
+def test_it_is_found_where_the_pages_say():
+    """`ltc_np.gradcheck` is this module, by either form of an import."""
+    from ltc_np.gradcheck import check
+
+    import ltc_np
+
+    assert ltc_np.gradcheck is gradcheck
+    assert check is gradcheck.check
