@@ -192,16 +192,9 @@ class CfC(Layer):
         return cfc_sweep.forward(prepared, x, dt, lengths, h0, masks, keep, workspace)
 
     def backward(
-        self,
-        prepared: Any,
-        saved: Any,
-        d_y: Array,
-        d_h: Array,
-        g: Arrays,
-        want_x: bool,
-        want_dt: bool,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:
+        self, prepared: Any, saved: Any, d_y: Array, d_h: Array, g: Arrays,
+        want_x: bool, want_dt: bool, workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         d_x, d_h0, d_dt, gradients = cfc_sweep.backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace)
         for k in range(self.backbone_layers):
             g[f"backbone_w{k}"] += gradients.weights[k]

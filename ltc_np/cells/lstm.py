@@ -142,16 +142,9 @@ class LSTM(Layer):
         return by_sequence(h[1:], workspace), h_last, Saved(inputs, gates, h, c, lengths) if keep else None
 
     def backward(
-        self,
-        prepared: Prepared,
-        saved: Saved,
-        d_y: Array,
-        d_h: Array,
-        g: Arrays,
-        want_x: bool,
-        want_dt: bool,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:
+        self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
+        want_x: bool, want_dt: bool, workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         inputs, gates, h, c, lengths = saved
         (T, B, _), N = inputs.shape, self.output_size
         turned, backward_step, w_h = prepared.turned, prepared.kernels.backward_step, prepared.turned["w_h"]

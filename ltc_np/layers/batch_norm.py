@@ -141,16 +141,9 @@ class BatchNorm(Layer):
         return y, h0, Saved(u, rate, of_batch) if keep else None
 
     def backward(
-        self,
-        prepared: Prepared,
-        saved: Saved,
-        d_y: Array,
-        d_h: Array,
-        g: Arrays,
-        want_x: bool,
-        want_dt: bool,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:
+        self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
+        want_x: bool, want_dt: bool, workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         u, rate, of_batch = saved
         product, d_x = (workspace.array(name, u.size, u.dtype).reshape(u.shape) for name in ("product", "d_x"))
         d_shift, d_scale = (a.sum((0, 1), np.float64) for a in (d_y, np.multiply(d_y, u, out=product)))

@@ -162,16 +162,9 @@ class Bidirectional(Layer):
         return y, np.concatenate([h_ahead, h_back], axis=1), saved
 
     def backward(
-        self,
-        prepared: Both,
-        saved: Saved,
-        d_y: Array,
-        d_h: Array,
-        g: Arrays,
-        want_x: bool,
-        want_dt: bool,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:
+        self, prepared: Both, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
+        want_x: bool, want_dt: bool, workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         K, O, turned = self.layer.state_size, self.layer.output_size, saved.mirror
         own = Both(*map(workspace.child, DIRECTIONS))
         run = Both(*(parallel.adjoint(self.layer, each) for each in saved.layer))

@@ -248,16 +248,9 @@ class MixedMemory(Layer):
 
     @blas.one_thread()
     def backward(
-        self,
-        prepared: Prepared,
-        saved: Saved,
-        d_y: Array,
-        d_h: Array,
-        g: Arrays,
-        want_x: bool,
-        want_dt: bool,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:
+        self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
+        want_x: bool, want_dt: bool, workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         w_h_turned, backward_step = prepared.w_h_turned, prepared.kernels.backward_step
         inputs, gates, states, c, lengths, steps = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size

@@ -101,16 +101,9 @@ class Residual(Layer):
         return np.add(x, f, out=y), h, Saved(valid, saved) if keep else None
 
     def backward(
-        self,
-        prepared: Any,
-        saved: Saved,
-        d_y: Array,
-        d_h: Array,
-        g: Arrays,
-        want_x: bool,
-        want_dt: bool,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:
+        self, prepared: Any, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
+        want_x: bool, want_dt: bool, workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         d_f, d_h0, d_dt = self._stack.backward(
             prepared, saved.layers, saved.valid, d_y, d_h, g, want_x, want_dt, workspace
         )
