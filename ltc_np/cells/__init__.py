@@ -21,7 +21,6 @@ CELLS: dict[str, type[Layer]] = {
 }
 
 __all__ = [
-    "CELLS",
     "CTGRU",
     "CTRNN",
     "GRU",

@@ -215,6 +215,10 @@ class Layer(Value):
         What arguments were called in files of format 1: former name -> present one.
     not_saved : str
         Of a layer that no file holds: what to save in its place.
+    lowering : str
+        What writes a step of the layer for exports: a file of ``ltc_np/export/lower`` and a function in it, such as
+        ``"gru.lower"``.  It is that of the class that says so, not of those derived from it, which may compute
+        something else.  Empty: the layer cannot be exported.
     """
 
     input_size: int = 0
@@ -241,6 +245,7 @@ class Layer(Value):
     also_called: tuple[str, ...] = ()
     former_names: Mapping[str, str] = MappingProxyType({})
     not_saved: str = ""
+    lowering: str = ""
 
     def __repr__(self) -> str:
         if known(self) is None:  # of one's own, that does not keep its arguments

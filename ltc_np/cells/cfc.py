@@ -119,6 +119,7 @@ class CfC(Layer):
     dropped: range
 
     takes_dt = causal = contracting = True
+    lowering = "cfc.lower"
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"backbone_activation": BACKBONE_ACTIVATIONS})
 
     def __init__(

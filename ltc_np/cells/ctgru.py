@@ -153,6 +153,7 @@ class CTGRU(Layer):
     init: dict[str, Any]
 
     takes_dt = smooth = causal = contracting = True
+    lowering = "ctgru.lower"
 
     def __init__(
         self,

@@ -78,6 +78,7 @@ class CTRNN(OdeCell):
     tau: float
 
     contracting = True
+    lowering = "ode.lower"
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
         {"solver": SOLVERS, "activation": tuple(ACTIVATIONS)}
     )

@@ -88,6 +88,7 @@ class GRU(Layer):
     init: dict[str, Any]
 
     smooth = causal = contracting = True
+    lowering = "gru.lower"
 
     def __init__(self, units: int, *, input_dim: int | None = None, init: Init = None) -> None:
         N, I = cell_sizes(units, input_dim)

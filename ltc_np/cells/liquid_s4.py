@@ -101,6 +101,7 @@ class LiquidS4(StateSpaceCell):
     liquid_bound: float | None
     liquid_scale: float
 
+    lowering = "state_space.lower"
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
         {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "liquid": LIQUIDS[1:], "method": METHODS}
     )

@@ -183,6 +183,7 @@ class LRC(Layer):
     sensory: Synapses
 
     takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = contracting = True
+    lowering = "lrc.lower"
     reference_solver: str | None = "exponential"
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"solver": tuple(SOLVERS)})
     also_called = ("LRCU",)

@@ -202,6 +202,7 @@ class LrcSSM(Layer):
     rule: Rule
 
     takes_dt = dt0_identity = smooth = causal = True
+    lowering = "lrc_ssm.lower"
     reference_solver: str | None = "exponential"
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"solver": tuple(SOLVERS)})
 

@@ -92,6 +92,7 @@ class LSTM(Layer):
     init: dict[str, Any]
 
     smooth = causal = contracting = True
+    lowering = "lstm.lower"
 
     def __init__(
         self, units: int, *, input_dim: int | None = None, forget_bias: float = 1.0, init: Init = None

@@ -173,6 +173,7 @@ class LTC(Layer):
     sensory: Synapses
 
     takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = contracting = True
+    lowering = "ltc.lower"
     reference_solver: str | None = "exponential"
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"solver": tuple(SOLVERS)})
 

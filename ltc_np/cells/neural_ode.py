@@ -60,6 +60,7 @@ class NeuralODE(OdeCell):
     (5, 7, 2)
     """
 
+    lowering = "ode.lower"
     also_called: tuple[str, ...] = ("NODE",)
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
         {"solver": SOLVERS, "activation": tuple(ACTIVATIONS)}

@@ -76,6 +76,7 @@ class S4D(StateSpaceCell):
     (5, 7, 2)
     """
 
+    lowering = "state_space.lower"
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
         {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "method": METHODS}
     )

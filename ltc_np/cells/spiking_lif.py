@@ -160,6 +160,7 @@ class SpikingLIF(Layer):
     init: dict[str, Any]
 
     takes_dt = dt0_identity = causal = True
+    lowering = "spiking_lif.lower"
     also_called: tuple[str, ...] = ("LIF",)
 
     def __init__(

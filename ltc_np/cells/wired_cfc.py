@@ -133,6 +133,7 @@ class WiredCfC(Layer):
     motor: Ints
 
     takes_dt = causal = reads_wiring = contracting = True
+    lowering = "wired_cfc.lower"
 
     def __init__(
         self,

@@ -11,15 +11,15 @@ from .layer_norm import LayerNorm
 from .mixed_memory import MixedMemory
 from .parallel import ParallelTime
 from .pooling import Pooling
-from .registry import LAYERS, register
+from .registry import LAYERS as LAYERS
+from .registry import register
 from .residual import Residual
-from .stack import Stack
+from .stack import Stack as Stack
 from .standardize import Standardize
 
 __all__ = [
     "GELU",
     "GLU",
-    "LAYERS",
     "BatchNorm",
     "Bidirectional",
     "Dense",
@@ -30,7 +30,6 @@ __all__ = [
     "ParallelTime",
     "Pooling",
     "Residual",
-    "Stack",
     "Standardize",
     "register",
 ]

@@ -93,6 +93,7 @@ class BatchNorm(Layer):
 
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = batch_statistics = True
+    lowering = "around.batch_norm"
 
     def __init__(
         self, *, epsilon: float = 1e-5, momentum: float = 0.1, input_dim: int | None = None, init: Init = None

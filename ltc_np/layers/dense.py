@@ -58,6 +58,7 @@ class Dense(Layer):
 
     former_names: Mapping[str, str] = MappingProxyType({"n_in": "input_dim", "n_out": "outputs"})
     dt0_identity = hull = causal = True  # of a state that is empty
+    lowering = "dense.lower"
 
     def __init__(
         self, outputs: int, activation: Activation = None, *, input_dim: int | None = None, init: Init = None

@@ -60,6 +60,7 @@ class Dropout(Layer):
     former_names: Mapping[str, str] = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
+    lowering = "around.dropout"
 
     def __init__(self, rate: float, *, input_dim: int | None = None) -> None:
         self.rate, self.input_dim = checks.number("rate", rate, high=1, high_open=True), input_features(input_dim)

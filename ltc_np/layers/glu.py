@@ -52,6 +52,7 @@ class GLU(Layer):
 
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
+    lowering = "around.glu"
 
     def __init__(self, *, input_dim: int | None = None) -> None:
         self.input_dim = input_features(input_dim)

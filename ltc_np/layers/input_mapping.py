@@ -40,6 +40,7 @@ class InputMapping(Layer):
     former_names: Mapping[str, str] = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
+    lowering = "around.input_mapping"
 
     def __init__(self, mapping: MappingKind = "affine", *, input_dim: int | None = None) -> None:
         self.mapping, self.input_dim = check_mapping("mapping", mapping), input_features(input_dim)

@@ -63,6 +63,7 @@ class LayerNorm(Layer):
 
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
+    lowering = "around.layer_norm"
 
     def __init__(self, *, epsilon: float = 1e-5, input_dim: int | None = None, init: Init = None) -> None:
         self.epsilon = checks.number("epsilon", epsilon, low_open=True)

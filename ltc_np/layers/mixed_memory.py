@@ -128,6 +128,8 @@ class MixedMemory(Layer):
     input_dim: int | None
     memory_size: int
 
+    lowering = "nested.mixed_memory"
+
     def __init__(
         self, cell: Layer, topology: Topology = "torch", forget_bias: float = 1.0, *, input_dim: int | None = None
     ) -> None:

@@ -68,6 +68,7 @@ class Pooling(Layer):
     input_dim: int | None
 
     causal = bitwise_batch = True
+    lowering = "around.pooling"
 
     def __init__(self, kind: PoolingKind, *, input_dim: int | None = None) -> None:
         self.kind, self.input_dim = checks.one_of("kind", kind, KINDS), input_features(input_dim)

@@ -53,6 +53,8 @@ class Residual(Layer):
 
     layers: tuple[Layer, ...]
 
+    lowering = "nested.residual"
+
     def __init__(self, *layers: Layer) -> None:
         if layers and isinstance(layers[0], Layer) and layers[0].open:
             self.layers = layers

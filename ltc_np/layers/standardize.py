@@ -62,6 +62,7 @@ class Standardize(Layer):
 
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
+    lowering = "around.standardize"
 
     def __init__(
         self, *, inverse: bool = False, mean: ArrayLike = 0.0, scale: ArrayLike = 1.0, input_dim: int | None = None

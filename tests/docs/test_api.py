@@ -18,11 +18,14 @@ INSIDE = ("kernels", "train.callbacks")  # the former is no part of the API, the
 
 
 def exports(path):
-    """The literal ``__all__`` of a file, or None."""
+    """The literal ``__all__`` of a file, with those of its folders that it adds, or None."""
+    found = None
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
-            return ast.literal_eval(node.value)
-    return None
+            found = ast.literal_eval(node.value)
+        elif isinstance(node, ast.AugAssign) and getattr(node.target, "id", "") == "__all__":
+            found += exports(path.parent / node.value.value.id / "__init__.py")
+    return found
 
 
 def modules():

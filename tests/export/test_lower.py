@@ -8,7 +8,7 @@ from support.exported import LAYERS, MAKERS, I, features, made, random_model
 
 from ltc_np import GRU, LTC, S4D, AutoNCP, Bidirectional, CfC, Dense, LiquidS4, LrcSSM, Model, SpikingLIF, Standardize
 from ltc_np.base.layout import raw
-from ltc_np.export.lower import program
+from ltc_np.export.lower import declared, program
 from ltc_np.export.lower.layers import LOWERINGS
 from ltc_np.export.program import Apply, Map, Number, Total, statements
 from ltc_np.export.run import Machine
@@ -159,6 +159,13 @@ def test_every_layer_has_a_lowering_or_cannot_have_one():
     assert {kind.__name__ for kind in LOWERINGS} | set(WITHOUT) == set(REGISTRY)
     assert not {kind.__name__ for kind in LOWERINGS} & set(WITHOUT)
     assert set(MAKERS) == {kind.__name__ for kind in LOWERINGS}  # so random stacks have all of them
+
+
+@pytest.mark.parametrize("name", ["nothing.lower", "gru.nothing", "gru"])
+def test_a_lowering_that_is_not_there_is_an_error(name):
+    kind = type("Cell", (GRU,), {"lowering": name})
+    with pytest.raises(ValueError, match=f"`lowering` of Cell must be a file .* and a function in it, got '{name}'"):
+        declared(kind)
 
 
 @pytest.mark.few(60)

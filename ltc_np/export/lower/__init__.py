@@ -2,77 +2,44 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...base import checks
-from ...cells import (
-    CTGRU,
-    CTRNN,
-    GRU,
-    LRC,
-    LSTM,
-    LTC,
-    S4D,
-    CfC,
-    LiquidS4,
-    LrcSSM,
-    NeuralODE,
-    SpikingLIF,
-    WiredCfC,
-)
-from ...layers import (
-    GELU,
-    GLU,
-    BatchNorm,
-    Dense,
-    Dropout,
-    InputMapping,
-    LayerNorm,
-    MixedMemory,
-    Pooling,
-    Residual,
-    Standardize,
-)
+from ...layers import LAYERS
+from ...layers.codec import is_ours
 from ..builder import Builder
 from ..program import Number, Program, Vector
-from . import around, cfc, ctgru, dense, gru, lrc, lrc_ssm, lstm, ltc, nested, ode, spiking_lif, state_space, wired_cfc
 from .layers import LOWERINGS, lower_stack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...base.types import Arrays
+    from ...cells import Layer
     from ...model import Model
     from ..program import Expr
 
-LOWERINGS |= {
-    # cells
-    CTGRU: ctgru.lower,
-    CTRNN: ode.lower,
-    CfC: cfc.lower,
-    GRU: gru.lower,
-    LRC: lrc.lower,
-    LSTM: lstm.lower,
-    LTC: ltc.lower,
-    LiquidS4: state_space.lower,
-    LrcSSM: lrc_ssm.lower,
-    NeuralODE: ode.lower,
-    S4D: state_space.lower,
-    SpikingLIF: spiking_lif.lower,
-    WiredCfC: wired_cfc.lower,
-    # what goes around them
-    BatchNorm: around.batch_norm,
-    Dense: dense.lower,
-    Dropout: around.dropout,
-    GELU: around.gelu,
-    GLU: around.glu,
-    InputMapping: around.input_mapping,
-    LayerNorm: around.layer_norm,
-    MixedMemory: nested.mixed_memory,
-    Pooling: around.pooling,
-    Residual: nested.residual,
-    Standardize: around.standardize,
-}
+
+def declared(kind: type[Layer]) -> Callable[..., Expr]:
+    """The function that a layer's class names in its ``lowering``."""
+    name = kind.lowering
+    file, _, function = name.partition(".")
+    found: Callable[..., Expr] | None = None
+    if find_spec(f"{__name__}.{file}") is not None:
+        found = getattr(import_module(f"{__name__}.{file}"), function, None)
+    if found is None:
+        raise ValueError(
+            f"`lowering` of {kind.__name__} must be a file of ltc_np/export/lower and a function in it, got {name!r}"
+        )
+    return found
+
+
+# Of the library's layers, each by its own declaration and not by that of its base.
+LOWERINGS |= {kind: declared(kind) for kind in LAYERS.values() if is_ours(kind) and vars(kind).get("lowering")}
 
 
 def program(model: Model, dt: float | None = None) -> Program:
