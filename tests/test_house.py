@@ -54,12 +54,8 @@ TESTED_THROUGH = {
         "tests/data goes through it by `windows`, `pad` and the others": """
             data.arrays
         """,
-        "tests/export/test_lower.py lowers every layer": """
-            export.lower.around export.lower.ctgru
-            export.lower.dense export.lower.gru export.lower.lrc export.lower.lrc_ssm
-            export.lower.lstm export.lower.ltc export.lower.nested export.lower.ode
-            export.lower.pair export.lower.spiking_lif export.lower.state_space
-            export.lower.wired_cfc
+        "tests/export/test_lower.py lowers every layer, and pairs of numbers with the state spaces": """
+            export.lower.pair
         """,
         "tests/export/fixed/test_write.py writes folders and runs the command": """
             export.fixed.write
@@ -260,9 +256,16 @@ def named_by_tests():
 
 
 def test_every_module_has_tests():
-    """Or it stands in `TESTED_THROUGH`, with the reason; a module of kernels that cells load is run by the battery."""
+    """Or it stands in `TESTED_THROUGH`, with the reason.
+
+    A module of kernels that cells load is run by the battery, and what layers name as their lowering by the tests of
+    exports.
+    """
+    from ltc_np.layers import LAYERS
+
     trees = source.package()
     battery = {f"{PACKAGE}.kernels.{b}.{name}" for name in source.loaded(trees) for b in source.BACKENDS}
+    battery |= {f"{PACKAGE}.export.lower.{layer.lowering.partition('.')[0]}" for layer in LAYERS.values()}
     modules = {m for m in trees if not source.is_folder(m, trees)}
     without = {m.removeprefix(f"{PACKAGE}.") for m in modules - named_by_tests() - battery}
     assert without - set(TESTED_THROUGH) == set()

@@ -78,8 +78,8 @@ def nullclines(
     Raises
     ------
     ValueError, TypeError
-        An argument that does not fit; the layer is no differential equation (an `LTC`, `LRC`, `LrcSSM`, `CTRNN` or
-        `NeuralODE` is).
+        An argument that does not fit; the layer is no differential equation, as an `LTC` or a `CTRNN` is: its trace has
+        no ``slope``, or a step of dt = 0 changes its state.
 
     Notes
     -----

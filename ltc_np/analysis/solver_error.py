@@ -44,7 +44,7 @@ class SolverError(NamedTuple):
     refused : tuple of int
         Those of ``errors`` that ``check_stability`` does not allow.
     reference_solver : str
-        ``"exponential"`` for an LTC, LRC or LrcSSM, ``"rk4"`` for a CTRNN or NeuralODE; several joined likewise.
+        ``Layer.reference_solver``, such as ``"exponential"`` of an LTC; several joined likewise.
     reference_unfolds : int
     reference_error : float
         By how much the last doubling of its unfolds still changed it; its own error is about a third of that.
@@ -101,7 +101,7 @@ def solver_error(
     Parameters
     ----------
     model : Model
-        With at least one layer that has a solver, also inside others: `LTC`, `LRC`, `LrcSSM`, `CTRNN`, `NeuralODE`.
+        With at least one layer that has a solver, such as an `LTC` or a `CTRNN`, also inside others.
     x, dt, lengths, h0
         As for a call; a few typical sequences are enough.
     tolerance : number > 0
@@ -115,8 +115,8 @@ def solver_error(
 
     Notes
     -----
-    All is computed in float64, so rounding has no part in it.  The reference is the exponential solver of an LTC, LRC
-    or `LrcSSM`, and ``"rk4"`` of a `CTRNN` or `NeuralODE`, its unfolds doubled until outputs and final states move by
+    All is computed in float64, so rounding has no part in it.  The reference is the layer's ``reference_solver``, the
+    exponential one of conductances and ``"rk4"`` of others, its unfolds doubled until outputs and final states move by
     less than a hundredth of ``tolerance``.  Cost: that of some hundred to some thousand unfolds a step.
 
     Examples

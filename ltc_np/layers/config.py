@@ -85,8 +85,7 @@ class CellConfig:
     Parameters
     ----------
     cell : str
-        ``"LTC"``, ``"LRC"``, ``"CTRNN"``, ``"NeuralODE"``, ``"CTGRU"``, ``"SpikingLIF"``, ``"LrcSSM"``, ``"CfC"``,
-        ``"LSTM"``, ``"GRU"``, ``"S4D"``, ``"LiquidS4"``, or another cell of the registry (`register`); ``"LIF"``,
+        The name of a class of `ltc_np.cells.CELLS`, such as ``"LTC"``, also of one of your own (`register`); ``"LIF"``,
         ``"NODE"`` and ``"LRCU"`` are known too.
     units : int >= 1
         At most about 8,000, so that no number in a file can ask for all memory.  Wired cells are fully connected; for

@@ -45,7 +45,7 @@ def fewer_unfolds(
     Parameters
     ----------
     model : Model
-        With at least one layer that has a solver, also inside others: `LTC`, `LRC`, `LrcSSM`, `CTRNN`, `NeuralODE`.
+        With at least one layer that has a solver, such as an `LTC` or a `CTRNN`, also inside others.
     x : array
         A few typical sequences.
     tolerance : number >= 0

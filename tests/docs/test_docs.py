@@ -6,7 +6,9 @@ import inspect
 import pkgutil
 import re
 
+import numpy as np
 import pytest
+from protocol.layers import ROWS
 from support import ROOT
 from support.backends import NO_NUMBA
 
@@ -16,7 +18,7 @@ from ltc_np.base.activations import ACTIVATIONS
 from ltc_np.cells import CELLS
 from ltc_np.cells.ctgru import ORDERS
 from ltc_np.kernels.codes import SOLVERS, SURROGATES
-from ltc_np.layers import config
+from ltc_np.layers import LAYERS, config
 
 PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
 MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path__, "ltc_np."))]
@@ -189,19 +191,46 @@ def section(page, title):
 
 
 def test_names_are_listed():
-    """Words that arguments take stand in the table of names, and those of a configuration on its page."""
+    """Words that arguments take stand in the table of names, those of a configuration on its page, cells in theirs."""
     solvers, functions = tuple(SOLVERS), tuple(filter(None, ACTIVATIONS))
     names = section("guides/arguments.md", "Accepted values")
-    for word in (*CELLS, *solvers, *functions, *SURROGATES, *ORDERS, "concat", "sum", "time_constants"):
+    for word in (*solvers, *functions, *SURROGATES, *ORDERS, "concat", "sum", "time_constants"):
         assert f'"{word}"' in names, word
     for name in {name for name in optim.__all__ if inspect.isclass(getattr(optim, name))} - {"Optimizer"}:
         assert f"`{name}`" in names, name
+    (row,) = re.findall(r"^\| `solver` \|.*$", names, re.MULTILINE)
+    with_solver = {name for name, cell in CELLS.items() if "solver" in cell.words}
+    assert {*re.findall(r"`(\w+)`", row)} == {"solver", *with_solver}
+    cells = section("guides/networks.md", "Which network?")
+    for name in CELLS:
+        assert f"`{name}`" in cells, name
     keys = section("ltc_se.md", "The configuration")
     aliases = [alias for field in ("cell", "solver") for alias in config.aliases(field)]
-    for word in (*CELLS, *solvers, *functions, *config.INPUT_MAPPINGS, *aliases, "linear", "time_constants"):
+    for word in (*solvers, *functions, *config.INPUT_MAPPINGS, *aliases, "linear", "time_constants"):
         assert f'"{word}"' in keys, word
     for field in inspect.signature(ltc_np.CellConfig).parameters:
         assert f"`{field}`" in keys, field
+
+
+def arrays_of_traces():
+    """{layer: names of its arrays} of the table of traces; those of layers around others are not named there."""
+    text, found, kinds = section("trace.md", "What each layer has"), {}, []
+    for first, names in re.findall(r"^\|(.*?)\|(.*?)\|.*\|$", text, re.MULTILINE):
+        kinds = re.findall(r"`(\w+)`", first) or kinds
+        for kind in kinds:
+            found.setdefault(kind, set()).update(re.findall(r"`(\w+)`", names))
+    return {kind: names | (found["CTRNN"] if "CTRNN" in names else set()) for kind, names in found.items()}
+
+
+def test_the_table_of_traces_has_every_layer_and_its_arrays():
+    table = arrays_of_traces()
+    assert set(LAYERS) <= set(table)
+    for layer in (layer for row in ROWS.values() for layer in row.examples):
+        kind = type(layer).__name__
+        if kind in ("Residual", "Bidirectional", "MixedMemory"):
+            continue
+        (trace,) = ltc_np.Model(layer, seed=0, backend="numpy").trace(np.zeros((1, 2, layer.input_size))).layers
+        assert set(trace.arrays) <= table[kind] | {f"backbone_{k}" for k in range(1, 9)}, layer
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__main__")])

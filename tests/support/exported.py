@@ -234,6 +234,21 @@ MAKERS = {
 }  # fmt: skip
 
 
+def _examples(name):
+    """Makes one of the examples of the battery, for n features: of layers that have no line above."""
+    examples = [layer for row in ROWS if row.split()[0] == name for layer in ROWS[row].examples]
+
+    def make(rng, n, pick):
+        layer = pick(examples)
+        return type(layer).from_config(layer.config() | {"input_dim": n})
+
+    return make
+
+
+# Bidirectional cannot be exported.
+MAKERS |= {name: _examples(name) for name in {row.split()[0] for row in ROWS} - {*MAKERS, "Bidirectional"}}
+
+
 def random_layers(rng, n, most=4, without=()):
     """Some layers in a row that take n features."""
 
