@@ -66,15 +66,19 @@ class Found(NamedTuple):
 
 
 class Case:
-    """A random case: its layers, its data, and what is asked of them; the same for the same number."""
+    """A random case: its layers, its data, and what is asked of them; the same for the same number.
 
-    def __init__(self, number, T=(150, 500), way=None, backend="cpu", B=None):
+    ``cell`` takes the place of the one that is drawn.
+    """
+
+    def __init__(self, number, T=(150, 500), way=None, backend="cpu", B=None, cell=None):
         rng = self.rng = np.random.default_rng([30, number])
         self.cell, self.around = (
             str(rng.choice(list(CELLS))),
             str(rng.choice(list(AROUND), p=[0.5, 0.15, 0.1, 0.1, 0.15])),
         )
-        cell, other = CELLS[self.cell](rng), CELLS[str(rng.choice(list(CELLS)))](rng)
+        drawn, other = CELLS[self.cell](rng), CELLS[str(rng.choice(list(CELLS)))](rng)
+        cell = drawn if cell is None else cell
         self.dtype = str(rng.choice(["float32", "float64"]))
         self.outputs = 2
         layers = [*AROUND[self.around](cell, other), Dense(self.outputs)]

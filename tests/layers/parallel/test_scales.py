@@ -17,8 +17,11 @@ def check(case):
 
 
 def test_every_cell_that_is_cut_is_drawn():
-    """But for those that are others in another form."""
-    assert {name for name, cell in REGISTERED.items() if cell.contracting} <= {name.split(",")[0] for name in CELLS}
+    """A cell without a line in the table, which would change what a number draws, is tried as it is."""
+    drawn = {name.split(",")[0] for name in CELLS}
+    for name, cell in REGISTERED.items():
+        if cell.contracting and name not in drawn:
+            assert check(Case(KNOWN[0], cell=cell(3)))
 
 
 @pytest.mark.parametrize("number", KNOWN)
