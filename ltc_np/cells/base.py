@@ -155,13 +155,37 @@ def _by_sequence(array: Numbers, valid: Bools) -> Numbers:
     return np.where(valid.reshape(*valid.shape, *[1] * (array.ndim - 2)), array, array.dtype.type(0))
 
 
-class Layer(Value):
+class Traits:
+    """Sizes, layouts and traits: of a `Layer`, which says what each means, and of a `Stack` of layers."""
+
+    input_size: int = 0
+    output_size: int = 0
+    state_size: int = 0
+    state_slices: Mapping[str, slice] = MappingProxyType({})
+    layout: Layout = Layout(())
+    buffers: Layout = layout
+    takes_dt: bool = False
+    dt0_identity: bool = False
+    hull: bool = False
+    smooth: bool = False
+    causal: bool = False
+    reads_wiring: bool = False
+    bitwise_batch: bool = False
+    drops: bool = False
+    batch_statistics: bool = False
+    surrogate_gradient: bool = False
+    contracting: bool = False
+
+
+class Layer(Traits, Value):
     """Base of everything a `Model` stacks.
 
     A layer keeps the arguments of its constructor under their names: `config`, the repr and equality go by them.
 
     Attributes
     ----------
+    input_dim, init
+        Those arguments of most constructors, with these names.
     input_size, output_size : int
         Features per step coming in and going out.
     state_size : int
@@ -221,24 +245,9 @@ class Layer(Value):
         something else.  Empty: the layer cannot be exported.
     """
 
-    input_size: int = 0
-    output_size: int = 0
-    state_size: int = 0
-    state_slices: Mapping[str, slice] = MappingProxyType({})
-    layout: Layout = Layout(())
-    buffers: Layout = layout
-    takes_dt: bool = False
-    dt0_identity: bool = False
-    hull: bool = False
-    smooth: bool = False
-    causal: bool = False
-    reads_wiring: bool = False
-    bitwise_batch: bool = False
+    input_dim: int | None
+    init: dict[str, Any]
     open: bool = False
-    drops: bool = False
-    batch_statistics: bool = False
-    surrogate_gradient: bool = False
-    contracting: bool = False
     cuts_inside: bool = False
     reference_solver: str | None = None
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({})
@@ -326,16 +335,9 @@ class Layer(Value):
         raise NotImplementedError
 
     def backward(
-        self,
-        prepared: Any,
-        saved: Any,
-        d_y: Array,
-        d_h: Array,
-        g: Arrays,
-        want_x: bool,
-        want_dt: bool,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:
+        self, prepared: Any, saved: Any, d_y: Array, d_h: Array, g: Arrays,
+        want_x: bool, want_dt: bool, workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         """Adjoint of `forward`.
 
         Parameters

@@ -108,14 +108,12 @@ class CfC(Layer):
     """
 
     units: int
-    input_dim: int | None
     mode: CfCMode
     variant: CfCVariant
     backbone_units: int
     backbone_layers: int
     backbone_activation: BackboneActivation
     backbone_dropout: float
-    init: dict[str, Any]
     dropped: range
 
     takes_dt = causal = contracting = True
@@ -179,16 +177,9 @@ class CfC(Layer):
         )
 
     def forward(
-        self,
-        prepared: Any,
-        x: Array,
-        dt: Array,
-        lengths: Ints,
-        h0: Array,
-        keep: Keep,
-        workspace: Workspace,
+        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Array, Any]:
+    ) -> tuple[Array, Array, Any]:  # fmt: skip
         masks = dropout_masks(rng, self.backbone_dropout, self.dropped, x.shape, self.backbone_units, x.dtype)
         return cfc_sweep.forward(prepared, x, dt, lengths, h0, masks, keep, workspace)
 

@@ -145,12 +145,10 @@ class CTGRU(Layer):
     """
 
     units: int
-    input_dim: int | None
     scales: int
     tau_min: float
     tau_ratio: float
     decay: Literal["before", "after"]
-    init: dict[str, Any]
 
     takes_dt = smooth = causal = contracting = True
     lowering = "ctgru.lower"

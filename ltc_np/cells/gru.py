@@ -13,7 +13,7 @@ where r acts on the product with the state.  docs/maths/gru.md derives every lin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -84,8 +84,6 @@ class GRU(Layer):
     """
 
     units: int
-    input_dim: int | None
-    init: dict[str, Any]
 
     smooth = causal = contracting = True
     lowering = "gru.lower"

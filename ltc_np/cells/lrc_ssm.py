@@ -23,7 +23,7 @@ Modeling" (NeurIPS 2025, arXiv 2505.21717), and its code.  docs/maths/lrc_ssm.md
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -192,12 +192,10 @@ class LrcSSM(Layer):
     """
 
     units: int
-    input_dim: int | None
     ode_unfolds: int
     elastance: Elastance
     solver: LTCSolver
     check_stability: Reaction
-    init: dict[str, Any]
     method: Solver
     rule: Rule
 

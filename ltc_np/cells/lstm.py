@@ -13,7 +13,7 @@ Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md derives 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -87,9 +87,7 @@ class LSTM(Layer):
     """
 
     units: int
-    input_dim: int | None
     forget_bias: float
-    init: dict[str, Any]
 
     smooth = causal = contracting = True
     lowering = "lstm.lower"

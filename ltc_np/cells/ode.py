@@ -53,11 +53,9 @@ class OdeCell(Layer):
     """
 
     units: int
-    input_dim: int | None
     solver: str
     ode_unfolds: int
     activation: Activation
-    init: dict[str, Any]
     method: Solver
     rule: Rule
 

@@ -148,7 +148,6 @@ class SpikingLIF(Layer):
     """
 
     units: int
-    input_dim: int | None
     recurrent: bool
     threshold: float
     reset: float | Literal["subtract"]
@@ -157,7 +156,6 @@ class SpikingLIF(Layer):
     slope: float
     tau: float
     relaxed: bool
-    init: dict[str, Any]
 
     takes_dt = dt0_identity = causal = True
     lowering = "spiking_lif.lower"

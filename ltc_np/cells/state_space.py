@@ -89,13 +89,11 @@ class StateSpaceCell(Layer):
     """
 
     states: int
-    input_dim: int | None
     modes: ModesName
     discretization: DiscretizationName
     step_min: float
     step_max: float
     lr_scale: float
-    init: dict[str, Any]
     method: Method
     rule: Discretization
 

@@ -7,7 +7,7 @@ and runs as one.  Equations of a cell: `ltc_np.cells.cfc`; docs/maths/cfc.md sho
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         init: Init
 
 
-class _Cell:
+class _Cell(NamedTuple):
     """One group of neurons: where its inputs come from, and which of its weights there are.
 
     Attributes
@@ -61,27 +61,22 @@ class _Cell:
     reads_input : bool
     sources : list of int
         Earlier cells whose outputs follow the input, or stand in its place.
-    index : dict
-        Head -> (rows, columns) of its weights in the matrix from [inputs; own neurons] to own neurons; None: all.
     shape : (int, int)
-        Of that matrix.
-    units : int
+        Of the matrix from [inputs; own neurons] to own neurons.
+    index : dict
+        Head -> (rows, columns) of its weights in that matrix; None: all.
     """
 
     name: str
     neurons: Ints
     reads_input: bool
     sources: list[int]
-    index: dict[str, Any]
     shape: tuple[int, int]
-    units: int
+    index: dict[str, Any]
 
-    def __init__(
-        self, name: str, neurons: Ints, reads_input: bool, sources: list[int], mask: Bools, index: dict[str, Any]
-    ) -> None:
-        self.name, self.neurons, self.reads_input, self.sources, self.index = name, neurons, reads_input, sources, index
-        self.shape = mask.shape
-        self.units = mask.shape[1]
+    @property
+    def units(self) -> int:
+        return self.shape[1]
 
 
 class WiredCfC(Layer):
@@ -124,11 +119,9 @@ class WiredCfC(Layer):
     """
 
     wiring: Wiring
-    input_dim: int | None
     mode: CfCMode
     variant: CfCVariant
     strict: bool
-    init: dict[str, Any]
     cells: list[_Cell]
     motor: Ints
 
@@ -189,7 +182,7 @@ class WiredCfC(Layer):
             inputs = recurrent[cells[-1].neurons][:, ids] if k else sensory[:, ids]
             mask = np.concatenate([inputs, np.ones((ids.size, ids.size), bool)])
             index = dict.fromkeys(("ff1", "ff2"), _index(mask)) | dict.fromkeys(("time_a", "time_b"))
-            cells.append(_Cell(name, ids, k == 0, [k - 1] if k else [], mask, index))
+            cells.append(_Cell(name, ids, k == 0, [k - 1] if k else [], mask.shape, index))
         return cells
 
     def _strict_cells(self) -> list[_Cell]:
@@ -213,7 +206,7 @@ class WiredCfC(Layer):
             parts = ([sensory] if reads else []) + [recurrent[groups[j]] for j in sources] + [recurrent[ids]]
             mask = np.concatenate(parts)[:, ids]
             index = dict.fromkeys(("ff1", "ff2", "time_a", "time_b"), _index(mask))
-            cells.append(_Cell(name, ids, reads, sources, mask, index))
+            cells.append(_Cell(name, ids, reads, sources, mask.shape, index))
         return cells
 
     def dense(self, name: str, values: ArrayLike) -> Numbers:

@@ -11,11 +11,18 @@ from .layer_norm import LayerNorm
 from .mixed_memory import MixedMemory
 from .parallel import ParallelTime
 from .pooling import Pooling
-from .registry import LAYERS as LAYERS
-from .registry import register
+from .registry import LAYERS, register
 from .residual import Residual
 from .stack import Stack as Stack
 from .standardize import Standardize
+
+LAYERS |= {
+    layer.__name__: layer
+    for layer in (
+        BatchNorm, Bidirectional, Dense, Dropout, GELU, GLU, InputMapping, LayerNorm, MixedMemory, Pooling, Residual,
+        Standardize,
+    )
+}  # fmt: skip
 
 __all__ = [
     "GELU",

@@ -6,7 +6,7 @@ of all sequences of a batch in the place of its samples.  docs/maths/blocks.md d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -88,8 +88,6 @@ class BatchNorm(Layer):
 
     epsilon: float
     momentum: float
-    input_dim: int | None
-    init: dict[str, Any]
 
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = batch_statistics = True
@@ -113,16 +111,9 @@ class BatchNorm(Layer):
         return Prepared(p["scale"], p["shift"], buffers["mean"], buffers["variance"])
 
     def forward(
-        self,
-        prepared: Prepared,
-        x: Array,
-        dt: Array,
-        lengths: Ints,
-        h0: Array,
-        keep: Keep,
-        workspace: Workspace,
+        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Array, Saved | None]:
+    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
         scale, shift, mean, variance = prepared
         y, u = (workspace.array(name, x.size, x.dtype).reshape(x.shape) for name in ("y", "u"))
         of_batch = None

@@ -131,17 +131,9 @@ class Bidirectional(Layer):
             self.layer.check(own, dt)
 
     def forward(
-        self,
-        prepared: Both,
-        x: Array,
-        dt: Array,
-        lengths: Ints,
-        h0: Array,
-        keep: Keep,
-        workspace: Workspace,
-        cut: Callable[..., Any] | None = None,
-        **options: Any,
-    ) -> tuple[Array, Array, Saved | None]:
+        self, prepared: Both, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
+        cut: Callable[..., Any] | None = None, **options: Any,
+    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
         (B, T, _), K, O = x.shape, self.layer.state_size, self.layer.output_size
         own, turned = Both(*map(workspace.child, DIRECTIONS)), mirrored(lengths, T)
         run = self.layer.forward if cut is None else partial(cut, self.layer)

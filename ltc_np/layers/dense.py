@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -51,8 +51,6 @@ class Dense(Layer):
 
     outputs: int
     activation: Activation
-    input_dim: int | None
-    init: dict[str, Any]
     f: Callable[[Array], Array]
     d_f: Callable[[Array, Array], Array]
 

@@ -19,7 +19,7 @@ from ..cells.base import dropout_mask, input_features
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..base.types import Array, Arrays, Backend, Ints, Keep
+    from ..base.types import Array, Arrays, Ints, Keep
     from ..base.workspace import Workspace
 
 
@@ -55,7 +55,6 @@ class Dropout(Layer):
     """
 
     rate: float
-    input_dim: int | None
 
     former_names: Mapping[str, str] = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty
@@ -70,20 +69,10 @@ class Dropout(Layer):
         self.input_size = self.output_size = self.input_dim
         self._seal()
 
-    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> None:
-        return None
-
     def forward(
-        self,
-        prepared: None,
-        x: Array,
-        dt: Array,
-        lengths: Ints,
-        h0: Array,
-        keep: Keep,
-        workspace: Workspace,
+        self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Array, Saved | None]:
+    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)  # not x itself, which may be the caller's
         if rng is None:
             y[:] = x
@@ -93,7 +82,7 @@ class Dropout(Layer):
         return np.multiply(x, mask, out=y), h0, Saved(mask) if keep else None
 
     def backward(
-        self, prepared: None, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
+        self, prepared: Arrays, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
         want_x: bool, want_dt: bool, workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         if not want_x:

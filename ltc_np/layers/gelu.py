@@ -54,8 +54,6 @@ class GELU(Layer):
     [[-0.159, 0.0, 0.841]]
     """
 
-    input_dim: int | None
-
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
     lowering = "around.gelu"

@@ -16,7 +16,7 @@ from ..cells import Layer
 from ..cells.base import input_features
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Ints, Keep, Numbers
+    from ..base.types import Array, Arrays, Ints, Keep, Numbers
     from ..base.workspace import Workspace
 
 
@@ -48,8 +48,6 @@ class GLU(Layer):
     [[1.0, 3.0]]
     """
 
-    input_dim: int | None
-
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
     lowering = "around.glu"
@@ -66,11 +64,8 @@ class GLU(Layer):
         self.input_size, self.output_size = self.input_dim, self.input_dim // 2
         self._seal()
 
-    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> None:
-        return None
-
     def forward(
-        self, prepared: None, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+        self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Saved | None]:
         O = self.output_size
         s = sigmoid(x[:, :, O:])
@@ -78,7 +73,7 @@ class GLU(Layer):
         return np.multiply(x[:, :, :O], s, out=y), h0, Saved(s, y) if keep else None
 
     def backward(
-        self, prepared: None, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
+        self, prepared: Arrays, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
         want_x: bool, want_dt: bool, workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         if not want_x:
@@ -92,7 +87,7 @@ class GLU(Layer):
         d_b *= d_y
         return d_x, d_h, None
 
-    def observe(self, prepared: None, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+    def observe(self, prepared: Arrays, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """``gate`` (n, O): the sigmoids."""
         _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
         return {"gate": saved.s[:, 0]}

@@ -35,7 +35,6 @@ class InputMapping(Layer):
     """
 
     mapping: MappingKind
-    input_dim: int | None
 
     former_names: Mapping[str, str] = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty

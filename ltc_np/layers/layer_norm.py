@@ -6,7 +6,7 @@ docs/maths/blocks.md derives the gradients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -58,8 +58,6 @@ class LayerNorm(Layer):
     """
 
     epsilon: float
-    input_dim: int | None
-    init: dict[str, Any]
 
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True

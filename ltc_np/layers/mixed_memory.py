@@ -125,7 +125,6 @@ class MixedMemory(Layer):
     cell: Layer
     topology: Topology
     forget_bias: float
-    input_dim: int | None
     memory_size: int
 
     lowering = "nested.mixed_memory"
@@ -193,16 +192,9 @@ class MixedMemory(Layer):
 
     @blas.one_thread()
     def forward(
-        self,
-        prepared: Prepared,
-        x: Array,
-        dt: Array,
-        lengths: Ints,
-        h0: Array,
-        keep: Keep,
-        workspace: Workspace,
+        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
         **options: Any,
-    ) -> tuple[Array, Array, Saved | None]:
+    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
         w_h, b, forward_step = prepared.w_h, prepared.b, prepared.kernels.forward_step
         (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
         scratch = workspace.kept(

@@ -18,7 +18,7 @@ from ..cells import Layer
 from ..cells.base import input_features
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, PoolingKind
+    from ..base.types import Array, Arrays, Float, Ints, Keep, PoolingKind
     from ..base.workspace import Workspace
 
 KINDS = ("mean", "max", "last")
@@ -65,7 +65,6 @@ class Pooling(Layer):
     """
 
     kind: PoolingKind
-    input_dim: int | None
 
     causal = bitwise_batch = True
     lowering = "around.pooling"
@@ -82,11 +81,8 @@ class Pooling(Layer):
             self.state_size = I + (kind == "mean")
         self._seal()
 
-    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> None:
-        return None
-
     def forward(
-        self, prepared: None, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+        self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Saved | None]:
         B, T, I = x.shape
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)
@@ -117,7 +113,7 @@ class Pooling(Layer):
         return y, np.concatenate([m, counts[:, -1:]], axis=1), Saved(r, y, m0) if keep else None
 
     def backward(
-        self, prepared: None, saved: Saved | None, d_y: Array, d_h: Array, g: Arrays,
+        self, prepared: Arrays, saved: Saved | None, d_y: Array, d_h: Array, g: Arrays,
         want_x: bool, want_dt: bool, workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         (_, T, I) = d_y.shape

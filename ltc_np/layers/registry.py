@@ -1,4 +1,4 @@
-"""Which layers there are, by name: `LAYERS` of files, and of these `CELLS` of configurations."""
+"""Which layers there are, by name: `LAYERS` of files, filled by the package, and of these `CELLS` of configurations."""
 
 from __future__ import annotations
 
@@ -6,27 +6,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..base.described import signature
 from ..cells import CELLS, Layer
-from .batch_norm import BatchNorm
-from .bidirectional import Bidirectional
-from .dense import Dense
-from .dropout import Dropout
-from .gelu import GELU
-from .glu import GLU
-from .input_mapping import InputMapping
-from .layer_norm import LayerNorm
-from .mixed_memory import MixedMemory
-from .pooling import Pooling
-from .residual import Residual
-from .standardize import Standardize
 
 if TYPE_CHECKING:
     L = TypeVar("L", bound=type[Layer])
 
-_AROUND = (
-    BatchNorm, Bidirectional, Dense, Dropout, GELU, GLU, InputMapping, LayerNorm, MixedMemory, Pooling, Residual,
-    Standardize,
-)  # fmt: skip
-LAYERS: dict[str, type[Layer]] = CELLS | {layer.__name__: layer for layer in _AROUND}
+LAYERS: dict[str, type[Layer]] = dict(CELLS)
 SIZES = ("units", "wiring")  # the first argument of what `CellConfig` can make: a wiring is then fully connected
 
 

@@ -85,16 +85,9 @@ class Residual(Layer):
         self._stack.check(prepared, dt)
 
     def forward(
-        self,
-        prepared: Any,
-        x: Array,
-        dt: Array,
-        lengths: Ints,
-        h0: Array,
-        keep: Keep,
-        workspace: Workspace,
+        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Array, Saved | None]:
+    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
         T = x.shape[1]
         valid = None if (lengths == T).all() else checks.before_end(lengths, T)
         f, h, saved = self._stack.forward(prepared, x, dt, lengths, valid, h0, keep, workspace, lambda k: own_rng(rng))

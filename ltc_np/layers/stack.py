@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.layout import Layout, part
 from ..cells import Layer
-from ..cells.base import check_results, combine, input_features
+from ..cells.base import Traits, check_results, combine, input_features
 from . import parallel
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Passed(NamedTuple):
     traced: Traced
 
 
-class Stack:
+class Stack(Traits):
     """Layers in order, each of which takes what the one before gives.
 
     Attributes are those of a `Layer`: sizes and layouts (names of layer k become ``"k.name"``, those of a single layer
@@ -73,17 +73,6 @@ class Stack:
     states: list[slice]
     state_size: int
     state_slices: dict[str, slice]
-    takes_dt: bool
-    dt0_identity: bool
-    hull: bool
-    smooth: bool
-    causal: bool
-    reads_wiring: bool
-    bitwise_batch: bool
-    drops: bool
-    batch_statistics: bool
-    surrogate_gradient: bool
-    contracting: bool
 
     def __init__(self, layers: Sequence[Layer], input_dim: int | None = None) -> None:
         self.layers = layers = connected(layers, input_dim)

@@ -58,7 +58,6 @@ class Standardize(Layer):
     inverse: bool
     mean: float | Array
     scale: float | Array
-    input_dim: int | None
 
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True

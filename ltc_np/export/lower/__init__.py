@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...base import checks
-from ...layers import LAYERS
 from ...layers.codec import is_ours
+from ...layers.registry import LAYERS
 from ..builder import Builder
 from ..program import Number, Program, Vector
 from .layers import LOWERINGS, lower_stack
