@@ -130,7 +130,7 @@ def solver_error(
     """
     if not isinstance(model, Network):
         raise TypeError(f"`model` must be a Model, got {type(model).__name__}")
-    layers = [one for layer in model.layers for one in _solved(layer)]
+    layers = solved(model.layers)
     if not layers:
         raise ValueError(f"`model` must have a layer with a solver, such as an LTC or a CTRNN, got {model!r}")
     tolerance = checks.number("tolerance", tolerance, low_open=True)
@@ -162,13 +162,13 @@ def solver_error(
     return SolverError(names[0], one, own, state, kept, tolerance, suggested, refused, names[1], size, change)
 
 
-def _solved(value: Any) -> list[Any]:
-    """The layer with a solver that a layer is, or those inside it or its arguments."""
+def solved(value: Any) -> list[Any]:
+    """The layers with a solver: a layer itself, or those inside it, or in a tuple of layers."""
     if isinstance(value, Layer):
         if value.reference_solver is not None:
             return [value]
         value = tuple(value.config().values())
-    return [solved for one in value for solved in _solved(one)] if isinstance(value, tuple) else []
+    return [found for one in value for found in solved(one)] if isinstance(value, tuple) else []
 
 
 def _with_settings(layer: Layer, fine: bool, settings: Any) -> Layer | None:

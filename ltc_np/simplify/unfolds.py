@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..analysis.solver_error import solver_error
+from ..analysis.solver_error import solved, solver_error
 from ..base import checks
 from ..base.calls import explained
-from ..cells import Layer
 from ..cells.base import replaced
 from ..kernels.codes import SOLVERS
 from .rebuilt import check_function, check_model, rebuilt
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..base.types import ArrayLike
+    from ..cells import Layer
     from ..model import Model
     from .result import Simplified
 
@@ -82,7 +82,7 @@ def fewer_unfolds(
     check_model("model", model)
     check_function("error", error)
     tolerance = checks.number("tolerance", tolerance)
-    layers: list[Any] = [layer for layer in _inside(model.layers) if layer.reference_solver is not None]
+    layers = solved(model.layers)
     if not layers:
         raise ValueError(f"`model` must have a layer with a solver, such as an LTC or a CTRNN, got {model!r}")
     known = [name for name in SOLVERS if all(name in layer.words["solver"] for layer in layers)]
@@ -116,13 +116,6 @@ def fewer_unfolds(
     tried.sort(key=lambda one: one[:2])
     found = next((other for _, own, other, _ in tried if own <= tolerance), model)
     return simplified(model, found, data, table=tuple(row for *_, row in tried))
-
-
-def _inside(value: Any) -> list[Any]:
-    """A layer, or those of a tuple, and all layers inside."""
-    if isinstance(value, Layer):
-        return [value, *_inside(tuple(value.config().values()))]
-    return [layer for one in value for layer in _inside(one)] if isinstance(value, tuple) else []
 
 
 def _with(model: Model, solver: str, unfolds: int) -> Model:
