@@ -118,7 +118,7 @@ class CfC(Layer):
 
     takes_dt = causal = contracting = True
     lowering = "cfc.lower"
-    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"backbone_activation": BACKBONE_ACTIVATIONS})
+    words = MappingProxyType({"backbone_activation": BACKBONE_ACTIVATIONS})
 
     def __init__(
         self,

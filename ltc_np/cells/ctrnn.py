@@ -22,8 +22,6 @@ from .ode import OdeCell
 from .stability import check_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..base.types import Activation, Array, Arrays, CTRNNSolver, Init, Numbers, Reaction
 
 SOLVERS = ("semi_implicit", "euler", "rk4")
@@ -79,9 +77,7 @@ class CTRNN(OdeCell):
 
     contracting = True
     lowering = "ode.lower"
-    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
-        {"solver": SOLVERS, "activation": tuple(ACTIVATIONS)}
-    )
+    words = MappingProxyType({"solver": SOLVERS, "activation": tuple(ACTIVATIONS)})
 
     def __init__(
         self,

@@ -28,8 +28,6 @@ from .modes import MODES
 from .state_space import StateSpaceCell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from typing_extensions import TypedDict
 
     from ..base.types import DiscretizationName, Init, LiquidKind, Method, ModesName
@@ -102,7 +100,7 @@ class LiquidS4(StateSpaceCell):
     liquid_scale: float
 
     lowering = "state_space.lower"
-    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
+    words = MappingProxyType(
         {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "liquid": LIQUIDS[1:], "method": METHODS}
     )
 

@@ -37,7 +37,6 @@ from .initial import with_init
 from .stability import check_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import ModuleType
 
     from ..base.types import Array, Arrays, Backend, Elastance, Float, Init, Ints, Keep, LTCSolver, Numbers, Reaction
@@ -201,8 +200,8 @@ class LrcSSM(Layer):
 
     takes_dt = dt0_identity = smooth = causal = True
     lowering = "lrc_ssm.lower"
-    reference_solver: str | None = "exponential"
-    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"solver": tuple(SOLVERS)})
+    reference_solver = "exponential"
+    words = MappingProxyType({"solver": tuple(SOLVERS)})
 
     def __init__(
         self,

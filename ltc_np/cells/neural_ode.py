@@ -18,8 +18,6 @@ from ..base.activations import ACTIVATIONS
 from .ode import OdeCell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..base.types import Activation, Array, Arrays, Init
 
 SOLVERS = ("rk4", "euler")
@@ -61,10 +59,8 @@ class NeuralODE(OdeCell):
     """
 
     lowering = "ode.lower"
-    also_called: tuple[str, ...] = ("NODE",)
-    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
-        {"solver": SOLVERS, "activation": tuple(ACTIVATIONS)}
-    )
+    also_called = ("NODE",)
+    words = MappingProxyType({"solver": SOLVERS, "activation": tuple(ACTIVATIONS)})
 
     def __init__(
         self,

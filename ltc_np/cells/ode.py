@@ -60,7 +60,7 @@ class OdeCell(Layer):
     rule: Rule
 
     takes_dt = dt0_identity = causal = bitwise_batch = True
-    reference_solver: str | None = "rk4"
+    reference_solver = "rk4"
 
     def __init__(
         self,

@@ -22,8 +22,6 @@ from .modes import MODES
 from .state_space import StateSpaceCell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..base.types import DiscretizationName, Init, Method, ModesName
 
 
@@ -77,9 +75,7 @@ class S4D(StateSpaceCell):
     """
 
     lowering = "state_space.lower"
-    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType(
-        {"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "method": METHODS}
-    )
+    words = MappingProxyType({"modes": tuple(MODES), "discretization": DISCRETIZATIONS, "method": METHODS})
 
     def __init__(
         self,

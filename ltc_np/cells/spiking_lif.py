@@ -159,7 +159,7 @@ class SpikingLIF(Layer):
 
     takes_dt = dt0_identity = causal = True
     lowering = "spiking_lif.lower"
-    also_called: tuple[str, ...] = ("LIF",)
+    also_called = ("LIF",)
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from ..cells.base import input_features
 from ..cells.initial import glorot, with_init
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ..base.types import Activation, Array, Arrays, Init, Ints, Keep, Numbers
     from ..base.workspace import Workspace
@@ -54,7 +54,7 @@ class Dense(Layer):
     f: Callable[[Array], Array]
     d_f: Callable[[Array, Array], Array]
 
-    former_names: Mapping[str, str] = MappingProxyType({"n_in": "input_dim", "n_out": "outputs"})
+    former_names = MappingProxyType({"n_in": "input_dim", "n_out": "outputs"})
     dt0_identity = hull = causal = True  # of a state that is empty
     lowering = "dense.lower"
 

@@ -17,8 +17,6 @@ from ..cells import Layer
 from ..cells.base import dropout_mask, input_features
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..base.types import Array, Arrays, Ints, Keep
     from ..base.workspace import Workspace
 
@@ -56,7 +54,7 @@ class Dropout(Layer):
 
     rate: float
 
-    former_names: Mapping[str, str] = MappingProxyType({"n": "input_dim"})
+    former_names = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
     lowering = "around.dropout"

@@ -12,7 +12,6 @@ from ..cells.base import input_features
 from ..cells.mapping import check_mapping, mapping_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import ModuleType
 
     from ..base.types import Array, Arrays, Backend, Ints, Keep, MappingKind
@@ -36,7 +35,7 @@ class InputMapping(Layer):
 
     mapping: MappingKind
 
-    former_names: Mapping[str, str] = MappingProxyType({"n": "input_dim"})
+    former_names = MappingProxyType({"n": "input_dim"})
     dt0_identity = hull = True  # of a state that is empty
     smooth = causal = bitwise_batch = True
     lowering = "around.input_mapping"

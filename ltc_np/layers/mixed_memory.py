@@ -18,7 +18,6 @@ two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,8 @@ from ..base.layout import Entry, Layout
 from ..base.workspace import arrays
 from ..cells import Layer
 from ..cells.base import combine, input_features
-from ..cells.gates import blocks
+from ..cells.gates import Prepared as PreparedLSTM
+from ..cells.gates import blocks, transposes
 from ..cells.initial import glorot, orthogonal
 from ..cells.lstm import GATES
 
@@ -46,27 +46,13 @@ NONE = np.empty(0, np.int64)
 
 
 class Prepared(NamedTuple):
-    """What a call needs of the parameters.
+    """What a call needs of the parameters: what the cell does, and of the LSTM what an `LSTM` does.
 
-    Attributes
-    ----------
-    cell : object
-        What the cell needs.
-    w_x, w_h, b : arrays
-        Of the LSTM; ``forget_bias`` is in b.
-    w_x_turned, w_h_turned : arrays
-        Transposes, as an `LSTM` has them.
-    kernels : module
-        Those of an LSTM.
+    ``forget_bias`` is in the LSTM's b.
     """
 
-    cell: object
-    w_x: np.ndarray
-    w_h: np.ndarray
-    b: np.ndarray
-    w_x_turned: np.ndarray
-    w_h_turned: np.ndarray
-    kernels: ModuleType
+    cell: Any
+    lstm: PreparedLSTM
 
 
 class Saved(NamedTuple):
@@ -175,17 +161,11 @@ class MixedMemory(Layer):
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         M, inner = self.memory_size, {name: p[name] for name in self.cell.layout.slices}
-        w_x, w_h, b = p["lstm_w_x"], p["lstm_w_h"], p["lstm_b"].copy()
+        b = p["lstm_b"].copy()
         b[M : 2 * M] += b.dtype.type(self.forget_bias)
-        return Prepared(
-            self.cell.prepare(inner, buffers, backend),
-            w_x,
-            w_h,
-            b,
-            np.ascontiguousarray(w_x.T),
-            np.ascontiguousarray(w_h.T),
-            kernels.load(backend, "lstm"),
-        )
+        own = {"w_x": p["lstm_w_x"], "w_h": p["lstm_w_h"], "b": b}
+        lstm = PreparedLSTM(own, transposes(own, "w_x", "w_h"), kernels.load(backend, "lstm"))
+        return Prepared(self.cell.prepare(inner, buffers, backend), lstm)
 
     def check(self, prepared: Prepared, dt: Array) -> None:
         self.cell.check(prepared.cell, dt)
@@ -195,7 +175,7 @@ class MixedMemory(Layer):
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
         **options: Any,
     ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
-        w_h, b, forward_step = prepared.w_h, prepared.b, prepared.kernels.forward_step
+        p, forward_step = prepared.lstm.p, prepared.lstm.kernels.forward_step
         (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
         scratch = workspace.kept(
             "forward",
@@ -214,14 +194,14 @@ class MixedMemory(Layer):
         inputs, gates, recurrent = scratch.inputs, scratch.gates, scratch.recurrent
         y, c, states, outputs = scratch.y, scratch.c, scratch.states, scratch.outputs
         inputs[:] = x.transpose(1, 0, 2)
-        np.dot(inputs.reshape(T * B, I), prepared.w_x, out=gates.reshape(T * B, 4 * M))
+        np.dot(inputs.reshape(T * B, I), p["w_x"], out=gates.reshape(T * B, 4 * M))
         states[0], c[0] = h0[:, :K], h0[:, K:]
         dt, saved, shortest = np.ascontiguousarray(dt.T), [], lengths.min(initial=T)
         as_usual = keep or T < FEW_STEPS or options.get("rng") is not None
         bound = None if as_usual else self._bound(prepared, B, workspace)
         for t in range(T):
-            np.dot(states[t], w_h, out=recurrent)
-            forward_step(t, 0, B, gates, recurrent, b, c, y)
+            np.dot(states[t], p["w_h"], out=recurrent)
+            forward_step(t, 0, B, gates, recurrent, p["b"], c, y)
             ended = np.flatnonzero(lengths <= t) if t >= shortest else NONE
             if ended.size:
                 c[t + 1, ended] = c[t, ended]
@@ -245,7 +225,7 @@ class MixedMemory(Layer):
         self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
         want_x: bool, want_dt: bool, workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
-        w_h_turned, backward_step = prepared.w_h_turned, prepared.kernels.backward_step
+        turned, backward_step = prepared.lstm.turned, prepared.lstm.kernels.backward_step
         inputs, gates, states, c, lengths, steps = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
         scratch = workspace.kept(
@@ -276,7 +256,7 @@ class MixedMemory(Layer):
             if ended.size:
                 d_z[t, ended] = 0
                 d_c[ended] = d_c_after
-            np.dot(d_z[t], w_h_turned, out=recurrent)
+            np.dot(d_z[t], turned["w_h"], out=recurrent)
             if not self._torch:
                 np.add(d_start, recurrent, out=d_state)
                 continue
@@ -288,7 +268,7 @@ class MixedMemory(Layer):
         g["lstm_w_h"] += np.dot(states[:T].reshape(T * B, K).T, flat)
         g["lstm_b"] += flat.sum(0, np.float64)
         if want_x:
-            d_x += np.dot(flat, prepared.w_x_turned).reshape(T, B, I)
+            d_x += np.dot(flat, turned["w_x"]).reshape(T, B, I)
             d_x = np.ascontiguousarray(d_x.transpose(1, 0, 2))
         return d_x if want_x else None, np.concatenate([d_state, d_c], axis=1), d_dt if self.takes_dt else None
 
@@ -300,7 +280,9 @@ class MixedMemory(Layer):
         now = own.kept(
             "step",
             B,
-            lambda: arrays(prepared.w_x.dtype, x=(B, 1, cell.input_size), dt=(B, 1), state=(B, cell.state_size)),
+            lambda: arrays(
+                prepared.lstm.p["b"].dtype, x=(B, 1, cell.input_size), dt=(B, 1), state=(B, cell.state_size)
+            ),
         )
         step = cell.stepper(prepared.cell, now.x, now.dt, now.state, own.child("cell"))
 
@@ -316,10 +298,11 @@ class MixedMemory(Layer):
         """
         n, K, M = len(x), self.cell.state_size, self.memory_size
         before = np.ascontiguousarray(state[:, :K])
-        gates = np.dot(x, prepared.w_x)[None]
+        p = prepared.lstm.p
+        gates = np.dot(x, p["w_x"])[None]
         y, c = np.empty((2, 2, n, M), x.dtype)
         c[0] = state[:, K:]
-        prepared.kernels.forward_step(0, 0, n, gates, np.dot(before, prepared.w_h), prepared.b, c, y)
+        prepared.lstm.kernels.forward_step(0, 0, n, gates, np.dot(before, p["w_h"]), p["b"], c, y)
         read, start = (x, y[1]) if self._torch else (y[1], before)
         memory = blocks(gates[0], *GATES) | {"output": y[1]}
         return self.cell.observe(prepared.cell, read, dt, start) | {f"lstm_{k}": a for k, a in memory.items()}
