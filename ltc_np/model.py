@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import io
-from .base import checks, habits
+from .base import checks, foreign_names
 from .base.calls import explained
 from .cells import LTC, S4D, CfC, LiquidS4, WiredCfC
 from .cells.base import Layer, is_of_ncps
@@ -295,7 +295,7 @@ def _known_options(options: Mapping[str, Any], liquid: LiquidName) -> None:
         if name not in known and name in of_liquid:
             raise TypeError(f"`{name}` is of the liquid term, and with liquid=None there is none: leave it out")
         if name not in known:
-            raise TypeError(f"`LiquidS4RNN` has no argument `{name}`: {habits.argument(name, known)}")
+            raise TypeError(f"`LiquidS4RNN` has no argument `{name}`: {foreign_names.argument(name, known)}")
 
 
 def _one_cell(
@@ -310,7 +310,7 @@ def _one_cell(
     _, _, *known = inspect.signature(cell).parameters
     for name in options:
         if name not in known:
-            own = habits.argument(name, known)
+            own = foreign_names.argument(name, known)
             raise TypeError(f"`{name}` is no option of the model or its {cell.__name__}: {own}")
     layer = with_memory(mixed_memory, lambda size: cell(units_or_wiring, input_dim=size, **options), input_dim)
     if proj_size is None:

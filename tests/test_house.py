@@ -46,7 +46,7 @@ TESTED_THROUGH = {
             train.evaluate train.fit train.given train.loop train.model_base train.recorder
         """,
         "tests/optim and tests/losses take each by its name, or through what it is the base of": """
-            base.sums losses.shapes optim.base
+            base.sums losses.kind losses.shapes optim.base
         """,
         "tests/test_package.py reads it where users do": """
             base.version
@@ -258,14 +258,16 @@ def named_by_tests():
 def test_every_module_has_tests():
     """Or it stands in `TESTED_THROUGH`, with the reason.
 
-    A module of kernels that cells load is run by the battery, and what layers name as their lowering by the tests of
-    exports.
+    A module of kernels that cells load is run by the battery, what layers name as their lowering by the tests of
+    exports, and the files of losses by tests/losses, which goes over the rows of all of them.
     """
     from ltc_np.layers import LAYERS
+    from ltc_np.losses import LOSSES
 
     trees = source.package()
     battery = {f"{PACKAGE}.kernels.{b}.{name}" for name in source.loaded(trees) for b in source.BACKENDS}
     battery |= {f"{PACKAGE}.export.lower.{layer.lowering.partition('.')[0]}" for layer in LAYERS.values()}
+    battery |= {kind.function.__module__ for kind in LOSSES.values()}
     modules = {m for m in trees if not source.is_folder(m, trees)}
     without = {m.removeprefix(f"{PACKAGE}.") for m in modules - named_by_tests() - battery}
     assert without - set(TESTED_THROUGH) == set()

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import habits
+from . import foreign_names
 from .checks import brief
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     kinds, given, known = {p.kind for p in own_kinds}, args[method:], by_position + by_name
     for keyword in kwargs:
         if keyword not in known and inspect.Parameter.VAR_KEYWORD not in kinds:
-            return f"{name} has no argument `{keyword}`: {habits.argument(keyword, known)}"
+            return f"{name} has no argument `{keyword}`: {foreign_names.argument(keyword, known)}"
     if len(given) > len(by_position) and inspect.Parameter.VAR_POSITIONAL not in kinds:
         takes = f"only {_listed(by_position)}" if by_position else "nothing"
         got = ", ".join(map(brief, given[len(by_position) :]))

@@ -15,7 +15,7 @@ RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR = range(7)
 # Positivities of `ltc_np.base.layout` by number, their place there.
 SOFTPLUS, CLIP = map(POSITIVITIES.index, ("softplus", "clip"))
 
-# The losses of `ltc_np.losses` and their numbers.
+# The losses that a card computes, those whose row in `ltc_np.losses` says so, and their numbers.
 LOSSES = ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy", "quantile")
 MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, QUANTILE = range(6)
 

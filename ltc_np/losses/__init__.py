@@ -13,18 +13,31 @@ A loss checks its arguments.  Training does so once, for whole arrays (`check_ta
 for every batch what `trusted` gives, which checks nothing.
 """
 
-from .binary_cross_entropy import binary_cross_entropy
+from .binary_cross_entropy import BINARY_CROSS_ENTROPY, binary_cross_entropy
 from .class_weight import read_class_weight
-from .cross_entropy import cross_entropy
-from .huber import huber
+from .cross_entropy import CROSS_ENTROPY, cross_entropy
+from .huber import HUBER, huber
 from .identity import identity
-from .mae import mae
-from .mse import mse
+from .mae import MAE, mae
+from .mse import MSE, mse
 from .probabilities import probabilities
-from .quantile import quantile
-from .registry import LOSSES, class_count, get, has_classes, name_of, numbers, takes_weight, trusted, weight_sum
+from .quantile import QUANTILE, quantile
+from .registry import (
+    LOSSES,
+    class_count,
+    get,
+    has_classes,
+    name_of,
+    numbers,
+    scale_powers,
+    takes_weight,
+    trusted,
+    weight_sum,
+)
 from .targets import check_target, for_each_output, known_target
 from .weights import NoWeightError, normalise
+
+LOSSES.update((kind.name, kind) for kind in (MSE, MAE, HUBER, QUANTILE, CROSS_ENTROPY, BINARY_CROSS_ENTROPY))
 
 __all__ = [
     "LOSSES",
@@ -47,6 +60,7 @@ __all__ = [
     "probabilities",
     "quantile",
     "read_class_weight",
+    "scale_powers",
     "takes_weight",
     "trusted",
     "weight_sum",

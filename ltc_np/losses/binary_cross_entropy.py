@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .kind import LossKind
 from .probabilities import logistic
-from .shapes import checked
-from .weights import check_class_weight, sum_of_weights, weigh
+from .weights import sum_of_weights, weigh
 
 if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike
+    from ..base.types import Array, ArrayLike, Numbers
 
 
 def binary_cross_entropy(
@@ -58,22 +58,10 @@ def binary_cross_entropy(
     >>> round(total, 6), weight_sum, d_y.tolist()
     (0.693147, 2.0, [[-0.5], [0.0]])
     """
-    y, target, weight = checked(y, target, weight)
-    check_probabilities("target", target)
-    if class_weight is not None:
-        class_weight = check_class_weight(class_weight, 2, y.dtype)
-    return trusted(y, target.astype(y.dtype), weight, class_weight)
+    return BINARY_CROSS_ENTROPY.checked(y, target, weight, class_weight)
 
 
-def check_probabilities(name: str, values: Array) -> None:
-    """Refuse what is not in [0, 1]."""
-    outside = ~((values >= 0) & (values <= 1))  # also true for NaN
-    if outside.any():
-        got = values[outside].flat[0]
-        raise ValueError(f"`{name}` of binary_cross_entropy must be in [0, 1], got {got}: of two classes take 0 and 1")
-
-
-def trusted(
+def unchecked(
     y: Array, target: Array, weight: Array | None = None, class_weight: Array | None = None
 ) -> tuple[float, float, Array]:
     """`binary_cross_entropy` of checked arrays; target is of y's shape, all of its dtype."""
@@ -95,6 +83,27 @@ def _parts(target: Array, class_weight: Array | None) -> tuple[Array, Array, Arr
 
 
 def weight_sum(target: Array, weight: Array | None, class_weight: Array | None) -> float:
-    """The ``weight_sum`` of `trusted` alone."""
+    """The ``weight_sum`` of `unchecked` alone."""
     sizes = None if class_weight is None else _parts(target, class_weight)[2]
     return sum_of_weights(weight, target.shape, sizes)
+
+
+def check_probabilities(argument: str, target: Numbers, O: int) -> None:
+    """Refuse what is not in [0, 1]."""
+    outside = ~((target >= 0) & (target <= 1))  # also true for NaN
+    if outside.any():
+        rule = f"`{argument}` of binary_cross_entropy must be in [0, 1]"
+        raise ValueError(f"{rule}, got {target[outside].flat[0]}: of two classes take 0 and 1")
+
+
+BINARY_CROSS_ENTROPY = LossKind(
+    binary_cross_entropy,
+    unchecked,
+    scale_powers=None,
+    on_card=True,
+    class_count=lambda outputs: 2,
+    weight_sum=weight_sum,
+    check_values=check_probabilities,
+    foreign_names="bce binary_crossentropy bceloss bcewithlogitsloss binary_cross_entropy_with_logits",
+    note="takes logits",
+)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base import checks
 from .registry import class_count, takes_weight
-from .weights import check_class_weight
+from .weights import check_class_weight, check_has_classes
 
 if TYPE_CHECKING:
     from ..base.types import Array, ClassWeight, Float, LibraryLoss, Numbers
@@ -68,8 +68,7 @@ def read_class_weight(
     if not takes_weight(loss):
         raise ValueError(f"`class_weight` must be None with a loss of your own ({loss.__name__}), got one")
     size = class_count(loss, outputs)
-    if not size:
-        raise ValueError(f"`class_weight` must be None for a loss without classes, got {checks.brief(class_weight)}")
+    check_has_classes(class_weight, size)
     if isinstance(class_weight, str):
         checks.one_of("class_weight", class_weight, ("balanced",))
         class_weight = _balanced(of_all(_counts(size, target if mask is None else target[mask > 0])))

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base import checks
+from .kind import LossKind
 from .probabilities import softmax
-from .shapes import checked
-from .weights import check_class_weight, sum_of_weights, weigh
+from .weights import sum_of_weights, weigh
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike, Ints, Numbers
@@ -54,33 +53,10 @@ def cross_entropy(
     >>> round(total, 6), weight_sum, d_y.tolist()
     (0.693147, 2.0, [[-0.5, 0.5], [0.0, 0.0]])
     """
-    y = checks.plain("y", y)
-    y, target, weight = checked(y, target, weight, y.shape[:-1], by_output=False)
-    check_integers("target", target)
-    check_classes("target", target, y.shape[-1])
-    if class_weight is not None:
-        class_weight = check_class_weight(class_weight, y.shape[-1], y.dtype)
-    return trusted(y, target.astype(np.intp), weight, class_weight)
+    return CROSS_ENTROPY.checked(y, target, weight, class_weight)
 
 
-def check_integers(name: str, target: Numbers) -> None:
-    """Refuse what is not made of integers or bools."""
-    if target.dtype.kind not in "iub":
-        whole = target.dtype.kind == "f" and (target == np.rint(target)).all()
-        hint = f": take {name}.astype(int)" if whole else ""
-        raise TypeError(f"`{name}` of cross_entropy must be integer classes, got dtype {target.dtype}{hint}")
-
-
-def check_classes(name: str, values: Numbers, size: int) -> None:
-    """Refuse what is no class in 0..size-1."""
-    outside = (values < 0) | (values >= size)
-    if outside.any():
-        got = values[outside].flat[0]
-        hint = 'NaN is no class, with missing="ignore"' if got < 0 else "they count from 0, one for each output"
-        raise ValueError(f"`{name}` of cross_entropy must be classes in 0..{size - 1}, got {got}: {hint}")
-
-
-def trusted(
+def unchecked(
     y: Array, target: Ints, weight: Array | None = None, class_weight: Array | None = None
 ) -> tuple[float, float, Array]:
     """`cross_entropy` of checked arrays; targets are intp, class_weight is of y's dtype."""
@@ -106,5 +82,32 @@ def _step_weight(target: Ints, weight: Array | None, class_weight: Array | None)
 
 
 def weight_sum(target: Ints, weight: Array | None, class_weight: Array | None) -> float:
-    """The ``weight_sum`` of `trusted` alone."""
+    """The ``weight_sum`` of `unchecked` alone."""
     return sum_of_weights(_step_weight(target, weight, class_weight), (target.size, 1))
+
+
+def check_classes(argument: str, target: Numbers, O: int) -> None:
+    """Refuse what is not made of classes in 0..O-1."""
+    if target.dtype.kind not in "iub":
+        whole = target.dtype.kind == "f" and (target == np.rint(target)).all()
+        hint = f": take {argument}.astype(int)" if whole else ""
+        raise TypeError(f"`{argument}` of cross_entropy must be integer classes, got dtype {target.dtype}{hint}")
+    outside = (target < 0) | (target >= O)
+    if outside.any():
+        got = target[outside].flat[0]
+        hint = 'NaN is no class, with missing="ignore"' if got < 0 else "they count from 0, one for each output"
+        raise ValueError(f"`{argument}` of cross_entropy must be classes in 0..{O - 1}, got {got}: {hint}")
+
+
+CROSS_ENTROPY = LossKind(
+    cross_entropy,
+    unchecked,
+    scale_powers=None,
+    on_card=True,
+    class_count=lambda outputs: outputs,
+    integer_targets=True,
+    weight_sum=weight_sum,
+    check_values=check_classes,
+    foreign_names="crossentropy crossentropyloss categorical_crossentropy sparse_categorical_crossentropy log_loss",
+    note="takes logits",
+)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
-from .shapes import checked_regression
-from .weights import weigh
+from .kind import Option, kind_of_errors
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike
@@ -46,8 +45,13 @@ def huber(
     >>> total, weight_sum, d_y.tolist()
     (2.625, 2.0, [[0.5, 1.0]])
     """
-    delta = check_delta(delta)
-    return trusted(*checked_regression(y, target, weight, class_weight), delta=delta)
+    return HUBER.checked(y, target, weight, class_weight, delta=delta)
+
+
+def elements(error: Array, delta: float) -> tuple[Array, Array]:
+    """l and dl/dy of each error."""
+    slope = np.minimum(np.maximum(error, -delta), delta)
+    return slope * (error - slope / 2), slope  # both branches: slope is e or +-delta
 
 
 def check_delta(delta: float) -> float:
@@ -55,10 +59,12 @@ def check_delta(delta: float) -> float:
     return checks.number("delta", delta, low_open=True)
 
 
-def trusted(
-    y: Array, target: Array, weight: Array | None = None, class_weight: Array | None = None, *, delta: float = 1.0
-) -> tuple[float, float, Array]:
-    """`huber` of checked arguments."""
-    error = np.subtract(y, target, dtype=y.dtype)
-    slope = np.minimum(np.maximum(error, -delta), delta)
-    return weigh(slope * (error - slope / 2), slope, weight)  # both branches: slope is e or +-delta
+HUBER = kind_of_errors(
+    huber,
+    elements,
+    scale_powers=(1, 2),
+    on_card=True,
+    option=Option("delta", check_delta),
+    foreign_names="huber_loss huberloss smooth_l1 smooth_l1_loss smoothl1loss",
+    note="`functools.partial(ltc_np.losses.huber, delta=0.1)` for another width",
+)

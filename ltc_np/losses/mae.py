@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .shapes import checked_regression
-from .weights import weigh
+from .kind import kind_of_errors
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike
@@ -26,12 +25,18 @@ def mae(
     >>> total, weight_sum, d_y.tolist()
     (5.0, 3.0, [[0.0, -1.0, 1.0]])
     """
-    return trusted(*checked_regression(y, target, weight, class_weight))
+    return MAE.checked(y, target, weight, class_weight)
 
 
-def trusted(
-    y: Array, target: Array, weight: Array | None = None, class_weight: Array | None = None
-) -> tuple[float, float, Array]:
-    """`mae` of checked arrays."""
-    error = np.subtract(y, target, dtype=y.dtype)
-    return weigh(np.abs(error), np.sign(error), weight)
+def elements(error: Array) -> tuple[Array, Array]:
+    """l and dl/dy of each error."""
+    return np.abs(error), np.sign(error)
+
+
+MAE = kind_of_errors(
+    mae,
+    elements,
+    scale_powers=(1, 1),
+    on_card=True,
+    foreign_names="mean_absolute_error l1_loss l1loss l1 absolute_error",
+)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .shapes import checked_regression
-from .weights import weigh
+from .kind import kind_of_errors
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike
@@ -45,6 +42,7 @@ def mse(
 
     Examples
     --------
+    >>> import numpy as np
     >>> y, target = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [3.0, 3.0]])
     >>> total, weight_sum, d_y = mse(y, target)
     >>> total, weight_sum, total / weight_sum
@@ -54,12 +52,18 @@ def mse(
     >>> mse(y, target, weight=np.array([0.0, 1.0]))[:2]
     (1.0, 2.0)
     """
-    return trusted(*checked_regression(y, target, weight, class_weight))
+    return MSE.checked(y, target, weight, class_weight)
 
 
-def trusted(
-    y: Array, target: Array, weight: Array | None = None, class_weight: Array | None = None
-) -> tuple[float, float, Array]:
-    """`mse` of checked arrays."""
-    error = y - target if y.dtype == target.dtype else np.subtract(y, target, dtype=y.dtype)
-    return weigh(error * error, error + error, weight)
+def elements(error: Array) -> tuple[Array, Array]:
+    """l and dl/dy of each error."""
+    return error * error, error + error
+
+
+MSE = kind_of_errors(
+    mse,
+    elements,
+    scale_powers=(2, 2),
+    on_card=True,
+    foreign_names="mean_squared_error mse_loss mseloss squared_error l2",
+)

@@ -6,23 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base import checks, order
+from ..base import checks
+from . import loss_signature
 
 if TYPE_CHECKING:
-    from ..base.order import Order
     from ..base.types import Array, Numbers, OwnLossFunction
 
 
 class OwnLoss:
     """A user's ``(y, target) -> (value, d_y)``, or one of ``(y_true, y_pred)``, with the signature of the others."""
 
-    function: OwnLossFunction
-    order: Order
-    __name__: str
-
     def __init__(self, function: OwnLossFunction) -> None:
-        self.function, self.order = function, order.read("loss", function)
-        self.__name__ = order.name_of(function)
+        self.function, self.signature = function, loss_signature.read("loss", function)
+        self.__name__ = loss_signature.name_of(function)
 
     def __call__(
         self, y: Array, target: Numbers, weight: Array | None = None, class_weight: Array | None = None
@@ -30,7 +26,7 @@ class OwnLoss:
         if weight is not None or class_weight is not None:
             given = "weight" if weight is not None else "class_weight"
             raise ValueError(f"`{given}` must be None with a loss of your own ({self.__name__}), got one")
-        result = self.function(*self.order.arguments(y.copy(), target.copy()))  # yours may work in place
+        result = self.function(*self.signature.arguments(y.copy(), target.copy()))  # yours may work in place
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"{self.__name__} must return a tuple (value, d_y), got {checks.describe(result)}")
         value, d_y = np.asarray(result[0]), np.asarray(result[1])

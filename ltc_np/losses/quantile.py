@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import checks
-from .shapes import checked_regression, of_each_quantile
-from .weights import weigh
+from .kind import Option, kind_of_errors
+from .shapes import of_one_output
 
 if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike
+    from ..base.types import Array, ArrayLike, Shape
 
 RULE = "`quantiles` must be a tuple of increasing numbers between 0 and 1"
 
@@ -57,11 +57,14 @@ def quantile(
     >>> round(total, 12), weight_sum, d_y.round(12).tolist()
     (0.9, 3.0, [[-0.1, 0.5, 0.1]])
     """
-    quantiles = check_quantiles(quantiles)
-    y = checks.plain("y", y)
-    if y.dtype.kind == "f" and y.ndim in (2, 3):  # else what follows says so
-        target = of_each_quantile("target", target, y.shape, len(quantiles))
-    return trusted(*checked_regression(y, target, weight, class_weight), quantiles=quantiles)
+    return QUANTILE.checked(y, target, weight, class_weight, quantiles=quantiles)
+
+
+def elements(error: Array, quantiles: tuple[float, ...]) -> tuple[Array, Array]:
+    """l and dl/dy of each error."""
+    levels = np.tile(np.array(quantiles, error.dtype), error.shape[-1] // len(quantiles))
+    slope = np.where(error > 0, 1 - levels, np.where(error < 0, -levels, error.dtype.type(0)))
+    return slope * error, slope
 
 
 def check_quantiles(quantiles: tuple[float, ...]) -> tuple[float, ...]:
@@ -77,16 +80,35 @@ def check_quantiles(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     return found
 
 
-def trusted(
-    y: Array,
-    target: Array,
-    weight: Array | None = None,
-    class_weight: Array | None = None,
-    *,
-    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
-) -> tuple[float, float, Array]:
-    """`quantile` of checked arrays, the target of y's shape."""
-    error = np.subtract(y, target, dtype=y.dtype)
-    levels = np.tile(np.array(quantiles, y.dtype), y.shape[-1] // len(quantiles))
-    slope = np.where(error > 0, 1 - levels, np.where(error < 0, -levels, y.dtype.type(0)))
-    return weigh(slope * error, slope, weight)
+def of_each_quantile(option: dict[str, Any], argument: str, target: ArrayLike, shape: Shape) -> ArrayLike:
+    """A target (..., O) with each number once for each of Q quantiles, for outputs of ``shape`` (..., O Q).
+
+    What has that shape already stays; for O = 1 the last axis may be missing.
+    """
+    count = len(option["quantiles"])
+    if count == 1:
+        return target
+    target = checks.plain(argument, target)
+    if shape[-1] % count:
+        raise ValueError(f"`quantiles` must divide the outputs, {count} of each target, got {shape[-1]} outputs")
+    if target.shape == shape:
+        return target
+    single = (*shape[:-1], shape[-1] // count)
+    found = of_one_output(target, single)
+    if found.shape != single:
+        of_one = f" or {single[:-1]}" if single[-1] == 1 else ""
+        raise ValueError(f"`{argument}` must have shape {single}{of_one}, got {target.shape}")
+    return np.repeat(found, count, axis=-1)
+
+
+QUANTILE = kind_of_errors(
+    quantile,
+    elements,
+    scale_powers=(1, 1),
+    on_card=True,
+    option=Option("quantiles", check_quantiles),
+    for_each_output=of_each_quantile,
+    foreign_names="pinball pinball_loss quantile_loss quantileloss mean_pinball_loss",
+    note="`functools.partial(ltc_np.losses.quantile, quantiles=(0.05, 0.95))` for quantiles other than 0.1, 0.5 and "
+    "0.9; the model needs one output for each target and each quantile",
+)

@@ -1,76 +1,20 @@
-"""The library's losses by name, and what else is known of each."""
+"""The library's losses by name, and what is asked of a loss, whether the library's or a user's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, cast
 
-from ..base import habits
-from .binary_cross_entropy import binary_cross_entropy
-from .binary_cross_entropy import trusted as trusted_binary_cross_entropy
-from .binary_cross_entropy import weight_sum as binary_weight_sum
-from .cross_entropy import cross_entropy
-from .cross_entropy import trusted as trusted_cross_entropy
-from .cross_entropy import weight_sum as class_weight_sum
-from .huber import check_delta, huber
-from .huber import trusted as trusted_huber
-from .mae import mae
-from .mae import trusted as trusted_mae
-from .mse import mse
-from .mse import trusted as trusted_mse
+from ..base import foreign_names
 from .own import OwnLoss
-from .quantile import check_quantiles, quantile
-from .quantile import trusted as trusted_quantile
-from .weights import check_class_weight, sum_of_weights
+from .weights import check_class_weight
 
 if TYPE_CHECKING:
     from ..base.types import Array, Float, LibraryLoss, Loss, Numbers
+    from .kind import LossKind
 
-
-class Kind(NamedTuple):
-    """One of the library's losses.
-
-    Attributes
-    ----------
-    function : callable
-    trusted : callable
-        The same for checked arrays.
-    weight_sum : callable
-        See `weight_sum`.
-    classes : callable
-        Number of outputs -> number of classes; 0 for a loss without classes.
-    """
-
-    function: LibraryLoss
-    trusted: LibraryLoss
-    weight_sum: Callable[..., float]
-    classes: Callable[[int], int]
-
-
-def _step_weight_sum(target: Numbers, weight: Array | None, class_weight: Array | None) -> float:
-    return sum_of_weights(weight, target.shape)
-
-
-def _no_classes(outputs: int) -> int:
-    return 0
-
-
-_KINDS = (
-    Kind(mse, trusted_mse, _step_weight_sum, _no_classes),
-    Kind(mae, trusted_mae, _step_weight_sum, _no_classes),
-    Kind(huber, trusted_huber, _step_weight_sum, _no_classes),
-    Kind(quantile, trusted_quantile, _step_weight_sum, _no_classes),
-    Kind(cross_entropy, trusted_cross_entropy, class_weight_sum, lambda outputs: outputs),
-    Kind(binary_cross_entropy, trusted_binary_cross_entropy, binary_weight_sum, lambda outputs: 2),
-)
-# What a partial may give.
-_OPTION: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "huber": ("delta", check_delta),
-    "quantile": ("quantiles", check_quantiles),
-}
-LOSSES = {kind.function.__name__: kind for kind in _KINDS}
-_KIND_OF = {id(kind.function): kind for kind in _KINDS}  # by identity: a callable of a user's need not be hashable
+# By name; `ltc_np/losses/__init__.py` puts them in, so that only one file lists them.
+LOSSES: dict[str, LossKind] = {}
 
 
 def get(loss: Loss) -> LibraryLoss:
@@ -79,13 +23,12 @@ def get(loss: Loss) -> LibraryLoss:
     Parameters
     ----------
     loss : str or callable
-        ``"mse"``, ``"mae"``, ``"huber"``, ``"quantile"``, ``"cross_entropy"``, ``"binary_cross_entropy"``, in any
-        case; one of these functions, or ``functools.partial(huber, delta=...)`` or ``functools.partial(quantile,
-        quantiles=...)``; or a function ``(y, target) -> (value, d_y)`` of your
-        own, where ``value`` is the loss of the batch, already averaged as you like, and ``d_y`` its derivative, of y's
-        shape.  If its first parameter is named like a target (``y_true, y_pred``), or only the second like a
-        prediction (``y, y_pred``), it gets the target first.  Yours gets all elements, padding included (y and target
-        are 0 there), and no weights.
+        A name of `LOSSES`, such as ``"mse"`` or ``"cross_entropy"``, in any case; a function of the library, or a
+        partial of it with its option alone, such as ``functools.partial(huber, delta=0.1)``; or a function
+        ``(y, target) -> (value, d_y)`` of your own, where ``value`` is the loss of the batch, already averaged as you
+        like, and ``d_y`` its derivative, of y's shape.  If its first parameter is named like a target (``y_true,
+        y_pred``), or only the second like a prediction (``y, y_pred``), it gets the target first.  Yours gets all
+        elements, padding included (y and target are 0 there), and no weights.
 
     Returns
     -------
@@ -102,6 +45,7 @@ def get(loss: Loss) -> LibraryLoss:
     Examples
     --------
     >>> import numpy as np
+    >>> from ltc_np.losses import mse
     >>> get("mse") is get("MSE") is mse
     True
     >>> mine = get(lambda y, target: (float(y.sum()), np.ones_like(y)))
@@ -111,57 +55,69 @@ def get(loss: Loss) -> LibraryLoss:
     known = f"one of {', '.join(LOSSES)} or a callable"
     if isinstance(loss, str):
         if loss.lower() not in LOSSES:
-            raise ValueError(f"`loss` must be {known}, got {loss!r}{habits.hint(loss, habits.LOSSES)}")
+            others = {name: kind.foreign_names for name, kind in LOSSES.items()}
+            raise ValueError(f"`loss` must be {known}, got {loss!r}{foreign_names.hint(loss, others)}")
         return LOSSES[loss.lower()].function
     if not callable(loss):
         raise TypeError(f"`loss` must be {known}, got {loss!r}")
-    if library_function(loss) is None:
+    kind = kind_of(loss)
+    if kind is None:
         return loss if isinstance(loss, OwnLoss) else OwnLoss(loss)  # type: ignore[arg-type]
     if isinstance(loss, partial):
-        name, check = _OPTION.get(loss.func.__name__, ("", repr))
-        if loss.args or not loss.keywords.keys() <= {name}:
-            known = " or ".join(f"of {kind} with `{option}` alone" for kind, (option, _) in _OPTION.items())
+        names = () if kind.option is None else (kind.option.name,)
+        if loss.args or not loss.keywords.keys() <= set(names):
+            options = {name: kind.option.name for name, kind in LOSSES.items() if kind.option is not None}
+            known = " or ".join(f"of {name} with `{option}` alone" for name, option in options.items())
             raise TypeError(f"`loss` must be a partial {known}, got {loss!r}")
-        for value in loss.keywords.values():
-            check(value)
+        option_of(loss)
     return loss  # type: ignore[return-value]
 
 
-def _option(loss: Any) -> Any:
-    """What one of the library's losses is given besides arrays, also by its default; None where it takes nothing."""
-    function: Any = library_function(loss)
-    if function.__name__ not in _OPTION:
-        return None
-    name, _ = _OPTION[function.__name__]
+def kind_of(loss: object) -> LossKind | None:
+    """What is known of a loss of the library, also under a partial; None for a function of your own."""
+    function = loss.func if isinstance(loss, partial) else loss
+    return next((kind for kind in LOSSES.values() if kind.function is function), None)
+
+
+def _known(loss: LibraryLoss) -> LossKind:
+    kind = kind_of(loss)
+    if kind is None:
+        raise TypeError(f"`loss` must be a loss of the library, got {loss!r}")
+    return kind
+
+
+def option_of(loss: LibraryLoss) -> dict[str, Any]:
+    """What one of the library's losses takes besides arrays, checked, by name, also where it is the default."""
+    kind = _known(loss)
+    if kind.option is None:
+        return {}
+    (name, check), function = kind.option, cast("Any", kind.function)
     given = loss.keywords if isinstance(loss, partial) else {}
-    return given.get(name, function.__kwdefaults__[name])
-
-
-def outputs_of_a_target(loss: LibraryLoss) -> int:
-    """How many outputs of a model belong to each target: as many as `quantile` has quantiles, else 1."""
-    return len(_option(loss)) if library_function(loss) is quantile else 1
+    return {name: check(given.get(name, function.__kwdefaults__[name]))}
 
 
 def takes_weight(loss: Loss) -> bool:
     """Whether a loss weighs its elements: the library's do, a function of your own does not."""
-    return isinstance(loss, str) or library_function(loss) is not None
-
-
-def library_function(loss: Any) -> LibraryLoss | None:
-    """The library's function behind a loss, also under a partial; None for a function of your own."""
-    kind = _kind(loss)
-    return None if kind is None else kind.function
-
-
-def _kind(loss: Any) -> Any:
-    kind = _KIND_OF.get(id(loss))
-    return _KIND_OF.get(id(loss.func)) if kind is None and isinstance(loss, partial) else kind
+    return isinstance(loss, str) or kind_of(loss) is not None
 
 
 def name_of(loss: LibraryLoss) -> str | None:
     """The name of one of the library's losses, also under a partial; None for a function of your own."""
-    function = library_function(loss)
-    return None if function is None else function.__name__
+    kind = kind_of(loss)
+    return None if kind is None else kind.name
+
+
+def scale_powers(loss: LibraryLoss) -> tuple[int, int] | None:
+    """How a loss grows with the spread of the targets.
+
+    Returns
+    -------
+    (int, int) or None
+        The power of the spread in the gradient by standardised outputs, and in the loss of a small error.  None for a
+        loss of classes, and for a function of your own.
+    """
+    kind = kind_of(loss)
+    return None if kind is None else kind.scale_powers
 
 
 def trusted(loss: LibraryLoss) -> LibraryLoss:
@@ -169,21 +125,21 @@ def trusted(loss: LibraryLoss) -> LibraryLoss:
 
     Weights and the weights of classes are arrays of y's dtype.
     """
-    kind = _kind(loss)
+    kind = kind_of(loss)
     if kind is None:
         return loss
-    return partial(kind.trusted, **loss.keywords) if isinstance(loss, partial) else kind.trusted
+    return partial(kind.unchecked, **option_of(loss))
 
 
 def has_classes(loss: LibraryLoss) -> bool:
     """Whether this is one of the library's losses of classes, of which outputs are logits."""
-    kind = _kind(loss)
-    return kind is not None and kind.classes(2) > 0
+    kind = kind_of(loss)
+    return kind is not None and kind.class_count(2) > 0
 
 
 def class_count(loss: LibraryLoss, outputs: int) -> int:
     """How many classes a library's loss has, 0 for one without classes."""
-    return _kind(loss).classes(outputs)
+    return _known(loss).class_count(outputs)
 
 
 def weight_sum(loss: LibraryLoss, target: Numbers, weight: Array | None, class_weight: Array | None) -> float:
@@ -202,7 +158,7 @@ def weight_sum(loss: LibraryLoss, target: Numbers, weight: Array | None, class_w
     -------
     float
     """
-    return _kind(loss).weight_sum(target, weight, class_weight)
+    return _known(loss).weight_sum(target, weight, class_weight)
 
 
 def numbers(loss: LibraryLoss, class_weight: Array | None, outputs: int, dtype: Float) -> tuple[float, ...]:
@@ -215,5 +171,7 @@ def numbers(loss: LibraryLoss, class_weight: Array | None, outputs: int, dtype: 
     """
     if class_weight is not None:
         return tuple(check_class_weight(class_weight, class_count(loss, outputs), dtype))
-    option = _option(loss)
-    return () if option is None else option if isinstance(option, tuple) else (option,)
+    found: list[float] = []
+    for value in option_of(loss).values():
+        found += value if isinstance(value, tuple) else [value]
+    return tuple(found)

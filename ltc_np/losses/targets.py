@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from .binary_cross_entropy import binary_cross_entropy, check_probabilities
-from .cross_entropy import check_classes, check_integers, cross_entropy
-from .registry import get, library_function, outputs_of_a_target
-from .shapes import of_each_quantile, of_one_output
+from .registry import get, kind_of, option_of
+from .shapes import of_one_output
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..base.types import ArrayLike, Bools, LibraryLoss, Loss, Numbers, Shape
+    from .kind import LossKind
 
 REMEDY = 'for targets that are missing give missing="ignore"'
 
@@ -80,9 +79,14 @@ def check_target(
         if valid.dtype != bool or valid.shape not in (y_shape[:-1], target.shape):
             raise ValueError(f"`valid` must be bool of shape {y_shape[:-1]}, got {checks.describe(valid)}")
 
-    kind = library_function(function)
-    check = _CHECKS.get(kind, _numbers) if kind is not None else _free
-    return check(y_shape, target, dtype, valid, argument, kind)
+    kind = kind_of(function)
+    if kind is None:
+        return _free(y_shape, target, dtype, valid, argument)
+    target = (_of_steps if kind.integer_targets else _of_outputs)(kind, y_shape, target, argument)
+    found = _blank(target, valid) if kind.integer_targets else _finite(target, dtype, valid, argument)
+    if kind.check_values is not None:
+        kind.check_values(argument, target if valid is None else target[valid], y_shape[-1])
+    return np.ascontiguousarray(found, dtype=np.intp if kind.integer_targets else dtype)
 
 
 def for_each_output(loss: LibraryLoss, y_shape: Shape, argument: str, target: ArrayLike) -> ArrayLike:
@@ -98,8 +102,10 @@ def for_each_output(loss: LibraryLoss, y_shape: Shape, argument: str, target: Ar
         What errors call the target.
     target : array_like
     """
-    count = 1 if library_function(loss) is None else outputs_of_a_target(loss)
-    return target if count == 1 else of_each_quantile(argument, target, y_shape, count)
+    kind = kind_of(loss)
+    if kind is None or kind.for_each_output is None:
+        return target
+    return kind.for_each_output(option_of(loss), argument, target, y_shape)
 
 
 def real_target(argument: str, target: ArrayLike) -> Numbers:
@@ -132,6 +138,7 @@ def known_target(loss: LibraryLoss, argument: str, target: ArrayLike) -> tuple[N
 
     Examples
     --------
+    >>> from ltc_np.losses import cross_entropy
     >>> known_target(cross_entropy, "y", [2.0, np.nan, 1.0])
     (array([2, 0, 1]), array([ True, False,  True]))
     """
@@ -143,52 +150,34 @@ def known_target(loss: LibraryLoss, argument: str, target: ArrayLike) -> tuple[N
         known = None
     else:
         target = np.where(known, target, target.dtype.type(0))
-    if library_function(loss) is cross_entropy and (np.abs(target) < 2**53).all() and (target == np.rint(target)).all():
+    kind = kind_of(loss)
+    whole = kind is not None and kind.integer_targets
+    if whole and (np.abs(target) < 2**53).all() and (target == np.rint(target)).all():
         target = target.astype(np.intp)
     return target, known
 
 
-def _numbers(
-    y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str, kind: Any
-) -> Numbers:
-    given, target = target, of_one_output(target, y_shape)
-    if target.shape != y_shape:
-        raise ValueError(_wrong_shape(y_shape, given, argument, kind))
-    return _finite(target, dtype, valid, argument)
+def _of_outputs(kind: LossKind, y_shape: Shape, target: Numbers, argument: str) -> Numbers:
+    """A target with a number for each output."""
+    found = of_one_output(target, y_shape)
+    if found.shape != y_shape:
+        shapes = f"{y_shape} or {y_shape[:-1]}" if y_shape[-1] == 1 else f"{y_shape}"
+        classes = target.dtype.kind in "biu" and target.shape == y_shape[:-1]
+        hint = ": classes are for the loss 'cross_entropy'" if classes else ""
+        raise ValueError(f"`{argument}` of {kind.name} must have shape {shapes}, got {checks.describe(target)}{hint}")
+    return found
 
 
-def _probabilities(
-    y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str, kind: Any
-) -> Numbers:
-    given, target = target, of_one_output(target, y_shape)
-    if target.shape != y_shape:
-        raise ValueError(_wrong_shape(y_shape, given, argument, kind))
-    checked = _finite(target, dtype, valid, argument)
-    check_probabilities(argument, target if valid is None else target[valid])
-    return checked
-
-
-def _wrong_shape(y_shape: Shape, target: Numbers, argument: str, kind: Any) -> str:
-    shapes = f"{y_shape} or {y_shape[:-1]}" if y_shape[-1] == 1 else f"{y_shape}"
-    classes = target.dtype.kind in "biu" and target.shape == y_shape[:-1]
-    hint = ": classes are for the loss 'cross_entropy'" if classes else ""
-    return f"`{argument}` of {kind.__name__} must have shape {shapes}, got {checks.describe(target)}{hint}"
-
-
-def _classes(
-    y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str, kind: Any
-) -> Numbers:
-    size = y_shape[-1]
-    if size < 2:
-        raise ValueError(f"cross_entropy needs at least 2 outputs, got {size} (use binary_cross_entropy)")
+def _of_steps(kind: LossKind, y_shape: Shape, target: Numbers, argument: str) -> Numbers:
+    """A target with a class for each step."""
+    if y_shape[-1] < 2:
+        raise ValueError(f"{kind.name} needs at least 2 outputs, got {y_shape[-1]} (use binary_cross_entropy)")
     if target.dtype.kind == "f" and np.isnan(target).any():
-        raise ValueError(f"`{argument}` of cross_entropy must be integer classes, got nan: {REMEDY}")
+        raise ValueError(f"`{argument}` of {kind.name} must be integer classes, got nan: {REMEDY}")
     if target.shape != y_shape[:-1]:
         hint = _of_another_shape(y_shape, target.shape)
-        raise ValueError(f"`{argument}` of cross_entropy must have shape {y_shape[:-1]}, got {target.shape}{hint}")
-    check_integers(argument, target)
-    check_classes(argument, target if valid is None else target[valid], size)
-    return np.ascontiguousarray(_blank(target, valid), dtype=np.intp)
+        raise ValueError(f"`{argument}` of {kind.name} must have shape {y_shape[:-1]}, got {target.shape}{hint}")
+    return target
 
 
 def _of_another_shape(y_shape: Shape, shape: Shape) -> str:
@@ -202,9 +191,7 @@ def _of_another_shape(y_shape: Shape, shape: Shape) -> str:
     return ""
 
 
-def _free(
-    y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str, kind: Any
-) -> Numbers:
+def _free(y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str) -> Numbers:
     """Target of a user's own loss: only that it can be cut into batches, and is finite where it is valid."""
     if target.ndim == 0 or target.shape[0] != y_shape[0]:
         raise ValueError(f"`{argument}` must have first size {y_shape[0]}, the batch, got shape {target.shape}")
@@ -231,11 +218,9 @@ def _finite(target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument
 
 
 def _blank(target: Numbers, valid: Bools | None) -> Numbers:
+    """The target with 0 where it is not valid."""
     if valid is None or valid.all():
         return target
     target = target.copy()
     target[~valid] = 0
     return target
-
-
-_CHECKS = {cross_entropy: _classes, binary_cross_entropy: _probabilities}  # else _numbers

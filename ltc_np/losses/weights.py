@@ -42,8 +42,15 @@ def normalise(total: float, weight_sum: float) -> float:
     return total / weight_sum
 
 
+def check_has_classes(class_weight: object, size: int) -> None:
+    """Refuse weights for a loss without classes."""
+    if not size:
+        raise ValueError(f"`class_weight` must be None for a loss without classes, got {checks.brief(class_weight)}")
+
+
 def check_class_weight(class_weight: ArrayLike, size: int, dtype: npt.DTypeLike) -> Array:
     """``class_weight`` as a (size,) array of ``dtype``."""
+    check_has_classes(class_weight, size)
     scale = checks.plain("class_weight", class_weight)
     if scale.shape != (size,) or scale.dtype.kind not in "biuf":
         raise ValueError(f"`class_weight` must be {size} real numbers, got {checks.describe(class_weight)}")

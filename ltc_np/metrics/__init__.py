@@ -10,20 +10,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base import habits
+from ..base import foreign_names
 from .base import Metric
 from .classification import F1, Accuracy, BalancedAccuracy
 from .own import OwnMetric
 from .ranking import ROCAUC, AveragePrecision
-from .regression import MAE, MSE, R2
+from .regression import MAE, MSE, R2, RMSE
 
 if TYPE_CHECKING:
     from .base import MetricLike
 
-__all__ = ["F1", "MAE", "MSE", "R2", "ROCAUC", "Accuracy", "AveragePrecision", "BalancedAccuracy", "Metric", "get"]
+__all__ = [
+    "F1", "MAE", "MSE", "R2", "RMSE", "ROCAUC", "Accuracy", "AveragePrecision", "BalancedAccuracy", "Metric", "get",
+]  # fmt: skip
 
 METRICS: dict[str, type[Metric]] = {
-    c.name: c for c in (Accuracy, BalancedAccuracy, F1, ROCAUC, AveragePrecision, MSE, MAE, R2)
+    c.name: c for c in (Accuracy, BalancedAccuracy, F1, ROCAUC, AveragePrecision, MSE, RMSE, MAE, R2)
 }
 
 
@@ -33,9 +35,9 @@ def get(metric: MetricLike, argument: str = "metric") -> Metric:
     Parameters
     ----------
     metric : str, Metric, class or callable
-        ``"accuracy"``, ``"balanced_accuracy"``, ``"f1"``, ``"roc_auc"``, ``"average_precision"``, ``"mse"``, ``"mae"``,
-        ``"r2"``, in any case: a new object.  A `Metric` is returned as it is.  A function of your own is called once
-        per ``result`` with all valid elements; see Notes.
+        ``"accuracy"``, ``"balanced_accuracy"``, ``"f1"``, ``"roc_auc"``, ``"average_precision"``, ``"mse"``,
+        ``"rmse"``, ``"mae"``, ``"r2"``, in any case: a new object.  A `Metric` is returned as it is.  A function of
+        your own is called once per ``result`` with all valid elements; see Notes.
     argument : str
         What errors call the metric.
 
@@ -93,7 +95,8 @@ def get(metric: MetricLike, argument: str = "metric") -> Metric:
     known = f"one of {', '.join(METRICS)}, a Metric or a callable"
     if isinstance(metric, str):
         if metric.lower() not in METRICS:
-            raise ValueError(f"`{argument}` must be {known}, got {metric!r}{habits.hint(metric, habits.METRICS)}")
+            others = {name: kind.foreign_names for name, kind in METRICS.items()}
+            raise ValueError(f"`{argument}` must be {known}, got {metric!r}{foreign_names.hint(metric, others)}")
         return METRICS[metric.lower()]()
     if isinstance(metric, Metric):
         return metric

@@ -26,6 +26,8 @@ class Metric(Described):
     Attributes
     ----------
     name : str
+    foreign_names : str
+        What other libraries call it, in lower case, with spaces between: errors about a name say which was meant.
     mode : "min", "max" or None
         Whether the smaller or the larger value is better, for whoever monitors it; None where nobody has said.
     takes_outputs : bool
@@ -35,6 +37,7 @@ class Metric(Described):
     """
 
     name: str = "metric"
+    foreign_names: str = ""
     mode: Mode | None = None
     takes_outputs: bool = False
     takes_logits: bool = False

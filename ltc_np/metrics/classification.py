@@ -76,6 +76,7 @@ class Accuracy(MeanMetric):
     """
 
     name = "accuracy"
+    foreign_names = "acc accuracy_score categorical_accuracy sparse_categorical_accuracy binary_accuracy"
     mode: Mode | None = "max"
     takes_logits = True
 
@@ -93,7 +94,6 @@ class CountMetric(Metric):
     takes_outputs = takes_logits = True
 
     _counts: Any
-    _by_class: bool
 
     if TYPE_CHECKING:
 
@@ -142,6 +142,7 @@ class F1(CountMetric):
     """
 
     name = "f1"
+    foreign_names = "f1_score f1score f1_macro"
     mode: Mode | None = "max"
 
     def _score(self, hits: Array, false_alarms: Array, misses: Array, rejections: Array) -> SupportsFloat:
@@ -166,6 +167,7 @@ class BalancedAccuracy(CountMetric):
     """
 
     name = "balanced_accuracy"
+    foreign_names = "balanced_accuracy_score"
     mode: Mode | None = "max"
 
     def _score(self, hits: Array, false_alarms: Array, misses: Array, rejections: Array) -> SupportsFloat:

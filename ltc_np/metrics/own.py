@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 import numpy as np
 
 from .. import losses
-from ..base import order
+from ..losses import loss_signature
 from .base import Metric, together
 from .classification import decide
 
 if TYPE_CHECKING:
-    from ..base.order import Order
-    from ..base.types import Array, LibraryLoss, Mode, Numbers, OwnMetricFunction, State
+    from ..base.types import Array, LibraryLoss, Numbers, OwnMetricFunction, State
 
 # What a parameter of these names gets where the target has classes; others get the outputs, logits.
 DECISIONS, PROBABILITIES = {"y_pred", "labels_pred"}, {"y_score", "y_prob", "y_proba"}
@@ -39,14 +38,10 @@ class OwnMetric(Metric):
     loss: LibraryLoss | None = None
     _kept: list[Any]
     _weight: Any
-    function: OwnMetricFunction
-    order: Order
-    name: str
-    mode: Mode | None
 
     def __init__(self, function: OwnMetricFunction, argument: str = "metric") -> None:
-        self.function, self.order = function, order.read(argument, function)
-        self.name = order.name_of(function)
+        self.function, self.signature = function, loss_signature.read(argument, function)
+        self.name = loss_signature.name_of(function)
         mode: Any
         for mode, ends in (("max", "_score"), ("min", ("_error", "_loss"))):  # so scikit-learn calls them
             self.mode = mode if self.name.endswith(ends) else self.mode
@@ -66,7 +61,7 @@ class OwnMetric(Metric):
 
     def _check_weight(self, weight: Array) -> None:
         """Refuse weights that differ, for a function that takes none."""
-        if not self.order.takes_weight:
+        if not self.signature.takes_weight:
             first = weight[0] if self._weight is None else self._weight
             if (weight != first).any():
                 got = f"{first:g} and {weight[weight != first][0]:g}"
@@ -77,11 +72,11 @@ class OwnMetric(Metric):
 
     def _value(self) -> SupportsFloat:
         y, target, weight = map(np.concatenate, zip(*self._kept, strict=True))
-        named = self.order.target_first or self.order.prediction in DECISIONS | PROBABILITIES
+        named = self.signature.target_first or self.signature.prediction in DECISIONS | PROBABILITIES
         if named and self._has_classes(target):
             y, target = self._of_classes(y, target)
-        options = {"sample_weight": weight} if self.order.takes_weight and (weight != weight[0]).any() else {}
-        value: Any = self.function(*self.order.arguments(y, target), **options)
+        options = {"sample_weight": weight} if self.signature.takes_weight and (weight != weight[0]).any() else {}
+        value: Any = self.function(*self.signature.arguments(y, target), **options)
         if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "biuf":
             kind = type(value).__name__
             got = f"an array of shape {np.shape(value)}" if np.ndim(value) else f"{kind} {value!r:.40}"
@@ -99,9 +94,9 @@ class OwnMetric(Metric):
     def _of_classes(self, y: Numbers, target: Numbers) -> tuple[Numbers, Numbers]:
         """Outputs as the name of their parameter asks for, and targets as whole numbers; (n,) where one column is."""
         decision, target, classes = decide(self.name, y, target)
-        if self.order.prediction in DECISIONS:
+        if self.signature.prediction in DECISIONS:
             y = decision.astype(np.intp).view(Decisions)
-        elif self.order.prediction in PROBABILITIES:
+        elif self.signature.prediction in PROBABILITIES:
             y = losses.probabilities(y.astype(np.float64), multilabel=classes == 1)
             y = y[:, 1] if classes == 2 else y
         return _column(y), _column(target.astype(np.intp))

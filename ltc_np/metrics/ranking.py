@@ -124,6 +124,7 @@ class ROCAUC(RankingMetric):
     """
 
     name = "roc_auc"
+    foreign_names = "auc auroc roc_auc_score"
     mode: Mode | None = "max"
     needs = "a positive and a negative target of some class"
 
@@ -152,6 +153,7 @@ class AveragePrecision(RankingMetric):
     """
 
     name = "average_precision"
+    foreign_names = "average_precision_score pr_auc"
     mode: Mode | None = "max"
     needs = "a positive target of some class"
 

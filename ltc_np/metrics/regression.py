@@ -36,19 +36,46 @@ class MSE(MeanMetric):
     """
 
     name = "mse"
+    foreign_names = "mean_squared_error neg_mean_squared_error"
     mode: Mode | None = "min"
 
     def _elements(self, y: Numbers, target: Numbers) -> Array:
         return _errors(self.name, y, target)[0] ** 2
 
 
+class RMSE(MSE):
+    """Root of the mean squared error, the square root of `MSE`: in the unit of the targets.
+
+    Examples
+    --------
+    >>> metric = RMSE()
+    >>> metric.update(np.array([[1.0], [2.0]]), np.array([[2.0], [9.0]]))
+    >>> metric.result() == ((1**2 + 7**2) / 2) ** 0.5
+    True
+    """
+
+    name = "rmse"
+    foreign_names = "root_mean_squared_error neg_root_mean_squared_error"
+
+    def _value(self) -> float:
+        return np.sqrt(super()._value())
+
+
 class MAE(MeanMetric):
     """Mean absolute error, sum_i w_i abs(y_i - target_i) / sum_i w_i over all elements (b, t, o).
 
     ``target`` has y's shape; the axis of one output may be missing.
+
+    Examples
+    --------
+    >>> metric = MAE()
+    >>> metric.update(np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([[1.0, 0.0], [3.0, 4.0]]))
+    >>> metric.result()
+    0.75
     """
 
     name = "mae"
+    foreign_names = "mean_absolute_error neg_mean_absolute_error"
     mode: Mode | None = "min"
 
     def _elements(self, y: Numbers, target: Numbers) -> Array:
@@ -78,13 +105,10 @@ class R2(Metric):
     """
 
     name = "r2"
+    foreign_names = "r2_score r2score"
     mode: Mode | None = "max"
     takes_outputs = True
     _origin: Any
-    _weight: Any
-    _mean: Any
-    _spread: Any
-    _residual: Any
 
     def reset(self) -> None:
         super().reset()
@@ -93,9 +117,7 @@ class R2(Metric):
     def _add(self, y: Numbers, target: Numbers, weight: Array) -> None:
         error, target = _errors(self.name, y, target)
         weight = columns(weight)
-        if self._origin is None:
-            self._origin = np.full(y.shape[1], np.nan)
-            self._weight, self._mean, self._spread, self._residual = np.zeros((4, y.shape[1]))
+        self._begin(y.shape[1])
         if y.shape[1] != self._mean.size:
             raise ValueError(f"`y` must have {self._mean.size} outputs as before, got {y.shape[1]}")
         batch_weight = np.broadcast_to(np.sum(weight, axis=0), self._mean.shape)
@@ -107,6 +129,12 @@ class R2(Metric):
         batch_mean = np.sum(weight * offset, axis=0) / np.where(there, batch_weight, 1.0)
         self._residual += np.sum(weight * error**2, axis=0)
         self._merge_spread(batch_weight, batch_mean, np.sum(weight * (offset - batch_mean) ** 2, axis=0))
+
+    def _begin(self, outputs: int) -> None:
+        """Before the first batch: sums of 0, (O,) each, and no origin of any output."""
+        if self._origin is None:
+            self._origin = np.full(outputs, np.nan)
+            self._weight, self._mean, self._spread, self._residual = np.zeros((4, outputs))
 
     def _merge_spread(self, weight: Array, mean: Array, spread: Array) -> None:
         """Take in a sum of weights, a mean from the origin and a spread around it, (O,) each."""
@@ -122,9 +150,7 @@ class R2(Metric):
         origin, weight, mean, spread, residual = (
             state[name] for name in ("_origin", "_weight", "_mean", "_spread", "_residual")
         )
-        if self._origin is None:
-            self._origin = np.full(origin.size, np.nan)
-            self._weight, self._mean, self._spread, self._residual = np.zeros((4, origin.size))
+        self._begin(origin.size)
         self._origin = np.where(np.isnan(self._origin), origin, self._origin)
         shift = np.where(np.isnan(origin), 0.0, origin - self._origin)
         self._residual += residual

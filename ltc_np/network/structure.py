@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..base import checks, habits
+from ..base import checks
 from ..cells.base import TRAITS, Layer
 from ..layers import Stack, parallel
 from ..layers.config import CellConfig
 from ..wirings import Wiring
 from .best import Best
+from .foreign_attributes import FOREIGN_ATTRIBUTES
 from .parameters import Parameters
 from .trained import Trained
 
@@ -113,8 +114,8 @@ class Structure(Parameters):
     if not TYPE_CHECKING:  # for which a model with `__getattr__` would have every attribute
 
         def __getattr__(self, name: str) -> Any:
-            if name in habits.ATTRIBUTES:
-                raise AttributeError(f"`{name}` is nothing that a model has: {habits.ATTRIBUTES[name]}")
+            if name in FOREIGN_ATTRIBUTES:
+                raise AttributeError(f"`{name}` is nothing that a model has: {FOREIGN_ATTRIBUTES[name]}")
             return super().__getattribute__(name)  # again, for its error: it may be that of a property
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -144,8 +145,8 @@ class Structure(Parameters):
             raise AttributeError(
                 f"`{name}` of a model cannot be set: change what is in it, or all parameters by `theta`"
             )
-        if name in habits.ATTRIBUTES and self.is_the_library_s():
-            raise AttributeError(f"`{name}` is nothing that a model has: {habits.ATTRIBUTES[name]}")
+        if name in FOREIGN_ATTRIBUTES and self.is_the_library_s():
+            raise AttributeError(f"`{name}` is nothing that a model has: {FOREIGN_ATTRIBUTES[name]}")
         import difflib  # slow to import, and only errors need it
 
         close = difflib.get_close_matches(name, SETTABLE, 1, cutoff=0.8)

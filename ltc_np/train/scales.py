@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 # Beyond this a network with the usual initial values and learning rates hardly learns: its synapses saturate, or the
 # loss is too small or too large for a step to matter.  See docs/decisions/training.md, "Data far from unit scale".
 LARGEST_MEAN, SPREADS = 10.0, (0.01, 10.0)
-# The power of the targets' spread that a loss's gradient is divided by, and that of an error in its value.
-UNITS = {"mse": (2, 2), "mae": (1, 1), "huber": (1, 2), "quantile": (1, 1)}
 STEPS = 100  # in a standard deviation; fewer of them have lost what the data say, such as seconds since 1970 in float32
 SAMPLE = 1000  # sequences that are looked at
 ADAPT_FIRST = "call `model.adapt(x, y)` with as many sequences as fit into memory, before `fit`"
@@ -109,16 +107,16 @@ def loss_unit(model: Network, loss: LibraryLoss) -> float:
         The targets' spread is so small that the model's dtype holds no losses of that size.
     """
     _, last = _layers(model)
-    name = losses.name_of(loss)
-    if last is None or name not in UNITS:
+    powers = losses.scale_powers(loss)
+    if last is None or powers is None:
         return 1.0
     scale = model.buffers[f"{model.layer_stack.prefixes[last]}scale"].astype(np.float64)
-    in_unit, in_value = UNITS[name]
+    in_unit, in_value = powers
     least = float(np.finfo(model.dtype).tiny) ** (1 / in_value)
     if scale.max() < least:
         raise ValueError(
-            f"`y` must have a standard deviation of at least {least:.2g} for the loss {name} in {model.dtype}, which "
-            f"would count smaller errors as 0, got {scale.max():.3g}: multiply y by a power of 10"
+            f"`y` must have a standard deviation of at least {least:.2g} for the loss {losses.name_of(loss)} in "
+            f"{model.dtype}, which would count smaller errors as 0, got {scale.max():.3g}: multiply y by a power of 10"
             + ("" if model.dtype == np.float64 else ', or make the model with dtype="float64"')
         )
     return float(1 / np.mean(scale**in_unit))
@@ -132,7 +130,7 @@ def warn_of_scales(model: Network, data: Batches, loss: LibraryLoss) -> None:
     found, remedies = [], []
     if first is None or _as_made(model, first):
         _look("x", batch.sequences.x, batch.sequences.valid, found, remedies, "Standardize() as the first layer")
-    if losses.name_of(loss) in UNITS and (last is None or _as_made(model, last)):
+    if losses.scale_powers(loss) is not None and (last is None or _as_made(model, last)):
         layer = "Standardize(inverse=True) as the last layer"
         _look("y", batch.target, batch.mask, found, remedies, layer)
     if found:

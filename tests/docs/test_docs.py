@@ -13,7 +13,7 @@ from support import ROOT
 from support.backends import NO_NUMBA
 
 import ltc_np
-from ltc_np import optim
+from ltc_np import losses, metrics, optim
 from ltc_np.base.activations import ACTIVATIONS
 from ltc_np.cells import CELLS
 from ltc_np.cells.ctgru import ORDERS
@@ -231,6 +231,15 @@ def test_the_table_of_traces_has_every_layer_and_its_arrays():
             continue
         (trace,) = ltc_np.Model(layer, seed=0, backend="numpy").trace(np.zeros((1, 2, layer.input_size))).layers
         assert set(trace.arrays) <= table[kind] | {f"backbone_{k}" for k in range(1, 9)}, layer
+
+
+def test_losses_and_metrics_are_listed():
+    """The table of accepted values says what their rows say, in the same order."""
+    names = section("guides/arguments.md", "Accepted values")
+    found = [f'`"{name}"`' + (f" ({kind.note})" if kind.note else "") for name, kind in losses.LOSSES.items()]
+    assert f"\n| `loss` | {', '.join(found)}, or your own function |\n" in names
+    found = [f'`"{name}"`' for name in metrics.METRICS]
+    assert f"\n| `metrics` | {', '.join(found)}, or [your own]" in names
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__main__")])

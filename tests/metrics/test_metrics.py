@@ -8,11 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ltc_np import metrics
-from ltc_np.metrics import MAE, MSE, R2, get
+from ltc_np.metrics import get, regression
 
 
 def direct_mse(y, target, weight):
     return np.average(((y - target) ** 2).mean(axis=1), weights=weight)
+
+
+def direct_rmse(y, target, weight):
+    return direct_mse(y, target, weight) ** 0.5
 
 
 def direct_mae(y, target, weight):
@@ -115,12 +119,39 @@ def direct_average_precision(y, target, weight):
 
 DIRECT = {name.removeprefix("direct_"): value for name, value in dict(globals()).items() if name.startswith("direct_")}
 del DIRECT["said"]
-KINDS = [("mse", "real"), ("mae", "real"), ("r2", "real")]
+# Those of numbers stand in a file of their own; all others take classes, in all the ways in which these are given.
+OF_NUMBERS = [name for name, metric in metrics.METRICS.items() if metric.__module__ == regression.__name__]
+KINDS = [(name, "real") for name in OF_NUMBERS]
 KINDS += [
     (name, kind)
-    for name in ("accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision")
+    for name in metrics.METRICS
+    if name not in OF_NUMBERS
     for kind in ("classes", "two classes", "binary", "labels")
 ]
+
+
+def test_all_metrics_are_tried():
+    assert {"mse", "rmse", "mae", "r2"} <= set(OF_NUMBERS)
+    assert {"accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision"} <= {name for name, _ in KINDS[4:]}
+    assert set(DIRECT) <= set(metrics.METRICS)
+
+
+@pytest.mark.parametrize("name", metrics.METRICS)
+def test_every_metric_is_shown_by_hand(name):
+    """Its docstring has an example, which tests/docs/test_docs.py runs."""
+    kind = metrics.METRICS[name]
+    assert f">>> metric = {kind.__name__}()" in kind.__doc__ and "metric.result()" in kind.__doc__
+
+
+def at_once(name):
+    """What a metric without a formula of its own makes of all elements in one batch."""
+
+    def result(y, target, weight):
+        metric = get(name)
+        metric.update(y, target, weight)
+        return metric.result()
+
+    return result
 
 
 def problem(kind, n, rng):
@@ -159,7 +190,7 @@ def test_any_batches_give_the_direct_formula(name, kind, seed, shapes, weighted)
             target.reshape(*shape, *target.shape[1:]),
             weight.reshape(shape) if weighted else None,
         )
-    expected = DIRECT[name](*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    expected = DIRECT.get(name, at_once(name))(*(np.concatenate(part) for part in zip(*parts, strict=True)))
     if expected is None:
         with pytest.raises(
             ValueError, match=f"`{name}` must see a positive .*target of some class before result, got none"
@@ -185,7 +216,7 @@ def test_weights_count_repetitions():
         assert weighted.result() == pytest.approx(repeated.result(), rel=1e-13)
 
 
-@pytest.mark.parametrize("name", DIRECT)
+@pytest.mark.parametrize("name", metrics.METRICS)
 def test_reset_and_empty(name):
     metric = get(name)
     y, target = problem(dict(KINDS)[name], 6, np.random.default_rng(0))
@@ -203,14 +234,14 @@ def test_reset_and_empty(name):
     assert metric.result() == first
 
 
-@pytest.mark.parametrize("name", sorted(metrics.METRICS))
+@pytest.mark.parametrize("name", metrics.METRICS)
 def test_what_is_better_is_said(name):
     """A perfect prediction is better than its opposite, in the direction that the metric names."""
     target = np.array([[1.0], [0.0], [1.0], [0.0]])
     values = {}
     for kind, y in (("right", 2 * target - 1), ("wrong", 1 - 2 * target)):
         metric = get(name)
-        metric.update(y, target if metric.mode == "min" or name == "r2" else target[:, 0].astype(int))
+        metric.update(y, target if name in OF_NUMBERS else target[:, 0].astype(int))
         values[kind] = metric.result()
     better = max if get(name).mode == "max" else min
     assert values["right"] == better(values.values()) != values["wrong"]
@@ -218,7 +249,7 @@ def test_what_is_better_is_said(name):
 
 
 def test_nan_predictions_are_not_hidden():
-    for metric in (MSE(), MAE(), R2()):
+    for metric in map(get, OF_NUMBERS):
         metric.update(np.array([[1.0], [np.nan], [2.0]]), np.array([[1.0], [2.0], [3.0]]))
         assert math.isnan(metric.result())
 
@@ -350,12 +381,14 @@ def test_get():
         assert type(get(name.upper())) is type(get(name.title())) is type(metric)
         assert metric.name == name and metric is not get(name) and type(get(type(metric))) is type(metric)
         assert get(metric) is metric and repr(metric) == f"{type(metric).__name__}()"
-    with pytest.raises(ValueError, match="accuracy, .*, mse, mae, r2, a Metric or a callable, got 'auc'"):
+    with pytest.raises(ValueError, match=f"one of {', '.join(metrics.METRICS)}, a Metric or a callable, got 'auc'"):
         get("auc")
     with pytest.raises(TypeError, match=r"`metric` must be one of .*, got 3"):
         get(3)
     assert all(hasattr(metrics, name) for name in metrics.__all__)
     assert {type(get(name)).__name__ for name in metrics.METRICS} < set(metrics.__all__)
+    listed = ", ".join(f'``"{name}"``' for name in metrics.METRICS)
+    assert f"{listed}, in any case" in " ".join(get.__doc__.split())
 
 
 @pytest.mark.parametrize(("name", "kind"), [case for case in KINDS if case[1] in ("real", "labels")])
@@ -368,6 +401,10 @@ def test_weights_of_single_outputs(name, kind):
     weight[:, 3] = 0  # never there
     target[weight == 0] = y[weight == 0] = np.nan
     together = get(name)
+    if not together.takes_outputs:
+        with pytest.raises(ValueError, match=f"`weight` of {name} must be the same for all outputs of a step"):
+            together.update(y, target, weight)
+        return
     for cut in (slice(0, 5), slice(5, 12)):
         together.update(y[cut], target[cut], weight[cut])
     alone, sums = [], []
@@ -376,16 +413,19 @@ def test_weights_of_single_outputs(name, kind):
         metric.update(y[:, [o]], target[:, [o]], weight[:, o])
         alone.append(metric.result())
         sums.append(weight[:, o].sum())
+    mean, pooled = np.mean(alone), at_once(name)(y.reshape(-1, 1), target.reshape(-1, 1), weight.ravel())
     if name in ("mse", "mae", "accuracy"):  # means over elements
         assert together.result() == pytest.approx(np.average(alone, weights=sums), rel=1e-13)
-    else:
-        assert together.result() == pytest.approx(np.mean(alone), rel=1e-13)
+    elif name in ("r2", "f1", "balanced_accuracy", "roc_auc", "average_precision"):
+        assert together.result() == pytest.approx(mean, rel=1e-13)
+    else:  # one of the two, whichever the metric means
+        assert together.result() in (pytest.approx(mean, rel=1e-13), pytest.approx(pooled, rel=1e-13))
 
 
 def test_a_target_without_the_axis_of_one_output():
     rng = np.random.default_rng(0)
     y, target = rng.normal(size=(2, 3, 1)), rng.normal(size=(2, 3, 1))
-    for name in ("mse", "mae", "r2"):
+    for name in OF_NUMBERS:
         values = []
         for given_ in (target, target[..., 0]):
             metric = get(name)

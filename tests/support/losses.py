@@ -1,46 +1,42 @@
 """Naive losses, and problems for them."""
 
 import math
+import re
 from functools import partial
 
 import numpy as np
 
-from ltc_np.losses import get
+from ltc_np.losses import LOSSES, get, has_classes
 
-REGRESSION = {
-    "mse": get("mse"),
-    "mae": get("mae"),
-    "huber": get("huber"),
-    "huber0.3": partial(get("huber"), delta=0.3),
-    "quantile0.3": partial(get("quantile"), quantiles=(0.3,)),
+# Every loss of the library, but for that whose targets have another shape than its outputs, and some with an option.
+ALL = {name: get(name) for name in LOSSES if name != "quantile"}
+ALL["huber0.3"] = partial(get("huber"), delta=0.3)
+ALL["quantile0.3"] = partial(get("quantile"), quantiles=(0.3,))
+# Losses of numbers, of the error of one output and of what stands behind the name, in plain Python floats.
+FORMULAS = {
+    "mse": lambda e, _: e * e,
+    "mae": lambda e, _: abs(e),
+    "huber": lambda e, delta: e * e / 2 if abs(e) <= delta else delta * (abs(e) - delta / 2),
+    "quantile": lambda e, level: max(level * -e, (1 - level) * e),
 }
 
 
-ALL = {
-    **REGRESSION,
-    "cross_entropy": get("cross_entropy"),
-    "binary_cross_entropy": get("binary_cross_entropy"),
-}
+def word_and_number(name):
+    """The parts of a name in `ALL`: of huber0.3 these are huber and 0.3; the number is 1 where none is given."""
+    word, number = re.fullmatch(r"(.*?)([\d.]*)", name).groups()
+    return word, float(number or 1)
 
 
 def naive_element(name, y, target, a, b):
     """(l, element weight) of one output, or of one step for cross_entropy, in plain Python floats."""
     if name == "cross_entropy":
         return b[target] * (math.log(sum(math.exp(v) for v in y)) - y[target]), b[target]
-    e = y - target
-    if name == "mse":
-        return e * e, 1.0
-    if name == "mae":
-        return abs(e), 1.0
-    if name.startswith("huber"):
-        delta = float(name[5:] or 1)
-        return (e * e / 2 if abs(e) <= delta else delta * (abs(e) - delta / 2)), 1.0
-    if name.startswith("quantile"):
-        level = float(name[8:])
-        return max(level * -e, (1 - level) * e), 1.0
-    p = 1 / (1 + math.exp(-y))
-    positive, negative = b[1] * target, b[0] * (1 - target)
-    return -positive * math.log(p) - negative * math.log(1 - p), positive + negative
+    if name == "binary_cross_entropy":
+        p = 1 / (1 + math.exp(-y))
+        positive, negative = b[1] * target, b[0] * (1 - target)
+        return -positive * math.log(p) - negative * math.log(1 - p), positive + negative
+    word, number = word_and_number(name)
+    return FORMULAS[word](y - target, number), 1.0
 
 
 def naive(name, y, target, weight, class_weight):
@@ -64,7 +60,7 @@ def problem(name, shape=(3, 4, 5), seed=0):
     y = rng.normal(0, 2, shape)
     if name == "cross_entropy":
         return y, rng.integers(0, shape[-1], shape[:-1])
-    if name == "binary_cross_entropy":
+    if has_classes(ALL[name]):
         return y, rng.uniform(0, 1, shape)
     error = rng.choice([-1, 1], shape) * rng.uniform(0.01, 2, shape)
     for kink in (0.3, 1.0):

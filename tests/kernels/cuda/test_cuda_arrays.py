@@ -217,6 +217,10 @@ CARD_LOSSES = {
 }
 
 
+def test_every_loss_of_the_card_is_tried():
+    assert {loss for loss, _ in CARD_LOSSES.values()} == set(codes.LOSSES)
+
+
 WEIGHED = [(name, weighted) for name in CARD_LOSSES for weighted in (None, "steps", "outputs")]
 WEIGHED = [case for case in WEIGHED if case[1] != "outputs" or "classes" not in case[0]]  # which have one number a step
 

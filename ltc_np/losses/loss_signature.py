@@ -1,4 +1,4 @@
-"""The order in which a function of a user's own, a loss or a metric, takes predictions and targets."""
+"""The signature of a function of a user's own, a loss or a metric: in which order it takes predictions and targets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from .types import A
+    from ..base.types import A
 
 # Words in the name of a parameter that takes targets: y_true, labels_true, target, ground_truth, ...
 _TARGET = {"true", "truth", "target", "targets", "actual"}
@@ -18,7 +18,7 @@ _PREDICTION = {
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-class Order(NamedTuple):
+class LossSignature(NamedTuple):
     """How a function wants its arguments.
 
     Attributes
@@ -40,8 +40,8 @@ class Order(NamedTuple):
         return (target, y) if self.target_first else (y, target)
 
 
-def read(argument: str, function: Any) -> Order:
-    """The `Order` of a function, by the names of its first two parameters.
+def read(argument: str, function: Any) -> LossSignature:
+    """The `LossSignature` of a function, by the names of its first two parameters.
 
     The target comes first where the first name says so, by one of the words true, truth, target, targets and actual or
     as the whole word label or labels, such as ``y_true`` and ``labels_true``; or where the second name alone says that
@@ -67,7 +67,7 @@ def read(argument: str, function: Any) -> Order:
     try:
         signature = inspect.signature(function)
     except ValueError:  # some builtins do not tell
-        return Order(False, "", False)
+        return LossSignature(False, "", False)
     try:
         signature.bind(None, None)
     except TypeError as error:
@@ -76,7 +76,7 @@ def read(argument: str, function: Any) -> Order:
     takes_weight = "sample_weight" in signature.parameters
     one, other, *_ = *names, "", ""  # those that a `*args` takes have no name
     first = _says_target(one) or (_says_prediction(other) and not _says_prediction(one))
-    return Order(first, other if first else one, takes_weight)
+    return LossSignature(first, other if first else one, takes_weight)
 
 
 def name_of(function: object) -> str:

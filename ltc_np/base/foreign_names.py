@@ -1,4 +1,7 @@
-"""What other libraries call things, and what is written here: remedies, for errors about names."""
+"""What other libraries call arguments, and what is written here: remedies, for errors about names.
+
+The names of a loss, of a metric or of an attribute stand where these are defined.
+"""
 
 from __future__ import annotations
 
@@ -68,60 +71,13 @@ INSTEAD = {
     "implicit_param_constraints": "it is positivity='softplus'",
     "verbose": "nothing is shown there",
 }
-# Attributes of a model of other libraries.
-ATTRIBUTES = {
-    "compile": "give optimizer, loss and metrics to `fit`",
-    "parameters": "`params` has the arrays by name, `theta` all in one",
-    "named_parameters": "`params` has the arrays by name",
-    "weights": "`params` has the arrays by name",
-    "get_weights": "write model.theta.copy()",
-    "set_weights": "write model.theta = other.theta",
-    "count_params": "write model.theta.size",
-    "state_dict": "`save` writes a file, `params` has the arrays by name",
-    "load_state_dict": "write ltc_np.load(path), or model.theta = other.theta",
-    "load": "write ltc_np.load(path)",
-    "load_weights": "write ltc_np.load(path)",
-    "save_weights": "`save` does it",
-    "score": "`evaluate` does it, with metrics=['r2'] or ['accuracy']",
-    "predict_classes": "write model.predict(x).argmax(-1)",
-    "fit_generator": "`fit` takes generators",
-    "train_on_batch": "take `loss_and_grad`, then `step` of an optimiser",
-    "train": "leave it out, only `fit` applies dropout",
-    "eval": "leave it out, a call applies no dropout",
-    "zero_grad": "leave it out, gradients are not added up",
-    "to": "leave it out, Model(..., backend='cuda') chooses the GPU",
-    "cuda": "leave it out, Model(..., backend='cuda') chooses the GPU",
-    "double": "make the model with dtype='float64'",
-    "add": "give all layers at once, Model(LSTM(16), Dense(4), input_dim=3)",
-    "reset_states": "leave it out, a state is kept only where you pass it on",
-    "history": "`fit` returns it",
-    "stop_training": "return True from the end of an epoch",
-}
-LOSSES = {
-    "mse": "mean_squared_error mse_loss mseloss squared_error l2",
-    "mae": "mean_absolute_error l1_loss l1loss l1 absolute_error",
-    "huber": "huber_loss huberloss smooth_l1 smooth_l1_loss smoothl1loss",
-    "quantile": "pinball pinball_loss quantile_loss quantileloss mean_pinball_loss",
-    "cross_entropy": "crossentropy crossentropyloss categorical_crossentropy sparse_categorical_crossentropy log_loss",
-    "binary_cross_entropy": "bce binary_crossentropy bceloss bcewithlogitsloss binary_cross_entropy_with_logits",
-}
-METRICS = {
-    "accuracy": "acc accuracy_score categorical_accuracy sparse_categorical_accuracy binary_accuracy",
-    "balanced_accuracy": "balanced_accuracy_score",
-    "f1": "f1_score f1score f1_macro",
-    "roc_auc": "auc auroc roc_auc_score",
-    "average_precision": "average_precision_score pr_auc",
-    "mse": "mean_squared_error neg_mean_squared_error",
-    "mae": "mean_absolute_error neg_mean_absolute_error",
-    "r2": "r2_score r2score",
-}
 
 
 def argument(name: str, known: Sequence[str]) -> str:
     """What to write for an argument that a call does not have: one of the ``known`` names, or something else."""
-    own = [own for own in _own(name, ARGUMENTS) if own in known]
-    if own:
-        return f"did you mean `{own[0]}`?"
+    meant = [here for here in _meant(name, ARGUMENTS) if here in known]
+    if meant:
+        return f"did you mean `{meant[0]}`?"
     if name in INSTEAD:
         return INSTEAD[name]
     import difflib  # slow to import, and only errors need it
@@ -133,9 +89,12 @@ def argument(name: str, known: Sequence[str]) -> str:
 
 
 def hint(name: str, table: Mapping[str, str]) -> str:
-    """The end of an error about a name of another library that stands in ``table``; "" if it does not."""
-    return "".join(f": did you mean {own!r}?" for own in _own(name.lower(), table))
+    """The end of an error about a name that another library has; "" if ``table`` does not have it.
+
+    ``table`` has the names of this library, and to each those of others, in lower case, with spaces between.
+    """
+    return "".join(f": did you mean {here!r}?" for here in _meant(name.lower(), table))
 
 
-def _own(name: str, table: Mapping[str, str]) -> list[str]:
-    return [own for own, others in table.items() if name in others.split()]
+def _meant(name: str, table: Mapping[str, str]) -> list[str]:
+    return [here for here, others in table.items() if name in others.split()]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import ltc_np as lib
-from ltc_np.base import habits
+from ltc_np.base import foreign_names
+from ltc_np.network.foreign_attributes import FOREIGN_ATTRIBUTES
 
 RNG = np.random.default_rng(0)
 X, Y, LABELS = RNG.normal(size=(6, 4, 3)), RNG.normal(size=(6, 4, 2)), np.arange(6) % 4
@@ -70,7 +71,7 @@ def test_habits_are_answered(habit):
 
 
 def test_attributes_of_other_models():
-    for name, remedy in habits.ATTRIBUTES.items():
+    for name, remedy in FOREIGN_ATTRIBUTES.items():
         with pytest.raises(AttributeError) as caught:
             getattr(MODEL, name)
         assert str(caught.value) == f"`{name}` is nothing that a model has: {remedy}"
@@ -90,19 +91,33 @@ def test_a_model_of_ones_own_may_have_such_attributes():
     assert mine.history == 3
 
 
+KINDS = {"loss": lib.losses.LOSSES, "metric": lib.metrics.METRICS}
+GET = {"loss": lib.losses.get, "metric": lib.metrics.get}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loss_or_a_metric_has_other_names_elsewhere(kind):
+    """Each of them leads to one that is called otherwise here."""
+    for name, row in KINDS[kind].items():
+        assert row.foreign_names, f"{name} has no name of another library"
+        for other in row.foreign_names.split():
+            with pytest.raises(ValueError, match=rf", got '{other.upper()}': did you mean '{name}'\?$"):
+                GET[kind](other.upper())
+    with pytest.raises(ValueError, match="or a callable, got 'banana'$"):
+        GET[kind]("banana")
+
+
 def test_what_is_meant_exists():
-    assert set(habits.LOSSES) <= set(lib.losses.LOSSES)
-    assert set(habits.METRICS) == set(lib.metrics.METRICS)
-    assert not any(hasattr(lib.Model, name) for name in habits.ATTRIBUTES)
-    for table in (habits.ARGUMENTS, habits.LOSSES, habits.METRICS):
-        for own, others in table.items():
-            assert own not in others.split()
+    assert not any(hasattr(lib.Model, name) for name in FOREIGN_ATTRIBUTES)
+    for here, others in foreign_names.ARGUMENTS.items():
+        assert here not in others.split()
 
 
 def test_a_name_that_a_call_has_is_preferred():
-    assert habits.argument("units", ["outputs", "init"]) == "did you mean `outputs`?"
-    assert habits.argument("dropout", ["units"]) == habits.INSTEAD["dropout"]
-    assert habits.argument("dropout", ["units", "backbone_dropout"]) == "did you mean `backbone_dropout`?"
-    assert habits.argument("epcohs", ["epochs"]) == "did you mean `epochs`?"
-    assert habits.argument("banana", ["epochs", "seed"]) == "there are epochs, seed"
-    assert habits.hint("banana", habits.LOSSES) == ""
+    assert foreign_names.argument("units", ["outputs", "init"]) == "did you mean `outputs`?"
+    assert foreign_names.argument("dropout", ["units"]) == foreign_names.INSTEAD["dropout"]
+    assert foreign_names.argument("dropout", ["units", "backbone_dropout"]) == "did you mean `backbone_dropout`?"
+    assert foreign_names.argument("epcohs", ["epochs"]) == "did you mean `epochs`?"
+    assert foreign_names.argument("banana", ["epochs", "seed"]) == "there are epochs, seed"
+    assert foreign_names.hint("Banana", {"apple": "pear", "fruit": "orange banana"}) == ": did you mean 'fruit'?"
+    assert foreign_names.hint("pears", {"apple": "pear"}) == ""

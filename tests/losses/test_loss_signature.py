@@ -1,11 +1,11 @@
-"""The order of predictions and targets, by the names of parameters: ltc_np.base.order."""
+"""The order of predictions and targets, by the names of parameters: ltc_np.losses.loss_signature."""
 
 from fractions import Fraction
 from functools import partial
 
 import pytest
 
-from ltc_np.base import order
+from ltc_np.losses import loss_signature
 
 
 def takes(names):
@@ -44,7 +44,7 @@ def takes(names):
     ],
 )
 def test_names(names, target_first, prediction):
-    found = order.read("metrics", takes(names))
+    found = loss_signature.read("metrics", takes(names))
     assert found == (target_first, prediction, False)
     assert found.arguments("y", "t") == (("t", "y") if target_first else ("y", "t"))
 
@@ -52,16 +52,16 @@ def test_names(names, target_first, prediction):
 def test_weights_partials_objects_and_builtins():
     scored = takes("y_true, y_pred, *, sample_weight=None, average='binary'")
     scored.__name__ = "scored"
-    assert order.read("metrics", scored) == order.read("metrics", partial(scored, average="macro"))
-    assert order.read("metrics", scored).takes_weight
-    assert order.name_of(partial(scored, average="macro")) == "scored"
+    assert loss_signature.read("metrics", scored) == loss_signature.read("metrics", partial(scored, average="macro"))
+    assert loss_signature.read("metrics", scored).takes_weight
+    assert loss_signature.name_of(partial(scored, average="macro")) == "scored"
 
     class Score:
         def __call__(self, y_true, y_pred):
             return 0.0
 
-    assert order.read("metrics", Score()).target_first and order.name_of(Score()) == "Score"
-    assert order.read("metrics", max) == (False, "", False)  # which does not tell
+    assert loss_signature.read("metrics", Score()).target_first and loss_signature.name_of(Score()) == "Score"
+    assert loss_signature.read("metrics", max) == (False, "", False)  # which does not tell
 
 
 @pytest.mark.parametrize("names", ["", "y", "y_true", "y, target, weight", "estimator, X, y_true", "y, *, target"])
@@ -69,7 +69,7 @@ def test_what_does_not_take_two_arguments_is_refused(names):
     with pytest.raises(
         TypeError, match=r"`metrics` must be a function \(y, target\) or \(y_true, y_pred\), got function: "
     ):
-        order.read("metrics", takes(names))
+        loss_signature.read("metrics", takes(names))
 
 
 def test_metric_objects_of_keras_are_refused():
@@ -81,6 +81,6 @@ def test_metric_objects_of_keras_are_refused():
             pass
 
     with pytest.raises(TypeError, match="got a metric object of Keras, MeanSquaredError"):
-        order.read("metrics", MeanSquaredError())
+        loss_signature.read("metrics", MeanSquaredError())
     with pytest.raises(TypeError, match=r"`loss` must be a function .*, got the class Fraction"):
-        order.read("loss", Fraction)  # it could be called with two arguments
+        loss_signature.read("loss", Fraction)  # it could be called with two arguments
