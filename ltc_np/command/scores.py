@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 Scores = dict[str, float]
 
 
+OF_CLASSES, OF_NUMBERS = ("accuracy", "balanced_accuracy"), ("rmse", "mae", "r2")
+
+
 def names(task: Task) -> list[str]:
     """What is measured; the first one is what tables show."""
     if task.labels is not None:
-        return ["accuracy", "balanced_accuracy", "cross_entropy"]
-    kinds = ("rmse", "mae", "r2")
-    return [kind if len(task.target) == 1 else f"{kind} of {name}" for kind in kinds for name in task.target]
+        return [*OF_CLASSES, "cross_entropy"]
+    return [_called(kind, name, task) for kind in OF_NUMBERS for name in task.target]
+
+
+def _called(kind: str, target: str, task: Task) -> str:
+    """The name of a measure of one target: with that of the target, where there are several."""
+    return kind if len(task.target) == 1 else f"{kind} of {target}"
 
 
 def score(task: Task, outputs: Array, y: Array, chosen: Bools, logits: bool = True) -> Scores | None:
@@ -36,27 +43,25 @@ def score(task: Task, outputs: Array, y: Array, chosen: Bools, logits: bool = Tr
         if not chosen.any():
             return None
         outputs, classes = outputs[chosen], y[chosen].astype(int)
-        found = {name: _metric(name, outputs, classes) for name in ("accuracy", "balanced_accuracy")}
+        found = {name: _metric(name, outputs, classes) for name in OF_CLASSES}
         if logits:
-            total, weight, _ = losses.get("cross_entropy")(outputs, classes)
-            found["cross_entropy"] = float(total / weight)
+            total, weight, _ = losses.cross_entropy(outputs, classes)
+            found["cross_entropy"] = losses.normalise(total, weight)
         return found
-    found, order = {}, names(task)
-    for k in range(len(task.target)):
+    found = {}
+    for k, name in enumerate(task.target):
         known = chosen & ~np.isnan(y[:, k])
         if not known.any():
             return None
         guess, truth = outputs[known, k : k + 1], y[known, k : k + 1]
-        measured = (np.sqrt(_metric("mse", guess, truth)), _metric("mae", guess, truth), _metric("r2", guess, truth))
-        for kind, value in enumerate(measured):
-            found[order[kind * len(task.target) + k]] = float(value)
-    return {name: found[name] for name in order}
+        found |= {_called(kind, name, task): _metric(kind, guess, truth) for kind in OF_NUMBERS}
+    return {name: found[name] for name in names(task)}
 
 
 def _metric(name: str, outputs: Array, y: Array) -> float:
     metric = metrics.get(name)
     metric.update(outputs, y)
-    return float(metric.result())
+    return metric.result()
 
 
 def table(head: Sequence[str], rows: Mapping[str, Sequence[float | str | None]]) -> list[str]:
