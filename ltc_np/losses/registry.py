@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from ..base.types import Array, Float, LibraryLoss, Loss, Numbers
     from .kind import LossKind
 
-# By name; `ltc_np/losses/__init__.py` puts them in, so that only one file lists them.
+# `ltc_np/losses/__init__.py` fills it, so that one file lists them; all else known of a loss stands in its own file.
 LOSSES: dict[str, LossKind] = {}
+"""The library's losses by name, in the order of the table of accepted values."""
 
 
 def get(loss: Loss) -> LibraryLoss:
@@ -121,7 +122,7 @@ def scale_powers(loss: LibraryLoss) -> tuple[int, int] | None:
 
 
 def trusted(loss: LibraryLoss) -> LibraryLoss:
-    """What `get` returned, without the checks of its arguments: for arrays that `check_target` and others have seen.
+    """What `get` returned, without the checks of its arguments: for arrays that `check_target` and others gave.
 
     Weights and the weights of classes are arrays of y's dtype.
     """

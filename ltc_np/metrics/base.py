@@ -160,7 +160,7 @@ if TYPE_CHECKING:
     Metrics: TypeAlias = MetricLike | Sequence[MetricLike] | None
 
 
-def together(kept: list[Any]) -> list[Any]:
+def joined(kept: list[Any]) -> list[Any]:
     """All batches that a metric has kept, each a tuple of arrays, joined to one, so that a file has few arrays."""
     return [tuple(map(np.concatenate, zip(*kept, strict=True)))] if kept else []
 

@@ -147,8 +147,8 @@ class F1(CountMetric):
 
     def _score(self, hits: Array, false_alarms: Array, misses: Array, rejections: Array) -> SupportsFloat:
         size = 2 * hits + false_alarms + misses
-        seen = size > 0
-        return np.mean(2 * hits[seen] / size[seen]) if seen.any() else 0.0
+        there = size > 0
+        return np.mean(2 * hits[there] / size[there]) if there.any() else 0.0
 
 
 class BalancedAccuracy(CountMetric):

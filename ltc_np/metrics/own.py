@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import losses
 from ..losses import loss_signature
-from .base import Metric, together
+from .base import Metric, joined
 from .classification import decide
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class OwnMetric(Metric):
         return value
 
     def state(self) -> State:
-        return {"_seen": self._seen, "_kept": together(self._kept), "_weight": self._weight}
+        return {"_seen": self._seen, "_kept": joined(self._kept), "_weight": self._weight}
 
     def _has_classes(self, target: Numbers) -> bool:
         if self.loss is None or not losses.takes_weight(self.loss):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
-from .base import Metric, columns, together
+from .base import Metric, columns, joined
 from .classification import check_as_before, truth
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class RankingMetric(Metric):
         self._kept += kept
 
     def state(self) -> State:
-        return super().state() | {"_kept": together(self._kept)}
+        return super().state() | {"_kept": joined(self._kept)}
 
     def _value(self) -> SupportsFloat:
         y, target, weight = map(np.concatenate, zip(*self._kept, strict=True))
