@@ -77,7 +77,10 @@ def get(loss: Loss) -> LibraryLoss:
 def kind_of(loss: object) -> LossKind | None:
     """What is known of a loss of the library, also under a partial; None for a function of your own."""
     function = loss.func if isinstance(loss, partial) else loss
-    return next((kind for kind in LOSSES.values() if kind.function is function), None)
+    for kind in LOSSES.values():  # by identity: a callable of a user's need not be hashable
+        if kind.function is function:
+            return kind
+    return None
 
 
 def _known(loss: LibraryLoss) -> LossKind:
@@ -129,7 +132,7 @@ def trusted(loss: LibraryLoss) -> LibraryLoss:
     kind = kind_of(loss)
     if kind is None:
         return loss
-    return partial(kind.unchecked, **option_of(loss))
+    return kind.unchecked if kind.option is None else partial(kind.unchecked, **option_of(loss))
 
 
 def has_classes(loss: LibraryLoss) -> bool:
