@@ -530,26 +530,17 @@ class Wiring:
             If `state` is damaged or does not describe a `cls`.
         """
         try:
-            names = ("class", "arguments", "layers", "units", "output_dim", "input_dim")
             state = dict(state)
-            plain = (np.asarray(state[name]).item() for name in names)
-            return cls._restored(state, *plain)
+            return cls._restored(state)
         except KeyError as error:
             raise ValueError(f"`state` must have the key {error}, got the keys {[*state]}") from None
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"`state` must describe a {cls.__name__}: {error}") from error
 
     @classmethod
-    def _restored(
-        cls,
-        state: Mapping[str, Any],
-        name: Any,
-        arguments: Any,
-        layers: Any,
-        units: Any,
-        output_dim: Any,
-        input_dim: Any,
-    ) -> Self:
+    def _restored(cls, state: Mapping[str, Any]) -> Self:
+        names = ("class", "arguments", "layers", "units", "output_dim", "input_dim")
+        name, arguments, layers, units, output_dim, input_dim = (np.asarray(state[key]).item() for key in names)
         arguments, layers = json.loads(arguments), json.loads(layers)
         known: Any = next((c for c in [cls, *_subclasses(Wiring)] if c.__name__ == name), None)
         if known is not None:
