@@ -18,7 +18,7 @@ from .io import save
 from .layers import *
 from .layers.config import CellConfig
 from .model import LTCRNN, CfCRNN, LiquidS4RNN, Model, from_config, load
-from .network.tape import Gradients
+from .network.engine import Gradients
 from .network.trace import Trace
 from .optim import (
     SGD,

@@ -40,7 +40,7 @@ TESTED_THROUGH = {
         """,
         "tests/network/test_model.py calls all of it as `Model` does, and test_walk.py says by which way": """
             network.engines network.loss network.network network.parameters network.penalties network.predict
-            network.step network.stream network.structure network.tape
+            network.step network.stream network.structure
         """,
         "tests/train/test_train.py goes through `fit` and `evaluate`": """
             train.evaluate train.fit train.given train.loop train.model_base train.recorder

@@ -10,8 +10,7 @@ from ..network.network import DTYPES
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike, Memory
-    from ..network.engine import Answer
-    from ..network.tape import Tape
+    from ..network.engine import Answer, Tape
 
 
 def checked(model: object) -> Model:

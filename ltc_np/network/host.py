@@ -13,11 +13,10 @@ from ..base.sums import sum_of_squares
 from ..base.workspace import Fresh, Workspace
 from ..cells.base import PartOfBatch
 from ..layers.parallel import PROCESSOR, Parallel
-from .engine import Adjoints, Answer, Dropped, Engine, Measured, Trainer
+from .engine import Adjoints, Answer, Dropped, Engine, Gradients, Measured, Tape, Trainer
 from .outputs import d_last_outputs, last_outputs
 from .sequences import check_state, read
 from .stream import Stream
-from .tape import Gradients, Tape
 
 # `predict` takes as many sequences at once as keep its arrays about this many numbers large.
 PREDICT_NUMBERS = 4_000_000

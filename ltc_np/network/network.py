@@ -13,12 +13,11 @@ from ..base.calls import explained
 from ..cells.base import Layer
 from ..layers import Stack
 from . import engines
-from .engine import Batch, Engine, Objective
+from .engine import Batch, Engine, Gradients, Objective, Tape
 from .outputs import check_logits, output_weight, read_target, target_shape, valid_outputs
 from .penalties import Penalty
 from .sequences import Sequences, check_dropout_seed, check_memory
 from .structure import Structure
-from .tape import Gradients, Tape
 
 if TYPE_CHECKING:
     from typing_extensions import Self

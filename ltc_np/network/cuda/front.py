@@ -1,8 +1,7 @@
 """Public calls with arrays that already lie on the device."""
 
 from ...base.workspace import Fresh
-from ..engine import Answer, Front
-from ..tape import Gradients, Tape
+from ..engine import Answer, Front, Gradients, Tape
 from . import calls
 from .device_arrays import DeviceCall, on_device
 
