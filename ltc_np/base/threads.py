@@ -192,17 +192,17 @@ def _bind(thread, cores):
         os.sched_setaffinity(thread, cores)
 
 
-def _places(n):
-    """(cores of this process, n of them other than the one this thread runs on), or None where that is unknown.
+def _other_cores(n):
+    """(cores of this process, n of them other than the one this thread runs on), (None, []) where that is unknown.
 
     A sleeping thread is often woken on the core of the thread that wakes it, although another is idle, and stays there
     for several steps.
     """
     if _current_core is None:
-        return None
+        return None, []
     cores = os.sched_getaffinity(0)
     others = sorted(cores - {_current_core()})
-    return (cores, others[:n]) if len(others) >= n else None
+    return (cores, others[:n]) if len(others) >= n else (None, [])
 
 
 def share(count, parallel):
@@ -219,14 +219,14 @@ def run(function, count, n):
     if n <= 1:
         function(0, count, 0)
         return
-    job, places = _Job(function, count, n), _places(n - 1)
+    job, (cores, others) = _Job(function, count, n), _other_cores(n - 1)
     try:
         for k, worker in enumerate(_workers(n - 1)):
             if worker.inbox.qsize() >= BACKLOG:
                 continue
-            if places is not None:
-                _bind(worker.native_id, places[1][k : k + 1])
-            worker.inbox.put((job, None if places is None else places[0]))
+            if others:
+                _bind(worker.native_id, others[k : k + 1])
+            worker.inbox.put((job, cores))
         job.lead()
     finally:
         job.finish()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Attributes that users may set, and those that make a network what it is.
 SETTABLE = ("theta", "trainable", "return_sequences", "parallel_time", "best", "trained", "notes")
-STRUCTURE = (
+FIXED = (
     "layers", "layout", "dtype", "backend", "engine", "layer_stack", "buffer_vector", "buffer_layout", "input_size",
     "output_size", "state_size",
 )  # fmt: skip
@@ -129,7 +129,7 @@ class Structure(Parameters):
 
     def _check_settable(self, name: str) -> None:
         """Refuse to set what a model is made of, and what looks like another name: it would have no effect."""
-        if name in STRUCTURE:
+        if name in FIXED:
             raise AttributeError(
                 f"`{name}` of a model cannot be set: make a new one, or `load` it with another backend"
             )
