@@ -22,8 +22,9 @@ from .. import kernels
 from ..base import checks
 from ..base.layout import Entry
 from . import cfc_sweep
-from .base import Layer, cell_sizes, dropout_mask
+from .base import Layer, cell_sizes
 from .cfc_variants import CONVENTIONS
+from .dropping import dropout_mask
 from .initial import glorot, with_init
 
 if TYPE_CHECKING:

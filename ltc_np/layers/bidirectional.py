@@ -23,7 +23,8 @@ from ..base import checks
 from ..base.layout import Layout, part
 from ..base.workspace import Fresh
 from ..cells import Layer
-from ..cells.base import Traced, combine, own_rng
+from ..cells.base import Traced, combine
+from ..cells.dropping import own_rng
 from . import parallel
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..base import checks
 from ..cells import Layer
-from ..cells.base import dropout_mask, input_features
+from ..cells.base import input_features
+from ..cells.dropping import dropout_mask
 
 if TYPE_CHECKING:
     from ..base.types import Array, Arrays, Ints, Keep

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..base import checks
 from ..cells import Layer
-from ..cells.base import Traced, combine, own_rng
+from ..cells.base import Traced, combine
+from ..cells.dropping import own_rng
 from .stack import Stack, connected
 
 if TYPE_CHECKING:

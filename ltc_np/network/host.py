@@ -11,7 +11,7 @@ from .. import kernels, losses
 from ..base import checks
 from ..base.sums import sum_of_squares
 from ..base.workspace import Fresh, Workspace
-from ..cells.base import PartOfBatch
+from ..cells.dropping import PartOfBatch
 from ..layers.parallel import PROCESSOR, Parallel
 from .engine import Adjoints, Answer, Dropped, Engine, Gradients, Measured, Tape, Trainer
 from .outputs import d_last_outputs, last_outputs

@@ -11,7 +11,7 @@ from support.trainings import Cut, Cuts
 import ltc_np
 from ltc_np import LSTM, LTC, Adam, AutoNCP, BatchNorm, Callback, Dense, Model
 from ltc_np.base import threads
-from ltc_np.cells.base import PartOfBatch, dropout_mask
+from ltc_np.cells.dropping import PartOfBatch, dropout_mask
 from ltc_np.metrics import METRICS, OwnMetric, regression
 from ltc_np.network.best import Best
 from ltc_np.network.trained import Trained
