@@ -108,8 +108,8 @@ def _by_sequence(array: Numbers, valid: Bools) -> Numbers:
     return np.where(valid.reshape(*valid.shape, *[1] * (array.ndim - 2)), array, array.dtype.type(0))
 
 
-class Traits:
-    """Sizes, layouts and traits: of a `Layer`, which says what each means, and of a `Stack` of layers."""
+class Declared:
+    """Sizes, layouts and traits that a `Layer` declares, which says what each means, and a `Stack` of layers."""
 
     input_size: int = 0
     output_size: int = 0
@@ -130,7 +130,7 @@ class Traits:
     contracting: bool = False
 
 
-class Layer(Traits, Value):
+class Layer(Declared, Value):
     """Base of everything a `Model` stacks.
 
     A layer keeps the arguments of its constructor under their names: `config`, the repr and equality go by them.

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.layout import Layout, part
 from ..cells import Layer
-from ..cells.base import Traits, check_results, combine, input_features
+from ..cells.base import Declared, check_results, combine, input_features
 from . import parallel
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Passed(NamedTuple):
     traced: Traced
 
 
-class Stack(Traits):
+class Stack(Declared):
     """Layers in order, each of which takes what the one before gives.
 
     Attributes are those of a `Layer`: sizes and layouts (names of layer k become ``"k.name"``, those of a single layer
