@@ -87,7 +87,11 @@ def test_public_names_have_an_entry(module, known):
 
 
 def test_what_is_in_no_list_has_an_entry():
-    assert {"ltc_np.gradcheck", "ltc_np.cells.CELLS", "ltc_np.layers.LAYERS", "ltc_np.layers.Stack"} <= set(ENTRIES)
+    assert {"ltc_np.cells.CELLS", "ltc_np.layers.LAYERS", "ltc_np.layers.Stack"} <= set(ENTRIES)
+    functions = inspect.getmembers(ltc_np.gradcheck, inspect.isfunction)
+    own = {name for name, f in functions if f.__module__ == ltc_np.gradcheck.__name__ and not name.startswith("_")}
+    assert own == {"check", "direction"}
+    assert {f"ltc_np.gradcheck.{name}" for name in own} <= set(ENTRIES)
     for method in dir(ltc_np.Model):
         found = inspect.getattr_static(ltc_np.Model, method)
         if inspect.isfunction(found) and found.__qualname__ == method and not method.startswith("_"):
