@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ltc_np.train.ranks import FLAGS
+from ltc_np.train.ranks.communication import FLAGS
 
 FILE = Path(__file__).with_suffix(".json")
 STEPS, SIZES, BATCHES, PER_RANK, TOTAL = 64, (344, 4096, 65536, 1 << 20), (8, 32, 128), 64, 128

@@ -13,8 +13,8 @@ from ..base.checks import counted
 from ..base.command_line import DONE, MISTAKES, STOPPED, Parser, line, report, run
 from ..model import load
 from ..train.callbacks import EarlyStopping
-from ..train.checkpoints import folder_of, numbered
-from ..train.interrupt import BY_SIGINT, BY_SIGTERM
+from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
+from ..train.resume.folder import folder_of, numbered
 from . import baselines, kept, options, outputs, pictures, records, roles, scores, split, tables, task_data
 from .split import PARTS, TEST
 from .task import HISTORY, KEY

@@ -11,18 +11,18 @@ from ..base import checks
 from ..base.calls import explained
 from ..base.workspace import Workspace
 from ..network.outputs import last_outputs
-from .arguments import Arguments
-from .division import cut
+from .data.arguments import Arguments
+from .data.sources import check_balanced, data_of
 from .measures import read_metrics, results, show
-from .ranks import ALONE, Alone
-from .sources import check_balanced, data_of
+from .ranks.communication import ALONE, Alone
+from .ranks.division import cut
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike, ClassWeight, LibraryLoss, Loss, Missing, Numbers, Targets
     from ..metrics.base import Metric, Metrics
     from ..network.engine import Objective
     from ..network.network import Network
-    from .sources import Data
+    from .data.sources import Data
 
 
 @explained

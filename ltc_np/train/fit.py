@@ -12,24 +12,23 @@ from ..base import checks
 from ..base.calls import explained
 from ..network.sequences import check_memory
 from ..optim.clip import Clip
-from . import loop
-from .agreement import check_arguments, check_ranks
-from .arguments import Arguments, split
-from .best_weights import BestWeights
 from .callbacks import as_callbacks
-from .checkpoints import open_folder
-from .given import Reader, check_arrays, check_stream, read_validation
-from .loop import Plan
+from .data.arguments import Arguments, split
+from .data.reader import Reader, check_arrays, check_stream, read_validation
+from .data.scales import loss_unit, take_scales
+from .data.sources import Shuffled
+from .data.stream import NO_DATA, is_stream
+from .loop.best_weights import BestWeights
+from .loop.epochs import Plan, finished, train
+from .loop.progress import check_verbose
+from .loop.run import Run, Settings
 from .measures import read_metrics
 from .monitor import of_best_weights
-from .position import Position, beginning
-from .progress import check_verbose
-from .ranks import across_ranks
-from .run import Run, Settings
-from .saved import Resumed, data_to_compare, settings_of
-from .scales import loss_unit, take_scales
-from .sources import Shuffled
-from .stream import NO_DATA, is_stream
+from .ranks.agreement import check_arguments, check_ranks
+from .ranks.communication import across_ranks
+from .resume.folder import open_folder
+from .resume.position import Position, beginning
+from .resume.saved import Resumed, data_to_compare, settings_of
 
 if TYPE_CHECKING:
     from ..base.types import (
@@ -50,9 +49,9 @@ if TYPE_CHECKING:
     from ..metrics.base import Metrics
     from ..optim.base import Optimizer
     from .callbacks.base import Callbacks
+    from .data.stream import Stream
     from .history import History
     from .model_base import ModelBase
-    from .stream import Stream
 
 
 @explained
@@ -362,8 +361,8 @@ def fit(
     plan = Plan(source, validation, validation_every, epochs, verbose, start, same, folder, resumed)
     best = partial(BestWeights, model, watched, keep_best, start.loss, initial_epoch)
     run = Run(model, settings, at, ranks)
-    history = loop.finished(plan, best)
+    history = finished(plan, best)
     if history is not None:
         return history
     with model.cut_as(cutting):
-        return loop.train(run, plan, best)
+        return train(run, plan, best)

@@ -11,14 +11,14 @@ from .. import losses, metrics
 from ..base import checks
 from ..metrics.own import OwnMetric
 from ..network.outputs import check_logits
-from .ranks import ALONE
+from .ranks.communication import ALONE
 
 if TYPE_CHECKING:
     from ..base.types import Array, LibraryLoss, Numbers
     from ..metrics.base import Metric, Metrics
     from ..network.network import Network
-    from .batches import Batches
-    from .ranks import Alone
+    from .data.batches import Batches
+    from .ranks.communication import Alone
 
 CHECKED = 1 << 18  # numbers that `check_measures` makes up at once
 

@@ -11,8 +11,8 @@ from ..network.predict import predict, predict_proba
 from ..network.step import step
 from ..network.trace import trace
 from ..optim.base import Optimizer
+from .data.scales import adapt
 from .evaluate import evaluate
-from .scales import adapt
 
 if TYPE_CHECKING:
     from ..base.types import PathLike

@@ -14,7 +14,7 @@ from ltc_np.command import split, tables, task_data
 from ltc_np.command.task import of_model
 from ltc_np.data import forward_fill
 from ltc_np.recipe import Recipe
-from ltc_np.train.run import Run
+from ltc_np.train.loop.run import Run
 
 WAVES = ["--target", "heat", "--time", "time"]
 

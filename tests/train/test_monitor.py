@@ -3,7 +3,7 @@
 import pytest
 
 from ltc_np import Dense, Model
-from ltc_np.train.best_weights import BestWeights
+from ltc_np.train.loop.best_weights import BestWeights
 from ltc_np.train.monitor import Monitor
 
 MEASURED = {"loss": "min", "accuracy": "max"}

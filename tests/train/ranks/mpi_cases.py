@@ -171,7 +171,7 @@ def own_loss():
 
 def own_shares():
     """Uneven shares, classes balanced over all of them, and learned scales; one process is given the same batches."""
-    from ltc_np.train.division import merged
+    from ltc_np.train.ranks.division import merged
 
     x, _, lengths = data()
     x = x * [1, 20, 300] + [0, 5, 1000]

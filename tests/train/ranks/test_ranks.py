@@ -15,12 +15,12 @@ from ltc_np.cells.dropping import PartOfBatch, dropout_mask
 from ltc_np.metrics import METRICS, OwnMetric, regression
 from ltc_np.network.best import Best
 from ltc_np.network.trained import Trained
-from ltc_np.train import agreement
-from ltc_np.train.division import Division, Place, cut, merged
-from ltc_np.train.interrupt import BY_SIGINT, BY_SIGTERM
-from ltc_np.train.ranks import ALONE, Found, Own, of_communicator
-from ltc_np.train.scales import merged as merged_scales
-from ltc_np.train.scales import moments, statistics
+from ltc_np.train.data.scales import merged as merged_scales
+from ltc_np.train.data.scales import moments, statistics
+from ltc_np.train.loop.interrupt import BY_SIGINT, BY_SIGTERM
+from ltc_np.train.ranks import agreement
+from ltc_np.train.ranks.communication import ALONE, Found, Own, of_communicator
+from ltc_np.train.ranks.division import Division, Place, cut, merged
 
 
 def test_parts_of_a_batch_cover_it():

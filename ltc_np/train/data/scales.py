@@ -1,0 +1,233 @@
+"""The scales of data: learned by `Standardize`, and warned of where a model has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from ... import losses
+from ...base import checks
+from ...base.calls import explained
+from ...data.padding import is_list_of_sequences, pad
+from ...layers import Standardize
+from ...network.sequences import check
+from ..ranks.communication import ALONE
+from .batches import Batches, prepare_data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...base.types import Array, ArrayLike, LibraryLoss, Numbers, Targets
+    from ...network.network import Network
+    from ..ranks.communication import Alone
+    from .sources import Data
+
+    Moments: TypeAlias = tuple[Array, Array, Array]
+
+# Beyond this a network with the usual initial values and learning rates hardly learns: its synapses saturate, or the
+# loss is too small or too large for a step to matter.  See docs/decisions/training.md, "Data far from unit scale".
+LARGEST_MEAN, SPREADS = 10.0, (0.01, 10.0)
+STEPS = 100  # in a standard deviation; fewer of them have lost what the data say, such as seconds since 1970 in float32
+SAMPLE = 1000  # sequences that are looked at
+ADAPT_FIRST = "call `model.adapt(x, y)` with as many sequences as fit into memory, before `fit`"
+
+
+@explained
+def adapt(model: Network, x: Targets, y: Targets | None = None, *, lengths: ArrayLike | None = None) -> None:
+    """Take mean and spread of data into the `Standardize` layers of ``model``.
+
+    The first layer takes those of ``x``, a last one with ``inverse=True`` those of ``y``; every feature by itself, over
+    all valid steps.  A feature that is constant keeps the spread 1.
+
+    Parameters
+    ----------
+    x : (B, T, I) array, or list of (T_i, I) arrays
+    y : array, or list where x is one, optional
+        Needed by an inverse layer.  NaN is a missing target, and is left out.
+    lengths : (B,) integers, optional
+        Padding is not read.
+
+    Warns
+    -----
+    RuntimeWarning
+        A feature's mean is so much larger than its spread that the model's dtype does not hold the differences.
+
+    Raises
+    ------
+    ValueError
+        The model has no such layer, or the targets are missing.
+    """
+    first, last = _layers(model)
+    if first is None and last is None:
+        raise ValueError(
+            f"`model` must begin with Standardize() or end with Standardize(inverse=True) to be adapted, got {model!r}"
+        )
+    if last is not None and y is None:
+        raise ValueError(f"`y` must be given, since the last layer is {model.layers[-1]!r}, got None")
+    if y is None:
+        if is_list_of_sequences(x):
+            x, lengths = pad(x, name="x")
+        sequences, _ = check(model, x, None, lengths, None)
+        _take(model, first, "x", sequences.x, sequences.valid)
+    else:
+        take_scales(model, prepare_data(model, x, y, None, lengths, None, losses.get("mse"), "ignore"))
+
+
+def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
+    """`adapt` with checked `Batches` of all data, or of this rank's part of them."""
+    first, last = _layers(model)
+    if first is None and last is None:
+        raise ValueError(
+            "`standardize` needs a model that begins with Standardize() or ends with Standardize(inverse=True), got "
+            f"{model!r}"
+        )
+    if not isinstance(data, Batches):
+        raise ValueError(f"`standardize` must be False for arrays that lie in a file, got True: {ADAPT_FIRST}")
+    batch = data.whole
+    if first is not None:
+        _take(model, first, "x", batch.sequences.x, batch.sequences.valid, ranks)
+    if last is not None:
+        if batch.target.dtype.kind != "f" or batch.target.shape[-1] != model.output_size:
+            raise ValueError(
+                "`y` must be real numbers for a model that ends with Standardize(inverse=True), got classes"
+            )
+        _take(model, last, "y", batch.target, batch.mask, ranks)
+
+
+def loss_unit(model: Network, loss: LibraryLoss) -> float:
+    """What the gradient of a loss is multiplied by in training: it is then that of targets with spread 1.
+
+    Otherwise a target with spread 1e-5 would have gradients below the epsilon of `Adam`, and for one with spread 1e3
+    learning rates of `SGD`, limits of clipping and penalties would mean something else.
+
+    Raises
+    ------
+    ValueError
+        The targets' spread is so small that the model's dtype holds no losses of that size.
+    """
+    _, last = _layers(model)
+    powers = losses.scale_powers(loss)
+    if last is None or powers is None:
+        return 1.0
+    scale = model.buffers[f"{model.layer_stack.prefixes[last]}scale"].astype(np.float64)
+    in_unit, in_value = powers
+    least = float(np.finfo(model.dtype).tiny) ** (1 / in_value)
+    if scale.max() < least:
+        raise ValueError(
+            f"`y` must have a standard deviation of at least {least:.2g} for the loss {losses.name_of(loss)} in "
+            f"{model.dtype}, which would count smaller errors as 0, got {scale.max():.3g}: multiply y by a power of 10"
+            + ("" if model.dtype == np.float64 else ', or make the model with dtype="float64"')
+        )
+    return float(1 / np.mean(scale**in_unit))
+
+
+def warn_of_scales(model: Network, data: Batches, loss: LibraryLoss) -> None:
+    """One warning where inputs or targets of `Batches` are far from unit scale and no layer takes care of it."""
+    first, last = _layers(model)
+    rows = np.linspace(0, data.count - 1, min(data.count, SAMPLE)).astype(int)
+    batch = data.take(rows)
+    found, remedies = [], []
+    if first is None or _as_made(model, first):
+        _look("x", batch.sequences.x, batch.sequences.valid, found, remedies, "Standardize() as the first layer")
+    if losses.scale_powers(loss) is not None and (last is None or _as_made(model, last)):
+        layer = "Standardize(inverse=True) as the last layer"
+        _look("y", batch.target, batch.mask, found, remedies, layer)
+    if found:
+        checks.warn(
+            f"ltc_np: {' and '.join(found)}; learned well are means within {LARGEST_MEAN:g} of 0 and standard "
+            f"deviations of {SPREADS[0]:g} to {SPREADS[1]:g}: make the model with {' and '.join(remedies)} and train "
+            "it with fit(..., standardize=True)"
+        )
+
+
+def _layers(model: Network) -> tuple[int | None, int | None]:
+    """The numbers of the first layer and of the last one, where they standardize x and bring y back; None elsewhere."""
+    layers = model.layers
+    first = 0 if isinstance(layers[0], Standardize) and not layers[0].inverse else None
+    last = len(layers) - 1 if isinstance(layers[-1], Standardize) and layers[-1].inverse else None
+    return first, last
+
+
+def _as_made(model: Network, k: int) -> bool:
+    """Whether layer k still changes nothing."""
+    prefix = model.layer_stack.prefixes[k]
+    return (model.buffers[f"{prefix}mean"] == 0).all() and (model.buffers[f"{prefix}scale"] == 1).all()
+
+
+def _take(model: Network, k: int, name: str, values: Array, counted: Numbers | None, ranks: Alone = ALONE) -> None:
+    if ranks.shares:
+        mean, spread = merged(ranks.every(moments(values, counted)), np.finfo(values.dtype).eps)
+    else:
+        mean, spread = statistics(values, counted)
+    step = np.finfo(values.dtype).eps * np.abs(mean)
+    # Where a step is 1 or more, what is constant now may have differed before it was rounded.
+    coarse = ((spread > 0) | (step >= 1)) & (spread < STEPS * step)
+    if coarse.any():
+        worst = int(coarse.argmax())
+        checks.warn(
+            f"ltc_np: `{name}` (feature {worst}) has mean {mean[worst]:.3g} and standard deviation {spread[worst]:.3g},"
+            f" less than {STEPS} steps of {values.dtype} there: subtract a number near the mean beforehand"
+            + ("" if values.dtype == np.float64 else ', or make the model with dtype="float64"')
+        )
+    prefix = model.layer_stack.prefixes[k]
+    model.buffers[f"{prefix}mean"], model.buffers[f"{prefix}scale"] = mean, np.where(spread > 0, spread, 1.0)
+
+
+def statistics(values: Array, counted: Numbers | None) -> tuple[Array, Array]:
+    """Mean and standard deviation (F,) of values (..., F), in float64; 0 for a feature that is constant up to rounding.
+
+    ``counted`` is a mask of their shape, or of that without the last axis, or None.
+    """
+    _, mean, spread = moments(values, counted)
+    return mean, _not_constant(mean, spread, np.finfo(values.dtype).eps)
+
+
+def _not_constant(mean: Array, spread: Array, eps: np.floating[Any]) -> Array:
+    """``spread``, with 0 where it is only rounding."""
+    return np.where(spread > eps * np.abs(mean), spread, 0.0)
+
+
+def merged(parts: Sequence[Moments], eps: np.floating[Any]) -> tuple[Array, Array]:
+    """`statistics` of all data, from the `moments` of their parts (Chan, Golub and LeVeque 1979)."""
+    counts, means, spreads = (np.stack(values) for values in zip(*parts, strict=True))
+    share = counts / np.maximum(counts.sum(0), 1)
+    origin = means[counts.argmax(0), np.arange(means.shape[1])]  # offsets of a constant feature are 0, exactly
+    mean = origin + (share * (means - origin)).sum(0)
+    unit = np.maximum(np.maximum(spreads, np.abs(means - mean)).max(0), np.finfo(np.float64).tiny)
+    spread = unit * np.sqrt((share * ((spreads / unit) ** 2 + ((means - mean) / unit) ** 2)).sum(0))
+    return mean, _not_constant(mean, spread, eps)
+
+
+def moments(values: Array, counted: Numbers | None) -> Moments:
+    """How many values of each feature count, their mean, and their standard deviation, (F,) each; arguments as of
+    `statistics`."""
+    values = values.reshape(-1, values.shape[-1])
+    if counted is None:
+        counted = np.ones(values.shape, bool)
+    else:
+        counted = np.broadcast_to(counted.reshape(len(values), -1) != 0, values.shape)
+    count = counted.sum(0)
+    among = np.maximum(count, 1)
+    # Offsets from a value that counts: of a constant feature they are 0, exactly.
+    origin = values[counted.argmax(0), np.arange(values.shape[1])].astype(np.float64)
+    origin[~counted.any(0)] = 0
+    offsets = np.where(counted, values - origin, 0.0)
+    unit = np.maximum(np.abs(offsets).max(0), np.finfo(np.float64).tiny)  # squares of 1e200 would overflow
+    offsets /= unit
+    mean = offsets.sum(0) / among
+    spread = unit * np.sqrt((np.where(counted, offsets - mean, 0) ** 2).sum(0) / among)
+    return count, unit * mean + origin, spread
+
+
+def _look(name: str, values: Array, counted: Numbers | None, found: list[str], remedies: list[str], layer: str) -> None:
+    """Say of the feature that is farthest from unit scale, if one is."""
+    mean, spread = statistics(values, counted)
+    least, most = SPREADS
+    too_small = least / np.where(spread > 0, spread, 1)  # a constant feature is none
+    excess = np.max([np.abs(mean) / LARGEST_MEAN, spread / most, too_small], axis=0)
+    k = int(excess.argmax())
+    if excess[k] > 1:
+        of = "" if mean.size == 1 else f" (feature {k})"
+        found.append(f"`{name}`{of} has mean {mean[k]:.3g} and standard deviation {spread[k]:.3g}")
+        remedies.append(layer)

@@ -1,0 +1,151 @@
+"""Batches that a user gives, from an iterator, an iterable, or a function of the epoch."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from ... import losses
+from ...base import checks
+from ...network.engine import Batch
+from ..ranks.communication import ALONE
+from ..ranks.division import Place
+from .arguments import arguments_of
+from .batches import prepare_part
+from .sources import Drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+
+    from ...base.types import BatchSource, LibraryLoss, Missing, Targets
+    from ...network.network import Network
+    from ..ranks.communication import Alone
+    from .arguments import Arguments
+    from .batches import Batches
+
+END = object()
+NO_DATA = Batch(None, None, None, None)  # what is known of batches that have not come yet
+
+
+class Stream:
+    """Batches that a user gives, one after another.
+
+    Parameters
+    ----------
+    model : Model
+    given : iterator, iterable, or function of the epoch that returns one of these
+    batches : int or None
+        How many an epoch has; None: as many as ``given`` has by its len.
+    loss, missing
+        As for `prepare_data`.
+    look : callable
+        ``look(batches)`` is called with the `Batches` of the first batch, before anything is done with it.
+    ranks : Alone
+        Each rank gives its part of every batch; a rank that has nothing left waits for the others.
+    """
+
+    model: Network
+    given: BatchSource
+    batches: int
+    loss: LibraryLoss
+    missing: Missing
+    look: Callable[[Batches], None] | None
+    ranks: Alone
+
+    def __init__(
+        self,
+        model: Network,
+        given: BatchSource,
+        batches: int | None,
+        loss: LibraryLoss,
+        missing: Missing,
+        look: Callable[[Batches], None] | None,
+        ranks: Alone = ALONE,
+    ) -> None:
+        self.model, self.given, self.loss, self.missing, self.look = model, given, loss, missing, look
+        self.ranks = ranks
+        if batches is None:
+            if not hasattr(given, "__len__"):
+                raise ValueError(
+                    "`steps_per_epoch` must be given for batches of which the number is not known, got None"
+                )
+            batches = len(given)
+        self.batches = max(ranks.every(checks.integer("steps_per_epoch", batches)))
+        if callable(given):
+            _check_takes_epoch(given)
+
+    whole: None = None  # as of `Shuffled`
+
+    def chunks(self, size: int | None) -> int:
+        """As of `Shuffled`; batches of a user's own are never cut."""
+        return 1
+
+    def epoch(self, epoch: int, rng: np.random.Generator, first: int = 0) -> Iterator[Drawn]:
+        """As of `Shuffled`; the order is the user's.  An iterator stands at batch ``first`` already."""
+        given = self.given(epoch) if callable(self.given) else self.given
+        if not hasattr(given, "__iter__"):
+            raise TypeError(f"`x` must return the batches of an epoch, got {checks.describe(given)} for epoch {epoch}")
+        batches, got = iter(given), first if hasattr(self.given, "__next__") else 0
+        for batch in range(got, self.batches):
+            item = next(batches, END)
+            got += item is not END
+            if batch < first:
+                continue
+            data, count = (None, 0) if item is END else self._counted(item, f"`x`, batch {batch} of epoch {epoch}")
+            counts, most, ended = zip(*self.ranks.every((count, got, item is END)), strict=True)
+            if not any(counts) and not all(ended):
+                raise ValueError(
+                    f"`x`, batch {batch} of epoch {epoch}: some rank must have a sequence, got none on all"
+                )
+            if not any(counts):
+                once = "; an iterator can be gone through once: give a function of the epoch that makes one"
+                rule = f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch"
+                raise ValueError(
+                    f"{rule}, got {max(most)} in epoch {epoch}" + (once if hasattr(self.given, "__next__") else "")
+                )
+            if data is not None or self.ranks.size > 1:
+                yield Drawn(batch, data, slice(0, count), Place(sum(counts[: self.ranks.rank]), sum(counts)))
+
+    def _counted(self, item: Any, where: str) -> tuple[Batches | None, int]:
+        """`Batches` made from one item of the user, None if nothing of it counts, and how many sequences it has."""
+        try:
+            given = arguments_of("a batch", item)
+            if self.ranks.size > 1 and given.is_empty():  # which is an error only if nobody has more
+                return None, given.count
+            data = self.read(given)
+        except losses.NoWeightError:
+            return None, given.count
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{where}: {error}") from None
+        return data, data.count
+
+    def read(self, given: Arguments) -> Batches:
+        """`Batches` of one item of the user, made and checked."""
+        data = prepare_part(self.model, given, self.loss, self.missing)
+        if self.look is not None:
+            self.look(data)
+            self.look = None
+        return data
+
+    def first_that_counts(self, count: int, size: int | None) -> None:
+        """None: the last batch."""
+        return None
+
+
+def _check_takes_epoch(function: Callable[[int], Any]) -> None:
+    """Refuse a function that cannot be called with an epoch alone."""
+    with contextlib.suppress(ValueError):  # of a builtin that does not tell its arguments
+        try:
+            inspect.signature(function).bind(0)
+        except TypeError as error:
+            got = f"{checks.brief(function)}: {error}"
+            raise TypeError(f"`x` must be a function of the epoch, lambda epoch: ..., got {got}") from None
+
+
+def is_stream(x: Targets | BatchSource) -> bool:
+    """Whether ``x`` gives batches, and is no data itself."""
+    data = isinstance(x, (list, tuple, str, dict)) or hasattr(x, "__array__") or hasattr(x, "__cuda_array_interface__")
+    return not data and (callable(x) or hasattr(x, "__iter__"))

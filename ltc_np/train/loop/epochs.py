@@ -1,0 +1,185 @@
+"""The epochs of one call of `fit`: steps, validation, best weights, callbacks, until something ends them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ...base.checks import counted
+from ..callbacks.base import load_states, states
+from ..history import History
+from ..resume.recorder import Recorder
+from .clock import Clock
+from .interrupt import Interrupt
+from .progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ...network.trained import Trained
+    from ..callbacks.base import Callback
+    from ..data.sources import Data, Shuffled
+    from ..data.stream import Stream
+    from ..resume.folder import Checkpoints
+    from ..resume.saved import Resumed
+    from .best_weights import BestWeights
+    from .interrupt import HasAsked
+    from .progress import Silent
+    from .run import Run
+
+COMPILING = "ltc_np: compiling kernels once (some seconds; kept on disk for the next run)"
+
+ALL_DONE = "all epochs done"
+
+
+class Plan(NamedTuple):
+    """What a call of `fit` is to do: data and arguments, checked.
+
+    Attributes
+    ----------
+    train : Shuffled or Stream
+    validation : Batches, Mapped or None
+    validation_every, epochs, verbose : int
+    start : Trained
+        Where it begins; ``callbacks`` are the states that they go on from.
+    same : dict
+        `Saved.same`.
+    folder : Checkpoints or None
+    resumed : Resumed or None
+    """
+
+    train: Shuffled | Stream
+    validation: Data | None
+    validation_every: int
+    epochs: int
+    verbose: int
+    start: Trained
+    same: dict[str, Any]
+    folder: Checkpoints | None
+    resumed: Resumed | None
+
+
+def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History:
+    """Carry out a plan.
+
+    Parameters
+    ----------
+    run : Run
+    plan : Plan
+    make_best : callable
+        Gives the `BestWeights`, when callbacks have begun.
+    """
+    model, callbacks, optimizer = run.model, run.settings.callbacks, run.settings.optimizer
+    with _begun(callbacks):
+        load_states(callbacks, plan.start.callbacks)
+        best = make_best()
+        history, clock, first_lr = History(), Clock(plan.epochs - run.at.epoch), optimizer.lr
+        if plan.resumed is None:
+            model.trained = plan.start._replace(callbacks=states(callbacks))
+        else:
+            saved = plan.resumed.saved
+            with plan.resumed.believed():
+                best.load_state(saved.best)
+            run.load_shares(saved.shares)
+            history, first_lr = saved.history, saved.rates.first
+        recorder = Recorder(plan.folder, run, plan.same, best, history, clock, first_lr)
+        recorder.begin()
+        display = progress(clock, plan.verbose)
+        try:
+            with (
+                clock.without_compiling(),
+                model.engine.announced(lambda: display.line(COMPILING)),
+                # What overflows is seen and reported by `Run.check_finite`, not by NumPy's warnings.
+                np.errstate(over="ignore", invalid="ignore"),
+                Interrupt(terminates=plan.folder is not None or run.ranks.size > 1) as interrupt,
+            ):
+                asked = run.ranks.watching(interrupt)
+                history.stopped = _epochs(run, plan, best, history, recorder, display, asked)
+        finally:
+            display.close()
+            if not run.diverged:
+                best.restore()
+            history.best_epoch, history.seconds = best.epoch, recorder.seconds
+    return history
+
+
+def finished(plan: Plan, make_best: Callable[[], BestWeights]) -> History | None:
+    """The history of a training of which nothing is left to do, as its checkpoint says; the model gets its best
+    weights.
+
+    None if there is something to do.
+    """
+    if plan.resumed is None:
+        return None
+    saved, best = plan.resumed.saved, make_best()
+    if saved.ended != "callback" and saved.position.epoch < plan.epochs:
+        return None
+    best.restore()
+    if saved.ended != "callback":
+        saved.history.stopped = ALL_DONE
+    return saved.history
+
+
+def _epochs(
+    run: Run,
+    plan: Plan,
+    best: BestWeights,
+    history: History,
+    recorder: Recorder,
+    display: Silent,
+    interrupt: HasAsked,
+) -> str:
+    """All epochs; why there are no more of them."""
+    model, callbacks = run.model, run.settings.callbacks
+    for epoch in range(run.at.epoch, plan.epochs):
+        logs = run.epoch(plan.train, interrupt, lambda: recorder.look(interrupt.asked))
+        if logs is None:
+            run.check_last_step(plan.train, epoch)
+            return f"{interrupt.asked} after {counted(epoch, 'epoch')} and a part of the next one"
+        if plan.validation and ((epoch + 1) % plan.validation_every == 0 or epoch + 1 == plan.epochs):
+            results = run.evaluate(plan.validation)
+            run.check_finite(results["loss"], "validation loss")
+            logs |= {f"val_{name}": value for name, value in results.items()}
+        best.look(epoch, logs)
+        history.add(epoch, logs)
+        recorder.clock.epoch()
+        display.epoch(epoch, logs)
+        stops = [callback for callback in callbacks if _is_true(callback.on_epoch_end(epoch, logs))]
+        model.trained = model.trained._replace(epochs=epoch + 1, callbacks=states(callbacks))
+        stops += [callback for callback in callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
+        stopped = run.ranks.epoch_done(model, type(stops[0]).__name__ if stops else "")
+        if stopped or interrupt.asked:
+            break
+        if epoch + 1 < plan.epochs:
+            recorder.look_after_epoch()
+    run.check_last_step(plan.train, epoch)
+    done = counted(epoch + 1, "epoch")
+    if stopped:
+        history.stopped, ended = f"stopped by {stopped} after {done}", "callback"
+    elif interrupt.asked:
+        history.stopped, ended = f"{interrupt.asked} after {done}", ""
+    else:
+        history.stopped, ended = ALL_DONE, "epochs"
+    recorder.write(ended)
+    return history.stopped
+
+
+def _is_true(answer: object) -> bool:
+    """Whether a callback says that training is to stop: True itself, and no number, text or array."""
+    return isinstance(answer, (bool, np.bool_)) and bool(answer)
+
+
+@contextmanager
+def _begun(callbacks: Sequence[Callback]) -> Iterator[None]:
+    """The time in which callbacks are told of training; those that began are told of its end, whatever happens."""
+    begun = []
+    try:
+        for callback in callbacks:
+            callback.on_train_begin()
+            begun.append(callback)
+        yield
+    finally:
+        for callback in begun:
+            callback.on_train_end()

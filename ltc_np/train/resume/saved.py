@@ -1,0 +1,288 @@
+"""What a checkpoint says about a training, besides the model and the optimiser's state: how it is written, compared
+with a call, and taken over."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from numbers import Real
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ... import io
+from ...base import checks
+from ...base.described import known, same
+from ..history import History
+from ..ranks.agreement import as_text, fingerprint
+from .folder import name_of
+from .position import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from ...base.types import ClassWeight, Rate, State
+    from ...io import Found
+    from ...network.network import Network
+    from ...network.trained import Trained
+    from ...optim.base import Optimizer
+    from ..data.arguments import Arguments
+    from .folder import Content
+
+ENDED = ("", "epochs", "callback")
+
+
+class Rates(NamedTuple):
+    """What to know of the optimiser besides its state: the epoch for its schedules, its learning rate now, and the one
+    when training began.  A rate is None if it is a schedule, which counts by itself."""
+
+    epoch: int | None
+    now: float | None
+    first: float | None
+
+    @classmethod
+    def of(cls, optimizer: Optimizer, first: Rate | None) -> Rates:
+        """Those of an optimiser that had ``first`` as its ``lr`` when training began."""
+        now = optimizer.lr
+        return cls(optimizer.epoch, None if callable(now) else now, None if callable(first) else first)
+
+    def give(self, optimizer: Optimizer) -> None:
+        """Let the optimiser go on.  If its learning rate is not the one of the beginning, it was set by hand, and is
+        kept."""
+        optimizer.epoch = self.epoch
+        if self.now is not None and not callable(optimizer.lr) and optimizer.lr == self.first:
+            optimizer.lr = self.now
+
+
+def settings_of(
+    optimizer: Optimizer, numbers: dict[str, Any], class_weight: ClassWeight, data: dict[str, Any]
+) -> dict[str, Any]:
+    """Arguments that change what a step does or which weights are the best, in a form that a file can hold.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        As it was given.  A learning rate that is a number is left out: it may be set to another one when training is
+        resumed, see `Rates`.
+    numbers : dict
+        Arguments that are numbers, text, dicts of numbers, or None.
+    class_weight
+        As of `fit`.
+    data : dict
+        Those that can be compared, by name: of `data_to_compare`.
+    """
+    own = dict(known(optimizer) or {})
+    for name in {"lr", "learning_rate"} & own.keys():
+        own[name] = optimizer.lr if callable(optimizer.lr) else "a number"
+    found = {f"optimizer.{name}": _setting(value) for name, value in own.items()}
+    found |= {name: _setting(value) for name, value in numbers.items()}
+    for name, value in ({"class_weight": class_weight} | data).items():
+        found[name] = _setting(value) if isinstance(value, (dict, str, type(None))) else fingerprint(value)
+    return found
+
+
+def data_to_compare(training: Arguments | None, validation: Arguments | None) -> dict[str, Any]:
+    """The data of a training and of its validation, by name; ``training`` is None where they come as batches."""
+    found = {} if training is None else training._asdict()
+    if validation is None:
+        return found | {"validation_data": None}
+    return found | {"validation_data": "some"} | {f"validation_data.{k}": v for k, v in validation._asdict().items()}
+
+
+def _setting(value: Any) -> Any:
+    """Plain data: numbers and text as they are, and what is known of anything else by its text."""
+    if isinstance(value, dict):
+        return {str(name): _setting(inner) for name, inner in value.items()}
+    if isinstance(value, (bool, np.bool_, str, type(None))):
+        return value
+    return float(value) if isinstance(value, Real) else as_text(value)
+
+
+class Saved(NamedTuple):
+    """How far a training is.
+
+    Attributes
+    ----------
+    same : dict
+        Arguments that must be the same when it is resumed, by the names of `fit`.  Among them ``settings``, a dict, as
+        `settings_of` gives them, which files of former versions do not have.
+    position : Position
+        Without its state, which is among ``shares``.
+    shares : tuple of dict
+        What depends on the part of the data that a process has, one dict for each process: ``metrics``, the states of
+        metrics by name, and ``state``, that of the position.
+    callbacks : tuple of (str, dict)
+        As of `Trained`, but of now.
+    best : dict
+        `BestWeights.state`.
+    history : History
+    rates : Rates
+    ended : "", "epochs" or "callback"
+        What has ended the training for good; "" if nothing has.
+    """
+
+    same: dict[str, Any]
+    position: Position
+    shares: tuple[State, ...]
+    callbacks: tuple[tuple[str, State], ...]
+    best: State
+    history: History
+    rates: Rates
+    ended: str
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data, for a file."""
+        history = self.history
+        return self._asdict() | {
+            "position": self.position._replace(state=None)._asdict(),
+            "rates": self.rates._asdict(),
+            "history": {
+                "epoch": np.array(history.epoch, np.int64),
+                "val_epoch": np.array(history.val_epoch, np.int64),
+                "columns": {name: np.array(values, np.float64) for name, values in history.items()},
+                "best_epoch": history.best_epoch,
+                "stopped": history.stopped,
+                "seconds": history.seconds,
+            },
+        }
+
+    @classmethod
+    def of_plain(cls, plain: dict[str, Any]) -> Saved:
+        """Inverse of `plain`.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            Something is not as `plain` makes it.
+        """
+        position, rates = Position(**plain["position"]), Rates(**plain["rates"])
+        for name in ("epoch", "batch", "chunk", "step"):
+            checks.integer(name, getattr(position, name), 0)
+        for name in ("total", "weights"):
+            checks.number(name, getattr(position, name), -math.inf)
+        history, told = History(), plain["history"]
+        history.epoch, history.val_epoch = told["epoch"].tolist(), told["val_epoch"].tolist()
+        history.update({name: values.tolist() for name, values in told["columns"].items()})
+        history.best_epoch, history.stopped, history.seconds = (
+            told[name] for name in ("best_epoch", "stopped", "seconds")
+        )
+        checks.one_of("ended", plain["ended"], ENDED)
+        metrics = set(plain["same"]["metrics"])
+        if not isinstance(plain["shares"], tuple) or not plain["shares"]:
+            raise TypeError(f"its shares are {checks.brief(plain['shares'])}")
+        for share in plain["shares"]:
+            states = share["metrics"]
+            if states.keys() != metrics or not all(isinstance(state, dict) for state in states.values()):
+                raise ValueError(f"its states of metrics are {checks.brief(states)}")
+            if not isinstance(share["state"], (np.ndarray, type(None))):
+                raise TypeError(f"its state of a batch is {checks.brief(share['state'])}")
+        for name, state in plain["callbacks"]:
+            if not isinstance(name, str) or not isinstance(state, dict):
+                raise TypeError(f"its callbacks are {checks.brief(plain['callbacks'])}")
+        return cls(**plain | {"position": position, "rates": rates, "history": history})
+
+
+class Resumed(NamedTuple):
+    """A checkpoint from which a training goes on: the file, what it holds, and what it says about the training."""
+
+    content: Content
+    found: Found
+    saved: Saved
+
+    @classmethod
+    def read(cls, content: Content, model: Network) -> Resumed:
+        """Read the content of a checkpoint; ``model`` is not changed."""
+        found = io.load_checkpoint(content.path, content.arrays, type(model), model.backend)
+        with _believed(content):
+            if found.model.trained is None:
+                raise ValueError("it does not say what the model was trained with")
+            saved = Saved.of_plain(found.training or {})
+        if content.path.name != name_of(saved.position.step):  # or this would be the newest for ever
+            raise ValueError(
+                "`checkpoint` must have its files under the names that the training gave them, got "
+                f"{content.path}, which is {name_of(saved.position.step)}: rename it, or remove the copy"
+            )
+        return cls(content, found, saved)
+
+    def believed(self) -> AbstractContextManager[None]:
+        """A context in which states of the file are taken over: if one does not fit, the error is about the file."""
+        return _believed(self.content)
+
+    @property
+    def trained(self) -> Trained:
+        """``model.trained`` as it was when the checkpoint was written."""
+        return self.found.model.trained  # type: ignore[return-value]  # `read` has looked
+
+    def check(self, model: Network, optimizer: Optimizer, seed: int | None, now: dict[str, Any]) -> None:
+        """Refuse to go on with another network, optimiser, seed or other arguments.
+
+        Parameters
+        ----------
+        model, optimizer
+        seed : int or None
+            None: take that of the checkpoint.
+        now : dict
+            As ``Saved.same``, of this call.
+        """
+        told, given = self.saved.same.get("settings", {}), now["settings"]
+        now = now | {name: value for name, value in given.items() if name in told}
+        del now["settings"]
+        before = self.saved.same | told | {"optimizer": self.found.optimizer} | _network(self.found.model)
+        now = now | {"optimizer": type(optimizer).__name__} | _network(model)
+        if seed is not None:
+            before, now = before | {"seed": self.trained.seed}, now | {"seed": seed}
+        names = [name for name in now if not same(before.get(name), now[name])]
+        if names:
+            told = ", ".join(_told(name, _shown(before.get(name)), _shown(now[name])) for name in names)
+            raise ValueError(
+                f"`checkpoint` must hold a training with the same arguments to resume it, got {self.content.path} with "
+                f"{told}: give these, or another folder"
+            )
+
+    def check_place(self, epochs: int, ranks: int) -> None:
+        """Refuse fewer epochs than have begun, and in the middle of an epoch another number of ranks."""
+        at, wrote = self.saved.position, len(self.saved.shares)
+        begun = at.epoch + at.is_inside
+        if epochs < begun:
+            raise ValueError(f"`epochs` must be at least {begun}, as many as the checkpoint has begun, got {epochs}")
+        if ranks != wrote and at.is_inside:
+            raise ValueError(
+                f"`checkpoint` must be resumed by as many ranks as wrote {self.content.path}, which are {wrote}, since "
+                f"it was written in the middle of an epoch, got {ranks}: start {wrote} until the epoch has ended"
+            )
+
+    def give(self, model: Network, optimizer: Optimizer) -> None:
+        """Let model and optimiser be as they were when the checkpoint was written."""
+        was = self.found.model
+        with self.believed():
+            optimizer.load_state(self.found.state or {})
+            self.saved.rates.give(optimizer)
+        model.theta[:], model.buffer_vector[:] = was.theta, was.buffer_vector
+        model.trainable, model.best, model.trained = was.trainable, was.best, was.trained
+
+
+@contextmanager
+def _believed(content: Content) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"{content.path}: damaged: {checks.one_line(error)}") from error
+
+
+def _network(model: Network) -> dict[str, Any]:
+    """What makes a network, for comparison."""
+    return {
+        "layers": model.layers,
+        "dtype": model.dtype.name,
+        "return_sequences": model.return_sequences,
+    }
+
+
+def _told(name: str, before: str, now: str) -> str:
+    return f"{name} {before} (now {now})" if before != now else f"{name} {before} (now with other numbers inside)"
+
+
+def _shown(value: object) -> str:
+    text = ", ".join(map(repr, value)) or "none" if isinstance(value, tuple) else repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
