@@ -11,7 +11,7 @@ from ..base import checks
 from ..base.calls import explained
 from ..base.workspace import Workspace
 from ..network.outputs import last_outputs
-from .data.arguments import Arguments
+from .data.arguments import DataArguments
 from .data.sources import check_balanced, data_of
 from .measures import read_metrics, results, show
 from .ranks.communication import ALONE, Alone
@@ -58,7 +58,7 @@ def evaluate(
         Besides what `fit` raises: no ``loss`` for a model that was trained with one that has no name of the library's.
     """
     loss = losses.get(_trained_with(model) if loss is None else loss)
-    data = data_of(model, Arguments(x, y, dt, lengths, sample_weight), loss, missing)
+    data = data_of(model, DataArguments(x, y, dt, lengths, sample_weight), loss, missing)
     check_balanced(class_weight, data)
     objective = model.objective(data.sample().whole, loss, class_weight, None, None)
     size = checks.integer("batch_size", batch_size)
@@ -86,7 +86,7 @@ def measure(
 ) -> dict[str, float]:
     """Loss (without penalties) and metrics on `Batches` or `Mapped` sequences, of which every rank takes a part."""
     engine, loss = model.engine, losses.trusted(objective.loss)
-    prepared, looked_at = engine.prepare(workspace), None
+    prepared, checked = engine.prepare(workspace), None
     total = weights = 0.0
     start, stop = (0, data.count) if ranks.shares else cut(data.count, ranks.rank, ranks.size)
     for first in range(start, stop, batch_size):
@@ -94,9 +94,9 @@ def measure(
         if found is None:
             continue
         batches, rows = found
-        if batches is not looked_at:
+        if batches is not checked:
             engine.check(prepared, batches.dt)
-            looked_at = batches
+            checked = batches
         sequences, target, weight, mask = batches.take(rows)
         if mask is not None and not mask.any():
             continue
@@ -105,16 +105,16 @@ def measure(
             engine.check_outputs(y, state, sequences.dt)
         y = y if model.return_sequences else last_outputs(y, sequences.lengths)
         part, part_weight, _ = loss(y, target, weight, objective.class_weight)
-        own = share(objective.loss, part_weight, y, target)
+        own = batch_weight(objective.loss, part_weight, y, target)
         total += part if own == part_weight else part * own
         weights += own
         if measures:
             show(measures, y, target, mask)
-    total, weights = (sum(numbers) for numbers in zip(*ranks.every((total, weights)), strict=True))
+    total, weights = (sum(numbers) for numbers in zip(*ranks.allgather((total, weights)), strict=True))
     return {"loss": losses.normalise(total, weights), **results(measures, ranks)}
 
 
-def share(loss: LibraryLoss, weight_sum: float, outputs: Array, target: Numbers) -> float:
+def batch_weight(loss: LibraryLoss, weight_sum: float, outputs: Array, target: Numbers) -> float:
     """What a batch weighs in a mean over batches: a loss of one's own counts for the outputs that it can look at, which
     are all but those of missing targets, so those in padding too."""
     if losses.takes_weight(loss):

@@ -13,10 +13,10 @@ from ..base.calls import explained
 from ..network.sequences import check_memory
 from ..optim.clip import Clip
 from .callbacks import as_callbacks
-from .data.arguments import Arguments, split
-from .data.reader import Reader, check_arrays, check_stream, read_validation
+from .data.arguments import DataArguments, split
+from .data.reader import DataReader, check_arrays, check_stream, read_validation
 from .data.scales import loss_unit, take_scales
-from .data.sources import Shuffled
+from .data.sources import ArraySource
 from .data.stream import NO_DATA, is_stream
 from .loop.best_weights import BestWeights
 from .loop.epochs import Plan, finished, train
@@ -294,12 +294,12 @@ def fit(
     callbacks = [callback for callback in as_callbacks(callbacks) if ranks.first or not callback.first_rank_only]
     verbose = verbose if ranks.first else 0
     loss = losses.get(loss)
-    ranks.share_start(model, optimizer)
-    folder = ranks.at_first(lambda: open_folder(checkpoint, every, keep_last, resume))
-    newest = None if folder is None else ranks.at_first(folder.newest)
+    ranks.broadcast_start(model, optimizer)
+    folder = ranks.run_on_first(lambda: open_folder(checkpoint, every, keep_last, resume))
+    newest = None if folder is None else ranks.run_on_first(folder.newest)
     resumed = None if newest is None else Resumed.read(newest, model)
     if resumed is None:
-        start = ranks.at_first(lambda: beginning(model.trained, initial_epoch, seed))
+        start = ranks.run_on_first(lambda: beginning(model.trained, initial_epoch, seed))
         start = start._replace(loss=losses.identity(loss))
         at = Position(initial_epoch)
     else:
@@ -307,10 +307,10 @@ def fit(
         initial_epoch = at.epoch
     measures = read_metrics(metrics, model, loss)
     check_ranks(ranks, model, measures, group_by_length)
-    given, held = Arguments(x, y, dt, lengths, sample_weight), read_validation(validation_data)
+    given, held = DataArguments(x, y, dt, lengths, sample_weight), read_validation(validation_data)
     compared = {} if ranks.shares else data_to_compare(None if is_stream(x) else given, held)
-    reader = Reader(model, loss, missing, measures, ranks)
-    source: Shuffled | Stream
+    reader = DataReader(model, loss, missing, measures, ranks)
+    source: ArraySource | Stream
     sizes: dict[str, Any]
     if is_stream(x):
         check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight, standardize)
@@ -322,7 +322,7 @@ def fit(
             given, held = split(given, validation_split)
         source, seen = reader.shuffled(given, batch_size, drop_last, shuffle, group_by_length, class_weight, tbptt)
         sizes = {
-            "sequences": source.division.count, "time steps": max(ranks.every(source.data.steps)),
+            "sequences": source.division.count, "time steps": max(ranks.allgather(source.data.steps)),
             "batch_size": batch_size, "drop_last": drop_last, "shuffle": shuffle, "group_by_length": group_by_length,
             "tbptt": tbptt,
         }  # fmt: skip
@@ -338,10 +338,10 @@ def fit(
         resumed.check(model, optimizer, None if drawn else checks.seed("seed", seed), same)
         resumed.check_place(epochs, ranks.size)
         resumed.give(model, optimizer)
-    if isinstance(source, Shuffled):
+    if isinstance(source, ArraySource):
         if standardize and initial_epoch == 0 and resumed is None:
             take_scales(model, source.data, ranks)
-            ranks.share_start(model, optimizer)  # the last digits, if processors are of different kinds
+            ranks.broadcast_start(model, optimizer)  # the last digits, if processors are of different kinds
         reader.warn(seen)
     whole = NO_DATA if seen is None else seen.whole
     objective = model.objective(whole, loss, class_weight, l1, l2, ranks.counts)._replace(unit=loss_unit(model, loss))

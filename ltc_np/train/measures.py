@@ -88,7 +88,7 @@ def show(measures: dict[str, Metric], outputs: Array, target: Numbers, mask: Num
 
 def results(measures: dict[str, Metric], ranks: Alone = ALONE) -> dict[str, float]:
     """The values of metrics after what all ranks have shown them; the metrics then begin anew."""
-    others = ranks.of_others([metric.state() for metric in measures.values()]) if ranks.size > 1 else []
+    others = ranks.gather_others([metric.state() for metric in measures.values()]) if ranks.size > 1 else []
 
     def merged() -> dict[str, float]:
         for states in others:
@@ -96,7 +96,7 @@ def results(measures: dict[str, Metric], ranks: Alone = ALONE) -> dict[str, floa
                 metric.merge(of_another)
         return {name: metric.result() for name, metric in measures.items()}
 
-    values = ranks.at_first(merged)
+    values = ranks.run_on_first(merged)
     for metric in measures.values():
         metric.reset()
     return values

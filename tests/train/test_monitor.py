@@ -13,7 +13,7 @@ def states(name, mode):
     """Of a monitor and of best weights, after epoch 3 with a value of 0.25."""
     model, monitor = Model(Dense(1), input_dim=1, seed=0), Monitor(name, mode, MEASURED)
     best = BestWeights(model, monitor, True, "mse", 0)
-    best.look(3, {name: 0.25})
+    best.update(3, {name: 0.25})
     return monitor.state(), best.state()
 
 

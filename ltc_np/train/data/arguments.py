@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...base.types import ArrayLike, Ints, Targets
 
 
-class Arguments(NamedTuple):
+class DataArguments(NamedTuple):
     """The arguments of `fit` that are data, not yet checked but for the number of sequences, see `checked`."""
 
     x: Targets
@@ -31,7 +31,7 @@ class Arguments(NamedTuple):
         """Whether there is no sequence, or none that has a step."""
         return not self.count or (self.lengths is not None and not np.any(self.lengths))
 
-    def checked(self) -> Arguments:
+    def checked(self) -> DataArguments:
         """These, or an error where x is no batch of sequences, or others are not as many as x has."""
         x, count = self.x, None
         if is_list_of_sequences(x):
@@ -49,10 +49,10 @@ class Arguments(NamedTuple):
                 raise ValueError(f"`{name}` must be of the {count} sequences of x, got {found}")
         return self
 
-    def part(self, rows: slice | Ints) -> Arguments:
-        """`Arguments` of some of the sequences, by a slice or indices; of arrays in a file only these are read."""
+    def part(self, rows: slice | Ints) -> DataArguments:
+        """`DataArguments` of some of the sequences, by a slice or indices; of arrays in a file only these are read."""
         shared = () if self._own_times() else ("dt",)  # a number or (T,), which is that of all sequences
-        return Arguments(*(
+        return DataArguments(*(
             values if values is None or name in shared else _rows(name, values, rows)
             for name, values in self._asdict().items()
         ))  # fmt: skip
@@ -64,18 +64,18 @@ class Arguments(NamedTuple):
         return np.ndim(self.dt) == 2
 
 
-def arguments_of(what: str, given: Any) -> Arguments:
-    """`Arguments` that a user gave as (x, y), or as a dict; errors call them ``what``."""
-    known = Arguments._fields
+def arguments_of(what: str, given: Any) -> DataArguments:
+    """`DataArguments` that a user gave as (x, y), or as a dict; errors call them ``what``."""
+    known = DataArguments._fields
     rule, hint = f"{what} must be (x, y), or a dict with x, y and maybe {', '.join(known[2:])}", ""
     if isinstance(given, (tuple, list)):
         if len(given) == 2:
-            return Arguments(*given)
+            return DataArguments(*given)
         got = f"a {type(given).__name__} of {len(given)}"
         hint = ": say in a dict what the third one is" if len(given) > 2 else ""
     elif isinstance(given, dict):
         if {"x", "y"} <= set(given) <= set(known):
-            return Arguments(**given)
+            return DataArguments(**given)
         got = f"a dict with {', '.join(map(str, given)) or 'nothing'}"
     else:
         raise TypeError(f"{rule}, got {checks.brief(given)}")
@@ -89,8 +89,8 @@ def _rows(name: str, values: Any, rows: slice | Ints) -> Any:
     return array[rows] if array.ndim else values
 
 
-def split(arguments: Arguments, fraction: float) -> tuple[Arguments, Arguments]:
-    """`Arguments` for training and for validation: the last sequences, ``fraction`` of all."""
+def split(arguments: DataArguments, fraction: float) -> tuple[DataArguments, DataArguments]:
+    """`DataArguments` for training and for validation: the last sequences, ``fraction`` of all."""
     fraction = checks.number("validation_split", fraction, high=1, low_open=True, high_open=True)
     count = arguments.checked().count
     first = int(count * (1 - fraction))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ...base.types import Array, ArrayLike, Ints, LibraryLoss, Missing, Numbers, Shape, Targets
     from ...network.network import Network
-    from .arguments import Arguments
+    from .arguments import DataArguments
 
 
 class Batches(NamedTuple):
@@ -146,8 +146,8 @@ def prepare_data(
     return Batches(whole, model.return_sequences, cuts)
 
 
-def prepare_part(model: Network, arguments: Arguments, loss: LibraryLoss, missing: Missing) -> Batches:
-    """`prepare_data` of `Arguments` that are a part of the data, whose weights are compared with those of others."""
+def prepare_part(model: Network, arguments: DataArguments, loss: LibraryLoss, missing: Missing) -> Batches:
+    """`prepare_data` of `DataArguments` of a part of the data, whose weights are compared with those of others."""
     data, given = prepare_data(model, *arguments, loss, missing), arguments.sample_weight
     for weight in given if isinstance(given, (list, tuple)) else () if given is None else (given,):
         weight = np.asarray(weight)

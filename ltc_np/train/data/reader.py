@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...base import checks
 from ..measures import check_measures
 from ..ranks.division import Division
-from .arguments import Arguments, arguments_of
+from .arguments import DataArguments, arguments_of
 from .scales import ADAPT_FIRST, warn_of_scales
-from .sources import Shuffled, check_balanced, data_of
+from .sources import ArraySource, check_balanced, data_of
 from .stream import Stream
 from .times import warn_of_times
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .sources import Data
 
 
-class Reader(NamedTuple):
+class DataReader(NamedTuple):
     """Reads all data of one training.
 
     Attributes
@@ -53,14 +53,14 @@ class Reader(NamedTuple):
 
     def shuffled(
         self,
-        given: Arguments,
+        given: DataArguments,
         batch_size: int,
         drop_last: bool,
         shuffle: bool,
         group_by_length: bool,
         class_weight: ClassWeight,
         tbptt: int | None,
-    ) -> tuple[Shuffled, Batches]:
+    ) -> tuple[ArraySource, Batches]:
         """What batches of sequences come from, and `Batches` of the sequences, or of some if they lie in a file."""
         data = self._data(given)
         division = Division(self.ranks, data.count, batch_size, drop_last)
@@ -73,9 +73,9 @@ class Reader(NamedTuple):
         if tbptt is not None:
             _check_tbptt(self.model, seen)
         self._check_measures(data, seen)
-        return Shuffled(data, division, shuffle, group_by_length), seen
+        return ArraySource(data, division, shuffle, group_by_length), seen
 
-    def validation(self, given: Arguments, argument: str) -> Data:
+    def validation(self, given: DataArguments, argument: str) -> Data:
         """The data of validation; errors say that they came by this argument."""
         try:
             data = self._data(given)
@@ -90,7 +90,7 @@ class Reader(NamedTuple):
             warn_of_scales(self.model, batches, self.loss)
             warn_of_times(batches)
 
-    def _data(self, given: Arguments) -> Data:
+    def _data(self, given: DataArguments) -> Data:
         return data_of(self.model, given, self.loss, self.missing, not self.ranks.shares)
 
     def _check_measures(self, data: Data, sample: Batches) -> None:
@@ -98,7 +98,7 @@ class Reader(NamedTuple):
 
 
 def check_stream(
-    given: Arguments,
+    given: DataArguments,
     validation_split: float | None,
     tbptt: int | None,
     drop_last: bool,
@@ -111,7 +111,7 @@ def check_stream(
     del others["x"]
     for name, value in others.items():
         if value is not None:
-            hint = f": a batch is (x, y) or a dict, which may have {name}" if name in Arguments._fields else ""
+            hint = f": a batch is (x, y) or a dict, which may have {name}" if name in DataArguments._fields else ""
             raise ValueError(f"`{name}` must be left out where `x` gives batches, got {checks.brief(value)}{hint}")
     for name, value in (("drop_last", drop_last), ("group_by_length", group_by_length)):
         if value:
@@ -122,7 +122,7 @@ def check_stream(
 
 
 def check_arrays(
-    given: Arguments, steps_per_epoch: int | None, validation_split: float | None, validation: Arguments | None
+    given: DataArguments, steps_per_epoch: int | None, validation_split: float | None, validation: DataArguments | None
 ) -> None:
     """Refuse arguments that are for batches, where `x` is data, and targets or validation data that cannot be meant."""
     if steps_per_epoch is not None:
@@ -136,8 +136,8 @@ def check_arrays(
         raise ValueError("`validation_split` and `validation_data` must not be given both: choose one")
 
 
-def read_validation(data: Any) -> Arguments | None:
-    """`Arguments` of ``validation_data``, None for None."""
+def read_validation(data: Any) -> DataArguments | None:
+    """`DataArguments` of ``validation_data``, None for None."""
     return None if data is None else arguments_of("`validation_data`", data)
 
 

@@ -129,10 +129,10 @@ def warn_of_scales(model: Network, data: Batches, loss: LibraryLoss) -> None:
     batch = data.take(rows)
     found, remedies = [], []
     if first is None or _as_made(model, first):
-        _look("x", batch.sequences.x, batch.sequences.valid, found, remedies, "Standardize() as the first layer")
+        _note_scale("x", batch.sequences.x, batch.sequences.valid, found, remedies, "Standardize() as the first layer")
     if losses.scale_powers(loss) is not None and (last is None or _as_made(model, last)):
         layer = "Standardize(inverse=True) as the last layer"
-        _look("y", batch.target, batch.mask, found, remedies, layer)
+        _note_scale("y", batch.target, batch.mask, found, remedies, layer)
     if found:
         checks.warn(
             f"ltc_np: {' and '.join(found)}; learned well are means within {LARGEST_MEAN:g} of 0 and standard "
@@ -157,7 +157,7 @@ def _as_made(model: Network, k: int) -> bool:
 
 def _take(model: Network, k: int, name: str, values: Array, counted: Numbers | None, ranks: Alone = ALONE) -> None:
     if ranks.shares:
-        mean, spread = merged(ranks.every(moments(values, counted)), np.finfo(values.dtype).eps)
+        mean, spread = merged(ranks.allgather(moments(values, counted)), np.finfo(values.dtype).eps)
     else:
         mean, spread = statistics(values, counted)
     step = np.finfo(values.dtype).eps * np.abs(mean)
@@ -220,7 +220,9 @@ def moments(values: Array, counted: Numbers | None) -> Moments:
     return count, unit * mean + origin, spread
 
 
-def _look(name: str, values: Array, counted: Numbers | None, found: list[str], remedies: list[str], layer: str) -> None:
+def _note_scale(
+    name: str, values: Array, counted: Numbers | None, found: list[str], remedies: list[str], layer: str
+) -> None:
     """Say of the feature that is farthest from unit scale, if one is."""
     mean, spread = statistics(values, counted)
     least, most = SPREADS

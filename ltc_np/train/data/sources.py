@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from ...base.types import ClassWeight, Ints, LibraryLoss, Missing
     from ...network.engine import Batch
     from ...network.network import Network
-    from .arguments import Arguments
+    from .arguments import DataArguments
 
 
-def data_of(model: Network, arguments: Arguments, loss: LibraryLoss, missing: Missing, whole: bool = True) -> Data:
-    """`Batches` of `Arguments`, or `Mapped` ones where an array lies in a file; the loss is from `losses.get`.
+def data_of(model: Network, arguments: DataArguments, loss: LibraryLoss, missing: Missing, whole: bool = True) -> Data:
+    """`Batches` of `DataArguments`, or `Mapped` ones where an array lies in a file; the loss is from `losses.get`.
 
     ``whole``: there are no other data, whose weights theirs are compared with.
     """
@@ -47,14 +47,14 @@ class Mapped:
     """
 
     model: Network
-    arguments: Arguments
+    arguments: DataArguments
     loss: LibraryLoss
     missing: Missing
     count: int
     steps: int
     lengths: Ints
 
-    def __init__(self, model: Network, arguments: Arguments, loss: LibraryLoss, missing: Missing) -> None:
+    def __init__(self, model: Network, arguments: DataArguments, loss: LibraryLoss, missing: Missing) -> None:
         self.model, self.arguments, self.loss, self.missing = model, arguments, loss, missing
         self.count, self.steps = np.shape(arguments.x)[:2]  # type: ignore[misc]  # not of a number
         lengths = arguments.lengths
@@ -99,7 +99,7 @@ class Drawn(NamedTuple):
     place: Place
 
 
-class Shuffled(NamedTuple):
+class ArraySource(NamedTuple):
     """Batches of sequences that lie in arrays.
 
     Attributes
@@ -127,7 +127,7 @@ class Shuffled(NamedTuple):
 
     def chunks(self, size: int | None) -> int:
         """How many chunks of ``size`` steps the longest sequence of all ranks has; one if ``size`` is None."""
-        return 1 if size is None else -(-max(self.division.ranks.every(self.data.steps)) // size)
+        return 1 if size is None else -(-max(self.division.ranks.allgather(self.data.steps)) // size)
 
     def epoch(self, epoch: int, rng: np.random.Generator, first: int = 0) -> Iterator[Drawn]:
         """`Drawn` of every batch of an epoch in which something counts, or may count on another rank.

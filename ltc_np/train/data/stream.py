@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...base.types import BatchSource, LibraryLoss, Missing, Targets
     from ...network.network import Network
     from ..ranks.communication import Alone
-    from .arguments import Arguments
+    from .arguments import DataArguments
     from .batches import Batches
 
 END = object()
@@ -73,18 +73,18 @@ class Stream:
                     "`steps_per_epoch` must be given for batches of which the number is not known, got None"
                 )
             batches = len(given)
-        self.batches = max(ranks.every(checks.integer("steps_per_epoch", batches)))
+        self.batches = max(ranks.allgather(checks.integer("steps_per_epoch", batches)))
         if callable(given):
             _check_takes_epoch(given)
 
-    whole: None = None  # as of `Shuffled`
+    whole: None = None  # as of `ArraySource`
 
     def chunks(self, size: int | None) -> int:
-        """As of `Shuffled`; batches of a user's own are never cut."""
+        """As of `ArraySource`; batches of a user's own are never cut."""
         return 1
 
     def epoch(self, epoch: int, rng: np.random.Generator, first: int = 0) -> Iterator[Drawn]:
-        """As of `Shuffled`; the order is the user's.  An iterator stands at batch ``first`` already."""
+        """As of `ArraySource`; the order is the user's.  An iterator stands at batch ``first`` already."""
         given = self.given(epoch) if callable(self.given) else self.given
         if not hasattr(given, "__iter__"):
             raise TypeError(f"`x` must return the batches of an epoch, got {checks.describe(given)} for epoch {epoch}")
@@ -95,7 +95,7 @@ class Stream:
             if batch < first:
                 continue
             data, count = (None, 0) if item is END else self._counted(item, f"`x`, batch {batch} of epoch {epoch}")
-            counts, most, ended = zip(*self.ranks.every((count, got, item is END)), strict=True)
+            counts, most, ended = zip(*self.ranks.allgather((count, got, item is END)), strict=True)
             if not any(counts) and not all(ended):
                 raise ValueError(
                     f"`x`, batch {batch} of epoch {epoch}: some rank must have a sequence, got none on all"
@@ -122,7 +122,7 @@ class Stream:
             raise type(error)(f"{where}: {error}") from None
         return data, data.count
 
-    def read(self, given: Arguments) -> Batches:
+    def read(self, given: DataArguments) -> Batches:
         """`Batches` of one item of the user, made and checked."""
         data = prepare_part(self.model, given, self.loss, self.missing)
         if self.look is not None:

@@ -56,7 +56,7 @@ class BestWeights:
                 f"{best.monitor} with the loss {best.loss}, and what is monitored now is {now}"
             )
 
-    def look(self, epoch: int, logs: Logs) -> None:
+    def update(self, epoch: int, logs: Logs) -> None:
         """After an epoch."""
         if self.monitor is None or not self.monitor.improves(logs):
             return

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from ...network.trained import Trained
     from ..callbacks.base import Callback
-    from ..data.sources import Data, Shuffled
+    from ..data.sources import ArraySource, Data
     from ..data.stream import Stream
-    from ..resume.folder import Checkpoints
+    from ..resume.folder import CheckpointFolder
     from ..resume.saved import Resumed
     from .best_weights import BestWeights
-    from .interrupt import HasAsked
+    from .interrupt import StopRequest
     from .progress import Silent
     from .run import Run
 
@@ -39,25 +39,25 @@ class Plan(NamedTuple):
 
     Attributes
     ----------
-    train : Shuffled or Stream
+    train : ArraySource or Stream
     validation : Batches, Mapped or None
     validation_every, epochs, verbose : int
     start : Trained
         Where it begins; ``callbacks`` are the states that they go on from.
     same : dict
         `Saved.same`.
-    folder : Checkpoints or None
+    folder : CheckpointFolder or None
     resumed : Resumed or None
     """
 
-    train: Shuffled | Stream
+    train: ArraySource | Stream
     validation: Data | None
     validation_every: int
     epochs: int
     verbose: int
     start: Trained
     same: dict[str, Any]
-    folder: Checkpoints | None
+    folder: CheckpointFolder | None
     resumed: Resumed | None
 
 
@@ -80,7 +80,7 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
             model.trained = plan.start._replace(callbacks=states(callbacks))
         else:
             saved = plan.resumed.saved
-            with plan.resumed.believed():
+            with plan.resumed.blaming_file():
                 best.load_state(saved.best)
             run.load_shares(saved.shares)
             history, first_lr = saved.history, saved.rates.first
@@ -95,8 +95,8 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
                 np.errstate(over="ignore", invalid="ignore"),
                 Interrupt(terminates=plan.folder is not None or run.ranks.size > 1) as interrupt,
             ):
-                asked = run.ranks.watching(interrupt)
-                history.stopped = _epochs(run, plan, best, history, recorder, display, asked)
+                request = run.ranks.shared(interrupt)
+                history.stopped = _epochs(run, plan, best, history, recorder, display, request)
         finally:
             display.close()
             if not run.diverged:
@@ -129,20 +129,20 @@ def _epochs(
     history: History,
     recorder: Recorder,
     display: Silent,
-    interrupt: HasAsked,
+    request: StopRequest,
 ) -> str:
     """All epochs; why there are no more of them."""
     model, callbacks = run.model, run.settings.callbacks
     for epoch in range(run.at.epoch, plan.epochs):
-        logs = run.epoch(plan.train, interrupt, lambda: recorder.look(interrupt.asked))
+        logs = run.epoch(plan.train, request, lambda: recorder.write_if_due(request.stop_reason))
         if logs is None:
             run.check_last_step(plan.train, epoch)
-            return f"{interrupt.asked} after {counted(epoch, 'epoch')} and a part of the next one"
+            return f"{request.stop_reason} after {counted(epoch, 'epoch')} and a part of the next one"
         if plan.validation and ((epoch + 1) % plan.validation_every == 0 or epoch + 1 == plan.epochs):
             results = run.evaluate(plan.validation)
             run.check_finite(results["loss"], "validation loss")
             logs |= {f"val_{name}": value for name, value in results.items()}
-        best.look(epoch, logs)
+        best.update(epoch, logs)
         history.add(epoch, logs)
         recorder.clock.epoch()
         display.epoch(epoch, logs)
@@ -150,16 +150,16 @@ def _epochs(
         model.trained = model.trained._replace(epochs=epoch + 1, callbacks=states(callbacks))
         stops += [callback for callback in callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
         stopped = run.ranks.epoch_done(model, type(stops[0]).__name__ if stops else "")
-        if stopped or interrupt.asked:
+        if stopped or request.stop_reason:
             break
         if epoch + 1 < plan.epochs:
-            recorder.look_after_epoch()
+            recorder.write_after_epoch()
     run.check_last_step(plan.train, epoch)
     done = counted(epoch + 1, "epoch")
     if stopped:
         history.stopped, ended = f"stopped by {stopped} after {done}", "callback"
-    elif interrupt.asked:
-        history.stopped, ended = f"{interrupt.asked} after {done}", ""
+    elif request.stop_reason:
+        history.stopped, ended = f"{request.stop_reason} after {done}", ""
     else:
         history.stopped, ended = ALL_DONE, "epochs"
     recorder.write(ended)

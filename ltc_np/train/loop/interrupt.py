@@ -21,14 +21,14 @@ MESSAGE = b"\nltc_np: training ends after this batch; Ctrl-C once more to raise 
 TERMINATED = b"\nltc_np: training ends after this batch; SIGTERM once more ends the process now\n"
 
 
-class HasAsked(Protocol):
-    """What says in ``asked`` whether training has to end: an `Interrupt`, or all ranks together."""
+class StopRequest(Protocol):
+    """What says in ``stop_reason`` whether training has to end: an `Interrupt`, or all ranks together."""
 
-    asked: str
+    stop_reason: str
 
 
 class Interrupt:
-    """A context in which the first signal only sets ``asked``; a second one has the usual effect.
+    """A context in which the first signal only sets ``stop_reason``; a second one has the usual effect.
 
     This works in the main thread only, since Python handles signals there.  A program that has a handler of its own
     keeps it.
@@ -40,16 +40,16 @@ class Interrupt:
 
     Attributes
     ----------
-    asked : "", "interrupted" or "terminated"
+    stop_reason : "", "interrupted" or "terminated"
         What the last signal has done to the training; "" if there was none.
     """
 
-    asked: str
+    stop_reason: str
     before: dict[int, Handler]
     terminates: bool
 
     def __init__(self, terminates: bool = False) -> None:
-        self.asked, self.before, self.terminates = "", {}, terminates
+        self.stop_reason, self.before, self.terminates = "", {}, terminates
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -65,7 +65,7 @@ class Interrupt:
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = BY_SIGTERM if number == signal.SIGTERM else BY_SIGINT
+        self.stop_reason = BY_SIGTERM if number == signal.SIGTERM else BY_SIGINT
         signal.signal(number, self.before[number])
         with contextlib.suppress(OSError):  # there may be no terminal
             os.write(2, TERMINATED if number == signal.SIGTERM else MESSAGE)  # `print` may be in the middle of a line

@@ -14,9 +14,9 @@ from ...network.engine import Dropped
 from ...network.outputs import last_outputs
 from ...optim import global_norm
 from ..callbacks.base import Callback, taken_over
-from ..evaluate import measure, share
+from ..evaluate import batch_weight, measure
 from ..measures import results, show
-from ..ranks.communication import ALONE, Own
+from ..ranks.communication import ALONE, LocalResult
 from ..resume.position import Position
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from ...optim import Optimizer
     from ...optim.clip import Clip
     from ..data.batches import Batches
-    from ..data.sources import Data, Shuffled
+    from ..data.sources import ArraySource, Data
     from ..data.stream import Stream
     from ..model_base import ModelBase
     from ..ranks.communication import Alone
     from ..ranks.division import Place
-    from .interrupt import HasAsked
+    from .interrupt import StopRequest
 
 
 class Settings(NamedTuple):
@@ -117,15 +117,17 @@ class Run:
                 metric.load_state(share["metrics"][name])
         self.at = self.at._replace(state=share["state"])
 
-    def epoch(self, source: Shuffled | Stream, interrupt: HasAsked, look: Callable[[], None]) -> Logs | None:
+    def epoch(
+        self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], None]
+    ) -> Logs | None:
         """One optimiser step for each chunk of each batch, from where training is; the logs.
 
-        None if training was interrupted before the last step.  ``look()`` is called between any two steps.
+        None if training was interrupted before the last step.  ``between_steps()`` is called between any two steps.
         """
         self.settings.optimizer.epoch = self.at.epoch  # which schedules per epoch count
         self.trainer.load()
         try:
-            return self._epoch(source, interrupt, look)
+            return self._epoch(source, request, between_steps)
         finally:
             self.trainer.store()
             if self.diverged:
@@ -133,23 +135,25 @@ class Run:
             if self.misfit:
                 self.model.theta[:], self.model.buffer_vector[:] = self.start
 
-    def _epoch(self, source: Shuffled | Stream, interrupt: HasAsked, look: Callable[[], None]) -> Logs | None:
+    def _epoch(
+        self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], None]
+    ) -> Logs | None:
         s, begin = self.settings, self.at
         epoch, total, weights = begin.epoch, begin.total, begin.weights
         chunks, rng = source.chunks(s.tbptt), self.ranks.rng(key(s.seed, epoch, s.number))
-        looked_at = source.whole if begin.is_inside else None
+        checked = source.whole if begin.is_inside else None
         for batch, data, rows, place in source.epoch(epoch, rng, begin.batch):
-            if data is not None and data is not looked_at:
+            if data is not None and data is not checked:
                 self.check_elapsed(data, epoch, batch)
-                looked_at = data
+                checked = data
             chunk, state = (begin.chunk, begin.state) if batch == begin.batch else (0, None)
             parts = [] if data is None else list(data.chunks(rows, s.tbptt))
             more = chunk < len(parts) or self.ranks.size > 1
             while more:
                 step = (epoch * source.batches + batch) * chunks + chunk
                 self.at = Position(epoch, batch, chunk, step, total, weights, state)
-                look()
-                if interrupt.asked:
+                between_steps()
+                if request.stop_reason:
                     return None
                 where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if s.tbptt else "")
                 own = data.take(rows, parts[chunk], state) if chunk < len(parts) else None
@@ -159,7 +163,7 @@ class Run:
                 weights += weight
         done = (epoch + 1) * source.batches * chunks
         self.at = Position(epoch, source.batches, 0, done, total, weights)
-        look()
+        between_steps()
         with self.measuring():
             values = results(self.settings.metrics, self.ranks)
         self.measured = True
@@ -195,8 +199,8 @@ class Run:
         says whether this rank has another chunk.  The weight is 0 if no step was made.
         """
         s = self.settings
-        own = Own() if batch is None else self.differentiate(batch, place, step)
-        found = self.ranks.combined(self.trainer, own, more)
+        own = LocalResult() if batch is None else self.differentiate(batch, place, step)
+        found = self.ranks.average(self.trainer, own, more)
         if found.weight:
             if not found.finite:
                 where = f" at step {step} ({where})"
@@ -215,8 +219,8 @@ class Run:
                 self.trainer.load()
         return found.value, found.weight, own.state, found.more
 
-    def differentiate(self, batch: Batch, place: Place, step: int) -> Own:
-        """`Own` of a batch; its gradient is then in the trainer."""
+    def differentiate(self, batch: Batch, place: Place, step: int) -> LocalResult:
+        """`LocalResult` of a batch; its gradient is then in the trainer."""
         s, mask = self.settings, batch.mask
         nothing = mask is not None and not mask.any()
         if not nothing:
@@ -227,10 +231,10 @@ class Run:
             except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
                 pass
             else:
-                weight = share(s.objective.loss, found.weight, found.outputs, batch.target)
-                return Own(found.value, weight, found.finite, found.outputs, found.state)
+                weight = batch_weight(s.objective.loss, found.weight, found.outputs, batch.target)
+                return LocalResult(found.value, weight, found.finite, found.outputs, found.state)
         outputs, state = self.forward(batch.sequences)
-        return Own(outputs=outputs, state=state)
+        return LocalResult(outputs=outputs, state=state)
 
     def check_finite(
         self, value: float, what: str, gradient: Array | None = None, where: str = "", outputs: Array | None = None
@@ -269,7 +273,7 @@ class Run:
         y, state, _ = self.engine.forward(prepared, sequences, None, self.workspace)
         return y if self.model.return_sequences else last_outputs(y, sequences.lengths), state
 
-    def check_last_step(self, source: Shuffled | Stream, epoch: int) -> None:
+    def check_last_step(self, source: ArraySource | Stream, epoch: int) -> None:
         """No batch follows the last step, so the loss is looked at once more: of the first sequences that count.
 
         Where they would have to be read again, it is that of the last batch with a step.
@@ -282,7 +286,7 @@ class Run:
             loss = losses.trusted(s.objective.loss)
             total, _, _ = loss(outputs, batch.target, batch.weight, s.objective.class_weight)
         self.check_finite(
-            self.ranks.worst(total), "loss", where=f" after the last step (epoch {epoch})", outputs=outputs
+            self.ranks.first_not_finite(total), "loss", where=f" after the last step (epoch {epoch})", outputs=outputs
         )
 
     def evaluate(self, data: Data) -> dict[str, float]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...network.engine import Trainer
     from ...network.network import Network
     from ...optim.base import Optimizer
-    from ..loop.interrupt import HasAsked
+    from ..loop.interrupt import StopRequest
 
 NEEDED = ("Get_rank", "Get_size", "Dup", "Free", "Allreduce", "bcast", "gather", "allgather", "Ibarrier", "Abort")
 GRACE = 3.0  # seconds in which an error that all ranks have is expected on each of them
@@ -37,7 +37,7 @@ SAME_DATA = ("x", "y", "dt", "lengths", "sample_weight")  # arguments that are d
 FLAGS = 6  # numbers that are summed with the gradient: loss, weight, doubts, two kinds of signals, more chunks
 
 
-class Own(NamedTuple):
+class LocalResult(NamedTuple):
     """What this rank has found for its part of a batch; the gradient is in the trainer.
 
     Attributes
@@ -57,7 +57,7 @@ class Own(NamedTuple):
     state: Array | None = None
 
 
-class Found(NamedTuple):
+class GlobalResult(NamedTuple):
     """What all ranks have found for a batch; its gradient is now in every trainer.  ``more``: another chunk of it
     follows."""
 
@@ -87,21 +87,21 @@ class Alone:
         """Whether this is rank 0, which shows and writes."""
         return self.rank == 0
 
-    def every(self, value: A) -> list[A]:
+    def allgather(self, value: A) -> list[A]:
         """The value of every rank, on every rank."""
         return [value]
 
-    def of_others(self, value: A) -> list[A]:
+    def gather_others(self, value: A) -> list[A]:
         """The values of the other ranks on rank 0, nothing elsewhere."""
         return []
 
-    def at_first(self, function: Callable[[], A]) -> A:
+    def run_on_first(self, function: Callable[[], A]) -> A:
         """What ``function()`` gives on rank 0, or the error that it raises there; nobody else calls it."""
         return function()
 
     def counts(self, own: Array) -> Array:
         """How often something occurs in all data, from how often it occurs in the data of this rank."""
-        return np.sum(self.every(own), axis=0) if self.shares else own
+        return np.sum(self.allgather(own), axis=0) if self.shares else own
 
     def rng(self, key: tuple[int, ...]) -> np.random.Generator:
         """Random numbers for the order of sequences.  Ranks that have sequences of their own draw different ones."""
@@ -109,13 +109,13 @@ class Alone:
             return np.random.default_rng(np.random.SeedSequence(key, spawn_key=(self.rank,)))
         return np.random.default_rng(key)
 
-    def combined(self, trainer: Trainer, own: Own, more: bool) -> Found:
+    def average(self, trainer: Trainer, own: LocalResult, more: bool) -> GlobalResult:
         """The mean of all ranks' losses and gradients by their weights; the trainer has that gradient now."""
-        return Found(own.value, own.weight, own.finite, more)
+        return GlobalResult(own.value, own.weight, own.finite, more)
 
-    def watching(self, interrupt: HasAsked) -> HasAsked:
-        """Something whose ``asked`` is the same on every rank, and says like that of `Interrupt` what has ended the
-        training."""
+    def shared(self, interrupt: StopRequest) -> StopRequest:
+        """Something whose ``stop_reason`` is the same on every rank, and says like that of `Interrupt` what has ended
+        the training."""
         return interrupt
 
     def epoch_done(self, model: Network, stopped: str) -> str:
@@ -123,11 +123,11 @@ class Alone:
         parameters."""
         return stopped
 
-    def worst(self, value: float) -> float:
+    def first_not_finite(self, value: float) -> float:
         """The value of the first rank on which it is not finite, else this rank's own."""
         return value
 
-    def share_start(self, model: Network, optimizer: Optimizer) -> None:
+    def broadcast_start(self, model: Network, optimizer: Optimizer) -> None:
         """Take what rank 0 has: parameters, moments, how far the model is trained."""
 
     def check_same(self, words: dict[str, str]) -> None:
@@ -150,23 +150,23 @@ class Ranks(Alone):
 
     comm: Communicator
     errors: Communicator
-    interrupt: HasAsked
-    asked: str
+    interrupt: StopRequest
+    stop_reason: str
 
     def __init__(self, comm: Communicator, shares: bool) -> None:
         self.rank, self.size, self.shares = comm.Get_rank(), comm.Get_size(), shares
         # Communicators of our own, so that nothing mixes with what the caller sends; one of them is for errors only.
         self.comm, self.errors = comm.Dup(), comm.Dup()
-        self.asked = ""
+        self.stop_reason = ""
 
-    def every(self, value: A) -> list[A]:
+    def allgather(self, value: A) -> list[A]:
         return self.comm.allgather(value)
 
-    def of_others(self, value: A) -> list[A]:
+    def gather_others(self, value: A) -> list[A]:
         found = self.comm.gather(value, 0)
         return [] if found is None else found[1:]  # only rank 0 gets any
 
-    def at_first(self, function: Callable[[], A]) -> A:
+    def run_on_first(self, function: Callable[[], A]) -> A:
         answer: tuple[A | None, Exception | None] | None = None
         if self.first:
             try:
@@ -178,7 +178,7 @@ class Ranks(Alone):
             raise raised
         return value
 
-    def combined(self, trainer: Trainer, own: Own, more: bool) -> Found:
+    def average(self, trainer: Trainer, own: LocalResult, more: bool) -> GlobalResult:
         # One message: weight times gradient, weight times loss, the weight, and flags of which all ranks must know.
         # Sums are float64, whatever the model's dtype.
         P = trainer.size
@@ -186,37 +186,37 @@ class Ranks(Alone):
         if own.weight:
             np.multiply(trainer.flat(), own.weight, out=mine[:P], dtype=np.float64)
             mine[P : P + 2] = own.value * own.weight, own.weight
-        asked = self.interrupt.asked
+        asked = self.interrupt.stop_reason
         mine[P + 2 :] = not own.finite, asked == BY_SIGINT, asked == BY_SIGTERM, more
         self.comm.Allreduce(mine, total)
         value, weight, doubts, interrupted, terminated, chunks = total[P:].tolist()
-        self.asked = BY_SIGTERM if terminated else BY_SIGINT if interrupted else ""
+        self.stop_reason = BY_SIGTERM if terminated else BY_SIGINT if interrupted else ""
         if weight > 0:
             total[:P] /= weight
             value /= weight
             trainer.replace(total[:P])
-        return Found(value, weight, doubts == 0, chunks > 0)
+        return GlobalResult(value, weight, doubts == 0, chunks > 0)
 
-    def watching(self, interrupt: HasAsked) -> HasAsked:
+    def shared(self, interrupt: StopRequest) -> StopRequest:
         self.interrupt = interrupt
         return self
 
     def epoch_done(self, model: Network, stopped: str) -> str:
-        own = zlib.crc32(model.theta.tobytes()), stopped, self.interrupt.asked
-        prints, names, requests = zip(*self.every(own), strict=True)
+        own = zlib.crc32(model.theta.tobytes()), stopped, self.interrupt.stop_reason
+        prints, names, requests = zip(*self.allgather(own), strict=True)
         for rank, found in enumerate(prints):
             if found != prints[0]:
                 raise RuntimeError(
                     f"the parameters of rank {rank} are not those of rank 0 any more: has a callback changed the model "
                     "or the optimiser on one rank only, or are the processors of different kinds?"
                 )
-        self.asked = next((asked for asked in requests if asked), "")
+        self.stop_reason = next((asked for asked in requests if asked), "")
         return next((name for name in names if name), "")
 
-    def worst(self, value: float) -> float:
-        return next((each for each in self.every(value) if not np.isfinite(each)), value)
+    def first_not_finite(self, value: float) -> float:
+        return next((each for each in self.allgather(value) if not np.isfinite(each)), value)
 
-    def share_start(self, model: Network, optimizer: Optimizer) -> None:
+    def broadcast_start(self, model: Network, optimizer: Optimizer) -> None:
         own = model.theta, model.buffer_vector, optimizer.state(), model.trained, model.best
         theta, buffers, state, trained, best = self.comm.bcast(own if self.first else None, 0)
         if not self.first:
@@ -225,7 +225,7 @@ class Ranks(Alone):
             optimizer.load_state(state)
 
     def check_same(self, words: dict[str, str]) -> None:
-        first, *others = self.every(words)
+        first, *others = self.allgather(words)
         for rank, own in enumerate(others, 1):
             names = [name for name in first if own.get(name) != first[name]]
             if not names:
@@ -269,7 +269,7 @@ class Ranks(Alone):
 
     def _cores(self) -> int:
         """How many threads this rank takes, by the cores that it may use and those that others may use too."""
-        return threads.part_of_cores(self.every(threads.cores()), self.rank)
+        return threads.part_of_cores(self.allgather(threads.cores()), self.rank)
 
 
 def _sendable(error: Exception) -> Exception:

@@ -55,7 +55,7 @@ class Division:
     owned: Ints | None
 
     def __init__(self, ranks: Alone, count: int, batch_size: int, drop_last: bool) -> None:
-        counts = ranks.every(count) if ranks.shares else [count]
+        counts = ranks.allgather(count) if ranks.shares else [count]
         self.ranks, self.count, self.batch_size = ranks, sum(counts), batch_size
         whole, rest = divmod(self.count, batch_size)
         self.batches = whole + (rest > 0 and not drop_last)

@@ -20,14 +20,14 @@ LOST = errno.EIO, errno.ENOENT  # what a bad disk says, and a link to a file tha
 DAMAGED = ".damaged"  # is added to the name of a damaged file, which is then not taken for a checkpoint any more
 
 
-class Content(NamedTuple):
+class CheckpointFile(NamedTuple):
     """A checkpoint that is whole: its path, and its arrays as `io.read_checkpoint` gives them."""
 
     path: pathlib.Path
     arrays: dict[str, Numbers]
 
 
-class Checkpoints:
+class CheckpointFolder:
     """A folder of checkpoints such as ``step-00000120.npz``, whose names say how many steps the training had made.
 
     Parameters
@@ -46,7 +46,7 @@ class Checkpoints:
     def __init__(self, folder: pathlib.Path, every: int | None, keep_last: int) -> None:
         self.folder, self.every, self.keep_last = folder, every, keep_last
 
-    def newest(self) -> Content | None:
+    def newest(self) -> CheckpointFile | None:
         """The newest checkpoint that is whole; None if the folder has no checkpoints.
 
         A warning names those that are damaged, and they are renamed.
@@ -62,7 +62,7 @@ class Checkpoints:
         wrong: list[str] = []
         for path in paths:
             try:
-                content = Content(path, io.read_checkpoint(path))
+                content = CheckpointFile(path, io.read_checkpoint(path))
             except (ValueError, OSError) as error:
                 if isinstance(error, OSError) and error.errno not in LOST:
                     raise
@@ -128,8 +128,10 @@ def numbered(folder: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
     return sorted((int(match[1]), path) for match, path in found if match)
 
 
-def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, resume: bool) -> Checkpoints | None:
-    """`Checkpoints` for the arguments of `fit`, None if no folder was given; the folder is made.
+def open_folder(
+    checkpoint: PathLike | None, every: int | None, keep_last: int, resume: bool
+) -> CheckpointFolder | None:
+    """`CheckpointFolder` for the arguments of `fit`, None if no folder was given; the folder is made.
 
     Raises
     ------
@@ -157,7 +159,7 @@ def open_folder(checkpoint: PathLike | None, every: int | None, keep_last: int, 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise type(error)(f"`checkpoint` must be a folder that can be made, got {folder}: {error.strerror}") from None
-    found = Checkpoints(folder, every, keep_last)
+    found = CheckpointFolder(folder, every, keep_last)
     there = numbered(folder)
     for _, path in there:
         if path.exists() and not path.is_file():  # a pipe may never send anything

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..loop.best_weights import BestWeights
     from ..loop.clock import Clock
     from ..loop.run import Run
-    from .folder import Checkpoints
+    from .folder import CheckpointFolder
 
 
 class Recorder:
@@ -25,7 +25,7 @@ class Recorder:
 
     Parameters
     ----------
-    folder : Checkpoints or None
+    folder : CheckpointFolder or None
     run : Run
     same : dict
         `Saved.same`.
@@ -46,7 +46,7 @@ class Recorder:
         Whether there was a warning that numbers are not finite.
     """
 
-    folder: Checkpoints | None
+    folder: CheckpointFolder | None
     run: Run
     same: dict[str, Any]
     best: BestWeights
@@ -59,7 +59,7 @@ class Recorder:
 
     def __init__(
         self,
-        folder: Checkpoints | None,
+        folder: CheckpointFolder | None,
         run: Run,
         same: dict[str, Any],
         best: BestWeights,
@@ -80,19 +80,19 @@ class Recorder:
         """Refuse a training whose checkpoints could not be written, before there is anything to lose."""
         if self.folder is not None:
             self._content("", (self.run.share(),))
-            self.run.ranks.at_first(self.folder.remove_old)  # if fewer shall remain, their room may be needed
+            self.run.ranks.run_on_first(self.folder.remove_old)  # if fewer shall remain, their room may be needed
 
-    def look(self, asked: object) -> None:
+    def write_if_due(self, asked: object) -> None:
         """Between two steps: write a checkpoint if one is due, or if training was asked to end."""
         if self.folder is not None and (asked or self.folder.is_due(self.last, self.run.at.step)):
             self.write()
 
-    def look_after_epoch(self) -> None:
+    def write_after_epoch(self) -> None:
         """Between two epochs: write a checkpoint if one is due."""
         if self.folder is not None and self.folder.every is None:
             self.write()
         else:
-            self.look(False)
+            self.write_if_due(False)
 
     def write(self, ended: str = "") -> None:
         """Write a checkpoint now; ``ended`` is that of `Saved`."""
@@ -103,8 +103,8 @@ class Recorder:
         self.last = self.run.at.step
         if self._is_finite():
             own, ranks = self.run.share(), self.run.ranks
-            shares = own, *ranks.of_others(own)
-            ranks.at_first(lambda: folder.write(self.last, self._content(ended, shares)))
+            shares = own, *ranks.gather_others(own)
+            ranks.run_on_first(lambda: folder.write(self.last, self._content(ended, shares)))
         elif not self.warned:
             self.warned = True
             checks.warn(

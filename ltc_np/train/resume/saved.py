@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ...network.network import Network
     from ...network.trained import Trained
     from ...optim.base import Optimizer
-    from ..data.arguments import Arguments
-    from .folder import Content
+    from ..data.arguments import DataArguments
+    from .folder import CheckpointFile
 
 ENDED = ("", "epochs", "callback")
 
@@ -82,7 +82,7 @@ def settings_of(
     return found
 
 
-def data_to_compare(training: Arguments | None, validation: Arguments | None) -> dict[str, Any]:
+def data_to_compare(training: DataArguments | None, validation: DataArguments | None) -> dict[str, Any]:
     """The data of a training and of its validation, by name; ``training`` is None where they come as batches."""
     found = {} if training is None else training._asdict()
     if validation is None:
@@ -186,15 +186,15 @@ class Saved(NamedTuple):
 class Resumed(NamedTuple):
     """A checkpoint from which a training goes on: the file, what it holds, and what it says about the training."""
 
-    content: Content
+    content: CheckpointFile
     found: Found
     saved: Saved
 
     @classmethod
-    def read(cls, content: Content, model: Network) -> Resumed:
+    def read(cls, content: CheckpointFile, model: Network) -> Resumed:
         """Read the content of a checkpoint; ``model`` is not changed."""
         found = io.load_checkpoint(content.path, content.arrays, type(model), model.backend)
-        with _believed(content):
+        with _blaming_file(content):
             if found.model.trained is None:
                 raise ValueError("it does not say what the model was trained with")
             saved = Saved.of_plain(found.training or {})
@@ -205,9 +205,9 @@ class Resumed(NamedTuple):
             )
         return cls(content, found, saved)
 
-    def believed(self) -> AbstractContextManager[None]:
+    def blaming_file(self) -> AbstractContextManager[None]:
         """A context in which states of the file are taken over: if one does not fit, the error is about the file."""
-        return _believed(self.content)
+        return _blaming_file(self.content)
 
     @property
     def trained(self) -> Trained:
@@ -255,7 +255,7 @@ class Resumed(NamedTuple):
     def give(self, model: Network, optimizer: Optimizer) -> None:
         """Let model and optimiser be as they were when the checkpoint was written."""
         was = self.found.model
-        with self.believed():
+        with self.blaming_file():
             optimizer.load_state(self.found.state or {})
             self.saved.rates.give(optimizer)
         model.theta[:], model.buffer_vector[:] = was.theta, was.buffer_vector
@@ -263,7 +263,7 @@ class Resumed(NamedTuple):
 
 
 @contextmanager
-def _believed(content: Content) -> Iterator[None]:
+def _blaming_file(content: CheckpointFile) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError) as error:

@@ -7,7 +7,7 @@ from ltc_np import LSTM, SGD, Checkpoint, Dense, Model, load
 from ltc_np.network.host import HostEngine
 from ltc_np.train.data import shuffling
 from ltc_np.train.data.batches import prepare_data
-from ltc_np.train.data.sources import Shuffled
+from ltc_np.train.data.sources import ArraySource
 from ltc_np.train.ranks.communication import ALONE
 from ltc_np.train.ranks.division import Division
 
@@ -114,7 +114,7 @@ def test_only_what_is_shuffled_is_grouped():
 def test_batches_are_counted(drop_last, batches):
     x, y, _ = data(np.random.default_rng(0), 5, 4)
     data_of_five = prepare_data(model(), x, y, None, None, None, "mse", "error")
-    source = Shuffled(data_of_five, Division(ALONE, 5, 2, drop_last), True, False)
+    source = ArraySource(data_of_five, Division(ALONE, 5, 2, drop_last), True, False)
     taken = [drawn.rows for drawn in source.epoch(0, np.random.default_rng(0))]
     assert source.batches == len(taken) == batches
     assert np.concatenate(taken).tolist() == np.random.default_rng(0).permutation(5)[: 4 if drop_last else 5].tolist()

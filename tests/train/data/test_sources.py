@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ltc_np import LTC, LTCRNN, SGD, AutoNCP, Dense, Model, losses
-from ltc_np.train.data.arguments import Arguments
+from ltc_np.train.data.arguments import DataArguments
 from ltc_np.train.data.sources import Mapped, data_of
 
 
@@ -188,7 +188,7 @@ def test_divergence_in_the_last_step_is_seen(in_file):
 def test_what_a_mapped_sample_is(in_file):
     x, y = problem(40)
     lengths = np.array([0] * 35 + [5] * 5)
-    data = data_of(small(), Arguments(in_file(x), y, None, lengths), losses.get("mse"), "error")
+    data = data_of(small(), DataArguments(in_file(x), y, None, lengths), losses.get("mse"), "error")
     assert isinstance(data, Mapped) and data.count == 40
     assert data.sample().lengths.tolist() == [0, 0, 0, 5, 5, 5, 5, 5], "the second 32"
     assert data.at(slice(0, 3)) is None

@@ -200,7 +200,7 @@ def test_a_signal_that_comes_before_or_after_is_python_s():
         pass
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
-    assert not interrupt.asked
+    assert not interrupt.stop_reason
 
 
 @pytest.mark.slow
@@ -289,10 +289,10 @@ def test_the_signal_of_clusters_is_left_alone_without_checkpoints():
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     with Interrupt(terminates=True) as interrupt:
         signal.raise_signal(signal.SIGTERM)
-        assert interrupt.asked == "terminated"
+        assert interrupt.stop_reason == "terminated"
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # the next one ends the process
         signal.raise_signal(signal.SIGINT)
-        assert interrupt.asked == "interrupted"
+        assert interrupt.stop_reason == "interrupted"
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:

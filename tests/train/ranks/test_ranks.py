@@ -19,7 +19,7 @@ from ltc_np.train.data.scales import merged as merged_scales
 from ltc_np.train.data.scales import moments, statistics
 from ltc_np.train.loop.interrupt import BY_SIGINT, BY_SIGTERM
 from ltc_np.train.ranks import agreement
-from ltc_np.train.ranks.communication import ALONE, Found, Own, of_communicator
+from ltc_np.train.ranks.communication import ALONE, GlobalResult, LocalResult, of_communicator
 from ltc_np.train.ranks.division import Division, Place, cut, merged
 
 
@@ -184,7 +184,7 @@ def test_an_error_of_rank_0_alone_is_one_of_all(rng):
     def told(comm):
         ranks = of_communicator(comm, False)
         with ranks.together():
-            ranks.at_first(lambda: 1 / 0)
+            ranks.run_on_first(lambda: 1 / 0)
 
     assert [type(error) for error in fake.run(2, told)] == [ZeroDivisionError] * 2
 
@@ -200,7 +200,7 @@ def test_an_error_that_cannot_be_sent_is_told(rng):
     def fail():
         raise Own("the disk is full")
 
-    for error in of_ranks(2, lambda ranks: ranks.at_first(fail)):
+    for error in of_ranks(2, lambda ranks: ranks.run_on_first(fail)):
         assert type(error) is RuntimeError and str(error) == "Own: the disk is full"
 
 
@@ -461,7 +461,7 @@ class Asked:
     """In the place of `Interrupt`: what has been asked for."""
 
     def __init__(self, asked):
-        self.asked = asked
+        self.stop_reason = asked
 
 
 @pytest.mark.parametrize(
@@ -477,25 +477,25 @@ def test_a_signal_to_one_rank_is_one_to_all(asked, wanted):
     """After a step, and after an epoch; of a rank without a part of the batch too."""
 
     def told(ranks):
-        own = ranks.watching(Asked(asked[ranks.rank]))
-        ranks.combined(Stub(1.0, 2.0), Own(), False)
-        after_step, ranks.asked = own.asked, "nobody has looked"
+        own = ranks.shared(Asked(asked[ranks.rank]))
+        ranks.average(Stub(1.0, 2.0), LocalResult(), False)
+        after_step, ranks.stop_reason = own.stop_reason, "nobody has looked"
         ranks.epoch_done(small(backend="numpy", seed=0), "")
-        return after_step, bool(own.asked)
+        return after_step, bool(own.stop_reason)
 
     assert of_ranks(3, told) == [(wanted, bool(wanted))] * 3
 
 
 def test_what_all_ranks_have_found_for_a_batch():
     """By hand: the mean by weights, a doubt of one, a chunk more of one; and a rank without a part has no gradient."""
-    parts = [Own(1.0, 3.0, True), Own(7.0, 1.0, False), Own(99.0, 0.0, True)]
+    parts = [LocalResult(1.0, 3.0, True), LocalResult(7.0, 1.0, False), LocalResult(99.0, 0.0, True)]
 
     def found(ranks):
-        ranks.watching(Asked(""))
+        ranks.shared(Asked(""))
         trainer = Stub(*[(1.0, 0.0), (5.0, 8.0), (np.nan, np.nan)][ranks.rank])
-        return ranks.combined(trainer, parts[ranks.rank], ranks.rank == 2), trainer.gradient.tolist()
+        return ranks.average(trainer, parts[ranks.rank], ranks.rank == 2), trainer.gradient.tolist()
 
-    assert of_ranks(3, found) == [(Found(2.5, 4.0, False, True), [2.0, 2.0])] * 3
+    assert of_ranks(3, found) == [(GlobalResult(2.5, 4.0, False, True), [2.0, 2.0])] * 3
 
 
 def test_what_ranks_find_together():
@@ -503,12 +503,12 @@ def test_what_ranks_find_together():
 
     def found(ranks):
         model = small(backend="numpy", seed=0)
-        ranks.watching(Asked(""))
+        ranks.shared(Asked(""))
         return (
             ranks.counts(np.array([1, ranks.rank])).tolist(),
-            ranks.worst([1.0, np.inf, np.nan][ranks.rank]),
+            ranks.first_not_finite([1.0, np.inf, np.nan][ranks.rank]),
             ranks.epoch_done(model, ["", "One", "Another"][ranks.rank]),
-            ranks.of_others(ranks.rank),
+            ranks.gather_others(ranks.rank),
         )
 
     assert of_ranks(3, found, shares=True) == [
@@ -521,7 +521,7 @@ def test_parameters_that_have_come_apart_are_seen():
     """On any rank: a callback has changed them there."""
 
     def ended(ranks):
-        ranks.watching(Asked(""))
+        ranks.shared(Asked(""))
         model = small(backend="numpy", seed=0)
         if ranks.rank == 2:
             model.theta[3] += 1e-12
@@ -561,7 +561,7 @@ def test_all_of_a_model_is_that_of_rank_0():
         model.trained = Trained(ranks.rank, 5, ranks.rank)
         model.best = Best(0.5, ranks.rank, "mse", model.theta.copy(), "loss", "min", None)
         optimizer = Adam(0.1)
-        ranks.share_start(model, optimizer)
+        ranks.broadcast_start(model, optimizer)
         return model.theta.tolist(), model.buffer_vector.tolist(), model.trained, model.best.epoch
 
     found = of_ranks(3, shared)

@@ -15,7 +15,7 @@ from support.files import full_disk, read_only_folder
 
 from ltc_np import LTCRNN, SGD, Adam, AutoNCP
 from ltc_np.base import archive, files
-from ltc_np.train.resume.folder import Checkpoints
+from ltc_np.train.resume.folder import CheckpointFolder
 
 X = np.random.default_rng(0).normal(size=(12, 4, 1))
 OPTIONS = {"epochs": 3, "batch_size": 4, "seed": 1, "verbose": 0}
@@ -85,7 +85,7 @@ def test_a_newest_file_that_is_damaged_is_never_taken_for_a_whole_one(written, t
         if damaged == last.read_bytes():
             continue
         with pytest.warns(RuntimeWarning) if not same(path, whole) else pytest.MonkeyPatch.context():
-            found = Checkpoints(tmp_path, None, 3).newest()
+            found = CheckpointFolder(tmp_path, None, 3).newest()
         if found.path == path:
             unharmed += 1
             assert same(path, whole)
@@ -118,7 +118,7 @@ def test_a_list_of_contents_without_the_last_ones_is_noticed(left_out, written, 
         for member in whole.infolist()[:-left_out]:
             cut.writestr(member, whole.read(member))
     with pytest.warns(RuntimeWarning, match="digest of its parts is missing"):
-        found = Checkpoints(tmp_path, None, 3).newest()
+        found = CheckpointFolder(tmp_path, None, 3).newest()
     assert found.path.name == WRITTEN[1]
 
 
@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_read_is_no_damage(folder, monkeypatch):
 def test_a_hundred_million_steps_are_more_than_one_less(folder):
     for name, number in zip(WRITTEN, (99_999_999, 100_000_000, 100_000_001), strict=True):
         (folder / name).rename(folder / f"step-{number:08d}.npz")
-    found = Checkpoints(folder, None, 2)
+    found = CheckpointFolder(folder, None, 2)
     assert found.newest().path.name == "step-100000001.npz"
     found.remove_old()
     assert names(folder) == ["step-100000000.npz", "step-100000001.npz"]
@@ -268,7 +268,7 @@ def test_a_real_disk_that_is_full(tmp_path):
         assert caught.value.errno == errno.ENOSPC
         left = names(tmp_path / "run")
         assert left and all(name.startswith("step-") for name in left)
-        found = Checkpoints(tmp_path / "run", None, 1).newest()
+        found = CheckpointFolder(tmp_path / "run", None, 1).newest()
         assert found.path.name == left[-1]
         assert not np.array_equal(found.arrays["theta"], model.theta)  # the parameters of one step before
         again, _ = fit(tmp_path / "run", resume=True, keep_last=1, epochs=10, every=10_000)
