@@ -1,11 +1,9 @@
-"""`fit`: its arguments, checked, and made into a plan that `loop` carries out."""
+"""`fit`: its options, its signature, and the steps from what was given to a plan that `loop` carries out."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from .. import losses, optim
 from ..base import checks
@@ -13,22 +11,35 @@ from ..base.calls import explained
 from ..network.sequences import check_memory
 from ..optim.clip import Clip
 from .callbacks import as_callbacks
-from .data.arguments import DataArguments, split
-from .data.reader import DataReader, check_arrays, check_stream, read_validation
+from .data.reader import DataReader, read_validation
 from .data.scales import loss_unit, take_scales
-from .data.sources import ArraySource
-from .data.stream import NO_DATA, is_stream
+from .data.stream import NO_DATA
 from .loop.best_weights import BestWeights
 from .loop.epochs import Plan, finished, train
 from .loop.progress import check_verbose
 from .loop.run import Run, Settings
-from .measures import read_metrics
+from .measures import names_of_logs, read_metrics
 from .monitor import of_best_weights
+from .options import (
+    REFUSED,
+    UNUSED,
+    Option,
+    as_it_is,
+    by_content,
+    check_combinations,
+    loss_in_words,
+    of_loss,
+    of_metrics,
+    of_optimizer,
+    of_validation,
+    read,
+    some_or_none,
+)
 from .ranks.agreement import check_arguments, check_ranks
 from .ranks.communication import across_ranks
-from .resume.folder import open_folder
+from .resume.identity import identity_of
 from .resume.position import Position, beginning
-from .resume.saved import Resumed, data_to_compare, settings_of
+from .resume.saved import open_checkpoints
 
 if TYPE_CHECKING:
     from ..base.types import (
@@ -49,9 +60,62 @@ if TYPE_CHECKING:
     from ..metrics.base import Metrics
     from ..optim.base import Optimizer
     from .callbacks.base import Callbacks
-    from .data.stream import Stream
     from .history import History
     from .model_base import ModelBase
+
+
+COMPARED_ELSEWHERE = "it is compared where ranks must have the same data"
+OPTIONS = {
+    "model": Option(may_differ="its layers and its dtype are compared", own="its parts are compared, one by one"),
+    "x": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=UNUSED),
+    "y": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=REFUSED),
+    "dt": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=REFUSED),
+    "lengths": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=REFUSED),
+    "epochs": Option(checks.integer, may_differ="more of them go on, and fewer than have begun are refused"),
+    "batch_size": Option(checks.integer, as_it_is, batches=UNUSED),
+    "steps_per_epoch": Option(may_differ="how many the source has is compared", own="a rank may have fewer batches"),
+    "drop_last": Option(checks.boolean, batches=REFUSED),
+    "tbptt": Option(
+        lambda name, value: None if value is None else checks.integer(name, value), as_it_is, batches=REFUSED,
+    ),
+    "memory": Option(lambda _, value: check_memory(value), may_differ="the numbers are the same"),
+    "parallel_time": Option(may_differ="it is another way to the same numbers, up to the error that it allows"),
+    "optimizer": Option(lambda _, value: optim.Adam(1e-3) if value is None else optim.get(value), of_optimizer),
+    "loss": Option(lambda _, value: losses.get(value), of_loss, in_words=loss_in_words),
+    "metrics": Option(compared=of_metrics),
+    "validation_data": Option(read_validation, of_validation, in_words=some_or_none),
+    "validation_split": Option(batches=REFUSED),
+    "validation_every": Option(checks.integer),
+    "sample_weight": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=REFUSED),
+    "class_weight": Option(compared=by_content),
+    "l1": Option(),
+    "l2": Option(),
+    "missing": Option(),
+    "standardize": Option(checks.boolean, may_differ="it is of the beginning, and the checkpoint has the scales"),
+    "clip_norm": Option(),
+    "clip_array_norm": Option(),
+    "shuffle": Option(checks.boolean, batches=UNUSED),
+    "group_by_length": Option(checks.boolean, batches=REFUSED),
+    "seed": Option(may_differ="None is that of the checkpoint, and another number is refused", own="rank 0 has it"),
+    "keep_best": Option(checks.boolean),
+    "monitor": Option(may_differ="a warning says that the best weights so far are forgotten"),
+    "monitor_mode": Option(may_differ="a warning says that the best weights so far are forgotten"),
+    "callbacks": Option(
+        lambda _, value: as_callbacks(value), may_differ="they take their states by their classes",
+        own="some only write or show, on rank 0",
+    ),
+    "initial_epoch": Option(
+        lambda name, value: checks.integer(name, value, 0),
+        may_differ="it is of the beginning, and the checkpoint has the place",
+    ),
+    "checkpoint": Option(may_differ="where the files lie"),
+    "every": Option(may_differ="how many files there are"),
+    "keep_last": Option(may_differ="how many files remain"),
+    "resume": Option(may_differ="what it says is that a training is resumed"),
+    "comm": Option(may_differ="more ranks or fewer may go on after an epoch", own="each rank has its own object"),
+    "shares": Option(may_differ="the same sequences may be given in other parts"),
+    "verbose": Option(lambda _, value: check_verbose(value), may_differ="what is shown", own="only rank 0 shows"),
+}  # fmt: skip
 
 
 @explained
@@ -265,104 +329,60 @@ def fit(
     conditions; ``stopped`` is then "terminated after ...".  A second SIGTERM ends the process at once.  After both
     signals a checkpoint is written when the present step is done.
     """
+    given = dict(locals())  # every argument by its name; nothing else has a name yet
     ranks: Any = comm  # by `across_ranks`
-    check_arguments(ranks, locals())
-    epochs = checks.integer("epochs", epochs)
-    batch_size = checks.integer("batch_size", batch_size)
-    if tbptt is not None:
-        tbptt = checks.integer("tbptt", tbptt)
-    keep, cutting = check_memory(memory), model.cutting(parallel_time)
-    verbose = check_verbose(verbose)
-    shuffle, keep_best, drop_last, group_by_length, standardize = (
-        checks.boolean(name, value)
-        for name, value in (
-            ("shuffle", shuffle),
-            ("keep_best", keep_best),
-            ("drop_last", drop_last),
-            ("group_by_length", group_by_length),
-            ("standardize", standardize),
-        )
-    )
-    if group_by_length and not shuffle:
-        raise ValueError("`shuffle` must be True with `group_by_length`, which draws the batches anew, got False")
-    validation_every = checks.integer("validation_every", validation_every)
-    initial_epoch = checks.integer("initial_epoch", initial_epoch, 0)
-    if epochs <= initial_epoch:
-        raise ValueError(f"`epochs` must be larger than `initial_epoch` = {initial_epoch}, got {epochs}")
-    clip = Clip.read(clip_norm, clip_array_norm)
-    optimizer = optim.Adam(1e-3) if optimizer is None else optim.get(optimizer)
-    callbacks = [callback for callback in as_callbacks(callbacks) if ranks.first or not callback.first_rank_only]
-    verbose = verbose if ranks.first else 0
-    loss = losses.get(loss)
+    check_arguments(ranks, OPTIONS, given)
+    options = read(OPTIONS, given)
+    check_combinations(options)
+    clip, cutting = Clip.read(clip_norm, clip_array_norm), model.cutting(parallel_time)
+    optimizer, callbacks = options.optimizer, options.callbacks
+    if not ranks.first:
+        options.verbose = 0
+        callbacks = [callback for callback in callbacks if not callback.first_rank_only]
     ranks.broadcast_start(model, optimizer)
-    folder = ranks.run_on_first(lambda: open_folder(checkpoint, every, keep_last, resume))
-    newest = None if folder is None else ranks.run_on_first(folder.newest)
-    resumed = None if newest is None else Resumed.read(newest, model)
+
+    folder, resumed = open_checkpoints(ranks, model, options)
     if resumed is None:
-        start = ranks.run_on_first(lambda: beginning(model.trained, initial_epoch, seed))
-        start = start._replace(loss=losses.identity(loss))
-        at = Position(initial_epoch)
+        start = ranks.run_on_first(lambda: beginning(model.trained, options.initial_epoch, seed))
+        at, start = Position(options.initial_epoch), start._replace(loss=losses.identity(options.loss))
     else:
         at, start = resumed.saved.position, resumed.trained._replace(callbacks=resumed.saved.callbacks)
-        initial_epoch = at.epoch
-    measures = read_metrics(metrics, model, loss)
-    check_ranks(ranks, model, measures, group_by_length)
-    given, held = DataArguments(x, y, dt, lengths, sample_weight), read_validation(validation_data)
-    compared = {} if ranks.shares else data_to_compare(None if is_stream(x) else given, held)
-    reader = DataReader(model, loss, missing, measures, ranks)
-    source: ArraySource | Stream
-    sizes: dict[str, Any]
-    if is_stream(x):
-        check_stream(given, validation_split, tbptt, drop_last, group_by_length, class_weight, standardize)
-        source, seen = reader.stream(x, steps_per_epoch), None
-        sizes = {"steps_per_epoch": source.batches}
-    else:
-        check_arrays(given, steps_per_epoch, validation_split, held)
-        if validation_split is not None:
-            given, held = split(given, validation_split)
-        source, seen = reader.shuffled(given, batch_size, drop_last, shuffle, group_by_length, class_weight, tbptt)
-        sizes = {
-            "sequences": source.division.count, "time steps": max(ranks.allgather(source.data.steps)),
-            "batch_size": batch_size, "drop_last": drop_last, "shuffle": shuffle, "group_by_length": group_by_length,
-            "tbptt": tbptt,
-        }  # fmt: skip
-    same = sizes | {"loss": losses.identity(loss), "metrics": tuple(measures)}
-    if folder is not None:
-        numbers = {
-            "l1": l1, "l2": l2, "clip_norm": clip_norm, "clip_array_norm": clip_array_norm, "missing": missing,
-            "validation_split": validation_split, "validation_every": validation_every, "keep_best": keep_best,
-        }  # fmt: skip
-        same["settings"] = settings_of(optimizer, numbers, class_weight, compared)
+    options.metrics = read_metrics(metrics, model, options.loss)
+    check_ranks(ranks, model, options)
+
+    reader = DataReader(model, ranks, options)
+    source, seen, held = reader.training(OPTIONS)
+    same = {} if folder is None else identity_of(OPTIONS, options, source, ranks.shares)
     if resumed is not None:
-        drawn = seed is None or isinstance(seed, np.random.Generator)
-        resumed.check(model, optimizer, None if drawn else checks.seed("seed", seed), same)
-        resumed.check_place(epochs, ranks.size)
+        resumed.check(model, optimizer, seed, same)
+        resumed.check_place(options.epochs, ranks.size)
         resumed.give(model, optimizer)
-    if isinstance(source, ArraySource):
-        if standardize and initial_epoch == 0 and resumed is None:
-            take_scales(model, source.data, ranks)
-            ranks.broadcast_start(model, optimizer)  # the last digits, if processors are of different kinds
+    elif options.standardize and at.epoch == 0:
+        take_scales(model, source.data, ranks)
+        ranks.broadcast_start(model, optimizer)  # the last digits, if processors are of different kinds
+    if seen is not None:
         reader.warn(seen)
-    whole = NO_DATA if seen is None else seen.whole
-    objective = model.objective(whole, loss, class_weight, l1, l2, ranks.counts)._replace(unit=loss_unit(model, loss))
-    validation = None
-    if held is not None:
-        validation = reader.validation(held, "validation_data" if validation_split is None else "validation_split")
+
+    targets = NO_DATA if seen is None else seen.whole
+    objective = model.objective(targets, options.loss, class_weight, l1, l2, ranks.counts)
+    objective = objective._replace(unit=loss_unit(model, options.loss))
+    validation = None if held is None else reader.validation(held)
     settings = Settings(
-        objective, optimizer, clip, batch_size, tbptt, keep, measures, callbacks, start.seed, start.number
+        objective, optimizer, clip, options.batch_size, options.tbptt, options.memory, options.metrics, callbacks,
+        start.seed, start.number,
     )  # fmt: skip
-    measured = {"loss": "min"} | {name: metric.mode for name, metric in measures.items()}
-    if validation:
-        measured |= {f"val_{name}": mode for name, mode in measured.items()}
+    measured = names_of_logs(options.metrics, validation is not None)
     for callback in callbacks:
         callback.model, callback.optimizer = model, optimizer
-        callback.measured, callback.initial_epoch = measured, initial_epoch
+        callback.measured, callback.initial_epoch = measured, at.epoch
     watched = of_best_weights(monitor, monitor_mode, measured)
-    plan = Plan(source, validation, validation_every, epochs, verbose, start, same, folder, resumed)
-    best = partial(BestWeights, model, watched, keep_best, start.loss, initial_epoch)
+    make_best = partial(BestWeights, model, watched, options.keep_best, start.loss, at.epoch)
+    plan = Plan(
+        source, validation, options.validation_every, options.epochs, options.verbose, start, same, folder, resumed
+    )  # fmt: skip
     run = Run(model, settings, at, ranks)
-    history = finished(plan, best)
+    history = finished(plan, make_best)
     if history is not None:
         return history
     with model.cut_as(cutting):
-        return train(run, plan, best)
+        return train(run, plan, make_best)

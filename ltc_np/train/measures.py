@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ..network.outputs import check_logits
 from .ranks.communication import ALONE
 
 if TYPE_CHECKING:
-    from ..base.types import Array, LibraryLoss, Numbers
+    from ..base.types import Array, LibraryLoss, Measured, Numbers
     from ..metrics.base import Metric, Metrics
     from ..network.network import Network
     from .data.batches import Batches
@@ -52,6 +52,12 @@ def read_metrics(given: Metrics, model: Network, loss: LibraryLoss) -> dict[str,
             metric.loss = loss
         metric.reset()
     return measures
+
+
+def names_of_logs(measures: dict[str, Metric], validates: bool) -> Measured:
+    """The names of what a training measures, and which value of each is better; see `Callback.measured`."""
+    found: dict[str, Any] = {"loss": "min"} | {name: metric.mode for name, metric in measures.items()}
+    return found | {f"val_{name}": mode for name, mode in found.items()} if validates else found
 
 
 def check_measures(measures: dict[str, Metric], model: Network, data: Batches, whole: bool = True) -> None:

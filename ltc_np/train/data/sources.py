@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -124,6 +124,11 @@ class ArraySource(NamedTuple):
     def whole(self) -> Batches | None:
         """`Batches` of all sequences, None where they are read some at a time."""
         return self.data if isinstance(self.data, Batches) else None
+
+    def sizes(self) -> dict[str, Any]:
+        """What decides how many steps there are, to be compared when a training is resumed."""
+        steps = max(self.division.ranks.allgather(self.data.steps))
+        return {"sequences": self.division.count, "time steps": steps}
 
     def chunks(self, size: int | None) -> int:
         """How many chunks of ``size`` steps the longest sequence of all ranks has; one if ``size`` is None."""

@@ -79,6 +79,10 @@ class Stream:
 
     whole: None = None  # as of `ArraySource`
 
+    def sizes(self) -> dict[str, Any]:
+        """As of `ArraySource`."""
+        return {"steps_per_epoch": self.batches}
+
     def chunks(self, size: int | None) -> int:
         """As of `ArraySource`; batches of a user's own are never cut."""
         return 1

@@ -5,30 +5,29 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ... import io
 from ...base import checks
-from ...base.described import known, same
+from ...base.described import same
 from ..history import History
-from ..ranks.agreement import as_text, fingerprint
-from .folder import name_of
+from .folder import name_of, open_folder
 from .position import Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from ...base.types import ClassWeight, Rate, State
+    from ...base.types import Rate, Seed, State
     from ...io import Found
     from ...network.network import Network
     from ...network.trained import Trained
     from ...optim.base import Optimizer
-    from ..data.arguments import DataArguments
-    from .folder import CheckpointFile
+    from ..options import Options
+    from ..ranks.communication import Alone
+    from .folder import CheckpointFile, CheckpointFolder
 
 ENDED = ("", "epochs", "callback")
 
@@ -55,58 +54,14 @@ class Rates(NamedTuple):
             optimizer.lr = self.now
 
 
-def settings_of(
-    optimizer: Optimizer, numbers: dict[str, Any], class_weight: ClassWeight, data: dict[str, Any]
-) -> dict[str, Any]:
-    """Arguments that change what a step does or which weights are the best, in a form that a file can hold.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        As it was given.  A learning rate that is a number is left out: it may be set to another one when training is
-        resumed, see `Rates`.
-    numbers : dict
-        Arguments that are numbers, text, dicts of numbers, or None.
-    class_weight
-        As of `fit`.
-    data : dict
-        Those that can be compared, by name: of `data_to_compare`.
-    """
-    own = dict(known(optimizer) or {})
-    for name in {"lr", "learning_rate"} & own.keys():
-        own[name] = optimizer.lr if callable(optimizer.lr) else "a number"
-    found = {f"optimizer.{name}": _setting(value) for name, value in own.items()}
-    found |= {name: _setting(value) for name, value in numbers.items()}
-    for name, value in ({"class_weight": class_weight} | data).items():
-        found[name] = _setting(value) if isinstance(value, (dict, str, type(None))) else fingerprint(value)
-    return found
-
-
-def data_to_compare(training: DataArguments | None, validation: DataArguments | None) -> dict[str, Any]:
-    """The data of a training and of its validation, by name; ``training`` is None where they come as batches."""
-    found = {} if training is None else training._asdict()
-    if validation is None:
-        return found | {"validation_data": None}
-    return found | {"validation_data": "some"} | {f"validation_data.{k}": v for k, v in validation._asdict().items()}
-
-
-def _setting(value: Any) -> Any:
-    """Plain data: numbers and text as they are, and what is known of anything else by its text."""
-    if isinstance(value, dict):
-        return {str(name): _setting(inner) for name, inner in value.items()}
-    if isinstance(value, (bool, np.bool_, str, type(None))):
-        return value
-    return float(value) if isinstance(value, Real) else as_text(value)
-
-
 class Saved(NamedTuple):
     """How far a training is.
 
     Attributes
     ----------
     same : dict
-        Arguments that must be the same when it is resumed, by the names of `fit`.  Among them ``settings``, a dict, as
-        `settings_of` gives them, which files of former versions do not have.
+        What must be the same when it is resumed, as `identity_of` gives it.  Files of former versions do not have all
+        of its ``settings``.
     position : Position
         Without its state, which is among ``shares``.
     shares : tuple of dict
@@ -214,14 +169,14 @@ class Resumed(NamedTuple):
         """``model.trained`` as it was when the checkpoint was written."""
         return self.found.model.trained  # type: ignore[return-value]  # `read` has looked
 
-    def check(self, model: Network, optimizer: Optimizer, seed: int | None, now: dict[str, Any]) -> None:
+    def check(self, model: Network, optimizer: Optimizer, seed: Seed, now: dict[str, Any]) -> None:
         """Refuse to go on with another network, optimiser, seed or other arguments.
 
         Parameters
         ----------
         model, optimizer
-        seed : int or None
-            None: take that of the checkpoint.
+        seed
+            As of `fit`.  None, and one that is drawn from a generator, are that of the checkpoint.
         now : dict
             As ``Saved.same``, of this call.
         """
@@ -230,7 +185,8 @@ class Resumed(NamedTuple):
         del now["settings"]
         before = self.saved.same | told | {"optimizer": self.found.optimizer} | _network(self.found.model)
         now = now | {"optimizer": type(optimizer).__name__} | _network(model)
-        if seed is not None:
+        if seed is not None and not isinstance(seed, np.random.Generator):
+            seed = checks.seed("seed", seed)
             before, now = before | {"seed": self.trained.seed}, now | {"seed": seed}
         names = [name for name in now if not same(before.get(name), now[name])]
         if names:
@@ -260,6 +216,15 @@ class Resumed(NamedTuple):
             self.saved.rates.give(optimizer)
         model.theta[:], model.buffer_vector[:] = was.theta, was.buffer_vector
         model.trainable, model.best, model.trained = was.trainable, was.best, was.trained
+
+
+def open_checkpoints(ranks: Alone, model: Network, options: Options) -> tuple[CheckpointFolder | None, Resumed | None]:
+    """The folder of checkpoints and the newest one in it, None each where there is none."""
+    folder = ranks.run_on_first(
+        lambda: open_folder(options.checkpoint, options.every, options.keep_last, options.resume)
+    )
+    newest = None if folder is None else ranks.run_on_first(folder.newest)
+    return folder, None if newest is None else Resumed.read(newest, model)
 
 
 @contextmanager

@@ -17,7 +17,9 @@ from ltc_np.network.best import Best
 from ltc_np.network.trained import Trained
 from ltc_np.train.data.scales import merged as merged_scales
 from ltc_np.train.data.scales import moments, statistics
+from ltc_np.train.fit import OPTIONS
 from ltc_np.train.loop.interrupt import BY_SIGINT, BY_SIGTERM
+from ltc_np.train.options import Options
 from ltc_np.train.ranks import agreement
 from ltc_np.train.ranks.communication import ALONE, GlobalResult, LocalResult, of_communicator
 from ltc_np.train.ranks.division import Division, Place, cut, merged
@@ -248,7 +250,7 @@ def test_words_of_arguments_have_no_addresses():
             "validation_data": None,
         }
         ranks = type("Two", (), {"size": 2, "shares": False, "check_same": lambda self, words: said.append(words)})()
-        agreement.check_arguments(ranks, given | {"x": np.zeros((2, 3, 2)), **options})
+        agreement.check_arguments(ranks, OPTIONS, given | {"x": np.zeros((2, 3, 2)), **options})
 
     said = []
     found(optimizer=Adam(lambda step: 0.1))
@@ -301,33 +303,6 @@ def test_an_attribute_in_which_models_differ_is_named(name, options):
         other.freeze("0.w")
     found = agreement.of_model(one), agreement.of_model(other)
     assert [key for key, text in found[0].items() if found[1][key] != text] == [f"model.{name}"]
-
-
-def test_fingerprints_are_of_the_content(rng, tmp_path):
-    """Not of what holds it; what differs in kind, shape or a number that is looked at differs."""
-    x, fingerprint = rng.normal(size=(3, 4, 2)), agreement.fingerprint
-    np.save(tmp_path / "x.npy", x)
-    same = x, list(x), tuple(x), x.tolist(), [row.tolist() for row in x], np.load(tmp_path / "x.npy", mmap_mode="r")
-    assert {fingerprint(each) for each in same} == {fingerprint(x)}
-    assert fingerprint(x).startswith("float64 of shape (3, 4, 2) with checksum ")
-    assert fingerprint([1, 2.5]) == fingerprint(np.array([1, 2.5])) == fingerprint([np.array(1.0), np.array(2.5)])
-    one, short = x.copy(), [*x[:2], x[2, :3]]
-    one[1, 2, 0] += 1e-9
-    objects = [np.array([None, k]) for k in range(2)]
-    others = [
-        x, one, x.astype("float32"), x[:2], x[:, :, :1], x.reshape(3, 2, 4), x[0], x[0, 0], x.T, short,
-        [*x[:2], x[2, :3] + 1], [[1], [2, 3]], [[1], [2, 4]], objects, objects[::-1], [], 1.0, None, "balanced",
-    ]  # fmt: skip
-    assert len({fingerprint(each) for each in others}) == len(others)
-    assert fingerprint(short).startswith("3 arrays of several kinds or shapes with checksum ")
-    long = np.zeros((40, 2))
-    for row in (0, 39):  # whatever lies between, both ends are looked at
-        changed = long.copy()
-        changed[row] = 1
-        assert fingerprint(changed) != fingerprint(long)
-    many = [np.zeros(2)] * 100
-    many[1] = np.zeros(3)  # not looked at, but its length is
-    assert fingerprint(many) != fingerprint([np.zeros(2)] * 100)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "cuda"])
@@ -397,7 +372,7 @@ def test_either_all_ranks_validate_or_none(shares):
 
     def checked(ranks):
         given = dict.fromkeys(agreement.SAME_DATA) | {"model": model, "loss": "mse", "x": x}
-        agreement.check_arguments(ranks, given | {"validation_data": (x, x) if ranks.first else None})
+        agreement.check_arguments(ranks, OPTIONS, given | {"validation_data": (x, x) if ranks.first else None})
 
     for error in of_ranks(2, checked, shares):
         assert type(error) is ValueError
@@ -415,7 +390,7 @@ def test_losses_of_ones_own_are_compared_by_what_they_hold(scales):
 
     def checked(ranks):
         given = dict.fromkeys(agreement.SAME_DATA) | {"model": model, "x": x, "validation_data": None}
-        agreement.check_arguments(ranks, given | {"loss": loss[ranks.rank]})
+        agreement.check_arguments(ranks, OPTIONS, given | {"loss": loss[ranks.rank]})
 
     for error in of_ranks(2, checked):
         assert error is None if scales[0] == scales[1] else "`loss` must be the same on every rank" in str(error)
@@ -570,14 +545,15 @@ def test_all_of_a_model_is_that_of_rank_0():
 
 def test_what_ranks_cannot_do_together_is_refused():
     def checked(ranks):
-        agreement.check_ranks(ranks, small(backend="numpy"), {}, ranks.shares)
+        agreement.check_ranks(ranks, small(backend="numpy"), Options(metrics={}, group_by_length=ranks.shares))
 
     assert of_ranks(2, checked) == [None] * 2
     for error in of_ranks(2, checked, shares=True):
         assert "`group_by_length` must be False with `shares`" in str(error)
 
     def with_statistics(ranks):
-        agreement.check_ranks(ranks, Model(BatchNorm(), input_dim=2, backend="numpy"), {}, False)
+        model = Model(BatchNorm(), input_dim=2, backend="numpy")
+        agreement.check_ranks(ranks, model, Options(metrics={}, group_by_length=False))
 
     for error in of_ranks(2, with_statistics):
         assert "`comm` needs layers without statistics of a batch" in str(error)

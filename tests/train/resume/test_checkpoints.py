@@ -1,6 +1,5 @@
 """`fit(..., checkpoint=)`: a training that was cut off anywhere goes on with the same bits and the same history."""
 
-import inspect
 import json
 import re
 
@@ -164,33 +163,6 @@ def test_other_settings_and_data_are_refused(before, now, words, tmp_path):
         part(**before | now)
     assert names(tmp_path) == files
     part(**before)
-
-
-# Arguments of `fit` with which a training may be resumed that are not those with which it began.
-MAY_DIFFER = {
-    "epochs",  # more of them go on; fewer than have begun are refused
-    "seed",  # None is that of the checkpoint; another number is refused
-    "steps_per_epoch",  # compared where `x` gives batches
-    "memory", "parallel_time",  # how a step is computed, not which
-    "monitor", "monitor_mode",  # another one is warned of: the best weights so far are forgotten
-    "callbacks",  # which take their states by their classes
-    "standardize", "initial_epoch",  # of the beginning; the checkpoint has the scales and the place
-    "checkpoint", "every", "keep_last", "resume",  # where the files lie, and how many
-    "comm", "shares",  # more ranks or fewer may go on, see tests/train/ranks
-    "verbose",
-}  # fmt: skip
-
-
-def test_every_argument_is_compared_or_may_differ(tmp_path):
-    """So that a new argument of `fit` is not forgotten here."""
-    path = tmp_path / "step-00000004.npz"
-    network().fit(X, Y, **OPTIONS | {"epochs": 1}, checkpoint=tmp_path)
-    same = json.loads(str(archive.read(path)["meta"]))["training"]["dict"]["same"]["dict"]
-    compared = {name.partition(".")[0] for name in (*same, *same["settings"]["dict"])}
-    arguments = set(inspect.signature(Model.fit).parameters) - {"self"}
-    arguments.remove("model")  # is compared layer by layer, see above
-    assert compared - {"settings", "sequences", "time steps"} == arguments - MAY_DIFFER
-    assert arguments >= MAY_DIFFER
 
 
 def changed(path, *place, value):

@@ -1,0 +1,144 @@
+"""What is known of each option of `fit`: how it is read, and whether two trainings may have different values of it.
+
+The rows stand in `fit`, above its signature.  A row that says nothing else stands for an option that has to be the same
+on all ranks, and the same when a training is resumed: whoever wants it otherwise gives the reason.
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import losses
+from ..base.described import known
+from .fingerprint import as_text, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..base.types import LibraryLoss, Loss
+    from ..metrics.base import Metric
+    from ..optim.base import Optimizer
+    from .data.arguments import DataArguments
+
+USED, UNUSED, REFUSED = "used", "unused", "refused"
+
+
+def as_given(name: str, value: Any) -> Any:
+    """What is checked later, together with other things."""
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Plain data for a file: numbers and text as they are, and what is known of anything else by its text."""
+    if isinstance(value, dict):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, (bool, np.bool_, str, type(None))):
+        return value
+    return float(value) if isinstance(value, Real) else as_text(value)
+
+
+def as_it_is(name: str, value: Any) -> dict[str, Any]:
+    """An option that is plain data already, as a checkpoint knows it."""
+    return {name: value}
+
+
+def by_value(name: str, value: Any) -> dict[str, Any]:
+    """One that is a number, text, a dict of numbers, or None."""
+    return {name: plain(value)}
+
+
+def by_content(name: str, value: Any) -> dict[str, Any]:
+    """One that may be an array or a list too."""
+    return {name: plain(value) if isinstance(value, (dict, str, type(None))) else fingerprint(value)}
+
+
+def of_loss(name: str, loss: LibraryLoss) -> dict[str, Any]:
+    """A loss, by what it computes."""
+    return {name: losses.identity(loss)}
+
+
+def of_metrics(name: str, metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """Metrics, by their names."""
+    return {name: tuple(metrics)}
+
+
+def of_optimizer(name: str, optimizer: Optimizer) -> dict[str, Any]:
+    """An optimiser, by its arguments; its class is in the file already.
+
+    A learning rate that is a number is left out: it may be set to another one when training is resumed, see `Rates`.
+    """
+    arguments = dict(known(optimizer) or {})
+    for rate in {"lr", "learning_rate"} & arguments.keys():
+        arguments[rate] = optimizer.lr if callable(optimizer.lr) else "a number"
+    return {f"{name}.{argument}": plain(value) for argument, value in arguments.items()}
+
+
+def of_validation(name: str, held: DataArguments | None) -> dict[str, Any]:
+    """Data of validation, array by array."""
+    if held is None:
+        return {name: None}
+    found = {name: "some"}
+    for argument, value in held._asdict().items():
+        found |= by_content(f"{name}.{argument}", value)
+    return found
+
+
+def loss_in_words(loss: Loss) -> str:
+    """A loss for a comparison between ranks."""
+    return as_text(loss) if isinstance(loss, str) else losses.identity(losses.get(loss))
+
+
+def some_or_none(value: object) -> str:
+    """Whether there is anything."""
+    return "None" if value is None else "some"
+
+
+class Option(NamedTuple):
+    """What is known of an option of `fit`; its default stands in the signature.
+
+    Attributes
+    ----------
+    read : callable
+        ``read(name, value)`` gives the value that `fit` works with, or raises.
+    compared : callable
+        ``compared(name, value)`` gives the plain data by which a checkpoint knows the value, by name.
+    may_differ : str
+        Why a training may be resumed with another value; "": it is refused then.
+    in_words : callable
+        ``in_words(value)``: a text that is the same on ranks that have the same value.
+    own : str
+        Why every rank may have a value of its own; "": it must be the same on all.
+    batches : "used", "unused" or "refused"
+        Where `x` gives batches: whether the option does the same there, decides nothing that could be compared, or must
+        be left out.
+    """
+
+    read: Callable[[str, Any], Any] = as_given
+    compared: Callable[[str, Any], dict[str, Any]] = by_value
+    may_differ: str = ""
+    in_words: Callable[[Any], str] = as_text
+    own: str = ""
+    batches: str = USED
+
+
+class Options(SimpleNamespace):
+    """The arguments of one call of `fit` as their rows have read them: ``options.batch_size`` and so on."""
+
+
+def read(rows: Mapping[str, Option], given: Mapping[str, Any]) -> Options:
+    """`Options` of what a user gave, by name; the first that does not fit raises."""
+    return Options(**{name: rows[name].read(name, value) for name, value in given.items()})
+
+
+def check_combinations(options: Options) -> None:
+    """Refuse options that fit each by itself, but not together."""
+    if options.group_by_length and not options.shuffle:
+        raise ValueError("`shuffle` must be True with `group_by_length`, which draws the batches anew, got False")
+    if options.epochs <= options.initial_epoch:
+        raise ValueError(
+            f"`epochs` must be larger than `initial_epoch` = {options.initial_epoch}, got {options.epochs}"
+        )
