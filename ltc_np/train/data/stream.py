@@ -23,11 +23,32 @@ if TYPE_CHECKING:
     from ...base.types import BatchSource, LibraryLoss, Missing, Targets
     from ...network.network import Network
     from ..ranks.communication import Alone
-    from .arguments import DataArguments
     from .batches import Batches
 
 END = object()
 NO_DATA = Batch(None, None, None, None)  # what is known of batches that have not come yet
+
+
+class Items:
+    """What a user gives for the batches of an epoch, one after another.
+
+    Attributes
+    ----------
+    taken : int
+        How many have come so far in this epoch.
+    """
+
+    items: Iterator[Any]
+    taken: int
+
+    def __init__(self, items: Iterator[Any], taken: int) -> None:
+        self.items, self.taken = items, taken
+
+    def take(self) -> Any:
+        """The next one, `END` if there is none."""
+        item = next(self.items, END)
+        self.taken += item is not END
+        return item
 
 
 class Stream:
@@ -41,8 +62,8 @@ class Stream:
         How many an epoch has; None: as many as ``given`` has by its len.
     loss, missing
         As for `prepare_data`.
-    look : callable
-        ``look(batches)`` is called with the `Batches` of the first batch, before anything is done with it.
+    check_first : callable or None
+        It is called with the `Batches` of the first batch, before anything is done with it.
     ranks : Alone
         Each rank gives its part of every batch; a rank that has nothing left waits for the others.
     """
@@ -52,7 +73,7 @@ class Stream:
     batches: int
     loss: LibraryLoss
     missing: Missing
-    look: Callable[[Batches], None] | None
+    check_first: Callable[[Batches], None] | None
     ranks: Alone
 
     def __init__(
@@ -62,11 +83,11 @@ class Stream:
         batches: int | None,
         loss: LibraryLoss,
         missing: Missing,
-        look: Callable[[Batches], None] | None,
+        check_first: Callable[[Batches], None] | None,
         ranks: Alone = ALONE,
     ) -> None:
-        self.model, self.given, self.loss, self.missing, self.look = model, given, loss, missing, look
-        self.ranks = ranks
+        self.model, self.given, self.loss, self.missing = model, given, loss, missing
+        self.check_first, self.ranks = check_first, ranks
         if batches is None:
             if not hasattr(given, "__len__"):
                 raise ValueError(
@@ -79,6 +100,11 @@ class Stream:
 
     whole: None = None  # as of `ArraySource`
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether every epoch goes on with the iterator of the one before."""
+        return hasattr(self.given, "__next__")
+
     def sizes(self) -> dict[str, Any]:
         """As of `ArraySource`."""
         return {"steps_per_epoch": self.batches}
@@ -89,50 +115,54 @@ class Stream:
 
     def epoch(self, epoch: int, rng: np.random.Generator, first: int = 0) -> Iterator[Drawn]:
         """As of `ArraySource`; the order is the user's.  An iterator stands at batch ``first`` already."""
+        items = self._begin(epoch, first)
+        for batch in range(first, self.batches):
+            where = f"`x`, batch {batch} of epoch {epoch}"
+            item = items.take()
+            data, count = (None, 0) if item is END else self._read(item, where)
+            counts = self.ranks.allgather(count)
+            if not any(counts):
+                self._refuse_nothing(item is END, items.taken, where, epoch)
+            if data is not None or self.ranks.size > 1:
+                place = Place(sum(counts[: self.ranks.rank]), sum(counts))
+                yield Drawn(batch, data, slice(0, count), place)
+
+    def _begin(self, epoch: int, first: int) -> Items:
+        """The batches of an epoch, from batch ``first`` on."""
         given = self.given(epoch) if callable(self.given) else self.given
         if not hasattr(given, "__iter__"):
             raise TypeError(f"`x` must return the batches of an epoch, got {checks.describe(given)} for epoch {epoch}")
-        batches, got = iter(given), first if hasattr(self.given, "__next__") else 0
-        for batch in range(got, self.batches):
-            item = next(batches, END)
-            got += item is not END
-            if batch < first:
-                continue
-            data, count = (None, 0) if item is END else self._counted(item, f"`x`, batch {batch} of epoch {epoch}")
-            counts, most, ended = zip(*self.ranks.allgather((count, got, item is END)), strict=True)
-            if not any(counts) and not all(ended):
-                raise ValueError(
-                    f"`x`, batch {batch} of epoch {epoch}: some rank must have a sequence, got none on all"
-                )
-            if not any(counts):
-                once = "; an iterator can be gone through once: give a function of the epoch that makes one"
-                rule = f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch"
-                raise ValueError(
-                    f"{rule}, got {max(most)} in epoch {epoch}" + (once if hasattr(self.given, "__next__") else "")
-                )
-            if data is not None or self.ranks.size > 1:
-                yield Drawn(batch, data, slice(0, count), Place(sum(counts[: self.ranks.rank]), sum(counts)))
+        if self.goes_on:
+            return Items(iter(given), first)
+        items = Items(iter(given), 0)
+        for _ in range(first):  # they have been trained on already
+            items.take()
+        return items
 
-    def _counted(self, item: Any, where: str) -> tuple[Batches | None, int]:
+    def _read(self, item: Any, where: str) -> tuple[Batches | None, int]:
         """`Batches` made from one item of the user, None if nothing of it counts, and how many sequences it has."""
         try:
             given = arguments_of("a batch", item)
             if self.ranks.size > 1 and given.is_empty():  # which is an error only if nobody has more
                 return None, given.count
-            data = self.read(given)
+            data = prepare_part(self.model, given, self.loss, self.missing)
+            if self.check_first is not None:
+                self.check_first(data)
+                self.check_first = None
         except losses.NoWeightError:
             return None, given.count
         except (ValueError, TypeError) as error:
             raise type(error)(f"{where}: {error}") from None
         return data, data.count
 
-    def read(self, given: DataArguments) -> Batches:
-        """`Batches` of one item of the user, made and checked."""
-        data = prepare_part(self.model, given, self.loss, self.missing)
-        if self.look is not None:
-            self.look(data)
-            self.look = None
-        return data
+    def _refuse_nothing(self, ended: bool, taken: int, where: str, epoch: int) -> None:
+        """An error on every rank, since none has a sequence: all have come to the end, or somebody's batch is empty."""
+        all_ended, most = zip(*self.ranks.allgather((ended, taken)), strict=True)
+        if not all(all_ended):
+            raise ValueError(f"{where}: some rank must have a sequence, got none on all")
+        once = "; an iterator can be gone through once: give a function of the epoch that makes one"
+        rule = f"`x` must give `steps_per_epoch` = {self.batches} batches an epoch"
+        raise ValueError(f"{rule}, got {max(most)} in epoch {epoch}{once if self.goes_on else ''}")
 
     def first_that_counts(self, count: int, size: int | None) -> None:
         """None: the last batch."""
