@@ -17,7 +17,7 @@ from .data.stream import NO_DATA
 from .loop.best_weights import BestWeights
 from .loop.epochs import Plan, finished, train
 from .loop.progress import check_verbose
-from .loop.run import Run, Settings
+from .loop.run import Run
 from .measures import names_of_logs, read_metrics
 from .monitor import of_best_weights
 from .options import (
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 
 COMPARED_ELSEWHERE = "it is compared where ranks must have the same data"
-OPTIONS = {
+OPTIONS: dict[str, Option] = {
     "model": Option(may_differ="its layers and its dtype are compared", own="its parts are compared, one by one"),
     "x": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=UNUSED),
     "y": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=REFUSED),
@@ -335,10 +335,10 @@ def fit(
     options = read(OPTIONS, given)
     check_combinations(options)
     clip, cutting = Clip.read(clip_norm, clip_array_norm), model.cutting(parallel_time)
-    optimizer, callbacks = options.optimizer, options.callbacks
+    optimizer = options.optimizer
     if not ranks.first:
         options.verbose = 0
-        callbacks = [callback for callback in callbacks if not callback.first_rank_only]
+        options.callbacks = [callback for callback in options.callbacks if not callback.first_rank_only]
     ranks.broadcast_start(model, optimizer)
 
     folder, resumed = open_checkpoints(ranks, model, options)
@@ -367,21 +367,15 @@ def fit(
     objective = model.objective(targets, options.loss, class_weight, l1, l2, ranks.counts)
     objective = objective._replace(unit=loss_unit(model, options.loss))
     validation = None if held is None else reader.validation(held)
-    settings = Settings(
-        objective, optimizer, clip, options.batch_size, options.tbptt, options.memory, options.metrics, callbacks,
-        start.seed, start.number,
-    )  # fmt: skip
     measured = names_of_logs(options.metrics, validation is not None)
-    for callback in callbacks:
+    for callback in options.callbacks:
         callback.model, callback.optimizer = model, optimizer
         callback.measured, callback.initial_epoch = measured, at.epoch
     watched = of_best_weights(monitor, monitor_mode, measured)
     make_best = partial(BestWeights, model, watched, options.keep_best, start.loss, at.epoch)
-    plan = Plan(
-        source, validation, options.validation_every, options.epochs, options.verbose, start, same, folder, resumed
-    )  # fmt: skip
-    run = Run(model, settings, at, ranks)
-    history = finished(plan, make_best)
+    plan = Plan(source, validation, start, same, folder, resumed)
+    run = Run(model, options, objective, clip, start, at, ranks)
+    history = finished(plan, options.epochs, make_best)
     if history is not None:
         return history
     with model.cut_as(cutting):

@@ -35,13 +35,12 @@ ALL_DONE = "all epochs done"
 
 
 class Plan(NamedTuple):
-    """What a call of `fit` is to do: data and arguments, checked.
+    """What a call of `fit` is to do besides its options: what has been made of them.
 
     Attributes
     ----------
-    train : ArraySource or Stream
+    source : ArraySource or Stream
     validation : Batches, Mapped or None
-    validation_every, epochs, verbose : int
     start : Trained
         Where it begins; ``callbacks`` are the states that they go on from.
     same : dict
@@ -50,11 +49,8 @@ class Plan(NamedTuple):
     resumed : Resumed or None
     """
 
-    train: ArraySource | Stream
+    source: ArraySource | Stream
     validation: Data | None
-    validation_every: int
-    epochs: int
-    verbose: int
     start: Trained
     same: dict[str, Any]
     folder: CheckpointFolder | None
@@ -71,11 +67,11 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
     make_best : callable
         Gives the `BestWeights`, when callbacks have begun.
     """
-    model, callbacks, optimizer = run.model, run.settings.callbacks, run.settings.optimizer
+    model, options, callbacks = run.model, run.options, run.options.callbacks
     with _begun(callbacks):
         load_states(callbacks, plan.start.callbacks)
         best = make_best()
-        history, clock, first_lr = History(), Clock(plan.epochs - run.at.epoch), optimizer.lr
+        history, clock, first_lr = History(), Clock(options.epochs - run.at.epoch), options.optimizer.lr
         if plan.resumed is None:
             model.trained = plan.start._replace(callbacks=states(callbacks))
         else:
@@ -86,7 +82,7 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
             history, first_lr = saved.history, saved.rates.first
         recorder = Recorder(plan.folder, run, plan.same, best, history, clock, first_lr)
         recorder.begin()
-        display = progress(clock, plan.verbose)
+        display = progress(clock, options.verbose)
         try:
             with (
                 clock.without_compiling(),
@@ -105,7 +101,7 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
     return history
 
 
-def finished(plan: Plan, make_best: Callable[[], BestWeights]) -> History | None:
+def finished(plan: Plan, epochs: int, make_best: Callable[[], BestWeights]) -> History | None:
     """The history of a training of which nothing is left to do, as its checkpoint says; the model gets its best
     weights.
 
@@ -114,7 +110,7 @@ def finished(plan: Plan, make_best: Callable[[], BestWeights]) -> History | None
     if plan.resumed is None:
         return None
     saved, best = plan.resumed.saved, make_best()
-    if saved.ended != "callback" and saved.position.epoch < plan.epochs:
+    if saved.ended != "callback" and saved.position.epoch < epochs:
         return None
     best.restore()
     if saved.ended != "callback":
@@ -132,13 +128,13 @@ def _epochs(
     request: StopRequest,
 ) -> str:
     """All epochs; why there are no more of them."""
-    model, callbacks = run.model, run.settings.callbacks
-    for epoch in range(run.at.epoch, plan.epochs):
-        logs = run.epoch(plan.train, request, lambda: recorder.write_if_due(request.stop_reason))
+    model, options = run.model, run.options
+    for epoch in range(run.at.epoch, options.epochs):
+        logs = run.epoch(plan.source, request, lambda: recorder.write_if_due(request.stop_reason))
         if logs is None:
-            run.check_last_step(plan.train, epoch)
+            run.check_last_step(plan.source, epoch)
             return f"{request.stop_reason} after {counted(epoch, 'epoch')} and a part of the next one"
-        if plan.validation and ((epoch + 1) % plan.validation_every == 0 or epoch + 1 == plan.epochs):
+        if plan.validation and ((epoch + 1) % options.validation_every == 0 or epoch + 1 == options.epochs):
             results = run.evaluate(plan.validation)
             run.check_finite(results["loss"], "validation loss")
             logs |= {f"val_{name}": value for name, value in results.items()}
@@ -146,15 +142,15 @@ def _epochs(
         history.add(epoch, logs)
         recorder.clock.epoch()
         display.epoch(epoch, logs)
-        stops = [callback for callback in callbacks if _is_true(callback.on_epoch_end(epoch, logs))]
-        model.trained = model.trained._replace(epochs=epoch + 1, callbacks=states(callbacks))
-        stops += [callback for callback in callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
+        stops = [callback for callback in options.callbacks if _is_true(callback.on_epoch_end(epoch, logs))]
+        model.trained = model.trained._replace(epochs=epoch + 1, callbacks=states(options.callbacks))
+        stops += [callback for callback in options.callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
         stopped = run.ranks.epoch_done(model, type(stops[0]).__name__ if stops else "")
         if stopped or request.stop_reason:
             break
-        if epoch + 1 < plan.epochs:
+        if epoch + 1 < options.epochs:
             recorder.write_after_epoch()
-    run.check_last_step(plan.train, epoch)
+    run.check_last_step(plan.source, epoch)
     done = counted(epoch + 1, "epoch")
     if stopped:
         history.stopped, ended = f"stopped by {stopped} after {done}", "callback"

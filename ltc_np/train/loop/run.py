@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ... import losses
 from ...base import checks
@@ -16,93 +17,85 @@ from ...optim import global_norm
 from ..callbacks.base import Callback, taken_over
 from ..evaluate import batch_weight, measure
 from ..measures import results, show
-from ..ranks.communication import ALONE, LocalResult
+from ..ranks.communication import LocalResult
 from ..resume.position import Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ...base.types import Array, Keep, Logs, State
-    from ...metrics.base import Metric
+    from ...base.types import Array, Logs, State
     from ...network.engine import Batch, Engine, Objective, Trainer
     from ...network.sequences import Sequences
-    from ...optim import Optimizer
+    from ...network.trained import Trained
     from ...optim.clip import Clip
     from ..data.batches import Batches
     from ..data.sources import ArraySource, Data
     from ..data.stream import Stream
     from ..model_base import ModelBase
+    from ..options import Options
     from ..ranks.communication import Alone
     from ..ranks.division import Place
     from .interrupt import StopRequest
 
 
-class Settings(NamedTuple):
-    """The checked arguments of `fit` that every step needs; ``keep`` is its ``memory``."""
-
-    objective: Objective
-    optimizer: Optimizer
-    clip: Clip | None
-    batch_size: int
-    tbptt: int | None
-    keep: Keep
-    metrics: dict[str, Metric]
-    callbacks: list[Callback]
-    seed: int
-    number: int
-
-
-def key(seed: int, k: int, number: int) -> tuple[int, ...]:
-    """What random numbers are drawn by: those of epoch or step ``k``, in the training with this number of a model."""
-    return (seed, k, number) if number else (seed, k)
-
-
+@dataclass(eq=False)
 class Run:
     """The parts of one call of `fit`.
 
     Attributes
     ----------
+    options : Options
+    objective : Objective
+    clip : Clip or None
+    start : Trained
+        Its seed and number are those by which all is drawn.
     at : Position
         Of the next step.
     watched : bool
         Whether a callback is called after every step.
+    before : tuple of arrays
+        Parameters and buffers of before the training.
+    latest : Batch or None
+        The last one with a step, of which this rank had a part.
     updated, measured : bool
         Whether a step has been made, and whether metrics have given values.
     diverged, misfit : bool
         Whether a loss or gradient was not finite, and whether a metric did not fit: both end the training.
-    start : tuple of arrays
-        Parameters and buffers of before the training.
-    latest : Batch or None
-        The last one with a step, of which this rank had a part.
     """
 
     model: ModelBase
-    settings: Settings
+    options: Options
+    objective: Objective
+    clip: Clip | None
+    start: Trained
     at: Position
     ranks: Alone
-    engine: Engine
-    workspace: Workspace
-    trainer: Trainer
-    watched: bool
-    updated: bool
-    measured: bool
-    diverged: bool
-    misfit: bool
-    start: tuple[Array, Array]
-    latest: Batch | None
+    workspace: Workspace = field(default_factory=Workspace)
+    latest: Batch | None = None
+    updated: bool = False
+    measured: bool = False
+    diverged: bool = False
+    misfit: bool = False
 
-    def __init__(self, model: ModelBase, settings: Settings, at: Position, ranks: Alone = ALONE) -> None:
-        s = self.settings = settings
-        self.at, self.ranks = at, ranks
-        self.model, self.engine, self.workspace = model, model.engine, Workspace()
-        self.trainer = self.engine.trainer(s.objective, s.optimizer, s.clip, s.keep, self.workspace)
-        self.watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in s.callbacks)
-        self.updated = self.diverged = self.measured = self.misfit = False
-        self.start, self.latest = (model.theta.copy(), model.buffer_vector.copy()), None
+    def __post_init__(self) -> None:
+        model, options = self.model, self.options
+        self.engine: Engine = model.engine
+        self.trainer: Trainer = self.engine.trainer(
+            self.objective, options.optimizer, self.clip, options.memory, self.workspace
+        )
+        self.watched: bool = any(
+            type(callback).on_batch_end is not Callback.on_batch_end for callback in options.callbacks
+        )
+        self.before: tuple[Array, Array] = model.theta.copy(), model.buffer_vector.copy()
+
+    def key(self, k: int) -> tuple[int, ...]:
+        """What the random numbers of epoch or step ``k`` are drawn by, in the training with this number of a model."""
+        seed, number = self.start.seed, self.start.number
+        return (seed, k, number) if number else (seed, k)
 
     def share(self) -> State:
         """The part of a checkpoint that depends on this process's part of the data; plain data, for `load_shares`."""
-        found = {name: metric.state() for name, metric in self.settings.metrics.items()}
+        found = {name: metric.state() for name, metric in self.options.metrics.items()}
         for name, state in found.items():
             if not isinstance(state, dict):
                 raise TypeError(f"`state` of the metric {name} must return a dict, got {checks.brief(state)}")
@@ -112,7 +105,7 @@ class Run:
     def load_shares(self, shares: tuple[State, ...]) -> None:
         """Go on from the `share` of each rank.  Between two epochs the share of another rank is as good."""
         share = shares[min(self.ranks.rank, len(shares) - 1)]
-        for name, metric in self.settings.metrics.items():
+        for name, metric in self.options.metrics.items():
             with taken_over(f"the metric {name}"):
                 metric.load_state(share["metrics"][name])
         self.at = self.at._replace(state=share["state"])
@@ -124,7 +117,7 @@ class Run:
 
         None if training was interrupted before the last step.  ``between_steps()`` is called between any two steps.
         """
-        self.settings.optimizer.epoch = self.at.epoch  # which schedules per epoch count
+        self.options.optimizer.epoch = self.at.epoch  # which schedules per epoch count
         self.trainer.load()
         try:
             return self._epoch(source, request, between_steps)
@@ -133,21 +126,21 @@ class Run:
             if self.diverged:
                 self.trainer.restore()
             if self.misfit:
-                self.model.theta[:], self.model.buffer_vector[:] = self.start
+                self.model.theta[:], self.model.buffer_vector[:] = self.before
 
     def _epoch(
         self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], None]
     ) -> Logs | None:
-        s, begin = self.settings, self.at
+        begin, tbptt = self.at, self.options.tbptt
         epoch, total, weights = begin.epoch, begin.total, begin.weights
-        chunks, rng = source.chunks(s.tbptt), self.ranks.rng(key(s.seed, epoch, s.number))
+        chunks, rng = source.chunks(tbptt), self.ranks.rng(self.key(epoch))
         checked = source.whole if begin.is_inside else None
         for batch, data, rows, place in source.epoch(epoch, rng, begin.batch):
             if data is not None and data is not checked:
                 self.check_elapsed(data, epoch, batch)
                 checked = data
             chunk, state = (begin.chunk, begin.state) if batch == begin.batch else (0, None)
-            parts = [] if data is None else list(data.chunks(rows, s.tbptt))
+            parts = [] if data is None else list(data.chunks(rows, tbptt))
             more = chunk < len(parts) or self.ranks.size > 1
             while more:
                 step = (epoch * source.batches + batch) * chunks + chunk
@@ -155,7 +148,7 @@ class Run:
                 between_steps()
                 if request.stop_reason:
                     return None
-                where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if s.tbptt else "")
+                where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if tbptt else "")
                 own = data.take(rows, parts[chunk], state) if chunk < len(parts) else None
                 chunk += 1
                 value, weight, state, more = self.step(own, place, step, where, chunk < len(parts))
@@ -165,7 +158,7 @@ class Run:
         self.at = Position(epoch, source.batches, 0, done, total, weights)
         between_steps()
         with self.measuring():
-            values = results(self.settings.metrics, self.ranks)
+            values = results(self.options.metrics, self.ranks)
         self.measured = True
         self.at = Position(epoch + 1, step=done)
         return {"loss": losses.normalise(total, weights), **values}
@@ -198,7 +191,6 @@ class Run:
         ``batch`` is this rank's part, None if it has none; ``place`` is where it stands in the whole batch; ``more``
         says whether this rank has another chunk.  The weight is 0 if no step was made.
         """
-        s = self.settings
         own = LocalResult() if batch is None else self.differentiate(batch, place, step)
         found = self.ranks.average(self.trainer, own, more)
         if found.weight:
@@ -207,13 +199,14 @@ class Run:
                 self.check_finite(found.value, "loss", self.trainer.flat(), where, own.outputs)
             self.trainer.update()
             self.updated, self.latest = True, batch if own.weight else self.latest
-        if s.metrics and batch is not None and (batch.mask is None or batch.mask.any()):
+        metrics = self.options.metrics
+        if metrics and batch is not None and (batch.mask is None or batch.mask.any()):
             with self.measuring():
-                show(s.metrics, own.outputs, batch.target, batch.mask)
+                show(metrics, own.outputs, batch.target, batch.mask)
         if found.weight:
             if self.watched:
                 self.trainer.store()
-            for callback in s.callbacks:
+            for callback in self.options.callbacks:
                 callback.on_batch_end(step, {"loss": found.value})
             if self.watched:
                 self.trainer.load()
@@ -221,17 +214,16 @@ class Run:
 
     def differentiate(self, batch: Batch, place: Place, step: int) -> LocalResult:
         """`LocalResult` of a batch; its gradient is then in the trainer."""
-        s, mask = self.settings, batch.mask
+        options, mask = self.options, batch.mask
         nothing = mask is not None and not mask.any()
         if not nothing:
-            seed = key(s.seed, step, s.number)
-            seed = seed if self.ranks.size == 1 else Dropped(seed, *place)
+            seed = self.key(step) if self.ranks.size == 1 else Dropped(self.key(step), *place)
             try:
-                found = self.trainer.gradient(batch, seed, bool(s.metrics), s.tbptt is not None)
+                found = self.trainer.gradient(batch, seed, bool(options.metrics), options.tbptt is not None)
             except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
                 pass
             else:
-                weight = batch_weight(s.objective.loss, found.weight, found.outputs, batch.target)
+                weight = batch_weight(self.objective.loss, found.weight, found.outputs, batch.target)
                 return LocalResult(found.value, weight, found.finite, found.outputs, found.state)
         outputs, state = self.forward(batch.sequences)
         return LocalResult(outputs=outputs, state=state)
@@ -251,7 +243,7 @@ class Run:
         self.diverged = True
         norm = "" if gradient is None else f" with gradient norm {norm:g}"
         kept = "the model keeps the parameters of before the last step" if self.updated else "no step has been made yet"
-        loss = self.settings.objective.loss
+        loss = self.objective.loss
         if not losses.takes_weight(loss) and outputs is not None and checks.surely_finite(outputs):
             part = "whose `d_y` may not be finite" if math.isfinite(value) else "which gave this value"
             advice = f"{kept}, and the outputs have not overflown: look at your loss {loss.__name__}, {part}"
@@ -278,18 +270,18 @@ class Run:
 
         Where they would have to be read again, it is that of the last batch with a step.
         """
-        s = self.settings
-        batch = source.first_that_counts(s.batch_size, s.tbptt) or self.latest
+        options, objective = self.options, self.objective
+        batch = source.first_that_counts(options.batch_size, options.tbptt) or self.latest
         total, outputs = 0.0, None
         if batch is not None:  # a step has been made, with something of this rank
             outputs, _ = self.forward(batch.sequences)
-            loss = losses.trusted(s.objective.loss)
-            total, _, _ = loss(outputs, batch.target, batch.weight, s.objective.class_weight)
+            loss = losses.trusted(objective.loss)
+            total, _, _ = loss(outputs, batch.target, batch.weight, objective.class_weight)
         self.check_finite(
             self.ranks.first_not_finite(total), "loss", where=f" after the last step (epoch {epoch})", outputs=outputs
         )
 
     def evaluate(self, data: Data) -> dict[str, float]:
         """Loss and metrics of validation data."""
-        s = self.settings
-        return measure(self.model, data, s.objective, s.metrics, s.batch_size, self.workspace, ranks=self.ranks)
+        metrics, size = self.options.metrics, self.options.batch_size
+        return measure(self.model, data, self.objective, metrics, size, self.workspace, ranks=self.ranks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from .folder import CheckpointFolder
 
 
+@dataclass(eq=False)
 class Recorder:
     """Writes the checkpoints of a training; it does nothing without a folder.
 
-    Parameters
+    Attributes
     ----------
     folder : CheckpointFolder or None
     run : Run
@@ -35,13 +37,10 @@ class Recorder:
     clock : Clock
     first_lr : float or schedule
         That of the optimiser when training began.
-
-    Attributes
-    ----------
-    before : float
-        Seconds that the calls before this one took.
     last : int
         The step of the last checkpoint, or at which training begins.
+    before : float
+        Seconds that the calls before this one took.
     warned : bool
         Whether there was a warning that numbers are not finite.
     """
@@ -53,23 +52,11 @@ class Recorder:
     history: History
     clock: Clock
     first_lr: Rate | None
-    before: float
-    last: int
-    warned: bool
+    warned: bool = False
 
-    def __init__(
-        self,
-        folder: CheckpointFolder | None,
-        run: Run,
-        same: dict[str, Any],
-        best: BestWeights,
-        history: History,
-        clock: Clock,
-        first_lr: Rate | None,
-    ) -> None:
-        self.folder, self.run, self.same, self.best, self.history = folder, run, same, best, history
-        self.clock, self.first_lr, self.before = clock, first_lr, history.seconds
-        self.last, self.warned = run.at.step, False
+    def __post_init__(self) -> None:
+        self.last: int = self.run.at.step
+        self.before: float = self.history.seconds
 
     @property
     def seconds(self) -> float:
@@ -115,15 +102,15 @@ class Recorder:
     def _is_finite(self) -> bool:
         """Whether a checkpoint could be read again: all numbers are finite.  If not, the next step will say what is
         wrong."""
-        model, optimizer = self.run.model, self.run.settings.optimizer
+        model, optimizer = self.run.model, self.run.options.optimizer
         arrays = (model.theta, model.buffer_vector, *optimizer.moments.values())
         return all(bool(np.isfinite(array).all()) for array in arrays)
 
     def _content(self, ended: str, shares: tuple[State, ...]) -> dict[str, Numbers]:
-        run, optimizer, history = self.run, self.run.settings.optimizer, self.history
+        run, optimizer, history = self.run, self.run.options.optimizer, self.history
         history.best_epoch, history.seconds = self.best.epoch, self.seconds
         saved = Saved(
-            self.same, run.at, shares, states(run.settings.callbacks), self.best.state(), history,
+            self.same, run.at, shares, states(run.options.callbacks), self.best.state(), history,
             Rates.of(optimizer, self.first_lr), ended,
         )  # fmt: skip
         return io.checkpoint(run.model, optimizer, saved.plain())
