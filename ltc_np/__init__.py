@@ -35,6 +35,7 @@ from .optim import (
 )
 from .train.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau, TensorBoard
 from .train.history import History
+from .train.resume.folder import Checkpoints
 from .tutorial import LIFNeuronLayer, LTCCell
 from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
 
@@ -50,6 +51,7 @@ __all__ = [
     "CellConfig",
     "CfCRNN",
     "Checkpoint",
+    "Checkpoints",
     "CosineDecay",
     "EarlyStopping",
     "Entry",

@@ -109,6 +109,7 @@ CALLS = {
     "EarlyStopping": (lib.EarlyStopping, {"patience": 3, "monitor": "val_loss", "min_delta": 0.1, "mode": "min"}),
     "Checkpoint": (lib.Checkpoint, {"path": "m.npz", "every": 2, "save_best_only": True, "monitor": "val_loss",
                    "mode": "min"}),
+    "Checkpoints": (lib.Checkpoints, {"folder": "run", "every": 2, "keep_last": 5, "resume": True}),
     "ReduceLROnPlateau": (ReduceLROnPlateau, {"patience": 3, "factor": 0.5, "monitor": "loss", "min_delta": 0.0,
                           "cooldown": 1, "min_lr": 1e-5, "mode": "min"}),
     "CSVLogger": (CSVLogger, {"path": "log.csv", "separator": ";"}),
@@ -190,7 +191,7 @@ TAKEN = {
     "generate_spiral_data.num_turns WarmUp.schedule",
     "NaN": "pad.value",
     "a word": "AdamW.decay EarlyStopping.monitor Checkpoint.path Checkpoint.monitor ReduceLROnPlateau.monitor "
-    "CSVLogger.path save.path",  # names are looked at when training begins
+    "Checkpoints.folder CSVLogger.path save.path",  # names are looked at when training begins
     "a class": f"{RATES} PerEpoch.schedule WarmUp.schedule",  # may be called
     "a list in a list": "pad.sequences dt_from_times.times",
 }

@@ -14,7 +14,7 @@ from ..base.command_line import DONE, MISTAKES, STOPPED, Parser, line, report, r
 from ..model import load
 from ..train.callbacks import EarlyStopping
 from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
-from ..train.resume.folder import folder_of, numbered
+from ..train.resume.folder import Checkpoints, folder_of, numbered
 from . import baselines, kept, options, outputs, pictures, records, roles, scores, split, tables, task_data
 from .split import PARTS, TEST
 from .task import HISTORY, KEY
@@ -274,8 +274,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[M
             missing="ignore",
             callbacks=[] if args.patience is None else [EarlyStopping(args.patience)],
             seed=args.seed,
-            checkpoint=args.checkpoint,
-            resume=args.resume,
+            checkpoint=None if args.checkpoint is None else Checkpoints(args.checkpoint, resume=args.resume),
             verbose=0 if args.quiet else "auto",
         )
     except FloatingPointError as error:

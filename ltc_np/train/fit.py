@@ -10,6 +10,7 @@ from ..base import checks
 from ..base.calls import explained
 from ..network.sequences import check_memory
 from ..optim.clip import Clip
+from .call import across_ranks
 from .callbacks import as_callbacks
 from .data.reader import DataReader, read_validation
 from .data.scales import loss_unit, take_scales
@@ -36,7 +37,7 @@ from .options import (
     some_or_none,
 )
 from .ranks.agreement import check_arguments, check_ranks
-from .ranks.communication import across_ranks
+from .resume.folder import read_checkpoints
 from .resume.identity import identity_of
 from .resume.position import Position, beginning
 from .resume.saved import open_checkpoints
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from .callbacks.base import Callbacks
     from .history import History
     from .model_base import ModelBase
+    from .resume.folder import Checkpoints
 
 
 COMPARED_ELSEWHERE = "it is compared where ranks must have the same data"
@@ -108,18 +110,15 @@ OPTIONS: dict[str, Option] = {
         lambda name, value: checks.integer(name, value, 0),
         may_differ="it is of the beginning, and the checkpoint has the place",
     ),
-    "checkpoint": Option(may_differ="where the files lie"),
-    "every": Option(may_differ="how many files there are"),
-    "keep_last": Option(may_differ="how many files remain"),
-    "resume": Option(may_differ="what it says is that a training is resumed"),
+    "checkpoint": Option(read_checkpoints, may_differ="where the files lie, and how many of them"),
     "comm": Option(may_differ="more ranks or fewer may go on after an epoch", own="each rank has its own object"),
     "shares": Option(may_differ="the same sequences may be given in other parts"),
     "verbose": Option(lambda _, value: check_verbose(value), may_differ="what is shown", own="only rank 0 shows"),
 }  # fmt: skip
 
 
-@explained
 @across_ranks
+@explained
 def fit(
     model: ModelBase,
     x: Targets | BatchSource,
@@ -156,10 +155,7 @@ def fit(
     monitor_mode: MonitorMode = "auto",
     callbacks: Callbacks = (),
     initial_epoch: int = 0,
-    checkpoint: PathLike | None = None,
-    every: int | None = None,
-    keep_last: int = 3,
-    resume: bool = False,
+    checkpoint: PathLike | Checkpoints | None = None,
     comm: Communicator | None = None,
     shares: bool = False,
     verbose: bool | Literal[0, 1, 2, "auto"] = "auto",
@@ -245,16 +241,9 @@ def fit(
         Where to resume: with model and optimiser state from a file of `Checkpoint` and the same data, training goes on
         with the same bits.  The seed and the states of callbacks are in the file too; without `seed` it is that one.
         (A model saved after `fit` has the best weights, not the last ones.)
-    checkpoint : str or Path, optional
-        A folder, made if it is not there (``~`` is the home folder), for files ``step-00000120.npz`` that hold all of
-        the training as it was when so many steps were done; see Notes.
-    every : int >= 1, optional
-        Steps from one checkpoint to the next, counted as for `Callback.on_batch_end`.  Default: one at the end of each
-        epoch.
-    keep_last : int >= 1
-        How many checkpoints remain; older ones are removed when a new one is on the disk.
-    resume : bool
-        Go on from the newest checkpoint of the folder; where there is none, begin.
+    checkpoint : str, Path or Checkpoints, optional
+        A folder for files that hold all of the training; see Notes.  `Checkpoints` says also how often they are
+        written, how many remain, and whether the training goes on from the newest one.
     comm : communicator of mpi4py, optional
         Such as ``MPI.COMM_WORLD``: all its ranks call `fit` and train one model together, each with a part of every
         batch.  See Notes and the guide "Training on several machines".
@@ -284,7 +273,7 @@ def fit(
         one step, and the other chunks would have none), or that has a layer whose outputs depend on later inputs.
         Before any epoch: steps that have become too long for an explicit solver.  A metric that does not fit; if it is
         a function of your own that fails at its first call, the model gets the parameters of before the training.  The
-        folder ``checkpoint`` holds checkpoints, and ``resume`` is False.  Or it is True, and they are those of another
+        folder ``checkpoint`` holds checkpoints, and is not to be resumed.  Or it is, and they are those of another
         network, optimiser, loss or seed, of other data, or of other arguments that change the steps, as the guide lists
         them; or all of them are damaged.
     OSError
@@ -315,15 +304,15 @@ def fit(
     what it has beyond ``steps_per_epoch`` is not used.  Training that is resumed has the same bits if the batches are
     the same: a function of the epoch sees to that, while an iterator must be brought to the right place first.
 
-    With ``checkpoint`` a training that was cut off, at any step and in any way, goes on with ``resume=True`` as if it
-    had never stopped: with the same data and arguments it ends with the same bits and the same history.  A checkpoint
-    holds parameters, buffers, what is frozen, the optimiser's moments, step count and learning rate, the seed, the
-    place in the epoch and in the batch, sums and metrics of the epoch so far, best weights, states of callbacks, and
-    the history.  Model and optimiser take all of it.  Each file is written to the disk under another name and then
-    renamed, and it has a checksum over its content.  If a file is damaged, a warning names it, and it is renamed to
-    ``*.damaged``.  A training that was finished returns its history at once.  If ``x`` gives batches, those of this
-    epoch that are already done are taken and skipped; but an iterator must already stand at the next batch, whose
-    number, counted from the first epoch, is in the name of the file.
+    With ``checkpoint`` a training that was cut off, at any step and in any way, goes on with ``Checkpoints(folder,
+    resume=True)`` as if it had never stopped: with the same data and arguments it ends with the same bits and the same
+    history.  A checkpoint holds parameters, buffers, what is frozen, the optimiser's moments, step count and learning
+    rate, the seed, the place in the epoch and in the batch, sums and metrics of the epoch so far, best weights, states
+    of callbacks, and the history.  Model and optimiser take all of it.  Each file is written to the disk under another
+    name and then renamed, and it has a checksum over its content.  If a file is damaged, a warning names it, and it is
+    renamed to ``*.damaged``.  A training that was finished returns its history at once.  If ``x`` gives batches, those
+    of this epoch that are already done are taken and skipped; but an iterator must already stand at the next batch,
+    whose number, counted from the first epoch, is in the name of the file.
 
     With ``checkpoint``, SIGTERM, by which clusters end a process, ends the training as Ctrl-C does, under the same
     conditions; ``stopped`` is then "terminated after ...".  A second SIGTERM ends the process at once.  After both

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from ltc_np import LTC, Adam, AutoNCP, Dense, Dropout, EarlyStopping, Model, ReduceLROnPlateau
+from ltc_np import LTC, Adam, AutoNCP, Checkpoints, Dense, Dropout, EarlyStopping, Model, ReduceLROnPlateau
 from support.trainings import left_behind
 
 rng = np.random.default_rng(0)
@@ -28,7 +28,8 @@ def train(folder=None, epochs=EPOCHS, **options):
     model = Model(LTC(AutoNCP(6, 2)), Dropout(0.2), Dense(2), input_dim=2, seed=0, backend="numpy")
     optimizer, callbacks = Adam(0.05), [ReduceLROnPlateau(1, factor=0.5), EarlyStopping(50)]
     if folder is not None:
-        options |= {"checkpoint": folder, "resume": True}
+        kept = {name: options.pop(name) for name in ("every", "keep_last") if name in options}
+        options |= {"checkpoint": Checkpoints(folder, resume=True, **kept)}
     history = model.fit(
         X, Y, validation_data=(X[:5], Y[:5] - 0.4 * X[:5]), metrics=["mae"], epochs=epochs, batch_size=4, tbptt=2,
         optimizer=optimizer, callbacks=callbacks, seed=3, verbose=0, **options,

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import ltc_np
-from ltc_np import SGD, Adam, Checkpoint, CSVLogger, EarlyStopping, Model, from_config, load
+from ltc_np import SGD, Adam, Checkpoint, Checkpoints, CSVLogger, EarlyStopping, Model, from_config, load
 from ltc_np.base import archive, tensor_file
 from ltc_np.command import columns, tables, task
 from ltc_np.export.fixed import calibration
@@ -199,13 +199,12 @@ def trainings(folder):
     return [folder / "step-00000004.npz"]
 
 
-def _train(folder, epochs=3, **options):
+def _train(folder, epochs=3, resume=False):
     x = np.random.default_rng(0).normal(size=(4, 3, 1))
     model, optimizer = Model(ltc_np.GRU(2), ltc_np.Dense(1), input_dim=1, seed=0, backend="numpy"), Adam(0.1)
     data = {"validation_data": (x, x), "batch_size": 2, "seed": 0, "verbose": False, "callbacks": [EarlyStopping(9)]}
-    history = model.fit(
-        x, x, epochs=epochs, optimizer=optimizer, checkpoint=folder, every=2, keep_last=9, **data, **options
-    )
+    checkpoint = Checkpoints(folder, every=2, keep_last=9, resume=resume)
+    history = model.fit(x, x, epochs=epochs, optimizer=optimizer, checkpoint=checkpoint, **data)
     return model, optimizer, history
 
 

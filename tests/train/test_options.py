@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import ranks as fake
 
-from ltc_np import LTC, SGD, Adam, AutoNCP, Dense, EarlyStopping, Model, Standardize
+from ltc_np import LTC, SGD, Adam, AutoNCP, Checkpoints, Dense, EarlyStopping, Model, Standardize
 from ltc_np.base import archive
 from ltc_np.train.fit import OPTIONS, fit
 from ltc_np.train.options import as_given
@@ -26,7 +26,7 @@ DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(fit
 # of its own: written out once more, so that nobody adds one of them by the way.
 MAY_DIFFER = {
     "model", "epochs", "steps_per_epoch", "memory", "parallel_time", "standardize", "seed", "monitor", "monitor_mode",
-    "callbacks", "initial_epoch", "checkpoint", "every", "keep_last", "resume", "comm", "shares", "verbose",
+    "callbacks", "initial_epoch", "checkpoint", "comm", "shares", "verbose",
 }  # fmt: skip
 OWN = {
     "model", "x", "y", "dt", "lengths", "sample_weight", "steps_per_epoch", "seed", "callbacks", "comm", "verbose",
@@ -87,8 +87,6 @@ VALUES = {
     "monitor_mode": ("auto", "max"),
     "callbacks": ((), EarlyStopping(9)),
     "checkpoint": ("one", "another"),
-    "every": (None, 1),
-    "resume": (False, True),
     "verbose": (0, 2),
 }
 
@@ -106,10 +104,10 @@ def train(folder, name, value, epochs, **others):
     """A training up to so many epochs with this value of the option ``name``."""
     given = {
         "model": network, "x": X, "y": Y, "epochs": epochs, "batch_size": 4, "optimizer": Adam(0.05), "seed": 3,
-        "validation_data": HELD, "verbose": 0, "checkpoint": "one", "resume": True,
+        "validation_data": HELD, "verbose": 0, "checkpoint": "one",
     }  # fmt: skip
     given |= WITH.get(name, {}) | {name: value} | others
-    given["checkpoint"] = folder / given["checkpoint"]
+    given["checkpoint"] = Checkpoints(folder / given["checkpoint"], resume=True)
     return given.pop("model")().fit(**given)
 
 
@@ -144,12 +142,11 @@ def test_resuming_with_another_value_goes_on(name, tmp_path):
     train(tmp_path, name, before, 1)
     if name == "checkpoint":
         shutil.copytree(tmp_path / "one", tmp_path / "another")
-    resume = {"resume": True} if name != "resume" else {}
     if name in ("monitor", "monitor_mode"):
         with pytest.warns(RuntimeWarning, match="the best weights so far, those of epoch 0, are forgotten"):
             history = train(tmp_path, name, now, 2)
     else:
-        history = train(tmp_path, name, now, 2, **resume)
+        history = train(tmp_path, name, now, 2)
     assert history.epoch == [0, 1] and history.stopped == "all epochs done"
 
 

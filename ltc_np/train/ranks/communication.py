@@ -9,13 +9,12 @@ process.
 from __future__ import annotations
 
 import contextlib
-import functools
 import pickle
 import sys
 import time
 import traceback
 import zlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from ..loop.interrupt import BY_SIGINT, BY_SIGTERM
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ...base.types import A, Array, Communicator, F
+    from ...base.types import A, Array, Communicator
     from ...network.engine import Trainer
     from ...network.network import Network
     from ...optim.base import Optimizer
@@ -304,16 +303,3 @@ def of_communicator(comm: Communicator | None, shares: bool) -> Alone:
             "processes that belong to it"
         )
     return Ranks(comm, shares) if comm.Get_size() > 1 else ALONE
-
-
-def across_ranks(function: F) -> F:
-    """A decorator: instead of a communicator, the function gets as ``comm`` the `Alone` or `Ranks` that belongs to
-    it."""
-
-    @functools.wraps(function)
-    def call(*args: Any, comm: Communicator | None = None, shares: bool = False, **keywords: Any) -> Any:
-        ranks = of_communicator(comm, shares)
-        with ranks.together():
-            return function(*args, comm=ranks, shares=shares, **keywords)
-
-    return call  # type: ignore[return-value]

@@ -7,10 +7,11 @@ import errno
 import os
 import pathlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import io
 from ...base import archive, checks, files
+from ...base.described import Value
 
 if TYPE_CHECKING:
     from ...base.types import Numbers, PathLike
@@ -20,6 +21,44 @@ LOST = errno.EIO, errno.ENOENT  # what a bad disk says, and a link to a file tha
 DAMAGED = ".damaged"  # is added to the name of a damaged file, which is then not taken for a checkpoint any more
 
 
+class Checkpoints(Value):
+    """Where `fit` keeps checkpoints, how often, and whether it goes on from them.
+
+    ``fit(checkpoint="run/")`` means ``fit(checkpoint=Checkpoints("run/"))``.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made if it is not there (``~`` is the home folder), for files ``step-00000120.npz`` that hold all of the
+        training as it was when so many steps were done.
+    every : int >= 1, optional
+        Steps from one checkpoint to the next, counted as for `Callback.on_batch_end`.  Default: one at the end of each
+        epoch.
+    keep_last : int >= 1
+        How many checkpoints remain; older ones are removed when a new one is on the disk.
+    resume : bool
+        Go on from the newest checkpoint of the folder; where there is none, begin.
+    """
+
+    folder: PathLike
+    every: int | None
+    keep_last: int
+    resume: bool
+
+    def __init__(self, folder: PathLike, *, every: int | None = None, keep_last: int = 3, resume: bool = False) -> None:
+        if not isinstance(folder, (str, os.PathLike)):
+            raise TypeError(f"`checkpoint` must be a folder, a str or a Path, got {checks.brief(folder)}")
+        if not os.fspath(folder):  # which would be the current folder
+            raise ValueError("`checkpoint` must be a folder, got ''")
+        self.folder, self.every = folder, None if every is None else checks.integer("every", every)
+        self.keep_last, self.resume = checks.integer("keep_last", keep_last), checks.boolean("resume", resume)
+
+
+def read_checkpoints(name: str, checkpoint: Any) -> Checkpoints | None:
+    """`Checkpoints` of a folder too; None for None."""
+    return checkpoint if checkpoint is None or isinstance(checkpoint, Checkpoints) else Checkpoints(checkpoint)
+
+
 class CheckpointFile(NamedTuple):
     """A checkpoint that is whole: its path, and its arrays as `io.read_checkpoint` gives them."""
 
@@ -27,7 +66,7 @@ class CheckpointFile(NamedTuple):
     arrays: dict[str, Numbers]
 
 
-class CheckpointFolder:
+class CheckpointFolder(NamedTuple):
     """A folder of checkpoints such as ``step-00000120.npz``, whose names say how many steps the training had made.
 
     Parameters
@@ -42,9 +81,6 @@ class CheckpointFolder:
     folder: pathlib.Path
     every: int | None
     keep_last: int
-
-    def __init__(self, folder: pathlib.Path, every: int | None, keep_last: int) -> None:
-        self.folder, self.every, self.keep_last = folder, every, keep_last
 
     def newest(self) -> CheckpointFile | None:
         """The newest checkpoint that is whole; None if the folder has no checkpoints.
@@ -128,38 +164,24 @@ def numbered(folder: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
     return sorted((int(match[1]), path) for match, path in found if match)
 
 
-def open_folder(
-    checkpoint: PathLike | None, every: int | None, keep_last: int, resume: bool
-) -> CheckpointFolder | None:
-    """`CheckpointFolder` for the arguments of `fit`, None if no folder was given; the folder is made.
+def open_folder(checkpoints: Checkpoints) -> CheckpointFolder:
+    """`CheckpointFolder` for an option of `fit`; the folder is made.
 
     Raises
     ------
-    TypeError, ValueError
-        An argument that does not fit; or the folder has checkpoints, and the training is not to be resumed.
+    ValueError
+        The folder has checkpoints, and the training is not to be resumed.
     OSError
         The folder cannot be made, or takes no files.
     """
-    resume, keep_last = checks.boolean("resume", resume), checks.integer("keep_last", keep_last)
-    if every is not None:
-        every = checks.integer("every", every)
-    if checkpoint is None:
-        for name, value in (("every", every), ("resume", resume or None)):
-            if value is not None:
-                raise ValueError(f"`{name}` must be left out without a folder `checkpoint`, got {value}")
-        return None
-    if not isinstance(checkpoint, (str, os.PathLike)):
-        raise TypeError(f"`checkpoint` must be a folder, a str or a Path, got {checks.brief(checkpoint)}")
-    if not os.fspath(checkpoint):  # which would be the current folder
-        raise ValueError("`checkpoint` must be a folder, got ''")
-    folder = folder_of(checkpoint)
+    folder = folder_of(checkpoints.folder)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"`checkpoint` must be a folder, got the file {folder}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise type(error)(f"`checkpoint` must be a folder that can be made, got {folder}: {error.strerror}") from None
-    found = CheckpointFolder(folder, every, keep_last)
+    found = CheckpointFolder(folder, checkpoints.every, checkpoints.keep_last)
     there = numbered(folder)
     for _, path in there:
         if path.exists() and not path.is_file():  # a pipe may never send anything
@@ -168,10 +190,10 @@ def open_folder(
                 f"`checkpoint` must be a folder where only checkpoints have names such as theirs, got the {kind} "
                 f"{path}: call it otherwise, or give another folder"
             )
-    if there and not resume:
+    if there and not checkpoints.resume:
         raise ValueError(
             f"`checkpoint` must be a folder without checkpoints, got {folder} with {there[-1][1].name}: give "
-            "resume=True to go on from there, or another folder"
+            f"Checkpoints(..., resume=True) to go on from there, or another folder"
         )
     try:
         files.check_takes_files(folder)

@@ -220,10 +220,10 @@ class Resumed(NamedTuple):
 
 def open_checkpoints(ranks: Alone, model: Network, options: Options) -> tuple[CheckpointFolder | None, Resumed | None]:
     """The folder of checkpoints and the newest one in it, None each where there is none."""
-    folder = ranks.run_on_first(
-        lambda: open_folder(options.checkpoint, options.every, options.keep_last, options.resume)
-    )
-    newest = None if folder is None else ranks.run_on_first(folder.newest)
+    if options.checkpoint is None:
+        return None, None
+    folder = ranks.run_on_first(lambda: open_folder(options.checkpoint))
+    newest = ranks.run_on_first(folder.newest)
     return folder, None if newest is None else Resumed.read(newest, model)
 
 

@@ -27,10 +27,10 @@ GIVEN = {
 }  # fmt: skip
 
 
-def train(name, folder, epochs, **options):
+def train(name, checkpoint, epochs, **options):
     """A training of one of the two kinds, up to so many epochs."""
     model = Model(LTC(AutoNCP(7, 3), ode_unfolds=2), Dense(2), input_dim=2, seed=0, backend="numpy")
-    given = {"optimizer": Adam(0.05), "seed": 3, "verbose": 0, "checkpoint": folder, "keep_last": 1} | GIVEN[name]
+    given = {"optimizer": Adam(0.05), "seed": 3, "verbose": 0, "checkpoint": checkpoint} | GIVEN[name]
     return model, model.fit(**given | options, epochs=epochs)
 
 

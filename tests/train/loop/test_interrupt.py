@@ -8,7 +8,7 @@ import pytest
 from support.backends import BACKENDS
 from support.processes import python
 
-from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Checkpoint, load
+from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Checkpoint, Checkpoints, load
 from ltc_np.train.loop.interrupt import MESSAGE, TERMINATED, Interrupt
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of POSIX")
@@ -270,7 +270,7 @@ def test_a_checkpoint_is_written_and_training_goes_on_from_it(number, word, mess
     expected = whole.fit(x, y, **options | {"optimizer": SGD(0.1)})
     presses = Presses(step, number=number)
     history = model.fit(
-        x, y, callbacks=presses, checkpoint=tmp_path, every=100, **options | {"optimizer": SGD(0.1)}
+        x, y, callbacks=presses, checkpoint=Checkpoints(tmp_path, every=100), **options | {"optimizer": SGD(0.1)}
     )  # fmt: skip
     epochs = (step + 1) // 3
     assert history.stopped == f"{word} after {epochs} epochs" + ("" if step == 8 else " and a part of the next one")
@@ -279,7 +279,7 @@ def test_a_checkpoint_is_written_and_training_goes_on_from_it(number, word, mess
     assert np.array_equal(model.theta, model.best.theta)
     assert newest(tmp_path) == f"step-{step + 1:08d}.npz"
     again = small()
-    history = again.fit(x, y, checkpoint=tmp_path, resume=True, **options | {"optimizer": SGD(0.1)})
+    history = again.fit(x, y, checkpoint=Checkpoints(tmp_path, resume=True), **options | {"optimizer": SGD(0.1)})
     assert np.array_equal(again.theta, whole.theta)
     assert (history, history.stopped) == (expected, expected.stopped)
 
@@ -310,7 +310,7 @@ def test_a_process_that_is_terminated_from_outside(times, tmp_path):
         """
         import os, signal, sys, threading, time
         import numpy as np
-        from ltc_np import LTCRNN, AutoNCP
+        from ltc_np import LTCRNN, AutoNCP, Checkpoints
 
         x = np.random.default_rng(0).normal(size=(64, 20, 1))
         model = LTCRNN(AutoNCP(16, 1), 1, seed=0, backend="numpy")
@@ -331,7 +331,8 @@ def test_a_process_that_is_terminated_from_outside(times, tmp_path):
             while times == 2:
                 time.sleep(0.01)
 
-        history = model.fit(x, x, epochs=10**6, callbacks=note, checkpoint=sys.argv[1], every=10**6, verbose=0)
+        history = model.fit(x, x, epochs=10**6, callbacks=note, verbose=0,
+            checkpoint=Checkpoints(sys.argv[1], every=10**6))
         print(history.stopped.split()[0], os.listdir(sys.argv[1]) != [])
         """,
         arguments=[str(tmp_path), str(times)],

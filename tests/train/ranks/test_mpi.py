@@ -149,7 +149,7 @@ RESUMED = """
 import os, signal, sys, zlib
 import numpy as np
 from mpi4py import MPI
-from ltc_np import Adam, AutoNCP, Dense, Dropout, LTC, Model
+from ltc_np import Adam, AutoNCP, Checkpoints, Dense, Dropout, LTC, Model
 from ltc_np.train.callbacks import Callback
 
 comm, (folder, how) = MPI.COMM_WORLD, sys.argv[1:]
@@ -166,7 +166,7 @@ class Killed(Callback):
 model = Model(LTC(AutoNCP(6, 2, seed=0)), Dropout(0.3), Dense(1), input_dim=2, backend="numpy", seed=0)
 history = model.fit(
     x, y, epochs=4, batch_size=4, tbptt=3, metrics="r2", optimizer=Adam(0.01), seed=1, comm=comm, verbose=False,
-    checkpoint=folder, every=5, resume=how == "resume", callbacks=Killed(),
+    checkpoint=Checkpoints(folder, every=5, resume=how == "resume"), callbacks=Killed(),
 )
 prints = comm.allgather(zlib.crc32(model.theta.tobytes() + repr(dict(history)).encode()))
 if comm.Get_rank() == 0:

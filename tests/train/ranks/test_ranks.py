@@ -9,7 +9,7 @@ from support import ranks as fake
 from support.trainings import Cut, Cuts
 
 import ltc_np
-from ltc_np import LSTM, LTC, Adam, AutoNCP, BatchNorm, Callback, Dense, Model
+from ltc_np import LSTM, LTC, Adam, AutoNCP, BatchNorm, Callback, Checkpoints, Dense, Model
 from ltc_np.base import threads
 from ltc_np.cells.dropping import PartOfBatch, dropout_mask
 from ltc_np.metrics import METRICS, OwnMetric, regression
@@ -358,7 +358,7 @@ def test_ranks_go_on_in_the_middle_of_a_batch(rng, tmp_path):
         return model.theta.tolist(), dict(history)
 
     whole = fake.run(2, trained)
-    resumed = {"checkpoint": tmp_path, "every": 1, "resume": True}
+    resumed = {"checkpoint": Checkpoints(tmp_path, every=1, resume=True)}
     for step in (2, 7):  # inside the first batch, and inside the first one of the second epoch
         errors = fake.run(2, lambda comm, step=step: trained(comm, step, **resumed))
         assert [type(error) for error in errors] == [Cut] * 2

@@ -14,6 +14,7 @@ from ltc_np import (
     AutoNCP,
     BatchNorm,
     Callback,
+    Checkpoints,
     CosineDecay,
     CSVLogger,
     Dense,
@@ -53,7 +54,7 @@ def parted(folder, make=small, cuts=(4, 6), optimizer=lambda: Adam(0.05), every=
             x, y = own.pop("x", X), own.pop("y", Y)
             own["callbacks"] = [*own.pop("callbacks", ()), *([] if cut is None else [Cuts(cut)])]
             if len(where) > 1:
-                own |= {"checkpoint": folder, "resume": True, "every": every}
+                own |= {"checkpoint": Checkpoints(folder, resume=True, every=every)}
             try:
                 history = model.fit(x, y, optimizer=now, **OPTIONS | own)
             except Cut:
@@ -114,7 +115,7 @@ def test_fewer_batches_than_were_done_are_counted(given, tmp_path):
     def batches(count):
         return lambda epoch: [(X[:5], Y[:5])] * count
 
-    options = {"checkpoint": tmp_path, "every": 1, "resume": True, "steps_per_epoch": 4} | OPTIONS
+    options = {"checkpoint": Checkpoints(tmp_path, every=1, resume=True), "steps_per_epoch": 4} | OPTIONS
     with pytest.raises(Cut):
         small().fit(batches(4), optimizer=Adam(0.05), callbacks=Cuts(6), **options)
     with pytest.raises(ValueError, match=f"`steps_per_epoch` = 4 batches an epoch, got {given} in epoch 1"):
@@ -204,7 +205,9 @@ def test_a_table_of_epochs_goes_on(tmp_path):
     for cut in (6, 9, None):
         callbacks = [CSVLogger(files[1]), *([] if cut is None else [Cuts(cut)])]
         try:
-            small().fit(X, Y, optimizer=Adam(0.05), callbacks=callbacks, checkpoint=folder, resume=True, **OPTIONS)
+            small().fit(
+                X, Y, optimizer=Adam(0.05), callbacks=callbacks, checkpoint=Checkpoints(folder, resume=True), **OPTIONS
+            )
         except Cut:
             continue
     assert files[0].read_text() == files[1].read_text()
@@ -216,13 +219,13 @@ def test_the_seed_is_in_the_file(seed, tmp_path):
         return None if seed is None else np.random.default_rng(5)
 
     with pytest.raises(Cut):
-        small().fit(X, Y, optimizer=Adam(0.05), callbacks=Cuts(5), checkpoint=tmp_path, every=1,
+        small().fit(X, Y, optimizer=Adam(0.05), callbacks=Cuts(5), checkpoint=Checkpoints(tmp_path, every=1),
                     **OPTIONS | {"seed": given()})  # fmt: skip
     first = small()
     drawn = load(max(tmp_path.iterdir())).trained.seed
     first.fit(X, Y, optimizer=Adam(0.05), **OPTIONS | {"seed": drawn})
     again = small()
-    again.fit(X, Y, optimizer=Adam(0.05), checkpoint=tmp_path, resume=True, **OPTIONS | {"seed": given()})
+    again.fit(X, Y, optimizer=Adam(0.05), checkpoint=Checkpoints(tmp_path, resume=True), **OPTIONS | {"seed": given()})
     assert np.array_equal(again.theta, first.theta) and again.trained.seed == drawn
 
 
@@ -241,14 +244,14 @@ def test_more_epochs_go_on_unless_a_callback_has_ended_it(tmp_path):
     expected = whole.fit(X, Y, optimizer=Adam(0.05), **OPTIONS | {"epochs": 5})
     for epochs in (2, 5):
         model = small()
-        history = model.fit(
-            X, Y, optimizer=Adam(0.05), checkpoint=tmp_path / "a", resume=True, **OPTIONS | {"epochs": epochs}
-        )
+        kept = Checkpoints(tmp_path / "a", resume=True)
+        history = model.fit(X, Y, optimizer=Adam(0.05), checkpoint=kept, **OPTIONS | {"epochs": epochs})
     assert history == expected and np.array_equal(model.theta, whole.theta)
     for epochs in (3, 9):
         model = small()
+        kept = Checkpoints(tmp_path / "b", resume=True)
         history = model.fit(
-            X, Y, optimizer=SGD(0.1), checkpoint=tmp_path / "b", resume=True, callbacks=lambda epoch, logs: epoch == 1,
+            X, Y, optimizer=SGD(0.1), checkpoint=kept, callbacks=lambda epoch, logs: epoch == 1,
             **OPTIONS | {"epochs": epochs},
         )  # fmt: skip
         assert (history.epoch, history.stopped) == ([0, 1], "stopped by FunctionCallback after 2 epochs")
@@ -258,7 +261,7 @@ def test_seconds_are_those_of_all_parts(tmp_path):
     with pytest.raises(Cut):
         small().fit(X, Y, callbacks=Cuts(6), checkpoint=tmp_path, **OPTIONS)
     part = load_seconds(tmp_path)
-    history = small().fit(X, Y, checkpoint=tmp_path, resume=True, **OPTIONS)
+    history = small().fit(X, Y, checkpoint=Checkpoints(tmp_path, resume=True), **OPTIONS)
     assert history.seconds > part > 0
     assert load_seconds(tmp_path) > part
 
@@ -344,12 +347,12 @@ def test_a_step_that_diverges_is_not_written(tmp_path):
         pytest.raises(FloatingPointError, match="at step 4"),
         np.errstate(all="ignore"),
     ):
-        model.fit(X, Y, optimizer=optimizer, callbacks=Lifts(), checkpoint=tmp_path, every=1, **OPTIONS)
+        model.fit(X, Y, optimizer=optimizer, callbacks=Lifts(), checkpoint=Checkpoints(tmp_path, every=1), **OPTIONS)
     assert max(path.name for path in tmp_path.iterdir()) == "step-00000003.npz"
 
 
 def test_another_monitor_begins_anew(tmp_path):
-    options = {"validation_data": (X[:5], Y[:5]), "metrics": "mae", "checkpoint": tmp_path, "resume": True}
+    options = {"validation_data": (X[:5], Y[:5]), "metrics": "mae", "checkpoint": Checkpoints(tmp_path, resume=True)}
     small().fit(X, Y, **OPTIONS | options)
     with pytest.warns(RuntimeWarning, match="best weights so far, those of epoch .*, are forgotten"):
         history = small().fit(X, Y, monitor="val_mae", **OPTIONS | options | {"epochs": 4})
@@ -378,7 +381,7 @@ def test_on_a_card(tmp_path, emulator):
         return left_behind(model, optimizer, history)
 
     whole = part()
-    assert part(checkpoint=tmp_path, every=1, keep_last=9) == whole
+    assert part(checkpoint=Checkpoints(tmp_path, every=1, keep_last=9)) == whole
     for path in sorted(tmp_path.iterdir())[3:]:  # as if it had been killed after three steps, between two chunks
         path.unlink()
-    assert part(checkpoint=tmp_path, every=1, resume=True) == whole
+    assert part(checkpoint=Checkpoints(tmp_path, every=1, resume=True)) == whole

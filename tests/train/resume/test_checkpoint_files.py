@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support.files import full_disk, read_only_folder
 
-from ltc_np import LTCRNN, SGD, Adam, AutoNCP
+from ltc_np import LTCRNN, SGD, Adam, AutoNCP, Checkpoints
 from ltc_np.base import archive, files
 from ltc_np.train.resume.folder import CheckpointFolder
 
@@ -28,7 +28,8 @@ def small():
 
 def fit(folder, model=None, **options):
     model = small() if model is None else model
-    return model, model.fit(X, X, optimizer=Adam(0.02), checkpoint=folder, **OPTIONS | options)
+    kept = {name: options.pop(name) for name in ("every", "keep_last", "resume") if name in options}
+    return model, model.fit(X, X, optimizer=Adam(0.02), checkpoint=Checkpoints(folder, **kept), **OPTIONS | options)
 
 
 def names(folder):
@@ -348,20 +349,28 @@ def test_a_folder_in_the_home_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "words"),
+    ("folder", "options", "error", "words"),
     [
-        ({"checkpoint": 3}, TypeError, "`checkpoint` must be a folder, a str or a Path, got 3"),
-        ({"checkpoint": ""}, ValueError, "^`checkpoint` must be a folder, got ''$"),
-        ({"checkpoint": "run", "every": 0}, ValueError, "`every` must be an int >= 1, got 0"),
-        ({"checkpoint": "run", "every": 1.5}, TypeError, "`every` must be an int >= 1, got 1.5"),
-        ({"checkpoint": "run", "keep_last": 0}, ValueError, "`keep_last` must be an int >= 1, got 0"),
-        ({"checkpoint": "run", "resume": 1}, TypeError, "`resume` must be a bool, got 1"),
-        ({"every": 3}, ValueError, "`every` must be left out without a folder `checkpoint`, got 3"),
-        ({"resume": True}, ValueError, "`resume` must be left out without a folder `checkpoint`, got True"),
+        (3, {}, TypeError, "^`checkpoint` must be a folder, a str or a Path, got 3$"),
+        ("", {}, ValueError, "^`checkpoint` must be a folder, got ''$"),
+        ("run", {"every": 0}, ValueError, "^`every` must be an int >= 1, got 0$"),
+        ("run", {"every": 1.5}, TypeError, "^`every` must be an int >= 1, got 1.5$"),
+        ("run", {"keep_last": 0}, ValueError, "^`keep_last` must be an int >= 1, got 0$"),
+        ("run", {"resume": 1}, TypeError, "^`resume` must be a bool, got 1$"),
     ],
 )
-def test_arguments_that_do_not_fit(options, error, words, tmp_path, monkeypatch):
+def test_arguments_that_do_not_fit(folder, options, error, words, tmp_path, monkeypatch):
+    """When they are made, or where a folder alone is given, when `fit` begins."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=words):
-        small().fit(X, X, optimizer=SGD(0.1), **OPTIONS | options)
+        Checkpoints(folder, **options)
+    if not options:
+        with pytest.raises(error, match=words):
+            small().fit(X, X, optimizer=SGD(0.1), checkpoint=folder, **OPTIONS)
     assert names(tmp_path) == []
+
+
+def test_options_of_checkpoints_have_names():
+    words = "takes only `folder` by position, got 3 as well: give every, keep_last, resume by name"
+    with pytest.raises(TypeError, match=words):
+        Checkpoints("run", 3)

@@ -14,6 +14,7 @@ from ltc_np import (
     AdamW,
     AutoNCP,
     Callback,
+    Checkpoints,
     CosineDecay,
     Dense,
     Dropout,
@@ -46,8 +47,9 @@ def trained(folder=None, cut=None, model=None, resume=True, **options):
     model = network() if model is None else model
     optimizer = options.pop("optimizer", None) or Adam(0.05)
     callbacks = [ReduceLROnPlateau(1, factor=0.5), EarlyStopping(50), *([] if cut is None else [Cuts(cut)])]
+    kept = {name: options.pop(name) for name in ("every", "keep_last") if name in options}
     if folder is not None:
-        options |= {"checkpoint": folder, "resume": resume}
+        options |= {"checkpoint": Checkpoints(folder, resume=resume, **kept)}
     try:
         history = model.fit(X, Y, optimizer=optimizer, callbacks=callbacks, **OPTIONS | options)
     except Cut:
@@ -84,7 +86,7 @@ def test_the_last_ones_are_kept_and_a_checkpoint_is_a_model(tmp_path):
 def test_a_folder_with_checkpoints_is_not_written_to(tmp_path):
     trained(tmp_path / "a" / "b", 5, resume=False)
     before = names(tmp_path / "a" / "b")
-    with pytest.raises(ValueError, match="without checkpoints, got .*b with step-00000004.npz: give resume=True to go"):
+    with pytest.raises(ValueError, match="without checkpoints, got .*b with step-00000004.npz: give Check"):
         trained(tmp_path / "a" / "b", resume=False)
     assert names(tmp_path / "a" / "b") == before == ["step-00000004.npz"]
 
@@ -154,7 +156,7 @@ def test_other_settings_and_data_are_refused(before, now, words, tmp_path):
         optimizer = options.pop("optimizer", None) or Adam(0.05)
         given = {"x": X, "y": Y, "validation_data": None, "metrics": (), "epochs": 2} | options
         return network().fit(
-            **OPTIONS | given, optimizer=optimizer, checkpoint=tmp_path, resume=True,
+            **OPTIONS | given, optimizer=optimizer, checkpoint=Checkpoints(tmp_path, resume=True),
         )  # fmt: skip
 
     part(**before, epochs=1)
@@ -270,9 +272,9 @@ def test_another_number_of_ranks_between_epochs_goes_on(tmp_path):
     ],
 )
 def test_other_class_weights_are_refused(before, now, words, tmp_path):
-    def part(class_weight, **options):
-        labels = (Y[:, :, 0] > 0).astype(int)
-        given = {"loss": "cross_entropy", "metrics": (), "validation_data": None, "checkpoint": tmp_path}
+    def part(class_weight, resume=False, **options):
+        labels, checkpoint = (Y[:, :, 0] > 0).astype(int), Checkpoints(tmp_path, resume=resume)
+        given = {"loss": "cross_entropy", "metrics": (), "validation_data": None, "checkpoint": checkpoint}
         network().fit(X, labels, class_weight=class_weight, **OPTIONS | given | options)
 
     part(before, epochs=1)
@@ -288,7 +290,7 @@ def test_other_data_in_files_are_refused(name, tmp_path):
         for key, values in given.items():
             np.save(tmp_path / f"{key}.npy", values)
         files = {key: np.load(tmp_path / f"{key}.npy", mmap_mode="r") for key in given}
-        network().fit(**OPTIONS | files, checkpoint=tmp_path / "run", resume=True, every=1)
+        network().fit(**OPTIONS | files, checkpoint=Checkpoints(tmp_path / "run", resume=True, every=1))
 
     part()
     with pytest.raises(ValueError, match=f"same arguments.*with {name} 'float64 of shape .*'float64 of shape"):
@@ -315,7 +317,7 @@ def test_the_same_data_in_another_container_are_the_same(before, tmp_path):
 
     whole = part("array")
     for kind in ("array", "list", "memory map"):
-        folder = {"checkpoint": tmp_path / kind, "resume": True, "every": 1}
+        folder = {"checkpoint": Checkpoints(tmp_path / kind, resume=True, every=1)}
         with pytest.raises(Cut):
             part(before, callbacks=Cuts(6), **folder)
         assert part(kind, **folder) == whole
@@ -333,7 +335,9 @@ class Faulty(Callback):
 
 def test_a_fault_of_a_callback_is_no_damage_of_the_file(tmp_path):
     def part(**options):
-        return network().fit(X, Y, callbacks=Faulty(), checkpoint=tmp_path, resume=True, **OPTIONS | options)
+        return network().fit(
+            X, Y, callbacks=Faulty(), checkpoint=Checkpoints(tmp_path, resume=True), **OPTIONS | options
+        )
 
     part(epochs=1)
     words = "`load_state` of the callback Faulty does not take what was saved: KeyError: 'men'"
@@ -352,7 +356,7 @@ class FaultyMetric(MSE):
 @pytest.mark.parametrize("cut", [None, 6])
 def test_a_fault_of_a_metric_is_no_damage_of_the_file(cut, tmp_path):
     """Between two epochs and inside one: all checkpoints stay, and a metric without the fault goes on from the last."""
-    options = OPTIONS | {"checkpoint": tmp_path, "resume": True, "every": 1}
+    options = OPTIONS | {"checkpoint": Checkpoints(tmp_path, resume=True, every=1)}
     given = options | {"metrics": FaultyMetric()}
     if cut is None:
         network().fit(X, Y, **given | {"epochs": 1})
