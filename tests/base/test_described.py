@@ -147,7 +147,7 @@ def test_every_trait_is_false_unless_declared_and_documented():
     for name in TRAITS:
         assert getattr(Layer, name) is False
         assert f"\n{name} : bool\n" in inspect.cleandoc(Layer.__doc__)
-    declared = {name for name, value in vars(Layer).items() if value is False}
+    declared = {name for name in dir(Layer) if getattr(Layer, name) is False}
     assert declared == {*TRAITS, "open", "cuts_inside"}
 
 
