@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ... import losses
@@ -29,6 +30,7 @@ END = object()
 NO_DATA = Batch(None, None, None, None)  # what is known of batches that have not come yet
 
 
+@dataclass(eq=False)
 class Items:
     """What a user gives for the batches of an epoch, one after another.
 
@@ -40,9 +42,6 @@ class Items:
 
     items: Iterator[Any]
     taken: int
-
-    def __init__(self, items: Iterator[Any], taken: int) -> None:
-        self.items, self.taken = items, taken
 
     def take(self) -> Any:
         """The next one, `END` if there is none."""
