@@ -61,7 +61,7 @@ TESTED_THROUGH = {
             export.fixed.write
         """,
         "tests/export/fixed/test_quantise.py quantises every layer": """
-            export.fixed.c_text export.fixed.quantised export.fixed.report export.fixed.translate
+            export.fixed.c_text export.fixed.quantised export.fixed.report
         """,
         "tests/export/test_c.py compiles what they write": """
             export.c.arithmetic export.c.beside export.c.check

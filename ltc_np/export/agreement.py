@@ -1,24 +1,31 @@
-"""Whether a program computes what its model does: asked before anything is written.
+"""Whether a program computes what its model does: proved before anything is written.
 
 Both run in float64, and each step of the program begins with the model's state, so that only the roundings of one step
 lie between them, however long a sequence is and however much the network enlarges what is small.  How far they may be
 apart is known without the model: it is made of the size of each number and of what rounding to float32 changes in the
 program itself, so a wrong program is not excused by its error.
+
+The steps on which they are compared are drawn here, whatever data a user gives: inputs and elapsed times of several
+magnitudes, so that what is done with large numbers, at limits or after a long time is compared too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.workspace import Fresh
+from .lower import program as lowered
+from .program import Apply, expressions, nodes, statements
 from .run import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from ..base.types import Numbers
+    from ..base.types import Bools, Numbers
     from ..model import Model
     from .program import Program
 
@@ -28,62 +35,217 @@ OWN_SIZE = 2.0**-32
 # 2**-29 of it, and the series of a program, which are right to 8e-13 of their sums, less than 2**-16.
 OF_ROUNDING = 2.0**-14
 
+STEPS = 8  # of each drawn sequence
+# There is one for each size of inputs and each longest elapsed time.
+SIZES, LONGEST = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), (0.01, 0.1, 1.0, 10.0)
+ZERO_EVERY = 8  # steps: an elapsed time of 0 is always among them
+HALVINGS_TO_AN_EDGE = 30  # of the way between two steps
+MOST_HALVINGS = 40  # of what is drawn, until the model takes it
 
-def agreed(exact: Model, program: Program, x: Numbers, times: Sequence[float | None] | Numbers) -> Numbers:
-    """The outputs (T, O) of a model, which its program has, too.
+
+class Steps(NamedTuple):
+    """T steps of B sequences of a model in float64, on NumPy's backend.
+
+    Attributes
+    ----------
+    x : (T, B, I) array
+    dt : (T, B) array
+        Elapsed times; 1 where the model has no time.
+    before : (S, K) array
+        The states of the last S of the T B steps; those in front of them begin as a sequence does.
+    y : (T, B, O) array
+    after : (T, B, K) array
+        States.
+    """
+
+    x: Numbers
+    dt: Numbers
+    before: Numbers
+    y: Numbers
+    after: Numbers
+
+
+def in_float64(model: Model) -> Model:
+    """The same parameters in float64, on NumPy's backend."""
+    theta, buffers = model.theta.astype(np.float64), model.buffer_vector.astype(np.float64)
+    return type(model).restored(model.layer_stack, theta, buffers, "numpy", True)
+
+
+def proved(model: Model, dt: float | None = None, form: Callable[[Program], Program] | None = None) -> Program:
+    """The program of a model, as `ltc_np.export.lower.program`, in which it is written: the only one that may be.
+
+    ``form`` is what a language makes of it before: it is compared in that form.
+    """
+    program = lowered(model, dt)
+    if form is not None:
+        program = form(program)
+    prove(model, program, dt)
+    return program
+
+
+def prove(model: Model, program: Program, dt: float | None = None) -> None:
+    """Compare a program with its model on drawn steps.
 
     Parameters
     ----------
-    exact : Model
-        In float64, on NumPy's backend.
+    model : Model
     program : Program
         Of the model.
-    x : (T, I) float64 array
-    times : T numbers or None
-        Elapsed times of the steps.
+    dt : float or None
+        The one elapsed time that the program was made for.
 
     Raises
     ------
     ValueError
         The program computes something else: names the layer or the output, and says how far it is off.
+    FloatingPointError
+        The model overflows on all inputs, however small.
     """
+    drawn = drawn_steps(model, program.takes_dt, dt)
+    compare(model, program, drawn)
+    for steps in edges(model, program, drawn):
+        compare(model, program, steps)
+
+
+def drawn_steps(model: Model, takes_dt: bool, dt: float | None = None) -> Steps:
+    """`Steps` of all magnitudes; what the model refuses, or what makes it overflow, is drawn smaller and shorter."""
+    exact, rng = in_float64(model), np.random.default_rng(1)
+    longest, sizes = (grid.ravel() for grid in np.meshgrid(LONGEST if takes_dt else 1.0, SIZES))
+    x = sizes[:, None] * rng.standard_normal((STEPS, sizes.size, model.input_size))
+    drawn = longest * drawn_times(rng, STEPS)[:, None]
+    scale = 1.0
+    while True:
+        times = shortened(exact, drawn * scale) if takes_dt else [dt] * STEPS
+        try:
+            return steps_of(exact, x * scale, times)
+        except (FloatingPointError, ValueError):  # a state overflows in a step, or between two
+            scale /= 2
+            if scale < 2.0**-MOST_HALVINGS:
+                raise
+
+
+def drawn_times(rng: np.random.Generator, steps: int) -> Numbers:
+    """Uniform from 0 to 1, every eighth 0."""
+    return rng.uniform(size=steps) * (np.arange(steps) % ZERO_EVERY != ZERO_EVERY - 1)
+
+
+def shortened(exact: Model, times: Numbers) -> Numbers:
+    """Elapsed times so short that the model takes them: where an explicit solver refuses longer ones."""
+    prepared = exact.engine.prepare(Fresh())
+    for halvings in range(MOST_HALVINGS):
+        shorter = times * 2.0**-halvings
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                exact.engine.check(prepared, np.atleast_2d(shorter.T).astype(np.float64))
+            except ValueError:
+                continue
+        return shorter
+    return times  # the first step says what is wrong
+
+
+def steps_of(exact: Model, x: Numbers, times: Sequence[float | None] | Numbers) -> Steps:
+    """The `Steps` of a model in float64: x (T, B, I), and T elapsed times, each a number, (B,) or None."""
     state, states, outputs = None, [], []
-    for row, dt in zip(x, times, strict=True):
-        y, state = exact.step(row, dt=dt, state=state)
+    for now, dt in zip(x, times, strict=True):
+        y, state = exact.step(now, dt=dt, state=state)
         states.append(state)
         outputs.append(y)
-    every = np.concatenate([outputs, states], axis=1)
-    dts = np.array([1.0 if dt is None else dt for dt in times])
+    dts = [np.broadcast_to(1.0 if dt is None else dt, x.shape[1]) for dt in times]
+    return Steps(x, np.array(dts), np.concatenate([states[0][:0], *states[:-1]]), np.array(outputs), np.array(states))
+
+
+def edges(model: Model, program: Program, steps: Steps) -> Iterator[Steps]:
+    """Single steps on both sides of where a condition of the program, of a `select`, changes.
+
+    A limit that is off by little has no other effect than there: each is found by halving the way between two steps.
+    """
+    S, K = steps.before.shape
+    points = np.concatenate([steps.x.reshape(-1, steps.x.shape[2])[-S:], steps.dt.reshape(-1, 1)[-S:], steps.before], 1)
+    above = _conditions(program, points, K)
+    both = np.flatnonzero(above.any(1) & ~above.all(1))
+    if not both.size:
+        return
+    low, high = (points[side[both].argmax(1)] for side in (~above, above))
+    for _ in range(HALVINGS_TO_AN_EDGE):
+        middle = (low + high) / 2
+        is_above = _conditions(program, middle, K)[both, np.arange(both.size)]
+        low, high = np.where(is_above[:, None], low, middle), np.where(is_above[:, None], middle, high)
+    x, dt, state = _parts(np.concatenate([low, high]), K)
+    y, after = in_float64(model).step(x, dt=dt if model.takes_dt else None, state=state)
+    yield Steps(x[:, None], dt[:, None], state, y[:, None], after[:, None])
+
+
+def _parts(points: Numbers, K: int) -> tuple[Numbers, Numbers, Numbers]:
+    """Inputs, elapsed times and states of points (S, I + 1 + K)."""
+    inputs = points.shape[1] - 1 - K
+    return points[:, :inputs], points[:, inputs], points[:, inputs + 1 :]
+
+
+def _conditions(program: Program, points: Numbers, K: int) -> Bools:
+    """Which conditions hold in a step from each of S points, (conditions, S)."""
+    found = [np.zeros((0, len(points)), bool)]
+    wanted = {id(node.arguments[0]) for node in _selections(program)}
+
+    def observe(node: object, values: Numbers) -> None:
+        if id(node) in wanted:
+            found.append(np.broadcast_to(values > 0, (len(values), len(points))))
+
+    machine = Machine(program, len(points), observe=observe)
+    x, dt, machine.values["state"][:] = (part.T for part in _parts(points, K))
+    with np.errstate(all="ignore"):
+        machine.step(x.T, dt)
+    return np.concatenate(found)
+
+
+def _selections(program: Program) -> Iterator[Apply]:
+    for stage in program.stages:
+        for statement, _ in statements(stage.statements):
+            for expr in expressions(statement):
+                for node in nodes(expr):
+                    if isinstance(node, Apply) and node.operation == "select":
+                        yield node
+
+
+def compare(model: Model, program: Program, steps: Steps) -> None:
+    """Refuse a program that computes something else in these steps, as `prove`."""
+    wanted = np.concatenate([steps.y, steps.after], axis=2)
     with np.errstate(all="ignore"):  # float32 may hold less, and what is not finite is looked at below
-        found, rough = (_steps(program, x, dts, np.array(states), dtype) for dtype in (np.float64, np.float32))
-        error, rounding = np.abs(found - every), np.abs(rough - found)
-    size, known = np.isfinite(every), np.isfinite(rounding)
-    allowed = OWN_SIZE * np.abs(np.where(size, every, 0)).max(0)
+        found, rough = (_run(program, steps, dtype) for dtype in (np.float64, np.float32))
+        error, rounding = np.abs(found - wanted), np.abs(rough - found)
+    size, known = np.isfinite(wanted), np.isfinite(rounding)
+    # Of each number of each sequence.
+    allowed = OWN_SIZE * np.abs(np.where(size, wanted, 0)).max(0)
     allowed += OF_ROUNDING * np.where(known, rounding, 0).max(0)
     # What is not finite has no error; it is refused where it is written.
     wrong = size & ~(error <= allowed)
     if wrong.any():
-        _refuse(exact, int(np.argmax(wrong.any(0))), np.where(wrong, error, 0).max(0), np.abs(every).max(0), allowed)
-    return every[:, : program.output_size]
+        # A state, if one is wrong: what is wrong in a layer is seen in its outputs too, and in all layers behind it.
+        O = program.output_size
+        column = min(np.flatnonzero(wrong.any((0, 1))).tolist(), key=lambda k: (k < O, k))
+        sequence = int(np.argmax(wrong[..., column].any(0)))
+        numbers = np.where(wrong, error, 0).max(0), np.abs(wanted).max(0), allowed
+        _refuse(model, column, *(float(each[sequence, column]) for each in numbers))
 
 
-def _steps(program: Program, x: Numbers, dt: Numbers, states: Numbers, dtype: type) -> Numbers:
-    """Outputs and states (T, O + K) of T steps at once: the first begins as a sequence does, others behind a state."""
-    machine = Machine(program, len(x), dtype)
-    machine.values["state"][:, 1:] = states[:-1].T
-    y = machine.step(x, dt)
-    return np.concatenate([y, machine.values["state"].T], axis=1).astype(np.float64)
+def _run(program: Program, steps: Steps, dtype: type) -> Numbers:
+    """Outputs and states (T, B, O + K) of all steps at once, each from the model's state before it."""
+    T, B, _ = steps.x.shape
+    machine = Machine(program, T * B, dtype)
+    machine.values["state"][:, T * B - len(steps.before) :] = steps.before.T
+    y = machine.step(steps.x.reshape(T * B, -1), steps.dt.ravel())
+    return np.concatenate([y, machine.values["state"].T], axis=1).astype(np.float64).reshape(T, B, -1)
 
 
-def _refuse(exact: Model, column: int, error: Numbers, size: Numbers, allowed: Numbers) -> None:
-    """Say which is the first number, of outputs and states, that is wrong."""
-    stack, at = exact.layer_stack, column - exact.output_size
+def _refuse(model: Model, column: int, error: float, size: float, allowed: float) -> None:
+    """Say which number, of outputs and states, is wrong."""
+    stack, at = model.layer_stack, column - model.output_size
     what = f"output {column}"
     for k, (layer, where) in enumerate(zip(stack.layers, stack.states, strict=True)):
         if where.start <= at < where.stop:
             what = f"the state of layers[{k}], {checks.brief(layer)},"
     raise ValueError(
-        f"`model` must be computed by its export as by itself, but {what} would be off by {error[column]:.1e} in a "
-        f"step, of numbers up to {size[column]:.1e}, where roundings allow {allowed[column]:.1e}: nothing was written, "
-        "since this is an error in how ltc_np.export.lower writes a layer; please report it with the model"
+        f"`model` must be computed by its export as by itself, but {what} would be off by {error:.1e} in a step, of "
+        f"numbers up to {size:.1e}, where roundings allow {allowed:.1e}: nothing was written, since this is an error "
+        "in how ltc_np.export.lower writes a layer; please report it with the model"
     )

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..base import checks
-from ..base.workspace import Fresh
-from .agreement import agreed
+from .agreement import compare, drawn_times, in_float64, shortened, steps_of
 
 if TYPE_CHECKING:
-    from ..base.types import ArrayLike, Numbers
+    from ..base.types import ArrayLike
     from ..model import Model
     from .program import Program
 
 STEPS = 32  # of the golden vectors that nobody gives
-MOST_HALVINGS = 40  # of drawn elapsed times
-ZERO_EVERY = 8  # steps: an elapsed time of 0 is always among them
 
 
 class Golden(NamedTuple):
@@ -70,31 +66,12 @@ def golden(model: Model, program: Program, dt: float | None, x: ArrayLike | None
     times, exact = None, in_float64(model)
     if program.takes_dt:
         # Below 1, which every cell takes as it is published: the LRC's explicit step is stable below 2.
-        drawn = rng.uniform(size=len(x)) * (np.arange(len(x)) % ZERO_EVERY != ZERO_EVERY - 1)
-        times = (_taken(exact, drawn) if x_dt is None else checks.real("x_dt", x_dt)).astype(np.float32)
+        drawn = drawn_times(rng, len(x))
+        times = (shortened(exact, drawn) if x_dt is None else checks.real("x_dt", x_dt)).astype(np.float32)
         if times.shape != (len(x),) or not (times >= 0).all():
             raise ValueError(f"`x_dt` must be {len(x)} elapsed times >= 0, as many as `x` has steps, got {x_dt!r:.60}")
         checks.finite("x_dt", times)
     every = [dt] * len(x) if times is None else times.astype(np.float64)
-    return Golden(x, times, agreed(exact, program, x.astype(np.float64), every))
-
-
-def _taken(exact: Model, drawn: Numbers) -> Numbers:
-    """Elapsed times so short that the model takes them: where an explicit solver refuses longer ones."""
-    prepared = exact.engine.prepare(Fresh())
-    for halvings in range(MOST_HALVINGS):
-        times = drawn * 2.0**-halvings
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                exact.engine.check(prepared, times[None].astype(np.float64))
-            except ValueError:
-                continue
-        return times
-    return drawn  # the first step says what is wrong
-
-
-def in_float64(model: Model) -> Model:
-    """The same parameters in float64, on NumPy's backend."""
-    theta, buffers = model.theta.astype(np.float64), model.buffer_vector.astype(np.float64)
-    return type(model).restored(model.layer_stack, theta, buffers, "numpy", True)
+    steps = steps_of(exact, x.astype(np.float64)[:, None], every)
+    compare(model, program, steps)
+    return Golden(x, times, steps.y[:, 0])

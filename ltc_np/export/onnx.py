@@ -13,9 +13,8 @@ import numpy as np
 
 from ..base import checks, files
 from ..base.optional import need
-from .golden import golden
+from .agreement import proved
 from .identity import identity
-from .lower import program
 from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Total, Vector, leaves, of_kind, written
 
 if TYPE_CHECKING:
@@ -67,11 +66,7 @@ def to_onnx(model: Model, *, kind: Literal["sequence", "step"] = "sequence") -> 
     """
     onnx = need("onnx", "onnx", "to_onnx")
     checks.one_of("kind", kind, ("sequence", "step"))
-    step = program(model)
-    try:
-        golden(model, step, None, None, None)  # refuses a program that computes something else
-    except FloatingPointError as error:
-        checks.warn(f"the graph was not compared with the model, which overflows on drawn inputs: {error}")
+    step = proved(model)
     graph = _sequence(onnx, step) if kind == "sequence" else _step(onnx, step)
     proto = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="ltc_np"
@@ -320,8 +315,8 @@ class _Writer:
                 return whole
             bounds = (self.constant([k], np.int64) for k in (expr.start, expr.start + expr.size, 1))
             return self.node("Slice", whole, *bounds)
-        assert isinstance(expr, Apply)
-        return self.apply(expr.operation, [self.read(argument) for argument in expr.arguments])
+        own = of_kind(expr, Apply)
+        return self.apply(own.operation, [self.read(argument) for argument in own.arguments])
 
     def apply(self, operation: str, of: Sequence[str]) -> str:
         if operation in NODES:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from ..base import checks
 from .operations import OPERATIONS
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def expression(value: Operand) -> Expr:
 
 def apply(operation: str, *arguments: Operand) -> Expr:
     """An operation on expressions, numbers and arrays; what is known already is computed now."""
+    checks.must_know(__name__, "operation", operation, OPERATIONS)
     operands = tuple(expression(value) for value in arguments)
     needed, compute = OPERATIONS[operation]
     if len(operands) != needed:
@@ -167,13 +169,17 @@ def elements(expr: Expr, count: int) -> list[Expr]:
     return [Number(float(value)) for value in np.broadcast_to(values, count)]
 
 
-def leaves(expr: Expr) -> Iterator[Expr]:
-    """The numbers, constants and vectors of an expression, in order."""
+def nodes(expr: Expr) -> Iterator[Expr]:
+    """An expression and all those inside it, in order."""
+    yield expr
     if isinstance(expr, Apply):
         for argument in expr.arguments:
-            yield from leaves(argument)
-    else:
-        yield expr
+            yield from nodes(argument)
+
+
+def leaves(expr: Expr) -> Iterator[Expr]:
+    """The numbers, constants and vectors of an expression, in order."""
+    return (node for node in nodes(expr) if not isinstance(node, Apply))
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,11 +249,13 @@ class Repeat:
 K = TypeVar("K")
 
 
-def of_kind(statement: object, kind: type[K]) -> K:
-    """The statement; behind all other kinds: one that a reader of programs does not know is never taken for another."""
-    if not isinstance(statement, kind):
-        raise TypeError(f"`program` must have statements that are known here, got {type(statement).__name__}")
-    return statement
+def of_kind(part: object, kind: type[K]) -> K:
+    """A part of a program, of the last kind that is left: what a reader does not know is never taken for it."""
+    if not isinstance(part, kind):
+        raise TypeError(
+            f"`program` must have statements and expressions that are known here, got {type(part).__name__}"
+        )
+    return part
 
 
 Statement = Map | Linear | Synapses | Total | Repeat
@@ -302,10 +310,30 @@ def statements(of: Sequence[Statement]) -> Iterator[tuple[Map | Linear | Synapse
             yield statement, 1
 
 
+def targets(statement: Statement) -> tuple[Vector, ...]:
+    """What a statement changes; a `Repeat` has none of its own."""
+    if isinstance(statement, Synapses):
+        return statement.first, statement.second
+    return (statement.target if isinstance(statement, (Map, Linear)) else of_kind(statement, Total).target,)
+
+
+def expressions(statement: Statement) -> tuple[Expr, ...]:
+    """What a statement reads."""
+    if isinstance(statement, Synapses):
+        return statement.source, statement.first_start, statement.second_start
+    if isinstance(statement, Linear):
+        return (statement.source,)
+    return (statement.value if isinstance(statement, Map) else of_kind(statement, Total).value,)
+
+
+def reads(statement: Statement) -> Iterator[Vector]:
+    """The variables that a statement reads."""
+    for expr in expressions(statement):
+        for leaf in leaves(expr):
+            if isinstance(leaf, Vector):
+                yield leaf
+
+
 def written(of: Sequence[Statement]) -> list[str]:
     """Names of the variables that statements write, in order, each once."""
-    names: dict[str, None] = {}
-    for statement, _ in statements(of):
-        targets = (statement.first, statement.second) if isinstance(statement, Synapses) else (statement.target,)
-        names |= dict.fromkeys(target.name for target in targets)
-    return list(names)
+    return list(dict.fromkeys(target.name for statement, _ in statements(of) for target in targets(statement)))

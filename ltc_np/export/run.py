@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base import checks
 from ..base.activations import sigmoid
 from .operations import OPERATIONS
 from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Total, Vector, of_kind
@@ -101,8 +102,9 @@ class Machine:
         elif isinstance(expr, Vector):
             values = self.values[expr.name][expr.start : expr.start + expr.size]
         else:
-            assert isinstance(expr, Apply)
-            values = OPERATIONS[expr.operation].compute(*(self.evaluate(argument) for argument in expr.arguments))
+            own = of_kind(expr, Apply)
+            checks.must_know(__name__, "operation", own.operation, OPERATIONS)
+            values = OPERATIONS[own.operation].compute(*map(self.evaluate, own.arguments))
         if self.observe is not None:
             self.observe(expr, values)
         return values

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base import checks
 from ..base.layout import part
-from ..cells import LRC, LTC
+from ..cells import LRC, LTC, WiredCfC
 from . import wired_cfc
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _of_layer(layer: Any, p: dict[str, Array], seen: Any, valid: Bools | None, c
             size = 0.0 if weight is None else np.abs(weight) * _mean(_valid(source, valid))[pre]
             losses.append(opening * strength + size)
         else:
+            checks.must_know(__name__, "layer", type(layer), (LTC, LRC, WiredCfC))
             read = wired_cfc.sources(layer, seen.state, kind, seen.inputs)
             losses.append(wired_cfc.strengths(layer, p, kind) * _mean(_valid(read, valid))[pre])
     return Use((losses[0], losses[1]), (conductances[0], conductances[1]) if conductances else None)

@@ -1,5 +1,6 @@
 """Exports refuse a program that is not the model's, and what the lowering does not know."""
 
+import pathlib
 import re
 from dataclasses import replace
 from importlib import import_module
@@ -8,19 +9,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from support.exported import LAYERS, features, made
+from support.faulty_programs import Elsewhere, faulty_programs
 
-from ltc_np import CTRNN, LTC, S4D, AutoNCP, Dense, FullyConnected, Model, Standardize
+from ltc_np import CTRNN, LTC, S4D, AutoNCP, Dense, FullyConnected, Model, SpikingLIF, Standardize
 from ltc_np.base import activations
 from ltc_np.cells.cfc_sweep import Prepared
-from ltc_np.export import agreement, c, fixed, onnx
+from ltc_np.export import agreement, c, fixed, onnx, web
 from ltc_np.export import golden as vectors
 from ltc_np.export.builder import Builder
+from ltc_np.export.c.prepare import prepared
 from ltc_np.export.lower import activations as activating
 from ltc_np.export.lower import program, solvers
 from ltc_np.export.lower.cfc import blend
 from ltc_np.export.lower.elastance import elastance_of
 from ltc_np.export.lower.mapping import mapped
 from ltc_np.export.program import Linear, Vector
+from ltc_np.export.run import Machine
 from ltc_np.kernels import check_known, codes
 from ltc_np.kernels.numpy import elastance, ltc, ltc_solvers
 from ltc_np.kernels.numpy.mapping import map_features
@@ -157,7 +161,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(
-    ("fault", "size"), [("matrices", 1e-1), ("lecun_tanh", 1e-6), *((fault, 1e-4) for fault in FAULTS)]
+    ("fault", "size"), [("matrices", 1e-1), ("lecun_tanh", 1e-8), *((fault, 1e-4) for fault in FAULTS)]
 )
 def test_a_wrong_lowering_is_refused_by_itself(fault, size, tmp_path, monkeypatch):
     """By every way out, however small: in float64 there is nothing but roundings."""
@@ -215,7 +219,7 @@ def test_the_bound_of_the_own_test_does_not_grow_with_a_fault(tmp_path, monkeypa
     of = program(model)
 
     def bound(dtype, now):
-        monkeypatch.setattr(writing, "lowered", lambda model, dt: now)
+        monkeypatch.setattr(writing, "proved", lambda model, dt, form: form(now))
         folder = c.write(model, tmp_path / "c", dtype=dtype, measure=False).folder
         return float(re.search(r"bound = (\S+);", (folder / "model_test.c").read_text())[1])
 
@@ -238,16 +242,120 @@ def test_the_bound_of_the_own_test_is_that_of_the_outputs(size, tmp_path):
     assert 1e-5 <= bound / np.abs(y).max() < 2e-5
 
 
+@pytest.mark.few(24)
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_fault_of_a_program_is_refused(name, rng):
+    """Or it changes nothing: no number by more than the proof's bound, in other steps than those of the proof."""
+    model = made(LAYERS[name], rng, "float32")
+    right = program(model)
+    steps, elsewhere, faults = agreement.drawn_steps(model, right.takes_dt), Elsewhere(right, Machine), 0
+
+    def accepted(of):
+        try:
+            agreement.compare(model, of, steps)
+            for each in agreement.edges(model, of, steps):
+                agreement.compare(model, of, each)
+        except ValueError as error:
+            assert str(error).startswith(REFUSED)
+            return False
+        return True
+
+    assert accepted(right) and elsewhere.change(right) == 0
+    for what, faulty in faulty_programs(right):
+        faults += 1
+        assert not accepted(faulty) or elsewhere.change(faulty) < 4 * agreement.OWN_SIZE, what
+    assert faults
+
+
+WAYS_OUT = {
+    **WAYS,
+    "c in double": lambda model, path: c.write(model, path, dtype="float64", unroll=True),
+    "c of one elapsed time": lambda model, path: c.write(model, path, dt=0.5 if model.takes_dt else None),
+    "c of own data": lambda model, path: c.write(model, path, x=np.zeros((1, model.input_size))),
+    "fixed of own data": lambda model, path: fixed.quantise(model, np.zeros((1, model.input_size), np.float32)),
+    "graph": lambda model, path: onnx.to_onnx(model, kind="step"),
+    "web": web.write,
+}
+ONE_OF_EACH_LAYER = {type(layers[-1]): name for name, layers in LAYERS.items()}.values()
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_every_way_out_refuses_faults(way, tmp_path, monkeypatch, rng):
+    """Before anything is written, of every layer, and whatever data are given, even those that show nothing."""
+    if way in ("onnx", "graph"):
+        pytest.importorskip("onnx")
+    for name in ONE_OF_EACH_LAYER:
+        model = made(LAYERS[name], rng, "float32")
+
+        def faulty(model, dt):
+            *_, (_, last) = (pair for pair in faulty_programs(program(model, dt)) if pair[0].endswith("value scaled"))
+            return last
+
+        with monkeypatch.context() as patch:
+            patch.setattr(agreement, "lowered", faulty)
+            with pytest.raises(ValueError, match=REFUSED):
+                WAYS_OUT[way](model, tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("way", ["c", "fixed"])
+def test_data_of_the_user_are_compared_too(way, tmp_path, monkeypatch):
+    """Even if the drawn steps showed nothing."""
+    monkeypatch.setattr(agreement, "prove", lambda *arguments: None)
+    model = network(LTC(AutoNCP(9, 2)), Dense(2))
+    monkeypatch.setattr(agreement, "lowered", lambda model, dt: changed(program(model), 0))
+    with pytest.raises(ValueError, match=REFUSED + "output 0"):
+        WAYS[way](model, tmp_path / "new")
+
+
+def test_no_program_is_taken_that_is_not_proved():
+    """What writes takes programs from `proved`; nothing else in the library asks the lowering for one."""
+    package = pathlib.Path(agreement.__file__).parents[1]
+    asking = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*from \S*\blower import .*\bprogram\b", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert asking == {"export/agreement.py"}
+
+
+def test_a_proof_draws_what_a_model_can_take():
+    """Where inputs of usual sizes overflow, smaller ones are compared."""
+    model = network(S4D(4, modes="lin"), Dense(2), dtype="float64")
+    model.params["1.weight"][:] = 1e305
+    steps = agreement.drawn_steps(model, True)
+    assert np.isfinite(steps.y).all() and np.abs(steps.y).max() > 1e280
+    with pytest.raises(ValueError, match=REFUSED + "output 0"):
+        agreement.prove(model, changed(program(model), 0))
+    model.params["1.bias"][:] = [1e308, 1.0]
+    model.params["1.weight"][:] = 1.7e308
+    assert np.isfinite(agreement.drawn_steps(model, True).y).all()
+
+
+def test_limits_are_found_where_they_are():
+    """A spike whose threshold is off by a millionth is refused: both sides of each limit are compared."""
+    model = made([SpikingLIF(5)], np.random.default_rng(0))
+    right = program(model)
+    steps = agreement.drawn_steps(model, True)
+    (edges,) = agreement.edges(model, right, steps)
+    assert (edges.y == 0).any() and (edges.y == 1).any()
+    model, other = (network(SpikingLIF(5, threshold=size), dtype="float64") for size in (1.0, 1 + 1e-6))
+    agreement.prove(model, program(model))
+    with pytest.raises(ValueError, match=REFUSED):
+        agreement.prove(model, program(other))
+
+
 SAMPLE = [*list(LAYERS)[::40], "LiquidS4 bounded 0", "LiquidS4 14", "CTGRU 0"]
 
 
 def agrees(name):
     rng = np.random.default_rng(0)
-    for dtype in ("float32", "float64"):
-        model = made(LAYERS[name], rng, dtype)
-        vectors.golden(model, program(model), None, None, None)
-    model = Model(*LAYERS[name], input_dim=features(LAYERS[name]), seed=1, backend="numpy")
-    vectors.golden(model, program(model), None, None, None)
+    models = [made(LAYERS[name], rng, dtype) for dtype in ("float32", "float64")]
+    for model in (*models, Model(*LAYERS[name], input_dim=features(LAYERS[name]), seed=1, backend="numpy")):
+        vectors.golden(model, agreement.proved(model), None, None, None)
+        if model.takes_dt:
+            agreement.proved(model, 0.1, prepared)
+            agreement.proved(model, 0.0)
 
 
 @pytest.mark.parametrize("name", SAMPLE)
@@ -278,4 +386,6 @@ def test_drawn_elapsed_times_are_those_that_an_explicit_solver_takes(tmp_path):
         model.step(np.ones(I), dt=0.5)
     drawn = vectors.golden(model, program(model), None, None, None).dt
     assert 0.005 < drawn.max() < 0.02 and (drawn == 0).sum() == 4
+    steps = agreement.drawn_steps(model, True)
+    assert 0.005 < steps.dt.max() < 0.02 and not steps.dt[-1].any()
     c.write(model, tmp_path / "c", measure=False)

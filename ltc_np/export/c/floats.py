@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..program import Apply, Constant, Number, Vector
+from ..program import Apply, Constant, Number, Vector, of_kind
 from .arithmetic import Sum
 from .functions import Functions
 
@@ -33,7 +33,7 @@ class Floats:
 
     def __init__(self, c_type: Literal["float", "double"], libm: bool) -> None:
         self.c_type: str = c_type
-        self.dtype = np.dtype(np.float32 if c_type == "float" else np.float64)
+        self.dtype = np.dtype({"float": np.float32, "double": np.float64}[c_type])
         self.used = Functions(c_type, libm)
 
     table_bytes = 0
@@ -72,15 +72,15 @@ class Floats:
             return scope.table(expr, expr.values, expr.name, i), PRIMARY
         if isinstance(expr, Vector):
             return scope.element(expr, i), PRIMARY
-        assert isinstance(expr, Apply)
-        parts = [self._text(argument, i, scope) for argument in expr.arguments]
-        if expr.operation in OPERATORS:
-            sign, level = OPERATORS[expr.operation]
+        own = of_kind(expr, Apply)
+        parts = [self._text(argument, i, scope) for argument in own.arguments]
+        if own.operation in OPERATORS:
+            sign, level = OPERATORS[own.operation]
             left, right = (_bound(*part, least) for part, least in zip(parts, (level, level + 1), strict=True))
             return f"{left} {sign} {right}", level
-        if expr.operation == "negative":
+        if own.operation == "negative":
             return f"-{_bound(*parts[0], PRIMARY)}", UNARY
-        return self.used.call(expr.operation, scope.name, *(text for text, _ in parts)), PRIMARY
+        return self.used.call(own.operation, scope.name, *(text for text, _ in parts)), PRIMARY
 
     def linear_sum(self, statement: Linear, bias: str) -> Sum:
         return Sum(self.c_type, bias, "{sum}")
@@ -89,8 +89,7 @@ class Floats:
         return f"{weight} * {_bound(*self._text(statement.source, i, scope), UNARY)}"
 
     def synapse_sum(self, statement: Synapses, which: str, n: str, scope: Scope) -> Sum:
-        start = statement.first_start if which == "first" else statement.second_start
-        return Sum(self.c_type, self.value(start, n, scope), "{sum}")
+        return Sum(self.c_type, self.value(getattr(statement, f"{which}_start"), n, scope), "{sum}")
 
     def synapse_sigmoid(self, statement: Synapses, sigma: str, mu: str, i: str, scope: Scope) -> tuple[str, str]:
         source = _bound(*self._text(statement.source, i, scope), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...base import checks
 from . import own
 from .templates import filled
 
@@ -55,6 +56,7 @@ class Functions:
 
     def call(self, operation: str, name: str, *arguments: str) -> str:
         """A call of an operation of `ltc_np.export.operations`."""
+        checks.must_know(__name__, "operation", operation, (*OF_LIBM, *WITH_LIBM))
         self._called.add(operation)
         if self.libm and operation in OF_LIBM:
             function = OF_LIBM[operation] + ("f" if self.c_type == "float" else "")

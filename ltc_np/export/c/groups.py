@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..program import Linear, Map, Repeat, Synapses, Total, Vector, leaves
+from ..program import Map, Repeat, Total, Vector, reads, targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..program import Expr, Program, Statement
+    from ..program import Program, Statement
 
 
 class Group(NamedTuple):
@@ -23,30 +23,6 @@ class Loop(NamedTuple):
 
     turns: int
     body: tuple[Group | Loop, ...]
-
-
-def targets(statement: Statement) -> tuple[Vector, ...]:
-    """What a statement changes; a `Repeat` is none."""
-    if isinstance(statement, Synapses):
-        return statement.first, statement.second
-    assert isinstance(statement, (Map, Linear, Total))
-    return (statement.target,)
-
-
-def expressions(statement: Statement) -> tuple[Expr, ...]:
-    """What a statement reads."""
-    if isinstance(statement, Synapses):
-        return statement.source, statement.first_start, statement.second_start
-    assert isinstance(statement, (Map, Linear, Total))
-    return (statement.source if isinstance(statement, Linear) else statement.value,)
-
-
-def reads(statement: Statement) -> Iterator[Vector]:
-    """The variables that a statement reads."""
-    for expr in expressions(statement):
-        for leaf in leaves(expr):
-            if isinstance(leaf, Vector):
-                yield leaf
 
 
 def overlap(one: Vector, other: Vector) -> bool:

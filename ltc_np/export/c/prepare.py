@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..program import Linear, Map, Repeat, Stage, Synapses, Vector, expression, leaves, statements, written
-from .groups import reads
+from ..program import Linear, Map, Repeat, Stage, Synapses, Vector, expression, leaves, reads, statements, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

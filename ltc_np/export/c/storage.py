@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .groups import Loop, reads, targets
+from ..program import reads, targets
+from .groups import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

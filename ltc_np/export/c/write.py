@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from ...base import checks
+from ..agreement import proved
 from ..golden import golden
 from ..identity import identity
-from ..lower import program as lowered
 from ..run import Machine
 from . import folder
 from .beside import beside
@@ -115,7 +115,7 @@ def write(
     arithmetic = Floats(C_TYPES[checks.one_of("dtype", dtype, C_TYPES)], checks.boolean("libm", libm))
     name, target = identifier(name), folder.check(directory)
     unroll, measure = checks.boolean("unroll", unroll), checks.boolean("measure", measure)
-    program = prepared(lowered(model, dt))
+    program = proved(model, dt, prepared)
     vectors = golden(model, program, dt, x, x_dt)
     outputs = {name: _outputs(program, vectors, np.dtype(name)) for name in ALLOWED}
     error = _largest(outputs[dtype], vectors.y)

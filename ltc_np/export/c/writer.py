@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..program import Linear, Map, Synapses, Total, of_kind
-from .groups import Group, Loop, grouped, local_variables, reads, targets, walk
+from ..program import Linear, Map, Synapses, Total, of_kind, reads, targets
+from .groups import Group, Loop, grouped, local_variables, walk
 from .lines import Lines
 from .names import part_of_name
 from .rows import Rows

@@ -9,7 +9,7 @@ import numpy as np
 from ...base import checks
 from ..c.arithmetic import Sum
 from ..c.templates import filled
-from ..program import Constant, Number, Vector
+from ..program import Constant, Number, Vector, of_kind
 from .arithmetic import LOWEST
 from .c_text import definitions, table_bytes
 from .primitives import Integer
@@ -89,7 +89,7 @@ class Fixed:
             return scope.table(expr, expr.values, expr.name, i)
         if isinstance(expr, Vector):
             return scope.element(expr, i)
-        assert isinstance(expr, Integer)
+        expr = of_kind(expr, Integer)
         a, *others = (self.value(argument, i, scope) for argument in expr.arguments)
         n = expr.constants
         if expr.operation in CALLED:

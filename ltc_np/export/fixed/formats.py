@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..c.groups import expressions, targets
-from ..program import Apply, Map, Vector, leaves, statements
+from ..program import Apply, Map, Vector, reads, statements, targets
 from .arithmetic import HIGHEST
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class Formats:
         chains = []
         for stage in program.stages:
             for statement, _ in statements(stage.statements):
-                for vector in (*targets(statement), *_vectors(expressions(statement))):
+                for vector in (*targets(statement), *reads(statement)):
                     self._join(vector)
                 if isinstance(statement, Map):
                     chains += [(statement.target, term) for term in _terms(statement.value)]
@@ -137,11 +136,6 @@ class Formats:
                 first = where.start + here[0]
                 elements = tuple((int(run[0]), int(run[-1]) + 1) for run in runs)
                 yield Format(name, elements, float(self._largest[first]), int(self._places[first]))
-
-
-def _vectors(exprs: tuple[Expr, ...]) -> Iterator[Vector]:
-    for expr in exprs:
-        yield from (leaf for leaf in leaves(expr) if isinstance(leaf, Vector))
 
 
 def _terms(expr: Expr) -> Iterator[Vector]:

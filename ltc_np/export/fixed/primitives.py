@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...base import checks
 from ..program import Apply
 from . import functions
 from .arithmetic import divided, rescaled, rooted
@@ -99,6 +100,7 @@ def integer(
     operation: str, arguments: tuple[Expr, ...], constants: tuple[int, ...], places: int, limits: bool = False
 ) -> Integer:
     """An `Integer` whose numbers of arguments and constants are right."""
+    checks.must_know(__name__, "operation", operation, PRIMITIVES)
     wanted = PRIMITIVES[operation]
     if (len(arguments), len(constants)) != (wanted.arguments, wanted.constants):
         raise ValueError(f"`{operation}` must have {wanted.arguments} arguments and {wanted.constants} constants")

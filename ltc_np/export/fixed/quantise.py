@@ -8,11 +8,10 @@ import numpy as np
 
 from ...base import checks
 from ...network import sequences
-from ..agreement import agreed
+from ..agreement import compare, in_float64, proved, steps_of
 from ..c.prepare import prepared
 from ..c.source import source
-from ..golden import STEPS, Golden, in_float64
-from ..lower import program as lowered
+from ..golden import STEPS, Golden
 from .arithmetic import integers
 from .bound import bound
 from .c import Fixed
@@ -76,7 +75,7 @@ def quantise(
     """
     if every_dt is not None and dt is not None:
         raise ValueError("`dt` must be left out with `every_dt`, which is the elapsed time of every step")
-    program = prepared(lowered(model, every_dt))
+    program = proved(model, every_dt, prepared)
     given, _ = sequences.check(model, x, dt if every_dt is None else every_dt, lengths, None)
     headroom = checks.number("headroom", headroom, 1)
     bits = WEIGHT_BITS[checks.one_of("weights", weights, WEIGHT_BITS)]
@@ -84,7 +83,7 @@ def quantise(
         ranges = Ranges(program, given)
     if not np.isfinite(ranges.outputs).all():
         raise ValueError("`x` must be sequences on which the outputs of `model` are finite")
-    _check_program(model, program, given)
+    _compare(model, program, given)
     formats = Formats(program, ranges, headroom)
     found = Quantised(model, Translator(program, ranges, formats, headroom, bits).program, formats)
     run = found.run_checked(given)
@@ -105,13 +104,13 @@ def quantise(
     return found
 
 
-def _check_program(model: Model, program: Program, given: sequences.Sequences) -> None:
-    """Refuse a program, which errors are measured against, that computes something else than its model."""
+def _compare(model: Model, program: Program, given: sequences.Sequences) -> None:
+    """Refuse a program, which errors are measured against, that computes something else on these data."""
     longest = int(np.argmax(given.lengths))
     steps = slice(min(STEPS, int(given.lengths[longest])))
     dt = given.dt[longest, steps].astype(np.float64) if model.takes_dt else [None] * STEPS
-    x = given.x[longest, steps].astype(np.float64)
-    agreed(in_float64(model), program, x, dt[: len(x)])
+    x = given.x[longest, steps].astype(np.float64)[:, None]
+    compare(model, program, steps_of(in_float64(model), x, dt[: len(x)]))
 
 
 def _golden(found: Quantised, given: sequences.Sequences, y: Numbers) -> Golden:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...base import checks
 from ..program import Constant, Map, Number, Repeat, Vector, of_kind
 from .arithmetic import HIGHEST, LOWEST, rescaled, saturated
 from .functions import sigmoid
@@ -117,8 +118,9 @@ class FixedMachine:
             return expr.values[:, None]
         if isinstance(expr, Vector):
             return self.values[expr.name][expr.start : expr.start + expr.size]
-        assert isinstance(expr, Integer)
+        expr = of_kind(expr, Integer)
         arguments = [self.evaluate(argument) for argument in expr.arguments]
+        checks.must_know(__name__, "operation", expr.operation, PRIMITIVES)
         wide = PRIMITIVES[expr.operation].compute(*arguments, *expr.constants)
         if expr.limits:
             return saturated(wide)

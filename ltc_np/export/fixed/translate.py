@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ...base import checks
 from ..program import Apply, Constant, Linear, Map, Number, Repeat, Stage, Synapses, Total, Vector, of_kind
 from . import functions
 from .arithmetic import integers, shift
@@ -179,9 +180,10 @@ class Translator:
             return self.at(expr, places_for(abs(expr.value)))
         if isinstance(expr, Constant):
             return self.at(expr, places_for(float(np.abs(expr.values).max())))
-        assert isinstance(expr, Apply)
+        expr = of_kind(expr, Apply)
         if expr.operation in FUNCTIONS:
             return FUNCTIONS[expr.operation](self, expr, self.suited(expr))
+        checks.must_know(__name__, "operation", expr.operation, (*ARITHMETIC, *FUNCTIONS))
         return self.at(expr, self.suited(expr))
 
     def largest(self, expr: Expr) -> float:

@@ -125,7 +125,8 @@ def _discrete(b: Builder, bound: float, D: Pair, a: Pair, driven: Pair, m: Pair)
     length = b.store(1 + (f.re * (2 + f.re) + f.im * f.im), "length")  # the square of that of 1 + f
     by = b.store(bound / apply("sqrt", apply("maximum", length, bound**2)), "by")
     above = length - bound**2
-    f.assign(b, Pair(apply("select", above, by * f.re + (by - 1), f.re), apply("select", above, by * f.im, f.im)))
+    re, im = apply("select", above, by * f.re + (by - 1), f.re), apply("select", above, by * f.im, f.im)
+    f = Pair(b.update(f.re, re), b.update(f.im, im))
     m.increase(b, (f * m + D * driven).store(b, "change"))
 
 
