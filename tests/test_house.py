@@ -64,8 +64,8 @@ TESTED_THROUGH = {
             export.fixed.c_text export.fixed.quantised export.fixed.report
         """,
         "tests/export/test_c.py compiles what they write": """
-            export.c.arithmetic export.c.beside export.c.check
-            export.c.lines export.c.own export.c.report
+            export.c.arithmetic export.c.build_files export.c.freestanding
+            export.c.lines export.c.report export.c.self_test
             export.c.sizes export.c.tables export.c.templates
             export.c.writer base.polynomials
         """,

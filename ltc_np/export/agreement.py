@@ -79,7 +79,10 @@ def proved(model: Model, dt: float | None = None, form: Callable[[Program], Prog
     program = lowered(model, dt)
     if form is not None:
         program = form(program)
-    prove(model, program, dt)
+    try:
+        prove(model, program, dt)
+    except FloatingPointError as error:
+        raise ValueError(f"`model` must have numbers with which its export can be compared: {error}") from None
     return program
 
 

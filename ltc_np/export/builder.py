@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from .program import Apply, Linear, Map, Repeat, Stage, Synapses, Total, Vector, expression, leaves
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .program import Expr, Operand, Statement
 
 
@@ -117,16 +120,11 @@ class Builder:
         self._statements[-1].append(Total(target, expression(value)))
         return target
 
-    def repeat(self, count: int) -> _Repeated:
+    @contextmanager
+    def repeat(self, count: int) -> Iterator[None]:
         """``with b.repeat(6):`` what is added inside runs so many times."""
-        return _Repeated(self, count)
-
-    def open(self) -> None:
-        """Begin a list of statements inside another."""
         self._statements.append([])
-
-    def close(self, count: int) -> None:
-        """End it: it runs ``count`` times."""
+        yield
         body = tuple(self._statements.pop())
         self._statements[-1] += body if count == 1 else [Repeat(count, body)]
 
@@ -134,18 +132,3 @@ class Builder:
         """All that was added since the last stage is one."""
         self.stages.append(Stage(name, tuple(self._statements[-1]), self._variables))
         self._statements, self._variables = [[]], {}
-
-
-@dataclass
-class _Repeated:
-    """The block of a ``with``."""
-
-    builder: Builder
-    count: int
-
-    def __enter__(self) -> None:
-        self.builder.open()
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is None:
-            self.builder.close(self.count)

@@ -25,21 +25,21 @@ def operations(program: Program) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def _of_statement(own: Statement) -> Iterator[tuple[str, int]]:
-    if isinstance(own, Linear):
-        live = int(np.count_nonzero(own.weights))
+def _of_statement(statement: Statement) -> Iterator[tuple[str, int]]:
+    if isinstance(statement, Linear):
+        live = int(np.count_nonzero(statement.weights))
         yield from (("multiply", live), ("add", live))
-        yield from _of_expression(own.source)
-    elif isinstance(own, Synapses):
-        live = int(np.count_nonzero((own.first_weight != 0) | (own.second_weight != 0)))
+        yield from _of_expression(statement.source)
+    elif isinstance(statement, Synapses):
+        live = int(np.count_nonzero((statement.first_weight != 0) | (statement.second_weight != 0)))
         yield from (("multiply", 3 * live), ("add", 2 * live), ("subtract", live), ("sigmoid", live))
-        for expr in (own.first_start, own.second_start, own.source):
+        for expr in (statement.first_start, statement.second_start, statement.source):
             yield from _of_expression(expr)
-    elif isinstance(own, Total):
-        yield "add", own.value.size
-        yield from _of_expression(own.value)
+    elif isinstance(statement, Total):
+        yield "add", statement.value.size
+        yield from _of_expression(statement.value)
     else:
-        yield from _of_expression(of_kind(own, Map).value)
+        yield from _of_expression(of_kind(statement, Map).value)
 
 
 def _of_expression(expr: Expr) -> Iterator[tuple[str, int]]:

@@ -93,46 +93,46 @@ class _Side(NamedTuple):
     variable: str
 
 
-def _sides(step: Program) -> tuple[list[_Side], list[_Side]]:
-    """What comes in and goes out beside the state, in order."""
-    inputs = [_Side("x", (step.input_size,), "x")]
-    if step.takes_dt:
-        inputs.append(_Side("dt", (), "dt"))
-    return inputs, [_Side("y", (step.output_size,), "y")]
+class _Sides(NamedTuple):
+    """What comes in and goes out, the state apart."""
+
+    inputs: list[_Side]
+    before: list[_Side]
+    outputs: list[_Side]
+    after: list[_Side]
 
 
-def _tensors(onnx: Any, sides: Sequence[_Side], leading: Sequence[str], suffix: str = "") -> list[Any]:
-    def tensor(side: _Side) -> Any:
-        shape = [*leading, *side.shape]
-        return onnx.helper.make_tensor_value_info(side.name + suffix, onnx.TensorProto.FLOAT, shape)
+def _sides(step: Program) -> _Sides:
+    inputs = [_Side("x", (step.input_size,), "x")] + [_Side("dt", (), "dt")] * step.takes_dt
+    before, after = (
+        [_Side(name, (step.state_size,), "state")] * (step.state_size > 0) for name in ("state", "last_state")
+    )
+    return _Sides(inputs, before, [_Side("y", (step.output_size,), "y")], after)
 
-    return [tensor(side) for side in sides]
 
-
-def _state(step: Program, name: str) -> list[_Side]:
-    return [_Side(name, (step.state_size,), "state")] if step.state_size else []
+def _tensors(onnx: Any, sides: Sequence[_Side], *leading: str) -> list[Any]:
+    return [
+        onnx.helper.make_tensor_value_info(side.name, onnx.TensorProto.FLOAT, [*leading, *side.shape]) for side in sides
+    ]
 
 
 def _step(onnx: Any, step: Program) -> Any:
     """The graph of a step."""
-    inputs, outputs = _sides(step)
-    before, after = _state(step, "state"), _state(step, "last_state")
+    inputs, before, outputs, after = _sides(step)
     writer = _Writer(onnx, step)
     nodes = writer.step([*inputs, *before], [*outputs, *after])
-    sides = _tensors(onnx, [*inputs, *before], ["batch"]), _tensors(onnx, [*outputs, *after], ["batch"])
+    sides = _tensors(onnx, [*inputs, *before], "batch"), _tensors(onnx, [*outputs, *after], "batch")
     return onnx.helper.make_graph(nodes, "step", *sides, writer.initializers)
 
 
 def _sequence(onnx: Any, step: Program) -> Any:
     """The graph of a sequence: a Scan over the second axis, whose body is a step."""
-    inputs, outputs = _sides(step)
-    before, after = _state(step, "state"), _state(step, "last_state")
+    inputs, before, outputs, after = _sides(step)
     writer = _Writer(onnx, step)
     now = [side._replace(name=f"{side.name}_now") for side in (*before, *inputs)]
     then = [side._replace(name=f"{side.name}_then") for side in (*after, *outputs)]
-    body = onnx.helper.make_graph(
-        writer.step(now, then), "step", _tensors(onnx, now, ["batch"]), _tensors(onnx, then, ["batch"])
-    )
+    nodes = writer.step(now, then)
+    body = onnx.helper.make_graph(nodes, "step", _tensors(onnx, now, "batch"), _tensors(onnx, then, "batch"))
     scan = onnx.helper.make_node(
         "Scan",
         [side.name for side in (*before, *inputs)],
@@ -143,8 +143,8 @@ def _sequence(onnx: Any, step: Program) -> Any:
         scan_output_axes=[1] * len(outputs),
     )
     sides = (
-        _tensors(onnx, inputs, ["batch", "time"]) + _tensors(onnx, before, ["batch"]),
-        _tensors(onnx, outputs, ["batch", "time"]) + _tensors(onnx, after, ["batch"]),
+        _tensors(onnx, inputs, "batch", "time") + _tensors(onnx, before, "batch"),
+        _tensors(onnx, outputs, "batch", "time") + _tensors(onnx, after, "batch"),
     )
     return onnx.helper.make_graph([scan], "sequence", *sides, writer.initializers)
 
@@ -207,9 +207,9 @@ class _Writer:
                 statement = of_kind(statement, Repeat)
                 self.repeat(statement)
 
-    def synapses(self, own: Synapses) -> None:
+    def synapses(self, synapses: Synapses) -> None:
         """Every neuron gets as many synapses as the one that has the most; those that are not there weigh nothing."""
-        N, counts = own.first.size, np.diff(own.start)
+        N, counts = synapses.first.size, np.diff(synapses.start)
         most = max(1, int(counts.max()))
         there = np.arange(most) < counts[:, None]
 
@@ -218,35 +218,38 @@ class _Writer:
             filled[there] = values
             return filled
 
-        source = self.node("Gather", self.read(own.source), self.constant(square(own.pre), np.int64), axis=1)
-        difference = self.node("Sub", source, self.constant(square(own.mu)))
-        s = self.node("Sigmoid", self.node("Mul", difference, self.constant(square(own.sigma))))
+        source = self.node("Gather", self.read(synapses.source), self.constant(square(synapses.pre), np.int64), axis=1)
+        difference = self.node("Sub", source, self.constant(square(synapses.mu)))
+        s = self.node("Sigmoid", self.node("Mul", difference, self.constant(square(synapses.sigma))))
         sums = []
-        for start, weight in ((own.first_start, own.first_weight), (own.second_start, own.second_weight)):
+        for start, weight in (
+            (synapses.first_start, synapses.first_weight),
+            (synapses.second_start, synapses.second_weight),
+        ):
             weighed = self.node("Mul", s, self.constant(square(weight)))
             added = self.node("ReduceSum", weighed, self.constant([2], np.int64), keepdims=0)
             sums.append(self.node("Add", added, self.read(start)))
-        self.put(own.first, sums[0])
-        self.put(own.second, sums[1])
+        self.put(synapses.first, sums[0])
+        self.put(synapses.second, sums[1])
 
-    def total(self, own: Total) -> str:
-        values = self.full(Vector("", 0, own.value.size), self.read(own.value), own.value)
+    def total(self, statement: Total) -> str:
+        values = self.full(Vector("", 0, statement.value.size), self.read(statement.value), statement.value)
         return self.node("ReduceSum", values, self.constant([1], np.int64), keepdims=1)
 
-    def repeat(self, own: Repeat) -> None:
+    def repeat(self, statement: Repeat) -> None:
         """Copies of the body, or a Loop that carries what the body writes."""
-        if own.count <= MOST_COPIES:
-            for _ in range(own.count):
-                self.run(own.body)
+        if statement.count <= MOST_COPIES:
+            for _ in range(statement.count):
+                self.run(statement.body)
             return
         helper, kinds = self.onnx.helper, self.onnx.TensorProto
-        carried = written(own.body)
+        carried = written(statement.body)
         for name in carried:
             self.values.setdefault(name, self.zeros(self.program.variables[name]))
         outer_nodes, outer_values = self.nodes, dict(self.values)
         self.nodes, inside = [], {name: self.name("loop") for name in carried}
         self.values.update(inside)
-        self.run(own.body)
+        self.run(statement.body)
         going, go_on = self.name("go"), self.name("go")
         self.nodes.append(helper.make_node("Identity", [going], [go_on]))
         after = [self.node("Identity", self.values[name]) for name in carried]
@@ -269,7 +272,7 @@ class _Writer:
             [helper.make_tensor_value_info(go_on, kinds.BOOL, []), *tensors(after)],
         )
         self.nodes, self.values = outer_nodes, outer_values
-        count, true = self.constant(own.count, np.int64), self.constant(True, np.bool_)
+        count, true = self.constant(statement.count, np.int64), self.constant(True, np.bool_)
         before = [self.values[name] for name in carried]
         outputs = self.node("Loop", count, true, *before, outputs=len(carried), body=body)
         self.values.update(zip(carried, outputs if len(carried) > 1 else [outputs], strict=True))
@@ -315,8 +318,8 @@ class _Writer:
                 return whole
             bounds = (self.constant([k], np.int64) for k in (expr.start, expr.start + expr.size, 1))
             return self.node("Slice", whole, *bounds)
-        own = of_kind(expr, Apply)
-        return self.apply(own.operation, [self.read(argument) for argument in own.arguments])
+        applied = of_kind(expr, Apply)
+        return self.apply(applied.operation, [self.read(argument) for argument in applied.arguments])
 
     def apply(self, operation: str, of: Sequence[str]) -> str:
         if operation in NODES:

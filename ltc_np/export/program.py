@@ -229,6 +229,11 @@ class Synapses:
     first_weight: np.ndarray
     second_weight: np.ndarray
 
+    @property
+    def neuron(self) -> np.ndarray:
+        """(S,): to which neuron each synapse leads."""
+        return np.repeat(np.arange(self.first.size), np.diff(self.start))
+
 
 @dataclass(frozen=True, eq=False)
 class Total:

@@ -73,22 +73,21 @@ class Machine:
                 if self.observe is not None:
                     self.observe((statement, target), values)
 
-    def _synapses(self, own: Synapses) -> dict[Vector, np.ndarray]:
+    def _synapses(self, synapses: Synapses) -> dict[Vector, np.ndarray]:
         def column(values: np.ndarray) -> np.ndarray:
             return values[:, None].astype(self.dtype)
 
-        sigma, weights = column(own.sigma), (column(own.first_weight), column(own.second_weight))
-        difference = self.evaluate(own.source)[own.pre] - column(own.mu)
+        sigma, weights = column(synapses.sigma), (column(synapses.first_weight), column(synapses.second_weight))
+        difference = self.evaluate(synapses.source)[synapses.pre] - column(synapses.mu)
         s = sigmoid(sigma * difference)
         if self.observe is not None:
-            self.observe((own, "difference"), difference)
-            self.observe((own, "argument"), sigma * difference)
-        neuron = np.repeat(np.arange(own.first.size), np.diff(own.start))
+            self.observe((synapses, "difference"), difference)
+            self.observe((synapses, "argument"), sigma * difference)
         found = {}
-        starts = (own.first, own.first_start), (own.second, own.second_start)
+        starts = (synapses.first, synapses.first_start), (synapses.second, synapses.second_start)
         for (target, start), weight in zip(starts, weights, strict=True):
             sums = np.zeros((target.size, s.shape[1]), self.dtype) + self.evaluate(start)
-            np.add.at(sums, neuron, weight * s)
+            np.add.at(sums, synapses.neuron, weight * s)
             found[target] = sums
         return found
 
@@ -102,9 +101,9 @@ class Machine:
         elif isinstance(expr, Vector):
             values = self.values[expr.name][expr.start : expr.start + expr.size]
         else:
-            own = of_kind(expr, Apply)
-            checks.must_know(__name__, "operation", own.operation, OPERATIONS)
-            values = OPERATIONS[own.operation].compute(*map(self.evaluate, own.arguments))
+            applied = of_kind(expr, Apply)
+            checks.must_know(__name__, "operation", applied.operation, OPERATIONS)
+            values = OPERATIONS[applied.operation].compute(*map(self.evaluate, applied.arguments))
         if self.observe is not None:
             self.observe(expr, values)
         return values

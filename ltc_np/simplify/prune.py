@@ -10,7 +10,7 @@ from ..base import checks
 from ..base.calls import explained
 from ..base.layout import part, raw
 from .rebuilt import check_function, check_model, rebuilt
-from .result import Data, Kept, Row, measured, simplified, size_of
+from .result import Data, Kept, Row, judge, simplified, size_of
 from .shrink import can_shrink, shrink
 from .use import uses
 
@@ -116,13 +116,7 @@ def prune(
             f"`model` must have an LTC, an LRC or a WiredCfC(..., strict=True) among its layers, got {model!r}"
         )
     data = Data(x, dt, lengths)
-    wanted = data.outputs(model)
-
-    def judged(other: Model) -> float:
-        if error is None:
-            return measured(other, data, wanted).relative
-        return checks.number("result of error", error(other), -np.inf)
-
+    judged = judge(error, data, data.outputs(model))
     kept = {k: _everything(model.layers[k]) for k in wired}
     total = count = sum(map(_count, kept.values()))
     least, each = max(round(keep * total), 1), max(round(step * total), 1)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base import checks
 from ..cells import Layer
 from ..layers import Bidirectional
 from ..network.network import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..base.types import Array, ArrayLike, Ints
     from ..model import Model
@@ -212,6 +213,13 @@ def measured(model: Network, data: Data, wanted: Array) -> Error:
     except FloatingPointError:
         return Error(np.inf, np.inf, np.inf)
     return error_of(y, wanted)
+
+
+def judge(error: Callable[[Any], float] | None, data: Data, wanted: Array) -> Callable[[Any], float]:
+    """What is compared with a tolerance, of a model: the user's ``error``, or `Error.relative` on data."""
+    if error is None:
+        return lambda model: measured(model, data, wanted).relative
+    return lambda model: checks.number("result of error", error(model), -np.inf)
 
 
 def size_of(model: Network) -> Size:

@@ -12,7 +12,7 @@ from ..base.calls import explained
 from ..cells.base import replaced
 from ..kernels.codes import SOLVERS
 from .rebuilt import check_function, check_model, rebuilt
-from .result import Data, Row, measured, simplified, size_of
+from .result import Data, Row, judge, simplified, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,12 +95,7 @@ def fewer_unfolds(
         raise ValueError(f"`solvers` must have one that all layers know ({', '.join(known)}), got {list(solvers)}")
     data = Data(x, dt, lengths)
     wanted_outputs = data.outputs(model)
-
-    def judged(other: Model) -> float:
-        if error is None:
-            return measured(other, data, wanted_outputs).relative
-        return checks.number("result of error", error(other), -np.inf)
-
+    judged = judge(error, data, wanted_outputs)
     # solver_error settles its reference to a hundredth of what it is told is wanted.
     settled, most = 1e-2 * float(np.abs(wanted_outputs).max(initial=1e-30)), max(n.rule.evaluations for n in layers)
     tried: list[tuple[int, float, Model, Row]] = []

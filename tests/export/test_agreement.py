@@ -339,7 +339,7 @@ def test_limits_are_found_where_they_are():
     steps = agreement.drawn_steps(model, True)
     (edges,) = agreement.edges(model, right, steps)
     assert (edges.y == 0).any() and (edges.y == 1).any()
-    model, other = (network(SpikingLIF(5, threshold=size), dtype="float64") for size in (1.0, 1 + 1e-6))
+    model, other = (network(SpikingLIF(5, threshold=size, reset=0.0), dtype="float64") for size in (1.0, 1 + 1e-6))
     agreement.prove(model, program(model))
     with pytest.raises(ValueError, match=REFUSED):
         agreement.prove(model, program(other))

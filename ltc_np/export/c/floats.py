@@ -72,15 +72,15 @@ class Floats:
             return scope.table(expr, expr.values, expr.name, i), PRIMARY
         if isinstance(expr, Vector):
             return scope.element(expr, i), PRIMARY
-        own = of_kind(expr, Apply)
-        parts = [self._text(argument, i, scope) for argument in own.arguments]
-        if own.operation in OPERATORS:
-            sign, level = OPERATORS[own.operation]
+        applied = of_kind(expr, Apply)
+        parts = [self._text(argument, i, scope) for argument in applied.arguments]
+        if applied.operation in OPERATORS:
+            sign, level = OPERATORS[applied.operation]
             left, right = (_bound(*part, least) for part, least in zip(parts, (level, level + 1), strict=True))
             return f"{left} {sign} {right}", level
-        if own.operation == "negative":
+        if applied.operation == "negative":
             return f"-{_bound(*parts[0], PRIMARY)}", UNARY
-        return self.used.call(own.operation, scope.name, *(text for text, _ in parts)), PRIMARY
+        return self.used.call(applied.operation, scope.name, *(text for text, _ in parts)), PRIMARY
 
     def linear_sum(self, statement: Linear, bias: str) -> Sum:
         return Sum(self.c_type, bias, "{sum}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...base import checks
-from . import own
+from . import freestanding
 from .templates import filled
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ class Functions:
 
     def text(self, name: str) -> str:
         """Definitions of what was called, and of what they call."""
-        table = WITH_LIBM if self.libm else WITH_LIBM | own.DEFINITIONS
-        needs = {} if self.libm else own.NEEDS
+        table = WITH_LIBM if self.libm else WITH_LIBM | freestanding.DEFINITIONS
+        needs = {} if self.libm else freestanding.NEEDS
         wanted = set(self._called)
         while more := {other for one in wanted for other in needs.get(one, ())} - wanted:
             wanted |= more
-        order = dict.fromkeys((*own.ORDER, *table))
+        order = dict.fromkeys((*freestanding.ORDER, *table))
         values = {"real": self.c_type, "name": name, "f": "f" if self.c_type == "float" else ""}
         values |= NUMBERS[self.c_type]
         return "\n".join(filled(table[one], values) for one in order if one in wanted and one in table)

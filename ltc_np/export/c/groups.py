@@ -31,16 +31,17 @@ def overlap(one: Vector, other: Vector) -> bool:
     return one.name == other.name and not apart
 
 
-def _joins(group: Sequence[Statement], own: Map) -> bool:
+def _joins(group: Sequence[Statement], statement: Map) -> bool:
     """Whether a statement may run in the loop of those before it, element by element."""
-    if isinstance(group[0], Total) or own.target.size != targets(group[0])[0].size:
+    if isinstance(group[0], Total) or statement.target.size != targets(group[0])[0].size:
         return False
+    used = statement.target, *reads(statement)
     for other in group:
-        set_there = targets(other)
-        if any(overlap(mine, theirs) and mine != theirs for mine in (own.target, *reads(own)) for theirs in set_there):
-            return False
+        for theirs in targets(other):
+            if any(overlap(mine, theirs) and mine != theirs for mine in used):
+                return False
         for theirs in reads(other):  # at other elements too, unless it is a Map
-            if overlap(own.target, theirs) and not (isinstance(other, Map) and own.target == theirs):
+            if overlap(statement.target, theirs) and not (isinstance(other, Map) and statement.target == theirs):
                 return False
     return True
 

@@ -51,8 +51,8 @@ def _needed(program: Program) -> Program:
     read = {"state", "y", *(vector.name for statement in every for vector in reads(statement))}
 
     def left(of: Sequence[Statement]) -> tuple[Statement, ...]:
-        inner = (replace(own, body=left(own.body)) if isinstance(own, Repeat) else own for own in of)
-        return tuple(own for own in inner if read.intersection(written([own])))
+        inner = (replace(one, body=left(one.body)) if isinstance(one, Repeat) else one for one in of)
+        return tuple(one for one in inner if read.intersection(written([one])))
 
     stages = (stage._replace(statements=left(stage.statements)) for stage in program.stages)
     needed = program._replace(stages=tuple(stage for stage in stages if stage.statements))
@@ -62,22 +62,21 @@ def _needed(program: Program) -> Program:
     return needed if after == before else _needed(needed)
 
 
-def _live(own: Synapses) -> tuple[Statement, ...]:
+def _live(synapses: Synapses) -> tuple[Statement, ...]:
     """Without the synapses that have no weight."""
-    live = (own.first_weight != 0) | (own.second_weight != 0)
+    live = (synapses.first_weight != 0) | (synapses.second_weight != 0)
     if not live.any():
-        return Map(own.first, own.first_start), Map(own.second, own.second_start)
-    neuron = np.repeat(np.arange(own.first.size), np.diff(own.start))[live]
-    start = np.searchsorted(neuron, np.arange(own.first.size + 1))
-    arrays = {name: getattr(own, name)[live] for name in ("pre", "mu", "sigma", "first_weight", "second_weight")}
-    return (replace(own, start=start, **arrays),)
+        return Map(synapses.first, synapses.first_start), Map(synapses.second, synapses.second_start)
+    start = np.searchsorted(synapses.neuron[live], np.arange(synapses.first.size + 1))
+    arrays = {name: getattr(synapses, name)[live] for name in ("pre", "mu", "sigma", "first_weight", "second_weight")}
+    return (replace(synapses, start=start, **arrays),)
 
 
-def _replaces_source(own: Synapses, then: Map) -> bool:
+def _replaces_source(synapses: Synapses, then: Map) -> bool:
     """Whether what is made of the two sums takes the place of their source.
 
     Through one vector of new values the two sums of a neuron can become them at once, and need no vectors themselves.
     """
-    sources = {leaf.name for leaf in leaves(own.source) if isinstance(leaf, Vector)}
+    sources = {leaf.name for leaf in leaves(synapses.source) if isinstance(leaf, Vector)}
     read = {leaf.name for leaf in leaves(then.value) if isinstance(leaf, Vector)}
-    return then.target.name in sources and own.first.name in read and own.second.name in read
+    return then.target.name in sources and synapses.first.name in read and synapses.second.name in read

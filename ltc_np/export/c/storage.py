@@ -57,7 +57,7 @@ def lifetimes(program: Program, stages: Sequence[Sequence[Group | Loop]]) -> dic
     return lives
 
 
-def places(
+def offsets(
     program: Program, stages: Sequence[Sequence[Group | Loop]], without: Collection[str]
 ) -> tuple[dict[str, int], int]:
     """Where in the array each temporary variable but those in ``without`` begins, and the size of the array."""

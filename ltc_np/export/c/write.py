@@ -13,12 +13,12 @@ from ..golden import golden
 from ..identity import identity
 from ..run import Machine
 from . import folder
-from .beside import beside
-from .check import check
+from .build_files import build_files
 from .floats import Floats
 from .names import file_name, identifier
 from .prepare import prepared
 from .report import report
+from .self_test import self_test
 from .sizes import measured
 from .source import source
 
@@ -97,7 +97,7 @@ def write(
     x : (T, I) array_like, optional
         Inputs of the golden vectors; default: standard normal numbers.
     x_dt : (T,) array_like, optional
-        Their elapsed times; default: exponential with mean 1, some 0.
+        Their elapsed times; default: uniform from 0 to 1, or to what an explicit solver takes, every eighth 0.
     measure : bool
         Whether cross compilers, if some are installed, say in report.md how large the code is.
 
@@ -152,9 +152,9 @@ def write_files(
     files = {file_name(name, "h"): text.header, file_name(name, "c"): text.source}
     sizes = measured(name, files) if measure else {}
     others = {
-        file_name(f"{name}_test", "c"): check(name, arithmetic, vectors, allowed),
+        file_name(f"{name}_test", "c"): self_test(name, arithmetic, vectors, allowed),
         "report.md": report(name, program, text, about, sizes),
-        **beside(name, arithmetic, program.takes_dt, files),
+        **build_files(name, arithmetic, program.takes_dt, files),
     }
     folder.write(target, files | others)
     return text

@@ -9,7 +9,7 @@ from .groups import Group, Loop, grouped, local_variables, walk
 from .lines import Lines
 from .names import part_of_name
 from .rows import Rows
-from .storage import places
+from .storage import offsets
 from .tables import Tables
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Writer:
         self.tables = Tables(name)
         stages = [grouped(stage.statements) for stage in program.stages]
         self._locals = local_variables(program, stages)
-        self._places, self.scratch = places(program, stages, self._locals)
+        self._offsets, self.scratch = offsets(program, stages, self._locals)
         self._sizes = program.variables
         self._depth = 0
         self._declared: set[str] = set()  # local variables, in the present loop
@@ -92,7 +92,7 @@ class Writer:
         self._lines = Lines()
         self._parts(parts)
         used = _used(parts)
-        own = sorted((name for name in used if name in self._places), key=lambda name: (self._places[name], name))
+        own = sorted((name for name in used if name in self._offsets), key=lambda name: (self._offsets[name], name))
         names = [name for name in PARAMETERS if name in used]
         c_type = self.arithmetic.c_type
         parameters = [PARAMETERS[name].replace("@real", c_type) for name in names]
@@ -102,7 +102,7 @@ class Writer:
         self.calls.append(f"{function}({', '.join(ARGUMENTS[name] for name in names)});")
         pointers = Lines()
         for name in own:
-            pointers.add(f"{c_type} *const {name} = {_sum('t', self._places[name])}; /* {self._sizes[name]} */")
+            pointers.add(f"{c_type} *const {name} = {_sum('t', self._offsets[name])}; /* {self._sizes[name]} */")
         return (
             f"/* {stage} */\nstatic void {function}({', '.join(parameters)})\n{{\n{pointers.text}{self._lines.text}}}\n"
         )
@@ -149,8 +149,8 @@ class Writer:
             self._map(statements, i)
 
     def _map(self, statements: Sequence[Map], i: str) -> None:
-        for own in statements:
-            self._set(own.target, i, self.arithmetic.assigned(own.target, own.value, i, self))
+        for statement in statements:
+            self._set(statement.target, i, self.arithmetic.assigned(statement.target, statement.value, i, self))
 
     def _declare(self, name: str, sum: Sum) -> None:
         self._lines.add(f"{sum.c_type} {name} = {sum.start};")

@@ -76,50 +76,47 @@ def quantise(
     if every_dt is not None and dt is not None:
         raise ValueError("`dt` must be left out with `every_dt`, which is the elapsed time of every step")
     program = proved(model, every_dt, prepared)
-    given, _ = sequences.check(model, x, dt if every_dt is None else every_dt, lengths, None)
+    data, _ = sequences.check(model, x, dt if every_dt is None else every_dt, lengths, None)
     headroom = checks.number("headroom", headroom, 1)
     bits = WEIGHT_BITS[checks.one_of("weights", weights, WEIGHT_BITS)]
     with np.errstate(over="ignore", invalid="ignore"):
-        ranges = Ranges(program, given)
+        ranges = Ranges(program, data)
     if not np.isfinite(ranges.outputs).all():
         raise ValueError("`x` must be sequences on which the outputs of `model` are finite")
-    _compare(model, program, given)
+    steps = _first_steps(data)
+    _compare(model, program, data.x[steps], data.dt[steps])
     formats = Formats(program, ranges, headroom)
     found = Quantised(model, Translator(program, ranges, formats, headroom, bits).program, formats)
-    run = found.run_checked(given)
-    found.golden = _golden(found, given, run.y)
-    valid = np.arange(run.y.shape[1]) < given.lengths[:, None]
+    run = found.run_checked(data)
+    numbers = {"x": data.x[steps], "dt": data.dt[steps], "y": run.y[steps]}
+    whole = {name: integers(numbers[name], places) for name, places in found.places.items()}
+    found.golden = Golden(whole["x"], whole.get("dt"), whole["y"])
+    valid = np.arange(run.y.shape[1]) < data.lengths[:, None]
     error = np.abs(run.y - ranges.outputs)[valid]
     arithmetic = Fixed("model", found.places)
     text = source(found.program, "model", arithmetic, False, "")
     found.report = Report(
-        errors=_errors(error, ranges.outputs[valid], bound(error, len(given.x), 2.0 ** -found.places["y"])),
+        errors=_errors(error, ranges.outputs[valid], bound(error, len(data.x), 2.0 ** -found.places["y"])),
         formats=tuple(formats.listed()),
         saturated=run.counts,
         headroom=headroom,
-        sequences=len(given.x),
-        steps=int(given.lengths.sum()),
+        sequences=len(data.x),
+        steps=int(data.lengths.sum()),
         memory=Memory(text.table_bytes + arithmetic.table_bytes, text.state_bytes, text.stack_bytes),
     )
     return found
 
 
-def _compare(model: Model, program: Program, given: sequences.Sequences) -> None:
+def _first_steps(data: sequences.Sequences) -> tuple[int, slice]:
+    """Of the longest sequence: its number, and its first steps."""
+    longest = int(np.argmax(data.lengths))
+    return longest, slice(min(STEPS, int(data.lengths[longest])))
+
+
+def _compare(model: Model, program: Program, x: Numbers, dt: Numbers) -> None:
     """Refuse a program, which errors are measured against, that computes something else on these data."""
-    longest = int(np.argmax(given.lengths))
-    steps = slice(min(STEPS, int(given.lengths[longest])))
-    dt = given.dt[longest, steps].astype(np.float64) if model.takes_dt else [None] * STEPS
-    x = given.x[longest, steps].astype(np.float64)[:, None]
-    compare(model, program, steps_of(in_float64(model), x, dt[: len(x)]))
-
-
-def _golden(found: Quantised, given: sequences.Sequences, y: Numbers) -> Golden:
-    """The first steps of the longest sequence, in integers."""
-    longest = int(np.argmax(given.lengths))
-    steps = slice(min(STEPS, int(given.lengths[longest])))
-    numbers = {"x": given.x[longest, steps], "dt": given.dt[longest, steps], "y": y[longest, steps]}
-    whole = {name: integers(numbers[name], places) for name, places in found.places.items()}
-    return Golden(whole["x"], whole.get("dt"), whole["y"])
+    times = dt.astype(np.float64) if model.takes_dt else [None] * len(x)
+    compare(model, program, steps_of(in_float64(model), x.astype(np.float64)[:, None], times))
 
 
 def _errors(error: Numbers, outputs: Numbers, bounds: Numbers) -> tuple[OutputError, ...]:

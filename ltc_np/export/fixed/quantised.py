@@ -100,18 +100,18 @@ class Quantised:
     def run(self, x: ArrayLike, *, dt: ArrayLike | None = None, lengths: ArrayLike | None = None) -> Run:
         """Whole sequences; arguments as those of a call of the model."""
         self._check_takes_dt(dt)
-        given, _ = sequences.check(self.model, x, dt, lengths, None)
-        return self.run_checked(given)
+        data, _ = sequences.check(self.model, x, dt, lengths, None)
+        return self.run_checked(data)
 
-    def run_checked(self, given: sequences.Sequences) -> Run:
+    def run_checked(self, data: sequences.Sequences) -> Run:
         """Whole sequences that were checked."""
-        x, dt = np.asarray(given.x, np.float64), np.asarray(given.dt, np.float64)
+        x, dt = np.asarray(data.x, np.float64), np.asarray(data.dt, np.float64)
         B, T, _ = x.shape
         machine = FixedMachine(self.program, B)
         y, state = np.zeros((B, T, self.program.output_size)), machine.values["state"]
         beyond = np.zeros(B, bool)
         for t in range(T):
-            machine.counted = valid = t < given.lengths
+            machine.counted = valid = t < data.lengths
             before = state.copy()
             y[valid, t] = self._step(machine, x[:, t], dt[:, t])[valid]
             state[:, ~valid] = before[:, ~valid]
@@ -121,8 +121,8 @@ class Quantised:
     def __call__(self, x: ArrayLike, *, dt: ArrayLike | None = None, lengths: ArrayLike | None = None) -> Numbers:
         """Outputs of whole sequences, (B, T, O), or (T, O) of one; arguments as those of a call of the model."""
         self._check_takes_dt(dt)
-        given, single = sequences.check(self.model, x, dt, lengths, None)
-        y = self.run_checked(given).y
+        data, single = sequences.check(self.model, x, dt, lengths, None)
+        y = self.run_checked(data).y
         return y[0] if single else y
 
     def _check_takes_dt(self, dt: object) -> None:

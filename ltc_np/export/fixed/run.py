@@ -77,22 +77,21 @@ class FixedMachine:
             elif isinstance(statement, FixedSynapses):
                 self._synapses(statement)
             else:
-                own = of_kind(statement, FixedTotal)
-                total = self.evaluate(own.value).sum(0, keepdims=True)
-                self._set(own.target, rescaled(total, own.shift))
+                statement = of_kind(statement, FixedTotal)
+                total = self.evaluate(statement.value).sum(0, keepdims=True)
+                self._set(statement.target, rescaled(total, statement.shift))
 
-    def _synapses(self, own: FixedSynapses) -> None:
-        source = saturated(rescaled(self.evaluate(own.source)[own.pre], own.source_shift))
-        difference = self._limited("source - mu", source - own.mu[:, None])
-        s = sigmoid(saturated(rescaled(own.sigma[:, None] * difference, own.argument_shift)))
-        neuron = np.repeat(np.arange(own.first.size), np.diff(own.start))
+    def _synapses(self, synapses: FixedSynapses) -> None:
+        source = saturated(rescaled(self.evaluate(synapses.source)[synapses.pre], synapses.source_shift))
+        difference = self._limited("source - mu", source - synapses.mu[:, None])
+        s = sigmoid(saturated(rescaled(synapses.sigma[:, None] * difference, synapses.argument_shift)))
         results = []
         for which in ("first", "second"):
-            sums = np.zeros((own.first.size, s.shape[1]), np.int64)
-            np.add.at(sums, neuron, getattr(own, f"{which}_weight")[:, None] * s)
-            start = self.evaluate(getattr(own, f"{which}_start"))
-            results.append(rescaled(sums, getattr(own, f"{which}_shift")) + start)
-        for target, values in zip((own.first, own.second), results, strict=True):
+            sums = np.zeros((synapses.first.size, s.shape[1]), np.int64)
+            np.add.at(sums, synapses.neuron, getattr(synapses, f"{which}_weight")[:, None] * s)
+            start = self.evaluate(getattr(synapses, f"{which}_start"))
+            results.append(rescaled(sums, getattr(synapses, f"{which}_shift")) + start)
+        for target, values in zip((synapses.first, synapses.second), results, strict=True):
             self._set(target, values)
 
     def _set(self, target: Vector, wide: Numbers) -> None:

@@ -116,41 +116,43 @@ class Translator:
         places = min(whole - 1, places_for(largest, self._weight_bits))  # 1: what rounding adds
         return Value(Constant(integers(weights, places), "weights"), places)
 
-    def _linear(self, own: Linear) -> FixedLinear:
-        source, out = self.value(own.source), self._formats.of(own.target)
-        weights = self._weights(own.weights, np.abs(own.weights).sum(1))
+    def _linear(self, statement: Linear) -> FixedLinear:
+        source, out = self.value(statement.source), self._formats.of(statement.target)
+        weights = self._weights(statement.weights, np.abs(statement.weights).sum(1))
         assert isinstance(weights.expr, Constant)
-        bias_places = min(out, places_for(float(np.abs(own.bias).max(initial=0))))
-        bias, shift_of_bias = integers(own.bias, bias_places), shift(bias_places - out)
+        bias_places = min(out, places_for(float(np.abs(statement.bias).max(initial=0))))
+        bias, shift_of_bias = integers(statement.bias, bias_places), shift(bias_places - out)
         places = weights.places + source.places
-        return FixedLinear(own.target, weights.expr.values, bias, source.expr, shift(places - out), shift_of_bias)
+        return FixedLinear(statement.target, weights.expr.values, bias, source.expr, shift(places - out), shift_of_bias)
 
-    def _synapses(self, own: Synapses) -> FixedSynapses:
-        source = self.value(own.source)
+    def _synapses(self, synapses: Synapses) -> FixedSynapses:
+        source = self.value(synapses.source)
         # Both terms fit, too.
-        largest = self._ranges.of((own, "difference")) + float(np.abs(own.mu).max(initial=0))
+        largest = self._ranges.of((synapses, "difference")) + float(np.abs(synapses.mu).max(initial=0))
         places = places_for(largest * self._headroom)
-        sigma_places = places_for(float(np.abs(own.sigma).max(initial=0)), self._weight_bits)
-        neuron = np.repeat(np.arange(own.first.size), np.diff(own.start))
-        fields: dict[str, Any] = {"mu": integers(own.mu, places), "sigma": integers(own.sigma, sigma_places)}
+        sigma_places = places_for(float(np.abs(synapses.sigma).max(initial=0)), self._weight_bits)
+        fields: dict[str, Any] = {
+            "mu": integers(synapses.mu, places),
+            "sigma": integers(synapses.sigma, sigma_places),
+        }
         starts = []
         for which in ("first", "second"):
-            values = getattr(own, f"{which}_weight")
-            sums = np.bincount(neuron, np.abs(values), own.first.size)
+            values = getattr(synapses, f"{which}_weight")
+            sums = np.bincount(synapses.neuron, np.abs(values), synapses.first.size)
             weights = self._weights(values, sums)
             assert isinstance(weights.expr, Constant)
-            out = self._formats.of(getattr(own, which))
+            out = self._formats.of(getattr(synapses, which))
             fields[f"{which}_weight"] = weights.expr.values
-            starts.append(self.at(getattr(own, f"{which}_start"), out).expr)
+            starts.append(self.at(getattr(synapses, f"{which}_start"), out).expr)
             fields[f"{which}_shift"] = shift(weights.places + ONE_BITS - out)
         return FixedSynapses(
-            own.first,
-            own.second,
+            synapses.first,
+            synapses.second,
             starts[0],
             starts[1],
             source.expr,
-            own.pre,
-            own.start,
+            synapses.pre,
+            synapses.start,
             **fields,
             source_shift=shift(source.places - places),
             argument_shift=shift(places + sigma_places - functions.SIGMOID_BITS),

@@ -50,7 +50,7 @@ def _read_masked(array: Array, cell: Any, name: str) -> Array:
 
 
 SAME = Arrangement(lambda a, cell, name: a, lambda a, cell, name: a)
-TURNED = Arrangement(lambda a, cell, name: a.T, lambda a, cell, name: a.T)
+TRANSPOSED = Arrangement(lambda a, cell, name: a.T, lambda a, cell, name: a.T)
 ROW = Arrangement(lambda a, cell, name: a[0], lambda a, cell, name: a[None])
 RECURRENT = Arrangement(
     lambda a, cell, name: a[cell.wiring.pre, cell.wiring.post], lambda a, cell, name: cell.wiring.dense(a)
@@ -168,7 +168,7 @@ class Form(NamedTuple):
             return {}
         outputs = Dim(("P",))
         return {
-            "fc.weight": Part((outputs, Dim(self.state[-1:])), "weight", TURNED),
+            "fc.weight": Part((outputs, Dim(self.state[-1:])), "weight", TRANSPOSED),
             "fc.bias": Part((outputs,), "bias"),
         }
 
@@ -188,7 +188,7 @@ class Form(NamedTuple):
         N, H, read = Dim(("N",)), Dim(("H",)), Dim(("I", "N"))
         found: dict[str, Part] = {}
         for k, position in enumerate(self.backbone):
-            found[f"backbone.{position}.weight"] = Part((H, H if k else read), f"backbone_w{k}", TURNED)
+            found[f"backbone.{position}.weight"] = Part((H, H if k else read), f"backbone_w{k}", TRANSPOSED)
             found[f"backbone.{position}.bias"] = Part((H,), f"backbone_b{k}")
         return found | self._heads("", "", N, H if self.backbone else read)
 
@@ -202,13 +202,13 @@ class Form(NamedTuple):
         return found
 
     def _heads(
-        self, there: str, here: str, units: Dim, read: Dim, arrangement: Arrangement = TURNED
+        self, there: str, here: str, units: Dim, read: Dim, arrangement: Arrangement = TRANSPOSED
     ) -> dict[str, Part]:
         """``arrangement`` is that of the heads that a wiring masks."""
         found: dict[str, Part] = {}
         for head in cfc.heads(self.mode, "torch"):
             masked = head.startswith("ff")
-            weight = Part((units, read), f"{here}{head}_w", arrangement if masked else TURNED)
+            weight = Part((units, read), f"{here}{head}_w", arrangement if masked else TRANSPOSED)
             found |= {f"{there}{head}.weight": weight, f"{there}{head}.bias": Part((units,), f"{here}{head}_b")}
         if self.mode == "pure":
             found |= {f"{there}{key}": Part((ONE, units), f"{here}{key.lower()}", ROW) for key in ("w_tau", "A")}

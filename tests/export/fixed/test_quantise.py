@@ -321,5 +321,9 @@ def test_what_cannot_be_done_says_so(rng):
     with pytest.raises(ValueError, match="`x` must be"):
         quantise(model, x[..., :1])
     model.theta[:] = np.inf
-    with pytest.raises(ValueError, match="`x` must be sequences on which the outputs of `model` are finite"):
+    with pytest.raises(ValueError, match="`model` must have numbers with which its export can be compared: outputs"):
         quantise(model, x)
+    model = Model(Dense(2), input_dim=2, seed=0, dtype="float64")
+    model.params["weight"][:] = 1e200
+    with pytest.raises(ValueError, match="`x` must be sequences on which the outputs of `model` are finite"):
+        quantise(model, 1e150 * x)

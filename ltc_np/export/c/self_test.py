@@ -45,7 +45,7 @@ int main(void)
 """
 
 
-def check(name: str, arithmetic: Arithmetic, golden: Golden, bound: float) -> str:
+def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float) -> str:
     """The text of NAME_test.c; ``bound`` is the largest error that is allowed, in units of the outputs' numbers."""
     tables = [
         _table(arithmetic, "inputs", "x", golden.x, f"[STEPS][{name.upper()}_INPUTS]"),

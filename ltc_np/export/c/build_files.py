@@ -1,4 +1,4 @@
-"""What stands beside the two files: CMakeLists.txt and an Arduino sketch."""
+"""What builds the two files: CMakeLists.txt and an Arduino sketch."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ WITH_TIME = """\
   before = now;"""
 
 
-def beside(name: str, arithmetic: Arithmetic, takes_dt: bool, files: Mapping[str, str]) -> dict[str, str]:
+def build_files(name: str, arithmetic: Arithmetic, takes_dt: bool, files: Mapping[str, str]) -> dict[str, str]:
     """Files by name; ``files`` are the two of the export, which an Arduino sketch wants in its own folder."""
     is_real = arithmetic.c_type in ("float", "double")
     seconds = f"(now - before) * ({arithmetic.c_type if is_real else 'double'})1e-6"
