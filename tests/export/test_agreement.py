@@ -340,6 +340,7 @@ def test_limits_are_found_where_they_are():
     (edges,) = agreement.edges(model, right, steps)
     assert (edges.y == 0).any() and (edges.y == 1).any()
     model, other = (network(SpikingLIF(5, threshold=size, reset=0.0), dtype="float64") for size in (1.0, 1 + 1e-6))
+    other.theta[:] = model.theta  # which is drawn in units of the threshold
     agreement.prove(model, program(model))
     with pytest.raises(ValueError, match=REFUSED):
         agreement.prove(model, program(other))
