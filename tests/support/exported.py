@@ -73,7 +73,9 @@ LAYERS |= {
         LRC(wiring, ode_unfolds=unfolds, elastance=elastance, elastance_by=by, solver=solver, check_stability="off")
     ]
     for solver, unfolds in ((solver, 1 + (row.stages > 1)) for solver, row in SOLVERS.items())
-    for elastance, wiring in zip(ELASTANCES, (AutoNCP(9, 2), FullyConnected(5, 2), RandomWiring(I, 2, 8)), strict=True)
+    for elastance, wiring in zip(
+        ELASTANCES, (AutoNCP(9, 2), FullyConnected(5, 2), RandomWiring(I, 2, 8, seed=0)), strict=True
+    )
     for by in ELASTANCE_BY
 }
 LAYERS |= {

@@ -73,10 +73,6 @@ class Arithmetic(Protocol):
         """Element ``i`` of an expression."""
         ...
 
-    def assigned(self, target: Vector, expr: Expr, i: str, scope: Scope) -> str:
-        """The same as it is stored in ``target``."""
-        ...
-
     def linear_sum(self, statement: Linear, bias: str) -> Sum:
         """The sum of a row, which begins with ``bias``, an element of the owner (statement, "bias")."""
         ...

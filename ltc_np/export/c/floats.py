@@ -60,9 +60,6 @@ class Floats:
     def value(self, expr: Expr, i: str, scope: Scope) -> str:
         return self._text(expr, i, scope)[0]
 
-    def assigned(self, target: Vector, expr: Expr, i: str, scope: Scope) -> str:
-        return self.value(expr, i, scope)
-
     def _text(self, expr: Expr, i: str, scope: Scope) -> tuple[str, int]:
         """Element i of an expression, and how strongly what holds it together binds."""
         if isinstance(expr, Number):

@@ -150,7 +150,7 @@ class Writer:
 
     def _map(self, statements: Sequence[Map], i: str) -> None:
         for statement in statements:
-            self._set(statement.target, i, self.arithmetic.assigned(statement.target, statement.value, i, self))
+            self._set(statement.target, i, self.arithmetic.value(statement.value, i, self))
 
     def _declare(self, name: str, sum: Sum) -> None:
         self._lines.add(f"{sum.c_type} {name} = {sum.start};")

@@ -114,9 +114,6 @@ class Fixed:
             text = f"{a} > 0 ? {self._rescaled(others[0], n[0])} : {self._rescaled(others[1], n[1])}"
         return self._call("saturated", text)
 
-    def assigned(self, target: Vector, expr: Expr, i: str, scope: Scope) -> str:
-        return self.value(expr, i, scope)
-
     def linear_sum(self, statement: Linear, bias: str) -> Sum:
         assert isinstance(statement, FixedLinear)
         added = "" if bias == "0" else f" + {self._rescaled(bias, statement.bias_shift)}"
