@@ -234,6 +234,13 @@ class Synapses:
         """(S,): to which neuron each synapse leads."""
         return np.repeat(np.arange(self.first.size), np.diff(self.start))
 
+    def add(self, sums: np.ndarray, terms: np.ndarray) -> None:
+        """Add the ``terms`` (S, B) of synapses to the ``sums`` (N, B) of their neurons, one after the other."""
+        counts = np.diff(self.start)
+        for k in range(counts.max(initial=0)):  # the k-th synapse of all neurons; `np.add.at` takes four times as long
+            there = np.flatnonzero(counts > k)
+            sums[there] += terms[self.start[there] + k]
+
 
 @dataclass(frozen=True, eq=False)
 class Total:

@@ -87,7 +87,7 @@ class Machine:
         starts = (synapses.first, synapses.first_start), (synapses.second, synapses.second_start)
         for (target, start), weight in zip(starts, weights, strict=True):
             sums = np.zeros((target.size, s.shape[1]), self.dtype) + self.evaluate(start)
-            np.add.at(sums, synapses.neuron, weight * s)
+            synapses.add(sums, weight * s)
             found[target] = sums
         return found
 

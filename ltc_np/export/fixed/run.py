@@ -88,7 +88,7 @@ class FixedMachine:
         results = []
         for which in ("first", "second"):
             sums = np.zeros((synapses.first.size, s.shape[1]), np.int64)
-            np.add.at(sums, synapses.neuron, getattr(synapses, f"{which}_weight")[:, None] * s)
+            synapses.add(sums, getattr(synapses, f"{which}_weight")[:, None] * s)
             start = self.evaluate(getattr(synapses, f"{which}_start"))
             results.append(rescaled(sums, getattr(synapses, f"{which}_shift")) + start)
         for target, values in zip((synapses.first, synapses.second), results, strict=True):
