@@ -31,9 +31,9 @@ TESTED_THROUGH = {
     name: reason
     for reason, names in {
         "the battery runs every layer with every backend, and these are parts of them": """
-            cells.mapping cells.ode cells.state_space cells.time_constants cells.whole layers.stack
+            cells.mapping cells.ode cells.state_space cells.synaptic cells.time_constants cells.whole layers.stack
             kernels.cpu.activations kernels.cpu.lrc_neuron kernels.cpu.ltc_solvers
-            kernels.cpu.ssm_steps
+            kernels.cpu.ssm_steps kernels.numpy.synaptic
         """,
         "tests/kernels/cuda runs it with the emulated card": """
             bench.cuda

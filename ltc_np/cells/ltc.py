@@ -22,31 +22,22 @@ from __future__ import annotations
 
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from .. import kernels
 from ..base import checks
-from ..base.layout import Entry, Layout, Together
-from ..base.workspace import Fresh
-from ..kernels.codes import MOST_UNFOLDS, SOLVERS
-from ..wirings import RandomWiring
-from ..wirings.synapses import Synapses
-from . import time_constants
-from .base import Layer, built
-from .initial import initial_values
-from .mapping import bound_step, check_mapping, mapping_shapes
-from .stability import check_step
+from ..base.layout import Layout, Together
+from . import synaptic, time_constants
+from .synaptic import Prepared, SynapticCell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from typing_extensions import TypedDict
 
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, LTCSolver, MappingKind, Numbers, Reaction
-    from ..base.workspace import Workspace
-    from ..kernels.codes import Rule, Solver
+    from ..base.types import Array, Arrays, Backend, Init, LTCSolver, MappingKind, Numbers, Reaction, Shape
     from ..wirings import Wiring
 
     class LTCOptions(TypedDict, total=False):
@@ -62,52 +53,11 @@ if TYPE_CHECKING:
         init: Init | Literal["time_constants"]
 
 
-# Uniform ranges of the raw initial values (the paper's code, ncps and the tutorial agree on them).
-INIT: dict[str, float | tuple[float, float]] = {
-    "gleak": (0.001, 1.0),
-    "vleak": (-0.2, 0.2),
-    "cm": (0.4, 0.6),
-    "w": (0.001, 1.0),
-    "mu": (0.3, 0.8),
-    "sigma": (3.0, 8.0),
-    "sensory_w": (0.001, 1.0),
-    "sensory_mu": (0.3, 0.8),
-    "sensory_sigma": (3.0, 8.0),
-    "input_w": 1.0,
-    "input_b": 0.0,
-    "output_w": 1.0,
-    "output_b": 0.0,
-}
+INIT: dict[str, float | tuple[float, float]] = synaptic.INIT | {"cm": (0.4, 0.6)}
 CM_MIN = 1e-6  # bound of cm under positivity "clip", as in the paper's code
 
 
-def default_mapping(wiring: Wiring) -> Literal["affine"] | None:
-    """The mapping of inputs and outputs unless another one is asked for."""
-    return None if isinstance(wiring, RandomWiring) else "affine"
-
-
-class _Prepared(NamedTuple):
-    """What calls need of the parameters: the kernels' form of them, they themselves, the kernels.
-
-    ``fastest`` is the largest Q / cm that any potentials and inputs can give, or None where nobody asks.
-    """
-
-    circuit: Any
-    p: Arrays
-    kernels: Any
-    mapping: Any
-    fastest: float | None
-
-
-class _Saved(NamedTuple):
-    """What `LTC.backward` needs of a call: its inputs, the outputs before their mapping, what the kernels saved."""
-
-    x: np.ndarray
-    motor: np.ndarray
-    ltc: Any
-
-
-class LTC(Layer):
+class LTC(SynapticCell):
     """A layer of liquid time-constant neurons on a wiring.
 
     Parameters
@@ -157,25 +107,11 @@ class LTC(Layer):
     (5, 7, 2)
     """
 
-    wiring: Wiring
-    input_dim: int | None
-    ode_unfolds: int
     epsilon: float
-    positivity: Literal["softplus", "clip"]
-    solver: LTCSolver
-    check_stability: Reaction
-    input_mapping: MappingKind
-    output_mapping: MappingKind
-    init: Any
-    method: Solver
-    rule: Rule
-    recurrent: Synapses
-    sensory: Synapses
-
-    takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = contracting = True
+    positive: Mapping[str, float] = MappingProxyType({"gleak": 0.0, "cm": CM_MIN, "w": 0.0, "sensory_w": 0.0})
+    ratio = ("h*Q/cm", ", Q the sum of a neuron's conductances")
+    remedy = 'solver="exponential"'
     lowering = "ltc.lower"
-    reference_solver: str | None = "exponential"
-    words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({"solver": tuple(SOLVERS)})
 
     def __init__(
         self,
@@ -191,133 +127,49 @@ class LTC(Layer):
         output_mapping: MappingKind | Literal["default"] = "default",
         init: Init | Literal["time_constants"] = None,
     ) -> None:
-        wiring = built(wiring, input_dim)
-        self.ode_unfolds = checks.integer("ode_unfolds", ode_unfolds, most=MOST_UNFOLDS)
+        self._keep(wiring, input_dim, ode_unfolds, positivity, solver, check_stability, input_mapping, output_mapping)
         self.epsilon = checks.number("epsilon", epsilon, high=1.0)
-        for name, value, known in (
-            ("positivity", positivity, ("softplus", "clip")),
-            ("solver", solver, tuple(SOLVERS)),
-            ("check_stability", check_stability, ("error", "warn", "off")),
-        ):
-            checks.one_of(name, value, known)
-        default = default_mapping(wiring)
-        for name, mapping in (("input_mapping", input_mapping), ("output_mapping", output_mapping)):
-            check_mapping(name, mapping, "default")
-        self.wiring, self.input_dim = wiring, wiring.input_dim
-        self.positivity, self.solver, self.check_stability = positivity, solver, check_stability
-        self.method = SOLVERS[solver]
-        self.rule = self.method.rule(self.ode_unfolds)
         self.hull = self.method.hull
-        self.input_mapping = default if input_mapping == "default" else input_mapping
-        self.output_mapping = default if output_mapping == "default" else output_mapping
-        if not wiring.is_built:
+        if not self.wiring.is_built:
             return self._wait(init={} if init is None else init)
-        self.init = init
-        self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
-        self.state_size = self.wiring.units
-        self.state_slices = {"v": slice(0, self.wiring.units)}
-        self._build()
+        self._build(init)
         self._seal()
 
-    def _build(self) -> None:
-        wiring, N = self.wiring, self.wiring.units
-        self.recurrent = Synapses(wiring.pre, wiring.post, N, N)
-        self.sensory = Synapses(wiring.sensory_pre, wiring.sensory_post, wiring.input_dim, N)
-        S, S_sensory = (wiring.synapse_count,), (wiring.sensory_synapse_count,)
-        shapes = {"vleak": (N,), "gleak": (N,), "cm": (N,), "w": S, "sensory_w": S_sensory}
+    def _shapes(self) -> dict[str, Shape]:
+        N, S, S_sensory = (self.wiring.units,), self.recurrent.pre.shape, self.sensory.pre.shape
+        shapes = {"vleak": N, "gleak": N, "cm": N, "w": S, "sensory_w": S_sensory}
         shapes |= dict.fromkeys(("mu", "sigma", "erev"), S)
-        shapes |= dict.fromkeys(("sensory_mu", "sensory_sigma", "sensory_erev"), S_sensory)
-        for side, mapping, size in (
-            ("input", self.input_mapping, self.input_size),
-            ("output", self.output_mapping, self.output_size),
-        ):
-            shapes |= mapping_shapes(mapping, side, size)
-        span, init = time_constants.read(self.init)
-        init = initial_values(init, shapes)
-        self.init = init if span is None else {"time_constants": span, **init}
-        initial = INIT | {"erev": wiring.erev, "sensory_erev": wiring.sensory_erev} | init
-        positive = {"gleak": 0.0, "cm": CM_MIN, "w": 0.0, "sensory_w": 0.0}
-        entries = {
-            name: Entry(
-                name,
-                shape,
-                initial[name],
-                positivity=self.positivity if name in positive else None,
-                bound=positive.get(name, 0.0),
-            )
-            for name, shape in shapes.items()
-        }
-        if span is not None:
-            draw = partial(time_constants.draw, wiring, entries, span, self.epsilon)
-            entries = entries | {k: entries[k].replace(init=Together(draw, k)) for k in time_constants.NAMES}
-        self.layout = Layout(tuple(entries.values()))
-        gains = {"gain": wiring.gain, "sensory_gain": wiring.sensory_gain}
-        self.buffers = Layout(tuple(Entry(k, v.shape, v, trainable=False) for k, v in gains.items() if v is not None))
+        return shapes | dict.fromkeys(("sensory_mu", "sensory_sigma", "sensory_erev"), S_sensory)
 
-    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
+    def _initial(self) -> dict[str, Any]:
+        return INIT | {"erev": self.wiring.erev, "sensory_erev": self.wiring.sensory_erev}
+
+    def _build(self, init: Any) -> None:
+        span, init = time_constants.read(init)
+        super()._build(init)
+        if span is not None:
+            self.init = {"time_constants": span, **self.init}
+            entries = {entry.name: entry for entry in self.layout.entries}
+            draw = partial(time_constants.draw, self.wiring, entries, span, self.epsilon)
+            together = {name: entries[name].replace(init=Together(draw, name)) for name in time_constants.NAMES}
+            self.layout = Layout(tuple((entries | together).values()))
+
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         none = np.zeros(0, p["cm"].dtype)
         gains = buffers.get("gain", none), buffers.get("sensory_gain", none)
         kernels.check_known(backend, solver=self.method.name)
         ltc, mapping = kernels.load(backend, "ltc"), kernels.load(backend, "mapping")
         circuit = ltc.Circuit(self.recurrent, self.sensory, p, gains, self.epsilon)
-        return _Prepared(circuit, p, ltc, mapping, self._fastest(p, gains))
+        return Prepared(circuit, p, ltc, mapping, self._fastest(p, buffers))
 
-    def _fastest(self, p: Arrays, gains: tuple[Array, Array]) -> float | None:
-        if self.method.limit is None or self.check_stability == "off":
-            return None
-        Q = p["gleak"].astype(np.float64) + self.epsilon
-        for synapses, w, gain in ((self.recurrent, p["w"], gains[0]), (self.sensory, p["sensory_w"], gains[1])):
-            Q += np.bincount(synapses.post, w * gain if gain.size else w, synapses.n_post)
-        return float((Q / p["cm"]).max())
+    def _largest_rates(self, p: Arrays, buffers: Arrays) -> Array:
+        return self._all_open(p["gleak"].astype(np.float64) + self.epsilon, p, buffers) / p["cm"]
 
-    def check(self, prepared: _Prepared, dt: Array) -> None:
-        if prepared.fastest is not None:
-            ratio = "h*Q/cm", ", Q the sum of a neuron's conductances", prepared.fastest
-            remedy = 'solver="exponential"'
-            check_step(self.method, *ratio, dt, self.ode_unfolds, remedy, self.check_stability)
-
-    def forward(
-        self, prepared: _Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
-    ) -> tuple[Array, Array, _Saved | None]:
-        circuit, p, ltc, mapping, _ = prepared
-        mapped = mapping.map_features(self.input_mapping, "input", x, p, workspace)
-        motor, h, saved = ltc.forward(circuit, mapped, dt, lengths, h0, self.rule, self.output_size, keep, workspace)
-        y = mapping.map_features(self.output_mapping, "output", motor, p, workspace)
-        return y, h, _Saved(x, motor, saved) if keep else None
-
-    def backward(
-        self,
-        prepared: _Prepared,
-        saved: _Saved,
-        d_y: Array,
-        d_h: Array,
-        g: Arrays,
-        want_x: bool,
-        want_dt: bool,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:
-        circuit, p, ltc, mapping, _ = prepared
-        d_motor = mapping.d_map_features(self.output_mapping, "output", saved.motor, d_y, p, g, workspace)
-        d_x, d_h0, d_dt = ltc.backward(circuit, saved.ltc, d_motor, d_h, self.rule, want_dt, g, workspace)
-        return mapping.d_map_features(self.input_mapping, "input", saved.x, d_x, p, g, workspace), d_h0, d_dt
-
-    def stepper(
-        self, prepared: _Prepared, x: Array, dt: Array, h0: Array, workspace: Workspace
-    ) -> Callable[[], tuple[Array, Array]]:
-        arguments = prepared, x, dt, h0, workspace
-        return bound_step(self, LTC, *arguments) or super().stepper(*arguments)
-
-    def observe(self, prepared: _Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+    def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """``potentials`` (n, U + 1, N) before each unfold and after the last; and as it is when the last one begins
 
         ``conductance`` (n, N), Q; ``tau``, cm / Q; ``slope``, dv/dt; ``leak``, gleak (vleak - v) - epsilon v;
         ``currents`` (n, S) and ``sensory_currents``, w sigmoid(...) (erev - v), and ``activations`` (n, S) and
         ``sensory_activations``, the sigmoids alone, of each synapse in the order of the wiring.
         """
-        mapped = prepared.mapping.map_features(self.input_mapping, "input", x[:, None], prepared.p, Fresh())[:, 0]
-        return prepared.kernels.observe(prepared.circuit, mapped, dt, state, self.rule)
-
-    def defaults(self) -> dict[str, Any]:
-        mapping = default_mapping(self.wiring)
-        follow = {"input_dim": self.wiring.input_dim, "input_mapping": mapping, "output_mapping": mapping}
-        return super().defaults() | follow
+        return super().observe(prepared, x, dt, state)

@@ -97,7 +97,7 @@ def check(name, chain):
     assert list(chain) == drawn()[name], (name, chain)
 
 
-ENDS = {"numpy": "kernels/numpy/ltc.py", "cpu": "kernels/cpu/ltc_lanes.py", "cuda": "kernels/cuda/ltc_sweeps.py"}
+ENDS = {"numpy": "kernels/numpy/synaptic.py", "cpu": "kernels/cpu/ltc_lanes.py", "cuda": "kernels/cuda/ltc_sweeps.py"}
 each = pytest.mark.parametrize(("walks", "name"), [(name, name) for name in ENDS], indirect=["walks"])
 
 
