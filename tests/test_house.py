@@ -32,8 +32,8 @@ TESTED_THROUGH = {
     for reason, names in {
         "the battery runs every layer with every backend, and these are parts of them": """
             cells.mapping cells.ode cells.state_space cells.synaptic cells.time_constants cells.whole layers.stack
-            kernels.cpu.activations kernels.cpu.lrc_neuron kernels.cpu.ltc_solvers
-            kernels.cpu.ssm_steps kernels.numpy.synaptic
+            kernels.cpu.activations kernels.cpu.batch_major kernels.cpu.lrc_neuron kernels.cpu.ltc_solvers
+            kernels.cpu.neuron_major kernels.cpu.ssm_steps kernels.numpy.synaptic
         """,
         "tests/kernels/cuda runs it with the emulated card": """
             bench.cuda

@@ -3,8 +3,8 @@
     python docs/performance/measure.py
 
 One thread; each figure is G synapse evaluations per second of forward and backward together (one evaluation counted
-once), the best of five runs of some milliseconds.  `uses_posts` and `tile_width` in ltc_np/kernels/cpu/tiles.py follow
-from it.  Takes about three minutes, on an idle machine.
+once), the best of five runs of some milliseconds.  `is_batch_major` and `tile_width` in ltc_np/kernels/cpu/tiles.py
+follow from it.  Takes about three minutes, on an idle machine.
 """
 
 import json
@@ -60,7 +60,7 @@ def main():
                 row = {"wiring": name, "N": N, "B": B}
                 orders = [("lanes", width) for width in (16, 32, 64) if width == 16 or width < 2 * B]
                 for order, width in orders + [("posts", 1)] * (name == "dense" and B <= 32):
-                    tiles.uses_posts = lambda *_, order=order: order == "posts"
+                    tiles.is_batch_major = lambda *_, order=order: order == "posts"
                     tiles.tile_width = lambda N, B, width=width: width
                     row[order + ("" if order == "posts" else str(width))] = round(rate(model, B), 3)
                 print(row, flush=True)

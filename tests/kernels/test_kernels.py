@@ -120,13 +120,13 @@ def wider():
 ASSEMBLY = """
     import numpy as np, re
     from ltc_np import LRC, LTC, FullyConnected, Model, losses
-    from ltc_np.kernels.cpu import lrc_lanes, lrc_posts, ltc_lanes, ltc_posts
+    from ltc_np.kernels.cpu import lrc_batch_major, lrc_neuron_major, ltc_batch_major, ltc_neuron_major
     for B in (64, 2):
         for cell in (LTC, LRC):
             model = Model(cell(FullyConnected(32, 2)), input_dim=3, seed=0)
             model.loss_and_grad(np.ones((B, 3, 3)), np.ones((B, 3, 2)), dt=0.5)
             model.backward(model.forward(np.ones((B, 3, 3)), dt=0.5)[1], np.ones((B, 3, 2)))
-    for module in (ltc_lanes, ltc_posts, lrc_lanes, lrc_posts):
+    for module in (ltc_neuron_major, ltc_batch_major, lrc_neuron_major, lrc_batch_major):
         for kernel in (module.forward, module.backward):
             (text,) = kernel.inspect_asm().values()
             packed = len(re.findall(r"vfn?m(?:add|sub)\\d+ps", text)) + len(re.findall(r"vdivps", text))
@@ -219,16 +219,16 @@ def test_functions_have_the_same_bits_on_avx2_and_call_nothing(tmp_path):
 
 @pytest.mark.numba
 def test_loop_orders_and_tiles_follow_size_only():
-    from ltc_np.kernels.cpu.tiles import tile_width, uses_posts
+    from ltc_np.kernels.cpu.tiles import is_batch_major, tile_width
 
-    assert uses_posts(32, True, 1)
-    assert uses_posts(32, True, 8)
-    assert not uses_posts(32, True, 16)
-    assert not any(uses_posts(32, False, B, W) for B in (1, 4, 12, 64) for W in (None, 16))
-    padded = [B for B in range(1, 65) if uses_posts(64, True, B, 16)]
+    assert is_batch_major(32, True, 1)
+    assert is_batch_major(32, True, 8)
+    assert not is_batch_major(32, True, 16)
+    assert not any(is_batch_major(32, False, B, W) for B in (1, 4, 12, 64) for W in (None, 16))
+    padded = [B for B in range(1, 65) if is_batch_major(64, True, B, 16)]
     assert padded == [*range(1, 13), *range(17, 25)]
-    assert [B for B in range(9, 65) if uses_posts(64, True, B, 8)] == [9, 10, 11, 12, 17, 18]
-    assert not any(uses_posts(N, True, 24, W) for N, W in ((31, 16), (129, 16), (65, 8), (64, None)))
+    assert [B for B in range(9, 65) if is_batch_major(64, True, B, 8)] == [9, 10, 11, 12, 17, 18]
+    assert not any(is_batch_major(N, True, 24, W) for N, W in ((31, 16), (129, 16), (65, 8), (64, None)))
     assert {tile_width(N, B) for N in (2, 8, 64, 512) for B in (1, 16, 40, 1000)} == {16, 32, 64}
 
 

@@ -81,7 +81,7 @@ def walks(monkeypatch, request):
 
         machine.launch, watching = watched, contextlib.nullcontext()
     else:
-        ltc = {"numpy": "ltc", "cpu": "ltc_lanes"}[backend]
+        ltc = {"numpy": "ltc", "cpu": "ltc_neuron_major"}[backend]
         kernels = (ltc, "forward"), (ltc, "backward"), ("adam", "change")
         names = [(f"ltc_np.kernels.{backend}.{module}", name) for module, name in kernels]
         watching = walks.watching(monkeypatch, *names)
@@ -97,7 +97,11 @@ def check(name, chain):
     assert list(chain) == drawn()[name], (name, chain)
 
 
-ENDS = {"numpy": "kernels/numpy/synaptic.py", "cpu": "kernels/cpu/ltc_lanes.py", "cuda": "kernels/cuda/ltc_sweeps.py"}
+ENDS = {
+    "numpy": "kernels/numpy/synaptic.py",
+    "cpu": "kernels/cpu/neuron_major.py",
+    "cuda": "kernels/cuda/ltc_sweeps.py",
+}
 each = pytest.mark.parametrize(("walks", "name"), [(name, name) for name in ENDS], indirect=["walks"])
 
 

@@ -43,6 +43,27 @@ class Gradients(NamedTuple):
     d_dt: np.ndarray
 
 
+class Kept(NamedTuple):
+    """What synaptic cells keep for the backward pass: (rows, N) or (rows, N, lanes), tile after tile, flat.
+
+    "full": T*K + 1 states, before each stage and the last, and T*K times the rates (KEPT, N), what a cell keeps of each
+    stage beside: the LTC's conductance Q, or `lrc_neuron.KEPT` numbers.  "low": T states, before each step.
+    """
+
+    states: np.ndarray
+    rates: np.ndarray
+
+
+class Stage(NamedTuple):
+    """A stage of a solver: its number, the states before the unfold, before and after it; its rates, or empty."""
+
+    number: int
+    base: np.ndarray
+    v: np.ndarray
+    new: np.ndarray
+    rates: np.ndarray
+
+
 # Of a table of sizes, a function that returns a NamedTuple: kernels cut the arrays that they work in by it, and their
 # callers add it up.
 table = register_jitable

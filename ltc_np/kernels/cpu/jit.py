@@ -15,6 +15,7 @@ import glob
 import hashlib
 import pathlib
 import pickle
+import types
 import warnings
 
 import numba
@@ -195,3 +196,35 @@ def _inner(**options):
 
 helper = _inner()
 inlined = _inner(forceinline=True)
+
+
+def for_cell(parts, functions, wanted):
+    """Those of a sweep's functions that are ``wanted``, compiled with the parts of one cell.
+
+    All synaptic cells go over time steps, unfolds and neurons in the same way, and differ in what they do there.  So a
+    sweep is written once and calls ``cell.advance(...)``, where ``cell`` is a global name of its file.  A function of
+    Python looks its global names up in a dict that belongs to it.  Here every function gets a copy: the same code with
+    another dict, in which ``cell`` is the module with the parts of this cell.  Numba compiles a copy like any other
+    function, so what a cell does is as fast as if it stood in the sweep.  (A function that makes functions would be the
+    usual way, but Numba's disk cache does not find its kernels again.)  Files of the cache are called like the file and
+    the qualified name of a function; so a copy is called after its cell, too.
+
+    Parameters
+    ----------
+    parts : module
+    functions : dict
+        The functions of a sweep that use ``cell``, or each other, by what decorates them.
+    wanted : tuple of functions
+
+    Returns
+    -------
+    list
+    """
+    names = wanted[0].__globals__ | {"cell": parts}
+    for decorate, some in functions.items():
+        for function in some:
+            copy = types.FunctionType(function.__code__, names, function.__name__)
+            copy.__qualname__ = f"{parts.__name__.rpartition('.')[2]}.{function.__name__}"
+            copy.__doc__ = function.__doc__
+            names[function.__name__] = decorate(copy)
+    return [names[function.__name__] for function in wanted]

@@ -7,12 +7,11 @@ those of `tiles`.
 import numpy as np
 
 from ..codes import LOG2E
-from . import lrc_lanes, lrc_posts
+from . import lrc_batch_major, lrc_neuron_major
 from .elastance import gap
 from .jit import helper, kernel
-from .lrc_lanes import synapse_sums
-from .lrc_neuron import KEPT
-from .tiles import backward, bind, forward, padded_units
+from .lrc_neuron_major import NEURON_SUMS, synapse_sums
+from .tiles import SynapticCircuit, backward, bind, forward
 
 __all__ = ["Circuit", "backward", "bind", "forward"]
 
@@ -21,7 +20,6 @@ __all__ = ["Circuit", "backward", "bind", "forward"]
 NEURON = ("gleak", "vleak", "elastance_b", "elastance_v", "elastance_shift")
 SYNAPSE = ("w", "h", "mu", "sigma")
 WEIGHT = "elastance_w"
-NEURON_SUMS = 8  # sums of a neuron in the lanes order, a whole number of fours
 
 
 @helper
@@ -69,7 +67,7 @@ def _unpack_synapses(total, values, d_values, d_weights):
 
 @kernel
 def _unpack(rows, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d_sensory, d_sensory_weights):
-    """Gradients of the effective values, added to, from the sums of `lrc_lanes.backward`; rows[0] becomes their sum."""
+    """Gradients of the effective values, added to, from the sums of `lrc_neuron_major`; rows[0] becomes their sum."""
     total = rows[0]
     for r in range(1, rows.shape[0]):
         for k in range(total.size):
@@ -81,7 +79,7 @@ def _unpack(rows, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d
             d_neuron[k][i] += total[at + NEURON_SUMS * i + k]
 
 
-class Circuit:
+class Circuit(SynapticCircuit):
     """Effective parameters of one LRC, packed on demand for either loop order.
 
     Parameters
@@ -94,36 +92,17 @@ class Circuit:
         Its number in `ltc_np.kernels.codes`.
     """
 
-    orders, totals, posts_for_few_lanes = (lrc_lanes, lrc_posts), KEPT, False
+    neuron_major, batch_major = lrc_neuron_major, lrc_batch_major
 
     def __init__(self, recurrent, sensory, p, elastance):
-        self.recurrent, self.sensory, self.dtype = recurrent, sensory, p["gleak"].dtype
+        super().__init__(recurrent, sensory, p["gleak"].dtype)
         self.elastance = elastance
         none, no_weights = np.zeros_like(p["gleak"]), np.zeros(0, self.dtype)
         self._neuron = tuple(p.get(name, none) for name in NEURON)
         self._synapses, self._sensory = (tuple(p[kind + name] for name in SYNAPSE) for kind in ("", "sensory_"))
         self._weights = [p.get(kind + WEIGHT, no_weights) for kind in ("", "sensory_")]
-        self._packed = {}
 
-    def evaluations(self, shape, rule):
-        """Synapses evaluated by a call with an x of this shape."""
-        B, T, _ = shape
-        return B * T * (rule.stages * rule.unfolds * self.recurrent.pre.size + self.sensory.pre.size)
-
-    def row_size(self, posts):
-        """Sums that the gradients come from, as the kernels of either order have them."""
-        N, I = self.recurrent.n_post, self.sensory.n_pre
-        if posts:
-            return 5 * padded_units(N, self.dtype) * (N + I + 1)
-        return sum(synapse_sums(kind.pre.size) for kind in (self.recurrent, self.sensory)) + NEURON_SUMS * N
-
-    def packed(self, posts):
-        """The kernels' form, for posts or for lanes order."""
-        if posts not in self._packed:
-            self._packed[posts] = self._pack_posts() if posts else self._pack_lanes()
-        return self._packed[posts]
-
-    def _pack_lanes(self):
+    def _pack_neuron_major(self):
         recurrent, sensory, (weights, sensory_weights) = self.recurrent, self.sensory, self._weights
         neuron = np.empty((recurrent.n_post, len(NEURON) + 1), self.dtype)
         constants = np.empty((recurrent.pre.size, 5), self.dtype)
@@ -132,32 +111,24 @@ class Circuit:
         lists = recurrent.start, recurrent.pre, constants, weights
         return (self.elastance, neuron, *lists, sensory.start, sensory.pre, sensory_constants, sensory_weights)
 
-    def _pack_posts(self):
+    def _pack_batch_major(self):
         _, neuron, _, _, recurrent, weights, _, _, sensory, sensory_weights = self.packed(False)
-        N, M = len(neuron), padded_units(len(neuron), self.dtype)
+        padded = np.zeros((len(NEURON) + 1, self.padded), self.dtype)
+        padded[:, : len(neuron)] = neuron.T
+        own = self.planes(recurrent), self.planes(weights[:, None])[0]
+        return (self.elastance, padded, *own, self.planes(sensory), self.planes(sensory_weights[:, None])[0])
 
-        def planes(values, count):  # (post, pre, count) -> (count, pre, post), posts padded
-            dense = values.reshape(N, -1, count).transpose(2, 1, 0)
-            out = np.zeros((count, dense.shape[1], M), self.dtype)
-            out[:, :, :N] = dense
-            return out
-
-        padded = np.zeros((len(NEURON) + 1, M), self.dtype)
-        padded[:, :N] = neuron.T
-        own = planes(recurrent, 5), planes(weights, 1)[0]
-        return (self.elastance, padded, *own, planes(sensory, 5), planes(sensory_weights, 1)[0])
-
-    def unpack(self, rows, posts, g):
+    def unpack(self, rows, batch_major, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
-        if posts:
-            rows = self._as_lanes(rows.sum(axis=0))[None]  # row by row, in order
+        if batch_major:
+            rows = self._as_neuron_major(rows.sum(axis=0))[None]  # row by row, in order
         none = np.zeros(0)
         d = [(tuple(g[kind + name] for name in SYNAPSE), g.get(kind + WEIGHT, none)) for kind in ("", "sensory_")]
         _unpack(rows, self._synapses, self._sensory, tuple(g.get(name, none) for name in NEURON), *d[0], *d[1])
 
-    def _as_lanes(self, sums):
-        """Of posts order, (5, pre, post) of either kind and (5, post), what lanes order has."""
-        N, M = self.recurrent.n_post, padded_units(self.recurrent.n_post, self.dtype)
+    def _as_neuron_major(self, sums):
+        """Of batch-major, (5, pre, post) of either kind and (5, post), what neuron-major has."""
+        N, M = self.recurrent.n_post, self.padded
         parts, at = [], 0
         for kind in (self.recurrent, self.sensory):
             S, size = kind.pre.size, 5 * kind.n_pre * M

@@ -7,14 +7,12 @@ neuron vectors or numbers; states and their adjoints are flat arrays, of which e
 
 from typing import NamedTuple
 
-import numpy as np
-
 from .elastance import d_elastance_of, elastance_of
 from .jit import inlined
 from .ltc_solvers import advance, d_advance, d_elapsed
 from .simd import fnma, load_like, sigmoid, store, tanh
 
-# Of a neuron and stage: sigmoid(f), tanh(z) and a are kept for the backward pass.
+# Of a neuron and stage R = sigmoid(f), U = tanh(z) and a are kept for the backward pass, in this order.
 KEPT = 3
 
 
@@ -29,19 +27,6 @@ class Neuron(NamedTuple):
     gap: object
 
 
-class Stage(NamedTuple):
-    """A stage of a solver: its number, the states before the unfold, before and after it; what is kept, or empty.
-
-    kept (3, size): R = sigmoid(f), U = tanh(z), a.
-    """
-
-    number: int
-    base: np.ndarray
-    v: np.ndarray
-    new: np.ndarray
-    kept: np.ndarray
-
-
 @inlined
 def advance_neuron(kind, solver, neuron, stage, k, h, f, z, a, total):
     """The state that a stage ends with, which it stores; ``total`` is changed by solvers with a tableau."""
@@ -52,10 +37,10 @@ def advance_neuron(kind, solver, neuron, stage, k, h, f, z, a, total):
     length = h * epsilon
     new = advance(solver, stage.number, k, length, one, neuron.vleak * U, R, stage.base, stage.v, total)
     store(stage.new, k, new)
-    if stage.kept.size > 0:
-        store(stage.kept, k, R)
-        store(stage.kept, size + k, U)
-        store(stage.kept, 2 * size + k, a)
+    if stage.rates.size > 0:
+        store(stage.rates, k, R)
+        store(stage.rates, size + k, U)
+        store(stage.rates, 2 * size + k, a)
 
 
 @inlined
@@ -65,7 +50,7 @@ def d_advance_neuron(kind, solver, neuron, stage, k, h, d_v, d_base, d_end):
     ``d_v`` is the adjoint of the new state and becomes that of the old one, its part through the synapses left out.
     """
     one, size = stage.v.dtype.type(1), stage.v.size
-    R, U, a = load_like(stage.kept, k, h), load_like(stage.kept, size + k, h), load_like(stage.kept, 2 * size + k, h)
+    R, U, a = load_like(stage.rates, k, h), load_like(stage.rates, size + k, h), load_like(stage.rates, 2 * size + k, h)
     epsilon, s, r = elastance_of(kind, a, neuron.shift, neuron.gap, one)
     v, P, length = load_like(stage.v, k, h), neuron.vleak * U, h * epsilon
     scaled, flow = d_elapsed(solver, stage.number, k, length, one, P, R, stage.base, stage.v, stage.new, d_v, d_end)

@@ -9,9 +9,9 @@ from operator import itemgetter
 import numpy as np
 
 from ..codes import LOG2E, NEURON, SENSORY, SYNAPSE
-from . import ltc_lanes, ltc_posts
+from . import ltc_batch_major, ltc_neuron_major
 from .jit import helper, kernel
-from .tiles import backward, bind, forward, padded_units
+from .tiles import SynapticCircuit, backward, bind, forward
 
 __all__ = ["Circuit", "backward", "bind", "forward"]
 
@@ -62,7 +62,7 @@ def _unpack_synapses(total, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev
 
 @kernel
 def _unpack(rows, neuron_values, synapses, sensory_synapses, d_neuron, d_synapses, d_sensory):
-    """Gradients of the effective values, added to, from the sums of `ltc_lanes.backward`; rows[0] becomes their sum."""
+    """Gradients of the effective values, added to, from the sums of `ltc_neuron_major`; rows[0] becomes their sum."""
     total = rows[0]
     for r in range(1, rows.shape[0]):
         for k in range(total.size):
@@ -84,7 +84,7 @@ def _unpack(rows, neuron_values, synapses, sensory_synapses, d_neuron, d_synapse
         d_vleak[i] += gleak[i] * d_p
 
 
-class Circuit:
+class Circuit(SynapticCircuit):
     """Effective parameters of one LTC, packed on demand for either loop order.
 
     Parameters
@@ -98,32 +98,14 @@ class Circuit:
     epsilon : float
     """
 
-    orders, totals, posts_for_few_lanes = (ltc_lanes, ltc_posts), 1, True
+    neuron_major, batch_major, batch_major_for_few_lanes = ltc_neuron_major, ltc_batch_major, True
 
     def __init__(self, recurrent, sensory, p, gains, epsilon):
-        self.recurrent, self.sensory, self.dtype = recurrent, sensory, p["cm"].dtype
+        super().__init__(recurrent, sensory, p["cm"].dtype)
         self.values = _neuron(p), (*_synapse(p), gains[0]), (*_sensory(p), gains[1])
         self.epsilon = self.dtype.type(epsilon)
-        self._sizes = recurrent.pre.size, sensory.pre.size
-        self._packed = {}
 
-    def evaluations(self, shape, rule):
-        """Synapses evaluated by a call with an x of this shape."""
-        (B, T, _), (S, S_sensory) = shape, self._sizes
-        return B * T * (rule.stages * rule.unfolds * S + S_sensory)
-
-    def row_size(self, posts):
-        """Sums that the gradients come from, as the kernels of either order have them."""
-        N, I = self.recurrent.n_post, self.sensory.n_pre
-        return 4 * padded_units(N, self.dtype) * (N + I + 1) if posts else 4 * (sum(self._sizes) + N)
-
-    def packed(self, posts):
-        """The kernels' form, for posts or for lanes order."""
-        if posts not in self._packed:
-            self._packed[posts] = self._pack_posts() if posts else self._pack_lanes()
-        return self._packed[posts]
-
-    def _pack_lanes(self):
+    def _pack_neuron_major(self):
         recurrent, sensory = self.recurrent, self.sensory
         neuron = np.empty((recurrent.n_post, 3), self.dtype)
         constants = np.empty((recurrent.pre.size, 6), self.dtype)
@@ -131,25 +113,17 @@ class Circuit:
         _pack(*self.values, self.epsilon, neuron, constants, sensory_constants)
         return neuron, recurrent.start, recurrent.pre, constants, sensory.start, sensory.pre, sensory_constants
 
-    def _pack_posts(self):
+    def _pack_batch_major(self):
         neuron, _, _, recurrent, _, _, sensory = self.packed(False)
-        N, M = len(neuron), padded_units(len(neuron), self.dtype)
-
-        def planes(constants):  # (post, pre, 6) -> (6, pre, post), posts padded
-            dense = constants.reshape(N, -1, 6).transpose(2, 1, 0)
-            out = np.zeros((6, dense.shape[1], M), self.dtype)
-            out[:, :, :N] = dense
-            return out
-
-        padded = np.zeros((3, M), self.dtype)
+        padded = np.zeros((3, self.padded), self.dtype)
         padded[0] = 1
-        padded[:, :N] = neuron.T
-        return padded, planes(recurrent), planes(sensory)
+        padded[:, : len(neuron)] = neuron.T
+        return padded, self.planes(recurrent), self.planes(sensory)
 
-    def unpack(self, rows, posts, g):
+    def unpack(self, rows, batch_major, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
-        if posts:  # (4, pre, post) -> (post, pre, 4), as lanes order has it
-            N, M, I = self.recurrent.n_post, padded_units(self.recurrent.n_post, self.dtype), self.sensory.n_pre
+        if batch_major:  # (4, pre, post) -> (post, pre, 4), as neuron-major has it
+            N, M, I = self.recurrent.n_post, self.padded, self.sensory.n_pre
             parts = np.split(rows.sum(axis=0), [4 * M * N, 4 * M * (N + I)])  # row by row, in order
             rows = np.concatenate([a.reshape(4, -1, M)[:, :, :N].transpose(2, 1, 0).ravel() for a in parts])[None]
         _unpack(rows, *self.values, _neuron(g), _synapse(g), _sensory(g))

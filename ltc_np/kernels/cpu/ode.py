@@ -22,8 +22,8 @@ from ..codes import ACTIVATIONS, GRADIENT_ROWS, Rule
 from .activations import activate
 from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
 from .jit import helper, kernel
-from .ltc_lanes import kept_lanes, longest_of, read_step
 from .ltc_solvers import advance, d_advance, d_elapsed
+from .neuron_major import kept_lanes, longest_of, read_step
 from .padding import narrow, widen
 from .simd import add_parts, add_sums, fma, load, load_pair, splat_like, store, vector_size, zeros
 

@@ -1,20 +1,6 @@
 """How calls of synaptic cells are cut: chooses loop order and tile width, spreads tiles on threads, keeps arrays.
 
-The LTC and the LRC have it in common.  What it needs of a cell is its `Circuit`, effective parameters packed for the
-kernels:
-
-``recurrent``, ``sensory``, ``dtype``
-    `Synapses`, and the float type.
-``orders``
-    The modules of the lanes and of the posts order: their `forward` and `backward`, and `forward_sizes` and
-    `backward_sizes` of what these work in.
-``totals``
-    How many numbers are kept of a neuron's sums at every stage.
-``posts_for_few_lanes``
-    Whether posts order is faster where many lanes would be padding; see `uses_posts`.
-``evaluations(shape, rule)``, ``packed(posts)``, ``row_size(posts)``, ``unpack(rows, posts, g)``
-    Synapses that a call evaluates, the parameters in the kernels' form for either order, how many sums the gradients
-    come from, and gradients of effective values, added to ``g``, from rows of these.
+The LTC and the LRC have it in common.  What it needs of a cell is its `SynapticCircuit`.
 """
 
 from functools import partial
@@ -24,18 +10,18 @@ import numpy as np
 
 from ...base import threads
 from ..codes import GRADIENT_ROWS
-from .arguments import Gradients, Results, scratch
-from .ltc_lanes import Kept, kept_lanes, tile_lanes
+from .arguments import Gradients, Kept, Results, scratch
+from .neuron_major import kept_lanes, tile_lanes
 from .simd import SUM_BYTES
 
 # Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
 PARALLEL_EVALUATIONS = 2_000_000
 
 
-def uses_posts(N, dense, B, few_lanes=None):
-    """Posts order for dense wirings and few sequences, lanes order otherwise; the thread count has no say.
+def is_batch_major(N, dense, B, few_lanes=None):
+    """Batch-major for dense wirings and few sequences, neuron-major otherwise; the thread count has no say.
 
-    ``few_lanes``: lanes of a vector, of a cell for which posts order is faster where a quarter of them or more would be
+    ``few_lanes``: lanes of a vector, of a cell for which batch-major is faster where a quarter of them or more would be
     padding.  Measured: docs/decisions/ltc.md, "Loop orders".
     """
     if few_lanes and 32 <= N <= 8 * few_lanes and B <= 24 and 3 * tile_lanes(B, few_lanes) >= 4 * B:
@@ -44,7 +30,7 @@ def uses_posts(N, dense, B, few_lanes=None):
 
 
 def tile_width(N, B):
-    """Sequences in a tile of the lanes order: wide tiles amortise the gradient sums, narrow ones feed threads."""
+    """Sequences in a tile, neuron-major: wide tiles amortise the gradient sums, narrow ones feed threads."""
     if B > 256:
         return 64
     return 32 if B > 32 or N < 32 else 16
@@ -55,6 +41,58 @@ def padded_units(N, dtype):
     return (N + W - 1) // W * W
 
 
+class SynapticCircuit:
+    """Effective parameters of a cell, packed on demand for the kernels of either loop order; base of each `Circuit`.
+
+    A cell has methods of its own: ``_pack_neuron_major`` and ``_pack_batch_major``, the kernels' forms, and
+    ``unpack(rows, batch_major, g)``, which adds to ``g`` the gradients of effective values from gradient rows.
+
+    Attributes
+    ----------
+    neuron_major, batch_major : modules
+        The kernels of this cell, and its parts.
+    batch_major_for_few_lanes : bool
+        Whether batch-major is faster where many lanes would be padding; see `is_batch_major`.
+    recurrent, sensory : Synapses
+    dtype : numpy.dtype
+    """
+
+    neuron_major: Any
+    batch_major: Any
+    batch_major_for_few_lanes = False
+
+    def __init__(self, recurrent, sensory, dtype):
+        self.recurrent, self.sensory, self.dtype = recurrent, sensory, dtype
+        self.padded = padded_units(recurrent.n_post, dtype)
+        self._sizes = recurrent.pre.size, sensory.pre.size
+        self._packed = {}
+
+    def evaluations(self, shape, rule):
+        """Synapses evaluated by a call with an x of this shape."""
+        (B, T, _), (S, S_sensory) = shape, self._sizes
+        return B * T * (rule.stages * rule.unfolds * S + S_sensory)
+
+    def row_size(self, batch_major):
+        """Sums that the gradients come from, as the kernels of either order have them."""
+        N, I = self.recurrent.n_post, self.sensory.n_pre
+        if batch_major:
+            return self.batch_major.SUMS * self.padded * (N + I + 1)
+        return sum(map(self.neuron_major.synapse_sums, self._sizes)) + self.neuron_major.NEURON_SUMS * N
+
+    def packed(self, batch_major):
+        """The kernels' form for either order."""
+        if batch_major not in self._packed:
+            self._packed[batch_major] = self._pack_batch_major() if batch_major else self._pack_neuron_major()
+        return self._packed[batch_major]
+
+    def planes(self, values):
+        """(neuron, source, count) -> (count, source, neuron), neurons padded."""
+        dense = values.reshape(self.recurrent.n_post, -1, values.shape[-1]).transpose(2, 1, 0)
+        out = np.zeros((*dense.shape[:2], self.padded), self.dtype)
+        out[:, :, : dense.shape[2]] = dense
+        return out
+
+
 class _Cut(NamedTuple):
     """How calls of one shape are cut: loop order, kernels, sequences in a tile, tiles, threads; what is kept.
 
@@ -62,7 +100,7 @@ class _Cut(NamedTuple):
     ``slot``: how many values are kept of all states; narrowed: whether padding of what is worked on is left out.
     """
 
-    posts: bool
+    batch_major: bool
     kernels: Any
     width: int
     tiles: int
@@ -73,16 +111,17 @@ class _Cut(NamedTuple):
 
     @classmethod
     def make(cls, circuit, B, n_threads):
-        recurrent, sensory, (lanes, posts) = circuit.recurrent, circuit.sensory, circuit.orders
+        recurrent, sensory = circuit.recurrent, circuit.sensory
         N, W = recurrent.n_post, 64 // circuit.dtype.itemsize
-        if uses_posts(N, recurrent.dense and sensory.dense, B, W if circuit.posts_for_few_lanes else None):
-            return cls(True, posts, 1, B, ((1, 0, B, None),), B * N, N % W > 0, min(B, n_threads))
+        few_lanes = W if circuit.batch_major_for_few_lanes else None
+        if is_batch_major(N, recurrent.dense and sensory.dense, B, few_lanes):
+            return cls(True, circuit.batch_major, 1, B, ((1, 0, B, None),), B * N, N % W > 0, min(B, n_threads))
         width = tile_width(N, B)
         tiles = -(-B // width)
         last = B - (tiles - 1) * width
         kept = (tiles - 1) * width + kept_lanes(last, W, tile_lanes(last, 2 * W))
         groups = cls.alike(width, tiles, (width > W, last > W))
-        return cls(False, lanes, width, tiles, groups, kept * N, last < W, min(tiles, n_threads))
+        return cls(False, circuit.neuron_major, width, tiles, groups, kept * N, last < W, min(tiles, n_threads))
 
     @staticmethod
     def alike(width, tiles, several):
@@ -121,13 +160,15 @@ class _Forward(NamedTuple):
         cut = _Cut.make(circuit, B, n_threads)
         rows = {None: 0, "low": T, "full": T * K + 1}[keep]
         narrowed = K if keep == "full" and cut.narrowed else 0
-        if cut.posts:
+        if cut.batch_major:
             sizes = cut.kernels.forward_sizes(padded_units(N, dtype), rule.stages, narrowed)
         else:
             sizes = cut.kernels.forward_sizes(N, I, cut.width, rule.stages, narrowed)
         kept = Kept(
             states=workspace.array("states", cut.slot * rows, dtype),
-            totals=workspace.array("totals", cut.slot * T * K * circuit.totals if keep == "full" else 0, dtype),
+            rates=workspace.array(
+                "rates", cut.slot * T * K * circuit.neuron_major.KEPT if keep == "full" else 0, dtype
+            ),
         )
         results = Results(
             out=workspace.array("out", B * T * n_out, dtype).reshape(B, T, n_out),
@@ -149,11 +190,11 @@ class _Backward(NamedTuple):
         (B, T, I), N, dtype = shape, circuit.recurrent.n_post, circuit.dtype
         S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, SUM_BYTES // dtype.itemsize
         recomputed = rule.evaluations if keep == "low" or cut.narrowed else 0
-        if cut.posts:
+        if cut.batch_major:
             sizes = cut.kernels.backward_sizes(N, I, padded_units(N, dtype), recomputed)
         else:
             sizes = cut.kernels.backward_sizes(N, I, cut.width, S, S_sensory, W, recomputed)
-        sums = circuit.row_size(cut.posts)
+        sums = circuit.row_size(cut.batch_major)
         rows = min(cut.tiles, GRADIENT_ROWS)
         workers = min(cut.threads, rows)
         gradients = Gradients(
@@ -184,8 +225,8 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
     rule : Rule
     n_out : int
     keep : None, "full" or "low"
-        What to store for `backward`: nothing; states and ``totals`` of every stage, ((1 + totals)*T*U*stages + 1)*N
-        values a sequence; or states of every step, T*N.
+        What to store for `backward`: nothing; states and rates of every stage, ((1 + KEPT)*T*U*stages + 1)*N values a
+        sequence; or states of every step, T*N.
 
     Returns
     -------
@@ -197,7 +238,7 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
         (x.shape, rule, keep, n_threads),
         lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, n_threads, workspace),
     )
-    sequences, packed = (x, dt, lengths), circuit.packed(cut.posts)
+    sequences, packed = (x, dt, lengths), circuit.packed(cut.batch_major)
     cut.run(cut.kernels.forward, cut.tiles, cut.threads, (sequences, h0, packed, numbers), (work, kept, results))
     return *results, _Saved(sequences, kept, keep, cut) if keep else None
 
@@ -212,10 +253,10 @@ def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
         lambda: _Backward.make(circuit, shape, rule, keep, cut, want_dt, workspace),
     )
     rows, d_x, d_h0, d_dt = gradients
-    adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.posts), tuple(rule)
+    adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.batch_major), tuple(rule)
     rows.fill(0)
     cut.run(cut.kernels.backward, len(rows), workers, (sequences, adjoints, packed, numbers), (work, kept, gradients))
-    circuit.unpack(rows, cut.posts, g)
+    circuit.unpack(rows, cut.batch_major, g)
     return d_x, d_h0, d_dt if want_dt else None
 
 
@@ -232,6 +273,6 @@ def bind(circuit, x, dt, h0, rule, n_out, workspace):
     if circuit.evaluations(x.shape, rule) > PARALLEL_EVALUATIONS:
         return None
     cut, numbers, work, kept, results = _Forward.make(circuit, x.shape, rule, n_out, None, 1, workspace)
-    before = (x, dt, np.ones(len(x), np.int64)), h0, circuit.packed(cut.posts), numbers
+    before = (x, dt, np.ones(len(x), np.int64)), h0, circuit.packed(cut.batch_major), numbers
     after = work, kept, results, 0, cut.tiles, 0
     return *results, [partial(cut.kernels.forward, *before, group, *after) for group in cut.groups]

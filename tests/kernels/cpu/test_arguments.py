@@ -6,19 +6,19 @@ import pytest
 pytest.importorskip("numba")
 
 from ltc_np import CTRNN, LRC, LTC, AutoNCP, FullyConnected, Model, NeuralODE
-from ltc_np.kernels.cpu import arguments, ltc_lanes, ltc_posts, ode, tiles
+from ltc_np.kernels.cpu import arguments, ltc_batch_major, ltc_neuron_major, ode, tiles
 
 CELLS = {
     f"{type(layer).__name__} {layer.solver} {order}": layer
     for layer, order in (
-        (LTC(AutoNCP(12, 3), input_dim=2, solver="rk4", ode_unfolds=2, check_stability="off"), "lanes"),
-        (LTC(AutoNCP(12, 3), input_dim=2, solver="exponential", ode_unfolds=2), "lanes"),
-        (LTC(FullyConnected(33, 3), input_dim=2, solver="rk4", ode_unfolds=2, check_stability="off"), "posts"),
-        (LTC(FullyConnected(33, 3), input_dim=2, solver="exponential", ode_unfolds=2), "posts"),
-        (LRC(AutoNCP(12, 3), input_dim=2, solver="rk4", ode_unfolds=2, elastance="symmetric"), "lanes"),
-        (LRC(AutoNCP(12, 3), input_dim=2, elastance_by="state"), "lanes"),
-        (LRC(FullyConnected(33, 3), input_dim=2, solver="exponential", ode_unfolds=2), "posts"),
-        (LRC(FullyConnected(33, 3), input_dim=2, elastance=None), "posts"),
+        (LTC(AutoNCP(12, 3), input_dim=2, solver="rk4", ode_unfolds=2, check_stability="off"), "neuron-major"),
+        (LTC(AutoNCP(12, 3), input_dim=2, solver="exponential", ode_unfolds=2), "neuron-major"),
+        (LTC(FullyConnected(33, 3), input_dim=2, solver="rk4", ode_unfolds=2, check_stability="off"), "batch-major"),
+        (LTC(FullyConnected(33, 3), input_dim=2, solver="exponential", ode_unfolds=2), "batch-major"),
+        (LRC(AutoNCP(12, 3), input_dim=2, solver="rk4", ode_unfolds=2, elastance="symmetric"), "neuron-major"),
+        (LRC(AutoNCP(12, 3), input_dim=2, elastance_by="state"), "neuron-major"),
+        (LRC(FullyConnected(33, 3), input_dim=2, solver="exponential", ode_unfolds=2), "batch-major"),
+        (LRC(FullyConnected(33, 3), input_dim=2, elastance=None), "batch-major"),
         (CTRNN(5, input_dim=2, solver="rk4", ode_unfolds=2), "tiles"),
         (NeuralODE(9, input_dim=3, solver="euler", ode_unfolds=2), "tiles"),
     )
@@ -64,8 +64,10 @@ def test_every_thread_has_cache_lines_of_its_own():
 
 
 def test_tables_know_what_is_run_again_and_what_is_summed_at_once():
-    few, many = (ltc_lanes.backward_sizes(10, 2, 16, S, 4, 8, 0) for S in (100, ltc_lanes.FEW_SYNAPSES + 1))
+    few, many = (
+        ltc_neuron_major.backward_sizes(10, 2, 16, S, 4, 8, 0) for S in (100, ltc_neuron_major.FEW_SYNAPSES + 1)
+    )
     assert (few.recurrent_sums, few.post_sums) == (4 * 8 * 100, 0)
     assert (many.recurrent_sums, many.post_sums) == (0, 4 * 8 * 10)
-    assert ltc_posts.backward_sizes(10, 2, 16, 12).totals == 12 * 16
-    assert ltc_posts.backward_sizes(10, 2, 16, 0).totals == 0
+    assert ltc_batch_major.backward_sizes(10, 2, 16, 12).rates == 12 * 16
+    assert ltc_batch_major.backward_sizes(10, 2, 16, 0).rates == 0

@@ -16,8 +16,9 @@ def sparse(N, dtype):
     return SimpleNamespace(
         recurrent=recurrent,
         sensory=recurrent,
-        orders=("lanes", "posts"),
-        posts_for_few_lanes=True,
+        neuron_major="neuron",
+        batch_major="batch",
+        batch_major_for_few_lanes=True,
         dtype=np.dtype(dtype),
     )
 
