@@ -192,7 +192,7 @@ class SynapticCell(Layer):
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Saved | None]:
-        circuit, p, kernels, mapping, *_ = prepared
+        circuit, p, kernels, mapping, _, _ = prepared
         mapped = mapping.map_features(self.input_mapping, "input", x, p, workspace)
         motor, h, saved = kernels.forward(
             circuit, mapped, dt, lengths, h0, self.rule, self.output_size, keep, workspace
@@ -206,10 +206,8 @@ class SynapticCell(Layer):
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         circuit, p, kernels, mapping, _, gains = prepared
         d_motor = mapping.d_map_features(self.output_mapping, "output", saved.motor, d_y, p, g, workspace)
-        scaled = {name: np.zeros_like(g[name]) for name in gains}
-        d_x, d_h0, d_dt = kernels.backward(
-            circuit, saved.kernels, d_motor, d_h, self.rule, want_dt, g | scaled, workspace
-        )
+        scaled = g | {name: np.zeros_like(g[name]) for name in gains} if gains else g
+        d_x, d_h0, d_dt = kernels.backward(circuit, saved.kernels, d_motor, d_h, self.rule, want_dt, scaled, workspace)
         for name, gain in gains.items():
             g[name] += scaled[name] * gain
         return mapping.d_map_features(self.input_mapping, "input", saved.x, d_x, p, g, workspace), d_h0, d_dt

@@ -13,7 +13,7 @@ ACTIVATIONS = ("relu", "silu", "tanh", "gelu", "lecun_tanh", "sigmoid", None)
 RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR = range(7)
 
 # Positivities of `ltc_np.base.layout` by number, their place there.
-SOFTPLUS, CLIP = map(POSITIVITIES.index, ("softplus", "clip"))
+FREE, SOFTPLUS, CLIP = map(POSITIVITIES.index, (None, "softplus", "clip"))
 
 # The losses that a card computes, those whose row in `ltc_np.losses` says so, and their numbers.
 LOSSES = ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy", "quantile")

@@ -1,7 +1,7 @@
 """The activations of `ltc_np.base.activations` for kernels, which know them by number."""
 
 from ...base.activations import LECUN_SCALE, LECUN_SLOPE, NORMAL_PEAK
-from ..codes import GELU, LINEAR, RELU, SIGMOID, SILU, TANH
+from ..codes import GELU, LECUN_TANH, LINEAR, RELU, SIGMOID, SILU, TANH
 from .jit import helper
 from .simd import exp, fma, fnma, neg, normal_cdf, sigmoid, tanh, where_greater
 
@@ -17,6 +17,13 @@ def clean_sigmoid(z, like):
     """`sigmoid`, but 0 up to 2**-64: times a large z or elapsed time its smallest value would not vanish."""
     s = sigmoid(z)
     return where_greater(s, number(like, 2.0**-64), s, like - like)
+
+
+@helper
+def must_know_activation(activation):
+    """Refuse a number that has no branch below; kernels ask once a call."""
+    if activation not in (RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR):
+        raise ValueError("`activation` must be a number that ltc_np.kernels.cpu.activations knows")
 
 
 @helper

@@ -4,9 +4,9 @@ Rows are worked on by vectors, and what is left of them by the same functions on
 """
 
 from ...base.activations import LECUN_SCALE, LECUN_SLOPE
-from ..codes import DECAY, DECAY_OF_STATE, GATE, LECUN_TANH, TANH
+from ..codes import DECAY, DECAY_OF_STATE, GATE, LECUN_TANH, LINEAR, NO_GATE, TANH
 from .activations import activate as _activation
-from .activations import clean_sigmoid, number
+from .activations import clean_sigmoid, must_know_activation, number
 from .jit import helper, kernel
 from .simd import exp, fma, fnma, lane_sum, load, neg, sigmoid, store, tanh, vector_size, where_greater, zeros
 
@@ -16,6 +16,7 @@ RELEASES_GIL = True
 @kernel
 def activate(activation, u, bias, mask, d_u, keep):
     """u (b, H) becomes f(u + bias) * mask, and d_u its derivative if it is kept."""
+    must_know_activation(activation)
     one = u.dtype.type(1)
     H, W = u.shape[1], vector_size(bias)
     masked = mask.size > 0
@@ -36,6 +37,15 @@ def activate(activation, u, bias, mask, d_u, keep):
             row[k] = y
             if keep:
                 d_row[k] = d
+
+
+@helper
+def _must_know_form(form, squash):
+    """Refuse numbers that have no branch here; ``squash`` has none in the forms of pure mode."""
+    if form not in (GATE, NO_GATE, DECAY, DECAY_OF_STATE):
+        raise ValueError("`form` must be a number that ltc_np.kernels.cpu.cfc knows")
+    if form < DECAY and squash not in (TANH, LECUN_TANH, LINEAR):
+        raise ValueError("`squash` must be the number of an activation that ltc_np.kernels.cpu.cfc knows")
 
 
 @helper
@@ -112,6 +122,7 @@ def _d_decay(form, G, f, tau, a, h, d, one):
 @kernel
 def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
     """The new state in z_next and y, the next input in z_next, and in q what the adjoint needs."""
+    _must_know_form(form, squash)
     zero = q.dtype.type(0)
     I, W = x.shape[2], vector_size(bias)
     N = z.shape[1] - I
@@ -158,6 +169,7 @@ def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
 @kernel
 def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, direct, d_q, d_dt):
     """Adjoint of `blend`."""
+    _must_know_form(form, squash)
     one = q.dtype.type(1)
     N, W = d_h.shape[1], vector_size(tau)
     I = z.shape[1] - N

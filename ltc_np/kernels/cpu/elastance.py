@@ -1,9 +1,18 @@
 """The elastance of the cells with a liquid capacitance, on vectors; `ltc_np.kernels.numpy.elastance` defines it."""
 
-from ..codes import ASYMMETRIC, SYMMETRIC
+from ..codes import ASYMMETRIC, CONSTANT, SYMMETRIC
 from .activations import clean_sigmoid
 from .jit import helper
 from .simd import expm1, fma, neg, splat_like
+
+KNOWN = (ASYMMETRIC, SYMMETRIC, CONSTANT)  # those that have a branch below
+
+
+@helper
+def must_know_elastance(kind):
+    """Refuse a number that is none of `KNOWN`; kernels ask once a call, where their callers have not."""
+    if kind not in KNOWN:
+        raise ValueError("`elastance` must be a number that ltc_np.kernels.cpu.elastance knows")
 
 
 @helper

@@ -6,7 +6,9 @@ those of `tiles`.
 
 import numpy as np
 
+from ...base import checks
 from ..codes import LOG2E
+from . import elastance as elastances
 from . import lrc_batch_major, lrc_neuron_major
 from .elastance import gap
 from .jit import helper, kernel
@@ -95,6 +97,7 @@ class Circuit(SynapticCircuit):
     neuron_major, batch_major = lrc_neuron_major, lrc_batch_major
 
     def __init__(self, recurrent, sensory, p, elastance):
+        checks.must_know(elastances.__name__, "elastance", elastance, elastances.KNOWN)
         super().__init__(recurrent, sensory, p["gleak"].dtype)
         self.elastance = elastance
         none, no_weights = np.zeros_like(p["gleak"]), np.zeros(0, self.dtype)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from ..codes import Rule
 from .activations import clean_sigmoid
 from .arguments import cut, table
-from .elastance import d_elastance_of, elastance_of, gap
+from .elastance import d_elastance_of, elastance_of, gap, must_know_elastance
 from .jit import helper, kernel
-from .ltc_solvers import advance, d_advance, d_elapsed
+from .ltc_solvers import advance, d_advance, d_elapsed, must_know_solver
 from .simd import fma, fnma, lane_sum, load, load_part, sigmoid, store, store_part, tanh, vector_size, zeros
 
 VECTOR_BYTES = 64
@@ -149,6 +149,8 @@ def _d_rates(unit, k, M, v, s, R, U, epsilon, e_s, e_r, d_R, d_U, d_epsilon, sum
 def forward_steps(unit, kind, rule, first, last, begin, end, dt, drives, v, y, work):
     """unit (9, N), dt (B, T), drives (b * steps, 2 * N), v (B, N), y (B, T, N)."""
     rule = Rule(*rule)
+    must_know_solver(rule.solver)
+    must_know_elastance(kind)
     T, N = y.shape[1:]
     W, one, unfolds = vector_size(v), v.dtype.type(1), v.dtype.type(rule.unfolds)
     M = (N + W - 1) // W * W
@@ -178,6 +180,8 @@ def backward_steps(
 ):  # fmt: skip
     """Shapes as above; h0, d_v (B, N), d_y (B, T, N), d_dt (B, T) or empty, row_sums (9, N) float64."""
     rule = Rule(*rule)
+    must_know_solver(rule.solver)
+    must_know_elastance(kind)
     T, N = y.shape[1:]
     K = rule.unfolds * rule.stages
     W, one, unfolds = vector_size(h0), h0.dtype.type(1), h0.dtype.type(rule.unfolds)

@@ -5,9 +5,30 @@ h, p and q are vectors, cm a vector or a number; the potentials and their adjoin
 and the following are meant.
 """
 
-from ..codes import EULER, EXPONENTIAL_PART, FIRST_TABLEAU, LARGEST_DECAY, MOST_STAGES, REACH, SEMI_IMPLICIT, WEIGHT
+from ..codes import (
+    EULER,
+    EXPONENTIAL,
+    EXPONENTIAL_PART,
+    FIRST_TABLEAU,
+    LARGEST_DECAY,
+    MOST_STAGES,
+    REACH,
+    SEMI_IMPLICIT,
+    TABLEAUS,
+    WEIGHT,
+)
 from .jit import helper
 from .simd import exp, expm1, fma, fnma, load_like, neg, store, where_greater
+
+# The solvers that have a branch below; another number would be taken for the last one.
+KNOWN = (SEMI_IMPLICIT, EULER, EXPONENTIAL, *(solver.number for solver in TABLEAUS.values()))
+
+
+@helper
+def must_know_solver(solver):
+    """Refuse a number that is none of `KNOWN`; kernels ask once a call, where their callers have not."""
+    if solver not in KNOWN:
+        raise ValueError("`solver` must be a number that ltc_np.kernels.cpu.ltc_solvers knows")
 
 
 @helper

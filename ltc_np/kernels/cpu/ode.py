@@ -19,10 +19,10 @@ import numpy as np
 
 from ...base import threads
 from ..codes import ACTIVATIONS, GRADIENT_ROWS, Rule
-from .activations import activate
+from .activations import activate, must_know_activation
 from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
 from .jit import helper, kernel
-from .ltc_solvers import advance, d_advance, d_elapsed
+from .ltc_solvers import advance, d_advance, d_elapsed, must_know_solver
 from .neuron_major import kept_lanes, longest_of, read_step
 from .padding import narrow, widen
 from .simd import add_parts, add_sums, fma, load, load_pair, splat_like, store, vector_size, zeros
@@ -261,6 +261,8 @@ def _forward(sequences, h0, field, rule, work, kept, results, first, last, worke
     """Tiles first..last-1: ``results.out`` (B, T, N) are the states after each step."""
     x, dt, steps = Sequences(*sequences)
     field, rule, kept, results = Packed(*field), Rule(*rule), Kept(*kept), Results(*results)
+    must_know_solver(rule.solver)
+    must_know_activation(field.activation)
     y, h_last = results.out, results.h_last
     (B, T, I), N, M, K = x.shape, h0.shape[1], field.q.size, rule.unfolds * rule.stages
     W = vector_size(x)
@@ -315,6 +317,8 @@ def _backward(sequences, adjoints, field, rule, slots, work, kept, gradients, fi
     """
     x, dt, steps = Sequences(*sequences)
     field, rule, kept = Packed(*field), Rule(*rule), Kept(*kept)
+    must_know_solver(rule.solver)
+    must_know_activation(field.activation)
     d_y, d_h = Adjoints(*adjoints)
     rows, d_x, d_h0, d_dt = Gradients(*gradients)
     (B, T, I), N, M, K = x.shape, d_h.shape[1], field.q.size, rule.unfolds * rule.stages

@@ -1,6 +1,6 @@
 """Steps of leaky integrate-and-fire neurons; `ltc_np.kernels.numpy.spiking_lif` defines them and their arguments."""
 
-from ..codes import ARCTAN
+from ..codes import ARCTAN, FAST_SIGMOID
 from ..numpy.spiking_lif import relaxed_steps as relaxed_steps  # for tests alone, so nobody waits for it
 from .jit import helper, kernel
 from .simd import expm1, fma, fnma, lane_sum, load_part, neg, store_part, vector_size, where_greater, zeros
@@ -69,6 +69,8 @@ def backward_steps(
     empty."""
     b, rate, threshold, keep, offset, refractory = neuron
     kind, peak, sharpness = surrogate
+    if kind not in (ARCTAN, FAST_SIGMOID):
+        raise ValueError("`surrogate` must be a number that ltc_np.kernels.cpu.spiking_lif knows")
     N = current.shape[2]
     rows, state_rows, steps = _strides(time_major, time.shape, N)
     W, one = vector_size(current), current.dtype.type(1)

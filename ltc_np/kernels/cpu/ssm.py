@@ -18,10 +18,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ...base import threads
-from ..codes import DISCRETE, EXACT, GRADIENT_ROWS, KB, PLAIN, Discretization
+from ..codes import BILINEAR, DISCRETE, EXACT, GRADIENT_ROWS, KB, PB, PLAIN, ZOH, Discretization
 from ..numpy.ssm import CHUNK, LARGE, highest_rate
 from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
-from .jit import inlined, kernel
+from .jit import helper, inlined, kernel
 from .simd import add_wide, fma, fnma, lane_sum, load, neg, store, vector_size, zeros
 from .ssm_steps import (
     conjugate_product,
@@ -100,6 +100,15 @@ def backward_sizes(M, degree, W):
     C, K = CHUNK * W, (2 * M + degree - 1) * W
     P = degree - 1
     return BackwardSizes(C, P * C, C, K, C, P * C, P * C, C, K, 2 * (C + W), 4 * C, 4 * C, 7 * W)
+
+
+@helper
+def _must_know(rule):
+    """Refuse numbers that have no branch here."""
+    if rule.kind not in (ZOH, BILINEAR):
+        raise ValueError("`discretization` must be a number that ltc_np.kernels.cpu.ssm knows")
+    if rule.liquid not in (PLAIN, EXACT, DISCRETE, KB, PB):
+        raise ValueError("`liquid` must be a number that ltc_np.kernels.cpu.ssm knows")
 
 
 @inlined
@@ -541,6 +550,7 @@ def _forward(sequences, h0, space, work, starts, results, first, last, worker):
     x, dt, steps = Sequences(*sequences)
     space, results = Space(*space), Results(*results)
     modes, channels, rule, limits = space.modes, space.channels, Discretization(*space.rule), space.limits
+    _must_know(rule)
     blocks, M, H, W = modes.shape[0], modes.shape[1], x.shape[2], vector_size(x)
     sizes = forward_sizes(M, rule.degree, W)
     u, rest = cut(work[worker], sizes.u)
@@ -588,6 +598,7 @@ def _backward(sequences, adjoints, space, work, starts, d_dt, gradients, first, 
     d_out, d_h = Adjoints(*adjoints)
     space = Space(*space)
     modes, channels, rule, limits = space.modes, space.channels, Discretization(*space.rule), space.limits
+    _must_know(rule)
     rows, d_x, d_h0, _ = Gradients(*gradients)
     blocks, M, B, H, W = modes.shape[0], modes.shape[1], x.shape[0], x.shape[2], vector_size(x)
     single = x.itemsize == 4

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...base import threads
+from ...base import checks, threads
 from ..codes import GRADIENT_ROWS
+from . import ltc_solvers
 from .arguments import Gradients, Kept, Results, scratch
 from .neuron_major import kept_lanes, tile_lanes
 from .simd import SUM_BYTES
@@ -156,6 +157,7 @@ class _Forward(NamedTuple):
 
     @classmethod
     def make(cls, circuit, shape, rule, n_out, keep, n_threads, workspace):
+        checks.must_know(ltc_solvers.__name__, "solver", rule.solver, ltc_solvers.KNOWN)
         (B, T, I), N, dtype, K = shape, circuit.recurrent.n_post, circuit.dtype, rule.evaluations
         cut = _Cut.make(circuit, B, n_threads)
         rows = {None: 0, "low": T, "full": T * K + 1}[keep]
@@ -187,6 +189,7 @@ class _Backward(NamedTuple):
 
     @classmethod
     def make(cls, circuit, shape, rule, keep, cut, want_dt, workspace):
+        checks.must_know(ltc_solvers.__name__, "solver", rule.solver, ltc_solvers.KNOWN)
         (B, T, I), N, dtype = shape, circuit.recurrent.n_post, circuit.dtype
         S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, SUM_BYTES // dtype.itemsize
         recomputed = rule.evaluations if keep == "low" or cut.narrowed else 0

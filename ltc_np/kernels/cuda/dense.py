@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...base import checks
 from ...base.activations import LECUN_SCALE, LECUN_SLOPE, NORMAL_PEAK
 from ..codes import GELU, LECUN_TANH, LINEAR, RELU, SIGMOID, SILU, TANH
 from . import sums
@@ -12,6 +13,7 @@ from .device import cuda, helper, kernel, launch_over
 
 u = np.uint64
 ROOT_HALF = math.sqrt(0.5)
+KNOWN = RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR  # the activations that have a branch below
 
 
 @helper
@@ -111,6 +113,7 @@ class Saved(NamedTuple):
 
 def forward(x, weight, bias, activation, memory):
     """y = activation(x @ weight + bias) and `Saved`; the activation is its number in `ltc_np.kernels.codes`."""
+    checks.must_know(__name__, "activation", activation, KNOWN)
     n_out = bias.size
     n_in = weight.size // n_out
     z, y = (memory.array(name, x.size // n_in * n_out, x.dtype) for name in ("z", "dense"))
@@ -122,6 +125,7 @@ def forward(x, weight, bias, activation, memory):
 
 def backward(saved, weight, d_y, activation, want_x, d_weight, d_bias, memory):
     """Adjoint of `forward`: d_x or None; d_weight and d_bias, float64, are added to."""
+    checks.must_know(__name__, "activation", activation, KNOWN)
     (x, z, y), n_out, d_z = saved, d_bias.size, d_y
     n_in = weight.size // n_out
     rows = x.size // n_in

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...base import checks
 from ..codes import NEURON, SENSORY, SYNAPSE
-from . import ltc_sweeps, sums
+from . import ltc_solvers, ltc_sweeps, sums
 from .device import download, empty, launch, launch_over, upload
 from .ltc_circuit import DeviceCircuit, Totals
 from .memory import forget, memory_of
@@ -81,6 +82,7 @@ def run_forward(circuit, sequences, v0, rule, n_out, keep, memory):
 
     Returns out (T, B, n_out), v_last (B, N), `Saved` or None.
     """
+    checks.must_know(ltc_solvers.__name__, "solver", rule.solver, ltc_solvers.KNOWN)
     T, B, N, K, dtype = sequences.T, sequences.B, circuit.N, rule.evaluations, circuit.dtype
     cut, full = _Cut.make(N, B, T, K, dtype), keep == "full"
     rows = T * K + 1 if full else -(-T // cut.segment) if keep else 0
@@ -107,6 +109,7 @@ class _Adjoint:
     """The adjoint of one stretch of time after the other, all in the same arrays; see `ltc_sweeps`."""
 
     def __init__(self, circuit, saved, rule, want_x, want_dt, memory):
+        checks.must_know(ltc_solvers.__name__, "solver", rule.solver, ltc_solvers.KNOWN)
         self.circuit, self.saved, self.rule, self.memory = circuit, saved, rule, memory
         T, B, N, K, dtype = saved.sequences.T, saved.sequences.B, circuit.N, rule.evaluations, circuit.dtype
         self.cut = _Cut.make(N, B, T, K, dtype)

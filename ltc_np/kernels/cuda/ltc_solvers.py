@@ -6,8 +6,22 @@ the forms of those in `ltc_np.kernels.cpu.ltc_solvers`: exact at h = 0, and with
 
 import math
 
-from ..codes import EULER, EXPONENTIAL_PART, FIRST_TABLEAU, LARGEST_DECAY, MOST_STAGES, REACH, SEMI_IMPLICIT, WEIGHT
+from ..codes import (
+    EULER,
+    EXPONENTIAL,
+    EXPONENTIAL_PART,
+    FIRST_TABLEAU,
+    LARGEST_DECAY,
+    MOST_STAGES,
+    REACH,
+    SEMI_IMPLICIT,
+    TABLEAUS,
+    WEIGHT,
+)
 from .device import helper
+
+# The solvers that have a branch below; another number would be taken for the last one.
+KNOWN = (SEMI_IMPLICIT, EULER, EXPONENTIAL, *(solver.number for solver in TABLEAUS.values()))
 
 
 @helper

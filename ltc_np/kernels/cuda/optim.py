@@ -8,10 +8,16 @@ import math
 
 import numpy as np
 
-from ..codes import CLIP, SOFTPLUS
+from ...base import checks
+from ..codes import CLIP, FREE, SOFTPLUS
 from .device import cuda, helper, kernel
 
 u = np.uint64
+
+
+def must_know_positivity(number):
+    """Refuse a number that the kernels below have no branch for."""
+    checks.must_know(__name__, "positivity", number, (FREE, SOFTPLUS, CLIP))
 
 
 @kernel

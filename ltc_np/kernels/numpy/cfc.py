@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ...base import activations
+from ...base import activations, checks
 from ...base.activations import sigmoid
-from ..codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE
+from ..codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE, NO_GATE
 
 RELEASES_GIL = False  # not for long enough that threads would gain
 
@@ -17,6 +17,9 @@ def activate(activation, u, bias, mask, d_u, keep):
     if keep:
         d_u[:] = d_f(u, y) * mask if mask.size else d_f(u, y)
     u[:] = y * mask if mask.size else y
+
+
+FORMS = GATE, NO_GATE, DECAY, DECAY_OF_STATE  # that the functions below know
 
 
 def pull(form, f):
@@ -53,6 +56,7 @@ def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
     y : (b, T, N), or empty
         Row t is filled.
     """
+    checks.must_know(__name__, "form", form, FORMS)
     I, d = x.shape[2], time[:, t, None]
     h, N = z[:, I:], z.shape[1] - I
     q += bias
@@ -87,6 +91,7 @@ def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dire
     d_dt : (b, T) or empty
         Column t becomes the adjoint of ``time``.
     """
+    checks.must_know(__name__, "form", form, FORMS)
     N, d = d_h.shape[1], time[:, t, None]
     G = d_y[:, t] + np.where((t + 1 < lengths)[:, None], d_next + direct, d_h)
     G = np.where((t < lengths)[:, None], G, 0)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..codes import ARCTAN
+from ...base import checks
+from ..codes import ARCTAN, FAST_SIGMOID
 
 
 def integrate(v, rest, drive, rate, dt):
@@ -28,6 +29,7 @@ def spike(u):
 def relaxed_spike(surrogate, u):
     """The antiderivative of the surrogate in place of the step from 0 to 1."""
     kind, _, sharpness = surrogate
+    checks.must_know(__name__, "surrogate", kind, (ARCTAN, FAST_SIGMOID))
     u = sharpness * u
     return 0.5 + (np.arctan(u) / np.pi if kind == ARCTAN else u / sharpness / (1 + np.abs(u)))
 
@@ -100,6 +102,7 @@ def backward_steps(
     rows = slice(first, last)
     b, rate, threshold, keep, offset, refractory = neuron
     kind, peak, sharpness = surrogate
+    checks.must_know(__name__, "surrogate", kind, (ARCTAN, FAST_SIGMOID))
     if time_major:
         current, v, rest, y, d_y, d_current = (a.swapaxes(0, 1) for a in (current, v, rest, y, d_y, d_current))
     for t in range(end - 1, begin - 1, -1):

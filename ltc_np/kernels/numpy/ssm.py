@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..codes import BILINEAR, DISCRETE, EXACT, KB, PB
+from ...base import checks
+from ..codes import BILINEAR, DISCRETE, EXACT, KB, PB, PLAIN, ZOH
 
 # Steps between two states that are kept for the backward pass.
 CHUNK = 64
@@ -34,6 +35,8 @@ class StateSpace:
     """
 
     def __init__(self, p, rule):
+        checks.must_know(__name__, "discretization", rule.kind, (ZOH, BILINEAR))
+        checks.must_know(__name__, "liquid", rule.liquid, (PLAIN, EXACT, DISCRETE, KB, PB))
         self.rule = rule
         self.a = p["frequency"] * 1j - p["decay"]
         self.b = p["b_re"] + p["b_im"] * 1j

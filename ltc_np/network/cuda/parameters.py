@@ -32,7 +32,8 @@ class DeviceParameters:
         positivity, bound = np.zeros(P, np.int8), np.zeros(P, dtype)
         for entry in layout.entries:
             where, _ = layout.slices[entry.name]
-            positivity[where], bound[where] = POSITIVITIES.index(entry.positivity), entry.bound
+            optim.must_know_positivity(number := POSITIVITIES.index(entry.positivity))
+            positivity[where], bound[where] = number, entry.bound
         self.positivity, self.bound = upload(positivity), upload(bound)
         self.theta, self.values, self.gradient = (empty(P, dtype) for _ in range(3))
         self.d_values, self.frozen = empty(P, np.float64), upload(np.zeros(P, np.int8))
