@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..base.types import Communicator, F
 
 # Former names, which this version takes with a warning that shows the new line, and what each is if it is not given.
-OF_CHECKPOINTS = {"every": None, "keep_last": 3, "resume": False}
+OF_CHECKPOINTS: dict[str, Any] = {"every": None, "keep_last": 3, "resume": False}
 
 
 def across_ranks(function: F) -> F:
