@@ -18,8 +18,8 @@ import numpy as np
 
 from . import kernels
 from .base import archive, checks, files
-from .base.calls import explained
-from .base.described import same
+from .base.calls import with_signature_hints
+from .base.from_arguments import same
 from .base.visible import visible
 from .cells.base import Layer
 from .layers import Stack, codec
@@ -48,7 +48,7 @@ MOST_WORDS = 250  # characters of a reason, which may speak of arguments of any 
 DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 
-@explained
+@with_signature_hints
 def save(path: PathLike, model: Network, optimizer: Optimizer | None = None) -> None:
     """Write ``model`` to ``path``, whole or not at all.
 

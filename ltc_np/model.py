@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import io
 from .base import checks, foreign_names
-from .base.calls import explained
+from .base.calls import with_signature_hints
 from .cells import LTC, S4D, CfC, LiquidS4, WiredCfC
 from .cells.base import Layer, is_of_ncps
 from .layers import GELU, GLU, BatchNorm, Dense, Dropout, LayerNorm, Pooling, Residual
@@ -126,7 +126,7 @@ class LTCRNN(Model):
     344
     """
 
-    @explained
+    @with_signature_hints
     def __init__(
         self,
         wiring: Wiring,
@@ -181,7 +181,7 @@ class CfCRNN(Model):
     CfCRNN(CfC(32, input_dim=3), Dense(2, input_dim=32), dtype='float32')
     """
 
-    @explained
+    @with_signature_hints
     def __init__(
         self,
         units_or_wiring: int | Wiring,
@@ -242,7 +242,7 @@ class LiquidS4RNN(Model):
     (4, 5)
     """
 
-    @explained
+    @with_signature_hints
     def __init__(
         self,
         input_dim: int,
@@ -318,7 +318,7 @@ def _one_cell(
     return [layer, Dense(checks.integer("proj_size", proj_size))]
 
 
-@explained
+@with_signature_hints
 def from_config(
     config: CellConfig | dict[str, Any],
     *,
@@ -359,7 +359,7 @@ def from_config(
 KINDS = (Model, LTCRNN, CfCRNN, LiquidS4RNN)  # what a file may name
 
 
-@explained
+@with_signature_hints
 def load(path: PathLike, backend: Backend = "auto", optimizer: Optimizer | None = None) -> Model:
     """Read a model that `save` wrote.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .base.calls import explained
+from .base.calls import with_signature_hints
 from .data import generate_spiral_data
 from .model import LTCRNN
 from .wirings import Wiring
@@ -62,7 +62,7 @@ class LIFNeuronLayer:
     model: LTCRNN
     params: Views
 
-    @explained
+    @with_signature_hints
     def __init__(
         self,
         wiring: Wiring,
@@ -134,7 +134,7 @@ class LTCCell:
     ode_unfolds: int
     epsilon: float
 
-    @explained
+    @with_signature_hints
     def __init__(
         self,
         wiring: Wiring,

@@ -30,7 +30,7 @@ from ltc_np import (
     register,
     save,
 )
-from ltc_np.base.described import same
+from ltc_np.base.from_arguments import same
 from ltc_np.layers import codec
 
 

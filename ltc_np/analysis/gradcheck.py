@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..cells.base import Layer
 from ..network.network import Network
 from ..network.sequences import check as sequences_of
@@ -73,7 +73,7 @@ def _function(
     return model, values, analytic, f
 
 
-@explained
+@with_signature_hints
 def check(
     model: Network | Layer,
     x: ArrayLike,
@@ -138,7 +138,7 @@ def check(
     return errors | {name: _relative(analytic[name], numeric[name]) for name in values if name != "theta"}
 
 
-@explained
+@with_signature_hints
 def direction(
     model: Network | Layer,
     x: ArrayLike,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..cells import CTRNN, GRU, LRC, LSTM, LTC, CfC, NeuralODE
 from ..cells.cfc import heads
 from ..layers import Dense
@@ -29,7 +29,7 @@ RECURRENT = (CTRNN, NeuralODE, LSTM, GRU)  # whose neurons hear each other by ``
 KINDS = ("neurons", "synapses", "sensory_synapses")
 
 
-@explained
+@with_signature_hints
 def lesion(
     model: Model,
     *,
@@ -185,7 +185,7 @@ class LesionStudy(NamedTuple):
         return "\n".join([f"intact: {self.intact:.4g}", f"{'without ' + self.of:>17} {'loss':>12} {'more':>12}", *rows])
 
 
-@explained
+@with_signature_hints
 def lesion_study(
     model: Model,
     x: ArrayLike,

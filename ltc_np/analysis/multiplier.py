@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..cells import Layer, LiquidS4
 from ..cells.base import replaced
 from ..kernels.numpy.ssm import StateSpace, largest_factor
@@ -22,9 +22,9 @@ class _Watched(LiquidS4):
 
     largest: list[float]
 
-    def _seal(self) -> None:
+    def _freeze(self) -> None:
         self.largest = []
-        super()._seal()
+        super()._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Any:
         return super().prepare(p, buffers, backend), StateSpace(p, self.rule)
@@ -37,7 +37,7 @@ class _Watched(LiquidS4):
         return super().forward(own, x, dt, lengths, h0, keep, workspace)
 
 
-@explained
+@with_signature_hints
 def largest_multiplier(
     model: Network, x: ArrayLike, *, dt: ArrayLike | None = None, lengths: ArrayLike | None = None
 ) -> list[float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from .places import layer_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Nullclines(NamedTuple):
     second_still: Array
 
 
-@explained
+@with_signature_hints
 def nullclines(
     model: Model,
     neurons: Sequence[int],

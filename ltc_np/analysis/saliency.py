@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike, Ints
     from ..model import Model
 
 
-@explained
+@with_signature_hints
 def saliency(
     model: Model,
     x: ArrayLike,
@@ -86,7 +86,7 @@ def _place(step: int, T: int, lengths: ArrayLike | None) -> int | Ints:
     return ends + step
 
 
-@explained
+@with_signature_hints
 def gradient_by_lag(
     model: Model,
     x: ArrayLike,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..base.workspace import Fresh
 from ..cells import Layer
 from ..cells.base import replaced
@@ -80,7 +80,7 @@ class SolverError(NamedTuple):
         )
 
 
-@explained
+@with_signature_hints
 def solver_error(
     model: Network,
     x: ArrayLike,

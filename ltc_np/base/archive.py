@@ -183,8 +183,8 @@ def _read_array(name, stream, size, foreign):
     declared, held = math.prod(shape) * dtype.itemsize, size - len(start) - length
     if declared != held:
         raise FileError(f"damaged: {name} declares {declared} bytes and has {held}")
-    turned = header[2] == "True"  # columns first
-    array = np.empty(shape[::-1] if turned else shape, dtype)
+    transposed = header[2] == "True"  # columns first
+    array = np.empty(shape[::-1] if transposed else shape, dtype)
     data = array.reshape(-1).view(np.uint8)
     # At the last byte the stream compares the checksum.
     for at in range(0, held, CHUNK):
@@ -196,7 +196,7 @@ def _read_array(name, stream, size, foreign):
     array = array.astype(dtype.newbyteorder("="), copy=False)
     if dtype.kind == "U" and not _is_text(array.reshape(-1).view(np.uint32)):
         raise FileError(f"damaged: {name} holds something that is not text")
-    return array.T if turned else array
+    return array.T if transposed else array
 
 
 def _is_text(codes):

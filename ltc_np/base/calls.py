@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .types import F
 
 
-def explained(function: F) -> F:
+def with_signature_hints(function: F) -> F:
     """A decorator: a call that does not fit the signature says which names there are, and which was meant."""
 
     @functools.wraps(function)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from . import checks
-from .described import Value
+from .from_arguments import Immutable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 POSITIVITIES = (None, "softplus", "clip")
 
 
-class Together(Value):
+class JointInit(Immutable):
     """Initial values that several entries draw in one go, because they depend on each other.
 
     Parameters
@@ -44,18 +44,18 @@ class Together(Value):
 
 
 if TYPE_CHECKING:
-    InitialValues: TypeAlias = ArrayLike | Together | Callable[[np.random.Generator, Shape], Array]
+    InitialValues: TypeAlias = ArrayLike | JointInit | Callable[[np.random.Generator, Shape], Array]
 
 
-class Entry(Value):
+class Entry(Immutable):
     """One named array of a layout.
 
     Parameters
     ----------
     name : str
     shape : tuple of int
-    init : (low, high), number, array, callable or Together
-        Uniform range, constant, the values, or ``init(rng, shape) -> array``; `Together` with other entries.
+    init : (low, high), number, array, callable or JointInit
+        Uniform range, constant, the values, or ``init(rng, shape) -> array``; `JointInit` with other entries.
     positivity : None, "softplus" or "clip"
         ``"softplus"``: effective = log(1 + exp(raw)).  ``"clip"``: effective = max(raw, bound), gradient passed
         straight through, and `Layout.project` moves raw back to the bound after an optimiser step.
@@ -176,7 +176,7 @@ def raw(values: Any, positivity: Positivity) -> Any:
     return values + np.log(-np.expm1(-values)) if positivity == "softplus" else values
 
 
-class Layout(Value):
+class Layout(Immutable):
     """Entries laid end to end in one flat vector.
 
     Parameters
@@ -255,10 +255,10 @@ class Layout(Value):
 
     def initial(self, rng: np.random.Generator, dtype: Float) -> Array:
         """A new vector of initial raw values, drawn entry by entry in order."""
-        values, together = [], {}
+        values, joint = [], {}
         for e in self.entries:
-            if isinstance(e.init, Together):
-                left = together.setdefault(e.init.draw, {})
+            if isinstance(e.init, JointInit):
+                left = joint.setdefault(e.init.draw, {})
                 if e.init.name not in left:  # the first of them, or a layer that stands in a stack once more
                     left.update(e.init.draw(rng))
                 values.append(np.ravel(left.pop(e.init.name)))

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from . import checks, forks
-from .calls import explained
+from .calls import with_signature_hints
 
 # Jobs that may wait for one worker.  So many can come while it is busy with a long piece of another caller.
 BACKLOG = 100
@@ -48,7 +48,7 @@ def get_num_threads() -> int:
     return _state["threads"] or available()
 
 
-@explained
+@with_signature_hints
 def set_num_threads(n: int | None) -> None:
     """Use ``n`` threads from now on; results have the same bits for every n.
 

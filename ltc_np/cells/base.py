@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 
 from ..base import checks
-from ..base.described import Value, known
+from ..base.from_arguments import Immutable, known
 from ..base.layout import Layout
 from ..base.workspace import Fresh
 from ..wirings import Wiring
@@ -130,7 +130,7 @@ class Declared:
     contracting: bool = False
 
 
-class Layer(Declared, Value):
+class Layer(Declared, Immutable):
     """Base of everything a `Model` stacks.
 
     A layer keeps the arguments of its constructor under their names: `config`, the repr and equality go by them.
@@ -214,16 +214,16 @@ class Layer(Declared, Value):
             return f"{type(self).__name__}({self.input_size} -> {self.output_size})"
         return super().__repr__()
 
-    def _wait(self, **arguments: Any) -> None:
+    def _defer(self, **arguments: Any) -> None:
         """Keep the last arguments and seal, without sizes: how many features come in is not known yet."""
         vars(self).update(arguments, open=True)
-        self._seal()
+        self._freeze()
 
     def with_input(self, features: int) -> Layer:
         """This layer, if it is `open`, for so many features per step."""
         return self.from_config(self.config() | {"input_dim": features}) if self.open else self
 
-    def _seal(self) -> None:
+    def _freeze(self) -> None:
         """Refuse changes from now on: models share layers, and what follows from the arguments is built once."""
         vars(self)["_sealed"] = True
 
@@ -392,7 +392,7 @@ class Layer(Declared, Value):
         return {}
 
     def defaults(self) -> dict[str, Any]:
-        """See `Described`: ``init=None`` is kept as a dict of nothing."""
+        """See `FromArguments`: ``init=None`` is kept as a dict of nothing."""
         return {name: {} if name == "init" else value for name, value in super().defaults().items()}
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:

@@ -152,7 +152,7 @@ class CfC(Layer):
         self.drops = bool(self.dropped)
         self.smooth = mode != "pure" and (backbone_activation != "relu" or backbone_layers == 0)
         if self.input_dim is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = self.input_dim, self.units, self.units
         self.state_slices = {"h": slice(0, self.units)}
         sizes = [self.input_size + self.units] + [self.backbone_units] * self.backbone_layers
@@ -162,7 +162,7 @@ class CfC(Layer):
         for head in heads(mode, variant):
             entries += dense_entries(f"{head}_{{}}", sizes[-1], self.units, convention.zero_biases)
         self.init, self.layout = with_init(entries + decay_entries(mode, self.units), init)
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Any:
         backbone = [(p[f"backbone_w{k}"], p[f"backbone_b{k}"]) for k in range(self.backbone_layers)]

@@ -28,13 +28,13 @@ class Product(NamedTuple):
     ----------
     weight : (n, m) array
     bias : (m,) array
-    turned : (m, n) array
+    transposed : (m, n) array
         The transpose, contiguous; that of the first layer has no columns for the input.
     """
 
     weight: np.ndarray
     bias: np.ndarray
-    turned: np.ndarray
+    transposed: np.ndarray
 
 
 class Prepared:
@@ -405,10 +405,10 @@ def _d_steps(prepared, adjoints, z_rows, features, chunk, block, d_y, d_h, d_dt)
     form, squash, tau, a = prepared.form, prepared.squash, prepared.tau, prepared.a
     time, lengths, d_next, direct = block.time, block.lengths, adjoints.d_next, adjoints.direct
     rows, m, decays = len(features.q), prepared.widths[-1], form >= DECAY
-    first_turned, *turned = (product.turned for product in prepared.products)
+    first_transposed, *transposed = (product.transposed for product in prepared.products)
     backbone = [
         (after, d_rows, made.d_u)
-        for after, d_rows, made in zip(turned, adjoints.rows[:-1], features.backbone, strict=True)
+        for after, d_rows, made in zip(transposed, adjoints.rows[:-1], features.backbone, strict=True)
     ][::-1]
     for t in reversed(chunk):
         row, at = t % rows, t - chunk.start
@@ -418,7 +418,7 @@ def _d_steps(prepared, adjoints, z_rows, features, chunk, block, d_y, d_h, d_dt)
         for after, d_rows, d_u in backbone:
             d = dot(d, after, out=d_rows[at])
             multiply(d, d_u[row], out=d)
-        dot(d, first_turned, out=d_next)
+        dot(d, first_transposed, out=d_next)
 
 
 def _add_products(prepared, adjoints, z, features, chunk):

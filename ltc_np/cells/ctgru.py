@@ -58,7 +58,7 @@ class Prepared(NamedTuple):
     ----------
     p : dict
         Effective values by name.
-    turned : dict
+    transposed : dict
         Transposes of the matrices among them.
     b : (3*N,) array
         With both scales from the middle of all scales.
@@ -71,7 +71,7 @@ class Prepared(NamedTuple):
     """
 
     p: Arrays
-    turned: Arrays
+    transposed: Arrays
     b: np.ndarray
     middle: np.floating[Any]
     offsets: np.ndarray
@@ -177,7 +177,7 @@ class CTGRU(Layer):
             )
         self.units, self.input_dim = N, I
         if I is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, M * N
         self.state_slices = {f"h_hat_{k}": slice(k * N, (k + 1) * N) for k in range(M)}
         entries = (
@@ -187,7 +187,7 @@ class CTGRU(Layer):
             Entry("b", (3 * N,), np.repeat([logs[0], logs[0], 0.0], N)),
         )
         self.init, self.layout = with_init(entries, init)
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         N, M, b = self.output_size, self.scales, p["b"].copy()
@@ -256,10 +256,10 @@ class CTGRU(Layer):
         want_x: bool, want_dt: bool, workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         inputs, gates, c, m, v, factors, h0, lengths = saved
-        turned, offsets, d_retrieve, d_store = (
-            prepared.turned, prepared.offsets, prepared.kernels.d_retrieve, prepared.kernels.d_store,
+        transposed, offsets, d_retrieve, d_store = (
+            prepared.transposed, prepared.offsets, prepared.kernels.d_retrieve, prepared.kernels.d_store,
         )  # fmt: skip
-        (T, B, _), N, M, w_h, w_c = inputs.shape, self.output_size, self.scales, turned["w_h"], turned["w_c"]
+        (T, B, _), N, M, w_h, w_c = inputs.shape, self.output_size, self.scales, transposed["w_h"], transposed["w_c"]
         scratch = workspace.kept(
             "backward",
             (B, T),
@@ -294,7 +294,7 @@ class CTGRU(Layer):
             add_product(g["w_h"], m[:T], d_z[:, :, : 2 * N], parts)
             add_product(g["w_c"], c, d_z[:, :, 2 * N :], parts)
             add_sum(g["b"], d_z, parts)
-            d_x = d_project(d_z, turned["w_x"], scratch.inputs, parts) if want_x else None
+            d_x = d_project(d_z, transposed["w_x"], scratch.inputs, parts) if want_x else None
         d_traces = d_v.reshape(B, M, N) + d_m[:, None]
         d_dt = None
         if want_dt:

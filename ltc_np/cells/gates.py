@@ -24,14 +24,14 @@ class Prepared(NamedTuple):
     ----------
     p : dict
         Effective values by name.
-    turned : dict
+    transposed : dict
         Transposes of the matrices among them.
     kernels : module
         With the pointwise part of a step and its adjoint.
     """
 
     p: dict[str, np.ndarray]
-    turned: dict[str, np.ndarray]
+    transposed: dict[str, np.ndarray]
     kernels: ModuleType
 
 

@@ -92,7 +92,7 @@ class GRU(Layer):
         N, I = cell_sizes(units, input_dim)
         self.units, self.input_dim = N, I
         if I is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, N
         self.state_slices = {"h": slice(0, N)}
         entries = (
@@ -102,7 +102,7 @@ class GRU(Layer):
             Entry("b_hn", (N,)),
         )
         self.init, self.layout = with_init(entries, init)
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         return Prepared(p, transposes(p, "w_x", "w_h"), kernels.load(backend, "gru"))
@@ -139,7 +139,7 @@ class GRU(Layer):
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         inputs, gates, u, h, lengths = saved
         (T, B, _), N = inputs.shape, self.output_size
-        turned, backward_step, w_h = prepared.turned, prepared.kernels.backward_step, prepared.turned["w_h"]
+        transposed, backward_step, w_h = prepared.transposed, prepared.kernels.backward_step, prepared.transposed["w_h"]
         scratch = workspace.kept(
             "backward",
             (B, T),
@@ -162,7 +162,7 @@ class GRU(Layer):
             add_product(g["w_h"], h[:T], d_recurrent, parts)
             add_sum(g["b"], d_z, parts)
             add_sum(g["b_hn"], d_recurrent[:, :, 2 * N :], parts)
-            d_x = d_project(d_z, turned["w_x"], scratch.inputs, parts) if want_x else None
+            d_x = d_project(d_z, transposed["w_x"], scratch.inputs, parts) if want_x else None
         return d_x, d_state + d_product, None
 
     def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:

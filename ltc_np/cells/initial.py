@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from ..base.described import Value
+from ..base.from_arguments import Immutable
 from ..base.layout import Layout
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> Array:
     return q.T if rows < columns else q
 
 
-class Orthogonal(Value):
+class Orthogonal(Immutable):
     """Initial values of an entry: `orthogonal`, times ``gain``."""
 
     gain: float

@@ -162,9 +162,9 @@ class LRC(SynapticCell):
         self.elastance = checks.one_of("elastance", elastance, ELASTANCES)
         self.elastance_by = checks.one_of("elastance_by", elastance_by, ELASTANCE_BY)
         if not self.wiring.is_built:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self._build(init)
-        self._seal()
+        self._freeze()
 
     def _weighted(self) -> tuple[str, ...]:
         """Prefixes of the kinds of synapses that the elastance's argument has weights for."""

@@ -62,7 +62,7 @@ class _Prepared(NamedTuple):
         Those of the units, in the order of `LRC_SSM_UNIT`; 0 where there is none.
     mu, sigma : (I,) arrays
         Of the inputs' synapses.
-    weights, turned : (I, 2 * N) and (2 * N, I) arrays
+    weights, transposed : (I, 2 * N) and (2 * N, I) arrays
         ``sensory_w`` and ``sensory_h`` side by side, and the transpose.
     kernels : module
     kind : int
@@ -77,7 +77,7 @@ class _Prepared(NamedTuple):
     mu: np.ndarray
     sigma: np.ndarray
     weights: np.ndarray
-    turned: np.ndarray
+    transposed: np.ndarray
     kernels: ModuleType
     kind: int
     rule: tuple[int, ...]
@@ -223,7 +223,7 @@ class LrcSSM(Layer):
         self.rule = self.method.rule(self.ode_unfolds)
         self.units, self.input_dim = N, I
         if I is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, N
         self.state_slices = {"v": slice(0, N)}
         names = LRC_SSM_UNIT[:6] if elastance is None else LRC_SSM_UNIT[:8]
@@ -234,7 +234,7 @@ class LrcSSM(Layer):
         if elastance == "symmetric":
             entries += [Entry("elastance_shift", (N,), raw(SHIFT, "softplus"), positivity="softplus")]
         self.init, self.layout = with_init(entries, init)
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
         kernels.check_known(backend, solver=self.method.name, elastance=self.elastance)
@@ -381,5 +381,5 @@ def _d_drive(
 ) -> None:
     """Adjoint of `_drive`; d_s and work are worked in, d_x may be empty."""
     sums.weights[:] += np.dot(s.T, d_out)
-    np.dot(d_out, prepared.turned, out=d_s)
+    np.dot(d_out, prepared.transposed, out=d_s)
     prepared.kernels.d_synapses(prepared.mu, prepared.sigma, *block[:4], x, s, d_s, d_x, sums.mu, sums.sigma, work)

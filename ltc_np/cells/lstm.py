@@ -99,7 +99,7 @@ class LSTM(Layer):
         self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
         self.units, self.input_dim = N, I
         if I is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, 2 * N
         self.state_slices = {"h": slice(0, N), "c": slice(N, 2 * N)}
         entries = (
@@ -108,7 +108,7 @@ class LSTM(Layer):
             Entry("b", (4 * N,), np.repeat([0.0, self.forget_bias, 0.0, 0.0], N)),
         )
         self.init, self.layout = with_init(entries, init)
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         return Prepared(p, transposes(p, "w_x", "w_h"), kernels.load(backend, "lstm"))
@@ -146,7 +146,7 @@ class LSTM(Layer):
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
         inputs, gates, h, c, lengths = saved
         (T, B, _), N = inputs.shape, self.output_size
-        turned, backward_step, w_h = prepared.turned, prepared.kernels.backward_step, prepared.turned["w_h"]
+        transposed, backward_step, w_h = prepared.transposed, prepared.kernels.backward_step, prepared.transposed["w_h"]
         scratch = workspace.kept(
             "backward",
             (B, T),
@@ -166,7 +166,7 @@ class LSTM(Layer):
             add_product(g["w_x"], inputs, d_z, parts)
             add_product(g["w_h"], h[:T], d_z, parts)
             add_sum(g["b"], d_z, parts)
-            d_x = d_project(d_z, turned["w_x"], scratch.inputs, parts) if want_x else None
+            d_x = d_project(d_z, transposed["w_x"], scratch.inputs, parts) if want_x else None
         return d_x, np.concatenate([d_state, d_c], axis=1), None
 
     def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:

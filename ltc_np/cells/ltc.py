@@ -28,7 +28,7 @@ import numpy as np
 
 from .. import kernels
 from ..base import checks
-from ..base.layout import Layout, Together
+from ..base.layout import JointInit, Layout
 from . import synaptic, time_constants
 from .synaptic import Prepared, SynapticCell
 
@@ -131,9 +131,9 @@ class LTC(SynapticCell):
         self.epsilon = checks.number("epsilon", epsilon, high=1.0)
         self.hull = self.method.hull
         if not self.wiring.is_built:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self._build(init)
-        self._seal()
+        self._freeze()
 
     def _shapes(self) -> dict[str, Shape]:
         N, S, S_sensory = (self.wiring.units,), self.recurrent.pre.shape, self.sensory.pre.shape
@@ -151,7 +151,7 @@ class LTC(SynapticCell):
             self.init = {"time_constants": span, **self.init}
             entries = {entry.name: entry for entry in self.layout.entries}
             draw = partial(time_constants.draw, self.wiring, entries, span, self.epsilon)
-            together = {name: entries[name].replace(init=Together(draw, name)) for name in time_constants.NAMES}
+            together = {name: entries[name].replace(init=JointInit(draw, name)) for name in time_constants.NAMES}
             self.layout = Layout(tuple((entries | together).values()))
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:

@@ -83,7 +83,7 @@ class OdeCell(Layer):
         self.smooth = activation != "relu"
         self.units, self.input_dim = N, I
         if I is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, N
         self.state_slices = {"v": slice(0, N)}
         entries = (
@@ -93,7 +93,7 @@ class OdeCell(Layer):
             *entries,
         )
         self.init, self.layout = with_init(entries, init)
-        self._seal()
+        self._freeze()
 
     def leak(self, p: Arrays) -> Array:
         """Q (N,) of the effective parameters."""

@@ -57,7 +57,7 @@ class Prepared(NamedTuple):
     ----------
     p : dict
         Effective values by name.
-    turned : dict
+    transposed : dict
         Transposes of the matrices among them.
     neuron, surrogate : tuples
         A `SpikingNeuron` and a `Surrogate`, as kernels take them.
@@ -67,7 +67,7 @@ class Prepared(NamedTuple):
     """
 
     p: Arrays
-    turned: Arrays
+    transposed: Arrays
     neuron: tuple[Any, ...]
     surrogate: tuple[Any, ...]
     kernels: ModuleType
@@ -196,7 +196,7 @@ class SpikingLIF(Layer):
         parts = ["v"] + ["rest"] * (self.refractory > 0) + ["spikes"] * self.recurrent
         self.units, self.input_dim = N, I
         if I is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = I, N, len(parts) * N
         self.state_slices = {name: slice(k * N, (k + 1) * N) for k, name in enumerate(parts)}
         entries = []
@@ -205,7 +205,7 @@ class SpikingLIF(Layer):
             entries.append(Entry(name, (rows, N), (-limit, limit), decay=True))
         entries += [Entry("b", (N,)), Entry("tau", (N,), raw(self.tau, "softplus"), positivity="softplus")]
         self.init, self.layout = with_init(entries, init)
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         checks.must_know(__name__, "surrogate", self.surrogate, ("fast_sigmoid", "arctan"))
@@ -223,8 +223,8 @@ class SpikingLIF(Layer):
         )
         surrogate = tuple(Surrogate(kind, number(peak), number(sharpness)))
         steps = functools.partial(found.relaxed_steps, surrogate) if self.relaxed else found.forward_steps
-        turned = transposes(p, "w_x", *["w_h"] * self.recurrent)
-        return Prepared(p, turned, tuple(neuron), surrogate, found, steps)
+        transposed = transposes(p, "w_x", *["w_h"] * self.recurrent)
+        return Prepared(p, transposed, tuple(neuron), surrogate, found, steps)
 
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
@@ -277,7 +277,7 @@ class SpikingLIF(Layer):
         self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
         want_x: bool, want_dt: bool, workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
-        turned, backward_steps = prepared.turned, prepared.kernels.backward_steps
+        transposed, backward_steps = prepared.transposed, prepared.kernels.backward_steps
         neuron, surrogate = prepared.neuron, prepared.surrogate
         inputs, dt, current, v, rest, spikes, y = saved
         (B, T), I, N, dtype = dt.shape, self.input_size, self.output_size, y.dtype
@@ -305,7 +305,7 @@ class SpikingLIF(Layer):
                 if self.recurrent:
                     for t in range(end - 1, begin - 1, -1):
                         d_steps(t, t + 1)
-                        d_spikes[rows] += np.dot(d_current[t, rows], turned["w_h"], out=product[rows])
+                        d_spikes[rows] += np.dot(d_current[t, rows], transposed["w_h"], out=product[rows])
                 else:
                     d_steps(begin, end)
                 rates[rows] += d_rate[rows]
@@ -325,7 +325,7 @@ class SpikingLIF(Layer):
             over_parts(add_up, N, min(parts, N))
         g["b"] += flat.sum(0, np.float64)
         g["tau"] -= rates.sum(0) * np.square(SpikingNeuron(*neuron).rate, dtype=np.float64)
-        d_x = turn(blas.product(flat, turned["w_x"]).reshape(inputs.shape)) if want_x else None
+        d_x = turn(blas.product(flat, transposed["w_x"]).reshape(inputs.shape)) if want_x else None
         d_h0 = np.concatenate([d_states[name] for name in self.state_slices], axis=1)
         return d_x, d_h0, d_dt if want_dt else None
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import kernels
 from ..base import checks
-from ..base.described import Value
+from ..base.from_arguments import Immutable
 from ..base.layout import Entry, raw
 from ..kernels.codes import BILINEAR, DISCRETE, DISCRETIZATIONS, EXACT, KB, LIQUIDS, PB, PLAIN, ZOH, Discretization
 from .base import Layer, input_features
@@ -59,7 +59,7 @@ class _Whole(NamedTuple):
     h0: np.ndarray
 
 
-class _Normal(Value):
+class _Normal(Immutable):
     """Initial values of an entry: normal numbers of this standard deviation."""
 
     deviation: float
@@ -130,7 +130,7 @@ class StateSpaceCell(Layer):
         self.rule = Discretization(DISCRETIZATIONS.index(discretization), LIQUIDS.index(liquid), degree, bound)
         self.input_dim = H = input_features(input_dim)
         if H is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         M = self.states // 2
         frequency, b = MODES[modes](self.states)
         b = scale * b
@@ -158,7 +158,7 @@ class StateSpaceCell(Layer):
         self.state_slices = {"re": slice(0, M * H), "im": slice(M * H, 2 * M * H)}
         if past:
             self.state_slices["past"] = slice(2 * M * H, self.state_size)
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Any:
         # For the kernels of all backends, which know them by number.

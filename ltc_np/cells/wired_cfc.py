@@ -145,7 +145,7 @@ class WiredCfC(Layer):
         self.input_dim = self.wiring.input_dim
         self.smooth = mode != "pure"
         if not self.wiring.is_built:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size, self.output_size = self.wiring.input_dim, self.wiring.output_dim
         self.state_size = self.wiring.units
         self.state_slices, at = {}, 0
@@ -167,7 +167,7 @@ class WiredCfC(Layer):
                 entries += cfc.dense_entries(f"{cell.name}_{head}_{{}}", *cell.shape, zero_biases, shape)
             entries += cfc.decay_entries(mode, cell.shape[1], f"{cell.name}_")
         self.init, self.layout = with_init(entries, init)
-        self._seal()
+        self._freeze()
 
     def _matrices(self) -> tuple[Bools, Bools]:
         """Whether there is a synapse: (I, N) and (N, N) [pre, post]."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from .arrays import real, same_features
 from .padding import check_same_lengths, is_list_of_sequences
 
@@ -36,7 +36,7 @@ class Filled(NamedTuple):
     since: Any
 
 
-@explained
+@with_signature_hints
 def forward_fill(x: Targets, dt: Targets | None = None, first: ArrayLike = 0.0) -> Filled:
     """Fill in missing inputs, NaN, with the last value observed, and say which they are and how old.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from ..base import checks, frames
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from .arrays import same_features
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..base.types import Ints, Numbers, Targets
 
 
-@explained
+@with_signature_hints
 def pad(
     sequences: Targets, value: float = 0.0, name: str = "sequences", steps: int | None = None
 ) -> tuple[Numbers, Ints]:

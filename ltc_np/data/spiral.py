@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..base.types import Seed
 
 
-@explained
+@with_signature_hints
 def generate_spiral_data(
     num_points: int, num_turns: float, noise: float = 2, seed: Seed = None
 ) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from .arrays import is_list_of_arrays, real
 from .padding import pad
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..base.types import ArrayLike, Numbers, Targets
 
 
-@explained
+@with_signature_hints
 def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np.float64]:
     """Elapsed time before every observation, for the ``dt`` argument of models.
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from .arrays import is_list_of_arrays, real, same_features
 
 if TYPE_CHECKING:
     from ..base.types import Numbers, Targets
 
 
-@explained
+@with_signature_hints
 def windows(series: Targets, length: int, hop: int = 1, horizon: int = 1) -> tuple[Numbers, Numbers]:
     """Cut series into input windows and the windows ``horizon`` steps later, for s = 0, hop, 2 hop, ...
 

@@ -48,9 +48,9 @@ def run(
     dropout_seed: int | None,
 ) -> Answer:
     """`Answer` of a call, whose tape is None unless ``keep`` says how much of it there shall be."""
-    front = model.engine.front(x)
-    given = front.read(x, dt, lengths, h0, model.return_sequences, own=keep is not None)
-    return front.call(given, keep, None if dropout_seed is None else (dropout_seed,))
+    calls = model.engine.calls_for(x)
+    given = calls.read(x, dt, lengths, h0, model.return_sequences, own=keep is not None)
+    return calls.call(given, keep, None if dropout_seed is None else (dropout_seed,))
 
 
 def new_buffers(model: Model, tape: Tape) -> Array:

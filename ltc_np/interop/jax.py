@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..base.optional import need
 from ..network.sequences import check_memory, read
 from .functional import at, check_theta, checked, run
@@ -98,7 +98,7 @@ def jax_function(model: Model, *, memory: Memory = "full") -> Callable[..., Any]
 
         def host_backward(d_y: Any, d_state: Any, *arguments: Any) -> Any:
             tape = answer(keep, *arguments).tape
-            g = tape.front.differentiate(tape, d_y, d_state, want_x, want_dt)
+            g = tape.calls.differentiate(tape, d_y, d_state, want_x, want_dt)
             return tuple(None if shape is None else values for shape, values in zip(shapes, g, strict=True))
 
         return callback(host_backward, shapes, d_y, d_state, *arguments)
@@ -116,7 +116,7 @@ def jax_function(model: Model, *, memory: Memory = "full") -> Callable[..., Any]
 
     call.defvjp(forward, backward, symbolic_zeros=True)
 
-    @explained
+    @with_signature_hints
     def function(
         theta: Any,
         x: Any,

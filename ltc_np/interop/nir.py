@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks, files
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..base.layout import raw
 from ..base.optional import need
 from ..cells import SpikingLIF
@@ -42,7 +42,7 @@ KNOWN = "NIR has a form for SpikingLIF and Dense, and Dropout is left out"
 # --------------------------------------------------------------------------------------------------------------- out
 
 
-@explained
+@with_signature_hints
 def to_nir(model: Model, path: PathLike | None = None, *, time_unit: float = 1.0) -> Any:
     """The graph of a spiking network, written to a file too if you like.
 
@@ -140,7 +140,7 @@ def _lif(layer: SpikingLIF, p: Arrays, unit: float) -> Any:
 # ---------------------------------------------------------------------------------------------------------------- in
 
 
-@explained
+@with_signature_hints
 def from_nir(
     graph: Any,
     *,

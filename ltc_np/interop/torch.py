@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..base.checks import boolean
 from ..base.optional import need
 from ..network.sequences import check_memory
@@ -24,7 +24,7 @@ class _Gradient(torch.autograd.Function):
     @staticmethod
     def forward(tape: Any, wanted: Any, d_y: Any, d_state: Any, *tensors: Any) -> Any:
         theta, x, dt, h0 = wanted
-        g = tape.front.differentiate(tape, _array(d_y), _array(d_state), x, dt)
+        g = tape.calls.differentiate(tape, _array(d_y), _array(d_state), x, dt)
         each = (g.theta, theta), (g.x, x), (g.dt, dt), (g.h0, h0)
         return tuple(torch.as_tensor(values) if want else None for values, want in each)
 
@@ -97,7 +97,7 @@ class TorchModel(torch.nn.Module):
 
     memory: Memory
 
-    @explained
+    @with_signature_hints
     def __init__(self, model: Model, *, memory: Memory = "full") -> None:
         super().__init__()
         self._model, self.memory = at(checked(model), model.theta, model.buffer_vector), check_memory(memory)
@@ -105,7 +105,7 @@ class TorchModel(torch.nn.Module):
         self.register_buffer("buffer_vector", torch.from_numpy(model.buffer_vector.copy()))
 
     @torch.compiler.disable  # what is no tensor inside cannot be traced: `torch.compile` compiles what is around it
-    @explained
+    @with_signature_hints
     def forward(
         self, x: Any, *, dt: Any = None, lengths: Any = None, h0: Any = None, return_state: bool = False
     ) -> Any:

@@ -100,12 +100,12 @@ class BatchNorm(Layer):
         self.momentum = checks.number("momentum", momentum, high=1, low_open=True)
         self.input_dim = input_features(input_dim)
         if self.input_dim is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size = self.output_size = I = self.input_dim
         self.init, self.layout = with_init((Entry("scale", (I,), 1.0), Entry("shift", (I,))), init)
         kept = {"mean": ((I,), 0.0), "variance": ((I,), 1.0), "batches": ((1,), 0.0)}
         self.buffers = Layout(tuple(Entry(name, *which, trainable=False) for name, which in kept.items()))
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         return Prepared(p["scale"], p["shift"], buffers["mean"], buffers["variance"])

@@ -100,7 +100,7 @@ class Bidirectional(Layer):
         checks.one_of("merge", merge, ("concat", "sum"))
         self.layer, self.merge = layer, merge
         if layer.open:
-            return self._wait()
+            return self._defer()
         K = layer.state_size
         self.input_size, self.state_size = layer.input_size, 2 * K
         self.output_size = layer.output_size * (2 if merge == "concat" else 1)
@@ -115,7 +115,7 @@ class Bidirectional(Layer):
         )
         # Both directions together forget nothing: each may be cut by itself.
         vars(self).update(combine([layer], causal=False, contracting=False), cuts_inside=parallel.wants(layer))
-        self._seal()
+        self._freeze()
 
     def with_input(self, features: int) -> Bidirectional:
         return Bidirectional(self.layer.with_input(features), self.merge) if self.open else self

@@ -9,7 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..cells import CELLS
 from ..kernels.codes import SOLVERS
 from ..wirings import FullyConnected
@@ -252,7 +252,7 @@ class CellConfig:
 
 
 if not TYPE_CHECKING:  # for checkers the signature is that of the fields
-    CellConfig.__init__ = explained(CellConfig.__init__)
+    CellConfig.__init__ = with_signature_hints(CellConfig.__init__)
 
 
 def _spelling(word: str) -> str:

@@ -66,11 +66,11 @@ class Dense(Layer):
         self.activation = activation
         self.smooth = activation != "relu"
         if self.input_dim is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size, self.output_size = I, O = self.input_dim, self.outputs
         entries = Entry("weight", (I, O), glorot(I, O), decay=True), Entry("bias", (O,))
         self.init, self.layout = with_init(entries, init)
-        self._seal()
+        self._freeze()
 
     def forward(
         self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace

@@ -64,9 +64,9 @@ class Dropout(Layer):
         self.rate, self.input_dim = checks.number("rate", rate, high=1, high_open=True), input_features(input_dim)
         self.drops = self.rate > 0
         if self.input_dim is None:
-            return self._wait()
+            return self._defer()
         self.input_size = self.output_size = self.input_dim
-        self._seal()
+        self._freeze()
 
     def forward(
         self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,

@@ -61,9 +61,9 @@ class GELU(Layer):
     def __init__(self, *, input_dim: int | None = None) -> None:
         self.input_dim = input_features(input_dim)
         if self.input_dim is None:
-            return self._wait()
+            return self._defer()
         self.input_size = self.output_size = self.input_dim
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> ModuleType:
         return kernels.load(backend, "cfc")  # whose backbone has the same function, with its derivative

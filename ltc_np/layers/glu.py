@@ -55,14 +55,14 @@ class GLU(Layer):
     def __init__(self, *, input_dim: int | None = None) -> None:
         self.input_dim = input_features(input_dim)
         if self.input_dim is None:
-            return self._wait()
+            return self._defer()
         if self.input_dim % 2:
             raise ValueError(
                 "`input_dim` must be even, since one half of the features is multiplied by gates made of the other, "
                 f"got {self.input_dim}: to keep n features put Dense(2 * n) before it"
             )
         self.input_size, self.output_size = self.input_dim, self.input_dim // 2
-        self._seal()
+        self._freeze()
 
     def forward(
         self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace

@@ -43,11 +43,11 @@ class InputMapping(Layer):
     def __init__(self, mapping: MappingKind = "affine", *, input_dim: int | None = None) -> None:
         self.mapping, self.input_dim = check_mapping("mapping", mapping), input_features(input_dim)
         if self.input_dim is None:
-            return self._wait()
+            return self._defer()
         self.input_size = self.output_size = self.input_dim
         shapes = mapping_shapes(mapping, "input", self.input_size)
         self.layout = Layout(tuple(Entry(name, shape, float(name == "input_w")) for name, shape in shapes.items()))
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> tuple[Arrays, ModuleType]:
         return p, kernels.load(backend, "mapping")

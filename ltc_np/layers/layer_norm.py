@@ -67,10 +67,10 @@ class LayerNorm(Layer):
         self.epsilon = checks.number("epsilon", epsilon, low_open=True)
         self.input_dim = input_features(input_dim)
         if self.input_dim is None:
-            return self._wait(init={} if init is None else init)
+            return self._defer(init={} if init is None else init)
         self.input_size = self.output_size = I = self.input_dim
         self.init, self.layout = with_init((Entry("scale", (I,), 1.0), Entry("shift", (I,))), init)
-        self._seal()
+        self._freeze()
 
     def forward(
         self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace

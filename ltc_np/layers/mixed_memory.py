@@ -125,7 +125,7 @@ class MixedMemory(Layer):
         self.forget_bias = checks.number("forget_bias", forget_bias, low=-np.inf)
         I = input_features(input_dim)
         if cell.open and I is None:
-            return self._wait(cell=cell, input_dim=None)
+            return self._defer(cell=cell, input_dim=None)
         if cell.open:  # in "keras" the LSTM stands before it, in ncps with as many units as the state has numbers
             cell = cell.with_input(I if self._torch else cell.with_input(1).state_size)
         self.cell = cell
@@ -153,7 +153,7 @@ class MixedMemory(Layer):
         )
         self.buffers = cell.buffers
         vars(self).update(combine([cell], dt0_identity=False, hull=False, bitwise_batch=False))  # as of an `LSTM`
-        self._seal()
+        self._freeze()
 
     @property
     def wiring(self) -> Wiring:
@@ -225,7 +225,7 @@ class MixedMemory(Layer):
         self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
         want_x: bool, want_dt: bool, workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
-        turned, backward_step = prepared.lstm.turned, prepared.lstm.kernels.backward_step
+        transposed, backward_step = prepared.lstm.transposed, prepared.lstm.kernels.backward_step
         inputs, gates, states, c, lengths, steps = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
         scratch = workspace.kept(
@@ -256,7 +256,7 @@ class MixedMemory(Layer):
             if ended.size:
                 d_z[t, ended] = 0
                 d_c[ended] = d_c_after
-            np.dot(d_z[t], turned["w_h"], out=recurrent)
+            np.dot(d_z[t], transposed["w_h"], out=recurrent)
             if not self._torch:
                 np.add(d_start, recurrent, out=d_state)
                 continue
@@ -268,7 +268,7 @@ class MixedMemory(Layer):
         g["lstm_w_h"] += np.dot(states[:T].reshape(T * B, K).T, flat)
         g["lstm_b"] += flat.sum(0, np.float64)
         if want_x:
-            d_x += np.dot(flat, turned["w_x"]).reshape(T, B, I)
+            d_x += np.dot(flat, transposed["w_x"]).reshape(T, B, I)
             d_x = np.ascontiguousarray(d_x.transpose(1, 0, 2))
         return d_x if want_x else None, np.concatenate([d_state, d_c], axis=1), d_dt if self.takes_dt else None
 

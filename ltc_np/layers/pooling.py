@@ -74,12 +74,12 @@ class Pooling(Layer):
         self.smooth = kind != "max"
         self.dt0_identity = self.hull = kind == "last"  # of a state that is empty
         if self.input_dim is None:
-            return self._wait()
+            return self._defer()
         self.input_size = self.output_size = I = self.input_dim
         if kind != "last":
             self.state_slices = {kind: slice(0, I)} | ({"count": slice(I, I + 1)} if kind == "mean" else {})
             self.state_size = I + (kind == "mean")
-        self._seal()
+        self._freeze()
 
     def forward(
         self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from ..base.described import signature
+from ..base.from_arguments import signature
 from ..cells import CELLS, Layer
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ class Residual(Layer):
     def __init__(self, *layers: Layer) -> None:
         if layers and isinstance(layers[0], Layer) and layers[0].open:
             self.layers = layers
-            return self._wait()
+            return self._defer()
         stack = self._stack = Stack(layers)
         if stack.output_size != stack.input_size:
             raise ValueError(
@@ -70,7 +70,7 @@ class Residual(Layer):
         for name in ("input_size", "output_size", "state_size", "state_slices", "layout", "buffers"):
             setattr(self, name, getattr(stack, name))
         vars(self).update(combine(stack.layers))
-        self._seal()
+        self._freeze()
 
     def with_input(self, features: int) -> Residual:
         return Residual(*connected(self.layers, features)) if self.open else self

@@ -71,12 +71,12 @@ class Standardize(Layer):
         if not (np.asarray(self.scale) > 0).all():
             raise ValueError(f"`scale` must be > 0, got {np.min(self.scale):g}")
         if self.input_dim is None:
-            return self._wait()
+            return self._defer()
         self.input_size = self.output_size = I = self.input_dim
         self.buffers = Layout(
             tuple(Entry(name, (I,), getattr(self, name), trainable=False) for name in ("mean", "scale"))
         )
-        self._seal()
+        self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         return Prepared(buffers["mean"], buffers["scale"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, TypeAlias
 
 import numpy as np
 
-from ..base.described import Described
+from ..base.from_arguments import FromArguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike, Mode, Numbers, OwnMetricFunction, State
 
 
-class Metric(Described):
+class Metric(FromArguments):
     """Base of all metrics; a new one defines ``reset``, ``_add(y, target, weight)`` and ``_value()``, and for
     `fit` with ``comm`` also ``_merge(state)``.
 

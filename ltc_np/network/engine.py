@@ -3,7 +3,7 @@
 A network has one engine and asks nothing else.  Two levels of calls:
 
 * *public* ones take what the user gave, whole: `read` checks it and notes its form, `call` answers, `differentiate`
-  gives gradients.  They are those of a `Front`: that for arrays of the host is the engine itself, and there may
+  gives gradients.  They are those of a `PublicCalls`: that for arrays of the host is the engine itself, and there may
   be another for arrays that lie on a card.
 * *inner* ones take checked arrays of the host: `prepare` makes of the parameters what every call needs, `forward` runs
   sequences, `backward` is its adjoint, `loss_and_grad` is both around a loss.  Streams, predictions, evaluation and
@@ -38,15 +38,15 @@ class Tape(NamedTuple):
 
     Attributes
     ----------
-    front : Front
+    calls : PublicCalls
         Which made it.
-    given : Given, or on a card the form of its outputs
+    given : CallArguments, or on a card the form of its outputs
     prepared, saved : object
         The engine's own.
     y_shape : tuple
     """
 
-    front: Front
+    calls: PublicCalls
     given: Any
     prepared: Any
     saved: Any
@@ -139,7 +139,7 @@ class Measured(NamedTuple):
     buffers: Arrays | None = None
 
 
-class Front(abc.ABC):
+class PublicCalls(abc.ABC):
     """The public calls, for arrays that lie in one place: on the host, or on a card.
 
     Parameters
@@ -178,12 +178,12 @@ class Front(abc.ABC):
         """
 
 
-class Engine(Front):
-    """How a network computes; it is the `Front` for arrays of the host."""
+class Engine(PublicCalls):
+    """How a network computes; it is the `PublicCalls` for arrays of the host."""
 
     @abc.abstractmethod
-    def front(self, x: Any) -> Front:
-        """The `Front` for arrays that lie where x does."""
+    def calls_for(self, x: Any) -> PublicCalls:
+        """The `PublicCalls` for arrays that lie where x does."""
 
     @abc.abstractmethod
     def prepare(self, workspace: Workspace) -> Any:

@@ -50,7 +50,7 @@ class HostEngine(Engine):
 
     # ---------------------------------------------------------------------------------------- public calls
 
-    def front(self, x):
+    def calls_for(self, x):
         self.refuse_device(x)
         return self
 

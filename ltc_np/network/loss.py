@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import losses
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from .network import Network
 from .sequences import check, check_dropout_seed, check_memory
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..layers.parallel import CutTime
 
 
-@explained
+@with_signature_hints
 def loss_and_grad(
     self: Network,
     x: ArrayLike,

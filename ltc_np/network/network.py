@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import kernels, losses
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..cells.base import Layer
 from ..layers import Stack
 from . import engines
@@ -49,7 +49,7 @@ class Network(Structure):
 
     engine: Engine
 
-    @explained
+    @with_signature_hints
     def __init__(
         self,
         *layers: Layer,
@@ -111,7 +111,7 @@ class Network(Structure):
         return_sequences: bool | None = None,
         parallel_time: CutTime = None,
     ) -> tuple[Array, Array]: ...
-    @explained
+    @with_signature_hints
     def __call__(
         self,
         x: ArrayLike,
@@ -157,15 +157,15 @@ class Network(Structure):
             Outputs or states overflow.  So do the other calls.
         """
         with_state = checks.boolean("return_state", return_state)
-        front = self.engine.front(x)
-        given = front.read(x, dt, lengths, h0, self._sequences(return_sequences))
-        y, state, _ = front.call(given, parallel_time=self.cutting(parallel_time))
+        calls = self.engine.calls_for(x)
+        given = calls.read(x, dt, lengths, h0, self._sequences(return_sequences))
+        y, state, _ = calls.call(given, parallel_time=self.cutting(parallel_time))
         return (y, state) if with_state else y
 
     def _sequences(self, override: bool | None) -> bool:
         return self.return_sequences if override is None else checks.boolean("return_sequences", override)
 
-    @explained
+    @with_signature_hints
     def forward(
         self,
         x: ArrayLike,
@@ -192,12 +192,12 @@ class Network(Structure):
             `BatchNorm` does in training; default: neither, as in calls.
         """
         keep, dropout_seed = check_memory(memory), check_dropout_seed(dropout_seed)
-        front = self.engine.front(x)
-        given = front.read(x, dt, lengths, h0, self._sequences(return_sequences), own=True)
-        y, _, tape = front.call(given, keep, dropout_seed, self.cutting(parallel_time))
+        calls = self.engine.calls_for(x)
+        given = calls.read(x, dt, lengths, h0, self._sequences(return_sequences), own=True)
+        y, _, tape = calls.call(given, keep, dropout_seed, self.cutting(parallel_time))
         return y, tape
 
-    @explained
+    @with_signature_hints
     def backward(self, tape: Tape, d_y: ArrayLike, d_state: ArrayLike | None = None) -> Gradients:
         """Gradients of any loss, given its derivative with respect to the outputs.
 
@@ -217,9 +217,9 @@ class Network(Structure):
         """
         if not isinstance(tape, Tape):
             raise TypeError(f"`tape` must come from `forward`, got {type(tape).__name__}")
-        if tape.front.network is not self:
-            raise ValueError(f"`tape` must come from this model's own `forward`, got one of {tape.front.network!r}")
-        return tape.front.differentiate(tape, d_y, d_state)
+        if tape.calls.network is not self:
+            raise ValueError(f"`tape` must come from this model's own `forward`, got one of {tape.calls.network!r}")
+        return tape.calls.differentiate(tape, d_y, d_state)
 
     # --------------------------------------------------------------------------- targets, and what is minimised
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import losses
 from ..base import checks, frames
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..base.workspace import Workspace
 from ..data import padding
 from .network import Network
@@ -43,7 +43,7 @@ def predict(
     batch_size: int | None = None,
     parallel_time: CutTime = None,
 ) -> Array: ...
-@explained
+@with_signature_hints
 def predict(
     self: Network,
     x: Any,
@@ -112,7 +112,7 @@ def predict_proba(
     batch_size: int | None = None,
     multilabel: bool = False,
 ) -> Array: ...
-@explained
+@with_signature_hints
 def predict_proba(
     self: Network,
     x: Any,

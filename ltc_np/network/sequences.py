@@ -47,7 +47,7 @@ class Sequences(NamedTuple):
         return Sequences(x[rows], dt[rows], lengths[rows], None if valid is None else valid[rows], h0[rows])
 
 
-class Given(NamedTuple):
+class CallArguments(NamedTuple):
     """The arguments of a call: the sequences, and in which form the answer is wanted.
 
     Attributes
@@ -66,7 +66,7 @@ class Given(NamedTuple):
     return_sequences: bool
     single: bool
 
-    def part(self, rows: slice) -> Given:
+    def part(self, rows: slice) -> CallArguments:
         """Some of the sequences, by a slice."""
         return self._replace(sequences=self.sequences.part(rows))
 
@@ -146,10 +146,10 @@ def read(
     lengths: ArrayLike | None,
     h0: ArrayLike | None,
     return_sequences: bool,
-) -> Given:
-    """`Given` of a call's arguments, arrays of the host."""
+) -> CallArguments:
+    """`CallArguments` of a call's arguments, arrays of the host."""
     sequences, single = check(network, x, dt, lengths, h0)
-    return Given(sequences, () if dt is None else np.shape(dt), return_sequences, single)
+    return CallArguments(sequences, () if dt is None else np.shape(dt), return_sequences, single)
 
 
 def check(

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from .network import Network
 
 if TYPE_CHECKING:
     from ..base.types import Array, ArrayLike
 
 
-@explained
+@with_signature_hints
 def step(
     self: Network,
     x_t: ArrayLike,

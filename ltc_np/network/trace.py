@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..base.workspace import Fresh
 from ..cells.base import Layer
 from ..layers.stack import Passed
@@ -105,7 +105,7 @@ class Trace:
         return f"Trace of {self.x.shape}\n" + "\n".join(f"  {layer!r}" for layer in self.layers)
 
 
-@explained
+@with_signature_hints
 def trace(
     self: Network,
     x: ArrayLike,

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..base import checks
-from ..base.described import Described, known
+from ..base.from_arguments import FromArguments, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SMALLEST_EPSILON = 1e-30
 
 
-class Optimizer(Described):
+class Optimizer(FromArguments):
     """Base of all optimisers.
 
     The state is the step count ``t`` and ``moments``, a dict with one (P,) array for every name in
@@ -330,7 +330,7 @@ def _moment(name: str) -> property:
     return property(lambda self: self.moments.get(name), lambda self, values: self.moments.update({name: values}))
 
 
-def by_name(described: Described) -> str:
+def by_name(described: FromArguments) -> str:
     """The repr with all arguments, by their names."""
     config = known(described)
     arguments = ", ".join(f"{name}={value!r}" for name, value in config.items()) if config is not None else "..."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..base.sums import sum_of_squares
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..base.types import Array
 
 
-@explained
+@with_signature_hints
 def clip_by_global_norm(grad: Array, max_norm: float) -> float:
     """Scale a gradient in place so that its Euclidean norm is at most ``max_norm``.
 
@@ -59,7 +59,7 @@ def clip_by_global_norm(grad: Array, max_norm: float) -> float:
     return norm
 
 
-@explained
+@with_signature_hints
 def clip_by_array_norm(gradients: Mapping[str, Array], max_norm: float) -> dict[str, float]:
     """Scale each of several gradients in place so that its own Euclidean norm is at most ``max_norm``.
 

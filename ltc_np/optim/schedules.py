@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import numpy as np
 
 from ..base import checks
-from ..base.described import Value
+from ..base.from_arguments import Immutable
 from .base import by_name, counts_epochs
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..base.types import Numbers, Rate
 
 
-class Schedule(Value):
+class Schedule(Immutable):
     """A learning rate as a function of the number of steps done; it cannot be changed.
 
     A function of your own serves as a schedule too.

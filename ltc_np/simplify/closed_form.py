@@ -21,7 +21,7 @@ import numpy as np
 from .. import kernels
 from ..base import checks
 from ..base.activations import sigmoid
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..cells import LTC, Layer
 from ..cells.base import combine, replaced
 from ..kernels.codes import EXPONENTIAL, SOLVERS
@@ -80,13 +80,13 @@ class ClosedForm(Layer):
         self.layer = layer = LTC.from_config(ltc)
         self.ltc, self.formula = layer.config(), checks.one_of("formula", formula, FORMULAS)
         if layer.open:
-            return self._wait()
+            return self._defer()
         for name in ("input_size", "output_size", "state_size", "state_slices", "layout", "buffers"):
             setattr(self, name, getattr(layer, name))
         self.rule = SOLVERS["exponential"].rule(1)._replace(stages=1)
         frozen = formula == "frozen"
         vars(self).update(combine([layer], dt0_identity=frozen, hull=frozen))
-        self._seal()
+        self._freeze()
 
     def with_input(self, features: int) -> ClosedForm:
         return ClosedForm(self.layer.with_input(features).config(), self.formula) if self.open else self
@@ -155,7 +155,7 @@ def _frozen(circuit: Any, h: Array, v: Array, kinds: list[tuple[Any, Array]], so
     return solvers.advance(EXPONENTIAL, 1, h, circuit.cm, P, Q, v, v, None)[0]
 
 
-@explained
+@with_signature_hints
 def closed_form(
     model: Model,
     x: ArrayLike,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from .rebuilt import check_model
 from .result import Data, Row, Simplified, error_of, size_of
 
@@ -22,7 +22,7 @@ OWN = {
 }
 
 
-@explained
+@with_signature_hints
 def distil(
     teacher: Model,
     student: Model,

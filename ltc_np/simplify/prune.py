@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..base.layout import part, raw
 from .rebuilt import check_function, check_model, rebuilt
 from .result import Data, Kept, Row, judge, simplified, size_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .result import Simplified
 
 
-@explained
+@with_signature_hints
 def prune(
     model: Model,
     x: ArrayLike,

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..analysis.solver_error import solved, solver_error
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..cells.base import replaced
 from ..kernels.codes import SOLVERS
 from .rebuilt import check_function, check_model, rebuilt
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STABLE = tuple(name for name, solver in SOLVERS.items() if solver.limit is None)
 
 
-@explained
+@with_signature_hints
 def fewer_unfolds(
     model: Model,
     x: ArrayLike,

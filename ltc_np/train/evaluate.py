@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import losses
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..base.workspace import Workspace
 from ..network.outputs import last_outputs
 from .data.arguments import DataArguments
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .data.sources import Data
 
 
-@explained
+@with_signature_hints
 def evaluate(
     model: Network,
     x: Targets,

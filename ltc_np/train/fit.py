@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import losses, optim
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from ..network.sequences import check_memory
 from ..optim.clip import Clip
 from .call import across_ranks
@@ -118,7 +118,7 @@ OPTIONS: dict[str, Option] = {
 
 
 @across_ranks
-@explained
+@with_signature_hints
 def fit(
     model: ModelBase,
     x: Targets | BatchSource,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import losses
-from ..base.described import known
+from ..base.from_arguments import known
 from .fingerprint import as_text, fingerprint
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..base import checks
-from ..base.calls import explained
+from ..base.calls import with_signature_hints
 from .synapses import SAVED, Edges, array_of, checked_edges, edge_lists, matrix_lists
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ class Wiring:
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if not TYPE_CHECKING and "__init__" in vars(cls):  # for checkers the signature stays as it stands
-            cls.__init__ = explained(cls.__init__)
+            cls.__init__ = with_signature_hints(cls.__init__)
 
-    @explained
+    @with_signature_hints
     def __init__(
         self,
         units: int,
@@ -188,7 +188,7 @@ class Wiring:
         # Drawn at the first use: describing a wiring, or restoring one with its synapses, draws nothing.
         return _checked(self.units, self.input_dim, *self._draw(self.input_dim))
 
-    @explained
+    @with_signature_hints
     def build(self, input_dim: int) -> Self:
         """Give the wiring its number of inputs.
 
@@ -217,7 +217,7 @@ class Wiring:
         return self if input_dim == self.input_dim else _warned(_with_edges(self, input_dim, self._draw(input_dim)))
 
     @staticmethod
-    @explained
+    @with_signature_hints
     def from_edges(
         units: int,
         edges: Iterable[tuple[int, int, float]],
@@ -269,7 +269,7 @@ class Wiring:
         return _warned(_with_edges(wiring, input_dim, (recurrent, sensory)))
 
     @staticmethod
-    @explained
+    @with_signature_hints
     def from_matrix(
         adjacency: ArrayLike,
         sensory_adjacency: ArrayLike,

@@ -5,7 +5,7 @@ import pytest
 
 import ltc_np
 from ltc_np import GELU, LSTM, LTCRNN, S4D, AutoNCP, CfC, Dropout, LiquidS4RNN, Model, Residual, gradcheck, load
-from ltc_np.base.calls import explained, misfit
+from ltc_np.base.calls import misfit, with_signature_hints
 
 MODEL = LTCRNN(AutoNCP(8, 2), 3, seed=0)
 X = np.zeros((2, 4, 3))
@@ -54,7 +54,7 @@ def test_every_public_call_explains_an_unknown_name(call):
 def test_errors_from_inside_pass_unchanged():
     error = TypeError("from inside")
 
-    @explained
+    @with_signature_hints
     def function(a, *, b=1):
         raise error
 
@@ -69,5 +69,5 @@ def test_arguments_that_fit():
 
     assert misfit(function, (1, 2, 3), {"b": 2, "c": 3}) is None
     assert misfit(function, (), {"b": 2}) == "`function` needs `a`, got no such argument"
-    assert explained(function).__doc__ == "With everything."
-    assert explained(function)(1) is None
+    assert with_signature_hints(function).__doc__ == "With everything."
+    assert with_signature_hints(function)(1) is None

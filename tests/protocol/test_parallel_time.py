@@ -6,7 +6,7 @@ from protocol.calls import close, given, results, same_bits
 
 from ltc_np import Model
 from ltc_np.base.workspace import Fresh
-from ltc_np.layers.parallel.probe import Places, fading
+from ltc_np.layers.parallel.probe import ProbeWindows, fading
 from ltc_np.layers.parallel.task import Task
 
 # Ten times what may be left at a border, where products of other sizes are rounded in another way.
@@ -47,8 +47,8 @@ def test_the_probe_runs_backwards_through_every_layer(layer, backend):
     steps = fading(task, "full", 8, 150, 1e-6, Fresh())
     if steps is None:
         return
-    places = Places.of(task, steps)
-    y, state, tape = places.run(task, task.h0[places.rows], 0, steps, "full", Fresh())
+    windows = ProbeWindows.of(task, steps)
+    y, state, tape = windows.run(task, task.h0[windows.rows], 0, steps, "full", Fresh())
     d_h, nothing = np.ones_like(state), own.layout.arrays(np.zeros(own.layout.size))
     d_start = own.backward(prepared, tape, np.zeros_like(y), d_h, nothing, False, False, Fresh())[1]
     assert np.abs(d_start).max() < 1e-4

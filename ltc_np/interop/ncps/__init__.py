@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...base import checks
-from ...base.calls import explained
+from ...base.calls import with_signature_hints
 from ...cells.cfc import BACKBONE_ACTIVATIONS
 from .reading import model_of
 from .writing import module_of, state_dict_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["from_ncps", "to_ncps"]
 
 
-@explained
+@with_signature_hints
 def from_ncps(
     source: Any,
     *,
@@ -116,7 +116,7 @@ def from_ncps(
     return model_of(source, prefix, given, dtype, backend)
 
 
-@explained
+@with_signature_hints
 def to_ncps(model: Model, *, as_module: bool = False) -> Arrays | Any:
     """The state dict with which ncps.torch computes what a model does.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...base.workspace import Workspace
 
 FIRST = 32  # steps that bring the states apart, and before the first look
-PLACES = 8  # in the data: two runs of each fill a vector, and a step takes hardly longer than with one
+WINDOWS = 8  # in the data: two runs of each fill a vector, and a step takes hardly longer than with one
 
 
 def memory(task: Task, tolerance: float, most: int, workspace: Workspace) -> int | None:
@@ -24,15 +24,15 @@ def memory(task: Task, tolerance: float, most: int, workspace: Workspace) -> int
     One run begins at the place and from the initial state, the other `FIRST` steps before it: they meet the same inputs
     in states as different as those of the data are.
     """
-    places = Places.of(task, FIRST + most)
-    if places is None:
+    windows = ProbeWindows.of(task, FIRST + most)
+    if windows is None:
         return None
-    start = task.h0[places.rows]
-    states = np.concatenate([start, places.run(task, start, 0, FIRST, None, workspace)[1]])
+    start = task.h0[windows.rows]
+    states = np.concatenate([start, windows.run(task, start, 0, FIRST, None, workspace)[1]])
     done, apart, steps = 0, math.inf, FIRST
     while done < most:
         steps = min(steps, most - done)
-        states = places.run(task, states, FIRST + done, steps, None, workspace)[1].copy()
+        states = windows.run(task, states, FIRST + done, steps, None, workspace)[1].copy()
         done += steps
         one, other = np.split(states, 2)
         if _agree(one, other, tolerance):
@@ -54,11 +54,11 @@ def fading(task: Task, keep: Keep, steps: int, most: int, left: float, workspace
     many outputs say, and there it may be large.
     """
     for _ in range(2):
-        places = Places.of(task, FIRST + steps) if steps <= most else None
-        if places is None:
+        windows = ProbeWindows.of(task, FIRST + steps) if steps <= most else None
+        if windows is None:
             return None
-        state = places.run(task, task.h0[places.rows], 0, FIRST, None, workspace)[1].copy()
-        y, _, tape = places.run(task, state, FIRST, steps, keep, workspace)
+        state = windows.run(task, task.h0[windows.rows], 0, FIRST, None, workspace)[1].copy()
+        y, _, tape = windows.run(task, state, FIRST, steps, keep, workspace)
         d_h = np.random.default_rng(0).normal(size=state.shape).astype(state.dtype)
         nothing = task.layer.layout.arrays(np.zeros(task.layer.layout.size))
         d_start = task.layer.backward(
@@ -73,20 +73,20 @@ def fading(task: Task, keep: Keep, steps: int, most: int, left: float, workspace
     return None
 
 
-class Places(NamedTuple):
-    """`PLACES` places of the data, spread over sequences and time: rows, and first steps."""
+class ProbeWindows(NamedTuple):
+    """`WINDOWS` places of the data, spread over sequences and time: rows, and first steps."""
 
     rows: Ints
     first: Ints
 
     @classmethod
-    def of(cls, task: Task, steps: int) -> Places | None:
+    def of(cls, task: Task, steps: int) -> ProbeWindows | None:
         """With so many steps behind each; None if no sequence is that long."""
         rows = np.flatnonzero(task.lengths >= steps)
         if rows.size == 0:
             return None
-        rows = rows[np.linspace(0, rows.size - 1, PLACES).astype(int)]
-        return cls(rows, ((task.lengths[rows] - steps) * np.linspace(0, 1, PLACES)).astype(int))
+        rows = rows[np.linspace(0, rows.size - 1, WINDOWS).astype(int)]
+        return cls(rows, ((task.lengths[rows] - steps) * np.linspace(0, 1, WINDOWS)).astype(int))
 
     def run(
         self, task: Task, states: Array, after: int, steps: int, keep: Keep, workspace: Workspace

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from ...base import checks
-from ...base.calls import explained
+from ...base.calls import with_signature_hints
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -70,7 +70,7 @@ class ParallelTime:
     chunks: int | Literal["auto"]
     tolerance: float
 
-    @explained
+    @with_signature_hints
     def __init__(self, chunks: int | Literal["auto"] = "auto", tolerance: float = 0.0) -> None:
         if chunks != "auto":
             chunks = checks.integer("chunks", chunks)

@@ -111,7 +111,7 @@ class DeviceCall(NamedTuple):
 
 
 class DeviceForm(NamedTuple):
-    """The form in which a caller gave arrays and gets some; see `ltc_np.network.sequences.Given`."""
+    """The form in which a caller gave arrays and gets some; see `ltc_np.network.sequences.CallArguments`."""
 
     dt_shape: tuple
     return_sequences: bool

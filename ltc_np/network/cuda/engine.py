@@ -14,7 +14,7 @@ from ..engine import Adjoints
 from ..host import HostEngine
 from . import calls
 from .device_arrays import on_device
-from .front import DeviceFront
+from .device_calls import DeviceCalls
 from .host_arrays import HostCall, HostForm
 from .layers import unknown
 from .stack import DeviceStack
@@ -55,8 +55,8 @@ class CudaEngine(HostEngine):
             held = self._local.stack = _Held(version, stack)
         return held.stack
 
-    def front(self, x):
-        return DeviceFront(self) if on_device(x) else self
+    def calls_for(self, x):
+        return DeviceCalls(self) if on_device(x) else self
 
     def refuse_device(self, array):
         if on_device(array):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...base import checks
-from ...base.described import Described
+from ...base.from_arguments import FromArguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..model_base import ModelBase
 
 
-class Callback(Described):
+class Callback(FromArguments):
     """Base: override what you need.
 
     A plain function ``f(epoch, logs)`` serves as a callback too: it is called as `on_epoch_done`.

@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import losses
 from ...base import checks
-from ...base.calls import explained
+from ...base.calls import with_signature_hints
 from ...data.padding import is_list_of_sequences, pad
 from ...layers import Standardize
 from ...network.sequences import check
@@ -33,7 +33,7 @@ SAMPLE = 1000  # sequences that are looked at
 ADAPT_FIRST = "call `model.adapt(x, y)` with as many sequences as fit into memory, before `fit`"
 
 
-@explained
+@with_signature_hints
 def adapt(model: Network, x: Targets, y: Targets | None = None, *, lengths: ArrayLike | None = None) -> None:
     """Take mean and spread of data into the `Standardize` layers of ``model``.
 

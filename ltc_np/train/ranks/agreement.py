@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...base.described import known
+from ...base.from_arguments import known
 from ...base.version import __version__
 from ..data.stream import is_stream
 from ..fingerprint import as_text, fingerprint

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import io
 from ...base import archive, checks, files
-from ...base.described import Value
+from ...base.from_arguments import Immutable
 
 if TYPE_CHECKING:
     from ...base.types import Numbers, PathLike
@@ -21,7 +21,7 @@ LOST = errno.EIO, errno.ENOENT  # what a bad disk says, and a link to a file tha
 DAMAGED = ".damaged"  # is added to the name of a damaged file, which is then not taken for a checkpoint any more
 
 
-class Checkpoints(Value):
+class Checkpoints(Immutable):
     """Where `fit` keeps checkpoints, how often, and whether it goes on from them.
 
     ``fit(checkpoint="run/")`` means ``fit(checkpoint=Checkpoints("run/"))``.

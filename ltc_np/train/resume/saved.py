@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import io
 from ...base import checks
-from ...base.described import same
+from ...base.from_arguments import same
 from ..history import History
 from .folder import name_of, open_folder
 from .position import Position

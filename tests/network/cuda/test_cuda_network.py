@@ -15,8 +15,8 @@ from ltc_np.kernels.cuda import optim
 from ltc_np.kernels.cuda.device import download, empty, upload
 from ltc_np.kernels.cuda.memory import Memory
 from ltc_np.network.cuda import calls, device_arrays, host_arrays, layers, training
+from ltc_np.network.cuda.device_calls import DeviceCalls
 from ltc_np.network.cuda.engine import CudaEngine
-from ltc_np.network.cuda.front import DeviceFront
 from ltc_np.network.cuda.parameters import DeviceParameters
 from ltc_np.network.cuda.stack import DeviceStack
 from ltc_np.network.engine import Batch, Objective
@@ -56,8 +56,8 @@ def test_the_engine_knows_what_runs_on_the_card():
     model = stacked()
     assert type(model.engine) is CudaEngine
     assert model.engine.unknown is None
-    assert model.engine.front(np.zeros(3)) is model.engine
-    assert type(model.engine.front(OnDevice(np.zeros(3)))) is DeviceFront
+    assert model.engine.calls_for(np.zeros(3)) is model.engine
+    assert type(model.engine.calls_for(OnDevice(np.zeros(3)))) is DeviceCalls
     other = Residual(LTC(FullyConnected(3), input_dim=3))
     assert Model(other, backend="cuda").engine.unknown is other
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from ltc_np import GRU, LTC, AutoNCP, Bidirectional, Dense, Dropout, InputMapping, Layer, MixedMemory, Residual
-from ltc_np.base.described import Described, Value, same
+from ltc_np.base.from_arguments import FromArguments, Immutable, same
 from ltc_np.cells.base import TRAITS, combine
 
 
-class Plain(Value):
+class Plain(Immutable):
     def __init__(self, first, second=2, *, third="c"):
         self.first, self.second, self.third = first, second, third
 
@@ -29,17 +29,17 @@ class Named(Plain):
         self.zeroth = zeroth
 
 
-class Many(Described):
+class Many(FromArguments):
     def __init__(self, *parts, scale=1.0):
         self.parts, self.scale = parts, scale
 
 
-class Silent(Value):
+class Silent(Immutable):
     def __init__(self, size):
         self.length = size
 
 
-class Follows(Described):
+class Follows(FromArguments):
     def __init__(self, size, half=None):
         self.size, self.half = size, size // 2 if half is None else half
 

@@ -1,13 +1,13 @@
 """Public calls with arrays that already lie on the device."""
 
 from ...base.workspace import Fresh
-from ..engine import Answer, Front, Gradients, Tape
+from ..engine import Answer, Gradients, PublicCalls, Tape
 from . import calls
 from .device_arrays import DeviceCall, on_device
 
 
-class DeviceFront(Front):
-    """See `Front`; all layers of the engine's network must run on the device."""
+class DeviceCalls(PublicCalls):
+    """See `PublicCalls`; all layers of the engine's network must run on the device."""
 
     def __init__(self, engine):
         super().__init__(engine.network)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .calls import explained
+from .calls import with_signature_hints
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,7 +38,7 @@ def signature(cls: Any) -> dict[str, inspect.Parameter]:
     return found
 
 
-class Described:
+class FromArguments:
     """Base of what is rebuilt from its arguments: each is kept as the attribute of its name.
 
     A class whose attributes are called otherwise defines `config` itself.
@@ -47,7 +47,7 @@ class Described:
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if not TYPE_CHECKING and "__init__" in vars(cls):  # for checkers the signature stays as it stands
-            cls.__init__ = explained(cls.__init__)
+            cls.__init__ = with_signature_hints(cls.__init__)
 
     def config(self) -> dict[str, Any]:
         """Arguments that make an equal object: a dict of str, numbers, None, lists, dicts, arrays and the like."""
@@ -84,7 +84,7 @@ class Described:
         return f"{type(self).__name__}({', '.join(_arguments(self))})"
 
 
-class Value(Described):
+class Immutable(FromArguments):
     """What never changes after it is made: equal if the class and the arguments are."""
 
     def __eq__(self, other: object) -> bool:
@@ -97,7 +97,7 @@ class Value(Described):
         return hash(type(self))  # what is equal may have another repr: a dict in another order, 0.0 and -0.0
 
 
-def known(described: Described) -> dict[str, Any] | None:
+def known(described: FromArguments) -> dict[str, Any] | None:
     """Its `config`, or None where it has none: errors show any object by its repr."""
     try:
         return type(described).config(described)  # not what somebody has put in its place on the object
@@ -105,7 +105,7 @@ def known(described: Described) -> dict[str, Any] | None:
         return None
 
 
-def _arguments(described: Described) -> list[str]:
+def _arguments(described: FromArguments) -> list[str]:
     """The arguments that the repr shows, as text."""
     config = known(described)
     if config is None:
