@@ -12,7 +12,7 @@ import math
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from . import kernels
 from .base import archive, checks, files
 from .base.calls import with_signature_hints
 from .base.from_arguments import same
+from .base.types import Backend, Numbers, PathLike
 from .base.visible import visible
 from .cells.base import Layer
 from .layers import Stack, codec
@@ -30,9 +31,6 @@ from .network.network import DTYPES, Network
 from .network.trained import Trained
 from .optim import Optimizer
 from .wirings import Wiring
-
-if TYPE_CHECKING:
-    from .base.types import Backend, Numbers, PathLike
 
 N = TypeVar("N", bound=Network)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import io
 from .base import checks, foreign_names
 from .base.calls import with_signature_hints
+from .base.types import Backend, DType, LiquidName, PathLike, PoolingKind, Seed, Topology
 from .cells import LTC, S4D, CfC, LiquidS4, WiredCfC
 from .cells.base import Layer, is_of_ncps
 from .layers import GELU, GLU, BatchNorm, Dense, Dropout, LayerNorm, Pooling, Residual
@@ -26,7 +27,6 @@ from .wirings import Wiring
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .base.types import Backend, DType, LiquidName, PathLike, PoolingKind, Seed, Topology
     from .cells.liquid_s4 import LiquidS4Options
     from .cells.ltc import LTCOptions
     from .cells.wired_cfc import AnyCfCOptions

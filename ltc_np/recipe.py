@@ -6,24 +6,20 @@ examples/defaults.py compares recipes; docs/training.md says what to change firs
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from .base import checks
+from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed
 from .cells import GRU, LSTM, LTC, CfC
+from .cells.base import Layer
 from .layers import Bidirectional, Dense, Dropout, MixedMemory, Pooling, Residual, Standardize
 from .layers.pooling import KINDS
 from .model import Model
 from .optim import AdamW, CosineDecay
-from .wirings import AutoNCP, FullyConnected
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed
-    from .cells.base import Layer
-    from .train.history import History
-    from .wirings import Wiring
+from .train.history import History
+from .wirings import AutoNCP, FullyConnected, Wiring
 
 CELLS = ("ltc", "cfc", "lstm", "gru")
 # Of so many neurons.

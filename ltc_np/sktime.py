@@ -20,12 +20,12 @@ from sktime.forecasting.base import BaseForecaster  # noqa: E402  # pyright: ign
 from sktime.regression.base import BaseRegressor  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from . import sklearn  # noqa: E402
+from .base.types import Numbers  # noqa: E402
 from .sklearn.wrapped import Wrapped, WrappedClassifier, around  # noqa: E402
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .base.types import Numbers
 
 __all__ = ["CfCClassifier", "CfCRegressor", "LTCClassifier", "LTCRegressor", "LiquidForecaster"]
 

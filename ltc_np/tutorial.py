@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .base.calls import with_signature_hints
+from .base.layout import Views
+from .base.types import Array, ArrayLike, Backend, DType, LTCSolver, Reaction, Seed
 from .data import generate_spiral_data
 from .model import LTCRNN
 from .wirings import Wiring
 
 if TYPE_CHECKING:
     from typing_extensions import TypedDict, Unpack
-
-    from .base.layout import Views
-    from .base.types import Array, ArrayLike, Backend, DType, LTCSolver, Reaction, Seed
 
     class LIFOptions(TypedDict, total=False):
         """The arguments of a `LIFNeuronLayer` that an `LTCCell` hands on; a test compares the two."""

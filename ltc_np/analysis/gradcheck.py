@@ -7,20 +7,16 @@ with a surrogate gradient (`SpikingLIF`) are refused: theirs is that of the laye
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike, Arrays
 from ..cells.base import Layer
 from ..network.network import Network
 from ..network.sequences import check as sequences_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import Array, ArrayLike, Arrays
 
 
 def _function(

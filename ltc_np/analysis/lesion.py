@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
-from ..cells import CTRNN, GRU, LRC, LSTM, LTC, CfC, NeuralODE
+from ..base.types import Array, ArrayLike, Ints, Loss
+from ..cells import CTRNN, GRU, LRC, LSTM, LTC, CfC, Layer, NeuralODE
 from ..cells.cfc import heads
 from ..layers import Dense
+from ..model import Model
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..base.types import Array, ArrayLike, Ints, Loss
-    from ..cells import Layer
-    from ..model import Model
-
-    Kind: TypeAlias = Literal["neurons", "synapses", "sensory_synapses"]
+Kind: TypeAlias = Literal["neurons", "synapses", "sensory_synapses"]
 
 # A raw value whose effective one is the least that there is by softplus, in float32 and in float64.
 SILENT = -1000.0

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
+from ..base.workspace import Workspace
 from ..cells import Layer, LiquidS4
 from ..cells.base import replaced
 from ..kernels.numpy.ssm import StateSpace, largest_factor
 from ..network.network import Network
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
-    from ..base.workspace import Workspace
 
 
 class _Watched(LiquidS4):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike
+from ..model import Model
 from .places import layer_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ..base.types import Array, ArrayLike
-    from ..model import Model
 
 # How often the way between two lines of the grid is halved: what is left of it is near the rounding of float64.
 BISECTIONS = 40

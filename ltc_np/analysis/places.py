@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..base import checks
-
-if TYPE_CHECKING:
-    from ..model import Model
+from ..model import Model
 
 
 def layer_of(model: Model, layer: int | None, name: str) -> tuple[int, int]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Ints
-    from ..model import Model
+from ..base.types import Array, ArrayLike, Ints
+from ..model import Model
 
 
 @with_signature_hints

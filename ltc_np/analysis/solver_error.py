@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike
 from ..base.workspace import Fresh
 from ..cells import Layer
 from ..cells.base import replaced
 from ..network.network import Network
 from ..network.sequences import check, read
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ..base.types import Array, ArrayLike
 
 # The reference begins with this many unfolds and doubles them, at most up to MOST.
 FIRST, MOST = 32, 2**14

@@ -5,13 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import foreign_names
 from .checks import brief
-
-if TYPE_CHECKING:
-    from .types import F
+from .types import F
 
 
 def with_signature_hints(function: F) -> F:

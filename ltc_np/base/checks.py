@@ -12,16 +12,14 @@ import warnings
 from collections.abc import Iterable, Sequence
 from numbers import Real
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import frames
 from .sums import sum_of_squares
+from .types import A, Array, ArrayLike, Bools, Float, Ints, Numbers
 from .visible import visible
-
-if TYPE_CHECKING:
-    from .types import A, Array, ArrayLike, Bools, Float, Ints, Numbers
 
 UNIT = "divide by a unit such as np.timedelta64(1, 's')"
 

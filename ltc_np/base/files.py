@@ -11,12 +11,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import pathlib
 import stat
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    import pathlib
+from typing import BinaryIO
 
 # While a file is written it has a name of this form, in the folder where it will lie.
 BEGINNING, END = ".ltc_np-", ".tmp"

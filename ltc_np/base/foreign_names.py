@@ -5,10 +5,7 @@ The names of a loss, of a metric or of an attribute stand where these are define
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 # Names of arguments, and what others call them.
 ARGUMENTS = {

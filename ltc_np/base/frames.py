@@ -7,12 +7,11 @@ their order; an index is not looked at.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .types import Numbers
+from .types import Numbers
 
 
 def is_pandas(values: object) -> bool:

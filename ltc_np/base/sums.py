@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from .types import Numbers
+from .types import Numbers
 
 # Numbers of which a product of vectors stays on one thread; OpenBLAS begins to share it out at 10,000.
 SERIAL = 8192

@@ -17,14 +17,12 @@ import math
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from . import files
-
-if TYPE_CHECKING:
-    from .types import Numbers
+from .types import Numbers
 
 SUFFIX = ".safetensors"
 DTYPES = {

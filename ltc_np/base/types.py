@@ -1,7 +1,6 @@
 """Names for the types of arguments and results, for type checkers and for annotations of your own.
 
-Modules of this package import it for checkers only (``if TYPE_CHECKING``), so it costs no time at run time.  Shapes are
-not part of the types; docstrings say them.
+Shapes are not part of the types; docstrings say them.
 """
 
 from __future__ import annotations

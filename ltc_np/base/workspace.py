@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .layout import Layout
-
-if TYPE_CHECKING:
-    from .types import Numbers, Shape
+from .types import Numbers, Shape
 
 
 def aligned(size: int, dtype: np.dtype[Any]) -> Numbers:

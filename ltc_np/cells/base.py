@@ -7,22 +7,18 @@ values by name (see `ltc_np.base.layout`).  To add a cell: subclass `Layer`, dec
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from ..base import checks
 from ..base.from_arguments import Immutable, known
 from ..base.layout import Layout
-from ..base.workspace import Fresh
+from ..base.types import Array, Arrays, Backend, Bools, Float, Ints, Keep, Numbers
+from ..base.workspace import Fresh, Workspace
 from ..wirings import Wiring
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from ..base.types import Array, Arrays, Backend, Bools, Float, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
 
 
 def built(wiring: Wiring, input_dim: int | None) -> Wiring:

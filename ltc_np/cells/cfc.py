@@ -15,38 +15,35 @@ Source: Hasani et al., "Closed-form continuous-time neural networks", Nature Mac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from .. import kernels
 from ..base import checks
 from ..base.layout import Entry
+from ..base.types import (
+    Array,
+    Arrays,
+    BackboneActivation,
+    Backend,
+    CfCMode,
+    CfCVariant,
+    Float,
+    Init,
+    Ints,
+    Keep,
+    Numbers,
+    Shape,
+)
+from ..base.workspace import Workspace
 from . import cfc_sweep
 from .base import Layer, cell_sizes
 from .cfc_variants import CONVENTIONS
 from .dropping import dropout_mask
 from .initial import glorot, with_init
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy as np
-
-    from ..base.types import (
-        Array,
-        Arrays,
-        BackboneActivation,
-        Backend,
-        CfCMode,
-        CfCVariant,
-        Float,
-        Init,
-        Ints,
-        Keep,
-        Numbers,
-        Shape,
-    )
-    from ..base.workspace import Workspace
 
 MODES = ("default", "no_gate", "pure")
 BACKBONE_ACTIVATIONS = ("relu", "silu", "tanh", "gelu", "lecun_tanh")

@@ -20,14 +20,15 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry
-from ..base.workspace import Fresh, arrays
+from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
+from ..base.workspace import Fresh, Workspace, arrays
 from .base import Layer, cell_sizes
 from .gates import (
     add_product,
@@ -41,10 +42,6 @@ from .gates import (
     transposes,
 )
 from .initial import glorot, orthogonal, with_init
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
 
 ORDERS = ("before", "after")
 # ln(tau) of every scale lies within +-LARGEST, so that no rate or its product with a time constant overflows.

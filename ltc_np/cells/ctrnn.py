@@ -10,19 +10,17 @@ docs/maths/ctrnn.md derives every line; `ltc_np.cells.ode` has the sweeps.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
 from ..base.activations import ACTIVATIONS
 from ..base.layout import Entry, raw
+from ..base.types import Activation, Array, Arrays, CTRNNSolver, Init, Numbers, Reaction
 from .base import cell_sizes
 from .ode import OdeCell
 from .stability import check_step
-
-if TYPE_CHECKING:
-    from ..base.types import Activation, Array, Arrays, CTRNNSolver, Init, Numbers, Reaction
 
 SOLVERS = ("semi_implicit", "euler", "rk4")
 

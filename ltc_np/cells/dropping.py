@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..base.types import Array, Float, Shape
+from ..base.types import Array, Float, Shape
 
 
 class PartOfBatch(np.random.Generator):

@@ -13,14 +13,15 @@ where r acts on the product with the state.  docs/maths/gru.md derives every lin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..base import blas
 from ..base.layout import Entry
-from ..base.workspace import Fresh, arrays
+from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
+from ..base.workspace import Fresh, Workspace, arrays
 from .base import Layer, cell_sizes
 from .gates import (
     Prepared,
@@ -36,10 +37,6 @@ from .gates import (
     transposes,
 )
 from .initial import glorot, orthogonal, with_init
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
 
 
 class Saved(NamedTuple):

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
 from ..base.from_arguments import Immutable
-from ..base.layout import Layout
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from ..base.layout import Entry
-    from ..base.types import Array, Init, Shape
+from ..base.layout import Entry, Layout
+from ..base.types import Array, Init, Shape
 
 
 def orthogonal(rng: np.random.Generator, shape: Shape) -> Array:

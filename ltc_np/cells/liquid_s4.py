@@ -23,14 +23,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..base import checks
+from ..base.types import DiscretizationName, Init, LiquidKind, Method, ModesName
 from ..kernels.codes import DISCRETIZATIONS, LIQUIDS
 from .modes import MODES
 from .state_space import StateSpaceCell
 
 if TYPE_CHECKING:
     from typing_extensions import TypedDict
-
-    from ..base.types import DiscretizationName, Init, LiquidKind, Method, ModesName
 
     class LiquidS4Options(TypedDict, total=False):
         """The arguments of a `LiquidS4` that models of it hand on; a test compares the two."""

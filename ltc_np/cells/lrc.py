@@ -23,9 +23,10 @@ Source: Farsang, Lechner, Lung, Hasani, Rus & Grosu, "Liquid Resistance Liquid C
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,28 +34,24 @@ from .. import kernels
 from ..base import checks
 from ..base.activations import sigmoid
 from ..base.layout import raw
+from ..base.types import (
+    Array,
+    Arrays,
+    Backend,
+    Elastance,
+    ElastanceBy,
+    Init,
+    LTCSolver,
+    MappingKind,
+    Numbers,
+    Reaction,
+    Shape,
+)
 from ..kernels.codes import ELASTANCES
+from ..wirings import Wiring
+from ..wirings.synapses import Synapses
 from .initial import glorot, orthogonal
 from .synaptic import Prepared, SynapticCell
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..base.types import (
-        Array,
-        Arrays,
-        Backend,
-        Elastance,
-        ElastanceBy,
-        Init,
-        LTCSolver,
-        MappingKind,
-        Numbers,
-        Reaction,
-        Shape,
-    )
-    from ..wirings import Wiring
-    from ..wirings.synapses import Synapses
 
 # What the argument of the elastance is summed over.
 ELASTANCE_BY = ("synapses", "state", "state_and_inputs")

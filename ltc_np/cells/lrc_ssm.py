@@ -22,8 +22,8 @@ Modeling" (NeurIPS 2025, arXiv 2505.21717), and its code.  docs/maths/lrc_ssm.md
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType, ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,17 +31,12 @@ from .. import kernels
 from ..base import blas, checks, threads
 from ..base.activations import sigmoid
 from ..base.layout import Entry, raw
-from ..kernels.codes import ELASTANCES, GRADIENT_ROWS, LRC_SSM_UNIT, MOST_UNFOLDS, SOLVERS
+from ..base.types import Array, Arrays, Backend, Elastance, Float, Init, Ints, Keep, LTCSolver, Numbers, Reaction
+from ..base.workspace import Workspace
+from ..kernels.codes import ELASTANCES, GRADIENT_ROWS, LRC_SSM_UNIT, MOST_UNFOLDS, SOLVERS, Rule, Solver
 from .base import Layer, cell_sizes
 from .initial import with_init
 from .stability import check_step
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from ..base.types import Array, Arrays, Backend, Elastance, Float, Init, Ints, Keep, LTCSolver, Numbers, Reaction
-    from ..base.workspace import Workspace
-    from ..kernels.codes import Rule, Solver
 
 # A block has so many sequences that the vectors of a step, of 16 units, are about eight: the processor works on them
 # at once, and on one alone it would wait for each function.

@@ -13,14 +13,15 @@ Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md derives 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry
-from ..base.workspace import Fresh, arrays
+from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
+from ..base.workspace import Fresh, Workspace, arrays
 from .base import Layer, cell_sizes
 from .gates import (
     Prepared,
@@ -36,11 +37,6 @@ from .gates import (
     transposes,
 )
 from .initial import glorot, orthogonal, with_init
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
-
 
 # What the blocks of columns are, in their order.
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")

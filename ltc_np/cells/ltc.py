@@ -20,6 +20,7 @@ form of its code.  docs/maths/ltc.md derives every line.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,16 +30,13 @@ import numpy as np
 from .. import kernels
 from ..base import checks
 from ..base.layout import JointInit, Layout
+from ..base.types import Array, Arrays, Backend, Init, LTCSolver, MappingKind, Numbers, Reaction, Shape
+from ..wirings import Wiring
 from . import synaptic, time_constants
 from .synaptic import Prepared, SynapticCell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from typing_extensions import TypedDict
-
-    from ..base.types import Array, Arrays, Backend, Init, LTCSolver, MappingKind, Numbers, Reaction, Shape
-    from ..wirings import Wiring
 
     class LTCOptions(TypedDict, total=False):
         """The arguments of an `LTC` that models of one hand on: those of its constructor; a test compares the two."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from ..base import checks
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import A, Array, MappingKind, Shape
-    from ..base.workspace import Workspace
-    from .base import Layer
+from ..base.types import A, Array, MappingKind, Shape
+from ..base.workspace import Workspace
+from .base import Layer
 
 MAPPINGS = (None, "linear", "affine")
 

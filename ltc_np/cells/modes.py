@@ -7,14 +7,11 @@ LegS after Gu et al., "HiPPO: Recurrent Memory with Optimal Polynomial Projectio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import Array
+from ..base.types import Array
 
 DECAY = 0.5
 # The imaginary parts of LegS' input weights grow with the frequency; the published code limits them so.

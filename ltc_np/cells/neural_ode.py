@@ -10,15 +10,13 @@ docs/maths/neural_ode.md derives every line; `ltc_np.cells.ode` has the sweeps.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from ..base.activations import ACTIVATIONS
+from ..base.types import Activation, Array, Arrays, Init
 from .ode import OdeCell
-
-if TYPE_CHECKING:
-    from ..base.types import Activation, Array, Arrays, Init
 
 SOLVERS = ("rk4", "euler")
 

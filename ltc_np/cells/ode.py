@@ -11,19 +11,16 @@ dt = 0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .. import kernels
 from ..base import activations, checks
 from ..base.layout import Entry
-from ..kernels.codes import MOST_UNFOLDS, SOLVERS
+from ..base.types import Activation, Array, Arrays, Backend, Init, Ints, Keep, Numbers
+from ..base.workspace import Workspace
+from ..kernels.codes import MOST_UNFOLDS, SOLVERS, Rule, Solver
 from .base import Layer, cell_sizes
 from .initial import glorot, orthogonal, with_init
-
-if TYPE_CHECKING:
-    from ..base.types import Activation, Array, Arrays, Backend, Init, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
-    from ..kernels.codes import Rule, Solver
 
 
 class _Prepared(NamedTuple):

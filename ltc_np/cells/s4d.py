@@ -14,16 +14,12 @@ Source: Gu, Goel, Gupta & Re, "On the Parameterization and Initialization of Dia
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from ..base import checks
+from ..base.types import DiscretizationName, Init, Method, ModesName
 from ..kernels.codes import DISCRETIZATIONS
 from .modes import MODES
 from .state_space import StateSpaceCell
-
-if TYPE_CHECKING:
-    from ..base.types import DiscretizationName, Init, Method, ModesName
-
 
 METHODS = ("scan", "parallel", "fft")
 

@@ -19,24 +19,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from types import ModuleType, SimpleNamespace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry, raw
-from ..base.workspace import Fresh, arrays
+from ..base.types import Array, Arrays, Backend, Float, Init, Ints, Keep, Numbers, SurrogateName
+from ..base.workspace import Fresh, Workspace, arrays
 from ..kernels.codes import FAST_SIGMOID, SURROGATES, SpikingNeuron, Surrogate
 from .base import Layer, cell_sizes
 from .gates import over_parts, transposes
 from .initial import with_init
-
-if TYPE_CHECKING:
-    from types import ModuleType, SimpleNamespace
-
-    from ..base.types import Array, Arrays, Backend, Float, Init, Ints, Keep, Numbers, SurrogateName
-    from ..base.workspace import Workspace
 
 SLOPES = {"fast_sigmoid": 25.0, "arctan": 2.0}
 

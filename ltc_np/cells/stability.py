@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base import checks
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Reaction
-    from ..kernels.codes import Solver
+from ..base.types import Array, Reaction
+from ..kernels.codes import Solver
 
 
 def check_step(

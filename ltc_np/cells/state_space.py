@@ -9,7 +9,7 @@ Time runs at a pace that each channel learns: a step of the model's dt lasts del
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,28 +17,26 @@ from .. import kernels
 from ..base import checks
 from ..base.from_arguments import Immutable
 from ..base.layout import Entry, raw
+from ..base.types import (
+    Array,
+    Arrays,
+    Backend,
+    DiscretizationName,
+    Init,
+    Ints,
+    Keep,
+    LiquidName,
+    Method,
+    ModesName,
+    Numbers,
+    Shape,
+)
+from ..base.workspace import Workspace
 from ..kernels.codes import BILINEAR, DISCRETE, DISCRETIZATIONS, EXACT, KB, LIQUIDS, PB, PLAIN, ZOH, Discretization
 from .base import Layer, input_features
 from .initial import with_init
 from .modes import DECAY, MODES
 from .whole import Convolution, Pieces
-
-if TYPE_CHECKING:
-    from ..base.types import (
-        Array,
-        Arrays,
-        Backend,
-        DiscretizationName,
-        Init,
-        Ints,
-        Keep,
-        LiquidName,
-        Method,
-        ModesName,
-        Numbers,
-        Shape,
-    )
-    from ..base.workspace import Workspace
 
 
 class _Prepared(NamedTuple):

@@ -12,29 +12,23 @@ All calls are the same and stand here.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.layout import Entry, Layout
-from ..base.workspace import Fresh
-from ..kernels.codes import MOST_UNFOLDS, SOLVERS
-from ..wirings import RandomWiring
+from ..base.types import Array, Arrays, Init, Ints, Keep, LTCSolver, MappingKind, Numbers, Reaction, Shape
+from ..base.workspace import Fresh, Workspace
+from ..kernels.codes import MOST_UNFOLDS, SOLVERS, Rule, Solver
+from ..wirings import RandomWiring, Wiring
 from ..wirings.synapses import Synapses
 from .base import Layer, built
 from .initial import initial_values
 from .mapping import bound_step, check_mapping, mapping_shapes
 from .stability import check_step
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..base.types import Array, Arrays, Init, Ints, Keep, LTCSolver, MappingKind, Numbers, Reaction, Shape
-    from ..base.workspace import Workspace
-    from ..kernels.codes import Rule, Solver
-    from ..wirings import Wiring
 
 # Uniform ranges of the raw initial values (the paper's code, ncps and the tutorial agree on them).
 INIT: dict[str, float | tuple[float, float]] = {

@@ -11,20 +11,16 @@ gradient.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
 from ..base.activations import sigmoid
-from ..base.layout import raw
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..base.layout import Entry
-    from ..base.types import Arrays
-    from ..wirings import Wiring
+from ..base.layout import Entry, raw
+from ..base.types import Arrays
+from ..wirings import Wiring
 
 SPAN = (1.0, 100.0)
 SET = ("gleak", "cm", "w", "sensory_w")  # what follows from the time constants

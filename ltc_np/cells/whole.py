@@ -11,17 +11,14 @@ vectors, and in tiles that threads share. The adjoint goes the same way back.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import blas
+from ..base.types import Array, Arrays, Ints, Keep
 from ..base.workspace import Fresh
-from ..kernels.codes import EXACT
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Ints, Keep
-    from ..kernels.codes import Discretization
+from ..kernels.codes import EXACT, Discretization
 
 # Lanes that are worth filling, and steps of a piece below which a pass too many costs more than it brings.
 LANES, SHORTEST = 128, 256

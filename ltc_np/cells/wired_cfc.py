@@ -13,6 +13,22 @@ import numpy as np
 
 from .. import kernels
 from ..base import checks
+from ..base.types import (
+    Array,
+    ArrayLike,
+    Arrays,
+    BackboneActivation,
+    Backend,
+    Bools,
+    CfCMode,
+    CfCVariant,
+    Init,
+    Ints,
+    Keep,
+    Numbers,
+)
+from ..base.workspace import Workspace
+from ..wirings import Wiring
 from . import cfc, cfc_sweep
 from .base import Layer, built
 from .cfc_variants import CONVENTIONS
@@ -20,23 +36,6 @@ from .initial import with_init
 
 if TYPE_CHECKING:
     from typing_extensions import TypedDict
-
-    from ..base.types import (
-        Array,
-        ArrayLike,
-        Arrays,
-        BackboneActivation,
-        Backend,
-        Bools,
-        CfCMode,
-        CfCVariant,
-        Init,
-        Ints,
-        Keep,
-        Numbers,
-    )
-    from ..base.workspace import Workspace
-    from ..wirings import Wiring
 
     class AnyCfCOptions(TypedDict, total=False):
         """The arguments of a `CfC` and of a `WiredCfC` that models of one hand on; a test compares them."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    Main = Callable[[Sequence[str]], "int | None"]
+Main = Callable[[Sequence[str]], "int | None"]
 
 USAGE = """usage: python -m ltc_np COMMAND [options]
 

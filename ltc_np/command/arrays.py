@@ -6,14 +6,11 @@ what it is for a table with groups.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..base.types import Ints, Numbers
+from ..base.types import Ints, Numbers
 
 INPUTS, STEPS, LENGTHS = "x", "dt", "lengths"  # arrays
 SEQUENCE = "sequence"  # the column that is added

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.types import Array, Bools, Ints
 from .split import TRAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..base.types import Array, Bools, Ints
     from .records import Records
     from .task import Task
 

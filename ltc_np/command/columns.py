@@ -7,16 +7,13 @@ place, and what is not asked for costs nothing.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import Array, Bools, Ints, Numbers
+from ..base.types import Array, Bools, Ints, Numbers
 
 LARGEST = 2**62  # of times as whole numbers
 # Cells that hold no value, in lower case.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,11 @@ from ..model import load
 from . import kept, options, scores, split, tables, task_data
 from .split import PARTS, TEST
 from .task import of_model
+from .task_data import TaskData
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from .task_data import TaskData
 
 ABOUT = """\
 Measure how good a trained network is on a table, which has the columns of training and the target.

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .columns import ZONE
+from ..base.types import Numbers
+from .columns import ZONE, Column
 
 if TYPE_CHECKING:
-    from ..base.types import Numbers
-    from .columns import Column
     from .records import Records
 
 ROUNDING = 8  # times that were computed or written in decimals are equally far apart within so many units of rounding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,6 @@ from . import options, scores
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
 TOLERANCE = 1e-5  # differences of float64 with steps of 1e-6 are right to about 1e-8; this leaves room for stiff cells
 MOST = 20000  # coordinates

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..base.checks import counted
 from ..base.command_line import DONE, Parser, report, run
-from ..model import load
+from ..model import Model, load
 from . import kept, options
 from .task import KEY, Task, of_model
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from ..model import Model
 
 ABOUT = """\
 Say what a model file holds: layers, sizes, parameters, scales, and the columns of tables that the network reads.

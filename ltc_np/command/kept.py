@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.types import Array, Ints
+from ..model import Model
 from .split import PARTS
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Ints
-    from ..model import Model
     from .task_data import TaskData
 
 KEY = "parts"  # in the notes of a model

@@ -6,14 +6,13 @@ import argparse
 import dataclasses
 import inspect
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import kernels, recipe
 from ..recipe import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..base.command_line import Parser
 
 CHOICES: dict[str, tuple[str, ...]] = {

@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 import pathlib
 import tempfile
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from ..base import files
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ..model import Model
+from ..model import Model
 
 
 def check(targets: Mapping[str, str | None], inputs: Sequence[str], force: bool) -> None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import io
 import pathlib
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import plot
 from ..base.optional import need
+from ..base.types import Array, Ints, Numbers
 from ..plot.styling import legend, plain
 from ..train.history import History
 from .split import PARTS, TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from matplotlib.axes import Axes
 
-    from ..base.types import Array, Ints, Numbers
     from .task_data import TaskData
 
 KINDS = (".png", ".svg", ".pdf")

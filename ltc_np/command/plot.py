@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import plot
 from ..base.command_line import DONE, Parser, report, run
-from ..model import load
+from ..model import Model, load
 from ..plot.styling import plain
 from . import options, outputs, pictures, tables, task_data
 from .task import KEY, history_of, of_model
+from .task_data import TaskData
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
 
-    from ..model import Model
-    from .task_data import TaskData
 
 ABOUT = """\
 Draw a picture of a network: of what it does on a table, of itself, or of its training.

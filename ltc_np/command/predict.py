@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.checks import counted
 from ..base.command_line import DONE, Parser, report, run
+from ..base.types import Numbers
 from ..losses.probabilities import probabilities
 from ..model import load
 from . import forecast_times, options, outputs, records, tables, task_data
-from .task import of_model
+from .records import Records
+from .tables import Table
+from .task import Task, of_model
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from ..base.types import Numbers
-    from .records import Records
-    from .tables import Table
-    from .task import Task
 
 ABOUT = """\
 Write the answers of a trained network to the rows of a table.

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base.types import Array, Ints, Numbers
 from ..data import dt_from_times, forward_fill
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Ints, Numbers
     from .columns import Column
     from .tables import Table
     from .task import Task

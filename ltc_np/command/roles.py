@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, Ints
 from .arrays import SEQUENCE, STEPS
 from .task import MISSING, SPLITS, Task
 
 if TYPE_CHECKING:
     import argparse
 
-    from ..base.types import Array, Ints
     from .tables import Table
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import losses, metrics
+from ..base.types import Array, Bools
 from ..base.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ..base.types import Array, Bools
     from .task import Task
 
 Scores = dict[str, float]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, Ints, Numbers
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Ints, Numbers
     from .records import Records
     from .task import Task
 

@@ -7,21 +7,18 @@ import difflib
 import io
 import pathlib
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import archive, files
 from ..base.checks import counted, warn
 from ..base.optional import need
+from ..base.types import Numbers
 from ..base.visible import visible
 from .arrays import are_sequences, rows_of
 from .columns import Column, is_number
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from ..base.types import Numbers
 
 DELIMITERS = ",;\t"
 FORMULAS = "=+-@\uff1d\uff0b\uff0d\uff20"  # what a formula begins with, the wide forms too

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from ..model import Model
+from ..model import Model
 
 KEY, HISTORY = "table", "history"  # in the notes of a model
 MISSING = ("error", "fill", "mask")

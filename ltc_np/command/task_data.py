@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base.types import Array, Ints
+from ..model import Model
 from . import records, split
+from .records import Records
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Ints
-    from ..model import Model
-    from .records import Records
     from .tables import Table
     from .task import Task
 

@@ -5,30 +5,28 @@ from __future__ import annotations
 import importlib.util
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..base.checks import counted
 from ..base.command_line import DONE, MISTAKES, STOPPED, Parser, line, report, run
-from ..model import load
+from ..model import Model, load
+from ..recipe import Recipe
 from ..train.callbacks import EarlyStopping
+from ..train.history import History
 from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
 from ..train.resume.folder import Checkpoints, folder_of, numbered
 from . import baselines, kept, options, outputs, pictures, records, roles, scores, split, tables, task_data
 from .split import PARTS, TEST
-from .task import HISTORY, KEY
+from .tables import Table
+from .task import HISTORY, KEY, Task
+from .task_data import TaskData
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from ..model import Model
-    from ..recipe import Recipe
-    from ..train.history import History
-    from .tables import Table
-    from .task import Task
-    from .task_data import TaskData
 
 ABOUT = """\
 Train a network on a table and say how good it is, beside baselines that may win.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeGuard
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from ..base import checks, frames
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..base.types import Numbers
+from ..base.types import Numbers
 
 
 def is_list_of_arrays(values: object) -> TypeGuard[Sequence[Any]]:

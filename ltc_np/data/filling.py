@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike, Numbers, Shape, Targets
 from .arrays import real, same_features
 from .padding import check_same_lengths, is_list_of_sequences
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..base.types import Array, ArrayLike, Numbers, Shape, Targets
 
 
 class Filled(NamedTuple):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeGuard
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from ..base import checks, frames
 from ..base.calls import with_signature_hints
+from ..base.types import Ints, Numbers, Targets
 from .arrays import same_features
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..base.types import Ints, Numbers, Targets
 
 
 @with_signature_hints

@@ -9,11 +9,10 @@ import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Seed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from ..base.types import Seed
 
 
 @with_signature_hints

@@ -8,13 +8,12 @@ import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import ArrayLike, Numbers, Targets
 from .arrays import is_list_of_arrays, real
 from .padding import pad
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from ..base.types import ArrayLike, Numbers, Targets
 
 
 @with_signature_hints

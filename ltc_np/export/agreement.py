@@ -12,22 +12,18 @@ magnitudes, so that what is done with large numbers, at limits or after a long t
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Bools, Numbers
 from ..base.workspace import Fresh
+from ..model import Model
 from .lower import program as lowered
-from .program import Apply, expressions, nodes, statements
+from .program import Apply, Program, expressions, nodes, statements
 from .run import Machine
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from ..base.types import Bools, Numbers
-    from ..model import Model
-    from .program import Program
 
 # Of a number's own size: a million roundings of float64, as thousands of unfolds may add up; a wrong digit is more.
 OWN_SIZE = 2.0**-32

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .program import Apply, Linear, Map, Repeat, Stage, Synapses, Total, Vector, expression, leaves
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .program import Expr, Operand, Statement
+from .program import (
+    Apply,
+    Expr,
+    Linear,
+    Map,
+    Operand,
+    Repeat,
+    Stage,
+    Statement,
+    Synapses,
+    Total,
+    Vector,
+    expression,
+    leaves,
+)
 
 
 @dataclass

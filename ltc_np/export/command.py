@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.command_line import Parser, line
 from ..base.visible import visible
-from ..model import load
+from ..model import Model, load
 from . import c, fixed, onnx, web
+from .c import Export
 from .fixed.calibration import read
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
-
-    from ..model import Model
-    from .c import Export
 
 
 ABOUT = """\

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
-from .program import Apply, Linear, Map, Synapses, Total, of_kind, statements
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .program import Expr, Program, Statement
+from .program import Apply, Expr, Linear, Map, Program, Statement, Synapses, Total, of_kind, statements
 
 
 def operations(program: Program) -> dict[str, int]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import ArrayLike
+from ..model import Model
 from .agreement import compare, drawn_times, in_float64, shortened, steps_of
-
-if TYPE_CHECKING:
-    from ..base.types import ArrayLike
-    from ..model import Model
-    from .program import Program
+from .program import Program
 
 STEPS = 32  # of the golden vectors that nobody gives
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from ..base.version import __version__
-
-if TYPE_CHECKING:
-    from ..model import Model
+from ..model import Model
 
 
 def identity(model: Model) -> dict[str, str]:

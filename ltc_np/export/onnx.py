@@ -7,22 +7,34 @@ changes is carried by ONNX's Scan.  Opset 17.
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..base import checks, files
 from ..base.optional import need
+from ..base.types import PathLike
+from ..model import Model
 from .agreement import proved
 from .identity import identity
-from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Total, Vector, leaves, of_kind, written
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..base.types import PathLike
-    from ..model import Model
-    from .program import Expr, Program, Statement
+from .program import (
+    Apply,
+    Constant,
+    Expr,
+    Linear,
+    Map,
+    Number,
+    Program,
+    Repeat,
+    Statement,
+    Synapses,
+    Total,
+    Vector,
+    leaves,
+    of_kind,
+    written,
+)
 
 OPSET = 17
 IR_VERSION = 8  # the one that came with this opset: older runtimes read it

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base.activations import normal_cdf, sigmoid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Operation(NamedTuple):

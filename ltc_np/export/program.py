@@ -17,19 +17,16 @@ NumPy.  Nothing allocates and nothing branches, so that the list can be written 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
 from ..base import checks
 from .operations import OPERATIONS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import TypeAlias
-
-    Operand: TypeAlias = "Expr | float | np.ndarray"
+Operand: TypeAlias = "Expr | float | np.ndarray"
 
 
 class Expr:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..base import checks
 from ..base.activations import sigmoid
 from .operations import OPERATIONS
-from .program import Apply, Constant, Linear, Map, Number, Repeat, Synapses, Total, Vector, of_kind
+from .program import (
+    Apply,
+    Constant,
+    Expr,
+    Linear,
+    Map,
+    Number,
+    Program,
+    Repeat,
+    Statement,
+    Synapses,
+    Total,
+    Vector,
+    of_kind,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from .program import Expr, Program, Statement
-
-    # Told of every value: what made it (an expression, or a statement), and the values (size, B).
-    Observer = Callable[[object, np.ndarray], None]
+Observer = Callable[[object, np.ndarray], None]
 
 
 class Machine:

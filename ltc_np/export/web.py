@@ -8,19 +8,15 @@ import shutil
 import subprocess
 import tempfile
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from ..base import files
+from ..base.types import PathLike
+from ..model import Model
 from . import c
 from .c.names import file_name, identifier
 from .c.templates import filled
 from .identity import identity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ..base.types import PathLike
-    from ..model import Model
 
 COMPILER, LINKER = "clang", "wasm-ld"
 OPTIONS = "-std=c99", "-O2", "--target=wasm32", "-nostdlib", "-ffreestanding", "-Wl,--no-entry", "-Wl,--strip-all"

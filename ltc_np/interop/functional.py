@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base import checks
+from ..base.types import Array, ArrayLike, Memory
 from ..model import Model
+from ..network.engine import Answer, Tape
 from ..network.network import DTYPES
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Memory
-    from ..network.engine import Answer, Tape
 
 
 def checked(model: object) -> Model:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.optional import need
+from ..base.types import Memory
+from ..model import Model
+from ..network.engine import Answer
 from ..network.sequences import check_memory, read
 from .functional import at, check_theta, checked, run
 from .jax_callback import callback
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import Memory
-    from ..model import Model
-    from ..network.engine import Answer
 
 jax: Any = need("jax", "jax", "`ltc_np.interop.jax`")
 jnp = jax.numpy

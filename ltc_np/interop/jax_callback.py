@@ -7,14 +7,12 @@ ever (as in JAX's issue 24255).  Here the callback gets XLA's own arrays.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..base.optional import need
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 jax: Any = need("jax", "jax", "`ltc_np.interop.jax`")
 extend: Any = need("jax.extend.core", "jax", "`ltc_np.interop.jax`")

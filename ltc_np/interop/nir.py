@@ -16,7 +16,7 @@ import io
 import os
 import pathlib
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,15 +24,13 @@ from ..base import checks, files
 from ..base.calls import with_signature_hints
 from ..base.layout import raw
 from ..base.optional import need
+from ..base.types import Arrays, Backend, DType, PathLike, SurrogateName
 from ..cells import SpikingLIF
+from ..cells.base import Layer
 from ..layers import Dense, Dropout
 from ..model import Model
 from .functional import checked
 from .nir_graph import Affine, Neurons, affine_of, chain_of, identity, neurons_of
-
-if TYPE_CHECKING:
-    from ..base.types import Arrays, Backend, DType, PathLike, SurrogateName
-    from ..cells.base import Layer
 
 nir: Any = need("nir", "nir", "`ltc_np.interop.nir`")
 

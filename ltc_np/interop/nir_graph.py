@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.optional import need
+from ..base.types import Array
 from ..base.visible import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..base.types import Array
 
 nir: Any = need("nir", "nir", "`ltc_np.interop.nir`")
 

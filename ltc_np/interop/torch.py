@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.calls import with_signature_hints
 from ..base.checks import boolean
 from ..base.optional import need
+from ..base.types import Memory
+from ..model import Model
 from ..network.sequences import check_memory
 from .functional import at, checked, new_buffers, random_layers, run
-
-if TYPE_CHECKING:
-    from ..base.types import Memory
-    from ..model import Model
 
 torch: Any = need("torch", "torch", "`ltc_np.interop.torch`")
 

@@ -6,20 +6,17 @@ of all sequences of a batch in the place of its samples.  docs/maths/blocks.md d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.layout import Entry, Layout
-from ..base.workspace import Fresh
+from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
+from ..base.workspace import Fresh, Workspace
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import with_init
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
 
 
 class Prepared(NamedTuple):

@@ -14,25 +14,21 @@ docs/maths/around.md derives the gradients.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.layout import Layout, part
-from ..base.workspace import Fresh
+from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers
+from ..base.workspace import Fresh, Workspace
 from ..cells import Layer
 from ..cells.base import Traced, combine
 from ..cells.dropping import own_rng
+from ..wirings import Wiring
 from . import parallel
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
-    from ..wirings import Wiring
 
 DIRECTIONS = ("forward_", "backward_")
 

@@ -8,20 +8,17 @@ is.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from .. import wirings
 from ..base.archive import FileError
+from ..base.types import Numbers
 from ..cells import Layer
 from ..wirings import Wiring
 from .registry import LAYERS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from ..base.types import Numbers
 
 # No model needs more: the text lists the neurons of wirings, and a layer in another one is six levels deeper.
 MOST_TEXT, MOST_DEPTH = 2**24, 200

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import MappingKind
 from ..cells import CELLS
+from ..cells.base import Layer
 from ..kernels.codes import SOLVERS
 from ..wirings import FullyConnected
 from . import Dense, InputMapping, codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from typing_extensions import Self
 
-    from ..base.types import MappingKind
-    from ..cells.base import Layer
 
 # Names of the literature for what the library calls by another one; cells say theirs themselves.
 SOLVER_ALIASES = {"explicit": "euler", "runge_kutta": "rk4"}

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import activations, blas, checks
 from ..base.layout import Entry
-from ..base.workspace import Fresh
+from ..base.types import Activation, Array, Arrays, Init, Ints, Keep, Numbers
+from ..base.workspace import Fresh, Workspace
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import glorot, with_init
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import Activation, Array, Arrays, Init, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
 
 
 class Saved(NamedTuple):

@@ -8,18 +8,16 @@ docs/maths/around.md has the gradients.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, Arrays, Ints, Keep
+from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.dropping import dropout_mask
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Ints, Keep
-    from ..base.workspace import Workspace
 
 
 class Saved(NamedTuple):

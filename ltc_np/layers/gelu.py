@@ -6,21 +6,18 @@ approximation by tanh.  docs/maths/blocks.md has the gradients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..base import threads
+from ..base.types import Array, Arrays, Backend, Ints, Keep
+from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
 from ..kernels.codes import ACTIVATIONS
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from ..base.types import Array, Arrays, Backend, Ints, Keep
-    from ..base.workspace import Workspace
 
 CODE = ACTIVATIONS.index("gelu")
 # Steps that one thread takes at a time, and numbers (about 0.2 ms) from which others help.

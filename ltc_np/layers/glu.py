@@ -6,18 +6,15 @@ docs/maths/blocks.md has the gradients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base.activations import sigmoid
-from ..base.workspace import Fresh
+from ..base.types import Array, Arrays, Ints, Keep, Numbers
+from ..base.workspace import Fresh, Workspace
 from ..cells import Layer
 from ..cells.base import input_features
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
 
 
 class Saved(NamedTuple):

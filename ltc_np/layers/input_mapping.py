@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType, ModuleType
+from typing import Any
 
 from .. import kernels
 from ..base.layout import Entry, Layout
+from ..base.types import Array, Arrays, Backend, Ints, Keep, MappingKind
+from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.mapping import check_mapping, mapping_shapes
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from ..base.types import Array, Arrays, Backend, Ints, Keep, MappingKind
-    from ..base.workspace import Workspace
 
 
 class InputMapping(Layer):

@@ -6,20 +6,17 @@ docs/maths/blocks.md derives the gradients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.layout import Entry
-from ..base.workspace import Fresh
+from ..base.types import Array, Arrays, Init, Ints, Keep, Numbers
+from ..base.workspace import Fresh, Workspace
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import with_init
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Init, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
 
 
 class Saved(NamedTuple):

@@ -18,27 +18,23 @@ two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..base import blas, checks
 from ..base.layout import Entry, Layout
-from ..base.workspace import arrays
+from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers, Topology
+from ..base.workspace import Workspace, arrays
 from ..cells import Layer
 from ..cells.base import combine, input_features
 from ..cells.gates import Prepared as PreparedLSTM
 from ..cells.gates import blocks, transposes
 from ..cells.initial import glorot, orthogonal
 from ..cells.lstm import GATES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers, Topology
-    from ..base.workspace import Workspace
-    from ..wirings import Wiring
+from ..wirings import Wiring
 
 TOPOLOGIES = ("torch", "keras")
 FEW_STEPS = 4  # for fewer `Layer.stepper` is not worth it

@@ -9,17 +9,15 @@ docs/maths/blocks.md derives the gradients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, Arrays, Float, Ints, Keep, PoolingKind
+from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Float, Ints, Keep, PoolingKind
-    from ..base.workspace import Workspace
 
 KINDS = ("mean", "max", "last")
 

@@ -6,20 +6,18 @@ docs/maths/around.md has the gradients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers
+from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import Traced, combine
 from ..cells.dropping import own_rng
+from ..wirings import Wiring
 from .stack import Stack, connected
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers
-    from ..base.workspace import Workspace
-    from ..wirings import Wiring
 
 
 class Saved(NamedTuple):

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base.layout import Layout, part
+from ..base.types import Array, Arrays, Backend, Bools, Float, Ints, Keep
+from ..base.workspace import Workspace
 from ..cells import Layer
-from ..cells.base import Declared, check_results, combine, input_features
+from ..cells.base import Declared, Traced, check_results, combine, input_features
+from ..wirings import Wiring
 from . import parallel
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ..base.types import Array, Arrays, Backend, Bools, Float, Ints, Keep
-    from ..base.workspace import Workspace
-    from ..cells.base import Traced
-    from ..wirings import Wiring
-    from .parallel import Parallel
+from .parallel import Parallel
 
 
 def connected(layers: Sequence[Layer], input_dim: int | None = None) -> tuple[Layer, ...]:

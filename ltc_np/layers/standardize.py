@@ -5,18 +5,16 @@ docs/maths/around.md tells where its numbers come from.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.layout import Entry, Layout
+from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
+from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
-    from ..base.workspace import Workspace
 
 
 class Prepared(NamedTuple):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..base.types import Array, ArrayLike, Numbers
 from .kind import LossKind
 from .probabilities import logistic
 from .weights import sum_of_weights, weigh
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Numbers
 
 
 def binary_cross_entropy(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, ClassWeight, Float, LibraryLoss, Numbers
 from .registry import class_count, takes_weight
 from .weights import check_class_weight, check_has_classes
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ClassWeight, Float, LibraryLoss, Numbers
 
 
 def read_class_weight(

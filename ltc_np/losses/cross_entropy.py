@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..base.types import Array, ArrayLike, Ints, Numbers
 from .kind import LossKind
 from .probabilities import softmax
 from .weights import sum_of_weights, weigh
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Ints, Numbers
 
 
 def cross_entropy(

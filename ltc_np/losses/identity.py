@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..base.types import LibraryLoss
 from .own import OwnLoss
 from .registry import name_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..base.types import LibraryLoss
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis))
 

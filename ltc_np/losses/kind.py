@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, ArrayLike, LibraryLoss, Numbers, Shape
 from .shapes import read_arguments
 from .weights import check_class_weight, sum_of_weights, weigh
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, LibraryLoss, Numbers, Shape
 
 
 class Option(NamedTuple):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from ..base.types import A
+from ..base.types import A
 
 # Words in the name of a parameter that takes targets: y_true, labels_true, target, ground_truth, ...
 _TARGET = {"true", "truth", "target", "targets", "actual"}

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..base.types import Array, ArrayLike
 from .kind import kind_of_errors
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike
 
 
 def mae(

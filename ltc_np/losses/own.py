@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, Numbers, OwnLossFunction
 from . import loss_signature
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Numbers, OwnLossFunction
 
 
 class OwnLoss:

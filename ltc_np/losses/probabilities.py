@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..base.types import Array
+from ..base.types import Array
 
 
 def softmax(shifted: Array) -> tuple[Array, Array]:

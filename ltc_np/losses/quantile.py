@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, ArrayLike, Shape
 from .kind import Option, kind_of_errors
 from .shapes import of_one_output
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Shape
 
 RULE = "`quantiles` must be a tuple of increasing numbers between 0 and 1"
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from ..base import foreign_names
+from ..base.types import Array, Float, LibraryLoss, Loss, Numbers
+from .kind import LossKind
 from .own import OwnLoss
 from .weights import check_class_weight
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Float, LibraryLoss, Loss, Numbers
-    from .kind import LossKind
 
 # `ltc_np/losses/__init__.py` fills it, so that one file lists them; all else known of a loss stands in its own file.
 LOSSES: dict[str, LossKind] = {}

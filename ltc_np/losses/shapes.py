@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..base import checks
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Numbers, Shape
+from ..base.types import Array, ArrayLike, Numbers, Shape
 
 
 def read_arguments(

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
+from ..base.types import ArrayLike, Bools, LibraryLoss, Loss, Numbers, Shape
+from .kind import LossKind
 from .registry import get, kind_of, option_of
 from .shapes import of_one_output
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ..base.types import ArrayLike, Bools, LibraryLoss, Loss, Numbers, Shape
-    from .kind import LossKind
 
 REMEDY = 'for targets that are missing give missing="ignore"'
 

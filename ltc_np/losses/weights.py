@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, ArrayLike, Shape
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from ..base.types import Array, ArrayLike, Shape
 
 
 class NoWeightError(ValueError):

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
+from ..base.types import Array, Mode, Numbers, State
 from .base import MeanMetric, Metric, columns
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Mode, Numbers, State
 
 
 def truth(name: str, y: Numbers, target: Numbers) -> tuple[Numbers, int]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
+from typing import Any, NoReturn, SupportsFloat
 
 import numpy as np
 
 from .. import losses
+from ..base.types import Array, LibraryLoss, Numbers, OwnMetricFunction, State
 from ..losses import loss_signature
 from .base import Metric, joined
 from .classification import decide
-
-if TYPE_CHECKING:
-    from ..base.types import Array, LibraryLoss, Numbers, OwnMetricFunction, State
 
 # What a parameter of these names gets where the target has classes; others get the outputs, logits.
 DECISIONS, PROBABILITIES = {"y_pred", "labels_pred"}, {"y_score", "y_prob", "y_proba"}

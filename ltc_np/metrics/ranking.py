@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
+from ..base.types import Array, Bools, Mode, Numbers, State
 from .base import Metric, columns, joined
 from .classification import check_as_before, truth
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Bools, Mode, Numbers, State
 
 
 class RankingMetric(Metric):

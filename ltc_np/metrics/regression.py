@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, SupportsFloat
+from typing import Any, SupportsFloat
 
 import numpy as np
 
+from ..base.types import Array, Mode, Numbers, State
 from .base import MeanMetric, Metric, columns
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Mode, Numbers, State
 
 
 def _errors(name: str, y: Numbers, target: Numbers) -> tuple[Array, Numbers]:

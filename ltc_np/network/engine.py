@@ -18,8 +18,9 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from ..base.types import Array, Arrays, Bools, Keep, LibraryLoss, Numbers
 from ..base.workspace import Workspace
 from ..layers.parallel import ParallelTime
 from ..optim.base import Optimizer
@@ -28,9 +29,6 @@ from .penalties import Penalty
 from .sequences import Sequences
 from .stream import Stream
 from .structure import Structure
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Arrays, Bools, Keep, LibraryLoss, Numbers
 
 
 class Tape(NamedTuple):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .. import losses
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike, ClassWeight, DropoutSeed, Loss, Memory, Missing, Penalties
+from ..layers.parallel import CutTime
 from .network import Network
 from .sequences import check, check_dropout_seed, check_memory
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, ClassWeight, DropoutSeed, Loss, Memory, Missing, Penalties
-    from ..layers.parallel import CutTime
 
 
 @with_signature_hints

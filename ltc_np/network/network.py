@@ -10,8 +10,22 @@ import numpy as np
 from .. import kernels, losses
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import (
+    Array,
+    ArrayLike,
+    Backend,
+    ClassWeight,
+    DropoutSeed,
+    DType,
+    LibraryLoss,
+    Memory,
+    Missing,
+    Penalties,
+    Seed,
+)
 from ..cells.base import Layer
 from ..layers import Stack
+from ..layers.parallel import CutTime
 from . import engines
 from .engine import Batch, Engine, Gradients, Objective, Tape
 from .outputs import check_logits, output_weight, read_target, target_shape, valid_outputs
@@ -22,20 +36,6 @@ from .structure import Structure
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..base.types import (
-        Array,
-        ArrayLike,
-        Backend,
-        ClassWeight,
-        DropoutSeed,
-        DType,
-        LibraryLoss,
-        Memory,
-        Missing,
-        Penalties,
-        Seed,
-    )
-    from ..layers.parallel import CutTime
 
 DTYPES = ("float32", "float64")
 

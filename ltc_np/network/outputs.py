@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from .. import losses
 from ..base import checks
+from ..base.types import Array, ArrayLike, Bools, Float, Ints, LibraryLoss, Missing, Numbers, Shape
 from ..cells.base import Layer
 from ..layers.dense import Dense
 from ..layers.standardize import Standardize
 from .structure import Structure
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Bools, Float, Ints, LibraryLoss, Missing, Numbers, Shape
 
 
 def last_outputs(y: Array, lengths: Ints) -> Array:

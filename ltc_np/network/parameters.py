@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..base import checks
 from ..base.layout import Layout, Views
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Bools, Float
+from ..base.types import Array, ArrayLike, Bools, Float
 
 
 class Parameters:

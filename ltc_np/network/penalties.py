@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.layout import Layout
+from ..base.types import Array, Penalties
 from .parameters import Parameters
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Penalties
 
 
 class Penalty(NamedTuple):

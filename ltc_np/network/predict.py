@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 
 from .. import losses
 from ..base import checks, frames
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike, Bools, HasArray, Targets
 from ..base.workspace import Workspace
 from ..data import padding
+from ..layers.parallel import CutTime
 from .network import Network
 from .outputs import check_logits, valid_outputs
 from .sequences import MISSING, check_state, read
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Bools, HasArray, Targets
-    from ..layers.parallel import CutTime
 
 
 @overload

@@ -7,17 +7,15 @@ The rules stand here for every way in: arrays of the host, arrays on a card (`lt
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks, frames
+from ..base.types import Array, ArrayLike, Bools, DropoutSeed, Ints, Memory, Shape
 from ..base.workspace import Fresh, Workspace
 from .outputs import d_last_outputs, last_outputs
 from .structure import Structure
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Bools, DropoutSeed, Ints, Memory, Shape
 
 # What errors about a NaN in the inputs say besides.
 MISSING = "; where values are missing, `ltc_np.data.forward_fill` fills them in and says since when"

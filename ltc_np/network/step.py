@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike
 from .network import Network
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike
 
 
 @with_signature_hints

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..base import checks
+from ..base.types import Array, Backend, Float
 from ..cells.base import TRAITS, Layer
 from ..layers import Stack, parallel
 from ..layers.config import CellConfig
+from ..layers.parallel import CutTime, ParallelTime, Report
 from ..wirings import Wiring
 from .best import Best
 from .foreign_attributes import FOREIGN_ATTRIBUTES
@@ -19,8 +21,6 @@ from .trained import Trained
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..base.types import Array, Backend, Float
-    from ..layers.parallel import CutTime, ParallelTime, Report
 
 # Attributes that users may set, and those that make a network what it is.
 SETTABLE = ("theta", "trainable", "return_sequences", "parallel_time", "best", "trained", "notes")

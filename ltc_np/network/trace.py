@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike, Ints, Numbers
 from ..base.workspace import Fresh
 from ..cells.base import Layer
 from ..layers.stack import Passed
 from .network import Network
 from .sequences import read
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Ints, Numbers
 
 
 @dataclass(frozen=True, eq=False)

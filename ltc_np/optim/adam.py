@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
 from ..base.layout import shrinkage
+from ..base.types import Array, Bools, Float, Rate
 from ..kernels.numpy.adam import Numbers
-from .base import SMALLEST_EPSILON, Optimizer
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..base.types import Array, Bools, Float, Rate
-    from .base import Trainable
+from .base import SMALLEST_EPSILON, Optimizer, Trainable
 
 
 class Adam(Optimizer):

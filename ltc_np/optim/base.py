@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from .. import kernels
 from ..base import checks
 from ..base.from_arguments import FromArguments, known
+from ..base.types import Array, Bools, Float, Rate, Shape
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from ..base.types import Array, Bools, Float, Rate, Shape
+class Trainable(Protocol):
+    """What optimisers read of a model; a `Model` is one."""
 
-    class Trainable(Protocol):
-        """What optimisers read of a model; a `Model` is one."""
-
-        @property
-        def theta(self) -> Array: ...
-        @property
-        def trainable(self) -> Bools | None: ...
-        @property
-        def layout(self) -> Any: ...
-        def project(self) -> None: ...
+    @property
+    def theta(self) -> Array: ...
+    @property
+    def trainable(self) -> Bools | None: ...
+    @property
+    def layout(self) -> Any: ...
+    def project(self) -> None: ...
 
 
 # float32 must hold epsilon * sqrt(1 - beta2**t) at t = 1: it is all that keeps 0 / 0 away where g is 0

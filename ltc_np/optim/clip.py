@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.layout import Layout
 from ..base.sums import sum_of_squares
-
-if TYPE_CHECKING:
-    from ..base.layout import Layout
-    from ..base.types import Array
+from ..base.types import Array
 
 
 @with_signature_hints

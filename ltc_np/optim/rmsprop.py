@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base import checks
+from ..base.types import Array, Rate
 from ..kernels.numpy.rmsprop import Numbers
 from .base import SMALLEST_EPSILON, Optimizer
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Rate
 
 
 class RMSprop(Optimizer):

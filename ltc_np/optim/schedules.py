@@ -6,19 +6,16 @@ import contextlib
 import inspect
 import math
 from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
 from ..base import checks
 from ..base.from_arguments import Immutable
+from ..base.types import Numbers, Rate
 from .base import by_name, counts_epochs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ..base.types import Numbers, Rate
 
 
 class Schedule(Immutable):

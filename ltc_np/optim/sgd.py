@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base import checks
+from ..base.types import Array, Rate
 from ..kernels.numpy.sgd import Numbers
 from .base import Optimizer
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Rate
 
 
 class SGD(Optimizer):

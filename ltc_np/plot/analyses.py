@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, ArrayLike
+from ..network.trace import Trace
 from .moments import draw_map, layer_of, moments
 from .styling import BLACK, BLUE, DASHES, GREY, LINES, VERMILION, drawing, legend_above, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
 
-    from ..base.types import Array, ArrayLike
-    from ..network.trace import Trace
 
 SPAN = 1e-16  # of the largest gradient, where the axis ends: less is nothing to an update in float64
 ARROWS = 14  # of a phase portrait each way, at most

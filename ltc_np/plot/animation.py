@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import checks, files
 from ..base.optional import need
+from ..base.types import ArrayLike, PathLike
 from ..network.trace import Trace
 from . import filmed_network, filmed_training
+from .learning import Measured
 from .styling import matplotlib_module, style
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.animation import FuncAnimation
 
-    from ..base.types import ArrayLike, PathLike
-    from .learning import Measured
 
 DPI = 100  # of the frames, 8 cm wide
 OF_A_TRACE = "layer", "sequence"

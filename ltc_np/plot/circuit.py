@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, ArrayLike, Numbers
 from ..base.visible import visible
 from ..network.network import Network
 from ..wirings import Wiring
@@ -15,11 +17,8 @@ from .strokes import INHIBITORY, crowded, draw_neurons, draw_synapses, frame, sy
 from .styling import BLUE, GREY, VERMILION, WIDTH, drawing, legend, matplotlib_module, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
 
-    from ..base.types import Array, ArrayLike, Numbers
 
 LETTER, LINE = 0.135, 0.24  # what a letter and a line of the names take, in cm
 NAMES = 0.55  # of the width, that names may take

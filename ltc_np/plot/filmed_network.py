@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..network.trace import Trace
 from .moments import layer_of, moments
 from .positions import positions
 from .strokes import THIN, draw_neurons, draw_synapses, frame, synapses_of, write_titles
 from .styling import BLACK, BLUE, CENTIMETRE, GREY, LINES, VERMILION, WIDTH, diverging, matplotlib_module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from matplotlib.figure import Figure
 
-    from ..network.trace import Trace
 
 LIGHT = 0.36  # how far colours go to either side of white, of 0.5: numbers stay legible
 WIDEST = 3.0  # width of the strongest current of all steps, in points

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array
 from .forecast import MOST, TRUE
 from .learning import learning_curves
 from .styling import BLACK, CENTIMETRE, DASHES, GREY, HEIGHT, LINES, WIDTH, matplotlib_module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from matplotlib.figure import Figure
 
-    from ..base.types import Array
 
 LOSSES = 3.4  # height of the learning curves, in cm
 

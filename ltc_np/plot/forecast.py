@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import ArrayLike, Numbers
 from .styling import BLACK, BLUE, DASHES, LINES, drawing, legend_above, matplotlib_module, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from matplotlib.axes import Axes
 
-    from ..base.types import ArrayLike, Numbers
 
 MOST = len(LINES) - 1  # outputs in one picture, each in a colour of its own
 TRUE: dict[str, Any] = {"marker": ".", "markersize": 2.5, "linewidth": 0.5, "alpha": 0.6, "zorder": 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -10,8 +11,6 @@ from ..base import checks
 from .styling import BLUE, GREY, VERMILION, drawing, legend_above, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
 
 DECADES = 30  # a quantity whose values differ by more than this factor has a logarithmic axis

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, Ints, Numbers
 from ..network.trace import LayerTrace, Trace
 from .styling import DASHES, LINES, diverging, legend_above
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from matplotlib.axes import Axes
 
-    from ..base.types import Array, Ints, Numbers
 
 FEW = 6  # neurons that are drawn as lines
 LABELS = 12  # rows of a map that are named, at most

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..base.types import Array, Ints
-    from ..wirings import Wiring
+from ..base.types import Array, Ints
+from ..wirings import Wiring
 
 ROWS = 22  # a column with more neurons becomes several, side by side
 WIDE, TALL = 6.6, 6.6  # of the neurons, at most

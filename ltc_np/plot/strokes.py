@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base.types import Array, Ints, Numbers
+from ..wirings import Wiring
 from .positions import Positions, curves
 from .styling import BLUE, VERMILION, matplotlib_module, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..base.types import Array, Ints, Numbers
-    from ..wirings import Wiring
 
 FEW = 150  # synapses that are drawn in full; of more the strongest are, and the others are pale
 THIN, THICK = 0.3, 1.8  # widths of the weakest and the strongest synapse, in points

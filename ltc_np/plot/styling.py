@@ -7,6 +7,7 @@ and no letter is smaller than 6 points.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,6 @@ from ..base.optional import need
 from ..base.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Numbers
+from ..network.trace import Trace
 from .moments import FEW, chosen, draw_lines, draw_map, layer_of, moments, name_rows
 from .styling import BLACK, drawing, matplotlib_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from matplotlib.axes import Axes
 
-    from ..base.types import Numbers
-    from ..network.trace import Trace
 
 CURRENTS = "sensory_currents", "currents", "leak"
 

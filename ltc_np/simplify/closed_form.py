@@ -14,7 +14,8 @@ Source of the first: Hasani et al., "Closed-form continuous-time neural networks
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -22,21 +23,15 @@ from .. import kernels
 from ..base import checks
 from ..base.activations import sigmoid
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
+from ..base.workspace import Workspace
 from ..cells import LTC, Layer
 from ..cells.base import combine, replaced
-from ..kernels.codes import EXPONENTIAL, SOLVERS
+from ..kernels.codes import EXPONENTIAL, SOLVERS, Rule
 from ..model import Model
+from ..wirings import Wiring
 from .rebuilt import check_model, rebuilt
-from .result import Data, simplified
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
-    from ..base.workspace import Workspace
-    from ..kernels.codes import Rule
-    from ..wirings import Wiring
-    from .result import Simplified
+from .result import Data, Simplified, simplified
 
 FORMULAS = ("published", "frozen")
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike
+from ..model import Model
 from .rebuilt import check_model
 from .result import Data, Row, Simplified, error_of, size_of
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike
-    from ..model import Model
 
 OWN = {
     "validation_data": "`held_out`",

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.layout import part, raw
+from ..base.types import ArrayLike, Arrays, Bools, Ints
+from ..model import Model
 from .rebuilt import check_function, check_model, rebuilt
-from .result import Data, Kept, Row, judge, simplified, size_of
+from .result import Data, Kept, Row, Simplified, judge, simplified, size_of
 from .shrink import can_shrink, shrink
 from .use import uses
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import ArrayLike, Arrays, Bools, Ints
-    from ..model import Model
-    from .result import Simplified
 
 
 @with_signature_hints

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..base import checks
+from ..cells import Layer
 from ..model import Model
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ..cells import Layer
 
 
 def check_model(name: str, model: Any) -> Model:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, ArrayLike, Ints
 from ..cells import Layer
 from ..layers import Bidirectional
+from ..model import Model
 from ..network.network import Network
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..base.types import Array, ArrayLike, Ints
-    from ..model import Model
 
 TRIALS = 5  # of a time measured; the best counts
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..base.types import Bools, Ints
 from ..cells import LRC, LTC, Layer, WiredCfC
 from ..wirings import Wiring
 from . import wired_cfc
 from .result import Kept
-
-if TYPE_CHECKING:
-    from ..base.types import Bools, Ints
 
 # Parameters and buffers of an LTC or LRC that have one number for each synapse; sensory ones have a prefix.
 SYNAPTIC = ("w", "mu", "sigma", "erev", "h", "elastance_w", "gain")

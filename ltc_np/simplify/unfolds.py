@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..analysis.solver_error import solved, solver_error
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import ArrayLike
+from ..cells import Layer
 from ..cells.base import replaced
 from ..kernels.codes import SOLVERS
+from ..model import Model
 from .rebuilt import check_function, check_model, rebuilt
-from .result import Data, Row, judge, simplified, size_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ..base.types import ArrayLike
-    from ..cells import Layer
-    from ..model import Model
-    from .result import Simplified
+from .result import Data, Row, Simplified, judge, simplified, size_of
 
 STABLE = tuple(name for name, solver in SOLVERS.items() if solver.limit is None)
 

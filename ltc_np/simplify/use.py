@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.layout import part
+from ..base.types import Array, Bools
 from ..cells import LRC, LTC, WiredCfC
+from ..model import Model
 from . import wired_cfc
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Bools
-    from ..model import Model
-    from .result import Data
+from .result import Data
 
 
 class Use(NamedTuple):

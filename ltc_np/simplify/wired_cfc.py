@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..base.types import Array, Arrays, Ints
-    from ..cells import WiredCfC
-    from .result import Kept
+from ..base.types import Array, Arrays, Ints
+from ..cells import WiredCfC
+from .result import Kept
 
 
 def _columns(layer: WiredCfC) -> Ints:

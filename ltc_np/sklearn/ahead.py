@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array
 from . import series
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..base.types import Array
-    from .framing import Frame, Prepared
-    from .series import Collection
+from .framing import Frame, Prepared
+from .series import Collection
 
 
 class Request(NamedTuple):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
-from .framing import naive_steps
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Ints
-    from .framing import Prepared
+from ..base.types import Array, Ints
+from .framing import Prepared, naive_steps
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ model is told besides stands in ``_settings``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,21 +20,19 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import checks
+from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind
+from ..model import Model
 from ..optim import AdamW
 from ..recipe import Recipe, auto
 from ..train.callbacks import EarlyStopping
+from ..train.history import History
 from . import inputs, targets
+from .inputs import Inputs
+from .targets import Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from typing_extensions import Self
 
-    from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind
-    from ..model import Model
-    from ..train.history import History
-    from .inputs import Inputs
-    from .targets import Targets
 
 DEFAULT = Recipe()
 

@@ -12,15 +12,14 @@ from sklearn.metrics import accuracy_score
 
 from .. import losses
 from ..base import checks
+from ..base.types import Loss, Numbers
 from . import targets
 from .base import CfCFields, LiquidEstimator, LTCFields
+from .inputs import Inputs
+from .targets import Targets
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from ..base.types import Loss, Numbers
-    from .inputs import Inputs
-    from .targets import Targets
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -14,16 +14,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Array, Ints
 from .curves import at_scores, scores
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Ints
-
 
 FINEST = 10**9
 

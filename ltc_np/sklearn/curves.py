@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
-
-if TYPE_CHECKING:
-    from ..base.types import Array
+from ..base.types import Array
 
 
 def scores(levels: Any) -> Array:

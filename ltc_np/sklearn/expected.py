@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .base import LiquidEstimator
+from .base import LiquidEstimator
 
 ROUNDING = (
     'a readout is a product of matrices, whose rounding depends on how many sequences are in it; with dtype="float32" '

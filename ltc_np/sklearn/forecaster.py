@@ -11,24 +11,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import losses
 from ..base import checks
+from ..base.types import Array
 from ..losses.quantile import check_quantiles
+from ..model import Model
 from ..train.callbacks import EarlyStopping
+from ..train.history import History
 from . import conformal, curves, rollout
 from .ahead import Ahead, Request, read_past
 from .backtest import Backtest, measure, origins
 from .base import DEFAULT, CfCFields, LTCFields, RecipeEstimator, generator
-from .framing import frame_of
+from .framing import Frame, Prepared, frame_of
 from .series import read
-from .windows import cuts, held_out, training, window_and_hop
+from .windows import Windows, cuts, held_out, training, window_and_hop
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..base.types import Array
-    from ..model import Model
-    from ..train.history import History
-    from .framing import Frame, Prepared
-    from .windows import Windows
 
 STRATEGIES = "direct", "recursive"
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)

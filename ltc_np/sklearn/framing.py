@@ -14,15 +14,13 @@ forecast (0 without differences).  Nothing of a later value is read: at t the ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from ..base.types import Array, Bools, Ints
 from ..data.filling import forward_fill
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Bools, Ints
-    from .series import Collection, Series
+from .series import Collection, Series
 
 
 class Prepared(NamedTuple):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array
 
 from ..base import checks, frames
+from ..base.types import Array, Bools, Ints
 from ..data import padding
 from ..network.sequences import MISSING
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Bools, Ints
 
 Form = Literal["sequences", "table", "list"]
 as_array: Any = check_array  # type checkers take its defaults for the only types that it takes

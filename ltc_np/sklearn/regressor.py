@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,17 +10,14 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
+from ..base.types import Loss, Missing, Numbers
 from . import targets
 from .base import CfCFields, LiquidEstimator, LTCFields
+from .inputs import Inputs
+from .targets import Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from typing_extensions import Self
-
-    from ..base.types import Loss, Missing, Numbers
-    from .inputs import Inputs
-    from .targets import Targets
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -6,20 +6,17 @@ of ends of one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
+from ..base.types import Array, Ints
+from ..model import Model
 from . import conformal
 from .curves import at_scores
 from .framing import Frame, Prepared, contexts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..base.types import Array, Ints
-    from ..model import Model
-    from .windows import Windows
+from .windows import Windows
 
 
 class Network(NamedTuple):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks, frames
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..base.types import Array
+from ..base.types import Array
 
 
 class Series(NamedTuple):

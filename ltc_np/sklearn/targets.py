@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from ..base import checks
+from ..base.types import Array, Numbers
 from ..data import padding
-from .inputs import as_array, is_plain
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Numbers
-    from .inputs import Inputs
+from .inputs import Inputs, as_array, is_plain
 
 
 class Targets(NamedTuple):

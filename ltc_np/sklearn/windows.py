@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..base.types import Array, Ints
 from .framing import Frame, Prepared, contexts, padded
-
-if TYPE_CHECKING:
-    from ..base.types import Array, Ints
 
 SHORTEST, MOST, MOST_HELD_OUT = 64, 512, 256
 

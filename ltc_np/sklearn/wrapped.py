@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import abc
 import inspect
+from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from ..base.types import A, Numbers
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Self
-
-    from ..base.types import A, Numbers
 
 
 class Wrapped:

@@ -4,14 +4,12 @@ the ranks that belong to it."""
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base import checks
+from ..base.types import Communicator, F
 from .ranks.communication import of_communicator
 from .resume.folder import Checkpoints
-
-if TYPE_CHECKING:
-    from ..base.types import Communicator, F
 
 # Former names, which this version takes with a warning that shows the new line, and what each is if it is not given.
 OF_CHECKPOINTS: dict[str, Any] = {"every": None, "keep_last": 3, "resume": False}

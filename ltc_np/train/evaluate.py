@@ -9,20 +9,19 @@ import numpy as np
 from .. import losses
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike, ClassWeight, LibraryLoss, Loss, Missing, Numbers, Targets
 from ..base.workspace import Workspace
+from ..network.engine import Objective
+from ..network.network import Network
 from ..network.outputs import last_outputs
 from .data.arguments import DataArguments
-from .data.sources import check_balanced, data_of
+from .data.sources import Data, check_balanced, data_of
 from .measures import read_metrics, results, show
 from .ranks.communication import ALONE, Alone
 from .ranks.division import cut
 
 if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, ClassWeight, LibraryLoss, Loss, Missing, Numbers, Targets
     from ..metrics.base import Metric, Metrics
-    from ..network.engine import Objective
-    from ..network.network import Network
-    from .data.sources import Data
 
 
 @with_signature_hints

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numbers
 import re
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..base.types import Ints, Numbers
+from ..base.types import Ints, Numbers
 
 ROWS = 16  # of how many sequences a checksum is taken
 

@@ -8,18 +8,36 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import losses, optim
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import (
+    ArrayLike,
+    BatchSource,
+    ClassWeight,
+    Communicator,
+    Loss,
+    Memory,
+    Missing,
+    MonitorMode,
+    PathLike,
+    Penalties,
+    Seed,
+    Targets,
+)
+from ..layers.parallel import CutTime
 from ..network.sequences import check_memory
+from ..optim.base import Optimizer
 from ..optim.clip import Clip
 from .call import across_ranks
 from .callbacks import as_callbacks
 from .data.reader import DataReader, read_validation
 from .data.scales import loss_unit, take_scales
 from .data.stream import NO_DATA
+from .history import History
 from .loop.best_weights import BestWeights
 from .loop.epochs import Plan, finished, train
 from .loop.progress import check_verbose
 from .loop.run import Run
 from .measures import names_of_logs, read_metrics
+from .model_base import ModelBase
 from .monitor import of_best_weights
 from .options import (
     REFUSED,
@@ -37,33 +55,14 @@ from .options import (
     some_or_none,
 )
 from .ranks.agreement import check_arguments, check_ranks
-from .resume.folder import read_checkpoints
+from .resume.folder import Checkpoints, read_checkpoints
 from .resume.identity import identity_of
 from .resume.position import Position, beginning
 from .resume.saved import open_checkpoints
 
 if TYPE_CHECKING:
-    from ..base.types import (
-        ArrayLike,
-        BatchSource,
-        ClassWeight,
-        Communicator,
-        Loss,
-        Memory,
-        Missing,
-        MonitorMode,
-        PathLike,
-        Penalties,
-        Seed,
-        Targets,
-    )
-    from ..layers.parallel import CutTime
     from ..metrics.base import Metrics
-    from ..optim.base import Optimizer
     from .callbacks.base import Callbacks
-    from .history import History
-    from .model_base import ModelBase
-    from .resume.folder import Checkpoints
 
 
 COMPARED_ELSEWHERE = "it is compared where ranks must have the same data"

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from .. import plot
 from ..base.checks import counted
 from ..base.optional import need
+from ..base.types import Logs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ..base.types import Logs
 
 
 class History(dict[str, list[float]]):

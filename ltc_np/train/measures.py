@@ -9,16 +9,15 @@ import numpy as np
 
 from .. import losses, metrics
 from ..base import checks
+from ..base.types import Array, LibraryLoss, Measured, Numbers
 from ..metrics.own import OwnMetric
+from ..network.network import Network
 from ..network.outputs import check_logits
-from .ranks.communication import ALONE
+from .data.batches import Batches
+from .ranks.communication import ALONE, Alone
 
 if TYPE_CHECKING:
-    from ..base.types import Array, LibraryLoss, Measured, Numbers
     from ..metrics.base import Metric, Metrics
-    from ..network.network import Network
-    from .data.batches import Batches
-    from .ranks.communication import Alone
 
 CHECKED = 1 << 18  # numbers that `check_measures` makes up at once
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .. import io
+from ..base.types import PathLike
 from ..network.loss import loss_and_grad
 from ..network.network import Network
 from ..network.predict import predict, predict_proba
@@ -13,9 +12,6 @@ from ..network.trace import trace
 from ..optim.base import Optimizer
 from .data.scales import adapt
 from .evaluate import evaluate
-
-if TYPE_CHECKING:
-    from ..base.types import PathLike
 
 
 class ModelBase(Network):

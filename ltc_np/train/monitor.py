@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from ..base import checks
-
-if TYPE_CHECKING:
-    from ..base.types import Logs, Measured, Mode, MonitorMode, State
+from ..base.types import Logs, Measured, Mode, MonitorMode, State
 
 MODES = ("auto", "min", "max")
 

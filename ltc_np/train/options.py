@@ -6,23 +6,20 @@ on all ranks, and the same when a training is resumed: whoever wants it otherwis
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from numbers import Real
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import losses
 from ..base.from_arguments import known
+from ..base.types import LibraryLoss, Loss
+from ..metrics.base import Metric
+from ..optim.base import Optimizer
+from .data.arguments import DataArguments
 from .fingerprint import as_text, fingerprint
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..base.types import LibraryLoss, Loss
-    from ..metrics.base import Metric
-    from ..optim.base import Optimizer
-    from .data.arguments import DataArguments
 
 USED, UNUSED, REFUSED = "used", "unused", "refused"
 

@@ -12,12 +12,11 @@ import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.types import Array, ArrayLike, Ints, Numbers, Seed
 from .synapses import SAVED, Edges, array_of, checked_edges, edge_lists, matrix_lists
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from ..base.types import Array, ArrayLike, Ints, Numbers, Seed
 
 
 FLOW = ("inter", "command", "motor")  # the order in which a summary names types

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..base import checks
+from ..base.types import Ints
 from .base import Wiring, seed_of
-
-if TYPE_CHECKING:
-    from ..base.types import Ints
 
 
 class Random(Wiring):

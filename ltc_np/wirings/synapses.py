@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
-
-if TYPE_CHECKING:
-    from ..base.types import Array, ArrayLike, Ints, Numbers
+from ..base.types import Array, ArrayLike, Ints, Numbers
 
 SAVED = ("pre", "post", "value", "erev")  # the columns of a list of synapses in files
 

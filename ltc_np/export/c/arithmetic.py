@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import numpy as np
 
-    import numpy as np
-
-    from ..program import Expr, Linear, Synapses, Total, Vector
+from ..program import Expr, Linear, Synapses, Total, Vector
 
 
 class Scope(Protocol):

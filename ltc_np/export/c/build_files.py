@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from .arithmetic import Arithmetic
 from .templates import filled
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .arithmetic import Arithmetic
 
 CMAKE = """\
 # The library @name and its test:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
-from ..program import Apply, Constant, Number, Vector, of_kind
-from .arithmetic import Sum
+from ..program import Apply, Constant, Expr, Linear, Number, Synapses, Total, Vector, of_kind
+from .arithmetic import Scope, Sum
 from .functions import Functions
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..program import Expr, Linear, Synapses, Total
-    from .arithmetic import Scope
 
 # C's operators: the text, and how strongly it binds.
 OPERATORS = {"add": ("+", 1), "subtract": ("-", 1), "multiply": ("*", 2), "divide": ("/", 2)}

@@ -6,14 +6,10 @@ import os
 import pathlib
 import shutil
 import tempfile
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ...base.files import BEGINNING, END, about
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ...base.types import PathLike
+from ...base.types import PathLike
 
 # In a folder of ours: the names of its files, one a line.
 LIST = ".ltc_np-export"

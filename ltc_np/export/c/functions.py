@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ...base import checks
 from . import freestanding
 from .templates import filled
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # What math.h calls them.
 OF_LIBM = {"sqrt": "sqrt", "exp": "exp", "sin": "sin", "cos": "cos", "tanh": "tanh", "absolute": "fabs"}

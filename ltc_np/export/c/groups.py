@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from ..program import Map, Repeat, Total, Vector, reads, targets
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from ..program import Program, Statement
+from ..program import Map, Program, Repeat, Statement, Total, Vector, reads, targets
 
 
 class Group(NamedTuple):

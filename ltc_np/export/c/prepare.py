@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..program import Linear, Map, Repeat, Stage, Synapses, Vector, expression, leaves, reads, statements, written
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..program import Program, Statement
+from ..program import (
+    Linear,
+    Map,
+    Program,
+    Repeat,
+    Stage,
+    Statement,
+    Synapses,
+    Vector,
+    expression,
+    leaves,
+    reads,
+    statements,
+    written,
+)
 
 
 def prepared(program: Program) -> Program:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ..counts import operations
-from .sizes import FLAGS, TARGETS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..program import Program
-    from .sizes import Size
-    from .source import Source
+from ..program import Program
+from .sizes import FLAGS, TARGETS, Size
+from .source import Source
 
 
 def report(name: str, program: Program, source: Source, about: str, sizes: Mapping[str, Size]) -> str:

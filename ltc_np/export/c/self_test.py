@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..golden import Golden
+from .arithmetic import Arithmetic
 from .templates import filled
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from ..golden import Golden
-    from .arithmetic import Arithmetic
 
 TEXT = """\
 /* Runs @name over @steps steps and compares its outputs with the model's; returns 0 if all are near enough. */

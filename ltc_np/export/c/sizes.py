@@ -7,10 +7,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import NamedTuple
 
 # Targets by name: the compiler and its flags.
 TARGETS = {

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from ..program import Program
+from .arithmetic import Arithmetic
 from .lines import Lines
 from .tables import BYTES
 from .templates import filled
 from .writer import Writer
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..program import Program
-    from .arithmetic import Arithmetic
 
 HEADER = """\
 /* @name: one time step of a recurrent network.

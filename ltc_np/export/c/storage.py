@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-from ..program import reads, targets
-from .groups import Loop
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from ..program import Program
-    from .groups import Group
+from ..program import Program, reads, targets
+from .groups import Group, Loop
 
 
 class Use(NamedTuple):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import pathlib
 import textwrap
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from ...base import checks
+from ...base.types import ArrayLike, Numbers, PathLike
+from ...model import Model
 from ..agreement import proved
-from ..golden import golden
+from ..golden import Golden, golden
 from ..identity import identity
+from ..program import Program
 from ..run import Machine
 from . import folder
+from .arithmetic import Arithmetic
 from .build_files import build_files
 from .floats import Floats
 from .names import file_name, identifier
@@ -20,17 +25,7 @@ from .prepare import prepared
 from .report import report
 from .self_test import self_test
 from .sizes import measured
-from .source import source
-
-if TYPE_CHECKING:
-    import pathlib
-
-    from ...base.types import ArrayLike, Numbers, PathLike
-    from ...model import Model
-    from ..golden import Golden
-    from ..program import Program
-    from .arithmetic import Arithmetic
-    from .source import Source
+from .source import Source, source
 
 C_TYPES: dict[str, Literal["float", "double"]] = {"float32": "float", "float64": "double"}
 # How far outputs may be from the model's, in units of their largest: besides four times what rounding to the same type

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
-from ..program import Linear, Map, Synapses, Total, of_kind, reads, targets
+import numpy as np
+
+from ..program import Linear, Map, Program, Synapses, Total, Vector, of_kind, reads, targets
+from .arithmetic import Arithmetic, Sum
 from .groups import Group, Loop, grouped, local_variables, walk
 from .lines import Lines
 from .names import part_of_name
 from .rows import Rows
 from .storage import offsets
 from .tables import Tables
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    import numpy as np
-
-    from ..program import Program, Vector
-    from .arithmetic import Arithmetic, Sum
 
 # The variables of a `Program` that a caller of NAME_step hands over: as parameters, in this order, and as arguments.
 PARAMETERS = {"state": "@real *state", "x": "const @real *x", "dt": "@real dt", "y": "@real *y"}

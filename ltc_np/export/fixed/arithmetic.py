@@ -6,12 +6,9 @@ defined here bit by bit is what the C text of `ltc_np.export.fixed.c_text` compu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from ...base.types import Numbers
+from ...base.types import Numbers
 
 LOWEST, HIGHEST = -(2**31), 2**31 - 1
 WIDE_BITS = 61

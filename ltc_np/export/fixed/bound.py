@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from ...base.types import Numbers
+from ...base.types import Numbers
 
 PARTS = 16  # at least so many stretches of the data are compared
 MARGIN, DEVIATIONS = 2.0, 4.0  # in powers of 2: the bound is 2**(MARGIN + DEVIATIONS * spread) times the largest error

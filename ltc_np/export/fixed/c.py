@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ...base import checks
-from ..c.arithmetic import Sum
+from ..c.arithmetic import Scope, Sum
 from ..c.templates import filled
-from ..program import Constant, Number, Vector, of_kind
+from ..program import Constant, Expr, Linear, Number, Synapses, Total, Vector, of_kind
 from .arithmetic import LOWEST
 from .c_text import definitions, table_bytes
 from .primitives import Integer
 from .translate import FixedLinear, FixedSynapses, FixedTotal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ..c.arithmetic import Scope
-    from ..program import Expr, Linear, Synapses, Total
 
 # What is an operator of C between numbers of 64 bits.
 SIGNS = {"add": "+", "subtract": "-"}

@@ -5,15 +5,12 @@ Nothing here overflows a signed type or shifts a negative number.  @name is what
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from ..c.templates import filled
 from . import functions
 from .arithmetic import WIDE_BITS
 from .curves import CURVES, ONE_BITS, PART_BITS, bits_of_width, table
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 DEFINITIONS = {
     "saturated": """\

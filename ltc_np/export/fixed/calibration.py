@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...base import archive, files
-
-if TYPE_CHECKING:
-    from ...base.types import Numbers, PathLike
+from ...base.types import Numbers, PathLike
 
 NEEDED, POSSIBLE = "x", ("x", "dt", "lengths")
 

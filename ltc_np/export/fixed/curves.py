@@ -8,17 +8,14 @@ polynomial also goes through the values at 1/4, 3/4 and the end.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from ...base.activations import normal_cdf, sigmoid
+from ...base.types import Numbers
 from ..operations import relaxed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ...base.types import Numbers
 
 ONE_BITS = 30  # binary places of the values of all functions
 ONE = 1 << ONE_BITS

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from ..program import Apply, Map, Vector, reads, statements, targets
+from ..program import Apply, Expr, Map, Program, Vector, reads, statements, targets
 from .arithmetic import HIGHEST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..program import Expr, Program
-    from .ranges import Ranges
+from .ranges import Ranges
 
 FEWEST, MOST = -24, 60  # binary places: shifts between two formats stay within what 64 bits can do
 

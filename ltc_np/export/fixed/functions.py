@@ -7,15 +7,12 @@ Values have 30 binary places, where nothing else is said.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...base.types import Numbers
 from .arithmetic import HIGHEST, divided, rescaled, saturated
 from .curves import CURVES, ONE, ONE_BITS, PART_BITS, bits_of_width, on_piece
-
-if TYPE_CHECKING:
-    from ...base.types import Numbers
 
 # Binary places of the arguments: sigmoid +-32, tanh +-16, normal_cdf +-8, exp +-32.
 SIGMOID_BITS, TANH_BITS, NORMAL_BITS, EXP_BITS = 26, 27, 28, 26

@@ -7,21 +7,17 @@ which is then limited to 32 bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ...base import checks
-from ..program import Apply
+from ...base.types import Numbers
+from ..program import Apply, Expr
 from . import functions
 from .arithmetic import divided, rescaled, rooted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ...base.types import Numbers
-    from ..program import Expr
 
 
 class Primitive(NamedTuple):

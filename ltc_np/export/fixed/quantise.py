@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 
 from ...base import checks
+from ...base.types import ArrayLike, Numbers
+from ...model import Model
 from ...network import sequences
 from ..agreement import compare, in_float64, proved, steps_of
 from ..c.prepare import prepared
 from ..c.source import source
 from ..golden import STEPS, Golden
+from ..program import Program
 from .arithmetic import integers
 from .bound import bound
 from .c import Fixed
@@ -20,13 +23,6 @@ from .quantised import Quantised
 from .ranges import Ranges
 from .report import Memory, OutputError, Report
 from .translate import Translator
-
-if TYPE_CHECKING:
-    from typing import Literal
-
-    from ...base.types import ArrayLike, Numbers
-    from ...model import Model
-    from ..program import Program
 
 HEADROOM = 2.0
 WEIGHT_BITS = {"int32": 31, "int16": 15}

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...base import checks
+from ...base.types import ArrayLike, Bools, Numbers
+from ...model import Model
 from ...network import sequences
+from ..golden import Golden
+from ..program import Program
 from .arithmetic import integers
+from .formats import Formats
+from .report import Report
 from .run import FixedMachine
-
-if TYPE_CHECKING:
-    from ...base.types import ArrayLike, Bools, Numbers
-    from ...model import Model
-    from ..golden import Golden
-    from ..program import Program
-    from .formats import Formats
-    from .report import Report
 
 
 class Run(NamedTuple):

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from ..program import Number, Vector
+from ...base.types import Numbers
+from ...network.sequences import Sequences
+from ..program import Number, Program, Vector
 from ..run import Machine
-
-if TYPE_CHECKING:
-    from ...base.types import Numbers
-    from ...network.sequences import Sequences
-    from ..program import Program
 
 HUGE = 2.0**60  # what a state may begin with that the first step replaces: the lowest number, for a maximum
 

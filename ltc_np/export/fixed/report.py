@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from ...base.checks import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .formats import Format
+from .formats import Format
 
 IN_WORDS = "largest", "relative", "bound"
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from ...base import checks
-from ..program import Constant, Map, Number, Repeat, Vector, of_kind
+from ...base.types import Numbers
+from ..program import Constant, Expr, Map, Number, Program, Repeat, Statement, Vector, of_kind
 from .arithmetic import HIGHEST, LOWEST, rescaled, saturated
 from .functions import sigmoid
 from .primitives import PRIMITIVES, Integer
 from .translate import FixedLinear, FixedSynapses, FixedTotal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...base.types import Numbers
-    from ..program import Expr, Program, Statement
-
 
 CHOSEN = {"minimum", "maximum", "select"}
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...base import checks
-from ..program import Apply, Constant, Linear, Map, Number, Repeat, Stage, Synapses, Total, Vector, of_kind
+from ...base.types import Numbers
+from ..program import (
+    Apply,
+    Constant,
+    Expr,
+    Linear,
+    Map,
+    Number,
+    Program,
+    Repeat,
+    Stage,
+    Statement,
+    Synapses,
+    Total,
+    Vector,
+    of_kind,
+)
 from . import functions
 from .arithmetic import integers, shift
 from .curves import ONE_BITS
-from .formats import places_for
+from .formats import Formats, places_for
 from .primitives import integer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ...base.types import Numbers
-    from ..program import Expr, Program, Statement
-    from .formats import Formats
-    from .ranges import Ranges
+from .ranges import Ranges
 
 LIFT = 30  # at most so many places finer than its result is a sum computed
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base import checks
+from ...base.types import PathLike
 from ..c import folder
 from ..c.names import identifier
 from ..c.write import Export, origin, write_files
 from .c import Fixed
 from .quantised import Quantised
-
-if TYPE_CHECKING:
-    from ...base.types import PathLike
 
 
 def write(

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...base import checks
+from ...base.types import Arrays
+from ...cells import Layer
 from ...layers.codec import is_ours
 from ...layers.registry import LAYERS
+from ...model import Model
 from ..builder import Builder
-from ..program import Number, Program, Vector
+from ..program import Expr, Number, Program, Vector
 from .layers import LOWERINGS, lower_stack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ...base.types import Arrays
-    from ...cells import Layer
-    from ...model import Model
-    from ..program import Expr
 
 
 def declared(kind: type[Layer]) -> Callable[..., Expr]:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base import activations, checks
-from ..program import apply
-
-if TYPE_CHECKING:
-    from ...base.types import Activation
-    from ..builder import Builder
-    from ..program import Expr
+from ...base.types import Activation
+from ..builder import Builder
+from ..program import Expr, apply
 
 # A factor on their argument, by activation: those read it twice.
 READ_TWICE = {"silu": "sigmoid", "gelu": "normal_cdf"}

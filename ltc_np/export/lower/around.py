@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ...base import checks
-from ..program import apply
+from ...base.types import Arrays
+from ...layers import GELU, GLU, BatchNorm, Dropout, InputMapping, LayerNorm, Pooling, Standardize
+from ..builder import Builder
+from ..program import Expr, Vector, apply
 from .activations import activate
 from .mapping import mapped
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays
-    from ...layers import GELU, GLU, BatchNorm, Dropout, InputMapping, LayerNorm, Pooling, Standardize
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 
 def standardize(layer: Standardize, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ...base import checks
+from ...base.types import Arrays, CfCMode, CfCVariant
+from ...cells import CfC
 from ...cells.cfc import heads
 from ...cells.cfc_variants import CONVENTIONS
-from ..program import Number, apply
+from ..builder import Builder
+from ..program import Expr, Number, Vector, apply
 from .activations import activate
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays, CfCMode, CfCVariant
-    from ...cells import CfC
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 
 def blend(b: Builder, mode: CfCMode, variant: CfCVariant, p: Arrays, source: Expr, dt: Expr, state: Vector) -> Vector:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...base import checks
-from ..program import apply, elements
-
-if TYPE_CHECKING:
-    from ...base.types import Array, Arrays
-    from ...cells import CTGRU
-    from ..builder import Builder
-    from ..program import Expr, Vector
+from ...base.types import Array, Arrays
+from ...cells import CTGRU
+from ..builder import Builder
+from ..program import Expr, Vector, apply, elements
 
 
 def _sum(terms: list[Expr]) -> Expr:

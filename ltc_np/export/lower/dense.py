@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ...base.types import Arrays
+from ...layers import Dense
+from ..builder import Builder
+from ..program import Expr, Vector
 from .activations import activate
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays
-    from ...layers import Dense
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 
 def lower(layer: Dense, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ...base import checks
-from ..program import apply
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays, Elastance
-    from ..program import Expr
+from ...base.types import Arrays, Elastance
+from ..program import Expr, apply
 
 
 def elastance_of(elastance: Elastance, p: Arrays, a: Expr) -> Expr:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from ..program import apply
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays
-    from ...cells import GRU
-    from ..builder import Builder
-    from ..program import Expr, Vector
+from ...base.types import Arrays
+from ...cells import GRU
+from ..builder import Builder
+from ..program import Expr, Vector, apply
 
 
 def lower(layer: GRU, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

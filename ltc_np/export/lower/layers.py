@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from ...base.layout import part
-from ..program import Vector
+from ...base.types import Arrays
+from ...cells import Layer
+from ...layers import Stack
+from ..builder import Builder
+from ..program import Expr, Vector
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from ...base.types import Arrays
-    from ...cells import Layer
-    from ...layers import Stack
-    from ..builder import Builder
-    from ..program import Expr
+class Lowering(Protocol):
+    """Adds the statements of a layer's step, which change ``state``, and gives its outputs."""
 
-    class Lowering(Protocol):
-        """Adds the statements of a layer's step, which change ``state``, and gives its outputs."""
-
-        def __call__(
-            self, layer: Layer, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector
-        ) -> Expr: ...
+    def __call__(
+        self, layer: Layer, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector
+    ) -> Expr: ...
 
 
 LOWERINGS: dict[type, Callable[..., Expr]] = {}

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from ..program import apply, expression
+from ...base.types import Array, Arrays
+from ...cells import LRC
+from ...wirings.synapses import Synapses
+from ..builder import Builder
+from ..program import Expr, Vector, apply, expression
 from .elastance import elastance_of
 from .mapping import mapped
 from .solvers import Rates, integrate
-
-if TYPE_CHECKING:
-    from ...base.types import Array, Arrays
-    from ...cells import LRC
-    from ...wirings.synapses import Synapses
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 
 def _drives(

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from ..program import apply
+from ...base.types import Arrays
+from ...cells import LrcSSM
+from ..builder import Builder
+from ..program import Expr, Vector, apply
 from .elastance import elastance_of
 from .solvers import Rates, integrate
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays
-    from ...cells import LrcSSM
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 
 def lower(layer: LrcSSM, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from ..program import apply
-
-if TYPE_CHECKING:
-    from ...base.types import Array, Arrays
-    from ...cells import LSTM
-    from ..builder import Builder
-    from ..program import Expr, Vector
+from ...base.types import Array, Arrays
+from ...cells import LSTM
+from ..builder import Builder
+from ..program import Expr, Vector, apply
 
 
 def remember(b: Builder, w_x: Array, w_h: Array, bias: Array, x: Expr, h: Vector, c: Vector, h_new: Vector) -> Vector:

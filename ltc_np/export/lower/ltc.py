@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from ...base.types import Array, Arrays
+from ...cells import LTC
 from ...kernels.codes import SENSORY, SYNAPSE
-from ..program import expression
+from ...wirings.synapses import Synapses
+from ..builder import Builder
+from ..program import Expr, Vector, expression
 from .mapping import mapped
 from .solvers import Rates, integrate
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...base.types import Array, Arrays
-    from ...cells import LTC
-    from ...wirings.synapses import Synapses
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 
 def _currents(

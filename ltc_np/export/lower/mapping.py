@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base import checks
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays, MappingKind
-    from ..program import Expr
+from ...base.types import Arrays, MappingKind
+from ..program import Expr
 
 
 def mapped(mapping: MappingKind, side: str, p: Arrays, x: Expr) -> Expr:

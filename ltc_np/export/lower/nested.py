@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ...base import checks
-from ...layers import Stack
+from ...base.types import Arrays
+from ...layers import MixedMemory, Residual, Stack
+from ..builder import Builder
+from ..program import Expr, Vector
 from .layers import lower, lower_stack
 from .lstm import remember
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays
-    from ...layers import MixedMemory, Residual
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 
 def residual(layer: Residual, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

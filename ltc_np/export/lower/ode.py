@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ..program import expression
+from ...base.types import Arrays
+from ...cells.ode import OdeCell
+from ..builder import Builder
+from ..program import Expr, Vector, expression
 from .activations import READ_TWICE, activate
 from .solvers import Rates, integrate
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays
-    from ...cells.ode import OdeCell
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 
 def lower(layer: OdeCell, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ..program import Number, Vector, expression
-
-if TYPE_CHECKING:
-    from ...base.types import Complex
-    from ..builder import Builder
-    from ..program import Expr
+from ...base.types import Complex
+from ..builder import Builder
+from ..program import Expr, Number, Vector, expression
 
 
 @dataclass(frozen=True)

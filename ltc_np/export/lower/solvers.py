@@ -5,17 +5,13 @@ A capacity is a divisor of P and Q here, and an elastance a factor on the length
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from ...base import checks
 from ...kernels.codes import EXPONENTIAL_PART, TABLEAUS, Solver
-from ..program import Apply, Number, apply
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..builder import Builder
-    from ..program import Expr, Vector
+from ..builder import Builder
+from ..program import Apply, Expr, Number, Vector, apply
 
 
 class Rates(NamedTuple):

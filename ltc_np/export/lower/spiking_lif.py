@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ...base import checks
-from ..program import apply
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays
-    from ...cells import SpikingLIF
-    from ..builder import Builder
-    from ..program import Expr, Vector
+from ...base.types import Arrays
+from ...cells import SpikingLIF
+from ..builder import Builder
+from ..program import Expr, Vector, apply
 
 
 def lower(layer: SpikingLIF, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

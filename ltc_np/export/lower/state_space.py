@@ -14,20 +14,15 @@ matrix of one number a row takes the inputs of channels to modes, with their wei
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ...base import checks
+from ...base.types import Array, Arrays, Complex
+from ...cells.state_space import StateSpaceCell
 from ...kernels.codes import BILINEAR, DISCRETE, EXACT, KB, PB, PLAIN, ZOH
-from ..program import apply
+from ..builder import Builder
+from ..program import Expr, Vector, apply
 from .pair import Pair
-
-if TYPE_CHECKING:
-    from ...base.types import Array, Arrays, Complex
-    from ...cells.state_space import StateSpaceCell
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 # Below this |z|**2 the quotient E(z)/z is a polynomial: error 8e-13, while above 2**-31 of numbers below 10 is little.
 NEAR, SERIES = 2e-4, (1.0, 1 / 2, 1 / 6, 1 / 24, 1 / 120)

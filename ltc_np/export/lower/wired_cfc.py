@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base.layout import part
+from ...base.types import Arrays
+from ...cells import WiredCfC
 from ...cells.cfc import heads
+from ..builder import Builder
+from ..program import Expr, Vector
 from .cfc import blend
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays
-    from ...cells import WiredCfC
-    from ..builder import Builder
-    from ..program import Expr, Vector
 
 
 def lower(layer: WiredCfC, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

@@ -7,17 +7,15 @@ docs/ncps.md says which of ncps' arguments a state dict does not keep, and what 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ...base import checks
 from ...base.calls import with_signature_hints
+from ...base.types import Arrays, BackboneActivation, Backend, CfCMode, DType
 from ...cells.cfc import BACKBONE_ACTIVATIONS
+from ...model import Model
 from .reading import model_of
 from .writing import module_of, state_dict_of
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays, BackboneActivation, Backend, CfCMode, DType
-    from ...model import Model
 
 __all__ = ["from_ncps", "to_ncps"]
 

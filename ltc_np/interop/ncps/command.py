@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...base import files, tensor_file
@@ -19,7 +20,6 @@ from .writing import call_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
 DESCRIPTION = """\
 Convert networks of ncps.torch: a file of a state dict (.safetensors; .pt, .pth, .ckpt and .bin need PyTorch) into a

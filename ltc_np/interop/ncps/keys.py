@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from .table import MASK, NEURON, SENSORY_MASK, SYNAPSE, Form
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from ...base.types import Arrays, CfCMode, MappingKind
-    from .table import Part
+from ...base.types import Arrays, CfCMode, MappingKind
+from .table import MASK, NEURON, SENSORY_MASK, SYNAPSE, Form, Part
 
 # By these a network is known; names that others have too, such as "w", are left out.
 CORE = re.compile(

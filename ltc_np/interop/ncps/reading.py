@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ...base import checks
+from ...base.types import Backend, DType
 from ...base.visible import visible
 from ...layers import MixedMemory
-from ...model import LTCRNN, CfCRNN
+from ...model import LTCRNN, CfCRNN, Model
 from . import keys, wiring
-from .source import read
-from .table import MASK
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ...base.types import Backend, DType
-    from ...model import Model
-    from .source import Source
-    from .table import Cell, Form, Part
+from .source import Source, read
+from .table import MASK, Cell, Form, Part
 
 # The arguments of `from_ncps` that belong to one cell, and what they are where nobody says.
 OPTIONS: dict[Cell, dict[str, Any]] = {

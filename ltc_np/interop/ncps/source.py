@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...base import checks, files, tensor_file
 from ...base.optional import need
+from ...base.types import Arrays, Numbers
 from ...base.visible import visible
 from .keys import roots
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays, Numbers
 
 TORCH_FILES = (".pt", ".pth", ".ckpt", ".bin")
 SAFE_TORCH = (2, 6)  # before it, a file could run code even with `weights_only`

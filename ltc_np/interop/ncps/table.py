@@ -9,19 +9,16 @@ the layers of a wired CfC.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ...base.types import Array, CfCMode, MappingKind
 from ...cells import cfc
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from ...base.types import Array, CfCMode, MappingKind
-
-    Cell: TypeAlias = Literal["ltc", "cfc", "wired_cfc"]
-    Read: TypeAlias = Callable[[Array, Any, str], Array]
+Cell: TypeAlias = Literal["ltc", "cfc", "wired_cfc"]
+Read: TypeAlias = Callable[[Array, Any, str], Array]
 
 NEURON, SYNAPSE = ("gleak", "vleak", "cm"), ("w", "mu", "sigma", "erev")
 MASK, SENSORY_MASK = "sparsity_mask", "sensory_sparsity_mask"

@@ -7,20 +7,17 @@ object says of these is taken from it.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...base import checks
+from ...base.types import Array, Arrays
 from ...cells.base import is_of_ncps
 from ...wirings import Wiring
 from .keys import layer_names
 from .table import MASK, SENSORY_MASK
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ...base.types import Array, Arrays
 
 
 class Plan(NamedTuple):

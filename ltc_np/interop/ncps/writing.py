@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...base import checks
 from ...base.optional import need
+from ...base.types import Arrays
 from ...cells import LTC, CfC, WiredCfC
 from ...layers import Dense, MixedMemory
 from ...network.network import Network
 from ...wirings import Wiring
 from .keys import positions
 from .table import MASK, SENSORY_MASK, Form
-
-if TYPE_CHECKING:
-    from ...base.types import Arrays
 
 
 def _cell_of(model: Any) -> Any:

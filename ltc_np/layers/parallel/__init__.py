@@ -21,20 +21,16 @@ docs/guides/long_sequences.md shows it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .chunks import Chunked as Chunked
 from .chunks import adjoint as adjoint
 from .chunks import backward as backward
 from .chunks import forward as forward
 from .settings import CARD as CARD
 from .settings import PROCESSOR as PROCESSOR
+from .settings import CutTime as CutTime
 from .settings import Parallel as Parallel
 from .settings import ParallelTime as ParallelTime
 from .settings import Report as Report
+from .settings import Width as Width
 from .settings import read as read
 from .settings import wants as wants
-
-if TYPE_CHECKING:
-    from .settings import CutTime as CutTime
-    from .settings import Width as Width

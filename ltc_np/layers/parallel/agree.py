@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ...base.types import Array, Bools
+from ...base.types import Array, Bools
 
 
 def rounding(dtype: np.dtype) -> float:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...base.types import Array, Arrays, Bools, Ints, Keep
+from ...base.workspace import Workspace
+from ...cells.base import Layer
 from .agree import apart_by, largest, near, rounding, smallest
 from .cut import Cut, flat
 from .probe import fading, memory, steps_left
-from .settings import FEWEST, Report
+from .settings import FEWEST, Parallel, Report, Width
 from .task import Task
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from ...base.types import Array, Arrays, Bools, Ints, Keep
-    from ...base.workspace import Workspace
-    from ...cells.base import Layer
-    from .settings import Parallel, Width
 
 # How often all chunks may run again backwards before the sequences are computed as they stand.
 AGAIN = 6

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ...base.types import Array, Bools, Ints
+from ...base.types import Array, Bools, Ints
 
 
 class Cut(NamedTuple):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...base.types import Array, Ints, Keep
+from ...base.workspace import Workspace
 from .agree import apart_by, near, smallest
 from .task import Task
-
-if TYPE_CHECKING:
-    from ...base.types import Array, Ints, Keep
-    from ...base.workspace import Workspace
 
 FIRST = 32  # steps that bring the states apart, and before the first look
 WINDOWS = 8  # in the data: two runs of each fill a vector, and a step takes hardly longer than with one

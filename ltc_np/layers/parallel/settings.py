@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ...base import checks
 from ...base.calls import with_signature_hints
+from ...base.types import Shape
+from ...cells.base import Layer
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    from ...base.types import Shape
-    from ...cells.base import Layer
-
-    CutTime: TypeAlias = "ParallelTime | int | Literal['auto', False] | None"  # the argument ``parallel_time``
+CutTime: TypeAlias = "ParallelTime | int | Literal['auto', False] | None"  # the argument ``parallel_time``
 
 
 class Width(NamedTuple):
@@ -131,13 +127,12 @@ class Report:
     as_it_stands: bool = False
 
 
-@dataclass
 class Parallel:
     """Of one call: the settings, where it runs, and a `Report` of each layer whose sequences were cut."""
 
-    settings: ParallelTime
-    width: Width
-    reports: list[Report] = field(default_factory=list)
+    def __init__(self, settings: ParallelTime, width: Width) -> None:
+        self.settings, self.width = settings, width
+        self.reports: list[Report] = []
 
 
 def wants(layer: Layer) -> bool:

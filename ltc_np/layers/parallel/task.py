@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from ...base.types import Array, Ints, Keep
-    from ...base.workspace import Workspace
-    from ...cells.base import Layer
+from ...base.types import Array, Ints, Keep
+from ...base.workspace import Workspace
+from ...cells.base import Layer
 
 
 class Task(NamedTuple):

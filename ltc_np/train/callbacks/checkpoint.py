@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ...base import checks
+from ...base.types import Logs, MonitorMode, PathLike, State
 from ...io import check_writable, save
 from ..monitor import MODES, Monitor
 from .base import Callback
-
-if TYPE_CHECKING:
-    from ...base.types import Logs, MonitorMode, PathLike, State
 
 
 class Checkpoint(Callback):

@@ -5,16 +5,12 @@ from __future__ import annotations
 import csv
 import os
 import re
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Sequence
+from typing import Any, TextIO
 
+from ...base.types import Logs, PathLike
 from ...io import check_writable
 from .base import Callback
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...base.types import Logs, PathLike
-
 
 NUMBER = re.compile("[0-9]{1,18}")  # of an epoch
 

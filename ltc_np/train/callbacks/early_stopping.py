@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base import checks
+from ...base.types import Logs, MonitorMode, State
 from ..monitor import MODES, Monitor
 from .base import Callback
-
-if TYPE_CHECKING:
-    from ...base.types import Logs, MonitorMode, State
 
 
 class EarlyStopping(Callback):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...base import checks
+from ...base.types import Logs, MonitorMode, State
 from ..monitor import MODES, Monitor
 from .base import Callback
-
-if TYPE_CHECKING:
-    from ...base.types import Logs, MonitorMode, State
 
 
 class ReduceLROnPlateau(Callback):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...base.optional import need
+from ...base.types import Logs, PathLike
 from .base import Callback
-
-if TYPE_CHECKING:
-    from ...base.types import Logs, PathLike
 
 
 class TensorBoard(Callback):

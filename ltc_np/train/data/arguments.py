@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...base import checks
+from ...base.types import ArrayLike, Ints, Targets
 from ...data.padding import is_list_of_sequences
-
-if TYPE_CHECKING:
-    from ...base.types import ArrayLike, Ints, Targets
 
 
 class DataArguments(NamedTuple):

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ... import losses
 from ...base import checks, frames
+from ...base.types import Array, ArrayLike, Ints, LibraryLoss, Missing, Numbers, Shape, Targets
 from ...data.padding import check_same_lengths, is_list_of_sequences, pad
 from ...network.engine import Batch
+from ...network.network import Network
 from ...network.outputs import is_ordinary
 from ...network.sequences import Sequences, check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ...base.types import Array, ArrayLike, Ints, LibraryLoss, Missing, Numbers, Shape, Targets
-    from ...network.network import Network
-    from .arguments import DataArguments
+from .arguments import DataArguments
 
 
 class Batches(NamedTuple):

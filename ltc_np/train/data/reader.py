@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from ...base import checks
+from ...network.network import Network
 from ..measures import check_measures
-from ..options import REFUSED
+from ..options import REFUSED, Option, Options
+from ..ranks.communication import Alone
 from ..ranks.division import Division
 from .arguments import DataArguments, arguments_of, split
+from .batches import Batches
 from .scales import ADAPT_FIRST, warn_of_scales
-from .sources import ArraySource, check_balanced, data_of
+from .sources import ArraySource, Data, check_balanced, data_of
 from .stream import Stream, is_stream
 from .times import warn_of_times
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ...network.network import Network
-    from ..options import Option, Options
-    from ..ranks.communication import Alone
-    from .batches import Batches
-    from .sources import Data
 
 
 class TrainingData(NamedTuple):

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ... import losses
 from ...base import checks
 from ...base.calls import with_signature_hints
+from ...base.types import Array, ArrayLike, LibraryLoss, Numbers, Targets
 from ...data.padding import is_list_of_sequences, pad
 from ...layers import Standardize
+from ...network.network import Network
 from ...network.sequences import check
-from ..ranks.communication import ALONE
+from ..ranks.communication import ALONE, Alone
 from .batches import Batches, prepare_data
+from .sources import Data
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...base.types import Array, ArrayLike, LibraryLoss, Numbers, Targets
-    from ...network.network import Network
-    from ..ranks.communication import Alone
-    from .sources import Data
-
-    Moments: TypeAlias = tuple[Array, Array, Array]
+Moments: TypeAlias = tuple[Array, Array, Array]
 
 # Beyond this a network with the usual initial values and learning rates hardly learns: its synapses saturate, or the
 # loss is too small or too large for a step to matter.  See docs/decisions/training.md, "Data far from unit scale".

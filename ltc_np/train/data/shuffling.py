@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from ...base.types import Ints
+from ...base.types import Ints
 
 # Batches whose sequences are sorted together: more of them leave less padding, fewer mix better.
 POOL = 32

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ... import losses
 from ...base import checks
+from ...base.types import ClassWeight, Ints, LibraryLoss, Missing
+from ...network.engine import Batch
+from ...network.network import Network
 from ..ranks.division import Division, Place
 from . import shuffling
+from .arguments import DataArguments
 from .batches import Batches, prepare_data, prepare_part
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ...base.types import ClassWeight, Ints, LibraryLoss, Missing
-    from ...network.engine import Batch
-    from ...network.network import Network
-    from .arguments import DataArguments
 
 
 def data_of(model: Network, arguments: DataArguments, loss: LibraryLoss, missing: Missing, whole: bool = True) -> Data:

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
 
 from ... import losses
 from ...base import checks
+from ...base.types import BatchSource, LibraryLoss, Missing, Targets
 from ...network.engine import Batch
-from ..ranks.communication import ALONE
+from ...network.network import Network
+from ..ranks.communication import ALONE, Alone
 from ..ranks.division import Place
 from .arguments import arguments_of
-from .batches import prepare_part
+from .batches import Batches, prepare_part
 from .sources import Drawn
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import numpy as np
-
-    from ...base.types import BatchSource, LibraryLoss, Missing, Targets
-    from ...network.network import Network
-    from ..ranks.communication import Alone
-    from .batches import Batches
 
 END = object()
 NO_DATA = Batch(None, None, None, None)  # what is known of batches that have not come yet
 
 
-@dataclass(eq=False)
 class Items:
     """What a user gives for the batches of an epoch, one after another.
 
@@ -40,8 +33,8 @@ class Items:
         How many have come so far in this epoch.
     """
 
-    items: Iterator[Any]
-    taken: int
+    def __init__(self, items: Iterator[Any], taken: int) -> None:
+        self.items, self.taken = items, taken
 
     def take(self) -> Any:
         """The next one, `END` if there is none."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ...base import checks
-
-if TYPE_CHECKING:
-    from .batches import Batches
+from .batches import Batches
 
 LEAST = 5  # steps of a sequence that tells
 EPOCH = 1e8  # seconds since 1970 are more, elapsed times are not

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base import checks
+from ...base.types import Logs, State
 from ...network.best import Best
-
-if TYPE_CHECKING:
-    from ...base.types import Logs, State
-    from ...network.network import Network
-    from ..monitor import Monitor
+from ...network.network import Network
+from ..monitor import Monitor
 
 
 class BestWeights:

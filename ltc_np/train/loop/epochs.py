@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...base.checks import counted
-from ..callbacks.base import load_states, states
+from ...network.trained import Trained
+from ..callbacks.base import Callback, load_states, states
+from ..data.sources import ArraySource, Data
+from ..data.stream import Stream
 from ..history import History
+from ..resume.folder import CheckpointFolder
 from ..resume.recorder import Recorder
+from ..resume.saved import Resumed
+from .best_weights import BestWeights
 from .clock import Clock
-from .interrupt import Interrupt
-from .progress import progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from ...network.trained import Trained
-    from ..callbacks.base import Callback
-    from ..data.sources import ArraySource, Data
-    from ..data.stream import Stream
-    from ..resume.folder import CheckpointFolder
-    from ..resume.saved import Resumed
-    from .best_weights import BestWeights
-    from .interrupt import StopRequest
-    from .progress import Silent
-    from .run import Run
+from .interrupt import Interrupt, StopRequest
+from .progress import Silent, progress
+from .run import Run
 
 COMPILING = "ltc_np: compiling kernels once (some seconds; kept on disk for the next run)"
 

@@ -6,12 +6,11 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-
     from typing_extensions import Self
 
     Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...base import checks
+from ...base.types import Logs
 from ...base.visible import visible
-
-if TYPE_CHECKING:
-    from ...base.types import Logs
-    from .clock import Clock
+from .clock import Clock
 
 
 class Silent:

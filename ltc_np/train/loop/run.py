@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ... import losses
 from ...base import checks
+from ...base.types import Array, Logs, State
 from ...base.workspace import Workspace
 from ...layers import codec
-from ...network.engine import Dropped
+from ...network.engine import Batch, Dropped, Engine, Objective, Trainer
 from ...network.outputs import last_outputs
+from ...network.sequences import Sequences
+from ...network.trained import Trained
 from ...optim import global_norm
+from ...optim.clip import Clip
 from ..callbacks.base import Callback, taken_over
+from ..data.batches import Batches
+from ..data.sources import ArraySource, Data
+from ..data.stream import Stream
 from ..evaluate import batch_weight, measure
 from ..measures import results, show
-from ..ranks.communication import LocalResult
+from ..model_base import ModelBase
+from ..options import Options
+from ..ranks.communication import Alone, LocalResult
+from ..ranks.division import Place
 from ..resume.position import Position
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from ...base.types import Array, Logs, State
-    from ...network.engine import Batch, Engine, Objective, Trainer
-    from ...network.sequences import Sequences
-    from ...network.trained import Trained
-    from ...optim.clip import Clip
-    from ..data.batches import Batches
-    from ..data.sources import ArraySource, Data
-    from ..data.stream import Stream
-    from ..model_base import ModelBase
-    from ..options import Options
-    from ..ranks.communication import Alone
-    from ..ranks.division import Place
-    from .interrupt import StopRequest
+from .interrupt import StopRequest
 
 
 @dataclass(eq=False)

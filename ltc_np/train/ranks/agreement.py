@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ...base.from_arguments import known
 from ...base.version import __version__
+from ...network.network import Network
 from ..data.stream import is_stream
 from ..fingerprint import as_text, fingerprint
 from ..measures import check_mergeable
-from .communication import SAME_DATA
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ...network.network import Network
-    from ..options import Option, Options
-    from .communication import Alone
+from ..options import Option, Options
+from .communication import SAME_DATA, Alone
 
 
 def check_arguments(ranks: Alone, rows: Mapping[str, Option], arguments: Mapping[str, Any]) -> None:

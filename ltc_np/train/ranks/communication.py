@@ -14,21 +14,17 @@ import sys
 import time
 import traceback
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from ...base import checks, threads
-from ..loop.interrupt import BY_SIGINT, BY_SIGTERM
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from ...base.types import A, Array, Communicator
-    from ...network.engine import Trainer
-    from ...network.network import Network
-    from ...optim.base import Optimizer
-    from ..loop.interrupt import StopRequest
+from ...base.types import A, Array, Communicator
+from ...network.engine import Trainer
+from ...network.network import Network
+from ...optim.base import Optimizer
+from ..loop.interrupt import BY_SIGINT, BY_SIGTERM, StopRequest
 
 NEEDED = ("Get_rank", "Get_size", "Dup", "Free", "Allreduce", "bcast", "gather", "allgather", "Ibarrier", "Abort")
 GRACE = 3.0  # seconds in which an error that all ranks have is expected on each of them

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...base.types import Ints
-    from .communication import Alone
+from ...base.types import Ints
+from .communication import Alone
 
 
 class Place(NamedTuple):

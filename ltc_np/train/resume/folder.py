@@ -7,14 +7,12 @@ import errno
 import os
 import pathlib
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ... import io
 from ...base import archive, checks, files
 from ...base.from_arguments import Immutable
-
-if TYPE_CHECKING:
-    from ...base.types import Numbers, PathLike
+from ...base.types import Numbers, PathLike
 
 NAME = re.compile(r"step-([0-9]{8,})\.npz")
 LOST = errno.EIO, errno.ENOENT  # what a bad disk says, and a link to a file that is gone

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ..data.arguments import DataArguments
+from ..data.sources import ArraySource
 from ..data.stream import Stream
-from ..options import USED
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..data.sources import ArraySource
-    from ..options import Option, Options
+from ..options import USED, Option, Options
 
 # These stand in every file.  The others are beside them in "settings", from which a file of a former version may leave
 # some out; these are then not compared.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ...base import checks
+from ...base.types import Array, Seed
 from ...network.trained import Trained
-
-if TYPE_CHECKING:
-    from ...base.types import Array, Seed
 
 
 class Position(NamedTuple):

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ... import io
 from ...base import checks
+from ...base.types import Numbers, Rate, State
 from ..callbacks.base import states
+from ..history import History
+from ..loop.best_weights import BestWeights
+from ..loop.clock import Clock
+from ..loop.run import Run
+from .folder import CheckpointFolder
 from .saved import Rates, Saved
-
-if TYPE_CHECKING:
-    from ...base.types import Numbers, Rate, State
-    from ..history import History
-    from ..loop.best_weights import BestWeights
-    from ..loop.clock import Clock
-    from ..loop.run import Run
-    from .folder import CheckpointFolder
 
 
 @dataclass(eq=False)

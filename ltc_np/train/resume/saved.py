@@ -4,30 +4,25 @@ with a call, and taken over."""
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ... import io
 from ...base import checks
 from ...base.from_arguments import same
+from ...base.types import Rate, Seed, State
+from ...io import Found
+from ...network.network import Network
+from ...network.trained import Trained
+from ...optim.base import Optimizer
 from ..history import History
-from .folder import name_of, open_folder
+from ..options import Options
+from ..ranks.communication import Alone
+from .folder import CheckpointFile, CheckpointFolder, name_of, open_folder
 from .position import Position
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractContextManager
-
-    from ...base.types import Rate, Seed, State
-    from ...io import Found
-    from ...network.network import Network
-    from ...network.trained import Trained
-    from ...optim.base import Optimizer
-    from ..options import Options
-    from ..ranks.communication import Alone
-    from .folder import CheckpointFile, CheckpointFolder
 
 ENDED = ("", "epochs", "callback")
 
