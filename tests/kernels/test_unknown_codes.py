@@ -52,7 +52,9 @@ class Case:
 
 
 def rule(layer, prepared):
-    vars(layer)["rule"] = layer.rule._replace(solver=UNKNOWN)
+    vars(layer)["rule"] = layer.rule._replace(
+        solver=-1
+    )  # below the first tableau, whose table would be asked otherwise
     return prepared._replace(rule=tuple(layer.rule)) if isinstance(layer, LrcSSM) else prepared
 
 
@@ -121,12 +123,10 @@ COMPILED = {
 }
 
 
-# A table of the definition that has no such place says so itself.
-REFUSED = pytest.raises((ValueError, IndexError), match="must be|index out of range")
-
-
 def refused(case, backend):
     """Forward and backward with a number that nobody knows."""
+    # A table of the definition that has no such place says so itself.
+    words = "must be|index out of range" if backend == "numpy" else "must be"
     model = Model(case.layer(), input_dim=2, seed=0, backend=backend)
     (layer,) = model.layers
     x, dt, lengths = np.ones((1, 3, 2), np.float32), np.full((1, 3), 0.1, np.float32), np.array([3])
@@ -136,10 +136,10 @@ def refused(case, backend):
     g = {name: np.zeros(values.shape) for name, values in p.items()}
     _, _, saved = layer.forward(good, x, dt, lengths, h0, "full", Fresh())
     if "forward" in case.passes:
-        with REFUSED:
+        with pytest.raises((ValueError, IndexError), match=words):
             layer.forward(case.change(layer, bad), x, dt, lengths, h0, "full", Fresh())
     if "backward" in case.passes:
-        with REFUSED:
+        with pytest.raises((ValueError, IndexError), match=words):
             layer.backward(case.change(layer, bad), saved, d_y, h0, g, True, True, Fresh())
 
 
