@@ -175,16 +175,30 @@ class CfC(Layer):
         )
 
     def forward(
-        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
+        self,
+        prepared: Any,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Array, Any]:  # fmt: skip
+    ) -> tuple[Array, Array, Any]:
         masks = dropout_masks(rng, self.backbone_dropout, self.dropped, x.shape, self.backbone_units, x.dtype)
         return cfc_sweep.forward(prepared, x, dt, lengths, h0, masks, keep, workspace)
 
     def backward(
-        self, prepared: Any, saved: Any, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Any,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         d_x, d_h0, d_dt, gradients = cfc_sweep.backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace)
         for k in range(self.backbone_layers):
             g[f"backbone_w{k}"] += gradients.weights[k]

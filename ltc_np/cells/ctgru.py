@@ -249,9 +249,16 @@ class CTGRU(Layer):
         return y, v[T].copy(), saved
 
     def backward(
-        self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         inputs, gates, c, m, v, factors, h0, lengths = saved
         transposed, offsets, d_retrieve, d_store = (
             prepared.transposed, prepared.offsets, prepared.kernels.d_retrieve, prepared.kernels.d_store,

@@ -131,9 +131,16 @@ class GRU(Layer):
         return by_sequence(h[1:], workspace), h[T].copy(), Saved(inputs, gates, u, h, lengths) if keep else None
 
     def backward(
-        self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         inputs, gates, u, h, lengths = saved
         (T, B, _), N = inputs.shape, self.output_size
         transposed, backward_step, w_h = prepared.transposed, prepared.kernels.backward_step, prepared.transposed["w_h"]

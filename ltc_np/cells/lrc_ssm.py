@@ -285,9 +285,16 @@ class LrcSSM(Layer):
         return y, v, _Saved(x, dt, lengths, h0, y, kept) if keep else None
 
     def backward(
-        self, prepared: _Prepared, saved: _Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: _Prepared,
+        saved: _Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         x, dt, lengths, h0, y, kept = saved
         (B, T, I), N, dtype = x.shape, self.units, x.dtype
         d_x = workspace.array("d_x", B * T * I if want_x else 0, dtype).reshape(-1, T, I)

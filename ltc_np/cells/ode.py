@@ -112,9 +112,16 @@ class OdeCell(Layer):
         return ode.forward(field, x, dt, lengths, h0, self.rule, keep, workspace)
 
     def backward(
-        self, prepared: _Prepared, saved: Any, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: _Prepared,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         field, p, ode = prepared
         d_x, d_h0, d_dt, d_Q = ode.backward(field, saved, d_y, d_h, self.rule, want_x, want_dt, g, workspace)
         self.add_leak_gradient(p, d_Q, g)

@@ -270,9 +270,16 @@ class SpikingLIF(Layer):
         return scratch
 
     def backward(
-        self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         transposed, backward_steps = prepared.transposed, prepared.kernels.backward_steps
         neuron, surrogate = prepared.neuron, prepared.surrogate
         inputs, dt, current, v, rest, spikes, y = saved

@@ -180,9 +180,16 @@ class StateSpaceCell(Layer):
         return ssm.forward(space, x, dt, lengths, h0, keep, workspace)
 
     def backward(
-        self, prepared: Any, saved: Any, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Any,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         space, ssm, whole = prepared
         if isinstance(saved, _Whole):
             if not want_dt:

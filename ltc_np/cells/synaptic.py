@@ -195,9 +195,16 @@ class SynapticCell(Layer):
         return y, h, Saved(x, motor, saved) if keep else None
 
     def backward(
-        self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         circuit, p, kernels, mapping, _, gains = prepared
         d_motor = mapping.d_map_features(self.output_mapping, "output", saved.motor, d_y, p, g, workspace)
         scaled = g | {name: np.zeros_like(g[name]) for name in gains} if gains else g

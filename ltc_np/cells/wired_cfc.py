@@ -272,9 +272,16 @@ class WiredCfC(Layer):
         return np.ascontiguousarray(outputs[-1][:, :, self.motor]), h_last, saved if keep else None
 
     def backward(
-        self, prepared: Any, saved: Any, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Any,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         (B, T, _), dtype = d_y.shape, d_y.dtype
         d_outputs = [np.zeros((B, T, cell.units), dtype) for cell in self.cells]
         d_outputs[-1][:, :, self.motor] = d_y

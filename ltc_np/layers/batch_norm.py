@@ -108,9 +108,16 @@ class BatchNorm(Layer):
         return Prepared(p["scale"], p["shift"], buffers["mean"], buffers["variance"])
 
     def forward(
-        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
+        self,
+        prepared: Prepared,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
+    ) -> tuple[Array, Array, Saved | None]:
         scale, shift, mean, variance = prepared
         y, u = (workspace.array(name, x.size, x.dtype).reshape(x.shape) for name in ("y", "u"))
         of_batch = None
@@ -130,9 +137,16 @@ class BatchNorm(Layer):
         return y, h0, Saved(u, rate, of_batch) if keep else None
 
     def backward(
-        self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         u, rate, of_batch = saved
         product, d_x = (workspace.array(name, u.size, u.dtype).reshape(u.shape) for name in ("product", "d_x"))
         d_shift, d_scale = (a.sum((0, 1), np.float64) for a in (d_y, np.multiply(d_y, u, out=product)))

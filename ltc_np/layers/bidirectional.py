@@ -128,9 +128,17 @@ class Bidirectional(Layer):
             self.layer.check(own, dt)
 
     def forward(
-        self, prepared: Both, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
-        cut: Callable[..., Any] | None = None, **options: Any,
-    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
+        self,
+        prepared: Both,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
+        cut: Callable[..., Any] | None = None,
+        **options: Any,
+    ) -> tuple[Array, Array, Saved | None]:
         (B, T, _), K, O = x.shape, self.layer.state_size, self.layer.output_size
         own, turned = Both(*map(workspace.child, DIRECTIONS)), mirrored(lengths, T)
         run = self.layer.forward if cut is None else partial(cut, self.layer)
@@ -151,9 +159,16 @@ class Bidirectional(Layer):
         return y, np.concatenate([h_ahead, h_back], axis=1), saved
 
     def backward(
-        self, prepared: Both, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Both,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         K, O, turned = self.layer.state_size, self.layer.output_size, saved.mirror
         own = Both(*map(workspace.child, DIRECTIONS))
         run = Both(*(parallel.adjoint(self.layer, each) for each in saved.layer))

@@ -77,9 +77,16 @@ class Dense(Layer):
         return y, h0, Saved(x, z, y) if keep else None
 
     def backward(
-        self, prepared: Arrays, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Arrays,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         x = saved.x
         d_z = d_y if self.activation is None else d_y * self.d_f(saved.z, saved.y)
         flat = d_z.reshape(-1, self.output_size)

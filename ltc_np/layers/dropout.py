@@ -67,9 +67,16 @@ class Dropout(Layer):
         self._freeze()
 
     def forward(
-        self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
+        self,
+        prepared: Arrays,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
+    ) -> tuple[Array, Array, Saved | None]:
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)  # not x itself, which may be the caller's
         if rng is None:
             y[:] = x
@@ -79,9 +86,16 @@ class Dropout(Layer):
         return np.multiply(x, mask, out=y), h0, Saved(mask) if keep else None
 
     def backward(
-        self, prepared: Arrays, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Arrays,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         if not want_x:
             return None, d_h, None
         d_x = workspace.array("d_x", d_y.size, d_y.dtype).reshape(d_y.shape)

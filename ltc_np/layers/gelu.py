@@ -83,9 +83,16 @@ class GELU(Layer):
         return y.reshape(x.shape), h0, Saved(slope.reshape(x.shape)) if keep else None
 
     def backward(
-        self, prepared: ModuleType, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: ModuleType,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         if not want_x:
             return None, d_h, None
         d_x = workspace.array("d_x", d_y.size, d_y.dtype).reshape(d_y.shape)

@@ -70,9 +70,16 @@ class GLU(Layer):
         return np.multiply(x[:, :, :O], s, out=y), h0, Saved(s, y) if keep else None
 
     def backward(
-        self, prepared: Arrays, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Arrays,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         if not want_x:
             return None, d_h, None
         (s, y), O = saved, self.output_size

@@ -56,9 +56,16 @@ class InputMapping(Layer):
         return y if self.mapping else x.copy(), h0, x if keep else None  # not x itself, which may be the caller's
 
     def backward(
-        self, prepared: Any, saved: Any, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Any,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         p, kernel = prepared
         d_x = kernel.d_map_features(self.mapping, "input", saved, d_y, p, g, workspace)
         return d_x if self.mapping else d_x.copy(), d_h, None

@@ -83,9 +83,16 @@ class LayerNorm(Layer):
         return y.reshape(shape), h0, Saved(u, rate) if keep else None
 
     def backward(
-        self, prepared: Arrays, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Arrays,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         (u, rate), I = saved, self.input_size
         d_y, shape = d_y.reshape(-1, I), d_y.shape
         product, d_x = (workspace.array(name, u.size, u.dtype).reshape(u.shape) for name in ("product", "d_x"))

@@ -168,9 +168,16 @@ class MixedMemory(Layer):
 
     @blas.one_thread()
     def forward(
-        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
+        self,
+        prepared: Prepared,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
         **options: Any,
-    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
+    ) -> tuple[Array, Array, Saved | None]:
         p, forward_step = prepared.lstm.p, prepared.lstm.kernels.forward_step
         (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
         scratch = workspace.kept(
@@ -218,9 +225,16 @@ class MixedMemory(Layer):
 
     @blas.one_thread()
     def backward(
-        self, prepared: Prepared, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Prepared,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         transposed, backward_step = prepared.lstm.transposed, prepared.lstm.kernels.backward_step
         inputs, gates, states, c, lengths, steps = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size

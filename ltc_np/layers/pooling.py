@@ -111,9 +111,16 @@ class Pooling(Layer):
         return y, np.concatenate([m, counts[:, -1:]], axis=1), Saved(r, y, m0) if keep else None
 
     def backward(
-        self, prepared: Arrays, saved: Saved | None, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Arrays,
+        saved: Saved | None,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         (_, T, I) = d_y.shape
         d_x = workspace.array("d_x", d_y.size, d_y.dtype).reshape(d_y.shape)
         if saved is None:

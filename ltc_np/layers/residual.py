@@ -84,9 +84,16 @@ class Residual(Layer):
         self._stack.check(prepared, dt)
 
     def forward(
-        self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace,
+        self,
+        prepared: Any,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Array, Saved | None]:  # fmt: skip
+    ) -> tuple[Array, Array, Saved | None]:
         T = x.shape[1]
         valid = None if (lengths == T).all() else checks.before_end(lengths, T)
         f, h, saved = self._stack.forward(prepared, x, dt, lengths, valid, h0, keep, workspace, lambda k: own_rng(rng))
@@ -95,9 +102,16 @@ class Residual(Layer):
         return np.add(x, f, out=y), h, Saved(valid, saved) if keep else None
 
     def backward(
-        self, prepared: Any, saved: Saved, d_y: Array, d_h: Array, g: Arrays,
-        want_x: bool, want_dt: bool, workspace: Workspace,
-    ) -> tuple[Array | None, Array, Array | None]:  # fmt: skip
+        self,
+        prepared: Any,
+        saved: Saved,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
         d_f, d_h0, d_dt = self._stack.backward(
             prepared, saved.layers, saved.valid, d_y, d_h, g, want_x, want_dt, workspace
         )
