@@ -12,7 +12,6 @@ import contextlib
 import pickle
 import sys
 import time
-import traceback
 import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -240,6 +239,8 @@ class Ranks(Alone):
                 yield
         except BaseException:
             if not self._all_failed():
+                import traceback  # only errors need it
+
                 print(f"ltc_np: rank {self.rank} of {self.size} ends the training of all:", file=sys.stderr)
                 traceback.print_exc()
                 sys.stderr.flush()
