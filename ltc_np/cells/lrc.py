@@ -196,7 +196,6 @@ class LRC(SynapticCell):
         return initial
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
-        kernels.check_known(backend, solver=self.method.name, elastance=self.elastance)
         lrc, mapping = kernels.load(backend, "lrc"), kernels.load(backend, "mapping")
         gains = {name: buffers[f"{kind}gain"] for kind in ("", "sensory_") if f"{kind}gain" in buffers
                  for name in (f"{kind}w", f"{kind}h")}  # fmt: skip

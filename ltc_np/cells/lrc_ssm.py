@@ -232,7 +232,6 @@ class LrcSSM(Layer):
         self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
-        kernels.check_known(backend, solver=self.method.name, elastance=self.elastance)
         weights = np.concatenate([p["sensory_w"], p["sensory_h"]], axis=1)
         none = np.zeros_like(p["w"])
         unit = np.stack([p.get(name, none) for name in LRC_SSM_UNIT])

@@ -155,7 +155,6 @@ class LTC(SynapticCell):
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         none = np.zeros(0, p["cm"].dtype)
         gains = buffers.get("gain", none), buffers.get("sensory_gain", none)
-        kernels.check_known(backend, solver=self.method.name)
         ltc, mapping = kernels.load(backend, "ltc"), kernels.load(backend, "mapping")
         circuit = ltc.Circuit(self.recurrent, self.sensory, p, gains, self.epsilon)
         return Prepared(circuit, p, ltc, mapping, self._fastest(p, buffers))

@@ -101,7 +101,6 @@ class OdeCell(Layer):
         raise NotImplementedError
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> _Prepared:
-        kernels.check_known(backend, solver=self.method.name, activation=self.activation)
         ode = kernels.load(backend, "ode")
         return _Prepared(ode.VectorField(p["w_x"], p.get("w_h"), p["b"], self.leak(p), self.activation), p, ode)
 

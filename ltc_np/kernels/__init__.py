@@ -7,17 +7,8 @@ import os
 import threading
 
 from ..base import checks, forks
-from .codes import TABLEAUS
 
 BACKENDS = ("auto", "numpy", "cpu", "cuda")
-# What compiled kernels know by number, in words: they branch without a way to say that there is no such number.
-# Written out, so that a row that `codes` gets is not taken for a branch; but tableaus need none.
-COMPILED = {
-    "solver": ("semi_implicit", "euler", "exponential", *TABLEAUS),
-    "elastance": (None, "asymmetric", "symmetric"),
-    "activation": (None, "relu", "silu", "tanh", "gelu", "lecun_tanh", "sigmoid"),
-    "loss": ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy", "quantile"),
-}
 
 # Held while modules are imported and warnings given: once, however many threads ask.
 _lock = forks.wait_for(threading.RLock())
@@ -78,16 +69,6 @@ def resolve(backend):
 def on_host(backend):
     """The backend of what a model leaves to the host: that of the CPU beside a card, else its own."""
     return "cpu" if backend == "cuda" else backend
-
-
-def check_known(backend, **words):
-    """Refuse a word of which the compiled kernels have no form: by its number alone they would take another one.
-
-    NumPy's kernels ask themselves.
-    """
-    if backend != "numpy":
-        for name, word in words.items():
-            checks.must_know(f"{__name__}.{backend}", name, word, COMPILED[name])
 
 
 @functools.cache

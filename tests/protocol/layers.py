@@ -39,6 +39,7 @@ from ltc_np import (
     Standardize,
     WiredCfC,
 )
+from ltc_np.kernels.codes import SOLVERS
 
 
 class Row(NamedTuple):
@@ -68,12 +69,13 @@ ROWS = {
     "LTC exponential": Row(
         "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch contracting",
         [LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=3, solver="exponential")],
-    ),
+    ),  # a new solver comes into the next row until it is written here that its states stay in the hull
     "LTC explicit": Row(
         "takes_dt dt0_identity smooth causal reads_wiring bitwise_batch contracting",
         [
-            LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=5, solver="euler", init={"cm": 3.0}),
-            LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=4, solver="rk4", init={"cm": 3.0}),
+            LTC(AutoNCP(8, 3), input_dim=2, ode_unfolds=5, solver=solver, init={"cm": 3.0})
+            for solver in SOLVERS
+            if solver not in ("semi_implicit", "exponential")
         ],
     ),
     "LRC": Row(

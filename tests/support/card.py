@@ -7,6 +7,7 @@ float64 within 1e-12 and 1e-9: sums of a few hundred terms in another order.
 import numpy as np
 
 from ltc_np import LTC, Adam, AutoNCP, Dense, FullyConnected, Model, Random, RandomWiring
+from ltc_np.kernels.codes import SOLVERS
 from ltc_np.optim import SGD, AdamW, RMSprop
 
 TOLERANCES = {"float64": (1e-12, 1e-9), "float32": (1e-5, 1e-4)}
@@ -64,13 +65,11 @@ def compare(rng, layer, B, T, dtype, lengths=None, memory="full"):
 
 
 # wiring, I, B, T, lengths, solver, unfolds, whether a thread takes several sequences
-CASES = {
+CASES = {solver: (FullyConnected(5, 3), 2, 3, 4, [2, 4, 3], solver, 2, True) for solver in SOLVERS} | {
     "dense": (FullyConnected(5, 3), 2, 3, 4, None, "semi_implicit", 2, True),
     "one of each": (FullyConnected(3), 1, 1, 1, None, "semi_implicit", 1, False),
     "B = N = I": (FullyConnected(4, 2), 4, 4, 3, [3, 0, 1, 2], "exponential", 2, True),
     "exponential": (FullyConnected(7, 2), 3, 5, 4, [4, 1, 3, 0, 2], "exponential", 3, False),
-    "euler": (FullyConnected(5, 3), 2, 3, 4, [2, 4, 3], "euler", 2, True),
-    "rk4": (FullyConnected(5, 3), 2, 3, 4, [2, 4, 3], "rk4", 2, True),
     "sparse": (AutoNCP(12, 3, seed=1), 4, 5, 6, [6, 0, 3, 1, 5], "semi_implicit", 3, True),
     "sparse, alone": (AutoNCP(19, 4, seed=1), 2, 3, 2, None, "exponential", 2, False),
     "few synapses": (Random(6, 2, sparsity_level=0.9, random_seed=3), 3, 5, 3, None, "semi_implicit", 2, True),

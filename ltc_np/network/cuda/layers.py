@@ -11,7 +11,6 @@ A device layer is made of a layer and its part of the parameters, dicts of devic
 from typing import NamedTuple
 
 from ...cells import LTC
-from ...kernels import check_known
 from ...kernels.codes import ACTIVATIONS, NEURON, SENSORY, SYNAPSE
 from ...kernels.cuda import dense, features, ltc
 from ...kernels.cuda.ltc_circuit import DeviceCircuit
@@ -76,7 +75,6 @@ class DeviceDense:
     """`ltc_np.Dense`"""
 
     def __init__(self, layer, p, buffers, g):
-        check_known("cuda", activation=layer.activation)
         self.p, self.g, self.activation = p, g, ACTIVATIONS.index(layer.activation)
 
     def pack(self):
