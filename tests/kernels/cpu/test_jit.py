@@ -43,6 +43,7 @@ USE = """
 """
 
 
+@pytest.mark.slow
 def test_every_cell_has_its_own_copy_of_a_sweep_also_in_the_cache(tmp_path):
     """The second process finds both kernels, though they have the same text and take the same arguments."""
     (tmp_path / "sweeps.py").write_text(textwrap.dedent(SWEEP))
