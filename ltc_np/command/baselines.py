@@ -19,7 +19,7 @@ RIDGE = 1.0  # penalty, of columns with spread 1
 AT_ONCE = 65536  # rows
 
 
-def of(task: Task, records: Records, x: list[Array], y: Array, where: Ints, now: Any) -> dict[str, Array]:
+def of(task: Task, records: Records, x: list[Array], y: Array, part_of_answer: Ints, now: Any) -> dict[str, Array]:
     """Name -> (N, O) outputs for all answers, fitted to those of the training part.
 
     Parameters
@@ -28,12 +28,12 @@ def of(task: Task, records: Records, x: list[Array], y: Array, where: Ints, now:
         What the network reads, and elapsed times if there are any.
     y : (N, O) or (N,) array
         All answers, of the sequences one after the other; NaN where there is none.
-    where : (N,) int array
-        Their parts.
+    part_of_answer : (N,) int array
+        See `split`.
     now : (n, O) or (n,) array
         The targets of the table's rows.
     """
-    known = (where == TRAIN) & ~np.isnan(y if y.ndim == 1 else y.sum(1))
+    known = (part_of_answer == TRAIN) & ~np.isnan(y if y.ndim == 1 else y.sum(1))
     wanted = y if task.labels is None else np.eye(len(task.labels))[np.nan_to_num(y).astype(int)]
     mean = wanted[known].mean(0)
     if task.labels is None:

@@ -60,8 +60,8 @@ def _evaluate(args: argparse.Namespace) -> int:
             f"was too large a table): {args.table} was split anew, which is right only if it is that table, in the "
             "same order and without new rows"
         )
-    y, where = read.flat(read.y), read.flat(read.where)
-    chosen = where == (TEST if args.part == "all" else PARTS.index(args.part))
+    y = read.flat(read.y)
+    chosen = read.flat_parts() == (TEST if args.part == "all" else PARTS.index(args.part))
     found = scores.score(task, read.flat(task_data.outputs(model, read.x, read.dt)), y, chosen)
     if found is None:
         raise ValueError(f"{args.table}: no row of it has an answer to compare with")
@@ -77,7 +77,7 @@ def _as_in_training(
     """A table with the parts that its rows had in training, how many there are of each, and what is to be told."""
     parts = kept.find(blocks, read)
     flat = np.concatenate(parts)
-    counts = np.bincount(np.where(flat < 0, len(PARTS), flat), minlength=len(PARTS) + 1)
+    counts = np.bincount(np.where(flat == split.NO_PART, len(PARTS), flat), minlength=len(PARTS) + 1)
     rows: dict[str, int] = {**dict(zip(PARTS, counts.tolist(), strict=False)), "new": int(counts[-1])}
     wanted = sum(count for _, count, _ in blocks[args.part])
     rows["missing"] = wanted - rows[args.part]
@@ -94,4 +94,4 @@ def _as_in_training(
         told.append(
             f"{rows['missing']} of the {counted(wanted, 'row')} of the {args.part} part are missing, or changed"
         )
-    return read._replace(of_rows=parts, where=split.of_answers(read.task, parts)), rows, told
+    return read._replace(part_of_row=parts, part_of_answer=split.of_answers(read.task, parts)), rows, told

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..base.types import Array, Ints
 from ..model import Model
-from .split import PARTS
+from .split import NO_PART, PARTS
 
 if TYPE_CHECKING:
     from .task_data import TaskData
@@ -32,7 +32,7 @@ Block = tuple[float, int, str]  # where it begins, its rows, and their digest
 def noted(data: TaskData) -> dict[str, Any]:
     """The parts of a table that was split, in plain data, for the notes of a model; nothing if they are too many."""
     found: dict[str, list[list[Any]]] = {name: [] for name in PARTS}
-    for content, parts, begins in zip(_contents(data), data.of_rows, _beginnings(data), strict=True):
+    for content, parts, begins in zip(_contents(data), data.part_of_row, _beginnings(data), strict=True):
         borders = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
         for first, end in itertools.pairwise(borders):
             digest = _digests(content[first:], [end - first])[end - first]
@@ -59,7 +59,7 @@ def _block(begins: Any, rows: Any, digest: Any) -> Block:
 
 
 def find(blocks: dict[str, list[Block]], data: TaskData) -> list[Ints]:
-    """The part of each row of each sequence, (T_i,); -1 of rows that are none of these blocks.
+    """The part of each row of each sequence, (T_i,); `NO_PART` of rows that are none of these blocks.
 
     Sequences that hold the same are told apart by nothing, so of these as many are of each part as there were.
     """
@@ -71,7 +71,7 @@ def find(blocks: dict[str, list[Block]], data: TaskData) -> list[Ints]:
             sizes[block[0]].add(block[1])
     found = []
     for content, begins in zip(_contents(data), _beginnings(data), strict=True):
-        parts = np.full(len(content), -1)
+        parts = np.full(len(content), NO_PART)
         first = 0
         while first < len(content):
             known = sorted(n for n in sizes.get(begins[first], ()) if n <= len(content) - first)

@@ -79,7 +79,7 @@ def answers(data: TaskData, outputs: list[Array], group: str | None = None, last
     t = _times(data, k)
     if H:
         t = np.concatenate([t, t[-1] + np.arange(1, H + 1) * (np.median(np.diff(t)) if len(t) > 1 else 1)])
-    begins = {part: when for part, when in _begins(data.where[k], t, H).items() if when >= t[-last - H :][0]}
+    begins = {part: when for part, when in _begins(data.part_of_answer[k], t, H).items() if when >= t[-last - H :][0]}
     truth, guess, t = truth[-last - H :], guess[-last - H :], t[-last - H :]
     one = len(task.target) == 1
 
@@ -97,11 +97,11 @@ def answers(data: TaskData, outputs: list[Array], group: str | None = None, last
     return draw
 
 
-def _begins(where: Ints, t: Numbers, H: int) -> dict[str, Any]:
+def _begins(parts: Ints, t: Numbers, H: int) -> dict[str, Any]:
     """When the targets of the validation and of the test begin, if the table was split by time."""
-    if not (where == TRAIN).any() or not (where == TEST).any():
+    if not (parts == TRAIN).any() or not (parts == TEST).any():
         return {}
-    return {PARTS[part]: t[H:][where == part][0] for part in (VALIDATION, TEST)}
+    return {PARTS[part]: t[H:][parts == part][0] for part in (VALIDATION, TEST)}
 
 
 def sequence(data: TaskData, group: str | None) -> int:

@@ -27,10 +27,10 @@ class TaskData(NamedTuple):
         What the network reads.
     y : list
         What it shall answer; see `records.answers`.
-    of_rows : list of (T_i,) int arrays
-        The part of each row; see `split.of_rows`.
-    where : list
-        The part of each answer; see `split.of_answers`.
+    part_of_row : list of (T_i,) int arrays
+        See `split.of_rows`.
+    part_of_answer : list of (T_i,) or (1,) int arrays
+        See `split.of_answers`.
     now : (n, O) or (n,) array
         The targets of the table's rows.
     """
@@ -40,9 +40,13 @@ class TaskData(NamedTuple):
     x: list[Array]
     dt: list[Array] | None
     y: list[Any]
-    of_rows: list[Ints]
-    where: list[Ints]
+    part_of_row: list[Ints]
+    part_of_answer: list[Ints]
     now: Any
+
+    def flat_parts(self) -> Ints:
+        """The parts of all answers, in the order of `flat`."""
+        return np.concatenate(self.part_of_answer)
 
     def flat(self, values: list[Any]) -> Any:
         """Values of all answers, those of the sequences one after the other."""
@@ -58,18 +62,18 @@ def read(task: Task, table: Table, parts: bool) -> TaskData:
 
 def parts_of_rows(task: Task, table: Table, rows: Records) -> list[Ints]:
     """The part of each row, (T_i,), as a table is split for a task."""
-    words = table.column(task.target[0], "the model's --target").words() if task.labels is not None else []
-    return split.of_rows(task, rows, words)
+    labels = table.column(task.target[0], "the model's --target").words() if task.labels is not None else []
+    return split.of_rows(task, rows, labels)
 
 
-def of_records(task: Task, table: Table, rows: Records, of_rows: list[Ints]) -> TaskData:
+def of_records(task: Task, table: Table, rows: Records, part_of_row: list[Ints]) -> TaskData:
     """What a task reads of the rows, and its answers, which belong to the parts that the rows belong to."""
     now = records.targets(task, table)
     if task.missing == "error":
         records.check_complete(table, task.target, now if now.ndim == 2 else now[:, None])
     x, dt = records.inputs(task, table, rows)
-    y, where = records.answers(task, rows, now), split.of_answers(task, of_rows)
-    return TaskData(task, rows, x, dt, y, of_rows, where, now)
+    y = records.answers(task, rows, now)
+    return TaskData(task, rows, x, dt, y, part_of_row, split.of_answers(task, part_of_row), now)
 
 
 def outputs(model: Model, x: list[Array], dt: list[Array] | None) -> list[Array]:

@@ -18,7 +18,7 @@ from ..train.callbacks import EarlyStopping
 from ..train.history import History
 from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
 from ..train.resume.folder import Checkpoints, folder_of, numbered
-from . import baselines, kept, options, outputs, pictures, records, roles, scores, split, tables, task_data
+from . import baselines, kept, options, outputs, pictures, pieces, records, roles, scores, split, tables, task_data
 from .split import PARTS, TEST
 from .tables import Table
 from .task import HISTORY, KEY, Task
@@ -206,11 +206,14 @@ def _judged(trained: Trained, args: argparse.Namespace) -> int:
 def prepare(task: Task, table: Table, time_unit: str | None) -> TaskData:
     """Read the table, split it, and complete the task by what the training part says."""
     rows = records.read(table, task)
-    of_rows = task_data.parts_of_rows(task, table, rows)
+    part_of_row = task_data.parts_of_rows(task, table, rows)
     if task.missing == "error":
         records.check_complete(table, task.features, rows.x)
-    where = split.of_answers(task, of_rows)
-    read = [sequence[: split.length(part, len(sequence))] for sequence, part in zip(rows.rows, where, strict=True)]
+    part_of_answer = split.of_answers(task, part_of_row)
+    read = [
+        sequence[: split.training_rows(task, parts, len(sequence))]
+        for sequence, parts in zip(rows.rows, part_of_answer, strict=True)
+    ]
     if task.labels is not None:
         known = np.concatenate(read) if task.every_step else [int(sequence[-1]) for sequence in read if len(sequence)]
         words = table.columns[task.target[0]].words()
@@ -223,7 +226,7 @@ def prepare(task: Task, table: Table, time_unit: str | None) -> TaskData:
         )
     if task.missing != "error":
         task = task.replace(first=_means(task, rows.x[np.concatenate(read)]))
-    return task_data.of_records(task, table, rows, of_rows)
+    return task_data.of_records(task, table, rows, part_of_row)
 
 
 def _means(task: Task, x: Any) -> tuple[float, ...]:
@@ -236,10 +239,10 @@ def _means(task: Task, x: Any) -> tuple[float, ...]:
 
 def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[Model, History]:
     task = data.task
-    window, hop = split.windows(split.lengths(data.x, data.where), args.window, args.hop)
-    train = split.training(task, data.x, data.dt, data.y, data.where, window, hop)
+    window, hop = pieces.choose_windows(pieces.training_rows_of_each(data), args.window, args.hop)
+    train = pieces.training(data, window, hop)
     warm_up = window or max(map(len, train.x))
-    held = split.validation(task, data.x, data.dt, data.y, data.where, warm_up)
+    held = pieces.validation(data, warm_up)
     steps = float(np.mean([len(x) for x in train.x]))
     duration = None if train.dt is None else float(np.mean([dt.sum() for dt in train.dt]))
     model = recipe.model(
@@ -283,35 +286,39 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[M
 
 def _scores(data: TaskData, recipe: Recipe, found: list[Any]) -> Measured:
     """Measures of the network and of baselines, for each part."""
-    y, where = data.flat(data.y), data.flat(data.where)
+    y, part_of_answer = data.flat(data.y), data.flat_parts()
     x = data.x
     if data.dt is not None:  # a baseline may know elapsed times too
         x = [np.concatenate([values, dt[:, None]], axis=1) for values, dt in zip(data.x, data.dt, strict=True)]
-    given = baselines.of(data.task, data.records, x, y, where, data.now)
+    given = baselines.of(data.task, data.records, x, y, part_of_answer, data.now)
     guesses = {f"{recipe.cell}, {recipe.units} units": data.flat(found)} | given
     return {
-        name: [scores.score(data.task, guess, y, where == part, name not in given) for part in range(len(PARTS))]
+        name: [
+            scores.score(data.task, guess, y, part_of_answer == part, name not in given) for part in range(len(PARTS))
+        ]
         for name, guess in guesses.items()
     }
 
 
 def _drawn(path: str, trained: Trained, found: list[Any]) -> bytes:
     """The learning curve, and answers of the test part beside the truth."""
-    read, where = trained.data, trained.data.where
+    read, part_of_answer = trained.data, trained.data.part_of_answer
     drawn = [pictures.learning((trained.model.notes or {})[HISTORY])]
     if read.task.labels is not None or not read.task.every_step:
-        chosen = [k for k, part in enumerate(where) if (part == TEST).any()]
-        y = [np.where(where[k] == TEST, read.y[k], np.nan) if read.task.every_step else read.y[k] for k in chosen]
+        chosen = [k for k, part in enumerate(part_of_answer) if (part == TEST).any()]
+        y = [read.y[k] for k in chosen]
+        if read.task.every_step:
+            y = [np.where(part_of_answer[k] == TEST, values, np.nan) for k, values in zip(chosen, y, strict=True)]
         read = read._replace(y=y)
         drawn.append(pictures.answers(read, [found[k] for k in chosen]))
     elif len(read.task.target) <= pictures.MOST_TARGETS:
-        k = next(k for k, part in enumerate(where) if (part == TEST).any())
+        k = next(k for k, part in enumerate(part_of_answer) if (part == TEST).any())
         drawn.append(pictures.answers(read, found, read.records.names[k] if read.task.group else None))
     return pictures.drawn(path, drawn)
 
 
 def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> dict[str, Any]:
-    history, where = trained.history, trained.data.flat(trained.data.where)
+    history, part_of_answer = trained.history, trained.data.flat_parts()
     interrupted = history.stopped.startswith(BY_SIGINT)
     return {
         "model": args.out,
@@ -322,7 +329,7 @@ def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> d
         "stopped": history.stopped,
         "resume": args.checkpoint if interrupted and _has_checkpoints(args.checkpoint) else None,
         "seconds": round(history.seconds, 3),
-        "answers": {name: int((where == PARTS.index(name)).sum()) for name in PARTS},
+        "answers": {name: int((part_of_answer == PARTS.index(name)).sum()) for name in PARTS},
         "scores": {name: dict(zip(PARTS, found, strict=True)) for name, found in measured.items()},
     }
 

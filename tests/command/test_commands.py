@@ -124,7 +124,7 @@ def test_test_groups_do_not_reach_the_weights(here, ltc):
     options = ["--target", "word", "--group", "who", *SMALL]
     assert ltc("train", "a.csv", "--out", "a.npz", *options)[0] == 0
     read = task_data.read(task.of_model(load("a.npz"), "a.npz"), tables.read("a.csv"), parts=True)
-    kept = {who for who, part in zip(read.records.names, read.where, strict=True) if part == split.TEST}
+    kept = {who for who, part in zip(read.records.names, read.part_of_answer, strict=True) if part == split.TEST}
     assert len(kept) == 4  # of 24
     for column in ("a", "b"):
         columns[column] = [99.0 if who in kept else v for who, v in zip(columns["who"], columns[column], strict=True)]

@@ -79,7 +79,7 @@ def test_one_changed_cell_takes_its_group_out(trained, evaluate, by_training):
     columns, wanted = words(), by_training("words.npz", "words.csv")
     model = load(trained / "words.npz")
     read = task_data.read(of_model(model, "m"), tables.read(str(trained / "words.csv")), parts=True)
-    k = [int(part) for part in read.where].index(2)
+    k = [parts.tolist() for parts in read.part_of_answer].index([2])
     first, count = int(read.records.rows[k][0]), len(read.records.rows[k])
     found = evaluate("words.npz", change(columns, b={first: 7.0}))
     assert found["rows"] == wanted["rows"] | {"test": wanted["rows"]["test"] - count, "new": count, "missing": count}

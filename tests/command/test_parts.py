@@ -1,9 +1,8 @@
-"""Units of time, parts of groups, baselines, measures and the sentence about them, each by itself."""
-
-import itertools
+"""Units of time, baselines, measures and the sentence about them, each by itself."""
 
 import numpy as np
 import pytest
+from support.tables import of_groups, of_rows
 
 from ltc_np import LTCRNN, FullyConnected
 from ltc_np.command import baselines, records, roles, scores, split, tables, train
@@ -20,21 +19,6 @@ def test_units(name):
     assert roles.unit(name, True, []) == np.timedelta64(1, letter) / np.timedelta64(1, "s")
 
 
-def of_groups(words):
-    n = len(words)
-    return records.Records([np.array([k]) for k in range(n)], [str(k) for k in range(n)], np.zeros((n, 1)), *[None] * 3)
-
-
-def test_parts_of_groups():
-    """Each part has its share of every class, other seeds draw other groups, and rare classes are in the test too."""
-    words = ["no"] * 80 + ["yes"] * 20
-    found = [np.concatenate(split.of_rows(WORDS.replace(seed=seed), of_groups(words), words)) for seed in (0, 0, 1)]
-    for where in found:
-        assert [(where[:80] == part).sum() for part in range(3)] == [56, 12, 12]
-        assert [(where[80:] == part).sum() for part in range(3)] == [14, 3, 3]
-    assert (found[0] == found[1]).all() and (found[0] != found[2]).any()
-
-
 def test_words_of_a_task_that_nobody_has_written_for():
     """A new way to split or to fill must not be taken for one that is there."""
     with pytest.raises(ValueError, match="`by` must be .*group.*, got 'new'"):
@@ -49,101 +33,6 @@ def test_the_most_frequent_class_of_the_training():
     y, where = np.array([0.0, 1, 1, 0, 0, 0]), np.array([0, 0, 0, 2, 2, 2])
     found = baselines.of(WORDS, of_groups(["?"] * 6), [np.ones((2, 1))] * 6, y, where, y)
     assert "always yes" in found and (found["always yes"].argmax(1) == 1).all()
-
-
-def test_the_last_rows_of_a_group_have_no_target():
-    """Two rows later: of five rows three have one, of one row none."""
-    task = Task(features=("a",), target=("y",), group="g", horizon=2, by="group")
-    found = parts_of(task, of_rows(5, 1, 4), [None] * 10)
-    part = [own[0] for own in found if len(own) > 2]
-    assert [own.tolist() for own in found] == [[part[0]] * 3 + [-1] * 2, [-1], [part[1]] * 2 + [-1] * 2]
-    assert set(part) <= {split.TRAIN, split.VALIDATION, split.TEST}
-
-
-def test_windows_of_the_training_end_with_it():
-    """Where windows and their distance fit, the newest row is in one; rows that are fewer than a window are one."""
-    ends = {(n, hop): [(cut.start, cut.stop) for cut in split._cuts(n, 4, hop)] for n in (3, 4, 10) for hop in (2, 3)}
-    assert ends[10, 2] == [(0, 4), (2, 6), (4, 8), (6, 10)] and ends[10, 3] == [(0, 4), (3, 7), (6, 10)]
-    assert ends[4, 2] == [(0, 4)] and ends[3, 2] == [(0, 3)]
-
-
-@pytest.mark.parametrize("rare", ["a", "z"])
-def test_the_only_group_of_a_class_stays_in_the_training(rare):
-    """Whether its class comes first or last in their order."""
-    words = [rare] + ["often"] * 9
-    for seed in range(5):
-        where = split.of_rows(WORDS.replace(seed=seed), of_groups(words), words)
-        assert (where[0] == split.TRAIN).all()
-
-
-@pytest.mark.parametrize(
-    ("n", "shares", "test"), [(20, (0.1, 0.3), (6, 2)), (4, (0.1, 0.1), (1, 1)), (3, (0.4, 0.2), (1, 1))]
-)
-def test_every_part_has_a_group(n, shares, test):
-    """As many as its share says, which for validation and test differ; one if that is none."""
-    task = NUMBERS.replace(group="g", by="group", every_step=False, validation=shares[0], test=shares[1])
-    where = np.array(parts_of(task, of_groups([""] * n), [""] * n))
-    assert ((where == split.TEST).sum(), (where == split.VALIDATION).sum()) == test
-
-
-def test_parts_by_time():
-    """By hand: of 20 rows 14 are of the training, 3 of the validation, 3 of the test; what counts is the target's."""
-    (where,) = parts_of(NUMBERS, of_rows(20), [])
-    assert where.tolist() == [0] * 14 + [1] * 3 + [2] * 3
-    (where,) = parts_of(NUMBERS.replace(horizon=2), of_rows(20), [])
-    assert where.tolist() == [0] * 12 + [1] * 3 + [2] * 3 + [-1] * 2
-    (where,) = parts_of(NUMBERS.replace(horizon=13), of_rows(20), [])
-    assert where.tolist() == [0] + [1] * 3 + [2] * 3 + [-1] * 13
-    with pytest.raises(ValueError, match="has 20 rows, too few .*, with 14 before the first target"):
-        parts_of(NUMBERS.replace(horizon=14), of_rows(20), [])
-
-
-@pytest.mark.parametrize(
-    ("lengths", "window", "hop", "wanted"),
-    [
-        ([512] * 8, None, None, (None, 1)),  # so many, and not too long: whole
-        ([100] * 7, None, None, (25, 2)),  # a quarter, and 256 windows of 700 rows
-        ([100] * 7 + [513], None, None, (64, 4)),
-        ([3000] * 2, None, None, (64, 23)),
-        ([20_000], None, None, (64, 32)),  # windows lap by half at least
-        ([7], None, None, (2, 1)),
-        ([2], None, None, (None, 1)),
-        ([30, 10], 30, None, (30, 1)),
-        ([300, 900], 10, None, (10, 4)),
-        ([30, 10], 4, 7, (4, 7)),
-    ],
-)
-def test_windows_that_nobody_asked_for(lengths, window, hop, wanted):
-    assert split.windows(lengths, window, hop) == wanted
-
-
-def test_a_window_is_no_longer_than_the_longest_sequence():
-    with pytest.raises(ValueError, match="--window must be at most 30, .* got 31"):
-        split.windows([30, 10], 31, None)
-
-
-@pytest.mark.parametrize(("warm_up", "begin"), [(0, 14), (3, 11), (50, 0)])
-def test_the_validation_begins_some_rows_before(warm_up, begin):
-    """Rows that have no targets there; the targets themselves, which others read too, stay as they are."""
-    x, dt, y = np.arange(20.0)[:, None], np.arange(20.0) + 0.5, np.arange(20.0)[:, None] + 100
-    where = parts_of(NUMBERS, of_rows(20), [])
-    found = split.validation(NUMBERS, [x], [dt], [y], where, warm_up)
-    assert found.x[0][:, 0].tolist() == list(range(begin, 17))
-    assert found.dt[0].tolist() == [k + 0.5 for k in range(begin, 17)]
-    np.testing.assert_array_equal(found.y[0][:, 0], [np.nan] * (14 - begin) + [114, 115, 116])
-    assert y[:, 0].tolist() == list(range(100, 120))
-
-
-def parts_of(task, found, words):
-    """The part of each answer, of those of the rows."""
-    return split.of_answers(task, split.of_rows(task, found, words))
-
-
-def of_rows(*lengths):
-    """Sequences one after the other, with a target at every row."""
-    ends = np.cumsum((0, *lengths))
-    rows = [np.arange(*own) for own in itertools.pairwise(ends)]
-    return records.Records(rows, [str(k) for k in range(len(rows))], np.zeros((ends[-1], 1)), *[None] * 3)
 
 
 def linear(task, rows, x, y, where):
@@ -294,16 +183,3 @@ def test_what_python_alone_reads_as_a_number_is_text():
     column = Column("who", np.array(["1_000", "2_000"], object), "in row {}".format)
     assert column.is_text() and column.words() == ["1_000", "2_000"]
     assert not Column("who", np.array(["1e3", " -2.5 ", "NA", "inf"], object), "in row {}".format).is_text()
-
-
-def test_parts_of_answers():
-    """An answer at a row is of the part of its target; one for a sequence needs all rows of it in one part."""
-    parts = [np.array(own) for own in ([0, 0, 1, 2, -1], [2])]
-    found = split.of_answers(NUMBERS.replace(horizon=2), parts)
-    assert [own.tolist() for own in found] == [[1, 2, -1, -1, -1], [-1]]
-    assert [own.tolist() for own in split.of_answers(NUMBERS, parts)] == [own.tolist() for own in parts]
-    assert [int(own) for own in split.of_answers(WORDS, [np.array(own) for own in ([1, 1], [0, 0, -1], [2])])] == [
-        1,
-        -1,
-        2,
-    ]

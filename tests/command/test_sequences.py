@@ -63,7 +63,7 @@ def test_whole_sequences_are_kept_for_the_test(here, ltc):
     given = sequences()
     model, _ = train(ltc, given, name="a")
     read = task_data.read(of_model(model, "m"), tables.read("a_data.npz"), parts=True)
-    kept = [k for k, part in enumerate(read.where) if part == split.TEST]
+    kept = [k for k, part in enumerate(read.part_of_answer) if part == split.TEST]
     assert len(kept) == 3 and [len(x) for x in read.x] == given["lengths"].tolist()
     for name in ("x", "y", "dt"):
         given[name][kept] = 50.0

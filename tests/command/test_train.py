@@ -10,7 +10,7 @@ import pytest
 from support.tables import SMALL, change, waves, words, write_csv
 
 from ltc_np import load
-from ltc_np.command import split, tables, task_data
+from ltc_np.command import pieces, split, tables, task_data
 from ltc_np.command.task import of_model
 from ltc_np.data import forward_fill
 from ltc_np.recipe import Recipe
@@ -101,21 +101,21 @@ def test_missing_values(here, ltc):
 
 def test_windows(here, ltc):
     """The windows are those of the training rows, and each is a sequence of `fit`."""
-    assert split.windows([56], None, None) == (14, 1)
-    assert split.windows([5000], None, None) == (64, 19)
-    assert split.windows([100000], None, None) == (64, 32)
-    assert split.windows([20] * 30, None, None) == (None, 1)
-    assert split.windows([56], 20, 7) == (20, 7)
+    assert pieces.choose_windows([56], None, None) == (14, 1)
+    assert pieces.choose_windows([5000], None, None) == (64, 19)
+    assert pieces.choose_windows([100000], None, None) == (64, 32)
+    assert pieces.choose_windows([20] * 30, None, None) == (None, 1)
+    assert pieces.choose_windows([56], 20, 7) == (20, 7)
     model, report = trained_on(ltc, waves(), *WAVES, "--window", "20", "--hop", "7")
     assert report["answers"]["train"] == 56
     task = of_model(model, "m")
     read = task_data.read(task, tables.read("table.csv"), parts=True)
-    found = split.training(task, read.x, read.dt, read.y, read.where, 20, 7)
+    found = pieces.training(read, 20, 7)
     assert [len(x) for x in found.x] == [20] * 6  # from 0, 7, ..., 35 of 56 rows
     for k, (x, dt, y) in enumerate(zip(found.x, found.dt, found.y, strict=True)):
         rows = slice(7 * k, 7 * k + 20)
         assert (x == read.x[0][rows]).all() and (dt == read.dt[0][rows]).all() and (y == read.y[0][rows]).all()
-    held = split.validation(task, read.x, read.dt, read.y, read.where, 20)
+    held = pieces.validation(read, 20)
     assert len(held.x[0]) == 20 + 12 and np.isnan(held.y[0][:20]).all()
     assert (held.y[0][20:, 0] == np.array(waves()["heat"])[56:68]).all()
 
@@ -316,7 +316,9 @@ def test_balanced_classes_weigh_the_same(here, ltc):
     model, _ = trained_on(ltc, columns, *line)
     task = of_model(model, "m")
     read = task_data.read(task, tables.read("table.csv"), parts=True)
-    parts = [[k for k, own in enumerate(read.where) if own == part] for part in (split.TRAIN, split.VALIDATION)]
+    parts = [
+        [k for k, own in enumerate(read.part_of_answer) if own == part] for part in (split.TRAIN, split.VALIDATION)
+    ]
     (x, y), held = ([[read.x[k] for k in own], np.array([read.y[k] for k in own], int)] for own in parts)
     recipe = Recipe(units=4, ode_unfolds=1, epochs=2)
     steps = np.mean([len(own) for own in x])

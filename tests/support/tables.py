@@ -1,6 +1,10 @@
 """Tables for the tests of commands, and options of a training that is quick."""
 
+import itertools
+
 import numpy as np
+
+from ltc_np.command.records import Records
 
 SMALL = ["--units", "4", "--ode-unfolds", "1", "--epochs", "2", "--backend", "numpy", "--quiet", "--no-picture"]
 
@@ -48,3 +52,15 @@ def change(columns, **cells):
         for row, value in values.items():
             columns[name][row] = value
     return columns
+
+
+def of_groups(words):
+    """The records of groups of one row each."""
+    return of_rows(*[1] * len(words))
+
+
+def of_rows(*lengths):
+    """The records of sequences one after the other, with a target at every row."""
+    ends = np.cumsum((0, *lengths))
+    rows = [np.arange(*own) for own in itertools.pairwise(ends)]
+    return Records(rows, [str(k) for k in range(len(rows))], np.zeros((ends[-1], 1)), *[None] * 3)
