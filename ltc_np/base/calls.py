@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import foreign_names
 from .checks import brief
@@ -20,7 +20,7 @@ def with_signature_hints(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except TypeError:
-            reason = misfit(function, args, kwargs)
+            reason = describe_mismatch(function, args, kwargs)
             if reason is None:
                 raise
         raise TypeError(reason)
@@ -28,9 +28,8 @@ def with_signature_hints(function: F) -> F:
     return call  # type: ignore[return-value]
 
 
-def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+def describe_mismatch(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
     """What is wrong with the arguments of a call, in one sentence; None if they fit."""
-    parameters = inspect.signature(function).parameters
     try:
         inspect.signature(function).bind(*args, **kwargs)
         return None
@@ -40,28 +39,93 @@ def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     if name == "__init__":
         name = type(args[0]).__name__
     name = "a call of the model" if name == "__call__" else f"`{name}`"
-    # A function may be the method of a class, and its first parameter then have another name than self.
-    own_name = next(iter(parameters), "") in ("self", "cls")
-    method = own_name or bool(args and hasattr(type(args[0]), function.__name__))
-    own_kinds = list(parameters.values())[method:]
-    by_position = [p.name for p in own_kinds if p.kind is p.POSITIONAL_OR_KEYWORD]
-    by_name = [p.name for p in own_kinds if p.kind is p.KEYWORD_ONLY]
-    kinds, given, known = {p.kind for p in own_kinds}, args[method:], by_position + by_name
+    bound = _is_method(function, args)
+    takes, given = _parameters(function, bound), args[1:] if bound else args
+    reason = (
+        _unknown(takes, kwargs)
+        or _too_many(takes, given)
+        or _missing(takes, given, kwargs)
+        or _twice(takes, given, kwargs)
+    )
+    return None if reason is None else f"{name} {reason}"
+
+
+class _Parameters(NamedTuple):
+    """Names of what a function takes, without the object whose method it is."""
+
+    only_by_position: list[str]
+    by_position_or_name: list[str]
+    only_by_name: list[str]
+    needed: set[str]  # those without a default
+    more_by_position: bool  # it has *args
+    more_by_name: bool  # it has **kwargs
+
+    @property
+    def by_position(self) -> list[str]:
+        return self.only_by_position + self.by_position_or_name
+
+    @property
+    def by_name(self) -> list[str]:
+        return self.by_position_or_name + self.only_by_name
+
+
+def _is_method(function: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+    """Whether the first argument of a call is the object, or the class, whose method the function is."""
+    if next(iter(inspect.signature(function).parameters), "") in ("self", "cls"):
+        return True
+    # Functions of a model, such as `fit(model, x)`, are methods of its class too, and there is no `self` in them.
+    plain = inspect.unwrap(function)
+    found = [vars(base).get(function.__name__) for base in type(args[0]).__mro__] if args else []
+    return any(callable(method) and inspect.unwrap(method) is plain for method in found)
+
+
+def _parameters(function: Callable[..., Any], bound: bool) -> _Parameters:
+    parameters = list(inspect.signature(function).parameters.values())
+    own = parameters[1:] if bound else parameters
+
+    def names(kind: Any) -> list[str]:
+        return [p.name for p in own if p.kind is kind]
+
+    return _Parameters(
+        only_by_position=names(inspect.Parameter.POSITIONAL_ONLY),
+        by_position_or_name=names(inspect.Parameter.POSITIONAL_OR_KEYWORD),
+        only_by_name=names(inspect.Parameter.KEYWORD_ONLY),
+        needed={p.name for p in own if p.default is p.empty},
+        more_by_position=bool(names(inspect.Parameter.VAR_POSITIONAL)),
+        more_by_name=bool(names(inspect.Parameter.VAR_KEYWORD)),
+    )
+
+
+def _unknown(takes: _Parameters, kwargs: Mapping[str, Any]) -> str | None:
+    if takes.more_by_name:
+        return None
     for keyword in kwargs:
-        if keyword not in known and inspect.Parameter.VAR_KEYWORD not in kinds:
-            return f"{name} has no argument `{keyword}`: {foreign_names.argument(keyword, known)}"
-    if len(given) > len(by_position) and inspect.Parameter.VAR_POSITIONAL not in kinds:
-        takes = f"only {_listed(by_position)}" if by_position else "nothing"
-        got = ", ".join(map(brief, given[len(by_position) :]))
-        rest = f": give {', '.join(by_name)} by name" if by_name else ""
-        return f"{name} takes {takes} by position, got {got}{' as well' if by_position else ''}{rest}"
-    missing = [
-        p.name for p in own_kinds if p.default is p.empty and p.name in known[len(given) :] and p.name not in kwargs
-    ]
-    if missing:
-        return f"{name} needs {_listed(missing)}, got no such argument"
-    twice = next(p for p in by_position[: len(given)] if p in kwargs)
-    return f"{name} got `{twice}` twice, by position and by name"
+        if keyword not in takes.by_name:
+            return f"has no argument `{keyword}`: {foreign_names.argument(keyword, takes.by_name)}"
+    return None
+
+
+def _too_many(takes: _Parameters, given: tuple[Any, ...]) -> str | None:
+    names = takes.by_position
+    if takes.more_by_position or len(given) <= len(names):
+        return None
+    got = ", ".join(map(brief, given[len(names) :]))
+    rest = f": give {', '.join(takes.only_by_name)} by name" if takes.only_by_name else ""
+    if not names:
+        return f"takes nothing by position, got {got}{rest}"
+    return f"takes only {_listed(names)} by position, got {got} as well{rest}"
+
+
+def _missing(takes: _Parameters, given: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+    by_name = [name for name in kwargs if name in takes.by_name]
+    left = takes.by_position[len(given) :] + takes.only_by_name
+    missing = [name for name in left if name in takes.needed and name not in by_name]
+    return f"needs {_listed(missing)}, got no such argument" if missing else None
+
+
+def _twice(takes: _Parameters, given: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+    twice = next((name for name in takes.by_position[: len(given)] if name in kwargs and name in takes.by_name), None)
+    return None if twice is None else f"got `{twice}` twice, by position and by name"
 
 
 def _listed(names: Iterable[str]) -> str:

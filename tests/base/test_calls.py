@@ -5,7 +5,7 @@ import pytest
 
 import ltc_np
 from ltc_np import GELU, LSTM, LTCRNN, S4D, AutoNCP, CfC, Dropout, LiquidS4RNN, Model, Residual, gradcheck, load
-from ltc_np.base.calls import misfit, with_signature_hints
+from ltc_np.base.calls import describe_mismatch, with_signature_hints
 
 MODEL = LTCRNN(AutoNCP(8, 2), 3, seed=0)
 X = np.zeros((2, 4, 3))
@@ -67,7 +67,70 @@ def test_arguments_that_fit():
     def function(a, *rest, b=1, **others):
         """With everything."""
 
-    assert misfit(function, (1, 2, 3), {"b": 2, "c": 3}) is None
-    assert misfit(function, (), {"b": 2}) == "`function` needs `a`, got no such argument"
+    assert describe_mismatch(function, (1, 2, 3), {"b": 2, "c": 3}) is None
+    assert describe_mismatch(function, (), {"b": 2}) == "`function` needs `a`, got no such argument"
     assert with_signature_hints(function).__doc__ == "With everything."
     assert with_signature_hints(function)(1) is None
+
+
+def with_rest(a, *rest, key):
+    """What stands behind *rest is given by name."""
+
+
+def by_position(a, /, b, *, key=0):
+    """The first parameter has no name for users."""
+
+
+def anything(a, /, **more):
+    """A name in ``more`` may be that of the parameter, too."""
+
+
+MISMATCHES = {
+    "what stands behind *rest": (with_rest, (1, 2), {}, "`with_rest` needs `key`, got no such argument"),
+    "more than there are before *rest": (with_rest, (1, 2, 3, 4), {}, "`with_rest` needs `key`, got no such argument"),
+    "both": (with_rest, (), {}, "`with_rest` needs `a` and `key`, got no such argument"),
+    "twice before *rest": (with_rest, (1,), {"a": 2, "key": 3}, "`with_rest` got `a` twice, by position and by name"),
+    "no name": (by_position, (), {"a": 1, "b": 2}, "`by_position` has no argument `a`: there are b, key"),
+    "no position": (by_position, (1,), {}, "`by_position` needs `b`, got no such argument"),
+    "neither": (by_position, (), {}, "`by_position` needs `a` and `b`, got no such argument"),
+    "too many": (by_position, (1, 2, 3), {}, "`by_position` takes only `a` and `b` by position, got 3 as well: "
+                 "give key by name"),
+    "a name beside": (anything, (), {"a": 1}, "`anything` needs `a`, got no such argument"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", MISMATCHES)
+def test_kinds_of_parameters(key):
+    function, args, kwargs, message = MISMATCHES[key]
+    with pytest.raises(TypeError):
+        function(*args, **kwargs)
+    assert describe_mismatch(function, args, kwargs) == message
+
+
+def test_an_object_with_an_attribute_of_the_functions_name_is_an_argument():
+    """Only if the attribute is that function, as in the classes of models, the object is what the method is of."""
+
+    @with_signature_hints
+    def one(a, *, key=0):
+        """Of one argument."""
+
+    class Other:
+        def one(self):
+            """Another function of this name."""
+
+    class Same:
+        pass
+
+    Same.one = one
+
+    class Derived(Same):
+        def one(self, a):
+            """It calls the other one."""
+            super().one(a, 2)
+
+    for owner, left in ((Other, "only `a` by position, got 2 as well"), (Same, "nothing by position, got 2")):
+        with pytest.raises(TypeError) as caught:
+            one(owner(), 2)
+        assert str(caught.value) == f"`one` takes {left}: give key by name"
+    with pytest.raises(TypeError, match="^`one` takes nothing by position, got 1, 2: "):
+        Derived().one(1)
