@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..base import checks
 from ..base.calls import with_signature_hints
-from ..base.types import MappingKind
 from ..cells import CELLS
 from ..cells.base import Layer
 from ..kernels.codes import SOLVERS
 from ..wirings import FullyConnected
 from . import Dense, InputMapping, codec
+from .config_words import INPUT_MAPPINGS, LINEAR, SETTINGS, read_word, spelling, words_of_setting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-# Names of the literature for what the library calls by another one; cells say theirs themselves.
-SOLVER_ALIASES = {"explicit": "euler", "runge_kutta": "rk4"}
-INPUT_MAPPINGS: dict[str, MappingKind] = {"identity": None, "linear": "linear", "affine": "affine"}
-# Fields of the configuration, and what cells that have one call the argument.
-SETTINGS: dict[str, tuple[str, ...]] = {
-    "solver": ("solver",),
-    "ode_unfolds": ("ode_unfolds",),
-    "activation": ("activation", "backbone_activation"),
-}
-LINEAR = "linear"  # the configuration's word for no activation
 # A configuration may come from a file, in which a number may be as large as it likes, while memory grows with its
 # square.
 MOST_WEIGHTS = 2**26  # of one matrix or wiring: 8,192 units
 MOST_PARAMETERS = 2**28  # of the network, 1 GB in float32
-
-
-def aliases(field: str) -> dict[str, str]:
-    """Other names of what a field may be: other name -> the library's."""
-    if field == "cell":
-        # Backwards: what is derived from a cell of the library, and registered, does not take its names.
-        return {other: name for name, cell in reversed(CELLS.items()) for other in cell.also_called}
-    return SOLVER_ALIASES if field == "solver" else {}
-
-
-def words(field: str, cell: str) -> tuple[str, ...]:
-    """The words that a field may be for a cell, by its name; none where the cell looks at them itself."""
-    of_cell = CELLS[cell].words
-    known = next((of_cell[name] for name in SETTINGS[field] if name in of_cell), ())
-    return tuple(LINEAR if word is None else word for word in known)
 
 
 class _FrozenDict(Mapping[str, Any]):
@@ -83,8 +58,8 @@ class CellConfig:
     Parameters
     ----------
     cell : str
-        The name of a class of `ltc_np.cells.CELLS`, such as ``"LTC"``, also of one of your own (`register`); ``"LIF"``,
-        ``"NODE"`` and ``"LRCU"`` are known too.
+        The name of a class of `ltc_np.cells.CELLS`, such as ``"LTC"``, also of one of your own (`register`); ``"LIF"``
+        stands for `SpikingLIF`, ``"NODE"`` for `NeuralODE`, ``"LRCU"`` for `LRC`.
     units : int >= 1
         At most about 8,000, so that no number in a file can ask for all memory.  Wired cells are fully connected; for
         other wirings use `LTCRNN` or `Model`.  For `S4D` and `LiquidS4` it is the number of states of a channel; their
@@ -138,31 +113,23 @@ class CellConfig:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        def put(name, value):
-            object.__setattr__(self, name, value)
+        # In this order: the cell's class says which words and options there are, the size is limited before anything
+        # is built, and the cell is built last, of all fields that have been put right by then.
+        self._put("cell", read_word("cell", self.cell, CELLS))
+        self._read_sizes()
+        self._read_words()
+        self._put("init", _plain_init(self.init))
+        self._put("options", self._checked_options())
+        self._read_defaults()
 
-        put("cell", _word("cell", self.cell, CELLS))
-        put("units", checks.integer("units", self.units))
-        put("input_dim", checks.integer("input_dim", self.input_dim))
+    def _put(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _read_sizes(self) -> None:
+        self._put("units", checks.integer("units", self.units))
+        self._put("input_dim", checks.integer("input_dim", self.input_dim))
         if self.output_dim is not None:
-            put("output_dim", checks.integer("output_dim", self.output_dim))
-        self._check_size()
-        put("input_mapping", _word("input_mapping", self.input_mapping, INPUT_MAPPINGS))
-        for name in ("solver", "activation"):
-            value, known = getattr(self, name), words(name, self.cell)
-            if value is not None and known:
-                # A solver of another cell is refused by this one, which may say why.
-                put(name, _word(name, value, known, SOLVERS if name == "solver" else ()))
-        put("init", _plain_init(self.init))
-        put("options", self._checked_options())
-        cell = self._cell()
-        for name in SETTINGS:
-            argument = self._argument(name)
-            if argument is not None:
-                value = getattr(cell, argument)
-                put(name, LINEAR if name == "activation" and value is None else value)
-
-    def _check_size(self) -> None:
+            self._put("output_dim", checks.integer("output_dim", self.output_dim))
         weights = self.units * (self.units + self.input_dim + (self.output_dim or 0))
         if weights > MOST_WEIGHTS:
             got = f"{weights}" if weights < 10**20 else "a number of many digits"
@@ -170,6 +137,23 @@ class CellConfig:
                 f"`units` * (`units` + `input_dim` + `output_dim`) must be <= {MOST_WEIGHTS} in a configuration, got "
                 f"{got}: make larger networks of layers, as Model(GRU(units))"
             )
+
+    def _read_words(self) -> None:
+        self._put("input_mapping", read_word("input_mapping", self.input_mapping, INPUT_MAPPINGS))
+        for name in ("solver", "activation"):
+            value, known = getattr(self, name), words_of_setting(name, self.cell)
+            if value is not None and known:
+                # A solver of another cell is refused by this one, which may say why.
+                self._put(name, read_word(name, value, known, SOLVERS if name == "solver" else ()))
+
+    def _read_defaults(self) -> None:
+        """Settings as the cell has them, which checks all its arguments; `layers` makes another for each model."""
+        cell = self._cell()
+        for name in SETTINGS:
+            argument = self._argument(name)
+            if argument is not None:
+                value = getattr(cell, argument)
+                self._put(name, LINEAR if name == "activation" and value is None else value)
 
     def _arguments(self) -> Mapping[str, inspect.Parameter]:
         return inspect.signature(CELLS[self.cell]).parameters
@@ -181,8 +165,8 @@ class CellConfig:
     def _checked_options(self) -> _FrozenDict:
         if not isinstance(self.options, Mapping):
             raise TypeError(f"`options` must be a dict of the cell's arguments, got {type(self.options).__name__}")
-        own = (*map(self._argument, SETTINGS), "input_dim", "input_mapping", "init")
-        known = [n for n, p in self._arguments().items() if p.kind is p.KEYWORD_ONLY and n not in own]
+        not_options = (*map(self._argument, SETTINGS), "input_dim", "input_mapping", "init")
+        known = [n for n, p in self._arguments().items() if p.kind is p.KEYWORD_ONLY and n not in not_options]
         for name, value in self.options.items():
             if name not in known:
                 raise ValueError(f"`options` of {self.cell} may have {', '.join(known) or 'nothing'}, got {name!r:.60}")
@@ -240,8 +224,8 @@ class CellConfig:
         for name in values:
             if name not in known:
                 raise ValueError(
-                    f"`config` has an unknown key {name!r:.60}; there are {', '.join(known)}, which hold further "
-                    "arguments of the cell"
+                    f"`config` has an unknown key {name!r:.60}; there are {', '.join(known)}; further arguments of "
+                    "the cell belong in `options`"
                 )
         for name in needed:
             if name not in values:
@@ -253,35 +237,13 @@ if not TYPE_CHECKING:  # for checkers the signature is that of the fields
     CellConfig.__init__ = with_signature_hints(CellConfig.__init__)
 
 
-def _spelling(word: str) -> str:
-    """The word in lower case, without spaces, hyphens and underscores: equal for all spellings of one word."""
-    return word.lower().translate(str.maketrans("", "", " -_"))
-
-
-def _word(name: str, value: Any, known: Iterable[Any], elsewhere: Iterable[str] = ()) -> Any:
-    """The word of ``known`` or ``elsewhere`` that ``value`` spells; without one, an error that shows ``known``."""
-    others = aliases(name)
-    # The exact word goes first, and what the library has before what others have registered.
-    every = (*known, *elsewhere)
-    meant = {_spelling(word): word for word in reversed(every)}
-    meant |= {_spelling(alias): word for alias, word in others.items() if word in every}
-    found = None
-    if isinstance(value, str):
-        found = value if value in every else meant.get(_spelling(value))
-    if found is None:
-        shown = [[repr(word), *(f"(or {a!r})" for a, w in others.items() if w == word)] for word in known]
-        wrong = ValueError if isinstance(value, str) else TypeError
-        raise wrong(f"`{name}` must be one of {', '.join(map(' '.join, shown))}, got {checks.brief(value)}")
-    return found
-
-
 def _plain_init(init: Any) -> Any:
     """``init`` with ranges as tuples, as cells take them, and nothing that JSON lacks."""
     if init is None:
         return None
     if isinstance(init, str):
         word = "time_constants"
-        return word if _spelling(init) == _spelling(word) else init  # cells refuse others
+        return word if spelling(init) == spelling(word) else init  # cells refuse others
     if not isinstance(init, Mapping):
         raise TypeError(f'`init` must be a dict from names of parameters or "time_constants", got {checks.brief(init)}')
 

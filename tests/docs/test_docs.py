@@ -18,7 +18,7 @@ from ltc_np.base.activations import ACTIVATIONS
 from ltc_np.cells import CELLS
 from ltc_np.cells.ctgru import ORDERS
 from ltc_np.kernels.codes import SOLVERS, SURROGATES
-from ltc_np.layers import LAYERS, config
+from ltc_np.layers import LAYERS, config_words
 
 PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
 MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path__, "ltc_np."))]
@@ -205,8 +205,8 @@ def test_names_are_listed():
     for name in CELLS:
         assert f"`{name}`" in cells, name
     keys = section("ltc_se.md", "The configuration")
-    aliases = [alias for field in ("cell", "solver") for alias in config.aliases(field)]
-    for word in (*functions, *config.INPUT_MAPPINGS, *aliases, "linear", "time_constants"):
+    aliases = [alias for field in ("cell", "solver") for alias in config_words.aliases(field)]
+    for word in (*functions, *config_words.INPUT_MAPPINGS, *aliases, "linear", "time_constants"):
         assert f'"{word}"' in keys, word
     for field in inspect.signature(ltc_np.CellConfig).parameters:
         assert f"`{field}`" in keys, field

@@ -29,7 +29,7 @@ from ltc_np import (
 )
 from ltc_np.cells import CELLS
 from ltc_np.kernels.codes import SOLVERS
-from ltc_np.layers.config import words as words_of
+from ltc_np.layers.config_words import words_of_setting
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 SIZES = {"units": 5, "input_dim": 2}
@@ -188,9 +188,11 @@ def test_every_word_is_taken_in_any_spelling(spell):
     words |= {"LIF": ("SpikingLIF", {}), "NODE": ("NeuralODE", {}), "LRCU": ("LRC", {})}
     for word, (cell, _) in words.items():
         assert CellConfig(spell(word), **sizes_of(cell)).cell == cell
-    with_words = {field: [cell for cell in CELLS if words_of(field, cell)] for field in ("solver", "activation")}
+    with_words = {
+        field: [cell for cell in CELLS if words_of_setting(field, cell)] for field in ("solver", "activation")
+    }
     for field, cell, word, meant in (
-        *((f, c, word, word) for f, cells in with_words.items() for c in cells for word in words_of(f, c)),
+        *((f, c, word, word) for f, cells in with_words.items() for c in cells for word in words_of_setting(f, c)),
         *(("input_mapping", "lstm", word, word) for word in ("identity", "linear", "affine")),
         *(("solver", cell, "explicit", "euler") for cell in with_words["solver"]),
         *(("solver", cell, "runge_kutta", "rk4") for cell in with_words["solver"]),
@@ -204,7 +206,7 @@ def test_words_are_those_of_the_cells():
     for field in ("solver", "activation"):
         arguments = {field, f"backbone_{field}"}
         for cell in CELLS:
-            known = words_of(field, cell)
+            known = words_of_setting(field, cell)
             assert bool(known) == bool(arguments & set(settings(cell)))
             for word in known:
                 assert getattr(CellConfig(cell, **SIZES, **{field: word}), field) == word
@@ -349,7 +351,11 @@ def test_configurations_are_values():
         ({"cell": "x" * 500}, ValueError, "got 'x{59}$"),
         ({"init": {"x" * 500: 3}}, ValueError, "unknown parameter 'x{59}; there"),
         ({"size": 3}, ValueError, "`config` has an unknown key 'size'; there are cell, units, input_dim, output_dim"),
-        ({"liquid": "kb"}, ValueError, "unknown key 'liquid'; .*, options, which hold further arguments of the cell"),
+        (
+            {"liquid": "kb"},
+            ValueError,
+            "unknown key 'liquid'; .*, options; further arguments of the cell belong in `opt",
+        ),
     ],
 )
 def test_errors(values, error, message):
