@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -22,11 +22,11 @@ def _cell_of(model: Any) -> Any:
     return layer.cell if isinstance(layer, MixedMemory) else layer
 
 
-def _refuse(what: str, has: str, got: object) -> None:
+def _refuse(what: str, has: str, got: object) -> NoReturn:
     raise ValueError(f"`model` must be a network that ncps.torch has: {what} must be {has}, got {got}")
 
 
-def form_of(model: Any) -> Form:
+def form_of_model(model: Any) -> Form:
     """The network of ncps that a model is; an error if there is none."""
     if not isinstance(model, Network):
         raise TypeError(f"`model` must be a model of ltc_np, got {checks.brief(model)}")
@@ -41,7 +41,13 @@ def form_of(model: Any) -> Form:
             _refuse("the LTC's solver", '"semi_implicit"', repr(cell.solver))
         if rest:
             _refuse("what stands behind an LTC", "nothing (ncps projects only a CfC)", rest[0])
-        return Form("ltc", True, cell.input_mapping, cell.output_mapping, mixed=isinstance(layer, MixedMemory))
+        return Form(
+            "ltc",
+            whole=True,
+            input_mapping=cell.input_mapping,
+            output_mapping=cell.output_mapping,
+            mixed=isinstance(layer, MixedMemory),
+        )
     if cell.variant != "torch":
         _refuse("the CfC's variant", '"torch"', repr(cell.variant))
     if rest and (len(rest) > 1 or not isinstance(rest[0], Dense) or rest[0].activation is not None):
@@ -49,36 +55,35 @@ def form_of(model: Any) -> Form:
     common: dict[str, Any] = {"mixed": isinstance(layer, MixedMemory), "projected": bool(rest), "mode": cell.mode}
     if isinstance(cell, CfC):
         backbone = positions(cell.backbone_layers, cell.backbone_dropout > 0)
-        return Form("cfc", True, backbone=backbone, **common)
+        return Form("cfc", whole=True, backbone=backbone, **common)
     if cell.strict:
         _refuse("`strict` of the WiredCfC", "False", "True")
-    last = cell.wiring.layers[-1][1]
+    _, last = cell.wiring.layers[-1]
     if last != tuple(range(cell.output_size)):
         _refuse(
             "the last layer of the wiring",
             f"its {cell.output_size} motor neurons, in order (ncps gives all neurons of that layer)",
             f"the neurons {last}",
         )
-    return Form("wired_cfc", True, layers=tuple(name for name, _ in cell.wiring.layers), **common)
+    return Form("wired_cfc", whole=True, layers=tuple(name for name, _ in cell.wiring.layers), **common)
 
 
 def state_dict_of(model: Any) -> Arrays:
     """The state dict that `to_ncps` returns."""
-    form, cell = form_of(model), _cell_of(model)
+    form, cell = form_of_model(model), _cell_of(model)
     clipped = getattr(cell, "positivity", None) == "clip"  # ncps uses such parameters as they are
     values = dict(model.effective if clipped else model.params)
-    if len(model.layers) == 1:
+    if len(model.layers) == 1:  # names of a model's parameters say the number of the layer only if there are several
         values = {f"0.{name}": array for name, array in values.items()}
     if isinstance(model.layers[0], MixedMemory):
         values["0.lstm_b"] = _with_forget_bias(values["0.lstm_b"], model.layers[0].forget_bias)
     masks, found = _masks(form, cell), {}
-    for number, parts in enumerate((form.table(), form.projection())):
+    for layer_number, parts in enumerate((form.table(), form.projection())):
         for key, part in parts.items():
-            array = (
-                masks[key]
-                if part.name is None
-                else part.arrangement.write(values[f"{number}.{part.name}"], cell, part.name)
-            )
+            if part.name is None:
+                array = masks[key]
+            else:  # the arrays of a projection, which is a Dense, are arranged without looking at the cell
+                array = part.arrangement.write(values[f"{layer_number}.{part.name}"], cell, part.name)
             found[key] = np.array(array, model.dtype, order="C")
     return found
 
@@ -103,8 +108,9 @@ def _masks(form: Form, cell: Any) -> Arrays:
         return {f"rnn_cell.{MASK}": recurrent, f"rnn_cell.{SENSORY_MASK}": sensory}
     found = {}
     for k, name in enumerate(form.layers):
-        weight = f"{name}_ff1_w"
-        found[f"rnn_cell.layer_{k}.{MASK}"] = cell.dense(weight, np.ones(cell.layout.slices[weight][1])).T
+        weight = f"{name}_ff1_w"  # ncps masks ff2 alike, and the gates of time not at all
+        _, shape = cell.layout.slices[weight]
+        found[f"rnn_cell.layer_{k}.{MASK}"] = cell.dense(weight, np.ones(shape)).T
     return found
 
 
@@ -116,7 +122,7 @@ def call_of(model: Any) -> tuple[str, dict[str, Any]]:
 
     Its ``units`` may be a wiring of this library.
     """
-    form, cell = form_of(model), _cell_of(model)
+    form, cell = form_of_model(model), _cell_of(model)
     arguments: dict[str, Any] = {
         "input_size": cell.input_size,
         "units": cell.units if form.cell == "cfc" else cell.wiring,
