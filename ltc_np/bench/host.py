@@ -15,7 +15,7 @@ import tracemalloc
 import numpy as np
 
 from ..base import threads
-from ..cells import LRC, LTC
+from ..cells.synaptic import SynapticCell
 from . import streams
 from .cases import CASES, evaluations, problem, training_step
 from .rates import RUNS, beside, sigmoids
@@ -30,7 +30,7 @@ def measure(name, dtype, runs=RUNS):
     step = training_step(model, x, y)
     layer, (yardstick, count) = model.layers[0], sigmoids(dtype, threads.get_num_threads())
     synapses = work = None  # of cells that have no synapses
-    if isinstance(layer, (LTC, LRC)):
+    if isinstance(layer, SynapticCell):
         synapses, work = layer.wiring.synapse_count, evaluations(layer, case)
     step()
     tracemalloc.start()

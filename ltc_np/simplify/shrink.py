@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base.types import Bools, Ints
-from ..cells import LRC, LTC, Layer, WiredCfC
+from ..cells import Layer, WiredCfC
+from ..cells.synaptic import SynapticCell
 from ..wirings import Wiring
 from . import wired_cfc
 from .result import Kept
 
-# Parameters and buffers of an LTC or LRC that have one number for each synapse; sensory ones have a prefix.
+# Parameters and buffers of all `SynapticCell` that have one number for each synapse; sensory ones have a prefix.
 SYNAPTIC = ("w", "mu", "sigma", "erev", "h", "elastance_w", "gain")
 ALL = slice(None)
 
@@ -28,7 +29,7 @@ class Smaller(NamedTuple):
 
 def can_shrink(layer: Layer) -> bool:
     """Whether a layer's synapses can be removed: each stands for itself alone."""
-    return isinstance(layer, (LTC, LRC)) or (isinstance(layer, WiredCfC) and layer.strict)
+    return isinstance(layer, SynapticCell) or (isinstance(layer, WiredCfC) and layer.strict)
 
 
 def shrink(layer: Any, recurrent: Bools, sensory: Bools) -> Smaller:
@@ -78,7 +79,7 @@ def _wiring(wiring: Wiring, kept: Kept, alive: Bools, groups: Any) -> Wiring:
 
 
 def _places(name: str, kept: Kept) -> Any:
-    """Where an array of an LTC or LRC is kept."""
+    """Where an array of a `SynapticCell` is kept."""
     if name.startswith(("input_", "output_")):
         return ALL
     if name.startswith("sensory_"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ..base import checks
 from ..base.layout import part
 from ..base.types import Array, Bools
-from ..cells import LRC, LTC, WiredCfC
+from ..cells import LRC, LTC, Layer, WiredCfC
 from ..model import Model
 from . import wired_cfc
 from .result import Data
@@ -49,28 +50,53 @@ def uses(model: Model, layers: list[int], data: Data, compensate: bool) -> dict[
 
 
 def _of_layer(layer: Any, p: dict[str, Array], seen: Any, valid: Bools | None, compensate: bool) -> Use:
-    wiring = layer.wiring
-    kinds = (("", wiring.pre, seen.state), ("sensory_", wiring.sensory_pre, seen.inputs))
-    losses, conductances = [], []
-    for kind, pre, source in kinds:
-        if isinstance(layer, LTC):
-            current = _valid(seen.arrays[f"{kind}currents"], valid)
-            opening = _mean(_valid(seen.arrays[f"{kind}activations"], valid))
-            losses.append(current.std(0) if compensate else _mean(current))
-            conductances.append(opening * p[f"{kind}w"] * p.get(f"{kind}gain", 1.0))
-        elif isinstance(layer, LRC):
-            opening = _mean(_valid(seen.arrays[f"{kind}activations"], valid))
-            strength = (p[f"{kind}w"] + np.abs(p[f"{kind}h"])) * p.get(f"{kind}gain", 1.0)
-            weight = p.get(f"{kind}elastance_w")
-            if kind:  # what synapses read is mapped first
-                source = source * p.get("input_w", 1.0) + p.get("input_b", 0.0)
-            size = 0.0 if weight is None else np.abs(weight) * _mean(_valid(source, valid))[pre]
-            losses.append(opening * strength + size)
-        else:
-            checks.must_know(__name__, "layer", type(layer), (LTC, LRC, WiredCfC))
-            read = wired_cfc.sources(layer, seen.state, kind, seen.inputs)
-            losses.append(wired_cfc.strengths(layer, p, kind) * _mean(_valid(read, valid))[pre])
-    return Use((losses[0], losses[1]), (conductances[0], conductances[1]) if conductances else None)
+    known = next((cell for cell in OF_CELL if isinstance(layer, cell)), type(layer))
+    checks.must_know(__name__, "layer", known, OF_CELL)
+    losses, conductances = zip(
+        *(OF_CELL[known](layer, p, seen, kind, valid, compensate) for kind in ("", "sensory_")), strict=True
+    )
+    return Use(losses, None if conductances[0] is None else conductances)
+
+
+# What the synapses of a kind, the prefix of their names, do in a cell: what is lost with each, and its conductance.
+
+
+def _of_ltc(
+    layer: LTC, p: dict[str, Array], seen: Any, kind: str, valid: Bools | None, compensate: bool
+) -> tuple[Array, Array | None]:
+    current = _valid(seen.arrays[f"{kind}currents"], valid)
+    opening = _mean(_valid(seen.arrays[f"{kind}activations"], valid))
+    loss = current.std(0) if compensate else _mean(current)
+    return loss, opening * p[f"{kind}w"] * p.get(f"{kind}gain", 1.0)
+
+
+def _of_lrc(
+    layer: LRC, p: dict[str, Array], seen: Any, kind: str, valid: Bools | None, compensate: bool
+) -> tuple[Array, Array | None]:
+    opening = _mean(_valid(seen.arrays[f"{kind}activations"], valid))
+    strength = (p[f"{kind}w"] + np.abs(p[f"{kind}h"])) * p.get(f"{kind}gain", 1.0)
+    weight = p.get(f"{kind}elastance_w")
+    if weight is None:
+        return opening * strength, None
+    pre, source = layer.wiring.pre, seen.state
+    if kind:  # what synapses read is mapped first
+        pre, source = layer.wiring.sensory_pre, seen.inputs * p.get("input_w", 1.0) + p.get("input_b", 0.0)
+    return opening * strength + np.abs(weight) * _mean(_valid(source, valid))[pre], None
+
+
+def _of_wired_cfc(
+    layer: WiredCfC, p: dict[str, Array], seen: Any, kind: str, valid: Bools | None, compensate: bool
+) -> tuple[Array, Array | None]:
+    pre = layer.wiring.sensory_pre if kind else layer.wiring.pre
+    read = wired_cfc.sources(layer, seen.state, kind, seen.inputs)
+    return wired_cfc.strengths(layer, p, kind) * _mean(_valid(read, valid))[pre], None
+
+
+OF_CELL: dict[type[Layer], Callable[..., tuple[Array, Array | None]]] = {
+    LTC: _of_ltc,
+    LRC: _of_lrc,
+    WiredCfC: _of_wired_cfc,
+}
 
 
 def _valid(values: Array, valid: Bools | None) -> Array:

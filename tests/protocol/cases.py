@@ -13,11 +13,14 @@ from support.exported import MAKERS, random_layers
 
 from ltc_np import NCP, AutoNCP, Bidirectional, FullyConnected, MixedMemory, Model, Random, Wiring
 from ltc_np.base.layout import raw
+from ltc_np.cells import CELLS
+from ltc_np.cells.synaptic import SynapticCell
 
 # The powers of ten between which positive parameters (conductances, capacities, strengths) and dt lie.
 POSITIVE, ELAPSED = (-6, 3), (-9, 6)
 CHOICE_OF_B, CHOICE_OF_T = (1, 2, 3, 4, 5, 17), (1, 2, 3, 4, 6, 8)
-FAMILIES = ("LTC", "LRC", "layer", "stack", "around")
+SYNAPTIC = tuple(name for name, cell in CELLS.items() if issubclass(cell, SynapticCell))
+FAMILIES = (*SYNAPTIC, "layer", "stack", "around")
 AROUND = {"Bidirectional"}  # layers that `_layers` puts around those that `MAKERS` make
 
 
@@ -112,14 +115,14 @@ def _one(name, rng, n):
 
 
 def _layers(family, rng, n, N):
-    if family in ("LTC", "LRC"):
+    if family in SYNAPTIC:
         layer = _one(family, rng, n)
         return [_with(layer, wiring=_wiring(rng, n, N), input_dim=n) if rng.pick((True, False)) else layer]
     if family == "layer":
         return [_one(rng.pick(tuple(MAKERS)), rng, n)]
     if family == "stack":
         return random_layers(rng, n, most=3)
-    cell = rng.pick(("LTC", "LRC", "CfC", "WiredCfC", "CTRNN", "NeuralODE", "CTGRU"))
+    cell = rng.pick((*SYNAPTIC, "CfC", "WiredCfC", "CTRNN", "NeuralODE", "CTGRU"))
     if rng.pick((True, False)):
         layer = MixedMemory(_one(cell, rng, n), "torch")
     else:

@@ -63,7 +63,7 @@ ROWS = {
                 output_mapping="linear",
             ),
             LTC(RandomWiring(2, 3, 6, seed=0), epsilon=0.0),
-            LTC(FullyConnected(13, 2), input_dim=2, ode_unfolds=2),  # few sequences go by posts
+            LTC(FullyConnected(13, 2), input_dim=2, ode_unfolds=2),  # few sequences go batch-major
         ],
     ),
     "LTC exponential": Row(
@@ -91,7 +91,7 @@ ROWS = {
                 output_mapping="linear",
             ),
             LRC(RandomWiring(2, 3, 6, seed=0), elastance="symmetric", elastance_by="state_and_inputs", ode_unfolds=2),
-            LRC(FullyConnected(13, 2), input_dim=2, elastance_by="state", solver="semi_implicit"),  # by posts
+            LRC(FullyConnected(13, 2), input_dim=2, elastance_by="state", solver="semi_implicit"),  # batch-major
             LRC(AutoNCP(8, 2), input_dim=2, elastance=None, solver="exponential", ode_unfolds=3),
             LRC(FullyConnected(17, 2), input_dim=2, elastance="symmetric", solver="rk4"),
         ],

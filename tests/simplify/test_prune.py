@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from protocol.layers import ROWS
 from support import compilers
 from support.compilers import Compiled
 from support.ltc_networks import WIRINGS, make
@@ -23,6 +24,8 @@ from ltc_np import (
     Wiring,
     load,
 )
+from ltc_np.cells import CELLS
+from ltc_np.cells.synaptic import SynapticCell
 from ltc_np.export import c
 from ltc_np.export.lower import program
 from ltc_np.simplify import prune
@@ -195,6 +198,19 @@ def test_what_is_lost_by_loops(compensate):
     S = model.wiring.synapse_count
     stays = np.concatenate([result.kept[0].synapses, S + result.kept[0].sensory_synapses])
     assert set(stays) == set(np.argsort(every)[every.size - round(0.5 * every.size) :])
+
+
+@pytest.mark.parametrize("name", [name for name, cell in CELLS.items() if issubclass(cell, SynapticCell)])
+def test_of_every_cell_with_synapses_it_is_known_which_arrays_are_of_them(name):
+    """Where nothing goes, every number stays in its place; an array of synapses is longer than one of neurons."""
+    for example in ROWS[name].examples:
+        own = {"wiring": FullyConnected(5, 2), "input_dim": 3, "init": None}
+        layer = type(example).from_config(example.config() | own)
+        smaller = shrink(layer, np.ones(25, bool), np.ones(15, bool))
+        assert (smaller.theta == np.arange(layer.layout.size)).all()
+        model = Model(layer, seed=0, dtype="float64")
+        use = uses(model, [0], Data(np.ones((1, 2, 3)), 0.1, None), compensate=True)[0]
+        assert [loss.shape for loss in use.loss] == [(25,), (15,)]
 
 
 def test_what_is_lost_of_an_lrc_and_of_a_wired_cfc_by_hand():
