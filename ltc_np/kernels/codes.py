@@ -88,7 +88,8 @@ class Surrogate(NamedTuple):
     sharpness: object
 
 
-# Parameters of an LTC, in the order in which kernels take them and their gradients.
+# Parameters of an LTC, in the order in which kernels take them and their gradients.  They stand here since the kernels
+# of several backends read them; those of a cell that one backend alone needs stand there, as in `kernels.cpu.lrc`.
 NEURON = ("cm", "gleak", "vleak")
 SYNAPSE = ("w", "mu", "sigma", "erev")
 SENSORY = tuple(f"sensory_{name}" for name in SYNAPSE)

@@ -4,25 +4,32 @@ For dense wirings and few sequences, where lanes of `neuron_major` would stand e
 neurons in the order of that file, so the forward has the same bits.  A tile is one sequence; postsynaptic neurons are
 padded to M, a whole number of vectors.
 
-As there, ``cell`` is the module with the parts of a cell, which has
+As there, ``cell`` is the module with the parts of a cell, whose last line calls `sweep`.  It has
 
 ``DRIVES``, ``KEPT``, ``SUMS``
     How many sums drive a neuron; how many numbers are kept of it at every stage beside its state; how many gradient
-    sums a synapse and a neuron have.
+    sums a synapse and a neuron have.  Sums are planes of vectors here, which are added to the row as they lie, so their
+    number is free; that of a neuron may be filled up with zeros.
 ``D_ELAPSED_READS_DRIVES``
     Whether the gradient of dt needs again what `from_inputs` makes.
 ``flush_steps(K)``
-    Steps whose gradient sums are added in the working precision before they go to the float64 row.
+    Steps whose gradient sums are added in the working precision before they go to the float64 row.  A step of one
+    sequence does little, and a row has all pairs of neurons, so that what this costs depends on the cell: it says
+    itself how often.
 ``named(circuit)``
-    The tuple of a call with names; it has ``neuron`` (-, M).
+    The tuple of a call with names.  It has ``neuron`` (-, M), of which the sweep reads M alone, and ``recurrent`` and
+    ``sensory``, which it hands on to `d_synapses`.
 ``from_inputs(circuit, i, M, inputs, step)``
     Sets ``step.drives``, without the recurrent synapses, for the vector of neurons at i.
 ``advance(circuit, solver, i, M, h, step, stage)``
-    One stage of the neurons at i.
+    One stage of the neurons at i: stores their next states in ``stage.new`` and, only if ``stage.rates.size > 0``, what
+    `d_advance` will need in ``stage.rates`` (KEPT, M).
 ``d_advance(circuit, solver, M, h, step, stage, want_dt, d, sums, d_elapsed)``
-    Adjoint of `advance`, of all neurons, as in `neuron_major`; d_elapsed, a vector, with what is added to it.
+    Adjoint of `advance`, of all neurons, as in `neuron_major`.  d_elapsed is a vector, which cannot be changed in
+    place: the part returns it with what is added to it.
 ``d_synapses(synapses, M, source, d_drives, d_source, sums)``
-    What comes back through the synapses of one kind: adds to d_source and to their sums (SUMS, -, M).
+    What comes back through the synapses of one kind: adds to d_source and to their sums (SUMS, -, M).  It serves
+    both kinds, as sums are kept over time steps here whatever their number, and those of neurons belong to `d_advance`.
 
 Arguments as there; `Kept` of a sequence: (rows, N) states, and rates (T*K, KEPT, N).
 """
@@ -137,6 +144,7 @@ def forward(sequences, h0, circuit, rule, tiles, work, kept, results, first, las
     out, h_last = results.out, results.h_last
     (_, T, _), N, O, M = x.shape, h0.shape[1], out.shape[2], circuit.neuron.shape[1]
     K = rule.unfolds * rule.stages
+    # full: all stages are kept; low: only the state before each step; narrowed: without what pads N to M.
     full = kept.rates.size > 0
     low = kept.states.size > 0 and not full
     kept_rows = T * K + 1 if full else T if low else 0
@@ -271,7 +279,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
 
 
 def sweep(parts):
-    """`forward_sizes`, `backward_sizes`, `forward` and `backward` of the cell with these parts, a module."""
+    """`forward_sizes`, `backward_sizes`, `forward` and `backward`, in this order; see `neuron_major.sweep`."""
     return for_cell(
         parts,
         {table: (forward_sizes, backward_sizes), helper: (all_from_inputs, take_step), kernel: (forward, backward)},

@@ -1,8 +1,14 @@
 """House decorators: every compile flag, the cache key and the fallback without a cache stand here.
 
 * ``kernel``: an entry point called from Python: compiled on first use, cached on disk, releases the GIL.
-* ``helper``: called by kernels only; inlined, never cached by itself.
+* ``helper``: called by kernels only, never cached by itself; LLVM decides whether it becomes a call.
 * ``inlined``: a helper with a long body that inner loops call: LLVM, left to itself, would make it a call.
+
+A new helper begins as ``helper``, and becomes ``inlined`` if this is measured to be faster.  That depends on the length
+of the body, so a part of one cell may be one and its namesake in another cell the other: an LRC's ``advance`` has a
+whole neuron in it, and calls of such parts cost up to 40 % forward, whereas an LTC's is short.  Parts that have the
+loop over all neurons inside, such as ``d_advance``, are called once a stage; which of the two they are was not
+measured.
 
 Kernels allocate nothing, so they are compiled without Numba's reference counts (``_nrt=False``): around a branch those
 cost 300 cycles a neuron, half of the backward pass.  What a kernel needs to work in, its caller hands over.
@@ -212,6 +218,8 @@ def for_cell(parts, functions, wanted):
     Parameters
     ----------
     parts : module
+        Complete when this is called, since a part that is missing is noticed only when a kernel is compiled: so it is
+        called at the end of that module.
     functions : dict
         The functions of a sweep that use ``cell``, or each other, by what decorates them.
     wanted : tuple of functions
@@ -219,6 +227,7 @@ def for_cell(parts, functions, wanted):
     Returns
     -------
     list
+        The copies of those that are wanted, in their order.
     """
     names = wanted[0].__globals__ | {"cell": parts}
     for decorate, some in functions.items():

@@ -17,8 +17,8 @@ from .tiles import SynapticCircuit, backward, bind, forward
 
 __all__ = ["Circuit", "backward", "bind", "forward"]
 
-# Parameters of a neuron and of a synapse, in the order in which kernels take them and their gradients; a neuron's last
-# one is followed by its `gap`.
+# Parameters of a neuron and of a synapse, in the order in which kernels take them and their gradients: that of
+# `lrc_neuron.Neuron`, where a neuron's last one is followed by its `gap`.
 NEURON = ("gleak", "vleak", "elastance_b", "elastance_v", "elastance_shift")
 SYNAPSE = ("w", "h", "mu", "sigma")
 WEIGHT = "elastance_w"
@@ -26,6 +26,7 @@ WEIGHT = "elastance_w"
 
 @helper
 def _pack_synapses(values, constants):
+    """Columns of constants (S, 5) as `lrc_neuron_major.Synapses` names them."""
     w, h, mu, sigma = values
     log2e = sigma.dtype.type(LOG2E)
     for s in range(sigma.size):
@@ -52,6 +53,7 @@ def _pack(neuron_values, synapses, sensory_synapses, neuron, constants, sensory)
 
 @helper
 def _unpack_synapses(total, values, d_values, d_weights):
+    """From the sums of each synapse, in the order of `lrc_neuron_major._d_drive`; how many there are."""
     _, _, mu, sigma = values
     d_w, d_h, d_mu, d_sigma = d_values
     S = sigma.size

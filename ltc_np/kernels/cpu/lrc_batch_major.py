@@ -59,7 +59,7 @@ def _neuron(circuit, i):
 @helper
 def _drives(synapses, i, M, source, f, z, a):
     """f + sum of w*s, z + sum of h*s and a + sum of weight*source over all sources, for the vector of posts at i."""
-    n_pre = synapses.constants.shape[1]
+    n_pre = synapses.constants.shape[1]  # planes of constants: see `lrc_neuron_major.Synapses`
     flat, weights = synapses.constants.reshape(-1), synapses.weights.reshape(-1)
     plane = n_pre * M
     for j in range(n_pre):
@@ -126,6 +126,7 @@ def advance(circuit, solver, i, M, h, step, stage):
 def d_advance(circuit, solver, M, h, step, stage, want_dt, d, sums, d_elapsed):
     """Adjoint of `advance` as far as f, z and a, of all neurons; that of h costs nothing."""
     for i in range(0, M, vector_size(stage.v)):
+        # What `lrc_neuron.d_advance_neuron` returns, in its order.
         df, dz, da, dh, d_vleak, d_weight, d_shift = d_advance_neuron(
             circuit.elastance, solver, _neuron(circuit, i), stage, i, h, d.v, d.base, d.end
         )
@@ -144,4 +145,5 @@ def d_advance(circuit, solver, M, h, step, stage, want_dt, d, sums, d_elapsed):
     return d_elapsed
 
 
+# The last line, since it needs all parts above; in the order in which `batch_major.sweep` gives them.
 forward_sizes, backward_sizes, forward, backward = sweep(sys.modules[__name__])

@@ -82,7 +82,7 @@ def _neuron(circuit, i):
 @helper
 def _drives(synapses, i, lane, L, source, f, z, a):
     """f + sum of w*s, z + sum of h*s and a + sum of weight*source over the synapses of post i."""
-    start, pre, constants, weights = synapses
+    start, pre, constants, weights = synapses  # columns of constants: see `Synapses`
     for s in range(start[i], start[i + 1]):
         v = load_like(source, pre[s] * L + lane, f)
         y = sigmoid2(fma(constants[s, 0], v, constants[s, 1]))
@@ -174,6 +174,7 @@ def _d_advance(circuit, solver, i, lane, L, h, stage, d, sums):
     """Adjoint of `advance` as far as f, z and a, in the lanes of h; adds to its neuron's sums, and to d.elapsed."""
     W, k, NL = sum_size(d.v), i * L + lane, stage.v.size
     at = NEURON_SUMS * W * i
+    # What `lrc_neuron.d_advance_neuron` returns, in its order.
     df, dz, da, dh, d_vleak, d_weight, d_shift = d_advance_neuron(
         circuit.elastance, solver, _neuron(circuit, i), stage, k, h, d.v, d.base, d.end
     )
@@ -211,4 +212,5 @@ def d_from_inputs(circuit, L, step, d, sums, neuron_sums, pairs):
     _d_synapses(circuit.sensory, L, step.inputs, d.step_drives, d.inputs, sums, pairs)
 
 
+# The last line, since it needs all parts above; in the order in which `neuron_major.sweep` gives them.
 forward_sizes, backward_sizes, forward, backward = sweep(sys.modules[__name__])

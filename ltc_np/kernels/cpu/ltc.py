@@ -21,6 +21,7 @@ _neuron, _synapse, _sensory = (itemgetter(*names) for names in (NEURON, SYNAPSE,
 
 @helper
 def _pack_synapses(w, mu, sigma, erev, gain, constants):
+    """Columns of constants (S, 6) as `ltc_neuron_major.Synapses` names them."""
     log2e = sigma.dtype.type(LOG2E)
     for s in range(sigma.size):
         strength = w[s] * gain[s] if gain.size else w[s]
@@ -35,7 +36,10 @@ def _pack_synapses(w, mu, sigma, erev, gain, constants):
 
 @kernel
 def _pack(neuron_values, synapses, sensory_synapses, epsilon, neuron, constants, sensory):
-    """The kernels' neuron (N, 3) and constants (S, 6) of effective values; gain (S,), or (0,) for all 1."""
+    """The kernels' neuron (N, 3) and constants (S, 6) of effective values; gain (S,), or (0,) for all 1.
+
+    Columns of neuron as `ltc_neuron_major.Packed` names them.
+    """
     cm, gleak, vleak = neuron_values
     for i in range(neuron.shape[0]):
         neuron[i, 0] = cm[i]
@@ -49,6 +53,7 @@ def _pack(neuron_values, synapses, sensory_synapses, epsilon, neuron, constants,
 
 @helper
 def _unpack_synapses(total, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev):
+    """From the four sums of each synapse, in the order of `ltc_neuron_major._d_current`."""
     for s in range(sigma.size):
         k = 4 * s
         r, y_p, z, z_v = total[k], total[k + 1], total[k + 2], total[k + 3]
@@ -62,7 +67,10 @@ def _unpack_synapses(total, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev
 
 @kernel
 def _unpack(rows, neuron_values, synapses, sensory_synapses, d_neuron, d_synapses, d_sensory):
-    """Gradients of the effective values, added to, from the sums of `ltc_neuron_major`; rows[0] becomes their sum."""
+    """Gradients of the effective values, added to, from the sums of `ltc_neuron_major`; rows[0] becomes their sum.
+
+    Of a neuron they are those at its ``NEURON_SUMS``.
+    """
     total = rows[0]
     for r in range(1, rows.shape[0]):
         for k in range(total.size):

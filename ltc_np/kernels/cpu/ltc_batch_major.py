@@ -45,7 +45,7 @@ def named(circuit):
 @helper
 def _currents(constants, i, M, source, p, q):
     """p + sum of w*erev*s and q + sum of w*s over all presynaptic neurons, for the vector of posts at i."""
-    n_pre = constants.shape[1]
+    n_pre = constants.shape[1]  # planes of constants: see `ltc_neuron_major.Synapses`
     flat = constants.reshape(-1)
     plane = n_pre * M
     for j in range(n_pre):
@@ -119,4 +119,5 @@ def d_advance(circuit, solver, M, h, step, stage, want_dt, d, sums, d_elapsed):
     return d_elapsed
 
 
+# The last line, since it needs all parts above; in the order in which `batch_major.sweep` gives them.
 forward_sizes, backward_sizes, forward, backward = sweep(sys.modules[__name__])

@@ -80,7 +80,7 @@ def recurrent_sums(S, N):
 @helper
 def _currents(synapses, i, lane, L, source, p, q):
     """p + sum of w*erev*s and q + sum of w*s over the synapses of post i, s = sigmoid(sigma*(source - mu))."""
-    start, pre, constants = synapses
+    start, pre, constants = synapses  # columns of constants: see `Synapses`
     for s in range(start[i], start[i + 1]):
         v = load_like(source, pre[s] * L + lane, p)
         y = sigmoid2(fma(constants[s, 0], v, constants[s, 1]))
@@ -235,4 +235,5 @@ def d_from_inputs(circuit, L, step, d, sums, neuron_sums, pairs):
     _d_synapses(circuit.sensory, (zero, N), L, step.inputs, d.step_drives, d.inputs, sums, zero, pairs)
 
 
+# The last line, since it needs all parts above; in the order in which `neuron_major.sweep` gives them.
 forward_sizes, backward_sizes, forward, backward = sweep(sys.modules[__name__])

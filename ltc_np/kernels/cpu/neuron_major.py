@@ -6,30 +6,41 @@ pairs of vectors, since two chains of dependent instructions side by side keep t
 one vector by single ones.  That is another kernel, so that a call compiles no more than it needs.
 
 The sweep over tiles, time steps and unfolds stands here, once.  What a synapse and a neuron of a cell do is said by
-``cell``, the module with the parts of this cell (`jit.for_cell`), which has
+``cell``, the module with the parts of this cell (`jit.for_cell`).  Its last line calls `sweep`.  N: neurons; L: lanes
+of the tile; S: synapses of a kind.  Above that line it has
 
 ``DRIVES``, ``KEPT``, ``NEURON_SUMS``
     How many sums drive a neuron; how many numbers are kept of it at every stage beside its state; how many gradient
-    sums it has, a whole number of fours.
+    sums it has.  The last one is a whole number of fours, because `flush` adds up four vectors at a time.
 ``D_ELAPSED_READS_DRIVES``
     Whether the gradient of dt needs again what `from_inputs` makes.
-``synapse_sums(S)``, ``recurrent_sums(S, N)``
-    Gradient sums of so many synapses, a whole number of fours; and, of the recurrent ones, how many are kept over time
-    steps, and how many of one neuron at a time.
+``synapse_sums(S)``
+    Gradient sums of so many synapses, a whole number of fours, too.  Synapses are a list here, and the sums of all of
+    them may be filled up together; so this is a function, and the count of a neuron is a number.
+``recurrent_sums(S, N)``
+    Of the recurrent synapses, how many sums are kept over time steps, and how many of one neuron at a time: either
+    ``(synapse_sums(S), 0)`` or ``(0, n)``, with n enough for any neuron.  A cell needs the second form only if sums of
+    many synapses would leave the caches.
 ``named(circuit)``
-    The tuple of a call with names; it has ``neuron`` (N, -).
+    The tuple of a call with names.  It has ``neuron`` (N, -), and ``recurrent`` and ``sensory``, each with ``pre``
+    (S,); the sweep reads no more of it.
 ``from_inputs(circuit, i, lane, L, h, step)``
     Sets ``step.drives`` of neuron i, without the recurrent synapses, in the lanes of the vector h.
 ``advance(circuit, solver, i, lane, L, h, step, stage)``
-    One stage of neuron i in the lanes of h.
+    One stage of neuron i in the lanes of h: stores its next state in ``stage.new`` and, only if
+    ``stage.rates.size > 0``, what `d_advance` will need in ``stage.rates`` (KEPT, N, L).
 ``d_advance(circuit, solver, L, step, stage, want_dt, d, sums, pairs)``
     Adjoint of `advance`, of all neurons, as far as their drives: sets ``d.drives``, adds to ``d.step_drives``,
     ``d.elapsed`` (if dt is wanted) and to the sums of neurons; ``d.v`` becomes the adjoint of the state before the
     stage, its part through the synapses left out.
 ``d_recurrent(circuit, L, v, d, sums, post_sums, row, pairs)``
-    What comes back through the recurrent synapses: adds to ``d.source`` and to their sums.
+    What comes back through the recurrent synapses: adds to ``d.source`` and to their sums.  ``sums`` are those that are
+    kept over time steps, which the sweep adds to the gradient row.  If `recurrent_sums` says ``(0, n)``, they are
+    empty, and ``post_sums`` has room for those of one neuron: then this part itself adds every neuron's sums to
+    ``row``, which begins with the recurrent synapses, by `flush`, which leaves ``post_sums`` at 0 for the next neuron.
 ``d_from_inputs(circuit, L, step, d, sums, neuron_sums, pairs)``
     Adjoint of `from_inputs`, from ``d.step_drives``: adds to ``d.inputs`` and to the sums of synapses and neurons.
+    Only recurrent synapses may have their sums neuron by neuron, so the two kinds have a part each.
 
 Arguments beside those of `arguments`, everywhere:
     h0 (B, N);  circuit: for `named`, flat;  rule: `ltc_np.kernels.codes.Rule`, K = U*stages
@@ -48,7 +59,8 @@ from .jit import for_cell, helper, kernel
 from .padding import narrow, widen
 from .simd import add_sums, load, load_sum, load_unit, store, sum_size, unit_size, vector_size
 
-# Numbers that a lane adds up in the working precision before the sums go to the float64 row.
+# Numbers that a lane adds up in the working precision before the sums go to the float64 row.  It is the same for all
+# cells, since a tile has many sequences: going to the row is a small part of its time step.
 FLUSH_TERMS = 256
 
 cell: Any = None  # the module with the parts of a cell; each cell has copies of the functions below that know its own
@@ -224,6 +236,7 @@ def forward(sequences, h0, circuit, rule, tiles, work, kept, results, first, las
     (B, T, I), N, O, K = x.shape, h0.shape[1], out.shape[2], rule.unfolds * rule.stages
     width, begin, end, pairs = tiles
     W, unit = vector_size(x), unit_size(x, pairs)
+    # full: all stages are kept; low: only the state before each step; whole, below: with the lanes of padding.
     full = kept.rates.size > 0
     low = kept.states.size > 0 and not full
     kept_rows = T * K + 1 if full else T if low else 0
@@ -292,10 +305,11 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
     W, unit = vector_size(x), unit_size(x, pairs)
     S, S_sensory = circuit.recurrent.pre.size, circuit.sensory.pre.size
     want_dt = d_dt.size > 0
-    full = kept.rates.size > 0
+    full = kept.rates.size > 0  # full and whole: as in `forward`
     zero = np.int64(0)  # as in `forward`
     sizes = backward_sizes(N, I, width, S, S_sensory, sum_size(x), K)
-    # Where the sums begin that are kept over time steps: those of one neuron at a time go to the row before them.
+    # Where in a row the sums begin that are kept over time steps: at 0; or behind the recurrent ones, which
+    # `d_recurrent` adds to the row neuron by neuron.
     kept_at = cell.synapse_sums(S) - sizes.recurrent_sums // sum_size(x)
     sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
@@ -397,7 +411,11 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
 
 
 def sweep(parts):
-    """`forward_sizes`, `backward_sizes`, `forward` and `backward` of the cell with these parts, a module."""
+    """`forward_sizes`, `backward_sizes`, `forward` and `backward`, in this order, of the cell with these parts.
+
+    A cell's file calls it in its last line, with itself, a module: the copies look up its parts, which must all be
+    there.
+    """
     return for_cell(
         parts,
         {table: (forward_sizes, backward_sizes), helper: (all_from_inputs, take_step), kernel: (forward, backward)},

@@ -45,13 +45,23 @@ def padded_units(N, dtype):
 class SynapticCircuit:
     """Effective parameters of a cell, packed on demand for the kernels of either loop order; base of each `Circuit`.
 
-    A cell has methods of its own: ``_pack_neuron_major`` and ``_pack_batch_major``, the kernels' forms, and
-    ``unpack(rows, batch_major, g)``, which adds to ``g`` the gradients of effective values from gradient rows.
+    A cell's file, ``kernels/cpu/NAME.py``, has a `Circuit` with these methods, and hands on `forward`, `backward` and
+    `bind` of this file, which its layer calls:
+
+    ``_pack_neuron_major()``, ``_pack_batch_major()``
+        The tuple of arrays that ``named`` of the cell's parts takes, in either order.  They are made once for
+        parameters that do not change, so the second may begin with ``self.packed(False)`` and `planes`.
+    ``unpack(rows, batch_major, g)``
+        Adds to ``g`` the gradients of effective values by name, from gradient rows (R, `row_size`) float64, which it
+        adds up first, row by row.  Neuron-major rows have the sums of the recurrent synapses, of the sensory ones
+        (``synapse_sums`` of each), and of neurons (N, NEURON_SUMS).  Batch-major rows, which only dense wirings have,
+        are (SUMS, N, M), (SUMS, I, M) and (SUMS, M) with padding.  Both cells bring these into the layout of
+        neuron-major first, so that the chain rule of the parameters is written once.
 
     Attributes
     ----------
     neuron_major, batch_major : modules
-        The kernels of this cell, and its parts.
+        The kernels of this cell, and its parts, which say at the top of the files of these names what they are.
     batch_major_for_few_lanes : bool
         Whether batch-major is faster where many lanes would be padding; see `is_batch_major`.
     recurrent, sensory : Synapses
@@ -168,9 +178,7 @@ class _Forward(NamedTuple):
             sizes = cut.kernels.forward_sizes(N, I, cut.width, rule.stages, narrowed)
         kept = Kept(
             states=workspace.array("states", cut.slot * rows, dtype),
-            rates=workspace.array(
-                "rates", cut.slot * T * K * circuit.neuron_major.KEPT if keep == "full" else 0, dtype
-            ),
+            rates=workspace.array("rates", cut.slot * T * K * cut.kernels.KEPT if keep == "full" else 0, dtype),
         )
         results = Results(
             out=workspace.array("out", B * T * n_out, dtype).reshape(B, T, n_out),
