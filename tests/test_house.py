@@ -31,7 +31,7 @@ TESTED_THROUGH = {
     name: reason
     for reason, names in {
         "the battery runs every layer with every backend, and these are parts of them": """
-            cells.mapping cells.ode cells.state_space cells.synaptic cells.time_constants cells.whole layers.stack
+            cells.mapping cells.ode cells.state_space cells.time_constants cells.whole layers.stack
             kernels.cpu.activations kernels.cpu.batch_major kernels.cpu.lrc_neuron kernels.cpu.ltc_solvers
             kernels.cpu.neuron_major kernels.cpu.ssm_steps kernels.numpy.synaptic
         """,

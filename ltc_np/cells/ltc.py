@@ -140,7 +140,7 @@ class LTC(SynapticCell):
         return shapes | dict.fromkeys(("sensory_mu", "sensory_sigma", "sensory_erev"), S_sensory)
 
     def _initial(self) -> dict[str, Any]:
-        return INIT | {"erev": self.wiring.erev, "sensory_erev": self.wiring.sensory_erev}
+        return {"cm": INIT["cm"], "erev": self.wiring.erev, "sensory_erev": self.wiring.sensory_erev}
 
     def _build(self, init: Any) -> None:
         span, init = time_constants.read(init)

@@ -5,7 +5,14 @@ outputs.  It says in its own file
 
 * which parameters it has: `_shapes`, `_initial` and ``positive``;
 * how its kernels take them: `prepare`;
-* how fast its neurons can be: `_largest_rates`, ``ratio`` and ``remedy``.
+* how fast its neurons can be: `_largest_rates`, ``ratio`` and ``remedy``;
+* how a step of it is exported: ``lowering``;
+* where its state can be: ``hull`` is true of an LTC with a solver that keeps it there.  An LRC leaves it False, since
+  its potentials may go beyond vleak: they tend to vleak tanh(z) / sigmoid(f), which may be nearly twice as large.
+
+Its constructor does this, in this order: `_keep` checks and keeps the arguments that all these cells have; those of
+its own are checked and kept; where the wiring is not built, so that sizes are not known yet, `_defer` ends it; else
+`_build` and, last, `_freeze`.
 
 All calls are the same and stand here.
 """
@@ -56,8 +63,9 @@ class Prepared(NamedTuple):
     """What calls need of the parameters: the kernels' form of them, they themselves, the kernels.
 
     ``fastest`` is the largest of `_largest_rates`, or None where nobody asks.  ``gains`` are the fixed gains, by the
-    names of the parameters that were multiplied by them before the kernels got them; a cell whose kernels multiply has
-    none here.
+    names of the parameters that were multiplied by them before the kernels got them.  So does the LRC, and a new cell
+    should: then no kernel knows of gains, and the chain rule for them is here.  The LTC, which is older, has none here:
+    its kernels of all backends multiply, in the pass that packs the parameters anyway.
     """
 
     circuit: Any
@@ -93,8 +101,9 @@ class SynapticCell(Layer):
     recurrent: Synapses
     sensory: Synapses
     positive: Mapping[str, float] = MappingProxyType({})  # parameters that stay positive: least value under "clip"
-    ratio: tuple[str, str] = ("", "")  # name and meaning of what an explicit solver has a limit of, and
-    remedy: str = ""  # what to do where it is passed, for `check_step`
+    # For the error of `check_step`: name and meaning of what an explicit solver has a limit of.
+    ratio: tuple[str, str] = ("", "")
+    remedy: str = ""  # what to do where that limit is passed
 
     takes_dt = dt0_identity = smooth = causal = reads_wiring = bitwise_batch = contracting = True
     reference_solver: str | None = "exponential"
