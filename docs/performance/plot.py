@@ -84,7 +84,7 @@ def orders(measured):
     for axes, N in zip(panels, sizes, strict=True):
         rows = [row for row in measured["rows"] if row["wiring"] == "dense" and row["N"] == N]
         for key, label, style in (
-            ("posts", "posts order", "k:"),
+            ("posts", "batch-major", "k:"),
             ("lanes16", "16 lanes", "C0-"),
             ("lanes32", "32 lanes", "C1-"),
             ("lanes64", "64 lanes", "C2-"),

@@ -196,7 +196,7 @@ def test_step_is_the_sequence_and_bits_do_not_depend_on_the_batch(options, backe
         for dtype in ("float32", "float64"):
             model = lively(wiring, backend, dtype, inputs=4, **options)
             y, state = model(x, dt=dt, return_state=True)
-            for cut in (1, 2, 11, 17, 40):  # one and two of 33 neurons go by posts order
+            for cut in (1, 2, 11, 17, 40):  # one and two of 33 neurons go batch-major
                 parts = [model(x[a : a + cut], dt=dt[a : a + cut]) for a in range(0, 70, cut)]
                 assert (np.concatenate(parts) == y).all(), cut
             streamed = model.initial_state()

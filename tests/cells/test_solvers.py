@@ -226,7 +226,7 @@ def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
     from ltc_np.kernels.cpu import tiles
 
     rng = np.random.default_rng(1)
-    for wiring, n in ((AutoNCP(8, 2), 70), (FullyConnected(201, 2), 5)):  # four go by posts order
+    for wiring, n in ((AutoNCP(8, 2), 70), (FullyConnected(201, 2), 5)):  # four go batch-major
         x, dt, lengths = rng.normal(size=(n, 3, 2)), rng.uniform(0, 0.1, (n, 3)), rng.integers(0, 4, n)
         for width in (16, 64):
             monkeypatch.setattr(tiles, "tile_width", lambda N, B, width=width: width)
@@ -370,7 +370,7 @@ def test_bits_do_not_depend_on_batch_order_tile_or_threads(solver, dtype, backen
         model = LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend, **options(solver))
         y, state = model(x, dt=dt, return_state=True)
         _, grad = model.loss_and_grad(x, y + 1, dt=dt)
-        for cut in (1, 2, 11, 17):  # one and two of 33 neurons go by posts order
+        for cut in (1, 2, 11, 17):  # one and two of 33 neurons go batch-major
             assert (np.concatenate([model(x[a : a + cut], dt=dt[a : a + cut]) for a in range(0, 70, cut)]) == y).all()
         streamed = model.initial_state()
         for t in range(5):
