@@ -337,10 +337,10 @@ def test_a_training_that_is_terminated_goes_on(here, ltc, monkeypatch):
     command = "train", "table.csv", "--out", "m.npz", "--checkpoint", "run", *WAVES, *SMALL
     inner = Run.step
 
-    def terminated(self, batch, place, step, *others):
+    def terminated(self, batch, place, step, **others):
         if step == 2:
             signal.raise_signal(signal.SIGTERM)
-        return inner(self, batch, place, step, *others)
+        return inner(self, batch, place, step, **others)
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "step", terminated)
@@ -390,10 +390,10 @@ def pressed(monkeypatch, ltc):
     write_csv(pathlib.Path("waves.csv"), waves())
 
     def run(*steps, times=1, options=()):
-        def stopped(self, batch, place, step, *others):
+        def stopped(self, batch, place, step, **others):
             for _ in range(times if step in steps else 0):
                 signal.raise_signal(signal.SIGINT)
-            return inner(self, batch, place, step, *others)
+            return inner(self, batch, place, step, **others)
 
         with monkeypatch.context() as patch:
             patch.setattr(Run, "step", stopped)

@@ -72,7 +72,7 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
             saved = plan.resumed.saved
             with plan.resumed.blaming_file():
                 best.load_state(saved.best)
-            run.load_shares(saved.shares)
+            run.load_rank_states(saved.shares)
             history, first_lr = saved.history, saved.rates.first
         recorder = Recorder(plan.folder, run, plan.same, best, history, clock, first_lr)
         recorder.begin()

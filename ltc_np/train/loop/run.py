@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ... import losses
 from ...base import checks
@@ -20,7 +22,7 @@ from ...optim import global_norm
 from ...optim.clip import Clip
 from ..callbacks.base import Callback, taken_over
 from ..data.batches import Batches
-from ..data.sources import ArraySource, Data
+from ..data.sources import ArraySource, Data, Drawn
 from ..data.stream import Stream
 from ..evaluate import batch_weight, measure
 from ..measures import results, show
@@ -29,32 +31,82 @@ from ..options import Options
 from ..ranks.communication import Alone, LocalResult
 from ..ranks.division import Place
 from ..resume.position import Position
+from . import divergence
 from .interrupt import StopRequest
+
+
+class LocalChunk(NamedTuple):
+    """One chunk of a batch, as this rank has it.
+
+    Attributes
+    ----------
+    number : int
+        Which chunk of the batch it is, from 0.
+    batch : Batch or None
+        This rank's part of it; None if this rank has none.
+    has_next : bool
+        Whether this rank has another chunk of the batch.
+    """
+
+    number: int
+    batch: Batch | None
+    has_next: bool
+
+
+class StepResult(NamedTuple):
+    """What one step of all ranks has brought.
+
+    Attributes
+    ----------
+    loss, weight : float
+        The loss before the step, and its weight in the mean over the epoch.  The weight is 0 if no step was made.
+    state : (B, K) array or None
+        The last state of this rank's sequences, from which their next chunk starts.
+    chunks_follow : bool
+        Whether any rank has another chunk of the batch.
+    """
+
+    loss: float
+    weight: float
+    state: Array | None
+    chunks_follow: bool
 
 
 @dataclass(eq=False)
 class Run:
-    """The parts of one call of `fit`.
+    """The parts of one call of `fit`, and how far it is.
 
     Attributes
     ----------
+    model : Model
     options : Options
     objective : Objective
     clip : Clip or None
     start : Trained
         Its seed and number are those by which all is drawn.
     at : Position
-        Of the next step.
-    watched : bool
-        Whether a callback is called after every step.
-    before : tuple of arrays
-        Parameters and buffers of before the training.
+        Of the next step.  While a step is made, it is that of this step.
+    ranks : Alone
+        The processes that train together.
+    workspace : Workspace
+        Of all passes outside the trainer.
     latest : Batch or None
         The last one with a step, of which this rank had a part.
     updated, measured : bool
         Whether a step has been made, and whether metrics have given values.
-    diverged, misfit : bool
-        Whether a loss or gradient was not finite, and whether a metric did not fit: both end the training.
+    diverged : bool
+        Whether a loss or gradient was not finite, which ends the training.
+    metric_failed_first : bool
+        Whether a metric raised before metrics have ever given values, which ends the training: it does not fit.
+    engine : Engine
+        That of the model.
+    trainer : Trainer
+        It has the parameters while an epoch runs; `Trainer.store` brings them into the model.
+    sync_around_callbacks : bool
+        Whether the model must have the parameters after every step, since a callback may read or change them there:
+        one that defines `on_batch_end`.
+    initial_state : tuple of arrays
+        Parameters and buffers of before the training.
     """
 
     model: ModelBase
@@ -69,7 +121,7 @@ class Run:
     updated: bool = False
     measured: bool = False
     diverged: bool = False
-    misfit: bool = False
+    metric_failed_first: bool = False
 
     def __post_init__(self) -> None:
         model, options = self.model, self.options
@@ -77,18 +129,19 @@ class Run:
         self.trainer: Trainer = self.engine.trainer(
             self.objective, options.optimizer, self.clip, options.memory, self.workspace
         )
-        self.watched: bool = any(
+        self.sync_around_callbacks: bool = any(
             type(callback).on_batch_end is not Callback.on_batch_end for callback in options.callbacks
         )
-        self.before: tuple[Array, Array] = model.theta.copy(), model.buffer_vector.copy()
+        self.initial_state: tuple[Array, Array] = model.theta.copy(), model.buffer_vector.copy()
 
     def key(self, k: int) -> tuple[int, ...]:
         """What the random numbers of epoch or step ``k`` are drawn by, in the training with this number of a model."""
         seed, number = self.start.seed, self.start.number
+        # The first training of a model, number 0, is drawn as it was before trainings had numbers: by a shorter key.
         return (seed, k, number) if number else (seed, k)
 
-    def share(self) -> State:
-        """The part of a checkpoint that depends on this process's part of the data; plain data, for `load_shares`."""
+    def rank_state(self) -> State:
+        """The part of a checkpoint that depends on this rank's part of the data; plain data, for `load_rank_states`."""
         found = {name: metric.state() for name, metric in self.options.metrics.items()}
         for name, state in found.items():
             if not isinstance(state, dict):
@@ -96,13 +149,13 @@ class Run:
             codec.check_plain(f"`state` of the metric {name}", state)
         return {"metrics": found, "state": self.at.state}
 
-    def load_shares(self, shares: tuple[State, ...]) -> None:
-        """Go on from the `share` of each rank.  Between two epochs the share of another rank is as good."""
-        share = shares[min(self.ranks.rank, len(shares) - 1)]
+    def load_rank_states(self, saved: tuple[State, ...]) -> None:
+        """Go on from the `rank_state` of each rank.  Between two epochs that of another rank is as good."""
+        own = saved[min(self.ranks.rank, len(saved) - 1)]
         for name, metric in self.options.metrics.items():
             with taken_over(f"the metric {name}"):
-                metric.load_state(share["metrics"][name])
-        self.at = self.at._replace(state=share["state"])
+                metric.load_state(own["metrics"][name])
+        self.at = self.at._replace(state=own["state"])
 
     def epoch(
         self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], None]
@@ -119,36 +172,35 @@ class Run:
             self.trainer.store()
             if self.diverged:
                 self.trainer.restore()
-            if self.misfit:
-                self.model.theta[:], self.model.buffer_vector[:] = self.before
+            if self.metric_failed_first:
+                self.model.theta[:], self.model.buffer_vector[:] = self.initial_state
 
     def _epoch(
         self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], None]
     ) -> Logs | None:
-        begin, tbptt = self.at, self.options.tbptt
-        epoch, total, weights = begin.epoch, begin.total, begin.weights
-        chunks, rng = source.chunks(tbptt), self.ranks.rng(self.key(epoch))
+        begin, epoch, chunks = self.at, self.at.epoch, source.chunks(self.options.tbptt)
+        # Whoever goes on inside an epoch does not look at its data again: that was done when the epoch began, with the
+        # parameters of then.  What is read batch by batch is looked at when it comes.
         checked = source.whole if begin.is_inside else None
-        for batch, data, rows, place in source.epoch(epoch, rng, begin.batch):
-            if data is not None and data is not checked:
-                self.check_elapsed(data, epoch, batch)
-                checked = data
-            chunk, state = (begin.chunk, begin.state) if batch == begin.batch else (0, None)
-            parts = [] if data is None else list(data.chunks(rows, tbptt))
-            more = chunk < len(parts) or self.ranks.size > 1
-            while more:
-                step = (epoch * source.batches + batch) * chunks + chunk
-                self.at = Position(epoch, batch, chunk, step, total, weights, state)
+        for drawn in source.epoch(epoch, self.ranks.rng(self.key(epoch)), begin.batch):
+            if drawn.data is not None and drawn.data is not checked:
+                self.check_elapsed(drawn.data, epoch, drawn.batch)
+                checked = drawn.data
+            if drawn.batch != begin.batch:
+                self.at = self.at._replace(batch=drawn.batch, chunk=0, state=None)
+            for chunk in self._chunks_of(drawn):
+                step = (epoch * source.batches + drawn.batch) * chunks + chunk.number
+                self.at = self.at._replace(chunk=chunk.number, step=step)
                 between_steps()
                 if request.stop_reason:
                     return None
-                where = f"epoch {epoch}, batch {batch}" + (f", chunk {chunk}" if tbptt else "")
-                own = data.take(rows, parts[chunk], state) if chunk < len(parts) else None
-                chunk += 1
-                value, weight, state, more = self.step(own, place, step, where, chunk < len(parts))
-                total += value * weight
-                weights += weight
+                result = self.step(chunk.batch, drawn.place, step, has_more_chunks=chunk.has_next)
+                total = self.at.total + result.loss * result.weight
+                self.at = self.at._replace(total=total, weights=self.at.weights + result.weight, state=result.state)
+                if not result.chunks_follow:
+                    break
         done = (epoch + 1) * source.batches * chunks
+        total, weights = self.at.total, self.at.weights
         self.at = Position(epoch, source.batches, 0, done, total, weights)
         between_steps()
         with self.measuring():
@@ -156,6 +208,18 @@ class Run:
         self.measured = True
         self.at = Position(epoch + 1, step=done)
         return {"loss": losses.normalise(total, weights), **values}
+
+    def _chunks_of(self, drawn: Drawn) -> Iterator[LocalChunk]:
+        """The chunks of a batch, from the one at which training is, each with the state that training has by then.
+
+        A rank without another chunk gives empty ones as long as it is asked, since other ranks may have more.
+        """
+        own = [] if drawn.data is None else list(drawn.data.chunks(drawn.rows, self.options.tbptt))
+        if self.at.chunk >= len(own) and self.ranks.size == 1:
+            return
+        for k in itertools.count(self.at.chunk):
+            batch = drawn.data.take(drawn.rows, own[k], self.at.state) if k < len(own) else None
+            yield LocalChunk(k, batch, has_next=k + 1 < len(own))
 
     def check_elapsed(self, data: Batches, epoch: int, batch: int) -> None:
         """Let the layers look at the elapsed times that are to come."""
@@ -173,24 +237,30 @@ class Run:
         try:
             yield
         except Exception:
-            self.misfit = not self.measured
+            self.metric_failed_first = not self.measured
             raise
 
-    def step(
-        self, batch: Batch | None, place: Place, step: int, where: str, more: bool = False
-    ) -> tuple[float, float, Array | None, bool]:
-        """One optimiser step of all ranks.  Returns the loss before it, its weight, the last state, and whether chunks
-        follow.
+    def step(self, batch: Batch | None, place: Place, step: int, *, has_more_chunks: bool) -> StepResult:
+        """One optimiser step of all ranks.
 
-        ``batch`` is this rank's part, None if it has none; ``place`` is where it stands in the whole batch; ``more``
-        says whether this rank has another chunk.  The weight is 0 if no step was made.
+        Parameters
+        ----------
+        batch : Batch or None
+            This rank's part of the batch or of a chunk of it; None if it has none.
+        place : Place
+            Where that part stands in the whole batch.
+        step : int
+            The number of the step.
+        has_more_chunks : bool
+            Whether this rank has another chunk of the batch.
         """
         own = LocalResult() if batch is None else self.differentiate(batch, place, step)
-        found = self.ranks.average(self.trainer, own, more)
+        found = self.ranks.average(self.trainer, own, has_more_chunks)
         if found.weight:
             if not found.finite:
-                where = f" at step {step} ({where})"
-                self.check_finite(found.value, "loss", self.trainer.flat(), where, own.outputs)
+                self.check_finite(
+                    found.value, "loss", self.trainer.flat(), f" at step {step} ({self._where()})", own.outputs
+                )
             self.trainer.update()
             self.updated, self.latest = True, batch if own.weight else self.latest
         metrics = self.options.metrics
@@ -198,13 +268,18 @@ class Run:
             with self.measuring():
                 show(metrics, own.outputs, batch.target, batch.mask)
         if found.weight:
-            if self.watched:
+            if self.sync_around_callbacks:
                 self.trainer.store()
             for callback in self.options.callbacks:
                 callback.on_batch_end(step, {"loss": found.value})
-            if self.watched:
+            if self.sync_around_callbacks:
                 self.trainer.load()
-        return found.value, found.weight, own.state, found.more
+        return StepResult(found.value, found.weight, own.state, found.more)
+
+    def _where(self) -> str:
+        """Where training is, for an error."""
+        chunk = "" if self.options.tbptt is None else f", chunk {self.at.chunk}"
+        return f"epoch {self.at.epoch}, batch {self.at.batch}{chunk}"
 
     def differentiate(self, batch: Batch, place: Place, step: int) -> LocalResult:
         """`LocalResult` of a batch; its gradient is then in the trainer."""
@@ -213,7 +288,9 @@ class Run:
         if not nothing:
             seed = self.key(step) if self.ranks.size == 1 else Dropped(self.key(step), *place)
             try:
-                found = self.trainer.gradient(batch, seed, bool(options.metrics), options.tbptt is not None)
+                found = self.trainer.gradient(
+                    batch, seed, want_outputs=bool(options.metrics), want_state=options.tbptt is not None
+                )
             except losses.NoWeightError:  # its classes weigh nothing, but metrics count it
                 pass
             else:
@@ -230,27 +307,24 @@ class Run:
         ``outputs``, where they are known, tell an overflow from a loss of a user's own that is not finite by itself:
         their squares are.
         """
-        norm = 0.0 if gradient is None else global_norm(gradient)
-        if math.isfinite(value) and math.isfinite(norm):
+        norm = None if gradient is None else global_norm(gradient)
+        if math.isfinite(value) and (norm is None or math.isfinite(norm)):
             return
         self.trainer.restore()
         self.diverged = True
-        norm = "" if gradient is None else f" with gradient norm {norm:g}"
-        kept = "the model keeps the parameters of before the last step" if self.updated else "no step has been made yet"
         loss = self.objective.loss
-        if not losses.takes_weight(loss) and outputs is not None and checks.surely_finite(outputs):
-            part = "whose `d_y` may not be finite" if math.isfinite(value) else "which gave this value"
-            advice = f"{kept}, and the outputs have not overflown: look at your loss {loss.__name__}, {part}"
-        elif self.updated:
-            advice = f"{kept}: lower the learning rate or set `clip_norm`"
-        else:
-            part = "backward" if math.isfinite(value) else "forward"
-            times = "take shorter elapsed times `dt`, " if self.model.takes_dt else "take "
-            advice = (
-                f"{kept}, so the {part} pass or the loss overflows with the parameters as they "
-                f"were: {times}inputs or targets of a smaller scale, or smaller initial weights"
+        blamed = not losses.takes_weight(loss) and outputs is not None and checks.surely_finite(outputs)
+        raise FloatingPointError(
+            divergence.message(
+                what,
+                value,
+                norm,
+                where,
+                updated=self.updated,
+                own_loss=loss.__name__ if blamed else None,
+                takes_dt=self.model.takes_dt,
             )
-        raise FloatingPointError(f"{what} {value:g}{norm}{where}; {advice}")
+        )
 
     def forward(self, sequences: Sequences) -> tuple[Array, Array]:
         """What the model now says of some sequences, and their last state."""
@@ -277,5 +351,12 @@ class Run:
 
     def evaluate(self, data: Data) -> dict[str, float]:
         """Loss and metrics of validation data."""
-        metrics, size = self.options.metrics, self.options.batch_size
-        return measure(self.model, data, self.objective, metrics, size, self.workspace, ranks=self.ranks)
+        return measure(
+            self.model,
+            data,
+            self.objective,
+            measures=self.options.metrics,
+            batch_size=self.options.batch_size,
+            workspace=self.workspace,
+            ranks=self.ranks,
+        )

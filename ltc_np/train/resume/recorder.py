@@ -64,7 +64,7 @@ class Recorder:
     def begin(self) -> None:
         """Refuse a training whose checkpoints could not be written, before there is anything to lose."""
         if self.folder is not None:
-            self._content("", (self.run.share(),))
+            self._content("", (self.run.rank_state(),))
             self.run.ranks.run_on_first(self.folder.remove_old)  # if fewer shall remain, their room may be needed
 
     def write_if_due(self, asked: object) -> None:
@@ -87,7 +87,7 @@ class Recorder:
         self.run.trainer.store()
         self.last = self.run.at.step
         if self._is_finite():
-            own, ranks = self.run.share(), self.run.ranks
+            own, ranks = self.run.rank_state(), self.run.ranks
             shares = own, *ranks.gather_others(own)
             ranks.run_on_first(lambda: folder.write(self.last, self._content(ended, shares)))
         elif not self.warned:
