@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,6 +47,7 @@ from .options import (
     as_it_is,
     by_content,
     check_combinations,
+    chosen,
     loss_in_words,
     of_loss,
     of_metrics,
@@ -67,14 +69,18 @@ if TYPE_CHECKING:
 
 COMPARED_ELSEWHERE = "it is compared where ranks must have the same data"
 OPTIONS: dict[str, Option] = {
-    "model": Option(may_differ="its layers and its dtype are compared", own="its parts are compared, one by one"),
-    "x": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=UNUSED),
-    "y": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=REFUSED),
-    "dt": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=REFUSED),
-    "lengths": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=REFUSED),
+    "model": Option(
+        may_differ="its layers and its dtype are compared", unchecked_on_ranks="its parts are compared, one by one",
+    ),
+    "x": Option(compared=by_content, unchecked_on_ranks=COMPARED_ELSEWHERE, batches=UNUSED),
+    "y": Option(compared=by_content, unchecked_on_ranks=COMPARED_ELSEWHERE, batches=REFUSED),
+    "dt": Option(compared=by_content, unchecked_on_ranks=COMPARED_ELSEWHERE, batches=REFUSED),
+    "lengths": Option(compared=by_content, unchecked_on_ranks=COMPARED_ELSEWHERE, batches=REFUSED),
     "epochs": Option(checks.integer, may_differ="more of them go on, and fewer than have begun are refused"),
     "batch_size": Option(checks.integer, as_it_is, batches=UNUSED),
-    "steps_per_epoch": Option(may_differ="how many the source has is compared", own="a rank may have fewer batches"),
+    "steps_per_epoch": Option(
+        may_differ="how many the source has is compared", unchecked_on_ranks="a rank may have fewer batches",
+    ),
     "drop_last": Option(checks.boolean, batches=REFUSED),
     "tbptt": Option(
         lambda name, value: None if value is None else checks.integer(name, value), as_it_is, batches=REFUSED,
@@ -83,36 +89,45 @@ OPTIONS: dict[str, Option] = {
     "parallel_time": Option(may_differ="it is another way to the same numbers, up to the error that it allows"),
     "optimizer": Option(lambda _, value: optim.Adam(1e-3) if value is None else optim.get(value), of_optimizer),
     "loss": Option(lambda _, value: losses.get(value), of_loss, in_words=loss_in_words),
-    "metrics": Option(compared=of_metrics),
+    "metrics": Option(compared=of_metrics),  # read in the body, since that needs the model and the loss
     "validation_data": Option(read_validation, of_validation, in_words=some_or_none),
     "validation_split": Option(batches=REFUSED),
     "validation_every": Option(checks.integer),
-    "sample_weight": Option(compared=by_content, own=COMPARED_ELSEWHERE, batches=REFUSED),
+    "sample_weight": Option(compared=by_content, unchecked_on_ranks=COMPARED_ELSEWHERE, batches=REFUSED),
     "class_weight": Option(compared=by_content),
     "l1": Option(),
     "l2": Option(),
     "missing": Option(),
-    "standardize": Option(checks.boolean, may_differ="it is of the beginning, and the checkpoint has the scales"),
+    "standardize": Option(
+        checks.boolean, may_differ="it is of the beginning, and the checkpoint has the scales", batches=REFUSED,
+    ),
     "clip_norm": Option(),
     "clip_array_norm": Option(),
     "shuffle": Option(checks.boolean, batches=UNUSED),
     "group_by_length": Option(checks.boolean, batches=REFUSED),
-    "seed": Option(may_differ="None is that of the checkpoint, and another number is refused", own="rank 0 has it"),
+    "seed": Option(
+        may_differ="None is that of the checkpoint, and another number is refused",
+        unchecked_on_ranks="that of rank 0 counts",
+    ),
     "keep_best": Option(checks.boolean),
     "monitor": Option(may_differ="a warning says that the best weights so far are forgotten"),
     "monitor_mode": Option(may_differ="a warning says that the best weights so far are forgotten"),
     "callbacks": Option(
         lambda _, value: as_callbacks(value), may_differ="they take their states by their classes",
-        own="some only write or show, on rank 0",
+        unchecked_on_ranks="some only write or show, on rank 0",
     ),
     "initial_epoch": Option(
         lambda name, value: checks.integer(name, value, 0),
         may_differ="it is of the beginning, and the checkpoint has the place",
     ),
     "checkpoint": Option(read_checkpoints, may_differ="where the files lie, and how many of them"),
-    "comm": Option(may_differ="more ranks or fewer may go on after an epoch", own="each rank has its own object"),
+    "comm": Option(
+        may_differ="more ranks or fewer may go on after an epoch", unchecked_on_ranks="each rank has its own object",
+    ),
     "shares": Option(may_differ="the same sequences may be given in other parts"),
-    "verbose": Option(lambda _, value: check_verbose(value), may_differ="what is shown", own="only rank 0 shows"),
+    "verbose": Option(
+        lambda _, value: check_verbose(value), may_differ="what is shown", unchecked_on_ranks="only rank 0 shows",
+    ),
 }  # fmt: skip
 
 
@@ -317,54 +332,57 @@ def fit(
     conditions; ``stopped`` is then "terminated after ...".  A second SIGTERM ends the process at once.  After both
     signals a checkpoint is written when the present step is done.
     """
-    given = dict(locals())  # every argument by its name; nothing else has a name yet
+    given = dict(locals())  # every argument by its name, so this must stand before anything else has a name
     ranks: Any = comm  # by `across_ranks`
     check_arguments(ranks, OPTIONS, given)
-    options = read(OPTIONS, given)
+    options = read(OPTIONS, given)  # has every argument from here on
     check_combinations(options)
-    clip, cutting = Clip.read(clip_norm, clip_array_norm), model.cutting(parallel_time)
-    optimizer = options.optimizer
+    clip, cutting = Clip.read(options.clip_norm, options.clip_array_norm), model.cutting(options.parallel_time)
     if not ranks.first:
         options.verbose = 0
         options.callbacks = [callback for callback in options.callbacks if not callback.first_rank_only]
-    ranks.broadcast_start(model, optimizer)
+    ranks.broadcast_start(model, options.optimizer)
 
     folder, resumed = open_checkpoints(ranks, model, options)
     if resumed is None:
-        start = ranks.run_on_first(lambda: beginning(model.trained, options.initial_epoch, seed))
+        start = ranks.run_on_first(lambda: beginning(model.trained, options.initial_epoch, options.seed))
         at, start = Position(options.initial_epoch), start._replace(loss=losses.identity(options.loss))
     else:
         at, start = resumed.saved.position, resumed.trained._replace(callbacks=resumed.saved.callbacks)
-    options.metrics = read_metrics(metrics, model, options.loss)
+    # Read here, since that needs the model; `identity_of` takes the names that they have then.
+    options.metrics = read_metrics(options.metrics, model, options.loss)
     check_ranks(ranks, model, options)
 
     reader = DataReader(model, ranks, options)
-    source, seen, held = reader.training(OPTIONS)
+    source, seen, held = reader.training(OPTIONS, chosen(given, DEFAULTS))
     same = {} if folder is None else identity_of(OPTIONS, options, source, ranks.shares)
     if resumed is not None:
-        resumed.check(model, optimizer, seed, same)
+        resumed.check(model, options.optimizer, options.seed, same)
         resumed.check_place(options.epochs, ranks.size)
-        resumed.give(model, optimizer)
+        resumed.give(model, options.optimizer)
     elif options.standardize and at.epoch == 0:
         take_scales(model, source.data, ranks)
-        ranks.broadcast_start(model, optimizer)  # the last digits, if processors are of different kinds
+        ranks.broadcast_start(model, options.optimizer)  # the last digits, if processors are of different kinds
     if seen is not None:
         reader.warn(seen)
 
     targets = NO_DATA if seen is None else seen.whole
-    objective = model.objective(targets, options.loss, class_weight, l1, l2, ranks.counts)
+    objective = model.objective(targets, options.loss, options.class_weight, options.l1, options.l2, ranks.counts)
     objective = objective._replace(unit=loss_unit(model, options.loss))
     validation = None if held is None else reader.validation(held)
     measured = names_of_logs(options.metrics, validation is not None)
     for callback in options.callbacks:
-        callback.model, callback.optimizer = model, optimizer
+        callback.model, callback.optimizer = model, options.optimizer
         callback.measured, callback.initial_epoch = measured, at.epoch
-    watched = of_best_weights(monitor, monitor_mode, measured)
+    watched = of_best_weights(options.monitor, options.monitor_mode, measured)
     make_best = partial(BestWeights, model, watched, options.keep_best, start.loss, at.epoch)
-    plan = Plan(source, validation, start, same, folder, resumed)
+    plan = Plan(source=source, validation=validation, start=start, same=same, folder=folder, resumed=resumed)
     run = Run(model, options, objective, clip, start, at, ranks)
     history = finished(plan, options.epochs, make_best)
     if history is not None:
         return history
     with model.cut_as(cutting):
         return train(run, plan, make_best)
+
+
+DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}

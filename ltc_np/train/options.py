@@ -7,7 +7,7 @@ on all ranks, and the same when a training is resumed: whoever wants it otherwis
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from numbers import Real
+from numbers import Number, Real
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ USED, UNUSED, REFUSED = "used", "unused", "refused"
 
 
 def as_given(name: str, value: Any) -> Any:
-    """What is checked later, together with other things."""
+    """What is read later, where the other things are known that it depends on."""
     return value
 
 
@@ -39,12 +39,15 @@ def plain(value: Any) -> Any:
 
 
 def as_it_is(name: str, value: Any) -> dict[str, Any]:
-    """An option that is plain data already, as a checkpoint knows it."""
+    """An integer, or None, that a checkpoint has as an integer: `by_value` would write, and tell, 4.0 for 4.
+
+    Only for options that files of former versions have as integers.  A new one is known `by_value`.
+    """
     return {name: value}
 
 
 def by_value(name: str, value: Any) -> dict[str, Any]:
-    """One that is a number, text, a dict of numbers, or None."""
+    """One that is a number, a bool, text, a dict of numbers, or None: the rule for a new option."""
     return {name: plain(value)}
 
 
@@ -102,23 +105,26 @@ class Option(NamedTuple):
     read : callable
         ``read(name, value)`` gives the value that `fit` works with, or raises.
     compared : callable
-        ``compared(name, value)`` gives the plain data by which a checkpoint knows the value, by name.
+        ``compared(name, value)`` gives the plain data by which a checkpoint knows the value, by name.  It gets what
+        ``read`` gave.
     may_differ : str
         Why a training may be resumed with another value; "": it is refused then.
     in_words : callable
-        ``in_words(value)``: a text that is the same on ranks that have the same value.
-    own : str
-        Why every rank may have a value of its own; "": it must be the same on all.
+        ``in_words(value)``: a text that is the same on ranks that have the same value.  It gets what the user gave,
+        since ranks are compared before anything is read.
+    unchecked_on_ranks : str
+        Why this text is not compared between ranks: each rank may have a value of its own, only that of rank 0 counts,
+        or it is compared in another way.  "": it is compared, and must be the same on all.
     batches : "used", "unused" or "refused"
         Where `x` gives batches: whether the option does the same there, decides nothing that could be compared, or must
-        be left out.
+        be left out.  Only one that is used stands in their checkpoints and is compared when they are resumed.
     """
 
     read: Callable[[str, Any], Any] = as_given
     compared: Callable[[str, Any], dict[str, Any]] = by_value
     may_differ: str = ""
     in_words: Callable[[Any], str] = as_text
-    own: str = ""
+    unchecked_on_ranks: str = ""
     batches: str = USED
 
 
@@ -131,8 +137,22 @@ def read(rows: Mapping[str, Option], given: Mapping[str, Any]) -> Options:
     return Options(**{name: rows[name].read(name, value) for name, value in given.items()})
 
 
+def chosen(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> set[str]:
+    """The names of the options to which a user gave another value than that of the signature."""
+    return {name for name, value in given.items() if not _is_default(value, defaults[name])}
+
+
+def _is_default(value: object, default: object) -> bool:
+    """Whether a value is left out, or might as well be: numbers and text may be equal without being the same object."""
+    return value is default or (isinstance(value, (Number, np.bool_, str)) and bool(value == default))
+
+
 def check_combinations(options: Options) -> None:
-    """Refuse options that fit each by itself, but not together."""
+    """Refuse options that fit each by itself, but not together, where the options alone tell.
+
+    Others are refused where what they depend on is known: by `data.reader` (with the data), by `ranks.agreement` (with
+    several ranks), by `optim.clip` (the two ways to clip), and by `of_communicator` (``shares`` without ranks).
+    """
     if options.group_by_length and not options.shuffle:
         raise ValueError("`shuffle` must be True with `group_by_length`, which draws the batches anew, got False")
     if options.epochs <= options.initial_epoch:

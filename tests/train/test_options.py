@@ -1,7 +1,9 @@
 """The rows of the options of `fit`: what is compared when a training is resumed, and what ranks must have alike."""
 
+import ast
 import inspect
 import json
+import pathlib
 import re
 import shutil
 
@@ -12,7 +14,7 @@ from support import ranks as fake
 from ltc_np import LTC, SGD, Adam, AutoNCP, Checkpoints, Dense, EarlyStopping, Model, Standardize
 from ltc_np.base import archive
 from ltc_np.train.fit import OPTIONS, fit
-from ltc_np.train.options import as_given
+from ltc_np.train.options import REFUSED, as_given
 from ltc_np.train.resume.identity import ALWAYS_WRITTEN
 
 rng = np.random.default_rng(0)
@@ -22,13 +24,13 @@ HELD = {"x": X[:4], "y": Y[:4] - 0.4 * X[:4]}
 CLASSES = (Y[:, :, 0] > 0).astype(int)
 DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}
 
-# Options with which a training may be resumed that are not those with which it began, and those that each rank may have
-# of its own: written out once more, so that nobody adds one of them by the way.
+# Options with which a training may be resumed that are not those with which it began, and those that are not compared
+# between ranks: written out once more, so that nobody adds one of them by the way.
 MAY_DIFFER = {
     "model", "epochs", "steps_per_epoch", "memory", "parallel_time", "standardize", "seed", "monitor", "monitor_mode",
     "callbacks", "initial_epoch", "checkpoint", "comm", "shares", "verbose",
 }  # fmt: skip
-OWN = {
+UNCHECKED_ON_RANKS = {
     "model", "x", "y", "dt", "lengths", "sample_weight", "steps_per_epoch", "seed", "callbacks", "comm", "verbose",
 }  # fmt: skip
 
@@ -118,7 +120,7 @@ def files(folder):
 def test_every_option_has_a_row():
     assert list(OPTIONS) == list(DEFAULTS)
     assert {name for name, option in OPTIONS.items() if option.may_differ} == MAY_DIFFER
-    assert {name for name, option in OPTIONS.items() if option.own} == OWN
+    assert {name for name, option in OPTIONS.items() if option.unchecked_on_ranks} == UNCHECKED_ON_RANKS
 
 
 @pytest.mark.parametrize("name", [name for name, option in OPTIONS.items() if not option.may_differ])
@@ -202,6 +204,33 @@ def test_what_needs_all_sequences_is_refused_for_batches(name, tmp_path):
     words = f"^`{name}` must be left out where `x` gives batches, got "
     with pytest.raises(ValueError, match=words):
         train(tmp_path, "x", Batches(), 1, **given)
+
+
+@pytest.mark.parametrize("name", ["memory", "validation_every", "monitor_mode", "verbose", "optimizer"])
+def test_a_refused_option_is_left_out_if_it_has_its_default(name, monkeypatch, tmp_path):
+    """Whatever the default is: a word, a number, None that stands for something."""
+    monkeypatch.setitem(OPTIONS, name, OPTIONS[name]._replace(batches=REFUSED))
+    batches = WITH["steps_per_epoch"] | {"metrics": ["mae"]}
+    default = DEFAULTS[name]
+    same = np.array(default)[()] if isinstance(default, int) else default  # a number of NumPy is one, too
+    assert train(tmp_path, name, same, 1, **batches).epoch == [0]
+    with pytest.raises(ValueError, match=f"^`{name}` must be left out where `x` gives batches, got "):
+        train(tmp_path / "other", name, values(name)[1], 1, **batches)
+
+
+def test_what_is_compared_stands_in_the_guide():
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "guides" / "fit.md").read_text(encoding="utf-8")
+    listed = text.partition("A ValueError says what differs if it gives\n")[2].partition("\nNot compared are")[0]
+    compared = {name for name, option in OPTIONS.items() if not option.may_differ}
+    by_what_they_mean = {"seed", "steps_per_epoch"}  # compared too, as their rows say
+    assert set(re.findall(r"`(\w+)`", listed)) & set(OPTIONS) == compared | by_what_they_mean
+
+
+def test_fit_takes_what_rows_have_read():
+    """Its body has nothing of the arguments as they were given, but for the model and the ranks."""
+    (function,) = ast.parse(inspect.getsource(inspect.unwrap(fit))).body
+    used = {node.id for line in function.body for node in ast.walk(line) if isinstance(node, ast.Name)}
+    assert used & set(OPTIONS) == {"model", "comm"}
 
 
 @pytest.mark.parametrize("name", [name for name, option in OPTIONS.items() if option.read is not as_given])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from ...base import checks
@@ -35,12 +35,12 @@ class DataReader(NamedTuple):
     ranks: Alone
     options: Options
 
-    def training(self, rows: Mapping[str, Option]) -> TrainingData:
-        """`TrainingData` of what `fit` was given."""
+    def training(self, rows: Mapping[str, Option], chosen: Collection[str]) -> TrainingData:
+        """`TrainingData` of what `fit` was given; ``chosen`` names the options that have not their default."""
         options = self.options
         given = DataArguments(*(getattr(options, name) for name in DataArguments._fields))
         if is_stream(given.x):
-            check_stream(rows, options)
+            check_stream(rows, chosen, options)
             return TrainingData(self._stream(), None, options.validation_data)
         check_arrays(options)
         held = options.validation_data
@@ -99,20 +99,24 @@ class DataReader(NamedTuple):
         check_measures(self.options.metrics, self.model, sample, whole=sample is data and not self.ranks.shares)
 
 
-def check_stream(rows: Mapping[str, Option], options: Options) -> None:
+# What to do without an option that is refused for batches.
+INSTEAD = {name: f"a batch is (x, y) or a dict, which may have {name}" for name in DataArguments._fields}
+INSTEAD["standardize"] = ADAPT_FIRST
+
+
+def check_stream(rows: Mapping[str, Option], chosen: Collection[str], options: Options) -> None:
     """Refuse options that are for data which are at hand as a whole, where `x` gives batches."""
     for name, option in rows.items():
-        value = getattr(options, name)
-        if option.batches == REFUSED and value is not None and value is not False:
-            hint = f": a batch is (x, y) or a dict, which may have {name}" if name in DataArguments._fields else ""
-            raise ValueError(f"`{name}` must be left out where `x` gives batches, got {checks.brief(value)}{hint}")
+        if option.batches == REFUSED and name in chosen:
+            hint = f": {INSTEAD[name]}" if name in INSTEAD else ""
+            got = checks.brief(getattr(options, name))
+            raise ValueError(f"`{name}` must be left out where `x` gives batches, got {got}{hint}")
     check_balanced(options.class_weight, None)
-    if options.standardize:
-        raise ValueError(f"`standardize` must be False with an `x` that gives batches, got True: {ADAPT_FIRST}")
 
 
 def check_arrays(options: Options) -> None:
-    """Refuse options that are for batches, where `x` is data, and targets or validation data that cannot be meant."""
+    """Refuse what does not go with an `x` that is data: an option for batches (there is but one, so no column of
+    `Option` says it), targets that are missing, and validation data that are given twice."""
     if options.steps_per_epoch is not None:
         got, of_list = (
             checks.brief(options.steps_per_epoch),

@@ -22,7 +22,7 @@ def check_arguments(ranks: Alone, rows: Mapping[str, Option], arguments: Mapping
     compared."""
     if ranks.size == 1:
         return
-    words = {name: rows[name].in_words(value) for name, value in arguments.items() if not rows[name].own}
+    words = {name: rows[name].in_words(value) for name, value in arguments.items() if not rows[name].unchecked_on_ranks}
     words["the version of ltc_np"] = __version__
     words |= of_model(arguments["model"])
     if is_stream(arguments["x"]):

@@ -10,8 +10,9 @@ from ..data.sources import ArraySource
 from ..data.stream import Stream
 from ..options import USED, Option, Options
 
-# These stand in every file.  The others are beside them in "settings", from which a file of a former version may leave
-# some out; these are then not compared.
+# These stand in every file of a training with arrays, since the first version; for batches only those do that are used
+# there.  The others are beside them in "settings", from which a file of a former version may leave some out; these are
+# then not compared.  A new option belongs to the settings.
 ALWAYS_WRITTEN = ("batch_size", "drop_last", "tbptt", "loss", "metrics", "shuffle", "group_by_length")
 DATA = (*DataArguments._fields, "validation_data")
 
