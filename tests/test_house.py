@@ -42,7 +42,7 @@ TESTED_THROUGH = {
             network.engines network.loss network.network network.parameters network.penalties network.predict
             network.step network.stream network.structure
         """,
-        "tests/train/test_train.py goes through `fit` and `evaluate`": """
+        "tests/train/test_train.py and tests/train/loop/test_epochs.py go through `fit` and `evaluate`": """
             train.evaluate train.data.reader train.loop.epochs train.model_base train.resume.recorder
         """,
         "tests/optim and tests/losses take each by its name, or through what it is the base of": """
