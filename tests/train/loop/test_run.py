@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from support.sines import sines, small
+from support.trainings import Cut, Cuts
 
 from ltc_np import (
     LSTM,
@@ -16,6 +17,7 @@ from ltc_np import (
     Callback,
     CfC,
     Checkpoint,
+    Checkpoints,
     CosineDecay,
     Dense,
     Dropout,
@@ -25,6 +27,7 @@ from ltc_np import (
     load,
 )  # fmt: skip
 from ltc_np.network.host import HostEngine
+from ltc_np.train.loop.run import Run
 
 
 def test_drop_last_is_training_without_the_smaller_batch(backend):
@@ -455,3 +458,25 @@ def test_chunks_that_are_not_finite_are_named_and_the_last_step_is_looked_at(bac
         )  # fmt: skip
     assert len(good) == 2
     assert np.array_equal(model.theta, good[0])
+
+
+def test_data_are_looked_at_once_an_epoch_also_by_a_training_that_goes_on_inside_one(tmp_path, monkeypatch):
+    """With the parameters of the beginning of the epoch: later ones may refuse what a training without a cut takes."""
+    x, y = sines(n=11)
+    looked, inner = [], Run.check_elapsed
+
+    def check_elapsed(self, data, epoch, batch):
+        looked.append((epoch, batch))
+        inner(self, data, epoch, batch)
+
+    monkeypatch.setattr(Run, "check_elapsed", check_elapsed)
+
+    def train(**options):
+        job = Checkpoints(tmp_path / "job", every=1, resume=True)
+        return small().fit(x, y, epochs=2, batch_size=4, seed=1, checkpoint=job, verbose=False, **options)
+
+    with pytest.raises(Cut):
+        train(callbacks=Cuts(2))
+    assert looked == [(0, 0)]
+    assert train().epoch == [0, 1]
+    assert looked == [(0, 0), (1, 0)]
