@@ -13,8 +13,9 @@ class OwnLoss:
     """A user's ``(y, target) -> (value, d_y)``, or one of ``(y_true, y_pred)``, with the signature of the others."""
 
     def __init__(self, function: OwnLossFunction) -> None:
-        self.function, self.signature = function, loss_signature.read("loss", function)
-        self.__name__ = loss_signature.name_of(function)
+        self.function: OwnLossFunction = function
+        self.signature: loss_signature.LossSignature = loss_signature.read("loss", function)
+        self.__name__: str = loss_signature.name_of(function)
 
     def __call__(
         self, y: Array, target: Numbers, weight: Array | None = None, class_weight: Array | None = None

@@ -38,7 +38,8 @@ class OwnMetric(Metric):
     _weight: Any
 
     def __init__(self, function: OwnMetricFunction, argument: str = "metric") -> None:
-        self.function, self.signature = function, loss_signature.read(argument, function)
+        self.function: OwnMetricFunction = function
+        self.signature: loss_signature.LossSignature = loss_signature.read(argument, function)
         self.name = loss_signature.name_of(function)
         mode: Any
         for mode, ends in (("max", "_score"), ("min", ("_error", "_loss"))):  # so scikit-learn calls them

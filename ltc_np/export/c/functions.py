@@ -49,11 +49,12 @@ class Functions:
         if not libm and c_type != "float":
             raise ValueError("`libm` must be True with numbers of type double: functions of its own are in float only")
         self.c_type, self.libm = c_type, libm
+        self._known = (*OF_LIBM, *WITH_LIBM, *(() if libm else freestanding.DEFINITIONS))
         self._called: set[str] = set()
 
     def call(self, operation: str, name: str, *arguments: str) -> str:
         """A call of an operation of `ltc_np.export.operations`."""
-        checks.must_know(__name__, "operation", operation, (*OF_LIBM, *WITH_LIBM))
+        checks.must_know(__name__, "operation", operation, self._known)
         self._called.add(operation)
         if self.libm and operation in OF_LIBM:
             function = OF_LIBM[operation] + ("f" if self.c_type == "float" else "")

@@ -131,7 +131,8 @@ class Parallel:
     """Of one call: the settings, where it runs, and a `Report` of each layer whose sequences were cut."""
 
     def __init__(self, settings: ParallelTime, width: Width) -> None:
-        self.settings, self.width = settings, width
+        self.settings: ParallelTime = settings
+        self.width: Width = width
         self.reports: list[Report] = []
 
 

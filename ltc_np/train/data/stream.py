@@ -34,7 +34,8 @@ class Items:
     """
 
     def __init__(self, items: Iterator[Any], taken: int) -> None:
-        self.items, self.taken = items, taken
+        self.items: Iterator[Any] = items
+        self.taken: int = taken
 
     def take(self) -> Any:
         """The next one, `END` if there is none."""
