@@ -32,7 +32,7 @@ TESTED_THROUGH = {
     for reason, names in {
         "the battery runs every layer with every backend, and these are parts of them": """
             cells.mapping cells.ode cells.state_space cells.time_constants cells.whole layers.stack
-            kernels.cpu.activations kernels.cpu.batch_major kernels.cpu.lrc_neuron kernels.cpu.ltc_solvers
+            kernels.cpu.activations kernels.cpu.batch_major kernels.cpu.lrc_neuron
             kernels.cpu.neuron_major kernels.cpu.ssm_steps kernels.numpy.synaptic
         """,
         "tests/kernels/cuda runs it with the emulated card": """

@@ -171,7 +171,7 @@ def test_exponential_has_the_leak_s_gradient_after_next_to_no_time(dtype, dt, to
 
 
 CASES = [("numpy", "dense")]  # the battery has the others
-CASES += [("cpu", key) for key in ("dense", "sparse", "tutorial", "posts order", "B == N", "one of everything")]
+CASES += [("cpu", key) for key in ("dense", "sparse", "tutorial", "batch-major", "B == N", "one of everything")]
 
 
 @pytest.mark.parametrize(("backend", "key"), CASES)

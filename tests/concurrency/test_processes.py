@@ -17,7 +17,7 @@ POOL = """
     from support import at_once
     from ltc_np import set_num_threads
 
-    NAMES = {"LTC by lanes", "CfC"}
+    NAMES = {"LTC neuron-major", "CfC"}
 
     def digests(model_and_data):
         set_num_threads(2)
@@ -55,7 +55,7 @@ def test_joblib(tmp_path):
             return [at_once.digest(at_once.USES[use](case)) for use in at_once.uses(case)]
 
         if __name__ == "__main__":
-            case = at_once.cases(sys.argv[1])["LTC by lanes"]
+            case = at_once.cases(sys.argv[1])["LTC neuron-major"]
             for backend in ("loky", "threading"):
                 found = joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(digests)(case) for _ in range(3))
                 print(found == [digests(case)] * 3)
@@ -76,7 +76,7 @@ FORKS = """
     backend, n = sys.argv[1], int(sys.argv[2])
     at_once.share_among_threads()
     set_num_threads(3)
-    cases = {name: case for name, case in at_once.cases(backend).items() if name in ("LTC by lanes", "CfC", "LSTM")}
+    cases = {name: case for name, case in at_once.cases(backend).items() if name in ("LTC neuron-major", "CfC", "LSTM")}
 
     def digests():
         uses = at_once.USES["call"], at_once.USES["loss and gradient"]
@@ -204,7 +204,7 @@ def test_processes_that_begin_together_with_an_empty_cache(tmp_path):
         from support import at_once
 
         def first(k):
-            return at_once.digest(at_once.USES["call"](at_once.cases("cpu")["LTC by lanes"]))
+            return at_once.digest(at_once.USES["call"](at_once.cases("cpu")["LTC neuron-major"]))
 
         if __name__ == "__main__":
             with multiprocessing.get_context("spawn").Pool(3) as pool:

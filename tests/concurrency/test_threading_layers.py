@@ -28,7 +28,7 @@ PROGRAM = """
 
     if __name__ == "__main__":
         at_once.share_among_threads()
-        names, a = {"LTC by lanes", "LTC by posts", "CfC", "S4D"}, np.ones(200_000)
+        names, a = {"LTC neuron-major", "LTC batch-major", "CfC", "S4D"}, np.ones(200_000)
         done, sums = threading.Event(), []
 
         def own():  # one thread: the workqueue knows no more, and ends the process
@@ -81,7 +81,7 @@ def alone():
         """
         from support import at_once
         at_once.share_among_threads()
-        print(sorted(at_once.digests("cpu", {"LTC by lanes", "LTC by posts", "CfC", "S4D"}).items()))
+        print(sorted(at_once.digests("cpu", {"LTC neuron-major", "LTC batch-major", "CfC", "S4D"}).items()))
         """,
     )
 
@@ -112,7 +112,7 @@ def test_after_a_fork_of_a_process_whose_own_functions_have_run(layer, tmp_path)
                 a[i] *= 2
 
         at_once.share_among_threads()
-        case = at_once.cases("cpu")["LTC by lanes"]
+        case = at_once.cases("cpu")["LTC neuron-major"]
         wanted = at_once.digest(at_once.USES["loss and gradient"](case))
         twice(np.ones(1000))
         pid = os.fork()

@@ -204,6 +204,21 @@ def test_a_card_is_not_given_a_number_that_it_does_not_know(table):
             call()
 
 
+@pytest.mark.numba
+def test_kernels_have_a_branch_for_every_row_of_a_table():
+    """A row without one would be refused only by whoever comes to use it."""
+    from ltc_np.kernels.cpu import elastance as cpu_elastance
+    from ltc_np.kernels.cpu import ltc_solvers as cpu_solvers
+    from ltc_np.kernels.cuda import dense, losses
+    from ltc_np.kernels.cuda import ltc_solvers as cuda_solvers
+
+    solvers = {solver.number for solver in codes.SOLVERS.values()}
+    assert set(ltc_solvers.KNOWN) == set(cpu_solvers.KNOWN) == set(cuda_solvers.KNOWN) == solvers
+    assert set(cpu_elastance.KNOWN) == set(range(len(codes.ELASTANCES)))
+    assert set(dense.KNOWN) == set(range(len(codes.ACTIVATIONS)))
+    assert losses.KNOWN == codes.LOSSES
+
+
 def test_every_consumer_of_every_table_is_asked():
     """A module of kernels that imports a number of a table stands in the tables above, with its backend."""
     assert set(" ".join(TABLES.values()).split()) <= set(vars(codes))

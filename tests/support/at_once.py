@@ -50,8 +50,8 @@ class Case(NamedTuple):
 def cases(backend):
     """Models by name, so that every kind of kernels runs and every way through BLAS is taken."""
     stacks = {
-        "LTC by lanes": [LTC(AutoNCP(16, 3))],
-        "LTC by posts": [LTC(FullyConnected(32, 2), ode_unfolds=2)],
+        "LTC neuron-major": [LTC(AutoNCP(16, 3))],
+        "LTC batch-major": [LTC(FullyConnected(32, 2), ode_unfolds=2)],
         "CfC": [CfC(24), BatchNorm(), Dense(2)],
         "LSTM": [LSTM(20), Dropout(0.3), Dense(2, "tanh")],
         "both ways": [Bidirectional(GRU(9)), Dense(2)],
@@ -62,7 +62,7 @@ def cases(backend):
     for seed, (name, layers) in enumerate(stacks.items()):
         model = Model(*layers, input_dim=I, seed=seed, backend=backend)
         rng = np.random.default_rng(seed)
-        n = 3 if name == "LTC by posts" else B
+        n = 3 if name == "LTC batch-major" else B
         x, y = rng.normal(size=(n, T, I)), rng.normal(size=(n, T, model.output_size))
         found[name] = Case(model, x, y, rng.uniform(0, 2, (n, T)) if model.takes_dt else None, folder / f"{seed}.npz")
     return found

@@ -13,7 +13,7 @@ WIRINGS = {
     "sparse": (AutoNCP(8, 2), I, B, T),
     "random, neurons without synapses": (Random(7, 3, sparsity_level=0.8, random_seed=3), I, B, T),
     "tutorial": (RandomWiring(I, 2, 8, seed=0), I, B, T),
-    "posts order": (FullyConnected(13, 2), I, B, T),
+    "batch-major": (FullyConnected(13, 2), I, B, T),
     "no recurrent synapse": (Wiring.from_edges(2, [], [(0, 0, 1), (1, 1, -1)], input_dim=2), I, B, T),
     "B == N": (FullyConnected(4, 2), I, 4, 3),
     "B == T": (FullyConnected(5, 2), I, 4, 4),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from ...base.layout import part
 from ...base.types import Arrays
@@ -12,15 +11,7 @@ from ...layers import Stack
 from ..builder import Builder
 from ..program import Expr, Vector
 
-
-class Lowering(Protocol):
-    """Adds the statements of a layer's step, which change ``state``, and gives its outputs."""
-
-    def __call__(
-        self, layer: Layer, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector
-    ) -> Expr: ...
-
-
+# Functions with the parameters of `lower`, by the class of the layer.
 LOWERINGS: dict[type, Callable[..., Expr]] = {}
 
 
