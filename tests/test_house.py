@@ -19,6 +19,7 @@ FOREIGN = {
 # Texts that are the name of a class by chance, with the reason.
 OTHER_NAMES = {
     (f"{PACKAGE}.export.onnx", "Loop"): "an operator of ONNX",
+    **{(f"{PACKAGE}.export.{name}", ".c"): "the suffix of files" for name in ("c.sizes", "c.write", "web")},
     (f"{PACKAGE}.export.command", ".onnx"): "the suffix of files",
     (PACKAGE, ".gradcheck"): "the path by which the pages name the module",
 }

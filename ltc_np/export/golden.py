@@ -43,16 +43,10 @@ def golden(model: Model, program: Program, dt: float | None, x: ArrayLike | None
 
     Parameters
     ----------
-    model : Model
-    program : Program
-        Of the model.
-    dt : float or None
-        The one elapsed time that the program was made for.
-    x : (T, I) array_like, optional
-        Default: 32 steps of standard normal numbers.
-    x_dt : (T,) array_like, optional
-        Default: uniform from 0 to 1, or to what an explicit solver takes, every eighth 0; only if the program takes
-        elapsed times.
+    model, program, dt
+        As those of `ltc_np.export.agreement.prove`.
+    x, x_dt
+        As those of `ltc_np.export.c.write`; default: `STEPS` steps that are drawn.
     """
     rng = np.random.default_rng(0)
     x = rng.standard_normal((STEPS, program.input_size)) if x is None else checks.real("x", x)

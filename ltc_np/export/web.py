@@ -14,7 +14,7 @@ from ..base import files
 from ..base.types import PathLike
 from ..model import Model
 from . import c
-from .c.names import file_name, identifier
+from .c.names import identifier
 from .c.templates import filled
 from .identity import identity
 
@@ -146,11 +146,11 @@ def write(model: Model, path: PathLike, name: str = "model") -> None:
     sizes = {"inputs": model.input_size, "outputs": model.output_size, "states": model.state_size}
     with tempfile.TemporaryDirectory() as temporary:
         folder = c.write(model, pathlib.Path(temporary) / "exported", name, libm=False, measure=False).folder
-        takes_dt = f"#define {name.upper()}_TAKES_DT 1" in (folder / file_name(name, "h")).read_text(encoding="utf-8")
+        takes_dt = f"#define {name.upper()}_TAKES_DT 1" in (folder / f"{name}.h").read_text(encoding="utf-8")
         step = f"{name}_step(&state, x, {'dt, ' if takes_dt else ''}y);"
         calls = pathlib.Path(temporary) / "calls.c"
         calls.write_text(filled(CALLS, {"name": name, "step": step, **sizes}), encoding="utf-8")
-        code = compiled([calls, folder / file_name(name, "c")], FUNCTIONS, [folder])
+        code = compiled([calls, folder / f"{name}.c"], FUNCTIONS, [folder])
     about = "\n".join(
         textwrap.fill(f"{key}: {value}", 116, initial_indent="   ", subsequent_indent="     ")
         for key, value in identity(model).items()

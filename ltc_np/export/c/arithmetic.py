@@ -87,8 +87,8 @@ class Arithmetic(Protocol):
         """C type and text of sigmoid(sigma * (source[i] - mu))."""
         ...
 
-    def synapse_term(self, statement: Synapses, which: str, weight: str, s: str) -> str:
-        """weight * s, what is added to the sum ``which``; ``s`` names the variable that holds the sigmoid."""
+    def synapse_term(self, weight: str, s: str) -> str:
+        """weight * s, what is added to a sum; ``s`` names the variable that holds the sigmoid."""
         ...
 
     def total_sum(self, statement: Total) -> Sum:

@@ -88,7 +88,7 @@ class Floats:
         mu = f"({mu})" if mu.startswith("-") else mu
         return self.c_type, self.used.call("sigmoid", scope.name, f"{sigma} * ({source} - {mu})")
 
-    def synapse_term(self, statement: Synapses, which: str, weight: str, s: str) -> str:
+    def synapse_term(self, weight: str, s: str) -> str:
         return f"{weight} * {s}"
 
     def total_sum(self, statement: Total) -> Sum:

@@ -32,8 +32,3 @@ def identifier(name: object) -> str:
 def part_of_name(text: str) -> str:
     """``text`` in lower case, with underscores for what a name in C cannot have."""
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-
-
-def file_name(name: str, kind: str) -> str:
-    """That of a file of this kind, such as h."""
-    return f"{name}.{kind}"

@@ -47,7 +47,7 @@ def measured(name: str, files: Mapping[str, str]) -> dict[str, Size]:
 
 
 def _measured(name: str, folder: str, compiler: str, flags: str) -> Size:
-    command = [compiler, *flags.split(), *FLAGS.split(), "-c", f"{name}.{'c'}", "-o", "object.o"]
+    command = [compiler, *flags.split(), *FLAGS.split(), "-c", f"{name}.c", "-o", "object.o"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     tool = compiler.replace("gcc", "size")
     report = subprocess.run([tool, "object.o"], cwd=folder, check=True, capture_output=True, text=True).stdout

@@ -20,7 +20,7 @@ from . import folder
 from .arithmetic import Arithmetic
 from .build_files import build_files
 from .floats import Floats
-from .names import file_name, identifier
+from .names import identifier
 from .prepare import prepared
 from .report import report
 from .self_test import self_test
@@ -112,7 +112,7 @@ def write(
     unroll, measure = checks.boolean("unroll", unroll), checks.boolean("measure", measure)
     program = proved(model, dt, prepared)
     vectors = golden(model, program, dt, x, x_dt)
-    outputs = {name: _outputs(program, vectors, np.dtype(name)) for name in ALLOWED}
+    outputs = {kind: _outputs(program, vectors, np.dtype(kind)) for kind in ALLOWED}
     error = _largest(outputs[dtype], vectors.y)
     about = _about(model, arithmetic.described, vectors, error)
     allowed = ALLOWED[dtype] * vectors.scale + 4 * FINER[dtype] * _rounding(**outputs)
@@ -144,10 +144,10 @@ def write_files(
     """
     text = source(program, name, arithmetic, unroll, about)
     text = text._replace(table_bytes=text.table_bytes + arithmetic.table_bytes)
-    files = {file_name(name, "h"): text.header, file_name(name, "c"): text.source}
+    files = {f"{name}.h": text.header, f"{name}.c": text.source}
     sizes = measured(name, files) if measure else {}
     others = {
-        file_name(f"{name}_test", "c"): self_test(name, arithmetic, vectors, allowed),
+        f"{name}_test.c": self_test(name, arithmetic, vectors, allowed),
         "report.md": report(name, program, text, about, sizes),
         **build_files(name, arithmetic, program.takes_dt, files),
     }

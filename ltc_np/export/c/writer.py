@@ -178,7 +178,7 @@ class Writer:
             lines = [f"const {c_type} s = {sigmoid};"]
             for which in both:
                 weight = part(f"{which}_weight", k)
-                lines.append(f"{which} += {self.arithmetic.synapse_term(statement, which, weight, 's')};")
+                lines.append(f"{which} += {self.arithmetic.synapse_term(weight, 's')};")
             if self.unroll:
                 lines = [f"{{ {' '.join(lines)} }}"]
             self._lines.add(*lines)

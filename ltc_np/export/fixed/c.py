@@ -129,7 +129,7 @@ class Fixed:
         argument = self._rescaled(f"(int64_t){sigma} * {difference}", statement.argument_shift)
         return "int32_t", self._call("sigmoid", self._call("saturated", argument))
 
-    def synapse_term(self, statement: Synapses, which: str, weight: str, s: str) -> str:
+    def synapse_term(self, weight: str, s: str) -> str:
         return f"(int64_t){weight} * {s}"
 
     def total_sum(self, statement: Total) -> Sum:

@@ -72,9 +72,8 @@ def exp(a: Numbers, n: int) -> Numbers:
 def _by_powers(value: Numbers, places: Numbers) -> Numbers:
     """`rescaled` by places that differ from element to element."""
     right = np.clip(places, 1, 62)
-    left = np.clip(
-        -places, 0, 31
-    )  # a value is at least 2**29 - 8, so that more than 31 are beyond all limits as 31 are
+    # A value is at least 2**29 - 8, so that it is beyond all limits with 31 places more, as with even more of them.
+    left = np.clip(-places, 0, 31)
     down = (value + (np.int64(1) << (right - 1))) >> right
     return np.where(places > 0, down, value << left)
 

@@ -71,10 +71,6 @@ class Ranges:
 
 def _key(made_by: object) -> object:
     """By identity: two equal expressions at two places may have different numbers."""
-    return (
-        tuple(map(_key, made_by))
-        if isinstance(made_by, tuple)
-        else made_by
-        if isinstance(made_by, str)
-        else id(made_by)
-    )
+    if isinstance(made_by, tuple):
+        return tuple(map(_key, made_by))
+    return made_by if isinstance(made_by, str) else id(made_by)

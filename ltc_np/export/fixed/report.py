@@ -8,8 +8,6 @@ from typing import NamedTuple
 from ...base.checks import counted
 from .formats import Format
 
-IN_WORDS = "largest", "relative", "bound"
-
 
 class OutputError(NamedTuple):
     """The error of one output against the same model in float64, on the calibration data.
@@ -82,7 +80,9 @@ class Report(NamedTuple):
     @property
     def in_words(self) -> str:
         """What the head of the C says."""
-        largest, relative, bound = (max(getattr(error, name) for error in self.errors) for name in IN_WORDS)
+        largest = max(error.largest for error in self.errors)
+        relative = max(error.relative for error in self.errors)
+        bound = max(error.bound for error in self.errors)
         steps = counted(self.steps, "step")
         return (
             f"Over {steps} of calibration data the outputs were within {largest:.1e} of those that the "

@@ -203,7 +203,7 @@ class Translator:
         return self._ranges.of(expr)
 
     def suited(self, expr: Expr) -> int:
-        """Binary places that suit the range of an expression."""
+        """Binary places that suit the range of an expression, with the headroom."""
         return places_for(self.largest(expr) * self._headroom)
 
 
@@ -281,10 +281,14 @@ def _root(t: Translator, expr: Apply, places: int) -> Value:
     return Value(integer("sqrt", (a.expr,), (shift(2 * places - a.places),), places), places)
 
 
+def _within(t: Translator, expr: Expr, fewest: int, most: int) -> Value:
+    """An expression in the format that suits its range, with at least and at most so many places."""
+    return t.at(expr, max(fewest, min(t.value(expr).places, most)))
+
+
 def _relaxed(t: Translator, expr: Apply, places: int) -> Value:
     """Of positive numbers at most 1, which 30 places can hold and some more."""
-    a = t.value(expr.arguments[0])
-    a = t.at(expr.arguments[0], max(0, min(a.places, 30)))
+    a = _within(t, expr.arguments[0], 0, 30)
     out = ONE_BITS if t.largest(expr) <= 1 else min(places, ONE_BITS)
     return Value(integer("relaxed", (a.expr,), (a.places, out), out), out)
 
@@ -293,8 +297,7 @@ def _of_its_format(fewest: int, most: int) -> Callable[[Translator, Apply, int],
     """A function that is told how many places its argument has, within limits, and gives 30."""
 
     def made(t: Translator, expr: Apply, places: int) -> Value:
-        a = t.value(expr.arguments[0])
-        a = t.at(expr.arguments[0], max(fewest, min(a.places, most)))
+        a = _within(t, expr.arguments[0], fewest, most)
         return Value(integer(expr.operation, (a.expr,), (a.places,), ONE_BITS), ONE_BITS)
 
     return made

@@ -1,4 +1,7 @@
-"""Complex numbers as pairs of expressions.  A product reads all four parts twice: they should be stored before."""
+"""Complex numbers as pairs of expressions: their real and their imaginary parts.
+
+A product reads each part of its factors twice, so factors should be variables, or what the model knows.
+"""
 
 from __future__ import annotations
 
@@ -39,16 +42,19 @@ class Pair:
         return Pair(b.store(self.re, name), b.store(self.im, name))
 
     def assign(self, b: Builder, value: Pair) -> Pair:
-        """``value`` in these variables; its imaginary part reads nothing of the real one of them."""
+        """Set these variables to ``value``.
+
+        The real part is set first, so the imaginary part of ``value`` must not read it any more.
+        """
         assert isinstance(self.re, Vector) and isinstance(self.im, Vector)
         return Pair(b.assign(self.re, value.re), b.assign(self.im, value.im))
 
     def increase(self, b: Builder, by: Pair) -> Pair:
-        """Add to these variables; ``by`` reads nothing of them."""
+        """Add ``by``, which must not read these variables, to them."""
         return self.assign(b, self + by)
 
 
 def _product(u: Expr, v: Expr) -> Expr:
-    """u v, where nothing is computed for a factor that is 0."""
-    none = any(isinstance(factor, Number) and factor.value == 0 for factor in (u, v))
-    return Number(0.0) if none else u * v
+    """u v; 0, without a statement, if a factor is known to be 0."""
+    is_zero = any(isinstance(factor, Number) and factor.value == 0 for factor in (u, v))
+    return Number(0.0) if is_zero else u * v
