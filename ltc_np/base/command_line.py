@@ -40,6 +40,10 @@ class Parser(argparse.ArgumentParser):
         usage = None if usage is None else f"{program} {usage} [options]"
         super().__init__(prog=program, usage=usage, description=about, formatter_class=shape)
 
+    def add_json(self) -> None:
+        """The option ``--json``, which all commands have."""
+        self.add_argument("--json", action="store_true", help="print what is reported as JSON")
+
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; of an option that there is not, say which one may have been meant."""
         found, unknown = self.parse_known_args(args, namespace)
@@ -79,6 +83,14 @@ def run(parser: Parser, action: Callable[[argparse.Namespace], int], argv: Seque
     for told in dict.fromkeys(line(w.message) for w in caught if issubclass(w.category, (UserWarning, RuntimeWarning))):
         print(f"{parser.prog}: {told}", file=sys.stderr)
     return status
+
+
+def check_least(args: argparse.Namespace, **least: int) -> None:
+    """Refuse options that were given numbers below the least, by name."""
+    for name, lowest in least.items():
+        value = getattr(args, name)
+        if value is not None and value < lowest:
+            raise ValueError(f"--{name} must be at least {lowest}, got {value}")
 
 
 def _say(parser: Parser, what: object, status: int) -> int:

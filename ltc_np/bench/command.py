@@ -4,7 +4,7 @@ from functools import partial
 
 from .. import kernels
 from ..base import threads
-from ..base.command_line import DONE, Parser, report, run
+from ..base.command_line import DONE, Parser, check_least, report, run
 from . import cuda, host, streams
 from .cases import CARD_CASES, CASES
 from .peers import compare
@@ -42,15 +42,13 @@ def main(argv=None):
     parser.add_argument(
         "--peers", action="store_true", help="time ncps, JAX and PyTorch as well, those that are installed"
     )
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_json()
     return run(parser, partial(_bench, parser), argv)
 
 
 def _bench(parser, args):
     """Measure, and report; the exit status."""
-    for name, value in (("runs", args.runs), ("threads", args.threads)):
-        if value is not None and value < 1:
-            parser.error(f"--{name} must be at least 1")
+    check_least(args, runs=1, threads=1)
     known = CARD_CASES if args.backend == "cuda" else HOST_CASES
     cases = args.cases or list(known)
     if not set(cases) <= set(known):

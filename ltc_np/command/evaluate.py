@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--part", choices=("all", *PARTS), default="all", help="of the table that it was trained on; default: all rows"
     )
-    options.add_json(parser)
+    parser.add_json()
     options.add_backend(parser)
     return run(parser, _evaluate, argv)
 

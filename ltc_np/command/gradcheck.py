@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..analysis.gradcheck import check
-from ..base.command_line import DONE, NO, Parser, report, run
+from ..base.command_line import DONE, NO, Parser, check_least, report, run
 from ..model import Model, load
-from . import options, scores
+from . import scores
 
 if TYPE_CHECKING:
     import argparse
@@ -36,14 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--tolerance", type=float, default=TOLERANCE, metavar="X", help="largest relative error; default: %(default)s"
     )
-    options.add_json(parser)
+    parser.add_json()
     return run(parser, _check, argv)
 
 
 def _check(args: argparse.Namespace) -> int:
-    for name, least in (("steps", 1), ("seed", 0)):
-        if getattr(args, name) < least:
-            raise ValueError(f"--{name} must be at least {least}, got {getattr(args, name)}")
+    check_least(args, steps=1, seed=0)
     if not 0 < args.tolerance < 1:
         raise ValueError(f"--tolerance must be a number between 0 and 1, got {args.tolerance}")
     saved = load(args.model, backend="numpy")

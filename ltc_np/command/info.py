@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.checks import counted
 from ..base.command_line import DONE, Parser, report, run
 from ..model import Model, load
-from . import kept, options
+from . import kept
 from .task import KEY, Task, of_model
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Describe; the exit status."""
     parser = Parser("info", ABOUT)
     parser.add_argument("model", metavar="MODEL", help="a file of `train` or of Model.save")
-    options.add_json(parser)
+    parser.add_json()
     return run(parser, _info, argv)
 
 
 def _info(args: argparse.Namespace) -> int:
     model = load(args.model, backend="numpy")
     task = of_model(model, args.model) if KEY in (model.notes or {}) else None
-    report(_report(model, task, args.model), _text(model, task, args.model), args.json)
+    report(_report(model, args.model), _text(model, task, args.model), args.json)
     return DONE
 
 
-def _report(model: Model, task: Task | None, path: str) -> dict[str, Any]:
+def _report(model: Model, path: str) -> dict[str, Any]:
     notes, rows = model.notes, None
     parts = kept.of_model(model, path)
     if notes is not None and parts is not None:  # digests say nothing to a reader

@@ -59,10 +59,6 @@ def add_backend(parser: Any) -> None:
     )
 
 
-def add_json(parser: Any) -> None:
-    parser.add_argument("--json", action="store_true", help="print what is reported as JSON")
-
-
 def add_force(parser: Any) -> None:
     parser.add_argument("--force", action="store_true", help="replace files that are there")
 

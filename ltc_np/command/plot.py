@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import plot
-from ..base.command_line import DONE, Parser, report, run
+from ..base.command_line import DONE, Parser, check_least, report, run
 from ..model import Model, load
 from ..plot.styling import plain
 from . import options, outputs, pictures, tables, task_data
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--last", type=int, metavar="N", help=f"draw the last N rows of it; default: {pictures.LAST}, or fewer"
     )
     options.add_force(parser)
-    options.add_json(parser)
+    parser.add_json()
     return run(parser, _plot, argv)
 
 
@@ -59,8 +59,7 @@ def _plot(args: argparse.Namespace) -> int:
         for name, value in (("TABLE", args.table), ("--group", args.group), ("--last", args.last)):
             if value is not None:
                 raise ValueError(f"{name} has no effect on --what {what}, got {value}")
-    if args.last is not None and args.last < 2:
-        raise ValueError(f"--last must be at least 2, got {args.last}")
+    check_least(args, last=2)
     pictures.check_kind("--out", args.out)
     outputs.check({"--out": args.out}, [path for path in (args.model, args.table) if path], args.force)
     model = load(args.model, backend="auto" if what == "predictions" else "numpy")

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
     parser.add_argument("--out", required=True, metavar="FILE", help="the answers: a file .csv, .npz or .parquet")
     options.add_force(parser)
-    options.add_json(parser)
+    parser.add_json()
     options.add_backend(parser)
     return run(parser, _predict, argv)
 

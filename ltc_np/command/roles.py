@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
+from ..base.command_line import check_least
 from ..base.types import Array, Ints
 from .arrays import SEQUENCE, STEPS
 from .task import MISSING, SPLITS, Task
@@ -135,10 +136,7 @@ def task(args: argparse.Namespace, table: Table) -> Task:
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
-    for name, least in (("window", 2), ("hop", 1), ("horizon", 0), ("seed", 0), ("patience", 1)):
-        value = getattr(args, name)
-        if value is not None and value < least:
-            raise ValueError(f"--{name} must be at least {least}, got {value}")
+    check_least(args, window=2, hop=1, horizon=0, seed=0, patience=1)
     for name in ("validation", "test"):
         value = getattr(args, name)
         if not 0 < value < 1:

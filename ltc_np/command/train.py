@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--picture", metavar="FILE", help="a .png, .svg or .pdf; default: MODEL.png with matplotlib")
     parser.add_argument("--no-picture", action="store_true", help="draw none")
     options.add_force(parser)
-    options.add_json(parser)
+    parser.add_json()
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     roles.add(parser)
     parser.add_argument(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..base.command_line import Parser, line
+from ..base.command_line import DONE, Parser, report, run
 from ..base.visible import visible
 from ..model import Model, load
 from . import c, fixed, onnx, web
@@ -35,8 +34,8 @@ class _Kind(NamedTuple):
     write: Callable[[Model, argparse.Namespace], str]
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Write an export and say where it is; what the target is called says which kind."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write an export, whose kind the name of the target says; the exit status."""
     parser = Parser("export", ABOUT)
     parser.add_argument("model", metavar="MODEL", help="a file of Model.save")
     parser.add_argument(
@@ -60,16 +59,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     whole.add_argument("--int16", action="store_true", help="weights have 16 bits")
     graph = parser.add_argument_group("ONNX")
     graph.add_argument("--step", action="store_true", help="the graph of one step; default: of a whole sequence")
-    parser.add_argument("--json", action="store_true", help="print what is reported as JSON")
-    args = parser.parse_args(argv)
+    parser.add_json()
+    return run(parser, _export, argv)
+
+
+def _export(args: argparse.Namespace) -> int:
     as_json = vars(args).pop("json")
-    try:
-        kind = _kind(args)
-        _check(args, kind)
-        said = kind.write(load(args.model, backend="numpy"), args)
-        print(json.dumps({"model": args.model, "target": args.target, "report": said}) if as_json else said)
-    except (OSError, ImportError, TypeError, ValueError) as error:
-        parser.exit(2, f"{parser.prog}: {line(error)}\n")
+    kind = _kind(args)
+    _check(args, kind)
+    said = kind.write(load(args.model, backend="numpy"), args)
+    report({"model": args.model, "target": args.target, "report": said}, said.split("\n"), as_json)
+    return DONE
 
 
 def _kind(args: argparse.Namespace) -> _Kind:

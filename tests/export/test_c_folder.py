@@ -247,12 +247,21 @@ def test_command_says_in_one_line_what_is_wrong(arguments, message, model, tmp_p
     monkeypatch.chdir(tmp_path)
     model.save("model.npz")
     Model(Bidirectional(LTC(AutoNCP(9, 2))), input_dim=4).save("whole.npz")
-    with pytest.raises(SystemExit) as caught:
-        command.main(arguments)
-    assert caught.value.code == 2
+    assert command.main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("python -m ltc_np export: ") and message in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.npz", "whole.npz"]
+
+
+def test_a_command_that_is_stopped_has_written_nothing(model, tmp_path, capsys, monkeypatch):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    model.save("model.npz")
+    monkeypatch.setattr(c, "write", stop)
+    assert command.main(["model.npz", "a"]) == 130
+    assert capsys.readouterr().err == "python -m ltc_np export: stopped; nothing was written\n"
 
 
 @pytest.mark.parametrize(
@@ -263,8 +272,7 @@ def test_names_of_files_move_no_cursor(target, model, tmp_path, capsys, monkeypa
     model.save("model.npz")
     command.main(["model.npz", target])
     assert repr(target)[1:-1] in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        command.main(["none\n.npz", "c"])
+    assert command.main(["none\n.npz", "c"]) == 2
     assert capsys.readouterr().err == "python -m ltc_np export: none\\n.npz: No such file or directory\n"
 
 

@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--activation", choices=BACKBONE_ACTIVATIONS, help="of a CfC's backbone")
     parser.add_argument("--backbone-dropout", type=float, metavar="RATE", help="of a CfC")
     parser.add_argument("--dtype", choices=DTYPES, help="default: that of the weights")
-    parser.add_argument("--json", action="store_true", help="print what is reported as JSON")
+    parser.add_json()
     return run(parser, _main, argv)
 
 
