@@ -107,21 +107,20 @@ def _read(network: Any, layer: int | None, values: Any, sensory_values: Any) -> 
         raise ValueError(f"`network` must be built, got {built!r}: call its build(input_dim)")
     counts = built.sensory_synapse_count, built.synapse_count
     if values is not None:
-        both = [
-            checks.real(name, given, np.dtype(float))
-            for name, given in (("sensory_values", sensory_values), ("values", values))
-        ]
-        for name, given, count in zip(("sensory_values", "values"), both, counts, strict=True):
-            if given.shape != (count,):
-                raise ValueError(f"`{name}` must have one number a synapse, shape ({count},), got {given.shape}")
-            checks.finite(name, given)
+        both = []
+        for name, given, count in (("sensory_values", sensory_values, counts[0]), ("values", values, counts[1])):
+            array = checks.real(name, given, np.dtype(float))
+            if array.shape != (count,):
+                raise ValueError(f"`{name}` must have one number a synapse, shape ({count},), got {array.shape}")
+            checks.finite(name, array)
+            both.append(array)
         return built, np.concatenate(both)
     if prefix is None:
         gains = [np.ones(n) if g is None else g for n, g in zip(counts, (built.sensory_gain, built.gain), strict=True)]
         signs = np.sign(built.sensory_erev), np.sign(built.erev)
         return built, np.concatenate([sign * gain for sign, gain in zip(signs, gains, strict=True)])
     assert isinstance(network, Network)
-    return built, np.concatenate([_trained(network, prefix + kind, kind) for kind in ("sensory_", "")])
+    return built, np.concatenate([_trained(network, prefix + kind) for kind in ("sensory_", "")])
 
 
 def _of_layer(network: Network, layer: int | None) -> tuple[Wiring, str]:
@@ -138,8 +137,8 @@ def _of_layer(network: Network, layer: int | None) -> tuple[Wiring, str]:
     return built, network.layer_stack.prefixes[layer]
 
 
-def _trained(network: Network, start: str, kind: str) -> Numbers:
-    """Signed strengths of a model's synapses of one kind, from its parameters whose names begin with ``start``."""
+def _trained(network: Network, start: str) -> Numbers:
+    """Signed strengths of synapses, from the parameters of a model whose names begin with ``start``."""
     found = network.effective
     gain = network.buffers.get(f"{start}gain", 1.0)
     if f"{start}erev" in found:

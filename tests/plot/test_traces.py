@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.picture_cases import spiking, traced
 
-from ltc_np import CTGRU, LSTM, LTC, LTCRNN, AutoNCP, Bidirectional, Dense, Model
+from ltc_np import CTGRU, LSTM, LTC, LTCRNN, AutoNCP, Bidirectional, Dense, Model, SpikingLIF
 from ltc_np.plot import currents, spike_raster, states, time_constants
 from ltc_np.plot.moments import moments
 
@@ -67,6 +67,17 @@ def test_one_sequence_without_a_batch():
     np.testing.assert_array_equal(values, trace.layers[0].state.T)
     with pytest.raises(ValueError, match=r"`sequence` must be an int in 0..0, got 1"):
         states(trace, sequence=1)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_one_of_two_layers(layer):
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    liquid = Model(LTC(AutoNCP(8, 4)), LTC(AutoNCP(6, 1)), input_dim=3, seed=0, backend="numpy").trace(x, dt=0.5)
+    own = liquid.layers[layer]
+    np.testing.assert_array_equal(map_of(time_constants(liquid, layer=layer))[1], own.arrays["tau"].T)
+    np.testing.assert_array_equal(map_of(currents(liquid, 0, layer=layer))[1][-1], own.arrays["leak"][:, 0])
+    spikes = Model(SpikingLIF(8), SpikingLIF(5), input_dim=3, seed=0, backend="numpy").trace(9 * x, dt=0.5)
+    assert labels(spike_raster(spikes, layer=layer)) == [str(k) for k in range(8 if layer == 0 else 5)]
 
 
 def test_without_elapsed_time_steps_are_counted():

@@ -322,13 +322,20 @@ def test_partial_fit_leaves_out_what_weighs_nothing(data):
     np.testing.assert_array_equal(one.predict(X[5:]), LTCRegressor(**SMALL).partial_fit(X[5:], y[5:]).predict(X[5:]))
 
 
-def test_partial_fit_is_training_resumed(data):
+@pytest.mark.parametrize("given", [(), ("dt",), ("lengths",), ("dt", "lengths")], ids="-".join)
+@pytest.mark.parametrize("kind", [LTCRegressor, LTCClassifier])
+def test_partial_fit_is_training_resumed(data, kind, given):
     """The same bits as `fit` with a constant learning rate and one epoch after another."""
-    X, y, _ = data
-    one = LTCRegressor(schedule="constant", **SMALL).fit(X, y)
-    other = LTCRegressor(schedule="constant", **SMALL)
+    X, y, labels = data
+    rng, (n, T, _) = np.random.default_rng(1), X.shape
+    arguments = {"dt": rng.uniform(0, 2, (n, T)), "lengths": rng.integers(2, T + 1, n)}
+    arguments = {name: arguments[name] for name in given}
+    first = {} if kind is LTCRegressor else {"classes": ["down", "up"]}
+    y = y if kind is LTCRegressor else labels
+    one, other = (kind(schedule="constant", **SMALL) for _ in range(2))
+    one.fit(X, y, **arguments)
     for _ in range(3):
-        other.partial_fit(X, y)
+        other.partial_fit(X, y, **first, **arguments)
     assert (one.model_.theta == other.model_.theta).all()
 
 
