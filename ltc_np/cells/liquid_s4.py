@@ -146,6 +146,7 @@ class LiquidS4(StateSpaceCell):
         self.smooth = self.liquid_bound is None
         degree = self.liquid_degree if liquid in KERNELS else 1
         super().__init__(
-            states, input_dim, modes, discretization, step_min, step_max, lr_scale, init, method,
-            liquid, degree, self.liquid_bound or 0.0, self.liquid_scale,
+            states, input_dim=input_dim, modes=modes, discretization=discretization, step_min=step_min,
+            step_max=step_max, lr_scale=lr_scale, init=init, method=method, liquid=liquid, degree=degree,
+            bound=self.liquid_bound or 0.0, scale=self.liquid_scale,
         )  # fmt: skip

@@ -8,7 +8,8 @@ with A = -decay + i frequency, and over a step delta = exp(log_step) dt::
     bilinear:  Abar = (1 + delta A/2) / (1 - delta A/2),  Bbar = delta / (1 - delta A/2)  B
 
 Source: Gu, Goel, Gupta & Re, "On the Parameterization and Initialization of Diagonal State Space Models", arXiv
-2206.11893.  docs/maths/s4d.md derives every line; `ltc_np.cells.state_space` has the parameters.
+2206.11893.  docs/maths/s4d.md derives every line.  `ltc_np.cells.state_space` has the parameters and the calls,
+`ltc_np.kernels.numpy.ssm` the scan and, directly below it, its adjoint.
 """
 
 from __future__ import annotations
@@ -92,4 +93,7 @@ class S4D(StateSpaceCell):
                 f'`discretization` must be "zoh" with method="parallel", whose pieces are put together by the exact '
                 f"solution, got {discretization!r}"
             )
-        super().__init__(states, input_dim, modes, discretization, step_min, step_max, lr_scale, init, method)
+        super().__init__(
+            states, input_dim=input_dim, modes=modes, discretization=discretization, step_min=step_min,
+            step_max=step_max, lr_scale=lr_scale, init=init, method=method,
+        )  # fmt: skip

@@ -100,6 +100,7 @@ class StateSpaceCell(Layer):
     def __init__(
         self,
         states: int,
+        *,
         input_dim: int | None,
         modes: ModesName,
         discretization: DiscretizationName,

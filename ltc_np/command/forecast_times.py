@@ -22,10 +22,8 @@ def times(column: Column, records: Records, horizon: int) -> Numbers:
     """
     clock = np.asarray(records.times)
     text = column.cells.dtype.kind in "OU"
-    kind: tuple[Any, Any] = (
-        (object, "") if text else ("datetime64[us]", "NaT") if records.dates else (np.float64, np.nan)
-    )
-    dtype, empty = kind
+    dtype: Any = object if text else "datetime64[us]" if records.dates else np.float64
+    empty: Any = "" if text else "NaT" if records.dates else np.nan
     found: Numbers = np.full(len(column.cells), empty, dtype)
     for sequence in records.rows:
         here = max(0, len(sequence) - horizon)
@@ -33,8 +31,9 @@ def times(column: Column, records: Records, horizon: int) -> Numbers:
         step = _step(clock[sequence])
         if step is not None:
             after = clock[sequence[-1]] + step * (np.arange(here, len(sequence)) + horizon - len(sequence) + 1)
+            # Of dates ``after`` has microseconds, and ``dtype`` makes dates of them again.
             found[sequence[here:]] = (
-                _shown(after, str(column.cells[sequence[-1]]), records.dates) if text else _cells(after, records)
+                _shown(after, str(column.cells[sequence[-1]]), records.dates) if text else after.astype(dtype)
             )
     return found
 
@@ -48,10 +47,6 @@ def _step(times: Numbers) -> float | int | None:
         return int(steps[0]) if (steps == steps[0]).all() else None
     near = ROUNDING * np.spacing(np.abs(times).max())
     return float((times[-1] - times[0]) / len(steps)) if np.ptp(steps) <= near else None
-
-
-def _cells(after: Numbers, records: Records) -> Numbers:
-    return after.astype("datetime64[us]") if records.dates else after
 
 
 def _shown(after: Numbers, like: str, dates: bool) -> list[str]:

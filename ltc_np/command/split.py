@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = 0, 1, 2
-NO_PART = -1  # of an answer that the table does not hold, of rows that no part has, of a sequence in several parts
+# For an answer that the table does not hold, a row that belongs to no part, and a sequence whose rows are of several.
+NO_PART = -1
 
 
 def of_rows(task: Task, records: Records, label_of_row: list[str | None]) -> list[Ints]:
@@ -56,26 +57,27 @@ def _by_time(task: Task, n: int, name: str) -> Ints:
     """The part of each of the n rows of a sequence."""
     train_end, validation_end = round(n * (1 - task.validation - task.test)), round(n * (1 - task.test))
     if train_end <= task.horizon or not train_end < validation_end < n:
-        of = f"group {name}" if name else "the table"
-        more = "" if not task.horizon else f", with {task.horizon} before the first target"
-        hint = ": --split group takes whole groups" if name else ": give more rows"
+        whose = f"group {name}" if name else "the table"
+        before = "" if not task.horizon else f", with {task.horizon} before the first target"
+        remedy = ": --split group takes whole groups" if name else ": give more rows"
         rows = checks.counted(n, "row")
-        raise ValueError(f"{of} has {rows}, too few for a training, a validation and a test part{more}{hint}")
+        raise ValueError(f"{whose} has {rows}, too few for a training, a validation and a test part{before}{remedy}")
     return np.searchsorted([train_end, validation_end], np.arange(n), side="right")
 
 
 def _by_group(task: Task, n: int, class_of_group: Numbers | None) -> Ints:
     """The part of each of n groups, drawn by the task's seed."""
-    count = [max(1, round(n * share)) for share in (task.test, task.validation)]
-    if n - sum(count) < 1:
+    counts = {part: max(1, round(n * share)) for part, share in ((TEST, task.test), (VALIDATION, task.validation))}
+    if n - sum(counts.values()) < 1:
         raise ValueError(f"--split group needs at least 3 groups, got {n}: --split time cuts every group")
     order = np.random.default_rng(task.seed).permutation(n)
     if class_of_group is not None:
         order = order[np.argsort(class_of_group[order], kind="stable")]
     part_of_group = np.full(n, TRAIN)
-    for part, m in zip((TEST, VALIDATION), count, strict=True):
+    for part, count in counts.items():
         rest = order[part_of_group[order] == TRAIN]
-        part_of_group[rest[((np.arange(m) + 0.5) * len(rest) / m).astype(int)]] = part  # evenly, so of every class
+        places = (np.arange(count) + 0.5) * len(rest) / count  # evenly spread, so that they are of every class
+        part_of_group[rest[places.astype(int)]] = part
     return part_of_group
 
 

@@ -88,14 +88,11 @@ class Regressor(RegressorMixin, LiquidEstimator):
         known = ~np.isnan(true)
         if self.missing == "error" and not known.all():
             raise ValueError('`y` must be finite, got NaN: for targets that are missing give missing="ignore"')
-        return float(
-            np.mean(
-                [
-                    r2_score(true[rows, k], found[rows, k], sample_weight=None if weight is None else weight[rows])
-                    for k, rows in enumerate(known.T)
-                ]
-            )
-        )
+        of_outputs = [
+            r2_score(true[rows, k], found[rows, k], sample_weight=None if weight is None else weight[rows])
+            for k, rows in enumerate(known.T)
+        ]
+        return float(np.mean(of_outputs))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

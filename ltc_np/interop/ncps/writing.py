@@ -71,7 +71,8 @@ def form_of_model(model: Any) -> Form:
 def state_dict_of(model: Any) -> Arrays:
     """The state dict that `to_ncps` returns."""
     form, cell = form_of_model(model), _cell_of(model)
-    clipped = getattr(cell, "positivity", None) == "clip"  # ncps uses such parameters as they are
+    # ncps, too, makes parameters positive by softplus; what is clipped here it takes as it stands in the state dict.
+    clipped = getattr(cell, "positivity", None) == "clip"
     values = dict(model.effective if clipped else model.params)
     if len(model.layers) == 1:  # names of a model's parameters say the number of the layer only if there are several
         values = {f"0.{name}": array for name, array in values.items()}
@@ -126,16 +127,26 @@ def call_of(model: Any) -> tuple[str, dict[str, Any]]:
     arguments: dict[str, Any] = {
         "input_size": cell.input_size,
         "units": cell.units if form.cell == "cfc" else cell.wiring,
+        "return_sequences": model.return_sequences,
+        "mixed_memory": form.mixed,
     }
-    arguments |= {"return_sequences": model.return_sequences, "mixed_memory": form.mixed}
     if form.cell == "ltc":
-        arguments |= {"input_mapping": cell.input_mapping, "output_mapping": cell.output_mapping}
-        arguments |= {"ode_unfolds": cell.ode_unfolds, "epsilon": cell.epsilon}
-        return LTC.__name__, arguments | {"implicit_param_constraints": cell.positivity == "softplus"}
+        of_ltc = {
+            "input_mapping": cell.input_mapping,
+            "output_mapping": cell.output_mapping,
+            "ode_unfolds": cell.ode_unfolds,
+            "epsilon": cell.epsilon,
+            "implicit_param_constraints": cell.positivity == "softplus",
+        }
+        return LTC.__name__, arguments | of_ltc
     arguments |= {"mode": form.mode, "proj_size": model.output_size if form.projected else None}
     if form.cell == "cfc":
-        arguments |= {"activation": cell.backbone_activation, "backbone_units": cell.backbone_units}
-        arguments |= {"backbone_layers": cell.backbone_layers, "backbone_dropout": cell.backbone_dropout}
+        arguments |= {
+            "activation": cell.backbone_activation,
+            "backbone_units": cell.backbone_units,
+            "backbone_layers": cell.backbone_layers,
+            "backbone_dropout": cell.backbone_dropout,
+        }
     return CfC.__name__, arguments
 
 
