@@ -20,10 +20,10 @@ from the paper.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..base import checks
-from ..base.types import DiscretizationName, Init, LiquidKind, Method, ModesName
+from ..base.types import DiscretizationName, Init, LiquidKind, ModesName
 from ..kernels.codes import DISCRETIZATIONS, LIQUIDS
 from .modes import MODES
 from .state_space import StateSpaceCell
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         discretization: DiscretizationName
         step_min: float
         step_max: float
-        method: Method
+        method: Literal["scan", "parallel"]
         lr_scale: float
         init: Init
 
@@ -116,7 +116,7 @@ class LiquidS4(StateSpaceCell):
         discretization: DiscretizationName = "zoh",
         step_min: float = 0.001,
         step_max: float = 0.1,
-        method: Method = "scan",
+        method: Literal["scan", "parallel"] = "scan",
         lr_scale: float = 0.1,
         init: Init = None,
     ) -> None:

@@ -99,14 +99,13 @@ class LRC(SynapticCell):
         the neuron's own state; this and the inputs that have a synapse to it.  Not looked at with ``elastance=None``.
     positivity : "softplus" or "clip"
         How gleak, the strengths w and the shift stay positive (`ltc_np.base.layout`); published is ``"clip"``.
-    solver : "euler", "semi_implicit", "rk4" or "exponential"
-        The rule of an unfold; part of the model.  ``"euler"`` is published as LRCU, for elapsed times below 2;
-        ``"semi_implicit"``, at the same cost, is stable for every dt (the published code calls it "hybrid").  They
-        evaluate the synapses once an unfold, ``"exponential"`` twice and ``"rk4"`` four times; orders 1, 1, 2 and 4.
-        All leave the state where it is at dt = 0, exactly.
+    solver : str
+        The rule of an unfold; part of the model, one of those of `LTC`.  ``"euler"`` is published as LRCU, for elapsed
+        times below 2; ``"semi_implicit"``, at the same cost, is stable for every dt (the published code calls it
+        "hybrid").  All leave the state where it is at dt = 0, exactly.
     check_stability : "error", "warn" or "off"
-        What to do where an explicit solver (euler, rk4) may amplify its errors: where h times the largest that epsilon
-        sigmoid(f) can be is not below 2 (rk4: 2.785).  It is always less than h, the length of an unfold.
+        What to do where an explicit solver may amplify its errors: where h times the largest that epsilon sigmoid(f)
+        can be is not below its limit, which is 2 for euler.  It is always less than h, the length of an unfold.
     input_mapping, output_mapping : None, "linear" or "affine"
         As those of `LTC`.
     init : dict, optional

@@ -151,14 +151,13 @@ class LrcSSM(Layer):
     elastance : "asymmetric", "symmetric" or None
         The inverse capacitance: sigmoid(a), or sigmoid(a + shift) - sigmoid(a - shift), which also falls where a is
         large, or 1.
-    solver : "euler", "semi_implicit", "rk4" or "exponential"
-        The rule of an unfold; part of the model.  ``"euler"`` is published, for elapsed times below 2;
-        ``"semi_implicit"``, at the same cost, is stable for every dt.  They evaluate a unit once an unfold,
-        ``"exponential"`` twice and ``"rk4"`` four times; orders 1, 1, 2 and 4.  All leave the state where it is at
+    solver : str
+        The rule of an unfold; part of the model, one of those of `LTC`.  ``"euler"`` is published, for elapsed times
+        below 2; ``"semi_implicit"``, at the same cost, is stable for every dt.  All leave the state where it is at
         dt = 0, exactly.
     check_stability : "error", "warn" or "off"
-        What to do where an explicit solver (euler, rk4) may amplify its errors: where h times the largest that epsilon
-        sigmoid(f) can be is not below 2 (rk4: 2.785).  It is always less than h, the length of an unfold.
+        What to do where an explicit solver may amplify its errors: where h times the largest that epsilon sigmoid(f)
+        can be is not below its limit, which is 2 for euler.  It is always less than h, the length of an unfold.
     init : dict, optional
         Overrides initial values by parameter name: a (low, high) range, a number, an array; of a matrix also
         ``("orthogonal", gain)`` or ``("glorot", gain)``, the usual draw times a number.

@@ -71,13 +71,13 @@ class LTC(SynapticCell):
         Added to every neuron's total conductance.
     positivity : "softplus" or "clip"
         How gleak, cm and the synaptic strengths stay positive (`ltc_np.base.layout`).
-    solver : "semi_implicit", "euler", "rk4" or "exponential"
+    solver : str
         The rule of an unfold; part of the model, like ``ode_unfolds``.  ``"exponential"`` with 3 unfolds costs what the
-        default costs with 6 and has 4 to 5 times less error; both are stable for every dt.  An unfold of them evaluates
-        the synapses once and twice, of ``"euler"`` once and of ``"rk4"`` four times; their orders are 1, 2, 1 and 4.
+        default costs with 6 and has 4 to 5 times less error; both are stable for every dt.  Explicit ones are
+        ``"euler"`` and ``"rk4"``.  docs/maths/ltc_solvers.md has a table of all, with costs, orders and limits.
     check_stability : "error", "warn" or "off"
-        What to do where an explicit solver (euler, rk4) may amplify its errors: where the largest
-        h (gleak + sum w + sum sensory_w + epsilon) / cm of all neurons is not below 2 (rk4: 2.785).
+        What to do where an explicit solver may amplify its errors: where the largest
+        h (gleak + sum w + sum sensory_w + epsilon) / cm of all neurons is not below its limit, which is 2 for euler.
     input_mapping, output_mapping : None, "linear" or "affine"
         Feature-wise ``x * input_w + input_b`` before the synapses and ``v * output_w + output_b`` after the first
         O neurons.  Default ``"affine"`` as in ncps, None for the tutorial's `RandomWiring`.

@@ -68,8 +68,8 @@ class CellConfig:
     output_dim : int >= 1, optional
         Outputs of a linear readout (`Dense`); default: none, the outputs are the cell's.
     solver : str, optional
-        For cells that have one: ``"semi_implicit"``, ``"euler"`` (or ``"explicit"``), ``"rk4"`` (or ``"runge_kutta"``),
-        ``"exponential"``, as the cell's class says; default: the cell's.
+        For cells that have one, as the cell's class says; ``"explicit"`` stands for ``"euler"``, ``"runge_kutta"`` for
+        ``"rk4"``.  Default: the cell's.
     ode_unfolds : int in 1..1,000,000, optional
         For cells that have a solver.
     input_mapping : "identity", "linear" or "affine"

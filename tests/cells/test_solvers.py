@@ -406,7 +406,7 @@ def test_solver_is_part_of_the_model(solver, tmp_path):
     x = np.ones((2, 3, 3))
     assert (again(x) == model(x)).all()
     assert (f"solver='{solver}'" in repr(model)) == (solver != "semi_implicit")
-    assert model.layers[0].hull == (solver in ("semi_implicit", "exponential"))
+    assert model.layers[0].hull == SOLVERS[solver].hull
 
 
 def test_files_from_before_the_solvers_are_semi_implicit(tmp_path):

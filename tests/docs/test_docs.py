@@ -212,6 +212,16 @@ def test_names_are_listed():
         assert f"`{field}`" in keys, field
 
 
+def test_the_table_of_solvers_says_what_their_rows_say():
+    text = (ROOT / "docs/maths/ltc_solvers.md").read_text(encoding="utf-8")
+    rows = re.findall(r'^\| `"(\w+)"`(?: \(default\))? \| (\d+) \| (\d+) \| (.*?) \| (.*?) \|$', text, re.MULTILINE)
+    limit = {None: "never"} | {row.limit: f"beyond $hQ/c = {row.limit:g}$" for row in SOLVERS.values() if row.limit}
+    assert {name: tuple(rest) for name, *rest in rows} == {
+        name: (str(row.stages), str(row.order), limit[row.limit], "always" if row.hull else "no")
+        for name, row in SOLVERS.items()
+    }
+
+
 def arrays_of_traces():
     """{layer: names of its arrays} of the table of traces; those of layers around others are not named there."""
     text, found, kinds = section("trace.md", "What each layer has"), {}, []

@@ -17,6 +17,7 @@ from ltc_np.kernels.codes import (
     WEIGHT,
     Rule,
 )
+from ltc_np.kernels.numpy.ltc_solvers import advance
 
 
 def test_a_rule_says_how_often_a_step_evaluates_its_synapses():
@@ -26,6 +27,26 @@ def test_a_rule_says_how_often_a_step_evaluates_its_synapses():
     for name, solver in SOLVERS.items():
         assert solver.name == name
         assert (solver.number >= FIRST_TABLEAU) == (name in TABLEAUS)
+
+
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+def test_what_a_row_says_of_stability_is_true(solver):
+    """One unfold of v' = -v from 1, by NumPy's stages: errors never grow, or up to the limit; the hull is 0..1."""
+
+    def factor(r):
+        h, one, v, total = np.array([[r]]), np.ones((1, 1)), np.ones((1, 1)), None
+        for stage in range(solver.stages):
+            v, total = advance(solver.number, stage, h, np.ones(1), 0 * one, one, one, v, total)
+        return float(v[0, 0])
+
+    short, long = np.linspace(0.01, 1.5, 30), np.geomspace(1.5, 1e9, 60)
+    assert factor(0.0) == 1
+    assert factor(1e-3) == pytest.approx(np.exp(-1e-3), rel=1e-3 ** (solver.order + 1))
+    factors = np.array([factor(r) for r in (*short, *long)])
+    assert (np.abs(factors) <= 1).all() == (solver.limit is None)
+    assert (factors >= 0).all() or not solver.hull
+    if solver.limit is not None:
+        assert abs(factor(0.999 * solver.limit)) < 1 < abs(factor(1.001 * solver.limit))
 
 
 explicit = pytest.mark.parametrize("solver", TABLEAUS.values(), ids=TABLEAUS)

@@ -9,10 +9,13 @@ import re
 import shutil
 import subprocess
 import sys
+import typing
 
 import pytest
 from support import ROOT, source
 from support.source import PACKAGE
+
+from ltc_np.cells import CELLS
 
 HERE = pathlib.Path(__file__).parent
 # Modules of which users see nothing; the list of `tool.pyright` in pyproject.toml is longer, since it is of bodies too.
@@ -148,6 +151,20 @@ def test_types_need_no_other_package_at_run_time():
     loaded = ast.literal_eval(done.stdout)
     assert f"{PACKAGE}.model" in loaded
     assert "typing_extensions" not in loaded
+
+
+def literals(hint):
+    """The words that an annotation allows, None among them."""
+    if typing.get_origin(hint) is typing.Literal:
+        return {*typing.get_args(hint)}
+    return {None} if hint is type(None) else set().union(*map(literals, typing.get_args(hint)), set())
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_annotations_of_cells_have_the_words_that_they_take(name):
+    hints = typing.get_type_hints(CELLS[name].__init__)
+    for argument, words in CELLS[name].words.items():
+        assert literals(hints[argument]) == {*words}, argument
 
 
 def test_the_names_of_types_can_be_imported():

@@ -13,6 +13,8 @@ from ...kernels.codes import EXPONENTIAL_PART, TABLEAUS, Solver
 from ..builder import Builder
 from ..program import Apply, Expr, Number, Vector, apply
 
+KNOWN = ("semi_implicit", "euler", "exponential", *TABLEAUS)
+
 
 class Rates(NamedTuple):
     """What a stage needs, at the potentials at which it is taken.
@@ -45,7 +47,7 @@ def integrate(b: Builder, solver: str, unfolds: int, h: Expr, v: Vector, rates: 
     rates : callable
         ``rates(length)`` adds the statements that compute `Rates` at v, for an unfold so long.
     """
-    checks.must_know(__name__, "solver", solver, ("semi_implicit", "euler", "exponential", *TABLEAUS))
+    checks.must_know(__name__, "solver", solver, KNOWN)
     if solver in TABLEAUS:
         _explicit(b, TABLEAUS[solver], unfolds, h, v, rates)
     elif solver == "euler":
