@@ -56,7 +56,11 @@ def _digest(content: bytes) -> str:
 
 
 def _words(value: Any, around: tuple[Any, ...] = ()) -> str:
-    """What ``value`` is; ``around`` are the ids of the functions it is a part of.  Objects in these count by type."""
+    """What ``value`` is, in words; ``around`` has the ids of all that it is a part of.
+
+    What is a part of itself, as a function that closes over itself, is "itself" there.  Of an object that is a part of
+    another one only the type counts.
+    """
     value = getattr(value, "py_func", value)  # of a function that Numba has compiled
     if isinstance(value, _PLAIN):
         return repr(value)
@@ -87,6 +91,7 @@ def _words(value: Any, around: tuple[Any, ...] = ()) -> str:
 
 
 def _cell(cell: Any, around: tuple[Any, ...]) -> str:
+    """What a variable holds that a function closes over."""
     try:
         return _words(cell.cell_contents, around)
     except ValueError:  # not filled yet
