@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 from support.tables import SMALL, change, waves, words, write_csv
 
-from ltc_np import LTCRNN, AutoNCP, load
+from ltc_np import LTCRNN, AutoNCP, FullyConnected, load
 
 TRAIN = ["train", "waves.csv", "--target", "heat", "--time", "time", "--out", "new.npz"]
 WORDS = ["train", "words.csv", "--target", "word", "--group", "who", "--out", "new.npz"]
@@ -215,6 +215,23 @@ MISTAKES = {
         ["evaluate", "drive.npz", "targetless.csv"],
         "no column `heat` for the model's --target",
     ),
+    "dates in a feature": (of("dated.npz"), "column `power` must hold numbers, got dates such as '2024-01-01"),
+    "row of no group": (
+        ["train", "nobody.csv", *WORDS[2:]],
+        "column `who` must name a group in every row, got none in line 4",
+    ),
+    "feature that begins late": (
+        of("begins.csv", "--missing", "fill"),
+        "column `power` must hold a value in the training part, got none: --ignore power",
+    ),
+    "time constants in one word": (
+        [*TRAIN, "--time-constants", "1;9"],
+        """must be two numbers LOW,HIGH, "auto" or "none", got '1;9'""",
+    ),
+    "gradients of very many": (
+        ["gradcheck", "large.npz"],
+        "large.npz: has 26486 parameters, and at most 20000 can be checked",
+    ),
     "gradient steps": (["gradcheck", "drive.npz", "--steps", "0"], "--steps must be at least 1, got 0"),
     "gradient tolerance": (
         ["gradcheck", "drive.npz", "--tolerance", "nan"],
@@ -292,6 +309,8 @@ def broken(tmp_path_factory, trained):
         },
         "february.csv": {"time": ["2024-02-01", "2024-02-31", *days[2:]], "power": range(28), "heat": range(28)},
         "days.csv": {"time": days, "power": range(28), "heat": range(28)},
+        "nobody.csv": change(words(), who={2: None}),
+        "begins.csv": change(table, power=dict.fromkeys(range(60))),
         "gap.csv": change(table, heat={5: None}),
         "hole.csv": change(table, power={1: None, 4: "NA"}),
         "timeless.csv": change(table, time={2: None}),
@@ -307,6 +326,8 @@ def broken(tmp_path_factory, trained):
     for name, columns in changed.items():
         write_csv(folder / name, columns)
     np.savez(folder / "table.npz", **{name: np.array(values) for name, values in table.items()})
+    np.savez(folder / "dated.npz", time=np.arange(n), power=np.arange(n).astype("M8[D]") + 19723, heat=np.zeros(n))
+    LTCRNN(FullyConnected(80, 1), 2, seed=0, backend="numpy").save(folder / "large.npz")
     (folder / "short.npz").write_bytes((folder / "table.npz").read_bytes()[:900])
     (folder / "cut.npz").write_bytes((folder / "drive.npz").read_bytes()[:900])
     np.savez(folder / "pickled.npz", time=np.array([{}], object), heat=np.zeros(1))

@@ -177,12 +177,14 @@ def test_names_of_inputs_and_outputs():
 def test_what_is_refused():
     model = LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0, backend="numpy")
     both = Model(LTC(AutoNCP(8, 2)), LTC(AutoNCP(8, 2)), input_dim=2, backend="numpy")
+    first = Model(LTC(AutoNCP(8, 2)), Dense(2), input_dim=2, backend="numpy")
     values = {"values": np.ones(model.wiring.synapse_count), "sensory_values": np.ones(3)}
     for call, error, message in (
         (lambda: plot.wiring(3), TypeError, "`network` must be a Wiring or a Model with one, got 3"),
         (lambda: plot.wiring(AutoNCP(8, 1)), ValueError, r"`network` must be built, got AutoNCP.*build\(input_dim\)"),
         (lambda: plot.wiring(Model(Dense(2), input_dim=3)), ValueError, "one wired layer.*it has none"),
         (lambda: plot.wiring(both), ValueError, r"it has \[0, 1\]: choose one by `layer`"),
+        (lambda: plot.wiring(first, layer=1), ValueError, r"`layer` must be one with a wiring, of \[0\], got 1"),
         (lambda: plot.wiring(both, layer=2), ValueError, "`layer` must be an int in 0..1, got 2"),
         (lambda: plot.wiring(model.wiring, layer=0), ValueError, "`layer` must be None for a wiring, got 0"),
         (lambda: plot.wiring(model, values=values["values"]), ValueError, "must be given together"),

@@ -68,6 +68,10 @@ def test_the_error_is_that_against_the_model(name, rng):
     np.testing.assert_allclose([each.high for each in errors], wanted.max((0, 1)), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose([each.low for each in errors], wanted.min((0, 1)), rtol=1e-9, atol=1e-12)
     assert max(each.relative for each in errors) < 1e-4
+    span = np.maximum(wanted.max((0, 1)) - wanted.min((0, 1)), 1e-30)  # 0 of a constant output
+    rms = [each.relative_rms for each in errors] * span
+    np.testing.assert_allclose(rms, [each.rms for each in errors], rtol=1e-9, atol=1e-12)
+    assert all(quantised.report.headroom * each.largest <= each.limit for each in quantised.report.formats)
     assert not quantised.report.saturated
 
 
