@@ -150,23 +150,24 @@ class CellConfig:
         """Settings as the cell has them, which checks all its arguments; `layers` makes another for each model."""
         cell = self._cell()
         for name in SETTINGS:
-            argument = self._argument(name)
+            argument = self._argument_for(name)
             if argument is not None:
                 value = getattr(cell, argument)
                 self._put(name, LINEAR if name == "activation" and value is None else value)
 
-    def _arguments(self) -> Mapping[str, inspect.Parameter]:
+    def _parameters_of_cell(self) -> Mapping[str, inspect.Parameter]:
         return inspect.signature(CELLS[self.cell]).parameters
 
-    def _argument(self, setting: str) -> str | None:
+    def _argument_for(self, setting: str) -> str | None:
         """The cell's argument for one of `SETTINGS`, None if it has none."""
-        return next((name for name in SETTINGS[setting] if name in self._arguments()), None)
+        return next((name for name in SETTINGS[setting] if name in self._parameters_of_cell()), None)
 
     def _checked_options(self) -> _FrozenDict:
         if not isinstance(self.options, Mapping):
             raise TypeError(f"`options` must be a dict of the cell's arguments, got {type(self.options).__name__}")
-        not_options = (*map(self._argument, SETTINGS), "input_dim", "input_mapping", "init")
-        known = [n for n, p in self._arguments().items() if p.kind is p.KEYWORD_ONLY and n not in not_options]
+        fields_of_their_own = (*map(self._argument_for, SETTINGS), "input_dim", "input_mapping", "init")
+        by_name = (name for name, p in self._parameters_of_cell().items() if p.kind is p.KEYWORD_ONLY)
+        known = [name for name in by_name if name not in fields_of_their_own]
         for name, value in self.options.items():
             if name not in known:
                 raise ValueError(f"`options` of {self.cell} may have {', '.join(known) or 'nothing'}, got {name!r:.60}")
@@ -179,7 +180,8 @@ class CellConfig:
         return _FrozenDict(self.options)
 
     def _cell(self) -> Layer:
-        known, given = self._arguments(), dict(self.options)
+        """The cell that the fields describe, new; it checks its arguments itself."""
+        known, given = self._parameters_of_cell(), dict(self.options)
         if "init" in known:
             given["init"] = dict(self.init) if isinstance(self.init, Mapping) else self.init
         elif self.init is not None:
@@ -188,7 +190,7 @@ class CellConfig:
             value = getattr(self, name)
             if value is None:
                 continue
-            argument = self._argument(name)
+            argument = self._argument_for(name)
             if argument is None:
                 raise ValueError(f"`{name}` must be left out: {self.cell} has none, got {value!r}")
             given[argument] = None if name == "activation" and value == LINEAR else value
@@ -201,7 +203,7 @@ class CellConfig:
     def layers(self) -> list[Layer]:
         """The layers of the network, which has no more than `MOST_PARAMETERS`."""
         layers, mapping = [self._cell()], INPUT_MAPPINGS[self.input_mapping]
-        if mapping is not None and "input_mapping" not in self._arguments():
+        if mapping is not None and "input_mapping" not in self._parameters_of_cell():
             layers.insert(0, InputMapping(mapping, input_dim=self.input_dim))
         if self.output_dim is not None:
             layers.append(Dense(self.output_dim, input_dim=layers[-1].output_size))
@@ -246,19 +248,20 @@ def _plain_init(init: Any) -> Any:
         return word if spelling(init) == spelling(word) else init  # cells refuse others
     if not isinstance(init, Mapping):
         raise TypeError(f'`init` must be a dict from names of parameters or "time_constants", got {checks.brief(init)}')
+    return _FrozenDict({name: _plain_initial_value(f"init[{name!r}]", value) for name, value in init.items()})
 
-    def read(name, value):
-        try:
-            if isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str):
-                return value[0], checks.number(name, value[1], low_open=True)  # cells know the words
-            if isinstance(value, (list, tuple)) and len(value) == 2:
-                return tuple(checks.number(name, end, low=-float("inf")) for end in value)
-            return checks.number(name, value, low=-float("inf"))
-        except (TypeError, ValueError) as error:
-            rule = 'a finite number, a range [low, high] of them, or a word and a gain, ["orthogonal", 0.5]'
-            raise type(error)(f"`{name}` must be {rule}, got {checks.brief(value)}") from None
 
-    return _FrozenDict({name: read(f"init[{name!r}]", value) for name, value in init.items()})
+def _plain_initial_value(name: str, value: Any) -> Any:
+    """That of one parameter: a number, a range (low, high), or a word and a gain."""
+    try:
+        if isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str):
+            return value[0], checks.number(name, value[1], low_open=True)  # cells know the words
+        if isinstance(value, (list, tuple)) and len(value) == 2:
+            return tuple(checks.number(name, end, low=-float("inf")) for end in value)
+        return checks.number(name, value, low=-float("inf"))
+    except (TypeError, ValueError) as error:
+        rule = 'a finite number, a range [low, high] of them, or a word and a gain, ["orthogonal", 0.5]'
+        raise type(error)(f"`{name}` must be {rule}, got {checks.brief(value)}") from None
 
 
 def _to_plain(value: Any) -> Any:
