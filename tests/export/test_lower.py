@@ -136,8 +136,10 @@ def test_a_statement_computes_nothing_twice(name, rng):
     for dt in (None, 0.1) if model.takes_dt else (None,):
         for value in values(program(model, dt)):
             found = keys(value)[1]
-            assert len({key for key, _ in found}) == len(found)
-            assert value.size == 1 or all(size > 1 for _, size in found)
+            twice = {key for k, (key, _) in enumerate(found) if key in [other for other, _ in found[:k]]}
+            assert not twice, f"store this before, which is computed twice: {twice}"
+            common = [key for key, size in found if size == 1]
+            assert value.size == 1 or not common, f"store this before, which all elements have in common: {common}"
 
 
 def operations(model, dt=None):
