@@ -78,7 +78,7 @@ cfc = Model(CfC(32), Dropout(0.1), Dense(3), input_dim=5, seed=0)
 cfc.fit(
     filled(known),
     targets,
-    validation_data=(filled(validation), demand.ahead(validation.seen)),
+    validation=(filled(validation), demand.ahead(validation.seen)),
     optimizer=AdamW(CosineDecay(0.005, steps), weight_decay=0.01),
     **common,
 )
@@ -106,7 +106,7 @@ ltc = Model(LTC(FullyConnected(32)), Dropout(0.1), Dense(3), input_dim=3, seed=0
 ltc.fit(
     **left_out(known),
     y=targets_left(known),
-    validation_data={**left_out(validation), "y": targets_left(validation)},
+    validation={**left_out(validation), "y": targets_left(validation)},
     optimizer=AdamW(CosineDecay(0.02, steps), weight_decay=0.01),
     **common,
 )

@@ -167,7 +167,7 @@ def train(name, seed, threads, epochs, train_size, most_bits):
         loss="cross_entropy",
         metrics=["accuracy"],
         clip_norm=CLIP,
-        validation_data=inputs(model, held_out) | {"y": held_out.y},
+        validation=inputs(model, held_out) | {"y": held_out.y},
         seed=seed,
         callbacks=[reporter(name, seed, epochs, figures)],
         verbose=False,

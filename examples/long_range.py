@@ -42,6 +42,7 @@ from ltc_np import (
     LTC,
     S4D,
     AdamW,
+    Batching,
     CfC,
     CosineDecay,
     Dense,
@@ -389,12 +390,12 @@ def train(which, seed, threads, args):
 
     model.fit(
         batches,
-        steps_per_epoch=steps,
+        batch_size=Batching(steps_per_epoch=steps),
         epochs=epochs,
         optimizer=AdamW(CosineDecay(setting.rate, epochs * steps), weight_decay=task.decay),
         loss="cross_entropy" if task.classes else "mse",
         clip_norm=1.0,
-        validation_data=given(data.x[data.valid], data.dt[data.valid]) | {"y": target[data.valid]},
+        validation=given(data.x[data.valid], data.dt[data.valid]) | {"y": target[data.valid]},
         seed=seed,
         callbacks=[validate, reporter(f"{task_name}, {name}", seed, epochs, figures)],
         verbose=False,

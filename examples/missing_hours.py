@@ -100,7 +100,7 @@ def trained(setting, known, validation, seed, epochs):
     model.fit(
         **taught(setting, known),
         missing="ignore",
-        validation_data=taught(setting, validation),
+        validation=taught(setting, validation),
         epochs=epochs,
         batch_size=BATCH,
         optimizer=AdamW(CosineDecay(setting.rate, steps), weight_decay=DECAY),

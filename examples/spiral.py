@@ -19,7 +19,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from ltc_np import LTCRNN, Adam, Callback, CosineDecay, RandomWiring, generate_spiral_data, windows
+from ltc_np import LTCRNN, Adam, Callback, CosineDecay, RandomWiring, Validation, generate_spiral_data, windows
 
 POINTS, TURNS, NEURONS, LENGTH, BATCH, RATE = 500, 3, 8, 3, 32, 0.005
 BLOCKS = 20  # the path is cut into this many stretches; every fifth is left out in the second training
@@ -70,8 +70,7 @@ def train(x, y, args, callbacks=(), validation_data=None):
         optimizer=Adam(rate),
         shuffle=False,
         callbacks=callbacks,
-        validation_data=validation_data,
-        validation_every=10,
+        validation=validation_data and Validation(validation_data, every=10),
         verbose=args.progress,
     )
     return model, history

@@ -24,6 +24,7 @@ from .optim import (
     SGD,
     Adam,
     AdamW,
+    Clip,
     CosineDecay,
     ExponentialDecay,
     PerEpoch,
@@ -33,13 +34,21 @@ from .optim import (
     clip_by_array_norm,
     clip_by_global_norm,
 )
+from .train.bptt import BPTT
 from .train.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau, TensorBoard
+from .train.data.batching import Batching
+from .train.data.validation import Validation
 from .train.history import History
+from .train.loop.best_weights import BestWeights
+from .train.penalty import L1L2
+from .train.ranks.communication import ShardedData
 from .train.resume.folder import Checkpoints
 from .tutorial import LIFNeuronLayer, LTCCell
 from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
 
 __all__ = [
+    "BPTT",
+    "L1L2",
     "CSVLogger",
     "LTCRNN",
     "NCP",
@@ -47,11 +56,14 @@ __all__ = [
     "Adam",
     "AdamW",
     "AutoNCP",
+    "Batching",
+    "BestWeights",
     "Callback",
     "CellConfig",
     "CfCRNN",
     "Checkpoint",
     "Checkpoints",
+    "Clip",
     "CosineDecay",
     "EarlyStopping",
     "Entry",
@@ -70,9 +82,11 @@ __all__ = [
     "Random",
     "RandomWiring",
     "ReduceLROnPlateau",
+    "ShardedData",
     "SolverError",
     "TensorBoard",
     "Trace",
+    "Validation",
     "WarmUp",
     "Wiring",
     "analysis",

@@ -22,6 +22,7 @@ from .layers.pooling import KINDS as POOLINGS
 from .optim.base import Optimizer
 from .train.fit import fit
 from .train.model_base import ModelBase
+from .train.parts import GROUPS
 from .wirings import Wiring
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ NORMS: dict[str, Callable[[], Layer]] = {"layer": LayerNorm, "batch": BatchNorm}
 
 # What decides about training: on a model it would have no effect.
 OWN = ("model", "x", "y", "parallel_time")  # of which the last is the model's, too
-FIT = dict.fromkeys([name for name in inspect.signature(fit).parameters if name not in OWN], "`fit`")
+PARTS = [name for group in GROUPS.values() for name in group.parts]
+FIT = dict.fromkeys([name for name in (*inspect.signature(fit).parameters, *PARTS) if name not in OWN], "`fit`")
 FIT |= dict.fromkeys(("lr", "learning_rate", "weight_decay", "momentum"), "the optimiser that `fit` is given")
 
 
@@ -70,7 +72,7 @@ class Model(ModelBase):
     best : Best or None
         What `fit` has kept, with validation data.
     trained : Trained or None
-        How far `fit` has come; `fit` goes on from there with `initial_epoch`.
+        How far `fit` has come; `fit` goes on from there with ``epochs=range(...)``.
     config : CellConfig or None
         What `from_config` made the model from.
     parallel_time : ParallelTime

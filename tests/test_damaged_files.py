@@ -438,7 +438,7 @@ def checkpoint(path):
     model = from_config({"cell": "ctrnn", "units": 1, "input_dim": 1, "init": {"tau": 0.5}}, seed=0, backend="numpy")
     model.freeze("1.b")
     x, optimizer = np.random.default_rng(0).normal(size=(2, 3, 1)), SGD(0.1, momentum=0.5)
-    model.fit(x, x, epochs=1, optimizer=optimizer, validation_data=(x, x), seed=0, verbose=False,
+    model.fit(x, x, epochs=1, optimizer=optimizer, validation=(x, x), seed=0, verbose=False,
               callbacks=[EarlyStopping(3)])  # fmt: skip
     model.save(path, optimizer)
 

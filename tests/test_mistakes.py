@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 import pytest
+from support import ranks
 
 import ltc_np as lib
 from ltc_np import metrics, optim
@@ -33,11 +34,10 @@ CALL = {"dt": 0.5, "lengths": [5, 4, 3, 2], "h0": np.zeros((4, 6))}
 BATCH = CALL | {"loss": "mse", "sample_weight": np.ones(4), "l1": 0.1, "l2": 0.1, "missing": "error", "memory": "full",
                 "dropout_seed": 1}  # fmt: skip
 TRAIN = {
-    "dt": 0.5, "lengths": [5, 4, 3, 2], "epochs": 1, "batch_size": 2, "drop_last": False, "tbptt": 3, "memory": "full",
-    "optimizer": "adam", "loss": "mse", "metrics": ["mae"], "validation_data": (X, Y), "validation_every": 1,
-    "sample_weight": np.ones(4), "l1": 0.1, "l2": 0.1, "missing": "error", "standardize": False, "clip_norm": 1.0,
-    "shuffle": True, "group_by_length": False, "seed": 0, "keep_best": True, "monitor": "val_loss",
-    "monitor_mode": "auto", "callbacks": [], "initial_epoch": 0, "verbose": 0,
+    "dt": 0.5, "lengths": [5, 4, 3, 2], "epochs": 1, "batch_size": 2, "tbptt": 3, "optimizer": "adam", "loss": "mse",
+    "metrics": ["mae"], "validation": (X, Y), "sample_weight": np.ones(4), "penalty": lib.L1L2(0.1), "missing": "error",
+    "standardize": False, "clip_norm": 1.0, "shuffle": True, "seed": 0, "keep_best": True, "callbacks": [],
+    "comm": None, "verbose": 0,
 }  # fmt: skip
 # Of each call: the function, and arguments that fit.
 CALLS = {
@@ -109,6 +109,13 @@ CALLS = {
     "EarlyStopping": (lib.EarlyStopping, {"patience": 3, "monitor": "val_loss", "min_delta": 0.1, "mode": "min"}),
     "Checkpoint": (lib.Checkpoint, {"path": "m.npz", "every": 2, "save_best_only": True, "monitor": "val_loss",
                    "mode": "min"}),
+    "Batching": (lib.Batching, {"size": 4, "drop_last": True, "group_by_length": True, "steps_per_epoch": 3}),
+    "BestWeights": (lib.BestWeights, {"monitor": "val_loss", "mode": "min", "keep": False}),
+    "BPTT": (lib.BPTT, {"steps": 4, "memory": "low", "parallel_time": 4}),
+    "Clip": (lib.Clip, {"norm": 0.5, "per_array": True}),
+    "L1L2": (lib.L1L2, {"l1": 0.1, "l2": 0.1}),
+    "ShardedData": (lib.ShardedData, {"comm": ranks.Threads(None, 1, 0, None)}),
+    "Validation": (lib.Validation, {"data": (X, Y), "every": 2}),
     "Checkpoints": (lib.Checkpoints, {"folder": "run", "every": 2, "keep_last": 5, "resume": True}),
     "ReduceLROnPlateau": (ReduceLROnPlateau, {"patience": 3, "factor": 0.5, "monitor": "loss", "min_delta": 0.0,
                           "cooldown": 1, "min_lr": 1e-5, "mode": "min"}),
@@ -175,9 +182,10 @@ NUMBERS = f"""
     LayerNorm.epsilon BatchNorm.epsilon
     CosineDecay.lr CosineDecay.final ExponentialDecay.lr EarlyStopping.min_delta ReduceLROnPlateau.min_delta
     ReduceLROnPlateau.min_lr clip_by_global_norm.max_norm generate_spiral_data.noise huber.delta call.dt forward.dt
-    loss_and_grad.dt loss_and_grad.l1 loss_and_grad.l2 step.dt predict.dt predict_proba.dt evaluate.dt fit.dt fit.l1
-    fit.l2 fit.clip_norm gradcheck.check.dt gradcheck.check.step gradcheck.direction.dt gradcheck.direction.step
-    solver_error.dt solver_error.tolerance S4D.step_max S4D.lr_scale LiquidS4.step_max LiquidS4.lr_scale
+    loss_and_grad.dt loss_and_grad.l1 loss_and_grad.l2 step.dt predict.dt predict_proba.dt evaluate.dt fit.dt L1L2.l1
+    L1L2.l2 Clip.norm fit.clip_norm gradcheck.check.dt gradcheck.check.step gradcheck.direction.dt
+    gradcheck.direction.step solver_error.dt solver_error.tolerance
+    S4D.step_max S4D.lr_scale LiquidS4.step_max LiquidS4.lr_scale
     LiquidS4.liquid_bound LiquidS4.liquid_scale largest_multiplier.dt
 """
 ANY_NUMBER = """
@@ -191,9 +199,10 @@ TAKEN = {
     "generate_spiral_data.num_turns WarmUp.schedule",
     "NaN": "pad.value",
     "a word": "AdamW.decay EarlyStopping.monitor Checkpoint.path Checkpoint.monitor ReduceLROnPlateau.monitor "
-    "Checkpoints.folder CSVLogger.path save.path",  # names are looked at when training begins
+    "BestWeights.monitor Checkpoints.folder CSVLogger.path save.path",  # names are looked at when training begins
+    "a dict": "L1L2.l1 L1L2.l2",  # so are names of parameters
     "a class": f"{RATES} PerEpoch.schedule WarmUp.schedule",  # may be called
-    "a list in a list": "pad.sequences dt_from_times.times",
+    "a list in a list": "pad.sequences dt_from_times.times Validation.data",  # which may be x and y
 }
 TAKEN = {wrong: set(names.split()) for wrong, names in TAKEN.items()}
 

@@ -43,7 +43,7 @@ def trained(epochs):
     seen = []
     history = model.fit(
         x, y, dt=dt, epochs=epochs, batch_size=32, optimizer=Adam(CosineDecay(0.02, epochs * 8)), seed=0, verbose=0,
-        validation_data={"x": xv, "y": yv, "dt": dtv}, callbacks=lambda *_: seen.append(model(xv[0], dt=dtv[0])),
+        validation={"x": xv, "y": yv, "dt": dtv}, callbacks=lambda *_: seen.append(model(xv[0], dt=dtv[0])),
     )  # fmt: skip
     return model, history, np.array(seen)
 

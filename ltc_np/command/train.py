@@ -269,7 +269,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[M
             train.y,
             sequences=len(train.x),
             dt=train.dt,
-            validation_data={"x": held.x, "y": held.y} | ({} if held.dt is None else {"dt": held.dt}),
+            validation={"x": held.x, "y": held.y} | ({} if held.dt is None else {"dt": held.dt}),
             loss="mse" if task.labels is None else "cross_entropy",
             class_weight="balanced" if args.balanced else None,
             missing="ignore",

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from .adam import Adam, AdamW
 from .base import Optimizer
-from .clip import clip_by_array_norm, clip_by_global_norm, global_norm
+from .clip import Clip, clip_by_array_norm, clip_by_global_norm, global_norm
 from .rmsprop import RMSprop
 from .schedules import CosineDecay, ExponentialDecay, PerEpoch, PiecewiseConstant, WarmUp
 from .sgd import SGD
@@ -31,6 +31,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Clip",
     "CosineDecay",
     "ExponentialDecay",
     "Optimizer",

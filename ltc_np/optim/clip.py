@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.from_arguments import Immutable
 from ..base.layout import Layout
 from ..base.sums import sum_of_squares
 from ..base.types import Array
@@ -95,23 +95,25 @@ def clip_by_array_norm(gradients: Mapping[str, Array], max_norm: float) -> dict[
     return {name: clip_by_global_norm(grad, max_norm) for name, grad in gradients.items()}
 
 
-class Clip(NamedTuple):
-    """How the gradient is clipped in a training: at most ``norm``, all of it or ``per_array`` each parameter's."""
+class Clip(Immutable):
+    """How `fit` clips the gradient of each step.
+
+    ``fit(clip_norm=1.0)`` means ``fit(clip_norm=Clip(1.0))``.
+
+    Parameters
+    ----------
+    norm : float > 0
+        Largest Euclidean norm of the whole gradient, as by `clip_by_global_norm`.
+    per_array : bool
+        Largest norm of each parameter's gradient by itself instead, as by `clip_by_array_norm`.
+    """
 
     norm: float
-    per_array: bool = False
+    per_array: bool
 
-    @classmethod
-    def read(cls, clip_norm: float | None, clip_array_norm: float | None) -> Clip | None:
-        """What `fit` was given by these names, None for neither."""
-        if clip_norm is not None and clip_array_norm is not None:
-            got = f"{checks.brief(clip_norm)} and {checks.brief(clip_array_norm)}"
-            raise ValueError(f"`clip_norm` and `clip_array_norm` must not be given both, got {got}: choose one")
-        if clip_norm is not None:
-            return cls(checks.number("clip_norm", clip_norm, low_open=True))
-        if clip_array_norm is not None:
-            return cls(checks.number("clip_array_norm", clip_array_norm, low_open=True), per_array=True)
-        return None
+    def __init__(self, norm: float, *, per_array: bool = False) -> None:
+        self.norm = checks.number("norm", norm, low_open=True)
+        self.per_array = checks.boolean("per_array", per_array)
 
     def __call__(self, grad: Array, layout: Layout) -> None:
         """Clip the flat gradient of a layout in place."""
@@ -119,6 +121,13 @@ class Clip(NamedTuple):
             clip_by_array_norm(layout.arrays(grad), self.norm)
         else:
             clip_by_global_norm(grad, self.norm)
+
+
+def read_clip(name: str, clip_norm: float | Clip | None) -> Clip | None:
+    """`Clip` of a number too; None for None."""
+    if clip_norm is None or isinstance(clip_norm, Clip):
+        return clip_norm
+    return Clip(checks.number(name, clip_norm, low_open=True))
 
 
 def global_norm(grad: Array) -> float:

@@ -73,7 +73,7 @@ class PerEpoch(Schedule):
 
     Notes
     -----
-    `fit` counts epochs from its ``initial_epoch`` (0 unless given), so a second call of `fit` begins the schedule
+    `fit` counts epochs from 0, or from where its range ``epochs`` begins, so a second call of `fit` begins the schedule
     again; steps are counted on.  In a training loop of your own, write ``optimizer.epoch = epoch`` at the start of
     every epoch.
 

@@ -14,6 +14,7 @@ from .rebuilt import check_model
 from .result import Data, Row, Simplified, error_of, size_of
 
 OWN = {
+    "validation": "`held_out`",
     "validation_data": "`held_out`",
     "validation_split": "`held_out`",
     "loss": "nothing: outputs are compared by mse",
@@ -112,7 +113,7 @@ def distil(
     try:
         arguments: dict[str, Any] = shown.told(student) | {"y": lessons[: B - held], "loss": "mse"}
         if held:
-            arguments["validation_data"] = other.told(student) | {"y": lessons[B - held :]}
+            arguments["validation"] = other.told(student) | {"y": lessons[B - held :]}
         student.fit(**arguments, **options)
     finally:
         student.return_sequences = every

@@ -231,7 +231,7 @@ class LiquidEstimator(RecipeEstimator):
         held = self._held_out(data, wanted, rng)
         if held is not None:
             of_held = None if weight is None else weight[held]
-            settings["validation_data"] = _fit_arguments(data.part(held), wanted.part(held), of_held)
+            settings["validation"] = _fit_arguments(data.part(held), wanted.part(held), of_held)
             rows = np.setdiff1d(np.arange(len(data.x)), held)
             data, wanted, weight = data.part(rows), wanted.part(rows), None if weight is None else weight[rows]
             settings["callbacks"] = [
@@ -260,7 +260,7 @@ class LiquidEstimator(RecipeEstimator):
         optimizer = optimizer or AdamW()
         optimizer.lr, optimizer.weight_decay = recipe.learning_rate, recipe.weight_decay
         done = _epochs_of(model)
-        settings |= {"optimizer": optimizer, "initial_epoch": done, "epochs": done + 1}
+        settings |= {"optimizer": optimizer, "epochs": range(done, done + 1)}
         history = recipe.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
         self._keep(seen, data, wanted, model, history, optimizer)
 

@@ -194,7 +194,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         loss: Any = "mse" if self.quantiles is None else partial(losses.quantile, quantiles=levels)
         settings: dict[str, Any] = {"loss": loss, "missing": "ignore", "seed": int(seeds[1]), "verbose": self.verbose}
         if held is not None:
-            settings |= {"validation_data": held.data(), "callbacks": [EarlyStopping(PATIENCE)]}
+            settings |= {"validation": held.data(), "callbacks": [EarlyStopping(PATIENCE)]}
         return model, recipe.fit(model, sequences=B, epochs=epochs, **windows.data(), **settings)
 
     def predict(self, horizon: int | None = None, past: Any = None, **ahead: Any) -> Any:

@@ -15,25 +15,23 @@ from ..base.types import (
     ClassWeight,
     Communicator,
     Loss,
-    Memory,
     Missing,
-    MonitorMode,
     PathLike,
-    Penalties,
     Seed,
     Targets,
 )
-from ..layers.parallel import CutTime
-from ..network.sequences import check_memory
 from ..optim.base import Optimizer
-from ..optim.clip import Clip
+from ..optim.clip import Clip, read_clip
+from .bptt import BPTT
 from .call import across_ranks
 from .callbacks import as_callbacks
-from .data.reader import DataReader, read_validation
+from .data.batching import Batching
+from .data.reader import DataReader
 from .data.scales import loss_unit, take_scales
 from .data.stream import NO_DATA
+from .data.validation import Validation, ValidationData, read_validation
 from .history import History
-from .loop.best_weights import BestWeights
+from .loop.best_weights import BestKeeper, BestWeights
 from .loop.epochs import Plan, finished, train
 from .loop.progress import check_verbose
 from .loop.run import Run
@@ -49,14 +47,20 @@ from .options import (
     check_combinations,
     chosen,
     loss_in_words,
+    of_clip,
     of_loss,
     of_metrics,
     of_optimizer,
+    of_penalty,
     of_validation,
     read,
+    read_epochs,
     some_or_none,
 )
+from .parts import split_objects
+from .penalty import L1L2, read_penalty
 from .ranks.agreement import check_arguments, check_ranks
+from .ranks.communication import ShardedData
 from .resume.folder import Checkpoints, read_checkpoints
 from .resume.identity import identity_of
 from .resume.position import Position, beginning
@@ -76,35 +80,37 @@ OPTIONS: dict[str, Option] = {
     "y": Option(compared=by_content, unchecked_on_ranks=COMPARED_ELSEWHERE, batches=REFUSED),
     "dt": Option(compared=by_content, unchecked_on_ranks=COMPARED_ELSEWHERE, batches=REFUSED),
     "lengths": Option(compared=by_content, unchecked_on_ranks=COMPARED_ELSEWHERE, batches=REFUSED),
-    "epochs": Option(checks.integer, may_differ="more of them go on, and fewer than have begun are refused"),
+    "epochs": Option(read_epochs, may_differ="more of them go on, and fewer than have begun are refused"),
+    "initial_epoch": Option(may_differ="it is of the beginning, and the checkpoint has the place"),
     "batch_size": Option(checks.integer, as_it_is, batches=UNUSED),
     "steps_per_epoch": Option(
         may_differ="how many the source has is compared", unchecked_on_ranks="a rank may have fewer batches",
     ),
-    "drop_last": Option(checks.boolean, batches=REFUSED),
+    "drop_last": Option(batches=REFUSED),
+    "group_by_length": Option(batches=REFUSED),
     "tbptt": Option(
         lambda name, value: None if value is None else checks.integer(name, value), as_it_is, batches=REFUSED,
     ),
-    "memory": Option(lambda _, value: check_memory(value), may_differ="the numbers are the same"),
+    "memory": Option(may_differ="the numbers are the same"),
     "parallel_time": Option(may_differ="it is another way to the same numbers, up to the error that it allows"),
     "optimizer": Option(lambda _, value: optim.Adam(1e-3) if value is None else optim.get(value), of_optimizer),
     "loss": Option(lambda _, value: losses.get(value), of_loss, in_words=loss_in_words),
     "metrics": Option(compared=of_metrics),  # read in the body, since that needs the model and the loss
-    "validation_data": Option(read_validation, of_validation, in_words=some_or_none),
+    "validation_data": Option(
+        lambda _, value: None if value is None else read_validation("validation", value), of_validation,
+        in_words=some_or_none,
+    ),
     "validation_split": Option(batches=REFUSED),
-    "validation_every": Option(checks.integer),
+    "validation_every": Option(),
     "sample_weight": Option(compared=by_content, unchecked_on_ranks=COMPARED_ELSEWHERE, batches=REFUSED),
     "class_weight": Option(compared=by_content),
-    "l1": Option(),
-    "l2": Option(),
+    "penalty": Option(read_penalty, of_penalty),
     "missing": Option(),
     "standardize": Option(
         checks.boolean, may_differ="it is of the beginning, and the checkpoint has the scales", batches=REFUSED,
     ),
-    "clip_norm": Option(),
-    "clip_array_norm": Option(),
+    "clip_norm": Option(read_clip, of_clip),
     "shuffle": Option(checks.boolean, batches=UNUSED),
-    "group_by_length": Option(checks.boolean, batches=REFUSED),
     "seed": Option(
         may_differ="None is that of the checkpoint, and another number is refused",
         unchecked_on_ranks="that of rank 0 counts",
@@ -115,10 +121,6 @@ OPTIONS: dict[str, Option] = {
     "callbacks": Option(
         lambda _, value: as_callbacks(value), may_differ="they take their states by their classes",
         unchecked_on_ranks="some only write or show, on rank 0",
-    ),
-    "initial_epoch": Option(
-        lambda name, value: checks.integer(name, value, 0),
-        may_differ="it is of the beginning, and the checkpoint has the place",
     ),
     "checkpoint": Option(read_checkpoints, may_differ="where the files lie, and how many of them"),
     "comm": Option(
@@ -140,38 +142,25 @@ def fit(
     *,
     dt: Targets | None = None,
     lengths: ArrayLike | None = None,
-    epochs: int = 1,
-    batch_size: int = 32,
-    steps_per_epoch: int | None = None,
-    drop_last: bool = False,
-    tbptt: int | None = None,
-    memory: Memory = "full",
-    parallel_time: CutTime = None,
+    epochs: int | range = 1,
+    batch_size: int | Batching = 32,
+    tbptt: int | BPTT | None = None,
     optimizer: str | Optimizer | None = None,
     loss: Loss = "mse",
     metrics: Metrics = (),
-    validation_data: tuple[Targets, Targets] | list[Targets] | dict[str, Any] | None = None,
-    validation_split: float | None = None,
-    validation_every: int = 1,
+    validation: ValidationData | Validation | None = None,
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight = None,
-    l1: Penalties = None,
-    l2: Penalties = None,
+    penalty: L1L2 | None = None,
     missing: Missing = "error",
     standardize: bool = False,
-    clip_norm: float | None = None,
-    clip_array_norm: float | None = None,
+    clip_norm: float | Clip | None = None,
     shuffle: bool = True,
-    group_by_length: bool = False,
     seed: Seed = None,
-    keep_best: bool = True,
-    monitor: str | None = None,
-    monitor_mode: MonitorMode = "auto",
+    keep_best: bool | str | BestWeights = True,
     callbacks: Callbacks = (),
-    initial_epoch: int = 0,
     checkpoint: PathLike | Checkpoints | None = None,
-    comm: Communicator | None = None,
-    shares: bool = False,
+    comm: Communicator | ShardedData | None = None,
     verbose: bool | Literal[0, 1, 2, "auto"] = "auto",
 ) -> History:
     """Train ``model`` in place.
@@ -187,21 +176,17 @@ def fit(
         Targets, as for `Model.loss_and_grad`; None for batches.
     dt : number, (T,), (B, T) or list of (T_i,), optional
     lengths : (B,) integers, optional
-    epochs : int
-        Train until this many epochs are done (counting those before ``initial_epoch``).
-    batch_size : int
-        Sequences per optimiser step; the last batch of an epoch may be smaller.  Where ``x`` gives batches: of the
-        validation only.
-    steps_per_epoch : int, optional
-        Batches of an epoch, where ``x`` gives batches; may be left out if ``len(x)`` says it.
-    drop_last : bool
-        Leave out each epoch's last batch where it is smaller; with `shuffle` other sequences every time.
-    tbptt : int >= 1, optional
-        Truncated backpropagation through time: steps of a chunk; see Notes.  Default: whole sequences.
-    memory : "full" or "low"
-        As for `Model.forward`: ``"low"`` runs every time step again in the backward pass and keeps no unfolds.
-    parallel_time : "auto", False, int or ParallelTime, optional
-        As for a call: during the training, and for its validation, in the place of the model's own.
+    epochs : int or range
+        How many epochs, or which: ``range(10, 40)`` goes on with epoch 10, the eleventh.  With model and optimiser
+        state from a file of the callback `Checkpoint`, and the same data, training goes on with the same bits.  The
+        seed and the states of callbacks are in the file too; without `seed` it is that one.  (A model saved after `fit`
+        has the best weights, not the last ones.)
+    batch_size : int or Batching
+        Sequences per optimiser step.  `Batching` says also how sequences are put into batches, and how many batches of
+        ``x`` an epoch has.
+    tbptt : int or BPTT, optional
+        Truncated backpropagation through time: steps of a chunk.  Default: whole sequences.  `BPTT` has the details,
+        and says also what the backward pass keeps in memory, and whether pieces of time run side by side.
     optimizer : Optimizer or name, optional
         Default ``Adam(1e-3)``.
     loss : str or callable
@@ -209,60 +194,43 @@ def fit(
     metrics : sequence
         Names from `ltc_np.metrics`, functions, or Metric objects, of which copies are used, as `ltc_np.metrics.get`
         takes them; reported beside the loss, with prefix ``val_`` for validation.
-    validation_data : tuple (x, y), or dict, optional
-        Anything else goes into a dict, which may have x, y, dt, lengths, sample_weight.
-    validation_split : float in (0, 1), optional
-        In the place of ``validation_data``: this share of the sequences, the last ones before any shuffling, is held
-        out for validation, as in Keras.  Windows of one series that overlap share what they overlap in.
-    validation_every : int
-        Epochs between validations; the last epoch is always validated.
+    validation : tuple (x, y), dict, float or Validation, optional
+        Data on which loss and metrics are measured after each epoch, or the share of the sequences that is held out
+        for this, such as 0.2.  `Validation` says also after which epochs.
     sample_weight : (B,) or (B, T) array, optional
     class_weight : (C,) array, dict class -> weight, or "balanced", optional
         As for `Model.loss_and_grad`.  ``"balanced"`` counts the classes of the training data; validation has the same
         weights.
-    l1, l2 : number or dict, optional
-        Penalties, as for `Model.loss_and_grad`; part of the training loss, not of the validation loss.
+    penalty : L1L2, optional
+        Such as ``L1L2(l2=1e-4)``; part of the training loss, not of the validation loss.
     missing : "error" or "ignore"
         What NaN in targets means, also in those of validation; as for `Model.loss_and_grad`.
     standardize : bool
         Take mean and spread of x and y into the model's `Standardize` layers first, as `Model.adapt` does; not where
         training resumes.  With an inverse layer at the end losses and metrics are in the units of y, while gradients
-        (``clip_norm``, ``l1``, ``l2``, learning rates) are those of targets with spread 1, all outputs taken together.
-    clip_norm : float, optional
-        Largest norm of the whole gradient, as by `clip_by_global_norm`.
-    clip_array_norm : float, optional
-        Largest norm of each parameter's gradient by itself, as by `clip_by_array_norm`; not with ``clip_norm``.
+        (``clip_norm``, ``penalty``, learning rates) are those of targets with spread 1, all outputs taken together.
+    clip_norm : float or Clip, optional
+        Largest norm of the whole gradient, as by `clip_by_global_norm`.  ``Clip(norm, per_array=True)``: of each
+        parameter's gradient by itself.
     shuffle : bool
         A new order every epoch, drawn from the seed and the epoch.
-    group_by_length : bool
-        Put sequences of like length into one batch, which spares the steps of padding; the batches are still drawn anew
-        every epoch, in a new order.  A loss of your own sees the padding, so there it spares nothing.
     seed : int or numpy.random.Generator, optional
         Of the order of the sequences and of what layers drop; None draws a new one, and one is drawn from a generator.
         Every call of `fit` that begins with epoch 0 is another training of the model, and has an order and drops of
         its own with the same seed too (``model.trained.number`` counts them;
         ``model.trained = None`` begins to count anew).
-    keep_best : bool
-        Leave the model with the weights of the epoch with the best value of what is monitored.
-    monitor : str, optional
-        A name in the logs, such as ``"val_accuracy"``.  Default: ``"val_loss"``; without validation data there is none,
-        and the model has its last weights.
-    monitor_mode : "auto", "min" or "max"
-        Whether smaller or larger is better; as for `EarlyStopping`.
+    keep_best : bool, str or BestWeights
+        Leave the model with the weights of the epoch with the best ``val_loss``, or of the best value of what is named,
+        such as ``"val_accuracy"``.  `BestWeights` says also whether smaller or larger is better.
     callbacks : Callback, function (epoch, logs), or sequence of these
         Returning True from the end of an epoch stops training.
-    initial_epoch : int
-        Where to resume: with model and optimiser state from a file of `Checkpoint` and the same data, training goes on
-        with the same bits.  The seed and the states of callbacks are in the file too; without `seed` it is that one.
-        (A model saved after `fit` has the best weights, not the last ones.)
     checkpoint : str, Path or Checkpoints, optional
         A folder for files that hold all of the training; see Notes.  `Checkpoints` says also how often they are
         written, how many remain, and whether the training goes on from the newest one.
-    comm : communicator of mpi4py, optional
+    comm : communicator of mpi4py or ShardedData, optional
         Such as ``MPI.COMM_WORLD``: all its ranks call `fit` and train one model together, each with a part of every
-        batch.  See Notes and the guide "Training on several machines".
-    shares : bool
-        With ``comm``: every rank gives sequences of its own, also for validation, instead of the same ones.
+        batch.  With ``ShardedData(comm)`` every rank gives sequences of its own.  See the guide "Training on several
+        machines".
     verbose : bool, 0, 1, 2 or "auto"
         On standard error: nothing (False, 0), a bar with losses and the time that is left if tqdm is installed, else
         about ten lines (True, 1, "auto"), or a line an epoch (2).  The time for compiling is left out of that estimate.
@@ -274,9 +242,9 @@ def fit(
     Warns
     -----
     RuntimeWarning
-        A training is resumed with another `initial_epoch` than the model has epochs behind it, so that callbacks begin
-        anew; or the best weights so far are forgotten, since something else is monitored now.  Data are far from unit
-        scale, or ``dt`` looks like time stamps.  The newest checkpoint is not whole, so that the one before is taken.
+        A training is resumed with another epoch than the model has behind it, so that callbacks begin anew; or the best
+        weights so far are forgotten, since something else is monitored now.  Data are far from unit scale, or ``dt``
+        looks like time stamps.  The newest checkpoint is not whole, so that the one before is taken.
 
     Raises
     ------
@@ -301,43 +269,26 @@ def fit(
     raises KeyboardInterrupt, after the model has got its best weights.  This needs Python's own handler of SIGINT and
     the main thread; otherwise Ctrl-C does what it would do without `fit`.
 
-    With ``tbptt=K`` the sequences of a batch are cut into chunks of K steps (the last one may be shorter), which are
-    taken in order before the next batch begins.  Each chunk starts from the state in which the one before ended, as
-    computed with the parameters of that time, and makes one optimiser step with the loss of its own steps; no gradient
-    flows into earlier chunks.  So dependencies of up to K steps are learned, and what the backward pass needs is kept
-    of K steps at a time, however long the sequences are.  K >= T is the training on whole sequences, bit for bit.
-
-    A chunk in which nothing weighs anything, such as one of `sample_weight` 0, makes no step but carries the state; a
-    batch ends with its last chunk that weighs something.  A sequence that has ended keeps its state.  The reported loss
-    is the mean over all chunks by their weights; l1 and l2 act in every chunk.  A loss of your own sees one chunk at a
-    time, and y must then be (B, T) or (B, T, ...).
-
     Where ``x`` gives batches, each is (x, y), or a dict with x, y and maybe dt, lengths, sample_weight, of any number
     of sequences and steps; it is checked when it comes, and makes one optimiser step.  The order is that in which they
     come: shuffle where you make them.  An iterator is gone on with in the next epoch, an iterable is begun anew, and
-    what it has beyond ``steps_per_epoch`` is not used.  Training that is resumed has the same bits if the batches are
-    the same: a function of the epoch sees to that, while an iterator must be brought to the right place first.
+    what it has beyond the steps of an epoch (`Batching`) is not used.  Training that is resumed has the same bits if
+    the batches are the same: a function of the epoch sees to that, while an iterator must be brought to the right place
+    first.
 
     With ``checkpoint`` a training that was cut off, at any step and in any way, goes on with ``Checkpoints(folder,
     resume=True)`` as if it had never stopped: with the same data and arguments it ends with the same bits and the same
-    history.  A checkpoint holds parameters, buffers, what is frozen, the optimiser's moments, step count and learning
-    rate, the seed, the place in the epoch and in the batch, sums and metrics of the epoch so far, best weights, states
-    of callbacks, and the history.  Model and optimiser take all of it.  Each file is written to the disk under another
-    name and then renamed, and it has a checksum over its content.  If a file is damaged, a warning names it, and it is
-    renamed to ``*.damaged``.  A training that was finished returns its history at once.  If ``x`` gives batches, those
-    of this epoch that are already done are taken and skipped; but an iterator must already stand at the next batch,
-    whose number, counted from the first epoch, is in the name of the file.
-
-    With ``checkpoint``, SIGTERM, by which clusters end a process, ends the training as Ctrl-C does, under the same
-    conditions; ``stopped`` is then "terminated after ...".  A second SIGTERM ends the process at once.  After both
-    signals a checkpoint is written when the present step is done.
+    history; a training that was finished returns its history at once.  SIGTERM, by which clusters end a process, then
+    ends the training as Ctrl-C does, with "terminated after ..." in ``stopped``; a second SIGTERM ends the process at
+    once.  After both signals a checkpoint is written when the present step is done.  The guide "Training, step by step"
+    says what a checkpoint holds, what is compared when a training is resumed, and what becomes of damaged files.
     """
-    given = dict(locals())  # every argument by its name, so this must stand before anything else has a name
+    given = split_objects(locals())  # every argument by its name, so this must stand before anything else has a name
     ranks: Any = comm  # by `across_ranks`
     check_arguments(ranks, OPTIONS, given)
     options = read(OPTIONS, given)  # has every argument from here on
     check_combinations(options)
-    clip, cutting = Clip.read(options.clip_norm, options.clip_array_norm), model.cutting(options.parallel_time)
+    cutting = model.cutting(options.parallel_time)
     if not ranks.first:
         options.verbose = 0
         options.callbacks = [callback for callback in options.callbacks if not callback.first_rank_only]
@@ -367,7 +318,9 @@ def fit(
         reader.warn(seen)
 
     targets = NO_DATA if seen is None else seen.whole
-    objective = model.objective(targets, options.loss, options.class_weight, options.l1, options.l2, ranks.counts)
+    objective = model.objective(
+        targets, options.loss, options.class_weight, options.penalty.l1, options.penalty.l2, ranks.counts
+    )
     objective = objective._replace(unit=loss_unit(model, options.loss))
     validation = None if held is None else reader.validation(held)
     measured = names_of_logs(options.metrics, validation is not None)
@@ -375,9 +328,9 @@ def fit(
         callback.model, callback.optimizer = model, options.optimizer
         callback.measured, callback.initial_epoch = measured, at.epoch
     watched = of_best_weights(options.monitor, options.monitor_mode, measured)
-    make_best = partial(BestWeights, model, watched, options.keep_best, start.loss, at.epoch)
+    make_best = partial(BestKeeper, model, watched, options.keep_best, start.loss, at.epoch)
     plan = Plan(source=source, validation=validation, start=start, same=same, folder=folder, resumed=resumed)
-    run = Run(model, options, objective, clip, start, at, ranks)
+    run = Run(model, options, objective, options.clip_norm, start, at, ranks)
     history = finished(plan, options.epochs, make_best)
     if history is not None:
         return history
@@ -385,4 +338,4 @@ def fit(
         return train(run, plan, make_best)
 
 
-DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}
+DEFAULTS = split_objects({name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()})

@@ -23,6 +23,8 @@ class Monitor:
         See `Callback`.
     min_delta : float >= 0
         An improvement by no more than this does not count.
+    argument : str
+        By which argument a user has named it, for errors.
     """
 
     name: str
@@ -30,10 +32,12 @@ class Monitor:
     min_delta: float
     best: float | None
 
-    def __init__(self, name: str, mode: MonitorMode, measured: Measured, min_delta: float = 0.0) -> None:
+    def __init__(
+        self, name: str, mode: MonitorMode, measured: Measured, min_delta: float = 0.0, argument: str = "monitor"
+    ) -> None:
         if not isinstance(name, str) or name not in measured:
-            hint = "" if "val_loss" in measured else " (val_* need `validation_data`)"
-            raise ValueError(f"`monitor` must be one of {', '.join(measured)}, got {checks.brief(name)}{hint}")
+            hint = "" if "val_loss" in measured else " (val_* need `validation`)"
+            raise ValueError(f"`{argument}` must be one of {', '.join(measured)}, got {checks.brief(name)}{hint}")
         if mode == "auto":
             mode = measured[name]  # type: ignore[assignment]
             if mode is None:
@@ -78,9 +82,8 @@ class Monitor:
 
 def of_best_weights(name: str | None, mode: MonitorMode, measured: Measured) -> Monitor | None:
     """The `Monitor` of the best weights, None if there is nothing to monitor."""
-    checks.one_of("monitor_mode", mode, MODES)
     if name is None:
         name = "val_loss"
         if name not in measured:
             return None
-    return Monitor(name, mode, measured)
+    return Monitor(name, mode, measured, argument="keep_best")

@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import losses
+from ..base import checks
 from ..base.from_arguments import known
 from ..base.types import LibraryLoss, Loss
 from ..metrics.base import Metric
 from ..optim.base import Optimizer
+from ..optim.clip import Clip
 from .data.arguments import DataArguments
 from .fingerprint import as_text, fingerprint
+from .penalty import L1L2
 
 USED, UNUSED, REFUSED = "used", "unused", "refused"
 
@@ -77,6 +80,17 @@ def of_optimizer(name: str, optimizer: Optimizer) -> dict[str, Any]:
     return {f"{name}.{argument}": plain(value) for argument, value in arguments.items()}
 
 
+def of_clip(name: str, clip: Clip | None) -> dict[str, Any]:
+    """How the gradient is clipped; files have a name for each of the two ways."""
+    norm, per_array = (None, False) if clip is None else (clip.norm, clip.per_array)
+    return {name: None if per_array else norm, "clip_array_norm": norm if per_array else None}
+
+
+def of_penalty(name: str, penalty: L1L2) -> dict[str, Any]:
+    """Penalties, each by itself."""
+    return {"l1": plain(penalty.l1), "l2": plain(penalty.l2)}
+
+
 def of_validation(name: str, held: DataArguments | None) -> dict[str, Any]:
     """Data of validation, array by array."""
     if held is None:
@@ -85,6 +99,14 @@ def of_validation(name: str, held: DataArguments | None) -> dict[str, Any]:
     for argument, value in held._asdict().items():
         found |= by_content(f"{name}.{argument}", value)
     return found
+
+
+def read_epochs(name: str, epochs: Any) -> int:
+    """The number of epochs.  A range comes here only if it is none of epochs, see `split_objects`."""
+    if isinstance(epochs, range):
+        rule = "must be a number, or a range that begins at 0 or later, takes every epoch and is not empty"
+        raise ValueError(f"`{name}` {rule}, got {epochs}")
+    return checks.integer(name, epochs)
 
 
 def loss_in_words(loss: Loss) -> str:
@@ -150,12 +172,8 @@ def _is_default(value: object, default: object) -> bool:
 def check_combinations(options: Options) -> None:
     """Refuse options that fit each by itself, but not together, where the options alone tell.
 
-    Others are refused where what they depend on is known: by `data.reader` (with the data), by `ranks.agreement` (with
-    several ranks), by `optim.clip` (the two ways to clip), and by `of_communicator` (``shares`` without ranks).
+    Others are refused where what they depend on is known: by `data.reader` (with the data) and by `ranks.agreement`
+    (with several ranks).
     """
     if options.group_by_length and not options.shuffle:
         raise ValueError("`shuffle` must be True with `group_by_length`, which draws the batches anew, got False")
-    if options.epochs <= options.initial_epoch:
-        raise ValueError(
-            f"`epochs` must be larger than `initial_epoch` = {options.initial_epoch}, got {options.epochs}"
-        )

@@ -52,7 +52,9 @@ HABITS = {
     "labels -1, 1": (lambda: MODEL.evaluate(X, np.sign(Y), loss="binary_cross_entropy"), "take 0 and 1"),
     "masked array": (lambda: MODEL.evaluate(X, np.ma.masked_less(Y, 0)), "`.filled"),
     "a list of batches": (lambda: MODEL.fit([(X, Y)]), "give `lambda epoch: batches`"),
-    "batches of three": (lambda: MODEL.fit(lambda epoch: [(X, Y, LABELS)], steps_per_epoch=1), "say in a dict"),
+    "batches of three": (
+        lambda: MODEL.fit(lambda epoch: [(X, Y, LABELS)], batch_size=lib.Batching(steps_per_epoch=1)), "say in a dict",
+    ),
     "schedule (epoch, lr)": (lambda: lib.PerEpoch(lambda epoch, lr: lr), "a function of the epoch alone, got <f"),
     "step(gradient, model)": (lambda: lib.Adam(0.1).step(MODEL.theta, MODEL), r"step\(model, gradient\)"),
     "confusion matrix": (lambda: MODEL.evaluate(X, Y, metrics=lambda y, target: np.eye(2)), r"array of shape \(2, 2\)"),

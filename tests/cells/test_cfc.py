@@ -359,7 +359,7 @@ def test_training_with_dropout_resumes_with_the_same_bits(tmp_path, backend):
     part.fit(x, y, epochs=1, optimizer=AdamW(1e-2), callbacks=Checkpoint(path), **options)
     optimizer = AdamW(1e-2)
     part = load(path, backend=backend, optimizer=optimizer)
-    part.fit(x, y, epochs=3, initial_epoch=1, optimizer=optimizer, **options)
+    part.fit(x, y, epochs=range(1, 3), optimizer=optimizer, **options)
     assert np.array_equal(part.theta, whole.theta)
     other = dropping(backend=backend)
     other.fit(x, y, epochs=3, optimizer=AdamW(1e-2), shuffle=False, **(options | {"seed": 5}))

@@ -513,7 +513,7 @@ def test_fit_looks_at_stability_once_an_epoch(monkeypatch):
     dt[7, 1] = 0.4
     model.fit(x, y, dt=dt, epochs=3, batch_size=4, verbose=False)
     assert asked == [np.float32(0.4)] * 3
-    model.fit(x, y, dt=dt, epochs=2, batch_size=4, validation_data={"x": x, "y": y, "dt": dt}, verbose=False)
+    model.fit(x, y, dt=dt, epochs=2, batch_size=4, validation={"x": x, "y": y, "dt": dt}, verbose=False)
     assert len(asked) == 7
     # Training that drives the conductances beyond the bound is stopped at the next epoch.
     model = LTCRNN(AutoNCP(8, 2), 3, seed=0, solver="euler", ode_unfolds=4)

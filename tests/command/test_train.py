@@ -290,7 +290,7 @@ def test_the_training_is_that_of_the_recipe(here, ltc):
     history = recipe.fit(
         own, np.stack([power[cut] for cut in cuts])[..., None], np.stack([heat[cut] for cut in cuts])[..., None],
         sequences=6, dt=np.stack([dt[cut] for cut in cuts]), loss="mse", seed=3, missing="ignore",
-        validation_data={"x": power[None, 36:68, None], "y": held[None, :, None], "dt": dt[None, 36:68]},
+        validation={"x": power[None, 36:68, None], "y": held[None, :, None], "dt": dt[None, 36:68]},
     )  # fmt: skip
     assert (model.theta == own.theta).all()
     assert model.notes["history"]["measured"]["val_loss"] == history["val_loss"]
@@ -326,7 +326,7 @@ def test_balanced_classes_weigh_the_same(here, ltc):
     for weight in ("balanced", None):
         own = recipe.model(3, 2, steps=steps, every_step=False, numbers=False, seed=0, backend="numpy")
         recipe.fit(own, x, y, sequences=len(x), loss="cross_entropy", class_weight=weight, seed=0,
-                   validation_data={"x": held[0], "y": held[1]})  # fmt: skip
+                   validation={"x": held[0], "y": held[1]})  # fmt: skip
         thetas.append(own.theta)
     assert (model.theta == thetas[0]).all() and not (model.theta == thetas[1]).all()
 

@@ -303,8 +303,8 @@ def trained(epochs, path=None, *, initial_epoch=0, model=None, optimizer=None, *
         model = Model(Bidirectional(LSTM(3)), inner, BatchNorm(), Dropout(0.2), Dense(2), input_dim=2, seed=0)
     callbacks = () if path is None else Checkpoint(path)
     history = model.fit(
-        x, y, validation_data=(x[:7], y[:7] + rng.normal(size=(7, 6, 2))), batch_size=6, epochs=epochs,
-        optimizer=optimizer or Adam(0.05), initial_epoch=initial_epoch, seed=3, callbacks=callbacks, verbose=False,
+        x, y, validation=(x[:7], y[:7] + rng.normal(size=(7, 6, 2))), batch_size=6, epochs=range(initial_epoch, epochs),
+        optimizer=optimizer or Adam(0.05), seed=3, callbacks=callbacks, verbose=False,
         lengths=np.arange(20) % 6 + 1, **options,
     )  # fmt: skip
     return model, history

@@ -82,8 +82,8 @@ def test_missing_targets_are_an_error_by_default():
             call(X, y)
         with pytest.raises(ValueError, match="`missing` must be one of 'error', 'ignore', got 'drop'"):
             call(X, y, missing="drop")
-    with pytest.raises(ValueError, match=f"`validation_data`: {words}"):
-        model.fit(X, np.zeros((B, T, O)), validation_data=(X, y))
+    with pytest.raises(ValueError, match=f"`validation`: {words}"):
+        model.fit(X, np.zeros((B, T, O)), validation=(X, y))
     with pytest.raises(ValueError, match="`y` must have at least one target that counts, got NaN for all of them"):
         model.fit(X, np.full((B, T, O), np.nan), missing="ignore")
     with pytest.raises(ValueError, match="got NaN for all of them"):  # what is there lies behind the ends
@@ -127,7 +127,7 @@ def test_missing_targets_in_chunks_metrics_and_validation(backend):
     assert found["mae"] == pytest.approx(np.mean(np.abs(outputs - y)[there]), rel=1e-12)
     residual, spread = np.nansum((outputs - y) ** 2, (0, 1)), np.nansum((y - np.nanmean(y, (0, 1))) ** 2, (0, 1))
     assert found["r2"] == pytest.approx(np.mean(1 - residual / spread), rel=1e-12)
-    history = model.fit(X, y, missing="ignore", validation_data=(X, y), verbose=False, optimizer=SGD(1e-30))
+    history = model.fit(X, y, missing="ignore", validation=(X, y), verbose=False, optimizer=SGD(1e-30))
     assert history["val_loss"][0] == pytest.approx(found["loss"], rel=1e-12)
 
 
@@ -220,7 +220,7 @@ def test_weights_of_classes_in_every_call(class_weight, backend):
         measured = model.evaluate(X, labels, class_weight=given, batch_size=3, **options)["loss"]
         history = model.fit(
             X, labels, class_weight=given, batch_size=2, seed=0, epochs=2, verbose=False,
-            validation_data={"x": X, "y": other, "lengths": LENGTHS}, keep_best=False, **options,
+            validation={"x": X, "y": other, "lengths": LENGTHS}, keep_best=False, **options,
         )  # fmt: skip
         found.append([value, measured, *history["loss"], *history["val_loss"], *grad, *model.theta])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-12)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltc_np import Dense, Model
+from ltc_np import Clip, Dense, Model
 from ltc_np.optim import SGD, clip_by_array_norm, clip_by_global_norm
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -80,7 +80,7 @@ def test_fit_clips_each_array_alone():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(6, 2, 3)), 100 * rng.normal(size=(6, 2, 2))
     by_fit, by_hand = (Model(Dense(2, input_dim=3), Dense(2), seed=0, dtype="float64") for _ in range(2))
-    by_fit.fit(x, y, clip_array_norm=0.5, optimizer=SGD(0.1), shuffle=False, verbose=False)
+    by_fit.fit(x, y, clip_norm=Clip(0.5, per_array=True), optimizer=SGD(0.1), shuffle=False, verbose=False)
     _, grad = by_hand.loss_and_grad(x, y)
     clip_by_array_norm(by_hand.views(grad), 0.5)
     moved = by_fit.views(by_hand.theta - by_fit.theta)
@@ -88,6 +88,9 @@ def test_fit_clips_each_array_alone():
     np.testing.assert_array_equal(by_fit.theta, by_hand.theta)
     for values in moved.values():
         assert np.linalg.norm(values) == pytest.approx(0.05, rel=1e-12)  # a learning rate times the limit
-    for both in ({"clip_norm": 1, "clip_array_norm": 1}, {"clip_array_norm": -1}):
-        with pytest.raises(ValueError, match="`clip_array_norm` must"):
-            by_fit.fit(x, y, verbose=False, **both)
+    with pytest.raises(ValueError, match="`norm` must be a finite number > 0, got -1"):
+        Clip(-1, per_array=True)
+    with pytest.raises(TypeError, match="`per_array` must be a bool, got 0.5"):
+        Clip(1, per_array=0.5)
+    with pytest.raises(ValueError, match="`clip_norm` must be a finite number > 0, got -1"):
+        by_fit.fit(x, y, verbose=False, clip_norm=-1)

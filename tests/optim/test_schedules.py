@@ -78,6 +78,6 @@ def test_fit_counts_epochs():
     optimizer = SGD(PerEpoch(lambda epoch: seen.append(epoch) or 0.1))
     model = Network(Dense(1, input_dim=1), seed=0)
     model.fit(x, x, batch_size=3, epochs=3, optimizer=optimizer, verbose=False)
-    model.fit(x, x, batch_size=6, epochs=5, initial_epoch=3, optimizer=optimizer, verbose=False)
+    model.fit(x, x, batch_size=6, epochs=range(3, 5), optimizer=optimizer, verbose=False)
     model.fit(x, x, batch_size=6, epochs=2, optimizer=optimizer, verbose=False)
     assert seen == [0, 0, 1, 1, 2, 2, 3, 4, 0, 1]

@@ -9,7 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from ltc_np import CTRNN, LRC, LTC, S4D, AutoNCP, FullyConnected, LiquidS4, Model, NeuralODE
+from ltc_np import BPTT, CTRNN, LRC, LTC, S4D, AutoNCP, FullyConnected, LiquidS4, Model, NeuralODE
 
 pytestmark = [pytest.mark.numba, pytest.mark.host]
 
@@ -27,7 +27,7 @@ def added(layer, dtype, memory, B, T, call="loss_and_grad", parallel_time=False)
         model = Model(layer(), seed=0, dtype=dtype, backend="cpu")
         model.parallel_time = parallel_time
         if call == "fit":
-            model.fit(x, y, epochs=1, batch_size=B, memory=memory, verbose=False)
+            model.fit(x, y, epochs=1, batch_size=B, tbptt=BPTT(memory=memory), verbose=False)
         else:
             model.loss_and_grad(x, y, memory=memory)
 

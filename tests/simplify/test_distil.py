@@ -39,7 +39,7 @@ def test_is_the_fit_that_it_says(teacher, held_out):
     shown, other = slice(0, 20 - held), slice(20 - held if held else 0, 20)
     before = by_hand(X, dt=DT, lengths=LENGTHS)
     parts = {"x": X[other], "y": lessons[other], "dt": DT[other], "lengths": LENGTHS[other]}
-    options = OPTIONS | ({"validation_data": parts} if held else {})
+    options = OPTIONS | ({"validation": parts} if held else {})
     by_hand.fit(X[shown], lessons[shown], dt=DT[shown], lengths=LENGTHS[shown], **options)
     assert (model.theta == by_hand.theta).all()
     if held:
@@ -111,6 +111,7 @@ def test_refusals_train_nothing(teacher):
         ((teacher, model, X), {"held_out": 1}, ValueError, "`held_out` must be"),
         ((teacher, model, X[:1]), {}, ValueError, "`held_out` must leave at least one of the 1 sequences"),
         ((teacher, model, X[0]), {}, ValueError, r"`x` must be \(B, T, 3\), several sequences, got shape \(7, 3\)"),
+        ((teacher, model, X), {"validation": 0.1}, TypeError, "no argument `validation`, use `held_out`"),
         ((teacher, model, X), {"validation_split": 0.1}, TypeError, "no argument `validation_split`, use `held_out`"),
         ((teacher, model, X), {"y": X}, ValueError, r"`y` must have the shape .* \(20, 7, 2\), got \(20, 7, 3\)"),
         ((teacher, model, X), {"epcohs": 3}, TypeError, "epochs"),

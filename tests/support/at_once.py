@@ -73,7 +73,7 @@ def _trained(case, **options):
     twin = pickle.loads(pickle.dumps(case.model))
     history = twin.fit(
         case.x, case.y, dt=case.dt, epochs=2, batch_size=16, optimizer=Adam(1e-2), seed=1, verbose=0,
-        validation_data={"x": case.x, "y": case.y, "dt": case.dt}, **options,
+        validation={"x": case.x, "y": case.y, "dt": case.dt}, **options,
     )  # fmt: skip
     return [twin.theta, twin.buffer_vector, *history["loss"], *history["val_loss"]]
 

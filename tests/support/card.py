@@ -6,7 +6,7 @@ float64 within 1e-12 and 1e-9: sums of a few hundred terms in another order.
 
 import numpy as np
 
-from ltc_np import LTC, Adam, AutoNCP, Dense, FullyConnected, Model, Random, RandomWiring
+from ltc_np import BPTT, L1L2, LTC, Adam, AutoNCP, Clip, Dense, FullyConnected, Model, Random, RandomWiring
 from ltc_np.kernels.codes import SOLVERS
 from ltc_np.optim import SGD, AdamW, RMSprop
 
@@ -95,26 +95,26 @@ RUNS = {
         stacked(),
         "mse",
         AdamW(1e-2, weight_decay=5.0, decay="all"),
-        {"clip_array_norm": 0.01},
+        {"clip_norm": Clip(0.01, per_array=True)},
     ),
     "sgd": (
         stacked(return_sequences=False),
         "cross_entropy",
         SGD(0.1, momentum=0.9, nesterov=True),
-        {"lengths": LENGTHS, "class_weight": [1, 2], "l2": 1e-2, "metrics": ["accuracy"]},
+        {"lengths": LENGTHS, "class_weight": [1, 2], "penalty": L1L2(l2=1e-2), "metrics": ["accuracy"]},
     ),
     "rmsprop": (
         stacked(),
         "binary_cross_entropy",
         RMSprop(momentum=0.5),
-        {"class_weight": [1, 2], "sample_weight": np.arange(7.0), "l1": {"0.w": 1e-2}, "tbptt": 2},
+        {"class_weight": [1, 2], "sample_weight": np.arange(7.0), "penalty": L1L2(l1={"0.w": 1e-2}), "tbptt": 2},
     ),
-    "rmsprop without momentum": (stacked(), "mse", RMSprop(), {"l1": {"0.erev": 1e-2}}),
+    "rmsprop without momentum": (stacked(), "mse", RMSprop(), {"penalty": L1L2(l1={"0.erev": 1e-2})}),
     "adam": (
         lambda: pair(LTC(RandomWiring(3, 2, 5, seed=1), input_dim=3, ode_unfolds=2, positivity="clip")),
         "huber",
         Adam(0.5),
-        {"memory": "low", "lengths": LENGTHS},
+        {"tbptt": BPTT(memory="low"), "lengths": LENGTHS},
     ),
     "two LTCs": (
         lambda: pair(
@@ -142,7 +142,7 @@ def train_both(name, rng):
         histories.append(
             model.fit(
                 x, y, loss=loss, optimizer=optimizer, epochs=2, batch_size=3, seed=1, verbose=False,
-                validation_data=(x, y), keep_best=False, **options,
+                validation=(x, y), keep_best=False, **options,
             )
         )  # fmt: skip
         states.append(optimizer.state())

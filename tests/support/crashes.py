@@ -31,7 +31,7 @@ def train(folder=None, epochs=EPOCHS, **options):
         kept = {name: options.pop(name) for name in ("every", "keep_last") if name in options}
         options |= {"checkpoint": Checkpoints(folder, resume=True, **kept)}
     history = model.fit(
-        X, Y, validation_data=(X[:5], Y[:5] - 0.4 * X[:5]), metrics=["mae"], epochs=epochs, batch_size=4, tbptt=2,
+        X, Y, validation=(X[:5], Y[:5] - 0.4 * X[:5]), metrics=["mae"], epochs=epochs, batch_size=4, tbptt=2,
         optimizer=optimizer, callbacks=callbacks, seed=3, verbose=0, **options,
     )  # fmt: skip
     return left_behind(model, optimizer, history)

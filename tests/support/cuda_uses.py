@@ -7,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 
-from ltc_np import LTC, AdamW, AutoNCP, Dense, FullyConnected, Model, RandomWiring, optim
+from ltc_np import L1L2, LTC, AdamW, AutoNCP, Dense, FullyConnected, Model, RandomWiring, optim
 from ltc_np.kernels.codes import SOLVERS
 from ltc_np.kernels.cuda import device, rate
 
@@ -94,5 +94,7 @@ def use_everything(dtype, sizes, T=3):
         _train(B, T, dtype, optimizer=optimizer, clip_norm=1.0)
     for loss in ("mse", "mae", "huber", "binary_cross_entropy"):
         _train(B, T, dtype, loss=loss, sample_weight=np.ones((B, T)))
-    _train(B, T, dtype, np.zeros((B, T), np.int64), loss="cross_entropy", class_weight=[1.0, 2.0], l1=0.1, l2=0.1)
+    _train(
+        B, T, dtype, np.zeros((B, T), np.int64), loss="cross_entropy", class_weight=[1.0, 2.0], penalty=L1L2(0.1, 0.1)
+    )
     device.launch_over(8, rate.sigmoid_chain, 2, device.empty(device.FLAT_BLOCK, dtype))

@@ -23,9 +23,11 @@ sys.path[:0] = [str(Path.cwd()), str(Path.cwd() / "tests")]
 
 import ltc_np
 from ltc_np import (
+    BPTT,
     CTGRU,
     CTRNN,
     GRU,
+    L1L2,
     LSTM,
     LTC,
     LTCRNN,
@@ -261,16 +263,16 @@ def trainings(backend, dtype, I=2):
         yield type(optimizer).__name__, of_training(ltc(), 9, 6, epochs=2, batch_size=4, optimizer=optimizer,
                                                     clip_norm=0.5)  # fmt: skip
     for loss in ("mae", "huber", "binary_cross_entropy"):
-        yield loss, of_training(ltc(), 9, 6, loss, epochs=2, batch_size=4, lengths=lengths, l2=0.01,
+        yield loss, of_training(ltc(), 9, 6, loss, epochs=2, batch_size=4, lengths=lengths, penalty=L1L2(l2=0.01),
                                 sample_weight=np.linspace(0.5, 2, 9))  # fmt: skip
     yield "cross_entropy", of_training(ltc(), 9, 6, "cross_entropy", True, epochs=2, batch_size=4, metrics=["accuracy"],
                                        class_weight=[1.0, 2.0], lengths=lengths)  # fmt: skip
     yield "last", of_training(ltc(return_sequences=False), 9, 6, epochs=2, batch_size=4, lengths=lengths)
-    yield "tbptt", of_training(ltc(), 9, 6, epochs=2, batch_size=4, tbptt=2, lengths=lengths, memory="low")
+    yield "tbptt", of_training(ltc(), 9, 6, epochs=2, batch_size=4, tbptt=BPTT(2, memory="low"), lengths=lengths)
     x, dt = plain_data(4, 6, I, dtype, 8)
     yield (
         "validation",
-        of_training(ltc(), 9, 6, epochs=3, batch_size=4, validation_data={"x": x, "y": x @ np.ones((I, 2)), "dt": dt}),
+        of_training(ltc(), 9, 6, epochs=3, batch_size=4, validation={"x": x, "y": x @ np.ones((I, 2)), "dt": dt}),
     )
 
     def frozen():

@@ -175,7 +175,7 @@ def checkpoints(folder):
     model.freeze("1.b")
     x = np.random.default_rng(0).normal(size=(2, 3, 1))
     for name, optimizer in (("adam", Adam(0.1)), ("sgd", SGD(0.1, momentum=0.5))):
-        model.fit(x, x.repeat(2, 2), epochs=1, optimizer=optimizer, validation_data=(x, x.repeat(2, 2)), seed=0,
+        model.fit(x, x.repeat(2, 2), epochs=1, optimizer=optimizer, validation=(x, x.repeat(2, 2)), seed=0,
                   verbose=False, callbacks=[EarlyStopping(3), Checkpoint(folder / f"{name}.npz")])  # fmt: skip
     return [folder / "adam.npz", folder / "sgd.npz"]
 
@@ -202,7 +202,7 @@ def trainings(folder):
 def _train(folder, epochs=3, resume=False):
     x = np.random.default_rng(0).normal(size=(4, 3, 1))
     model, optimizer = Model(ltc_np.GRU(2), ltc_np.Dense(1), input_dim=1, seed=0, backend="numpy"), Adam(0.1)
-    data = {"validation_data": (x, x), "batch_size": 2, "seed": 0, "verbose": False, "callbacks": [EarlyStopping(9)]}
+    data = {"validation": (x, x), "batch_size": 2, "seed": 0, "verbose": False, "callbacks": [EarlyStopping(9)]}
     checkpoint = Checkpoints(folder, every=2, keep_last=9, resume=resume)
     history = model.fit(x, x, epochs=epochs, optimizer=optimizer, checkpoint=checkpoint, **data)
     return model, optimizer, history

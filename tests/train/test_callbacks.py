@@ -21,6 +21,7 @@ from ltc_np import (
     EarlyStopping,
     ReduceLROnPlateau,
     TensorBoard,
+    Validation,
     load,
     metrics,
 )  # fmt: skip
@@ -151,7 +152,7 @@ def test_a_training_with_a_falling_learning_rate():
     x, y = sines()
     optimizer, seen = SGD(0.1), []
     history = small().fit(
-        x, y, epochs=9, optimizer=optimizer, validation_data=(x, -y), verbose=0, seed=0,
+        x, y, epochs=9, optimizer=optimizer, validation=(x, -y), verbose=0, seed=0,
         callbacks=[ReduceLROnPlateau(2, factor=0.1), lambda epoch, logs: seen.append(optimizer.lr)],
     )  # fmt: skip
     assert history.best_epoch == 0  # what is learned makes this worse
@@ -189,7 +190,7 @@ def test_only_the_best_is_saved(tmp_path):
     best = Checkpoint(tmp_path / "{epoch}.npz", save_best_only=True, monitor="val_r2")
     model = small()
     history = model.fit(
-        x, y, epochs=8, optimizer=SGD(0.2), validation_data=(x[:5], -y[:5] + 1), metrics="r2", verbose=0, seed=0,
+        x, y, epochs=8, optimizer=SGD(0.2), validation=(x[:5], -y[:5] + 1), metrics="r2", verbose=0, seed=0,
         callbacks=best,
     )  # fmt: skip
     values = history["val_r2"]
@@ -256,8 +257,7 @@ def test_a_table_of_what_was_measured(tmp_path):
         y,
         epochs=5,
         metrics=["mae"],
-        validation_data=(x, y),
-        validation_every=2,
+        validation=Validation((x, y), every=2),
         callbacks=CSVLogger(path),
         verbose=0,
     )
@@ -281,19 +281,19 @@ def test_a_resumed_training_goes_on_with_its_table(tmp_path):
     for rest in ("", "".join(f"{k},0.5\n" for k in range(4, 20)), "4,0.", "4\n", "x,0.5\n"):  # what may have been left
         path.write_text(four + rest)
         model.trained = model.trained._replace(epochs=4)
-        model.fit(x, y, epochs=5, initial_epoch=4, callbacks=CSVLogger(path), verbose=0)
+        model.fit(x, y, epochs=range(4, 5), callbacks=CSVLogger(path), verbose=0)
         assert path.read_text().splitlines()[:-1] == lines
         assert rows(path)[-1][0] == "4"
     path.write_text("\n".join(lines)[:-3])  # killed while it wrote the last number
     model.trained = model.trained._replace(epochs=4)
-    model.fit(x, y, epochs=5, initial_epoch=4, callbacks=CSVLogger(path), verbose=0)
+    model.fit(x, y, epochs=range(4, 5), callbacks=CSVLogger(path), verbose=0)
     assert [line[0] for line in rows(path)] == ["epoch", "0", "1", "2", "4"]
     path.unlink()
-    model.fit(x, y, epochs=6, initial_epoch=5, callbacks=CSVLogger(path), verbose=0)
+    model.fit(x, y, epochs=range(5, 6), callbacks=CSVLogger(path), verbose=0)
     assert [line[0] for line in rows(path)] == ["epoch", "5"]
     before = path.read_text()
     with pytest.raises(ValueError, match="`path` must hold a table of epoch,loss,mae to resume from, .* begins with"):
-        model.fit(x, y, epochs=7, initial_epoch=6, metrics="mae", callbacks=CSVLogger(path), verbose=0)
+        model.fit(x, y, epochs=range(6, 7), metrics="mae", callbacks=CSVLogger(path), verbose=0)
     assert path.read_text() == before
 
 
@@ -311,7 +311,7 @@ def test_a_table_that_is_damaged_is_left_alone(damaged, words, tmp_path):
     path, model = tmp_path / "log.csv", small()
     path.write_bytes(damaged)
     with pytest.raises(ValueError, match=f"^`path` must hold a table .*log.csv {words}"):
-        model.fit(x, y, epochs=3, initial_epoch=2, callbacks=CSVLogger(path), verbose=0)
+        model.fit(x, y, epochs=range(2, 3), callbacks=CSVLogger(path), verbose=0)
     assert path.read_bytes() == damaged
 
 
@@ -320,7 +320,7 @@ def test_a_number_of_an_epoch_that_is_none(number, tmp_path):
     x, y = sines()
     path, model = tmp_path / "log.csv", small()
     path.write_text(f"epoch,loss\n0,0.5\n{number},0.5\n", encoding="utf-8")
-    model.fit(x, y, epochs=3, initial_epoch=2, callbacks=CSVLogger(path), verbose=0)
+    model.fit(x, y, epochs=range(2, 3), callbacks=CSVLogger(path), verbose=0)
     assert [line[0] for line in rows(path)] == ["epoch", "0", "2"]
 
 
@@ -362,7 +362,7 @@ def test_what_is_measured_is_written_for_tensorboard(tmp_path):
     x, y = sines()
     model = small()
     history = model.fit(
-        x, y, epochs=3, validation_data=(x, y), validation_every=2, callbacks=TensorBoard(tmp_path / "a"), verbose=0
+        x, y, epochs=3, validation=Validation((x, y), every=2), callbacks=TensorBoard(tmp_path / "a"), verbose=0
     )
     wanted = [("loss", k, history["loss"][k]) for k in range(3)]
     wanted += [("val_loss", k, v) for k, v in zip(history.val_epoch, history["val_loss"], strict=True)]
@@ -394,7 +394,7 @@ def test_a_resumed_training_takes_the_place_of_its_epochs_in_tensorboard(monkeyp
     model = small()
     history = model.fit(x, y, epochs=1, callbacks=TensorBoard("runs"), verbose=0)
     assert Writer.last.calls == [("open", "runs", None), ("loss", history["loss"][0], 0), "flush", "close"]
-    history = model.fit(x, y, epochs=2, initial_epoch=1, callbacks=TensorBoard("runs"), verbose=0)
+    history = model.fit(x, y, epochs=range(1, 2), callbacks=TensorBoard("runs"), verbose=0)
     assert Writer.last.calls == [("open", "runs", 1), ("loss", history["loss"][0], 1), "flush", "close"]
 
 

@@ -8,13 +8,19 @@ import sys
 import numpy as np
 import pytest
 
-from ltc_np import LTCRNN, SGD, AutoNCP, History
+from ltc_np import LTCRNN, SGD, AutoNCP, History, Validation
 
 
-def trained(**options):
+def trained(every=1, **options):
     t = np.linspace(0, 3, 24)[:, None] + 0.4 * np.arange(9)
     x, y = np.sin(t[:, :-1, None]), np.sin(t[:, 1:, None])
-    options = {"validation_data": (x, y), "epochs": 5, "optimizer": SGD(0.1), "verbose": 0} | options
+    held = Validation((x, y), every=every)
+    options = {
+        "validation": held,
+        "epochs": 5,
+        "optimizer": SGD(0.1),
+        "verbose": 0,
+    } | options
     return LTCRNN(AutoNCP(8, 1), 1, seed=0).fit(x, y, **options)
 
 
@@ -26,7 +32,7 @@ def test_lists_as_keras_has_them():
 
 
 def test_a_table_has_a_row_for_every_epoch():
-    history = trained(validation_every=2)
+    history = trained(every=2)
     table = history.table()
     assert list(table) == ["epoch", "loss", "val_loss"]
     assert {len(column) for column in table.values()} == {5}
@@ -39,7 +45,7 @@ def test_a_table_has_a_row_for_every_epoch():
 
 
 def test_a_resumed_training_has_its_own_epochs():
-    history = trained(initial_epoch=2, epochs=4)
+    history = trained(epochs=range(2, 4))
     assert history.table()["epoch"] == [2, 3]
 
 
@@ -58,7 +64,7 @@ def pyplot(monkeypatch):
 
 
 def test_a_picture_has_what_was_measured(pyplot, tmp_path):
-    history = trained(metrics=["mae"], validation_every=2)
+    history = trained(every=2, metrics=["mae"])
     figure = history.plot()
     assert [ax.get_ylabel() for ax in figure.axes] == ["loss", "mae"]
     for ax in figure.axes:
@@ -70,7 +76,7 @@ def test_a_picture_has_what_was_measured(pyplot, tmp_path):
         assert set(best.get_xdata()) == {history.best_epoch}
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "validation", "best epoch"]
     figure.savefig(tmp_path / "history.png")
-    assert len(trained(validation_data=None).plot().axes[0].get_lines()) == 1
+    assert len(trained(validation=None).plot().axes[0].get_lines()) == 1
 
 
 def test_a_picture_needs_epochs_and_matplotlib(pyplot, monkeypatch):

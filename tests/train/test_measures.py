@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import ranks
 
-from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Dense, Model, load, losses, metrics
+from ltc_np import LTCRNN, SGD, AutoNCP, Batching, Callback, Dense, Model, load, losses, metrics
 from ltc_np.train import measures
 
 RNG = np.random.default_rng(0)
@@ -52,8 +52,8 @@ def test_classes_of_real_targets(name):
     for y in (REAL, last):
         unchanged(network(), ValueError, f"`target` of {name} must be in ", X, y, metrics=[name], loss=loss)
     unchanged(
-        network(), ValueError, f"`validation_data`: `target` of {name} must be in ", X, 1.0 * (LABELS[..., None] > 0),
-        metrics=["mse", name], validation_data=(X, last), loss=loss,
+        network(), ValueError, f"`validation`: `target` of {name} must be in ", X, 1.0 * (LABELS[..., None] > 0),
+        metrics=["mse", name], validation=(X, last), loss=loss,
     )  # fmt: skip
 
 
@@ -67,9 +67,7 @@ def test_one_class_has_no_area():
     options = {"loss": "cross_entropy", "metrics": ["roc_auc"]}
     words = "`roc_auc` must see a positive and a negative target of some class"
     unchanged(network(3), ValueError, words, X, np.ones((12, 4), int), **options)
-    unchanged(
-        network(3), ValueError, f"`validation_data`: {words}", X, LABELS, validation_data=(X, 0 * LABELS), **options
-    )
+    unchanged(network(3), ValueError, f"`validation`: {words}", X, LABELS, validation=(X, 0 * LABELS), **options)
     network(3).fit(X, LABELS, lengths=[4] * 11 + [0], verbose=False, **options)
 
 
@@ -260,12 +258,13 @@ def test_the_first_of_many_batches_need_not_have_every_class(tmp_path):
     options = {"loss": "cross_entropy", "metrics": ["roc_auc"], "verbose": False}
     batches = [(X[:2], labels[:2]), (X[2:], labels[2:])]
     assert not labels[:2].any()
-    assert 0 < network(2).fit(lambda epoch: batches, steps_per_epoch=2, **options)["roc_auc"][0] < 1
+    history = network(2).fit(lambda epoch: batches, batch_size=Batching(steps_per_epoch=2), **options)
+    assert 0 < history["roc_auc"][0] < 1
     mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", shape=(40, 4, 2))
     mapped[:] = RNG.normal(size=mapped.shape)
     y = np.repeat([False, True], [36, 4])[:, None] & np.ones((40, 4), bool)
     model = network(2)
-    assert model.fit(mapped, y, validation_data=(mapped, y), **options)["val_roc_auc"][0] > 0
+    assert model.fit(mapped, y, validation=(mapped, y), **options)["val_roc_auc"][0] > 0
     with pytest.raises(ValueError, match=r"`target` of roc_auc must be in \[0, 1\]"):
         network().fit(mapped, RNG.normal(size=(40, 4)), metrics=["roc_auc"], verbose=False)
 
@@ -284,9 +283,8 @@ def test_a_loss_of_ones_own_counts_for_the_outputs_whose_targets_are_there():
     options = {"missing": "ignore", "optimizer": SGD(1e-30), "verbose": False}
     want = model.evaluate(X, y, missing="ignore")["loss"]
     assert model.evaluate(X, y, missing="ignore", loss=own, batch_size=4)["loss"] == pytest.approx(want, rel=1e-6)
-    assert model.fit(lambda epoch: batches, steps_per_epoch=3, loss=own, **options)["loss"][0] == pytest.approx(
-        want, rel=1e-6
-    )
+    history = model.fit(lambda epoch: batches, batch_size=Batching(steps_per_epoch=3), loss=own, **options)
+    assert history["loss"][0] == pytest.approx(want, rel=1e-6)
 
 
 def test_a_loss_of_ones_own_counts_for_the_padding_that_it_sees():

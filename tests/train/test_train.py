@@ -8,6 +8,7 @@ import pytest
 from support.sines import sines, small
 
 from ltc_np import (
+    L1L2,
     LTC,
     LTCRNN,
     SGD,
@@ -33,7 +34,7 @@ def test_it_learns_and_reports(backend):
     model = small(backend)
     before = model.evaluate(x, y)["loss"]
     history = model.fit(
-        x, y, epochs=30, batch_size=8, optimizer=Adam(0.02), metrics=["mae", "r2"], validation_data=sines(seed=1),
+        x, y, epochs=30, batch_size=8, optimizer=Adam(0.02), metrics=["mae", "r2"], validation=sines(seed=1),
         seed=0, verbose=False,
     )  # fmt: skip
     assert set(history) == {"loss", "mae", "r2", "val_loss", "val_mae", "val_r2"}
@@ -145,7 +146,7 @@ def test_interrupted_and_resumed_training_has_the_same_bits(optimizer, tmp_path,
     )
     again = optimizer(CosineDecay(0.01, 20))
     resumed = load(tmp_path / "2.npz", backend=backend, optimizer=again)
-    resumed.fit(x, y, epochs=4, initial_epoch=2, optimizer=again, **kwargs)
+    resumed.fit(x, y, epochs=range(2, 4), optimizer=again, **kwargs)
     assert np.array_equal(resumed.theta, whole.theta)
     assert (tmp_path / "1.npz").exists()
 
@@ -280,7 +281,12 @@ def test_bad_arguments():
     x, y = sines()
     for options, words in (
         ({"epochs": 0}, "`epochs` must be an int >= 1, got 0"),
-        ({"epochs": 3, "initial_epoch": 3}, "`epochs` must be larger than `initial_epoch` = 3"),
+        (
+            {"epochs": range(3, 3)},
+            r"`epochs` must be a number, or a range .* not empty, got range\(3, 3\)",
+        ),
+        ({"epochs": range(0, 4, 2)}, r"`epochs` must be .*, got range\(0, 4, 2\)"),
+        ({"epochs": range(-1, 4)}, r"`epochs` must be .*, got range\(-1, 4\)"),
         ({"shuffle": "yes"}, "`shuffle` must be a bool"),
         ({"verbose": "no"}, "`verbose` must be a bool, 0 .nothing., .*, got 'no'"),
         ({"verbose": 3}, "`verbose` must be a bool, 0 .nothing., .*, got 3"),
@@ -294,19 +300,18 @@ def test_bad_arguments():
         ({"sample_weight": [1.0] * 39 + [1e-41]}, "`sample_weight` must be 0 or at least 1e-30 of the largest"),
         ({"clip_norm": -1}, "`clip_norm`"),
         ({"seed": "a"}, "`seed`"),
-        ({"validation_data": (x,)}, r"`validation_data` must be \(x, y\), or a dict .*, got a tuple of 1$"),
-        ({"validation_data": (x, y, np.ones(40))}, "got a tuple of 3: say in a dict what the third one is"),
-        ({"validation_data": {"x": x, "z": y}}, "`validation_data` must be .*, got a dict with x, z"),
-        ({"validation_data": {}}, "`validation_data` must be .*, got a dict with nothing"),
-        ({"validation_data": 0.2}, "`validation_data` must be .*, got 0.2"),
-        ({"validation_data": x}, "`validation_data` must be .*, got an array of shape"),
-        ({"validation_data": (x, y[:3])}, "must have shape"),
+        ({"validation": (x,)}, r"`validation` must be a share in \(0, 1\), \(x, y\), or a dict .*, got a tuple of 1$"),
+        ({"validation": (x, y, np.ones(40))}, "got a tuple of 3: say in a dict what the third one is"),
+        ({"validation": {"x": x, "z": y}}, "`validation` must be .*, got a dict with x, z"),
+        ({"validation": {}}, "`validation` must be .*, got a dict with nothing"),
+        ({"validation": 1.2}, r"`validation` must be a finite number in \(0, 1\), got 1.2"),
+        ({"validation": x}, "`validation` must be .*, got an array of shape"),
+        ({"validation": (x, y[:3])}, "must have shape"),
         ({"callbacks": [3]}, "`callbacks` must be Callback objects or functions .epoch, logs., got 3"),
         ({"callbacks": 5}, "`callbacks` must be Callback objects or functions .epoch, logs., got 5"),
         ({"callbacks": EarlyStopping}, "`callbacks` must be .*, got <class .*; call the class"),
         ({"metrics": 5}, "`metrics` must be a sequence of names, functions and Metric objects, got 5"),
-        ({"validation_every": 0}, "`validation_every`"),
-        ({"l1": {"v": 1.0}}, "`l1` must name parameters"),
+        ({"penalty": L1L2(l1={"v": 1.0})}, "`l1` must name parameters"),
         ({"lengths": [3]}, "`lengths`"),
     ):
         model = small()

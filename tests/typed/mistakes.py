@@ -5,7 +5,22 @@ It is checked, not run (`test_types.py`).
 
 import numpy as np
 
-from ltc_np import LTC, LTCRNN, Adam, AutoNCP, Callback, CellConfig, CfC, CfCRNN, Dense, EarlyStopping, Model, load
+from ltc_np import (
+    BPTT,
+    LTC,
+    LTCRNN,
+    Adam,
+    AutoNCP,
+    BestWeights,
+    Callback,
+    CellConfig,
+    CfC,
+    CfCRNN,
+    Dense,
+    EarlyStopping,
+    Model,
+    load,
+)
 
 x, y = np.zeros((4, 5, 3)), np.zeros((4, 5, 2))
 model = Model(CfC(64), Dense(2), input_dim=3)
@@ -34,14 +49,15 @@ LTC(AutoNCP(16, 2), solver="rk5")  # E
 Model(Dense(2), input_dim=3, dtype="float16")  # E
 Model(Dense(2), input_dim=3, backend="gpu")  # E
 Dense(2, "swish")  # E
-model.fit(x, y, memory="small")  # E
-model.fit(x, y, monitor_mode="smallest")  # E
+BPTT(100, memory="small")  # E
+BestWeights("val_loss", mode="smallest")  # E
 LTCRNN(AutoNCP(16, 2), input_dim=3, check_stability="no")  # E
 
 # Types that an argument cannot have.
 LTC(16)  # E
 Model(AutoNCP(16, 2))  # E
 model.fit(x, y, epochs="3")  # E
+model.fit(x, y, batch_size=BPTT(100))  # E
 model.fit(x, y, loss=lambda y, target: 0.5)  # E
 model.fit(x, y, callbacks=EarlyStopping)  # E
 load(3)  # E

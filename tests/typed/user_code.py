@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 import ltc_np
 from ltc_np import (
+    BPTT,
     CTRNN,
     GELU,
     GLU,
+    L1L2,
     LRC,
     LTC,
     LTCRNN,
@@ -25,13 +27,16 @@ from ltc_np import (
     Adam,
     AdamW,
     AutoNCP,
+    Batching,
     BatchNorm,
+    BestWeights,
     Bidirectional,
     Callback,
     CellConfig,
     CfC,
     CfCRNN,
     Checkpoint,
+    Clip,
     CosineDecay,
     CSVLogger,
     Dense,
@@ -55,6 +60,7 @@ from ltc_np import (
     SolverError,
     SpikingLIF,
     Standardize,
+    Validation,
     WarmUp,
     Wiring,
     clip_by_global_norm,
@@ -226,7 +232,7 @@ history: History = model.fit(
     optimizer=AdamW(WarmUp(CosineDecay(1e-2, steps=100), steps=10), weight_decay=1e-3, decay="all"),
     loss="huber",
     metrics=["mae", largest, Bias(), metrics.R2],
-    validation_data=(x, y),
+    validation=(x, y),
     clip_norm=1.0,
     callbacks=[
         Print(),
@@ -239,12 +245,19 @@ history: History = model.fit(
     ],
     verbose=0,
 )
-closed.fit(
-    x, y, loss=functools.partial(losses.huber, delta=0.5), optimizer="adam", validation_split=0.2, callbacks=stop
-)
-deep.fit([x[0], x[1, :7]], [y[0], y[1, :7]], dt=[dt[0], dt[1, :7]], loss=cubic, standardize=True, l2={"3.w_x": 1e-4})
-mine.fit(batches, epochs=3, steps_per_epoch=4, optimizer=Adam(PerEpoch(lambda epoch: 0.9**epoch)), tbptt=None)
-wired.fit(x, classes, loss="cross_entropy", class_weight="balanced", metrics="accuracy", memory="low", verbose=False)
+closed.fit(x, y, loss=functools.partial(losses.huber, delta=0.5), optimizer="adam", validation=0.2, callbacks=stop)
+deep.fit(
+    [x[0], x[1, :7]], [y[0], y[1, :7]], dt=[dt[0], dt[1, :7]], loss=cubic, standardize=True,
+    validation=Validation({"x": x, "y": y}, every=2), penalty=L1L2(l2={"3.w_x": 1e-4}),
+)  # fmt: skip
+mine.fit(
+    batches, epochs=range(1, 3), batch_size=Batching(steps_per_epoch=4), keep_best=BestWeights("loss", mode="min"),
+    optimizer=Adam(PerEpoch(lambda epoch: 0.9**epoch)), tbptt=None, clip_norm=Clip(1.0, per_array=True),
+)  # fmt: skip
+wired.fit(
+    x, classes, loss="cross_entropy", class_weight="balanced", metrics="accuracy", tbptt=BPTT(2, memory="low"),
+    keep_best="accuracy", verbose=False,
+)  # fmt: skip
 losses_by_epoch: list[float] = history["val_loss"]
 best: int | None = history.best_epoch
 table: dict[str, list[float]] = history.table()

@@ -62,10 +62,13 @@ class DataArguments(NamedTuple):
         return np.ndim(self.dt) == 2
 
 
-def arguments_of(what: str, given: Any) -> DataArguments:
-    """`DataArguments` that a user gave as (x, y), or as a dict; errors call them ``what``."""
+def arguments_of(what: str, given: Any, instead: str = "") -> DataArguments:
+    """`DataArguments` that a user gave as (x, y), or as a dict; errors call them ``what``.
+
+    ``instead`` is what else they may be, for errors.
+    """
     known = DataArguments._fields
-    rule, hint = f"{what} must be (x, y), or a dict with x, y and maybe {', '.join(known[2:])}", ""
+    rule, hint = f"{what} must be {instead}(x, y), or a dict with x, y and maybe {', '.join(known[2:])}", ""
     if isinstance(given, (tuple, list)):
         if len(given) == 2:
             return DataArguments(*given)
@@ -89,9 +92,9 @@ def _rows(name: str, values: Any, rows: slice | Ints) -> Any:
 
 def split(arguments: DataArguments, fraction: float) -> tuple[DataArguments, DataArguments]:
     """`DataArguments` for training and for validation: the last sequences, ``fraction`` of all."""
-    fraction = checks.number("validation_split", fraction, high=1, low_open=True, high_open=True)
+    fraction = checks.number("validation", fraction, high=1, low_open=True, high_open=True)
     count = arguments.checked().count
     first = int(count * (1 - fraction))
     if first == 0:
-        raise ValueError(f"`validation_split` must leave sequences for training, got {fraction} of {count}")
+        raise ValueError(f"`validation` must leave sequences for training, got {fraction} of {count}")
     return arguments.part(slice(0, first)), arguments.part(slice(first, count))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...base import checks
 from ...network.network import Network
 from ..measures import check_measures
 from ..options import REFUSED, Option, Options
+from ..parts import as_written
 from ..ranks.communication import Alone
 from ..ranks.division import Division
-from .arguments import DataArguments, arguments_of, split
+from .arguments import DataArguments, split
 from .batches import Batches
 from .scales import ADAPT_FIRST, warn_of_scales
 from .sources import ArraySource, Data, check_balanced, data_of
@@ -49,13 +50,12 @@ class DataReader(NamedTuple):
         return TrainingData(*self._arrays(given), held)
 
     def validation(self, held: DataArguments) -> Data:
-        """The data of validation; errors say by which option they came."""
+        """The data of validation; errors say that they are about these."""
         try:
             data = self._data(held)
             self._check_measures(data, data.sample())
         except (ValueError, TypeError) as error:
-            option = "validation_data" if self.options.validation_split is None else "validation_split"
-            raise type(error)(f"`{option}`: {error}") from None
+            raise type(error)(f"`validation`: {error}") from None
         return data
 
     def warn(self, batches: Batches) -> None:
@@ -110,13 +110,13 @@ def check_stream(rows: Mapping[str, Option], chosen: Collection[str], options: O
         if option.batches == REFUSED and name in chosen:
             hint = f": {INSTEAD[name]}" if name in INSTEAD else ""
             got = checks.brief(getattr(options, name))
-            raise ValueError(f"`{name}` must be left out where `x` gives batches, got {got}{hint}")
+            raise ValueError(f"`{as_written(name)}` must be left out where `x` gives batches, got {got}{hint}")
     check_balanced(options.class_weight, None)
 
 
 def check_arrays(options: Options) -> None:
     """Refuse what does not go with an `x` that is data: an option for batches (there is but one, so no column of
-    `Option` says it), targets that are missing, and validation data that are given twice."""
+    `Option` says it), and targets that are missing."""
     if options.steps_per_epoch is not None:
         got, of_list = (
             checks.brief(options.steps_per_epoch),
@@ -127,13 +127,6 @@ def check_arrays(options: Options) -> None:
     if options.y is None:
         of_list = ": of batches give `lambda epoch: batches`" if isinstance(options.x, (list, tuple)) else ""
         raise TypeError(f"`y` must be given with an `x` that gives no batches, got None{of_list}")
-    if options.validation_split is not None and options.validation_data is not None:
-        raise ValueError("`validation_split` and `validation_data` must not be given both: choose one")
-
-
-def read_validation(name: str, data: Any) -> DataArguments | None:
-    """`DataArguments` of ``validation_data``, None for None."""
-    return None if data is None else arguments_of(f"`{name}`", data)
 
 
 def _check_tbptt(model: Network, data: Batches) -> None:

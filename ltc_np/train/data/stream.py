@@ -84,7 +84,8 @@ class Stream:
         if batches is None:
             if not hasattr(given, "__len__"):
                 raise ValueError(
-                    "`steps_per_epoch` must be given for batches of which the number is not known, got None"
+                    "`steps_per_epoch` must be given for batches of which the number is not known, got None: "
+                    "batch_size=Batching(steps_per_epoch=100)"
                 )
             batches = len(given)
         self.batches = max(ranks.allgather(checks.integer("steps_per_epoch", batches)))

@@ -1,15 +1,42 @@
-"""The weights with the best value of what is monitored."""
+"""The weights with the best value of what is monitored: an option of `fit`, and what keeps them."""
 
 from __future__ import annotations
 
 from ...base import checks
-from ...base.types import Logs, State
+from ...base.from_arguments import Immutable
+from ...base.types import Logs, MonitorMode, State
 from ...network.best import Best
 from ...network.network import Network
-from ..monitor import Monitor
+from ..monitor import MODES, Monitor
 
 
-class BestWeights:
+class BestWeights(Immutable):
+    """Which epoch of a training counts as the best, and whether `fit` leaves the model with the weights of that epoch.
+
+    ``fit(keep_best="val_accuracy")`` means ``fit(keep_best=BestWeights("val_accuracy"))``; True means
+    ``BestWeights()``, and False ``BestWeights(keep=False)``.
+
+    Parameters
+    ----------
+    monitor : str, optional
+        A name in the logs, such as ``"val_accuracy"``.  Default: ``"val_loss"``; without validation data there is none,
+        and the model has its last weights.
+    mode : "auto", "min" or "max"
+        Whether smaller or larger is better; as for `EarlyStopping`.
+    keep : bool
+        False: the model has its last weights, and the history says which epoch was the best.
+    """
+
+    monitor: str | None
+    mode: MonitorMode
+    keep: bool
+
+    def __init__(self, monitor: str | None = None, *, mode: MonitorMode = "auto", keep: bool = True) -> None:
+        self.monitor = None if monitor is None else checks.text("monitor", monitor)
+        self.mode, self.keep = checks.one_of("mode", mode, MODES), checks.boolean("keep", keep)
+
+
+class BestKeeper:
     """Keeps the best weights in ``model.best``, and gives them back in the end.
 
     Parameters

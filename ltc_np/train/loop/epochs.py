@@ -17,7 +17,7 @@ from ..history import History
 from ..resume.folder import CheckpointFolder
 from ..resume.recorder import Recorder
 from ..resume.saved import Resumed
-from .best_weights import BestWeights
+from .best_weights import BestKeeper
 from .clock import Clock
 from .interrupt import Interrupt, StopRequest
 from .progress import Silent, progress
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
     resumed: Resumed | None
 
 
-def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History:
+def train(run: Run, plan: Plan, make_best: Callable[[], BestKeeper]) -> History:
     """Carry out a plan.
 
     Parameters
@@ -59,7 +59,7 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
     run : Run
     plan : Plan
     make_best : callable
-        Gives the `BestWeights`, when callbacks have begun.
+        Gives the `BestKeeper`, when callbacks have begun.
     """
     model, options, callbacks = run.model, run.options, run.options.callbacks
     with _begun(callbacks):
@@ -95,7 +95,7 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestWeights]) -> History
     return history
 
 
-def finished(plan: Plan, epochs: int, make_best: Callable[[], BestWeights]) -> History | None:
+def finished(plan: Plan, epochs: int, make_best: Callable[[], BestKeeper]) -> History | None:
     """The history of a training of which nothing is left to do, as its checkpoint says; the model gets its best
     weights.
 
@@ -115,7 +115,7 @@ def finished(plan: Plan, epochs: int, make_best: Callable[[], BestWeights]) -> H
 def _epochs(
     run: Run,
     plan: Plan,
-    best: BestWeights,
+    best: BestKeeper,
     history: History,
     recorder: Recorder,
     display: Silent,

@@ -14,6 +14,7 @@ from ..data.stream import is_stream
 from ..fingerprint import as_text, fingerprint
 from ..measures import check_mergeable
 from ..options import Option, Options
+from ..parts import as_written
 from .communication import SAME_DATA, Alone
 
 
@@ -29,7 +30,7 @@ def check_arguments(ranks: Alone, rows: Mapping[str, Option], arguments: Mapping
         words["x"] = "batches"
     elif not ranks.shares:
         words |= {name: fingerprint(arguments[name]) for name in SAME_DATA}
-    ranks.check_same(words)
+    ranks.check_same(words, as_written)
 
 
 def of_model(model: Network) -> dict[str, str]:
@@ -60,4 +61,6 @@ def check_ranks(ranks: Alone, model: Network, options: Options) -> None:
             "LayerNorm, or train on one rank"
         )
     if ranks.shares and options.group_by_length:
-        raise ValueError("`group_by_length` must be False with `shares`: no rank knows the lengths of others, got True")
+        raise ValueError(
+            "`group_by_length` must be False with `ShardedData`: no rank knows the lengths of others, got True"
+        )

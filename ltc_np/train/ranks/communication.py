@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...base import checks, threads
+from ...base.from_arguments import Immutable
 from ...base.types import A, Array, Communicator
 from ...network.engine import Trainer
 from ...network.network import Network
@@ -124,8 +125,9 @@ class Alone:
     def broadcast_start(self, model: Network, optimizer: Optimizer) -> None:
         """Take what rank 0 has: parameters, moments, how far the model is trained."""
 
-    def check_same(self, words: dict[str, str]) -> None:
-        """An error on every rank if an argument, by name and as text, is not the same on all."""
+    def check_same(self, words: dict[str, str], as_written: Callable[[str], str]) -> None:
+        """An error on every rank if an argument, by name and as text, is not the same on all; it has the name that
+        ``as_written`` gives."""
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -218,7 +220,7 @@ class Ranks(Alone):
             model.trained, model.best = trained, best
             optimizer.load_state(state)
 
-    def check_same(self, words: dict[str, str]) -> None:
+    def check_same(self, words: dict[str, str], as_written: Callable[[str], str]) -> None:
         first, *others = self.allgather(words)
         for rank, own in enumerate(others, 1):
             names = [name for name in first if own.get(name) != first[name]]
@@ -226,10 +228,10 @@ class Ranks(Alone):
                 continue
             name, count = names[0], len(names) - 1
             more = f" ({checks.counted(count, 'more difference')})" if count else ""
-            hint = "; with `shares=True` each gives its own sequences" if name in SAME_DATA else ""
+            hint = "; with comm=ShardedData(comm) each gives its own sequences" if name in SAME_DATA else ""
             raise ValueError(
-                f"`{name}` must be the same on every rank, got {first[name]} on rank 0 and {own.get(name)} on rank "
-                f"{rank}{more}{hint}"
+                f"`{as_written(name)}` must be the same on every rank, got {first[name]} on rank 0 and {own.get(name)} "
+                f"on rank {rank}{more}{hint}"
             )
 
     @contextlib.contextmanager
@@ -277,13 +279,34 @@ def _sendable(error: Exception) -> Exception:
     return error
 
 
-def of_communicator(comm: Communicator | None, shares: bool) -> Alone:
+class ShardedData(Immutable):
+    """The ranks of a communicator, where each gives `fit` sequences of its own, also for validation.
+
+    With ``fit(comm=comm)`` all ranks give the same sequences, with ``fit(comm=ShardedData(comm))`` each gives a shard,
+    of which it may have more or fewer than others.
+
+    Parameters
+    ----------
+    comm : communicator of mpi4py
+    """
+
+    comm: Communicator
+
+    def __init__(self, comm: Communicator) -> None:
+        self.comm = check_communicator(comm)
+
+
+def of_communicator(comm: Communicator | ShardedData | None) -> Alone:
     """The `Ranks` of a communicator; `ALONE` for None and for a communicator of one rank."""
-    shares = checks.boolean("shares", shares)
     if comm is None:
-        if shares:
-            raise ValueError("`shares` must be False without `comm`, got True: give the communicator of the ranks")
         return ALONE
+    shares = isinstance(comm, ShardedData)
+    comm = comm.comm if isinstance(comm, ShardedData) else check_communicator(comm)
+    return Ranks(comm, shares) if comm.Get_size() > 1 else ALONE
+
+
+def check_communicator(comm: Communicator) -> Communicator:
+    """``comm`` if it has what `Ranks` need."""
     if isinstance(comm, type):  # a class has all methods too
         raise TypeError(
             f"`comm` must be a communicator, such as MPI.COMM_WORLD, got the class {comm.__name__}: give an object"
@@ -299,4 +322,4 @@ def of_communicator(comm: Communicator | None, shares: bool) -> Alone:
             "`comm` must be a communicator that this process belongs to, got MPI.COMM_NULL: call this only on the "
             "processes that belong to it"
         )
-    return Ranks(comm, shares) if comm.Get_size() > 1 else ALONE
+    return comm

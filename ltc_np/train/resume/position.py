@@ -54,7 +54,7 @@ def beginning(trained: Trained | None, initial_epoch: int, seed: Seed) -> Traine
         return start
     epochs = checks.counted(trained.epochs, "epoch")
     checks.warn(
-        f"`initial_epoch` is {initial_epoch}, but the model has been trained for {epochs}: callbacks begin anew, "
-        "instead of going on as they were then"
+        f"`epochs` begins with epoch {initial_epoch}, but the model has been trained for {epochs}: callbacks begin "
+        "anew, instead of going on as they were then"
     )
     return start._replace(callbacks=())

@@ -12,7 +12,7 @@ from ...base import checks
 from ...base.types import Numbers, Rate, State
 from ..callbacks.base import states
 from ..history import History
-from ..loop.best_weights import BestWeights
+from ..loop.best_weights import BestKeeper
 from ..loop.clock import Clock
 from ..loop.run import Run
 from .folder import CheckpointFolder
@@ -29,7 +29,7 @@ class Recorder:
     run : Run
     same : dict
         `Saved.same`.
-    best : BestWeights
+    best : BestKeeper
     history : History
         Its ``seconds`` are those that earlier calls took.
     clock : Clock
@@ -46,7 +46,7 @@ class Recorder:
     folder: CheckpointFolder | None
     run: Run
     same: dict[str, Any]
-    best: BestWeights
+    best: BestKeeper
     history: History
     clock: Clock
     first_lr: Rate | None

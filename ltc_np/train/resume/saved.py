@@ -20,6 +20,7 @@ from ...network.trained import Trained
 from ...optim.base import Optimizer
 from ..history import History
 from ..options import Options
+from ..parts import as_written
 from ..ranks.communication import Alone
 from .folder import CheckpointFile, CheckpointFolder, name_of, open_folder
 from .position import Position
@@ -65,7 +66,7 @@ class Saved(NamedTuple):
     callbacks : tuple of (str, dict)
         As of `Trained`, but of now.
     best : dict
-        `BestWeights.state`.
+        `BestKeeper.state`.
     history : History
     rates : Rates
     ended : "", "epochs" or "callback"
@@ -185,7 +186,7 @@ class Resumed(NamedTuple):
             before, now = before | {"seed": self.trained.seed}, now | {"seed": seed}
         names = [name for name in now if not same(before.get(name), now[name])]
         if names:
-            told = ", ".join(_told(name, _shown(before.get(name)), _shown(now[name])) for name in names)
+            told = ", ".join(_told(as_written(name), _shown(before.get(name)), _shown(now[name])) for name in names)
             raise ValueError(
                 f"`checkpoint` must hold a training with the same arguments to resume it, got {self.content.path} with "
                 f"{told}: give these, or another folder"

@@ -62,7 +62,7 @@ def main():
         optimizer = OPTIMIZERS.get(name, Adam(1e-2))
         # A validation, so that the file holds the best parameters beside the last ones.
         model.fit(x, y, dt=dt, epochs=3, batch_size=2, optimizer=optimizer, seed=0, verbose=False,
-                  validation_data={"x": x, "y": y, "dt": dt})  # fmt: skip
+                  validation={"x": x, "y": y, "dt": dt})  # fmt: skip
         model.save(HERE / f"{name}.npz", optimizer if name in OPTIMIZERS else None)
         out, state = model(x, dt=dt, return_state=True)
         found = {"x": x, "dt": dt, "y": out, "state": state, "theta": model.theta, "trainable": model.trainable}

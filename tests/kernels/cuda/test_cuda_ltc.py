@@ -13,7 +13,7 @@ from support.card import CASES, RUNS, TOLERANCES, compare, data, pair, stacked, 
 from support.cuda_uses import OnDevice
 from support.emulator import ORDERS
 
-from ltc_np import LTC, Adam, AutoNCP, Dense, FullyConnected, Model
+from ltc_np import L1L2, LTC, Adam, AutoNCP, Dense, FullyConnected, Model
 from ltc_np.base.workspace import Workspace
 from ltc_np.kernels.cuda import device, ltc
 from ltc_np.network.engine import Batch, Objective
@@ -136,7 +136,7 @@ def test_a_gradient_whose_square_overflows_is_clipped(emulator, rng):
     x, y = rng.normal(size=(2, 2, 2)), np.ones((2, 2, 3))
     before = models[0].theta.copy()
     for model in models:
-        model.fit(x, y, l2=1e160, clip_norm=1.0, optimizer=SGD(1.0), verbose=False)
+        model.fit(x, y, penalty=L1L2(l2=1e160), clip_norm=1.0, optimizer=SGD(1.0), verbose=False)
     assert np.abs(models[0].theta - before).max() > 0.1
     np.testing.assert_allclose(models[1].theta, models[0].theta, rtol=1e-9)
 
@@ -213,7 +213,7 @@ def test_divergence_keeps_what_other_backends_keep(where, emulator, rng):
     models, optimizers = stacked()(), []
     x, y = rng.normal(size=(6, 3, 3)), rng.normal(size=(6, 3, 2))
     options = {"last step": {"epochs": 4, "batch_size": 6}, "mid-epoch": {"epochs": 2, "batch_size": 1}}
-    options["validation"] = options["last step"] | {"validation_data": (x, y)}
+    options["validation"] = options["last step"] | {"validation": (x, y)}
     for model in models:
         before = model.theta.copy()
         optimizers.append(SGD(lambda t: 1e-2 if t < 3 else 1e300, momentum=0.5))

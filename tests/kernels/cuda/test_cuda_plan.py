@@ -9,7 +9,7 @@ pytest.importorskip("numba")
 
 from support.cuda_uses import OnDevice
 
-from ltc_np import LTC, Adam, Dense, FullyConnected, Model, Residual, losses
+from ltc_np import BPTT, L1L2, LTC, Adam, Dense, FullyConnected, Model, Residual, losses
 from ltc_np.base.workspace import Workspace
 from ltc_np.kernels.cuda import device, ltc, ltc_sweeps, plan
 from ltc_np.kernels.cuda.memory import Memory
@@ -53,7 +53,16 @@ def train(model, wrap, memory="full", lengths=None, batch=B):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(batch, T, model.input_size)), rng.normal(size=(batch, T, model.output_size))
     model.fit(
-        x, y, epochs=1, batch_size=batch, memory=memory, lengths=lengths, metrics=["mae"], l2=0.1, seed=0, verbose=False
+        x,
+        y,
+        epochs=1,
+        batch_size=batch,
+        tbptt=BPTT(memory=memory),
+        lengths=lengths,
+        metrics=["mae"],
+        penalty=L1L2(l2=0.1),
+        seed=0,
+        verbose=False,
     )
     return [model.theta.copy()]
 
@@ -200,7 +209,7 @@ def test_what_is_kept_for_later_calls_is_given_back(emulator):
     x, y = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3))
     calls = {
         "call": lambda model: model(x),
-        "low": lambda model: model.fit(x, y, batch_size=B, memory="low", verbose=False),
+        "low": lambda model: model.fit(x, y, batch_size=B, tbptt=BPTT(memory="low"), verbose=False),
         "grad": lambda model: model.loss_and_grad(x, y, memory="low"),
         "tape": lambda model: model.backward(model.forward(x, memory="low")[1], y),
     }

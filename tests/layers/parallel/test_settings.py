@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, LTC, LTCRNN, AutoNCP, Dense, Dropout, Model, ParallelTime, Residual
+from ltc_np import BPTT, LSTM, LTC, LTCRNN, AutoNCP, Dense, Dropout, Model, ParallelTime, Residual
 from ltc_np.layers import parallel
 from ltc_np.layers.parallel import PROCESSOR
 
@@ -76,12 +76,12 @@ def test_a_training_has_its_own():
         return float((y**2).mean()), 2 * y / y.size
 
     model = LTCRNN(AutoNCP(5, 2), 2, seed=0, backend="numpy")
-    arguments = {"loss": loss, "epochs": 2, "verbose": False, "validation_data": (x, np.zeros((2, 60, 2)))}
-    model.fit(x, np.zeros((2, 60, 2)), parallel_time=4, **arguments)
+    arguments = {"loss": loss, "epochs": 2, "verbose": False, "validation": (x, np.zeros((2, 60, 2)))}
+    model.fit(x, np.zeros((2, 60, 2)), tbptt=BPTT(parallel_time=4), **arguments)
     assert seen and all(chunks == [4] for chunks in seen)
     assert model.parallel_time == ParallelTime()
     with pytest.raises(ValueError, match="`parallel_time` must be"):
-        model.fit(x, np.zeros((2, 60, 2)), parallel_time=0, **arguments)
+        model.fit(x, np.zeros((2, 60, 2)), tbptt=BPTT(parallel_time=0), **arguments)
 
 
 def test_only_layers_that_forget_are_cut():

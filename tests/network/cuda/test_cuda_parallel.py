@@ -8,7 +8,7 @@ pytest.importorskip("numba")
 from support.card import pair
 from support.cuda_uses import OnDevice
 
-from ltc_np import LTC, SGD, AutoNCP, Dense, FullyConnected, Model, ParallelTime, Residual, losses
+from ltc_np import BPTT, L1L2, LTC, SGD, AutoNCP, Dense, FullyConnected, Model, ParallelTime, Residual, losses
 from ltc_np.base.workspace import Fresh, Workspace
 from ltc_np.layers import parallel
 from ltc_np.layers.parallel import Chunked
@@ -144,10 +144,26 @@ def test_training_in_chunks_is_training(lengths, rng, monkeypatch):
     whole = networks()[1]
     x, dt, y = sequences(3, rng)
     before = model.theta.copy()
-    options = {"dt": dt, "lengths": lengths, "l2": 1e-3, "clip_norm": 0.05, "batch_size": 2, "epochs": 2, "seed": 0}
+    options = {
+        "dt": dt,
+        "lengths": lengths,
+        "penalty": L1L2(l2=1e-3),
+        "clip_norm": 0.05,
+        "batch_size": 2,
+        "epochs": 2,
+        "seed": 0,
+    }
     ways = ((definition, False), (whole, False), (model, ParallelTime(CHUNKS)))
     histories = [
-        each.fit(x, y, optimizer=SGD(0.1, momentum=0.5), parallel_time=way, metrics=["mae"], verbose=False, **options)
+        each.fit(
+            x,
+            y,
+            optimizer=SGD(0.1, momentum=0.5),
+            tbptt=BPTT(parallel_time=way),
+            metrics=["mae"],
+            verbose=False,
+            **options,
+        )
         for each, way in ways
     ]
     assert len(model.last_parallel) == 1 and in_chunks == [model.engine.whole] * 4
@@ -188,7 +204,7 @@ def test_a_training_in_chunks_that_diverges_says_so(rng):
     model = networks()[1]
     x, dt, y = sequences(1, rng)
     with pytest.raises(FloatingPointError, match="nan|inf"):
-        model.fit(x, 1e150 * y, dt=dt, optimizer=SGD(1e300), epochs=3, parallel_time=CHUNKS, verbose=False)
+        model.fit(x, 1e150 * y, dt=dt, optimizer=SGD(1e300), epochs=3, tbptt=BPTT(parallel_time=CHUNKS), verbose=False)
 
 
 def test_small_adjoints_of_one_layer_are_not_hidden_by_those_of_another(rng):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, SGD, Checkpoint, Dense, Model, load
+from ltc_np import LSTM, SGD, Batching, Checkpoint, Dense, Model, load
 from ltc_np.network.host import HostEngine
 from ltc_np.train.data import shuffling
 from ltc_np.train.data.batches import prepare_data
@@ -63,7 +63,9 @@ def test_padding_is_spared(monkeypatch):
     shares = {}
     for by_length in (False, True):
         seen.clear()
-        model().fit(x, y, lengths=lengths, batch_size=8, group_by_length=by_length, epochs=5, seed=0, verbose=False)
+        model().fit(
+            x, y, lengths=lengths, batch_size=Batching(8, group_by_length=by_length), epochs=5, seed=0, verbose=False
+        )
         steps = seen[:-1]  # without the look at the loss after the last step
         assert len(steps) == 40 and sum(real for real, _ in steps) == 5 * lengths.sum()
         shares[by_length] = sum(real for real, _ in steps) / sum(size for _, size in steps)
@@ -76,8 +78,9 @@ def test_batches_of_like_length_are_those_of_the_seed_and_the_epoch(backend):
     x, y, lengths = data(np.random.default_rng(0), 19, 9)
     by_fit, by_hand, batches = model(backend), model(backend), []
 
-    options = {"batch_size": 4, "optimizer": SGD(0.1), "seed": 5, "verbose": False}
-    by_fit.fit(x, y, lengths=lengths, group_by_length=True, drop_last=True, epochs=3, **options)
+    batching = Batching(4, group_by_length=True, drop_last=True)
+    options = {"batch_size": batching, "optimizer": SGD(0.1), "seed": 5, "verbose": False}
+    by_fit.fit(x, y, lengths=lengths, epochs=3, **options)
     optimizer = SGD(0.1)
     for epoch in range(3):
         taken = by_loop(lengths.tolist(), 4, np.random.default_rng([5, epoch]))[:16]
@@ -93,21 +96,22 @@ def test_batches_of_like_length_are_those_of_the_seed_and_the_epoch(backend):
 
 def test_resumed_training_has_the_same_bits(tmp_path):
     x, y, lengths = data(np.random.default_rng(0), 19, 9)
-    options = {"lengths": lengths, "group_by_length": True, "batch_size": 4, "optimizer": "sgd", "verbose": False}
+    batching = Batching(4, group_by_length=True)
+    options = {"lengths": lengths, "batch_size": batching, "optimizer": "sgd", "verbose": False}
     whole, part = model(), model()
     whole.fit(x, y, epochs=4, seed=3, **options)
     part.fit(x, y, epochs=2, seed=3, callbacks=Checkpoint(tmp_path / "m.npz"), **options)
     resumed = load(tmp_path / "m.npz")
-    resumed.fit(x, y, epochs=4, initial_epoch=2, **options)
+    resumed.fit(x, y, epochs=range(2, 4), **options)
     assert np.array_equal(resumed.theta, whole.theta)
 
 
 def test_only_what_is_shuffled_is_grouped():
     x, y, lengths = data(np.random.default_rng(0), 5, 4)
     with pytest.raises(ValueError, match="`shuffle` must be True with `group_by_length`, .*, got False"):
-        model().fit(x, y, lengths=lengths, group_by_length=True, shuffle=False, verbose=False)
+        model().fit(x, y, lengths=lengths, batch_size=Batching(group_by_length=True), shuffle=False, verbose=False)
     with pytest.raises(TypeError, match="`group_by_length` must be a bool, got 1"):
-        model().fit(x, y, lengths=lengths, group_by_length=1, verbose=False)
+        model().fit(x, y, lengths=lengths, batch_size=Batching(group_by_length=1), verbose=False)
 
 
 @pytest.mark.parametrize(("drop_last", "batches"), [(False, 3), (True, 2)])

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from ltc_np import LTC, LTCRNN, SGD, AutoNCP, Dense, Model, losses
+from ltc_np import LTC, LTCRNN, SGD, AutoNCP, Batching, Dense, Model, losses
 from ltc_np.train.data.arguments import DataArguments
 from ltc_np.train.data.sources import Mapped, data_of
 
@@ -43,7 +43,7 @@ def test_training_from_files_is_training_from_arrays(in_file, backend):
     for inputs, targets, times in ((x, y, dt), (in_file(x), in_file(y), in_file(dt)), (x, in_file(y), dt)):
         model = small(backend=backend)
         held = {"x": inputs[:5], "y": targets[:5], "dt": times[:5]}
-        history = model.fit(inputs, targets, dt=times, optimizer=SGD(0.1), validation_data=held, **options)
+        history = model.fit(inputs, targets, dt=times, optimizer=SGD(0.1), validation=held, **options)
         found.append((model.theta.tobytes(), dict(history), model.evaluate(inputs, targets, dt=times, batch_size=3)))
     assert found[0] == found[1] == found[2]
 
@@ -52,9 +52,9 @@ def test_training_from_files_is_training_from_arrays(in_file, backend):
     "options",
     [
         {},
-        {"group_by_length": True},
+        {"batch_size": Batching(2, group_by_length=True)},
         {"tbptt": 2},
-        {"shuffle": False, "drop_last": True},
+        {"shuffle": False, "batch_size": Batching(2, drop_last=True)},
         {"dt": np.array([0.5, 2, 0, 1, 0.3])},  # of all sequences, of which there are more than steps
     ],
 )
@@ -70,11 +70,10 @@ def test_padded_sequences_from_files(options, in_file):
             targets,
             lengths=lengths,
             epochs=2,
-            batch_size=2,
             seed=0,
             verbose=False,
             optimizer=SGD(0.1),
-            **options,
+            **{"batch_size": 2} | options,
         )
         thetas.append((model.theta.copy(), history["loss"]))
     np.testing.assert_allclose(thetas[0][0], thetas[1][0], rtol=0, atol=1e-13)
@@ -88,7 +87,7 @@ def test_files_are_never_copied_as_a_whole(in_file):
     x, y = (in_file(rng.normal(size=(B, T, n)).astype(np.float32)) for n in (2, 2))
     model = Model(Dense(2, input_dim=2), seed=0, backend="numpy")
     calls = {
-        "fit": lambda: model.fit(x, y, batch_size=50, validation_split=0.2, group_by_length=True, verbose=False),
+        "fit": lambda: model.fit(x, y, batch_size=Batching(50, group_by_length=True), validation=0.2, verbose=False),
         "evaluate": lambda: model.evaluate(x, y, batch_size=50),
         "predict": lambda: model.predict(x, batch_size=50),
     }
@@ -149,7 +148,7 @@ def test_each_batch_from_a_file_is_checked(in_file):
         ({"sample_weight": np.ones(3)}, "`sample_weight` must be of the 11 sequences of x, got 3"),
         ({"sample_weight": np.r_[np.ones(10), 1e-12]}, r"must be 0 or in \[1e-10, 1e10\] for data that are read"),
         ({"dt": np.ones((3, 5))}, "`dt` must be of the 11 sequences of x, got 3"),
-        ({"batch_size": 12, "drop_last": True}, "`batch_size` must be at most the 11 sequences with `drop_last`"),
+        ({"batch_size": Batching(12, drop_last=True)}, "`batch_size` must be at most the 11 sequences with `drop_"),
     ):
         with pytest.raises(ValueError, match=words):
             model.fit(mapped, y, **({"verbose": False} | options))
@@ -217,9 +216,9 @@ def test_the_last_sequences_are_held_out(backend, in_file):
         first, last = ({k: v[part] for k, v in more.items() if k not in own} for part in (slice(0, 7), slice(7, None)))
         by_split, by_hand = small(backend=backend), small(backend=backend)
         options = {"epochs": 2, "batch_size": 3, "seed": 0, "optimizer": "sgd", "verbose": False}
-        history = by_split.fit(inputs, targets, **more, validation_split=0.3, **options)
+        history = by_split.fit(inputs, targets, **more, validation=0.3, **options)
         held = {"x": inputs[7:], "y": targets[7:]} | own | last
-        expected = by_hand.fit(inputs[:7], targets[:7], **own, **first, validation_data=held, **options)
+        expected = by_hand.fit(inputs[:7], targets[:7], **own, **first, validation=held, **options)
         assert np.array_equal(by_split.theta, by_hand.theta) and dict(history) == dict(expected)
 
 
@@ -234,32 +233,27 @@ def test_how_many_are_held_out(count, fraction, training):
         return 1.0, 0 * y
 
     x, y = problem(count, 2)
-    model.fit(x, y, batch_size=1000, validation_split=fraction, loss=own, verbose=False)
+    model.fit(x, y, batch_size=1000, validation=fraction, loss=own, verbose=False)
     assert seen[:2] == [training, count - training]
 
 
 def test_bad_splits():
     x, y = problem()
     for options, error, words in (
-        ({"validation_split": 0}, ValueError, r"`validation_split` must be a finite number in \(0, 1\), got 0"),
-        ({"validation_split": 1.0}, ValueError, r"`validation_split` must be a finite number in \(0, 1\), got 1.0"),
-        ({"validation_split": "0.2"}, TypeError, "`validation_split` must be a finite number"),
+        ({"validation": 0}, ValueError, r"`validation` must be a finite number in \(0, 1\), got 0"),
+        ({"validation": 1.0}, ValueError, r"`validation` must be a finite number in \(0, 1\), got 1.0"),
         (
-            {"validation_split": 0.95},
-            ValueError,
-            "`validation_split` must leave sequences for training, got 0.95 of 11",
+            {"validation": "0.2"},
+            TypeError,
+            r"`validation` must be a share in \(0, 1\), .*, got '0.2'",
         ),
-        ({"validation_split": 0.2, "validation_data": (x, y)}, ValueError, "must not be given both"),
-        (
-            {"validation_split": 0.2, "lengths": [5] * 8 + [0] * 3},
-            ValueError,
-            "`validation_split`: `lengths` must not be",
-        ),
-        ({"validation_split": 0.2, "sample_weight": np.ones(4)}, ValueError, "`sample_weight` must be of the 11 seq"),
+        ({"validation": 0.95}, ValueError, "`validation` must leave sequences for training, got 0.95 of 11"),
+        ({"validation": 0.2, "lengths": [5] * 8 + [0] * 3}, ValueError, "`validation`: `lengths` must not be"),
+        ({"validation": 0.2, "sample_weight": np.ones(4)}, ValueError, "`sample_weight` must be of the 11 seq"),
     ):
         with pytest.raises(error, match=words):
             small().fit(x, y, **options, verbose=False)
     with pytest.raises(ValueError, match="`y` must be of the 11 sequences of x, got 3"):
-        small().fit(x, y[:3], validation_split=0.2, verbose=False)
+        small().fit(x, y[:3], validation=0.2, verbose=False)
     with pytest.raises(ValueError, match=r"`x` must be \(B, T, I\) or a list of .*, got shape \(5, 2\)"):
-        small().fit(x[0], y[0], validation_split=0.2, verbose=False)
+        small().fit(x[0], y[0], validation=0.2, verbose=False)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import LTC, LTCRNN, SGD, AutoNCP, Callback, Checkpoint, Dense, Dropout, Model, load, losses
+from ltc_np import LTC, LTCRNN, SGD, AutoNCP, Batching, Callback, Checkpoint, Dense, Dropout, Model, load, losses
 from ltc_np.train.data.stream import Stream, is_stream
 
 
@@ -30,8 +30,9 @@ class Steps(Callback):
 def test_every_batch_is_a_step(backend):
     by_fit, by_hand, steps = small(backend), small(backend), Steps()
     history = by_fit.fit(
-        made, steps_per_epoch=3, epochs=2, optimizer=SGD(0.1), metrics=["mae"], callbacks=steps, verbose=False
-    )
+        made, batch_size=Batching(steps_per_epoch=3), epochs=2, optimizer=SGD(0.1), metrics=["mae"], callbacks=steps,
+        verbose=False,
+    )  # fmt: skip
     optimizer, losses, errors = SGD(0.1), [], []
     for epoch in range(2):
         total = weight = error = 0
@@ -76,7 +77,7 @@ def test_iterators_go_on_and_iterables_begin_anew():
     }
     for name, (given, steps, taken) in forms.items():
         by_fit, by_hand, optimizer = small(), small(), SGD(0.1)
-        by_fit.fit(given, steps_per_epoch=steps, epochs=2, optimizer=SGD(0.1), verbose=False)
+        by_fit.fit(given, batch_size=Batching(steps_per_epoch=steps), epochs=2, optimizer=SGD(0.1), verbose=False)
         for k in taken:
             optimizer.step(by_hand, by_hand.loss_and_grad(*batches[k])[1])
         assert np.array_equal(by_fit.theta, by_hand.theta), name
@@ -96,7 +97,7 @@ def test_dicts_say_what_else_there_is():
     for given in (batch, lists):
         by_stream, by_array = small(), small()
         options = {"optimizer": SGD(0.1), "verbose": False}
-        by_stream.fit(Again([given]), steps_per_epoch=1, **options)
+        by_stream.fit(Again([given]), batch_size=Batching(steps_per_epoch=1), **options)
         by_array.fit(**given, shuffle=False, **options)
         assert np.array_equal(by_stream.theta, by_array.theta)
 
@@ -107,12 +108,12 @@ def test_weights_of_batches_are_of_one_scale():
         {"x": x, "y": y, "sample_weight": np.full(len(x), w)} for (x, y), w in zip(made(0), (1e-3, 1, 64), strict=True)
     ]
     model = small(dtype="float64")
-    history = model.fit(Again(batches), steps_per_epoch=3, optimizer=SGD(1e-30), verbose=False)
+    history = model.fit(Again(batches), batch_size=Batching(steps_per_epoch=3), optimizer=SGD(1e-30), verbose=False)
     parts = [(model.evaluate(b["x"], b["y"])["loss"], b["sample_weight"][0] * b["y"].size) for b in batches]
     assert history["loss"][0] == pytest.approx(sum(loss * w for loss, w in parts) / sum(w for _, w in parts), rel=1e-12)
     batches[1]["sample_weight"] = np.full(len(batches[1]["x"]), 1e12)  # which would be scaled, those of others not
     with pytest.raises(ValueError, match=r"batch 1 of epoch 0: `sample_weight` must be 0 or in \[1e-10, 1e10\]"):
-        model.fit(Again(batches), steps_per_epoch=3, verbose=False)
+        model.fit(Again(batches), batch_size=Batching(steps_per_epoch=3), verbose=False)
 
 
 def test_resumed_training_has_the_same_bits(tmp_path):
@@ -122,12 +123,12 @@ def test_resumed_training_has_the_same_bits(tmp_path):
         return Model(LTC(AutoNCP(8, 4), input_dim=2), Dropout(0.5), Dense(1), seed=0)
 
     held = next(made(9))
-    options = {"steps_per_epoch": 3, "validation_data": held, "keep_best": False, "verbose": False}
+    options = {"batch_size": Batching(steps_per_epoch=3), "validation": held, "keep_best": False, "verbose": False}
     whole, part, steps = model(), model(), Steps()
     whole.fit(made, epochs=4, seed=5, optimizer=SGD(0.1), **options)
     part.fit(made, epochs=2, seed=5, optimizer=SGD(0.1), callbacks=Checkpoint(tmp_path / "m.npz"), **options)
     resumed = load(tmp_path / "m.npz")
-    resumed.fit(made, epochs=4, initial_epoch=2, optimizer=SGD(0.1), callbacks=steps, **options)
+    resumed.fit(made, epochs=range(2, 4), optimizer=SGD(0.1), callbacks=steps, **options)
     assert np.array_equal(resumed.theta, whole.theta)
     assert steps.steps == list(range(6, 12))
 
@@ -135,10 +136,14 @@ def test_resumed_training_has_the_same_bits(tmp_path):
 def test_best_weights_and_divergence():
     held = next(made(9))
     model = small()
-    history = model.fit(made, steps_per_epoch=3, epochs=4, validation_data=held, optimizer=SGD(0.5), verbose=False)
+    history = model.fit(
+        made, batch_size=Batching(steps_per_epoch=3), epochs=4, validation=held, optimizer=SGD(0.5), verbose=False
+    )
     assert model.evaluate(*held)["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-6)
     with pytest.raises(FloatingPointError, match="after the last step"), np.errstate(all="ignore"):
-        small().fit(Again(list(made(0))[:1]), steps_per_epoch=1, optimizer=SGD(1e30), verbose=False)
+        small().fit(
+            Again(list(made(0))[:1]), batch_size=Batching(steps_per_epoch=1), optimizer=SGD(1e30), verbose=False
+        )
 
 
 def test_batches_without_a_target_are_passed_over():
@@ -146,8 +151,8 @@ def test_batches_without_a_target_are_passed_over():
     nothing = np.full_like(y, np.nan)
     by_stream, without = small(), small()
     options = {"missing": "ignore", "optimizer": SGD(0.1), "verbose": False}
-    by_stream.fit(Again([(x, nothing), (x, y)]), steps_per_epoch=2, **options)
-    without.fit(Again([(x, y)]), steps_per_epoch=1, **options)
+    by_stream.fit(Again([(x, nothing), (x, y)]), batch_size=Batching(steps_per_epoch=2), **options)
+    without.fit(Again([(x, y)]), batch_size=Batching(steps_per_epoch=1), **options)
     assert np.array_equal(by_stream.theta, without.theta)
 
 
@@ -166,13 +171,13 @@ def test_each_batch_is_checked():
     ):
         model = small()
         with pytest.raises(error, match=words) as caught:
-            model.fit(Again([good, batch]), steps_per_epoch=2, verbose=False)
+            model.fit(Again([good, batch]), batch_size=Batching(steps_per_epoch=2), verbose=False)
         assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match="`x` must give `steps_per_epoch` = 4 batches an epoch, got 3 in epoch 0$"):
-        small().fit(made, steps_per_epoch=4, verbose=False)
+        small().fit(made, batch_size=Batching(steps_per_epoch=4), verbose=False)
     once = r"got 1 in epoch 1; an iterator can be gone through once: give a function of the epoch"
     with pytest.raises(ValueError, match=once):
-        small().fit(iter(list(made(0))), steps_per_epoch=2, epochs=2, verbose=False)
+        small().fit(iter(list(made(0))), batch_size=Batching(steps_per_epoch=2), epochs=2, verbose=False)
 
 
 def test_functions_must_take_the_epoch_and_return_batches():
@@ -183,7 +188,7 @@ def test_functions_must_take_the_epoch_and_return_batches():
         (len, "`x` must be a function of the epoch|has no len"),
     ):
         with pytest.raises(TypeError, match=words):
-            small().fit(given, steps_per_epoch=1, verbose=False)
+            small().fit(given, batch_size=Batching(steps_per_epoch=1), verbose=False)
 
 
 def test_metrics_are_checked_with_the_first_batch():
@@ -191,14 +196,16 @@ def test_metrics_are_checked_with_the_first_batch():
     before = model.theta.copy()
     x, _ = next(made(0))
     with pytest.raises(ValueError, match="batch 0 of epoch 0"):
-        model.fit(Again([(x, classes + 1.3)]), steps_per_epoch=1, metrics=["roc_auc"], verbose=False)
+        model.fit(
+            Again([(x, classes + 1.3)]), batch_size=Batching(steps_per_epoch=1), metrics=["roc_auc"], verbose=False
+        )
     assert np.array_equal(model.theta, before)
 
 
 def test_the_scale_of_the_first_batch_is_looked_at():
     x, y = next(made(0))
     with pytest.warns(RuntimeWarning, match="`x` .* has mean .*: make the model with Standardize"):
-        small().fit(Again([(x + 100, y)] * 2), steps_per_epoch=2, epochs=2, verbose=False)
+        small().fit(Again([(x + 100, y)] * 2), batch_size=Batching(steps_per_epoch=2), epochs=2, verbose=False)
 
 
 def test_only_the_first_batch_is_looked_at():
@@ -218,25 +225,24 @@ def test_only_the_first_batch_is_looked_at():
         ({"lengths": [1]}, ValueError, "`lengths` must be left out"),
         ({"sample_weight": [1]}, ValueError, "`sample_weight` must be left out"),
         ({"tbptt": 2}, ValueError, "`tbptt` must be left out where `x` gives batches, got 2$"),
-        ({"validation_split": 0.2}, ValueError, "`validation_split` must be left out .*, got 0.2$"),
-        ({"drop_last": True}, ValueError, "`drop_last` must be left out .*, got True"),
-        ({"group_by_length": True}, ValueError, "`group_by_length` must be left out .*, got True"),
+        ({"validation": 0.2}, ValueError, "`validation` must be left out .*, got 0.2$"),
+        ({"batch_size": Batching(drop_last=True)}, ValueError, "`Batching.drop_last` must be left out .*, got True"),
+        ({"batch_size": Batching(group_by_length=True)}, ValueError, "`Batching.group_by_length` must be left out"),
         ({"class_weight": "balanced", "loss": "cross_entropy"}, ValueError, "`class_weight` must be numbers"),
-        ({"steps_per_epoch": None}, ValueError, "`steps_per_epoch` must be given .*, got None"),
-        ({"steps_per_epoch": 0}, ValueError, "`steps_per_epoch` must be an int >= 1, got 0"),
+        ({"batch_size": Batching()}, ValueError, "`steps_per_epoch` must be given .*, got None"),
     ],
 )
 def test_what_is_for_whole_data_is_refused(options, error, words):
     with pytest.raises(error, match=words):
-        small().fit(made, **({"steps_per_epoch": 3, "verbose": False} | options))
+        small().fit(made, **({"batch_size": Batching(steps_per_epoch=3), "verbose": False} | options))
 
 
 def test_arrays_are_no_batches():
     x, y = next(made(0))
     with pytest.raises(ValueError, match="`steps_per_epoch` is for an `x` that gives batches, got 3"):
-        small().fit(x, y, steps_per_epoch=3, verbose=False)
+        small().fit(x, y, batch_size=Batching(steps_per_epoch=3), verbose=False)
     with pytest.raises(ValueError, match="got 1; a list is data: of batches give `lambda epoch: batches`"):
-        small().fit([(x, y)], steps_per_epoch=1, verbose=False)
+        small().fit([(x, y)], batch_size=Batching(steps_per_epoch=1), verbose=False)
     with pytest.raises(TypeError, match="`y` must be given with an `x` that gives no batches, got None"):
         small().fit(x, verbose=False)
     for data in (x, list(x), "abc", None, 3, {"x": x}):

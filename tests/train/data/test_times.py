@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from ltc_np import LTCRNN, AutoNCP, dt_from_times
+from ltc_np import LTCRNN, AutoNCP, Batching, dt_from_times
 from ltc_np.train.data import times
 
 RNG = np.random.default_rng(0)
@@ -26,7 +26,9 @@ def test_time_stamps_are_warned_of(stamps):
             fit(stamps, lengths=lengths)
     with pytest.warns(RuntimeWarning, match="looks like time stamps"):
         model = LTCRNN(AutoNCP(6, 1), 2, seed=0, backend="numpy")
-        model.fit(lambda epoch: [{"x": X, "y": Y, "dt": stamps}], steps_per_epoch=1, epochs=1, verbose=0)
+        model.fit(
+            lambda epoch: [{"x": X, "y": Y, "dt": stamps}], batch_size=Batching(steps_per_epoch=1), epochs=1, verbose=0
+        )
 
 
 def test_elapsed_times_are_not():

@@ -4,22 +4,15 @@ import numpy as np
 import pytest
 from support.sines import sines, small
 
-from ltc_np import (
-    SGD,
-    Adam,
-    Checkpoint,
-    Dense,
-    Model,
-    load,
-)  # fmt: skip
+from ltc_np import SGD, Adam, BestWeights, Checkpoint, Dense, Model, load
 from ltc_np.metrics.base import MeanMetric
-from ltc_np.train.loop.best_weights import BestWeights
+from ltc_np.train.loop.best_weights import BestKeeper
 from ltc_np.train.monitor import Monitor
 
 
 def test_best_weights_are_kept_and_can_be_declined():
     x, y = sines()
-    grows = {"epochs": 6, "optimizer": SGD(0.1), "validation_data": (x, -y), "seed": 0, "verbose": False}
+    grows = {"epochs": 6, "optimizer": SGD(0.1), "validation": (x, -y), "seed": 0, "verbose": False}
     kept, last = small(), small()
     history = kept.fit(x, y, **grows)  # learning y makes -y worse, so an early epoch is the best
     last.fit(x, y, keep_best=False, **{**grows, "optimizer": SGD(0.1)})
@@ -31,26 +24,26 @@ def test_best_weights_are_kept_and_can_be_declined():
 def test_best_of_another_training_is_forgotten():
     x, y = sines()
     model = small()
-    model.fit(x, y, epochs=3, validation_data=(x, y), verbose=False, seed=0)
+    model.fit(x, y, epochs=3, validation=(x, y), verbose=False, seed=0)
     words = "best weights so far, those of epoch 2, are forgotten: they have the min val_loss with the loss mse, and"
     with pytest.warns(RuntimeWarning, match=words):
-        history = model.fit(x, y, epochs=5, initial_epoch=3, loss="mae", validation_data=(x, y), verbose=False, seed=0)
+        history = model.fit(x, y, epochs=range(3, 5), loss="mae", validation=(x, y), verbose=False, seed=0)
     assert history.best_epoch >= 3
     assert model.best.loss == "mae"
     with pytest.warns(RuntimeWarning, match="what is monitored now is nothing"):
-        model.fit(x, y, epochs=6, initial_epoch=5, loss="mae", verbose=False, seed=0)
+        model.fit(x, y, epochs=range(5, 6), loss="mae", verbose=False, seed=0)
     assert model.best is None
 
 
 def test_resuming_remembers_the_best_weights(tmp_path):
     x, y = sines()
-    options = {"batch_size": 8, "seed": 3, "verbose": False, "validation_data": (x, -y)}
+    options = {"batch_size": 8, "seed": 3, "verbose": False, "validation": (x, -y)}
     whole, part = small(), small()
     history = whole.fit(x, y, epochs=6, optimizer=Adam(0.01), **options)
     part.fit(x, y, epochs=4, optimizer=Adam(0.01), callbacks=Checkpoint(tmp_path / "c.npz"), **options)
     optimizer = Adam(0.01)
     resumed = load(tmp_path / "c.npz", optimizer=optimizer)
-    again = resumed.fit(x, y, epochs=6, initial_epoch=4, optimizer=optimizer, **options)
+    again = resumed.fit(x, y, epochs=range(4, 6), optimizer=optimizer, **options)
     assert history.best_epoch == again.best_epoch < 4
     assert np.array_equal(whole.theta, resumed.theta)
 
@@ -58,12 +51,13 @@ def test_resuming_remembers_the_best_weights(tmp_path):
 def test_the_best_of_an_epoch_that_is_trained_again_is_not_kept():
     x, y = sines()
     model = small()
-    model.fit(x, y, epochs=3, validation_data=(x, y), optimizer=SGD(1e-3), seed=0, verbose=False)
+    model.fit(x, y, epochs=3, validation=(x, y), optimizer=SGD(1e-3), seed=0, verbose=False)
     epoch = model.best.epoch
     model.best = model.best._replace(value=-1.0)
-    options = {"validation_data": (x, y), "optimizer": SGD(1e-3), "seed": 0, "verbose": False}
-    with pytest.warns(RuntimeWarning, match=f"`initial_epoch` is {epoch}, but the model has been trained for 3 epochs"):
-        model.fit(x, y, epochs=epoch + 2, initial_epoch=epoch, **options)
+    options = {"validation": (x, y), "optimizer": SGD(1e-3), "seed": 0, "verbose": False}
+    words = f"`epochs` begins with epoch {epoch}, but the model has been trained for 3 epochs"
+    with pytest.warns(RuntimeWarning, match=words):
+        model.fit(x, y, epochs=range(epoch, epoch + 2), **options)
     assert model.best.value > 0
 
 
@@ -84,15 +78,15 @@ class Mean(MeanMetric):
 @pytest.mark.parametrize(
     ("options", "name", "best"),
     [
-        ({"monitor": "val_r2"}, "val_r2", np.argmax),
-        ({"monitor": "val_mae"}, "val_mae", np.argmin),
-        ({"monitor": "loss"}, "loss", np.argmin),
-        ({"monitor": "r2"}, "r2", np.argmax),
-        ({"monitor": "val_mean"}, "val_mean", np.argmax),
-        ({"monitor": "val_mean", "monitor_mode": "min"}, "val_mean", np.argmin),
-        ({"monitor": "val_falling", "monitor_mode": "max"}, "val_falling", np.argmax),
-        ({"monitor": "val_falling", "monitor_mode": "min"}, "val_falling", np.argmin),
-        ({"monitor_mode": "max"}, "val_loss", np.argmax),
+        ({"keep_best": "val_r2"}, "val_r2", np.argmax),
+        ({"keep_best": "val_mae"}, "val_mae", np.argmin),
+        ({"keep_best": "loss"}, "loss", np.argmin),
+        ({"keep_best": "r2"}, "r2", np.argmax),
+        ({"keep_best": "val_mean"}, "val_mean", np.argmax),
+        ({"keep_best": BestWeights("val_mean", mode="min")}, "val_mean", np.argmin),
+        ({"keep_best": BestWeights("val_falling", mode="max")}, "val_falling", np.argmax),
+        ({"keep_best": BestWeights("val_falling", mode="min")}, "val_falling", np.argmin),
+        ({"keep_best": BestWeights(mode="max")}, "val_loss", np.argmax),
         ({}, "val_loss", np.argmin),
     ],
 )
@@ -101,7 +95,7 @@ def test_the_best_weights_are_those_of_what_is_monitored(options, name, best):
     model, thetas = small(), []
     fitted = {"epochs": 6, "optimizer": SGD(0.3), "metrics": ["mae", "r2", Mean(), falling], "seed": 0}
     history = model.fit(
-        x, y, validation_data=(x, 0.4 - y), callbacks=lambda epoch, logs: thetas.append(model.theta.copy()),
+        x, y, validation=(x, 0.4 - y), callbacks=lambda epoch, logs: thetas.append(model.theta.copy()),
         verbose=False, **fitted, **options,
     )  # fmt: skip
     epoch = int(best(history[name]))
@@ -116,7 +110,7 @@ def test_monitors_lead_to_different_epochs():
     x, y = sines()
     options = {"epochs": 6, "optimizer": SGD(0.3), "metrics": ["mae", "r2"], "verbose": False, "seed": 0}
     found = {
-        small().fit(x, y, validation_data=(x, 0.4 - y), monitor=name, **options | {"optimizer": SGD(0.3)}).best_epoch
+        small().fit(x, y, validation=(x, 0.4 - y), keep_best=name, **options | {"optimizer": SGD(0.3)}).best_epoch
         for name in ("val_loss", "loss")
     }
     assert len(found) == 2
@@ -127,15 +121,18 @@ def test_what_cannot_be_monitored_is_refused():
     model = small()
     before = model.theta.copy()
     for options, words in (
-        ({"monitor": "val_loss"}, r"`monitor` must be one of loss, got 'val_loss' \(val_\* need `validation_data`\)"),
-        ({"monitor": "acuracy", "metrics": "r2"}, "`monitor` must be one of loss, r2, got 'acuracy'"),
-        ({"monitor": 3}, "`monitor` must be one of loss, got 3"),
-        ({"monitor": "falling", "metrics": falling}, 'the mode must be "min" or "max" to monitor \'falling\', since'),
-        ({"monitor_mode": "up"}, "`monitor_mode` must be one of 'auto', 'min', 'max', got 'up'"),
+        ({"keep_best": "val_loss"}, r"`keep_best` must be one of loss, got 'val_loss' \(val_\* need `validation`\)"),
+        ({"keep_best": "acuracy", "metrics": "r2"}, "`keep_best` must be one of loss, r2, got 'acuracy'"),
+        ({"keep_best": ""}, "`keep_best` must be one of loss, got ''"),
+        ({"keep_best": "falling", "metrics": falling}, 'the mode must be "min" or "max" to monitor \'falling\', since'),
     ):
         with pytest.raises(ValueError, match=words):
             model.fit(x, y, verbose=False, **options)
     assert np.array_equal(model.theta, before)
+    with pytest.raises(ValueError, match="`mode` must be one of 'auto', 'min', 'max', got 'up'"):
+        BestWeights(mode="up")
+    with pytest.raises(TypeError, match="`monitor` must be a str, got 3"):
+        BestWeights(3)
 
 
 def test_of_equal_epochs_the_first_is_the_best():
@@ -146,8 +143,8 @@ def test_of_equal_epochs_the_first_is_the_best():
         return 0.5
 
     history = model.fit(
-        x, y, epochs=3, optimizer=SGD(0.1), metrics=constant, monitor="constant", monitor_mode="max", verbose=False,
-        callbacks=lambda epoch, logs: thetas.append(model.theta.copy()),
+        x, y, epochs=3, optimizer=SGD(0.1), metrics=constant, verbose=False,
+        keep_best=BestWeights("constant", mode="max"), callbacks=lambda epoch, logs: thetas.append(model.theta.copy()),
     )  # fmt: skip
     assert history.best_epoch == 0
     assert np.array_equal(model.theta, thetas[0])
@@ -157,10 +154,10 @@ def test_without_keep_best_a_resumed_training_forgets_the_best():
     """It ends with its last weights, and the best epoch is one of its own."""
     x, y = sines()
     model, thetas = small(), []
-    model.fit(x, y, epochs=3, validation_data=(x, -y), optimizer=SGD(0.1), seed=0, verbose=False)
+    model.fit(x, y, epochs=3, validation=(x, -y), optimizer=SGD(0.1), seed=0, verbose=False)
     assert model.best.epoch < 3
     history = model.fit(
-        x, y, epochs=5, initial_epoch=3, validation_data=(x, -y), optimizer=SGD(0.1), keep_best=False, seed=0,
+        x, y, epochs=range(3, 5), validation=(x, -y), optimizer=SGD(0.1), keep_best=False, seed=0,
         verbose=False, callbacks=lambda epoch, logs: thetas.append(model.theta.copy()),
     )  # fmt: skip
     assert model.best is None
@@ -174,9 +171,9 @@ def test_without_keep_best_a_resumed_training_forgets_the_best():
 def test_best_weights_of_another_monitor_are_left_aside(name, mode, same):
     measured = {"loss": "min", "accuracy": "max"}
     model, monitor = Model(Dense(1), input_dim=1, seed=0), Monitor("loss", "min", measured)
-    other = BestWeights(model, Monitor(name, mode, measured), True, "mse", 0)
+    other = BestKeeper(model, Monitor(name, mode, measured), True, "mse", 0)
     other.update(3, {name: 0.25})
     model.best = None
-    best = BestWeights(model, monitor, True, "mse", 0)
+    best = BestKeeper(model, monitor, True, "mse", 0)
     best.load_state(other.state())
     assert (best.epoch, monitor.best) == ((3, 0.25) if same else (None, None))

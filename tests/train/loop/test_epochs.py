@@ -9,11 +9,12 @@ from ltc_np import (
     Callback,
     Checkpoint,
     EarlyStopping,
+    Validation,
 )  # fmt: skip
 
 
 def test_validation_every():
-    history = small().fit(*sines(), epochs=5, validation_data=sines(seed=1), validation_every=2, verbose=False)
+    history = small().fit(*sines(), epochs=5, validation=Validation(sines(seed=1), every=2), verbose=False)
     assert history.val_epoch == [1, 3, 4]
     assert len(history["val_loss"]) == 3
 
@@ -22,7 +23,7 @@ def test_early_stopping_callbacks_and_functions():
     x, y = sines()
     seen = []
     history = small().fit(
-        x, y, epochs=50, optimizer=SGD(0.1), validation_data=(x, -y), verbose=False, seed=0,
+        x, y, epochs=50, optimizer=SGD(0.1), validation=(x, -y), verbose=False, seed=0,
         callbacks=[EarlyStopping(3), lambda epoch, logs: seen.append((epoch, set(logs)))],
     )  # fmt: skip
     assert len(history.epoch) == history.best_epoch + 1 + 3 < 50
@@ -84,7 +85,7 @@ def test_callbacks_that_began_are_told_of_the_end():
 
     x, y = sines()
     model = small()
-    model.fit(x, y, epochs=2, validation_data=(x, -y), optimizer=SGD(0.1), verbose=False)
+    model.fit(x, y, epochs=2, validation=(x, -y), optimizer=SGD(0.1), verbose=False)
     model.theta = model.theta + 1  # since then somebody changed it
     before = model.theta.copy()
     with pytest.raises(RuntimeError, match="no disk"):
@@ -107,7 +108,7 @@ def test_divergence_leaves_the_last_good_parameters_not_the_best():
             optimizer.lr = 1e18
 
     with pytest.raises(FloatingPointError, match="before the last step"):
-        model.fit(x, y, epochs=9, optimizer=optimizer, validation_data=(x, -y), callbacks=lift, seed=0, verbose=False)
+        model.fit(x, y, epochs=9, optimizer=optimizer, validation=(x, -y), callbacks=lift, seed=0, verbose=False)
     assert model.best.epoch < 2
     assert np.isfinite(model.theta).all()
     assert not np.array_equal(model.theta, model.best.theta)
@@ -122,4 +123,4 @@ def test_a_validation_loss_that_is_not_finite_stops():
         return (np.inf if bad else float(np.mean((outputs - target) ** 2))), 2 * (outputs - target) / outputs.size
 
     with pytest.raises(FloatingPointError, match="^validation loss inf; the model keeps the parameters of before the"):
-        model.fit(x, y, loss=own, validation_data=(x[:3], y[:3]), optimizer=SGD(0.1), epochs=2, verbose=False)
+        model.fit(x, y, loss=own, validation=(x[:3], y[:3]), optimizer=SGD(0.1), epochs=2, verbose=False)

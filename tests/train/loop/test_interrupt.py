@@ -76,14 +76,14 @@ def test_the_first_ends_the_batch_and_returns_the_history(capfd):
 def test_the_best_weights_are_kept(tmp_path):
     x, y = sines()
     model, whole = small(), small()
-    options = OPTIONS | {"validation_data": (x, -y), "optimizer": SGD(0.1)}
+    options = OPTIONS | {"validation": (x, -y), "optimizer": SGD(0.1)}
     history = model.fit(x, y, callbacks=[Presses(7), Checkpoint(tmp_path / "c.npz")], **options)
     assert history.best_epoch == int(np.argmin(history["val_loss"])) == model.best.epoch
     assert np.array_equal(model.theta, model.best.theta)
     assert len(history["val_loss"]) == 2
     optimizer = SGD(0.1)  # and the training can be resumed
     resumed = load(tmp_path / "c.npz", optimizer=optimizer)
-    resumed.fit(x, y, initial_epoch=2, **options | {"optimizer": optimizer})
+    resumed.fit(x, y, **options | {"optimizer": optimizer, "epochs": range(2, options["epochs"])})
     whole.fit(x, y, **options | {"optimizer": SGD(0.1)})
     assert np.array_equal(resumed.theta, whole.theta)
 
@@ -93,7 +93,7 @@ def test_an_epoch_that_is_whole_is_finished(steps, epochs):
     """At its last step, or in a callback: it is validated, and in the history."""
     x, y = sines()
     presses = Presses(*steps, epochs=epochs)
-    history = small().fit(x, y, callbacks=presses, validation_data=(x, y), **OPTIONS)
+    history = small().fit(x, y, callbacks=presses, validation=(x, y), **OPTIONS)
     assert presses.seen[-2:] == ["epoch 1", "end"]
     assert len(history["loss"]) == len(history["val_loss"]) == 2
     assert history.stopped == "interrupted after 2 epochs"
@@ -124,7 +124,7 @@ def test_the_second_raises_at_once_and_the_best_weights_are_kept():
                 pytest.fail("this is not reached")
 
     with pytest.raises(KeyboardInterrupt):
-        model.fit(x, y, validation_data=(x, -y), callbacks=[presses, Twice()], **OPTIONS)
+        model.fit(x, y, validation=(x, -y), callbacks=[presses, Twice()], **OPTIONS)
     assert presses.seen[-2:] == [7, "end"]
     assert np.array_equal(model.theta, model.best.theta)
     assert model.trained.epochs == 2
@@ -234,7 +234,7 @@ def test_a_process_that_gets_the_signal_from_outside(times):
                     time.sleep(0.01)
 
         try:
-            history = model.fit(x, x, epochs=10**6, validation_data=(x, x), callbacks=note, verbose=0)
+            history = model.fit(x, x, epochs=10**6, validation=(x, x), callbacks=note, verbose=0)
         except KeyboardInterrupt:
             print("KeyboardInterrupt", np.array_equal(model.theta, model.best.theta))
         else:
@@ -266,7 +266,7 @@ def newest(folder):
 def test_a_checkpoint_is_written_and_training_goes_on_from_it(number, word, message, step, tmp_path, capfd):
     """After a step inside an epoch, and after the last step of an epoch, which is then validated."""
     x, y = sines()
-    options, whole, model = OPTIONS | {"validation_data": (x, -y), "metrics": "mae"}, small(), small()
+    options, whole, model = OPTIONS | {"validation": (x, -y), "metrics": "mae"}, small(), small()
     expected = whole.fit(x, y, **options | {"optimizer": SGD(0.1)})
     presses = Presses(step, number=number)
     history = model.fit(

@@ -14,6 +14,7 @@ from ltc_np import (
     SGD,
     Adam,
     AutoNCP,
+    Batching,
     Callback,
     CfC,
     Checkpoint,
@@ -32,10 +33,10 @@ from ltc_np.train.loop.run import Run
 
 def test_drop_last_is_training_without_the_smaller_batch(backend):
     x, y = sines(n=19)
-    kwargs = {"epochs": 3, "batch_size": 8, "optimizer": "sgd", "seed": 5, "verbose": False}
+    kwargs = {"epochs": 3, "optimizer": "sgd", "seed": 5, "verbose": False}
     by_fit, by_hand = small(backend), small(backend)
     seen = Steps()
-    by_fit.fit(x, y, drop_last=True, callbacks=seen, **kwargs)
+    by_fit.fit(x, y, batch_size=Batching(8, drop_last=True), callbacks=seen, **kwargs)
     assert seen.steps == list(range(6))
     optimizer = SGD(0.01)
     for epoch in range(3):
@@ -44,11 +45,11 @@ def test_drop_last_is_training_without_the_smaller_batch(backend):
             optimizer.step(by_hand, by_hand.loss_and_grad(x[rows], y[rows])[1])
     assert np.array_equal(by_fit.theta, by_hand.theta)
     unordered, first = small(backend), small(backend)
-    unordered.fit(x, y, drop_last=True, shuffle=False, **kwargs)
-    first.fit(x[:16], y[:16], shuffle=False, **kwargs)
+    unordered.fit(x, y, batch_size=Batching(8, drop_last=True), shuffle=False, **kwargs)
+    first.fit(x[:16], y[:16], batch_size=8, shuffle=False, **kwargs)
     assert np.array_equal(unordered.theta, first.theta)
     with pytest.raises(ValueError, match="`batch_size` must be at most the 19 sequences with `drop_last`, got 20"):
-        small(backend).fit(x, y, batch_size=20, drop_last=True, verbose=False)
+        small(backend).fit(x, y, batch_size=Batching(20, drop_last=True), verbose=False)
 
 
 def test_epoch_is_the_naive_loop(backend):
@@ -143,7 +144,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(backend):
 
 def test_a_last_step_that_diverges_is_seen(backend):
     x, y = sines()
-    for options in ({}, {"validation_data": sines(seed=1)}):
+    for options in ({}, {"validation": sines(seed=1)}):
         model = small(backend)
         before = model.theta.copy()
         with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="nan|inf"):
@@ -173,7 +174,7 @@ def test_divergence_is_seen_behind_empty_sequences_and_in_the_loss_alone():
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="loss inf"):
         dense.fit(x, y, optimizer=SGD(1e25), verbose=False)
     large = Model(Dense(1, input_dim=1), seed=0)  # a mean absolute error stays finite
-    history = large.fit(x, y, optimizer=SGD(1e25), loss="mae", validation_data=(x, y), verbose=False)
+    history = large.fit(x, y, optimizer=SGD(1e25), loss="mae", validation=(x, y), verbose=False)
     assert history.best_epoch == 0
 
 
@@ -297,7 +298,7 @@ def test_one_chunk_is_the_whole_sequence(K, backend):
         {},
         {"lengths": lengths},
         {"lengths": lengths, "sample_weight": weight, "metrics": ["mae"]},
-        {"lengths": lengths, "loss": own, "metrics": ["r2"], "validation_data": (data["x"], data["y"])},
+        {"lengths": lengths, "loss": own, "metrics": ["r2"], "validation": (data["x"], data["y"])},
     ):
         results = []
         for tbptt in (None, K):
@@ -400,7 +401,7 @@ def test_resumed_training_in_chunks_has_the_same_bits(tmp_path, backend):
     _, data, lengths = ragged()
     options = {
         **data, "lengths": lengths, "tbptt": 3, "batch_size": 2, "seed": 3, "verbose": False, "clip_norm": 0.5,
-        "validation_data": (data["x"], data["y"]),
+        "validation": (data["x"], data["y"]),
     }  # fmt: skip
     whole, part, steps, later = ragged(backend=backend)[0], ragged(backend=backend)[0], Steps(), Steps()
     whole.fit(epochs=4, optimizer=Adam(CosineDecay(0.01, 40)), callbacks=steps, **options)
@@ -408,7 +409,7 @@ def test_resumed_training_in_chunks_has_the_same_bits(tmp_path, backend):
     part.fit(epochs=2, optimizer=optimizer, callbacks=Checkpoint(tmp_path / "c.npz"), **options)
     again = Adam(CosineDecay(0.01, 40))
     resumed = load(tmp_path / "c.npz", backend=backend, optimizer=again)
-    resumed.fit(epochs=4, initial_epoch=2, optimizer=again, callbacks=later, **options)
+    resumed.fit(epochs=range(2, 4), optimizer=again, callbacks=later, **options)
     assert np.array_equal(resumed.theta, whole.theta)
     assert later.steps == [step for step in steps.steps if step >= 2 * 3 * 4]
 

@@ -17,18 +17,22 @@ from mpi4py import MPI
 
 import ltc_np
 from ltc_np import (
+    L1L2,
     LTC,
     Adam,
     AutoNCP,
+    Batching,
     Bidirectional,
     CfC,
     Checkpoint,
+    Clip,
     CSVLogger,
     Dense,
     Dropout,
     EarlyStopping,
     Model,
     Residual,
+    ShardedData,
     Standardize,
 )
 from ltc_np.train.callbacks import Callback
@@ -72,8 +76,8 @@ def compared(make, train, alone=None):
 def everything():
     """Lengths, chunks of steps, dropout, penalties, clipping, metrics, validation."""
     x, y, lengths = data()
-    options = {"epochs": 3, "batch_size": 5, "tbptt": 4, "metrics": ["r2", "mse"], "validation_split": 0.2}
-    options |= {"seed": 3, "clip_norm": 0.5, "l2": 0.01, "l1": 1e-3, "lengths": lengths, "verbose": False}
+    options = {"epochs": 3, "batch_size": 5, "tbptt": 4, "metrics": ["r2", "mse"], "validation": 0.2}
+    options |= {"seed": 3, "clip_norm": 0.5, "penalty": L1L2(l2=0.01, l1=1e-3), "lengths": lengths, "verbose": False}
     return compared(
         lambda: liquid(Dropout(0.3)), lambda model, comm: model.fit(x, y, comm=comm, optimizer=Adam(0.01), **options)
     )
@@ -92,7 +96,6 @@ def classes():
 
     options = {
         "epochs": 3,
-        "batch_size": 4,
         "loss": "cross_entropy",
         "class_weight": "balanced",
         "sample_weight": weight,
@@ -100,10 +103,15 @@ def classes():
     options |= {
         "missing": "ignore",
         "metrics": ["accuracy", "f1", "roc_auc", score],
-        "clip_array_norm": 0.1,
+        "clip_norm": Clip(0.1, per_array=True),
         "verbose": False,
     }
-    options |= {"seed": 5, "validation_data": {"x": x, "y": y}, "monitor": "val_f1", "group_by_length": True}
+    options |= {
+        "seed": 5,
+        "validation": {"x": x, "y": y},
+        "keep_best": "val_f1",
+        "batch_size": Batching(4, group_by_length=True),
+    }
     make = lambda: liquid(dtype="float32")  # noqa: E731
     return compared(make, lambda model, comm: model.fit(x, y, comm=comm, optimizer=Adam(0.01), **options))
 
@@ -131,7 +139,7 @@ def compiled():
 def few():
     """Batches of fewer sequences than ranks."""
     x, y, _ = data()
-    options = {"epochs": 1, "batch_size": 2, "drop_last": True, "seed": 1, "verbose": False}
+    options = {"epochs": 1, "batch_size": Batching(2, drop_last=True), "seed": 1, "verbose": False}
     return compared(liquid, lambda model, comm: model.fit(x, y, comm=comm, optimizer=Adam(0.01), **options))
 
 
@@ -201,14 +209,14 @@ def own_shares():
         }
         held = {"x": x[mine], "y": y[mine], "lengths": lengths[mine]}
         return model.fit(
-            x[mine], y[mine], comm=comm, shares=True, validation_data=held, optimizer=Adam(0.01), **given, **options
+            x[mine], y[mine], comm=ShardedData(comm), validation=held, optimizer=Adam(0.01), **given, **options
         )
 
     def alone(model):
         model.adapt(x, lengths=lengths)
         weights = dict(enumerate(counts.sum() / (O * counts)))
         held = {"x": x, "y": y, "lengths": lengths}
-        given = {"steps_per_epoch": len(bounds) - 1, "class_weight": weights, "validation_data": held}
+        given = {"batch_size": Batching(steps_per_epoch=len(bounds) - 1), "class_weight": weights, "validation": held}
         return model.fit(batches, optimizer=Adam(0.01), **given, **options)
 
     make = lambda: network(Standardize(), LTC(AutoNCP(8, 3, seed=1), ode_unfolds=2), Dropout(0.3), Dense(O))  # noqa: E731
@@ -228,7 +236,10 @@ def own_batches():
         longest = max(map(len, parts))
         whole = [np.concatenate([part[k] for part in parts if k < len(part)]) for k in range(longest)]
         return model.fit(
-            lambda epoch: [of(rows) for rows in whole], steps_per_epoch=longest, optimizer=Adam(0.01), **options
+            lambda epoch: [of(rows) for rows in whole],
+            batch_size=Batching(steps_per_epoch=longest),
+            optimizer=Adam(0.01),
+            **options,
         )
 
     options = {"epochs": 2, "seed": 2, "verbose": False}
@@ -236,7 +247,11 @@ def own_batches():
 
     def given(model, comm):
         return model.fit(
-            lambda epoch: [of(r) for r in own], comm=comm, steps_per_epoch=len(own), optimizer=Adam(0.01), **options
+            lambda epoch: [of(r) for r in own],
+            comm=comm,
+            batch_size=Batching(steps_per_epoch=len(own)),
+            optimizer=Adam(0.01),
+            **options,
         )
 
     return compared(lambda: liquid(Dropout(0.3)), given, alone)
@@ -255,10 +270,10 @@ def errors():
     """What is wrong on every rank is an error that a program may catch."""
     x, y, _ = data()
     found = {}
-    fit = lambda **options: liquid().fit(x, y, comm=COMM, verbose=False, epochs=2, **options)  # noqa: E731
+    fit = lambda comm=COMM, **options: liquid().fit(x, y, comm=comm, verbose=False, epochs=2, **options)  # noqa: E731
     found["batch_size"] = raised(lambda: fit(batch_size=4 + RANK))
     found["x"] = raised(lambda: liquid().fit(x + RANK, y, comm=COMM, verbose=False))
-    found["shares"] = raised(lambda: fit(shares=True, group_by_length=True))
+    found["shares"] = raised(lambda: fit(ShardedData(COMM), batch_size=Batching(group_by_length=True)))
     found["statistics"] = raised(lambda: network(ltc_np.BatchNorm(), Dense(O)).fit(x, y, comm=COMM, verbose=False))
     found["diverged"] = raised(lambda: fit(optimizer=ltc_np.SGD(1e200)))
 

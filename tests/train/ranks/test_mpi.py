@@ -78,7 +78,7 @@ def test_errors_of_all_ranks_can_be_caught(found):
     wanted = {
         "batch_size": "ValueError: `batch_size` must be the same on every rank, got 4 on rank 0 and 5 on rank 1",
         "x": "ValueError: `x` must be the same on every rank, got float64 of shape (13, 9, 3)",
-        "shares": "ValueError: `group_by_length` must be False with `shares`",
+        "shares": "ValueError: `group_by_length` must be False with `ShardedData`",
         "statistics": "ValueError: `comm` needs layers without statistics of a batch",
         "diverged": "FloatingPointError: loss nan",
         "parted": "RuntimeError: the parameters of rank 1 are not those of rank 0 any more",

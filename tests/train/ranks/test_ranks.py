@@ -9,7 +9,7 @@ from support import ranks as fake
 from support.trainings import Cut, Cuts
 
 import ltc_np
-from ltc_np import LSTM, LTC, Adam, AutoNCP, BatchNorm, Callback, Checkpoints, Dense, Model
+from ltc_np import L1L2, LSTM, LTC, Adam, AutoNCP, Batching, BatchNorm, Callback, Checkpoints, Dense, Model, ShardedData
 from ltc_np.base import threads
 from ltc_np.cells.dropping import PartOfBatch, dropout_mask
 from ltc_np.metrics import METRICS, OwnMetric, regression
@@ -52,7 +52,7 @@ def test_what_a_rank_has_stands_in_the_middle_of_its_share():
 
 def test_divisions_of_ranks_make_whole_batches():
     def divided(comm):
-        ranks = of_communicator(comm, True)
+        ranks = of_communicator(ShardedData(comm))
         with ranks.together():
             division = Division(ranks, [4, 9, 1][ranks.rank], 4, False)
             return [division.of_batch(batch) for batch in range(division.batches)]
@@ -135,24 +135,25 @@ class Null(fake.Threads):
 
 def test_what_is_no_communicator_is_refused():
     with pytest.raises(TypeError, match=r"`comm` must be a communicator of mpi4py.* got 3 without Get_rank, Get_size"):
-        of_communicator(3, False)
+        of_communicator(3)
     with pytest.raises(TypeError, match="`comm` must be a communicator, such as MPI.COMM_WORLD, got the class Thr"):
-        of_communicator(fake.Threads, False)
+        of_communicator(fake.Threads)
     with pytest.raises(
         ValueError, match="`comm` must be .* that this process belongs to, got MPI.COMM_NULL: call this"
     ):
-        of_communicator(Null(), False)
-    with pytest.raises(ValueError, match="`shares` must be False without `comm`, got True"):
-        of_communicator(None, True)
-    assert of_communicator(None, False) is ALONE
-    assert fake.run(1, lambda comm: of_communicator(comm, False)) == [ALONE]
+        of_communicator(Null())
+    with pytest.raises(TypeError, match="`comm` must be a communicator of mpi4py, .*, got None without Get_rank"):
+        ShardedData(None)
+    assert of_communicator(None) is ALONE
+    assert fake.run(1, lambda comm: of_communicator(comm)) == [ALONE]
+    assert fake.run(1, lambda comm: of_communicator(ShardedData(comm))) == [ALONE]
 
 
 def of_ranks(size, function, shares=False):
     """What ``function(ranks)`` gives, or raises, on each of them."""
 
     def call(comm):
-        ranks = of_communicator(comm, shares)
+        ranks = of_communicator(ShardedData(comm) if shares else comm)
         with ranks.together():
             return function(ranks)
 
@@ -184,7 +185,7 @@ def test_an_error_of_one_rank_ends_all(rng, capsys):
 
 def test_an_error_of_rank_0_alone_is_one_of_all(rng):
     def told(comm):
-        ranks = of_communicator(comm, False)
+        ranks = of_communicator(comm)
         with ranks.together():
             ranks.run_on_first(lambda: 1 / 0)
 
@@ -218,7 +219,9 @@ def test_a_rank_may_have_nothing_of_a_batch(rng):
                 yield {"x": x[rows][own], "y": y[rows][own], "lengths": lengths[rows][own]}
 
         model = Model(LTC(AutoNCP(8, 2), input_dim=2), dtype="float64", backend="numpy", seed=0)
-        history = model.fit(batches, steps_per_epoch=2, epochs=3, metrics=["mae"], comm=comm, verbose=0)
+        history = model.fit(
+            batches, batch_size=Batching(steps_per_epoch=2), epochs=3, metrics=["mae"], comm=comm, verbose=0
+        )
         return model.theta, history
 
     theta, history = trained()
@@ -235,7 +238,9 @@ def test_some_rank_must_have_something_of_a_batch(rng):
     def trained(comm):
         batches = [x, x[:0]] if comm.Get_rank() else [x]  # one has an empty batch, the other has no more
         model = Model(LTC(AutoNCP(8, 2), input_dim=2), backend="numpy", seed=0)
-        model.fit(lambda epoch: iter([(b, b) for b in batches]), steps_per_epoch=2, comm=comm, verbose=0)
+        model.fit(
+            lambda epoch: iter([(b, b) for b in batches]), batch_size=Batching(steps_per_epoch=2), comm=comm, verbose=0
+        )
 
     for error in fake.run(2, trained):
         assert isinstance(error, ValueError)
@@ -249,7 +254,7 @@ def test_words_of_arguments_have_no_addresses():
             "loss": "mse",
             "validation_data": None,
         }
-        ranks = type("Two", (), {"size": 2, "shares": False, "check_same": lambda self, words: said.append(words)})()
+        ranks = type("Two", (), {"size": 2, "shares": False, "check_same": lambda self, words, _: said.append(words)})()
         agreement.check_arguments(ranks, OPTIONS, given | {"x": np.zeros((2, 3, 2)), **options})
 
     said = []
@@ -314,7 +319,14 @@ def test_a_card_for_each_rank_makes_the_training_of_one(backend, request, rng):
 
     def trained(comm):
         model = small(backend=backend, seed=0 if comm is None else comm.Get_rank())
-        options = {"batch_size": 3, "epochs": 2, "seed": 1, "clip_norm": 0.1, "l2": 0.01, "verbose": False}
+        options = {
+            "batch_size": 3,
+            "epochs": 2,
+            "seed": 1,
+            "clip_norm": 0.1,
+            "penalty": L1L2(l2=0.01),
+            "verbose": False,
+        }
         model.fit(x, y, lengths=lengths, optimizer=Adam(0.05), comm=comm, **options)
         return model.theta
 
@@ -333,7 +345,7 @@ def test_moments_of_rank_0_are_those_of_all(rng):
         model, optimizer = small(backend="numpy", seed=0), Adam(0.05)
         if rank < 2:
             model.fit(x[rank:], -y[rank:], optimizer=optimizer, seed=rank, verbose=False)
-        model.fit(x, y, optimizer=optimizer, initial_epoch=1, epochs=2, seed=1, comm=comm, verbose=False)
+        model.fit(x, y, optimizer=optimizer, epochs=range(1, 2), seed=1, comm=comm, verbose=False)
         return model.theta, optimizer.state()
 
     (theta, state), found = trained(None), fake.run(3, trained)
@@ -376,7 +388,7 @@ def test_either_all_ranks_validate_or_none(shares):
 
     for error in of_ranks(2, checked, shares):
         assert type(error) is ValueError
-        assert "`validation_data` must be the same on every rank, got some on rank 0 and None on rank 1" in str(error)
+        assert "`validation` must be the same on every rank, got some on rank 0 and None on rank 1" in str(error)
 
 
 @pytest.mark.parametrize("scales", [(2.0, 2.0), (2.0, 3.0)])
@@ -408,7 +420,7 @@ def test_steps_are_counted_alike_where_sequences_are_longer_on_one_rank(rng):
 
         x, y = rng.normal(size=(2, 4, T, 2))
         small(backend="numpy", seed=0).fit(
-            x, y, batch_size=4, tbptt=2, seed=1, comm=comm, shares=True, callbacks=Steps(), verbose=False
+            x, y, batch_size=4, tbptt=2, seed=1, comm=ShardedData(comm), callbacks=Steps(), verbose=False
         )
         return seen
 
@@ -508,7 +520,7 @@ def test_parameters_that_have_come_apart_are_seen():
 
 def test_what_differs_on_any_rank_is_refused():
     def checked(ranks):
-        ranks.check_same({"lr": "0.1" if ranks.rank < 2 else "0.2", "y": "same"})
+        ranks.check_same({"lr": "0.1" if ranks.rank < 2 else "0.2", "y": "same"}, str)
 
     for error in of_ranks(3, checked):
         assert type(error) is ValueError
@@ -549,7 +561,7 @@ def test_what_ranks_cannot_do_together_is_refused():
 
     assert of_ranks(2, checked) == [None] * 2
     for error in of_ranks(2, checked, shares=True):
-        assert "`group_by_length` must be False with `shares`" in str(error)
+        assert "`group_by_length` must be False with `ShardedData`" in str(error)
 
     def with_statistics(ranks):
         model = Model(BatchNorm(), input_dim=2, backend="numpy")

@@ -7,12 +7,15 @@ import pytest
 from support.trainings import Cut, Cuts, left_behind
 
 from ltc_np import (
+    L1L2,
     LTC,
     LTCRNN,
     SGD,
     Adam,
     AutoNCP,
+    Batching,
     BatchNorm,
+    BestWeights,
     Callback,
     Checkpoints,
     CosineDecay,
@@ -74,7 +77,7 @@ def test_classes_and_all_their_metrics(tmp_path):
 
     metrics = ["accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", own_score, weighted]
     whole, parts = parted(
-        tmp_path, y=CLASSES, loss="cross_entropy", metrics=metrics, validation_split=0.2, batch_size=4,
+        tmp_path, y=CLASSES, loss="cross_entropy", metrics=metrics, validation=0.2, batch_size=4,
         class_weight="balanced",
     )  # fmt: skip
     assert parts == whole
@@ -84,7 +87,8 @@ def test_numbers_missing_targets_and_weights(tmp_path):
     y = np.where(rng.uniform(size=Y.shape) < 0.2, np.nan, Y)
     whole, parts = parted(
         tmp_path, y=y, missing="ignore", metrics=["mse", "mae", "r2"], sample_weight=rng.uniform(0.5, 2, 20),
-        lengths=rng.integers(1, 7, 20), tbptt=2, l2=1e-3, clip_norm=0.5, group_by_length=True, drop_last=True,
+        lengths=rng.integers(1, 7, 20), tbptt=2, penalty=L1L2(l2=1e-3), clip_norm=0.5,
+        batch_size=Batching(6, group_by_length=True, drop_last=True),
     )  # fmt: skip
     assert parts == whole
 
@@ -103,10 +107,10 @@ def test_batches_of_a_user_s_own(kind, tmp_path):
     given = {
         "function": {"x": batches}, "iterable": {"x": Again(batches(0))}, "iterator": {"make_x": at_its_place},
     }[kind]  # fmt: skip
-    whole = parted(tmp_path, cuts=(), y=None, steps_per_epoch=4, metrics="mae", **given)[0]
+    whole = parted(tmp_path, cuts=(), y=None, batch_size=Batching(steps_per_epoch=4), metrics="mae", **given)[0]
     for path in tmp_path.iterdir():
         path.unlink()
-    parts = parted(tmp_path, y=None, steps_per_epoch=4, metrics="mae", **given)[1]
+    parts = parted(tmp_path, y=None, batch_size=Batching(steps_per_epoch=4), metrics="mae", **given)[1]
     assert parts == whole
 
 
@@ -115,7 +119,8 @@ def test_fewer_batches_than_were_done_are_counted(given, tmp_path):
     def batches(count):
         return lambda epoch: [(X[:5], Y[:5])] * count
 
-    options = {"checkpoint": Checkpoints(tmp_path, every=1, resume=True), "steps_per_epoch": 4} | OPTIONS
+    options = OPTIONS | {"batch_size": Batching(steps_per_epoch=4)}
+    options["checkpoint"] = Checkpoints(tmp_path, every=1, resume=True)
     with pytest.raises(Cut):
         small().fit(batches(4), optimizer=Adam(0.05), callbacks=Cuts(6), **options)
     with pytest.raises(ValueError, match=f"`steps_per_epoch` = 4 batches an epoch, got {given} in epoch 1"):
@@ -136,7 +141,7 @@ class Again:
 def test_arrays_in_files(tbptt, tmp_path):
     np.save(tmp_path / "x.npy", X)
     x = np.load(tmp_path / "x.npy", mmap_mode="r")
-    whole, parts = parted(tmp_path / "run", x=x, metrics="mae", validation_data=(x, Y), tbptt=tbptt)
+    whole, parts = parted(tmp_path / "run", x=x, metrics="mae", validation=(x, Y), tbptt=tbptt)
     assert parts == whole
 
 
@@ -145,7 +150,7 @@ def test_layers_with_statistics_of_batches_and_of_data(tmp_path):
         layers = Standardize(), LTC(AutoNCP(7, 3)), BatchNorm(), Dense(2), Standardize(inverse=True)
         return Model(*layers, input_dim=2, seed=0, backend="numpy")
 
-    whole, parts = parted(tmp_path, make, standardize=True, validation_data=(X[:5], -Y[:5]))
+    whole, parts = parted(tmp_path, make, standardize=True, validation=(X[:5], -Y[:5]))
     assert parts == whole
 
 
@@ -352,16 +357,16 @@ def test_a_step_that_diverges_is_not_written(tmp_path):
 
 
 def test_another_monitor_begins_anew(tmp_path):
-    options = {"validation_data": (X[:5], Y[:5]), "metrics": "mae", "checkpoint": Checkpoints(tmp_path, resume=True)}
+    options = {"validation": (X[:5], Y[:5]), "metrics": "mae", "checkpoint": Checkpoints(tmp_path, resume=True)}
     small().fit(X, Y, **OPTIONS | options)
     with pytest.warns(RuntimeWarning, match="best weights so far, those of epoch .*, are forgotten"):
-        history = small().fit(X, Y, monitor="val_mae", **OPTIONS | options | {"epochs": 4})
+        history = small().fit(X, Y, keep_best="val_mae", **OPTIONS | options | {"epochs": 4})
     assert history.best_epoch == 3
 
 
 def test_without_best_weights_the_best_epoch_is_known(tmp_path):
     """The first epoch is the best one, since the monitored value only falls."""
-    whole, parts = parted(tmp_path, monitor="loss", monitor_mode="max", keep_best=False)
+    whole, parts = parted(tmp_path, keep_best=BestWeights("loss", mode="max", keep=False))
     assert parts == whole
     assert whole.endswith("0, 'all epochs done')")
 

@@ -8,19 +8,23 @@ import pytest
 from support.trainings import Cut, Cuts, left_behind
 
 from ltc_np import (
+    L1L2,
     LTC,
     SGD,
     Adam,
     AdamW,
     AutoNCP,
+    Batching,
     Callback,
     Checkpoints,
+    Clip,
     CosineDecay,
     Dense,
     Dropout,
     EarlyStopping,
     Model,
     ReduceLROnPlateau,
+    Validation,
     load,
 )  # fmt: skip
 from ltc_np.base import archive
@@ -38,7 +42,7 @@ def network(seed=0, units=8):
 
 
 OPTIONS = {
-    "epochs": 4, "batch_size": 6, "seed": 3, "validation_data": HELD, "metrics": ["mae", "r2"], "verbose": 0,
+    "epochs": 4, "batch_size": 6, "seed": 3, "validation": HELD, "metrics": ["mae", "r2"], "verbose": 0,
 }  # fmt: skip
 
 
@@ -101,8 +105,11 @@ def test_a_folder_with_checkpoints_is_not_written_to(tmp_path):
         ({"loss": "mae"}, "loss 'mse' (now 'mae')"),
         ({"tbptt": 3}, "tbptt None (now 3)"),
         ({"optimizer": SGD(0.05)}, "optimizer 'Adam' (now 'SGD')"),
-        ({"shuffle": False, "drop_last": True}, "drop_last False (now True), shuffle True (now False)"),
-        ({"validation_data": None, "validation_split": 0.25}, "sequences 20 (now 15)"),
+        (
+            {"shuffle": False, "batch_size": Batching(6, drop_last=True)},
+            "Batching.drop_last False (now True), shuffle",
+        ),
+        ({"validation": 0.25}, "sequences 20 (now 15)"),
         ({"model": network(units=9)}, "AutoNCP(units=9, output_size=4"),
         ({"model": Model(*network().layers, input_dim=2, dtype="float64")}, "dtype 'float32' (now 'float64')"),
     ],
@@ -121,10 +128,16 @@ DATA = {"x": X, "y": Y, "dt": np.full((20, 6), 0.5), "lengths": np.full(20, 6), 
 @pytest.mark.parametrize(
     ("before", "now", "words"),
     [
-        ({}, {"l1": 0.01}, "l1 None (now 0.01)"),
-        ({"l2": {"2.weight": 1}}, {"l2": {"2.weight": 0.5}}, "l2 {'2.weight': 1.0} (now {'2.weight': 0.5})"),
+        ({}, {"penalty": L1L2(l1=0.01)}, "L1L2.l1 None (now 0.01)"),
+        (
+            {"penalty": L1L2(l2={"2.weight": 1})}, {"penalty": L1L2(l2={"2.weight": 0.5})},
+            "L1L2.l2 {'2.weight': 1.0} (now {'2.weight': 0.5})",
+        ),
         ({}, {"clip_norm": 1}, "clip_norm None (now 1.0)"),
-        ({"clip_array_norm": 2.0}, {"clip_array_norm": 1.0}, "clip_array_norm 2.0 (now 1.0)"),
+        (
+            {"clip_norm": Clip(2.0, per_array=True)}, {"clip_norm": Clip(1.0, per_array=True)},
+            "Clip.per_array 2.0 (now 1.0)",
+        ),
         ({}, {"optimizer": Adam(0.05, beta1=0.5)}, "optimizer.beta1 0.9 (now 0.5)"),
         ({"optimizer": AdamW(0.05)}, {"optimizer": AdamW(0.05, weight_decay=0.1)}, "weight_decay 0.01 (now 0.1)"),
         ({}, {"optimizer": Adam(CosineDecay(0.05, steps=9))}, "optimizer.lr 'a number' (now 'CosineDecay("),
@@ -140,13 +153,13 @@ DATA = {"x": X, "y": Y, "dt": np.full((20, 6), 0.5), "lengths": np.full(20, 6), 
         ({"lengths": DATA["lengths"]}, {"lengths": DATA["lengths"] - 1}, "lengths 'int64 of shape (20,) with"),
         ({}, {"sample_weight": DATA["sample_weight"]}, "sample_weight None (now 'float64 of shape (20,) with"),
         ({}, {"missing": "ignore"}, "missing 'error' (now 'ignore')"),
-        ({}, {"validation_every": 2}, "validation_every 1.0 (now 2.0)"),
+        ({"validation": HELD}, {"validation": Validation(HELD, every=2)}, "Validation.every 1.0 (now 2.0)"),
         ({}, {"keep_best": False}, "keep_best True (now False)"),
-        ({}, {"validation_data": HELD}, "validation_data None (now 'some')"),
-        ({"validation_data": HELD}, {"validation_data": None}, "validation_data 'some' (now None)"),
-        ({"validation_data": HELD}, {"validation_data": HELD | {"y": HELD["y"] * 2}}, "validation_data.y 'float64"),
-        ({"validation_data": HELD}, {"validation_data": HELD | {"dt": 0.5}}, "validation_data.dt None (now '0.5')"),
-        ({"validation_split": 0.2}, {"validation_split": 0.21}, "validation_split 0.2 (now 0.21)"),
+        ({}, {"validation": HELD}, "validation None (now 'some')"),
+        ({"validation": HELD}, {"validation": None}, "validation 'some' (now None)"),
+        ({"validation": HELD}, {"validation": HELD | {"y": HELD["y"] * 2}}, "validation.y 'float64"),
+        ({"validation": HELD}, {"validation": HELD | {"dt": 0.5}}, "validation.dt None (now '0.5')"),
+        ({"validation": 0.2}, {"validation": 0.21}, "validation 0.2 (now 0.21)"),
     ],
 )  # fmt: skip
 def test_other_settings_and_data_are_refused(before, now, words, tmp_path):
@@ -154,7 +167,7 @@ def test_other_settings_and_data_are_refused(before, now, words, tmp_path):
 
     def part(**options):
         optimizer = options.pop("optimizer", None) or Adam(0.05)
-        given = {"x": X, "y": Y, "validation_data": None, "metrics": (), "epochs": 2} | options
+        given = {"x": X, "y": Y, "validation": None, "metrics": (), "epochs": 2} | options
         return network().fit(
             **OPTIONS | given, optimizer=optimizer, checkpoint=Checkpoints(tmp_path, resume=True),
         )  # fmt: skip
@@ -201,9 +214,9 @@ def test_what_a_former_version_did_not_write_is_not_compared(tmp_path):
     meta = json.loads(str(content["meta"]))
     del meta["training"]["dict"]["same"]["dict"]["settings"]
     archive.write(path, content | {"meta": np.array(json.dumps(meta))})
-    assert trained(tmp_path, l1=0.1)[2].stopped == "all epochs done"
+    assert trained(tmp_path, penalty=L1L2(l1=0.1))[2].stopped == "all epochs done"
     with pytest.raises(ValueError, match=re.escape("l1 0.1 (now 0.2)")):
-        trained(tmp_path, l1=0.2)
+        trained(tmp_path, penalty=L1L2(l1=0.2))
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.05])
@@ -274,7 +287,7 @@ def test_another_number_of_ranks_between_epochs_goes_on(tmp_path):
 def test_other_class_weights_are_refused(before, now, words, tmp_path):
     def part(class_weight, resume=False, **options):
         labels, checkpoint = (Y[:, :, 0] > 0).astype(int), Checkpoints(tmp_path, resume=resume)
-        given = {"loss": "cross_entropy", "metrics": (), "validation_data": None, "checkpoint": checkpoint}
+        given = {"loss": "cross_entropy", "metrics": (), "validation": None, "checkpoint": checkpoint}
         network().fit(X, labels, class_weight=class_weight, **OPTIONS | given | options)
 
     part(before, epochs=1)

@@ -77,7 +77,7 @@ def train(name, initial_epoch):
     else:
         model = Model(LTC(AutoNCP(8, 4), input_dim=2), Dropout(0.2, input_dim=4), Dense(2, input_dim=4), seed=0)
     history = model.fit(
-        x, y, validation_data=(x[:7], bad), loss=LOSSES[name], batch_size=6, epochs=60, initial_epoch=initial_epoch,
+        x, y, validation=(x[:7], bad), loss=LOSSES[name], batch_size=6, epochs=range(initial_epoch, 60),
         seed=None if initial_epoch else 11,  # it is in the file
         optimizer=optimizer, callbacks=callbacks, clip_norm=1.0, verbose=0,
     )
@@ -115,7 +115,7 @@ def small():
 
 def test_the_same_process_goes_on_too():
     x, y = sines()
-    options = {"batch_size": 8, "validation_data": (x, -y), "keep_best": False, "verbose": 0}
+    options = {"batch_size": 8, "validation": (x, -y), "keep_best": False, "verbose": 0}
     whole, parts = small(), small()
     whole.trained = parts.trained = Trained(0, 0)
     stopping = [EarlyStopping(50), ReduceLROnPlateau(2, factor=0.5)]
@@ -125,7 +125,7 @@ def test_the_same_process_goes_on_too():
     for epochs in (3, 4, 9, 12):
         callbacks = [EarlyStopping(50), ReduceLROnPlateau(2, factor=0.5)]
         parts.fit(
-            x, y, epochs=epochs, initial_epoch=0 if epochs == 3 else parts.trained.epochs,
+            x, y, epochs=range(0 if epochs == 3 else parts.trained.epochs, epochs),
             seed=5 if epochs == 3 else None, optimizer=optimizer, callbacks=callbacks, **options,
         )  # fmt: skip
     assert np.array_equal(whole.theta, parts.theta)
@@ -136,14 +136,12 @@ def test_the_same_process_goes_on_too():
 
 def test_a_learning_rate_that_was_changed_by_hand_is_kept():
     x, y = sines()
-    model, options = small(), {"validation_data": (x, -y), "verbose": 0, "keep_best": False}
+    model, options = small(), {"validation": (x, -y), "verbose": 0, "keep_best": False}
     model.fit(x, y, epochs=6, optimizer=SGD(0.1), callbacks=ReduceLROnPlateau(1, factor=0.5), **options)
     ((_, state),) = model.trained.callbacks
     assert state["lr"] < state["first_lr"] == 0.1
     by_hand = SGD(0.07)
-    model.fit(
-        x, y, epochs=7, initial_epoch=6, optimizer=by_hand, callbacks=ReduceLROnPlateau(50, factor=0.5), **options
-    )
+    model.fit(x, y, epochs=range(6, 7), optimizer=by_hand, callbacks=ReduceLROnPlateau(50, factor=0.5), **options)
     assert by_hand.lr == 0.07
 
 
@@ -169,10 +167,12 @@ def test_states_go_to_callbacks_of_the_same_class_in_order():
     model.fit(x, y, epochs=2, callbacks=[Counts(10), Counts(20)], verbose=0)
     assert model.trained.callbacks == (("Counts", {"count": 12}), ("Counts", {"count": 22}))
     more = [Counts(100), EarlyStopping(9, "loss"), Counts(200), Counts(300)]
-    model.fit(x, y, epochs=3, initial_epoch=2, callbacks=more, verbose=0)
+    model.fit(x, y, epochs=range(2, 3), callbacks=more, verbose=0)
     assert [callback.count for callback in more if isinstance(callback, Counts)] == [13, 23, 301]
-    with pytest.warns(RuntimeWarning, match="`initial_epoch` is 1, but the model has been trained for 3 epochs"):
-        model.fit(x, y, epochs=2, initial_epoch=1, callbacks=more[0], verbose=0)
+    with pytest.warns(
+        RuntimeWarning, match="`epochs` begins with epoch 1, but the model has been trained for 3 epochs"
+    ):
+        model.fit(x, y, epochs=range(1, 2), callbacks=more[0], verbose=0)
     assert more[0].count == 101
     model.fit(x, y, epochs=1, callbacks=more[0], verbose=0)  # another training
     assert more[0].count == 101
@@ -190,11 +190,11 @@ def test_states_that_do_not_fit_are_refused():
         (EarlyStopping(9, "loss", mode="max"), "min of 'loss', got max of 'loss'"),
     ):
         with pytest.raises(ValueError, match=words):
-            model.fit(x, y, epochs=3, initial_epoch=2, metrics="r2", callbacks=stopping, verbose=0)
+            model.fit(x, y, epochs=range(2, 3), metrics="r2", callbacks=stopping, verbose=0)
     for wrong in ({"best": np.nan}, {"best": "x"}, {"waited": -1}, {"waited": None}):
         model.trained = Trained(2, 0, 0, (("EarlyStopping", {"monitor": "loss", "mode": "min", "waited": 0} | wrong),))
         with pytest.raises((ValueError, TypeError), match=r"`state\['(best|waited)'\]` must be"):
-            model.fit(x, y, epochs=3, initial_epoch=2, callbacks=EarlyStopping(9, "loss"), verbose=0)
+            model.fit(x, y, epochs=range(2, 3), callbacks=EarlyStopping(9, "loss"), verbose=0)
 
     class Lists(Callback):
         def state(self):
@@ -208,13 +208,13 @@ def test_states_that_do_not_fit_are_refused():
         model.fit(x, y, callbacks=Lists(), verbose=0)
     model.fit(x, y, callbacks=Forgets(), verbose=0)
     with pytest.raises(NotImplementedError, match="Forgets must define `load_state`, since it defines `state`"):
-        model.fit(x, y, epochs=2, initial_epoch=1, callbacks=Forgets(), verbose=0)
+        model.fit(x, y, epochs=range(1, 2), callbacks=Forgets(), verbose=0)
 
 
 def test_a_function_may_save(tmp_path):
     """It is called when all callbacks know the epoch, wherever it stands among them."""
     x, y = sines()
-    optimizer, options = SGD(0.1), {"validation_data": (x, -y), "verbose": 0, "keep_best": False}
+    optimizer, options = SGD(0.1), {"validation": (x, -y), "verbose": 0, "keep_best": False}
     model, stopping = small(), EarlyStopping(50)
     model.fit(
         x, y, epochs=6, optimizer=optimizer, seed=3, **options,
@@ -223,7 +223,7 @@ def test_a_function_may_save(tmp_path):
     again, later = SGD(0.1), EarlyStopping(50)
     resumed = load(tmp_path / "2.npz", optimizer=again)
     assert resumed.trained.epochs == 3
-    resumed.fit(x, y, epochs=6, initial_epoch=3, optimizer=again, callbacks=later, **options)
+    resumed.fit(x, y, epochs=range(3, 6), optimizer=again, callbacks=later, **options)
     assert np.array_equal(resumed.theta, model.theta)
     assert later.state() == stopping.state()
 
@@ -233,7 +233,7 @@ def test_a_file_without_training_is_a_beginning(tmp_path):
     x, y = sines()
     small().save(tmp_path / "m.npz")
     model, stopping = load(tmp_path / "m.npz"), EarlyStopping(9, "loss")
-    model.fit(x, y, initial_epoch=4, epochs=6, callbacks=stopping, seed=3, verbose=0)
+    model.fit(x, y, epochs=range(4, 6), callbacks=stopping, seed=3, verbose=0)
     assert model.trained == Trained(6, 3, 0, (("EarlyStopping", stopping.state()),), "mse")
 
 
@@ -281,7 +281,7 @@ def test_the_number_of_a_training_travels_with_the_file(tmp_path):
     optimizer = Adam(0.01)
     resumed = load(tmp_path / "2.npz", optimizer=optimizer)
     assert resumed.trained[:3] == (2, 3, 1)
-    resumed.fit(x, y, epochs=4, initial_epoch=2, optimizer=optimizer, **options)
+    resumed.fit(x, y, epochs=range(2, 4), optimizer=optimizer, **options)
     assert np.array_equal(resumed.theta, whole.theta)
     again = small()
     again.theta = theta

@@ -1,0 +1,44 @@
+"""How the sequences of an epoch become batches: an option of `fit`."""
+
+from __future__ import annotations
+
+from ...base import checks
+from ...base.from_arguments import Immutable
+
+
+class Batching(Immutable):
+    """How `fit` makes batches.
+
+    ``fit(batch_size=32)`` means ``fit(batch_size=Batching(32))``.
+
+    Parameters
+    ----------
+    size : int >= 1
+        Sequences per optimiser step; the last batch of an epoch may be smaller.  Where ``x`` gives batches: of the
+        validation only.
+    drop_last : bool
+        Leave out each epoch's last batch where it is smaller; with ``shuffle`` other sequences every time.
+    group_by_length : bool
+        Put sequences of like length into one batch, which spares the steps of padding; the batches are still drawn anew
+        every epoch, in a new order.  A loss of your own sees the padding, so there it spares nothing.
+    steps_per_epoch : int >= 1, optional
+        Batches of an epoch, where ``x`` gives batches; may be left out if ``len(x)`` says it.
+    """
+
+    size: int
+    drop_last: bool
+    group_by_length: bool
+    steps_per_epoch: int | None
+
+    def __init__(
+        self,
+        size: int = 32,
+        *,
+        drop_last: bool = False,
+        group_by_length: bool = False,
+        steps_per_epoch: int | None = None,
+    ) -> None:
+        self.size = checks.integer("size", size)
+        self.drop_last = checks.boolean("drop_last", drop_last)
+        self.group_by_length = checks.boolean("group_by_length", group_by_length)
+        self.steps_per_epoch = None if steps_per_epoch is None else checks.integer("steps_per_epoch", steps_per_epoch)
