@@ -1,14 +1,13 @@
 """Liquid time-constant networks with NumPy and Numba: exact models, hand-derived gradients, fast kernels.
 
-Importing this package loads NumPy only; Numba is loaded with the first model that uses it.
+Importing this package loads NumPy only.  Numba is loaded with the first model that uses it; `analysis`, `plot` and
+`simplify`, which few programs need, when one of their names is used.
 """
 
-import sys as _sys
+import importlib as _importlib
+import typing as _typing
 
-from . import analysis, cells, data, layers, losses, metrics, optim, plot, simplify, wirings
-from .analysis import gradcheck
-from .analysis.multiplier import largest_multiplier
-from .analysis.solver_error import SolverError, solver_error
+from . import cells, data, layers, losses, metrics, optim, wirings
 from .base.layout import Entry, Layout
 from .base.threads import get_num_threads, set_num_threads
 from .base.version import __version__ as __version__
@@ -115,4 +114,21 @@ __all__ = [
 __all__ += cells.__all__
 __all__ += layers.__all__
 
-_sys.modules[f"{__name__}.gradcheck"] = gradcheck  # ``import ltc_np.gradcheck`` goes on working
+if _typing.TYPE_CHECKING:
+    from . import analysis, plot, simplify
+    from .analysis import gradcheck, largest_multiplier
+    from .analysis.solver_error import SolverError, solver_error
+else:
+
+    def __getattr__(name):
+        """A name that is not there yet: a folder that few programs need, or what `analysis` has."""
+        if name in ("analysis", "plot", "simplify"):
+            return _importlib.import_module(f"{__name__}.{name}")
+        if name in __all__:
+            from . import analysis
+
+            return getattr(analysis, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -31,6 +30,9 @@ from .network.network import DTYPES, Network
 from .network.trained import Trained
 from .optim import Optimizer
 from .wirings import Wiring
+
+if TYPE_CHECKING:
+    import pathlib
 
 N = TypeVar("N", bound=Network)
 
@@ -151,7 +153,9 @@ def _check_loadable(meta: dict[str, Any], text: str, content: Mapping[str, Numbe
 def _as_path(path: object) -> pathlib.Path:
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"`path` must be a str or a Path, got {type(path).__name__}")
-    return pathlib.Path(path)
+    from pathlib import Path  # slow to import, and only files need it
+
+    return Path(path)
 
 
 def _check_optimizer(optimizer: object, what: str) -> None:

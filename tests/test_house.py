@@ -21,7 +21,6 @@ OTHER_NAMES = {
     (f"{PACKAGE}.export.onnx", "Loop"): "an operator of ONNX",
     **{(f"{PACKAGE}.export.{name}", ".c"): "the suffix of files" for name in ("c.sizes", "c.write", "web")},
     (f"{PACKAGE}.export.command", ".onnx"): "the suffix of files",
-    (PACKAGE, ".gradcheck"): "the path by which the pages name the module",
 }
 FOREIGN |= {
     (f"{PACKAGE}.interop.ncps.source", name): "ncps' modules keep their arguments nowhere else"

@@ -24,14 +24,44 @@ def test_importing_loads_neither_numba_nor_matplotlib():
         "others = ('numba', 'llvmlite', 'matplotlib', 'tqdm', 'mpi4py', 'torch', 'jax', 'ncps', 'sklearn'); "
         "print([m for m in others if m in sys.modules])"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
-    assert out.stdout.strip() == "[]"
+    assert run_in_new_process(code) == "[]"
+
+
+def test_importing_loads_nothing_that_few_programs_need():
+    code = (
+        "import sys, numpy; before = {*sys.modules}; import ltc_np; "
+        "few = ('ltc_np.analysis', 'ltc_np.plot', 'ltc_np.simplify', 'pathlib'); "
+        "print([m for m in {*sys.modules} - before if m.startswith(few)])"
+    )
+    assert run_in_new_process(code) == "[]"
+
+
+NAMED_FIRST = {
+    "a folder": "import ltc_np; ltc_np.plot.wiring",
+    "a function": "import ltc_np; ltc_np.solver_error",
+    "a module": "import ltc_np.gradcheck; ltc_np.gradcheck.check",
+    "all names": "from ltc_np import *; gradcheck.check, simplify.prune",
+}
+
+
+@pytest.mark.parametrize("what", NAMED_FIRST)
+def test_what_few_programs_need_is_loaded_when_it_is_named(what):
+    run_in_new_process(NAMED_FIRST[what])
+
+
+def run_in_new_process(code):
+    """What it prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
+    return done.stdout.strip()
 
 
 def test_public_names():
     assert sorted(ltc_np.__all__) == sorted(set(ltc_np.__all__))
     for name in ltc_np.__all__:
         assert hasattr(ltc_np, name), name
+    assert {*ltc_np.__all__, "__version__"} <= {*dir(ltc_np)}
+    with pytest.raises(AttributeError, match=r"^module 'ltc_np' has no attribute 'Sequential'$"):
+        ltc_np.Sequential  # noqa: B018
     assert ltc_np.__version__.count(".") == 2
 
 

@@ -3,8 +3,23 @@
 `Model.trace` shows a network while it runs; these functions ask it questions.  They draw nothing.
 """
 
+from . import gradcheck
 from .lesion import LesionStudy, lesion, lesion_study
+from .multiplier import largest_multiplier
 from .phase import Nullclines, nullclines
 from .saliency import gradient_by_lag, saliency
+from .solver_error import SolverError, solver_error
 
-__all__ = ["LesionStudy", "Nullclines", "gradient_by_lag", "lesion", "lesion_study", "nullclines", "saliency"]
+__all__ = [
+    "LesionStudy",
+    "Nullclines",
+    "SolverError",
+    "gradcheck",
+    "gradient_by_lag",
+    "largest_multiplier",
+    "lesion",
+    "lesion_study",
+    "nullclines",
+    "saliency",
+    "solver_error",
+]

@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import pathlib
 import stat
 from collections.abc import Callable, Mapping
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import pathlib  # slow to import, and only files need it
 
 # While a file is written it has a name of this form, in the folder where it will lie.
 BEGINNING, END = ".ltc_np-", ".tmp"

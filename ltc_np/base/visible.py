@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 # Control characters, those that format (among them the ones that turn the direction of writing), half characters that
 # no terminal takes, and the two separators of Unicode that begin a line.
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -18,4 +16,6 @@ def visible(text: object) -> str:
     text = str(text)
     if text.isprintable():
         return text
+    import unicodedata  # few texts need it
+
     return "".join(repr(c)[1:-1] if unicodedata.category(c) in HIDDEN else c for c in text)

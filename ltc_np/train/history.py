@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .. import plot
 from ..base.checks import counted
 from ..base.optional import need
 from ..base.types import Logs
@@ -90,6 +89,8 @@ class History(dict[str, list[float]]):
         ValueError
             Nothing was measured.
         """
+        from .. import plot  # slow to import, and only pictures need it
+
         pyplot = need("matplotlib.pyplot", "plot", "`History.plot`")
         names = [name for name in self if not name.startswith("val_")]
         if not names:

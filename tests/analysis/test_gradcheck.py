@@ -119,9 +119,8 @@ def test_arguments_are_those_of_a_call(arguments, error, message):
 
 def test_it_is_found_where_the_pages_say():
     """`ltc_np.gradcheck` is this module, by either form of an import."""
-    from ltc_np.gradcheck import check
-
     import ltc_np
+    from ltc_np.gradcheck import check
 
     assert ltc_np.gradcheck is gradcheck
     assert check is gradcheck.check

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import errno
 import os
-import pathlib
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import io
 from ...base import archive, checks, files
 from ...base.from_arguments import Immutable
 from ...base.types import Numbers, PathLike
+
+if TYPE_CHECKING:
+    import pathlib
 
 NAME = re.compile(r"step-([0-9]{8,})\.npz")
 LOST = errno.EIO, errno.ENOENT  # what a bad disk says, and a link to a file that is gone
@@ -151,7 +153,9 @@ def name_of(step: int) -> str:
 
 def folder_of(checkpoint: PathLike) -> pathlib.Path:
     """The folder that a user means, ``~`` being the home folder."""
-    return pathlib.Path(os.path.expanduser(checkpoint))
+    from pathlib import Path  # slow to import, and only checkpoints need it
+
+    return Path(os.path.expanduser(checkpoint))
 
 
 def numbered(folder: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
