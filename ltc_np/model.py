@@ -19,6 +19,7 @@ from .layers import GELU, GLU, BatchNorm, Dense, Dropout, LayerNorm, Pooling, Re
 from .layers.config import CellConfig
 from .layers.mixed_memory import with_memory
 from .layers.pooling import KINDS as POOLINGS
+from .network.foreign_attributes import FOREIGN_ATTRIBUTES
 from .optim.base import Optimizer
 from .train.fit import fit
 from .train.model_base import ModelBase
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
 NORMS: dict[str, Callable[[], Layer]] = {"layer": LayerNorm, "batch": BatchNorm}
 
 # What decides about training: on a model it would have no effect.
-OWN = ("model", "x", "y", "parallel_time")  # of which the last is the model's, too
-PARTS = [name for group in GROUPS.values() for name in group.parts]
-FIT = dict.fromkeys([name for name in (*inspect.signature(fit).parameters, *PARTS) if name not in OWN], "`fit`")
-FIT |= dict.fromkeys(("lr", "learning_rate", "weight_decay", "momentum"), "the optimiser that `fit` is given")
+YOURS = ("model", "x", "y")  # names that you may use on a model as you like, although `fit` has them too
+OPTIONS = *inspect.signature(fit).parameters, *(name for group in GROUPS.values() for name in group.parts)
+OF_FIT = {name: "it is an argument of `fit`" for name in OPTIONS if name not in YOURS}
+OF_OPTIMIZERS = dict.fromkeys(
+    ("lr", "learning_rate", "weight_decay", "momentum"), "it is an argument of the optimiser that `fit` is given"
+)
 
 
 class Model(ModelBase):
@@ -95,11 +98,7 @@ class Model(ModelBase):
     """
 
     fit = fit
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in FIT and "engine" in vars(self) and self.is_the_library_s():
-            raise AttributeError(f"`{name}` is nothing that a model has: it is an argument of {FIT[name]}")
-        super().__setattr__(name, value)
+    _elsewhere = FOREIGN_ATTRIBUTES | OF_FIT | OF_OPTIMIZERS
 
 
 class LTCRNN(Model):

@@ -39,7 +39,7 @@ TESTED_THROUGH = {
             bench.cuda
         """,
         "tests/network/test_model.py calls all of it as `Model` does, and test_walk.py says by which way": """
-            network.engines network.loss network.network network.parameters network.penalties network.predict
+            network.loss network.network network.parameters network.penalties network.predict
             network.step network.stream network.structure
         """,
         "tests/train/test_train.py and tests/train/loop/test_epochs.py go through `fit` and `evaluate`": """

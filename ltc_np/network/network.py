@@ -26,8 +26,8 @@ from ..base.types import (
 from ..cells.base import Layer
 from ..layers import Stack
 from ..layers.parallel import CutTime
-from . import engines
 from .engine import Batch, Engine, Gradients, Objective, Tape
+from .host import HostEngine
 from .outputs import check_logits, output_weight, read_target, target_shape, valid_outputs
 from .penalties import Penalty
 from .sequences import Sequences, check_dropout_seed, check_memory
@@ -71,7 +71,7 @@ class Network(Structure):
         dtype = np.dtype(name)  # of this machine's byte order
         self._describe(stack, dtype, kernels.resolve(backend), return_sequences)
         self._draw(stack.layout, stack.buffers, dtype, seed)
-        self.engine = engines.make(self)
+        self.engine = _engine_for(self)
 
     @classmethod
     def restored(cls, stack: Stack, theta: Array, buffers: Array, backend: Backend, return_sequences: bool) -> Self:
@@ -82,7 +82,7 @@ class Network(Structure):
         network = cls.__new__(cls)
         cls._describe(network, stack, theta.dtype, backend, return_sequences)
         cls._hold(network, stack.layout, stack.buffers, theta, buffers)
-        network.engine = engines.make(network)
+        network.engine = _engine_for(network)
         return network
 
     # ---------------------------------------------------------------------------------------------------- calls
@@ -274,4 +274,13 @@ class Network(Structure):
         except ImportError:  # where this is unpickled numba or the GPU may be missing
             state = state | {"backend": kernels.resolve("auto")}
         self.__dict__.update(state)
-        self.engine = engines.make(self)
+        self.engine = _engine_for(self)
+
+
+def _engine_for(network: Structure) -> Engine:
+    """The engine for a network's backend."""
+    if network.backend == "cuda":
+        from .cuda.engine import CudaEngine  # loads Numba
+
+        return CudaEngine(network)
+    return HostEngine(network)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ class Structure(Parameters):
     trained: Trained | None = None
     config: CellConfig | None = None
     notes: dict[str, Any] | None = None
+    _elsewhere: Mapping[str, str] = FOREIGN_ATTRIBUTES  # names that users may look for here, and where they are
 
     def _describe(self, stack: Stack, dtype: Float, backend: Backend, return_sequences: bool) -> None:
         """What a network is besides its parameters."""
@@ -114,8 +115,8 @@ class Structure(Parameters):
     if not TYPE_CHECKING:  # for which a model with `__getattr__` would have every attribute
 
         def __getattr__(self, name: str) -> Any:
-            if name in FOREIGN_ATTRIBUTES:
-                raise AttributeError(f"`{name}` is nothing that a model has: {FOREIGN_ATTRIBUTES[name]}")
+            if name in self._elsewhere:
+                raise AttributeError(f"`{name}` is nothing that a model has: {self._elsewhere[name]}")
             return super().__getattribute__(name)  # again, for its error: it may be that of a property
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -145,8 +146,8 @@ class Structure(Parameters):
             raise AttributeError(
                 f"`{name}` of a model cannot be set: change what is in it, or all parameters by `theta`"
             )
-        if name in FOREIGN_ATTRIBUTES and self.is_the_library_s():
-            raise AttributeError(f"`{name}` is nothing that a model has: {FOREIGN_ATTRIBUTES[name]}")
+        if name in self._elsewhere and self.is_the_library_s():
+            raise AttributeError(f"`{name}` is nothing that a model has: {self._elsewhere[name]}")
         import difflib  # slow to import, and only errors need it
 
         close = difflib.get_close_matches(name, SETTABLE, 1, cutoff=0.8)

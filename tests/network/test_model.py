@@ -837,6 +837,11 @@ def test_attributes_that_would_have_no_effect_are_refused():
         with pytest.raises(AttributeError, match=words):
             setattr(model, name, 0.1)
 
+    for name in ("lr", "loss", "batch_size", "compile"):  # nor are they there to be read
+        with pytest.raises(AttributeError, match=f"`{name}` is nothing that a model has: "):
+            getattr(model, name)
+    model.x, model.y, model.parallel_time = "mine", "too", 3
+
     class Mine(LTCRNN):
         """Of a user, who may call things as he likes."""
 
