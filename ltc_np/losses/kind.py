@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ..base import checks
 from ..base.types import Array, ArrayLike, LibraryLoss, Numbers, Shape
 from .shapes import read_arguments
-from .weights import check_class_weight, sum_of_weights, weigh
+from .weights import check_class_weight, sum_of_weights, weigh_errors
 
 
 class Option(NamedTuple):
@@ -70,10 +71,4 @@ def kind_of_errors(function: LibraryLoss, elements: Callable[..., tuple[Array, A
 
     ``more`` are attributes of `LossKind`.
     """
-
-    def unchecked(
-        y: Array, target: Array, weight: Array | None = None, class_weight: Array | None = None, **option: Any
-    ) -> tuple[float, float, Array]:
-        return weigh(*elements(y - target, **option), weight)
-
-    return LossKind(function, unchecked, **more)
+    return LossKind(function, partial(weigh_errors, elements), **more)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -106,3 +107,15 @@ def weigh(elements: Array, d_y: Array, weight: Array | None, sizes: Array | None
     weight = _of_elements(np.asarray(weight, dtype=np.float64), elements)
     d_y *= weight.astype(d_y.dtype)
     return float(np.sum(weight * elements)), weight_sum, d_y
+
+
+def weigh_errors(
+    elements: Callable[..., tuple[Array, Array]],
+    y: Array,
+    target: Array,
+    weight: Array | None = None,
+    class_weight: None = None,
+    **option: Any,
+) -> tuple[float, float, Array]:
+    """The loss of errors y - target, of which ``elements`` gives l and dl/dy."""
+    return weigh(*elements(y - target, **option), weight)

@@ -14,9 +14,10 @@ from support.backends import NO_NUMBA
 
 import ltc_np
 from ltc_np import LTCRNN, FullyConnected
+from ltc_np.train.loop import epochs
 
 PACKAGE = pathlib.Path(ltc_np.__file__).parent
-MOST = 11
+MOST, MOST_IN_LOOP = 11, 45
 
 
 def drawn():
@@ -148,6 +149,25 @@ def test_a_training_step(walks, name):
     update = "kernels/cuda/optim.py" if name == "cuda" else f"kernels/{name}/adam.py"
     (chain,) = {c for (f, n), chains in walks.found.items() if f == update and n in ("adam", "change") for c in chains}
     check(f"{name}, update", chain)
+
+
+def test_the_loop_of_a_training_goes_through_few_files(monkeypatch):
+    """From the first step to the end of the last epoch: where somebody looks for a fault of a training."""
+    loop, found = epochs._epochs, set()
+
+    def watched(*args):
+        sys.setprofile(lambda frame, event, argument: found.add(frame.f_code.co_filename))
+        try:
+            return loop(*args)
+        finally:
+            sys.setprofile(None)
+
+    monkeypatch.setattr(epochs, "_epochs", watched)
+    model, x, y = LTCRNN(FullyConnected(3), 2, seed=0, backend="numpy"), np.zeros((5, 4, 2)), np.ones((5, 4, 3))
+    model.fit(x, y, epochs=2, batch_size=3, validation=(x, y), optimizer="adam", verbose=False)
+    files = {pathlib.Path(file).relative_to(PACKAGE).as_posix() for file in found if file.startswith(str(PACKAGE))}
+    assert files >= {"train/loop/run.py", "kernels/numpy/adam.py", "kernels/numpy/synaptic.py", "train/evaluate.py"}
+    assert len(files) <= MOST_IN_LOOP, sorted(files)
 
 
 def test_the_page_draws_all_of_them():

@@ -1,4 +1,4 @@
-"""In which order the sequences of an epoch are taken."""
+"""The order in which the sequences of an epoch are taken, where batches are to have sequences of like length."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from ...base.types import Ints
 
 # Batches whose sequences are sorted together: more of them leave less padding, fewer mix better.
 POOL = 32
-
-
-def shuffled(lengths: Ints, rng: np.random.Generator) -> Ints:
-    """Any order; ``lengths`` (B,) only say how many sequences there are."""
-    return rng.permutation(len(lengths))
 
 
 def grouped(lengths: Ints, batch_size: int, rng: np.random.Generator) -> Ints:

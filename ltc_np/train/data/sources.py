@@ -150,7 +150,7 @@ class ArraySource(NamedTuple):
         """The sequences in their order, None for that of the data."""
         if self.by_length:
             return shuffling.grouped(self.data.lengths, self.division.batch_size, rng)
-        return shuffling.shuffled(self.data.lengths, rng) if self.shuffle else None
+        return rng.permutation(self.data.count) if self.shuffle else None
 
     def first_that_counts(self, count: int, size: int | None) -> Batch | None:
         """A `Batch` to look at the loss, or None: the last one that was trained on."""
