@@ -103,8 +103,8 @@ def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, ab
         What the head of the header says.
     """
     writer = Writer(program, name, arithmetic, unroll)
+    reset = _reset(program, writer)  # before the text of the tables is read, since it may add one
     room = max(program.state_size, 1)  # C has no arrays of no elements
-    functions, reset = arithmetic.functions(name), _reset(program, writer)
     values: dict[str, object] = {
         "name": name,
         "NAME": name.upper(),
@@ -117,9 +117,9 @@ def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, ab
         "takes_dt": int(program.takes_dt),
         "dt": f", {arithmetic.c_type} dt" if program.takes_dt else "",
         "time": TIME if program.takes_dt else " */",
-        "functions": functions,
-        "stages": writer.functions,
         "tables": writer.tables.text,
+        "functions": arithmetic.functions(name),
+        "stages": writer.functions,
         "reset": reset,
         "step": _step(program, writer),
     }
