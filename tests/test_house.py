@@ -43,7 +43,7 @@ TESTED_THROUGH = {
             network.step network.stream network.structure
         """,
         "tests/train/test_train.py and tests/train/loop/test_epochs.py go through `fit` and `evaluate`": """
-            train.evaluate train.data.reader train.loop.epochs train.model_base train.resume.recorder
+            train.evaluate train.data.reader train.model_base train.resume.recorder
         """,
         "tests/optim and tests/losses take each by its name, or through what it is the base of": """
             base.sums losses.kind losses.shapes optim.base

@@ -1,7 +1,5 @@
 """What sets the published forms of the CfC apart: one line each.  docs/maths/cfc.md names the code of each."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ..base.types import Activation, CfCVariant

@@ -16,8 +16,6 @@ Source: Mozer, Kazakov & Lindsey, "Discrete Event, Continuous Time RNNs", arXiv 
 every line and tells where published code departs from the paper.
 """
 
-from __future__ import annotations
-
 import math
 from types import ModuleType
 from typing import Any, Literal, NamedTuple

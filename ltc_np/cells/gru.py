@@ -11,8 +11,6 @@ Source: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder",
 where r acts on the product with the state.  docs/maths/gru.md derives every line.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

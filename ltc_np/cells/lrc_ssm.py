@@ -20,8 +20,6 @@ Source: Farsang, Hasani, Rus & Grosu, "Scaling Up Liquid-Resistance Liquid-Capac
 Modeling" (NeurIPS 2025, arXiv 2505.21717), and its code.  docs/maths/lrc_ssm.md derives every line.
 """
 
-from __future__ import annotations
-
 from types import MappingProxyType, ModuleType
 from typing import NamedTuple
 

@@ -11,8 +11,6 @@ Source: Hochreiter & Schmidhuber, "Long Short-Term Memory", Neural Computation 9
 Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md derives every line.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -9,8 +9,6 @@ with a leak Q = 1/tau or without one.  That is cm v' = P - Q v with cm = 1 and P
 dt = 0.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from .. import kernels

@@ -15,8 +15,6 @@ Source: Lapicque, 1907; surrogate gradients: Neftci, Mostafa & Zenke, IEEE Signa
 docs/maths/spiking_lif.md derives every line.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace

@@ -7,8 +7,6 @@ Each of the H channels has an input of its own and M = states/2 complex modes, o
 Time runs at a pace that each channel learns: a step of the model's dt lasts delta = exp(log_step) dt.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

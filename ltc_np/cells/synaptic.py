@@ -17,8 +17,6 @@ its own are checked and kept; where the wiring is not built, so that sizes are n
 All calls are the same and stand here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple

@@ -9,8 +9,6 @@ vectors, and in tiles that threads share. The adjoint goes the same way back.
 **As a convolution**, of a linear one: `ltc_np.kernels.numpy.ssm_fft`.  docs/maths/s4d.md has the equations of both.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

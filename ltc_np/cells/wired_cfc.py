@@ -5,8 +5,6 @@ computed, and its own state of the step before.  So a wired network is a stack o
 and runs as one.  Equations of a cell: `ltc_np.cells.cfc`; docs/maths/cfc.md shows which weights a wiring leaves.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Missing values: what was observed last, what was observed at all, and how long ago."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ Source: Ioffe and Szegedy, "Batch Normalization", ICML 2015 (arXiv 1502.03167), 
 of all sequences of a batch in the place of its samples.  docs/maths/blocks.md derives the gradients.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Dense: one matrix product at every step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import NamedTuple

@@ -5,8 +5,6 @@ inverted form, in which what is kept is scaled in training, so that nothing is l
 docs/maths/around.md has the gradients.
 """
 
-from __future__ import annotations
-
 from types import MappingProxyType
 from typing import NamedTuple
 

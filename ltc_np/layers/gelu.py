@@ -4,8 +4,6 @@ Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv 1606.08415, t
 approximation by tanh.  docs/maths/blocks.md has the gradients.
 """
 
-from __future__ import annotations
-
 from types import ModuleType
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks", I
 docs/maths/blocks.md has the gradients.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

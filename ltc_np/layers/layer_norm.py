@@ -4,8 +4,6 @@ Source: Ba, Kiros and Hinton, "Layer Normalization", arXiv 1607.06450, equation 
 docs/maths/blocks.md derives the gradients.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

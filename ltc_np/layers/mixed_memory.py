@@ -16,8 +16,6 @@ Source: Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sample
 two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

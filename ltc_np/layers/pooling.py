@@ -7,8 +7,6 @@ Every step gives the pool of all steps up to it, and what it needs for the next 
 docs/maths/blocks.md derives the gradients.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

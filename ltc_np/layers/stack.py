@@ -1,7 +1,5 @@
 """Layers applied in order: what `Model` and `Residual` share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise

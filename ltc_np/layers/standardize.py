@@ -3,8 +3,6 @@
 docs/maths/around.md tells where its numbers come from.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the library knows of one of its losses: a row, which stands in the loss's own file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The signature of a function of a user's own, a loss or a metric: in which order it takes predictions and targets."""
 
-from __future__ import annotations
-
 import inspect
 from typing import Any, NamedTuple
 

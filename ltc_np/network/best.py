@@ -1,7 +1,5 @@
 """The best weights of a training so far."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ..base.types import Array, Mode

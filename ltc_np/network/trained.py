@@ -1,7 +1,5 @@
 """How far a training has come."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ..base.types import State

@@ -1,7 +1,5 @@
 """Lists of synapses: checked, sorted by (post, pre), read-only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Forward in chunks, and the adjoint."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from functools import partial

@@ -1,7 +1,5 @@
 """The argument ``parallel_time``, and what a model says of its last call."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 

@@ -1,7 +1,5 @@
 """What a layer is to run."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from ...base.types import Array, Ints, Keep
