@@ -7,6 +7,7 @@ import os
 import threading
 
 from ..base import checks, forks
+from . import library
 
 BACKENDS = ("auto", "numpy", "cpu", "cuda")
 
@@ -16,7 +17,12 @@ _lock = forks.wait_for(threading.RLock())
 
 @functools.cache
 def _why_not_cpu():
-    """None if Numba's kernels can be used, else the reason in a few words."""
+    """None if there are kernels for the CPU, compiled or by Numba, else the reason in a few words."""
+    if library.chosen() is not None:
+        return None
+    word = library.choice()
+    if word not in ("auto", "numba"):
+        return f"{library.VARIABLE} is {word}: {library.why_not()}"
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return "NUMBA_DISABLE_JIT is set"
     try:

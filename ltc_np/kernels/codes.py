@@ -5,6 +5,8 @@ from typing import NamedTuple
 from ..base.layout import POSITIVITIES
 
 LOG2E = 1.4426950408889634
+# Of the kernels' vectors; `ltc_np.kernels.cpu.simd` says what a vector is.
+VECTOR_BYTES = 64
 # Rows of partial gradients that a call adds up in order, whatever the number of threads.
 GRADIENT_ROWS = 16
 

@@ -28,7 +28,7 @@ import numba
 import numpy as np
 from numba.core.caching import FunctionCache
 
-from ltc_np.kernels.cpu.jit import CacheFiles
+from ltc_np.kernels.cpu.compiler import CacheFiles
 from ltc_np.kernels.cuda import device
 from support import ROOT
 

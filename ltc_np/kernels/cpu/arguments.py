@@ -7,8 +7,6 @@ tuples of a call than plain ones (docs/decisions/kernels.md).
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
-
 from .jit import helper
 
 
@@ -62,11 +60,6 @@ class Stage(NamedTuple):
     v: np.ndarray
     new: np.ndarray
     rates: np.ndarray
-
-
-# Of a table of sizes, a function that returns a NamedTuple: kernels cut the arrays that they work in by it, and their
-# callers add it up.
-table = register_jitable
 
 
 @helper

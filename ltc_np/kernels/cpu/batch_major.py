@@ -39,8 +39,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..codes import Rule
-from .arguments import Adjoints, Gradients, Kept, Results, Sequences, Stage, cut, table
-from .jit import for_cell, helper, kernel
+from .arguments import Adjoints, Gradients, Kept, Results, Sequences, Stage, cut
+from .jit import for_cell, helper, kernel, table
 from .padding import narrow, widen
 from .simd import lane_sum, splat, vector_size, zeros
 

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arguments import table
 from .batch_major import sweep
-from .jit import helper, inlined
+from .jit import helper, inlined, table
 from .lrc_neuron import KEPT, Neuron, advance_neuron, d_advance_neuron
 from .lrc_neuron_major import D_ELAPSED_READS_DRIVES, DRIVES
 from .simd import fma, fnma, lane_sum, load, sigmoid2, splat, store, vector_size, zeros
@@ -60,13 +59,13 @@ def _neuron(circuit, i):
 def _drives(synapses, i, M, source, f, z, a):
     """f + sum of w*s, z + sum of h*s and a + sum of weight*source over all sources, for the vector of posts at i."""
     n_pre = synapses.constants.shape[1]  # planes of constants: see `lrc_neuron_major.Synapses`
-    flat, weights = synapses.constants.reshape(-1), synapses.weights.reshape(-1)
+    constants, weights = synapses
     plane = n_pre * M
     for j in range(n_pre):
         k, v = j * M + i, splat(source[j])
-        y = sigmoid2(fma(load(flat, k), v, load(flat, plane + k)))
-        f = fma(load(flat, 2 * plane + k), y, f)
-        z = fma(load(flat, 3 * plane + k), y, z)
+        y = sigmoid2(fma(load(constants, k), v, load(constants, plane + k)))
+        f = fma(load(constants, 2 * plane + k), y, f)
+        z = fma(load(constants, 3 * plane + k), y, z)
         if weights.size > 0:
             a = fma(load(weights, k), v, a)
     return f, z, a
@@ -76,18 +75,18 @@ def _drives(synapses, i, M, source, f, z, a):
 def d_synapses(synapses, M, source, d_drives, d_source, sums):
     """Adjoint of `_drives`: adds to d_source, and to sums (5, n_pre, M), those of `lrc_neuron_major`."""
     n_pre = synapses.constants.shape[1]
-    flat, weights = synapses.constants.reshape(-1), synapses.weights.reshape(-1)
-    plane, W = n_pre * M, vector_size(flat)
+    constants, weights = synapses
+    plane, W = n_pre * M, vector_size(constants)
     for j in range(n_pre):
         v = splat(source[j])
         d_v = zeros(source)
         for i in range(0, M, W):
             k = j * M + i
             df, dz = load(d_drives, i), load(d_drives, M + i)
-            y = sigmoid2(fma(load(flat, k), v, load(flat, plane + k)))
-            r = y * fma(df, load(flat, 2 * plane + k), dz * load(flat, 3 * plane + k))
+            y = sigmoid2(fma(load(constants, k), v, load(constants, plane + k)))
+            r = y * fma(df, load(constants, 2 * plane + k), dz * load(constants, 3 * plane + k))
             d_y = fnma(r, y, r)
-            d_v = fma(d_y, load(flat, 4 * plane + k), d_v)
+            d_v = fma(d_y, load(constants, 4 * plane + k), d_v)
             store(sums, k, fma(y, df, load(sums, k)))
             store(sums, plane + k, fma(y, dz, load(sums, plane + k)))
             store(sums, 2 * plane + k, load(sums, 2 * plane + k) + d_y)

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arguments import table
-from .jit import helper, inlined
+from .jit import helper, inlined, table
 from .lrc_neuron import KEPT, Neuron, advance_neuron, d_advance_neuron
 from .neuron_major import sweep
 from .simd import (

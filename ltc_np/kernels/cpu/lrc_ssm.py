@@ -6,15 +6,13 @@ nothing of each other, so that the processor works on several while one waits fo
 
 from typing import NamedTuple
 
-from ..codes import Rule
+from ..codes import VECTOR_BYTES, Rule
 from .activations import clean_sigmoid
-from .arguments import cut, table
+from .arguments import cut
 from .elastance import d_elastance_of, elastance_of, gap, must_know_elastance
-from .jit import helper, kernel
+from .jit import helper, kernel, table
 from .ltc_solvers import advance, d_advance, d_elapsed, must_know_solver
 from .simd import fma, fnma, lane_sum, load, load_part, sigmoid, store, store_part, tanh, vector_size, zeros
-
-VECTOR_BYTES = 64
 
 
 class _Sizes(NamedTuple):

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arguments import table
 from .batch_major import sweep
-from .jit import helper, inlined
+from .jit import helper, inlined, table
 from .ltc_neuron_major import D_ELAPSED_READS_DRIVES, DRIVES, KEPT
 from .ltc_solvers import advance as solve
 from .ltc_solvers import d_advance as d_solve
@@ -46,13 +45,12 @@ def named(circuit):
 def _currents(constants, i, M, source, p, q):
     """p + sum of w*erev*s and q + sum of w*s over all presynaptic neurons, for the vector of posts at i."""
     n_pre = constants.shape[1]  # planes of constants: see `ltc_neuron_major.Synapses`
-    flat = constants.reshape(-1)
     plane = n_pre * M
     for j in range(n_pre):
         k = j * M + i
-        y = sigmoid2(fma(load(flat, k), splat(source[j]), load(flat, plane + k)))
-        q = fma(load(flat, 2 * plane + k), y, q)
-        p = fma(load(flat, 3 * plane + k), y, p)
+        y = sigmoid2(fma(load(constants, k), splat(source[j]), load(constants, plane + k)))
+        q = fma(load(constants, 2 * plane + k), y, q)
+        p = fma(load(constants, 3 * plane + k), y, p)
     return p, q
 
 
@@ -60,8 +58,7 @@ def _currents(constants, i, M, source, p, q):
 def d_synapses(constants, M, source, d_drives, d_source, sums):
     """Adjoint of `_currents`: adds to d_source, and to sums (4, n_pre, M), those of `ltc_neuron_major`."""
     n_pre = constants.shape[1]
-    flat = constants.reshape(-1)
-    plane, W = n_pre * M, vector_size(flat)
+    plane, W = n_pre * M, vector_size(constants)
     for j in range(n_pre):
         v = splat(source[j])
         d_v = zeros(source)
@@ -69,10 +66,10 @@ def d_synapses(constants, M, source, d_drives, d_source, sums):
             k = j * M + i
             dp = load(d_drives, i)
             dq = load(d_drives, M + i)
-            y = sigmoid2(fma(load(flat, k), v, load(flat, plane + k)))
-            r = y * fma(dp, load(flat, 4 * plane + k), dq)
+            y = sigmoid2(fma(load(constants, k), v, load(constants, plane + k)))
+            r = y * fma(dp, load(constants, 4 * plane + k), dq)
             z = fnma(r, y, r)
-            d_v = fma(z, load(flat, 5 * plane + k), d_v)
+            d_v = fma(z, load(constants, 5 * plane + k), d_v)
             store(sums, k, load(sums, k) + r)
             store(sums, plane + k, fma(y, dp, load(sums, plane + k)))
             store(sums, 2 * plane + k, load(sums, 2 * plane + k) + z)

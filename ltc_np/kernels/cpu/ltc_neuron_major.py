@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arguments import table
-from .jit import helper, inlined
+from .jit import helper, inlined, table
 from .ltc_solvers import advance as solve
 from .ltc_solvers import d_advance as d_solve
 from .ltc_solvers import d_elapsed

@@ -54,8 +54,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..codes import Rule
-from .arguments import Adjoints, Gradients, Kept, Results, Sequences, Stage, cut, table
-from .jit import for_cell, helper, kernel
+from .arguments import Adjoints, Gradients, Kept, Results, Sequences, Stage, cut
+from .jit import for_cell, helper, kernel, table
 from .padding import narrow, widen
 from .simd import add_sums, load, load_sum, load_unit, store, sum_size, unit_size, vector_size
 

@@ -20,8 +20,8 @@ import numpy as np
 from ...base import threads
 from ..codes import ACTIVATIONS, GRADIENT_ROWS, Rule
 from .activations import activate, must_know_activation
-from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
-from .jit import helper, kernel
+from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch
+from .jit import helper, kernel, table
 from .ltc_solvers import advance, d_advance, d_elapsed, must_know_solver
 from .neuron_major import kept_lanes, longest_of, read_step
 from .padding import narrow, widen

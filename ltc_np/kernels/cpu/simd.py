@@ -3,7 +3,7 @@
 Numba has no vector type, and LLVM's loop vectoriser is a lottery: a constant trip count, a sliced array or a
 doubt about aliasing makes it fall back to scalars, ten times slower.  So the kernels say what they mean::
 
-    v = load(array, i)            # 64 bytes of the 1-d array, beginning at element i (no bounds check)
+    v = load(array, i)            # 64 bytes of the array, beginning at element i as it lies in memory (no bounds check)
     y = sigmoid2(fma(a, v, c))    # scalars mix with vectors: they are broadcast
     store(array, i, y + y)
 
@@ -17,15 +17,6 @@ denormal results from another number.
 
 import functools
 import math
-import operator
-
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
-from numba.core.registry import cpu_target
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from ...base.activations import NORMAL_TAIL_FLOAT32, NORMAL_TAIL_FLOAT64
 from ...base.polynomials import (
@@ -40,8 +31,17 @@ from ...base.polynomials import (
     SINE_FLOAT32,
     SINE_FLOAT64,
 )
+from ..codes import VECTOR_BYTES
+from .jit import COMPILES, intrinsic
 
-VECTOR_BYTES = 64
+if COMPILES:  # else no body below is ever used, and Numba may be missing
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.core.registry import cpu_target
+
+    from .vectors import Vector, common, operands, pick, splatted
+
 # Sums over lanes are half a vector: they are read and written for every evaluation, and half takes half the memory.
 SUM_BYTES = 32
 LOG2_E = math.log2(math.e)
@@ -58,71 +58,6 @@ QUARTER_FLOAT64 = (1.5707963267948966, 6.123233995736766e-17, 2.0**46)
 # Of exp: ln(2) in two parts, and the arguments between which the result is a normal number.
 EXP_FLOAT32 = (0.693147182464599609375, -1.9046542999577680e-9, -87.33654022216797, 88.72283172607422)
 EXP_FLOAT64 = (0.6931471805599453094, 2.3190468138462996e-17, -708.3964185322641, 709.782712893384)
-
-
-class Vector(types.Type):
-    """Numba's type of one 64-byte vector, of a pair of them, or of half of one."""
-
-    def __init__(self, dtype, size=VECTOR_BYTES):
-        self.dtype = dtype
-        self.width = size * 8 // dtype.bitwidth
-        super().__init__(name=f"Vector({dtype} x {self.width})")
-
-
-@register_model(Vector)
-class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager, vector):
-        element = manager.lookup(vector.dtype).get_value_type()
-        super().__init__(manager, vector, ir.VectorType(element, vector.width))
-
-
-def _scalar(kind):
-    return kind.dtype if isinstance(kind, Vector) else kind
-
-
-def _common(*kinds):
-    """The type of an operation: vector if one operand is; all of one float type, or it is a mistake in a kernel."""
-    vectors = {k for k in kinds if isinstance(k, Vector)}
-    if len({_scalar(k) for k in kinds}) != 1 or not isinstance(_scalar(kinds[0]), types.Float) or len(vectors) > 1:
-        raise TypingError(f"simd: operands must be floats of one type and vectors of one width, got {kinds}")
-    return vectors.pop() if vectors else kinds[0]
-
-
-def _pick(builder, x, y, lanes):
-    """The lanes of x, or of x and then y, with these numbers."""
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
-    return builder.shuffle_vector(x, ir.Constant(x.type, ir.Undefined) if y is None else y, mask)
-
-
-def _splat(builder, value, llvm_type):
-    if value.type == llvm_type:
-        return value
-    first = builder.insert_element(ir.Constant(llvm_type, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), llvm_type.count), [0] * llvm_type.count)
-    return builder.shuffle_vector(first, ir.Constant(llvm_type, ir.Undefined), zeros)
-
-
-def _operands(context, builder, sig, args):
-    llvm_type = context.get_value_type(sig.return_type)
-    return [_splat(builder, a, llvm_type) for a in args]
-
-
-def _binary(op, method):
-    @infer_global(op)
-    class _Template(AbstractTemplate):
-        def generic(self, args, kws):
-            if len(args) == 2 and any(isinstance(a, Vector) for a in args):
-                return signature(_common(*args), *args)
-
-    def lower(context, builder, sig, args):
-        return getattr(builder, method)(*_operands(context, builder, sig, args))
-
-    for kinds in ((Vector, Vector), (Vector, types.Float), (types.Float, Vector)):
-        lower_builtin(op, *kinds)(lower)
-
-
-for _op, _method in (("add", "fadd"), ("sub", "fsub"), ("mul", "fmul"), ("truediv", "fdiv")):
-    _binary(getattr(operator, _op), _method)
 
 
 def _address(context, builder, array_type, array, index):
@@ -152,7 +87,7 @@ def vector_size(typingctx, array):
 
 @intrinsic
 def load(typingctx, array, index):
-    """The vector at ``array[index : index + width]``; 1-d contiguous; no bounds check."""
+    """The vector of the elements from this one on, as they lie in memory; contiguous; no bounds check."""
     return _load(Vector(array.dtype), array)
 
 
@@ -212,12 +147,12 @@ def load_like(typingctx, array, index, like):
 def store(typingctx, array, index, value):
     """Write a vector (a scalar: to every lane of one) to ``array[index : ...]``; no bounds check."""
     vector = value if isinstance(value, Vector) else Vector(array.dtype)
-    _common(array.dtype, value)
+    common(array.dtype, value)
 
     def codegen(context, builder, sig, args):
         llvm_type = context.get_value_type(vector)
         pointer = builder.bitcast(_address(context, builder, sig.args[0], *args[:2]), llvm_type.as_pointer())
-        builder.store(_splat(builder, args[2], llvm_type), pointer, align=vector.dtype.bitwidth // 8)
+        builder.store(splatted(builder, args[2], llvm_type), pointer, align=vector.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
     return types.none(array, types.intp, value), codegen
@@ -244,7 +179,7 @@ def _parts(builder, x, kind):
     """The vectors of a type that make up x."""
     if x.type == kind:
         return [x]
-    return [_pick(builder, x, None, range(k, k + kind.count)) for k in range(0, x.type.count, kind.count)]
+    return [pick(builder, x, None, range(k, k + kind.count)) for k in range(0, x.type.count, kind.count)]
 
 
 def _fma(builder, x, y, z):
@@ -262,7 +197,7 @@ def splat(typingctx, value):
     """The vector with ``value`` in every lane."""
 
     def codegen(context, builder, sig, args):
-        return _splat(builder, args[0], context.get_value_type(sig.return_type))
+        return splatted(builder, args[0], context.get_value_type(sig.return_type))
 
     return Vector(value)(value), codegen
 
@@ -272,9 +207,9 @@ def splat_like(typingctx, value, like):
     """The vector or pair, as ``like`` is, with ``value`` in every lane."""
 
     def codegen(context, builder, sig, args):
-        return _splat(builder, args[0], args[1].type)
+        return splatted(builder, args[0], args[1].type)
 
-    return _common(value, like)(value, like), codegen
+    return common(value, like)(value, like), codegen
 
 
 @intrinsic
@@ -292,9 +227,9 @@ def fma(typingctx, x, y, z):
     """x * y + z, rounded once; vectors and scalars mix."""
 
     def codegen(context, builder, sig, args):
-        return _fma(builder, *_operands(context, builder, sig, args))
+        return _fma(builder, *operands(context, builder, sig, args))
 
-    return _common(x, y, z)(x, y, z), codegen
+    return common(x, y, z)(x, y, z), codegen
 
 
 @intrinsic
@@ -340,10 +275,10 @@ def fnma(typingctx, x, y, z):
     """z - x * y, rounded once."""
 
     def codegen(context, builder, sig, args):
-        x, y, z = _operands(context, builder, sig, args)
+        x, y, z = operands(context, builder, sig, args)
         return _fma(builder, builder.fneg(x), y, z)
 
-    return _common(x, y, z)(x, y, z), codegen
+    return common(x, y, z)(x, y, z), codegen
 
 
 @intrinsic
@@ -353,7 +288,7 @@ def neg(typingctx, x):
     def codegen(context, builder, sig, args):
         return builder.fneg(args[0])
 
-    return _common(x)(x), codegen
+    return common(x)(x), codegen
 
 
 @intrinsic
@@ -367,7 +302,7 @@ def sqrt(typingctx, x):
         function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.{lanes}{scalar}")
         return builder.call(function, args)
 
-    return _common(x)(x), codegen
+    return common(x)(x), codegen
 
 
 @intrinsic
@@ -375,10 +310,10 @@ def where_greater(typingctx, a, b, x, y):
     """x where a > b, else y (also where a or b is NaN)."""
 
     def codegen(context, builder, sig, args):
-        a, b, x, y = _operands(context, builder, sig, args)
+        a, b, x, y = operands(context, builder, sig, args)
         return builder.select(builder.fcmp_ordered(">", a, b), x, y)
 
-    return _common(a, b, x, y)(a, b, x, y), codegen
+    return common(a, b, x, y)(a, b, x, y), codegen
 
 
 @intrinsic
@@ -391,7 +326,7 @@ def first_lanes(typingctx, x, count):
         numbers = ir.Constant(integers, [ir.Constant(integers.element, k) for k in range(x.type.count)])
         if integers.element.width < count.type.width:
             count = builder.trunc(count, integers.element)
-        inside = builder.icmp_signed("<", numbers, _splat(builder, count, integers))
+        inside = builder.icmp_signed("<", numbers, splatted(builder, count, integers))
         return builder.select(inside, x, ir.Constant(x.type, None))
 
     return x(x, types.intp), codegen
@@ -456,7 +391,7 @@ def _unary(emit):
         def codegen(context, builder, sig, args):
             return emit(builder, args[0])
 
-        return _common(x)(x), codegen
+        return common(x)(x), codegen
 
     return intrinsic(functools.wraps(emit)(typing))
 
@@ -489,7 +424,7 @@ def _avx512(builder, name, *operands):
             f"llvm.x86.avx512.mask.{name}.{'ps' if single else 'pd'}.512",
         )
         done.append(builder.call(function, args))
-    return done[0] if len(done) == 1 else _pick(builder, *done, range(whole.count))
+    return done[0] if len(done) == 1 else pick(builder, *done, range(whole.count))
 
 
 def _sigmoid2(builder, x):
@@ -648,7 +583,7 @@ def _mask(builder, count, lanes):
     """True in the first ``count`` of the lanes."""
     integers = ir.VectorType(ir.IntType(32), lanes)
     numbers = ir.Constant(integers, [ir.Constant(ir.IntType(32), k) for k in range(lanes)])
-    return builder.icmp_signed("<", numbers, _splat(builder, builder.trunc(count, ir.IntType(32)), integers))
+    return builder.icmp_signed("<", numbers, splatted(builder, builder.trunc(count, ir.IntType(32)), integers))
 
 
 def _masked(builder, name, llvm_type, result, args):
@@ -703,7 +638,7 @@ def load_part(typingctx, array, index, count):
 @intrinsic
 def store_part(typingctx, array, index, value, count):
     """`store` of the first ``count`` lanes; what lies behind them is not touched."""
-    _common(array.dtype, value)
+    common(array.dtype, value)
 
     def codegen(context, builder, sig, args):
         vector, align = args[2], array.dtype.bitwidth // 8
@@ -727,7 +662,7 @@ def _fold(builder, x, y, group):
     lanes = range(0, x.type.count, 2 * group)
     first = [i + k for i in lanes for k in range(group)]
     first += [i + x.type.count for i in first] if y is not None else []
-    return builder.fadd(_pick(builder, x, y, first), _pick(builder, x, y, [i + group for i in first]))
+    return builder.fadd(pick(builder, x, y, first), pick(builder, x, y, [i + group for i in first]))
 
 
 @intrinsic

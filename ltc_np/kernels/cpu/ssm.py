@@ -20,8 +20,8 @@ import numpy as np
 from ...base import threads
 from ..codes import BILINEAR, DISCRETE, EXACT, GRADIENT_ROWS, KB, PB, PLAIN, ZOH, Discretization
 from ..numpy.ssm import CHUNK, LARGE, highest_rate
-from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch, table
-from .jit import helper, inlined, kernel
+from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch
+from .jit import helper, inlined, kernel, table
 from .simd import add_wide, fma, fnma, lane_sum, load, neg, store, vector_size, zeros
 from .ssm_steps import (
     conjugate_product,

@@ -1,0 +1,110 @@
+"""``python -m ltc_np build-kernels``: the kernels of the CPU as shared libraries, one for each level of processors.
+
+Nothing is written in C: Numba compiles each kernel for the types in `ltc_np.kernels.signatures`, `entry` writes the
+functions that Python calls, and a C compiler links the objects.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import partial
+
+from ...base import files
+from ...base.command_line import DONE, Parser, report, run
+from ..library import FOLDER, LEVELS, MANIFEST, VARIABLE
+from ..signatures import SIGNATURES
+from ..sources import source_hash
+
+ABOUT = """\
+Compile the kernels of the CPU into shared libraries, with which calls need no Numba and the first one does not wait.
+
+They are written into the package's folder, where every process finds them, or into another folder for a wheel.  This
+needs Numba and a C compiler (cc), which only links, and takes about two minutes a level.
+
+examples:
+    python -m ltc_np build-kernels
+    python -m ltc_np build-kernels --levels x86-64-v3 --out libraries"""
+
+# What LLVM calls the features that `simd` asks for; all else it knows by the level's name.
+FEATURES = {
+    "x86-64-v4": "+avx2,+fma,+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,-prefer-256-bit",
+    "x86-64-v3": "+avx2,+fma",
+}
+
+
+def main(argv=None):
+    """Build; the exit status."""
+    parser = Parser("build-kernels", ABOUT)
+    levels = f"of {', '.join(LEVELS)}; default: all of them"
+    parser.add_argument("--levels", nargs="+", choices=LEVELS, default=list(LEVELS), metavar="LEVEL", help=levels)
+    parser.add_argument("--out", type=pathlib.Path, default=FOLDER, metavar="FOLDER", help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print what was built as JSON")
+    return run(parser, _build, argv)
+
+
+def _build(args):
+    linker = shutil.which("cc")
+    if importlib.util.find_spec("numba") is None or linker is None:
+        raise ImportError("building kernels needs Numba and a C compiler called cc, which links them")
+    built = build(args.levels, args.out, linker, say=partial(print, file=sys.stderr, flush=True))
+    text = "\n".join(f"{args.out / name}.so, {size:,} bytes" for name, size in built.items())
+    report({"folder": str(args.out), "bytes": built}, text, args.json)
+    return DONE
+
+
+def build(levels, folder, linker, say):
+    """Write the libraries of these levels and the manifest into the folder; the size of each in bytes.
+
+    Levels are compiled side by side.  The manifest is taken away first and written last, so whoever starts meanwhile
+    finds no library.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        objects = {level: pathlib.Path(place) / level for level in levels}
+        running = {level: _start(level, objects[level]) for level in levels}
+        try:
+            for level, process in running.items():
+                _follow(level, process, say)
+        finally:
+            for process in running.values():
+                process.kill()
+        found = {level: _link(linker, objects[level]) for level in levels}
+    manifest = {
+        "sources": source_hash(),
+        "libraries": {level: hashlib.sha256(content).hexdigest() for level, content in found.items()},
+    }
+    contents = {folder / f"{level}.so": content for level, content in found.items()}
+    files.write_all(contents | {folder / MANIFEST: json.dumps(manifest, indent=2).encode() + b"\n"})
+    return {level: len(content) for level, content in found.items()}
+
+
+def _start(level, objects):
+    """The process that compiles a level; it says the name of each kernel that is done."""
+    objects.mkdir()
+    environment = os.environ | {VARIABLE: "numba", "NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": FEATURES[level]}
+    command = [sys.executable, "-m", "ltc_np.kernels.aot.level", str(objects)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def _follow(level, process, say):
+    for count, line in enumerate(process.stdout, 1):
+        say(f"{level}: {count} of {len(SIGNATURES)}, {line.strip()}")
+    if process.wait():
+        raise OSError(f"the kernels for {level} could not be compiled; the reason stands above")
+
+
+def _link(linker, objects):
+    """The library, as bytes: it needs nothing but what every C library has, and shows only what Python calls."""
+    shown = "; ".join(f'"{name}"' for name in (*SIGNATURES, "ltc_np_python", "ltc_np_probe"))
+    (objects / "shown").write_text(f"{{ global: {shown}; local: *; }};")
+    names = sorted(path.name for path in objects.glob("*.o"))  # one order, so that the bytes are always the same
+    flags = ["-shared", "-nostdlib", "-s", "-Wl,--version-script=shown", "-Wl,--build-id=none", "-Wl,-z,noexecstack"]
+    subprocess.run([linker, *flags, "-o", "kernels.so", *names], cwd=objects, check=True)
+    return (objects / "kernels.so").read_bytes()

@@ -1,0 +1,186 @@
+"""Functions that Python calls, in LLVM's language: they take a tuple of arguments apart, and run the kernel's code.
+
+`ltc_np.kernels.library` says how they are called, and fills in the table that they look into.
+"""
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from ..library import NO_CODE, PYTHON_FUNCTIONS
+
+_WORD, _BYTE = ir.IntType(64), ir.IntType(8)
+_POINTER = _BYTE.as_pointer()
+_TABLE = ir.ArrayType(_WORD, len(PYTHON_FUNCTIONS) + 3)
+_HEAD, _ARRAY, _NONE = range(len(PYTHON_FUNCTIONS), len(PYTHON_FUNCTIONS) + 3)
+# Results and arguments of Python's functions; all pointers are alike.
+_KINDS = {
+    "PyTuple_Size": (_WORD, _POINTER),
+    "PyTuple_GetItem": (_POINTER, _POINTER, _WORD),
+    "PyLong_AsLongLong": (_WORD, _POINTER),
+    "PyFloat_AsDouble": (ir.DoubleType(), _POINTER),
+    "PyErr_Occurred": (_POINTER,),
+    "PyErr_Clear": (ir.VoidType(),),
+    "PyEval_SaveThread": (_POINTER,),
+    "PyEval_RestoreThread": (ir.VoidType(), _POINTER),
+}
+# Where NumPy's binary interface puts what an array has, in bytes behind the head that every object has.
+_DATA, _NDIM, _SHAPE, _STRIDES, _DESCR, _FLAGS = 0, 8, 16, 24, 40, 48
+_BYTE_ORDER, _TYPE_NUMBER = 10, 12  # of its type
+_C_CONTIGUOUS = 1
+_TYPE_NUMBERS = {types.float32: (11,), types.float64: (12,), types.int64: (7, 9), types.uint8: (2,), types.boolean: (0,)}
+
+
+class _Reader:
+    """Writes the instructions that read one call's arguments, and those that leave where one does not fit."""
+
+    def __init__(self, context, builder, table, otherwise):
+        self.context, self.builder, self.table, self.otherwise = context, builder, table, otherwise
+
+    def word(self, number):
+        zero = ir.Constant(_WORD, 0)
+        return self.builder.load(self.builder.gep(self.table, [zero, ir.Constant(_WORD, number)]))
+
+    def call(self, name, *args):
+        result, *kinds = _KINDS[name]
+        function = ir.FunctionType(result, kinds).as_pointer()
+        return self.builder.call(self.builder.inttoptr(self.word(PYTHON_FUNCTIONS.index(name)), function), args)
+
+    def must(self, condition):
+        """Go on where the condition holds, else to the next code."""
+        block = self.builder.append_basic_block("fits")
+        self.builder.cbranch(condition, block, self.otherwise)
+        self.builder.position_at_end(block)
+
+    def field(self, thing, offset, kind):
+        """What lies at an object's address, so many bytes on (an int, or a value)."""
+        offset = ir.Constant(_WORD, offset) if isinstance(offset, int) else offset
+        return self.builder.load(self.builder.bitcast(self.builder.gep(thing, [offset]), kind.as_pointer()), align=1)
+
+    def read(self, thing, kind):
+        """The value of Numba's type ``kind`` of an object of Python."""
+        builder = self.builder
+        if isinstance(kind, types.BaseTuple):
+            count = self.call("PyTuple_Size", thing)
+            self.must(builder.icmp_signed("==", count, ir.Constant(_WORD, len(kind))))
+            items = (self.call("PyTuple_GetItem", thing, ir.Constant(_WORD, k)) for k in range(len(kind)))
+            values = [self.read(item, part) for item, part in zip(items, kind, strict=True)]
+            return self.context.make_tuple(builder, kind, values)
+        if isinstance(kind, types.Array):
+            return self.read_array(thing, kind)
+        if isinstance(kind, types.NoneType):
+            self.must(builder.icmp_unsigned("==", builder.ptrtoint(thing, _WORD), self.word(_NONE)))
+            return self.context.get_dummy_value()
+        if isinstance(kind, types.Float):
+            value = self.call("PyFloat_AsDouble", thing)
+            self.must_not_fail(builder.fcmp_ordered("==", value, ir.Constant(value.type, -1.0)))
+            return value if kind == types.float64 else builder.fptrunc(value, ir.FloatType())
+        value = self.call("PyLong_AsLongLong", thing)
+        self.must_not_fail(builder.icmp_signed("==", value, ir.Constant(_WORD, -1)))
+        if kind == types.boolean:
+            return builder.icmp_signed("!=", value, ir.Constant(_WORD, 0))
+        if kind != types.int64:
+            raise TypeError(f"a kernel cannot be called with {kind}: teach `read` of {__name__} how it is read")
+        return value
+
+    def read_all(self, thing, kinds):
+        """The values of a tuple's elements, a list."""
+        return cgutils.unpack_tuple(self.builder, self.read(thing, types.Tuple(kinds)))
+
+    def must_not_fail(self, doubtful):
+        """Leave where a number may stand for an error and there is one; `entry` forgets the error."""
+        with self.builder.if_then(doubtful, likely=False):
+            block, error = self.builder.append_basic_block("fits"), self.call("PyErr_Occurred")
+            none = self.builder.icmp_unsigned("==", error, ir.Constant(_POINTER, None))
+            self.builder.cbranch(none, block, self.otherwise)
+            self.builder.position_at_end(block)
+
+    def read_array(self, thing, kind):
+        builder, head = self.builder, self.word(_HEAD)
+        of_type = builder.sub(head, ir.Constant(_WORD, 8))  # the last word of the head says what an object is
+        self.must(builder.icmp_unsigned("==", self.field(thing, of_type, _WORD), self.word(_ARRAY)))
+        body = builder.gep(thing, [head])
+        ndim, flags = self.field(body, _NDIM, ir.IntType(32)), self.field(body, _FLAGS, ir.IntType(32))
+        self.must(builder.icmp_signed("==", ndim, ir.Constant(ndim.type, kind.ndim)))
+        if kind.layout == "C":
+            contiguous = builder.and_(flags, ir.Constant(flags.type, _C_CONTIGUOUS))
+            self.must(builder.icmp_signed("!=", contiguous, ir.Constant(flags.type, 0)))
+        descr = builder.gep(self.field(body, _DESCR, _POINTER), [head])
+        order = self.field(descr, _BYTE_ORDER, _BYTE)
+        number, right = self.field(descr, _TYPE_NUMBER, ir.IntType(32)), ir.Constant(ir.IntType(1), 0)
+        for known in _TYPE_NUMBERS[kind.dtype]:
+            right = builder.or_(right, builder.icmp_signed("==", number, ir.Constant(number.type, known)))
+        self.must(right)
+        self.must(builder.icmp_signed("!=", order, ir.Constant(_BYTE, ord(">"))))
+        shape, strides = self.field(body, _SHAPE, _POINTER), self.field(body, _STRIDES, _POINTER)
+        shape = [self.field(shape, 8 * k, _WORD) for k in range(kind.ndim)]
+        strides = [self.field(strides, 8 * k, _WORD) for k in range(kind.ndim)]
+        size = ir.Constant(_WORD, 1)
+        for length in shape:
+            size = builder.mul(size, length)
+        array = self.context.make_array(kind)(self.context, builder)
+        item = self.context.get_abi_sizeof(self.context.get_data_type(kind.dtype))
+        data = builder.bitcast(self.field(body, _DATA, _POINTER), array.data.type)
+        array.data, array.itemsize, array.nitems = data, ir.Constant(_WORD, item), size
+        array.shape, array.strides = cgutils.pack_array(builder, shape), cgutils.pack_array(builder, strides)
+        array.meminfo, array.parent = (cgutils.get_null_value(a.type) for a in (array.meminfo, array.parent))
+        return array._getvalue()
+
+
+def _begin(context, name, defined=False):
+    """A module with the table and an entry; the entry, and the table."""
+    module = context.create_module(name)
+    table = ir.GlobalVariable(module, _TABLE, "ltc_np_python")
+    if defined:
+        table.initializer = ir.Constant(_TABLE, None)
+    function = ir.Function(module, ir.FunctionType(_WORD, [_POINTER]), name)
+    return module, table, function
+
+
+def entry(context, name, compiled):
+    """The module with the function ``name`` for kernels of several types, of which each has its code elsewhere."""
+    module, table, function = _begin(context, name)
+    builder = ir.IRBuilder(function.append_basic_block("start"))
+    for fndesc in compiled:
+        otherwise = function.append_basic_block("otherwise")
+        reader = _Reader(context, builder, table, otherwise)
+        args = reader.read_all(function.args[0], fndesc.argtypes)
+        code = ir.Function(
+            module, context.call_conv.get_function_type(fndesc.restype, fndesc.argtypes), fndesc.llvm_func_name
+        )
+        state = reader.call("PyEval_SaveThread")
+        status, _ = context.call_conv.call_function(builder, code, fndesc.restype, fndesc.argtypes, args)
+        reader.call("PyEval_RestoreThread", state)
+        told = builder.ptrtoint(status.excinfoptr, _WORD)
+        builder.ret(builder.select(status.is_error, told, ir.Constant(_WORD, 0)))
+        builder.position_at_end(otherwise)
+        reader.call("PyErr_Clear")
+    builder.ret(ir.Constant(_WORD, NO_CODE))
+    return module
+
+
+def probe(context):
+    """The module with the table, and with ``ltc_np_probe``, by which a call is tried when the library is loaded.
+
+    Of ``(array, (k, value), None)`` it sets the last element of the array (m, n) to the value, and returns its address
+    + m + n + k.
+    """
+    module, table, function = _begin(context, "ltc_np_probe", defined=True)
+    builder = ir.IRBuilder(function.append_basic_block("start"))
+    otherwise = function.append_basic_block("otherwise")
+    reader = _Reader(context, builder, table, otherwise)
+    kind = types.Array(types.float64, 2, "C")
+    numbers = types.Tuple((types.int64, types.float64))
+    array, numbers, _ = reader.read_all(function.args[0], (kind, numbers, types.none))
+    k, value = cgutils.unpack_tuple(builder, numbers)
+    array = context.make_array(kind)(context, builder, array)
+    m, n = cgutils.unpack_tuple(builder, array.shape)
+    last = builder.sub(builder.mul(m, n), ir.Constant(_WORD, 1))
+    builder.store(value, builder.gep(array.data, [last]))
+    total = builder.ptrtoint(array.data, _WORD)
+    for number in (m, n, k):
+        total = builder.add(total, number)
+    builder.ret(total)
+    builder.position_at_end(otherwise)
+    reader.call("PyErr_Clear")
+    builder.ret(ir.Constant(_WORD, NO_CODE))
+    return module

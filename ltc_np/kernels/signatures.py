@@ -1,0 +1,58 @@
+"""The types that kernels of the CPU are called with: what they are compiled for where they come compiled.
+
+Every kernel has a line, in a short language.  ``R3`` is an array with three axes of the working precision, float32 or
+float64, and ``r`` a number of it; ``D2`` and ``d`` are float64 whatever the working precision is; ``I1`` and ``i`` are
+int64, ``b`` is a boolean, and ``None`` is None.  Arrays are contiguous.  Brackets are a tuple, and ``i|None`` says that
+there is code for either.  tests/kernels/test_signatures.py compares the table with what the suite calls.
+"""
+
+_SEQUENCES, _ADJOINTS, _RESULTS, _KEPT, _GRADIENTS = "(R3 R2 I1)", "(R3 R2)", "(R3 R2)", "(R1 R1)", "(D2 R3 R2 R2)"
+_RULE, _PART = "(i i i)", "i i i"  # a part of a call: first, last, worker
+_SPACE = "(R4 R3 (i i i d) (r r r))"
+_CHANGE = "d d d d d"  # numbers of an optimiser's step
+
+
+def _sweep(name, circuit, tiles):
+    """Of a cell's `forward` and `backward` by `neuron_major` or `batch_major`."""
+    forward = f"{_SEQUENCES} R2 {circuit} {_RULE} {tiles} R2 {_KEPT} {_RESULTS} {_PART}"
+    backward = f"{_SEQUENCES} {_ADJOINTS} {circuit} {_RULE} {tiles} R2 {_KEPT} {_GRADIENTS} {_PART}"
+    return {f"{name}.forward": forward, f"{name}.backward": backward}
+
+
+SIGNATURES = {
+    "adam.change": f"R1 R1 R1 R1 {_CHANGE}",
+    "cfc.activate": "i R2 R1 R2 R2 b",
+    "cfc.blend": "i i R2 R1 R1 R1 R2 I1 i R3 R2 R2 R3",
+    "cfc.d_blend": "i i R2 R1 R1 R2 I1 i R2 R3 R2 R2 R2 R2 R2",
+    "ctgru.d_retrieve": "i i i R3 R1 R3 R2 R3 R2 R2 R3",
+    "ctgru.d_store": "i i i R3 R1 R3 R3 R2 R3 b R2 R2 R3 R3",
+    "ctgru.retrieve": "i i i R3 R2 R1 R1 R3 R2 R3",
+    "ctgru.store": "i i i R3 R2 R1 R1 R3 R3 R2 R3 R3",
+    "gru.backward_step": "i i i R3 R3 R3 R3 R2 R2 R3 R3",
+    "gru.forward_step": "i i i R3 R2 R1 R1 R3 R3",
+    "lrc._pack": "(R1 R1 R1 R1 R1) (R1 R1 R1 R1) (R1 R1 R1 R1) R2 R2 R2",
+    "lrc._unpack": "D2 (R1 R1 R1 R1) (R1 R1 R1 R1) (D1 D1 D1 D1 D1) (D1 D1 D1 D1) D1 (D1 D1 D1 D1) D1",
+    **_sweep("lrc_batch_major", "(i R2 R3 R2 R3 R2)", "(i i i None)"),
+    **_sweep("lrc_neuron_major", "(i R2 I1 I1 R2 R1 I1 I1 R2 R1)", "(i i i i|None)"),
+    "lrc_ssm.backward_steps": f"R2 i {_RULE} i i i i R2 R2 R2 R3 R3 R2 R2 R2 D2 R1",
+    "lrc_ssm.d_synapses": "R1 R1 i i i i R3 R2 R2 R3 D1 D1 R1",
+    "lrc_ssm.forward_steps": f"R2 i {_RULE} i i i i R2 R2 R2 R3 R1",
+    "lrc_ssm.synapses": "R1 R1 i i i i R3 R2",
+    "lstm.backward_step": "i i i R3 R3 R3 R2 R2 R3",
+    "lstm.forward_step": "i i i R3 R2 R1 R3 R3",
+    "ltc._pack": "(R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1) r R2 R2 R2",
+    "ltc._unpack": "D2 (R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1) (D1 D1 D1) (D1 D1 D1 D1) (D1 D1 D1 D1)",
+    **_sweep("ltc_batch_major", "(R2 R3 R3)", "(i i i None)"),
+    **_sweep("ltc_neuron_major", "(R2 I1 I1 R2 I1 I1 R2)", "(i i i i|None)"),
+    "mapping._map": "R3 R1 R1 R3",
+    "ode._backward": f"{_SEQUENCES} {_ADJOINTS} (R3 R3 R3 R3 R1 i) {_RULE} i R2 {_KEPT} {_GRADIENTS} {_PART}",
+    "ode._forward": f"{_SEQUENCES} R2 (R3 R3 R3 R3 R1 i) {_RULE} R2 {_KEPT} {_RESULTS} {_PART}",
+    "rate.multiply_add_chains": "R1 D1 i",
+    "rate.sigmoid_sum": "R1 D1 i",
+    "rmsprop.change": f"R1 R1 R1 R1 {_CHANGE}",
+    "sgd.change": "R1 R1 R1 d d d",
+    "spiking_lif.backward_steps": "b i i i i R2 R3 (R1 R1 r r r r) (i r r) R3 R3 R3 R3 R2 R2 R2 R3 R2 R2",
+    "spiking_lif.forward_steps": "b i i i i R2 R3 (R1 R1 r r r r) R3 R3 R3 R3",
+    "ssm._backward": f"{_SEQUENCES} {_ADJOINTS} {_SPACE} R2 R4 R3 {_GRADIENTS} {_PART}",
+    "ssm._forward": f"{_SEQUENCES} R2 {_SPACE} R2 R4 {_RESULTS} {_PART}",
+}
