@@ -20,9 +20,8 @@ def _why_not_cpu():
     """None if there are kernels for the CPU, compiled or by Numba, else the reason in a few words."""
     if library.chosen() is not None:
         return None
-    word = library.choice()
-    if word not in ("auto", "numba"):
-        return f"{library.VARIABLE} is {word}: {library.why_not()}"
+    if library.choice() not in ("auto", "numba"):
+        return library.why_not()
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return "NUMBA_DISABLE_JIT is set"
     try:

@@ -40,7 +40,7 @@ LEVELS = {
 }
 CHOICES = ("auto", "library", *LEVELS, "numba", "numpy")
 
-# Of ``ltc_np_python``, in this order; then come the size of an object's head, the type of arrays, and None.
+# What ``ltc_np_python`` has, in this order: addresses of functions, and then what Python and NumPy say at run time.
 PYTHON_FUNCTIONS = (
     "PyTuple_Size",
     "PyTuple_GetItem",
@@ -51,6 +51,8 @@ PYTHON_FUNCTIONS = (
     "PyEval_SaveThread",
     "PyEval_RestoreThread",
 )
+HEAD_SIZE, ARRAY_TYPE, NONE = "bytes of an object's head", "numpy.ndarray", "None"
+TABLE = (*PYTHON_FUNCTIONS, HEAD_SIZE, ARRAY_TYPE, NONE)
 # What a function of a library returns: this, or 0, or the address of what Numba tells about an exception.
 NO_CODE = 1
 
@@ -133,9 +135,9 @@ def _features():
 
 def _introduce(functions):
     """Fill in the table of what the library has to know about Python, and try it on a call."""
-    addresses = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in PYTHON_FUNCTIONS]
-    words = [*addresses, object.__basicsize__, id(np.ndarray), id(None)]
-    (ctypes.c_int64 * len(words)).in_dll(functions, "ltc_np_python")[:] = words
+    words = {name: ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in PYTHON_FUNCTIONS}
+    words |= {HEAD_SIZE: object.__basicsize__, ARRAY_TYPE: id(np.ndarray), NONE: id(None)}
+    (ctypes.c_int64 * len(TABLE)).in_dll(functions, "ltc_np_python")[:] = [words[name] for name in TABLE]
     probe = functions.ltc_np_probe
     probe.restype, probe.argtypes = ctypes.c_int64, (ctypes.py_object,)
     array = np.arange(6, dtype=np.float64).reshape(2, 3)

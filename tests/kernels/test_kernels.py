@@ -272,15 +272,15 @@ def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
 @pytest.mark.numba
 def test_the_cache_knows_every_number_that_kernels_take_from_elsewhere():
     """They stand in the machine code: a file that is left out could change, and old code would run on."""
-    from ltc_np.kernels.cpu import jit
+    from ltc_np.kernels import cpu, sources
 
     found = set()
-    for path in Path(jit.__file__).parent.glob("*.py"):
+    for path in Path(cpu.__path__[0]).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.level > 1 and any(name.name.isupper() for name in node.names):
                 found.add(path.parents[node.level - 1].joinpath(*node.module.split(".")).with_suffix(".py"))
     assert {path.name for path in found} >= {"codes.py", "activations.py", "ssm.py"}
-    assert found <= set(jit.SOURCES)
+    assert found <= set(sources.SOURCES)
 
 
 COUNTED = (
@@ -471,17 +471,17 @@ def test_compiling_is_announced_in_one_line(tmp_path):
 
 @pytest.mark.numba
 def test_trainings_at_the_same_time_are_all_told_once_of_compiling():
-    from ltc_np.kernels.cpu import jit
+    from ltc_np.kernels.cpu import compiler
 
     told = []
-    with jit.announce(lambda: told.append("first")):
-        with jit.announce(lambda: told.append("second")):
+    with compiler.announce(lambda: told.append("first")):
+        with compiler.announce(lambda: told.append("second")):
             pass  # one that is over is not told, and takes nothing from the others
-        with jit.announce(lambda: told.append("third")):
-            jit._say_compiling()
-            jit._say_compiling()
-        jit._say_compiling()
-    jit._say_compiling()
+        with compiler.announce(lambda: told.append("third")):
+            compiler._say_compiling()
+            compiler._say_compiling()
+        compiler._say_compiling()
+    compiler._say_compiling()
     assert told == ["first", "third"]
 
 

@@ -87,9 +87,11 @@ def build(levels, folder, linker, say):
 
 def _start(level, objects):
     """The process that compiles a level; it says the name of each kernel that is done."""
+    from . import level as compiler  # here, since it needs Numba
+
     objects.mkdir()
     environment = os.environ | {VARIABLE: "numba", "NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": FEATURES[level]}
-    command = [sys.executable, "-m", "ltc_np.kernels.aot.level", str(objects)]
+    command = [sys.executable, "-m", compiler.__name__, str(objects)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 

@@ -6,12 +6,11 @@
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from ..library import NO_CODE, PYTHON_FUNCTIONS
+from ..library import ARRAY_TYPE, HEAD_SIZE, NO_CODE, NONE, TABLE
 
 _WORD, _BYTE = ir.IntType(64), ir.IntType(8)
 _POINTER = _BYTE.as_pointer()
-_TABLE = ir.ArrayType(_WORD, len(PYTHON_FUNCTIONS) + 3)
-_HEAD, _ARRAY, _NONE = range(len(PYTHON_FUNCTIONS), len(PYTHON_FUNCTIONS) + 3)
+_TABLE = ir.ArrayType(_WORD, len(TABLE))
 # Results and arguments of Python's functions; all pointers are alike.
 _KINDS = {
     "PyTuple_Size": (_WORD, _POINTER),
@@ -27,7 +26,7 @@ _KINDS = {
 _DATA, _NDIM, _SHAPE, _STRIDES, _DESCR, _FLAGS = 0, 8, 16, 24, 40, 48
 _BYTE_ORDER, _TYPE_NUMBER = 10, 12  # of its type
 _C_CONTIGUOUS = 1
-_TYPE_NUMBERS = {types.float32: (11,), types.float64: (12,), types.int64: (7, 9), types.uint8: (2,), types.boolean: (0,)}
+_TYPE_NUMBERS = {types.float32: (11,), types.float64: (12,), types.int64: (7, 9)}  # long and long long
 
 
 class _Reader:
@@ -36,14 +35,15 @@ class _Reader:
     def __init__(self, context, builder, table, otherwise):
         self.context, self.builder, self.table, self.otherwise = context, builder, table, otherwise
 
-    def word(self, number):
-        zero = ir.Constant(_WORD, 0)
-        return self.builder.load(self.builder.gep(self.table, [zero, ir.Constant(_WORD, number)]))
+    def word(self, name):
+        """A word of the table."""
+        zero, number = ir.Constant(_WORD, 0), ir.Constant(_WORD, TABLE.index(name))
+        return self.builder.load(self.builder.gep(self.table, [zero, number]))
 
     def call(self, name, *args):
         result, *kinds = _KINDS[name]
         function = ir.FunctionType(result, kinds).as_pointer()
-        return self.builder.call(self.builder.inttoptr(self.word(PYTHON_FUNCTIONS.index(name)), function), args)
+        return self.builder.call(self.builder.inttoptr(self.word(name), function), args)
 
     def must(self, condition):
         """Go on where the condition holds, else to the next code."""
@@ -68,7 +68,7 @@ class _Reader:
         if isinstance(kind, types.Array):
             return self.read_array(thing, kind)
         if isinstance(kind, types.NoneType):
-            self.must(builder.icmp_unsigned("==", builder.ptrtoint(thing, _WORD), self.word(_NONE)))
+            self.must(builder.icmp_unsigned("==", builder.ptrtoint(thing, _WORD), self.word(NONE)))
             return self.context.get_dummy_value()
         if isinstance(kind, types.Float):
             value = self.call("PyFloat_AsDouble", thing)
@@ -95,9 +95,9 @@ class _Reader:
             self.builder.position_at_end(block)
 
     def read_array(self, thing, kind):
-        builder, head = self.builder, self.word(_HEAD)
+        builder, head = self.builder, self.word(HEAD_SIZE)
         of_type = builder.sub(head, ir.Constant(_WORD, 8))  # the last word of the head says what an object is
-        self.must(builder.icmp_unsigned("==", self.field(thing, of_type, _WORD), self.word(_ARRAY)))
+        self.must(builder.icmp_unsigned("==", self.field(thing, of_type, _WORD), self.word(ARRAY_TYPE)))
         body = builder.gep(thing, [head])
         ndim, flags = self.field(body, _NDIM, ir.IntType(32)), self.field(body, _FLAGS, ir.IntType(32))
         self.must(builder.icmp_signed("==", ndim, ir.Constant(ndim.type, kind.ndim)))

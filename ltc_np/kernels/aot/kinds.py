@@ -12,8 +12,11 @@ def signatures(line):
     found = []
     for real in (types.float32, types.float64):
         known = {"i": types.int64, "b": types.boolean, "d": types.float64, "r": real, "None": types.none}
-        known |= {f"{letter}{n}": types.Array(kind, n, "C") for n in range(1, 5)
-                  for letter, kind in (("R", real), ("D", types.float64), ("I", types.int64))}
+        known |= {
+            f"{letter}{n}": types.Array(kind, n, "C")
+            for n in range(1, 5)
+            for letter, kind in (("R", real), ("D", types.float64), ("I", types.int64))
+        }
         found += [tuple(_read(iter(tokens), known)) for tokens in _alternatives(_TOKENS.findall(line))]
     return found
 

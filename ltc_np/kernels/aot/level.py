@@ -10,10 +10,10 @@ import sys
 
 import llvmlite.binding as llvm
 import numba
+from numba.core import config
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
-from ..library import symbol
 from ..signatures import SIGNATURES
 from . import entry
 from .dispatchers import dispatchers
@@ -22,41 +22,39 @@ from .kinds import signatures
 OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-def _machine(codegen):
+def _machine():
     """Numba's target, but for code that may lie anywhere in memory."""
-    target = llvm.Target.from_triple(codegen._tm.triple)
+    target = llvm.Target.from_triple(llvm.get_process_triple())
     return target.create_target_machine(
-        cpu=codegen._get_host_cpu_name(),
-        features=codegen._get_host_cpu_features(),
-        opt=3,
-        reloc="pic",
-        codemodel="small",
+        cpu=config.CPU_NAME, features=config.CPU_FEATURES, opt=3, reloc="pic", codemodel="small"
     )
 
 
-def _emit(machine, module, path):
-    path.write_bytes(machine.emit_object(module))
+def _emit(machine, library, path):
+    """The object of one of Numba's libraries, whose code is already optimised."""
+    path.write_bytes(machine.emit_object(llvm.parse_assembly(library.get_llvm_str())))
 
 
-@global_compiler_lock
 def _emit_entry(context, machine, module, folder):
-    """An entry's own object: its code calls what the objects of the kernels have."""
+    """The same for a function that Python calls: what it calls itself is in other objects."""
     library = context.codegen().create_library(module.name)
-    library.add_ir_module(module)
-    _emit(machine, library._final_module, folder / f"{module.name}.o")
+    with global_compiler_lock:
+        library.add_ir_module(module)
+        library.finalize()
+    _emit(machine, library, folder / f"{module.name}.o")
 
 
 def write(folder):
     """Objects of all kernels and of the functions that Python calls; a line a kernel on standard output."""
-    context = cpu_target.target_context
-    machine = _machine(context.codegen())
+    context, machine, found = cpu_target.target_context, _machine(), dispatchers()
+    if set(found) != set(SIGNATURES):
+        raise ValueError(f"`SIGNATURES` must have a line for every kernel: {set(found) ^ set(SIGNATURES)}")
     _emit_entry(context, machine, entry.probe(context), folder)
-    found = dispatchers()
     for name, dispatcher in found.items():
         compiled = []
         for k, signature in enumerate(signatures(SIGNATURES[name])):
             (code,) = numba.njit(signature, **OPTIONS)(dispatcher.py_func).overloads.values()
-            _emit(machine, code.library._final_module, folder / f"{name}.{k}.o")
+            _emit(machine, code.library, folder / f"{name}.{k}.o")
             compiled.append(code.fndesc)
         _emit_entry(context, machine, entry.entry(context, name, compiled), folder)
         print(name, flush=True)

@@ -7,6 +7,7 @@ tuples of a call than plain ones (docs/decisions/kernels.md).
 from typing import NamedTuple
 
 import numpy as np
+
 from .jit import helper
 
 

@@ -14,10 +14,10 @@ import pickle
 import warnings
 
 import numba
+import numba.extending
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
-from numba.extending import intrinsic, register_jitable
 
 from ...base import forks
 from ..sources import source_hash
@@ -182,4 +182,5 @@ def _inner(**options):
 
 helper = _inner()
 inlined = _inner(forceinline=True)
-table = register_jitable
+table = numba.extending.register_jitable
+intrinsic = numba.extending.intrinsic
