@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base import checks
-from .sources import source_hash
+from .sources import library_hash
 
 FOLDER = pathlib.Path(__file__).parent / "libraries"
 MANIFEST = "manifest.json"
@@ -110,7 +110,7 @@ def _load(levels):
     if sys.platform != "linux" or platform.machine() != "x86_64" or sys.implementation.name != "cpython":
         raise _Unusable("they are for CPython on Linux and x86-64")
     manifest = json.loads((FOLDER / MANIFEST).read_text(encoding="utf-8"))
-    if manifest["sources"] != source_hash():
+    if manifest["sources"] != library_hash():
         raise _Unusable("they were made of other sources")
     features = _features()
     fitting = [k for k in levels if k in manifest["libraries"] and features.issuperset(LEVELS[k].split())]
@@ -203,7 +203,15 @@ def symbol(function):
 
 def kernel(function):
     """The machine code for this function."""
-    return Function(chosen().functions[symbol(function)], function)
+    name = symbol(function)
+    try:
+        entry = chosen().functions[name]
+    except AttributeError:
+        raise ImportError(
+            f"the compiled kernels of this package have no `{name}`; set {VARIABLE}=numba, which compiles kernels of "
+            "your own too"
+        ) from None
+    return Function(entry, function)
 
 
 def helper(function):

@@ -1,4 +1,4 @@
-"""The files that machine code of the CPU's kernels is made of, and their hash: code of other sources is never run."""
+"""The files that machine code of the CPU's kernels is made of, and their hashes: code of other sources is never run."""
 
 import functools
 import hashlib
@@ -13,9 +13,21 @@ SOURCES = [
     _HERE / "codes.py",
     _HERE / "numpy/ssm.py",
 ]
+# Of a library of compiled kernels: also who writes its functions, and who calls them.
+LIBRARY_SOURCES = [*SOURCES, _HERE / "library.py", _HERE / "signatures.py", *sorted((_HERE / "aot").glob("*.py"))]
 
 
 @functools.cache
 def source_hash():
     """SHA-256 of the names and the content of `SOURCES`, as hexadecimal digits."""
-    return hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in SOURCES)).hexdigest()
+    return _hash(SOURCES)
+
+
+@functools.cache
+def library_hash():
+    """The same of `LIBRARY_SOURCES`."""
+    return _hash(LIBRARY_SOURCES)
+
+
+def _hash(paths):
+    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in paths)).hexdigest()

@@ -19,7 +19,7 @@ from ...base import files
 from ...base.command_line import DONE, Parser, report, run
 from ..library import FOLDER, LEVELS, MANIFEST, VARIABLE
 from ..signatures import SIGNATURES
-from ..sources import source_hash
+from ..sources import library_hash
 
 ABOUT = """\
 Compile the kernels of the CPU into shared libraries, with which calls need no Numba and the first one does not wait.
@@ -77,7 +77,7 @@ def build(levels, folder, linker, say):
                 process.kill()
         found = {level: _link(linker, objects[level]) for level in levels}
     manifest = {
-        "sources": source_hash(),
+        "sources": library_hash(),
         "libraries": {level: hashlib.sha256(content).hexdigest() for level, content in found.items()},
     }
     contents = {folder / f"{level}.so": content for level, content in found.items()}
