@@ -20,6 +20,7 @@ from a table to a judged network:
   convert    files of ncps' state dicts to model files, and back
   gradcheck  whether the gradients of a saved model are right, by finite differences
   bench      speed of the standard cases on this machine, against the limit of its processor
+  warmup     compiles kernels before they are needed, for containers
 
 example:
   python -m ltc_np train sunspots.csv --target number --time year --horizon 1 --out sunspots.npz
@@ -30,7 +31,7 @@ said in one line, and nothing was written.
 """
 
 
-COMMANDS = ("train", "evaluate", "predict", "info", "plot", "export", "convert", "gradcheck", "bench")
+COMMANDS = ("train", "evaluate", "predict", "info", "plot", "export", "convert", "gradcheck", "bench", "warmup")
 
 
 def main_of(command: str) -> Main:
@@ -55,6 +56,8 @@ def main_of(command: str) -> Main:
             from .gradcheck import main
         case "bench":
             from ..bench.command import main
+        case "warmup":
+            from .warmup import main
         case _:
             raise ValueError(f"`command` must be one of {', '.join(COMMANDS)}, got {command!r}")
     return main

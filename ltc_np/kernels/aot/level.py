@@ -14,12 +14,11 @@ from numba.core import config
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
+from ..cpu.compiler import OPTIONS
 from ..signatures import SIGNATURES
 from . import entry
 from .dispatchers import dispatchers
 from .kinds import signatures
-
-OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def _machine():
@@ -53,7 +52,7 @@ def write(folder):
     for name, dispatcher in found.items():
         compiled = []
         for k, signature in enumerate(signatures(SIGNATURES[name])):
-            (code,) = numba.njit(signature, **OPTIONS)(dispatcher.py_func).overloads.values()
+            (code,) = numba.njit(signature, no_cpython_wrapper=True, **OPTIONS)(dispatcher.py_func).overloads.values()
             _emit(machine, code.library, folder / f"{name}.{k}.o")
             compiled.append(code.fndesc)
         _emit_entry(context, machine, entry.entry(context, name, compiled), folder)

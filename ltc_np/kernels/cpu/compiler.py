@@ -21,6 +21,8 @@ from numba.core.registry import CPUDispatcher
 
 from ...base import forks
 from ..sources import source_hash
+from .pipeline import KernelCompiler, PartCompiler
+from .waiting import waiting
 
 forks.wait_for(global_compiler_lock)
 
@@ -42,6 +44,8 @@ def announce(function):
 def _say_compiling():
     functions = list(_announced)
     _announced.clear()
+    if functions:
+        waiting.told()
     for function in functions:
         function()
 
@@ -155,11 +159,26 @@ def _cache(function):
         return _NoCache()
 
 
+# Of kernels, also of those that `ltc_np.kernels.aot` compiles.
+OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": KernelCompiler,
+}
+
+
 def kernel(function):
     """Compile an entry point lazily; cache it on disk where that is possible."""
-    dispatcher = numba.njit(nogil=True, error_model="numpy", _nrt=False)(function)
+    dispatcher = numba.njit(**OPTIONS)(function)
     dispatcher._cache = _cache(function)
     return dispatcher
+
+
+def cache_folder():
+    """The folder in which compiled kernels are kept, or None if none is writable."""
+    return _cache(cache_folder).cache_path
 
 
 class _Inner(CPUDispatcher):
@@ -172,7 +191,13 @@ class _Inner(CPUDispatcher):
 def _inner(**options):
     def decorate(function):
         dispatcher = numba.njit(
-            error_model="numpy", inline="never", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options
+            error_model="numpy",
+            inline="never",
+            _nrt=False,
+            no_cpython_wrapper=True,
+            no_cfunc_wrapper=True,
+            pipeline_class=PartCompiler,
+            **options,
         )(function)
         dispatcher.__class__ = _Inner
         return dispatcher
@@ -182,5 +207,5 @@ def _inner(**options):
 
 helper = _inner()
 inlined = _inner(forceinline=True)
-table = numba.extending.register_jitable
+table = numba.extending.register_jitable(no_cfunc_wrapper=True, pipeline_class=PartCompiler)
 intrinsic = numba.extending.intrinsic
