@@ -13,11 +13,9 @@ LOADER, CODES = f"{PACKAGE}.kernels", f"{PACKAGE}.kernels.codes"
 FOREIGN = {
     (f"{PACKAGE}.base.blas", "_multiarray_umath"): "the extension of NumPy that is linked with its BLAS",
     (f"{PACKAGE}.base.checks", "_getframe"): "the standard library's way to the caller's line",
+    (f"{PACKAGE}.kernels.aot.entry", "_getvalue"): "Numba has no public way to the value of a struct",
     (f"{PACKAGE}.kernels.cpu.compiler", "_cache"): "Numba has no public way to another index of its cache",
-    (
-        f"{PACKAGE}.kernels.aot.entry",
-        "_getvalue",
-    ): "Numba has no public way to the value of a struct",
+    (f"{PACKAGE}.kernels.cpu.pipeline", "_tm"): "Numba has no public way to what LLVM makes machine code for",
     (f"{PACKAGE}.kernels.cpu.simd", "_tm_features"): "Numba has no public list of the processor's features",
 }
 # Texts that are the name of a class by chance, with the reason.

@@ -18,7 +18,6 @@ from ..cells.base import Layer
 from ..model import Model, load
 from ..optim import AdamW
 from ..wirings import AutoNCP, FullyConnected
-from . import options
 
 if TYPE_CHECKING:
     import argparse
@@ -59,21 +58,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32"], help="of --cells; default: float32"
     )
     parser.add_argument("--quiet", action="store_true", help="say nothing meanwhile")
-    options.add_json(parser)
+    parser.add_json()
     return run(parser, _warm_up, argv)
 
 
 def _warm_up(args: argparse.Namespace) -> int:
     if kernels.resolve("auto") != "cpu":
         raise ValueError("there is nothing to compile: kernels need a working numba, which is not there")
-    jit = kernels.load("cpu", "jit")
+    if kernels.library.chosen() is not None:
+        raise ValueError("there is nothing to compile: the kernels of this installation came compiled")
+    compiler = kernels.load("cpu", "compiler")
     compiled: list[tuple[str, float]] = []
     for about, model in _models(args):
         if not args.quiet:
             print(f"ltc_np: {about}", file=sys.stderr, flush=True)
         with _noting(compiled, args.quiet):
             _use(model)
-    folder = jit.cache_folder()
+    folder = compiler.cache_folder()
     kept = f"in {folder}" if folder else "NOWHERE: no folder can be written to; set NUMBA_CACHE_DIR"
     seconds = sum(taken for _, taken in compiled)
     told = f"{counted(len(compiled), 'kernel')} compiled in {seconds:.1f} s; all are kept {kept}"

@@ -5,6 +5,8 @@ import json
 import pytest
 from support.processes import python
 
+from ltc_np.command.warmup import CELLS
+
 TRAIN = """
     import numpy as np
     from ltc_np import GRU, Dense, Model
@@ -41,4 +43,4 @@ def test_it_is_refused_where_nothing_compiles(ltc, monkeypatch):
 
 def test_names_of_cells_are_checked(ltc):
     status, _, err = ltc("warmup", "--cells", "lct")
-    assert status == 2 and "lct" in err
+    assert status == 2 and "lct" in err and all(name in err for name in CELLS)

@@ -1,11 +1,11 @@
 """How Numba turns kernels into machine code: once, and without what brings these kernels nothing.
 
-By itself Numba optimises every helper and makes machine code of it before it links the helper into its callers, and then
-optimises all of it again there.  Only kernels call helpers, so here LLVM gets them as they are, and works on them as
-parts of the kernels alone.  What else is left out, and what each piece was worth: docs/decisions/kernels.md, "What
-compiling takes".  Bits and speed of the kernels stay as they are.
+By itself Numba optimises every helper, makes machine code of it, links it into its callers, and optimises all of it
+again there.  Only kernels call helpers, so here LLVM gets them as they are, and works on them as parts of the kernels
+alone.  What this and all else brings: docs/decisions/kernels.md, "What compiling takes".  Bits and speed of the kernels
+stay as they are.
 
-`jit` names the two classes as ``pipeline_class``, Numba's parameter for other ways through its compiler.  Of older
+`compiler` names the two classes as ``pipeline_class``, Numba's parameter for other ways through its compiler.  Of older
 versions of llvmlite, which have no `create_pipeline_tuning_options`, kernels are optimised in Numba's own way.
 """
 
@@ -39,7 +39,7 @@ class _Part(JITCodeLibrary):
     codegen = _NoEngine
 
     def _optimize_functions(self, module):
-        module.data_layout = self._codegen._data_layout
+        module.data_layout = str(self._codegen.target_data)
 
     def _optimize_final_module(self):
         pass
@@ -57,7 +57,7 @@ class _Whole(JITCodeLibrary):
 
     def _optimize_functions(self, module):
         if _CAN_TUNE:  # what this would do is a part of what follows
-            module.data_layout = self._codegen._data_layout
+            module.data_layout = str(self._codegen.target_data)
         else:
             super()._optimize_functions(module)
 

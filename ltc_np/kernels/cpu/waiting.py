@@ -1,7 +1,7 @@
 """The line that says why a first call takes long, once a process, to somebody who waits for it.
 
-It comes after a second of compiling, on standard error, if that is a terminal or belongs to a notebook.  It does not come
-where a function of `jit.announce` was called: `fit` says so itself, or was asked to be silent.
+It comes after a second of compiling, on standard error, if that is a terminal or belongs to a notebook.  It does not
+come where a function of `compiler.announce` was called: `fit` says so itself, or was asked to be silent.
 """
 
 import contextlib

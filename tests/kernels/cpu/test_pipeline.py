@@ -7,25 +7,28 @@ import pytest
 
 numba = pytest.importorskip("numba")
 
-from ltc_np.kernels.cpu.jit import helper
-from ltc_np.kernels.cpu.pipeline import KernelCompiler
 
-kernel = numba.njit(nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True, pipeline_class=KernelCompiler)
+def kernel(function):
+    """As `jit.kernel` makes them, but not kept on disk."""
+    from ltc_np.kernels.cpu.pipeline import KernelCompiler
 
-
-@helper
-def part(x, k):
-    return x[k] * x.dtype.type(2)
-
-
-@kernel
-def whole(x, out):
-    for k in range(x.size):
-        out[k] = part(x, k) + 1
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+    return numba.njit(pipeline_class=KernelCompiler, **options)(function)
 
 
 @pytest.mark.numba
 def test_helpers_are_parts_of_kernels_only():
+    from ltc_np.kernels.cpu.jit import helper
+
+    @helper
+    def part(x, k):
+        return x[k] * x.dtype.type(2)
+
+    @kernel
+    def whole(x, out):
+        for k in range(x.size):
+            out[k] = part(x, k) + 1
+
     x, out = np.arange(5.0, dtype=np.float32), np.zeros(5, np.float32)
     whole(x, out)
     np.testing.assert_array_equal(out, 2 * x + 1)

@@ -1,9 +1,5 @@
 """The line that says why a first call takes long."""
 
-import pytest
-
-pytest.importorskip("numba")
-
 from ltc_np.kernels.cpu.waiting import LINE, Waiting
 
 
