@@ -16,25 +16,39 @@ _lock = forks.wait_for(threading.RLock())
 
 
 @functools.cache
-def _why_not_cpu():
-    """None if there are kernels for the CPU, compiled or by Numba, else the reason in a few words."""
-    if library.chosen() is not None:
-        return None
-    if library.choice() not in ("auto", "numba"):
-        return library.why_not()
+def _why_not_numba():
+    """None if Numba works, else the reason in a few words."""
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return "NUMBA_DISABLE_JIT is set"
     try:
         with _lock:
-            importlib.import_module("ltc_np.kernels.cpu.jit")
+            importlib.import_module("ltc_np.kernels.cpu.compiler")
     except Exception as error:  # Numba fails in many ways, e.g. with a NumPy that is too new for it
         return checks.one_line(error)
     return None
 
 
+@functools.cache
+def _why_not_cpu():
+    """None if there are kernels for the CPU, compiled or by Numba, else what there is not."""
+    if library.chosen() is not None:
+        return None
+    word, reason = library.choice(), library.why_not()
+    if word == "numpy":
+        return reason
+    if word not in ("auto", "numba"):
+        return f"no compiled kernels ({reason})"
+    without_numba = _why_not_numba()
+    if without_numba is not None:
+        return f"no working numba ({without_numba})" + (f", nor compiled kernels ({reason})" if word == "auto" else "")
+    if word == "auto" and reason != library.ABSENT:
+        _warn_once(f"ltc_np: the compiled kernels are not used ({reason}); Numba compiles them on first use")
+    return None
+
+
 def _why_not_cuda():
-    """The same for those of a GPU; with the remedy."""
-    reason = _why_not_cpu()
+    """None if the kernels of a GPU can be used, else the reason, with the remedy."""
+    reason = _why_not_numba()
     if reason is not None:
         return f"no working numba ({reason})"
     return importlib.import_module("ltc_np.kernels.cuda.device").why_not()
@@ -51,8 +65,8 @@ def _warn_once(message):
 def resolve(backend):
     """The backend to use, ``"numpy"``, ``"cpu"`` or ``"cuda"``, for the name a user gave.
 
-    ``"auto"`` is ``"cpu"`` where Numba works, else ``"numpy"`` with one warning; never ``"cuda"``.  A backend asked
-    for by name that cannot be had is an error.
+    ``"auto"`` is ``"cpu"`` where there are compiled kernels or Numba works, else ``"numpy"`` with one warning; never
+    ``"cuda"``.  What is asked for by name, here or by the environment variable, and cannot be had is an error.
     """
     checks.one_of("backend", backend, BACKENDS)
     if backend == "numpy":
@@ -66,8 +80,12 @@ def resolve(backend):
     if reason is None:
         return "cpu"
     if backend == "cpu":
-        raise ImportError(f'`backend="cpu"` needs a working numba ({reason}); use backend="numpy"')
-    _warn_once(f"ltc_np: no working numba ({reason}); the slower numpy backend is used")
+        raise ImportError(f'`backend="cpu"` cannot be used: {reason}; use backend="numpy"')
+    word = library.choice()
+    if word not in ("auto", "numpy"):
+        raise ImportError(f"the environment variable {library.VARIABLE} asks for {word}, which cannot be had: {reason}")
+    if word == "auto":
+        _warn_once(f"ltc_np: {reason}; the slower numpy backend is used")
     return "numpy"
 
 

@@ -57,12 +57,16 @@ TABLE = (*PYTHON_FUNCTIONS, HEAD_SIZE, ARRAY_TYPE, NONE)
 NO_CODE = 1
 
 
+@functools.cache
 def choice():
-    """What the environment variable says: one of `CHOICES`."""
+    """What the environment variable says at the first call: one of `CHOICES`."""
     word = os.environ.get(VARIABLE) or "auto"
     if word not in CHOICES:
         raise ValueError(f"the environment variable {VARIABLE} must be one of {', '.join(CHOICES)}, got {word!r}")
     return word
+
+
+ABSENT = "this installation has none"
 
 
 class _Unusable(Exception):
@@ -83,17 +87,12 @@ def _found():
     word = choice()
     if word in ("numba", "numpy"):
         return None, f"{VARIABLE} is {word}"
-    if not (FOLDER / MANIFEST).exists():
-        return None, "this installation has none"
     try:
         return _load(tuple(LEVELS) if word in ("auto", "library") else (word,)), None
     except _Unusable as error:
-        reason = str(error)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # a damaged manifest, a full memory
-        reason = checks.one_line(error)
-    if word == "auto":
-        checks.warn(f"ltc_np: the compiled kernels are not used ({reason}); build or install them anew")
-    return None, reason
+        return None, str(error)
+    except (OSError, ValueError, AttributeError, MemoryError) as error:  # the system refuses, or a function is missing
+        return None, checks.one_line(error)
 
 
 def chosen():
@@ -107,21 +106,36 @@ def why_not():
 
 
 def _load(levels):
+    try:
+        content = (FOLDER / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        raise _Unusable(ABSENT) from None
     if sys.platform != "linux" or platform.machine() != "x86_64" or sys.implementation.name != "cpython":
         raise _Unusable("they are for CPython on Linux and x86-64")
-    manifest = json.loads((FOLDER / MANIFEST).read_text(encoding="utf-8"))
-    if manifest["sources"] != library_hash():
-        raise _Unusable("they were made of other sources")
-    features = _features()
-    fitting = [k for k in levels if k in manifest["libraries"] and features.issuperset(LEVELS[k].split())]
+    sources, checksums = _read(content)
+    if sources != library_hash():
+        raise _Unusable("they were made of other sources; `python -m ltc_np build-kernels` makes them anew")
+    there, features = [k for k in levels if k in checksums], _features()
+    if not there:
+        raise _Unusable(f"this installation has none for {' or '.join(levels)}")
+    fitting = [k for k in there if features.issuperset(LEVELS[k].split())]
     if not fitting:
-        raise _Unusable(f"none of {', '.join(manifest['libraries'])} is for this processor")
+        raise _Unusable(f"this processor has not the features of {' or '.join(there)}")
     path = FOLDER / f"{fitting[0]}.so"
-    if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["libraries"][fitting[0]]:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != checksums[fitting[0]]:
         raise _Unusable(f"{path.name} is damaged: its checksum does not match")
     functions = ctypes.PyDLL(str(path))
     _introduce(functions)
     return Library(fitting[0], path, functions)
+
+
+def _read(content):
+    """What a manifest says: the hash of the sources, and the checksum of each library by its level."""
+    try:
+        manifest = json.loads(content)
+        return manifest["sources"], dict(manifest["libraries"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise _Unusable(f"{MANIFEST} is damaged") from None
 
 
 def _features():
@@ -161,6 +175,7 @@ class Function:
         if result == NO_CODE:
             plain = _plain(args)
             result = self._entry(plain)
+            _nothing_was_written(plain, args)
             if result == 0:
                 return
         name = self.py_func.__qualname__
@@ -173,8 +188,28 @@ class Function:
 
 
 def _plain(args):
-    """Arguments in which arrays are plain arrays: no `numpy.memmap`, nor another class."""
-    return tuple(_plain(a) if isinstance(a, tuple) else np.asarray(a) if isinstance(a, np.ndarray) else a for a in args)
+    """Arguments with plain arrays: no `numpy.memmap` nor another class, and copies of those that are not `_usable`."""
+    return tuple(_plain(a) if isinstance(a, tuple) else _plain_array(a) for a in args)
+
+
+def _plain_array(value):
+    if not isinstance(value, np.ndarray):
+        return value
+    return np.asarray(value) if _usable(value) else np.array(value)
+
+
+def _usable(array):
+    """Whether compiled kernels can read and write an array where it is."""
+    return array.flags.writeable and array.flags.aligned
+
+
+def _nothing_was_written(plain, args):
+    """Refuse a call that has written to the copy of an array."""
+    for copy, given in zip(plain, args, strict=True):
+        if isinstance(given, tuple):
+            _nothing_was_written(copy, given)
+        elif isinstance(given, np.ndarray) and not _usable(given) and copy.tobytes() != given.tobytes():
+            raise ValueError("a kernel cannot write to an array that is read-only or not aligned")
 
 
 def _types(args):

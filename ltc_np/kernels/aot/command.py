@@ -58,26 +58,29 @@ def _build(args):
     return DONE
 
 
-def build(levels, folder, linker, say):
+def build(levels, folder, linker, say, kernels=tuple(SIGNATURES)):
     """Write the libraries of these levels and the manifest into the folder; the size of each in bytes.
 
     Levels are compiled side by side.  The manifest is taken away first and written last, so whoever starts meanwhile
     finds no library.
     """
+    sources = library_hash()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as place:
         objects = {level: pathlib.Path(place) / level for level in levels}
-        running = {level: _start(level, objects[level]) for level in levels}
+        running = {level: _start(level, objects[level], kernels) for level in levels}
         try:
             for level, process in running.items():
-                _follow(level, process, say)
+                _follow(level, process, len(kernels), say)
         finally:
             for process in running.values():
                 process.kill()
-        found = {level: _link(linker, objects[level]) for level in levels}
+        found = {level: _link(linker, objects[level], kernels) for level in levels}
+    if library_hash.__wrapped__() != sources:
+        raise OSError("the sources have changed while they were compiled; build again")
     manifest = {
-        "sources": library_hash(),
+        "sources": sources,
         "libraries": {level: hashlib.sha256(content).hexdigest() for level, content in found.items()},
     }
     contents = {folder / f"{level}.so": content for level, content in found.items()}
@@ -85,26 +88,26 @@ def build(levels, folder, linker, say):
     return {level: len(content) for level, content in found.items()}
 
 
-def _start(level, objects):
+def _start(level, objects, kernels):
     """The process that compiles a level; it says the name of each kernel that is done."""
     from . import level as compiler  # here, since it needs Numba
 
     objects.mkdir()
     environment = os.environ | {VARIABLE: "numba", "NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": FEATURES[level]}
-    command = [sys.executable, "-m", compiler.__name__, str(objects)]
+    command = [sys.executable, "-m", compiler.__name__, str(objects), *kernels]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def _follow(level, process, say):
+def _follow(level, process, total, say):
     for count, line in enumerate(process.stdout, 1):
-        say(f"{level}: {count} of {len(SIGNATURES)}, {line.strip()}")
+        say(f"{level}: {count} of {total}, {line.strip()}")
     if process.wait():
         raise OSError(f"the kernels for {level} could not be compiled; the reason stands above")
 
 
-def _link(linker, objects):
+def _link(linker, objects, kernels):
     """The library, as bytes: it needs nothing but what every C library has, and shows only what Python calls."""
-    shown = "; ".join(f'"{name}"' for name in (*SIGNATURES, "ltc_np_python", "ltc_np_probe"))
+    shown = "; ".join(f'"{name}"' for name in (*kernels, "ltc_np_python", "ltc_np_probe"))
     (objects / "shown").write_text(f"{{ global: {shown}; local: *; }};")
     names = sorted(path.name for path in objects.glob("*.o"))  # one order, so that the bytes are always the same
     flags = ["-shared", "-nostdlib", "-s", "-Wl,--version-script=shown", "-Wl,--build-id=none", "-Wl,-z,noexecstack"]

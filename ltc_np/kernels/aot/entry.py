@@ -25,7 +25,7 @@ _KINDS = {
 # Where NumPy's binary interface puts what an array has, in bytes behind the head that every object has.
 _DATA, _NDIM, _SHAPE, _STRIDES, _DESCR, _FLAGS = 0, 8, 16, 24, 40, 48
 _BYTE_ORDER, _TYPE_NUMBER = 10, 12  # of its type
-_CONTIGUOUS_AND_ALIGNED = 0x1 | 0x100
+_NEEDED = 0x1 | 0x100 | 0x400  # flags: C-contiguous, aligned, writeable
 _TYPE_NUMBERS = {types.float32: (11,), types.float64: (12,), types.int64: (7, 9)}  # long and long long
 
 
@@ -101,8 +101,8 @@ class _Reader:
         body = builder.gep(thing, [head])
         ndim, flags = self.field(body, _NDIM, ir.IntType(32)), self.field(body, _FLAGS, ir.IntType(32))
         self.must(builder.icmp_signed("==", ndim, ir.Constant(ndim.type, kind.ndim)))
-        wanted = ir.Constant(flags.type, _CONTIGUOUS_AND_ALIGNED)
-        self.must(builder.icmp_signed("==", builder.and_(flags, wanted), wanted))
+        needed = ir.Constant(flags.type, _NEEDED)
+        self.must(builder.icmp_signed("==", builder.and_(flags, needed), needed))
         descr = builder.gep(self.field(body, _DESCR, _POINTER), [head])
         order = self.field(descr, _BYTE_ORDER, _BYTE)
         number, right = self.field(descr, _TYPE_NUMBER, ir.IntType(32)), ir.Constant(ir.IntType(1), 0)

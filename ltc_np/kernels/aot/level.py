@@ -1,6 +1,6 @@
 """Compiles all kernels for the level of processors that the environment names, and writes their objects.
 
-    NUMBA_CPU_NAME=x86-64-v3 python -m ltc_np.kernels.aot.level FOLDER
+    NUMBA_CPU_NAME=x86-64-v3 python -m ltc_np.kernels.aot.level FOLDER KERNEL...
 
 A process has one target of Numba's, so each level has a process of its own, which `ltc_np.kernels.aot` starts.
 """
@@ -43,16 +43,17 @@ def _emit_entry(context, machine, module, folder):
     _emit(machine, library, folder / f"{module.name}.o")
 
 
-def write(folder):
-    """Objects of all kernels and of the functions that Python calls; a line a kernel on standard output."""
+def write(folder, kernels):
+    """Objects of these kernels and of the functions that Python calls; a line a kernel on standard output."""
     context, machine, found = cpu_target.target_context, _machine(), dispatchers()
     if set(found) != set(SIGNATURES):
         raise ValueError(f"`SIGNATURES` must have a line for every kernel: {set(found) ^ set(SIGNATURES)}")
     _emit_entry(context, machine, entry.probe(context), folder)
-    for name, dispatcher in found.items():
+    for name in kernels:
         compiled = []
         for k, signature in enumerate(signatures(SIGNATURES[name])):
-            (code,) = numba.njit(signature, no_cpython_wrapper=True, **OPTIONS)(dispatcher.py_func).overloads.values()
+            options = OPTIONS | {"no_cpython_wrapper": True}
+            (code,) = numba.njit(signature, **options)(found[name].py_func).overloads.values()
             _emit(machine, code.library, folder / f"{name}.{k}.o")
             compiled.append(code.fndesc)
         _emit_entry(context, machine, entry.entry(context, name, compiled), folder)
@@ -60,4 +61,4 @@ def write(folder):
 
 
 if __name__ == "__main__":
-    write(pathlib.Path(sys.argv[1]))
+    write(pathlib.Path(sys.argv[1]), sys.argv[2:])
