@@ -10,7 +10,7 @@ import hypothesis
 import numpy as np
 import pytest
 from support import ROOT, tiers
-from support.backends import NO_NUMBA
+from support.backends import KERNELS, NO_CARD, NO_KERNELS, NO_NUMBA, NOT_USED
 from support.trust import Trust, command_of
 
 from ltc_np.cells.base import Layer
@@ -29,16 +29,24 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Without Numba models are made with NumPy's backend, and the package says so."""
+    """Without kernels for the CPU models are made with NumPy's backend, and the package says so."""
     if config.getoption("--budget") is not None:
         from support.budget import Budget  # it asks the system for processor times, which Windows has not
 
         config.pluginmanager.register(Budget(config.getoption("--budget")))
-    if NO_NUMBA:
+    if not NO_NUMBA:
+        from support.signatures import Watch
+
+        config.pluginmanager.register(Watch())
+    if NO_KERNELS:
         config.addinivalue_line("filterwarnings", "ignore:ltc_np. no working numba:RuntimeWarning")
     asked = config.invocation_params.args
     if config.args and all("::" in arg for arg in config.args) and not any(arg.startswith("-m") for arg in asked):
         config.option.markexpr = ""  # a test that is named runs, whatever marks it has
+
+
+def pytest_report_header():
+    return f"kernels: {KERNELS}" + (f" (the compiled ones are not used: {NOT_USED})" if NOT_USED else "")
 
 
 def _by_default(config):
@@ -75,7 +83,7 @@ def pytest_make_collect_report(collector):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Marks what the README's command leaves out; without Numba compiled backends are left out everywhere.
+    """Marks what the README's command leaves out; what there are no kernels for is left out everywhere.
 
     Workers that call a kernel at the same time would each compile it, so tests of one cell go to one worker.  Emulated
     kernels are compiled anew in every process: what uses them goes to one worker, too.
@@ -99,8 +107,13 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group("house"))
         elif item.path.parent.name == "cells":
             item.add_marker(pytest.mark.xdist_group(item.path.stem.removeprefix("test_").replace("_", "")))
-        if NO_NUMBA and (emulated or params.get("backend") == "cpu" or item.get_closest_marker("numba")):
-            item.add_marker(pytest.mark.skip(reason=NO_NUMBA))
+        for reason, needed in (
+            (NO_CARD, emulated),
+            (NO_KERNELS, params.get("backend") == "cpu" or item.get_closest_marker("compiled")),
+            (NO_NUMBA, item.get_closest_marker("numba")),
+        ):
+            if reason and needed:
+                item.add_marker(pytest.mark.skip(reason=reason))
         for tools in item.iter_markers("tools"):
             if missing := tiers.lacking(tools):
                 item.add_marker(pytest.mark.skip(reason=missing))

@@ -164,7 +164,8 @@ class Function:
 
     def __init__(self, entry, function):
         entry.restype, entry.argtypes = ctypes.c_int64, (ctypes.py_object,)
-        self._entry, self.py_func, self.__doc__ = entry, function, function.__doc__
+        self._entry, self.py_func = entry, function
+        functools.update_wrapper(self, function)
 
     def __call__(self, *args):
         result = self._entry(args)

@@ -15,7 +15,7 @@ def run(*args):
     return subprocess.run([sys.executable, "-m", "ltc_np", *args], capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.slow
 @pytest.mark.sweep
 def test_a_short_run():
@@ -51,7 +51,7 @@ def test_usage():
     assert "--json" in run("bench", "--help").stdout
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_ctrl_c_is_one_line(monkeypatch, capsys):
     def pressed(*args):
         raise KeyboardInterrupt
@@ -61,7 +61,7 @@ def test_ctrl_c_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "python -m ltc_np bench: stopped; nothing was written\n")
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_without_peers_the_option_says_what_to_install(monkeypatch, capsys):
     find_spec = importlib.util.find_spec
     absent = {package for packages in known.PACKAGES.values() for package in packages}
@@ -78,7 +78,7 @@ def test_without_peers_the_option_says_what_to_install(monkeypatch, capsys):
     ]
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_a_short_run_with_peers():
     present = [name for name in known.PEERS_OF["tutorial"] if not known.left_out(name)]
     if not present:

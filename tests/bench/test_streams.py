@@ -41,7 +41,7 @@ def test_an_error_in_a_thread_ends_all_of_them(monkeypatch):
         streams.load(model, 7, 2, 10)
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_the_command_prints_a_row_for_each_number_of_threads(monkeypatch, capsys):
     measure = streams.measure
     monkeypatch.setattr(streams, "measure", lambda dtype: measure(dtype, 0.02, 5))

@@ -302,7 +302,7 @@ def test_only_training_drops_and_the_seed_decides(backend):
             model.forward(x, dt=dt, dropout_seed=bad)
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_masks_are_the_same_on_both_backends():
     x, dt, _ = data(40, 4, 3, 6)
     a, b = (dropping(dtype="float64", backend=name).forward(x, dt=dt, dropout_seed=3)[0] for name in ("numpy", "cpu"))

@@ -384,7 +384,7 @@ def test_largest_multiplier_refuses():
 
 
 @pytest.mark.single
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize("form", [FORMS[0], FORMS[2], FORMS[5]], ids=["exact", "discrete", "kb"])
 def test_float32_over_20_000_steps(form):
     T = 20_000

@@ -316,7 +316,7 @@ def test_saved_and_configured(tmp_path):
     assert layer == LRC(FullyConnected(5), input_dim=2, solver="semi_implicit", elastance="symmetric")
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize("wiring", [AutoNCP(8, 2), FullyConnected(4, 2)], ids=["lanes", "posts"])
 def test_a_small_drive_keeps_its_digits(wiring):
     """From rest a neuron goes where tanh of its drive leads, which is right to a relative error."""
@@ -330,7 +330,7 @@ def test_a_small_drive_keeps_its_digits(wiring):
     np.testing.assert_allclose(y[1], y[0], rtol=1e-12)  # 1 - 2 sigmoid(-2z) is off by 1e-16, here 1e-8 of it
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.single
 @pytest.mark.parametrize(
     ("wiring", "steps", "options"),

@@ -191,7 +191,7 @@ def test_more_sequences_than_rows_of_a_block(backend):
     np.testing.assert_allclose(g.x[some], model.backward(tape, np.cos(few)).x, rtol=1e-9, atol=1e-13)
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_threads_change_no_bit():
     model = lively(64, 3, "cpu")
     x, dt, h0 = data(12, 400, 3, 64)
@@ -208,7 +208,7 @@ def test_threads_change_no_bit():
 
 
 @pytest.mark.single
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize("elastance", ["asymmetric", "symmetric"])
 def test_float32_over_20000_steps(elastance):
     """Units that remember 4 to 800 steps; roundings fade like everything else."""

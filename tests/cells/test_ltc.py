@@ -39,7 +39,7 @@ def test_gradient_along_a_direction_at_a_realistic_size(wiring, backend):
     assert gradcheck.direction(model, x, dt=rng.uniform(0, 2, (20, 12)), lengths=rng.integers(1, 13, 20)) < 1e-6
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.filterwarnings("ignore:no input reaches")
 @pytest.mark.parametrize("key", WIRINGS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
@@ -129,7 +129,7 @@ def test_low_memory_follows_steps_and_not_unfolds(backend):
 
 
 @pytest.mark.slow
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize("width", [16, 32, 64])
 @pytest.mark.parametrize(
     ("wiring", "n"), [(AutoNCP(8, 2), 70), (FullyConnected(201, 2), 9), (FullyConnected(3, 2), 40)]
@@ -173,7 +173,7 @@ def test_long_float32_gradients_follow_float64(backend, wiring, steps):
 
 
 @pytest.mark.single
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_float32_adjoints_keep_their_digits():
     """Small steps: N tiny adjoints against one large one. Large steps: P - Q v cancels near the fixed point."""
     t = np.arange(200)

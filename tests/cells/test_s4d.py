@@ -282,7 +282,7 @@ def test_where_pieces_do_not_fit_it_is_the_scan(backend):
 # ------------------------------------------------------------------------------------------------ tiles of kernels
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("cell", "options"), [(S4D, {}), (LiquidS4, {}), (LiquidS4, {"liquid": "kb", "liquid_degree": 3})]
 )
@@ -313,7 +313,7 @@ def test_whole_chunks_of_steps(backend):
 
 
 @pytest.mark.single
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize("irregular", [False, True])
 def test_float32_over_20_000_steps(irregular):
     """Slow modes: their factors are nearer to 1 than float32 tells apart."""
@@ -357,7 +357,7 @@ def test_the_derivative_of_phi_where_the_series_ends():
         assert np.abs(ssm._slope(z, E, phi, 1) - exact).max() < 1e-14
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize("length", [0.28, 0.32])
 def test_gradients_near_the_radius_of_the_series_are_those_of_numpy(length):
     """|z| = 0.28 and 0.32: the compiled series' later terms count there, from 1e-10 of it on."""

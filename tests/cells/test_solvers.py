@@ -220,7 +220,7 @@ def test_gradients_know_that_only_ratios_of_conductance_and_capacity_count(solve
 
 
 @pytest.mark.slow
-@pytest.mark.numba
+@pytest.mark.compiled
 @new
 def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
     from ltc_np.kernels.cpu import tiles
@@ -240,7 +240,7 @@ def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
                 np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * np.abs(a).max())
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.filterwarnings("ignore:no input reaches")
 @pytest.mark.parametrize("key", WIRINGS)
 @new
@@ -260,7 +260,7 @@ def test_backends_agree(key, solver, dtype, tolerance):
 
 
 @pytest.mark.single
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize(("dt", "tolerance"), [(0.01, 1e-5), (10.0, 2e-5), (100.0, 1e-4)])
 def test_float32_adjoints_of_the_exponential_keep_their_digits(dt, tolerance):
     """Against float64: small steps, where 1 - exp(-r) cancels, and large ones, where P - Q v does.

@@ -72,12 +72,12 @@ def soak(seconds):
 
 
 @pytest.mark.slow
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_for_seconds():
     soak(3)
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.fuzz
 def test_for_a_minute(trust):
     found = soak(60)

@@ -17,7 +17,7 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.tools("clang", "wasm-ld")
 def test_the_page_s_commands(tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from protocol.layers import ROWS
 from support import ROOT
-from support.backends import NO_NUMBA
+from support.backends import NO_CARD, NO_KERNELS
 
 import ltc_np
 from ltc_np import losses, metrics, optim
@@ -254,8 +254,9 @@ def test_losses_and_metrics_are_listed():
 
 @pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__main__")])
 def test_examples_of_docstrings(name):
-    if NO_NUMBA and re.search(r"\.(cpu|cuda)(\.|$)", name):
-        pytest.skip(NO_NUMBA)
+    for reason, folder in ((NO_KERNELS, "cpu"), (NO_CARD, "cuda")):
+        if reason and re.search(rf"\.{folder}(\.|$)", name):
+            pytest.skip(reason)
     skip_without(name)
     module = importlib.import_module(name)
     for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):

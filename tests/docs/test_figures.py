@@ -74,7 +74,7 @@ def agree(first, second):
 
 # 300 steps of 32 outputs' gradients take NumPy's backend two minutes.
 SLOW_IN_NUMPY = ("gradient_flow",)
-EACH = [pytest.param(name, marks=pytest.mark.numba if name in SLOW_IN_NUMPY else ()) for name in NAMES]
+EACH = [pytest.param(name, marks=pytest.mark.compiled if name in SLOW_IN_NUMPY else ()) for name in NAMES]
 
 
 @pytest.mark.parametrize("name", EACH)

@@ -84,7 +84,7 @@ def test_step_graph(figure):
     np.testing.assert_allclose([adjoints["P"], adjoints["Q"]], [d_P, -d_P * values["v_0^+"]], rtol=1e-12)
 
 
-@pytest.mark.numba  # NumPy's backend takes more than a minute
+@pytest.mark.compiled  # NumPy's backend takes more than a minute
 def test_gradient_flow(figure):
     """Against finite differences of the last outputs; and what the caption says of long lags."""
     script = figure("gradient_flow")

@@ -24,7 +24,7 @@ def test_the_page_is_that_of_the_figures():
     assert {path.stem for path in (ROOT / "docs/trust").glob("*.json")} <= set(PARTS)
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_figures_are_written_beside_those_of_other_tests(elsewhere):
     trust.Trust("pytest a").record("a", {"cases": 20000, "error": 0.00123456})
     trust.Trust("pytest b").record("a", {"cases": 30000, "faults": 0})

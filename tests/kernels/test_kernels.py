@@ -217,7 +217,7 @@ def test_functions_have_the_same_bits_on_avx2_and_call_nothing(tmp_path):
     assert host[4:8] == avx2[4:8] == ["True 0"] * 4  # multiply-adds, of vectors on whole ones, no libm
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_loop_orders_and_tiles_follow_size_only():
     from ltc_np.kernels.cpu.tiles import is_batch_major, tile_width
 
@@ -269,7 +269,6 @@ def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
     assert python(RUN, **cache).stdout == first
 
 
-@pytest.mark.numba
 def test_the_cache_knows_every_number_that_kernels_take_from_elsewhere():
     """They stand in the machine code: a file that is left out could change, and old code would run on."""
     from ltc_np.kernels import cpu, sources
@@ -394,7 +393,7 @@ def test_a_damaged_cache_is_replaced_with_one_warning(damage, filled, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", ["disabled", "missing", "too old for this numpy"])
 def test_without_a_working_numba_everything_works_with_one_warning(broken, tmp_path):
-    environment, root = {}, ROOT
+    environment, root = {"LTC_NP_KERNELS": "auto"}, ROOT
     if broken == "disabled":
         environment["NUMBA_DISABLE_JIT"] = "1"
     else:
@@ -405,8 +404,10 @@ def test_without_a_working_numba_everything_works_with_one_warning(broken, tmp_p
         (tmp_path / "numba.py").write_text(f"raise {error[broken]}\n")
         environment["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{ROOT}"
     code = """
-        import numpy as np
+        import pathlib, numpy as np
         from ltc_np import LTCRNN, AutoNCP, LIFNeuronLayer, RandomWiring, load
+        from ltc_np.kernels import library
+        library.FOLDER = pathlib.Path("nowhere")  # nor are there compiled kernels
         model = LTCRNN(AutoNCP(8, 2), 2, seed=0)
         x, y = np.ones((4, 3, 2)), np.zeros((4, 3, 2))
         model.fit(x, y, epochs=2, verbose=False)
@@ -421,23 +422,26 @@ def test_without_a_working_numba_everything_works_with_one_warning(broken, tmp_p
     done = python(code, root=root, **environment)
     lines = done.stdout.splitlines()
     assert lines[0] == "numpy"
-    assert lines[1].startswith('`backend="cpu"` needs a working numba (')
+    assert lines[1].startswith('`backend="cpu"` cannot be used: no working numba (')
+    assert lines[1].endswith('), nor compiled kernels (this installation has none); use backend="numpy"')
     assert done.stderr.count("RuntimeWarning") == 1
     assert done.stderr.count("no working numba") == 1
-    assert "<string>:4" in done.stderr  # the user's line
+    assert "<string>:6" in done.stderr  # the user's line
 
 
-def test_a_model_pickled_with_numba_is_used_without(tmp_path):
+def test_a_model_pickled_with_kernels_is_used_without(tmp_path):
     from ltc_np import LTCRNN, AutoNCP
 
     model = LTCRNN(AutoNCP(8, 2), 2, seed=0)
     (tmp_path / "m.pickle").write_bytes(pickle.dumps(model))
     code = f"""
-        import pickle, numpy as np
+        import pathlib, pickle, numpy as np
+        from ltc_np.kernels import library
+        library.FOLDER = pathlib.Path("nowhere")
         model = pickle.loads(open({str(tmp_path / "m.pickle")!r}, "rb").read())
         print(model.backend, float(model(np.ones((2, 3, 2))).sum()))
     """
-    backend, total = python(code, NUMBA_DISABLE_JIT="1").stdout.split()
+    backend, total = python(code, NUMBA_DISABLE_JIT="1", LTC_NP_KERNELS="auto").stdout.split()
     assert backend == "numpy"
     assert float(total) == pytest.approx(float(model(np.ones((2, 3, 2))).sum()), rel=1e-5)
 

@@ -148,7 +148,7 @@ def test_numpy_refuses_a_number_that_it_does_not_know(name):
     refused(CASES[name], "numpy")
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.slow  # kernels of nearly all cells are compiled for it
 @pytest.mark.parametrize("name", CASES | COMPILED)
 def test_compiled_kernels_refuse_a_number_that_they_do_not_know(name):

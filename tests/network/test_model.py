@@ -1009,7 +1009,7 @@ def test_liquid_s4_rnn_has_the_layers_that_it_is_told():
 
 
 @pytest.mark.slow
-@pytest.mark.numba
+@pytest.mark.compiled
 def test_a_deep_liquid_state_space_learns():
     """In which channel a pulse came, long ago."""
     r = np.random.default_rng(0)

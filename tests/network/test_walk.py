@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 from support import ROOT
-from support.backends import NO_NUMBA
+from support.backends import NO_CARD, NO_KERNELS
 
 import ltc_np
 from ltc_np import LTCRNN, FullyConnected
@@ -67,8 +67,9 @@ class Walks:
 def walks(monkeypatch, request):
     """Of calls and of a training with a backend."""
     backend = request.param
-    if backend != "numpy" and NO_NUMBA:
-        pytest.skip(NO_NUMBA)
+    reason = {"numpy": None, "cpu": NO_KERNELS, "cuda": NO_CARD}[backend]
+    if reason:
+        pytest.skip(reason)
     walks, x = Walks(), np.zeros((2, 1, 2), np.float32)
     if backend == "cuda":
         from support.emulator import AS_PYTHON

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from support.backends import NO_NUMBA
+from support.backends import NO_KERNELS
 
 from ltc_np import SGD, Adam, RMSprop, optim
 from ltc_np.kernels.numpy import adam, rmsprop, sgd
@@ -20,8 +20,8 @@ TWINS = {
 
 
 def cpu_twin(module):
-    if NO_NUMBA:
-        pytest.skip(NO_NUMBA)
+    if NO_KERNELS:
+        pytest.skip(NO_KERNELS)
     from ltc_np.kernels.cpu import adam as cpu_adam
     from ltc_np.kernels.cpu import rmsprop as cpu_rmsprop
     from ltc_np.kernels.cpu import sgd as cpu_sgd

@@ -132,7 +132,7 @@ def test_copies_go_on_with_the_same_bits(name, again, backend, dtype):
     assert (models[0].theta == models[1].theta).all()
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @dtypes
 @every
 def test_backends_have_the_same_bits(name, dtype):

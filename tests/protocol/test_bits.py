@@ -103,7 +103,7 @@ def test_nothing_given_is_changed_and_a_tape_may_be_used_twice(layer, backend):
             assert a is b is None or np.array_equal(a, b)
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     "layer",
     [

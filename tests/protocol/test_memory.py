@@ -11,7 +11,7 @@ import pytest
 
 from ltc_np import BPTT, CTRNN, LRC, LTC, S4D, AutoNCP, FullyConnected, LiquidS4, Model, NeuralODE
 
-pytestmark = [pytest.mark.numba, pytest.mark.host]
+pytestmark = [pytest.mark.compiled, pytest.mark.host]
 
 # Numbers a sequence and time step beside what a layer of one input and output stores: outputs, before and after their
 # mapping, what the loss makes of them, their adjoints and dt.  Eight to ten were measured.

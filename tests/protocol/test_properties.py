@@ -48,7 +48,7 @@ def rounding(terms, step):
     return np.finfo(np.float64).eps * terms / step
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @given(networks())
 def test_backends_agree(case):
     (slow, fast), x, dt, lengths, h0 = case
@@ -145,7 +145,7 @@ def closed_forms(draw):
     return models, rng.normal(size=(B, T, I)), dt, lengths, rng.normal(size=(B, N))
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @given(closed_forms())
 def test_backends_agree_on_closed_forms(case):
     (slow, fast), x, dt, lengths, h0 = case
@@ -216,7 +216,7 @@ def memories(draw):
     return models, rng.normal(size=(B, T, I)), dt, lengths, rng.normal(size=(B, layer.state_size))
 
 
-@pytest.mark.numba
+@pytest.mark.compiled
 @given(memories())
 def test_backends_with_memory_agree(case):
     (slow, fast), x, dt, lengths, h0 = case

@@ -37,7 +37,7 @@ def results(estimator):
 
 
 @pytest.mark.slow
-@pytest.mark.numba  # NumPy's backend takes minutes for hundreds of trainings
+@pytest.mark.compiled  # NumPy's backend takes minutes for hundreds of trainings
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
 def test_check_estimator(estimator):
     found = results(estimator)
@@ -49,7 +49,7 @@ def test_check_estimator(estimator):
 
 @pytest.mark.slow
 @pytest.mark.sweep
-@pytest.mark.numba
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", [LTCClassifier, CfCClassifier, LTCRegressor, CfCRegressor])
 def test_check_estimator_of_defaults(kind):
     found = results(kind())

@@ -53,8 +53,8 @@ def _build(args):
     if importlib.util.find_spec("numba") is None or linker is None:
         raise ImportError("building kernels needs Numba and a C compiler called cc, which links them")
     built = build(args.levels, args.out, linker, say=partial(print, file=sys.stderr, flush=True))
-    text = "\n".join(f"{args.out / name}.so, {size:,} bytes" for name, size in built.items())
-    report({"folder": str(args.out), "bytes": built}, text, args.json)
+    lines = [f"{args.out / name}.so, {size:,} bytes" for name, size in built.items()]
+    report({"folder": str(args.out), "bytes": built}, lines, args.json)
     return DONE
 
 
@@ -76,6 +76,7 @@ def build(levels, folder, linker, say, kernels=tuple(SIGNATURES)):
         finally:
             for process in running.values():
                 process.kill()
+                process.communicate()
         found = {level: _link(linker, objects[level], kernels) for level in levels}
     if library_hash.__wrapped__() != sources:
         raise OSError("the sources have changed while they were compiled; build again")

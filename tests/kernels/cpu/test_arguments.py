@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from support.backends import NO_KERNELS
 
-pytest.importorskip("numba")
+if NO_KERNELS:
+    pytest.skip(NO_KERNELS, allow_module_level=True)
 
 from ltc_np import CTRNN, LRC, LTC, AutoNCP, FullyConnected, Model, NeuralODE
 from ltc_np.kernels.cpu import arguments, ltc_batch_major, ltc_neuron_major, ode, tiles

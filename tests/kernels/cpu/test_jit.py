@@ -5,7 +5,7 @@ import textwrap
 import pytest
 from support.processes import python
 
-pytest.importorskip("numba")
+pytestmark = pytest.mark.numba
 
 SWEEP = """
     from ltc_np.kernels.cpu.jit import for_cell, helper, kernel

@@ -5,9 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from support.backends import NO_NUMBA
 from support.processes import python
 
-pytest.importorskip("numba")
+if NO_NUMBA:
+    pytest.skip(NO_NUMBA, allow_module_level=True)
 
 import numba
 

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.backends import NO_KERNELS
 
-pytest.importorskip("numba")
+if NO_KERNELS:
+    pytest.skip(NO_KERNELS, allow_module_level=True)
 
 from ltc_np import LRC, LTC, AutoNCP, Model
 from ltc_np.kernels.cpu import tiles

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
-from support.backends import NO_NUMBA
+from support.backends import NO_KERNELS
 
 pytest.importorskip("mpi4py", reason="mpi4py is not installed")
 BESIDE = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
@@ -34,10 +34,15 @@ def mpiexec(ranks, script, *arguments, timeout=120):
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
 
 
-# Which cases are tried with how many ranks; those that are compiled only if Numba is there.
+# Which cases are tried with how many ranks; those that are compiled only if there are kernels for the CPU.
 TRIED = {
     1: ["everything", "classes", "interrupted"],
-    2: [*([name for name in COMPARED if not (NO_NUMBA and name == "compiled")]), "errors", "callbacks", "interrupted"],
+    2: [
+        *([name for name in COMPARED if not (NO_KERNELS and name == "compiled")]),
+        "errors",
+        "callbacks",
+        "interrupted",
+    ],
     4: [*(name for name in COMPARED if name != "compiled"), "interrupted"],
 }
 

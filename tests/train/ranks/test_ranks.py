@@ -296,7 +296,7 @@ def test_of_models_that_differ_the_first_difference_is_named(others, name, befor
     ("name", "options"),
     [
         ("dtype", {"dtype": "float32"}),
-        pytest.param("backend", {"backend": "cpu"}, marks=pytest.mark.numba),
+        pytest.param("backend", {"backend": "cpu"}, marks=pytest.mark.compiled),
         ("return_sequences", {"return_sequences": False}),
         ("trainable", {}),
     ],

@@ -1,0 +1,756 @@
+"""Kernels that come compiled: which are chosen, what is never loaded, and calls of machine code from Python."""
+
+import io
+import os
+import re
+import sys
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+from support import libraries
+from support.processes import python
+
+from ltc_np import kernels
+from ltc_np.kernels import library
+from ltc_np.kernels.library import LEVELS
+
+V4, V3 = LEVELS
+CONTENT = {V4: bytes(range(256)) * 16, V3: bytes(range(255, -1, -1)) * 8}  # no library of any system
+
+
+# ------------------------------------------------------------------------------------------------- the choice
+
+
+@pytest.fixture
+def undecided(monkeypatch):
+    """A process that has decided nothing yet, on Linux and the best processor; what it decides is forgotten."""
+    decided = library.choice, library._found, kernels._why_not_cpu, kernels._why_not_numba, kernels._warn
+    for function in decided:
+        function.cache_clear()
+    monkeypatch.delenv(library.VARIABLE, raising=False)
+    system = types.SimpleNamespace(platform="linux", implementation=types.SimpleNamespace(name="cpython"))
+    monkeypatch.setattr(library, "sys", system)
+    monkeypatch.setattr(library.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(library, "_features", lambda: set(LEVELS[V4].split()))
+    yield
+    for function in decided:
+        function.cache_clear()
+
+
+@pytest.fixture
+def folder(undecided, monkeypatch, tmp_path):
+    """An installation with libraries of both levels, in which nothing is machine code."""
+    libraries.write(tmp_path, CONTENT)
+    monkeypatch.setattr(library, "FOLDER", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """The names of the libraries that have been loaded; none really is."""
+    names = []
+
+    def load(path):
+        names.append(os.path.basename(path))
+        return names[-1]
+
+    monkeypatch.setattr(library.ctypes, "PyDLL", load)
+    monkeypatch.setattr(library, "_introduce", lambda functions: None)
+    return names
+
+
+@pytest.fixture(params=["with Numba", "without Numba"])
+def numba_works(request, monkeypatch):
+    works = request.param == "with Numba"
+    monkeypatch.setattr(kernels, "_why_not_numba", lambda: None if works else "there is no Numba")
+    return works
+
+
+@pytest.mark.parametrize("processor, best", [(V4, V4), (V3, V3)])
+@pytest.mark.parametrize("word", [None, "", "auto", "library", V3])
+def test_the_best_library_for_the_processor_is_loaded(word, processor, best, folder, loaded, monkeypatch, recwarn):
+    monkeypatch.setattr(library, "_features", lambda: {*LEVELS[processor].split(), "sse", "another"})
+    if word is not None:
+        monkeypatch.setenv(library.VARIABLE, word)
+    monkeypatch.setattr(kernels, "_why_not_numba", lambda: pytest.fail("Numba was asked"))
+    assert kernels.resolve("auto") == kernels.resolve("cpu") == "cpu"
+    assert loaded == [f"{V3 if word == V3 else best}.so"]
+    assert library.chosen().level == (V3 if word == V3 else best)
+    assert library.why_not() is None
+    assert not recwarn
+
+
+def test_a_level_of_its_own_is_asked_for(folder, loaded, monkeypatch):
+    monkeypatch.setenv(library.VARIABLE, V4)
+    assert kernels.resolve("auto") == "cpu"
+    assert loaded == [f"{V4}.so"]
+
+
+def test_numba_is_asked_for(folder, loaded, numba_works, monkeypatch, recwarn):
+    monkeypatch.setenv(library.VARIABLE, "numba")
+    if numba_works:
+        assert kernels.resolve("auto") == kernels.resolve("cpu") == "cpu"
+    else:
+        words = "LTC_NP_KERNELS asks for numba, which cannot be had: no working numba .there is no Numba.$"
+        with pytest.raises(ImportError, match=words):
+            kernels.resolve("auto")
+        with pytest.raises(ImportError, match="`backend=.cpu.` cannot be used: no working numba .there is no Numba.;"):
+            kernels.resolve("cpu")
+    assert kernels.resolve("numpy") == "numpy"
+    assert loaded == []
+    assert not recwarn
+
+
+def test_numpy_is_asked_for_and_nobody_is_warned(folder, loaded, numba_works, monkeypatch, recwarn):
+    monkeypatch.setenv(library.VARIABLE, "numpy")
+    assert kernels.resolve("auto") == kernels.resolve("numpy") == "numpy"
+    with pytest.raises(ImportError, match="`backend=.cpu.` cannot be used: LTC_NP_KERNELS is numpy; use"):
+        kernels.resolve("cpu")
+    assert loaded == []
+    assert not recwarn
+
+
+def test_a_word_that_means_nothing_is_refused(folder, monkeypatch):
+    monkeypatch.setenv(library.VARIABLE, "x86-64-v2")
+    words = "LTC_NP_KERNELS must be one of auto, library, x86-64-v4, x86-64-v3, numba, numpy, got 'x86-64-v2'$"
+    for backend in ("auto", "cpu"):
+        with pytest.raises(ValueError, match=words):
+            kernels.resolve(backend)
+    assert kernels.resolve("numpy") == "numpy"
+
+
+@pytest.mark.parametrize("word", ["library", V3])
+def test_what_is_asked_for_and_is_not_there_is_an_error(word, folder, loaded, numba_works, monkeypatch, recwarn):
+    (folder / f"{V4}.so").unlink()
+    (folder / f"{V3}.so").unlink()
+    monkeypatch.setenv(library.VARIABLE, word)
+    words = f"LTC_NP_KERNELS asks for {word}, which cannot be had: no compiled kernels .FileNotFoundError: .*{V3}.so"
+    with pytest.raises(ImportError, match=words.replace(V3, ".*")):
+        kernels.resolve("auto")
+    with pytest.raises(ImportError, match="`backend=.cpu.` cannot be used: no compiled kernels .FileNotFoundError: "):
+        kernels.resolve("cpu")
+    assert kernels.resolve("numpy") == "numpy"
+    assert loaded == []
+    assert not recwarn
+
+
+@pytest.mark.parametrize("word", [V4, V3])
+def test_a_level_that_this_installation_has_not_is_an_error(word, folder, loaded, numba_works, monkeypatch):
+    libraries.write(folder, {V4 if word == V3 else V3: b"one"})
+    monkeypatch.setenv(library.VARIABLE, word)
+    with pytest.raises(ImportError, match=f"asks for {word}, .* .this installation has none for {word}.$"):
+        kernels.resolve("auto")
+    assert loaded == []
+
+
+def test_a_checkout_has_none_and_nobody_is_warned(folder, loaded, numba_works, recwarn):
+    (folder / library.MANIFEST).unlink()
+    if numba_works:
+        assert kernels.resolve("auto") == kernels.resolve("cpu") == "cpu"
+        assert not recwarn
+    else:
+        words = "no working numba .there is no Numba., nor compiled kernels .this installation has none.; "
+        with pytest.warns(RuntimeWarning, match=f"{words}the slower numpy backend is used$") as caught:
+            assert [kernels.resolve("auto") for _ in range(3)] == ["numpy"] * 3
+        assert len(caught) == 1
+        with pytest.raises(ImportError, match=f"`backend=.cpu.` cannot be used: {words}use backend=.numpy.$"):
+            kernels.resolve("cpu")
+    assert loaded == []
+
+
+def test_the_choice_is_made_once(folder, loaded, monkeypatch):
+    assert kernels.resolve("auto") == "cpu"
+    monkeypatch.setenv(library.VARIABLE, "numpy")
+    libraries.write(folder, {V4: b"another"})
+    assert kernels.resolve("auto") == "cpu"
+    assert loaded == [f"{V4}.so"]
+
+
+CPUINFO = """\
+processor\t: 0
+vendor_id\t: AuthenticAMD
+flags\t\t: fpu {first}
+bugs\t\t: {none}
+
+processor\t: 1
+flags\t\t: fpu {second}
+"""
+
+
+@pytest.mark.parametrize(
+    "first, second, level",
+    [(LEVELS[V4], LEVELS[V4], V4), (LEVELS[V3], LEVELS[V4], V3), (LEVELS[V4].replace("avx512vl", "avx512"), "", V3)],
+)
+def test_features_are_those_that_the_system_names(first, second, level, folder, loaded, monkeypatch):
+    """Those of the first processor; a line of another name says something else."""
+    monkeypatch.undo()
+    text = CPUINFO.format(first=first, second=second, none=LEVELS[V4])
+    monkeypatch.setattr(library, "open", lambda *_, **__: io.StringIO(text), raising=False)
+    assert {k for k in LEVELS if library._features().issuperset(LEVELS[k].split())} == {level, V3}
+
+
+def test_a_system_that_names_no_features_has_none(monkeypatch):
+    text = "processor: 0\nFeatures: fp asimd\n"  # of a processor with another instruction set
+    monkeypatch.setattr(library, "open", lambda *_, **__: io.StringIO(text), raising=False)
+    assert library._features() == set()
+
+
+# ----------------------------------------------------------------------------------------------------- faults
+
+
+def _change(name, change):
+    def damage(folder, monkeypatch):
+        (folder / name).write_bytes(change((folder / name).read_bytes()))
+
+    return damage
+
+
+def _is_a_folder(name):
+    def damage(folder, monkeypatch):  # what no right can read, not even root's
+        (folder / name).unlink()
+        (folder / name).mkdir()
+
+    return damage
+
+
+def _manifest(content):
+    return lambda folder, monkeypatch: (folder / library.MANIFEST).write_bytes(content)
+
+
+def _flip(content):
+    return content[:1000] + bytes([content[1000] ^ 4]) + content[1001:]
+
+
+def _no_folder(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(library.pathlib.Path, "read_bytes", refuse)
+    monkeypatch.setattr(library.pathlib.Path, "exists", refuse)  # it raises it, too, up to Python 3.13
+
+
+def _loader(folder, monkeypatch):
+    def refuse(path):  # what the loader says of a file system that is mounted so that it holds no programs
+        raise OSError(f"{path}: failed to map segment from shared object")
+
+    monkeypatch.setattr(library.ctypes, "PyDLL", refuse)
+
+
+def _laid_out_in_another_way(folder, monkeypatch):
+    monkeypatch.setattr(library, "_introduce", _refuse_layout)
+
+
+def _refuse_layout(functions):
+    raise library._Unusable("arrays of this Python and NumPy are laid out in another way")
+
+
+def _set(owner, name, value):
+    return lambda folder, monkeypatch: monkeypatch.setattr(owner(), name, value)
+
+
+def _system():
+    return library.sys
+
+
+DAMAGED, NEXT = r"x86-64-v4.so is damaged: its checksum does not match", r"manifest.json is damaged"
+FAULTS = {
+    "cut off": (_change(f"{V4}.so", lambda content: content[:-1]), DAMAGED),
+    "empty": (_change(f"{V4}.so", lambda content: b""), DAMAGED),
+    "longer": (_change(f"{V4}.so", lambda content: content + b"\0"), DAMAGED),
+    "one bit": (_change(f"{V4}.so", _flip), DAMAGED),
+    "another level's": (lambda folder, _: (folder / f"{V4}.so").write_bytes(CONTENT[V3]), DAMAGED),
+    "missing": (lambda folder, _: (folder / f"{V4}.so").unlink(), "FileNotFoundError: .*x86-64-v4.so"),
+    "unreadable file": (_is_a_folder(f"{V4}.so"), "IsADirectoryError: .*x86-64-v4.so"),
+    "unreadable manifest": (_is_a_folder(library.MANIFEST), "IsADirectoryError: .*manifest.json"),
+    "unreadable folder": (_no_folder, "PermissionError: .*manifest.json"),
+    "other sources": (
+        _manifest(libraries.manifest(CONTENT, sources="0" * 64)),
+        "they were made of other sources; `python -m ltc_np build-kernels` makes them anew",
+    ),
+    "sources of another type": (
+        _manifest(libraries.manifest(CONTENT, sources=None)),
+        "they were made of other sources",
+    ),
+    "manifest empty": (_manifest(b""), NEXT),
+    "manifest cut off": (_change(library.MANIFEST, lambda content: content[:-1]), NEXT),
+    "manifest no JSON": (_manifest(b"sources: 1"), NEXT),
+    "manifest no text": (_manifest(b"\xff\xfe\x00{}"), NEXT),
+    "manifest a list": (_manifest(b"[]"), NEXT),
+    "manifest a number": (_manifest(b"5"), NEXT),
+    "manifest null": (_manifest(b"null"), NEXT),
+    "manifest a text": (_manifest(b'"sources libraries"'), NEXT),
+    "manifest too deep": (_manifest(b"[" * 100_000), NEXT),
+    "no sources": (_manifest(b'{"libraries": {}}'), NEXT),
+    "no libraries": (_manifest(b'{"sources": ""}'), NEXT),
+    "libraries a number": (_manifest(libraries.manifest(CONTENT, libraries=4)), NEXT),
+    "libraries a list": (_manifest(libraries.manifest(CONTENT, libraries=[V4, V3])), NEXT),
+    "libraries null": (_manifest(libraries.manifest(CONTENT, libraries=None)), NEXT),
+    "no library": (_manifest(libraries.manifest({})), "this installation has none for x86-64-v4 or x86-64-v3"),
+    "a checksum of another type": (_manifest(libraries.manifest(CONTENT, libraries={V4: [1]})), DAMAGED),
+    "a path for a level": (
+        _manifest(libraries.manifest({"../x86-64-v4": b"", "/tmp/x86-64-v4": b""})),
+        "this installation has none for x86-64-v4 or x86-64-v3",
+    ),
+    "an old processor": (
+        _set(lambda: library, "_features", lambda: {*LEVELS[V3].split()} - {"fma"}),
+        "this processor has not the features of x86-64-v4 or x86-64-v3",
+    ),
+    "no features": (_set(lambda: library, "_features", set), "this processor has not the features of "),
+    "the loader": (_loader, "OSError: .*x86-64-v4.so: failed to map segment from shared object"),
+    "another layout": (_laid_out_in_another_way, "arrays of this Python and NumPy are laid out in another way"),
+    "Windows": (_set(_system, "platform", "win32"), "they are for CPython on Linux and x86-64"),
+    "macOS": (_set(_system, "platform", "darwin"), "they are for CPython on Linux and x86-64"),
+    "ARM": (_set(lambda: library.platform, "machine", lambda: "aarch64"), "they are for CPython on Linux and x86-64"),
+    "PyPy": (
+        _set(_system, "implementation", types.SimpleNamespace(name="pypy")),
+        "they are for CPython on Linux and x86-64",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_leads_to_the_next_choice_with_one_warning(fault, folder, loaded, numba_works, monkeypatch):
+    damage, reason = FAULTS[fault]
+    damage(folder, monkeypatch)
+    words = (
+        rf"^ltc_np: the compiled kernels are not used \({reason}.*\); Numba compiles them on first use$"
+        if numba_works
+        else rf"^ltc_np: no working numba \(there is no Numba\), nor compiled kernels \({reason}.*\); "
+        "the slower numpy backend is used$"
+    )
+    with pytest.warns(RuntimeWarning) as caught:
+        found = [kernels.resolve("auto") for _ in range(3)]
+    assert [found, len(caught)] == [["cpu" if numba_works else "numpy"] * 3, 1]
+    assert re.search(words, str(caught[0].message)), str(caught[0].message)
+    assert caught[0].filename == __file__  # the user's line
+    assert library.chosen() is None
+    assert loaded == ([f"{V4}.so"] if fault == "another layout" else [])
+
+
+def test_threads_that_find_a_fault_together_warn_once(folder, loaded, numba_works):
+    (folder / f"{V4}.so").write_bytes(b"")
+    barrier, found = threading.Barrier(8), []
+
+    def ask():
+        barrier.wait()
+        found.append(kernels.resolve("auto"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    with pytest.warns(RuntimeWarning) as caught:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == ["cpu" if numba_works else "numpy"] * 8
+    assert len(caught) == 1
+
+
+def test_a_file_that_is_no_library_is_refused_by_the_loader(folder, numba_works, monkeypatch):
+    """Also where its checksum is right."""
+    with pytest.warns(RuntimeWarning, match=r"OSError: .*x86-64-v4.so: \S.*") as caught:
+        assert kernels.resolve("auto") == ("cpu" if numba_works else "numpy")
+    assert len(caught) == 1
+
+
+def damaged_are_never_loaded(folder, monkeypatch, count):
+    """Cuts and flips, of a library or of its manifest, by chance."""
+    monkeypatch.setattr(library.ctypes, "PyDLL", lambda path: pytest.fail("a damaged library was loaded"))
+    (level,) = (path.stem for path in folder.glob("*.so"))
+    rng, reasons = np.random.default_rng(32), set()
+    whole = {name: (folder / name).read_bytes() for name in (f"{level}.so", library.MANIFEST)}
+    for k in range(count):
+        name = [*whole][k % 2]
+        content, at = bytearray(whole[name].rstrip()), rng.integers(len(whole[name].rstrip()))
+        if rng.random() < 0.3:
+            del content[at:]
+        else:
+            content[at] ^= 1 << rng.integers(8)
+        (folder / name).write_bytes(content)
+        found, reason = library._found.__wrapped__()
+        assert found is None, (k, name, at)
+        reasons.add(reason.split(":")[0])
+        (folder / name).write_bytes(whole[name])
+    assert reasons >= {f"{level}.so is damaged", "manifest.json is damaged"}
+    with pytest.raises(pytest.fail.Exception, match="a damaged library was loaded"):
+        library._found.__wrapped__()  # the whole one is loaded
+
+
+def test_a_thousand_damaged_libraries_are_never_loaded(undecided, monkeypatch, tmp_path):
+    libraries.write(tmp_path, {V4: CONTENT[V4]})
+    monkeypatch.setattr(library, "FOLDER", tmp_path)
+    damaged_are_never_loaded(tmp_path, monkeypatch, 1000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["cut off", "manifest cut off", "other sources", "the loader"])
+def test_numbers_are_right_after_a_fault(fault, installed, tmp_path):
+    """With a real library, in a new process that begins with a gradient; NumPy's backend is the definition."""
+    (level,) = (path.stem for path in installed.glob("*.so"))
+    content = (installed / f"{level}.so").read_bytes()
+    libraries.write(tmp_path, {level: b"\x7fELF" + content[4:400] if fault == "the loader" else content})
+    if fault == "cut off":
+        (tmp_path / f"{level}.so").write_bytes(content[: len(content) // 2])
+    elif fault == "manifest cut off":
+        _change(library.MANIFEST, lambda content: content[:-20])(tmp_path, None)
+    elif fault == "other sources":
+        (tmp_path / library.MANIFEST).write_bytes(libraries.manifest({level: content}, sources="another"))
+    code = """
+        import pathlib, sys
+        import numpy as np
+        from ltc_np import CfC, Model
+        from ltc_np.kernels import library
+        library.FOLDER = pathlib.Path(sys.argv[1])
+        x, y = np.random.default_rng(0).normal(size=(2, 3, 7, 2))
+        loss, grad = Model(CfC(2), input_dim=2, seed=0, dtype="float64").loss_and_grad(x, y)
+        print(loss, *grad)
+    """
+    done = python(code, arguments=[str(tmp_path)], LTC_NP_KERNELS="auto")
+    want = python(code, arguments=[str(tmp_path)], LTC_NP_KERNELS="numpy")
+    assert done.stderr.count("Warning: ltc_np: ") == 1
+    assert want.stderr == ""
+    np.testing.assert_allclose(*([float(v) for v in d.stdout.split()] for d in (done, want)), rtol=1e-9, atol=1e-12)
+
+
+# ------------------------------------------------------------------------------------- calls of machine code
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with a real library, for this processor."""
+    folder = tmp_path_factory.mktemp("libraries")
+    libraries.real(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compiled(installed):
+    """Kernels of the library by name."""
+    from ltc_np.kernels.cpu import cfc, lrc, rate, sgd
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library, "FOLDER", installed)
+        found = library._load(tuple(LEVELS)).functions
+    functions = {"activate": cfc.activate, "pack": lrc._pack, "multiply": rate.multiply_add_chains, "sgd": sgd.change}
+    functions = {name: getattr(function, "py_func", function) for name, function in functions.items()}
+    return types.SimpleNamespace(**{k: library.Function(found[library.symbol(f)], f) for k, f in functions.items()})
+
+
+def step(dtype=np.float64, size=5):
+    """Arguments of `sgd.change` without momentum, and what delta becomes."""
+    grad = np.arange(1, size + 1).astype(dtype)
+    return [grad, np.zeros(size, dtype), np.full(size, np.nan, dtype), 0.5, 0.0, 0.0], grad * dtype(0.5)
+
+
+def packed(dtype=np.float64):
+    """Arguments of `lrc._pack` for 3 neurons, 4 synapses and 2 of inputs."""
+    rng = np.random.default_rng(0)
+    groups = tuple(tuple(rng.normal(size=n).astype(dtype) for _ in range(k)) for n, k in ((3, 5), (4, 4), (2, 4)))
+    return [*groups, *(np.full(shape, np.nan, dtype) for shape in ((3, 6), (4, 5), (2, 5)))]
+
+
+slow = pytest.mark.slow  # a library is made, if there is none
+
+
+@slow
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arguments_arrive_in_both_types(dtype, compiled):
+    args, want = step(dtype)
+    compiled.sgd(*args)
+    assert np.array_equal(args[2], want)
+    groups = packed(dtype)
+    compiled.pack(*groups)
+    neuron, constants, sensory = groups[3:]
+    assert np.array_equal(neuron[:, :5], np.array(groups[0]).T)
+    assert np.array_equal(constants[:, 2:], np.array([groups[1][k] for k in (0, 1, 3)]).T)
+    assert np.array_equal(sensory[:, 2:], np.array([groups[2][k] for k in (0, 1, 3)]).T)
+    for mask in (np.zeros((0, 3), dtype), np.full((2, 3), 2, dtype)):
+        for keep in (True, False):
+            u, d_u = np.array([[-1, 0, 2], [1, 0.5, -3]], dtype), np.full((2, 3), np.nan, dtype)
+            compiled.activate(0, u, np.array([0, 1, 2], dtype), mask, d_u, keep)
+            assert np.isnan(d_u).all() == (not keep)
+            assert np.isfinite(u).all()
+
+
+@slow
+@pytest.mark.parametrize("number", [int, np.int64, np.int32, np.uint8, bool], ids=lambda kind: kind.__name__)
+def test_numbers_of_other_types_are_read(number, compiled):
+    u = [np.array([[-1, 0, 2.0]]) for _ in range(2)]
+    for array, activation in zip(u, (1, number(1)), strict=True):
+        compiled.activate(activation, array, np.zeros(3), np.zeros((0, 3)), np.zeros((1, 3)), False)
+    assert np.array_equal(*u)
+    args, want = step()
+    compiled.sgd(*args[:3], np.float32(0.5), number(0), 0)
+    assert np.array_equal(args[2], want)
+
+
+class Index:
+    """It stands for a number, and says so as Python asks."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __index__(self):
+        if isinstance(self.value, BaseException):
+            raise self.value
+        return self.value
+
+
+def _of(change):
+    """The arguments of a step with one of them changed."""
+
+    def make():
+        args, _ = step()
+        return change(args)
+
+    return make
+
+
+def _with(k, value):
+    return _of(lambda args: [*args[:k], value, *args[k + 1 :]])
+
+
+WRONG = {
+    "no arguments": ("sgd", list),
+    "one too few": ("sgd", _of(lambda args: args[:-1])),
+    "one too many": ("sgd", _of(lambda args: [*args, 0.0])),
+    "two types of floats": ("sgd", _with(0, np.ones(5, np.float32))),
+    "integers": ("sgd", _with(0, np.ones(5, np.int64))),
+    "half": ("sgd", _with(0, np.ones(5, np.float16))),
+    "longdouble": ("sgd", _with(0, np.ones(5, np.longdouble))),
+    "complex": ("sgd", _with(0, np.ones(5, np.complex128))),
+    "booleans": ("sgd", _with(0, np.ones(5, bool))),
+    "objects": ("sgd", _with(0, np.array([1.0] * 5, object))),
+    "times": ("sgd", _with(0, np.ones(5, "m8[s]"))),
+    "structured": ("sgd", _with(0, np.ones(5, [("a", float)]))),
+    "big-endian": ("sgd", _with(0, np.ones(5, ">f8"))),
+    "a number for an array": ("sgd", _with(0, 1.0)),
+    "a list for an array": ("sgd", _with(0, [1.0] * 5)),
+    "None for an array": ("sgd", _with(0, None)),
+    "a class for an array": ("sgd", _with(0, np.ndarray)),
+    "bytes for an array": ("sgd", _with(0, b"\0" * 40)),
+    "no axes": ("sgd", _with(0, np.array(1.0))),
+    "two axes": ("sgd", _with(0, np.ones((5, 1)))),
+    "every second": ("sgd", _with(0, np.ones(10)[::2])),
+    "backwards": ("sgd", _with(0, np.ones(5)[::-1])),
+    "Fortran's order": ("pack", lambda: [*packed()[:3], np.ones((3, 6), order="F"), *packed()[4:]]),
+    "an array for a number": ("sgd", _with(3, np.ones(2))),
+    "a text for a number": ("sgd", _with(3, "0.5")),
+    "None for a number": ("sgd", _with(3, None)),
+    "complex for a number": ("sgd", _with(3, 0.5j)),
+    "a number beyond floats": ("sgd", _with(3, 10**400)),
+    "a tuple too short": ("pack", lambda: [packed()[0][:-1], *packed()[1:]]),
+    "a tuple too long": ("pack", lambda: [(*packed()[0], np.ones(3)), *packed()[1:]]),
+    "an empty tuple": ("pack", lambda: [(), *packed()[1:]]),
+    "a list for a tuple": ("pack", lambda: [list(packed()[0]), *packed()[1:]]),
+    "an array for a tuple": ("pack", lambda: [np.ones((5, 3)), *packed()[1:]]),
+    "None for a tuple": ("pack", lambda: [None, *packed()[1:]]),
+    "a tuple in a tuple": ("pack", lambda: [(packed()[0],) * 5, *packed()[1:]]),
+    "None in a tuple": ("pack", lambda: [(None,) * 5, *packed()[1:]]),
+    "a fraction for an integer": ("multiply", lambda: [np.ones(8), np.zeros(4), 1.0]),
+    "None for an integer": ("multiply", lambda: [np.ones(8), np.zeros(4), None]),
+    "a text for an integer": ("multiply", lambda: [np.ones(8), np.zeros(4), "1"]),
+    "beyond int64": ("multiply", lambda: [np.ones(8), np.zeros(4), 2**63]),
+    "far beyond int64": ("multiply", lambda: [np.ones(8), np.zeros(4), -(10**400)]),
+    "an index that fails": ("multiply", lambda: [np.ones(8), np.zeros(4), Index(OSError("no"))]),
+    "an index that is no number": ("multiply", lambda: [np.ones(8), np.zeros(4), Index("no")]),
+    "an index beyond int64": ("multiply", lambda: [np.ones(8), np.zeros(4), Index(2**80)]),
+}
+
+
+@slow
+@pytest.mark.parametrize("mistake", WRONG)
+def test_arguments_that_no_code_is_for_are_a_type_error(mistake, compiled):
+    name, make = WRONG[mistake]
+    args = make()
+    words = r"the compiled kernel `\S+` has no code for arguments of these types: \(.*please report it, and set LTC_NP"
+    for _ in range(3):
+        with pytest.raises(TypeError, match=words) as caught:
+            getattr(compiled, name)(*args)
+        assert caught.value.__context__ is None
+    right, want = step()
+    compiled.sgd(*right)  # and nothing is left of it
+    assert np.array_equal(right[2], want)
+
+
+@slow
+def test_minus_one_is_a_number(compiled):
+    """Python's functions return it for an error, too."""
+    args, want = step()
+    compiled.sgd(*args[:3], -1.0, 0.0, 0.0)
+    assert np.array_equal(args[2], -2 * want)
+    row = np.zeros(4)
+    compiled.multiply(np.ones(8), row, Index(-1))
+    assert not row.any()
+    compiled.multiply(np.ones(8), row, Index(2))
+    assert row.any()
+
+
+class Subclass(np.ndarray):
+    pass
+
+
+@slow
+def test_arrays_of_other_classes_are_used_in_place(compiled, tmp_path):
+    args, want = step()
+    args[2].tofile(tmp_path / "delta")
+    args[2] = np.memmap(tmp_path / "delta", np.float64, "r+")
+    args[0] = args[0].view(Subclass)
+    compiled.sgd(*args)
+    assert np.array_equal(args[2], want)
+    args[2].flush()
+    assert np.array_equal(np.fromfile(tmp_path / "delta"), want)
+
+
+@slow
+def test_what_is_read_only_is_read_and_never_written(compiled, tmp_path):
+    args, want = step()
+    args[0].flags.writeable = False
+    compiled.sgd(*args)
+    assert np.array_equal(args[2], want)
+    compiled.sgd(np.broadcast_to(3.0, 5), *args[1:])
+    assert np.array_equal(args[2], np.full(5, 1.5))
+    args[2].fill(7)
+    args[2].tofile(tmp_path / "delta")
+    for delta in (
+        args[2],
+        np.memmap(tmp_path / "delta", np.float64, "r"),
+    ):
+        delta.flags.writeable = False
+        with pytest.raises(ValueError, match="cannot write to an array that is read-only or not aligned"):
+            compiled.sgd(*args[:2], delta, *args[3:])
+        assert (delta == 7).all()
+    groups = packed()
+    groups[3].flags.writeable = groups[1][2].flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        compiled.pack(*groups)
+    groups[3].flags.writeable = True
+    compiled.pack(*groups)
+    assert np.isfinite(groups[4]).all()
+
+
+@slow
+def test_arrays_that_are_empty_or_not_aligned(compiled):
+    args, _ = step(size=0)
+    compiled.sgd(*args)
+    args, want = step()
+    bytes_ = np.zeros(8 * 5 + 1, np.uint8)[1:]
+    moved = bytes_.view(np.float64)
+    moved[:] = args[0]
+    assert not moved.flags.aligned
+    compiled.sgd(moved, *args[1:])
+    assert np.array_equal(args[2], want)
+    with pytest.raises(ValueError, match="cannot write to an array that is read-only or not aligned"):
+        compiled.sgd(args[0], args[1], moved, *args[3:])
+
+
+def refuse(compiled, activation=99):
+    """A kernel's own refusal, in the middle of its work."""
+    with pytest.raises(ValueError, match="^`activation` must be a number that ltc_np.kernels.cpu.activations knows$"):
+        compiled.activate(activation, np.ones((1, 3)), np.zeros(3), np.zeros((0, 3)), np.zeros((1, 3)), False)
+
+
+@slow
+def test_a_kernel_refuses_a_number_that_it_does_not_know(compiled):
+    for activation in (99, -1, 2**62, np.int64(-5)):
+        refuse(compiled, activation)
+
+
+@slow
+@pytest.mark.numba
+def test_a_kernel_refuses_in_the_words_of_numba(compiled):
+    from ltc_np.kernels.cpu import cfc
+
+    arguments = 99, np.ones((1, 3)), np.zeros(3), np.zeros((0, 3)), np.zeros((1, 3)), False
+    said = []
+    for kernel in (cfc.activate, compiled.activate):
+        with pytest.raises(ValueError) as caught:
+            kernel(*arguments)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+@slow
+def test_threads_call_the_same_kernel_at_once(compiled):
+    """Right calls, refusals and wrong arguments, in eight threads that begin together."""
+    barrier, right = threading.Barrier(8), []
+
+    def work(size):
+        barrier.wait()
+        for _ in range(300):
+            args, want = step(size=size)
+            compiled.sgd(*args)
+            refuse(compiled)
+            with pytest.raises(TypeError, match="has no code"):
+                compiled.sgd(*args[:2], None, *args[3:])
+            right.append(np.array_equal(args[2], want))
+
+    threads = [threading.Thread(target=work, args=(size,)) for size in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert right == [True] * 2400
+
+
+@slow
+def test_the_gil_is_released_while_a_kernel_runs(compiled):
+    """This thread goes on beside a kernel that runs for a long time, with a turn every millisecond."""
+    x, row, repeats, seconds, turns = np.full(8, 0.5), np.zeros(4), 1_000_000, 0.0, 0
+    while seconds < 0.3:
+        repeats *= 2
+        start = time.perf_counter()
+        compiled.multiply(x, row, repeats)
+        seconds = time.perf_counter() - start
+    done = []
+    thread = threading.Thread(target=lambda: (compiled.multiply(x, row, repeats), done.append(time.perf_counter())))
+    thread.start()
+    while not done:
+        time.sleep(0.001)
+        turns += 1
+    thread.join()
+    assert turns > 10
+
+
+@slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_kernels_work_after_a_fork(compiled):
+    child = os.fork()
+    if child == 0:
+        args, want = step()
+        compiled.sgd(*args)
+        os._exit(0 if np.array_equal(args[2], want) else 1)
+    args, want = step()
+    compiled.sgd(*args)
+    assert np.array_equal(args[2], want)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@slow
+def test_calls_keep_nothing(compiled):
+    """Neither a right call, nor a refusal, nor one without code adds to an argument's references or to the memory."""
+    args, _ = step()
+    groups, activation, wrong = packed(), 12345, Index(2**80)
+    arrays = [np.ones((1, 3)), np.zeros(3), np.zeros((0, 3)), np.zeros((1, 3))]
+    kept = [*args, *groups, *groups[0], *arrays, activation, wrong]
+    held = [sys.getrefcount(value) for value in kept]
+    blocks = sys.getallocatedblocks()
+    for _ in range(100_000):
+        compiled.sgd(*args)
+    for _ in range(5_000):
+        compiled.pack(*groups)
+        for kernel, wanted, given in (
+            (compiled.activate, ValueError, (activation, *arrays, False)),
+            (compiled.multiply, TypeError, (arrays[1], arrays[1], wrong)),
+        ):
+            try:
+                kernel(*given)
+            except wanted:
+                continue
+            pytest.fail("it was not refused")
+    del given
+    assert [sys.getrefcount(value) for value in kept] == held
+    assert sys.getallocatedblocks() - blocks < 1000
