@@ -61,7 +61,7 @@ def _bench(parser, args):
         text = cuda.table(result)
     else:
         if kernels.resolve("auto") != "cpu":
-            parser.error("the benchmark is of the cpu backend, which needs a working numba")
+            parser.error("the benchmark is of the cpu backend, which needs compiled kernels or a working numba")
         threads.set_num_threads(args.threads)
         result = host.run(cases, args.dtypes, args.runs)
         text = host.table(result)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..base import threads
 from ..cells.synaptic import SynapticCell
+from ..kernels import library
 from . import streams
 from .cases import CASES, evaluations, problem, training_step
 from .rates import RUNS, beside, sigmoids
@@ -77,8 +78,21 @@ def start_times():
     return {"import_s": found[1][0], "cold_s": found[0][1], "warm_s": found[1][1]}
 
 
+# The widest vectors of a level of processors, by the name that LLVM has for them.
+VECTORS = {"x86-64-v4": "avx512f", "x86-64-v3": "avx2"}
+
+
 def machine():
     """What the figures belong to."""
+    chosen = library.chosen()
+    return (_with_numba() if chosen is None else _with(chosen.level)) | {
+        "threads": threads.get_num_threads(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def _with_numba():
     import llvmlite.binding
     import numba
 
@@ -87,18 +101,23 @@ def machine():
     return {
         "cpu": llvmlite.binding.get_host_cpu_name(),
         "instruction_set": sets[0] if sets else "other",
-        "threads": threads.get_num_threads(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
         "numba": numba.__version__,
+        "kernels": f"Numba {numba.__version__}",
     }
+
+
+def _with(level):
+    """The same of a library, which is for Linux, and needs no Numba."""
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return {"cpu": cpu, "instruction_set": VECTORS[level], "numba": None, "kernels": f"kernels compiled for {level}"}
 
 
 def in_words(m):
     """What `machine` found, as a line of text."""
     return (
         f"{m['cpu']}, {m['instruction_set']}, {m['threads']} threads, Python {m['python']}, NumPy {m['numpy']}, "
-        f"Numba {m['numba']}"
+        f"{m['kernels']}"
     )
 
 

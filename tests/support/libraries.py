@@ -11,7 +11,7 @@ import pytest
 
 from ltc_np.kernels import library
 from ltc_np.kernels.sources import library_hash
-from support.backends import NO_NUMBA
+from support.backends import NO_CARD
 
 # Quick to compile; together they take every kind of argument but None.
 KERNELS = ("cfc.activate", "lrc._pack", "rate.multiply_add_chains", "sgd.change")
@@ -42,7 +42,7 @@ def real(folder):
     linker = shutil.which("cc")
     if sys.platform != "linux" or not levels:
         pytest.skip("compiled kernels are for Linux, and for processors from x86-64-v3 on")
-    if NO_NUMBA or linker is None:
+    if NO_CARD or linker is None:
         pytest.skip("this installation has no compiled kernels, and no Numba or no C compiler called cc to make some")
     command = importlib.import_module("ltc_np.kernels.aot.command")
     command.build(levels[:1], folder, linker, partial(print, file=sys.stderr), KERNELS)
