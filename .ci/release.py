@@ -6,6 +6,9 @@
 It works on a clone of the last commit, so nothing that is only in this folder gets into a package.  `--dry` allows
 changes that are not committed, a section of the changelog without a date, and a tag that exists; all else is done as
 for a release.
+
+A release has an sdist and two wheels: one for Linux on x86-64 with compiled kernels, and one for all other systems.
+Compiling the kernels needs Linux on x86-64 and a C compiler, and takes minutes, twice.
 """
 
 import argparse
@@ -24,14 +27,21 @@ import tempfile
 import uuid
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent))
+import first_calls
+import versions
 
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = ["build", "hatchling>=1.27", "twine>=6", "cyclonedx-python-lib[json-validation]>=9"]
+TOOLS = ["build", "hatchling>=1.27", "twine>=6", "auditwheel>=6", "numba", "cyclonedx-python-lib[json-validation]>=9"]
 # What the sdist has besides the files that git knows below these.
 IN_SDIST = ["ltc_np", "tests", "examples", "docs", "README.md", "LICENSE", "pyproject.toml", ".gitignore"]
 IN_DIST_INFO = ["METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"]
 KINDS = {".py", ".typed"}  # of the files of the package; another kind must be thought about, and then added here
-# Run against the installed wheel, where they need nothing but NumPy, Numba, pytest and hypothesis.
+LIBRARIES = {f"ltc_np/kernels/libraries/{name}" for name in ("manifest.json", "x86-64-v3.so", "x86-64-v4.so")}
+LARGEST = 5e6  # bytes of a wheel
+# Run against the installed wheels, where they need nothing but NumPy, Numba, pytest and hypothesis.
 TESTS = ["tests/base", "tests/cells/test_golden.py", "tests/data", "tests/losses", "tests/metrics", "tests/optim"]
 TESTS += ["tests/wirings", "tests/test_io.py", "tests/test_recipe.py", "tests/test_tutorial.py"]
 TESTS += ["tests/protocol/test_files.py", "tests/protocol/test_gradients.py"]
@@ -102,7 +112,7 @@ def check_tree(version, dry):
 
 
 def wheel_names(tracked, version):
-    """What the wheel must hold, no more and no less."""
+    """What a wheel without compiled kernels must hold, no more and no less."""
     return {name for name in tracked if name.startswith("ltc_np/")} | {
         f"ltc_np-{version}.dist-info/{name}" for name in IN_DIST_INFO
     }
@@ -119,7 +129,8 @@ def compare(what, found, wanted):
     need(len(found) == len(set(found)), f"{what} holds names twice")
     missing, more = sorted(wanted - set(found)), sorted(set(found) - wanted)
     need(not missing and not more, f"{what}: not there: {missing[:9]}; there but not wanted: {more[:9]}")
-    odd = [name for name in found if re.match(r"(ltc_np-[^/]*/)?ltc_np/", name) and Path(name).suffix not in KINDS]
+    ours = {name for name in found if re.match(r"(ltc_np-[^/]*/)?ltc_np/", name)} - LIBRARIES
+    odd = sorted(name for name in ours if Path(name).suffix not in KINDS)
     need(not odd, f"{what}: files of another kind than {sorted(KINDS)}: {odd[:9]}")
 
 
@@ -131,19 +142,53 @@ def names_in(package):
         return [member.name for member in file.getmembers() if not member.isdir()]
 
 
+class Packages(NamedTuple):
+    """What a commit gives: an sdist; wheels with compiled kernels, for other systems, and as `pip install` makes one."""
+
+    sdist: Path
+    compiled: Path
+    pure: Path
+    local: Path
+
+
 def build(tools, commit, folder):
-    """An sdist, a wheel made from it, and a wheel made from a clone, which must be the same."""
+    """The `Packages` of a commit, and what git knows of it; the wheel made from the sdist is that from a clone."""
     clone = folder / "clone"
     say("git", "clone", "-q", "--no-hardlinks", ROOT, clone)
     say("git", "checkout", "-q", commit, cwd=clone)
     epoch = say("git", "log", "-1", "--format=%ct", commit, cwd=clone)
-    env = os.environ | {"SOURCE_DATE_EPOCH": epoch}
-    say(tools / "python", "-m", "build", "--no-isolation", "-o", folder / "from_sdist", clone, env=env)
-    say(tools / "python", "-m", "build", "--no-isolation", "--wheel", "-o", folder / "from_clone", clone, env=env)
-    (sdist,), (wheel,) = (folder / "from_sdist").glob("*.tar.gz"), (folder / "from_sdist").glob("*.whl")
-    direct = folder / "from_clone" / wheel.name
-    need(sha256(direct) == sha256(wheel), "the wheel made from the sdist is not the one made from the checkout")
-    return sdist, wheel, say("git", "ls-files", cwd=clone).splitlines()
+    env = {name: value for name, value in os.environ.items() if name != "LTC_NP_WHEEL"} | {"SOURCE_DATE_EPOCH": epoch}
+
+    def made(kind, *which, **variables):
+        command = [tools / "python", "-m", "build", "--no-isolation", *which, "-o", folder / kind, clone]
+        say(*command, env=env | variables)
+        (wheel,) = (folder / kind).glob("*.whl")
+        return wheel
+
+    local = made("from_sdist")
+    (sdist,) = (folder / "from_sdist").glob("*.tar.gz")
+    need(
+        sha256(made("from_clone", "--wheel")) == sha256(local),
+        "the wheel made from the sdist is not the one made from the checkout",
+    )
+    say(tools / "python", "-m", "ltc_np", "build-kernels", cwd=clone)
+    compiled, pure = (made(kind, "--wheel", LTC_NP_WHEEL=kind) for kind in ("compiled", "pure"))
+    return Packages(sdist, compiled, pure, local), say("git", "ls-files", cwd=clone).splitlines()
+
+
+def metadata_of(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = (name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
+        return file.read(name).decode()
+
+
+def check_wheels(tools, packages):
+    """The compiled wheel fits every Linux that its name says, and what resolvers read of the two wheels is the same."""
+    need(metadata_of(packages.compiled) == metadata_of(packages.pure), "the two wheels must have the same metadata")
+    audited = say(tools / "auditwheel", "show", packages.compiled)
+    need("requires no external shared libraries" in audited, f"auditwheel: {audited}")
+    size = packages.compiled.stat().st_size
+    need(size <= LARGEST, f"{packages.compiled.name} has {size} bytes, more than {LARGEST:.0f}")
 
 
 # ------------------------------------------------------------------------------------------------ the installed package
@@ -162,9 +207,9 @@ def size_of(folder):
     )
 
 
-def environment(env, *arguments):
+def environment(env, *arguments, python=sys.executable):
     """Makes an environment, in which pip installs; the folder of its programs."""
-    say(sys.executable, "-m", "venv", env)
+    say(python, "-m", "venv", env)
     pip = [env / "bin/python", "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
     say(*pip, *arguments)
     return env / "bin"
@@ -249,6 +294,25 @@ class Steps:
         print(f"    done: {what}", flush=True)
 
 
+def try_compiled(wheel, scratch, folder, selection):
+    """The wheel with compiled kernels with NumPy alone, in every Python of this machine; figures."""
+    found = {}
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for version, python in (versions.interpreters() | {own: sys.executable}).items():
+        env = scratch / f"compiled-{version}"
+        programs = environment(env, wheel, python=python)
+        need("numba" not in say(programs / "pip", "list"), "the wheel with compiled kernels has brought Numba")
+        info = say(programs / "ltc-np", "info")
+        kernels = re.search(r"^kernels: compiled, (.*)$", info, re.MULTILINE)
+        need(kernels, f"Python {version} runs other kernels than the compiled ones:\n{info}")
+        if version == own:
+            found |= {"compiled wheel: installed, with NumPy alone": f"{size_of(env) / 1e6:.0f} MB"}
+            found |= first_calls.figures(programs / "python", wheel, scratch)
+        said = test(programs / "python", folder, selection if version == own else versions.QUICK)
+        found |= {f"compiled wheel: tests with NumPy alone, Python {version}, {kernels[1]}": said}
+    return found
+
+
 def release(given, scratch):
     """All steps; the figures of docs/trust.md."""
     step, figures = Steps(), {}
@@ -261,42 +325,51 @@ def release(given, scratch):
         tools = environment(scratch / "tools", *TOOLS)
         citation = environment(scratch / "citation", "cffconvert")  # it needs another jsonschema than the rest
         say(citation / "cffconvert", "--validate", "-i", ROOT / "docs/CITATION.cff")
-    with step("sdist and wheel, twice; the wheel from the sdist is that from the checkout"):
-        sdist, wheel, tracked = build(tools, commit, scratch / "first")
-        again = build(tools, commit, scratch / "second")
-        for one, other in zip((sdist, wheel), again[:2], strict=True):
+    with step("kernels, sdist and wheels, twice; the wheel from the sdist is that from the checkout"):
+        packages, tracked = build(tools, commit, scratch / "first")
+        again, _ = build(tools, commit, scratch / "second")
+        for one, other in zip(packages, again, strict=True):
             need(sha256(one) == sha256(other), f"two builds of {one.name} differ")
-        figures |= {"size of the wheel": f"{wheel.stat().st_size / 1e6:.2f} MB, {len(names_in(wheel))} files"}
-        figures |= {"size of the sdist": f"{sdist.stat().st_size / 1e6:.1f} MB, {len(names_in(sdist))} files"}
-        figures |= {"builds of wheel and sdist that differ from the first, of two": 0}
+        sdist, compiled, pure, local = packages
+        for what, package in (("compiled wheel", compiled), ("wheel for other systems", pure), ("sdist", sdist)):
+            names = names_in(package)
+            figures |= {f"size of the {what}": f"{package.stat().st_size / 1e6:.2f} MB, {len(names)} files"}
+        figures |= {"builds of kernels, wheels and sdist that differ from the first, of two": 0}
     with step("their contents are those of the lists"):
-        compare(wheel.name, names_in(wheel), wheel_names(tracked, version))
+        wanted = wheel_names(tracked, version)
+        for package, names in ((compiled, wanted | LIBRARIES), (pure, wanted), (local, wanted)):
+            compare(package.name, names_in(package), names)
         compare(sdist.name, names_in(sdist), sdist_names(tracked, version))
-    with step("twine check --strict"):
-        say(tools / "twine", "check", "--strict", sdist, wheel)
-    with step("the wheel in a fresh environment, tests of the sdist in a folder without the package"):
+    with step("twine check --strict, auditwheel, metadata"):
+        say(tools / "twine", "check", "--strict", sdist, compiled, pure)
+        check_wheels(tools, packages)
+    with step("the wheel of the sdist in a fresh environment, tests of the sdist in a folder without the package"):
         with tarfile.open(sdist) as file:
             file.extractall(scratch / "sdist", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         (folder,) = (scratch / "sdist").iterdir()
         shutil.rmtree(folder / "ltc_np")
-        whole = environment(scratch / "whole", "--report", scratch / "report.json", wheel)
+        whole = environment(scratch / "whole", local)
         figures |= {"installed, with NumPy and Numba": f"{size_of(scratch / 'whole') / 1e6:.0f} MB"}
         figures |= {"tests of the sdist against the installed wheel": test(whole / "python", folder, given.tests)}
     with step("the wheel with NumPy alone"):
-        bare = environment(scratch / "bare", "--no-deps", wheel, "numpy")
+        bare = environment(scratch / "bare", "--no-deps", local, "numpy")
         figures |= {"installed, with NumPy alone": f"{size_of(scratch / 'bare') / 1e6:.0f} MB"}
         figures |= {"the same tests with NumPy alone": test(bare / "python", folder, given.tests)}
+    with step("the wheel with compiled kernels and NumPy alone, in every Python"):
+        figures |= try_compiled(compiled, scratch, folder, given.tests)
     with step("bill of materials, checksums"):
         given.output.mkdir(parents=True, exist_ok=True)
         stamp = datetime.datetime.fromtimestamp(
             int(say("git", "log", "-1", "--format=%ct", commit, cwd=ROOT)), datetime.timezone.utc
         ).strftime("%Y-%m-%dT%H:%M:%SZ")
-        report = json.loads((scratch / "report.json").read_text(encoding="utf-8"))
-        sbom = given.output / f"ltc_np-{version}.cdx.json"
-        sbom.write_text(json.dumps(bill(report, wheel, version, stamp), indent=2) + "\n", encoding="utf-8")
-        say(tools / "python", "-c", SCHEMA, sbom)
-        shutil.copy(sdist, given.output), shutil.copy(wheel, given.output)
-        files = [given.output / name for name in (sdist.name, wheel.name, sbom.name)]
+        files = [Path(shutil.copy(package, given.output)) for package in (sdist, compiled, pure)]
+        for wheel, extra in ((compiled, ""), (pure, "[jit]")):
+            report = scratch / f"{wheel.name}.json"
+            environment(scratch / f"bill{extra}", "--dry-run", "--ignore-installed", "--report", report, f"{wheel}{extra}")
+            made = bill(json.loads(report.read_text(encoding="utf-8")), wheel, version, stamp)
+            files.append(given.output / f"{wheel.stem}.cdx.json")
+            files[-1].write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+            say(tools / "python", "-c", SCHEMA, files[-1])
         lines = "".join(f"{sha256(path)}  {path.name}\n" for path in files)
         (given.output / "SHA256SUMS").write_text(lines, encoding="utf-8")
     print(f"\n{lines}\nin {given.output}: what stands in SHA256SUMS.  Nothing has been uploaded or tagged.")
@@ -319,8 +392,8 @@ def next_steps(version, commit, date, output):
         ]
     lines += [
         f"git tag -s v{version} {commit[:12]} -m 'ltc_np {version}' && git push origin v{version}",
-        f"twine upload {output}/ltc_np-{version}.tar.gz {output}/ltc_np-{version}-py3-none-any.whl",
-        f"attach {output}/ltc_np-{version}.cdx.json and {output}/SHA256SUMS to the release of the tag",
+        f"twine upload {output}/ltc_np-{version}-*.whl {output}/ltc_np-{version}.tar.gz",
+        f"attach {output}/ltc_np-{version}-*.cdx.json and {output}/SHA256SUMS to the release of the tag",
         f"pip install ltc-np=={version} on another machine",
     ]
     return "\nNext, by hand:\n" + "\n".join(f"{k}. {line}" for k, line in enumerate(lines, 1))

@@ -63,7 +63,7 @@ def test_what_is_left_to_a_human_is_said(monkeypatch):
     said = release.next_steps("1.2.0", "0123456789abcdef", None, Path("dist"))
     assert "in the place of `unreleased`" in said and "LTC_NP_REPO_URL" in said
     assert "git tag -s v1.2.0 0123456789ab" in said
-    assert "twine upload dist/ltc_np-1.2.0.tar.gz dist/ltc_np-1.2.0-py3-none-any.whl" in said
+    assert "twine upload dist/ltc_np-1.2.0-*.whl dist/ltc_np-1.2.0.tar.gz" in said
     monkeypatch.setenv("LTC_NP_REPO_URL", "https://example.org/x")
     said = release.next_steps("1.2.0", "0123456789abcdef", "2026-11-27", Path("dist"))
     assert "unreleased" not in said and "LTC_NP_REPO_URL" not in said

@@ -13,7 +13,7 @@ from a table to a judged network:
   train      train a network on a table: CSV, NumPy's .npz, or Parquet
   evaluate   how good a trained network is on a table
   predict    its answers to a table, as a table
-  info       what a model file holds
+  info       what a model file holds; without a file, which kernels run on this machine
   plot       pictures of a network, of its training, and of what it does on a table
 
   export     a saved model as C99, as a script for web pages, or as ONNX
@@ -21,6 +21,7 @@ from a table to a judged network:
   gradcheck  whether the gradients of a saved model are right, by finite differences
   bench      speed of the standard cases on this machine, against the limit of its processor
   warmup     compiles kernels before they are needed, for containers
+  build-kernels  compiles all kernels once, so that no first call waits for that and Numba is not needed
 
 example:
   python -m ltc_np train sunspots.csv --target number --time year --horizon 1 --out sunspots.npz
@@ -31,7 +32,10 @@ said in one line, and nothing was written.
 """
 
 
-COMMANDS = ("train", "evaluate", "predict", "info", "plot", "export", "convert", "gradcheck", "bench", "warmup")
+COMMANDS = (
+    *("train", "evaluate", "predict", "info", "plot", "export", "convert", "gradcheck", "bench", "warmup"),
+    "build-kernels",
+)
 
 
 def main_of(command: str) -> Main:
@@ -58,6 +62,8 @@ def main_of(command: str) -> Main:
             from ..bench.command import main
         case "warmup":
             from .warmup import main
+        case "build-kernels":
+            from ..kernels.aot.command import main
         case _:
             raise ValueError(f"`command` must be one of {', '.join(COMMANDS)}, got {command!r}")
     return main

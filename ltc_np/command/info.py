@@ -1,13 +1,19 @@
-"""``python -m ltc_np info``: what a model file holds."""
+"""``python -m ltc_np info``: what a model file holds, or what runs on this machine."""
 
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from .. import kernels
 from ..base.checks import counted
 from ..base.command_line import DONE, Parser, report, run
+from ..base.threads import get_num_threads
+from ..base.version import __version__
 from ..model import Model, load
 from . import kept
 from .task import KEY, Task, of_model
@@ -19,23 +25,41 @@ if TYPE_CHECKING:
 ABOUT = """\
 Say what a model file holds: layers, sizes, parameters, scales, and the columns of tables that the network reads.
 
-example:
-    python -m ltc_np info sunspots.npz"""
+Without a file: versions, and which kernels run on this machine, for reports of faults.
+
+examples:
+    python -m ltc_np info sunspots.npz
+    python -m ltc_np info"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Describe; the exit status."""
     parser = Parser("info", ABOUT)
-    parser.add_argument("model", metavar="MODEL", help="a file of `train` or of Model.save")
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="a file of `train` or of Model.save")
     parser.add_json()
     return run(parser, _info, argv)
 
 
 def _info(args: argparse.Namespace) -> int:
+    if args.model is None:
+        found = _machine()
+        report(found, [f"{name}: {value}" for name, value in found.items()], args.json)
+        return DONE
     model = load(args.model, backend="numpy")
     task = of_model(model, args.model) if KEY in (model.notes or {}) else None
     report(_report(model, args.model), _text(model, task, args.model), args.json)
     return DONE
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "ltc_np": __version__,
+        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        "NumPy": np.__version__,
+        "machine": platform.platform(),
+        "threads": get_num_threads(),
+        "kernels": kernels.in_words("auto"),
+    }
 
 
 def _report(model: Model, path: str) -> dict[str, Any]:

@@ -89,6 +89,21 @@ def resolve(backend):
     return "numpy"
 
 
+def in_words(backend):
+    """What computes with this backend, in a few words for users and for reports of faults."""
+    checks.one_of("backend", backend, BACKENDS)
+    if backend in ("numpy", "cuda"):
+        return {"numpy": "NumPy", "cuda": "numba.cuda"}[backend]
+    found = library.chosen()
+    if found is not None:
+        return f"compiled, {found.level}"
+    reason = _why_not_cpu()
+    if reason is None:
+        version = importlib.import_module("numba").__version__
+        return f"Numba {version} (compiles on first use); compiled ones: {library.why_not()}"
+    return f"NumPy (slow); compiled ones: {library.why_not()}; Numba: {reason}"
+
+
 def on_host(backend):
     """The backend of what a model leaves to the host: that of the CPU beside a card, else its own."""
     return "cpu" if backend == "cuda" else backend

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .. import kernels
 from ..base import checks
 from ..base.types import Array, Backend, Float
 from ..cells.base import TRAITS, Layer
@@ -60,6 +61,11 @@ class Structure(Parameters):
     def wiring(self) -> Wiring:
         """The built wiring of the only layer that has one, with ``pre post sensory_pre sensory_post``."""
         return self.layer_stack.wiring
+
+    @property
+    def kernels(self) -> str:
+        """What computes: ``"compiled, x86-64-v4"``, Numba and its version, or ``"NumPy"``."""
+        return kernels.in_words(self.backend)
 
     def starting_state(self, B: int) -> Array:
         """The state that B sequences start from, (B, K)."""

@@ -3,8 +3,12 @@
 import csv
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
+import types
+import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +16,8 @@ from support import ROOT
 from support.files import read_only_folder
 from support.tables import SMALL, waves, words, write_csv
 
-from ltc_np import LTCRNN, AutoNCP, Model, SpikingLIF, load
+import ltc_np
+from ltc_np import LTCRNN, AutoNCP, Model, SpikingLIF, kernels, load
 from ltc_np.command import COMMANDS, USAGE, split, tables, task, task_data
 
 
@@ -162,6 +167,60 @@ def test_info_of_any_model(here, ltc):
     status, out, _ = ltc("info", "m.npz")
     assert status == 0 and "3 inputs, 2 outputs at every step; reads elapsed times" in out and "target" not in out
     assert "float32\n" in out and "backend" not in out  # a file has none
+
+
+def test_info_of_the_machine(ltc):
+    status, out, err = ltc("info")
+    assert (status, err) == (0, "")
+    found = dict(line.split(": ", 1) for line in out.splitlines())
+    assert found == {name: str(value) for name, value in json.loads(ltc("info", "--json")[1]).items()}
+    assert (found["ltc_np"], found["NumPy"]) == (ltc_np.__version__, np.__version__)
+    assert found["Python"].endswith(platform.python_version()) and found["threads"] == str(ltc_np.get_num_threads())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of what there is not
+        model = LTCRNN(AutoNCP(8, 2), 3, seed=0)
+    assert found["kernels"].startswith("NumPy (slow)" if model.backend == "numpy" else model.kernels)
+
+
+@pytest.mark.parametrize(
+    ("level", "no_numba", "words"),
+    [
+        ("x86-64-v3", "none", "compiled, x86-64-v3"),
+        (None, None, "Numba 9.8 (compiles on first use); compiled ones: they are damaged"),
+        (None, "none", "NumPy (slow); compiled ones: they are damaged; Numba: none"),
+    ],
+)
+def test_info_says_which_kernels_run(level, no_numba, words, monkeypatch, ltc):
+    library = None if level is None else types.SimpleNamespace(level=level)
+    monkeypatch.setattr(kernels.library, "chosen", lambda: library)
+    monkeypatch.setattr(kernels.library, "why_not", lambda: "they are damaged")
+    monkeypatch.setattr(kernels, "_why_not_cpu", lambda: no_numba)
+    monkeypatch.setitem(sys.modules, "numba", types.SimpleNamespace(__version__="9.8"))
+    assert f"kernels: {words}\n" in ltc("info")[1]
+    assert kernels.in_words("cpu") == words and kernels.in_words("cuda") == "numba.cuda"
+    assert LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").kernels == "NumPy"
+
+
+def test_build_kernels_says_what_it_has_written(here, monkeypatch, ltc):
+    from ltc_np.kernels.aot import command
+
+    def build(levels, folder, linker, say):
+        for level in levels:
+            say(f"{level}: 1 of 1")
+        return {level: 1234 for level in levels}
+
+    monkeypatch.setattr(command, "build", build)
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    told = "x86-64-v3: 1 of 1\n"
+    assert ltc("build-kernels", "--levels", "x86-64-v3", "--out", "o") == (0, "o/x86-64-v3.so, 1,234 bytes\n", told)
+    status, out, err = ltc("build-kernels", "--out", "o", "--json")
+    assert status == 0 and json.loads(out) == {"folder": "o", "bytes": {"x86-64-v4": 1234, "x86-64-v3": 1234}}
+    assert ltc("build-kernels", "--levels", "x86-64-v1")[0] == 2
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert ltc("build-kernels", "--out", "o") == (
+        2, "", "python -m ltc_np build-kernels: building kernels needs Numba and a C compiler called cc, which links them\n"
+    )  # fmt: skip
 
 
 def test_gradcheck(trained, here, ltc):

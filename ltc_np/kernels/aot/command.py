@@ -5,6 +5,7 @@ functions that Python calls, and a C compiler links the objects.
 """
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -44,7 +45,7 @@ def main(argv=None):
     levels = f"of {', '.join(LEVELS)}; default: all of them"
     parser.add_argument("--levels", nargs="+", choices=LEVELS, default=list(LEVELS), metavar="LEVEL", help=levels)
     parser.add_argument("--out", type=pathlib.Path, default=FOLDER, metavar="FOLDER", help="default: %(default)s")
-    parser.add_argument("--json", action="store_true", help="print what was built as JSON")
+    parser.add_json()
     return run(parser, _build, argv)
 
 
@@ -82,11 +83,20 @@ def build(levels, folder, linker, say, kernels=tuple(SIGNATURES)):
         raise OSError("the sources have changed while they were compiled; build again")
     manifest = {
         "sources": sources,
+        "made with": _tools(linker),
         "libraries": {level: hashlib.sha256(content).hexdigest() for level, content in found.items()},
     }
     contents = {folder / f"{level}.so": content for level, content in found.items()}
     files.write_all(contents | {folder / MANIFEST: json.dumps(manifest, indent=2).encode() + b"\n"})
     return {level: len(content) for level, content in found.items()}
+
+
+def _tools(linker):
+    """Versions that decide about the bytes of a library, for those who make it again to compare."""
+    said = subprocess.run([linker, "-Wl,--version"], capture_output=True, text=True, check=True).stdout
+    return {name: importlib.metadata.version(name) for name in ("numba", "llvmlite")} | {
+        "linker": said.partition("\n")[0]
+    }
 
 
 def _start(level, objects, kernels):

@@ -17,7 +17,7 @@ from numba.core.registry import cpu_target
 from ..cpu.compiler import OPTIONS
 from ..signatures import SIGNATURES
 from . import entry
-from .dispatchers import dispatchers
+from .dispatchers import dispatchers, forget_folders
 from .kinds import signatures
 
 
@@ -46,6 +46,7 @@ def _emit_entry(context, machine, module, folder):
 def write(folder, kernels):
     """Objects of these kernels and of the functions that Python calls; a line a kernel on standard output."""
     context, machine, found = cpu_target.target_context, _machine(), dispatchers()
+    forget_folders()
     if set(found) != set(SIGNATURES):
         raise ValueError(f"`SIGNATURES` must have a line for every kernel: {set(found) ^ set(SIGNATURES)}")
     _emit_entry(context, machine, entry.probe(context), folder)
