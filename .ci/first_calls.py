@@ -74,7 +74,7 @@ def figures(python, wheel, scratch):
     commands = {
         "import": (f'{python} -c "import ltc_np"', RUNS),
         "import and first gradient of an LTC": (f"{python} {gradient}", RUNS),
-        "import, a model read from a file, and its answer": (f'{python} -c "{ANSWER}"', RUNS),
+        "import, a model read from its file, and its first answer": (f'{python} -c "{ANSWER}"', RUNS),
         "`examples/spiral.py`, without its picture": (f"{python} examples/spiral.py --no-plot", 1),
         "the README's main command with the wheel in the place of the checkout": (main_command(wheel), 1),
     }

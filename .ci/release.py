@@ -29,7 +29,6 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))
 import first_calls
 import versions
 
@@ -143,7 +142,7 @@ def names_in(package):
 
 
 class Packages(NamedTuple):
-    """What a commit gives: an sdist; wheels with compiled kernels, for other systems, and as `pip install` makes one."""
+    """What a commit gives: an sdist, and three wheels: with compiled kernels, for other systems, as of a checkout."""
 
     sdist: Path
     compiled: Path
@@ -365,7 +364,9 @@ def release(given, scratch):
         files = [Path(shutil.copy(package, given.output)) for package in (sdist, compiled, pure)]
         for wheel, extra in ((compiled, ""), (pure, "[jit]")):
             report = scratch / f"{wheel.name}.json"
-            environment(scratch / f"bill{extra}", "--dry-run", "--ignore-installed", "--report", report, f"{wheel}{extra}")
+            environment(
+                scratch / f"bill{extra}", "--dry-run", "--ignore-installed", "--report", report, f"{wheel}{extra}"
+            )
             made = bill(json.loads(report.read_text(encoding="utf-8")), wheel, version, stamp)
             files.append(given.output / f"{wheel.stem}.cdx.json")
             files[-1].write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")

@@ -1,9 +1,13 @@
 """What is around a release: the scripts of .ci, the workflow, the citation, and what the packages hold."""
 
+import hashlib
 import importlib.util
+import json
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -21,7 +25,8 @@ def script(name):
     return module
 
 
-release, versions = script("release"), script("versions")
+sys.path.append(str(ROOT / ".ci"))  # where the scripts find each other
+release, versions, first_calls = script("release"), script("versions"), script("first_calls")
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 VERSION = release.version_of(ROOT)
 CHANGELOG = "# Changelog\n\n## 1.2.0 - 2026-11-27\n\n### Upgrade from 1.1\n\nNothing.\n\n## 1.1.0 - 2026-11-25\n"
@@ -99,9 +104,11 @@ WHEEL = release.wheel_names(["ltc_np/a.py", "ltc_np/py.typed", "tests/b.py", "do
         (lambda names: [*names, "ltc_np/__pycache__/a.cpython-311.pyc"], "not wanted: ['ltc_np/__pycache__"),
         (lambda names: [n for n in names if n != "ltc_np/py.typed"], "not there: ['ltc_np/py.typed']"),
         (lambda names: [*names, "ltc_np/a.py"], "names twice"),
+        (lambda names: [*names, *sorted(release.LIBRARIES)], "not wanted: ['ltc_np/kernels/libraries/manifest.json'"),
     ],
 )
 def test_other_contents_are_seen(change, message):
+    release.compare("a wheel", sorted(WHEEL | release.LIBRARIES), WHEEL | release.LIBRARIES)
     release.compare("a wheel", sorted(WHEEL), WHEEL)
     with pytest.raises(release.Refused, match=re.escape(message)):
         release.compare("a wheel", change(sorted(WHEEL)), WHEEL)
@@ -109,9 +116,147 @@ def test_other_contents_are_seen(change, message):
 
 @pytest.mark.parametrize("start", ["ltc_np/", "ltc_np-1.2.0/ltc_np/"])
 def test_another_kind_of_file_is_seen_though_git_knows_it(start):
-    names = {f"{start}a.py", f"{start}data.npz"}
-    with pytest.raises(release.Refused, match="files of another kind"):
+    names = {f"{start}a.py", f"{start}data.npz", f"{start}kernels/x86-64-v4.so"}
+    with pytest.raises(release.Refused, match=r"files of another kind .*data\.npz', .*v4\.so'"):
         release.compare("a package", sorted(names), names)
+
+
+# ------------------------------------------------------------------------------------------------ compiled kernels
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A small project with the build of this one, and with files in the place of compiled kernels."""
+    pytest.importorskip("hatchling", reason='hatchling is not installed: pip install "ltc-np[dev]"')
+    for variable in ("LTC_NP_WHEEL", "LTC_NP_REPO_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    root = tmp_path / "tree"
+    real = ["pyproject.toml", ".gitignore", "README.md", "LICENSE", "docs/scripts/build_hooks.py"]
+    real += ["ltc_np/base/version.py", "ltc_np/kernels/sources.py"]
+    stubs = ["base/activations", "base/polynomials", "kernels/codes", "kernels/numpy/ssm", "kernels/library"]
+    for name in (*real, *(f"ltc_np/{stub}.py" for stub in (*stubs, "kernels/signatures", "kernels/cpu/ltc"))):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copyfile if name in real else lambda _, to: to.write_text("x = 1\n"))(ROOT / name, root / name)
+    spec = importlib.util.spec_from_file_location("sources_of_tree", root / "ltc_np/kernels/sources.py")
+    sources = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sources)
+    folder = root / "ltc_np/kernels/libraries"
+    folder.mkdir()
+    digests = {}
+    for level in ("x86-64-v3", "x86-64-v4"):
+        (folder / f"{level}.so").write_bytes(level.encode())
+        digests[level] = hashlib.sha256(level.encode()).hexdigest()
+    (folder / "left-over.so").write_bytes(b"of another build")
+    manifest = {"sources": sources.library_hash(), "libraries": digests}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return root
+
+
+def built(root, kind="wheel"):
+    from hatchling.builders.sdist import SdistBuilder
+    from hatchling.builders.wheel import WheelBuilder
+
+    builder = {"wheel": WheelBuilder, "sdist": SdistBuilder}[kind]
+    (path,) = builder(str(root)).build(directory=str(root / "dist"), versions=["standard"])
+    return Path(path)
+
+
+LINUX = {"sys_platform": "linux", "platform_machine": "x86_64", "extra": ""}
+
+
+def required(wheel, **system):
+    """Names of what pip would install with a wheel on this system, without extras."""
+    from packaging.requirements import Requirement  # pytest needs it
+
+    lines = re.findall(r"^Requires-Dist: (.*)$", release.metadata_of(wheel), re.MULTILINE)
+    found = [Requirement(line) for line in lines]
+    return {one.name for one in found if one.marker is None or one.marker.evaluate(LINUX | system)}
+
+
+def test_a_release_has_a_wheel_with_compiled_kernels_and_one_for_other_systems(tree, monkeypatch):
+    monkeypatch.setenv("LTC_NP_WHEEL", "compiled")
+    compiled = built(tree)
+    monkeypatch.setenv("LTC_NP_WHEEL", "pure")
+    pure = built(tree)
+    head = f"ltc_np-{VERSION}-py3-none"
+    assert compiled.name == f"{head}-manylinux2014_x86_64.manylinux_2_17_x86_64.musllinux_1_1_x86_64.whl"
+    assert pure.name == f"{head}-any.whl"
+    assert set(release.names_in(compiled)) - set(release.names_in(pure)) == release.LIBRARIES
+    assert set(release.names_in(pure)) < set(release.names_in(compiled))
+    for wheel, words in ((compiled, "Root-Is-Purelib: false"), (pure, "Root-Is-Purelib: true")):
+        with zipfile.ZipFile(wheel) as file:
+            assert words in file.read(f"ltc_np-{VERSION}.dist-info/WHEEL").decode()
+    # Resolvers for all systems, such as uv and Poetry, read any one of them.
+    assert release.metadata_of(compiled) == release.metadata_of(pure)
+    assert required(compiled) == {"numpy"} and required(compiled, extra="jit") == {"numpy", "numba"}
+    for system in ({"sys_platform": "darwin"}, {"sys_platform": "win32"}, {"platform_machine": "aarch64"}):
+        assert required(pure, **system) == {"numpy", "numba"}, system
+
+
+def test_what_is_no_wheel_of_a_release_needs_numba_and_has_no_libraries(tree):
+    wheel, sdist = built(tree), built(tree, "sdist")
+    assert wheel.name.endswith("-py3-none-any.whl") and required(wheel) == {"numpy", "numba"}
+    assert "numba" in required(wheel, extra="test")
+    for package in (wheel, sdist):
+        assert not [name for name in release.names_in(package) if "/libraries/" in name]
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("ltc_np/kernels/cpu/ltc.py", "made of other sources"),
+        ("ltc_np/kernels/libraries/x86-64-v3.so", "x86-64-v3.so is damaged"),
+        ("ltc_np/kernels/libraries/manifest.json", "No such file"),
+    ],
+)
+def test_no_wheel_gets_libraries_that_do_not_fit(file, message, tree, monkeypatch):
+    monkeypatch.setenv("LTC_NP_WHEEL", "compiled")
+    (tree / file).unlink() if file.endswith("json") else (tree / file).write_bytes(b"y = 2\n")
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        built(tree)
+
+
+def test_an_unknown_kind_of_wheel_is_refused(tree, monkeypatch):
+    monkeypatch.setenv("LTC_NP_WHEEL", "fast")
+    with pytest.raises(ValueError, match="LTC_NP_WHEEL must be compiled, pure, or not set, got 'fast'"):
+        built(tree)
+
+
+def test_wheels_are_checked(tmp_path, monkeypatch):
+    def wheel(name, metadata="Name: ltc-np"):
+        with zipfile.ZipFile(tmp_path / name, "w") as file:
+            file.writestr("ltc_np-1.dist-info/METADATA", metadata)
+        return tmp_path / name
+
+    def packages(*wheels):
+        return release.Packages(None, *wheels, None)
+
+    audit = tmp_path / "auditwheel"
+    audit.write_text("#!/bin/sh\necho The wheel requires no external shared libraries!\n")
+    audit.chmod(0o755)
+    compiled, pure = wheel("a.whl"), wheel("b.whl")
+    release.check_wheels(tmp_path, packages(compiled, pure))
+    with pytest.raises(release.Refused, match="must have the same metadata"):
+        release.check_wheels(tmp_path, packages(compiled, wheel("c.whl", "Name: other")))
+    monkeypatch.setattr(release, "LARGEST", 100)
+    with pytest.raises(release.Refused, match=r"a.whl has \d+ bytes, more than 100"):
+        release.check_wheels(tmp_path, packages(compiled, pure))
+    audit.write_text("#!/bin/sh\necho It requires libm.so.6\n")
+    with pytest.raises(release.Refused, match="auditwheel: It requires libm"):
+        release.check_wheels(tmp_path, packages(compiled, pure))
+
+
+def test_first_calls_know_nothing_of_this_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("LTC_NP_KERNELS", "numpy")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    seconds, processor = first_calls.measure("env > said; sleep 0.05", tmp_path, 3)
+    assert seconds > 0.05 > processor >= 0
+    names = {line.partition("=")[0] for line in (tmp_path / "said").read_text().splitlines()}
+    assert {"PATH", "HOME"} <= names and not {"LTC_NP_KERNELS", "OPENBLAS_NUM_THREADS", "PYTHONPATH"} & names
+    with pytest.raises(OSError, match="exit 3\nno kernels"):
+        first_calls.measure("echo no kernels; exit 3", tmp_path)
+    command = first_calls.main_command(Path("/dist/a.whl"))
+    assert '"/dist/a.whl[plot]" && .venv/bin/python examples/spiral.py' in command and "python3 " not in command
 
 
 def test_the_bill_of_materials_has_what_was_installed(tmp_path):
@@ -157,14 +302,16 @@ def test_the_bill_says_every_licence_that_the_metadata_know(meta, names):
 
 def test_the_page_of_the_package_has_links_that_work_elsewhere(monkeypatch):
     pytest.importorskip("hatchling", reason='hatchling is not installed: pip install "ltc-np[dev]"')
-    spec = importlib.util.spec_from_file_location("project_page", ROOT / "docs/scripts/project_page.py")
+    monkeypatch.delenv("LTC_NP_WHEEL", raising=False)
+    spec = importlib.util.spec_from_file_location("build_hooks", ROOT / "docs/scripts/build_hooks.py")
     page = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(page)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for address in ("", "https://example.org/someone/ltc_np/"):
         monkeypatch.setenv("LTC_NP_REPO_URL", address)
         metadata = {"version": "1.2.0"}
-        page.ProjectPage(str(ROOT), {}).update(metadata)
+        page.Metadata(str(ROOT), {"dependencies": ["numpy"]}).update(metadata)
+        assert metadata["dependencies"] == ["numpy"]
         text = metadata["readme"]["text"]
         if not address:
             assert "urls" not in metadata and text == readme
