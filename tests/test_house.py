@@ -34,8 +34,11 @@ TESTED_THROUGH = {
     for reason, names in {
         "the battery runs every layer with every backend, and these are parts of them": """
             cells.mapping cells.ode cells.state_space cells.time_constants cells.whole layers.stack
-            kernels.cpu.activations kernels.cpu.batch_major kernels.cpu.lrc_neuron
-            kernels.cpu.neuron_major kernels.cpu.ssm_steps kernels.numpy.synaptic
+            kernels.cpu.batch_major kernels.cpu.lrc_neuron
+            kernels.cpu.neuron_major kernels.cpu.ssm_steps kernels.cpu.vectors kernels.numpy.synaptic
+        """,
+        "tests/kernels/aot and test_library.py build libraries, small ones and whole ones, and call them": """
+            kernels.aot.dispatchers kernels.aot.entry
         """,
         "tests/kernels/cuda runs it with the emulated card": """
             bench.cuda
@@ -85,7 +88,7 @@ TESTED_THROUGH = {
             sklearn.wrapped
         """,
         "in processes of their own: tests/bench": """
-            bench.peers.check bench.peers.ncps bench.peers.torch kernels.cpu.rate
+            bench.peers.check bench.peers.ncps bench.peers.torch
         """,
     }.items()
     for name in names.split()

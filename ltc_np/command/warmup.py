@@ -106,7 +106,7 @@ def _noting(compiled: list[tuple[str, float]], quiet: bool) -> Iterator[None]:
     """A context in which the seconds of every kernel that Numba compiles are noted by its name, and told."""
     from numba.core import event
 
-    class Listener(event.Listener):  # type: ignore[misc]
+    class Listener(event.Listener):
         def on_start(self, told: Any) -> None:
             began[told.data["dispatcher"]] = time.monotonic()
 
