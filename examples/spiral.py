@@ -162,7 +162,7 @@ def main(argv=None):
             parser.error('pictures need matplotlib: pip install ".[plot]", or --no-plot')
         if not args.show:
             matplotlib.use("Agg")
-    print(f"Training for {args.epochs} epochs; the first run on a machine compiles for some seconds.", flush=True)
+    print(f"Training for {args.epochs} epochs.", flush=True)
     start = time.perf_counter()
     path = generate_spiral_data(POINTS, TURNS, seed=args.seed)
     second = generate_spiral_data(POINTS, TURNS, seed=args.seed + 1_000_000)

@@ -115,7 +115,9 @@ class Tree:
     def __init__(self, root, folder, limit, options, marks):
         self.folder, self.cache, self.limit, self.warm = folder / "tree", folder / "cache", limit, None
         self.options, self.marks = options, marks
-        skip = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "node_modules", "site")
+        # Compiled kernels would not fit a changed source, and the warning of that would look like a caught fault.
+        made = (".git", ".venv*", ".*cache", ".hypothesis", "__pycache__", "*.egg-info", "libraries")
+        skip = shutil.ignore_patterns(*made, "node_modules", "site")
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(root, self.folder, ignore=skip)
 
