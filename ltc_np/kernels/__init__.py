@@ -101,7 +101,10 @@ def in_words(backend):
     if reason is None:
         version = importlib.import_module("numba").__version__
         return f"Numba {version} (compiles on first use); compiled ones: {library.why_not()}"
-    return f"NumPy (slow); compiled ones: {library.why_not()}; Numba: {reason}"
+    word = library.choice()
+    if word not in ("auto", "numpy"):
+        return f"none; {library.VARIABLE} asks for {word}, which cannot be had: {reason}"
+    return f"NumPy (slow): {reason}"
 
 
 def on_host(backend):

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import types
@@ -187,10 +186,11 @@ def test_info_of_the_machine(ltc):
     [
         ("x86-64-v3", "none", "compiled, x86-64-v3"),
         (None, None, "Numba 9.8 (compiles on first use); compiled ones: they are damaged"),
-        (None, "none", "NumPy (slow); compiled ones: they are damaged; Numba: none"),
+        (None, "no Numba", "NumPy (slow): no Numba"),
     ],
 )
 def test_info_says_which_kernels_run(level, no_numba, words, monkeypatch, ltc):
+    monkeypatch.setattr(kernels.library, "choice", lambda: "auto")
     library = None if level is None else types.SimpleNamespace(level=level)
     monkeypatch.setattr(kernels.library, "chosen", lambda: library)
     monkeypatch.setattr(kernels.library, "why_not", lambda: "they are damaged")
@@ -199,27 +199,9 @@ def test_info_says_which_kernels_run(level, no_numba, words, monkeypatch, ltc):
     assert f"kernels: {words}\n" in ltc("info")[1]
     assert kernels.in_words("cpu") == words and kernels.in_words("cuda") == "numba.cuda"
     assert LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").kernels == "NumPy"
-
-
-def test_build_kernels_says_what_it_has_written(here, monkeypatch, ltc):
-    from ltc_np.kernels.aot import command
-
-    def build(levels, folder, linker, say):
-        for level in levels:
-            say(f"{level}: 1 of 1")
-        return dict.fromkeys(levels, 1234)
-
-    monkeypatch.setattr(command, "build", build)
-    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
-    told = "x86-64-v3: 1 of 1\n"
-    assert ltc("build-kernels", "--levels", "x86-64-v3", "--out", "o") == (0, "o/x86-64-v3.so, 1,234 bytes\n", told)
-    status, out, _ = ltc("build-kernels", "--out", "o", "--json")
-    assert status == 0 and json.loads(out) == {"folder": "o", "bytes": {"x86-64-v4": 1234, "x86-64-v3": 1234}}
-    assert ltc("build-kernels", "--levels", "x86-64-v1")[0] == 2
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    status, out, err = ltc("build-kernels", "--out", "o")
-    assert (status, out) == (2, "") and "building kernels needs Numba and a C compiler called cc" in err
+    monkeypatch.setattr(kernels.library, "choice", lambda: "x86-64-v4")
+    asked = "none; LTC_NP_KERNELS asks for x86-64-v4, which cannot be had: no Numba"
+    assert kernels.in_words("cpu") == (asked if no_numba == "no Numba" else words)
 
 
 def test_gradcheck(trained, here, ltc):

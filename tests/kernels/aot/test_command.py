@@ -105,6 +105,7 @@ def test_progress_is_said_by_level_and_a_manifest_is_written_last(monkeypatch, t
     said, folder = [], tmp_path / "new" / "folder"
     monkeypatch.setattr(command, "_start", process(LINES))
     monkeypatch.setattr(command, "_link", lambda linker, objects, kernels: objects.name.encode() * 10)
+    monkeypatch.setattr(command, "_tools", lambda linker: {"linker": linker})
     write_all = command.files.write_all
 
     def write(contents):
@@ -121,7 +122,9 @@ def test_progress_is_said_by_level_and_a_manifest_is_written_last(monkeypatch, t
     assert {path.name for path in folder.iterdir()} == {f"{V4}.so", f"{V3}.so", library.MANIFEST}
     contents = {level: (folder / f"{level}.so").read_bytes() for level in LEVELS}
     assert contents == {level: level.encode() * 10 for level in LEVELS}
-    assert json.loads((folder / library.MANIFEST).read_bytes()) == json.loads(libraries.manifest(contents))
+    assert json.loads((folder / library.MANIFEST).read_bytes()) == json.loads(
+        libraries.manifest(contents, **{"made with": {"linker": "cc"}})
+    )
 
 
 @pytest.mark.parametrize("fault", ["compiler", "linker", "sources"])
