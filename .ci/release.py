@@ -294,7 +294,7 @@ class Steps:
 
 
 def try_compiled(wheel, scratch, folder, selection):
-    """The wheel with compiled kernels with NumPy alone, in every Python of this machine; figures."""
+    """The wheel with compiled kernels, with the newest and the lowest NumPy alone, in every Python here; figures."""
     found = {}
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
     for version, python in (versions.interpreters() | {own: sys.executable}).items():
@@ -309,6 +309,10 @@ def try_compiled(wheel, scratch, folder, selection):
             found |= first_calls.figures(programs / "python", wheel, scratch)
         said = test(programs / "python", folder, selection if version == own else versions.QUICK)
         found |= {f"compiled wheel: tests with NumPy alone, Python {version}, {kernels[1]}": said}
+        lowest = f"numpy=={versions.LOWEST[version]['numpy']}"
+        say(programs / "pip", "install", "-q", "--no-compile", "--disable-pip-version-check", lowest)
+        said = test(programs / "python", folder, versions.QUICK)
+        found |= {f"compiled wheel: tests with {lowest} alone, Python {version}": said}
     return found
 
 
