@@ -65,8 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _warm_up(args: argparse.Namespace) -> int:
     if kernels.resolve("auto") != "cpu":
         raise ValueError("there is nothing to compile: kernels need a working numba, which is not there")
-    if kernels.library.chosen() is not None:
-        raise ValueError("there is nothing to compile: the kernels of this installation came compiled")
+    library = kernels.library.chosen()
+    if library is not None:
+        told = f"nothing to compile: kernels came compiled, in {library.path.parent}"
+        report({"compiled": [], "seconds": 0.0, "folder": str(library.path.parent)}, [told], args.json)
+        return DONE
     compiler = kernels.load("cpu", "compiler")
     compiled: list[tuple[str, float]] = []
     for about, model in _models(args):

@@ -41,6 +41,17 @@ def test_it_is_refused_where_nothing_compiles(ltc, monkeypatch):
     assert (status, out) == (2, "") and "need a working numba" in err
 
 
+def test_it_has_nothing_to_do_where_kernels_came_compiled(ltc, monkeypatch, tmp_path):
+    """No mistake, since one recipe makes containers for several kinds of processors."""
+    from ltc_np import kernels
+
+    monkeypatch.setattr(kernels, "resolve", lambda backend: "cpu")
+    found = kernels.library.Library("x86-64-v3", tmp_path / "x86-64-v3.so", None)
+    monkeypatch.setattr(kernels.library, "chosen", lambda: found)
+    assert ltc("warmup") == (0, f"nothing to compile: kernels came compiled, in {tmp_path}\n", "")
+    assert json.loads(ltc("warmup", "--json")[1]) == {"compiled": [], "seconds": 0, "folder": str(tmp_path)}
+
+
 def test_names_of_cells_are_checked(ltc):
     status, _, err = ltc("warmup", "--cells", "lct")
     assert status == 2 and "lct" in err and all(name in err for name in CELLS)
