@@ -2,6 +2,7 @@
 
 import io
 import os
+import pathlib
 import re
 import sys
 import threading
@@ -14,7 +15,7 @@ from support import libraries
 from support.processes import python
 
 from ltc_np import kernels
-from ltc_np.kernels import library
+from ltc_np.kernels import library, sources
 from ltc_np.kernels.library import LEVELS
 
 V4, V3 = LEVELS
@@ -171,7 +172,8 @@ def test_the_choice_is_made_once(folder, loaded, monkeypatch):
 
 CPUINFO = """\
 processor\t: 0
-vendor_id\t: AuthenticAMD
+vendor_id\t: GenuineIntel
+vmx flags\t: {none}
 flags\t\t: fpu {first}
 bugs\t\t: {none}
 
@@ -196,6 +198,25 @@ def test_a_system_that_names_no_features_has_none(monkeypatch):
     text = "processor: 0\nFeatures: fp asimd\n"  # of a processor with another instruction set
     monkeypatch.setattr(library, "open", lambda *_, **__: io.StringIO(text), raising=False)
     assert library._features() == set()
+
+
+def test_a_library_s_key_has_all_that_it_is_made_of(tmp_path):
+    """Its kernels, the types that it has code for, and both sides of a call."""
+    own = pathlib.Path(kernels.__file__).parent
+    assert {path.relative_to(own) for path in sources.LIBRARY_SOURCES if path.is_relative_to(own)} >= {
+        *(path.relative_to(own) for folder in ("cpu", "aot") for path in own.glob(f"{folder}/*.py")),
+        *map(pathlib.Path, ("library.py", "signatures.py", "codes.py")),
+    }
+    assert sources.library_hash() == sources._hash(sources.LIBRARY_SOURCES)
+    one, other, renamed = (tmp_path / name for name in ("one", "other", "renamed"))
+    one.write_text("1")
+    other.write_text("2")
+    before = sources._hash([one, other])
+    assert sources._hash([one]) != before != sources._hash([other])
+    renamed.write_text("2")
+    assert sources._hash([one, renamed]) != before
+    other.write_text("3")
+    assert sources._hash([one, other]) != before
 
 
 # ----------------------------------------------------------------------------------------------------- faults

@@ -112,8 +112,9 @@ def _start(level, objects, kernels):
 def _follow(level, process, total, say):
     for count, line in enumerate(process.stdout, 1):
         say(f"{level}: {count} of {total}, {line.strip()}")
-    if process.wait():
-        raise OSError(f"the kernels for {level} could not be compiled; the reason stands above")
+    status = process.wait()
+    if status:
+        raise OSError(f"compiling the kernels for {level} ended with exit status {status}; the reason stands above")
 
 
 def _link(linker, objects, kernels):
