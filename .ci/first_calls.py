@@ -78,7 +78,7 @@ def figures(python, wheel, scratch):
         "`examples/spiral.py`, without its picture": (f"{python} examples/spiral.py --no-plot", 1),
         "the README's main command with the wheel in the place of the checkout": (main_command(wheel), 1),
     }
-    found = {f"{what}, NumPy alone": in_words(measure(c, scratch, runs)) for what, (c, runs) in commands.items()}
+    found = {f"compiled wheel: {what}": in_words(measure(c, scratch, runs)) for what, (c, runs) in commands.items()}
     if not (scratch / "spiral.png").exists():
         raise OSError("the README's main command has drawn no picture")
     return found
