@@ -7,12 +7,17 @@ import os
 import threading
 
 from ..base import checks, forks
-from . import library
 
 BACKENDS = ("auto", "numpy", "cpu", "cuda")
 
 # Held while modules are imported and warnings given: once, however many threads ask.
 _lock = forks.wait_for(threading.RLock())
+
+
+def _library():
+    """`ltc_np.kernels.library`, imported when the first model is made: to import the package alone stays quick."""
+    with _lock:
+        return importlib.import_module("ltc_np.kernels.library")
 
 
 @functools.cache
@@ -31,6 +36,7 @@ def _why_not_numba():
 @functools.cache
 def _why_not_cpu():
     """None if there are kernels for the CPU, compiled or by Numba, else what there is not."""
+    library = _library()
     if library.chosen() is not None:
         return None
     word, reason = library.choice(), library.why_not()
@@ -81,6 +87,7 @@ def resolve(backend):
         return "cpu"
     if backend == "cpu":
         raise ImportError(f'`backend="cpu"` cannot be used: {reason}; use backend="numpy"')
+    library = _library()
     word = library.choice()
     if word not in ("auto", "numpy"):
         raise ImportError(f"the environment variable {library.VARIABLE} asks for {word}, which cannot be had: {reason}")
@@ -94,16 +101,16 @@ def in_words(backend):
     checks.one_of("backend", backend, BACKENDS)
     if backend in ("numpy", "cuda"):
         return {"numpy": "NumPy", "cuda": "numba.cuda"}[backend]
-    found = library.chosen()
+    found = _library().chosen()
     if found is not None:
         return f"compiled, {found.level}"
     reason = _why_not_cpu()
     if reason is None:
         version = importlib.import_module("numba").__version__
-        return f"Numba {version} (compiles on first use); compiled ones: {library.why_not()}"
-    word = library.choice()
+        return f"Numba {version} (compiles on first use); compiled ones: {_library().why_not()}"
+    word = _library().choice()
     if word not in ("auto", "numpy"):
-        return f"none; {library.VARIABLE} asks for {word}, which cannot be had: {reason}"
+        return f"none; {_library().VARIABLE} asks for {word}, which cannot be had: {reason}"
     return f"NumPy (slow): {reason}"
 
 

@@ -1,5 +1,6 @@
 """Kernels that come compiled: which are chosen, what is never loaded, and calls of machine code from Python."""
 
+import functools
 import io
 import os
 import pathlib
@@ -27,18 +28,15 @@ CONTENT = {V4: bytes(range(256)) * 16, V3: bytes(range(255, -1, -1)) * 8}  # no 
 
 @pytest.fixture
 def undecided(monkeypatch):
-    """A process that has decided nothing yet, on Linux and the best processor; what it decides is forgotten."""
-    decided = library.choice, library._found, kernels._why_not_cpu, kernels._why_not_numba, kernels._warn
-    for function in decided:
-        function.cache_clear()
+    """A process that has decided nothing yet, on Linux and the best processor; afterwards it knows what it knew."""
+    for module, names in ((library, "choice _found"), (kernels, "_why_not_cpu _why_not_numba _warn")):
+        for name in names.split():
+            monkeypatch.setattr(module, name, functools.cache(getattr(module, name).__wrapped__))
     monkeypatch.delenv(library.VARIABLE, raising=False)
     system = types.SimpleNamespace(platform="linux", implementation=types.SimpleNamespace(name="cpython"))
     monkeypatch.setattr(library, "sys", system)
     monkeypatch.setattr(library.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(library, "_features", lambda: set(LEVELS[V4].split()))
-    yield
-    for function in decided:
-        function.cache_clear()
 
 
 @pytest.fixture
