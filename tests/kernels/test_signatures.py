@@ -97,7 +97,7 @@ def test_lines_are_read_as_numba_s_types():
 
 
 @needs_numba
-@pytest.mark.parametrize("line", ["R5", "x", "R", "float32", "i |", "(i", "i)", "((i)", ""])
+@pytest.mark.parametrize("line", ["R5", "x", "R", "float32", "i |", "(i", "i)", "((i)", ")i(", ""])
 def test_a_line_with_a_mistake_is_refused(line):
     from ltc_np.kernels.aot.kinds import signatures
 
