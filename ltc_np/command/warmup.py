@@ -15,6 +15,7 @@ from ..base.checks import counted
 from ..base.command_line import DONE, NO, Parser, report, run
 from ..cells import GRU, LRC, LSTM, LTC, CfC
 from ..cells.base import Layer
+from ..kernels import library
 from ..model import Model, load
 from ..optim import AdamW
 from ..wirings import AutoNCP, FullyConnected
@@ -65,10 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _warm_up(args: argparse.Namespace) -> int:
     if kernels.resolve("auto") != "cpu":
         raise ValueError("there is nothing to compile: kernels need a working numba, which is not there")
-    library = kernels.library.chosen()
-    if library is not None:
-        told = f"nothing to compile: kernels came compiled, in {library.path.parent}"
-        report({"compiled": [], "seconds": 0.0, "folder": str(library.path.parent)}, [told], args.json)
+    found = library.chosen()
+    if found is not None:
+        told = f"nothing to compile: kernels came compiled, in {found.path.parent}"
+        report({"compiled": [], "seconds": 0.0, "folder": str(found.path.parent)}, [told], args.json)
         return DONE
     compiler = kernels.load("cpu", "compiler")
     compiled: list[tuple[str, float]] = []

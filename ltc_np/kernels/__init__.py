@@ -101,16 +101,17 @@ def in_words(backend):
     checks.one_of("backend", backend, BACKENDS)
     if backend in ("numpy", "cuda"):
         return {"numpy": "NumPy", "cuda": "numba.cuda"}[backend]
-    found = _library().chosen()
+    library = _library()
+    found = library.chosen()
     if found is not None:
         return f"compiled, {found.level}"
     reason = _why_not_cpu()
     if reason is None:
         version = importlib.import_module("numba").__version__
-        return f"Numba {version} (compiles on first use); compiled ones: {_library().why_not()}"
-    word = _library().choice()
+        return f"Numba {version} (compiles on first use); compiled ones: {library.why_not()}"
+    word = library.choice()
     if word not in ("auto", "numpy"):
-        return f"none; {_library().VARIABLE} asks for {word}, which cannot be had: {reason}"
+        return f"none; {library.VARIABLE} asks for {word}, which cannot be had: {reason}"
     return f"NumPy (slow): {reason}"
 
 

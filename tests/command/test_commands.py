@@ -18,6 +18,7 @@ from support.tables import SMALL, waves, words, write_csv
 import ltc_np
 from ltc_np import LTCRNN, AutoNCP, Model, SpikingLIF, kernels, load
 from ltc_np.command import COMMANDS, USAGE, split, tables, task, task_data
+from ltc_np.kernels import library
 
 
 def rows_of(path):
@@ -190,16 +191,16 @@ def test_info_of_the_machine(ltc):
     ],
 )
 def test_info_says_which_kernels_run(level, no_numba, words, monkeypatch, ltc):
-    monkeypatch.setattr(kernels.library, "choice", lambda: "auto")
-    library = None if level is None else types.SimpleNamespace(level=level)
-    monkeypatch.setattr(kernels.library, "chosen", lambda: library)
-    monkeypatch.setattr(kernels.library, "why_not", lambda: "they are damaged")
+    monkeypatch.setattr(library, "choice", lambda: "auto")
+    found = None if level is None else types.SimpleNamespace(level=level)
+    monkeypatch.setattr(library, "chosen", lambda: found)
+    monkeypatch.setattr(library, "why_not", lambda: "they are damaged")
     monkeypatch.setattr(kernels, "_why_not_cpu", lambda: no_numba)
     monkeypatch.setitem(sys.modules, "numba", types.SimpleNamespace(__version__="9.8"))
     assert f"kernels: {words}\n" in ltc("info")[1]
     assert kernels.in_words("cpu") == words and kernels.in_words("cuda") == "numba.cuda"
     assert LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").kernels == "NumPy"
-    monkeypatch.setattr(kernels.library, "choice", lambda: "x86-64-v4")
+    monkeypatch.setattr(library, "choice", lambda: "x86-64-v4")
     asked = "none; LTC_NP_KERNELS asks for x86-64-v4, which cannot be had: no Numba"
     assert kernels.in_words("cpu") == (asked if no_numba == "no Numba" else words)
 

@@ -6,6 +6,7 @@ import pytest
 from support.processes import python
 
 from ltc_np.command.warmup import CELLS
+from ltc_np.kernels import library
 
 TRAIN = """
     import numpy as np
@@ -46,8 +47,8 @@ def test_it_has_nothing_to_do_where_kernels_came_compiled(ltc, monkeypatch, tmp_
     from ltc_np import kernels
 
     monkeypatch.setattr(kernels, "resolve", lambda backend: "cpu")
-    found = kernels.library.Library("x86-64-v3", tmp_path / "x86-64-v3.so", None)
-    monkeypatch.setattr(kernels.library, "chosen", lambda: found)
+    found = library.Library("x86-64-v3", tmp_path / "x86-64-v3.so", None)
+    monkeypatch.setattr(library, "chosen", lambda: found)
     assert ltc("warmup") == (0, f"nothing to compile: kernels came compiled, in {tmp_path}\n", "")
     assert json.loads(ltc("warmup", "--json")[1]) == {"compiled": [], "seconds": 0, "folder": str(tmp_path)}
 
