@@ -95,6 +95,12 @@ def _found():
         return None, checks.one_line(error)
 
 
+def has_levels():
+    """Whether this Python and this machine are of the kind that libraries are made for."""
+    machine = sys.platform, platform.machine(), sys.implementation.name
+    return machine == ("linux", "x86_64", "cpython")
+
+
 def chosen():
     """The `Library` of this process, decided at the first call; None if there is none."""
     return _found()[0]
@@ -110,7 +116,7 @@ def _load(levels):
         content = (FOLDER / MANIFEST).read_bytes()
     except FileNotFoundError:
         raise _Unusable(ABSENT) from None
-    if sys.platform != "linux" or platform.machine() != "x86_64" or sys.implementation.name != "cpython":
+    if not has_levels():
         raise _Unusable("they are for CPython on Linux and x86-64")
     sources, checksums = _read(content)
     if sources != library_hash():

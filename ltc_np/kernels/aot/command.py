@@ -18,7 +18,7 @@ from functools import partial
 
 from ...base import files
 from ...base.command_line import DONE, Parser, report, run
-from ..library import FOLDER, LEVELS, MANIFEST, VARIABLE
+from ..library import FOLDER, LEVELS, MANIFEST, VARIABLE, has_levels
 from ..signatures import SIGNATURES
 from ..sources import library_hash
 
@@ -50,6 +50,8 @@ def main(argv=None):
 
 
 def _build(args):
+    if not has_levels():
+        raise OSError("compiled kernels are made by CPython on Linux and x86-64 alone, whose code they are")
     linker = shutil.which("cc")
     if importlib.util.find_spec("numba") is None or linker is None:
         raise ImportError("building kernels needs Numba and a C compiler called cc, which links them")

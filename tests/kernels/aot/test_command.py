@@ -40,19 +40,22 @@ def nothing_is_built(monkeypatch):
     monkeypatch.setattr(command, "build", lambda *_, **__: pytest.fail("it built"))
 
 
-@pytest.mark.parametrize("missing", ["Numba", "a linker"])
+NEEDS = "building kernels needs Numba and a C compiler called cc, which links them"
+ONLY = "compiled kernels are made by CPython on Linux and x86-64 alone, whose code they are"
+
+
+@pytest.mark.parametrize(("missing", "words"), [("Numba", NEEDS), ("a linker", NEEDS), ("Linux", ONLY)])
 def test_what_is_missing_is_said_in_one_line_and_nothing_is_touched(
-    missing, nothing_is_built, monkeypatch, tmp_path, capsys
+    missing, words, nothing_is_built, monkeypatch, tmp_path, capsys
 ):
     libraries.write(tmp_path, {V4: b"from before"})
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if missing == "Numba" else name)
     monkeypatch.setattr(command.shutil, "which", lambda name: None if missing == "a linker" else f"/usr/bin/{name}")
+    monkeypatch.setattr(command, "has_levels", lambda: missing != "Linux")
     assert command.main(["--out", str(tmp_path)]) == MISTAKE
     said = capsys.readouterr()
-    assert said.err == (
-        "python -m ltc_np build-kernels: building kernels needs Numba and a C compiler called cc, which links them\n"
-    )
+    assert said.err == f"python -m ltc_np build-kernels: {words}\n"
     assert said.out == ""
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
