@@ -108,14 +108,14 @@ def _models(args: argparse.Namespace) -> Iterator[tuple[str, Model]]:
 @contextlib.contextmanager
 def _noting(compiled: list[tuple[str, float]], quiet: bool) -> Iterator[None]:
     """A context in which the seconds of every kernel that Numba compiles are noted by its name, and told."""
-    from numba.core import event
+    from numba.core import event as events
 
-    class Listener(event.Listener):
-        def on_start(self, told: Any) -> None:
-            began[told.data["dispatcher"]] = time.monotonic()
+    class Listener(events.Listener):
+        def on_start(self, event: Any) -> None:
+            began[event.data["dispatcher"]] = time.monotonic()
 
-        def on_end(self, told: Any) -> None:
-            dispatcher = told.data["dispatcher"]
+        def on_end(self, event: Any) -> None:
+            dispatcher = event.data["dispatcher"]
             seconds = time.monotonic() - began.pop(dispatcher)
             if dispatcher.targetoptions.get("no_cpython_wrapper"):  # a helper, a part of the kernel that calls it
                 return
@@ -127,7 +127,7 @@ def _noting(compiled: list[tuple[str, float]], quiet: bool) -> Iterator[None]:
                 print(f"  {name}: {seconds:.1f} s", file=sys.stderr, flush=True)
 
     began: dict[Any, float] = {}
-    with event.install_listener("numba:compile", Listener()):
+    with events.install_listener("numba:compile", Listener()):
         yield
 
 

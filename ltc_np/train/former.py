@@ -7,6 +7,7 @@ from typing import Any
 
 from ..base import checks
 from ..base.from_arguments import Immutable
+from ..base.types import MonitorMode
 from ..optim.clip import Clip
 from .bptt import BPTT
 from .data.batching import Batching
@@ -77,6 +78,10 @@ def _clip(clip_norm: float | None, clip_array_norm: float | None) -> Clip | floa
     raise ValueError(f"`clip_norm` and `clip_array_norm` must not be given both, got {got}: choose one")
 
 
+def _keep_best(keep: bool, monitor: str | None = None, monitor_mode: MonitorMode = "auto") -> BestWeights:
+    return BestWeights(monitor, mode=monitor_mode, keep=keep)
+
+
 def _checkpoints(folder: Any, **parts: Any) -> Checkpoints | None:
     if folder is not None:
         return Checkpoints(folder, **parts)
@@ -96,7 +101,7 @@ JOIN: dict[str, Callable[..., Any]] = {
     "validation": _validation,
     "penalty": lambda none, **parts: L1L2(**parts),
     "clip_norm": _clip,
-    "keep_best": lambda keep, monitor=None, monitor_mode="auto": BestWeights(monitor, mode=monitor_mode, keep=keep),
+    "keep_best": _keep_best,
     "comm": lambda comm, shares: ShardedData(comm) if checks.boolean("shares", shares) else comm,
     "checkpoint": _checkpoints,
 }
