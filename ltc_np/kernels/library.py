@@ -244,15 +244,14 @@ def symbol(function):
 
 
 def kernel(function):
-    """The machine code for this function."""
-    name = symbol(function)
-    try:
-        entry = chosen().functions[name]
-    except AttributeError:
+    """The machine code for this function, which must be one of the package: names of others may be the same."""
+    name, own = symbol(function), function.__module__.rpartition(".")[0] == f"{__package__}.cpu"
+    entry = getattr(chosen().functions, name, None) if own else None
+    if entry is None:
         raise ImportError(
-            f"the compiled kernels of this package have no `{name}`; set {VARIABLE}=numba, which compiles kernels of "
-            "your own too"
-        ) from None
+            f"the compiled kernels of this package have no `{name}` of {function.__module__}; set {VARIABLE}=numba, "
+            "which compiles kernels of your own too"
+        )
     return Function(entry, function)
 
 

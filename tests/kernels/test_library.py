@@ -434,6 +434,24 @@ def test_numbers_are_right_after_a_fault(fault, installed, tmp_path):
     np.testing.assert_allclose(*([float(v) for v in d.stdout.split()] for d in (done, want)), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("module", "name"), [("mine.sgd", "change"), ("sgd", "change"), (f"{library.__package__}.cpu.sgd", "other")]
+)
+def test_a_kernel_of_somebody_else_never_runs_the_package_s_code(module, name, monkeypatch):
+    """A user's file may have the name of one of the package's, and a kernel the same name and arguments."""
+    entries = types.SimpleNamespace(**{"sgd.change": types.SimpleNamespace()})
+    monkeypatch.setattr(library, "chosen", lambda: types.SimpleNamespace(functions=entries))
+
+    def change():
+        pass
+
+    change.__module__, change.__qualname__ = f"{library.__package__}.cpu.sgd", "change"
+    assert library.kernel(change).py_func is change
+    change.__module__, change.__qualname__ = module, name
+    with pytest.raises(ImportError, match=f"have no `sgd.{name}` of {module}; set LTC_NP_KERNELS=numba"):
+        library.kernel(change)
+
+
 # ------------------------------------------------------------------------------------- calls of machine code
 
 
