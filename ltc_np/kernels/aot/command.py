@@ -106,7 +106,9 @@ def _start(level, objects, kernels):
     from . import level as compiler  # here, since it needs Numba
 
     objects.mkdir()
-    environment = os.environ | {VARIABLE: "numba", "NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": FEATURES[level]}
+    # Without Numba's other variables, which would make another library of the same sources.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    environment |= {VARIABLE: "numba", "NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": FEATURES[level]}
     command = [sys.executable, "-m", compiler.__name__, str(objects), *kernels]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 

@@ -159,6 +159,7 @@ def test_processes_that_compile_are_told_the_level(monkeypatch, tmp_path):
     told = []
     monkeypatch.setenv(library.VARIABLE, "library")
     monkeypatch.setenv("NUMBA_CPU_NAME", "znver9")
+    monkeypatch.setenv("NUMBA_OPT", "0")
     monkeypatch.setattr(command.subprocess, "Popen", lambda arguments, **options: told.append((arguments, options)))
     monkeypatch.setitem(sys.modules, "ltc_np.kernels.aot.level", type(sys)("ltc_np.kernels.aot.level"))
     monkeypatch.setattr("ltc_np.kernels.aot.level", sys.modules["ltc_np.kernels.aot.level"], raising=False)
@@ -167,6 +168,7 @@ def test_processes_that_compile_are_told_the_level(monkeypatch, tmp_path):
     assert arguments == [sys.executable, "-m", "ltc_np.kernels.aot.level", str(tmp_path / V3), "sgd.change"]
     assert options["env"][library.VARIABLE] == "numba"
     assert options["env"]["NUMBA_CPU_NAME"] == V3
+    assert "NUMBA_OPT" not in options["env"] and "PATH" in options["env"]
     assert options["env"]["NUMBA_CPU_FEATURES"] == command.FEATURES[V3]
     assert (tmp_path / V3).is_dir()
 
