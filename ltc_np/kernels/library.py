@@ -245,7 +245,7 @@ def symbol(function):
 
 def kernel(function):
     """The machine code for this function, which must be one of the package: names of others may be the same."""
-    name, own = symbol(function), function.__module__.rpartition(".")[0] == f"{__package__}.cpu"
+    name, own = symbol(function), function.__module__.partition(".")[0] == __name__.partition(".")[0]
     entry = getattr(chosen().functions, name, None) if own else None
     if entry is None:
         raise ImportError(
