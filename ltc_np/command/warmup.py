@@ -119,9 +119,7 @@ def _noting(compiled: list[tuple[str, float]], quiet: bool) -> Iterator[None]:
             seconds = time.monotonic() - began.pop(dispatcher)
             if dispatcher.targetoptions.get("no_cpython_wrapper"):  # a helper, a part of the kernel that calls it
                 return
-            function = dispatcher.py_func
-            name = function.__qualname__
-            name = name if "." in name else f"{function.__module__.rpartition('.')[2]}.{name}"
+            name = library.symbol(dispatcher.py_func)
             compiled.append((name, seconds))
             if not quiet:
                 print(f"  {name}: {seconds:.1f} s", file=sys.stderr, flush=True)

@@ -35,7 +35,7 @@ def _why_not_numba():
 
 @functools.cache
 def _why_not_cpu():
-    """None if there are kernels for the CPU, compiled or by Numba, else what there is not."""
+    """None if there are kernels for the CPU, compiled or by Numba, else what is missing."""
     library = _library()
     if library.chosen() is not None:
         return None

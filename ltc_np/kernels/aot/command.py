@@ -51,7 +51,7 @@ def main(argv=None):
 
 def _build(args):
     if not has_levels():
-        raise OSError("compiled kernels are made by CPython on Linux and x86-64 alone, whose code they are")
+        raise OSError("compiled kernels can be built only on Linux and x86-64, and with CPython")
     linker = shutil.which("cc")
     if importlib.util.find_spec("numba") is None or linker is None:
         raise ImportError("building kernels needs Numba and a C compiler called cc, which links them")

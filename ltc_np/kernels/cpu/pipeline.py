@@ -20,6 +20,7 @@ from numba.core.compiler import Compiler, Flags
 from numba.core.typed_passes import NopythonRewrites
 from numba.core.untyped_passes import InlineClosureLikes
 
+from ..library import symbol
 from .waiting import waiting
 
 _CAN_TUNE = hasattr(llvm, "create_pipeline_tuning_options")
@@ -130,8 +131,5 @@ class KernelCompiler(_Compiler):
 
     def compile_extra(self, func):
         """From a function of Python to the end, its helpers included."""
-        name = func.__qualname__  # of a copy for a cell it begins with the cell
-        if "." not in name:
-            name = f"{func.__module__.rpartition('.')[2]}.{name}"
-        with _without_collection(), waiting.compiling(name):
+        with _without_collection(), waiting.compiling(symbol(func)):
             return super().compile_extra(func)

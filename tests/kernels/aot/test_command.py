@@ -41,7 +41,7 @@ def nothing_is_built(monkeypatch):
 
 
 NEEDS = "building kernels needs Numba and a C compiler called cc, which links them"
-ONLY = "compiled kernels are made by CPython on Linux and x86-64 alone, whose code they are"
+ONLY = "compiled kernels can be built only on Linux and x86-64, and with CPython"
 
 
 @pytest.mark.parametrize(("missing", "words"), [("Numba", NEEDS), ("a linker", NEEDS), ("Linux", ONLY)])
