@@ -274,6 +274,8 @@ class Network(Structure):
         except ImportError:  # where this is unpickled numba or the GPU may be missing
             state = state | {"backend": kernels.resolve("auto")}
         self.__dict__.update(state)
+        # Copies, since the arrays could lie in a file that is mapped read-only (`joblib.load(path, mmap_mode="r")`).
+        self._theta, self.buffer_vector = np.array(self._theta), np.array(self.buffer_vector)
         self.engine = _engine_for(self)
 
 

@@ -134,6 +134,10 @@ class Synapses:
         self._to_post = _segments(self.post)
         self._to_pre = _segments(self.pre[self._by_pre])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made anew where this is unpickled, since its arrays could lie in a file there that is mapped read-only.
+        return type(self), (self.pre, self.post, self.n_pre, self.n_post)
+
     @staticmethod
     def _sum(values: Array, segments: tuple[Ints, Ints], n: int) -> Array:
         begins, keys = segments

@@ -3,14 +3,17 @@
 import copy
 import json
 import pickle
+import sys
 
 import numpy as np
 import pytest
 from protocol.calls import given, results, same_bits
 from protocol.layers import each
 from support.files import attempt, edited, memory
+from support.signatures import unknown
 
 from ltc_np import Adam, Dense, Model, load
+from ltc_np.kernels import library
 
 
 def trained(layer, backend):
@@ -52,6 +55,21 @@ def test_copies(layer, backend):
         before = model.theta[0]
         again.theta[0] = 7
         assert model.theta[0] == before
+
+
+@pytest.mark.host
+def test_a_copy_in_memory_that_nobody_may_write_to(layer, backend):
+    """As `joblib.load(path, mmap_mode="r")` and processes that share memory make it: it can be trained all the same."""
+    model, _, some = trained(layer, backend)
+    buffers = []
+    data = pickle.dumps(model, protocol=5, buffer_callback=buffers.append)
+    again = pickle.loads(data, buffers=[bytes(buffer.raw()) for buffer in buffers])
+    same_model(again, model, some)
+    for one in (model, again):
+        one.fit(some.x, some.d_y, dt=some.dt, lengths=some.lengths, epochs=1, seed=0, verbose=False)
+    assert np.array_equal(again.theta, model.theta)
+    if backend == "cpu" and not library.chosen():
+        assert unknown(sys.modules) == []  # no kernel was compiled again
 
 
 @each
