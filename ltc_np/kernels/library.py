@@ -2,13 +2,7 @@
 
 ``python -m ltc_np build-kernels`` (`ltc_np.kernels.aot`) writes the libraries and a manifest into `FOLDER`.  One is
 loaded only from there, only if it was made of the very sources that lie beside it, and only after its checksum was
-compared.
-
-A library has one function for each kernel.  It takes the tuple of a call's arguments, compares their types with those
-that it has code for, reads the addresses, sizes and numbers itself, releases the GIL, and runs the code: less than a
-microsecond, where `ctypes` would need twenty to turn every size and stride into a word.  What it has to know about
-Python is written into its table ``ltc_np_python`` when it is loaded: the addresses of some functions of Python's
-stable interface, and where an array has its address and sizes, which NumPy's binary interface fixes.
+compared.  How its kernels are called is told in `calls`.
 """
 
 import contextlib
@@ -18,14 +12,12 @@ import hashlib
 import json
 import os
 import pathlib
-import pickletools
 import platform
 import sys
 from typing import NamedTuple
 
-import numpy as np
-
 from ..base import checks
+from . import calls
 from .sources import library_hash
 
 FOLDER = pathlib.Path(__file__).parent / "libraries"
@@ -39,22 +31,6 @@ LEVELS = {
     "x86-64-v3": _V3,
 }
 CHOICES = ("auto", "library", *LEVELS, "numba", "numpy")
-
-# What ``ltc_np_python`` has, in this order: addresses of functions, and then what Python and NumPy say at run time.
-PYTHON_FUNCTIONS = (
-    "PyTuple_Size",
-    "PyTuple_GetItem",
-    "PyLong_AsLongLong",
-    "PyFloat_AsDouble",
-    "PyErr_Occurred",
-    "PyErr_Clear",
-    "PyEval_SaveThread",
-    "PyEval_RestoreThread",
-)
-HEAD_SIZE, ARRAY_TYPE, NONE = "bytes of an object's head", "numpy.ndarray", "None"
-TABLE = (*PYTHON_FUNCTIONS, HEAD_SIZE, ARRAY_TYPE, NONE)
-# What a function of a library returns: this, or 0, or the address of what Numba tells about an exception.
-NO_CODE = 1
 
 
 @functools.cache
@@ -131,7 +107,8 @@ def _load(levels):
     if hashlib.sha256(path.read_bytes()).hexdigest() != checksums[fitting[0]]:
         raise _Unusable(f"{path.name} is damaged: its checksum does not match")
     functions = ctypes.PyDLL(str(path))
-    _introduce(functions)
+    if not calls.introduce(functions):
+        raise _Unusable("arrays of this Python and NumPy are laid out in another way")
     return Library(fitting[0], path, functions)
 
 
@@ -153,90 +130,6 @@ def _features():
     return set()
 
 
-def _introduce(functions):
-    """Fill in the table of what the library has to know about Python, and try it on a call."""
-    words = {name: ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in PYTHON_FUNCTIONS}
-    words |= {HEAD_SIZE: object.__basicsize__, ARRAY_TYPE: id(np.ndarray), NONE: id(None)}
-    (ctypes.c_int64 * len(TABLE)).in_dll(functions, "ltc_np_python")[:] = [words[name] for name in TABLE]
-    probe = functions.ltc_np_probe
-    probe.restype, probe.argtypes = ctypes.c_int64, (ctypes.py_object,)
-    array = np.arange(6, dtype=np.float64).reshape(2, 3)
-    if probe((array, (7, 0.5), None)) != array.ctypes.data + 2 + 3 + 7 or array[1, 2] != 0.5:
-        raise _Unusable("arrays of this Python and NumPy are laid out in another way")
-
-
-class Function:
-    """A kernel of the library, called like the function of Python that it was made of."""
-
-    def __init__(self, entry, function):
-        entry.restype, entry.argtypes = ctypes.c_int64, (ctypes.py_object,)
-        self._entry, self.py_func = entry, function
-        functools.update_wrapper(self, function)
-
-    def __call__(self, *args):
-        result = self._entry(args)
-        if result:
-            self._explain(result, args)
-
-    def _explain(self, result, args):
-        if result == NO_CODE:
-            plain = _plain(args)
-            result = self._entry(plain)
-            _nothing_was_written(plain, args)
-            if result == 0:
-                return
-        name = self.py_func.__qualname__
-        if result == NO_CODE:
-            raise TypeError(
-                f"the compiled kernel `{name}` has no code for arguments of these types: {_types(args)}; please report "
-                f"it, and set {VARIABLE}=numba or {VARIABLE}=numpy meanwhile"
-            )
-        raise ValueError(_message(result) or f"the kernel `{name}` refused its arguments")
-
-
-def _plain(args):
-    """Arguments with plain arrays: no `numpy.memmap` nor another class, and copies of those that are not `_usable`."""
-    return tuple(_plain(a) if isinstance(a, tuple) else _plain_array(a) for a in args)
-
-
-def _plain_array(value):
-    if not isinstance(value, np.ndarray):
-        return value
-    return np.asarray(value) if _usable(value) else np.array(value)
-
-
-def _usable(array):
-    """Whether compiled kernels can read and write an array where it is."""
-    return array.flags.writeable and array.flags.aligned
-
-
-def _nothing_was_written(plain, args):
-    """Refuse a call that has written to the copy of an array."""
-    for copy, given in zip(plain, args, strict=True):
-        if isinstance(given, tuple):
-            _nothing_was_written(copy, given)
-        elif isinstance(given, np.ndarray) and not _usable(given) and copy.tobytes() != given.tobytes():
-            raise ValueError("a kernel cannot write to an array that is read-only or not aligned")
-
-
-def _types(args):
-    parts = (
-        _types(a) if isinstance(a, tuple) else f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else repr(a)
-        for a in args
-    )
-    return f"({', '.join(parts)})"
-
-
-def _message(address):
-    """The words of an exception, from what Numba keeps of it: an address and a size, of a pickle with a text inside.
-
-    It is looked through and not loaded.
-    """
-    kept, size = ctypes.c_void_p.from_address(address).value, ctypes.c_int32.from_address(address + 8).value
-    texts = [text for _, text, _ in pickletools.genops(ctypes.string_at(kept, size)) if isinstance(text, str)]
-    return next((text for text in texts if "must be" in text), None)
-
-
 def symbol(function):
     """What a kernel is called in a library: its module's name and its own."""
     own = function.__qualname__
@@ -252,7 +145,7 @@ def kernel(function):
             f"the compiled kernels of this package have no `{name}` of {function.__module__}; set {VARIABLE}=numba, "
             "which compiles kernels of your own too"
         )
-    return Function(entry, function)
+    return calls.function(name, entry, function)
 
 
 def helper(function):

@@ -14,7 +14,13 @@ SOURCES = [
     _HERE / "numpy/ssm.py",
 ]
 # Of a library of compiled kernels: also who writes its functions, and who calls them.
-LIBRARY_SOURCES = [*SOURCES, _HERE / "library.py", _HERE / "signatures.py", *sorted((_HERE / "aot").glob("*.py"))]
+LIBRARY_SOURCES = [
+    *SOURCES,
+    _HERE / "calls.py",
+    _HERE / "library.py",
+    _HERE / "signatures.py",
+    *sorted((_HERE / "aot").glob("*.py")),
+]
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from support import ROOT
+from support import ROOT, libraries
 from support.backends import NO_CARD, NO_KERNELS
 
 import ltc_np
@@ -27,6 +27,11 @@ def drawn():
     return {name: files.split() for name, files in found}
 
 
+def _body(function):
+    """That of a function, or of the kernel that was made of it."""
+    return function if hasattr(function, "__code__") else libraries.body(function)
+
+
 class Walks:
     """Chains of the package's files from the outermost call to a kernel: one for each name of a kernel's module."""
 
@@ -35,7 +40,7 @@ class Walks:
 
     def arrived(self, function):
         """Take the chain of those who are calling, and the file of the kernel."""
-        files, frame = [pathlib.Path(getattr(function, "py_func", function).__code__.co_filename)], sys._getframe(1)
+        files, frame = [pathlib.Path(_body(function).__code__.co_filename)], sys._getframe(1)
         while frame is not None:
             files.append(pathlib.Path(frame.f_code.co_filename))
             frame = frame.f_back

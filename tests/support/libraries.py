@@ -17,6 +17,11 @@ from support.backends import NO_CARD
 KERNELS = ("cfc.activate", "lrc._pack", "rate.multiply_add_chains", "sgd.change")
 
 
+def body(kernel):
+    """The function of Python that a kernel was made of, by Numba or for a library."""
+    return kernel.py_func if hasattr(kernel, "py_func") else kernel.__self__.py_func
+
+
 def manifest(contents, /, **changed):
     """The manifest of the content of libraries by their level, as bytes."""
     sums = {level: hashlib.sha256(content).hexdigest() for level, content in contents.items()}

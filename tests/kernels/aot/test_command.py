@@ -257,11 +257,11 @@ def test_a_library_that_was_built_is_loaded_and_calculates(built):
         import pathlib, sys
         import numpy as np
         sys.modules["numba"] = None
-        from ltc_np.kernels import library
+        from ltc_np.kernels import calls, library
         library.FOLDER = pathlib.Path(sys.argv[1])
         print(library.chosen().level, library.why_not())
         from ltc_np.kernels.cpu import jit  # it imports no compiler
-        kernel = library.Function(library.chosen().functions["sgd.change"], lambda: None)
+        kernel = calls.function("sgd.change", library.chosen().functions["sgd.change"], lambda: None)
         grad, delta = np.arange(5, dtype=np.float32), np.zeros(5, np.float32)
         kernel(grad, np.zeros(5, np.float32), delta, 0.5, 0.0, 0.0)
         print(jit.COMPILES, delta)
