@@ -23,7 +23,7 @@ LENGTHS, SEEDS = (100, 150, 200, 250), range(50)  # one series each
 HORIZON, SEASON, LATER, SHOWN = 12, 12, 40, (1, 3, 6, 12)
 COVERAGE = 0.9
 WAYS = "as learned", "plain quantile", "finite-sample quantile"
-NETWORK = {"cell": "cfc", "units": 8, "epochs": 30}
+NETWORK = {"difference": None, "cell": "cfc", "units": 8, "epochs": 30}
 
 
 def series(T, seed):

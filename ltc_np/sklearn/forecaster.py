@@ -14,14 +14,16 @@ from ..base import checks
 from ..base.types import Array
 from ..losses.quantile import check_quantiles
 from ..model import Model
+from ..recipe import auto
 from ..train.callbacks import EarlyStopping
 from ..train.history import History
 from . import conformal, curves, rollout
 from .ahead import Ahead, Request, read_past
 from .backtest import Backtest, measure, origins
 from .base import DEFAULT, CfCFields, LTCFields, RecipeEstimator, generator
+from .differencing import chosen_lag
 from .framing import Frame, Prepared, frame_of
-from .series import read
+from .series import Collection, read
 from .windows import Windows, cuts, held_out, training, window_and_hop
 
 if TYPE_CHECKING:
@@ -57,9 +59,11 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
     window : int >= 2, optional
         Steps that the network reads before it answers, and the length of the sequences in training.  Default: 64, or
         twice the horizon and the lag of `difference` together if that is more, and at most half of the longest series.
-    difference : int >= 1, optional
+    difference : int >= 1, "auto" or None
         The network reads differences to the value so many steps before, and forecasts the difference to the seasonal
-        naive forecast: for trends 1, for months of a year 12.  Default: values as they are.
+        naive forecast: for trends 1, for months of a year 12.  None: values as they are.  "auto" takes the one of None,
+        1 and the length of a season, if there is one, with which a linear function forecasts the last fifth of the
+        series best: `ltc_np.sklearn.differencing`.
     in_advance : bool
         Exogenous values of the steps that are forecast are known, and given to `predict`; otherwise those of the past
         are read only, and the strategy must be "direct".
@@ -83,6 +87,8 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
     history_ : History
         Of the training.
     horizon_ : int
+    difference_ : int or None
+        The differences that are read.
     n_iter_ : int
         Epochs of the training.
     network_ : Network
@@ -104,7 +110,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
     quantiles: tuple[float, ...] | None = LEVELS
     validation_fraction: float = 0.2
     window: int | None = None
-    difference: int | None = None
+    difference: int | str | None = "auto"
     in_advance: bool = True
     paths: int = 500
     cell: str = DEFAULT.cell
@@ -131,7 +137,8 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         self._check(exogenous)
         horizon = checks.integer("horizon", horizon)
         data = read("series", series, exogenous, dt)
-        frame = frame_of(data, horizon if self.strategy == "direct" else 1, self.difference or 0, self.in_advance)
+        ahead = horizon if self.strategy == "direct" else 1
+        frame = frame_of(data, ahead, self._lag(data, horizon), self.in_advance)
         prepared = [frame.prepare(one) for one in data.series]
         window, hop = window_and_hop(frame, prepared, horizon, self.window)
         levels = (0.5,) if self.quantiles is None else check_quantiles(self.quantiles)
@@ -152,6 +159,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         self.model_: Model = model
         self.history_: History = history
         self.horizon_: int = horizon
+        self.difference_: int | None = frame.lag or None
         self.n_iter_: int = epochs
         self.network_: rollout.Network = rollout.Network(model, frame, window, levels, shifts, errors, recursive)
         self._ends = [one.last(window + frame.lag) for one in prepared]
@@ -169,11 +177,18 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         checks.boolean("in_advance", self.in_advance)
         checks.integer("paths", self.paths)
         checks.number("validation_fraction", self.validation_fraction, high=1, high_open=True)
-        for name, least in (("window", 2), ("difference", 1)):
-            if getattr(self, name) is not None:
-                checks.integer(name, getattr(self, name), least)
+        if self.window is not None:
+            checks.integer("window", self.window, 2)
+        if self.difference is not None and not auto("difference", self.difference):
+            checks.integer("difference", self.difference)
         if self.quantiles is not None and (len(check_quantiles(self.quantiles)) < 2 or 0.5 not in self.quantiles):
             raise ValueError(f"`quantiles` must be two or more, 0.5 among them, got {self.quantiles}")
+
+    def _lag(self, data: Collection, horizon: int) -> int:
+        """Of the differences that are read, 0 for none."""
+        if self.difference is None:
+            return 0
+        return chosen_lag(data, horizon, self.in_advance) if isinstance(self.difference, str) else self.difference
 
     def _train(
         self,

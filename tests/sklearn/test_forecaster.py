@@ -154,7 +154,7 @@ def test_a_training_is_stopped_where_what_is_held_out_becomes_worse():
 
 def test_quantiles_of_recursive_forecasts_are_those_of_paths():
     """One step ahead they are the learned curve; farther ahead they widen."""
-    forecaster = LiquidForecaster(strategy="recursive", paths=4000, **SMALL).fit(series(), horizon=1)
+    forecaster = LiquidForecaster(strategy="recursive", paths=4000, difference=None, **SMALL).fit(series(), horizon=1)
     found = forecaster.predict_quantiles((0.05, 0.25, 0.5, 0.75, 0.95), horizon=5)
     read = series()[-12:, None]
     np.testing.assert_allclose(found[0], np.sort(forecaster.model_(read)[-1]), atol=0.15 * np.ptp(found[0]))
@@ -246,7 +246,7 @@ def test_a_backtest_is_predictions_from_each_past():
 def test_several_series_are_each_as_alone():
     """Of unequal length, one shorter than the window."""
     many = [series(50, 2), series(9, 2, 1), series(33, 2, 2)]
-    forecaster = LiquidForecaster(**SMALL).fit(many, horizon=2)
+    forecaster = LiquidForecaster(difference=None, **SMALL).fit(many, horizon=2)
     found = forecaster.predict()
     assert [one.shape for one in found] == [(2, 2)] * 3
     for own, one in zip(many, found, strict=True):
@@ -276,7 +276,7 @@ def test_what_belongs_to_several_series():
 def test_missing_values_are_no_targets_and_are_filled_forward():
     y = series(60, 2)
     y[[5, 6, 30, 59], 0] = np.nan
-    forecaster = LiquidForecaster(**SMALL).fit(y, horizon=2)
+    forecaster = LiquidForecaster(difference=None, **SMALL).fit(y, horizon=2)
     assert forecaster.model_.input_size == 4
     seen = ~np.isnan(y[-12:])
     filled = y[-12:].copy()
@@ -288,7 +288,7 @@ def test_missing_values_are_no_targets_and_are_filled_forward():
 
 def test_elapsed_times_reach_the_cell_and_the_inputs():
     y, _, dt = problem()
-    forecaster = LiquidForecaster(**SMALL).fit(y, 3, dt=dt)
+    forecaster = LiquidForecaster(difference=None, **SMALL).fit(y, 3, dt=dt)
     assert forecaster.model_.input_size == 2 + 3
     ahead = np.array([0.3, 0.7, 2.0])
     times = np.concatenate([dt, ahead])

@@ -199,7 +199,13 @@ def test_quantiles_are_put_in_order_after_they_are_moved():
 def test_training_takes_as_many_epochs_as_were_best():
     """Each number of epochs is tried by itself, and the quantiles of the end are judged one by one."""
     y = np.random.default_rng(0).normal(size=50)
-    settings = SMALL | {"units": 8, "quantiles": LEVELS, "schedule": "constant", "learning_rate": 0.05}
+    settings = SMALL | {
+        "units": 8,
+        "difference": None,
+        "quantiles": LEVELS,
+        "schedule": "constant",
+        "learning_rate": 0.05,
+    }
     settings["batch_size"] = 8
     loss = []
     for epochs in range(1, 7):
