@@ -52,7 +52,8 @@ def season_of(values: Array) -> int:
 def _error(frame: Frame, prepared: list[Prepared]) -> float | None:
     """Mean absolute error of the forecasts of what is held out, each value in units of its spread."""
     steps = max(2, min(STEPS, max(len(one.values) for one in prepared) // 6))
-    known, later = [], []
+    known: list[tuple[Array, Array]] = []
+    later: list[tuple[Array, Array]] = []
     for series in prepared:
         T = len(series.values)
         cut = T - int(HELD_OUT * T)
