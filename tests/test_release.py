@@ -135,7 +135,8 @@ def tree(tmp_path, monkeypatch):
     real = ["pyproject.toml", ".gitignore", "README.md", "LICENSE", "docs/scripts/build_hooks.py"]
     real += ["ltc_np/base/version.py", "ltc_np/kernels/sources.py"]
     stubs = ["base/activations", "base/polynomials", "kernels/codes", "kernels/numpy/ssm", "kernels/library"]
-    for name in (*real, *(f"ltc_np/{stub}.py" for stub in (*stubs, "kernels/signatures", "kernels/cpu/ltc"))):
+    stubs += ["kernels/calls", "kernels/signatures", "kernels/cpu/ltc"]
+    for name in (*real, *(f"ltc_np/{stub}.py" for stub in stubs)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (shutil.copyfile if name in real else lambda _, to: to.write_text("x = 1\n"))(ROOT / name, root / name)
     spec = importlib.util.spec_from_file_location("sources_of_tree", root / "ltc_np/kernels/sources.py")
@@ -143,13 +144,12 @@ def tree(tmp_path, monkeypatch):
     spec.loader.exec_module(sources)
     folder = root / "ltc_np/kernels/libraries"
     folder.mkdir()
-    digests = {}
+    entries = {}
     for level in ("x86-64-v3", "x86-64-v4"):
         (folder / f"{level}.so").write_bytes(level.encode())
-        digests[level] = hashlib.sha256(level.encode()).hexdigest()
+        entries[level] = {"sources": sources.library_hash(), "sha256": hashlib.sha256(level.encode()).hexdigest()}
     (folder / "left-over.so").write_bytes(b"of another build")
-    manifest = {"sources": sources.library_hash(), "libraries": digests}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps({"libraries": entries}))
     return root
 
 

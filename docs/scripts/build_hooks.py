@@ -53,10 +53,10 @@ def libraries(root):
     spec = importlib.util.spec_from_file_location("sources", folder.parent / "sources.py")
     sources = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sources)
-    if manifest["sources"] != sources.library_hash():
-        raise ValueError(f"{LIBRARIES} was made of other sources: python -m ltc_np build-kernels")
-    for name, digest in manifest["libraries"].items():
-        if hashlib.sha256((folder / f"{name}.so").read_bytes()).hexdigest() != digest:
+    for name, entry in manifest["libraries"].items():
+        if entry["sources"] != sources.library_hash():
+            raise ValueError(f"{LIBRARIES}/{name}.so was made of other sources: python -m ltc_np build-kernels")
+        if hashlib.sha256((folder / f"{name}.so").read_bytes()).hexdigest() != entry["sha256"]:
             raise ValueError(f"{LIBRARIES}/{name}.so is damaged: python -m ltc_np build-kernels")
     return ["manifest.json", *(f"{name}.so" for name in sorted(manifest["libraries"]))]
 

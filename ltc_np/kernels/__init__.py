@@ -20,10 +20,14 @@ def _library():
         return importlib.import_module("ltc_np.kernels.library")
 
 
+def _numba_is_off():
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
 @functools.cache
 def _why_not_numba():
     """None if Numba works, else the reason in a few words."""
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+    if _numba_is_off():
         return "NUMBA_DISABLE_JIT is set"
     try:
         with _lock:
@@ -37,7 +41,11 @@ def _why_not_numba():
 def _why_not_cpu():
     """None if there are kernels for the CPU, compiled or by Numba, else what is missing."""
     library = _library()
-    if library.chosen() is not None:
+    found = library.chosen()
+    if found is not None:
+        if found.passed_over is not None:
+            better = f"the compiled kernels for {found.passed_over} are not used"
+            _warn_once(f"ltc_np: {better}; those for {found.level} are")
         return None
     word, reason = library.choice(), library.why_not()
     if word == "numpy":
@@ -87,13 +95,21 @@ def resolve(backend):
         return "cpu"
     if backend == "cpu":
         raise ImportError(f'`backend="cpu"` cannot be used: {reason}; use backend="numpy"')
-    library = _library()
-    word = library.choice()
-    if word not in ("auto", "numpy"):
-        raise ImportError(f"the environment variable {library.VARIABLE} asks for {word}, which cannot be had: {reason}")
-    if word == "auto":
-        _warn_once(f"ltc_np: {reason}; the slower numpy backend is used")
+    if why_not_asked() is not None:
+        raise ImportError(f"the environment variable {why_not_asked()}")
+    if _library().choice() == "auto":
+        remedy = "" if _numba_is_off() else ", `pip install -U numba` brings the faster one"
+        _warn_once(f"ltc_np: {reason}; the slower numpy backend is used{remedy}")
     return "numpy"
+
+
+def why_not_asked():
+    """What the environment variable asks for and cannot be had, with the reason; None where there is no such thing."""
+    library = _library()
+    word, reason = library.choice(), _why_not_cpu()
+    if reason is None or word in ("auto", "numpy"):
+        return None
+    return f"{library.VARIABLE} asks for {word}, which cannot be had: {reason}"
 
 
 def in_words(backend):
@@ -104,15 +120,13 @@ def in_words(backend):
     library = _library()
     found = library.chosen()
     if found is not None:
-        return f"compiled, {found.level}"
+        return f"compiled, {found.level}" + (f"; not used: {found.passed_over}" if found.passed_over else "")
     reason = _why_not_cpu()
-    if reason is None:
-        version = importlib.import_module("numba").__version__
-        return f"Numba {version} (compiles on first use); compiled ones: {library.why_not()}"
-    word = library.choice()
-    if word not in ("auto", "numpy"):
-        return f"none; {library.VARIABLE} asks for {word}, which cannot be had: {reason}"
-    return f"NumPy (slow): {reason}"
+    if reason is not None:
+        asked = why_not_asked()
+        return f"NumPy (slow): {reason}" if asked is None else f"none; {asked}"
+    version = importlib.import_module("numba").__version__
+    return f"Numba {version} compiles them on first use; kernels that come compiled are not used: {library.why_not()}"
 
 
 def on_host(backend):

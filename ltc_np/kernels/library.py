@@ -2,7 +2,8 @@
 
 ``python -m ltc_np build-kernels`` (`ltc_np.kernels.aot`) writes the libraries and a manifest into `FOLDER`.  One is
 loaded only from there, only if it was made of the very sources that lie beside it, and only after its checksum was
-compared.  How its kernels are called is told in `calls`.
+compared.  The manifest says both of each level, so levels can be built one after the other.  How its kernels are called
+is told in `calls`.
 """
 
 import contextlib
@@ -16,9 +17,9 @@ import platform
 import sys
 from typing import NamedTuple
 
-from ..base import checks
+from ..base import checks, files
 from . import calls
-from .sources import library_hash
+from .sources import Missing, library_hash, library_sources_changed
 
 FOLDER = pathlib.Path(__file__).parent / "libraries"
 MANIFEST = "manifest.json"
@@ -45,16 +46,20 @@ def choice():
 ABSENT = "this installation has none"
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
     """Why no library is used, in a few words."""
 
 
 class Library(NamedTuple):
-    """A library that is loaded: its level, its path, and what `ctypes` made of it."""
+    """A library that is loaded: its level, its path, and what `ctypes` made of it.
+
+    ``passed_over`` has the better levels that this processor could run, with the reason why they are not used.
+    """
 
     level: str
     path: pathlib.Path
     functions: ctypes.PyDLL
+    passed_over: str | None = None
 
 
 @functools.cache
@@ -65,10 +70,16 @@ def _found():
         return None, f"{VARIABLE} is {word}"
     try:
         return _load(tuple(LEVELS) if word in ("auto", "library") else (word,)), None
-    except _Unusable as error:
-        return None, str(error)
-    except (OSError, ValueError, AttributeError, MemoryError) as error:  # the system refuses, or a function is missing
-        return None, checks.one_line(error)
+    except _REASONS as error:
+        return None, _in_words(error)
+
+
+# Why a library is not used: `Unusable`, or the system refuses something, or a function is missing.
+_REASONS = (Unusable, OSError, ValueError, AttributeError, MemoryError)
+
+
+def _in_words(error):
+    return str(error) if isinstance(error, (Unusable, Missing)) else checks.one_line(error)
 
 
 def has_levels():
@@ -88,45 +99,98 @@ def why_not():
 
 
 def _load(levels):
-    try:
-        content = (FOLDER / MANIFEST).read_bytes()
-    except FileNotFoundError:
-        raise _Unusable(ABSENT) from None
+    """The `Library` of the first of these levels that can be used."""
+    entries = read_manifest(FOLDER)
+    if entries is None:
+        raise Unusable(ABSENT)
     if not has_levels():
-        raise _Unusable("they are for CPython on Linux and x86-64")
-    sources, checksums = _read(content)
-    if sources != library_hash():
-        raise _Unusable("they were made of other sources; `python -m ltc_np build-kernels` makes them anew")
-    there, features = [k for k in levels if k in checksums], _features()
+        raise Unusable("they are for CPython on Linux and x86-64")
+    there = [k for k in levels if k in entries]
     if not there:
-        raise _Unusable(f"this installation has none for {' or '.join(levels)}")
+        raise Unusable(f"this installation has none for {' or '.join(levels)}")
+    features = _features()
     fitting = [k for k in there if features.issuperset(LEVELS[k].split())]
     if not fitting:
-        raise _Unusable(f"this processor has not the features of {' or '.join(there)}")
-    path = FOLDER / f"{fitting[0]}.so"
-    if hashlib.sha256(path.read_bytes()).hexdigest() != checksums[fitting[0]]:
-        raise _Unusable(f"{path.name} is damaged: its checksum does not match")
+        raise Unusable(f"this processor has not the features of {' or '.join(there)}")
+    faults = {}
+    for level in fitting:
+        path = FOLDER / f"{level}.so"
+        try:
+            functions = _functions(path, entries[level])
+        except _REASONS as error:
+            faults[level] = _in_words(error)
+        else:
+            return Library(level, path, functions, ", ".join(f"{k} ({why})" for k, why in faults.items()) or None)
+    raise Unusable("; ".join(dict.fromkeys(faults.values())))
+
+
+def _functions(path, entry):
+    """What `ctypes` makes of a library that is what the manifest says of it."""
+    if entry["sources"] != library_hash():
+        raise Unusable("they were made of other sources; `python -m ltc_np build-kernels` makes them anew")
+    if hashlib.sha256(_content(path)).hexdigest() != entry["sha256"]:
+        raise Unusable(f"{path.name} is damaged: its checksum does not match")
+    if _older_one_is_loaded(path):
+        raise Unusable(f"this process has loaded an older {path.name} before: start a new one")
     functions = ctypes.PyDLL(str(path))
     if not calls.introduce(functions):
-        raise _Unusable("arrays of this Python and NumPy are laid out in another way")
-    return Library(fitting[0], path, functions)
+        raise Unusable("arrays of this Python and NumPy are laid out in another way")
+    return functions
 
 
-def _read(content):
-    """What a manifest says: the hash of the sources, and the checksum of each library by its level."""
+def read_manifest(folder):
+    """What a folder's manifest says of each level: a dict with ``"sources"``, their hash, and ``"sha256"``.
+
+    None if there is no manifest; `Unusable` if it is damaged.
+    """
     try:
-        manifest = json.loads(content)
-        return manifest["sources"], dict(manifest["libraries"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        raise _Unusable(f"{MANIFEST} is damaged") from None
+        entries = json.loads(_content(folder / MANIFEST))["libraries"]
+        return {level: _entry(of_level) for level, of_level in entries.items()}
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        raise Unusable("the package lies in a file, and libraries must lie in a folder: unpack it") from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise Unusable(f"{MANIFEST} is damaged") from None
+
+
+def _entry(of_level):
+    if isinstance(of_level, str):  # as it was when all levels had to be of the same sources
+        return {"sources": None, "sha256": of_level}
+    if not {"sources", "sha256"} <= of_level.keys():
+        raise LookupError
+    return of_level
+
+
+def _content(path):
+    """The bytes of a file; an OSError for a pipe, which may never send any, as for a file that is missing."""
+    files.check_readable(path, path.name)
+    return path.read_bytes()
+
+
+def _older_one_is_loaded(path):
+    """Whether this process has loaded a file of this name that is no longer there: the loader would give it again.
+
+    That is so where a library was built anew, and all modules of the package were imported anew.
+    """
+    try:
+        ctypes.PyDLL(str(path), mode=os.RTLD_NOLOAD)
+    except OSError:
+        return False  # nothing of this name is loaded
+    gone = f" {os.path.realpath(path)} (deleted)\n"  # as Linux names what is mapped
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
+        return any(line.endswith(gone) for line in lines)
 
 
 def _features():
     """The features of the first processor, by the names of Linux, which knows what it has switched off itself."""
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
-        for line in lines:
-            if line.startswith("flags"):
-                return set(line.partition(":")[2].split())
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("flags"):
+                    return set(line.partition(":")[2].split())
+    except OSError as error:
+        raise Unusable(f"the features of this processor cannot be read: {checks.one_line(error)}") from None
     return set()
 
 
@@ -139,6 +203,11 @@ def symbol(function):
 def kernel(function):
     """The machine code for this function, which must be one of the package: names of others may be the same."""
     name, own = symbol(function), function.__module__.partition(".")[0] == __name__.partition(".")[0]
+    if own and library_sources_changed():
+        raise ImportError(
+            "the sources of the kernels have changed since this process has loaded the machine code that was made of "
+            f"them: start a new process; while you work on kernels, set {VARIABLE}=numba"
+        )
     entry = getattr(chosen().functions, name, None) if own else None
     if entry is None:
         raise ImportError(

@@ -359,6 +359,21 @@ def test_without_a_writable_cache_folder_it_compiles_and_warns_once(tmp_path):
     assert done.stderr.count("no writable cache folder") == 1
 
 
+@pytest.mark.numba
+def test_without_sources_as_files_it_compiles_and_says_why(monkeypatch):
+    """As in a zip file."""
+    from ltc_np.kernels import sources
+    from ltc_np.kernels.cpu import compiler
+
+    def missing():
+        raise sources.Missing("no files")
+
+    monkeypatch.setattr(compiler, "source_hash", missing)
+    monkeypatch.setattr(compiler, "_warned", False)
+    with pytest.warns(RuntimeWarning, match="^ltc_np: kernels are compiled anew in every process: no files$"):
+        assert compiler.cache_folder() is None
+
+
 DAMAGES = {
     "empty": lambda content: b"",
     "cut off": lambda content: content[:100],

@@ -23,9 +23,12 @@ def body(kernel):
 
 
 def manifest(contents, /, **changed):
-    """The manifest of the content of libraries by their level, as bytes."""
-    sums = {level: hashlib.sha256(content).hexdigest() for level, content in contents.items()}
-    return json.dumps({"sources": library_hash(), "libraries": sums} | changed, indent=2).encode()
+    """The manifest of the content of libraries by their level, as bytes; what is ``changed`` is so for each of them."""
+    entries = {
+        level: {"sources": library_hash(), "sha256": hashlib.sha256(content).hexdigest()} | changed
+        for level, content in contents.items()
+    }
+    return json.dumps({"libraries": entries}, indent=2).encode()
 
 
 def write(folder, libraries):

@@ -18,7 +18,7 @@ from functools import partial
 
 from ...base import files
 from ...base.command_line import DONE, Parser, report, run
-from ..library import FOLDER, LEVELS, MANIFEST, VARIABLE, has_levels
+from ..library import FOLDER, LEVELS, MANIFEST, VARIABLE, Unusable, has_levels, read_manifest
 from ..signatures import SIGNATURES
 from ..sources import library_hash
 
@@ -53,8 +53,13 @@ def _build(args):
     if not has_levels():
         raise OSError("compiled kernels can be built only on Linux and x86-64, and with CPython")
     linker = shutil.which("cc")
-    if importlib.util.find_spec("numba") is None or linker is None:
-        raise ImportError("building kernels needs Numba and a C compiler called cc, which links them")
+    needed = {
+        "Numba, which compiles them (`pip install numba`)": importlib.util.find_spec("numba"),
+        "a C compiler called cc, which links them": linker,
+    }
+    missing = [what for what, found in needed.items() if found is None]
+    if missing:
+        raise ImportError(f"to build kernels there must be {' and '.join(missing)}")
     built = build(args.levels, args.out, linker, say=partial(print, file=sys.stderr, flush=True))
     lines = [f"{args.out / name}.so, {size:,} bytes" for name, size in built.items()]
     report({"folder": str(args.out), "bytes": built}, lines, args.json)
@@ -64,12 +69,12 @@ def _build(args):
 def build(levels, folder, linker, say, kernels=tuple(SIGNATURES)):
     """Write the libraries of these levels and the manifest into the folder; the size of each in bytes.
 
-    Levels are compiled side by side.  The manifest is taken away first and written last, so whoever starts meanwhile
-    finds no library.
+    Levels are compiled side by side.  Nothing in the folder is touched before all of them are done, and libraries of
+    other levels stay.  The manifest is written last: whoever starts meanwhile finds a checksum that does not match.
     """
-    sources = library_hash()
+    sources, levels = library_hash(), list(dict.fromkeys(levels))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    files.check_takes_files(folder)  # before minutes of work
     with tempfile.TemporaryDirectory() as place:
         objects = {level: pathlib.Path(place) / level for level in levels}
         running = {level: _start(level, objects[level], kernels) for level in levels}
@@ -83,22 +88,40 @@ def build(levels, folder, linker, say, kernels=tuple(SIGNATURES)):
         found = {level: _link(linker, objects[level], kernels) for level in levels}
     if library_hash.__wrapped__() != sources:
         raise OSError("the sources have changed while they were compiled; build again")
-    manifest = {
-        "sources": sources,
-        "made with": _tools(linker),
-        "libraries": {level: hashlib.sha256(content).hexdigest() for level, content in found.items()},
+    common = {"sources": sources, "made with": _tools(linker)}
+    entries = _entries_that_stay(folder) | {
+        level: {"sha256": hashlib.sha256(content).hexdigest()} | common for level, content in found.items()
     }
+    manifest = {"libraries": dict(sorted(entries.items()))}
     contents = {folder / f"{level}.so": content for level, content in found.items()}
     files.write_all(contents | {folder / MANIFEST: json.dumps(manifest, indent=2).encode() + b"\n"})
     return {level: len(content) for level, content in found.items()}
 
 
+def _entries_that_stay(folder):
+    """What the manifest says of libraries that lie in the folder."""
+    try:
+        entries = read_manifest(folder) or {}
+    except Unusable:  # none of them could be used
+        return {}
+    return {level: entry for level, entry in entries.items() if (folder / f"{level}.so").is_file()}
+
+
 def _tools(linker):
     """Versions that decide about the bytes of a library, for those who make it again to compare."""
-    said = subprocess.run([linker, "-Wl,--version"], capture_output=True, text=True, check=True).stdout
-    return {name: importlib.metadata.version(name) for name in ("numba", "llvmlite")} | {
-        "linker": said.partition("\n")[0]
-    }
+    found = {name: importlib.metadata.version(name) for name in ("numba", "llvmlite")}
+    for name, option in (("cc", "--version"), ("linker", "-Wl,--version")):
+        said = _said([linker, option], stderr=subprocess.DEVNULL)  # there cc tells its steps
+        found[name] = said.partition("\n")[0]
+    return found
+
+
+def _said(command, **options):
+    """What a program writes to standard output; an OSError where it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, **options)
+    if done.returncode:
+        raise OSError(f"`{' '.join(command[:2])}` ended with exit status {done.returncode}")
+    return done.stdout
 
 
 def _start(level, objects, kernels):
@@ -127,5 +150,5 @@ def _link(linker, objects, kernels):
     (objects / "shown").write_text(f"{{ global: {shown}; local: *; }};")
     names = sorted(path.name for path in objects.glob("*.o"))  # one order, so that the bytes are always the same
     flags = ["-shared", "-nostdlib", "-s", "-Wl,--version-script=shown", "-Wl,--build-id=none", "-Wl,-z,noexecstack"]
-    subprocess.run([linker, *flags, "-o", "kernels.so", *names], cwd=objects, check=True)
+    _said([linker, *flags, "-o", "kernels.so", *names], cwd=objects)
     return (objects / "kernels.so").read_bytes()

@@ -20,7 +20,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 
 from ...base import forks
-from ..sources import source_hash
+from ..sources import Missing, source_hash
 from .pipeline import KernelCompiler, PartCompiler
 from .waiting import waiting
 
@@ -108,6 +108,7 @@ class _SourceKeyedCache(FunctionCache):
 
     def __init__(self, function):
         super().__init__(function)
+        source_hash()  # `Missing` is told here, where a reason for no cache can be
         self._cache_file = CacheFiles(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig, codegen):
@@ -156,7 +157,9 @@ def _cache(function):
             f"no writable cache folder, kernels are compiled anew in every process ({error}); "
             "set NUMBA_CACHE_DIR to a writable folder"
         )
-        return _NoCache()
+    except Missing as error:
+        _warn(f"kernels are compiled anew in every process: {error}")
+    return _NoCache()
 
 
 # Of kernels, also of those that `ltc_np.kernels.aot` compiles.

@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -40,18 +41,27 @@ def nothing_is_built(monkeypatch):
     monkeypatch.setattr(command, "build", lambda *_, **__: pytest.fail("it built"))
 
 
-NEEDS = "building kernels needs Numba and a C compiler called cc, which links them"
+NEEDS = "to build kernels there must be "
+NUMBA, CC = "Numba, which compiles them (`pip install numba`)", "a C compiler called cc, which links them"
 ONLY = "compiled kernels can be built only on Linux and x86-64, and with CPython"
 
 
-@pytest.mark.parametrize(("missing", "words"), [("Numba", NEEDS), ("a linker", NEEDS), ("Linux", ONLY)])
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("Numba", f"{NEEDS}{NUMBA}"),
+        ("a linker", f"{NEEDS}{CC}"),
+        ("Numba and a linker", f"{NEEDS}{NUMBA} and {CC}"),
+        ("Linux", ONLY),
+    ],
+)
 def test_what_is_missing_is_said_in_one_line_and_nothing_is_touched(
     missing, words, nothing_is_built, monkeypatch, tmp_path, capsys
 ):
     libraries.write(tmp_path, {V4: b"from before"})
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if missing == "Numba" else name)
-    monkeypatch.setattr(command.shutil, "which", lambda name: None if missing == "a linker" else f"/usr/bin/{name}")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if "Numba" in missing else name)
+    monkeypatch.setattr(command.shutil, "which", lambda name: None if "a linker" in missing else f"/usr/bin/{name}")
     monkeypatch.setattr(command, "has_levels", lambda: missing != "Linux")
     assert command.main(["--out", str(tmp_path)]) == MISTAKE
     said = capsys.readouterr()
@@ -117,7 +127,7 @@ def test_progress_is_said_by_level_and_a_manifest_is_written_last(monkeypatch, t
         write_all(contents)
 
     monkeypatch.setattr(command.files, "write_all", write)
-    sizes = command.build([V4, V3], folder, "cc", said.append, ("sgd.change", "adam.change"))
+    sizes = command.build([V4, V3, V4], folder, "cc", said.append, ("sgd.change", "adam.change"))
     assert said == [
         f"{level}: {k} of 2, {name}" for level in LEVELS for k, name in ((1, "sgd.change"), (2, "adam.change"))
     ]
@@ -125,20 +135,96 @@ def test_progress_is_said_by_level_and_a_manifest_is_written_last(monkeypatch, t
     assert {path.name for path in folder.iterdir()} == {f"{V4}.so", f"{V3}.so", library.MANIFEST}
     contents = {level: (folder / f"{level}.so").read_bytes() for level in LEVELS}
     assert contents == {level: level.encode() * 10 for level in LEVELS}
-    written = json.loads((folder / library.MANIFEST).read_bytes())
-    assert written.pop("made with") == {"linker": "cc"}
-    assert written == json.loads(libraries.manifest(contents))
+    assert told(folder) == json.loads(libraries.manifest(contents, **{"made with": {"linker": "cc"}}))
+    assert library.read_manifest(folder) == told(folder)["libraries"]
 
 
-@pytest.mark.parametrize("fault", ["compiler", "linker", "sources"])
-def test_a_build_that_fails_leaves_no_library_that_could_be_loaded(fault, monkeypatch, tmp_path):
-    """An older one beside a half-written one: without a manifest nothing is loaded."""
-    libraries.write(tmp_path, {V3: b"from before"})
+def told(folder):
+    return json.loads((folder / library.MANIFEST).read_bytes())
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """Builds a level whose library is as given."""
+
+    def build(level, content, folder):
+        monkeypatch.setattr(command, "_start", process(LINES))
+        monkeypatch.setattr(command, "_link", lambda linker, objects, kernels: content)
+        monkeypatch.setattr(command, "_tools", lambda linker: {"linker": f"of {content}"})
+        command.build([level], folder, "cc", lambda text: None, ("sgd.change", "adam.change"))
+
+    return build
+
+
+@pytest.mark.parametrize("first", LEVELS)
+def test_levels_that_are_built_one_after_the_other_stay(first, builds, tmp_path):
+    second = V3 if first == V4 else V4
+    builds(first, b"first", tmp_path)
+    alone = told(tmp_path)
+    builds(second, b"second", tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.so")} == {
+        f"{first}.so": b"first",
+        f"{second}.so": b"second",
+    }
+    both = told(tmp_path)
+    assert list(both["libraries"]) == sorted(LEVELS)
+    assert both["libraries"][first] == alone["libraries"][first]
+    assert {level: entry["made with"] for level, entry in both["libraries"].items()} == {
+        first: {"linker": "of b'first'"},
+        second: {"linker": "of b'second'"},
+    }
+    builds(first, b"third", tmp_path)
+    assert told(tmp_path)["libraries"][second] == both["libraries"][second]
+    assert told(tmp_path)["libraries"][first]["made with"] == {"linker": "of b'third'"}
+
+
+def test_a_level_whose_library_is_gone_does_not_stay(builds, tmp_path):
+    builds(V4, b"first", tmp_path)
+    (tmp_path / f"{V4}.so").unlink()
+    builds(V3, b"second", tmp_path)
+    assert [*told(tmp_path)["libraries"]] == [V3]
+
+
+@pytest.mark.parametrize("sources", ["0" * 64, None])
+def test_a_level_of_other_sources_stays_one(sources, builds, tmp_path):
+    libraries.write(tmp_path, {V4: b"of other sources"})
+    (tmp_path / library.MANIFEST).write_bytes(libraries.manifest({V4: b"of other sources"}, sources=sources))
+    builds(V3, b"new", tmp_path)
+    assert told(tmp_path)["libraries"][V4]["sources"] == sources
+
+
+def test_after_a_manifest_as_it_was_before_the_other_level_is_of_other_sources(builds, tmp_path):
+    libraries.write(tmp_path, {V4: b"from before"})
+    (tmp_path / library.MANIFEST).write_text(json.dumps({"sources": "a", "libraries": {V4: "b"}, "made with": {}}))
+    builds(V3, b"new", tmp_path)
+    assert told(tmp_path)["libraries"][V4] == {"sources": None, "sha256": "b"}
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"{}", b"5"])
+def test_a_damaged_manifest_is_replaced(content, builds, tmp_path):
+    (tmp_path / library.MANIFEST).write_bytes(content)
+    builds(V3, b"new", tmp_path)
+    assert [*told(tmp_path)["libraries"]] == [V3]
+
+
+@pytest.mark.parametrize("fault", ["compiler", "linker", "sources", "tools", "disk", "Ctrl-C"])
+def test_a_build_that_fails_leaves_what_there_was(fault, monkeypatch, tmp_path):
+    """Libraries of the same sources go on working."""
+    libraries.write(tmp_path, {V4: b"of another level", V3: b"from before"})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     monkeypatch.setattr(command, "_start", process(LINES + (";exit(3)" if fault == "compiler" else "")))
+    monkeypatch.setattr(command, "_link", lambda *_: b"new")
+    monkeypatch.setattr(command, "_tools", lambda linker: {})
     if fault == "sources":
         monkeypatch.setattr(command, "_link", lambda *_: monkeypatch.setattr(command, "library_hash", hashed) or b"new")
-    else:
-        monkeypatch.setattr(command, "_link", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+    elif fault == "linker":
+        monkeypatch.setattr(command, "_link", fails(OSError("no space")))
+    elif fault == "tools":
+        monkeypatch.setattr(command, "_tools", fails(OSError("no versions")))
+    elif fault == "disk":
+        monkeypatch.setattr(command.files.os, "fsync", fails(OSError(28, "No space left on device")))
+    elif fault == "Ctrl-C":
+        monkeypatch.setattr(command, "_link", fails(KeyboardInterrupt()))
 
     def hashed():
         return "other"
@@ -148,10 +234,45 @@ def test_a_build_that_fails_leaves_no_library_that_could_be_loaded(fault, monkey
         "compiler": f"compiling the kernels for {V3} ended with exit status 3; the reason stands above",
         "linker": "no space",
         "sources": "the sources have changed while they were compiled; build again",
+        "tools": "no versions",
+        "disk": "No space left on device; nothing was written",
+        "Ctrl-C": "^$",
     }
-    with pytest.raises(OSError, match=words[fault]):
+    with pytest.raises(KeyboardInterrupt if fault == "Ctrl-C" else OSError, match=words[fault]):
         command.build([V3], tmp_path, "cc", lambda text: None, ("sgd.change", "adam.change"))
-    assert not (tmp_path / library.MANIFEST).exists()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def fails(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+def test_a_folder_that_takes_no_files_is_refused_before_minutes_of_work(monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "_start", lambda *_: pytest.fail("it compiles"))
+    monkeypatch.setattr(command.files, "check_takes_files", fails(OSError(30, "Read-only file system")))
+    with pytest.raises(OSError, match="Read-only file system"):
+        command.build([V3], tmp_path / "new", "cc", lambda text: None, ("sgd.change",))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        command.build([V3], tmp_path / "file", "cc", lambda text: None, ("sgd.change",))
+
+
+def test_versions_of_all_that_decides_about_the_bytes_are_kept(monkeypatch):
+    """The compiler that calls the linker chooses its options, so its version is one of them."""
+    lines = {"--version": "cc (Some) 12.3\nCopyright", "-Wl,--version": "GNU ld 2.4\nCopyright"}
+    monkeypatch.setattr(command.importlib.metadata, "version", lambda name: f"1.0 of {name}")
+    monkeypatch.setattr(
+        command.subprocess, "run", lambda args, **_: types.SimpleNamespace(stdout=lines[args[1]], returncode=0)
+    )
+    assert command._tools("/usr/bin/cc") == {
+        "numba": "1.0 of numba",
+        "llvmlite": "1.0 of llvmlite",
+        "cc": "cc (Some) 12.3",
+        "linker": "GNU ld 2.4",
+    }
 
 
 def test_processes_that_compile_are_told_the_level(monkeypatch, tmp_path):
@@ -180,6 +301,16 @@ def test_every_level_has_features_of_both_names():
         asked = {word[1:].replace("-", "_") for word in text.split(",") if word.startswith("+")}
         assert asked <= set(LEVELS[level].split())
     assert set(LEVELS[V3].split()) < set(LEVELS[V4].split())
+
+
+def test_a_linker_that_fails_is_told_in_one_line(tmp_path, capfd):
+    linker = tmp_path / "cc"
+    linker.write_text("#!/bin/sh\necho no such option >&2\nexit 3\n")
+    linker.chmod(0o755)
+    (tmp_path / "objects").mkdir()
+    with pytest.raises(OSError, match="cc -shared` ended with exit status 3$"):
+        command._link(str(linker), tmp_path / "objects", ())
+    assert capfd.readouterr().err == "no such option\n"
 
 
 @pytest.fixture(scope="module")
