@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import kernels
 from ..base.checks import counted
-from ..base.command_line import DONE, Parser, report, run
+from ..base.command_line import DONE, NO, Parser, report, run
 from ..base.threads import get_num_threads
 from ..base.version import __version__
 from ..model import Model, load
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 ABOUT = """\
 Say what a model file holds: layers, sizes, parameters, scales, and the columns of tables that the network reads.
 
-Without a file: versions, and which kernels run on this machine, for reports of faults.
+Without a file: versions, and which kernels run on this machine, for reports of faults.  The exit status is 1 if
+LTC_NP_KERNELS asks for kernels that cannot be had.
 
 examples:
     python -m ltc_np info sunspots.npz
@@ -44,7 +45,7 @@ def _info(args: argparse.Namespace) -> int:
     if args.model is None:
         found = _machine()
         report(found, [f"{name}: {value}" for name, value in found.items()], args.json)
-        return DONE
+        return DONE if kernels.why_not_asked() is None else NO
     model = load(args.model, backend="numpy")
     task = of_model(model, args.model) if KEY in (model.notes or {}) else None
     report(_report(model, args.model), _text(model, task, args.model), args.json)

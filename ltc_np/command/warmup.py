@@ -65,9 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _warm_up(args: argparse.Namespace) -> int:
     if kernels.resolve("auto") != "cpu":
-        raise ValueError("there is nothing to compile: kernels need a working numba, which is not there")
+        raise ValueError(f"there is nothing to compile; kernels: {kernels.in_words('auto')}")
     found = library.chosen()
     if found is not None:
+        for path in args.models:  # a file that is missing or damaged is a mistake here, too
+            load(path, backend="cpu")
         told = f"nothing to compile: kernels came compiled, in {found.path.parent}"
         report({"compiled": [], "seconds": 0.0, "folder": str(found.path.parent)}, [told], args.json)
         return DONE

@@ -185,24 +185,40 @@ def test_info_of_the_machine(ltc):
 @pytest.mark.parametrize(
     ("level", "no_numba", "words"),
     [
-        ("x86-64-v3", "none", "compiled, x86-64-v3"),
-        (None, None, "Numba 9.8 (compiles on first use); compiled ones: they are damaged"),
+        ("x86-64-v3", None, "compiled, x86-64-v3"),
+        (
+            None,
+            None,
+            "Numba 9.8 compiles them on first use; kernels that come compiled are not used: they are damaged",
+        ),
         (None, "no Numba", "NumPy (slow): no Numba"),
     ],
 )
 def test_info_says_which_kernels_run(level, no_numba, words, monkeypatch, ltc):
     monkeypatch.setattr(library, "choice", lambda: "auto")
-    found = None if level is None else types.SimpleNamespace(level=level)
+    found = None if level is None else library.Library(level, None, None)
     monkeypatch.setattr(library, "chosen", lambda: found)
     monkeypatch.setattr(library, "why_not", lambda: "they are damaged")
     monkeypatch.setattr(kernels, "_why_not_cpu", lambda: no_numba)
     monkeypatch.setitem(sys.modules, "numba", types.SimpleNamespace(__version__="9.8"))
-    assert f"kernels: {words}\n" in ltc("info")[1]
+    status, out, _ = ltc("info")
+    assert status == 0 and f"kernels: {words}\n" in out
     assert kernels.in_words("cpu") == words and kernels.in_words("cuda") == "numba.cuda"
     assert LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").kernels == "NumPy"
     monkeypatch.setattr(library, "choice", lambda: "x86-64-v4")
     asked = "none; LTC_NP_KERNELS asks for x86-64-v4, which cannot be had: no Numba"
     assert kernels.in_words("cpu") == (asked if no_numba == "no Numba" else words)
+    status, out, _ = ltc("info")  # what is asked for by name and is not there is no good answer
+    assert status == (1 if no_numba == "no Numba" else 0) and f"kernels: {kernels.in_words('cpu')}\n" in out
+    assert ltc("info", "--json")[0] == status
+    monkeypatch.setattr(library, "choice", lambda: "numpy")
+    assert ltc("info")[0] == 0
+
+
+def test_info_names_a_better_library_that_is_not_used(monkeypatch, ltc):
+    found = library.Library("x86-64-v3", None, None, "x86-64-v4 (it is damaged)")
+    monkeypatch.setattr(library, "chosen", lambda: found)
+    assert "kernels: compiled, x86-64-v3; not used: x86-64-v4 (it is damaged)\n" in ltc("info")[1]
 
 
 def test_gradcheck(trained, here, ltc):

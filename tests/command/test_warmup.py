@@ -34,12 +34,21 @@ def test_a_training_after_it_compiles_nothing(tmp_path):
     assert "compiling" not in python(TRAIN, **cache).stderr
 
 
-def test_it_is_refused_where_nothing_compiles(ltc, monkeypatch):
+@pytest.mark.parametrize(
+    ("word", "reason"), [("numpy", "LTC_NP_KERNELS is numpy"), ("auto", "no working numba (there is none)")]
+)
+def test_it_is_refused_where_nothing_compiles(word, reason, ltc, monkeypatch):
+    """With the reason that is true here."""
     from ltc_np import kernels
 
-    monkeypatch.setattr(kernels, "resolve", lambda backend: "numpy")
+    monkeypatch.setattr(library, "choice", lambda: word)
+    monkeypatch.setattr(library, "chosen", lambda: None)
+    monkeypatch.setattr(library, "why_not", lambda: f"{library.VARIABLE} is {word}")
+    monkeypatch.setattr(kernels, "_why_not_numba", lambda: "there is none")
+    monkeypatch.setattr(kernels, "_why_not_cpu", kernels._why_not_cpu.__wrapped__)
     status, out, err = ltc("warmup")
-    assert (status, out) == (2, "") and "need a working numba" in err
+    assert (status, out) == (2, "")
+    assert f"there is nothing to compile; kernels: NumPy (slow): {reason}" in err
 
 
 def test_it_has_nothing_to_do_where_kernels_came_compiled(ltc, monkeypatch, tmp_path):
@@ -51,6 +60,21 @@ def test_it_has_nothing_to_do_where_kernels_came_compiled(ltc, monkeypatch, tmp_
     monkeypatch.setattr(library, "chosen", lambda: found)
     assert ltc("warmup") == (0, f"nothing to compile: kernels came compiled, in {tmp_path}\n", "")
     assert json.loads(ltc("warmup", "--json")[1]) == {"compiled": [], "seconds": 0, "folder": str(tmp_path)}
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged"])
+def test_a_file_is_looked_at_also_where_kernels_came_compiled(fault, ltc, monkeypatch, tmp_path):
+    from ltc_np import GRU, Model, kernels
+
+    Model(GRU(2, input_dim=2), seed=0, backend="numpy").save(tmp_path / "a.npz")
+    (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:-100])
+    monkeypatch.setattr(kernels, "resolve", lambda backend: "numpy" if backend == "numpy" else "cpu")
+    found = library.Library("x86-64-v3", tmp_path / "x86-64-v3.so", None)
+    monkeypatch.setattr(library, "chosen", lambda: found)
+    assert ltc("warmup", tmp_path / "a.npz")[0] == 0
+    wrong = tmp_path / ("c.npz" if fault == "missing" else "b.npz")
+    status, out, err = ltc("warmup", tmp_path / "a.npz", wrong)
+    assert (status, out) == (2, "") and wrong.name in err and err.count("\n") == 1
 
 
 def test_names_of_cells_are_checked(ltc):
