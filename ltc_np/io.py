@@ -177,7 +177,7 @@ def load(path: PathLike, kinds: Sequence[type[N]], backend: Backend = "auto", op
     path = _as_path(path)
     _check_optimizer(optimizer, "is to go on")
     files.check_readable(path)
-    backend = kernels.resolve(backend)
+    kernels.resolve(backend)  # one that cannot be had is refused first
     with _of_file(path):
         content = archive.read(path)
         found = _rebuild(content, kinds, backend)

@@ -69,7 +69,7 @@ class Network(Structure):
         return_sequences = checks.boolean("return_sequences", return_sequences)
         seed = checks.seed("seed", seed)
         dtype = np.dtype(name)  # of this machine's byte order
-        self._describe(stack, dtype, kernels.resolve(backend), return_sequences)
+        self._describe(stack, dtype, backend, return_sequences)
         self._draw(stack.layout, stack.buffers, dtype, seed)
         self.engine = _engine_for(self)
 
@@ -77,7 +77,7 @@ class Network(Structure):
     def restored(cls, stack: Stack, theta: Array, buffers: Array, backend: Backend, return_sequences: bool) -> Self:
         """The network of a `Stack` with these parameters, of their dtype; no others are drawn first.
 
-        Nothing is checked: sizes must be those of the stack, and the backend is one that `kernels.resolve` gave.
+        Sizes must be those of the stack, which is not checked; the backend is as for `__init__`.
         """
         network = cls.__new__(cls)
         cls._describe(network, stack, theta.dtype, backend, return_sequences)
@@ -270,10 +270,10 @@ class Network(Structure):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         try:
-            kernels.resolve(state["backend"])
+            backend = kernels.resolve("auto" if state.get("_automatic") else state["backend"])
         except ImportError:  # where this is unpickled numba or the GPU may be missing
-            state = state | {"backend": kernels.resolve("auto")}
-        self.__dict__.update(state)
+            backend = kernels.resolve("auto")
+        self.__dict__.update(state | {"backend": backend})
         # Copies, since the arrays could lie in a file that is mapped read-only (`joblib.load(path, mmap_mode="r")`).
         self._theta, self.buffer_vector = np.array(self._theta), np.array(self.buffer_vector)
         self.engine = _engine_for(self)

@@ -38,6 +38,7 @@ class Structure(Parameters):
     layer_stack: Stack
     dtype: Float
     backend: Backend
+    _automatic: bool  # whether the backend is the best that there is: also where a copy is made in another process
     return_sequences: bool
     takes_dt: bool
     input_size: int
@@ -52,8 +53,9 @@ class Structure(Parameters):
     _elsewhere: Mapping[str, str] = FOREIGN_ATTRIBUTES  # names that users may look for here, and where they are
 
     def _describe(self, stack: Stack, dtype: Float, backend: Backend, return_sequences: bool) -> None:
-        """What a network is besides its parameters."""
-        self.layers, self.dtype, self.backend, self.return_sequences = stack.layers, dtype, backend, return_sequences
+        """What a network is besides its parameters; the backend is as a user gives it."""
+        self.layers, self.dtype, self.return_sequences = stack.layers, dtype, return_sequences
+        self.backend, self._automatic = kernels.resolve(backend), backend == "auto"
         self.layer_stack, self.takes_dt = stack, stack.takes_dt
         self.input_size, self.output_size, self.state_size = stack.input_size, stack.output_size, stack.state_size
 

@@ -461,6 +461,31 @@ def test_a_model_pickled_with_kernels_is_used_without(tmp_path):
     assert float(total) == pytest.approx(float(model(np.ones((2, 3, 2))).sum()), rel=1e-5)
 
 
+@pytest.mark.parametrize("way", ["made", "loaded", "copied"])
+@pytest.mark.parametrize("asked", ["auto", "numpy"])
+def test_a_model_that_asked_for_the_best_takes_the_best_where_it_is_unpickled(asked, way, monkeypatch, tmp_path):
+    """One that asked for NumPy stays there."""
+    import ltc_np
+    from ltc_np import kernels
+
+    monkeypatch.setattr(kernels, "_why_not_cpu", lambda: "no kernels here")
+    monkeypatch.setattr(kernels, "_warn_once", lambda message: None)
+    monkeypatch.setattr("ltc_np.kernels.library.choice", lambda: "auto")
+    model = ltc_np.LTCRNN(ltc_np.AutoNCP(8, 2), 2, seed=0, backend=asked)
+    if way == "loaded":
+        model.save(tmp_path / "m.npz")
+        model = ltc_np.load(tmp_path / "m.npz", backend=asked)
+    elif way == "copied":
+        model = pickle.loads(pickle.dumps(model))
+    assert model.backend == "numpy"
+    content = pickle.dumps(model)
+    monkeypatch.setattr(kernels, "_why_not_cpu", lambda: None)
+    again = pickle.loads(content)
+    assert again.backend == ("cpu" if asked == "auto" else "numpy")
+    monkeypatch.setattr(kernels, "_why_not_cpu", lambda: "no kernels here")
+    assert pickle.loads(pickle.dumps(again)).backend == "numpy"
+
+
 def test_a_cell_without_a_fast_kernel_warns_once_and_uses_numpy(tmp_path, monkeypatch):
     import ltc_np.kernels.numpy as definitions
     from ltc_np import kernels
