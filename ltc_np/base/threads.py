@@ -34,7 +34,11 @@ forks.afterwards(_without_workers)
 
 
 def available() -> int:
-    """Cores that this process may use, at most ``NUMBA_NUM_THREADS``."""
+    """Cores that this process may use, at most ``NUMBA_NUM_THREADS``.
+
+    One variable sets the threads of this library and of a user's own functions in Numba, so it is read whether Numba is
+    there or not.  A value that is no number of threads is left to Numba, which refuses it.
+    """
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
