@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from ..base import threads
+from ..kernels.codes import VECTOR_BYTES
 
 RUNS = 20  # behind each figure, unless another number is asked for
 CARD_THREADS, CARD_REPEATS = 2**19, 2000
@@ -71,7 +72,7 @@ def multiply_add_rate(dtype):
     """Multiply-adds per second of all threads together, in registers: the best of 20."""
     from ..kernels.cpu.rate import MULTIPLY_ADDS, multiply_add_chains
 
-    x, n, repeats = np.full(64 // np.dtype(dtype).itemsize, 0.5, dtype), threads.get_num_threads(), 200_000
+    x, n, repeats = np.full(VECTOR_BYTES // np.dtype(dtype).itemsize, 0.5, dtype), threads.get_num_threads(), 200_000
     row = np.zeros((n, 4))
 
     def run(first, last, worker):

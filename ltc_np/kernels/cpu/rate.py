@@ -1,5 +1,6 @@
 """The yardsticks of the benchmark: how many sigmoids, or multiply-adds, one core can do, and nothing else."""
 
+from ..codes import VECTOR_BYTES
 from .jit import kernel
 from .simd import add_sums, fma, load, sigmoid2, zeros
 
@@ -7,7 +8,7 @@ from .simd import add_sums, fma, load, sigmoid2, zeros
 @kernel
 def sigmoid_sum(x, row, repeats):
     """Adds to row[0:4] the sum of the sigmoids of x (a multiple of 256 bytes), ``repeats`` times over."""
-    W = 64 // x.itemsize
+    W = VECTOR_BYTES // x.itemsize
     for _ in range(repeats):
         a = b = c = d = zeros(x)
         for i in range(0, x.size, 4 * W):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...base import threads
-from ..codes import BILINEAR, DISCRETE, EXACT, GRADIENT_ROWS, KB, PB, PLAIN, ZOH, Discretization
+from ..codes import BILINEAR, DISCRETE, EXACT, GRADIENT_ROWS, KB, PB, PLAIN, VECTOR_BYTES, ZOH, Discretization
 from ..numpy.ssm import CHUNK, LARGE, highest_rate
 from .arguments import Adjoints, Gradients, Results, Sequences, cut, scratch
 from .jit import helper, inlined, kernel, table
@@ -679,7 +679,7 @@ class StateSpace:
     def __init__(self, p, rule):
         self.rule, (self.M, self.H), self.dtype = rule, p["decay"].shape, p["decay"].dtype
         self.step = np.exp(p["log_step"])
-        W = self.W = 64 // self.dtype.itemsize
+        W = self.W = VECTOR_BYTES // self.dtype.itemsize
         blocks = self.blocks = -(-self.H // W)
         modes = np.zeros((CONSTANTS, self.M, blocks * W), self.dtype)
         for k, values in enumerate(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...base import checks, threads
-from ..codes import GRADIENT_ROWS
+from ..codes import GRADIENT_ROWS, VECTOR_BYTES
 from . import ltc_solvers
 from .arguments import Gradients, Kept, Results, scratch
 from .neuron_major import kept_lanes, tile_lanes
@@ -38,7 +38,7 @@ def tile_width(N, B):
 
 
 def padded_units(N, dtype):
-    W = 64 // dtype.itemsize
+    W = VECTOR_BYTES // dtype.itemsize
     return (N + W - 1) // W * W
 
 
@@ -123,7 +123,7 @@ class _Cut(NamedTuple):
     @classmethod
     def make(cls, circuit, B, n_threads):
         recurrent, sensory = circuit.recurrent, circuit.sensory
-        N, W = recurrent.n_post, 64 // circuit.dtype.itemsize
+        N, W = recurrent.n_post, VECTOR_BYTES // circuit.dtype.itemsize
         few_lanes = W if circuit.batch_major_for_few_lanes else None
         if is_batch_major(N, recurrent.dense and sensory.dense, B, few_lanes):
             return cls(True, circuit.batch_major, 1, B, ((1, 0, B, None),), B * N, N % W > 0, min(B, n_threads))
