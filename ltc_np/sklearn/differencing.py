@@ -25,6 +25,12 @@ PENALTIES = np.logspace(-4, 4, 9)  # in units of the mean square of the inputs
 
 def chosen_lag(data: Collection, ahead: int, in_advance: bool) -> int:
     """The lag of differences, 0 for none; see the module."""
+    errors = errors_of_lags(data, ahead, in_advance)
+    return next((lag for lag, error in errors.items() if error <= EQUAL * min(errors.values())), 0)
+
+
+def errors_of_lags(data: Collection, ahead: int, in_advance: bool) -> dict[int, float]:
+    """What the line's forecasts of the last part err by with each lag that can be judged, 0 for no differences."""
     errors: dict[int, float] = {}
     plain = frame_of(data, ahead, 0, in_advance)
     prepared = [plain.prepare(one) for one in data.series]
@@ -33,7 +39,27 @@ def chosen_lag(data: Collection, ahead: int, in_advance: bool) -> int:
         found = _error(plain._replace(lag=lag), prepared)
         if found is not None:
             errors[lag] = found
-    return next((lag for lag, error in errors.items() if error <= EQUAL * min(errors.values())), 0)
+    return errors
+
+
+def forecasts_of_a_line(frame: Frame, series: Prepared, start: int, at: Ints) -> Array | None:
+    """Forecasts (n, ahead, F) after each of the n steps ``at``, from ``start`` - 1 on, of one series.
+
+    The line reads what a network with this frame reads, at the last steps, and is learned from the targets before the
+    step ``start``; it may leave their range.  None where fewer than `FEWEST` forecasts can be learned from.
+    """
+    steps = _steps(start)
+    early = np.arange(frame.lag + steps - 1, start - frame.ahead)
+    x, y = _complete([_read(frame, series, early[:: 1 + len(early) // ROWS], steps)])
+    if len(y) < FEWEST:
+        return None
+    answers = ridge(x, y, _read(frame, series, at, steps)[0])
+    return answers.reshape(len(at), frame.ahead, -1) + frame.naive(series.values, at)
+
+
+def _steps(length: int) -> int:
+    """How many of the last steps a line reads, of series of this length."""
+    return max(2, min(STEPS, length // 6))
 
 
 def season_of(values: Array) -> int:
@@ -51,7 +77,7 @@ def season_of(values: Array) -> int:
 
 def _error(frame: Frame, prepared: list[Prepared]) -> float | None:
     """Mean absolute error of the forecasts of what is held out, each value in units of its spread."""
-    steps = max(2, min(STEPS, max(len(one.values) for one in prepared) // 6))
+    steps = _steps(max(len(one.values) for one in prepared))
     known: list[tuple[Array, Array]] = []
     later: list[tuple[Array, Array]] = []
     for series in prepared:
@@ -65,7 +91,7 @@ def _error(frame: Frame, prepared: list[Prepared]) -> float | None:
     if min(len(y), len(y_later)) < FEWEST:
         return None
     spread = np.concatenate([one.values for one in prepared]).std(axis=0)
-    answers = np.clip(_ridge(x, y, x_later), y.min(axis=0), y.max(axis=0))
+    answers = np.clip(ridge(x, y, x_later), y.min(axis=0), y.max(axis=0))
     error = np.abs(answers - y_later).reshape(len(y_later), frame.ahead, -1).mean(axis=(0, 1))
     return float((error / np.where(spread > 0, spread, 1)).mean())
 
@@ -83,8 +109,8 @@ def _complete(rows: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     return x[there], y[there]
 
 
-def _ridge(x: Array, y: Array, other: Array) -> Array:
-    """Answers for ``other``, by the penalty with the smallest leave-one-out error on x and y."""
+def ridge(x: Array, y: Array, other: Array) -> Array:
+    """Answers of a linear function for ``other``, by the penalty with the smallest leave-one-out error on x and y."""
     middle, level = x.mean(axis=0), y.mean(axis=0)
     U, s, V = np.linalg.svd(x - middle, full_matrices=False)
     along = U.T @ (y - level)
