@@ -93,6 +93,14 @@ def check_least(args: argparse.Namespace, **least: int) -> None:
             raise ValueError(f"--{name} must be at least {lowest}, got {value}")
 
 
+def check_shares(args: argparse.Namespace, *names: str) -> None:
+    """Refuse options that are no numbers between 0 and 1, by name."""
+    for name in names:
+        value = getattr(args, name)
+        if not 0 < value < 1:
+            raise ValueError(f"--{name} must be a share between 0 and 1, got {value}")
+
+
 def _say(parser: Parser, what: object, status: int) -> int:
     print(f"{parser.prog}: {line(what)}", file=sys.stderr)
     return status

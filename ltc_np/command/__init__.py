@@ -13,6 +13,7 @@ from a table to a judged network:
   train      train a network on a table: CSV, NumPy's .npz, or Parquet
   evaluate   how good a trained network is on a table
   predict    its answers to a table, as a table
+  forecast   a table's columns continued, with intervals, and how good that was
   info       what a model file holds; without a file, which kernels run on this machine
   plot       pictures of a network, of its training, and of what it does on a table
 
@@ -26,6 +27,7 @@ from a table to a judged network:
 example:
   python -m ltc_np train sunspots.csv --target number --time year --horizon 1 --out sunspots.npz
   python -m ltc_np predict sunspots.npz sunspots.csv --out next.csv
+  python -m ltc_np forecast sunspots.csv --target number --time year --horizon 10 --out decade.csv
 
 `python -m ltc_np COMMAND --help` has more examples.  Exit codes: 0, done; 1, done, and the answer is no; 2, a mistake,
 said in one line, and nothing was written.
@@ -33,8 +35,8 @@ said in one line, and nothing was written.
 
 
 COMMANDS = (
-    *("train", "evaluate", "predict", "info", "plot", "export", "convert", "gradcheck", "bench", "warmup"),
-    "build-kernels",
+    *("train", "evaluate", "predict", "forecast", "info", "plot", "export", "convert", "gradcheck", "bench"),
+    *("warmup", "build-kernels"),
 )
 
 
@@ -48,6 +50,8 @@ def main_of(command: str) -> Main:
             from .evaluate import main
         case "predict":
             from .predict import main
+        case "forecast":
+            from .forecast import main
         case "info":
             from .info import main
         case "plot":

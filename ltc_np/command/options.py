@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import kernels, recipe
@@ -21,13 +21,17 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "readout": recipe.READOUTS,
     "schedule": tuple(recipe.SCHEDULES),
 }
+OF_ONE_ANSWER = "bidirectional", "readout"  # hyperparameters where a whole sequence gets one answer
 
 
-def add_recipe(parser: Parser) -> None:
+def add_recipe(parser: Parser, without: Sequence[str] = ()) -> None:
     """The hyperparameters of `Recipe`, under their names, with its defaults and descriptions."""
     group = parser.add_argument_group("the network and its training", "what is not given has the default")
     described = _descriptions()
+    parser.set_defaults(**dict.fromkeys(without))
     for field in dataclasses.fields(Recipe):
+        if field.name in without:
+            continue
         option = "--" + field.name.replace("_", "-")
         about = f"{described.get(field.name, '')} default: {_shown(field.default)}".strip().replace("%", "%%")
         given: dict[str, Any] = {"dest": field.name, "default": None, "help": about}
@@ -51,6 +55,12 @@ def of_recipe(args: argparse.Namespace) -> Recipe:
         return Recipe(**given)
     except (ValueError, TypeError) as error:
         raise ValueError(re.sub(r"`(\w+)`", lambda m: "--" + m[1].replace("_", "-"), str(error))) from None
+
+
+def diverged(error: FloatingPointError) -> FloatingPointError:
+    """The same in the words of the command line."""
+    what, _, _ = str(error).partition(";")
+    return FloatingPointError(f"the training diverged, {what}: lower --learning-rate or set --clip-norm")
 
 
 def add_backend(parser: Any) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from ..train.history import History
 from .split import PARTS, TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
+    import argparse
+
     from matplotlib.axes import Axes
 
     from .task_data import TaskData
@@ -27,6 +30,33 @@ DOTS = 200  # an inch
 DAY = 86400e6  # microseconds
 MOST_TARGETS = 6
 LAST = 200  # rows of a series that are to be told apart
+
+
+def add(parser: Any, default: str) -> None:
+    """The options about the picture."""
+    parser.add_argument("--picture", metavar="FILE", help=f"a .png, .svg or .pdf; default: {default}")
+    parser.add_argument("--no-picture", action="store_true", help="draw none")
+
+
+def path(args: argparse.Namespace) -> str | None:
+    """Where the picture goes, beside --out; None without matplotlib, or without --out, if nobody has asked for it."""
+    if args.no_picture:
+        if args.picture is not None:
+            raise ValueError("--picture and --no-picture must not be given both: choose one")
+        return None
+    if args.picture is not None:
+        check_kind("--picture", args.picture)
+        return str(args.picture)
+    if args.out is None or not importlib.util.find_spec("matplotlib"):
+        return None
+    return str(pathlib.Path(args.out).with_suffix(".png"))
+
+
+def missing(args: argparse.Namespace) -> list[str]:
+    """The line about a picture that is not drawn, since there is no matplotlib."""
+    if args.no_picture or args.out is None or importlib.util.find_spec("matplotlib"):
+        return []
+    return ['no picture without matplotlib: pip install "ltc-np[cli]"']
 
 
 def check_kind(option: str, path: str) -> None:
@@ -86,15 +116,48 @@ def answers(data: TaskData, outputs: list[Array], group: str | None = None, last
     def draw(ax: Axes) -> None:
         flat = (truth[:, 0], guess[:, 0]) if one else (truth, guess)
         plot.predictions(t, *flat, names=task.target, ax=ax)
-        if data.records.dates:
-            ax.xaxis_date()
         name = f", {task.group} {data.records.names[k]}" if task.group else ""
-        ax.set_xlabel(plain((task.time or (f"sum of {task.dt}" if task.dt else "row")) + name))
-        for part, when in begins.items():
-            ax.axvline(when, color="gray", linestyle=":", linewidth=0.8)
-            ax.text(when, 1, f" {part}", transform=ax.get_xaxis_transform(), va="top", color="gray", fontsize="small")
+        _mark_times(ax, (task.time or (f"sum of {task.dt}" if task.dt else "row")) + name, data.records.dates, begins)
 
     return draw
+
+
+def forecast(
+    t: Numbers, y: Array, found: Array, begins: Mapping[str, int], name: str, label: str, dates: bool, share: float
+) -> Callable[[Axes], Any]:
+    """Draws values (T,), and beside them forecasts with their intervals.
+
+    Parameters
+    ----------
+    t : (T + H,) array
+        Times of the table's rows and of the forecast; of dates in microseconds.
+    found : (T + H, 3) array
+        Forecast, lower and upper end; NaN where there is none.
+    begins : Mapping
+        What begins at which of the T + H rows.
+    """
+    t = t / DAY if dates else t.astype(float)
+    H = len(t) - len(y)
+    first = max(0, len(y) - LAST)
+    marks = {what: t[max(row, first)] for what, row in begins.items()}
+    t, truth, found = t[first:], np.append(y, np.full(H, np.nan))[first:], found[first:]
+
+    def draw(ax: Axes) -> None:
+        guess, low, high = found.T
+        plot.predictions(t, truth, guess, intervals={share: (low, high)}, names=[name], ax=ax)
+        _mark_times(ax, label, dates, marks)
+
+    return draw
+
+
+def _mark_times(ax: Axes, label: str, dates: bool, begins: Mapping[str, float]) -> None:
+    """The axis of time, and where parts begin."""
+    if dates:
+        ax.xaxis_date()
+    ax.set_xlabel(plain(label))
+    for part, when in begins.items():
+        ax.axvline(when, color="gray", linestyle=":", linewidth=0.8)
+        ax.text(when, 1, f" {part}", transform=ax.get_xaxis_transform(), va="top", color="gray", fontsize="small")
 
 
 def _begins(parts: Ints, t: Numbers, H: int) -> dict[str, Any]:

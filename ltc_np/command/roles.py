@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
-from ..base.command_line import check_least
+from ..base.command_line import check_least, check_shares
 from ..base.types import Array, Ints
 from .arrays import SEQUENCE, STEPS
 from .task import MISSING, SPLITS, Task
@@ -137,10 +137,7 @@ def task(args: argparse.Namespace, table: Table) -> Task:
 
 def _check_numbers(args: argparse.Namespace) -> None:
     check_least(args, window=2, hop=1, horizon=0, seed=0, patience=1)
-    for name in ("validation", "test"):
-        value = getattr(args, name)
-        if not 0 < value < 1:
-            raise ValueError(f"--{name} must be a share between 0 and 1, got {value}")
+    check_shares(args, "validation", "test")
     if args.validation + args.test >= 1:
         got = f"{args.validation} and {args.test}"
         raise ValueError(f"--validation and --test must leave something for the training, got {got}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from ..train.history import History
 from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
 from ..train.resume.folder import Checkpoints, folder_of, numbered
 from . import baselines, kept, options, outputs, pictures, pieces, records, roles, scores, split, tables, task_data
-from .split import PARTS, TEST
+from .split import PARTS, TEST, TRAIN
 from .tables import Table
 from .task import HISTORY, KEY, Task
 from .task_data import TaskData
@@ -53,8 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser("train", ABOUT, "TABLE --target COLS --out MODEL.npz")
     parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
     parser.add_argument("--out", required=True, metavar="MODEL.npz", help="the model's file")
-    parser.add_argument("--picture", metavar="FILE", help="a .png, .svg or .pdf; default: MODEL.png with matplotlib")
-    parser.add_argument("--no-picture", action="store_true", help="draw none")
+    pictures.add(parser, "MODEL.png with matplotlib")
     options.add_force(parser)
     parser.add_json()
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -80,18 +78,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(parser, _train, argv)
 
 
-def _picture(args: argparse.Namespace) -> str | None:
-    """Where the picture goes; None without matplotlib if nobody has asked for it."""
-    if args.no_picture:
-        if args.picture is not None:
-            raise ValueError("--picture and --no-picture must not be given both: choose one")
-        return None
-    if args.picture is not None:
-        pictures.check_kind("--picture", args.picture)
-        return str(args.picture)
-    return str(pathlib.Path(args.out).with_suffix(".png")) if importlib.util.find_spec("matplotlib") else None
-
-
 def _has_checkpoints(folder: str | None) -> bool:
     return folder is not None and bool(numbered(folder_of(folder)))
 
@@ -113,6 +99,7 @@ def _check_checkpoint(args: argparse.Namespace) -> None:
         raise ValueError(f"--checkpoint {args.checkpoint} holds checkpoints: give --resume, or another folder")
 
 
+BEYOND = 0.05  # of the range of a target in the training
 Measured = dict[str, list[scores.Scores | None]]  # of the network and of each baseline, for each part
 
 
@@ -162,7 +149,7 @@ def _trained(args: argparse.Namespace) -> Trained | None:
     if pathlib.Path(args.out).suffix.lower() != ".npz":
         raise ValueError(f"--out must be a file MODEL.npz, got {args.out}")
     _check_checkpoint(args)
-    picture = _picture(args)
+    picture = pictures.path(args)
     outputs.check({"--out": args.out, "--picture": picture}, [args.table], args.force)
     table = tables.read(args.table)
     task = roles.task(args, table)
@@ -279,8 +266,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[M
             verbose=0 if args.quiet else "auto",
         )
     except FloatingPointError as error:
-        what, _, _ = str(error).partition(";")
-        raise FloatingPointError(f"the training diverged, {what}: lower --learning-rate or set --clip-norm") from None
+        raise options.diverged(error) from None
     return model, history
 
 
@@ -331,7 +317,19 @@ def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> d
         "seconds": round(history.seconds, 3),
         "answers": {name: int((part_of_answer == PARTS.index(name)).sum()) for name in PARTS},
         "scores": {name: dict(zip(PARTS, found, strict=True)) for name, found in measured.items()},
+        "beyond_range": beyond_range(trained.data),
     }
+
+
+def beyond_range(data: TaskData) -> dict[str, int]:
+    """Of each target how many values of the test part leave the range of the training by more than 5 % of it."""
+    if data.task.labels is not None:
+        return {}
+    y, part_of_answer = data.flat(data.y), data.flat_parts()
+    low, high = (end(y[part_of_answer == TRAIN], axis=0) for end in (np.nanmin, np.nanmax))
+    test, margin = y[part_of_answer == TEST], BEYOND * (high - low)
+    outside = ((test < low - margin) | (test > high + margin)).sum(axis=0)
+    return {name: int(count) for name, count in zip(data.task.target, outside, strict=True) if count}
 
 
 def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse.Namespace) -> list[str]:
@@ -343,6 +341,10 @@ def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse
         rows = {who: [None if s is None else s[name] for s in found] for who, found in measured.items()}
         lines += [*scores.table([head, *PARTS], rows), ""]
     lines.append(verdict(measured, shown[0], task.labels is not None))
+    for name, count in report["beyond_range"].items():
+        remedy = "take `forecast`, which reads differences" if task.horizon else "train with such values"
+        leave = f"{counted(count, 'value')} of {name} in the test part {'leaves' if count == 1 else 'leave'} the range"
+        lines.append(f"{leave} of the training, which a network does not: {remedy}, or make differences the target")
     answers = ", ".join(f"{n} {name}" for name, n in report["answers"].items())
     seconds = f"{counted(report['epochs'], 'epoch')} in {report['seconds']:.1f} s"
     if report["best_epoch"] is not None:  # counted from 0
@@ -354,9 +356,7 @@ def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse
     lines.append(f"{args.out}: {report['parameters']} parameters")
     if report["picture"] is not None:
         lines.append(f"{report['picture']}: learning curve, and answers beside the truth")
-    elif not args.no_picture and not importlib.util.find_spec("matplotlib"):
-        lines.append('no picture without matplotlib: pip install "ltc-np[cli]"')
-    return lines
+    return lines + pictures.missing(args)
 
 
 def verdict(measured: Measured, name: str, larger: bool) -> str:

@@ -34,8 +34,8 @@ def test_the_page_s_commands(tmp_path, monkeypatch, capsys):
         capsys.readouterr()
         assert main(arguments) == 0, line
         said[line] = capsys.readouterr().out
-    made = {"controller", *(f"{n}.npz" for n in ("oven", "next")), "oven.js", "answers.csv"}
-    made |= {f"{name}.png" for name in ("oven", "next", "answers", "tau", "wiring")}
+    made = {"controller", *(f"{n}.npz" for n in ("oven", "next")), "oven.js", "answers.csv", "ahead.csv"}
+    made |= {f"{name}.png" for name in ("oven", "next", "answers", "tau", "wiring", "ahead")}
     assert {path.name for path in tmp_path.iterdir()} == made | {"oven.py", "oven.csv"}
     # What does not depend on how a training goes stands on the page as it is; the network is better than that.
     (shown,) = blocks("text")
@@ -54,7 +54,7 @@ def test_the_page_s_commands(tmp_path, monkeypatch, capsys):
 def test_every_command_stands_on_the_page():
     table = PAGE.partition("## All commands")[2]
     assert re.findall(r"^\| `([\w-]+)", table, re.MULTILINE) == [
-        *("train", "evaluate", "predict", "info", "plot", "export", "convert", "gradcheck", "bench", "warmup"),
-        "build-kernels",
+        *("train", "evaluate", "predict", "forecast", "info", "plot", "export", "convert", "gradcheck", "bench"),
+        *("warmup", "build-kernels"),
     ]
     assert set(re.findall(r"^\| `([\w-]+)", table, re.MULTILINE)) == set(COMMANDS)

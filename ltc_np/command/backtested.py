@@ -1,0 +1,125 @@
+"""Forecasts of a table: how good they were on its last part, beside baselines, and what comes after its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..base.types import Array, Ints
+from ..recipe import Recipe
+from ..sklearn import LiquidForecaster, curves, differencing
+from ..sklearn.forecaster import LEVELS
+from ..sklearn.framing import naive_steps
+from ..sklearn.series import read as read_series
+from . import calendar, options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from .continued import Series
+
+NOW, SEASON, LINE = "the value now", "the value one season before", "linear, of the last rows"
+
+
+class Judged(NamedTuple):
+    """Forecasts of the last part of a table.
+
+    Attributes
+    ----------
+    difference : int or None
+        What the network reads; see `LiquidForecaster`.
+    rows : (n,) int array
+        The last row that was known to each of the n forecasts.
+    actual : (n, H, F) array
+    ends : (n, H, F, 2) array
+        Of the intervals.
+    guesses : list of dict
+        For each target name -> (n, H) forecasts, the network's first.
+    seasons : list of int
+        Of each target; 0 for none.
+    """
+
+    difference: int | None
+    rows: Ints
+    actual: Array
+    ends: Array
+    guesses: list[dict[str, Array]]
+    seasons: list[int]
+
+    def errors(self, k: int) -> dict[str, Array]:
+        """Mean absolute errors (H,) of each guess of a target."""
+        return {who: np.nanmean(np.abs(guess - self.actual[..., k]), axis=0) for who, guess in self.guesses[k].items()}
+
+    def covered(self, k: int) -> Array:
+        """The share of a target's values that was inside of the intervals, (H,)."""
+        truth, (low, high) = self.actual[..., k], np.moveaxis(self.ends[:, :, k], -1, 0)
+        return ((low <= truth) & (truth <= high)).sum(axis=0) / (~np.isnan(truth)).sum(axis=0)
+
+
+class Forecasts:
+    """The forecasters that the options describe."""
+
+    def __init__(self, args: argparse.Namespace, recipe: Recipe) -> None:
+        ends = [round(float(end), 9) for end in curves.ends("coverage", args.coverage)]
+        self.args = args
+        self.name = f"{recipe.cell}, {recipe.units} units"
+        self.given: dict[str, Any] = {
+            **{name: getattr(recipe, name) for name in Recipe.names() if name not in options.OF_ONE_ANSWER},
+            "quantiles": tuple(sorted({*LEVELS, *ends})),  # what is promised is promised for learned ones
+            "in_advance": False, "random_state": args.seed, "backend": args.backend,
+            "verbose": 0 if args.quiet else "auto",
+        }  # fmt: skip
+
+    def judged(self, series: Series) -> Judged:
+        """Learn from the first rows, and forecast from each of the others what came after it."""
+        args, start, exogenous = self.args, series.start, series.exogenous()
+        forecaster = LiquidForecaster(**self.given).fit(series.y[:start], args.horizon, series.exogenous(start))
+        test = forecaster.backtest(series.y, start, exogenous, step=series.step, coverage=args.coverage)
+        frame, rows = forecaster.network_.frame, test.origins[:, 1] - 1
+        prepared = frame.prepare(read_series("series", series.y, exogenous, None).series[0])
+        line = differencing.forecasts_of_a_line(frame, prepared, start, rows)
+        seasons = [args.season or differencing.season_of(values) for values in prepared.values[:start].T]
+        guesses = []
+        for k, (values, season) in enumerate(zip(prepared.values.T, seasons, strict=True)):
+            own = {self.name: test.forecasts[..., k], NOW: values[naive_steps(rows, args.horizon, 1)]}
+            own |= {SEASON: values[naive_steps(rows, args.horizon, season)]} if season else {}
+            guesses.append(own if line is None else own | {LINE: line[..., k]})
+        assert test.intervals is not None, "quantiles are learned"
+        return Judged(forecaster.difference_, rows, test.actual, test.intervals, guesses, seasons)
+
+    def forecast(self, series: Series, difference: int | None) -> Array:
+        """Learn from all rows: (H, F, 3), the forecast, and the lower and the upper end of its intervals."""
+        forecaster = LiquidForecaster(**self.given, difference=difference)
+        forecaster.fit(series.y, self.args.horizon, series.exogenous())
+        return np.concatenate(
+            [forecaster.predict()[..., None], forecaster.predict_interval(self.args.coverage)], axis=-1
+        )
+
+
+def with_calendar(args: argparse.Namespace, series: Series) -> tuple[Series, str]:
+    """The series with columns of a calendar if they help or are asked for; and what is said of it."""
+    clock, start = series.records.times, series.start
+    names = calendar.periods(clock[:start]) if clock is not None and series.records.dates else []
+    if args.calendar and not names:
+        raise ValueError(
+            f"--calendar needs --time COL with dates, of which the first {start} see a day, a week or a year twice, in "
+            "steps of at most half of it, got none of these"
+        )
+    if clock is None or not names or args.calendar is False:
+        return series, "not read"
+    longer = series._replace(others=np.concatenate([series.others, calendar.columns(clock, names)], axis=1))
+    read = f"{', '.join(names)} read"
+    if args.calendar:
+        return longer, f"{read}, as --calendar says"
+    without, by_it = _error_of_line(series), _error_of_line(longer)
+    if without is None or by_it is None:
+        return series, "not read, since there are too few rows to say whether it helps"
+    why = f"since a linear function errs by {by_it:.3g} with it, and by {without:.3g} without, in units of the spread"
+    return (longer, f"{read}, {why}") if by_it * differencing.EQUAL < without else (series, f"not read, {why}")
+
+
+def _error_of_line(series: Series) -> float | None:
+    """The least error for the last part of the training rows; None if they are too few."""
+    data = read_series("series", series.y[: series.start], series.exogenous(series.start), None)
+    return min(differencing.errors_of_lags(data, len(series.later), False).values(), default=None)
