@@ -71,7 +71,9 @@ def season_of(values: Array) -> int:
         return 0
     lags = np.arange(1, len(change) // 3)
     alike = np.array([change[lag:] @ change[:-lag] for lag in lags]) / power
-    peaks = [k for k in range(1, len(alike) - 1) if alike[k] == alike[k - 1 : k + 2].max() and alike[k] > SEASONAL]
+    # Within a season they are opposite somewhere; before that a peak is noise between neighbours that are alike.
+    first = max(1, int(np.argmax(alike < 0)) if (alike < 0).any() else len(alike))
+    peaks = [k for k in range(first, len(alike) - 1) if alike[k] == alike[k - 1 : k + 2].max() and alike[k] > SEASONAL]
     return int(lags[max(peaks, key=lambda k: alike[k])]) if peaks else 0
 
 
