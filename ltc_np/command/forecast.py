@@ -181,19 +181,19 @@ def _text(args: argparse.Namespace, said: dict[str, Any], columns: dict[str, Num
         covered = found["coverage"]
         lines += [*scores.table(head, errors), "", found["verdict"]]
         held = f"{100 * covered['mean']:.1f} % of the values were inside of intervals for {100 * covered['wanted']:g} %"
-        lines += [held, ""]
+        lines += [held, f"rows of a season: {found['season'] or 'none found'}", ""]
     lines.append(
         f"{counted(said['judged'], 'forecast')} judged, of the last fifth of {said['rows']} rows, in "
         f"{said['seconds']:.1f} s in all"
     )
-    seasons = ", ".join(str(found["season"] or "none found") for found in said["targets"].values())
     differences = {None: "none", 1: "to the row before"}.get(said["difference"], f"to {said['difference']} rows before")
-    lines.append(f"differences: {differences}; rows of a season: {seasons}; calendar: {said['calendar']}")
+    lines.append(f"differences: {differences}; calendar: {said['calendar']}")
     if args.out is None:
         rows = {str(t): [f"{value:.6g}" for value in row] for t, *row in zip(*columns.values(), strict=True)}
         lines += ["", *scores.table(list(columns), rows)]
     else:
         lines.append(f"{args.out}: {counted(H, 'row')} of {', '.join(columns)}")
     if said["picture"] is not None:
-        lines.append(f"{said['picture']}: the last rows, the backtest, and the forecast")
+        first = f" of the first {pictures.MOST_TARGETS} targets" if len(said["targets"]) > pictures.MOST_TARGETS else ""
+        lines.append(f"{said['picture']}: the last rows, the backtest, and the forecast{first}")
     return lines + pictures.missing(args)
