@@ -68,7 +68,8 @@ class Recipe:
     mixed_memory : bool
         Put an LSTM beside the cell.
     bidirectional : bool
-        Where a whole sequence gets one answer: read it in both directions.  Has no effect where every step gets one.
+        Read each sequence in both directions.  Then an answer depends on later steps too: it is no forecast, and
+        `Model.step` refuses the network.
     readout : "auto", "last", "mean", "max" or "last+mean"
         Where a whole sequence gets one answer: what of the cell's outputs over time is read.  "auto" is the last one of
         an LTC with ``time_constants``, which remembers that long; where a cell may forget or reads in both directions,
@@ -167,7 +168,7 @@ class Recipe:
         cell = self._cell(duration / steps, duration)
         if self.mixed_memory:
             cell = MixedMemory(cell)
-        if self.bidirectional and not every_step:
+        if self.bidirectional:
             cell = Bidirectional(cell)
         layers: list[Layer] = [Standardize()] if self.standardize else []
         layers += [cell]

@@ -18,7 +18,7 @@ def test_layers():
     assert parts(Recipe(readout="last", standardize=False)) == ["LTC", "Dense"]
     assert parts(Recipe(bidirectional=True, readout="last"), numbers=False) == ["Standardize", "Bidirectional", "Dense"]
     every = Recipe(bidirectional=True, readout="mean", dropout=0.1, mixed_memory=True)
-    assert parts(every, every_step=True) == ["Standardize", "MixedMemory", "Dropout", "Dense", "Standardize"]
+    assert parts(every, every_step=True) == ["Standardize", "Bidirectional", "Dropout", "Dense", "Standardize"]
 
 
 def test_the_readout_is_that_of_what_remembers():

@@ -155,6 +155,8 @@ def _trained(args: argparse.Namespace) -> Trained | None:
     task = roles.task(args, table)
     if args.balanced and task.labels is None:
         raise ValueError("--balanced needs classes, got a target that is numbers (--task classes)")
+    if recipe.bidirectional and task.horizon:
+        raise ValueError("--bidirectional reads later rows, which a forecast does not have: leave out --horizon, or it")
     data = prepare(task, table, args.time_unit)
     model, history = _fitted(data, recipe, args)
     if history.stopped.startswith(BY_SIGTERM):  # whoever did it waits for the end, not for scores

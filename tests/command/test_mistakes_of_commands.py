@@ -40,6 +40,7 @@ MISTAKES = {
     "header only": (of("header.csv"), "header.csv: has no rows below the names of its columns"),
     "no header": (of("numbers.csv"), "numbers.csv: the first line must name the columns, got 1, 2, 3"),
     "nameless column": (of("index.csv"), "column 1 has no name in the first line: write them with to_csv(path, index"),
+    "forecast in both directions": ([*TRAIN, "--horizon", "1", "--bidirectional"], "--bidirectional reads later rows"),
     "ragged": (of("ragged.csv"), "ragged.csv: every line must have 3 cells as the first has, got 2 in line 4"),
     "twice a name": (of("twice.csv"), "twice.csv: has two columns `heat`: give each a name"),
     "no text": (of("binary.csv"), "binary.csv: is no text in UTF-8, so no file of CSV: save it as UTF-8"),

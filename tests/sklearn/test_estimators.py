@@ -565,3 +565,19 @@ def test_what_goes_on_needs_the_same_labels(data):
         classifier.partial_fit(X, labels, classes=["down", "left"])
     with pytest.raises(ValueError, match="`y` must be of the form of the first call"):
         classifier.partial_fit(X, np.where(X.sum(axis=2) > 0, "up", "down"))
+
+
+@pytest.mark.parametrize("kind", [LTCRegressor, CfCRegressor])
+def test_both_directions_with_a_target_at_every_step(kind, rng):
+    """The next input, which no step has read yet, of new sequences; such a network does not go step by step."""
+    X = rng.normal(size=(160, 8, 1))
+    y = np.roll(X, -1, axis=1)
+    y[:, -1] = 0
+    ahead, both = (
+        kind(units=8, epochs=40, random_state=0, learning_rate=0.03, bidirectional=way).fit(X[:80], y[:80])
+        for way in (False, True)
+    )
+    assert ahead.score(X[80:], y[80:]) < 0.1
+    assert both.score(X[80:], y[80:]) > 0.6
+    with pytest.raises(ValueError, match="causal"):
+        both.model_.step(X[0, 0])
