@@ -243,6 +243,13 @@ class Layer(Declared, Immutable):
         """
         return p
 
+    def readers(self) -> tuple[tuple[str, Layer], ...]:
+        """The layers inside this one that read its inputs as they come, each with the prefix of its buffers' names.
+
+        `Model.adapt` looks among them for `Standardize`.  Here: none.
+        """
+        return ()
+
     def check(self, prepared: Any, dt: Array) -> None:
         """Raise or warn where steps as long as the longest of ``dt`` (B, T) are not to be trusted.
 

@@ -123,6 +123,9 @@ class Bidirectional(Layer):
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Both:
         return Both(*(self.layer.prepare(part(p, prefix), part(buffers, prefix), backend) for prefix in DIRECTIONS))
 
+    def readers(self) -> tuple[tuple[str, Layer], ...]:
+        return tuple((prefix, self.layer) for prefix in DIRECTIONS)
+
     def check(self, prepared: Both, dt: Array) -> None:
         for own in prepared:
             self.layer.check(own, dt)

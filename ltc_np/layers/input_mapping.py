@@ -6,11 +6,12 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from .. import kernels
-from ..base.layout import Entry, Layout
-from ..base.types import Array, Arrays, Backend, Ints, Keep, MappingKind
+from ..base.layout import Entry
+from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, MappingKind
 from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
+from ..cells.initial import with_init
 from ..cells.mapping import check_mapping, mapping_shapes
 
 
@@ -23,6 +24,8 @@ class InputMapping(Layer):
         ``"linear"``: without ``input_b``; None: the identity.
     input_dim : int >= 1, optional
         Features per step; left out, those of the layer before.
+    init : dict, optional
+        Overrides initial values by parameter name: a (low, high) range, a number or an array.
 
     Notes
     -----
@@ -36,13 +39,14 @@ class InputMapping(Layer):
     smooth = causal = bitwise_batch = True
     lowering = "around.input_mapping"
 
-    def __init__(self, mapping: MappingKind = "affine", *, input_dim: int | None = None) -> None:
+    def __init__(self, mapping: MappingKind = "affine", *, input_dim: int | None = None, init: Init = None) -> None:
         self.mapping, self.input_dim = check_mapping("mapping", mapping), input_features(input_dim)
         if self.input_dim is None:
-            return self._defer()
+            return self._defer(init={} if init is None else init)
         self.input_size = self.output_size = self.input_dim
         shapes = mapping_shapes(mapping, "input", self.input_size)
-        self.layout = Layout(tuple(Entry(name, shape, float(name == "input_w")) for name, shape in shapes.items()))
+        entries = tuple(Entry(name, shape, float(name == "input_w")) for name, shape in shapes.items())
+        self.init, self.layout = with_init(entries, init)
         self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> tuple[Arrays, ModuleType]:

@@ -161,6 +161,9 @@ class MixedMemory(Layer):
         lstm = PreparedLSTM(own, transposes(own, "w_x", "w_h"), kernels.load(backend, "lstm"))
         return Prepared(self.cell.prepare(inner, buffers, backend), lstm)
 
+    def readers(self) -> tuple[tuple[str, Layer], ...]:
+        return (("", self.cell),) if self._torch else ()
+
     def check(self, prepared: Prepared, dt: Array) -> None:
         self.cell.check(prepared.cell, dt)
 

@@ -80,6 +80,14 @@ class Residual(Layer):
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> list[Any]:
         return self._stack.prepare(p, buffers, backend)
 
+    def readers(self) -> tuple[tuple[str, Layer], ...]:
+        return ((self._stack.prefixes[0], self.layers[0]),)
+
+    @property
+    def end(self) -> tuple[str, Layer]:
+        """The layer that gives what is added to the inputs, with the prefix of its buffers' names."""
+        return self._stack.prefixes[-1], self.layers[-1]
+
     def check(self, prepared: Any, dt: Array) -> None:
         self._stack.check(prepared, dt)
 

@@ -3,13 +3,13 @@
 docs/maths/around.md tells where its numbers come from.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.layout import Entry, Layout
-from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep
+from ..base.types import Array, ArrayLike, Arrays, Backend, Bools, Ints, Keep
 from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
@@ -32,6 +32,9 @@ class Standardize(Layer):
         in the data's units.
     mean, scale : number or (I,) array
         Used until `Model.adapt`, or ``fit(standardize=True)``, takes those of the data; scale > 0.
+    clip : float > 0, optional
+        Largest absolute value that comes out, in standard deviations, so that a few wild inputs cannot drown all
+        others: 5 leaves about one of two million normal numbers.  Not with ``inverse=True``.
     input_dim : int >= 1, optional
         Features per step; left out, those of the layer before.
 
@@ -54,18 +57,29 @@ class Standardize(Layer):
     inverse: bool
     mean: float | Array
     scale: float | Array
+    clip: float | None
 
     dt0_identity = hull = True  # of a state that is empty
-    smooth = causal = bitwise_batch = True
+    causal = bitwise_batch = True
     lowering = "around.standardize"
 
     def __init__(
-        self, *, inverse: bool = False, mean: ArrayLike = 0.0, scale: ArrayLike = 1.0, input_dim: int | None = None
+        self,
+        *,
+        inverse: bool = False,
+        mean: ArrayLike = 0.0,
+        scale: ArrayLike = 1.0,
+        clip: float | None = None,
+        input_dim: int | None = None,
     ) -> None:
         self.inverse, self.input_dim = checks.boolean("inverse", inverse), input_features(input_dim)
         self.mean, self.scale = _numbers("mean", mean, self.input_dim), _numbers("scale", scale, self.input_dim)
         if not (np.asarray(self.scale) > 0).all():
             raise ValueError(f"`scale` must be > 0, got {np.min(self.scale):g}")
+        self.clip = None if clip is None else checks.number("clip", clip, low_open=True)
+        if clip is not None and inverse:
+            raise ValueError(f"`clip` must be None with inverse=True, whose outputs are no inputs, got {clip:g}")
+        self.smooth = clip is None
         if self.input_dim is None:
             return self._defer()
         self.input_size = self.output_size = I = self.input_dim
@@ -79,7 +93,7 @@ class Standardize(Layer):
 
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
-    ) -> tuple[Array, Array, None]:
+    ) -> tuple[Array, Array, Bools | None]:
         mean, scale = prepared
         y = workspace.array("y", x.size, x.dtype).reshape(x.shape)
         if self.inverse:
@@ -88,12 +102,15 @@ class Standardize(Layer):
         else:
             np.subtract(x, mean, out=y)
             y /= scale
-        return y, h0, None
+        if self.clip is None:
+            return y, h0, None
+        inside = np.abs(y) <= self.clip if keep else None
+        return np.clip(y, -self.clip, self.clip, out=y), h0, inside
 
     def backward(
         self,
         prepared: Prepared,
-        saved: Any,
+        saved: Bools | None,
         d_y: Array,
         d_h: Array,
         g: Arrays,
@@ -105,6 +122,8 @@ class Standardize(Layer):
             return None, d_h, None
         d_x = workspace.array("d_x", d_y.size, d_y.dtype).reshape(d_y.shape)
         (np.multiply if self.inverse else np.divide)(d_y, prepared.scale, out=d_x)
+        if saved is not None:
+            d_x[~saved] = 0
         return d_x, d_h, None
 
 

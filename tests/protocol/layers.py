@@ -305,7 +305,12 @@ ROWS = {
     ),
     "InputMapping": Row(
         "dt0_identity hull smooth causal bitwise_batch",
-        [InputMapping(input_dim=2), InputMapping("linear", input_dim=2), InputMapping(None, input_dim=2)],
+        [
+            InputMapping(input_dim=2),
+            InputMapping(input_dim=2, init={"input_w": (0.5, 2.0), "input_b": (-1.0, 1.0)}),
+            InputMapping("linear", input_dim=2),
+            InputMapping(None, input_dim=2),
+        ],
     ),
     "Dropout": Row(
         "dt0_identity hull smooth causal bitwise_batch drops",
@@ -358,6 +363,10 @@ ROWS = {
             Standardize(mean=[3.0, -2.0], scale=[0.5, 4.0], input_dim=2),
             Standardize(inverse=True, mean=-1.5, scale=[2.0, 0.25], input_dim=2),
         ],
+    ),
+    "Standardize clipped": Row(
+        "dt0_identity hull causal bitwise_batch",
+        [Standardize(mean=[0.2, -0.3], scale=[0.5, 2.0], clip=0.7, input_dim=2)],
     ),
     "Dense": Row(
         "dt0_identity hull smooth causal",

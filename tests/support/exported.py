@@ -231,7 +231,7 @@ MAKERS = {
     "BatchNorm": lambda rng, n, pick: BatchNorm(),
     "Dropout": lambda rng, n, pick: Dropout(0.3),
     "InputMapping": lambda rng, n, pick: InputMapping(pick(MAPPINGS)),
-    "Standardize": lambda rng, n, pick: Standardize(inverse=pick((False, True))),
+    "Standardize": lambda rng, n, pick: Standardize(**pick(({}, {"clip": 0.8}, {"inverse": True}))),
     "Pooling": lambda rng, n, pick: Pooling(pick(("mean", "max", "last"))),
 }  # fmt: skip
 

@@ -14,10 +14,11 @@ from .mapping import mapped
 
 
 def standardize(layer: Standardize, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
-    """(x - mean) / scale, or x * scale + mean."""
+    """(x - mean) / scale, at most ``clip`` from 0, or x * scale + mean."""
     mean, scale = buffers["mean"], buffers["scale"]
     # The difference first: x may lie far from 0, and close to its mean.
-    return x * scale + mean if layer.inverse else (x - mean) * (1 / scale)
+    z = x * scale + mean if layer.inverse else (x - mean) * (1 / scale)
+    return z if layer.clip is None else apply("minimum", apply("maximum", z, -layer.clip), layer.clip)
 
 
 def batch_norm(layer: BatchNorm, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:

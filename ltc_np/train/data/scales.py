@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -11,9 +11,12 @@ from ... import losses
 from ...base import checks
 from ...base.calls import with_signature_hints
 from ...base.types import Array, ArrayLike, LibraryLoss, Numbers, Targets
+from ...cells import Layer
 from ...data.padding import is_list_of_sequences, pad
-from ...layers import Standardize
+from ...layers import Residual, Standardize
+from ...network.engine import Batch
 from ...network.network import Network
+from ...network.outputs import last_outputs
 from ...network.sequences import check
 from ..ranks.communication import ALONE, Alone
 from .batches import Batches, prepare_data
@@ -33,8 +36,10 @@ ADAPT_FIRST = "call `model.adapt(x, y)` with as many sequences as fit into memor
 def adapt(model: Network, x: Targets, y: Targets | None = None, *, lengths: ArrayLike | None = None) -> None:
     """Take mean and spread of data into the `Standardize` layers of ``model``.
 
-    The first layer takes those of ``x``, a last one with ``inverse=True`` those of ``y``; every feature by itself, over
-    all valid steps.  A feature that is constant keeps the spread 1.
+    A layer that reads ``x`` takes those of ``x``: the first of the model, or of layers inside the first one, such as
+    `Residual`, `Bidirectional` and `MixedMemory`.  A last layer with ``inverse=True`` takes those of ``y``; at the end
+    of a `Residual` that is all of the model, those of y - x, which is what it has to give.  Every feature is taken by
+    itself, over all valid steps.  A feature that is constant keeps the spread 1.
 
     Parameters
     ----------
@@ -54,26 +59,26 @@ def adapt(model: Network, x: Targets, y: Targets | None = None, *, lengths: Arra
     ValueError
         The model has no such layer, or the targets are missing.
     """
-    first, last = _layers(model)
-    if first is None and last is None:
+    places = _places(model)
+    if not places:
         raise ValueError(
             f"`model` must begin with Standardize() or end with Standardize(inverse=True) to be adapted, got {model!r}"
         )
-    if last is not None and y is None:
+    if places.last is not None and y is None:
         raise ValueError(f"`y` must be given, since the last layer is {model.layers[-1]!r}, got None")
     if y is None:
         if is_list_of_sequences(x):
             x, lengths = pad(x, name="x")
         sequences, _ = check(model, x, None, lengths, None)
-        _take(model, first, "x", sequences.x, sequences.valid)
+        _take(model, places.first, "x", sequences.x, sequences.valid)
     else:
         take_scales(model, prepare_data(model, x, y, None, lengths, None, losses.get("mse"), "ignore"))
 
 
 def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
     """`adapt` with checked `Batches` of all data, or of this rank's part of them."""
-    first, last = _layers(model)
-    if first is None and last is None:
+    places = _places(model)
+    if not places:
         raise ValueError(
             "`standardize` needs a model that begins with Standardize() or ends with Standardize(inverse=True), got "
             f"{model!r}"
@@ -81,14 +86,14 @@ def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
     if not isinstance(data, Batches):
         raise ValueError(f"`standardize` must be False for arrays that lie in a file, got True: {ADAPT_FIRST}")
     batch = data.whole
-    if first is not None:
-        _take(model, first, "x", batch.sequences.x, batch.sequences.valid, ranks)
-    if last is not None:
+    if places.first:
+        _take(model, places.first, "x", batch.sequences.x, batch.sequences.valid, ranks)
+    if places.last is not None:
         if batch.target.dtype.kind != "f" or batch.target.shape[-1] != model.output_size:
             raise ValueError(
                 "`y` must be real numbers for a model that ends with Standardize(inverse=True), got classes"
             )
-        _take(model, last, "y", batch.target, batch.mask, ranks)
+        _take(model, (places.last,), "y", places.wanted(model, batch), batch.mask, ranks)
 
 
 def loss_unit(model: Network, loss: LibraryLoss) -> float:
@@ -102,11 +107,10 @@ def loss_unit(model: Network, loss: LibraryLoss) -> float:
     ValueError
         The targets' spread is so small that the model's dtype holds no losses of that size.
     """
-    _, last = _layers(model)
-    powers = losses.scale_powers(loss)
+    last, powers = _places(model).last, losses.scale_powers(loss)
     if last is None or powers is None:
         return 1.0
-    scale = model.buffers[f"{model.layer_stack.prefixes[last]}scale"].astype(np.float64)
+    scale = model.buffers[f"{last}scale"].astype(np.float64)
     in_unit, in_value = powers
     least = float(np.finfo(model.dtype).tiny) ** (1 / in_value)
     if scale.max() < least:
@@ -120,13 +124,13 @@ def loss_unit(model: Network, loss: LibraryLoss) -> float:
 
 def warn_of_scales(model: Network, data: Batches, loss: LibraryLoss) -> None:
     """One warning where inputs or targets of `Batches` are far from unit scale and no layer takes care of it."""
-    first, last = _layers(model)
+    places = _places(model)
     rows = np.linspace(0, data.count - 1, min(data.count, SAMPLE)).astype(int)
     batch = data.take(rows)
     found, remedies = [], []
-    if first is None or _as_made(model, first):
+    if not places.first or any(_as_made(model, prefix) for prefix in places.first):
         _note_scale("x", batch.sequences.x, batch.sequences.valid, found, remedies, "Standardize() as the first layer")
-    if losses.scale_powers(loss) is not None and (last is None or _as_made(model, last)):
+    if losses.scale_powers(loss) is not None and (places.last is None or _as_made(model, places.last)):
         layer = "Standardize(inverse=True) as the last layer"
         _note_scale("y", batch.target, batch.mask, found, remedies, layer)
     if found:
@@ -137,21 +141,63 @@ def warn_of_scales(model: Network, data: Batches, loss: LibraryLoss) -> None:
         )
 
 
-def _layers(model: Network) -> tuple[int | None, int | None]:
-    """The numbers of the first layer and of the last one, where they standardize x and bring y back; None elsewhere."""
-    layers = model.layers
-    first = 0 if isinstance(layers[0], Standardize) and not layers[0].inverse else None
-    last = len(layers) - 1 if isinstance(layers[-1], Standardize) and layers[-1].inverse else None
-    return first, last
+class Places(NamedTuple):
+    """Where a model has `Standardize` layers for data, by the prefixes of their buffers.
+
+    Attributes
+    ----------
+    first : tuple of str
+        Those that read x.
+    last : str or None
+        The one that gives y.
+    beside : bool
+        It stands in a `Residual` of all of the model, which adds x to what it gives.
+    """
+
+    first: tuple[str, ...]
+    last: str | None
+    beside: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.first) or self.last is not None
+
+    def wanted(self, model: Network, batch: Batch) -> Numbers:
+        """What the last layer has to give: targets, less x where that is added."""
+        if not self.beside:
+            return batch.target
+        x, lengths = batch.sequences.x, batch.sequences.lengths
+        return batch.target - (x if model.return_sequences else last_outputs(x, lengths))
 
 
-def _as_made(model: Network, k: int) -> bool:
-    """Whether layer k still changes nothing."""
-    prefix = model.layer_stack.prefixes[k]
+def _places(model: Network) -> Places:
+    prefixes, first, last = model.layer_stack.prefixes, model.layers[0], model.layers[-1]
+    whole = isinstance(last, Residual) and len(model.layers) == 1
+    prefix, last = (prefixes[-1] + last.end[0], last.end[1]) if whole else (prefixes[-1], last)
+    gives = isinstance(last, Standardize) and last.inverse
+    return Places(tuple(_reading(prefixes[0], first)), prefix if gives else None, whole and gives)
+
+
+def _reading(prefix: str, layer: Layer) -> Iterator[str]:
+    """The prefixes of the `Standardize` layers, this one or inside it, that read what it reads."""
+    if isinstance(layer, Standardize) and not layer.inverse:
+        yield prefix
+    for inner, reader in layer.readers():
+        yield from _reading(prefix + inner, reader)
+
+
+def _as_made(model: Network, prefix: str) -> bool:
+    """Whether that layer still changes nothing."""
     return (model.buffers[f"{prefix}mean"] == 0).all() and (model.buffers[f"{prefix}scale"] == 1).all()
 
 
-def _take(model: Network, k: int, name: str, values: Array, counted: Numbers | None, ranks: Alone = ALONE) -> None:
+def _take(
+    model: Network,
+    prefixes: Iterable[str],
+    name: str,
+    values: Array,
+    counted: Numbers | None,
+    ranks: Alone = ALONE,
+) -> None:
     if ranks.shares:
         mean, spread = merged(ranks.allgather(moments(values, counted)), np.finfo(values.dtype).eps)
     else:
@@ -166,8 +212,8 @@ def _take(model: Network, k: int, name: str, values: Array, counted: Numbers | N
             f" less than {STEPS} steps of {values.dtype} there: subtract a number near the mean beforehand"
             + ("" if values.dtype == np.float64 else ', or make the model with dtype="float64"')
         )
-    prefix = model.layer_stack.prefixes[k]
-    model.buffers[f"{prefix}mean"], model.buffers[f"{prefix}scale"] = mean, np.where(spread > 0, spread, 1.0)
+    for prefix in prefixes:
+        model.buffers[f"{prefix}mean"], model.buffers[f"{prefix}scale"] = mean, np.where(spread > 0, spread, 1.0)
 
 
 def statistics(values: Array, counted: Numbers | None) -> tuple[Array, Array]:

@@ -6,7 +6,23 @@ import warnings
 import numpy as np
 import pytest
 
-from ltc_np import L1L2, LSTM, LTC, Adam, AutoNCP, Dense, Model, Standardize, load, losses
+from ltc_np import (
+    L1L2,
+    LRC,
+    LSTM,
+    LTC,
+    Adam,
+    AutoNCP,
+    Bidirectional,
+    Dense,
+    FullyConnected,
+    MixedMemory,
+    Model,
+    Residual,
+    Standardize,
+    load,
+    losses,
+)
 from ltc_np.train.data.scales import loss_unit, statistics
 
 
@@ -36,6 +52,59 @@ def test_mean_and_spread_are_those_of_all_valid_steps(tmp_path):
     again = load(tmp_path / "m.npz")
     assert np.array_equal(again.buffer_vector, model.buffer_vector)
     assert np.array_equal(again(x), model(x))
+
+
+READERS = {
+    "residual": (lambda inner: Residual(inner, LSTM(4), Dense(3)), ["0.0."]),
+    "residual of one": (lambda inner: Residual(inner), ["0."]),
+    "both directions": (lambda inner: Bidirectional(Residual(inner, Dense(3))), ["0.forward_0.", "0.backward_0."]),
+    "beside an LSTM": (lambda inner: MixedMemory(Residual(inner, LRC(FullyConnected(4, 3)))), ["0.0."]),
+    "deep": (lambda inner: Residual(Residual(inner, Dense(3)), Dense(3)), ["0.0.0."]),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_layer_inside_the_first_one_reads_the_data_too(name):
+    x, _ = data()
+    make, prefixes = READERS[name]
+    model = Model(make(Standardize()), Dense(2), input_dim=3, seed=0, dtype="float64")
+    model.fit(x, np.zeros((40, 9, 2)), epochs=1, standardize=True, verbose=False)
+    assert {key for key in model.buffers if key.endswith("mean")} == {f"{prefix}mean" for prefix in prefixes}
+    for prefix in prefixes:
+        np.testing.assert_allclose(model.buffers[f"{prefix}mean"], x.mean((0, 1)), rtol=1e-12)
+        np.testing.assert_allclose(model.buffers[f"{prefix}scale"], x.std((0, 1)), rtol=1e-9)
+
+
+def test_layers_that_read_something_else_are_left():
+    """A later one, one behind the LSTM that keras' form has before the cell, and one that brings back."""
+    x, _ = data()
+    for inner in (
+        Residual(Dense(3), Standardize()),
+        Residual(Dense(3), Residual(Standardize(), Dense(3))),
+        MixedMemory(Residual(Standardize(input_dim=3), LRC(FullyConnected(4, 3))), "keras"),
+        Residual(Standardize(inverse=True), Dense(3)),
+    ):
+        model = Model(inner, Dense(2), input_dim=3, seed=0)
+        with pytest.raises(ValueError, match="`model` must begin with Standardize"):
+            model.adapt(x)
+
+
+@pytest.mark.parametrize("every_step", [True, False])
+def test_a_residual_of_all_has_to_give_the_difference(every_step):
+    """y = x + network, where targets are the next inputs: the last layer brings back what is to be added."""
+    x, _ = data()
+    lengths = np.random.default_rng(1).integers(2, 10, 40)
+    last = x[np.arange(40), lengths - 1]
+    added = np.array([5.0, -1e-4, 0.3]) + np.array([2.0, 1e-5, 0.1]) * np.random.default_rng(3).normal(size=x.shape)
+    y = x + added if every_step else last + added[:, 0]
+    layers = Residual(Standardize(), LSTM(4), Dense(3), Standardize(inverse=True))
+    model = Model(layers, input_dim=3, seed=0, dtype="float64", return_sequences=every_step)
+    model.adapt(x, y, lengths=lengths)
+    wanted = added[np.arange(9) < lengths[:, None]] if every_step else added[:, 0]
+    # Of numbers near 400 about 13 digits are left of what was added.
+    np.testing.assert_allclose(model.buffers["3.mean"], wanted.mean(0), rtol=1e-9)
+    np.testing.assert_allclose(model.buffers["3.scale"], wanted.std(0), rtol=1e-7)
+    assert loss_unit(model, losses.get("mse")) == pytest.approx(1 / np.mean(wanted.var(0)), rel=1e-7)
 
 
 def test_missing_targets_are_left_out():
@@ -88,6 +157,20 @@ def test_training_in_the_units_of_the_data_is_that_of_unit_data():
     np.testing.assert_allclose(scaled_r2, r2, rtol=1e-7)
 
 
+def test_outliers_are_clipped_and_have_no_gradient():
+    """In standard deviations; by finite differences, away from the bounds, in the battery of all layers."""
+    x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    x[3, 2, 1], x[4, 1, 0] = 220.0, -220.0
+    model = Model(Standardize(clip=4.0), input_dim=2, seed=0, dtype="float64")
+    model.adapt(x)
+    z = (x - x.mean((0, 1))) / x.std((0, 1))
+    y, tape = model.forward(x)
+    np.testing.assert_allclose(y, np.where(np.abs(z) > 4, 4 * np.sign(z), z), rtol=1e-12)
+    d_x = model.backward(tape, np.ones_like(y)).x
+    np.testing.assert_allclose(d_x, np.where(np.abs(z) > 4, 0.0, 1 / x.std((0, 1))), rtol=1e-12)
+    assert (d_x == 0).sum() == 2
+
+
 def test_the_unit_of_a_loss_of_outputs_with_different_scales():
     """Scales 1 and 3: the mean of the squares is 5 and not 2 * 2, the mean 2."""
     model = Model(Dense(2), Standardize(inverse=True), input_dim=3, seed=0)
@@ -135,6 +218,8 @@ def test_a_training_that_goes_on_keeps_its_statistics(tmp_path):
         (lambda: Standardize(mean=[1.0, 2.0], input_dim=3), "`mean` must be a number or (3,), got shape (2,)"),
         (lambda: Standardize(mean=np.ones((2, 2))), "`mean` must be a number or (I,), got shape (2, 2)"),
         (lambda: Standardize(mean=np.nan), "`mean` must be a finite number"),
+        (lambda: Standardize(clip=0.0), "`clip` must be a finite number > 0, got 0"),
+        (lambda: Standardize(inverse=True, clip=3.0), "`clip` must be None with inverse=True"),
     ],
 )
 def test_errors(call, message):
