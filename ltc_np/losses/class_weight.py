@@ -44,7 +44,8 @@ def read_class_weight(
     Returns
     -------
     (C,) array of ``dtype``, or None
-        C is O for cross_entropy, 2 for binary_cross_entropy (all outputs have the same weights).
+        C is O for cross_entropy, 2 for binary_cross_entropy (all outputs have the same weights); for a loss of a user's
+        own O, but 2 of a single output.
 
     Raises
     ------
@@ -62,12 +63,12 @@ def read_class_weight(
     """
     if class_weight is None:
         return None
-    if not takes_weight(loss):
-        raise ValueError(f"`class_weight` must be None with a loss of your own ({loss.__name__}), got one")
     size = class_count(loss, outputs)
     check_has_classes(class_weight, size)
     if isinstance(class_weight, str):
         checks.one_of("class_weight", class_weight, ("balanced",))
+        if not takes_weight(loss):
+            _check_countable(size, target, mask)
         class_weight = _balanced(of_all(_counts(size, target if mask is None else target[mask > 0])))
     elif isinstance(class_weight, Mapping):
         class_weight = _by_class(size, class_weight)
@@ -82,6 +83,16 @@ def _by_class(size: int, weights: Mapping[int, float]) -> Array:
             raise wrong(f"`class_weight` must name classes in 0..{size - 1}, got {label!r}")
         found[int(label)] = checks.number(f"class_weight[{label}]", weight)
     return found
+
+
+def _check_countable(size: int, target: Numbers, mask: Numbers | None) -> None:
+    """Refuse targets of a user's own loss that are no classes, one for each step: they may be anything."""
+    other_form = target.dtype.kind == "f" or (mask is not None and mask.shape != target.shape)
+    if other_form or (target.size and not 0 <= int(target.min()) <= int(target.max()) < size):
+        raise ValueError(
+            f"`class_weight` must be numbers, in a dict or an array, where targets are not classes 0..{size - 1}, one "
+            'for each step, which could be counted, got "balanced"'
+        )
 
 
 def _counts(size: int, target: Numbers) -> Array:

@@ -76,6 +76,14 @@ def read(argument: str, function: Any) -> LossSignature:
     return LossSignature(first, other if first else one, takes_weight)
 
 
+def has_parameter(function: Any, name: str) -> bool:
+    """Whether a function has a parameter of this name; some builtins do not tell, and have none."""
+    try:
+        return name in inspect.signature(function).parameters
+    except ValueError:
+        return False
+
+
 def name_of(function: object) -> str:
     """What a function is called, also under a `functools.partial`."""
     inner = getattr(function, "func", function)

@@ -27,12 +27,13 @@ def get(loss: Loss) -> LibraryLoss:
         ``(y, target) -> (value, d_y)`` of your own, where ``value`` is the loss of the batch, already averaged as you
         like, and ``d_y`` its derivative, of y's shape.  If its first parameter is named like a target (``y_true,
         y_pred``), or only the second like a prediction (``y, y_pred``), it gets the target first.  Yours gets all
-        elements, padding included (y and target are 0 there), and no weights.
+        elements, padding included (y and target are 0 there), and no weights but those of the classes, if it has a
+        parameter ``class_weight=None``: an array with a number for each output, two for a single one.
 
     Returns
     -------
     function ``(y, target, weight=None, class_weight=None) -> (total, weight_sum, d_y)``
-        Yours is wrapped: total is ``value``, weight_sum is 1, and a weight is refused.
+        Yours is wrapped: total is ``value``, weight_sum is 1, and a ``weight`` is refused.
 
     Raises
     ------
@@ -140,7 +141,11 @@ def has_classes(loss: LibraryLoss) -> bool:
 
 
 def class_count(loss: LibraryLoss, outputs: int) -> int:
-    """How many classes a library's loss has, 0 for one without classes."""
+    """How many classes a loss has, 0 for one without classes; one of a user's own that takes weights of them has as
+    many as outputs, and two of a single output."""
+    if isinstance(loss, OwnLoss):
+        loss.check_takes_class_weight()
+        return max(outputs, 2)
     return _known(loss).class_count(outputs)
 
 

@@ -46,7 +46,7 @@ def loss_and_grad(
     class_weight : (C,) array, dict class -> weight, or "balanced", optional
         Factors >= 0 for the weights of elements, by their class; what a dict does not name has 1.  ``"balanced"``
         is n / (C n_c), with n_c of the n valid elements of ``y`` in class c.  C is the number of outputs, or 2 for
-        ``"binary_cross_entropy"``.
+        ``"binary_cross_entropy"``.  A loss of your own is given them if it has a parameter ``class_weight=None``.
     l1, l2 : number or dict name -> number, optional
         Penalties l1*sum|p| + l2*sum p^2 on effective values; a number means every parameter.
     missing : "error" or "ignore"

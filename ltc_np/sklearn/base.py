@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT = Recipe()
+MORE = "sample_weight", "dt", "lengths"  # beside X and y
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -74,7 +75,8 @@ class LiquidEstimator(RecipeEstimator):
     every_step : bool, optional
         Whether there is a target at every step, or one for each sequence.  Default: what the form of y says, see `fit`.
     early_stopping : bool
-        Hold out sequences, stop when their loss does not improve any more, and keep the best weights.
+        Hold out sequences, stop when their loss does not improve any more, and keep the best weights.  `fit` takes data
+        of your own for this, ``validation=(X, y)``, and then holds out none.
     validation_fraction : float in (0, 1)
         How many of the sequences are held out for that.
     n_iter_no_change : int >= 1 or "auto"
@@ -123,7 +125,15 @@ class LiquidEstimator(RecipeEstimator):
 
     # ------------------------------------------------------------------------------------------------- training
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        dt: Any = None,
+        lengths: Any = None,
+        validation: Any = None,
+    ) -> Self:
         """Train a new network.
 
         Parameters
@@ -139,6 +149,9 @@ class LiquidEstimator(RecipeEstimator):
             Elapsed time before each step; default 1.
         lengths : (n,) integers, optional
             Steps of each sequence of an array that is padded at the end.
+        validation : (X, y), or dict with X, y and maybe sample_weight, dt, lengths, optional
+            Other sequences, of which none is trained: the network gets the weights of the epoch that has the smallest
+            loss there.  With `early_stopping` training stops by that loss, and nothing is held out of ``X``.
 
         Returns
         -------
@@ -147,8 +160,32 @@ class LiquidEstimator(RecipeEstimator):
         data = inputs.read(self, X, dt, lengths)
         wanted = self._targets(y, data)
         weight = targets.read_weight(sample_weight, data, wanted.every_step)
-        self._train(X, data, wanted, weight)
+        held = None if validation is None else self._read_validation(validation, data, wanted)
+        self._train(X, data, wanted, weight, held)
         return self
+
+    def _read_validation(self, given: Any, data: Inputs, wanted: Targets) -> dict[str, Any]:
+        """The arguments of `fit` of a model that are the user's data for validation; errors say that they are."""
+        if isinstance(given, (tuple, list)) and len(given) == 2:
+            given = {"X": given[0], "y": given[1]}
+        if not isinstance(given, Mapping) or not {"X", "y"} <= given.keys() <= {"X", "y", *MORE}:
+            what = f"a dict with {', '.join(map(str, given))}" if isinstance(given, Mapping) else checks.brief(given)
+            raise ValueError(
+                f"`validation` must be (X, y), or a dict with X, y and maybe {', '.join(MORE)}, got {what}"
+            )
+        try:
+            held = inputs.read(self, given["X"], given.get("dt"), given.get("lengths"))
+            if held.x.shape[2] != data.x.shape[2]:
+                raise ValueError(f"`X` must have {data.x.shape[2]} features of a step, got {held.x.shape[2]}")
+            if (held.dt is None) != (data.dt is None):
+                raise ValueError(f"`dt` must be given {'here' if held.dt is None else 'for training'} too, got None")
+            found = self._targets(given["y"], held, wanted.classes)
+            if (found.outputs, found.every_step) != (wanted.outputs, wanted.every_step):
+                raise ValueError("`y` must be of the form of that for training")
+            weight = targets.read_weight(given.get("sample_weight"), held, found.every_step)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"`validation`: {error}") from None
+        return _fit_arguments(*_that_count(held, found, weight))
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, dt: Any, lengths: Any, classes: Numbers | None) -> Self:
         """Train for one epoch more; the first call makes the network."""
@@ -221,22 +258,25 @@ class LiquidEstimator(RecipeEstimator):
             every_step=wanted.every_step, numbers=self.numbers, dtype=self.dtype, backend=self.backend,
         )  # fmt: skip
 
-    def _train(self, X: Any, data: Inputs, wanted: Targets, weight: Array | None) -> None:
-        """Train a network, and keep it."""
+    def _train(self, X: Any, data: Inputs, wanted: Targets, weight: Array | None, given: dict[str, Any] | None) -> None:
+        """Train a network, and keep it; ``given`` are data for validation."""
         seen = _seen(X, data)
         recipe, rng = self.recipe(), generator(self.random_state)
         model_seed, seed = _seeds(rng)
         settings: dict[str, Any] = {"loss": self.loss, "seed": seed, "verbose": self.verbose, **self._settings(wanted)}
         data, wanted, weight = _that_count(data, wanted, weight)
-        held = self._held_out(data, wanted, rng)
-        if held is not None:
+        stops = checks.boolean("early_stopping", self.early_stopping)
+        if stops and given is None:
+            held = self._held_out(data, wanted, rng)
             of_held = None if weight is None else weight[held]
-            settings["validation"] = _fit_arguments(data.part(held), wanted.part(held), of_held)
+            given = _fit_arguments(data.part(held), wanted.part(held), of_held)
             rows = np.setdiff1d(np.arange(len(data.x)), held)
             data, wanted, weight = data.part(rows), wanted.part(rows), None if weight is None else weight[rows]
-            settings["callbacks"] = [
-                EarlyStopping(self._patience(recipe.epochs_for(len(rows), every_step=wanted.every_step)))
-            ]
+        if given is not None:
+            settings["validation"] = given
+        if stops:
+            epochs = recipe.epochs_for(len(data.x), every_step=wanted.every_step)
+            settings["callbacks"] = [EarlyStopping(self._patience(epochs))]
         model = self._warm(data, wanted) if checks.boolean("warm_start", self.warm_start) else None
         if model is None:
             model = self._new_model(recipe, data, wanted, model_seed)
@@ -279,9 +319,7 @@ class LiquidEstimator(RecipeEstimator):
         return self.model_
 
     def _held_out(self, data: Inputs, wanted: Targets, rng: Any) -> Any:
-        """The numbers of the sequences for early stopping, None without."""
-        if not checks.boolean("early_stopping", self.early_stopping):
-            return None
+        """The numbers of the sequences for early stopping."""
         share = checks.number("validation_fraction", self.validation_fraction, high=1, low_open=True, high_open=True)
         classes = None if self.numbers or wanted.every_step else wanted.values
         return train_test_split(np.arange(len(data.x)), test_size=share, random_state=rng, stratify=classes)[1]

@@ -69,6 +69,24 @@ def test_what_is_refused(given, loss, error, message):
         read(given, loss)
 
 
+def test_of_a_loss_of_ones_own():
+    """One that has a parameter for them; of one output there are two classes."""
+
+    def own(y, target, class_weight=None):
+        return user(y, target)
+
+    loss = get(own)
+    assert read({1: 3.0}, loss).tolist() == [1, 3, 1]
+    assert read({1: 3.0}, loss, 1).tolist() == [1, 3]
+    np.testing.assert_allclose(read("balanced", loss), read("balanced"), rtol=1e-7)
+    whole = np.ones((2, 3, 1))
+    for target, mask in ((TARGET + 1, None), (TARGET - 1, None), (TARGET / 2, None), (TARGET, whole)):
+        with pytest.raises(
+            ValueError, match=r"`class_weight` must be numbers, .* not classes 0\.\.2, .* got \"balanced\""
+        ):
+            read("balanced", loss, 3, target, mask)
+
+
 def test_balanced_needs_every_class():
     with pytest.raises(
         ValueError, match='`class_weight` of "balanced" needs an element of every class, got none of class 1'

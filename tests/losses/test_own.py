@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.losses import problem, user
 
+from ltc_np import LSTM, Dense, Model
 from ltc_np.losses import check_target, get
 
 
@@ -70,3 +71,43 @@ def test_a_function_that_does_not_take_two_arguments_is_refused_at_once(bad):
         TypeError, match=r"`loss` must be a function \(y, target\) or \(y_true, y_pred\), got <lambda>: "
     ):
         get(bad)
+
+
+def weighted(y, target, class_weight=None):
+    """Cross-entropy by its definition, with probabilities of the labels (B,)."""
+    p = np.exp(y - y.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    w = np.ones(len(y)) if class_weight is None else class_weight[target]
+    d_y = p.copy()
+    d_y[np.arange(len(y)), target] -= 1
+    value = -(w * np.log(p[np.arange(len(y)), target])).sum() / w.sum()
+    return value, w[:, None] * d_y / w.sum()
+
+
+@pytest.mark.parametrize("class_weight", [None, {0: 3.0, 2: 0.5}, "balanced"])
+def test_own_loss_is_given_the_weights_of_classes(class_weight, rng):
+    """A training by one's own weighted cross-entropy is that by the library's, up to rounding."""
+    x, y = rng.normal(size=(24, 5, 2)), np.repeat(np.arange(3), (4, 8, 12))
+    found = []
+    for loss in (weighted, "cross_entropy"):
+        model = Model(LSTM(3), Dense(3), input_dim=2, seed=0, dtype="float64", return_sequences=False)
+        history = model.fit(x, y, loss=loss, class_weight=class_weight, epochs=3, batch_size=24, seed=0, verbose=False)
+        found.append([model.theta, history["loss"], model.evaluate(x, y, loss=loss, class_weight=class_weight)["loss"]])
+    for own, known in zip(*found, strict=True):
+        np.testing.assert_allclose(own, known, rtol=1e-9)
+
+
+def test_the_weights_of_classes_are_the_functions_own():
+    """It may write to them, and may not count them on if there are none."""
+    seen = []
+
+    def loss(y, target, class_weight=None):
+        seen.append(None if class_weight is None else class_weight.copy())
+        if class_weight is not None:
+            class_weight[:] = -1
+        return 1.0, y
+
+    weight = np.array([1.0, 2.0])
+    get(loss)(np.zeros((2, 2)), np.zeros(2, int), class_weight=weight)
+    get(loss)(np.zeros((2, 2)), np.zeros(2, int))
+    assert seen[0].tolist() == weight.tolist() == [1.0, 2.0] and seen[1] is None

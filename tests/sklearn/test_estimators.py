@@ -581,3 +581,49 @@ def test_both_directions_with_a_target_at_every_step(kind, rng):
     assert both.score(X[80:], y[80:]) > 0.6
     with pytest.raises(ValueError, match="causal"):
         both.model_.step(X[0, 0])
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_data_of_ones_own_for_validation(stops, data):
+    """What is measured after an epoch, by scikit-learn's log loss; all sequences of X are trained."""
+    from sklearn.metrics import log_loss
+
+    X, _, labels = data
+    options = {**SMALL, "epochs": 12, "learning_rate": 0.3, "n_iter_no_change": 2, "early_stopping": stops}
+    held = {"X": X[30:], "y": labels[30:], "sample_weight": np.arange(1.0, 11.0), "dt": 0.5}
+    one = LTCClassifier(**options).fit(X[:30], labels[:30], dt=0.5, validation=held)
+    best = one.history_.best_epoch
+    measured = log_loss(labels[30:], one.predict_proba(X[30:], dt=0.5), sample_weight=held["sample_weight"])
+    assert measured == pytest.approx(min(one.history_["val_loss"]), rel=1e-5)
+    assert one.n_iter_ == (best + 3 if stops else 12) and best < 9
+    whole = LTCClassifier(**options | {"early_stopping": False}).fit(X[:30], labels[:30], dt=0.5)
+    assert one.history_["loss"] == whole.history_["loss"][: one.n_iter_]
+    pair = LTCClassifier(**SMALL).fit(X[:30], labels[:30], validation=(X[30:], labels[30:]))
+    assert len(pair.history_["val_loss"]) == 3
+    numbers = LTCRegressor(**SMALL).fit(
+        list(X[:30]), list(X[:30].sum(2)), validation=(list(X[30:]), list(X[30:].sum(2)))
+    )
+    assert len(numbers.history_["val_loss"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"X": np.zeros((4, 9, 3))}, "`validation`: `X` must have 2 features of a step, got 3"),
+        ({"y": np.array(["up", "left"] * 2)}, "`validation`: `y` must have labels of the classes .* got 'left'"),
+        ({"y": np.full((4, 9), "up")}, "`validation`: `y` must be of the form of that for training"),
+        ({"y": np.array(["up"] * 3)}, "`validation`: "),
+        ({"dt": 2.0}, "`validation`: `dt` must be given for training too, got None"),
+        (
+            {"weight": 1},
+            r"`validation` must be \(X, y\), or a dict with X, y and maybe .* got a dict with X, y, weight",
+        ),
+    ],
+)
+def test_data_for_validation_that_do_not_fit(changes, message, data):
+    X, _, labels = data
+    held = {"X": X[:4], "y": labels[:4]} | changes
+    with pytest.raises(ValueError, match=message):
+        LTCClassifier(**SMALL).fit(X, labels, validation=held)
+    with pytest.raises(ValueError, match="`validation` must be .* got "):
+        LTCClassifier(**SMALL).fit(X, labels, validation=0.2)
