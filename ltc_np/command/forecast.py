@@ -92,7 +92,7 @@ def _forecast(args: argparse.Namespace) -> int:
             judged = forecasts.judged(series)
             found = forecasts.forecast(series, judged.difference)
         except FloatingPointError as error:
-            raise options.diverged(error) from None
+            raise options.diverged(error, recipe) from None
     columns = _columns(series, table, found)
     contents = {} if args.out is None else {args.out: tables.written(args.out, columns)}
     if picture is not None:

@@ -21,7 +21,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "readout": recipe.READOUTS,
     "schedule": tuple(recipe.SCHEDULES),
 }
-OF_ONE_ANSWER = "bidirectional", "readout"  # hyperparameters where a whole sequence gets one answer
+OF_ONE_ANSWER = "bidirectional", "readout"  # hyperparameters of whole sequences, which no forecast has
 
 
 def add_recipe(parser: Parser, without: Sequence[str] = ()) -> None:
@@ -57,10 +57,11 @@ def of_recipe(args: argparse.Namespace) -> Recipe:
         raise ValueError(re.sub(r"`(\w+)`", lambda m: "--" + m[1].replace("_", "-"), str(error))) from None
 
 
-def diverged(error: FloatingPointError) -> FloatingPointError:
-    """The same in the words of the command line."""
+def diverged(error: FloatingPointError, recipe: Recipe) -> FloatingPointError:
+    """The same in the words of the command line, for a training by this recipe."""
     what, _, _ = str(error).partition(";")
-    return FloatingPointError(f"the training diverged, {what}: lower --learning-rate or set --clip-norm")
+    other = " or set --clip-norm" if recipe.clip_norm is None else ""
+    return FloatingPointError(f"the training diverged, {what}: lower --learning-rate{other}")
 
 
 def add_backend(parser: Any) -> None:

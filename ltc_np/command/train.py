@@ -268,7 +268,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[M
             verbose=0 if args.quiet else "auto",
         )
     except FloatingPointError as error:
-        raise options.diverged(error) from None
+        raise options.diverged(error, recipe) from None
     return model, history
 
 

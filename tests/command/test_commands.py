@@ -242,6 +242,7 @@ def test_a_training_that_diverges_is_answer_1(here, ltc):
     status, out, err = ltc("train", "a.csv", "--target", "heat", "--out", "m.npz", *options)
     assert (status, out) == (1, ""), err
     assert err.count("\n") == 1 and "the training diverged, loss nan" in err
+    assert err.endswith("lower --learning-rate or set --clip-norm\n")
     assert [path.name for path in here.iterdir()] == ["a.csv"]
 
 

@@ -27,6 +27,7 @@ Moments: TypeAlias = tuple[Array, Array, Array]
 # Beyond this a network with the usual initial values and learning rates hardly learns: its synapses saturate, or the
 # loss is too small or too large for a step to matter.  See docs/decisions/training.md, "Data far from unit scale".
 LARGEST_MEAN, SPREADS = 10.0, (0.01, 10.0)
+FARTHEST = 10.0  # spreads from the mean: a feature with a value beyond has one value in 99 of 100 places or more
 STEPS = 100  # in a standard deviation; fewer of them have lost what the data say, such as seconds since 1970 in float32
 SAMPLE = 1000  # sequences that are looked at
 ADAPT_FIRST = "call `model.adapt(x, y)` with as many sequences as fit into memory, before `fit`"
@@ -268,7 +269,12 @@ def _note_scale(
     """Say of the feature that is farthest from unit scale, if one is."""
     mean, spread = statistics(values, counted)
     least, most = SPREADS
-    too_small = least / np.where(spread > 0, spread, 1)  # a constant feature is none
+    flat = values.reshape(-1, values.shape[-1])
+    counts = True if counted is None else np.broadcast_to(counted.reshape(len(flat), -1) != 0, flat.shape)
+    farthest = np.abs(np.where(counts, flat - mean, 0)).max(0)
+    # Neither a constant feature is too small, nor one that is constant but for a few values, as border pixels are:
+    # standardised, those would be the outliers.
+    too_small = least / np.where((spread > 0) & (farthest <= FARTHEST * spread), spread, 1)
     excess = np.max([np.abs(mean) / LARGEST_MEAN, spread / most, too_small], axis=0)
     k = int(excess.argmax())
     if excess[k] > 1:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 
+from ...optim.clip import Clip
+
 
 def message(
-    what: str, value: float, norm: float | None, where: str, *, updated: bool, own_loss: str | None, takes_dt: bool
+    what: str,
+    value: float,
+    norm: float | None,
+    where: str,
+    *,
+    updated: bool,
+    own_loss: str | None,
+    takes_dt: bool,
+    clip: Clip | None = None,
 ) -> str:
     """The text of the error.
 
@@ -25,13 +35,16 @@ def message(
         The name of the user's own loss if it alone is to blame, since the outputs are finite.
     takes_dt : bool
         Whether the model takes elapsed times.
+    clip : Clip or None
+        How gradients are clipped already.
     """
     kept = "the model keeps the parameters of before the last step" if updated else "no step has been made yet"
     if own_loss is not None:
         part = "whose `d_y` may not be finite" if math.isfinite(value) else "which gave this value"
         advice = f"{kept}, and the outputs have not overflown: look at your loss {own_loss}, {part}"
     elif updated:
-        advice = f"{kept}: lower the learning rate or set `clip_norm`"
+        other = " or set `clip_norm`" if clip is None else f", since gradients are clipped already, by {clip!r}"
+        advice = f"{kept}: lower the learning rate{other}"
     else:
         part = "backward" if math.isfinite(value) else "forward"
         times = "take shorter elapsed times `dt`, " if takes_dt else "take "

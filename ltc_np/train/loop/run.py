@@ -323,6 +323,7 @@ class Run:
                 updated=self.updated,
                 own_loss=loss.__name__ if blamed else None,
                 takes_dt=self.model.takes_dt,
+                clip=self.clip,
             )
         )
 

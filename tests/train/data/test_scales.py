@@ -258,6 +258,26 @@ def test_data_far_from_unit_scale_is_warned_of_once():
     assert warned(plain(), np.zeros_like(x), np.zeros_like(y))[0] == []  # constant, near 0
 
 
+def test_border_pixels_are_not_warned_of():
+    """Features that are 0 but for a few faint values; a feature that is small everywhere is warned of."""
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(size=(30, 50, 3)), rng.normal(size=(30, 50, 1))
+    x[..., 1] = 0
+    x[3, 7, 1], x[20, 40, 1] = 0.02, 0.05
+    assert 0 < x[..., 1].std() < 0.01 / 5
+    lengths = np.array([50] + [49] * 29)
+    padded = x.copy()
+    padded[1:, 49] = np.nan
+    for given, options in ((x, {}), (padded, {"lengths": lengths})):
+        assert warned(Model(LSTM(4), Dense(1), input_dim=3, seed=0), given, y, **options)[0] == []
+    x[..., 1] = 1e-3 * rng.normal(size=(30, 50))
+    for given, options in ((x, {}), (x + 0.5, {"lengths": lengths})):  # padding is 0, and counts nowhere
+        (one,), _ = warned(Model(LSTM(4), Dense(1), input_dim=3, seed=0), given, y, **options)
+        assert one.startswith("ltc_np: `x` (feature 1) has mean ")
+    x[..., 1] = 400 + x[..., 1]  # far from 0, so it drowns the others
+    assert warned(Model(LSTM(4), Dense(1), input_dim=3, seed=0), x, y)[0]
+
+
 def test_who_standardizes_is_not_warned():
     x, y = data()
     assert warned(network(), x, y, standardize=True)[0] == []
