@@ -34,7 +34,15 @@ from .optim import (
     clip_by_global_norm,
 )
 from .train.bptt import BPTT
-from .train.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau, TensorBoard
+from .train.callbacks import (
+    Callback,
+    Checkpoint,
+    CollapseGuard,
+    CSVLogger,
+    EarlyStopping,
+    ReduceLROnPlateau,
+    TensorBoard,
+)
 from .train.data.batching import Batching
 from .train.data.validation import Validation
 from .train.history import History
@@ -62,6 +70,7 @@ __all__ = [
     "CfCRNN",
     "Checkpoint",
     "Checkpoints",
+    "CollapseGuard",
     "Clip",
     "CosineDecay",
     "EarlyStopping",

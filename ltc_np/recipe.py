@@ -18,6 +18,7 @@ from .layers import Bidirectional, Dense, Dropout, MixedMemory, Pooling, Residua
 from .layers.pooling import KINDS
 from .model import Model
 from .optim import AdamW, CosineDecay
+from .train.callbacks import CollapseGuard, as_callbacks
 from .train.history import History
 from .wirings import AutoNCP, FullyConnected, Wiring
 
@@ -188,7 +189,10 @@ class Recipe:
         return FEWEST if every_step else enough_epochs(sequences, self.batch_size)
 
     def fit(self, model: Model, x: Any, y: Any, *, sequences: int, **more: Any) -> History:
-        """Train ``model`` on ``sequences`` sequences; ``more`` goes to `fit` of the model."""
+        """Train ``model`` on ``sequences`` sequences; ``more`` goes to `fit` of the model.
+
+        A `CollapseGuard` is among the callbacks, unless ``epochs`` is a range: then data may be others every time.
+        """
         epochs = self.epochs_for(sequences, every_step=model.return_sequences)
         batches = -(-sequences // self.batch_size)
         rate = SCHEDULES[self.schedule](self.learning_rate, epochs * batches)
@@ -200,6 +204,8 @@ class Recipe:
             "clip_norm": self.clip_norm,
             "standardize": self.standardize,
         }
+        if not isinstance(more.get("epochs"), range):
+            more["callbacks"] = [CollapseGuard(), *as_callbacks(more.get("callbacks"))]
         return model.fit(x, y, **(settings | more))
 
     def _pooled(self, numbers: bool) -> list[Layer]:

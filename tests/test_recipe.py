@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import AdamW, CosineDecay, Model
+from ltc_np import AdamW, CollapseGuard, CosineDecay, Model
 from ltc_np.recipe import CELLS, FEWEST, STEPS, Recipe
 
 
@@ -89,6 +89,7 @@ def test_what_fit_is_told():
     recipe = Recipe(epochs=3, batch_size=4, learning_rate=0.2, weight_decay=0.3, clip_norm=None, standardize=False)
     recipe.fit(told, "x", "y", sequences=9, batch_size=7, seed=5)
     optimizer = told.settings.pop("optimizer")
+    assert [type(callback) for callback in told.settings.pop("callbacks")] == [CollapseGuard]
     assert (told.x, told.y) == ("x", "y")
     assert told.settings == {"epochs": 3, "batch_size": 7, "clip_norm": None, "standardize": False, "seed": 5}
     assert optimizer.config() == AdamW(CosineDecay(0.2, 9), weight_decay=0.3).config()

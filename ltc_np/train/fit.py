@@ -326,7 +326,7 @@ def fit(
     measured = names_of_logs(options.metrics, validation is not None)
     for callback in options.callbacks:
         callback.model, callback.optimizer = model, options.optimizer
-        callback.measured, callback.initial_epoch = measured, at.epoch
+        callback.measured, callback.initial_epoch, callback.first_rank = measured, at.epoch, ranks.first
     watched = of_best_weights(options.monitor, options.monitor_mode, measured)
     make_best = partial(BestKeeper, model, watched, options.keep_best, start.loss, at.epoch)
     plan = Plan(source=source, validation=validation, start=start, same=same, folder=folder, resumed=resumed)

@@ -2,6 +2,7 @@
 
 from .base import Callback, FunctionCallback, as_callbacks
 from .checkpoint import Checkpoint
+from .collapse_guard import CollapseGuard
 from .csv_logger import CSVLogger
 from .early_stopping import EarlyStopping
 from .reduce_lr import ReduceLROnPlateau
@@ -11,6 +12,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "Checkpoint",
+    "CollapseGuard",
     "EarlyStopping",
     "FunctionCallback",
     "ReduceLROnPlateau",

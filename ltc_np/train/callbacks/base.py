@@ -35,6 +35,8 @@ class Callback(FromArguments):
         The names that logs will hold, and which value of each is better; None where nobody has said.
     initial_epoch : int
         More than 0 if the training is resumed.
+    first_rank : bool
+        Whether this is the only process, or rank 0 of several.
     first_rank_only : bool
         What a class says of itself: where `fit` trains on several ranks (``comm``), it is called on rank 0 only, since
         it writes or shows something.  All others are called on every rank, with the same logs.
@@ -44,6 +46,7 @@ class Callback(FromArguments):
     optimizer: Optimizer = None  # type: ignore[assignment]
     measured: Measured = MappingProxyType({})
     initial_epoch: int = 0
+    first_rank: bool = True
     first_rank_only: bool = False
 
     def on_train_begin(self) -> None:
@@ -78,6 +81,11 @@ class Callback(FromArguments):
             None, bools, numbers, text, arrays, and lists, tuples and dicts of these.  A file gives tuples for lists.
         """
         return {}
+
+    def checkpoint_state(self) -> State:
+        """As `state`, for the checkpoints of ``fit(checkpoint=...)``, which may hold what is too large for the file of
+        a model.  Here: the same."""
+        return self.state()
 
     def load_state(self, state: State) -> None:
         """Go on from a `state`; called after `on_train_begin` when training is resumed.
@@ -132,13 +140,13 @@ def _as_callback(value: object) -> Callback:
     raise TypeError(f"`callbacks` must be Callback objects or functions (epoch, logs), got {checks.brief(value)}{hint}")
 
 
-def states(callbacks: Iterable[Callback]) -> tuple[tuple[str, State], ...]:
-    """(class, state) of the callbacks whose class defines `Callback.state`, for `Trained`."""
+def states(callbacks: Iterable[Callback], *, checkpoint: bool = False) -> tuple[tuple[str, State], ...]:
+    """(class, state) of the callbacks whose class defines `Callback.state`, for `Trained` or for a ``checkpoint``."""
     found = []
     for callback in callbacks:
         if type(callback).state is Callback.state:
             continue
-        state = callback.state()
+        state = callback.checkpoint_state() if checkpoint else callback.state()
         if not isinstance(state, dict):
             who = type(callback).__name__
             raise TypeError(f"`state` of {who} must return a dict, got {checks.brief(state)}")

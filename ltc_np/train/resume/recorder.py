@@ -108,7 +108,7 @@ class Recorder:
         run, optimizer, history = self.run, self.run.options.optimizer, self.history
         history.best_epoch, history.seconds = self.best.epoch, self.seconds
         saved = Saved(
-            self.same, run.at, shares, states(run.options.callbacks), self.best.state(), history,
+            self.same, run.at, shares, states(run.options.callbacks, checkpoint=True), self.best.state(), history,
             Rates.of(optimizer, self.first_lr), ended,
         )  # fmt: skip
         return io.checkpoint(run.model, optimizer, saved.plain())
