@@ -19,6 +19,8 @@ from .layers.pooling import KINDS
 from .model import Model
 from .optim import AdamW, CosineDecay
 from .train.callbacks import CollapseGuard, as_callbacks
+from .train.data.augment import Augment
+from .train.data.batching import Batching
 from .train.history import History
 from .wirings import AutoNCP, FullyConnected, Wiring
 
@@ -188,8 +190,11 @@ class Recipe:
             return self.epochs
         return FEWEST if every_step else enough_epochs(sequences, self.batch_size)
 
-    def fit(self, model: Model, x: Any, y: Any, *, sequences: int, **more: Any) -> History:
-        """Train ``model`` on ``sequences`` sequences; ``more`` goes to `fit` of the model.
+    def fit(
+        self, model: Model, x: Any, y: Any, *, sequences: int, augment: Augment | None = None, **more: Any
+    ) -> History:
+        """Train ``model`` on ``sequences`` sequences; ``augment`` is that of `Batching`, and ``more`` goes to `fit` of
+        the model.
 
         A `CollapseGuard` is among the callbacks, unless ``epochs`` is a range: then data may be others every time.
         """
@@ -199,7 +204,7 @@ class Recipe:
         optimizer = AdamW(rate, weight_decay=self.weight_decay)
         settings: dict[str, Any] = {
             "epochs": epochs,
-            "batch_size": self.batch_size,
+            "batch_size": self.batch_size if augment is None else Batching(self.batch_size, augment=augment),
             "optimizer": optimizer,
             "clip_norm": self.clip_norm,
             "standardize": self.standardize,

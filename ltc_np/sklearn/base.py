@@ -25,6 +25,7 @@ from ..model import Model
 from ..optim import AdamW
 from ..recipe import Recipe, auto
 from ..train.callbacks import EarlyStopping
+from ..train.data.augment import Augment
 from ..train.history import History
 from . import inputs, targets
 from .inputs import Inputs
@@ -81,6 +82,9 @@ class LiquidEstimator(RecipeEstimator):
         How many of the sequences are held out for that.
     n_iter_no_change : int >= 1 or "auto"
         Epochs without an improvement after which training stops; "auto" is a tenth of ``epochs``, and at least 10.
+    augment : function (x, y, rng) -> (x, y), optional
+        Changes each batch of the training, as for `Batching`: x are sequences (n, T, features), y numbers (n, ...) or
+        the numbers of classes.  What is held out stays as it is.
     warm_start : bool
         `fit` goes on with the network that is there, and with the scales it has standardised by.
     random_state : int, RandomState or None
@@ -112,6 +116,7 @@ class LiquidEstimator(RecipeEstimator):
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int | str = "auto"
+    augment: Augment | None = None
     warm_start: bool = False
 
     cell: ClassVar[str] = DEFAULT.cell
@@ -282,6 +287,7 @@ class LiquidEstimator(RecipeEstimator):
             model = self._new_model(recipe, data, wanted, model_seed)
         else:  # its weights belong to its scales
             settings["standardize"] = False
+        settings["augment"] = self.augment
         history = recipe.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
         self._keep(seen, data, wanted, model, history, None)
 
@@ -300,7 +306,7 @@ class LiquidEstimator(RecipeEstimator):
         optimizer = optimizer or AdamW()
         optimizer.lr, optimizer.weight_decay = recipe.learning_rate, recipe.weight_decay
         done = _epochs_of(model)
-        settings |= {"optimizer": optimizer, "epochs": range(done, done + 1)}
+        settings |= {"optimizer": optimizer, "epochs": range(done, done + 1), "augment": self.augment}
         history = recipe.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
         self._keep(seen, data, wanted, model, history, optimizer)
 

@@ -168,7 +168,9 @@ class LTCClassifier(LTCFields, Classifier):
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, warm_start, random_state, dtype, backend, verbose
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
+        As for `LiquidEstimator`.
+    backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
     class_weight : dict from labels to weights, "balanced", or None
         Factors of the weights of targets; labels that are not named have 1.  "balanced" is n / (C n_c), with n_c of the
@@ -200,7 +202,9 @@ class CfCClassifier(CfCFields, Classifier):
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, warm_start, random_state, dtype, backend, verbose
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
+        As for `LiquidEstimator`.
+    backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
     class_weight : dict from labels to weights, "balanced", or None
         As for `LTCClassifier`.

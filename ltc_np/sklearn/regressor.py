@@ -107,7 +107,9 @@ class LTCRegressor(LTCFields, Regressor):
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, warm_start, random_state, dtype, backend, verbose
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
+        As for `LiquidEstimator`.
+    backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are.
     missing : "error" or "ignore"
         What NaN in y means: an error, or a target that is missing and weighs nothing.
@@ -138,7 +140,9 @@ class CfCRegressor(CfCFields, Regressor):
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, warm_start, random_state, dtype, backend, verbose
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
+        As for `LiquidEstimator`.
+    backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are.
     missing : "error" or "ignore"
         What NaN in y means: an error, or a target that is missing and weighs nothing.

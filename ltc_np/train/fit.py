@@ -46,8 +46,10 @@ from .options import (
     by_content,
     check_combinations,
     chosen,
+    function_in_words,
     loss_in_words,
     of_clip,
+    of_function,
     of_loss,
     of_metrics,
     of_optimizer,
@@ -88,6 +90,7 @@ OPTIONS: dict[str, Option] = {
     ),
     "drop_last": Option(batches=REFUSED),
     "group_by_length": Option(batches=REFUSED),
+    "augment": Option(compared=of_function, in_words=function_in_words, batches=REFUSED),
     "tbptt": Option(
         lambda name, value: None if value is None else checks.integer(name, value), as_it_is, batches=REFUSED,
     ),
@@ -182,8 +185,8 @@ def fit(
         seed and the states of callbacks are in the file too; without `seed` it is that one.  (A model saved after `fit`
         has the best weights, not the last ones.)
     batch_size : int or Batching
-        Sequences per optimiser step.  `Batching` says also how sequences are put into batches, and how many batches of
-        ``x`` an epoch has.
+        Sequences per optimiser step.  `Batching` says also how sequences are put into batches, which function of yours
+        changes each of them (``augment``), and how many batches of ``x`` an epoch has.
     tbptt : int or BPTT, optional
         Truncated backpropagation through time: steps of a chunk.  Default: whole sequences.  `BPTT` has the details,
         and says also what the backward pass keeps in memory, and whether pieces of time run side by side.

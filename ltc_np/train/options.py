@@ -64,6 +64,16 @@ def of_loss(name: str, loss: LibraryLoss) -> dict[str, Any]:
     return {name: losses.identity(loss)}
 
 
+def of_function(name: str, function: Any) -> dict[str, Any]:
+    """A function of a user's own, by what it computes."""
+    return {name: None if function is None else losses.identity(function)}
+
+
+def function_in_words(function: Any) -> str:
+    """The same for a comparison between ranks."""
+    return "None" if function is None else losses.identity(function)
+
+
 def of_metrics(name: str, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """Metrics, by their names."""
     return {name: tuple(metrics)}
@@ -175,5 +185,9 @@ def check_combinations(options: Options) -> None:
     Others are refused where what they depend on is known: by `data.reader` (with the data) and by `ranks.agreement`
     (with several ranks).
     """
+    if options.augment is not None and options.tbptt is not None:
+        raise ValueError(
+            f"`augment` must be None with `tbptt`, whose chunks do not hold whole sequences, got tbptt={options.tbptt}"
+        )
     if options.group_by_length and not options.shuffle:
         raise ValueError("`shuffle` must be True with `group_by_length`, which draws the batches anew, got False")

@@ -33,7 +33,7 @@ GROUPS: dict[str, Group] = {
     "epochs": Group(range, {"initial_epoch": ""}),
     "batch_size": Group(Batching, {
         "batch_size": "size", "steps_per_epoch": "steps_per_epoch", "drop_last": "drop_last",
-        "group_by_length": "group_by_length",
+        "group_by_length": "group_by_length", "augment": "augment",
     }),
     "tbptt": Group(BPTT, {"tbptt": "steps", "memory": "memory", "parallel_time": "parallel_time"}),
     "validation": Group(Validation, {"validation_data": "", "validation_split": "", "validation_every": "every"}),

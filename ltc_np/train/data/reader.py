@@ -102,6 +102,7 @@ class DataReader(NamedTuple):
 # What to do without an option that is refused for batches.
 INSTEAD = {name: f"a batch is (x, y) or a dict, which may have {name}" for name in DataArguments._fields}
 INSTEAD["standardize"] = ADAPT_FIRST
+INSTEAD["augment"] = "change batches where you make them"
 
 
 def check_stream(rows: Mapping[str, Option], chosen: Collection[str], options: Options) -> None:

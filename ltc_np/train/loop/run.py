@@ -21,6 +21,7 @@ from ...network.trained import Trained
 from ...optim import global_norm
 from ...optim.clip import Clip
 from ..callbacks.base import Callback, taken_over
+from ..data.augment import augmented
 from ..data.batches import Batches
 from ..data.sources import ArraySource, Data, Drawn
 from ..data.stream import Stream
@@ -254,6 +255,9 @@ class Run:
         has_more_chunks : bool
             Whether this rank has another chunk of the batch.
         """
+        augment = self.options.augment
+        if batch is not None and augment is not None:
+            batch = augmented(augment, batch, self.model, self.objective.loss, self.key(step), place.first)
         own = LocalResult() if batch is None else self.differentiate(batch, place, step)
         found = self.ranks.average(self.trainer, own, has_more_chunks)
         if found.weight:
