@@ -79,8 +79,12 @@ class Recipe:
         it is the mean for classes, and for numbers, which may be a forecast, the sum of both.
     dropout : float in [0, 1)
         Share of the cell's outputs that are dropped in training.
+    input_dropout : float in [0, 1)
+        The same of its inputs.
     standardize : bool
         Bring inputs, and targets that are numbers, to mean 0 and spread 1; the network keeps their scale.
+    clip_inputs : float > 0 or None
+        Largest absolute value of an input then, so that outliers do not drown all else; None: inputs stay as they are.
     learning_rate : float > 0
     schedule : "constant" or "cosine"
         "cosine": it falls to 0 along half a cosine until the last epoch.
@@ -104,7 +108,9 @@ class Recipe:
     bidirectional: bool = False
     readout: ReadoutKind = "auto"
     dropout: float = 0.0
+    input_dropout: float = 0.0
     standardize: bool = True
+    clip_inputs: float | None = None
     learning_rate: float = 0.01
     schedule: str = "cosine"
     weight_decay: float = 0.01
@@ -122,11 +128,17 @@ class Recipe:
             checks.integer("epochs", self.epochs)
         for name in ("mixed_memory", "bidirectional", "standardize"):
             checks.boolean(name, getattr(self, name))
-        checks.number("dropout", self.dropout, high=1, high_open=True)
+        for name in ("dropout", "input_dropout"):
+            checks.number(name, getattr(self, name), high=1, high_open=True)
         checks.number("learning_rate", self.learning_rate, low_open=True)
         checks.number("weight_decay", self.weight_decay)
-        if self.clip_norm is not None:
-            checks.number("clip_norm", self.clip_norm, low_open=True)
+        for name in ("clip_norm", "clip_inputs"):
+            if getattr(self, name) is not None:
+                checks.number(name, getattr(self, name), low_open=True)
+        if self.clip_inputs is not None and not self.standardize:
+            raise ValueError(
+                f"`clip_inputs` must be None without `standardize`, in whose units it is, got {self.clip_inputs:g}"
+            )
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -173,7 +185,9 @@ class Recipe:
             cell = MixedMemory(cell)
         if self.bidirectional:
             cell = Bidirectional(cell)
-        layers: list[Layer] = [Standardize()] if self.standardize else []
+        layers: list[Layer] = [Standardize(clip=self.clip_inputs)] if self.standardize else []
+        if self.input_dropout:
+            layers += [Dropout(self.input_dropout)]
         layers += [cell]
         if not every_step:
             layers += self._pooled(numbers)

@@ -21,6 +21,17 @@ def test_layers():
     assert parts(every, every_step=True) == ["Standardize", "Bidirectional", "Dropout", "Dense", "Standardize"]
 
 
+def test_what_is_done_to_inputs():
+    """Clipped where they are standardised, then dropped: of the layer the units are standard deviations."""
+    recipe = Recipe(clip_inputs=3.0, input_dropout=0.2, dropout=0.1)
+    assert parts(recipe, numbers=False) == ["Standardize", "Dropout", "LTC", "Dropout", "Dense"]
+    layers = recipe.model(3, 2, steps=20, every_step=False, numbers=True, seed=0).layers
+    assert (layers[0].clip, layers[1].rate, layers[3].rate) == (3.0, 0.2, 0.1)
+    assert layers[-1].clip is None
+    with pytest.raises(ValueError, match="`clip_inputs` must be None without `standardize`, .* got 3"):
+        Recipe(clip_inputs=3.0, standardize=False)
+
+
 def test_the_readout_is_that_of_what_remembers():
     def readout(numbers=False, **changes):
         (found,) = set(parts(Recipe(**changes), numbers=numbers)) & {"Pooling", "Residual"} or {"last"}
@@ -146,6 +157,7 @@ def test_automatic_training_is_the_one_it_stands_for(cell, rng, monkeypatch):
     [
         *(("cell", "rnn"), ("readout", "first"), ("units", 0), ("dropout", 1.0), ("clip_norm", 0.0)),
         *(("backbone_units", -1), ("epochs", 2.5), ("epochs", 0), ("epochs", "many"), ("learning_rate", 0.0)),
+        *(("clip_inputs", 0.0), ("input_dropout", 1.0), ("input_dropout", -0.1)),
     ],
 )
 def test_refuses(name, value):

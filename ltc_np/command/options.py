@@ -122,5 +122,6 @@ def _or(word: str, kind: type[int] | type[float]) -> Callable[[str], float | str
 READS: dict[str, Callable[[str], Any]] = {
     "time_constants": _span,
     "clip_norm": _or("none", float),
+    "clip_inputs": _or("none", float),
     "epochs": _or("auto", int),
 }

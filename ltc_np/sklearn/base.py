@@ -46,7 +46,9 @@ class RecipeEstimator(BaseEstimator):
     units: int = DEFAULT.units
     mixed_memory: bool = DEFAULT.mixed_memory
     dropout: float = DEFAULT.dropout
+    input_dropout: float = DEFAULT.input_dropout
     standardize: bool = DEFAULT.standardize
+    clip_inputs: float | None = DEFAULT.clip_inputs
     learning_rate: float = DEFAULT.learning_rate
     schedule: str = DEFAULT.schedule
     weight_decay: float = DEFAULT.weight_decay
@@ -69,7 +71,7 @@ class LiquidEstimator(RecipeEstimator):
 
     Parameters
     ----------
-    units, mixed_memory, bidirectional, readout, dropout, standardize
+    units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
@@ -250,11 +252,12 @@ class LiquidEstimator(RecipeEstimator):
 
     def _check_of_network(self) -> None:
         """Refuse hyperparameters that were changed, and of which a network that goes on would take no notice."""
-        for name, value in self._of_network().items():
-            if value != self._made_by[name]:
+        now = self._of_network()
+        for name, before in self._made_by.items():  # of a pickle these may be fewer
+            if now[name] != before:
                 raise ValueError(
-                    f"`{name}` must stay {self._made_by[name]!r}, by which the network was made that goes on, got "
-                    f"{value!r}: for a new network call `fit` with warm_start=False"
+                    f"`{name}` must stay {before!r}, by which the network was made that goes on, got {now[name]!r}: "
+                    "for a new network call `fit` with warm_start=False"
                 )
 
     def _new_model(self, recipe: Recipe, data: Inputs, wanted: Targets, seed: int) -> Model:

@@ -103,7 +103,7 @@ class LTCRegressor(LTCFields, Regressor):
     ----------
     wiring, ode_unfolds, time_constants
         The LTC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, dropout, standardize
+    units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
@@ -136,7 +136,7 @@ class CfCRegressor(CfCFields, Regressor):
     ----------
     backbone_units
         The CfC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, dropout, standardize
+    units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.

@@ -212,8 +212,9 @@ def test_every_hyperparameter_is_an_option(here, ltc):
 
     given = {"cell": "cfc", "units": 5, "wiring": "ncp", "ode_unfolds": 2, "time_constants": (0.5, 4.0),
              "backbone_units": 24, "mixed_memory": True, "bidirectional": True, "readout": "last", "dropout": 0.25,
-             "standardize": False, "learning_rate": 0.5, "schedule": "constant", "weight_decay": 0.125,
-             "clip_norm": None, "epochs": 7, "batch_size": 3}  # fmt: skip
+             "input_dropout": 0.125, "standardize": False, "clip_inputs": None, "learning_rate": 0.5,
+             "schedule": "constant", "weight_decay": 0.125, "clip_norm": None, "epochs": 7,
+             "batch_size": 3}  # fmt: skip
     assert set(given) == set(Recipe.names())
     line = []
     for name, value in given.items():
@@ -228,6 +229,7 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     assert options.of_recipe(parser.parse_args(line)) == Recipe(**given)
     assert options.of_recipe(parser.parse_args([])) == Recipe()
     assert options.of_recipe(parser.parse_args(["--epochs", "auto"])) == Recipe()
+    assert options.of_recipe(parser.parse_args(["--clip-inputs", "4.5"])) == Recipe(clip_inputs=4.5)
     assert "Neurons of the cell. default: 32" in " ".join(parser.format_help().split())
 
 
