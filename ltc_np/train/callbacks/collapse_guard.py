@@ -11,7 +11,7 @@ from ...base.types import Array, Logs, Rate, State
 from ...optim.schedules import Schedule
 from .base import Callback
 
-LEARNED = 0.2  # of the first loss: less than this is not much to lose, and the noise of a few batches
+LEARNED = 0.15  # of the first loss: less than this is not much to lose, and may be the noise of a few batches
 LOST = 0.8  # of what was learned; a wide CfC that lost 60 % of it in some epochs has found its way back by itself
 
 
@@ -27,7 +27,7 @@ class CollapseGuard(Callback):
     ----------
     patience : int >= 1
         So many epochs in a row must have lost four fifths of what the best one had gained since the first one, if that
-        is at least a fifth of the loss of the first one; or must have twice the loss of the first one.
+        is at least 15 % of the loss of the first one; or must have twice the loss of the first one.
     factor : float in (0, 1)
         A schedule goes on where it is, with all rates multiplied.
 

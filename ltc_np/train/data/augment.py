@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def read_augment(name: str, function: Any) -> Augment | None:
             inspect.signature(function).bind(None, None, None)
         except TypeError as error:
             raise TypeError(f"`{name}` must be {RULE}, got {checks.brief(function)}: {error}") from None
-    return function
+    return cast("Augment", function)
 
 
 def augmented(

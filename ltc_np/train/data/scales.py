@@ -171,11 +171,14 @@ class Places(NamedTuple):
 
 
 def _places(model: Network) -> Places:
-    prefixes, first, last = model.layer_stack.prefixes, model.layers[0], model.layers[-1]
-    whole = isinstance(last, Residual) and len(model.layers) == 1
-    prefix, last = (prefixes[-1] + last.end[0], last.end[1]) if whole else (prefixes[-1], last)
+    first, last, prefix = model.layers[0], model.layers[-1], model.layer_stack.prefixes[-1]
+    beside = False
+    if isinstance(last, Residual) and len(model.layers) == 1:
+        (inner, last), beside = last.end, True
+        prefix += inner
     gives = isinstance(last, Standardize) and last.inverse
-    return Places(tuple(_reading(prefixes[0], first)), prefix if gives else None, whole and gives)
+    reading = tuple(_reading(model.layer_stack.prefixes[0], first))
+    return Places(reading, prefix if gives else None, beside and gives)
 
 
 def _reading(prefix: str, layer: Layer) -> Iterator[str]:
