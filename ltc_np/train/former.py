@@ -18,7 +18,7 @@ from .penalty import L1L2
 from .ranks.communication import ShardedData
 from .resume.folder import Checkpoints
 
-NEVER_ARGUMENTS: tuple[str, ...] = ()  # parts that have come since
+NEVER_ARGUMENTS: tuple[str, ...] = ("augment",)  # parts that have come since
 
 
 def translate(given: dict[str, Any], defaults: Mapping[str, Any]) -> None:
