@@ -35,6 +35,8 @@ from .optim import (
 )
 from .train.bptt import BPTT
 from .train.callbacks import (
+    EMA,
+    SWA,
     Callback,
     Checkpoint,
     CollapseGuard,
@@ -42,6 +44,7 @@ from .train.callbacks import (
     EarlyStopping,
     ReduceLROnPlateau,
     TensorBoard,
+    WeightAverage,
 )
 from .train.data.batching import Batching
 from .train.data.validation import Validation
@@ -55,11 +58,13 @@ from .wirings import NCP, AutoNCP, FullyConnected, Random, RandomWiring, Wiring
 
 __all__ = [
     "BPTT",
+    "EMA",
     "L1L2",
     "CSVLogger",
     "LTCRNN",
     "NCP",
     "SGD",
+    "SWA",
     "Adam",
     "AdamW",
     "AutoNCP",
@@ -96,6 +101,7 @@ __all__ = [
     "Trace",
     "Validation",
     "WarmUp",
+    "WeightAverage",
     "Wiring",
     "analysis",
     "clip_by_array_norm",

@@ -109,6 +109,8 @@ CALLS = {
     "EarlyStopping": (lib.EarlyStopping, {"patience": 3, "monitor": "val_loss", "min_delta": 0.1, "mode": "min"}),
     "Checkpoint": (lib.Checkpoint, {"path": "m.npz", "every": 2, "save_best_only": True, "monitor": "val_loss",
                    "mode": "min"}),
+    "EMA": (lib.EMA, {"beta": 0.9}),
+    "SWA": (lib.SWA, {"last": 0.5}),
     "Batching": (lib.Batching, {"size": 4, "drop_last": True, "group_by_length": True, "steps_per_epoch": 3}),
     "BestWeights": (lib.BestWeights, {"monitor": "val_loss", "mode": "min", "keep": False}),
     "BPTT": (lib.BPTT, {"steps": 4, "memory": "low", "parallel_time": 4}),

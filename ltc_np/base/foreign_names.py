@@ -53,6 +53,8 @@ INSTEAD = {
     "lr": "the optimiser has it, optimizer=Adam(0.01)",
     "learning_rate": "the optimiser has it, optimizer=Adam(0.01)",
     "weight_decay": "AdamW has it",
+    "use_ema": "a callback has it, fit(callbacks=EMA(0.99))",
+    "ema_momentum": "a callback has it, fit(callbacks=EMA(0.99))",
     "clipnorm": "`fit` has it, clip_norm=Clip(1.0, per_array=True)",
     "global_clipnorm": "`fit` has it, clip_norm=1.0",
     "units": "the wiring has them, AutoNCP(16, 2)",

@@ -25,6 +25,7 @@ from ..optim.clip import Clip, read_clip
 from .bptt import BPTT
 from .call import across_ranks
 from .callbacks import as_callbacks
+from .callbacks.averages import average_of
 from .data.batching import Batching
 from .data.reader import DataReader
 from .data.scales import loss_unit, take_scales
@@ -331,7 +332,10 @@ def fit(
         callback.model, callback.optimizer = model, options.optimizer
         callback.measured, callback.initial_epoch, callback.first_rank = measured, at.epoch, ranks.first
     watched = of_best_weights(options.monitor, options.monitor_mode, measured)
-    make_best = partial(BestKeeper, model, watched, options.keep_best, start.loss, at.epoch)
+    average = average_of(options.callbacks)
+    if average is not None:
+        average.epochs = options.epochs
+    make_best = partial(BestKeeper, model, watched, options.keep_best, start.loss, at.epoch, average)
     plan = Plan(source=source, validation=validation, start=start, same=same, folder=folder, resumed=resumed)
     run = Run(model, options, objective, options.clip_norm, start, at, ranks)
     history = finished(plan, options.epochs, make_best)

@@ -1,5 +1,6 @@
 """What may happen between epochs of `fit`: one callback a file."""
 
+from .averages import EMA, SWA, WeightAverage
 from .base import Callback, FunctionCallback, as_callbacks
 from .checkpoint import Checkpoint
 from .collapse_guard import CollapseGuard
@@ -9,6 +10,8 @@ from .reduce_lr import ReduceLROnPlateau
 from .tensorboard import TensorBoard
 
 __all__ = [
+    "EMA",
+    "SWA",
     "CSVLogger",
     "Callback",
     "Checkpoint",
@@ -17,5 +20,6 @@ __all__ = [
     "FunctionCallback",
     "ReduceLROnPlateau",
     "TensorBoard",
+    "WeightAverage",
     "as_callbacks",
 ]

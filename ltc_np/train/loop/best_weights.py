@@ -7,6 +7,7 @@ from ...base.from_arguments import Immutable
 from ...base.types import Logs, MonitorMode, State
 from ...network.best import Best
 from ...network.network import Network
+from ..callbacks.averages import WeightAverage
 from ..monitor import MODES, Monitor
 
 
@@ -51,6 +52,8 @@ class BestKeeper:
     loss : str
         `ltc_np.losses.identity` of the loss.
     initial_epoch : int
+    average : WeightAverage or None
+        What the model is left with if there are no best weights.
 
     Attributes
     ----------
@@ -64,8 +67,16 @@ class BestKeeper:
     loss: str
     epoch: int | None
 
-    def __init__(self, model: Network, monitor: Monitor | None, keep: bool, loss: str, initial_epoch: int) -> None:
-        self.model, self.monitor, self.loss = model, monitor, loss
+    def __init__(
+        self,
+        model: Network,
+        monitor: Monitor | None,
+        keep: bool,
+        loss: str,
+        initial_epoch: int,
+        average: WeightAverage | None = None,
+    ) -> None:
+        self.model, self.monitor, self.loss, self.average = model, monitor, loss, average
         self.keep, self.epoch = keep and monitor is not None, None
         best, model.best = model.best, None
         if not keep or best is None or best.epoch >= initial_epoch:
@@ -102,9 +113,11 @@ class BestKeeper:
             monitor.load_state(told)
 
     def restore(self) -> None:
-        """Give the model its best weights, if there are any."""
+        """Give the model its best weights, or where there are none those that `average` has found."""
         best = self.model.best
         if best is None:
+            if self.average is not None:
+                self.average.give()
             return
         self.model.theta[:] = best.theta
         if best.buffers is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,6 +89,8 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestKeeper]) -> History:
                 history.stopped = _epochs(run, plan, best, history, recorder, display, request)
         finally:
             display.close()
+            if run.metric_failed_first:  # then the training has changed nothing
+                best.average = None
             if not run.diverged:
                 best.restore()
             history.best_epoch, history.seconds = best.epoch, recorder.seconds
@@ -106,6 +108,8 @@ def finished(plan: Plan, epochs: int, make_best: Callable[[], BestKeeper]) -> Hi
     saved, best = plan.resumed.saved, make_best()
     if saved.ended != "callback" and saved.position.epoch < epochs:
         return None
+    if best.average is not None:
+        load_states([best.average], plan.start.callbacks)
     best.restore()
     if saved.ended != "callback":
         saved.history.stopped = ALL_DONE
@@ -128,18 +132,19 @@ def _epochs(
         if logs is None:
             run.check_last_step(plan.source, epoch)
             return f"{request.stop_reason} after {counted(epoch, 'epoch')} and a part of the next one"
-        if plan.validation and ((epoch + 1) % options.validation_every == 0 or epoch + 1 == options.epochs):
-            results = run.evaluate(plan.validation)
-            run.check_finite(results["loss"], "validation loss")
-            logs |= {f"val_{name}": value for name, value in results.items()}
-        best.update(epoch, logs)
-        history.add(epoch, logs)
-        recorder.clock.epoch()
-        display.epoch(epoch, logs)
-        stops = [callback for callback in options.callbacks if _is_true(callback.on_epoch_end(epoch, logs))]
-        model.trained = model.trained._replace(epochs=epoch + 1, callbacks=states(options.callbacks))
-        stops += [callback for callback in options.callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
-        stopped = run.ranks.epoch_done(model, type(stops[0]).__name__ if stops else "")
+        with nullcontext() if best.average is None else best.average.given():
+            if plan.validation and ((epoch + 1) % options.validation_every == 0 or epoch + 1 == options.epochs):
+                results = run.evaluate(plan.validation)
+                run.check_finite(results["loss"], "validation loss")
+                logs |= {f"val_{name}": value for name, value in results.items()}
+            best.update(epoch, logs)
+            history.add(epoch, logs)
+            recorder.clock.epoch()
+            display.epoch(epoch, logs)
+            stops = [callback for callback in options.callbacks if _is_true(callback.on_epoch_end(epoch, logs))]
+            model.trained = model.trained._replace(epochs=epoch + 1, callbacks=states(options.callbacks))
+            stops += [callback for callback in options.callbacks if _is_true(callback.on_epoch_done(epoch, logs))]
+            stopped = run.ranks.epoch_done(model, type(stops[0]).__name__ if stops else "")
         if stopped or request.stop_reason:
             break
         if epoch + 1 < options.epochs:
