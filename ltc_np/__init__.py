@@ -7,7 +7,7 @@ Importing this package loads NumPy only.  Numba is loaded with the first model t
 import importlib as _importlib
 import typing as _typing
 
-from . import cells, data, layers, losses, metrics, optim, wirings
+from . import cells, data, ensemble, layers, losses, metrics, optim, wirings
 from .base.layout import Entry, Layout
 from .base.threads import get_num_threads, set_num_threads
 from .base.version import __version__ as __version__
@@ -108,6 +108,7 @@ __all__ = [
     "clip_by_global_norm",
     "data",
     "dt_from_times",
+    "ensemble",
     "from_config",
     "generate_spiral_data",
     "get_num_threads",

@@ -7,9 +7,10 @@ examples/defaults.py compares recipes; docs/training.md says what to change firs
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, cast
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, cast
 
+from . import ensemble
 from .base import checks
 from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed
 from .cells import GRU, LSTM, LTC, CfC
@@ -22,6 +23,7 @@ from .train.callbacks import CollapseGuard, as_callbacks
 from .train.data.augment import Augment
 from .train.data.batching import Batching
 from .train.history import History
+from .train.loop.interrupt import BY_SIGINT
 from .wirings import AutoNCP, FullyConnected, Wiring
 
 CELLS = ("ltc", "cfc", "lstm", "gru")
@@ -96,6 +98,9 @@ class Recipe:
         "auto" is 100, and more where few sequences have one answer each: as many as 1,000 steps of the optimiser take,
         one for each batch.
     batch_size : int >= 1
+    ensemble : int >= 1
+        So many networks, which begin with other seeds, are trained one by one; the answer is the mean of theirs, of
+        classes that of their probabilities.
     """
 
     cell: str = "ltc"
@@ -117,11 +122,12 @@ class Recipe:
     clip_norm: float | None = 1.0
     epochs: int | str = "auto"
     batch_size: int = 16
+    ensemble: int = 1
 
     def __post_init__(self) -> None:
         for name, known in (("cell", CELLS), ("wiring", WIRINGS), ("readout", READOUTS), ("schedule", SCHEDULES)):
             checks.one_of(name, getattr(self, name), known)
-        for name in ("units", "ode_unfolds", "batch_size"):
+        for name in ("units", "ode_unfolds", "batch_size", "ensemble"):
             checks.integer(name, getattr(self, name))
         checks.integer("backbone_units", self.backbone_units, 0)
         if not auto("epochs", self.epochs):
@@ -162,7 +168,7 @@ class Recipe:
         dtype: DType = "float32",
         backend: Backend = "auto",
     ) -> Model:
-        """The untrained network.
+        """The untrained network; of an ensemble all of them, joined (`ltc_np.ensemble.join`).
 
         Parameters
         ----------
@@ -179,6 +185,16 @@ class Recipe:
         seed, dtype, backend
             As for `Model`.
         """
+        if self.ensemble > 1:
+            alone = replace(self, ensemble=1)
+            networks = [
+                alone.model(
+                    inputs, outputs, steps=steps, every_step=every_step, numbers=numbers, duration=duration, seed=own,
+                    dtype=dtype, backend=backend,
+                )
+                for own in ensemble.seeds(seed, self.ensemble)
+            ]  # fmt: skip
+            return ensemble.join(networks, "numbers" if numbers else "classes")
         duration = float(steps) if duration is None else duration
         cell = self._cell(duration / steps, duration)
         if self.mixed_memory:
@@ -205,13 +221,30 @@ class Recipe:
         return FEWEST if every_step else enough_epochs(sequences, self.batch_size)
 
     def fit(
-        self, model: Model, x: Any, y: Any, *, sequences: int, augment: Augment | None = None, **more: Any
+        self,
+        model: Model,
+        x: Any,
+        y: Any,
+        *,
+        sequences: int,
+        augment: Augment | None = None,
+        each: Callable[..., Any] = map,
+        **more: Any,
     ) -> History:
         """Train ``model`` on ``sequences`` sequences; ``augment`` is that of `Batching`, and ``more`` goes to `fit` of
         the model.
 
         A `CollapseGuard` is among the callbacks, unless ``epochs`` is a range: then data may be others every time.
+        The networks of an ensemble are trained by ``each(function, networks)``, which is `map` or does the same side by
+        side; the history is that of the first, with the seconds of all.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Ctrl-C while an ensemble is trained; the model is as it was.
         """
+        if self.ensemble > 1:
+            return self._fit_each(model, each, {"x": x, "y": y, "sequences": sequences, "augment": augment} | more)
         epochs = self.epochs_for(sequences, every_step=model.return_sequences)
         batches = -(-sequences // self.batch_size)
         rate = SCHEDULES[self.schedule](self.learning_rate, epochs * batches)
@@ -226,6 +259,23 @@ class Recipe:
         if not isinstance(more.get("epochs"), range):
             more["callbacks"] = [CollapseGuard(), *as_callbacks(more.get("callbacks"))]
         return model.fit(x, y, **(settings | more))
+
+    def _fit_each(self, model: Model, each: Callable[..., Any], given: dict[str, Any]) -> History:
+        """Train the networks of an ensemble one by one."""
+        for name in ("checkpoint", "optimizer", "comm"):
+            if given.get(name) is not None:
+                raise ValueError(f"`{name}` must be None for an ensemble, whose networks are trained one by one")
+        networks = ensemble.members(model)
+        if len(networks) != self.ensemble:
+            raise ValueError(
+                f"`model` must be of {self.ensemble} networks, as `model` of the recipe makes it, got {model!r}"
+            )
+        settings = [given | {"seed": seed} for seed in ensemble.seeds(given.get("seed"), self.ensemble)]
+        found = each(_Training(replace(self, ensemble=1)), list(zip(networks, settings, strict=True)))
+        trained, histories = zip(*found, strict=True)
+        ensemble.take(model, trained)
+        histories[0].seconds = sum(history.seconds for history in histories)
+        return histories[0]
 
     def _pooled(self, numbers: bool) -> list[Layer]:
         """The layers that make one answer of all steps."""
@@ -245,3 +295,16 @@ class Recipe:
             layers, width = min(self.backbone_units, 1), max(self.backbone_units, 1)
             return CfC(self.units, backbone_layers=layers, backbone_units=width)
         return {"lstm": LSTM, "gru": GRU}[self.cell](self.units)
+
+
+class _Training(NamedTuple):
+    """Trains one network of an ensemble, maybe in another process, and gives it back with its history."""
+
+    recipe: Recipe
+
+    def __call__(self, given: tuple[Model, dict[str, Any]]) -> tuple[Model, History]:
+        model, settings = given
+        history = self.recipe.fit(model, **settings)
+        if history.stopped.startswith(BY_SIGINT):  # which is of all networks
+            raise KeyboardInterrupt(history.stopped)
+        return model, history

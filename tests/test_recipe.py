@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import AdamW, CollapseGuard, CosineDecay, Model
+from ltc_np import AdamW, CollapseGuard, CosineDecay, History, Model, ensemble
 from ltc_np.recipe import CELLS, FEWEST, STEPS, Recipe
 
 
@@ -163,3 +163,23 @@ def test_automatic_training_is_the_one_it_stands_for(cell, rng, monkeypatch):
 def test_refuses(name, value):
     with pytest.raises((ValueError, TypeError), match=f"`{name}` must be"):
         Recipe(**{name: value})
+
+
+def test_ctrl_c_ends_an_ensemble_and_changes_nothing(monkeypatch):
+    """The networks that have not begun would be untrained."""
+    recipe = Recipe(units=3, ensemble=3, epochs=2)
+    model = recipe.model(2, 1, steps=5, every_step=False, numbers=True, seed=0, backend="numpy")
+    before, trained = model.theta.copy(), []
+
+    def fit(self, *given, **options):
+        trained.append(options["seed"])
+        history = History()
+        history.stopped = "interrupted after 1 epoch" if len(trained) == 2 else "all epochs done"
+        self.theta[:] = 0
+        return history
+
+    monkeypatch.setattr(Model, "fit", fit)
+    with pytest.raises(KeyboardInterrupt, match="interrupted after 1 epoch"):
+        recipe.fit(model, "x", "y", sequences=9, seed=4)
+    assert trained == ensemble.seeds(4, 3)[:2]
+    assert np.array_equal(model.theta, before)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base import checks
 from ..base.checks import counted
 from ..base.command_line import DONE, MISTAKES, STOPPED, Parser, line, report, run
+from ..base.optional import need
 from ..model import Model, load
 from ..recipe import Recipe
 from ..train.callbacks import EarlyStopping
@@ -73,6 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--resume", action="store_true", help="go on from the newest checkpoint in DIR; where there is none, begin"
     )
     parser.add_argument("--balanced", action="store_true", help="every class weighs the same, however rare it is")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that train the networks of an --ensemble side by side",
+    )
     options.add_recipe(parser)
     options.add_backend(parser)
     return run(parser, _train, argv)
@@ -149,6 +158,9 @@ def _trained(args: argparse.Namespace) -> Trained | None:
     if pathlib.Path(args.out).suffix.lower() != ".npz":
         raise ValueError(f"--out must be a file MODEL.npz, got {args.out}")
     _check_checkpoint(args)
+    checks.integer("--jobs", args.jobs)
+    if recipe.ensemble > 1 and args.checkpoint is not None:
+        raise ValueError("--checkpoint must be left out for an --ensemble, whose networks are trained one by one")
     picture = pictures.path(args)
     outputs.check({"--out": args.out, "--picture": picture}, [args.table], args.force)
     table = tables.read(args.table)
@@ -257,6 +269,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[M
             train.x,
             train.y,
             sequences=len(train.x),
+            each=_each(args.jobs),
             dt=train.dt,
             validation={"x": held.x, "y": held.y} | ({} if held.dt is None else {"dt": held.dt}),
             loss="mse" if task.labels is None else "cross_entropy",
@@ -265,11 +278,19 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[M
             callbacks=[] if args.patience is None else [EarlyStopping(args.patience)],
             seed=args.seed,
             checkpoint=None if args.checkpoint is None else Checkpoints(args.checkpoint, resume=args.resume),
-            verbose=0 if args.quiet else "auto",
+            verbose=0 if args.quiet or args.jobs > 1 else "auto",
         )
     except FloatingPointError as error:
         raise options.diverged(error, recipe) from None
     return model, history
+
+
+def _each(jobs: int) -> Callable[..., Any]:
+    """`map`, or the same by so many processes."""
+    if jobs == 1:
+        return map
+    joblib: Any = need("joblib", "sklearn", "--jobs")
+    return lambda function, given: joblib.Parallel(n_jobs=jobs)(joblib.delayed(function)(one) for one in given)
 
 
 def _scores(data: TaskData, recipe: Recipe, found: list[Any]) -> Measured:
@@ -279,7 +300,8 @@ def _scores(data: TaskData, recipe: Recipe, found: list[Any]) -> Measured:
     if data.dt is not None:  # a baseline may know elapsed times too
         x = [np.concatenate([values, dt[:, None]], axis=1) for values, dt in zip(data.x, data.dt, strict=True)]
     given = baselines.of(data.task, data.records, x, y, part_of_answer, data.now)
-    guesses = {f"{recipe.cell}, {recipe.units} units": data.flat(found)} | given
+    several = f", {recipe.ensemble} networks" if recipe.ensemble > 1 else ""
+    guesses = {f"{recipe.cell}, {recipe.units} units{several}": data.flat(found)} | given
     return {
         name: [
             scores.score(data.task, guess, y, part_of_answer == part, name not in given) for part in range(len(PARTS))

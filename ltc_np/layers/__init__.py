@@ -4,6 +4,7 @@ from .batch_norm import BatchNorm
 from .bidirectional import Bidirectional
 from .dense import Dense
 from .dropout import Dropout
+from .ensemble import Ensemble
 from .gelu import GELU
 from .glu import GLU
 from .input_mapping import InputMapping
@@ -19,8 +20,8 @@ from .standardize import Standardize
 LAYERS |= {
     layer.__name__: layer
     for layer in (
-        BatchNorm, Bidirectional, Dense, Dropout, GELU, GLU, InputMapping, LayerNorm, MixedMemory, Pooling, Residual,
-        Standardize,
+        BatchNorm, Bidirectional, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, MixedMemory, Pooling,
+        Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -31,6 +32,7 @@ __all__ = [
     "Bidirectional",
     "Dense",
     "Dropout",
+    "Ensemble",
     "InputMapping",
     "LayerNorm",
     "MixedMemory",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -21,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import checks
 from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind
+from ..ensemble import members
 from ..model import Model
 from ..optim import AdamW
 from ..recipe import Recipe, auto
@@ -55,6 +57,8 @@ class RecipeEstimator(BaseEstimator):
     clip_norm: float | None = DEFAULT.clip_norm
     epochs: int | str = DEFAULT.epochs
     batch_size: int = DEFAULT.batch_size
+    ensemble: int = DEFAULT.ensemble
+    n_jobs: int | None = None
     random_state: Any = None
     dtype: DType = "float32"
     backend: Backend = "auto"
@@ -63,6 +67,10 @@ class RecipeEstimator(BaseEstimator):
     def recipe(self) -> Recipe:
         """The `Recipe` of these hyperparameters, which are checked by it."""
         return Recipe(**{name: getattr(self, name) for name in Recipe.names() if hasattr(self, name)})
+
+    def _each(self, function: Any, networks: list[Any]) -> Any:
+        """``map`` over the networks of an ensemble, by ``n_jobs`` processes or as `joblib.parallel_config` says."""
+        return Parallel(n_jobs=self.n_jobs)(delayed(function)(network) for network in networks)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -75,6 +83,11 @@ class LiquidEstimator(RecipeEstimator):
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
+    ensemble : int >= 1
+        So many networks, as for `Recipe`: the first is the one that there would be without the others.
+    n_jobs : int, optional
+        Processes that train the networks of an ensemble, as everywhere in scikit-learn: -1 for all processors; None is
+        1, or what ``joblib.parallel_config`` says, such as Dask.
     every_step : bool, optional
         Whether there is a target at every step, or one for each sequence.  Default: what the form of y says, see `fit`.
     early_stopping : bool
@@ -99,9 +112,10 @@ class LiquidEstimator(RecipeEstimator):
     Attributes
     ----------
     model_ : Model
-        The network; ``model_.save(path)`` writes it to a file.
+        The network; ``model_.save(path)`` writes it to a file.  Of an ensemble it is one model of all networks, which
+        `ltc_np.ensemble.members` takes apart.
     history_ : History
-        Of the last training.
+        Of the last training; of an ensemble that of its first network.
     n_iter_ : int
         Epochs that the network was trained.
     n_features_in_ : int
@@ -291,7 +305,8 @@ class LiquidEstimator(RecipeEstimator):
         else:  # its weights belong to its scales
             settings["standardize"] = False
         settings["augment"] = self.augment
-        history = recipe.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
+        of_data = _fit_arguments(data, wanted, weight)
+        history = recipe.fit(model, sequences=len(data.x), each=self._each, **of_data, **settings)
         self._keep(seen, data, wanted, model, history, None)
 
     def _continue(self, X: Any, data: Inputs, wanted: Targets, weight: Array | None) -> None:
@@ -306,6 +321,8 @@ class LiquidEstimator(RecipeEstimator):
         else:
             model_seed, settings["seed"] = _seeds(generator(self.random_state))
             model, optimizer = self._new_model(recipe, data, wanted, model_seed), None
+        if self.ensemble != 1:
+            raise ValueError(f"`ensemble` must be 1 for `partial_fit`, which trains one network, got {self.ensemble!r}")
         optimizer = optimizer or AdamW()
         optimizer.lr, optimizer.weight_decay = recipe.learning_rate, recipe.weight_decay
         done = _epochs_of(model)
@@ -339,6 +356,35 @@ class LiquidEstimator(RecipeEstimator):
         return max(10, epochs // 10) if auto("n_iter_no_change", given) else checks.integer("n_iter_no_change", given)
 
     # -------------------------------------------------------------------------------------------------- answers
+
+    def spread(self, X: Any, dt: Any = None, lengths: Any = None) -> Any:
+        """How far the networks of an ensemble are from each other: the standard deviation of their answers.
+
+        It is large where the data of the training say little.  It knows nothing of noise in the targets, which all
+        networks see alike.
+
+        Parameters
+        ----------
+        X, dt, lengths
+            As for `fit`.
+
+        Returns
+        -------
+        array or list of the form of `predict`, of classifiers of `predict_proba`
+            With k - 1 in the denominator; 0 behind the end of a sequence.
+        """
+        check_is_fitted(self)
+        networks = members(self.model_)
+        if len(networks) < 2:
+            raise ValueError("`spread` needs an ensemble of several networks, got one: fit with ensemble=5")
+        data = self._read(X, dt, lengths)
+        found = [self._told(net.predict(data.x, dt=data.dt, lengths=data.lengths), data) for net in networks]
+        spread = np.std(found, axis=0, ddof=1)
+        return data.unpadded(spread) if self.every_step_ else spread
+
+    def _told(self, y: Array, data: Inputs) -> Array:
+        """What users are told of the outputs of a network: (B, ...) or (B, T, ...) float64, 0 behind the end."""
+        return np.asarray(y, np.float64)
 
     def _answers(self, X: Any, dt: Any, lengths: Any) -> tuple[Inputs, Array]:
         """The sequences, and the network's outputs for them in float64: (B, O) or (B, T, O)."""

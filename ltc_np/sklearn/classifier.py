@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score
 
 from .. import losses
 from ..base import checks
-from ..base.types import Loss, Numbers
+from ..base.types import Array, Loss, Numbers
 from . import targets
 from .base import CfCFields, LiquidEstimator, LTCFields
 from .inputs import Inputs
@@ -111,10 +111,14 @@ class Classifier(ClassifierMixin, LiquidEstimator):
             0 behind the end of a sequence.
         """
         data, logits = self._answers(X, dt, lengths)
-        p = losses.probabilities(logits)
+        p = self._told(logits, data)
+        return data.unpadded(p) if self.every_step_ else p
+
+    def _told(self, y: Array, data: Inputs) -> Array:
+        p = losses.probabilities(super()._told(y, data))
         if self.every_step_ and data.valid is not None:
             p[~data.valid] = 0
-        return data.unpadded(p) if self.every_step_ else p
+        return p
 
     def predict(self, X: Any, dt: Any = None, lengths: Any = None) -> Any:
         """The most probable labels.
@@ -166,8 +170,8 @@ class LTCClassifier(LTCFields, Classifier):
         The LTC, as for `Recipe`.
     units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
         The network, as for `Recipe`.
-    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
-        Its training, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
     every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
         As for `LiquidEstimator`.
     backend, verbose
@@ -200,8 +204,8 @@ class CfCClassifier(CfCFields, Classifier):
         The CfC, as for `Recipe`.
     units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
         The network, as for `Recipe`.
-    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
-        Its training, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
     every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
         As for `LiquidEstimator`.
     backend, verbose

@@ -73,8 +73,8 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         The network, as for `Recipe`.
     clip_inputs
         Of inputs, as for `Recipe`.
-    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
-        Its training, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
     random_state : int, RandomState or None
         Of initial values, of the order of windows, of what is dropped, and of the paths.
     dtype, backend
@@ -212,7 +212,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         settings: dict[str, Any] = {"loss": loss, "missing": "ignore", "seed": int(seeds[1]), "verbose": self.verbose}
         if held is not None:
             settings |= {"validation": held.data(), "callbacks": [EarlyStopping(PATIENCE)]}
-        return model, recipe.fit(model, sequences=B, epochs=epochs, **windows.data(), **settings)
+        return model, recipe.fit(model, sequences=B, each=self._each, epochs=epochs, **windows.data(), **settings)
 
     def predict(self, horizon: int | None = None, past: Any = None, **ahead: Any) -> Any:
         """The forecast: the median, or the mean without `quantiles`.

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from ..base.types import Loss, Missing, Numbers
+from ..base.types import Array, Loss, Missing, Numbers
 from . import targets
 from .base import CfCFields, LiquidEstimator, LTCFields
 from .inputs import Inputs
@@ -67,8 +67,12 @@ class Regressor(RegressorMixin, LiquidEstimator):
             0 behind the end of a sequence.
         """
         data, y = self._answers(X, dt, lengths)
-        y = y[..., 0] if self._flat else y
+        y = self._told(y, data)
         return data.unpadded(y) if self.every_step_ else y
+
+    def _told(self, y: Array, data: Inputs) -> Array:
+        y = super()._told(y, data)
+        return y[..., 0] if self._flat else y
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> float:
         """The coefficient of determination R², over all sequences or over all steps that count.
@@ -105,8 +109,8 @@ class LTCRegressor(LTCFields, Regressor):
         The LTC, as for `Recipe`.
     units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
         The network, as for `Recipe`.
-    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
-        Its training, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
     every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
         As for `LiquidEstimator`.
     backend, verbose
@@ -138,8 +142,8 @@ class CfCRegressor(CfCFields, Regressor):
         The CfC, as for `Recipe`.
     units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
         The network, as for `Recipe`.
-    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
-        Its training, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
     every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
         As for `LiquidEstimator`.
     backend, verbose

@@ -4,13 +4,15 @@ import json
 import pathlib
 import signal
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from support.tables import SMALL, change, waves, words, write_csv
 
-from ltc_np import load
-from ltc_np.command import pieces, split, tables, task_data
+from ltc_np import ensemble, load
+from ltc_np.command import pieces, split, tables, task_data, train
 from ltc_np.command.task import of_model
 from ltc_np.data import forward_fill
 from ltc_np.recipe import Recipe
@@ -214,7 +216,7 @@ def test_every_hyperparameter_is_an_option(here, ltc):
              "backbone_units": 24, "mixed_memory": True, "bidirectional": True, "readout": "last", "dropout": 0.25,
              "input_dropout": 0.125, "standardize": False, "clip_inputs": None, "learning_rate": 0.5,
              "schedule": "constant", "weight_decay": 0.125, "clip_norm": None, "epochs": 7,
-             "batch_size": 3}  # fmt: skip
+             "batch_size": 3, "ensemble": 2}  # fmt: skip
     assert set(given) == set(Recipe.names())
     line = []
     for name, value in given.items():
@@ -460,3 +462,37 @@ def test_a_checkpoint_is_asked_as_a_model(here, ltc, pressed):
     assert ltc("evaluate", path, "waves.csv", "--backend", "numpy")[0] == 0
     status, _, err = ltc("plot", path, "--what", "learning", "--out", "p.png")
     assert status == 2 and "step-00000006.npz: is a checkpoint, which holds no learning curve: take the file" in err
+
+
+def test_an_ensemble_is_one_file(here, ltc, monkeypatch):
+    """Which the other commands read as any model; side by side or not, it is the same."""
+    model, told = trained_on(ltc, waves(), *WAVES, "--ensemble", "2")
+    alone, _ = trained_on(ltc, waves(), *WAVES, name="alone")
+    first, second = ensemble.members(model)
+    assert np.array_equal(first.theta, alone.theta) and not np.array_equal(second.theta, alone.theta)
+    assert next(iter(told["scores"])) == "ltc, 4 units, 2 networks" and told["parameters"] == 2 * alone.theta.size
+    assert ltc("predict", "table.npz", "table.csv", "--out", "p.csv", "--backend", "numpy")[0] == 0
+    assert ltc("evaluate", "table.npz", "table.csv", "--backend", "numpy")[0] == 0
+    called = []
+    monkeypatch.setattr(train, "need", lambda package, *words: called.append(package) or joblib)
+    joblib = SimpleNamespace(
+        Parallel=lambda n_jobs: called.append(n_jobs) or (lambda calls: [call() for call in calls]),
+        delayed=lambda function: lambda one: partial(function, one),
+    )
+    again, _ = trained_on(ltc, waves(), *WAVES, "--ensemble", "2", "--jobs", "3", name="again")
+    assert called == ["joblib", 3] and np.array_equal(again.theta, model.theta)
+    for options, told in (
+        (("--ensemble", "2", "--checkpoint", "run"), "--checkpoint must be left out for an --ensemble"),
+        (("--ensemble", "0"), "--ensemble must be an int >= 1, got 0"),
+        (("--jobs", "0"), "`--jobs` must be an int >= 1, got 0"),
+    ):
+        status, _, err = ltc("train", "table.csv", "--out", "m.npz", *WAVES, *SMALL, *options)
+        assert status == 2 and told in err, err
+
+
+def test_an_ensemble_of_classes_answers_by_the_mean_of_probabilities(here, ltc):
+    options = "--target", "word", "--group", "who", "--ensemble", "2"
+    model, _ = trained_on(ltc, words(), *options)
+    x = np.ones((3, 5, model.input_size))
+    p = np.mean([one.predict_proba(x) for one in ensemble.members(model)], axis=0)
+    np.testing.assert_allclose(model.predict_proba(x), p, rtol=1e-5)

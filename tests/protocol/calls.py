@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ltc_np import Model
-from ltc_np.layers import Bidirectional, MixedMemory, Residual
+from ltc_np.layers import Bidirectional, Ensemble, MixedMemory, Residual
 
 
 class Given(NamedTuple):
@@ -84,6 +84,8 @@ def parts(layer):
     yield layer
     if isinstance(layer, Residual):
         inner = layer.layers
+    elif isinstance(layer, Ensemble):
+        inner = [one for member in layer.members for one in member]
     elif isinstance(layer, (Bidirectional, MixedMemory)):
         inner = [layer.layer if isinstance(layer, Bidirectional) else layer.cell]
     else:

@@ -21,7 +21,7 @@ POSITIVE, ELAPSED = (-6, 3), (-9, 6)
 CHOICE_OF_B, CHOICE_OF_T = (1, 2, 3, 4, 5, 17), (1, 2, 3, 4, 6, 8)
 SYNAPTIC = tuple(name for name, cell in CELLS.items() if issubclass(cell, SynapticCell))
 FAMILIES = (*SYNAPTIC, "layer", "stack", "around")
-AROUND = {"Bidirectional"}  # layers that `_layers` puts around those that `MAKERS` make
+AROUND = {"Bidirectional", "Ensemble"}  # layers that `_layers` puts around those that `MAKERS` make
 
 
 class Drawn:

@@ -24,6 +24,7 @@ from ltc_np import (
     CfC,
     Dense,
     Dropout,
+    Ensemble,
     FullyConnected,
     InputMapping,
     LayerNorm,
@@ -302,6 +303,23 @@ ROWS = {
     "Residual dropping": Row(
         "dt0_identity hull smooth causal drops",
         [Residual(Residual(Dense(2, input_dim=2)), Dropout(0.2), Dense(2))],
+    ),
+    "Ensemble": Row(
+        "takes_dt dt0_identity hull smooth causal reads_wiring contracting",
+        [
+            Ensemble((LTC(AutoNCP(6, 3), input_dim=2, ode_unfolds=2), Dense(2)), Dense(2, "tanh", input_dim=2)),
+            Ensemble(
+                *[LTC(FullyConnected(4, 2), input_dim=2, ode_unfolds=2), Dense(2, input_dim=2)], answers="classes"
+            ),
+        ],
+    ),
+    "Ensemble classes": Row(
+        "takes_dt smooth causal contracting",
+        [Ensemble((Dense(2, "tanh", input_dim=2), LSTM(3)), CfC(3, input_dim=2, backbone_units=5), answers="classes")],
+    ),
+    "Ensemble both ways": Row(
+        "smooth drops batch_statistics",
+        [Ensemble((BatchNorm(input_dim=2), Bidirectional(LSTM(2)), Dropout(0.2)), (LSTM(5, input_dim=2), Dense(4)))],
     ),
     "InputMapping": Row(
         "dt0_identity hull smooth causal bitwise_batch",

@@ -19,6 +19,7 @@ from ltc_np import (
     CfC,
     Dense,
     Dropout,
+    Ensemble,
     FullyConnected,
     InputMapping,
     LayerNorm,
@@ -125,7 +126,7 @@ LAYERS |= {
     f"{name} {k}": [layer]
     for name, row in ROWS.items()
     for k, layer in enumerate(row.examples)
-    if layer.causal and name != "SpikingLIF relaxed"
+    if layer.causal and name != "SpikingLIF relaxed" and not isinstance(layer, Ensemble)  # which are not exported
 }
 
 
@@ -247,8 +248,8 @@ def _examples(name):
     return make
 
 
-# Bidirectional cannot be exported.
-MAKERS |= {name: _examples(name) for name in {row.split()[0] for row in ROWS} - {*MAKERS, "Bidirectional"}}
+# Bidirectional and Ensemble cannot be exported.
+MAKERS |= {name: _examples(name) for name in {row.split()[0] for row in ROWS} - {*MAKERS, "Bidirectional", "Ensemble"}}
 
 
 def random_layers(rng, n, most=4, without=()):
