@@ -68,18 +68,23 @@ def members(model: Model) -> list[Model]:
     Returns
     -------
     list of Model
-        Each has the ``trained`` of the model.
+        Each has the ``trained`` of the model, and behind its own layers those that the model has behind the ensemble,
+        such as the scale that calibrates it.
     """
-    layer = model.layers[0]
-    if not isinstance(layer, Ensemble) or len(model.layers) > 1:
+    layer, *others = model.layers
+    if not isinstance(layer, Ensemble) or any(one.layout.size for one in others):
         return [model]
-    found, theta, buffers = [], model.theta, model.buffer_vector
-    for row in layer.members:
+    theta, buffers = (
+        np.split(vector, np.cumsum([sum(getattr(one, name).size for one in row) for row in layer.members]))
+        for name, vector in (("layout", model.theta), ("buffers", model.buffer_vector))
+    )
+    found = []
+    for row, own_theta, own_buffers in zip(layer.members, theta, buffers, strict=False):
         own = Model(
-            *row, seed=0, dtype=model.dtype.name, backend=model.backend, return_sequences=model.return_sequences
-        )
-        own.theta[:], theta = np.split(theta, [own.theta.size])
-        own.buffer_vector[:], buffers = np.split(buffers, [own.buffer_vector.size])
+            *row, *others, seed=0, dtype=model.dtype.name, backend=model.backend,
+            return_sequences=model.return_sequences,
+        )  # fmt: skip
+        own.theta[:], own.buffer_vector[:] = own_theta, np.concatenate([own_buffers, buffers[-1]])
         own.trained = model.trained
         found.append(own)
     return found
@@ -87,8 +92,10 @@ def members(model: Model) -> list[Model]:
 
 def take(model: Model, parts: Sequence[Model]) -> None:
     """Give a joined model the parameters, the buffers and what is frozen of its members."""
+    behind = sum(layer.buffers.size for layer in model.layers[1:])  # which all members have
+    own_buffers = [own.buffer_vector[: own.buffer_vector.size - behind] for own in parts]
     model.theta[:] = np.concatenate([own.theta for own in parts])
-    model.buffer_vector[:] = np.concatenate([own.buffer_vector for own in parts])
+    model.buffer_vector[: model.buffer_vector.size - behind] = np.concatenate(own_buffers)
     model.trained = parts[0].trained
     if any(own.trainable is not None for own in parts):
         model.trainable = np.concatenate(

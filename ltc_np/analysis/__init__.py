@@ -4,6 +4,7 @@
 """
 
 from . import gradcheck
+from .calibration import calibrated, temperature
 from .lesion import LesionStudy, lesion, lesion_study
 from .multiplier import largest_multiplier
 from .phase import Nullclines, nullclines
@@ -14,6 +15,7 @@ __all__ = [
     "LesionStudy",
     "Nullclines",
     "SolverError",
+    "calibrated",
     "gradcheck",
     "gradient_by_lag",
     "largest_multiplier",
@@ -22,4 +24,5 @@ __all__ = [
     "nullclines",
     "saliency",
     "solver_error",
+    "temperature",
 ]

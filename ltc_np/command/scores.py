@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 Scores = dict[str, float]
 
 
-OF_CLASSES, OF_NUMBERS = ("accuracy", "balanced_accuracy"), ("rmse", "mae", "r2")
+OF_CLASSES, OF_LOGITS, OF_NUMBERS = (
+    ("accuracy", "balanced_accuracy"),
+    ("cross_entropy", "calibration_error"),
+    ("rmse", "mae", "r2"),
+)
 
 
 def names(task: Task) -> list[str]:
     """What is measured; the first one is what tables show."""
     if task.labels is not None:
-        return [*OF_CLASSES, "cross_entropy"]
+        return [*OF_CLASSES, *OF_LOGITS]
     return [_called(kind, name, task) for kind in OF_NUMBERS for name in task.target]
 
 
@@ -45,7 +49,8 @@ def score(task: Task, outputs: Array, y: Array, chosen: Bools, logits: bool = Tr
         found = {name: _metric(name, outputs, classes) for name in OF_CLASSES}
         if logits:
             total, weight, _ = losses.cross_entropy(outputs, classes)
-            found["cross_entropy"] = losses.normalise(total, weight)
+            values = losses.normalise(total, weight), _metric("calibration_error", outputs, classes)
+            found |= dict(zip(OF_LOGITS, values, strict=True))
         return found
     found = {}
     for k, name in enumerate(task.target):

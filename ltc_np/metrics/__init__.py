@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..base import foreign_names
 from .base import Metric
-from .classification import F1, Accuracy, BalancedAccuracy
+from .classification import F1, Accuracy, BalancedAccuracy, CalibrationError
 from .own import OwnMetric
 from .ranking import ROCAUC, AveragePrecision
 from .regression import MAE, MSE, R2, RMSE
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from .base import MetricLike
 
 __all__ = [
-    "F1", "MAE", "MSE", "R2", "RMSE", "ROCAUC", "Accuracy", "AveragePrecision", "BalancedAccuracy", "Metric", "get",
+    "F1", "MAE", "MSE", "R2", "RMSE", "ROCAUC", "Accuracy", "AveragePrecision", "BalancedAccuracy",
+    "CalibrationError", "Metric", "get",
 ]  # fmt: skip
 
 METRICS: dict[str, type[Metric]] = {
-    c.name: c for c in (Accuracy, BalancedAccuracy, F1, ROCAUC, AveragePrecision, MSE, RMSE, MAE, R2)
+    c.name: c for c in (Accuracy, BalancedAccuracy, F1, ROCAUC, AveragePrecision, CalibrationError, MSE, RMSE, MAE, R2)
 }
 
 
@@ -35,9 +36,9 @@ def get(metric: MetricLike, argument: str = "metric") -> Metric:
     Parameters
     ----------
     metric : str, Metric, class or callable
-        ``"accuracy"``, ``"balanced_accuracy"``, ``"f1"``, ``"roc_auc"``, ``"average_precision"``, ``"mse"``,
-        ``"rmse"``, ``"mae"``, ``"r2"``, in any case: a new object.  A `Metric` is returned as it is.  A function of
-        your own is called once per ``result`` with all valid elements; see Notes.
+        ``"accuracy"``, ``"balanced_accuracy"``, ``"f1"``, ``"roc_auc"``, ``"average_precision"``,
+        ``"calibration_error"``, ``"mse"``, ``"rmse"``, ``"mae"``, ``"r2"``, in any case: a new object.  A `Metric` is
+        returned as it is.  A function of your own is called once per ``result`` with all valid elements; see Notes.
     argument : str
         What errors call the metric.
 

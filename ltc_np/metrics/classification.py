@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
+from ..base import checks
 from ..base.types import Array, Mode, Numbers, State
+from ..losses.probabilities import logistic, probabilities
 from .base import MeanMetric, Metric, columns
 
 
@@ -178,3 +180,61 @@ class BalancedAccuracy(CountMetric):
             share = share[:, (size > 0).any(axis=0)]  # an output may have no target at all
             return np.mean(np.nanmean(share, axis=0))
         return np.nanmean(share)
+
+
+class CalibrationError(Metric):
+    """Expected calibration error: how far the probability of a decision is from the share of right decisions.
+
+    Elements are put into bins of equal width by the probability of their decision; the result is the sum over the bins
+    of |sum_i w_i (p_i - [decision_i == target_i])| / sum of all w.  It is 0 for a network that is right in 80 % of the
+    cases of which it says 80 %.  Decisions and targets are those of `Accuracy`; the probability is that of the class
+    that was decided for, so at least 1 / O.
+
+    Parameters
+    ----------
+    bins : int >= 1
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017, arXiv:1706.04599,
+    equation 3.
+
+    Examples
+    --------
+    >>> metric = CalibrationError()
+    >>> metric.update(np.log([[9.0, 1.0]] * 4), np.array([0, 0, 0, 1]))  # it says 90 %, and 3 of 4 are right
+    >>> round(metric.result(), 6)
+    0.15
+    """
+
+    name = "calibration_error"
+    foreign_names = "ece expected_calibration_error"
+    mode: Mode | None = "min"
+    takes_outputs = takes_logits = True
+
+    bins: int
+    _gaps: Any
+    _weight: Any
+
+    def __init__(self, bins: int = 15) -> None:
+        self.bins = checks.integer("bins", bins)
+        super().__init__()
+
+    def reset(self) -> None:
+        super().reset()
+        self._gaps, self._weight = np.zeros(self.bins), 0.0
+
+    def _add(self, y: Numbers, target: Numbers, weight: Array) -> None:
+        decision, target, classes = decide(self.name, y, target)
+        y = y.astype(np.float64)
+        p = probabilities(y).max(axis=1, keepdims=True) if classes > 1 else logistic(np.abs(y), np.exp(-np.abs(y)))[0]
+        weight = np.broadcast_to(columns(weight), p.shape)
+        where = np.minimum(np.nan_to_num(p) * self.bins, self.bins - 1).astype(int)
+        gaps = np.bincount(where.ravel(), (weight * (p - (decision == target))).ravel(), self.bins)
+        self._gaps, self._weight = self._gaps + gaps, self._weight + weight.sum()
+
+    def _value(self) -> float:
+        return np.abs(self._gaps).sum() / self._weight
+
+    def _merge(self, state: State) -> None:
+        self._gaps, self._weight = self._gaps + state["_gaps"], self._weight + state["_weight"]

@@ -252,6 +252,7 @@ class LiquidEstimator(RecipeEstimator):
                 delattr(self, name)
         self._table, self._elapsed, self._optimizer = data.form == "table", data.dt is not None, optimizer
         self._made_by = self._of_network()
+        vars(self).pop("temperature_", None)  # of the network before; one that goes on keeps it in its last layer
         self.model_: Model = model
         self.history_: History = history
         self.every_step_: bool = wanted.every_step

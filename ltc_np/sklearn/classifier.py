@@ -10,9 +10,10 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
-from .. import losses
+from .. import analysis, losses
 from ..base import checks
 from ..base.types import Array, Loss, Numbers
+from ..metrics import CalibrationError
 from . import targets
 from .base import CfCFields, LiquidEstimator, LTCFields
 from .inputs import Inputs
@@ -36,6 +37,8 @@ class Classifier(ClassifierMixin, LiquidEstimator):
     ----------
     classes_ : (C,) array
         The labels, in order; columns of probabilities are in this order.
+    temperature_ : float
+        After `calibrate`: what the logits were divided by.
     """
 
     class_weight: Mapping[Any, float] | str | None = None
@@ -136,6 +139,50 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         data, logits = self._answers(X, dt, lengths)
         labels = self.classes_[logits.argmax(axis=-1)]
         return data.unpadded(labels) if self.every_step_ else labels
+
+    def calibrate(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> Self:
+        """Divide the logits by the temperature that is best for these sequences, which `fit` must not have seen.
+
+        Decisions stay as they are; probabilities become such as the sequences say (`calibration_error`).  The
+        temperature stands in the last layer of ``model_``, so that its file has it, and in ``temperature_``.  Of an
+        ensemble the mean of the probabilities is calibrated.
+
+        Parameters
+        ----------
+        X, y, sample_weight, dt, lengths
+            As for `fit`.
+
+        Returns
+        -------
+        self
+        """
+        logits, numbers, weight = self._judged(X, y, sample_weight, dt, lengths)
+        self.temperature_: float = analysis.temperature(logits, numbers, weight)
+        self.model_ = analysis.calibrated(self.model_, self.temperature_)
+        return self
+
+    def calibration_error(
+        self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None, *, bins: int = 15
+    ) -> float:
+        """How far the probabilities of the decisions are from the share of right ones: `metrics.CalibrationError`.
+
+        Parameters
+        ----------
+        X, y, sample_weight, dt, lengths
+            As for `fit`.
+        bins : int >= 1
+        """
+        metric = CalibrationError(bins)
+        metric.update(*self._judged(X, y, sample_weight, dt, lengths))
+        return metric.result()
+
+    def _judged(self, X: Any, y: Any, sample_weight: Any, dt: Any, lengths: Any) -> tuple[Array, Numbers, Array | None]:
+        """Logits, numbers of classes and weights of all that counts, a sequence or a step a row."""
+        data, logits = self._answers(X, dt, lengths)
+        true, _ = targets.read_labels(targets.required(self, y), data, self.every_step_)
+        weight = targets.read_weight(sample_weight, data, self.every_step_)
+        logits, weight = targets.in_rows(logits, weight, data, self.every_step_)
+        return logits, _numbers_of(true, self.classes_), weight
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> float:
         """The share of right labels, of all sequences or of all steps that count.

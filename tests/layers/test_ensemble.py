@@ -75,8 +75,7 @@ def test_gradients_through_a_stack(data):
     models = networks()
     for kind in ("numbers", "classes"):
         model = Model(*ensemble.join(models, answers=kind).layers, Dense(2), seed=3, dtype="float64", backend="numpy")
-        errors = gradcheck.check(model, x, dt=dt, lengths=lengths)
-        assert max(errors.values()) < 1e-6, errors  # as in the battery
+        assert gradcheck.direction(model, x, dt=dt, lengths=lengths) < 1e-6  # as in the battery
 
 
 def test_members_come_apart_as_they_were(data, tmp_path):

@@ -117,6 +117,22 @@ def direct_average_precision(y, target, weight):
     return np.mean(means) if means else None
 
 
+def direct_calibration_error(y, target, weight):
+    """Bin by bin."""
+    if target.ndim == 2:
+        y, target, weight = y.reshape(-1, 1), (target > 0.5).ravel().astype(int), weight.repeat(y.shape[1])
+    y = np.concatenate([np.zeros_like(y), y], axis=1) if y.shape[1] == 1 else y
+    p = np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)
+    sure, right = p.max(axis=1), (y.argmax(axis=1) == target).astype(float)
+    error = 0.0
+    for k in range(15):
+        inside = (weight > 0) & (sure * 15 >= k) & ((sure * 15 < k + 1) | (k == 14))
+        if inside.any():
+            accuracy, confidence = (np.average(a[inside], weights=weight[inside]) for a in (right, sure))
+            error += np.sum(weight[inside]) / np.sum(weight) * abs(accuracy - confidence)
+    return error
+
+
 DIRECT = {name.removeprefix("direct_"): value for name, value in dict(globals()).items() if name.startswith("direct_")}
 del DIRECT["said"]
 # Those of numbers stand in a file of their own; all others take classes, in all the ways in which these are given.

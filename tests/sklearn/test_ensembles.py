@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from sklearn.base import clone
 
-from ltc_np import Model, ensemble, load, losses
+from ltc_np import Model, ensemble, load, losses, metrics
+from ltc_np.analysis import temperature
 from ltc_np.recipe import Recipe
 from ltc_np.simplify import distil
 from ltc_np.sklearn import CfCClassifier, CfCRegressor, LiquidForecaster, LTCClassifier, LTCRegressor
@@ -149,3 +150,41 @@ def test_what_an_ensemble_cannot_do_is_refused(data):
             recipe.fit(model, X, y, sequences=20, **{name: value})
     with pytest.raises(ValueError, match="`model` must be of 2 networks"):
         recipe.fit(ensemble.members(model)[0], X, y, sequences=20)
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+def test_a_classifier_is_calibrated_on_other_sequences(data, rng, networks):
+    X, _, labels = data
+    words = np.array(["low", "middle", "high"])[labels]
+    classifier = CfCClassifier(ensemble=networks, units=8, epochs=60, random_state=0, backend="numpy").fit(X, words)
+    other = rng.normal(size=(60, 6, 2))
+    y = np.array(["low", "middle", "high"])[np.digitize(other.sum((1, 2)), [-1.5, 1.5])]
+    weight = rng.uniform(0.5, 2, 60)
+    p, decided, before = (
+        classifier.predict_proba(other),
+        classifier.predict(other),
+        classifier.calibration_error(other, y),
+    )
+    numbers = np.searchsorted(classifier.classes_, y)
+    metric = metrics.get("calibration_error")
+    metric.update(np.log(p), numbers)
+    assert before == pytest.approx(metric.result(), rel=1e-9)
+    assert classifier.calibrate(other, y, sample_weight=weight) is classifier
+    T = classifier.temperature_
+    assert pytest.approx(temperature(np.log(p), numbers, weight), rel=1e-6) == T > 1.05
+    wanted = p ** (1 / T) / (p ** (1 / T)).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(classifier.predict_proba(other), wanted, rtol=1e-4)
+    np.testing.assert_array_equal(classifier.predict(other), decided)
+    assert classifier.calibrate(other, y, sample_weight=weight).temperature_ == pytest.approx(1, abs=1e-5)
+    if networks > 1:
+        assert classifier.spread(other).shape == (60, 3)
+    assert not hasattr(classifier.set_params(epochs=1).fit(X, words), "temperature_")
+
+
+def test_steps_are_calibrated_too(rng):
+    X = [rng.normal(size=(T, 1)) for T in (4, 6, 3, 5)]
+    labels = [(x[:, 0] + rng.normal(size=len(x)) > 0).astype(int) for x in X]
+    classifier = CfCClassifier(units=4, epochs=30, random_state=0, backend="numpy").fit(X, labels)
+    p, flat = np.concatenate(classifier.predict_proba(X)), np.concatenate(labels)
+    classifier.calibrate(X, labels)
+    assert classifier.temperature_ == pytest.approx(temperature(np.log(p), flat), rel=1e-5)
