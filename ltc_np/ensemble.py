@@ -52,8 +52,8 @@ def join(models: Sequence[Model], answers: Literal["numbers", "classes"] = "numb
     if len(alike) > 1:
         raise ValueError(f"`models` must have the same dtype and return_sequences, got {sorted(alike)}")
     layer = Ensemble(*(model.layers for model in models), answers=answers)
-    ((dtype, sequences),) = alike
-    joined = Model(layer, seed=0, dtype=dtype, backend=models[0].backend, return_sequences=sequences)
+    first = models[0]
+    joined = Model(layer, seed=0, dtype=first.dtype, backend=first.backend, return_sequences=first.return_sequences)
     take(joined, models)
     return joined
 
@@ -81,7 +81,7 @@ def members(model: Model) -> list[Model]:
     found = []
     for row, own_theta, own_buffers in zip(layer.members, theta, buffers, strict=False):
         own = Model(
-            *row, *others, seed=0, dtype=model.dtype.name, backend=model.backend,
+            *row, *others, seed=0, dtype=model.dtype, backend=model.backend,
             return_sequences=model.return_sequences,
         )  # fmt: skip
         own.theta[:], own.buffer_vector[:] = own_theta, np.concatenate([own_buffers, buffers[-1]])

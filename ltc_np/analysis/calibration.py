@@ -127,9 +127,7 @@ def calibrated(model: Model, temperature: float) -> Model:
     if not (isinstance(last, Standardize) and last.inverse):
         layers = *layers, Standardize(inverse=True)
         there = np.concatenate([there, *(np.full(model.output_size, v, there.dtype) for v in (0.0, 1.0))])
-    found = Model(
-        *layers, seed=0, dtype=model.dtype.name, backend=model.backend, return_sequences=model.return_sequences
-    )
+    found = Model(*layers, seed=0, dtype=model.dtype, backend=model.backend, return_sequences=model.return_sequences)
     found.theta[:], found.buffer_vector[:] = model.theta, there
     found.buffer_vector[-2 * model.output_size :] *= found.dtype.type(factor)
     found.trained, found.notes = model.trained, model.notes

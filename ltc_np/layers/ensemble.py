@@ -69,11 +69,11 @@ class Ensemble(Layer):
 
     def __init__(self, *members: Layer | Sequence[Layer], answers: Literal["numbers", "classes"] = "numbers") -> None:
         self.answers = checks.one_of("answers", answers, ANSWERS)
-        rows = self.members = tuple(tuple(m) if isinstance(m, (tuple, list)) else (m,) for m in members)
+        rows: Any = tuple(tuple(m) if isinstance(m, (tuple, list)) else (m,) for m in members)
         if len(rows) < 2:
             raise ValueError(f"`members` must be at least two networks, got {len(rows)}")
         if any(row and isinstance(row[0], Layer) and row[0].open for row in rows):
-            return self._defer()
+            return self._defer(members=rows)
         stacks = self._stacks = [Stack(row) for row in rows]
         sizes = {(stack.input_size, stack.output_size) for stack in stacks}
         if len(sizes) > 1:

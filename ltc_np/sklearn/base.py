@@ -245,14 +245,14 @@ class LiquidEstimator(RecipeEstimator):
 
     def _keep(self, seen: Any, data: Inputs, wanted: Targets, model: Model, history: History, optimizer: Any) -> None:
         """Set all attributes of a trained estimator; before, nothing has changed but the network that goes on."""
-        for name in ("n_features_in_", "feature_names_in_"):
+        # A temperature was of the network before; one that goes on has it in its last layer.
+        for name in ("n_features_in_", "feature_names_in_", "temperature_"):
             if hasattr(seen, name):
                 setattr(self, name, getattr(seen, name))
             elif hasattr(self, name):
                 delattr(self, name)
         self._table, self._elapsed, self._optimizer = data.form == "table", data.dt is not None, optimizer
         self._made_by = self._of_network()
-        vars(self).pop("temperature_", None)  # of the network before; one that goes on keeps it in its last layer
         self.model_: Model = model
         self.history_: History = history
         self.every_step_: bool = wanted.every_step
