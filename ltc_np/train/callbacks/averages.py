@@ -34,8 +34,8 @@ class WeightAverage(Callback):
 
     While training goes on, the mean is in the model from the end of an epoch's steps to the beginning of the next
     epoch, once a step is in it.  So validation, best weights and all callbacks after an epoch see the mean, and a file
-    that `Checkpoint` writes has it.  Without best weights the model is left with the mean of the last step.  What a
-    callback of your own changes in the weights it has to change in `on_batch_end`.
+    that `Checkpoint` writes has it.  Without best weights the model is left with the mean of the last step.  Where a
+    callback changes the weights after an epoch, as `CollapseGuard` may, training goes on from there, with a new mean.
 
     Cost: some passes over the parameters for each step, and memory for 16 bytes each.  On a card, the parameters come
     to the host after every step.
@@ -45,7 +45,9 @@ class WeightAverage(Callback):
     theta: Array
     buffers: Array
     epochs: int = 1
-    _own: tuple[Array, Array] | None  # weights and buffers of the training, while the model has the mean
+    # While the model has the mean: weights and buffers of the training, and those that the model was given.
+    _own: tuple[Array, Array] | None
+    _given: tuple[Array, Array]
 
     def on_train_begin(self) -> None:
         self.count, self._own = 0, None
@@ -77,17 +79,25 @@ class WeightAverage(Callback):
     @contextmanager
     def given(self) -> Iterator[None]:
         """A context in which the model has the mean; after an error it keeps what it has then."""
-        self._own = own = _copies(self._now())
+        self._own = _copies(self._now())
         self.give()
+        self._given = _copies(self._now())
         yield
+        self.count, own = self._go_on()
         self._own = None
         self.model.theta[:], self.model.buffer_vector[:] = own
 
+    def _go_on(self) -> tuple[int, tuple[Array, Array]]:
+        """With how many steps in the mean, and from which weights and buffers, the training goes on."""
+        now = self._now()
+        if self._own is not None and all(map(np.array_equal, now, self._given)):
+            return self.count, _copies(self._own)
+        return (self.count if self._own is None else 0), _copies(now)
+
     def state(self) -> State:
         """The mean, and the weights of the training, which a file may not have otherwise."""
-        own = _copies(self._now()) if self._own is None else self._own
-        mean = self.theta.copy(), self.buffers.copy()
-        return {"count": self.count, "mean": mean, "own": own}
+        count, own = self._go_on()
+        return {"count": count, "mean": _copies((self.theta, self.buffers)), "own": own}
 
     def load_state(self, state: State) -> None:
         now = self._now()

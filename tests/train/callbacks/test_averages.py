@@ -196,6 +196,28 @@ def test_ranks_have_the_same_mean():
     assert np.array_equal(found[0][0], found[1][0])
 
 
+class Restarts(Callback):
+    """Gives the model other weights after an epoch, as a guard does."""
+
+    def on_epoch_end(self, epoch, logs):
+        if epoch == 1:
+            self.model.theta[:] = 0.25
+
+
+def test_what_a_callback_changes_after_an_epoch_stays(tmp_path):
+    x, y = sines(24, 5)
+    model, recorded = small(), Recorded()
+    options = OPTIONS | {"epochs": 4, "optimizer": SGD(1e-3)}
+    file = Checkpoint(tmp_path / "{epoch}.npz", every=2)
+    model.fit(x, y, callbacks=[EMA(0.9), recorded, Restarts(), file], **options)
+    np.testing.assert_allclose(recorded.steps[10], 0.25, atol=0.01)  # a step of SGD with a gradient below 10
+    np.testing.assert_allclose(weights(model), naive_ema(recorded.steps[10:], 0.9), rtol=2e-7, atol=1e-9)
+    optimizer = SGD(1e-3)
+    resumed = load(tmp_path / "2.npz", optimizer=optimizer)
+    resumed.fit(x, y, callbacks=EMA(0.9), **options | {"epochs": range(2, 4), "optimizer": optimizer})
+    assert np.array_equal(resumed.theta, model.theta)
+
+
 class Breaks(Callback):
     """Spoils the weights after a step."""
 
