@@ -83,6 +83,7 @@ CALLS = {
     "BatchNorm": (lib.BatchNorm, {"epsilon": 1e-3, "momentum": 0.5, "input_dim": 3, "init": {"scale": 0.5}}),
     "GELU": (lib.GELU, {"input_dim": 3}),
     "GLU": (lib.GLU, {"input_dim": 4}),
+    "Line": (lib.Line, {"outputs": 2, "reads": 3, "weight": 0.5, "bias": 0.1, "input_dim": 3}),
     "Pooling": (lib.Pooling, {"kind": "max", "input_dim": 3}),
     "InputMapping": (lib.InputMapping, {"mapping": "affine", "input_dim": 3}),
     "Standardize": (lib.Standardize, {"inverse": True, "mean": 0.5, "scale": 2.0, "input_dim": 3}),
@@ -191,14 +192,14 @@ NUMBERS = f"""
     LiquidS4.liquid_bound LiquidS4.liquid_scale largest_multiplier.dt
 """
 ANY_NUMBER = """
-    LSTM.forget_bias SpikingLIF.reset Standardize.mean MixedMemory.forget_bias pad.value dt_from_times.t0
-    generate_spiral_data.num_turns
+    LSTM.forget_bias SpikingLIF.reset Standardize.mean Line.weight Line.bias MixedMemory.forget_bias pad.value
+    dt_from_times.t0     generate_spiral_data.num_turns
 """
 # Where a value is none that is wrong.
 TAKEN = {
     "minus one": ANY_NUMBER,
-    "a fraction": f"{NUMBERS} LSTM.forget_bias Standardize.mean MixedMemory.forget_bias pad.value "
-    "generate_spiral_data.num_turns WarmUp.schedule",
+    "a fraction": f"{NUMBERS} LSTM.forget_bias Standardize.mean Line.weight Line.bias MixedMemory.forget_bias "
+    "pad.value generate_spiral_data.num_turns WarmUp.schedule",
     "NaN": "pad.value",
     "a word": "AdamW.decay EarlyStopping.monitor Checkpoint.path Checkpoint.monitor ReduceLROnPlateau.monitor "
     "BestWeights.monitor Checkpoints.folder CSVLogger.path save.path",  # names are looked at when training begins

@@ -57,6 +57,7 @@ Activation: TypeAlias = Literal["relu", "tanh", "sigmoid", "silu", "gelu", "lecu
 Reaction: TypeAlias = Literal["error", "warn", "off"]
 Topology: TypeAlias = Literal["torch", "keras"]
 PoolingKind: TypeAlias = Literal["mean", "max", "last"]
+LineReads: TypeAlias = int | Literal["summaries"]
 ReadoutKind: TypeAlias = Literal["auto", "last", "mean", "max", "last+mean"]
 CfCMode: TypeAlias = Literal["default", "no_gate", "pure"]
 CfCVariant: TypeAlias = Literal["torch", "keras", "tf", "paper"]

@@ -9,6 +9,7 @@ from .gelu import GELU
 from .glu import GLU
 from .input_mapping import InputMapping
 from .layer_norm import LayerNorm
+from .line import Line
 from .mixed_memory import MixedMemory
 from .parallel import ParallelTime
 from .pooling import Pooling
@@ -20,8 +21,8 @@ from .standardize import Standardize
 LAYERS |= {
     layer.__name__: layer
     for layer in (
-        BatchNorm, Bidirectional, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, MixedMemory, Pooling,
-        Residual, Standardize,
+        BatchNorm, Bidirectional, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line, MixedMemory,
+        Pooling, Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -35,6 +36,7 @@ __all__ = [
     "Ensemble",
     "InputMapping",
     "LayerNorm",
+    "Line",
     "MixedMemory",
     "ParallelTime",
     "Pooling",

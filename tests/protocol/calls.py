@@ -83,7 +83,7 @@ def parts(layer):
     """The layer and all layers within."""
     yield layer
     if isinstance(layer, Residual):
-        inner = layer.layers
+        inner = layer.layers + (() if layer.around is None else (layer.around,))
     elif isinstance(layer, Ensemble):
         inner = [one for member in layer.members for one in member]
     elif isinstance(layer, (Bidirectional, MixedMemory)):

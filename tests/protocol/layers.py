@@ -6,6 +6,7 @@ traits that it declares and that must not be turned off quietly; examples, all o
 
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from ltc_np import (
@@ -28,6 +29,7 @@ from ltc_np import (
     FullyConnected,
     InputMapping,
     LayerNorm,
+    Line,
     LiquidS4,
     LrcSSM,
     MixedMemory,
@@ -50,6 +52,7 @@ class Row(NamedTuple):
     examples: list
 
 
+FEW = np.linspace(-0.5, 0.7, 12).reshape(6, 2)
 ROWS = {
     "LTC": Row(
         "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch contracting",
@@ -296,6 +299,23 @@ ROWS = {
         "dt0_identity hull smooth causal",
         [Residual(Dense(2, "silu", input_dim=2))],
     ),
+    "Residual around": Row(
+        "takes_dt smooth causal reads_wiring contracting",
+        [
+            Residual(
+                LTC(AutoNCP(6, 3), input_dim=2, ode_unfolds=2), Dense(2), around=Line(2, reads=3, weight=FEW, bias=0.2)
+            ),
+        ],
+    ),
+    "Residual around one layer": Row(
+        "causal drops batch_statistics",
+        [
+            Residual(
+                Dense(2, input_dim=2),
+                around=Residual(BatchNorm(), Dropout(0.2), around=Line(2, reads="summaries", weight=0.3)),
+            )
+        ],
+    ),
     "Residual both ways": Row(
         "takes_dt smooth",
         [Residual(Bidirectional(CfC(2, input_dim=2, backbone_units=5), "sum"), LSTM(2))],
@@ -374,6 +394,21 @@ ROWS = {
     "Residual pooling": Row(
         "smooth causal bitwise_batch",
         [Residual(Pooling("mean", input_dim=2), LayerNorm(epsilon=0.3))],
+    ),
+    "Line": Row(
+        "smooth causal contracting",
+        [
+            Line(3, reads=3, weight=np.linspace(-0.5, 0.7, 18).reshape(6, 3), bias=[0.1, -0.2, 0.3], input_dim=2),
+            Line(1, reads=8, weight=np.linspace(1, -0.4, 16)[:, None], input_dim=2),  # longer than the sequences
+        ],
+    ),
+    "Line of the present input": Row(
+        "dt0_identity hull smooth causal",
+        [Line(2, weight=[[0.3, -1.0], [0.5, 0.2]], input_dim=2)],
+    ),
+    "Line of summaries": Row(
+        "causal",
+        [Line(2, reads="summaries", weight=np.sin(np.arange(44)).reshape(22, 2), bias=0.3, input_dim=2)],
     ),
     "Standardize": Row(
         "dt0_identity hull smooth causal bitwise_batch",

@@ -23,6 +23,7 @@ from ltc_np import (
     FullyConnected,
     InputMapping,
     LayerNorm,
+    Line,
     LiquidS4,
     LrcSSM,
     MixedMemory,
@@ -177,6 +178,12 @@ def _liquid_s4(rng, n, pick):
 
 
 # Each makes a layer from a generator, the features that it is to take, and what chooses one of several.
+def _line(rng, n, reads):
+    outputs = _units(rng)
+    shape = (11 if reads == "summaries" else reads) * n, outputs
+    return Line(outputs, reads, weight=rng.normal(size=shape) / shape[0], bias=rng.normal(size=outputs))
+
+
 MAKERS = {
     "LTC": lambda rng, n, pick: LTC(
         _wiring(rng, n), solver=pick(tuple(SOLVERS)), ode_unfolds=int(rng.integers(1, 5)), check_stability="off",
@@ -225,6 +232,7 @@ MAKERS = {
         pick(("torch", "keras")),
     ),
     "Residual": lambda rng, n, pick: Residual(*random_layers(rng, n, most=2), Dense(n, pick(tuple(ACTIVATIONS)))),
+    "Line": lambda rng, n, pick: _line(rng, n, pick(("summaries", 1, 2, 5))),
     "Dense": lambda rng, n, pick: Dense(_units(rng), pick(tuple(ACTIVATIONS))),
     "GLU": lambda rng, n, pick: Residual(Dense(2 * n), GLU()),
     "GELU": lambda rng, n, pick: GELU(),

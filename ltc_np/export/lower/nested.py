@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...base import checks
+from ...base.layout import part
 from ...base.types import Arrays
-from ...layers import MixedMemory, Residual, Stack
+from ...layers import MixedMemory, Residual
 from ..builder import Builder
 from ..program import Expr, Vector
 from .layers import lower, lower_stack
@@ -14,8 +15,12 @@ from .lstm import remember
 
 
 def residual(layer: Residual, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
-    """x + f(x)."""
-    return x + lower_stack(Stack(layer.layers), p, buffers, b, x, dt, state)
+    """x + f(x), or g(x) + f(x)."""
+    found = [
+        lower_stack(way.stack, part(p, way.prefix), part(buffers, way.prefix), b, x, dt, state[way.columns])
+        for way in layer.ways
+    ]
+    return (x if layer.around is None else found[1]) + found[0]
 
 
 def mixed_memory(layer: MixedMemory, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
