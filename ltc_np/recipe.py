@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from . import ensemble
 from .base import checks
-from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed
+from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed, ShortcutKind
 from .cells import GRU, LSTM, LTC, CfC
 from .cells.base import Layer
 from .layers import Bidirectional, Dense, Dropout, MixedMemory, Pooling, Residual, Standardize
@@ -32,6 +32,7 @@ WIRINGS: dict[str, Callable[[int], Wiring]] = {
     "full": FullyConnected,
     "ncp": lambda units: AutoNCP(units, max(1, units // 4)),
 }
+SHORTCUTS = ("auto", "ridge")  # and None
 READOUTS = ("auto", "last+mean", *KINDS)  # how one answer comes of all steps
 # From a rate at the beginning, over so many steps.
 SCHEDULES: dict[str, Callable[[float, int], Rate]] = {"constant": lambda rate, steps: rate, "cosine": CosineDecay}
@@ -83,6 +84,10 @@ class Recipe:
         Share of the cell's outputs that are dropped in training.
     input_dropout : float in [0, 1)
         The same of its inputs.
+    shortcut : None, "ridge" or "auto"
+        "ridge": the answer is a mixture of the network's and of a line's, which ridge regression fits to the last
+        inputs, all inputs or summaries of them; held-out sequences choose the shares.  "auto": the same where the line
+        explains at least a tenth of the targets.  Estimators and the command line do so, not `fit`.
     standardize : bool
         Bring inputs, and targets that are numbers, to mean 0 and spread 1; the network keeps their scale.
     clip_inputs : float > 0 or None
@@ -114,6 +119,7 @@ class Recipe:
     readout: ReadoutKind = "auto"
     dropout: float = 0.0
     input_dropout: float = 0.0
+    shortcut: ShortcutKind = None
     standardize: bool = True
     clip_inputs: float | None = None
     learning_rate: float = 0.01
@@ -145,6 +151,10 @@ class Recipe:
             raise ValueError(
                 f"`clip_inputs` must be None without `standardize`, in whose units it is, got {self.clip_inputs:g}"
             )
+        if self.shortcut is not None:
+            checks.one_of("shortcut", self.shortcut, SHORTCUTS)
+            if self.ensemble > 1:
+                raise ValueError(f"`shortcut` must be None for an ensemble of {self.ensemble}, got {self.shortcut!r}")
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -243,6 +253,8 @@ class Recipe:
         KeyboardInterrupt
             Ctrl-C while an ensemble is trained; the model is as it was.
         """
+        if self.shortcut is not None:
+            raise ValueError(f"`shortcut` must be None for `fit` of a recipe, got {self.shortcut!r}")
         if self.ensemble > 1:
             return self._fit_each(model, each, {"x": x, "y": y, "sequences": sequences, "augment": augment} | more)
         epochs = self.epochs_for(sequences, every_step=model.return_sequences)

@@ -59,6 +59,7 @@ Topology: TypeAlias = Literal["torch", "keras"]
 PoolingKind: TypeAlias = Literal["mean", "max", "last"]
 LineReads: TypeAlias = int | Literal["summaries"]
 ReadoutKind: TypeAlias = Literal["auto", "last", "mean", "max", "last+mean"]
+ShortcutKind: TypeAlias = Literal["auto", "ridge"] | None
 CfCMode: TypeAlias = Literal["default", "no_gate", "pure"]
 CfCVariant: TypeAlias = Literal["torch", "keras", "tf", "paper"]
 BackboneActivation: TypeAlias = Literal["relu", "silu", "tanh", "gelu", "lecun_tanh"]

@@ -20,6 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "wiring": tuple(recipe.WIRINGS),
     "readout": recipe.READOUTS,
     "schedule": tuple(recipe.SCHEDULES),
+    "shortcut": ("none", *recipe.SHORTCUTS),
 }
 OF_ONE_ANSWER = "bidirectional", "readout"  # hyperparameters of whole sequences, which no forecast has
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from ..base.command_line import DONE, MISTAKES, STOPPED, Parser, line, report, r
 from ..base.optional import need
 from ..model import Model, load
 from ..recipe import Recipe
+from ..shortcut import beside
 from ..train.callbacks import EarlyStopping
 from ..train.history import History
 from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
@@ -136,6 +138,7 @@ class Trained(NamedTuple):
     history: History
     recipe: Recipe
     picture: str | None
+    shortcut: dict[str, Any]
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -170,7 +173,7 @@ def _trained(args: argparse.Namespace) -> Trained | None:
     if recipe.bidirectional and task.horizon:
         raise ValueError("--bidirectional reads later rows, which a forecast does not have: leave out --horizon, or it")
     data = prepare(task, table, args.time_unit)
-    model, history = _fitted(data, recipe, args)
+    model, history, shortcut = _fitted(data, recipe, args)
     if history.stopped.startswith(BY_SIGTERM):  # whoever did it waits for the end, not for scores
         print(f"{history.stopped}; {_left(args)}", file=sys.stderr)
         return None
@@ -179,7 +182,7 @@ def _trained(args: argparse.Namespace) -> Trained | None:
         return None
     model.notes = (model.notes or {}) | {HISTORY: pictures.noted(history)}
     outputs.write({args.out: outputs.saved(model)})
-    return Trained(model, data, history, recipe, picture)
+    return Trained(model, data, history, recipe, picture, shortcut)
 
 
 def _judged(trained: Trained, args: argparse.Namespace) -> int:
@@ -238,7 +241,7 @@ def _means(task: Task, x: Any) -> tuple[float, ...]:
     return tuple(float(mean) for mean in np.nanmean(x, axis=0))
 
 
-def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[Model, History]:
+def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.Beside:
     task = data.task
     window, hop = pieces.choose_windows(pieces.training_rows_of_each(data), args.window, args.hop)
     train = pieces.training(data, window, hop)
@@ -263,26 +266,31 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> tuple[M
     model.notes = task.notes() | kept.noted(data)  # before the training, so that its checkpoints have them too
     if args.resume:
         _check_resumed(args.checkpoint, model.notes)
+    settings: dict[str, Any] = {
+        "validation": {"x": held.x, "y": held.y} | ({} if held.dt is None else {"dt": held.dt}),
+        "loss": "mse" if task.labels is None else "cross_entropy",
+        "class_weight": "balanced" if args.balanced else None,
+        "missing": "ignore",
+        "callbacks": [] if args.patience is None else [EarlyStopping(args.patience)],
+        "seed": args.seed,
+        "checkpoint": None if args.checkpoint is None else Checkpoints(args.checkpoint, resume=args.resume),
+        "verbose": 0 if args.quiet or args.jobs > 1 else "auto",
+    }
     try:
+        if recipe.shortcut is not None:
+            classes = 0 if task.labels is None else task.outputs
+            kind: dict[str, Any] = {"every_step": task.every_step, "classes": classes}
+            learnt, asked = (beside.Data.of_lists(own.x, own.y, own.dt, **kind) for own in (train, held))
+            reads = beside.choose(recipe, model, learnt, classes)
+            if reads is not None:
+                return beside.fit(recipe, model, reads, learnt, asked, classes, refit=False, **settings)
+            recipe = dataclasses.replace(recipe, shortcut=None)
         history = recipe.fit(
-            model,
-            train.x,
-            train.y,
-            sequences=len(train.x),
-            each=_each(args.jobs),
-            dt=train.dt,
-            validation={"x": held.x, "y": held.y} | ({} if held.dt is None else {"dt": held.dt}),
-            loss="mse" if task.labels is None else "cross_entropy",
-            class_weight="balanced" if args.balanced else None,
-            missing="ignore",
-            callbacks=[] if args.patience is None else [EarlyStopping(args.patience)],
-            seed=args.seed,
-            checkpoint=None if args.checkpoint is None else Checkpoints(args.checkpoint, resume=args.resume),
-            verbose=0 if args.quiet or args.jobs > 1 else "auto",
+            model, train.x, train.y, sequences=len(train.x), each=_each(args.jobs), dt=train.dt, **settings
         )
     except FloatingPointError as error:
         raise options.diverged(error, recipe) from None
-    return model, history
+    return beside.Beside(model, history, {})
 
 
 def _each(jobs: int) -> Callable[..., Any]:
@@ -337,6 +345,7 @@ def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> d
         "epochs": len(history.epoch),
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
+        "shortcut": trained.shortcut,
         "resume": args.checkpoint if interrupted and _has_checkpoints(args.checkpoint) else None,
         "seconds": round(history.seconds, 3),
         "answers": {name: int((part_of_answer == PARTS.index(name)).sum()) for name in PARTS},
@@ -374,6 +383,10 @@ def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse
     if report["best_epoch"] is not None:  # counted from 0
         seconds += f", best after {report['best_epoch'] + 1}"
     lines.append(f"answers: {answers}; {seconds}")
+    if report["shortcut"]:
+        line_of, share = report["shortcut"]["reads"], report["shortcut"]["share"]
+        what_it_reads = line_of if isinstance(line_of, str) else counted(line_of, "row")
+        lines.append(f"the answer is {share:.0%} the network's and {1 - share:.0%} that of a line of {what_it_reads}")
     if report["stopped"].startswith(BY_SIGINT):
         more = "" if report["resume"] is None else f"; --resume --force goes on from {report['resume']}"
         lines.append(f"{report['stopped']}{more}")

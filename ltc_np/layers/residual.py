@@ -116,12 +116,13 @@ class Residual(Layer):
         return [way.stack.prepare(part(p, way.prefix), part(buffers, way.prefix), backend) for way in self.ways]
 
     def readers(self) -> tuple[tuple[str, Layer], ...]:
-        return ((self._stack.prefixes[0], self.layers[0]),)
+        return tuple((way.prefix + way.stack.prefixes[0], way.stack.layers[0]) for way in self.ways)
 
     @property
     def end(self) -> tuple[str, Layer]:
         """The layer that gives what is added to the inputs, with the prefix of its buffers' names."""
-        return self._stack.prefixes[-1], self.layers[-1]
+        stack = self.ways[0].stack
+        return stack.prefixes[-1], stack.layers[-1]
 
     def check(self, prepared: Any, dt: Array) -> None:
         for way, own in zip(self.ways, prepared, strict=True):

@@ -42,7 +42,9 @@ class Ridge(NamedTuple):
         return rows @ self.weight + self.bias
 
 
-def ridge(rows: Array, y: Array, weight: Array | None = None, groups: Ints | None = None) -> Ridge:
+def ridge(
+    rows: Array, y: Array, weight: Array | None = None, groups: Ints | None = None, least: float | Array = 0.0
+) -> Ridge:
     """Fit ``y`` by a line, with the penalty of `PENALTIES` that has the least leave-one-out error, output by output.
 
     Parameters
@@ -54,6 +56,8 @@ def ridge(rows: Array, y: Array, weight: Array | None = None, groups: Ints | Non
         Of the squared errors; only ratios matter.
     groups : (n,) integers, optional
         Rows that are left out together, at least two groups; default: every row by itself.
+    least : number or (p,) array, optional
+        Spreads from which a column says something; smaller ones are rounding.
 
     Notes
     -----
@@ -65,7 +69,7 @@ def ridge(rows: Array, y: Array, weight: Array | None = None, groups: Ints | Non
     root = np.sqrt(share * n)[:, None]
     center, mean = share @ rows, share @ y
     scale = np.sqrt(share @ (rows - center) ** 2)
-    scale = np.where(scale > 1e-9 * np.abs(center) + 1e-30, scale, np.inf)
+    scale = np.where(scale > np.maximum(least, 1e-9 * np.abs(center) + 1e-30), scale, np.inf)
     a, b = root * ((rows - center) / scale), root * (y - mean)
     # Of the smaller Gram matrix; `turned` is U S in both cases, and no small number is divided by.
     wide = n < a.shape[1]

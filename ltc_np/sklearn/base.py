@@ -10,7 +10,7 @@ model is told besides stands in ``_settings``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -21,11 +21,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import checks
-from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind
+from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind, ShortcutKind
 from ..ensemble import members
 from ..model import Model
 from ..optim import AdamW
 from ..recipe import Recipe, auto
+from ..shortcut import beside
 from ..train.callbacks import EarlyStopping
 from ..train.data.augment import Augment
 from ..train.history import History
@@ -79,7 +80,7 @@ class LiquidEstimator(RecipeEstimator):
 
     Parameters
     ----------
-    units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
+    units, mixed_memory, bidirectional, readout, dropout, input_dropout, shortcut, standardize, clip_inputs
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
@@ -94,7 +95,7 @@ class LiquidEstimator(RecipeEstimator):
         Hold out sequences, stop when their loss does not improve any more, and keep the best weights.  `fit` takes data
         of your own for this, ``validation=(X, y)``, and then holds out none.
     validation_fraction : float in (0, 1)
-        How many of the sequences are held out for that.
+        How many of the sequences are held out for that, or to choose the share of a ``shortcut``.
     n_iter_no_change : int >= 1 or "auto"
         Epochs without an improvement after which training stops; "auto" is a tenth of ``epochs``, and at least 10.
     augment : function (x, y, rng) -> (x, y), optional
@@ -124,10 +125,15 @@ class LiquidEstimator(RecipeEstimator):
         The names of the columns, of a table that has them.
     every_step_ : bool
         Whether the network answers at every step.
+    report_ : dict
+        ``reads`` and ``penalty`` of the line, as for `Line` and for each output; the losses of the ``line`` alone, of
+        the ``network`` alone and of ``both`` on sequences that were held out, ``held_out`` of them; and the ``share``
+        of the network, between 0, where the line alone answers, and 1.  ``{}`` without a line.
     """
 
     bidirectional: bool = DEFAULT.bidirectional
     readout: ReadoutKind = DEFAULT.readout
+    shortcut: ShortcutKind = DEFAULT.shortcut
     every_step: bool | None = None
     early_stopping: bool = False
     validation_fraction: float = 0.1
@@ -288,27 +294,44 @@ class LiquidEstimator(RecipeEstimator):
         model_seed, seed = _seeds(rng)
         settings: dict[str, Any] = {"loss": self.loss, "seed": seed, "verbose": self.verbose, **self._settings(wanted)}
         data, wanted, weight = _that_count(data, wanted, weight)
-        stops = checks.boolean("early_stopping", self.early_stopping)
-        if stops and given is None:
-            held = self._held_out(data, wanted, rng)
-            of_held = None if weight is None else weight[held]
-            given = _fit_arguments(data.part(held), wanted.part(held), of_held)
+        model = self._warm(data, wanted) if checks.boolean("warm_start", self.warm_start) else None
+        whole, classes = beside.Data(**_fit_arguments(data, wanted, weight)), 0 if self.numbers else wanted.outputs
+        reads = None
+        if recipe.shortcut is not None:
+            self._check_shortcut(model is not None)
+            reads = beside.choose(recipe, self._new_model(recipe, data, wanted, model_seed), whole, classes)
+        stops, holds = checks.boolean("early_stopping", self.early_stopping), given is None
+        if holds and (stops or reads is not None):
+            held = self._held_out(data, wanted, rng, not stops)
+            given = whole.part(held)._asdict()
             rows = np.setdiff1d(np.arange(len(data.x)), held)
             data, wanted, weight = data.part(rows), wanted.part(rows), None if weight is None else weight[rows]
-        if given is not None:
+        if stops or not holds:
             settings["validation"] = given
         if stops:
             epochs = recipe.epochs_for(len(data.x), every_step=wanted.every_step)
             settings["callbacks"] = [EarlyStopping(self._patience(epochs))]
-        model = self._warm(data, wanted) if checks.boolean("warm_start", self.warm_start) else None
         if model is None:
             model = self._new_model(recipe, data, wanted, model_seed)
         else:  # its weights belong to its scales
             settings["standardize"] = False
         settings["augment"] = self.augment
-        of_data = _fit_arguments(data, wanted, weight)
-        history = recipe.fit(model, sequences=len(data.x), each=self._each, **of_data, **settings)
+        learnt: dict[str, Any] = _fit_arguments(data, wanted, weight)
+        report: dict[str, Any] = {}
+        if reads is None:
+            plain = replace(recipe, shortcut=None)
+            history = plain.fit(model, sequences=len(data.x), each=self._each, **learnt, **settings)
+        else:
+            of, asked = beside.Data(**learnt), beside.Data(**(given or {}))
+            model, history, report = beside.fit(recipe, model, reads, of, asked, classes, refit=holds, **settings)
         self._keep(seen, data, wanted, model, history, None)
+        self.report_ = report
+
+    def _check_shortcut(self, goes_on: bool) -> None:
+        """Refuse what does not go with a line beside the network."""
+        for name, value, wrong in (("warm_start", True, goes_on), ("loss", self.loss, self.loss not in beside.LOSSES)):
+            if wrong:
+                raise ValueError(f"`shortcut` must be None with {name}={value!r}, got {self.shortcut!r}")
 
     def _continue(self, X: Any, data: Inputs, wanted: Targets, weight: Array | None) -> None:
         """One epoch more with these sequences, by a constant learning rate."""
@@ -317,6 +340,9 @@ class LiquidEstimator(RecipeEstimator):
         data, wanted, weight = _that_count(data, wanted, weight)
         if hasattr(self, "model_"):
             self._check_of_network()
+        if recipe.shortcut is not None:
+            raise ValueError(f"`shortcut` must be None for `partial_fit`, got {recipe.shortcut!r}")
+        if hasattr(self, "model_"):
             model, optimizer = self.model_, self._optimizer
             model.best = None  # of another training
         else:
@@ -345,10 +371,14 @@ class LiquidEstimator(RecipeEstimator):
         self._check_of_network()
         return self.model_
 
-    def _held_out(self, data: Inputs, wanted: Targets, rng: Any) -> Any:
-        """The numbers of the sequences for early stopping."""
+    def _held_out(self, data: Inputs, wanted: Targets, rng: Any, any_number: bool) -> Any:
+        """The numbers of the sequences that are held out; of ``any_number``: so many that all classes may be there."""
         share = checks.number("validation_fraction", self.validation_fraction, high=1, low_open=True, high_open=True)
         classes = None if self.numbers or wanted.every_step else wanted.values
+        if any_number:
+            n, least = len(data.x), beside.FEWEST if classes is None else wanted.outputs
+            share = min(0.5, max(share, min(0.25, beside.ENOUGH / n), least / n))
+            classes = None if classes is None or np.bincount(classes).min() < 2 else classes
         return train_test_split(np.arange(len(data.x)), test_size=share, random_state=rng, stratify=classes)[1]
 
     def _patience(self, epochs: int) -> int:

@@ -215,7 +215,7 @@ class LTCClassifier(LTCFields, Classifier):
     ----------
     wiring, ode_unfolds, time_constants
         The LTC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
+    units, mixed_memory, bidirectional, readout, dropout, input_dropout, shortcut, standardize, clip_inputs
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
@@ -249,7 +249,7 @@ class CfCClassifier(CfCFields, Classifier):
     ----------
     backbone_units
         The CfC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
+    units, mixed_memory, bidirectional, readout, dropout, input_dropout, shortcut, standardize, clip_inputs
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.

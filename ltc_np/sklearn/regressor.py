@@ -107,7 +107,7 @@ class LTCRegressor(LTCFields, Regressor):
     ----------
     wiring, ode_unfolds, time_constants
         The LTC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
+    units, mixed_memory, bidirectional, readout, dropout, input_dropout, shortcut, standardize, clip_inputs
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
@@ -140,7 +140,7 @@ class CfCRegressor(CfCFields, Regressor):
     ----------
     backbone_units
         The CfC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, dropout, input_dropout, standardize, clip_inputs
+    units, mixed_memory, bidirectional, readout, dropout, input_dropout, shortcut, standardize, clip_inputs
         The network, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.

@@ -214,8 +214,8 @@ def test_every_hyperparameter_is_an_option(here, ltc):
 
     given = {"cell": "cfc", "units": 5, "wiring": "ncp", "ode_unfolds": 2, "time_constants": (0.5, 4.0),
              "backbone_units": 24, "mixed_memory": True, "bidirectional": True, "readout": "last", "dropout": 0.25,
-             "input_dropout": 0.125, "standardize": False, "clip_inputs": None, "learning_rate": 0.5,
-             "schedule": "constant", "weight_decay": 0.125, "clip_norm": None, "epochs": 7,
+             "input_dropout": 0.125, "shortcut": None, "standardize": False, "clip_inputs": None,
+             "learning_rate": 0.5, "schedule": "constant", "weight_decay": 0.125, "clip_norm": None, "epochs": 7,
              "batch_size": 3, "ensemble": 2}  # fmt: skip
     assert set(given) == set(Recipe.names())
     line = []
@@ -230,9 +230,29 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     options.add_recipe(parser)
     assert options.of_recipe(parser.parse_args(line)) == Recipe(**given)
     assert options.of_recipe(parser.parse_args([])) == Recipe()
+    assert options.of_recipe(parser.parse_args(["--shortcut", "auto"])) == Recipe(shortcut="auto")
     assert options.of_recipe(parser.parse_args(["--epochs", "auto"])) == Recipe()
     assert options.of_recipe(parser.parse_args(["--clip-inputs", "4.5"])) == Recipe(clip_inputs=4.5)
     assert "Neurons of the cell. default: 32" in " ".join(parser.format_help().split())
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_a_line_beside_the_network(here, ltc, labels):
+    """Numbers that are a line of the last rows, or which of them are above the middle."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=600)
+    heat = np.convolve(a, [0.5, -1.0, 2.0])[:600] + 0.01 * rng.normal(size=600)
+    known = np.where(heat > 0, "warm", "cold") if labels else heat
+    columns, asked = {"time": range(600), "a": a, "heat": known}, [*WAVES, "--window", "16"]
+    more = ["--balanced"] if labels else []
+    plain, before = trained_on(ltc, columns, *asked, more=more)
+    both, found = trained_on(ltc, columns, *asked, "--shortcut", "ridge", more=more, name="both")
+    what = "accuracy" if labels else "rmse"
+    (name,) = (who for who in found["scores"] if who.startswith("ltc"))
+    error, of_plain = (report["scores"][name]["test"][what] for report in (found, before))
+    assert error > 0.95 > of_plain if labels else error < 0.05 < of_plain
+    assert before["shortcut"] == {} and found["shortcut"]["share"] < 0.5
+    assert "Line(" in repr(both) and both.notes.keys() == plain.notes.keys()
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import LTC, AutoNCP, Dense, Line, Model, Residual, load
+from ltc_np import LTC, AutoNCP, Dense, Line, Model, Pooling, Residual, Standardize, load
 
 
 def normal(*shape, seed=0):
@@ -77,6 +77,23 @@ def test_around_is_added(tmp_path):
     traced = model.trace(x)
     np.testing.assert_allclose(traced.y, model(x), rtol=0, atol=1e-13)
     assert "layers_0.tau" in traced.layers[0].arrays
+
+
+def test_both_ways_have_memory_of_their_own():
+    """Arrays that one layer keeps for its next call are not those of the other way."""
+    model = Model(Residual(Pooling("mean"), around=Pooling("max")), input_dim=3, dtype="float64")
+    x = normal(4, 6, 3)
+    want = x.cumsum(1) / np.arange(1, 7)[:, None] + np.maximum.accumulate(x, axis=1)
+    np.testing.assert_allclose(model(x), want, rtol=0, atol=1e-13)
+    assert model.loss_and_grad(x, np.zeros_like(x))[0] == pytest.approx((want**2).mean(), rel=1e-12)
+
+
+def test_both_ways_take_the_scale_of_the_inputs():
+    inside = Standardize(), Dense(3)
+    model = Model(Residual(*inside, around=Residual(Standardize(), Dense(3))), input_dim=3, seed=0, dtype="float64")
+    model.adapt(5 + normal(20, 4, 3))
+    for name in ("layers_0.mean", "around_0.mean"):
+        assert np.abs(model.buffers[name] - 5).max() < 0.5
 
 
 def test_training_leaves_the_line_as_it_is():

@@ -173,7 +173,7 @@ class Places(NamedTuple):
 def _places(model: Network) -> Places:
     first, last, prefix = model.layers[0], model.layers[-1], model.layer_stack.prefixes[-1]
     beside = False
-    if isinstance(last, Residual) and len(model.layers) == 1:
+    if isinstance(last, Residual) and last.around is None and len(model.layers) == 1:
         (inner, last), beside = last.end, True
         prefix += inner
     gives = isinstance(last, Standardize) and last.inverse

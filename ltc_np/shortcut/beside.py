@@ -1,0 +1,283 @@
+"""A network and a line, mixed by sequences that neither has seen.
+
+The network learns the targets as it would alone.  The answer is share times the network's and 1 - share times the
+line's, of classes in logits, with the share between 0 and 1 that is best for sequences that were held out.  Then the
+line is fitted again, to all sequences.  So the answer is as good as the better of both, but for what the choice of one
+number can be wrong.  docs/decisions/recipe.md says why the network does not learn what the line leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import losses
+from ..base import checks
+from ..base.layout import part
+from ..base.types import Array, LineReads, Numbers
+from ..data.padding import pad
+from ..layers import Line, Residual, Standardize
+from ..losses import read_class_weight
+from ..losses.probabilities import softmax
+from ..model import Model
+from ..recipe import Recipe
+from ..train.history import History
+from . import lines
+from .lines import Fitted, Sequences
+
+LOSSES = "mse", "cross_entropy"
+FEWEST = 5  # sequences of which some can be held out
+ENOUGH = 10  # sequences to choose a share by, where these are no more than a quarter
+STEEPEST = 1000.0  # what makes logits of answers near 0 and 1
+USEFUL = 0.9  # share of the constant's error that a line may leave to be taken by "auto"
+LEAST = 0.05  # of a share: less is nothing
+
+
+class Data(NamedTuple):
+    """Sequences with targets, as for `fit` of a model; those of classes are their numbers."""
+
+    x: Array
+    y: Numbers
+    dt: Array | None = None
+    lengths: Numbers | None = None
+    sample_weight: Array | None = None
+
+    @classmethod
+    def of_lists(cls, x: Any, y: Any, dt: Any, *, every_step: bool, classes: int) -> Data:
+        """Of sequences in lists; y, at every step a list too, has NaN where a target is missing."""
+        padded, lengths = pad(x, name="x")
+        y = np.asarray(pad(y, np.nan, name="y")[0] if every_step else y, np.float64)
+        times = None if dt is None else pad(dt, name="dt")[0]
+        if classes:
+            known = np.isfinite(y)
+            return cls(padded, np.where(known, y, 0).astype(np.intp), times, lengths, known.astype(np.float64))
+        y = y if y.ndim == 2 + every_step else y[..., None]
+        return cls(padded, y, times, lengths)
+
+    def sequences(self, model: Model) -> Sequences:
+        """What a line beside ``model`` reads: standardised inputs, 0 behind the ends."""
+        B, T, _ = self.x.shape
+        lengths = np.full(B, T) if self.lengths is None else np.asarray(self.lengths)
+        x = np.where(checks.before_end(lengths, T)[:, :, None], self.x, 0)
+        if isinstance(model.layers[0], Standardize):
+            first = Model(model.layers[0], dtype="float64", backend=model.backend)
+            for name, values in part(dict(model.buffers), model.layer_stack.prefixes[0]).items():
+                first.buffers[name] = values
+            x = first.predict(x, lengths=lengths)
+        return Sequences(x, lengths)
+
+    def weights(self, every_step: bool) -> Array:
+        """(B,), or (B, T) with targets at every step: 0 behind the ends."""
+        B, T, _ = self.x.shape
+        found = np.ones(B) if self.sample_weight is None else np.asarray(self.sample_weight, np.float64)
+        if not every_step:
+            return found
+        found = np.broadcast_to(found if found.ndim == 2 else found[:, None], (B, T))
+        return found if self.lengths is None else found * checks.before_end(np.asarray(self.lengths), T)
+
+    def longer(self, T: int, every_step: bool) -> Data:
+        """The same, padded to T steps."""
+        B, own, _ = self.x.shape
+        lengths = np.full(B, own) if self.lengths is None else self.lengths
+        with_time = ("x", "dt", "y", "sample_weight") if every_step else ("x", "dt")
+        found = {
+            name: np.concatenate([values, np.zeros((B, T - own, *values.shape[2:]), values.dtype)], axis=1)
+            for name, values in self._asdict().items()
+            if name in with_time and values is not None and values.ndim > 1
+        }
+        return self._replace(lengths=lengths, **found)
+
+    def joined(self, other: Data, every_step: bool) -> Data:
+        """Both, one behind the other."""
+        T = max(self.x.shape[1], other.x.shape[1])
+        first, second = self.longer(T, every_step), other.longer(T, every_step)
+        both = {name: (own, getattr(second, name)) for name, own in first._asdict().items() if own is not None}
+        return self._replace(**{name: np.concatenate(parts) for name, parts in both.items()})
+
+    def part(self, rows: Any) -> Data:
+        """Some of the sequences, by their numbers."""
+        return self._replace(**{name: own[rows] for name, own in self._asdict().items() if own is not None})
+
+
+class Beside(NamedTuple):
+    """A network that is mixed with a line.
+
+    Attributes
+    ----------
+    model : Model
+        Without a line if its share is 0.
+    history : History
+        Of the network's training.
+    report : dict
+        ``reads`` and ``penalty`` of the line; ``line``, ``network`` and ``both``: the losses of each alone and of the
+        mixture on the ``held_out`` sequences (their number); ``share``: that of the network.
+    """
+
+    model: Model
+    history: History
+    report: dict[str, Any]
+
+
+def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> LineReads | None:
+    """What a line beside ``model`` reads (`Line`); None: there is none, as ``recipe.shortcut`` says.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    model : Model
+        Untrained; its first layer takes the scale of the inputs.
+    data : Data
+    classes : int
+        0 for numbers.
+    """
+    if len(data.x) < FEWEST:
+        if recipe.shortcut == "ridge":
+            raise ValueError(f"`X` must have at least {FEWEST} sequences for shortcut='ridge', got {len(data.x)}")
+        return None
+    _adapt(model, data, classes)
+    found = lines.choose(data.sequences(model), _numbers(data.y, classes), data.sample_weight, model.return_sequences)
+    useful = recipe.shortcut == "ridge" or found.error < USEFUL * found.constant
+    return found.reads if useful else None
+
+
+def fit(
+    recipe: Recipe, model: Model, reads: LineReads, data: Data, held: Data, classes: int, *, refit: bool = True,
+    class_weight: Any = None, **settings: Any,
+) -> Beside:  # fmt: skip
+    """Train ``model``, an untrained one of ``recipe``, and mix its answers with those of a line.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    model : Model
+    reads : int or "summaries"
+        Of the line, from `choose`.
+    data, held : Data
+        For learning, and for choosing the share of the network.
+    classes : int
+        0 for numbers.
+    refit : bool
+        The line of the model is fitted to the held sequences too.
+    class_weight
+        As for `fit` of a model.
+    **settings
+        Of `fit` of the model.
+    """
+    plain, every_step = replace(recipe, shortcut=None), model.return_sequences
+    settings |= {} if class_weight is None else {"class_weight": class_weight}
+    history = plain.fit(model, sequences=len(data.x), **data._asdict(), **settings)
+    found = np.asarray(model.predict(held.x, dt=held.dt, lengths=held.lengths), np.float64)
+    if class_weight is not None:
+        mask, dtype = data.weights(every_step), np.dtype(np.float64)
+        of_classes = read_class_weight(losses.cross_entropy, class_weight, classes, dtype, data.y, mask)
+        data, held = (_weighed(own, of_classes) for own in (data, held))
+    line = lines.fit(data.sequences(model), _numbers(data.y, classes), data.sample_weight, every_step, reads)
+    said = _scale(line.left_out, data, classes) * line.predict(held.sequences(model), every_step)
+    judge = Judge(held, said, found, classes)
+    share = least(judge.slope, 1.0)
+    share = round(share) if abs(share - round(share)) < LEAST else share
+    whole = data.joined(held, every_step) if refit else data
+    line = lines.fit(whole.sequences(model), _numbers(whole.y, classes), whole.sample_weight, every_step, reads)
+    report = {
+        "reads": reads, "penalty": line.ridge.penalty.tolist(), "held_out": len(held.x), "line": judge.loss(0.0),
+        "network": judge.loss(1.0), "both": judge.loss(share), "share": float(share),
+    }  # fmt: skip
+    if share < 1:
+        model = joined(model, line, (1 - share) * _scale(line.left_out, whole, classes), share)
+    return Beside(model, history, report)
+
+
+def joined(model: Model, line: Fitted, scale: float, share: float) -> Model:
+    """One model: ``scale`` times the line and ``share`` times the trained network.
+
+    The last layer of the network is `Dense`, or it is the one before `Standardize`, by the scale of the residuals.
+    """
+    layers, numbers = list(model.layers), isinstance(model.layers[-1], Standardize)
+    first, last = int(isinstance(layers[0], Standardize)), len(layers) - numbers
+    beside = Residual(*layers[first:last], around=Line(model.output_size, line.reads))
+    beside = beside.with_input(layers[first].input_size)
+    other = Model(
+        *layers[:first], beside, *layers[last:], input_dim=model.input_size, seed=0, dtype=model.dtype,
+        backend=model.backend, return_sequences=model.return_sequences,
+    )  # fmt: skip
+    other.theta, other.trained, other.notes = model.theta, model.trained, model.notes
+    outer = other.layer_stack.prefixes
+    inner = [f"{outer[first]}layers_{prefix}" for prefix in beside.ways[0].stack.prefixes]
+    for old, new in zip(model.layer_stack.prefixes, [*outer[:first], *inner, *outer[first + 1 :]], strict=True):
+        for name, values in part(dict(model.buffers), old).items():
+            other.buffers[new + name] = values
+    mean, spread = (0.0, 1.0) if not numbers else (other.buffers[outer[-1] + name] for name in ("mean", "scale"))
+    for name, values in (
+        ("weight", scale * line.ridge.weight / spread),
+        ("bias", (scale * line.ridge.bias - (1 - share) * mean) / spread),
+    ):
+        other.buffers[f"{outer[first]}around_{name}"] = values
+        other.params[inner[-1] + name] = share * other.params[inner[-1] + name]
+    return other
+
+
+def least(slope: Callable[[float], float], high: float) -> float:
+    """Where a convex function with this derivative is least between 0 and ``high``."""
+    low = 0.0
+    if slope(high) <= 0:
+        return high
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if slope(middle) > 0 else (middle, high)
+    return low
+
+
+class Judge(NamedTuple):
+    """The loss of ``(1 - share) said + share found`` on sequences; of classes these are logits."""
+
+    data: Data
+    said: Array
+    found: Array
+    classes: int
+
+    def _rows(self, share: float) -> tuple[Array, Array, Array, Array]:
+        """Of rows that count: weights that add up to 1, losses, derivatives by the answers, and ``found - said``."""
+        said, found = (values.reshape(-1, values.shape[-1]) for values in (self.said, self.found))
+        y, answers = _numbers(self.data.y, self.classes).reshape(said.shape), said + share * (found - said)
+        weight = self.data.weights(self.said.ndim == 3).ravel()
+        known = (weight > 0) & np.isfinite(y).all(1)
+        y, answers, weight = y[known], answers[known], weight[known] / weight[known].sum()
+        if not self.classes:
+            return weight, ((answers - y) ** 2).sum(1), 2 * (answers - y), (found - said)[known]
+        answers = answers - answers.max(1, keepdims=True)
+        p, norm = softmax(answers.copy())
+        return weight, np.log(norm[:, 0]) - (answers * y).sum(1), p - y, (found - said)[known]
+
+    def loss(self, share: float) -> float:
+        """Mean squared error summed over outputs, or cross-entropy."""
+        weight, loss, _, _ = self._rows(share)
+        return float(weight @ loss)
+
+    def slope(self, share: float) -> float:
+        """Its derivative by ``share``."""
+        weight, _, d, apart = self._rows(share)
+        return float(weight @ (d * apart).sum(1))
+
+
+def _adapt(model: Model, data: Data, classes: int) -> None:
+    """Let the layers that standardise take the scale of data."""
+    if isinstance(model.layers[0], Standardize):
+        model.adapt(data.x, None if classes else data.y, lengths=data.lengths)
+
+
+def _numbers(y: Numbers, classes: int) -> Array:
+    """Targets of a line: numbers as they are, of classes 1 for the own and 0 for the others."""
+    return np.eye(classes)[y] if classes else np.asarray(y, np.float64)
+
+
+def _weighed(data: Data, of_classes: Any) -> Data:
+    """Data whose weights have those of their classes as factors."""
+    return data._replace(sample_weight=data.weights(np.ndim(data.y) == 2) * of_classes[data.y])
+
+
+def _scale(said: Array, data: Data, classes: int) -> float:
+    """What makes logits of a line's answers: with it the cross-entropy is least; 1 for numbers."""
+    return least(Judge(data, np.zeros_like(said), said, classes).slope, STEEPEST) if classes else 1.0

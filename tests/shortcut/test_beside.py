@@ -1,0 +1,141 @@
+"""A network and a line: the share of the network, and the model that has both."""
+
+import numpy as np
+import pytest
+
+from ltc_np import losses
+from ltc_np.recipe import Recipe
+from ltc_np.shortcut import beside, lines
+from ltc_np.shortcut.beside import Data
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+@pytest.mark.parametrize(("place", "found"), [(0.3, 0.3), (-2.0, 0.0), (7.0, 1.0)])
+def test_least(place, found):
+    assert beside.least(lambda a: 4 * (a - place) ** 3, 1.0) == pytest.approx(found, abs=1e-9)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize("every_step", [False, True])
+def test_the_share_is_where_the_loss_is_least(classes, every_step):
+    B, T, O = 8, 5, classes or 2
+    shape = (B, T) if every_step else (B,)
+    y = np.random.default_rng(0).integers(0, classes, shape) if classes else normal(*shape, O)
+    weight = np.random.default_rng(1).uniform(0.5, 2, B)
+    data = Data(normal(B, T, 1), y, None, np.array([5, 4, 3, 5, 5, 2, 1, 5]), weight)
+    one_hot = np.eye(O)[y] if classes else y
+    said = normal(*shape, O, seed=2)
+    judge = beside.Judge(data, said, one_hot + (2 if classes else 0.7) * normal(*shape, O, seed=3), classes)
+    share = beside.least(judge.slope, 1.0)
+    grid = [judge.loss(a) for a in np.linspace(0, 1, 201)]
+    assert 0 < share < 1
+    assert np.linspace(0, 1, 201)[np.argmin(grid)] == pytest.approx(share, abs=0.005)
+    answers = (1 - share) * said + share * judge.found
+    valid = np.arange(T) < data.lengths[:, None]
+    mass = (valid * weight[:, None]).ravel() if every_step else weight
+    if classes:
+        total, weights, _ = losses.cross_entropy(answers.reshape(-1, O), y.ravel(), mass)
+    else:
+        errors = ((answers - y) ** 2).sum(-1).ravel()
+        total, weights = mass @ errors, mass.sum()
+    assert judge.loss(share) == pytest.approx(total / weights, rel=1e-12)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_one_model_of_both(standardize, classes, every_step, share):
+    recipe = Recipe(cell="cfc", units=5, standardize=standardize, dropout=0.1)
+    B, T, O = 9, 6, classes or 2
+    x, shape = 40 + 5 * normal(B, T, 3), (B, T) if every_step else (B,)
+    y = np.random.default_rng(0).integers(0, classes, shape) if classes else 100 + normal(*shape, O)
+    data = Data(x, y, None, np.array([6, 4, 3, 6, 6, 2, 1, 6, 5]))
+    model = recipe.model(3, O, steps=T, every_step=every_step, numbers=not classes, seed=0, dtype="float64")
+    beside._adapt(model, data, classes)
+    for name in model.params:
+        model.params[name] = normal(*model.params[name].shape, seed=5)
+    read = data.sequences(model)
+    line = lines.fit(read, beside._numbers(y, classes), None, every_step, 2)
+    both = beside.joined(model, line, 1.7, share)
+    want = 1.7 * line.predict(read, every_step) + share * model(x, lengths=data.lengths)
+    valid = np.arange(T) < data.lengths[:, None] if every_step else ...
+    np.testing.assert_allclose(both(x, lengths=data.lengths)[valid], want[valid], rtol=1e-9, atol=1e-9)
+    assert both.return_sequences == every_step
+    steps, state = [], None
+    for t in range(T):
+        out, state = both.step(x[:1, t], state=state)
+        steps.append(out)
+    whole = both(x[:1])
+    np.testing.assert_allclose(np.stack(steps, 1) if every_step else steps[-1], whole, rtol=1e-9, atol=1e-9)
+
+
+def cross_entropy(logits, y):
+    total, weights, _ = losses.cross_entropy(logits, y)
+    return total / weights
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_the_steps_one_by_one(classes, monkeypatch):
+    """The line of the first part is judged by the second; the model has the line of both parts."""
+    found_least = beside.least
+    monkeypatch.setattr(beside, "least", lambda slope, high: 0.3 if high == 1 else found_least(slope, high))
+    x = normal(60, 5, 2)
+    score = x.sum(1) @ normal(2, classes or 1, seed=1) + 0.5 * normal(60, classes or 1, seed=2)
+    y = score.argmax(1) if classes else score
+    data, held = Data(x[:45], y[:45]), Data(x[45:], y[45:])
+    recipe = Recipe(cell="cfc", units=4, epochs=2)
+    model = recipe.model(
+        2, classes or 1, steps=5, every_step=False, numbers=not classes, seed=0, dtype="float64", backend="numpy"
+    )
+    settings = {"loss": "cross_entropy" if classes else "mse", "seed": 0, "verbose": False}
+    found = beside.fit(recipe, model, 3, data, held, classes, **settings)  # trains `model`
+
+    def line_of(some):
+        """Its logits, or numbers, for all sequences, and those of each sequence that it was fitted without."""
+        line = lines.fit(some.sequences(model), np.eye(3)[some.y] if classes else some.y, None, False, 3)
+        grid = np.geomspace(0.1, 100, 3000)
+        scale = grid[np.argmin([cross_entropy(a * line.left_out, some.y) for a in grid])] if classes else 1.0
+        return scale * line.predict(Data(x, y).sequences(model), False)
+
+    def loss(answers):
+        return cross_entropy(answers[45:], y[45:]) if classes else ((answers[45:] - y[45:]) ** 2).mean()
+
+    of_first, of_all, network = line_of(data), line_of(Data(x, y)), model.predict(x)
+    report = found.report
+    assert report["line"] == pytest.approx(loss(of_first), rel=1e-3)
+    assert report["network"] == pytest.approx(loss(network), rel=1e-9)
+    assert report["both"] == pytest.approx(loss(0.7 * of_first + 0.3 * network), rel=1e-3)
+    assert (report["share"], report["held_out"], report["reads"]) == (0.3, 15, 3)
+    np.testing.assert_allclose(found.model.predict(x), 0.7 * of_all + 0.3 * network, rtol=3e-3, atol=3e-3)
+    assert np.abs(of_all - of_first).max() > 0.05
+
+
+@pytest.mark.parametrize(("chosen", "share"), [(0.04, 0), (0.06, 0.06), (0.94, 0.94), (0.96, 1)])
+def test_a_small_share_is_none(chosen, share, monkeypatch):
+    monkeypatch.setattr(beside, "least", lambda slope, high: chosen)
+    x, recipe = normal(20, 5, 2), Recipe(cell="cfc", units=4, epochs=1)
+    model = recipe.model(2, 1, steps=5, every_step=False, numbers=True, seed=0)
+    data, held = Data(x[:15], x[:15].sum(1)[:, :1]), Data(x[15:], x[15:].sum(1)[:, :1])
+    found = beside.fit(recipe, model, 3, data, held, 0, loss="mse", seed=0, verbose=False)
+    assert found.report["share"] == share
+    assert (found.model is model) == (share == 1)
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+def test_joined(every_step):
+    """Sequences of unequal numbers of steps, one behind the other; what lies behind the ends is 0."""
+    first = Data(normal(2, 3, 1), normal(*((2, 3, 1) if every_step else (2, 1))), normal(2, 3), None, np.ones(2))
+    second = Data(
+        normal(1, 5, 1), normal(*((1, 5, 1) if every_step else (1, 1))), normal(1, 5), np.array([4]), 2 * np.ones(1)
+    )
+    both = first.joined(second, every_step)
+    assert both.lengths.tolist() == [3, 3, 4] and both.sample_weight.tolist() == [1, 1, 2]
+    np.testing.assert_array_equal(both.x[:2, :3], first.x)
+    np.testing.assert_array_equal(both.x[2:], second.x)
+    assert not both.x[:2, 3:].any() and not both.dt[:2, 3:].any()
+    np.testing.assert_array_equal(both.y[:2, :3] if every_step else both.y[:2], first.y)
+    np.testing.assert_array_equal(both.y[2:], second.y)

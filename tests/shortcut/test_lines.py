@@ -1,0 +1,90 @@
+"""Which line is chosen, what it says of sequences that it is fitted without, and that a model says the same."""
+
+import numpy as np
+import pytest
+
+from ltc_np import Line, Model
+from ltc_np.shortcut import lines
+from ltc_np.shortcut.lines import Sequences
+
+
+def data(B=30, T=7, every_step=False, seed=0):
+    """Sequences of unequal lengths; targets of two numbers with noise."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(3, T + 1, B)
+    x = np.where((np.arange(T) < lengths[:, None])[:, :, None], rng.normal(size=(B, T, 2)), 0)
+    y = rng.normal(size=(B, T, 2) if every_step else (B, 2)) + (x if every_step else x.sum(1))
+    return Sequences(x, lengths), y
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("reads", [1, 3, "summaries"])
+def test_a_model_says_what_the_line_says(reads, every_step, monkeypatch):
+    (x, lengths), y = sequences, _ = data(every_step=every_step)
+    monkeypatch.setattr(lines, "MOST", 500)  # several pieces, and not all sequences in the regression
+    found = lines.fit(sequences, y, None, every_step, reads)
+    line = Line(2, reads, weight=found.ridge.weight, bias=found.ridge.bias)
+    model = Model(line, input_dim=2, dtype="float64", return_sequences=every_step)
+    said, want = found.predict(sequences, every_step), model(x, lengths=lengths)
+    valid = np.arange(x.shape[1]) < lengths[:, None] if every_step else ...
+    np.testing.assert_allclose(said[valid], want[valid], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+def test_what_it_says_of_a_sequence_does_not_know_its_targets(every_step):
+    sequences, y = data(every_step=every_step)
+    found, other = lines.fit(sequences, y, None, every_step, 2), y.copy()
+    other[4] += 0.01
+    again = lines.fit(sequences, other, None, every_step, 2)
+    np.testing.assert_array_equal(again.ridge.penalty, found.ridge.penalty)
+    apart = np.abs(again.left_out - found.left_out)
+    if every_step:
+        apart = np.where(np.arange(apart.shape[1]) < sequences.lengths[:, None], apart.max(2), 0)
+    apart = apart.max(1)
+    assert apart[4] < 1e-12 and (np.delete(apart, 4) > 1e-6).all()
+
+
+def test_one_long_sequence_is_left_out_in_blocks():
+    (x, _), y = data(2, 60, every_step=True)
+    sequences = Sequences(x, np.array([60, 60]))
+    found, other = lines.fit(sequences, y, None, True, 2), y.copy()
+    other[0, 12:24] += 0.01
+    again = lines.fit(sequences, other, None, True, 2)
+    np.testing.assert_array_equal(again.ridge.penalty, found.ridge.penalty)
+    apart = np.abs(again.left_out - found.left_out).max(2)
+    assert apart[0, 12:24].max() < 1e-12 < apart[0, :12].min()
+
+
+def test_missing_targets_and_weights_of_0():
+    sequences, y = data()
+    weight = np.where(np.arange(30) % 3 == 0, 0.0, 1.0 + np.arange(30) % 2)
+    y[1, 0] = np.nan
+    found = lines.fit(sequences, y, weight, False, 2)
+    rows = np.flatnonzero((weight > 0) & (np.arange(30) != 1))
+    part = lines.fit(sequences.part(rows), y[rows], weight[rows], False, 2)
+    np.testing.assert_allclose(found.ridge.weight, part.ridge.weight, rtol=1e-12)
+    np.testing.assert_allclose(found.left_out[rows], part.left_out, rtol=1e-12)
+    others = np.setdiff1d(np.arange(30), rows)
+    np.testing.assert_allclose(found.left_out[others], part.predict(sequences.part(others), False), rtol=1e-12)
+    assert found.error == pytest.approx(part.error, rel=1e-12)
+
+
+def test_rounding_is_no_feature():
+    """The differences of a feature that ends where it began have the mean 0, but for rounding."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 40, 1))
+    x[:, -1] = x[:, 0]
+    found = lines.fit(Sequences(x, np.full(50, 40)), rng.normal(size=(50, 1)), None, False, "summaries")
+    assert found.ridge.weight[2] == 0 and np.abs(found.ridge.weight).max() < 100
+
+
+def test_the_least_error_chooses():
+    rng = np.random.default_rng(0)
+    x, full = rng.normal(size=(60, 12, 1)), np.full(60, 12)
+    steps, summary = x[:, ::5].sum(1), np.abs(x).mean(1)
+    assert lines.choose(Sequences(x, full), steps, None, False).reads == 12
+    assert lines.choose(Sequences(x, full), summary, None, False).reads == "summaries"
+    delayed = np.pad(x, ((0, 0), (3, 0), (0, 0)))[:, :12] + 0.01 * rng.normal(size=x.shape)
+    found = lines.choose(Sequences(x, full), delayed, None, True)
+    assert found.reads == 4
+    assert found.error < 2e-4 < 0.5 < found.constant

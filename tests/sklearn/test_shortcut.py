@@ -1,0 +1,146 @@
+"""Estimators with a line beside the network: what they learn, what they report, and when there is none."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+
+from ltc_np import load
+from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCRegressor
+
+SMALL = {"units": 6, "epochs": 10, "random_state": 0}
+
+
+@pytest.fixture
+def data(rng):
+    """Sequences, numbers that are linear in all inputs, and labels of which is above the middle."""
+    X = rng.normal(size=(80, 9, 2))
+    y = 1000 + X.reshape(80, 18) @ rng.normal(size=18) + 0.1 * rng.normal(size=80)
+    return X, y, np.where(y > np.median(y), "up", "down")
+
+
+def test_the_line_alone_where_there_is_nothing_else(data):
+    X, y, _ = data
+    regressor = CfCRegressor(shortcut="ridge", **SMALL).fit(X[:60], y[:60])
+    plain = CfCRegressor(**SMALL).fit(X[:60], y[:60])
+    line = Ridge(alpha=0.1).fit(X[:60].reshape(60, 18), y[:60])
+
+    def error(found):
+        return np.mean((found - y[60:]) ** 2)
+
+    of_line = error(line.predict(X[60:].reshape(20, 18)))
+    assert error(regressor.predict(X[60:])) < 1.5 * of_line < 0.01 * error(plain.predict(X[60:]))
+    report = regressor.report_
+    assert report["reads"] == 9 and report["held_out"] == 10 and len(report["penalty"]) == 1
+    assert report["both"] <= report["line"] < 0.1 < 1 < report["network"] and report["share"] == 0
+    assert plain.report_ == {}
+
+
+def test_the_network_alone_where_the_line_adds_nothing(rng):
+    """And with the bits of a training without a line on the sequences that were not held out."""
+    X = rng.normal(size=(200, 4, 1))
+    y = np.abs(3 * X[:, -1, 0])
+    regressor = CfCRegressor(shortcut="ridge", units=8, epochs=60, random_state=0).fit(X, y)
+    report = regressor.report_
+    assert report["share"] == 1 and report["network"] == report["both"] < 0.1 * report["line"]
+    assert not any(type(layer).__name__ == "Residual" for layer in regressor.model_.layers[:2])
+
+
+def test_both_are_better_than_each(rng):
+    X = rng.normal(size=(300, 12, 1))
+    y = 2 * X[:, :10, 0].sum(1) + np.abs(3 * X[:, -1, 0])
+    regressor = CfCRegressor(shortcut="ridge", units=8, epochs=30, random_state=0).fit(X[:200], y[:200])
+    report = regressor.report_
+    assert 0.1 < report["share"] < 0.9
+    assert report["both"] < 0.95 * min(report["line"], report["network"])
+    line = CfCRegressor(shortcut="ridge", units=8, epochs=1, random_state=0).fit(X[:200], y[:200])
+    errors = [np.mean((each.predict(X[200:]) - y[200:]) ** 2) for each in (regressor, line)]
+    assert line.report_["share"] == 0 and errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_labels(data, early_stopping, rng):
+    X, _, labels = data
+    lengths, weight = rng.integers(4, 10, 80), rng.uniform(0.5, 2, 80)
+    classifier = CfCClassifier(shortcut="ridge", early_stopping=early_stopping, class_weight="balanced", **SMALL)
+    classifier.fit(X, labels, lengths=lengths, sample_weight=weight)
+    assert classifier.score(X, labels, lengths=lengths) > 0.7
+    assert classifier.report_["both"] <= classifier.report_["line"] < np.log(2)
+    assert classifier.model_.trained.loss == "cross_entropy"
+    p = classifier.predict_proba(X, lengths=lengths)
+    assert (pickle.loads(pickle.dumps(classifier)).predict_proba(X, lengths=lengths) == p).all()
+
+
+def test_it_is_one_model(data, tmp_path):
+    X, y, _ = data
+    regressor = LTCRegressor(shortcut="ridge", **SMALL).fit(X, y)
+    assert [type(layer).__name__ for layer in regressor.model_.layers] == ["Standardize", "Residual", "Standardize"]
+    regressor.model_.save(tmp_path / "both.npz")
+    assert (load(tmp_path / "both.npz").predict(X)[:, 0] == regressor.predict(X)).all()
+    again = clone(regressor).fit(X, y)
+    assert (again.predict(X) == regressor.predict(X)).all()
+
+
+def test_targets_at_every_step_and_missing_ones(data, rng):
+    X, _, _ = data
+    y = X[:, :, 0].copy()
+    y[:, 1:] += X[:, :-1, 1]
+    y[rng.random(y.shape) < 0.2] = np.nan
+    regressor = CfCRegressor(shortcut="ridge", missing="ignore", every_step=True, **SMALL).fit(X, y)
+    assert regressor.report_["reads"] == 2
+    assert regressor.score(X, y) > 0.999
+
+
+def test_auto_puts_no_line_where_it_says_nothing(data, rng):
+    X, y, _ = data
+    noise = rng.normal(size=80)
+    found, want = (CfCRegressor(shortcut=shortcut, **SMALL).fit(X, noise) for shortcut in ("auto", None))
+    assert found.report_ == {}
+    assert (found.model_.theta == want.model_.theta).all() and (found.predict(X) == want.predict(X)).all()
+    assert CfCRegressor(shortcut="auto", **SMALL).fit(X, y).report_["reads"] == 9
+    few = CfCRegressor(shortcut="auto", **SMALL).fit(X[:4], y[:4])
+    assert few.report_ == {}
+
+
+def test_refused(data):
+    X, y, labels = data
+    with pytest.raises(ValueError, match="`shortcut` must be one of 'auto', 'ridge', got 'line'"):
+        CfCRegressor(shortcut="line").fit(X, y)
+    with pytest.raises(ValueError, match="`X` must have at least 5 sequences for shortcut='ridge', got 4"):
+        CfCRegressor(shortcut="ridge", **SMALL).fit(X[:4], y[:4])
+    with pytest.raises(ValueError, match="`shortcut` must be None for `partial_fit`, got 'auto'"):
+        CfCClassifier(shortcut="auto").partial_fit(X, labels, classes=["up", "down"])
+    regressor = CfCRegressor(shortcut="ridge", warm_start=True, **SMALL).fit(X, y)
+    with pytest.raises(ValueError, match="`shortcut` must be None with warm_start=True, got 'ridge'"):
+        regressor.fit(X, y)
+
+    with pytest.raises(ValueError, match="`shortcut` must be None for an ensemble of 2, got 'auto'"):
+        CfCRegressor(shortcut="auto", ensemble=2).fit(X, y)
+
+    class Own(CfCRegressor):
+        loss = "huber"
+
+    with pytest.raises(ValueError, match="`shortcut` must be None with loss='huber', got 'ridge'"):
+        Own(shortcut="ridge", **SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize(("n", "classes", "held"), [(200, 2, 20), (80, 2, 10), (24, 2, 6), (24, 8, 8), (10, 8, 5)])
+def test_how_many_are_held_out(n, classes, held, rng):
+    """A tenth; of few ten, if that is a quarter at most; one for each class, if that is half at most."""
+    X, y = rng.normal(size=(n, 3, 1)), np.arange(n) % classes
+    assert CfCClassifier(shortcut="ridge", units=4, epochs=1, random_state=0).fit(X, y).report_["held_out"] == held
+
+
+def test_data_of_ones_own_choose_the_share_and_nothing_else(data):
+    """The line of the model is that of the training data alone."""
+    X, y, _ = data
+    own = CfCRegressor(shortcut="ridge", **SMALL).fit(X[:60], y[:60], validation=(X[60:], y[60:]))
+    assert own.report_["held_out"] == 20
+    line = own.model_.buffers["1.around_weight"] * own.model_.buffers["2.scale"]
+    shifted = np.where(np.arange(20) < 10, y[60:] - 30, y[60:] + 30)
+    other = CfCRegressor(shortcut="ridge", **SMALL).fit(X[:60], y[:60], validation=(X[60:], shifted))
+    share = (1 - own.report_["share"]) / (1 - other.report_["share"])
+    again = other.model_.buffers["1.around_weight"] * other.model_.buffers["2.scale"]
+    np.testing.assert_allclose(line, share * again, rtol=1e-4, atol=1e-5)
