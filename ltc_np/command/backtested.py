@@ -65,7 +65,7 @@ class Forecasts:
         self.args = args
         self.name = f"{recipe.cell}, {recipe.units} units"
         self.given: dict[str, Any] = {
-            **{name: getattr(recipe, name) for name in Recipe.names() if name not in options.OF_ONE_ANSWER},
+            **{name: getattr(recipe, name) for name in Recipe.names() if name not in options.NOT_OF_FORECASTS},
             "quantiles": tuple(sorted({*LEVELS, *ends})),  # what is promised is promised for learned ones
             "in_advance": False, "random_state": args.seed, "backend": args.backend,
             "verbose": 0 if args.quiet else "auto",

@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_json()
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn; default: %(default)s")
-    options.add_recipe(parser, without=options.OF_ONE_ANSWER)
+    options.add_recipe(parser, without=options.NOT_OF_FORECASTS)
     options.add_backend(parser)
     return run(parser, _forecast, argv)
 

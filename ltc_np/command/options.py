@@ -22,7 +22,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": tuple(recipe.SCHEDULES),
     "shortcut": ("none", *recipe.SHORTCUTS),
 }
-OF_ONE_ANSWER = "bidirectional", "readout"  # hyperparameters of whole sequences, which no forecast has
+NOT_OF_FORECASTS = "bidirectional", "readout", "shortcut"  # hyperparameters that `LiquidForecaster` has not
 
 
 def add_recipe(parser: Parser, without: Sequence[str] = ()) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.types import Array, Ints
+from ..shortcut.ridge import ridge
 from .framing import Frame, Prepared, frame_of
 from .series import Collection
 
@@ -20,7 +21,6 @@ STEPS, ROWS = 32, 2000  # most steps that are read, and about how many forecasts
 FEWEST = 8  # forecasts to learn from, and to judge by
 SEASONAL = 0.3  # least correlation of changes one season apart
 EQUAL = 1.1  # errors that differ by less say nothing: the shorter lag is taken
-PENALTIES = np.logspace(-4, 4, 9)  # in units of the mean square of the inputs
 
 
 def chosen_lag(data: Collection, ahead: int, in_advance: bool) -> int:
@@ -53,7 +53,7 @@ def forecasts_of_a_line(frame: Frame, series: Prepared, start: int, at: Ints) ->
     x, y = _complete([_read(frame, series, early[:: 1 + len(early) // ROWS], steps)])
     if len(y) < FEWEST:
         return None
-    answers = ridge(x, y, _read(frame, series, at, steps)[0])
+    answers = ridge(x, y).predict(_read(frame, series, at, steps)[0])
     return answers.reshape(len(at), frame.ahead, -1) + frame.naive(series.values, at)
 
 
@@ -93,7 +93,7 @@ def _error(frame: Frame, prepared: list[Prepared]) -> float | None:
     if min(len(y), len(y_later)) < FEWEST:
         return None
     spread = np.concatenate([one.values for one in prepared]).std(axis=0)
-    answers = np.clip(ridge(x, y, x_later), y.min(axis=0), y.max(axis=0))
+    answers = np.clip(ridge(x, y).predict(x_later), y.min(axis=0), y.max(axis=0))
     error = np.abs(answers - y_later).reshape(len(y_later), frame.ahead, -1).mean(axis=(0, 1))
     return float((error / np.where(spread > 0, spread, 1)).mean())
 
@@ -109,18 +109,3 @@ def _complete(rows: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     x, y = (np.concatenate(parts) for parts in zip(*rows, strict=True))
     there = ~np.isnan(y).any(axis=1)
     return x[there], y[there]
-
-
-def ridge(x: Array, y: Array, other: Array) -> Array:
-    """Answers of a linear function for ``other``, by the penalty with the smallest leave-one-out error on x and y."""
-    middle, level = x.mean(axis=0), y.mean(axis=0)
-    U, s, V = np.linalg.svd(x - middle, full_matrices=False)
-    along = U.T @ (y - level)
-    errors, weights = [], []
-    for penalty in PENALTIES * max(float((s**2).sum()) / x.shape[1], np.finfo(float).tiny):
-        shrunk = s**2 / (s**2 + penalty)
-        left = y - level - U @ (shrunk[:, None] * along)
-        own = 1 / len(y) + U**2 @ shrunk  # how much an answer follows its own target
-        errors.append(float(((left / np.maximum(1 - own, 1e-9)[:, None]) ** 2).sum()))
-        weights.append(V.T @ ((s / (s**2 + penalty))[:, None] * along))
-    return level + (other - middle) @ weights[int(np.argmin(errors))]

@@ -16,7 +16,8 @@ pytest.importorskip("sklearn")
 
 from ltc_np.command import backtested, calendar, continued, forecast, pictures, tables, train
 from ltc_np.command.task import Task
-from ltc_np.sklearn import LiquidForecaster, differencing
+from ltc_np.shortcut.ridge import ridge
+from ltc_np.sklearn import LiquidForecaster
 
 T, H, START = 80, 3, 64
 ASKED = ["forecast", "sales.csv", "--target", "shop", "--time", "month", "--horizon", H, "--no-calendar", *SMALL]
@@ -88,7 +89,7 @@ def test_the_line_is_a_ridge_regression_of_the_last_rows(table, ltc):
     known = list(range(1 + steps - 1, START - H))
     x, later = np.array([row(t) for t in known]), range(START - 1, T - H)
     wanted = np.array([[y[t + h] - y[t] for h in range(1, H + 1)] for t in known])
-    answers = differencing.ridge(x, wanted, np.array([row(t) for t in later]))
+    answers = ridge(x, wanted).predict(np.array([row(t) for t in later]))
     truth = np.array([[y[t + h] - y[t] for h in range(1, H + 1)] for t in later])
     errors = np.abs(answers - truth).mean(axis=0)
     np.testing.assert_allclose(said["targets"]["shop"]["mae"][LINE], errors, rtol=1e-9)

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from ltc_np.sklearn import LiquidForecaster, differencing
+from ltc_np.sklearn import LiquidForecaster
 from ltc_np.sklearn.differencing import chosen_lag, season_of
 from ltc_np.sklearn.series import read
 
@@ -75,23 +75,6 @@ def test_values_that_are_missing_exogenous_or_uneven_do_not_matter():
     values[::9] = np.nan
     dt = 1 + 0.1 * np.abs(noise(seed=1))
     assert lag(values) == lag(values, exogenous=noise(seed=2)) == lag(values, dt=dt) == 1
-
-
-def test_the_line_has_the_smallest_leave_one_out_error():
-    rng = np.random.default_rng(0)
-    x, y, other = rng.normal(size=(30, 5)), rng.normal(size=(30, 2)), rng.normal(size=(4, 5))
-    y += x[:, :2]
-
-    def answers(x, y, other, penalty):
-        middle, level = x.mean(axis=0), y.mean(axis=0)
-        a = (x - middle).T @ (x - middle) + penalty * np.eye(5)
-        return level + (other - middle) @ np.linalg.solve(a, (x - middle).T @ (y - level))
-
-    penalties = differencing.PENALTIES * ((x - x.mean(axis=0)) ** 2).sum() / 5
-    rows = np.arange(30)
-    errors = [sum(((answers(x[rows != k], y[rows != k], x[k], p) - y[k]) ** 2).sum() for k in rows) for p in penalties]
-    best = penalties[np.argmin(errors)]
-    np.testing.assert_allclose(differencing.ridge(x, y, other), answers(x, y, other, best), rtol=1e-9)
 
 
 def test_what_is_chosen_is_used_and_told():
