@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 
 import ltc_np
-from ltc_np import GELU, LSTM, LTCRNN, S4D, AutoNCP, CfC, Dropout, LiquidS4RNN, Model, Residual, gradcheck, load
+from ltc_np import GELU, LSTM, LTCRNN, S4D, AutoNCP, CfC, Dropout, LiquidS4RNN, Model, gradcheck, load
 from ltc_np.base.calls import describe_mismatch, with_signature_hints
 
 MODEL = LTCRNN(AutoNCP(8, 2), 3, seed=0)
 X = np.zeros((2, 4, 3))
+
+
+@with_signature_hints
+def layers_only(*layers):
+    """It takes all by position."""
+
+
 MISTAKES = {
     "a size in another's place": (lambda: CfC(*(12, 32)), "`CfC` takes only `units` by position, got 32 as well: "),
     "a typing error": (lambda: MODEL.fit(X, X, epcohs=3), "`fit` has no argument `epcohs`: did you mean `epochs`?"),
@@ -17,7 +24,7 @@ MISTAKES = {
     "an unknown name": (lambda: Dropout(0.1, banana=1), "`Dropout` has no argument `banana`: there are rate"),
     "a state in the place of dt": (lambda: MODEL(X, X[:, 0]), "a call of the model takes only `x` by position, got "),
     "nothing by position": (lambda: GELU(*("tanh",)), "`GELU` takes nothing by position, got 'tanh': give input_dim"),
-    "nothing by name": (lambda: Residual(input_dim=3), "`Residual` has no argument `input_dim`: it takes none by name"),
+    "nothing by name": (lambda: layers_only(size=3), "`layers_only` has no argument `size`: it takes none by name"),
     "nothing": (lambda: LSTM(), "`LSTM` needs `units`, got no such argument"),
     "two are missing": (lambda: gradcheck.check(), "`check` needs `model` and `x`, got no such argument"),
     "twice": (lambda: load("x", path="y"), "`load` got `path` twice, by position and by name"),
@@ -38,7 +45,8 @@ def test_mistakes_are_explained_in_one_line(key):
 
 
 # Results, base classes and errors, which users do not make, and functions without arguments that have a name.
-PLAIN = ("Callback", "Filled", "Gradients", "History", "Layer", "SolverError", "Trace", "get_num_threads", "register")
+PLAIN = ("Callback", "Filled", "Gradients", "History", "Layer", "SolverError", "Trace", "WeightAverage",
+         "get_num_threads", "register")  # fmt: skip
 PUBLIC = [getattr(module, name) for module in (ltc_np, ltc_np.data) for name in module.__all__ if name not in PLAIN]
 
 
