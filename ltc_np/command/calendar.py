@@ -12,7 +12,7 @@ import numpy as np
 from ..base.types import Array, Ints, Numbers
 
 DAY = 86_400_000_000  # microseconds
-PERIODS = {"day": DAY, "week": 7 * DAY, "year": 365.2425 * DAY}
+PERIODS: dict[str, float] = {"day": DAY, "week": 7 * DAY, "year": 365.2425 * DAY}
 
 
 def periods(times: Ints) -> list[str]:

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 from protocol.layers import ROWS
 
 from ltc_np import (
@@ -177,13 +178,13 @@ def _liquid_s4(rng, n, pick):
     )  # fmt: skip
 
 
-# Each makes a layer from a generator, the features that it is to take, and what chooses one of several.
 def _line(rng, n, reads):
     outputs = _units(rng)
-    shape = (11 if reads == "summaries" else reads) * n, outputs
-    return Line(outputs, reads, weight=rng.normal(size=shape) / shape[0], bias=rng.normal(size=outputs))
+    shape, values = ((11 if reads == "summaries" else reads) * n, outputs), np.random.default_rng(rng.integers(1000))
+    return Line(outputs, reads, weight=values.normal(size=shape) / shape[0], bias=values.normal(size=outputs))
 
 
+# Each makes a layer from a generator, the features that it is to take, and what chooses one of several.
 MAKERS = {
     "LTC": lambda rng, n, pick: LTC(
         _wiring(rng, n), solver=pick(tuple(SOLVERS)), ode_unfolds=int(rng.integers(1, 5)), check_stability="off",

@@ -15,10 +15,12 @@ def lower(layer: Line, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr
         return b.linear(weight, _summaries(layer, b, x, state), bias)
     if not state.size:
         return b.linear(weight, x, bias)
-    z = b.join(x, state)
-    y = b.linear(weight, z, bias)
+    # Not by `join`, which copies nothing where x is the state before this one: what is moved must not read itself.
+    z = b.variable(x.size + state.size, "read")
+    b.assign(z[: x.size], x)
+    b.assign(z[x.size :], state)
     b.assign(state, z[: state.size])
-    return y
+    return b.linear(weight, z, bias)
 
 
 def _summaries(layer: Line, b: Builder, x: Expr, state: Vector) -> Vector:
