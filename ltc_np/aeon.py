@@ -25,8 +25,8 @@ TAGS: dict[str, Any] = {
     "X_inner_type": ["np-list", "numpy3D"],
     "algorithm_type": "deeplearning",
 }
-# Answers at every step and going on with a network are not what aeon's estimators do.
-NOT_CHOSEN = ("every_step", "warm_start")
+# Answers at every step and going on with a network are not what aeon's estimators do, and `n_jobs` means threads there.
+NOT_CHOSEN = ("every_step", "warm_start", "n_jobs")
 # Of the library's own check_estimator: what fails for a class, and why.  Nothing does.
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
 
