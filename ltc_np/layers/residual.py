@@ -64,6 +64,7 @@ class Residual(Layer):
 
     layers: tuple[Layer, ...]
     around: Layer | None
+    ways: list[Way]
 
     lowering = "nested.residual"
 

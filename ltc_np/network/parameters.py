@@ -25,6 +25,7 @@ class Parameters:
     layout: Layout
     buffer_layout: Layout
     buffer_vector: Array
+    _theta: Array
 
     def _draw(self, layout: Layout, buffers: Layout, dtype: Float, seed: int | None) -> None:
         """Make the vectors; initial values are drawn entry by entry, in order."""
