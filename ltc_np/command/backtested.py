@@ -62,8 +62,8 @@ class Forecasts:
 
     def __init__(self, args: argparse.Namespace, recipe: Recipe) -> None:
         ends = [round(float(end), 9) for end in curves.ends("coverage", args.coverage)]
-        self.args = args
-        self.name = f"{recipe.cell}, {recipe.units} units"
+        self.args: argparse.Namespace = args
+        self.name: str = f"{recipe.cell}, {recipe.units} units"
         self.given: dict[str, Any] = {
             **{name: getattr(recipe, name) for name in Recipe.names() if name not in options.NOT_OF_FORECASTS},
             "quantiles": tuple(sorted({*LEVELS, *ends})),  # what is promised is promised for learned ones

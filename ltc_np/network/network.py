@@ -274,8 +274,7 @@ class Network(Structure):
         except ImportError:  # where this is unpickled numba or the GPU may be missing
             backend = kernels.resolve("auto")
         self.__dict__.update(state | {"backend": backend})
-        # Copies, since the arrays could lie in a file that is mapped read-only (`joblib.load(path, mmap_mode="r")`).
-        self._theta, self.buffer_vector = np.array(self._theta), np.array(self.buffer_vector)
+        self._copy_vectors()
         self.engine = _engine_for(self)
 
 

@@ -40,6 +40,13 @@ class Parameters:
         self._theta, self.buffer_vector = theta, buffer_vector
         self.trainable = None
 
+    def _copy_vectors(self) -> None:
+        """Take copies, since the arrays could lie in a file that is mapped read-only.
+
+        `joblib.load(path, mmap_mode="r")` makes such arrays.
+        """
+        self._theta, self.buffer_vector = np.array(self._theta), np.array(self.buffer_vector)
+
     @property
     def theta(self) -> Array:
         return self._theta

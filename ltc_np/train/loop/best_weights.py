@@ -65,6 +65,7 @@ class BestKeeper:
     monitor: Monitor | None
     keep: bool
     loss: str
+    average: WeightAverage | None
     epoch: int | None
 
     def __init__(
