@@ -151,9 +151,9 @@ class Ensemble(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        k = len(self.members)
+        count = len(self.members)
         if saved.own is None:
-            d_found = np.broadcast_to(d_y / d_y.dtype.type(k), (k, *d_y.shape))
+            d_found = np.broadcast_to(d_y / d_y.dtype.type(count), (count, *d_y.shape))
         else:
             d_found = d_log_mean_probabilities(saved.own, saved.mean, d_y)
         d_x = d_dt = None
