@@ -66,8 +66,12 @@ class Batches(NamedTuple):
         """`Batch` of a slice or of indices of the sequences: whole, or a slice of their steps from the state ``h0``."""
         (x, dt, lengths, valid, start), target, weight, mask = self.whole
         T = self.steps
-        steps = slice(0, T) if steps is None else slice(steps.start, min(steps.stop, T))
-        lengths = np.clip(lengths[rows] - steps.start, 0, steps.stop - steps.start)
+        lengths = lengths[rows]
+        if steps is None:
+            steps = slice(0, T)
+        else:
+            steps = slice(steps.start, min(steps.stop, T))
+            lengths = np.clip(lengths - steps.start, 0, steps.stop - steps.start)
         if self.cuts:
             steps = slice(steps.start, steps.start + int(lengths.max()))
 
