@@ -247,6 +247,7 @@ def test_wheels_are_checked(tmp_path, monkeypatch):
         release.check_wheels(tmp_path, packages(compiled, pure))
 
 
+@pytest.mark.slow
 def test_first_calls_know_nothing_of_this_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("LTC_NP_KERNELS", "numpy")
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")

@@ -236,6 +236,7 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     assert "Neurons of the cell. default: 32" in " ".join(parser.format_help().split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [False, True])
 def test_a_line_beside_the_network(here, ltc, labels):
     """Numbers that are a line of the last rows, or which of them are above the middle."""

@@ -37,6 +37,7 @@ def own_figure(name):
     return ax
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", CASES)
 def test_pictures_are_legible_at_half_a_page(name):
     ax = own_figure(name)

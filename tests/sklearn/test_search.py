@@ -142,7 +142,7 @@ def test_other_tools(data):
     assert search.fit(X, y).best_params_["units"] in range(2, 9)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
 def test_jobs_give_the_same_scores(backend, data):
     X, _, _, y, _ = data
     alone = GridSearchCV(LTCRegressor(**SMALL), GRID, cv=2).fit(X, y)

@@ -85,6 +85,7 @@ def test_every_former_argument_is_tried():
     assert GROUPS.keys() == JOIN.keys()
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("line", range(len(LINES)))
 def test_a_former_argument_is_taken_with_one_warning(line):
     """It has the same bits as the new line, which the warning shows."""
@@ -104,6 +105,7 @@ def test_a_former_argument_is_taken_with_one_warning(line):
         assert eval(shown) == value
 
 
+@pytest.mark.slow
 def test_they_do_something():
     """Otherwise the test above would see nothing."""
     same = {"initial_epoch", "memory", "parallel_time", "validation_every", "clip_norm", "shares"}

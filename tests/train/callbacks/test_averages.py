@@ -132,6 +132,7 @@ class Stops(Callback):
             raise OSError("cut off")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("average", [EMA(0.9), SWA(0.5)])
 @pytest.mark.parametrize("validated", [False, True])
 def test_a_resumed_training_has_the_same_bits(tmp_path, average, validated):

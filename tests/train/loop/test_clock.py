@@ -48,6 +48,7 @@ def test_compiling_is_left_out():
     assert clock.compiling() == seconds[-2]  # afterwards nothing is measured
 
 
+@pytest.mark.slow
 @pytest.mark.numba
 def test_fit_leaves_compiling_out(capfd):
     from numba.core import event

@@ -165,6 +165,7 @@ def small(**options):
     return Model(*layers, dtype="float64", **options)
 
 
+@pytest.mark.slow
 def test_an_error_of_one_rank_ends_all(rng, capsys):
     """No rank is left waiting, and the rank that failed says why."""
     x, y = rng.normal(size=(5, 4, 2)), rng.normal(size=(5, 4, 2))
