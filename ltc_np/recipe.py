@@ -80,6 +80,8 @@ class Recipe:
         Where a whole sequence gets one answer: what of the cell's outputs over time is read.  "auto" is the last one of
         an LTC with ``time_constants``, which remembers that long; where a cell may forget or reads in both directions,
         it is the mean for classes, and for numbers, which may be a forecast, the sum of both.
+    readout_units : int >= 0
+        Neurons (silu) of a hidden layer between the cell and the readout; 0: there is none.
     dropout : float in [0, 1)
         Share of the cell's outputs that are dropped in training.
     input_dropout : float in [0, 1)
@@ -117,6 +119,7 @@ class Recipe:
     mixed_memory: bool = False
     bidirectional: bool = False
     readout: ReadoutKind = "auto"
+    readout_units: int = 0
     dropout: float = 0.0
     input_dropout: float = 0.0
     shortcut: ShortcutKind = None
@@ -135,7 +138,8 @@ class Recipe:
             checks.one_of(name, getattr(self, name), known)
         for name in ("units", "ode_unfolds", "batch_size", "ensemble"):
             checks.integer(name, getattr(self, name))
-        checks.integer("backbone_units", self.backbone_units, 0)
+        for name in ("backbone_units", "readout_units"):
+            checks.integer(name, getattr(self, name), 0)
         if not auto("epochs", self.epochs):
             checks.integer("epochs", self.epochs)
         for name in ("mixed_memory", "bidirectional", "standardize"):
@@ -219,6 +223,8 @@ class Recipe:
             layers += self._pooled(numbers)
         if self.dropout:
             layers += [Dropout(self.dropout)]
+        if self.readout_units:
+            layers += [Dense(self.readout_units, "silu")]
         layers += [Dense(outputs)]
         if self.standardize and numbers:
             layers += [Standardize(inverse=True)]

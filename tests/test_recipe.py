@@ -21,6 +21,15 @@ def test_layers():
     assert parts(every, every_step=True) == ["Standardize", "Bidirectional", "Dropout", "Dense", "Standardize"]
 
 
+def test_the_readout_has_a_hidden_layer():
+    """Behind what is dropped, and the last layer reads it; nothing else changes."""
+    recipe = Recipe(readout_units=24, dropout=0.1)
+    assert parts(recipe) == ["Standardize", "LTC", "Dropout", "Dense", "Dense", "Standardize"]
+    layers = recipe.model(3, 2, steps=20, every_step=False, numbers=True, seed=0).layers
+    assert (layers[3].outputs, layers[3].activation, layers[4].outputs) == (24, "silu", 2)
+    assert layers[4].activation is None
+
+
 def test_what_is_done_to_inputs():
     """Clipped where they are standardised, then dropped: of the layer the units are standard deviations."""
     recipe = Recipe(clip_inputs=3.0, input_dropout=0.2, dropout=0.1)
@@ -157,7 +166,7 @@ def test_automatic_training_is_the_one_it_stands_for(cell, rng, monkeypatch):
     [
         *(("cell", "rnn"), ("readout", "first"), ("units", 0), ("dropout", 1.0), ("clip_norm", 0.0)),
         *(("backbone_units", -1), ("epochs", 2.5), ("epochs", 0), ("epochs", "many"), ("learning_rate", 0.0)),
-        *(("clip_inputs", 0.0), ("input_dropout", 1.0), ("input_dropout", -0.1)),
+        *(("readout_units", -1), ("clip_inputs", 0.0), ("input_dropout", 1.0), ("input_dropout", -0.1)),
     ],
 )
 def test_refuses(name, value):

@@ -48,6 +48,7 @@ class RecipeEstimator(BaseEstimator):
 
     units: int = DEFAULT.units
     mixed_memory: bool = DEFAULT.mixed_memory
+    readout_units: int = DEFAULT.readout_units
     dropout: float = DEFAULT.dropout
     input_dropout: float = DEFAULT.input_dropout
     standardize: bool = DEFAULT.standardize
@@ -80,8 +81,10 @@ class LiquidEstimator(RecipeEstimator):
 
     Parameters
     ----------
-    units, mixed_memory, bidirectional, readout, dropout, input_dropout, shortcut, standardize, clip_inputs
+    units, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut, standardize
         The network, as for `Recipe`.
+    clip_inputs
+        Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
     ensemble : int >= 1

@@ -69,9 +69,9 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         are read only, and the strategy must be "direct".
     paths : int >= 1
         Of the strategy "recursive": how many continuations are drawn for quantiles.
-    cell, units, wiring, ode_unfolds, time_constants, backbone_units, mixed_memory, dropout, input_dropout, standardize
+    cell, units, wiring, ode_unfolds, time_constants, backbone_units, mixed_memory, readout_units, dropout
         The network, as for `Recipe`.
-    clip_inputs
+    input_dropout, standardize, clip_inputs
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.

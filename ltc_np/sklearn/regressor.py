@@ -107,8 +107,10 @@ class LTCRegressor(LTCFields, Regressor):
     ----------
     wiring, ode_unfolds, time_constants
         The LTC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, dropout, input_dropout, shortcut, standardize, clip_inputs
+    units, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut, standardize
         The network, as for `Recipe`.
+    clip_inputs
+        Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
     every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
@@ -140,8 +142,10 @@ class CfCRegressor(CfCFields, Regressor):
     ----------
     backbone_units
         The CfC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, dropout, input_dropout, shortcut, standardize, clip_inputs
+    units, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut, standardize
         The network, as for `Recipe`.
+    clip_inputs
+        Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
     every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype

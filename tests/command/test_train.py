@@ -213,8 +213,8 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     from ltc_np.recipe import Recipe
 
     given = {"cell": "cfc", "units": 5, "wiring": "ncp", "ode_unfolds": 2, "time_constants": (0.5, 4.0),
-             "backbone_units": 24, "mixed_memory": True, "bidirectional": True, "readout": "last", "dropout": 0.25,
-             "input_dropout": 0.125, "shortcut": None, "standardize": False, "clip_inputs": None,
+             "backbone_units": 24, "mixed_memory": True, "bidirectional": True, "readout": "last", "readout_units": 6,
+             "dropout": 0.25, "input_dropout": 0.125, "shortcut": None, "standardize": False, "clip_inputs": None,
              "learning_rate": 0.5, "schedule": "constant", "weight_decay": 0.125, "clip_norm": None, "epochs": 7,
              "batch_size": 3, "ensemble": 2}  # fmt: skip
     assert set(given) == set(Recipe.names())
