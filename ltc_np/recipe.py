@@ -157,8 +157,6 @@ class Recipe:
             )
         if self.shortcut is not None:
             checks.one_of("shortcut", self.shortcut, SHORTCUTS)
-            if self.ensemble > 1:
-                raise ValueError(f"`shortcut` must be None for an ensemble of {self.ensemble}, got {self.shortcut!r}")
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -259,8 +257,8 @@ class Recipe:
         KeyboardInterrupt
             Ctrl-C while an ensemble is trained; the model is as it was.
         """
-        if self.shortcut is not None:
-            raise ValueError(f"`shortcut` must be None for `fit` of a recipe, got {self.shortcut!r}")
+        if self.shortcut not in (None, "auto"):
+            raise ValueError(f'`shortcut` must be None or "auto" for `fit` of a recipe, got {self.shortcut!r}')
         if self.ensemble > 1:
             return self._fit_each(model, each, {"x": x, "y": y, "sequences": sequences, "augment": augment} | more)
         epochs = self.epochs_for(sequences, every_step=model.return_sequences)

@@ -283,7 +283,8 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.
             learnt, asked = (beside.Data.of_lists(own.x, own.y, own.dt, **kind) for own in (train, held))
             reads = beside.choose(recipe, model, learnt, classes)
             if reads is not None:
-                return beside.fit(recipe, model, reads, learnt, asked, classes, refit=False, **settings)
+                each = _each(args.jobs)
+                return beside.fit(recipe, model, reads, learnt, asked, classes, refit=False, each=each, **settings)
             recipe = dataclasses.replace(recipe, shortcut=None)
         history = recipe.fit(
             model, train.x, train.y, sequences=len(train.x), each=_each(args.jobs), dt=train.dt, **settings

@@ -19,6 +19,7 @@ from ..base import checks
 from ..base.layout import part
 from ..base.types import Array, LineReads, Numbers
 from ..data.padding import pad
+from ..ensemble import join, members
 from ..layers import Line, Residual, Standardize
 from ..losses import read_class_weight
 from ..losses.probabilities import softmax
@@ -62,6 +63,7 @@ class Data(NamedTuple):
         B, T, _ = self.x.shape
         lengths = np.full(B, T) if self.lengths is None else np.asarray(self.lengths)
         x = np.where(checks.before_end(lengths, T)[:, :, None], self.x, 0)
+        model = members(model)[0]  # all of an ensemble have the same scale
         if isinstance(model.layers[0], Standardize):
             first = Model(model.layers[0], dtype="float64", backend=model.backend)
             for name, values in part(dict(model.buffers), model.layer_stack.prefixes[0]).items():
@@ -137,6 +139,7 @@ def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> LineReads 
         if recipe.shortcut == "ridge":
             raise ValueError(f"`X` must have at least {FEWEST} sequences for shortcut='ridge', got {len(data.x)}")
         return None
+    model = members(model)[0]
     _adapt(model, data, classes)
     found = lines.choose(data.sequences(model), _numbers(data.y, classes), data.sample_weight, model.return_sequences)
     useful = recipe.shortcut == "ridge" or found.error < USEFUL * found.constant
@@ -186,7 +189,9 @@ def fit(
         "network": judge.loss(1.0), "both": judge.loss(share), "share": float(share),
     }  # fmt: skip
     if share < 1:
-        model = joined(model, line, (1 - share) * _scale(line.left_out, whole, classes), share)
+        scale = (1 - share) * _scale(line.left_out, whole, classes)
+        parts = [joined(network, line, scale, share) for network in members(model)]
+        model = parts[0] if len(parts) == 1 else join(parts, "classes" if classes else "numbers")
     return Beside(model, history, report)
 
 
@@ -231,12 +236,16 @@ def least(slope: Callable[[float], float], high: float) -> float:
 
 
 class Judge(NamedTuple):
-    """The loss of ``(1 - share) said + share found`` on sequences; of classes these are logits."""
+    """The loss of ``(1 - share) said + share found`` on sequences; of classes these are logits.
+
+    ``doubt`` is the share of the targets that belongs to all classes alike.
+    """
 
     data: Data
     said: Array
     found: Array
     classes: int
+    doubt: float = 0.0
 
     def _rows(self, share: float) -> tuple[Array, Array, Array, Array]:
         """Of rows that count: weights that add up to 1, losses, derivatives by the answers, and ``found - said``."""
@@ -247,6 +256,7 @@ class Judge(NamedTuple):
         y, answers, weight = y[known], answers[known], weight[known] / weight[known].sum()
         if not self.classes:
             return weight, ((answers - y) ** 2).sum(1), 2 * (answers - y), (found - said)[known]
+        y = (1 - self.doubt) * y + self.doubt / self.classes
         answers = answers - answers.max(1, keepdims=True)
         p, norm = softmax(answers.copy())
         return weight, np.log(norm[:, 0]) - (answers * y).sum(1), p - y, (found - said)[known]
@@ -279,5 +289,11 @@ def _weighed(data: Data, of_classes: Any) -> Data:
 
 
 def _scale(said: Array, data: Data, classes: int) -> float:
-    """What makes logits of a line's answers: with it the cross-entropy is least; 1 for numbers."""
-    return least(Judge(data, np.zeros_like(said), said, classes).slope, STEEPEST) if classes else 1.0
+    """What makes logits of a line's answers: with it the cross-entropy is least; 1 for numbers.
+
+    One answer more that says nothing is counted (Laplace's rule): a few that are all right prove no certainty.
+    """
+    if not classes:
+        return 1.0
+    answers = int((data.weights(said.ndim == 3) > 0).sum())
+    return least(Judge(data, np.zeros_like(said), said, classes, doubt=1 / (answers + 1)).slope, STEEPEST)

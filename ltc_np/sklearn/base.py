@@ -105,7 +105,7 @@ class LiquidEstimator(RecipeEstimator):
         Changes each batch of the training, as for `Batching`: x are sequences (n, T, features), y numbers (n, ...) or
         the numbers of classes.  What is held out stays as it is.
     warm_start : bool
-        `fit` goes on with the network that is there, and with the scales it has standardised by.
+        `fit` goes on with the network that is there, with the scales it has standardised by, and with its line.
     random_state : int, RandomState or None
         Of initial values, of the order of sequences, of what is dropped and held out.
     dtype, backend
@@ -299,9 +299,8 @@ class LiquidEstimator(RecipeEstimator):
         data, wanted, weight = _that_count(data, wanted, weight)
         model = self._warm(data, wanted) if checks.boolean("warm_start", self.warm_start) else None
         whole, classes = beside.Data(**_fit_arguments(data, wanted, weight)), 0 if self.numbers else wanted.outputs
-        reads = None
-        if recipe.shortcut is not None:
-            self._check_shortcut(model is not None)
+        reads, report = None, {} if model is None else self.report_
+        if model is None and self._takes_shortcut(recipe):
             reads = beside.choose(recipe, self._new_model(recipe, data, wanted, model_seed), whole, classes)
         stops, holds = checks.boolean("early_stopping", self.early_stopping), given is None
         if holds and (stops or reads is not None):
@@ -320,21 +319,24 @@ class LiquidEstimator(RecipeEstimator):
             settings["standardize"] = False
         settings["augment"] = self.augment
         learnt: dict[str, Any] = _fit_arguments(data, wanted, weight)
-        report: dict[str, Any] = {}
         if reads is None:
             plain = replace(recipe, shortcut=None)
             history = plain.fit(model, sequences=len(data.x), each=self._each, **learnt, **settings)
         else:
             of, asked = beside.Data(**learnt), beside.Data(**(given or {}))
-            model, history, report = beside.fit(recipe, model, reads, of, asked, classes, refit=holds, **settings)
+            model, history, report = beside.fit(
+                recipe, model, reads, of, asked, classes, refit=holds, each=self._each, **settings
+            )
         self._keep(seen, data, wanted, model, history, None)
         self.report_ = report
 
-    def _check_shortcut(self, goes_on: bool) -> None:
-        """Refuse what does not go with a line beside the network."""
-        for name, value, wrong in (("warm_start", True, goes_on), ("loss", self.loss, self.loss not in beside.LOSSES)):
-            if wrong:
-                raise ValueError(f"`shortcut` must be None with {name}={value!r}, got {self.shortcut!r}")
+    def _takes_shortcut(self, recipe: Recipe) -> bool:
+        """Whether a line may stand beside the network."""
+        if self.loss in beside.LOSSES or recipe.shortcut is None:
+            return recipe.shortcut is not None
+        if recipe.shortcut != "auto":
+            raise ValueError(f'`shortcut` must be None or "auto" with loss={self.loss!r}, got {recipe.shortcut!r}')
+        return False
 
     def _continue(self, X: Any, data: Inputs, wanted: Targets, weight: Array | None) -> None:
         """One epoch more with these sequences, by a constant learning rate."""
@@ -343,8 +345,8 @@ class LiquidEstimator(RecipeEstimator):
         data, wanted, weight = _that_count(data, wanted, weight)
         if hasattr(self, "model_"):
             self._check_of_network()
-        if recipe.shortcut is not None:
-            raise ValueError(f"`shortcut` must be None for `partial_fit`, got {recipe.shortcut!r}")
+        if recipe.shortcut not in (None, "auto"):
+            raise ValueError(f'`shortcut` must be None or "auto" for `partial_fit`, got {recipe.shortcut!r}')
         if hasattr(self, "model_"):
             model, optimizer = self.model_, self._optimizer
             model.best = None  # of another training

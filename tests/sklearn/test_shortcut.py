@@ -8,6 +8,8 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from ltc_np import load
+from ltc_np.ensemble import members
+from ltc_np.shortcut import beside
 from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCRegressor
 
 SMALL = {"units": 6, "epochs": 10, "random_state": 0}
@@ -110,20 +112,51 @@ def test_refused(data):
         CfCRegressor(shortcut="line").fit(X, y)
     with pytest.raises(ValueError, match="`X` must have at least 5 sequences for shortcut='ridge', got 4"):
         CfCRegressor(shortcut="ridge", **SMALL).fit(X[:4], y[:4])
-    with pytest.raises(ValueError, match="`shortcut` must be None for `partial_fit`, got 'auto'"):
-        CfCClassifier(shortcut="auto").partial_fit(X, labels, classes=["up", "down"])
-    regressor = CfCRegressor(shortcut="ridge", warm_start=True, **SMALL).fit(X, y)
-    with pytest.raises(ValueError, match="`shortcut` must be None with warm_start=True, got 'ridge'"):
-        regressor.fit(X, y)
-
-    with pytest.raises(ValueError, match="`shortcut` must be None for an ensemble of 2, got 'auto'"):
-        CfCRegressor(shortcut="auto", ensemble=2).fit(X, y)
+    with pytest.raises(ValueError, match="`shortcut` must be None or \"auto\" for `partial_fit`, got 'ridge'"):
+        CfCClassifier(shortcut="ridge").partial_fit(X, labels, classes=["up", "down"])
 
     class Own(CfCRegressor):
         loss = "huber"
 
-    with pytest.raises(ValueError, match="`shortcut` must be None with loss='huber', got 'ridge'"):
+    with pytest.raises(ValueError, match="`shortcut` must be None or \"auto\" with loss='huber', got 'ridge'"):
         Own(shortcut="ridge", **SMALL).fit(X, y)
+    assert Own(shortcut="auto", **SMALL).fit(X, y).report_ == {}
+
+
+def test_training_goes_on_with_the_line_that_is_there(data):
+    """A warm start, or a part of the data more, trains the network beside it; partial data alone get no line."""
+    X, y, labels = data
+    assert CfCClassifier(shortcut="auto", **SMALL).partial_fit(X, labels, classes=["up", "down"]).every_step_ is False
+    regressor = CfCRegressor(shortcut="ridge", warm_start=True, **SMALL).fit(X, y)
+    report, line = regressor.report_, dict(regressor.model_.buffers)["1.around_weight"].copy()
+    before = np.square(regressor.predict(X) - y).mean()
+    regressor.fit(X, y)
+    assert regressor.report_ == report
+    assert (regressor.model_.buffers["1.around_weight"] == line).all()
+    assert np.square(regressor.predict(X) - y).mean() < before
+    assert np.isfinite(
+        regressor.set_params(shortcut="auto", warm_start=False).fit(X, y).partial_fit(X, y).predict(X)
+    ).all()
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_a_line_beside_an_ensemble(data, labels, monkeypatch):
+    """Every network has the same line and share; the answer is the mean of what they say with it."""
+    found_least = beside.least
+    monkeypatch.setattr(beside, "least", lambda slope, high: 0.3 if high == 1 else found_least(slope, high))
+    X, y = data[0], data[2] if labels else data[1]
+    kind = CfCClassifier if labels else CfCRegressor
+    found = kind(shortcut="ridge", ensemble=2, **SMALL).fit(X, y)
+    assert found.report_["share"] == 0.3
+    parts = members(found.model_)
+    assert [type(layer).__name__ for layer in parts[0].layers[:2]] == ["Standardize", "Residual"]
+    lines = [dict(own.buffers)["1.around_weight"] for own in parts]
+    assert (lines[0] == lines[1]).all() and lines[0].any()
+    assert (parts[0].theta != parts[1].theta).any()
+    own = [one.predict_proba(X)[:, 1] if labels else one.predict(X)[:, 0] for one in parts]
+    said = found.predict_proba(X)[:, 1] if labels else found.predict(X)
+    np.testing.assert_allclose(said, np.mean(own, axis=0), rtol=1e-5, atol=1e-5)
+    assert found.spread(X).max() > 0
 
 
 @pytest.mark.parametrize(("n", "classes", "held"), [(200, 2, 20), (80, 2, 10), (24, 2, 6), (24, 8, 8), (10, 8, 5)])
