@@ -8,6 +8,7 @@ number can be wrong.  docs/decisions/recipe.md says why the network does not lea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -35,6 +36,8 @@ ENOUGH = 10  # sequences to choose a share by, where these are no more than a qu
 STEEPEST = 1000.0  # what makes logits of answers near 0 and 1
 USEFUL = 0.9  # share of the constant's error that a line may leave to be taken by "auto"
 LEAST = 0.05  # of a share: less is nothing
+# How the network learns what was held out: in so many of its epochs, and from such a part of its rate.
+ADDED_EPOCHS, ADDED_RATE = 0.5, 0.5
 
 
 class Data(NamedTuple):
@@ -112,7 +115,7 @@ class Beside(NamedTuple):
     model : Model
         Without a line if its share is 0.
     history : History
-        Of the network's training.
+        Of the network's training, with the seconds of what it learned of the held sequences.
     report : dict
         ``reads`` and ``penalty`` of the line; ``line``, ``network`` and ``both``: the losses of each alone and of the
         mixture on the ``held_out`` sequences (their number); ``share``: that of the network.
@@ -163,7 +166,8 @@ def fit(
     classes : int
         0 for numbers.
     refit : bool
-        The line of the model is fitted to the held sequences too.
+        The line is fitted to the held sequences too, and so is the network, in half of its epochs and with half of
+        its rate, unless they are the ``validation`` that chooses its weights.
     class_weight
         As for `fit` of a model.
     **settings
@@ -183,6 +187,11 @@ def fit(
     share = least(judge.slope, 1.0)
     share = round(share) if abs(share - round(share)) < LEAST else share
     whole = data.joined(held, every_step) if refit else data
+    if refit and share > 0 and "validation" not in settings:
+        epochs = math.ceil(ADDED_EPOCHS * len(history.epoch))
+        added = replace(plain, epochs=epochs, learning_rate=ADDED_RATE * plain.learning_rate)
+        more = settings | {"epochs": range(len(history.epoch), len(history.epoch) + epochs), "standardize": False}
+        history.seconds += added.fit(model, sequences=len(whole.x), **whole._asdict(), **more).seconds
     line = lines.fit(whole.sequences(model), _numbers(whole.y, classes), whole.sample_weight, every_step, reads)
     report = {
         "reads": reads, "penalty": line.ridge.penalty.tolist(), "held_out": len(held.x), "line": judge.loss(0.0),

@@ -1,5 +1,7 @@
 """A network and a line: the share of the network, and the model that has both."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -87,16 +89,20 @@ def doubted(logits, y):
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_the_steps_one_by_one(classes, monkeypatch):
-    """The line of the first part is judged by the second; the model has the line of both parts."""
+    """What learned from the first part is judged by the second; the model has the line of both parts, and a network
+    that goes on with both, for half of its epochs and from half of its rate."""
     found_least = beside.least
     monkeypatch.setattr(beside, "least", lambda slope, high: 0.3 if high == 1 else found_least(slope, high))
     x = normal(60, 5, 2)
     score = x.sum(1) @ normal(2, classes or 1, seed=1) + 0.5 * normal(60, classes or 1, seed=2)
     y = score.argmax(1) if classes else score
     data, held = Data(x[:45], y[:45]), Data(x[45:], y[45:])
-    recipe = Recipe(cell="cfc", units=4, epochs=2)
-    model = recipe.model(
-        2, classes or 1, steps=5, every_step=False, numbers=not classes, seed=0, dtype="float64", backend="numpy"
+    recipe = Recipe(cell="cfc", units=4, epochs=6)
+    model, alone = (
+        recipe.model(
+            2, classes or 1, steps=5, every_step=False, numbers=not classes, seed=0, dtype="float64", backend="numpy"
+        )
+        for _ in range(2)
     )
     settings = {"loss": "cross_entropy" if classes else "mse", "seed": 0, "verbose": False}
     found = beside.fit(recipe, model, 3, data, held, classes, **settings)  # trains `model`
@@ -111,12 +117,17 @@ def test_the_steps_one_by_one(classes, monkeypatch):
     def loss(answers):
         return cross_entropy(answers[45:], y[45:]) if classes else ((answers[45:] - y[45:]) ** 2).mean()
 
-    of_first, of_all, network = line_of(data), line_of(Data(x, y)), model.predict(x)
+    recipe.fit(alone, data.x, data.y, sequences=45, **settings)
+    of_first, of_all, network = line_of(data), line_of(Data(x, y)), alone.predict(x)
     report = found.report
     assert report["line"] == pytest.approx(loss(of_first), rel=1e-3)
     assert report["network"] == pytest.approx(loss(network), rel=1e-9)
     assert report["both"] == pytest.approx(loss(0.7 * of_first + 0.3 * network), rel=1e-3)
     assert (report["share"], report["held_out"], report["reads"]) == (0.3, 15, 3)
+    slower = dataclasses.replace(recipe, epochs=3, learning_rate=0.5 * recipe.learning_rate)
+    slower.fit(alone, x, y, sequences=60, epochs=range(6, 9), **settings | {"standardize": False})
+    assert (alone.theta == model.theta).all() and found.model.trained.epochs == 9
+    network = alone.predict(x)
     np.testing.assert_allclose(found.model.predict(x), 0.7 * of_all + 0.3 * network, rtol=3e-3, atol=3e-3)
     assert np.abs(of_all - of_first).max() > 0.05
 
