@@ -7,15 +7,18 @@ import importlib.util
 import pathlib
 
 SUNSPOTS = (("statsmodels", "datasets/sunspots/sunspots.csv"),)
+EL_NINO = (("statsmodels", "datasets/elnino/elnino.csv"),)
+DIGITS = (("sklearn", "datasets/data/digits.csv.gz"),)
 
 
-def of_archive(*names):
-    """Places of files of the archive of time series, which two packages bring."""
-    return [tuple((package, f"datasets/data/{name}") for package in ("sktime", "aeon")) for name in names]
+def of_archive(*names, packages=("sktime", "aeon")):
+    """Places of files of the archive of time series, which these packages bring."""
+    return [tuple((package, f"datasets/data/{name}") for package in packages) for name in names]
 
 
 VOWELS = of_archive("JapaneseVowels/JapaneseVowels_TRAIN.ts", "JapaneseVowels/JapaneseVowels_TEST.ts")
 DEMAND = of_archive("ItalyPowerDemand/ItalyPowerDemand_TRAIN.ts", "ItalyPowerDemand/ItalyPowerDemand_TEST.ts")
+TECATOR = of_archive("Tecator/Tecator_TRAIN.ts", "Tecator/Tecator_TEST.ts", packages=("sktime",))
 
 
 def found(places):
@@ -27,10 +30,10 @@ def found(places):
             file = pathlib.Path(folder) / path
             if file.is_file():
                 return file
-    packages = " or ".join(package for package, _ in places)
-    name = pathlib.PurePosixPath(places[0][1]).name
+    packages = [package for package, _ in places]
+    name, extra = pathlib.PurePosixPath(places[0][1]).name, "aeon" if packages == ["aeon"] else "examples"
     raise FileNotFoundError(
-        f'{name} comes with {packages}: pip install "ltc-np[examples]", or give the path of the file'
+        f'{name} comes with {" or ".join(packages)}: pip install "ltc-np[{extra}]", or give the path of the file'
     )
 
 

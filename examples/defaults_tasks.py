@@ -145,28 +145,36 @@ def cheetah(folder, fold, sizes):
     return cut(arrays, *in_turn([len(x) for x, _ in found]))
 
 
-FIRST_YEAR, FIRST_VALID = 1700, 1900
+def next_numbers(numbers, first_valid, first_test, length, warm_up):
+    """The next number of a series at every step; validation and test begin with the numbers of these places.
+
+    Learnt are windows of ``length`` steps, one every `sunspots.HOP`, of which the first ``warm_up`` do not count.
+    """
+    series = numbers[:, None].astype(np.float32)
+
+    def learnt(end):
+        x, y = windows(series[:end], length, sunspots.HOP)
+        counts = np.ones(y.shape[:2], np.float32)
+        counts[:, :warm_up] = 0
+        return {"x": x, "y": y, "sample_weight": counts}
+
+    def asked(first, end):
+        counts = (np.arange(1, end) >= first).astype(np.float32)
+        return {"x": series[None, : end - 1], "y": series[None, 1:end], "sample_weight": counts[None]}
+
+    return Split(
+        learnt(first_valid), asked(first_valid, first_test), learnt(first_test), asked(first_test, len(series))
+    )
+
+
+FIRST_VALID = 1900
 
 
 def yearly(folder, fold, sizes):
     """Windows of 60 years, one every 3; validation and test are years of one sequence from the first year on."""
     years, numbers = sunspots.read(folder / "sunspots.csv")
-    series = numbers[:, None].astype(np.float32)
-
-    def learnt(before):
-        x, y = windows(series[: np.searchsorted(years, before)], sunspots.WINDOW, sunspots.HOP)
-        counts = np.ones(y.shape[:2], np.float32)
-        counts[:, : sunspots.WARM_UP] = 0
-        return {"x": x, "y": y, "sample_weight": counts}
-
-    def asked(first, end):
-        last = np.searchsorted(years, end)
-        counts = (years[1:last] >= first).astype(np.float32)
-        return {"x": series[None, : last - 1], "y": series[None, 1:last], "sample_weight": counts[None]}
-
-    first_test = sunspots.FIRST_TEST_YEAR
-    valid, test = asked(FIRST_VALID, first_test), asked(first_test, np.inf)
-    return Split(learnt(FIRST_VALID), valid, learnt(first_test), test)
+    firsts = np.searchsorted(years, [FIRST_VALID, sunspots.FIRST_TEST_YEAR])
+    return next_numbers(numbers, *firsts, sunspots.WINDOW, sunspots.WARM_UP)
 
 
 SEEN = 30  # years of a window with one answer

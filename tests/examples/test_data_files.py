@@ -31,6 +31,16 @@ def test_files_of_packages_are_found_without_an_import(data_files, package):
         data_files.found(places[1:2])
 
 
+@pytest.mark.parametrize(
+    ("packages", "words"), [(("aeon",), 'aeon: pip install "ltc-np[aeon]"'), (("sktime", "aeon"), "sktime or aeon: ")]
+)
+def test_what_brings_a_set_of_the_archive(data_files, monkeypatch, packages, words):
+    monkeypatch.setattr(data_files.importlib.util, "find_spec", lambda package: None)
+    (places,) = data_files.of_archive("Set/Set_TRAIN.ts", packages=packages)
+    with pytest.raises(FileNotFoundError, match=re.escape(f"Set_TRAIN.ts comes with {words}")):
+        data_files.found(places)
+
+
 def test_the_user_names_all_files_or_none(data_files, package):
     places = [(("brings_data", "inside/file.csv"),)] * 2
     assert data_files.chosen(["a", "b"], *places) == [pathlib.Path("a"), pathlib.Path("b")]
