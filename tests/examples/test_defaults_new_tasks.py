@@ -185,6 +185,7 @@ def test_sets_of_the_archive(new, folder, name, file):
     assert np.array_equal(np.sort(split.whole["x"][:, 0, 0]), np.arange(30))
     assert np.array_equal(split.test["x"][3, : split.test["lengths"][3], 0], [33, 36])  # one step in three
     assert not rows_of(split.train) & rows_of(split.valid)
+    assert rows_of(split.valid) != rows_of(named(new, name).make(None, 1, ()).valid)  # for another seed another third
 
 
 def test_spectra(new, folder):
