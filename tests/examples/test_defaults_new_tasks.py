@@ -189,14 +189,15 @@ def test_sets_of_the_archive(new, folder, name, file):
 
 
 def test_spectra(new, folder):
-    for part, first, count in (("TRAIN", 0, 172), ("TEST", 172, 43)):
-        lines = [f"{k},{k + 0.5},{k + 1},{k + 1.5}:{k / 4}" for k in range(first, first + count)]
+    """What the training has in common with itself and with the test is learnt once, and not at all."""
+    numbers = {"TRAIN": [*range(110), 3, 105, 160, *range(110, 150)], "TEST": range(150, 193)}
+    for part, own in numbers.items():
+        lines = [f"{-k},{k + 0.5},{k + 1},{k + 1.5}:{k / 4}" for k in own]
         folder(f"data/Tecator/Tecator_{part}.ts").write_text("\n".join(["@data", *lines]))
     split = named(new, "tecator").make(None, 0, ())
-    assert [len(known["x"]) for known in split] == [115, 57, 172, 43]
-    x, y = np.concatenate([split.whole["x"], split.test["x"]]), np.concatenate([split.whole["y"], split.test["y"]])
-    assert np.array_equal(x[:, :, 0], np.arange(215)[:, None] + [0, 1])
-    assert np.array_equal(y[:, 0], np.arange(215) / 4)
+    for known, want in zip(split, ((0, 100), (100, 150), (0, 150), (150, 193)), strict=True):
+        assert np.array_equal(known["y"][:, 0], np.arange(*want) / 4)
+        assert np.array_equal(known["x"][:, :, 0], known["y"] * 4 * [-1, 1] + [0, 1])
 
 
 def test_rows_of_digits(new, folder):
