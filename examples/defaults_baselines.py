@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 from defaults_tasks import Task
-from defaults_variants import scores, targets
+from defaults_trainings import scores, targets
 
 PENALTIES = 10.0 ** np.arange(-3, 6)
 LAGS = 1, 2, 4, 9, 16

@@ -15,8 +15,13 @@ def tasks(example):
 
 
 @pytest.fixture
-def variants(example):
-    return example("defaults_variants")
+def trainings(example):
+    return example("defaults_trainings")
+
+
+@pytest.fixture
+def search(example):
+    return example("defaults_search")
 
 
 @pytest.fixture
@@ -25,8 +30,8 @@ def baselines(example):
 
 
 @pytest.fixture
-def table(example):
-    return example("defaults_table")
+def results(example):
+    return example("defaults_results")
 
 
 def named(tasks, name):
@@ -117,84 +122,155 @@ def test_bad_files_of_the_archive(tasks, tmp_path):
         tasks.read_ts(path)
 
 
-def test_scores(variants, tasks):
+def test_scores(trainings, tasks):
     numbers = replace(named(tasks, "oscillator"), name="toy")
     y = np.array([[[1.0], [3.0], [100.0]]])
     known = {"y": y, "sample_weight": np.array([[1.0, 1.0, 0.0]])}
-    assert variants.scores(np.full(y.shape, 2.0), known, numbers) == (1.0, None)  # the best constant
-    assert variants.scores(y * [[[1], [1], [0]]], known, numbers) == (0.0, None)
+    assert trainings.scores(np.full(y.shape, 2.0), known, numbers) == (1.0, None)  # the best constant
+    assert trainings.scores(y * [[[1], [1], [0]]], known, numbers) == (0.0, None)
     classes = replace(named(tasks, "xor"), classes=2)
     known = {"y": np.array([0, 1, 1, 1])}
     share = np.tile([0.25, 0.75], (4, 1))
-    assert variants.scores(share, known, classes) == (1.0, 0.75)
+    assert trainings.scores(share, known, classes) == (1.0, 0.75)
     sure = np.eye(2)[[0, 1, 1, 0]]
-    assert variants.scores(sure, known, classes) == (2 / (4 * 2 * 0.25 * 0.75), 0.75)
+    assert trainings.scores(sure, known, classes) == (2 / (4 * 2 * 0.25 * 0.75), 0.75)
 
 
-def test_the_search_never_sees_the_test_set(variants, tasks):
-    task = named(tasks, "oscillator")
+def only(task, **parts):
+    """A task that has these sets and no others."""
     split = task.make(None, 0, (8, 4, 4))
-
-    def job(judge, **parts):
-        own = replace(task, make=lambda folder, fold, sizes: split._replace(**parts), epochs=1)
-        return variants.job(own, variants.FIRST, replace(variants.BETTER, cell="lstm"), 0, judge)
-
-    found = job("valid", test=None, whole=None).run(None)
-    assert found["error"] > 0
-    assert found["recipe"]["epochs"] == 1
-    assert job("test", train=None, valid=None).run(None)["error"] > 0
+    return replace(task, make=lambda folder, fold, sizes: split._replace(**parts), epochs=1)
 
 
-def test_variants_that_would_be_no_other_training(variants, tasks):
-    def known(title, cell, task):
-        (variant,) = (own for own in (*variants.MAJOR, *variants.MINOR) if own.title == title)
-        return variants.job(named(tasks, task), variant, replace(variants.START, cell=cell), 0)
-
-    assert known("ode unfolds 1", "cfc", "xor") is None
-    assert known("ode unfolds 1", "ltc", "xor").recipe.ode_unfolds == 1
-    assert known("readout max", "cfc", "oscillator") is None
-    assert known("readout last", "cfc", "xor") is None  # which it has already
-    for own in variants.ROUNDS:
-        jobs = [variants.job(named(tasks, "xor"), variant, own.base, 0) for variant in (variants.FIRST, *own.variants)]
-        jobs = [job for job in jobs if job]
-        assert len({repr(job.key()) for job in jobs}) == len(jobs) > 3
+def test_the_search_never_sees_the_test_set_nor_the_test_what_is_one(trainings, tasks):
+    task = named(tasks, "oscillator")
+    found = trainings.Job(only(task, test=None, whole=None), Recipe(cell="lstm"), 0).run(None)
+    assert found["error"] > 0 and found["recipe"]["cell"] == "lstm"
+    found = trainings.Fit(only(task, train=None, valid=None), "lstm", 0, {"units": 4}).run(None)
+    assert found["error"] > 0 and found["defaults"]["units"] == 4
 
 
-@pytest.mark.parametrize("extra", ["each", "warm-up", "fast"])
-def test_what_no_recipe_has_is_trained_too(variants, tasks, extra):
-    task = replace(named(tasks, "xor"), epochs=4, sizes=(160, 8, 8))
-    (variant,) = (own for own in (*variants.MAJOR, *variants.MINOR) if own.extra == extra)
-    plain = variants.job(task, variants.FIRST, variants.BETTER, 0).run(None)
-    other = variants.job(task, variant, variants.BETTER, 0).run(None)
-    assert plain["error"] != other["error"]
-    assert plain["parameters"] == other["parameters"]
+def test_answers_of_estimators_are_judged_as_they_are(trainings, tasks):
+    """One class and one number each, by hand."""
+    for name, right in (("xor", True), ("adding", False)):
+        task = replace(named(tasks, name), epochs=2, sizes=(24, 8, 16), most_steps=8)
+        found = trainings.Fit(task, "gru", 3, {"units": 4}).run(None)
+        split = task.make(None, 0, task.sizes)
+        x, y, more = trainings.arguments(split.whole, "gru")
+        kind = trainings.ESTIMATORS["gru"][right]
+        epochs = trainings.trained_for(task, Recipe(cell="gru"), len(x))
+        own = kind(units=4, epochs=epochs, random_state=3).fit(x, y, **more)
+        x, y, more = trainings.arguments(split.test, "gru")
+        if right:
+            assert found["right"] == own.score(x, y, **more)
+        else:
+            assert found["error"] == pytest.approx(1 - own.score(x, y, **more), rel=1e-6)
 
 
-def test_a_cfc_that_starts_with_a_state_that_is_kept(variants, tasks):
-    """After an impulse, without inputs: neurons of long time constants hold most of it, a usual start nothing."""
-    task, base = replace(named(tasks, "xor"), epochs=1), replace(variants.BETTER, cell="cfc", backbone_units=0)
-    x = np.zeros((1, 30, 2), np.float32)
-    known = {"x": np.concatenate([x, x]), "y": np.zeros(2, int)}
-    known["x"][0, 0] = 1
-
-    def left(extra):
-        model = variants.network(variants.Job(task, base, 0, extra=extra), known)
-        state = model.trace(known["x"]).layers[1].state
-        gap = np.abs(state[0] - state[1])
-        return gap[-1, -8:].mean() / gap[0, -8:].mean()
-
-    assert left("kept") > 0.3
-    assert left("") < 1e-3
+def test_how_long_is_trained(trainings, tasks):
+    """1,000 steps at least where a sequence has one answer, but not where the task says otherwise."""
+    recipe = Recipe(batch_size=16)
+    assert trainings.trained_for(named(tasks, "gunpoint"), recipe, 33) == 334
+    assert trainings.trained_for(named(tasks, "power"), recipe, 800) == 100
+    assert trainings.trained_for(named(tasks, "adding"), recipe, 320) == 20
+    assert trainings.trained_for(named(tasks, "sunspots"), recipe, 33) == 100
+    assert trainings.trained_for(named(tasks, "xor"), recipe, 33) == 25
 
 
-def test_answers_of_all_steps_are_averaged_within_lengths(variants, tasks, rng):
-    task = replace(named(tasks, "xor"), classes=3)
-    model = Recipe(cell="lstm", units=4).model(2, 3, steps=5, every_step=True, numbers=False, seed=0)
-    known = {"x": rng.standard_normal((2, 5, 2)), "lengths": np.array([5, 2])}
-    found = variants.answer(model, known, task, each=True)
-    for k, length in enumerate(known["lengths"]):
-        mean = np.log(model.predict_proba(known["x"][k, :length])).mean(0)
-        np.testing.assert_allclose(found[k], np.exp(mean) / np.exp(mean).sum(), rtol=1e-5)
+@pytest.mark.parametrize("cell", ["ltc", "cfc"])
+def test_recipes_of_the_search(search, cell):
+    """The default before comes first; every value is drawn, and only those."""
+    found = search.candidates(cell, 40)
+    assert found == search.candidates(cell, 60)[:40] and len({repr(own) for own in found}) == 40
+    assert found[0] == replace(search.BEFORE, cell=cell) and search.changes(found[0]) == "the default before"
+    for name, values in (search.CHOICES | search.OWN[cell]).items():
+        assert {getattr(own, name) for own in found} == set(values)
+        assert values[0] == getattr(search.BEFORE, name)
+
+
+class Invented:
+    """Results whose errors are products of factors of the recipe, of the task and of the seed."""
+
+    def __init__(self, factors):
+        self.factors, self.asked = factors, []
+
+    def train(self, jobs):
+        self.asked.append(jobs)
+        return self
+
+    def get(self, job):
+        error = 0.1 * (2 if job.task.name == "xor" else 1) * (1 + job.seed)
+        for name, values in self.factors.items():
+            error *= values.get(getattr(job.recipe, name), 1.0)
+        return {"error": error, "cpu": 3.0 if job.recipe.units == 64 else 1.0}
+
+
+def test_halving(search, tasks):
+    """The best by all that was trained so far stay; what takes more than twice the time of the first does not."""
+    some = [named(tasks, name) for name in ("xor", "scp1", "ethanol", "oscillator")]
+    rungs = search.Rung(12, ("xor", "scp1")), search.Rung(4), search.Rung(2, seeds=(0, 1))
+    own = Invented({"units": {16: 2.0, 64: 0.5}, "learning_rate": {0.02: 0.7, 0.03: 0.8, 0.005: 1.5}})
+    found = [left for left, _ in search.halving(own.train, "ltc", some, rungs)]
+    first = replace(search.BEFORE, cell="ltc")
+    assert [len(left) - (first in left) for left in found] in ([11, 4, 2], [11, 3, 2], [11, 4, 1], [11, 3, 1])
+    assert {job.task.name for job in own.asked[0]} == {"xor", "scp1"}
+    assert {job.task.name for job in own.asked[1]} == {"xor", "scp1", "oscillator"}  # ethanol takes no part
+    assert {job.seed for job in own.asked[2]} == {0, 1}
+    for left in found[1:]:
+        assert all(recipe.units != 64 and first in left for recipe in left)
+    rates = [recipe.learning_rate for recipe in found[-1] if recipe.units != 16]
+    assert rates[0] in (0.02, 0.03) and search.judged(own, found[-1][0], rungs[-1], some)[0] < 1
+    assert search.judged(own, first, rungs[-1], some) == (1.0, 1.0)
+
+
+def test_effects(search, tasks):
+    """Means over those that have a value, and over those of the default before; the other factor is a disturbance."""
+    some = [task for task in tasks.TASKS if task.name in search.QUICK]
+    own = Invented({"units": {16: 2.0, 64: 0.5}, "readout": {"max": 1.5}})
+    found = {(name, value): rest for name, value, *rest in search.effects(own, "ltc", some)}
+    recipes = search.candidates("ltc", search.RUNGS[0].count)
+    for value, factor in ((16, 2.0), (64, 0.5)):
+        parts = [
+            np.array([1.5 if one.readout == "max" else 1.0 for one in recipes if one.units == k]) for k in (value, 32)
+        ]
+        want = factor * np.exp(np.log(parts[0]).mean() - np.log(parts[1]).mean())
+        ratio, error, better, count = found["units", value]
+        assert ratio == pytest.approx(want, rel=1e-6)
+        variances = [np.log(part).var(ddof=1) / part.size for part in parts]
+        assert error == pytest.approx(want * np.sqrt(sum(variances)), rel=1e-6)
+        assert (better, count) == (7 if want < 1 else 0, 7)
+
+
+def test_where_a_network_stands(results, tasks):
+    """By the share of right classes, or by the error of numbers; level is within a standard deviation of its seeds."""
+    classes, numbers = named(tasks, "xor"), named(tasks, "adding")
+
+    def lines(name, *values):
+        return [{name: value} for value in values]
+
+    own = lines("right", 0.8, 0.9)
+    assert results.standing(classes, own, [lines("right", 0.84), []]) == "ahead"
+    assert results.standing(classes, own, [lines("right", 0.84), lines("right", 0.9)]) == "level"
+    assert results.standing(classes, own, [lines("right", 0.93)]) == "behind"
+    assert results.standing(numbers, lines("error", 0.2), [lines("error", 0.1)]) == "behind"
+    assert results.standing(numbers, lines("error", 0.1), [lines("error", 0.2)]) == "ahead"
+    assert results.shown(classes, own) == "85.0 ± 7.1 %"
+    assert results.shown(numbers, lines("error", 0.1234)) == "0.123"
+
+
+def test_what_is_finished_is_found_again(tmp_path, tasks, trainings, results):
+    file = tmp_path / "some.jsonl"
+    task = named(tasks, "xor")
+    base = Recipe(time_constants=(1.0, 5.0))  # a list in JSON
+    own = trainings.Job(task, base, 1), trainings.Fit(task, "gru", 1), trainings.Fit(task, "gru", 1, {"units": 4})
+    lines = [json.dumps(one.key() | {"error": 0.5 + k}) for k, one in enumerate(own)]
+    file.write_text("\n".join([*lines, lines[0][: len(lines[0]) // 2]]))  # interrupted in the last
+    read, whole = results.read(file)
+    assert whole == sum(len(line) + 1 for line in lines)
+    found = results.Results(read)
+    assert [found.get(one)["error"] for one in own] == [0.5, 1.5, 2.5]
+    for other in (replace(own[0], seed=2), replace(own[1], cell="lstm"), replace(own[2], changes={"units": 5})):
+        assert found.get(other) is None
 
 
 @pytest.mark.parametrize("shape", [(30, 5), (5, 30)])
@@ -245,28 +321,6 @@ def test_convolutions_tell_frequencies_apart(baselines, rng):
     rows = baselines.convolved({"x": x}, 50)
     (predict,) = baselines.ridge(rows[:40], np.eye(2)[y[:40]], [1.0])
     assert (predict(rows[40:]).argmax(1) == y[40:]).all()
-
-
-def test_effects(table):
-    assert table.effect(np.array([[0.5, 1.0], [0.6, 1.0]])) == (pytest.approx(0.55), -1)
-    assert table.effect(np.array([[2.0, 1.0], [1.5, 1.0]])) == (pytest.approx(1.75), 1)
-    assert table.effect(np.array([[0.1, 1.0], [1.2, 1.0]]))[1] == 0  # not in both seeds
-    assert table.effect(np.array([[0.98, 1.0]]))[1] == 0  # too little
-
-
-def test_what_is_finished_is_found_again(example, tmp_path, tasks, variants, table):
-    file = tmp_path / "some.jsonl"
-    task = named(tasks, "xor")
-    base = replace(variants.BETTER, time_constants=(1.0, 5.0))  # a list in JSON
-    own = variants.job(task, variants.FIRST, base, 1)
-    line = json.dumps(own.key() | {"error": 0.5})
-    file.write_text(f"{line}\n{line[: len(line) // 2]}")  # interrupted in the second
-    lines, whole = example("defaults").read(file)
-    assert whole == len(line) + 1
-    results = table.Results(lines)
-    assert results.get(own)["error"] == 0.5
-    for other in (replace(own, seed=2), replace(own, extra="each"), replace(own, judge="test")):
-        assert results.get(other) is None
 
 
 @pytest.mark.slow

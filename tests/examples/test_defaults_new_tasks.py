@@ -47,12 +47,10 @@ def test_they_are_others_and_are_trained_as_a_recipe_says(example, new):
     assert len(set(names)) == len(names)
     assert len(new.NEW) == 10
     assert {task.name for task in new.NEW if task.sizes} == {task.name for task in new.NEW if task.small}
-    trained_for = example("defaults_variants").trained_for
+    trained_for, recipe = example("defaults_trainings").trained_for, Recipe()
     for task in new.NEW:
-        for cell in ("ltc", "cfc"):
-            job = example("defaults_readings").NOW.job(task, cell, 0)
-            for sequences in (36, 160, 600):
-                assert trained_for(job, sequences) == Recipe().epochs_for(sequences, every_step=task.every_step)
+        for sequences in (36, 160, 600):
+            assert trained_for(task, recipe, sequences) == recipe.epochs_for(sequences, every_step=task.every_step)
 
 
 @pytest.mark.parametrize("name", GENERATED)
