@@ -84,6 +84,9 @@ CALLS = {
     "GELU": (lib.GELU, {"input_dim": 3}),
     "GLU": (lib.GLU, {"input_dim": 4}),
     "Line": (lib.Line, {"outputs": 2, "reads": 3, "weight": 0.5, "bias": 0.1, "input_dim": 3}),
+    "RandomConvolutions": (lib.RandomConvolutions, {
+                           "outputs": 2, "features": 84, "length": 9, "seed": 1, "weight": 0.5, "bias": 0.1,
+                           "thresholds": 0.2, "input_dim": 3}),
     "Pooling": (lib.Pooling, {"kind": "max", "input_dim": 3}),
     "InputMapping": (lib.InputMapping, {"mapping": "affine", "input_dim": 3}),
     "Standardize": (lib.Standardize, {"inverse": True, "mean": 0.5, "scale": 2.0, "input_dim": 3}),
@@ -193,12 +196,14 @@ NUMBERS = f"""
 """
 ANY_NUMBER = """
     LSTM.forget_bias SpikingLIF.reset Standardize.mean Line.weight Line.bias MixedMemory.forget_bias pad.value
+    RandomConvolutions.weight RandomConvolutions.bias RandomConvolutions.thresholds
     dt_from_times.t0     generate_spiral_data.num_turns
 """
 # Where a value is none that is wrong.
 TAKEN = {
     "minus one": ANY_NUMBER,
     "a fraction": f"{NUMBERS} LSTM.forget_bias Standardize.mean Line.weight Line.bias MixedMemory.forget_bias "
+    "RandomConvolutions.weight RandomConvolutions.bias RandomConvolutions.thresholds "
     "pad.value generate_spiral_data.num_turns WarmUp.schedule",
     "NaN": "pad.value",
     "a word": "AdamW.decay EarlyStopping.monitor Checkpoint.path Checkpoint.monitor ReduceLROnPlateau.monitor "

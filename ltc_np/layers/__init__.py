@@ -13,6 +13,7 @@ from .line import Line
 from .mixed_memory import MixedMemory
 from .parallel import ParallelTime
 from .pooling import Pooling
+from .random_convolutions import RandomConvolutions
 from .registry import LAYERS, register
 from .residual import Residual
 from .stack import Stack as Stack
@@ -22,7 +23,7 @@ LAYERS |= {
     layer.__name__: layer
     for layer in (
         BatchNorm, Bidirectional, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line, MixedMemory,
-        Pooling, Residual, Standardize,
+        Pooling, RandomConvolutions, Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -40,6 +41,7 @@ __all__ = [
     "MixedMemory",
     "ParallelTime",
     "Pooling",
+    "RandomConvolutions",
     "Residual",
     "Standardize",
     "register",

@@ -104,7 +104,7 @@ class Line(Layer):
     ) -> None:
         self.outputs, self.input_dim = checks.integer("outputs", outputs), input_features(input_dim)
         self.reads = checks.one_of("reads", reads, ("summaries",)) if isinstance(reads, str) else _count(reads)
-        self.weight, self.bias = _numbers("weight", weight), _numbers("bias", bias)
+        self.weight, self.bias = as_numbers("weight", weight), as_numbers("bias", bias)
         if self.input_dim is None:
             return self._defer()
         self.input_size, self.output_size = I, O = self.input_dim, self.outputs
@@ -260,7 +260,7 @@ def _count(reads: int) -> int:
         raise ValueError(f'`reads` must be an int >= 1 or "summaries", got {reads!r}') from None
 
 
-def _numbers(name: str, values: ArrayLike) -> float | Array:
+def as_numbers(name: str, values: ArrayLike) -> float | Array:
     """A number or an array of finite numbers, as an argument of the layer."""
     if checks.plain(name, values, "a number or an array").ndim == 0:
         return checks.number(name, values, low=-np.inf)

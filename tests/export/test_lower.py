@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from support.exported import LAYERS, MAKERS, I, features, made, random_model
+from support.exported import LAYERS, MAKERS, WITHOUT, I, features, made, random_model
 
 from ltc_np import GRU, LTC, S4D, AutoNCP, Bidirectional, CfC, Dense, LiquidS4, LrcSSM, Model, SpikingLIF, Standardize
 from ltc_np.base.layout import raw
@@ -15,11 +15,6 @@ from ltc_np.export.run import Machine
 from ltc_np.layers.registry import LAYERS as REGISTRY
 
 STEPS, B = 12, 4
-# Layers that cannot be exported, and why.
-WITHOUT = {
-    "Bidirectional": "reads a sequence from its end",
-    "Ensemble": "its members are exported one by one: no target has a logarithm",
-}
 
 
 def compare(model, rng, dt=None, error=1e-12):

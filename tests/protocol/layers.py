@@ -36,6 +36,7 @@ from ltc_np import (
     NeuralODE,
     Pooling,
     Random,
+    RandomConvolutions,
     RandomWiring,
     Residual,
     SpikingLIF,
@@ -53,6 +54,7 @@ class Row(NamedTuple):
 
 
 FEW = np.linspace(-0.5, 0.7, 12).reshape(6, 2)
+CURVE = np.sin(np.arange(336)).reshape(168, 2)
 ROWS = {
     "LTC": Row(
         "takes_dt dt0_identity hull smooth causal reads_wiring bitwise_batch contracting",
@@ -409,6 +411,13 @@ ROWS = {
     "Line of summaries": Row(
         "causal",
         [Line(2, reads="summaries", weight=np.sin(np.arange(44)).reshape(22, 2), bias=0.3, input_dim=2)],
+    ),
+    "RandomConvolutions": Row(
+        "causal",
+        [
+            RandomConvolutions(2, 168, length=20, weight=CURVE, bias=[0.1, -0.2], thresholds=CURVE[:, 0], input_dim=2),
+            RandomConvolutions(1, 84, length=3, weight=CURVE[:84, :1], thresholds=0.123, input_dim=2),
+        ],
     ),
     "Standardize": Row(
         "dt0_identity hull smooth causal bitwise_batch",

@@ -20,7 +20,6 @@ from ltc_np import (
     CfC,
     Dense,
     Dropout,
-    Ensemble,
     FullyConnected,
     InputMapping,
     LayerNorm,
@@ -45,6 +44,12 @@ from ltc_np.cells.ctrnn import SOLVERS as CTRNN_SOLVERS
 from ltc_np.cells.lrc import ELASTANCE_BY
 from ltc_np.kernels.codes import DISCRETIZATIONS, ELASTANCES, SOLVERS
 
+# Layers that cannot be exported, and why.
+WITHOUT = {
+    "Bidirectional": "reads a sequence from its end",
+    "Ensemble": "its members are exported one by one: no target has a logarithm",
+    "RandomConvolutions": "a step would be thousands of comparisons, of which rounding decides some",
+}
 I = 3  # inputs of layers that do not say how many they take
 LAYERS = {
     f"LTC {solver} {type(wiring).__name__}": [LTC(wiring, solver=solver, ode_unfolds=5, check_stability="off")]
@@ -128,7 +133,7 @@ LAYERS |= {
     f"{name} {k}": [layer]
     for name, row in ROWS.items()
     for k, layer in enumerate(row.examples)
-    if layer.causal and name != "SpikingLIF relaxed" and not isinstance(layer, Ensemble)  # which are not exported
+    if layer.causal and name != "SpikingLIF relaxed" and type(layer).__name__ not in WITHOUT
 }
 
 
@@ -257,8 +262,7 @@ def _examples(name):
     return make
 
 
-# Bidirectional and Ensemble cannot be exported.
-MAKERS |= {name: _examples(name) for name in {row.split()[0] for row in ROWS} - {*MAKERS, "Bidirectional", "Ensemble"}}
+MAKERS |= {name: _examples(name) for name in {row.split()[0] for row in ROWS} - {*MAKERS, *WITHOUT}}
 
 
 def random_layers(rng, n, most=4, without=()):
