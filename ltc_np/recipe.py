@@ -32,7 +32,7 @@ WIRINGS: dict[str, Callable[[int], Wiring]] = {
     "full": FullyConnected,
     "ncp": lambda units: AutoNCP(units, max(1, units // 4)),
 }
-SHORTCUTS = ("auto", "ridge")  # and None
+SHORTCUTS = ("auto", "ridge", "convolutions")  # and None
 READOUTS = ("auto", "last+mean", *KINDS)  # how one answer comes of all steps
 # From a rate at the beginning, over so many steps.
 SCHEDULES: dict[str, Callable[[float, int], Rate]] = {"constant": lambda rate, steps: rate, "cosine": CosineDecay}
@@ -86,10 +86,11 @@ class Recipe:
         Share of the cell's outputs that are dropped in training.
     input_dropout : float in [0, 1)
         The same of its inputs.
-    shortcut : None, "ridge" or "auto"
+    shortcut : None, "ridge", "convolutions" or "auto"
         "ridge": the answer is a mixture of the network's and of a line's, which ridge regression fits to the last
-        inputs, all inputs or summaries of them; held-out sequences choose the shares.  "auto": the same where the line
-        explains at least a tenth of the targets.  Estimators and the command line do so, not `fit`.
+        inputs, all inputs or summaries of them; held-out sequences choose the shares.  "convolutions": the line reads
+        random convolutions (`RandomConvolutions`), where a whole sequence has one answer.  "auto": the best of all
+        these, where it explains at least a tenth of the targets.  Estimators and the command line do so, not `fit`.
     standardize : bool
         Bring inputs, and targets that are numbers, to mean 0 and spread 1; the network keeps their scale.
     clip_inputs : float > 0 or None

@@ -18,10 +18,10 @@ import numpy as np
 from .. import losses
 from ..base import checks
 from ..base.layout import part
-from ..base.types import Array, LineReads, Numbers
+from ..base.types import Array, Numbers, ShortcutReads
 from ..data.padding import pad
 from ..ensemble import join, members
-from ..layers import Line, Residual, Standardize
+from ..layers import Residual, Standardize
 from ..losses import read_class_weight
 from ..losses.probabilities import softmax
 from ..model import Model
@@ -126,8 +126,8 @@ class Beside(NamedTuple):
     report: dict[str, Any]
 
 
-def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> LineReads | None:
-    """What a line beside ``model`` reads (`Line`); None: there is none, as ``recipe.shortcut`` says.
+def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> ShortcutReads | None:
+    """What a line beside ``model`` reads (`Line`), or "convolutions"; None: there is none, as ``recipe.shortcut`` says.
 
     Parameters
     ----------
@@ -138,19 +138,23 @@ def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> LineReads 
     classes : int
         0 for numbers.
     """
+    shortcut, every_step = recipe.shortcut, model.return_sequences
+    if shortcut == "convolutions" and every_step:
+        raise ValueError("`shortcut` must be None, 'auto' or 'ridge' with targets at every step, got 'convolutions'")
     if len(data.x) < FEWEST:
-        if recipe.shortcut == "ridge":
-            raise ValueError(f"`X` must have at least {FEWEST} sequences for shortcut='ridge', got {len(data.x)}")
+        if shortcut != "auto":
+            raise ValueError(f"`X` must have at least {FEWEST} sequences for shortcut={shortcut!r}, got {len(data.x)}")
         return None
     model = members(model)[0]
     _adapt(model, data, classes)
-    found = lines.choose(data.sequences(model), _numbers(data.y, classes), data.sample_weight, model.return_sequences)
-    useful = recipe.shortcut == "ridge" or found.error < USEFUL * found.constant
+    y, weight = _numbers(data.y, classes), data.sample_weight
+    found = lines.choose(data.sequences(model), y, weight, every_step, shortcut)
+    useful = shortcut != "auto" or found.error < USEFUL * found.constant
     return found.reads if useful else None
 
 
 def fit(
-    recipe: Recipe, model: Model, reads: LineReads, data: Data, held: Data, classes: int, *, refit: bool = True,
+    recipe: Recipe, model: Model, reads: ShortcutReads, data: Data, held: Data, classes: int, *, refit: bool = True,
     class_weight: Any = None, **settings: Any,
 ) -> Beside:  # fmt: skip
     """Train ``model``, an untrained one of ``recipe``, and mix its answers with those of a line.
@@ -159,7 +163,7 @@ def fit(
     ----------
     recipe : Recipe
     model : Model
-    reads : int or "summaries"
+    reads : int, "summaries" or "convolutions"
         Of the line, from `choose`.
     data, held : Data
         For learning, and for choosing the share of the network.
@@ -211,7 +215,7 @@ def joined(model: Model, line: Fitted, scale: float, share: float) -> Model:
     """
     layers, numbers = list(model.layers), isinstance(model.layers[-1], Standardize)
     first, last = int(isinstance(layers[0], Standardize)), len(layers) - numbers
-    beside = Residual(*layers[first:last], around=Line(model.output_size, line.reads))
+    beside = Residual(*layers[first:last], around=line.layer)
     beside = beside.with_input(layers[first].input_size)
     other = Model(
         *layers[:first], beside, *layers[last:], input_dim=model.input_size, seed=0, dtype=model.dtype,
@@ -224,11 +228,14 @@ def joined(model: Model, line: Fitted, scale: float, share: float) -> Model:
         for name, values in part(dict(model.buffers), old).items():
             other.buffers[new + name] = values
     mean, spread = (0.0, 1.0) if not numbers else (other.buffers[outer[-1] + name] for name in ("mean", "scale"))
+    around = f"{outer[first]}around_"
+    if line.thresholds is not None:
+        other.buffers[around + "thresholds"] = line.thresholds
     for name, values in (
         ("weight", scale * line.ridge.weight / spread),
         ("bias", (scale * line.ridge.bias - (1 - share) * mean) / spread),
     ):
-        other.buffers[f"{outer[first]}around_{name}"] = values
+        other.buffers[around + name] = values
         other.params[inner[-1] + name] = share * other.params[inner[-1] + name]
     return other
 

@@ -8,15 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base import checks
-from ..base.types import Array, Bools, Ints, LineReads
-from ..layers.line import Line, summarise
+from ..base.types import Array, Bools, Ints, ShortcutKind, ShortcutReads
+from ..layers import Line, RandomConvolutions
+from ..layers.line import summarise
 from .ridge import Ridge, ridge
 
 LAGS = 1, 2, 4, 8, 16  # inputs that are tried where every step has a target
 FEW = 8  # inputs that are tried where a whole sequence has one
 MOST = 2**24  # numbers in the rows of a regression; of more sequences it is fitted to one in two, in three, ...
 RESOLUTION = 1e-4  # of a column in spreads of its feature: less is rounding in a model of float32, or almost
-BLOCKS = 10  # into which few sequences are cut, to be left out one after the other
+BLOCKS = 10  # into which few sequences, or all in their order, are cut, to be left out one after the other
 
 
 class Sequences(NamedTuple):
@@ -35,8 +36,12 @@ class Fitted(NamedTuple):
 
     Attributes
     ----------
-    reads : int or "summaries"
-        As for `Line`.
+    reads : int, "summaries" or "convolutions"
+        As for `Line`, or that it is no `Line`.
+    layer : Line or RandomConvolutions
+        Without weight, bias and thresholds.
+    thresholds : (p,) array or None
+        Of convolutions.
     ridge : Ridge
     left_out : (B, O) or (B, T, O) array
         What the line says of each sequence that it is fitted without.
@@ -46,7 +51,9 @@ class Fitted(NamedTuple):
         The same of the mean of the targets.
     """
 
-    reads: LineReads
+    reads: ShortcutReads
+    layer: Line | RandomConvolutions
+    thresholds: Array | None
     ridge: Ridge
     left_out: Array
     error: float
@@ -54,10 +61,14 @@ class Fitted(NamedTuple):
 
     def predict(self, data: Sequences, every_step: bool) -> Array:
         """(B, O), or (B, T, O): what the line says of sequences."""
-        return np.concatenate([self.ridge.predict(rows) for _, rows in _rows(data, self.reads, every_step)])
+        return np.concatenate(
+            [self.ridge.predict(rows) for _, rows in _rows(data, self.layer, self.thresholds, every_step)]
+        )
 
 
-def choose(data: Sequences, y: Array, weight: Array | None, every_step: bool) -> Fitted:
+def choose(
+    data: Sequences, y: Array, weight: Array | None, every_step: bool, shortcut: ShortcutKind = "ridge"
+) -> Fitted:
     """The line with the least leave-one-out error of those that read some or all inputs, or summaries of them.
 
     Parameters
@@ -68,43 +79,76 @@ def choose(data: Sequences, y: Array, weight: Array | None, every_step: bool) ->
     weight : (B,) or (B, T) array >= 0, or None
     every_step : bool
         There is a target at every step; then sequences are left out as a whole, few ones in blocks of steps.
+    shortcut : "ridge", "auto" or "convolutions"
+        "auto": convolutions are tried too, where a whole sequence has one target, and taken if they are also the best
+        when neighbours are left out together; "convolutions": nothing else is tried.
     """
     T, shortest = data.x.shape[1], int(data.lengths.min())
-    reads: list[LineReads] = sorted({min(lag, T) for lag in LAGS})
-    if not every_step:
-        reads = ["summaries", *sorted({min(FEW, shortest), shortest} - {0})]
-    return min((fit(data, y, weight, every_step, each) for each in reads), key=lambda found: found.error)
+    reads: tuple[ShortcutReads, ...] = ("convolutions",)
+    if every_step:
+        reads = tuple(sorted({min(lag, T) for lag in LAGS}))
+    elif shortcut != "convolutions":
+        reads = "summaries", *sorted({min(FEW, shortest), shortest} - {0})
+        reads = (*reads, "convolutions") if shortcut == "auto" else reads
+    found = [fit(data, y, weight, every_step, each) for each in reads]
+    best = _best(found)
+    if shortcut == "auto" and best.reads == "convolutions":
+        # Of windows that overlap, convolutions know each by its neighbours, and nothing of the rest of the series.
+        apart = [fit(data, y, weight, every_step, each, neighbours=True) for each in reads]
+        return best if _best(apart).reads == "convolutions" else _best(found[:-1])
+    return best
 
 
-def fit(data: Sequences, y: Array, weight: Array | None, every_step: bool, reads: LineReads) -> Fitted:
-    """The line that reads this; arguments as for `choose`."""
+def _best(found: list[Fitted]) -> Fitted:
+    return min(found, key=lambda one: one.error)
+
+
+def fit(
+    data: Sequences, y: Array, weight: Array | None, every_step: bool, reads: ShortcutReads, *, neighbours: bool = False
+) -> Fitted:
+    """The line that reads this; arguments as for `choose`.
+
+    With ``neighbours`` a tenth of the sequences, which come one after the other, is left out together.
+    """
     B, T, I = data.x.shape
     counts = np.isfinite(y).all(-1) & (checks.before_end(data.lengths, T) if every_step else True)
     mass = np.ones(B) if weight is None else np.asarray(weight, np.float64)
     mass = np.where(counts, mass[:, None] if mass.ndim < counts.ndim else mass, 0)
-    width = 11 * I if isinstance(reads, str) else reads * I
+    layer: Line | RandomConvolutions
+    thresholds: Array | None = None
+    least: float | Array = 0.0
+    if reads == "convolutions":
+        layer = RandomConvolutions(y.shape[-1], length=max(1, int(data.lengths.max())), input_dim=I)
+        thresholds = layer.find_thresholds(data.x.astype(np.float64), data.lengths)
+    else:
+        layer = Line(y.shape[-1], reads, input_dim=I)
+        seen = data.x[checks.before_end(data.lengths, T)]
+        least = RESOLUTION * np.tile(seen.std(0), _width(layer) // I)  # the features of a step come one after another
     some = np.zeros(B, bool)
-    some[:: 1 + B * (T if every_step else 1) * width // MOST] = True
+    some[:: 1 + B * (T if every_step else 1) * _width(layer) // MOST] = True
     fitted = (mass > 0) & (some[:, None] if every_step else some)
-    rows = np.concatenate([each[fitted[part]] for part, each in _rows(data, reads, every_step)])
-    groups = _groups(fitted) if every_step else None
-    seen = data.x[checks.before_end(data.lengths, T)]
-    least = RESOLUTION * np.tile(seen.std(0), width // I)  # the features of a step come one after another
+    rows = np.concatenate([each[fitted[part]] for part, each in _rows(data, layer, thresholds, every_step)])
+    groups = _groups(fitted) if every_step else (np.arange(B) * BLOCKS // B)[fitted] if neighbours else None
     line = ridge(rows, y[fitted], mass[fitted], groups, least)
-    found = Fitted(reads, line, np.empty(0), 0.0, 0.0)
-    left_out = found.predict(data, every_step)
+    found = Fitted(reads, layer, thresholds, line, np.empty(0), 0.0, 0.0)
+    left_out = np.empty(y.shape) if fitted.all() else found.predict(data, every_step)
     left_out[fitted] = line.left_out
     share = mass[fitted] / mass[fitted].sum()
     error, constant = (share @ (y[fitted] - each) ** 2 for each in (line.left_out, share @ y[fitted]))
     return found._replace(left_out=left_out, error=float(error.sum()), constant=float(constant.sum()))
 
 
-def _rows(data: Sequences, reads: LineReads, every_step: bool) -> Iterator[tuple[slice, Array]]:
+def _rows(
+    data: Sequences, layer: Line | RandomConvolutions, thresholds: Array | None, every_step: bool
+) -> Iterator[tuple[slice, Array]]:
     """What a line reads, (b, p) or (b, T, p), of b sequences at a time, and which these are."""
     B, T, I = data.x.shape
-    layer = Line(1, reads, input_dim=I)
-    width = layer.buffers.slices["weight"][1][0]
-    size = max(1, MOST // (8 * T * width))
+    if isinstance(layer, RandomConvolutions):
+        assert thresholds is not None and not every_step
+        yield slice(0, B), layer.shares(data.x.astype(np.float64), data.lengths, thresholds)
+        return
+    reads = layer.reads
+    size = max(1, MOST // (8 * T * _width(layer)))
     for first in range(0, B, size):
         part = slice(first, first + size)
         x, lengths = data.x[part].astype(np.float64), data.lengths[part]
@@ -118,6 +162,11 @@ def _rows(data: Sequences, reads: LineReads, every_step: bool) -> Iterator[tuple
         windows = windows if every_step else windows[ends]
         newest_first = np.moveaxis(windows[..., ::-1], -1, -2)
         yield part, newest_first.reshape(*windows.shape[:-2], reads * I)
+
+
+def _width(layer: Line | RandomConvolutions) -> int:
+    """How many numbers it reads."""
+    return layer.buffers.slices["weight"][1][0]
 
 
 def _groups(fitted: Bools) -> Ints:

@@ -129,9 +129,9 @@ class LiquidEstimator(RecipeEstimator):
     every_step_ : bool
         Whether the network answers at every step.
     report_ : dict
-        ``reads`` and ``penalty`` of the line, as for `Line` and for each output; the losses of the ``line`` alone, of
-        the ``network`` alone and of ``both`` on sequences that were held out, ``held_out`` of them; and the ``share``
-        of the network, between 0, where the line alone answers, and 1.  ``{}`` without a line.
+        ``reads`` of the line, as for `Line` or "convolutions", and ``penalty`` for each output; the losses of the
+        ``line`` alone, of the ``network`` alone and of ``both`` on sequences that were held out, ``held_out`` of them;
+        and the ``share`` of the network, between 0, where the line alone answers, and 1.  ``{}`` without a line.
     """
 
     bidirectional: bool = DEFAULT.bidirectional

@@ -230,7 +230,8 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     options.add_recipe(parser)
     assert options.of_recipe(parser.parse_args(line)) == Recipe(**given)
     assert options.of_recipe(parser.parse_args([])) == Recipe()
-    assert options.of_recipe(parser.parse_args(["--shortcut", "auto"])) == Recipe(shortcut="auto")
+    for word in ("auto", "convolutions"):
+        assert options.of_recipe(parser.parse_args(["--shortcut", word])) == Recipe(shortcut=word)
     assert options.of_recipe(parser.parse_args(["--epochs", "auto"])) == Recipe()
     assert options.of_recipe(parser.parse_args(["--clip-inputs", "4.5"])) == Recipe(clip_inputs=4.5)
     assert "Neurons of the cell. default: 32" in " ".join(parser.format_help().split())

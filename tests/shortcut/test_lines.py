@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import Line, Model
+from ltc_np import Line, Model, RandomConvolutions
 from ltc_np.shortcut import lines
 from ltc_np.shortcut.lines import Sequences
 
@@ -28,6 +28,29 @@ def test_a_model_says_what_the_line_says(reads, every_step, monkeypatch):
     said, want = found.predict(sequences, every_step), model(x, lengths=lengths)
     valid = np.arange(x.shape[1]) < lengths[:, None] if every_step else ...
     np.testing.assert_allclose(said[valid], want[valid], rtol=0, atol=1e-11)
+
+
+def test_a_model_says_what_convolutions_say(monkeypatch):
+    """Their distances are for the longest sequence, their thresholds those of all, and rows are its shares."""
+    (x, lengths), y = sequences, _ = data(T=20)
+    found = lines.fit(sequences, y, None, False, "convolutions")
+    longest = RandomConvolutions(2, length=20, input_dim=2)
+    assert found.layer == longest and lengths.max() == 20 and found.ridge.weight.shape == (1008, 2)
+    np.testing.assert_array_equal(found.thresholds, longest.find_thresholds(x, lengths))
+    line = RandomConvolutions(2, length=20, weight=found.ridge.weight, bias=found.ridge.bias)
+    model = Model(line, input_dim=2, dtype="float64", return_sequences=False)
+    model.buffers["thresholds"] = found.thresholds
+    said = found.predict(sequences, False)
+    np.testing.assert_allclose(said, model(x, lengths=lengths), rtol=0, atol=1e-11)
+    other = y.copy()
+    other[4] += 0.01
+    apart = np.abs(lines.fit(sequences, other, None, False, "convolutions").left_out - found.left_out).max(1)
+    assert apart[4] < 1e-12 and (np.delete(apart, 4) > 1e-7).all()
+    monkeypatch.setattr(lines, "MOST", 15 * 1008)  # one in three sequences in the regression
+    some = lines.fit(sequences, y, None, False, "convolutions")
+    few = lines.fit(sequences.part(slice(None, None, 3)), y[::3], None, False, "convolutions")
+    np.testing.assert_array_equal(some.thresholds, found.thresholds)
+    assert some.ridge.left_out.shape == few.ridge.left_out.shape == (10, 2)
 
 
 @pytest.mark.parametrize("every_step", [False, True])
@@ -88,3 +111,46 @@ def test_the_least_error_chooses():
     found = lines.choose(Sequences(x, full), delayed, None, True)
     assert found.reads == 4
     assert found.error < 2e-4 < 0.5 < found.constant
+
+
+def test_convolutions_are_chosen_where_they_err_least():
+    """Of the products of inputs that are four steps apart, of which neither inputs nor their summaries know."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100, 40, 1))
+    steps, echo = x[:, ::7].sum(1), (x[:, 4:] * x[:, :-4]).mean(1)
+    sequences = Sequences(x, np.full(100, 40))
+    found = {kind: lines.choose(sequences, echo, None, False, kind) for kind in ("ridge", "auto", "convolutions")}
+    assert (found["auto"].reads, found["convolutions"].reads) == ("convolutions", "convolutions")
+    assert found["ridge"].reads != "convolutions"
+    assert found["auto"].error == found["convolutions"].error < 0.5 * found["ridge"].error
+    linear = [lines.choose(sequences, steps, None, False, kind) for kind in ("auto", "convolutions")]
+    assert linear[0].reads == 40 and linear[0].error < 0.1 * linear[1].error
+    assert lines.choose(sequences, x, None, True, "auto").reads == 1
+
+
+def test_convolutions_must_not_know_their_neighbours():
+    """Windows of one series overlap: convolutions find the nearest one, and what its target has that is of its time."""
+    series = np.random.default_rng(1).normal(size=160).cumsum() / 4
+    x = np.lib.stride_tricks.sliding_window_view(series, 20)[:140]
+    y = (x.sum(1) / 4 + 0.3 * np.sin(np.arange(140) / 9))[:, None]
+    sequences = Sequences(x[:, :, None], np.full(140, 20))
+    alone, apart = (
+        {
+            each: lines.fit(sequences, y, None, False, each, neighbours=together).error
+            for each in ("summaries", 8, 20, "convolutions")
+        }
+        for together in (False, True)
+    )
+    assert min(alone, key=alone.get) == "convolutions" != min(apart, key=apart.get)
+    found = lines.choose(sequences, y, None, False, "auto")
+    del alone["convolutions"]
+    assert found.reads == min(alone, key=alone.get) and found.error == alone[found.reads]
+
+
+def test_neighbours_are_left_out_together():
+    sequences, y = data(B=40)
+    found, other = lines.fit(sequences, y, None, False, 2, neighbours=True), y.copy()
+    other[8:12] += 0.01 * np.arange(1, 5)[:, None]
+    again = lines.fit(sequences, other, None, False, 2, neighbours=True)
+    apart = np.abs(again.left_out - found.left_out).max(1)
+    assert apart[8:12].max() < 1e-12 and (np.delete(apart, range(8, 12)) > 1e-7).all()

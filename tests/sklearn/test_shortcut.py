@@ -106,10 +106,43 @@ def test_auto_puts_no_line_where_it_says_nothing(data, rng):
     assert few.report_ == {}
 
 
+def test_random_convolutions(rng, tmp_path):
+    """Which of two patterns comes again and again: of no input a line, but of convolutions."""
+    X = rng.normal(size=(90, 30, 2))
+    up, lengths = np.arange(90) % 2 == 1, rng.integers(20, 31, 90)
+    X[:, ::3, 1] += np.where(up, 2, -2)[:, None] * np.sign(X[:, ::3, 0])
+    labels = np.where(up, "up", "down")
+    few = {"units": 4, "epochs": 2, "random_state": 0}
+    forced, auto, ridge = (
+        CfCClassifier(shortcut=shortcut, **few).fit(X[:60], labels[:60], lengths=lengths[:60])
+        for shortcut in ("convolutions", "auto", "ridge")
+    )
+    assert forced.report_["reads"] == auto.report_["reads"] == "convolutions" != ridge.report_["reads"]
+    right = [each.score(X[60:], labels[60:], lengths=lengths[60:]) for each in (forced, auto, ridge)]
+    assert right[0] == right[1] > 0.9 and right[0] > right[2]
+    model = forced.model_
+    assert "RandomConvolutions" in repr(model) and "array" not in repr(model)
+    model.save(tmp_path / "both.npz")
+    again = load(tmp_path / "both.npz")
+    np.testing.assert_array_equal(again.predict(X, lengths=lengths), model.predict(X, lengths=lengths))
+    state = None
+    for t in range(20):
+        y, state = again.step(X[:1, t], state=state)
+    np.testing.assert_allclose(y, model.predict(X[:1, :20]), rtol=1e-4, atol=1e-4)
+    own = CfCClassifier(shortcut="convolutions", **few).fit(
+        X[:60], labels[:60], validation={"X": X[60:], "y": labels[60:]}
+    )
+    assert own.report_["held_out"] == 30 and own.report_["line"] < 0.5
+
+
 def test_refused(data):
     X, y, labels = data
-    with pytest.raises(ValueError, match="`shortcut` must be one of 'auto', 'ridge', got 'line'"):
+    with pytest.raises(ValueError, match="`shortcut` must be one of 'auto', 'ridge', 'convolutions', got 'line'"):
         CfCRegressor(shortcut="line").fit(X, y)
+    with pytest.raises(ValueError, match="must be None, 'auto' or 'ridge' with targets at every step, got 'conv"):
+        CfCRegressor(shortcut="convolutions", every_step=True, **SMALL).fit(X, X[:, :, 0])
+    with pytest.raises(ValueError, match="`X` must have at least 5 sequences for shortcut='convolutions', got 4"):
+        CfCRegressor(shortcut="convolutions", **SMALL).fit(X[:4], y[:4])
     with pytest.raises(ValueError, match="`X` must have at least 5 sequences for shortcut='ridge', got 4"):
         CfCRegressor(shortcut="ridge", **SMALL).fit(X[:4], y[:4])
     with pytest.raises(ValueError, match="`shortcut` must be None or \"auto\" for `partial_fit`, got 'ridge'"):
