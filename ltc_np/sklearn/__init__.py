@@ -9,6 +9,7 @@ from .classifier import CfCClassifier, LTCClassifier  # noqa: E402
 from .expected import expected_failed_checks  # noqa: E402
 from .forecaster import LiquidForecaster  # noqa: E402
 from .regressor import CfCRegressor, LTCRegressor  # noqa: E402
+from .tune import tune  # noqa: E402
 
 __all__ = [
     "CfCClassifier",
@@ -18,4 +19,5 @@ __all__ = [
     "LiquidEstimator",
     "LiquidForecaster",
     "expected_failed_checks",
+    "tune",
 ]

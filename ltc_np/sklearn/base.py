@@ -33,6 +33,7 @@ from ..train.history import History
 from . import inputs, targets
 from .inputs import Inputs
 from .targets import Targets
+from .tune import tune
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -106,6 +107,9 @@ class LiquidEstimator(RecipeEstimator):
         the numbers of classes.  What is held out stays as it is.
     warm_start : bool
         `fit` goes on with the network that is there, with the scales it has standardised by, and with its line.
+    tune : float > 0, optional
+        Seconds for which `fit` searches for better hyperparameters, as `ltc_np.sklearn.tune` does.  Those of this
+        estimator stay as they are; it has the network that the others have made.
     random_state : int, RandomState or None
         Of initial values, of the order of sequences, of what is dropped and held out.
     dtype, backend
@@ -128,6 +132,8 @@ class LiquidEstimator(RecipeEstimator):
         The names of the columns, of a table that has them.
     every_step_ : bool
         Whether the network answers at every step.
+    tuned_ : list of dicts
+        With ``tune``: what was tried, as for `ltc_np.sklearn.tune`.
     report_ : dict
         ``reads`` of the line, as for `Line` or "convolutions", and ``penalty`` for each output; the losses of the
         ``line`` alone, of the ``network`` alone and of ``both`` on sequences that were held out, ``held_out`` of them;
@@ -143,6 +149,7 @@ class LiquidEstimator(RecipeEstimator):
     n_iter_no_change: int | str = "auto"
     augment: Augment | None = None
     warm_start: bool = False
+    tune: float | None = None
 
     cell: ClassVar[str] = DEFAULT.cell
     loss: ClassVar[Loss]
@@ -187,11 +194,37 @@ class LiquidEstimator(RecipeEstimator):
         -------
         self
         """
-        data = inputs.read(self, X, dt, lengths)
-        wanted = self._targets(y, data)
-        weight = targets.read_weight(sample_weight, data, wanted.every_step)
+        if self.tune is not None:
+            return self._tune(X, y, sample_weight, dt, lengths, validation)
+        data, wanted, weight = self._learnt(X, y, sample_weight, dt, lengths)
         held = None if validation is None else self._read_validation(validation, data, wanted)
         self._train(X, data, wanted, weight, held)
+        return self
+
+    def _learnt(
+        self, X: Any, y: Any, sample_weight: Any, dt: Any, lengths: Any
+    ) -> tuple[Inputs, Targets, Array | None]:
+        """What a new network learns, checked."""
+        data = inputs.read(self, X, dt, lengths)
+        wanted = self._targets(y, data)
+        return data, wanted, targets.read_weight(sample_weight, data, wanted.every_step)
+
+    def answers_every_step(
+        self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None
+    ) -> bool:
+        """Whether a network that `fit` makes for these data, which are checked, answers at every step."""
+        return self._learnt(X, y, sample_weight, dt, lengths)[1].every_step
+
+    def _tune(self, X: Any, y: Any, sample_weight: Any, dt: Any, lengths: Any, validation: Any) -> Self:
+        """Take all but the hyperparameters of an estimator that `tune` has found."""
+        for name, value in (("validation", validation), ("warm_start", self.warm_start or None)):
+            if value is not None:
+                raise ValueError(f"`{name}` must be left out with `tune`, got both: `ltc_np.sklearn.tune` takes `cv`")
+        budget = checks.number("tune", self.tune, low_open=True)
+        more = {"sample_weight": sample_weight, "dt": dt, "lengths": lengths}
+        found, own = tune(self, X, y, budget=budget, n_jobs=self.n_jobs, **more), self.get_params(deep=False)
+        vars(self).clear()  # of a former fit
+        vars(self).update(vars(found) | own)
         return self
 
     def _read_validation(self, given: Any, data: Inputs, wanted: Targets) -> dict[str, Any]:
@@ -219,6 +252,8 @@ class LiquidEstimator(RecipeEstimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, dt: Any, lengths: Any, classes: Numbers | None) -> Self:
         """Train for one epoch more; the first call makes the network."""
+        if self.tune is not None:
+            raise ValueError(f"`tune` must be None for `partial_fit`, got {self.tune!r}")
         first = not hasattr(self, "model_")
         data = inputs.read(self, X, dt, lengths) if first else self._read(X, dt, lengths)
         wanted = self._targets(y, data, classes)
@@ -255,7 +290,7 @@ class LiquidEstimator(RecipeEstimator):
     def _keep(self, seen: Any, data: Inputs, wanted: Targets, model: Model, history: History, optimizer: Any) -> None:
         """Set all attributes of a trained estimator; before, nothing has changed but the network that goes on."""
         # A temperature was of the network before; one that goes on has it in its last layer.
-        for name in ("n_features_in_", "feature_names_in_", "temperature_"):
+        for name in ("n_features_in_", "feature_names_in_", "temperature_", "tuned_"):
             if hasattr(seen, name):
                 setattr(self, name, getattr(seen, name))
             elif hasattr(self, name):

@@ -176,6 +176,23 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         metric.update(*self._judged(X, y, sample_weight, dt, lengths))
         return metric.result()
 
+    def brier_score(self, X: Any, y: Any, sample_weight: Any = None, dt: Any = None, lengths: Any = None) -> float:
+        """The mean of the squared errors of the probabilities, summed over the classes: 0 is perfect, 2 all wrong.
+
+        A label that `fit` has not seen has probability 0.
+
+        Parameters
+        ----------
+        X, y, sample_weight, dt, lengths
+            As for `fit`.
+        """
+        data, logits = self._answers(X, dt, lengths)
+        true, _ = targets.read_labels(targets.required(self, y), data, self.every_step_)
+        weight = targets.read_weight(sample_weight, data, self.every_step_)
+        p, weight = targets.in_rows(self._told(logits, data), weight, data, self.every_step_)
+        of_class = true[:, None] == self.classes_
+        return float(np.average(((p - of_class) ** 2).sum(axis=1) + ~of_class.any(axis=1), weights=weight))
+
     def _judged(self, X: Any, y: Any, sample_weight: Any, dt: Any, lengths: Any) -> tuple[Array, Numbers, Array | None]:
         """Logits, numbers of classes and weights of all that counts, a sequence or a step a row."""
         data, logits = self._answers(X, dt, lengths)
@@ -221,7 +238,7 @@ class LTCClassifier(LTCFields, Classifier):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
         As for `LiquidEstimator`.
     backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
@@ -257,7 +274,7 @@ class CfCClassifier(CfCFields, Classifier):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
         As for `LiquidEstimator`.
     backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.

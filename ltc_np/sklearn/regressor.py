@@ -113,7 +113,7 @@ class LTCRegressor(LTCFields, Regressor):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
         As for `LiquidEstimator`.
     backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are.
@@ -148,7 +148,7 @@ class CfCRegressor(CfCFields, Regressor):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
         As for `LiquidEstimator`.
     backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are.

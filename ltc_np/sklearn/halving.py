@@ -1,0 +1,292 @@
+"""Successive halving: many candidates are trained for a short time, few for long, all judged on the same folds."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone, is_classifier
+
+from ..base import files
+from ..base.types import Array
+from ..train.loop.interrupt import BY_SIGINT
+
+ETA = 3  # a rung trains so many times as long as the one before, and one candidate in so many goes on to it
+RUNGS = 4  # at most
+EPOCHS, STEPS, SEQUENCES = 10, 300, 1000  # what a short training still has; before, networks have hardly begun
+CHANGES = 3  # of a candidate, at most
+clock = time.perf_counter
+as_text = partial(json.dumps, default=str)
+
+
+class Data(NamedTuple):
+    """What `fit` takes, by its names."""
+
+    X: Any
+    y: Any
+    sample_weight: Any
+    dt: Any
+    lengths: Any
+
+    def part(self, rows: Any) -> dict[str, Any]:
+        """The arguments of `fit` for some of the sequences."""
+        return {name: _some(values, rows) for name, values in self._asdict().items()}
+
+
+def _some(values: Any, rows: Any) -> Any:
+    if isinstance(values, (list, tuple)):
+        return [values[k] for k in rows]
+    return None if values is None else np.asarray(values)[rows]
+
+
+class Task(NamedTuple):
+    """A candidate on a rung: so many epochs of so many sequences of each fold."""
+
+    candidate: int
+    rung: int
+    epochs: int
+    sequences: int
+
+
+def trial(estimator: Any, data: Data, train: Any, test: Any) -> dict[str, float]:
+    """Train on some sequences, judge on others; a training that diverges has an infinite error."""
+    began = time.perf_counter()
+    error, score = np.inf, -np.inf
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of the chosen estimator come when it is fitted
+        try:
+            estimator.fit(**data.part(train))
+        except FloatingPointError:
+            return {"error": error, "score": score, "seconds": time.perf_counter() - began}
+        if estimator.history_.stopped.startswith(BY_SIGINT):  # which is of all trials
+            raise KeyboardInterrupt(estimator.history_.stopped)
+        held = data.part(test)
+        score = estimator.score(**held)
+        error = estimator.brier_score(**held) if is_classifier(estimator) else 1 - score
+    return {"error": error, "score": score, "seconds": time.perf_counter() - began}
+
+
+class Journal:
+    """Results of trials, also in a file of JSON lines if there is a path: a head, then a line for each task."""
+
+    def __init__(self, path: Any, head: Mapping[str, Any]) -> None:
+        self.path = None if path is None else pathlib.Path(path)
+        self.lines = [as_text(head)]
+        self.found: dict[str, list[dict[str, float]]] = {}
+        if self.path is not None:
+            files.check_writable(self.path)
+            if self.path.exists():
+                self._read(self.path, head)
+
+    def _read(self, path: pathlib.Path, head: Mapping[str, Any]) -> None:
+        try:
+            before, *others = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+            self.found = {as_text(line["task"]): line["folds"] for line in others}
+            changed = [name for name in head if before[name] != head[name]]
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"`resume` must be a file that `tune` has written, got {path}") from None
+        if changed:
+            raise ValueError(f"`resume` must be of the same {' and '.join(changed)}, got {path}: take another file")
+        self.lines += map(as_text, others)
+
+    def add(self, task: Mapping[str, Any], folds: list[dict[str, float]]) -> None:
+        """Keep the results of one task."""
+        self.found[as_text(task)] = folds
+        self.lines.append(as_text({"task": task, "folds": folds}))
+        if self.path is not None:
+            files.write(self.path, partial(files.put, ("\n".join(self.lines) + "\n").encode()))
+
+
+@dataclass
+class Search:
+    """Candidates, and what became of them; number 0 is the estimator as it was given.
+
+    Attributes
+    ----------
+    given : estimator
+    data : Data
+    folds : list of (train, test)
+        Rows to learn from, and to be judged by.
+    every_step : bool
+        Whether the network answers at every step.
+    space : dict from hyperparameters to values
+    seed : int
+        Of the candidates, and of their trainings.
+    journal : Journal
+    n_jobs, verbose, deadline
+    tried : list of dicts
+        The changes of each candidate.
+    rows : dict from (candidate, rung) to rows of the table
+    """
+
+    given: Any
+    data: Data
+    folds: Sequence[tuple[Any, Any]]
+    every_step: bool
+    space: Mapping[str, Sequence[Any]]
+    seed: int
+    journal: Journal
+    n_jobs: int | None
+    verbose: bool
+    deadline: float
+    tried: list[dict[str, Any]] = field(default_factory=lambda: [{}])
+    rows: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.parallel, self.jobs = Parallel(n_jobs=self.n_jobs), joblib.effective_n_jobs(self.n_jobs)
+        self.rng = np.random.RandomState(self.seed)
+        self.learnt = min(len(train) for train, _ in self.folds)
+        full = self.full_epochs(0)
+        steps = full * -(-self.learnt // self.given.batch_size)
+        room = min(full / EPOCHS, steps / STEPS) * max(1.0, self.learnt / SEQUENCES)
+        self.last = sum(room >= ETA**k for k in range(1, RUNGS))  # the number of the rung of whole trainings
+
+    def estimator(self, candidate: int) -> Any:
+        """A candidate, untrained."""
+        return clone(self.given).set_params(**self.tried[candidate])
+
+    def full_epochs(self, candidate: int) -> int:
+        """Epochs of its whole training."""
+        return self.estimator(candidate).recipe().epochs_for(self.learnt, every_step=self.every_step)
+
+    def task(self, candidate: int, rung: int) -> Task:
+        """A share of the epochs, and where there are many sequences rather of these than too few epochs."""
+        full = self.full_epochs(candidate)
+        share = full / ETA ** (self.last - rung)
+        epochs = max(1, round(share))
+        if epochs >= EPOCHS or rung == self.last or self.learnt <= SEQUENCES:
+            return Task(candidate, rung, epochs, self.learnt)
+        epochs = min(full, EPOCHS)
+        return Task(candidate, rung, epochs, max(SEQUENCES, round(self.learnt * min(1.0, share / epochs))))
+
+    # ---------------------------------------------------------------------------------------------------- search
+
+    def run(self) -> None:
+        """Halve, with new candidates each time, while there are time and candidates."""
+        self.judge([0], 0)
+        while alive := self.draw(self.affordable()):
+            for rung in range(self.last + 1):
+                self.judge([0, *alive], rung)
+                judged = [c for c in alive if (c, rung) in self.rows]
+                if not judged and rung == 0:
+                    return
+                judged = [c for c in judged if np.isfinite(self.error(c, rung))]
+                alive = sorted(judged, key=lambda c: self.error(c, rung))[: max(1, len(alive) // ETA)]
+
+    def draw(self, count: int) -> list[int]:
+        """So many new candidates, or fewer where there are no others."""
+        names, new = list(self.space), []
+        for _ in range(100 * count if names else 0):
+            some = self.rng.permutation(len(names))[: self.rng.randint(1, min(CHANGES, len(names)) + 1)]
+            changes = {name: self.rng.randint(len(self.space[name])) for name in (names[k] for k in sorted(some))}
+            changes = {name: self.space[name][k] for name, k in changes.items()}
+            if changes not in self.tried:
+                new.append(len(self.tried))
+                self.tried.append(changes)
+            if len(new) == count:
+                break
+        return new
+
+    def error(self, candidate: int, rung: int) -> float:
+        """Infinite where it has not been judged."""
+        return self.rows.get((candidate, rung), {"error": np.inf})["error"]
+
+    def best(self) -> int:
+        """The candidate with the least error on the highest rung where one was judged beside the given estimator.
+
+        If that is not the last rung, it must be better on every fold.
+        """
+        for rung in range(self.last, -1, -1):
+            judged = sorted(c for c, own in self.rows if own == rung)
+            if judged[:1] == [0] and judged[1:]:
+                if rung < self.last:
+                    judged = [0, *(c for c in judged if (self.errors(c, rung) < self.errors(0, rung)).all())]
+                return min(judged, key=lambda c: self.error(c, rung))
+        return 0
+
+    def errors(self, candidate: int, rung: int) -> Array:
+        """Of each fold."""
+        return np.array(self.rows[candidate, rung]["errors"])
+
+    def table(self) -> list[dict[str, Any]]:
+        """What was tried, a row for each candidate on each rung."""
+        return [row | {"chosen": c == self.best()} for (c, _), row in sorted(self.rows.items())]
+
+    # ------------------------------------------------------------------------------------------------------ time
+
+    def seconds(self, task: Task, side_by_side: int = 1) -> float:
+        """How long it will take to judge it, or so many like it."""
+        rounds = -(-side_by_side * len(self.folds) // self.jobs)
+        return self.rate(task.candidate) * task.epochs * task.sequences * rounds
+
+    def rate(self, candidate: int) -> float:
+        """Seconds for a sequence in an epoch, where kernels are compiled: of the quickest fold."""
+        known = [row for (own, _), row in self.rows.items() if own == candidate] or list(self.rows.values())
+        rates = [min(row["seconds"]) / row["epochs"] / row["sequences"] for row in known]
+        return float(np.mean(rates)) if rates else 0.0
+
+    def left(self, candidate: int) -> float:
+        """Seconds until its fit to all data must begin."""
+        whole = self.rate(candidate) * self.full_epochs(candidate) * len(self.data.X)
+        return self.deadline - clock() - whole
+
+    def affordable(self) -> int:
+        """How many new candidates there is time for, one of them to the last rung, and the given one beside it."""
+        once = [self.seconds(self.task(0, rung)) for rung in range(self.last + 1)]
+        left = self.left(0) - sum(seconds for rung, seconds in enumerate(once) if (0, rung) not in self.rows)
+        for count in range(ETA**self.last, 0, -1):
+            if sum(seconds * max(1, count // ETA**rung) for rung, seconds in enumerate(once)) <= left:
+                return count
+        return 0
+
+    # --------------------------------------------------------------------------------------------------- trials
+
+    def judge(self, candidates: list[int], rung: int) -> None:
+        """Judge these, as far as there is time, so many at once as there are jobs."""
+        at_once = -(-self.jobs // len(self.folds))
+        todo = [self.task(c, rung) for c in candidates if (c, rung) not in self.rows]
+        for k in range(0, len(todo), at_once):
+            self._judge(todo[k : k + at_once])
+
+    def _judge(self, tasks: list[Task]) -> None:
+        keys = {t: {"changes": self.tried[t.candidate], "epochs": t.epochs, "sequences": t.sequences} for t in tasks}
+        found = self.journal.found
+        late = [t for t in tasks if self.rows and self.seconds(t, len(tasks)) > self.left(t.candidate)]
+        new = [t for t in tasks if as_text(keys[t]) not in found and t not in late]
+        trials = self.parallel(
+            delayed(trial)(self._quiet(task), self.data, self._rows(train, task.sequences), test)
+            for task in new
+            for train, test in self.folds
+        )
+        for k, task in enumerate(new):
+            self.journal.add(keys[task], trials[k * len(self.folds) : (k + 1) * len(self.folds)])
+        for task in tasks:
+            if as_text(keys[task]) in found:
+                self._keep(task, found[as_text(keys[task])])
+
+    def _quiet(self, task: Task) -> Any:
+        changes = {"epochs": task.epochs, "random_state": self.seed, "n_jobs": 1, "verbose": False}
+        return self.estimator(task.candidate).set_params(**changes)
+
+    def _rows(self, train: Any, count: int) -> Any:
+        """So many sequences of a fold, the same for all candidates."""
+        return train if count == self.learnt else np.sort(np.random.RandomState(self.seed).permutation(train)[:count])
+
+    def _keep(self, task: Task, folds: list[dict[str, float]]) -> None:
+        errors, scores, seconds = ([fold[name] for fold in folds] for name in ("error", "score", "seconds"))
+        error, score = float(np.mean(errors)), float(np.mean(scores))
+        found = {"error": error, "score": score, "errors": errors, "scores": scores, "seconds": seconds}
+        self.rows[task.candidate, task.rung] = task._asdict() | found | {"params": self.tried[task.candidate]}
+        if self.verbose:
+            done = f"rung {task.rung + 1} of {self.last + 1}, candidate {task.candidate}: error {error:.4g}"
+            left = max(0.0, self.deadline - clock())
+            print(f"tune: {done}; the best is candidate {self.best()}; {left:.0f} s left", flush=True)
