@@ -98,10 +98,10 @@ class Journal:
             raise ValueError(f"`resume` must be of the same {' and '.join(changed)}, got {path}: take another file")
         self.lines += map(as_text, others)
 
-    def add(self, task: Mapping[str, Any], folds: list[dict[str, float]]) -> None:
-        """Keep the results of one task."""
-        self.found[as_text(task)] = folds
-        self.lines.append(as_text({"task": task, "folds": folds}))
+    def add(self, task: str, folds: list[dict[str, float]]) -> None:
+        """Keep the results of one task, by its key."""
+        self.found[task] = folds
+        self.lines.append(as_text({"task": json.loads(task), "folds": folds}))
         if self.path is not None:
             files.write(self.path, partial(files.put, ("\n".join(self.lines) + "\n").encode()))
 
@@ -144,7 +144,7 @@ class Search:
     def __post_init__(self) -> None:
         self.parallel, self.jobs = Parallel(n_jobs=self.n_jobs), joblib.effective_n_jobs(self.n_jobs)
         self.rng = np.random.RandomState(self.seed)
-        self.learnt = min(len(train) for train, _ in self.folds)
+        self.learnt = round(np.mean([len(train) for train, _ in self.folds]))
         full = self.full_epochs(0)
         steps = full * -(-self.learnt // self.given.batch_size)
         room = min(full / EPOCHS, steps / STEPS) * max(1.0, self.learnt / SEQUENCES)
@@ -174,27 +174,38 @@ class Search:
         """Halve, with new candidates each time, while there are time and candidates."""
         self.judge([0], 0)
         while alive := self.draw(self.affordable()):
+            before = len(self.rows)
             for rung in range(self.last + 1):
+                if self.cost(0, rung) + self.cost(alive[0], rung) > self.left(alive[0]):
+                    break
                 self.judge([0, *alive], rung)
-                judged = [c for c in alive if (c, rung) in self.rows]
-                if not judged and rung == 0:
-                    return
-                judged = [c for c in judged if np.isfinite(self.error(c, rung))]
-                alive = sorted(judged, key=lambda c: self.error(c, rung))[: max(1, len(alive) // ETA)]
+                better = [c for c in alive if self.error(c, rung) < self.error(0, rung)]
+                alive = sorted(better, key=lambda c: self.error(c, rung))[: max(1, len(alive) // ETA)]
+                if not alive:
+                    break
+            if len(self.rows) == before:
+                return
 
     def draw(self, count: int) -> list[int]:
         """So many new candidates, or fewer where there are no others."""
-        names, new = list(self.space), []
-        for _ in range(100 * count if names else 0):
-            some = self.rng.permutation(len(names))[: self.rng.randint(1, min(CHANGES, len(names)) + 1)]
-            changes = {name: self.rng.randint(len(self.space[name])) for name in (names[k] for k in sorted(some))}
-            changes = {name: self.space[name][k] for name, k in changes.items()}
-            if changes not in self.tried:
+        table, new = list(self.space.items()), []
+        for _ in range(100 * count if table else 0):
+            some = self.rng.permutation(len(table))[: self.rng.randint(1, min(CHANGES, len(table)) + 1)]
+            changes = {name: values[self.rng.randint(len(values))] for name, values in (table[k] for k in sorted(some))}
+            if changes not in self.tried and self.goes_together(changes):
                 new.append(len(self.tried))
                 self.tried.append(changes)
             if len(new) == count:
                 break
         return new
+
+    def goes_together(self, changes: Mapping[str, Any]) -> bool:
+        """Whether a recipe takes all these changes."""
+        try:
+            clone(self.given).set_params(**changes).recipe()
+        except ValueError:
+            return False
+        return True
 
     def error(self, candidate: int, rung: int) -> float:
         """Infinite where it has not been judged."""
@@ -223,10 +234,15 @@ class Search:
 
     # ------------------------------------------------------------------------------------------------------ time
 
-    def seconds(self, task: Task, side_by_side: int = 1) -> float:
-        """How long it will take to judge it, or so many like it."""
-        rounds = -(-side_by_side * len(self.folds) // self.jobs)
-        return self.rate(task.candidate) * task.epochs * task.sequences * rounds
+    def seconds(self, candidate: int, rung: int, side_by_side: int = 1) -> float:
+        """How long it takes to judge it, or so many like it."""
+        task, rounds = self.task(candidate, rung), -(-side_by_side * len(self.folds) // self.jobs)
+        return self.rate(candidate) * task.epochs * task.sequences * rounds
+
+    def cost(self, candidate: int, rung: int, side_by_side: int = 1) -> float:
+        """The same of what is not known yet."""
+        known = self.key(self.task(candidate, rung)) in self.journal.found
+        return 0.0 if known else self.seconds(candidate, rung, side_by_side)
 
     def rate(self, candidate: int) -> float:
         """Seconds for a sequence in an epoch, where kernels are compiled: of the quickest fold."""
@@ -240,45 +256,47 @@ class Search:
         return self.deadline - clock() - whole
 
     def affordable(self) -> int:
-        """How many new candidates there is time for, one of them to the last rung, and the given one beside it."""
-        once = [self.seconds(self.task(0, rung)) for rung in range(self.last + 1)]
-        left = self.left(0) - sum(seconds for rung, seconds in enumerate(once) if (0, rung) not in self.rows)
-        for count in range(ETA**self.last, 0, -1):
-            if sum(seconds * max(1, count // ETA**rung) for rung, seconds in enumerate(once)) <= left:
+        """How many new candidates there is time for if one of them reaches the last rung; 1 if none would."""
+        rungs = range(self.last + 1)
+        left = self.left(0) - sum(self.cost(0, rung) for rung in rungs)
+        for count in range(ETA**self.last, 1, -1):
+            if sum(self.seconds(0, rung) * max(1, count // ETA**rung) for rung in rungs) <= left:
                 return count
-        return 0
+        return 1
 
     # --------------------------------------------------------------------------------------------------- trials
 
     def judge(self, candidates: list[int], rung: int) -> None:
         """Judge these, as far as there is time, so many at once as there are jobs."""
         at_once = -(-self.jobs // len(self.folds))
-        todo = [self.task(c, rung) for c in candidates if (c, rung) not in self.rows]
+        todo = [c for c in candidates if (c, rung) not in self.rows]
         for k in range(0, len(todo), at_once):
-            self._judge(todo[k : k + at_once])
+            part = todo[k : k + at_once]
+            in_time = [c for c in part if not self.rows or self.cost(c, rung, len(part)) <= self.left(c)]
+            self._judge([self.task(c, rung) for c in in_time])
+
+    def key(self, task: Task) -> str:
+        """By which a file knows it."""
+        return as_text({"changes": self.tried[task.candidate], "epochs": task.epochs, "sequences": task.sequences})
 
     def _judge(self, tasks: list[Task]) -> None:
-        keys = {t: {"changes": self.tried[t.candidate], "epochs": t.epochs, "sequences": t.sequences} for t in tasks}
-        found = self.journal.found
-        late = [t for t in tasks if self.rows and self.seconds(t, len(tasks)) > self.left(t.candidate)]
-        new = [t for t in tasks if as_text(keys[t]) not in found and t not in late]
+        new = [task for task in tasks if self.key(task) not in self.journal.found]
         trials = self.parallel(
             delayed(trial)(self._quiet(task), self.data, self._rows(train, task.sequences), test)
             for task in new
             for train, test in self.folds
         )
         for k, task in enumerate(new):
-            self.journal.add(keys[task], trials[k * len(self.folds) : (k + 1) * len(self.folds)])
+            self.journal.add(self.key(task), trials[k * len(self.folds) : (k + 1) * len(self.folds)])
         for task in tasks:
-            if as_text(keys[task]) in found:
-                self._keep(task, found[as_text(keys[task])])
+            self._keep(task, self.journal.found[self.key(task)])
 
     def _quiet(self, task: Task) -> Any:
-        changes = {"epochs": task.epochs, "random_state": self.seed, "n_jobs": 1, "verbose": False}
-        return self.estimator(task.candidate).set_params(**changes)
+        quiet = self.estimator(task.candidate).set_params(random_state=self.seed, n_jobs=1, verbose=False)
+        return quiet if task.rung == self.last else quiet.set_params(epochs=task.epochs)
 
     def _rows(self, train: Any, count: int) -> Any:
-        """So many sequences of a fold, the same for all candidates."""
+        """So many sequences of a fold, the same for all candidates; all, if folds have so many on average."""
         return train if count == self.learnt else np.sort(np.random.RandomState(self.seed).permutation(train)[:count])
 
     def _keep(self, task: Task, folds: list[dict[str, float]]) -> None:

@@ -42,9 +42,9 @@ def tune(
     Each candidate changes up to three hyperparameters.  Successive halving trains many of them for a share of the
     epochs, the best third of these three times as long, and so on; the last ones are trained as long as `fit` does.  A
     share is at least 10 epochs and 300 steps of the optimiser; of more than 1,000 sequences it may have fewer.  The
-    estimator as it was given is trained beside them.  It stays unless another one has a smaller error after a whole
-    training, or, where there is no time for these, on every fold after a shorter one.  Errors are means over folds that
-    were held out: of classes the `brier_score`, of numbers 1 - R².
+    estimator as it was given is trained beside them, and what is worse does not go on.  It stays unless another one has
+    a smaller error after a whole training, or, where there is no time for these, on every fold after a shorter one.
+    Errors are means over folds that were held out: of classes the `brier_score`, of numbers 1 - R².
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def tune(
     )  # fmt: skip
     try:
         search.run()
-        if others and len(search.tried) == 1:
+        if others and len(search.rows) == 1:
             checks.warn(f"`budget` must be larger than {budget:g} seconds to try another estimator than the given one")
     except KeyboardInterrupt:
         checks.warn("`tune` was interrupted: the best estimator so far is fitted")

@@ -36,10 +36,11 @@ class Fake:
         monkeypatch.setattr(halving, "trial", self.trial)
 
     def trial(self, estimator, data, train, test):
-        self.now += estimator.epochs
+        epochs = 100 if estimator.epochs == "auto" else estimator.epochs
+        self.now += epochs
         self.trials.append((estimator, train, test))
-        error = abs(estimator.learning_rate - 0.05) + 1e-3 / estimator.epochs
-        return {"error": error, "score": 1 - error, "seconds": float(estimator.epochs)}
+        error = abs(estimator.learning_rate - 0.05) + 1e-3 / epochs
+        return {"error": error, "score": 1 - error, "seconds": float(epochs)}
 
 
 @pytest.fixture
@@ -109,6 +110,11 @@ def test_a_space_comes_to_its_end():
     assert search_of(LTCRegressor(epochs=9), 30, values={}).draw(3) == []
 
 
+def test_what_no_recipe_takes_is_no_candidate():
+    search = search_of(CfCRegressor(), 30, values={"ensemble": [2], "shortcut": ["ridge"]})
+    assert search.draw(9) == [1, 2] and {"ensemble": 2, "shortcut": "ridge"} not in search.tried
+
+
 # -------------------------------------------------------------------------------------------------------- halving
 
 
@@ -170,9 +176,12 @@ def test_the_given_estimator_stays_where_nothing_is_better(fake):
     given = quick(learning_rate=0.05)
     found = run(given, 4000, space=rates(8))
     assert found.get_params() == given.get_params()
-    assert [row["candidate"] for row in found.tuned_ if row["chosen"]] == [0, 0, 0]
+    assert [row["candidate"] for row in found.tuned_ if row["chosen"]] == [0]
+    assert {row["rung"] for row in found.tuned_} == {0}  # what is worse then does not go on
     same = run(given, 4000, space={"schedule": ["constant"]})  # as good, and not better
-    assert same.schedule == "cosine" and same.tuned_[-1]["error"] == same.tuned_[0]["error"] - 1e-4 + 1e-3 / 90
+    assert same.schedule == "cosine" and len(same.tuned_) == 2
+    short = run(quick(epochs=9, learning_rate=0.05), 4000, space={"schedule": ["constant"]})  # no rung but the last
+    assert short.schedule == "cosine" and len({row["error"] for row in short.tuned_}) == 1 < len(short.tuned_)
 
 
 @pytest.mark.parametrize("worse_fold", [None, 1])
@@ -190,21 +199,24 @@ def test_a_shorter_training_decides_only_on_every_fold(worse_fold, fake, monkeyp
     monkeypatch.setattr(halving, "trial", trial)
     found = run(quick(), 1000, space={"learning_rate": [0.05]})
     judged = {(row["candidate"], row["rung"]): row["error"] for row in found.tuned_}
-    assert set(judged) == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)} and judged[1, 1] < judged[0, 1]
+    assert set(judged) == {(0, 0), (0, 1), (1, 0), (1, 1)} and judged[1, 1] < judged[0, 1]
     assert found.learning_rate == (0.05 if worse_fold is None else 0.01)
 
 
-@pytest.mark.parametrize(("budget", "others"), [(5, 0), (914, 0), (915, 1), (1000, 1), (1500, 1), (2500, 2), (5000, 6)])
+@pytest.mark.parametrize(
+    ("budget", "others"),
+    [(5, None), (194, None), (195, 0), (914, 0), (915, 1), (1000, 1), (1500, 1), (2500, 2), (5000, 6)],
+)
 def test_nothing_begins_that_does_not_end_in_time(budget, others, fake):
     """The last fit takes 135 s, and the given estimator 30, 90 and 270 s on the rungs: so one more needs 915 s."""
-    if others:
-        found = run(quick(), budget, space=rates(200))
-    else:
+    if others is None:
         with pytest.warns(RuntimeWarning, match=f"`budget` must be larger than {budget} seconds to try another"):
             found = run(quick(), budget, space=rates(200))
         assert [row["chosen"] for row in found.tuned_] == [True]
+    else:
+        found = run(quick(), budget, space=rates(200))
     assert fake.now + 135 <= max(budget, 30 + 135)
-    assert len({row["candidate"] for row in found.tuned_ if row["rung"] == 2} - {0}) == others
+    assert len({row["candidate"] for row in found.tuned_ if row["rung"] == 2} - {0}) == (others or 0)
     assert not others or budget - fake.now - 135 < 390  # what another one needs
 
 
@@ -257,6 +269,13 @@ def test_time_keeps_its_order(fake):
     run(quick(), 1500, cv=TimeSeriesSplit(3), space=rates(2))
     assert len(trained_on(fake)) == 3
     assert all(max(train) < min(test) for train, test in trained_on(fake))
+
+
+def test_whole_trainings_are_those_of_fit(fake):
+    """With folds that grow the steps of "auto" are those of each fold; shorter ones share those of the usual fold."""
+    run(quick(epochs="auto", batch_size=1), 1e5, n=4000, cv=TimeSeriesSplit(3), space=rates(2))
+    found = {(len(train), estimator.epochs) for estimator, train, _ in fake.trials}
+    assert {(1000, "auto"), (2000, "auto"), (3000, "auto")} <= found
 
 
 def test_labels_are_stratified(fake):
