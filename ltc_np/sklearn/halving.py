@@ -19,6 +19,7 @@ from sklearn.base import clone, is_classifier
 from ..base import files
 from ..base.types import Array
 from ..train.loop.interrupt import BY_SIGINT
+from .space import slowness
 
 ETA = 3  # a rung trains so many times as long as the one before, and one candidate in so many goes on to it
 RUNGS = 4  # at most
@@ -187,7 +188,7 @@ class Search:
                 return
 
     def draw(self, count: int) -> list[int]:
-        """So many new candidates, or fewer where there are no others."""
+        """So many new candidates, the quickest first, or fewer where there are no others."""
         table, new = list(self.space.items()), []
         for _ in range(100 * count if table else 0):
             some = self.rng.permutation(len(table))[: self.rng.randint(1, min(CHANGES, len(table)) + 1)]
@@ -197,7 +198,7 @@ class Search:
                 self.tried.append(changes)
             if len(new) == count:
                 break
-        return new
+        return sorted(new, key=lambda c: slowness(self.given, self.tried[c]))
 
     def goes_together(self, changes: Mapping[str, Any]) -> bool:
         """Whether a recipe takes all these changes."""
@@ -246,9 +247,10 @@ class Search:
 
     def rate(self, candidate: int) -> float:
         """Seconds for a sequence in an epoch, where kernels are compiled: of the quickest fold."""
-        known = [row for (own, _), row in self.rows.items() if own == candidate] or list(self.rows.values())
-        rates = [min(row["seconds"]) / row["epochs"] / row["sequences"] for row in known]
-        return float(np.mean(rates)) if rates else 0.0
+        known = [row for (own, _), row in self.rows.items() if own == candidate]
+        if known:
+            return float(np.mean([min(row["seconds"]) / row["epochs"] / row["sequences"] for row in known]))
+        return self.rate(0) * slowness(self.given, self.tried[candidate]) if self.rows else 0.0
 
     def left(self, candidate: int) -> float:
         """Seconds until its fit to all data must begin."""
@@ -256,13 +258,13 @@ class Search:
         return self.deadline - clock() - whole
 
     def affordable(self) -> int:
-        """How many new candidates there is time for if one of them reaches the last rung; 1 if none would."""
+        """How many new candidates there is time for if one of them reaches the last rung; a few if none would."""
         rungs = range(self.last + 1)
         left = self.left(0) - sum(self.cost(0, rung) for rung in rungs)
-        for count in range(ETA**self.last, 1, -1):
+        for count in range(ETA**self.last, 0, -1):
             if sum(self.seconds(0, rung) * max(1, count // ETA**rung) for rung in rungs) <= left:
                 return count
-        return 1
+        return ETA
 
     # --------------------------------------------------------------------------------------------------- trials
 

@@ -78,6 +78,13 @@ def test_every_value_of_the_space_makes_a_recipe_and_the_default_is_among_them(k
     assert set(usual(kind(), False)) <= set(SPACE)
 
 
+def test_slowness():
+    given = LTCRegressor()  # 32 units, 3 unfolds, batches of 16
+    assert space.slowness(given, {}) == space.slowness(given, {"dropout": 0.2}) == 1
+    assert space.slowness(given, {"units": 64, "ode_unfolds": 1}) == pytest.approx(2 / 3)
+    assert space.slowness(CfCRegressor(), {"bidirectional": True, "mixed_memory": True, "batch_size": 4}) == 8
+
+
 # ------------------------------------------------------------------------------------------------------- candidates
 
 
@@ -105,7 +112,9 @@ def test_the_same_seed_draws_the_same_candidates_and_none_twice():
 
 def test_a_space_comes_to_its_end():
     search = search_of(LTCRegressor(epochs=9), 30, values={"units": [2, 5], "dropout": [0.1]})
-    assert search.draw(100) == [1, 2, 3, 4, 5]  # 2, 5, and both with .1, and that alone
+    new = search.draw(100)
+    assert sorted(new) == [1, 2, 3, 4, 5]  # 2, 5, and both with .1, and that alone
+    assert [search.tried[c].get("units", 32) for c in new] == [2, 2, 5, 5, 32]  # the quickest first
     assert search.draw(3) == []
     assert search_of(LTCRegressor(epochs=9), 30, values={}).draw(3) == []
 
@@ -216,7 +225,8 @@ def test_nothing_begins_that_does_not_end_in_time(budget, others, fake):
     else:
         found = run(quick(), budget, space=rates(200))
     assert fake.now + 135 <= max(budget, 30 + 135)
-    assert len({row["candidate"] for row in found.tuned_ if row["rung"] == 2} - {0}) == (others or 0)
+    whole = {row["candidate"] for row in found.tuned_ if row["rung"] == 2}
+    assert len(whole - {0}) == (others or 0) and whole != {0}
     assert not others or budget - fake.now - 135 < 390  # what another one needs
 
 
