@@ -223,8 +223,7 @@ class LiquidEstimator(RecipeEstimator):
         budget = checks.number("tune", self.tune, low_open=True)
         more = {"sample_weight": sample_weight, "dt": dt, "lengths": lengths}
         found, own = tune(self, X, y, budget=budget, n_jobs=self.n_jobs, **more), self.get_params(deep=False)
-        vars(self).clear()  # of a former fit
-        vars(self).update(vars(found) | own)
+        self.__dict__ = vars(found) | own  # and nothing of a former fit
         return self
 
     def _read_validation(self, given: Any, data: Inputs, wanted: Targets) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from joblib import Parallel, delayed
 from sklearn.base import clone, is_classifier
 
 from ..base import files
-from ..base.types import Array
 from ..train.loop.interrupt import BY_SIGINT
 from .space import slowness
 
@@ -47,6 +46,12 @@ def _some(values: Any, rows: Any) -> Any:
     if isinstance(values, (list, tuple)):
         return [values[k] for k in rows]
     return None if values is None else np.asarray(values)[rows]
+
+
+def changed(estimator: Any, changes: Mapping[str, Any]) -> Any:
+    """An untrained copy with other hyperparameters."""
+    copy: Any = clone(estimator)
+    return copy.set_params(**changes)
 
 
 class Task(NamedTuple):
@@ -136,7 +141,7 @@ class Search:
     space: Mapping[str, Sequence[Any]]
     seed: int
     journal: Journal
-    n_jobs: int | None
+    n_jobs: Any
     verbose: bool
     deadline: float
     tried: list[dict[str, Any]] = field(default_factory=lambda: [{}])
@@ -153,7 +158,7 @@ class Search:
 
     def estimator(self, candidate: int) -> Any:
         """A candidate, untrained."""
-        return clone(self.given).set_params(**self.tried[candidate])
+        return changed(self.given, self.tried[candidate])
 
     def full_epochs(self, candidate: int) -> int:
         """Epochs of its whole training."""
@@ -203,7 +208,7 @@ class Search:
     def goes_together(self, changes: Mapping[str, Any]) -> bool:
         """Whether a recipe takes all these changes."""
         try:
-            clone(self.given).set_params(**changes).recipe()
+            changed(self.given, changes).recipe()
         except ValueError:
             return False
         return True
@@ -213,21 +218,20 @@ class Search:
         return self.rows.get((candidate, rung), {"error": np.inf})["error"]
 
     def best(self) -> int:
-        """The candidate with the least error on the highest rung where one was judged beside the given estimator.
-
-        If that is not the last rung, it must be better on every fold.
-        """
+        """The candidate with the least error on the highest rung where one was judged beside the given estimator."""
         for rung in range(self.last, -1, -1):
             judged = sorted(c for c, own in self.rows if own == rung)
             if judged[:1] == [0] and judged[1:]:
-                if rung < self.last:
-                    judged = [0, *(c for c in judged if (self.errors(c, rung) < self.errors(0, rung)).all())]
-                return min(judged, key=lambda c: self.error(c, rung))
+                better = [c for c in judged if self.is_better(c, rung)]
+                return min(better, key=lambda c: self.error(c, rung), default=0)
         return 0
 
-    def errors(self, candidate: int, rung: int) -> Array:
-        """Of each fold."""
-        return np.array(self.rows[candidate, rung]["errors"])
+    def is_better(self, candidate: int, rung: int) -> bool:
+        """Than the given estimator, by more than the standard error of the mean difference on the same folds."""
+        if not np.isfinite(self.error(candidate, rung) + self.error(0, rung)):
+            return self.error(candidate, rung) < self.error(0, rung)
+        by = np.subtract(self.rows[0, rung]["errors"], self.rows[candidate, rung]["errors"])
+        return bool(by.mean() > (by.std(ddof=1) / len(by) ** 0.5 if len(by) > 1 else 0))
 
     def table(self) -> list[dict[str, Any]]:
         """What was tried, a row for each candidate on each rung."""
@@ -246,10 +250,10 @@ class Search:
         return 0.0 if known else self.seconds(candidate, rung, side_by_side)
 
     def rate(self, candidate: int) -> float:
-        """Seconds for a sequence in an epoch, where kernels are compiled: of the quickest fold."""
+        """Seconds for a sequence in an epoch, of the usual fold: the first one may have compiled kernels."""
         known = [row for (own, _), row in self.rows.items() if own == candidate]
         if known:
-            return float(np.mean([min(row["seconds"]) / row["epochs"] / row["sequences"] for row in known]))
+            return float(np.mean([np.median(row["seconds"]) / row["epochs"] / row["sequences"] for row in known]))
         return self.rate(0) * slowness(self.given, self.tried[candidate]) if self.rows else 0.0
 
     def left(self, candidate: int) -> float:
@@ -283,10 +287,12 @@ class Search:
 
     def _judge(self, tasks: list[Task]) -> None:
         new = [task for task in tasks if self.key(task) not in self.journal.found]
-        trials = self.parallel(
-            delayed(trial)(self._quiet(task), self.data, self._rows(train, task.sequences), test)
-            for task in new
-            for train, test in self.folds
+        trials: list[Any] = list(
+            self.parallel(
+                delayed(trial)(self._quiet(task), self.data, self._rows(train, task.sequences), test)
+                for task in new
+                for train, test in self.folds
+            )
         )
         for k, task in enumerate(new):
             self.journal.add(self.key(task), trials[k * len(self.folds) : (k + 1) * len(self.folds)])

@@ -55,6 +55,6 @@ def usual(estimator: Any, every_step: bool) -> dict[str, list[Any]]:
 def slowness(given: Any, changes: dict[str, Any]) -> float:
     """About how many times as long an epoch takes with these changes, until it is measured."""
     new = {name: changes.get(name, getattr(given, name, 1)) for name in ("units", "ode_unfolds", "batch_size")}
-    factor = new["units"] / given.units * (new["ode_unfolds"] / getattr(given, "ode_unfolds", 1))
-    factor *= (given.batch_size / new["batch_size"]) ** 0.5
+    factor = new["units"] / given.units
+    factor *= (new["ode_unfolds"] / getattr(given, "ode_unfolds", 1) * given.batch_size / new["batch_size"]) ** 0.5
     return factor * 2.0 ** (changes.get("bidirectional", False) + changes.get("mixed_memory", False))

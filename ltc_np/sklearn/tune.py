@@ -10,12 +10,12 @@ from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold, check_cv
 
 from ..base import checks
 from . import halving, inputs
-from .halving import Data, Journal, Search
+from .halving import Data, Journal, Search, changed
 from .space import usual
 
 NO_PART = ("n_jobs", "verbose", "tune")  # hyperparameters that change no result
@@ -42,9 +42,10 @@ def tune(
     Each candidate changes up to three hyperparameters.  Successive halving trains many of them for a share of the
     epochs, the best third of these three times as long, and so on; the last ones are trained as long as `fit` does.  A
     share is at least 10 epochs and 300 steps of the optimiser; of more than 1,000 sequences it may have fewer.  The
-    estimator as it was given is trained beside them, and what is worse does not go on.  It stays unless another one has
-    a smaller error after a whole training, or, where there is no time for these, on every fold after a shorter one.
-    Errors are means over folds that were held out: of classes the `brier_score`, of numbers 1 - R².
+    estimator as it was given is trained beside them, and what is worse does not go on.  It stays unless another one is
+    better by more than the standard error of the difference between both, after whole trainings, or after shorter ones
+    where there is no time for these.  Errors are means over folds that were held out: of classes the `brier_score`, of
+    numbers 1 - R².
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def tune(
     deadline = halving.clock() + checks.number("budget", budget, low_open=True)
     if not hasattr(estimator, "answers_every_step"):
         raise TypeError(f"`estimator` must be one of `ltc_np.sklearn` for sequences, got {checks.brief(estimator)}")
-    given = clone(estimator).set_params(tune=None)
+    given = changed(estimator, {"tune": None})
     every_step = given.answers_every_step(X, y, sample_weight, dt, lengths)
     space = usual(given, every_step) if space is None else {name: list(values) for name, values in space.items()}
     data, classes = _data(given, X, y, sample_weight, dt, lengths), is_classifier(given) and not every_step
@@ -127,9 +128,9 @@ def _data(given: Any, X: Any, y: Any, sample_weight: Any, dt: Any, lengths: Any)
 
 def _folds(cv: Any, n: int, labels: Any, groups: Any) -> list[tuple[Any, Any]]:
     """Rows to learn from and rows to be judged by; ``labels`` are those of sequences, or None."""
-    splitter = check_cv(cv, labels, classifier=labels is not None)
+    splitter: Any = check_cv(cv, labels, classifier=labels is not None)
     if groups is not None and isinstance(cv, (int, np.integer)):
-        splitter = (StratifiedGroupKFold if isinstance(splitter, StratifiedKFold) else GroupKFold)(cv)
+        splitter = (StratifiedGroupKFold if isinstance(splitter, StratifiedKFold) else GroupKFold)(int(cv))
     return list(splitter.split(np.zeros(n), labels, groups))
 
 
@@ -140,7 +141,7 @@ def _others(given: Any, space: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
         if name not in own:
             raise ValueError(f"`space` must name hyperparameters of {type(given).__name__}, got {name!r}")
         for value in values:
-            clone(given).set_params(**{name: value}).recipe()
+            changed(given, {name: value}).recipe()
     found = {name: [value for value in values if value != own[name]] for name, values in space.items()}
     return {name: values for name, values in found.items() if values}
 
