@@ -179,8 +179,7 @@ class Search:
     def run(self) -> None:
         """Halve, with new candidates each time, while there are time and candidates."""
         self.judge([0], 0)
-        while alive := self.draw(self.affordable()):
-            before = len(self.rows)
+        while self.seconds(0, 0) <= self.left(0) and (alive := self.draw(self.affordable())):
             for rung in range(self.last + 1):
                 if self.cost(0, rung) + self.cost(alive[0], rung) > self.left(alive[0]):
                     break
@@ -189,8 +188,6 @@ class Search:
                 alive = sorted(better, key=lambda c: self.error(c, rung))[: max(1, len(alive) // ETA)]
                 if not alive:
                     break
-            if len(self.rows) == before:
-                return
 
     def draw(self, count: int) -> list[int]:
         """So many new candidates, the quickest first, or fewer where there are no others."""

@@ -217,6 +217,14 @@ def test_chance_decides_nothing(worse, rung, fake, monkeypatch):
     assert found.learning_rate == (0.05 if worse < 0.06 else 0.01)
 
 
+def test_what_is_too_slow_makes_room_for_others(fake):
+    """There is time for one candidate as quick as the given one, and 300 units take 100 times as long."""
+    for seed in range(4):
+        few = {"units": [300], "learning_rate": [0.02, 0.03, 0.05]}
+        found = run(quick(units=3, random_state=seed), 915, space=few)
+        assert found.learning_rate > 0.01 and found.units == 3
+
+
 def test_one_fold_has_no_standard_error(fake):
     found = run(quick(), 4000, space={"learning_rate": [0.05]}, cv=[(np.arange(40), np.arange(40, 60))])
     assert found.learning_rate == 0.05
@@ -411,11 +419,11 @@ def test_tune_of_an_estimator(kind, data, monkeypatch):
     """It has the network of `tune`, and keeps the hyperparameters that its user gave."""
     X, y, labels = data
     y = y if kind.numbers else labels
-    monkeypatch.setattr(space, "SPACE", {"schedule": SPACE["schedule"], "dropout": SPACE["dropout"]})
+    monkeypatch.setattr(space, "SPACE", {"schedule": SPACE["schedule"]})
     estimator = kind(tune=60, **SMALL).fit(X, y)
     assert estimator.get_params() == kind(tune=60, **SMALL).get_params()
     found = tune(kind(**SMALL), X, y, budget=60)
-    assert without_seconds(estimator.tuned_) == without_seconds(found.tuned_) and len(found.tuned_) == 4
+    assert without_seconds(estimator.tuned_) == without_seconds(found.tuned_) and len(found.tuned_) == 2
     np.testing.assert_array_equal(estimator.predict(X), found.predict(X))
     assert found.get_params() == kind(**SMALL | found.tuned_[found_row(found)]["params"]).get_params()
     estimator.left_over_ = "of this fit"
