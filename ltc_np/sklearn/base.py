@@ -91,8 +91,8 @@ class LiquidEstimator(RecipeEstimator):
     ensemble : int >= 1
         So many networks, as for `Recipe`: the first is the one that there would be without the others.
     n_jobs : int, optional
-        Processes that train the networks of an ensemble, as everywhere in scikit-learn: -1 for all processors; None is
-        1, or what ``joblib.parallel_config`` says, such as Dask.
+        Processes that train the networks of an ensemble, or what ``tune`` tries, as everywhere in scikit-learn: -1 for
+        all processors; None is 1, or what ``joblib.parallel_config`` says, such as Dask.
     every_step : bool, optional
         Whether there is a target at every step, or one for each sequence.  Default: what the form of y says, see `fit`.
     early_stopping : bool
