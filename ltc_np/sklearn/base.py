@@ -362,7 +362,7 @@ class LiquidEstimator(RecipeEstimator):
                 recipe, model, reads, of, asked, classes, refit=holds, each=self._each, **settings
             )
         self._keep(seen, data, wanted, model, history, None)
-        self.report_ = report
+        self.report_: dict[str, Any] = report
 
     def _takes_shortcut(self, recipe: Recipe) -> bool:
         """Whether a line may stand beside the network."""

@@ -116,22 +116,8 @@ class Journal:
 class Search:
     """Candidates, and what became of them; number 0 is the estimator as it was given.
 
-    Attributes
-    ----------
-    given : estimator
-    data : Data
-    folds : list of (train, test)
-        Rows to learn from, and to be judged by.
-    every_step : bool
-        Whether the network answers at every step.
-    space : dict from hyperparameters to values
-    seed : int
-        Of the candidates, and of their trainings.
-    journal : Journal
-    n_jobs, verbose, deadline
-    tried : list of dicts
-        The changes of each candidate.
-    rows : dict from (candidate, rung) to rows of the table
+    Each of ``folds`` has rows to learn from and rows to be judged by; ``space`` has values by the names of
+    hyperparameters; ``tried`` are the changes of each candidate, and ``rows`` is the table, by candidate and rung.
     """
 
     given: Any
