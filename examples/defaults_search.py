@@ -12,8 +12,8 @@ from defaults_trainings import Job
 
 from ltc_np.recipe import Recipe
 
-# What a recipe may have; the first value is that of the default before.  An LSTM beside the cell (`mixed_memory`) has no
-# place here, since it takes more than `COST` by itself.
+# What a recipe may have; the first value is that of the default before.  An LSTM beside the cell (`mixed_memory`) is
+# not there, since it takes more than `COST` by itself.
 CHOICES = {
     "units": (32, 16, 48, 64),
     "readout": ("auto", "last+mean", "max"),

@@ -142,7 +142,7 @@ class LiquidEstimator(RecipeEstimator):
 
     bidirectional: bool = DEFAULT.bidirectional
     readout: ReadoutKind = DEFAULT.readout
-    shortcut: ShortcutKind = DEFAULT.shortcut
+    shortcut: ShortcutKind = "auto"
     every_step: bool | None = None
     early_stopping: bool = False
     validation_fraction: float = 0.1

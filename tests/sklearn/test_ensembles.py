@@ -12,7 +12,8 @@ from ltc_np.recipe import Recipe
 from ltc_np.simplify import distil
 from ltc_np.sklearn import CfCClassifier, CfCRegressor, LiquidForecaster, LTCClassifier, LTCRegressor
 
-SMALL = {"units": 5, "epochs": 2, "random_state": 0, "backend": "numpy"}
+FEW = {"units": 5, "epochs": 2, "random_state": 0, "backend": "numpy"}
+SMALL = FEW | {"shortcut": None}  # the networks alone
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_one_file_has_all_networks(data, tmp_path):
 def test_an_ensemble_becomes_one_network(data):
     """On request, by what is there for any two models."""
     X, y, _ = data
-    teacher = CfCRegressor(ensemble=3, units=4, epochs=20, random_state=0, backend="numpy").fit(X, y).model_
+    teacher = CfCRegressor(ensemble=3, **SMALL | {"units": 4, "epochs": 20}).fit(X, y).model_
     student = ensemble.members(teacher)[0]
     before = np.abs(student.predict(X) - teacher.predict(X)).mean()
     result = distil(teacher, student, X, epochs=20, batch_size=8, optimizer="adam", seed=0, verbose=False)
@@ -125,7 +126,7 @@ def test_warm_start_goes_on_with_every_network(data):
 
 def test_forecasters_are_ensembles_too():
     series = np.sin(np.arange(60) * 0.3)
-    options = SMALL | {"window": 8, "quantiles": None, "validation_fraction": 0}
+    options = FEW | {"window": 8, "quantiles": None, "validation_fraction": 0}
     forecaster = LiquidForecaster(ensemble=2, **options).fit(series, horizon=3)
     assert len(ensemble.members(forecaster.model_)) == 2
     one = LiquidForecaster(**options).fit(series, horizon=3)

@@ -8,7 +8,7 @@ from sklearn.exceptions import DataConversionWarning
 
 from ltc_np.sklearn import LTCClassifier, LTCRegressor
 
-SMALL = {"units": 4, "epochs": 1, "random_state": 0, "dtype": "float64"}
+SMALL = {"units": 4, "epochs": 1, "shortcut": None, "random_state": 0, "dtype": "float64"}
 STILL = SMALL | {"learning_rate": 1e-12, "batch_size": 100}  # the network of before the training, in one batch
 
 
