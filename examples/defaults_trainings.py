@@ -66,20 +66,24 @@ class Fit:
 
     def key(self):
         """What is written beside its result; other defaults are another training."""
-        defaults = asdict(Recipe(cell=self.cell, **self.changes))
+        defaults = asdict(self.estimator().recipe())
         return {"task": self.task.name, "fit": self.cell, "seed": self.seed, "defaults": defaults}
+
+    def estimator(self, **more):
+        """The estimator, not yet fitted."""
+        kind = ESTIMATORS[self.cell][bool(self.task.classes)]
+        return kind(random_state=self.seed, **self.changes, **more)
 
     def run(self, folder):
         """Fit, judge, and say what it took: a line of results."""
         set_num_threads(1)
         start, cpu = time.perf_counter(), time.process_time()
         task, split = self.task, self.task.make(folder, 0, self.task.sizes)
-        kind = ESTIMATORS[self.cell][bool(task.classes)]
         x, y, more = arguments(split.whole, self.cell)
-        epochs = trained_for(task, Recipe(cell=self.cell, **self.changes), len(x))
+        epochs = trained_for(task, self.estimator().recipe(), len(x))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what `fit` says of data that are not near unit scale
-            estimator = kind(epochs=epochs, random_state=self.seed, **self.changes).fit(x, y, **more)
+            estimator = self.estimator(epochs=epochs).fit(x, y, **more)
         x, _, more = arguments(split.test, self.cell)
         more.pop("sample_weight", None)
         ask = estimator.predict_proba if task.classes else estimator.predict

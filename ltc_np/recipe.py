@@ -94,7 +94,8 @@ class Recipe:
     standardize : bool
         Bring inputs, and targets that are numbers, to mean 0 and spread 1; the network keeps their scale.
     clip_inputs : float > 0 or None
-        Largest absolute value of an input then, so that outliers do not drown all else; None: inputs stay as they are.
+        Largest absolute value of an input then, so that outliers do not drown all else; None: inputs stay as they are,
+        as they do without ``standardize``.
     learning_rate : float > 0
     schedule : "constant" or "cosine"
         "cosine": it falls to 0 along half a cosine until the last epoch.
@@ -125,7 +126,7 @@ class Recipe:
     input_dropout: float = 0.0
     shortcut: ShortcutKind = None
     standardize: bool = True
-    clip_inputs: float | None = None
+    clip_inputs: float | None = 5.0
     learning_rate: float = 0.01
     schedule: str = "cosine"
     weight_decay: float = 0.01
@@ -152,10 +153,6 @@ class Recipe:
         for name in ("clip_norm", "clip_inputs"):
             if getattr(self, name) is not None:
                 checks.number(name, getattr(self, name), low_open=True)
-        if self.clip_inputs is not None and not self.standardize:
-            raise ValueError(
-                f"`clip_inputs` must be None without `standardize`, in whose units it is, got {self.clip_inputs:g}"
-            )
         if self.shortcut is not None:
             checks.one_of("shortcut", self.shortcut, SHORTCUTS)
 

@@ -37,8 +37,8 @@ def test_what_is_done_to_inputs():
     layers = recipe.model(3, 2, steps=20, every_step=False, numbers=True, seed=0).layers
     assert (layers[0].clip, layers[1].rate, layers[3].rate) == (3.0, 0.2, 0.1)
     assert layers[-1].clip is None
-    with pytest.raises(ValueError, match="`clip_inputs` must be None without `standardize`, .* got 3"):
-        Recipe(clip_inputs=3.0, standardize=False)
+    assert Recipe().model(3, 2, steps=20, every_step=False, numbers=True, seed=0).layers[0].clip == 5
+    assert parts(Recipe(standardize=False)) == ["LTC", "Dense"]
 
 
 def test_the_readout_is_that_of_what_remembers():

@@ -38,7 +38,8 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, command: str, about: str, usage: str | None = None) -> None:
         program, shape = f"python -m ltc_np {command}", argparse.RawDescriptionHelpFormatter
         usage = None if usage is None else f"{program} {usage} [options]"
-        super().__init__(prog=program, usage=usage, description=about, formatter_class=shape)
+        # No option is the beginning of another one: `--readout` would be `--readout-units` where there is no other.
+        super().__init__(prog=program, usage=usage, description=about, formatter_class=shape, allow_abbrev=False)
 
     def add_json(self) -> None:
         """The option ``--json``, which all commands have."""

@@ -21,14 +21,15 @@ from ..base.layout import part
 from ..base.types import Array, Numbers, ShortcutReads
 from ..data.padding import pad
 from ..ensemble import join, members
-from ..layers import Residual, Standardize
+from ..layers import Standardize
 from ..losses import read_class_weight
 from ..losses.probabilities import softmax
 from ..model import Model
 from ..recipe import Recipe
 from ..train.history import History
 from . import lines
-from .lines import Fitted, Sequences
+from .lines import Sequences
+from .mixture import mixed
 
 LOSSES = "mse", "cross_entropy"
 FEWEST = 5  # sequences of which some can be held out
@@ -203,41 +204,9 @@ def fit(
     }  # fmt: skip
     if share < 1:
         scale = (1 - share) * _scale(line.left_out, whole, classes)
-        parts = [joined(network, line, scale, share) for network in members(model)]
+        parts = [mixed(network, line, scale, share) for network in members(model)]
         model = parts[0] if len(parts) == 1 else join(parts, "classes" if classes else "numbers")
     return Beside(model, history, report)
-
-
-def joined(model: Model, line: Fitted, scale: float, share: float) -> Model:
-    """One model: ``scale`` times the line and ``share`` times the trained network.
-
-    The last layer of the network is `Dense`, or it is the one before `Standardize`, by the scale of the residuals.
-    """
-    layers, numbers = list(model.layers), isinstance(model.layers[-1], Standardize)
-    first, last = int(isinstance(layers[0], Standardize)), len(layers) - numbers
-    beside = Residual(*layers[first:last], around=line.layer)
-    beside = beside.with_input(layers[first].input_size)
-    other = Model(
-        *layers[:first], beside, *layers[last:], input_dim=model.input_size, seed=0, dtype=model.dtype,
-        backend=model.backend, return_sequences=model.return_sequences,
-    )  # fmt: skip
-    other.theta, other.trained, other.notes = model.theta, model.trained, model.notes
-    outer = other.layer_stack.prefixes
-    inner = [f"{outer[first]}layers_{prefix}" for prefix in beside.ways[0].stack.prefixes]
-    for old, new in zip(model.layer_stack.prefixes, [*outer[:first], *inner, *outer[first + 1 :]], strict=True):
-        for name, values in part(dict(model.buffers), old).items():
-            other.buffers[new + name] = values
-    mean, spread = (0.0, 1.0) if not numbers else (other.buffers[outer[-1] + name] for name in ("mean", "scale"))
-    around = f"{outer[first]}around_"
-    if line.thresholds is not None:
-        other.buffers[around + "thresholds"] = line.thresholds
-    for name, values in (
-        ("weight", scale * line.ridge.weight / spread),
-        ("bias", (scale * line.ridge.bias - (1 - share) * mean) / spread),
-    ):
-        other.buffers[around + name] = values
-        other.params[inner[-1] + name] = share * other.params[inner[-1] + name]
-    return other
 
 
 def least(slope: Callable[[float], float], high: float) -> float:

@@ -181,20 +181,12 @@ class Search:
         for _ in range(100 * count if table else 0):
             some = self.rng.permutation(len(table))[: self.rng.randint(1, min(CHANGES, len(table)) + 1)]
             changes = {name: values[self.rng.randint(len(values))] for name, values in (table[k] for k in sorted(some))}
-            if changes not in self.tried and self.goes_together(changes):
+            if changes not in self.tried:
                 new.append(len(self.tried))
                 self.tried.append(changes)
             if len(new) == count:
                 break
         return sorted(new, key=lambda c: slowness(self.given, self.tried[c]))
-
-    def goes_together(self, changes: Mapping[str, Any]) -> bool:
-        """Whether a recipe takes all these changes."""
-        try:
-            changed(self.given, changes).recipe()
-        except ValueError:
-            return False
-        return True
 
     def error(self, candidate: int, rung: int) -> float:
         """Infinite where it has not been judged."""

@@ -6,7 +6,21 @@ import numpy as np
 import pytest
 from support.exported import LAYERS, MAKERS, WITHOUT, I, features, made, random_model
 
-from ltc_np import GRU, LTC, S4D, AutoNCP, Bidirectional, CfC, Dense, LiquidS4, LrcSSM, Model, SpikingLIF, Standardize
+from ltc_np import (
+    GRU,
+    LTC,
+    S4D,
+    AutoNCP,
+    Bidirectional,
+    CfC,
+    Dense,
+    LiquidS4,
+    LrcSSM,
+    Model,
+    RandomConvolutions,
+    SpikingLIF,
+    Standardize,
+)
 from ltc_np.base.layout import raw
 from ltc_np.export.lower import declared, program
 from ltc_np.export.lower.layers import LOWERINGS
@@ -188,6 +202,8 @@ def test_what_cannot_be_exported_says_so():
 
     with pytest.raises(TypeError, match=r"`model` must consist of layers that can be exported \(.*LTC.*\), got Own"):
         program(Model(Own(2), input_dim=I))
+    with pytest.raises(TypeError, match=r"got RandomConvolutions.*: fit with shortcut=\"ridge\" or None"):
+        program(Model(RandomConvolutions(2), input_dim=I))
     with pytest.raises(ValueError, match="`model` must be causal"):
         program(Model(Bidirectional(LTC(AutoNCP(9, 2))), input_dim=I))
     with pytest.raises(TypeError, match="`model` must not have relaxed spikes, which are for tests, got SpikingLIF"):

@@ -46,37 +46,6 @@ def test_the_share_is_where_the_loss_is_least(classes, every_step):
     assert judge.loss(share) == pytest.approx(total / weights, rel=1e-12)
 
 
-@pytest.mark.parametrize("standardize", [True, False])
-@pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize("every_step", [False, True])
-@pytest.mark.parametrize(("share", "reads"), [(0.0, 2), (0.4, 2), (0.4, "convolutions")])
-def test_one_model_of_both(standardize, classes, every_step, share, reads):
-    if reads == "convolutions" and every_step:
-        return  # of which there is no fit
-    recipe = Recipe(cell="cfc", units=5, standardize=standardize, dropout=0.1)
-    B, T, O = 9, 6, classes or 2
-    x, shape = 40 + 5 * normal(B, T, 3), (B, T) if every_step else (B,)
-    y = np.random.default_rng(0).integers(0, classes, shape) if classes else 100 + normal(*shape, O)
-    data = Data(x, y, None, np.array([6, 4, 3, 6, 6, 2, 1, 6, 5]))
-    model = recipe.model(3, O, steps=T, every_step=every_step, numbers=not classes, seed=0, dtype="float64")
-    beside._adapt(model, data, classes)
-    for name in model.params:
-        model.params[name] = normal(*model.params[name].shape, seed=5)
-    read = data.sequences(model)
-    line = lines.fit(read, beside._numbers(y, classes), None, every_step, reads)
-    both = beside.joined(model, line, 1.7, share)
-    want = 1.7 * line.predict(read, every_step) + share * model(x, lengths=data.lengths)
-    valid = np.arange(T) < data.lengths[:, None] if every_step else ...
-    np.testing.assert_allclose(both(x, lengths=data.lengths)[valid], want[valid], rtol=1e-9, atol=1e-9)
-    assert both.return_sequences == every_step
-    steps, state = [], None
-    for t in range(T):
-        out, state = both.step(x[:1, t], state=state)
-        steps.append(out)
-    whole = both(x[:1])
-    np.testing.assert_allclose(np.stack(steps, 1) if every_step else steps[-1], whole, rtol=1e-9, atol=1e-9)
-
-
 def cross_entropy(logits, y):
     total, weights, _ = losses.cross_entropy(logits, y)
     return total / weights

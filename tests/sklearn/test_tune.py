@@ -119,11 +119,6 @@ def test_a_space_comes_to_its_end():
     assert search_of(LTCRegressor(epochs=9), 30, values={}).draw(3) == []
 
 
-def test_what_no_recipe_takes_is_no_candidate():
-    search = search_of(CfCRegressor(), 30, values={"clip_inputs": [5.0], "standardize": [False]})
-    assert sorted(search.draw(9)) == [1, 2] and all(len(changes) < 2 for changes in search.tried)
-
-
 # -------------------------------------------------------------------------------------------------------- halving
 
 

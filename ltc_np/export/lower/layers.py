@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ...base.layout import part
 from ...base.types import Arrays
 from ...cells import Layer
-from ...layers import Stack
+from ...layers import RandomConvolutions, Stack
 from ..builder import Builder
 from ..program import Expr, Vector
 
@@ -39,7 +39,8 @@ def lower(layer: Layer, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Exp
     found = LOWERINGS.get(type(layer))  # not those of its bases, which it may change
     if found is None:
         known = ", ".join(sorted(kind.__name__ for kind in LOWERINGS))
-        raise TypeError(f"`model` must consist of layers that can be exported ({known}), got {layer!r}")
+        hint = ': fit with shortcut="ridge" or None' if isinstance(layer, RandomConvolutions) else ""
+        raise TypeError(f"`model` must consist of layers that can be exported ({known}), got {layer!r}{hint}")
     y = found(layer, p, buffers, b, x, dt, state)
     if y.size != layer.output_size:  # numbers that are all the same
         y = b.assign(b.variable(layer.output_size), y)
