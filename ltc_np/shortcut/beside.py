@@ -18,7 +18,7 @@ import numpy as np
 from .. import losses
 from ..base import checks
 from ..base.layout import part
-from ..base.types import Array, Numbers, ShortcutReads
+from ..base.types import Array, Bools, Numbers, ShortcutReads
 from ..data.padding import pad
 from ..ensemble import join, members
 from ..layers import Standardize
@@ -37,6 +37,7 @@ ENOUGH = 10  # sequences to choose a share by, where these are no more than a qu
 STEEPEST = 1000.0  # what makes logits of answers near 0 and 1
 USEFUL = 0.9  # share of the constant's error that a line may leave to be taken by "auto"
 LEAST = 0.05  # of a share: less is nothing
+SHARES = 51  # that are tried between 1/2 and the best one
 # How the network learns what was held out: in so many of its epochs, and from such a part of its rate.
 ADDED_EPOCHS, ADDED_RATE = 0.5, 0.5
 
@@ -189,7 +190,8 @@ def fit(
     line = lines.fit(data.sequences(model), _numbers(data.y, classes), data.sample_weight, every_step, reads)
     said = _scale(line.left_out, data, classes) * line.predict(held.sequences(model), every_step)
     judge = Judge(held, said, found, classes)
-    share = least(judge.slope, 1.0)
+    doubting = judge._replace(doubt=_doubt(held, every_step))
+    share = doubting.nearest_half(least(doubting.slope, 1.0))
     share = round(share) if abs(share - round(share)) < LEAST else share
     whole = data.joined(held, every_step) if refit else data
     if refit and share > 0 and "validation" not in settings:
@@ -232,12 +234,16 @@ class Judge(NamedTuple):
     classes: int
     doubt: float = 0.0
 
+    def _counts(self) -> Bools:
+        """Which rows, of sequences or of their steps, have a target and a weight."""
+        y = _numbers(self.data.y, self.classes).reshape(-1, self.said.shape[-1])
+        return (self.data.weights(self.said.ndim == 3).ravel() > 0) & np.isfinite(y).all(1)
+
     def _rows(self, share: float) -> tuple[Array, Array, Array, Array]:
         """Of rows that count: weights that add up to 1, losses, derivatives by the answers, and ``found - said``."""
         said, found = (values.reshape(-1, values.shape[-1]) for values in (self.said, self.found))
         y, answers = _numbers(self.data.y, self.classes).reshape(said.shape), said + share * (found - said)
-        weight = self.data.weights(self.said.ndim == 3).ravel()
-        known = (weight > 0) & np.isfinite(y).all(1)
+        weight, known = self.data.weights(self.said.ndim == 3).ravel(), self._counts()
         y, answers, weight = y[known], answers[known], weight[known] / weight[known].sum()
         if not self.classes:
             return weight, ((answers - y) ** 2).sum(1), 2 * (answers - y), (found - said)[known]
@@ -250,6 +256,24 @@ class Judge(NamedTuple):
         """Mean squared error summed over outputs, or cross-entropy."""
         weight, loss, _, _ = self._rows(share)
         return float(weight @ loss)
+
+    def by_sequence(self, share: float) -> Array:
+        """What each of B sequences adds to the loss, times B."""
+        rows, (weight, loss, _, _) = self._counts(), self._rows(share)
+        B, steps = len(self.said), len(rows) // len(self.said)
+        return B * np.bincount(np.flatnonzero(rows) // steps, weight * loss, minlength=B)
+
+    def nearest_half(self, best: float) -> float:
+        """The share nearest to 1/2 whose loss is not above that of the ``best`` one by a standard error of the gap.
+
+        A few sequences cannot tell two good answers apart, and then the mean of both is better than either.
+        """
+        of_best = self.by_sequence(best)
+        for share in np.linspace(0.5, best, SHARES):
+            gaps = self.by_sequence(float(share)) - of_best
+            if gaps.mean() <= gaps.std(ddof=1) / math.sqrt(len(gaps)):
+                return float(share)
+        return best
 
     def slope(self, share: float) -> float:
         """Its derivative by ``share``."""
@@ -274,11 +298,13 @@ def _weighed(data: Data, of_classes: Any) -> Data:
 
 
 def _scale(said: Array, data: Data, classes: int) -> float:
-    """What makes logits of a line's answers: with it the cross-entropy is least; 1 for numbers.
-
-    One answer more that says nothing is counted (Laplace's rule): a few that are all right prove no certainty.
-    """
+    """What makes logits of a line's answers: with it the cross-entropy is least; 1 for numbers."""
     if not classes:
         return 1.0
-    answers = int((data.weights(said.ndim == 3) > 0).sum())
-    return least(Judge(data, np.zeros_like(said), said, classes, doubt=1 / (answers + 1)).slope, STEEPEST)
+    doubt = _doubt(data, said.ndim == 3)
+    return least(Judge(data, np.zeros_like(said), said, classes, doubt).slope, STEEPEST)
+
+
+def _doubt(data: Data, every_step: bool) -> float:
+    """Of one answer more, which says nothing (Laplace's rule): a few that are all right prove no certainty."""
+    return 1 / (1 + int((data.weights(every_step) > 0).sum()))

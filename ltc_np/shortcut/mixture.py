@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..base import checks
 from ..base.layout import part
+from ..cells import Layer
 from ..layers import Line, RandomConvolutions, Residual, Standardize
 from ..model import Model
 from .lines import Fitted
@@ -69,7 +70,8 @@ def network(model: Model) -> Model:
     """
     if not isinstance(model, Model):
         raise TypeError(f"`model` must be a Model, got {checks.brief(model)}")
-    layers, prefixes = [], []
+    layers: list[Layer] = []
+    prefixes: list[str] = []
     for layer, prefix in zip(model.layers, model.layer_stack.prefixes, strict=True):
         if isinstance(layer, Residual) and isinstance(layer.around, (Line, RandomConvolutions)):
             layers += layer.layers

@@ -62,8 +62,8 @@ def doubted(logits, y):
 def test_the_steps_one_by_one(classes, monkeypatch):
     """What learned from the first part is judged by the second; the model has the line of both parts, and a network
     that goes on with both, for half of its epochs and from half of its rate."""
-    found_least = beside.least
-    monkeypatch.setattr(beside, "least", lambda slope, high: 0.3 if high == 1 else found_least(slope, high))
+    doubts = []
+    monkeypatch.setattr(beside.Judge, "nearest_half", lambda judge, best: doubts.append(judge.doubt) or 0.3)
     x = normal(60, 5, 2)
     score = x.sum(1) @ normal(2, classes or 1, seed=1) + 0.5 * normal(60, classes or 1, seed=2)
     y = score.argmax(1) if classes else score
@@ -95,6 +95,7 @@ def test_the_steps_one_by_one(classes, monkeypatch):
     assert report["network"] == pytest.approx(loss(network), rel=1e-9)
     assert report["both"] == pytest.approx(loss(0.7 * of_first + 0.3 * network), rel=1e-3)
     assert (report["share"], report["held_out"], report["reads"]) == (0.3, 15, 3)
+    assert doubts == [1 / 16]  # one answer more than those that are held out
     slower = dataclasses.replace(recipe, epochs=3, learning_rate=0.5 * recipe.learning_rate)
     slower.fit(alone, x, y, sequences=60, epochs=range(6, 9), **settings | {"standardize": False})
     assert (alone.theta == model.theta).all() and found.model.trained.epochs == 9
@@ -105,13 +106,49 @@ def test_the_steps_one_by_one(classes, monkeypatch):
 
 @pytest.mark.parametrize(("chosen", "share"), [(0.04, 0), (0.06, 0.06), (0.94, 0.94), (0.96, 1)])
 def test_a_small_share_is_none(chosen, share, monkeypatch):
-    monkeypatch.setattr(beside, "least", lambda slope, high: chosen)
+    monkeypatch.setattr(beside.Judge, "nearest_half", lambda judge, best: chosen)
     x, recipe = normal(20, 5, 2), Recipe(cell="cfc", units=4, epochs=1)
     model = recipe.model(2, 1, steps=5, every_step=False, numbers=True, seed=0)
     data, held = Data(x[:15], x[:15].sum(1)[:, :1]), Data(x[15:], x[15:].sum(1)[:, :1])
     found = beside.fit(recipe, model, 3, data, held, 0, loss="mse", seed=0, verbose=False)
     assert found.report["share"] == share
     assert (found.model is model) == (share == 1)
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("classes", [0, 3])
+def test_the_share_is_near_a_half_as_long_as_nothing_speaks_against_it(classes, every_step):
+    """The mean over sequences of what a share loses to the best one is at most its standard error."""
+    B, T, O = 12, 4, classes or 2
+    shape = (B, T) if every_step else (B,)
+    y = np.random.default_rng(1).integers(0, classes, shape) if classes else normal(*shape, O, seed=1)
+    data = Data(normal(B, T, 1), y, None, np.array([4, 2, 3] * 4), 0.5 + np.random.default_rng(2).random(B))
+    exact = np.eye(classes)[y] if classes else y
+    for quality, noise in ((1.0, 0.2), (1.0, 1.0), (0.2, 1.0), (1.0, 3.0)):
+        said, found = exact + noise * normal(*shape, O, seed=3), quality * exact + normal(*shape, O, seed=4)
+        judge = beside.Judge(data, said, found, classes)
+        best = beside.least(judge.slope, 1.0)
+
+        def losses_of(share, judge=judge, said=said, found=found):
+            answers = said + share * (found - said)
+            weight = judge.data.weights(every_step)
+            if classes:
+                shifted = answers - answers.max(-1, keepdims=True)
+                own = np.log(np.exp(shifted).sum(-1)) - (shifted * exact).sum(-1)
+            else:
+                own = ((answers - exact) ** 2).sum(-1)
+            return B * (weight * own).reshape(B, -1).sum(1) / weight.sum()
+
+        def allowed(share, best=best, losses_of=losses_of):
+            gaps = losses_of(share) - losses_of(best)
+            return gaps.mean() <= gaps.std(ddof=1) / np.sqrt(B)
+
+        np.testing.assert_allclose(judge.by_sequence(0.3), losses_of(0.3), rtol=1e-10)
+        assert judge.by_sequence(0.3).mean() == pytest.approx(judge.loss(0.3), rel=1e-12)
+        share = judge.nearest_half(best)
+        way = np.linspace(0.5, best, 51)
+        assert share == next((own for own in way if allowed(own)), best)
+        assert abs(share - 0.5) <= abs(best - 0.5) + 1e-12
 
 
 @pytest.mark.parametrize("every_step", [False, True])
