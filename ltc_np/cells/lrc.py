@@ -17,8 +17,8 @@ With P = vleak tanh(z), Q = sigmoid(f) and an unfold of length h epsilon this is
 and the rules of `ltc_np.kernels.numpy.ltc_solvers` solve it.  One explicit Euler step per elapsed time is the published
 unit, the LRCU.
 
-Source: Farsang, Lechner, Lung, Hasani, Rus & Grosu, "Liquid Resistance Liquid Capacitance Networks" (arXiv
-2403.08791), and its code.  docs/maths/lrc.md derives every line.
+Source: Farsang, Neubauer & Grosu, "Liquid Resistance Liquid Capacitance Networks" (arXiv 2403.08791), and its code.
+docs/maths/lrc.md derives every line.
 """
 
 from __future__ import annotations
