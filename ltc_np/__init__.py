@@ -1,4 +1,4 @@
-"""Liquid time-constant networks with NumPy and Numba: exact models, hand-derived gradients, fast kernels.
+"""Liquid time-constant networks with NumPy and Numba: irregular times, hand-derived gradients, fast kernels.
 
 Importing this package loads NumPy only.  Numba is loaded with the first model that uses it; `analysis`, `plot` and
 `simplify`, which few programs need, when one of their names is used.

@@ -323,7 +323,10 @@ def test_the_page_of_the_package_has_links_that_work_elsewhere(monkeypatch):
         assert set(metadata["urls"]) == {"Source", "Documentation", "Changelog", "Issues"}
         assert metadata["urls"]["Changelog"] == f"{address}blob/v1.2.0/docs/changelog.md"
         links = re.findall(r"\]\(([^)]+)\)", text)
-        assert len(links) > 50 and all(link.startswith("https://") for link in links)
+        assert len(links) == readme.count("](") > 10 and all(link.startswith("https://") for link in links)
+        pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+        assert len(pictures) == readme.count("![") > 0
+        assert {link for link in links if link.startswith(f"{address}raw/v1.2.0/docs/images/")} == {*pictures}
     for name in page.PAGES.values():
         assert (ROOT / name).is_file()
 

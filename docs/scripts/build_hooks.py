@@ -34,7 +34,8 @@ def addresses(repository, version):
 
 
 def absolute_links(text, repository, version):
-    """Markdown whose links into the repository have its address."""
+    """Markdown whose links into the repository have its address; pictures are fetched as files, not as pages."""
+    text = re.sub(r"(!\[[^\]]*\]\()(?!https?:)", rf"\g<1>{repository}/raw/v{version}/", text)
     return re.sub(r"(\]\()(?!https?:|#|mailto:)", rf"\g<1>{repository}/blob/v{version}/", text)
 
 

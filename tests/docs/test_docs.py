@@ -277,7 +277,20 @@ def test_public_names_are_described(name):
     assert not missing, f"the docstring of `{name}` does not mention its parameters {missing}"
 
 
+def pages_that(sources):
+    """The pages that pages lead to, and themselves."""
+    found = {(page.parent / link.partition("#")[0]).resolve() for page in sources for _, _, link in links(page)}
+    return {*sources} | {page for page in found if page.suffix == ".md"}
+
+
 def test_the_readme_leads_to_every_page_of_mathematics():
-    links = {found[1] for found in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
-    pages = {page.relative_to(ROOT).as_posix() for page in (ROOT / "docs/maths").glob("*.md")}
-    assert pages and pages <= links
+    """In two clicks, and in three to every other page."""
+    two = pages_that(pages_that([ROOT / "README.md"]))
+    mathematics = {*(ROOT / "docs/maths").glob("*.md")}
+    assert mathematics and mathematics <= two
+    assert {*PAGES} <= pages_that(two)
+
+
+def test_the_readme_is_one_screen():
+    text = re.sub(r"^```.*?^```$", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert 200 < len(text.split()) <= 450

@@ -1,10 +1,11 @@
 """Measured numbers in pages say where they come from: an example that runs, a script or a command, or a date.
 
 A measured number is one with a unit of time, memory or share.  What names a source is its section, or one around it: a
-script, a test, a command, a date, or a link to the pages of results and of performance, whose sections are checked as
-well.  Otherwise the number must be one of the section's own example (90 % may be 0.9 there).
+script, a test, a command, a date, or a link to the pages of results, of performance and of C, whose sections are checked
+as well.  Otherwise the number must be one of the section's own example (90 % may be 0.9 there).
 """
 
+import json
 import re
 
 import pytest
@@ -15,7 +16,7 @@ UNITS = r"(?:µs|ms|ns|seconds?|minutes?|hours?|s|%|KB|MB|GB|KiB|MiB|GiB|GFLOPS|
 MEASURED = re.compile(rf"(?<![\w.])\d[\d.,]*(?: ?± ?[\d.]+)? ?{UNITS}(?![\w/])")
 MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 NAMED = re.compile(
-    r"\.py\b|`test_\w+`|(?:results|performance)\.md#|\.json\b|`\.ci/run`|python -m "
+    r"\.py\b|`test_\w+`|(?:results|performance|export_c)\.md#|\.json\b|`\.ci/run`|python -m "
     rf"|\b20\d\d-\d\d-\d\d\b|\b\d{{1,2}} (?:{MONTHS}) 20\d\d\b"
 )
 EXAMPLE = re.compile(r"^ *>>> .*\n(?:.+\n)*", re.MULTILINE)
@@ -53,6 +54,32 @@ def shown(number, example):
 def test_numbers_have_a_source(page):
     faults = list(without_source(page.read_text(encoding="utf-8")))
     assert not faults, faults
+
+
+def speeds():
+    """The rows of the README's table, of docs/performance/*.json."""
+    found = {}
+    for name in ("peers", "cells"):
+        bench = json.loads((ROOT / f"docs/performance/{name}.json").read_text(encoding="utf-8"))
+        for row in bench["peers"]["rows"]:
+            found[row["case"], "ltc_np"], found[row["case"], row["peer"]] = row["ltc_np_ms"], row["ms"]
+    torch = {"gru": "gru", "lstm128": "lstm"}  # the same cell there; beside an LTC or a CfC it is another model
+    for case, what in (
+        ("tutorial", "LTC, 8 neurons"),
+        ("large", "LTC, 128 neurons"),
+        ("cfc", "CfC, 32 units"),
+        ("gru", "GRU, 32 units"),
+        ("lstm128", "LSTM, 128 units"),
+    ):
+        times = (found.get((case, peer)) for peer in ("ltc_np", "ncps", "jax", torch.get(case)))
+        cells = (what, *(f"{time:.3g}" if time else "" for time in times))
+        yield " ".join(f"| {cell}" if cell else "|" for cell in cells) + " |"
+
+
+def test_the_readme_s_speeds_are_the_benchmark_s():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"<!-- table: speed -->\n.*\n.*\n((?:\|.*\n)+)<!-- end -->", readme)[1]
+    assert table.splitlines() == list(speeds())
 
 
 def test_numbers_without_a_source_are_found():
