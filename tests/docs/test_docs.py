@@ -291,6 +291,24 @@ def test_the_readme_leads_to_every_page_of_mathematics():
     assert {*PAGES} <= pages_that(two)
 
 
+USERS_WORDS = (
+    "CSV Excel overfitting imbalance rare categorical dates missing NaN deploy ESP32 Arduino serverless container "
+    "checkpoint resume cite reproduce speed explain hyperparameters"
+)
+
+
+def test_short_questions_have_short_answers():
+    """Users' words are in questions, where the site's search finds them first; an answer is a few lines."""
+    text = (ROOT / "docs/how_do_i.md").read_text(encoding="utf-8")
+    first, *others = re.findall(r"^## (.*)$\n((?:(?!## ).*\n)*)", text, re.MULTILINE)
+    questions = " ".join(title for title, _ in (first, *others)).lower()
+    assert not [word for word in USERS_WORDS.split() if not re.search(rf"\b{word.lower()}\b", questions)]
+    for title, answer in (first, *others):
+        code = re.findall(r"^```python\n(.*?)^```", answer, re.MULTILINE | re.DOTALL)
+        assert title.endswith("?") and sum(block.count("\n") for block in code) <= 5, title
+        assert code or "](" in answer, title
+
+
 def test_the_readme_is_one_screen():
     text = re.sub(r"^```.*?^```$", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M | re.S)
     assert 200 < len(text.split()) <= 450
