@@ -13,6 +13,8 @@ import sources
 import vendor
 
 SESSION = re.compile(r"^( *)```python\n(?=\1>>> )", re.MULTILINE)
+FIRST_ANSWERS = "how_do_i.md"  # users' words, which the search finds before others
+INTERNAL = "decisions/"  # which the search does not find
 DOCUMENTED = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
 
 
@@ -67,5 +69,9 @@ def files_of(thing):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Lead links to pages of sources, and tell Pygments which blocks are sessions."""
+    """Lead links to pages of sources, tell Pygments which blocks are sessions, and the search what counts."""
+    if page.file.src_uri == FIRST_ANSWERS:
+        page.meta["search"] = {"boost": 10}
+    elif page.file.src_uri.startswith(INTERNAL):
+        page.meta["search"] = {"exclude": True}
     return SESSION.sub(r"\1```pycon\n", sources.rewritten(markdown, page.file.src_uri))

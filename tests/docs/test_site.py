@@ -1,6 +1,7 @@
 """The pages as MkDocs builds them: formulas as they were written, entries of the API, links to the repository."""
 
 import html.parser
+import json
 import re
 
 import pytest
@@ -69,6 +70,14 @@ def test_entries_lead_to_their_source(site):
 def test_pages_lead_to_where_they_are_edited(site):
     page = (site / "maths" / "ltc.html").read_text(encoding="utf-8")
     assert "https://example.org/some/ltc_np/edit/main/docs/maths/ltc.md" in page
+
+
+def test_the_search_finds_short_answers_first_and_nothing_internal(site):
+    entries = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]
+    pages = {entry["location"].partition("#")[0] for entry in entries}
+    assert {"how_do_i.html", "training.html", "maths/ltc.html"} <= pages
+    assert not [page for page in pages if page.startswith(("decisions/", "source/"))]
+    assert {entry["location"].partition("#")[0] for entry in entries if "boost" in entry} == {"how_do_i.html"}
 
 
 def test_sessions_are_coloured_as_such(site):
