@@ -375,3 +375,15 @@ def test_liquid_modes(figure):
         np.testing.assert_allclose(found, np.abs(want), rtol=1e-9, err_msg=form)
         assert np.ptp(found[:, 0]) > 0.1
         assert np.ptp(found[:, 1]) > 0.1 if form == "exact" else np.ptp(found[:, 1]) < 0.05
+
+
+def test_time_line(figure):
+    """Each unfold of the picture, as a step by itself with the input held, leads to the same outputs."""
+    script, x = figure("time_line"), np.random.default_rng(0).normal(size=(3, 2))
+    whole, single = (
+        LTCRNN(FullyConnected(4), 2, ode_unfolds=unfolds, seed=0, dtype="float64") for unfolds in (script.UNFOLDS, 1)
+    )
+    ends, unfolds = script.borders()
+    y = single(np.repeat(x, script.UNFOLDS, axis=0), dt=np.concatenate([np.diff(times) for times in unfolds]))
+    np.testing.assert_allclose(y[script.UNFOLDS - 1 :: script.UNFOLDS], whole(x, dt=script.DT), rtol=1e-12)
+    np.testing.assert_allclose(ends, [0, 1, 3.5, 4])

@@ -1,8 +1,8 @@
 """Measured numbers in pages say where they come from: an example that runs, a script or a command, or a date.
 
 A measured number is one with a unit of time, memory or share.  What names a source is its section, or one around it: a
-script, a test, a command, a date, or a link to the pages of results, of performance and of C, whose sections are checked
-as well.  Otherwise the number must be one of the section's own example (90 % may be 0.9 there).
+script, a test, a command, a date, or a link to the pages of results, of performance and of C, whose sections are
+checked as well.  Otherwise the number must be one of the section's own example (90 % may be 0.9 there).
 """
 
 import json
