@@ -30,7 +30,7 @@ TITLE = "Defaults that learn"
 PLACES = "ahead", "level", "behind"
 SPREAD = "scp1", "vowels", "power", "window", "oscillator"  # tasks of which the spread of seeds is told
 MANY = tuple(range(10))  # its seeds
-SHOWN = 3  # recipes of a rung
+SHOWN = 5  # recipes of a rung
 ENSEMBLE = {"ensemble": 5}
 # The networks alone, with the defaults before, as they were read last: error, and of classes the share of right ones.
 READ_BEFORE = """

@@ -26,10 +26,13 @@ def test_every_symptom_has_a_remedy():
 
 
 def test_figures_are_those_of_the_results():
-    section = re.search(r"^## Defaults that learn\n.*?(?=^## |\Z)", RESULTS, re.MULTILINE | re.DOTALL)[0]
+    found = (
+        re.search(rf"^## {title}\n.*?(?=^## |\Z)", RESULTS, re.MULTILINE | re.DOTALL)[0]
+        for title in ("Defaults that learn", "One change at a time")
+    )
+    section = "".join(found)
     figures = set(re.findall(r"x (\d+\.\d\d)\b", PAGE))
     assert len(figures) > 10
-    assert section.count("no network is best") == 7  # "seven of the twelve"
     assert not figures - set(re.findall(r"\b\d+\.\d\d\b", section))
 
 
