@@ -22,6 +22,9 @@ CHOICE_OF_B, CHOICE_OF_T = (1, 2, 3, 4, 5, 17), (1, 2, 3, 4, 6, 8)
 SYNAPTIC = tuple(name for name, cell in CELLS.items() if issubclass(cell, SynapticCell))
 FAMILIES = (*SYNAPTIC, "layer", "stack", "around")
 AROUND = {"Bidirectional", "Ensemble"}  # layers that `_layers` puts around those that `MAKERS` make
+# Answers jump where a convolution crosses its threshold, so that behind other layers rounding decides them; the battery
+# and tests/layers have this layer by itself.
+JUMPS = {"RandomConvolutions"}
 
 
 class Drawn:
