@@ -162,7 +162,10 @@ def test_recipes_and_estimators_take_it():
         recipe.fit(model, x, Y, sequences=13, augment=augment, standardize=False, seed=0, verbose=False)
         found.append(model.theta)
     np.testing.assert_array_equal(*found)
-    X3, given = X[:, :, :1], {"units": 3, "epochs": 2, "batch_size": 5, "random_state": 0, "standardize": False, "shortcut": None}
+    X3, given = (
+        X[:, :, :1],
+        {"units": 3, "epochs": 2, "batch_size": 5, "random_state": 0, "standardize": False, "shortcut": None},
+    )
     answers = [
         CfCRegressor(augment=augment, **given).fit(x, Y[:, -1, 0]).predict(X3)
         for x, augment in ((X3, lambda x, y, rng: (2 * x, y)), (2 * X3, None))
