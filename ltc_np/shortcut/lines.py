@@ -108,7 +108,8 @@ def fit(
 ) -> Fitted:
     """The line that reads this; arguments as for `choose`.
 
-    With ``neighbours`` a tenth of the sequences, which come one after the other, is left out together.
+    With ``neighbours`` a tenth of the sequences, which come one after the other, is left out together: of classes a
+    tenth of each.
     """
     B, T, I = data.x.shape
     counts = np.isfinite(y).all(-1) & (checks.before_end(data.lengths, T) if every_step else True)
@@ -128,7 +129,7 @@ def fit(
     some[:: 1 + B * (T if every_step else 1) * _width(layer) // MOST] = True
     fitted = (mass > 0) & (some[:, None] if every_step else some)
     rows = np.concatenate([each[fitted[part]] for part, each in _rows(data, layer, thresholds, every_step)])
-    groups = _groups(fitted) if every_step else (np.arange(B) * BLOCKS // B)[fitted] if neighbours else None
+    groups = _groups(fitted) if every_step else _tenths(y[fitted]) if neighbours else None
     line = ridge(rows, y[fitted], mass[fitted], groups, least)
     found = Fitted(reads, layer, thresholds, line, np.empty(0), 0.0, 0.0)
     left_out = np.empty(y.shape) if fitted.all() else found.predict(data, every_step)
@@ -174,3 +175,13 @@ def _groups(fitted: Bools) -> Ints:
     B, T = fitted.shape
     stretches = -(-BLOCKS // B)
     return (np.arange(B)[:, None] * stretches + np.arange(T) * stretches // T)[fitted]
+
+
+def _tenths(y: Array) -> Ints:
+    """Which rows are left out together; never all of a class, since data often have one class after the other."""
+    of_classes = y.shape[1] > 1 and bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
+    groups = np.arange(len(y)) * BLOCKS // len(y)
+    for own in y.astype(bool).T if of_classes else ():
+        if own.sum() > 1:
+            groups[own] = np.arange(own.sum()) * BLOCKS // own.sum()
+    return groups

@@ -154,3 +154,23 @@ def test_neighbours_are_left_out_together():
     again = lines.fit(sequences, other, None, False, 2, neighbours=True)
     apart = np.abs(again.left_out - found.left_out).max(1)
     assert apart[8:12].max() < 1e-12 and (np.delete(apart, range(8, 12)) > 1e-7).all()
+
+
+def test_convolutions_are_taken_in_whatever_order_the_classes_come():
+    """One class after the other, a tenth of all sequences is a whole class, of which no line would know anything."""
+    rng, t = np.random.default_rng(0), np.arange(40)
+    labels = np.repeat(np.arange(10), 10)
+    phases = rng.uniform(0, 2 * np.pi, (100, 1))
+    x = np.sin(phases + 2 * np.pi * (0.05 + 0.02 * labels[:, None]) * t) + 0.3 * rng.normal(size=(100, 40))
+    for order in (np.arange(100), rng.permutation(100)):
+        sequences = Sequences(x[order, :, None], np.full(100, 40))
+        found = lines.choose(sequences, np.eye(10)[labels[order]], None, False, "auto")
+        assert found.reads == "convolutions" and found.error < 0.1
+
+
+def test_neighbours_of_a_class_are_left_out_together():
+    """Of a class of twenty two at a time, of one of five each by itself; one that is alone goes with its place."""
+    y = np.eye(3)[np.repeat([0, 1, 2], [20, 5, 1])]
+    groups = [*np.repeat(np.arange(10), 2), 0, 2, 4, 6, 8, 9]
+    np.testing.assert_array_equal(lines._tenths(y), groups)
+    np.testing.assert_array_equal(lines._tenths(np.arange(20.0)[:, None]), np.repeat(np.arange(10), 2))
