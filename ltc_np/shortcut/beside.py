@@ -85,6 +85,13 @@ class Data(NamedTuple):
         found = np.broadcast_to(found if found.ndim == 2 else found[:, None], (B, T))
         return found if self.lengths is None else found * checks.before_end(np.asarray(self.lengths), T)
 
+    def known(self, every_step: bool) -> Bools:
+        """(B,): which sequences say how good a line is, by a target of which no output is missing."""
+        counts = np.isfinite(self.y)
+        counts = counts.all(-1) if counts.ndim > 1 + every_step else counts
+        counts = counts & (self.weights(every_step) > 0)
+        return counts.any(1) if every_step else counts
+
     def longer(self, T: int, every_step: bool) -> Data:
         """The same, padded to T steps."""
         B, own, _ = self.x.shape
@@ -143,9 +150,11 @@ def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> ShortcutRe
     shortcut, every_step = recipe.shortcut, model.return_sequences
     if shortcut == "convolutions" and every_step:
         raise ValueError("`shortcut` must be None, 'auto' or 'ridge' with targets at every step, got 'convolutions'")
-    if len(data.x) < FEWEST:
+    known = int(data.known(every_step).sum())
+    if known < FEWEST:
         if shortcut != "auto":
-            raise ValueError(f"`X` must have at least {FEWEST} sequences for shortcut={shortcut!r}, got {len(data.x)}")
+            what = "sequences" if known == len(data.x) else "sequences with targets of which no output is missing"
+            raise ValueError(f"`X` must have at least {FEWEST} {what} for shortcut={shortcut!r}, got {known}")
         return None
     model = members(model)[0]
     _adapt(model, data, classes)
@@ -268,6 +277,8 @@ class Judge(NamedTuple):
 
         A few sequences cannot tell two good answers apart, and then the mean of both is better than either.
         """
+        if self.data.known(self.said.ndim == 3).sum() < 2:  # of one there is no standard error
+            return best
         of_best = self.by_sequence(best)
         for share in np.linspace(0.5, best, SHARES):
             gaps = self.by_sequence(float(share)) - of_best

@@ -338,7 +338,8 @@ class LiquidEstimator(RecipeEstimator):
             reads = beside.choose(recipe, self._new_model(recipe, data, wanted, model_seed), whole, classes)
         stops, holds = checks.boolean("early_stopping", self.early_stopping), given is None
         if holds and (stops or reads is not None):
-            held = self._held_out(data, wanted, rng, not stops)
+            known = np.arange(len(data.x)) if reads is None else np.flatnonzero(whole.known(wanted.every_step))
+            held = known[self._held_out(wanted.part(known), rng, not stops)]
             given = whole.part(held)._asdict()
             rows = np.setdiff1d(np.arange(len(data.x)), held)
             data, wanted, weight = data.part(rows), wanted.part(rows), None if weight is None else weight[rows]
@@ -410,15 +411,15 @@ class LiquidEstimator(RecipeEstimator):
         self._check_of_network()
         return self.model_
 
-    def _held_out(self, data: Inputs, wanted: Targets, rng: Any, any_number: bool) -> Any:
-        """The numbers of the sequences that are held out; of ``any_number``: so many that all classes may be there."""
+    def _held_out(self, wanted: Targets, rng: Any, any_number: bool) -> Any:
+        """Which sequences, by their targets, are held out; of ``any_number``: so many that all classes may be there."""
         share = checks.number("validation_fraction", self.validation_fraction, high=1, low_open=True, high_open=True)
         classes = None if self.numbers or wanted.every_step else wanted.values
         if any_number:
-            n, least = len(data.x), beside.FEWEST if classes is None else wanted.outputs
+            n, least = len(wanted.values), beside.FEWEST if classes is None else wanted.outputs
             share = min(0.5, max(share, min(0.25, beside.ENOUGH / n), least / n))
             classes = None if classes is None or np.bincount(classes).min() < 2 else classes
-        return train_test_split(np.arange(len(data.x)), test_size=share, random_state=rng, stratify=classes)[1]
+        return train_test_split(np.arange(len(wanted.values)), test_size=share, random_state=rng, stratify=classes)[1]
 
     def _patience(self, epochs: int) -> int:
         """Of early stopping, in epochs."""

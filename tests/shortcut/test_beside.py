@@ -165,3 +165,10 @@ def test_joined(every_step):
     assert not both.x[:2, 3:].any() and not both.dt[:2, 3:].any()
     np.testing.assert_array_equal(both.y[:2, :3] if every_step else both.y[:2], first.y)
     np.testing.assert_array_equal(both.y[2:], second.y)
+
+
+def test_one_sequence_with_a_target_chooses_the_best_share():
+    """Others without any are no gaps of 0, with which the best share would be as good as a half."""
+    y = np.concatenate([normal(1, 1), np.full((5, 1), np.nan)])
+    judge = beside.Judge(Data(normal(6, 3, 1), y), y + 0.1, y + 7, 0)
+    assert beside.least(judge.slope, 1.0) == judge.nearest_half(0.0) == 0

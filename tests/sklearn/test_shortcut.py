@@ -211,3 +211,24 @@ def test_data_of_ones_own_choose_the_share_and_nothing_else(data):
     share = (1 - own.report_["share"]) / (1 - other.report_["share"])
     again = other.model_.buffers["1.around_weight"] * other.model_.buffers["2.scale"]
     np.testing.assert_allclose(line, share * again, rtol=1e-4, atol=1e-5)
+
+
+def test_sequences_without_all_targets_are_neither_counted_nor_held_out(data):
+    """Of two outputs each has one, so there is nothing for a line; of few that have both, some choose the share."""
+    X, y, _ = data
+    both = np.stack([y, -y], axis=1)
+    both[::2, 0] = both[1::2, 1] = np.nan
+    regressor = CfCRegressor(missing="ignore", **SMALL).fit(X, both)
+    assert regressor.report_ == {} and np.isfinite(regressor.predict(X)).all()
+    with pytest.raises(ValueError, match="at least 5 sequences with targets of which no output is missing .* got 0"):
+        CfCRegressor(missing="ignore", shortcut="ridge", **SMALL).fit(X, both)
+    few = np.where(np.arange(80) % 8 == 0, y, np.nan)
+    report = CfCRegressor(missing="ignore", shortcut="ridge", **SMALL).fit(X, few).report_
+    assert report["held_out"] == 5 and report["line"] > 0 < report["network"]
+
+
+def test_one_sequence_chooses_the_best_share(data, recwarn):
+    X, y, _ = data
+    report = CfCRegressor(shortcut="ridge", **SMALL).fit(X, y, validation=(X[:1], y[:1])).report_
+    assert report["held_out"] == 1 and report["both"] <= min(report["line"], report["network"])
+    assert not recwarn.list
