@@ -27,6 +27,7 @@ from ..losses.probabilities import softmax
 from ..model import Model
 from ..recipe import Recipe
 from ..train.history import History
+from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
 from . import lines
 from .lines import Sequences
 from .mixture import mixed
@@ -40,6 +41,7 @@ LEAST = 0.05  # of a share: less is nothing
 SHARES = 51  # that are tried between 1/2 and the best one
 # How the network learns what was held out: in so many of its epochs, and from such a part of its rate.
 ADDED_EPOCHS, ADDED_RATE = 0.5, 0.5
+BY_SIGNAL = BY_SIGINT, BY_SIGTERM
 
 
 class Data(NamedTuple):
@@ -124,7 +126,8 @@ class Beside(NamedTuple):
     model : Model
         Without a line if its share is 0.
     history : History
-        Of the network's training, with the seconds of what it learned of the held sequences.
+        Of the network's training, with the seconds of what it learned of the held sequences, and with what stopped
+        either.
     report : dict
         ``reads`` and ``penalty`` of the line; ``line``, ``network`` and ``both``: the losses of each alone and of the
         mixture on the ``held_out`` sequences (their number); ``share``: that of the network.
@@ -203,11 +206,13 @@ def fit(
     share = doubting.nearest_half(least(doubting.slope, 1.0))
     share = round(share) if abs(share - round(share)) < LEAST else share
     whole = data.joined(held, every_step) if refit else data
-    if refit and share > 0 and "validation" not in settings:
+    if refit and share > 0 and "validation" not in settings and not history.stopped.startswith(BY_SIGNAL):
         epochs = math.ceil(ADDED_EPOCHS * len(history.epoch))
         added = replace(plain, epochs=epochs, learning_rate=ADDED_RATE * plain.learning_rate)
         more = settings | {"epochs": range(len(history.epoch), len(history.epoch) + epochs), "standardize": False}
-        history.seconds += added.fit(model, sequences=len(whole.x), **whole._asdict(), **more).seconds
+        again = added.fit(model, sequences=len(whole.x), **whole._asdict(), **more)
+        history.seconds += again.seconds
+        history.stopped = again.stopped if again.stopped.startswith(BY_SIGNAL) else history.stopped
     line = lines.fit(whole.sequences(model), _numbers(whole.y, classes), whole.sample_weight, every_step, reads)
     report = {
         "reads": reads, "penalty": line.ridge.penalty.tolist(), "held_out": len(held.x), "line": judge.loss(0.0),

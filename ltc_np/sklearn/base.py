@@ -125,7 +125,7 @@ class LiquidEstimator(RecipeEstimator):
     history_ : History
         Of the last training; of an ensemble that of its first network.
     n_iter_ : int
-        Epochs that the network was trained.
+        Epochs that the network was trained, with those in which it learned what had been held out for a ``shortcut``.
     n_features_in_ : int
         Features of a step; of a table (n, T) its columns, as everywhere in scikit-learn.
     feature_names_in_ : array of str
@@ -333,7 +333,7 @@ class LiquidEstimator(RecipeEstimator):
         data, wanted, weight = _that_count(data, wanted, weight)
         model = self._warm(data, wanted) if checks.boolean("warm_start", self.warm_start) else None
         whole, classes = beside.Data(**_fit_arguments(data, wanted, weight)), 0 if self.numbers else wanted.outputs
-        reads, report = None, {} if model is None else self.report_
+        reads, report = None, {} if model is None else getattr(self, "report_", {})
         if model is None and self._takes_shortcut(recipe):
             reads = beside.choose(recipe, self._new_model(recipe, data, wanted, model_seed), whole, classes)
         stops, holds = checks.boolean("early_stopping", self.early_stopping), given is None
@@ -396,6 +396,7 @@ class LiquidEstimator(RecipeEstimator):
         settings |= {"optimizer": optimizer, "epochs": range(done, done + 1), "augment": self.augment}
         history = recipe.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
         self._keep(seen, data, wanted, model, history, optimizer)
+        self.report_ = getattr(self, "report_", {})
 
     def _warm(self, data: Inputs, wanted: Targets) -> Model | None:
         """The network that is there, if there is one."""

@@ -1,6 +1,8 @@
 """Estimators with a line beside the network: what they learn, what they report, and when there is none."""
 
+import os
 import pickle
+import signal
 
 import numpy as np
 import pytest
@@ -161,7 +163,10 @@ def test_refused(data):
 def test_training_goes_on_with_the_line_that_is_there(data):
     """A warm start, or a part of the data more, trains the network beside it; partial data alone get no line."""
     X, y, labels = data
-    assert CfCClassifier(shortcut="auto", **SMALL).partial_fit(X, labels, classes=["up", "down"]).every_step_ is False
+    partial = CfCClassifier(shortcut="auto", warm_start=True, **SMALL).partial_fit(X, labels, classes=["up", "down"])
+    assert partial.every_step_ is False and partial.report_ == {}
+    del partial.report_  # as of a pickle of an earlier version
+    assert partial.fit(X, labels).report_ == {}
     regressor = CfCRegressor(shortcut="ridge", warm_start=True, **SMALL).fit(X, y)
     report, line = regressor.report_, dict(regressor.model_.buffers)["1.around_weight"].copy()
     before = np.square(regressor.predict(X) - y).mean()
@@ -232,3 +237,20 @@ def test_one_sequence_chooses_the_best_share(data, recwarn):
     report = CfCRegressor(shortcut="ridge", **SMALL).fit(X, y, validation=(X[:1], y[:1])).report_
     assert report["held_out"] == 1 and report["both"] <= min(report["line"], report["network"])
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(("epoch", "trained"), [(4, 4), (12, 12)])
+def test_an_interrupt_ends_both_trainings(data, epoch, trained):
+    """Before and while the network learns what was held out; `history_` says so, by which searches stop."""
+    X, y, _ = data
+    batches = []
+
+    def augment(x, y, rng):
+        batches.append(len(x))
+        if sum(batches) == (70 * epoch if epoch <= 10 else 700 + 80 * (epoch - 10)):
+            os.kill(os.getpid(), signal.SIGINT)
+        return x, y
+
+    settings = SMALL | {"batch_size": 10, "augment": augment}
+    found = CfCRegressor(shortcut="ridge", **settings).fit(X, y + np.abs(5 * X[:, -1, 0]))
+    assert found.history_.stopped.startswith("interrupted") and found.n_iter_ == trained
