@@ -413,14 +413,23 @@ class LiquidEstimator(RecipeEstimator):
         return self.model_
 
     def _held_out(self, wanted: Targets, rng: Any, any_number: bool) -> Any:
-        """Which sequences, by their targets, are held out; of ``any_number``: so many that all classes may be there."""
+        """Which sequences, by their targets, are held out; of ``any_number``: so many that all classes may be there.
+
+        Else what is alone in its class is not held out, since nothing else would be learnt of that.
+        """
         share = checks.number("validation_fraction", self.validation_fraction, high=1, low_open=True, high_open=True)
         classes = None if self.numbers or wanted.every_step else wanted.values
+        rows = np.arange(len(wanted.values))
+        several = None if classes is None else np.bincount(classes) > 1
         if any_number:
-            n, least = len(wanted.values), beside.FEWEST if classes is None else wanted.outputs
+            n, least = len(rows), beside.FEWEST if classes is None else wanted.outputs
             share = min(0.5, max(share, min(0.25, beside.ENOUGH / n), least / n))
-            classes = None if classes is None or np.bincount(classes).min() < 2 else classes
-        return train_test_split(np.arange(len(wanted.values)), test_size=share, random_state=rng, stratify=classes)[1]
+            classes = None if several is None or not several.all() else classes
+        elif classes is not None and several is not None and several.any():
+            rows = rows[several[classes]]
+            share = several.sum() / len(rows) if np.ceil(share * len(rows)) < several.sum() else share
+            classes = classes[rows]
+        return rows[train_test_split(np.arange(len(rows)), test_size=share, random_state=rng, stratify=classes)[1]]
 
     def _patience(self, epochs: int) -> int:
         """Of early stopping, in epochs."""
