@@ -1,9 +1,9 @@
 """A network and a line, mixed by sequences that neither has seen.
 
 The network learns the targets as it would alone.  The answer is share times the network's and 1 - share times the
-line's, of classes in logits, with the share between 0 and 1 that is best for sequences that were held out.  Then the
-line is fitted again, to all sequences.  So the answer is as good as the better of both, but for what the choice of one
-number can be wrong.  docs/decisions/recipe.md says why the network does not learn what the line leaves.
+line's, of classes in logits.  Sequences that were held out choose the share: the one nearest to 1/2 that is as good
+there as the best one, but for a standard error.  Then the line is fitted again, to all sequences, and the network is
+trained on all for a while.  docs/decisions/recipe.md says why it does not learn what the line leaves.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Beside(NamedTuple):
     Attributes
     ----------
     model : Model
-        Without a line if its share is 0.
+        Without a line if the share of the network is 1.
     history : History
         Of the network's training, with the seconds of what it learned of the held sequences, and with what stopped
         either.

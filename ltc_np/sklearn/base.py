@@ -442,7 +442,8 @@ class LiquidEstimator(RecipeEstimator):
         """How far the networks of an ensemble are from each other: the standard deviation of their answers.
 
         It is large where the data of the training say little.  It knows nothing of noise in the targets, which all
-        networks see alike.
+        networks see alike, and nothing of a line beside them, which is the same for all: where that answers alone, it
+        is 0.
 
         Parameters
         ----------
