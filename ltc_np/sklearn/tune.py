@@ -96,7 +96,9 @@ def tune(
         raise TypeError(f"`estimator` must be one of `ltc_np.sklearn` for sequences, got {checks.brief(estimator)}")
     given = changed(estimator, {"tune": None})
     every_step = given.answers_every_step(X, y, sample_weight, dt, lengths)
-    space = usual(given, every_step) if space is None else {name: list(values) for name, values in space.items()}
+    space = (
+        usual(given, every_step) if space is None else {name: _listed(name, values) for name, values in space.items()}
+    )
     data, classes = _data(given, X, y, sample_weight, dt, lengths), is_classifier(given) and not every_step
     folds = _folds(cv, len(data.X), y if classes else None, groups)
     whole = isinstance(given.random_state, (int, np.integer))
@@ -132,6 +134,13 @@ def _folds(cv: Any, n: int, labels: Any, groups: Any) -> list[tuple[Any, Any]]:
     if groups is not None and isinstance(cv, (int, np.integer)):
         splitter = (StratifiedGroupKFold if isinstance(splitter, StratifiedKFold) else GroupKFold)(int(cv))
     return list(splitter.split(np.zeros(n), labels, groups))
+
+
+def _listed(name: str, values: Any) -> list[Any]:
+    """The values of a hyperparameter; one alone is a mistake, and of a text each letter would be tried."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"`space` must have a list of values for {name!r}, got {checks.brief(values)}")
+    return list(values)
 
 
 def _others(given: Any, space: Mapping[str, list[Any]]) -> dict[str, list[Any]]:

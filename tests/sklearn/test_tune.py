@@ -538,6 +538,9 @@ def test_refused(data):
         tune(CfCRegressor(), X, y, budget=1, space={"neurons": [3]})
     with pytest.raises(ValueError, match="`units` must be an int >= 1, got 0"):
         tune(CfCRegressor(), X, y, budget=1, space={"units": [0]})
+    for name, value in (("units", 4), ("readout", "max")):
+        with pytest.raises(TypeError, match=f"`space` must have a list of values for '{name}', got {value!r}"):
+            tune(CfCRegressor(), X, y, budget=1, space={name: value})
     with pytest.raises(ValueError, match="`y` must be of the 24 sequences of X, got 23"):
         tune(CfCRegressor(), X, y[:23], budget=1)
     with pytest.raises(ValueError, match=r"`sample_weight` must be \(n,\) = \(24,\)"):
