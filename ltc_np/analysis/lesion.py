@@ -110,7 +110,8 @@ def _layer(model: Model, layer: int | None) -> tuple[int, Layer]:
     found = [k for k, own in enumerate(model.layers) if type(own) in known]
     names = ", ".join(kind.__name__ for kind in known)
     if layer is None and len(found) != 1:
-        raise ValueError(f"`layer` must be given unless exactly one layer is one of {names}, got {model!r}")
+        hint = "" if found else ": of a network beside a line take `ltc_np.shortcut.network(model)`"
+        raise ValueError(f"`layer` must be given unless exactly one layer is one of {names}, got {model!r}{hint}")
     place = found[0] if layer is None else checks.integer("layer", layer, 0, len(model.layers) - 1)
     if place not in found:
         raise ValueError(f"`layer` must be the place of one of {names}, got {model.layers[place]!r}")

@@ -147,7 +147,8 @@ def _trained(network: Network, start: str) -> Numbers:
         return np.asarray(found[f"{start}h"] * gain, float)
     raise ValueError(
         f"`network` must have one strength for each synapse, as LTC and LRC have, got {network!r}: "
-        "give `values` and `sensory_values`, or draw its wiring, plot.wiring(model.wiring)"
+        "give `values` and `sensory_values`, or draw its wiring, plot.wiring(model.wiring), of a network beside a line "
+        "that of `ltc_np.shortcut.network(model)`"
     )
 
 

@@ -9,9 +9,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
-from ltc_np import load
+from ltc_np import analysis, load, plot
 from ltc_np.ensemble import members
-from ltc_np.shortcut import beside
+from ltc_np.shortcut import beside, network
 from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCRegressor
 
 SMALL = {"units": 6, "epochs": 10, "random_state": 0}
@@ -254,3 +254,13 @@ def test_an_interrupt_ends_both_trainings(data, epoch, trained):
     settings = SMALL | {"batch_size": 10, "augment": augment}
     found = CfCRegressor(shortcut="ridge", **settings).fit(X, y + np.abs(5 * X[:, -1, 0]))
     assert found.history_.stopped.startswith("interrupted") and found.n_iter_ == trained
+
+
+def test_what_looks_into_a_network_says_how_to_take_it_out(data):
+    X, y, _ = data
+    model = LTCRegressor(shortcut="ridge", **SMALL).fit(X, y).model_
+    with pytest.raises(ValueError, match="of a network beside a line take `ltc_np.shortcut.network"):
+        analysis.lesion_study(model, X, y[:, None])
+    with pytest.raises(ValueError, match="of a network beside a line that of `ltc_np.shortcut.network"):
+        plot.wiring(model)
+    assert analysis.lesion_study(network(model), X, y[:, None]) is not None
