@@ -89,10 +89,11 @@ class Data(NamedTuple):
 
     def known(self, every_step: bool) -> Bools:
         """(B,): which sequences say how good a line is, by a target of which no output is missing."""
-        counts = np.isfinite(self.y)
-        counts = counts.all(-1) if counts.ndim > 1 + every_step else counts
+        counts: Bools = np.isfinite(self.y)
+        if counts.ndim > 1 + every_step:
+            counts = np.asarray(counts.all(-1))
         counts = counts & (self.weights(every_step) > 0)
-        return counts.any(1) if every_step else counts
+        return np.asarray(counts.any(1)) if every_step else counts
 
     def longer(self, T: int, every_step: bool) -> Data:
         """The same, padded to T steps."""
@@ -275,7 +276,7 @@ class Judge(NamedTuple):
         """What each of B sequences adds to the loss, times B."""
         rows, (weight, loss, _, _) = self._counts(), self._rows(share)
         B, steps = len(self.said), len(rows) // len(self.said)
-        return B * np.bincount(np.flatnonzero(rows) // steps, weight * loss, minlength=B)
+        return B * np.bincount(np.flatnonzero(rows) // steps, weight * loss, minlength=B).astype(np.float64, copy=False)
 
     def nearest_half(self, best: float) -> float:
         """The share nearest to 1/2 whose loss is not above that of the ``best`` one by a standard error of the gap.
