@@ -1,6 +1,5 @@
 """Estimators with a line beside the network: what they learn, what they report, and when there is none."""
 
-import os
 import pickle
 import signal
 
@@ -248,7 +247,7 @@ def test_an_interrupt_ends_both_trainings(data, epoch, trained):
     def augment(x, y, rng):
         batches.append(len(x))
         if sum(batches) == (70 * epoch if epoch <= 10 else 700 + 80 * (epoch - 10)):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return x, y
 
     settings = SMALL | {"batch_size": 10, "augment": augment}
