@@ -211,7 +211,8 @@ more seeds, and keeps the best. Only validation sets judge. "Error" is the geome
 errors, as a share of those of the defaults before (errors below {SMALLEST} count as {SMALLEST}; for classes it is
 Brier's score); a recipe that takes more than {COST:g} times their processor time is out. The second table of a cell
 has the first rung by ingredient: the error of recipes with a value as a share of those with the default's, all else
-drawn alike, ± its standard error, and on how many tasks the value is better.
+drawn alike, ± its standard error, and on how many tasks the value is better. These are recipes with several changes,
+and one seed: where [one change at a time](#one-change-at-a-time) says otherwise, that has three seeds.
 
 {tables}
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.types import Array, Bools, Ints, ShortcutKind, ShortcutReads
+from ..cells import Layer
 from ..layers import Line, RandomConvolutions
 from ..layers.line import summarise
 from .ridge import Ridge, ridge
@@ -52,7 +53,7 @@ class Fitted(NamedTuple):
     """
 
     reads: ShortcutReads
-    layer: Line | RandomConvolutions
+    layer: Layer
     thresholds: Array | None
     ridge: Ridge
     left_out: Array
@@ -139,15 +140,14 @@ def fit(
     return found._replace(left_out=left_out, error=float(error.sum()), constant=float(constant.sum()))
 
 
-def _rows(
-    data: Sequences, layer: Line | RandomConvolutions, thresholds: Array | None, every_step: bool
-) -> Iterator[tuple[slice, Array]]:
+def _rows(data: Sequences, layer: Layer, thresholds: Array | None, every_step: bool) -> Iterator[tuple[slice, Array]]:
     """What a line reads, (b, p) or (b, T, p), of b sequences at a time, and which these are."""
     B, T, I = data.x.shape
     if isinstance(layer, RandomConvolutions):
         assert thresholds is not None and not every_step
         yield slice(0, B), layer.shares(data.x.astype(np.float64), data.lengths, thresholds)
         return
+    assert isinstance(layer, Line)
     reads = layer.reads
     size = max(1, MOST // (8 * T * _width(layer)))
     for first in range(0, B, size):
@@ -165,7 +165,7 @@ def _rows(
         yield part, newest_first.reshape(*windows.shape[:-2], reads * I)
 
 
-def _width(layer: Line | RandomConvolutions) -> int:
+def _width(layer: Layer) -> int:
     """How many numbers it reads."""
     return layer.buffers.slices["weight"][1][0]
 

@@ -6,7 +6,7 @@ import json
 import pathlib
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,8 +24,8 @@ ETA = 3  # a rung trains so many times as long as the one before, and one candid
 RUNGS = 4  # at most
 EPOCHS, STEPS, SEQUENCES = 10, 300, 1000  # what a short training still has; before, networks have hardly begun
 CHANGES = 3  # of a candidate, at most
-clock = time.perf_counter
-as_text = partial(json.dumps, default=str)
+clock: Callable[[], float] = time.perf_counter
+as_text: Callable[..., str] = partial(json.dumps, default=str)
 
 
 class Data(NamedTuple):
@@ -85,8 +85,8 @@ class Journal:
     """Results of trials, also in a file of JSON lines if there is a path: a head, then a line for each task."""
 
     def __init__(self, path: Any, head: Mapping[str, Any]) -> None:
-        self.path = None if path is None else pathlib.Path(path)
-        self.lines = [as_text(head)]
+        self.path: pathlib.Path | None = None if path is None else pathlib.Path(path)
+        self.lines: list[str] = [as_text(head)]
         self.found: dict[str, list[dict[str, float]]] = {}
         if self.path is not None:
             files.check_writable(self.path)
@@ -134,13 +134,14 @@ class Search:
     rows: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.parallel, self.jobs = Parallel(n_jobs=self.n_jobs), joblib.effective_n_jobs(self.n_jobs)
-        self.rng = np.random.RandomState(self.seed)
-        self.learnt = round(np.mean([len(train) for train, _ in self.folds]))
+        self.parallel: Any = Parallel(n_jobs=self.n_jobs)
+        self.jobs: int = joblib.effective_n_jobs(self.n_jobs)
+        self.rng: np.random.RandomState = np.random.RandomState(self.seed)
+        self.learnt: int = round(np.mean([len(train) for train, _ in self.folds]))
         full = self.full_epochs(0)
         steps = full * -(-self.learnt // self.given.batch_size)
         room = min(full / EPOCHS, steps / STEPS) * max(1.0, self.learnt / SEQUENCES)
-        self.last = sum(room >= ETA**k for k in range(1, RUNGS))  # the number of the rung of whole trainings
+        self.last: int = sum(room >= ETA**k for k in range(1, RUNGS))  # the number of the rung of whole trainings
 
     def estimator(self, candidate: int) -> Any:
         """A candidate, untrained."""

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import compilers
+from support.exported import WITHOUT
 from support.fixed_point import in_c, made, sequences
 
-from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, Ensemble, FullyConnected, LiquidS4, Model, Standardize, WiredCfC
+from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, FullyConnected, LiquidS4, Model, Standardize, WiredCfC
 from ltc_np.export.fixed import quantise
 from ltc_np.export.fixed.bound import bound
 from ltc_np.export.fixed.formats import FEWEST, MOST, places_for
@@ -18,7 +19,7 @@ LAYERS = {
     f"{name} {k}": layer
     for name, row in ROWS.items()
     for k, layer in enumerate(row.examples)
-    if layer.causal and name != "SpikingLIF relaxed" and not isinstance(layer, Ensemble)  # which are not exported
+    if layer.causal and name != "SpikingLIF relaxed" and type(layer).__name__ not in WITHOUT
 }
 STAY = [name for name, layer in LAYERS.items() if layer.dt0_identity and layer.takes_dt and layer.state_size]
 B, T = 6, 12
