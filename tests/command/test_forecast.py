@@ -235,6 +235,7 @@ def test_which_periods_a_table_can_tell(step, count, wanted):
         assert calendar.periods(np.append(times, times[-1] + 3_600_000_000)) == ["day"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "reads"), [("shop", True), ("price", False)])
 def test_a_calendar_is_read_where_it_helps_a_line(target, reads, table, ltc):
     """A year's rhythm, of which a line that reads ten months sees a part only; or nothing but noise."""

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ltc_np.sklearn import LTCClassifier, LTCRegressor
 
-SMALL = {"units": 4, "epochs": 2, "random_state": 0}
+SMALL = {"units": 4, "epochs": 2, "shortcut": None, "random_state": 0}
 GRID = {"learning_rate": [0.01, 0.05]}
 
 

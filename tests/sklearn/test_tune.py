@@ -399,6 +399,7 @@ def test_other_cells_and_a_line_beside_the_network(data):
     assert beside.report_ and len(beside.tuned_) == 2
 
 
+@pytest.mark.slow
 def test_jobs_change_no_result(data):
     X, y, _ = data
     few = {"units": [4, 5], "readout": ["last"]}
