@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ltc_np import GRU, BatchNorm, Dense, Line, Model, Residual, Standardize
 from ltc_np.recipe import Recipe
 from ltc_np.shortcut import beside, lines, network
 from ltc_np.shortcut.beside import Data
@@ -49,6 +50,21 @@ def test_one_model_of_both(standardize, classes, every_step, share, reads):
     want = center + share * (model(x, lengths=data.lengths) - center)
     np.testing.assert_allclose(alone(x, lengths=data.lengths)[valid], want[valid], rtol=1e-9, atol=1e-9)
     assert network(model) is model
+
+
+def test_buffers_of_layers_beside_the_line_are_theirs_again():
+    """A model of a user's own, whose first layers stand before the line, and whose network has statistics."""
+    ways = Residual(BatchNorm(), GRU(4), Dense(2), around=Line(2, reads=2, weight=normal(6, 2)))
+    model = Model(Standardize(), ways, input_dim=3, seed=0, dtype="float64")
+    for name in model.buffers:
+        model.buffers[name] = 1 + normal(*model.buffers[name].shape, seed=len(name)) ** 2
+    x = normal(4, 6, 3, seed=1)
+    line = Model(Standardize(), Line(2, reads=2, weight=normal(6, 2)), input_dim=3, dtype="float64")
+    for name in line.buffers:
+        line.buffers[name] = model.buffers[name.replace("1.", "1.around_")]
+    alone = network(model)
+    assert [type(layer) for layer in alone.layers] == [Standardize, BatchNorm, GRU, Dense]
+    np.testing.assert_allclose(alone(x), model(x) - line(x), rtol=1e-9, atol=1e-9)
 
 
 def test_only_models_have_a_network():
