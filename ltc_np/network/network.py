@@ -265,6 +265,7 @@ class Network(Structure):
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         del state["engine"]
+        state.pop("last_parallel", None)  # it tells of a computation, so an answer would change what a model pickles to
         state["_theta"], state["buffer_vector"] = self._theta.copy(), self.buffer_vector.copy()  # also for copy.copy
         return state
 

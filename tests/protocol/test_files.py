@@ -58,6 +58,16 @@ def test_copies(layer, backend):
 
 
 @pytest.mark.host
+def test_an_answer_changes_nothing_that_is_pickled(layer, backend):
+    """Libraries take an estimator whose pickle another call has changed for one that predicting changes."""
+    model = Model(layer, Dense(2), seed=0, dtype="float64", backend=backend)
+    some = given(layer, 4, 4, "float64")
+    before = pickle.dumps(model)
+    results(model, some._replace(d_y=some.d_y[:, :, :1].repeat(2, 2)))
+    assert pickle.dumps(model) == before
+
+
+@pytest.mark.host
 def test_a_copy_in_memory_that_nobody_may_write_to(layer, backend):
     """As `joblib.load(path, mmap_mode="r")` and processes that share memory make it: it can be trained all the same."""
     model, _, some = trained(layer, backend)

@@ -375,6 +375,7 @@ def test_errors_are_those_of_a_plain_loop(data):
             assert row["error"] == pytest.approx(np.mean(errors), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_lists_and_targets_at_every_step(data):
     X, _, _ = data
     listed = [x[: 3 + k % 3] for k, x in enumerate(X)]
@@ -386,6 +387,7 @@ def test_lists_and_targets_at_every_step(data):
     assert len(tune(CfCClassifier(**SMALL), listed, words, budget=60, space={"units": [4]}).tuned_) == 2
 
 
+@pytest.mark.slow
 def test_other_cells_and_a_line_beside_the_network(data):
     X, y, labels = data
 
@@ -410,6 +412,7 @@ def test_jobs_change_no_result(data):
     np.testing.assert_array_equal(together.predict(X), alone.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [LTCClassifier, CfCRegressor])
 def test_tune_of_an_estimator(kind, data, monkeypatch):
     """It has the network of `tune`, and keeps the hyperparameters that its user gave."""

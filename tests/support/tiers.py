@@ -39,8 +39,8 @@ def left_out(path):
     return path.parent == TESTS and path.name in FOLDERS
 
 
-def mark(items, seed):
-    """Marks what the README's command leaves out."""
+def mark(items, seed, products=True):
+    """Marks what the README's command leaves out; without ``products`` the mark of this name is not given."""
     cases, every = {}, {}
     for item in items:
         if hasattr(item, "callspec"):
@@ -55,7 +55,7 @@ def mark(items, seed):
     for some in cases.values():
         for item in _left_out(some, seed):
             item.add_marker("thorough")
-    for some in every.values():
+    for some in every.values() if products else ():
         for item in _products(some, seed):
             item.add_marker("product")
 

@@ -65,6 +65,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("tbptt", [None, 2])
 @pytest.mark.parametrize("every", [None, 1, 5])
 def test_a_training_that_is_cut_off_goes_on_with_the_same_bits(every, tbptt, tmp_path):
