@@ -32,6 +32,24 @@
   if (reaching) faults.push(`reaches beyond the window: ${name(reaching)}`);
   else if (wide > innerWidth + 1) faults.push(`${wide} pixels wide in a window of ${innerWidth}`);
 
+  // Lines of code fit into a wide window; tables fit everywhere, if need be folded.
+  const scrolls = (box) => box.clientWidth > 0 && box.scrollWidth > box.clientWidth + 1;
+  if (innerWidth > 1000) {
+    const code = [...text.querySelectorAll("pre code")].filter(scrolls);
+    if (code.length) faults.push(`${code.length} blocks of code scroll sideways: ${name(code[0])}`);
+  }
+  const tables = [...text.querySelectorAll("table:not(.highlighttable)")].filter((table) => {
+    const box = table.closest(".md-typeset__scrollwrap") ?? table.parentElement;
+    return scrolls(box) || table.getBoundingClientRect().width > box.clientWidth + 1;
+  });
+  if (tables.length) faults.push(`${tables.length} tables scroll sideways: ${name(tables[0])}`);
+
+  // Figures: dark ink on white is turned round where the page is dark.
+  const dark = document.body.dataset.mdColorScheme === "slate";
+  const figures = [...document.querySelectorAll("article img")].filter((image) => image.checkVisibility());
+  const glaring = figures.filter((image) => getComputedStyle(image).filter.includes("invert") !== dark);
+  if (glaring.length) faults.push(`${glaring.length} figures are not in the colours of the page: ${glaring[0].src}`);
+
   // Contrast, by the formula of WCAG 2, of every text against what lies behind it.
   const parse = (colour) => {
     const numbers = colour.match(/-?[\d.]+(e-?\d+)?/g).map(Number);
