@@ -4,8 +4,9 @@
 
 Each page is seen in a wide and in a narrow window, once in light and once in dark colours; pages of sources, which are
 made alike, in one of these views each.  Listed are errors of scripts and requests, requests to the network, formulas
-that are not rendered, what is wider than its window, text with a contrast below 4.5, and links that lead nowhere; the
-exit code is then 1.
+that are not rendered, what is wider than its window, code that scrolls sideways in the wide one and tables that do in
+either, text with a contrast below 4.5, figures in colours other than the page's, and links that lead nowhere; the exit
+code is then 1.
 """
 
 import sys

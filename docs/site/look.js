@@ -35,7 +35,7 @@
   // Lines of code fit into a wide window; tables fit everywhere, if need be folded.
   const scrolls = (box) => box.clientWidth > 0 && box.scrollWidth > box.clientWidth + 1;
   if (innerWidth > 1000) {
-    const code = [...text.querySelectorAll("pre code")].filter(scrolls);
+    const code = [...text.querySelectorAll("pre, pre code")].filter(scrolls);
     if (code.length) faults.push(`${code.length} blocks of code scroll sideways: ${name(code[0])}`);
   }
   const tables = [...text.querySelectorAll("table:not(.highlighttable)")].filter((table) => {

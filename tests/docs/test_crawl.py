@@ -24,6 +24,7 @@ RIGHT = """
 <p><span class="arithmatex"><span class="katex">x</span></span></p>
 <div class="box"><p class="long">what is wide stands in a box that scrolls</p></div>
 """
+DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw=="
 WRONG = {
     "console": ("<script>console.error('broken')</script>", "console: broken"),
     "exception": ("<script>nothing()</script>", "exception: ReferenceError: nothing is not defined"),
@@ -34,6 +35,18 @@ WRONG = {
     "own_anchor": ("<a href='#nothing'>a link</a>", "own_anchor.html#nothing"),
     "formula": (r"<span class='arithmatex'>\(x\)</span>", r"formula not rendered: \(x\)"),
     "wide": ("<p style='width: 500px'>wide</p>", ' reaches beyond the window: <p class=""> wide'),
+    "code": (
+        f"<pre style='overflow: auto'><code>{'x' * 400}</code></pre>",
+        " 1 blocks of code scroll sideways",
+    ),
+    "table": (
+        "<div style='overflow: auto'><table style='width: 500px'><tr><td>cell</td></tr></table></div>",
+        "1 tables scroll sideways: <table",
+    ),
+    "figure": (
+        f"<script>document.body.dataset.mdColorScheme = 'slate'</script><article><img alt='' src='{DOT}'></article>",
+        "1 figures are not in the colours of the page: data:image/gif",
+    ),
     "pale": ("<p style='background: white; color: #888'>pale</p>", 'light contrast 3.54: <p class=""> pale'),
     "faint": ("<p style='opacity: 0.4'>faint</p>", 'light contrast 2.85: <p class=""> faint'),
     "dark": (
@@ -67,6 +80,7 @@ def test_fault_is_found(faults, name):
 
 def test_the_window_decides(faults):
     assert all(line.startswith("wide.html: 390 ") for line in faults["wide"])
+    assert all(line.startswith("code.html: 1280 ") for line in faults["code"])
 
 
 def test_views_of_a_page():

@@ -46,6 +46,19 @@ def test_figures_are_described(page, alt, name, caption):
     assert f"`docs/scripts/figures/{name[:-4]}.py`" in caption
 
 
+def test_pictures_are_dark_ink_on_white():
+    """So the style of the site can turn them round where its colours are dark."""
+    pictures = [file for file in (DOCS / "images").glob("**/*") if file.suffix in (".png", ".gif")]
+    assert len(pictures) > 60
+    for file in pictures:
+        with Image.open(file) as image:
+            pixels = np.asarray(image.convert("RGBA"))
+        assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all(), (
+            f"{file.name}: a corner is not white, or see-through"
+        )
+        assert np.quantile(pixels[..., :3].max(axis=2), 0.002) <= 40, f"{file.name}: its ink is pale"
+
+
 def faults(drawn):
     """What cannot be read in a figure."""
     drawn.canvas.draw()
