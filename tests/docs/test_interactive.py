@@ -212,9 +212,10 @@ def test_the_example_is_that_of_the_chapter():
     for line in (
         '"cm": [1.0, 0.5], "gleak": [0.5, 0.25], "vleak": [0.2, -0.4]',
         '"mu": [0.0, 0.25], "sigma": [2.0, 4.0]',
+        '"sensory_w": [0.5], "sensory_mu": [1.0],',
+        '"sensory_sigma": [4.0], "sensory_erev": [1.0],',
     ):
         assert line in text
-    assert '"sensory_w": [0.5], "sensory_mu": [1.0], "sensory_sigma": [4.0], "sensory_erev": [1.0]' in text
     assert '"input_w": [2.0], "input_b": [0.5]' in text
 
 
