@@ -42,7 +42,7 @@ def test_scripts_files_and_pages_belong_together():
 @pytest.mark.parametrize("page, alt, name, caption", list(embedded()))
 def test_figures_are_described(page, alt, name, caption):
     assert 20 < len(alt) < 200
-    assert re.fullmatch(r"\*[A-Z].*\.\*", caption), "a caption is one or more whole sentences"
+    assert re.fullmatch(r"\*\w.*\.\*", caption) and caption[1].isupper(), "a caption is one or more whole sentences"
     assert f"`docs/scripts/figures/{name[:-4]}.py`" in caption
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import ROOT
 
-from ltc_np import LTCRNN, FullyConnected
+from ltc_np import LTCRNN, FullyConnected, Wiring
 
 pytest.importorskip("matplotlib")
 
@@ -387,3 +387,16 @@ def test_time_line(figure):
     y = single(np.repeat(x, script.UNFOLDS, axis=0), dt=np.concatenate([np.diff(times) for times in unfolds]))
     np.testing.assert_allclose(y[script.UNFOLDS - 1 :: script.UNFOLDS], whole(x, dt=script.DT), rtol=1e-12)
     np.testing.assert_allclose(ends, [0, 1, 3.5, 4])
+
+
+@pytest.mark.parametrize("solver, drawn", [("euler", "euler"), ("semi_implicit", "implicit"), ("exponential", None)])
+def test_long_step(figure, solver, drawn):
+    """One neuron of the library, whose leak has the conductance Q and the potential P / Q; its synapses are shut."""
+    script, wiring = figure("long_step"), Wiring.from_edges(1, edges=[(0, 0, +1)], sensory_edges=[(0, 0, +1)])
+    own = {"epsilon": 0.0, "positivity": "clip", "dtype": "float64", "check_stability": "off", "ode_unfolds": 1}
+    model = LTCRNN(wiring, 1, solver=solver, input_mapping=None, output_mapping=None, **own)
+    model.params["cm"], model.params["w"], model.params["sensory_w"] = script.C, 0.0, 0.0
+    model.params["gleak"], model.params["vleak"] = script.Q, script.P / script.Q
+    want = model(np.zeros((script.STEPS, 1)), dt=script.H, h0=[script.BEGIN])[:, 0]
+    found = script.levels(getattr(script, drawn))[1:] if drawn else script.exact(script.H * np.arange(1, 5))
+    np.testing.assert_allclose(found, want, rtol=1e-12)
