@@ -14,7 +14,7 @@ import vendor
 
 SESSION = re.compile(r"^( *)```python\n(?=\1>>> )", re.MULTILINE)
 FIRST_ANSWERS = "how_do_i.md"  # users' words, which the search finds before others
-INTERNAL = "decisions/"  # which the search does not find
+INTERNAL = ("decisions/", "architecture.md")  # which the search does not find
 DOCUMENTED = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
 
 

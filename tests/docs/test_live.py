@@ -205,6 +205,7 @@ def test_a_browser_without_webassembly_is_told(page):
 
 def test_pages_ask_for_nothing_and_have_a_text_without_javascript():
     html = (LIVE / "networks.html").read_text(encoding="utf-8")
+    assert 'href="../live.html"' in html
     assert "needs JavaScript and WebAssembly" in re.search(r"<noscript>(.*?)</noscript>", html, re.S)[1]
     for file in LIVE.glob("*.*"):
         if file.suffix in (".html", ".js", ".css"):
