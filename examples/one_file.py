@@ -2,7 +2,8 @@
 
 Nothing but NumPy is imported.  The file is made to be read from top to bottom, beside docs/tutorial.md, which explains
 the equations.  It shows what ltc_np does; ltc_np does the same faster, for more cells and with checks of what it is
-given.  A test compares outputs and gradients of this file with those of ltc_np.
+given.  A test compares outputs and gradients of this file with those of ltc_np.  Unlike in the tutorial's network,
+synapses have no fixed gains, and a last layer makes the outputs from all states, so that they may be of any size.
 
     python examples/one_file.py               # trains both networks: 3 s on one core
     python examples/one_file.py --epochs 20   # fewer passes over the data
@@ -210,7 +211,7 @@ def path_error(cell, p, path):
 def train(cell, path, epochs, rng, N=8, batch=32, rate=0.02):
     """A network that predicts, for each of three points in a row, the point that follows."""
     starts = np.arange(len(path) - 3)[:, None] + np.arange(3)  # row i has the indices i, i + 1, i + 2
-    x, y, dt = path[starts], path[starts + 1], np.ones(starts.shape)
+    x, y, dt = path[starts], path[starts + 1], np.ones(starts.shape)  # (497, 3, 2) twice, and one unit of time a step
     p = parameters(cell, rng, 2, N, 2)
     optimizer = Adam(p)
     for epoch in range(epochs):
