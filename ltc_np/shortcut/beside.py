@@ -71,7 +71,7 @@ class Data(NamedTuple):
         B, T, _ = self.x.shape
         lengths = np.full(B, T) if self.lengths is None else np.asarray(self.lengths)
         x = np.where(checks.before_end(lengths, T)[:, :, None], self.x, 0)
-        rest = np.zeros((1, 1, x.shape[2]))
+        rest: Array = np.zeros((1, 1, x.shape[2]))
         model = members(model)[0]  # all of an ensemble have the same scale
         if isinstance(model.layers[0], Standardize):
             first = Model(model.layers[0], dtype="float64", backend=model.backend)
