@@ -217,6 +217,7 @@ def fit(
         epochs = math.ceil(ADDED_EPOCHS * len(history.epoch))
         added = replace(plain, epochs=epochs, learning_rate=ADDED_RATE * plain.learning_rate)
         more = settings | {"epochs": range(len(history.epoch), len(history.epoch) + epochs), "standardize": False}
+        more.pop("class_weight", None)  # the data have these weights already
         again = added.fit(model, sequences=len(whole.x), **whole._asdict(), **more)
         history.seconds += again.seconds
         history.stopped = again.stopped if again.stopped.startswith(BY_SIGNAL) else history.stopped

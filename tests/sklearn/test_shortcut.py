@@ -273,3 +273,14 @@ def test_what_looks_into_a_network_says_how_to_take_it_out(data):
     with pytest.raises(ValueError, match="of a network beside a line that of `ltc_np.shortcut.network"):
         plot.wiring(model)
     assert analysis.lesion_study(network(model), X, y[:, None]) is not None
+
+
+def test_weights_of_classes_are_those_of_their_sequences_in_both_trainings(rng):
+    """Of labels that noise hides, so that the network has a share and is trained again."""
+    X = rng.normal(size=(60, 6, 1))
+    labels = np.where(np.abs(X[:, -1, 0]) + 0.5 * rng.normal(size=60) > 0.7, "far", "near")
+    weights, more = {"far": 3.0, "near": 0.5}, {"shortcut": "ridge", **SMALL}
+    by_class = CfCClassifier(class_weight=weights, **more).fit(X, labels)
+    by_sequence = CfCClassifier(**more).fit(X, labels, sample_weight=[weights[label] for label in labels])
+    assert 0 < by_class.report_["share"] == pytest.approx(by_sequence.report_["share"], rel=1e-9)
+    np.testing.assert_allclose(by_class.predict_proba(X), by_sequence.predict_proba(X), rtol=1e-9)
