@@ -42,7 +42,7 @@ def main(argv=None):
     parser.add_argument(
         "--peers", action="store_true", help="time ncps, JAX and PyTorch as well, those that are installed"
     )
-    parser.add_json()
+    parser.add_output()
     return run(parser, partial(_bench, parser), argv)
 
 

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Describe; the exit status."""
     parser = Parser("info", ABOUT)
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a file of `train` or of Model.save")
-    parser.add_json()
+    parser.add_output()
     return run(parser, _info, argv)
 
 
@@ -128,7 +128,7 @@ def _of_task(model: Model, task: Task) -> list[str]:
     shares = f"{task.validation:g} for validation, {task.test:g} for the test"
     lines.append(f"split by {task.by}: {shares}, seed {task.seed}")
     scales = [values for name, values in model.buffers.items() if name.startswith("0.")]
-    for k, name in enumerate(task.features):
+    for k, name in enumerate(task.names):
         scale = "" if len(scales) != 2 else f": mean {scales[0][k]:.4g}, spread {scales[1][k]:.4g}"
         lines.append(f"feature: {name}{scale}")
     return lines

@@ -118,7 +118,7 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Inputs:
 
 def warn_of_form(X: Any, data: Inputs) -> None:
     """Say how sequences are read that look as if another form were meant."""
-    B, T, features = data.x.shape
+    _, T, features = data.x.shape
     if data.form == "sequences" and T == 1 and features > 1:
         checks.warn(
             f"ltc_np: `X` of shape {data.x.shape} is read as sequences of one step with {features} features: of (case, "

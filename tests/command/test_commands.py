@@ -1,6 +1,7 @@
 """Commands that go well: what they write and say agrees with the library and with numbers computed here."""
 
 import csv
+import io
 import json
 import os
 import platform
@@ -263,6 +264,43 @@ def test_help_teaches_by_example(ltc):
         assert status == 0 and "example" in out and f"python -m ltc_np {command} " in out
     status, out, err = ltc()
     assert (status, out, err) == (2, "", USAGE)
+
+
+def test_help_of_a_command_and_the_version(ltc):
+    assert ltc("help") == (0, USAGE, "")
+    assert ltc("help", "predict") == ltc("predict", "--help")
+    assert ltc("help", "trian")[0] == 2
+    assert ltc("--version") == (0, f"ltc_np {ltc_np.__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_quiet(command, ltc):
+    assert "--quiet" in ltc(command, "--help")[1]
+
+
+def test_tables_through_pipes(trained, here, ltc, monkeypatch):
+    """`-` is CSV of standard input and output; then the report goes to standard error."""
+    text = (trained / "waves.csv").read_bytes()
+
+    def piped(*arguments):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+        return ltc(*arguments)
+
+    assert ltc("predict", trained / "drive.npz", trained / "waves.csv", "--out", "p.csv")[0] == 0
+    status, out, err = piped("predict", trained / "drive.npz", "-", "--out", "-")
+    assert (status, out) == (0, (here / "p.csv").read_text()) and err == "-: 80 rows of time, predicted_heat\n"
+    assert piped("predict", trained / "drive.npz", "-", "--out", "-", "--json")[1] == out
+    file, pipe = (
+        run("evaluate", trained / "drive.npz", of) for run, of in ((ltc, trained / "waves.csv"), (piped, "-"))
+    )
+    assert file == pipe
+    assert piped("train", "-", "--target", "heat", "--time", "time", "--out", "m.npz", *SMALL)[0] == 0
+    assert load("m.npz").layers == load(trained / "drive.npz").layers
+    assert {path.name for path in here.iterdir()} == {"p.csv", "m.npz"}
+    text = b"time,power,heat\n1,2\n"
+    assert piped("evaluate", trained / "drive.npz", "-")[2].count("standard input: every line must have 3 cells") == 1
+    text = b""
+    assert piped("evaluate", trained / "drive.npz", "-")[2].count("standard input: is empty") == 1
 
 
 def test_help_loads_numpy_only_and_commands_are_loaded_one_by_one():

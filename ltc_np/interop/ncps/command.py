@@ -45,13 +45,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--activation", choices=BACKBONE_ACTIVATIONS, help="of a CfC's backbone")
     parser.add_argument("--backbone-dropout", type=float, metavar="RATE", help="of a CfC")
     parser.add_argument("--dtype", choices=DTYPES, help="default: that of the weights")
-    parser.add_json()
+    parser.add_output()
     return run(parser, _main, argv)
 
 
 def _main(args: argparse.Namespace) -> int:
     options = vars(args)
-    source, target, as_json = (options.pop(name) for name in ("source", "target", "json"))
+    source, target, as_json, _ = (options.pop(name) for name in ("source", "target", "json", "quiet"))
     said = _convert(source, target, options)
     report({"file": str(target), "holds": said}, [f"{target}: {said}"], as_json)
     return DONE
