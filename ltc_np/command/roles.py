@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.command_line import check_least, check_shares
+from ..base.dates import UNITS
 from ..base.types import Array, Ints
 from .arrays import SEQUENCE, STEPS
 from .task import MISSING, SPLITS, Task
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from .tables import Table
 
-UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 MOST_CLASSES, MOST_INPUTS = 1000, 50  # the second of a column of text
 OFTEN_TIMES = "time", "date", "datetime", "timestamp"
 DEFAULTS_OF_A_TASK = "horizon", "missing", "validation", "test", "seed"
