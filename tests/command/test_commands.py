@@ -9,6 +9,7 @@ import subprocess
 import sys
 import types
 import warnings
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -170,13 +171,18 @@ def test_info_of_any_model(here, ltc):
     assert "float32\n" in out and "backend" not in out  # a file has none
 
 
-def test_info_of_the_machine(ltc):
+def test_info_of_the_machine(ltc, capsys):
     status, out, err = ltc("info")
     assert (status, err) == (0, "")
     found = dict(line.split(": ", 1) for line in out.splitlines())
     assert found == {name: str(value) for name, value in json.loads(ltc("info", "--json")[1]).items()}
     assert (found["ltc_np"], found["NumPy"]) == (ltc_np.__version__, np.__version__)
     assert found["Python"].endswith(platform.python_version()) and found["threads"] == str(ltc_np.get_num_threads())
+    there = {each.name.lower(): each.version for each in metadata.distributions()}
+    for name in ("numba", "scikit-learn", "pandas"):
+        assert (name in there) == (f"{name} {there.get(name)}" in found["packages"].split(", "))
+    ltc_np.show_versions()
+    assert capsys.readouterr().out == out
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of what there is not
         model = LTCRNN(AutoNCP(8, 2), 3, seed=0)
