@@ -15,7 +15,6 @@ from ...model import load
 from ...network.network import DTYPES
 from ...wirings import Wiring
 from . import from_ncps, to_ncps
-from .source import TORCH_FILES
 from .writing import call_of
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _convert(source: pathlib.Path, target: pathlib.Path, options: dict[str, Any]
         given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
         if given:
             raise ValueError(f"{', '.join(given)} must be left out where IN is a model file: it says everything itself")
-        if target.suffix not in (tensor_file.SUFFIX, *TORCH_FILES):
+        if target.suffix not in (tensor_file.SUFFIX, *tensor_file.TORCH_FILES):
             raise ValueError(f"OUT must end in .safetensors or .pt where IN is a model file, got {target}")
         files.check_path(target)
         model = load(source, backend="numpy")
