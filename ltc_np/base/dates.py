@@ -41,8 +41,8 @@ def _utc(date: datetime.date) -> datetime.date:
     return date.astimezone(datetime.timezone.utc).replace(tzinfo=None) if zoned else date  # type: ignore[attr-defined]
 
 
-def duration(name: str, value: Any) -> np.timedelta64:
-    """A unit of time, ``"h"`` or a duration > 0."""
+def duration(name: str, value: Any) -> Any:
+    """A unit of time, ``"h"`` or a duration > 0, as a timedelta64."""
     if isinstance(value, str) and value in UNITS:
         return np.timedelta64(int(UNITS[value]), "s")
     given = None if value is None or isinstance(value, str) else array(value)

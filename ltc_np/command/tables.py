@@ -73,10 +73,8 @@ def _some(names: Iterable[str]) -> str:
 def read(path: str) -> Table:
     """The table in a file, whose kind its name says, or in standard input."""
     where = pathlib.Path("standard input" if path == STANDARD else path)
-    if path == STANDARD:
-        reader = _read_standard_input
-    else:
-        reader = READERS[_kind(where, READERS)]
+    reader = _read_standard_input if path == STANDARD else READERS[_kind(where, READERS)]
+    if path != STANDARD:
         files.check_readable(where, "TABLE")
     try:
         table = reader(where)

@@ -121,7 +121,8 @@ def _of_dates(times: Any, t0: Any, unit: Any) -> npt.NDArray[np.float64]:
     fine = np.result_type(*given)
     ticks = [row.astype(fine).view(np.int64) for row in given]
     t0 = None if start is None else ticks.pop()
-    one = dates.duration("unit", unit) / np.timedelta64(1, np.datetime_data(fine)[0])
+    tick: Any = np.ones((), f"m8[{np.datetime_data(fine)[0]}]")
+    one = float(dates.duration("unit", unit) / tick)
     return _elapsed(ticks if isinstance(times, list) else ticks[0], t0, one) / one
 
 

@@ -20,7 +20,7 @@ from support.tables import SMALL, waves, words, write_csv
 import ltc_np
 from ltc_np import LTCRNN, AutoNCP, Model, SpikingLIF, kernels, load
 from ltc_np.command import COMMANDS, USAGE, split, tables, task, task_data
-from ltc_np.kernels import library
+from ltc_np.kernels import library, versions
 
 
 def rows_of(path):
@@ -182,7 +182,7 @@ def test_info_of_the_machine(ltc, capsys):
     for name in ("numba", "scikit-learn", "pandas"):
         assert (name in there) == (f"{name} {there.get(name)}" in found["packages"].split(", "))
     ltc_np.show_versions()
-    assert capsys.readouterr().out == out
+    assert capsys.readouterr().out == out and versions.versions().keys() == found.keys()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of what there is not
         model = LTCRNN(AutoNCP(8, 2), 3, seed=0)

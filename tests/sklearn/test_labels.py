@@ -6,7 +6,7 @@ import pytest
 pandas = pytest.importorskip("pandas", reason="pandas is not installed")
 pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "ltc-np[sklearn]"')
 
-from ltc_np.sklearn import LiquidForecaster  # noqa: E402
+from ltc_np.sklearn import LiquidForecaster, labels  # noqa: E402
 
 SMALL = {"units": 4, "epochs": 1, "validation_fraction": 0, "backend": "numpy", "random_state": 0, "difference": None}
 T, H = 40, 3
@@ -72,6 +72,11 @@ def test_the_series_of_fit_and_lists():
     one, other = forecaster.predict(past=[pandas.Series(VALUES[:, 0], months), VALUES[:, 1]])
     assert isinstance(one, pandas.Series) and isinstance(other, np.ndarray)
     assert isinstance(forecaster.predict(past=VALUES[:, 0]), np.ndarray)
+
+
+def test_what_has_no_labels():
+    for values in (VALUES, [1.0], list(VALUES)):
+        assert labels.of(values) is None
 
 
 def test_a_forecast_is_drawn(networks):
