@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import kernels
 from ..base import checks
-from ..base.notebook import html_table
+from ..base.notebook import Text, html_table
 from ..base.types import Array, Backend, Float
 from ..cells.base import TRAITS, Layer
 from ..layers import Stack, parallel
@@ -103,13 +103,13 @@ class Structure(Parameters):
         return self
 
     def summary(self) -> str:
-        """A table of layers, states and parameters as text."""
+        """A table of layers, states and parameters as text: ``print`` it in a script."""
         lines = [f"{'layer':<44} {'output':>7} {'state':>6} {'parameters':>10}"]
         for layer in self.layers:
             name = repr(layer)
             name = name if len(name) <= 44 else name[:41] + "..."
             lines.append(f"{name:<44} {layer.output_size:>7} {layer.state_size:>6} {layer.layout.size:>10,}")
-        return "\n".join([*lines, *self._totals()])
+        return Text("\n".join([*lines, *self._totals()]))
 
     def _totals(self) -> list[str]:
         """What is said of all layers together."""

@@ -27,6 +27,9 @@ def test_models_and_traces():
     assert head == ["layer", "output", "state", "parameters"]
     assert [row[1:] for row in layers] == [["2", "8", str(model.layers[0].layout.size)], ["3", "0", "9"]]
     lines = model.summary().splitlines()
+    assert repr(model.summary()) == str(model.summary()) == "\n".join(lines)  # what a prompt shows
+    for wiring in (model.layers[0].wiring, AutoNCP(8, 2)):
+        assert repr(wiring.summary()) == str(wiring.summary())
     assert [total, frozen] == [[line] for line in lines[-2:]]
     trace = model.trace(np.zeros((5, 2)))
     rows = cells(trace._repr_html_())
