@@ -46,9 +46,8 @@ class Labels(NamedTuple):
         known, later = self.index[-T:], self.later(H)
         if isinstance(known, pandas.PeriodIndex):
             known, later = known.to_timestamp(), later.to_timestamp()
-        if known.dtype.kind != "M" or later.dtype.kind != "M":
-            return None
-        return np.concatenate([dates.array(known), dates.array(later)])
+        both = known.append(later)
+        return dates.array(both) if both.dtype.kind == "M" else None
 
     def around(self, found: Array, columns: list[Any] | None) -> Any:
         """A forecast (H,) or (H, F), or (H, n) or (H, F, n) with ``columns`` for the last axis, of pandas."""

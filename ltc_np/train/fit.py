@@ -346,7 +346,7 @@ def fit(
         return history
     with model.cut_as(cutting):
         history = train(run, plan, make_best)
-    if epochs is None and options.verbose:
+    if given["epochs"] is None and options.verbose:
         print(ONE_EPOCH, file=sys.stderr)
     return history
 
