@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.calls import with_signature_hints
 from ..base.threads import get_num_threads
 from ..base.version import __version__
 from . import in_words
@@ -34,6 +35,7 @@ def versions() -> dict[str, Any]:
     }
 
 
+@with_signature_hints
 def show_versions() -> None:
     """Print what reports of faults need: versions, the machine, and which kernels run on it.
 
