@@ -108,5 +108,6 @@ worked.picture(figure, options, "forecast_sunspots")
 # spots it forecasts too few. That is what the two last columns show, and the dashed line says why: the test has peaks
 # above everything that was taught. In the other years the order may be the other way round.
 #
-# One training is one throw of the dice. `python examples/sunspots.py` repeats this one with five seeds, and [the
-# results](../docs/results.md#sunspots) have its table. To try your own series, give a file of lines `year,number`.
+# One training is one throw of the dice. `python examples/sunspots.py` takes the mean of five, of square roots and
+# together with an autoregression, which is better; [the results](../docs/results.md#sunspots) have its table. To try
+# your own series, give a file of lines `year,number`.
