@@ -37,6 +37,7 @@ from ltc_np import (
     FullyConnected,
     Model,
     NeuralODE,
+    ensemble,
     set_num_threads,
 )
 
@@ -92,7 +93,7 @@ class Setting:
     """A model, how it is trained, and what was published of its kind: test error.
 
     ``tuned``: not by the protocol; inputs scaled to mean 0 and variance 1, the learning rate falling to 0 along half a
-    cosine over so many epochs, gradients clipped to norm 1.
+    cosine over so many epochs, gradients clipped to norm 1.  The answer is the mean of ``members`` networks.
     """
 
     title: str
@@ -102,6 +103,7 @@ class Setting:
     dt: float | None = None
     frozen: tuple = ()
     tuned: int | None = None
+    members: int = 1
 
 
 UNITS = 32
@@ -143,7 +145,7 @@ MODELS = {
     ),
     "ctgru_first": Setting("CT-GRU, decay first", (CTGRU(UNITS, input_dim=FEATURES), READOUT), 0.001, "", dt=1.0),
     "tuned": Setting(
-        "LTC, tuned",
+        "3 LTCs, tuned",
         (
             LTC(FullyConnected(64), input_dim=FEATURES, output_mapping=None),
             Dense(64, "silu", input_dim=64),
@@ -152,13 +154,14 @@ MODELS = {
         0.01,
         "",
         tuned=40,
+        members=3,
     ),
 }
 
 
 @dataclass(frozen=True)
 class Result:
-    """One training."""
+    """One training; of several members validation and best epoch are those of the first."""
 
     parameters: int
     validation: list = field(repr=False)  # error, by epoch
@@ -169,14 +172,11 @@ class Result:
 
 
 def train(name, seed, threads, data, epochs):
-    """Train one model; the test windows are read at the end, with the weights of the smallest validation error."""
+    """Train one model, or its members; the test is read at the end, by the weights of the least validation errors."""
     set_num_threads(threads)
     setting, start, cpu_start = MODELS[name], time.perf_counter(), time.process_time()
     epochs = epochs or setting.tuned or EPOCHS
     x, y = windows(data[TRAINING])
-    model = Model(*setting.layers, seed=seed)
-    if setting.frozen:
-        model.freeze(*setting.frozen)
     mean, deviation = (x.mean((0, 1)), x.std((0, 1))) if setting.tuned else (0, 1)
 
     def known(x, y):
@@ -185,20 +185,29 @@ def train(name, seed, threads, data, epochs):
     def figures(logs):
         return f"training {logs['loss']:.3f}, validation {logs['val_loss']:.3f}"
 
-    history = model.fit(
-        **known(x, y),
-        epochs=epochs,
-        batch_size=Batching(BATCH, drop_last=True),
-        optimizer=Adam(CosineDecay(setting.rate, epochs * (len(x) // BATCH)) if setting.tuned else setting.rate),
-        clip_norm=1.0 if setting.tuned else None,
-        validation=known(*windows(data[VALIDATION])),
-        seed=seed,
-        callbacks=[reporter(name, seed, epochs, figures)],
-        verbose=False,
-    )
+    def trained(own):
+        model = Model(*setting.layers, seed=own)
+        if setting.frozen:
+            model.freeze(*setting.frozen)
+        history = model.fit(
+            **known(x, y),
+            epochs=epochs,
+            batch_size=Batching(BATCH, drop_last=True),
+            optimizer=Adam(CosineDecay(setting.rate, epochs * (len(x) // BATCH)) if setting.tuned else setting.rate),
+            clip_norm=1.0 if setting.tuned else None,
+            validation=known(*windows(data[VALIDATION])),
+            seed=own,
+            callbacks=[reporter(name, own, epochs, figures)],
+            verbose=False,
+        )
+        return model, history
+
+    models, histories = zip(*(trained(own) for own in ensemble.seeds(seed, setting.members)), strict=True)
+    model = models[0] if len(models) == 1 else ensemble.join(models)
     test = model.evaluate(**known(*windows(data[TEST])))["loss"]
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-    return Result(model.theta.size, history["val_loss"], history.best_epoch, test, seconds, cpu_seconds)
+    first = histories[0]
+    return Result(model.theta.size, first["val_loss"], first.best_epoch, test, seconds, cpu_seconds)
 
 
 def baselines(data):
@@ -293,12 +302,12 @@ Settings are those of the paper's code, where the code gives them:
   has not faded yet;
 - the CfC is younger than the table, and has its default values.
 
-"LTC, tuned" leaves this protocol. It has {tuned.layers[0].output_size} units and a readout with a hidden
-layer of as many units (silu), default initial values, and inputs scaled to mean 0 and variance 1. It
-trains for {tuned.tuned} epochs,
-in which the learning rate falls to 0 along half a cosine, with gradients clipped to norm 1. It
-was chosen by its validation error with one seed, among a
-dozen other LTCs, LSTMs and CfCs.
+"3 LTCs, tuned" leaves this protocol: it is the mean of {tuned.members} networks. Each has {tuned.layers[0].output_size}
+units and a readout with a hidden layer of as many units (silu), default initial values, and inputs scaled to mean 0 and
+variance 1. It trains for {tuned.tuned} epochs, in which the learning rate falls to 0 along half a cosine, with
+gradients clipped to norm 1. The network was chosen by its validation error with one seed, among some twenty other LTCs,
+LSTMs and CfCs; parameters and seconds are those of all {tuned.members}, the best epoch is that of the first. The
+earlier version of this section had one such network, with 1.976 ± 0.002.
 
 Written on {datetime.date.today():%d %B %Y} by
 

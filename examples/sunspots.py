@@ -121,12 +121,13 @@ def section(found, years, numbers, first, args, seconds):
     least = min(means, key=means.get)
     high, years_of = (found[title] for title in (MODELS["ltc"], LINE)), test > HIGH
     of_ltc, of_line = (np.mean([error(own[years_of], test[years_of]) for own in forecasts]) for forecasts in high)
+    rare = (numbers[:first] > HIGH).sum()
     verdict = textwrap.fill(
-        f"In years of more than {HIGH} sunspots the LTCs are off by {of_ltc:.1f}, the line by {of_line:.1f}: only "
-        f"{(numbers[:first] > HIGH).sum()} of the {first} years of training have so many, their largest number is "
+        f"**Least error: {least}.** In years of more than {HIGH} sunspots the LTCs are off by {of_ltc:.1f}, the line "
+        f"by {of_line:.1f}: only {rare} of the {first} years of training have so many, their largest number is "
         f"{numbers[:first].max():.0f}, and the test has {test.max():.0f}. A linear function goes on to numbers that it "
-        "has not seen; the sigmoids of an LTC saturate. Before, this section had one "
-        "LTC of the numbers themselves, with 16.6 ± 0.9 in all years.",
+        "has not seen; the sigmoids of an LTC saturate. Before, this section had one LTC of the numbers themselves, with "
+        "16.6 ± 0.9 in all years.",
         120,
     )
     return f"""## {TITLE}
@@ -146,7 +147,7 @@ The table has the mean absolute error; that of LTCs is the mean ± standard devi
 
 {table(found, test)}
 
-**Least error: {least}.** {verdict}
+{verdict}
 
 ![Forecasts of the test years](images/sunspots.png)
 
