@@ -60,6 +60,29 @@ def test_the_answer_is_the_mean_over_the_steps(vowels, rng):
     assert accuracy == (geometric.argmax(1) == y).mean()
 
 
+def test_the_answers_are_of_one_of_the_mean_and_of_both(vowels, monkeypatch):
+    """Probabilities are averaged; the scores of the line are logits, five times as large, beside their logarithm."""
+    p = np.full((2, 1, 9), 0.01)
+    p[0, 0, 3], p[1, 0, 4], p[0, 0, 5], p[1, 0, 5] = 0.5, 0.6, 0.4, 0.4  # the first says 3, the second 4, their mean 5
+    monkeypatch.setattr(vowels, "trained", lambda name, x, y, seed, epochs: Model(next(made)))
+    monkeypatch.setattr(vowels, "log_probabilities", lambda model, x: np.log(p[model.theta]))
+
+    class Model:
+        def __init__(self, number):
+            self.theta = np.array(number)
+
+    def right(truth, line):
+        nonlocal made
+        made = iter(range(2))
+        return vowels.test("gru", 0, 1, None, None, None, np.array([truth]), 1, 2, line)[:3]
+
+    made, none = None, np.zeros((1, 9))
+    assert right(3, none) == (100, 0, 0)
+    assert right(5, none) == (0, 100, 100)
+    assert right(4, np.eye(9)[[4]] / 9) == (0, 0, 100)  # e^(5/9) 0.305 is more than 0.4
+    assert right(4, np.eye(9)[[4]] / 20) == (0, 0, 0)  # e^(5/20) 0.305 is not
+
+
 def test_the_linear_classifier_solves_its_equations(vowels, utterances, rng):
     """At the least of |T - 1 m - X W|^2 + penalty |W|^2 its derivative is 0; and nothing of what is asked is learnt."""
     x, y = utterances

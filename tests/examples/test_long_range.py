@@ -103,6 +103,29 @@ def test_the_linear_readout(long_range, folder):
     assert long_range.linear(long_range.TASKS["scp1"], args) == 100
 
 
+def test_patches_are_neighbouring_means(long_range, folder):
+    """A patch of the EEG is 8 means of 8 samples; one of the spectra 5 differences of 3 normalised channels."""
+    x, target, y, known, asked = long_range.patches("scp1", folder / "scp1.npz")
+    with np.load(folder / "scp1.npz") as file:
+        raw = {name: file[name] for name in file}
+    assert sorted([*known, *asked]) == list(range(len(y))) and set(asked) == set(raw["test"])
+    np.testing.assert_allclose(x[3, 1, 2], raw["x"][3, 80:88, 0].mean(), rtol=1e-4)
+    x, target, y, known, asked = long_range.patches("ethanol", folder / "ethanol.npz")
+    full = raw_differences(folder / "ethanol.npz")
+    np.testing.assert_allclose(x[2, 1, 3:6], full[2, 6], rtol=1e-4, atol=1e-5)
+    assert abs(x).max() <= 5 and target.shape == (len(y), 1)
+
+
+def raw_differences(path):
+    """By loops: means of ten of normalised spectra, their differences, and these normalised by the training set."""
+    with np.load(path) as file:
+        x, train = file["x"].astype(float), file["train"]
+    x = np.array([(own - own.mean(0)) / own.std(0) for own in x])
+    means = np.array([[own[10 * k : 10 * k + 10].mean(0) for k in range(x.shape[1] // 10)] for own in x])
+    found = np.array([[own[k + 1] - own[k] for k in range(len(own) - 1)] for own in means])
+    return np.clip((found - found[train].mean(0)) / found[train].std(0), -5, 5)
+
+
 def test_what_the_table_says_in_words(long_range, folder):
     args = argparse.Namespace(data=folder, models=["s4d", "lstm"])
     ridge = long_range.linear(long_range.TASKS["ethanol"], args)
