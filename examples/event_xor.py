@@ -242,7 +242,8 @@ those of the epoch with the smallest loss. The test has {test.y.size:,} more seq
 end. Whoever always gives the same answer is right in {constant:.2%} of them. Every model is trained by Adam with a
 learning rate that falls to 0 along half a cosine, in batches of {BATCH}, with gradients clipped to norm {CLIP:g}, and
 without dropout, weight decay or a curriculum. The backbone of a CfC is one layer of {BACKBONE["backbone_units"]}
-({BACKBONE["backbone_activation"]}), the LTC is fully connected, and mixed memory has the topology `"torch"`.
+({BACKBONE["backbone_activation"]}), the LTC is fully connected and has the exponential solver
+with {MODELS["ltc"].layer.ode_unfolds} unfolds, and mixed memory has the topology `"torch"`.
 
 {table(results, args.bits)}
 
