@@ -69,8 +69,10 @@ def table(known):
     """Figures as Markdown, and below them by what commands, when and where they were measured."""
     lines = ["| what | figure |", "|---|---|"]
     lines += [f"| {what} | {shown(found['figure'])} |" for what, found in known.items()]
-    sources = dict.fromkeys((found["command"], found["date"], found["machine"]) for found in known.values())
-    lines += ["", *(f"Measured by `{command}` on {day}, {machine}." for command, day, machine in sources)]
+    sources = {}
+    for found in known.values():
+        sources.setdefault((found["date"], found["machine"]), {})[f"`{found['command']}`"] = None
+    lines += ["", *(f"Measured by {', '.join(own)} on {day}, {machine}." for (day, machine), own in sources.items())]
     return "\n".join(lines) + "\n"
 
 
