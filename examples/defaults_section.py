@@ -107,6 +107,7 @@ def searched(results, cell, tasks):
     found = [
         [name.replace("_", " "), str(value), f"{ratio:.2f} ± {error:.2f}", f"{better} of {count}"]
         for name, value, ratio, error, better, count in effects(results, cell, tasks)
+        if abs(ratio - 1) > error
     ]
     return "\n\n".join([*rungs, table(["ingredient", "value", "error", "better on"], found)])
 
@@ -192,8 +193,8 @@ Recipes are drawn at random, and each rung trains those that are left on more ta
 best. Only validation sets judge. "Error" is the geometric mean over the tasks of the errors, as a share of those of the
 defaults before (at least {SMALLEST}; for classes Brier's score). A recipe that takes more than {COST:g} times their
 processor time is out. The second table has the first rung by ingredient: the error of recipes with a value as a share
-of those with the default's, ± its standard error, and on how many tasks the value is better. It has one seed;
-[one change at a time](#one-change-at-a-time) has three.
+of those with the default's, ± its standard error, where that is smaller than the difference from 1, and on how many
+tasks the value is better. It has one seed; [one change at a time](#one-change-at-a-time) has three.
 
 {tables}
 
