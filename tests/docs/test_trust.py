@@ -45,6 +45,11 @@ def test_without_the_option_nothing_is_written(elsewhere):
     assert not trust.FOLDER.exists()
 
 
+def test_a_test_run_is_shown_without_its_time():
+    assert trust.shown("7 passed, 1 skipped in 1287.24s (0:21:27)") == "7 passed, 1 skipped"
+    assert trust.shown("0.21 s (processor time 0.29 s)") == "0.21 s (processor time 0.29 s)"
+
+
 def test_a_command_is_shown_as_one_would_type_it():
     assert (
         trust.command_of(["-q", "-m", "fuzz and not slow", "tests/a.py"]) == 'pytest -m "fuzz and not slow" tests/a.py'

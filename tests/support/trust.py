@@ -77,7 +77,7 @@ def table(known):
 
 
 def shown(figure):
-    """A figure as the page has it."""
+    """A figure as the page has it; without the time that pytest took."""
     if isinstance(figure, bool) or not isinstance(figure, (int, float)):
-        return str(figure)
+        return re.sub(r"(passed.*) in [\d.]+s(?: \([\d:]+\))?$", r"\1", str(figure))
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:.3g}"
