@@ -1,4 +1,4 @@
-"""docs/trust.md has the figures that its tests have written, and every part of it has some."""
+"""docs/trust.md has the figures that its tests have written."""
 
 import json
 
