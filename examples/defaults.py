@@ -9,7 +9,7 @@ DATA is a folder with these files; the generated tasks (xor, adding, oscillator)
                                      GunPoint and ItalyPowerDemand; the Python package `aeon` has them all, in folders
                                      of these names in aeon/datasets/data
 
-The new tasks, on which nothing was chosen, are read from packages: pip install "ltc-np[examples,aeon]".
+The new tasks, on which no hyperparameter was chosen, are read from packages: pip install "ltc-np[examples,aeon]".
 
     python examples/defaults.py --quick                 # seconds: a few trainings on what is generated, far too short
     python examples/defaults.py DATA --stages search    # recipes drawn at random, judged by the validation sets

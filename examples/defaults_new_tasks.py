@@ -1,4 +1,4 @@
-"""Tasks on which no default was chosen: `NEW`, for an honest test of what `defaults_tasks` has led to.
+"""Tasks on which no hyperparameter was chosen: `NEW`, for an honest test of what `defaults_tasks` has led to.
 
 Recorded data come with packages (`pip install "ltc-np[examples]"`, and "ltc-np[aeon]" for the gestures), where
 `data_files` finds them.  A training is as long as a user's own with the same data: `epochs="auto"` of `Recipe`.

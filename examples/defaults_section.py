@@ -174,8 +174,8 @@ best constant (0 is perfect, 1 has learnt nothing): mean ± standard deviation o
 
 {won(results, tasks, seeds)}
 
-The hyperparameters were chosen by the validation sets of these tasks but for ethanol, with the networks alone. On these
-ten nothing was chosen:
+The hyperparameters were chosen by the validation sets of these tasks but for ethanol, with the networks alone. How a
+line and a network are mixed was chosen by the validation sets of these and of the next ones, and nothing else by those:
 
 {won(results, new, seeds)}
 

@@ -8,8 +8,8 @@ synapses have no fixed gains, and a last layer makes the outputs from all states
     python examples/one_file.py               # trains both networks: 3 s on one core
     python examples/one_file.py --epochs 20   # fewer passes over the data
 
-Names of sizes: B sequences, T time steps, I inputs, N neurons, H features, O outputs.  `p` is a dictionary of
-parameters.  `d_something` is the derivative of the loss with respect to `something`, and has the same shape.  Each
+Names of sizes: B sequences, T time steps, I inputs, N neurons, H features of the CfC, O outputs.  `p` is a dictionary
+of parameters.  `d_something` is the derivative of the loss with respect to `something`, and has the same shape.  Each
 function is followed by its backward: the derivative of its results is given, and that of its arguments comes back.
 """
 
@@ -37,10 +37,13 @@ def softplus(z):
 
 
 def ltc_parameters(rng, I, N):
-    """Random initial parameters.  Row j, column i belongs to the synapse from source j to neuron i."""
+    """Random initial parameters, in the original tutorial's ranges; cm, gleak and w are those before softplus.
+
+    Row j, column i belongs to the synapse from source j to neuron i.
+    """
     p = {"gleak": rng.uniform(0.001, 1, N), "vleak": rng.uniform(-0.2, 0.2, N), "cm": rng.uniform(0.4, 0.6, N)}
     for kind, sources in (("", N), ("sensory_", I)):  # synapses from neurons, synapses from inputs
-        p[kind + "w"] = rng.uniform(0.001, 1, (sources, N))  # strength, before softplus
+        p[kind + "w"] = rng.uniform(0.001, 1, (sources, N))  # strength
         p[kind + "mu"] = rng.uniform(0.3, 0.8, (sources, N))  # the source's value at which the synapse is half open
         p[kind + "sigma"] = rng.uniform(3, 8, (sources, N))  # how steeply it opens
         p[kind + "erev"] = rng.uniform(-0.2, 0.2, (sources, N))  # the potential towards which it pulls
@@ -65,9 +68,9 @@ def d_synapses(p, kind, source, a, s, d_P, d_Q, d_p):
 
 
 def ltc_step(p, x, v, dt):
-    """Potentials v (B, N) after the elapsed time dt (B, 1), while the inputs x (B, I) are held; and what to keep."""
+    """Potentials v (B, N) after the elapsed time dt (B, 1), with constant inputs x (B, I); and what backward needs."""
     cm, gleak, h = softplus(p["cm"]), softplus(p["gleak"]), dt / UNFOLDS  # h: the length of one solver step
-    b, b_s = synapses(p, "sensory_", x)  # the inputs are held, so that their synapses are computed once
+    b, b_s = synapses(p, "sensory_", x)  # the inputs are constant, so that this is computed once
     unfolds = []
     for _ in range(UNFOLDS):
         a, a_s = synapses(p, "", v)  # the conductances at the old potentials
@@ -97,15 +100,15 @@ def d_ltc_step(p, kept, d_v, d_p):
 
 
 # ------------------------------------------------------------------------------------------------------------ the CfC
-# No differential equation is solved.  A layer of H features reads the input and the state.  From these features come
-# two values, g1 and g2, and a gate between them that depends on the elapsed time:
+# A closed-form continuous-time network solves no differential equation.  A layer of H features reads the input and the
+# state h.  From these features come two values, g1 and g2, and a gate s, which moves between them as dt grows:
 #     h_new = (1 - s) g1 + s g2   with   s = sigmoid(time_a dt + time_b)
 
-HEADS = ("ff1", "ff2", "time_a", "time_b")  # four layers that read the features
+HEADS = ("ff1", "ff2", "time_a", "time_b")  # four layers that read the features, for g1, g2 and s
 
 
 def cfc_parameters(rng, I, N, H=32):
-    """Random initial parameters; the more rows are added up, the smaller they are."""
+    """Random initial parameters, the weights by Glorot's rule: the more rows are added up, the smaller they are."""
     p = {}
     for name, rows, columns in (("backbone", I + N, H), *((head, H, N) for head in HEADS)):
         p[name + "_w"] = rng.uniform(-1, 1, (rows, columns)) * np.sqrt(6 / (rows + columns))
@@ -114,7 +117,7 @@ def cfc_parameters(rng, I, N, H=32):
 
 
 def cfc_step(p, x, h, dt):
-    """The state h (B, N) after the elapsed time dt (B, 1) with the inputs x (B, I); and what to keep."""
+    """The state h (B, N) after the elapsed time dt (B, 1) with the inputs x (B, I); and what backward needs."""
     z = np.concatenate([x, h], axis=1)  # (B, I + N)
     u = np.tanh(z @ p["backbone_w"] + p["backbone_b"])  # the features (B, H)
     f1, f2, time_a, time_b = (u @ p[head + "_w"] + p[head + "_b"] for head in HEADS)
@@ -162,7 +165,7 @@ def forward(cell, p, x, dt):
 
 
 def backward(cell, p, tape, d_y):
-    """The derivative with respect to every parameter, from that with respect to the outputs (B, T, O)."""
+    """The derivative with respect to every parameter, from the outputs' d_y (B, T, O); `tape`: what `forward` kept."""
     (states, keeps), d_step = tape, CELLS[cell][2]
     d_p = {name: np.zeros_like(value) for name, value in p.items()}
     d_p["out_w"] = np.einsum("btn,bto->no", states, d_y)  # a sum over all sequences and all steps
@@ -192,11 +195,11 @@ class Adam:
             self.square[name] += 0.001 * (d_p[name] ** 2 - self.square[name])  # 0.001 = 1 - 0.999
             mean = self.mean[name] / (1 - 0.9**self.count)  # both began with 0; this division makes up for it
             square = self.square[name] / (1 - 0.999**self.count)
-            p[name] -= rate * mean / (np.sqrt(square) + 1e-8)
+            p[name] -= rate * mean / (np.sqrt(square) + 1e-8)  # 1e-8: never a division by 0
 
 
 def spiral(rng, points=500, turns=3):
-    """Points (500, 2) on a spiral from the centre to radius 1, each with a little noise."""
+    """Points (500, 2) on a spiral from the centre to radius 1, with a little noise, drawn for all x, then for all y."""
     r = np.linspace(0, 1, points)
     angle = 2 * np.pi * turns * r
     return np.stack([r * np.sin(angle), r * np.cos(angle)], axis=1) + rng.normal(0, 2 / points, (2, points)).T
@@ -248,7 +251,7 @@ def main(argv=None):
     print("Mean squared error of the next point          the path trained on     a second path, fresh noise")
     for name, (trained, fresh) in errors.items():
         print(f"  {name:<43} {trained:<23.2e} {fresh:.2e}")
-    print("The noise alone, of the inputs and the targets, gives about 3e-05.")
+    print("The noise alone, of the inputs and the targets, gives about 3e-05.")  # 2 * (2 / 500)**2: their variances
 
 
 if __name__ == "__main__":

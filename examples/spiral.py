@@ -176,17 +176,14 @@ def main(argv=None):
 
     print("\nMean squared error of the next point, the network fed with the true path:")
     for what, error in (
-        ("the path trained on, after the last epoch (the tutorial's number)", report.error),
-        (
-            f"the same, weights of epoch {history.best_epoch + 1}, the best on the second spiral",
-            path_error(model, path),
-        ),
-        ("a second spiral, fresh noise; it chose the weights", path_error(model, second)),
+        (f"the path trained on, weights that are kept (epoch {history.best_epoch + 1})", path_error(model, path)),
+        ("the same path, repeating the last point", np.square(np.diff(path, axis=0))),
+        ("a second spiral, fresh noise, which chose the weights", path_error(model, second)),
+        ("the path trained on, weights of the last epoch (the tutorial's number)", report.error),
         ("second training, last epoch: stretches it saw", seen),
         ("second training, last epoch: stretches left out", unseen),
-        ("for comparison: repeat the last point", np.square(np.diff(path, axis=0))),
     ):
-        print(f"  {what:<66} {np.mean(error):.2e}")
+        print(f"  {what:<70} {np.mean(error):.2e}")
     print("The noise alone, of the inputs and the targets, gives about 3e-5.")
     if unseen > seen:
         print(

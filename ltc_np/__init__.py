@@ -14,6 +14,7 @@ from .base.version import __version__ as __version__
 from .cells import *
 from .data import dt_from_times, generate_spiral_data, pad, windows
 from .io import save
+from .kernels.versions import show_versions
 from .layers import *
 from .layers.config import CellConfig
 from .model import LTCRNN, CfCRNN, LiquidS4RNN, Model, from_config, load
@@ -122,6 +123,7 @@ __all__ = [
     "plot",
     "save",
     "set_num_threads",
+    "show_versions",
     "simplify",
     "solver_error",
     "windows",

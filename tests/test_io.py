@@ -204,3 +204,16 @@ def test_a_file_whose_notes_are_no_dict_is_damaged(tmp_path):
     np.savez(tmp_path / "m.npz", **content)
     with pytest.raises(ValueError, match="m.npz: damaged: .*finite numbers"):
         load(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".npz"])
+def test_a_state_dict_is_no_model_file_and_who_reads_it_is_named(tmp_path, suffix):
+    """Whatever is in it; a model of ours may have any name."""
+    path = tmp_path / f"x{suffix}"
+    np.savez(path.with_suffix(".npz"), weight=np.zeros(2))
+    path.with_suffix(".npz").rename(path)
+    with pytest.raises(ValueError, match="no model file of ltc_np") as caught:
+        load(path)
+    assert str(caught.value).endswith("from_ncps(path) reads networks of ncps for PyTorch") == (suffix != ".npz")
+    LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").save(path)
+    assert load(path, backend="numpy").input_size == 3

@@ -94,6 +94,9 @@ def test_the_example_runs_and_writes_its_pictures(tmp_path):
     assert re.search(r"^Epoch \[100/100\], Total train loss: \d\.\d{4}, Total val loss: 0\.\d{6}$", done.stdout, re.M)
     for line in ("the path trained on", "a second spiral, fresh noise", "stretches it saw", "stretches left out"):
         assert line in done.stdout
+    first, second, *_ = done.stdout.partition("fed with the true path:\n")[2].splitlines()
+    kept = r"  the path trained on, weights that are kept \(epoch \d+\) +\d\.\d\de-0\d"
+    assert re.fullmatch(kept, first) and re.match("  the same path, repeating the last point +2.70e-04", second)
     assert (tmp_path / "pictures/spiral.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "pictures/spiral.gif").read_bytes()[:4] == b"GIF8"
     again = run_example("--quick", "--no-plot", cwd=tmp_path)

@@ -13,7 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from .visible import visible
 
@@ -41,9 +41,10 @@ class Parser(argparse.ArgumentParser):
         # No option is the beginning of another one: `--readout` would be `--readout-units` where there is no other.
         super().__init__(prog=program, usage=usage, description=about, formatter_class=shape, allow_abbrev=False)
 
-    def add_json(self) -> None:
-        """The option ``--json``, which all commands have."""
+    def add_output(self) -> None:
+        """The options that all commands have: ``--json`` and ``--quiet``."""
         self.add_argument("--json", action="store_true", help="print what is reported as JSON")
+        self.add_argument("--quiet", action="store_true", help="show no progress")
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; of an option that there is not, say which one may have been meant."""
@@ -114,12 +115,12 @@ def _meant(given: str, options: list[str]) -> list[str]:
     return list(initials)[:1] or difflib.get_close_matches(given, options, 1)
 
 
-def report(said: Any, lines: Sequence[str], as_json: bool) -> None:
+def report(said: Any, lines: Sequence[str], as_json: bool, to: TextIO | None = None) -> None:
     """Print what a command has found: as JSON, which writes control characters as text, or as lines.
 
-    A line stays one, whatever names of files and tables are in it.
+    A line stays one, whatever names of files and tables are in it.  ``to`` is standard output where it is None.
     """
-    print(json.dumps(said, indent=1) if as_json else "\n".join(map(visible, lines)))
+    print(json.dumps(said, indent=1) if as_json else "\n".join(map(visible, lines)), file=to)
 
 
 def line(what: object) -> str:

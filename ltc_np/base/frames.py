@@ -33,6 +33,18 @@ def column(names: Sequence[object] | None, k: int) -> str:
     return "" if names is None or not -len(names) <= k < len(names) else f", column {names[k]!r}"
 
 
+def rows_are_steps(values: Any) -> bool:
+    """Whether rows of a frame look like times of a series, and columns like its features, and not like steps.
+
+    The index holds dates, or columns are of several dtypes, or their names are words without a number in them.
+    """
+    if not is_pandas(values) or not hasattr(values, "columns"):
+        return False
+    dates = getattr(values.index, "inferred_type", "").startswith(("date", "timedelta", "period"))
+    words = all(isinstance(name, str) and not any(map(str.isdigit, name)) for name in values.columns)
+    return dates or words or len(set(values.dtypes)) > 1
+
+
 def array(name: str, values: Any) -> Numbers:
     """A frame as (T, I), a series as (T,); missing values become NaN.
 
@@ -52,8 +64,8 @@ def _numbers(name: str, where: str, series: Any) -> Numbers:
     dtype = series.dtype
     kind = getattr(dtype, "kind", "O")
     if kind not in "biuf":
-        hint = {"M": "; `dt_from_times` takes numbers: subtract a first date and divide by a unit"}.get(kind, "")
-        raise TypeError(f"`{name}` must be real numbers, got {dtype}{where}{hint}")
+        hint = {"M": ": these are no feature, but dt=ltc_np.data.dt_from_times(dates, unit=...) says when steps were"}
+        raise TypeError(f"`{name}` must be real numbers, got {dtype}{where}{hint.get(kind, '')}")
     if isinstance(dtype, np.dtype):
         return series.to_numpy()
     if hasattr(dtype, "fill_value"):  # sparse, as `get_dummies(sparse=True)` makes columns

@@ -25,6 +25,7 @@ from . import files
 from .types import Numbers
 
 SUFFIX = ".safetensors"
+TORCH_FILES = (".pt", ".pth", ".ckpt", ".bin")  # which PyTorch writes
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U64": "<u8",
     "U32": "<u4", "U16": "<u2", "U8": "<u1", "BOOL": "<u1",

@@ -1,5 +1,6 @@
 """``python -m ltc_np bench``: what this machine makes of the standard cases, against the limit of its processor."""
 
+import sys
 from functools import partial
 
 from .. import kernels
@@ -42,12 +43,13 @@ def main(argv=None):
     parser.add_argument(
         "--peers", action="store_true", help="time ncps, JAX and PyTorch as well, those that are installed"
     )
-    parser.add_json()
+    parser.add_output()
     return run(parser, partial(_bench, parser), argv)
 
 
 def _bench(parser, args):
     """Measure, and report; the exit status."""
+    say = (lambda text: None) if args.quiet else partial(print, file=sys.stderr, flush=True)
     check_least(args, runs=1, threads=1)
     known = CARD_CASES if args.backend == "cuda" else HOST_CASES
     cases = args.cases or list(known)
@@ -57,16 +59,16 @@ def _bench(parser, args):
         reason = cuda.why_not()
         if reason is not None:
             parser.error(reason)
-        result = cuda.run(cases, args.dtypes, args.runs, args.peers)
+        result = cuda.run(cases, args.dtypes, args.runs, args.peers, say)
         text = cuda.table(result)
     else:
         if kernels.resolve("auto") != "cpu":
             parser.error("the benchmark is of the cpu backend, which needs compiled kernels or a working numba")
         threads.set_num_threads(args.threads)
-        result = host.run(cases, args.dtypes, args.runs)
+        result = host.run(cases, args.dtypes, args.runs, say)
         text = host.table(result)
         if args.peers:
-            result["peers"] = compare.compare(cases, threads.get_num_threads(), args.runs)
+            result["peers"] = compare.compare(cases, threads.get_num_threads(), args.runs, say)
             text += "\n\n" + compare.table(result["peers"])
     report(result, text.split("\n"), args.json)
     return DONE

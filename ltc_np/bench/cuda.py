@@ -20,7 +20,7 @@ from ..optim.clip import Clip
 from .cases import CARD_CASES, evaluations
 from .cases import problem as problem_of
 from .peers import card
-from .rates import card_sigmoid_rate
+from .rates import card_sigmoid_rate, told
 
 PEERS_CASE = "batch"  # the longest that fits a card when every intermediate result is kept, as the peers do
 
@@ -95,8 +95,8 @@ def why_not():
     return "NUMBA_ENABLE_CUDASIM is set, and the simulator's times say nothing" if device.SIMULATED else None
 
 
-def run(cases, dtypes, runs, with_peers):
-    """All figures."""
+def run(cases, dtypes, runs, with_peers, say):
+    """All figures; ``say`` is told each row when it is measured."""
     from ..kernels.cuda import device
 
     rates = {dtype: card_sigmoid_rate(dtype) for dtype in dtypes}
@@ -104,7 +104,10 @@ def run(cases, dtypes, runs, with_peers):
         **{"python": platform.python_version(), "numpy": np.__version__},
         **{name: metadata.version(name) for name in ("numba", "numba-cuda") if util.find_spec(name.replace("-", "_"))},
     }
-    rows = [measure(name, dtype, rates[dtype], runs) for dtype in dtypes for name in cases]
+    rows = []
+    for name, dtype in ((name, dtype) for dtype in dtypes for name in cases):
+        rows.append(measure(name, dtype, rates[dtype], runs))
+        say(told(rows[-1]))
     result = {"machine": machine, "sigmoid_rate": rates, "cases": rows}
     if with_peers:
         result["peers"] = card.compare(*problem(PEERS_CASE, "float32"), runs)

@@ -19,7 +19,7 @@ from ..cells.synaptic import SynapticCell
 from ..kernels import library
 from . import streams
 from .cases import CASES, evaluations, problem, training_step
-from .rates import RUNS, beside, sigmoids
+from .rates import RUNS, beside, sigmoids, told
 
 STREAMS = "streams"  # the case that is no training
 
@@ -121,12 +121,17 @@ def in_words(m):
     )
 
 
-def run(cases, dtypes, runs):
-    """All figures."""
-    rows = [measure(name, dtype, runs) for dtype in dtypes for name in cases if name != STREAMS]
+def run(cases, dtypes, runs, say):
+    """All figures; ``say`` is told each row when it is measured."""
+    rows = []
+    for name, dtype in ((name, dtype) for dtype in dtypes for name in cases if name != STREAMS):
+        rows.append(measure(name, dtype, runs))
+        say(told(rows[-1]))
     found = {"machine": machine(), "cases": rows}
     if STREAMS in cases:
+        say(f"{STREAMS}: {len({1, threads.get_num_threads()}) * len(dtypes) * streams.SECONDS:.0f} s")
         found[STREAMS] = [row for dtype in dtypes for row in streams.measure(dtype)]
+    say("start of a new process, with an empty and with a filled cache")
     return found | {"start": start_times()}
 
 

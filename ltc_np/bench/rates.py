@@ -55,6 +55,11 @@ def beside(function, yardstick, runs=RUNS):
     return times[1], times[0], statistics.median(taken / known for known, taken in pairs)
 
 
+def told(row):
+    """A measured row in a line, for who waits for the table."""
+    return f"{row['case']} {row['dtype']}: {row['forward_ms']:.3f} ms forward, {row['train_ms']:.3f} ms a training step"
+
+
 def sigmoids(dtype, n_threads, repeats=1000):
     """A function in which each of the threads sums sigmoids of 4,096 numbers in cache, and how many it computes."""
     from ..kernels.cpu.rate import sigmoid_sum

@@ -97,7 +97,8 @@ def in_threads(work, n_threads):
             errors.append(error)
             barrier.abort()
 
-    workers = [threading.Thread(target=run, args=(k,)) for k in range(n_threads)]
+    # Daemons, so that Ctrl-C need not wait for them.
+    workers = [threading.Thread(target=run, args=(k,), daemon=True) for k in range(n_threads)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from ..base.version import __version__
+
 Main = Callable[[Sequence[str]], "int | None"]
 
 USAGE = """usage: python -m ltc_np COMMAND [options]
@@ -23,6 +25,8 @@ from a table to a judged network:
   bench      speed of the standard cases on this machine, against the limit of its processor
   warmup     compiles kernels before they are needed, for containers
   build-kernels  compiles all kernels once, so that no first call waits for that and Numba is not needed
+
+  help COMMAND, --version
 
 example:
   python -m ltc_np train sunspots.csv --target number --time year --horizon 1 --out sunspots.npz
@@ -76,9 +80,14 @@ def main_of(command: str) -> Main:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     argv = sys.argv[1:] if argv is None else argv
-    if list(argv) in (["-h"], ["--help"]):
+    if list(argv) in (["-h"], ["--help"], ["help"]):
         print(USAGE, end="")
         return 0
+    if list(argv) == ["--version"]:
+        print(f"ltc_np {__version__}")
+        return 0
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:], "--help"]
     if not argv:
         print(USAGE, end="", file=sys.stderr)
         return 2

@@ -57,6 +57,13 @@ class Column:
         """Whether a cell holds neither a number nor nothing."""
         return self.cells.dtype.kind in "OU" and self._first_text() is not None
 
+    def is_words(self) -> bool:
+        """Whether all that cells hold is words: no number, as it may be written, and no date."""
+        if self.cells.dtype.kind not in "OU":
+            return False
+        words = [str(cell).strip() for cell in self.cells if not _is_empty(cell)]
+        return bool(words) and not any(is_number(w) or COMMA.fullmatch(w) or DATE.match(w) for w in words)
+
     def numbers(self) -> Array:
         """(n,) float64, NaN where there is no value."""
         if self.cells.dtype.kind in "biuf":

@@ -113,6 +113,11 @@ def _later(table: Table, task: Task, found: Records) -> Numbers:
     times, dates = found.times, found.dates
     if times is None or task.time is None:
         return np.arange(table.rows, table.rows + task.horizon)
+    column, equal = table.columns[task.time], np.flatnonzero(np.diff(times) == 0)
+    if equal.size:
+        before, after = (column.show(int(equal[0]) + k) for k in (0, 1))
+        rule = f"column `{task.time}` must increase from row to row"
+        raise ValueError(f"{rule}, got {after} after {before}: two rows have the same time")
     later = forecast_times.continued(times, dates, task.horizon)
     if later is not None:
         return later
@@ -121,7 +126,6 @@ def _later(table: Table, task: Task, found: Records) -> Numbers:
         return forecast_times.continued(times[: row + 1], dates, 1) is None
 
     row = bisect.bisect_left(range(table.rows), True, lo=2, key=differs)
-    column = table.columns[task.time]
     got = f"{column.show(row)} after {column.show(row - 1)}"
     raise ValueError(
         f"column `{task.time}` must have steps that are equal{', or whole months' if dates else ''}, got {got}: give "

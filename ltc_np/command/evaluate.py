@@ -34,11 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate; the exit status."""
     parser = Parser("evaluate", ABOUT, "MODEL TABLE")
     parser.add_argument("model", metavar="MODEL", help="a file of `train`")
-    parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
+    parser.add_argument("table", metavar="TABLE", help=tables.ABOUT)
     parser.add_argument(
         "--part", choices=("all", *PARTS), default="all", help="of the table that it was trained on; default: all rows"
     )
-    parser.add_json()
+    parser.add_output()
     options.add_backend(parser)
     return run(parser, _evaluate, argv)
 

@@ -40,7 +40,7 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Forecast; the exit status."""
     parser = Parser("forecast", ABOUT, "TABLE --target COLS --horizon H")
-    parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
+    parser.add_argument("table", metavar="TABLE", help=tables.ABOUT)
     parser.add_argument("--target", required=True, metavar="COLS", help="what is forecast; several with commas between")
     parser.add_argument("--horizon", required=True, type=int, metavar="H", help="how many rows")
     parser.add_argument("--time", metavar="COL", help="when a row was observed: numbers, or dates such as 2024-12-31")
@@ -62,11 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--coverage", type=float, default=0.9, metavar="SHARE", help="of the intervals; default: %(default)s"
     )
-    parser.add_argument("--out", metavar="FILE", help="the forecast: a file .csv, .npz or .parquet; default: none")
+    parser.add_argument(
+        "--out", metavar="FILE", help="the forecast: a file .csv, .npz or .parquet, or - for CSV; default: none"
+    )
     pictures.add(parser, "that of --out with .png, with matplotlib")
     options.add_force(parser)
-    parser.add_json()
-    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_output()
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn; default: %(default)s")
     options.add_recipe(parser, without=options.NOT_OF_FORECASTS)
     options.add_backend(parser)
@@ -101,7 +102,7 @@ def _forecast(args: argparse.Namespace) -> int:
     said = {"table": args.table, "rows": len(series.y), "judged": len(judged.rows), "difference": judged.difference}
     said |= {"calendar": calendar, "seconds": round(time.monotonic() - began, 3), "file": args.out, "picture": picture}
     said |= _report(args, series, judged, columns)
-    report(said, _text(args, said, columns), args.json)
+    report(said, _text(args, said, columns), args.json, outputs.channel(args.out))
     return DONE
 
 

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--tolerance", type=float, default=TOLERANCE, metavar="X", help="largest relative error; default: %(default)s"
     )
-    parser.add_json()
+    parser.add_output()
     return run(parser, _check, argv)
 
 

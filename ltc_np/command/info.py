@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from .. import kernels
 from ..base.checks import counted
 from ..base.command_line import DONE, NO, Parser, report, run
-from ..base.threads import get_num_threads
-from ..base.version import __version__
+from ..kernels.versions import versions
 from ..model import Model, load
 from . import kept
 from .task import KEY, Task, of_model
@@ -37,30 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Describe; the exit status."""
     parser = Parser("info", ABOUT)
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a file of `train` or of Model.save")
-    parser.add_json()
+    parser.add_output()
     return run(parser, _info, argv)
 
 
 def _info(args: argparse.Namespace) -> int:
     if args.model is None:
-        found = _machine()
+        found = versions()
         report(found, [f"{name}: {value}" for name, value in found.items()], args.json)
         return DONE if kernels.why_not_asked() is None else NO
     model = load(args.model, backend="numpy")
     task = of_model(model, args.model) if KEY in (model.notes or {}) else None
     report(_report(model, args.model), _text(model, task, args.model), args.json)
     return DONE
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "ltc_np": __version__,
-        "Python": f"{platform.python_implementation()} {platform.python_version()}",
-        "NumPy": np.__version__,
-        "machine": platform.platform(),
-        "threads": get_num_threads(),
-        "kernels": kernels.in_words("auto"),
-    }
 
 
 def _report(model: Model, path: str) -> dict[str, Any]:
@@ -128,7 +113,7 @@ def _of_task(model: Model, task: Task) -> list[str]:
     shares = f"{task.validation:g} for validation, {task.test:g} for the test"
     lines.append(f"split by {task.by}: {shares}, seed {task.seed}")
     scales = [values for name, values in model.buffers.items() if name.startswith("0.")]
-    for k, name in enumerate(task.features):
+    for k, name in enumerate(task.names):
         scale = "" if len(scales) != 2 else f": mean {scales[0][k]:.4g}, spread {scales[1][k]:.4g}"
         lines.append(f"feature: {name}{scale}")
     return lines

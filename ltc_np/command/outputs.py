@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 from ..base import files
 from ..model import Model
+from .tables import STANDARD
 
 
 def check(targets: Mapping[str, str | None], inputs: Sequence[str], force: bool) -> None:
@@ -23,9 +26,9 @@ def check(targets: Mapping[str, str | None], inputs: Sequence[str], force: bool)
     force : bool
         Whether files that are there may be replaced.
     """
-    seen = {os.path.realpath(path): path for path in inputs}
+    seen = {os.path.realpath(path): path for path in inputs if path != STANDARD}
     for option, target in targets.items():
-        if target is None:
+        if target is None or target == STANDARD:
             continue
         real = os.path.realpath(target)
         if real in seen:
@@ -41,8 +44,14 @@ def check(targets: Mapping[str, str | None], inputs: Sequence[str], force: bool)
 
 
 def write(contents: Mapping[str, bytes]) -> None:
-    """Write files, path -> content: whole, and all of them or none."""
-    files.write_all({pathlib.Path(path): content for path, content in contents.items()})
+    """Write files, path -> content: whole, and all of them or none; then standard output."""
+    files.write_all({pathlib.Path(path): content for path, content in contents.items() if path != STANDARD})
+    sys.stdout.write(contents.get(STANDARD, b"").decode())
+
+
+def channel(out: str | None) -> TextIO | None:
+    """Where a report goes beside the output ``out``: None is standard output, unless the table is there."""
+    return sys.stderr if out == STANDARD else None
 
 
 def saved(model: Model) -> bytes:

@@ -16,6 +16,7 @@ from ..base.types import Array, Ints, Numbers
 from ..plot.styling import legend, plain
 from ..train.history import History
 from .split import PARTS, TEST, TRAIN, VALIDATION
+from .tables import STANDARD
 
 if TYPE_CHECKING:
     import argparse
@@ -47,14 +48,14 @@ def path(args: argparse.Namespace) -> str | None:
     if args.picture is not None:
         check_kind("--picture", args.picture)
         return str(args.picture)
-    if args.out is None or not importlib.util.find_spec("matplotlib"):
+    if args.out in (None, STANDARD) or not importlib.util.find_spec("matplotlib"):
         return None
     return str(pathlib.Path(args.out).with_suffix(".png"))
 
 
 def missing(args: argparse.Namespace) -> list[str]:
     """The line about a picture that is not drawn, since there is no matplotlib."""
-    if args.no_picture or args.out is None or importlib.util.find_spec("matplotlib"):
+    if args.no_picture or args.out in (None, STANDARD) or importlib.util.find_spec("matplotlib"):
         return []
     return ['no picture without matplotlib: pip install "ltc-np[cli]"']
 

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Draw; the exit status."""
     parser = Parser("plot", ABOUT, "MODEL [TABLE] --out FILE")
     parser.add_argument("model", metavar="MODEL", help="a file of `train`; a wiring also of Model.save")
-    parser.add_argument("table", metavar="TABLE", nargs="?", help="a file .csv, .npz or .parquet")
+    parser.add_argument("table", metavar="TABLE", nargs="?", help=tables.ABOUT)
     parser.add_argument("--what", choices=(*OF_A_TABLE, *OF_ITSELF), help="which picture; see above")
     parser.add_argument("--out", required=True, metavar="FILE", help=f"the picture: a file {', '.join(pictures.KINDS)}")
     parser.add_argument("--group", metavar="NAME", help="which sequence of the table; default: the first one")
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--last", type=int, metavar="N", help=f"draw the last N rows of it; default: {pictures.LAST}, or fewer"
     )
     options.add_force(parser)
-    parser.add_json()
+    parser.add_output()
     return run(parser, _plot, argv)
 
 
@@ -72,7 +72,7 @@ def _plot(args: argparse.Namespace) -> int:
 def _of_itself(what: str, model: Model, path: str) -> Callable[..., Any]:
     if what == "learning":
         return pictures.learning(history_of(model, path))
-    names = of_model(model, path).features if KEY in (model.notes or {}) else None
+    names = of_model(model, path).names if KEY in (model.notes or {}) else None
     if names is not None and len(names) != model.input_size:  # of a mask every feature stands there three times
         names = None
     return lambda ax: plot.wiring(model, input_names=names, ax=ax)

@@ -30,17 +30,19 @@ row for each group.  `predicted_NAME` stands for the target, H rows later where 
 
 examples:
     python -m ltc_np predict sunspots.npz sunspots.csv --out next.csv
-    python -m ltc_np predict vowels.npz new.parquet --out speakers.npz"""
+    python -m ltc_np predict vowels.npz new.parquet --out speakers.npz
+    python -m ltc_np predict oven.npz - --out - < another_day.csv > answers.csv"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Predict; the exit status."""
     parser = Parser("predict", ABOUT, "MODEL TABLE --out FILE")
     parser.add_argument("model", metavar="MODEL", help="a file of `train`")
-    parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
-    parser.add_argument("--out", required=True, metavar="FILE", help="the answers: a file .csv, .npz or .parquet")
+    parser.add_argument("table", metavar="TABLE", help=tables.ABOUT)
+    answers_in = "the answers: a file .csv, .npz or .parquet, or - for CSV to standard output"
+    parser.add_argument("--out", required=True, metavar="FILE", help=answers_in)
     options.add_force(parser)
-    parser.add_json()
+    parser.add_output()
     options.add_backend(parser)
     return run(parser, _predict, argv)
 
@@ -57,7 +59,7 @@ def _predict(args: argparse.Namespace) -> int:
     outputs.write({args.out: tables.written(args.out, columns)})
     count = len(next(iter(columns.values())))
     said = {"file": args.out, "rows": count, "columns": list(columns)}
-    report(said, [f"{args.out}: {counted(count, 'row')} of {', '.join(columns)}"], args.json)
+    report(said, [f"{args.out}: {counted(count, 'row')} of {', '.join(columns)}"], args.json, outputs.channel(args.out))
     return DONE
 
 

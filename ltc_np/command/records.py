@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..base import checks
+from ..base.checks import counted
 from ..base.types import Array, Ints, Numbers
 from ..data import dt_from_times, forward_fill
 
@@ -45,7 +47,7 @@ def read(table: Table, task: Task) -> Records:
     """Sequences of a table; an error names the place where times do not increase."""
     time, group = task.time, task.group
     rows, names = _groups(table, group)
-    x = np.stack([table.column(name, "the model's --features").numbers() for name in task.features], axis=1)
+    x = np.concatenate([_feature(table, task, name) for name in task.features], axis=1)
     times, dates = None, False
     if time is not None:
         column = table.column(time, "the model's --time")
@@ -54,6 +56,22 @@ def read(table: Table, task: Task) -> Records:
             _check_order(column, times, sequence, "" if group is None else f" of {group} {name}")
     steps = None if task.dt is None else _steps(table.column(task.dt, "the model's --dt"))
     return Records(rows, names, x, times, dates, steps)
+
+
+def _feature(table: Table, task: Task, name: str) -> Array:
+    """(n, 1) numbers of a column; or (n, words), 1 where the cell is this word, else 0, and NaN where it is empty."""
+    column = table.column(name, "the model's --features")
+    if name not in task.words:
+        return column.numbers()[:, None]
+    words, cells = task.words[name], column.words()
+    unknown = [cell for cell in cells if cell is not None and cell not in words]
+    if words and unknown:
+        checks.warn(
+            f"{counted(len(unknown), 'cell')} of column `{name}` hold words that the training part has not, such as "
+            f"{unknown[0][:40]!r}: read as none of {', '.join(words)[:200]}"
+        )
+    found = [[np.nan if cell is None else float(cell == word) for word in words] for cell in cells]
+    return np.array(found, np.float64).reshape(len(cells), len(words))
 
 
 def _steps(column: Column) -> Array:
@@ -81,12 +99,17 @@ def _groups(table: Table, group: str | None) -> tuple[list[Ints], list[str]]:
 
 def _check_order(column: Column, times: Numbers, rows: Ints, of: str) -> None:
     steps = np.diff(times[rows])
-    wrong = np.flatnonzero(~(steps > 0))
+    wrong, equal = np.flatnonzero(~(steps >= 0)), np.flatnonzero(steps == 0)
     if wrong.size:
         before, after = (column.show(int(rows[wrong[0] + k])) for k in (0, 1))
         rule = f"column `{column.name}` must increase from row to row{of}"
-        hint = "two rows have the same time" if steps[wrong[0]] == 0 else "sort the table by it"
-        raise ValueError(f"{rule}, got {after} after {before}: {hint}")
+        raise ValueError(f"{rule}, got {after} after {before}: sort the table by it")
+    if equal.size:
+        checks.warn(
+            f"column `{column.name}` has the time of the row before in {counted(equal.size, 'row')}{of}, first "
+            f"{column.show(int(rows[equal[0] + 1]))}: an elapsed time of 0 was taken, in which a liquid cell does not "
+            "notice what the row says"
+        )
 
 
 def elapsed(records: Records) -> list[Array] | None:
@@ -108,7 +131,7 @@ def inputs(task: Task, table: Table, records: Records) -> tuple[list[Array], lis
     dt = None if dt is None else [steps / task.unit for steps in dt]
     x = [records.x[sequence] for sequence in records.rows]
     if task.missing == "error":
-        check_complete(table, task.features, records.x)
+        check_complete(table, task.columns, records.x)
         return x, dt
     filled = forward_fill(x, dt=1.0 if dt is None else dt, first=np.array(task.first))
     masked = [np.concatenate(parts, axis=1) for parts in zip(*filled, strict=True)]

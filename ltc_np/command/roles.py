@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.command_line import check_least, check_shares
+from ..base.dates import UNITS
 from ..base.types import Array, Ints
 from .arrays import SEQUENCE, STEPS
 from .task import MISSING, SPLITS, Task
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from .tables import Table
 
-UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-MOST_CLASSES = 1000
+MOST_CLASSES, MOST_INPUTS = 1000, 50  # the second of a column of text
+OFTEN_TIMES = "time", "date", "datetime", "timestamp"
 DEFAULTS_OF_A_TASK = "horizon", "missing", "validation", "test", "seed"
 
 
@@ -109,6 +110,10 @@ def task(args: argparse.Namespace, table: Table) -> Task:
     if table.sequences:
         special |= {STEPS} & table.columns.keys()  # beside --time
     features = _features(args, table, target, special)
+    if args.time is None and dt is None:
+        for name in features:
+            if name.lower() in OFTEN_TIMES:
+                checks.warn(f"column `{name}` was read as a feature: --time {name} if it says when rows were observed")
     classes = _is_classes(args, table, target)
     every_step = _every_step(args.answer, bool(args.horizon), group, table, target)
     if not every_step and args.horizon:
@@ -121,6 +126,7 @@ def task(args: argparse.Namespace, table: Table) -> Task:
     return Task(
         features=features,
         target=target,
+        words={name: [] for name in features if table.columns[name].is_words()},
         time=args.time,
         dt=dt,
         group=group,
@@ -170,7 +176,7 @@ def _features(args: argparse.Namespace, table: Table, target: tuple[str, ...], s
         )
     for name in features:
         column = table.columns[name]
-        if column.is_text():
+        if column.is_text() and not column.is_words():
             dates = args.time is None and column.starts_with_a_date()
             other = f"--time {name} if these are the times" if dates else "empty the cell if its value is missing"
             raise ValueError(column.no_numbers(f"leave it out with --ignore {name}, or {other}"))
@@ -230,10 +236,23 @@ def labels(words: list[str | None], training: Ints, name: str) -> tuple[str, ...
         return tuple(sorted(found))
 
 
+def words(table: Table, task: Task, training: Ints) -> dict[str, list[str]]:
+    """The words of the training rows in each feature that is text, in the order of text."""
+    found = {}
+    for name in task.words:
+        cells = table.columns[name].words()
+        found[name] = sorted({word for row in training if (word := cells[row]) is not None})
+        if not 1 <= len(found[name]) <= MOST_INPUTS:
+            rule = f"column `{name}` must hold numbers, or 1 to {MOST_INPUTS} words in the training part"
+            raise ValueError(f"{rule}, got {len(found[name])} of them: leave it out with --ignore {name}")
+    return found
+
+
 def unit(text: str | None, dates: bool, dt: list[Array]) -> float:
     """The elapsed time that counts as 1."""
     if text is None:
-        return float(np.median(np.concatenate(dt)))
+        steps = np.concatenate(dt)
+        return float(np.median(steps if np.median(steps) else steps[steps > 0])) if steps.any() else 1.0
     if dates and text in UNITS:
         return UNITS[text]
     try:

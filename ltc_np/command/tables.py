@@ -6,9 +6,10 @@ import csv
 import difflib
 import io
 import pathlib
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from .columns import Column, is_number
 
 DELIMITERS = ",;\t"
 FORMULAS = "=+-@\uff1d\uff0b\uff0d\uff20"  # what a formula begins with, the wide forms too
+STANDARD = "-"  # the name of standard input or output, where a table is CSV
+ABOUT = "a file .csv, .npz or .parquet, or - for CSV from standard input"
 MOST_WORDS = 600  # characters of an error, beside the path
 
 
@@ -68,21 +71,22 @@ def _some(names: Iterable[str]) -> str:
 
 
 def read(path: str) -> Table:
-    """The table in a file, whose kind its name says."""
-    where = pathlib.Path(path)
-    kind = _kind(where, READERS)
-    files.check_readable(where, "TABLE")
+    """The table in a file, whose kind its name says, or in standard input."""
+    where = pathlib.Path("standard input" if path == STANDARD else path)
+    reader = _read_standard_input if path == STANDARD else READERS[_kind(where, READERS)]
+    if path != STANDARD:
+        files.check_readable(where, "TABLE")
     try:
-        table = READERS[kind](where)
+        table = reader(where)
     except ValueError as error:  # which may quote names of any length
         words = visible(" ".join(str(error).split()))
         raise ValueError(
             words if len(words) <= len(path) + MOST_WORDS else f"{words[: len(path) + MOST_WORDS]}..."
         ) from None
     if not table.columns:
-        raise ValueError(f"{path}: has no columns")
+        raise ValueError(f"{where}: has no columns")
     if not table.rows:
-        raise ValueError(f"{path}: has no rows below the names of its columns")
+        raise ValueError(f"{where}: has no rows below the names of its columns")
     return table
 
 
@@ -95,25 +99,35 @@ def _kind(path: pathlib.Path, known: Mapping[str, object]) -> str:
 
 def _read_csv(path: pathlib.Path) -> Table:
     with open(path, encoding="utf-8-sig", newline="") as file:
-        try:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(DELIMITERS, key=first.count), strict=True)
-            names = [name.strip() for name in next(reader, [])]
-            _check_names(path, names)
-            cells, lines = [], []
-            for row in reader:
-                if not row:
-                    continue
-                if len(row) != len(names):
-                    got = f"{len(row)} in line {reader.line_num}"
-                    raise ValueError(f"{path}: every line must have {len(names)} cells as the first has, got {got}")
-                cells.append(row)
-                lines.append(reader.line_num)
-        except UnicodeDecodeError:
-            raise ValueError(f"{path}: is no text in UTF-8, so no file of CSV: save it as UTF-8") from None
-        except csv.Error as error:
-            raise ValueError(f"{path}: is no file of CSV: {error} in line {reader.line_num}") from None
+        return _of_text(path, file)
+
+
+def _read_standard_input(path: pathlib.Path) -> Table:
+    content = io.BytesIO(sys.stdin.buffer.read())  # which cannot be read twice itself
+    return _of_text(path, io.TextIOWrapper(content, "utf-8-sig", newline=""))
+
+
+def _of_text(path: pathlib.Path, file: TextIO) -> Table:
+    """The table in text of CSV; ``path`` is what errors call it."""
+    try:
+        first = file.readline()
+        file.seek(0)
+        reader = csv.reader(file, delimiter=max(DELIMITERS, key=first.count), strict=True)
+        names = [name.strip() for name in next(reader, [])]
+        _check_names(path, names)
+        cells, lines = [], []
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(names):
+                got = f"{len(row)} in line {reader.line_num}"
+                raise ValueError(f"{path}: every line must have {len(names)} cells as the first has, got {got}")
+            cells.append(row)
+            lines.append(reader.line_num)
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: is no text in UTF-8, so no file of CSV: save it as UTF-8") from None
+    except csv.Error as error:
+        raise ValueError(f"{path}: is no file of CSV: {error} in line {reader.line_num}") from None
 
     def place(row: int) -> str:
         return f"in line {lines[row]}"
@@ -207,12 +221,16 @@ READERS: dict[str, Callable[[pathlib.Path], Table]] = {".csv": _read_csv, ".npz"
 
 def check_kind(path: str) -> None:
     """Refuse a name that is none of a table, and a kind whose library is missing."""
+    if path == STANDARD:
+        return
     if _kind(pathlib.Path(path), WRITERS) == ".parquet":
         need("pyarrow.parquet", "cli", f"writing {path}")
 
 
 def written(path: str, columns: Mapping[str, Numbers]) -> bytes:
     """The content of a file with these columns, of the kind that its name says."""
+    if path == STANDARD:
+        return _csv(columns)
     return WRITERS[_kind(pathlib.Path(path), WRITERS)](columns)
 
 

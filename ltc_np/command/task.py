@@ -24,6 +24,9 @@ class Task:
     ----------
     features, target : tuple of str
         Columns.
+    words : dict, str -> list of str
+        Of features that are text the words of the training part, each of which is an input, 1 where the cell is this
+        word, else 0.
     time, dt, group : str or None
         Columns: when a row was observed, or else the time since the row before; and to which sequence it belongs.
     horizon : int >= 0
@@ -46,6 +49,7 @@ class Task:
 
     features: tuple[str, ...]
     target: tuple[str, ...]
+    words: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     time: str | None = None
     dt: str | None = None
     group: str | None = None
@@ -62,9 +66,20 @@ class Task:
     seed: int = 0
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The column of each number that is read of a row."""
+        return tuple(name for name in self.features for _ in self.words.get(name, (name,)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What these numbers are called."""
+        named = ([f"{name} = {word}" for word in self.words.get(name, ())] or [name] for name in self.features)
+        return tuple(name for names in named for name in names)
+
+    @property
     def inputs(self) -> int:
         """Features per step of the network."""
-        return len(self.features) * (3 if self.missing == "mask" else 1)
+        return len(self.columns) * (3 if self.missing == "mask" else 1)
 
     @property
     def outputs(self) -> int:
@@ -72,8 +87,10 @@ class Task:
         return len(self.target) if self.labels is None else len(self.labels)
 
     def notes(self) -> dict[str, Any]:
-        """In plain data, for `Model.notes`."""
+        """In plain data, for `Model.notes`; ``words`` only where there are some, as former versions read it."""
         values = dataclasses.asdict(self)
+        if not self.words:
+            del values["words"]
         return {KEY: {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}}
 
     def replace(self, **changes: Any) -> Task:
@@ -106,6 +123,8 @@ def _is_a_task(task: Task) -> bool:
     return (
         _are_names(task.features)
         and _are_names(task.target)
+        and type(task.words) is dict
+        and all(name in task.features and _are_names(tuple(words)) for name, words in task.words.items())
         and all(name is None or type(name) is str for name in (task.time, task.dt, task.group))
         and (task.time is None or task.dt is None)
         and all(type(number) is int and number >= 0 for number in (task.horizon, task.seed))
@@ -117,7 +136,7 @@ def _is_a_task(task: Task) -> bool:
         and task.missing in MISSING
         and type(task.first) is tuple
         and all(type(mean) is float and math.isfinite(mean) for mean in task.first)
-        and len(task.first) == (0 if task.missing == "error" else len(task.features))
+        and len(task.first) == (0 if task.missing == "error" else len(task.columns))
         and task.by in SPLITS
         and classes
         and groups

@@ -54,12 +54,11 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train; the exit status."""
     parser = Parser("train", ABOUT, "TABLE --target COLS --out MODEL.npz")
-    parser.add_argument("table", metavar="TABLE", help="a file .csv, .npz or .parquet")
+    parser.add_argument("table", metavar="TABLE", help=tables.ABOUT)
     parser.add_argument("--out", required=True, metavar="MODEL.npz", help="the model's file")
     pictures.add(parser, "MODEL.png with matplotlib")
     options.add_force(parser)
-    parser.add_json()
-    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_output()
     roles.add(parser)
     parser.add_argument(
         "--patience",
@@ -211,13 +210,16 @@ def prepare(task: Task, table: Table, time_unit: str | None) -> TaskData:
     """Read the table, split it, and complete the task by what the training part says."""
     rows = records.read(table, task)
     part_of_row = task_data.parts_of_rows(task, table, rows)
-    if task.missing == "error":
-        records.check_complete(table, task.features, rows.x)
     part_of_answer = split.of_answers(task, part_of_row)
     read = [
         sequence[: split.training_rows(task, parts, len(sequence))]
         for sequence, parts in zip(rows.rows, part_of_answer, strict=True)
     ]
+    if task.words:
+        task = task.replace(words=roles.words(table, task, np.concatenate(read)))
+        rows = records.read(table, task)
+    if task.missing == "error":
+        records.check_complete(table, task.columns, rows.x)
     if task.labels is not None:
         known = np.concatenate(read) if task.every_step else [int(sequence[-1]) for sequence in read if len(sequence)]
         words = table.columns[task.target[0]].words()
@@ -235,7 +237,7 @@ def prepare(task: Task, table: Table, time_unit: str | None) -> TaskData:
 
 def _means(task: Task, x: Any) -> tuple[float, ...]:
     """The mean of each feature over the training part."""
-    for name, column in zip(task.features, x.T, strict=True):
+    for name, column in zip(task.columns, x.T, strict=True):
         if np.isnan(column).all():
             raise ValueError(f"column `{name}` must hold a value in the training part, got none: --ignore {name}")
     return tuple(float(mean) for mean in np.nanmean(x, axis=0))
@@ -352,6 +354,7 @@ def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> d
         "answers": {name: int((part_of_answer == PARTS.index(name)).sum()) for name in PARTS},
         "scores": {name: dict(zip(PARTS, found, strict=True)) for name, found in measured.items()},
         "beyond_range": beyond_range(trained.data),
+        "words": trained.data.task.words,
     }
 
 
@@ -375,6 +378,9 @@ def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse
         rows = {who: [None if s is None else s[name] for s in found] for who, found in measured.items()}
         lines += [*scores.table([head, *PARTS], rows), ""]
     lines.append(verdict(measured, shown[0], task.labels is not None))
+    for name, words in report["words"].items():
+        read = f"{counted(len(words), 'input')}, 1 where it is the word and else 0: {', '.join(words)}"
+        lines.append(f"column {name} is text, read as {read}")
     for name, count in report["beyond_range"].items():
         remedy = "take `forecast`, which reads differences" if task.horizon else "train with such values"
         leave = f"{counted(count, 'value')} of {name} in the test part {'leaves' if count == 1 else 'leave'} the range"

@@ -58,8 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--dtypes", nargs="+", choices=("float32", "float64"), default=["float32"], help="of --cells; default: float32"
     )
-    parser.add_argument("--quiet", action="store_true", help="say nothing meanwhile")
-    parser.add_json()
+    parser.add_output()
     return run(parser, _warm_up, argv)
 
 

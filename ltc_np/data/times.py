@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base import checks
+from ..base import checks, dates
 from ..base.calls import with_signature_hints
 from ..base.types import ArrayLike, Numbers, Targets
 from .arrays import is_list_of_arrays, real
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @with_signature_hints
-def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np.float64]:
+def dt_from_times(times: Targets, t0: ArrayLike | None = None, unit: Any = None) -> npt.NDArray[np.float64]:
     """Elapsed time before every observation, for the ``dt`` argument of models.
 
         dt[k] = times[k] - times[k - 1]        dt[0] = times[0] - t0
@@ -29,9 +29,13 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np
     Parameters
     ----------
     times : (T,) or (B, T) array, or list of B arrays (T_i,)
-        Not decreasing, in any unit.  Integers are subtracted as integers, so large time stamps lose nothing.
-    t0 : number, (B,) array, or None
+        Not decreasing: numbers in any unit; or dates or durations, as NumPy, Python or pandas have them, such as a
+        DatetimeIndex.  Integers are subtracted as integers, and so are dates, so large time stamps lose nothing.
+    t0 : number or date, (B,) array, or None
         Time of the initial state, at most ``times[..., 0]``.
+    unit : "s", "min", "h", "d" or a duration, optional
+        Of dates and durations: what an elapsed time of 1 is.  It must be given, since networks expect elapsed times
+        near 1.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np
     Raises
     ------
     TypeError
-        Times that are not real numbers.
+        Times that are neither real numbers nor dates, or dates without ``unit``.
     ValueError
         No observation, wrong shapes, times that are not finite or decrease.
 
@@ -58,7 +62,18 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np
     [1.0, 0.5, 1.5]
     >>> dt_from_times([[1, 2, 5], [7]]).tolist()
     [[1.0, 1.0, 3.0], [1.0, 0.0, 0.0]]
+    >>> dt_from_times(np.array(["2024-02-28", "2024-03-01"], "M8[D]"), unit="h").tolist()
+    [48.0, 48.0]
     """
+    if (dated := _dated(times)) is not None:
+        return _of_dates(dated, t0, unit)
+    if unit is not None:
+        raise ValueError(f"`unit` must be left out of times that are numbers, got {unit!r}: divide them by it")
+    return _elapsed(times, t0, 1.0)
+
+
+def _elapsed(times: Any, t0: Any, alone: float) -> npt.NDArray[np.float64]:
+    """`dt_from_times` of numbers; ``alone`` is the elapsed time before a single observation."""
     if is_list_of_arrays(times):
         rows, one = [real(f"times[{b}]", row) for b, row in enumerate(times)], False
     else:
@@ -76,10 +91,39 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None) -> npt.NDArray[np
             raise ValueError(f"`t0` must be {rule}, got shape {t0.shape}")
         starts = np.broadcast_to(t0, len(rows))
     names = ["times"] if one else [f"times[{b}]" for b in range(len(rows))]
-    dt = [_differences(*args) for args in zip(names, rows, starts, strict=True)]
+    dt = [_differences(*args, alone) for args in zip(names, rows, starts, strict=True)]
     if not any(map(len, dt)):
         raise ValueError("`times` must have at least one observation, got none")
     return dt[0] if one else pad(dt)[0]
+
+
+def _dated(times: Any) -> Any:
+    """Dates or durations as one array, or as a list of arrays; None of anything else."""
+    whole = dates.array(times)
+    if whole is not None or not is_list_of_arrays(times):
+        return whole
+    rows = [dates.array(row) for row in times]
+    return None if not rows or any(row is None for row in rows) else rows
+
+
+def _of_dates(times: Any, t0: Any, unit: Any) -> npt.NDArray[np.float64]:
+    """`dt_from_times` of what `_dated` gave: of whole numbers of one resolution, which it subtracts exactly."""
+    if unit is None:
+        raise TypeError('`unit` must be given with dates, such as unit="h" where hours are near 1, got None')
+    start = None if t0 is None else dates.array(t0)
+    rows = times if isinstance(times, list) else [times]
+    given = rows if start is None else [*rows, start]
+    if (t0 is not None and start is None) or len({row.dtype.kind for row in given}) > 1:
+        raise TypeError(f"`times` and `t0` must be all dates, or all durations, got {checks.brief(t0)} for `t0`")
+    for row in given:
+        if np.isnat(row).any():
+            raise ValueError(f"`{'t0' if row is start else 'times'}` must be finite, got NaT")
+    fine = np.result_type(*given)
+    ticks = [row.astype(fine).view(np.int64) for row in given]
+    t0 = None if start is None else ticks.pop()
+    tick: Any = np.ones((), f"m8[{np.datetime_data(fine)[0]}]")
+    one = float(dates.duration("unit", unit) / tick)
+    return _elapsed(ticks if isinstance(times, list) else ticks[0], t0, one) / one
 
 
 COARSE = 64  # times whose steps are that many roundings at most may have been rounded to equal ones
@@ -91,7 +135,7 @@ def _wide(times: Numbers) -> Numbers:
         return times.astype(np.float64) if times.dtype.kind == "f" else times
 
 
-def _differences(name: str, times: Numbers, start: Any) -> npt.NDArray[np.float64]:
+def _differences(name: str, times: Numbers, start: Any, alone: float) -> npt.NDArray[np.float64]:
     """`dt_from_times` of one sequence (T,), which may be empty."""
     if times.ndim != 1:
         raise ValueError(f"`{name}` must be (T,), got shape {times.shape}")
@@ -118,7 +162,7 @@ def _differences(name: str, times: Numbers, start: Any) -> npt.NDArray[np.float6
             "as float64 or integers, or from a later origin, before they are rounded"
         )
     if start is None:
-        first = steps[0] if len(steps) else 1.0
+        first = steps[0] if len(steps) else alone
     else:
         # Less a float, an integer would be rounded to one: by up to 128 ns in nanoseconds since 1970.
         whole = times.dtype.kind != "f" and float(start).is_integer()

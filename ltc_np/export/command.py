@@ -59,12 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     whole.add_argument("--int16", action="store_true", help="weights have 16 bits")
     graph = parser.add_argument_group("ONNX")
     graph.add_argument("--step", action="store_true", help="the graph of one step; default: of a whole sequence")
-    parser.add_json()
+    parser.add_output()
     return run(parser, _export, argv)
 
 
 def _export(args: argparse.Namespace) -> int:
-    as_json = vars(args).pop("json")
+    as_json, _ = vars(args).pop("json"), vars(args).pop("quiet")  # of which there is no progress
     kind = _kind(args)
     _check(args, kind)
     said = kind.write(load(args.model, backend="numpy"), args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import pathlib
 import shutil
 import subprocess
@@ -180,15 +181,14 @@ def compiled(
     ValueError
         The compiler refuses the sources, with what it says.
     """
-    for tool in (COMPILER, LINKER):
-        if shutil.which(tool) is None:
-            raise FileNotFoundError(f"there is no {tool} here: install clang and lld, as `apt install clang lld` does")
+    compiler, linker = map(program, (COMPILER, LINKER))
     with tempfile.TemporaryDirectory() as temporary:
         allowed, target = pathlib.Path(temporary) / "taken", pathlib.Path(temporary) / "module.wasm"
         allowed.write_text("\n".join(taken), encoding="utf-8")
         command = [
-            COMPILER,
+            compiler,
             *OPTIONS,
+            *(() if shutil.which(LINKER) else (f"-fuse-ld={linker}",)),  # clang itself finds the plain name
             f"-Wl,--allow-undefined-file={allowed}",
             *(f"-Wl,--export={name}" for name in functions),
             *(f"-I{folder}" for folder in folders),
@@ -200,6 +200,24 @@ def compiled(
         if done.returncode:
             raise ValueError(f"`sources` must be C that {COMPILER} compiles: {done.stderr.strip()}")
         return target.read_bytes()
+
+
+def program(tool: str) -> str:
+    """The path of a tool, or of the newest one whose name ends in a version, as those of Debian's packages may do.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is neither.
+    """
+    found = shutil.which(tool)
+    if found is None:
+        files = (path for folder in os.get_exec_path() for path in pathlib.Path(folder).glob(f"{tool}-*"))
+        versions = {int(end): path for path in files if (end := path.name[len(tool) + 1 :]).isdecimal()}
+        if not versions:
+            raise FileNotFoundError(f"there is no {tool} here: install clang and lld, as `apt install clang lld` does")
+        found = str(versions[max(versions)])
+    return os.path.abspath(found)
 
 
 def quoted(code: bytes) -> str:

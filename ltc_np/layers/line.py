@@ -15,7 +15,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.layout import Entry, Layout
-from ..base.types import Array, ArrayLike, Arrays, Backend, Ints, Keep, LineReads
+from ..base.types import Array, ArrayLike, Arrays, Backend, Float, Ints, Keep, LineReads
 from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
@@ -62,11 +62,13 @@ class Line(Layer):
     outputs : int >= 1
         Features per step going out.
     reads : int >= 1 or "summaries"
-        How many inputs it reads: the present one first, then those before it; before the first step they are 0.  Or
-        eleven summaries of each feature: the first input; the means so far of its values and differences, and of their
-        absolute values; the least and the largest of both; and the present ones.
+        How many inputs it reads: the present one first, then those before it.  Or eleven summaries of each feature: the
+        first input; the means so far of its values and differences, and of their absolute values; the least and the
+        largest of both; and the present ones.
     weight, bias : number or array, (p, outputs) and (outputs,)
         Those at the beginning; p is ``reads`` times the features, or 11 times.
+    before : number or (features,) array
+        What stands for the inputs before the first step; 0 for summaries, which read none.
     input_dim : int >= 1, optional
         Features per step coming in; left out, those of the layer before.
 
@@ -89,6 +91,7 @@ class Line(Layer):
     reads: LineReads
     weight: float | Array
     bias: float | Array
+    before: float | Array
 
     causal = True
     lowering = "line.lower"
@@ -100,11 +103,15 @@ class Line(Layer):
         *,
         weight: ArrayLike = 0.0,
         bias: ArrayLike = 0.0,
+        before: ArrayLike = 0.0,
         input_dim: int | None = None,
     ) -> None:
         self.outputs, self.input_dim = checks.integer("outputs", outputs), input_features(input_dim)
         self.reads = checks.one_of("reads", reads, ("summaries",)) if isinstance(reads, str) else _count(reads)
         self.weight, self.bias = as_numbers("weight", weight), as_numbers("bias", bias)
+        self.before = as_numbers("before", before)
+        if isinstance(self.reads, str) and np.any(self.before):
+            raise ValueError(f"`before` must be 0 for summaries, which read no input before the first, got {before!r}")
         if self.input_dim is None:
             return self._defer()
         self.input_size, self.output_size = I, O = self.input_dim, self.outputs
@@ -120,7 +127,8 @@ class Line(Layer):
             self.state_size += size
         self.state_slices = {name: where for name, where in at.items() if sizes[name]}
         rows = 11 * I if isinstance(self.reads, str) else self.reads * I
-        for name, values, shape in (("weight", self.weight, (rows, O)), ("bias", self.bias, (O,))):
+        for name, shape in (("weight", (rows, O)), ("bias", (O,)), ("before", (I,))):
+            values = getattr(self, name)
             if np.ndim(values) and np.shape(values) != shape:
                 raise ValueError(f"`{name}` must be a number or {shape}, got shape {np.shape(values)}")
         self.buffers = Layout(
@@ -130,6 +138,12 @@ class Line(Layer):
             )
         )
         self._freeze()
+
+    def initial_state(self, B: int, dtype: Float) -> Array:
+        state = np.zeros((B, self.state_size), dtype)
+        if not isinstance(self.reads, str):
+            state.reshape(B, self.reads - 1, self.input_size)[:] = self.before
+        return state
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
         return Prepared(buffers["weight"], buffers["bias"])

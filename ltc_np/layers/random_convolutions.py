@@ -39,12 +39,15 @@ class Group(NamedTuple):
         That distance, in steps.
     features : list of slice
         One for each threshold that the kernels have.
+    rises : list of slice
+        The same of what the kernels' values rise in a step; empty where these are no features.
     mix : (8 I, 84) array
         Weights of the inputs 1, 2, ... 8 dilations ago, from which the present one is subtracted.
     """
 
     dilation: int
     features: list[slice]
+    rises: list[slice]
     mix: np.ndarray
 
 
@@ -79,6 +82,9 @@ class RandomConvolutions(Layer):
         How many numbers z has, rounded down to a multiple of 84.
     length : int >= 1
         Steps of the longest sequence that the distances are made for.
+    differences : bool
+        Half of the features are shares of the steps in which a convolution rises by more than a threshold, which is a
+        convolution of the inputs' differences; then ``features`` is at least 168, rounded down to a multiple of that.
     seed : int, 0 <= seed < 2**32
         Of what is drawn.
     weight, bias, thresholds : number or array, (F, outputs), (outputs,) and (F,)
@@ -106,6 +112,7 @@ class RandomConvolutions(Layer):
     outputs: int
     features: int
     length: int
+    differences: bool
     seed: int
     weight: float | Array
     bias: float | Array
@@ -121,24 +128,27 @@ class RandomConvolutions(Layer):
         features: int = 1008,
         *,
         length: int = 100,
+        differences: bool = False,
         seed: int = 0,
         weight: ArrayLike = 0.0,
         bias: ArrayLike = 0.0,
         thresholds: ArrayLike = 0.0,
         input_dim: int | None = None,
     ) -> None:
-        self.outputs, self.features = checks.integer("outputs", outputs), checks.integer("features", features, N)
+        self.outputs, self.differences = checks.integer("outputs", outputs), checks.boolean("differences", differences)
+        kinds = 1 + self.differences
+        self.features = checks.integer("features", features, N * kinds)
         self.length, self.seed = checks.integer("length", length), checks.integer("seed", seed, 0, 2**32 - 1)
         self.weight, self.bias = as_numbers("weight", weight), as_numbers("bias", bias)
         self.thresholds, self.input_dim = as_numbers("thresholds", thresholds), input_features(input_dim)
         if self.input_dim is None:
             return self._defer()
         self.input_size, self.output_size = I, O = self.input_dim, self.outputs
-        self.groups = tuple(_groups(self.features // N, self.length, self.seed, I))
-        self.reach = (TAPS - 1) * max(group.dilation for group in self.groups)
+        self.groups = tuple(_groups(self.features // (N * kinds), self.length, self.seed, I, self.differences))
+        self.reach = (TAPS - 1) * max(group.dilation for group in self.groups) + self.differences
         self.state_size = 1 + O + self.reach * I
         self.state_slices = {"count": slice(0, 1), "sum": slice(1, 1 + O), "past": slice(1 + O, self.state_size)}
-        F = self.features // N * N
+        F = self.features // (N * kinds) * N * kinds
         shapes = {"weight": (F, O), "bias": (O,), "thresholds": (F,)}
         for name, shape in shapes.items():
             if np.ndim(getattr(self, name)) and np.shape(getattr(self, name)) != shape:
@@ -156,8 +166,8 @@ class RandomConvolutions(Layer):
         (B, T, I), at = x.shape, self.state_slices
         seen = np.concatenate([h0[:, at["past"]].reshape(B, self.reach, I)[:, ::-1], x], axis=1)
         added = np.zeros((B, T, self.output_size), x.dtype)
-        for rows, steps, group, values in self._convolutions(seen):
-            for part in group.features:
+        for rows, steps, features, values in self._convolutions(seen):
+            for part in features:
                 added[rows, steps] += (values > prepared.thresholds[part]).astype(x.dtype) @ prepared.weight[part]
         sums = h0[:, None, at["sum"]] + added.cumsum(1, dtype=np.float64)
         counts = h0[:, at["count"], None] + np.arange(1, T + 1, dtype=x.dtype)[:, None]
@@ -197,14 +207,15 @@ class RandomConvolutions(Layer):
         of i times the golden ratio.  A threshold lies between this value and the next greater one, since otherwise
         rounding would say which of equal values exceed it.
         """
-        rng, found = np.random.default_rng([self.seed, 1]), np.empty(self.features // N * N)
+        rng, found = np.random.default_rng([self.seed, 1]), np.empty(self.buffers.slices["thresholds"][1])
         shares, some = np.arange(1, 1 + len(found)) * GOLDEN % 1, np.flatnonzero(lengths)
         for group in self.groups:
             for kernel, b in enumerate(some[rng.integers(len(some), size=N)]):
                 own = np.pad(x[b, : lengths[b]], ((self.reach, 0), (0, 0)))[None]
-                values = np.sort(_lags(own, group.dilation, lengths[b])[0] @ group.mix[:, kernel])
-                for part in group.features:
-                    found[part.start + kernel] = _between(values, shares[part.start + kernel])
+                for features, values in _values(own, group, lengths[b], group.mix[:, kernel, None]):
+                    ordered = np.sort(values[0, :, 0])
+                    for part in features:
+                        found[part.start + kernel] = _between(ordered, shares[part.start + kernel])
         return found
 
     def shares(self, x: Array, lengths: Ints, thresholds: Array) -> Array:
@@ -212,14 +223,14 @@ class RandomConvolutions(Layer):
         B, T, _ = x.shape
         found = np.zeros((B, len(thresholds)))
         share = (checks.before_end(lengths, T) / np.maximum(lengths, 1)[:, None])[:, None].astype(x.dtype)
-        for rows, steps, group, values in self._convolutions(np.pad(x, ((0, 0), (self.reach, 0), (0, 0)))):
-            for part in group.features:
+        for rows, steps, features, values in self._convolutions(np.pad(x, ((0, 0), (self.reach, 0), (0, 0)))):
+            for part in features:
                 above = (values > thresholds[part]).astype(x.dtype)
                 found[rows, part] += (share[rows, :, steps] @ above)[:, 0]
         return found
 
-    def _convolutions(self, seen: Array) -> Iterator[tuple[slice, slice, Group, Array]]:
-        """Values (b, t, 84) of each group, for b sequences and t steps at a time, of inputs (B, reach + T, I)."""
+    def _convolutions(self, seen: Array) -> Iterator[tuple[slice, slice, list[slice], Array]]:
+        """Values (b, t, 84), and their features, for b sequences and t steps at a time, of inputs (B, reach + T, I)."""
         B, T = len(seen), seen.shape[1] - self.reach
         size = max(1, STEPS // T)
         for first in range(0, B, size):
@@ -228,11 +239,11 @@ class RandomConvolutions(Layer):
                 steps = slice(start, min(T, start + STEPS))
                 part = seen[rows, start : self.reach + steps.stop]
                 for group in self.groups:
-                    lags = _lags(part, group.dilation, steps.stop - start)
-                    yield rows, steps, group, lags @ group.mix.astype(seen.dtype)
+                    for features, values in _values(part, group, steps.stop - start, group.mix.astype(seen.dtype)):
+                        yield rows, steps, features, values
 
 
-def _groups(thresholds: int, length: int, seed: int, channels: int) -> Iterator[Group]:
+def _groups(thresholds: int, length: int, seed: int, channels: int, differences: bool) -> Iterator[Group]:
     """As many dilations as a kernel has thresholds, of equal ratios but for rounding; equal ones are one group."""
     rng, first = np.random.RandomState(seed), 0  # whose numbers are the same in every version of NumPy
     farthest = max(1.0, (length - 1) / (TAPS - 1))
@@ -243,10 +254,22 @@ def _groups(thresholds: int, length: int, seed: int, channels: int) -> Iterator[
         for kernel in range(N):
             size = int(2 ** rng.uniform(0, np.log2(min(channels, MOST_CHANNELS) + 1)))
             chosen[rng.permutation(channels)[:size], kernel] = 1
-        features = [slice(N * k, N * (k + 1)) for k in range(first, first + count)]
+        features, rises = (
+            [slice(N * k, N * (k + 1)) for k in range(begin, begin + count)] for begin in (first, thresholds + first)
+        )
         # KERNELS begin with the present input, which `_lags` leaves out.
-        yield Group(dilation, features, (KERNELS.T[1:, None] * chosen).reshape(-1, N))
+        yield Group(dilation, features, rises if differences else [], (KERNELS.T[1:, None] * chosen).reshape(-1, N))
         first += count
+
+
+def _values(seen: Array, group: Group, T: int, mix: Array) -> Iterator[tuple[list[slice], Array]]:
+    """Convolutions (b, T, kernels) at the last T steps, and what they rise in a step, with the features of both."""
+    if not group.rises:
+        yield group.features, _lags(seen, group.dilation, T) @ mix
+        return
+    values = _lags(seen, group.dilation, T + 1) @ mix
+    yield group.features, values[:, 1:]
+    yield group.rises, np.diff(values, axis=1)
 
 
 def _lags(seen: Array, dilation: int, T: int) -> Array:

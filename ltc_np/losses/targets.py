@@ -163,7 +163,7 @@ def _of_outputs(kind: LossKind, y_shape: Shape, target: Numbers, argument: str) 
     if found.shape != y_shape:
         shapes = f"{y_shape} or {y_shape[:-1]}" if y_shape[-1] == 1 else f"{y_shape}"
         classes = target.dtype.kind in "biu" and target.shape == y_shape[:-1]
-        hint = ": classes are for the loss 'cross_entropy'" if classes else ""
+        hint = ": classes are for the loss 'cross_entropy'" if classes else _one_a_sequence(y_shape, target.shape)
         raise ValueError(f"`{argument}` of {kind.name} must have shape {shapes}, got {checks.describe(target)}{hint}")
     return found
 
@@ -186,9 +186,13 @@ def _of_another_shape(y_shape: Shape, shape: Shape) -> str:
         return ": of one-hot rows take y.argmax(axis=-1)"
     if shape == (*y_shape[:-1], 1):
         return ": take y[..., 0]"
-    if len(y_shape) == 3 and shape == y_shape[:1]:
-        return ": for one class a sequence make the model with return_sequences=False"
-    return ""
+    return _one_a_sequence(y_shape, shape)
+
+
+def _one_a_sequence(y_shape: Shape, shape: Shape) -> str:
+    """What to do about a target (B,) for outputs at every step."""
+    one = len(y_shape) == 3 and shape == y_shape[:1]
+    return ": for one answer a sequence make the model with return_sequences=False" if one else ""
 
 
 def _free(y_shape: Shape, target: Numbers, dtype: npt.DTypeLike, valid: Bools | None, argument: str) -> Numbers:

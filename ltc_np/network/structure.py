@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import kernels
 from ..base import checks
+from ..base.notebook import Text, html_table
 from ..base.types import Array, Backend, Float
 from ..cells.base import TRAITS, Layer
 from ..layers import Stack, parallel
@@ -102,18 +103,28 @@ class Structure(Parameters):
         return self
 
     def summary(self) -> str:
-        """A table of layers, states and parameters as text."""
+        """A table of layers, states and parameters as text: ``print`` it in a script."""
         lines = [f"{'layer':<44} {'output':>7} {'state':>6} {'parameters':>10}"]
         for layer in self.layers:
             name = repr(layer)
             name = name if len(name) <= 44 else name[:41] + "..."
             lines.append(f"{name:<44} {layer.output_size:>7} {layer.state_size:>6} {layer.layout.size:>10,}")
+        return Text("\n".join([*lines, *self._totals()]))
+
+    def _totals(self) -> list[str]:
+        """What is said of all layers together."""
         count = self.layout.size if self.trainable is None else int(self.trainable.sum())
-        lines.append(f"{self.layout.size:,} parameters, {count:,} trainable, {self.dtype.name}, backend {self.backend}")
-        if self.trainable is not None:
-            frozen = [name for name, (where, _) in self.layout.slices.items() if not self.trainable[where].any()]
-            lines.append(f"frozen: {', '.join(frozen)}")
-        return "\n".join(lines)
+        total = f"{self.layout.size:,} parameters, {count:,} trainable, {self.dtype.name}, backend {self.backend}"
+        if self.trainable is None:
+            return [total]
+        frozen = [name for name, (where, _) in self.layout.slices.items() if not self.trainable[where].any()]
+        return [total, f"frozen: {', '.join(frozen)}"]
+
+    def _repr_html_(self) -> str:
+        """The summary, as notebooks show it."""
+        sizes = [(layer, layer.output_size, layer.state_size, f"{layer.layout.size:,}") for layer in self.layers]
+        rows = [*sizes, *((line,) for line in self._totals())]
+        return html_table(("layer", "output", "state", "parameters"), rows, type(self).__name__)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))}, dtype={self.dtype.name!r})"

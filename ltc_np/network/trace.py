@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..base.calls import with_signature_hints
+from ..base.notebook import html_table
 from ..base.types import Array, ArrayLike, Ints, Numbers
 from ..base.workspace import Fresh
 from ..cells.base import Layer
@@ -98,6 +99,14 @@ class Trace:
         if found:
             raise KeyError(f"{name!r} is of several layers: {', '.join(f'{each.name}.{name}' for each in found)}")
         raise KeyError(f"no array {name!r}; there are {', '.join(known) or 'none'}")
+
+    def _repr_html_(self) -> str:
+        """What there is, as notebooks show it."""
+        rows: list[tuple[object, ...]] = []
+        for each in self.layers:
+            rows.append((each.name, each.layer, "state", each.state.shape))
+            rows += [(each.name, "", name, array.shape) for name, array in each.arrays.items()]
+        return html_table(("layer", "", "array", "shape"), rows, f"Trace of {self.x.shape}")
 
     def __repr__(self) -> str:
         return f"Trace of {self.x.shape}\n" + "\n".join(f"  {layer!r}" for layer in self.layers)

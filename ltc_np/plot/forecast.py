@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base import checks
+from ..base import checks, dates
 from ..base.types import ArrayLike, Numbers
 from .styling import BLACK, BLUE, DASHES, LINES, drawing, legend_above, matplotlib_module, plain
 
@@ -33,7 +33,7 @@ def predictions(
     Parameters
     ----------
     t : (T,) array
-        Times, which do not fall.
+        Times, which do not fall: numbers or dates.
     y : (T,) or (T, O) array
         True values; NaN where they are not known.
     predicted : array of the shape of ``y``
@@ -66,8 +66,9 @@ def predictions(
     >>> t = np.linspace(0, 6, 40)
     >>> ax = plot.predictions(t, np.sin(t), 0.9 * np.sin(t), intervals={0.9: (np.sin(t) - 0.3, np.sin(t) + 0.3)})
     """
-    t = checks.real("t", t, np.dtype(float))
-    if t.ndim != 1 or not t.size or not (np.diff(t) >= 0).all():
+    dated = dates.array(t)
+    t = checks.real("t", t, np.dtype(float)) if dated is None or dated.dtype.kind != "M" else dated
+    if t.ndim != 1 or not t.size or not (t[1:] >= t[:-1]).all():
         raise ValueError(f"`t` must be times (T,), which do not fall, got {checks.brief(t)}")
     y, predicted = checks.real("y", y, np.dtype(float)), checks.real("predicted", predicted, np.dtype(float))
     if y.ndim not in (1, 2) or len(y) != len(t):
@@ -100,6 +101,9 @@ def predictions(
         ax.set_xlabel("time")
         if O == 1 and names is not None:
             ax.set_ylabel(plain(names[0]))
+        if t.dtype.kind == "M":
+            locator = ax.xaxis.get_major_locator()
+            ax.xaxis.set_major_formatter(matplotlib_module("dates").ConciseDateFormatter(locator))
         ax.margins(x=0.01)
         legend_above(ax, handles)
     return ax

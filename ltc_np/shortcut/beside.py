@@ -1,9 +1,11 @@
 """A network and a line, mixed by sequences that neither has seen.
 
 The network learns the targets as it would alone.  The answer is share times the network's and 1 - share times the
-line's, of classes in logits.  Sequences that were held out choose the share: the one nearest to 1/2 that is as good
-there as the best one, but for a standard error.  Then the line is fitted again, to all sequences, and the network is
-trained on all for a while.  docs/decisions/recipe.md says why it does not learn what the line leaves.
+line's, of classes in logits.  Both count in inverse proportion to their errors, as is best of errors that have nothing
+to do with each other: Bates and Granger, "The Combination of Forecasts", Operational Research Quarterly 20 (1969).
+That of the line is its leave-one-out error, which all sequences tell; that of the network is known from a few that were
+held out.  Then the line is fitted again, to all sequences, and the network is trained on all for a while.
+docs/decisions/recipe.md says why it does not learn what the line leaves.
 """
 
 from __future__ import annotations
@@ -37,8 +39,7 @@ FEWEST = 5  # sequences of which some can be held out
 ENOUGH = 10  # sequences to choose a share by, where these are no more than a quarter
 STEEPEST = 1000.0  # what makes logits of answers near 0 and 1
 USEFUL = 0.9  # share of the constant's error that a line may leave to be taken by "auto"
-LEAST = 0.05  # of a share: less is nothing
-SHARES = 51  # that are tried between 1/2 and the best one
+LEAST = 0.1  # of a share: less is nothing
 # How the network learns what was held out: in so many of its epochs, and from such a part of its rate.
 ADDED_EPOCHS, ADDED_RATE = 0.5, 0.5
 BY_SIGNAL = BY_SIGINT, BY_SIGTERM
@@ -66,17 +67,18 @@ class Data(NamedTuple):
         return cls(padded, y, times, lengths)
 
     def sequences(self, model: Model) -> Sequences:
-        """What a line beside ``model`` reads: standardised inputs, 0 behind the ends."""
+        """What a line beside ``model`` reads: standardised inputs, 0 behind the ends; and what 0 is in that scale."""
         B, T, _ = self.x.shape
         lengths = np.full(B, T) if self.lengths is None else np.asarray(self.lengths)
         x = np.where(checks.before_end(lengths, T)[:, :, None], self.x, 0)
+        rest: Array = np.zeros((1, 1, x.shape[2]))
         model = members(model)[0]  # all of an ensemble have the same scale
         if isinstance(model.layers[0], Standardize):
             first = Model(model.layers[0], dtype="float64", backend=model.backend)
             for name, values in part(dict(model.buffers), model.layer_stack.prefixes[0]).items():
                 first.buffers[name] = values
-            x = first.predict(x, lengths=lengths)
-        return Sequences(x, lengths)
+            x, rest = first.predict(x, lengths=lengths), first.predict(rest)
+        return Sequences(x, lengths, rest[0, 0])
 
     def weights(self, every_step: bool) -> Array:
         """(B,), or (B, T) with targets at every step: 0 behind the ends."""
@@ -131,7 +133,8 @@ class Beside(NamedTuple):
         either.
     report : dict
         ``reads`` and ``penalty`` of the line; ``line``, ``network`` and ``both``: the losses of each alone and of the
-        mixture on the ``held_out`` sequences (their number); ``share``: that of the network.
+        mixture on the ``held_out`` sequences (their number), of classes with the logits that are mixed; ``share``: that
+        of the network.
     """
 
     model: Model
@@ -201,16 +204,20 @@ def fit(
         of_classes = read_class_weight(losses.cross_entropy, class_weight, classes, dtype, data.y, mask)
         data, held = (_weighed(own, of_classes) for own in (data, held))
     line = lines.fit(data.sequences(model), _numbers(data.y, classes), data.sample_weight, every_step, reads)
-    said = _scale(line.left_out, data, classes) * line.predict(held.sequences(model), every_step)
-    judge = Judge(held, said, found, classes)
-    doubting = judge._replace(doubt=_doubt(held, every_step))
-    share = doubting.nearest_half(least(doubting.slope, 1.0))
+    scale, calm = _scale(line.left_out, data, classes), min(1.0, _scale(found, held, classes))
+    judge = Judge(held, scale * line.predict(held.sequences(model), every_step), calm * found, classes)
+    errors = [
+        Judge(known, np.zeros_like(said), said, classes, _doubt(known, every_step)).loss(1.0)
+        for known, said in ((data, scale * line.left_out), (held, judge.found))
+    ]
+    share = errors[0] / sum(errors) if any(errors) else 0.5
     share = round(share) if abs(share - round(share)) < LEAST else share
     whole = data.joined(held, every_step) if refit else data
     if refit and share > 0 and "validation" not in settings and not history.stopped.startswith(BY_SIGNAL):
         epochs = math.ceil(ADDED_EPOCHS * len(history.epoch))
         added = replace(plain, epochs=epochs, learning_rate=ADDED_RATE * plain.learning_rate)
         more = settings | {"epochs": range(len(history.epoch), len(history.epoch) + epochs), "standardize": False}
+        more.pop("class_weight", None)  # the data have these weights already
         again = added.fit(model, sequences=len(whole.x), **whole._asdict(), **more)
         history.seconds += again.seconds
         history.stopped = again.stopped if again.stopped.startswith(BY_SIGNAL) else history.stopped
@@ -221,7 +228,7 @@ def fit(
     }  # fmt: skip
     if share < 1:
         scale = (1 - share) * _scale(line.left_out, whole, classes)
-        parts = [mixed(network, line, scale, share) for network in members(model)]
+        parts = [mixed(network, line, scale, calm * share) for network in members(model)]
         model = parts[0] if len(parts) == 1 else join(parts, "classes" if classes else "numbers")
     return Beside(model, history, report)
 
@@ -249,16 +256,12 @@ class Judge(NamedTuple):
     classes: int
     doubt: float = 0.0
 
-    def _counts(self) -> Bools:
-        """Which rows, of sequences or of their steps, have a target and a weight."""
-        y = _numbers(self.data.y, self.classes).reshape(-1, self.said.shape[-1])
-        return (self.data.weights(self.said.ndim == 3).ravel() > 0) & np.isfinite(y).all(1)
-
     def _rows(self, share: float) -> tuple[Array, Array, Array, Array]:
         """Of rows that count: weights that add up to 1, losses, derivatives by the answers, and ``found - said``."""
         said, found = (values.reshape(-1, values.shape[-1]) for values in (self.said, self.found))
         y, answers = _numbers(self.data.y, self.classes).reshape(said.shape), said + share * (found - said)
-        weight, known = self.data.weights(self.said.ndim == 3).ravel(), self._counts()
+        weight = self.data.weights(self.said.ndim == 3).ravel()
+        known = (weight > 0) & np.isfinite(y).all(1)
         y, answers, weight = y[known], answers[known], weight[known] / weight[known].sum()
         if not self.classes:
             return weight, ((answers - y) ** 2).sum(1), 2 * (answers - y), (found - said)[known]
@@ -271,26 +274,6 @@ class Judge(NamedTuple):
         """Mean squared error summed over outputs, or cross-entropy."""
         weight, loss, _, _ = self._rows(share)
         return float(weight @ loss)
-
-    def by_sequence(self, share: float) -> Array:
-        """What each of B sequences adds to the loss, times B."""
-        rows, (weight, loss, _, _) = self._counts(), self._rows(share)
-        B, steps = len(self.said), len(rows) // len(self.said)
-        return B * np.bincount(np.flatnonzero(rows) // steps, weight * loss, minlength=B).astype(np.float64, copy=False)
-
-    def nearest_half(self, best: float) -> float:
-        """The share nearest to 1/2 whose loss is not above that of the ``best`` one by a standard error of the gap.
-
-        A few sequences cannot tell two good answers apart, and then the mean of both is better than either.
-        """
-        if self.data.known(self.said.ndim == 3).sum() < 2:  # of one there is no standard error
-            return best
-        of_best = self.by_sequence(best)
-        for share in np.linspace(0.5, best, SHARES):
-            gaps = self.by_sequence(float(share)) - of_best
-            if gaps.mean() <= gaps.std(ddof=1) / math.sqrt(len(gaps)):
-                return float(share)
-        return best
 
     def slope(self, share: float) -> float:
         """Its derivative by ``share``."""
@@ -315,7 +298,7 @@ def _weighed(data: Data, of_classes: Any) -> Data:
 
 
 def _scale(said: Array, data: Data, classes: int) -> float:
-    """What makes logits of a line's answers: with it the cross-entropy is least; 1 for numbers."""
+    """What makes logits of answers that are certain enough: with it the cross-entropy is least; 1 for numbers."""
     if not classes:
         return 1.0
     doubt = _doubt(data, said.ndim == 3)

@@ -16,20 +16,23 @@ from .ridge import Ridge, ridge
 
 LAGS = 1, 2, 4, 8, 16  # inputs that are tried where every step has a target
 FEW = 8  # inputs that are tried where a whole sequence has one
+FEATURES = 1008  # of convolutions, and as many of their differences
+FEW_ENOUGH = 1000  # sequences for both: of more, a regression by twice as many numbers takes too long
 MOST = 2**24  # numbers in the rows of a regression; of more sequences it is fitted to one in two, in three, ...
 RESOLUTION = 1e-4  # of a column in spreads of its feature: less is rounding in a model of float32, or almost
 BLOCKS = 10  # into which few sequences, or all in their order, are cut, to be left out one after the other
 
 
 class Sequences(NamedTuple):
-    """Sequences for a line: x (B, T, I) with 0 behind the ends, and lengths (B,)."""
+    """Sequences for a line: x (B, T, I) with 0 behind the ends, lengths (B,), and what x is where nothing comes in."""
 
     x: Array
     lengths: Ints
+    rest: Array | float = 0.0
 
     def part(self, rows: Ints | slice) -> Sequences:
         """Some of the sequences."""
-        return Sequences(self.x[rows], self.lengths[rows])
+        return Sequences(self.x[rows], self.lengths[rows], self.rest)
 
 
 class Fitted(NamedTuple):
@@ -110,20 +113,39 @@ def fit(
     """The line that reads this; arguments as for `choose`.
 
     With ``neighbours`` a tenth of the sequences, which come one after the other, is left out together: of classes a
-    tenth of each.
+    tenth of each.  Two things are chosen by the error: whether inputs before the first step are their mean or those at
+    rest, and whether convolutions are of differences too.
     """
+    layers = _layers(data, y.shape[-1], every_step, reads)
+    return _best([_fit(data, y, weight, every_step, reads, layer, neighbours) for layer in layers])
+
+
+def _layers(data: Sequences, outputs: int, every_step: bool, reads: ShortcutReads) -> Iterator[Layer]:
+    B, _, I = data.x.shape
+    if reads == "convolutions":
+        for both in (False, True) if B <= FEW_ENOUGH else (False,):
+            features, longest = FEATURES * (1 + both), max(1, int(data.lengths.max()))
+            yield RandomConvolutions(outputs, features, length=longest, differences=both, input_dim=I)
+        return
+    yield Line(outputs, reads, input_dim=I)
+    if every_step and not isinstance(reads, str) and np.any(data.rest):
+        yield Line(outputs, reads, before=data.rest, input_dim=I)
+
+
+def _fit(
+    data: Sequences, y: Array, weight: Array | None, every_step: bool, reads: ShortcutReads, layer: Layer,
+    neighbours: bool,
+) -> Fitted:  # fmt: skip
+    """The line that this layer is."""
     B, T, I = data.x.shape
     counts = np.isfinite(y).all(-1) & (checks.before_end(data.lengths, T) if every_step else True)
     mass = np.ones(B) if weight is None else np.asarray(weight, np.float64)
     mass = np.where(counts, mass[:, None] if mass.ndim < counts.ndim else mass, 0)
-    layer: Line | RandomConvolutions
     thresholds: Array | None = None
     least: float | Array = 0.0
-    if reads == "convolutions":
-        layer = RandomConvolutions(y.shape[-1], length=max(1, int(data.lengths.max())), input_dim=I)
+    if isinstance(layer, RandomConvolutions):
         thresholds = layer.find_thresholds(data.x.astype(np.float64), data.lengths)
     else:
-        layer = Line(y.shape[-1], reads, input_dim=I)
         seen = data.x[checks.before_end(data.lengths, T)]
         least = RESOLUTION * np.tile(seen.std(0), _width(layer) // I)  # the features of a step come one after another
     some = np.zeros(B, bool)
@@ -158,7 +180,8 @@ def _rows(data: Sequences, layer: Layer, thresholds: Array | None, every_step: b
             z = summarise(x, np.zeros((len(x), layer.state_size)), layer.state_slices).z
             yield part, z if every_step else z[ends]
             continue
-        seen = np.pad(x, ((0, 0), (reads - 1, 0), (0, 0)))
+        before = np.broadcast_to(layer.before, (len(x), reads - 1, I))
+        seen = np.concatenate([before, x], axis=1)
         windows = np.lib.stride_tricks.sliding_window_view(seen, reads, axis=1)  # (b, T, I, reads), oldest first
         windows = windows if every_step else windows[ends]
         newest_first = np.moveaxis(windows[..., ::-1], -1, -2)

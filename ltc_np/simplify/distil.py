@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ import numpy as np
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike
+from ..layers import Standardize
 from ..model import Model
+from ..recipe import Recipe, enough_epochs
 from .rebuilt import check_model
 from .result import Data, Row, Simplified, error_of, size_of
 
+TOO_FAR = 0.5  # of the spread
 OWN = {
     "validation": "`held_out`",
     "validation_data": "`held_out`",
@@ -50,7 +54,10 @@ def distil(
         the student keeps its weights of the epoch in which it was best there.  With 0 errors are those on all of ``x``,
         and the last weights stay.
     **options
-        As for `Model.fit`: epochs, batch_size, optimizer, seed, ...  Its loss is the mean square.
+        As for `Model.fit`: epochs, batch_size, optimizer, seed, ...  Its loss is the mean square.  What is not given is
+        as in `Recipe`: AdamW at a rate that falls from 0.01, batches of 16, gradients of norm 1 at most, and 1,000
+        steps, or 100 epochs if these are more.  The `Standardize` layers of a student that has never been trained take
+        the scales of x and of the lessons.
 
     Returns
     -------
@@ -59,16 +66,20 @@ def distil(
         with its `Error.relative` to the teacher, and with ``y`` by the name ``to targets`` the root mean square error
         of the teacher and of the student against them.
 
+    Warns
+    -----
+    RuntimeWarning
+        The student is more than half of the spread of the teacher's outputs away from them.
+
     Examples
     --------
     >>> import numpy as np
-    >>> from ltc_np import GRU, LTCRNN, Adam, AutoNCP, Dense, Model, Standardize
+    >>> from ltc_np import GRU, LTCRNN, AutoNCP, Dense, Model, Standardize
     >>> from ltc_np.simplify import distil
     >>> x = np.random.default_rng(0).normal(size=(64, 20, 3))
     >>> teacher = LTCRNN(AutoNCP(8, 2), 3, seed=0)
     >>> student = Model(GRU(8), Dense(2), Standardize(inverse=True), input_dim=3, seed=0)
-    >>> options = {"standardize": True, "epochs": 60, "batch_size": 8, "optimizer": Adam(0.02), "verbose": False}
-    >>> result = distil(teacher, student, x, seed=0, **options)
+    >>> result = distil(teacher, student, x, seed=0, verbose=False)
     >>> [row.what for row in result.table], result.error.relative < 0.3 < 1 < result.table[0].error
     (['student before', 'student after'], True)
     """
@@ -114,12 +125,25 @@ def distil(
         arguments: dict[str, Any] = shown.told(student) | {"y": lessons[: B - held], "loss": "mse"}
         if held:
             arguments["validation"] = other.told(student) | {"y": lessons[B - held :]}
-        student.fit(**arguments, **options)
+        _recipe(student, B - held, options).fit(student, **arguments, sequences=B - held, **options)
     finally:
         student.return_sequences = every
     table.append(row("student after", student))
     error = error_of(other.outputs(student, every=True), wanted)
+    if error.relative > TOO_FAR:
+        checks.warn(
+            f"the student's outputs are {error.relative:.0%} of their spread away from the teacher's: train for more "
+            "epochs or at another rate, put `Standardize` layers around a new student, or take a larger one"
+        )
     return Simplified(student, teacher, error, size_of(teacher), size_of(student), tuple(table))
+
+
+def _recipe(student: Model, sequences: int, options: dict[str, Any]) -> Recipe:
+    """The `Recipe` of a training, as far as ``options`` do not say otherwise."""
+    new = student.trained is None and any(isinstance(layer, Standardize) for layer in student.layers)
+    given = {name: options[name] for name in ("epochs", "batch_size") if isinstance(options.get(name), int)}
+    recipe = Recipe(standardize=new, **given)
+    return recipe if "epochs" in given else replace(recipe, epochs=enough_epochs(sequences, recipe.batch_size))
 
 
 def _targets(y: ArrayLike, shape: tuple[int, ...]) -> Array:

@@ -12,7 +12,7 @@ from ..base import checks
 from ..base.types import Array
 from . import series
 from .framing import Frame, Prepared
-from .series import Collection
+from .series import Collection, Form
 
 
 class Request(NamedTuple):
@@ -23,19 +23,13 @@ class Request(NamedTuple):
     horizon : int
     ends : list of (Prepared, int)
         Series with what is known of later steps, and how many steps of each have been observed.
-    listed, flat : bool
-        How the series came: in a list; without an axis of values.
+    form : Form
+        How the series came, and how forecasts go.
     """
 
     horizon: int
     ends: list[tuple[Prepared, int]]
-    listed: bool
-    flat: bool
-
-    def shaped(self, found: Array) -> Any:
-        """Forecasts (B, horizon, F, ...) in the form of the series."""
-        found = found[:, :, 0] if self.flat else found
-        return list(found) if self.listed else found[0]
+    form: Form
 
 
 @dataclass(frozen=True)
@@ -56,24 +50,22 @@ class Ahead:
                 raise TypeError(f"a forecast has no argument `{name}`; it has {', '.join(known)}")
         return cls(**given)
 
-    def request(
-        self, horizon: int, steps: int, past: Any, ends: list[Prepared], form: tuple[bool, bool], frame: Frame
-    ) -> Request:
+    def request(self, horizon: int, steps: int, past: Any, ends: list[Prepared], form: Form, frame: Frame) -> Request:
         """A forecast after ``past``, or after the ends of the series of fit; ``steps``: those that are read ahead."""
         if past is None:
             for name in ("past_exogenous", "past_dt"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"`past` must be given with `{name}`, got None")
-            prepared, (listed, flat) = ends, form
+            prepared = ends
         else:
             data = series.read("past", past, self.past_exogenous, self.past_dt, prefix="past_")
-            prepared, listed, flat = read_past("past", data, frame, "past_"), data.listed, data.flat
+            prepared, form = read_past("past", data, frame, "past_"), data.form
             for k, one in enumerate(prepared):
                 if len(one.values) <= frame.lag:
-                    at = f"[{k}]" if listed else ""
+                    at = f"[{k}]" if form.listed else ""
                     raise ValueError(f"`past{at}` must have more than {frame.lag} steps, got {len(one.values)}")
-        later = self._later(prepared, steps, frame, listed)
-        return Request(horizon, [(one.going_on(*more), len(one.values)) for one, more in later], listed, flat)
+        later = self._later(prepared, steps, frame, form.listed)
+        return Request(horizon, [(one.going_on(*more), len(one.values)) for one, more in later], form)
 
     def _later(
         self, prepared: Sequence[Prepared], steps: int, frame: Frame, listed: bool

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import checks
+from ..base.notebook import html_table
 from ..base.types import Array, Ints
 from .framing import Prepared, naive_steps
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,38 @@ class Backtest:
         columns = {name: getattr(self, name) for name in ("mae", "naive_mae", "seasonal_mae", "mase", "coverage")}
         steps: dict[str, Any] = {"step": [k + 1 for k in range(len(self.mae))]}
         return steps | {name: values.tolist() for name, values in columns.items() if values is not None}
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the mean absolute errors for each step ahead: of the network, of the last value, of the season before.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Default: those of a new figure.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        from ..plot.styling import DASHES, drawing, legend_above  # slow to import, and only pictures need it
+
+        errors = {"network": self.mae, "last value": self.naive_mae, "one season before": self.seasonal_mae}
+        steps = np.arange(1, len(self.mae) + 1)
+        with drawing(ax) as ax:
+            for k, (name, error) in enumerate(errors.items()):
+                if name != "one season before" or self.season > 1:
+                    ax.plot(steps, error, marker=".", linestyle=DASHES[k], label=name)
+            ax.set(xlabel="steps ahead", ylabel="mean absolute error", ylim=(0, None))
+            ax.locator_params(axis="x", integer=True)
+            legend_above(ax)
+        return ax
+
+    def _repr_html_(self) -> str:
+        """The table, as notebooks show it."""
+        columns = self.table()
+        rows = zip(*([f"{v:.4g}" for v in values] for values in columns.values()), strict=True)
+        return html_table(list(columns), rows)
 
     def __str__(self) -> str:
         """The table as text."""

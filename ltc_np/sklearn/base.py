@@ -206,6 +206,7 @@ class LiquidEstimator(RecipeEstimator):
     ) -> tuple[Inputs, Targets, Array | None]:
         """What a new network learns, checked."""
         data = inputs.read(self, X, dt, lengths)
+        inputs.warn_of_form(X, data)
         wanted = self._targets(y, data)
         return data, wanted, targets.read_weight(sample_weight, data, wanted.every_step)
 
@@ -255,6 +256,8 @@ class LiquidEstimator(RecipeEstimator):
             raise ValueError(f"`tune` must be None for `partial_fit`, got {self.tune!r}")
         first = not hasattr(self, "model_")
         data = inputs.read(self, X, dt, lengths) if first else self._read(X, dt, lengths)
+        if first:
+            inputs.warn_of_form(X, data)
         wanted = self._targets(y, data, classes)
         if not first and (wanted.outputs, wanted.every_step) != (self.model_.output_size, self.every_step_):
             raise ValueError("`y` must be of the form of the first call")

@@ -27,6 +27,7 @@ from .series import Collection, read
 from .windows import Windows, cuts, held_out, training, window_and_hop
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from typing_extensions import Self
 
 
@@ -165,7 +166,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         self.n_iter_: int = epochs
         self.network_: rollout.Network = rollout.Network(model, frame, window, levels, shifts, errors, recursive)
         self._ends = [one.last(window + frame.lag) for one in prepared]
-        self._form, self._path_seed = (data.listed, data.flat), int(seeds[2])
+        self._form, self._path_seed = data.form, int(seeds[2])
         return self
 
     def _check(self, exogenous: Any) -> None:
@@ -234,10 +235,11 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
 
         Returns
         -------
-        (horizon,) or (horizon, F) array, as the past was; a list of these for a list
+        (horizon,) or (horizon, F) array, or a Series or frame of pandas, as the past was; a list of these for a list
+            An index goes on as it has gone; where that is not known the rows are the numbers of the steps.
         """
         request = self._request(horizon, past, ahead)
-        return request.shaped(self._medians(request.ends, request.horizon))
+        return request.form.of(self._medians(request.ends, request.horizon))
 
     def predict_quantiles(
         self, levels: Any = (0.1, 0.5, 0.9), horizon: int | None = None, past: Any = None, **ahead: Any
@@ -256,7 +258,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
 
         Returns
         -------
-        (horizon, n) or (horizon, F, n) array, or a list of these
+        (horizon, n) or (horizon, F, n) array, or a frame with a column for each level, or a list of these
 
         Warns
         -----
@@ -264,8 +266,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
             Too few values were held out for quantiles so far out.
         """
         wanted = curves.check_levels("levels", levels)
-        request = self._request(horizon, past, ahead)
-        return request.shaped(self._quantiles(request.ends, request.horizon, wanted))
+        return self._spread(wanted, wanted.tolist(), self._request(horizon, past, ahead))
 
     def predict_interval(
         self, coverage: float = 0.9, horizon: int | None = None, past: Any = None, **ahead: Any
@@ -280,7 +281,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
 
         Returns
         -------
-        (horizon, 2) or (horizon, F, 2) array, or a list of these
+        (horizon, 2) or (horizon, F, 2) array, or a frame with the columns "lower" and "upper", or a list of these
             The lower and the upper end.
 
         Warns
@@ -288,7 +289,68 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         RuntimeWarning
             Too few values were held out for this coverage; docs/forecasting.md says what the ends are then.
         """
-        return self.predict_quantiles(curves.ends("coverage", coverage), horizon, past, **ahead)
+        request = self._request(horizon, past, ahead)
+        return self._spread(curves.ends("coverage", coverage), ["lower", "upper"], request)
+
+    def plot(
+        self,
+        horizon: int | None = None,
+        past: Any = None,
+        *,
+        coverage: float = 0.9,
+        series: int = 0,
+        feature: int = 0,
+        ax: Axes | None = None,
+        **ahead: Any,
+    ) -> Axes:
+        """Draw the last values, the forecast, and its intervals.
+
+        Parameters
+        ----------
+        horizon, past, exogenous, dt, past_exogenous, past_dt
+            As for `predict`.
+        coverage : float in (0, 1)
+            Of the intervals; without `quantiles` there are none.
+        series, feature : int
+            Which series of a list, and which of its values.
+        ax : matplotlib.axes.Axes, optional
+            Default: those of a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Over the dates of an index that goes on; else over steps, of which 0 is the last that was observed.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        from .. import plot  # slow to import, and only pictures need it
+
+        request = self._request(horizon, past, ahead)
+        k = checks.integer("series", series, 0, len(request.ends) - 1)
+        (one, T), H, labels = request.ends[k], request.horizon, request.form.labels[k]
+        f = checks.integer("feature", feature, 0, one.values.shape[1] - 1)
+        dates, gap = None if labels is None else labels.dates(T, H), np.full(H, np.nan)
+
+        def beside(values: Array) -> Array:
+            return np.append(np.full(T, np.nan), values)
+
+        intervals = None
+        if self.network_.spreads:
+            low, high = self._quantiles(request.ends, H, curves.ends("coverage", coverage))[k, :, f].T
+            intervals = {coverage: (beside(low), beside(high))}
+        ax = plot.predictions(
+            np.arange(1 - T, H + 1) if dates is None else dates,
+            np.append(np.where(one.known, one.values, np.nan)[:T, f], gap),
+            beside(self._medians(request.ends, H)[k, :, f]),
+            intervals=intervals,
+            names=None if labels is None else [str(labels.name if labels.columns is None else labels.columns[f])],
+            ax=ax,
+        )
+        ax.set_xlabel("steps after the last value" if dates is None else "time")
+        return ax
 
     def backtest(
         self,
@@ -342,6 +404,10 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
             raise ValueError(f"`horizon` must be at most that of fit, {most}, with strategy 'direct', got {horizon}")
         steps = self.horizon_ if direct else horizon
         return Ahead.read(ahead).request(horizon, steps, past, self._ends, self._form, self.network_.frame)
+
+    def _spread(self, levels: Array, names: list[Any], request: Request) -> Any:
+        """Quantiles in the form of what they continue."""
+        return request.form.of(self._quantiles(request.ends, request.horizon, levels), names)
 
     def _medians(self, ends: list[tuple[Prepared, int]], horizon: int) -> Array:
         """(B, horizon, F)."""

@@ -100,7 +100,7 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Inputs:
     else:
         try:
             x = as_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
-        except ValueError:
+        except (ValueError, TypeError):
             if frames.is_pandas(X):
                 frames.array("X", X)  # its error names the column that does not hold numbers
             raise
@@ -114,6 +114,22 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Inputs:
     if isinstance(dt, np.ndarray) and dt.dtype == object and dt.ndim == 1:  # what a search makes of a list
         dt = list(dt)
     return _checked(x, dt, lengths, form)
+
+
+def warn_of_form(X: Any, data: Inputs) -> None:
+    """Say how sequences are read that look as if another form were meant."""
+    _, T, features = data.x.shape
+    if data.form == "sequences" and T == 1 and features > 1:
+        checks.warn(
+            f"ltc_np: `X` of shape {data.x.shape} is read as sequences of one step with {features} features: of (case, "
+            "channel, time), as aeon has it, give X.transpose(0, 2, 1), or take the estimators of ltc_np.aeon"
+        )
+    if data.form == "table" and T > 1 and frames.rows_are_steps(X):
+        checks.warn(
+            f"ltc_np: each row of the frame `X` is read as a sequence of {T} steps of one feature.  If rows are steps "
+            "and columns are features, give a list of frames, one for each sequence, or cut one long frame by "
+            "ltc_np.data.windows; if it is as it should be, X.to_numpy() says so"
+        )
 
 
 def _checked(x: Array, dt: Any, lengths: Ints | None, form: Form) -> Inputs:

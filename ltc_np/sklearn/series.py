@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base import checks, frames
 from ..base.types import Array
+from . import labels
 
 
 class Series(NamedTuple):
@@ -39,11 +40,35 @@ class Collection(NamedTuple):
         They came in a list.
     flat : bool
         They came without an axis of values, as (T,).
+    labels : list of Labels or None
+        What pandas calls the rows and columns of each.
     """
 
     series: list[Series]
     listed: bool
     flat: bool
+    labels: list[labels.Labels | None]
+
+    @property
+    def form(self) -> Form:
+        """How they came, without what they hold."""
+        return Form(self.listed, self.flat, self.labels)
+
+
+class Form(NamedTuple):
+    """How series came, in which form their forecasts go; see `Collection`."""
+
+    listed: bool
+    flat: bool
+    labels: list[labels.Labels | None]
+
+    def of(self, found: Array, last: list[Any] | None = None) -> Any:
+        """Forecasts (B, H, F), or (B, H, F, n) with names for the last axis, of these series."""
+        found = found[:, :, 0] if self.flat else found
+        rows = [
+            one if label is None else label.around(one, last) for one, label in zip(found, self.labels, strict=True)
+        ]
+        return rows if self.listed else rows[0]
 
 
 def is_list(values: Any) -> bool:
@@ -82,7 +107,7 @@ def read(name: str, values: Any, exogenous: Any, dt: Any, prefix: str = "") -> C
     ):
         if len(set(sizes)) > 1:
             raise ValueError(f"`{name}` must have as many {what} in every series, got {sizes}")
-    return Collection(found, listed, axes[0] == 1)
+    return Collection(found, listed, axes[0] == 1, [labels.of(given) for given in rows])
 
 
 def for_each(name: str, values: Any, rows: Sequence[Any], listed: bool) -> list[Any]:

@@ -99,6 +99,12 @@ def read_numbers(y: Any, data: Inputs, every_step: bool | None, missing: str) ->
     check_count("y", values, data)
     if every_step is None:
         every_step = bool(values.ndim == 3)
+        n, T = data.x.shape[:2]
+        if values.shape == (n, T) and T > 1:
+            checks.warn(
+                f"ltc_np: `y` of shape {(n, T)} is read as {T} numbers for each sequence, which are as many as its "
+                "steps: every_step=True says that each is of one step, every_step=False that it is as it should be"
+            )
     return _with_outputs(values, data, every_step)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from .callbacks.base import Callbacks
 
 
+ONE_EPOCH = "ltc_np: this was one epoch, which is the default; epochs=100 trains for longer"
 COMPARED_ELSEWHERE = "it is compared where ranks must have the same data"
 OPTIONS: dict[str, Option] = {
     "model": Option(
@@ -146,7 +148,7 @@ def fit(
     *,
     dt: Targets | None = None,
     lengths: ArrayLike | None = None,
-    epochs: int | range = 1,
+    epochs: int | range | None = None,
     batch_size: int | Batching = 32,
     tbptt: int | BPTT | None = None,
     optimizer: str | Optimizer | None = None,
@@ -181,10 +183,10 @@ def fit(
     dt : number, (T,), (B, T) or list of (T_i,), optional
     lengths : (B,) integers, optional
     epochs : int or range
-        How many epochs, or which: ``range(10, 40)`` goes on with epoch 10, the eleventh.  With model and optimiser
-        state from a file of the callback `Checkpoint`, and the same data, training goes on with the same bits.  The
-        seed and the states of callbacks are in the file too; without `seed` it is that one.  (A model saved after `fit`
-        has the best weights, not the last ones.)
+        How many epochs, by default one, which a line then says; or which: ``range(10, 40)`` goes on with epoch 10, the
+        eleventh.  With model and optimiser state from a file of the callback `Checkpoint`, and the same data, training
+        goes on with the same bits.  The seed and the states of callbacks are in the file too; without `seed` it is
+        that one.  (A model saved after `fit` has the best weights, not the last ones.)
     batch_size : int or Batching
         Sequences per optimiser step.  `Batching` says also how sequences are put into batches, which function of yours
         changes each of them (``augment``), and how many batches of ``x`` an epoch has.
@@ -237,7 +239,8 @@ def fit(
         machines".
     verbose : bool, 0, 1, 2 or "auto"
         On standard error: nothing (False, 0), a bar with losses and the time that is left if tqdm is installed, else
-        about ten lines (True, 1, "auto"), or a line an epoch (2).  The time for compiling is left out of that estimate.
+        about ten lines (True, 1, "auto"), or a line an epoch (2).  The time for compiling is left out of that estimate;
+        where it takes more than a second, a terminal or a notebook is told of it, with False too.
 
     Returns
     -------
@@ -342,7 +345,10 @@ def fit(
     if history is not None:
         return history
     with model.cut_as(cutting):
-        return train(run, plan, make_best)
+        history = train(run, plan, make_best)
+    if given["epochs"] is None and options.verbose:
+        print(ONE_EPOCH, file=sys.stderr)
+    return history
 
 
 DEFAULTS = split_objects({name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()})

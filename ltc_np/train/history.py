@@ -6,11 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 from ..base.checks import counted
+from ..base.notebook import html_table
 from ..base.optional import need
 from ..base.types import Logs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+SHOWN = 5  # rows at either end of a long table
 
 
 class History(dict[str, list[float]]):
@@ -102,6 +106,16 @@ class History(dict[str, list[float]]):
         for name, ax in zip(names, axes, strict=True):
             plot.learning_curves(self, name, ax=ax)
         return figure
+
+    def _repr_html_(self) -> str:
+        """The table, as notebooks show it; of many epochs the first and the last ones."""
+        columns = self.table()
+        rows = [[f"{v:.4g}" if isinstance(v, float) else v for v in row] for row in zip(*columns.values(), strict=True)]
+        if len(rows) > 2 * SHOWN:
+            rows = [*rows[:SHOWN], ["..."] * len(columns), *rows[-SHOWN:]]
+        return html_table(
+            list(columns), rows, f"{counted(len(self.epoch), 'epoch')}, {self.seconds:.1f} s, {self.stopped}"
+        )
 
     def __repr__(self) -> str:
         last = "  ".join(f"{name} {values[-1]:.4g}" for name, values in self.items())

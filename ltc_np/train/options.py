@@ -112,7 +112,9 @@ def of_validation(name: str, held: DataArguments | None) -> dict[str, Any]:
 
 
 def read_epochs(name: str, epochs: Any) -> int:
-    """The number of epochs.  A range comes here only if it is none of epochs, see `split_objects`."""
+    """The number of epochs, 1 for None.  A range comes here only if it is none of epochs, see `split_objects`."""
+    if epochs is None:
+        return 1
     if isinstance(epochs, range):
         rule = "must be a number, or a range that begins at 0 or later, takes every epoch and is not empty"
         raise ValueError(f"`{name}` {rule}, got {epochs}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.notebook import Text
 from ..base.types import Array, ArrayLike, Ints, Numbers, Seed
 from .synapses import SAVED, Edges, array_of, checked_edges, edge_lists, matrix_lists
 
@@ -445,7 +446,7 @@ class Wiring:
         lines = [repr(self), f"neurons   {N}: " + ", ".join(f"{types[name]} {name}" for name in flow)]
         inputs = self.input_dim
         if inputs is None:
-            return "\n".join([*lines, "inputs    not known before build(input_dim)"])
+            return Text("\n".join([*lines, "inputs    not known before build(input_dim)"]))
         S, S_in = self.synapse_count, self.sensory_synapse_count
         # What a synapse does is the sign of its reversal potential, which in RandomWiring is not the polarity's.
         positive = np.count_nonzero(self.erev > 0) + np.count_nonzero(self.sensory_erev > 0)
@@ -456,7 +457,7 @@ class Wiring:
             f"polarity  {positive} excitatory, {S + S_in - positive} inhibitory",
             f"fan-in    {fan_in.min()} to {fan_in.max()} synapses per neuron",
         ]
-        return "\n".join(lines)
+        return Text("\n".join(lines))
 
     @property
     def recipe(self) -> tuple[Any, ...]:

@@ -38,7 +38,7 @@ HABITS = {
     "lengths are floats": (lambda: MODEL(X, lengths=np.full(6, 4.0)), r"take lengths.astype\(int\)"),
     "dt of dates": (lambda: MODEL(X, dt=TIMES), "subtract the first one, then divide by a unit"),
     "dt of durations": (lambda: MODEL(X, dt=TIMES - TIMES[0]), r"dtype timedelta64\[s\]: divide by a unit"),
-    "dt_from_times of dates": (lambda: lib.dt_from_times(TIMES), "subtract the first one, then divide by a unit"),
+    "dt_from_times of dates": (lambda: lib.dt_from_times(TIMES), "`unit` must be given with dates, such as unit=\"h\""),
     "one-hot": (lambda: CLASSES(X, np.eye(4)[LABELS]), r"of one-hot rows take y.argmax\(axis=-1\)"),
     "one-hot ints": (lambda: CLASSES(X, np.eye(4, dtype=int)[LABELS]), r"of one-hot rows take y.argmax\(axis=-1\)"),
     "labels (B, 1)": (lambda: CLASSES(X, LABELS[:, None]), r"take y\[..., 0\]"),

@@ -144,7 +144,7 @@ def test_columns_are_named(given):
         (
             lambda: model(given["dates"]),
             TypeError,
-            "`x` must be real .*, got datetime64.*, column 'when'; .*divide",
+            "`x` must be real .*, got datetime64.*, column 'when': .*dt_from_times",
         ),
         (lambda: model(frame, dt=given["texts"]), TypeError, r"`dt` must be real numbers, got \w+ in series 'ages'"),
         (

@@ -2,8 +2,11 @@
 
 import importlib.util
 import json
+import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -59,6 +62,38 @@ def test_ctrl_c_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(host, "run", pressed)
     assert command.main(["--cases", "tutorial"]) == 130
     assert capsys.readouterr() == ("", "python -m ltc_np bench: stopped; nothing was written\n")
+
+
+@pytest.mark.compiled
+@pytest.mark.slow
+def test_ctrl_c_of_a_process_that_has_shown_its_first_row():
+    """Also while threads step streams, which do not go on then."""
+    line = [sys.executable, "-m", "ltc_np", "bench", "--cases", "tutorial", "streams", "--dtypes", "float32"]
+    started = subprocess.Popen(
+        [*line, "--runs", "1", "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    rows = [started.stderr.readline(), started.stderr.readline()]
+    time.sleep(0.3)
+    started.send_signal(signal.SIGINT)
+    out, err = started.communicate(timeout=60)
+    assert re.fullmatch(r"tutorial float32: [\d.]+ ms forward, [\d.]+ ms a training step\n", rows[0])
+    assert rows[1] == "streams: 5 s\n"
+    assert (started.returncode, out, err) == (130, "", "python -m ltc_np bench: stopped; nothing was written\n")
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("quiet", [True, False])
+def test_progress_row_by_row(quiet, monkeypatch, capsys):
+    row = {"case": "cfc", "forward_ms": 1.25, "train_ms": 3.5}
+    monkeypatch.setattr(host, "measure", lambda name, dtype, runs: row | {"case": name, "dtype": dtype})
+    monkeypatch.setattr(host, "start_times", lambda: {})
+    monkeypatch.setattr(host, "table", lambda result: "")
+    monkeypatch.setattr(host.threads, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(host.streams, "measure", lambda dtype: [])
+    command.main(["--cases", "cfc", "small", "streams", "--dtypes", "float32", *["--quiet"] * quiet])
+    told = [f"{name} float32: 1.250 ms forward, 3.500 ms a training step" for name in ("cfc", "small")]
+    told += ["streams: 5 s", "start of a new process, with an empty and with a filled cache"]
+    assert capsys.readouterr().err.splitlines() == ([] if quiet else told)
 
 
 @pytest.mark.compiled

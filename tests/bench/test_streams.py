@@ -1,5 +1,7 @@
 """The latency of many streams: its figures are consistent; how large they are is not asserted."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,10 @@ def test_the_command_prints_a_row_for_each_number_of_threads(monkeypatch, capsys
     assert [line.split()[:3] for line in lines[first + 1 : first + 3]] == [["5", "float32", n] for n in ("1", "2")]
     numbers = [float(word) for word in lines[first + 2].split()[4:]]
     assert len(numbers) == len(streams.PERCENTS) + 1 and numbers == sorted(numbers)
+
+
+def test_threads_do_not_hold_a_process_that_is_stopped():
+    """Ctrl-C ends the main thread, and Python waits for all others but daemons."""
+    seen = []
+    streams.in_threads(lambda k, barrier: seen.append(threading.current_thread().daemon), 2)
+    assert seen == [True, True]

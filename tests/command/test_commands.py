@@ -1,6 +1,7 @@
 """Commands that go well: what they write and say agrees with the library and with numbers computed here."""
 
 import csv
+import io
 import json
 import os
 import platform
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import types
 import warnings
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from support.tables import SMALL, waves, words, write_csv
 import ltc_np
 from ltc_np import LTCRNN, AutoNCP, Model, SpikingLIF, kernels, load
 from ltc_np.command import COMMANDS, USAGE, split, tables, task, task_data
-from ltc_np.kernels import library
+from ltc_np.kernels import library, versions
 
 
 def rows_of(path):
@@ -169,13 +171,18 @@ def test_info_of_any_model(here, ltc):
     assert "float32\n" in out and "backend" not in out  # a file has none
 
 
-def test_info_of_the_machine(ltc):
+def test_info_of_the_machine(ltc, capsys):
     status, out, err = ltc("info")
     assert (status, err) == (0, "")
     found = dict(line.split(": ", 1) for line in out.splitlines())
     assert found == {name: str(value) for name, value in json.loads(ltc("info", "--json")[1]).items()}
     assert (found["ltc_np"], found["NumPy"]) == (ltc_np.__version__, np.__version__)
     assert found["Python"].endswith(platform.python_version()) and found["threads"] == str(ltc_np.get_num_threads())
+    there = {each.name.lower(): each.version for each in metadata.distributions()}
+    for name in ("numba", "scikit-learn", "pandas"):
+        assert (name in there) == (f"{name} {there.get(name)}" in found["packages"].split(", "))
+    ltc_np.show_versions()
+    assert capsys.readouterr().out == out and versions.versions().keys() == found.keys()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of what there is not
         model = LTCRNN(AutoNCP(8, 2), 3, seed=0)
@@ -263,6 +270,43 @@ def test_help_teaches_by_example(ltc):
         assert status == 0 and "example" in out and f"python -m ltc_np {command} " in out
     status, out, err = ltc()
     assert (status, out, err) == (2, "", USAGE)
+
+
+def test_help_of_a_command_and_the_version(ltc):
+    assert ltc("help") == (0, USAGE, "")
+    assert ltc("help", "predict") == ltc("predict", "--help")
+    assert ltc("help", "trian")[0] == 2
+    assert ltc("--version") == (0, f"ltc_np {ltc_np.__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_quiet(command, ltc):
+    assert "--quiet" in ltc(command, "--help")[1]
+
+
+def test_tables_through_pipes(trained, here, ltc, monkeypatch):
+    """`-` is CSV of standard input and output; then the report goes to standard error."""
+    text = (trained / "waves.csv").read_bytes()
+
+    def piped(*arguments):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+        return ltc(*arguments)
+
+    assert ltc("predict", trained / "drive.npz", trained / "waves.csv", "--out", "p.csv")[0] == 0
+    status, out, err = piped("predict", trained / "drive.npz", "-", "--out", "-")
+    assert (status, out) == (0, (here / "p.csv").read_text()) and err == "-: 80 rows of time, predicted_heat\n"
+    assert piped("predict", trained / "drive.npz", "-", "--out", "-", "--json")[1] == out
+    file, pipe = (
+        run("evaluate", trained / "drive.npz", of) for run, of in ((ltc, trained / "waves.csv"), (piped, "-"))
+    )
+    assert file == pipe
+    assert piped("train", "-", "--target", "heat", "--time", "time", "--out", "m.npz", *SMALL)[0] == 0
+    assert load("m.npz").layers == load(trained / "drive.npz").layers
+    assert {path.name for path in here.iterdir()} == {"p.csv", "m.npz"}
+    text = b"time,power,heat\n1,2\n"
+    assert piped("evaluate", trained / "drive.npz", "-")[2].count("standard input: every line must have 3 cells") == 1
+    text = b""
+    assert piped("evaluate", trained / "drive.npz", "-")[2].count("standard input: is empty") == 1
 
 
 def test_help_loads_numpy_only_and_commands_are_loaded_one_by_one():

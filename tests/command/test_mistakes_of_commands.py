@@ -89,7 +89,12 @@ MISTAKES = {
     "missing time": (of("timeless.csv"), "column `time` must hold a time in every row, got none in line 4"),
     "infinite": (of("infinite.csv"), "column `power` must hold finite numbers, got 'inf' in line 6"),
     "backwards": (of("back.csv"), "column `time` must increase from row to row, got"),
-    "twice a time": (of("same.csv"), "two rows have the same time"),
+    "text of many words": (
+        of("names.csv"),
+        "column `power` must hold numbers, or 1 to 50 words in the training part, got 56 of them: leave it out with "
+        "--ignore power",
+    ),
+    "dates and words": (of("mixture.csv"), "column `power` must hold numbers, got '2024-01-01' in line 3"),
     "unknown target": (["train", "waves.csv", "--target", "heta", "--out", "new.npz"], "did you mean `heat`?"),
     "unknown time": ([*WORDS, "--time", "x"], "no column `x` for --time: it has `who`, `t`, `a`, `b`, `word`"),
     "unknown group": ([*TRAIN, "--group", "Power"], "no column `Power` for --group: did you mean `power`?"),
@@ -317,7 +322,8 @@ def broken(tmp_path_factory, trained):
         "timeless.csv": change(table, time={2: None}),
         "infinite.csv": change(table, power={4: "inf"}),
         "back.csv": change(table, time={9: 0.001}),
-        "same.csv": change(table, time={9: table["time"][8]}),
+        "names.csv": table | {"power": [f"p{k}" for k in range(n)]},
+        "mixture.csv": table | {"power": ["", "2024-01-01", *["high"] * (n - 2)]},
         "targetless.csv": {name: table[name] for name in ("time", "power")},
         "single.csv": {"who": ["a"] * 20 + ["b"] * 20 + ["c"], "power": range(41), "heat": range(41)},
         "pair.csv": {"who": ["a"] * 20 + ["b"] * 20, "power": range(40), "heat": range(40)},

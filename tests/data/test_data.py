@@ -1,6 +1,7 @@
 """Data: the tutorial's formula, naive loops, and every rule that refuses an argument."""
 
 import math
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -299,7 +300,7 @@ def test_integers_of_64_bits_do_not_wrap_around():
             np.array(["2020-01-01"], "M8[D]"),
             None,
             TypeError,
-            "`times` must be real numbers, got dtype datetime64",
+            '`unit` must be given with dates, such as unit="h"',
         ),
         ([1.0], "now", TypeError, "`t0` must be real numbers, got dtype <U3"),
     ],
@@ -307,6 +308,78 @@ def test_integers_of_64_bits_do_not_wrap_around():
 def test_dt_refuses(times, t0, error, message):
     with pytest.raises(error, match=message):
         dt_from_times(times, t0)
+
+
+DAYS = ["2024-02-28T06:00:00", "2024-02-29T00:00:00", "2024-03-01T12:00:00.5"]
+HOURS = [18.0, 18.0, 36 + 0.5 / 3600]
+
+
+def dated(form):
+    """The same times in a form of NumPy, Python or pandas."""
+    if form.startswith("pandas"):
+        pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+        index = pandas.DatetimeIndex(np.array(DAYS, "M8[ns]"))
+        zoned = index.tz_localize("UTC").tz_convert("Asia/Tokyo")
+        forms = {"index": index, "series": pandas.Series(index), "zoned": zoned, "zoned series": pandas.Series(zoned)}
+        forms |= {"stamps": list(index), "durations": index - index[0]}
+        return forms[form.removeprefix("pandas ")]
+    python = [datetime.fromisoformat(day.ljust(26, "0") if "." in day else day) for day in DAYS]
+    away = timezone(timedelta(hours=-5))
+    forms = {
+        "numpy": np.array(DAYS, "M8[ms]"),
+        "durations": np.array(DAYS, "M8[us]") - np.datetime64("1600-01-01"),
+        "list": python,
+        "objects": np.array(python),
+        "zoned": [
+            python[0].replace(tzinfo=timezone.utc),
+            *(t.replace(tzinfo=timezone.utc).astimezone(away) for t in python[1:]),
+        ],
+        "timedeltas": [t - python[0] for t in python],
+    }
+    return forms[form]
+
+
+FORMS = ["numpy", "durations", "list", "objects", "zoned", "timedeltas"]
+FORMS += [f"pandas {form}" for form in ("index", "series", "zoned", "zoned series", "stamps", "durations")]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_dt_from_dates(form):
+    times = dated(form)
+    assert dt_from_times(times, unit="h").tolist() == HOURS
+    assert dt_from_times(times, unit=timedelta(days=2)).tolist() == pytest.approx([h / 48 for h in HOURS], rel=1e-15)
+    assert dt_from_times([times, times[:1]], unit="s").tolist() == [[64800.0, 64800.0, 129600.5], [1.0, 0, 0]]
+    assert dt_from_times(times, t0=times[0], unit=np.timedelta64(90, "m"))[0] == 0.0
+
+
+def test_dt_from_dates_is_exact():
+    """Nanoseconds since 1970 are subtracted as whole numbers, and a batch may begin at times of its own."""
+    times = np.array([["2024-01-01T00:00:00.000000001", "2024-01-01T00:00:00.000000004"]] * 2, "M8[ns]")
+    t0 = [np.datetime64("2024-01-01"), np.datetime64("2023-12-31")]
+    wanted = [[1.0, 3.0], [86400e9 + 1, 3.0]]
+    assert dt_from_times(times, t0=t0, unit=np.timedelta64(1, "ns")).tolist() == wanted
+
+
+def test_dt_of_dates_refuses():
+    days = np.array(DAYS, "M8[s]")
+    nat = days.copy()
+    nat[1] = "NaT"
+    for times, t0, unit, message in (
+        (days[::-1], None, "h", "`times` must not decrease"),
+        (nat, None, "h", "`times` must be finite, got NaT"),
+        (days, np.datetime64("NaT"), "h", "`t0` must be finite, got NaT"),
+        (days, None, "week", "`unit` must be 's', 'min', 'h', 'd', or a duration > 0 .* got 'week'"),
+        (days, None, 3600, "`unit` must be .* got 3600"),
+        (days, None, -np.timedelta64(1, "h"), "`unit` must be"),
+        ([1.0, 2.0], None, "h", "`unit` must be left out of times that are numbers, got 'h'"),
+        ([days, [1.0, 2.0]], None, "h", "`unit` must be left out of times that are numbers"),
+        (days.reshape(1, 1, 3), None, "h", "`times` must be"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            dt_from_times(times, t0, unit)
+    for times, t0 in ((days, 0.0), (days, np.timedelta64(1, "h"))):
+        with pytest.raises(TypeError, match="must be"):
+            dt_from_times(times, t0, "h")
 
 
 def test_all_public_names_exist():

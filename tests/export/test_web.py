@@ -88,6 +88,7 @@ def test_what_is_missing_is_named_and_nothing_written(tmp_path, monkeypatch):
     model = LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0)
     (tmp_path / "network.js").write_text("former")
     which = shutil.which
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))  # where no clang-NN is either
     for tool in (web.COMPILER, web.LINKER):
         monkeypatch.setattr(shutil, "which", lambda name, tool=tool: None if name == tool else which(name) or "there")
         with pytest.raises(FileNotFoundError, match=f"there is no {tool} here: install clang and lld"):
@@ -98,6 +99,23 @@ def test_what_is_missing_is_named_and_nothing_written(tmp_path, monkeypatch):
         web.write(model, tmp_path / "nowhere" / "network.js")
     assert (tmp_path / "network.js").read_text() == "former"
     assert [path.name for path in tmp_path.iterdir()] == ["network.js"]
+
+
+@CLANG
+def test_tools_with_versions_in_their_names(tmp_path, monkeypatch):
+    """As Debian's packages have them: the newest is taken, by its number, and it writes the same script."""
+    model = LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0)
+    web.write(model, tmp_path / "plain.js", "example")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in (web.COMPILER, web.LINKER):
+        for name in (f"{tool}-9", f"{tool}-scan-build", f"{tool}-14.0"):
+            (tools / name).write_text("#!/bin/sh\nexit 1\n")
+            (tools / name).chmod(0o755)
+        (tools / f"{tool}-10").symlink_to(shutil.which(tool))
+    monkeypatch.setenv("PATH", str(tools))
+    web.write(model, tmp_path / "versions.js", "example")
+    assert (tmp_path / "versions.js").read_bytes() == (tmp_path / "plain.js").read_bytes()
 
 
 @CLANG

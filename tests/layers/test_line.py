@@ -10,21 +10,23 @@ def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def model_of(reads, rows, outputs=2, **options):
-    layer = Line(outputs, reads, weight=normal(rows, outputs), bias=normal(outputs, seed=1), input_dim=3)
+def model_of(reads, rows, outputs=2, before=0.0, **options):
+    layer = Line(outputs, reads, weight=normal(rows, outputs), bias=normal(outputs, seed=1), before=before, input_dim=3)
     return Model(layer, dtype="float64", **options)
 
 
+@pytest.mark.parametrize("before", [0.0, -1.5, [0.5, 0.0, 7.0]])
 @pytest.mark.parametrize("reads", [1, 2, 5, 9])
-def test_last_inputs_by_hand(reads):
-    model, x, lengths = model_of(reads, 3 * reads), normal(4, 6, 3, seed=2), [6, 1, 4, 0]
+def test_last_inputs_by_hand(reads, before):
+    model, x, lengths = model_of(reads, 3 * reads, before=before), normal(4, 6, 3, seed=2), [6, 1, 4, 0]
+    before = np.zeros(3) + before
     y, state = model(x, lengths=lengths, return_state=True)
     for b, n in enumerate(lengths):
         for t in range(n):
-            z = np.concatenate([x[b, t - k] if t >= k else np.zeros(3) for k in range(reads)])
+            z = np.concatenate([x[b, t - k] if t >= k else before for k in range(reads)])
             want = z @ model.buffers["weight"] + model.buffers["bias"]
             np.testing.assert_allclose(y[b, t], want, rtol=0, atol=1e-13)
-        past = np.concatenate([x[b, n - 1 - k] if n > k else np.zeros(3) for k in range(reads - 1)] or [[]])
+        past = np.concatenate([x[b, n - 1 - k] if n > k else before for k in range(reads - 1)] or [[]])
         np.testing.assert_array_equal(state[b], past)
 
 
@@ -49,7 +51,8 @@ def test_summaries_by_hand():
 
 @pytest.mark.parametrize("reads", [4, "summaries"])
 def test_one_step_after_the_other(reads):
-    model, x = model_of(reads, 12 if reads == 4 else 33), normal(2, 6, 3, seed=2)
+    before = [0.5, -2.0, 0.0] if reads == 4 else 0.0
+    model, x = model_of(reads, 12 if reads == 4 else 33, before=before), normal(2, 6, 3, seed=2)
     state, found = None, []
     for t in range(6):
         y, state = model.step(x[:, t], state=state)

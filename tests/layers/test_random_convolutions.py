@@ -46,22 +46,36 @@ def naive(layer, x):
 
 
 def features_of(layer):
-    """(dilation, kernel) of each feature."""
-    return [
-        (group.dilation, kernel) for group in layer.groups for part in group.features for kernel in range(84)
-    ]  # fmt: skip
+    """(dilation, kernel) of each feature, and whether it reads what that rises in a step."""
+    found = {}
+    for group in layer.groups:
+        for rises, parts in enumerate((group.features, group.rises)):
+            for part in parts:
+                found |= {part.start + kernel: ((group.dilation, kernel), rises) for kernel in range(84)}
+    assert sorted(found) == list(range(len(layer.weight)))
+    return [found[f] for f in sorted(found)]
 
 
+def read_by(feature, of_kernels):
+    """The values of a feature: those of a convolution, or what each is more than the one before, which was 0."""
+    own, rises = feature
+    return np.diff(of_kernels[own], prepend=0.0) if rises else of_kernels[own]
+
+
+@pytest.mark.parametrize("differences", [False, True])
 @pytest.mark.parametrize("at_once", [4096, 7, 1])
-def test_by_hand(at_once, monkeypatch):
+def test_by_hand(at_once, differences, monkeypatch):
     monkeypatch.setattr(random_convolutions, "STEPS", at_once)
-    layer, x, lengths = layer_of(), normal(4, 12, 3, seed=2), np.array([12, 1, 7, 0])
+    layer = layer_of(differences=differences)
+    x, lengths = normal(4, 12, 3, seed=2), np.array([12, 1, 7, 0])
     model = Model(layer, dtype="float64")
     y, state = model(x, lengths=lengths, return_state=True)
     shares = layer.shares(x, lengths, layer.thresholds)
     for b, n in enumerate(lengths):
         of_kernels = naive(layer, x[b, :n])
-        above = np.array([of_kernels[own] > c for own, c in zip(features_of(layer), layer.thresholds, strict=True)])
+        above = np.array(
+            [read_by(own, of_kernels) > c for own, c in zip(features_of(layer), layer.thresholds, strict=True)]
+        )
         for t in range(1, n + 1):
             z = above[:, :t].mean(1)
             np.testing.assert_allclose(y[b, t - 1], z @ layer.weight + layer.bias, rtol=0, atol=1e-12)
@@ -73,8 +87,9 @@ def test_by_hand(at_once, monkeypatch):
         np.testing.assert_array_equal(state[b, 3:], np.concatenate(past))
 
 
-def test_one_step_after_the_other():
-    model, x = Model(layer_of(), dtype="float64"), normal(2, 50, 3, seed=2)
+@pytest.mark.parametrize("differences", [False, True])
+def test_one_step_after_the_other(differences):
+    model, x = Model(layer_of(differences=differences), dtype="float64"), normal(2, 50, 3, seed=2)
     state, found = None, []
     for t in range(50):
         y, state = model.step(x[:, t], state=state)
@@ -119,16 +134,20 @@ def test_channels_are_drawn():
     assert first.tolist() == [[0, 0, 1, 0, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 1, 0, 1]]
 
 
-def test_thresholds_are_shares_of_one_sequence():
+@pytest.mark.parametrize("differences", [False, True])
+def test_thresholds_are_shares_of_one_sequence(differences):
     """Threshold i is near the value that has a share of others below it: the fraction of i times the golden ratio."""
     x, lengths = normal(5, 30, 3, seed=3), np.array([30, 25, 30, 17, 1])
-    layer = layer_of()
-    found, again = layer.find_thresholds(x, lengths), layer_of(seed=1).find_thresholds(x, lengths)
+    layer = layer_of(differences=differences)
+    found, again = (
+        layer.find_thresholds(x, lengths),
+        layer_of(seed=1, differences=differences).find_thresholds(x, lengths),
+    )
     of_each, used = [naive(layer, x[b, :n]) for b, n in enumerate(lengths)], set()
     for i, own in enumerate(features_of(layer)):
         wanted = []
         for of_kernels in of_each:
-            values = np.sort(of_kernels[own])
+            values = np.sort(read_by(own, of_kernels))
             at = int((i + 1) * (1 + 5**0.5) / 2 % 1 * len(values))
             other = at + 1 if at + 1 < len(values) else max(0, at - 1)
             wanted.append(values[at] + 0.3819660112501051 * (values[other] - values[at]))
@@ -184,6 +203,7 @@ def test_beside_a_network(tmp_path):
     ("options", "text"),
     [
         ({"features": 83}, "`features` must be an int >= 84, got 83"),
+        ({"features": 167, "differences": True}, "`features` must be an int >= 168, got 167"),
         ({"length": 0}, "`length` must be an int >= 1, got 0"),
         ({"seed": -1}, r"`seed` must be an int in 0\.\.4294967295, got -1"),
         ({"thresholds": np.zeros(84)}, r"`thresholds` must be a number or \(336,\), got shape \(84,\)"),

@@ -799,6 +799,9 @@ def test_targets_of_the_other_kind():
     assert model(x).shape == (4, 5, 6)
     with pytest.raises(ValueError, match="make the model with return_sequences=False"):
         model.loss_and_grad(x, np.zeros((4, 6)))
+    for one, loss in ((model, "cross_entropy"), (LTCRNN(AutoNCP(8, 1), 3, seed=0), "mse")):
+        with pytest.raises(ValueError, match="for one answer a sequence make the model with return_sequences=False"):
+            one.loss_and_grad(x, np.zeros(4, int), loss=loss)
     last = LTCRNN(AutoNCP(8, 2), 3, seed=0, return_sequences=False)
     with pytest.raises(ValueError, match="the model has return_sequences=False"):
         last.fit(x, np.zeros((4, 5, 2)), verbose=False)

@@ -69,6 +69,28 @@ def test_predictions_are_what_was_given():
             np.testing.assert_allclose((ys.min(), ys.max()), (low[k], high[k]), rtol=1e-12)
 
 
+def test_predictions_over_dates():
+    """Are lines over matplotlib's days; what pandas has is taken as it is."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    days, y = np.arange("2024-01-01", "2024-03-01", dtype="M8[D]"), np.sin(np.arange(60) / 9)
+    for t in (
+        days,
+        list(days.astype("M8[s]").astype(object)),
+        pandas.DatetimeIndex(days),
+        pandas.DatetimeIndex(days, tz="UTC"),
+    ):
+        ax = predictions(t, y, y, intervals={0.9: (y - 1, y + 1)})
+        (true, _) = ax.get_lines()
+        np.testing.assert_array_equal(ax.convert_xunits(true.get_xdata()), days.astype(float))
+        assert type(ax.xaxis.get_major_formatter()).__name__ == "ConciseDateFormatter"
+    with pytest.raises(ValueError, match="`t` must be times"):
+        predictions(days[::-1], y, y)
+    with pytest.raises(ValueError, match="`t` must be times"):
+        predictions(np.where(np.arange(60) == 3, np.datetime64("NaT"), days), y, y)
+    with pytest.raises(TypeError, match="`t` must be real numbers"):
+        predictions(days - days[0], y, y)
+
+
 def test_predictions_of_several_outputs():
     t, y, predicted = forecast()
     ax = predictions(t, three_outputs(y), three_outputs(predicted), names=["a", "b", "c"])

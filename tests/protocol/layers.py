@@ -401,7 +401,8 @@ ROWS = {
         "smooth causal contracting",
         [
             Line(3, reads=3, weight=np.linspace(-0.5, 0.7, 18).reshape(6, 3), bias=[0.1, -0.2, 0.3], input_dim=2),
-            Line(1, reads=8, weight=np.linspace(1, -0.4, 16)[:, None], input_dim=2),  # longer than the sequences
+            # Longer than the sequences.
+            Line(1, reads=8, weight=np.linspace(1, -0.4, 16)[:, None], before=[0.5, -1.0], input_dim=2),
         ],
     ),
     "Line of the present input": Row(
@@ -417,6 +418,7 @@ ROWS = {
         [
             RandomConvolutions(2, 168, length=20, weight=CURVE, bias=[0.1, -0.2], thresholds=CURVE[:, 0], input_dim=2),
             RandomConvolutions(1, 84, length=3, weight=CURVE[:84, :1], thresholds=0.123, input_dim=2),
+            RandomConvolutions(1, length=20, differences=True, features=168, weight=CURVE[:, :1], input_dim=2),
         ],
     ),
     "Standardize": Row(

@@ -20,7 +20,7 @@ def data(B=30, T=7, every_step=False, seed=0):
 @pytest.mark.parametrize("every_step", [False, True])
 @pytest.mark.parametrize("reads", [1, 3, "summaries"])
 def test_a_model_says_what_the_line_says(reads, every_step, monkeypatch):
-    (x, lengths), y = sequences, _ = data(every_step=every_step)
+    (x, lengths, _), y = sequences, _ = data(every_step=every_step)
     monkeypatch.setattr(lines, "MOST", 500)  # several pieces, and not all sequences in the regression
     found = lines.fit(sequences, y, None, every_step, reads)
     line = Line(2, reads, weight=found.ridge.weight, bias=found.ridge.bias)
@@ -32,7 +32,7 @@ def test_a_model_says_what_the_line_says(reads, every_step, monkeypatch):
 
 def test_a_model_says_what_convolutions_say(monkeypatch):
     """Their distances are for the longest sequence, their thresholds those of all, and rows are its shares."""
-    (x, lengths), y = sequences, _ = data(T=20)
+    (x, lengths, _), y = sequences, _ = data(T=20)
     found = lines.fit(sequences, y, None, False, "convolutions")
     longest = RandomConvolutions(2, length=20, input_dim=2)
     assert found.layer == longest and lengths.max() == 20 and found.ridge.weight.shape == (1008, 2)
@@ -53,6 +53,45 @@ def test_a_model_says_what_convolutions_say(monkeypatch):
     assert some.ridge.left_out.shape == few.ridge.left_out.shape == (10, 2)
 
 
+def test_convolutions_are_of_differences_too_where_these_err_less(monkeypatch):
+    """The target is made of their shares; of many sequences there are none, which would take long."""
+    (x, lengths, _), _ = sequences, _ = data(B=60, T=20)
+    both = RandomConvolutions(1, 2016, length=20, differences=True, input_dim=2)
+    thresholds = both.find_thresholds(x, lengths)
+    y = both.shares(x, lengths, thresholds)[:, 1008:1092].sum(1, keepdims=True)
+    found = lines.fit(sequences, y, None, False, "convolutions")
+    assert found.layer == both
+    np.testing.assert_array_equal(found.thresholds, thresholds)
+    line = RandomConvolutions(
+        1, 2016, length=20, differences=True, weight=found.ridge.weight, bias=found.ridge.bias, thresholds=thresholds
+    )
+    model = Model(line, input_dim=2, dtype="float64", return_sequences=False)
+    np.testing.assert_allclose(found.predict(sequences, False), model(x, lengths=lengths), rtol=0, atol=1e-11)
+    monkeypatch.setattr(lines, "FEW_ENOUGH", 59)
+    plain = lines.fit(sequences, y, None, False, "convolutions")
+    assert not plain.layer.differences and plain.error > found.error
+
+
+@pytest.mark.parametrize("rest", [0.0, np.array([-3.0, 2.0])])
+def test_inputs_before_the_first_step_are_those_at_rest_if_that_errs_less(rest):
+    """Of a sequence that begins at rest, and of one that is cut out of a longer one."""
+    x, full = np.random.default_rng(0).normal(size=(20, 8, 2)), np.full(20, 8)
+    begins = np.concatenate([np.broadcast_to(rest, (20, 2, 2)), x], axis=1)
+    at_rest = (begins[:, 2:] + begins[:, :-2]).sum(2, keepdims=True)
+    sequences = Sequences(x, full, rest)
+    found = lines.fit(sequences, at_rest, None, True, 3)
+    np.testing.assert_array_equal(found.layer.before, rest)
+    assert found.error < 1e-6 * found.constant
+    line = Line(1, 3, before=rest, weight=found.ridge.weight, bias=found.ridge.bias)
+    model = Model(line, input_dim=2, dtype="float64")
+    np.testing.assert_allclose(model(x), at_rest, rtol=0, atol=1e-2)
+    np.testing.assert_allclose(found.predict(sequences, True), model(x), rtol=0, atol=1e-12)
+    cut = x[:, :, :1] + np.pad(x[:, :-2, 1:], ((0, 0), (2, 0), (0, 0)))
+    assert not np.any(lines.fit(sequences, cut, None, True, 3).layer.before)
+    assert lines.fit(sequences, at_rest, None, True, 1).layer == Line(1, 1, input_dim=2)
+    assert lines.fit(sequences, at_rest, None, True, "summaries").layer == Line(1, "summaries", input_dim=2)
+
+
 @pytest.mark.parametrize("every_step", [False, True])
 def test_what_it_says_of_a_sequence_does_not_know_its_targets(every_step):
     sequences, y = data(every_step=every_step)
@@ -68,7 +107,7 @@ def test_what_it_says_of_a_sequence_does_not_know_its_targets(every_step):
 
 
 def test_one_long_sequence_is_left_out_in_blocks():
-    (x, _), y = data(2, 60, every_step=True)
+    (x, _, _), y = data(2, 60, every_step=True)
     sequences = Sequences(x, np.array([60, 60]))
     found, other = lines.fit(sequences, y, None, True, 2), y.copy()
     other[0, 12:24] += 0.01

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, LTCRNN, Adam, AutoNCP, CfC, Dense, Model, Standardize
+from ltc_np import LSTM, LTCRNN, Adam, AdamW, AutoNCP, CfC, CosineDecay, Dense, Model, Standardize
 from ltc_np.simplify import distil
 
 RNG = np.random.default_rng(0)
 X, DT = RNG.normal(size=(20, 7, 3)), RNG.uniform(0.1, 2, (20, 7))
 LENGTHS = RNG.integers(1, 8, 20)
-OPTIONS = {"epochs": 3, "batch_size": 5, "optimizer": "adam", "seed": 0, "verbose": False}
+OPTIONS = {"epochs": 3, "batch_size": 5, "optimizer": "adam", "clip_norm": None, "seed": 0, "verbose": False}
+# Three epochs of a small step teach little, and most of what is looked at here is not how much.
+pytestmark = pytest.mark.filterwarnings("ignore:the student's outputs are:RuntimeWarning")
 
 
 @pytest.fixture
@@ -121,3 +123,52 @@ def test_refusals_train_nothing(teacher):
             distil(*arguments, **options)
     assert (model.theta == theta).all()
     assert model.return_sequences is True
+
+
+def scaled():
+    return Model(Standardize(), CfC(8), Dense(2), Standardize(inverse=True), input_dim=3, seed=1)
+
+
+@pytest.fixture
+def walks():
+    """Enough of them to learn from: x (64, 12, 3) and dt."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(64, 12, 3)).cumsum(axis=1) / 3, rng.uniform(0.1, 2, (64, 12))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [student, scaled])
+def test_nothing_given_is_the_training_of_a_recipe(teacher, walks, make):
+    """Written out: 1,000 steps of AdamW at a falling rate, and the scales of x and of the lessons."""
+    (x, dt), model, by_hand = walks, make(), make()
+    result = distil(teacher, model, x, dt=dt, seed=0, verbose=False)
+    lessons = teacher(x, dt=dt)
+    by_hand.fit(
+        x[:51], lessons[:51], dt=dt[:51], validation={"x": x[51:], "y": lessons[51:], "dt": dt[51:]}, epochs=250,
+        batch_size=16, optimizer=AdamW(CosineDecay(0.01, 1000), weight_decay=0.01), clip_norm=1.0, seed=0,
+        standardize=make is scaled, verbose=False,
+    )  # fmt: skip
+    assert (model.theta == by_hand.theta).all() and (model.buffer_vector == by_hand.buffer_vector).all()
+    assert result.error.relative < 0.25
+
+
+def test_what_is_given_replaces_it(teacher):
+    trained, by_hand = scaled(), scaled()
+    distil(teacher, trained, X, dt=DT, seed=0, epochs=2, verbose=False)
+    lessons, scales = teacher(X, dt=DT), trained.buffer_vector.copy()
+    by_hand.fit(
+        X[:16], lessons[:16], dt=DT[:16], validation={"x": X[16:], "y": lessons[16:], "dt": DT[16:]}, epochs=2,
+        batch_size=16, optimizer=AdamW(CosineDecay(0.01, 2), weight_decay=0.01), clip_norm=1.0, seed=0,
+        standardize=True, verbose=False,
+    )  # fmt: skip
+    assert (trained.theta == by_hand.theta).all()
+    distil(teacher, trained, X[:10], dt=DT[:10], seed=0, epochs=1, verbose=False)  # it keeps the scales that it has
+    assert (trained.buffer_vector == scales).all()
+
+
+def test_a_student_that_has_not_learned_is_told_of(teacher, walks, recwarn):
+    x, dt = walks
+    with pytest.warns(RuntimeWarning, match=r"the student's outputs are \d+% of their spread away"):
+        assert distil(teacher, scaled(), x, dt=dt, **OPTIONS).error.relative > 0.5
+    assert distil(teacher, scaled(), x, dt=dt, seed=0, epochs=60, verbose=False).error.relative < 0.5
+    assert not recwarn.list

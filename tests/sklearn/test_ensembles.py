@@ -101,6 +101,7 @@ def test_one_file_has_all_networks(data, tmp_path):
     assert model.evaluate(X, labels)["loss"] == pytest.approx(-np.log(p).mean(), rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:the student's outputs are:RuntimeWarning")  # 20 sequences teach little
 def test_an_ensemble_becomes_one_network(data):
     """On request, by what is there for any two models."""
     X, y, _ = data

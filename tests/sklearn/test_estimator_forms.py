@@ -50,7 +50,61 @@ def test_a_list_of_numbers_in_rows_of_other_lengths(data):
     assert LTCRegressor(**SMALL).fit(list(X[:, :, 0]), y[:, 0]).n_features_in_ == 5
 
 
+@pytest.mark.parametrize("looks", ["dates", "timedeltas", "periods", "names", "dtypes"])
+def test_a_frame_whose_rows_look_like_steps(data, looks):
+    """Each row is read as a sequence, in silence until version 0.2."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    X, y, _ = data
+    table = X[:, :3, 0]
+    plain = pandas.DataFrame(table, columns=["t0", "t1", "t2"])
+    index = np.arange(12) * np.timedelta64(1, "D")
+    odd = {
+        "dates": plain.set_index(pandas.DatetimeIndex(index.astype("M8[ns]"))),
+        "timedeltas": plain.set_index(pandas.TimedeltaIndex(index)),
+        "periods": plain.set_index(pandas.period_range("2024-01", periods=12, freq="M")),
+        "names": plain.set_axis(["power", "fan", "load"], axis=1),
+        "dtypes": plain.assign(t1=np.arange(12)),
+    }[looks]
+    for method in ("fit", "partial_fit"):
+        with pytest.warns(RuntimeWarning, match="each row of the frame `X` is read as a sequence of 3 steps"):
+            one = getattr(LTCRegressor(**SMALL), method)(odd, y[:, 0])
+        one.predict(odd)  # and says it no more
+    for fine in (plain, odd.to_numpy(), odd.iloc[:, :1]):
+        LTCRegressor(**SMALL).fit(fine, y[:, 0])
+
+
+def test_a_column_of_dates_is_refused_with_the_remedy(data):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    X, y, _ = data
+    frame = pandas.DataFrame({"t": pandas.date_range("2024-01-01", periods=12), "t1": X[:, 0, 0]})
+    with pytest.raises(TypeError, match=r"`X` must be real numbers, got datetime64.*, column 't': .*dt_from_times"):
+        LTCRegressor(**SMALL).fit(frame, y[:, 0])
+
+
+def test_series_of_aeon_are_sequences_of_one_step(data):
+    X, y, _ = data
+    for method in ("fit", "partial_fit"):
+        with pytest.warns(
+            RuntimeWarning, match=r"`X` of shape \(12, 1, 5\) is read as sequences of one step.*ltc_np.aeon"
+        ):
+            getattr(LTCRegressor(**SMALL), method)(X[:, :, :1].transpose(0, 2, 1), y[:, 0])
+    LTCRegressor(**SMALL).fit(X[:, :1, :1], y[:, 0])
+
+
 # -------------------------------------------------------------------------------------------------------- targets
+
+
+def test_as_many_numbers_as_steps(data):
+    """Are numbers of each sequence, as the error of such a network shows; who says which is meant hears nothing."""
+    X, y, _ = data
+    with pytest.warns(RuntimeWarning, match=r"`y` of shape \(12, 5\) is read as 5 numbers for each sequence"):
+        read = LTCRegressor(**SMALL).fit(X, y)
+    same = LTCRegressor(**SMALL, every_step=False).fit(X, y)
+    assert not read.every_step_
+    np.testing.assert_array_equal(read.model_.theta, same.model_.theta)
+    assert LTCRegressor(**SMALL, every_step=True).fit(X, y).every_step_
+    LTCRegressor(**SMALL).fit(X, y[:, :4])
+    LTCRegressor(**SMALL).fit(X[:, :1, :1], y[:, :1])
 
 
 def test_a_column_of_labels_is_one_for_each_sequence(data):

@@ -173,7 +173,8 @@ def test_one_number_at_every_step_must_be_said(data):
     y = X[:, :, 0].cumsum(axis=1)
     with pytest.raises(ValueError, match="`every_step` must be True"):
         LTCRegressor(every_step=False, **SMALL).fit(X, y[:, :, None])
-    assert LTCRegressor(**SMALL).fit(X, y).predict(X).shape == (40, 9)  # nine answers for each sequence
+    with pytest.warns(RuntimeWarning, match="is read as 9 numbers for each sequence"):
+        assert LTCRegressor(**SMALL).fit(X, y).predict(X).shape == (40, 9)  # nine answers for each sequence
     one = LTCRegressor(every_step=True, **SMALL).fit(X, y)
     assert one.model_.return_sequences
     assert one.predict(X).shape == (40, 9)

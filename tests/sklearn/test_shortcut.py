@@ -181,7 +181,8 @@ def test_training_goes_on_with_the_line_that_is_there(data):
 @pytest.mark.parametrize("labels", [False, True])
 def test_a_line_beside_an_ensemble(data, labels, monkeypatch):
     """Every network has the same line and share; the answer is the mean of what they say with it."""
-    monkeypatch.setattr(beside.Judge, "nearest_half", lambda judge, best: 0.3)
+    errors = iter((3.0, 7.0))  # of the line, and of the networks
+    monkeypatch.setattr(beside.Judge, "loss", lambda judge, share: next(errors, 0.0))
     X, y = data[0], data[2] if labels else data[1]
     kind = CfCClassifier if labels else CfCRegressor
     found = kind(shortcut="ridge", ensemble=2, **SMALL).fit(X, y)
@@ -231,7 +232,7 @@ def test_sequences_without_all_targets_are_neither_counted_nor_held_out(data):
     assert report["held_out"] == 5 and report["line"] > 0 < report["network"]
 
 
-def test_one_sequence_chooses_the_best_share(data, recwarn):
+def test_one_sequence_chooses_a_share(data, recwarn):
     X, y, _ = data
     report = CfCRegressor(shortcut="ridge", **SMALL).fit(X, y, validation=(X[:1], y[:1])).report_
     assert report["held_out"] == 1 and report["both"] <= min(report["line"], report["network"])
@@ -272,3 +273,14 @@ def test_what_looks_into_a_network_says_how_to_take_it_out(data):
     with pytest.raises(ValueError, match="of a network beside a line that of `ltc_np.shortcut.network"):
         plot.wiring(model)
     assert analysis.lesion_study(network(model), X, y[:, None]) is not None
+
+
+def test_weights_of_classes_are_those_of_their_sequences_in_both_trainings(rng):
+    """Of labels that noise hides, so that the network has a share and is trained again."""
+    X = rng.normal(size=(60, 6, 1))
+    labels = np.where(np.abs(X[:, -1, 0]) + 0.5 * rng.normal(size=60) > 0.7, "far", "near")
+    weights, more = {"far": 3.0, "near": 0.5}, {"shortcut": "ridge", **SMALL}
+    by_class = CfCClassifier(class_weight=weights, **more).fit(X, labels)
+    by_sequence = CfCClassifier(**more).fit(X, labels, sample_weight=[weights[label] for label in labels])
+    assert 0 < by_class.report_["share"] == pytest.approx(by_sequence.report_["share"], rel=1e-9)
+    np.testing.assert_allclose(by_class.predict_proba(X), by_sequence.predict_proba(X), rtol=1e-9)

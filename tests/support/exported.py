@@ -186,7 +186,8 @@ def _liquid_s4(rng, n, pick):
 def _line(rng, n, reads):
     outputs = _units(rng)
     shape, values = ((11 if reads == "summaries" else reads) * n, outputs), np.random.default_rng(rng.integers(1000))
-    return Line(outputs, reads, weight=values.normal(size=shape) / shape[0], bias=values.normal(size=outputs))
+    weights = {"weight": values.normal(size=shape) / shape[0], "bias": values.normal(size=outputs)}
+    return Line(outputs, reads, before=0.0 if reads == "summaries" else values.normal(size=n), **weights)
 
 
 # Each makes a layer from a generator, the features that it is to take, and what chooses one of several.

@@ -24,7 +24,7 @@ def fastest(trials):
     return found
 
 
-def compare(cases, n, runs):
+def compare(cases, n, runs, say):
     """Time the peers beside ltc_np on ``n`` threads.
 
     Parameters
@@ -33,6 +33,8 @@ def compare(cases, n, runs):
         Those without peers are passed over.
     n : int
     runs : int
+    say : callable
+        Is told each case when it is measured.
 
     Returns
     -------
@@ -79,6 +81,7 @@ def compare(cases, n, runs):
                     time.sleep(PAUSE)
                     found += worker.ask(case, None if name == "ltc_np" else chosen[name]["formulation"])
             ms = {name: 1e3 * statistics.median(found) for name, found in seconds.items()}
+            say(f"{case}: {', '.join(f'{name} {time:.3f} ms' for name, time in ms.items())}")
             result["trials"] += trials
             result["rows"] += [
                 trial

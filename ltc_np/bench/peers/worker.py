@@ -75,6 +75,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # Ctrl-C is for who asks, and ends this process without a traceback of its own
         )
 
     def ask(self, case, formulation=None, runs=1):

@@ -15,7 +15,6 @@ from ...model import load
 from ...network.network import DTYPES
 from ...wirings import Wiring
 from . import from_ncps, to_ncps
-from .source import TORCH_FILES
 from .writing import call_of
 
 if TYPE_CHECKING:
@@ -45,13 +44,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--activation", choices=BACKBONE_ACTIVATIONS, help="of a CfC's backbone")
     parser.add_argument("--backbone-dropout", type=float, metavar="RATE", help="of a CfC")
     parser.add_argument("--dtype", choices=DTYPES, help="default: that of the weights")
-    parser.add_json()
+    parser.add_output()
     return run(parser, _main, argv)
 
 
 def _main(args: argparse.Namespace) -> int:
     options = vars(args)
-    source, target, as_json = (options.pop(name) for name in ("source", "target", "json"))
+    source, target, as_json, _ = (options.pop(name) for name in ("source", "target", "json", "quiet"))
     said = _convert(source, target, options)
     report({"file": str(target), "holds": said}, [f"{target}: {said}"], as_json)
     return DONE
@@ -63,7 +62,7 @@ def _convert(source: pathlib.Path, target: pathlib.Path, options: dict[str, Any]
         given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
         if given:
             raise ValueError(f"{', '.join(given)} must be left out where IN is a model file: it says everything itself")
-        if target.suffix not in (tensor_file.SUFFIX, *TORCH_FILES):
+        if target.suffix not in (tensor_file.SUFFIX, *tensor_file.TORCH_FILES):
             raise ValueError(f"OUT must end in .safetensors or .pt where IN is a model file, got {target}")
         files.check_path(target)
         model = load(source, backend="numpy")

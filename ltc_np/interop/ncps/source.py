@@ -15,7 +15,6 @@ from ...base.types import Arrays, Numbers
 from ...base.visible import visible
 from .keys import roots
 
-TORCH_FILES = (".pt", ".pth", ".ckpt", ".bin")
 SAFE_TORCH = (2, 6)  # before it, a file could run code even with `weights_only`
 # Tokens that wrappers put into keys: torch.compile anywhere, the others only in front, where all that is there is cut.
 COMPILED = "_orig_mod"
@@ -125,8 +124,8 @@ def _read_file(path: pathlib.Path) -> Mapping[str, Any]:
     files.check_readable(path, "source")
     if path.suffix == tensor_file.SUFFIX:
         return tensor_file.read(path)
-    if path.suffix not in TORCH_FILES:
-        raise ValueError(f"`source` must be a file in .safetensors or {', '.join(TORCH_FILES)}, got {path}")
+    if path.suffix not in tensor_file.TORCH_FILES:
+        raise ValueError(f"`source` must be a file in .safetensors or {', '.join(tensor_file.TORCH_FILES)}, got {path}")
     with open(path, "rb"):  # the system's own error where it cannot be read
         pass
     torch = need("torch", "torch", f"reading {path}")

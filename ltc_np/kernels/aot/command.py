@@ -45,7 +45,7 @@ def main(argv=None):
     levels = f"of {', '.join(LEVELS)}; default: all of them"
     parser.add_argument("--levels", nargs="+", choices=LEVELS, default=list(LEVELS), metavar="LEVEL", help=levels)
     parser.add_argument("--out", type=pathlib.Path, default=FOLDER, metavar="FOLDER", help="default: %(default)s")
-    parser.add_json()
+    parser.add_output()
     return run(parser, _build, argv)
 
 
@@ -60,7 +60,8 @@ def _build(args):
     missing = [what for what, found in needed.items() if found is None]
     if missing:
         raise ImportError(f"to build kernels there must be {' and '.join(missing)}")
-    built = build(args.levels, args.out, linker, say=partial(print, file=sys.stderr, flush=True))
+    say = partial(print, file=sys.stderr, flush=True)
+    built = build(args.levels, args.out, linker, say=(lambda text: None) if args.quiet else say)
     lines = [f"{args.out / name}.so, {size:,} bytes" for name, size in built.items()]
     report({"folder": str(args.out), "bytes": built}, lines, args.json)
     return DONE

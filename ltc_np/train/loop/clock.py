@@ -19,6 +19,8 @@ class Clock:
         How many there will be.
     now : callable
         Seconds from anywhere.
+    before : int
+        Epochs that were done before, in another call of `fit`; displays count them too.
 
     Attributes
     ----------
@@ -32,13 +34,14 @@ class Clock:
 
     epochs: int
     now: Callable[[], float]
+    before: int
     done: int
     start: float
     first: float
     compiling: Callable[[], float]
 
-    def __init__(self, epochs: int, now: Callable[[], float] = time.monotonic) -> None:
-        self.epochs, self.now, self.done = epochs, now, 0
+    def __init__(self, epochs: int, now: Callable[[], float] = time.monotonic, before: int = 0) -> None:
+        self.epochs, self.now, self.before, self.done = epochs, now, before, 0
         self.start, self.compiling, self.first = now(), lambda: 0.0, 0.0
 
     @property

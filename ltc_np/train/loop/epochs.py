@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...base.checks import counted
+from ...base.visible import visible
 from ...network.trained import Trained
 from ..callbacks.base import Callback, load_states, states
 from ..data.sources import ArraySource, Data
@@ -65,7 +66,8 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestKeeper]) -> History:
     with _begun(callbacks):
         load_states(callbacks, plan.start.callbacks)
         best = make_best()
-        history, clock, first_lr = History(), Clock(options.epochs - run.at.epoch), options.optimizer.lr
+        history, first_lr = History(), options.optimizer.lr
+        clock = Clock(options.epochs - run.at.epoch, before=run.at.epoch)
         if plan.resumed is None:
             model.trained = plan.start._replace(callbacks=states(callbacks))
         else:
@@ -77,10 +79,14 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestKeeper]) -> History:
         recorder = Recorder(plan.folder, run, plan.same, best, history, clock, first_lr)
         recorder.begin()
         display = progress(clock, options.verbose)
+        if plan.resumed is not None:
+            done = counted(run.at.epoch, "epoch")
+            display.line(f"ltc_np: goes on from {visible(plan.resumed.content.path)}, after {done}")
         try:
             with (
                 clock.without_compiling(),
-                model.engine.announced(lambda: display.line(COMPILING)),
+                # Where nothing is shown, who waits at a terminal is told by `kernels/cpu/waiting.py`.
+                model.engine.announced(lambda: display.line(COMPILING)) if options.verbose else nullcontext(),
                 # What overflows is seen and reported by `Run.check_finite`, not by NumPy's warnings.
                 np.errstate(over="ignore", invalid="ignore"),
                 Interrupt(terminates=plan.folder is not None or run.ranks.size > 1) as interrupt,

@@ -40,7 +40,8 @@ class Lines(Silent):
     def epoch(self, epoch: int, logs: Logs) -> None:
         done, of = self.clock.done, self.clock.epochs
         timing = f"{self.clock.elapsed:.1f} s" if done == of else f"ETA {self.clock.left:.0f} s"
-        self.line(f"epoch {done}/{of}  {describe(logs)}  {timing}")
+        before = self.clock.before
+        self.line(f"epoch {before + done}/{before + of}  {describe(logs)}  {timing}")
 
 
 class Plain(Lines):
@@ -70,7 +71,8 @@ class Bar(Silent):
     def __init__(self, clock: Clock, tqdm: Any) -> None:
         self.clock, self.tqdm = clock, tqdm
         shape = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
-        self.bar = tqdm(total=clock.epochs, unit="epoch", dynamic_ncols=True, bar_format=shape)
+        before = clock.before
+        self.bar = tqdm(total=before + clock.epochs, initial=before, unit="epoch", dynamic_ncols=True, bar_format=shape)
 
     def line(self, text: str) -> None:
         self.tqdm.write(text, file=sys.stderr)

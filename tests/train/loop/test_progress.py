@@ -1,6 +1,7 @@
 """What a training shows of itself."""
 
 import io
+import re
 import sys
 import types
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from support.time_by_hand import Time
 
-from ltc_np import LTCRNN, SGD, AutoNCP
+from ltc_np import LTCRNN, SGD, AutoNCP, Checkpoints
 from ltc_np.train.loop.clock import Clock
 from ltc_np.train.loop.progress import Bar, Lines, Plain, Silent, check_verbose, progress
 
@@ -80,6 +81,57 @@ def test_the_bar_has_the_clock_s_time(monkeypatch):
     shown = written.getvalue().split("\r")
     assert any("1/3" in part and "ETA 2 s  loss 0.5" in part for part in shown)
     assert "3/3" in shown[-1] and "val_loss" not in shown[-1]
+
+
+def test_a_training_that_goes_on_says_from_where(tmp_path, capfd, monkeypatch):
+    """Epochs are counted from the beginning of the training, as in `History.epoch`."""
+    x = np.random.default_rng(0).normal(size=(8, 5, 1))
+    model = LTCRNN(AutoNCP(8, 1), 1, seed=0)
+
+    def fit(epochs, **options):
+        model.fit(x, x, epochs=epochs, seed=0, checkpoint=Checkpoints(tmp_path, resume=True), **options)
+        lines = capfd.readouterr().err.splitlines()
+        return [line for line in lines if "compiling" not in line]
+
+    assert [line.split("  ")[0] for line in fit(2, verbose=2)] == ["epoch 1/2", "epoch 2/2"]
+    first, *lines = fit(4, verbose=2)
+    assert re.fullmatch(rf"ltc_np: goes on from {tmp_path}/\S+\.npz, after 2 epochs", first)
+    assert [line.split("  ")[0] for line in lines] == ["epoch 3/4", "epoch 4/4"]
+    lines = LTCRNN(AutoNCP(8, 1), 1, seed=0).fit(x, x, epochs=range(3, 5), verbose=2) and capfd.readouterr().err
+    assert [line.split("  ")[0] for line in lines.splitlines()] == ["epoch 4/5", "epoch 5/5"]
+    tqdm = pytest.importorskip("tqdm")
+    written = io.StringIO()
+
+    class Bar(tqdm.std.tqdm):
+        def __init__(self, **options):
+            super().__init__(**options, mininterval=0, file=written)
+
+    monkeypatch.setattr(tqdm, "tqdm", Bar)
+    fit(6, verbose=1)
+    assert "4/6" in written.getvalue().split("\r")[1] and "6/6" in written.getvalue().split("\r")[-1]
+
+
+def test_a_training_that_shows_nothing_leaves_it_to_others_to_tell_of_compiling(monkeypatch, capfd):
+    """`kernels/cpu/waiting.py` tells a terminal, unless `fit` has said that it does."""
+    x, asked = np.zeros((2, 3, 1)), []
+    model = LTCRNN(AutoNCP(8, 1), 1, seed=0)
+    announced = type(model.engine).announced
+    monkeypatch.setattr(type(model.engine), "announced", lambda own, tell: asked.append(tell) or announced(own, tell))
+    for verbose, count in ((0, 0), (False, 0), (2, 1)):
+        model.fit(x, x, epochs=1, verbose=verbose)
+        assert len(asked) == count
+
+
+def test_one_epoch_that_nobody_asked_for_is_said(capfd):
+    x = np.random.default_rng(0).normal(size=(8, 5, 1))
+
+    def fit(**options):
+        LTCRNN(AutoNCP(8, 1), 1, seed=0).fit(x, x, **options)
+        return capfd.readouterr().err.splitlines()
+
+    said = "ltc_np: this was one epoch, which is the default; epochs=100 trains for longer"
+    assert fit(verbose=2)[-1] == fit()[-1] == said
+    assert said not in fit(epochs=1, verbose=2) and fit(verbose=False) == []
 
 
 def test_fit_shows_what_it_is_asked_for(capfd, monkeypatch):

@@ -1,0 +1,28 @@
+"""What notebooks show: tables in HTML, and text as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .visible import visible
+
+
+class Text(str):
+    """Text of several lines, which a prompt and a notebook show as `print` does."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def html_table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> str:
+    """A table; whatever is in its cells is shown as text."""
+    import html  # only notebooks need it
+
+    def line(tag: str, cells: Iterable[object]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(visible(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    above = f"<caption>{html.escape(visible(caption))}</caption>" if caption else ""
+    body = "".join(line("td", row) for row in rows)
+    return f"<table>{above}<thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,70 @@
+"""Forecasts of frames and series of pandas, with an index that continues theirs and the names of their columns."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..base import dates, frames
+from ..base.types import Array, Numbers
+
+
+class Labels(NamedTuple):
+    """How the rows and columns of a series of pandas are called.
+
+    Attributes
+    ----------
+    index : pandas.Index
+    columns : list, or None of a Series
+    name : of a Series
+    """
+
+    index: Any
+    columns: list[Any] | None
+    name: Any
+
+    def later(self, count: int) -> Any:
+        """The index of the next steps; where it is not known how an index goes on, the numbers of the steps."""
+        import pandas  # which made the index
+
+        index, one = self.index, None
+        if isinstance(index, pandas.PeriodIndex):
+            one = index.freq
+        elif isinstance(index, (pandas.DatetimeIndex, pandas.TimedeltaIndex)):
+            one = index.freq or type(index)(index, freq="infer").freq  # which is None where steps differ
+        elif index.dtype.kind in "iuf" and len(index) > 1 and len(set(np.diff(index))) == 1:
+            one = index[1] - index[0]
+        if one is None:
+            return pandas.RangeIndex(len(index), len(index) + count)
+        return pandas.Index([index[-1] + k * one for k in range(1, count + 1)], name=index.name)
+
+    def dates(self, T: int, H: int) -> Numbers | None:
+        """(T + H,) dates of the last T steps and the next H; None of an index without dates, or of irregular ones."""
+        import pandas
+
+        known, later = self.index[-T:], self.later(H)
+        if isinstance(known, pandas.PeriodIndex):
+            known, later = known.to_timestamp(), later.to_timestamp()
+        both = known.append(later)
+        return dates.array(both) if both.dtype.kind == "M" else None
+
+    def around(self, found: Array, columns: list[Any] | None) -> Any:
+        """A forecast (H,) or (H, F), or (H, n) or (H, F, n) with ``columns`` for the last axis, of pandas."""
+        import pandas
+
+        index = self.later(len(found))
+        if columns is None and self.columns is None:
+            return pandas.Series(found, index, name=self.name)
+        names = self.columns if columns is None else columns
+        if columns is not None and self.columns is not None:
+            names = pandas.MultiIndex.from_product([self.columns, columns])
+        return pandas.DataFrame(found.reshape(len(found), -1), index, names)
+
+
+def of(values: Any) -> Labels | None:
+    """`Labels` of a series or frame of pandas; None of anything else."""
+    if not frames.is_pandas(values) or not hasattr(values, "index"):
+        return None
+    columns = list(values.columns) if hasattr(values, "columns") else None
+    return Labels(values.index, columns, getattr(values, "name", None) if columns is None else None)
