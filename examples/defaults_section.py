@@ -30,25 +30,8 @@ TITLE = "Defaults that learn"
 PLACES = "ahead", "level", "behind"
 SPREAD = "scp1", "vowels", "power", "window", "oscillator"  # tasks of which the spread of seeds is told
 MANY = tuple(range(10))  # its seeds
-SHOWN = 5  # recipes of a rung
+SHOWN = 4  # recipes of a rung
 ENSEMBLE = {"ensemble": 5}
-# The networks alone, with the defaults before, as they were read last: error, and of classes the share of right ones.
-READ_BEFORE = """
-| task | LTC | CfC | LSTM | GRU |
-|---|---|---|---|---|
-| cheetah | 0.160 | 0.128 | 0.128 | 0.129 |
-| xor | 98.0 % | 97.3 % | 97.0 % | 98.1 % |
-| ethanol | 28.8 % | 27.0 % | 25.8 % | 43.1 % |
-| scp1 | 82.8 % | 78.9 % | 84.2 % | 82.8 % |
-| vowels | 96.2 % | 95.4 % | 96.9 % | 98.1 % |
-| motions | 98.3 % | 95.8 % | 100.0 % | 100.0 % |
-| gunpoint | 95.8 % | 56.2 % | 93.8 % | 98.7 % |
-| power | 95.8 % | 95.5 % | 96.4 % | 96.3 % |
-| sunspots | 0.177 | 0.191 | 0.324 | 0.314 |
-| window | 0.179 | 0.176 | 0.395 | 0.352 |
-| adding | 0.161 | 0.408 | 0.003 | 0.167 |
-| oscillator | 0.014 | 0.008 | 0.009 | 0.013 |
-""".strip()
 
 
 def before(cell):
@@ -124,6 +107,7 @@ def searched(results, cell, tasks):
     found = [
         [name.replace("_", " "), str(value), f"{ratio:.2f} ± {error:.2f}", f"{better} of {count}"]
         for name, value, ratio, error, better, count in effects(results, cell, tasks)
+        if abs(ratio - 1) > error
     ]
     return "\n\n".join([*rungs, table(["ingredient", "value", "error", "better on"], found)])
 
@@ -175,12 +159,11 @@ def section(results, tasks, new, seeds):
         TITLE,
         f"""## {TITLE}
 
-An estimator with its defaults should be a good network, and it must not lose to a line. Here are the estimators of
-four cells, all with the same defaults, beside two simple methods: "ridge" is a linear function of all inputs of a
-sequence side by side or, where every step has an answer, of the last 1 to 16 inputs; "random convolutions" is a
-linear function of {2 * KERNELS:,} features of {KERNELS:,} random convolutions (ROCKET's), where a whole sequence has
-one answer. They are measured by `examples/defaults.py`; [Training liquid networks](training.md) says what follows for a
-task of your own.
+An estimator with its defaults must not lose to a line. `examples/defaults.py` trains the estimators of four cells, all
+with the same defaults, and two simple methods. "Ridge" is a linear function of all inputs of a sequence side by side
+or, where every step has an answer, of the last 1 to 16 inputs. "Random convolutions" is a linear function of
+{2 * KERNELS:,} features of {KERNELS:,} random convolutions (ROCKET's), where a whole sequence has one answer.
+[Training liquid networks](training.md) says what follows for a task of your own.
 
 ### Who wins where
 
@@ -198,28 +181,26 @@ line and a network are mixed was chosen by the validation sets of these and of t
 
 ### The tasks
 
-They are reduced until a training takes about a second of the processor's time, so no figure is comparable with those
-that others give for the data. Training, validation and test are cut once, with the data's own test set where there is
-one; in the sets of the UEA archive a third of the training set validates, another one for every seed.
+Each is reduced until a training takes about a second of the processor's time, so do not compare these figures with
+those that others give for the data. The test set is the data's own where there is one. In the sets of the UEA archive
+a third of the training set validates, another third for every seed.
 
 {about}
 
 ### The search
 
-Recipes are drawn at random, all ingredients together, and halved: each rung trains what is left on more tasks or with
-more seeds, and keeps the best. Only validation sets judge. "Error" is the geometric mean over the tasks of the
-errors, as a share of those of the defaults before (errors below {SMALLEST} count as {SMALLEST}; for classes it is
-Brier's score); a recipe that takes more than {COST:g} times their processor time is out. The second table of a cell
-has the first rung by ingredient: the error of recipes with a value as a share of those with the default's, all else
-drawn alike, ± its standard error, and on how many tasks the value is better. These are recipes with several changes,
-and one seed: where [one change at a time](#one-change-at-a-time) says otherwise, that has three seeds.
+Recipes are drawn at random, and each rung trains those that are left on more tasks or with more seeds, and keeps the
+best. Only validation sets judge. "Error" is the geometric mean over the tasks of the errors, as a share of those of the
+defaults before (at least {SMALLEST}; for classes Brier's score). A recipe that takes more than {COST:g} times their
+processor time is out. The second table has the first rung by ingredient: the error of recipes with a value as a share
+of those with the default's, ± its standard error, where that is smaller than the difference from 1, and on how many
+tasks the value is better. It has one seed; [one change at a time](#one-change-at-a-time) has three.
 
 {tables}
 
 ### What it costs, and how much is chance
 
-The default estimators against those before, which had no line beside the network, on all these tasks, one
-seed:
+The default estimators as shares of those before, which had no line beside the network, with one seed:
 
 {costs(results, [*tasks, *new], seeds)}
 
@@ -229,17 +210,15 @@ Ten seeds of the LTC's estimator, test errors:
 
 ### What was read before
 
-The test sets of the first twelve tasks had been read three times before, each time with networks alone. Each time the
-next defaults were chosen by validation sets, but the look for them was due to the test: `epochs="auto"` counted the
-steps of the optimiser, the CfC lost its backbone, and a line came to stand beside the network. The last of these
-readings is below.
+All tables above are of the second reading of the test sets with a line. In the first one the share of the network was
+the one that is best on the held-out sequences: the LTC was behind on gunpoint too (96.0 %), with 98.3 % on xor, 54.7 %
+on ethanol and 98.8 % on vowels, and on the ten new tasks ahead on 5, level on 1 and behind on 4. The rule that
+followed was chosen by validation sets.
 
-All tables above are of the second reading with a line. In the first one the share of the network was the one that is
-best on the held-out sequences. There the LTC was behind on gunpoint too (96.0 %), with 98.3 % on xor, 54.7 % on
-ethanol and 98.8 % on vowels; on the new tasks it was ahead on 5, level on 1 and behind on 4. That showed that ten
-sequences do not choose a share; the rule that is there now was chosen by validation sets.
-
-{READ_BEFORE}
+The test sets of the first twelve tasks had been read three times before, with networks alone. Each time validation
+sets chose the next defaults, but the test was why they were looked for: `epochs="auto"` counted the steps of the
+optimiser, the CfC lost its backbone, and a line was put beside the network. In the last of these readings a CfC was
+right on 97.3 % of xor, 95.5 % of power and 56.2 % of gunpoint.
 
 Written on {datetime.date.today():%d %B %Y} by
 

@@ -195,12 +195,12 @@ split is our own, at random: {len(days[0].seen)} days are for training, {len(day
 penalty of the ridge regression, {len(days[2].seen)} are the test. A forecast is made whenever the meter has shown a
 value. Errors are root mean squares against the true values, also in hours that the meter lost.
 
-"Filled in" means that a network sees the last value, whether it is new and how old it is, by `forward_fill`. "Left out"
-means that it sees only the hours in which the meter worked, with the hours since the one before as `dt`. Both are told
-the hour of the day. The networks have {UNITS} units, 10 % dropout and a dense readout. AdamW has a learning rate that
-falls from {MODELS["ltc_dt"].rate:g} (LTC) or {MODELS["cfc_dt"].rate:g} to 0 and runs for {args.epochs} epochs in
-batches of {BATCH}, with gradients clipped to norm 1. There is a ridge regression for each hour of the day and each hour
-ahead; it sees the last value at every hour so far, and whether it was new. The table has the mean ± standard deviation
+"Filled in": a network sees the last value, whether it is new and how old it is, by `forward_fill`. "Left out": it sees
+only the hours in which the meter worked, with the hours since the one before as `dt`. Both are told the hour of the
+day. The networks have {UNITS} units, 10 % dropout and a dense readout. AdamW has a learning rate that falls from
+{MODELS["ltc_dt"].rate:g} (LTC) or {MODELS["cfc_dt"].rate:g} to 0 and runs for {args.epochs} epochs in batches of
+{BATCH}, with gradients clipped to norm 1. There is a ridge regression for each hour of the day and each hour ahead, on
+the last value at every hour so far, and whether it was new. The table has the mean ± standard deviation
 over the seeds {", ".join(map(str, args.seeds))}:"""
     prose = "\n\n".join(textwrap.fill(part, 120) for part in prose.split("\n\n"))
     return f"""## {TITLE}

@@ -182,12 +182,12 @@ between two samples is {least} ms plus an exponentially distributed random time,
 most. The force is constant in between.
 
 The expert is a linear-quadratic regulator, which knows the place, the angle and both speeds. The network,
-`LTCRNN(AutoNCP(19, 1), input_dim=2)`, {network(0).theta.size} parameters, is shown the place and the angle and told
-the time since the sample before; it must find the speeds itself. It learns to imitate the expert's force in
-{args.rounds} rounds of {args.epochs} epochs (Adam, batches of {BATCH}, gradients clipped to norm 1). The first round
-has {2 * DRIVES} drives of the expert. Each later round adds {DRIVES} drives of the network itself, for which the
-expert says what would have been right (DAgger). A drive has {LESSON} samples, a mean time between {quick} and {slow}
-ms, and random pushes. Other starts choose the best round ({CHOOSING} at each of three means); the test took no part.
+`LTCRNN(AutoNCP(19, 1), input_dim=2)`, {network(0).theta.size} parameters, is given the place, the angle and the time
+since the sample before, and imitates the expert's force in {args.rounds} rounds of {args.epochs} epochs (Adam, batches
+of {BATCH}, gradients clipped to norm 1). The first round has {2 * DRIVES} drives of the expert. Each later round adds
+{DRIVES} drives of the network itself, with the expert's force as target (DAgger). A drive has {LESSON} samples, a mean
+time between {quick} and {slow} ms, and random pushes. Other starts choose the best round ({CHOOSING} at each of three
+means); the test took no part.
 
 The test has {args.tried} random starts. Place, angle and speeds are uniform within {place:g} m,
 {np.degrees(angle):.0f}°, {speed:g} m/s and {turn:g} rad/s of 0, and a drive has {SAMPLES} samples, {SAMPLES * MEAN:.0f}
@@ -207,8 +207,7 @@ seeds {", ".join(map(str, args.seeds))}. Angle and place are root mean squares i
 The loop in C is one program of the plant (`examples/pendulum_c/`) and the network of seed {args.seeds[0]} as
 `ltc_np.export.c` and `ltc_np.export.fixed` write it, the latter calibrated on {pendulum_c.CALIBRATED} other drives.
 
-What the elapsed time is good for is seen when samples come more or less often. The table has the share of starts that
-stay upright, in %, as the mean over the seeds:
+The starts that stay upright, in %, as the mean over the seeds, when samples come more or less often:
 
 {by_time}
 

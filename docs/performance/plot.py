@@ -13,6 +13,7 @@ python docs/performance/plot.py
 import json
 import pathlib
 import re
+import textwrap
 
 import matplotlib.pyplot as plt
 
@@ -100,13 +101,23 @@ def orders(measured):
     save(figure, "performance_orders.png")
 
 
+def narrow(text, width=88):
+    """A printed table whose columns are one space apart, and prose in lines of at most ``width``."""
+    lines = text.split("\n")
+    rows = {line for line in lines if "  " in line}  # prose has single spaces
+    used = {k for row in rows for k, letter in enumerate(row) if letter != " "}
+    kept = [k for k in range(max(used) + 1) if k in used or k - 1 in used]
+    lines = ["".join(line[k : k + 1] for k in kept) if line in rows else line for line in lines]
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, width) or [""])
+
+
 def tables(bench, compared, cells):
     """The benchmark's own tables, in the page."""
     page = PAGE.read_text(encoding="utf-8")
     for name, text in (
-        ("cases", host.table(bench)),
-        ("peers", compare.table(compared["peers"])),
-        ("cells", compare.table(cells["peers"])),
+        ("cases", narrow(host.table(bench))),
+        ("peers", narrow(compare.table(compared["peers"]))),
+        ("cells", narrow(compare.table(cells["peers"]))),
     ):
         block = f"<!-- table: {name} -->\n```\n{text}\n```\n<!-- end -->"
         page, count = re.subn(f"<!-- table: {name} -->.*?<!-- end -->", lambda _, block=block: block, page, flags=re.S)

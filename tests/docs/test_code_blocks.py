@@ -64,6 +64,19 @@ def test_blocks_run(page, tmp_path, monkeypatch):
     run(page, [on_this_machine(code) for code in codes])
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_lines_of_code_fit_into_a_page(page):
+    """Up to 88 characters, so that a block does not scroll where the text has its full width."""
+    fence, long = None, []
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        found = re.match(r"\s*(`{3,}|~{3,})", line)
+        if found and fence in (None, found[1]):
+            fence = None if fence else found[1]
+        elif fence and len(line) > 88:
+            long.append(f"{page.name}:{number}: {len(line)} characters")
+    assert not long, "\n".join(long)
+
+
 def test_faults_are_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("text\n```python\nx = 2\n```\n```python\nprint(x)  # 2, as it was\n```\n```python\n>>> y\n```\n")

@@ -24,7 +24,12 @@ def test_the_page_s_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (script,) = blocks("python")
     (tmp_path / "oven.py").write_text(script)
-    lines = [line for block in blocks("sh") for line in block.splitlines() if not line.startswith("pip install")]
+    lines = [
+        line
+        for block in blocks("sh")
+        for line in block.replace("\\\n", "").splitlines()
+        if not line.startswith("pip install")
+    ]
     assert lines[0] == "python oven.py"
     runpy.run_path(str(tmp_path / "oven.py"))
     said = {}

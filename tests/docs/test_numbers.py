@@ -56,6 +56,17 @@ def test_numbers_have_a_source(page):
     assert not faults, faults
 
 
+def test_the_first_table_of_the_results_has_the_numbers_of_their_sections():
+    page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    texts = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-"): own for title, own, _ in sections(page)}
+    rows = re.findall(r"^\| \[.*?\]\(#([\w-]+)\)[^|]*\|(.*)$", page, re.MULTILINE)
+    assert len(rows) > 10
+    for anchor, cells in rows:
+        own = re.sub(r"^## .*", "", texts[anchor])
+        for number in re.findall(r"(?<![\w.(,-])\d[\d.]*", cells):
+            assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.]*\d)", own), (anchor, number)
+
+
 def speeds():
     """The rows of the README's table, of docs/performance/*.json."""
     found = {}

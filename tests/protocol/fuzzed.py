@@ -228,7 +228,7 @@ class Bounds:
             error, largest = magnitude(a - self.results[name]), magnitude(self.results[name])
             assert self.near(name, error), (what, name, error, largest)
             if "noise" not in vars(self) and name in ("y", "state") and self.eps * largest > 1e-30:
-                at_most(f"difference of {a.dtype} from the definition", error / largest)
+                at_most(f"{a.dtype} within", error / largest)
 
 
 def largest_adjoint(exact, case):

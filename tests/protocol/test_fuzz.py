@@ -27,12 +27,10 @@ def counted():
 
 
 def record(trust, family, which):
-    """The figures of a family's cases, in which nothing was wrong."""
-    refused = "refused by the documented error"
-    figures = {"tried": COUNTS["cases"], "with a wrong number": 0, refused: COUNTS[refused]}
-    figures = {f"cases of {family}, {which}, {what}": figure for what, figure in figures.items()}
-    largest = {f"cases of {family}, {which}: largest {what}": figure for what, figure in LARGEST.items()}
-    trust.record("numbers", figures | largest)
+    """What a family's cases have shown, in which nothing was wrong."""
+    counts = f"{COUNTS['cases']:,} tried, 0 wrong, {COUNTS['refused by the documented error']:,} refused"
+    largest = "".join(f"; {what} {LARGEST[what]:.3g}" for what in sorted(LARGEST))
+    trust.record("numbers", {f"cases of {family}, {which}": counts + largest})
 
 
 def test_every_registered_layer_is_drawn():

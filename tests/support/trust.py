@@ -69,13 +69,15 @@ def table(known):
     """Figures as Markdown, and below them by what commands, when and where they were measured."""
     lines = ["| what | figure |", "|---|---|"]
     lines += [f"| {what} | {shown(found['figure'])} |" for what, found in known.items()]
-    sources = dict.fromkeys((found["command"], found["date"], found["machine"]) for found in known.values())
-    lines += ["", *(f"Measured by `{command}` on {day}, {machine}." for command, day, machine in sources)]
+    sources = {}
+    for found in known.values():
+        sources.setdefault((found["date"], found["machine"]), {})[f"`{found['command']}`"] = None
+    lines += ["", *(f"Measured by {', '.join(own)} on {day}, {machine}." for (day, machine), own in sources.items())]
     return "\n".join(lines) + "\n"
 
 
 def shown(figure):
-    """A figure as the page has it."""
+    """A figure as the page has it; without the time that pytest took."""
     if isinstance(figure, bool) or not isinstance(figure, (int, float)):
-        return str(figure)
+        return re.sub(r"(passed.*) in [\d.]+s(?: \([\d:]+\))?$", r"\1", str(figure))
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:.3g}"
