@@ -241,6 +241,7 @@ def complaint(call, name, error):
     return None
 
 
+@pytest.mark.few(7)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("call", CALLS)
 def test_every_argument_of(call, tmp_path, monkeypatch):

@@ -174,6 +174,7 @@ CASES = [("numpy", "dense")]  # the battery has the others
 CASES += [("cpu", key) for key in ("dense", "sparse", "tutorial", "batch-major", "B == N", "one of everything")]
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(("backend", "key"), CASES)
 @new
 def test_gradients_of_every_coordinate(key, solver, backend):

@@ -21,6 +21,7 @@ def test_kinds_of_files(trained, here, ltc):
         assert (here / f"p.{kind}").read_bytes().startswith(beginning)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("model", "options"),
     [

@@ -183,6 +183,7 @@ def test_a_link_is_left_alone(model, tmp_path):
     assert (tmp_path / "link").is_symlink() and not any((tmp_path / "real").iterdir())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("fails_at", ["write", "first rename", "second rename"])
 def test_a_failure_leaves_the_former_export(fails_at, model, tmp_path, monkeypatch):
     target = c.write(model, tmp_path / "a", "former").folder
@@ -207,6 +208,7 @@ def test_a_failure_leaves_the_former_export(fails_at, model, tmp_path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.mark.slow
 def test_command(model, tmp_path, capsys):
     model.save(tmp_path / "model.npz")
     expected = c.write(model, tmp_path / "expected", "net", libm=False, dt=0.5)

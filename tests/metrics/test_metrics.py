@@ -182,6 +182,7 @@ def problem(kind, n, rng):
     return y, rng.integers(0, max(size, 2), n)
 
 
+@pytest.mark.few(12)
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3)), min_size=1, max_size=4),

@@ -32,7 +32,7 @@ from ltc_np.plot import wiring
 TOLERANCE = 15
 
 
-@pytest.mark.few(7)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", CASES)
 def test_picture(name):
     assert difference(render(CASES[name]), read(IMAGES / f"{name}.png")) <= TOLERANCE

@@ -48,6 +48,7 @@ def test_pictures_are_legible_at_half_a_page(name):
     assert not cut_off(ax.figure)
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", CASES)
 def test_no_text_lies_over_another(name):
     assert not list(overlaps(own_figure(name).figure))

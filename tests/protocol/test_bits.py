@@ -32,6 +32,7 @@ def test_a_sequence_has_the_same_bits_in_every_batch(layer, backend, dtype):
         assert np.array_equal(np.concatenate(pieces), y)
 
 
+@pytest.mark.few(14)
 @both
 @pytest.mark.host
 def test_threads(layer, backend, dtype):

@@ -68,7 +68,7 @@ def test_gradients_of_layers_in_a_row(layer, backend):
     np.testing.assert_allclose(gradient, want, rtol=0, atol=1e-13 * np.abs(want).max())
 
 
-@pytest.mark.few(24)
+@pytest.mark.few(14)
 @pytest.mark.host
 @pytest.mark.single
 def test_float32_follows_float64_over_many_steps(layer, backend):

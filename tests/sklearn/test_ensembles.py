@@ -154,6 +154,7 @@ def test_what_an_ensemble_cannot_do_is_refused(data):
         recipe.fit(ensemble.members(model)[0], X, y, sequences=20)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("networks", [1, 2])
 def test_a_classifier_is_calibrated_on_other_sequences(data, rng, networks):
     X, _, labels = data

@@ -74,6 +74,7 @@ def test_an_estimator_of_another_kind(data):
     assert own.model_.trained.loss == "huber" and type(own.model_.layers[1]).__name__ == "GRU"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", CLASSIFIERS)
 def test_labels_are_learned(kind, data):
     X, _, labels = data
@@ -570,6 +571,7 @@ def test_what_goes_on_needs_the_same_labels(data):
         classifier.partial_fit(X, np.where(X.sum(axis=2) > 0, "up", "down"))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", [LTCRegressor, CfCRegressor])
 def test_both_directions_with_a_target_at_every_step(kind, rng):
     """The next input, which no step has read yet, of new sequences; such a network does not go step by step."""

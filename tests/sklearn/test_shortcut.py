@@ -51,6 +51,7 @@ def test_the_network_alone_where_the_line_adds_nothing(rng):
     assert not any(type(layer).__name__ == "Residual" for layer in regressor.model_.layers[:2])
 
 
+@pytest.mark.slow
 def test_both_are_better_than_each(rng):
     """With so many sequences held out that these can tell it."""
     X = rng.normal(size=(500, 12, 1))

@@ -234,6 +234,7 @@ def test_anything_is_better_than_divergence(fake, monkeypatch):
     assert run(quick(), 4000, space={"learning_rate": [0.03, 0.04]}).learning_rate == 0.04
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("budget", "others"),
     [(5, None), (194, None), (195, 0), (914, 0), (915, 1), (1000, 1), (1500, 1), (2500, 2), (5000, 6)],

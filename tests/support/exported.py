@@ -187,7 +187,9 @@ def _line(rng, n, reads):
     outputs = _units(rng)
     shape, values = ((11 if reads == "summaries" else reads) * n, outputs), np.random.default_rng(rng.integers(1000))
     weights = {"weight": values.normal(size=shape) / shape[0], "bias": values.normal(size=outputs)}
-    return Line(outputs, reads, before=0.0 if reads == "summaries" else values.normal(size=n), **weights)
+    # Initial states of exports are numbers of float32, which every target can hold.
+    before = 0.0 if reads == "summaries" else values.normal(size=n).astype(np.float32)
+    return Line(outputs, reads, before=before, **weights)
 
 
 # Each makes a layer from a generator, the features that it is to take, and what chooses one of several.

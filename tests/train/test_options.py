@@ -204,6 +204,7 @@ TOLD = {
 }  # fmt: skip
 
 
+@pytest.mark.few(15)
 @pytest.mark.parametrize("name", [name for name in NAMES if not OPTIONS[row_of(name)].may_differ])
 def test_resuming_with_another_value_is_refused(name, tmp_path):
     before, now = values(name)

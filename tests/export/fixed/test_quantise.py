@@ -54,7 +54,7 @@ def test_c_has_the_bits_of_numpy(name, rng, tmp_path):
     assert run.saturated[-1]
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(7)
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_error_is_that_against_the_model(name, rng):
     """And small: each layer computes with 31 bits and tables of 1e-7."""
@@ -76,7 +76,7 @@ def test_the_error_is_that_against_the_model(name, rng):
     assert not quantised.report.saturated
 
 
-@pytest.mark.few(10)
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", STAY)
 def test_a_step_of_no_time_changes_no_state(name, rng):
     model = made([LAYERS[name]], rng)
@@ -133,7 +133,7 @@ def check_bound(seed):
     return quantised, run, x, arguments
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("seed", range(20))
 def test_the_bound_holds_for_other_sequences(seed):
     check_bound(seed)

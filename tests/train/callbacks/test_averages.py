@@ -52,6 +52,7 @@ def naive_ema(steps, beta):
     return mean / (1 - beta ** len(steps))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("average", "of_steps"),
     [

@@ -126,6 +126,7 @@ def test_another_training_is_refused(options, words, tmp_path):
 DATA = {"x": X, "y": Y, "dt": np.full((20, 6), 0.5), "lengths": np.full(20, 6), "sample_weight": np.ones(20)}
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize(
     ("before", "now", "words"),
     [
@@ -228,6 +229,7 @@ def test_another_number_as_learning_rate_is_taken(rate, tmp_path):
     assert history.stopped == "all epochs done" and optimizer.lr <= rate
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize(
     ("place", "value"),
     [
