@@ -212,10 +212,10 @@ Ten seeds of the LTC's estimator, test errors:
 
 All tables above are of the third reading of the test sets with a line. In the first one the share of the network was
 the one that is best on the held-out sequences: the LTC was behind on gunpoint too (96.0 %), with 98.3 % on xor, 54.7 %
-on ethanol and 98.8 % on vowels, and on the ten new tasks ahead on 5, level on 1 and behind on 4. In the second one it was
-the one nearest to a half that held-out sequences do not speak against: the LTC was behind on scp1 (84.2 %), vowels
-(98.4 %), power (96.1 %) and sunspots (0.175), and on digits (91.8 %), tecator (0.015), elnino (0.051) and narma (0.205).
-The rules that followed were chosen by validation sets, but the tests were why they were looked for.
+on ethanol and 98.8 % on vowels, and on the ten new tasks ahead on 5, level on 1 and behind on 4. In the second one it
+was the one nearest to a half that held-out sequences do not speak against: the LTC was behind on scp1 (84.2 %), vowels
+(98.4 %), power (96.1 %) and sunspots (0.175), and on digits (91.8 %), tecator (0.015), elnino (0.051) and narma
+(0.205). The rules that followed were chosen by validation sets, but the tests were why they were looked for.
 
 The test sets of the first twelve tasks had been read three times before, with networks alone. Each time validation
 sets chose the next defaults, but the test was why they were looked for: `epochs="auto"` counted the steps of the
