@@ -113,6 +113,7 @@ RULES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_rule(rule):
     wrong = [f"{source.file_of(module)}:{line}: {what}" for module, line, what in RULES[rule](source.package())]
@@ -279,6 +280,7 @@ def test_every_module_has_tests():
     assert set(TESTED_THROUGH) - without == set(), "these have tests, or are gone"
 
 
+@pytest.mark.slow
 def test_no_test_imports_another():
     for path in TESTS.rglob("*.py"):
         text = path.read_text(encoding="utf-8")

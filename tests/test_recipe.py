@@ -124,6 +124,7 @@ def test_the_fewest_neurons_of_an_ncp():
         assert (model.wiring.units, model.wiring.output_dim) == (units, motor)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("cell", CELLS)
 def test_learns_a_sum(cell):
     x = np.random.default_rng(0).normal(size=(60, 12, 2))

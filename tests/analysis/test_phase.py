@@ -32,6 +32,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("key", LAYERS)
 def test_slopes_are_those_of_short_steps(key, rng):
     """Where the whole model goes in a moment, with the other neurons where they are: not the first layer, not alone."""

@@ -10,6 +10,7 @@ from support.ltc_networks import WIRINGS, make
 from ltc_np import LTC, LTCRNN, AutoNCP, FullyConnected, RandomWiring, gradcheck
 
 
+@pytest.mark.few(5)
 @pytest.mark.filterwarnings("ignore:no input reaches")
 @pytest.mark.parametrize("key", WIRINGS)
 def test_gradients_of_every_coordinate(key, backend):

@@ -88,6 +88,7 @@ def test_two_steps_by_hand(backend):
     np.testing.assert_allclose(d["tau"], d_tau * -np.expm1(-2), rtol=1e-14)
 
 
+@pytest.mark.few(4)
 @each_option
 @pytest.mark.parametrize(("B", "T", "I", "N"), [(3, 4, 2, 5), (5, 4, 2, 5), (4, 4, 3, 5), (3, 4, 5, 5), (2, 1, 3, 17)])
 def test_gradients_of_the_relaxed_layer(B, T, I, N, options, backend):
@@ -236,6 +237,7 @@ def test_recurrent_spikes_wait_for_elapsed_time(backend):
     assert np.array_equal(state, end)
 
 
+@pytest.mark.few(2)
 @each_option
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_same_bits_for_every_number_of_threads(dtype, options, backend):

@@ -255,6 +255,7 @@ def test_a_calendar_is_read_where_it_helps_a_line(target, reads, table, ltc):
 # ------------------------------------------------------------------------------------------- files, times, mistakes
 
 
+@pytest.mark.slow
 def test_kinds_of_files(table, here, ltc):
     csv_, npz = (ltc(*ASKED, "--out", f"f.{kind}")[0] for kind in ("csv", "npz"))
     assert csv_ == npz == 0

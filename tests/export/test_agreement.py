@@ -354,6 +354,7 @@ def agrees(name):
             agreement.proved(model, 0.0)
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", SAMPLE)
 def test_programs_of_models_agree_with_them(name):
     agrees(name)

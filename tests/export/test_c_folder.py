@@ -25,6 +25,7 @@ def contents(path):
     return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_the_same_model_gives_the_same_files(model, tmp_path):
     """And a former export is replaced by another, whole."""
     first = c.write(model, tmp_path / "a", "net").folder

@@ -697,6 +697,7 @@ def damaged_are_never_loaded(folder, monkeypatch, count):
         library._found.__wrapped__()  # the whole one is loaded
 
 
+@pytest.mark.slow
 def test_a_thousand_damaged_libraries_are_never_loaded(undecided, monkeypatch, tmp_path):
     libraries.write(tmp_path, {V4: CONTENT[V4]})
     monkeypatch.setattr(library, "FOLDER", tmp_path)

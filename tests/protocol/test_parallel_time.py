@@ -13,6 +13,7 @@ from ltc_np.layers.parallel.task import Task
 ROUNDING = {"float32": 1e-5, "float64": 1e-12}
 
 
+@pytest.mark.few(9)
 @pytest.mark.parametrize(("chunks", "dtype"), [(5, "float32"), (5, "float64"), (40, "float64")])
 def test_chunks_are_the_sequence(layer, backend, chunks, dtype):
     """Of any lengths, from any state, with adjoints of the last one; short chunks do not forget, and run again."""

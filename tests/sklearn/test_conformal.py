@@ -33,6 +33,7 @@ def test_as_many_as_are_needed():
     assert [conformal.needed(level) for level in (0.05, 0.95, 0.1, 0.25, 0.005, 0.5, 1 / 3)] == [9, 9, 4, 1, 99, 0, 1]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("level", [0.05, 0.1, 0.2, 0.75, 0.9])
 def test_the_next_of_exchangeable_errors_is_covered_as_often_as_promised(level):
     """Each of n + 1 errors is the next one in turn: at least the share lies inside, and less than one more of them."""

@@ -41,6 +41,7 @@ def test_the_line_alone_where_there_is_nothing_else(data):
     assert plain.report_ == {}
 
 
+@pytest.mark.slow
 def test_the_network_alone_where_the_line_adds_nothing(rng):
     """And with the bits of a training without a line on the sequences that were not held out."""
     X = rng.normal(size=(200, 4, 1))
@@ -110,6 +111,7 @@ def test_auto_puts_no_line_where_it_says_nothing(data, rng):
     assert few.report_ == {}
 
 
+@pytest.mark.slow
 def test_random_convolutions(rng, tmp_path):
     """Which of two patterns comes again and again: of no input a line, but of convolutions."""
     X = rng.normal(size=(90, 30, 2))

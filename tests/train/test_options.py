@@ -237,6 +237,7 @@ def test_ranks_with_different_values_are_refused(name, tmp_path):
 ACROSS = {"comm", "shares"}  # of several ranks, see below
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("name", sorted(MAY_DIFFER - ACROSS))
 def test_resuming_with_another_value_goes_on(name, tmp_path):
     before, now = values(name)

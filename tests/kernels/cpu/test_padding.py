@@ -20,6 +20,7 @@ narrow = numba.njit(lambda wide, L, kept, lanes: padding.narrow(wide, L, kept, l
 widen = numba.njit(lambda kept, lanes, wide, L: padding.widen(kept, lanes, wide, L))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("count", "L"), [(1, 16), (2, 16), (7, 16), (15, 16), (16, 16), (16, 32), (19, 32), (33, 48)])
 @pytest.mark.parametrize("rows", [1, 2, 40])

@@ -96,6 +96,7 @@ def test_a_folder_with_checkpoints_is_not_written_to(tmp_path):
     assert names(tmp_path / "a" / "b") == before == ["step-00000004.npz"]
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -299,6 +300,7 @@ def test_other_class_weights_are_refused(before, now, words, tmp_path):
     part(np.array(before) if isinstance(before, list) else before, resume=True)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["x", "y", "dt", "sample_weight"])
 def test_other_data_in_files_are_refused(name, tmp_path):
     def part(**others):
