@@ -66,6 +66,8 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None, unit: Any = None)
     [48.0, 48.0]
     """
     if (dated := _dated(times)) is not None:
+        if t0 is not None and dates.zoned(times) != dates.zoned(t0):
+            raise TypeError("`times` and `t0` must both have a time zone, or both have none")
         return _of_dates(dated, t0, unit)
     if unit is not None:
         raise ValueError(f"`unit` must be left out of times that are numbers, got {unit!r}: divide them by it")
@@ -119,7 +121,7 @@ def _of_dates(times: Any, t0: Any, unit: Any) -> npt.NDArray[np.float64]:
         if np.isnat(row).any():
             raise ValueError(f"`{'t0' if row is start else 'times'}` must be finite, got NaT")
     fine = np.result_type(*given)
-    ticks = [row.astype(fine).view(np.int64) for row in given]
+    ticks = [dates.refined(row, fine).view(np.int64) for row in given]
     t0 = None if start is None else ticks.pop()
     tick: Any = np.ones((), f"m8[{np.datetime_data(fine)[0]}]")
     one = float(dates.duration("unit", unit) / tick)

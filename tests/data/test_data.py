@@ -310,6 +310,7 @@ def test_dt_refuses(times, t0, error, message):
         dt_from_times(times, t0)
 
 
+DAY = datetime(2024, 2, 28, 6)
 DAYS = ["2024-02-28T06:00:00", "2024-02-29T00:00:00", "2024-03-01T12:00:00.5"]
 HOURS = [18.0, 18.0, 36 + 0.5 / 3600]
 
@@ -360,6 +361,19 @@ def test_dt_from_dates_is_exact():
     assert dt_from_times(times, t0=t0, unit=np.timedelta64(1, "ns")).tolist() == wanted
 
 
+def test_dt_from_dates_of_pandas_keeps_nanoseconds():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    one = np.timedelta64(1, "ns")
+    for of in (pandas.Timestamp, pandas.Timedelta):
+        assert dt_from_times([of(1), of(900)], unit=one).tolist() == [899.0, 899.0]
+    far = pandas.Series(np.array(["2262-04-11", "2262-04-13"], "M8[s]"))  # nanoseconds end between these
+    assert dt_from_times(far, np.datetime64("1600-01-01"), unit="d").tolist() == [241891.0, 2.0]
+    assert dt_from_times(far.dt.tz_localize("Asia/Tokyo"), unit="d").tolist() == [2.0, 2.0]
+    for known, gone in ((pandas.Timestamp(0), pandas.NaT), (pandas.Timedelta(0), pandas.NaT), (DAY, None)):
+        with pytest.raises(ValueError, match="`times` must be finite, got NaT"):
+            dt_from_times([known, gone], unit="h")
+
+
 def test_dt_of_dates_refuses():
     days = np.array(DAYS, "M8[s]")
     nat = days.copy()
@@ -374,12 +388,20 @@ def test_dt_of_dates_refuses():
         ([1.0, 2.0], None, "h", "`unit` must be left out of times that are numbers, got 'h'"),
         ([days, [1.0, 2.0]], None, "h", "`unit` must be left out of times that are numbers"),
         (days.reshape(1, 1, 3), None, "h", "`times` must be"),
+        (days, None, np.timedelta64(1, "M"), "`unit` must be .* got np.timedelta64"),
+        (days, None, np.timedelta64(1), "`unit` must be .* got np.timedelta64"),
+        (np.array([1, 2], "m8[M]"), None, "h", r"durations must be in weeks or shorter units, .* got timedelta64\[M\]"),
+        (np.array(DAYS, "M8[ns]"), np.datetime64("1400"), "h", r"must fit into datetime64\[ns\], got 1400-01-01"),
+        ([DAY, DAY.replace(tzinfo=timezone.utc)], None, "h", "dates must all have a time zone, or none of them"),
     ):
         with pytest.raises(ValueError, match=message):
             dt_from_times(times, t0, unit)
     for times, t0 in ((days, 0.0), (days, np.timedelta64(1, "h"))):
         with pytest.raises(TypeError, match="must be"):
             dt_from_times(times, t0, "h")
+    for zone, other in ((timezone.utc, None), (None, timezone.utc)):
+        with pytest.raises(TypeError, match="`times` and `t0` must both have a time zone, or both have none"):
+            dt_from_times([DAY.replace(tzinfo=zone)], DAY.replace(tzinfo=other), "h")
 
 
 def test_all_public_names_exist():
