@@ -148,8 +148,8 @@ def _fit(
     else:
         seen = data.x[checks.before_end(data.lengths, T)]
         least = RESOLUTION * np.tile(seen.std(0), _width(layer) // I)  # the features of a step come one after another
-    some = np.zeros(B, bool)
-    some[:: 1 + B * (T if every_step else 1) * _width(layer) // MOST] = True
+    some, known = np.zeros(B, bool), np.flatnonzero((mass > 0).reshape(B, -1).any(1))
+    some[known[:: 1 + len(known) * (T if every_step else 1) * _width(layer) // MOST]] = True
     fitted = (mass > 0) & (some[:, None] if every_step else some)
     rows = np.concatenate([each[fitted[part]] for part, each in _rows(data, layer, thresholds, every_step)])
     groups = _groups(fitted) if every_step else _tenths(y[fitted]) if neighbours else None

@@ -96,7 +96,8 @@ def _left_out(residuals: Array, half: Array, ones: Array, groups: Ints | None) -
     """(I - H_BB)^-1 r_B of every group B, H = half half^T + ones ones^T: (n, O)."""
     half = np.concatenate([half, ones], axis=1)
     if groups is None:
-        return residuals / (1 - np.einsum("nk,nk->n", half, half))[:, None]
+        # Of a row that outweighs all others by far nothing but rounding is left.
+        return residuals / np.maximum(1 - np.einsum("nk,nk->n", half, half), np.finfo(float).eps)[:, None]
     found, order = np.empty_like(residuals), np.argsort(groups, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
         own, left = half[rows], residuals[rows]

@@ -131,6 +131,21 @@ def test_missing_targets_and_weights_of_0():
     assert found.error == pytest.approx(part.error, rel=1e-12)
 
 
+@pytest.mark.parametrize("every_step", [False, True])
+def test_of_many_sequences_some_that_count_are_fitted(every_step, monkeypatch):
+    (x, _, _), y = sequences, _ = data(every_step=every_step)
+    odd, T = np.arange(1, 30, 2), x.shape[1]
+    weights = [np.isin(np.arange(30), rows).astype(float) for rows in (odd, odd[::2])]
+    weight, less = (np.repeat(one[:, None], T, axis=1) if every_step else one for one in weights)
+    want = lines.fit(sequences, y, less, every_step, 2)
+    monkeypatch.setattr(
+        lines, "MOST", len(odd) * (T if every_step else 1) * 4
+    )  # of which half are too many, but for one
+    found = lines.fit(sequences, y, weight, every_step, 2)
+    np.testing.assert_allclose(found.ridge.weight, want.ridge.weight, rtol=1e-12)
+    np.testing.assert_allclose(found.left_out, want.left_out, rtol=1e-12)
+
+
 def test_rounding_is_no_feature():
     """The differences of a feature that ends where it began have the mean 0, but for rounding."""
     rng = np.random.default_rng(0)

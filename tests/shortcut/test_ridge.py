@@ -60,6 +60,14 @@ def test_constant_column_says_nothing():
     np.testing.assert_allclose(found.predict(more), want.predict(rows), rtol=1e-9)
 
 
+def test_a_row_may_outweigh_all_others():
+    rows, y, weight = data(20, 3)
+    weight[4] = 1e25
+    found = ridge(rows, y, weight)
+    assert all(np.isfinite(part).all() for part in found)
+    np.testing.assert_allclose(found.predict(rows)[4], y[4], rtol=1e-9)
+
+
 def test_outputs_have_penalties_of_their_own():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(40, 10))
