@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ..base import dates, frames
 from ..base.types import Array, Numbers
@@ -28,16 +27,18 @@ class Labels(NamedTuple):
         """The index of the next steps; where it is not known how an index goes on, the numbers of the steps."""
         import pandas  # which made the index
 
-        index, one = self.index, None
+        index, one, last = self.index, None, self.index[-1]
         if isinstance(index, pandas.PeriodIndex):
             one = index.freq
         elif isinstance(index, (pandas.DatetimeIndex, pandas.TimedeltaIndex)):
             one = index.freq or type(index)(index, freq="infer").freq  # which is None where steps differ
-        elif index.dtype.kind in "iuf" and len(index) > 1 and len(set(np.diff(index))) == 1:
-            one = index[1] - index[0]
+        elif index.dtype.kind in "iuf" and not index.hasnans:
+            numbers = index.tolist()  # those of Python do not wrap around
+            steps = {after - before for before, after in pairwise(numbers)}
+            one, last = steps.pop() if len(steps) == 1 and any(steps) else None, numbers[-1]
         if one is None:
             return pandas.RangeIndex(len(index), len(index) + count)
-        return pandas.Index([index[-1] + k * one for k in range(1, count + 1)], name=index.name)
+        return pandas.Index([last + k * one for k in range(1, count + 1)], name=index.name)
 
     def dates(self, T: int, H: int) -> Numbers | None:
         """(T + H,) dates of the last T steps and the next H; None of an index without dates, or of irregular ones."""

@@ -28,6 +28,9 @@ INDICES = {
     "periods": (pandas.period_range("2021Q1", periods=T, freq="Q"), pandas.period_range("2031Q1", periods=H, freq="Q")),
     "durations": (pandas.timedelta_range("1h", periods=T, freq="1h"), pandas.to_timedelta(["41h", "42h", "43h"])),
     "years": (pandas.Index(range(1980, 1980 + T)), [2020, 2021, 2022]),
+    "small whole numbers": (pandas.Index(np.arange(256 - T, 256), dtype="uint8"), [256, 257, 258]),
+    "equal numbers": (pandas.Index([7] * T), [T, T + 1, T + 2]),
+    "a number that is missing": (pandas.Index([1.0, np.nan]), [2, 3, 4]),
     "irregular": (
         pandas.DatetimeIndex(["2021-01-01", *pandas.date_range("2021-01-03", periods=T - 1)]),
         [T, T + 1, T + 2],
