@@ -133,6 +133,16 @@ def test_a_small_share_is_none(errors, share, monkeypatch):
     assert (found.model is model) == (share == 1)
 
 
+def test_what_was_held_out_may_weigh_nothing():
+    """Nothing is known of the network where all held-out sequences are of a class without weight."""
+    x, y = normal(30, 5, 2), np.arange(30) % 3
+    recipe = Recipe(cell="cfc", units=4, epochs=1)
+    model = recipe.model(2, 3, steps=5, every_step=False, numbers=False, seed=0)
+    data, held = Data(x[y > 0], y[y > 0]), Data(x[y == 0], y[y == 0])
+    settings = {"loss": "cross_entropy", "seed": 0, "verbose": False, "class_weight": np.array([0.0, 1.0, 1.0])}
+    assert beside.fit(recipe, model, 3, data, held, 3, **settings).report["share"] == 0.5
+
+
 @pytest.mark.parametrize("standardize", [False, True])
 def test_what_rest_is_for_a_line(standardize):
     """Inputs of 0, in the scale that it reads, and no further away than inputs may be."""
