@@ -141,7 +141,8 @@ def distil(
 def _recipe(student: Model, sequences: int, options: dict[str, Any]) -> Recipe:
     """The `Recipe` of a training, as far as ``options`` do not say otherwise."""
     new = student.trained is None and any(isinstance(layer, Standardize) for layer in student.layers)
-    given = {name: options[name] for name in ("epochs", "batch_size") if isinstance(options.get(name), int)}
+    whole = int, np.integer
+    given = {name: options[name] for name in ("epochs", "batch_size") if isinstance(options.get(name), whole)}
     recipe = Recipe(standardize=new, **given)
     return recipe if "epochs" in given else replace(recipe, epochs=enough_epochs(sequences, recipe.batch_size))
 

@@ -15,12 +15,12 @@ class Labels(NamedTuple):
     Attributes
     ----------
     index : pandas.Index
-    columns : list, or None of a Series
+    columns : pandas.Index, or None of a Series
     name : of a Series
     """
 
     index: Any
-    columns: list[Any] | None
+    columns: Any
     name: Any
 
     def later(self, count: int) -> Any:
@@ -59,7 +59,8 @@ class Labels(NamedTuple):
             return pandas.Series(found, index, name=self.name)
         names = self.columns if columns is None else columns
         if columns is not None and self.columns is not None:
-            names = pandas.MultiIndex.from_product([self.columns, columns])
+            every = [(*(name if isinstance(name, tuple) else [name]), one) for name in self.columns for one in columns]
+            names = pandas.MultiIndex.from_tuples(every, names=[*self.columns.names, None])
         return pandas.DataFrame(found.reshape(len(found), -1), index, names)
 
 
@@ -67,5 +68,5 @@ def of(values: Any) -> Labels | None:
     """`Labels` of a series or frame of pandas; None of anything else."""
     if not frames.is_pandas(values) or not hasattr(values, "index"):
         return None
-    columns = list(values.columns) if hasattr(values, "columns") else None
+    columns = getattr(values, "columns", None)
     return Labels(values.index, columns, getattr(values, "name", None) if columns is None else None)

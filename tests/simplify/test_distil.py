@@ -152,9 +152,10 @@ def test_nothing_given_is_the_training_of_a_recipe(teacher, walks, make):
     assert result.error.relative < 0.25
 
 
-def test_what_is_given_replaces_it(teacher):
+@pytest.mark.parametrize("whole", [int, np.int64])
+def test_what_is_given_replaces_it(teacher, whole):
     trained, by_hand = scaled(), scaled()
-    distil(teacher, trained, X, dt=DT, seed=0, epochs=2, verbose=False)
+    distil(teacher, trained, X, dt=DT, seed=0, epochs=whole(2), verbose=False)
     lessons, scales = teacher(X, dt=DT), trained.buffer_vector.copy()
     by_hand.fit(
         X[:16], lessons[:16], dt=DT[:16], validation={"x": X[16:], "y": lessons[16:], "dt": DT[16:]}, epochs=2,

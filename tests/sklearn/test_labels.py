@@ -77,6 +77,15 @@ def test_the_series_of_fit_and_lists():
     assert isinstance(forecaster.predict(past=VALUES[:, 0]), np.ndarray)
 
 
+def test_columns_of_several_levels(networks):
+    columns = pandas.MultiIndex.from_tuples([("load", "north"), ("wind", "sea")], names=["what", "where"])
+    past = pandas.DataFrame(VALUES, columns=columns)
+    assert networks[1].predict(past=past).columns.equals(columns)
+    ends = networks[1].predict_interval(past=past).columns
+    assert list(ends) == [(*name, end) for name in columns for end in ("lower", "upper")]
+    assert list(ends.names) == ["what", "where", None]
+
+
 def test_what_has_no_labels():
     for values in (VALUES, [1.0], list(VALUES)):
         assert labels.of(values) is None
