@@ -45,9 +45,10 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None, unit: Any = None)
     Raises
     ------
     TypeError
-        Times that are neither real numbers nor dates, or dates without ``unit``.
+        Times that are neither real numbers nor dates; dates without ``unit``; a time zone of ``times`` or ``t0`` alone.
     ValueError
-        No observation, wrong shapes, times that are not finite or decrease.
+        No observation, wrong shapes, times that are not finite or decrease, dates of which only some have a time zone,
+        durations in months.
 
     Warns
     -----

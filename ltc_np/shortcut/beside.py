@@ -210,7 +210,7 @@ def fit(
         Judge(known, np.zeros_like(said), said, classes, _doubt(known, every_step)).loss(1.0)
         for known, said in ((data, scale * line.left_out), (held, judge.found))
     ]
-    judged = bool((held.weights(every_step) > 0).any())  # which weights of classes may have undone
+    judged = bool(held.known(every_step).any())  # by targets of all outputs, of classes that weigh something
     share = errors[0] / sum(errors) if judged and any(errors) else 0.5
     share = round(share) if abs(share - round(share)) < LEAST else share
     whole = data.joined(held, every_step) if refit else data

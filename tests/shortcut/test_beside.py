@@ -133,14 +133,17 @@ def test_a_small_share_is_none(errors, share, monkeypatch):
     assert (found.model is model) == (share == 1)
 
 
-def test_what_was_held_out_may_weigh_nothing():
-    """Nothing is known of the network where all held-out sequences are of a class without weight."""
+@pytest.mark.parametrize("classes", [0, 3])
+def test_what_was_held_out_may_say_nothing(classes):
+    """Of the network nothing is known by sequences of a class without weight, or by targets of one output of two."""
     x, y = normal(30, 5, 2), np.arange(30) % 3
+    numbers = np.stack([x[:, -1, 0], np.where(y == 0, np.nan, x[:, 0, 0])], axis=1)
     recipe = Recipe(cell="cfc", units=4, epochs=1)
-    model = recipe.model(2, 3, steps=5, every_step=False, numbers=False, seed=0)
-    data, held = Data(x[y > 0], y[y > 0]), Data(x[y == 0], y[y == 0])
-    settings = {"loss": "cross_entropy", "seed": 0, "verbose": False, "class_weight": np.array([0.0, 1.0, 1.0])}
-    assert beside.fit(recipe, model, 3, data, held, 3, **settings).report["share"] == 0.5
+    model = recipe.model(2, classes or 2, steps=5, every_step=False, numbers=not classes, seed=0)
+    data, held = (Data(x[rows], (y if classes else numbers)[rows]) for rows in (y > 0, y == 0))
+    settings = {"loss": "cross_entropy", "class_weight": np.array([0.0, 1.0, 1.0])} if classes else {"loss": "mse"}
+    found = beside.fit(recipe, model, 3, data, held, classes, refit=False, seed=0, verbose=False, **settings)
+    assert found.report["share"] == 0.5
 
 
 @pytest.mark.parametrize("standardize", [False, True])
