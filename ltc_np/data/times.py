@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base import checks, dates
+from ..base import checks, dates, frames
 from ..base.calls import with_signature_hints
 from ..base.types import ArrayLike, Numbers, Targets
 from .arrays import is_list_of_arrays, real
@@ -66,17 +67,42 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None, unit: Any = None)
     >>> dt_from_times(np.array(["2024-02-28", "2024-03-01"], "M8[D]"), unit="h").tolist()
     [48.0, 48.0]
     """
+    _warn_of_column(times)
     if (dated := _dated(times)) is not None:
         if t0 is not None and dates.zoned(times) != dates.zoned(t0):
             raise TypeError("`times` and `t0` must both have a time zone, or both have none")
         return _of_dates(dated, t0, unit)
+    _check_no_text(times)
     if unit is not None:
         raise ValueError(f"`unit` must be left out of times that are numbers, got {unit!r}: divide them by it")
     return _elapsed(times, t0, 1.0)
 
 
-def _elapsed(times: Any, t0: Any, alone: float) -> npt.NDArray[np.float64]:
-    """`dt_from_times` of numbers; ``alone`` is the elapsed time before a single observation."""
+def _warn_of_column(times: Any) -> None:
+    """Say how a frame of one column is read, ``frame[["time"]]`` where ``frame["time"]`` may be meant."""
+    if frames.is_pandas(times) and len(times) > 1 and getattr(times, "shape", ())[1:] == (1,):
+        checks.warn(
+            "ltc_np: each row of the frame `times` is read as a sequence of one observation: give times that follow "
+            "one another as times.iloc[:, 0]; if it is as it should be, times.to_numpy() says so"
+        )
+
+
+def _check_no_text(times: Any) -> None:
+    """Refuse text and periods of pandas, and say what makes dates."""
+    row = times[0] if is_list_of_arrays(times) and len(times) else times
+    row = np.asarray(row) if frames.is_pandas(row) else checks.plain("times", row, "an array of numbers or dates")
+    one = row.flat[0] if row.size else None
+    if isinstance(one, str) or hasattr(one, "to_timestamp"):
+        text = ("text", "pandas.to_datetime(times)")
+        got, remedy = text if isinstance(one, str) else ("periods", "times.to_timestamp()")
+        raise TypeError(f"`times` must be real numbers, dates or durations, got {got}: {remedy} makes dates")
+
+
+def _elapsed(times: Any, t0: Any, alone: float, shown: Callable[[Any], object] = str) -> npt.NDArray[np.float64]:
+    """`dt_from_times` of numbers.
+
+    ``alone`` is the elapsed time before a single observation, ``shown`` makes of a time what errors say.
+    """
     if is_list_of_arrays(times):
         rows, one = [real(f"times[{b}]", row) for b, row in enumerate(times)], False
     else:
@@ -94,7 +120,7 @@ def _elapsed(times: Any, t0: Any, alone: float) -> npt.NDArray[np.float64]:
             raise ValueError(f"`t0` must be {rule}, got shape {t0.shape}")
         starts = np.broadcast_to(t0, len(rows))
     names = ["times"] if one else [f"times[{b}]" for b in range(len(rows))]
-    dt = [_differences(*args, alone) for args in zip(names, rows, starts, strict=True)]
+    dt = [_differences(*args, alone, shown) for args in zip(names, rows, starts, strict=True)]
     if not any(map(len, dt)):
         raise ValueError("`times` must have at least one observation, got none")
     return dt[0] if one else pad(dt)[0]
@@ -117,16 +143,22 @@ def _of_dates(times: Any, t0: Any, unit: Any) -> npt.NDArray[np.float64]:
     rows = times if isinstance(times, list) else [times]
     given = rows if start is None else [*rows, start]
     if (t0 is not None and start is None) or len({row.dtype.kind for row in given}) > 1:
-        raise TypeError(f"`times` and `t0` must be all dates, or all durations, got {checks.brief(t0)} for `t0`")
+        hint = ": pandas.Timestamp(t0) makes a date of text" if isinstance(t0, str) else ""
+        raise TypeError(f"`times` and `t0` must be all dates, or all durations, got {checks.brief(t0)} for `t0`{hint}")
     for row in given:
         if np.isnat(row).any():
-            raise ValueError(f"`{'t0' if row is start else 'times'}` must be finite, got NaT")
+            name, remedy = ("t0", "give a date") if row is start else ("times", "leave out observations without a time")
+            raise ValueError(f"`{name}` must be finite, got NaT: {remedy}")
     fine = np.result_type(*given)
     ticks = [dates.refined(row, fine).view(np.int64) for row in given]
     t0 = None if start is None else ticks.pop()
     tick: Any = np.ones((), f"m8[{np.datetime_data(fine)[0]}]")
     one = float(dates.duration("unit", unit) / tick)
-    return _elapsed(ticks if isinstance(times, list) else ticks[0], t0, one) / one
+
+    def shown(time: Any) -> object:
+        return np.array(time, np.int64).view(fine)
+
+    return _elapsed(ticks if isinstance(times, list) else ticks[0], t0, one, shown) / one
 
 
 COARSE = 64  # times whose steps are that many roundings at most may have been rounded to equal ones
@@ -138,8 +170,10 @@ def _wide(times: Numbers) -> Numbers:
         return times.astype(np.float64) if times.dtype.kind == "f" else times
 
 
-def _differences(name: str, times: Numbers, start: Any, alone: float) -> npt.NDArray[np.float64]:
-    """`dt_from_times` of one sequence (T,), which may be empty."""
+def _differences(
+    name: str, times: Numbers, start: Any, alone: float, shown: Callable[[Any], object]
+) -> npt.NDArray[np.float64]:
+    """`_elapsed` of one sequence (T,), which may be empty."""
     if times.ndim != 1:
         raise ValueError(f"`{name}` must be (T,), got shape {times.shape}")
     apart = float(np.spacing(np.abs(times).max())) if times.dtype.kind == "f" and len(times) else 0.0
@@ -154,7 +188,8 @@ def _differences(name: str, times: Numbers, start: Any, alone: float) -> npt.NDA
     before, after = times[:-1], times[1:]
     if (after < before).any():
         where = int(np.argmax(after < before)) + 1
-        raise ValueError(f"`{name}` must not decrease, got {times[where]} after {times[where - 1]} at {where}")
+        got = f"{shown(times[where])} after {shown(times[where - 1])} at {where}"
+        raise ValueError(f"`{name}` must not decrease, got {got}: sort the observations by their times")
     if times.dtype.kind == "f":
         steps = _apart(name, after, before)
     else:  # the unsigned difference is right whatever integers wrap around
@@ -171,7 +206,7 @@ def _differences(name: str, times: Numbers, start: Any, alone: float) -> npt.NDA
         whole = times.dtype.kind != "f" and float(start).is_integer()
         first = float(int(times[0]) - int(start)) if whole else float(_apart(name, times[:1], start)[0])
         if first < 0:
-            raise ValueError(f"`t0` must be at most `{name}[0]` = {times[0]}, got {start}")
+            raise ValueError(f"`t0` must be at most `{name}[0]` = {shown(times[0])}, got {shown(start)}")
     return np.concatenate([[first], steps.astype(np.float64)])
 
 

@@ -379,9 +379,11 @@ def test_dt_of_dates_refuses():
     nat = days.copy()
     nat[1] = "NaT"
     for times, t0, unit, message in (
-        (days[::-1], None, "h", "`times` must not decrease"),
-        (nat, None, "h", "`times` must be finite, got NaT"),
-        (days, np.datetime64("NaT"), "h", "`t0` must be finite, got NaT"),
+        (days[::-1], None, "h", "`times` must not decrease, got 2024-02-29T00:00:00 after 2024-03-01T12:00:00 at 1: s"),
+        (days, days[1], "h", r"`times\[0\]` = 2024-02-28T06:00:00, got 2024-02-29T00:00:00$"),
+        (days - days[2], days[1] - days[2], "h", r"`times\[0\]` = -194400 seconds, got -129600 seconds$"),
+        (nat, None, "h", "`times` must be finite, got NaT: leave out observations without a time"),
+        (days, np.datetime64("NaT"), "h", "`t0` must be finite, got NaT: give a date"),
         (days, None, "week", "`unit` must be 's', 'min', 'h', 'd', or a duration > 0 .* got 'week'"),
         (days, None, 3600, "`unit` must be .* got 3600"),
         (days, None, -np.timedelta64(1, "h"), "`unit` must be"),
@@ -402,6 +404,35 @@ def test_dt_of_dates_refuses():
     for zone, other in ((timezone.utc, None), (None, timezone.utc)):
         with pytest.raises(TypeError, match="`times` and `t0` must both have a time zone, or both have none"):
             dt_from_times([DAY.replace(tzinfo=zone)], DAY.replace(tzinfo=other), "h")
+    with pytest.raises(TypeError, match="got '2024-01-01' for `t0`: pandas.Timestamp"):
+        dt_from_times(days, "2024-01-01", "h")
+
+
+@pytest.mark.parametrize("unit", [None, "h"])
+def test_dt_of_text_and_periods_says_what_makes_dates(unit):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    periods = pandas.period_range("2024-01", periods=3, freq="M")
+    for times, got in (
+        (DAYS, "text: pandas.to_datetime"),
+        ([DAYS, DAYS[:1]], "text: pandas.to_datetime"),
+        (np.array(DAYS, object), "text: pandas.to_datetime"),
+        (pandas.Series(DAYS), "text: pandas.to_datetime"),
+        (periods, "periods: times.to_timestamp"),
+    ):
+        with pytest.raises(TypeError, match=f"`times` must be real numbers, dates or durations, got {got}"):
+            dt_from_times(times, unit=unit)
+
+
+def test_dt_of_a_frame_of_one_column():
+    """Its rows are sequences, as those of an array are; whoever has taken ``frame[["time"]]`` for a series hears it."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"time": pandas.to_datetime(DAYS, format="ISO8601")})
+    with pytest.warns(RuntimeWarning, match=r"each row of the frame `times` is .*: give .* times.iloc\[:, 0\]"):
+        assert dt_from_times(frame, unit="h").tolist() == [[1.0]] * 3
+    assert dt_from_times(frame.iloc[:, 0], unit="h").tolist() == HOURS
+    assert dt_from_times(frame.to_numpy(), unit="h").tolist() == [[1.0]] * 3
+    assert dt_from_times(frame.iloc[:1], unit="h").tolist() == [[1.0]]
+    assert dt_from_times(frame.T, unit="h").tolist() == [HOURS]
 
 
 def test_all_public_names_exist():
