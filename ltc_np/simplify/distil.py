@@ -101,12 +101,18 @@ def distil(
         x, dt=dt if teacher.takes_dt or not student.takes_dt else None, lengths=lengths, return_sequences=True
     )
     if lessons.ndim == 2:
-        raise ValueError(f"`x` must be (B, T, {teacher.input_size}), several sequences, got shape {np.shape(x)}")
+        raise ValueError(
+            f"`x` must be (B, T, {teacher.input_size}), several sequences, got shape {np.shape(x)}: "
+            "ltc_np.data.windows cuts a long one into several"
+        )
     targets = None if y is None else _targets(y, lessons.shape)
     B = lessons.shape[0]
     held = max(round(share * B), 1) if share else 0
     if held >= B:
-        raise ValueError(f"`held_out` must leave at least one of the {B} sequences to learn from, got {held_out}")
+        raise ValueError(
+            f"`held_out` must leave at least one of the {B} sequences to learn from, got {held_out}: give more "
+            "sequences, or held_out=0, which measures errors on those that are learned from"
+        )
     shown, other = (
         Data(x, dt, lengths).part(rows) for rows in (slice(0, B - held), slice(B - held if held else 0, None))
     )

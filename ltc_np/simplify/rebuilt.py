@@ -13,7 +13,8 @@ from ..model import Model
 def check_model(name: str, model: Any) -> Model:
     """``model`` if it is one."""
     if not isinstance(model, Model):
-        raise TypeError(f"`{name}` must be a Model, got {checks.brief(model)}")
+        hint = ": of an estimator that is fitted give its `model_`" if hasattr(model, "get_params") else ""
+        raise TypeError(f"`{name}` must be a Model, got {checks.brief(model)}{hint}")
     return model
 
 

@@ -111,8 +111,13 @@ def test_refusals_train_nothing(teacher):
         ((teacher, Model(Dense(3), input_dim=3, seed=0), X), {}, ValueError, "must have the teacher's output_size, 2"),
         ((teacher, Model(Dense(2), input_dim=4, seed=0), X), {}, ValueError, "must have the teacher's input_size, 3"),
         ((teacher, model, X), {"held_out": 1}, ValueError, "`held_out` must be"),
-        ((teacher, model, X[:1]), {}, ValueError, "`held_out` must leave at least one of the 1 sequences"),
-        ((teacher, model, X[0]), {}, ValueError, r"`x` must be \(B, T, 3\), several sequences, got shape \(7, 3\)"),
+        ((teacher, model, X[:1]), {}, ValueError, "at least one of the 1 sequences .*: give more .* held_out=0"),
+        (
+            (teacher, model, X[0]),
+            {},
+            ValueError,
+            r"`x` must be \(B, T, 3\), .* got shape \(7, 3\): ltc_np.data.windows",
+        ),
         ((teacher, model, X), {"validation": 0.1}, TypeError, "no argument `validation`, use `held_out`"),
         ((teacher, model, X), {"validation_split": 0.1}, TypeError, "no argument `validation_split`, use `held_out`"),
         ((teacher, model, X), {"y": X}, ValueError, r"`y` must have the shape .* \(20, 7, 2\), got \(20, 7, 3\)"),
@@ -123,6 +128,12 @@ def test_refusals_train_nothing(teacher):
             distil(*arguments, **options)
     assert (model.theta == theta).all()
     assert model.return_sequences is True
+
+
+def test_an_estimator_is_no_model():
+    sklearn = pytest.importorskip("ltc_np.sklearn", reason="scikit-learn is not installed")
+    with pytest.raises(TypeError, match=r"`teacher` must be a Model, got LTCRegressor\(\): .* give its `model_`$"):
+        distil(sklearn.LTCRegressor(), student(), X)
 
 
 def scaled():
