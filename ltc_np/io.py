@@ -225,18 +225,19 @@ def _of_file(path: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except archive.FileError as error:
-        raise ValueError(f"{path}: {_shortened(str(error))}{_of_torch(path)}") from None
+        raise ValueError(f"{path}: {_shortened(str(error))}{_of_others(path)}") from None
     except DAMAGE as error:
         words = str(error) if isinstance(error, ValueError) else checks.one_line(error)
         raise ValueError(f"{path}: damaged: {_shortened(words)}") from None
 
 
-def _of_torch(path: pathlib.Path) -> str:
-    """What reads a file that is no model file, if its name is one of a state dict."""
+def _of_others(path: pathlib.Path) -> str:
+    """What reads, or has written, a file that is no model file and has not the name of one."""
     from .base import tensor_file  # slow to import
 
-    found = path.suffix in (tensor_file.SUFFIX, *tensor_file.TORCH_FILES)
-    return ": ltc_np.interop.ncps.from_ncps(path) reads networks of ncps for PyTorch" if found else ""
+    if path.suffix in (tensor_file.SUFFIX, *tensor_file.TORCH_FILES):
+        return ": ltc_np.interop.ncps.from_ncps(path) reads networks of ncps for PyTorch"
+    return "" if path.suffix == ".npz" else ": give a file that `save` of a model has written"
 
 
 def _shortened(words: str) -> str:

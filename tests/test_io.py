@@ -215,5 +215,13 @@ def test_a_state_dict_is_no_model_file_and_who_reads_it_is_named(tmp_path, suffi
     with pytest.raises(ValueError, match="no model file of ltc_np") as caught:
         load(path)
     assert str(caught.value).endswith("from_ncps(path) reads networks of ncps for PyTorch") == (suffix != ".npz")
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".keras", ""])
+def test_of_a_file_of_others_is_said_which_are_read(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(b"other" * 20)
+    with pytest.raises(ValueError, match="not a model file, .*: give a file that `save` of a model has written$"):
+        load(path)
     LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").save(path)
     assert load(path, backend="numpy").input_size == 3
