@@ -110,7 +110,8 @@ def drawing(ax: Axes | None, height: float = HEIGHT, whole: bool = False) -> Ite
         else:
             kind = matplotlib_module("axes").Axes
             if not isinstance(ax, kind):
-                raise TypeError(f"`ax` must be one Axes of matplotlib or None, got {checks.brief(ax)}")
+                hint = ": give one of its axes" if hasattr(ax, "gca") or hasattr(ax, "flat") else ""
+                raise TypeError(f"`ax` must be one Axes of matplotlib or None, got {checks.brief(ax)}{hint}")
         assert ax is not None
         yield ax
 

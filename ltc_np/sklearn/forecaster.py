@@ -333,6 +333,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         (one, T), H, labels = request.ends[k], request.horizon, request.form.labels[k]
         f = checks.integer("feature", feature, 0, one.values.shape[1] - 1)
         dates, gap = None if labels is None else labels.dates(T, H), np.full(H, np.nan)
+        name = None if labels is None else labels.name if labels.columns is None else labels.columns[f]
 
         def beside(values: Array) -> Array:
             return np.append(np.full(T, np.nan), values)
@@ -346,7 +347,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
             np.append(np.where(one.known, one.values, np.nan)[:T, f], gap),
             beside(self._medians(request.ends, H)[k, :, f]),
             intervals=intervals,
-            names=None if labels is None else [str(labels.name if labels.columns is None else labels.columns[f])],
+            names=None if name is None else [str(name)],
             ax=ax,
         )
         ax.set_xlabel("steps after the last value" if dates is None else "time")
@@ -397,11 +398,15 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
     def _request(self, horizon: Any, past: Any, ahead: dict[str, Any]) -> Request:
         """What a call asks for, checked."""
         check_is_fitted(self)
+        if np.ndim(horizon):
+            raise TypeError(f"`horizon` must be an int >= 1, got {checks.brief(horizon)}: give values as past=...")
         horizon = checks.integer("horizon", self.horizon_ if horizon is None else horizon)
         direct = not self.network_.recursive
         if direct and horizon > self.horizon_:
-            most = self.horizon_
-            raise ValueError(f"`horizon` must be at most that of fit, {most}, with strategy 'direct', got {horizon}")
+            raise ValueError(
+                f"`horizon` must be at most that of fit, {self.horizon_}, with strategy 'direct', got {horizon}: fit "
+                "with a longer one, or with strategy='recursive'"
+            )
         steps = self.horizon_ if direct else horizon
         return Ahead.read(ahead).request(horizon, steps, past, self._ends, self._form, self.network_.frame)
 

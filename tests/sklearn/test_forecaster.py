@@ -389,7 +389,10 @@ REFUSED = {
         lambda: made(exogenous=E, strategy="recursive", in_advance=False),
         "`strategy` must be 'direct' for exogenous values that are not known in advance",
     ),
-    "too far": (lambda: made().predict(4), "`horizon` must be at most that of fit, 3, with strategy 'direct', got 4"),
+    "too far": (
+        lambda: made().predict(4),
+        "`horizon` must be at most that of fit, 3, with strategy 'direct', got 4: fit with",
+    ),
     "no exogenous": (lambda: made(exogenous=E).predict(), r"`exogenous` must be given, as it was in fit: \(3, 2\)"),
     "exogenous in vain": (lambda: made().predict(exogenous=E[:3]), "`exogenous` must be left out, since fit had none"),
     "exogenous not read": (

@@ -118,6 +118,23 @@ def test_a_forecast_is_drawn(networks):
             flat.plot(**argument)
 
 
+def test_a_picture_has_no_name_that_there_is_not(networks):
+    months = pandas.date_range("2021-01-01", periods=T, freq="MS")
+    assert networks[0].plot(past=pandas.Series(VALUES[:, 0], months)).get_ylabel() == ""
+    assert networks[0].plot(past=pandas.Series(VALUES[:, 0], months, name=0)).get_ylabel() == "0"
+
+
+def test_what_a_picture_refuses(networks):
+    drawn = networks[0].plot()
+    for ax in (drawn.figure, np.array([drawn, drawn])):
+        with pytest.raises(
+            TypeError, match="`ax` must be one Axes of matplotlib or None, got .*: give one of its axes$"
+        ):
+            networks[0].plot(ax=ax)
+    with pytest.raises(TypeError, match=r"`horizon` must be an int >= 1, got an array .*: give values as past=\.\.\."):
+        networks[0].plot(VALUES[:, 0])
+
+
 def test_a_backtest_is_drawn(networks):
     found = networks[0].backtest(VALUES[:, 0], 30, season=7)
     drawn = {line.get_label(): line.get_ydata() for line in found.plot().get_lines()}
