@@ -22,6 +22,7 @@ from .types import A, Array, ArrayLike, Bools, Float, Ints, Numbers
 from .visible import visible
 
 UNIT = "divide by a unit such as np.timedelta64(1, 's')"
+DATES = "ltc_np.data.dt_from_times(dates, unit='h') makes elapsed times of dates, in hours"
 
 
 def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
@@ -86,7 +87,7 @@ def real(
     """
     array = plain(name, values, expected)
     if array.dtype.kind not in ("biuf" if bools else "fiu"):
-        hint = {"M": f": subtract the first one, then {UNIT}", "m": f": {UNIT}"}.get(array.dtype.kind, "")
+        hint = {"M": f": {DATES}", "m": f": {UNIT}"}.get(array.dtype.kind, "")
         raise TypeError(f"`{name}` must be real numbers ({expected}), got dtype {array.dtype}{hint}")
     if dtype is None:
         return array

@@ -64,8 +64,9 @@ def _numbers(name: str, where: str, series: Any) -> Numbers:
     dtype = series.dtype
     kind = getattr(dtype, "kind", "O")
     if kind not in "biuf":
-        hint = {"M": ": these are no feature, but dt=ltc_np.data.dt_from_times(dates, unit=...) says when steps were"}
-        raise TypeError(f"`{name}` must be real numbers, got {dtype}{where}{hint.get(kind, '')}")
+        words = "of words pandas.get_dummies(..., dtype=float) makes columns of numbers"
+        dates = "dates are no feature: leave them out, and give dt=ltc_np.data.dt_from_times(dates, unit=...)"
+        raise TypeError(f"`{name}` must be real numbers, got {dtype}{where}: {dates if kind == 'M' else words}")
     if isinstance(dtype, np.dtype):
         return series.to_numpy()
     if hasattr(dtype, "fill_value"):  # sparse, as `get_dummies(sparse=True)` makes columns

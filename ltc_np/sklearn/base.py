@@ -280,7 +280,9 @@ class LiquidEstimator(RecipeEstimator):
             validate_data(self, X, reset=False, skip_check_array=True)
         if data.x.shape[2] != self.model_.input_size:
             got, has = data.x.shape[2], self.model_.input_size
-            hint = ": one sequence is X[None]" if data.form == "table" and data.x.shape[1] == has else ""
+            hint = ""
+            if data.x.shape[1] == has:
+                hint = {"table": ": one sequence is X[None]", "sequences": f": {inputs.OF_AEON}"}.get(data.form, "")
             raise ValueError(f"`X` must have the {has} features of a step that were seen in fit, got {got}{hint}")
         if dt is None and self._elapsed:
             checks.warn(

@@ -13,6 +13,7 @@ from ..data import padding
 from ..network.sequences import MISSING
 
 Form = Literal["sequences", "table", "list"]
+OF_AEON = "of (case, channel, time), as aeon has it, give X.transpose(0, 2, 1), or take the estimators of ltc_np.aeon"
 as_array: Any = check_array  # type checkers take its defaults for the only types that it takes
 
 
@@ -100,6 +101,7 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Inputs:
     else:
         try:
             x = as_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
+            checks.real("X", x, bools=True)  # scikit-learn lets dates through, and frames with categories
         except (ValueError, TypeError):
             if frames.is_pandas(X):
                 frames.array("X", X)  # its error names the column that does not hold numbers
@@ -121,8 +123,7 @@ def warn_of_form(X: Any, data: Inputs) -> None:
     _, T, features = data.x.shape
     if data.form == "sequences" and T == 1 and features > 1:
         checks.warn(
-            f"ltc_np: `X` of shape {data.x.shape} is read as sequences of one step with {features} features: of (case, "
-            "channel, time), as aeon has it, give X.transpose(0, 2, 1), or take the estimators of ltc_np.aeon"
+            f"ltc_np: `X` of shape {data.x.shape} is read as sequences of one step with {features} features: {OF_AEON}"
         )
     if data.form == "table" and T > 1 and frames.rows_are_steps(X):
         checks.warn(

@@ -8,10 +8,12 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from ..base import checks
+from ..base import checks, dates
 from ..base.types import Array, Numbers
 from ..data import padding
 from .inputs import Inputs, as_array, is_plain
+
+TEXT = "`y` must be numbers, got text: for labels take LTCClassifier or CfCClassifier"
 
 
 class Targets(NamedTuple):
@@ -60,6 +62,16 @@ def _refuse_ragged(y: Any) -> None:
         )
 
 
+def _refuse_dates(y: Any) -> None:
+    """A plain sentence about dates and durations, which scikit-learn takes for numbers of nanoseconds."""
+    values = np.asarray(y)
+    if values.dtype.kind not in "biuf" and dates.array(values) is not None:
+        raise TypeError(
+            "`y` must be numbers, got dates or durations: give the time since a date in a unit, such as "
+            "(dates - dates[0]) / numpy.timedelta64(1, 'h')"
+        )
+
+
 def _of_steps(y: Any, data: Inputs) -> bool:
     """Whether ``y`` is a list with one array for each sequence, as long as that."""
     if data.form != "list" or not isinstance(y, (list, tuple)) or len(y) != len(data.x):
@@ -82,7 +94,8 @@ def read_numbers(y: Any, data: Inputs, every_step: bool | None, missing: str) ->
         return _with_outputs(values, data, True)
     _refuse_ragged(y)
     if np.asarray(y).dtype.kind in "SU":
-        raise ValueError("`y` must be numbers, got text: for labels take LTCClassifier or CfCClassifier")
+        raise ValueError(TEXT)
+    _refuse_dates(y)
     looked_at = missing == "error" and data.lengths is None
     if is_plain(y, "f") and y.dtype == np.float64 and checks.surely_finite(y):
         values = y
@@ -93,6 +106,8 @@ def read_numbers(y: Any, data: Inputs, every_step: bool | None, missing: str) ->
                 ensure_min_features=0, input_name="y",
             )  # fmt: skip
         except ValueError as error:
+            if "convert string" in str(error):  # of objects or of a frame
+                raise ValueError(TEXT) from None
             if "NaN" not in str(error):
                 raise
             raise ValueError(f'{error} For targets that are missing give missing="ignore".') from None

@@ -36,7 +36,7 @@ HABITS = {
     "lengths is a mask": (lambda: MODEL(X, lengths=MASK), r"take mask.sum\(axis=1\)"),
     "lengths (B, 1)": (lambda: MODEL(X, lengths=np.full((6, 1), 4)), r"take lengths\[:, 0\]"),
     "lengths are floats": (lambda: MODEL(X, lengths=np.full(6, 4.0)), r"take lengths.astype\(int\)"),
-    "dt of dates": (lambda: MODEL(X, dt=TIMES), "subtract the first one, then divide by a unit"),
+    "dt of dates": (lambda: MODEL(X, dt=TIMES), r"dtype datetime64\[s\]: ltc_np.data.dt_from_times"),
     "dt of durations": (lambda: MODEL(X, dt=TIMES - TIMES[0]), r"dtype timedelta64\[s\]: divide by a unit"),
     "dt_from_times of dates": (lambda: lib.dt_from_times(TIMES), "`unit` must be given with dates, such as unit=\"h\""),
     "one-hot": (lambda: CLASSES(X, np.eye(4)[LABELS]), r"of one-hot rows take y.argmax\(axis=-1\)"),

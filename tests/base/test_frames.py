@@ -139,8 +139,16 @@ def test_columns_are_named(given):
     model = LTCRNN(AutoNCP(8, 2), input_dim=2, seed=0)
     frame, gaps = given["frame"], given["gaps"]
     for call, error, words in (
-        (lambda: model(given["words"]), TypeError, r"`x` must be real numbers, got \w+, column 'city'$"),
-        (lambda: model.predict([given["words"]]), TypeError, r"`x\[0\]` must be real numbers, got \w+, column 'city'$"),
+        (
+            lambda: model(given["words"]),
+            TypeError,
+            r"`x` must be real numbers, got \w+, column 'city': of words pandas.get_dummies",
+        ),
+        (
+            lambda: model.predict([given["words"]]),
+            TypeError,
+            r"`x\[0\]` must be real numbers, got \w+, column 'city': of words pandas.get_dummies",
+        ),
         (
             lambda: model(given["dates"]),
             TypeError,

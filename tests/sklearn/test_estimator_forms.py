@@ -81,6 +81,32 @@ def test_a_column_of_dates_is_refused_with_the_remedy(data):
         LTCRegressor(**SMALL).fit(frame, y[:, 0])
 
 
+def test_columns_that_are_no_numbers_are_named_with_the_remedy(data):
+    """Of a zone and of categories, which scikit-learn lets through."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    X, y, _ = data
+    frame = pandas.DataFrame({"t1": X[:, 0, 0]})
+    zone = frame.assign(t=pandas.date_range("2024-01-01", periods=12, tz="UTC"))
+    kinds = frame.assign(kind=pandas.Categorical(["a", "b"] * 6))
+    for odd, rule in (
+        (zone, r"got datetime64.*UTC\], column 't': dates are no feature: .*dt_from_times"),
+        (kinds, r"got category, column 'kind': of words pandas.get_dummies"),
+        ([kinds] * 12, r"got category, column 'kind': of words pandas.get_dummies"),
+        (np.zeros((12, 5, 1), "M8[s]"), r"got dtype datetime64\[s\]: ltc_np.data.dt_from_times"),
+    ):
+        with pytest.raises(TypeError, match=f"must be real numbers.* {rule}"):
+            LTCRegressor(**SMALL).fit(odd, y[:, 0])
+
+
+def test_series_of_aeon_in_predict(data):
+    X, y, _ = data
+    model = LTCRegressor(**SMALL).fit(X[:, :, :1], y[:, 0])
+    with pytest.raises(ValueError, match=r"`X` must have the 1 features .* got 5: .* give X.transpose\(0, 2, 1\)"):
+        model.predict(X[:, :, :1].transpose(0, 2, 1))
+    with pytest.raises(ValueError, match=r"`X` must have the 1 features .* got 2$"):
+        model.predict(X[:, :, [0, 0]])
+
+
 def test_series_of_aeon_are_sequences_of_one_step(data):
     X, y, _ = data
     for method in ("fit", "partial_fit"):
@@ -92,6 +118,18 @@ def test_series_of_aeon_are_sequences_of_one_step(data):
 
 
 # -------------------------------------------------------------------------------------------------------- targets
+
+
+def test_text_and_dates_are_no_targets(data):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    X = data[0]
+    words, dates = pandas.Series(["up", "down"] * 6), pandas.Series(pandas.date_range("2024-01-01", periods=12))
+    for text in (words, words.to_numpy(object), words.astype("category"), words.to_frame()):
+        with pytest.raises(ValueError, match="`y` must be numbers, got text: for labels take LTCClassifier"):
+            LTCRegressor(**SMALL).fit(X, text)
+    for times in (dates, dates.to_numpy(), dates.dt.tz_localize("UTC"), dates - dates[0], list(dates)):
+        with pytest.raises(TypeError, match="`y` must be numbers, got dates or durations: give the time since"):
+            LTCRegressor(**SMALL).fit(X, times)
 
 
 def test_as_many_numbers_as_steps(data):
