@@ -55,6 +55,7 @@ def dt_from_times(times: Targets, t0: ArrayLike | None = None, unit: Any = None)
     -----
     RuntimeWarning
         Times are equal that may have been rounded to one number: seconds since 1970 are multiples of 128 in float32.
+        Or they are a frame of one column, of which each row is a sequence.
 
     Examples
     --------

@@ -118,7 +118,7 @@ def read_numbers(y: Any, data: Inputs, every_step: bool | None, missing: str) ->
         if values.shape == (n, T) and T > 1:
             checks.warn(
                 f"ltc_np: `y` of shape {(n, T)} is read as {T} numbers for each sequence, which are as many as its "
-                "steps: every_step=True says that each is of one step, every_step=False that it is as it should be"
+                "steps: if each is of one step, give every_step=True; if it is as it should be, every_step=False"
             )
     return _with_outputs(values, data, every_step)
 

@@ -135,7 +135,7 @@ def test_text_and_dates_are_no_targets(data):
 def test_as_many_numbers_as_steps(data):
     """Are numbers of each sequence, as the error of such a network shows; who says which is meant hears nothing."""
     X, y, _ = data
-    with pytest.warns(RuntimeWarning, match=r"`y` of shape \(12, 5\) is read as 5 numbers for each sequence"):
+    with pytest.warns(RuntimeWarning, match=r"`y` of shape \(12, 5\) is read as 5 numbers .* give every_step=True; if"):
         read = LTCRegressor(**SMALL).fit(X, y)
     same = LTCRegressor(**SMALL, every_step=False).fit(X, y)
     assert not read.every_step_
