@@ -103,7 +103,8 @@ def _check_order(column: Column, times: Numbers, rows: Ints, of: str) -> None:
     if wrong.size:
         before, after = (column.show(int(rows[wrong[0] + k])) for k in (0, 1))
         rule = f"column `{column.name}` must increase from row to row{of}"
-        raise ValueError(f"{rule}, got {after} after {before}: sort the table by it")
+        several = "" if of else ", or give the column that tells several sequences apart as --group"
+        raise ValueError(f"{rule}, got {after} after {before}: sort the table by it{several}")
     if equal.size:
         checks.warn(
             f"column `{column.name}` has the time of the row before in {counted(equal.size, 'row')}{of}, first "

@@ -88,7 +88,10 @@ MISTAKES = {
     ),
     "missing time": (of("timeless.csv"), "column `time` must hold a time in every row, got none in line 4"),
     "infinite": (of("infinite.csv"), "column `power` must hold finite numbers, got 'inf' in line 6"),
-    "backwards": (of("back.csv"), "column `time` must increase from row to row, got"),
+    "backwards": (
+        of("back.csv"),
+        "sort the table by it, or give the column that tells several sequences apart as --group",
+    ),
     "text of many words": (
         of("names.csv"),
         "column `power` must hold numbers, or 1 to 50 words in the training part, got 56 of them: leave it out with "
