@@ -60,6 +60,7 @@ def main_command(wheel):
     """The README's main command, with the wheel in the place of the checkout."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = re.search(r"<!-- ci: main -->\n```sh\n(.*?)```", readme, re.DOTALL)[1].strip()
+    command = " && ".join(command.splitlines())
     if command.count('".[plot]"') != 1:
         raise ValueError(f"the README's main command must install .[plot] once, got {command}")
     return command.replace('".[plot]"', f'"{wheel}[plot]"').replace("python3 ", f"{sys.executable} ")

@@ -4,6 +4,7 @@ import gc
 import importlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -136,6 +137,14 @@ def no_waiting_for_the_disk():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", os.fstat)
         yield
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C is taken, also by new processes, where a shell has started the tests in its background, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(params=["numpy", "cpu"])

@@ -66,6 +66,7 @@ def test_ctrl_c_is_one_line(monkeypatch, capsys):
 
 @pytest.mark.compiled
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_of_a_process_that_has_shown_its_first_row():
     """Also while threads step streams, which do not go on then."""
     line = [sys.executable, "-m", "ltc_np", "bench", "--cases", "tutorial", "streams", "--dtypes", "float32"]

@@ -242,14 +242,6 @@ def test_one_sequence_chooses_a_share(data, recwarn):
     assert not recwarn.list
 
 
-@pytest.fixture
-def interruptible():
-    """Ctrl-C is taken, also where a shell has started the tests in its background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("epoch", "trained"), [(4, 4), (12, 12)])
 def test_an_interrupt_ends_both_trainings(data, epoch, trained):
