@@ -13,6 +13,7 @@ import sources
 import vendor
 
 SESSION = re.compile(r"^( *)```python\n(?=\1>>> )", re.MULTILINE)
+READ_BY_TESTS = re.compile(r"^```(?:floors|walk)\b.*$", re.MULTILINE)  # text with names for tests/test_house.py
 FIRST_ANSWERS = "how_do_i.md"  # users' words, which the search finds before others
 INTERNAL = ("decisions/", "architecture.md")  # which the search does not find
 DOCUMENTED = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
@@ -74,4 +75,5 @@ def on_page_markdown(markdown, page, config, files):
         page.meta["search"] = {"boost": 10}
     elif page.file.src_uri.startswith(INTERNAL):
         page.meta["search"] = {"exclude": True}
-    return SESSION.sub(r"\1```pycon\n", sources.rewritten(markdown, page.file.src_uri))
+    markdown = READ_BY_TESTS.sub("```text", sources.rewritten(markdown, page.file.src_uri))
+    return SESSION.sub(r"\1```pycon\n", markdown)
