@@ -40,7 +40,7 @@ def array(values: Any) -> Numbers | None:
         return None
     if len({_is_zoned(value) for value in known}) > 1:
         raise ValueError("dates must all have a time zone, or none of them, got some of both")
-    nothing: Any = np.timedelta64("NaT") if durations else np.datetime64("NaT")
+    nothing: Any = np.timedelta64("NaT", "us") if durations else np.datetime64("NaT")
     found = [nothing if _is_missing(value) else _exact(value) for value in objects.flat]
     return array(np.array(found).reshape(objects.shape))
 
@@ -92,7 +92,7 @@ def duration(name: str, value: Any) -> Any:
         return np.timedelta64(int(UNITS[value]), "s")
     lasts = not hasattr(value, "dtype") or _lasts(value.dtype)
     given = None if value is None or isinstance(value, str) or not lasts else array(value)
-    if given is None or given.shape or given.dtype.kind != "m" or not given > np.timedelta64(0):
+    if given is None or given.shape or given.dtype.kind != "m" or not given > np.timedelta64(0, "s"):
         words = ", ".join(map(repr, UNITS))
         raise ValueError(f"`{name}` must be {words}, or a duration > 0 such as timedelta(hours=6), got {value!r}")
     return given[()]

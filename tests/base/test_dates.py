@@ -36,6 +36,6 @@ def test_days_are_midnights():
 def test_units():
     for word, seconds in (("s", 1), ("min", 60), ("h", 3600), ("d", 86400)):
         assert dates.duration("unit", word) == np.timedelta64(seconds, "s") and dates.UNITS[word] == seconds
-    for wrong in ("H", None, 1.0, timedelta(0), np.timedelta64("NaT"), [timedelta(1)], date(2024, 1, 1)):
+    for wrong in ("H", None, 1.0, timedelta(0), np.timedelta64("NaT", "s"), [timedelta(1)], date(2024, 1, 1)):
         with pytest.raises(ValueError, match="`unit` must be 's', 'min', 'h', 'd', or a duration > 0"):
             dates.duration("unit", wrong)
