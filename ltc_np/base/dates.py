@@ -40,7 +40,7 @@ def array(values: Any) -> Numbers | None:
         return None
     if len({_is_zoned(value) for value in known}) > 1:
         raise ValueError("dates must all have a time zone, or none of them, got some of both")
-    nothing: Any = np.timedelta64("NaT", "us") if durations else np.datetime64("NaT")
+    nothing: Any = np.timedelta64("NaT", "us") if durations else np.datetime64("NaT", "us")
     found = [nothing if _is_missing(value) else _exact(value) for value in objects.flat]
     return array(np.array(found).reshape(objects.shape))
 
@@ -54,8 +54,13 @@ def zoned(values: Any) -> bool:
 
 def refined(values: Numbers, dtype: Any) -> Numbers:
     """The same dates or durations in a finer unit; an error where that does not reach as far."""
-    found = values.astype(dtype)
-    wrong = values[(found.astype(values.dtype) != values) & ~np.isnat(values)]
+    known = ~np.isnat(values)
+    try:
+        found = values.astype(dtype)
+        wrong = values[(found.astype(values.dtype) != values) & known]
+    except OverflowError:  # of NumPy 2.5; versions before wrap around
+        found, wrong = values, values[known]
+        wrong = wrong[[np.abs(wrong.astype(np.int64)).argmax()]]
     if wrong.size:
         raise ValueError(f"dates and durations must fit into {np.dtype(dtype)}, got {wrong[0]}: take coarser units")
     return found

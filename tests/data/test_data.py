@@ -383,7 +383,7 @@ def test_dt_of_dates_refuses():
         (days, days[1], "h", r"`times\[0\]` = 2024-02-28T06:00:00, got 2024-02-29T00:00:00$"),
         (days - days[2], days[1] - days[2], "h", r"`times\[0\]` = -194400 seconds, got -129600 seconds$"),
         (nat, None, "h", "`times` must be finite, got NaT: leave out observations without a time"),
-        (days, np.datetime64("NaT"), "h", "`t0` must be finite, got NaT: give a date"),
+        (days, np.datetime64("NaT", "s"), "h", "`t0` must be finite, got NaT: give a date"),
         (days, None, "week", "`unit` must be 's', 'min', 'h', 'd', or a duration > 0 .* got 'week'"),
         (days, None, 3600, "`unit` must be .* got 3600"),
         (days, None, -np.timedelta64(1, "h"), "`unit` must be"),

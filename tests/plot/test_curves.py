@@ -86,7 +86,7 @@ def test_predictions_over_dates():
     with pytest.raises(ValueError, match="`t` must be times"):
         predictions(days[::-1], y, y)
     with pytest.raises(ValueError, match="`t` must be times"):
-        predictions(np.where(np.arange(60) == 3, np.datetime64("NaT"), days), y, y)
+        predictions(np.where(np.arange(60) == 3, np.datetime64("NaT", "s"), days), y, y)
     with pytest.raises(TypeError, match="`t` must be real numbers"):
         predictions(days - days[0], y, y)
 
