@@ -24,8 +24,8 @@ def test_a_search_on_two_processes(rng):
         assert len(client.scheduler_info()["workers"]) == 2
         with parallel_config(backend="dask"):
             spread = GridSearchCV(LTCRegressor(epochs=2, random_state=0), grid, cv=2).fit(X, y)
-            tuned = tune(LTCRegressor(epochs=2, random_state=0), X, y, budget=60, space=grid, cv=2)
+            tuned = tune(LTCRegressor(epochs=2, random_state=0), X, y, budget=600, space=grid, cv=2)
     np.testing.assert_array_equal(spread.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
     assert spread.best_params_ == alone.best_params_
-    here = tune(LTCRegressor(epochs=2, random_state=0), X, y, budget=60, space=grid, cv=2)
+    here = tune(LTCRegressor(epochs=2, random_state=0), X, y, budget=600, space=grid, cv=2)
     assert [row["errors"] for row in tuned.tuned_] == [row["errors"] for row in here.tuned_]
