@@ -152,7 +152,8 @@ def test_backends_agree_on_closed_forms(case):
     results = []
     for model in (slow, fast):
         y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
-        results.append((y, model.backward(tape, np.cos(y), np.sin(h0))))
+        same = np.cos(results[0][0] if results else y)  # where outputs are large their roundings show in the cosine
+        results.append((y, model.backward(tape, same, np.sin(h0))))
     (y, g), (y_fast, g_fast) = results
     close(y_fast, y)
     for name in ("theta", "x", "h0", "dt"):
