@@ -22,7 +22,7 @@ def test_least(place, found):
 
 @pytest.mark.parametrize("classes", [0, 3])
 @pytest.mark.parametrize("every_step", [False, True])
-def test_the_share_is_where_the_loss_is_least(classes, every_step):
+def test_the_slope_is_0_where_the_loss_is_least(classes, every_step):
     B, T, O = 8, 5, classes or 2
     shape = (B, T) if every_step else (B,)
     y = np.random.default_rng(0).integers(0, classes, shape) if classes else normal(*shape, O)
