@@ -44,6 +44,7 @@ NAMED_FIRST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", NAMED_FIRST)
 def test_what_few_programs_need_is_loaded_when_it_is_named(what):
     run_in_new_process(NAMED_FIRST[what])

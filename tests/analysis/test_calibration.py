@@ -35,6 +35,7 @@ def test_no_other_temperature_is_better(rng, sure, weighted):
     assert found == pytest.approx(best, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_what_was_too_sure_becomes_calibrated(rng):
     logits, target = problem(rng, n=20000, sure=3.0)
     T = temperature(logits, target)

@@ -32,6 +32,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.few(3)
 @pytest.mark.parametrize("key", LAYERS)
 def test_slopes_are_those_of_short_steps(key, rng):

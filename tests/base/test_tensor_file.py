@@ -112,6 +112,7 @@ def test_damaged_files(name, tmp_path):
     assert len(message) < len(str(path)) + 250
 
 
+@pytest.mark.slow
 def test_cut_and_changed_bytes(tmp_path):
     """Never anything but a ValueError, or arrays that are no larger than the file."""
     path = tmp_path / "x.safetensors"

@@ -191,6 +191,7 @@ def test_where_no_thread_can_be_started_the_caller_does_it_alone(monkeypatch):
     assert found == [(k, k + 1, 0) for k in range(4)]
 
 
+@pytest.mark.slow
 def test_a_model_may_be_called_while_the_process_ends():
     """Python 3.12 and later start no threads then."""
     out = within(

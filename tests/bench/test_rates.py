@@ -2,9 +2,12 @@
 
 import time
 
+import pytest
+
 from ltc_np.bench.rates import processor_seconds
 
 
+@pytest.mark.slow
 def test_processor_seconds_are_those_of_the_least_call():
     """Waiting takes none, the first call, which may compile, does not count, and the others are not added up."""
     calls = []

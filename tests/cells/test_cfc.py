@@ -126,6 +126,7 @@ def test_every_convention_is_its_equations(mode, variant, layers, backend):
         assert (state[1] == h0[1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", BACKBONE_ACTIVATIONS)
 @pytest.mark.parametrize(
     ("mode", "variant"),
@@ -432,6 +433,7 @@ STRICT = [
 ]  # fmt: skip
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("wiring", "mode"), STRICT)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_strict_is_the_sum_over_synapses(wiring, mode, variant, backend):
@@ -451,6 +453,7 @@ def test_strict_is_the_sum_over_synapses(wiring, mode, variant, backend):
         assert max(gradcheck.check(model, x, dt=dt, h0=h0, lengths=[4, 0, 2]).values()) < 1e-6
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_training_of_layers_that_read_the_input_and_others(variant, backend):
     """It asks for no gradient of the input, which yet takes its columns among what a layer reads."""

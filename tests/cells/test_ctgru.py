@@ -128,6 +128,7 @@ def test_the_unit_of_time_is_free(backend):
     np.testing.assert_allclose(*outputs, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradients_at_dt_zero_and_of_one_number(backend):
     rng = np.random.default_rng(0)
     for decay in ("before", "after"):

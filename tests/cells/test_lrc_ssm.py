@@ -159,6 +159,7 @@ def test_gradients(elastance, solver, unfolds, backend):
         assert worst(model, x, dt=dt, h0=h0, lengths=[T, 0, 2][:B]) < 1e-6
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("memory", ["full", "low"])
 def test_gradient_along_a_direction_at_a_realistic_size(memory, backend):
     """Several blocks of sequences and several of steps, more sequences than a block has by its size."""

@@ -97,6 +97,7 @@ def test_naive_loop():
     np.testing.assert_allclose(state, v, rtol=1e-13)  # about 200 roundings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wiring", [FullyConnected(33, 3), AutoNCP(33, 3), RandomWiring(4, 3, 12, seed=0)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits_do_not_depend_on_the_batch(wiring, dtype, backend):

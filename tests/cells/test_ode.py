@@ -305,6 +305,7 @@ def test_gradients_with_relu_away_from_the_kink(backend):
     assert max(gradcheck.check(model, x, dt=dt).values()) < 1e-6
 
 
+@pytest.mark.slow
 def test_gradients_beside_an_lstm(backend):
     x, dt, lengths = data(T=3)
     model = Model(MixedMemory(CTRNN(4, input_dim=2, ode_unfolds=2)), seed=1, dtype="float64", backend=backend)
@@ -452,6 +453,7 @@ def test_feedback_is_a_bool():
         CTRNN(5, input_dim=2, global_feedback=1)
 
 
+@pytest.mark.slow
 @pytest.mark.single
 def test_long_float32_gradients(backend):
     """All sums go to float64 after some steps; a constant input is the worst case, all terms have one sign.

@@ -215,6 +215,7 @@ def test_training_by_fft(backend):
 # --------------------------------------------------------------------------------------------------------- pieces
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", [S4D, LiquidS4])
 @pytest.mark.parametrize("T", [512, 1103])  # 4 pieces of 275 steps, and 3 steps
 def test_pieces_are_the_scan(cell, T, backend):
@@ -269,6 +270,7 @@ def test_steps_of_two_lengths_are_no_convolution(dt):
     assert np.array_equal(scan(x, dt=times), fft(x, dt=times))
 
 
+@pytest.mark.slow
 def test_where_pieces_do_not_fit_it_is_the_scan(backend):
     scan, pieces, fft = (made(S4D(4, input_dim=2, method=m), backend) for m in ("scan", "parallel", "fft"))
     x = rng.normal(size=(2, 600, 2))

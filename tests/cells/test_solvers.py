@@ -197,6 +197,7 @@ def test_gradients_of_small_and_large_steps(solver, dt, backend):
     assert max(v for k, v in errors.items() if dt or k != "theta") < 1e-6, errors
 
 
+@pytest.mark.slow
 @new
 @pytest.mark.parametrize("wiring", [FullyConnected(40, 8), AutoNCP(40, 8), RandomWiring(8, 4, 24, seed=1)])
 def test_gradient_along_a_direction_at_a_realistic_size(solver, wiring, backend):

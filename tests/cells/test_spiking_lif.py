@@ -138,6 +138,7 @@ def test_gradients_of_more_steps_than_are_summed_at_once():
     assert gradcheck.direction(model, x, dt=0.5) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reset", [0.0, "subtract"])
 @pytest.mark.parametrize("refractory", [0.0, 1.5])
 def test_firing_rate_is_the_exact_one_as_steps_become_small(refractory, reset, backend):
@@ -237,6 +238,7 @@ def test_recurrent_spikes_wait_for_elapsed_time(backend):
     assert np.array_equal(state, end)
 
 
+@pytest.mark.slow
 @pytest.mark.few(2)
 @each_option
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

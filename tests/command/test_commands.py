@@ -171,6 +171,7 @@ def test_info_of_any_model(here, ltc):
     assert "float32\n" in out and "backend" not in out  # a file has none
 
 
+@pytest.mark.slow
 def test_info_of_the_machine(ltc, capsys):
     status, out, err = ltc("info")
     assert (status, err) == (0, "")
@@ -228,6 +229,7 @@ def test_info_names_a_better_library_that_is_not_used(monkeypatch, ltc):
     assert "kernels: compiled, x86-64-v3; not used: x86-64-v4 (it is damaged)\n" in ltc("info")[1]
 
 
+@pytest.mark.slow
 def test_gradcheck(trained, here, ltc):
     for name in ("drive", "words"):
         status, out, err = ltc("gradcheck", trained / f"{name}.npz", "--steps", "3")
@@ -309,6 +311,7 @@ def test_tables_through_pipes(trained, here, ltc, monkeypatch):
     assert piped("evaluate", trained / "drive.npz", "-")[2].count("standard input: is empty") == 1
 
 
+@pytest.mark.slow
 def test_help_loads_numpy_only_and_commands_are_loaded_one_by_one():
     """The help needs no command, and no command another library before it is used."""
     code = """if True:
@@ -326,6 +329,7 @@ def test_help_loads_numpy_only_and_commands_are_loaded_one_by_one():
     assert done.stdout.endswith("[]\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough(trained):
     """`... | head -1` ends a command without a word."""
     env = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -134,6 +134,7 @@ def test_a_season_and_a_coverage_that_are_given(table, ltc):
     np.testing.assert_allclose(said["coverage"]["steps"], test.coverage, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_what_is_said(table, ltc):
     status, out, _ = ltc(*[option for option in ASKED if option != "--no-calendar"], "--model", "cfc")
     lines = out.splitlines()
@@ -176,6 +177,7 @@ def test_no_season_and_too_few_rows_for_a_line_are_no_baselines(here, ltc):
     assert status == 0 and set(found["mae"]) == {LTC, NOW} and found["season"] is None
 
 
+@pytest.mark.slow
 def test_a_constant_series_and_one_step(here, ltc):
     write_csv(here / "still.csv", {"y": [3.0] * 40, "day": [f"2024-01-{k + 1:02d}" for k in range(31)] + [
         f"2024-02-{k + 1:02d}" for k in range(9)]})  # fmt: skip
@@ -186,6 +188,7 @@ def test_a_constant_series_and_one_step(here, ltc):
     assert said["targets"]["y"]["mae"][NOW] == [0.0] and said["forecast"]["day"] == ["2024-02-10"]
 
 
+@pytest.mark.slow
 def test_not_more_forecasts_are_judged_than_needed(table, ltc, monkeypatch):
     monkeypatch.setattr(continued, "MOST", 4)
     said = json.loads(ltc(*ASKED, "--json")[1])
@@ -399,6 +402,7 @@ def test_a_mistake_is_one_line(name, broken, ltc):
     assert contents(broken) == before
 
 
+@pytest.mark.slow
 def test_the_same_tables_without_the_mistake(broken, ltc):
     """Without --time a gap is none."""
     line = ["forecast", "gap.csv", "--target", "shop", "--horizon", 3, *SMALL]
@@ -412,6 +416,7 @@ def test_without_scikit_learn(table, ltc, monkeypatch):
     assert err == 'python -m ltc_np forecast: `forecast` needs sklearn: pip install "ltc-np[sklearn]"\n'
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_drawn_leaves_nothing(table, here, ltc, monkeypatch):
     pytest.importorskip("matplotlib")
 
@@ -443,6 +448,7 @@ def test_ctrl_c_ends_it_at_once(table, here, ltc, monkeypatch):
     assert [path.name for path in here.iterdir()] == ["sales.csv"]
 
 
+@pytest.mark.slow
 def test_another_thread_leaves_signals_alone(table, here):
     """Python lets the main thread alone handle them."""
     seen = []

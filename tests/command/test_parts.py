@@ -163,6 +163,7 @@ def test_differences_of_times_are_exact(cells, wanted):
     assert times.dtype == (np.int64 if type(wanted[0]) is int else np.float64)
 
 
+@pytest.mark.slow
 def test_a_first_line_of_very_many_names(tmp_path):
     """It took time in the square of them: these would take minutes."""
     path, names = tmp_path / "wide.csv", [f"c{k}" for k in range(50_000)]

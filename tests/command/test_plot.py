@@ -21,6 +21,7 @@ def test_kinds_of_files(trained, here, ltc):
         assert (here / f"p.{kind}").read_bytes().startswith(beginning)
 
 
+@pytest.mark.slow
 @pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("model", "options"),
@@ -79,6 +80,7 @@ def test_the_counts_of_classes(trained):
     pyplot.close(figure)
 
 
+@pytest.mark.slow
 def test_train_draws_beside_its_model(here, ltc):
     write_csv(here / "waves.csv", waves())
     options = [option for option in SMALL if option != "--no-picture"]

@@ -127,6 +127,7 @@ def test_shapes(here):
     assert table.columns["x_0"].place(T + 2) == "in sequence 1, step 2"
 
 
+@pytest.mark.slow
 def test_labels_and_pictures(here, ltc):
     given = sequences()
     for y, options in ((np.where(given["y"] > 0, "up", "down"), []), ((given["y"] > 0) + 3, ["--task", "classes"])):

@@ -122,6 +122,7 @@ def test_windows(here, ltc):
     assert (held.y[0][20:, 0] == np.array(waves()["heat"])[56:68]).all()
 
 
+@pytest.mark.slow
 def test_every_group_is_cut_by_time_or_stays_whole(here, ltc):
     table = {name: values * 5 for name, values in waves(n=40).items()}
     table["who"] = [f"g{k // 40}" for k in range(200)]
@@ -139,6 +140,7 @@ def test_every_group_is_cut_by_time_or_stays_whole(here, ltc):
     assert all((own == values["g0"]).all() for own in values.values())
 
 
+@pytest.mark.slow
 def test_several_targets_and_cells(here, ltc):
     columns = waves() | {"two": [2 * v + 1 for v in waves()["heat"]]}
     options = ["--target", "heat,two", "--time", "time", "--horizon", "1"]
@@ -486,6 +488,7 @@ def test_a_checkpoint_is_asked_as_a_model(here, ltc, pressed):
     assert status == 2 and "step-00000006.npz: is a checkpoint, which holds no learning curve: take the file" in err
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_one_file(here, ltc, monkeypatch):
     """Which the other commands read as any model; side by side or not, it is the same."""
     model, told = trained_on(ltc, waves(), *WAVES, "--ensemble", "2")

@@ -117,6 +117,7 @@ def test_the_first_compilation_in_several_threads(tmp_path):
     assert out == "2 2\n" * 2 + "True\n"
 
 
+@pytest.mark.slow
 def test_models_that_are_the_first_in_several_threads_warn_once():
     out = within(
         900,
@@ -228,6 +229,7 @@ def free_threaded():
     return None, "; ".join(reasons)
 
 
+@pytest.mark.slow
 def test_without_a_gil():
     """The same on free-threaded CPython: with Numba where it has it, else with NumPy."""
     python, reason = free_threaded()

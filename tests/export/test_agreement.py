@@ -149,6 +149,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("fault", "size"), [("matrices", 1e-1), ("lecun_tanh", 1e-8), *((fault, 1e-4) for fault in FAULTS)]
 )
@@ -235,6 +236,7 @@ def test_the_bound_of_the_own_test_is_that_of_the_outputs(size, tmp_path):
 LONG = ("CTGRU", "CTRNN unbounded", "LiquidS4", "MixedMemory")
 
 
+@pytest.mark.slow
 @pytest.mark.few(16)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] if name.startswith(LONG) else []) for name in LAYERS]

@@ -45,6 +45,7 @@ def calls(function, *arguments):
     return count
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("numbers", [real, whole])
 @pytest.mark.parametrize("name", MODELS)
 def test_the_work_is_as_much_for_each_weight(name, numbers):
@@ -58,6 +59,7 @@ def test_the_work_is_as_much_for_each_weight(name, numbers):
     assert work[0] > 10  # so much is done for a weight at least: they were counted
 
 
+@pytest.mark.slow
 def test_the_whole_export_is_as_much_for_each_weight(tmp_path):
     """With the golden vectors and the files, too."""
     work = []

@@ -84,6 +84,7 @@ def test_no_name_meets_one_of_the_script_s_own(name, tmp_path):
     assert f"globalThis.{name} = {{" in (tmp_path / "network.js").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named_and_nothing_written(tmp_path, monkeypatch):
     model = LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0)
     (tmp_path / "network.js").write_text("former")

@@ -28,6 +28,7 @@ ERRORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.numba
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_functions_are_accurate_monotone_and_free_of_denormals(dtype):
@@ -269,6 +270,7 @@ def test_editing_a_helper_in_another_file_changes_the_result(tmp_path):
     assert python(RUN, **cache).stdout == first
 
 
+@pytest.mark.slow
 def test_the_cache_knows_every_number_that_kernels_take_from_elsewhere():
     """They stand in the machine code: a file that is left out could change, and old code would run on."""
     from ltc_np.kernels import cpu, sources
@@ -444,6 +446,7 @@ def test_without_a_working_numba_everything_works_with_one_warning(broken, tmp_p
     assert "<string>:6" in done.stderr  # the user's line
 
 
+@pytest.mark.slow
 def test_a_model_pickled_with_kernels_is_used_without(tmp_path):
     from ltc_np import LTCRNN, AutoNCP
 

@@ -62,6 +62,7 @@ def written():
     return found
 
 
+@pytest.mark.slow
 def test_every_kernel_has_a_line_and_there_are_no_more():
     """Read from the sources, so also where nothing can be compiled."""
     found = written()

@@ -219,6 +219,7 @@ def test_kernels_have_a_branch_for_every_row_of_a_table():
     assert losses.KNOWN == codes.LOSSES
 
 
+@pytest.mark.slow
 def test_every_consumer_of_every_table_is_asked():
     """A module of kernels that imports a number of a table stands in the tables above, with its backend."""
     assert set(" ".join(TABLES.values()).split()) <= set(vars(codes))

@@ -178,6 +178,7 @@ def test_a_way_around(backend):
     np.testing.assert_allclose(g.x, g_f.x + np.where(valid, d_y, 0), rtol=0, atol=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layers",
     [
@@ -228,6 +229,7 @@ def test_a_layer_used_twice_has_parameters_of_its_own():
     assert not np.array_equal(model.params["0.weight"], model.params["1.weight"])
 
 
+@pytest.mark.slow
 def test_mixed_memory_takes_a_way_around_a_cell(backend):
     layer = MixedMemory(Residual(LTC(FullyConnected(3, 3), input_dim=3, ode_unfolds=2)))
     errors = gradcheck.check(Model(layer, seed=1, dtype="float64", backend=backend), normal(2, 3, 3), dt=times(2, 3))

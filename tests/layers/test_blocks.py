@@ -62,6 +62,7 @@ def test_layer_norm_has_the_same_bits_in_every_batch():
         assert np.array_equal(model.step(x[b, 3])[0], y[b, 3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layers",
     [
@@ -323,6 +324,7 @@ def test_a_training_with_statistics_resumes_with_the_same_bits(tmp_path):
         assert np.array_equal(one.buffer_vector, two.buffer_vector)
 
 
+@pytest.mark.slow
 def test_the_best_weights_come_with_their_statistics(tmp_path):
     """Those of the epoch, not of the last one: so that the model is as good as it was then."""
     model, history = trained(12)

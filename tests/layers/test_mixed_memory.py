@@ -242,6 +242,7 @@ def test_batches_of_several_sizes_share_a_workspace(rng):
     np.testing.assert_allclose(found, model(x), rtol=1e-12)  # products of other sizes
 
 
+@pytest.mark.slow
 def test_a_cell_without_time():
     """Any cell with a state will do, here one of a user's own."""
 

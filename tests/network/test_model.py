@@ -193,6 +193,7 @@ def test_shapes_of_calls(stack):
     np.testing.assert_allclose(stack(X, return_sequences=False), y[:, -1], rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_gradients_of_a_stack_with_lengths_and_last_outputs(stack):
     dt = np.random.default_rng(2).uniform(0.1, 2, (3, 4))
     assert worst(stack, X, dt=dt, lengths=[4, 0, 2]) < 1e-6

@@ -145,6 +145,7 @@ def test_the_way_back(walks, name):
     assert walks.to(ENDS[name]) == there
 
 
+@pytest.mark.slow
 @each
 def test_a_training_step(walks, name):
     walks, model, x = walks

@@ -16,6 +16,7 @@ Y = np.sin(T)
 PREDICTED = [Y * share for share in (0.0, 0.2, 0.5, 0.7, 0.9, 1.0)]
 
 
+@pytest.mark.slow
 def test_a_network_that_runs(tmp_path):
     trace = traced()
     file = tmp_path / "run.gif"
@@ -52,6 +53,7 @@ def test_a_frame_of_a_network_shows_one_step():
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_a_frame_of_a_training_shows_one_epoch():
     figure, count, show = training_scene(PREDICTED, Y, T, history())
     curve, losses = figure.axes
@@ -76,6 +78,7 @@ def test_a_training_of_several_outputs_without_the_truth(tmp_path):
         assert image.n_frames == 2
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_written_loses_nothing(tmp_path, monkeypatch):
     file = tmp_path / "learn.gif"
     file.write_bytes(b"before")

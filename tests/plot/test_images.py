@@ -32,6 +32,7 @@ from ltc_np.plot import wiring
 TOLERANCE = 15
 
 
+@pytest.mark.slow
 @pytest.mark.few(4)
 @pytest.mark.parametrize("name", CASES)
 def test_picture(name):
@@ -124,6 +125,7 @@ def test_the_comparison_sees(what):
     assert difference(render(draw), read(IMAGES / f"{name}.png")) > 2 * TOLERANCE
 
 
+@pytest.mark.slow
 def test_the_comparison_takes_what_moves_by_one_pixel():
     stored = read(IMAGES / "predictions.png")
     moved = np.roll(stored, 1, axis=1)

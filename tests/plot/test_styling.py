@@ -37,6 +37,7 @@ def own_figure(name):
     return ax
 
 
+@pytest.mark.slow
 @pytest.mark.few(4)
 @pytest.mark.parametrize("name", CASES)
 def test_pictures_are_legible_at_half_a_page(name):
@@ -106,6 +107,7 @@ def test_both_signs_are_told_apart_by_the_colour_blind(matrix):
     assert np.abs(red - lime).max() < 0.15, "red and green are not, so the simulation sees what it is to see"
 
 
+@pytest.mark.slow
 def test_without_matplotlib_one_line_names_the_extra():
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
@@ -117,6 +119,7 @@ def test_without_matplotlib_one_line_names_the_extra():
     assert out.stdout.strip() == '`ltc_np.plot` needs matplotlib: pip install "ltc-np[plot]"'
 
 
+@pytest.mark.slow
 def test_importing_loads_no_matplotlib():
     code = "import sys, ltc_np.plot; print('matplotlib' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

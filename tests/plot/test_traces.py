@@ -102,6 +102,7 @@ def test_time_constants(sequence):
     assert labels(few) == ["7", "2"]
 
 
+@pytest.mark.slow
 def test_time_constants_by_another_name_and_of_a_bar():
     model = Model(CTGRU(5), input_dim=3, seed=0, backend="numpy")
     trace = model.trace(np.random.default_rng(0).normal(size=(6, 3)))

@@ -70,6 +70,7 @@ def test_a_workspace_in_use_again_changes_nothing(layer, backend, seed):
             assert np.array_equal(again[1], gradient)
 
 
+@pytest.mark.slow
 def test_a_training_has_the_same_bits_twice(layer, backend):
     some = given(layer, 7, 4, "float64")
     found = []

@@ -53,6 +53,7 @@ def test_a_model_says_what_convolutions_say(monkeypatch):
     assert some.ridge.left_out.shape == few.ridge.left_out.shape == (10, 2)
 
 
+@pytest.mark.slow
 def test_convolutions_are_of_differences_too_where_these_err_less(monkeypatch):
     """The target is made of their shares; of many sequences there are none, which would take long."""
     (x, lengths, _), _ = sequences, _ = data(B=60, T=20)

@@ -64,6 +64,7 @@ def test_is_the_fit_that_it_says(teacher, held_out):
     assert result.after.synapses == 0
 
 
+@pytest.mark.slow
 def test_a_student_of_the_same_kind_becomes_the_teacher():
     """From nearby it finds the way back: an error that is reported as small is small."""
     teacher = Model(LSTM(3), Dense(2), input_dim=3, seed=0)
@@ -178,6 +179,7 @@ def test_what_is_given_replaces_it(teacher, whole):
     assert (trained.buffer_vector == scales).all()
 
 
+@pytest.mark.slow
 def test_a_student_that_has_not_learned_is_told_of(teacher, walks, recwarn):
     x, dt = walks
     with pytest.warns(RuntimeWarning, match=r"the student's outputs are \d+% of their spread away"):

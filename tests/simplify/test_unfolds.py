@@ -25,6 +25,7 @@ def relative(y, wanted):
     return np.sqrt(np.mean((y - wanted) ** 2)) / np.sqrt(np.mean(wanted.reshape(-1, wanted.shape[-1]).var(0)))
 
 
+@pytest.mark.slow
 @pytest.mark.few(2)
 @pytest.mark.parametrize("tolerance", [0.0, 0.1, 0.5, 2.0])
 def test_the_cheapest_within_the_tolerance(tolerance):

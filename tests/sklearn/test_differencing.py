@@ -70,6 +70,7 @@ def test_several_series_are_judged_together():
     assert lag([noise(), noise(seed=1), noise(size=100, seed=2)]) == 0
 
 
+@pytest.mark.slow
 def test_values_that_are_missing_exogenous_or_uneven_do_not_matter():
     values = 0.1 * T + noise()
     values[::9] = np.nan
@@ -77,6 +78,7 @@ def test_values_that_are_missing_exogenous_or_uneven_do_not_matter():
     assert lag(values) == lag(values, exogenous=noise(seed=2)) == lag(values, dt=dt) == 1
 
 
+@pytest.mark.slow
 def test_what_is_chosen_is_used_and_told():
     values, small = 0.1 * T + noise(), {"units": 4, "epochs": 2, "random_state": 0}
     chosen, given = LiquidForecaster(**small).fit(values, 3), LiquidForecaster(difference=1, **small).fit(values, 3)

@@ -36,6 +36,7 @@ def alone(kind, X, y, model_seed, seed):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [LTCRegressor, CfCRegressor, LTCClassifier, CfCClassifier])
 def test_it_is_the_mean_of_the_recipe_s_networks(kind, data):
     X, y, labels = data
@@ -101,6 +102,7 @@ def test_one_file_has_all_networks(data, tmp_path):
     assert model.evaluate(X, labels)["loss"] == pytest.approx(-np.log(p).mean(), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the student's outputs are:RuntimeWarning")  # 20 sequences teach little
 def test_an_ensemble_becomes_one_network(data):
     """On request, by what is there for any two models."""
@@ -125,6 +127,7 @@ def test_warm_start_goes_on_with_every_network(data):
         clone(regressor).set_params(ensemble=2).fit(X, y).set_params(ensemble=3).fit(X, y)
 
 
+@pytest.mark.slow
 def test_forecasters_are_ensembles_too():
     series = np.sin(np.arange(60) * 0.3)
     options = FEW | {"window": 8, "quantiles": None, "validation_fraction": 0}
@@ -154,6 +157,7 @@ def test_what_an_ensemble_cannot_do_is_refused(data):
         recipe.fit(ensemble.members(model)[0], X, y, sequences=20)
 
 
+@pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("networks", [1, 2])
 def test_a_classifier_is_calibrated_on_other_sequences(data, rng, networks):

@@ -151,6 +151,7 @@ def test_lists_are_padded_arrays(every_step, data, rng):
         assert (got == expected).all()
 
 
+@pytest.mark.slow
 def test_labels_at_every_step(data, rng):
     X, _, _ = data
     y = np.where(X.sum(axis=2) > 0, "up", "down")
@@ -233,6 +234,7 @@ def test_early_stopping_keeps_the_best(data):
     assert patient.history_.best_epoch == patient.n_iter_ - 31  # a tenth of 300, and the best one itself
 
 
+@pytest.mark.slow
 def test_automatic_hyperparameters(data, monkeypatch):
     """Epochs are those of the rule (here a quicker one) without sequences that are held out; `clone` keeps "auto"."""
     X, y, _ = data
@@ -292,6 +294,7 @@ def test_a_warm_start_keeps_its_scales(data):
         np.testing.assert_array_equal(values, scales[name])
 
 
+@pytest.mark.slow
 def test_partial_fit_goes_on(data):
     X, y, labels = data
     regressor = LTCRegressor(units=8, learning_rate=0.03, random_state=0)
@@ -532,6 +535,7 @@ def test_a_weight_is_a_repetition_in_one_batch(data, rng):
         np.testing.assert_allclose(getattr(one, answer)(X), getattr(other, answer)(X), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_without_scikit_learn_one_line_says_how_to_get_it():
     code = (
         "import sys; sys.modules['sklearn'] = None\n"
@@ -571,6 +575,7 @@ def test_what_goes_on_needs_the_same_labels(data):
         classifier.partial_fit(X, np.where(X.sum(axis=2) > 0, "up", "down"))
 
 
+@pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("kind", [LTCRegressor, CfCRegressor])
 def test_both_directions_with_a_target_at_every_step(kind, rng):

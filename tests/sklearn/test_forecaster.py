@@ -142,6 +142,7 @@ def test_what_is_held_out_says_when_to_stop_and_how_wide_intervals_are(strategy)
     np.testing.assert_array_equal(fitted.model_.theta, alone.model_.theta)
 
 
+@pytest.mark.slow
 def test_a_training_is_stopped_where_what_is_held_out_becomes_worse():
     """Of noise nothing can be learned but by heart; the schedule of the learning rate is that of all epochs."""
     y = np.random.default_rng(0).normal(size=80)
@@ -297,6 +298,7 @@ def test_elapsed_times_reach_the_cell_and_the_inputs():
     np.testing.assert_allclose(forecaster.predict(dt=ahead), wanted, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_forms_of_what_comes_and_goes():
     flat, table = series(), series(60, 2)
     for own, tail in ((flat, ()), (flat[:, None], (1,)), (table, (2,))):
@@ -342,6 +344,7 @@ def test_a_trained_forecaster_answers_as_it_was_trained(strategy):
     assert forecaster.backtest(y, 50).coverage is None
 
 
+@pytest.mark.slow
 def test_scales_are_taken_care_of():
     """Values of millions far from 0, as of unit scale."""
     y = series(200)

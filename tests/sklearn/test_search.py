@@ -64,6 +64,7 @@ def test_cross_val_score_routes_times_and_lengths(data, routing):
     np.testing.assert_array_equal(found, by_hand(LTCRegressor(**SMALL), data, KFold(3), y))
 
 
+@pytest.mark.slow
 def test_grid_search_routes_times_and_lengths(data, routing):
     X, dt, lengths, y, labels = data
     for kind, wanted in ((LTCRegressor, y), (LTCClassifier, labels)):

@@ -90,6 +90,7 @@ def test_it_is_one_model(data, tmp_path):
     assert (again.predict(X) == regressor.predict(X)).all()
 
 
+@pytest.mark.slow
 def test_targets_at_every_step_and_missing_ones(data, rng):
     X, _, _ = data
     y = X[:, :, 0].copy()
@@ -162,6 +163,7 @@ def test_refused(data):
     assert Own(shortcut="auto", **SMALL).fit(X, y).report_ == {}
 
 
+@pytest.mark.slow
 def test_training_goes_on_with_the_line_that_is_there(data):
     """A warm start, or a part of the data more, trains the network beside it; partial data alone get no line."""
     X, y, labels = data

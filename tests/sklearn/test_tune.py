@@ -339,6 +339,7 @@ def test_a_part_of_many_sequences_is_the_same_for_all_candidates(fake):
 # ---------------------------------------------------------------------------------------------------------- results
 
 
+@pytest.mark.slow
 def test_it_is_an_ordinary_estimator(data):
     X, y, _ = data
     given = LTCRegressor(**SMALL)
@@ -552,6 +553,7 @@ def test_refused(data):
         tune(CfCRegressor(), X, y, budget=1, sample_weight=np.ones(23))
 
 
+@pytest.mark.slow
 def test_progress(data, capsys):
     X, y, _ = data
     tune(CfCRegressor(**SMALL), X, y, budget=60, space={"units": [4]}, verbose=True)

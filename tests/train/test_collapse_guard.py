@@ -144,6 +144,7 @@ def test_a_rate_that_is_a_number_is_halved_too():
     assert history["loss"][-1] < 0.7 * alone[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "more"), [(JUMP, ()), (0.03, (Jumps(),))])
 def test_a_training_that_is_cut_off_goes_on_with_the_same_bits(rate, more, tmp_path):
     """In the middle of an epoch before the collapse, while it is waited for, and behind it."""
@@ -174,6 +175,7 @@ def test_the_file_of_a_model_holds_no_copies(tmp_path):
         assert rates.learning_rate == 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_ranks_go_back_together(count):
     """Each of them, to the same parameters; rank 0 says so."""
@@ -195,6 +197,7 @@ def test_ranks_go_back_together(count):
     np.testing.assert_allclose(found[0][1][:12], alone["loss"][:12], rtol=1e-9)  # later rounding has grown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [lambda: Adam(0.03), lambda: Adam(CosineDecay(0.03, 72))])
 def test_a_training_that_does_not_collapse_has_the_same_bits(optimizer):
     guard = CollapseGuard()

@@ -126,6 +126,7 @@ def test_one_warning_shows_all_of_the_line():
     assert len(told) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:ltc_np. `shares` of `fit`")
 def test_shares_of_ranks():
     def trained(comm, options):
@@ -137,6 +138,7 @@ def test_shares_of_ranks():
     assert former == now and type(now[0]) is tuple
 
 
+@pytest.mark.slow
 def test_arguments_of_checkpoints(tmp_path):
     """As the new line is; and what the warning shows is that line."""
     wanted = Checkpoints(tmp_path / "former", every=2, keep_last=1)

@@ -63,6 +63,7 @@ def pyplot(monkeypatch):
     pyplot.close("all")
 
 
+@pytest.mark.slow
 def test_a_picture_has_what_was_measured(pyplot, tmp_path):
     history = trained(every=2, metrics=["mae"])
     figure = history.plot()

@@ -144,6 +144,7 @@ def test_arguments_that_are_handed_on_have_the_types_of_the_constructor(options)
     assert {field.target.id: ast.unparse(field.annotation) for field in fields} == wanted
 
 
+@pytest.mark.slow
 def test_types_need_no_other_package_at_run_time():
     """Nobody looks for a package that only checkers need."""
     code = f"import numpy, sys; before = set(sys.modules); import {PACKAGE}; print(sorted(set(sys.modules) - before))"

@@ -70,6 +70,7 @@ def graphs(draw):
     return units, inputs, draw(st.integers(1, units)), edges, sensory_edges, draw(st.randoms())
 
 
+@pytest.mark.slow
 @given(graphs())
 def test_any_edges(graph):
     units, inputs, output_dim, edges, sensory_edges, random = graph

@@ -54,6 +54,7 @@ def test_c_has_the_bits_of_numpy(name, rng, tmp_path):
     assert run.saturated[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.few(7)
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_error_is_that_against_the_model(name, rng):
@@ -76,6 +77,7 @@ def test_the_error_is_that_against_the_model(name, rng):
     assert not quantised.report.saturated
 
 
+@pytest.mark.slow
 @pytest.mark.few(6)
 @pytest.mark.parametrize("name", STAY)
 def test_a_step_of_no_time_changes_no_state(name, rng):
@@ -133,6 +135,7 @@ def check_bound(seed):
     return quantised, run, x, arguments
 
 
+@pytest.mark.slow
 @pytest.mark.few(3)
 @pytest.mark.parametrize("seed", range(20))
 def test_the_bound_holds_for_other_sequences(seed):
@@ -190,6 +193,7 @@ def test_a_state_of_two_parts_has_two_formats(rng):
     assert formats[0].places > formats[1].places
 
 
+@pytest.mark.slow
 def test_sixteen_bits_are_smaller_and_worse(rng):
     model = Model(CfC(12), input_dim=2, seed=0)
     x = rng.standard_normal((8, 20, 2))
@@ -218,6 +222,7 @@ def test_steps_are_the_sequence_and_lengths_end_it(rng):
     assert single.shape == (model.state_size,)
 
 
+@pytest.mark.slow
 def test_one_elapsed_time_is_a_constant(rng):
     """With it the program takes none, and the numbers are those of the model at that time."""
     model = Model(LTC(AutoNCP(9, 2)), input_dim=3, seed=0, dtype="float64")

@@ -145,6 +145,7 @@ def saved(tmp_path, rng):
     return ["model.npz", "out", "--fixed", "--calibration", "data.npz"], model, x, arguments
 
 
+@pytest.mark.slow
 def test_command(saved, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments, model, x, kwargs = saved

@@ -23,6 +23,7 @@ from ltc_np.kernels.signatures import SIGNATURES
 V4, V3 = LEVELS
 
 
+@pytest.mark.slow
 def test_help_needs_no_numba():
     code = """
         import sys

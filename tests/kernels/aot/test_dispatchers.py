@@ -10,6 +10,7 @@ from support.processes import python
 from ltc_np.kernels.signatures import SIGNATURES
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(NO_CARD is not None, reason=f"needs Numba: {NO_CARD}")
 def test_kernels_and_what_they_call_say_no_folder():
     """Also copies of a sweep for one cell, which are in no module."""

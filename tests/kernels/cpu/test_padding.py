@@ -42,6 +42,7 @@ def test_rows_are_kept_without_their_padding_and_made_wide_again(count, L, rows,
     assert np.isnan(memory[-64:]).all()
 
 
+@pytest.mark.slow
 def test_the_kernels_may_hand_over_more_than_is_kept():
     wide, kept = np.arange(48.0), np.zeros(4)
     narrow(wide, 16, kept, 2)

@@ -49,6 +49,7 @@ def test_long_and_few_sequences_are_cut():
     assert not seven.concerns((1, 1), PROCESSOR) and not ParallelTime(chunks=1).concerns((1, 10_000), PROCESSOR)
 
 
+@pytest.mark.slow
 def test_a_call_overrides_the_model_s_own():
     model, x = LTCRNN(AutoNCP(5, 2), 2, seed=0, backend="numpy"), np.random.default_rng(0).normal(size=(60, 2))
     model(x)
@@ -67,6 +68,7 @@ def test_a_call_overrides_the_model_s_own():
     assert model.parallel_time == ParallelTime(3)
 
 
+@pytest.mark.slow
 def test_a_training_has_its_own():
     x = np.random.default_rng(0).normal(size=(2, 60, 2))
     seen = []

@@ -52,6 +52,7 @@ def naive_ema(steps, beta):
     return mean / (1 - beta ** len(steps))
 
 
+@pytest.mark.slow
 @pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("average", "of_steps"),
@@ -85,6 +86,7 @@ def test_the_optimiser_does_not_see_the_mean():
         assert np.array_equal(alone.steps, beside.steps)
 
 
+@pytest.mark.slow
 def test_validation_callbacks_and_best_weights_see_the_mean():
     x, y = sines(24, 5)
     model, recorded, seen = normed(), Recorded(), []
@@ -133,6 +135,7 @@ class Stops(Callback):
             raise OSError("cut off")
 
 
+@pytest.mark.slow
 @pytest.mark.few(2)
 @pytest.mark.parametrize("average", [EMA(0.9), SWA(0.5)])
 @pytest.mark.parametrize("validated", [False, True])

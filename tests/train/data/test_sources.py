@@ -34,6 +34,7 @@ def in_file(tmp_path):
 # ------------------------------------------------------------------------------------------- arrays in files
 
 
+@pytest.mark.slow
 def test_training_from_files_is_training_from_arrays(in_file, backend):
     """To the bit, in the same order, with validation; also where only the targets lie in a file."""
     x, y = problem()
@@ -80,6 +81,7 @@ def test_padded_sequences_from_files(options, in_file):
     np.testing.assert_allclose(thetas[0][1], thetas[1][1], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_files_are_never_copied_as_a_whole(in_file):
     """What is allocated at once is a small part of them, in training, evaluation and prediction."""
     B, T, size = 4000, 25, 4000 * 25 * 2 * 4

@@ -31,6 +31,7 @@ from ltc_np.network.host import HostEngine
 from ltc_np.train.loop.run import Run
 
 
+@pytest.mark.slow
 def test_drop_last_is_training_without_the_smaller_batch(backend):
     x, y = sines(n=19)
     kwargs = {"epochs": 3, "optimizer": "sgd", "seed": 5, "verbose": False}
@@ -397,6 +398,7 @@ def test_a_chunk_in_the_middle_without_class_weight_starts_from_the_state_before
     np.testing.assert_allclose(by_fit.theta, by_hand.theta, rtol=0, atol=1e-14)  # the same sums, in BLAS
 
 
+@pytest.mark.slow
 def test_resumed_training_in_chunks_has_the_same_bits(tmp_path, backend):
     _, data, lengths = ragged()
     options = {

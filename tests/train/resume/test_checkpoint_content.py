@@ -93,6 +93,7 @@ def test_numbers_missing_targets_and_weights(tmp_path):
     assert parts == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["function", "iterable", "iterator"])
 def test_batches_of_a_user_s_own(kind, tmp_path):
     """An iterator must stand at the next batch, whose number is in the name of the file."""
@@ -145,6 +146,7 @@ def test_arrays_in_files(tbptt, tmp_path):
     assert parts == whole
 
 
+@pytest.mark.slow
 def test_layers_with_statistics_of_batches_and_of_data(tmp_path):
     def make():
         layers = Standardize(), LTC(AutoNCP(7, 3)), BatchNorm(), Dense(2), Standardize(inverse=True)

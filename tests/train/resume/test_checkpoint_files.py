@@ -73,6 +73,7 @@ def damages(content, draw):
     yield content + b"\0" * 70_000
 
 
+@pytest.mark.slow
 def test_a_newest_file_that_is_damaged_is_never_taken_for_a_whole_one(written, tmp_path, trust):
     """Either its content is as it was, since nothing that counts was hit, or the checkpoint before is taken."""
     last, before = written / WRITTEN[2], written / WRITTEN[1]

@@ -65,6 +65,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.few(2)
 @pytest.mark.parametrize("tbptt", [None, 2])
 @pytest.mark.parametrize("every", [None, 1, 5])
@@ -316,6 +317,7 @@ def test_other_data_in_files_are_refused(name, tmp_path):
     part()
 
 
+@pytest.mark.slow
 @pytest.mark.few(1)
 @pytest.mark.parametrize("before", ["array", "list", "memory map"])
 def test_the_same_data_in_another_container_are_the_same(before, tmp_path):
