@@ -129,7 +129,7 @@ def run(cases, dtypes, runs, say):
         say(told(rows[-1]))
     found = {"machine": machine(), "cases": rows}
     if STREAMS in cases:
-        say(f"{STREAMS}: {len({1, threads.get_num_threads()}) * len(dtypes) * streams.SECONDS:.0f} s")
+        say(f"{STREAMS}: {(1 + len({1, threads.get_num_threads()})) * len(dtypes) * streams.SECONDS:.0f} s")
         found[STREAMS] = [row for dtype in dtypes for row in streams.measure(dtype)]
     say("start of a new process, with an empty and with a filled cache")
     return found | {"start": start_times()}

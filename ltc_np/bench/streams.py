@@ -1,8 +1,8 @@
-"""Many streams of one model, stepped one at a time by several threads: how long a step takes.
+"""Many streams of one model: how long a step takes, one at a time by several threads, and many in one call.
 
-This is the load of a server: measurements come in one by one, each for a state of its own.  A step of one stream is too
-small to be shared among threads, so every thread steps streams of its own, in turn.  Its time includes the waiting for
-Python's lock.
+This is the load of a server: every measurement belongs to a state of its own.  A step of one stream is too small to be
+shared among threads, so every thread steps streams of its own, in turn; its time includes the waiting for Python's
+lock.  In one call (`Model.streams`) many streams take a step together.
 """
 
 import threading
@@ -14,11 +14,13 @@ import numpy as np
 
 from ..base import threads
 from ..model import LTCRNN
+from ..network.streams import step_size
 from ..wirings import AutoNCP
 
 STREAMS, SECONDS = 1000, 5.0
 UNITS, INPUTS = 19, 32  # a network of the size that drives a car in the literature
 PERCENTS = (50, 90, 99, 99.9)
+TOGETHER = (1, 64, 1000)  # streams in one call
 
 _BITS = 5  # a bin is at most 1/32 wide
 
@@ -137,8 +139,31 @@ def load(model, streams, n_threads, seconds):
     return Load(latencies[0], rounds, owned, states, (clock() - began[0]) / 1e9)
 
 
+def together(model, B, streams, seconds):
+    """Seconds that a stream takes of a call for B of so many streams, and of what the call's kernels take alone."""
+    held, rng = model.streams(max(B, streams)), np.random.default_rng(0)
+    held.open(held.capacity)
+    calls = [(rng.permutation(held.capacity)[:B], rng.random(B).astype(model.dtype)) for _ in range(16)]
+    x = np.resize(rows(model.dtype), (B, INPUTS))
+
+    def call(k):
+        ids, dt = calls[k % len(calls)]
+        held.step(ids, x, dt=dt)
+
+    call(0)
+    kernels = model.engine.stream(step_size(B))[1].run
+    found = []
+    for run in (call, lambda k: kernels()):
+        count, start = 0, time.perf_counter()
+        while (taken := time.perf_counter() - start) < seconds / 2:
+            run(count)
+            count += 1
+        found.append(taken / count / B)
+    return tuple(found)
+
+
 def measure(dtype, seconds=SECONDS, streams=STREAMS):
-    """A row for one thread, and one for as many as the library uses."""
+    """Rows for one thread and for as many as the library uses, one stream at a time; then of many in one call."""
     found = []
     for n in dict.fromkeys((1, threads.get_num_threads())):
         done = load(network(dtype), streams, n, seconds)
@@ -151,19 +176,29 @@ def measure(dtype, seconds=SECONDS, streams=STREAMS):
                 "max_us": done.latencies.largest / 1e3,
             }
         )
+    for B in TOGETHER:
+        whole, kernels = together(network(dtype), B, streams, seconds / len(TOGETHER))
+        found.append({"dtype": dtype, "together": B, "ns_per_stream": 1e9 * whole, "kernels_ns": 1e9 * kernels})
     return found
 
 
 def table(found):
     """The rows as lines of text."""
+    single = [row for row in found if "together" not in row]
     names = [f"p{percent}" for percent in PERCENTS] + ["max"]
     lines = [
         f"{'streams':<10} {'dtype':<8} {'threads':>7} {'steps/s':>9} " + " ".join(f"{n + ' us':>9}" for n in names)
     ]
-    for row in found:
+    for row in single:
         lines.append(
             f"{row['streams']:<10} {row['dtype']:<8} {row['threads']:>7} {row['steps_per_second']:>9,.0f} "
             + " ".join(f"{row[f'{name}_us']:>9.1f}" for name in names)
         )
-    lines.append(f"all streams step one AutoNCP({UNITS}, 1) with {INPUTS} inputs, each by itself")
+    for row in found:
+        if "together" in row:
+            lines.append(
+                f"{row['together']:>5} in one call {row['dtype']:<8} {row['ns_per_stream']:>8,.0f} ns a stream, "
+                f"of which the kernels {row['kernels_ns']:,.0f}"
+            )
+    lines.append(f"all streams step one AutoNCP({UNITS}, 1) with {INPUTS} inputs")
     return lines

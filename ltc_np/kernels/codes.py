@@ -172,3 +172,7 @@ WEIGHT = tuple(x for s in TABLEAUS.values() for x in s.weight + (0.0,) * (MOST_S
 # Of exponential: a stage's length in h, and the largest r of e**-r, which is 0 beyond, in float32 and float64.
 EXPONENTIAL_PART = (0.5, 1.0)
 LARGEST_DECAY = 1024
+
+# Whether a stream is closed, open, or busy with a step, and what is wrong with a step of several streams.
+CLOSED, OPEN, BUSY = range(3)
+FINE, NO_STREAM, NOT_OPEN, IN_USE, BAD_INPUT, BAD_TIME, BAD_STATE, OVERFLOW = range(8)

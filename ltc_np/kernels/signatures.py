@@ -53,6 +53,8 @@ SIGNATURES = {
     "sgd.change": "R1 R1 R1 d d d",
     "spiking_lif.backward_steps": "b i i i i R2 R3 (R1 R1 r r r r) (i r r) R3 R3 R3 R3 R2 R2 R2 R3 R2 R2",
     "spiking_lif.forward_steps": "b i i i i R2 R3 (R1 R1 r r r r) R3 R3 R3 R3",
+    "streams.put": "I1 R2 R2 I1 R2 R2 d I1",
+    "streams.take": "I1 R2 R1 I1 R2 R2 R2 R2 d I1",
     "ssm._backward": f"{_SEQUENCES} {_ADJOINTS} {_SPACE} R2 R4 R3 {_GRADIENTS} {_PART}",
     "ssm._forward": f"{_SEQUENCES} R2 {_SPACE} R2 R4 {_RESULTS} {_PART}",
 }

@@ -20,6 +20,8 @@ from .stream import Stream
 
 # `predict` takes as many sequences at once as keep its arrays about this many numbers large.
 PREDICT_NUMBERS = 4_000_000
+# A thread keeps buffers for steps of several batch sizes, so many rows of these in all.
+STREAM_ROWS = 1 << 15
 # What overflows is looked for in the results, and said once.
 QUIET = {"over": "ignore", "invalid": "ignore"}
 
@@ -228,7 +230,8 @@ class HostEngine(Engine):
         remembered = self.remembered()
         stream = remembered.streams.get(B)
         if stream is None:
-            remembered.streams.clear()  # those of other batch sizes
+            while remembered.streams and B + sum(remembered.streams) > STREAM_ROWS:
+                remembered.streams.pop(next(iter(remembered.streams)))
             stream = Stream(self.network, B)
             stream.run = self.stepper(remembered.prepared, stream.sequences, stream.workspace)
             remembered.streams[B] = stream

@@ -10,6 +10,15 @@ from ..base.types import Array, ArrayLike
 from .network import Network
 
 
+def check_causal(network: Network) -> None:
+    """Refuse layers that cannot go step by step."""
+    if not network.layer_stack.causal:
+        raise ValueError(
+            "`step` needs layers whose outputs depend on no later input (flag `causal`), got "
+            f"{next(layer for layer in network.layers if not layer.causal)!r}: call the model on whole sequences"
+        )
+
+
 @with_signature_hints
 def step(
     self: Network,
@@ -36,11 +45,7 @@ def step(
         Where to put the result, and what is returned: (O,) or (B, O), and (K,) or (B, K), of the model's dtype.
         The state given may be the same array.  With it, and arrays of the model's dtype, nothing is allocated.
     """
-    if not self.layer_stack.causal:
-        raise ValueError(
-            "`step` needs layers whose outputs depend on no later input (flag `causal`), got "
-            f"{next(layer for layer in self.layers if not layer.causal)!r}: call the model on whole sequences"
-        )
+    check_causal(self)
     x = x_t
     if type(x) is not np.ndarray or x.dtype != self.dtype:
         x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})", True)

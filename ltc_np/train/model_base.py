@@ -8,6 +8,7 @@ from ..network.loss import loss_and_grad
 from ..network.network import Network
 from ..network.predict import predict, predict_proba
 from ..network.step import step
+from ..network.streams import streams
 from ..network.trace import trace
 from ..optim.base import Optimizer
 from .data.scales import adapt
@@ -19,6 +20,7 @@ class ModelBase(Network):
 
     loss_and_grad = loss_and_grad
     step = step
+    streams = streams
     trace = trace
     predict = predict
     predict_proba = predict_proba

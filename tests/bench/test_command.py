@@ -78,7 +78,7 @@ def test_ctrl_c_of_a_process_that_has_shown_its_first_row():
     started.send_signal(signal.SIGINT)
     out, err = started.communicate(timeout=60)
     assert re.fullmatch(r"tutorial float32: [\d.]+ ms forward, [\d.]+ ms a training step\n", rows[0])
-    assert rows[1] == "streams: 5 s\n"
+    assert rows[1] == "streams: 10 s\n"
     assert (started.returncode, out, err) == (130, "", "python -m ltc_np bench: stopped; nothing was written\n")
 
 
@@ -93,7 +93,7 @@ def test_progress_row_by_row(quiet, monkeypatch, capsys):
     monkeypatch.setattr(host.streams, "measure", lambda dtype: [])
     command.main(["--cases", "cfc", "small", "streams", "--dtypes", "float32", *["--quiet"] * quiet])
     told = [f"{name} float32: 1.250 ms forward, 3.500 ms a training step" for name in ("cfc", "small")]
-    told += ["streams: 5 s", "start of a new process, with an empty and with a filled cache"]
+    told += ["streams: 10 s", "start of a new process, with an empty and with a filled cache"]
     assert capsys.readouterr().err.splitlines() == ([] if quiet else told)
 
 
