@@ -250,20 +250,25 @@ def moments(values: Array, counted: Numbers | None) -> Moments:
     `statistics`."""
     values = values.reshape(-1, values.shape[-1])
     if counted is None:
-        counted = np.ones(values.shape, bool)
+        count, first = np.full(values.shape[1], len(values)), 0
     else:
         counted = np.broadcast_to(counted.reshape(len(values), -1) != 0, values.shape)
-    count = counted.sum(0)
+        count, first = counted.sum(0), counted.argmax(0)
     among = np.maximum(count, 1)
     # Offsets from a value that counts: of a constant feature they are 0, exactly.
-    origin = values[counted.argmax(0), np.arange(values.shape[1])].astype(np.float64)
-    origin[~counted.any(0)] = 0
-    offsets = np.where(counted, values - origin, 0.0)
-    unit = np.maximum(np.abs(offsets).max(0), np.finfo(np.float64).tiny)  # squares of 1e200 would overflow
+    origin = np.where(count > 0, values[first, np.arange(values.shape[1])], 0).astype(np.float64)
+    offsets = values - origin
+    if counted is not None:
+        offsets[~counted] = 0
+    # Squares of 1e200 would overflow.
+    unit = np.maximum(np.maximum(offsets.max(0), -offsets.min(0)), np.finfo(np.float64).tiny)
     offsets /= unit
     mean = offsets.sum(0) / among
-    spread = unit * np.sqrt((np.where(counted, offsets - mean, 0) ** 2).sum(0) / among)
-    return count, unit * mean + origin, spread
+    offsets -= mean
+    if counted is not None:
+        offsets[~counted] = 0
+    offsets *= offsets
+    return count, unit * mean + origin, unit * np.sqrt(offsets.sum(0) / among)
 
 
 def _note_scale(
