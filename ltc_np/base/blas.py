@@ -17,14 +17,13 @@ from . import forks, threads
 # Rows of a product that one thread takes at a time, and multiplications (about 0.2 ms) from which others help.
 ROWS, PARALLEL_PRODUCTS = 256, 10_000_000
 
-_NAMES = ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads64_")
-_NAMES += ("openblas_{}_num_threads",)
+_NAMES = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 _lock = forks.wait_for(threading.RLock())
 _state = {"users": 0, "threads": 1}
 
 
 def _functions():
-    """(get, set) of the number of threads of the OpenBLAS that NumPy has loaded, or None."""
+    """Of the OpenBLAS that NumPy has loaded: (get, set) of the number of threads, and what names its kernels; or None."""
     try:
         from numpy._core import _multiarray_umath as module
     except ImportError:  # NumPy 1
@@ -35,7 +34,7 @@ def _functions():
         return None
     for name in _NAMES:
         with contextlib.suppress(AttributeError):
-            return library[name.format("get")], library[name.format("set")]
+            return tuple(library[name.format(what)] for what in ("get_num_threads", "set_num_threads", "get_corename"))
     return None
 
 
@@ -58,7 +57,7 @@ def one_thread():
     if _openblas is None:
         yield
         return
-    get, set_ = _openblas
+    get, set_, _ = _openblas
     with _lock:
         if _state["users"] == 0:
             _state["threads"] = get()
@@ -72,6 +71,15 @@ def one_thread():
             _state["users"] -= 1
             if _state["users"] == 0 and _state["threads"] > 1:
                 set_(_state["threads"])
+
+
+def kernels_in_use():
+    """The processor that OpenBLAS has taken its kernels for, such as "SkylakeX"; None for another BLAS."""
+    if _openblas is None:
+        return None
+    name = _openblas[2]
+    name.restype = ctypes.c_char_p
+    return name().decode()
 
 
 def product(a, b):

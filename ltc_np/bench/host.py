@@ -14,7 +14,7 @@ import tracemalloc
 
 import numpy as np
 
-from ..base import threads
+from ..base import blas, threads
 from ..cells.synaptic import SynapticCell
 from ..kernels import library
 from . import streams
@@ -82,6 +82,10 @@ def start_times():
 VECTORS = {"x86-64-v4": "avx512f", "x86-64-v3": "avx2"}
 
 
+# With these an OpenBLAS takes the kernels, or the sizes of tiles, of another processor: often slower ones.
+BLAS_VARIABLES = "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"
+
+
 def machine():
     """What the figures belong to."""
     chosen = library.chosen()
@@ -89,6 +93,8 @@ def machine():
         "threads": threads.get_num_threads(),
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "blas": blas.kernels_in_use(),
+        "blas_forced": {name: os.environ[name] for name in BLAS_VARIABLES if name in os.environ},
     }
 
 
@@ -117,7 +123,7 @@ def in_words(m):
     """What `machine` found, as a line of text."""
     return (
         f"{m['cpu']}, {m['instruction_set']}, {m['threads']} threads, Python {m['python']}, NumPy {m['numpy']}, "
-        f"{m['kernels']}"
+        f"{m['kernels']}, {'another BLAS' if m['blas'] is None else 'OpenBLAS for ' + m['blas']}"
     )
 
 
@@ -138,6 +144,11 @@ def run(cases, dtypes, runs, say):
 def table(result):
     """The result as text."""
     lines = [in_words(result["machine"])]
+    if forced := result["machine"]["blas_forced"]:
+        lines.append(
+            f"warning: {' and '.join(f'{name}={value}' for name, value in forced.items())} in the environment may make "
+            "products of matrices slower (CfC, LSTM, GRU): unset this before you compare"
+        )
     for dtype in dict.fromkeys(row["dtype"] for row in result["cases"]):
         rates = [rate / 1e9 for row in result["cases"] if row["dtype"] == dtype for rate in row["sigmoid_rates"]]
         lines.append(f"limit: {min(rates):.2f} to {max(rates):.2f} G sigmoids/s of all threads together in {dtype}")
