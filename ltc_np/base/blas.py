@@ -23,7 +23,7 @@ _state = {"users": 0, "threads": 1}
 
 
 def _functions():
-    """Of the OpenBLAS that NumPy has loaded: (get, set) of the number of threads, and what names its kernels; or None."""
+    """Of NumPy's OpenBLAS: get and set the number of threads, and what names its kernels; None for another BLAS."""
     try:
         from numpy._core import _multiarray_umath as module
     except ImportError:  # NumPy 1
