@@ -120,11 +120,10 @@ def mean_sd(values, digits):
 
 def machine(args, seconds):
     """A sentence on how long it took on what."""
-    about, threads = host.machine(), threads_of(args)
-    threads = f"{threads} thread{'s' if threads > 1 else ''}"
+    about = host.machine()
     return (
-        f"in {seconds / 60:.0f} min, {args.jobs} trainings at a time on {threads} each, on {about['threads']} cores of "
-        f"a\n{about['cpu']}, with Python {about['python']}, NumPy {about['numpy']} and Numba {about['numba']}."
+        f"in {seconds / 60:.0f} min on {about['threads']} core{'s' * (about['threads'] > 1)} of a {about['cpu']} "
+        f"(Python {about['python']}, NumPy {about['numpy']}, Numba {about['numba']})."
     )
 
 

@@ -232,10 +232,9 @@ notion of elapsed time also get it as `dt`, in units of {TIME_UNIT} bits; the LS
 
 The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series" (arXiv
 2006.04418). The published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature
-Machine Intelligence 4, 2022), after up to 200 epochs. In their code an event comes where the bit changes, with the time
-since the event before; here an event is a whole run. There the bit is the only input beside the elapsed time, which is
-in units of {PAD} bits. So the published figures belong to another form of the task, in which a model is told less. This
-comparison does not repeat them.
+Machine Intelligence 4, 2022), after up to 200 epochs. The
+task there is another form, in which a model is told less: an event comes where the bit changes, and the bit is the only
+input beside the elapsed time. So this comparison does not repeat theirs.
 
 There are {args.train_size:,} sequences for training. Of these {VALIDATION:.0%} are kept aside and choose the weights,
 those of the epoch with the smallest loss. The test has {test.y.size:,} more sequences, which are read once, at the
@@ -249,8 +248,7 @@ with {MODELS["ltc"].layer.ode_unfolds} unfolds, and mixed memory has the topolog
 
 ![Accuracy over the epochs, and by the bits of the stream](images/event_xor.png)
 
-Seeds of the initial weights and of the batches' order: {seeds}; the data are the same. "CPU s" is the processor's time
-for one training with its data and its test, "s" the clock's, which counts other work on the machine too.
+Seeds of the initial weights and of the batches' order: {seeds}; the data are the same.
 
 Written on {datetime.date.today():%d %B %Y} by
 

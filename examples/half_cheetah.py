@@ -289,8 +289,7 @@ steps and observations, is that of this epoch's weights.
 
 "Test error" is the mean squared error: the mean ± the standard deviation over the seeds
 {", ".join(map(str, args.seeds))}, which decide the initial weights and the order of the data. "Published" is over
-five seeds. "CPU s" is the processor's time for one training; "s" is the clock's, which counts other work on the
-machine too.
+five seeds.
 
 Settings are those of the paper's code, where the code gives them:
 

@@ -212,7 +212,7 @@ all of the training set, with the weights of the last epoch:
 | ridge regression on the mean, the spread, the first and the last step of each coefficient | {100 * linear:.2f} |
 
 One utterance is {100 / tested:.2f} %. "And" is the product of both probabilities; those of the ridge regression are the
-softmax of {SHARPNESS:g} times its scores. The earlier version of this section had one GRU, with 98.43 ± 0.48 %.
+softmax of {SHARPNESS:g} times its scores.
 
 Written on {datetime.date.today():%d %B %Y} by
 

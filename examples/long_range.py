@@ -558,13 +558,25 @@ and the answer is the nearest of the four. In training, bottles are mixed in pai
 and their three spectra change places. The EEG is averaged over 8 samples (112 steps) and normalised as a whole."""
 
 
-def form(group, task):
-    """What the section says of what stands around the cell."""
+def networks(group, task, args, epochs):
+    """What the section says of the networks and their training."""
+    spread = "as mean ± standard\ndeviation over the seeds" if len(args.seeds) > 1 else "of\nseed"
+    scores = f"The table has the test scores in %, {spread} {', '.join(map(str, args.seeds))}."
     if group is GENERATED:
-        return "`Residual(cell, GELU(), Dense(2 * units), GLU())`, `LayerNorm()`"
-    return f"""`Residual(LayerNorm(), cell, GELU(), Dropout({task.dropout:g}),
-Dense(2 * units), GLU())`, `LayerNorm()`, the mean over the steps by `Pooling` (with state spaces there is no norm in
-front, and the answer to a spectrum is that after its last step)"""
+        return f"""Every model is `Dense(units, "gelu")`, one block
+`Residual(cell, GELU(), Dense(2 * units), GLU())`, `LayerNorm()` and `Dense`. Sizes, initial values, training and choice
+are those of [the long recordings](#long-recordings), but with the solver `"{task.solver}"`, decay {task.decay:g} and
+{epochs} epochs. {scores}"""
+    return f"""Every model is `Dense(units, "gelu")`, one block `Residual(LayerNorm(), cell, GELU(),
+Dropout({task.dropout:g}), Dense(2 * units), GLU())`, `LayerNorm()`, the mean over the steps by `Pooling` (with state
+spaces there is no norm in front, and the answer to a spectrum is that after its last step)
+and `Dense`, with so many units that it has about {PARAMETERS:,} parameters. State spaces have {STATES} states a channel
+and begin with memories from some steps to several sequences. The LTC begins with time constants from one step to the
+length of a sequence; the others have their default initial values. LRC and LrcSSM have the solver `"{task.solver}"`.
+All are trained by AdamW with decay {task.decay:g}, in batches of {task.batch}, with gradients clipped to norm 1, for
+{epochs} epochs, in which the learning rate falls from {MODELS[args.models[0]].rate:g} to 0 along half a cosine.
+The validation set chooses the epoch, and has chosen these settings; the test set took no part.
+{scores}"""
 
 
 def section(results, group, tasks, args, seconds, picture, beside):
@@ -576,21 +588,11 @@ def section(results, group, tasks, args, seconds, picture, beside):
 
 {about(group, tasks)}
 
-Every model is `Dense(units, "gelu")`, one block {form(group, first)}
-and `Dense`, with so many units that it has about {PARAMETERS:,} parameters. State spaces have {STATES} states a channel
-and begin with memories from some steps to several sequences. The LTC begins with time constants from one step to the
-length of a sequence; the others have their default initial values. LRC and LrcSSM have the solver `"{first.solver}"`.
-All are trained by AdamW with decay {first.decay:g}, in batches of {first.batch}, with gradients clipped to norm 1, for
-{epochs} epochs, in which the learning rate falls from {MODELS[args.models[0]].rate:g} to 0 along half a cosine.
-The validation set chooses the epoch, and has chosen these settings; the test set took no part.
-The table has the test scores in %{", as mean ± standard deviation" if len(args.seeds) > 1 else ""}. The seeds of
-weights and order are {", ".join(map(str, args.seeds))}.
+{networks(group, first, args, epochs)}
 
 {table(results, tasks, args, beside)}
 
 {found}![Scores on the validation set over the epochs](images/{picture})
-
-"CPU s" is the processor's time for one training, by task; the clock's, below, counts other work on the machine too.
 
 Written on {datetime.date.today():%d %B %Y} by
 

@@ -126,8 +126,7 @@ def section(found, years, numbers, first, args, seconds):
         f"**Least error: {least}.** In years of more than {HIGH} sunspots the LTCs are off by {of_ltc:.1f}, the line "
         f"by {of_line:.1f}: only {rare} of the {first} years of training have so many, their largest number is "
         f"{numbers[:first].max():.0f}, and the test has {test.max():.0f}. A linear function goes on to numbers that "
-        "it has not seen; the sigmoids of an LTC saturate. Before, this section had one LTC of the numbers themselves, "
-        "with 16.6 ± 0.9 in all years.",
+        "it has not seen; the sigmoids of an LTC saturate.",
         120,
     )
     return f"""## {TITLE}

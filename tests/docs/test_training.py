@@ -30,7 +30,9 @@ def test_figures_are_those_of_the_results():
         re.search(rf"^## {title}\n.*?(?=^## |\Z)", RESULTS, re.MULTILINE | re.DOTALL)[0]
         for title in ("Defaults that learn", "One change at a time")
     )
-    section = "".join(found)
+    section = "".join(found) + "".join(
+        (ROOT / f"docs/results/{name}.csv").read_text(encoding="utf-8") for name in ("one_change", "search")
+    )
     figures = set(re.findall(r"x (\d+\.\d\d)\b", PAGE))
     assert len(figures) > 10
     assert not figures - set(re.findall(r"\b\d+\.\d\d\b", section))

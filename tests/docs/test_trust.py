@@ -38,6 +38,13 @@ def test_figures_are_written_beside_those_of_other_tests(elsewhere):
     assert set(json.loads((trust.FOLDER / "a.json").read_text())) == {"cases", "error", "faults"}
 
 
+def test_a_table_has_the_longest_run_and_each_outcome_once():
+    known = {"a (in every run)": 1, "b (in every run)": 2, "a (in the long run)": 3, "c": "4 passed", "d": "4 passed"}
+    table = trust.table({what: {"figure": n, "date": "", "machine": "", "command": ""} for what, n in known.items()})
+    rows = table.splitlines()[2:5]
+    assert rows == ["| b (in every run) | 2 |", "| a (in the long run) | 3 |", "| c; d | 4 passed |"]
+
+
 def test_without_the_option_nothing_is_written(elsewhere):
     before = elsewhere.read_text()
     trust.Trust(None).record("a", {"cases": 1})

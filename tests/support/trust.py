@@ -65,10 +65,29 @@ def filled(page):
     return BLOCK.sub(block, page)
 
 
+# What every run counts ends with the first, and the same of many more cases with the second.
+LONGER = {" (in every run)": " (in the long run)", ", the same every time": ", new ones"}
+
+
+def without_short(known):
+    """Figures without those of every run that the long run has too."""
+    for short, long in LONGER.items():
+        known = {
+            what: found
+            for what, found in known.items()
+            if not (what.endswith(short) and what.removesuffix(short) + long in known)
+        }
+    return known
+
+
 def table(known):
     """Figures as Markdown, and below them by what commands, when and where they were measured."""
-    lines = ["| what | figure |", "|---|---|"]
-    lines += [f"| {what} | {shown(found['figure'])} |" for what, found in known.items()]
+    known = without_short(known)
+    rows = {}  # test runs of the same outcome share one
+    for what, found in known.items():
+        figure = shown(found["figure"])
+        rows.setdefault(figure if " passed" in figure else what, ([], figure))[0].append(what)
+    lines = ["| what | figure |", "|---|---|", *(f"| {'; '.join(own)} | {figure} |" for own, figure in rows.values())]
     sources = {}
     for found in known.values():
         sources.setdefault((found["date"], found["machine"]), {})[f"`{found['command']}`"] = None
