@@ -57,7 +57,7 @@ def in_words(times):
 
 
 def main_command(wheel):
-    """The README's main command, with the wheel in the place of the checkout."""
+    """The README's main command, with the wheel instead of the checkout."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = re.search(r"<!-- ci: main -->\n```sh\n(.*?)```", readme, re.DOTALL)[1].strip()
     command = " && ".join(command.splitlines())
@@ -77,7 +77,7 @@ def figures(python, wheel, scratch):
         "import and first gradient of an LTC": (f"{python} {gradient}", RUNS),
         "import, a model read from its file, and its first answer": (f'{python} -c "{ANSWER}"', RUNS),
         "`examples/spiral.py`, without its picture": (f"{python} examples/spiral.py --no-plot", 1),
-        "the README's main command with the wheel in the place of the checkout": (main_command(wheel), 1),
+        "the README's main command with the wheel instead of the checkout": (main_command(wheel), 1),
     }
     found = {f"compiled wheel: {what}": in_words(measure(c, scratch, runs)) for what, (c, runs) in commands.items()}
     if not (scratch / "spiral.png").exists():

@@ -461,7 +461,7 @@ def linear(task, args):
 ABOUT_BESIDE = """"LTC of patches, beside a line" is `LTCRegressor` or `LTCClassifier` with shortcut "ridge", one
 unfold and the mean as readout, for 60 or 20 epochs. It reads short sequences: of the EEG 14 patches of 8 means, of the
 spectra 34 patches of 5 differences between neighbouring means. It learns from training and validation set, on which
-cross-validation has chosen it. On the spectra most of the answer is the line's; what is said above is of networks
+cross-validation has chosen it. On the spectra most of the answer is the line's. The sentences above are about networks
 without a line."""
 TITLE_BESIDE = "LTC of patches, beside a line"
 

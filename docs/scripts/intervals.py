@@ -71,8 +71,8 @@ def main():
     lines = [
         f"{len(found)} series of {LENGTHS[0]} to {LENGTHS[-1]} values, half of them with a season; a CfC of "
         f"{NETWORK['units']} units,",
-        f"{NETWORK['epochs']} epochs, else by the defaults. What intervals for {100 * COVERAGE:.0f} % hold of what",
-        "came after the end, and how wide they are:",
+        f"{NETWORK['epochs']} epochs, else by the defaults. Shares of the values after the end that lie",
+        f"in their intervals for {100 * COVERAGE:.0f} %, and the widths of these intervals:",
         "",
         f"| | values held out | {' | '.join(WAYS)} | width | width | width |",
         "|---|---|---|---|---|---|---|---|",

@@ -169,7 +169,7 @@ class Layer(Declared, Immutable):
         them into the buffers (`new_buffers`).  Its `forward` is given ``rng`` too, which is None where nothing trains;
         what the other flags say is of calls.
     surrogate_gradient : bool
-        `backward` puts another function in the place of a derivative (`SpikingLIF`), so that its result is not the
+        `backward` takes another function instead of a derivative (`SpikingLIF`), so that its result is not the
         derivative of `forward`; `ltc_np.gradcheck` refuses such a layer.
     contracting : bool
         Two runs from different states come together, on ordinary inputs and within ordinary times: long sequences may

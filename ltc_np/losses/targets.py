@@ -132,7 +132,7 @@ def known_target(loss: LibraryLoss, argument: str, target: ArrayLike) -> tuple[N
     Returns
     -------
     target : array
-        With 0 in the place of NaN.  For a loss of classes whole numbers become integers: NaN needs an array of floats.
+        With 0 instead of NaN.  For a loss of classes whole numbers become integers: NaN needs an array of floats.
     known : bool array of the target's shape, or None
         None is all.
 

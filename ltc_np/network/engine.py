@@ -297,7 +297,7 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def replace(self, gradient: Array) -> None:
-        """Take this gradient (P,), an array of the host, in the place of the one that `gradient` left, if it did."""
+        """Take this gradient (P,), an array of the host, instead of the one that `gradient` left, if it did."""
 
     @abc.abstractmethod
     def update(self) -> None:

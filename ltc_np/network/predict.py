@@ -133,7 +133,7 @@ def predict_proba(
 
     Returns
     -------
-    (B, T, C), or what `predict` gives for other x and for models of last outputs, with C in the place of O
+    (B, T, C), or what `predict` gives for other x and for models of last outputs, with C instead of O
         Of several outputs the softmax, C = O: the classes of ``"cross_entropy"``; with ``multilabel`` the logistic
         function of each.  Of one output, which is the logit of class 1, the probabilities of class 0 and of class 1,
         C = 2; with ``multilabel`` that of class 1 alone.  Where `predict` gives 0 because a sequence has ended, 0.

@@ -45,7 +45,7 @@ def wiring(
     layer : int, optional
         Which layer of a model with several wired ones.
     values, sensory_values : (S,) and (S_in,) arrays, optional
-        Signed strengths to draw in the place of these, in the order of ``wiring.pre`` and ``wiring.sensory_pre``: mean
+        Signed strengths to draw instead of these, in the order of ``wiring.pre`` and ``wiring.sensory_pre``: mean
         currents, a gradient.  Both or none of them.
     input_names, output_names : sequence of str, optional
         What inputs and motor neurons mean.

@@ -1,7 +1,7 @@
 """The LTC without unfolds: its published approximate solution, and the exact one with frozen conductances.
 
 One step of length h from the potentials v takes a neuron i whose synapses are open by a_j = w_j s(z_j), with
-z_j = sigma_j (v_j - mu_j), an input in the place of v_j at sensory synapses, to::
+z_j = sigma_j (v_j - mu_j), an input instead of v_j at sensory synapses, to::
 
     published   v_i+ = sum_j {(v_i - E_j) exp(-h (g + a_j) / cm) s(-z_j)**w_j + E_j}
     frozen      v_i+ = v_inf + (v_i - v_inf) exp(-h Q / cm),    v_inf = P / Q

@@ -62,7 +62,7 @@ def prune(
         ``fine_tune(model)`` trains the smaller model in place after every cut, such as
         ``lambda model: model.fit(x, y, epochs=20, verbose=False)``.
     error : callable, optional
-        ``error(model) -> float``, in the place of the difference, the smaller the better, such as
+        ``error(model) -> float``, instead of the difference, the smaller the better, such as
         ``lambda model: model.evaluate(x_val, y_val)["loss"]``.
 
     Returns

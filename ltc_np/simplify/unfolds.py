@@ -52,7 +52,7 @@ def fewer_unfolds(
         Those to try, of all layers with a solver alike.  Default: those that are stable for every ``dt``; explicit ones
         are left out where the ``check_stability`` of a layer refuses them on these data.
     error : callable, optional
-        ``error(model) -> float``, in the place of the difference, the smaller the better, such as
+        ``error(model) -> float``, instead of the difference, the smaller the better, such as
         ``lambda model: model.evaluate(x_val, y_val)["loss"]``.
 
     Returns

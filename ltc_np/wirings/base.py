@@ -122,7 +122,7 @@ class Wiring:
     -----
     A subclass calls ``super().__init__(units, output_dim, arguments=...)`` and defines
     ``_draw(input_dim)``, which returns two tuples ``(pre, post, value)`` or ``(pre, post, value, erev)``,
-    recurrent and sensory, in any order (value: polarity times gain); None in the place of what cannot be
+    recurrent and sensory, in any order (value: polarity times gain); None instead of what cannot be
     known, as the sensory ones for ``input_dim=None``.  It must start its random generator anew in every call
     and read nothing but `arguments` and what its constructor made of them.
     """

@@ -8,7 +8,7 @@ With a = step A and b = step B, z = dt a, and E(z) = exp(z) - 1::
     discrete   D of these,            g = (a + b u) x + b u      (zoh: (1 + b/a u) x + b/a u)
     exact      D = E(z)/z,            g = z x + dt b u           with z = dt (a + b u)
 
-kb and pb have longer sums over products of inputs in the place of b u.  The modes of a channel lie `H` apart, so that a
+kb and pb have longer sums over products of inputs instead of b u.  The modes of a channel lie `H` apart, so that a
 matrix of one number a row takes the inputs of channels to modes, with their weights.
 """
 
