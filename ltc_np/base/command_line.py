@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TextIO
 from .visible import visible
 
 DONE, NO, MISTAKE, STOPPED = 0, 1, 2, 130
+SHOWN = 5  # names of files in an error
 # What wrong arguments and files raise; all else is a defect, and is shown as one.
 MISTAKES = (OSError, ImportError, TypeError, ValueError, MemoryError)
 
@@ -41,6 +42,10 @@ class Parser(argparse.ArgumentParser):
         # No option is the beginning of another one: `--readout` would be `--readout-units` where there is no other.
         super().__init__(prog=program, usage=usage, description=about, formatter_class=shape, allow_abbrev=False)
 
+    def actions(self) -> list[argparse.Action]:
+        """Its arguments and options."""
+        return list(self._actions)
+
     def add_output(self) -> None:
         """The options that all commands have: ``--json`` and ``--quiet``."""
         self.add_argument("--json", action="store_true", help="print what is reported as JSON")
@@ -62,11 +67,25 @@ class Parser(argparse.ArgumentParser):
         self.exit(MISTAKE, f"{self.prog}: {line(message)} (--help shows how)\n")
 
 
+# In the place of arguments: a command then raises `Described` with its parser, and does nothing.
+DESCRIBE: Sequence[str] = ("--describe",)  # known by identity, so nobody can type it
+
+
+class Described(Exception):
+    """The parser of a command that was called with `DESCRIBE`."""
+
+    def __init__(self, parser: Parser) -> None:
+        super().__init__()
+        self.parser = parser
+
+
 def run(parser: Parser, action: Callable[[argparse.Namespace], int], argv: Sequence[str] | None) -> int:
     """Parse, act, and say in one line what went wrong; the exit status.
 
     Warnings are lines after what the action has printed; after a mistake they are left out.
     """
+    if argv is DESCRIBE:
+        raise Described(parser)
     args = parser.parse_args(argv)
     with warnings.catch_warnings(record=True) as caught:
         for category in (UserWarning, RuntimeWarning):
@@ -126,5 +145,23 @@ def report(said: Any, lines: Sequence[str], as_json: bool, to: TextIO | None = N
 def line(what: object) -> str:
     """What went wrong in one line, with nothing that moves a terminal's cursor."""
     if isinstance(what, OSError) and what.filename is not None and what.strerror:
-        what = f"{visible(os.fsdecode(what.filename))}: {what.strerror}"
+        path = os.fsdecode(what.filename)
+        what = f"{visible(path)}: {what.strerror}{_instead_of(path) if isinstance(what, FileNotFoundError) else ''}"
     return visible(" ".join(str(what).split())) or type(what).__name__
+
+
+def _instead_of(path: str) -> str:
+    """Which file may have been meant by one that is not there, for the end of a line."""
+    folder, name = os.path.split(path)
+    try:
+        names = sorted(os.listdir(folder or "."))
+    except OSError:
+        return f": there is no folder {folder}"
+    stem, kind = os.path.splitext(name)
+    alike = {own.removesuffix(kind): own for own in names if own.endswith(kind)}
+    if close := difflib.get_close_matches(stem, alike, 3):
+        return f": did you mean {' or '.join(os.path.join(folder, alike[own]) for own in close)}?"
+    if not kind:
+        return ""
+    found = ", ".join([*alike.values()][:SHOWN]) + " and others" * (len(alike) > SHOWN)
+    return f": the folder has {found or f'no file that ends in {kind}'}"

@@ -25,6 +25,7 @@ from a table to a judged network:
   bench      speed of the standard cases on this machine, against the limit of its processor
   warmup     compiles kernels before they are needed, for containers
   build-kernels  compiles all kernels once, so that no first call waits for that and Numba is not needed
+  completion  a script by which bash, zsh or fish completes commands and options
 
   help COMMAND, --version
 
@@ -40,7 +41,7 @@ said in one line, and nothing was written.
 
 COMMANDS = (
     *("train", "evaluate", "predict", "forecast", "info", "plot", "export", "convert", "gradcheck", "bench"),
-    *("warmup", "build-kernels"),
+    *("warmup", "build-kernels", "completion"),
 )
 
 
@@ -72,6 +73,12 @@ def main_of(command: str) -> Main:
             from .warmup import main
         case "build-kernels":
             from ..kernels.aot.command import main
+        case "completion":
+            from functools import partial
+
+            from . import completion
+
+            main = partial(completion.main, COMMANDS, main_of)
         case _:
             raise ValueError(f"`command` must be one of {', '.join(COMMANDS)}, got {command!r}")
     return main

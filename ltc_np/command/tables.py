@@ -8,7 +8,7 @@ import io
 import pathlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
 import numpy as np
@@ -26,6 +26,7 @@ FORMULAS = "=+-@\uff1d\uff0b\uff0d\uff20"  # what a formula begins with, the wid
 STANDARD = "-"  # the name of standard input or output, where a table is CSV
 ABOUT = "a file .csv, .npz or .parquet, or - for CSV from standard input"
 MOST_WORDS = 600  # characters of an error, beside the path
+MOST_NAMES = 12  # of columns, in an error
 
 
 class Table(NamedTuple):
@@ -44,11 +45,20 @@ class Table(NamedTuple):
         """A column by its name; an error says which one may have been meant."""
         if name in self.columns:
             return self.columns[name]
-        close = difflib.get_close_matches(name, self.columns, 1) or [
+        close = difflib.get_close_matches(name, self.columns, 3) or [
             other for other in self.columns if other.lower() == name.lower()
         ]
-        meant = f"did you mean `{close[0]}`?" if close else f"it has {_some(self.columns)}"
+        meant = f"did you mean {' or '.join(f'`{other}`' for other in close)}?" if close else f"it has {self._some()}"
+        if option == "--time" and not close:
+            meant += "; leave --time out if every row comes as long after the one before"
         raise ValueError(f"{self.path}: no column `{name}`{option and f' for {option}'}: {meant}")
+
+    def _some(self) -> str:
+        """The first names of columns, and how to see all."""
+        names = ", ".join(f"`{name}`" for name in [*self.columns][:MOST_NAMES])
+        others = len(self.columns) - MOST_NAMES
+        all_of_them = f" (head -n 1 {self.path} shows all)" if self.path.suffix == ".csv" else ""
+        return names if others <= 0 else f"{names} and {others} more{all_of_them}"
 
     def named(self, text: str, option: str) -> tuple[str, ...]:
         """The names in an option: one, or several with commas between them."""
@@ -60,11 +70,6 @@ class Table(NamedTuple):
         if len(set(names)) < len(names):
             raise ValueError(f"{option} must name every column once, got {text}")
         return tuple(names)
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(f"`{name}`" for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 # ------------------------------------------------------------------------------------------------------------ reading

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
+from ..base.checks import counted
 from ..base.notebook import html_table
 from ..base.types import Array, Ints
 from .framing import Prepared, naive_steps
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backtest:
     """Errors of forecasts for each of H steps ahead; n forecasts of F values a step.
 
@@ -92,6 +93,11 @@ class Backtest:
         columns = self.table()
         rows = zip(*([f"{v:.4g}" for v in values] for values in columns.values()), strict=True)
         return html_table(list(columns), rows)
+
+    def __repr__(self) -> str:
+        errors = {"mae": self.mae, "last value": self.naive_mae, "one season before": self.seasonal_mae}
+        means = ", ".join(f"{name} {error.mean():.4g}" for name, error in errors.items())
+        return f"<Backtest: {counted(len(self.origins), 'forecast')} of {counted(len(self.mae), 'step')}; {means}>"
 
     def __str__(self) -> str:
         """The table as text."""

@@ -60,6 +60,6 @@ def test_every_command_stands_on_the_page():
     table = PAGE.partition("## All commands")[2]
     assert re.findall(r"^\| `([\w-]+)", table, re.MULTILINE) == [
         *("train", "evaluate", "predict", "forecast", "info", "plot", "export", "convert", "gradcheck", "bench"),
-        *("warmup", "build-kernels"),
+        *("warmup", "build-kernels", "completion"),
     ]
     assert set(re.findall(r"^\| `([\w-]+)", table, re.MULTILINE)) == set(COMMANDS)

@@ -276,7 +276,8 @@ def test_names_of_files_move_no_cursor(target, model, tmp_path, capsys, monkeypa
     command.main(["model.npz", target])
     assert repr(target)[1:-1] in capsys.readouterr().out
     assert command.main(["none\n.npz", "c"]) == 2
-    assert capsys.readouterr().err == "python -m ltc_np export: none\\n.npz: No such file or directory\n"
+    said = "none\\n.npz: No such file or directory: the folder has model.npz"
+    assert capsys.readouterr().err == f"python -m ltc_np export: {said}\n"
 
 
 @pytest.mark.tools("cmake", "gcc clang")

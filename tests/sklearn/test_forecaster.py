@@ -237,6 +237,8 @@ def test_a_backtest_is_predictions_from_each_past():
         wanted = np.mean(values, axis=(0, 2))
         wanted = np.sqrt(wanted) if name == "rmse" else wanted
         np.testing.assert_allclose(getattr(found, name), wanted, rtol=1e-12)
+    told = f"mae {np.mean(errors):.4g}, last value {np.mean(naive):.4g}, one season before {np.mean(seasonal):.4g}"
+    assert repr(found) == f"<Backtest: {len(found.origins)} forecasts of 3 steps; {told}>"
     assert str(found).splitlines()[0].split() == ["step", "mae", "naive_mae", "seasonal_mae", "mase", "coverage"]
     assert found.table()["step"] == [1, 2, 3]
 
