@@ -64,6 +64,22 @@ def test_blocks_run(page, tmp_path, monkeypatch):
     run(page, [on_this_machine(code) for code in codes])
 
 
+ANSWERS = [code for code in blocks(ROOT / "docs/how_do_i.md") if re.match(r"\s*(import|from)\b", code)][1:]
+
+
+@pytest.mark.parametrize("word", ["Explain", "Deploy", "ESP32", "stream", "Speed"])
+def test_an_answer_about_a_network_imports_all_that_it_uses(word):
+    page = (ROOT / "docs/how_do_i.md").read_text(encoding="utf-8")
+    (first,) = re.findall(rf"^## .*{word}.*\n(?:(?!## ).*\n)*?```python\n(\w+)", page, re.MULTILINE)
+    assert first in ("import", "from")
+
+
+@pytest.mark.parametrize("code", ANSWERS, ids=range(len(ANSWERS)))
+def test_an_answer_with_imports_runs_by_itself(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(ROOT / "docs/how_do_i.md", [code])
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_lines_of_code_fit_into_a_page(page):
     """Up to 88 characters, so that a block does not scroll where the text has its full width."""
