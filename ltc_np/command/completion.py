@@ -65,7 +65,8 @@ def commands(names: tuple[str, ...], main_of: MainOf) -> Iterator[Command]:
         try:
             main_of(name)(DESCRIBE)
         except Described as found:
-            options, words = [], []
+            options: list[Option] = []
+            words: list[str] = []
             for action in found.parser.actions():
                 chosen = _words(action.choices)
                 long = [option for option in action.option_strings if option.startswith("--")]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ matplotlib = pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")
 
 DOCS = ROOT / "docs"
+GALLERY = (DOCS / "gallery.md").read_text(encoding="utf-8")
 SCRIPTS = DOCS / "scripts" / "figures"
 NAMES = sorted(file.stem for file in SCRIPTS.glob("*.py") if file.stem not in ("__main__", "book"))
 EMBEDDED = re.compile(r"^!\[([^\]]*)\]\(([\w./]*images/maths/([\w.]+))\)$\n\n((?:.+\n)+)", re.MULTILINE)
@@ -44,6 +46,24 @@ def test_figures_are_described(page, alt, name, caption):
     assert 20 < len(alt) < 200
     assert re.fullmatch(r"\*\w.*\.\*", caption) and caption[1].isupper(), "a caption is one or more whole sentences"
     assert f"`docs/scripts/figures/{name[:-4]}.py`" in caption
+
+
+def test_thumbnails_are_parts_of_their_pictures():
+    script = runpy.run_path(str(DOCS / "scripts/thumbnails.py"))
+    files = {DOCS / "images/gallery" / name.rpartition("/")[2]: script["part"](name) for name in script["PARTS"]}
+    assert set((DOCS / "images/gallery").iterdir()) == set(files)
+    for file, wanted in files.items():
+        with Image.open(file) as image:
+            assert np.array_equal(np.asarray(image), np.asarray(wanted)), f"{file.name}: run docs/scripts/thumbnails.py"
+        assert f"](images/gallery/{file.name})](" in GALLERY
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((images/.*\.png)\)\]", GALLERY))
+def test_letters_of_the_gallery_can_be_read(path):
+    """Those of 8 points, where a picture is 340 pixels wide or 240 high: at least 6 pixels."""
+    with Image.open(DOCS / path) as image:
+        dpi = image.info.get("dpi", (200,))[0]  # ours has 200, and does not say so
+        assert 8 / 72 * dpi * min(340 / image.width, 240 / image.height) >= 6
 
 
 def test_pictures_are_dark_ink_on_white():
