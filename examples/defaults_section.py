@@ -184,8 +184,9 @@ best constant (0 is perfect, 1 has learnt nothing): mean ± standard deviation o
 
 {won(results, tasks, seeds)}
 
-The hyperparameters were chosen by the validation sets of these tasks but for ethanol, with the networks alone. How a
-line and a network are mixed was chosen by the validation sets of these and of the next ones, and nothing else by those:
+The hyperparameters were chosen by the validation sets of these tasks without ethanol, with the networks alone. The rule
+that mixes a line and a network was chosen by the validation sets of these tasks and of the next ten. Nothing else was
+chosen by those:
 
 {won(results, new, seeds)}
 

@@ -232,9 +232,9 @@ notion of elapsed time also get it as `dt`, in units of {TIME_UNIT} bits; the LS
 
 The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series" (arXiv
 2006.04418). The published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature
-Machine Intelligence 4, 2022), after up to 200 epochs. The
-task there is another form, in which a model is told less: an event comes where the bit changes, and the bit is the only
-input beside the elapsed time. So this comparison does not repeat theirs.
+Machine Intelligence 4, 2022), after up to 200 epochs. Their task has another form, in which a model is told less: an
+event comes where the bit changes, and the bit is the only input beside the elapsed time. So this comparison does not
+repeat theirs.
 
 There are {args.train_size:,} sequences for training. Of these {VALIDATION:.0%} are kept aside and choose the weights,
 those of the epoch with the smallest loss. The test has {test.y.size:,} more sequences, which are read once, at the
