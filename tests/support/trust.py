@@ -90,8 +90,12 @@ def table(known):
     lines = ["| what | figure |", "|---|---|", *(f"| {'; '.join(own)} | {figure} |" for own, figure in rows.values())]
     sources = {}
     for found in known.values():
-        sources.setdefault((found["date"], found["machine"]), {})[f"`{found['command']}`"] = None
-    lines += ["", *(f"Measured by {', '.join(own)} on {day}, {machine}." for (day, machine), own in sources.items())]
+        processor = found["machine"].partition(", Python")[0]  # the file has the versions
+        sources.setdefault((found["date"], processor), {})[f"`{found['command']}`"] = None
+    lines += [
+        "",
+        *(f"Measured by {', '.join(own)} on {day}, {processor}." for (day, processor), own in sources.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 
