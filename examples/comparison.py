@@ -14,6 +14,7 @@ from ltc_np.bench import host
 
 SHORTENED = "--quick: this run is shortened; its results show that the example works, not how good the networks are"
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
+VERSIONS = "Python 3.11.7, NumPy 2.4.6 and Numba 0.68.1"  # that docs/results.md names for all tables
 
 
 def number(low, most=None):
@@ -121,9 +122,10 @@ def mean_sd(values, digits):
 def machine(args, seconds):
     """A sentence on how long it took on what."""
     about = host.machine()
+    versions = f"Python {about['python']}, NumPy {about['numpy']} and Numba {about['numba']}"
     return (
-        f"in {seconds / 60:.0f} min on {about['threads']} core{'s' * (about['threads'] > 1)} of a {about['cpu']} "
-        f"(Python {about['python']}, NumPy {about['numpy']}, Numba {about['numba']})."
+        f"in {seconds / 60:.0f} min on {about['threads']} core{'s' * (about['threads'] > 1)} of a {about['cpu']}"
+        f"{'' if versions == VERSIONS else f', with {versions}'}."
     )
 
 
