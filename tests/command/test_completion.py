@@ -1,5 +1,6 @@
 """``python -m ltc_np completion``: scripts by which shells complete commands, options and words."""
 
+import functools
 import json
 import re
 import shutil
@@ -10,7 +11,11 @@ import pytest
 from ltc_np.command import COMMANDS, main, main_of
 from ltc_np.command.completion import SHELLS, commands
 
-FOUND = tuple(commands(COMMANDS, main_of))
+
+@functools.cache
+def found():
+    """The commands, which are loaded for that."""
+    return tuple(commands(COMMANDS, main_of))
 
 
 def script(shell, capsys):
@@ -27,25 +32,25 @@ def helped(command, capsys):
 
 
 def test_commands_have_the_options_of_their_help(capsys):
-    found = {command.name: {option.name for option in command.options} for command in FOUND}
-    assert found == {command: helped(command, capsys) for command in COMMANDS} | {"help": set()}
+    names = {command.name: {option.name for option in command.options} for command in found()}
+    assert names == {command: helped(command, capsys) for command in COMMANDS} | {"help": set()}
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_script_has_every_option_of_every_command(shell, capsys):
     lines = script(shell, capsys).replace('"', " ").splitlines()
-    for command in FOUND:
+    for command in found():
         words = {word for line in lines if f" {command.name} " in line for word in line.split()}
         options = {option.name.removeprefix("--" if shell == "fish" else "") for option in command.options}
         assert options | set(command.words) <= words, command.name
 
 
 def test_words_of_options(capsys):
-    found = {(own.name, option.name): option.words for own in FOUND for option in own.options}
-    assert found["train", "--model"] == ("ltc", "cfc", "lstm", "gru")
-    assert found["bench", "--cases"] == tuple(sorted(found["bench", "--cases"]))
+    words = {(own.name, option.name): option.words for own in found() for option in own.options}
+    assert words["train", "--model"] == ("ltc", "cfc", "lstm", "gru")
+    assert words["bench", "--cases"] == tuple(sorted(words["bench", "--cases"]))
     assert main(["completion", "fish", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["script"] == SHELLS["fish"](FOUND)
+    assert json.loads(capsys.readouterr().out)["script"] == SHELLS["fish"](found())
 
 
 def completed_by_bash(file, line):
@@ -81,6 +86,6 @@ def test_shells_complete(shell, line, words, capsys, tmp_path):
 @pytest.mark.tools("zsh")
 def test_zsh_reads_its_script(capsys):
     text = script("zsh", capsys)
-    assert text.endswith(SHELLS["bash"](FOUND))
+    assert text.endswith(SHELLS["bash"](found()))
     done = subprocess.run([shutil.which("zsh"), "-f", "-n"], input=text, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
