@@ -148,8 +148,8 @@ MODELS = {
         "9 LTCs, tuned",
         (
             LTC(FullyConnected(64), input_dim=FEATURES, output_mapping=None),
-            Dense(64, "silu", input_dim=64),
-            Dense(FEATURES, input_dim=64),
+            Dense(256, "silu", input_dim=64),
+            Dense(FEATURES, input_dim=256),
         ),
         0.01,
         "",
@@ -301,12 +301,14 @@ Settings are those of the paper's code, where the code gives them:
   has not faded yet;
 - the CfC is younger than the table, and has its default values.
 
-"9 LTCs, tuned" leaves this protocol: it is the mean of {tuned.members} networks. Each has {tuned.layers[0].output_size}
-units and a readout with a hidden layer of as many units (silu), default initial values, and inputs scaled to mean 0 and
-variance 1. It trains for {tuned.tuned} epochs, in which the learning rate falls to 0 along half a cosine, with
-gradients clipped to norm 1. The network was chosen by its validation error with one seed, among some twenty other LTCs,
-LSTMs and CfCs; parameters and seconds are those of all {tuned.members}, the best epoch is that of the first. The
-earlier version of this section had one such network, with 1.976 ± 0.002.
+"9 LTCs, tuned" leaves this protocol: it is the mean of {tuned.members} networks. Each has
+{tuned.layers[0].output_size} units and a readout with a hidden layer of {tuned.layers[1].output_size} units (silu),
+default initial values, and inputs scaled to mean 0 and variance 1. It trains for {tuned.tuned} epochs, in which the
+learning rate falls to 0 along half a cosine, with gradients clipped to norm 1. The network was chosen by its validation
+error with one seed, among some twenty other LTCs, LSTMs and CfCs; parameters and seconds are those of all
+{tuned.members}, the best epoch is that of the first. Earlier versions of this section had one such network
+(1.976 ± 0.002), and, with a hidden layer of 64 units, the mean of 3 (1.883 ± 0.002) and of {tuned.members}
+(1.854 ± 0.006): the test was read for each.
 
 Written on {datetime.date.today():%d %B %Y} by
 
