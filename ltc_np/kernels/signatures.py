@@ -12,9 +12,10 @@ _SPACE = "(R4 R3 (i i i d) (r r r))"
 _CHANGE = "d d d d d"  # numbers of an optimiser's step
 
 
-def _sweep(name, circuit, tiles):
-    """Of a cell's `forward` and `backward` by `neuron_major` or `batch_major`."""
+def _sweep(name, circuit, tiles, outgoing=None):
+    """Of a cell's `forward` and `backward` by `neuron_major`, which has ``outgoing`` too, or `batch_major`."""
     forward = f"{_SEQUENCES} R2 {circuit} {_RULE} {tiles} R2 {_KEPT} {_RESULTS} {_PART}"
+    circuit = f"({circuit} {outgoing})" if outgoing else circuit
     backward = f"{_SEQUENCES} {_ADJOINTS} {circuit} {_RULE} {tiles} R2 {_KEPT} {_GRADIENTS} {_PART}"
     return {f"{name}.forward": forward, f"{name}.backward": backward}
 
@@ -30,20 +31,20 @@ SIGNATURES = {
     "ctgru.store": "i i i R3 R2 R1 R1 R3 R3 R2 R3 R3",
     "gru.backward_step": "i i i R3 R3 R3 R3 R2 R2 R3 R3",
     "gru.forward_step": "i i i R3 R2 R1 R1 R3 R3",
-    "lrc._pack": "(R1 R1 R1 R1 R1) (R1 R1 R1 R1) (R1 R1 R1 R1) R2 R2 R2",
-    "lrc._unpack": "D2 (R1 R1 R1 R1) (R1 R1 R1 R1) (D1 D1 D1 D1 D1) (D1 D1 D1 D1) D1 (D1 D1 D1 D1) D1",
+    "lrc._pack": "(R1 R1 R1 R1 R1) (R1 R1 R1 R1) (R1 R1 R1 R1) (I1 I1) R2 (R2 R2) (R2 R2)",
+    "lrc._unpack": "D2 (I1 I1) (R1 R1 R1 R1) (R1 R1 R1 R1) (D1 D1 D1 D1 D1) (D1 D1 D1 D1) D1 (D1 D1 D1 D1) D1",
     **_sweep("lrc_batch_major", "(i R2 R3 R2 R3 R2)", "(i i i None)"),
-    **_sweep("lrc_neuron_major", "(i R2 I1 I1 R2 R1 I1 I1 R2 R1)", "(i i i i|None)"),
+    **_sweep("lrc_neuron_major", "(i R2 I1 I1 R2 R1 I1 I1 R2 R1)", "(i i i i|None)", "(I1 I1 R2 R1 I1 I1 R2 R1)"),
     "lrc_ssm.backward_steps": f"R2 i {_RULE} i i i i R2 R2 R2 R3 R3 R2 R2 R2 D2 R1",
     "lrc_ssm.d_synapses": "R1 R1 i i i i R3 R2 R2 R3 D1 D1 R1",
     "lrc_ssm.forward_steps": f"R2 i {_RULE} i i i i R2 R2 R2 R3 R1",
     "lrc_ssm.synapses": "R1 R1 i i i i R3 R2",
     "lstm.backward_step": "i i i R3 R3 R3 R2 R2 R3",
     "lstm.forward_step": "i i i R3 R2 R1 R3 R3",
-    "ltc._pack": "(R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1) r R2 R2 R2",
-    "ltc._unpack": "D2 (R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1) (D1 D1 D1) (D1 D1 D1 D1) (D1 D1 D1 D1)",
+    "ltc._pack": "(R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1) r (I1 I1) R2 (R2 R2) (R2 R2)",
+    "ltc._unpack": "D2 (I1 I1) (R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1) (D1 D1 D1) (D1 D1 D1 D1) (D1 D1 D1 D1)",
     **_sweep("ltc_batch_major", "(R2 R3 R3)", "(i i i None)"),
-    **_sweep("ltc_neuron_major", "(R2 I1 I1 R2 I1 I1 R2)", "(i i i i|None)"),
+    **_sweep("ltc_neuron_major", "(R2 I1 I1 R2 I1 I1 R2)", "(i i i i|None)", "(I1 I1 R2 I1 I1 R2)"),
     "mapping._map": "R3 R1 R1 R3",
     "ode._backward": f"{_SEQUENCES} {_ADJOINTS} (R3 R3 R3 R3 R1 i) {_RULE} i R2 {_KEPT} {_GRADIENTS} {_PART}",
     "ode._forward": f"{_SEQUENCES} R2 (R3 R3 R3 R3 R1 i) {_RULE} R2 {_KEPT} {_RESULTS} {_PART}",

@@ -104,6 +104,14 @@ def all_pairs(pre_count: int, units: int) -> tuple[Ints, Ints]:
     return np.repeat(np.arange(pre_count), units), np.tile(np.arange(units), pre_count)
 
 
+class Outgoing(NamedTuple):
+    """Synapses sorted by (pre, post): start (n_pre + 1,) first one of each pre, post (S,), order (S,) their numbers."""
+
+    start: Ints
+    post: Ints
+    order: Ints
+
+
 class Synapses:
     """Index lists of one kind of synapse, sorted by (post, pre), and sums over them.
 
@@ -112,6 +120,8 @@ class Synapses:
     pre, post : (S,) int64
     start : (n_post + 1,) int64
         First synapse of each post.
+    outgoing : Outgoing
+        The same synapses in the other order.
     dense : bool
         Whether every pair has a synapse.
     """
@@ -119,6 +129,7 @@ class Synapses:
     pre: Ints
     post: Ints
     start: Ints
+    outgoing: Outgoing
     n_pre: int
     n_post: int
     dense: bool
@@ -129,10 +140,13 @@ class Synapses:
         self.start = np.searchsorted(self.post, np.arange(n_post + 1)).astype(np.int64)
         self.n_pre, self.n_post = n_pre, n_post
         self.dense = self.pre.size == n_pre * n_post
-        self._by_pre = np.argsort(self.pre, kind="stable")
+        order = np.argsort(self.pre, kind="stable")
+        by_pre = self.pre[order]
+        first = np.searchsorted(by_pre, np.arange(n_pre + 1)).astype(np.int64)
+        self.outgoing = Outgoing(first, self.post[order], order)
         # Both sums are taken once a stage of a solver, so where their segments lie is worked out here.
         self._to_post = _segments(self.post)
-        self._to_pre = _segments(self.pre[self._by_pre])
+        self._to_pre = _segments(by_pre)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew where this is unpickled, since its arrays could lie in a file there that is mapped read-only.
@@ -155,7 +169,7 @@ class Synapses:
 
     def sum_to_pre(self, values: Array) -> Array:
         """(B, S) -> (B, n_pre): each source's sum over its outgoing synapses."""
-        return self._sum(values[:, self._by_pre], self._to_pre, self.n_pre)
+        return self._sum(values[:, self.outgoing.order], self._to_pre, self.n_pre)
 
 
 def _segments(keys: Ints) -> tuple[Ints, Ints]:

@@ -25,8 +25,8 @@ WEIGHT = "elastance_w"
 
 
 @helper
-def _pack_synapses(values, constants):
-    """Columns of constants (S, 5) as `lrc_neuron_major.Synapses` names them."""
+def _pack_synapses(values, order, constants, outgoing):
+    """Columns of constants (S, 5) as `lrc_neuron_major.Synapses` names them; outgoing: the same rows in that order."""
     w, h, mu, sigma = values
     log2e = sigma.dtype.type(LOG2E)
     for s in range(sigma.size):
@@ -36,48 +36,51 @@ def _pack_synapses(values, constants):
         constants[s, 2] = w[s]
         constants[s, 3] = h[s]
         constants[s, 4] = sigma[s]
+    for at in range(order.size):
+        for k in range(constants.shape[1]):
+            outgoing[at, k] = constants[order[at], k]
 
 
 @kernel
-def _pack(neuron_values, synapses, sensory_synapses, neuron, constants, sensory):
-    """The kernels' neuron (N, 6) and constants (S, 5) of effective values."""
+def _pack(neuron_values, synapses, sensory_synapses, orders, neuron, constants, sensory):
+    """The kernels' neuron (N, 6) and constants of effective values; the latter are what `_pack_synapses` fills."""
     count = len(neuron_values)
     for k in range(count):
         for i in range(neuron.shape[0]):
             neuron[i, k] = neuron_values[k][i]
     for i in range(neuron.shape[0]):
         neuron[i, count] = gap(neuron[i, count - 1])
-    _pack_synapses(synapses, constants)
-    _pack_synapses(sensory_synapses, sensory)
+    _pack_synapses(synapses, orders[0], constants[0], constants[1])
+    _pack_synapses(sensory_synapses, orders[1], sensory[0], sensory[1])
 
 
 @helper
-def _unpack_synapses(total, values, d_values, d_weights):
-    """From the sums of each synapse, in the order of `lrc_neuron_major._d_drive`; how many there are."""
+def _unpack_synapses(total, order, values, d_values, d_weights):
+    """From the sums of each synapse, as `lrc_neuron_major._d_drive` has them; how many there are."""
     _, _, mu, sigma = values
     d_w, d_h, d_mu, d_sigma = d_values
     S = sigma.size
-    for s in range(S):
-        k = 4 * s
+    for at in range(S):
+        s, k = order[at], 4 * at
         z, z_v = total[k + 2], total[k + 3]
         d_w[s] += total[k]
         d_h[s] += total[k + 1]
         d_mu[s] -= sigma[s] * z
         d_sigma[s] += z_v - mu[s] * z
-    for s in range(d_weights.size):
-        d_weights[s] += total[4 * S + s]
+    for at in range(d_weights.size):
+        d_weights[order[at]] += total[4 * S + at]
     return synapse_sums(S)
 
 
 @kernel
-def _unpack(rows, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d_sensory, d_sensory_weights):
+def _unpack(rows, orders, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d_sensory, d_sensory_weights):
     """Gradients of the effective values, added to, from the sums of `lrc_neuron_major`; rows[0] becomes their sum."""
     total = rows[0]
     for r in range(1, rows.shape[0]):
         for k in range(total.size):
             total[k] += rows[r, k]
-    at = _unpack_synapses(total[:], synapses, d_synapses, d_weights)
-    at += _unpack_synapses(total[at:], sensory_synapses, d_sensory, d_sensory_weights)
+    at = _unpack_synapses(total[:], orders[0], synapses, d_synapses, d_weights)
+    at += _unpack_synapses(total[at:], orders[1], sensory_synapses, d_sensory, d_sensory_weights)
     for k in range(len(d_neuron)):
         for i in range(d_neuron[k].size):
             d_neuron[k][i] += total[at + NEURON_SUMS * i + k]
@@ -108,20 +111,24 @@ class Circuit(SynapticCircuit):
         self._weights = [p.get(kind + WEIGHT, no_weights) for kind in ("", "sensory_")]
 
     def _pack_neuron_major(self):
-        recurrent, sensory, (weights, sensory_weights) = self.recurrent, self.sensory, self._weights
-        neuron = np.empty((recurrent.n_post, len(NEURON) + 1), self.dtype)
-        constants = np.empty((recurrent.pre.size, 5), self.dtype)
-        sensory_constants = np.empty((sensory.pre.size, 5), self.dtype)
-        _pack(self._neuron, self._synapses, self._sensory, neuron, constants, sensory_constants)
-        lists = recurrent.start, recurrent.pre, constants, weights
-        return (self.elastance, neuron, *lists, sensory.start, sensory.pre, sensory_constants, sensory_weights)
+        lists, dtype = (self.recurrent, self.sensory), self.dtype
+        neuron = np.empty((self.recurrent.n_post, len(NEURON) + 1), dtype)
+        constants = [(np.empty((kind.pre.size, 5), dtype), np.empty((kind.pre.size, 5), dtype)) for kind in lists]
+        _pack(self._neuron, self._synapses, self._sensory, self.orders, neuron, *constants)
+        forward, outgoing = (self.elastance, neuron), ()
+        for kind, (own, moved), weights in zip(lists, constants, self._weights, strict=True):
+            forward += kind.start, kind.pre, own, weights
+            order = kind.outgoing.order
+            outgoing += kind.outgoing.start, kind.outgoing.post, moved, weights[order] if weights.size else weights
+        return forward, (forward, outgoing)
 
     def _pack_batch_major(self):
-        _, neuron, _, _, recurrent, weights, _, _, sensory, sensory_weights = self.packed(False)
+        (_, neuron, _, _, recurrent, weights, _, _, sensory, sensory_weights), _ = self.packed(False)
         padded = np.zeros((len(NEURON) + 1, self.padded), self.dtype)
         padded[:, : len(neuron)] = neuron.T
         own = self.planes(recurrent), self.planes(weights[:, None])[0]
-        return (self.elastance, padded, *own, self.planes(sensory), self.planes(sensory_weights[:, None])[0])
+        packed = self.elastance, padded, *own, self.planes(sensory), self.planes(sensory_weights[:, None])[0]
+        return packed, packed
 
     def unpack(self, rows, batch_major, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
@@ -129,7 +136,8 @@ class Circuit(SynapticCircuit):
             rows = self._as_neuron_major(rows.sum(axis=0))[None]  # row by row, in order
         none = np.zeros(0)
         d = [(tuple(g[kind + name] for name in SYNAPSE), g.get(kind + WEIGHT, none)) for kind in ("", "sensory_")]
-        _unpack(rows, self._synapses, self._sensory, tuple(g.get(name, none) for name in NEURON), *d[0], *d[1])
+        d_neuron = tuple(g.get(name, none) for name in NEURON)
+        _unpack(rows, self.orders, self._synapses, self._sensory, d_neuron, *d[0], *d[1])
 
     def _as_neuron_major(self, sums):
         """Of batch-major, (5, pre, post) of either kind and (5, post), what neuron-major has."""
@@ -137,7 +145,7 @@ class Circuit(SynapticCircuit):
         parts, at = [], 0
         for kind in (self.recurrent, self.sensory):
             S, size = kind.pre.size, 5 * kind.n_pre * M
-            dense = sums[at : at + size].reshape(5, -1, M)[:, :, :N].transpose(2, 1, 0).reshape(S, 5)
+            dense = sums[at : at + size].reshape(5, -1, M)[:, :, :N].transpose(1, 2, 0).reshape(S, 5)
             parts += [dense[:, :4].ravel(), dense[:, 4], np.zeros(synapse_sums(S) - 5 * S)]
             at += size
         neuron = np.zeros((N, NEURON_SUMS))

@@ -11,6 +11,7 @@ from .neuron_major import sweep
 from .simd import (
     add_parts,
     add_product,
+    element,
     fma,
     fnma,
     load_like,
@@ -39,6 +40,15 @@ class Synapses(NamedTuple):
 
     start: np.ndarray
     pre: np.ndarray
+    constants: np.ndarray
+    weights: np.ndarray
+
+
+class Outgoing(NamedTuple):
+    """The same synapses sorted by (pre, post): start (n_pre + 1,) first synapse of each pre, post (S,)."""
+
+    start: np.ndarray
+    post: np.ndarray
     constants: np.ndarray
     weights: np.ndarray
 
@@ -73,6 +83,14 @@ def named(circuit):
 
 
 @helper
+def named_outgoing(outgoing):
+    """`Outgoing` of the recurrent and of the sensory synapses."""
+    start, post, constants, weights, sensory_start, sensory_post, sensory_constants, others = outgoing
+    recurrent = Outgoing(start, post, constants, weights)
+    return recurrent, Outgoing(sensory_start, sensory_post, sensory_constants, others)
+
+
+@helper
 def _neuron(circuit, i):
     values = circuit.neuron
     return Neuron(values[i, 0], values[i, 1], values[i, 2], values[i, 3], values[i, 4], values[i, 5])
@@ -83,70 +101,69 @@ def _drives(synapses, i, lane, L, source, f, z, a):
     """f + sum of w*s, z + sum of h*s and a + sum of weight*source over the synapses of post i."""
     start, pre, constants, weights = synapses  # columns of constants: see `Synapses`
     for s in range(start[i], start[i + 1]):
-        v = load_like(source, pre[s] * L + lane, f)
-        y = sigmoid2(fma(constants[s, 0], v, constants[s, 1]))
-        f = fma(constants[s, 2], y, f)
-        z = fma(constants[s, 3], y, z)
+        v, k = load_like(source, element(pre, s) * L + lane, f), 5 * s
+        y = sigmoid2(fma(element(constants, k), v, element(constants, k + 1)))
+        f = fma(element(constants, k + 2), y, f)
+        z = fma(element(constants, k + 3), y, z)
         if weights.size > 0:
-            a = fma(weights[s], v, a)
+            a = fma(element(weights, s), v, a)
     return f, z, a
 
 
 @helper
-def _sigmoid(synapses, s, lane, L, source, like):
-    constants = synapses.constants
-    v = load_like(source, synapses.pre[s] * L + lane, like)
-    return sigmoid2(fma(constants[s, 0], v, constants[s, 1]))
+def _sigmoid(outgoing, s, v):
+    k = 5 * s
+    return sigmoid2(fma(element(outgoing.constants, k), v, element(outgoing.constants, k + 1)))
 
 
 @helper
-def _d_drive(synapses, s, lane, L, source, y, df, dz, da, d_source, sums):
-    """Adjoint of a synapse in the lanes of df, given its sigmoid: adds to d_source and to its sums.
+def _d_drive(outgoing, s, v, y, df, dz, da, d_v, sums):
+    """Adjoint of a synapse in the lanes of v, given its sigmoid: d_v with its part, and adds to its sums.
 
-    The sums: y*df, y*dz, d_y and d_y*source, where d_y is the adjoint of sigma*(source - mu); behind those of all
-    synapses: da*source.
+    The sums: y*df, y*dz, d_y and d_y*v, where d_y is the adjoint of sigma*(v - mu); behind those of all synapses: da*v.
     """
-    _, pre, constants, weights = synapses
-    W, j, S = sum_size(source), pre[s] * L + lane, pre.size
-    v = load_like(source, j, df)
-    r = y * fma(df, constants[s, 2], dz * constants[s, 3])
+    constants, weights = outgoing.constants, outgoing.weights
+    W, S, k = sum_size(sums), outgoing.post.size, 5 * s
+    r = y * fma(df, element(constants, k + 2), dz * element(constants, k + 3))
     d_y = fnma(r, y, r)
-    d_v = fma(d_y, constants[s, 4], load_like(d_source, j, df))
-    k = 4 * W * s
-    store(sums, k, add_product(load_sum(sums, k), y, df))
-    store(sums, k + W, add_product(load_sum(sums, k + W), y, dz))
-    store(sums, k + 2 * W, add_parts(load_sum(sums, k + 2 * W), d_y))
-    store(sums, k + 3 * W, add_product(load_sum(sums, k + 3 * W), d_y, v))
+    d_v = fma(d_y, element(constants, k + 4), d_v)
+    at = 4 * W * s
+    store(sums, at, add_product(load_sum(sums, at), y, df))
+    store(sums, at + W, add_product(load_sum(sums, at + W), y, dz))
+    store(sums, at + 2 * W, add_parts(load_sum(sums, at + 2 * W), d_y))
+    store(sums, at + 3 * W, add_product(load_sum(sums, at + 3 * W), d_y, v))
     if weights.size > 0:
-        k = W * (4 * S + s)
-        store(sums, k, add_product(load_sum(sums, k), da, v))
-        d_v = fma(da, weights[s], d_v)
-    store(d_source, j, d_v)
+        at = W * (4 * S + s)
+        store(sums, at, add_product(load_sum(sums, at), da, v))
+        d_v = fma(da, element(weights, s), d_v)
+    return d_v
 
 
 @helper
-def _d_drives(synapses, i, lane, L, source, df, dz, da, d_source, sums):
-    """Adjoint of `_drives` in the lanes of df, with every sigmoid ahead of its predecessor's use, as the LTC's."""
-    begin, end = synapses.start[i], synapses.start[i + 1]
+def _d_drives(outgoing, j, lane, L, v, d_drives, sums):
+    """What comes back to source j, which is v, in the lanes of v, every sigmoid ahead of its predecessor's use."""
+    begin, end, NL = outgoing.start[j], outgoing.start[j + 1], d_drives.size // DRIVES
+    d_v = splat_like(d_drives.dtype.type(0), v)
     if begin == end:
-        return
-    y = _sigmoid(synapses, begin, lane, L, source, df)
+        return d_v
+    y = _sigmoid(outgoing, begin, v)
     for s in range(begin, end):
-        ahead = _sigmoid(synapses, min(s + 1, end - 1), lane, L, source, df)
-        _d_drive(synapses, s, lane, L, source, y, df, dz, da, d_source, sums)
+        ahead = _sigmoid(outgoing, min(s + 1, end - 1), v)
+        k = element(outgoing.post, s) * L + lane
+        df, dz, da = load_like(d_drives, k, v), load_like(d_drives, NL + k, v), load_like(d_drives, 2 * NL + k, v)
+        d_v = _d_drive(outgoing, s, v, y, df, dz, da, d_v, sums)
         y = ahead
+    return d_v
 
 
 @helper
-def _d_synapses(synapses, L, source, d_drives, d_source, sums, pairs):
-    """`_d_drives` of all posts, in all lanes."""
-    NL = d_drives.size // DRIVES
-    for i in range(NL // L):
+def _d_sources(outgoing, L, source, d_drives, d_source, sums, pairs):
+    """Adds to d_source of all sources, in all lanes, what `_d_drives` says."""
+    for j in range(outgoing.start.size - 1):
         for lane in range(0, L, unit_size(source, pairs)):
-            k = i * L + lane
-            df, dz = load_unit(d_drives, k, pairs), load_unit(d_drives, NL + k, pairs)
-            da = load_unit(d_drives, 2 * NL + k, pairs)
-            _d_drives(synapses, i, lane, L, source, df, dz, da, d_source, sums)
+            k = j * L + lane
+            d_v = _d_drives(outgoing, j, lane, L, load_unit(source, k, pairs), d_drives, sums)
+            store(d_source, k, load_unit(d_source, k, pairs) + d_v)
 
 
 @inlined
@@ -200,15 +217,15 @@ def d_advance(circuit, solver, L, step, stage, want_dt, d, sums, pairs):
 
 
 @helper
-def d_recurrent(circuit, L, v, d, sums, post_sums, row, pairs):
+def d_recurrent(outgoing, L, v, d, sums, source_sums, row, pairs):
     """Adjoint of the recurrent synapses."""
-    _d_synapses(circuit.recurrent, L, v, d.drives, d.source, sums, pairs)
+    _d_sources(outgoing[0], L, v, d.drives, d.v, sums, pairs)
 
 
 @helper
-def d_from_inputs(circuit, L, step, d, sums, neuron_sums, pairs):
+def d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs):
     """Adjoint of `from_inputs`; what concerns leak and bias has been added stage by stage."""
-    _d_synapses(circuit.sensory, L, step.inputs, d.step_drives, d.inputs, sums, pairs)
+    _d_sources(outgoing[1], L, step.inputs, d.step_drives, d.inputs, sums, pairs)
 
 
 # The last line, since it needs all parts above; in the order in which `neuron_major.sweep` gives them.

@@ -20,8 +20,8 @@ _neuron, _synapse, _sensory = (itemgetter(*names) for names in (NEURON, SYNAPSE,
 
 
 @helper
-def _pack_synapses(w, mu, sigma, erev, gain, constants):
-    """Columns of constants (S, 6) as `ltc_neuron_major.Synapses` names them."""
+def _pack_synapses(w, mu, sigma, erev, gain, order, constants, outgoing):
+    """Columns of constants (S, 6) as `ltc_neuron_major.Synapses` names them; outgoing: the same rows in that order."""
     log2e = sigma.dtype.type(LOG2E)
     for s in range(sigma.size):
         strength = w[s] * gain[s] if gain.size else w[s]
@@ -32,13 +32,16 @@ def _pack_synapses(w, mu, sigma, erev, gain, constants):
         constants[s, 3] = strength * erev[s]
         constants[s, 4] = erev[s]
         constants[s, 5] = strength * sigma[s]
+    for at in range(order.size):
+        for k in range(constants.shape[1]):
+            outgoing[at, k] = constants[order[at], k]
 
 
 @kernel
-def _pack(neuron_values, synapses, sensory_synapses, epsilon, neuron, constants, sensory):
-    """The kernels' neuron (N, 3) and constants (S, 6) of effective values; gain (S,), or (0,) for all 1.
+def _pack(neuron_values, synapses, sensory_synapses, epsilon, orders, neuron, constants, sensory):
+    """The kernels' neuron (N, 3) and constants of effective values; gain (S,), or (0,) for all 1.
 
-    Columns of neuron as `ltc_neuron_major.Packed` names them.
+    Columns of neuron as `ltc_neuron_major.Packed` names them; constants and sensory are what `_pack_synapses` fills.
     """
     cm, gleak, vleak = neuron_values
     for i in range(neuron.shape[0]):
@@ -46,16 +49,16 @@ def _pack(neuron_values, synapses, sensory_synapses, epsilon, neuron, constants,
         neuron[i, 1] = gleak[i] + epsilon
         neuron[i, 2] = gleak[i] * vleak[i]
     w, mu, sigma, erev, gain = synapses
-    _pack_synapses(w, mu, sigma, erev, gain, constants)
+    _pack_synapses(w, mu, sigma, erev, gain, orders[0], constants[0], constants[1])
     w, mu, sigma, erev, gain = sensory_synapses
-    _pack_synapses(w, mu, sigma, erev, gain, sensory)
+    _pack_synapses(w, mu, sigma, erev, gain, orders[1], sensory[0], sensory[1])
 
 
 @helper
-def _unpack_synapses(total, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev):
-    """From the four sums of each synapse, in the order of `ltc_neuron_major._d_current`."""
-    for s in range(sigma.size):
-        k = 4 * s
+def _unpack_synapses(total, order, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev):
+    """From the four sums of each synapse, as `ltc_neuron_major._d_current` has them."""
+    for at in range(order.size):
+        s, k = order[at], 4 * at
         r, y_p, z, z_v = total[k], total[k + 1], total[k + 2], total[k + 3]
         m = gain[s] if gain.size else sigma.dtype.type(1)
         strength = w[s] * m
@@ -66,7 +69,7 @@ def _unpack_synapses(total, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev
 
 
 @kernel
-def _unpack(rows, neuron_values, synapses, sensory_synapses, d_neuron, d_synapses, d_sensory):
+def _unpack(rows, orders, neuron_values, synapses, sensory_synapses, d_neuron, d_synapses, d_sensory):
     """Gradients of the effective values, added to, from the sums of `ltc_neuron_major`; rows[0] becomes their sum.
 
     Of a neuron they are those at its ``NEURON_SUMS``.
@@ -77,11 +80,11 @@ def _unpack(rows, neuron_values, synapses, sensory_synapses, d_neuron, d_synapse
             total[k] += rows[r, k]
     w, mu, sigma, erev, gain = synapses
     d_w, d_mu, d_sigma, d_erev = d_synapses
-    _unpack_synapses(total[:], w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
+    _unpack_synapses(total[:], orders[0], w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
     at = 4 * sigma.size
     w, mu, sigma, erev, gain = sensory_synapses
     d_w, d_mu, d_sigma, d_erev = d_sensory
-    _unpack_synapses(total[at:], w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
+    _unpack_synapses(total[at:], orders[1], w, mu, sigma, erev, gain, d_w, d_mu, d_sigma, d_erev)
     at += 4 * sigma.size
     _, gleak, vleak = neuron_values
     d_cm, d_gleak, d_vleak = d_neuron
@@ -114,24 +117,28 @@ class Circuit(SynapticCircuit):
         self.epsilon = self.dtype.type(epsilon)
 
     def _pack_neuron_major(self):
-        recurrent, sensory = self.recurrent, self.sensory
-        neuron = np.empty((recurrent.n_post, 3), self.dtype)
-        constants = np.empty((recurrent.pre.size, 6), self.dtype)
-        sensory_constants = np.empty((sensory.pre.size, 6), self.dtype)
-        _pack(*self.values, self.epsilon, neuron, constants, sensory_constants)
-        return neuron, recurrent.start, recurrent.pre, constants, sensory.start, sensory.pre, sensory_constants
+        lists, dtype = (self.recurrent, self.sensory), self.dtype
+        neuron = np.empty((self.recurrent.n_post, 3), dtype)
+        constants = [(np.empty((kind.pre.size, 6), dtype), np.empty((kind.pre.size, 6), dtype)) for kind in lists]
+        _pack(*self.values, self.epsilon, self.orders, neuron, *constants)
+        forward, outgoing = (neuron,), ()
+        for kind, (own, moved) in zip(lists, constants, strict=True):
+            forward += kind.start, kind.pre, own
+            outgoing += kind.outgoing.start, kind.outgoing.post, moved
+        return forward, (forward, outgoing)
 
     def _pack_batch_major(self):
-        neuron, _, _, recurrent, _, _, sensory = self.packed(False)
+        (neuron, _, _, recurrent, _, _, sensory), _ = self.packed(False)
         padded = np.zeros((3, self.padded), self.dtype)
         padded[0] = 1
         padded[:, : len(neuron)] = neuron.T
-        return padded, self.planes(recurrent), self.planes(sensory)
+        packed = padded, self.planes(recurrent), self.planes(sensory)
+        return packed, packed
 
     def unpack(self, rows, batch_major, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
-        if batch_major:  # (4, pre, post) -> (post, pre, 4), as neuron-major has it
+        if batch_major:  # (4, pre, post) -> (pre, post, 4), as neuron-major has it
             N, M, I = self.recurrent.n_post, self.padded, self.sensory.n_pre
             parts = np.split(rows.sum(axis=0), [4 * M * N, 4 * M * (N + I)])  # row by row, in order
-            rows = np.concatenate([a.reshape(4, -1, M)[:, :, :N].transpose(2, 1, 0).ravel() for a in parts])[None]
-        _unpack(rows, *self.values, _neuron(g), _synapse(g), _sensory(g))
+            rows = np.concatenate([a.reshape(4, -1, M)[:, :, :N].transpose(1, 2, 0).ravel() for a in parts])[None]
+        _unpack(rows, self.orders, *self.values, _neuron(g), _synapse(g), _sensory(g))

@@ -13,6 +13,7 @@ from .neuron_major import flush, sweep
 from .simd import (
     add_parts,
     add_product,
+    element,
     fma,
     fnma,
     load,
@@ -49,6 +50,14 @@ class Synapses(NamedTuple):
     constants: np.ndarray
 
 
+class Outgoing(NamedTuple):
+    """The same synapses sorted by (pre, post): start (n_pre + 1,) first synapse of each pre, post (S,)."""
+
+    start: np.ndarray
+    post: np.ndarray
+    constants: np.ndarray
+
+
 class Packed(NamedTuple):
     """A circuit: neuron (N, 3) [cm, g + epsilon, g*l], `Synapses`."""
 
@@ -62,6 +71,13 @@ def named(circuit):
     """`Packed` of the seven arrays that a call has, flat: so it takes Numba 0.1 us less to read."""
     neuron, start, pre, constants, sensory_start, sensory_pre, sensory_constants = circuit
     return Packed(neuron, Synapses(start, pre, constants), Synapses(sensory_start, sensory_pre, sensory_constants))
+
+
+@helper
+def named_outgoing(outgoing):
+    """`Outgoing` of the recurrent and of the sensory synapses, of the six arrays that a call has."""
+    start, post, constants, sensory_start, sensory_post, sensory_constants = outgoing
+    return Outgoing(start, post, constants), Outgoing(sensory_start, sensory_post, sensory_constants)
 
 
 @table
@@ -81,65 +97,64 @@ def _currents(synapses, i, lane, L, source, p, q):
     """p + sum of w*erev*s and q + sum of w*s over the synapses of post i, s = sigmoid(sigma*(source - mu))."""
     start, pre, constants = synapses  # columns of constants: see `Synapses`
     for s in range(start[i], start[i + 1]):
-        v = load_like(source, pre[s] * L + lane, p)
-        y = sigmoid2(fma(constants[s, 0], v, constants[s, 1]))
-        q = fma(constants[s, 2], y, q)
-        p = fma(constants[s, 3], y, p)
+        v, k = load_like(source, element(pre, s) * L + lane, p), 6 * s
+        y = sigmoid2(fma(element(constants, k), v, element(constants, k + 1)))
+        q = fma(element(constants, k + 2), y, q)
+        p = fma(element(constants, k + 3), y, p)
     return p, q
 
 
 @helper
-def _sigmoid(synapses, s, lane, L, source, like):
-    _, pre, constants = synapses
-    return sigmoid2(fma(constants[s, 0], load_like(source, pre[s] * L + lane, like), constants[s, 1]))
+def _sigmoid(outgoing, s, v):
+    k = 6 * s
+    return sigmoid2(fma(element(outgoing.constants, k), v, element(outgoing.constants, k + 1)))
 
 
 @helper
-def _d_current(synapses, s, lane, L, source, y, dp, dq, d_source, sums, first):
-    """Adjoint of a synapse in the lanes of dp and dq, given its sigmoid: adds to d_source and to four vectors of sums.
+def _d_current(outgoing, s, v, y, dp, dq, d_v, sums, at):
+    """Adjoint of a synapse in the lanes of v, given its sigmoid: d_v with its part, and adds to four vectors of sums.
 
-    The sums: r = d(loss)/d(w), y*dp, z, z*source, where w*z = d(loss)/d(sigma*(source - mu)); ``sums`` begins at
-    synapse ``first``.
+    The sums: r = d(loss)/d(w), y*dp, z, z*v, where w*z = d(loss)/d(sigma*(v - mu)); they begin at ``at``.
     """
-    _, pre, constants = synapses
-    W, j = sum_size(source), pre[s] * L + lane
-    v = load_like(source, j, dp)
-    r = y * fma(dp, constants[s, 4], dq)
+    constants, W = outgoing.constants, sum_size(sums)
+    r = y * fma(dp, element(constants, 6 * s + 4), dq)
     z = fnma(r, y, r)
-    store(d_source, j, fma(z, constants[s, 5], load_like(d_source, j, dp)))
-    k = 4 * W * (s - first)
-    store(sums, k, add_parts(load_sum(sums, k), r))
-    store(sums, k + W, add_product(load_sum(sums, k + W), y, dp))
-    store(sums, k + 2 * W, add_parts(load_sum(sums, k + 2 * W), z))
-    store(sums, k + 3 * W, add_product(load_sum(sums, k + 3 * W), z, v))
+    store(sums, at, add_parts(load_sum(sums, at), r))
+    store(sums, at + W, add_product(load_sum(sums, at + W), y, dp))
+    store(sums, at + 2 * W, add_parts(load_sum(sums, at + 2 * W), z))
+    store(sums, at + 3 * W, add_product(load_sum(sums, at + 3 * W), z, v))
+    return fma(z, element(constants, 6 * s + 5), d_v)
 
 
 @helper
-def _d_currents(synapses, i, lane, L, source, dp, dq, d_source, sums, first):
-    """Adjoint of `_currents` in the lanes of dp and dq.
+def _d_currents(outgoing, j, lane, L, v, d_drives, sums, first):
+    """What comes back to source j, which is v, in the lanes of v; ``sums`` begin with those of synapse ``first``.
 
     Every sigmoid is computed before what its predecessor's is needed for: a pair of vectors fills the processor's
     window, so that it does not look ahead to the next synapse by itself.
     """
-    begin, end = synapses.start[i], synapses.start[i + 1]
+    begin, end, NL = outgoing.start[j], outgoing.start[j + 1], d_drives.size // DRIVES
+    d_v = splat_like(d_drives.dtype.type(0), v)
     if begin == end:
-        return
-    y = _sigmoid(synapses, begin, lane, L, source, dp)
+        return d_v
+    y = _sigmoid(outgoing, begin, v)
     for s in range(begin, end):
-        ahead = _sigmoid(synapses, min(s + 1, end - 1), lane, L, source, dp)
-        _d_current(synapses, s, lane, L, source, y, dp, dq, d_source, sums, first)
+        ahead = _sigmoid(outgoing, min(s + 1, end - 1), v)
+        k = element(outgoing.post, s) * L + lane
+        dp, dq = load_like(d_drives, k, v), load_like(d_drives, NL + k, v)
+        d_v = _d_current(outgoing, s, v, y, dp, dq, d_v, sums, 4 * sum_size(sums) * (s - first))
         y = ahead
+    return d_v
 
 
 @helper
-def _d_synapses(synapses, posts, L, source, d_drives, d_source, sums, first, pairs):
-    """`_d_currents` of the posts (from, to), in all lanes."""
-    NL = d_drives.size // DRIVES
-    for i in range(posts[0], posts[1]):
+def _d_sources(outgoing, sources, L, source, d_drives, d_source, sums, first, pairs):
+    """Adds to d_source of the sources (from, to), in all lanes, what `_d_currents` says."""
+    for j in range(sources[0], sources[1]):
         for lane in range(0, L, unit_size(source, pairs)):
-            k = i * L + lane
-            dp, dq = load_unit(d_drives, k, pairs), load_unit(d_drives, NL + k, pairs)
-            _d_currents(synapses, i, lane, L, source, dp, dq, d_source, sums, first)
+            k = j * L + lane
+            d_v = _d_currents(outgoing, j, lane, L, load_unit(source, k, pairs), d_drives, sums, first)
+            store(d_source, k, load_unit(d_source, k, pairs) + d_v)
 
 
 @helper
@@ -208,22 +223,23 @@ def d_advance(circuit, solver, L, step, stage, want_dt, d, sums, pairs):
 
 
 @inlined
-def d_recurrent(circuit, L, v, d, sums, post_sums, row, pairs):
-    """Adjoint of the recurrent synapses; of many synapses neuron by neuron, each one's sums to the row at once."""
-    recurrent, zero, N = circuit.recurrent, np.int64(0), circuit.neuron.shape[0]
-    if post_sums.size == 0:
-        _d_synapses(recurrent, (zero, N), L, v, d.drives, d.source, sums, zero, pairs)
+def d_recurrent(outgoing, L, v, d, sums, source_sums, row, pairs):
+    """Adjoint of the recurrent synapses; of many synapses source by source, each one's sums to the row at once."""
+    recurrent, zero = outgoing[0], np.int64(0)
+    N = recurrent.start.size - 1
+    if source_sums.size == 0:
+        _d_sources(recurrent, (zero, N), L, v, d.drives, d.v, sums, zero, pairs)
         return
-    for i in range(N):
-        s, behind = recurrent.start[i], recurrent.start[i + 1]
-        _d_synapses(recurrent, (i, i + 1), L, v, d.drives, d.source, post_sums, s, pairs)
-        flush(post_sums[: 4 * sum_size(v) * (behind - s)], row, 4 * s)
+    for j in range(N):
+        s, behind = recurrent.start[j], recurrent.start[j + 1]
+        _d_sources(recurrent, (j, j + 1), L, v, d.drives, d.v, source_sums, s, pairs)
+        flush(source_sums[: 4 * sum_size(v) * (behind - s)], row, 4 * s)
 
 
 @inlined
-def d_from_inputs(circuit, L, step, d, sums, neuron_sums, pairs):
+def d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs):
     """Adjoint of `from_inputs`: of the leak every neuron's sums of d_p and d_q, and of the sensory synapses."""
-    W, N, NL, zero = sum_size(step.h), circuit.neuron.shape[0], step.total.size, np.int64(0)
+    W, N, NL, zero, sensory = sum_size(step.h), circuit.neuron.shape[0], step.total.size, np.int64(0), outgoing[1]
     for i in range(N):
         at = W * NEURON_SUMS * i
         for lane in range(0, L, unit_size(step.h, pairs)):
@@ -231,7 +247,8 @@ def d_from_inputs(circuit, L, step, d, sums, neuron_sums, pairs):
             dp, dq = load_unit(d.step_drives, k, pairs), load_unit(d.step_drives, NL + k, pairs)
             store(neuron_sums, at, add_parts(load_sum(neuron_sums, at), dp))
             store(neuron_sums, at + W, add_parts(load_sum(neuron_sums, at + W), dq))
-    _d_synapses(circuit.sensory, (zero, N), L, step.inputs, d.step_drives, d.inputs, sums, zero, pairs)
+    I = sensory.start.size - 1
+    _d_sources(sensory, (zero, I), L, step.inputs, d.step_drives, d.inputs, sums, zero, pairs)
 
 
 # The last line, since it needs all parts above; in the order in which `neuron_major.sweep` gives them.

@@ -33,12 +33,16 @@ of the tile; S: synapses of a kind.  Above that line it has
     Adjoint of `advance`, of all neurons, as far as their drives: sets ``d.drives``, adds to ``d.step_drives``,
     ``d.elapsed`` (if dt is wanted) and to the sums of neurons; ``d.v`` becomes the adjoint of the state before the
     stage, its part through the synapses left out.
-``d_recurrent(circuit, L, v, d, sums, post_sums, row, pairs)``
-    What comes back through the recurrent synapses: adds to ``d.source`` and to their sums.  ``sums`` are those that are
-    kept over time steps, which the sweep adds to the gradient row.  If `recurrent_sums` says ``(0, n)``, they are
-    empty, and ``post_sums`` has room for those of one neuron: then this part itself adds every neuron's sums to
-    ``row``, which begins with the recurrent synapses, by `flush`, which leaves ``post_sums`` at 0 for the next neuron.
-``d_from_inputs(circuit, L, step, d, sums, neuron_sums, pairs)``
+``named_outgoing(outgoing)``
+    The recurrent and the sensory synapses of `backward`, sorted by (pre, post), with names; the sweep only hands them
+    on.  So sorted, what comes back to a source stays in a register until all its synapses are through.
+``d_recurrent(outgoing, L, v, d, sums, source_sums, row, pairs)``
+    What comes back through the recurrent synapses: adds to ``d.v``, of each neuron's synapses together since small
+    terms are summed by themselves, and to their sums, in the order of ``outgoing``.  ``sums`` are those that are kept
+    over time steps, which the sweep adds to the gradient row.  If `recurrent_sums` says ``(0, n)``, they are empty, and
+    ``source_sums`` has room for those of one neuron: then this part itself adds every neuron's sums to ``row``, which
+    begins with the recurrent synapses, by `flush`, which leaves ``source_sums`` at 0 for the next neuron.
+``d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs)``
     Adjoint of `from_inputs`, from ``d.step_drives``: adds to ``d.inputs`` and to the sums of synapses and neurons.
     Only recurrent synapses may have their sums neuron by neuron, so the two kinds have a part each.
 
@@ -57,7 +61,7 @@ from ..codes import Rule
 from .arguments import Adjoints, Gradients, Kept, Results, Sequences, Stage, cut
 from .jit import for_cell, helper, kernel, table
 from .padding import narrow, widen
-from .simd import add_sums, load, load_sum, load_unit, store, sum_size, unit_size, vector_size
+from .simd import add_sums, load_sum, load_unit, sum_size, unit_size, vector_size
 
 # Numbers that a lane adds up in the working precision before the sums go to the float64 row.  It is the same for all
 # cells, since a tile has many sequences: going to the row is a small part of its time step.
@@ -83,8 +87,8 @@ class Adjoint(NamedTuple):
     """Adjoints of a time step and of a stage.
 
     elapsed (L,) of h; inputs (I, L); v (N, L) of the state, after the stage and then before it; base and end (N, L), of
-    solvers with several stages: of the unfold's first state and of its last; source (N, L) through the synapses: small
-    terms are summed by themselves; drives (DRIVES, N, L) of a stage, and step_drives of the whole step.
+    solvers with several stages: of the unfold's first state and of its last; drives (DRIVES, N, L) of a stage, and
+    step_drives of the whole step.
     """
 
     elapsed: np.ndarray
@@ -92,7 +96,6 @@ class Adjoint(NamedTuple):
     v: np.ndarray
     base: np.ndarray
     end: np.ndarray
-    source: np.ndarray
     drives: np.ndarray
     step_drives: np.ndarray
 
@@ -118,7 +121,7 @@ class BackwardSizes(NamedTuple):
     recurrent_sums: int
     sensory_sums: int
     neuron_sums: int
-    post_sums: int
+    source_sums: int
     h: int
     inputs: int
     drives: int
@@ -128,7 +131,6 @@ class BackwardSizes(NamedTuple):
     d_v: int
     d_base: int
     d_end: int
-    d_source: int
     d_drives: int
     step_d_drives: int
     history: int
@@ -187,11 +189,11 @@ def forward_sizes(N, I, L, stages, narrowed):
 
 def backward_sizes(N, I, L, S, S_sensory, W, recomputed):
     """``W``: lanes of a sum; ``recomputed``: stages of a step that is run again or made wide again, 0 if it is kept."""
-    NL, (recurrent_sums, post_sums) = N * L, cell.recurrent_sums(S, N)
+    NL, (recurrent_sums, source_sums) = N * L, cell.recurrent_sums(S, N)
     return BackwardSizes(
-        W * recurrent_sums, W * cell.synapse_sums(S_sensory), W * cell.NEURON_SUMS * N, W * post_sums,
+        W * recurrent_sums, W * cell.synapse_sums(S_sensory), W * cell.NEURON_SUMS * N, W * source_sums,
         L, I * L, cell.DRIVES * NL, NL,
-        L, I * L, NL, NL, NL, NL, cell.DRIVES * NL, cell.DRIVES * NL,
+        L, I * L, NL, NL, NL, cell.DRIVES * NL, cell.DRIVES * NL,
         (recomputed + 1) * NL, recomputed * cell.KEPT * NL,
     )  # fmt: skip
 
@@ -297,7 +299,8 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
     rows (R, -): the sums of recurrent synapses, of sensory ones and of neurons, as the parts of the cell say.
     """
     x, dt, steps = Sequences(*sequences)
-    circuit, rule, kept = cell.named(circuit), Rule(*rule), Kept(*kept)
+    outgoing, rule, kept = cell.named_outgoing(circuit[1]), Rule(*rule), Kept(*kept)
+    circuit = cell.named(circuit[0])
     d_out, d_h = Adjoints(*adjoints)
     rows, d_x, d_h0, d_dt = Gradients(*gradients)
     (B, T, I), N, O, K = x.shape, d_h.shape[1], d_out.shape[2], rule.unfolds * rule.stages
@@ -314,9 +317,9 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
     sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
     sensory_sums, neuron_sums = cut(rest, sizes.sensory_sums)
-    post_sums, tile_work = cut(tile_work, sizes.post_sums)
+    source_sums, tile_work = cut(tile_work, sizes.source_sums)
     sums[:] = 0
-    post_sums[:] = 0
+    source_sums[:] = 0
     for r in range(first, last):
         row = rows[r]
         for tile in range(r, end, rows.shape[0]):
@@ -338,10 +341,9 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
             d_v, rest = cut(rest, sizes.d_v)
             d_base, rest = cut(rest, sizes.d_base)
             d_end, rest = cut(rest, sizes.d_end)
-            d_source, rest = cut(rest, sizes.d_source)
             d_drives, rest = cut(rest, sizes.d_drives)
             step_d_drives, rest = cut(rest, sizes.step_d_drives)
-            d = Adjoint(d_elapsed, d_inputs, d_v, d_base, d_end, d_source, d_drives, step_d_drives)
+            d = Adjoint(d_elapsed, d_inputs, d_v, d_base, d_end, d_drives, step_d_drives)
             history, rest = cut(rest, sizes.history)
             rates, rest = cut(rest, sizes.rates)
             history[:] = 0
@@ -390,12 +392,9 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
                         rates[u * cell.KEPT * NL : (u + 1) * cell.KEPT * NL],
                     )
                     cell.d_advance(circuit, rule.solver, L, step, stage, want_dt, d, neuron_sums, pairs)
-                    d_source[:] = 0
-                    cell.d_recurrent(circuit, L, stage.v, d, recurrent_sums, post_sums, row, pairs)
-                    for k in range(0, NL, W):
-                        store(d_v, k, load(d_v, k) + load(d_source, k))
+                    cell.d_recurrent(outgoing, L, stage.v, d, recurrent_sums, source_sums, row, pairs)
                 d_inputs[:] = 0
-                cell.d_from_inputs(circuit, L, step, d, sensory_sums, neuron_sums, pairs)
+                cell.d_from_inputs(circuit, outgoing, L, step, d, sensory_sums, neuron_sums, pairs)
                 terms += K * (tile_lanes(count, W) // sum_size(x))
                 if terms >= FLUSH_TERMS or t == 0:
                     flush(sums, row, kept_at)

@@ -92,6 +92,16 @@ def load(typingctx, array, index):
 
 
 @intrinsic
+def element(typingctx, array, index):
+    """Element ``index`` of an array as it lies in memory; contiguous; no bounds check, nothing counted from the end."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(_address(context, builder, sig.args[0], *args))
+
+    return array.dtype(array, types.intp), codegen
+
+
+@intrinsic
 def load_pair(typingctx, array, index):
     """`load` of two neighbouring vectors as one value: the processor works on both in turn."""
     return _load(Vector(array.dtype, 2 * VECTOR_BYTES), array)

@@ -49,14 +49,15 @@ class SynapticCircuit:
     `bind` of this file, which its layer calls:
 
     ``_pack_neuron_major()``, ``_pack_batch_major()``
-        The tuple of arrays that ``named`` of the cell's parts takes, in either order.  They are made once for
+        The tuples of arrays that `forward` and `backward` take, in either order: what ``named`` of the cell's parts
+        takes; backward, neuron-major, a pair of this and of what ``named_outgoing`` takes.  They are made once for
         parameters that do not change, so the second may begin with ``self.packed(False)`` and `planes`.
     ``unpack(rows, batch_major, g)``
         Adds to ``g`` the gradients of effective values by name, from gradient rows (R, `row_size`) float64, which it
-        adds up first, row by row.  Neuron-major rows have the sums of the recurrent synapses, of the sensory ones
-        (``synapse_sums`` of each), and of neurons (N, NEURON_SUMS).  Batch-major rows, which only dense wirings have,
-        are (SUMS, N, M), (SUMS, I, M) and (SUMS, M) with padding.  Both cells bring these into the layout of
-        neuron-major first, so that the chain rule of the parameters is written once.
+        adds up first, row by row.  Neuron-major rows have the sums of the recurrent synapses and of the sensory ones
+        (``synapse_sums`` of each, sorted by (pre, post)), and of neurons (N, NEURON_SUMS).  Batch-major rows, which
+        only dense wirings have, are (SUMS, N, M), (SUMS, I, M) and (SUMS, M) with padding.  Both cells bring these into
+        the layout of neuron-major first, so that the chain rule of the parameters is written once.
 
     Attributes
     ----------
@@ -65,6 +66,7 @@ class SynapticCircuit:
     batch_major_for_few_lanes : bool
         Whether batch-major is faster where many lanes would be padding; see `is_batch_major`.
     recurrent, sensory : Synapses
+    orders : their ``outgoing.order``
     dtype : numpy.dtype
     """
 
@@ -76,6 +78,7 @@ class SynapticCircuit:
         self.recurrent, self.sensory, self.dtype = recurrent, sensory, dtype
         self.padded = padded_units(recurrent.n_post, dtype)
         self._sizes = recurrent.pre.size, sensory.pre.size
+        self.orders = recurrent.outgoing.order, sensory.outgoing.order
         self._packed = {}
 
     def evaluations(self, shape, rule):
@@ -91,7 +94,7 @@ class SynapticCircuit:
         return sum(map(self.neuron_major.synapse_sums, self._sizes)) + self.neuron_major.NEURON_SUMS * N
 
     def packed(self, batch_major):
-        """The kernels' form for either order."""
+        """What `forward` and what `backward` takes for either order."""
         if batch_major not in self._packed:
             self._packed[batch_major] = self._pack_batch_major() if batch_major else self._pack_neuron_major()
         return self._packed[batch_major]
@@ -249,7 +252,7 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
         (x.shape, rule, keep, n_threads),
         lambda: _Forward.make(circuit, x.shape, rule, n_out, keep, n_threads, workspace),
     )
-    sequences, packed = (x, dt, lengths), circuit.packed(cut.batch_major)
+    sequences, (packed, _) = (x, dt, lengths), circuit.packed(cut.batch_major)
     cut.run(cut.kernels.forward, cut.tiles, cut.threads, (sequences, h0, packed, numbers), (work, kept, results))
     return *results, _Saved(sequences, kept, keep, cut) if keep else None
 
@@ -264,7 +267,7 @@ def backward(circuit, saved, d_motor, d_h, rule, want_dt, g, workspace):
         lambda: _Backward.make(circuit, shape, rule, keep, cut, want_dt, workspace),
     )
     rows, d_x, d_h0, d_dt = gradients
-    adjoints, packed, numbers = (d_motor, d_h), circuit.packed(cut.batch_major), tuple(rule)
+    adjoints, (_, packed), numbers = (d_motor, d_h), circuit.packed(cut.batch_major), tuple(rule)
     rows.fill(0)
     cut.run(cut.kernels.backward, len(rows), workers, (sequences, adjoints, packed, numbers), (work, kept, gradients))
     circuit.unpack(rows, cut.batch_major, g)
@@ -284,6 +287,7 @@ def bind(circuit, x, dt, h0, rule, n_out, workspace):
     if circuit.evaluations(x.shape, rule) > PARALLEL_EVALUATIONS:
         return None
     cut, numbers, work, kept, results = _Forward.make(circuit, x.shape, rule, n_out, None, 1, workspace)
-    before = (x, dt, np.ones(len(x), np.int64)), h0, circuit.packed(cut.batch_major), numbers
+    packed, _ = circuit.packed(cut.batch_major)
+    before = (x, dt, np.ones(len(x), np.int64)), h0, packed, numbers
     after = work, kept, results, 0, cut.tiles, 0
     return *results, [partial(cut.kernels.forward, *before, group, *after) for group in cut.groups]

@@ -69,7 +69,7 @@ def test_tables_know_what_is_run_again_and_what_is_summed_at_once():
     few, many = (
         ltc_neuron_major.backward_sizes(10, 2, 16, S, 4, 8, 0) for S in (100, ltc_neuron_major.FEW_SYNAPSES + 1)
     )
-    assert (few.recurrent_sums, few.post_sums) == (4 * 8 * 100, 0)
-    assert (many.recurrent_sums, many.post_sums) == (0, 4 * 8 * 10)
+    assert (few.recurrent_sums, few.source_sums) == (4 * 8 * 100, 0)
+    assert (many.recurrent_sums, many.source_sums) == (0, 4 * 8 * 10)
     assert ltc_batch_major.backward_sizes(10, 2, 16, 12).rates == 12 * 16
     assert ltc_batch_major.backward_sizes(10, 2, 16, 0).rates == 0
