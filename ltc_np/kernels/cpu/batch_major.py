@@ -2,13 +2,14 @@
 
 For dense wirings and few sequences, where lanes of `neuron_major` would stand empty.  Sums run over the presynaptic
 neurons in the order of that file, so the forward has the same bits.  A tile is one sequence; postsynaptic neurons are
-padded to M, a whole number of vectors.
+padded to M, a whole number of vectors.  What a source's synapses have lies together: in planes (-, source, M) all that
+is needed at once would lie in the same lines of the first cache, for M = 32, 64 and 128.
 
 As there, ``cell`` is the module with the parts of a cell, whose last line calls `sweep`.  It has
 
 ``DRIVES``, ``KEPT``, ``SUMS``
     How many sums drive a neuron; how many numbers are kept of it at every stage beside its state; how many gradient
-    sums a synapse and a neuron have.  Sums are planes of vectors here, which are added to the row as they lie, so their
+    sums a synapse and a neuron have.  Sums are rows of vectors here, which are added to the row as they lie, so their
     number is free; that of a neuron may be filled up with zeros.
 ``D_ELAPSED_READS_DRIVES``
     Whether the gradient of dt needs again what `from_inputs` makes.
@@ -28,7 +29,7 @@ As there, ``cell`` is the module with the parts of a cell, whose last line calls
     Adjoint of `advance`, of all neurons, as in `neuron_major`.  d_elapsed is a vector, which cannot be changed in
     place: the part returns it with what is added to it.
 ``d_synapses(synapses, M, source, d_drives, d_source, sums)``
-    What comes back through the synapses of one kind: adds to d_source and to their sums (SUMS, -, M).  It serves
+    What comes back through the synapses of one kind: adds to d_source and to their sums (-, SUMS, M).  It serves
     both kinds, as sums are kept over time steps here whatever their number, and those of neurons belong to `d_advance`.
 
 Arguments as there; `Kept` of a sequence: (rows, N) states, and rates (T*K, KEPT, N).
@@ -189,7 +190,7 @@ def forward(sequences, h0, circuit, rule, tiles, work, kept, results, first, las
 def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, first, last, worker):
     """Adjoint of `forward`: sequences r, r + R, ... into gradient row r, for r = first..last-1.
 
-    rows (R, SUMS*M*(N + I + 1)): the recurrent sums of `d_synapses` as (SUMS, N, M), the sensory ones (SUMS, I, M),
+    rows (R, SUMS*M*(N + I + 1)): the recurrent sums of `d_synapses` as (N, SUMS, M), the sensory ones (I, SUMS, M),
     then (SUMS, M) of neurons.
     """
     x, dt, steps = Sequences(*sequences)

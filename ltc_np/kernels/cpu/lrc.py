@@ -126,8 +126,8 @@ class Circuit(SynapticCircuit):
         (_, neuron, _, _, recurrent, weights, _, _, sensory, sensory_weights), _ = self.packed(False)
         padded = np.zeros((len(NEURON) + 1, self.padded), self.dtype)
         padded[:, : len(neuron)] = neuron.T
-        own = self.planes(recurrent), self.planes(weights[:, None])[0]
-        packed = self.elastance, padded, *own, self.planes(sensory), self.planes(sensory_weights[:, None])[0]
+        own = self.by_source(recurrent), self.by_source(weights[:, None])[:, 0]
+        packed = self.elastance, padded, *own, self.by_source(sensory), self.by_source(sensory_weights[:, None])[:, 0]
         return packed, packed
 
     def unpack(self, rows, batch_major, g):
@@ -140,12 +140,12 @@ class Circuit(SynapticCircuit):
         _unpack(rows, self.orders, self._synapses, self._sensory, d_neuron, *d[0], *d[1])
 
     def _as_neuron_major(self, sums):
-        """Of batch-major, (5, pre, post) of either kind and (5, post), what neuron-major has."""
+        """Of batch-major, (pre, 5, post) of either kind and (5, post), what neuron-major has."""
         N, M = self.recurrent.n_post, self.padded
         parts, at = [], 0
         for kind in (self.recurrent, self.sensory):
             S, size = kind.pre.size, 5 * kind.n_pre * M
-            dense = sums[at : at + size].reshape(5, -1, M)[:, :, :N].transpose(1, 2, 0).reshape(S, 5)
+            dense = sums[at : at + size].reshape(-1, 5, M)[:, :, :N].transpose(0, 2, 1).reshape(S, 5)
             parts += [dense[:, :4].ravel(), dense[:, 4], np.zeros(synapse_sums(S) - 5 * S)]
             at += size
         neuron = np.zeros((N, NEURON_SUMS))

@@ -9,7 +9,7 @@ from .batch_major import sweep
 from .jit import helper, inlined, table
 from .lrc_neuron import KEPT, Neuron, advance_neuron, d_advance_neuron
 from .lrc_neuron_major import D_ELAPSED_READS_DRIVES, DRIVES
-from .simd import fma, fnma, lane_sum, load, sigmoid2, splat, store, vector_size, zeros
+from .simd import element, fma, fnma, lane_sum, load, sigmoid2, splat, store, vector_size, zeros
 
 __all__ = ["D_ELAPSED_READS_DRIVES", "DRIVES", "KEPT", "backward", "backward_sizes", "forward", "forward_sizes"]
 
@@ -17,7 +17,7 @@ SUMS = 5  # of a synapse those of `lrc_neuron_major`, of a neuron d_leak, d_vlea
 
 
 class Synapses(NamedTuple):
-    """One kind of synapse: constants (5, n_pre, M) of `lrc_neuron_major.Synapses`, weights (n_pre, M) or (0, 0).
+    """One kind of synapse: constants (n_pre, 5, M) of `lrc_neuron_major.Synapses`, weights (n_pre, M) or (0, 0).
 
     0 for padding.
     """
@@ -58,43 +58,39 @@ def _neuron(circuit, i):
 @helper
 def _drives(synapses, i, M, source, f, z, a):
     """f + sum of w*s, z + sum of h*s and a + sum of weight*source over all sources, for the vector of posts at i."""
-    n_pre = synapses.constants.shape[1]  # planes of constants: see `lrc_neuron_major.Synapses`
     constants, weights = synapses
-    plane = n_pre * M
-    for j in range(n_pre):
-        k, v = j * M + i, splat(source[j])
-        y = sigmoid2(fma(load(constants, k), v, load(constants, plane + k)))
-        f = fma(load(constants, 2 * plane + k), y, f)
-        z = fma(load(constants, 3 * plane + k), y, z)
+    for j in range(constants.shape[0]):
+        k, v = 5 * M * j + i, splat(element(source, j))  # of the constants of `lrc_neuron_major.Synapses`
+        y = sigmoid2(fma(load(constants, k), v, load(constants, M + k)))
+        f = fma(load(constants, 2 * M + k), y, f)
+        z = fma(load(constants, 3 * M + k), y, z)
         if weights.size > 0:
-            a = fma(load(weights, k), v, a)
+            a = fma(load(weights, M * j + i), v, a)
     return f, z, a
 
 
 @helper
 def d_synapses(synapses, M, source, d_drives, d_source, sums):
-    """Adjoint of `_drives`: adds to d_source, and to sums (5, n_pre, M), those of `lrc_neuron_major`."""
-    n_pre = synapses.constants.shape[1]
+    """Adjoint of `_drives`: adds to d_source, and to sums (n_pre, 5, M), those of `lrc_neuron_major`."""
     constants, weights = synapses
-    plane, W = n_pre * M, vector_size(constants)
-    for j in range(n_pre):
-        v = splat(source[j])
+    for j in range(constants.shape[0]):
+        v = splat(element(source, j))
         d_v = zeros(source)
-        for i in range(0, M, W):
-            k = j * M + i
+        for i in range(0, M, vector_size(constants)):
+            k = 5 * M * j + i
             df, dz = load(d_drives, i), load(d_drives, M + i)
-            y = sigmoid2(fma(load(constants, k), v, load(constants, plane + k)))
-            r = y * fma(df, load(constants, 2 * plane + k), dz * load(constants, 3 * plane + k))
+            y = sigmoid2(fma(load(constants, k), v, load(constants, M + k)))
+            r = y * fma(df, load(constants, 2 * M + k), dz * load(constants, 3 * M + k))
             d_y = fnma(r, y, r)
-            d_v = fma(d_y, load(constants, 4 * plane + k), d_v)
+            d_v = fma(d_y, load(constants, 4 * M + k), d_v)
             store(sums, k, fma(y, df, load(sums, k)))
-            store(sums, plane + k, fma(y, dz, load(sums, plane + k)))
-            store(sums, 2 * plane + k, load(sums, 2 * plane + k) + d_y)
-            store(sums, 3 * plane + k, fma(d_y, v, load(sums, 3 * plane + k)))
+            store(sums, M + k, fma(y, dz, load(sums, M + k)))
+            store(sums, 2 * M + k, load(sums, 2 * M + k) + d_y)
+            store(sums, 3 * M + k, fma(d_y, v, load(sums, 3 * M + k)))
             if weights.size > 0:
                 da = load(d_drives, 2 * M + i)
-                store(sums, 4 * plane + k, fma(da, v, load(sums, 4 * plane + k)))
-                d_v = fma(da, load(weights, k), d_v)
+                store(sums, 4 * M + k, fma(da, v, load(sums, 4 * M + k)))
+                d_v = fma(da, load(weights, M * j + i), d_v)
         d_source[j] += lane_sum(d_v)
 
 

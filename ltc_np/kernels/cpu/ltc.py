@@ -132,13 +132,13 @@ class Circuit(SynapticCircuit):
         padded = np.zeros((3, self.padded), self.dtype)
         padded[0] = 1
         padded[:, : len(neuron)] = neuron.T
-        packed = padded, self.planes(recurrent), self.planes(sensory)
+        packed = padded, self.by_source(recurrent), self.by_source(sensory)
         return packed, packed
 
     def unpack(self, rows, batch_major, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
-        if batch_major:  # (4, pre, post) -> (pre, post, 4), as neuron-major has it
+        if batch_major:  # (pre, 4, post) and, of neurons, (4, post) -> (pre, post, 4), as neuron-major has it
             N, M, I = self.recurrent.n_post, self.padded, self.sensory.n_pre
-            parts = np.split(rows.sum(axis=0), [4 * M * N, 4 * M * (N + I)])  # row by row, in order
-            rows = np.concatenate([a.reshape(4, -1, M)[:, :, :N].transpose(1, 2, 0).ravel() for a in parts])[None]
+            sums = rows.sum(axis=0).reshape(N + I + 1, 4, M)  # row by row, in order
+            rows = sums[:, :, :N].transpose(0, 2, 1).reshape(1, -1)
         _unpack(rows, self.orders, *self.values, _neuron(g), _synapse(g), _sensory(g))

@@ -11,7 +11,7 @@ from .ltc_neuron_major import D_ELAPSED_READS_DRIVES, DRIVES, KEPT
 from .ltc_solvers import advance as solve
 from .ltc_solvers import d_advance as d_solve
 from .ltc_solvers import d_elapsed as d_solve_elapsed
-from .simd import fma, fnma, lane_sum, load, sigmoid2, splat, store, vector_size, zeros
+from .simd import element, fma, fnma, lane_sum, load, sigmoid2, splat, store, vector_size, zeros
 
 __all__ = ["D_ELAPSED_READS_DRIVES", "DRIVES", "KEPT", "backward", "backward_sizes", "forward", "forward_sizes"]
 
@@ -19,9 +19,9 @@ SUMS = 4  # of a synapse those of `ltc_neuron_major`, of a neuron d_p, d_q, d_cm
 
 
 class Packed(NamedTuple):
-    """A circuit: neuron (3, M) [cm, g + epsilon, g*l], recurrent (6, N, M), sensory (6, I, M).
+    """A circuit: neuron (3, M) [cm, g + epsilon, g*l], recurrent (N, 6, M), sensory (I, 6, M).
 
-    The constants of `ltc_neuron_major.Synapses` at [k, pre, post]; 0 for padding, 1 for its cm.
+    The constants of `ltc_neuron_major.Synapses` at [pre, k, post]; 0 for padding, 1 for its cm.
     """
 
     neuron: np.ndarray
@@ -44,36 +44,32 @@ def named(circuit):
 @helper
 def _currents(constants, i, M, source, p, q):
     """p + sum of w*erev*s and q + sum of w*s over all presynaptic neurons, for the vector of posts at i."""
-    n_pre = constants.shape[1]  # planes of constants: see `ltc_neuron_major.Synapses`
-    plane = n_pre * M
-    for j in range(n_pre):
-        k = j * M + i
-        y = sigmoid2(fma(load(constants, k), splat(source[j]), load(constants, plane + k)))
-        q = fma(load(constants, 2 * plane + k), y, q)
-        p = fma(load(constants, 3 * plane + k), y, p)
+    for j in range(constants.shape[0]):
+        k = 6 * M * j + i  # of the constants of `ltc_neuron_major.Synapses`, one row of M behind the other
+        y = sigmoid2(fma(load(constants, k), splat(element(source, j)), load(constants, M + k)))
+        q = fma(load(constants, 2 * M + k), y, q)
+        p = fma(load(constants, 3 * M + k), y, p)
     return p, q
 
 
 @helper
 def d_synapses(constants, M, source, d_drives, d_source, sums):
-    """Adjoint of `_currents`: adds to d_source, and to sums (4, n_pre, M), those of `ltc_neuron_major`."""
-    n_pre = constants.shape[1]
-    plane, W = n_pre * M, vector_size(constants)
-    for j in range(n_pre):
-        v = splat(source[j])
+    """Adjoint of `_currents`: adds to d_source, and to sums (n_pre, 4, M), those of `ltc_neuron_major`."""
+    for j in range(constants.shape[0]):
+        v = splat(element(source, j))
         d_v = zeros(source)
-        for i in range(0, M, W):
-            k = j * M + i
+        for i in range(0, M, vector_size(constants)):
+            k, at = 6 * M * j + i, 4 * M * j + i
             dp = load(d_drives, i)
             dq = load(d_drives, M + i)
-            y = sigmoid2(fma(load(constants, k), v, load(constants, plane + k)))
-            r = y * fma(dp, load(constants, 4 * plane + k), dq)
+            y = sigmoid2(fma(load(constants, k), v, load(constants, M + k)))
+            r = y * fma(dp, load(constants, 4 * M + k), dq)
             z = fnma(r, y, r)
-            d_v = fma(z, load(constants, 5 * plane + k), d_v)
-            store(sums, k, load(sums, k) + r)
-            store(sums, plane + k, fma(y, dp, load(sums, plane + k)))
-            store(sums, 2 * plane + k, load(sums, 2 * plane + k) + z)
-            store(sums, 3 * plane + k, fma(z, v, load(sums, 3 * plane + k)))
+            d_v = fma(z, load(constants, 5 * M + k), d_v)
+            store(sums, at, load(sums, at) + r)
+            store(sums, M + at, fma(y, dp, load(sums, M + at)))
+            store(sums, 2 * M + at, load(sums, 2 * M + at) + z)
+            store(sums, 3 * M + at, fma(z, v, load(sums, 3 * M + at)))
         d_source[j] += lane_sum(d_v)
 
 

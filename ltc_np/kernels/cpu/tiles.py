@@ -51,12 +51,12 @@ class SynapticCircuit:
     ``_pack_neuron_major()``, ``_pack_batch_major()``
         The tuples of arrays that `forward` and `backward` take, in either order: what ``named`` of the cell's parts
         takes; backward, neuron-major, a pair of this and of what ``named_outgoing`` takes.  They are made once for
-        parameters that do not change, so the second may begin with ``self.packed(False)`` and `planes`.
+        parameters that do not change, so the second may begin with ``self.packed(False)`` and `by_source`.
     ``unpack(rows, batch_major, g)``
         Adds to ``g`` the gradients of effective values by name, from gradient rows (R, `row_size`) float64, which it
         adds up first, row by row.  Neuron-major rows have the sums of the recurrent synapses and of the sensory ones
         (``synapse_sums`` of each, sorted by (pre, post)), and of neurons (N, NEURON_SUMS).  Batch-major rows, which
-        only dense wirings have, are (SUMS, N, M), (SUMS, I, M) and (SUMS, M) with padding.  Both cells bring these into
+        only dense wirings have, are (N, SUMS, M), (I, SUMS, M) and (SUMS, M) with padding.  Both cells bring these into
         the layout of neuron-major first, so that the chain rule of the parameters is written once.
 
     Attributes
@@ -99,9 +99,9 @@ class SynapticCircuit:
             self._packed[batch_major] = self._pack_batch_major() if batch_major else self._pack_neuron_major()
         return self._packed[batch_major]
 
-    def planes(self, values):
-        """(neuron, source, count) -> (count, source, neuron), neurons padded."""
-        dense = values.reshape(self.recurrent.n_post, -1, values.shape[-1]).transpose(2, 1, 0)
+    def by_source(self, values):
+        """(neuron, source, count) -> (source, count, neuron), neurons padded."""
+        dense = values.reshape(self.recurrent.n_post, -1, values.shape[-1]).transpose(1, 2, 0)
         out = np.zeros((*dense.shape[:2], self.padded), self.dtype)
         out[:, :, : dense.shape[2]] = dense
         return out
